@@ -1,0 +1,249 @@
+//! Backends, and the choice among them.
+
+use core::fmt;
+
+use crate::dalek::{self, Scalars};
+use crate::expand::DstPrime;
+use crate::{BadElement, Encoded, SecretScalar, check};
+
+/// One implementation of the arithmetic; all of them write the same bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Backend {
+    /// curve25519-dalek with batch encoding; available everywhere.
+    Portable,
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Backend::Portable => "portable",
+        })
+    }
+}
+
+/// Batch arithmetic on one backend; cheap to copy and to share between threads.
+#[derive(Clone, Copy, Debug)]
+pub struct Engine {
+    backend: Backend,
+}
+
+impl Engine {
+    /// Picks the fastest backend that this processor runs.
+    ///
+    /// With the feature `force-backend`, the environment variable `RISTRETTO_BATCH_BACKEND`
+    /// overrides the choice, and a name that is not available here panics.
+    pub fn detect() -> Self {
+        #[cfg(feature = "force-backend")]
+        if let Ok(name) = std::env::var("RISTRETTO_BATCH_BACKEND") {
+            let forced = Self::available()
+                .into_iter()
+                .find(|each| each.to_string() == name);
+            return Engine {
+                backend: forced.expect("RISTRETTO_BATCH_BACKEND is available here"),
+            };
+        }
+        Self::available()
+            .first()
+            .map_or(Self::portable(), |&backend| Engine { backend })
+    }
+
+    /// The backend that runs everywhere.
+    pub fn portable() -> Self {
+        Engine {
+            backend: Backend::Portable,
+        }
+    }
+
+    /// The chosen backend, if this processor runs it.
+    pub fn with_backend(backend: Backend) -> Option<Self> {
+        Self::available()
+            .contains(&backend)
+            .then_some(Engine { backend })
+    }
+
+    /// Every backend that this processor runs, fastest first.
+    pub fn available() -> Vec<Backend> {
+        vec![Backend::Portable]
+    }
+
+    /// The backend in use.
+    pub fn backend(&self) -> Backend {
+        self.backend
+    }
+
+    /// Writes `by` times each element.
+    ///
+    /// Elements are decoded strictly, in the same pass. Products are never the identity, since
+    /// neither factor is zero.
+    ///
+    /// # Errors
+    ///
+    /// The first element that is not canonical or is the identity, whoever sent it; `out` is
+    /// then all zeros.
+    ///
+    /// # Panics
+    ///
+    /// If `out` is not as long as `elements`.
+    pub fn multiply(
+        &self,
+        by: &SecretScalar,
+        elements: &[Encoded],
+        out: &mut [Encoded],
+    ) -> Result<(), BadElement> {
+        self.multiply_by(Scalars::One(by), elements, out)
+    }
+
+    /// Writes each element times the scalar of the same position.
+    ///
+    /// # Errors
+    ///
+    /// As [`multiply`](Self::multiply).
+    ///
+    /// # Panics
+    ///
+    /// If the three lengths differ.
+    pub fn multiply_each(
+        &self,
+        by: &[SecretScalar],
+        elements: &[Encoded],
+        out: &mut [Encoded],
+    ) -> Result<(), BadElement> {
+        assert_eq!(by.len(), elements.len(), "one scalar for each element");
+        self.multiply_by(Scalars::Each(by), elements, out)
+    }
+
+    /// Hashes each input to the group and writes `by` times the result.
+    ///
+    /// The hash is `expand_message_xmd` of RFC 9380 over SHA-512 to 64 bytes, then the one-way
+    /// map of RFC 9496. `dst` should hold at least one byte; one over 255 bytes is hashed first,
+    /// as RFC 9380 says. An input that hashes to the identity, which nobody can find, gives 32
+    /// zero bytes.
+    ///
+    /// # Panics
+    ///
+    /// If `out` is not as long as `inputs`.
+    pub fn hash_multiply<I: AsRef<[u8]>>(
+        &self,
+        by: &SecretScalar,
+        dst: &[u8],
+        inputs: &[I],
+        out: &mut [Encoded],
+    ) {
+        self.hash_multiply_by(Scalars::One(by), dst, inputs, out);
+    }
+
+    /// Hashes each input to the group and writes it times the scalar of the same position.
+    ///
+    /// # Panics
+    ///
+    /// If the three lengths differ.
+    pub fn hash_multiply_each<I: AsRef<[u8]>>(
+        &self,
+        by: &[SecretScalar],
+        dst: &[u8],
+        inputs: &[I],
+        out: &mut [Encoded],
+    ) {
+        assert_eq!(by.len(), inputs.len(), "one scalar for each input");
+        self.hash_multiply_by(Scalars::Each(by), dst, inputs, out);
+    }
+
+    /// Maps 64 uniform bytes to the group, by the one-way map of RFC 9496, and writes `by` times
+    /// the result.
+    ///
+    /// For callers with a hash of their own; [`hash_multiply`](Self::hash_multiply) is the whole
+    /// construction.
+    ///
+    /// # Panics
+    ///
+    /// If `out` is not as long as `uniform`.
+    pub fn map_multiply(&self, by: &SecretScalar, uniform: &[[u8; 64]], out: &mut [Encoded]) {
+        assert_eq!(uniform.len(), out.len(), "one place for each product");
+        match self.backend {
+            Backend::Portable => dalek::map_multiply(by, uniform, out),
+        }
+    }
+
+    /// Sums public elements, each times its public weight, in variable time.
+    ///
+    /// Weights are taken modulo the group order. The sum may be the identity, 32 zero bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`multiply`](Self::multiply).
+    ///
+    /// # Panics
+    ///
+    /// If the lengths differ.
+    pub fn vartime_sum(
+        &self,
+        weights: &[[u8; 32]],
+        elements: &[Encoded],
+    ) -> Result<Encoded, BadElement> {
+        assert_eq!(weights.len(), elements.len(), "one weight for each element");
+        match self.backend {
+            Backend::Portable => dalek::vartime_sum(weights, elements),
+        }
+    }
+
+    /// Two sums of public elements under the same weights, in variable time.
+    ///
+    /// The same as [`vartime_sum`](Self::vartime_sum) of `first` and then of `second`, cheaper
+    /// where a backend can share the work on the weights.
+    ///
+    /// # Errors
+    ///
+    /// The first bad element; the index counts through `first` and on through `second`.
+    ///
+    /// # Panics
+    ///
+    /// If the lengths differ.
+    pub fn vartime_sum_pair(
+        &self,
+        weights: &[[u8; 32]],
+        first: &[Encoded],
+        second: &[Encoded],
+    ) -> Result<[Encoded; 2], BadElement> {
+        let first_sum = self.vartime_sum(weights, first)?;
+        let second_sum = self
+            .vartime_sum(weights, second)
+            .map_err(|bad| BadElement {
+                index: first.len() + bad.index,
+                ..bad
+            })?;
+        Ok([first_sum, second_sum])
+    }
+
+    fn multiply_by(
+        &self,
+        by: Scalars<'_>,
+        elements: &[Encoded],
+        out: &mut [Encoded],
+    ) -> Result<(), BadElement> {
+        assert_eq!(elements.len(), out.len(), "one place for each product");
+        let result = match self.backend {
+            Backend::Portable => dalek::multiply(by, elements, out),
+        };
+        match result {
+            Ok(()) => check::multiplied(self.backend, by, elements, out),
+            Err(_) => out.fill([0; 32]),
+        }
+        result
+    }
+
+    fn hash_multiply_by<I: AsRef<[u8]>>(
+        &self,
+        by: Scalars<'_>,
+        dst: &[u8],
+        inputs: &[I],
+        out: &mut [Encoded],
+    ) {
+        assert_eq!(inputs.len(), out.len(), "one place for each product");
+        let dst = DstPrime::new(dst);
+        match self.backend {
+            Backend::Portable => dalek::hash_multiply(by, &dst, inputs, out),
+        }
+        check::hashed(self.backend, by, &dst, inputs, out);
+    }
+}

@@ -1,0 +1,167 @@
+//! Every backend against curve25519-dalek, at least 100,000 random elements on every path.
+
+mod common;
+
+use common::{Random, engines, progression, secret};
+use curve25519_dalek::constants::RISTRETTO_BASEPOINT_TABLE;
+use curve25519_dalek::ristretto::{CompressedRistretto, RistrettoPoint};
+use curve25519_dalek::scalar::Scalar;
+use curve25519_dalek::traits::VartimeMultiscalarMul;
+use ristretto_batch::{Encoded, SecretScalar};
+use sha2::{Digest, Sha512};
+
+#[test]
+fn multiply_by_one_scalar() {
+    let mut random = Random::seeded("multiply_by_one_scalar");
+    for _ in 0..RUNS {
+        let by = random.scalar();
+        let start = RISTRETTO_BASEPOINT_TABLE * &random.scalar();
+        let step = RISTRETTO_BASEPOINT_TABLE * &random.scalar();
+        let elements = progression(start, step, RUN);
+        // The products form a progression of their own, so the oracle costs an addition each.
+        let expected = progression(by * start, by * step, RUN);
+        for engine in engines() {
+            let products = common::multiply(engine, &by, &elements);
+            assert!(products == expected, "{}", engine.backend());
+        }
+    }
+}
+
+#[test]
+fn multiply_each_by_its_scalar() {
+    let mut random = Random::seeded("multiply_each_by_its_scalar");
+    for _ in 0..RUNS {
+        let (mut by, mut elements, mut expected) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..RUN {
+            let (factor, discrete_log) = (random.scalar(), random.scalar());
+            by.push(secret(&factor));
+            elements.push(
+                (RISTRETTO_BASEPOINT_TABLE * &discrete_log)
+                    .compress()
+                    .to_bytes(),
+            );
+            let product = factor * discrete_log;
+            expected.push((RISTRETTO_BASEPOINT_TABLE * &product).compress().to_bytes());
+        }
+        for engine in engines() {
+            let mut products = vec![[0; 32]; RUN];
+            engine
+                .multiply_each(&by, &elements, &mut products)
+                .expect("valid elements");
+            assert!(products == expected, "{}", engine.backend());
+        }
+    }
+}
+
+#[test]
+fn hash_multiply_by_one_scalar() {
+    let mut random = Random::seeded("hash_multiply_by_one_scalar");
+    for _ in 0..RUNS {
+        let by = random.scalar();
+        let inputs: Vec<[u8; 45]> = (0..RUN).map(|_| random.bytes()).collect();
+        let expected: Vec<Encoded> = inputs
+            .iter()
+            .map(|input| (by * hashed(DST, input)).compress().to_bytes())
+            .collect();
+        for engine in engines() {
+            let mut products = vec![[0; 32]; RUN];
+            engine.hash_multiply(&secret(&by), DST, &inputs, &mut products);
+            assert!(products == expected, "{}", engine.backend());
+        }
+    }
+}
+
+#[test]
+fn hash_multiply_each_by_its_scalar() {
+    let mut random = Random::seeded("hash_multiply_each_by_its_scalar");
+    for _ in 0..RUNS {
+        let factors: Vec<Scalar> = (0..RUN).map(|_| random.scalar()).collect();
+        let by: Vec<SecretScalar> = factors.iter().map(secret).collect();
+        let inputs: Vec<[u8; 45]> = (0..RUN).map(|_| random.bytes()).collect();
+        let expected: Vec<Encoded> = factors
+            .iter()
+            .zip(&inputs)
+            .map(|(factor, input)| (factor * hashed(DST, input)).compress().to_bytes())
+            .collect();
+        for engine in engines() {
+            let mut products = vec![[0; 32]; RUN];
+            engine.hash_multiply_each(&by, DST, &inputs, &mut products);
+            assert!(products == expected, "{}", engine.backend());
+        }
+    }
+}
+
+#[test]
+fn hash_multiply_inputs_and_tags_of_every_length() {
+    let mut random = Random::seeded("hash_multiply_inputs_and_tags_of_every_length");
+    let by = random.scalar();
+    let pool: [u8; 600] = random.bytes();
+    let inputs: Vec<&[u8]> = (0..400).map(|len| &pool[..len]).collect();
+    for dst_len in [1, 17, 62, 63, 64, 111, 112, 127, 128, 254, 255] {
+        let dst = &pool[100..100 + dst_len];
+        let expected: Vec<Encoded> = inputs
+            .iter()
+            .map(|input| (by * hashed(dst, input)).compress().to_bytes())
+            .collect();
+        for engine in engines() {
+            let mut products = vec![[0; 32]; inputs.len()];
+            engine.hash_multiply(&secret(&by), dst, &inputs, &mut products);
+            assert!(products == expected, "{} {dst_len}", engine.backend());
+        }
+    }
+}
+
+#[test]
+fn a_scalar_and_its_inverse_cancel() {
+    let mut random = Random::seeded("a_scalar_and_its_inverse_cancel");
+    let elements = random.elements(2_000);
+    for engine in engines() {
+        let by = random.scalar();
+        let products = common::multiply(engine, &by, &elements);
+        assert!(common::multiply(engine, &by.invert(), &products) == elements);
+    }
+}
+
+#[test]
+fn vartime_sums() {
+    let mut random = Random::seeded("vartime_sums");
+    for len in [0, 1, 2, 7, 8, 9, 31, 100, 500, 1_000, 3_000, 32_768, 40_000] {
+        let weights: Vec<Scalar> = (0..len).map(|_| random.scalar()).collect();
+        let bytes: Vec<[u8; 32]> = weights.iter().map(Scalar::to_bytes).collect();
+        let (first, second) = (random.elements(len), random.elements(len));
+        let expected = [&first, &second].map(|elements| sum(&weights, elements));
+        for engine in engines() {
+            let sums = engine
+                .vartime_sum_pair(&bytes, &first, &second)
+                .expect("valid elements");
+            assert_eq!(sums, expected, "{} {len}", engine.backend());
+            let alone = engine.vartime_sum(&bytes, &second).expect("valid elements");
+            assert_eq!(alone, expected[1], "{} {len}", engine.backend());
+        }
+    }
+}
+
+fn sum(weights: &[Scalar], elements: &[Encoded]) -> Encoded {
+    let points = elements
+        .iter()
+        .map(|e| CompressedRistretto(*e).decompress().expect("valid"));
+    let points: Vec<RistrettoPoint> = points.collect();
+    RistrettoPoint::vartime_multiscalar_mul(weights, &points)
+        .compress()
+        .to_bytes()
+}
+
+/// Hash to group as RFC 9380 and RFC 9496 say, written apart from the crate.
+fn hashed(dst: &[u8], input: &[u8]) -> RistrettoPoint {
+    let tail = [dst, &[u8::try_from(dst.len()).expect("short tag")]].concat();
+    let first = Sha512::digest([&[0; 128], input, &[0, 64, 0], &tail].concat());
+    let second = Sha512::digest([&first[..], &[1], &tail].concat());
+    RistrettoPoint::from_uniform_bytes(&second.into())
+}
+
+const RUNS: usize = 25;
+
+/// Elements per run; no multiple of a chunk or of a lane count.
+const RUN: usize = 4_003;
+
+const DST: &[u8] = b"ristretto-batch-test-v1-ristretto255_XMD:SHA-512_R255MAP_RO_";
