@@ -1,0 +1,180 @@
+//! `cargo xtask bench run`: what a complete run costs each party.
+//!
+//! The same driver as the demonstration on clean data with exactly the identifiers asked for.
+//! The result must be right and the auditor content here too: a wrong answer has no speed.
+//! Figures of different machines, or of different runs on a busy one, are not comparable; a
+//! claim is a ratio from one run with its command.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use crate::demo::{Workplace, limit};
+use crate::pair::{self, MATCHED_ROWS, Pair, Programs, Report, Step};
+use crate::sample::{Day, Flavour, Sample};
+use crate::tool::Interrupt;
+
+/// Options of the command.
+#[derive(Args)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    what: What,
+}
+
+/// What to measure.
+#[derive(Subcommand)]
+enum What {
+    /// Two nodes over loopback and the auditor, on generated data.
+    Run(RunOptions),
+}
+
+/// Options of `bench run`.
+#[derive(Args)]
+struct RunOptions {
+    /// Rows of the advertiser's file.
+    #[arg(long, default_value_t = 100_000)]
+    rows: u64,
+    /// Persons of the provider's graph.
+    #[arg(long, default_value_t = 100_000)]
+    persons: u64,
+    /// Identifiers per row and per person, 1 to 3.
+    #[arg(long, default_value_t = 1)]
+    identifiers: u8,
+    /// Who learns what.
+    #[arg(long, default_value = MATCHED_ROWS)]
+    profile: String,
+    /// Keep everything in this directory, which must be new or empty.
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Write a summary for machines to this file.
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// The same seed gives the same data.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Seconds that any one program may take.
+    #[arg(long)]
+    limit_s: Option<u64>,
+}
+
+/// Runs the measurement.
+pub(crate) fn run(options: &Options) -> Result<(), String> {
+    let What::Run(options) = &options.what;
+    let stop = Interrupt::watch()?;
+    say!("build       the three programs in release");
+    let programs = Programs::build(&stop)?;
+    let workplace = Workplace::new(options.out.as_deref())?;
+    let sample = Sample {
+        identifiers: options.identifiers,
+        flavour: Flavour::Bench,
+        as_of: Day::today(),
+        ..Sample::new(options.rows, options.persons, options.seed)
+    };
+    let pair = Pair {
+        programs: &programs,
+        work: workplace.path(),
+        sample: &sample,
+        profile: &options.profile,
+        limit: limit(options.limit_s, &sample),
+        stop: &stop,
+    };
+    let report = pair.drive()?;
+    let elements = Elements::of(&sample);
+    if let Some(file) = &options.json {
+        let mut value = report.to_json(&pair);
+        value["elements"] = json!({ "rows": elements.rows, "persons": elements.persons });
+        pair::write_json(file, &value)?;
+    }
+    show(&report, &elements);
+    report.passed()
+}
+
+/// Identifiers on each side: what a cost is divided by.
+struct Elements {
+    rows: u64,
+    persons: u64,
+}
+
+impl Elements {
+    fn of(sample: &Sample) -> Self {
+        let identifiers = u64::from(sample.identifiers);
+        Self {
+            rows: sample.rows * identifiers,
+            persons: sample.persons * identifiers,
+        }
+    }
+
+    /// The side that a step works through; none for steps that do not depend on size.
+    fn divisor(&self, step: &Step) -> Option<u64> {
+        match (step.party, step.name) {
+            ("provider", "ingest" | "start") => Some(self.persons),
+            ("advertiser", "run") | ("provider", "session") | ("auditor", _) => Some(self.rows),
+            _ => None,
+        }
+    }
+}
+
+/// Prints the two tables.
+fn show(report: &Report, elements: &Elements) {
+    let summary = &report.summary;
+    say!("");
+    say!(
+        "{:<11} {:<14} {:>9} {:>9} {:>9} {:>11}",
+        "party",
+        "step",
+        "wall s",
+        "CPU s",
+        "MiB",
+        "CPU us/elem"
+    );
+    for step in &report.steps {
+        let each = elements.divisor(step).map_or(String::new(), |count| {
+            format!("{:.3}", step.cost.cpu_s * 1e6 / count as f64)
+        });
+        say!(
+            "{:<11} {:<14} {:>9.2} {:>9.2} {:>9.1} {:>11}",
+            step.party,
+            step.name,
+            step.cost.wall_s,
+            step.cost.cpu_s,
+            step.cost.peak_kib as f64 / 1_024.0,
+            each
+        );
+    }
+    say!("");
+    say!(
+        "{:<26} {:>9} {:>21}",
+        "stage of the run",
+        "wall s",
+        "wall us/elem"
+    );
+    for (name, seconds) in &summary.stages {
+        say!(
+            "{name:<26} {seconds:>9.2} {:>21.3}",
+            seconds * 1e6 / elements.rows as f64
+        );
+    }
+    say!("");
+    say!(
+        "matched    {} of {} eligible rows",
+        summary.matched,
+        summary.eligible
+    );
+    say!(
+        "sent       {} bytes, advertiser to provider",
+        summary.bytes_sent
+    );
+    say!(
+        "received   {} bytes, provider to advertiser",
+        summary.bytes_received
+    );
+    let cpu: f64 = report
+        .steps
+        .iter()
+        .filter(|step| step.party != "auditor")
+        .map(|step| step.cost.cpu_s)
+        .sum();
+    say!("CPU        {cpu:.2} s, both parties together");
+    say!("arithmetic {}", summary.backend);
+}

@@ -1,0 +1,187 @@
+//! `cargo xtask ci TIER`: every check of a tier, in order, with a table at the end.
+//!
+//! Each step's own output stays visible. A step whose facility is missing is reported as *not
+//! run* by its name and is never counted as passed; any failure makes the whole fail, after the
+//! other steps have run, so that one round shows everything there is to repair.
+
+use std::process::Command;
+use std::time::Instant;
+
+use clap::{Args, ValueEnum};
+
+use crate::pair::MATCHED_ROWS;
+use crate::tool::{self, Done};
+use crate::{demo, floors, tidy, wasm};
+
+/// Options of the command.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Which tier.
+    #[arg(value_enum)]
+    tier: Tier,
+}
+
+/// How much is checked, by occasion.
+#[derive(Clone, Copy, ValueEnum)]
+enum Tier {
+    /// Every change request.
+    P,
+}
+
+/// A step's name, its seconds, and its result.
+type Row<'a> = (&'a str, f64, Result<Done, String>);
+
+/// One check, by itself.
+type Step = fn() -> Result<Done, String>;
+
+/// Runs the tier.
+pub(crate) fn run(options: &Options) -> Result<(), String> {
+    let Tier::P = options.tier;
+    let steps: &[(&str, Step)] = &[
+        ("fmt", fmt),
+        ("clippy", clippy),
+        ("rustdoc", rustdoc),
+        ("floors", || floors::run().map(|()| Done::Passed)),
+        ("tidy", || tidy::run().map(|()| Done::Passed)),
+        ("deny", deny),
+        ("wasm", wasm::run),
+        ("test", test),
+        ("demo", small_demo),
+    ];
+    let mut results = Vec::new();
+    for (name, step) in steps {
+        say!("ci: {name}");
+        let started = Instant::now();
+        let result = step();
+        match &result {
+            Ok(Done::Passed) => say!("ci: {name} passed"),
+            Ok(Done::NotRun(reason)) => say!("ci: {name}: NOT RUN: {reason}"),
+            Err(reason) => say!("ci: {name} FAILED: {reason}"),
+        }
+        results.push((*name, started.elapsed().as_secs_f64(), result));
+    }
+    say!("");
+    say!("{}", table(&results));
+    judge(&results)
+}
+
+/// The results as a table.
+fn table(results: &[Row<'_>]) -> String {
+    let mut text = format!("{:<8} {:>8}  result", "step", "seconds");
+    for (name, seconds, result) in results {
+        let shown = match result {
+            Ok(Done::Passed) => "passed".to_owned(),
+            Ok(Done::NotRun(reason)) => format!("not run: {reason}"),
+            Err(_) => "FAILED".to_owned(),
+        };
+        text.push_str(&format!("\n{name:<8} {seconds:>8.1}  {shown}"));
+    }
+    text
+}
+
+/// Fails with the names of the steps that failed.
+fn judge(results: &[Row<'_>]) -> Result<(), String> {
+    let failed: Vec<&str> = results
+        .iter()
+        .filter(|(.., result)| result.is_err())
+        .map(|(name, ..)| *name)
+        .collect();
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("ci: failed: {}", failed.join(", ")))
+    }
+}
+
+fn fmt() -> Result<Done, String> {
+    with("fmt", &["fmt", "--all", "--check"], |_| ())
+}
+
+fn clippy() -> Result<Done, String> {
+    let arguments = [
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ];
+    with("clippy", &arguments, |_| ())
+}
+
+fn rustdoc() -> Result<Done, String> {
+    with(
+        "rustdoc",
+        &["doc", "--package", "protocol", "--no-deps"],
+        |command| {
+            command.env("RUSTDOCFLAGS", "-D warnings");
+        },
+    )
+}
+
+fn deny() -> Result<Done, String> {
+    with("deny", &["deny", "check"], |_| ())
+}
+
+fn test() -> Result<Done, String> {
+    tool::succeed(&mut tool::cargo(&["test"])).map(|()| Done::Passed)
+}
+
+/// The demonstration, just large enough for the least sizes of the terms.
+fn small_demo() -> Result<Done, String> {
+    demo::run(&demo::Options {
+        rows: 2_000,
+        persons: 4_000,
+        profile: MATCHED_ROWS.to_owned(),
+        out: None,
+        json: None,
+        seed: 1,
+        clean: false,
+        limit_s: None,
+    })
+    .map(|()| Done::Passed)
+}
+
+/// Runs a cargo command that needs a component or an extension of this name.
+fn with(
+    name: &str,
+    arguments: &[&str],
+    prepare: impl FnOnce(&mut Command),
+) -> Result<Done, String> {
+    let present = match name {
+        "rustdoc" => tool::answers(Command::new("rustdoc").arg("--version")),
+        _ => tool::answers(&mut tool::cargo(&[name, "--version"])),
+    };
+    if !present {
+        let extension = if name == "rustdoc" {
+            name.to_owned()
+        } else {
+            format!("cargo-{name}")
+        };
+        return Ok(Done::NotRun(format!("{extension} is not installed")));
+    }
+    let mut command = tool::cargo(arguments);
+    prepare(&mut command);
+    tool::succeed(&mut command).map(|()| Done::Passed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_facility_does_not_fail_and_a_failure_does() {
+        let missing = (
+            "deny",
+            0.1,
+            Ok(Done::NotRun("cargo-deny is not installed".to_owned())),
+        );
+        let passed = ("fmt", 1.0, Ok(Done::Passed));
+        let results = [passed.clone(), missing.clone()];
+        assert!(judge(&results).is_ok());
+        assert!(table(&results).contains("not run: cargo-deny is not installed"));
+        let failed = ("test", 1.0, Err("no".to_owned()));
+        let results = [passed, missing, failed];
+        assert_eq!(judge(&results), Err("ci: failed: test".to_owned()));
+    }
+}

@@ -1,0 +1,210 @@
+//! `cargo xtask demo`: the README's demonstration, from nothing to the auditor's verdict.
+//!
+//! Builds the programs, makes fictional data with a known answer, lets the two nodes match,
+//! compares, and has both transcripts verified. It succeeds only if the result is right to the
+//! line and the auditor accepts both sides. Without `--out` nothing is left behind, whatever
+//! happens.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::pair::{self, MATCHED_ROWS, Pair, Programs, Report};
+use crate::sample::{Day, Flavour, Sample};
+use crate::tool::{Context, Interrupt};
+
+/// Options of the command.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Rows of the advertiser's file.
+    #[arg(long, default_value_t = 20_000)]
+    pub(crate) rows: u64,
+    /// Persons of the provider's graph.
+    #[arg(long, default_value_t = 40_000)]
+    pub(crate) persons: u64,
+    /// Who learns what.
+    #[arg(long, default_value = MATCHED_ROWS)]
+    pub(crate) profile: String,
+    /// Keep everything in this directory, which must be new or empty.
+    #[arg(long)]
+    pub(crate) out: Option<PathBuf>,
+    /// Write a summary for machines to this file.
+    #[arg(long)]
+    pub(crate) json: Option<PathBuf>,
+    /// The same seed gives the same data.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Clean data instead of dirty ones.
+    #[arg(long)]
+    pub(crate) clean: bool,
+    /// Seconds that any one program may take.
+    #[arg(long)]
+    pub(crate) limit_s: Option<u64>,
+}
+
+/// Runs the demonstration.
+pub(crate) fn run(options: &Options) -> Result<(), String> {
+    let stop = Interrupt::watch()?;
+    say!("build       the three programs in release");
+    let programs = Programs::build(&stop)?;
+    let workplace = Workplace::new(options.out.as_deref())?;
+    // Ages of evidence are counted from today, by the provider's clock.
+    let sample = Sample {
+        as_of: Day::today(),
+        flavour: if options.clean {
+            Flavour::Clean
+        } else {
+            Flavour::Dirty
+        },
+        ..Sample::new(options.rows, options.persons, options.seed)
+    };
+    let pair = Pair {
+        programs: &programs,
+        work: workplace.path(),
+        sample: &sample,
+        profile: &options.profile,
+        limit: limit(options.limit_s, &sample),
+        stop: &stop,
+    };
+    let report = pair.drive()?;
+    if let Some(file) = &options.json {
+        pair::write_json(file, &report.to_json(&pair))?;
+    }
+    show(&report, &pair, options.out.is_some());
+    report.passed()?;
+    say!("verdict: the result is right, and the auditor accepts both transcripts");
+    Ok(())
+}
+
+/// Where a run takes place: the user's directory, or one that goes away with this value.
+pub(crate) struct Workplace {
+    path: PathBuf,
+    _temporary: Option<tempfile::TempDir>,
+}
+
+impl Workplace {
+    /// The given directory, or a temporary one.
+    pub(crate) fn new(out: Option<&Path>) -> Result<Self, String> {
+        if let Some(dir) = out {
+            return Ok(Self {
+                path: pair::prepare_directory(dir)?,
+                _temporary: None,
+            });
+        }
+        let temporary = tempfile::Builder::new()
+            .prefix("veilmatch-")
+            .tempdir()
+            .map_err(|error| format!("cannot make a temporary directory: {error}"))?;
+        let path = temporary
+            .path()
+            .canonicalize()
+            .at("find", temporary.path())?;
+        Ok(Self {
+            path,
+            _temporary: Some(temporary),
+        })
+    }
+
+    /// Its absolute path.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// How long one program may take: as asked, or generous for the slowest arithmetic.
+pub(crate) fn limit(asked_s: Option<u64>, sample: &Sample) -> Duration {
+    let elements = sample.rows.saturating_add(sample.persons) * u64::from(sample.identifiers);
+    Duration::from_secs(asked_s.unwrap_or(120 + elements / 1_000))
+}
+
+/// Prints what a person wants to know.
+fn show(report: &Report, pair: &Pair<'_>, kept: bool) {
+    let summary = &report.summary;
+    say!("");
+    say!("  profile          {}", pair.profile);
+    say!("  session          {}", summary.session_id);
+    say!("  rows             {}", summary.rows);
+    say!("  eligible rows    {}", summary.eligible);
+    say!("  matched rows     {}", summary.matched);
+    say!(
+        "  active match rate {} of eligible rows",
+        percent(summary.matched, summary.eligible)
+    );
+    say!(
+        "  file match rate   {} of all rows",
+        percent(summary.matched, summary.rows)
+    );
+    say!("  arithmetic       {}", summary.backend);
+    say!(
+        "  sent             {} bytes, advertiser to provider",
+        summary.bytes_sent
+    );
+    say!(
+        "  received         {} bytes, provider to advertiser",
+        summary.bytes_received
+    );
+    for (name, seconds) in &summary.stages {
+        say!("  {name:<16} {seconds:.2} s");
+    }
+    for verdict in &report.verdicts {
+        let status = verdict
+            .status
+            .map_or("none".to_owned(), |status| status.to_string());
+        say!(
+            "  auditor          {}'s transcript: exit status {status}",
+            verdict.party
+        );
+    }
+    say!("  in all           {:.1} s", report.wall_s);
+    for difference in &report.differences {
+        say!("  differs          {difference}");
+    }
+    if kept {
+        say!("");
+        say!("  result           {}", report.result.display());
+        say!("  known answer     {}", report.truth.matched_rows.display());
+        for verdict in &report.verdicts {
+            say!(
+                "  transcript       {} ({})",
+                verdict.transcript.display(),
+                verdict.party
+            );
+        }
+        say!("  logs             {}", pair.work.join("logs").display());
+    } else {
+        say!("  files            removed at the end; --out DIR keeps them");
+    }
+    say!("");
+}
+
+/// A share with one decimal.
+fn percent(part: u64, whole: u64) -> String {
+    if whole == 0 {
+        return "none".to_owned();
+    }
+    format!("{:.1} %", part as f64 * 100.0 / whole as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn temporary_workplace_goes_away_and_a_given_one_stays() {
+        let outer = tempfile::tempdir().unwrap();
+        let given = outer.path().join("kept");
+        let kept = Workplace::new(Some(&given)).unwrap();
+        let temporary = Workplace::new(None).unwrap();
+        let path = temporary.path().to_owned();
+        assert!(path.is_dir());
+        drop((kept, temporary));
+        assert!(given.is_dir() && !path.exists());
+    }
+
+    #[test]
+    fn share_of_nothing_is_not_a_number() {
+        assert_eq!(percent(1, 0), "none");
+        assert_eq!(percent(1, 3), "33.3 %");
+    }
+}

@@ -1,0 +1,417 @@
+//! `cargo xtask floors`: what may depend on what.
+//!
+//! The tables below are the architecture's floors, read against what cargo says. A crate gains
+//! an edge by a change to this file, which a reviewer sees. Trees are asked of `cargo tree` per
+//! package, because features that another member switches on are not part of a crate's own tree.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::tool;
+
+/// Compares everything and names each difference.
+pub(crate) fn run() -> Result<(), String> {
+    let members = members(&tool::metadata()?)?;
+    let mut faults = edges(&members);
+    faults.extend(outside(&members));
+    let mut trees = BTreeMap::new();
+    for cap in CAPS {
+        if members.iter().any(|member| member.name == cap.package) {
+            trees.insert(cap.package, tree(cap.package)?);
+        }
+    }
+    for cap in CAPS {
+        let Some(tree) = trees.get(cap.package) else {
+            continue;
+        };
+        say!(
+            "floors: {:<16} {:>3} packages of at most {}",
+            cap.package,
+            tree.len(),
+            cap.packages_max
+        );
+        faults.extend(size(cap, tree, &members));
+    }
+    faults.extend(
+        trees
+            .iter()
+            .flat_map(|(package, tree)| contents(package, tree)),
+    );
+    if faults.is_empty() {
+        return Ok(());
+    }
+    for fault in &faults {
+        say!("floors: {fault}");
+    }
+    Err(format!("floors: {} faults", faults.len()))
+}
+
+/// A workspace member and what its manifest names.
+struct Member {
+    name: String,
+    /// Our own crates it uses, tests apart.
+    own: BTreeSet<String>,
+    /// Our own crates its tests use.
+    own_in_tests: BTreeSet<String>,
+    /// Outside crates it uses, tests apart.
+    outside: BTreeSet<String>,
+}
+
+/// Name and version of a package in a tree.
+type Package = (String, String);
+
+/// What one package may amount to.
+struct Cap {
+    package: &'static str,
+    packages_max: usize,
+    direct_max: usize,
+}
+
+/// Reads the members from `cargo metadata --no-deps`.
+fn members(metadata: &Value) -> Result<Vec<Member>, String> {
+    let packages = metadata.get("packages").and_then(Value::as_array);
+    let packages = packages.ok_or("cargo metadata lists no packages")?;
+    packages
+        .iter()
+        .map(|package| {
+            let name = package
+                .get("name")
+                .and_then(Value::as_str)
+                .ok_or("a package has no name")?;
+            let mut member = Member {
+                name: name.to_owned(),
+                own: BTreeSet::new(),
+                own_in_tests: BTreeSet::new(),
+                outside: BTreeSet::new(),
+            };
+            let dependencies = package.get("dependencies").and_then(Value::as_array);
+            for dependency in dependencies.into_iter().flatten() {
+                let name = dependency
+                    .get("name")
+                    .and_then(Value::as_str)
+                    .unwrap_or_default();
+                let test = dependency.get("kind").and_then(Value::as_str) == Some("dev");
+                let own = dependency.get("path").is_some_and(Value::is_string);
+                let set = match (own, test) {
+                    (true, false) => &mut member.own,
+                    (true, true) => &mut member.own_in_tests,
+                    (false, false) => &mut member.outside,
+                    (false, true) => continue,
+                };
+                set.insert(name.to_owned());
+            }
+            Ok(member)
+        })
+        .collect()
+}
+
+/// Edges between our own crates.
+fn edges(members: &[Member]) -> Vec<String> {
+    let mut faults = Vec::new();
+    for member in members {
+        let name = &member.name;
+        let Some((_, allowed, in_tests)) = EDGES.iter().find(|(crate_, ..)| crate_ == name) else {
+            faults.push(format!("{name} has no line in the table of floors"));
+            continue;
+        };
+        for used in member
+            .own
+            .iter()
+            .filter(|used| !allowed.contains(&used.as_str()))
+        {
+            faults.push(format!("{name} must not depend on {used}"));
+        }
+        let fine = |used: &str| allowed.contains(&used) || in_tests.contains(&used);
+        for used in member.own_in_tests.iter().filter(|used| !fine(used)) {
+            faults.push(format!("the tests of {name} must not depend on {used}"));
+        }
+    }
+    faults
+}
+
+/// Direct outside crates of the audited crates.
+fn outside(members: &[Member]) -> Vec<String> {
+    let mut faults = Vec::new();
+    let find = |name: &str| members.iter().find(|member| member.name == name);
+    if let Some(protocol) = find("protocol") {
+        let expected: BTreeSet<String> = PROTOCOL.iter().map(ToString::to_string).collect();
+        for name in protocol.outside.difference(&expected) {
+            faults.push(format!("protocol must not use {name}"));
+        }
+        for name in expected.difference(&protocol.outside) {
+            faults.push(format!("protocol no longer uses {name}: shorten its table"));
+        }
+    }
+    if let Some(auditor) = find("auditor") {
+        let allowed = |name: &str| AUDITOR.contains(&name) || PROTOCOL.contains(&name);
+        for name in auditor.outside.iter().filter(|name| !allowed(name)) {
+            faults.push(format!("auditor must not use {name}"));
+        }
+    }
+    faults
+}
+
+/// The packages of one crate's own tree, tests apart, on the platform releases are built for.
+fn tree(package: &str) -> Result<BTreeSet<Package>, String> {
+    let text = tool::output(&mut tool::cargo(&[
+        "tree",
+        "--package",
+        package,
+        "--edges",
+        "normal,build",
+        "--prefix",
+        "none",
+        "--format",
+        "{p}",
+        "--target",
+        "x86_64-unknown-linux-gnu",
+    ]))?;
+    Ok(parse_tree(&text))
+}
+
+/// Reads lines such as `subtle v2.6.1` and `serde_derive v1.0.228 (proc-macro) (*)`.
+fn parse_tree(text: &str) -> BTreeSet<Package> {
+    text.lines()
+        .filter_map(|line| {
+            let mut words = line.split_whitespace();
+            let name = words.next()?.to_owned();
+            Some((name, words.next()?.strip_prefix('v')?.to_owned()))
+        })
+        .collect()
+}
+
+/// How many packages there are, and how many of them we chose ourselves.
+fn size(cap: &Cap, tree: &BTreeSet<Package>, members: &[Member]) -> Vec<String> {
+    let mut faults = Vec::new();
+    if tree.len() > cap.packages_max {
+        faults.push(format!(
+            "{} has {} packages, at most {}",
+            cap.package,
+            tree.len(),
+            cap.packages_max
+        ));
+    }
+    let ours = |member: &&Member| tree.iter().any(|(name, _)| *name == member.name);
+    let direct: BTreeSet<&String> = members
+        .iter()
+        .filter(ours)
+        .flat_map(|member| &member.outside)
+        .collect();
+    if direct.len() > cap.direct_max {
+        faults.push(format!(
+            "{} names {} outside crates, its own libraries included; at most {}",
+            cap.package,
+            direct.len(),
+            cap.direct_max
+        ));
+    }
+    faults
+}
+
+/// Packages that must not be there, must not be old, or must not be there twice.
+fn contents(package: &str, tree: &BTreeSet<Package>) -> Vec<String> {
+    let mut faults = Vec::new();
+    if ["protocol", "auditor"].contains(&package) {
+        for (name, _) in tree
+            .iter()
+            .filter(|(name, _)| WORLD.contains(&name.as_str()))
+        {
+            faults.push(format!("the tree of {package} contains {name}"));
+        }
+    }
+    for (name, version) in tree {
+        let floors: Vec<_> = FLOORS.iter().filter(|(crate_, _)| crate_ == name).collect();
+        if floors.is_empty() {
+            continue;
+        }
+        let fixed = floors.iter().any(|(_, floor)| at_least(version, floor));
+        if !fixed {
+            faults.push(format!(
+                "{package}: {name} {version} is below the floor of an advisory"
+            ));
+        }
+    }
+    for single in SINGLE {
+        let versions = tree.iter().filter(|(name, _)| name == single).count();
+        if versions > 1 {
+            faults.push(format!(
+                "the tree of {package} holds {versions} versions of {single}"
+            ));
+        }
+    }
+    faults
+}
+
+/// Whether a version is compatible with the floor and not below it, or of a later series.
+fn at_least(version: &str, floor: &str) -> bool {
+    let numbers = |text: &str| -> Vec<u64> {
+        let plain = text.split(['-', '+']).next().unwrap_or_default();
+        plain
+            .split('.')
+            .map(|part| part.parse().unwrap_or(0))
+            .collect()
+    };
+    let (version, floor) = (numbers(version), numbers(floor));
+    let series = |numbers: &[u64]| match numbers {
+        [0, minor, ..] => (0, *minor),
+        [major, ..] => (*major, 0),
+        [] => (0, 0),
+    };
+    version >= floor && (series(&version) == series(&floor) || is_last_series(&floor))
+}
+
+/// Whether later series than the floor's are fixed too, as they are for the highest floor.
+fn is_last_series(floor: &[u64]) -> bool {
+    // Only `rand` has floors in several series; its 0.10 line is the highest.
+    !matches!(floor, [0, 8 | 9, ..])
+}
+
+/// Our own crates: what each may use, and what its tests may use besides.
+const EDGES: &[(&str, &[&str], &[&str])] = &[
+    ("ristretto-batch", &[], &[]),
+    ("protocol", &[], &[]),
+    ("node", &["protocol", "ristretto-batch"], &[]),
+    ("auditor", &["protocol"], &[]),
+    ("advertiser-node", &["node", "protocol"], &["auditor"]),
+    ("provider-node", &["node", "protocol"], &["auditor"]),
+    ("interop", &[], &[]),
+    ("xtask", &["ristretto-batch"], &[]),
+];
+
+/// Outside crates of `protocol`, exactly.
+const PROTOCOL: &[&str] = &[
+    "bincode",
+    "curve25519-dalek",
+    "ed25519-dalek",
+    "hkdf",
+    "serde",
+    "sha2",
+    "subtle",
+    "thiserror",
+    "zeroize",
+];
+
+/// Outside crates the auditor may use besides those of `protocol`.
+const AUDITOR: &[&str] = &["clap", "serde_json"];
+
+/// What reaches for the world; the audited trees hold none of it.
+const WORLD: &[&str] = &[
+    "arrow",
+    "datafusion",
+    "getrandom",
+    "quinn",
+    "quinn-proto",
+    "rustls",
+    "socket2",
+    "tokio",
+];
+
+/// Sizes: growth needs a reason.
+const CAPS: &[Cap] = &[
+    Cap {
+        package: "protocol",
+        packages_max: 40,
+        direct_max: 9,
+    },
+    Cap {
+        package: "auditor",
+        packages_max: 60,
+        direct_max: 11,
+    },
+    Cap {
+        package: "advertiser-node",
+        packages_max: 300,
+        direct_max: 40,
+    },
+    Cap {
+        package: "provider-node",
+        packages_max: 300,
+        direct_max: 40,
+    },
+];
+
+/// Lowest versions without a known advisory; single bad versions are bans of `deny.toml`.
+const FLOORS: &[(&str, &str)] = &[
+    ("bytes", "1.11.1"),
+    ("crossbeam-channel", "0.5.15"),
+    ("curve25519-dalek", "5.0.0"),
+    ("lz4_flex", "0.12.1"),
+    ("memmap2", "0.9.11"),
+    ("quinn-proto", "0.11.15"),
+    ("rand", "0.8.6"),
+    ("rand", "0.9.3"),
+    ("rand", "0.10.1"),
+    ("rustls", "0.23.18"),
+    ("rustls-webpki", "0.103.13"),
+    ("time", "0.3.47"),
+    ("tracing-subscriber", "0.3.20"),
+];
+
+/// Crates of which two versions would be two implementations of one secret's handling.
+const SINGLE: &[&str] = &[
+    "curve25519-dalek",
+    "digest",
+    "rand_core",
+    "rustls",
+    "zeroize",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(name: &str, own: &[&str], outside: &[&str]) -> Member {
+        let set = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+        Member {
+            name: name.to_owned(),
+            own: set(own),
+            own_in_tests: BTreeSet::new(),
+            outside: set(outside),
+        }
+    }
+
+    #[test]
+    fn an_edge_downwards_passes_and_one_upwards_does_not() {
+        assert!(edges(&[member("node", &["protocol"], &[])]).is_empty());
+        assert_eq!(edges(&[member("protocol", &["node"], &[])]).len(), 1);
+        assert_eq!(
+            edges(&[member("auditor", &["node", "protocol"], &[])]).len(),
+            1
+        );
+        assert_eq!(edges(&[member("unknown", &[], &[])]).len(), 1);
+    }
+
+    #[test]
+    fn protocol_uses_exactly_its_crates() {
+        assert!(outside(&[member("protocol", &[], PROTOCOL)]).is_empty());
+        let more = [PROTOCOL, &["rand"]].concat();
+        assert_eq!(outside(&[member("protocol", &[], &more)]).len(), 1);
+        assert_eq!(outside(&[member("protocol", &[], &PROTOCOL[1..])]).len(), 1);
+        assert_eq!(
+            outside(&[member("auditor", &[], &["clap", "tokio"])]).len(),
+            1
+        );
+    }
+
+    #[test]
+    fn trees_are_read_and_searched() {
+        let tree = parse_tree(
+            "auditor v0.1.0 (/src/auditor)\nsubtle v2.6.1\nserde_derive v1.0.1 (proc-macro)\n\
+             subtle v2.6.1 (*)\ngetrandom v0.4.3\nbytes v1.11.0\ndigest v0.10.7\ndigest v0.11.3\n",
+        );
+        assert_eq!(tree.len(), 7);
+        assert_eq!(contents("auditor", &tree).len(), 3);
+        assert_eq!(contents("node", &tree).len(), 2);
+    }
+
+    #[test]
+    fn floors_hold_per_series() {
+        assert!(at_least("0.103.16", "0.103.13") && !at_least("0.103.9", "0.103.13"));
+        assert!(at_least("1.12.1", "1.11.1") && at_least("2.0.0", "1.11.1"));
+        assert!(at_least("0.4.1", "0.3.47") && at_least("1.2.1+spec-1.1.0", "1.2.1"));
+        assert!(at_least("0.8.6", "0.8.6") && !at_least("0.8.5", "0.8.6"));
+        assert!(!at_least("0.9.2", "0.8.6") && !at_least("0.9.2", "0.9.3"));
+        assert!(!at_least("0.10.0", "0.9.3") && at_least("0.11.0", "0.10.1"));
+    }
+}

@@ -1,0 +1,78 @@
+//! Project tasks, run as `cargo xtask COMMAND`; one file per command.
+//!
+//! Nothing here is part of a release. `demo` and `bench` drive the three programs as a user
+//! would; `ci`, `floors`, `tidy`, and `wasm` hold the tree to its written rules; `sample` makes
+//! the fictional data they run on. Output goes through [`say!`], which survives a closed pipe,
+//! so the workspace's ban on print macros needs no exception here.
+
+#![forbid(unsafe_code)]
+
+/// Writes one line to standard output and goes on when nobody reads it any more.
+macro_rules! say {
+    ($($part:tt)*) => { $crate::tool::line(&format!($($part)*)) };
+}
+
+mod bench;
+mod ci;
+mod demo;
+mod floors;
+mod pair;
+mod process;
+mod sample;
+mod source;
+mod tidy;
+mod tool;
+mod wasm;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use tool::Done;
+
+/// Runs one command; exit status 0 when it passed or could not be run here, 1 when it failed.
+fn main() -> ExitCode {
+    let outcome = match Xtask::parse().command {
+        Command::Demo(options) => demo::run(&options).map(|()| Done::Passed),
+        Command::Bench(options) => bench::run(&options).map(|()| Done::Passed),
+        Command::Sample(options) => sample::run(&options).map(|()| Done::Passed),
+        Command::Ci(options) => ci::run(&options).map(|()| Done::Passed),
+        Command::Floors => floors::run().map(|()| Done::Passed),
+        Command::Tidy => tidy::run().map(|()| Done::Passed),
+        Command::Wasm => wasm::run(),
+    };
+    match outcome {
+        Ok(Done::Passed | Done::NotRun(_)) => ExitCode::SUCCESS,
+        Err(reason) => {
+            tool::complain(&format!("xtask: {reason}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Project tasks of Veilmatch.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Xtask {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// The commands.
+#[derive(Subcommand)]
+enum Command {
+    /// Run both nodes and the auditor on sample data, ending in the verdict.
+    Demo(demo::Options),
+    /// Measure a run of both nodes on generated data.
+    Bench(bench::Options),
+    /// Write sample data and its known answer.
+    Sample(sample::Options),
+    /// Run every check of one tier.
+    Ci(ci::Options),
+    /// Compare dependencies with the table of what may depend on what.
+    Floors,
+    /// Check the shape of the code and the words of the documents.
+    Tidy,
+    /// Prove that verification needs nothing from its host: a wasm build without imports.
+    Wasm,
+}
