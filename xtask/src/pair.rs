@@ -696,6 +696,110 @@ mod tests {
         assert!(reason.contains("`eligible`"), "{reason}");
     }
 
+    /// Programs that keep to the command lines and copy the known answer.
+    const FAKE_ADVERTISER: &str = r#"
+        number() { sed -n "s/.*\"$1\": \([0-9]*\).*/\1/p" truth/counts.json; }
+        case $1 in
+        init) mkdir advertiser; echo vmid1abc >advertiser/identity.txt; echo identity: vmid1abc ;;
+        accept) test -f "$4" ;;
+        run)
+            test "$5" = matched-rows && test -f "$7" || exit 2
+            cp truth/matched-rows.csv "$9"
+            mkdir -p advertiser/runs/5f provider/sessions/5f
+            cat >"${11}" <<END
+            { "profile": "$5", "rows": $(number rows), "eligible": $(number eligible),
+              "matched": $(number matched), "stages": [{ "name": "blind", "seconds": 0.1 }],
+              "bytes_sent": 1, "bytes_received": 2, "transcript_dir": "advertiser/runs/5f",
+              "backend": "none", "session_id": "5f" }
+END
+        esac"#;
+    const FAKE_PROVIDER: &str = r#"
+        case $1 in
+        init) mkdir provider ;;
+        invite) test "$5" = vmid1abc && echo "$9" >address && echo x >"${13}" ;;
+        ingest) test -f "$4" ;;
+        serve)
+            trap 'exit 0' TERM
+            test "$(cat address)" = "$5" || exit 2
+            echo "$5" >"$7"
+            while :; do sleep 0.01; done
+        esac"#;
+    const FAKE_AUDITOR: &str = r#"test -d "$2" && echo '{}' >"$4""#;
+
+    fn drive(advertiser: &str, provider: &str, auditor: &str) -> Result<Report, String> {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let script = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+            path
+        };
+        let programs = Programs {
+            advertiser: script("advertiser", advertiser),
+            provider: script("provider", provider),
+            auditor: script("auditor", auditor),
+        };
+        let work = prepare_directory(&dir.path().join("work")).unwrap();
+        let pair = Pair {
+            programs: &programs,
+            work: &work,
+            sample: &Sample::new(300, 200, 1),
+            profile: MATCHED_ROWS,
+            limit: Duration::from_secs(60),
+            stop: &Interrupt::never(),
+        };
+        let report = pair.drive()?;
+        assert_eq!(report.to_json(&pair)["passed"], report.passed().is_ok());
+        Ok(report)
+    }
+
+    #[test]
+    fn programs_that_keep_the_contract_pass() {
+        let report = drive(FAKE_ADVERTISER, FAKE_PROVIDER, FAKE_AUDITOR).unwrap();
+        assert_eq!(report.passed(), Ok(()));
+        assert_eq!(report.steps.len(), 10);
+        assert!(report.steps.iter().all(|step| step.cost.wall_s >= 0.0));
+    }
+
+    #[test]
+    fn a_missing_line_and_a_refusing_auditor_are_told() {
+        let short = FAKE_ADVERTISER
+            .replace("cp truth", "sed '$d' truth")
+            .replace("\"$9\"", ">$9");
+        let report = drive(&short, FAKE_PROVIDER, FAKE_AUDITOR).unwrap();
+        assert_eq!(report.differences.len(), 1);
+        assert!(report.passed().unwrap_err().contains("the result is wrong"));
+        let refusing = "echo finding: T-04; exit 1";
+        let report = drive(FAKE_ADVERTISER, FAKE_PROVIDER, refusing).unwrap();
+        assert!(report.differences.is_empty());
+        let reason = report.passed().unwrap_err();
+        assert!(reason.matches("finding: T-04").count() == 2, "{reason}");
+    }
+
+    #[test]
+    fn a_failing_program_is_named_with_its_last_words() {
+        let refused = FAKE_ADVERTISER.replace("cp truth", "echo too few rows >&2; exit 77; cp x");
+        let reason = drive(&refused, FAKE_PROVIDER, FAKE_AUDITOR).err().unwrap();
+        assert!(reason.contains("advertiser-run failed"), "{reason}");
+        assert!(
+            reason.contains("77") && reason.contains("too few rows"),
+            "{reason}"
+        );
+        let dying = FAKE_PROVIDER.replace("while :; do sleep 0.01; done", "sleep 0.1; exit 70");
+        let waiting = FAKE_ADVERTISER.replace("cp truth", "exec sleep 30; cp truth");
+        let reason = drive(&waiting, &dying, FAKE_AUDITOR).err().unwrap();
+        assert!(
+            reason.contains("provider-serve ended while it was needed"),
+            "{reason}"
+        );
+        let unready = FAKE_PROVIDER.replace("echo \"$5\"", "exit 78; echo \"$5\"");
+        let reason = drive(FAKE_ADVERTISER, &unready, FAKE_AUDITOR)
+            .err()
+            .unwrap();
+        assert!(reason.contains("ended before it was ready"), "{reason}");
+    }
+
     #[test]
     fn a_directory_with_content_is_left_alone() {
         let dir = tempfile::tempdir().unwrap();
