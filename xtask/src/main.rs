@@ -2,7 +2,7 @@
 //!
 //! Nothing here is part of a release. `demo` and `bench` drive the three programs as a user
 //! would; `ci`, `floors`, `tidy`, and `wasm` hold the tree to its written rules; `sample` makes
-//! the fictional data they run on. Output goes through [`say!`], which survives a closed pipe,
+//! the fictional data they run on. Output goes through `say!`, which survives a closed pipe,
 //! so the workspace's ban on print macros needs no exception here.
 
 #![forbid(unsafe_code)]

@@ -73,7 +73,7 @@ pub(crate) fn line(text: &str) {
     let _ = out.flush();
 }
 
-/// Writes one line to standard error, with the same patience as [`line`].
+/// Writes one line to standard error, with the same patience as [`line()`].
 pub(crate) fn complain(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
