@@ -4,12 +4,18 @@ use core::fmt;
 
 use crate::dalek::{self, Scalars};
 use crate::expand::DstPrime;
+#[cfg(target_arch = "x86_64")]
+use crate::ifma::Ifma;
+#[cfg(target_arch = "x86_64")]
+use crate::lanes;
 use crate::{BadElement, Encoded, SecretScalar, check};
 
 /// One implementation of the arithmetic; all of them write the same bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Backend {
+    /// Eight elements at once on processors with AVX-512 IFMA.
+    Avx512Ifma,
     /// curve25519-dalek with batch encoding; available everywhere.
     Portable,
 }
@@ -17,6 +23,7 @@ pub enum Backend {
 impl fmt::Display for Backend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Backend::Avx512Ifma => "avx512-ifma",
             Backend::Portable => "portable",
         })
     }
@@ -25,7 +32,15 @@ impl fmt::Display for Backend {
 /// Batch arithmetic on one backend; cheap to copy and to share between threads.
 #[derive(Clone, Copy, Debug)]
 pub struct Engine {
-    backend: Backend,
+    kernel: AnyKernel,
+}
+
+/// The token of each backend, which proves that the processor runs it.
+#[derive(Clone, Copy, Debug)]
+enum AnyKernel {
+    #[cfg(target_arch = "x86_64")]
+    Ifma(Ifma),
+    Portable,
 }
 
 impl Engine {
@@ -36,40 +51,36 @@ impl Engine {
     pub fn detect() -> Self {
         #[cfg(feature = "force-backend")]
         if let Ok(name) = std::env::var("RISTRETTO_BATCH_BACKEND") {
-            let forced = Self::available()
-                .into_iter()
-                .find(|each| each.to_string() == name);
-            return Engine {
-                backend: forced.expect("RISTRETTO_BATCH_BACKEND is available here"),
-            };
+            let forced = Self::runnable().find(|engine| engine.backend().to_string() == name);
+            return forced.expect("RISTRETTO_BATCH_BACKEND names a backend of this processor");
         }
-        Self::available()
-            .first()
-            .map_or(Self::portable(), |&backend| Engine { backend })
+        Self::runnable().next().unwrap_or(Self::portable())
     }
 
     /// The backend that runs everywhere.
     pub fn portable() -> Self {
         Engine {
-            backend: Backend::Portable,
+            kernel: AnyKernel::Portable,
         }
     }
 
     /// The chosen backend, if this processor runs it.
     pub fn with_backend(backend: Backend) -> Option<Self> {
-        Self::available()
-            .contains(&backend)
-            .then_some(Engine { backend })
+        Self::runnable().find(|engine| engine.backend() == backend)
     }
 
     /// Every backend that this processor runs, fastest first.
     pub fn available() -> Vec<Backend> {
-        vec![Backend::Portable]
+        Self::runnable().map(|engine| engine.backend()).collect()
     }
 
     /// The backend in use.
     pub fn backend(&self) -> Backend {
-        self.backend
+        match self.kernel {
+            #[cfg(target_arch = "x86_64")]
+            AnyKernel::Ifma(_) => Backend::Avx512Ifma,
+            AnyKernel::Portable => Backend::Portable,
+        }
     }
 
     /// Writes `by` times each element.
@@ -160,8 +171,10 @@ impl Engine {
     /// If `out` is not as long as `uniform`.
     pub fn map_multiply(&self, by: &SecretScalar, uniform: &[[u8; 64]], out: &mut [Encoded]) {
         assert_eq!(uniform.len(), out.len(), "one place for each product");
-        match self.backend {
-            Backend::Portable => dalek::map_multiply(by, uniform, out),
+        match self.kernel {
+            #[cfg(target_arch = "x86_64")]
+            AnyKernel::Ifma(f) => lanes::map_multiply(f, by, uniform, out),
+            AnyKernel::Portable => dalek::map_multiply(by, uniform, out),
         }
     }
 
@@ -182,8 +195,10 @@ impl Engine {
         elements: &[Encoded],
     ) -> Result<Encoded, BadElement> {
         assert_eq!(weights.len(), elements.len(), "one weight for each element");
-        match self.backend {
-            Backend::Portable => dalek::vartime_sum(weights, elements),
+        match self.kernel {
+            #[cfg(target_arch = "x86_64")]
+            AnyKernel::Ifma(_) => dalek::vartime_sum(weights, elements),
+            AnyKernel::Portable => dalek::vartime_sum(weights, elements),
         }
     }
 
@@ -215,6 +230,19 @@ impl Engine {
         Ok([first_sum, second_sum])
     }
 
+    /// An engine for every backend that runs here, fastest first.
+    fn runnable() -> impl Iterator<Item = Self> {
+        let portable = core::iter::once(AnyKernel::Portable);
+        #[cfg(target_arch = "x86_64")]
+        let kernels = Ifma::detect()
+            .map(AnyKernel::Ifma)
+            .into_iter()
+            .chain(portable);
+        #[cfg(not(target_arch = "x86_64"))]
+        let kernels = portable;
+        kernels.map(|kernel| Engine { kernel })
+    }
+
     fn multiply_by(
         &self,
         by: Scalars<'_>,
@@ -222,11 +250,13 @@ impl Engine {
         out: &mut [Encoded],
     ) -> Result<(), BadElement> {
         assert_eq!(elements.len(), out.len(), "one place for each product");
-        let result = match self.backend {
-            Backend::Portable => dalek::multiply(by, elements, out),
+        let result = match self.kernel {
+            #[cfg(target_arch = "x86_64")]
+            AnyKernel::Ifma(f) => lanes::multiply(f, by, elements, out),
+            AnyKernel::Portable => dalek::multiply(by, elements, out),
         };
         match result {
-            Ok(()) => check::multiplied(self.backend, by, elements, out),
+            Ok(()) => check::multiplied(self.backend(), by, elements, out),
             Err(_) => out.fill([0; 32]),
         }
         result
@@ -241,9 +271,11 @@ impl Engine {
     ) {
         assert_eq!(inputs.len(), out.len(), "one place for each product");
         let dst = DstPrime::new(dst);
-        match self.backend {
-            Backend::Portable => dalek::hash_multiply(by, &dst, inputs, out),
+        match self.kernel {
+            #[cfg(target_arch = "x86_64")]
+            AnyKernel::Ifma(f) => lanes::hash_multiply(f, by, &dst, inputs, out),
+            AnyKernel::Portable => dalek::hash_multiply(by, &dst, inputs, out),
         }
-        check::hashed(self.backend, by, &dst, inputs, out);
+        check::hashed(self.backend(), by, &dst, inputs, out);
     }
 }

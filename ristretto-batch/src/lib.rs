@@ -34,7 +34,11 @@ mod check;
 mod dalek;
 mod dispatch;
 mod expand;
+#[cfg(target_arch = "x86_64")]
+mod ifma;
+mod lanes;
 mod scalar;
+mod wipe;
 
 pub use dispatch::{Backend, Engine};
 pub use scalar::SecretScalar;

@@ -1,0 +1,52 @@
+//! Compiling the stages for one processor.
+
+/// Implements [`Kernel`](super::Kernel) for a token, each stage once, out of line, with the
+/// features of the token's processor.
+///
+/// Everything the stages call is `inline(always)` and has no features of its own, so it becomes
+/// plain instructions of the stage. A helper left out of line would turn every intrinsic in it
+/// into a call: right, and terribly slow; `tests/hot_loop.rs` looks for that.
+macro_rules! kernel {
+    ($token:ident, $features:literal) => {
+        $crate::lanes::stages! { $token, $features;
+            fn power_p58(values: &mut Four<Operand>) -> ();
+            fn invert_batch(values: &mut [Operand], prefixes: &mut [Operand]) -> ();
+            fn decode(encodings: &[Encoded], decoded: &mut Four<Decoded<$token>>) -> u32;
+            fn expand(messages: &[&[u8]], dst: &DstPrime, uniform: &mut [[u8; 64]]) -> ();
+            fn map(uniform: &[[u8; 64]], mapped: &mut [Mapped<$token>]) -> ();
+            fn affine(mapped: &Mapped<$token>, inverse: &Operand) -> Decoded<$token>;
+            fn half_product(point: &Decoded<$token>, bits: &Bits) -> Doubling<$token>;
+            fn encode(double: &Doubling<$token>, inverse: &Operand, out: &mut [Encoded]) -> ();
+        }
+    };
+}
+
+/// Writes the stages that [`kernel!`] lists.
+macro_rules! stages {
+    ($token:ident, $features:literal;
+     $(fn $stage:ident($($name:ident: $type:ty),*) -> $result:ty;)+) => {
+        const _: () = {
+            use $crate::Encoded;
+            use $crate::expand::DstPrime;
+            use $crate::lanes::{self, Bits, Decoded, Doubling, Four, Kernel, Lanes, Mapped};
+
+            type Operand = <$token as Lanes>::Operand;
+
+            impl Kernel for $token {
+                $(
+                    fn $stage(self, $($name: $type),*) -> $result {
+                        #[target_feature(enable = $features)]
+                        #[inline(never)]
+                        fn stage(f: $token, $($name: $type),*) -> $result {
+                            lanes::$stage(f, $($name),*)
+                        }
+                        // SAFETY: a token exists only where detection found these features.
+                        unsafe { stage(self, $($name),*) }
+                    }
+                )+
+            }
+        };
+    };
+}
+
+pub(crate) use {kernel, stages};

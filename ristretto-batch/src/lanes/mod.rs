@@ -1,0 +1,136 @@
+//! The batch algorithms, written once for every vector backend.
+//!
+//! A backend gives a field with several independent elements in the lanes of its registers
+//! ([`Lanes`]) and out-of-line copies of the stages compiled for its processor ([`Kernel`]). What
+//! is here never looks into a register: it decodes, maps, multiplies and encodes by field
+//! operations, the same for each lane, and so in time independent of every value.
+//!
+//! Two types carry the bounds. An [`Operand`](Lanes::Operand) may be multiplied and has no
+//! addition; a [`Wide`](Lanes::Wide) is an uncarried sum of products, on which additions act. So
+//! one adds first and carries once. A [`sub`](Lanes::sub) needs a left side made by one of the
+//! functions that leave room, the `minuend`s, and a right side that is a single product or
+//! widened operand. The plain-integer model checks each of these rules on every path.
+
+mod constants;
+mod edwards;
+mod elligator;
+mod invert;
+mod kernel;
+mod ladder;
+mod ristretto;
+mod sha512;
+mod stages;
+
+pub(crate) use constants::Constant;
+pub(crate) use elligator::{Mapped, affine, map};
+pub(crate) use invert::{invert_batch, power_p58};
+pub(crate) use kernel::{kernel, stages};
+pub(crate) use ladder::{Bits, half_product};
+pub(crate) use ristretto::{Decoded, Doubling, decode, encode};
+pub(crate) use sha512::{Words, expand};
+pub(crate) use stages::{hash_multiply, map_multiply, multiply};
+
+use crate::Encoded;
+use crate::expand::DstPrime;
+
+/// Field arithmetic modulo 2^255 − 19, on one field element in each lane.
+///
+/// A value of the implementing type is a token: it exists only where the processor has the
+/// features that its methods use.
+pub(crate) trait Lanes: Copy {
+    /// An exact sum of products, not carried.
+    type Wide: Copy;
+    /// A carried value below about 2^255, fit to be multiplied.
+    type Operand: Copy;
+    /// A multiplicand prepared for many multiplications.
+    type Fixed: Copy;
+
+    /// Field elements in one operand, at most [`LANES_MAX`].
+    const LANES: usize;
+
+    fn constant(self, value: Constant) -> Self::Operand;
+    fn mul(self, a: &Self::Operand, b: &Self::Operand) -> Self::Wide;
+    /// A product that has room for one subtraction.
+    fn mul_minuend(self, a: &Self::Operand, b: &Self::Operand) -> Self::Wide;
+    fn square(self, a: &Self::Operand) -> Self::Wide;
+    /// A square that has room for one subtraction.
+    fn square_minuend(self, a: &Self::Operand) -> Self::Wide;
+    fn fix(self, a: &Self::Operand) -> Self::Fixed;
+    fn mul_fixed(self, a: &Self::Operand, b: &Self::Fixed) -> Self::Wide;
+    /// `onto` plus `factor` times `a`; the factor is below 2^20.
+    fn mul_small(self, onto: Self::Wide, a: &Self::Operand, factor: u32) -> Self::Wide;
+    fn widen(self, a: &Self::Operand) -> Self::Wide;
+    /// A widened operand that has room for one subtraction.
+    fn minuend(self, a: &Self::Operand) -> Self::Wide;
+    fn add(self, a: Self::Wide, b: Self::Wide) -> Self::Wide;
+    fn sub(self, a: Self::Wide, b: Self::Wide) -> Self::Wide;
+    fn carry(self, a: Self::Wide) -> Self::Operand;
+    /// In each lane `yes` where the bit of `mask` is set, else `no`.
+    fn select(self, mask: u8, yes: &Self::Operand, no: &Self::Operand) -> Self::Operand;
+    /// Bits of the lanes that hold zero modulo p.
+    fn zeros(self, a: &Self::Operand) -> u8;
+    /// Bits of the lanes whose canonical value is odd.
+    fn negatives(self, a: &Self::Operand) -> u8;
+    /// Reads little-endian values; bit 255 is ignored. Takes [`LANES`](Self::LANES) of them.
+    fn load(self, bytes: &[[u8; 32]]) -> Self::Operand;
+    /// Writes canonical little-endian values, one for each lane.
+    fn store(self, a: &Self::Operand, bytes: &mut [[u8; 32]]);
+
+    /// The carried product.
+    #[inline(always)]
+    fn product(self, a: &Self::Operand, b: &Self::Operand) -> Self::Operand {
+        self.carry(self.mul(a, b))
+    }
+
+    /// The carried square.
+    #[inline(always)]
+    fn squared(self, a: &Self::Operand) -> Self::Operand {
+        self.carry(self.square(a))
+    }
+
+    /// The sum of two operands.
+    #[inline(always)]
+    fn sum(self, a: &Self::Operand, b: &Self::Operand) -> Self::Operand {
+        self.carry(self.add(self.widen(a), self.widen(b)))
+    }
+
+    /// The difference of two operands.
+    #[inline(always)]
+    fn difference(self, a: &Self::Operand, b: &Self::Operand) -> Self::Operand {
+        self.carry(self.sub(self.minuend(a), self.widen(b)))
+    }
+
+    /// The negated value in the lanes of `mask`.
+    #[inline(always)]
+    fn negate_if(self, mask: u8, a: &Self::Operand) -> Self::Operand {
+        let negated = self.difference(&self.constant(Constant::ZERO), a);
+        self.select(mask, &negated, a)
+    }
+
+    /// The non-negative one of `a` and `-a`.
+    #[inline(always)]
+    fn absolute(self, a: &Self::Operand) -> Self::Operand {
+        self.negate_if(self.negatives(a), a)
+    }
+}
+
+/// The stages of a batch, each compiled once, out of line, for the features of its backend.
+pub(crate) trait Kernel: Lanes {
+    fn power_p58(self, values: &mut Four<Self::Operand>);
+    fn invert_batch(self, values: &mut [Self::Operand], prefixes: &mut [Self::Operand]);
+    /// Decodes four operands' worth of encodings; returns the bits of the good ones.
+    fn decode(self, encodings: &[Encoded], decoded: &mut Four<Decoded<Self>>) -> u32;
+    /// Hashes one operand's worth of messages to 64 bytes each.
+    fn expand(self, messages: &[&[u8]], dst: &DstPrime, uniform: &mut [[u8; 64]]);
+    /// Maps two operands' worth of uniform bytes.
+    fn map(self, uniform: &[[u8; 64]], mapped: &mut [Mapped<Self>]);
+    fn affine(self, mapped: &Mapped<Self>, inverse: &Self::Operand) -> Decoded<Self>;
+    fn half_product(self, point: &Decoded<Self>, bits: &Bits) -> Doubling<Self>;
+    fn encode(self, double: &Doubling<Self>, inverse: &Self::Operand, out: &mut [Encoded]);
+}
+
+/// As many operands as pass through a long power together: their chains overlap.
+pub(crate) type Four<T> = [T; 4];
+
+/// The most lanes that any backend has.
+pub(crate) const LANES_MAX: usize = 8;

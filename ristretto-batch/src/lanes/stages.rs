@@ -1,0 +1,225 @@
+//! Whole runs, cut into chunks that stay in the second-level cache.
+//!
+//! A chunk passes through the stages one after another: decode or map, ladder, one inversion for
+//! all, encode. The tail of a run is padded with elements of its own, whose results are dropped.
+
+use super::{Bits, Constant, Decoded, Doubling, Kernel, LANES_MAX, Mapped};
+use crate::dalek::Scalars;
+use crate::expand::DstPrime;
+use crate::scalar::SecretScalar;
+use crate::wipe::Scratch;
+use crate::{BadElement, BadReason, Encoded};
+
+/// Multiplies a run of encodings.
+pub(crate) fn multiply<F: Kernel>(
+    f: F,
+    by: Scalars<'_>,
+    elements: &[Encoded],
+    out: &mut [Encoded],
+) -> Result<(), BadElement> {
+    let mut batch = Batch::new(f, by, elements.len());
+    for (start, (elements, out)) in starts().zip(elements.chunks(CHUNK).zip(out.chunks_mut(CHUNK)))
+    {
+        decode_run(f, elements, &mut batch.points).map_err(|bad| BadElement {
+            index: start + bad.index,
+            ..bad
+        })?;
+        batch.finish(start, out);
+    }
+    Ok(())
+}
+
+/// Hashes and multiplies a run of inputs.
+pub(crate) fn hash_multiply<F: Kernel, I: AsRef<[u8]>>(
+    f: F,
+    by: Scalars<'_>,
+    dst: &DstPrime,
+    inputs: &[I],
+    out: &mut [Encoded],
+) {
+    let mut batch = Batch::new(f, by, inputs.len());
+    let mut mapping = Mapping::new(f, inputs.len());
+    for (start, (inputs, out)) in starts().zip(inputs.chunks(CHUNK).zip(out.chunks_mut(CHUNK))) {
+        for (group, uniform) in inputs
+            .chunks(F::LANES)
+            .zip(mapping.uniform.chunks_mut(F::LANES))
+        {
+            let messages: [&[u8]; LANES_MAX] =
+                core::array::from_fn(|lane| group[lane.min(group.len() - 1)].as_ref());
+            f.expand(&messages[..F::LANES], dst, uniform);
+        }
+        mapping.map(inputs.len().div_ceil(F::LANES), &mut batch);
+        batch.finish(start, out);
+    }
+}
+
+/// Maps and multiplies a run of uniform strings.
+pub(crate) fn map_multiply<F: Kernel>(
+    f: F,
+    by: &SecretScalar,
+    uniform: &[[u8; 64]],
+    out: &mut [Encoded],
+) {
+    let mut batch = Batch::new(f, Scalars::One(by), uniform.len());
+    let mut mapping = Mapping::new(f, uniform.len());
+    for (start, (uniform, out)) in starts().zip(uniform.chunks(CHUNK).zip(out.chunks_mut(CHUNK))) {
+        mapping.uniform[..uniform.len()].copy_from_slice(uniform);
+        mapping.map(uniform.len().div_ceil(F::LANES), &mut batch);
+        batch.finish(start, out);
+    }
+}
+
+/// Decodes at most a chunk; `points` holds whole groups of four operands.
+pub(crate) fn decode_run<F: Kernel>(
+    f: F,
+    elements: &[Encoded],
+    points: &mut [Decoded<F>],
+) -> Result<(), BadElement> {
+    let groups = elements.chunks(4 * F::LANES);
+    for (start, (group, points)) in (0..).step_by(4 * F::LANES).zip(groups.zip(fours(points))) {
+        let mut padded = [group[0]; 4 * LANES_MAX];
+        padded[..group.len()].copy_from_slice(group);
+        let mut good = f.decode(&padded[..4 * F::LANES], points);
+        for (i, element) in group.iter().enumerate() {
+            good &= !(u32::from(*element == IDENTITY) << i);
+        }
+        let offset = good.trailing_ones() as usize;
+        if let Some(element) = group.get(offset) {
+            let identity = *element == IDENTITY;
+            let reason = if identity {
+                BadReason::Identity
+            } else {
+                BadReason::NotCanonical
+            };
+            return Err(BadElement {
+                index: start + offset,
+                reason,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The scratch of a run and its scalars.
+struct Batch<'a, F: Kernel> {
+    f: F,
+    by: Scalars<'a>,
+    /// The bits of a scalar that all lanes share.
+    shared: Option<Bits>,
+    points: Scratch<Decoded<F>>,
+    doubles: Scratch<Doubling<F>>,
+    inverses: Scratch<F::Operand>,
+    prefixes: Scratch<F::Operand>,
+}
+
+impl<'a, F: Kernel> Batch<'a, F> {
+    fn new(f: F, by: Scalars<'a>, len: usize) -> Self {
+        let shared = match by {
+            Scalars::One(scalar) => Some(Bits::one(scalar.half())),
+            Scalars::Each(_) => None,
+        };
+        let zero = f.constant(Constant::ZERO);
+        let operands = operands::<F>(len);
+        Batch {
+            f,
+            by,
+            shared,
+            points: Scratch::filled(Decoded::blank(zero), operands),
+            doubles: Scratch::filled(Doubling::blank(zero), operands),
+            inverses: Scratch::filled(zero, operands),
+            prefixes: Scratch::filled(zero, operands),
+        }
+    }
+
+    /// Multiplies and encodes the points of one chunk, whose first element has index `start`.
+    fn finish(&mut self, start: usize, out: &mut [Encoded]) {
+        let count = out.len().div_ceil(F::LANES);
+        for i in 0..count {
+            let each;
+            let bits = match &self.shared {
+                Some(bits) => bits,
+                None => {
+                    let first = start + i * F::LANES;
+                    let last = start + out.len() - 1;
+                    each = Bits::each(core::array::from_fn(|lane| {
+                        self.by
+                            .at((first + lane.min(F::LANES - 1)).min(last))
+                            .half()
+                    }));
+                    &each
+                }
+            };
+            self.doubles[i] = self.f.half_product(&self.points[i], bits);
+            self.inverses[i] = self.doubles[i].all;
+        }
+        self.f
+            .invert_batch(&mut self.inverses[..count], &mut self.prefixes[..count]);
+        for (i, out) in out.chunks_mut(F::LANES).enumerate() {
+            let mut encoded = [[0u8; 32]; LANES_MAX];
+            self.f.encode(
+                &self.doubles[i],
+                &self.inverses[i],
+                &mut encoded[..F::LANES],
+            );
+            out.copy_from_slice(&encoded[..out.len()]);
+        }
+    }
+}
+
+/// The scratch of hashing to the group.
+struct Mapping<F: Kernel> {
+    uniform: Scratch<[u8; 64]>,
+    mapped: Scratch<Mapped<F>>,
+}
+
+impl<F: Kernel> Mapping<F> {
+    fn new(f: F, len: usize) -> Self {
+        let operands = operands::<F>(len);
+        let zero = f.constant(Constant::ZERO);
+        Mapping {
+            uniform: Scratch::filled([0; 64], operands * F::LANES),
+            mapped: Scratch::filled(Mapped::blank(zero), operands),
+        }
+    }
+
+    /// Maps the uniform strings of `count` operands to affine points.
+    fn map(&mut self, count: usize, batch: &mut Batch<'_, F>) {
+        let f = batch.f;
+        let pairs = self
+            .uniform
+            .chunks(2 * F::LANES)
+            .zip(self.mapped.chunks_mut(2));
+        for (uniform, mapped) in pairs.take(count.div_ceil(2)) {
+            f.map(uniform, mapped);
+        }
+        for (inverse, mapped) in batch.inverses.iter_mut().zip(self.mapped.iter()) {
+            *inverse = mapped.denominator;
+        }
+        f.invert_batch(&mut batch.inverses[..count], &mut batch.prefixes[..count]);
+        let done = batch
+            .points
+            .iter_mut()
+            .zip(self.mapped.iter().zip(batch.inverses.iter()));
+        for (point, (mapped, inverse)) in done.take(count) {
+            *point = f.affine(mapped, inverse);
+        }
+    }
+}
+
+/// Operands that a chunk of a run of `len` elements needs, in whole groups of four.
+fn operands<F: Kernel>(len: usize) -> usize {
+    len.min(CHUNK).div_ceil(4 * F::LANES) * 4
+}
+
+fn fours<T>(slice: &mut [T]) -> impl Iterator<Item = &mut [T; 4]> {
+    slice.as_chunks_mut().0.iter_mut()
+}
+
+fn starts() -> impl Iterator<Item = usize> {
+    (0..).step_by(CHUNK)
+}
+
+const IDENTITY: Encoded = [0; 32];
+
+/// Elements that go through the stages together; with eight lanes about 300 KB of scratch.
+pub(crate) const CHUNK: usize = 512;
