@@ -1,0 +1,3 @@
+//! Files in, prepared sets out.
+
+pub mod csv;

@@ -1,0 +1,473 @@
+//! Encodings of input files: what a file says it is, what it looks like, and UTF-8 out of it.
+//!
+//! An encoding is declared or it is UTF-8; it is never guessed, because a wrong guess makes
+//! values that match nothing and nobody notices. What can be recognised for certain (a
+//! byte-order mark, an archive, a workbook) is refused with its name.
+
+use core::fmt;
+use std::io::{self, ErrorKind, Read};
+
+use zeroize::Zeroizing;
+
+/// The declared encoding of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Encoding {
+    /// UTF-8, with or without a byte-order mark.
+    #[default]
+    Utf8,
+    /// Windows code page 1252.
+    Windows1252,
+    /// ISO 8859-1, Latin-1.
+    Iso8859_1,
+    /// ISO 8859-15, Latin-9.
+    Iso8859_15,
+    /// UTF-16 with a byte-order mark.
+    Utf16,
+    /// UTF-16, low byte first.
+    Utf16Le,
+    /// UTF-16, high byte first.
+    Utf16Be,
+}
+
+impl Encoding {
+    /// Every encoding that a mapping file may declare.
+    pub const ALL: [Self; 7] = [
+        Self::Utf8,
+        Self::Windows1252,
+        Self::Iso8859_1,
+        Self::Iso8859_15,
+        Self::Utf16,
+        Self::Utf16Le,
+        Self::Utf16Be,
+    ];
+
+    /// Reads a declared name such as `windows-1252`, in any case; `None` if unknown.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        let name = name.trim();
+        Self::ALL.into_iter().find(|encoding| encoding.name().eq_ignore_ascii_case(name))
+    }
+
+    /// The name in mapping files and messages.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Utf8 => "utf-8",
+            Self::Windows1252 => "windows-1252",
+            Self::Iso8859_1 => "iso-8859-1",
+            Self::Iso8859_15 => "iso-8859-15",
+            Self::Utf16 => "utf-16",
+            Self::Utf16Le => "utf-16le",
+            Self::Utf16Be => "utf-16be",
+        }
+    }
+
+    const fn is_utf16(self) -> bool {
+        matches!(self, Self::Utf16 | Self::Utf16Le | Self::Utf16Be)
+    }
+}
+
+impl fmt::Display for Encoding {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// Why a file cannot be read as text at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TextFailure {
+    /// The file could not be read.
+    Read(ErrorKind),
+    /// The file is not text; names what it is.
+    NotText(&'static str),
+    /// The file is text in another encoding than declared; names it.
+    Encoding(&'static str),
+}
+
+/// Streams a source as UTF-8, in bounded memory.
+///
+/// Bytes that the declared encoding does not define come out as 0xFF, which no UTF-8 text
+/// holds; of a UTF-8 source every byte comes out as it is. The reader of records finds both,
+/// with their line.
+pub(super) struct Decoder<R> {
+    source: R,
+    encoding: Encoding,
+    opened: bool,
+    ended: bool,
+    /// Bytes read and not decoded yet: the start of the file, or part of a UTF-16 character.
+    raw: Zeroizing<Vec<u8>>,
+    decoded: Zeroizing<Vec<u8>>,
+    taken: usize,
+}
+
+impl<R: Read> Decoder<R> {
+    pub(super) fn new(source: R, encoding: Encoding) -> Self {
+        Self {
+            source,
+            encoding,
+            opened: false,
+            ended: false,
+            raw: Zeroizing::new(Vec::with_capacity(CHUNK_BYTES)),
+            decoded: Zeroizing::new(Vec::with_capacity(CHUNK_BYTES * 3)),
+            taken: 0,
+        }
+    }
+
+    /// The decoded bytes at hand; empty at the end of the source only.
+    pub(super) fn fill(&mut self) -> Result<&[u8], TextFailure> {
+        while self.taken >= self.decoded.len() && !self.ended {
+            self.decoded.clear();
+            self.taken = 0;
+            self.read_chunk()?;
+            if !self.opened {
+                self.open()?;
+                self.opened = true;
+            }
+            self.decode();
+        }
+        Ok(self.decoded.get(self.taken..).unwrap_or_default())
+    }
+
+    /// Marks bytes of the last [`Self::fill`] as read.
+    pub(super) fn consume(&mut self, bytes: usize) {
+        self.taken = self.taken.saturating_add(bytes).min(self.decoded.len());
+    }
+
+    /// Adds to the raw bytes; enough of them, or the end of the source, when the file opens.
+    fn read_chunk(&mut self) -> Result<(), TextFailure> {
+        let wanted = if self.opened { 1 } else { SNIFFED_BYTES };
+        let mut chunk = Zeroizing::new([0; CHUNK_BYTES]);
+        let mut added = 0;
+        while added < wanted {
+            match self.source.read(chunk.as_mut_slice()) {
+                Ok(0) => {
+                    self.ended = true;
+                    break;
+                }
+                Ok(read) => {
+                    self.raw.extend_from_slice(chunk.get(..read).unwrap_or_default());
+                    added = added.saturating_add(read);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(TextFailure::Read(error.kind())),
+            }
+        }
+        Ok(())
+    }
+
+    /// Judges the start of the file and removes its byte-order mark.
+    fn open(&mut self) -> Result<(), TextFailure> {
+        let start: &[u8] = &self.raw;
+        if let Some((_, what)) = SIGNATURES.iter().find(|(bytes, _)| start.starts_with(bytes)) {
+            return Err(TextFailure::NotText(what));
+        }
+        let mark = MARKS.iter().find(|(bytes, _)| start.starts_with(bytes));
+        let found = match mark {
+            Some((_, found)) => Some(*found),
+            None if self.encoding.is_utf16() => None,
+            None => unmarked_utf16(start),
+        };
+        self.encoding = match (self.encoding, found) {
+            (Encoding::Utf16, None) => return Err(TextFailure::Encoding("text without a mark")),
+            (declared, None) => declared,
+            (Encoding::Utf8, Some("utf-8")) => Encoding::Utf8,
+            (Encoding::Utf16 | Encoding::Utf16Le, Some("utf-16le")) => Encoding::Utf16Le,
+            (Encoding::Utf16 | Encoding::Utf16Be, Some("utf-16be")) => Encoding::Utf16Be,
+            (_, Some(found)) => return Err(TextFailure::Encoding(found)),
+        };
+        if let Some((bytes, _)) = mark {
+            self.raw.drain(..bytes.len());
+        }
+        Ok(())
+    }
+
+    /// Decodes the raw bytes, but for part of a UTF-16 character at their end.
+    fn decode(&mut self) {
+        let kept = match self.encoding {
+            Encoding::Utf8 => {
+                core::mem::swap(&mut self.raw, &mut self.decoded);
+                0
+            }
+            Encoding::Windows1252 => decode_bytes(&self.raw, &mut self.decoded, windows_1252),
+            Encoding::Iso8859_1 => decode_bytes(&self.raw, &mut self.decoded, iso_8859_1),
+            Encoding::Iso8859_15 => decode_bytes(&self.raw, &mut self.decoded, iso_8859_15),
+            Encoding::Utf16 | Encoding::Utf16Le => {
+                decode_utf16(&self.raw, &mut self.decoded, u16::from_le_bytes, self.ended)
+            }
+            Encoding::Utf16Be => {
+                decode_utf16(&self.raw, &mut self.decoded, u16::from_be_bytes, self.ended)
+            }
+        };
+        let done = self.raw.len().saturating_sub(kept);
+        self.raw.drain(..done);
+    }
+}
+
+/// Recognises UTF-16 without a mark: ASCII text with a zero beside each character.
+fn unmarked_utf16(start: &[u8]) -> Option<&'static str> {
+    let start = start.get(..start.len().min(SNIFFED_BYTES) & !1)?;
+    if start.len() < 4 {
+        return None;
+    }
+    let every = |wanted: fn(&[u8; 2]) -> bool| {
+        start.chunks_exact(2).all(|pair| pair.try_into().is_ok_and(|pair| wanted(&pair)))
+    };
+    if every(|[low, high]| *low != 0 && *high == 0) {
+        return Some("utf-16le");
+    }
+    every(|[high, low]| *high == 0 && *low != 0).then_some("utf-16be")
+}
+
+fn decode_bytes(raw: &[u8], out: &mut Vec<u8>, table: fn(u8) -> Option<char>) -> usize {
+    let mut buffer = [0; 4];
+    for &byte in raw {
+        match table(byte) {
+            Some(c) => out.extend_from_slice(c.encode_utf8(&mut buffer).as_bytes()),
+            None => out.push(UNDEFINED),
+        }
+    }
+    0
+}
+
+/// Decodes UTF-16 and tells how many raw bytes wait for the rest of their character.
+fn decode_utf16(
+    raw: &[u8],
+    out: &mut Vec<u8>,
+    order: fn([u8; 2]) -> u16,
+    ended: bool,
+) -> usize {
+    let unit = |at: usize| Some(order(raw.get(at..at.checked_add(2)?)?.try_into().ok()?));
+    let mut buffer = [0; 4];
+    let mut at = 0_usize;
+    while let Some(first) = unit(at) {
+        let second = unit(at.saturating_add(2));
+        let high = (0xD800..0xDC00).contains(&first);
+        if high && second.is_none() && !ended {
+            break;
+        }
+        let pair = [first, second.unwrap_or_default()];
+        let pair = if high && second.is_some() { pair.as_slice() } else { &pair[..1] };
+        let units = match char::decode_utf16(pair.iter().copied()).next() {
+            Some(Ok(c)) => {
+                out.extend_from_slice(c.encode_utf8(&mut buffer).as_bytes());
+                c.len_utf16()
+            }
+            _ => {
+                out.push(UNDEFINED);
+                1
+            }
+        };
+        at = at.saturating_add(units.saturating_mul(2));
+    }
+    let kept = raw.len().saturating_sub(at);
+    if ended && kept > 0 {
+        out.push(UNDEFINED);
+        return 0;
+    }
+    kept
+}
+
+fn iso_8859_1(byte: u8) -> Option<char> {
+    Some(char::from(byte))
+}
+
+fn iso_8859_15(byte: u8) -> Option<char> {
+    Some(match byte {
+        0xA4 => '€',
+        0xA6 => 'Š',
+        0xA8 => 'š',
+        0xB4 => 'Ž',
+        0xB8 => 'ž',
+        0xBC => 'Œ',
+        0xBD => 'œ',
+        0xBE => 'Ÿ',
+        _ => char::from(byte),
+    })
+}
+
+fn windows_1252(byte: u8) -> Option<char> {
+    match byte.checked_sub(0x80) {
+        Some(position) if position < 0x20 => {
+            WINDOWS_1252.chars().nth(usize::from(position)).filter(|&c| c != '\u{FFFD}')
+        }
+        _ => Some(char::from(byte)),
+    }
+}
+
+/// Code points 0x80 to 0x9F of code page 1252; U+FFFD where none is defined.
+const WINDOWS_1252: &str = "€\u{FFFD}‚ƒ„…†‡ˆ‰Š‹Œ\u{FFFD}Ž\u{FFFD}\u{FFFD}‘’“”•–—˜™š›œ\u{FFFD}žŸ";
+
+/// Stands for a byte without a meaning; never part of UTF-8.
+const UNDEFINED: u8 = 0xFF;
+
+/// Bytes read from the source at a time.
+const CHUNK_BYTES: usize = 16 * 1024;
+
+/// Bytes looked at when a file opens.
+const SNIFFED_BYTES: usize = 64;
+
+/// Byte-order marks; the longer ones first, because they begin with the shorter.
+const MARKS: [(&[u8], &str); 5] = [
+    (&[0xFF, 0xFE, 0x00, 0x00], "utf-32"),
+    (&[0x00, 0x00, 0xFE, 0xFF], "utf-32"),
+    (&[0xEF, 0xBB, 0xBF], "utf-8"),
+    (&[0xFF, 0xFE], "utf-16le"),
+    (&[0xFE, 0xFF], "utf-16be"),
+];
+
+/// First bytes of files that are often given instead of text.
+const SIGNATURES: [(&[u8], &str); 7] = [
+    (b"PK\x03\x04", "a ZIP archive or an Excel workbook"),
+    (&[0xD0, 0xCF, 0x11, 0xE0], "an old Excel workbook"),
+    (&[0x1F, 0x8B], "a gzip archive"),
+    (&[0x28, 0xB5, 0x2F, 0xFD], "a zstd archive"),
+    (b"PAR1", "a Parquet file"),
+    (b"SQLite format 3\0", "an SQLite database"),
+    (b"%PDF-", "a PDF document"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives its bytes a few at a time, to split characters and marks.
+    struct Trickle<'a>(&'a [u8], usize);
+
+    impl Read for Trickle<'_> {
+        fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+            let count = self.1.min(self.0.len()).min(out.len());
+            let (now, later) = self.0.split_at(count);
+            out[..count].copy_from_slice(now);
+            self.0 = later;
+            Ok(count)
+        }
+    }
+
+    fn decode(bytes: &[u8], encoding: Encoding) -> Result<Vec<u8>, TextFailure> {
+        let mut results = Vec::new();
+        for step in [1, 2, 3, 7, 4096] {
+            let mut decoder = Decoder::new(Trickle(bytes, step), encoding);
+            let mut out = Vec::new();
+            loop {
+                let chunk = decoder.fill()?.to_vec();
+                if chunk.is_empty() {
+                    break;
+                }
+                decoder.consume(chunk.len());
+                out.extend(chunk);
+            }
+            results.push(out);
+        }
+        assert!(results.iter().all(|result| *result == results[0]), "depends on chunks");
+        Ok(results.swap_remove(0))
+    }
+
+    fn utf16(text: &str, order: fn(u16) -> [u8; 2]) -> Vec<u8> {
+        text.encode_utf16().flat_map(order).collect()
+    }
+
+    #[test]
+    fn names_read_back() {
+        for encoding in Encoding::ALL {
+            assert_eq!(Encoding::parse(&encoding.name().to_uppercase()), Some(encoding));
+        }
+        assert_eq!(Encoding::parse("latin-1"), None);
+    }
+
+    #[test]
+    fn utf8_passes_and_loses_its_mark() {
+        assert_eq!(decode("é,x\n".as_bytes(), Encoding::Utf8).unwrap(), "é,x\n".as_bytes());
+        assert_eq!(decode(b"\xEF\xBB\xBFa", Encoding::Utf8).unwrap(), b"a");
+        assert_eq!(decode(b"", Encoding::Utf8).unwrap(), b"");
+        assert_eq!(decode(b"a\xE9b", Encoding::Utf8).unwrap(), b"a\xE9b");
+    }
+
+    #[test]
+    fn single_byte_encodings_are_transcoded() {
+        let text = |bytes: &[u8], encoding| {
+            String::from_utf8(decode(bytes, encoding).unwrap()).unwrap()
+        };
+        assert_eq!(text(b"Fran\xE7ois \x80\x92", Encoding::Windows1252), "François €’");
+        assert_eq!(text(b"Fran\xE7ois \xA4", Encoding::Iso8859_15), "François €");
+        assert_eq!(text(b"Fran\xE7ois \xA4", Encoding::Iso8859_1), "François ¤");
+        assert_eq!(text(b"\x9F\x8A\x9C\x9E", Encoding::Windows1252), "ŸŠœž");
+        for byte in [0x81, 0x8D, 0x8F, 0x90, 0x9D] {
+            assert_eq!(decode(&[b'a', byte], Encoding::Windows1252).unwrap(), [b'a', 0xFF]);
+        }
+        assert_eq!(WINDOWS_1252.chars().count(), 32);
+    }
+
+    #[test]
+    fn declared_utf16_is_transcoded() {
+        let text = "\u{FEFF}é,😀\r\nz";
+        let expected = "é,😀\r\nz".as_bytes();
+        let (low, high) = (utf16(text, u16::to_le_bytes), utf16(text, u16::to_be_bytes));
+        assert_eq!(decode(&low, Encoding::Utf16).unwrap(), expected);
+        assert_eq!(decode(&high, Encoding::Utf16).unwrap(), expected);
+        assert_eq!(decode(&low, Encoding::Utf16Le).unwrap(), expected);
+        assert_eq!(decode(&low[2..], Encoding::Utf16Le).unwrap(), expected);
+        assert_eq!(decode(&high[2..], Encoding::Utf16Be).unwrap(), expected);
+        assert_eq!(
+            decode(&high, Encoding::Utf16Le),
+            Err(TextFailure::Encoding("utf-16be")),
+            "the mark contradicts"
+        );
+        assert_eq!(
+            decode(&low[2..], Encoding::Utf16),
+            Err(TextFailure::Encoding("text without a mark"))
+        );
+    }
+
+    #[test]
+    fn broken_utf16_leaves_a_byte_that_no_text_holds() {
+        let lone = [b'a', 0, 0x00, 0xD8, b'b', 0];
+        assert_eq!(decode(&lone, Encoding::Utf16Le).unwrap(), b"a\xFFb");
+        assert_eq!(decode(&[b'a', 0, b'b'], Encoding::Utf16Le).unwrap(), b"a\xFF");
+        assert_eq!(decode(&[b'a', 0, 0x3D, 0xD8], Encoding::Utf16Le).unwrap(), b"a\xFF");
+        assert_eq!(decode(&[0, 0xDC], Encoding::Utf16Le).unwrap(), b"\xFF");
+    }
+
+    #[test]
+    fn undeclared_utf16_is_named_with_and_without_its_mark() {
+        let text = "id,email\n1,a@b.fr\n";
+        let marked = format!("\u{FEFF}{text}");
+        for (bytes, name) in [
+            (utf16(&marked, u16::to_le_bytes), "utf-16le"),
+            (utf16(&marked, u16::to_be_bytes), "utf-16be"),
+            (utf16(text, u16::to_le_bytes), "utf-16le"),
+            (utf16(text, u16::to_be_bytes), "utf-16be"),
+            (b"\xFF\xFE\0\0i\0\0\0".to_vec(), "utf-32"),
+        ] {
+            for declared in [Encoding::Utf8, Encoding::Windows1252] {
+                assert_eq!(decode(&bytes, declared), Err(TextFailure::Encoding(name)));
+            }
+        }
+        let utf8 = b"\xEF\xBB\xBFid\n";
+        assert_eq!(decode(utf8, Encoding::Iso8859_1), Err(TextFailure::Encoding("utf-8")));
+    }
+
+    #[test]
+    fn files_that_are_not_text_are_named() {
+        for (bytes, what) in SIGNATURES {
+            let mut file = bytes.to_vec();
+            file.extend([7; 100]);
+            assert_eq!(decode(&file, Encoding::Utf8), Err(TextFailure::NotText(what)));
+        }
+    }
+
+    #[test]
+    fn memory_stays_bounded() {
+        let mut decoder = Decoder::new(io::repeat(0xE9).take(1 << 22), Encoding::Iso8859_1);
+        let mut total = 0;
+        loop {
+            let length = decoder.fill().unwrap().len();
+            if length == 0 {
+                break;
+            }
+            assert!(length <= CHUNK_BYTES * 3 + SNIFFED_BYTES * 3);
+            decoder.consume(length);
+            total += length;
+        }
+        assert_eq!(total, 1 << 23);
+    }
+}

@@ -1,0 +1,332 @@
+//! What each side fixes before a session: salted leaves and sealed roots of its data.
+//!
+//! Leaves are salted, so an opening shows one row and nothing of its neighbours. The advertiser's
+//! root is sealed anew for every session; the provider's commitment is the same for all partners.
+
+use crate::identifier::{Identifier, IdentifierDigest, IdentifierKind, RulesetId};
+use crate::seed::LeafSalts;
+use crate::suite::{self, h};
+use crate::terms::{LinkFilter, MatchTerms};
+use crate::transcript::merkle::{self, Hash, Tree};
+
+/// One real identifier of one row of the advertiser.
+#[derive(Debug, Clone)]
+pub struct InputLeaf {
+    /// Position of the row in the committed order.
+    pub row: u64,
+    /// Position of the identifier in its row.
+    pub slot: u8,
+    /// The identifier.
+    pub identifier: Identifier,
+    /// SHA-256 of the consent record as kept by the advertiser.
+    pub consent_evidence: [u8; 32],
+    /// Unix time of the source record, 0 if it has none.
+    pub source_time: u64,
+}
+
+impl InputLeaf {
+    /// Hash of the leaf [T-06].
+    #[must_use]
+    pub fn hash(&self, salt: &[u8; 16]) -> Hash {
+        merkle::leaf_hash(&[
+            salt,
+            &self.row.to_le_bytes(),
+            &[
+                self.slot,
+                self.identifier.kind.code(),
+                self.identifier.ruleset.code(),
+            ],
+            self.identifier.digest.expose_bytes(),
+            &self.consent_evidence,
+            &self.source_time.to_le_bytes(),
+        ])
+    }
+}
+
+/// Builds the root of an input, leaf by leaf in (row, slot) order.
+#[derive(Debug)]
+pub struct InputCommitter {
+    salts: LeafSalts,
+    tree: Tree,
+}
+
+impl InputCommitter {
+    /// Starts an empty input.
+    #[must_use]
+    pub const fn new(salts: LeafSalts) -> Self {
+        Self {
+            salts,
+            tree: Tree::new(),
+        }
+    }
+
+    /// Appends a leaf.
+    pub fn push(&mut self, leaf: &InputLeaf) {
+        let salt = self.salts.salt(self.tree.leaves());
+        self.tree.push(leaf.hash(&salt));
+    }
+
+    /// The root, for an input of `rows` rows.
+    #[must_use]
+    pub fn finish(self, rows: u64) -> InputRoot {
+        InputRoot {
+            root: self.tree.root(),
+            leaves: self.tree.leaves(),
+            rows,
+        }
+    }
+}
+
+/// The advertiser's committed input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InputRoot {
+    /// Merkle root over the leaves.
+    pub root: Hash,
+    /// Number of leaves: real identifiers, duplicates included.
+    pub leaves: u64,
+    /// Number of rows n.
+    pub rows: u64,
+}
+
+impl InputRoot {
+    /// The commitment of HELLO_A: hides root and counts behind a salt of the session [T-06].
+    #[must_use]
+    pub fn seal(&self, salt: &[u8; 32]) -> [u8; 32] {
+        let counts = [self.leaves.to_le_bytes(), self.rows.to_le_bytes()];
+        suite::hash(h::INPUT_ROOT, &[salt, &self.root, counts.as_flattened()])
+    }
+}
+
+/// One identifier of one record of the provider, with what filters ask of it.
+#[derive(Debug, Clone)]
+pub struct SnapshotLeaf {
+    /// The record a handle would name.
+    pub record: u64,
+    /// The identifier.
+    pub identifier: Identifier,
+    /// Hash of the record's digital IDs.
+    pub ids_digest: [u8; 32],
+    /// Unix time of the last evidence.
+    pub last_seen: u64,
+    /// Evidence classes, as bits.
+    pub evidence: u16,
+    /// Device classes, as bits.
+    pub devices: u16,
+    /// 0 individual, 1 household.
+    pub level: u8,
+    /// Distinct days with a login, at most 255.
+    pub logins: u8,
+    /// Persons on the record's devices, at most 255.
+    pub persons: u8,
+    /// Purposes consented to, as bits.
+    pub purposes: u32,
+    /// Zeros, or the hash over the partners objected to.
+    pub objection_scope: [u8; 32],
+    /// SHA-256 of the consent record as kept by the provider.
+    pub consent_evidence: [u8; 32],
+}
+
+impl SnapshotLeaf {
+    /// Hash of the leaf [T-07].
+    #[must_use]
+    pub fn hash(&self, salt: &[u8; 16]) -> Hash {
+        merkle::leaf_hash(&[
+            salt,
+            &self.record.to_le_bytes(),
+            &[self.identifier.kind.code(), self.identifier.ruleset.code()],
+            self.identifier.digest.expose_bytes(),
+            &self.ids_digest,
+            &self.last_seen.to_le_bytes(),
+            &self.evidence.to_le_bytes(),
+            &self.devices.to_le_bytes(),
+            &[self.level, self.logins, self.persons],
+            &self.purposes.to_le_bytes(),
+            &self.objection_scope,
+            &self.consent_evidence,
+        ])
+    }
+
+    /// Whether the leaf is in a partner's table: a pure function of leaf, conditions and day.
+    ///
+    /// `at` is the Unix time of the snapshot's day. A leaf with any scoped objection is left out
+    /// until objections by partner exist, which errs on the side of the person.
+    #[must_use]
+    pub fn passes(&self, filter: &LinkFilter, kinds: &[u8], purpose: u16, at: u64) -> bool {
+        let age_days = at.saturating_sub(self.last_seen) / 86_400;
+        let purpose_bit = 1_u32.checked_shl(u32::from(purpose)).unwrap_or(0);
+        kinds.contains(&self.identifier.kind.code())
+            && age_days <= u64::from(filter.max_age_days)
+            && self.evidence & filter.evidence_mask != 0
+            && self.devices & filter.device_mask != 0
+            && self.level <= filter.level
+            && self.logins >= filter.min_logins
+            && self.persons <= filter.max_persons
+            && self.purposes & purpose_bit != 0
+            && self.objection_scope == [0; 32]
+    }
+
+    /// Whether the leaf passes the conditions of signed terms.
+    #[must_use]
+    pub fn passes_terms(&self, terms: &MatchTerms, at: u64) -> bool {
+        self.passes(&terms.link_filter, &terms.kinds, terms.purpose, at)
+    }
+}
+
+/// The provider's committed data of a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SnapshotRoot {
+    /// Merkle root over the leaves.
+    pub root: Hash,
+    /// Number of leaves.
+    pub leaves: u64,
+    /// Number of records.
+    pub records: u64,
+}
+
+impl SnapshotRoot {
+    /// The commitment of the signed snapshot [T-07].
+    #[must_use]
+    pub fn commitment(&self) -> [u8; 32] {
+        let counts = [self.leaves.to_le_bytes(), self.records.to_le_bytes()];
+        suite::hash(h::SNAPSHOT_ROOT, &[&self.root, counts.as_flattened()])
+    }
+}
+
+/// Builds the root of a snapshot, leaf by leaf.
+#[derive(Debug)]
+pub struct SnapshotCommitter {
+    salts: LeafSalts,
+    tree: Tree,
+}
+
+impl SnapshotCommitter {
+    /// Starts an empty snapshot.
+    #[must_use]
+    pub const fn new(salts: LeafSalts) -> Self {
+        Self {
+            salts,
+            tree: Tree::new(),
+        }
+    }
+
+    /// Appends a leaf.
+    pub fn push(&mut self, leaf: &SnapshotLeaf) {
+        let salt = self.salts.salt(self.tree.leaves());
+        self.tree.push(leaf.hash(&salt));
+    }
+
+    /// The root, for a snapshot of `records` records.
+    #[must_use]
+    pub fn finish(self, records: u64) -> SnapshotRoot {
+        SnapshotRoot {
+            root: self.tree.root(),
+            leaves: self.tree.leaves(),
+            records,
+        }
+    }
+}
+
+/// An identifier from its three parts, as stored forms hold it.
+///
+/// `None` for a kind or ruleset without a code.
+#[must_use]
+pub fn identifier_from_parts(kind: u8, ruleset: u8, digest: [u8; 32]) -> Option<Identifier> {
+    Some(Identifier {
+        kind: IdentifierKind::from_code(kind)?,
+        ruleset: RulesetId::from_code(ruleset)?,
+        digest: IdentifierDigest::from_bytes(digest),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed::{InputSeed, SessionSeed};
+
+    fn leaf(row: u64, byte: u8) -> InputLeaf {
+        InputLeaf {
+            row,
+            slot: 0,
+            identifier: identifier_from_parts(1, 1, [byte; 32]).unwrap(),
+            consent_evidence: [0; 32],
+            source_time: 0,
+        }
+    }
+
+    fn root(seed: u8, bytes: &[u8]) -> InputRoot {
+        let mut committer = InputCommitter::new(InputSeed::from_bytes([seed; 32]).leaf_salts());
+        for (row, byte) in (0..).zip(bytes) {
+            committer.push(&leaf(row, *byte));
+        }
+        committer.finish(bytes.len() as u64)
+    }
+
+    #[test]
+    fn same_data_and_seed_give_the_same_root_and_different_seals() {
+        assert_eq!(root(1, &[5, 6]), root(1, &[5, 6]));
+        assert_ne!(root(1, &[5, 6]), root(2, &[5, 6]));
+        assert_ne!(root(1, &[5, 6]), root(1, &[6, 5]));
+        let one = SessionSeed::from_bytes([1; 32]).input_salt();
+        let two = SessionSeed::from_bytes([2; 32]).input_salt();
+        assert_ne!(root(1, &[5]).seal(&one), root(1, &[5]).seal(&two));
+    }
+
+    #[test]
+    fn filter_leaves_out_what_the_terms_exclude() {
+        let base = SnapshotLeaf {
+            record: 1,
+            identifier: identifier_from_parts(1, 1, [1; 32]).unwrap(),
+            ids_digest: [0; 32],
+            last_seen: 100 * 86_400,
+            evidence: 1,
+            devices: 1,
+            level: 0,
+            logins: 2,
+            persons: 1,
+            purposes: 0b10,
+            objection_scope: [0; 32],
+            consent_evidence: [0; 32],
+        };
+        let filter = LinkFilter {
+            min_logins: 1,
+            max_persons: 2,
+            ..LinkFilter::DEFAULT
+        };
+        let passes = |leaf: &SnapshotLeaf, day: u64| leaf.passes(&filter, &[1], 1, day * 86_400);
+        assert!(passes(&base, 190));
+        assert!(!passes(&base, 191));
+        for excluded in [
+            SnapshotLeaf {
+                evidence: 0x10,
+                ..base.clone()
+            },
+            SnapshotLeaf {
+                devices: 0,
+                ..base.clone()
+            },
+            SnapshotLeaf {
+                level: 1,
+                ..base.clone()
+            },
+            SnapshotLeaf {
+                logins: 0,
+                ..base.clone()
+            },
+            SnapshotLeaf {
+                persons: 3,
+                ..base.clone()
+            },
+            SnapshotLeaf {
+                purposes: 0b01,
+                ..base.clone()
+            },
+            SnapshotLeaf {
+                objection_scope: [1; 32],
+                ..base.clone()
+            },
+        ] {
+            assert!(!passes(&excluded, 100));
+        }
+        assert!(!base.passes(&filter, &[2], 1, 100 * 86_400));
+    }
+}

@@ -1,0 +1,418 @@
+//! Control messages, one struct each, fields in wire order.
+//!
+//! A decoded message is within its limits and has one encoding; whether it may come now, and
+//! whether its content fits the session, is for the states to say. "Body" in hashes and signatures
+//! is the encoding here, without frame header and without the structure's own signature.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::attestation::Signature;
+use crate::codec::{self, Checked, FrameHeader, RawFrame, StreamId};
+use crate::error::{Bug, Violation, WireCode};
+use crate::limits::RECEIPT_STREAMS_MAX;
+use crate::manifest::{SignedManifest, SignedSnapshot};
+use crate::suite::{self, h};
+use crate::terms::{MatchTerms, Offer};
+use crate::transcript::receipt::Receipt;
+
+/// Opens a session; sent before the provider's nonce exists, so nothing in it can depend on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HelloA {
+    /// Lowest protocol version the advertiser speaks.
+    pub protocol_min: u16,
+    /// Highest protocol version the advertiser speaks.
+    pub protocol_max: u16,
+    /// Suite asked for.
+    pub suite: u16,
+    /// Profile asked for.
+    pub profile: u16,
+    /// Slots of a row; 1 in aligned order.
+    pub row_width: u8,
+    /// Padded rows n̂.
+    pub row_slots: u64,
+    /// Rows drawn for a sampled run; 0 for all.
+    pub sample_rows: u64,
+    /// The advertiser's attestation key.
+    pub attestation_key: [u8; 32],
+    /// Commitment to the session seed.
+    pub seed_commitment: [u8; 32],
+    /// Sealed root of the input.
+    pub input_commitment: [u8; 32],
+    /// Digest of the normalization rules and their self-test.
+    pub rules_digest: [u8; 32],
+    /// Head of the advertiser's signed objection list.
+    pub suppression_epoch: [u8; 32],
+    /// Head of the ledger with this provider.
+    pub ledger_head: [u8; 32],
+}
+
+/// The provider's answer: its nonce, its key, its data of the day, and what it offers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HelloP {
+    /// Protocol version of the session.
+    pub protocol: u16,
+    /// The provider's attestation key.
+    pub attestation_key: [u8; 32],
+    /// 32 bytes of randomness.
+    pub nonce: [u8; 32],
+    /// The key of this session.
+    pub manifest: SignedManifest,
+    /// The snapshot of the day.
+    pub snapshot: SignedSnapshot,
+    /// The table of that snapshot under that key.
+    pub table: TableDescriptor,
+    /// Digest of the normalization rules and their self-test.
+    pub rules_digest: [u8; 32],
+    /// Head of the provider's signed objection list.
+    pub suppression_epoch: [u8; 32],
+    /// Head of the ledger with this advertiser.
+    pub ledger_head: [u8; 32],
+    /// Minima and budget.
+    pub offer: Offer,
+}
+
+/// Size and root of a tag table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableDescriptor {
+    /// Tags T, padding included.
+    pub tag_count: u64,
+    /// Merkle root over its frames.
+    pub root: [u8; 32],
+}
+
+/// All conditions of the session, signed by the advertiser over the sid.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// The conditions.
+    pub terms: MatchTerms,
+    /// The session id, which both sides compute.
+    pub sid: [u8; 32],
+    /// `Sig("sign-terms"; sid)` of the advertiser.
+    pub signature: Signature,
+}
+
+/// The provider's signature over the same sid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TermsAccept {
+    /// The session id.
+    pub sid: [u8; 32],
+    /// `Sig("sign-terms"; sid)` of the provider.
+    pub signature: Signature,
+}
+
+/// A refusal by policy; not a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refuse {
+    /// Wire code of the reason.
+    pub code: u16,
+    /// Seconds after which to try again; 0 means never.
+    pub retry_after: u32,
+    /// Head of the sender's ledger with the receiver.
+    pub ledger_head: [u8; 32],
+}
+
+/// The signed head of a finished bulk stream; CHECKPOINT from its sender, CHECKPOINT_ACK from its
+/// receiver over the same bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// Stream number.
+    pub stream: u8,
+    /// Frames in the stream.
+    pub frames: u32,
+    /// Elements in the stream.
+    pub elements: u64,
+    /// Merkle root over the frames.
+    pub root: [u8; 32],
+    /// `Sig("sign-checkpoint"; sid ‖ stream ‖ frames ‖ elements ‖ root)`.
+    pub signature: Signature,
+}
+
+/// The advertiser's signed close of the session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedReceipt {
+    /// What happened.
+    pub receipt: Receipt,
+    /// `Sig("sign-receipt"; H("receipt"; body))` of the advertiser.
+    pub signature: Signature,
+}
+
+/// The provider's signature over the same receipt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiptAck {
+    /// `Sig("sign-receipt"; H("receipt"; body))` of the provider.
+    pub signature: Signature,
+}
+
+/// Ends the session with a code; never text, never data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Abort {
+    /// Wire code.
+    pub code: u16,
+    /// Stream number, 0 for none.
+    pub stream: u8,
+    /// Frame index; 0 for canaries and tags hit twice, whose true index would disclose something.
+    pub index: u32,
+}
+
+/// How many of the handles the provider knew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Released {
+    /// Handles with a record.
+    pub handles_known: u64,
+    /// Handles without one.
+    pub handles_unknown: u32,
+    /// Digital IDs withheld for objections after the snapshot.
+    pub ids_suppressed: u64,
+}
+
+/// A decoded control message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Control {
+    HelloA(HelloA),
+    HelloP(Box<HelloP>),
+    Terms(Terms),
+    TermsAccept(TermsAccept),
+    Refuse(Refuse),
+    Checkpoint(Checkpoint),
+    CheckpointAck(Checkpoint),
+    Receipt(SignedReceipt),
+    ReceiptAck(ReceiptAck),
+    Abort(Abort),
+    Released(Released),
+}
+
+impl Control {
+    /// Decodes the body of a control frame by the kind in its header [W-03].
+    ///
+    /// # Errors
+    ///
+    /// [`Violation::EncodingNotCanonical`] for an unknown kind or body; the sender is to blame.
+    pub fn decode(frame: &RawFrame) -> Result<Self, Violation> {
+        let body = &frame.payload;
+        Ok(match frame.header.kind {
+            1 => Self::HelloA(codec::decode(body)?),
+            2 => Self::HelloP(Box::new(codec::decode(body)?)),
+            3 => Self::Terms(codec::decode(body)?),
+            4 => Self::TermsAccept(codec::decode(body)?),
+            5 => Self::Refuse(codec::decode(body)?),
+            6 => Self::Checkpoint(codec::decode(body)?),
+            7 => Self::CheckpointAck(codec::decode(body)?),
+            8 => Self::Receipt(codec::decode(body)?),
+            9 => Self::ReceiptAck(codec::decode(body)?),
+            12 => Self::Abort(codec::decode(body)?),
+            13 => Self::Released(codec::decode(body)?),
+            _ => return Err(Violation::EncodingNotCanonical),
+        })
+    }
+
+    /// Encodes the message as frame `index` of a control stream.
+    ///
+    /// # Errors
+    ///
+    /// [`Bug`] above the control limit, which no message of ours reaches.
+    pub fn encode(&self, stream: StreamId, index: u32) -> Result<RawFrame, Bug> {
+        let body = self.body()?;
+        let payload_len = u32::try_from(body.len()).map_err(|_| Bug::InternalInvariant)?;
+        let header = FrameHeader {
+            stream,
+            kind: self.kind(),
+            elements: 0,
+            index,
+            payload_len,
+        };
+        Ok(RawFrame {
+            header,
+            payload: Arc::from(body),
+        })
+    }
+
+    /// The kind in the frame header.
+    #[must_use]
+    pub const fn kind(&self) -> u8 {
+        match self {
+            Self::HelloA(_) => 1,
+            Self::HelloP(_) => 2,
+            Self::Terms(_) => 3,
+            Self::TermsAccept(_) => 4,
+            Self::Refuse(_) => 5,
+            Self::Checkpoint(_) => 6,
+            Self::CheckpointAck(_) => 7,
+            Self::Receipt(_) => 8,
+            Self::ReceiptAck(_) => 9,
+            Self::Abort(_) => 12,
+            Self::Released(_) => 13,
+        }
+    }
+
+    /// The name used in the specification and in diagnostics.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::HelloA(_) => "HELLO_A",
+            Self::HelloP(_) => "HELLO_P",
+            Self::Terms(_) => "TERMS",
+            Self::TermsAccept(_) => "TERMS_ACCEPT",
+            Self::Refuse(_) => "REFUSE",
+            Self::Checkpoint(_) => "CHECKPOINT",
+            Self::CheckpointAck(_) => "CHECKPOINT_ACK",
+            Self::Receipt(_) => "RECEIPT",
+            Self::ReceiptAck(_) => "RECEIPT_ACK",
+            Self::Abort(_) => "ABORT",
+            Self::Released(_) => "RELEASED",
+        }
+    }
+
+    fn body(&self) -> Result<Vec<u8>, Bug> {
+        match self {
+            Self::HelloA(message) => codec::encode(message),
+            Self::HelloP(message) => codec::encode(message.as_ref()),
+            Self::Terms(message) => codec::encode(message),
+            Self::TermsAccept(message) => codec::encode(message),
+            Self::Refuse(message) => codec::encode(message),
+            Self::Checkpoint(message) | Self::CheckpointAck(message) => codec::encode(message),
+            Self::Receipt(message) => codec::encode(message),
+            Self::ReceiptAck(message) => codec::encode(message),
+            Self::Abort(message) => codec::encode(message),
+            Self::Released(message) => codec::encode(message),
+        }
+    }
+}
+
+/// What the session id binds: both HELLOs as sent, the terms, both certificates, the channel.
+#[derive(Debug, Clone, Copy)]
+pub struct SessionBinding<'a> {
+    /// Body of HELLO_A.
+    pub hello_a: &'a [u8],
+    /// Body of HELLO_P.
+    pub hello_p: &'a [u8],
+    /// SHA-256 of the advertiser's SubjectPublicKeyInfo.
+    pub spki_advertiser: &'a [u8; 32],
+    /// SHA-256 of the provider's SubjectPublicKeyInfo.
+    pub spki_provider: &'a [u8; 32],
+    /// The TLS exporter of the connection.
+    pub exporter: &'a [u8; 32],
+}
+
+impl SessionBinding<'_> {
+    /// The session id [K-07].
+    ///
+    /// # Errors
+    ///
+    /// [`Bug`] if the terms do not encode.
+    pub fn sid(&self, terms: &MatchTerms) -> Result<[u8; 32], Bug> {
+        let hello_a = suite::hash(h::HELLO_A, &[self.hello_a]);
+        let hello_p = suite::hash(h::HELLO_P, &[self.hello_p]);
+        let terms = suite::hash(h::TERMS, &[&codec::encode(terms)?]);
+        Ok(suite::hash(
+            h::SID,
+            &[
+                &hello_a,
+                &hello_p,
+                &terms,
+                self.spki_advertiser,
+                self.spki_provider,
+                self.exporter,
+            ],
+        ))
+    }
+}
+
+impl Checkpoint {
+    /// The bytes that both sides sign after the sid.
+    pub(crate) fn signed_bytes(&self) -> [u8; 45] {
+        let mut bytes = [0; 45];
+        let fields: [&[u8]; 4] = [
+            &[self.stream],
+            &self.frames.to_le_bytes(),
+            &self.elements.to_le_bytes(),
+            &self.root,
+        ];
+        let mut room = bytes.iter_mut();
+        for byte in fields.into_iter().flatten() {
+            if let Some(slot) = room.next() {
+                *slot = *byte;
+            }
+        }
+        bytes
+    }
+
+    /// Whether two checkpoints are about the same frames.
+    pub(crate) fn same_head(&self, other: &Self) -> bool {
+        self.signed_bytes() == other.signed_bytes()
+    }
+}
+
+impl Checked for HelloA {
+    fn is_within_limits(&self) -> bool {
+        self.protocol_min <= self.protocol_max
+    }
+}
+
+impl Checked for HelloP {
+    fn is_within_limits(&self) -> bool {
+        true
+    }
+}
+
+impl Checked for Terms {
+    fn is_within_limits(&self) -> bool {
+        self.terms.is_within_limits()
+    }
+}
+
+impl Checked for TermsAccept {
+    fn is_within_limits(&self) -> bool {
+        true
+    }
+}
+
+impl Checked for Refuse {
+    fn is_within_limits(&self) -> bool {
+        matches!(
+            WireCode::from_code(self.code),
+            Some(WireCode::Refusal(_) | WireCode::Incompatibility(_))
+        )
+    }
+}
+
+impl Checked for Checkpoint {
+    fn is_within_limits(&self) -> bool {
+        StreamId::from_code(self.stream).is_some_and(|stream| !stream.is_control())
+    }
+}
+
+impl Checked for SignedReceipt {
+    fn is_within_limits(&self) -> bool {
+        let streams = &self.receipt.streams;
+        let known = streams.iter().all(|head| {
+            StreamId::from_code(head.stream).is_some_and(|stream| !stream.is_control())
+        });
+        let increasing = streams.is_sorted_by(|a, b| a.stream < b.stream);
+        let outcome = matches!(self.receipt.outcome, 1 | 2);
+        known && increasing && outcome && streams.len() <= RECEIPT_STREAMS_MAX
+    }
+}
+
+impl Checked for ReceiptAck {
+    fn is_within_limits(&self) -> bool {
+        true
+    }
+}
+
+impl Checked for Abort {
+    fn is_within_limits(&self) -> bool {
+        WireCode::from_code(self.code).is_some()
+            && (self.stream == 0 || StreamId::from_code(self.stream).is_some())
+    }
+}
+
+impl Checked for Released {
+    fn is_within_limits(&self) -> bool {
+        true
+    }
+}

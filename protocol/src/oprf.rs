@@ -1,0 +1,359 @@
+//! Blind, evaluate, finalize: RFC 9497 under its own names, one element at a time.
+//!
+//! These functions are the definition. A frame of a session is the same functions in order, done
+//! by [`crate::session::task`] on a batch engine; a property test holds the two together. The
+//! order is a type parameter, so a key or element of one order cannot meet one of the other.
+
+use core::fmt;
+use core::marker::PhantomData;
+
+use sha2::{Digest, Sha512};
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use crate::error::{Bug, Violation};
+use crate::group::{self, Element, Encoded, SecretScalar};
+use crate::identifier::PrfInput;
+use crate::seed::KeyDerivation;
+use crate::suite::{self, FINALIZE, KEY_INFO, Order, RfcFunction, Shuffled, h64};
+
+/// The provider's PRF key for one partner and one order; secret.
+#[derive(Clone)]
+pub struct PrfKey<O: Order> {
+    scalar: SecretScalar,
+    public: Encoded,
+    order: PhantomData<O>,
+}
+
+impl<O: Order> PrfKey<O> {
+    /// `DeriveKeyPair` of RFC 9497 over a committed seed [K-05].
+    ///
+    /// `info = "VEILMATCH-1" ‖ u16 suite ‖ provider ‖ partner ‖ key_id`, so a seed can never give
+    /// the same key to two partners or to two orders.
+    ///
+    /// # Errors
+    ///
+    /// [`Bug::InternalInvariant`] after 256 refused candidates, which does not happen.
+    pub fn derive(
+        derivation: &KeyDerivation,
+        provider: &[u8; 32],
+        partner: &[u8; 32],
+        key_id: &[u8; 16],
+    ) -> Result<Self, Bug> {
+        let suite = O::SUITE.code().to_le_bytes();
+        let info = [KEY_INFO, &suite, provider, partner, key_id].concat();
+        let seed = derivation.prf_key_seed();
+        let scalar = derive_key_pair::<O>(&seed, &info)?;
+        Ok(Self::from_scalar(scalar))
+    }
+
+    pub(crate) fn from_scalar(scalar: SecretScalar) -> Self {
+        let public = Element::multiply_base(&scalar).encode();
+        Self {
+            scalar,
+            public,
+            order: PhantomData,
+        }
+    }
+
+    /// The public key K, encoded.
+    #[must_use]
+    pub const fn public(&self) -> &Encoded {
+        &self.public
+    }
+
+    /// Evaluates one blinded element under this key; `BlindEvaluate` of RFC 9497.
+    ///
+    /// The element hides its input from us: by a fresh blind in aligned order, under DDH in
+    /// shuffled order. It was decoded strictly, so it is canonical and not the identity [M-03].
+    ///
+    /// Each call answers one static Diffie-Hellman query of the peer's choosing. The session
+    /// counts calls against the reserved budget, and the key retires with its epoch [K-05].
+    #[must_use]
+    pub fn evaluate(&self, element: &BlindedElement<O>) -> EvaluatedElement<O> {
+        EvaluatedElement {
+            element: element.element.multiply(&self.scalar),
+            order: PhantomData,
+        }
+    }
+
+    /// The PRF output of an input the holder of the key knows; what fills the tag table.
+    #[must_use]
+    pub fn output(&self, input: &PrfInput) -> PrfOutput<O> {
+        let unblinded = hash_to_group::<O>(input).multiply(&self.scalar).encode();
+        PrfOutput::of(input, &self.public, &unblinded)
+    }
+
+    pub(crate) const fn scalar(&self) -> &SecretScalar {
+        &self.scalar
+    }
+}
+
+impl<O: Order> fmt::Debug for PrfKey<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PrfKey(..)")
+    }
+}
+
+/// A secret scalar that hides the advertiser's input from the provider.
+#[derive(Clone)]
+pub struct Blind<O: Order> {
+    scalar: SecretScalar,
+    order: PhantomData<O>,
+}
+
+impl<O: Order> Blind<O> {
+    /// Wraps a scalar derived from the session seed.
+    #[must_use]
+    pub const fn from_scalar(scalar: SecretScalar) -> Self {
+        Self {
+            scalar,
+            order: PhantomData,
+        }
+    }
+
+    /// Blinds one input; `Blind` of RFC 9497.
+    #[must_use]
+    pub fn blind(&self, input: &PrfInput) -> BlindedElement<O> {
+        BlindedElement {
+            element: hash_to_group::<O>(input).multiply(&self.scalar),
+            order: PhantomData,
+        }
+    }
+
+    /// Removes the blind from an evaluation and hashes; `Finalize` of RFC 9497 in aligned order.
+    ///
+    /// `public_key` enters the output in shuffled order only, where the input cannot be bound.
+    #[must_use]
+    pub fn finalize(
+        &self,
+        input: &PrfInput,
+        evaluated: &EvaluatedElement<O>,
+        public_key: &Encoded,
+    ) -> PrfOutput<O> {
+        let unblinded = evaluated.element.multiply(&self.scalar.invert()).encode();
+        PrfOutput::of(input, public_key, &unblinded)
+    }
+}
+
+impl<O: Order> fmt::Debug for Blind<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Blind(..)")
+    }
+}
+
+/// An input hidden by a blind; what the advertiser sends.
+#[derive(Debug, Clone, Copy)]
+pub struct BlindedElement<O: Order> {
+    element: Element,
+    order: PhantomData<O>,
+}
+
+/// A blinded element multiplied by the PRF key; what the provider answers.
+#[derive(Debug, Clone, Copy)]
+pub struct EvaluatedElement<O: Order> {
+    element: Element,
+    order: PhantomData<O>,
+}
+
+/// Encoding shared by the two kinds of elements that travel.
+macro_rules! travels {
+    ($name:ident) => {
+        impl<O: Order> $name<O> {
+            /// Decodes strictly.
+            ///
+            /// # Errors
+            ///
+            /// The violation, whose sender is to blame.
+            pub fn decode(encoded: &Encoded) -> Result<Self, Violation> {
+                Ok(Self {
+                    element: Element::decode(encoded)?,
+                    order: PhantomData,
+                })
+            }
+
+            /// The canonical encoding.
+            #[must_use]
+            pub fn encode(&self) -> Encoded {
+                self.element.encode()
+            }
+        }
+    };
+}
+travels!(BlindedElement);
+travels!(EvaluatedElement);
+
+/// F, 64 bytes; secret but for the part that becomes a tag of the table.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct PrfOutput<O: Order> {
+    bytes: [u8; 64],
+    #[zeroize(skip)]
+    order: PhantomData<O>,
+}
+
+impl<O: Order> PrfOutput<O> {
+    /// Hashes an unblinded evaluation into the output of its order.
+    pub(crate) fn of(input: &PrfInput, public_key: &Encoded, unblinded: &Encoded) -> Self {
+        let bytes = match O::SUITE {
+            suite::SuiteId::Aligned => finalize_hash(input.as_ref(), unblinded),
+            suite::SuiteId::Shuffled => shuffled_hash(public_key, unblinded),
+        };
+        Self {
+            bytes,
+            order: PhantomData,
+        }
+    }
+
+    /// The 72 bits that are compared, public once they stand in a table.
+    #[must_use]
+    pub fn tag(&self) -> MatchTag {
+        let (tag, _) = self
+            .bytes
+            .split_first_chunk()
+            .unwrap_or((&[0; MatchTag::LEN], &[]));
+        MatchTag(*tag)
+    }
+
+    /// The secret name of a match.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        let (_, tail) = self.bytes.split_at(16);
+        let (handle, _) = tail.split_first_chunk().unwrap_or((&[0; Handle::LEN], &[]));
+        Handle(*handle)
+    }
+
+    /// All 64 bytes; they can be re-tested against later tables, so they are as secret as inputs.
+    #[must_use]
+    pub const fn expose_bytes(&self) -> &[u8; 64] {
+        &self.bytes
+    }
+}
+
+impl PrfOutput<Shuffled> {
+    /// Output of an unblinded element whose input is not known, shuffled order.
+    #[must_use]
+    pub fn of_unblinded(public_key: &Encoded, unblinded: &Encoded) -> Self {
+        Self {
+            bytes: shuffled_hash(public_key, unblinded),
+            order: PhantomData,
+        }
+    }
+}
+
+impl<O: Order> fmt::Debug for PrfOutput<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PrfOutput(..)")
+    }
+}
+
+/// First 72 bits of a PRF output; compared as a byte string.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MatchTag(pub [u8; MatchTag::LEN]);
+
+impl MatchTag {
+    /// Bytes of a tag.
+    pub const LEN: usize = 9;
+}
+
+/// Bytes 16 to 32 of a PRF output: names a match, and is secret until it is sent.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Zeroize, ZeroizeOnDrop)]
+pub struct Handle([u8; Handle::LEN]);
+
+impl Handle {
+    /// Bytes of a handle.
+    pub const LEN: usize = 16;
+
+    /// Wraps 16 bytes of a HANDLES frame or of sealed storage.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes; they name a person's record at the provider.
+    #[must_use]
+    pub const fn expose_bytes(&self) -> &[u8; Self::LEN] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Handle(..)")
+    }
+}
+
+/// `HashToGroup` under the context string of the order.
+fn hash_to_group<O: Order>(input: &PrfInput) -> Element {
+    Element::hash(O::SUITE.dst(RfcFunction::HashToGroup), input.as_ref())
+}
+
+/// `Finalize` of RFC 9497, after unblinding.
+pub(crate) fn finalize_hash(input: &[u8], unblinded: &Encoded) -> [u8; 64] {
+    // Inputs of a session have 45 bytes; those of the RFC's vectors fewer than 2^16.
+    let input_len = u16::try_from(input.len()).unwrap_or(u16::MAX).to_be_bytes();
+    Sha512::new()
+        .chain_update(input_len)
+        .chain_update(input)
+        .chain_update(32_u16.to_be_bytes())
+        .chain_update(unblinded)
+        .chain_update(FINALIZE)
+        .finalize()
+        .into()
+}
+
+fn shuffled_hash(public_key: &Encoded, unblinded: &Encoded) -> [u8; 64] {
+    suite::hash64(h64::SHUFFLED_OUTPUT, &[public_key, unblinded])
+}
+
+/// `DeriveKeyPair` of RFC 9497 3.2.1 under the context string of the order.
+pub(crate) fn derive_key_pair<O: Order>(seed: &[u8; 32], info: &[u8]) -> Result<SecretScalar, Bug> {
+    let dst = O::SUITE.dst(RfcFunction::DeriveKeyPair);
+    let info_len = u16::try_from(info.len())
+        .map_err(|_| Bug::ApiMisuse)?
+        .to_be_bytes();
+    (0..=u8::MAX)
+        .find_map(|counter| group::hash_to_secret_scalar(dst, &[seed, &info_len, info, &[counter]]))
+        .ok_or(Bug::InternalInvariant)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed::KeySeed;
+    use crate::suite::Aligned;
+
+    fn key<O: Order>() -> PrfKey<O> {
+        let derivation = KeySeed::from_bytes([5; 32]).key_derivation(&[1; 16], &[2; 32], &[3; 32]);
+        PrfKey::derive(&derivation, &[2; 32], &[3; 32], &[1; 16]).unwrap()
+    }
+
+    fn exchange_equals_direct_output<O: Order>() {
+        let key = key::<O>();
+        let blind = Blind::<O>::from_scalar(SecretScalar::from_wide_bytes(&[9; 64]).unwrap());
+        let input = PrfInput::row_dummy(&[4; 32]);
+        let sent = BlindedElement::<O>::decode(&blind.blind(&input).encode()).unwrap();
+        let answer = EvaluatedElement::<O>::decode(&key.evaluate(&sent).encode()).unwrap();
+        let output = blind.finalize(&input, &answer, key.public());
+        assert_eq!(output.expose_bytes(), key.output(&input).expose_bytes());
+    }
+
+    #[test]
+    fn blinded_evaluation_equals_direct_output_in_both_orders() {
+        exchange_equals_direct_output::<Aligned>();
+        exchange_equals_direct_output::<Shuffled>();
+    }
+
+    #[test]
+    fn one_seed_gives_unrelated_keys_to_the_two_orders() {
+        assert_ne!(key::<Aligned>().public(), key::<Shuffled>().public());
+    }
+
+    #[test]
+    fn secrets_print_their_type_only() {
+        let key = key::<Aligned>();
+        let output = key.output(&PrfInput::row_dummy(&[4; 32]));
+        assert_eq!(
+            format!("{key:?} {output:?} {:?}", output.handle()),
+            "PrfKey(..) PrfOutput(..) Handle(..)"
+        );
+    }
+}

@@ -1,0 +1,361 @@
+//! The secrets a party draws, their commitments, and every value derived from them.
+//!
+//! Apart from the four seeds here and the provider's nonce nothing in a session is random: each
+//! choice is a function of a seed that was committed before the peer's contribution was known, so
+//! an auditor can re-derive the run [K-03]. Seeds come from the operating system, drawn by `node`.
+
+use core::fmt;
+
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use crate::error::Bug;
+use crate::group::SecretScalar;
+use crate::identifier::PrfInput;
+use crate::suite::{self, Label, Prk, SALT_INPUT, SALT_SNAPSHOT, h, kdf};
+
+/// Declares a 32-byte seed with its opaque `Debug`.
+macro_rules! seed {
+    ($(#[$meta:meta])* $name:ident) => {
+        $(#[$meta])*
+        #[derive(Clone, Zeroize, ZeroizeOnDrop)]
+        pub struct $name([u8; 32]);
+
+        impl $name {
+            /// Wraps 32 bytes drawn from the operating system, or read back from sealed storage.
+            #[must_use]
+            pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+                Self(bytes)
+            }
+
+            /// The bytes, for sealed storage only.
+            #[must_use]
+            pub const fn expose_bytes(&self) -> &[u8; 32] {
+                &self.0
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($name), "(..)"))
+            }
+        }
+    };
+}
+
+seed! {
+    /// Source of every choice the advertiser makes in one session.
+    ///
+    /// Aligned order hides the advertiser's identifiers for as long as this stays secret.
+    SessionSeed
+}
+seed! {
+    /// Source of the leaf salts of one committed input; kept per content, so equal data has one root.
+    InputSeed
+}
+seed! {
+    /// Source of one PRF key; committed in the key manifest.
+    KeySeed
+}
+seed! {
+    /// Source of the leaf salts of one daily snapshot.
+    SnapshotSeed
+}
+
+impl SessionSeed {
+    /// The commitment in HELLO_A, sent before the provider's nonce exists.
+    #[must_use]
+    pub fn commitment(&self) -> [u8; 32] {
+        suite::hash(h::SEED, &[&self.0])
+    }
+
+    /// The salt that seals the input root for this session, so that the provider cannot tell
+    /// whether two sessions used one input [T-06].
+    #[must_use]
+    pub fn input_salt(&self) -> Zeroizing<[u8; 32]> {
+        Prk::extract(SALT_INPUT, &self.0).expand(kdf::INPUT_SALT, &[])
+    }
+
+    /// The draw of a `match-rate` sample, fixed by the provider's nonce before the terms exist.
+    #[must_use]
+    pub fn sample_stream(&self, nonce_provider: &[u8; 32]) -> Stream {
+        Stream::new(Prk::extract(nonce_provider, &self.0), kdf::SAMPLE, 0)
+    }
+
+    /// The session's derivation key, bound to its sid.
+    #[must_use]
+    pub fn session_keys(&self, sid: &[u8; 32]) -> SessionKeys {
+        SessionKeys(Prk::extract(sid, &self.0))
+    }
+}
+
+impl InputSeed {
+    /// The derivation of leaf salts of this input.
+    #[must_use]
+    pub fn leaf_salts(&self) -> LeafSalts {
+        LeafSalts(Prk::extract(SALT_INPUT, &self.0))
+    }
+}
+
+impl SnapshotSeed {
+    /// The derivation of leaf salts of this snapshot.
+    #[must_use]
+    pub fn leaf_salts(&self) -> LeafSalts {
+        LeafSalts(Prk::extract(SALT_SNAPSHOT, &self.0))
+    }
+}
+
+impl KeySeed {
+    /// The commitment in the key manifest.
+    #[must_use]
+    pub fn commitment(&self) -> [u8; 32] {
+        suite::hash(h::KEY_SEED, &[&self.0])
+    }
+
+    /// The derivation key of one PRF key, bound to its name and its two parties.
+    #[must_use]
+    pub fn key_derivation(
+        &self,
+        key_id: &[u8; 16],
+        provider: &[u8; 32],
+        partner: &[u8; 32],
+    ) -> KeyDerivation {
+        let mut salt = [0_u8; 80];
+        let (id, parties) = salt.split_at_mut(16);
+        id.copy_from_slice(key_id);
+        let (first, second) = parties.split_at_mut(32);
+        first.copy_from_slice(provider);
+        second.copy_from_slice(partner);
+        KeyDerivation(Prk::extract(&salt, &self.0))
+    }
+}
+
+/// What the advertiser derives for one session, all of it from [`SessionSeed`] and the sid.
+#[derive(Debug, Clone)]
+pub struct SessionKeys(Prk);
+
+impl SessionKeys {
+    /// Blind of the element at `position` of the padded sequence, aligned order.
+    ///
+    /// Hedged by the sid and by the input itself: a cloned machine cannot repeat a blind on other
+    /// data.
+    ///
+    /// # Errors
+    ///
+    /// [`Bug::InternalInvariant`] if the derived scalar is one that [`SecretScalar`] refuses, which
+    /// happens with probability 2^-249 and is never retried.
+    pub fn element_blind(&self, position: u64, input: &PrfInput) -> Result<SecretScalar, Bug> {
+        // kind ‖ ruleset ‖ digest is the PRF input without its constant prefix.
+        let (_, tail) = input.expose_bytes().split_at(11);
+        self.scalar(kdf::ELEMENT_BLIND, &[&position.to_le_bytes(), tail])
+    }
+
+    /// The one blind of a shuffled session.
+    ///
+    /// # Errors
+    ///
+    /// As [`SessionKeys::element_blind`].
+    pub fn session_blind(&self) -> Result<SecretScalar, Bug> {
+        self.scalar(kdf::SESSION_BLIND, &[])
+    }
+
+    /// Scalar of the canary, or padding element, at `position`.
+    ///
+    /// # Errors
+    ///
+    /// As [`SessionKeys::element_blind`].
+    pub fn canary(&self, position: u64) -> Result<SecretScalar, Bug> {
+        self.scalar(kdf::CANARY, &[&position.to_le_bytes()])
+    }
+
+    /// Digest of the filler in `slot` of committed row `row`, shuffled order.
+    #[must_use]
+    pub fn row_dummy(&self, row: u64, slot: u8) -> PrfInput {
+        let digest: Zeroizing<[u8; 32]> = self
+            .0
+            .expand(kdf::ROW_DUMMY, &[&row.to_le_bytes(), &[slot]]);
+        PrfInput::row_dummy(&digest)
+    }
+
+    /// Salt of the result and report commitments.
+    #[must_use]
+    pub fn result_salt(&self) -> Zeroizing<[u8; 32]> {
+        self.0.expand(kdf::RESULT_SALT, &[])
+    }
+
+    /// The draw that spreads padding among real elements, aligned order.
+    #[must_use]
+    pub fn padding_stream(&self) -> Stream {
+        Stream::new(self.0.clone(), kdf::PADDING, 0)
+    }
+
+    fn scalar(&self, label: Label, context: &[&[u8]]) -> Result<SecretScalar, Bug> {
+        scalar(&self.0, label, context)
+    }
+}
+
+/// What the provider derives for one PRF key.
+#[derive(Debug, Clone)]
+pub struct KeyDerivation(Prk);
+
+impl KeyDerivation {
+    /// Seed of DeriveKeyPair.
+    #[must_use]
+    pub fn prf_key_seed(&self) -> Zeroizing<[u8; 32]> {
+        self.0.expand(kdf::PRF_KEY, &[])
+    }
+
+    /// Input behind padding tag `index` of the table under this key [M-21].
+    #[must_use]
+    pub fn table_padding(&self, index: u64) -> PrfInput {
+        let digest: Zeroizing<[u8; 32]> = self.0.expand(kdf::TABLE_PAD, &[&index.to_le_bytes()]);
+        PrfInput::table_padding(&digest)
+    }
+}
+
+/// Salts of Merkle leaves: same data and seed, same root.
+#[derive(Debug, Clone)]
+pub struct LeafSalts(Prk);
+
+impl LeafSalts {
+    /// Salt of the leaf at `index`.
+    #[must_use]
+    pub fn salt(&self, index: u64) -> Zeroizing<[u8; 16]> {
+        self.0.expand(kdf::LEAF_SALT, &[&index.to_le_bytes()])
+    }
+}
+
+/// `Scalar(prk, label; ctx)` [K-02]: 64 bytes of KDF reduced modulo the group order.
+pub(crate) fn scalar(prk: &Prk, label: Label, context: &[&[u8]]) -> Result<SecretScalar, Bug> {
+    let wide: Zeroizing<[u8; 64]> = prk.expand(label, context);
+    SecretScalar::from_wide_bytes(&wide).ok_or(Bug::InternalInvariant)
+}
+
+/// Deterministic draws [K-04]: `KDF(prk, label; u8 z ‖ u64 i, 64)` read as u64 after u64.
+#[derive(Debug, Clone)]
+pub struct Stream {
+    prk: Prk,
+    label: Label,
+    purpose: u8,
+    block_index: u64,
+    block: Zeroizing<[u8; 64]>,
+    words_left: usize,
+}
+
+impl Stream {
+    pub(crate) fn new(prk: Prk, label: Label, purpose: u8) -> Self {
+        Self {
+            prk,
+            label,
+            purpose,
+            block_index: 0,
+            block: Zeroizing::new([0; 64]),
+            words_left: 0,
+        }
+    }
+
+    /// An unbiased draw below `bound`, by rejection; 0 when `bound` is 0.
+    pub fn uniform(&mut self, bound: u64) -> u64 {
+        if bound == 0 {
+            return 0;
+        }
+        // 2^64 mod bound values at the top would be biased.
+        let excess = (u64::MAX % bound).wrapping_add(1) % bound;
+        loop {
+            let word = self.next_word();
+            if word <= u64::MAX.wrapping_sub(excess) {
+                return word % bound;
+            }
+        }
+    }
+
+    fn next_word(&mut self) -> u64 {
+        if self.words_left == 0 {
+            let index = self.block_index.to_le_bytes();
+            self.block = self.prk.expand(self.label, &[&[self.purpose], &index]);
+            self.block_index = self.block_index.wrapping_add(1);
+            self.words_left = 8;
+        }
+        let (words, _) = self.block.as_chunks::<8>();
+        let word = words
+            .get(8_usize.wrapping_sub(self.words_left))
+            .copied()
+            .unwrap_or_default();
+        self.words_left = self.words_left.wrapping_sub(1);
+        u64::from_le_bytes(word)
+    }
+}
+
+/// `Select(m, s)`: which `s` of `m` positions are taken, decided one position at a time [K-04].
+#[derive(Debug, Clone)]
+pub struct Select {
+    stream: Stream,
+    positions_left: u64,
+    to_take: u64,
+}
+
+impl Select {
+    /// Draws `take` of `positions`.
+    #[must_use]
+    pub const fn new(stream: Stream, positions: u64, take: u64) -> Self {
+        Self {
+            stream,
+            positions_left: positions,
+            to_take: take,
+        }
+    }
+}
+
+impl Iterator for Select {
+    type Item = bool;
+
+    fn next(&mut self) -> Option<bool> {
+        let left = self.positions_left;
+        self.positions_left = left.checked_sub(1)?;
+        let taken = self.stream.uniform(left) < self.to_take;
+        if taken {
+            self.to_take = self.to_take.wrapping_sub(1);
+        }
+        Some(taken)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn select_takes_exactly_as_many_as_asked() {
+        let keys = SessionSeed::from_bytes([7; 32]).session_keys(&[9; 32]);
+        for (positions, take) in [(1, 0), (1, 1), (64, 5), (1_000, 1_000), (32_768, 10)] {
+            let taken = Select::new(keys.padding_stream(), positions, take);
+            assert_eq!(taken.filter(|&t| t).count() as u64, take);
+        }
+    }
+
+    #[test]
+    fn one_seed_in_two_sessions_gives_different_blinds() {
+        // A47
+        let seed = SessionSeed::from_bytes([7; 32]);
+        let input = PrfInput::row_dummy(&[1; 32]);
+        let first = seed
+            .session_keys(&[1; 32])
+            .element_blind(0, &input)
+            .unwrap();
+        let second = seed
+            .session_keys(&[2; 32])
+            .element_blind(0, &input)
+            .unwrap();
+        assert_ne!(first.expose_bytes(), second.expose_bytes());
+    }
+
+    #[test]
+    fn seeds_print_their_type_only() {
+        let shown = format!(
+            "{:?} {:?} {:?}",
+            SessionSeed::from_bytes([0x77; 32]),
+            KeySeed::from_bytes([0x77; 32]),
+            SessionSeed::from_bytes([0x77; 32]).session_keys(&[0; 32]),
+        );
+        assert_eq!(shown, "SessionSeed(..) KeySeed(..) SessionKeys(Prk(..))");
+    }
+}

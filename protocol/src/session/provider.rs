@@ -1,0 +1,720 @@
+//! The provider's states, in protocol order.
+//!
+//! The provider's half of a match: judge the advertiser's hello, offer a key and a table, reserve
+//! evaluations under signed terms, send the table, evaluate and prove frame by frame, countersign
+//! the receipt. It learns the padded size of the advertiser's input and nothing about its content.
+
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use crate::attestation::{AttestationKey, PartyId};
+use crate::codec::{RawFrame, StreamId};
+use crate::disclosure::Outcome;
+use crate::error::{Bug, Error, Incompatibility, Refusal, Violation};
+use crate::ledger::{LedgerEntry, LedgerHead, Reservation};
+use crate::limits::{CLOCK_SKEW_S_MAX, ELEMENTS_ALIGNED_MAX, Limits};
+use crate::manifest::{SignedManifest, SignedSnapshot};
+use crate::message::{
+    Control, HelloA, HelloP, ReceiptAck, SessionBinding, SignedReceipt, TableDescriptor, Terms,
+    TermsAccept,
+};
+use crate::oprf::PrfKey;
+use crate::session::task::{Done, EvaluateTask, EvaluatedFrame};
+use crate::session::{
+    Identity, Input, Outbox, Output, Received, RunContent, RunName, Task, VerifiedPeer, Wire,
+};
+use crate::suite::{Aligned, PROTOCOL_VERSION, Profile};
+use crate::terms::{self, LinkFilter, MatchTerms, Offer, SignedTerms, TermsRejected};
+use crate::transcript::Role;
+use crate::transcript::receipt::Receipt;
+
+/// Everything a session of the provider starts from.
+#[derive(Debug)]
+pub struct ProviderConfig {
+    /// Sizes in force.
+    pub limits: Limits,
+    /// Our attestation key.
+    pub key: Arc<AttestationKey>,
+    /// The advertiser at the other end of the channel.
+    pub peer: VerifiedPeer,
+    /// 32 bytes from the operating system.
+    pub nonce: [u8; 32],
+    /// What the partner policy allows.
+    pub policy: Policy,
+    /// Keys and tables that are ready, one per profile at most.
+    pub prepared: Vec<Prepared>,
+    /// Digest of our normalization rules.
+    pub rules_digest: [u8; 32],
+    /// Head of our objection list.
+    pub suppression_epoch: [u8; 32],
+    /// Head of our ledger with this advertiser.
+    pub ledger: LedgerHead,
+    /// Frames to evaluate at once; more are held back by flow control.
+    pub frames_pending_max: u32,
+    /// Unix time.
+    pub now: u64,
+}
+
+/// What the partner policy allows this advertiser.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// Profiles it may run.
+    pub profiles: Vec<Profile>,
+    /// Purposes it may run them for.
+    pub purposes: Vec<u16>,
+    /// Padded elements of one session, at most.
+    pub elements_max: u64,
+    /// Minima and budget, as they stand in HELLO_P.
+    pub offer: Offer,
+}
+
+/// A key and the table under it, ready for a session.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// Profile it serves.
+    pub profile: Profile,
+    /// The key.
+    pub key: Arc<PrfKey<Aligned>>,
+    /// Its manifest.
+    pub manifest: SignedManifest,
+    /// The snapshot the table was made from.
+    pub snapshot: SignedSnapshot,
+    /// The table.
+    pub table: TableDescriptor,
+    /// Conditions the table was filtered by.
+    pub filter: LinkFilter,
+    /// Kinds of identifiers in the table, increasing.
+    pub kinds: Vec<u8>,
+    /// Purpose the table was filtered for.
+    pub purpose: u16,
+}
+
+/// A session of the provider; see the module for the order of its states.
+#[derive(Debug)]
+pub enum ProviderSession {
+    /// The connection is up.
+    ExpectHello(ExpectHello),
+    /// HELLO_P is sent.
+    ExpectTerms(ExpectTerms),
+    /// The reserve is being written.
+    ExpectReservation(ExpectReservation),
+    /// The table goes out; blinded elements come in, evaluations go out.
+    ExpectBlinds(ExpectBlinds),
+    /// Every evaluation is sent.
+    ExpectReceipt(ExpectReceipt),
+    /// Both signed; nothing may follow.
+    Closed,
+}
+
+impl ProviderSession {
+    /// Waits for HELLO_A on a channel whose peer is verified.
+    #[must_use]
+    pub fn open(config: ProviderConfig) -> Self {
+        let wire = Wire::new(Role::Provider, config.limits);
+        let now = config.now;
+        Self::ExpectHello(ExpectHello { config, wire, now })
+    }
+
+    /// Advances by one input.
+    ///
+    /// # Errors
+    ///
+    /// The session is over; see [`Error`] for who must act.
+    pub fn handle(self, input: Input, out: &mut Outbox) -> Result<Self, Error> {
+        match self {
+            Self::ExpectHello(state) => state.handle(input, out),
+            Self::ExpectTerms(state) => state.handle(input, out),
+            Self::ExpectReservation(state) => state.handle(input, out),
+            Self::ExpectBlinds(state) => state.handle(input, out),
+            Self::ExpectReceipt(state) => state.handle(input, out),
+            Self::Closed => match input {
+                Input::Time(_) => Ok(Self::Closed),
+                Input::Frame(frame) => Err(unexpected(&frame)),
+                _ => Err(Bug::ApiMisuse.into()),
+            },
+        }
+    }
+
+    /// Whether frames of a bulk stream may be read now.
+    #[must_use]
+    pub fn accepts(&self, stream: StreamId) -> bool {
+        match (self, stream) {
+            (Self::ExpectBlinds(state), StreamId::Blind) => {
+                state.table_sent && state.pending < state.core.frames_pending_max
+            }
+            _ => false,
+        }
+    }
+
+    /// Name of the state, for progress and diagnostics.
+    #[must_use]
+    pub const fn stage(&self) -> &'static str {
+        match self {
+            Self::ExpectHello(_) => "hello",
+            Self::ExpectTerms(_) | Self::ExpectReservation(_) => "terms",
+            Self::ExpectBlinds(state) => {
+                if state.table_sent {
+                    "match"
+                } else {
+                    "table"
+                }
+            }
+            Self::ExpectReceipt(_) => "receipt",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// Waits for what the advertiser wants and has committed to.
+#[derive(Debug)]
+pub struct ExpectHello {
+    config: ProviderConfig,
+    wire: Wire,
+    now: u64,
+}
+
+impl ExpectHello {
+    fn handle(mut self, input: Input, out: &mut Outbox) -> Result<ProviderSession, Error> {
+        match input {
+            Input::Time(now) => {
+                self.now = now;
+                Ok(ProviderSession::ExpectHello(self))
+            }
+            Input::Frame(frame) => match self.wire.receive(frame, out)? {
+                Received::Control(Control::HelloA(hello), frame) => self.accept(hello, frame, out),
+                Received::Control(_, frame) | Received::Bulk(frame) => Err(unexpected(&frame)),
+            },
+            _ => Err(Bug::ApiMisuse.into()),
+        }
+    }
+
+    fn accept(
+        self,
+        hello: HelloA,
+        hello_a: RawFrame,
+        out: &mut Outbox,
+    ) -> Result<ProviderSession, Error> {
+        let Self { config, wire, now } = self;
+        let profile = check_hello(&config, &hello)?;
+        let prepared = config
+            .prepared
+            .into_iter()
+            .find(|prepared| prepared.profile == profile)
+            .ok_or(Refusal::TableNotReady)?;
+        if hello.row_slots > prepared.manifest.body.evaluations_max {
+            return Err(Refusal::KeyExhausted.into());
+        }
+        let answer = HelloP {
+            protocol: PROTOCOL_VERSION,
+            attestation_key: config.key.public(),
+            nonce: config.nonce,
+            manifest: prepared.manifest.clone(),
+            snapshot: prepared.snapshot.clone(),
+            table: prepared.table,
+            rules_digest: config.rules_digest,
+            suppression_epoch: config.suppression_epoch,
+            ledger_head: config.ledger.hash,
+            offer: config.policy.offer,
+        };
+        let hello_p = out.send_control(&Control::HelloP(alloc::boxed::Box::new(answer)))?;
+        let core = Core {
+            identity: Identity {
+                key: config.key,
+                peer: config.peer,
+            },
+            peer_key: hello.attestation_key,
+            wire,
+            sid: [0; 32],
+            elements: hello.row_slots,
+            profile,
+            prepared,
+            frames_pending_max: config.frames_pending_max.max(1),
+            now,
+        };
+        Ok(ProviderSession::ExpectTerms(ExpectTerms {
+            core,
+            hello_a,
+            hello_p,
+            policy: config.policy,
+            ledger: config.ledger,
+        }))
+    }
+}
+
+/// What every state after HELLO_A holds.
+#[derive(Debug)]
+struct Core {
+    identity: Identity,
+    peer_key: [u8; 32],
+    wire: Wire,
+    sid: [u8; 32],
+    /// Padded elements E, announced in HELLO_A.
+    elements: u64,
+    profile: Profile,
+    prepared: Prepared,
+    frames_pending_max: u32,
+    now: u64,
+}
+
+impl Core {
+    fn take_control(&mut self, control: Control, frame: &RawFrame) -> Result<(), Error> {
+        match control {
+            Control::Checkpoint(checkpoint) => self.wire.take_checkpoint(checkpoint),
+            Control::CheckpointAck(checkpoint) => {
+                self.wire
+                    .take_acknowledgement(&checkpoint, &self.peer_key, &self.sid)
+            }
+            _ => Err(unexpected(frame)),
+        }
+    }
+}
+
+/// Waits for the advertiser's signature under all conditions.
+#[derive(Debug)]
+pub struct ExpectTerms {
+    core: Core,
+    hello_a: RawFrame,
+    hello_p: RawFrame,
+    policy: Policy,
+    ledger: LedgerHead,
+}
+
+impl ExpectTerms {
+    fn handle(mut self, input: Input, out: &mut Outbox) -> Result<ProviderSession, Error> {
+        match input {
+            Input::Time(now) => {
+                self.core.now = now;
+                Ok(ProviderSession::ExpectTerms(self))
+            }
+            Input::Frame(frame) => match self.core.wire.receive(frame, out)? {
+                Received::Control(Control::Terms(message), frame) => {
+                    self.accept(message, frame, out)
+                }
+                Received::Control(_, frame) | Received::Bulk(frame) => Err(unexpected(&frame)),
+            },
+            _ => Err(Bug::ApiMisuse.into()),
+        }
+    }
+
+    fn accept(
+        self,
+        message: Terms,
+        frame: RawFrame,
+        out: &mut Outbox,
+    ) -> Result<ProviderSession, Error> {
+        let Self {
+            mut core,
+            hello_a,
+            hello_p,
+            policy,
+            ledger,
+        } = self;
+        let at = |violation| {
+            Error::peer(
+                violation,
+                StreamId::ControlAdvertiser.code(),
+                frame.header.index,
+            )
+        };
+        let channel = core.identity.peer.channel();
+        let sid = SessionBinding {
+            hello_a: &hello_a.payload,
+            hello_p: &hello_p.payload,
+            spki_advertiser: &channel.spki_advertiser,
+            spki_provider: &channel.spki_provider,
+            exporter: &channel.exporter,
+        }
+        .sid(&message.terms)?;
+        // [G27]
+        if sid != message.sid {
+            return Err(at(Violation::SessionBindingMismatch));
+        }
+        core.sid = sid;
+        let limits = *core.wire.limits();
+        message
+            .terms
+            .check(core.profile, &policy.offer, &limits, core.now)
+            .map_err(|why| match why {
+                TermsRejected::Incompatible(why) => Error::from(why),
+                TermsRejected::Refused(why) => why.into(),
+            })?;
+        check_policy(&policy, &core.prepared, &message.terms)?;
+        // Our own signature is made here and sent once the reserve is on disk.
+        let signature = terms::sign_sid(&core.identity.key, &sid);
+        let own_key = core.identity.key.public();
+        let terms = SignedTerms::verify(
+            message.terms,
+            core.profile,
+            sid,
+            (&core.peer_key, &message.signature),
+            (&own_key, &signature),
+        )
+        .map_err(at)?;
+        let entry =
+            LedgerEntry::reserve(&ledger, &sid, core.profile, terms.terms(), core.elements)?;
+        out.push(Output::Reserve {
+            entry: entry.clone(),
+            terms: frame,
+        });
+        let accept = TermsAccept { sid, signature };
+        Ok(ProviderSession::ExpectReservation(ExpectReservation {
+            core,
+            terms,
+            entry,
+            accept,
+        }))
+    }
+}
+
+/// Waits until the reserve is on disk.
+#[derive(Debug)]
+pub struct ExpectReservation {
+    core: Core,
+    terms: SignedTerms,
+    entry: LedgerEntry,
+    accept: TermsAccept,
+}
+
+impl ExpectReservation {
+    fn handle(mut self, input: Input, out: &mut Outbox) -> Result<ProviderSession, Error> {
+        match input {
+            Input::Time(now) => {
+                self.core.now = now;
+                Ok(ProviderSession::ExpectReservation(self))
+            }
+            // [G39]
+            Input::Reserved(reservation) if *reservation.entry() == self.entry => {
+                out.send_control(&Control::TermsAccept(self.accept))?;
+                ExpectBlinds::start(self.core, self.terms, reservation, out)
+            }
+            Input::ReserveRefused { refusal, .. } => Err(refusal.into()),
+            Input::Frame(frame) => match self.core.wire.receive(frame, out)? {
+                Received::Control(_, frame) | Received::Bulk(frame) => Err(unexpected(&frame)),
+            },
+            _ => Err(Bug::ApiMisuse.into()),
+        }
+    }
+}
+
+/// Sends the table, then evaluates and proves each blinded frame.
+///
+/// Holds no state per frame but its place in the order of answers. Leaves to [`ExpectReceipt`] when
+/// every announced element is answered.
+#[derive(Debug)]
+pub struct ExpectBlinds {
+    core: Core,
+    terms: SignedTerms,
+    reservation: Reservation,
+    table_sent: bool,
+    /// Frames being evaluated.
+    pending: u32,
+    ready: BTreeMap<u32, EvaluatedFrame>,
+    next_to_send: u32,
+    key_used: bool,
+}
+
+impl core::fmt::Debug for EvaluatedFrame {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "EvaluatedFrame({})", self.frame)
+    }
+}
+
+impl ExpectBlinds {
+    fn start(
+        mut core: Core,
+        terms: SignedTerms,
+        reservation: Reservation,
+        out: &mut Outbox,
+    ) -> Result<ProviderSession, Error> {
+        let frame_elements = core.wire.limits().frame_elements;
+        let table_sent = terms.terms().table_delivery == 0;
+        if !table_sent {
+            core.wire.open(StreamId::Table, frame_elements);
+            out.push(Output::WantRun(RunName::Table));
+        }
+        core.wire.open(StreamId::Blind, frame_elements);
+        core.wire.open(StreamId::Eval, frame_elements);
+        Ok(ProviderSession::ExpectBlinds(Self {
+            core,
+            terms,
+            reservation,
+            table_sent,
+            pending: 0,
+            ready: BTreeMap::new(),
+            next_to_send: 0,
+            key_used: false,
+        }))
+    }
+
+    fn handle(mut self, input: Input, out: &mut Outbox) -> Result<ProviderSession, Error> {
+        match input {
+            Input::Time(now) => self.core.now = now,
+            Input::Frame(frame) => match self.core.wire.receive(frame, out)? {
+                Received::Control(control, frame) => self.core.take_control(control, &frame)?,
+                Received::Bulk(frame) => self.take_blinds(frame, out)?,
+            },
+            Input::Run(chunk) => match (chunk.run, chunk.content) {
+                (RunName::Table, RunContent::Frame(frame)) if !self.table_sent => {
+                    self.send_table(frame, out)?;
+                }
+                _ => return Err(Bug::ApiMisuse.into()),
+            },
+            Input::Computed(computed) => match computed.0? {
+                Done::Evaluated(frame) => {
+                    self.pending = self.pending.saturating_sub(1);
+                    self.ready.insert(frame.frame, frame);
+                }
+                Done::Blinded(_) | Done::Finalized(_) => return Err(Bug::ApiMisuse.into()),
+            },
+            _ => return Err(Bug::ApiMisuse.into()),
+        }
+        self.advance(out)
+    }
+
+    fn send_table(&mut self, frame: RawFrame, out: &mut Outbox) -> Result<(), Error> {
+        let last = frame.header.is_last();
+        self.core.wire.send_bulk(frame, out)?;
+        if !last {
+            out.push(Output::WantRun(RunName::Table));
+            return Ok(());
+        }
+        let heads = self.core.wire.heads();
+        let sent = heads
+            .iter()
+            .find(|head| head.stream == StreamId::Table.code());
+        let announced = &self.core.prepared.table;
+        // The stored table is not the one we announced: nothing of it may count.
+        if sent.map(|head| (head.elements, head.root))
+            != Some((announced.tag_count, announced.root))
+        {
+            return Err(Bug::InternalInvariant.into());
+        }
+        self.table_sent = true;
+        let Core {
+            wire,
+            identity,
+            sid,
+            ..
+        } = &mut self.core;
+        wire.send_checkpoint(StreamId::Table, &identity.key, sid, out)
+    }
+
+    fn take_blinds(&mut self, frame: RawFrame, out: &mut Outbox) -> Result<(), Error> {
+        let at = |violation| Error::peer(violation, StreamId::Blind.code(), frame.header.index);
+        if !self.table_sent {
+            return Err(at(Violation::UnexpectedMessage));
+        }
+        let received = self.core.wire.elements(StreamId::Blind);
+        let complete = received == self.core.elements;
+        // [G06]
+        if received > self.core.elements || frame.header.is_last() != complete {
+            return Err(at(Violation::CountMismatch));
+        }
+        if self.core.now >= self.terms.terms().expires_at {
+            return Err(Refusal::TermsExpired.into());
+        }
+        if !self.key_used {
+            self.key_used = true;
+            let manifest = &self.core.prepared.manifest.body;
+            let (key_id, public_key) = (manifest.key_id, manifest.public_key);
+            out.push(Output::KeyUsed { key_id, public_key });
+        }
+        self.pending = self.pending.saturating_add(1);
+        let key = Arc::clone(&self.core.prepared.key);
+        let task = EvaluateTask {
+            blinded: frame,
+            key,
+            sid: self.core.sid,
+        };
+        out.push(Output::Compute(Task::Evaluate(task)));
+        Ok(())
+    }
+
+    fn advance(mut self, out: &mut Outbox) -> Result<ProviderSession, Error> {
+        let Core {
+            wire,
+            identity,
+            sid,
+            peer_key,
+            ..
+        } = &mut self.core;
+        wire.settle_checkpoint(StreamId::Blind, peer_key, &identity.key, sid, out)?;
+        while let Some(frame) = self.ready.remove(&self.next_to_send) {
+            self.next_to_send = self.next_to_send.saturating_add(1);
+            let EvaluatedFrame {
+                frame,
+                last,
+                elements,
+                payload,
+            } = frame;
+            let raw = RawFrame::bulk(StreamId::Eval, frame, last, elements, payload)?;
+            wire.send_bulk(raw, out)?;
+            if last {
+                wire.send_checkpoint(StreamId::Eval, &identity.key, sid, out)?;
+            }
+        }
+        if !wire.is_complete(StreamId::Eval) || !wire.is_settled(StreamId::Blind) {
+            return Ok(ProviderSession::ExpectBlinds(self));
+        }
+        let Self {
+            core,
+            terms,
+            reservation,
+            ..
+        } = self;
+        Ok(ProviderSession::ExpectReceipt(ExpectReceipt {
+            core,
+            terms,
+            reservation,
+        }))
+    }
+}
+
+/// Waits for the advertiser's receipt, and signs it if it says what happened.
+#[derive(Debug)]
+pub struct ExpectReceipt {
+    core: Core,
+    terms: SignedTerms,
+    reservation: Reservation,
+}
+
+impl ExpectReceipt {
+    fn handle(mut self, input: Input, out: &mut Outbox) -> Result<ProviderSession, Error> {
+        match input {
+            Input::Time(now) => {
+                self.core.now = now;
+                Ok(ProviderSession::ExpectReceipt(self))
+            }
+            Input::Frame(frame) => match self.core.wire.receive(frame, out)? {
+                Received::Control(Control::Receipt(message), frame) => {
+                    self.accept(message, &frame, out)
+                }
+                Received::Control(control, frame) => {
+                    self.core.take_control(control, &frame)?;
+                    Ok(ProviderSession::ExpectReceipt(self))
+                }
+                Received::Bulk(frame) => Err(unexpected(&frame)),
+            },
+            _ => Err(Bug::ApiMisuse.into()),
+        }
+    }
+
+    fn accept(
+        self,
+        message: SignedReceipt,
+        frame: &RawFrame,
+        out: &mut Outbox,
+    ) -> Result<ProviderSession, Error> {
+        let Self {
+            core,
+            terms,
+            reservation,
+        } = self;
+        let at = |violation| {
+            Error::peer(
+                violation,
+                StreamId::ControlAdvertiser.code(),
+                frame.header.index,
+            )
+        };
+        let settled = [StreamId::Table, StreamId::Blind, StreamId::Eval]
+            .into_iter()
+            .filter(|stream| {
+                core.wire
+                    .heads()
+                    .iter()
+                    .any(|head| head.stream == stream.code())
+            })
+            .all(|stream| core.wire.is_settled(stream));
+        let SignedReceipt { receipt, signature } = message;
+        let closed_at = receipt.closed_at;
+        let expected = Receipt {
+            sid: core.sid,
+            outcome: Receipt::COMPLETED,
+            streams: core.wire.heads(),
+            handles_known: 0,
+            handles_unknown: 0,
+            ids_returned: 0,
+            ids_suppressed: 0,
+            ledger: reservation.entry().settle(0, 0, closed_at)?,
+            ..receipt.clone()
+        };
+        let in_time = closed_at >= terms.terms().opened_at
+            && closed_at <= core.now.saturating_add(CLOCK_SKEW_S_MAX);
+        if receipt != expected || !in_time || !settled || receipt.report_commitment == [0; 32] {
+            return Err(at(Violation::ReceiptMismatch));
+        }
+        receipt.verify(&core.peer_key, &signature).map_err(at)?;
+        let signature = receipt.sign(&core.identity.key)?;
+        out.push(Output::Ledger(receipt.ledger));
+        out.send_control(&Control::ReceiptAck(ReceiptAck { signature }))?;
+        out.push(Output::Finished(Outcome::Served));
+        Ok(ProviderSession::Closed)
+    }
+}
+
+/// Accepts or refuses what the advertiser asks for; the profile of the session.
+fn check_hello(config: &ProviderConfig, hello: &HelloA) -> Result<Profile, Error> {
+    let at = |violation| Error::peer(violation, StreamId::ControlAdvertiser.code(), 0);
+    if !(hello.protocol_min..=hello.protocol_max).contains(&PROTOCOL_VERSION) {
+        return Err(Incompatibility::Version.into());
+    }
+    // [G28]
+    if PartyId::of(&hello.attestation_key).0 != *config.peer.party() {
+        return Err(at(Violation::SessionBindingMismatch));
+    }
+    let profile = Profile::from_code(hello.profile).ok_or(Incompatibility::Profile)?;
+    // [G32] The suite follows from the profile; there is no fallback.
+    if hello.suite != profile.suite().code() {
+        return Err(Incompatibility::Suite.into());
+    }
+    if !config.policy.profiles.contains(&profile) {
+        return Err(Refusal::ProfileNotAllowed.into());
+    }
+    if hello.row_width != 1 || hello.sample_rows != 0 {
+        return Err(Incompatibility::Parameters.into());
+    }
+    let whole = hello.row_slots % u64::from(config.limits.frame_elements) == 0;
+    let size_max = config.policy.elements_max.min(ELEMENTS_ALIGNED_MAX);
+    // [G45]
+    if hello.row_slots == 0 || !whole || hello.row_slots > size_max {
+        return Err(Refusal::SizeOutOfRange.into());
+    }
+    // [G52]
+    if hello.rules_digest != config.rules_digest {
+        return Err(Incompatibility::Ruleset.into());
+    }
+    if hello.ledger_head != config.ledger.hash {
+        return Err(Incompatibility::LedgerHeadsDiffer.into());
+    }
+    // [G46]
+    if hello.row_slots > config.policy.offer.evaluations_left {
+        return Err(Refusal::BudgetExceeded.into());
+    }
+    Ok(profile)
+}
+
+/// Terms must ask for the table that is ready, under a purpose that is allowed.
+fn check_policy(policy: &Policy, prepared: &Prepared, terms: &MatchTerms) -> Result<(), Error> {
+    if !policy.purposes.contains(&terms.purpose) {
+        return Err(Refusal::PurposeNotAllowed.into());
+    }
+    if terms.kinds != prepared.kinds {
+        return Err(Incompatibility::Kinds.into());
+    }
+    let same_table = terms.link_filter == prepared.filter && terms.purpose == prepared.purpose;
+    if same_table {
+        Ok(())
+    } else {
+        Err(Refusal::TableNotReady.into())
+    }
+}
+
+fn unexpected(frame: &RawFrame) -> Error {
+    Error::peer(
+        Violation::UnexpectedMessage,
+        frame.header.stream.code(),
+        frame.header.index,
+    )
+}

@@ -1,0 +1,283 @@
+//! One frame of arithmetic: owned, pure, runnable anywhere and in any order.
+//!
+//! A task is where opaque frames are opened: strict decode and multiplication are one pass of the
+//! batch engine, so no path reads an undecoded element.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+
+use zeroize::Zeroizing;
+
+use crate::codec::{RawFrame, StreamId};
+use crate::error::{Error, Violation};
+use crate::group::{BadElement, BatchArithmetic, Element, Encoded, SecretScalar};
+use crate::identifier::{Identifier, PrfInput};
+use crate::oprf::{MatchTag, PrfKey, finalize_hash};
+use crate::proof::{self, EvaluationVerified, FrameProof, ProofContext, ProofPurpose};
+use crate::seed::SessionKeys;
+use crate::suite::{Aligned, Order, RfcFunction, SuiteId};
+
+/// Work on one frame.
+pub enum Task {
+    /// Blinds a frame of the advertiser, aligned order.
+    Blind(BlindTask),
+    /// Evaluates and proves a frame, aligned order.
+    Evaluate(EvaluateTask),
+    /// Verifies, unblinds and finalizes a frame, aligned order.
+    Finalize(FinalizeTask),
+}
+
+impl Task {
+    /// Does the work. What it finds wrong with a peer's bytes is inside the result.
+    #[must_use]
+    pub fn run(self, arithmetic: &dyn BatchArithmetic) -> Computed {
+        Computed(match self {
+            Self::Blind(task) => task.run(arithmetic).map(Done::Blinded),
+            Self::Evaluate(task) => task.run(arithmetic).map(Done::Evaluated),
+            Self::Finalize(task) => task.run(arithmetic).map(Done::Finalized),
+        })
+    }
+
+    /// Elements the task works on, for progress.
+    #[must_use]
+    pub fn elements(&self) -> usize {
+        match self {
+            Self::Blind(task) => task.slots.len(),
+            Self::Evaluate(task) => task.blinded.encodings().len(),
+            Self::Finalize(task) => task.blinded.blinded.len(),
+        }
+    }
+
+    /// Name of the work, for progress.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Blind(_) => "blind",
+            Self::Evaluate(_) => "evaluate",
+            Self::Finalize(_) => "finalize",
+        }
+    }
+}
+
+impl fmt::Debug for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Task({}, {} elements)", self.name(), self.elements())
+    }
+}
+
+/// The result of a task, to be handed back to its session.
+pub struct Computed(pub(super) Result<Done, Error>);
+
+impl fmt::Debug for Computed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Ok(_) => f.write_str("Computed(..)"),
+            Err(error) => write!(f, "Computed({error})"),
+        }
+    }
+}
+
+pub(super) enum Done {
+    Blinded(BlindedFrame),
+    Evaluated(EvaluatedFrame),
+    Finalized(FinalizedFrame),
+}
+
+/// One position of the padded sequence.
+pub(super) enum BlindSlot {
+    Real {
+        element: u64,
+        identifier: Identifier,
+    },
+    Padding,
+}
+
+/// Blinding of one frame; made by the advertiser's session.
+pub struct BlindTask {
+    pub(super) frame: u32,
+    /// Position of the first slot in the padded sequence.
+    pub(super) first: u64,
+    pub(super) slots: Vec<BlindSlot>,
+    pub(super) keys: SessionKeys,
+}
+
+/// A frame that was blinded, with what is needed to finalize its answer.
+pub(super) struct BlindedFrame {
+    pub(super) frame: u32,
+    pub(super) blinded: Vec<Encoded>,
+    /// Where the real slots stand in the frame, and which element each is.
+    pub(super) reals: Vec<RealSlot>,
+    pub(super) blinds: Vec<SecretScalar>,
+}
+
+pub(super) struct RealSlot {
+    pub(super) at: usize,
+    pub(super) element: u64,
+    pub(super) input: PrfInput,
+}
+
+impl BlindTask {
+    fn run(self, arithmetic: &dyn BatchArithmetic) -> Result<BlindedFrame, Error> {
+        let mut blinded = Vec::with_capacity(self.slots.len());
+        let (mut reals, mut inputs, mut blinds) = (Vec::new(), Vec::new(), Vec::new());
+        for ((at, slot), position) in self.slots.iter().enumerate().zip(self.first..) {
+            match slot {
+                BlindSlot::Real {
+                    element,
+                    identifier,
+                } => {
+                    let input = PrfInput::of(identifier);
+                    blinds.push(self.keys.element_blind(position, &input)?);
+                    inputs.push(input.clone());
+                    reals.push(RealSlot {
+                        at,
+                        element: *element,
+                        input,
+                    });
+                    blinded.push([0; 32]);
+                }
+                // w_j·G is uniform, as a blinded element is: the provider cannot tell them apart.
+                BlindSlot::Padding => {
+                    blinded.push(Element::multiply_base(&self.keys.canary(position)?).encode());
+                }
+            }
+        }
+        let mut encoded = alloc::vec![[0; 32]; inputs.len()];
+        let dst = Aligned::SUITE.dst(RfcFunction::HashToGroup);
+        arithmetic.hash_multiply_each(&blinds, dst, &inputs, &mut encoded);
+        for (real, encoding) in reals.iter().zip(encoded) {
+            if let Some(slot) = blinded.get_mut(real.at) {
+                *slot = encoding;
+            }
+        }
+        Ok(BlindedFrame {
+            frame: self.frame,
+            blinded,
+            reals,
+            blinds,
+        })
+    }
+}
+
+/// Evaluation and proof of one frame; made by the provider's session.
+pub struct EvaluateTask {
+    pub(super) blinded: RawFrame,
+    pub(super) key: Arc<PrfKey<Aligned>>,
+    pub(super) sid: [u8; 32],
+}
+
+pub(super) struct EvaluatedFrame {
+    pub(super) frame: u32,
+    pub(super) last: bool,
+    pub(super) elements: u32,
+    /// Evaluated elements, then the frame proof.
+    pub(super) payload: Vec<u8>,
+}
+
+impl EvaluateTask {
+    fn run(self, arithmetic: &dyn BatchArithmetic) -> Result<EvaluatedFrame, Error> {
+        let header = self.blinded.header;
+        let blinded = self.blinded.encodings();
+        let mut evaluated = alloc::vec![[0; 32]; blinded.len()];
+        arithmetic
+            .multiply(self.key.scalar(), blinded, &mut evaluated)
+            .map_err(|bad| bad_element(&bad, StreamId::Blind, header.index))?;
+        let context = eval_context(&self.sid, header.index);
+        let proof = proof::prove(arithmetic, &self.key, &context, blinded, &evaluated)?;
+        let mut payload = evaluated.as_flattened().to_vec();
+        payload.extend_from_slice(&proof.encode());
+        Ok(EvaluatedFrame {
+            frame: header.index,
+            last: header.is_last(),
+            elements: header.elements,
+            payload,
+        })
+    }
+}
+
+/// Check and finalization of one frame; made by the advertiser's session.
+pub struct FinalizeTask {
+    pub(super) blinded: BlindedFrame,
+    pub(super) evaluated: RawFrame,
+    pub(super) public_key: Encoded,
+    pub(super) sid: [u8; 32],
+}
+
+pub(super) struct FinalizedFrame {
+    pub(super) evidence: EvaluationVerified,
+    /// Tags of the real elements, with the element each belongs to.
+    pub(super) tags: Vec<(MatchTag, u64)>,
+}
+
+impl FinalizeTask {
+    fn run(self, arithmetic: &dyn BatchArithmetic) -> Result<FinalizedFrame, Error> {
+        let frame = self.evaluated.header.index;
+        let fail = |violation| Error::peer(violation, StreamId::Eval.code(), frame);
+        let elements = self.blinded.blinded.len();
+        let (evaluated, proof) = split_eval(&self.evaluated, elements).map_err(fail)?;
+        let context = eval_context(&self.sid, frame);
+        let evidence = proof::verify(
+            arithmetic,
+            SuiteId::Aligned,
+            &self.public_key,
+            &context,
+            &self.blinded.blinded,
+            evaluated,
+            &proof,
+        )
+        .map_err(fail)?;
+        let reals = &self.blinded.reals;
+        let answers: Vec<Encoded> = reals
+            .iter()
+            .filter_map(|real| evaluated.get(real.at).copied())
+            .collect();
+        let inverses = SecretScalar::invert_all(&self.blinded.blinds);
+        let mut unblinded = Zeroizing::new(alloc::vec![[0; 32]; answers.len()]);
+        arithmetic
+            .multiply_each(&inverses, &answers, &mut unblinded)
+            .map_err(|bad| bad_element(&bad, StreamId::Eval, frame))?;
+        let tags = reals
+            .iter()
+            .zip(unblinded.iter())
+            .map(|(real, unblinded)| {
+                let output = Zeroizing::new(finalize_hash(real.input.as_ref(), unblinded));
+                let (tag, _) = output
+                    .split_first_chunk()
+                    .unwrap_or((&[0; MatchTag::LEN], &[]));
+                (MatchTag(*tag), real.element)
+            })
+            .collect();
+        Ok(FinalizedFrame { evidence, tags })
+    }
+}
+
+/// Splits an aligned EVAL payload into its elements and its proof.
+pub(crate) fn split_eval(
+    frame: &RawFrame,
+    elements: usize,
+) -> Result<(&[Encoded], FrameProof), Violation> {
+    let (run, proof) = frame
+        .payload
+        .split_last_chunk::<{ FrameProof::LEN }>()
+        .ok_or(Violation::FrameMalformed)?;
+    let (evaluated, rest) = run.as_chunks::<32>();
+    if !rest.is_empty() || evaluated.len() != elements {
+        return Err(Violation::FrameMalformed);
+    }
+    Ok((evaluated, FrameProof::decode(proof)?))
+}
+
+/// What the proof of an aligned EVAL frame is bound to.
+pub(crate) fn eval_context(sid: &[u8; 32], frame: u32) -> ProofContext<'_> {
+    ProofContext {
+        purpose: ProofPurpose::AlignedFrame,
+        sid,
+        stream: StreamId::Eval.code(),
+        frame,
+    }
+}
+
+fn bad_element(bad: &BadElement, stream: StreamId, frame: u32) -> Error {
+    Error::peer(bad.violation, stream.code(), frame)
+}

@@ -1,0 +1,427 @@
+//! Suites, orders, profiles, and every context string in one table.
+//!
+//! All hashing, key derivation and signing of the protocol goes through the labelled functions
+//! here, so that no two uses can meet [K-01]: our labels carry a length byte and the product name,
+//! RFC 9497 strings start with `OPRFV1-`, and Merkle trees use another hash function.
+
+use core::fmt;
+
+use hkdf::Hkdf;
+use sha2::{Digest, Sha512, Sha512_256};
+use zeroize::{Zeroize, Zeroizing};
+
+/// The one cryptographic choice of a session, named in HELLO_A and hashed into the session id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u16)]
+pub enum SuiteId {
+    /// R255-SHA512-ALIGNED: answers in the order asked, each frame proved.
+    Aligned = 0x0001,
+    /// R255-SHA512-SHUFFLED: answers re-sorted by rows, canaries as evidence.
+    Shuffled = 0x0002,
+}
+
+impl SuiteId {
+    /// The suite with this code; reserved codes name none.
+    #[must_use]
+    pub const fn from_code(code: u16) -> Option<Self> {
+        match code {
+            0x0001 => Some(Self::Aligned),
+            0x0002 => Some(Self::Shuffled),
+            _ => None,
+        }
+    }
+
+    /// The u16 on the wire.
+    #[must_use]
+    pub const fn code(self) -> u16 {
+        self as u16
+    }
+
+    pub(crate) const fn dst(self, function: RfcFunction) -> &'static [u8] {
+        use RfcFunction::{DeriveKeyPair, HashToGroup, HashToScalar, Seed};
+        match (self, function) {
+            (Self::Aligned, HashToGroup) => b"HashToGroup-OPRFV1-\x01-ristretto255-SHA512",
+            (Self::Aligned, HashToScalar) => b"HashToScalar-OPRFV1-\x01-ristretto255-SHA512",
+            (Self::Aligned, DeriveKeyPair) => b"DeriveKeyPairOPRFV1-\x01-ristretto255-SHA512",
+            (Self::Aligned, Seed) => b"Seed-OPRFV1-\x01-ristretto255-SHA512",
+            (Self::Shuffled, HashToGroup) => {
+                b"HashToGroup-VEILMATCH-1-SHUFFLED-ristretto255-SHA512"
+            }
+            (Self::Shuffled, HashToScalar) => {
+                b"HashToScalar-VEILMATCH-1-SHUFFLED-ristretto255-SHA512"
+            }
+            (Self::Shuffled, DeriveKeyPair) => {
+                b"DeriveKeyPairVEILMATCH-1-SHUFFLED-ristretto255-SHA512"
+            }
+            (Self::Shuffled, Seed) => b"Seed-VEILMATCH-1-SHUFFLED-ristretto255-SHA512",
+        }
+    }
+}
+
+/// Functions of RFC 9497 that have a domain separation tag of their own.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum RfcFunction {
+    HashToGroup,
+    HashToScalar,
+    DeriveKeyPair,
+    /// Used with the RFC's own vectors only; frame proofs have a seed of ours.
+    #[cfg_attr(not(any(test, feature = "hazmat")), expect(dead_code))]
+    Seed,
+}
+
+/// How answers come back; a type, so that keys and elements of two orders never mix.
+///
+/// An aligned element under a shuffled key does not compile:
+///
+/// ```compile_fail
+/// use protocol::oprf::{BlindedElement, PrfKey};
+/// use protocol::suite::{Aligned, Shuffled};
+/// fn mix(key: &PrfKey<Shuffled>, element: &BlindedElement<Aligned>) {
+///     let _ = key.evaluate(element);
+/// }
+/// ```
+pub trait Order: sealed::Sealed + Copy + fmt::Debug + Send + Sync + 'static {
+    /// The suite of this order.
+    const SUITE: SuiteId;
+}
+
+/// Answers in the order asked; every frame proved to the advertiser.
+#[derive(Debug, Clone, Copy)]
+pub enum Aligned {}
+
+/// Answers re-sorted by rows; known-answer rows as evidence.
+#[derive(Debug, Clone, Copy)]
+pub enum Shuffled {}
+
+impl Order for Aligned {
+    const SUITE: SuiteId = SuiteId::Aligned;
+}
+
+impl Order for Shuffled {
+    const SUITE: SuiteId = SuiteId::Shuffled;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Aligned {}
+    impl Sealed for super::Shuffled {}
+}
+
+/// Who learns what; a value in the terms, never a code path of its own [D-01].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u16)]
+pub enum Profile {
+    /// The advertiser learns how many rows matched.
+    MatchRate = 1,
+    /// The advertiser learns which of its own rows matched, and by which kinds.
+    MatchedRows = 2,
+    /// The advertiser learns the rate; the provider learns and activates the matched records.
+    Activation = 3,
+    /// The advertiser learns the rate and one unlinked bag of digital IDs.
+    DigitalIds = 4,
+}
+
+impl Profile {
+    /// Every profile of this version.
+    pub const ALL: [Self; 4] = [
+        Self::MatchRate,
+        Self::MatchedRows,
+        Self::Activation,
+        Self::DigitalIds,
+    ];
+
+    /// The profile with this code; codes 5 to 7 are reserved and name none.
+    #[must_use]
+    pub const fn from_code(code: u16) -> Option<Self> {
+        match code {
+            1 => Some(Self::MatchRate),
+            2 => Some(Self::MatchedRows),
+            3 => Some(Self::Activation),
+            4 => Some(Self::DigitalIds),
+            _ => None,
+        }
+    }
+
+    /// The profile with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|profile| profile.name() == name)
+    }
+
+    /// The u16 on the wire.
+    #[must_use]
+    pub const fn code(self) -> u16 {
+        self as u16
+    }
+
+    /// The name used on the command line, in files and in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::MatchRate => "match-rate",
+            Self::MatchedRows => "matched-rows",
+            Self::Activation => "activation",
+            Self::DigitalIds => "digital-ids",
+        }
+    }
+
+    /// The suite that carries this profile; nothing negotiates another one [M-01].
+    #[must_use]
+    pub const fn suite(self) -> SuiteId {
+        match self {
+            Self::MatchedRows => SuiteId::Aligned,
+            Self::MatchRate | Self::Activation | Self::DigitalIds => SuiteId::Shuffled,
+        }
+    }
+
+    /// Whether the advertiser sends handles of matched rows.
+    #[must_use]
+    pub const fn sends_handles(self) -> bool {
+        matches!(self, Self::Activation | Self::DigitalIds)
+    }
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Label of one use of a hash, derivation or signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Label(&'static str);
+
+/// `H(label; x)` over commitments and identifiers.
+pub(crate) mod h {
+    use super::Label;
+    pub(crate) const PARTY: Label = Label("party");
+    pub(crate) const SEED: Label = Label("seed");
+    pub(crate) const KEY_SEED: Label = Label("key-seed");
+    pub(crate) const INPUT_ROOT: Label = Label("input-root");
+    pub(crate) const SNAPSHOT_ROOT: Label = Label("snapshot-root");
+    pub(crate) const MANIFEST: Label = Label("manifest");
+    pub(crate) const SNAPSHOT: Label = Label("snapshot");
+    pub(crate) const HELLO_A: Label = Label("hello-a");
+    pub(crate) const HELLO_P: Label = Label("hello-p");
+    pub(crate) const TERMS: Label = Label("terms");
+    pub(crate) const SID: Label = Label("sid");
+    pub(crate) const LEDGER: Label = Label("ledger");
+    pub(crate) const RESULT: Label = Label("result");
+    pub(crate) const REPORT: Label = Label("report");
+    pub(crate) const RECEIPT: Label = Label("receipt");
+}
+
+/// `H64(label; x)`.
+pub(crate) mod h64 {
+    use super::Label;
+    pub(crate) const SHUFFLED_OUTPUT: Label = Label("shuffled-output");
+    pub(crate) const FRAME_PROOF: Label = Label("frame-proof");
+}
+
+/// `KDF(prk, label; ctx)`.
+pub(crate) mod kdf {
+    use super::Label;
+    pub(crate) const INPUT_SALT: Label = Label("input-salt");
+    pub(crate) const SAMPLE: Label = Label("sample");
+    pub(crate) const PADDING: Label = Label("padding");
+    pub(crate) const ELEMENT_BLIND: Label = Label("element-blind");
+    pub(crate) const SESSION_BLIND: Label = Label("session-blind");
+    pub(crate) const ROW_DUMMY: Label = Label("row-dummy");
+    pub(crate) const CANARY: Label = Label("canary");
+    pub(crate) const RESULT_SALT: Label = Label("result-salt");
+    pub(crate) const PRF_KEY: Label = Label("prf-key");
+    pub(crate) const TABLE_PAD: Label = Label("table-pad");
+    pub(crate) const LEAF_SALT: Label = Label("leaf-salt");
+    pub(crate) const DLEQ_NONCE: Label = Label("dleq-nonce");
+}
+
+/// `Sig(label; x)`.
+pub(crate) mod sig {
+    use super::Label;
+    pub(crate) const MANIFEST: Label = Label("sign-manifest");
+    pub(crate) const SNAPSHOT: Label = Label("sign-snapshot");
+    pub(crate) const TERMS: Label = Label("sign-terms");
+    pub(crate) const CHECKPOINT: Label = Label("sign-checkpoint");
+    pub(crate) const RECEIPT: Label = Label("sign-receipt");
+}
+
+/// Salts of `Extract`, and the strings that TLS carries.
+pub(crate) const SALT_INPUT: &[u8] = b"VEILMATCH-1-input";
+pub(crate) const SALT_SNAPSHOT: &[u8] = b"VEILMATCH-1-snapshot";
+/// First bytes of the `info` of DeriveKeyPair.
+pub(crate) const KEY_INFO: &[u8] = b"VEILMATCH-1";
+/// Domain of `Finalize`, of composites and of challenges in RFC 9497.
+pub(crate) const FINALIZE: &[u8] = b"Finalize";
+pub(crate) const COMPOSITE: &[u8] = b"Composite";
+pub(crate) const CHALLENGE: &[u8] = b"Challenge";
+
+/// ALPN of every connection.
+pub const ALPN: &[u8] = b"veilmatch/1";
+/// Label of the TLS exporter whose 32 bytes enter the session id; its context is empty.
+pub const EXPORTER_LABEL: &[u8] = b"EXPORTER-VEILMATCH-1";
+/// Version of the protocol that this crate speaks.
+pub const PROTOCOL_VERSION: u16 = 1;
+
+/// `H(label; parts)`, SHA-512/256 with domain separation [K-01].
+#[must_use]
+pub fn hash(label: Label, parts: &[&[u8]]) -> [u8; 32] {
+    let mut hasher = Sha512_256::new();
+    label.write(|bytes| hasher.update(bytes));
+    for part in parts {
+        hasher.update(part);
+    }
+    hasher.finalize().into()
+}
+
+/// `H64(label; parts)`, SHA-512 with domain separation [K-01].
+#[must_use]
+pub fn hash64(label: Label, parts: &[&[u8]]) -> [u8; 64] {
+    let mut hasher = LabelledHash64::new(label);
+    for part in parts {
+        hasher.update(part);
+    }
+    hasher.finalize()
+}
+
+/// `H64` fed piece by piece, for inputs the size of a frame.
+pub(crate) struct LabelledHash64(Sha512);
+
+impl LabelledHash64 {
+    pub(crate) fn new(label: Label) -> Self {
+        let mut hasher = Sha512::new();
+        label.write(|bytes| hasher.update(bytes));
+        Self(hasher)
+    }
+
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    pub(crate) fn finalize(self) -> [u8; 64] {
+        self.0.finalize().into()
+    }
+}
+
+/// `H` fed piece by piece, for outcomes larger than memory.
+#[derive(Clone)]
+pub(crate) struct LabelledHash(Sha512_256);
+
+impl fmt::Debug for LabelledHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LabelledHash(..)")
+    }
+}
+
+impl LabelledHash {
+    pub(crate) fn new(label: Label) -> Self {
+        let mut hasher = Sha512_256::new();
+        label.write(|bytes| hasher.update(bytes));
+        Self(hasher)
+    }
+
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    pub(crate) fn finalize(self) -> [u8; 32] {
+        self.0.finalize().into()
+    }
+}
+
+impl Label {
+    /// Feeds `u8(len(l)) ‖ l` with `l = "VEILMATCH-1-" ‖ label`.
+    pub(crate) fn write(self, mut sink: impl FnMut(&[u8])) {
+        const PRODUCT: &[u8] = b"VEILMATCH-1-";
+        // Labels are constants of this file, all far below 243 bytes.
+        let len = u8::try_from(PRODUCT.len().saturating_add(self.0.len())).unwrap_or(u8::MAX);
+        sink(&[len]);
+        sink(PRODUCT);
+        sink(self.0.as_bytes());
+    }
+}
+
+/// A pseudorandom key out of HKDF-Extract-SHA512; secret.
+///
+/// The keyed hash state is kept rather than the key, since a session expands it once per element.
+#[derive(Clone)]
+pub struct Prk(Hkdf<Sha512>);
+
+impl Prk {
+    /// `Extract(salt, ikm)`, HKDF-Extract-SHA512 [K-02].
+    #[must_use]
+    pub fn extract(salt: &[u8], ikm: &[u8]) -> Self {
+        let (mut prk, expand) = Hkdf::<Sha512>::extract(Some(salt), ikm);
+        prk.as_mut_slice().zeroize();
+        Self(expand)
+    }
+
+    /// `KDF(prk, label; ctx, N)`, HKDF-Expand-SHA512 [K-02].
+    #[must_use]
+    pub fn expand<const N: usize>(&self, label: Label, context: &[&[u8]]) -> Zeroizing<[u8; N]> {
+        const {
+            assert!(
+                N <= 255 * 64,
+                "HKDF-Expand-SHA512 yields at most 255 blocks"
+            )
+        };
+        // Label and context of every use fit: the longest is a DLEQ nonce of 70 bytes of context.
+        let mut info = Zeroizing::new([0_u8; 192]);
+        let mut at = 0_usize;
+        let mut append = |bytes: &[u8]| {
+            let end = at.saturating_add(bytes.len());
+            debug_assert!(end <= info.len(), "context longer than any in suite.rs");
+            if let Some(room) = info.get_mut(at..end) {
+                room.copy_from_slice(bytes);
+                at = end;
+            }
+        };
+        label.write(&mut append);
+        for part in context {
+            append(part);
+        }
+        let mut out = Zeroizing::new([0; N]);
+        let info = info.get(..at).unwrap_or(&[]);
+        // N is below the limit asserted above, the only error `expand` has.
+        let expanded = self.0.expand(info, out.as_mut_slice());
+        debug_assert!(expanded.is_ok());
+        out
+    }
+}
+
+impl fmt::Debug for Prk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Prk(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_profile_has_one_suite_and_one_name() {
+        for profile in Profile::ALL {
+            assert_eq!(Profile::from_code(profile.code()), Some(profile));
+            assert_eq!(Profile::from_name(profile.name()), Some(profile));
+        }
+        assert_eq!(Profile::from_code(5), None);
+        assert_eq!(SuiteId::from_code(0x0101), None);
+    }
+
+    #[test]
+    fn labels_separate() {
+        let x = b"same input";
+        assert_ne!(hash(h::SEED, &[x]), hash(h::KEY_SEED, &[x]));
+        // The length byte keeps a label and its input apart.
+        assert_ne!(hash(h::SEED, &[b"-tail"]), hash(Label("seed-tail"), &[]));
+    }
+
+    #[test]
+    fn a_split_input_hashes_like_a_whole_one() {
+        assert_eq!(hash(h::RESULT, &[b"ab", b"c"]), hash(h::RESULT, &[b"abc"]));
+        let prk = Prk::extract(b"salt", b"ikm");
+        let whole: Zeroizing<[u8; 64]> = prk.expand(kdf::CANARY, &[b"abc"]);
+        let split: Zeroizing<[u8; 64]> = prk.expand(kdf::CANARY, &[b"a", b"bc"]);
+        assert_eq!(*whole, *split);
+    }
+}

@@ -1,0 +1,457 @@
+//! The signed conditions of one session.
+//!
+//! Terms restate nothing that a HELLO carries: the session id hashes both HELLOs and the terms, and
+//! both parties sign the session id. [`SignedTerms`] exists only when both signatures verified.
+
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::attestation::{AttestationKey, PartyId, Signature};
+use crate::codec::Checked;
+use crate::error::{Incompatibility, Refusal, Violation};
+use crate::identifier::{IdentifierKind, RulesetId};
+use crate::limits::{
+    AUDIT_SAMPLE_DEFAULT, DELTA_MIN_DEFAULT, IDS_PER_RECORD_MAX, K_MIN_DEFAULT, Limits,
+    N_MIN_DEFAULT, TERMS_LIFETIME_S_MAX, TERMS_LIST_MAX,
+};
+use crate::suite::{Profile, sig};
+
+/// What a provider offers in HELLO_P: minima that terms may raise, and what is left to spend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offer {
+    /// Least eligible rows.
+    pub n_min: u32,
+    /// Least matched rows or records.
+    pub k_min: u32,
+    /// Least difference to an earlier set.
+    pub delta_min: u32,
+    /// Evaluations left in the partner's budget.
+    pub evaluations_left: u64,
+    /// Unix time at which the offer ends.
+    pub expires_at: u64,
+}
+
+/// Every condition of a session; about 175 bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MatchTerms {
+    /// Purpose code: 1 is advertising match.
+    pub purpose: u16,
+    /// Bit 0: attributes of digital IDs are delivered. Others 0.
+    pub flags: u32,
+    /// Party of the auditor, zeros for none.
+    pub auditor: [u8; 32],
+    /// Normalization rules.
+    pub ruleset: u8,
+    /// Kinds of identifiers, increasing.
+    pub kinds: Vec<u8>,
+    /// Least eligible rows.
+    pub n_min: u32,
+    /// Least matched rows or records.
+    pub k_min: u32,
+    /// Least difference to an earlier set.
+    pub delta_min: u32,
+    /// Precision of released rates, in percent points.
+    pub rate_precision: u8,
+    /// Rates above this many percent are shown as "over".
+    pub rate_cap: u8,
+    /// Released counts are rounded to this.
+    pub count_rounding: u32,
+    /// Least matched rows in a breakdown cell.
+    pub cell_min: u32,
+    /// Which snapshot leaves the table holds.
+    pub link_filter: LinkFilter,
+    /// Days a delivered digital ID may be used.
+    pub ids_valid_days: u16,
+    /// Handles the advertiser may send, 0 in profiles without handles.
+    pub handles_max: u64,
+    /// Digital IDs a record may yield.
+    pub ids_per_record_max: u16,
+    /// Namespaces of digital IDs, increasing.
+    pub namespaces: Vec<u16>,
+    /// 0: the advertiser holds the table already; 1: the provider sends it.
+    pub table_delivery: u8,
+    /// Unix time the terms were made.
+    pub opened_at: u64,
+    /// Unix time after which no frame may be sent under them.
+    pub expires_at: u64,
+    /// Unix time until which seeds and frames are kept for audit.
+    pub audit_until: u64,
+    /// Levels of audit agreed, bits T0 to T3.
+    pub audit_levels: u8,
+    /// Largest sample of a T1 audit.
+    pub audit_sample_max: u32,
+    /// Hash of the human contract.
+    pub notice: [u8; 32],
+}
+
+/// Conditions on the links behind a table; a pure function of a snapshot leaf applies them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkFilter {
+    /// Days since the last evidence, at most.
+    pub max_age_days: u16,
+    /// Evidence classes accepted, as bits.
+    pub evidence_mask: u16,
+    /// Device classes accepted, as bits.
+    pub device_mask: u16,
+    /// 0: individual level only; 1: household level too.
+    pub level: u8,
+    /// Least number of days with a login.
+    pub min_logins: u8,
+    /// Persons on one device, at most.
+    pub max_persons: u8,
+}
+
+impl LinkFilter {
+    /// Ninety days, every evidence class but imports, every device, individual level.
+    pub const DEFAULT: Self = Self {
+        max_age_days: 90,
+        evidence_mask: 0x000F,
+        device_mask: 0xFFFF,
+        level: 0,
+        min_logins: 0,
+        max_persons: u8::MAX,
+    };
+}
+
+impl MatchTerms {
+    /// Terms with the defaults of the product for one profile.
+    #[must_use]
+    pub fn defaults(profile: Profile, ruleset: RulesetId, kinds: &[IdentifierKind]) -> Self {
+        let mut kinds: Vec<u8> = kinds.iter().map(|kind| kind.code()).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        Self {
+            purpose: PURPOSE_ADVERTISING_MATCH,
+            flags: 0,
+            auditor: [0; 32],
+            ruleset: ruleset.code(),
+            kinds,
+            n_min: N_MIN_DEFAULT,
+            k_min: K_MIN_DEFAULT,
+            delta_min: DELTA_MIN_DEFAULT,
+            rate_precision: 1,
+            rate_cap: 85,
+            count_rounding: 100,
+            cell_min: 50,
+            link_filter: LinkFilter::DEFAULT,
+            ids_valid_days: if profile.sends_handles() { 30 } else { 0 },
+            handles_max: 0,
+            ids_per_record_max: if profile.sends_handles() { 10 } else { 0 },
+            namespaces: Vec::new(),
+            table_delivery: 1,
+            opened_at: 0,
+            expires_at: 0,
+            audit_until: 0,
+            audit_levels: 0b0000_0001,
+            audit_sample_max: AUDIT_SAMPLE_DEFAULT,
+            notice: [0; 32],
+        }
+    }
+
+    /// Checks the terms against a profile, an offer, the limits and a clock; both sides call it.
+    ///
+    /// # Errors
+    ///
+    /// [`TermsRejected`]; a value below the offer or outside the rules of `spec/terms.md` is the
+    /// advertiser's to mend, expiry nobody's.
+    pub fn check(
+        &self,
+        profile: Profile,
+        offer: &Offer,
+        limits: &Limits,
+        now: u64,
+    ) -> Result<(), TermsRejected> {
+        let handles = profile.sends_handles();
+        let parameters = self.is_within_limits()
+            && self.flags <= u32::from(profile == Profile::DigitalIds)
+            && RulesetId::from_code(self.ruleset).is_some()
+            && self.rate_precision >= 1
+            && self.rate_precision <= 100
+            && self.rate_cap <= 100
+            && self.count_rounding >= 1
+            && (handles || (self.handles_max == 0 && self.ids_per_record_max == 0))
+            && (!handles || (self.handles_max >= 1 && self.ids_per_record_max >= 1))
+            && self.ids_per_record_max <= IDS_PER_RECORD_MAX
+            && self.audit_levels & 0b1111_0000 == 0;
+        if !parameters {
+            return Err(TermsRejected::Incompatible(Incompatibility::Parameters));
+        }
+        if self.kinds.is_empty()
+            || self
+                .kinds
+                .iter()
+                .any(|code| IdentifierKind::from_code(*code).is_none())
+        {
+            return Err(TermsRejected::Incompatible(Incompatibility::Kinds));
+        }
+        let minima = self.n_min >= offer.n_min.max(limits.n_min_floor)
+            && self.k_min >= offer.k_min.max(limits.k_min_floor)
+            && self.delta_min >= offer.delta_min.max(limits.delta_min_floor);
+        if !minima {
+            return Err(TermsRejected::Incompatible(Incompatibility::Parameters));
+        }
+        self.check_times(offer, now)
+    }
+
+    fn check_times(&self, offer: &Offer, now: u64) -> Result<(), TermsRejected> {
+        let skew = crate::limits::CLOCK_SKEW_S_MAX;
+        let lifetime = self.expires_at.checked_sub(self.opened_at);
+        // [G36]
+        let in_time = self.opened_at <= now.saturating_add(skew)
+            && now < self.expires_at
+            && lifetime.is_some_and(|seconds| seconds <= TERMS_LIFETIME_S_MAX)
+            && self.audit_until >= self.expires_at
+            && now < offer.expires_at;
+        if in_time {
+            Ok(())
+        } else {
+            Err(TermsRejected::Refused(Refusal::TermsExpired))
+        }
+    }
+}
+
+impl Checked for MatchTerms {
+    fn is_within_limits(&self) -> bool {
+        self.kinds.len() <= TERMS_LIST_MAX
+            && self.namespaces.len() <= TERMS_LIST_MAX
+            && self.kinds.is_sorted_by(|a, b| a < b)
+            && self.namespaces.is_sorted_by(|a, b| a < b)
+            && self.table_delivery <= 1
+            && self.link_filter.level <= 1
+    }
+}
+
+/// Why terms do not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TermsRejected {
+    /// The two sides cannot agree as configured.
+    Incompatible(Incompatibility),
+    /// A policy or the clock says no.
+    Refused(Refusal),
+}
+
+/// Terms that both parties signed; what every later step asks for.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct SignedTerms {
+    terms: MatchTerms,
+    profile: Profile,
+    sid: [u8; 32],
+    advertiser: PartyId,
+    provider: PartyId,
+}
+
+impl SignedTerms {
+    /// Verifies both signatures over the session id; the only maker of this token [D-02].
+    ///
+    /// # Errors
+    ///
+    /// [`Violation::SignatureInvalid`].
+    pub fn verify(
+        terms: MatchTerms,
+        profile: Profile,
+        sid: [u8; 32],
+        advertiser: (&[u8; 32], &Signature),
+        provider: (&[u8; 32], &Signature),
+    ) -> Result<Self, Violation> {
+        // [G25]
+        for (key, signature) in [advertiser, provider] {
+            signature.verify(key, sig::TERMS, &[&sid])?;
+        }
+        let advertiser = PartyId::of(advertiser.0);
+        let provider = PartyId::of(provider.0);
+        Ok(Self {
+            terms,
+            profile,
+            sid,
+            advertiser,
+            provider,
+        })
+    }
+
+    /// The conditions.
+    #[must_use]
+    pub const fn terms(&self) -> &MatchTerms {
+        &self.terms
+    }
+
+    /// The profile of HELLO_A, which the session id binds.
+    #[must_use]
+    pub const fn profile(&self) -> Profile {
+        self.profile
+    }
+
+    /// The session id.
+    #[must_use]
+    pub const fn sid(&self) -> &[u8; 32] {
+        &self.sid
+    }
+
+    /// The advertiser.
+    #[must_use]
+    pub const fn advertiser(&self) -> PartyId {
+        self.advertiser
+    }
+
+    /// The provider.
+    #[must_use]
+    pub const fn provider(&self) -> PartyId {
+        self.provider
+    }
+}
+
+/// Signs a session id as one party's agreement to the terms it binds.
+pub(crate) fn sign_sid(key: &AttestationKey, sid: &[u8; 32]) -> Signature {
+    key.sign(sig::TERMS, &[sid])
+}
+
+/// Purpose code of matching for advertising.
+pub const PURPOSE_ADVERTISING_MATCH: u16 = 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OFFER: Offer = Offer {
+        n_min: 1_000,
+        k_min: 100,
+        delta_min: 1_000,
+        evaluations_left: 1 << 20,
+        expires_at: 2_000,
+    };
+
+    fn terms() -> MatchTerms {
+        let kinds = [IdentifierKind::EMAIL_STRICT];
+        MatchTerms {
+            opened_at: 1_000,
+            expires_at: 1_500,
+            audit_until: 9_000,
+            ..MatchTerms::defaults(Profile::MatchedRows, RulesetId::CRM_FR_1, &kinds)
+        }
+    }
+
+    fn check(terms: &MatchTerms, now: u64) -> Result<(), TermsRejected> {
+        terms.check(Profile::MatchedRows, &OFFER, &Limits::STANDARD, now)
+    }
+
+    #[test]
+    fn default_terms_hold_against_the_default_offer() {
+        assert_eq!(check(&terms(), 1_000), Ok(()));
+    }
+
+    #[test]
+    fn minima_below_the_offer_or_the_floor_are_refused() {
+        let parameters = Err(TermsRejected::Incompatible(Incompatibility::Parameters));
+        assert_eq!(
+            check(
+                &MatchTerms {
+                    n_min: 999,
+                    ..terms()
+                },
+                1_000
+            ),
+            parameters
+        );
+        assert_eq!(
+            check(
+                &MatchTerms {
+                    k_min: 99,
+                    ..terms()
+                },
+                1_000
+            ),
+            parameters
+        );
+        assert_eq!(
+            check(
+                &MatchTerms {
+                    delta_min: 999,
+                    ..terms()
+                },
+                1_000
+            ),
+            parameters
+        );
+        let low = Offer {
+            n_min: 1,
+            k_min: 1,
+            delta_min: 1,
+            ..OFFER
+        };
+        let under_floor = MatchTerms {
+            k_min: 49,
+            ..terms()
+        };
+        let result = under_floor.check(Profile::MatchedRows, &low, &Limits::STANDARD, 1_000);
+        assert_eq!(result, parameters);
+    }
+
+    #[test]
+    fn expired_and_future_terms_are_refused() {
+        let expired = Err(TermsRejected::Refused(Refusal::TermsExpired));
+        assert_eq!(check(&terms(), 1_500), expired);
+        assert_eq!(check(&terms(), 699), expired);
+        let endless = MatchTerms {
+            expires_at: 1_001 + TERMS_LIFETIME_S_MAX,
+            ..terms()
+        };
+        assert_eq!(check(&endless, 1_000), expired);
+    }
+
+    #[test]
+    fn reserved_flags_levels_and_unsorted_lists_are_refused() {
+        let parameters = Err(TermsRejected::Incompatible(Incompatibility::Parameters));
+        assert_eq!(
+            check(
+                &MatchTerms {
+                    flags: 1,
+                    ..terms()
+                },
+                1_000
+            ),
+            parameters
+        );
+        assert_eq!(
+            check(
+                &MatchTerms {
+                    audit_levels: 0x10,
+                    ..terms()
+                },
+                1_000
+            ),
+            parameters
+        );
+        assert_eq!(
+            check(
+                &MatchTerms {
+                    kinds: vec![2, 1],
+                    ..terms()
+                },
+                1_000
+            ),
+            parameters
+        );
+        let kinds = Err(TermsRejected::Incompatible(Incompatibility::Kinds));
+        assert_eq!(
+            check(
+                &MatchTerms {
+                    kinds: vec![],
+                    ..terms()
+                },
+                1_000
+            ),
+            kinds
+        );
+        assert_eq!(
+            check(
+                &MatchTerms {
+                    kinds: vec![0x0C],
+                    ..terms()
+                },
+                1_000
+            ),
+            kinds
+        );
+    }
+}

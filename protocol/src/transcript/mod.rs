@@ -1,0 +1,330 @@
+//! The ordered record of a session, and its form on disk.
+//!
+//! A transcript opens with what the session id binds of the channel, then holds every control
+//! message whole and every bulk frame as its leaf hash; the frames themselves lie beside it or are
+//! re-derived. A message is appended before it is sent, so an unrecorded message cannot exist
+//! [T-01]. Records carry a checksum against torn and damaged files; what protects against a liar
+//! is the signatures and roots inside, which [`verify`] checks.
+
+use alloc::vec::Vec;
+
+use sha2::{Digest, Sha256};
+
+use crate::codec::{FrameHeader, RawFrame};
+
+pub mod merkle;
+pub mod receipt;
+pub mod verify;
+
+/// What a transcript opens with: the facts of the channel, and how the software was built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Opening {
+    /// Version of the protocol.
+    pub protocol: u16,
+    /// Whose transcript this is.
+    pub role: Role,
+    /// Test-only build features that were on.
+    pub build: BuildFlags,
+    /// The TLS exporter of the connection.
+    pub exporter: [u8; 32],
+    /// SHA-256 of the advertiser's SubjectPublicKeyInfo.
+    pub spki_advertiser: [u8; 32],
+    /// SHA-256 of the provider's SubjectPublicKeyInfo.
+    pub spki_provider: [u8; 32],
+}
+
+/// One of the two parties.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Brings CRM rows.
+    Advertiser,
+    /// Brings the identity graph.
+    Provider,
+}
+
+impl Role {
+    /// The other party.
+    #[must_use]
+    pub const fn peer(self) -> Self {
+        match self {
+            Self::Advertiser => Self::Provider,
+            Self::Provider => Self::Advertiser,
+        }
+    }
+
+    /// Name in prose and files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Advertiser => "advertiser",
+            Self::Provider => "provider",
+        }
+    }
+}
+
+/// Build features that no release has; a transcript that shows one proves a test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BuildFlags {
+    /// Small limits were in force.
+    pub small_limits: bool,
+    /// X25519 without ML-KEM was offered.
+    pub classical_kx: bool,
+}
+
+/// One record of a transcript.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Record {
+    /// A control message, whole.
+    Control(RawFrame),
+    /// A bulk frame: its header and leaf hash. The frame itself is written beside the transcript.
+    Bulk {
+        /// Header of the frame.
+        header: FrameHeader,
+        /// Merkle leaf over header and payload.
+        leaf: merkle::Hash,
+    },
+}
+
+/// Writes the records of one transcript.
+#[derive(Debug)]
+pub struct Writer {
+    next: u64,
+}
+
+impl Writer {
+    /// The bytes a transcript file starts with.
+    #[must_use]
+    pub fn open(opening: &Opening) -> (Self, Vec<u8>) {
+        let flags =
+            u8::from(opening.build.small_limits) | (u8::from(opening.build.classical_kx) << 1);
+        let role = u8::from(opening.role == Role::Provider);
+        let body = [
+            &opening.protocol.to_le_bytes()[..],
+            &[role, flags],
+            &opening.exporter,
+            &opening.spki_advertiser,
+            &opening.spki_provider,
+        ]
+        .concat();
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend(encode_record(TYPE_OPENING, 0, &body));
+        (Self { next: 1 }, bytes)
+    }
+
+    /// The bytes to append for a record.
+    pub fn append(&mut self, record: &Record) -> Vec<u8> {
+        let (kind, body) = match record {
+            Record::Control(frame) => (
+                TYPE_CONTROL,
+                [&frame.header.encode()[..], &frame.payload].concat(),
+            ),
+            Record::Bulk { header, leaf } => {
+                (TYPE_BULK, [&header.encode()[..], &leaf[..]].concat())
+            }
+        };
+        let bytes = encode_record(kind, self.next, &body);
+        self.next = self.next.saturating_add(1);
+        bytes
+    }
+}
+
+/// A transcript read back: whole, in order, every checksum right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transcript {
+    /// The facts of the channel.
+    pub opening: Opening,
+    /// The records in the order they were appended.
+    pub records: Vec<Record>,
+}
+
+impl Transcript {
+    /// Parses the bytes of a transcript file.
+    ///
+    /// # Errors
+    ///
+    /// [`Damaged`] at the first record that is torn, altered, or out of sequence.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Damaged> {
+        let mut rest = bytes.strip_prefix(MAGIC).ok_or(Damaged { record: 0 })?;
+        let mut seq = 0_u64;
+        let mut opening = None;
+        let mut records = Vec::new();
+        while !rest.is_empty() {
+            let damaged = Damaged { record: seq };
+            let (kind, body, tail) = decode_record(seq, rest).ok_or(damaged)?;
+            rest = tail;
+            match (kind, opening) {
+                (TYPE_OPENING, None) => {
+                    opening = Some(parse_opening(body).ok_or(damaged)?);
+                }
+                (TYPE_CONTROL | TYPE_BULK, Some(_)) => {
+                    records.push(parse_record(kind, body).ok_or(damaged)?);
+                }
+                _ => return Err(damaged),
+            }
+            seq = seq.saturating_add(1);
+        }
+        let opening = opening.ok_or(Damaged { record: 0 })?;
+        Ok(Self { opening, records })
+    }
+}
+
+/// A transcript file is torn, altered, or not a transcript.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("record {record} of the transcript is damaged")]
+pub struct Damaged {
+    /// Number of the first bad record.
+    pub record: u64,
+}
+
+/// `u32 length ‖ u8 type ‖ u64 sequence ‖ body ‖ checksum`, the length counting the body.
+fn encode_record(kind: u8, seq: u64, body: &[u8]) -> Vec<u8> {
+    // Bodies are control frames, headers and hashes: below 66 kB.
+    let len = u32::try_from(body.len()).unwrap_or(u32::MAX);
+    let head = [&len.to_le_bytes()[..], &[kind], &seq.to_le_bytes()].concat();
+    let sum = checksum(&head, body);
+    [&head[..], body, &sum].concat()
+}
+
+fn decode_record(seq: u64, bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (head, rest) = bytes.split_at_checked(RECORD_HEAD_LEN)?;
+    let (len, kind_and_seq) = head.split_first_chunk::<4>()?;
+    let (kind, stored_seq) = kind_and_seq.split_first()?;
+    if stored_seq != seq.to_le_bytes() {
+        return None;
+    }
+    let (body, rest) = rest.split_at_checked(usize::try_from(u32::from_le_bytes(*len)).ok()?)?;
+    let (sum, rest) = rest.split_first_chunk::<CHECKSUM_LEN>()?;
+    // [G56]
+    (*sum == checksum(head, body)).then_some((*kind, body, rest))
+}
+
+fn checksum(head: &[u8], body: &[u8]) -> [u8; CHECKSUM_LEN] {
+    let hash: [u8; 32] = Sha256::new()
+        .chain_update(head)
+        .chain_update(body)
+        .finalize()
+        .into();
+    let (sum, _) = hash
+        .split_first_chunk()
+        .unwrap_or((&[0; CHECKSUM_LEN], &[]));
+    *sum
+}
+
+fn parse_opening(body: &[u8]) -> Option<Opening> {
+    let (protocol, rest) = body.split_first_chunk::<2>()?;
+    let ([role, flags], rest) = rest.split_first_chunk::<2>()?;
+    let (exporter, rest) = rest.split_first_chunk::<32>()?;
+    let (spki_advertiser, rest) = rest.split_first_chunk::<32>()?;
+    let spki_provider: [u8; 32] = rest.try_into().ok()?;
+    let role = match role {
+        0 => Role::Advertiser,
+        1 => Role::Provider,
+        _ => return None,
+    };
+    if flags & !0b11 != 0 {
+        return None;
+    }
+    Some(Opening {
+        protocol: u16::from_le_bytes(*protocol),
+        role,
+        build: BuildFlags {
+            small_limits: flags & 1 != 0,
+            classical_kx: flags & 2 != 0,
+        },
+        exporter: *exporter,
+        spki_advertiser: *spki_advertiser,
+        spki_provider,
+    })
+}
+
+fn parse_record(kind: u8, body: &[u8]) -> Option<Record> {
+    let (header, rest) = body.split_first_chunk::<{ FrameHeader::LEN }>()?;
+    let header = FrameHeader::parse(header).ok()?;
+    match (kind, header.stream.is_control()) {
+        (TYPE_CONTROL, true) => Some(Record::Control(RawFrame::new(header, rest.into()).ok()?)),
+        (TYPE_BULK, false) => Some(Record::Bulk {
+            header,
+            leaf: rest.try_into().ok()?,
+        }),
+        _ => None,
+    }
+}
+
+const MAGIC: &[u8] = b"VEILMATCH-TRANSCRIPT-1\n";
+const RECORD_HEAD_LEN: usize = 13;
+const CHECKSUM_LEN: usize = 8;
+const TYPE_OPENING: u8 = 1;
+const TYPE_CONTROL: u8 = 2;
+const TYPE_BULK: u8 = 3;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::StreamId;
+
+    fn sample() -> (Transcript, Vec<u8>) {
+        let opening = Opening {
+            protocol: 1,
+            role: Role::Provider,
+            build: BuildFlags {
+                small_limits: true,
+                classical_kx: false,
+            },
+            exporter: [1; 32],
+            spki_advertiser: [2; 32],
+            spki_provider: [3; 32],
+        };
+        let header = FrameHeader {
+            stream: StreamId::Blind,
+            kind: 1,
+            elements: 1,
+            index: 0,
+            payload_len: 32,
+        };
+        let control = FrameHeader {
+            stream: StreamId::ControlAdvertiser,
+            kind: 9,
+            elements: 0,
+            index: 0,
+            payload_len: 3,
+        };
+        let records = vec![
+            Record::Control(RawFrame {
+                header: control,
+                payload: [7, 8, 9].into(),
+            }),
+            Record::Bulk {
+                header,
+                leaf: [4; 32],
+            },
+        ];
+        let (mut writer, mut bytes) = Writer::open(&opening);
+        for record in &records {
+            bytes.extend(writer.append(record));
+        }
+        (Transcript { opening, records }, bytes)
+    }
+
+    #[test]
+    fn transcript_round_trips() {
+        let (transcript, bytes) = sample();
+        assert_eq!(Transcript::parse(&bytes), Ok(transcript));
+    }
+
+    #[test]
+    fn every_flipped_bit_and_every_cut_record_is_noticed() {
+        let (transcript, bytes) = sample();
+        for bit in 0..bytes.len() * 8 {
+            let mut altered = bytes.clone();
+            altered[bit / 8] ^= 1 << (bit % 8);
+            assert!(Transcript::parse(&altered).is_err(), "bit {bit}");
+        }
+        for cut in 0..bytes.len() {
+            match Transcript::parse(&bytes[..cut]) {
+                Err(_) => {}
+                // A cut between records parses; its missing receipt is the verifier's finding.
+                Ok(shorter) => assert!(shorter.records.len() < transcript.records.len()),
+            }
+        }
+    }
+}
