@@ -77,20 +77,27 @@ pub(crate) fn map_multiply(by: &SecretScalar, uniform: &[[u8; 64]], out: &mut [E
     }
 }
 
-pub(crate) fn vartime_sum(
+/// One sum for each of the runs; the index of a bad element counts through all runs.
+pub(crate) fn vartime_sums<const RUNS: usize>(
     weights: &[[u8; 32]],
-    elements: &[Encoded],
-) -> Result<Encoded, BadElement> {
-    let mut points = Vec::with_capacity(elements.len());
-    for (index, element) in elements.iter().enumerate() {
-        points.push(decode(element).map_err(|reason| BadElement { index, reason })?);
-    }
-    let weights = weights
+    runs: [&[Encoded]; RUNS],
+) -> Result<[Encoded; RUNS], BadElement> {
+    let scalars: Vec<Scalar> = weights
         .iter()
-        .map(|weight| Scalar::from_bytes_mod_order(*weight));
-    Ok(RistrettoPoint::vartime_multiscalar_mul(weights, &points)
-        .compress()
-        .to_bytes())
+        .map(|weight| Scalar::from_bytes_mod_order(*weight))
+        .collect();
+    let mut sums = [[0; 32]; RUNS];
+    for (run, (sum, elements)) in sums.iter_mut().zip(runs).enumerate() {
+        let mut points = Vec::with_capacity(elements.len());
+        for (offset, element) in elements.iter().enumerate() {
+            let index = run * weights.len() + offset;
+            points.push(decode(element).map_err(|reason| BadElement { index, reason })?);
+        }
+        *sum = RistrettoPoint::vartime_multiscalar_mul(&scalars, &points)
+            .compress()
+            .to_bytes();
+    }
+    Ok(sums)
 }
 
 /// Decodes strictly and refuses the identity.

@@ -195,11 +195,7 @@ impl Engine {
         elements: &[Encoded],
     ) -> Result<Encoded, BadElement> {
         assert_eq!(weights.len(), elements.len(), "one weight for each element");
-        match self.kernel {
-            #[cfg(target_arch = "x86_64")]
-            AnyKernel::Ifma(_) => dalek::vartime_sum(weights, elements),
-            AnyKernel::Portable => dalek::vartime_sum(weights, elements),
-        }
+        self.vartime_sums(weights, [elements]).map(|[sum]| sum)
     }
 
     /// Two sums of public elements under the same weights, in variable time.
@@ -220,14 +216,29 @@ impl Engine {
         first: &[Encoded],
         second: &[Encoded],
     ) -> Result<[Encoded; 2], BadElement> {
-        let first_sum = self.vartime_sum(weights, first)?;
-        let second_sum = self
-            .vartime_sum(weights, second)
-            .map_err(|bad| BadElement {
-                index: first.len() + bad.index,
-                ..bad
-            })?;
-        Ok([first_sum, second_sum])
+        assert_eq!(
+            weights.len(),
+            first.len(),
+            "one weight for each element of the first run"
+        );
+        assert_eq!(
+            weights.len(),
+            second.len(),
+            "one weight for each element of the second run"
+        );
+        self.vartime_sums(weights, [first, second])
+    }
+
+    fn vartime_sums<const RUNS: usize>(
+        &self,
+        weights: &[[u8; 32]],
+        runs: [&[Encoded]; RUNS],
+    ) -> Result<[Encoded; RUNS], BadElement> {
+        match self.kernel {
+            #[cfg(target_arch = "x86_64")]
+            AnyKernel::Ifma(f) => lanes::vartime_sums(f, weights, runs),
+            AnyKernel::Portable => dalek::vartime_sums(weights, runs),
+        }
     }
 
     /// An engine for every backend that runs here, fastest first.

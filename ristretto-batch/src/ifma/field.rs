@@ -23,6 +23,11 @@ pub(crate) struct Operand([__m512i; 5]);
 #[derive(Clone, Copy)]
 pub(crate) struct Fixed([Operand; 5]);
 
+/// One lane of three operands, fifteen limbs, on two cache lines.
+#[derive(Clone, Copy, Default)]
+#[repr(C, align(64))]
+pub(crate) struct Row([[u64; 8]; 2]);
+
 /// Adds the low and the high halves of the listed limb products to the columns they belong to.
 macro_rules! accumulate {
     ($f:ident, $c:ident, $a:expr, $b:expr; $(($i:literal, $j:literal)),+) => {
@@ -37,6 +42,7 @@ impl Lanes for Ifma {
     type Wide = Wide;
     type Operand = Operand;
     type Fixed = Fixed;
+    type Row = Row;
 
     const LANES: usize = 8;
 
@@ -210,6 +216,35 @@ impl Lanes for Ifma {
             }
         }
     }
+
+    #[inline(always)]
+    fn scatter(self, operands: [&Operand; 3], rows: &mut [Row]) {
+        for (i, operand) in operands.into_iter().enumerate() {
+            for (j, limb) in operand.0.into_iter().enumerate() {
+                let column = 5 * i + j;
+                for (row, word) in rows[..8].iter_mut().zip(self.unpack(limb)) {
+                    row.0[column / 8][column % 8] = word;
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn gather(self, rows: &[&Row]) -> [Operand; 3] {
+        let [a0, a1, a2, a3, a4, b0, b1, b2] = self.transposed(rows, 0);
+        let [b3, b4, c0, c1, c2, c3, c4, _] = self.transposed(rows, 1);
+        let (a, b) = (Operand([a0, a1, a2, a3, a4]), Operand([b0, b1, b2, b3, b4]));
+        [a, b, Operand([c0, c1, c2, c3, c4])]
+    }
+
+    #[inline(always)]
+    fn prefetch(self, row: &Row) {
+        for line in &row.0 {
+            // SAFETY: a prefetch has no effect that a program can see, and the address is that
+            // of a borrowed row; the instruction belongs to the base features of x86-64.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+        }
+    }
 }
 
 impl Words for Ifma {
@@ -331,6 +366,52 @@ impl Ifma {
         // Column 9 is one high half of two limbs 4, so 608 times it has no high half.
         c4 = self.low(self.high(c4, c8, fold), c9, fold);
         Wide([c0, c1, c2, c3, c4])
+    }
+
+    /// Word i of one line of every row in vector i: an 8 by 8 transpose in registers.
+    #[inline(always)]
+    fn transposed(self, rows: &[&Row], line: usize) -> [__m512i; 8] {
+        let row = |at: usize| self.pack(&rows[at].0[line]);
+        let (r0, r1, r2, r3) = (row(0), row(1), row(2), row(3));
+        let (r4, r5, r6, r7) = (row(4), row(5), row(6), row(7));
+        let (e0, o0) = (self.evens(r0, r1), self.odds(r0, r1));
+        let (e1, o1) = (self.evens(r2, r3), self.odds(r2, r3));
+        let (e2, o2) = (self.evens(r4, r5), self.odds(r4, r5));
+        let (e3, o3) = (self.evens(r6, r7), self.odds(r6, r7));
+        // Now 128 bits belong together; two rounds bring every fourth of them side by side.
+        let (e02, e13) = (self.pairs::<0x88>(e0, e1), self.pairs::<0xdd>(e0, e1));
+        let (e46, e57) = (self.pairs::<0x88>(e2, e3), self.pairs::<0xdd>(e2, e3));
+        let (o02, o13) = (self.pairs::<0x88>(o0, o1), self.pairs::<0xdd>(o0, o1));
+        let (o46, o57) = (self.pairs::<0x88>(o2, o3), self.pairs::<0xdd>(o2, o3));
+        [
+            self.pairs::<0x88>(e02, e46),
+            self.pairs::<0x88>(o02, o46),
+            self.pairs::<0x88>(e13, e57),
+            self.pairs::<0x88>(o13, o57),
+            self.pairs::<0xdd>(e02, e46),
+            self.pairs::<0xdd>(o02, o46),
+            self.pairs::<0xdd>(e13, e57),
+            self.pairs::<0xdd>(o13, o57),
+        ]
+    }
+
+    #[inline(always)]
+    fn evens(self, a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: `self` exists only where detection found AVX-512F.
+        unsafe { _mm512_unpacklo_epi64(a, b) }
+    }
+
+    #[inline(always)]
+    fn odds(self, a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: `self` exists only where detection found AVX-512F.
+        unsafe { _mm512_unpackhi_epi64(a, b) }
+    }
+
+    /// Two of the 128-bit parts of each input, as `PARTS` says.
+    #[inline(always)]
+    fn pairs<const PARTS: i32>(self, a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: `self` exists only where detection found AVX-512F.
+        unsafe { _mm512_shuffle_i64x2::<PARTS>(a, b) }
     }
 
     /// The limbs below 2^52 and the value below p.

@@ -17,6 +17,13 @@ macro_rules! kernel {
             fn affine(mapped: &Mapped<$token>, inverse: &Operand) -> Decoded<$token>;
             fn half_product(point: &Decoded<$token>, bits: &Bits) -> Doubling<$token>;
             fn encode(double: &Doubling<$token>, inverse: &Operand, out: &mut [Encoded]) -> ();
+            fn decode_rows(encodings: &[Encoded], rows: &mut [Row]) -> u32;
+            fn fill_buckets(table: &[Row], window: &Window, buckets: &mut [Bucket<Row>]) -> ();
+            fn collect_buckets(buckets: &[Bucket<Row>], bits: u32, sums: &mut Stretches<$token>)
+                -> ();
+            fn merge(sums: &Stretches<$token>, buckets: usize, total: &mut Extended<$token>)
+                -> ();
+            fn encode_point(point: &Extended<$token>, out: &mut [Encoded]) -> ();
         }
     };
 }
@@ -28,9 +35,13 @@ macro_rules! stages {
         const _: () = {
             use $crate::Encoded;
             use $crate::expand::DstPrime;
-            use $crate::lanes::{self, Bits, Decoded, Doubling, Four, Kernel, Lanes, Mapped};
+            use $crate::lanes::{
+                self, Bits, Bucket, Decoded, Doubling, Extended, Four, Kernel, Lanes, Mapped,
+                Stretches, Window,
+            };
 
             type Operand = <$token as Lanes>::Operand;
+            type Row = <$token as Lanes>::Row;
 
             impl Kernel for $token {
                 $(

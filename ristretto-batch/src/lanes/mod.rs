@@ -20,15 +20,20 @@ mod ladder;
 mod ristretto;
 mod sha512;
 mod stages;
+mod sum;
 
 pub(crate) use constants::Constant;
+pub(crate) use edwards::Extended;
 pub(crate) use elligator::{Mapped, affine, map};
 pub(crate) use invert::{invert_batch, power_p58};
 pub(crate) use kernel::{kernel, stages};
 pub(crate) use ladder::{Bits, half_product};
-pub(crate) use ristretto::{Decoded, Doubling, decode, encode};
+pub(crate) use ristretto::{Decoded, Doubling, decode, decode_rows, encode};
 pub(crate) use sha512::{Words, expand};
 pub(crate) use stages::{hash_multiply, map_multiply, multiply};
+pub(crate) use sum::{
+    Bucket, Stretches, Window, collect_buckets, encode_point, fill_buckets, merge, vartime_sums,
+};
 
 use crate::Encoded;
 use crate::expand::DstPrime;
@@ -44,6 +49,8 @@ pub(crate) trait Lanes: Copy {
     type Operand: Copy;
     /// A multiplicand prepared for many multiplications.
     type Fixed: Copy;
+    /// One lane of three operands, in memory.
+    type Row: Copy + Default;
 
     /// Field elements in one operand, at most [`LANES_MAX`].
     const LANES: usize;
@@ -75,6 +82,12 @@ pub(crate) trait Lanes: Copy {
     fn load(self, bytes: &[[u8; 32]]) -> Self::Operand;
     /// Writes canonical little-endian values, one for each lane.
     fn store(self, a: &Self::Operand, bytes: &mut [[u8; 32]]);
+    /// Writes each lane to its own row.
+    fn scatter(self, operands: [&Self::Operand; 3], rows: &mut [Self::Row]);
+    /// Reads each lane from its own row, in variable time.
+    fn gather(self, rows: &[&Self::Row]) -> [Self::Operand; 3];
+    /// Asks the processor to have a row at hand.
+    fn prefetch(self, row: &Self::Row);
 
     /// The carried product.
     #[inline(always)]
@@ -127,6 +140,12 @@ pub(crate) trait Kernel: Lanes {
     fn affine(self, mapped: &Mapped<Self>, inverse: &Self::Operand) -> Decoded<Self>;
     fn half_product(self, point: &Decoded<Self>, bits: &Bits) -> Doubling<Self>;
     fn encode(self, double: &Doubling<Self>, inverse: &Self::Operand, out: &mut [Encoded]);
+    /// Decodes four operands' worth of public encodings to rows of a table.
+    fn decode_rows(self, encodings: &[Encoded], rows: &mut [Self::Row]) -> u32;
+    fn fill_buckets(self, table: &[Self::Row], window: &Window, buckets: &mut [Bucket<Self::Row>]);
+    fn collect_buckets(self, buckets: &[Bucket<Self::Row>], bits: u32, sums: &mut Stretches<Self>);
+    fn merge(self, sums: &Stretches<Self>, buckets: usize, total: &mut Extended<Self>);
+    fn encode_point(self, point: &Extended<Self>, out: &mut [Encoded]);
 }
 
 /// As many operands as pass through a long power together: their chains overlap.

@@ -1,5 +1,6 @@
 //! Strict decoding to Montgomery form, and encoding of doubled points.
 
+use super::edwards::Extended;
 use super::{Constant, Four, Kernel, Lanes};
 use crate::Encoded;
 
@@ -55,21 +56,74 @@ pub(crate) fn decode<F: Kernel>(
     encodings: &[Encoded],
     decoded: &mut Four<Decoded<F>>,
 ) -> u32 {
-    let one = f.constant(Constant::ONE);
-    let mut s = [one; 4];
-    for (s, encodings) in s.iter_mut().zip(encodings.chunks(F::LANES)) {
-        *s = f.load(encodings);
+    let (points, good) = affine_points(f, encodings);
+    for (decoded, point) in decoded.iter_mut().zip(&points) {
+        // v = c·u/(−x) with u = s², x = ±2·s·dx and 1/dx = v·dx; −c/2 is a known constant.
+        let half = f.product(
+            &f.product(&point.s, &point.dx_v),
+            &f.constant(Constant::INVSQRT_A_MINUS_D),
+        );
+        *decoded = Decoded {
+            u: f.squared(&point.s),
+            v: f.negate_if(point.negative, &half),
+        };
     }
-    let mut roots = s;
-    for root in &mut roots {
-        let (_, u2_squared, v) = quartic(f, &f.square(root));
+    good
+}
+
+/// Decodes four operands' worth of encodings to rows of a table; returns the bits of the good
+/// ones.
+#[inline(always)]
+pub(crate) fn decode_rows<F: Kernel>(f: F, encodings: &[Encoded], rows: &mut [F::Row]) -> u32 {
+    let (points, good) = affine_points(f, encodings);
+    for (rows, point) in rows.chunks_mut(F::LANES).zip(&points) {
+        let plus = f.sum(&point.y, &point.x);
+        let minus = f.difference(&point.y, &point.x);
+        let twist = f.product(&point.t, &f.constant(Constant::TWO_D));
+        f.scatter([&plus, &minus, &twist], rows);
+    }
+    good
+}
+
+/// What decoding finds on the way to a point; names as in RFC 9496.
+#[derive(Clone, Copy)]
+struct Affine<F: Lanes> {
+    s: F::Operand,
+    /// The square root's part of 1/x, times v.
+    dx_v: F::Operand,
+    /// The lanes in which x had to be negated.
+    negative: u8,
+    x: F::Operand,
+    y: F::Operand,
+    t: F::Operand,
+}
+
+#[inline(always)]
+fn affine_points<F: Kernel>(f: F, encodings: &[Encoded]) -> (Four<Affine<F>>, u32) {
+    let (zero, one) = (f.constant(Constant::ZERO), f.constant(Constant::ONE));
+    let blank = Affine {
+        s: zero,
+        dx_v: zero,
+        negative: 0,
+        x: zero,
+        y: zero,
+        t: zero,
+    };
+    let (mut points, mut powers) = ([blank; 4], [zero; 4]);
+    for ((point, power), encodings) in points
+        .iter_mut()
+        .zip(&mut powers)
+        .zip(encodings.chunks(F::LANES))
+    {
+        point.s = f.load(encodings);
+        let (_, u2_squared, v) = quartic(f, &f.square(&point.s));
         let w = f.product(&v, &u2_squared);
-        *root = seventh(f, &w).1;
+        *power = seventh(f, &w).1;
     }
-    f.power_p58(&mut roots);
+    f.power_p58(&mut powers);
     let mut good = 0;
-    for (i, (decoded, (s, power))) in decoded.iter_mut().zip(s.iter().zip(&roots)).enumerate() {
-        let ss = f.square(s);
+    for (i, (point, power)) in points.iter_mut().zip(&powers).enumerate() {
+        let ss = f.square(&point.s);
         let (u1, u2_squared, v) = quartic(f, &ss);
         let u2 = f.carry(f.add(f.widen(&one), ss));
         let w = f.product(&v, &u2_squared);
@@ -81,26 +135,17 @@ pub(crate) fn decode<F: Kernel>(
         let root = f.select(flipped, &rotated, &root);
 
         let dx = f.product(&root, &u2);
-        let dx_v = f.product(&dx, &v);
-        let dy = f.product(&root, &dx_v);
-        let x = f.product(&f.sum(s, s), &dx);
-        let negative = f.negatives(&x);
-        let y = f.product(&u1, &dy);
-        let t = f.product(&f.negate_if(negative, &x), &y);
-        let bad = f.negatives(&t) | f.zeros(&y);
-
-        // v = c·u/(−x) with u = s², x = ±2·s·dx and 1/dx = v·dx; −c/2 is a known constant.
-        let half = f.product(
-            &f.product(s, &dx_v),
-            &f.constant(Constant::INVSQRT_A_MINUS_D),
-        );
-        *decoded = Decoded {
-            u: f.carry(ss),
-            v: f.negate_if(negative, &half),
-        };
+        point.dx_v = f.product(&dx, &v);
+        let dy = f.product(&root, &point.dx_v);
+        let x = f.product(&f.sum(&point.s, &point.s), &dx);
+        point.negative = f.negatives(&x);
+        point.x = f.negate_if(point.negative, &x);
+        point.y = f.product(&u1, &dy);
+        point.t = f.product(&point.x, &point.y);
+        let bad = f.negatives(&point.t) | f.zeros(&point.y);
         good |= u32::from((squares | flipped) & !bad) << (i * F::LANES);
     }
-    good & canonical(encodings)
+    (points, good & canonical(encodings))
 }
 
 /// The doubled point of an Edwards point given by Montgomery X, Y and X + Z, X − Z.
@@ -122,6 +167,27 @@ pub(crate) fn doubling<F: Lanes>(
     let pm = f.mul(plus, minus);
     let e = f.product(&f.product(&x, y), &f.carry(f.add(pm, pm)));
     let g = f.carry(f.add(f.mul(&yy, &mm), f.mul(&xx, &pp)));
+    let (plus, minus) = (f.carry(f.add(zz, dtt)), f.carry(f.sub(zz, dtt)));
+    let (eg, fh) = (f.product(&e, &g), f.product(&plus, &minus));
+    Doubling {
+        e,
+        f: plus,
+        g,
+        h: minus,
+        eg,
+        fh,
+        all: f.product(&eg, &fh),
+    }
+}
+
+/// The doubled point of an Edwards point in extended coordinates.
+#[inline(always)]
+pub(crate) fn doubling_of<F: Lanes>(f: F, point: &Extended<F>) -> Doubling<F> {
+    let zz = f.square_minuend(&point.z);
+    let dtt = f.mul(&f.squared(&point.t), &f.constant(Constant::D));
+    let xy = f.mul(&point.x, &point.y);
+    let e = f.carry(f.add(xy, xy));
+    let g = f.carry(f.add(f.square(&point.x), f.square(&point.y)));
     let (plus, minus) = (f.carry(f.add(zz, dtt)), f.carry(f.sub(zz, dtt)));
     let (eg, fh) = (f.product(&e, &g), f.product(&plus, &minus));
     Doubling {

@@ -20,7 +20,11 @@ pub(crate) fn multiply<F: Kernel>(
     let mut batch = Batch::new(f, by, elements.len());
     for (start, (elements, out)) in starts().zip(elements.chunks(CHUNK).zip(out.chunks_mut(CHUNK)))
     {
-        decode_run(f, elements, &mut batch.points).map_err(|bad| BadElement {
+        let (fours, _) = batch.points.as_chunks_mut();
+        decode_groups::<F>(elements, |at, group| {
+            f.decode(group, &mut fours[at / F::LANES / 4])
+        })
+        .map_err(|bad| BadElement {
             index: start + bad.index,
             ..bad
         })?;
@@ -69,17 +73,19 @@ pub(crate) fn map_multiply<F: Kernel>(
     }
 }
 
-/// Decodes at most a chunk; `points` holds whole groups of four operands.
-pub(crate) fn decode_run<F: Kernel>(
-    f: F,
+/// Decodes a run group by group with `decode`, which takes the start and the padded encodings
+/// of a group and returns the bits of the good ones.
+pub(crate) fn decode_groups<F: Kernel>(
     elements: &[Encoded],
-    points: &mut [Decoded<F>],
+    mut decode: impl FnMut(usize, &[Encoded]) -> u32,
 ) -> Result<(), BadElement> {
-    let groups = elements.chunks(4 * F::LANES);
-    for (start, (group, points)) in (0..).step_by(4 * F::LANES).zip(groups.zip(fours(points))) {
+    for (start, group) in (0..)
+        .step_by(4 * F::LANES)
+        .zip(elements.chunks(4 * F::LANES))
+    {
         let mut padded = [group[0]; 4 * LANES_MAX];
         padded[..group.len()].copy_from_slice(group);
-        let mut good = f.decode(&padded[..4 * F::LANES], points);
+        let mut good = decode(start, &padded[..4 * F::LANES]);
         for (i, element) in group.iter().enumerate() {
             good &= !(u32::from(*element == IDENTITY) << i);
         }
@@ -209,10 +215,6 @@ impl<F: Kernel> Mapping<F> {
 /// Operands that a chunk of a run of `len` elements needs, in whole groups of four.
 fn operands<F: Kernel>(len: usize) -> usize {
     len.min(CHUNK).div_ceil(4 * F::LANES) * 4
-}
-
-fn fours<T>(slice: &mut [T]) -> impl Iterator<Item = &mut [T; 4]> {
-    slice.as_chunks_mut().0.iter_mut()
 }
 
 fn starts() -> impl Iterator<Item = usize> {
