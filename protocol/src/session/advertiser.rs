@@ -4,27 +4,27 @@
 //! committed, accept the provider's key and table, sign terms, blind, check every evaluation,
 //! look up, sign the receipt. What each state waits for is its name.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use crate::attestation::{AttestationKey, PartyId};
+use crate::attestation::AttestationKey;
 use crate::codec::{RawFrame, StreamId};
 use crate::commitment::InputRoot;
 use crate::disclosure::{self, AlignedEvidence, Outcome, Withheld};
 use crate::error::{Bug, Error, Incompatibility, Refusal, Violation};
-use crate::group::Element;
 use crate::ledger::{LedgerEntry, LedgerHead, Reservation};
 use crate::limits::{
-    ALIGNED_EPOCH_S_MAX, ELEMENTS_ALIGNED_MAX, FRAMES_IN_FLIGHT_MAX, Limits, TABLE_TAGS_MAX,
+    AUDIT_WINDOW_S_DEFAULT, ELEMENTS_ALIGNED_MAX, FRAMES_IN_FLIGHT_MAX, Limits,
+    TERMS_LIFETIME_S_MAX,
 };
 use crate::message::{Control, HelloA, HelloP, SessionBinding, SignedReceipt, Terms, TermsAccept};
-use crate::seed::{Select, SessionKeys, SessionSeed};
+use crate::seed::{SessionKeys, SessionSeed};
+use crate::session::blinder::{Blinder, Plan};
 use crate::session::lookup::{Found, Lookup, Progress};
-use crate::session::task::{BlindSlot, BlindTask, BlindedFrame, Done, FinalizeTask};
-use crate::session::{
-    Identity, Input, Outbox, Output, Received, RowSlot, RunName, Task, VerifiedPeer, Wire,
-};
+use crate::session::task::{BlindedFrame, Done, FinalizeTask};
+use crate::session::wire::{Identity, Received, Wire};
+use crate::session::{Input, Outbox, Output, RunName, Task, VerifiedPeer, hello, unexpected};
 use crate::suite::{self, PROTOCOL_VERSION, Profile, h};
 use crate::table::TableReader;
 use crate::terms::{self, MatchTerms, SignedTerms, TermsRejected};
@@ -231,9 +231,9 @@ impl ExpectHello {
         frame: &RawFrame,
         out: &mut Outbox,
     ) -> Result<AdvertiserSession, Error> {
-        check_hello(&self.config, &hello, self.now)?;
+        hello::accept_provider(&self.config, &hello, self.now)?;
         let config = self.config;
-        let lifetime = crate::limits::TERMS_LIFETIME_S_MAX.min(DEFAULT_LIFETIME_S);
+        let lifetime = TERMS_LIFETIME_S_MAX.min(DEFAULT_LIFETIME_S);
         let expires_at = self
             .now
             .saturating_add(lifetime)
@@ -246,7 +246,7 @@ impl ExpectHello {
             table_delivery: u8::from(!cached),
             opened_at: self.now,
             expires_at,
-            audit_until: expires_at.saturating_add(crate::limits::AUDIT_WINDOW_S_DEFAULT),
+            audit_until: expires_at.saturating_add(AUDIT_WINDOW_S_DEFAULT),
             ..config.terms
         };
         if config.input.rows < u64::from(terms.n_min) {
@@ -520,18 +520,6 @@ enum Phase {
     Found(Found),
 }
 
-impl core::fmt::Debug for Found {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("Found(..)")
-    }
-}
-
-impl core::fmt::Debug for BlindedFrame {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "BlindedFrame({})", self.frame)
-    }
-}
-
 impl ExpectEvaluations {
     fn start(
         mut core: Core,
@@ -545,7 +533,14 @@ impl ExpectEvaluations {
         let manifest = &core.hello.manifest.body;
         let (key_id, public_key) = (manifest.key_id, manifest.public_key);
         out.push(Output::KeyUsed { key_id, public_key });
-        let blinder = Blinder::new(&core)?;
+        let plan = Plan {
+            elements: core.elements,
+            distinct: core.distinct,
+            rows: core.rows,
+            kinds: core.kinds.clone(),
+            keys: core.keys.clone(),
+        };
+        let blinder = Blinder::new(plan, core.wire.limits())?;
         Self {
             core,
             terms,
@@ -747,230 +742,6 @@ impl ExpectReceipt {
     }
 }
 
-/// Turns rows into frames of the padded sequence: `Select` says which positions are real.
-#[derive(Debug)]
-struct Blinder {
-    select: Select,
-    /// Whether the next position is real, drawn but not yet filled.
-    drawn: Option<bool>,
-    position: u64,
-    elements: u64,
-    distinct: u64,
-    next_element: u64,
-    frame_elements: u32,
-    last_frame: u32,
-    next_frame: u32,
-    slots: Vec<BlindSlot>,
-    first: u64,
-    /// Distinct identifiers given by the driver and not yet placed.
-    waiting: VecDeque<(u64, crate::identifier::Identifier)>,
-    rows_wanted: bool,
-    rows_ended: bool,
-    kinds: Vec<u8>,
-    rows: u64,
-    last_place: Option<(u64, u8)>,
-    ready: BTreeMap<u32, BlindedFrame>,
-    next_to_send: u32,
-    keys: SessionKeys,
-}
-
-impl core::fmt::Debug for BlindSlot {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("BlindSlot(..)")
-    }
-}
-
-impl Blinder {
-    fn new(core: &Core) -> Result<Self, Error> {
-        let limits = core.wire.limits();
-        let frames = limits.frames(core.elements).ok_or(Bug::InternalInvariant)?;
-        Ok(Self {
-            select: Select::new(core.keys.padding_stream(), core.elements, core.distinct),
-            drawn: None,
-            position: 0,
-            elements: core.elements,
-            distinct: core.distinct,
-            next_element: 0,
-            frame_elements: limits.frame_elements,
-            last_frame: frames.checked_sub(1).ok_or(Bug::InternalInvariant)?,
-            next_frame: 0,
-            slots: Vec::new(),
-            first: 0,
-            waiting: VecDeque::new(),
-            rows_wanted: false,
-            rows_ended: false,
-            kinds: core.kinds.clone(),
-            rows: core.rows,
-            last_place: None,
-            ready: BTreeMap::new(),
-            next_to_send: 0,
-            keys: core.keys.clone(),
-        })
-    }
-
-    /// Takes identifiers in (row, slot) order; repeated ones only leave their place.
-    fn take(&mut self, rows: Vec<RowSlot>, out: &mut Outbox) -> Result<(), Error> {
-        if !self.rows_wanted {
-            return Err(Bug::ApiMisuse.into());
-        }
-        self.rows_wanted = false;
-        let mut places = Vec::with_capacity(rows.len().saturating_mul(17));
-        for entry in rows {
-            let place = (entry.row, entry.slot);
-            let kind = self
-                .kinds
-                .iter()
-                .position(|kind| *kind == entry.identifier.kind.code());
-            let kind = kind
-                .and_then(|at| u8::try_from(at).ok())
-                .ok_or(Bug::ApiMisuse)?;
-            let in_order = self.last_place.is_none_or(|last| last < place);
-            if !in_order || entry.row >= self.rows || entry.element > self.next_element {
-                return Err(Bug::ApiMisuse.into());
-            }
-            self.last_place = Some(place);
-            places.extend_from_slice(&entry.element.to_be_bytes());
-            places.extend_from_slice(&entry.row.to_be_bytes());
-            places.push(kind);
-            if entry.element == self.next_element {
-                self.next_element = self.next_element.saturating_add(1);
-                self.waiting.push_back((entry.element, entry.identifier));
-            }
-        }
-        out.push(Output::Spill {
-            run: RunName::Placements,
-            records: places,
-        });
-        Ok(())
-    }
-
-    /// Builds frames while fewer than `window` are unanswered, and asks for rows when dry.
-    fn go_on(&mut self, open: u32, window: u32, out: &mut Outbox) -> Result<(), Error> {
-        loop {
-            // Repeated identifiers after the last distinct one still have to leave their place.
-            if self.position == self.elements {
-                self.want_rows(out);
-                return Ok(());
-            }
-            let started = self.next_frame.saturating_sub(self.next_to_send);
-            if open.saturating_add(started) >= window {
-                return Ok(());
-            }
-            if !self.fill()? {
-                // Fewer distinct identifiers than committed: the driver's input changed.
-                if self.rows_ended {
-                    return Err(Bug::ApiMisuse.into());
-                }
-                self.want_rows(out);
-                return Ok(());
-            }
-            let slots = core::mem::take(&mut self.slots);
-            let frame = self.next_frame;
-            self.next_frame = self.next_frame.saturating_add(1);
-            let task = BlindTask {
-                frame,
-                first: self.first,
-                slots,
-                keys: self.keys.clone(),
-            };
-            self.first = self.position;
-            out.push(Output::Compute(Task::Blind(task)));
-        }
-    }
-
-    fn end_rows(&mut self) -> Result<(), Bug> {
-        // The input is the committed one, or the driver is wrong.
-        if !self.rows_wanted || self.next_element != self.distinct {
-            return Err(Bug::ApiMisuse);
-        }
-        self.rows_ended = true;
-        Ok(())
-    }
-
-    fn want_rows(&mut self, out: &mut Outbox) {
-        if !self.rows_ended && !self.rows_wanted {
-            self.rows_wanted = true;
-            out.push(Output::WantRows {
-                identifiers_max: self.frame_elements as usize,
-            });
-        }
-    }
-
-    /// Fills the frame being built; false when identifiers are missing.
-    fn fill(&mut self) -> Result<bool, Bug> {
-        while self.slots.len() < self.frame_elements as usize {
-            let real = match self.drawn.take() {
-                Some(real) => real,
-                None => self.select.next().ok_or(Bug::InternalInvariant)?,
-            };
-            if real {
-                let Some((element, identifier)) = self.waiting.pop_front() else {
-                    self.drawn = Some(true);
-                    return Ok(false);
-                };
-                self.slots.push(BlindSlot::Real {
-                    element,
-                    identifier,
-                });
-            } else {
-                self.slots.push(BlindSlot::Padding);
-            }
-            self.position = self.position.saturating_add(1);
-        }
-        Ok(true)
-    }
-}
-
-/// Accepts or refuses what the provider announces, before anything of ours follows.
-fn check_hello(config: &AdvertiserConfig, hello: &HelloP, now: u64) -> Result<(), Error> {
-    let at = |violation| Error::peer(violation, StreamId::ControlProvider.code(), 0);
-    if hello.protocol != PROTOCOL_VERSION {
-        return Err(Incompatibility::Version.into());
-    }
-    // [G28]
-    if PartyId::of(&hello.attestation_key).0 != *config.peer.party() {
-        return Err(at(Violation::SessionBindingMismatch));
-    }
-    hello.manifest.verify(&hello.attestation_key).map_err(at)?;
-    hello.snapshot.verify(&hello.attestation_key).map_err(at)?;
-    let manifest = &hello.manifest.body;
-    let lifetime = manifest.not_after.saturating_sub(manifest.not_before);
-    let skew = crate::limits::CLOCK_SKEW_S_MAX;
-    // [G20] [G22]
-    let fits = manifest.provider == *config.peer.party()
-        && manifest.partner == config.key.party().0
-        && manifest.suite == config.profile.suite().code()
-        && manifest.not_before <= now.saturating_add(skew)
-        && now < manifest.not_after
-        && lifetime <= ALIGNED_EPOCH_S_MAX
-        && hello.snapshot.body.provider == *config.peer.party();
-    if !fits {
-        return Err(at(Violation::ManifestMismatch));
-    }
-    Element::decode(&manifest.public_key).map_err(at)?;
-    // [G21] An aligned key may come back, but only under the name it first had.
-    let renamed = config.known_keys.iter().any(|known| {
-        (known.key_id == manifest.key_id) != (known.public_key == manifest.public_key)
-    });
-    if renamed {
-        return Err(at(Violation::KeyReused));
-    }
-    let padded = hello.table.tag_count % u64::from(config.limits.frame_elements) == 0;
-    let tags_max = config.table_tags_max.min(TABLE_TAGS_MAX);
-    // [G45]
-    if hello.table.tag_count == 0 || !padded || hello.table.tag_count > tags_max {
-        return Err(Refusal::SizeOutOfRange.into());
-    }
-    // [G52]
-    if hello.rules_digest != config.rules_digest {
-        return Err(Incompatibility::Ruleset.into());
-    }
-    if hello.ledger_head != config.ledger.hash {
-        return Err(Incompatibility::LedgerHeadsDiffer.into());
-    }
-    Ok(())
-}
-
 fn rejected(why: TermsRejected) -> Error {
     match why {
         TermsRejected::Incompatible(why) => why.into(),
@@ -990,14 +761,6 @@ fn spill_tags(tags: &[(crate::oprf::MatchTag, u64)], out: &mut Outbox) {
             records,
         });
     }
-}
-
-fn unexpected(frame: &RawFrame) -> Error {
-    Error::peer(
-        Violation::UnexpectedMessage,
-        frame.header.stream.code(),
-        frame.header.index,
-    )
 }
 
 /// Seconds that terms are open for by default: a day.

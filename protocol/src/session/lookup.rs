@@ -49,6 +49,7 @@ pub(super) enum Progress {
 }
 
 /// A finished look-up.
+#[derive(Debug)]
 pub(super) struct Found {
     pub(super) counts: RowCounts,
     /// `H("result"; salt ‖ profile ‖ outcome ‖ rows ‖ bits…)`, for an outcome that is released.

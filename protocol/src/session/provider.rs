@@ -8,12 +8,12 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use crate::attestation::{AttestationKey, PartyId};
+use crate::attestation::AttestationKey;
 use crate::codec::{RawFrame, StreamId};
 use crate::disclosure::Outcome;
 use crate::error::{Bug, Error, Incompatibility, Refusal, Violation};
 use crate::ledger::{LedgerEntry, LedgerHead, Reservation};
-use crate::limits::{CLOCK_SKEW_S_MAX, ELEMENTS_ALIGNED_MAX, Limits};
+use crate::limits::{CLOCK_SKEW_S_MAX, Limits};
 use crate::manifest::{SignedManifest, SignedSnapshot};
 use crate::message::{
     Control, HelloA, HelloP, ReceiptAck, SessionBinding, SignedReceipt, TableDescriptor, Terms,
@@ -21,8 +21,9 @@ use crate::message::{
 };
 use crate::oprf::PrfKey;
 use crate::session::task::{Done, EvaluateTask, EvaluatedFrame};
+use crate::session::wire::{Identity, Received, Wire};
 use crate::session::{
-    Identity, Input, Outbox, Output, Received, RunContent, RunName, Task, VerifiedPeer, Wire,
+    Input, Outbox, Output, RunContent, RunName, Task, VerifiedPeer, hello, unexpected,
 };
 use crate::suite::{Aligned, PROTOCOL_VERSION, Profile};
 use crate::terms::{self, LinkFilter, MatchTerms, Offer, SignedTerms, TermsRejected};
@@ -196,7 +197,7 @@ impl ExpectHello {
         out: &mut Outbox,
     ) -> Result<ProviderSession, Error> {
         let Self { config, wire, now } = self;
-        let profile = check_hello(&config, &hello)?;
+        let profile = hello::accept_advertiser(&config, &hello)?;
         let prepared = config
             .prepared
             .into_iter()
@@ -412,12 +413,6 @@ pub struct ExpectBlinds {
     ready: BTreeMap<u32, EvaluatedFrame>,
     next_to_send: u32,
     key_used: bool,
-}
-
-impl core::fmt::Debug for EvaluatedFrame {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "EvaluatedFrame({})", self.frame)
-    }
 }
 
 impl ExpectBlinds {
@@ -654,47 +649,6 @@ impl ExpectReceipt {
     }
 }
 
-/// Accepts or refuses what the advertiser asks for; the profile of the session.
-fn check_hello(config: &ProviderConfig, hello: &HelloA) -> Result<Profile, Error> {
-    let at = |violation| Error::peer(violation, StreamId::ControlAdvertiser.code(), 0);
-    if !(hello.protocol_min..=hello.protocol_max).contains(&PROTOCOL_VERSION) {
-        return Err(Incompatibility::Version.into());
-    }
-    // [G28]
-    if PartyId::of(&hello.attestation_key).0 != *config.peer.party() {
-        return Err(at(Violation::SessionBindingMismatch));
-    }
-    let profile = Profile::from_code(hello.profile).ok_or(Incompatibility::Profile)?;
-    // [G32] The suite follows from the profile; there is no fallback.
-    if hello.suite != profile.suite().code() {
-        return Err(Incompatibility::Suite.into());
-    }
-    if !config.policy.profiles.contains(&profile) {
-        return Err(Refusal::ProfileNotAllowed.into());
-    }
-    if hello.row_width != 1 || hello.sample_rows != 0 {
-        return Err(Incompatibility::Parameters.into());
-    }
-    let whole = hello.row_slots % u64::from(config.limits.frame_elements) == 0;
-    let size_max = config.policy.elements_max.min(ELEMENTS_ALIGNED_MAX);
-    // [G45]
-    if hello.row_slots == 0 || !whole || hello.row_slots > size_max {
-        return Err(Refusal::SizeOutOfRange.into());
-    }
-    // [G52]
-    if hello.rules_digest != config.rules_digest {
-        return Err(Incompatibility::Ruleset.into());
-    }
-    if hello.ledger_head != config.ledger.hash {
-        return Err(Incompatibility::LedgerHeadsDiffer.into());
-    }
-    // [G46]
-    if hello.row_slots > config.policy.offer.evaluations_left {
-        return Err(Refusal::BudgetExceeded.into());
-    }
-    Ok(profile)
-}
-
 /// Terms must ask for the table that is ready, under a purpose that is allowed.
 fn check_policy(policy: &Policy, prepared: &Prepared, terms: &MatchTerms) -> Result<(), Error> {
     if !policy.purposes.contains(&terms.purpose) {
@@ -709,12 +663,4 @@ fn check_policy(policy: &Policy, prepared: &Prepared, terms: &MatchTerms) -> Res
     } else {
         Err(Refusal::TableNotReady.into())
     }
-}
-
-fn unexpected(frame: &RawFrame) -> Error {
-    Error::peer(
-        Violation::UnexpectedMessage,
-        frame.header.stream.code(),
-        frame.header.index,
-    )
 }

@@ -78,6 +78,25 @@ impl fmt::Debug for Computed {
     }
 }
 
+/// Opaque `Debug` for what holds secrets or whole frames.
+macro_rules! opaque_debug {
+    ($($name:ident),+) => { $(
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($name), "(..)"))
+            }
+        }
+    )+ };
+}
+opaque_debug!(
+    BlindSlot,
+    BlindTask,
+    BlindedFrame,
+    EvaluateTask,
+    EvaluatedFrame,
+    FinalizeTask
+);
+
 pub(super) enum Done {
     Blinded(BlindedFrame),
     Evaluated(EvaluatedFrame),

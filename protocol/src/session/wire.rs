@@ -1,0 +1,349 @@
+//! The receiving half of the wire, and the trees of every bulk stream of a session.
+//!
+//! Whatever comes or goes passes here once: sequence and full-frame rules are checked, the leaf is
+//! appended, the record is written, and only then may a state look at it.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use crate::attestation::{AttestationKey, Signature};
+use crate::codec::{RawFrame, StreamId};
+use crate::error::{Bug, Error, Location, Violation, WireCode};
+use crate::limits::Limits;
+use crate::message::{Abort, Checkpoint, Control, Refuse};
+use crate::session::{Outbox, Output, VerifiedPeer};
+use crate::suite::sig;
+use crate::transcript::merkle::{self, Tree};
+use crate::transcript::receipt::StreamHead;
+use crate::transcript::{Record, Role};
+
+/// Receiving half of the wire, and the trees of every bulk stream of the session.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    role: Role,
+    limits: Limits,
+    control_received: u32,
+    streams: Vec<StreamState>,
+}
+
+/// One bulk stream so far.
+#[derive(Debug)]
+struct StreamState {
+    stream: StreamId,
+    tree: Tree,
+    elements: u64,
+    /// Elements of a full frame; every frame but the last has as many.
+    frame_elements: u32,
+    complete: bool,
+    /// CHECKPOINT of the sender, kept until the stream is complete.
+    pending_checkpoint: Option<Checkpoint>,
+    checkpointed: bool,
+    acknowledged: bool,
+}
+
+/// What a received frame turned out to be.
+#[derive(Debug)]
+pub(crate) enum Received {
+    Control(Control, RawFrame),
+    Bulk(RawFrame),
+}
+
+impl Wire {
+    pub(crate) fn new(role: Role, limits: Limits) -> Self {
+        Self {
+            role,
+            limits,
+            control_received: 0,
+            streams: Vec::new(),
+        }
+    }
+
+    /// Checks a frame's place in its stream, records it, and decodes a control message.
+    ///
+    /// REFUSE and ABORT become errors here, since they may come in every state.
+    pub(crate) fn receive(&mut self, frame: RawFrame, out: &mut Outbox) -> Result<Received, Error> {
+        let stream = frame.header.stream;
+        let from_peer = stream.from_advertiser() != (self.role == Role::Advertiser);
+        let fail = |violation| Error::peer(violation, stream.code(), frame.header.index);
+        if !from_peer {
+            return Err(fail(Violation::UnexpectedMessage));
+        }
+        if !stream.is_control() {
+            self.record_bulk(&frame, out)?;
+            return Ok(Received::Bulk(frame));
+        }
+        // [G15]
+        if frame.header.index != self.control_received {
+            return Err(fail(Violation::FrameOutOfSequence));
+        }
+        self.control_received = self.control_received.saturating_add(1);
+        let message = Control::decode(&frame).map_err(fail)?;
+        out.push(Output::Append {
+            record: Record::Control(frame.clone()),
+            frame: None,
+        });
+        match message {
+            Control::Refuse(refuse) => Err(refused_by_peer(&refuse)),
+            Control::Abort(abort) => Err(aborted_by_peer(&abort)),
+            message => Ok(Received::Control(message, frame)),
+        }
+    }
+
+    /// Appends a frame of ours to its tree, records it and sends it.
+    pub(crate) fn send_bulk(&mut self, frame: RawFrame, out: &mut Outbox) -> Result<(), Error> {
+        self.record_bulk(&frame, out)?;
+        out.push(Output::Send(frame));
+        Ok(())
+    }
+
+    /// Opens a bulk stream whose full frames have `frame_elements` elements.
+    pub(crate) fn open(&mut self, stream: StreamId, frame_elements: u32) {
+        self.streams.push(StreamState {
+            stream,
+            tree: Tree::new(),
+            elements: 0,
+            frame_elements,
+            complete: false,
+            pending_checkpoint: None,
+            checkpointed: false,
+            acknowledged: false,
+        });
+    }
+
+    pub(crate) const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Whether a stream's last frame has been sent or received.
+    pub(crate) fn is_complete(&self, stream: StreamId) -> bool {
+        self.state(stream).is_some_and(|state| state.complete)
+    }
+
+    /// Whether both checkpoint signatures over a stream are in.
+    pub(crate) fn is_settled(&self, stream: StreamId) -> bool {
+        self.state(stream)
+            .is_some_and(|state| state.checkpointed && state.acknowledged)
+    }
+
+    /// Elements of a stream so far.
+    pub(crate) fn elements(&self, stream: StreamId) -> u64 {
+        self.state(stream).map_or(0, |state| state.elements)
+    }
+
+    /// Heads of all streams, by increasing stream number, as the receipt lists them.
+    pub(crate) fn heads(&self) -> Vec<StreamHead> {
+        let mut heads: Vec<StreamHead> = self.streams.iter().map(StreamState::head).collect();
+        heads.sort_unstable_by_key(|head| head.stream);
+        heads
+    }
+
+    /// Sends the CHECKPOINT of a finished stream of ours.
+    pub(crate) fn send_checkpoint(
+        &mut self,
+        stream: StreamId,
+        key: &AttestationKey,
+        sid: &[u8; 32],
+        out: &mut Outbox,
+    ) -> Result<(), Error> {
+        let state = self.state_mut(stream).ok_or(Bug::InternalInvariant)?;
+        state.checkpointed = true;
+        let checkpoint = sign_checkpoint(&state.head(), key, sid);
+        out.send_control(&Control::Checkpoint(checkpoint))?;
+        Ok(())
+    }
+
+    /// Takes the peer's CHECKPOINT of a stream; one that overtook its frames waits for them.
+    pub(crate) fn take_checkpoint(&mut self, checkpoint: Checkpoint) -> Result<(), Error> {
+        let fail = |violation| Error::peer(violation, checkpoint.stream, 0);
+        let stream = StreamId::from_code(checkpoint.stream)
+            .filter(|stream| stream.from_advertiser() != (self.role == Role::Advertiser))
+            .ok_or_else(|| fail(Violation::UnexpectedMessage))?;
+        let state = self
+            .state_mut(stream)
+            .ok_or_else(|| fail(Violation::UnexpectedMessage))?;
+        if state.pending_checkpoint.is_some() || state.checkpointed {
+            return Err(fail(Violation::UnexpectedMessage));
+        }
+        state.pending_checkpoint = Some(checkpoint);
+        Ok(())
+    }
+
+    /// Verifies and countersigns the peer's CHECKPOINT once its stream is complete.
+    ///
+    /// True when that has just happened.
+    pub(crate) fn settle_checkpoint(
+        &mut self,
+        stream: StreamId,
+        peer_key: &[u8; 32],
+        key: &AttestationKey,
+        sid: &[u8; 32],
+        out: &mut Outbox,
+    ) -> Result<bool, Error> {
+        let Some(state) = self.state_mut(stream).filter(|state| state.complete) else {
+            return Ok(false);
+        };
+        let Some(checkpoint) = state.pending_checkpoint.take() else {
+            return Ok(false);
+        };
+        let fail = |violation| Error::peer(violation, stream.code(), 0);
+        let own = sign_checkpoint(&state.head(), key, sid);
+        // [G16] [G17]
+        if !checkpoint.same_head(&own) {
+            return Err(fail(Violation::CheckpointMismatch));
+        }
+        verify_checkpoint(&checkpoint, peer_key, sid).map_err(fail)?;
+        state.checkpointed = true;
+        state.acknowledged = true;
+        out.send_control(&Control::CheckpointAck(own))?;
+        Ok(true)
+    }
+
+    /// Takes the peer's CHECKPOINT_ACK of a stream of ours.
+    pub(crate) fn take_acknowledgement(
+        &mut self,
+        checkpoint: &Checkpoint,
+        peer_key: &[u8; 32],
+        sid: &[u8; 32],
+    ) -> Result<(), Error> {
+        let fail = |violation| Error::peer(violation, checkpoint.stream, 0);
+        let state = StreamId::from_code(checkpoint.stream)
+            .filter(|stream| stream.from_advertiser() == (self.role == Role::Advertiser))
+            .and_then(|stream| self.state_mut(stream))
+            .filter(|state| state.checkpointed && !state.acknowledged)
+            .ok_or_else(|| fail(Violation::UnexpectedMessage))?;
+        let head = state.head();
+        let same = (head.stream, head.frames, head.elements, head.root)
+            == (
+                checkpoint.stream,
+                checkpoint.frames,
+                checkpoint.elements,
+                checkpoint.root,
+            );
+        if !same {
+            return Err(fail(Violation::CheckpointMismatch));
+        }
+        verify_checkpoint(checkpoint, peer_key, sid).map_err(fail)?;
+        state.acknowledged = true;
+        Ok(())
+    }
+
+    /// Checks sequence, full-frame rule and last flag, then appends the leaf.
+    fn record_bulk(&mut self, frame: &RawFrame, out: &mut Outbox) -> Result<(), Error> {
+        let header = frame.header;
+        let fail = |violation| Error::peer(violation, header.stream.code(), header.index);
+        let state = self
+            .state_mut(header.stream)
+            .ok_or_else(|| fail(Violation::UnexpectedMessage))?;
+        if state.complete {
+            return Err(fail(Violation::FrameMalformed));
+        }
+        // [G15]
+        if u64::from(header.index) != state.tree.leaves() {
+            return Err(fail(Violation::FrameOutOfSequence));
+        }
+        let full = header.elements == state.frame_elements;
+        let within = header.elements <= state.frame_elements;
+        // IDS frames may also close early, when the next entry would not fit.
+        let may_be_short = header.is_last() || header.stream == StreamId::Ids;
+        if !within || !(full || may_be_short) {
+            return Err(fail(Violation::FrameMalformed));
+        }
+        let leaf = merkle::leaf_hash(&[&header.encode(), &frame.payload]);
+        state.tree.push(leaf);
+        state.elements = state
+            .elements
+            .checked_add(u64::from(header.elements))
+            .ok_or_else(|| fail(Violation::CountMismatch))?;
+        state.complete = header.is_last();
+        let record = Record::Bulk { header, leaf };
+        out.push(Output::Append {
+            record,
+            frame: Some(frame.clone()),
+        });
+        Ok(())
+    }
+
+    fn state(&self, stream: StreamId) -> Option<&StreamState> {
+        self.streams.iter().find(|state| state.stream == stream)
+    }
+
+    fn state_mut(&mut self, stream: StreamId) -> Option<&mut StreamState> {
+        self.streams.iter_mut().find(|state| state.stream == stream)
+    }
+}
+
+impl StreamState {
+    fn head(&self) -> StreamHead {
+        StreamHead {
+            stream: self.stream.code(),
+            // Frame counts fit u32 by the sequence check on a u32 index.
+            frames: u32::try_from(self.tree.leaves()).unwrap_or(u32::MAX),
+            elements: self.elements,
+            root: self.tree.root(),
+        }
+    }
+}
+
+fn sign_checkpoint(head: &StreamHead, key: &AttestationKey, sid: &[u8; 32]) -> Checkpoint {
+    let StreamHead {
+        stream,
+        frames,
+        elements,
+        root,
+    } = *head;
+    let unsigned = Checkpoint {
+        stream,
+        frames,
+        elements,
+        root,
+        signature: Signature {
+            r: [0; 32],
+            s: [0; 32],
+        },
+    };
+    let signature = key.sign(sig::CHECKPOINT, &[sid, &unsigned.signed_bytes()]);
+    Checkpoint {
+        signature,
+        ..unsigned
+    }
+}
+
+/// Verifies one party's signature over the head of a stream.
+pub(crate) fn verify_checkpoint(
+    checkpoint: &Checkpoint,
+    key: &[u8; 32],
+    sid: &[u8; 32],
+) -> Result<(), Violation> {
+    checkpoint
+        .signature
+        .verify(key, sig::CHECKPOINT, &[sid, &checkpoint.signed_bytes()])
+}
+
+fn refused_by_peer(refuse: &Refuse) -> Error {
+    match WireCode::from_code(refuse.code) {
+        Some(WireCode::Refusal(refusal)) => Error::RefusedByPeer {
+            refusal,
+            retry_after_s: refuse.retry_after,
+            ledger_head: refuse.ledger_head,
+        },
+        Some(WireCode::Incompatibility(why)) => Error::PeerIncompatible(why),
+        // `Refuse` decodes with a code of these two classes only.
+        _ => Error::peer(Violation::EncodingNotCanonical, 0, 0),
+    }
+}
+
+fn aborted_by_peer(abort: &Abort) -> Error {
+    let code = WireCode::from_code(abort.code).unwrap_or(WireCode::Bug);
+    let at = Location {
+        stream: abort.stream,
+        index: abort.index,
+    };
+    Error::AbortedByPeer { code, at }
+}
+
+/// Facts both roles hold for the life of a session.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    pub(crate) key: Arc<AttestationKey>,
+    pub(crate) peer: VerifiedPeer,
+}

@@ -1,0 +1,236 @@
+//! T0: what anybody can check of a session with its transcript and frames alone.
+//!
+//! Every check has a rule id and leaves one line in the [`Verdict`]. A check that needs frames which
+//! are not there says *not checked*, never *passed* [T-09]. Nothing here needs a secret, a clock or
+//! randomness, and everything is recomputed with the portable arithmetic.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::codec::{RawFrame, StreamId};
+use crate::group::BatchArithmetic;
+use crate::limits::Limits;
+use crate::suite::PROTOCOL_VERSION;
+use crate::transcript::Transcript;
+
+mod outline;
+mod replay;
+
+use outline::Outline;
+use replay::{FrameReplay, Replay};
+
+/// Reads the frames that lie beside a transcript.
+pub trait FrameSource {
+    /// The frame at `index` of a stream; `Ok(None)` when the stream's frames are not there.
+    ///
+    /// # Errors
+    ///
+    /// [`FrameUnreadable`] when frames are there and this one cannot be read.
+    fn frame(&mut self, stream: StreamId, index: u32) -> Result<Option<RawFrame>, FrameUnreadable>;
+}
+
+/// A stored frame is torn, misplaced or cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the stored frame cannot be read")]
+pub struct FrameUnreadable;
+
+/// One check and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// Id of the rule in `spec/transcript.md`.
+    pub rule: &'static str,
+    /// What the rule says, in a few words.
+    pub title: &'static str,
+    /// What came of it.
+    pub result: CheckResult,
+}
+
+/// What came of a check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CheckResult {
+    /// The rule holds.
+    Passed,
+    /// The rule is broken; the text names the place and holds no data.
+    Failed(String),
+    /// The check could not be made, for this reason.
+    NotChecked(&'static str),
+}
+
+impl fmt::Display for CheckResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Passed => f.write_str("passed"),
+            Self::Failed(why) => write!(f, "FAILED: {why}"),
+            Self::NotChecked(why) => write!(f, "not checked: {why}"),
+        }
+    }
+}
+
+/// Every check of a level, in the order of the rules.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Verdict {
+    /// The checks.
+    pub checks: Vec<Check>,
+}
+
+impl Verdict {
+    /// Whether every check was made and passed.
+    #[must_use]
+    pub fn is_accepted(&self) -> bool {
+        !self.checks.is_empty()
+            && self
+                .checks
+                .iter()
+                .all(|check| check.result == CheckResult::Passed)
+    }
+
+    fn add(&mut self, (rule, title): Rule, result: Result<(), String>) {
+        let result = match result {
+            Ok(()) => CheckResult::Passed,
+            Err(why) => CheckResult::Failed(why),
+        };
+        self.checks.push(Check {
+            rule,
+            title,
+            result,
+        });
+    }
+
+    fn not_checked(&mut self, (rule, title): Rule, why: &'static str) {
+        self.checks.push(Check {
+            rule,
+            title,
+            result: CheckResult::NotChecked(why),
+        });
+    }
+}
+
+/// Verifies a transcript at T0.
+///
+/// `elements_per_pass` bounds memory: the distinctness check reads the frames again for every so
+/// many elements.
+pub fn verify(
+    transcript: &Transcript,
+    frames: &mut dyn FrameSource,
+    arithmetic: &dyn BatchArithmetic,
+    limits: &Limits,
+    elements_per_pass: usize,
+) -> Verdict {
+    let mut verdict = Verdict::default();
+    verdict.add(OPENING, check_opening(transcript, limits));
+    let outline = Outline::read(transcript);
+    verdict.add(SEQUENCE, outline.as_ref().map(|_| ()).map_err(Clone::clone));
+    let Ok(outline) = outline else {
+        for rule in AFTER_SEQUENCE {
+            verdict.not_checked(*rule, "the messages are not a session");
+        }
+        return verdict;
+    };
+    verdict.add(PARTIES, outline.check_parties());
+    verdict.add(MANIFEST, outline.check_manifest());
+    verdict.add(BINDING, outline.check_binding(transcript));
+    verdict.add(TERMS_SIGNED, outline.check_terms_signed());
+    verdict.add(TERMS_RESPECTED, outline.check_terms(limits));
+    verdict.add(STREAMS, outline.check_streams(limits));
+    verdict.add(CHECKPOINTS, outline.check_checkpoints());
+    verdict.add(RECEIPT, outline.check_receipt());
+    verdict.add(LEDGER, outline.check_ledger());
+    let mut replay = FrameReplay {
+        outline: &outline,
+        frames,
+        arithmetic,
+        elements_per_pass,
+    };
+    for (rule, check) in FRAME_CHECKS {
+        match check(&mut replay) {
+            Ok(()) => verdict.add(*rule, Ok(())),
+            Err(Replay::Absent) => verdict.not_checked(*rule, "frames are not in the package"),
+            Err(Replay::Failed(why)) => verdict.add(*rule, Err(why)),
+        }
+    }
+    verdict
+}
+
+type Rule = (&'static str, &'static str);
+type FrameCheck = fn(&mut FrameReplay<'_>) -> Result<(), Replay>;
+
+const OPENING: Rule = ("T0-01", "made by a release build, protocol version known");
+const SEQUENCE: Rule = ("T0-02", "messages form one complete session, in order");
+const PARTIES: Rule = (
+    "T0-03",
+    "both parties, suite, profile and sizes are consistent",
+);
+const MANIFEST: Rule = (
+    "T0-04",
+    "key manifest and snapshot are signed and fit the session",
+);
+const BINDING: Rule = (
+    "T0-05",
+    "session id binds hellos, terms, certificates and channel",
+);
+const TERMS_SIGNED: Rule = ("T0-06", "both parties signed the terms");
+const TERMS_RESPECTED: Rule = ("T0-07", "terms keep within offer, limits and time");
+const STREAMS: Rule = ("T0-08", "every stream is whole, with the announced counts");
+const CHECKPOINTS: Rule = ("T0-09", "both parties signed the head of every stream");
+const RECEIPT: Rule = (
+    "T0-10",
+    "both parties signed a receipt that says what happened",
+);
+const LEDGER: Rule = (
+    "T0-11",
+    "the ledger entry charges the run in full and follows its reserve",
+);
+const FRAMES_MATCH: Rule = ("T0-20", "frames are the recorded ones");
+const CANONICAL: Rule = ("T0-21", "every element is canonical and not the identity");
+const DISTINCT: Rule = ("T0-22", "all elements are pairwise distinct");
+const PROOFS: Rule = (
+    "T0-23",
+    "every evaluated frame is proved under the manifest's key",
+);
+const TABLE: Rule = (
+    "T0-24",
+    "the table is in strict order and has the announced root",
+);
+const AFTER_SEQUENCE: &[Rule] = &[
+    PARTIES,
+    MANIFEST,
+    BINDING,
+    TERMS_SIGNED,
+    TERMS_RESPECTED,
+    STREAMS,
+    CHECKPOINTS,
+    RECEIPT,
+    LEDGER,
+    FRAMES_MATCH,
+    CANONICAL,
+    DISTINCT,
+    PROOFS,
+    TABLE,
+];
+const FRAME_CHECKS: &[(Rule, FrameCheck)] = &[
+    (FRAMES_MATCH, |replay| replay.check_match()),
+    (CANONICAL, |replay| replay.check_canonical()),
+    (DISTINCT, |replay| replay.check_distinct()),
+    (PROOFS, |replay| replay.check_proofs()),
+    (TABLE, |replay| replay.check_table()),
+];
+
+fn check_opening(transcript: &Transcript, limits: &Limits) -> Result<(), String> {
+    let opening = &transcript.opening;
+    if opening.protocol != PROTOCOL_VERSION {
+        return Err(format!(
+            "protocol version {} is not known here",
+            opening.protocol
+        ));
+    }
+    if opening.build.classical_kx {
+        return Err("the build offered a key exchange without ML-KEM".to_string());
+    }
+    let small = *limits != Limits::STANDARD;
+    if opening.build.small_limits != small {
+        return Err("the build had test limits".to_string());
+    }
+    Ok(())
+}
