@@ -47,10 +47,7 @@ impl AttestationKey {
     pub(crate) fn sign(&self, label: Label, parts: &[&[u8]]) -> Signature {
         let bytes = self.0.sign(&message(label, parts)).to_bytes();
         let (r, s) = bytes.split_at(32);
-        Signature {
-            r: r.try_into().unwrap_or_default(),
-            s: s.try_into().unwrap_or_default(),
-        }
+        Signature { r: r.try_into().unwrap_or_default(), s: s.try_into().unwrap_or_default() }
     }
 }
 
@@ -83,11 +80,8 @@ impl Signature {
     ) -> Result<(), Violation> {
         let key = VerifyingKey::from_bytes(key).map_err(|_| Violation::SignatureInvalid)?;
         // [G60]
-        key.verify_strict(
-            &message(label, parts),
-            &DalekSignature::from_components(self.r, self.s),
-        )
-        .map_err(|_| Violation::SignatureInvalid)
+        key.verify_strict(&message(label, parts), &DalekSignature::from_components(self.r, self.s))
+            .map_err(|_| Violation::SignatureInvalid)
     }
 }
 
@@ -110,23 +104,11 @@ mod tests {
         let key = AttestationKey::from_bytes(&[1; 32]);
         let other = AttestationKey::from_bytes(&[2; 32]);
         let signature = key.sign(sig::TERMS, &[b"sid"]);
-        assert_eq!(
-            signature.verify(&key.public(), sig::TERMS, &[b"sid"]),
-            Ok(())
-        );
+        assert_eq!(signature.verify(&key.public(), sig::TERMS, &[b"sid"]), Ok(()));
         let refused = Err(Violation::SignatureInvalid);
-        assert_eq!(
-            signature.verify(&key.public(), sig::RECEIPT, &[b"sid"]),
-            refused
-        );
-        assert_eq!(
-            signature.verify(&other.public(), sig::TERMS, &[b"sid"]),
-            refused
-        );
-        assert_eq!(
-            signature.verify(&key.public(), sig::TERMS, &[b"sie"]),
-            refused
-        );
+        assert_eq!(signature.verify(&key.public(), sig::RECEIPT, &[b"sid"]), refused);
+        assert_eq!(signature.verify(&other.public(), sig::TERMS, &[b"sid"]), refused);
+        assert_eq!(signature.verify(&key.public(), sig::TERMS, &[b"sie"]), refused);
         assert_eq!(signature.verify(&[0; 32], sig::TERMS, &[b"sid"]), refused);
     }
 }

@@ -80,13 +80,7 @@ pub enum StreamId {
 
 impl StreamId {
     /// The bulk streams, in the order of their numbers.
-    pub const BULK: [Self; 5] = [
-        Self::Table,
-        Self::Blind,
-        Self::Eval,
-        Self::Handles,
-        Self::Ids,
-    ];
+    pub const BULK: [Self; 5] = [Self::Table, Self::Blind, Self::Eval, Self::Handles, Self::Ids];
 
     /// The stream with this number.
     #[must_use]
@@ -162,24 +156,7 @@ impl FrameHeader {
     /// [`Violation::FrameTooLarge`] above a limit, [`Violation::FrameMalformed`] for an unknown
     /// stream, a reserved bit, or a length that does not fit the element count.
     pub fn parse(bytes: &[u8; Self::LEN]) -> Result<Self, Violation> {
-        let [
-            stream,
-            kind,
-            r0,
-            r1,
-            e0,
-            e1,
-            e2,
-            e3,
-            i0,
-            i1,
-            i2,
-            i3,
-            p0,
-            p1,
-            p2,
-            p3,
-        ] = *bytes;
+        let [stream, kind, r0, r1, e0, e1, e2, e3, i0, i1, i2, i3, p0, p1, p2, p3] = *bytes;
         let stream = StreamId::from_code(stream).ok_or(Violation::FrameMalformed)?;
         if [r0, r1] != [0, 0] {
             return Err(Violation::FrameMalformed);
@@ -201,24 +178,7 @@ impl FrameHeader {
         let [e0, e1, e2, e3] = self.elements.to_le_bytes();
         let [i0, i1, i2, i3] = self.index.to_le_bytes();
         let [p0, p1, p2, p3] = self.payload_len.to_le_bytes();
-        [
-            self.stream.code(),
-            self.kind,
-            0,
-            0,
-            e0,
-            e1,
-            e2,
-            e3,
-            i0,
-            i1,
-            i2,
-            i3,
-            p0,
-            p1,
-            p2,
-            p3,
-        ]
+        [self.stream.code(), self.kind, 0, 0, e0, e1, e2, e3, i0, i1, i2, i3, p0, p1, p2, p3]
     }
 
     /// Whether this is the last frame of its bulk stream.
@@ -228,13 +188,7 @@ impl FrameHeader {
     }
 
     fn check(&self) -> Result<(), Violation> {
-        let Self {
-            stream,
-            kind,
-            elements,
-            payload_len,
-            ..
-        } = *self;
+        let Self { stream, kind, elements, payload_len, .. } = *self;
         if stream.is_control() {
             // [G08]
             return match (elements, payload_len) {
@@ -308,18 +262,9 @@ impl RawFrame {
         payload: Vec<u8>,
     ) -> Result<Self, Bug> {
         let payload_len = u32::try_from(payload.len()).map_err(|_| Bug::InternalInvariant)?;
-        let header = FrameHeader {
-            stream,
-            kind: u8::from(last),
-            elements,
-            index,
-            payload_len,
-        };
+        let header = FrameHeader { stream, kind: u8::from(last), elements, index, payload_len };
         header.check().map_err(|_| Bug::InternalInvariant)?;
-        Ok(Self {
-            header,
-            payload: payload.into(),
-        })
+        Ok(Self { header, payload: payload.into() })
     }
 
     /// The payload as a run of 32-byte encodings, without what follows the last whole one.
@@ -334,22 +279,12 @@ mod tests {
     use super::*;
 
     fn header(stream: StreamId, elements: u32, payload_len: u32) -> FrameHeader {
-        FrameHeader {
-            stream,
-            kind: 0,
-            elements,
-            index: 0,
-            payload_len,
-        }
+        FrameHeader { stream, kind: 0, elements, index: 0, payload_len }
     }
 
     #[test]
     fn header_round_trips() {
-        let sample = FrameHeader {
-            kind: 1,
-            index: 7,
-            ..header(StreamId::Eval, 3, 160)
-        };
+        let sample = FrameHeader { kind: 1, index: 7, ..header(StreamId::Eval, 3, 160) };
         assert_eq!(FrameHeader::parse(&sample.encode()), Ok(sample));
         assert!(sample.is_last());
     }
@@ -387,11 +322,7 @@ mod tests {
             (StreamId::Ids, 1, 72),
         ] {
             let bytes = header(stream, elements, len).encode();
-            assert_eq!(
-                FrameHeader::parse(&bytes),
-                Err(Violation::FrameMalformed),
-                "{stream:?}"
-            );
+            assert_eq!(FrameHeader::parse(&bytes), Err(Violation::FrameMalformed), "{stream:?}");
         }
         assert!(FrameHeader::parse(&header(StreamId::Ids, 0, 0).encode()).is_ok());
     }

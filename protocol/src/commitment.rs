@@ -31,11 +31,7 @@ impl InputLeaf {
         merkle::leaf_hash(&[
             salt,
             &self.row.to_le_bytes(),
-            &[
-                self.slot,
-                self.identifier.kind.code(),
-                self.identifier.ruleset.code(),
-            ],
+            &[self.slot, self.identifier.kind.code(), self.identifier.ruleset.code()],
             self.identifier.digest.expose_bytes(),
             &self.consent_evidence,
             &self.source_time.to_le_bytes(),
@@ -54,10 +50,7 @@ impl InputCommitter {
     /// Starts an empty input.
     #[must_use]
     pub const fn new(salts: LeafSalts) -> Self {
-        Self {
-            salts,
-            tree: Tree::new(),
-        }
+        Self { salts, tree: Tree::new() }
     }
 
     /// Appends a leaf.
@@ -69,11 +62,7 @@ impl InputCommitter {
     /// The root, for an input of `rows` rows.
     #[must_use]
     pub fn finish(self, rows: u64) -> InputRoot {
-        InputRoot {
-            root: self.tree.root(),
-            leaves: self.tree.leaves(),
-            rows,
-        }
+        InputRoot { root: self.tree.root(), leaves: self.tree.leaves(), rows }
     }
 }
 
@@ -203,10 +192,7 @@ impl SnapshotCommitter {
     /// Starts an empty snapshot.
     #[must_use]
     pub const fn new(salts: LeafSalts) -> Self {
-        Self {
-            salts,
-            tree: Tree::new(),
-        }
+        Self { salts, tree: Tree::new() }
     }
 
     /// Appends a leaf.
@@ -218,11 +204,7 @@ impl SnapshotCommitter {
     /// The root, for a snapshot of `records` records.
     #[must_use]
     pub fn finish(self, records: u64) -> SnapshotRoot {
-        SnapshotRoot {
-            root: self.tree.root(),
-            leaves: self.tree.leaves(),
-            records,
-        }
+        SnapshotRoot { root: self.tree.root(), leaves: self.tree.leaves(), records }
     }
 }
 
@@ -287,43 +269,18 @@ mod tests {
             objection_scope: [0; 32],
             consent_evidence: [0; 32],
         };
-        let filter = LinkFilter {
-            min_logins: 1,
-            max_persons: 2,
-            ..LinkFilter::DEFAULT
-        };
+        let filter = LinkFilter { min_logins: 1, max_persons: 2, ..LinkFilter::DEFAULT };
         let passes = |leaf: &SnapshotLeaf, day: u64| leaf.passes(&filter, &[1], 1, day * 86_400);
         assert!(passes(&base, 190));
         assert!(!passes(&base, 191));
         for excluded in [
-            SnapshotLeaf {
-                evidence: 0x10,
-                ..base.clone()
-            },
-            SnapshotLeaf {
-                devices: 0,
-                ..base.clone()
-            },
-            SnapshotLeaf {
-                level: 1,
-                ..base.clone()
-            },
-            SnapshotLeaf {
-                logins: 0,
-                ..base.clone()
-            },
-            SnapshotLeaf {
-                persons: 3,
-                ..base.clone()
-            },
-            SnapshotLeaf {
-                purposes: 0b01,
-                ..base.clone()
-            },
-            SnapshotLeaf {
-                objection_scope: [1; 32],
-                ..base.clone()
-            },
+            SnapshotLeaf { evidence: 0x10, ..base.clone() },
+            SnapshotLeaf { devices: 0, ..base.clone() },
+            SnapshotLeaf { level: 1, ..base.clone() },
+            SnapshotLeaf { logins: 0, ..base.clone() },
+            SnapshotLeaf { persons: 3, ..base.clone() },
+            SnapshotLeaf { purposes: 0b01, ..base.clone() },
+            SnapshotLeaf { objection_scope: [1; 32], ..base.clone() },
         ] {
             assert!(!passes(&excluded, 100));
         }

@@ -96,10 +96,7 @@ pub(crate) fn release_rows(
     if counts.matched < u64::from(k_min) {
         return Ok(Outcome::Withheld(Withheld::BelowMatchMinimum { k_min }));
     }
-    Ok(Outcome::Rows(MatchedRows {
-        rows: counts.rows,
-        matched: counts.matched,
-    }))
+    Ok(Outcome::Rows(MatchedRows { rows: counts.rows, matched: counts.matched }))
 }
 
 /// Counts of a finished look-up, not yet released.

@@ -50,10 +50,7 @@ impl Error {
     /// Violation at a place on the wire.
     #[must_use]
     pub fn peer(violation: Violation, stream: u8, index: u32) -> Self {
-        Self::PeerMisbehaved {
-            violation,
-            at: Location { stream, index },
-        }
+        Self::PeerMisbehaved { violation, at: Location { stream, index } }
     }
 
     /// Who must act on this error.
@@ -132,10 +129,7 @@ pub struct Location {
 
 impl Location {
     /// No place: the error is about the session.
-    pub const NONE: Self = Self {
-        stream: 0,
-        index: 0,
-    };
+    pub const NONE: Self = Self { stream: 0, index: 0 };
 }
 
 impl fmt::Display for Location {
@@ -337,14 +331,8 @@ mod tests {
     #[test]
     fn codes_run_without_gap_in_the_order_of_the_specification() {
         for (range, codes) in [
-            (
-                0x0101,
-                Violation::ALL.iter().map(|v| v.code()).collect::<Vec<_>>(),
-            ),
-            (
-                0x0201,
-                Incompatibility::ALL.iter().map(|v| v.code()).collect(),
-            ),
+            (0x0101, Violation::ALL.iter().map(|v| v.code()).collect::<Vec<_>>()),
+            (0x0201, Incompatibility::ALL.iter().map(|v| v.code()).collect()),
             (0x0301, Refusal::ALL.iter().map(|v| v.code()).collect()),
         ] {
             for (offset, code) in codes.into_iter().enumerate() {

@@ -32,9 +32,8 @@ impl Element {
     ///
     /// [`Violation::ElementNotCanonical`] or [`Violation::ElementIdentity`]; the sender is to blame.
     pub fn decode(encoded: &Encoded) -> Result<Self, Violation> {
-        let point = CompressedRistretto(*encoded)
-            .decompress()
-            .ok_or(Violation::ElementNotCanonical)?;
+        let point =
+            CompressedRistretto(*encoded).decompress().ok_or(Violation::ElementNotCanonical)?;
         // [G01] dalek decodes the identity.
         if point == RistrettoPoint::identity() {
             return Err(Violation::ElementIdentity);
@@ -54,10 +53,13 @@ impl Element {
     /// refused by whoever decodes it.
     #[must_use]
     pub fn hash(dst: &[u8], input: &[u8]) -> Self {
-        Self(RistrettoPoint::from_uniform_bytes(&expand_message_xmd(
-            dst,
-            &[input],
-        )))
+        Self::map(&expand_message_xmd(dst, &[input]))
+    }
+
+    /// The one-way map of RFC 9496 4.3.4.
+    #[must_use]
+    pub(crate) fn map(uniform: &[u8; 64]) -> Self {
+        Self(RistrettoPoint::from_uniform_bytes(uniform))
     }
 
     /// This element times a secret scalar, in constant time.
@@ -86,10 +88,7 @@ impl Element {
         b: &PublicScalar,
         bt: &Self,
     ) -> Self {
-        Self(RistrettoPoint::vartime_multiscalar_mul(
-            [a.0, b.0],
-            [at.0, bt.0],
-        ))
+        Self(RistrettoPoint::vartime_multiscalar_mul([a.0, b.0], [at.0, bt.0]))
     }
 }
 
@@ -176,9 +175,7 @@ impl PublicScalar {
     /// `HashToScalar` of RFC 9497 over the concatenated parts.
     #[must_use]
     pub(crate) fn hash(dst: &[u8], parts: &[&[u8]]) -> Self {
-        Self(Scalar::from_bytes_mod_order_wide(&expand_message_xmd(
-            dst, parts,
-        )))
+        Self(Scalar::from_bytes_mod_order_wide(&expand_message_xmd(dst, parts)))
     }
 
     /// The canonical encoding.
@@ -279,9 +276,8 @@ pub struct Portable;
 impl Portable {
     /// Encodes `(k/2)·P` by doubling: the same bytes for a fifth of the inverse square roots.
     fn encode_doubled(points: &mut [RistrettoPoint], out: &mut [Encoded]) {
-        for (slot, encoded) in out
-            .iter_mut()
-            .zip(RistrettoPoint::double_and_compress_batch(&*points))
+        for (slot, encoded) in
+            out.iter_mut().zip(RistrettoPoint::double_and_compress_batch(&*points))
         {
             *slot = encoded.to_bytes();
         }
@@ -342,10 +338,8 @@ impl BatchArithmetic for Portable {
         out: &mut [Encoded],
     ) {
         let mut half = by.0.div_by_2();
-        let mut points: Vec<RistrettoPoint> = inputs
-            .iter()
-            .map(|input| Element::hash(dst, input.as_ref()).0 * half)
-            .collect();
+        let mut points: Vec<RistrettoPoint> =
+            inputs.iter().map(|input| Element::hash(dst, input.as_ref()).0 * half).collect();
         half.zeroize();
         Self::encode_doubled(&mut points, out);
     }
@@ -377,33 +371,32 @@ impl BatchArithmetic for Portable {
     ) -> Result<Encoded, BadElement> {
         let points = Self::decode_all(elements)?;
         let scalars = weights.iter().map(|weight| weight.0);
-        Ok(RistrettoPoint::vartime_multiscalar_mul(scalars, points)
-            .compress()
-            .to_bytes())
+        Ok(RistrettoPoint::vartime_multiscalar_mul(scalars, points).compress().to_bytes())
     }
 }
 
-/// `expand_message_xmd` of RFC 9380 5.3.1 with SHA-512, for 64 bytes and a DST below 256 bytes.
-pub(crate) fn expand_message_xmd(dst: &[u8], parts: &[&[u8]]) -> [u8; 64] {
+/// `expand_message_xmd` of RFC 9380 5.3.1 with SHA-512 and a DST below 256 bytes.
+///
+/// Our own calls take 64 bytes; vectors of the RFC take 32. One block of the hash yields both.
+pub(crate) fn expand_message_xmd<const LEN: usize>(dst: &[u8], parts: &[&[u8]]) -> [u8; LEN] {
+    const { assert!(LEN <= 64, "one block of SHA-512") };
     // Every DST of `suite.rs` is below 64 bytes.
     let dst_len = [u8::try_from(dst.len()).unwrap_or(u8::MAX)];
     let mut first = Sha512::new().chain_update([0; 128]);
     for part in parts {
         first.update(part);
     }
-    // l_i_b_str = I2OSP(64, 2), then I2OSP(0, 1).
-    let first = first
-        .chain_update([0, 64, 0])
-        .chain_update(dst)
-        .chain_update(dst_len)
-        .finalize();
-    Sha512::new()
+    // l_i_b_str = I2OSP(LEN, 2), then I2OSP(0, 1).
+    let len = LEN as u8;
+    let first = first.chain_update([0, len, 0]).chain_update(dst).chain_update(dst_len).finalize();
+    let block: [u8; 64] = Sha512::new()
         .chain_update(first)
         .chain_update([1])
         .chain_update(dst)
         .chain_update(dst_len)
         .finalize()
-        .into()
+        .into();
+    block.first_chunk().copied().unwrap_or([0; LEN])
 }
 
 #[cfg(test)]
@@ -442,15 +435,10 @@ mod tests {
         let mut hashed = vec![[0; 32]; 17];
         Portable.hash_multiply_each(&scalars, dst, &inputs, &mut hashed);
         for ((input, by), out) in inputs.iter().zip(&scalars).zip(&hashed) {
-            assert_eq!(
-                Element::hash(dst, input.as_ref()).multiply(by).encode(),
-                *out
-            );
+            assert_eq!(Element::hash(dst, input.as_ref()).multiply(by).encode(), *out);
         }
         let mut back = vec![[0; 32]; 17];
-        Portable
-            .multiply_each(&SecretScalar::invert_all(&scalars), &hashed, &mut back)
-            .unwrap();
+        Portable.multiply_each(&SecretScalar::invert_all(&scalars), &hashed, &mut back).unwrap();
         for (input, out) in inputs.iter().zip(&back) {
             assert_eq!(Element::hash(dst, input.as_ref()).encode(), *out);
         }
@@ -458,10 +446,7 @@ mod tests {
         Portable.hash_multiply(&scalars[3], dst, &inputs, &mut one);
         assert_eq!(one[3], hashed[3]);
         Portable.multiply(&scalars[5], &one, &mut back).unwrap();
-        let expected = Element::decode(&one[9])
-            .unwrap()
-            .multiply(&scalars[5])
-            .encode();
+        let expected = Element::decode(&one[9]).unwrap().multiply(&scalars[5]).encode();
         assert_eq!(back[9], expected);
     }
 
@@ -472,15 +457,7 @@ mod tests {
         elements[4] = [0xFF; 32];
         elements[6] = [0; 32];
         let mut out = vec![[0; 32]; 9];
-        let bad = Portable
-            .multiply(&scalar(3), &elements, &mut out)
-            .unwrap_err();
-        assert_eq!(
-            bad,
-            BadElement {
-                index: 4,
-                violation: Violation::ElementNotCanonical
-            }
-        );
+        let bad = Portable.multiply(&scalar(3), &elements, &mut out).unwrap_err();
+        assert_eq!(bad, BadElement { index: 4, violation: Violation::ElementNotCanonical });
     }
 }

@@ -166,11 +166,7 @@ impl PrfInput {
     /// Input of a real identifier.
     #[must_use]
     pub fn of(identifier: &Identifier) -> Self {
-        Self::raw(
-            identifier.kind.code(),
-            identifier.ruleset.code(),
-            &identifier.digest.0,
-        )
+        Self::raw(identifier.kind.code(), identifier.ruleset.code(), &identifier.digest.0)
     }
 
     /// Input of a filler slot of a real row.

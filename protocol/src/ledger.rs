@@ -52,11 +52,7 @@ impl LedgerEntry {
         terms: &MatchTerms,
         evaluations: u64,
     ) -> Result<Self, Bug> {
-        let handles = if profile.sends_handles() {
-            terms.handles_max
-        } else {
-            0
-        };
+        let handles = if profile.sends_handles() { terms.handles_max } else { 0 };
         let ids = if profile == Profile::DigitalIds {
             handles.checked_mul(u64::from(terms.ids_per_record_max))
         } else {
@@ -125,10 +121,7 @@ pub struct LedgerHead {
 
 impl LedgerHead {
     /// Head of an empty chain.
-    pub const EMPTY: Self = Self {
-        seq: 0,
-        hash: [0; 32],
-    };
+    pub const EMPTY: Self = Self { seq: 0, hash: [0; 32] };
 
     /// Head of a chain that ends with `entry`.
     ///
@@ -136,10 +129,7 @@ impl LedgerHead {
     ///
     /// [`Bug`] if the entry does not encode.
     pub fn of(entry: &LedgerEntry) -> Result<Self, Bug> {
-        Ok(Self {
-            seq: entry.seq,
-            hash: entry.hash()?,
-        })
+        Ok(Self { seq: entry.seq, hash: entry.hash()? })
     }
 }
 
@@ -201,42 +191,15 @@ mod tests {
     fn every_field_enters_the_hash() {
         let base = reserve(&LedgerHead::EMPTY);
         let changed = [
-            LedgerEntry {
-                seq: 2,
-                ..base.clone()
-            },
-            LedgerEntry {
-                previous: [1; 32],
-                ..base.clone()
-            },
-            LedgerEntry {
-                sid: [2; 32],
-                ..base.clone()
-            },
-            LedgerEntry {
-                kind: 2,
-                ..base.clone()
-            },
-            LedgerEntry {
-                profile: 1,
-                ..base.clone()
-            },
-            LedgerEntry {
-                evaluations: 1,
-                ..base.clone()
-            },
-            LedgerEntry {
-                handles: 1,
-                ..base.clone()
-            },
-            LedgerEntry {
-                ids: 1,
-                ..base.clone()
-            },
-            LedgerEntry {
-                at: 1,
-                ..base.clone()
-            },
+            LedgerEntry { seq: 2, ..base.clone() },
+            LedgerEntry { previous: [1; 32], ..base.clone() },
+            LedgerEntry { sid: [2; 32], ..base.clone() },
+            LedgerEntry { kind: 2, ..base.clone() },
+            LedgerEntry { profile: 1, ..base.clone() },
+            LedgerEntry { evaluations: 1, ..base.clone() },
+            LedgerEntry { handles: 1, ..base.clone() },
+            LedgerEntry { ids: 1, ..base.clone() },
+            LedgerEntry { at: 1, ..base.clone() },
         ];
         for entry in changed {
             assert_ne!(entry.hash(), base.hash());

@@ -33,12 +33,7 @@
 #![deny(missing_docs)]
 #![cfg_attr(
     not(test),
-    deny(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::indexing_slicing
-    )
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
 extern crate alloc;
@@ -52,6 +47,8 @@ pub mod commitment;
 pub mod disclosure;
 pub mod error;
 pub mod group;
+#[cfg(any(test, feature = "hazmat"))]
+pub mod hazmat;
 pub mod identifier;
 pub mod ledger;
 pub mod limits;

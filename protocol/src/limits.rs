@@ -127,11 +127,7 @@ const _: () = assert!(ROWS_SHUFFLED_MAX * ROW_WIDTH_MAX as u64 <= EVALUATIONS_PE
 const _: () = assert!(ELEMENTS_ALIGNED_MAX.ilog2() + TABLE_TAGS_MAX.ilog2() <= 61);
 const _: () = assert!(TABLE_TAGS_MAX / FRAME_ELEMENTS_MAX as u64 <= u32::MAX as u64);
 const _: () = assert!(ELEMENTS_ALIGNED_MAX / FRAME_ELEMENTS_MAX as u64 <= u32::MAX as u64);
-const _: () = assert!(
-    ELEMENTS_ALIGNED_MAX
-        .checked_mul(FRAME_PAYLOAD_MAX as u64)
-        .is_some()
-);
+const _: () = assert!(ELEMENTS_ALIGNED_MAX.checked_mul(FRAME_PAYLOAD_MAX as u64).is_some());
 
 #[cfg(test)]
 mod tests {

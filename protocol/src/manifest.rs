@@ -62,8 +62,7 @@ impl SignedManifest {
     /// [`Violation::SignatureInvalid`]; the provider is to blame.
     pub fn verify(&self, key: &[u8; 32]) -> Result<(), Violation> {
         let body = codec::encode(&self.body).map_err(|_| Violation::SignatureInvalid)?;
-        self.signature
-            .verify(key, sig::MANIFEST, &[&suite::hash(h::MANIFEST, &[&body])])
+        self.signature.verify(key, sig::MANIFEST, &[&suite::hash(h::MANIFEST, &[&body])])
     }
 }
 

@@ -218,17 +218,8 @@ impl Control {
     pub fn encode(&self, stream: StreamId, index: u32) -> Result<RawFrame, Bug> {
         let body = self.body()?;
         let payload_len = u32::try_from(body.len()).map_err(|_| Bug::InternalInvariant)?;
-        let header = FrameHeader {
-            stream,
-            kind: self.kind(),
-            elements: 0,
-            index,
-            payload_len,
-        };
-        Ok(RawFrame {
-            header,
-            payload: Arc::from(body),
-        })
+        let header = FrameHeader { stream, kind: self.kind(), elements: 0, index, payload_len };
+        Ok(RawFrame { header, payload: Arc::from(body) })
     }
 
     /// The kind in the frame header.
@@ -310,14 +301,7 @@ impl SessionBinding<'_> {
         let terms = suite::hash(h::TERMS, &[&codec::encode(terms)?]);
         Ok(suite::hash(
             h::SID,
-            &[
-                &hello_a,
-                &hello_p,
-                &terms,
-                self.spki_advertiser,
-                self.spki_provider,
-                self.exporter,
-            ],
+            &[&hello_a, &hello_p, &terms, self.spki_advertiser, self.spki_provider, self.exporter],
         ))
     }
 }
@@ -326,12 +310,8 @@ impl Checkpoint {
     /// The bytes that both sides sign after the sid.
     pub(crate) fn signed_bytes(&self) -> [u8; 45] {
         let mut bytes = [0; 45];
-        let fields: [&[u8]; 4] = [
-            &[self.stream],
-            &self.frames.to_le_bytes(),
-            &self.elements.to_le_bytes(),
-            &self.root,
-        ];
+        let fields: [&[u8]; 4] =
+            [&[self.stream], &self.frames.to_le_bytes(), &self.elements.to_le_bytes(), &self.root];
         let mut room = bytes.iter_mut();
         for byte in fields.into_iter().flatten() {
             if let Some(slot) = room.next() {

@@ -48,11 +48,7 @@ impl<O: Order> PrfKey<O> {
 
     pub(crate) fn from_scalar(scalar: SecretScalar) -> Self {
         let public = Element::multiply_base(&scalar).encode();
-        Self {
-            scalar,
-            public,
-            order: PhantomData,
-        }
+        Self { scalar, public, order: PhantomData }
     }
 
     /// The public key K, encoded.
@@ -70,10 +66,7 @@ impl<O: Order> PrfKey<O> {
     /// counts calls against the reserved budget, and the key retires with its epoch [K-05].
     #[must_use]
     pub fn evaluate(&self, element: &BlindedElement<O>) -> EvaluatedElement<O> {
-        EvaluatedElement {
-            element: element.element.multiply(&self.scalar),
-            order: PhantomData,
-        }
+        EvaluatedElement { element: element.element.multiply(&self.scalar), order: PhantomData }
     }
 
     /// The PRF output of an input the holder of the key knows; what fills the tag table.
@@ -105,10 +98,7 @@ impl<O: Order> Blind<O> {
     /// Wraps a scalar derived from the session seed.
     #[must_use]
     pub const fn from_scalar(scalar: SecretScalar) -> Self {
-        Self {
-            scalar,
-            order: PhantomData,
-        }
+        Self { scalar, order: PhantomData }
     }
 
     /// Blinds one input; `Blind` of RFC 9497.
@@ -165,10 +155,7 @@ macro_rules! travels {
             ///
             /// The violation, whose sender is to blame.
             pub fn decode(encoded: &Encoded) -> Result<Self, Violation> {
-                Ok(Self {
-                    element: Element::decode(encoded)?,
-                    order: PhantomData,
-                })
+                Ok(Self { element: Element::decode(encoded)?, order: PhantomData })
             }
 
             /// The canonical encoding.
@@ -197,19 +184,13 @@ impl<O: Order> PrfOutput<O> {
             suite::SuiteId::Aligned => finalize_hash(input.as_ref(), unblinded),
             suite::SuiteId::Shuffled => shuffled_hash(public_key, unblinded),
         };
-        Self {
-            bytes,
-            order: PhantomData,
-        }
+        Self { bytes, order: PhantomData }
     }
 
     /// The 72 bits that are compared, public once they stand in a table.
     #[must_use]
     pub fn tag(&self) -> MatchTag {
-        let (tag, _) = self
-            .bytes
-            .split_first_chunk()
-            .unwrap_or((&[0; MatchTag::LEN], &[]));
+        let (tag, _) = self.bytes.split_first_chunk().unwrap_or((&[0; MatchTag::LEN], &[]));
         MatchTag(*tag)
     }
 
@@ -232,10 +213,7 @@ impl PrfOutput<Shuffled> {
     /// Output of an unblinded element whose input is not known, shuffled order.
     #[must_use]
     pub fn of_unblinded(public_key: &Encoded, unblinded: &Encoded) -> Self {
-        Self {
-            bytes: shuffled_hash(public_key, unblinded),
-            order: PhantomData,
-        }
+        Self { bytes: shuffled_hash(public_key, unblinded), order: PhantomData }
     }
 }
 
@@ -307,9 +285,7 @@ fn shuffled_hash(public_key: &Encoded, unblinded: &Encoded) -> [u8; 64] {
 /// `DeriveKeyPair` of RFC 9497 3.2.1 under the context string of the order.
 pub(crate) fn derive_key_pair<O: Order>(seed: &[u8; 32], info: &[u8]) -> Result<SecretScalar, Bug> {
     let dst = O::SUITE.dst(RfcFunction::DeriveKeyPair);
-    let info_len = u16::try_from(info.len())
-        .map_err(|_| Bug::ApiMisuse)?
-        .to_be_bytes();
+    let info_len = u16::try_from(info.len()).map_err(|_| Bug::ApiMisuse)?.to_be_bytes();
     (0..=u8::MAX)
         .find_map(|counter| group::hash_to_secret_scalar(dst, &[seed, &info_len, info, &[counter]]))
         .ok_or(Bug::InternalInvariant)

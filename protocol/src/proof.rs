@@ -122,14 +122,7 @@ pub fn prove<O: Order>(
             &image.encode(),
         ],
     )?;
-    Ok(respond(
-        O::SUITE,
-        key.scalar(),
-        &nonce,
-        key.public(),
-        &composite,
-        &image,
-    ))
+    Ok(respond(O::SUITE, key.scalar(), &nonce, key.public(), &composite, &image))
 }
 
 /// Checks a proof over a frame; `VerifyProof`. [M-10]
@@ -170,9 +163,7 @@ fn sum(
     weights: &[PublicScalar],
     elements: &[Encoded],
 ) -> Result<Element, Violation> {
-    let encoded = arithmetic
-        .vartime_sum(weights, elements)
-        .map_err(|bad| bad.violation)?;
+    let encoded = arithmetic.vartime_sum(weights, elements).map_err(|bad| bad.violation)?;
     // A composite that is the identity proves nothing.
     Element::decode(&encoded).map_err(|_| Violation::ProofInvalid)
 }
@@ -188,18 +179,8 @@ fn respond(
 ) -> FrameProof {
     let t2 = Element::multiply_base(nonce).encode();
     let t3 = composite.multiply(nonce).encode();
-    let challenge = challenge(
-        suite,
-        public_key,
-        &composite.encode(),
-        &image.encode(),
-        &t2,
-        &t3,
-    );
-    FrameProof {
-        challenge,
-        response: PublicScalar::response(nonce, challenge, secret),
-    }
+    let challenge = challenge(suite, public_key, &composite.encode(), &image.encode(), &t2, &t3);
+    FrameProof { challenge, response: PublicScalar::response(nonce, challenge, secret) }
 }
 
 fn challenge_holds(
@@ -209,20 +190,11 @@ fn challenge_holds(
     image: &Element,
     proof: &FrameProof,
 ) -> bool {
-    let FrameProof {
-        challenge: c,
-        response: s,
-    } = proof;
+    let FrameProof { challenge: c, response: s } = proof;
     let t2 = Element::vartime_combine(s, &Element::base(), c, public_key).encode();
     let t3 = Element::vartime_combine(s, composite, c, image).encode();
-    let expected = challenge(
-        suite,
-        &public_key.encode(),
-        &composite.encode(),
-        &image.encode(),
-        &t2,
-        &t3,
-    );
+    let expected =
+        challenge(suite, &public_key.encode(), &composite.encode(), &image.encode(), &t2, &t3);
     expected == *c
 }
 
@@ -237,9 +209,7 @@ fn challenge(
     let len = 32_u16.to_be_bytes();
     PublicScalar::hash(
         suite.dst(RfcFunction::HashToScalar),
-        &[
-            &len, public_key, &len, composite, &len, image, &len, t2, &len, t3, CHALLENGE,
-        ],
+        &[&len, public_key, &len, composite, &len, image, &len, t2, &len, t3, CHALLENGE],
     )
 }
 
@@ -286,16 +256,7 @@ fn weights(
             let index = index.to_be_bytes();
             PublicScalar::hash(
                 dst,
-                &[
-                    &seed_len,
-                    seed,
-                    &index,
-                    &element_len,
-                    c,
-                    &element_len,
-                    d,
-                    COMPOSITE,
-                ],
+                &[&seed_len, seed, &index, &element_len, c, &element_len, d, COMPOSITE],
             )
         })
         .collect()
@@ -303,10 +264,7 @@ fn weights(
 
 fn halves(bytes: &[u8; 64]) -> ([u8; 32], [u8; 32]) {
     let (first, second) = bytes.split_at(32);
-    (
-        first.try_into().unwrap_or_default(),
-        second.try_into().unwrap_or_default(),
-    )
+    (first.try_into().unwrap_or_default(), second.try_into().unwrap_or_default())
 }
 
 /// Entry points with the RFC's own seed, so that its vectors test every line above.
@@ -389,19 +347,12 @@ mod tests {
             .map(|i| Element::hash(b"frame", &u64::try_from(i).unwrap().to_le_bytes()).encode())
             .collect();
         let mut evaluated = vec![[0; 32]; elements];
-        Portable
-            .multiply(key().scalar(), &blinded, &mut evaluated)
-            .unwrap();
+        Portable.multiply(key().scalar(), &blinded, &mut evaluated).unwrap();
         (blinded, evaluated)
     }
 
     fn context(frame: u32) -> ProofContext<'static> {
-        ProofContext {
-            purpose: ProofPurpose::AlignedFrame,
-            sid: &SID,
-            stream: 18,
-            frame,
-        }
+        ProofContext { purpose: ProofPurpose::AlignedFrame, sid: &SID, stream: 18, frame }
     }
 
     fn check(
@@ -410,16 +361,8 @@ mod tests {
         evaluated: &[Encoded],
         proof: &FrameProof,
     ) -> Result<(), Violation> {
-        verify(
-            &Portable,
-            SuiteId::Aligned,
-            key().public(),
-            context,
-            blinded,
-            evaluated,
-            proof,
-        )
-        .map(|evidence| assert_eq!(evidence.elements as usize, blinded.len()))
+        verify(&Portable, SuiteId::Aligned, key().public(), context, blinded, evaluated, proof)
+            .map(|evidence| assert_eq!(evidence.elements as usize, blinded.len()))
     }
 
     #[test]
@@ -440,18 +383,9 @@ mod tests {
         let other_sid = [0x52; 32];
         for wrong in [
             context(1),
-            ProofContext {
-                sid: &other_sid,
-                ..context(0)
-            },
-            ProofContext {
-                stream: 17,
-                ..context(0)
-            },
-            ProofContext {
-                purpose: ProofPurpose::ShuffledEvaluations,
-                ..context(0)
-            },
+            ProofContext { sid: &other_sid, ..context(0) },
+            ProofContext { stream: 17, ..context(0) },
+            ProofContext { purpose: ProofPurpose::ShuffledEvaluations, ..context(0) },
         ] {
             let result = check(&wrong, &blinded, &evaluated, &proof);
             assert_eq!(result, Err(Violation::ProofInvalid));
@@ -466,17 +400,11 @@ mod tests {
         for index in 0..8 {
             let mut wrong = evaluated.clone();
             wrong[index] = blinded[index];
-            assert_eq!(
-                check(&context(0), &blinded, &wrong, &proof),
-                Err(Violation::ProofInvalid)
-            );
+            assert_eq!(check(&context(0), &blinded, &wrong, &proof), Err(Violation::ProofInvalid));
         }
         let mut swapped = evaluated.clone();
         swapped.swap(2, 5);
-        assert_eq!(
-            check(&context(0), &blinded, &swapped, &proof),
-            Err(Violation::ProofInvalid)
-        );
+        assert_eq!(check(&context(0), &blinded, &swapped, &proof), Err(Violation::ProofInvalid));
     }
 
     #[test]
@@ -498,18 +426,9 @@ mod tests {
         for index in [0, 7, 15] {
             let mut other = evaluated.clone();
             other[index] = Element::base().encode();
-            assert_eq!(
-                changed(&ours(&blinded, &evaluated), &ours(&blinded, &other)),
-                16
-            );
-            assert_eq!(
-                changed(&ours(&blinded, &evaluated), &ours(&other, &evaluated)),
-                16
-            );
-            assert_eq!(
-                changed(&theirs(&blinded, &evaluated), &theirs(&blinded, &other)),
-                1
-            );
+            assert_eq!(changed(&ours(&blinded, &evaluated), &ours(&blinded, &other)), 16);
+            assert_eq!(changed(&ours(&blinded, &evaluated), &ours(&other, &evaluated)), 16);
+            assert_eq!(changed(&theirs(&blinded, &evaluated), &theirs(&blinded, &other)), 1);
         }
     }
 
@@ -517,14 +436,8 @@ mod tests {
     fn proof_scalars_are_canonical_and_not_zero() {
         // A4
         let mut bytes = [0_u8; 64];
-        assert_eq!(
-            FrameProof::decode(&bytes),
-            Err(Violation::ScalarNotCanonical)
-        );
+        assert_eq!(FrameProof::decode(&bytes), Err(Violation::ScalarNotCanonical));
         bytes.fill(0xFF);
-        assert_eq!(
-            FrameProof::decode(&bytes),
-            Err(Violation::ScalarNotCanonical)
-        );
+        assert_eq!(FrameProof::decode(&bytes), Err(Violation::ScalarNotCanonical));
     }
 }

@@ -170,9 +170,8 @@ impl SessionKeys {
     /// Digest of the filler in `slot` of committed row `row`, shuffled order.
     #[must_use]
     pub fn row_dummy(&self, row: u64, slot: u8) -> PrfInput {
-        let digest: Zeroizing<[u8; 32]> = self
-            .0
-            .expand(kdf::ROW_DUMMY, &[&row.to_le_bytes(), &[slot]]);
+        let digest: Zeroizing<[u8; 32]> =
+            self.0.expand(kdf::ROW_DUMMY, &[&row.to_le_bytes(), &[slot]]);
         PrfInput::row_dummy(&digest)
     }
 
@@ -243,14 +242,7 @@ pub struct Stream {
 
 impl Stream {
     pub(crate) fn new(prk: Prk, label: Label, purpose: u8) -> Self {
-        Self {
-            prk,
-            label,
-            purpose,
-            block_index: 0,
-            block: Zeroizing::new([0; 64]),
-            words_left: 0,
-        }
+        Self { prk, label, purpose, block_index: 0, block: Zeroizing::new([0; 64]), words_left: 0 }
     }
 
     /// An unbiased draw below `bound`, by rejection; 0 when `bound` is 0.
@@ -276,10 +268,7 @@ impl Stream {
             self.words_left = 8;
         }
         let (words, _) = self.block.as_chunks::<8>();
-        let word = words
-            .get(8_usize.wrapping_sub(self.words_left))
-            .copied()
-            .unwrap_or_default();
+        let word = words.get(8_usize.wrapping_sub(self.words_left)).copied().unwrap_or_default();
         self.words_left = self.words_left.wrapping_sub(1);
         u64::from_le_bytes(word)
     }
@@ -297,11 +286,7 @@ impl Select {
     /// Draws `take` of `positions`.
     #[must_use]
     pub const fn new(stream: Stream, positions: u64, take: u64) -> Self {
-        Self {
-            stream,
-            positions_left: positions,
-            to_take: take,
-        }
+        Self { stream, positions_left: positions, to_take: take }
     }
 }
 
@@ -337,14 +322,8 @@ mod tests {
         // A47
         let seed = SessionSeed::from_bytes([7; 32]);
         let input = PrfInput::row_dummy(&[1; 32]);
-        let first = seed
-            .session_keys(&[1; 32])
-            .element_blind(0, &input)
-            .unwrap();
-        let second = seed
-            .session_keys(&[2; 32])
-            .element_blind(0, &input)
-            .unwrap();
+        let first = seed.session_keys(&[1; 32]).element_blind(0, &input).unwrap();
+        let second = seed.session_keys(&[2; 32]).element_blind(0, &input).unwrap();
         assert_ne!(first.expose_bytes(), second.expose_bytes());
     }
 

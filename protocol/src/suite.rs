@@ -123,12 +123,8 @@ pub enum Profile {
 
 impl Profile {
     /// Every profile of this version.
-    pub const ALL: [Self; 4] = [
-        Self::MatchRate,
-        Self::MatchedRows,
-        Self::Activation,
-        Self::DigitalIds,
-    ];
+    pub const ALL: [Self; 4] =
+        [Self::MatchRate, Self::MatchedRows, Self::Activation, Self::DigitalIds];
 
     /// The profile with this code; codes 5 to 7 are reserved and name none.
     #[must_use]
@@ -358,12 +354,7 @@ impl Prk {
     /// `KDF(prk, label; ctx, N)`, HKDF-Expand-SHA512 [K-02].
     #[must_use]
     pub fn expand<const N: usize>(&self, label: Label, context: &[&[u8]]) -> Zeroizing<[u8; N]> {
-        const {
-            assert!(
-                N <= 255 * 64,
-                "HKDF-Expand-SHA512 yields at most 255 blocks"
-            )
-        };
+        const { assert!(N <= 255 * 64, "HKDF-Expand-SHA512 yields at most 255 blocks") };
         // Label and context of every use fit: the longest is a DLEQ nonce of 70 bytes of context.
         let mut info = Zeroizing::new([0_u8; 192]);
         let mut at = 0_usize;

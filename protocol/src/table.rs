@@ -79,8 +79,7 @@ impl TableWriter {
         self.buffer.clear();
         let frame = RawFrame::bulk(StreamId::Table, self.frames, is_last, elements, payload)?;
         self.frames = self.frames.saturating_add(1);
-        self.tree
-            .push(merkle::leaf_hash(&[&frame.header.encode(), &frame.payload]));
+        self.tree.push(merkle::leaf_hash(&[&frame.header.encode(), &frame.payload]));
         Ok(Some(frame))
     }
 
@@ -93,10 +92,7 @@ impl TableWriter {
         if self.written != self.tag_count {
             return Err(Bug::ApiMisuse);
         }
-        Ok(TableDescriptor {
-            tag_count: self.tag_count,
-            root: self.tree.root(),
-        })
+        Ok(TableDescriptor { tag_count: self.tag_count, root: self.tree.root() })
     }
 }
 
@@ -156,9 +152,7 @@ fn rice_parameter(tag_count: u64) -> u32 {
 }
 
 fn to_integer(tag: &MatchTag) -> u128 {
-    tag.0
-        .iter()
-        .fold(0, |integer, byte| (integer << 8) | u128::from(*byte))
+    tag.0.iter().fold(0, |integer, byte| (integer << 8) | u128::from(*byte))
 }
 
 fn from_integer(integer: u128) -> Option<MatchTag> {
@@ -209,11 +203,7 @@ struct BitWriter {
 
 impl BitWriter {
     fn new(bytes: Vec<u8>) -> Self {
-        Self {
-            bytes,
-            pending: 0,
-            pending_len: 0,
-        }
+        Self { bytes, pending: 0, pending_len: 0 }
     }
 
     fn write_ones(&mut self, mut count: u128) {
@@ -251,11 +241,7 @@ struct BitReader<'a> {
 
 impl<'a> BitReader<'a> {
     fn new(bytes: &'a [u8]) -> Self {
-        Self {
-            bytes: bytes.iter(),
-            pending: 0,
-            pending_len: 0,
-        }
+        Self { bytes: bytes.iter(), pending: 0, pending_len: 0 }
     }
 
     /// Reads `len` bits, `len` at most 72.
@@ -312,10 +298,7 @@ mod tests {
 
     fn write(tags: &[MatchTag], limits: &Limits) -> (Vec<RawFrame>, TableDescriptor) {
         let mut writer = TableWriter::new(tags.len() as u64, limits).unwrap();
-        let frames = tags
-            .iter()
-            .filter_map(|tag| writer.push(*tag).unwrap())
-            .collect();
+        let frames = tags.iter().filter_map(|tag| writer.push(*tag).unwrap()).collect();
         (frames, writer.finish().unwrap())
     }
 
@@ -337,19 +320,12 @@ mod tests {
             assert_eq!(frames.len() as u64, count.div_ceil(64));
             assert_eq!(read(&frames, &descriptor).unwrap(), tags);
         }
-        assert_eq!(
-            TableWriter::new(0, &Limits::SMALL).err(),
-            Some(Bug::ApiMisuse)
-        );
+        assert_eq!(TableWriter::new(0, &Limits::SMALL).err(), Some(Bug::ApiMisuse));
     }
 
     #[test]
     fn extreme_tags_round_trip() {
-        let tags = [
-            MatchTag([0; 9]),
-            MatchTag([0, 0, 0, 0, 0, 0, 0, 0, 1]),
-            MatchTag([0xFF; 9]),
-        ];
+        let tags = [MatchTag([0; 9]), MatchTag([0, 0, 0, 0, 0, 0, 0, 0, 1]), MatchTag([0xFF; 9])];
         let (frames, descriptor) = write(&tags, &Limits::SMALL);
         assert_eq!(read(&frames, &descriptor).unwrap(), tags);
     }
@@ -372,19 +348,13 @@ mod tests {
         for bit in 0..frame.payload.len() * 8 {
             let mut payload = frame.payload.to_vec();
             payload[bit / 8] ^= 1 << (bit % 8);
-            let altered = RawFrame {
-                payload: payload.into(),
-                ..frame.clone()
-            };
+            let altered = RawFrame { payload: payload.into(), ..frame.clone() };
             let result = TableReader::new(&descriptor).read(&altered);
             assert_ne!(result.ok(), Some(tags.clone()), "bit {bit}");
         }
         let mut long = frame.payload.to_vec();
         long.push(0);
-        let altered = RawFrame {
-            payload: long.into(),
-            ..frame.clone()
-        };
+        let altered = RawFrame { payload: long.into(), ..frame.clone() };
         assert!(TableReader::new(&descriptor).read(&altered).is_err());
     }
 
@@ -394,20 +364,11 @@ mod tests {
         let mut reader = TableReader::new(&descriptor);
         reader.read(&frames[0]).unwrap();
         let again = reader.read(&frames[0]).unwrap_err();
-        assert!(matches!(
-            again,
-            Error::PeerMisbehaved {
-                violation: Violation::CountMismatch,
-                ..
-            }
-        ));
+        assert!(matches!(again, Error::PeerMisbehaved { violation: Violation::CountMismatch, .. }));
         let last_first = TableReader::new(&descriptor).read(&frames[1]).unwrap_err();
         assert!(matches!(
             last_first,
-            Error::PeerMisbehaved {
-                violation: Violation::CountMismatch,
-                ..
-            }
+            Error::PeerMisbehaved { violation: Violation::CountMismatch, .. }
         ));
     }
 }

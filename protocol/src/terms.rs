@@ -178,10 +178,7 @@ impl MatchTerms {
             return Err(TermsRejected::Incompatible(Incompatibility::Parameters));
         }
         if self.kinds.is_empty()
-            || self
-                .kinds
-                .iter()
-                .any(|code| IdentifierKind::from_code(*code).is_none())
+            || self.kinds.iter().any(|code| IdentifierKind::from_code(*code).is_none())
         {
             return Err(TermsRejected::Incompatible(Incompatibility::Kinds));
         }
@@ -203,11 +200,7 @@ impl MatchTerms {
             && lifetime.is_some_and(|seconds| seconds <= TERMS_LIFETIME_S_MAX)
             && self.audit_until >= self.expires_at
             && now < offer.expires_at;
-        if in_time {
-            Ok(())
-        } else {
-            Err(TermsRejected::Refused(Refusal::TermsExpired))
-        }
+        if in_time { Ok(()) } else { Err(TermsRejected::Refused(Refusal::TermsExpired)) }
     }
 }
 
@@ -261,13 +254,7 @@ impl SignedTerms {
         }
         let advertiser = PartyId::of(advertiser.0);
         let provider = PartyId::of(provider.0);
-        Ok(Self {
-            terms,
-            profile,
-            sid,
-            advertiser,
-            provider,
-        })
+        Ok(Self { terms, profile, sid, advertiser, provider })
     }
 
     /// The conditions.
@@ -343,46 +330,11 @@ mod tests {
     #[test]
     fn minima_below_the_offer_or_the_floor_are_refused() {
         let parameters = Err(TermsRejected::Incompatible(Incompatibility::Parameters));
-        assert_eq!(
-            check(
-                &MatchTerms {
-                    n_min: 999,
-                    ..terms()
-                },
-                1_000
-            ),
-            parameters
-        );
-        assert_eq!(
-            check(
-                &MatchTerms {
-                    k_min: 99,
-                    ..terms()
-                },
-                1_000
-            ),
-            parameters
-        );
-        assert_eq!(
-            check(
-                &MatchTerms {
-                    delta_min: 999,
-                    ..terms()
-                },
-                1_000
-            ),
-            parameters
-        );
-        let low = Offer {
-            n_min: 1,
-            k_min: 1,
-            delta_min: 1,
-            ..OFFER
-        };
-        let under_floor = MatchTerms {
-            k_min: 49,
-            ..terms()
-        };
+        assert_eq!(check(&MatchTerms { n_min: 999, ..terms() }, 1_000), parameters);
+        assert_eq!(check(&MatchTerms { k_min: 99, ..terms() }, 1_000), parameters);
+        assert_eq!(check(&MatchTerms { delta_min: 999, ..terms() }, 1_000), parameters);
+        let low = Offer { n_min: 1, k_min: 1, delta_min: 1, ..OFFER };
+        let under_floor = MatchTerms { k_min: 49, ..terms() };
         let result = under_floor.check(Profile::MatchedRows, &low, &Limits::STANDARD, 1_000);
         assert_eq!(result, parameters);
     }
@@ -392,66 +344,18 @@ mod tests {
         let expired = Err(TermsRejected::Refused(Refusal::TermsExpired));
         assert_eq!(check(&terms(), 1_500), expired);
         assert_eq!(check(&terms(), 699), expired);
-        let endless = MatchTerms {
-            expires_at: 1_001 + TERMS_LIFETIME_S_MAX,
-            ..terms()
-        };
+        let endless = MatchTerms { expires_at: 1_001 + TERMS_LIFETIME_S_MAX, ..terms() };
         assert_eq!(check(&endless, 1_000), expired);
     }
 
     #[test]
     fn reserved_flags_levels_and_unsorted_lists_are_refused() {
         let parameters = Err(TermsRejected::Incompatible(Incompatibility::Parameters));
-        assert_eq!(
-            check(
-                &MatchTerms {
-                    flags: 1,
-                    ..terms()
-                },
-                1_000
-            ),
-            parameters
-        );
-        assert_eq!(
-            check(
-                &MatchTerms {
-                    audit_levels: 0x10,
-                    ..terms()
-                },
-                1_000
-            ),
-            parameters
-        );
-        assert_eq!(
-            check(
-                &MatchTerms {
-                    kinds: vec![2, 1],
-                    ..terms()
-                },
-                1_000
-            ),
-            parameters
-        );
+        assert_eq!(check(&MatchTerms { flags: 1, ..terms() }, 1_000), parameters);
+        assert_eq!(check(&MatchTerms { audit_levels: 0x10, ..terms() }, 1_000), parameters);
+        assert_eq!(check(&MatchTerms { kinds: vec![2, 1], ..terms() }, 1_000), parameters);
         let kinds = Err(TermsRejected::Incompatible(Incompatibility::Kinds));
-        assert_eq!(
-            check(
-                &MatchTerms {
-                    kinds: vec![],
-                    ..terms()
-                },
-                1_000
-            ),
-            kinds
-        );
-        assert_eq!(
-            check(
-                &MatchTerms {
-                    kinds: vec![0x0C],
-                    ..terms()
-                },
-                1_000
-            ),
-            kinds
-        );
+        assert_eq!(check(&MatchTerms { kinds: vec![], ..terms() }, 1_000), kinds);
+        assert_eq!(check(&MatchTerms { kinds: vec![0x0C], ..terms() }, 1_000), kinds);
     }
 }

@@ -4,28 +4,26 @@
 //! committed, accept the provider's key and table, sign terms, blind, check every evaluation,
 //! look up, sign the receipt. What each state waits for is its name.
 
-use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::attestation::AttestationKey;
 use crate::codec::{RawFrame, StreamId};
 use crate::commitment::InputRoot;
-use crate::disclosure::{self, AlignedEvidence, Outcome, Withheld};
+use crate::disclosure::Outcome;
 use crate::error::{Bug, Error, Incompatibility, Refusal, Violation};
 use crate::ledger::{LedgerEntry, LedgerHead, Reservation};
 use crate::limits::{
     AUDIT_WINDOW_S_DEFAULT, ELEMENTS_ALIGNED_MAX, FRAMES_IN_FLIGHT_MAX, Limits,
     TERMS_LIFETIME_S_MAX,
 };
-use crate::message::{Control, HelloA, HelloP, SessionBinding, SignedReceipt, Terms, TermsAccept};
+use crate::message::{Control, HelloA, HelloP, SessionBinding, Terms, TermsAccept};
 use crate::seed::{SessionKeys, SessionSeed};
-use crate::session::blinder::{Blinder, Plan};
-use crate::session::lookup::{Found, Lookup, Progress};
-use crate::session::task::{BlindedFrame, Done, FinalizeTask};
+pub use crate::session::evaluations::ExpectEvaluations;
+use crate::session::evaluations::Phase;
 use crate::session::wire::{Identity, Received, Wire};
-use crate::session::{Input, Outbox, Output, RunName, Task, VerifiedPeer, hello, unexpected};
-use crate::suite::{self, PROTOCOL_VERSION, Profile, h};
+use crate::session::{Input, Outbox, Output, VerifiedPeer, hello, unexpected};
+use crate::suite::{PROTOCOL_VERSION, Profile};
 use crate::table::TableReader;
 use crate::terms::{self, MatchTerms, SignedTerms, TermsRejected};
 use crate::transcript::Role;
@@ -109,10 +107,7 @@ impl AdvertiserSession {
         if config.profile != Profile::MatchedRows {
             return Err(Incompatibility::Profile.into());
         }
-        let padded = config
-            .limits
-            .padded(config.distinct)
-            .filter(|n| *n <= ELEMENTS_ALIGNED_MAX);
+        let padded = config.limits.padded(config.distinct).filter(|n| *n <= ELEMENTS_ALIGNED_MAX);
         let (Some(row_slots), true) = (padded, config.distinct > 0) else {
             return Err(Refusal::SizeOutOfRange.into());
         };
@@ -138,13 +133,7 @@ impl AdvertiserSession {
         let hello_a = out.send_control(&Control::HelloA(hello))?;
         let wire = Wire::new(Role::Advertiser, config.limits);
         let now = config.now;
-        Ok(Self::ExpectHello(ExpectHello {
-            config,
-            wire,
-            hello_a,
-            row_slots,
-            now,
-        }))
+        Ok(Self::ExpectHello(ExpectHello { config, wire, hello_a, row_slots, now }))
     }
 
     /// Advances by one input.
@@ -234,10 +223,7 @@ impl ExpectHello {
         hello::accept_provider(&self.config, &hello, self.now)?;
         let config = self.config;
         let lifetime = TERMS_LIFETIME_S_MAX.min(DEFAULT_LIFETIME_S);
-        let expires_at = self
-            .now
-            .saturating_add(lifetime)
-            .min(hello.offer.expires_at);
+        let expires_at = self.now.saturating_add(lifetime).min(hello.offer.expires_at);
         let cached = config.cached_table == Some(hello.table.root);
         let terms = MatchTerms {
             n_min: config.terms.n_min.max(hello.offer.n_min),
@@ -252,9 +238,7 @@ impl ExpectHello {
         if config.input.rows < u64::from(terms.n_min) {
             return Err(Refusal::SizeOutOfRange.into());
         }
-        terms
-            .check(config.profile, &hello.offer, &config.limits, self.now)
-            .map_err(rejected)?;
+        terms.check(config.profile, &hello.offer, &config.limits, self.now).map_err(rejected)?;
         let channel = config.peer.channel();
         let sid = SessionBinding {
             hello_a: &self.hello_a.payload,
@@ -267,22 +251,12 @@ impl ExpectHello {
         let entry =
             LedgerEntry::reserve(&config.ledger, &sid, config.profile, &terms, self.row_slots)?;
         let signature = terms::sign_sid(&config.key, &sid);
-        let message = Terms {
-            terms: terms.clone(),
-            sid,
-            signature,
-        };
+        let message = Terms { terms: terms.clone(), sid, signature };
         // Encoded here because the hold keeps the very bytes that will be sent.
         let planned = Control::Terms(message.clone()).encode(StreamId::ControlAdvertiser, 1)?;
-        out.push(Output::Reserve {
-            entry: entry.clone(),
-            terms: planned,
-        });
+        out.push(Output::Reserve { entry: entry.clone(), terms: planned });
         let core = Core {
-            identity: Identity {
-                key: config.key,
-                peer: config.peer,
-            },
+            identity: Identity { key: config.key, peer: config.peer },
             peer_key: hello.attestation_key,
             wire: self.wire,
             sid,
@@ -296,50 +270,48 @@ impl ExpectHello {
             kinds: terms.kinds,
             now: self.now,
         };
-        Ok(AdvertiserSession::ExpectReservation(ExpectReservation {
-            core,
-            message,
-            entry,
-        }))
+        Ok(AdvertiserSession::ExpectReservation(ExpectReservation { core, message, entry }))
     }
 }
 
 /// What every state after HELLO_P holds.
 #[derive(Debug)]
-struct Core {
-    identity: Identity,
-    peer_key: [u8; 32],
-    wire: Wire,
-    sid: [u8; 32],
-    keys: SessionKeys,
-    hello: HelloP,
+pub(super) struct Core {
+    pub(super) identity: Identity,
+    pub(super) peer_key: [u8; 32],
+    pub(super) wire: Wire,
+    pub(super) sid: [u8; 32],
+    pub(super) keys: SessionKeys,
+    pub(super) hello: HelloP,
     /// Padded elements E.
-    elements: u64,
-    distinct: u64,
-    rows: u64,
-    profile: Profile,
-    frames_in_flight: u32,
-    kinds: Vec<u8>,
-    now: u64,
+    pub(super) elements: u64,
+    pub(super) distinct: u64,
+    pub(super) rows: u64,
+    pub(super) profile: Profile,
+    pub(super) frames_in_flight: u32,
+    pub(super) kinds: Vec<u8>,
+    pub(super) now: u64,
 }
 
 impl Core {
     /// Takes CHECKPOINT and CHECKPOINT_ACK, which may come whenever streams are open.
-    fn take_control(&mut self, control: Control, frame: &RawFrame) -> Result<(), Error> {
+    pub(super) fn take_control(&mut self, control: Control, frame: &RawFrame) -> Result<(), Error> {
         match control {
             Control::Checkpoint(checkpoint) => self.wire.take_checkpoint(checkpoint),
             Control::CheckpointAck(checkpoint) => {
-                self.wire
-                    .take_acknowledgement(&checkpoint, &self.peer_key, &self.sid)
+                self.wire.take_acknowledgement(&checkpoint, &self.peer_key, &self.sid)
             }
             _ => Err(unexpected(frame)),
         }
     }
 
-    fn settle_checkpoint(&mut self, stream: StreamId, out: &mut Outbox) -> Result<bool, Error> {
+    pub(super) fn settle_checkpoint(
+        &mut self,
+        stream: StreamId,
+        out: &mut Outbox,
+    ) -> Result<bool, Error> {
         let key = &self.identity.key;
-        self.wire
-            .settle_checkpoint(stream, &self.peer_key, key, &self.sid, out)
+        self.wire.settle_checkpoint(stream, &self.peer_key, key, &self.sid, out)
     }
 }
 
@@ -411,18 +383,9 @@ impl ExpectTerms {
         frame: &RawFrame,
         out: &mut Outbox,
     ) -> Result<AdvertiserSession, Error> {
-        let Self {
-            mut core,
-            terms,
-            signature,
-            reservation,
-        } = self;
+        let Self { mut core, terms, signature, reservation } = self;
         let at = |violation| {
-            Error::peer(
-                violation,
-                StreamId::ControlProvider.code(),
-                frame.header.index,
-            )
+            Error::peer(violation, StreamId::ControlProvider.code(), frame.header.index)
         };
         // [G27]
         if accept.sid != core.sid {
@@ -444,12 +407,7 @@ impl ExpectTerms {
         }
         core.wire.open(StreamId::Table, frame_elements);
         let table = TableReader::new(&core.hello.table);
-        Ok(AdvertiserSession::ExpectTable(ExpectTable {
-            core,
-            terms: signed,
-            reservation,
-            table,
-        }))
+        Ok(AdvertiserSession::ExpectTable(ExpectTable { core, terms: signed, reservation, table }))
     }
 }
 
@@ -476,244 +434,20 @@ impl ExpectTable {
         if !self.core.settle_checkpoint(StreamId::Table, out)? {
             return Ok(AdvertiserSession::ExpectTable(self));
         }
-        let root = self
-            .core
-            .wire
-            .heads()
-            .iter()
-            .find(|s| s.stream == 16)
-            .map(|s| s.root);
+        let root = self.core.wire.heads().iter().find(|s| s.stream == 16).map(|s| s.root);
         if root != Some(self.core.hello.table.root) {
-            return Err(Error::peer(
-                Violation::TableRootMismatch,
-                StreamId::Table.code(),
-                0,
-            ));
+            return Err(Error::peer(Violation::TableRootMismatch, StreamId::Table.code(), 0));
         }
         ExpectEvaluations::start(self.core, self.terms, self.reservation, out)
-    }
-}
-
-/// Waits until every blinded frame has come back evaluated, then looks up.
-///
-/// Holds the blinds of the frames in flight. Leaves to [`ExpectReceipt`] when the announced number
-/// of frames has arrived, each one is proved, and both sides have signed both streams. A short,
-/// long, or unproved frame aborts the session and is the peer's fault [M-11].
-#[derive(Debug)]
-pub struct ExpectEvaluations {
-    core: Core,
-    terms: SignedTerms,
-    reservation: Reservation,
-    blinder: Blinder,
-    /// Frames whose answer has not come, by index.
-    in_flight: BTreeMap<u32, BlindedFrame>,
-    /// Frames whose answer is being checked.
-    finalizing: u32,
-    evidence: AlignedEvidence,
-    phase: Phase,
-}
-
-#[derive(Debug)]
-enum Phase {
-    Exchange,
-    LookUp(Lookup),
-    Found(Found),
-}
-
-impl ExpectEvaluations {
-    fn start(
-        mut core: Core,
-        terms: SignedTerms,
-        reservation: Reservation,
-        out: &mut Outbox,
-    ) -> Result<AdvertiserSession, Error> {
-        let frame_elements = core.wire.limits().frame_elements;
-        core.wire.open(StreamId::Blind, frame_elements);
-        core.wire.open(StreamId::Eval, frame_elements);
-        let manifest = &core.hello.manifest.body;
-        let (key_id, public_key) = (manifest.key_id, manifest.public_key);
-        out.push(Output::KeyUsed { key_id, public_key });
-        let plan = Plan {
-            elements: core.elements,
-            distinct: core.distinct,
-            rows: core.rows,
-            kinds: core.kinds.clone(),
-            keys: core.keys.clone(),
-        };
-        let blinder = Blinder::new(plan, core.wire.limits())?;
-        Self {
-            core,
-            terms,
-            reservation,
-            blinder,
-            in_flight: BTreeMap::new(),
-            finalizing: 0,
-            evidence: AlignedEvidence::default(),
-            phase: Phase::Exchange,
-        }
-        .advance(out)
-    }
-
-    fn handle(mut self, input: Input, out: &mut Outbox) -> Result<AdvertiserSession, Error> {
-        match input {
-            Input::Time(now) => self.core.now = now,
-            Input::Frame(frame) => match self.core.wire.receive(frame, out)? {
-                Received::Control(control, frame) => self.core.take_control(control, &frame)?,
-                Received::Bulk(frame) => self.take_evaluations(frame, out)?,
-            },
-            Input::Rows(rows) => self.blinder.take(rows, out)?,
-            Input::EndOfRows => self.blinder.end_rows()?,
-            Input::Computed(computed) => match computed.0? {
-                Done::Blinded(frame) => {
-                    self.blinder.ready.insert(frame.frame, frame);
-                }
-                Done::Finalized(frame) => {
-                    self.finalizing = self.finalizing.saturating_sub(1);
-                    self.evidence.add(&frame.evidence);
-                    spill_tags(&frame.tags, out);
-                }
-                Done::Evaluated(_) => return Err(Bug::ApiMisuse.into()),
-            },
-            Input::Run(chunk) => match self.phase {
-                Phase::LookUp(lookup) => {
-                    self.phase = lookup.take(chunk, out)?.into();
-                }
-                _ => return Err(Bug::ApiMisuse.into()),
-            },
-            _ => return Err(Bug::ApiMisuse.into()),
-        }
-        self.advance(out)
-    }
-
-    /// Takes one frame of answers to the frame of the same index.
-    fn take_evaluations(&mut self, frame: RawFrame, out: &mut Outbox) -> Result<(), Error> {
-        let at = |violation| Error::peer(violation, StreamId::Eval.code(), frame.header.index);
-        // An answer to a frame we have not sent.
-        let blinded = self
-            .in_flight
-            .remove(&frame.header.index)
-            .ok_or_else(|| at(Violation::CountMismatch))?;
-        let is_last = frame.header.index == self.blinder.last_frame;
-        // [G06]
-        if frame.header.elements as usize != blinded.blinded.len()
-            || frame.header.is_last() != is_last
-        {
-            return Err(at(Violation::CountMismatch));
-        }
-        self.finalizing = self.finalizing.saturating_add(1);
-        let task = FinalizeTask {
-            blinded,
-            evaluated: frame,
-            public_key: self.core.hello.manifest.body.public_key,
-            sid: self.core.sid,
-        };
-        out.push(Output::Compute(Task::Finalize(task)));
-        Ok(())
-    }
-
-    fn advance(mut self, out: &mut Outbox) -> Result<AdvertiserSession, Error> {
-        self.send_ready(out)?;
-        let open = u32::try_from(self.in_flight.len()).unwrap_or(u32::MAX);
-        let open = open.saturating_add(self.finalizing);
-        self.blinder.go_on(open, self.core.frames_in_flight, out)?;
-        self.core.settle_checkpoint(StreamId::Eval, out)?;
-        let exchanged = self.core.wire.is_settled(StreamId::Blind)
-            && self.core.wire.is_settled(StreamId::Eval)
-            && self.blinder.rows_ended
-            && self.finalizing == 0;
-        if matches!(self.phase, Phase::Exchange) && exchanged {
-            let salt = self.core.keys.result_salt();
-            let table = &self.core.hello.table;
-            self.phase = Lookup::start(table, self.core.rows, &salt, out)?.into();
-        }
-        if let Phase::Found(_) = self.phase {
-            return self.close(out);
-        }
-        Ok(AdvertiserSession::ExpectEvaluations(self))
-    }
-
-    /// Sends blinded frames in order, then the checkpoint.
-    fn send_ready(&mut self, out: &mut Outbox) -> Result<(), Error> {
-        while let Some(frame) = self.blinder.ready.remove(&self.blinder.next_to_send) {
-            let last = frame.frame == self.blinder.last_frame;
-            let elements =
-                u32::try_from(frame.blinded.len()).map_err(|_| Bug::InternalInvariant)?;
-            let payload = frame.blinded.as_flattened().to_vec();
-            let raw = RawFrame::bulk(StreamId::Blind, frame.frame, last, elements, payload)?;
-            self.core.wire.send_bulk(raw, out)?;
-            self.blinder.next_to_send = self.blinder.next_to_send.saturating_add(1);
-            self.in_flight.insert(frame.frame, frame);
-            if last {
-                let Core {
-                    wire,
-                    identity,
-                    sid,
-                    ..
-                } = &mut self.core;
-                wire.send_checkpoint(StreamId::Blind, &identity.key, sid, out)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Releases the outcome to our own operator, and signs the receipt.
-    fn close(self, out: &mut Outbox) -> Result<AdvertiserSession, Error> {
-        let Phase::Found(found) = self.phase else {
-            return Err(Bug::InternalInvariant.into());
-        };
-        let outcome =
-            disclosure::release_rows(&self.terms, &self.reservation, &self.evidence, found.counts)?;
-        let salt = self.core.keys.result_salt();
-        let result_commitment = match outcome {
-            Outcome::Withheld(Withheld::BelowMatchMinimum { .. } | Withheld::Declined) => {
-                let profile = self.core.profile.code().to_le_bytes();
-                suite::hash(h::RESULT, &[&*salt, &profile, &[2]])
-            }
-            Outcome::Rows(_) | Outcome::Served => found.result_commitment,
-        };
-        let closed_at = self.core.now.max(self.terms.terms().opened_at);
-        let receipt = Receipt {
-            sid: self.core.sid,
-            outcome: Receipt::COMPLETED,
-            streams: self.core.wire.heads(),
-            result_commitment,
-            report_commitment: suite::hash(h::REPORT, &[&*salt]),
-            handles_known: 0,
-            handles_unknown: 0,
-            ids_returned: 0,
-            ids_suppressed: 0,
-            ledger: self.reservation.entry().settle(0, 0, closed_at)?,
-            closed_at,
-        };
-        let signature = receipt.sign(&self.core.identity.key)?;
-        let message = SignedReceipt {
-            receipt: receipt.clone(),
-            signature,
-        };
-        out.send_control(&Control::Receipt(message))?;
-        Ok(AdvertiserSession::ExpectReceipt(ExpectReceipt {
-            core: self.core,
-            receipt,
-            outcome,
-        }))
-    }
-}
-
-impl From<Progress> for Phase {
-    fn from(progress: Progress) -> Self {
-        match progress {
-            Progress::Continue(lookup) => Self::LookUp(lookup),
-            Progress::Finished(found) => Self::Found(found),
-        }
     }
 }
 
 /// Waits for the provider's signature under the receipt.
 #[derive(Debug)]
 pub struct ExpectReceipt {
-    core: Core,
-    receipt: Receipt,
-    outcome: Outcome,
+    pub(super) core: Core,
+    pub(super) receipt: Receipt,
+    pub(super) outcome: Outcome,
 }
 
 impl ExpectReceipt {
@@ -725,12 +459,12 @@ impl ExpectReceipt {
             }
             Input::Frame(frame) => match self.core.wire.receive(frame, out)? {
                 Received::Control(Control::ReceiptAck(ack), frame) => {
-                    self.receipt
-                        .verify(&self.core.peer_key, &ack.signature)
-                        .map_err(|violation| {
+                    self.receipt.verify(&self.core.peer_key, &ack.signature).map_err(
+                        |violation| {
                             let stream = StreamId::ControlProvider.code();
                             Error::peer(violation, stream, frame.header.index)
-                        })?;
+                        },
+                    )?;
                     out.push(Output::Ledger(self.receipt.ledger));
                     out.push(Output::Finished(self.outcome));
                     Ok(AdvertiserSession::Closed)
@@ -746,20 +480,6 @@ fn rejected(why: TermsRejected) -> Error {
     match why {
         TermsRejected::Incompatible(why) => why.into(),
         TermsRejected::Refused(why) => why.into(),
-    }
-}
-
-fn spill_tags(tags: &[(crate::oprf::MatchTag, u64)], out: &mut Outbox) {
-    let mut records = Vec::with_capacity(tags.len().saturating_mul(17));
-    for (tag, element) in tags {
-        records.extend_from_slice(&tag.0);
-        records.extend_from_slice(&element.to_be_bytes());
-    }
-    if !records.is_empty() {
-        out.push(Output::Spill {
-            run: RunName::OwnTags,
-            records,
-        });
     }
 }
 

@@ -90,13 +90,8 @@ impl Blinder {
         let mut places = Vec::with_capacity(rows.len().saturating_mul(17));
         for entry in rows {
             let place = (entry.row, entry.slot);
-            let kind = self
-                .kinds
-                .iter()
-                .position(|kind| *kind == entry.identifier.kind.code());
-            let kind = kind
-                .and_then(|at| u8::try_from(at).ok())
-                .ok_or(Bug::ApiMisuse)?;
+            let kind = self.kinds.iter().position(|kind| *kind == entry.identifier.kind.code());
+            let kind = kind.and_then(|at| u8::try_from(at).ok()).ok_or(Bug::ApiMisuse)?;
             let in_order = self.last_place.is_none_or(|last| last < place);
             if !in_order || entry.row >= self.rows || entry.element > self.next_element {
                 return Err(Bug::ApiMisuse.into());
@@ -110,10 +105,7 @@ impl Blinder {
                 self.waiting.push_back((entry.element, entry.identifier));
             }
         }
-        out.push(Output::Spill {
-            run: RunName::Placements,
-            records: places,
-        });
+        out.push(Output::Spill { run: RunName::Placements, records: places });
         Ok(())
     }
 
@@ -140,12 +132,7 @@ impl Blinder {
             let slots = core::mem::take(&mut self.slots);
             let frame = self.next_frame;
             self.next_frame = self.next_frame.saturating_add(1);
-            let task = BlindTask {
-                frame,
-                first: self.first,
-                slots,
-                keys: self.keys.clone(),
-            };
+            let task = BlindTask { frame, first: self.first, slots, keys: self.keys.clone() };
             self.first = self.position;
             out.push(Output::Compute(Task::Blind(task)));
         }
@@ -163,9 +150,7 @@ impl Blinder {
     fn want_rows(&mut self, out: &mut Outbox) {
         if !self.rows_ended && !self.rows_wanted {
             self.rows_wanted = true;
-            out.push(Output::WantRows {
-                identifiers_max: self.frame_elements as usize,
-            });
+            out.push(Output::WantRows { identifiers_max: self.frame_elements as usize });
         }
     }
 
@@ -181,10 +166,7 @@ impl Blinder {
                     self.drawn = Some(true);
                     return Ok(false);
                 };
-                self.slots.push(BlindSlot::Real {
-                    element,
-                    identifier,
-                });
+                self.slots.push(BlindSlot::Real { element, identifier });
             } else {
                 self.slots.push(BlindSlot::Padding);
             }

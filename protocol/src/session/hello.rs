@@ -31,7 +31,7 @@ pub(super) fn accept_advertiser(config: &ProviderConfig, hello: &HelloA) -> Resu
     if hello.row_width != 1 || hello.sample_rows != 0 {
         return Err(Incompatibility::Parameters.into());
     }
-    let whole = hello.row_slots % u64::from(config.limits.frame_elements) == 0;
+    let whole = hello.row_slots.is_multiple_of(u64::from(config.limits.frame_elements));
     let size_max = config.policy.elements_max.min(ELEMENTS_ALIGNED_MAX);
     // [G45]
     if hello.row_slots == 0 || !whole || hello.row_slots > size_max {
@@ -88,7 +88,7 @@ pub(super) fn accept_provider(
     if renamed {
         return Err(at(Violation::KeyReused));
     }
-    let padded = hello.table.tag_count % u64::from(config.limits.frame_elements) == 0;
+    let padded = hello.table.tag_count.is_multiple_of(u64::from(config.limits.frame_elements));
     let tags_max = config.table_tags_max.min(TABLE_TAGS_MAX);
     // [G45]
     if hello.table.tag_count == 0 || !padded || hello.table.tag_count > tags_max {

@@ -28,18 +28,11 @@ pub(super) struct Lookup {
 #[derive(Debug)]
 enum Stage {
     /// Merging own tags with the table.
-    Tags {
-        table: TableReader,
-        tags: Sorted<17>,
-        column: Column,
-    },
+    Tags { table: TableReader, tags: Sorted<17>, column: Column },
     /// Joining hits with the places where their elements stand.
     Places { hits: Sorted<8>, places: Sorted<17> },
     /// Gathering the kinds of each matched row.
-    Rows {
-        hits: Sorted<9>,
-        open: Option<(u64, u16)>,
-    },
+    Rows { hits: Sorted<9>, open: Option<(u64, u16)> },
 }
 
 /// What a step of the look-up led to.
@@ -86,11 +79,7 @@ impl Lookup {
     /// Takes the next chunk of a run.
     pub(super) fn take(mut self, chunk: RunChunk, out: &mut Outbox) -> Result<Progress, Error> {
         match &mut self.stage {
-            Stage::Tags {
-                table,
-                tags,
-                column,
-            } => match (chunk.run, chunk.content) {
+            Stage::Tags { table, tags, column } => match (chunk.run, chunk.content) {
                 (RunName::OwnTags, RunContent::Records(records)) => {
                     tags.take(&records, chunk.last)?;
                 }
@@ -133,16 +122,12 @@ impl Lookup {
                     hits: Sorted::new(RunName::Hits),
                     places: Sorted::new(RunName::Placements),
                 },
-                Stage::Places { .. } => Stage::Rows {
-                    hits: Sorted::new(RunName::RowHits),
-                    open: None,
-                },
+                Stage::Places { .. } => {
+                    Stage::Rows { hits: Sorted::new(RunName::RowHits), open: None }
+                }
                 Stage::Rows { .. } => {
                     return Ok(Progress::Finished(Found {
-                        counts: RowCounts {
-                            rows: self.rows,
-                            matched: self.matched,
-                        },
+                        counts: RowCounts { rows: self.rows, matched: self.matched },
                         result_commitment: self.result.finalize(),
                     }));
                 }
@@ -160,9 +145,7 @@ impl Lookup {
             let next = match hits.peek() {
                 Peek::Record(record) => {
                     let (row, kind) = (be64(record, 0), record.get(8).copied().unwrap_or(0));
-                    let bit = 1_u16
-                        .checked_shl(u32::from(kind))
-                        .ok_or(Bug::InternalInvariant)?;
+                    let bit = 1_u16.checked_shl(u32::from(kind)).ok_or(Bug::InternalInvariant)?;
                     Some((row, bit))
                 }
                 Peek::Ended => None,
@@ -354,11 +337,7 @@ enum Drained {
 impl<const LEN: usize> Sorted<LEN> {
     fn new(run: RunName) -> Self {
         debug_assert_eq!(run.record_len(), Some(LEN));
-        Self {
-            records: VecDeque::new(),
-            last: None,
-            ended: false,
-        }
+        Self { records: VecDeque::new(), last: None, ended: false }
     }
 
     fn take(&mut self, bytes: &[u8], last: bool) -> Result<(), Bug> {
@@ -392,10 +371,6 @@ impl<const LEN: usize> Sorted<LEN> {
 
     fn drain(&mut self) -> Drained {
         self.records.clear();
-        if self.ended {
-            Drained::Ended
-        } else {
-            Drained::Wanting
-        }
+        if self.ended { Drained::Ended } else { Drained::Wanting }
     }
 }

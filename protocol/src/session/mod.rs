@@ -41,6 +41,7 @@ pub mod provider;
 pub mod task;
 
 mod blinder;
+mod evaluations;
 mod hello;
 mod lookup;
 mod wire;
@@ -247,11 +248,7 @@ impl Outbox {
     /// An empty outbox of one party.
     #[must_use]
     pub const fn new(role: Role) -> Self {
-        Self {
-            role,
-            queue: VecDeque::new(),
-            control_sent: 0,
-        }
+        Self { role, queue: VecDeque::new(), control_sent: 0 }
     }
 
     /// Takes the outputs in order.
@@ -280,11 +277,7 @@ impl Outbox {
                     WireCode::Violation(Violation::CanaryMissing | Violation::TagHitTwice) => 0,
                     _ => at.index,
                 };
-                Control::Abort(Abort {
-                    code: code.code(),
-                    stream: at.stream,
-                    index,
-                })
+                Control::Abort(Abort { code: code.code(), stream: at.stream, index })
             }
         };
         // Encoding a fixed-size message cannot fail; if it did, the connection would just close.
@@ -294,11 +287,7 @@ impl Outbox {
     /// Records and sends that our own machine or operator has a problem; nobody is blamed.
     pub fn close_for_operator(&mut self) {
         let code = WireCode::Operator.code();
-        let _ = self.send_control(&Control::Abort(Abort {
-            code,
-            stream: 0,
-            index: 0,
-        }));
+        let _ = self.send_control(&Control::Abort(Abort { code, stream: 0, index: 0 }));
     }
 
     pub(crate) fn send_control(&mut self, message: &Control) -> Result<RawFrame, Bug> {
@@ -307,14 +296,9 @@ impl Outbox {
             Role::Provider => StreamId::ControlProvider,
         };
         let frame = message.encode(stream, self.control_sent)?;
-        self.control_sent = self
-            .control_sent
-            .checked_add(1)
-            .ok_or(Bug::InternalInvariant)?;
-        self.queue.push_back(Output::Append {
-            record: Record::Control(frame.clone()),
-            frame: None,
-        });
+        self.control_sent = self.control_sent.checked_add(1).ok_or(Bug::InternalInvariant)?;
+        self.queue
+            .push_back(Output::Append { record: Record::Control(frame.clone()), frame: None });
         self.queue.push_back(Output::Send(frame.clone()));
         Ok(frame)
     }
@@ -326,9 +310,5 @@ impl Outbox {
 
 /// A message that its sender may not send now.
 pub(crate) fn unexpected(frame: &RawFrame) -> Error {
-    Error::peer(
-        Violation::UnexpectedMessage,
-        frame.header.stream.code(),
-        frame.header.index,
-    )
+    Error::peer(Violation::UnexpectedMessage, frame.header.stream.code(), frame.header.index)
 }

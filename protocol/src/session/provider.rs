@@ -220,10 +220,7 @@ impl ExpectHello {
         };
         let hello_p = out.send_control(&Control::HelloP(alloc::boxed::Box::new(answer)))?;
         let core = Core {
-            identity: Identity {
-                key: config.key,
-                peer: config.peer,
-            },
+            identity: Identity { key: config.key, peer: config.peer },
             peer_key: hello.attestation_key,
             wire,
             sid: [0; 32],
@@ -263,8 +260,7 @@ impl Core {
         match control {
             Control::Checkpoint(checkpoint) => self.wire.take_checkpoint(checkpoint),
             Control::CheckpointAck(checkpoint) => {
-                self.wire
-                    .take_acknowledgement(&checkpoint, &self.peer_key, &self.sid)
+                self.wire.take_acknowledgement(&checkpoint, &self.peer_key, &self.sid)
             }
             _ => Err(unexpected(frame)),
         }
@@ -304,19 +300,9 @@ impl ExpectTerms {
         frame: RawFrame,
         out: &mut Outbox,
     ) -> Result<ProviderSession, Error> {
-        let Self {
-            mut core,
-            hello_a,
-            hello_p,
-            policy,
-            ledger,
-        } = self;
+        let Self { mut core, hello_a, hello_p, policy, ledger } = self;
         let at = |violation| {
-            Error::peer(
-                violation,
-                StreamId::ControlAdvertiser.code(),
-                frame.header.index,
-            )
+            Error::peer(violation, StreamId::ControlAdvertiser.code(), frame.header.index)
         };
         let channel = core.identity.peer.channel();
         let sid = SessionBinding {
@@ -333,13 +319,12 @@ impl ExpectTerms {
         }
         core.sid = sid;
         let limits = *core.wire.limits();
-        message
-            .terms
-            .check(core.profile, &policy.offer, &limits, core.now)
-            .map_err(|why| match why {
+        message.terms.check(core.profile, &policy.offer, &limits, core.now).map_err(
+            |why| match why {
                 TermsRejected::Incompatible(why) => Error::from(why),
                 TermsRejected::Refused(why) => why.into(),
-            })?;
+            },
+        )?;
         check_policy(&policy, &core.prepared, &message.terms)?;
         // Our own signature is made here and sent once the reserve is on disk.
         let signature = terms::sign_sid(&core.identity.key, &sid);
@@ -354,17 +339,9 @@ impl ExpectTerms {
         .map_err(at)?;
         let entry =
             LedgerEntry::reserve(&ledger, &sid, core.profile, terms.terms(), core.elements)?;
-        out.push(Output::Reserve {
-            entry: entry.clone(),
-            terms: frame,
-        });
+        out.push(Output::Reserve { entry: entry.clone(), terms: frame });
         let accept = TermsAccept { sid, signature };
-        Ok(ProviderSession::ExpectReservation(ExpectReservation {
-            core,
-            terms,
-            entry,
-            accept,
-        }))
+        Ok(ProviderSession::ExpectReservation(ExpectReservation { core, terms, entry, accept }))
     }
 }
 
@@ -475,9 +452,7 @@ impl ExpectBlinds {
             return Ok(());
         }
         let heads = self.core.wire.heads();
-        let sent = heads
-            .iter()
-            .find(|head| head.stream == StreamId::Table.code());
+        let sent = heads.iter().find(|head| head.stream == StreamId::Table.code());
         let announced = &self.core.prepared.table;
         // The stored table is not the one we announced: nothing of it may count.
         if sent.map(|head| (head.elements, head.root))
@@ -486,12 +461,7 @@ impl ExpectBlinds {
             return Err(Bug::InternalInvariant.into());
         }
         self.table_sent = true;
-        let Core {
-            wire,
-            identity,
-            sid,
-            ..
-        } = &mut self.core;
+        let Core { wire, identity, sid, .. } = &mut self.core;
         wire.send_checkpoint(StreamId::Table, &identity.key, sid, out)
     }
 
@@ -517,32 +487,17 @@ impl ExpectBlinds {
         }
         self.pending = self.pending.saturating_add(1);
         let key = Arc::clone(&self.core.prepared.key);
-        let task = EvaluateTask {
-            blinded: frame,
-            key,
-            sid: self.core.sid,
-        };
+        let task = EvaluateTask { blinded: frame, key, sid: self.core.sid };
         out.push(Output::Compute(Task::Evaluate(task)));
         Ok(())
     }
 
     fn advance(mut self, out: &mut Outbox) -> Result<ProviderSession, Error> {
-        let Core {
-            wire,
-            identity,
-            sid,
-            peer_key,
-            ..
-        } = &mut self.core;
+        let Core { wire, identity, sid, peer_key, .. } = &mut self.core;
         wire.settle_checkpoint(StreamId::Blind, peer_key, &identity.key, sid, out)?;
         while let Some(frame) = self.ready.remove(&self.next_to_send) {
             self.next_to_send = self.next_to_send.saturating_add(1);
-            let EvaluatedFrame {
-                frame,
-                last,
-                elements,
-                payload,
-            } = frame;
+            let EvaluatedFrame { frame, last, elements, payload } = frame;
             let raw = RawFrame::bulk(StreamId::Eval, frame, last, elements, payload)?;
             wire.send_bulk(raw, out)?;
             if last {
@@ -552,17 +507,8 @@ impl ExpectBlinds {
         if !wire.is_complete(StreamId::Eval) || !wire.is_settled(StreamId::Blind) {
             return Ok(ProviderSession::ExpectBlinds(self));
         }
-        let Self {
-            core,
-            terms,
-            reservation,
-            ..
-        } = self;
-        Ok(ProviderSession::ExpectReceipt(ExpectReceipt {
-            core,
-            terms,
-            reservation,
-        }))
+        let Self { core, terms, reservation, .. } = self;
+        Ok(ProviderSession::ExpectReceipt(ExpectReceipt { core, terms, reservation }))
     }
 }
 
@@ -601,26 +547,13 @@ impl ExpectReceipt {
         frame: &RawFrame,
         out: &mut Outbox,
     ) -> Result<ProviderSession, Error> {
-        let Self {
-            core,
-            terms,
-            reservation,
-        } = self;
+        let Self { core, terms, reservation } = self;
         let at = |violation| {
-            Error::peer(
-                violation,
-                StreamId::ControlAdvertiser.code(),
-                frame.header.index,
-            )
+            Error::peer(violation, StreamId::ControlAdvertiser.code(), frame.header.index)
         };
         let settled = [StreamId::Table, StreamId::Blind, StreamId::Eval]
             .into_iter()
-            .filter(|stream| {
-                core.wire
-                    .heads()
-                    .iter()
-                    .any(|head| head.stream == stream.code())
-            })
+            .filter(|stream| core.wire.heads().iter().any(|head| head.stream == stream.code()))
             .all(|stream| core.wire.is_settled(stream));
         let SignedReceipt { receipt, signature } = message;
         let closed_at = receipt.closed_at;
@@ -658,9 +591,5 @@ fn check_policy(policy: &Policy, prepared: &Prepared, terms: &MatchTerms) -> Res
         return Err(Incompatibility::Kinds.into());
     }
     let same_table = terms.link_filter == prepared.filter && terms.purpose == prepared.purpose;
-    if same_table {
-        Ok(())
-    } else {
-        Err(Refusal::TableNotReady.into())
-    }
+    if same_table { Ok(()) } else { Err(Refusal::TableNotReady.into()) }
 }

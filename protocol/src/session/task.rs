@@ -88,14 +88,7 @@ macro_rules! opaque_debug {
         }
     )+ };
 }
-opaque_debug!(
-    BlindSlot,
-    BlindTask,
-    BlindedFrame,
-    EvaluateTask,
-    EvaluatedFrame,
-    FinalizeTask
-);
+opaque_debug!(BlindSlot, BlindTask, BlindedFrame, EvaluateTask, EvaluatedFrame, FinalizeTask);
 
 pub(super) enum Done {
     Blinded(BlindedFrame),
@@ -105,10 +98,7 @@ pub(super) enum Done {
 
 /// One position of the padded sequence.
 pub(super) enum BlindSlot {
-    Real {
-        element: u64,
-        identifier: Identifier,
-    },
+    Real { element: u64, identifier: Identifier },
     Padding,
 }
 
@@ -142,18 +132,11 @@ impl BlindTask {
         let (mut reals, mut inputs, mut blinds) = (Vec::new(), Vec::new(), Vec::new());
         for ((at, slot), position) in self.slots.iter().enumerate().zip(self.first..) {
             match slot {
-                BlindSlot::Real {
-                    element,
-                    identifier,
-                } => {
+                BlindSlot::Real { element, identifier } => {
                     let input = PrfInput::of(identifier);
                     blinds.push(self.keys.element_blind(position, &input)?);
                     inputs.push(input.clone());
-                    reals.push(RealSlot {
-                        at,
-                        element: *element,
-                        input,
-                    });
+                    reals.push(RealSlot { at, element: *element, input });
                     blinded.push([0; 32]);
                 }
                 // w_j·G is uniform, as a blinded element is: the provider cannot tell them apart.
@@ -170,12 +153,7 @@ impl BlindTask {
                 *slot = encoding;
             }
         }
-        Ok(BlindedFrame {
-            frame: self.frame,
-            blinded,
-            reals,
-            blinds,
-        })
+        Ok(BlindedFrame { frame: self.frame, blinded, reals, blinds })
     }
 }
 
@@ -247,10 +225,8 @@ impl FinalizeTask {
         )
         .map_err(fail)?;
         let reals = &self.blinded.reals;
-        let answers: Vec<Encoded> = reals
-            .iter()
-            .filter_map(|real| evaluated.get(real.at).copied())
-            .collect();
+        let answers: Vec<Encoded> =
+            reals.iter().filter_map(|real| evaluated.get(real.at).copied()).collect();
         let inverses = SecretScalar::invert_all(&self.blinded.blinds);
         let mut unblinded = Zeroizing::new(alloc::vec![[0; 32]; answers.len()]);
         arithmetic
@@ -261,9 +237,7 @@ impl FinalizeTask {
             .zip(unblinded.iter())
             .map(|(real, unblinded)| {
                 let output = Zeroizing::new(finalize_hash(real.input.as_ref(), unblinded));
-                let (tag, _) = output
-                    .split_first_chunk()
-                    .unwrap_or((&[0; MatchTag::LEN], &[]));
+                let (tag, _) = output.split_first_chunk().unwrap_or((&[0; MatchTag::LEN], &[]));
                 (MatchTag(*tag), real.element)
             })
             .collect();
@@ -276,10 +250,8 @@ pub(crate) fn split_eval(
     frame: &RawFrame,
     elements: usize,
 ) -> Result<(&[Encoded], FrameProof), Violation> {
-    let (run, proof) = frame
-        .payload
-        .split_last_chunk::<{ FrameProof::LEN }>()
-        .ok_or(Violation::FrameMalformed)?;
+    let (run, proof) =
+        frame.payload.split_last_chunk::<{ FrameProof::LEN }>().ok_or(Violation::FrameMalformed)?;
     let (evaluated, rest) = run.as_chunks::<32>();
     if !rest.is_empty() || evaluated.len() != elements {
         return Err(Violation::FrameMalformed);
@@ -289,12 +261,7 @@ pub(crate) fn split_eval(
 
 /// What the proof of an aligned EVAL frame is bound to.
 pub(crate) fn eval_context(sid: &[u8; 32], frame: u32) -> ProofContext<'_> {
-    ProofContext {
-        purpose: ProofPurpose::AlignedFrame,
-        sid,
-        stream: StreamId::Eval.code(),
-        frame,
-    }
+    ProofContext { purpose: ProofPurpose::AlignedFrame, sid, stream: StreamId::Eval.code(), frame }
 }
 
 fn bad_element(bad: &BadElement, stream: StreamId, frame: u32) -> Error {

@@ -50,12 +50,7 @@ pub(crate) enum Received {
 
 impl Wire {
     pub(crate) fn new(role: Role, limits: Limits) -> Self {
-        Self {
-            role,
-            limits,
-            control_received: 0,
-            streams: Vec::new(),
-        }
+        Self { role, limits, control_received: 0, streams: Vec::new() }
     }
 
     /// Checks a frame's place in its stream, records it, and decodes a control message.
@@ -78,10 +73,7 @@ impl Wire {
         }
         self.control_received = self.control_received.saturating_add(1);
         let message = Control::decode(&frame).map_err(fail)?;
-        out.push(Output::Append {
-            record: Record::Control(frame.clone()),
-            frame: None,
-        });
+        out.push(Output::Append { record: Record::Control(frame.clone()), frame: None });
         match message {
             Control::Refuse(refuse) => Err(refused_by_peer(&refuse)),
             Control::Abort(abort) => Err(aborted_by_peer(&abort)),
@@ -121,8 +113,7 @@ impl Wire {
 
     /// Whether both checkpoint signatures over a stream are in.
     pub(crate) fn is_settled(&self, stream: StreamId) -> bool {
-        self.state(stream)
-            .is_some_and(|state| state.checkpointed && state.acknowledged)
+        self.state(stream).is_some_and(|state| state.checkpointed && state.acknowledged)
     }
 
     /// Elements of a stream so far.
@@ -158,9 +149,7 @@ impl Wire {
         let stream = StreamId::from_code(checkpoint.stream)
             .filter(|stream| stream.from_advertiser() != (self.role == Role::Advertiser))
             .ok_or_else(|| fail(Violation::UnexpectedMessage))?;
-        let state = self
-            .state_mut(stream)
-            .ok_or_else(|| fail(Violation::UnexpectedMessage))?;
+        let state = self.state_mut(stream).ok_or_else(|| fail(Violation::UnexpectedMessage))?;
         if state.pending_checkpoint.is_some() || state.checkpointed {
             return Err(fail(Violation::UnexpectedMessage));
         }
@@ -213,12 +202,7 @@ impl Wire {
             .ok_or_else(|| fail(Violation::UnexpectedMessage))?;
         let head = state.head();
         let same = (head.stream, head.frames, head.elements, head.root)
-            == (
-                checkpoint.stream,
-                checkpoint.frames,
-                checkpoint.elements,
-                checkpoint.root,
-            );
+            == (checkpoint.stream, checkpoint.frames, checkpoint.elements, checkpoint.root);
         if !same {
             return Err(fail(Violation::CheckpointMismatch));
         }
@@ -231,9 +215,8 @@ impl Wire {
     fn record_bulk(&mut self, frame: &RawFrame, out: &mut Outbox) -> Result<(), Error> {
         let header = frame.header;
         let fail = |violation| Error::peer(violation, header.stream.code(), header.index);
-        let state = self
-            .state_mut(header.stream)
-            .ok_or_else(|| fail(Violation::UnexpectedMessage))?;
+        let state =
+            self.state_mut(header.stream).ok_or_else(|| fail(Violation::UnexpectedMessage))?;
         if state.complete {
             return Err(fail(Violation::FrameMalformed));
         }
@@ -256,10 +239,7 @@ impl Wire {
             .ok_or_else(|| fail(Violation::CountMismatch))?;
         state.complete = header.is_last();
         let record = Record::Bulk { header, leaf };
-        out.push(Output::Append {
-            record,
-            frame: Some(frame.clone()),
-        });
+        out.push(Output::Append { record, frame: Some(frame.clone()) });
         Ok(())
     }
 
@@ -285,27 +265,16 @@ impl StreamState {
 }
 
 fn sign_checkpoint(head: &StreamHead, key: &AttestationKey, sid: &[u8; 32]) -> Checkpoint {
-    let StreamHead {
-        stream,
-        frames,
-        elements,
-        root,
-    } = *head;
+    let StreamHead { stream, frames, elements, root } = *head;
     let unsigned = Checkpoint {
         stream,
         frames,
         elements,
         root,
-        signature: Signature {
-            r: [0; 32],
-            s: [0; 32],
-        },
+        signature: Signature { r: [0; 32], s: [0; 32] },
     };
     let signature = key.sign(sig::CHECKPOINT, &[sid, &unsigned.signed_bytes()]);
-    Checkpoint {
-        signature,
-        ..unsigned
-    }
+    Checkpoint { signature, ..unsigned }
 }
 
 /// Verifies one party's signature over the head of a stream.
@@ -314,9 +283,7 @@ pub(crate) fn verify_checkpoint(
     key: &[u8; 32],
     sid: &[u8; 32],
 ) -> Result<(), Violation> {
-    checkpoint
-        .signature
-        .verify(key, sig::CHECKPOINT, &[sid, &checkpoint.signed_bytes()])
+    checkpoint.signature.verify(key, sig::CHECKPOINT, &[sid, &checkpoint.signed_bytes()])
 }
 
 fn refused_by_peer(refuse: &Refuse) -> Error {
@@ -334,10 +301,7 @@ fn refused_by_peer(refuse: &Refuse) -> Error {
 
 fn aborted_by_peer(abort: &Abort) -> Error {
     let code = WireCode::from_code(abort.code).unwrap_or(WireCode::Bug);
-    let at = Location {
-        stream: abort.stream,
-        index: abort.index,
-    };
+    let at = Location { stream: abort.stream, index: abort.index };
     Error::AbortedByPeer { code, at }
 }
 

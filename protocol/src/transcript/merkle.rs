@@ -32,10 +32,7 @@ impl Tree {
     /// The empty tree.
     #[must_use]
     pub const fn new() -> Self {
-        Self {
-            frontier: Vec::new(),
-            leaves: 0,
-        }
+        Self { frontier: Vec::new(), leaves: 0 }
     }
 
     /// Appends a leaf by its hash.
@@ -69,12 +66,7 @@ impl Tree {
 }
 
 fn node_hash(left: &Hash, right: &Hash) -> Hash {
-    Sha256::new()
-        .chain_update([0x01])
-        .chain_update(left)
-        .chain_update(right)
-        .finalize()
-        .into()
+    Sha256::new().chain_update([0x01]).chain_update(left).chain_update(right).finalize().into()
 }
 
 #[cfg(test)]

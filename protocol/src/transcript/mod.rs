@@ -114,10 +114,9 @@ impl Writer {
     /// The bytes to append for a record.
     pub fn append(&mut self, record: &Record) -> Vec<u8> {
         let (kind, body) = match record {
-            Record::Control(frame) => (
-                TYPE_CONTROL,
-                [&frame.header.encode()[..], &frame.payload].concat(),
-            ),
+            Record::Control(frame) => {
+                (TYPE_CONTROL, [&frame.header.encode()[..], &frame.payload].concat())
+            }
             Record::Bulk { header, leaf } => {
                 (TYPE_BULK, [&header.encode()[..], &leaf[..]].concat())
             }
@@ -199,14 +198,8 @@ fn decode_record(seq: u64, bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
 }
 
 fn checksum(head: &[u8], body: &[u8]) -> [u8; CHECKSUM_LEN] {
-    let hash: [u8; 32] = Sha256::new()
-        .chain_update(head)
-        .chain_update(body)
-        .finalize()
-        .into();
-    let (sum, _) = hash
-        .split_first_chunk()
-        .unwrap_or((&[0; CHECKSUM_LEN], &[]));
+    let hash: [u8; 32] = Sha256::new().chain_update(head).chain_update(body).finalize().into();
+    let (sum, _) = hash.split_first_chunk().unwrap_or((&[0; CHECKSUM_LEN], &[]));
     *sum
 }
 
@@ -227,10 +220,7 @@ fn parse_opening(body: &[u8]) -> Option<Opening> {
     Some(Opening {
         protocol: u16::from_le_bytes(*protocol),
         role,
-        build: BuildFlags {
-            small_limits: flags & 1 != 0,
-            classical_kx: flags & 2 != 0,
-        },
+        build: BuildFlags { small_limits: flags & 1 != 0, classical_kx: flags & 2 != 0 },
         exporter: *exporter,
         spki_advertiser: *spki_advertiser,
         spki_provider,
@@ -242,10 +232,7 @@ fn parse_record(kind: u8, body: &[u8]) -> Option<Record> {
     let header = FrameHeader::parse(header).ok()?;
     match (kind, header.stream.is_control()) {
         (TYPE_CONTROL, true) => Some(Record::Control(RawFrame::new(header, rest.into()).ok()?)),
-        (TYPE_BULK, false) => Some(Record::Bulk {
-            header,
-            leaf: rest.try_into().ok()?,
-        }),
+        (TYPE_BULK, false) => Some(Record::Bulk { header, leaf: rest.try_into().ok()? }),
         _ => None,
     }
 }
@@ -266,10 +253,7 @@ mod tests {
         let opening = Opening {
             protocol: 1,
             role: Role::Provider,
-            build: BuildFlags {
-                small_limits: true,
-                classical_kx: false,
-            },
+            build: BuildFlags { small_limits: true, classical_kx: false },
             exporter: [1; 32],
             spki_advertiser: [2; 32],
             spki_provider: [3; 32],
@@ -289,14 +273,8 @@ mod tests {
             payload_len: 3,
         };
         let records = vec![
-            Record::Control(RawFrame {
-                header: control,
-                payload: [7, 8, 9].into(),
-            }),
-            Record::Bulk {
-                header,
-                leaf: [4; 32],
-            },
+            Record::Control(RawFrame { header: control, payload: [7, 8, 9].into() }),
+            Record::Bulk { header, leaf: [4; 32] },
         ];
         let (mut writer, mut bytes) = Writer::open(&opening);
         for record in &records {

@@ -80,10 +80,7 @@ impl Verdict {
     #[must_use]
     pub fn is_accepted(&self) -> bool {
         !self.checks.is_empty()
-            && self
-                .checks
-                .iter()
-                .all(|check| check.result == CheckResult::Passed)
+            && self.checks.iter().all(|check| check.result == CheckResult::Passed)
     }
 
     fn add(&mut self, (rule, title): Rule, result: Result<(), String>) {
@@ -91,19 +88,11 @@ impl Verdict {
             Ok(()) => CheckResult::Passed,
             Err(why) => CheckResult::Failed(why),
         };
-        self.checks.push(Check {
-            rule,
-            title,
-            result,
-        });
+        self.checks.push(Check { rule, title, result });
     }
 
     fn not_checked(&mut self, (rule, title): Rule, why: &'static str) {
-        self.checks.push(Check {
-            rule,
-            title,
-            result: CheckResult::NotChecked(why),
-        });
+        self.checks.push(Check { rule, title, result: CheckResult::NotChecked(why) });
     }
 }
 
@@ -137,12 +126,7 @@ pub fn verify(
     verdict.add(CHECKPOINTS, outline.check_checkpoints());
     verdict.add(RECEIPT, outline.check_receipt());
     verdict.add(LEDGER, outline.check_ledger());
-    let mut replay = FrameReplay {
-        outline: &outline,
-        frames,
-        arithmetic,
-        elements_per_pass,
-    };
+    let mut replay = FrameReplay { outline: &outline, frames, arithmetic, elements_per_pass };
     for (rule, check) in FRAME_CHECKS {
         match check(&mut replay) {
             Ok(()) => verdict.add(*rule, Ok(())),
@@ -158,41 +142,20 @@ type FrameCheck = fn(&mut FrameReplay<'_>) -> Result<(), Replay>;
 
 const OPENING: Rule = ("T0-01", "made by a release build, protocol version known");
 const SEQUENCE: Rule = ("T0-02", "messages form one complete session, in order");
-const PARTIES: Rule = (
-    "T0-03",
-    "both parties, suite, profile and sizes are consistent",
-);
-const MANIFEST: Rule = (
-    "T0-04",
-    "key manifest and snapshot are signed and fit the session",
-);
-const BINDING: Rule = (
-    "T0-05",
-    "session id binds hellos, terms, certificates and channel",
-);
+const PARTIES: Rule = ("T0-03", "both parties, suite, profile and sizes are consistent");
+const MANIFEST: Rule = ("T0-04", "key manifest and snapshot are signed and fit the session");
+const BINDING: Rule = ("T0-05", "session id binds hellos, terms, certificates and channel");
 const TERMS_SIGNED: Rule = ("T0-06", "both parties signed the terms");
 const TERMS_RESPECTED: Rule = ("T0-07", "terms keep within offer, limits and time");
 const STREAMS: Rule = ("T0-08", "every stream is whole, with the announced counts");
 const CHECKPOINTS: Rule = ("T0-09", "both parties signed the head of every stream");
-const RECEIPT: Rule = (
-    "T0-10",
-    "both parties signed a receipt that says what happened",
-);
-const LEDGER: Rule = (
-    "T0-11",
-    "the ledger entry charges the run in full and follows its reserve",
-);
+const RECEIPT: Rule = ("T0-10", "both parties signed a receipt that says what happened");
+const LEDGER: Rule = ("T0-11", "the ledger entry charges the run in full and follows its reserve");
 const FRAMES_MATCH: Rule = ("T0-20", "frames are the recorded ones");
 const CANONICAL: Rule = ("T0-21", "every element is canonical and not the identity");
 const DISTINCT: Rule = ("T0-22", "all elements are pairwise distinct");
-const PROOFS: Rule = (
-    "T0-23",
-    "every evaluated frame is proved under the manifest's key",
-);
-const TABLE: Rule = (
-    "T0-24",
-    "the table is in strict order and has the announced root",
-);
+const PROOFS: Rule = ("T0-23", "every evaluated frame is proved under the manifest's key");
+const TABLE: Rule = ("T0-24", "the table is in strict order and has the announced root");
 const AFTER_SEQUENCE: &[Rule] = &[
     PARTIES,
     MANIFEST,
@@ -220,10 +183,7 @@ const FRAME_CHECKS: &[(Rule, FrameCheck)] = &[
 fn check_opening(transcript: &Transcript, limits: &Limits) -> Result<(), String> {
     let opening = &transcript.opening;
     if opening.protocol != PROTOCOL_VERSION {
-        return Err(format!(
-            "protocol version {} is not known here",
-            opening.protocol
-        ));
+        return Err(format!("protocol version {} is not known here", opening.protocol));
     }
     if opening.build.classical_kx {
         return Err("the build offered a key exchange without ML-KEM".to_string());

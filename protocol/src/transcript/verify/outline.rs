@@ -73,78 +73,34 @@ impl Outline {
     }
 
     pub(super) fn check_parties(&self) -> Result<(), String> {
-        let Self {
-            hello_a, hello_p, ..
-        } = self;
+        let Self { hello_a, hello_p, .. } = self;
         let profile = self.profile()?;
-        ensure(
-            hello_a.suite == profile.suite().code(),
-            "suite and profile do not fit",
-        )?;
-        ensure(
-            profile == Profile::MatchedRows,
-            "the profile is not of this version",
-        )?;
-        ensure(
-            hello_a.row_width == 1 && hello_a.sample_rows == 0,
-            "row width or sample",
-        )?;
+        ensure(hello_a.suite == profile.suite().code(), "suite and profile do not fit")?;
+        ensure(profile == Profile::MatchedRows, "the profile is not of this version")?;
+        ensure(hello_a.row_width == 1 && hello_a.sample_rows == 0, "row width or sample")?;
         ensure(hello_p.protocol == PROTOCOL_VERSION, "protocol version")?;
-        ensure(
-            hello_a.rules_digest == hello_p.rules_digest,
-            "normalization rules differ",
-        )?;
-        ensure(
-            hello_a.ledger_head == hello_p.ledger_head,
-            "ledger heads differ",
-        )
+        ensure(hello_a.rules_digest == hello_p.rules_digest, "normalization rules differ")?;
+        ensure(hello_a.ledger_head == hello_p.ledger_head, "ledger heads differ")
     }
 
     pub(super) fn check_manifest(&self) -> Result<(), String> {
-        let Self {
-            hello_a,
-            hello_p,
-            terms,
-            ..
-        } = self;
+        let Self { hello_a, hello_p, terms, .. } = self;
         let (manifest, key) = (&hello_p.manifest, &hello_p.attestation_key);
-        manifest
-            .verify(key)
-            .map_err(|_| "the manifest's signature".to_string())?;
-        hello_p
-            .snapshot
-            .verify(key)
-            .map_err(|_| "the snapshot's signature".to_string())?;
+        manifest.verify(key).map_err(|_| "the manifest's signature".to_string())?;
+        hello_p.snapshot.verify(key).map_err(|_| "the snapshot's signature".to_string())?;
         let body = &manifest.body;
         let provider = PartyId::of(key).0;
-        ensure(
-            body.provider == provider,
-            "the manifest names another provider",
-        )?;
-        ensure(
-            hello_p.snapshot.body.provider == provider,
-            "the snapshot names another provider",
-        )?;
+        ensure(body.provider == provider, "the manifest names another provider")?;
+        ensure(hello_p.snapshot.body.provider == provider, "the snapshot names another provider")?;
         let partner = PartyId::of(&hello_a.attestation_key).0;
-        ensure(
-            body.partner == partner,
-            "the manifest names another partner",
-        )?;
-        ensure(
-            body.suite == hello_a.suite,
-            "the manifest's key serves another suite",
-        )?;
+        ensure(body.partner == partner, "the manifest names another partner")?;
+        ensure(body.suite == hello_a.suite, "the manifest's key serves another suite")?;
         let opened = terms.terms.opened_at;
         let skew = CLOCK_SKEW_S_MAX;
         let valid = body.not_before <= opened.saturating_add(skew) && opened < body.not_after;
         ensure(valid, "the key was not valid when the terms were opened")?;
-        ensure(
-            hello_a.row_slots <= body.evaluations_max,
-            "more evaluations than the key allows",
-        )?;
-        Element::decode(&body.public_key)
-            .map(|_| ())
-            .map_err(|why| why.to_string())
+        ensure(hello_a.row_slots <= body.evaluations_max, "more evaluations than the key allows")?;
+        Element::decode(&body.public_key).map(|_| ()).map_err(|why| why.to_string())
     }
 
     pub(super) fn check_binding(&self, transcript: &Transcript) -> Result<(), String> {
@@ -158,18 +114,9 @@ impl Outline {
         }
         .sid(&self.terms.terms)
         .map_err(|why| why.to_string())?;
-        ensure(
-            sid == self.terms.sid,
-            "the id in TERMS is not the session's",
-        )?;
-        ensure(
-            sid == self.accept.sid,
-            "the id in TERMS_ACCEPT is not the session's",
-        )?;
-        ensure(
-            sid == self.receipt.receipt.sid,
-            "the id in the receipt is not the session's",
-        )
+        ensure(sid == self.terms.sid, "the id in TERMS is not the session's")?;
+        ensure(sid == self.accept.sid, "the id in TERMS_ACCEPT is not the session's")?;
+        ensure(sid == self.receipt.receipt.sid, "the id in the receipt is not the session's")
     }
 
     pub(super) fn check_terms_signed(&self) -> Result<(), String> {
@@ -187,18 +134,10 @@ impl Outline {
     pub(super) fn check_terms(&self, limits: &Limits) -> Result<(), String> {
         let terms = &self.terms.terms;
         terms
-            .check(
-                self.profile()?,
-                &self.hello_p.offer,
-                limits,
-                terms.opened_at,
-            )
+            .check(self.profile()?, &self.hello_p.offer, limits, terms.opened_at)
             .map_err(|why| format!("{why:?}"))?;
         let left = self.hello_p.offer.evaluations_left;
-        ensure(
-            self.hello_a.row_slots <= left,
-            "more evaluations than the offer leaves",
-        )
+        ensure(self.hello_a.row_slots <= left, "more evaluations than the offer leaves")
     }
 
     pub(super) fn check_streams(&self, limits: &Limits) -> Result<(), String> {
@@ -208,10 +147,7 @@ impl Outline {
             false => &[StreamId::Blind, StreamId::Eval],
         };
         let present: Vec<StreamId> = self.heads().iter().map(|(stream, _)| *stream).collect();
-        ensure(
-            present == expected,
-            "streams other than the profile's were sent",
-        )?;
+        ensure(present == expected, "streams other than the profile's were sent")?;
         for (stream, record) in &self.streams {
             let elements = match stream {
                 StreamId::Table => self.hello_p.table.tag_count,
@@ -219,29 +155,18 @@ impl Outline {
             };
             let name = stream.name();
             ensure(record.ended, &format!("{name} has no last frame"))?;
-            ensure(
-                record.elements == elements,
-                &format!("{name} has another count"),
-            )?;
+            ensure(record.elements == elements, &format!("{name} has another count"))?;
             let class = u64::from(limits.frame_elements);
             ensure(
-                elements % class == 0,
+                elements.is_multiple_of(class),
                 &format!("{name} is not padded to whole frames"),
             )?;
             let frames = elements.checked_div(class);
-            ensure(
-                frames == Some(record.tree.leaves()),
-                &format!("{name} has short frames"),
-            )?;
+            ensure(frames == Some(record.tree.leaves()), &format!("{name} has short frames"))?;
         }
         if sent {
-            let root = self
-                .record(StreamId::Table)
-                .map(|record| record.tree.root());
-            ensure(
-                root == Some(self.hello_p.table.root),
-                "the table is not the announced one",
-            )?;
+            let root = self.record(StreamId::Table).map(|record| record.tree.root());
+            ensure(root == Some(self.hello_p.table.root), "the table is not the announced one")?;
         }
         Ok(())
     }
@@ -259,10 +184,7 @@ impl Outline {
                 ensure(signed.next().is_none(), "a stream was signed twice")?;
                 let same = (checkpoint.frames, checkpoint.elements, checkpoint.root)
                     == (head.frames, head.elements, head.root);
-                ensure(
-                    same,
-                    &format!("{}: the {role} signed another head", stream.name()),
-                )?;
+                ensure(same, &format!("{}: the {role} signed another head", stream.name()))?;
                 let key = self.key(stream.from_advertiser() == from_sender);
                 verify_checkpoint(checkpoint, key, &self.terms.sid).map_err(|_| missing())?;
             }
@@ -272,59 +194,29 @@ impl Outline {
 
     pub(super) fn check_receipt(&self) -> Result<(), String> {
         let SignedReceipt { receipt, signature } = &self.receipt;
-        for (key, signature) in [
-            (self.key(true), signature),
-            (self.key(false), &self.acknowledgement.signature),
-        ] {
-            receipt
-                .verify(key, signature)
-                .map_err(|_| "a signature of the receipt".to_string())?;
+        for (key, signature) in
+            [(self.key(true), signature), (self.key(false), &self.acknowledgement.signature)]
+        {
+            receipt.verify(key, signature).map_err(|_| "a signature of the receipt".to_string())?;
         }
         let heads: Vec<StreamHead> = self.heads().into_iter().map(|(_, head)| head).collect();
         ensure(receipt.streams == heads, "the receipt lists other streams")?;
-        ensure(
-            receipt.outcome == Receipt::COMPLETED,
-            "the outcome is not of this profile",
-        )?;
-        let counts = (
-            receipt.handles_known,
-            receipt.handles_unknown,
-            receipt.ids_returned,
-        );
-        ensure(
-            counts == (0, 0, 0),
-            "the profile returns no handles or digital IDs",
-        )?;
-        ensure(
-            receipt.ids_suppressed == 0,
-            "the profile returns no digital IDs",
-        )?;
+        ensure(receipt.outcome == Receipt::COMPLETED, "the outcome is not of this profile")?;
+        let counts = (receipt.handles_known, receipt.handles_unknown, receipt.ids_returned);
+        ensure(counts == (0, 0, 0), "the profile returns no handles or digital IDs")?;
+        ensure(receipt.ids_suppressed == 0, "the profile returns no digital IDs")?;
         ensure(receipt.report_commitment != [0; 32], "no report commitment")?;
         let terms = &self.terms.terms;
-        ensure(
-            receipt.closed_at >= terms.opened_at,
-            "closed before it was opened",
-        )
+        ensure(receipt.closed_at >= terms.opened_at, "closed before it was opened")
     }
 
     pub(super) fn check_ledger(&self) -> Result<(), String> {
         let settle = &self.receipt.receipt.ledger;
-        let reserve_seq = settle
-            .seq
-            .checked_sub(1)
-            .ok_or("the ledger entry has no reserve")?;
-        let before = reserve_seq
-            .checked_sub(1)
-            .ok_or("the reserve has no place in the chain")?;
-        let head = LedgerHead {
-            seq: before,
-            hash: self.hello_a.ledger_head,
-        };
+        let reserve_seq = settle.seq.checked_sub(1).ok_or("the ledger entry has no reserve")?;
+        let before = reserve_seq.checked_sub(1).ok_or("the reserve has no place in the chain")?;
+        let head = LedgerHead { seq: before, hash: self.hello_a.ledger_head };
         let empty = head.seq == 0;
-        ensure(
-            empty == (head.hash == [0; 32]),
-            "the chain does not start with zeros",
-        )?;
+        ensure(empty == (head.hash == [0; 32]), "the chain does not start with zeros")?;
         let reserve = LedgerEntry::reserve(
             &head,
             &self.terms.sid,
@@ -333,13 +225,9 @@ impl Outline {
             self.hello_a.row_slots,
         )
         .map_err(|why| why.to_string())?;
-        let expected = reserve
-            .settle(0, 0, self.receipt.receipt.closed_at)
-            .map_err(|why| why.to_string())?;
-        ensure(
-            *settle == expected,
-            "the settle is not the one of this session",
-        )
+        let expected =
+            reserve.settle(0, 0, self.receipt.receipt.closed_at).map_err(|why| why.to_string())?;
+        ensure(*settle == expected, "the settle is not the one of this session")
     }
 
     fn profile(&self) -> Result<Profile, String> {
@@ -354,10 +242,7 @@ impl Outline {
     }
 
     pub(super) fn record(&self, stream: StreamId) -> Option<&StreamRecord> {
-        self.streams
-            .iter()
-            .find(|(id, _)| *id == stream)
-            .map(|(_, record)| record)
+        self.streams.iter().find(|(id, _)| *id == stream).map(|(_, record)| record)
     }
 
     fn heads(&self) -> Vec<(StreamId, StreamHead)> {
@@ -405,15 +290,8 @@ impl Controls {
     ) -> Result<(), String> {
         let from_advertiser = frame.header.stream.from_advertiser();
         let [by_advertiser, by_provider] = &mut self.sent;
-        let next = if from_advertiser {
-            by_advertiser
-        } else {
-            by_provider
-        };
-        ensure(
-            frame.header.index == *next,
-            "a control message is missing or repeated",
-        )?;
+        let next = if from_advertiser { by_advertiser } else { by_provider };
+        ensure(frame.header.index == *next, "a control message is missing or repeated")?;
         *next = next.saturating_add(1);
         let message = Control::decode(frame).map_err(|why| why.to_string())?;
         let name = message.name();
@@ -477,9 +355,7 @@ fn append(
     if !streams.iter().any(|(stream, _)| *stream == header.stream) {
         streams.push((header.stream, StreamRecord::default()));
     }
-    let record = streams
-        .iter_mut()
-        .find(|(stream, _)| *stream == header.stream);
+    let record = streams.iter_mut().find(|(stream, _)| *stream == header.stream);
     let Some((_, record)) = record else {
         return Ok(());
     };
@@ -495,22 +371,13 @@ fn append(
 }
 
 fn stream_len(streams: &[(StreamId, StreamRecord)], stream: StreamId) -> u64 {
-    streams
-        .iter()
-        .find(|(id, _)| *id == stream)
-        .map_or(0, |(_, record)| record.tree.leaves())
+    streams.iter().find(|(id, _)| *id == stream).map_or(0, |(_, record)| record.tree.leaves())
 }
 
 fn table_is_open(streams: &[(StreamId, StreamRecord)]) -> bool {
-    streams
-        .iter()
-        .any(|(stream, record)| *stream == StreamId::Table && !record.ended)
+    streams.iter().any(|(stream, record)| *stream == StreamId::Table && !record.ended)
 }
 
 fn ensure(holds: bool, otherwise: &str) -> Result<(), String> {
-    if holds {
-        Ok(())
-    } else {
-        Err(otherwise.to_string())
-    }
+    if holds { Ok(()) } else { Err(otherwise.to_string()) }
 }

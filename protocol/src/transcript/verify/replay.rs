@@ -77,10 +77,7 @@ impl FrameReplay<'_> {
                 }
                 seen.sort_unstable();
                 if !seen.is_sorted_by(|a, b| a < b) {
-                    return Err(Replay::Failed(format!(
-                        "{} repeats an element",
-                        stream.name()
-                    )));
+                    return Err(Replay::Failed(format!("{} repeats an element", stream.name())));
                 }
             }
         }
@@ -134,9 +131,9 @@ impl FrameReplay<'_> {
     }
 
     fn frame_count(&self, stream: StreamId) -> u32 {
-        self.outline.record(stream).map_or(0, |record| {
-            u32::try_from(record.leaves.len()).unwrap_or(u32::MAX)
-        })
+        self.outline
+            .record(stream)
+            .map_or(0, |record| u32::try_from(record.leaves.len()).unwrap_or(u32::MAX))
     }
 }
 

@@ -1,0 +1,237 @@
+//! The advertiser's longest state, aligned order: blind, check every answer, look up, close.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use crate::codec::{RawFrame, StreamId};
+use crate::disclosure::{self, AlignedEvidence, Outcome, Withheld};
+use crate::error::{Bug, Error, Violation};
+use crate::ledger::Reservation;
+use crate::message::{Control, SignedReceipt};
+use crate::oprf::MatchTag;
+use crate::session::advertiser::{AdvertiserSession, Core, ExpectReceipt};
+use crate::session::blinder::{Blinder, Plan};
+use crate::session::lookup::{Found, Lookup, Progress};
+use crate::session::task::{BlindedFrame, Done, FinalizeTask};
+use crate::session::wire::Received;
+use crate::session::{Input, Outbox, Output, RunName, Task};
+use crate::suite::{self, h};
+use crate::terms::SignedTerms;
+use crate::transcript::receipt::Receipt;
+
+/// Waits until every blinded frame has come back evaluated, then looks up.
+///
+/// Holds the blinds of the frames in flight. Leaves to [`ExpectReceipt`] when the announced number
+/// of frames has arrived, each one is proved, and both sides have signed both streams. A short,
+/// long, or unproved frame aborts the session and is the peer's fault [M-11].
+#[derive(Debug)]
+pub struct ExpectEvaluations {
+    pub(super) core: Core,
+    terms: SignedTerms,
+    reservation: Reservation,
+    blinder: Blinder,
+    /// Frames whose answer has not come, by index.
+    in_flight: BTreeMap<u32, BlindedFrame>,
+    /// Frames whose answer is being checked.
+    pub(super) finalizing: u32,
+    evidence: AlignedEvidence,
+    pub(super) phase: Phase,
+}
+
+#[derive(Debug)]
+pub(super) enum Phase {
+    Exchange,
+    LookUp(Lookup),
+    Found(Found),
+}
+
+impl ExpectEvaluations {
+    pub(super) fn start(
+        mut core: Core,
+        terms: SignedTerms,
+        reservation: Reservation,
+        out: &mut Outbox,
+    ) -> Result<AdvertiserSession, Error> {
+        let frame_elements = core.wire.limits().frame_elements;
+        core.wire.open(StreamId::Blind, frame_elements);
+        core.wire.open(StreamId::Eval, frame_elements);
+        let manifest = &core.hello.manifest.body;
+        let (key_id, public_key) = (manifest.key_id, manifest.public_key);
+        out.push(Output::KeyUsed { key_id, public_key });
+        let plan = Plan {
+            elements: core.elements,
+            distinct: core.distinct,
+            rows: core.rows,
+            kinds: core.kinds.clone(),
+            keys: core.keys.clone(),
+        };
+        let blinder = Blinder::new(plan, core.wire.limits())?;
+        Self {
+            core,
+            terms,
+            reservation,
+            blinder,
+            in_flight: BTreeMap::new(),
+            finalizing: 0,
+            evidence: AlignedEvidence::default(),
+            phase: Phase::Exchange,
+        }
+        .advance(out)
+    }
+
+    pub(super) fn handle(
+        mut self,
+        input: Input,
+        out: &mut Outbox,
+    ) -> Result<AdvertiserSession, Error> {
+        match input {
+            Input::Time(now) => self.core.now = now,
+            Input::Frame(frame) => match self.core.wire.receive(frame, out)? {
+                Received::Control(control, frame) => self.core.take_control(control, &frame)?,
+                Received::Bulk(frame) => self.take_evaluations(frame, out)?,
+            },
+            Input::Rows(rows) => self.blinder.take(rows, out)?,
+            Input::EndOfRows => self.blinder.end_rows()?,
+            Input::Computed(computed) => match computed.0? {
+                Done::Blinded(frame) => {
+                    self.blinder.ready.insert(frame.frame, frame);
+                }
+                Done::Finalized(frame) => {
+                    self.finalizing = self.finalizing.saturating_sub(1);
+                    self.evidence.add(&frame.evidence);
+                    spill_tags(&frame.tags, out);
+                }
+                Done::Evaluated(_) => return Err(Bug::ApiMisuse.into()),
+            },
+            Input::Run(chunk) => match self.phase {
+                Phase::LookUp(lookup) => {
+                    self.phase = lookup.take(chunk, out)?.into();
+                }
+                _ => return Err(Bug::ApiMisuse.into()),
+            },
+            _ => return Err(Bug::ApiMisuse.into()),
+        }
+        self.advance(out)
+    }
+
+    /// Takes one frame of answers to the frame of the same index.
+    fn take_evaluations(&mut self, frame: RawFrame, out: &mut Outbox) -> Result<(), Error> {
+        let at = |violation| Error::peer(violation, StreamId::Eval.code(), frame.header.index);
+        // An answer to a frame we have not sent.
+        let blinded = self
+            .in_flight
+            .remove(&frame.header.index)
+            .ok_or_else(|| at(Violation::CountMismatch))?;
+        let is_last = frame.header.index == self.blinder.last_frame;
+        // [G06]
+        if frame.header.elements as usize != blinded.blinded.len()
+            || frame.header.is_last() != is_last
+        {
+            return Err(at(Violation::CountMismatch));
+        }
+        self.finalizing = self.finalizing.saturating_add(1);
+        let task = FinalizeTask {
+            blinded,
+            evaluated: frame,
+            public_key: self.core.hello.manifest.body.public_key,
+            sid: self.core.sid,
+        };
+        out.push(Output::Compute(Task::Finalize(task)));
+        Ok(())
+    }
+
+    fn advance(mut self, out: &mut Outbox) -> Result<AdvertiserSession, Error> {
+        self.send_ready(out)?;
+        let open = u32::try_from(self.in_flight.len()).unwrap_or(u32::MAX);
+        let open = open.saturating_add(self.finalizing);
+        self.blinder.go_on(open, self.core.frames_in_flight, out)?;
+        self.core.settle_checkpoint(StreamId::Eval, out)?;
+        let exchanged = self.core.wire.is_settled(StreamId::Blind)
+            && self.core.wire.is_settled(StreamId::Eval)
+            && self.blinder.rows_ended
+            && self.finalizing == 0;
+        if matches!(self.phase, Phase::Exchange) && exchanged {
+            let salt = self.core.keys.result_salt();
+            let table = &self.core.hello.table;
+            self.phase = Lookup::start(table, self.core.rows, &salt, out)?.into();
+        }
+        if let Phase::Found(_) = self.phase {
+            return self.close(out);
+        }
+        Ok(AdvertiserSession::ExpectEvaluations(self))
+    }
+
+    /// Sends blinded frames in order, then the checkpoint.
+    fn send_ready(&mut self, out: &mut Outbox) -> Result<(), Error> {
+        while let Some(frame) = self.blinder.ready.remove(&self.blinder.next_to_send) {
+            let last = frame.frame == self.blinder.last_frame;
+            let elements =
+                u32::try_from(frame.blinded.len()).map_err(|_| Bug::InternalInvariant)?;
+            let payload = frame.blinded.as_flattened().to_vec();
+            let raw = RawFrame::bulk(StreamId::Blind, frame.frame, last, elements, payload)?;
+            self.core.wire.send_bulk(raw, out)?;
+            self.blinder.next_to_send = self.blinder.next_to_send.saturating_add(1);
+            self.in_flight.insert(frame.frame, frame);
+            if last {
+                let Core { wire, identity, sid, .. } = &mut self.core;
+                wire.send_checkpoint(StreamId::Blind, &identity.key, sid, out)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Releases the outcome to our own operator, and signs the receipt.
+    fn close(self, out: &mut Outbox) -> Result<AdvertiserSession, Error> {
+        let Phase::Found(found) = self.phase else {
+            return Err(Bug::InternalInvariant.into());
+        };
+        let outcome =
+            disclosure::release_rows(&self.terms, &self.reservation, &self.evidence, found.counts)?;
+        let salt = self.core.keys.result_salt();
+        let result_commitment = match outcome {
+            Outcome::Withheld(Withheld::BelowMatchMinimum { .. } | Withheld::Declined) => {
+                let profile = self.core.profile.code().to_le_bytes();
+                suite::hash(h::RESULT, &[&*salt, &profile, &[2]])
+            }
+            Outcome::Rows(_) | Outcome::Served => found.result_commitment,
+        };
+        let closed_at = self.core.now.max(self.terms.terms().opened_at);
+        let receipt = Receipt {
+            sid: self.core.sid,
+            outcome: Receipt::COMPLETED,
+            streams: self.core.wire.heads(),
+            result_commitment,
+            report_commitment: suite::hash(h::REPORT, &[&*salt]),
+            handles_known: 0,
+            handles_unknown: 0,
+            ids_returned: 0,
+            ids_suppressed: 0,
+            ledger: self.reservation.entry().settle(0, 0, closed_at)?,
+            closed_at,
+        };
+        let signature = receipt.sign(&self.core.identity.key)?;
+        let message = SignedReceipt { receipt: receipt.clone(), signature };
+        out.send_control(&Control::Receipt(message))?;
+        Ok(AdvertiserSession::ExpectReceipt(ExpectReceipt { core: self.core, receipt, outcome }))
+    }
+}
+
+impl From<Progress> for Phase {
+    fn from(progress: Progress) -> Self {
+        match progress {
+            Progress::Continue(lookup) => Self::LookUp(lookup),
+            Progress::Finished(found) => Self::Found(found),
+        }
+    }
+}
+
+fn spill_tags(tags: &[(MatchTag, u64)], out: &mut Outbox) {
+    let mut records = Vec::with_capacity(tags.len().saturating_mul(17));
+    for (tag, element) in tags {
+        records.extend_from_slice(&tag.0);
+        records.extend_from_slice(&element.to_be_bytes());
+    }
+    if !records.is_empty() {
+        out.push(Output::Spill { run: RunName::OwnTags, records });
+    }
+}
