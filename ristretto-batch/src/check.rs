@@ -85,11 +85,7 @@ mod tests {
     fn samples_one_element_of_every_block_in_every_lane() {
         let all: Vec<usize> = sampled_from(0, 1 << 20).collect();
         assert_eq!(all.len(), 256);
-        assert!(
-            all.iter()
-                .zip(0..)
-                .all(|(position, block)| position / 4_096 == block)
-        );
+        assert!(all.iter().zip(0..).all(|(position, block)| position / 4_096 == block));
         let lanes: std::collections::BTreeSet<usize> = all.iter().map(|p| p % 8).collect();
         assert_eq!(lanes.len(), 8);
     }

@@ -82,10 +82,8 @@ pub(crate) fn vartime_sums<const RUNS: usize>(
     weights: &[[u8; 32]],
     runs: [&[Encoded]; RUNS],
 ) -> Result<[Encoded; RUNS], BadElement> {
-    let scalars: Vec<Scalar> = weights
-        .iter()
-        .map(|weight| Scalar::from_bytes_mod_order(*weight))
-        .collect();
+    let scalars: Vec<Scalar> =
+        weights.iter().map(|weight| Scalar::from_bytes_mod_order(*weight)).collect();
     let mut sums = [[0; 32]; RUNS];
     for (run, (sum, elements)) in sums.iter_mut().zip(runs).enumerate() {
         let mut points = Vec::with_capacity(elements.len());
@@ -93,18 +91,14 @@ pub(crate) fn vartime_sums<const RUNS: usize>(
             let index = run * weights.len() + offset;
             points.push(decode(element).map_err(|reason| BadElement { index, reason })?);
         }
-        *sum = RistrettoPoint::vartime_multiscalar_mul(&scalars, &points)
-            .compress()
-            .to_bytes();
+        *sum = RistrettoPoint::vartime_multiscalar_mul(&scalars, &points).compress().to_bytes();
     }
     Ok(sums)
 }
 
 /// Decodes strictly and refuses the identity.
 pub(crate) fn decode(element: &Encoded) -> Result<RistrettoPoint, BadReason> {
-    let point = CompressedRistretto(*element)
-        .decompress()
-        .ok_or(BadReason::NotCanonical)?;
+    let point = CompressedRistretto(*element).decompress().ok_or(BadReason::NotCanonical)?;
     // Only 32 zero bytes decode to the identity, so this comparison of public bytes suffices.
     if *element == CompressedRistretto::identity().0 {
         return Err(BadReason::Identity);
@@ -119,9 +113,7 @@ struct Batch {
 
 impl Batch {
     fn new() -> Self {
-        Batch {
-            halves: Vec::with_capacity(CHUNK),
-        }
+        Batch { halves: Vec::with_capacity(CHUNK) }
     }
 
     fn push(&mut self, half: RistrettoPoint) {

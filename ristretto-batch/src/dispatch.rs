@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+#[cfg(target_arch = "x86_64")]
+use crate::avx2::Avx2;
 use crate::dalek::{self, Scalars};
 use crate::expand::DstPrime;
 #[cfg(target_arch = "x86_64")]
@@ -16,6 +18,8 @@ use crate::{BadElement, Encoded, SecretScalar, check};
 pub enum Backend {
     /// Eight elements at once on processors with AVX-512 IFMA.
     Avx512Ifma,
+    /// Four elements at once on processors with AVX2.
+    Avx2,
     /// curve25519-dalek with batch encoding; available everywhere.
     Portable,
 }
@@ -24,6 +28,7 @@ impl fmt::Display for Backend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Backend::Avx512Ifma => "avx512-ifma",
+            Backend::Avx2 => "avx2",
             Backend::Portable => "portable",
         })
     }
@@ -40,7 +45,22 @@ pub struct Engine {
 enum AnyKernel {
     #[cfg(target_arch = "x86_64")]
     Ifma(Ifma),
+    #[cfg(target_arch = "x86_64")]
+    Avx2(Avx2),
     Portable,
+}
+
+/// Runs one expression with the token of the vector backend in use, or another without one.
+macro_rules! on {
+    ($engine:expr, $f:ident => $vector:expr, portable => $portable:expr) => {
+        match $engine.kernel {
+            #[cfg(target_arch = "x86_64")]
+            AnyKernel::Ifma($f) => $vector,
+            #[cfg(target_arch = "x86_64")]
+            AnyKernel::Avx2($f) => $vector,
+            AnyKernel::Portable => $portable,
+        }
+    };
 }
 
 impl Engine {
@@ -59,9 +79,7 @@ impl Engine {
 
     /// The backend that runs everywhere.
     pub fn portable() -> Self {
-        Engine {
-            kernel: AnyKernel::Portable,
-        }
+        Engine { kernel: AnyKernel::Portable }
     }
 
     /// The chosen backend, if this processor runs it.
@@ -79,6 +97,8 @@ impl Engine {
         match self.kernel {
             #[cfg(target_arch = "x86_64")]
             AnyKernel::Ifma(_) => Backend::Avx512Ifma,
+            #[cfg(target_arch = "x86_64")]
+            AnyKernel::Avx2(_) => Backend::Avx2,
             AnyKernel::Portable => Backend::Portable,
         }
     }
@@ -171,11 +191,10 @@ impl Engine {
     /// If `out` is not as long as `uniform`.
     pub fn map_multiply(&self, by: &SecretScalar, uniform: &[[u8; 64]], out: &mut [Encoded]) {
         assert_eq!(uniform.len(), out.len(), "one place for each product");
-        match self.kernel {
-            #[cfg(target_arch = "x86_64")]
-            AnyKernel::Ifma(f) => lanes::map_multiply(f, by, uniform, out),
-            AnyKernel::Portable => dalek::map_multiply(by, uniform, out),
-        }
+        on!(self,
+            f => lanes::map_multiply(f, by, uniform, out),
+            portable => dalek::map_multiply(by, uniform, out)
+        )
     }
 
     /// Sums public elements, each times its public weight, in variable time.
@@ -216,16 +235,8 @@ impl Engine {
         first: &[Encoded],
         second: &[Encoded],
     ) -> Result<[Encoded; 2], BadElement> {
-        assert_eq!(
-            weights.len(),
-            first.len(),
-            "one weight for each element of the first run"
-        );
-        assert_eq!(
-            weights.len(),
-            second.len(),
-            "one weight for each element of the second run"
-        );
+        assert_eq!(weights.len(), first.len(), "one weight for each element of the first run");
+        assert_eq!(weights.len(), second.len(), "one weight for each element of the second run");
         self.vartime_sums(weights, [first, second])
     }
 
@@ -234,23 +245,20 @@ impl Engine {
         weights: &[[u8; 32]],
         runs: [&[Encoded]; RUNS],
     ) -> Result<[Encoded; RUNS], BadElement> {
-        match self.kernel {
-            #[cfg(target_arch = "x86_64")]
-            AnyKernel::Ifma(f) => lanes::vartime_sums(f, weights, runs),
-            AnyKernel::Portable => dalek::vartime_sums(weights, runs),
-        }
+        on!(self,
+            f => lanes::vartime_sums(f, weights, runs),
+            portable => dalek::vartime_sums(weights, runs)
+        )
     }
 
     /// An engine for every backend that runs here, fastest first.
     fn runnable() -> impl Iterator<Item = Self> {
         let portable = core::iter::once(AnyKernel::Portable);
         #[cfg(target_arch = "x86_64")]
-        let kernels = Ifma::detect()
-            .map(AnyKernel::Ifma)
-            .into_iter()
-            .chain(portable);
+        let vectors = [Ifma::detect().map(AnyKernel::Ifma), Avx2::detect().map(AnyKernel::Avx2)];
         #[cfg(not(target_arch = "x86_64"))]
-        let kernels = portable;
+        let vectors: [Option<AnyKernel>; 0] = [];
+        let kernels = vectors.into_iter().flatten().chain(portable);
         kernels.map(|kernel| Engine { kernel })
     }
 
@@ -261,11 +269,10 @@ impl Engine {
         out: &mut [Encoded],
     ) -> Result<(), BadElement> {
         assert_eq!(elements.len(), out.len(), "one place for each product");
-        let result = match self.kernel {
-            #[cfg(target_arch = "x86_64")]
-            AnyKernel::Ifma(f) => lanes::multiply(f, by, elements, out),
-            AnyKernel::Portable => dalek::multiply(by, elements, out),
-        };
+        let result = on!(self,
+            f => lanes::multiply(f, by, elements, out),
+            portable => dalek::multiply(by, elements, out)
+        );
         match result {
             Ok(()) => check::multiplied(self.backend(), by, elements, out),
             Err(_) => out.fill([0; 32]),
@@ -282,11 +289,10 @@ impl Engine {
     ) {
         assert_eq!(inputs.len(), out.len(), "one place for each product");
         let dst = DstPrime::new(dst);
-        match self.kernel {
-            #[cfg(target_arch = "x86_64")]
-            AnyKernel::Ifma(f) => lanes::hash_multiply(f, by, &dst, inputs, out),
-            AnyKernel::Portable => dalek::hash_multiply(by, &dst, inputs, out),
-        }
+        on!(self,
+            f => lanes::hash_multiply(f, by, &dst, inputs, out),
+            portable => dalek::hash_multiply(by, &dst, inputs, out)
+        );
         check::hashed(self.backend(), by, &dst, inputs, out);
     }
 }

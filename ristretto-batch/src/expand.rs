@@ -21,19 +21,13 @@ impl DstPrime {
                 len
             }
             Err(_) => {
-                let digest = Sha512::new()
-                    .chain_update(OVERSIZE)
-                    .chain_update(dst)
-                    .finalize();
+                let digest = Sha512::new().chain_update(OVERSIZE).chain_update(dst).finalize();
                 bytes[..64].copy_from_slice(&digest);
                 64
             }
         };
         bytes[usize::from(len)] = len;
-        DstPrime {
-            bytes,
-            len: usize::from(len) + 1,
-        }
+        DstPrime { bytes, len: usize::from(len) + 1 }
     }
 
     /// The tag followed by one byte, its length.
@@ -86,14 +80,8 @@ mod tests {
     fn matches_rfc_9380() {
         let dst = DstPrime::new(b"QUUX-V01-CS02-with-expander-SHA512-256");
         let short: [(&str, &str); 3] = [
-            (
-                "",
-                "6b9a7312411d92f921c6f68ca0b6380730a1a4d982c507211a90964c394179ba",
-            ),
-            (
-                "abc",
-                "0da749f12fbe5483eb066a5f595055679b976e93abe9be6f0f6318bce7aca8dc",
-            ),
+            ("", "6b9a7312411d92f921c6f68ca0b6380730a1a4d982c507211a90964c394179ba"),
+            ("abc", "0da749f12fbe5483eb066a5f595055679b976e93abe9be6f0f6318bce7aca8dc"),
             (
                 "abcdef0123456789",
                 "087e45a86e2939ee8b91100af1583c4938e0f5fc6c9db4b107b83346bc967f58",
@@ -118,15 +106,9 @@ mod tests {
     #[test]
     fn hashes_an_oversize_tag_first() {
         let long = [0x61u8; 256];
-        let digest = Sha512::new()
-            .chain_update(OVERSIZE)
-            .chain_update(long)
-            .finalize();
+        let digest = Sha512::new().chain_update(OVERSIZE).chain_update(long).finalize();
         let hashed = DstPrime::new(&digest);
-        assert_eq!(
-            expand(b"message", &DstPrime::new(&long)),
-            expand(b"message", &hashed)
-        );
+        assert_eq!(expand(b"message", &DstPrime::new(&long)), expand(b"message", &hashed));
         assert_eq!(DstPrime::new(&long[..255]).as_bytes().len(), 256);
     }
 

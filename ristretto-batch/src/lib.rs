@@ -30,6 +30,8 @@
 
 #![deny(missing_docs)]
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 mod check;
 mod dalek;
 mod dispatch;

@@ -27,20 +27,13 @@ impl SecretScalar {
         let canonical = Scalar::from_canonical_bytes(bytes);
         bytes.zeroize();
         let whole = Option::<Scalar>::from(canonical)?;
-        let scalar = SecretScalar {
-            half: whole.div_by_2(),
-            whole,
-        };
+        let scalar = SecretScalar { half: whole.div_by_2(), whole };
         let refused = Scalar::ZERO.ct_eq(&scalar.whole)
             | is_plus_or_minus(&scalar.whole, &Scalar::ONE)
             | is_plus_or_minus(&scalar.whole, &Scalar::from(2u8))
             | is_plus_or_minus(&scalar.whole, &Scalar::ONE.div_by_2())
             | is_plus_or_minus(&scalar.whole, &Scalar::from(4u8));
-        if bool::from(refused) {
-            None
-        } else {
-            Some(scalar)
-        }
+        if bool::from(refused) { None } else { Some(scalar) }
     }
 
     /// The 32 little-endian bytes; the caller keeps them secret and erases copies.
@@ -75,20 +68,11 @@ mod tests {
     fn refuses_the_nine_scalars_and_keeps_their_neighbours() {
         let half = Scalar::ONE.div_by_2();
         let refused = [1u8, 2, 4].map(Scalar::from);
-        for value in refused
-            .into_iter()
-            .chain([half])
-            .flat_map(|s| [s, -s])
-            .chain([Scalar::ZERO])
-        {
+        for value in refused.into_iter().chain([half]).flat_map(|s| [s, -s]).chain([Scalar::ZERO]) {
             assert!(SecretScalar::from_canonical_bytes(value.to_bytes()).is_none());
         }
         let kept = [3u8, 5, 6, 7, 8].map(Scalar::from);
-        for value in kept
-            .into_iter()
-            .chain([half.div_by_2()])
-            .flat_map(|s| [s, -s])
-        {
+        for value in kept.into_iter().chain([half.div_by_2()]).flat_map(|s| [s, -s]) {
             let scalar = SecretScalar::from_canonical_bytes(value.to_bytes()).expect("kept");
             assert_eq!(scalar.expose_bytes(), value.as_bytes());
         }

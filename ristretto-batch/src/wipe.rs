@@ -12,10 +12,7 @@ pub(crate) struct Scratch<T: Copy> {
 impl<T: Copy> Scratch<T> {
     /// `len` copies of `blank`, which must not depend on a secret.
     pub(crate) fn filled(blank: T, len: usize) -> Self {
-        Scratch {
-            items: vec![blank; len],
-            blank,
-        }
+        Scratch { items: vec![blank; len], blank }
     }
 }
 

@@ -35,19 +35,13 @@ fn multiply_each_by_its_scalar() {
         for _ in 0..RUN {
             let (factor, discrete_log) = (random.scalar(), random.scalar());
             by.push(secret(&factor));
-            elements.push(
-                (RISTRETTO_BASEPOINT_TABLE * &discrete_log)
-                    .compress()
-                    .to_bytes(),
-            );
+            elements.push((RISTRETTO_BASEPOINT_TABLE * &discrete_log).compress().to_bytes());
             let product = factor * discrete_log;
             expected.push((RISTRETTO_BASEPOINT_TABLE * &product).compress().to_bytes());
         }
         for engine in engines() {
             let mut products = vec![[0; 32]; RUN];
-            engine
-                .multiply_each(&by, &elements, &mut products)
-                .expect("valid elements");
+            engine.multiply_each(&by, &elements, &mut products).expect("valid elements");
             assert!(products == expected, "{}", engine.backend());
         }
     }
@@ -59,10 +53,8 @@ fn hash_multiply_by_one_scalar() {
     for _ in 0..RUNS {
         let by = random.scalar();
         let inputs: Vec<[u8; 45]> = (0..RUN).map(|_| random.bytes()).collect();
-        let expected: Vec<Encoded> = inputs
-            .iter()
-            .map(|input| (by * hashed(DST, input)).compress().to_bytes())
-            .collect();
+        let expected: Vec<Encoded> =
+            inputs.iter().map(|input| (by * hashed(DST, input)).compress().to_bytes()).collect();
         for engine in engines() {
             let mut products = vec![[0; 32]; RUN];
             engine.hash_multiply(&secret(&by), DST, &inputs, &mut products);
@@ -99,10 +91,8 @@ fn hash_multiply_inputs_and_tags_of_every_length() {
     let inputs: Vec<&[u8]> = (0..400).map(|len| &pool[..len]).collect();
     for dst_len in [1, 17, 62, 63, 64, 111, 112, 127, 128, 254, 255] {
         let dst = &pool[100..100 + dst_len];
-        let expected: Vec<Encoded> = inputs
-            .iter()
-            .map(|input| (by * hashed(dst, input)).compress().to_bytes())
-            .collect();
+        let expected: Vec<Encoded> =
+            inputs.iter().map(|input| (by * hashed(dst, input)).compress().to_bytes()).collect();
         for engine in engines() {
             let mut products = vec![[0; 32]; inputs.len()];
             engine.hash_multiply(&secret(&by), dst, &inputs, &mut products);
@@ -131,9 +121,7 @@ fn vartime_sums() {
         let (first, second) = (random.elements(len), random.elements(len));
         let expected = [&first, &second].map(|elements| sum(&weights, elements));
         for engine in engines() {
-            let sums = engine
-                .vartime_sum_pair(&bytes, &first, &second)
-                .expect("valid elements");
+            let sums = engine.vartime_sum_pair(&bytes, &first, &second).expect("valid elements");
             assert_eq!(sums, expected, "{} {len}", engine.backend());
             let alone = engine.vartime_sum(&bytes, &second).expect("valid elements");
             assert_eq!(alone, expected[1], "{} {len}", engine.backend());
@@ -142,13 +130,9 @@ fn vartime_sums() {
 }
 
 fn sum(weights: &[Scalar], elements: &[Encoded]) -> Encoded {
-    let points = elements
-        .iter()
-        .map(|e| CompressedRistretto(*e).decompress().expect("valid"));
+    let points = elements.iter().map(|e| CompressedRistretto(*e).decompress().expect("valid"));
     let points: Vec<RistrettoPoint> = points.collect();
-    RistrettoPoint::vartime_multiscalar_mul(weights, &points)
-        .compress()
-        .to_bytes()
+    RistrettoPoint::vartime_multiscalar_mul(weights, &points).compress().to_bytes()
 }
 
 /// Hash to group as RFC 9380 and RFC 9496 say, written apart from the crate.

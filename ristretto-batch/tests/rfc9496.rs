@@ -21,12 +21,7 @@ fn multiples_of_the_generator() {
 fn every_multiple_decodes_and_encodes_to_itself() {
     let elements: Vec<Encoded> = MULTIPLES[1..].iter().map(|text| unhex(text)).collect();
     for engine in engines() {
-        assert_eq!(
-            there_and_back(engine, &elements),
-            elements,
-            "{}",
-            engine.backend()
-        );
+        assert_eq!(there_and_back(engine, &elements), elements, "{}", engine.backend());
     }
 }
 
@@ -38,10 +33,7 @@ fn every_invalid_encoding_is_refused() {
             let elements = [good, unhex(text), good];
             let mut out = [[0xaa; 32]; 3];
             let result = engine.multiply(&secret(&Scalar::from(3u8)), &elements, &mut out);
-            let refused = BadElement {
-                index: 1,
-                reason: BadReason::NotCanonical,
-            };
+            let refused = BadElement { index: 1, reason: BadReason::NotCanonical };
             assert_eq!(result, Err(refused), "{} {text}", engine.backend());
             assert_eq!(out, [[0; 32]; 3]);
             let sum = engine.vartime_sum(&[[1; 32]; 3], &elements);
@@ -55,21 +47,9 @@ fn the_identity_is_refused() {
     let elements: [Encoded; 2] = [unhex(MULTIPLES[1]), unhex(MULTIPLES[0])];
     for engine in engines() {
         let result = engine.multiply(&secret(&Scalar::from(3u8)), &elements, &mut [[0; 32]; 2]);
-        assert_eq!(
-            result,
-            Err(BadElement {
-                index: 1,
-                reason: BadReason::Identity
-            })
-        );
+        assert_eq!(result, Err(BadElement { index: 1, reason: BadReason::Identity }));
         let sum = engine.vartime_sum(&[[1; 32]; 2], &elements);
-        assert_eq!(
-            sum,
-            Err(BadElement {
-                index: 1,
-                reason: BadReason::Identity
-            })
-        );
+        assert_eq!(sum, Err(BadElement { index: 1, reason: BadReason::Identity }));
     }
 }
 
@@ -78,22 +58,13 @@ fn one_way_map() {
     let (uniform, expected): (Vec<[u8; 64]>, Vec<Encoded>) = MAPPED
         .iter()
         .map(|(first, second, element)| (joined(first, second), unhex(element)))
-        .chain(
-            MAPPED_ALIKE
-                .iter()
-                .map(|(f, s)| (joined(f, s), unhex(MAPPED_ALIKE_TO))),
-        )
+        .chain(MAPPED_ALIKE.iter().map(|(f, s)| (joined(f, s), unhex(MAPPED_ALIKE_TO))))
         .unzip();
     for engine in engines() {
         let mut tripled = vec![[0; 32]; uniform.len()];
         engine.map_multiply(&secret(&Scalar::from(3u8)), &uniform, &mut tripled);
         let third = Scalar::from(3u8).invert();
-        assert_eq!(
-            multiply(engine, &third, &tripled),
-            expected,
-            "{}",
-            engine.backend()
-        );
+        assert_eq!(multiply(engine, &third, &tripled), expected, "{}", engine.backend());
     }
 }
 

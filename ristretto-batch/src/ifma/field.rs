@@ -133,11 +133,7 @@ impl Lanes for Ifma {
     #[inline(always)]
     fn add(self, a: Wide, b: Wide) -> Wide {
         let ([a0, a1, a2, a3, a4], [b0, b1, b2, b3, b4]) = (a.0, b.0);
-        let (c0, c1, c2) = (
-            self.add_words(a0, b0),
-            self.add_words(a1, b1),
-            self.add_words(a2, b2),
-        );
+        let (c0, c1, c2) = (self.add_words(a0, b0), self.add_words(a1, b1), self.add_words(a2, b2));
         Wide([c0, c1, c2, self.add_words(a3, b3), self.add_words(a4, b4)])
     }
 
@@ -165,9 +161,7 @@ impl Lanes for Ifma {
 
     #[inline(always)]
     fn select(self, mask: u8, yes: &Operand, no: &Operand) -> Operand {
-        Operand(core::array::from_fn(|i| {
-            self.blend(mask, yes.0[i], no.0[i])
-        }))
+        Operand(core::array::from_fn(|i| self.blend(mask, yes.0[i], no.0[i])))
     }
 
     #[inline(always)]
@@ -342,18 +336,7 @@ impl Ifma {
     /// Brings columns 5 to 9 down: carried among themselves, then times 608.
     #[inline(always)]
     fn fold(self, c: [__m512i; 10]) -> Wide {
-        let [
-            mut c0,
-            mut c1,
-            mut c2,
-            mut c3,
-            mut c4,
-            c5,
-            mut c6,
-            mut c7,
-            mut c8,
-            mut c9,
-        ] = c;
+        let [mut c0, mut c1, mut c2, mut c3, mut c4, c5, mut c6, mut c7, mut c8, mut c9] = c;
         let fold = self.broadcast(FOLD);
         c6 = self.add_words(c6, self.right::<52>(c5));
         c7 = self.add_words(c7, self.right::<52>(c6));
@@ -428,18 +411,14 @@ impl Ifma {
         a1 = self.add_words(a1, self.right::<52>(a0));
         a2 = self.add_words(a2, self.right::<52>(a1));
         a3 = self.add_words(a3, self.right::<52>(a2));
-        a4 = self.and(
-            self.add_words(a4, self.right::<52>(a3)),
-            self.broadcast(TOP),
-        );
+        a4 = self.and(self.add_words(a4, self.right::<52>(a3)), self.broadcast(TOP));
         self.widen(&Operand([a0, a1, a2, a3, a4])).0
     }
 
     /// 2^SHIFT·p, limb by limb; 512·p exceeds each limb of any single product.
     #[inline(always)]
     fn bias<const SHIFT: u32>(self) -> [__m512i; 5] {
-        self.broadcast_each([LIMB - 18, LIMB, LIMB, LIMB, TOP], SHIFT)
-            .0
+        self.broadcast_each([LIMB - 18, LIMB, LIMB, LIMB, TOP], SHIFT).0
     }
 
     /// Each limb, shifted left, in every lane.

@@ -15,12 +15,7 @@ impl<F: Lanes> Extended<F> {
     #[inline(always)]
     pub(crate) fn identity(f: F) -> Self {
         let (zero, one) = (f.constant(Constant::ZERO), f.constant(Constant::ONE));
-        Extended {
-            x: zero,
-            y: one,
-            z: one,
-            t: zero,
-        }
+        Extended { x: zero, y: one, z: one, t: zero }
     }
 }
 
@@ -48,22 +43,12 @@ impl<F: Lanes> Uncarried<F> {
     pub(crate) fn identity(f: F) -> Self {
         let (zero, one) = (f.constant(Constant::ZERO), f.constant(Constant::ONE));
         let (zero, one) = (f.widen(&zero), f.minuend(&one));
-        Uncarried {
-            x: zero,
-            y: one,
-            z: one,
-            t: zero,
-        }
+        Uncarried { x: zero, y: one, z: one, t: zero }
     }
 
     #[inline(always)]
     pub(crate) fn carried(&self, f: F) -> Extended<F> {
-        Extended {
-            x: f.carry(self.x),
-            y: f.carry(self.y),
-            z: f.carry(self.z),
-            t: f.carry(self.t),
-        }
+        Extended { x: f.carry(self.x), y: f.carry(self.y), z: f.carry(self.z), t: f.carry(self.t) }
     }
 }
 

@@ -14,11 +14,7 @@ pub(crate) struct Mapped<F: Lanes> {
 
 impl<F: Lanes> Mapped<F> {
     pub(crate) fn blank(zero: F::Operand) -> Self {
-        Mapped {
-            u: zero,
-            v: zero,
-            denominator: zero,
-        }
+        Mapped { u: zero, v: zero, denominator: zero }
     }
 }
 
@@ -52,10 +48,7 @@ pub(crate) fn map<F: Kernel>(f: F, uniform: &[[u8; 64]], mapped: &mut [Mapped<F>
 /// Divides, given the inverse of the denominator.
 #[inline(always)]
 pub(crate) fn affine<F: Lanes>(f: F, mapped: &Mapped<F>, inverse: &F::Operand) -> Decoded<F> {
-    Decoded {
-        u: f.product(&mapped.u, inverse),
-        v: f.product(&mapped.v, inverse),
-    }
+    Decoded { u: f.product(&mapped.u, inverse), v: f.product(&mapped.v, inverse) }
 }
 
 /// The fraction whose root the map takes, and r = i·t², by the names of RFC 9496.
@@ -72,15 +65,8 @@ fn ratio<F: Lanes>(f: F, input: &F::Operand) -> Ratio<F> {
     let r = f.product(&f.squared(input), &f.constant(Constant::SQRT_M1));
     let above = f.product(&f.sum(&r, &one), &f.constant(Constant::ONE_MINUS_D_SQ));
     // (−1 − d·r)·(r + d), with −d known.
-    let left = f.carry(f.sub(
-        f.mul_minuend(&r, &f.constant(Constant::MINUS_D)),
-        f.widen(&one),
-    ));
-    Ratio {
-        r,
-        above,
-        below: f.product(&left, &f.sum(&r, &d)),
-    }
+    let left = f.carry(f.sub(f.mul_minuend(&r, &f.constant(Constant::MINUS_D)), f.widen(&one)));
+    Ratio { r, above, below: f.product(&left, &f.sum(&r, &d)) }
 }
 
 /// One map, given (above · below^7)^((p − 5)/8).
@@ -103,10 +89,7 @@ fn elligator<F: Lanes>(f: F, input: &F::Operand, power: &F::Operand) -> Extended
     let s = f.select(square, &root, &f.difference(&zero, &other));
     let minus_one = f.difference(&zero, &one);
     let c = f.select(square, &minus_one, &r);
-    let scaled = f.product(
-        &f.difference(&r, &one),
-        &f.constant(Constant::D_MINUS_ONE_SQ),
-    );
+    let scaled = f.product(&f.difference(&r, &one), &f.constant(Constant::D_MINUS_ONE_SQ));
     let n = f.carry(f.sub(f.mul_minuend(&c, &scaled), f.widen(&below)));
 
     let ss = f.square(&s);

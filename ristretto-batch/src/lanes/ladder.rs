@@ -36,10 +36,7 @@ impl Bits {
             }
         }
         let flips = core::array::from_fn(|i| columns[i] ^ columns[i + 1]);
-        let bits = Bits {
-            flips,
-            last: columns[0],
-        };
+        let bits = Bits { flips, last: columns[0] };
         columns.zeroize();
         bits
     }
@@ -80,10 +77,7 @@ fn step<F: Lanes>(
 ) -> (Pair<F>, Pair<F>) {
     let da = f.mul_minuend(d, a);
     let cb = f.mul(c, b);
-    let (e, g) = (
-        select(f, flip, &(*c, *d), &(*a, *b)),
-        f.carry(f.add(da, cb)),
-    );
+    let (e, g) = (select(f, flip, &(*c, *d), &(*a, *b)), f.carry(f.add(da, cb)));
     let h = f.carry(f.sub(da, cb));
 
     let aa = f.square_minuend(&e.0);
@@ -91,10 +85,7 @@ fn step<F: Lanes>(
     let difference = f.carry(f.sub(aa, bb));
     let x = f.mul_minuend(&f.carry(aa), &f.carry(bb));
     // Z = E·(AA + 121665·E), with E = AA − BB.
-    let z = f.mul(
-        &difference,
-        &f.carry(f.mul_small(aa, &difference, A_MINUS_2_QUARTER)),
-    );
+    let z = f.mul(&difference, &f.carry(f.mul_small(aa, &difference, A_MINUS_2_QUARTER)));
     let doubled = (f.carry(f.add(x, z)), f.carry(f.sub(x, z)));
 
     let x = f.square_minuend(&g);

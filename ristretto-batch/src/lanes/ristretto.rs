@@ -34,15 +34,7 @@ pub(crate) struct Doubling<F: Lanes> {
 
 impl<F: Lanes> Doubling<F> {
     pub(crate) fn blank(zero: F::Operand) -> Self {
-        Doubling {
-            e: zero,
-            f: zero,
-            g: zero,
-            h: zero,
-            eg: zero,
-            fh: zero,
-            all: zero,
-        }
+        Doubling { e: zero, f: zero, g: zero, h: zero, eg: zero, fh: zero, all: zero }
     }
 }
 
@@ -59,14 +51,9 @@ pub(crate) fn decode<F: Kernel>(
     let (points, good) = affine_points(f, encodings);
     for (decoded, point) in decoded.iter_mut().zip(&points) {
         // v = c·u/(−x) with u = s², x = ±2·s·dx and 1/dx = v·dx; −c/2 is a known constant.
-        let half = f.product(
-            &f.product(&point.s, &point.dx_v),
-            &f.constant(Constant::INVSQRT_A_MINUS_D),
-        );
-        *decoded = Decoded {
-            u: f.squared(&point.s),
-            v: f.negate_if(point.negative, &half),
-        };
+        let half =
+            f.product(&f.product(&point.s, &point.dx_v), &f.constant(Constant::INVSQRT_A_MINUS_D));
+        *decoded = Decoded { u: f.squared(&point.s), v: f.negate_if(point.negative, &half) };
     }
     good
 }
@@ -101,19 +88,10 @@ struct Affine<F: Lanes> {
 #[inline(always)]
 fn affine_points<F: Kernel>(f: F, encodings: &[Encoded]) -> (Four<Affine<F>>, u32) {
     let (zero, one) = (f.constant(Constant::ZERO), f.constant(Constant::ONE));
-    let blank = Affine {
-        s: zero,
-        dx_v: zero,
-        negative: 0,
-        x: zero,
-        y: zero,
-        t: zero,
-    };
+    let blank = Affine { s: zero, dx_v: zero, negative: 0, x: zero, y: zero, t: zero };
     let (mut points, mut powers) = ([blank; 4], [zero; 4]);
-    for ((point, power), encodings) in points
-        .iter_mut()
-        .zip(&mut powers)
-        .zip(encodings.chunks(F::LANES))
+    for ((point, power), encodings) in
+        points.iter_mut().zip(&mut powers).zip(encodings.chunks(F::LANES))
     {
         point.s = f.load(encodings);
         let (_, u2_squared, v) = quartic(f, &f.square(&point.s));
@@ -169,15 +147,7 @@ pub(crate) fn doubling<F: Lanes>(
     let g = f.carry(f.add(f.mul(&yy, &mm), f.mul(&xx, &pp)));
     let (plus, minus) = (f.carry(f.add(zz, dtt)), f.carry(f.sub(zz, dtt)));
     let (eg, fh) = (f.product(&e, &g), f.product(&plus, &minus));
-    Doubling {
-        e,
-        f: plus,
-        g,
-        h: minus,
-        eg,
-        fh,
-        all: f.product(&eg, &fh),
-    }
+    Doubling { e, f: plus, g, h: minus, eg, fh, all: f.product(&eg, &fh) }
 }
 
 /// The doubled point of an Edwards point in extended coordinates.
@@ -190,15 +160,7 @@ pub(crate) fn doubling_of<F: Lanes>(f: F, point: &Extended<F>) -> Doubling<F> {
     let g = f.carry(f.add(f.square(&point.x), f.square(&point.y)));
     let (plus, minus) = (f.carry(f.add(zz, dtt)), f.carry(f.sub(zz, dtt)));
     let (eg, fh) = (f.product(&e, &g), f.product(&plus, &minus));
-    Doubling {
-        e,
-        f: plus,
-        g,
-        h: minus,
-        eg,
-        fh,
-        all: f.product(&eg, &fh),
-    }
+    Doubling { e, f: plus, g, h: minus, eg, fh, all: f.product(&eg, &fh) }
 }
 
 /// Encodes doubled points, given the inverses of their `all`.
@@ -219,10 +181,7 @@ pub(crate) fn encode<F: Lanes>(
     let h = f.select(rotate, &f.product(&double.f, &sqrt_m1), &double.h);
     let magic = f.select(rotate, &sqrt_m1, &f.constant(Constant::INVSQRT_A_MINUS_D));
     let g = f.negate_if(f.negatives(&f.product(&f.product(&h, &e), &z_inverse)), &g);
-    let s = f.product(
-        &f.difference(&h, &g),
-        &f.product(&magic, &f.product(&g, &t_inverse)),
-    );
+    let s = f.product(&f.difference(&h, &g), &f.product(&magic, &f.product(&g, &t_inverse)));
     f.store(&f.absolute(&s), out);
 }
 

@@ -98,18 +98,10 @@ fn compress<F: Words>(f: F, state: &mut [F::Word; 8], mut words: [F::Word; 16]) 
             if sixteen > 0 {
                 words[i] = schedule(f, &words, i);
             }
-            let sum = f.xor(
-                f.rotate::<14, 50>(e),
-                f.rotate::<18, 46>(e),
-                f.rotate::<41, 23>(e),
-            );
+            let sum = f.xor(f.rotate::<14, 50>(e), f.rotate::<18, 46>(e), f.rotate::<41, 23>(e));
             let input = f.plus(f.plus(h, f.repeat(constants[i])), words[i]);
             let first = f.plus(f.plus(input, sum), f.choose(e, f_, g));
-            let sum = f.xor(
-                f.rotate::<28, 36>(a),
-                f.rotate::<34, 30>(a),
-                f.rotate::<39, 25>(a),
-            );
+            let sum = f.xor(f.rotate::<28, 36>(a), f.rotate::<34, 30>(a), f.rotate::<39, 25>(a));
             let second = f.plus(sum, f.majority(a, b, c));
             (h, g, f_, e) = (g, f_, e, f.plus(d, first));
             (d, c, b, a) = (c, b, a, f.plus(first, second));
@@ -124,16 +116,8 @@ fn compress<F: Words>(f: F, state: &mut [F::Word; 8], mut words: [F::Word; 16]) 
 #[inline(always)]
 fn schedule<F: Words>(f: F, words: &[F::Word; 16], i: usize) -> F::Word {
     let (old, recent) = (words[(i + 1) % 16], words[(i + 14) % 16]);
-    let s0 = f.xor(
-        f.rotate::<1, 63>(old),
-        f.rotate::<8, 56>(old),
-        f.shift::<7>(old),
-    );
-    let s1 = f.xor(
-        f.rotate::<19, 45>(recent),
-        f.rotate::<61, 3>(recent),
-        f.shift::<6>(recent),
-    );
+    let s0 = f.xor(f.rotate::<1, 63>(old), f.rotate::<8, 56>(old), f.shift::<7>(old));
+    let s1 = f.xor(f.rotate::<19, 45>(recent), f.rotate::<61, 3>(recent), f.shift::<6>(recent));
     f.plus(f.plus(words[i], s0), f.plus(words[(i + 9) % 16], s1))
 }
 
@@ -162,12 +146,7 @@ impl Tail {
     #[inline(always)]
     fn fill(&self, bytes: &mut [u8; BLOCK], block: usize, message: &[u8], before: usize) {
         overlay(bytes, block * BLOCK, message, 0);
-        overlay(
-            bytes,
-            block * BLOCK,
-            &self.bytes[..=self.len],
-            message.len(),
-        );
+        overlay(bytes, block * BLOCK, &self.bytes[..=self.len], message.len());
         if block + 1 == self.blocks(message.len()) {
             let bits = 8 * (before + message.len() + self.len) as u128;
             bytes[BLOCK - 16..].copy_from_slice(&bits.to_be_bytes());

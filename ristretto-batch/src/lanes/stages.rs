@@ -21,13 +21,8 @@ pub(crate) fn multiply<F: Kernel>(
     for (start, (elements, out)) in starts().zip(elements.chunks(CHUNK).zip(out.chunks_mut(CHUNK)))
     {
         let (fours, _) = batch.points.as_chunks_mut();
-        decode_groups::<F>(elements, |at, group| {
-            f.decode(group, &mut fours[at / F::LANES / 4])
-        })
-        .map_err(|bad| BadElement {
-            index: start + bad.index,
-            ..bad
-        })?;
+        decode_groups::<F>(elements, |at, group| f.decode(group, &mut fours[at / F::LANES / 4]))
+            .map_err(|bad| BadElement { index: start + bad.index, ..bad })?;
         batch.finish(start, out);
     }
     Ok(())
@@ -44,10 +39,7 @@ pub(crate) fn hash_multiply<F: Kernel, I: AsRef<[u8]>>(
     let mut batch = Batch::new(f, by, inputs.len());
     let mut mapping = Mapping::new(f, inputs.len());
     for (start, (inputs, out)) in starts().zip(inputs.chunks(CHUNK).zip(out.chunks_mut(CHUNK))) {
-        for (group, uniform) in inputs
-            .chunks(F::LANES)
-            .zip(mapping.uniform.chunks_mut(F::LANES))
-        {
+        for (group, uniform) in inputs.chunks(F::LANES).zip(mapping.uniform.chunks_mut(F::LANES)) {
             let messages: [&[u8]; LANES_MAX] =
                 core::array::from_fn(|lane| group[lane.min(group.len() - 1)].as_ref());
             f.expand(&messages[..F::LANES], dst, uniform);
@@ -79,10 +71,7 @@ pub(crate) fn decode_groups<F: Kernel>(
     elements: &[Encoded],
     mut decode: impl FnMut(usize, &[Encoded]) -> u32,
 ) -> Result<(), BadElement> {
-    for (start, group) in (0..)
-        .step_by(4 * F::LANES)
-        .zip(elements.chunks(4 * F::LANES))
-    {
+    for (start, group) in (0..).step_by(4 * F::LANES).zip(elements.chunks(4 * F::LANES)) {
         let mut padded = [group[0]; 4 * LANES_MAX];
         padded[..group.len()].copy_from_slice(group);
         let mut good = decode(start, &padded[..4 * F::LANES]);
@@ -92,15 +81,8 @@ pub(crate) fn decode_groups<F: Kernel>(
         let offset = good.trailing_ones() as usize;
         if let Some(element) = group.get(offset) {
             let identity = *element == IDENTITY;
-            let reason = if identity {
-                BadReason::Identity
-            } else {
-                BadReason::NotCanonical
-            };
-            return Err(BadElement {
-                index: start + offset,
-                reason,
-            });
+            let reason = if identity { BadReason::Identity } else { BadReason::NotCanonical };
+            return Err(BadElement { index: start + offset, reason });
         }
     }
     Ok(())
@@ -148,9 +130,7 @@ impl<'a, F: Kernel> Batch<'a, F> {
                     let first = start + i * F::LANES;
                     let last = start + out.len() - 1;
                     each = Bits::each(core::array::from_fn(|lane| {
-                        self.by
-                            .at((first + lane.min(F::LANES - 1)).min(last))
-                            .half()
+                        self.by.at((first + lane.min(F::LANES - 1)).min(last)).half()
                     }));
                     &each
                 }
@@ -158,15 +138,10 @@ impl<'a, F: Kernel> Batch<'a, F> {
             self.doubles[i] = self.f.half_product(&self.points[i], bits);
             self.inverses[i] = self.doubles[i].all;
         }
-        self.f
-            .invert_batch(&mut self.inverses[..count], &mut self.prefixes[..count]);
+        self.f.invert_batch(&mut self.inverses[..count], &mut self.prefixes[..count]);
         for (i, out) in out.chunks_mut(F::LANES).enumerate() {
             let mut encoded = [[0u8; 32]; LANES_MAX];
-            self.f.encode(
-                &self.doubles[i],
-                &self.inverses[i],
-                &mut encoded[..F::LANES],
-            );
+            self.f.encode(&self.doubles[i], &self.inverses[i], &mut encoded[..F::LANES]);
             out.copy_from_slice(&encoded[..out.len()]);
         }
     }
@@ -191,10 +166,7 @@ impl<F: Kernel> Mapping<F> {
     /// Maps the uniform strings of `count` operands to affine points.
     fn map(&mut self, count: usize, batch: &mut Batch<'_, F>) {
         let f = batch.f;
-        let pairs = self
-            .uniform
-            .chunks(2 * F::LANES)
-            .zip(self.mapped.chunks_mut(2));
+        let pairs = self.uniform.chunks(2 * F::LANES).zip(self.mapped.chunks_mut(2));
         for (uniform, mapped) in pairs.take(count.div_ceil(2)) {
             f.map(uniform, mapped);
         }
@@ -202,10 +174,7 @@ impl<F: Kernel> Mapping<F> {
             *inverse = mapped.denominator;
         }
         f.invert_batch(&mut batch.inverses[..count], &mut batch.prefixes[..count]);
-        let done = batch
-            .points
-            .iter_mut()
-            .zip(self.mapped.iter().zip(batch.inverses.iter()));
+        let done = batch.points.iter_mut().zip(self.mapped.iter().zip(batch.inverses.iter()));
         for (point, (mapped, inverse)) in done.take(count) {
             *point = f.affine(mapped, inverse);
         }

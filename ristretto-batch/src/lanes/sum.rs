@@ -37,10 +37,8 @@ pub(crate) fn vartime_sums<F: Kernel, const RUNS: usize>(
         }
         let digits = Digits::new(weights);
         let mut buckets = vec![Bucket::default(); digits.buckets()];
-        let mut sums = [Stretches {
-            once: Extended::identity(f),
-            each: Extended::identity(f),
-        }; RUNS];
+        let mut sums =
+            [Stretches { once: Extended::identity(f), each: Extended::identity(f) }; RUNS];
         for position in (0..digits.positions).rev() {
             window.sort(&digits, position);
             for (table, sums) in tables.iter().zip(&mut sums) {
@@ -71,11 +69,7 @@ pub(crate) fn fill_buckets<F: Kernel>(
     let idle = table.len() - 1;
     let entry = |bucket: usize, at: usize| {
         let at = window.starts[bucket] as usize + at;
-        if at < window.starts[bucket + 1] as usize {
-            window.entries[at] as usize
-        } else {
-            idle
-        }
+        if at < window.starts[bucket + 1] as usize { window.entries[at] as usize } else { idle }
     };
     for group in window.order.chunks(F::LANES) {
         let most = window.size(group[0] as usize);
@@ -207,15 +201,8 @@ impl Digits {
             let bit = position * bits as usize + bits as usize - 1;
             halves[bit / 64] |= 1 << (bit % 64);
         }
-        let shifted = weights
-            .iter()
-            .map(|weight| shifted(weight, &halves))
-            .collect();
-        Digits {
-            shifted,
-            bits,
-            positions,
-        }
+        let shifted = weights.iter().map(|weight| shifted(weight, &halves)).collect();
+        Digits { shifted, bits, positions }
     }
 
     /// Buckets of one position, for digits of 1 to this, of either sign.
@@ -229,11 +216,8 @@ impl Digits {
         let byte = (bit / 8).min(24);
         let shift = bit - 8 * byte;
         let top = position + 1 == self.positions;
-        let (mask, half) = if top {
-            (u64::MAX, 0)
-        } else {
-            ((1 << self.bits) - 1, self.buckets() as i32)
-        };
+        let (mask, half) =
+            if top { (u64::MAX, 0) } else { ((1 << self.bits) - 1, self.buckets() as i32) };
         self.shifted.iter().map(move |weight| {
             let word = u64::from_le_bytes(core::array::from_fn(|i| weight[byte + i]));
             (word >> shift & mask) as i32 - half
@@ -304,13 +288,8 @@ fn first_bad<F: Kernel>(f: F, runs: &[&[Encoded]]) -> Result<(), BadElement> {
     let mut rows = [F::Row::default(); 4 * LANES_MAX];
     let mut before = 0;
     for elements in runs {
-        decode_groups::<F>(elements, |_, group| {
-            f.decode_rows(group, &mut rows[..4 * F::LANES])
-        })
-        .map_err(|bad| BadElement {
-            index: before + bad.index,
-            ..bad
-        })?;
+        decode_groups::<F>(elements, |_, group| f.decode_rows(group, &mut rows[..4 * F::LANES]))
+            .map_err(|bad| BadElement { index: before + bad.index, ..bad })?;
         before += elements.len();
     }
     Ok(())
@@ -369,9 +348,7 @@ fn shifted(weight: &[u8; 32], halves: &[u64; 4]) -> [u8; 32] {
 fn halved(doubled: Encoded) -> Encoded {
     let point = CompressedRistretto(doubled).decompress();
     // The kernel's own encodings decode; were one wrong, the identity would show it.
-    point.map_or([0; 32], |point| {
-        (Scalar::ONE.div_by_2() * point).compress().to_bytes()
-    })
+    point.map_or([0; 32], |point| (Scalar::ONE.div_by_2() * point).compress().to_bytes())
 }
 
 /// The digit width that costs the fewest additions for `len` points.

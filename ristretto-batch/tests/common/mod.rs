@@ -16,9 +16,8 @@ pub(crate) struct Random(u64);
 impl Random {
     /// Starts from `RISTRETTO_BATCH_SEED`, or from the default, and prints the seed.
     pub(crate) fn seeded(test: &str) -> Self {
-        let seed = std::env::var("RISTRETTO_BATCH_SEED").map_or(DEFAULT_SEED, |text| {
-            text.parse().expect("RISTRETTO_BATCH_SEED is a u64")
-        });
+        let seed = std::env::var("RISTRETTO_BATCH_SEED")
+            .map_or(DEFAULT_SEED, |text| text.parse().expect("RISTRETTO_BATCH_SEED is a u64"));
         say(&format!("{test}: RISTRETTO_BATCH_SEED={seed}"));
         Random(seed)
     }
@@ -67,10 +66,7 @@ pub(crate) fn progression(
         point += step;
     }
     let encodings = RistrettoPoint::double_and_compress_batch(&halves);
-    encodings
-        .iter()
-        .map(CompressedRistretto::to_bytes)
-        .collect()
+    encodings.iter().map(CompressedRistretto::to_bytes).collect()
 }
 
 pub(crate) fn engines() -> Vec<Engine> {
@@ -86,18 +82,14 @@ pub(crate) fn secret(scalar: &Scalar) -> SecretScalar {
 
 /// The product as dalek computes it, by its plain path.
 pub(crate) fn expected(by: &Scalar, element: &Encoded) -> Encoded {
-    let point = CompressedRistretto(*element)
-        .decompress()
-        .expect("a valid element");
+    let point = CompressedRistretto(*element).decompress().expect("a valid element");
     (by * point).compress().to_bytes()
 }
 
 /// `engine.multiply`, with a fresh output.
 pub(crate) fn multiply(engine: Engine, by: &Scalar, elements: &[Encoded]) -> Vec<Encoded> {
     let mut out = vec![[0xaa; 32]; elements.len()];
-    engine
-        .multiply(&secret(by), elements, &mut out)
-        .expect("valid elements");
+    engine.multiply(&secret(by), elements, &mut out).expect("valid elements");
     out
 }
 
