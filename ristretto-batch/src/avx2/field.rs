@@ -76,7 +76,7 @@ impl Lanes for Avx2 {
 
     #[inline(always)]
     fn mul_small(self, onto: Wide, a: &Operand, factor: u32) -> Wide {
-        let factor = self.broadcast(u64::from(factor));
+        let factor = core::hint::black_box(self.broadcast(u64::from(factor)));
         let mut c = onto;
         for (column, limb) in c.0.iter_mut().zip(a.0) {
             *column = self.add_words(*column, self.times(limb, factor));
@@ -115,13 +115,13 @@ impl Lanes for Avx2 {
     #[inline(always)]
     fn carry(self, a: Wide) -> Operand {
         let mut c = a.0;
-        let limb = self.broadcast(LIMB);
+        let limb = self.opaque(&LIMBS);
         for i in 0..8 {
             c[i + 1] = self.add_words(c[i + 1], self.right::<29>(c[i]));
             c[i] = self.and(c[i], limb);
         }
         let top = self.right::<23>(c[8]);
-        c[8] = self.and(c[8], self.broadcast(TOP));
+        c[8] = self.and(c[8], self.opaque(&TOPS));
         // 19 times a value above 32 bits: as 16 + 2 + 1.
         let small = self.add_words(top, self.add_words(top, top));
         c[0] = self.add_words(c[0], self.add_words(self.left::<4>(top), small));
@@ -337,7 +337,7 @@ impl Avx2 {
     /// Brings columns 9 to 16 down: carried among themselves, then times 1216.
     #[inline(always)]
     fn fold(self, mut c: [__m256i; 17]) -> Wide {
-        let (limb, fold) = (self.broadcast(LIMB), self.broadcast(FOLD));
+        let (limb, fold) = (self.opaque(&LIMBS), self.opaque(&FOLDS));
         for i in 9..16 {
             c[i + 1] = self.add_words(c[i + 1], self.right::<29>(c[i]));
             c[i] = self.and(c[i], limb);
@@ -468,6 +468,18 @@ impl Avx2 {
         unsafe { _mm256_set1_epi64x(word.cast_signed()) }
     }
 
+    /// A constant that the optimizer must not see through.
+    ///
+    /// Knowing a mask, it proves that a limb has 32 bits, drops the truncation in a product as
+    /// useless, forgets the proof, and multiplies 64 bits by 64. Knowing a factor, it multiplies
+    /// by shifts and additions. Both cost more than twice the time.
+    #[inline(always)]
+    fn opaque(self, constant: &'static __m256i) -> __m256i {
+        // SAFETY: the reference is valid and aligned for reading 32 bytes; a token exists only
+        // where detection found AVX2, so they fit a register.
+        unsafe { core::ptr::read_volatile(constant) }
+    }
+
     /// Each limb in every lane.
     #[inline(always)]
     fn broadcast_each(self, limbs: [u64; 9]) -> [__m256i; 9] {
@@ -532,8 +544,17 @@ const BIAS: [u64; 9] = [
     (1 << 62) + 0x007f_ffef,
 ];
 
+static LIMBS: __m256i = in_every_lane(LIMB);
+
+static TOPS: __m256i = in_every_lane(TOP);
+
 /// 2^261 modulo p.
-const FOLD: u64 = 1_216;
+static FOLDS: __m256i = in_every_lane(1_216);
+
+const fn in_every_lane(word: u64) -> __m256i {
+    // SAFETY: both types are 32 bytes of plain data; no processor feature is involved.
+    unsafe { core::mem::transmute([word; 4]) }
+}
 
 const LIMB: u64 = (1 << 29) - 1;
 

@@ -54,7 +54,7 @@ impl<F: Lanes> Uncarried<F> {
 
 /// The sum of any two points.
 #[inline(always)]
-pub(crate) fn add<F: Lanes>(f: F, a: &Extended<F>, b: &Extended<F>) -> Extended<F> {
+pub(crate) fn add_points<F: Lanes>(f: F, a: &Extended<F>, b: &Extended<F>) -> Extended<F> {
     let minus = f.mul(&f.difference(&a.y, &a.x), &f.difference(&b.y, &b.x));
     let plus = f.mul_minuend(&f.sum(&a.y, &a.x), &f.sum(&b.y, &b.x));
     let twist = f.mul(&f.product(&a.t, &f.constant(Constant::TWO_D)), &b.t);
@@ -80,7 +80,7 @@ pub(crate) fn add_niels<F: Lanes>(
 
 /// Twice a point.
 #[inline(always)]
-pub(crate) fn double<F: Lanes>(f: F, a: &Extended<F>) -> Extended<F> {
+pub(crate) fn double_point<F: Lanes>(f: F, a: &Extended<F>) -> Extended<F> {
     let xx = f.square_minuend(&a.x);
     let yy = f.square(&a.y);
     let zz = f.square(&a.z);

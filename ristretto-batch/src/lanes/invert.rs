@@ -1,25 +1,29 @@
 //! Long powers: square roots and inverses, and inversion of a batch for the price of one.
 
-use super::{Constant, Four, Lanes};
+use super::{Constant, Four, Kernel, Lanes};
 
 /// Raises four operands to the power (p − 5)/8 = 2^252 − 3, their chains interleaved.
 #[inline(always)]
-pub(crate) fn power_p58<F: Lanes>(f: F, values: &mut Four<F::Operand>) {
+pub(crate) fn power_p58<F: Kernel>(f: F, values: &mut Four<F::Operand>) {
     let (to_250, _) = power_to_250(f, values);
     *values = products(f, &squared_times(f, &to_250, 2), values);
 }
 
 /// The inverse in every lane, by the power p − 2 = 2^255 − 21; zero stays zero.
 #[inline(always)]
-pub(crate) fn inverse<F: Lanes>(f: F, value: &F::Operand) -> F::Operand {
+pub(crate) fn inverse<F: Kernel>(f: F, value: &F::Operand) -> F::Operand {
     let ([to_250], [eleven]) = power_to_250(f, &[*value]);
     let [power] = squared_times(f, &[to_250], 5);
-    f.product(&power, &eleven)
+    f.call_product(&power, &eleven)
 }
 
 /// Inverts every operand in place, lane by lane; zeros stay zero.
 #[inline(always)]
-pub(crate) fn invert_batch<F: Lanes>(f: F, values: &mut [F::Operand], prefixes: &mut [F::Operand]) {
+pub(crate) fn invert_batch<F: Kernel>(
+    f: F,
+    values: &mut [F::Operand],
+    prefixes: &mut [F::Operand],
+) {
     let (zero, one) = (f.constant(Constant::ZERO), f.constant(Constant::ONE));
     let mut product = one;
     for (value, prefix) in values.iter().zip(prefixes.iter_mut()) {
@@ -37,9 +41,27 @@ pub(crate) fn invert_batch<F: Lanes>(f: F, values: &mut [F::Operand], prefixes: 
     }
 }
 
+/// Squares each value `times` times, all in turns.
+#[inline(always)]
+pub(crate) fn square_times<F: Lanes>(f: F, values: &mut [F::Operand], times: u32) {
+    if let Ok(four) = <&mut Four<F::Operand>>::try_from(&mut *values) {
+        for _ in 0..times {
+            for value in &mut *four {
+                *value = f.squared(value);
+            }
+        }
+    } else {
+        for value in values {
+            for _ in 0..times {
+                *value = f.squared(value);
+            }
+        }
+    }
+}
+
 /// The powers 2^250 − 1 and 11, the common part of both chains.
 #[inline(always)]
-fn power_to_250<F: Lanes, const N: usize>(
+fn power_to_250<F: Kernel, const N: usize>(
     f: F,
     x: &[F::Operand; N],
 ) -> ([F::Operand; N], [F::Operand; N]) {
@@ -58,29 +80,25 @@ fn power_to_250<F: Lanes, const N: usize>(
 }
 
 #[inline(always)]
-fn squared_times<F: Lanes, const N: usize>(
+fn squared_times<F: Kernel, const N: usize>(
     f: F,
     x: &[F::Operand; N],
     times: u32,
 ) -> [F::Operand; N] {
     let mut power = *x;
-    for _ in 0..times {
-        for each in &mut power {
-            *each = f.squared(each);
-        }
-    }
+    f.square_times(&mut power, times);
     power
 }
 
 #[inline(always)]
-fn products<F: Lanes, const N: usize>(
+fn products<F: Kernel, const N: usize>(
     f: F,
     a: &[F::Operand; N],
     b: &[F::Operand; N],
 ) -> [F::Operand; N] {
     let mut products = *a;
     for (a, b) in products.iter_mut().zip(b) {
-        *a = f.product(a, b);
+        *a = f.call_product(a, b);
     }
     products
 }

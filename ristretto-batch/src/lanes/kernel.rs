@@ -9,6 +9,9 @@
 macro_rules! kernel {
     ($token:ident, $features:literal) => {
         $crate::lanes::stages! { $token, $features;
+            fn call_product(a: &Operand, b: &Operand) -> Operand;
+            fn call_square(a: &Operand) -> Operand;
+            fn square_times(values: &mut [Operand], times: u32) -> ();
             fn power_p58(values: &mut Four<Operand>) -> ();
             fn invert_batch(values: &mut [Operand], prefixes: &mut [Operand]) -> ();
             fn decode(encodings: &[Encoded], decoded: &mut Four<Decoded<$token>>) -> u32;
@@ -17,6 +20,8 @@ macro_rules! kernel {
             fn affine(mapped: &Mapped<$token>, inverse: &Operand) -> Decoded<$token>;
             fn half_product(point: &Decoded<$token>, bits: &Bits) -> Doubling<$token>;
             fn encode(double: &Doubling<$token>, inverse: &Operand, out: &mut [Encoded]) -> ();
+            fn add_points(a: &Extended<$token>, b: &Extended<$token>) -> Extended<$token>;
+            fn double_point(a: &Extended<$token>) -> Extended<$token>;
             fn decode_rows(encodings: &[Encoded], rows: &mut [Row]) -> u32;
             fn fill_buckets(table: &[Row], window: &Window, buckets: &mut [Bucket<Row>]) -> ();
             fn collect_buckets(buckets: &[Bucket<Row>], bits: u32, sums: &mut Stretches<$token>)
@@ -45,6 +50,7 @@ macro_rules! stages {
 
             impl Kernel for $token {
                 $(
+                    #[inline(always)]
                     fn $stage(self, $($name: $type),*) -> $result {
                         #[target_feature(enable = $features)]
                         #[inline(never)]

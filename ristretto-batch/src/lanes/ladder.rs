@@ -8,7 +8,7 @@ use curve25519_dalek::scalar::Scalar;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::ristretto::doubling;
-use super::{Constant, Decoded, Doubling, LANES_MAX, Lanes};
+use super::{Constant, Decoded, Doubling, Kernel, LANES_MAX, Lanes};
 
 /// The bits of half scalars, as masks over the lanes; erased when dropped.
 #[derive(Zeroize, ZeroizeOnDrop)]
@@ -47,7 +47,7 @@ impl Bits {
 /// Right for every scalar but 0 and ±1 and every point but those of small order; such a lane
 /// gives zeros, or another point, and spoils no other lane.
 #[inline(always)]
-pub(crate) fn half_product<F: Lanes>(f: F, point: &Decoded<F>, bits: &Bits) -> Doubling<F> {
+pub(crate) fn half_product<F: Kernel>(f: F, point: &Decoded<F>, bits: &Bits) -> Doubling<F> {
     let u = f.fix(&point.u);
     let one = f.constant(Constant::ONE);
     // Sum and difference of the projective coordinates, of the neutral point and of the point.
@@ -108,7 +108,7 @@ fn select<F: Lanes>(f: F, mask: u8, yes: &Pair<F>, no: &Pair<F>) -> Pair<F> {
 /// Recovers the missing coordinate by the formula of Okeya and Sakurai, from the point P, the
 /// product Q and P + Q, and goes back to Edwards coordinates.
 #[inline(always)]
-fn recovered<F: Lanes>(
+fn recovered<F: Kernel>(
     f: F,
     point: &Decoded<F>,
     (x, z): &Pair<F>,
@@ -120,9 +120,9 @@ fn recovered<F: Lanes>(
     let sum = f.carry(f.add(f.add(f.widen(x), uz), twice_az));
     let cross = f.carry(f.add(f.mul(&point.u, x), f.widen(z)));
     let left = f.sub(f.mul_minuend(&sum, &cross), f.mul(&f.carry(twice_az), z));
-    let right = f.mul(&f.squared(&difference), next_x);
+    let right = f.mul(&f.call_square(&difference), next_x);
     let montgomery_y = f.carry(f.sub(f.mul_minuend(&f.carry(left), next_z), right));
-    let scale = f.product(&f.product(&f.sum(&point.v, &point.v), z), next_z);
+    let scale = f.call_product(&f.call_product(&f.sum(&point.v, &point.v), z), next_z);
     let montgomery_x = f.mul_minuend(&scale, x);
     let montgomery_z = f.mul(&scale, z);
     let plus = f.carry(f.add(montgomery_x, montgomery_z));

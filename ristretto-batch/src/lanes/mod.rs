@@ -23,9 +23,9 @@ mod stages;
 mod sum;
 
 pub(crate) use constants::Constant;
-pub(crate) use edwards::Extended;
+pub(crate) use edwards::{Extended, add_points, double_point};
 pub(crate) use elligator::{Mapped, affine, map};
-pub(crate) use invert::{invert_batch, power_p58};
+pub(crate) use invert::{invert_batch, power_p58, square_times};
 pub(crate) use kernel::{kernel, stages};
 pub(crate) use ladder::{Bits, half_product};
 pub(crate) use ristretto::{Decoded, Doubling, decode, decode_rows, encode};
@@ -129,6 +129,11 @@ pub(crate) trait Lanes: Copy {
 
 /// The stages of a batch, each compiled once, out of line, for the features of its backend.
 pub(crate) trait Kernel: Lanes {
+    /// The carried product, out of line: for code that runs once for a point.
+    fn call_product(self, a: &Self::Operand, b: &Self::Operand) -> Self::Operand;
+    /// The carried square, out of line.
+    fn call_square(self, a: &Self::Operand) -> Self::Operand;
+    fn square_times(self, values: &mut [Self::Operand], times: u32);
     fn power_p58(self, values: &mut Four<Self::Operand>);
     fn invert_batch(self, values: &mut [Self::Operand], prefixes: &mut [Self::Operand]);
     /// Decodes four operands' worth of encodings; returns the bits of the good ones.
@@ -140,6 +145,8 @@ pub(crate) trait Kernel: Lanes {
     fn affine(self, mapped: &Mapped<Self>, inverse: &Self::Operand) -> Decoded<Self>;
     fn half_product(self, point: &Decoded<Self>, bits: &Bits) -> Doubling<Self>;
     fn encode(self, double: &Doubling<Self>, inverse: &Self::Operand, out: &mut [Encoded]);
+    fn add_points(self, a: &Extended<Self>, b: &Extended<Self>) -> Extended<Self>;
+    fn double_point(self, a: &Extended<Self>) -> Extended<Self>;
     /// Decodes four operands' worth of public encodings to rows of a table.
     fn decode_rows(self, encodings: &[Encoded], rows: &mut [Self::Row]) -> u32;
     fn fill_buckets(self, table: &[Self::Row], window: &Window, buckets: &mut [Bucket<Self::Row>]);
@@ -153,3 +160,15 @@ pub(crate) type Four<T> = [T; 4];
 
 /// The most lanes that any backend has.
 pub(crate) const LANES_MAX: usize = 8;
+
+/// [`Lanes::product`], for [`Kernel::call_product`].
+#[inline(always)]
+pub(crate) fn call_product<F: Lanes>(f: F, a: &F::Operand, b: &F::Operand) -> F::Operand {
+    f.product(a, b)
+}
+
+/// [`Lanes::squared`], for [`Kernel::call_square`].
+#[inline(always)]
+pub(crate) fn call_square<F: Lanes>(f: F, a: &F::Operand) -> F::Operand {
+    f.squared(a)
+}

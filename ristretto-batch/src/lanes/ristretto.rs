@@ -51,9 +51,11 @@ pub(crate) fn decode<F: Kernel>(
     let (points, good) = affine_points(f, encodings);
     for (decoded, point) in decoded.iter_mut().zip(&points) {
         // v = c·u/(−x) with u = s², x = ±2·s·dx and 1/dx = v·dx; −c/2 is a known constant.
-        let half =
-            f.product(&f.product(&point.s, &point.dx_v), &f.constant(Constant::INVSQRT_A_MINUS_D));
-        *decoded = Decoded { u: f.squared(&point.s), v: f.negate_if(point.negative, &half) };
+        let half = f.call_product(
+            &f.call_product(&point.s, &point.dx_v),
+            &f.constant(Constant::INVSQRT_A_MINUS_D),
+        );
+        *decoded = Decoded { u: f.call_square(&point.s), v: f.negate_if(point.negative, &half) };
     }
     good
 }
@@ -66,7 +68,7 @@ pub(crate) fn decode_rows<F: Kernel>(f: F, encodings: &[Encoded], rows: &mut [F:
     for (rows, point) in rows.chunks_mut(F::LANES).zip(&points) {
         let plus = f.sum(&point.y, &point.x);
         let minus = f.difference(&point.y, &point.x);
-        let twist = f.product(&point.t, &f.constant(Constant::TWO_D));
+        let twist = f.call_product(&point.t, &f.constant(Constant::TWO_D));
         f.scatter([&plus, &minus, &twist], rows);
     }
     good
@@ -95,7 +97,7 @@ fn affine_points<F: Kernel>(f: F, encodings: &[Encoded]) -> (Four<Affine<F>>, u3
     {
         point.s = f.load(encodings);
         let (_, u2_squared, v) = quartic(f, &f.square(&point.s));
-        let w = f.product(&v, &u2_squared);
+        let w = f.call_product(&v, &u2_squared);
         *power = seventh(f, &w).1;
     }
     f.power_p58(&mut powers);
@@ -104,22 +106,22 @@ fn affine_points<F: Kernel>(f: F, encodings: &[Encoded]) -> (Four<Affine<F>>, u3
         let ss = f.square(&point.s);
         let (u1, u2_squared, v) = quartic(f, &ss);
         let u2 = f.carry(f.add(f.widen(&one), ss));
-        let w = f.product(&v, &u2_squared);
-        let root = f.product(&seventh(f, &w).0, power);
-        let check = f.product(&w, &f.squared(&root));
+        let w = f.call_product(&v, &u2_squared);
+        let root = f.call_product(&seventh(f, &w).0, power);
+        let check = f.call_product(&w, &f.call_square(&root));
         let squares = f.zeros(&f.difference(&check, &one));
         let flipped = f.zeros(&f.sum(&check, &one));
-        let rotated = f.product(&root, &f.constant(Constant::SQRT_M1));
+        let rotated = f.call_product(&root, &f.constant(Constant::SQRT_M1));
         let root = f.select(flipped, &rotated, &root);
 
-        let dx = f.product(&root, &u2);
-        point.dx_v = f.product(&dx, &v);
-        let dy = f.product(&root, &point.dx_v);
-        let x = f.product(&f.sum(&point.s, &point.s), &dx);
+        let dx = f.call_product(&root, &u2);
+        point.dx_v = f.call_product(&dx, &v);
+        let dy = f.call_product(&root, &point.dx_v);
+        let x = f.call_product(&f.sum(&point.s, &point.s), &dx);
         point.negative = f.negatives(&x);
         point.x = f.negate_if(point.negative, &x);
-        point.y = f.product(&u1, &dy);
-        point.t = f.product(&point.x, &point.y);
+        point.y = f.call_product(&u1, &dy);
+        point.t = f.call_product(&point.x, &point.y);
         let bad = f.negatives(&point.t) | f.zeros(&point.y);
         good |= u32::from((squares | flipped) & !bad) << (i * F::LANES);
     }
@@ -130,77 +132,80 @@ fn affine_points<F: Kernel>(f: F, encodings: &[Encoded]) -> (Four<Affine<F>>, u3
 ///
 /// The Edwards point is (c·X/Y, (X − Z)/(X + Z)).
 #[inline(always)]
-pub(crate) fn doubling<F: Lanes>(
+pub(crate) fn doubling<F: Kernel>(
     f: F,
     x: &F::Operand,
     y: &F::Operand,
     plus: &F::Operand,
     minus: &F::Operand,
 ) -> Doubling<F> {
-    let x = f.product(x, &f.constant(Constant::MONTGOMERY_SCALE));
-    let (xx, yy) = (f.squared(&x), f.squared(y));
-    let (pp, mm) = (f.squared(plus), f.squared(minus));
+    let x = f.call_product(x, &f.constant(Constant::MONTGOMERY_SCALE));
+    let (xx, yy) = (f.call_square(&x), f.call_square(y));
+    let (pp, mm) = (f.call_square(plus), f.call_square(minus));
     let zz = f.mul_minuend(&yy, &pp);
-    let dtt = f.mul(&f.product(&xx, &f.constant(Constant::D)), &mm);
+    let dtt = f.mul(&f.call_product(&xx, &f.constant(Constant::D)), &mm);
     let pm = f.mul(plus, minus);
-    let e = f.product(&f.product(&x, y), &f.carry(f.add(pm, pm)));
+    let e = f.call_product(&f.call_product(&x, y), &f.carry(f.add(pm, pm)));
     let g = f.carry(f.add(f.mul(&yy, &mm), f.mul(&xx, &pp)));
     let (plus, minus) = (f.carry(f.add(zz, dtt)), f.carry(f.sub(zz, dtt)));
-    let (eg, fh) = (f.product(&e, &g), f.product(&plus, &minus));
-    Doubling { e, f: plus, g, h: minus, eg, fh, all: f.product(&eg, &fh) }
+    let (eg, fh) = (f.call_product(&e, &g), f.call_product(&plus, &minus));
+    Doubling { e, f: plus, g, h: minus, eg, fh, all: f.call_product(&eg, &fh) }
 }
 
 /// The doubled point of an Edwards point in extended coordinates.
 #[inline(always)]
-pub(crate) fn doubling_of<F: Lanes>(f: F, point: &Extended<F>) -> Doubling<F> {
+pub(crate) fn doubling_of<F: Kernel>(f: F, point: &Extended<F>) -> Doubling<F> {
     let zz = f.square_minuend(&point.z);
-    let dtt = f.mul(&f.squared(&point.t), &f.constant(Constant::D));
+    let dtt = f.mul(&f.call_square(&point.t), &f.constant(Constant::D));
     let xy = f.mul(&point.x, &point.y);
     let e = f.carry(f.add(xy, xy));
     let g = f.carry(f.add(f.square(&point.x), f.square(&point.y)));
     let (plus, minus) = (f.carry(f.add(zz, dtt)), f.carry(f.sub(zz, dtt)));
-    let (eg, fh) = (f.product(&e, &g), f.product(&plus, &minus));
-    Doubling { e, f: plus, g, h: minus, eg, fh, all: f.product(&eg, &fh) }
+    let (eg, fh) = (f.call_product(&e, &g), f.call_product(&plus, &minus));
+    Doubling { e, f: plus, g, h: minus, eg, fh, all: f.call_product(&eg, &fh) }
 }
 
 /// Encodes doubled points, given the inverses of their `all`.
 #[inline(always)]
-pub(crate) fn encode<F: Lanes>(
+pub(crate) fn encode<F: Kernel>(
     f: F,
     double: &Doubling<F>,
     inverse: &F::Operand,
     out: &mut [Encoded],
 ) {
     let sqrt_m1 = f.constant(Constant::SQRT_M1);
-    let z_inverse = f.product(&double.eg, inverse);
-    let t_inverse = f.product(&double.fh, inverse);
-    let rotate = f.negatives(&f.product(&double.eg, &z_inverse));
+    let z_inverse = f.call_product(&double.eg, inverse);
+    let t_inverse = f.call_product(&double.fh, inverse);
+    let rotate = f.negatives(&f.call_product(&double.eg, &z_inverse));
     let minus_e = f.difference(&f.constant(Constant::ZERO), &double.e);
     let e = f.select(rotate, &double.g, &double.e);
     let g = f.select(rotate, &minus_e, &double.g);
-    let h = f.select(rotate, &f.product(&double.f, &sqrt_m1), &double.h);
+    let h = f.select(rotate, &f.call_product(&double.f, &sqrt_m1), &double.h);
     let magic = f.select(rotate, &sqrt_m1, &f.constant(Constant::INVSQRT_A_MINUS_D));
-    let g = f.negate_if(f.negatives(&f.product(&f.product(&h, &e), &z_inverse)), &g);
-    let s = f.product(&f.difference(&h, &g), &f.product(&magic, &f.product(&g, &t_inverse)));
+    let g = f.negate_if(f.negatives(&f.call_product(&f.call_product(&h, &e), &z_inverse)), &g);
+    let s = f.call_product(
+        &f.difference(&h, &g),
+        &f.call_product(&magic, &f.call_product(&g, &t_inverse)),
+    );
     f.store(&f.absolute(&s), out);
 }
 
 /// u1 = 1 − s², u2² = (1 + s²)², and v = −d·u1² − u2² of RFC 9496's decoding.
 #[inline(always)]
-fn quartic<F: Lanes>(f: F, ss: &F::Wide) -> (F::Operand, F::Operand, F::Operand) {
+fn quartic<F: Kernel>(f: F, ss: &F::Wide) -> (F::Operand, F::Operand, F::Operand) {
     let one = f.constant(Constant::ONE);
     let u1 = f.carry(f.sub(f.minuend(&one), *ss));
     let u2 = f.carry(f.add(f.widen(&one), *ss));
     let u2_squared = f.square(&u2);
-    let scaled = f.mul_minuend(&f.constant(Constant::MINUS_D), &f.squared(&u1));
+    let scaled = f.mul_minuend(&f.constant(Constant::MINUS_D), &f.call_square(&u1));
     (u1, f.carry(u2_squared), f.carry(f.sub(scaled, u2_squared)))
 }
 
 /// The third and the seventh power.
 #[inline(always)]
-fn seventh<F: Lanes>(f: F, w: &F::Operand) -> (F::Operand, F::Operand) {
-    let third = f.product(&f.squared(w), w);
-    (third, f.product(&f.squared(&third), w))
+fn seventh<F: Kernel>(f: F, w: &F::Operand) -> (F::Operand, F::Operand) {
+    let third = f.call_product(&f.call_square(w), w);
+    (third, f.call_product(&f.call_square(&third), w))
 }
 
 /// Bits of the encodings below p and even; no branch depends on one.

@@ -12,7 +12,7 @@ use curve25519_dalek::scalar::Scalar;
 
 use super::edwards::{self, Extended, Niels, Uncarried};
 use super::stages::decode_groups;
-use super::{Constant, Kernel, LANES_MAX, Lanes, encode, ristretto};
+use super::{Constant, Kernel, LANES_MAX, Lanes, ristretto};
 use crate::{BadElement, Encoded, dalek};
 
 /// One sum for each of the runs, all under the same weights.
@@ -132,15 +132,15 @@ pub(crate) fn collect_buckets<F: Kernel>(
         }
         let [x, y, z] = f.gather(&xyz[..F::LANES]);
         let [t, ..] = f.gather(&ttt[..F::LANES]);
-        once = edwards::add(f, &once, &Extended { x, y, z, t });
-        each = edwards::add(f, &each, &once);
+        once = f.add_points(&once, &Extended { x, y, z, t });
+        each = f.add_points(&each, &once);
     }
     for _ in 0..bits {
-        sums.once = edwards::double(f, &sums.once);
-        sums.each = edwards::double(f, &sums.each);
+        sums.once = f.double_point(&sums.once);
+        sums.each = f.double_point(&sums.each);
     }
-    sums.once = edwards::add(f, &sums.once, &once);
-    sums.each = edwards::add(f, &sums.each, &each);
+    sums.once = f.add_points(&sums.once, &once);
+    sums.each = f.add_points(&sums.each, &each);
 }
 
 /// Adds the stretches of all lanes to `total`, where every lane gets the same point.
@@ -150,21 +150,21 @@ pub(crate) fn merge<F: Kernel>(f: F, sums: &Stretches<F>, buckets: usize, total:
     let identity = Extended::identity(f);
     let mut offset = identity;
     for lanes in [0xf0, 0xcc, 0xaa] {
-        offset = edwards::double(f, &offset);
-        let with = edwards::add(f, &offset, &sums.once);
+        offset = f.double_point(&offset);
+        let with = f.add_points(&offset, &sums.once);
         offset = select(f, lanes, &with, &offset);
     }
     for _ in 0..(buckets / F::LANES).trailing_zeros() {
-        offset = edwards::double(f, &offset);
+        offset = f.double_point(&offset);
     }
-    let mut sum = edwards::add(f, &sums.each, &offset);
+    let mut sum = f.add_points(&sums.each, &offset);
     let mut distance = F::LANES / 2;
     while distance > 0 {
         let moved = exchanged(f, &sum, distance);
-        sum = edwards::add(f, &sum, &moved);
+        sum = f.add_points(&sum, &moved);
         distance /= 2;
     }
-    *total = edwards::add(f, total, &sum);
+    *total = f.add_points(total, &sum);
 }
 
 /// Encodes twice the point of each lane.
@@ -173,7 +173,7 @@ pub(crate) fn encode_point<F: Kernel>(f: F, point: &Extended<F>, out: &mut [Enco
     let double = ristretto::doubling_of(f, point);
     let mut inverse = [double.all];
     f.invert_batch(&mut inverse, &mut [double.all]);
-    encode(f, &double, &inverse[0], out);
+    f.encode(&double, &inverse[0], out);
 }
 
 /// A bucket's sum in memory, one lane of it.
