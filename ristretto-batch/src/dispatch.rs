@@ -9,7 +9,7 @@ use crate::expand::DstPrime;
 #[cfg(target_arch = "x86_64")]
 use crate::ifma::Ifma;
 #[cfg(target_arch = "x86_64")]
-use crate::lanes;
+use crate::lanes::{self, Radix29, Radix52};
 use crate::{BadElement, Encoded, SecretScalar, check};
 
 /// One implementation of the arithmetic; all of them write the same bytes.
@@ -44,9 +44,9 @@ pub struct Engine {
 #[derive(Clone, Copy, Debug)]
 enum AnyKernel {
     #[cfg(target_arch = "x86_64")]
-    Ifma(Ifma),
+    Ifma(Radix52<Ifma>),
     #[cfg(target_arch = "x86_64")]
-    Avx2(Avx2),
+    Avx2(Radix29<Avx2>),
     Portable,
 }
 

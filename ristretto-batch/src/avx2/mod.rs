@@ -1,6 +1,8 @@
 //! The AVX2 backend: four elements at once, for processors without AVX-512-IFMA.
 
-mod field;
+mod vector;
+
+use crate::lanes::Radix29;
 
 /// The token of this backend: whoever holds one runs on a processor with AVX2.
 #[derive(Clone, Copy, Debug)]
@@ -10,9 +12,9 @@ pub(crate) struct Avx2 {
 
 impl Avx2 {
     /// A token, if the processor and the operating system offer AVX2.
-    pub(crate) fn detect() -> Option<Self> {
-        is_x86_feature_detected!("avx2").then_some(Avx2 { _detected: () })
+    pub(crate) fn detect() -> Option<Radix29<Self>> {
+        is_x86_feature_detected!("avx2").then_some(Radix29(Avx2 { _detected: () }))
     }
 }
 
-crate::lanes::kernel!(Avx2, "avx2");
+crate::lanes::kernel!(Radix29<Avx2>, "avx2");

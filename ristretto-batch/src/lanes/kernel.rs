@@ -7,7 +7,7 @@
 /// plain instructions of the stage. A helper left out of line would turn every intrinsic in it
 /// into a call: right, and terribly slow; `tests/hot_loop.rs` looks for that.
 macro_rules! kernel {
-    ($token:ident, $features:literal) => {
+    ($token:ty, $features:literal) => {
         $crate::lanes::stages! { $token, $features;
             fn call_product(a: &Operand, b: &Operand) -> Operand;
             fn call_square(a: &Operand) -> Operand;
@@ -35,7 +35,7 @@ macro_rules! kernel {
 
 /// Writes the stages that [`kernel!`] lists.
 macro_rules! stages {
-    ($token:ident, $features:literal;
+    ($token:ty, $features:literal;
      $(fn $stage:ident($($name:ident: $type:ty),*) -> $result:ty;)+) => {
         const _: () = {
             use $crate::Encoded;

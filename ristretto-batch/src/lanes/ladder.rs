@@ -75,23 +75,30 @@ fn step<F: Lanes>(
     (a, b): &Pair<F>,
     (c, d): &Pair<F>,
 ) -> (Pair<F>, Pair<F>) {
+    // The doubling and the addition are independent of each other. They are written in turns,
+    // because a processor looks ahead by about one multiplication only.
+    let (p, q) = select(f, flip, &(*c, *d), &(*a, *b));
     let da = f.mul_minuend(d, a);
+    let pp = f.square_minuend(&p);
     let cb = f.mul(c, b);
-    let (e, g) = (select(f, flip, &(*c, *d), &(*a, *b)), f.carry(f.add(da, cb)));
-    let h = f.carry(f.sub(da, cb));
+    let qq = f.square(&q);
+    let sum = f.carry(f.add(da, cb));
+    let apart = f.carry(f.sub(pp, qq));
+    let difference = f.carry(f.sub(da, cb));
+    // The doubled Z is E·(PP + 121665·E), with E = PP − QQ.
+    let scaled = f.carry(f.mul_small(pp, &apart, A_MINUS_2_QUARTER));
+    let difference_squared = f.squared(&difference);
+    let doubled_x = f.mul_minuend(&f.carry(pp), &f.carry(qq));
+    let added_x = f.square_minuend(&sum);
+    let doubled_z = f.mul(&apart, &scaled);
+    let added_z = f.mul_fixed(&difference_squared, u);
+    (mixed(f, doubled_x, doubled_z), mixed(f, added_x, added_z))
+}
 
-    let aa = f.square_minuend(&e.0);
-    let bb = f.square(&e.1);
-    let difference = f.carry(f.sub(aa, bb));
-    let x = f.mul_minuend(&f.carry(aa), &f.carry(bb));
-    // Z = E·(AA + 121665·E), with E = AA − BB.
-    let z = f.mul(&difference, &f.carry(f.mul_small(aa, &difference, A_MINUS_2_QUARTER)));
-    let doubled = (f.carry(f.add(x, z)), f.carry(f.sub(x, z)));
-
-    let x = f.square_minuend(&g);
-    let z = f.mul_fixed(&f.squared(&h), u);
-    let added = (f.carry(f.add(x, z)), f.carry(f.sub(x, z)));
-    (doubled, added)
+/// Sum and difference of two products, the first with room for the second.
+#[inline(always)]
+fn mixed<F: Lanes>(f: F, x: F::Wide, z: F::Wide) -> Pair<F> {
+    (f.carry(f.add(x, z)), f.carry(f.sub(x, z)))
 }
 
 /// Projective X and Z, both times 2, from their sum and difference.

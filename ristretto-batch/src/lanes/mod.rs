@@ -17,10 +17,13 @@ mod elligator;
 mod invert;
 mod kernel;
 mod ladder;
+mod radix29;
+mod radix52;
 mod ristretto;
 mod sha512;
 mod stages;
 mod sum;
+mod vector;
 
 pub(crate) use constants::Constant;
 pub(crate) use edwards::{Extended, add_points, double_point};
@@ -28,12 +31,15 @@ pub(crate) use elligator::{Mapped, affine, map};
 pub(crate) use invert::{invert_batch, power_p58, square_times};
 pub(crate) use kernel::{kernel, stages};
 pub(crate) use ladder::{Bits, half_product};
+pub(crate) use radix29::Radix29;
+pub(crate) use radix52::Radix52;
 pub(crate) use ristretto::{Decoded, Doubling, decode, decode_rows, encode};
 pub(crate) use sha512::{Words, expand};
 pub(crate) use stages::{hash_multiply, map_multiply, multiply};
 pub(crate) use sum::{
     Bucket, Stretches, Window, collect_buckets, encode_point, fill_buckets, merge, vartime_sums,
 };
+pub(crate) use vector::{Fused, Halves, LANES_MAX, Opaque, Vector};
 
 use crate::Encoded;
 use crate::expand::DstPrime;
@@ -51,6 +57,8 @@ pub(crate) trait Lanes: Copy {
     type Fixed: Copy;
     /// One lane of three operands, in memory.
     type Row: Copy + Default;
+    /// The token for hashing messages in lanes.
+    type Hasher: Words;
 
     /// Field elements in one operand, at most [`LANES_MAX`].
     const LANES: usize;
@@ -88,6 +96,7 @@ pub(crate) trait Lanes: Copy {
     fn gather(self, rows: &[&Self::Row]) -> [Self::Operand; 3];
     /// Asks the processor to have a row at hand.
     fn prefetch(self, row: &Self::Row);
+    fn hasher(self) -> Self::Hasher;
 
     /// The carried product.
     #[inline(always)]
@@ -158,9 +167,6 @@ pub(crate) trait Kernel: Lanes {
 /// As many operands as pass through a long power together: their chains overlap.
 pub(crate) type Four<T> = [T; 4];
 
-/// The most lanes that any backend has.
-pub(crate) const LANES_MAX: usize = 8;
-
 /// [`Lanes::product`], for [`Kernel::call_product`].
 #[inline(always)]
 pub(crate) fn call_product<F: Lanes>(f: F, a: &F::Operand, b: &F::Operand) -> F::Operand {
@@ -171,4 +177,28 @@ pub(crate) fn call_product<F: Lanes>(f: F, a: &F::Operand, b: &F::Operand) -> F:
 #[inline(always)]
 pub(crate) fn call_square<F: Lanes>(f: F, a: &F::Operand) -> F::Operand {
     f.squared(a)
+}
+
+/// Four little-endian words of one 32-byte string for each lane.
+#[inline(always)]
+fn words_of<T: Vector>(f: T, bytes: &[[u8; 32]]) -> [T::Word; 4] {
+    let mut columns = [[0u64; LANES_MAX]; 4];
+    for (lane, bytes) in bytes[..T::LANES].iter().enumerate() {
+        for (column, bytes) in columns.iter_mut().zip(bytes.as_chunks().0) {
+            column[lane] = u64::from_le_bytes(*bytes);
+        }
+    }
+    let [c0, c1, c2, c3] = &columns;
+    [f.pack(c0), f.pack(c1), f.pack(c2), f.pack(c3)]
+}
+
+/// Writes four little-endian words of each lane.
+#[inline(always)]
+fn bytes_of<T: Vector>(f: T, [w0, w1, w2, w3]: [T::Word; 4], bytes: &mut [[u8; 32]]) {
+    let columns = [f.unpack(w0), f.unpack(w1), f.unpack(w2), f.unpack(w3)];
+    for (lane, bytes) in bytes[..T::LANES].iter_mut().enumerate() {
+        for (column, bytes) in columns.iter().zip(bytes.as_chunks_mut().0) {
+            *bytes = column[lane].to_le_bytes();
+        }
+    }
 }

@@ -7,13 +7,14 @@ use super::{LANES_MAX, Lanes};
 use crate::expand::DstPrime;
 
 /// Words of 64 bits, one in each lane.
-pub(crate) trait Words: Lanes {
+pub(crate) trait Words: Copy {
     type Word: Copy;
 
     fn word(self, lanes: &[u64; LANES_MAX]) -> Self::Word;
     fn repeat(self, word: u64) -> Self::Word;
     fn lanes(self, word: Self::Word) -> [u64; LANES_MAX];
-    fn plus(self, a: Self::Word, b: Self::Word) -> Self::Word;
+    /// The sum modulo 2^64.
+    fn add(self, a: Self::Word, b: Self::Word) -> Self::Word;
     fn xor(self, a: Self::Word, b: Self::Word, c: Self::Word) -> Self::Word;
     /// Bits of `b` where `a` has ones, else of `c`.
     fn choose(self, a: Self::Word, b: Self::Word, c: Self::Word) -> Self::Word;
@@ -26,7 +27,8 @@ pub(crate) trait Words: Lanes {
 
 /// Hashes one message for each lane to 64 uniform bytes each.
 #[inline(always)]
-pub(crate) fn expand<F: Words>(f: F, messages: &[&[u8]], dst: &DstPrime, uniform: &mut [[u8; 64]]) {
+pub(crate) fn expand<F: Lanes>(f: F, messages: &[&[u8]], dst: &DstPrime, uniform: &mut [[u8; 64]]) {
+    let f = f.hasher();
     let first = first_hash(f, messages, dst);
     let mut state = repeated(f, &INITIAL);
     let tail = Tail::new(&[1], dst);
@@ -99,16 +101,16 @@ fn compress<F: Words>(f: F, state: &mut [F::Word; 8], mut words: [F::Word; 16]) 
                 words[i] = schedule(f, &words, i);
             }
             let sum = f.xor(f.rotate::<14, 50>(e), f.rotate::<18, 46>(e), f.rotate::<41, 23>(e));
-            let input = f.plus(f.plus(h, f.repeat(constants[i])), words[i]);
-            let first = f.plus(f.plus(input, sum), f.choose(e, f_, g));
+            let input = f.add(f.add(h, f.repeat(constants[i])), words[i]);
+            let first = f.add(f.add(input, sum), f.choose(e, f_, g));
             let sum = f.xor(f.rotate::<28, 36>(a), f.rotate::<34, 30>(a), f.rotate::<39, 25>(a));
-            let second = f.plus(sum, f.majority(a, b, c));
-            (h, g, f_, e) = (g, f_, e, f.plus(d, first));
-            (d, c, b, a) = (c, b, a, f.plus(first, second));
+            let second = f.add(sum, f.majority(a, b, c));
+            (h, g, f_, e) = (g, f_, e, f.add(d, first));
+            (d, c, b, a) = (c, b, a, f.add(first, second));
         }
     }
     for (old, new) in state.iter_mut().zip([a, b, c, d, e, f_, g, h]) {
-        *old = f.plus(*old, new);
+        *old = f.add(*old, new);
     }
 }
 
@@ -118,7 +120,7 @@ fn schedule<F: Words>(f: F, words: &[F::Word; 16], i: usize) -> F::Word {
     let (old, recent) = (words[(i + 1) % 16], words[(i + 14) % 16]);
     let s0 = f.xor(f.rotate::<1, 63>(old), f.rotate::<8, 56>(old), f.shift::<7>(old));
     let s1 = f.xor(f.rotate::<19, 45>(recent), f.rotate::<61, 3>(recent), f.shift::<6>(recent));
-    f.plus(f.plus(words[i], s0), f.plus(words[(i + 9) % 16], s1))
+    f.add(f.add(words[i], s0), f.add(words[(i + 9) % 16], s1))
 }
 
 /// What follows every message: a few bytes, the tag, and the padding.
