@@ -39,6 +39,8 @@ mod expand;
 #[cfg(target_arch = "x86_64")]
 mod ifma;
 mod lanes;
+#[cfg(test)]
+mod model;
 mod scalar;
 mod wipe;
 

@@ -6,8 +6,10 @@
 /// Everything the stages call is `inline(always)` and has no features of its own, so it becomes
 /// plain instructions of the stage. A helper left out of line would turn every intrinsic in it
 /// into a call: right, and terribly slow; `tests/hot_loop.rs` looks for that.
+///
+/// Without features, as for the plain-integer model, nothing unsafe is written.
 macro_rules! kernel {
-    ($token:ty, $features:literal) => {
+    (@stages $token:ty, $features:tt) => {
         $crate::lanes::stages! { $token, $features;
             fn call_product(a: &Operand, b: &Operand) -> Operand;
             fn call_square(a: &Operand) -> Operand;
@@ -31,18 +33,24 @@ macro_rules! kernel {
             fn encode_point(point: &Extended<$token>, out: &mut [Encoded]) -> ();
         }
     };
+    ($token:ty, $features:literal) => {
+        $crate::lanes::kernel!(@stages $token, [$features]);
+    };
+    ($token:ty) => {
+        $crate::lanes::kernel!(@stages $token, []);
+    };
 }
 
 /// Writes the stages that [`kernel!`] lists.
 macro_rules! stages {
-    ($token:ty, $features:literal;
+    ($token:ty, $features:tt;
      $(fn $stage:ident($($name:ident: $type:ty),*) -> $result:ty;)+) => {
         const _: () = {
             use $crate::Encoded;
             use $crate::expand::DstPrime;
             use $crate::lanes::{
-                self, Bits, Bucket, Decoded, Doubling, Extended, Four, Kernel, Lanes, Mapped,
-                Stretches, Window,
+                Bits, Bucket, Decoded, Doubling, Extended, Four, Kernel, Lanes, Mapped, Stretches,
+                Window,
             };
 
             type Operand = <$token as Lanes>::Operand;
@@ -52,13 +60,8 @@ macro_rules! stages {
                 $(
                     #[inline(always)]
                     fn $stage(self, $($name: $type),*) -> $result {
-                        #[target_feature(enable = $features)]
-                        #[inline(never)]
-                        fn stage(f: $token, $($name: $type),*) -> $result {
-                            lanes::$stage(f, $($name),*)
-                        }
-                        // SAFETY: a token exists only where detection found these features.
-                        unsafe { stage(self, $($name),*) }
+                        $crate::lanes::stage! { self, $features;
+                            fn $stage(f: $token, $($name: $type),*) -> $result }
                     }
                 )+
             }
@@ -66,4 +69,22 @@ macro_rules! stages {
     };
 }
 
-pub(crate) use {kernel, stages};
+/// Writes one stage as a function of its own, and the call to it.
+macro_rules! stage {
+    ($self:ident, [$features:literal];
+     fn $stage:ident($f:ident: $token:ty $(, $name:ident: $type:ty)*) -> $result:ty) => {{
+        #[target_feature(enable = $features)]
+        #[inline(never)]
+        fn stage($f: $token $(, $name: $type)*) -> $result {
+            $crate::lanes::$stage($f $(, $name)*)
+        }
+        // SAFETY: a token exists only where detection found these features.
+        unsafe { stage($self $(, $name)*) }
+    }};
+    ($self:ident, [];
+     fn $stage:ident($f:ident: $token:ty $(, $name:ident: $type:ty)*) -> $result:ty) => {{
+        $crate::lanes::$stage($self $(, $name)*)
+    }};
+}
+
+pub(crate) use {kernel, stage, stages};

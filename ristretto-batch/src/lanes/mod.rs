@@ -29,7 +29,7 @@ pub(crate) use constants::Constant;
 pub(crate) use edwards::{Extended, add_points, double_point};
 pub(crate) use elligator::{Mapped, affine, map};
 pub(crate) use invert::{invert_batch, power_p58, square_times};
-pub(crate) use kernel::{kernel, stages};
+pub(crate) use kernel::{kernel, stage, stages};
 pub(crate) use ladder::{Bits, half_product};
 pub(crate) use radix29::Radix29;
 pub(crate) use radix52::Radix52;
