@@ -1,1 +1,29 @@
-fn main() {}
+//! `advertiser-node`: matches a CRM file with an onboarding provider, on the advertiser's premises.
+
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use node::telemetry::Terminal;
+
+mod audience;
+mod cli;
+mod command;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let terminal = Terminal::new();
+    let done = match node::start(&cli.output) {
+        Ok(()) => command::run(cli.command, &cli.output, &terminal),
+        Err(failure) => Err(failure),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let report = failure.report(protocol::transcript::Role::Advertiser);
+            terminal.error(&report.to_string());
+            ExitCode::from(failure.exit().code())
+        }
+    }
+}

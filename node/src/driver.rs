@@ -1,1 +1,435 @@
-//! (module being written)
+//! One loop for both roles: the only place where session, transport, journal, ledger, runs and
+//! engine meet.
+//!
+//! The loop carries out what a session asks for, in order, and feeds it what happened. It decides
+//! nothing: it keeps the contract of [`protocol::session`], which is to write before it sends.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use protocol::codec::{RawFrame, StreamId};
+use protocol::disclosure::Outcome;
+use protocol::error::{Error, Refusal};
+use protocol::ledger::{LedgerEntry, Reservation};
+use protocol::session::advertiser::{AdvertiserSession, KnownKey};
+use protocol::session::provider::ProviderSession;
+use protocol::session::{Input, Outbox, Output, RowSlot, RunChunk, RunContent, RunName};
+
+use crate::data::DataError;
+use crate::engine::{Spent, TaskPanicked, Workbench};
+use crate::journal::{JournalError, SessionJournal};
+use crate::ledger::{LedgerError, ReserveError};
+use crate::runs::{RunStore, RunsError};
+use crate::telemetry::Progress;
+use crate::transport::{Channel, TransportError};
+use crate::world::Clock;
+
+/// A session of either role.
+#[derive(Debug)]
+pub enum Session {
+    /// The advertiser's.
+    Advertiser(AdvertiserSession),
+    /// The provider's.
+    Provider(ProviderSession),
+}
+
+impl Session {
+    fn handle(self, input: Input, out: &mut Outbox) -> Result<Self, Error> {
+        match self {
+            Self::Advertiser(session) => session.handle(input, out).map(Self::Advertiser),
+            Self::Provider(session) => session.handle(input, out).map(Self::Provider),
+        }
+    }
+
+    fn accepts(&self, stream: StreamId) -> bool {
+        match self {
+            Self::Advertiser(session) => session.accepts(stream),
+            Self::Provider(session) => session.accepts(stream),
+        }
+    }
+
+    const fn stage(&self) -> &'static str {
+        match self {
+            Self::Advertiser(session) => session.stage(),
+            Self::Provider(session) => session.stage(),
+        }
+    }
+}
+
+/// What a session asks of the party it belongs to, beside the wire.
+pub trait Duties: Send {
+    /// At most so many further identifiers of the committed input; empty at its end.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`].
+    fn rows(&mut self, identifiers_max: usize) -> Result<Vec<RowSlot>, DataError>;
+
+    /// The next frame of the table: the prepared one (provider) or the received one (advertiser).
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`].
+    fn table_frame(&mut self, session: &Path) -> Result<RawFrame, DataError>;
+
+    /// Writes the hold or the reserve, and has it on disk.
+    ///
+    /// # Errors
+    ///
+    /// [`ReserveError`], by policy or of storage.
+    fn reserve(
+        &mut self,
+        entry: &LedgerEntry,
+        terms: &RawFrame,
+    ) -> Result<Reservation, ReserveError>;
+
+    /// Writes an entry that joined the chain, with the frame that carried the peer's signature, and
+    /// has both on disk.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError`].
+    fn ledger(&mut self, entry: &LedgerEntry, evidence: &RawFrame) -> Result<(), LedgerError>;
+
+    /// Writes that a key is used from now on, and has it on disk.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError`].
+    fn key_used(&mut self, key: &KnownKey) -> Result<(), LedgerError>;
+
+    /// Asks the operator whether to release the result.
+    fn approve(&mut self, matched: u64) -> bool;
+}
+
+/// Everything a session runs on.
+pub struct Driver<'a> {
+    /// The session.
+    pub session: Session,
+    /// Where it puts what it wants done.
+    pub outbox: Outbox,
+    /// The wire.
+    pub channel: Channel,
+    /// Its arithmetic.
+    pub bench: Workbench,
+    /// Its record.
+    pub journal: SessionJournal,
+    /// Directory that holds the records of all sessions.
+    pub sessions: PathBuf,
+    /// Its spills.
+    pub runs: RunStore,
+    /// Its party.
+    pub duties: &'a mut dyn Duties,
+    /// Time.
+    pub clock: &'a dyn Clock,
+    /// Who watches.
+    pub progress: &'a Progress,
+    /// Head of the ledger, for a REFUSE.
+    pub ledger_head: [u8; 32],
+    /// Seconds after which a refusal of ours may be asked again.
+    pub retry_after_s: u32,
+}
+
+/// A session that both sides signed.
+#[derive(Debug)]
+pub struct Ended {
+    /// What our operator may see.
+    pub outcome: Outcome,
+    /// The session.
+    pub sid: [u8; 32],
+    /// Where its transcript lies.
+    pub directory: PathBuf,
+    /// Its spills, with the outcome's run.
+    pub runs: RunStore,
+    /// Measurements.
+    pub figures: Figures,
+}
+
+/// Measurements of a session.
+#[derive(Debug, Clone, Default)]
+pub struct Figures {
+    /// Seconds spent in each stage, in order.
+    pub stages: Vec<(&'static str, f64)>,
+    /// Thread time by kind of task.
+    pub tasks: BTreeMap<&'static str, Spent>,
+    /// Bytes sent.
+    pub bytes_sent: u64,
+    /// Bytes received.
+    pub bytes_received: u64,
+}
+
+/// Why a session ended before its receipt.
+#[derive(Debug, thiserror::Error)]
+pub enum DriveError {
+    /// The protocol says so; [`Error::blame`] says who must act.
+    #[error(transparent)]
+    Protocol(#[from] Error),
+    /// The channel is gone or was never there.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// The peer owed something and did not send it in time.
+    #[error("the peer sent nothing for {seconds} s in stage {stage}")]
+    Silent {
+        /// Where the session was.
+        stage: &'static str,
+        /// How long we waited.
+        seconds: u64,
+    },
+    /// Our data.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// Our spills.
+    #[error(transparent)]
+    Runs(#[from] RunsError),
+    /// Our record of the session.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// Our ledger.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// A defect of ours.
+    #[error(transparent)]
+    Panicked(#[from] TaskPanicked),
+}
+
+impl Driver<'_> {
+    /// Runs the session to its end.
+    ///
+    /// Whatever happens, the peer hears a code if it is to hear one, and what was recorded stays.
+    ///
+    /// # Errors
+    ///
+    /// [`DriveError`].
+    pub async fn run(mut self) -> Result<Ended, DriveError> {
+        let mut state = State {
+            sid: None,
+            stage: self.session.stage(),
+            since: Instant::now(),
+            figures: Figures::default(),
+            outcome: None,
+            inputs: VecDeque::new(),
+        };
+        match self.advance(&mut state).await {
+            Ok((outcome, sid)) => {
+                state.enter("closed");
+                let figures = self.figures(state);
+                let directory = self.journal.directory().to_path_buf();
+                // The last message is sent and recorded; a peer that vanishes now harms itself.
+                let closed = self.channel.finish().await;
+                if let Err(error) = closed {
+                    tracing::debug!(target: "veilmatch::session", %error, "close");
+                }
+                Ok(Ended { outcome, sid, directory, runs: self.runs, figures })
+            }
+            Err(error) => {
+                self.close(&error).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn advance(&mut self, state: &mut State) -> Result<(Outcome, [u8; 32]), DriveError> {
+        self.perform(state).await?;
+        loop {
+            if let Some(outcome) = state.outcome.take() {
+                let sid = state.sid.ok_or(Error::from(protocol::error::Bug::InternalInvariant))?;
+                return Ok((outcome, sid));
+            }
+            let input = match state.inputs.pop_front() {
+                Some(input) => input,
+                None => self.wait(state).await?,
+            };
+            self.step(Input::Time(self.clock.now_unix()))?;
+            self.step(input)?;
+            state.enter(self.session.stage());
+            self.perform(state).await?;
+        }
+    }
+
+    fn step(&mut self, input: Input) -> Result<(), DriveError> {
+        // A session is consumed by its error; what is left in its place accepts nothing.
+        let closed = Session::Advertiser(AdvertiserSession::Closed);
+        let session = std::mem::replace(&mut self.session, closed);
+        self.session = session.handle(input, &mut self.outbox)?;
+        Ok(())
+    }
+
+    /// Waits for a finished task or a frame, whichever comes first.
+    async fn wait(&mut self, state: &State) -> Result<Input, DriveError> {
+        let Self { session, bench, channel, .. } = self;
+        // While we compute ourselves the peer owes us nothing.
+        if bench.pending() > 0 {
+            return tokio::select! {
+                biased;
+                computed = bench.next() => Ok(Input::Computed(computed?)),
+                frame = channel.next(|stream| session.accepts(stream)) => Ok(Input::Frame(frame?)),
+            };
+        }
+        let patience = patience(state.stage);
+        match tokio::time::timeout(patience, channel.next(|stream| session.accepts(stream))).await {
+            Ok(frame) => Ok(Input::Frame(frame?)),
+            Err(_) => Err(DriveError::Silent { stage: state.stage, seconds: patience.as_secs() }),
+        }
+    }
+
+    /// Carries out everything the session asked for, in order.
+    async fn perform(&mut self, state: &mut State) -> Result<(), DriveError> {
+        let outputs: Vec<Output> = self.outbox.drain().collect();
+        for output in outputs {
+            match output {
+                Output::Append { record, frame } => {
+                    self.journal.append(&record, frame.as_ref())?;
+                }
+                Output::Send(frame) => {
+                    self.journal.sync()?;
+                    self.progress.sent(frame.header.stream, frame.header.elements);
+                    self.channel.send(frame).await?;
+                }
+                Output::Compute(task) => self.bench.submit(task),
+                Output::WantRows { identifiers_max } => {
+                    let rows = self.duties.rows(identifiers_max)?;
+                    state.inputs.push_back(match rows.is_empty() {
+                        true => Input::EndOfRows,
+                        false => Input::Rows(rows),
+                    });
+                }
+                Output::Spill { run, records } => self.runs.spill(run, records)?,
+                Output::WantRun(run) => state.inputs.push_back(Input::Run(self.chunk(run)?)),
+                Output::Reserve { entry, terms } => {
+                    self.open_session(&entry, state)?;
+                    state.inputs.push_back(match self.duties.reserve(&entry, &terms) {
+                        Ok(reservation) => Input::Reserved(reservation),
+                        Err(ReserveError::Refused { refusal, retry_after_s }) => {
+                            self.retry_after_s = retry_after_s;
+                            Input::ReserveRefused { refusal, retry_after_s }
+                        }
+                        Err(ReserveError::Storage(error)) => return Err(error.into()),
+                    });
+                }
+                Output::Ledger { entry, evidence } => self.duties.ledger(&entry, &evidence)?,
+                Output::KeyUsed(key) => self.duties.key_used(&key)?,
+                Output::WantApproval { matched } => {
+                    state.inputs.push_back(match self.duties.approve(matched) {
+                        true => Input::Approved,
+                        false => Input::Declined,
+                    });
+                }
+                Output::Finished(outcome) => {
+                    self.journal.sync()?;
+                    state.outcome = Some(outcome);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn chunk(&mut self, run: RunName) -> Result<RunChunk, DriveError> {
+        if run != RunName::Table {
+            return Ok(self.runs.next_chunk(run)?);
+        }
+        let frame = self.duties.table_frame(self.journal.directory())?;
+        let last = frame.header.is_last();
+        Ok(RunChunk { run, content: RunContent::Frame(frame), last })
+    }
+
+    /// The session has an id: its record moves to a directory of that name, bulk streams may open.
+    fn open_session(&mut self, entry: &LedgerEntry, state: &mut State) -> Result<(), DriveError> {
+        state.sid = Some(entry.sid);
+        self.channel.set_sid(entry.sid);
+        let target = self.sessions.join(crate::data::hex(&entry.sid));
+        self.journal.rename(&target)?;
+        // More in flight now that terms are about to be signed; without it the run is only slower.
+        let _ = self.channel.grant();
+        self.progress.session(&entry.sid, entry.evaluations);
+        Ok(())
+    }
+
+    /// Tells the peer what it is to know, and records that.
+    async fn close(mut self, error: &DriveError) {
+        match error {
+            DriveError::Protocol(error) => {
+                self.outbox.close(error, self.ledger_head, self.retry_after(error));
+            }
+            DriveError::Transport(error) => match error.session_error() {
+                Some(error) => self.outbox.close(&error, self.ledger_head, 0),
+                // The channel is gone, and the peer with it.
+                None => return,
+            },
+            DriveError::Panicked(_) => {
+                let bug = Error::from(protocol::error::Bug::InternalInvariant);
+                self.outbox.close(&bug, self.ledger_head, 0);
+            }
+            DriveError::Silent { .. }
+            | DriveError::Data(_)
+            | DriveError::Runs(_)
+            | DriveError::Journal(_)
+            | DriveError::Ledger(_) => self.outbox.close_for_operator(),
+        }
+        let outputs: Vec<Output> = self.outbox.drain().collect();
+        for output in outputs {
+            // What cannot be recorded is not sent.
+            let done = match output {
+                Output::Append { record, frame } => {
+                    self.journal.append(&record, frame.as_ref()).is_ok()
+                }
+                Output::Send(frame) => {
+                    self.journal.sync().is_ok() && self.channel.send(frame).await.is_ok()
+                }
+                _ => true,
+            };
+            if !done {
+                return;
+            }
+        }
+        self.channel.close_with_error().await;
+    }
+
+    const fn retry_after(&self, error: &Error) -> u32 {
+        match error {
+            Error::Refused(Refusal::TableNotReady | Refusal::SessionBusy) => {
+                if self.retry_after_s == 0 { RETRY_SOON_S } else { self.retry_after_s }
+            }
+            Error::Refused(_) => self.retry_after_s,
+            _ => 0,
+        }
+    }
+
+    fn figures(&self, state: State) -> Figures {
+        let (bytes_sent, bytes_received) = self.channel.bytes();
+        Figures { tasks: self.bench.spent().clone(), bytes_sent, bytes_received, ..state.figures }
+    }
+}
+
+/// What the loop itself keeps.
+struct State {
+    sid: Option<[u8; 32]>,
+    stage: &'static str,
+    since: Instant,
+    figures: Figures,
+    outcome: Option<Outcome>,
+    inputs: VecDeque<Input>,
+}
+
+impl State {
+    fn enter(&mut self, stage: &'static str) {
+        if stage != self.stage {
+            self.figures.stages.push((self.stage, self.since.elapsed().as_secs_f64()));
+            self.stage = stage;
+            self.since = Instant::now();
+        }
+    }
+}
+
+/// How long the peer may owe us its next frame.
+///
+/// A receipt waits for the other side's look-up, which QUIC's own timers watch over.
+const fn patience(stage: &'static str) -> Duration {
+    Duration::from_secs(match stage.as_bytes() {
+        b"hello" => 30,
+        b"receipt" => 600,
+        _ => 60,
+    })
+}
+
+const RETRY_SOON_S: u32 = 5;

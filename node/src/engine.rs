@@ -1,1 +1,275 @@
-//! (module being written)
+//! Worker threads for the arithmetic of sessions and tables.
+//!
+//! Arithmetic never runs on the async runtime: keep-alives and control messages go out while every
+//! core multiplies. Tasks of all sessions share one queue; a session has a bounded number in it, so
+//! no session can starve another.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use protocol::error::Violation;
+use protocol::group::{BadElement, BatchArithmetic, Encoded, PublicScalar, SecretScalar};
+use protocol::identifier::PrfInput;
+use protocol::session::{Computed, Task};
+use ristretto_batch::BadReason;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+/// A pool of threads over the fastest arithmetic this machine has.
+#[derive(Debug)]
+pub struct Engine {
+    jobs: Sender<Job>,
+    arithmetic: Arc<BatchEngine>,
+    threads: usize,
+}
+
+impl Engine {
+    /// Starts a pool; `threads` of 0 means one per core.
+    #[must_use]
+    pub fn start(threads: usize) -> Arc<Self> {
+        let available = thread::available_parallelism().map_or(1, usize::from);
+        let threads = if threads == 0 { available } else { threads };
+        let arithmetic = Arc::new(BatchEngine(ristretto_batch::Engine::detect()));
+        let (jobs, queue) = channel::<Job>();
+        let queue = Arc::new(Mutex::new(queue));
+        for number in 0..threads {
+            let (queue, arithmetic) = (Arc::clone(&queue), Arc::clone(&arithmetic));
+            // A thread that cannot be started leaves the others with its share of the work.
+            let _ = thread::Builder::new()
+                .name(format!("arithmetic-{number}"))
+                .spawn(move || work(&queue, &arithmetic));
+        }
+        Arc::new(Self { jobs, arithmetic, threads })
+    }
+
+    /// Name of the backend, for people.
+    #[must_use]
+    pub fn backend(&self) -> String {
+        self.arithmetic.0.backend().to_string()
+    }
+
+    /// The arithmetic, for work outside a session.
+    #[must_use]
+    pub fn arithmetic(&self) -> &dyn BatchArithmetic {
+        &*self.arithmetic
+    }
+
+    /// Number of threads.
+    #[must_use]
+    pub const fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// A place for one session's tasks and their results.
+    #[must_use]
+    pub fn bench(self: &Arc<Self>) -> Workbench {
+        let (results, inbox) = unbounded_channel();
+        Workbench { engine: Arc::clone(self), results, inbox, pending: 0, spent: BTreeMap::new() }
+    }
+}
+
+/// One session's tasks and results.
+#[derive(Debug)]
+pub struct Workbench {
+    engine: Arc<Engine>,
+    results: UnboundedSender<Finished>,
+    inbox: UnboundedReceiver<Finished>,
+    pending: usize,
+    spent: BTreeMap<&'static str, Spent>,
+}
+
+/// What one kind of task has cost so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Spent {
+    /// Seconds of thread time.
+    pub seconds: f64,
+    /// Elements worked on.
+    pub elements: u64,
+}
+
+/// A task panicked: a defect of ours, which ends its session and no other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a calculation failed")]
+pub struct TaskPanicked;
+
+impl Workbench {
+    /// Queues a task.
+    pub fn submit(&mut self, task: Task) {
+        self.pending = self.pending.saturating_add(1);
+        let results = self.results.clone();
+        // The queue lives as long as the engine that this bench holds.
+        let _ = self.engine.jobs.send(Job { task, results });
+    }
+
+    /// The next finished task; never resolves while nothing is queued.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskPanicked`].
+    pub async fn next(&mut self) -> Result<Computed, TaskPanicked> {
+        let Some(finished) = self.inbox.recv().await else {
+            return Err(TaskPanicked);
+        };
+        self.pending = self.pending.saturating_sub(1);
+        let spent = self.spent.entry(finished.name).or_default();
+        spent.seconds += finished.took.as_secs_f64();
+        spent.elements = spent.elements.saturating_add(finished.elements as u64);
+        finished.computed.ok_or(TaskPanicked)
+    }
+
+    /// Tasks queued or running.
+    #[must_use]
+    pub const fn pending(&self) -> usize {
+        self.pending
+    }
+
+    /// Thread time by kind of task.
+    #[must_use]
+    pub const fn spent(&self) -> &BTreeMap<&'static str, Spent> {
+        &self.spent
+    }
+}
+
+#[derive(Debug)]
+struct Job {
+    task: Task,
+    results: UnboundedSender<Finished>,
+}
+
+#[derive(Debug)]
+struct Finished {
+    name: &'static str,
+    elements: usize,
+    took: Duration,
+    computed: Option<Computed>,
+}
+
+fn work(queue: &Mutex<Receiver<Job>>, arithmetic: &BatchEngine) {
+    loop {
+        // The lock covers the receive alone; a poisoned lock still holds a sound receiver.
+        let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(Job { task, results }) = job else { return };
+        let (name, elements) = (task.name(), task.elements());
+        let started = Instant::now();
+        // The task is owned and gone either way, so nothing half-written survives a panic.
+        let computed = catch_unwind(AssertUnwindSafe(|| task.run(arithmetic))).ok();
+        // A session that ended meanwhile no longer listens.
+        let _ = results.send(Finished { name, elements, took: started.elapsed(), computed });
+    }
+}
+
+/// [`BatchArithmetic`] over the vector engine.
+#[derive(Debug)]
+pub struct BatchEngine(ristretto_batch::Engine);
+
+impl BatchArithmetic for BatchEngine {
+    fn multiply(
+        &self,
+        by: &SecretScalar,
+        elements: &[Encoded],
+        out: &mut [Encoded],
+    ) -> Result<(), BadElement> {
+        self.0.multiply(&scalar(by), elements, out).map_err(bad_element)
+    }
+
+    fn multiply_each(
+        &self,
+        by: &[SecretScalar],
+        elements: &[Encoded],
+        out: &mut [Encoded],
+    ) -> Result<(), BadElement> {
+        self.0.multiply_each(&scalars(by), elements, out).map_err(bad_element)
+    }
+
+    fn hash_multiply(
+        &self,
+        by: &SecretScalar,
+        dst: &[u8],
+        inputs: &[PrfInput],
+        out: &mut [Encoded],
+    ) {
+        self.0.hash_multiply(&scalar(by), dst, inputs, out);
+    }
+
+    fn hash_multiply_each(
+        &self,
+        by: &[SecretScalar],
+        dst: &[u8],
+        inputs: &[PrfInput],
+        out: &mut [Encoded],
+    ) {
+        self.0.hash_multiply_each(&scalars(by), dst, inputs, out);
+    }
+
+    fn vartime_sum(
+        &self,
+        weights: &[PublicScalar],
+        elements: &[Encoded],
+    ) -> Result<Encoded, BadElement> {
+        let weights: Vec<[u8; 32]> = weights.iter().map(|weight| weight.to_bytes()).collect();
+        self.0.vartime_sum(&weights, elements).map_err(bad_element)
+    }
+}
+
+fn scalars(scalars: &[SecretScalar]) -> Vec<ristretto_batch::SecretScalar> {
+    scalars.iter().map(scalar).collect()
+}
+
+/// Both types refuse the same values, so a scalar of one is always a scalar of the other.
+fn scalar(scalar: &SecretScalar) -> ristretto_batch::SecretScalar {
+    match ristretto_batch::SecretScalar::from_canonical_bytes(*scalar.expose_bytes()) {
+        Some(scalar) => scalar,
+        // Continuing with another scalar would leak or corrupt; stopping the task is right.
+        None => std::panic::panic_any("a scalar that the engine refuses"),
+    }
+}
+
+fn bad_element(bad: ristretto_batch::BadElement) -> BadElement {
+    let violation = match bad.reason {
+        BadReason::NotCanonical => Violation::ElementNotCanonical,
+        BadReason::Identity => Violation::ElementIdentity,
+    };
+    BadElement { index: bad.index, violation }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::group::Portable;
+
+    use super::*;
+
+    #[test]
+    fn engine_writes_the_bytes_of_portable() {
+        let engine = BatchEngine(ristretto_batch::Engine::detect());
+        let inputs: Vec<PrfInput> = (0..100).map(|i| PrfInput::row_dummy(&[i; 32])).collect();
+        let by = SecretScalar::from_wide_bytes(&[9; 64]).unwrap();
+        let each: Vec<SecretScalar> =
+            (1..=100).map(|i| SecretScalar::from_wide_bytes(&[i; 64]).unwrap()).collect();
+        let run = |arithmetic: &dyn BatchArithmetic| {
+            let mut hashed = vec![[0; 32]; 100];
+            arithmetic.hash_multiply(&by, b"dst", &inputs, &mut hashed);
+            let mut multiplied = vec![[0; 32]; 100];
+            arithmetic.multiply_each(&each, &hashed, &mut multiplied).unwrap();
+            let mut twice = vec![[0; 32]; 100];
+            arithmetic.multiply(&by, &multiplied, &mut twice).unwrap();
+            let mut own = vec![[0; 32]; 100];
+            arithmetic.hash_multiply_each(&each, b"dst", &inputs, &mut own);
+            (hashed, multiplied, twice, own)
+        };
+        assert_eq!(run(&engine), run(&Portable));
+    }
+
+    #[test]
+    fn engine_names_the_first_bad_element() {
+        let engine = BatchEngine(ristretto_batch::Engine::detect());
+        let by = SecretScalar::from_wide_bytes(&[9; 64]).unwrap();
+        let mut elements = vec![protocol::group::Element::base().encode(); 40];
+        elements[17] = [0; 32];
+        let mut out = vec![[0; 32]; 40];
+        let bad = engine.multiply(&by, &elements, &mut out).unwrap_err();
+        assert_eq!(bad, BadElement { index: 17, violation: Violation::ElementIdentity });
+    }
+}

@@ -1,1 +1,620 @@
-//! (module being written)
+//! What a person reads when something fails: three lines, and strings that cannot harm a terminal.
+//!
+//! A [`Report`] says what happened, whose move it is, and what to try. Every error of the protocol
+//! and of the channel is told here in one exhaustive match each, so that a new one forces
+//! sentences. No report holds an identifier, digest, element, tag, handle or key; counts, indices
+//! and paths are allowed [S-02].
+
+use std::borrow::Cow;
+use std::fmt;
+
+use protocol::codec::StreamId;
+use protocol::error::{
+    Bug, Error, Incompatibility, Location, Refusal, RefuseCode, Violation, WireCode,
+};
+use protocol::transcript::Role;
+
+use crate::identity::Check;
+use crate::transport::{Close, Side, TransportError, Unreachable};
+
+/// An error in the three lines that every failure is printed in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Number of the message: the wire code in hexadecimal, or V04xx for what stays on a machine.
+    pub code: Cow<'static, str>,
+    /// What happened.
+    pub what: String,
+    /// Who has to act, and what holds meanwhile.
+    pub whose_move: String,
+    /// What to do.
+    pub try_this: String,
+}
+
+impl Report {
+    /// A report about this node, its files or its settings.
+    #[must_use]
+    pub fn operator(
+        code: &'static str,
+        what: impl Into<String>,
+        try_this: impl Into<String>,
+    ) -> Self {
+        Self {
+            code: code.into(),
+            what: what.into(),
+            whose_move: "yours".into(),
+            try_this: try_this.into(),
+        }
+    }
+
+    fn wire(
+        code: WireCode,
+        what: impl Into<String>,
+        whose_move: impl Into<String>,
+        try_this: impl Into<String>,
+    ) -> Self {
+        Self {
+            code: format!("V{:04X}", code.code()).into(),
+            what: what.into(),
+            whose_move: whose_move.into(),
+            try_this: try_this.into(),
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { code, what, whose_move, try_this } = self;
+        write!(f, "error {code}: {what}\n  whose move: {whose_move}\n  try: {try_this}")
+    }
+}
+
+/// Tells an error of a session to the operator of the node whose role is `own`.
+#[must_use]
+pub fn protocol_report(error: &Error, own: Role) -> Report {
+    let peer = own.peer().name();
+    let (code, _) = error.wire();
+    match error {
+        Error::PeerMisbehaved { violation, at } => Report::wire(
+            code,
+            format!("{}{}", violation_text(*violation, own), place(*at, peer)),
+            format!("the {peer}'s. The transcript up to there is kept as evidence"),
+            violation_advice(*violation, peer),
+        ),
+        Error::PeerIncompatible(why) => Report::wire(
+            code,
+            format!("the two nodes do not fit together: {why}"),
+            format!("yours and the {peer}'s together. Nothing was compared"),
+            incompatibility_advice(*why),
+        ),
+        Error::Refused(refusal) => Report::wire(
+            code,
+            format!("this node refused: {refusal}"),
+            refusal_move(*refusal, own, own),
+            refusal_advice(*refusal),
+        ),
+        Error::RefusedByPeer { why: RefuseCode::Incompatibility(why), .. } => Report::wire(
+            code,
+            format!("the {peer} refused, because the two nodes do not fit together: {why}"),
+            format!("yours and the {peer}'s together. Nothing was compared"),
+            incompatibility_advice(*why),
+        ),
+        Error::RefusedByPeer { why: RefuseCode::Refusal(refusal), retry_after_s, .. } => {
+            Report::wire(
+                code,
+                format!("the {peer} refused: {refusal}"),
+                refusal_move(*refusal, own, own.peer()),
+                match retry_after_s {
+                    0 => refusal_advice(*refusal).to_owned(),
+                    seconds => {
+                        format!(
+                            "again after {seconds} s, as the {peer} asks; `run` waits by itself"
+                        )
+                    }
+                },
+            )
+        }
+        Error::AbortedByPeer { code: told, at } => aborted(*told, *at, own),
+        Error::Bug(Bug::StoredDataChanged) => Report::operator(
+            "V0418",
+            "what this node stored for the session is not what it reads back",
+            "check the disk and who else writes to the node's directory, then run again",
+        ),
+        Error::Bug(bug @ (Bug::ApiMisuse | Bug::InternalInvariant)) => Report::wire(
+            code,
+            format!("defect in Veilmatch: {bug}"),
+            "the developers'. Nothing was published",
+            "report it with the version (`--version`) and the last lines of the log; do not repeat \
+             the run with real data until it is answered",
+        ),
+    }
+}
+
+/// Tells an error of the channel to the operator of the node whose role is `own`.
+#[must_use]
+pub fn transport_report(error: &TransportError, own: Role) -> Report {
+    if let Some(error) = error.session_error() {
+        return match error {
+            Error::PeerIncompatible(_) => incompatible_channel(own),
+            other => protocol_report(&other, own),
+        };
+    }
+    let peer = own.peer().name();
+    let both = format!("nobody's yet: the network, or the {peer}'s node. The run can be repeated");
+    let (code, whose_move, try_this): (&'static str, String, String) = match error {
+        TransportError::Unreachable { why: Unreachable::Address, .. } => (
+            "V0420",
+            "yours".into(),
+            "write the address as host:port, for example provider.example:4433".into(),
+        ),
+        TransportError::Unreachable { why: Unreachable::Name, .. } => (
+            "V0421",
+            "yours".into(),
+            "check the name in the invitation and this machine's DNS".into(),
+        ),
+        TransportError::Unreachable { why: Unreachable::NoAnswer, .. } => (
+            "V0422",
+            format!("yours or the {peer}'s"),
+            format!(
+                "ask whether the {peer}'s node runs; if it does, let UDP to its port through your \
+                 firewall, answers included"
+            ),
+        ),
+        TransportError::Refused { by, check } => {
+            ("V0423", format!("yours and the {peer}'s together"), refused_advice(*by, *check, peer))
+        }
+        TransportError::Lost(_) => (
+            "V0424",
+            both,
+            "run again; if it happens often, compare loss and round trip in the log, and try \
+             `congestion = \"bbr\"` on long paths"
+                .into(),
+        ),
+        TransportError::Closed(Close::TooManyConnections) => (
+            "V0425",
+            "yours".into(),
+            "end other runs with this partner, or wait until lost ones time out (15 s)".into(),
+        ),
+        TransportError::Closed(Close::Unpinned) => (
+            "V0425",
+            format!("the {peer}'s"),
+            format!("ask the {peer} whether it removed or replaced your identity"),
+        ),
+        TransportError::Closed(_) => (
+            "V0425",
+            both,
+            format!("run again; if it happens twice, ask the {peer} what its log says"),
+        ),
+        TransportError::Deadline(_) => (
+            "V0426",
+            both,
+            format!("run again; if it happens twice, ask the {peer} what its log says"),
+        ),
+        TransportError::Local { .. } => (
+            "V0427",
+            "yours".into(),
+            "check the address and port in the configuration, and that no other program uses them"
+                .into(),
+        ),
+        // Both have a wire code and were told above.
+        TransportError::Malformed { .. } | TransportError::Bug(_) => {
+            ("V0501", "the developers'".into(), "report it with the version".into())
+        }
+    };
+    Report { code: code.into(), what: shown_long(&error.to_string()), whose_move, try_this }
+}
+
+/// A string from outside, made safe to print: control and direction characters are escaped, and
+/// more than 128 bytes are cut.
+#[must_use]
+pub fn shown(text: &str) -> String {
+    escape(text, SHOWN_BYTES_MAX)
+}
+
+fn shown_long(text: &str) -> String {
+    escape(text, 4 * SHOWN_BYTES_MAX)
+}
+
+fn escape(text: &str, bytes_max: usize) -> String {
+    let mut out = String::new();
+    for character in text.chars() {
+        let piece: String = match character {
+            '\n' => "\\n".into(),
+            '\r' => "\\r".into(),
+            '\t' => "\\t".into(),
+            hidden if is_hidden(hidden) => hidden.escape_unicode().collect(),
+            plain => plain.into(),
+        };
+        if out.len() + piece.len() + CUT.len() > bytes_max {
+            out.push_str(CUT);
+            break;
+        }
+        out.push_str(&piece);
+    }
+    out
+}
+
+/// Whether a character moves the cursor, changes the direction of text, or cannot be seen [S16].
+fn is_hidden(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{AD}'
+                | '\u{61C}'
+                | '\u{180E}'
+                | '\u{200B}'..='\u{200F}'
+                | '\u{2028}'..='\u{202E}'
+                | '\u{2060}'..='\u{206F}'
+                | '\u{FEFF}'
+                | '\u{FFF9}'..='\u{FFFB}'
+                | '\u{E0000}'..='\u{E007F}'
+        )
+}
+
+/// What the peer did, in words that name its part of the exchange.
+fn violation_text(violation: Violation, own: Role) -> String {
+    let peer = own.peer().name();
+    match violation {
+        Violation::ProofInvalid => "the evaluations fail their proof".into(),
+        Violation::CanaryMissing => {
+            format!("the {peer} did not return a row whose answer was known beforehand")
+        }
+        Violation::TagHitTwice => "two different identifiers hit one tag of the table".into(),
+        Violation::SessionBindingMismatch => {
+            format!("the {peer} signed another session than this one, or somebody stands between")
+        }
+        Violation::UnknownHandles => {
+            format!("the {peer} asked for records that no answer of ours leads to")
+        }
+        other => other.to_string(),
+    }
+}
+
+/// Where on the wire, in words.
+fn place(at: Location, peer: &str) -> String {
+    let what = match StreamId::from_code(at.stream) {
+        None => return String::new(),
+        Some(StreamId::ControlAdvertiser | StreamId::ControlProvider) => {
+            return format!(" (message {} of the {peer})", at.index);
+        }
+        Some(StreamId::Table) => "the tag table",
+        Some(StreamId::Blind) => "the blinded elements",
+        Some(StreamId::Eval) => "the evaluations",
+        Some(StreamId::Handles) => "the handles",
+        Some(StreamId::Ids) => "the digital IDs",
+    };
+    format!(" (frame {} of {what})", at.index)
+}
+
+fn violation_advice(violation: Violation, peer: &str) -> String {
+    let evidence = format!("send the transcript and its frames to the {peer}'s operator");
+    match violation {
+        Violation::EncodingNotCanonical
+        | Violation::UnexpectedMessage
+        | Violation::FrameMalformed
+        | Violation::FrameTooLarge
+        | Violation::FrameOutOfSequence => format!(
+            "compare the versions of both nodes (`--version`); if they are equal, {evidence}"
+        ),
+        Violation::ElementNotCanonical
+        | Violation::ElementIdentity
+        | Violation::ScalarNotCanonical
+        | Violation::OrderNotStrict
+        | Violation::CountMismatch => {
+            format!("{evidence}; do not repeat the run before it answers")
+        }
+        Violation::ProofInvalid | Violation::CanaryMissing | Violation::TagHitTwice => format!(
+            "{evidence}; do not repeat the run, the budget is already charged and the answers \
+             cannot be trusted"
+        ),
+        Violation::TableMalformed | Violation::TableRootMismatch => {
+            format!("ask the {peer} to build its table again, then run again; {evidence}")
+        }
+        Violation::SignatureInvalid | Violation::CommitmentMismatch => format!(
+            "compare the identity of the {peer} over a second path; if it is right, {evidence}"
+        ),
+        Violation::SessionBindingMismatch => format!(
+            "check that nothing terminates TLS between the nodes, and compare the {peer}'s \
+             identity over a second path before any further run"
+        ),
+        Violation::ManifestMismatch | Violation::KeyReused => format!(
+            "ask the {peer} for a new key and table (it may have restored an old backup); \
+             {evidence}"
+        ),
+        Violation::CheckpointMismatch | Violation::LeafChanged | Violation::ReceiptMismatch => {
+            format!("keep the run's directory; {evidence}, who compares it with its own")
+        }
+        Violation::HandleMalformed
+        | Violation::UnknownHandles
+        | Violation::SecondHandleBatch
+        | Violation::IdListMalformed => {
+            format!("{evidence}; nothing of this release may be used")
+        }
+    }
+}
+
+fn incompatibility_advice(why: Incompatibility) -> &'static str {
+    match why {
+        Incompatibility::Version => {
+            "compare `--version` of both nodes and upgrade the older one; neighbouring versions \
+             always fit"
+        }
+        Incompatibility::Suite | Incompatibility::Profile => {
+            "agree on a profile that both versions have; `--version` of both nodes tells"
+        }
+        Incompatibility::Ruleset => {
+            "use the same ruleset, options and version on both nodes, and accept a new invitation"
+        }
+        Incompatibility::Kinds => {
+            "compare the kinds of identifiers in the invitation with the columns of your file"
+        }
+        Incompatibility::Parameters => {
+            "compare the terms on both nodes: one names a value or flag the other does not know"
+        }
+        Incompatibility::LedgerHeadsDiffer => {
+            "compare the ledgers of both nodes for this partner: one was restored from an older \
+             backup, or lost its last entry"
+        }
+        Incompatibility::ChannelPolicy => {
+            "check that both are Veilmatch nodes of this version, with nothing between them that \
+             terminates TLS"
+        }
+    }
+}
+
+fn incompatible_channel(own: Role) -> Report {
+    let mut report = protocol_report(&Error::PeerIncompatible(Incompatibility::ChannelPolicy), own);
+    report.what = "the two nodes do not fit together: at the address answers no Veilmatch node \
+                   with ALPN veilmatch/1, TLS 1.3 and X25519MLKEM768"
+        .into();
+    report
+}
+
+/// Whose policy said no, and what that means.
+fn refusal_move(refusal: Refusal, own: Role, by: Role) -> String {
+    let yours = if by == own { "yours" } else { "the other side's" };
+    match refusal {
+        Refusal::PartnerUnknown => {
+            format!("{}. Nothing was compared", if by == own { "yours" } else { "the peer's" })
+        }
+        Refusal::ProfileNotAllowed | Refusal::PurposeNotAllowed => {
+            format!("{yours}. The partner policy decides, and it is in the invitation")
+        }
+        Refusal::SizeOutOfRange => {
+            "the advertiser's. n_min is part of the terms and cannot go below 1,000".into()
+        }
+        Refusal::BudgetExceeded | Refusal::KeyExhausted | Refusal::TooManyHellos => {
+            "nobody's until the period is over. The budget protects the identity graph".into()
+        }
+        Refusal::DeltaTooSmall => {
+            "the advertiser's. Two nearly equal sets would single out the difference".into()
+        }
+        Refusal::BelowMatchMinimum => {
+            "nobody's. k_min protects the few who matched; the count itself is not shown".into()
+        }
+        Refusal::TermsExpired => "the advertiser's. Terms hold for at most seven days".into(),
+        Refusal::SessionBusy | Refusal::TableNotReady => "nobody's. It passes by itself".into(),
+        Refusal::ResumeExpired => "the advertiser's. What was charged stays charged".into(),
+        Refusal::ReleaseDeclined => format!("{yours}. Nothing was released"),
+        Refusal::AuditChallengeStale => "the auditor's".into(),
+    }
+}
+
+fn refusal_advice(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::PartnerUnknown => {
+            "have the provider invite this identity, then accept the new invitation"
+        }
+        Refusal::ProfileNotAllowed => "choose a profile that the invitation lists",
+        Refusal::PurposeNotAllowed => {
+            "choose a purpose that the invitation lists, or have the policy changed"
+        }
+        Refusal::SizeOutOfRange => {
+            "look at why rows were left out, by reason, and bring a set inside the limits"
+        }
+        Refusal::BudgetExceeded => "wait for the next period, or agree on a larger budget",
+        Refusal::KeyExhausted => "wait until the provider has made its next key and table",
+        Refusal::DeltaTooSmall => "repeat an earlier set unchanged, or change it by more rows",
+        Refusal::BelowMatchMinimum => "match a larger or another file",
+        Refusal::TermsExpired => {
+            "start a new run; if it happens at once, compare the clocks of both machines"
+        }
+        Refusal::SessionBusy => "again once the other session of this pair has ended",
+        Refusal::TableNotReady => "again in some minutes; the provider is building the table",
+        Refusal::ResumeExpired => "start a new run",
+        Refusal::ReleaseDeclined => "agree with the other operator, then start a new run",
+        Refusal::AuditChallengeStale => "ask the auditor for a new challenge",
+        Refusal::TooManyHellos => "tomorrow; sixteen sessions a day can be opened",
+    }
+}
+
+/// The peer ended the session and said why.
+fn aborted(told: WireCode, at: Location, own: Role) -> Report {
+    let peer = own.peer().name();
+    match told {
+        WireCode::Violation(violation) => Report::wire(
+            told,
+            format!(
+                "the {peer} ended the session and says that this node broke a rule: {violation}{}",
+                place(at, own.name())
+            ),
+            format!("yours and the {peer}'s together. Both transcripts show who is right"),
+            "compare the versions of both nodes; if they are equal, report it with the transcript",
+        ),
+        WireCode::Incompatibility(why) => Report::wire(
+            told,
+            format!("the {peer} ended the session: {why}"),
+            format!("yours and the {peer}'s together"),
+            incompatibility_advice(why),
+        ),
+        WireCode::Refusal(refusal) => Report::wire(
+            told,
+            format!("the {peer} ended the session: {refusal}"),
+            refusal_move(refusal, own, own.peer()),
+            refusal_advice(refusal),
+        ),
+        WireCode::Operator => Report::wire(
+            told,
+            format!("the {peer} ended the session: it has a problem on its own machine"),
+            format!("the {peer}'s. The run can be repeated"),
+            format!("run again in some minutes; if it happens twice, ask the {peer}'s operator"),
+        ),
+        WireCode::Bug => Report::wire(
+            told,
+            format!("the {peer} ended the session: it found a defect in itself"),
+            format!("the {peer}'s, and the developers'"),
+            format!("ask the {peer}'s operator to report it"),
+        ),
+    }
+}
+
+fn refused_advice(by: Side, check: Check, peer: &str) -> String {
+    let whose = match by {
+        Side::Us => format!("the {peer}'s"),
+        Side::Peer => "this node's".to_owned(),
+    };
+    match check {
+        Check::Unpinned => match by {
+            Side::Us => format!(
+                "compare the {peer}'s identity with the pinned one over a second path; if it has \
+                 a new one, exchange identities again"
+            ),
+            Side::Peer => {
+                format!("give the {peer} this node's identity line, and have it pinned there")
+            }
+        },
+        Check::Expired | Check::NotYetValid | Check::Validity => format!(
+            "compare the clocks of both machines; if they are right, renew {whose} certificate: \
+             delete keys/tls.crt and start the node again, pins stay as they are"
+        ),
+        Check::KeyType | Check::Certificate | Check::Signature | Check::Missing => format!(
+            "check that {whose} keys directory is the one `init` made, and that nothing terminates \
+             TLS between the nodes"
+        ),
+        Check::Alpn | Check::KeyExchange | Check::Version | Check::Alert(_) => {
+            incompatibility_advice(Incompatibility::ChannelPolicy).to_owned()
+        }
+    }
+}
+
+/// Bytes of a foreign string that are shown, at most.
+const SHOWN_BYTES_MAX: usize = 128;
+const CUT: &str = "...";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::{Loss, Wait};
+
+    #[test]
+    fn report_has_three_lines() {
+        let report = Report {
+            code: "V0304".into(),
+            what: "refused, 812 eligible rows; a match needs at least 1,000 (n_min)".into(),
+            whose_move: "yours. n_min is part of the terms and cannot go below 1,000".into(),
+            try_this: "`advertiser-node check crm.toml` shows why".into(),
+        };
+        assert_eq!(
+            report.to_string(),
+            "error V0304: refused, 812 eligible rows; a match needs at least 1,000 (n_min)\n  \
+             whose move: yours. n_min is part of the terms and cannot go below 1,000\n  \
+             try: `advertiser-node check crm.toml` shows why"
+        );
+    }
+
+    #[test]
+    fn every_error_of_the_protocol_is_told() {
+        let mut codes = Vec::new();
+        codes.extend(Violation::ALL.iter().copied().map(WireCode::Violation));
+        codes.extend(Incompatibility::ALL.iter().copied().map(WireCode::Incompatibility));
+        codes.extend(Refusal::ALL.iter().copied().map(WireCode::Refusal));
+        codes.extend([WireCode::Operator, WireCode::Bug]);
+        let at = Location { stream: 18, index: 12 };
+        let mut errors: Vec<Error> =
+            codes.into_iter().map(|code| Error::AbortedByPeer { code, at }).collect();
+        errors.extend(Violation::ALL.iter().map(|v| Error::peer(*v, 18, 12)));
+        errors.extend(Incompatibility::ALL.iter().map(|why| Error::PeerIncompatible(*why)));
+        errors.extend(Refusal::ALL.iter().map(|why| Error::Refused(*why)));
+        let refusals = Refusal::ALL.iter().copied().map(RefuseCode::Refusal);
+        let others = Incompatibility::ALL.iter().copied().map(RefuseCode::Incompatibility);
+        for why in refusals.chain(others) {
+            for retry_after_s in [0, 30] {
+                let ledger_head = [0xAB; 32];
+                errors.push(Error::RefusedByPeer { why, retry_after_s, ledger_head });
+            }
+        }
+        errors.extend([Error::Bug(Bug::ApiMisuse), Error::Bug(Bug::InternalInvariant)]);
+        for error in errors {
+            for role in [Role::Advertiser, Role::Provider] {
+                let text = protocol_report(&error, role).to_string();
+                let number = format!("error V{:04X}: ", error.wire().0.code());
+                assert!(text.starts_with(&number), "{text}");
+                assert_eq!(text.lines().count(), 3, "{text}");
+                assert!(!text.contains("abab") && !text.contains("171"), "{text}");
+                assert!(!text.contains("  whose move: \n") && !text.ends_with("try: "), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn changed_storage_is_the_operators() {
+        let report = protocol_report(&Error::Bug(Bug::StoredDataChanged), Role::Provider);
+        assert_eq!((&*report.code, &*report.whose_move), ("V0418", "yours"));
+    }
+
+    #[test]
+    fn a_failed_proof_says_where_and_what_not_to_do() {
+        let error = Error::peer(Violation::ProofInvalid, 18, 12);
+        assert_eq!(
+            protocol_report(&error, Role::Advertiser).to_string(),
+            "error V010B: the evaluations fail their proof (frame 12 of the evaluations)\n  \
+             whose move: the provider's. The transcript up to there is kept as evidence\n  \
+             try: send the transcript and its frames to the provider's operator; do not repeat \
+             the run, the budget is already charged and the answers cannot be trusted"
+        );
+    }
+
+    #[test]
+    fn every_error_of_the_channel_is_told() {
+        let closes = (0..8).map(|code| TransportError::Closed(Close::from_code(code)));
+        let checks = (0..=255).map(Check::from_alert).chain([Check::Expired, Check::NotYetValid]);
+        let refused = checks.flat_map(|check| {
+            [Side::Us, Side::Peer].map(|by| TransportError::Refused { by, check })
+        });
+        let unreachable = [Unreachable::Address, Unreachable::Name, Unreachable::NoAnswer]
+            .map(|why| TransportError::Unreachable { address: "p.example:4433".into(), why });
+        let others = [
+            TransportError::Lost(Loss::Idle),
+            TransportError::Lost(Loss::Quic(7)),
+            TransportError::Deadline(Wait::Close),
+            TransportError::Local { action: "open a UDP socket", why: "taken".into() },
+            TransportError::Bug(Bug::ApiMisuse),
+            TransportError::Malformed { violation: Violation::FrameTooLarge, stream: 17, index: 3 },
+        ];
+        for error in closes.chain(refused).chain(unreachable).chain(others) {
+            for role in [Role::Advertiser, Role::Provider] {
+                let text = transport_report(&error, role).to_string();
+                assert!(text.starts_with("error V0"), "{text}");
+                assert_eq!(text.lines().count(), 3, "{text}");
+            }
+        }
+        let unpinned = TransportError::Refused { by: Side::Peer, check: Check::Unpinned };
+        let text = transport_report(&unpinned, Role::Advertiser).to_string();
+        assert!(text.contains("the peer refused the connection: the TLS key is not pinned"));
+    }
+
+    #[test]
+    fn hostile_strings_cannot_reach_the_terminal() {
+        // S16
+        assert_eq!(shown("retailer-fr"), "retailer-fr");
+        assert_eq!(shown("Économie \u{1F600}"), "Économie \u{1F600}");
+        assert_eq!(shown("\u{1b}[2J\u{7}\r\n"), "\\u{1b}[2J\\u{7}\\r\\n");
+        assert_eq!(shown("a\u{202E}b\u{200B}"), "a\\u{202e}b\\u{200b}");
+        let long = shown(&"é".repeat(500));
+        assert!(long.len() <= 128 && long.ends_with("..."), "{}", long.len());
+        assert!(shown(&"\u{1b}".repeat(500)).len() <= 128);
+        let address = format!("\u{1b}]0;{}", "x".repeat(9_000));
+        let error = TransportError::Unreachable { address, why: Unreachable::Name };
+        let text = transport_report(&error, Role::Advertiser).to_string();
+        assert!(!text.contains('\u{1b}') && text.len() < 1_024, "{text}");
+    }
+}

@@ -1,1 +1,569 @@
-//! (module being written)
+//! The invitation: how a provider tells one advertiser where it is and what it may run.
+//!
+//! One TOML file that both operators can read. It holds nothing secret, but whoever can replace it
+//! in transit replaces the provider, so the identity in it is compared over a second path. What a
+//! run discloses is decided by signed terms; the invitation only says which terms have a chance.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use protocol::identifier::{IdentifierKind, RulesetId};
+use protocol::limits::TERMS_LIST_MAX;
+use protocol::suite::Profile;
+use protocol::terms::LinkFilter;
+use serde::{Deserialize, Serialize};
+
+use crate::error::shown;
+use crate::identity::{IdentityTextError, PublicIdentity};
+use crate::world::{self, WorldError};
+
+/// What a provider offers one advertiser; every name in it is one that this version knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invitation {
+    /// Where the provider is reached, `host:port`.
+    pub address: String,
+    /// Whom the advertiser pins.
+    pub provider: PublicIdentity,
+    /// Whom the invitation is for.
+    pub advertiser: PublicIdentity,
+    /// What the provider calls this partner.
+    pub name: String,
+    /// Profiles that the partner may run, by name.
+    pub profiles: Vec<String>,
+    /// Purposes that terms may name, by number.
+    pub purposes: Vec<u16>,
+    /// Kinds of identifiers in the partner's tables, by name.
+    pub kinds: Vec<String>,
+    /// Normalization rules, by name.
+    pub ruleset: String,
+    /// Text whose digest both nodes compare before any data.
+    pub rules_manifest: String,
+    /// Digital-ID namespaces and their numbers on the wire.
+    pub namespaces: BTreeMap<String, u16>,
+    /// Least eligible rows.
+    pub n_min: u32,
+    /// Least matched rows.
+    pub k_min: u32,
+    /// Least difference to an earlier set.
+    pub delta_min: u32,
+    /// Conditions on the links behind the prepared tables.
+    pub link_filter: LinkFilter,
+    /// Hash of the human contract, if one is bound to the terms.
+    pub notice: Option<[u8; 32]>,
+}
+
+impl Invitation {
+    /// Writes the file, whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// [`InvitationError::Field`] for a value that [`Self::read`] would refuse, and storage errors.
+    pub fn write(&self, path: &Path) -> Result<(), InvitationError> {
+        let text = self.to_text()?;
+        world::publish_atomically(path, 0o644, |to| to.write_all(text.as_bytes()))?;
+        Ok(())
+    }
+
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    ///
+    /// [`InvitationError`], which names the field and what to do.
+    pub fn read(path: &Path) -> Result<Self, InvitationError> {
+        let unreadable = |source| InvitationError::Unreadable { path: path.into(), source };
+        let mut bytes = Vec::new();
+        File::open(path)
+            .and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes))
+            .map_err(unreadable)?;
+        if bytes.len() as u64 > FILE_BYTES_MAX {
+            return Err(InvitationError::TooLarge { path: path.into() });
+        }
+        let text = String::from_utf8(bytes)
+            .map_err(|_| unreadable(io::Error::new(io::ErrorKind::InvalidData, "not UTF-8")))?;
+        Self::parse(&text)
+    }
+
+    /// Reads and checks the text of a file.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read`].
+    pub fn parse(text: &str) -> Result<Self, InvitationError> {
+        // The version is looked at first, so that a newer file is not refused for its fields.
+        let Version { format } =
+            toml::from_str(text).map_err(|error| InvitationError::syntax(&error, text))?;
+        if format != FORMAT {
+            return Err(InvitationError::Version { format });
+        }
+        let body: Body =
+            toml::from_str(text).map_err(|error| InvitationError::syntax(&error, text))?;
+        let invitation = body.into_invitation()?;
+        invitation.check()?;
+        Ok(invitation)
+    }
+
+    /// The text of the file.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::write`].
+    pub fn to_text(&self) -> Result<String, InvitationError> {
+        self.check()?;
+        let body = toml::to_string_pretty(&Body::of(self))
+            .map_err(|error| InvitationError::Syntax { line: 0, what: error.to_string() })?;
+        Ok(format!("{HEADING}{body}"))
+    }
+
+    fn check(&self) -> Result<(), InvitationError> {
+        let wrong = |field, problem: String, try_this| {
+            Err(InvitationError::Field { field, problem, try_this })
+        };
+        let port = self.address.rsplit_once(':').map(|(host, port)| (host, port.parse::<u16>()));
+        if !matches!(port, Some((host, Ok(1..))) if !host.is_empty()) || self.address.len() > 261 {
+            return wrong(
+                "address",
+                format!("is {:?}", shown(&self.address)),
+                "write host:port, for example provider.example:4433",
+            );
+        }
+        if self.name.is_empty()
+            || self.name.len() > NAME_BYTES_MAX
+            || self.name != shown(&self.name)
+        {
+            return wrong(
+                "name",
+                format!("is {:?}", shown(&self.name)),
+                "choose 1 to 64 printable characters",
+            );
+        }
+        if self.provider == self.advertiser {
+            return wrong(
+                "advertiser",
+                "is the provider's own identity".into(),
+                "invite the identity that `advertiser-node init` printed",
+            );
+        }
+        self.check_lists(wrong)?;
+        if self.rules_manifest.is_empty() || self.rules_manifest.len() > MANIFEST_BYTES_MAX {
+            return wrong(
+                "rules_manifest",
+                format!("has {} bytes", self.rules_manifest.len()),
+                "have the invitation written again by `provider-node invite`",
+            );
+        }
+        if self.k_min == 0 || self.delta_min == 0 || self.n_min < self.k_min {
+            return wrong(
+                "minima",
+                format!(
+                    "are n_min {}, k_min {}, delta_min {}",
+                    self.n_min, self.k_min, self.delta_min
+                ),
+                "keep each above 0, and n_min at least k_min",
+            );
+        }
+        if self.link_filter.level > 1 {
+            return wrong(
+                "link_filter.level",
+                format!("is {}", self.link_filter.level),
+                "write 0 for individual links only, 1 for household links too",
+            );
+        }
+        Ok(())
+    }
+
+    fn check_lists(
+        &self,
+        wrong: impl Fn(&'static str, String, &'static str) -> Result<(), InvitationError>,
+    ) -> Result<(), InvitationError> {
+        let unknown =
+            |name: &str| format!("names {:?}, which this version does not know", shown(name));
+        if let Some(name) = self.profiles.iter().find(|name| Profile::from_name(name).is_none()) {
+            return wrong("profiles", unknown(name), UPGRADE);
+        }
+        let kind = |name: &&String| IdentifierKind::from_name(name).is_none();
+        if let Some(name) = self.kinds.iter().find(kind) {
+            return wrong("kinds", unknown(name), UPGRADE);
+        }
+        let mut rulesets = (0..=u8::MAX).filter_map(RulesetId::from_code);
+        if !rulesets.any(|ruleset| ruleset.name() == self.ruleset) {
+            return wrong("ruleset", unknown(&self.ruleset), UPGRADE);
+        }
+        for (field, len, distinct) in [
+            ("profiles", self.profiles.len(), distinct(&self.profiles)),
+            ("purposes", self.purposes.len(), distinct(&self.purposes)),
+            ("kinds", self.kinds.len(), distinct(&self.kinds)),
+        ] {
+            if len == 0 || len > TERMS_LIST_MAX || !distinct {
+                return wrong(
+                    field,
+                    format!("has {len} entries, or one twice"),
+                    "list 1 to 16 different ones",
+                );
+            }
+        }
+        let numbers: Vec<u16> = self.namespaces.values().copied().collect();
+        if numbers.len() > TERMS_LIST_MAX || !distinct(&numbers) {
+            return wrong(
+                "namespaces",
+                format!("has {} entries, or one number twice", numbers.len()),
+                "list at most 16, each with a number of its own",
+            );
+        }
+        let printable = |name: &&String| {
+            name.is_empty() || name.len() > NAME_BYTES_MAX || **name != shown(name)
+        };
+        if let Some(name) = self.namespaces.keys().find(printable) {
+            return wrong(
+                "namespaces",
+                format!("has a name {:?}", shown(name)),
+                "choose names of 1 to 64 printable characters",
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Why an invitation cannot be used; the operator acts, exit status 78.
+#[derive(Debug, thiserror::Error)]
+pub enum InvitationError {
+    /// A field has a value that is not allowed.
+    #[error("invitation: {field} {problem}")]
+    Field {
+        /// The field.
+        field: &'static str,
+        /// What is wrong, with its value made safe to show.
+        problem: String,
+        /// What to do.
+        try_this: &'static str,
+    },
+    /// An identity line is damaged.
+    #[error("invitation: {field}: {why}")]
+    Identity {
+        /// The field.
+        field: &'static str,
+        /// What is wrong.
+        why: IdentityTextError,
+    },
+    /// A field is unknown, missing, or of another type; or the file is not TOML.
+    #[error("invitation, line {line}: {what}")]
+    Syntax {
+        /// The line, 0 if it is not known.
+        line: usize,
+        /// What is wrong, made safe to show.
+        what: String,
+    },
+    /// The file is of a later format.
+    #[error("invitation: format {format}, this version reads {FORMAT}")]
+    Version {
+        /// What the file says.
+        format: u32,
+    },
+    /// The file is larger than any invitation.
+    #[error("{} is above a mebibyte and no invitation", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The file cannot be written.
+    #[error(transparent)]
+    World(#[from] WorldError),
+}
+
+impl InvitationError {
+    /// What to do.
+    #[must_use]
+    pub fn try_this(&self) -> String {
+        match self {
+            Self::Field { try_this, .. } => *try_this,
+            Self::Identity { .. } => "ask your partner for the file again, as it was written",
+            Self::Syntax { .. } => {
+                "ask your partner for the file again; if you changed it, undo that"
+            }
+            Self::Version { .. } => UPGRADE,
+            Self::TooLarge { .. } => "name the file that your provider sent",
+            Self::Unreadable { .. } => "name a file that exists and that you may read",
+            Self::World(_) => "check that the directory exists and that you may write to it",
+        }
+        .to_owned()
+    }
+
+    fn syntax(error: &toml::de::Error, text: &str) -> Self {
+        let before = error.span().and_then(|span| text.get(..span.start));
+        Self::Syntax {
+            line: before.map_or(0, |before| before.matches('\n').count() + 1),
+            what: shown(error.message()),
+        }
+    }
+}
+
+/// The one field that every format has.
+#[derive(Deserialize)]
+struct Version {
+    format: u32,
+}
+
+/// The file as it is written.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Body {
+    format: u32,
+    address: String,
+    provider: String,
+    advertiser: String,
+    name: String,
+    profiles: Vec<String>,
+    purposes: Vec<u16>,
+    kinds: Vec<String>,
+    ruleset: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    notice: Option<String>,
+    rules_manifest: String,
+    minima: Minima,
+    link_filter: Links,
+    #[serde(default)]
+    namespaces: BTreeMap<String, u16>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Minima {
+    n_min: u32,
+    k_min: u32,
+    delta_min: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Links {
+    max_age_days: u16,
+    evidence_mask: u16,
+    device_mask: u16,
+    level: u8,
+    min_logins: u8,
+    max_persons: u8,
+}
+
+impl Body {
+    fn of(invitation: &Invitation) -> Self {
+        let filter = invitation.link_filter;
+        Self {
+            format: FORMAT,
+            address: invitation.address.clone(),
+            provider: invitation.provider.to_string(),
+            advertiser: invitation.advertiser.to_string(),
+            name: invitation.name.clone(),
+            profiles: invitation.profiles.clone(),
+            purposes: invitation.purposes.clone(),
+            kinds: invitation.kinds.clone(),
+            ruleset: invitation.ruleset.clone(),
+            notice: invitation.notice.map(|notice| hexadecimal(&notice)),
+            rules_manifest: invitation.rules_manifest.clone(),
+            minima: Minima {
+                n_min: invitation.n_min,
+                k_min: invitation.k_min,
+                delta_min: invitation.delta_min,
+            },
+            link_filter: Links {
+                max_age_days: filter.max_age_days,
+                evidence_mask: filter.evidence_mask,
+                device_mask: filter.device_mask,
+                level: filter.level,
+                min_logins: filter.min_logins,
+                max_persons: filter.max_persons,
+            },
+            namespaces: invitation.namespaces.clone(),
+        }
+    }
+
+    fn into_invitation(self) -> Result<Invitation, InvitationError> {
+        let identity = |field, text: &str| {
+            PublicIdentity::parse(text).map_err(|why| InvitationError::Identity { field, why })
+        };
+        let notice = match &self.notice {
+            None => None,
+            Some(text) => Some(from_hexadecimal(text).ok_or_else(|| InvitationError::Field {
+                field: "notice",
+                problem: format!("is {:?}", shown(text)),
+                try_this: "write the SHA-256 of the contract as 64 hexadecimal digits",
+            })?),
+        };
+        let Links { max_age_days, evidence_mask, device_mask, level, min_logins, max_persons } =
+            self.link_filter;
+        Ok(Invitation {
+            provider: identity("provider", &self.provider)?,
+            advertiser: identity("advertiser", &self.advertiser)?,
+            address: self.address,
+            name: self.name,
+            profiles: self.profiles,
+            purposes: self.purposes,
+            kinds: self.kinds,
+            ruleset: self.ruleset,
+            rules_manifest: self.rules_manifest,
+            namespaces: self.namespaces,
+            n_min: self.minima.n_min,
+            k_min: self.minima.k_min,
+            delta_min: self.minima.delta_min,
+            link_filter: LinkFilter {
+                max_age_days,
+                evidence_mask,
+                device_mask,
+                level,
+                min_logins,
+                max_persons,
+            },
+            notice,
+        })
+    }
+}
+
+fn distinct<T: Ord>(values: &[T]) -> bool {
+    values.iter().collect::<BTreeSet<_>>().len() == values.len()
+}
+
+fn hexadecimal(bytes: &[u8; 32]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn from_hexadecimal(text: &str) -> Option<[u8; 32]> {
+    let (pairs, []) = text.as_bytes().as_chunks::<2>() else {
+        return None;
+    };
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|d| u8::try_from(d).ok());
+    let bytes: Option<Vec<u8>> =
+        pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect();
+    bytes?.try_into().ok()
+}
+
+const FORMAT: u32 = 1;
+const HEADING: &str = "\
+# Invitation of a Veilmatch provider. Accept it with `advertiser-node accept`, and compare the\n\
+# provider's identity below over a second path: whoever replaces it replaces the provider.\n\n";
+const UPGRADE: &str = "compare the versions of both nodes (`--version`) and upgrade the older one";
+const FILE_BYTES_MAX: u64 = 1 << 20;
+const MANIFEST_BYTES_MAX: usize = 1 << 18;
+const NAME_BYTES_MAX: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Invitation {
+        Invitation {
+            address: "provider.example:4433".into(),
+            provider: PublicIdentity { attestation_key: [1; 32], spki: [2; 32] },
+            advertiser: PublicIdentity { attestation_key: [3; 32], spki: [4; 32] },
+            name: "retailer-fr".into(),
+            profiles: vec!["matched-rows".into(), "match-rate".into()],
+            purposes: vec![1],
+            kinds: vec!["email.strict".into(), "phone".into()],
+            ruleset: "crm-fr/1".into(),
+            rules_manifest: "ruleset crm-fr/1\nlower = 'yes' \"quoted\" \\ \n".into(),
+            namespaces: BTreeMap::from([("idfa".into(), 1), ("aaid".into(), 2)]),
+            n_min: 1_000,
+            k_min: 100,
+            delta_min: 1_000,
+            link_filter: LinkFilter::DEFAULT,
+            notice: Some([0xAB; 32]),
+        }
+    }
+
+    fn refused(text: &str) -> InvitationError {
+        Invitation::parse(text).expect_err("refused")
+    }
+
+    #[test]
+    fn file_round_trips() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let path = dir.path().join("invitation.toml");
+        for notice in [None, Some([7; 32])] {
+            let invitation = Invitation { notice, ..sample() };
+            invitation.write(&path).expect("written");
+            assert_eq!(Invitation::read(&path).expect("read"), invitation);
+        }
+        let bare = Invitation { namespaces: BTreeMap::new(), ..sample() };
+        assert_eq!(Invitation::parse(&bare.to_text().expect("text")).expect("parsed"), bare);
+    }
+
+    #[test]
+    fn unknown_missing_and_mistyped_fields_are_named_with_their_line() {
+        let text = sample().to_text().expect("text");
+        let error = refused(&text.replace("k_min =", "k_mini ="));
+        assert!(error.to_string().contains("k_mini"), "{error}");
+        let at = text.lines().position(|line| line.starts_with("k_min")).expect("a line") + 1;
+        assert!(error.to_string().contains(&format!("line {at}:")), "{error}");
+        let error = refused(&text.replace("name = \"retailer-fr\"\n", ""));
+        assert!(error.to_string().contains("missing field `name`"), "{error}");
+        let error = refused(&text.replace("purposes = [1]", "purposes = [\"1\"]"));
+        assert!(matches!(error, InvitationError::Syntax { .. }), "{error}");
+        assert!(matches!(refused("not a file"), InvitationError::Syntax { .. }));
+        let error = refused(&text.replace("format = 1", "format = 2\nnew_field = 1"));
+        assert!(matches!(error, InvitationError::Version { format: 2 }), "{error}");
+        assert!(error.try_this().contains("upgrade"));
+    }
+
+    #[test]
+    fn wrong_values_are_named_with_a_remedy() {
+        type Change = fn(&mut Invitation);
+        let changes: [(&str, Change); 14] = [
+            ("address", |i| i.address = "provider.example".into()),
+            ("address", |i| i.address = ":4433".into()),
+            ("address", |i| i.address = "provider.example:0".into()),
+            ("name", |i| i.name = "a\u{1b}[2J".into()),
+            ("advertiser", |i| i.advertiser = i.provider),
+            ("profiles", |i| i.profiles = vec!["everything".into()]),
+            ("profiles", |i| i.profiles.clear()),
+            ("purposes", |i| i.purposes = vec![1, 1]),
+            ("kinds", |i| i.kinds.push("shoe-size".into())),
+            ("ruleset", |i| i.ruleset = "crm-xx/9".into()),
+            ("rules_manifest", |i| i.rules_manifest.clear()),
+            ("namespaces", |i| i.namespaces = BTreeMap::from([("a".into(), 1), ("b".into(), 1)])),
+            ("minima", |i| i.k_min = 0),
+            ("link_filter.level", |i| i.link_filter.level = 2),
+        ];
+        for (field, change) in changes {
+            let mut invitation = sample();
+            change(&mut invitation);
+            let error = invitation.to_text().expect_err(field);
+            assert!(error.to_string().starts_with(&format!("invitation: {field} ")), "{error}");
+            assert!(!error.to_string().contains('\u{1b}'), "{error}");
+            assert!(!error.try_this().is_empty());
+            let file = toml::to_string_pretty(&Body::of(&invitation)).expect("text");
+            assert_eq!(refused(&file).to_string(), error.to_string(), "read and write agree");
+        }
+    }
+
+    #[test]
+    fn damaged_identities_and_notices_are_told_apart() {
+        let text = sample().to_text().expect("text");
+        let provider = sample().provider.to_string();
+        let error = refused(&text.replace(&provider, &provider[..80]));
+        assert!(error.to_string().contains("provider: this identity is cut short"), "{error}");
+        let error = refused(&text.replace("abab", "abag"));
+        assert!(error.to_string().contains("notice"), "{error}");
+    }
+
+    #[test]
+    fn hostile_files_are_bounded_and_shown_safely() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let path = dir.path().join("invitation.toml");
+        std::fs::write(&path, vec![b'#'; (1 << 20) + 1]).expect("written");
+        assert!(matches!(Invitation::read(&path), Err(InvitationError::TooLarge { .. })));
+        std::fs::write(&path, [0xFF, 0xFE]).expect("written");
+        assert!(matches!(Invitation::read(&path), Err(InvitationError::Unreadable { .. })));
+        let name = format!("\"\\u001b]0;{}\" = 1\n", "x".repeat(5_000));
+        let error = refused(
+            &sample().to_text().expect("text").replace("[minima]", &format!("{name}[minima]")),
+        );
+        assert!(error.to_string().len() < 200 && !error.to_string().contains('\u{1b}'), "{error}");
+    }
+}

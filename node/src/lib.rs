@@ -6,11 +6,14 @@
 
 #![forbid(unsafe_code)]
 
+pub mod config;
 pub mod data;
 pub mod driver;
 pub mod engine;
 pub mod error;
 pub mod exit;
+pub mod failure;
+pub mod home;
 pub mod identity;
 pub mod invite;
 pub mod journal;
@@ -22,3 +25,29 @@ pub mod seal;
 pub mod telemetry;
 pub mod transport;
 pub mod world;
+
+/// Sets a program up: no core dumps, events to standard error as asked.
+///
+/// # Errors
+///
+/// [`failure::Failure`] if the system refuses either.
+pub fn start(output: &telemetry::OutputOptions) -> Result<(), failure::Failure> {
+    world::forbid_core_dumps()?;
+    telemetry::start_log(output);
+    Ok(())
+}
+
+/// Lower-case hexadecimal.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    data::hex(bytes)
+}
+
+/// Sixteen random hexadecimal digits, for names that must not collide.
+///
+/// # Errors
+///
+/// [`failure::Failure`] without randomness.
+pub fn random_name() -> Result<String, failure::Failure> {
+    Ok(hex(&world::entropy::<8>()?))
+}

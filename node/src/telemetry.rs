@@ -1,1 +1,577 @@
-//! (module being written)
+//! What the programs print: results, errors, progress, and the log.
+//!
+//! Text for people goes through one [`Terminal`] that survives a closed pipe; the standard print
+//! macros end a process that cannot write, so nothing here or above uses them. The log goes to
+//! standard error through `tracing`, and a lost line never stops a run. Neither holds a value of
+//! anybody's data.
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use protocol::codec::StreamId;
+use serde_json::json;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::world::{Clock, SystemClock};
+
+/// Options of both programs on what they print.
+#[derive(Debug, Clone, clap::Args)]
+pub struct OutputOptions {
+    /// How much the log tells: error, warn, info, debug or trace.
+    #[arg(long, global = true, value_enum, default_value = "warn", value_name = "LEVEL")]
+    pub log: LogLevel,
+    /// Write the log as one JSON object a line.
+    #[arg(long, global = true)]
+    pub log_json: bool,
+    /// How progress is shown on standard error.
+    #[arg(long, global = true, value_enum, default_value = "auto", value_name = "FORM")]
+    pub progress: ProgressForm,
+}
+
+/// How much the log tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogLevel {
+    /// What failed.
+    Error,
+    /// What needs attention.
+    Warn,
+    /// One line for each session.
+    Info,
+    /// Steps of a session.
+    Debug,
+    /// Everything, libraries included.
+    Trace,
+}
+
+/// How progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum ProgressForm {
+    /// A bar on a terminal, lines elsewhere.
+    Auto,
+    /// A line at most every two seconds.
+    Lines,
+    /// One JSON object a line.
+    Json,
+    /// Nothing.
+    Off,
+}
+
+/// Starts the log on standard error; a second call in one process changes nothing.
+pub fn start_log(options: &OutputOptions) {
+    let level = match options.log {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    };
+    let libraries = if level == LevelFilter::TRACE { level } else { level.min(LevelFilter::WARN) };
+    let targets =
+        Targets::new().with_default(libraries).with_targets(OURS.map(|name| (name, level)));
+    // Without this the library reports a failed write with a macro that panics.
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .log_internal_errors(false);
+    let registry = tracing_subscriber::registry().with(targets);
+    let _ = if options.log_json {
+        registry.with(layer.json()).try_init()
+    } else {
+        registry.with(layer).try_init()
+    };
+}
+
+/// Standard output and standard error, for text that people read.
+///
+/// A pipe that is closed ends the text and not the program; clones write to the same place.
+#[derive(Clone)]
+pub struct Terminal(Arc<Streams>);
+
+struct Streams {
+    out: Mutex<Sink>,
+    error: Mutex<Sink>,
+}
+
+struct Sink {
+    to: Box<dyn Write + Send>,
+    failed: Option<io::ErrorKind>,
+}
+
+impl Terminal {
+    /// The streams of the process.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::to(io::stdout(), io::stderr())
+    }
+
+    /// Streams of the caller's choice.
+    #[must_use]
+    pub fn to(out: impl Write + Send + 'static, error: impl Write + Send + 'static) -> Self {
+        let sink = |to: Box<dyn Write + Send>| Mutex::new(Sink { to, failed: None });
+        Self(Arc::new(Streams { out: sink(Box::new(out)), error: sink(Box::new(error)) }))
+    }
+
+    /// Writes a line of the result to standard output.
+    pub fn line(&self, text: &str) {
+        lock(&self.0.out).line(text);
+    }
+
+    /// Writes a line about the work to standard error.
+    pub fn error(&self, text: &str) {
+        lock(&self.0.error).line(text);
+    }
+
+    /// Why standard output did not take everything, unless its reader had enough.
+    ///
+    /// A program whose result is this text, and not a file, ends with [`Exit::Storage`] then.
+    ///
+    /// [`Exit::Storage`]: crate::exit::Exit::Storage
+    #[must_use]
+    pub fn failure(&self) -> Option<io::ErrorKind> {
+        lock(&self.0.out).failed.filter(|kind| *kind != io::ErrorKind::BrokenPipe)
+    }
+}
+
+impl Default for Terminal {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for Terminal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Terminal(..)")
+    }
+}
+
+impl Sink {
+    fn line(&mut self, text: &str) {
+        if self.failed.is_some() {
+            return;
+        }
+        // One write a line, so that lines of several threads do not mix.
+        let line = format!("{text}\n");
+        if let Err(error) = self.to.write_all(line.as_bytes()).and_then(|()| self.to.flush()) {
+            self.failed = Some(error.kind());
+        }
+    }
+}
+
+/// What a run is doing, shown on standard error [F8].
+///
+/// Each stage has a name, what is done of it, its rate, and the time that remains where the total
+/// is known. Counts are of frames and elements, never of matches.
+pub struct Progress {
+    shape: Shape,
+    terminal: Terminal,
+    clock: Box<dyn Clock>,
+    state: Mutex<State>,
+}
+
+enum Shape {
+    Bar(ProgressBar),
+    Lines,
+    Json,
+    Off,
+}
+
+#[derive(Default)]
+struct State {
+    stage: &'static str,
+    done: u64,
+    total: Option<u64>,
+    /// Elements of the session, once its terms are signed.
+    session: Option<u64>,
+    started: Duration,
+    /// When a line was last written; never for the stage as long as it is `None`.
+    told: Option<Duration>,
+}
+
+impl Progress {
+    /// Progress in the form that was asked for.
+    #[must_use]
+    pub fn new(options: &OutputOptions) -> Self {
+        let shape = match options.progress {
+            ProgressForm::Auto if io::stderr().is_terminal() => {
+                let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+                bar.enable_steady_tick(BAR_TICK);
+                Shape::Bar(bar)
+            }
+            ProgressForm::Auto | ProgressForm::Lines => Shape::Lines,
+            ProgressForm::Json => Shape::Json,
+            ProgressForm::Off => Shape::Off,
+        };
+        Self::with(shape, Terminal::new(), Box::new(SystemClock::new()))
+    }
+
+    /// Progress that nobody sees.
+    #[must_use]
+    pub fn silent() -> Self {
+        Self::with(Shape::Off, Terminal::to(io::sink(), io::sink()), Box::new(SystemClock::new()))
+    }
+
+    /// Begins a stage whose size is not known.
+    pub fn stage(&self, name: &'static str) {
+        self.begin(name, None);
+    }
+
+    /// Begins a stage of `total` steps.
+    pub fn stage_of(&self, name: &'static str, total: u64) {
+        self.begin(name, Some(total));
+    }
+
+    /// Tells that `done` steps of the stage are done in all.
+    pub fn done(&self, done: u64) {
+        let mut state = lock(&self.state);
+        state.done = done;
+        self.tell(&mut state, false);
+    }
+
+    /// Tells the size of the session, once its terms are signed.
+    pub fn session(&self, sid: &[u8; 32], elements: u64) {
+        lock(&self.state).session = Some(elements);
+        if let Shape::Json = self.shape {
+            let sid = sid.iter().fold(String::new(), |mut text, byte| {
+                let _ = write!(text, "{byte:02x}");
+                text
+            });
+            let event = json!({ "event": "session", "session": sid, "elements": elements });
+            self.terminal.error(&event.to_string());
+        }
+    }
+
+    /// Tells that a frame of this many elements was sent.
+    pub fn sent(&self, stream: StreamId, elements: u32) {
+        let name = match stream {
+            StreamId::ControlAdvertiser | StreamId::ControlProvider => return,
+            StreamId::Table => "send table",
+            StreamId::Blind => "blind",
+            StreamId::Eval => "evaluate",
+            StreamId::Handles => "send handles",
+            StreamId::Ids => "send digital IDs",
+        };
+        let mut state = lock(&self.state);
+        if state.stage != name {
+            let total = match stream {
+                StreamId::Blind | StreamId::Eval => state.session,
+                _ => None,
+            };
+            self.restart(&mut state, name, total);
+        }
+        state.done = state.done.saturating_add(elements.into());
+        self.tell(&mut state, false);
+    }
+
+    /// Tells that the run waits for the peer this many seconds, then goes on by itself.
+    pub fn waiting(&self, seconds: u64) {
+        match &self.shape {
+            Shape::Bar(bar) => bar.set_message(format!("waiting {seconds} s, as the peer asks")),
+            Shape::Lines => {
+                self.terminal.error(&format!("waiting {seconds} s, as the peer asks"));
+            }
+            Shape::Json => {
+                let event = json!({ "event": "waiting", "seconds": seconds });
+                self.terminal.error(&event.to_string());
+            }
+            Shape::Off => {}
+        }
+    }
+
+    /// Ends the last stage and takes the bar away.
+    pub fn finish(&self) {
+        let mut state = lock(&self.state);
+        if state.total.is_some() || state.done > 0 {
+            self.tell(&mut state, true);
+        }
+        if let Shape::Bar(bar) = &self.shape {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn with(shape: Shape, terminal: Terminal, clock: Box<dyn Clock>) -> Self {
+        Self { shape, terminal, clock, state: Mutex::new(State::default()) }
+    }
+
+    fn begin(&self, name: &'static str, total: Option<u64>) {
+        let mut state = lock(&self.state);
+        self.restart(&mut state, name, total);
+        self.tell(&mut state, true);
+    }
+
+    fn restart(&self, state: &mut State, name: &'static str, total: Option<u64>) {
+        let (session, started) = (state.session, self.clock.monotonic());
+        *state = State { stage: name, total, session, started, ..State::default() };
+        if let Shape::Bar(bar) = &self.shape {
+            bar.reset();
+            let template = if total.is_some() { BAR } else { SPINNER };
+            if let Ok(style) = ProgressStyle::with_template(template) {
+                bar.set_style(style);
+            }
+            bar.set_prefix(name);
+            bar.set_message("");
+            match total {
+                Some(total) => bar.set_length(total),
+                None => bar.unset_length(),
+            }
+        }
+    }
+
+    fn tell(&self, state: &mut State, now_or_never: bool) {
+        if let Shape::Bar(bar) = &self.shape {
+            bar.set_position(state.done);
+            return;
+        }
+        let now = self.clock.monotonic();
+        let due = state.told.is_none_or(|told| now.saturating_sub(told) >= LINE_EVERY);
+        if !due && !now_or_never {
+            return;
+        }
+        state.told = Some(now);
+        let figures = Figures::of(state, now);
+        match self.shape {
+            Shape::Lines => self.terminal.error(&figures.line(state)),
+            Shape::Json => self.terminal.error(&figures.event(state)),
+            Shape::Bar(_) | Shape::Off => {}
+        }
+    }
+}
+
+impl std::fmt::Debug for Progress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Progress({})", lock(&self.state).stage)
+    }
+}
+
+/// Rate and remaining time of a stage so far.
+struct Figures {
+    rate: Option<u64>,
+    remaining_s: Option<u64>,
+}
+
+impl Figures {
+    fn of(state: &State, now: Duration) -> Self {
+        let elapsed = now.saturating_sub(state.started).as_millis();
+        let rate = (u128::from(state.done) * 1_000)
+            .checked_div(elapsed)
+            .and_then(|rate| u64::try_from(rate).ok())
+            .filter(|rate| *rate > 0);
+        let left = state.total.map(|total| total.saturating_sub(state.done));
+        let remaining_s = left.zip(rate).map(|(left, rate)| left.div_ceil(rate));
+        Self { rate, remaining_s }
+    }
+
+    fn line(&self, state: &State) -> String {
+        let mut line = state.stage.to_owned();
+        match state.total {
+            Some(total) => {
+                let percent = u128::from(state.done) * 100 / u128::from(total.max(1));
+                let _ =
+                    write!(line, ": {percent} % ({} of {})", grouped(state.done), grouped(total));
+            }
+            None if state.done > 0 => {
+                let _ = write!(line, ": {}", grouped(state.done));
+            }
+            None => {}
+        }
+        if let Some(rate) = self.rate {
+            let _ = write!(line, ", {}/s", grouped(rate));
+        }
+        if let Some(seconds) = self.remaining_s {
+            let _ = write!(line, ", {seconds} s left");
+        }
+        line
+    }
+
+    fn event(&self, state: &State) -> String {
+        json!({
+            "event": "progress",
+            "stage": state.stage,
+            "done": state.done,
+            "total": state.total,
+            "rate_per_s": self.rate,
+            "remaining_s": self.remaining_s,
+        })
+        .to_string()
+    }
+}
+
+/// A number with commas, as reports write them.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Targets of the log that are ours.
+const OURS: [&str; 6] =
+    ["veilmatch", "node", "protocol", "ristretto_batch", "advertiser_node", "provider_node"];
+const LINE_EVERY: Duration = Duration::from_secs(2);
+const BAR_TICK: Duration = Duration::from_millis(200);
+const BAR: &str = "{prefix} {wide_bar} {percent} % {human_pos}/{human_len} {per_sec} {eta} {msg}";
+const SPINNER: &str = "{prefix} {spinner} {human_pos} {per_sec} {msg}";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl Kept {
+        fn text(&self) -> String {
+            String::from_utf8(lock(&self.0).clone()).expect("UTF-8")
+        }
+    }
+
+    impl Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            lock(&self.0).extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    struct Broken(io::ErrorKind);
+
+    impl Write for Broken {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Err(self.0.into())
+        }
+    }
+
+    #[derive(Clone, Default)]
+    struct Hand(Arc<AtomicU64>);
+
+    impl Clock for Hand {
+        fn now_unix(&self) -> u64 {
+            0
+        }
+
+        fn monotonic(&self) -> Duration {
+            Duration::from_millis(self.0.load(Ordering::Relaxed))
+        }
+    }
+
+    fn progress(shape: Shape) -> (Progress, Kept, Hand) {
+        let (kept, hand) = (Kept::default(), Hand::default());
+        let terminal = Terminal::to(io::sink(), kept.clone());
+        (Progress::with(shape, terminal, Box::new(hand.clone())), kept, hand)
+    }
+
+    #[test]
+    fn a_closed_pipe_ends_the_text_and_nothing_else() {
+        // R5, F8
+        let closed = Terminal::to(Broken(io::ErrorKind::BrokenPipe), io::sink());
+        closed.line("one");
+        closed.line("two");
+        assert_eq!(closed.failure(), None);
+        let full = Terminal::to(Broken(io::ErrorKind::StorageFull), Kept::default());
+        full.line("one");
+        assert_eq!(full.failure(), Some(io::ErrorKind::StorageFull));
+    }
+
+    #[test]
+    fn results_and_remarks_have_their_own_stream() {
+        let (out, error) = (Kept::default(), Kept::default());
+        let terminal = Terminal::to(out.clone(), error.clone());
+        terminal.line("result");
+        terminal.clone().error("remark");
+        assert_eq!((out.text().as_str(), error.text().as_str()), ("result\n", "remark\n"));
+    }
+
+    #[test]
+    fn lines_come_at_most_every_two_seconds() {
+        let (progress, kept, hand) = progress(Shape::Lines);
+        progress.stage_of("prepare", 4_000);
+        for step in 1..=40 {
+            hand.0.store(step * 100, Ordering::Relaxed);
+            progress.done(step * 100);
+        }
+        progress.finish();
+        assert_eq!(
+            kept.text(),
+            "prepare: 0 % (0 of 4,000)\n\
+             prepare: 50 % (2,000 of 4,000), 1,000/s, 2 s left\n\
+             prepare: 100 % (4,000 of 4,000), 1,000/s, 0 s left\n\
+             prepare: 100 % (4,000 of 4,000), 1,000/s, 0 s left\n"
+        );
+    }
+
+    #[test]
+    fn frames_make_stages_of_a_known_size() {
+        let (progress, kept, hand) = progress(Shape::Lines);
+        progress.stage("connect");
+        progress.session(&[1; 32], 65_536);
+        progress.sent(StreamId::ControlAdvertiser, 0);
+        hand.0.store(1_000, Ordering::Relaxed);
+        progress.sent(StreamId::Blind, 32_768);
+        hand.0.store(4_000, Ordering::Relaxed);
+        progress.sent(StreamId::Blind, 32_768);
+        progress.waiting(5);
+        assert_eq!(
+            kept.text(),
+            "connect\n\
+             blind: 50 % (32,768 of 65,536)\n\
+             blind: 100 % (65,536 of 65,536), 21,845/s, 0 s left\n\
+             waiting 5 s, as the peer asks\n"
+        );
+    }
+
+    #[test]
+    fn events_are_one_object_a_line() {
+        let (progress, kept, hand) = progress(Shape::Json);
+        progress.stage_of("prepare", 10);
+        hand.0.store(2_000, Ordering::Relaxed);
+        progress.done(4);
+        progress.session(&[0xAB; 32], 7);
+        let events: Vec<serde_json::Value> =
+            kept.text().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        assert_eq!(events[0]["total"], 10);
+        assert_eq!(events[1]["rate_per_s"], 2);
+        assert_eq!(events[1]["remaining_s"], 3);
+        assert_eq!(events[2]["session"], "ab".repeat(32));
+    }
+
+    #[test]
+    fn nothing_is_shown_when_nothing_was_asked_for() {
+        let (progress, kept, _) = progress(Shape::Off);
+        progress.stage_of("prepare", 10);
+        progress.done(4);
+        progress.waiting(3);
+        progress.finish();
+        assert_eq!(kept.text(), "");
+        Progress::silent().stage("quiet");
+    }
+
+    #[test]
+    fn the_log_can_be_started_twice() {
+        let options =
+            OutputOptions { log: LogLevel::Error, log_json: true, progress: ProgressForm::Off };
+        start_log(&options);
+        start_log(&options);
+        tracing::error!(target: "veilmatch::test", "a line that may be lost");
+    }
+}

@@ -1,1 +1,713 @@
-//! (module being written)
+//! The seams to the operating system: time, randomness, and files that are whole or absent.
+//!
+//! Everything here is small and boring on purpose, and nothing else in the tree asks the system
+//! for these: a test that replaces a clock, or makes every storage operation fail in turn, then
+//! covers all callers. A file that this module publishes is complete under its name or not there;
+//! a private file is read only if nobody else can read it.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rand::TryRng;
+use rand::rngs::SysRng;
+use rustix::fs::{FlockOperation, OFlags};
+use rustix::process::{Resource, Rlimit};
+use zeroize::Zeroizing;
+
+#[cfg(test)]
+pub(crate) use tests::{fault_point, note_dir_sync};
+
+/// Time as a session's driver sees it.
+pub trait Clock: Send + Sync {
+    /// Seconds since 1970, as signed times and the ledger use them; may jump.
+    fn now_unix(&self) -> u64;
+
+    /// Time since some fixed moment of this process; never goes back. Deadlines use it [D17].
+    fn monotonic(&self) -> Duration;
+}
+
+/// The clock of the machine.
+#[derive(Debug, Clone, Copy)]
+pub struct SystemClock {
+    started: Instant,
+}
+
+impl SystemClock {
+    /// A clock whose monotonic time starts now.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { started: Instant::now() }
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for SystemClock {
+    fn now_unix(&self) -> u64 {
+        // A machine whose clock stands before 1970 has not set it; every signed time then fails.
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.started.elapsed()
+    }
+}
+
+/// Draws bytes from the operating system; the only source of randomness of both programs.
+///
+/// # Errors
+///
+/// [`WorldError::Entropy`]; the machine is to blame, and nothing may go on without.
+pub fn entropy<const N: usize>() -> Result<[u8; N], WorldError> {
+    let mut bytes = [0; N];
+    SysRng.try_fill_bytes(&mut bytes).map_err(WorldError::Entropy)?;
+    Ok(bytes)
+}
+
+/// Writes a file that is absent or complete under `path`, replacing one that is there.
+///
+/// The content goes to a file of its own beside `path`, is synced, then renamed, and the
+/// directory is synced. A process that dies in between leaves a `.partial` file that no reader
+/// looks at; [`DirectoryLock::sweep`] removes it. Writes are not buffered here, so that secrets
+/// pass through no buffer that nobody erases.
+///
+/// # Errors
+///
+/// [`WorldError::Io`] with the step that failed. The new content is then not under `path`, except
+/// when syncing the directory failed: then it is there, but may not survive a power loss.
+pub fn publish_atomically(
+    path: &Path,
+    mode: u32,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), WorldError> {
+    publish(path, mode, Place::Replace, write)
+}
+
+/// Writes a file as [`publish_atomically`] does, but never over one that is there.
+///
+/// # Errors
+///
+/// [`WorldError::Exists`] if `path` exists, and as [`publish_atomically`].
+pub fn publish_new(
+    path: &Path,
+    mode: u32,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), WorldError> {
+    publish(path, mode, Place::New, write)
+}
+
+/// Reads a small file that only its owner can read, such as a key.
+///
+/// # Errors
+///
+/// An error that names the exact fix if the file is a link, not a regular file, another user's,
+/// or open to others; [`WorldError::TooLarge`] above a mebibyte.
+pub fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>, WorldError> {
+    let file = open_private(path, OpenOptions::new().read(true))?;
+    let mut bytes = Zeroizing::new(Vec::new());
+    // The capacity is set first, so that no copy of a secret is left behind by growing.
+    bytes.reserve_exact(PRIVATE_BYTES_MAX + 1);
+    (&file).take(PRIVATE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(at("read", path))?;
+    if bytes.len() > PRIVATE_BYTES_MAX {
+        return Err(WorldError::TooLarge { path: path.into() });
+    }
+    Ok(bytes)
+}
+
+/// Makes a directory that only its owner can enter, and those above it; one that is there must
+/// be private already.
+///
+/// # Errors
+///
+/// As [`read_private`].
+pub fn create_private_dir(path: &Path) -> Result<(), WorldError> {
+    fault_point().map_err(at("create", path))?;
+    let made = DirBuilder::new().mode(PRIVATE_DIR_MODE).create(path);
+    match made {
+        Ok(()) => return sync_dir(parent(path)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound && parent(path) != path => {
+            create_private_dir(parent(path))?;
+            return create_private_dir(path);
+        }
+        Err(error) => return Err(at("create", path)(error)),
+    }
+    let found = fs::symlink_metadata(path).map_err(at("look at", path))?;
+    if found.is_symlink() {
+        return Err(WorldError::Symlink { path: path.into() });
+    }
+    if !found.is_dir() {
+        return Err(WorldError::NotDirectory { path: path.into() });
+    }
+    check_owner_and_mode(path, &found, PRIVATE_DIR_MODE)
+}
+
+/// Makes the names in a directory survive a power loss.
+///
+/// # Errors
+///
+/// [`WorldError::Io`].
+pub fn sync_dir(path: &Path) -> Result<(), WorldError> {
+    fault_point().map_err(at("sync", path))?;
+    #[cfg(test)]
+    note_dir_sync(path);
+    File::open(path).and_then(|dir| dir.sync_all()).map_err(at("sync", path))
+}
+
+/// Keeps this process from leaving a core file, and others from reading its memory.
+///
+/// # Errors
+///
+/// [`WorldError::CoreDumps`]; the programs start without it only if told to.
+pub fn forbid_core_dumps() -> Result<(), WorldError> {
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    rustix::process::setrlimit(Resource::Core, none)
+        .map_err(|errno| WorldError::CoreDumps(errno.into()))?;
+    // A limit of zero does not stop a core handler that is a pipe; this does.
+    #[cfg(target_os = "linux")]
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
+        .map_err(|errno| WorldError::CoreDumps(errno.into()))?;
+    Ok(())
+}
+
+/// Sole use of a directory, for as long as this lives; the kernel ends it with the process.
+#[derive(Debug)]
+#[must_use]
+pub struct DirectoryLock {
+    dir: PathBuf,
+    _held: File,
+}
+
+impl DirectoryLock {
+    /// Takes the lock or fails at once.
+    ///
+    /// The lock is on the open file, not in its content: a file left by a killed process holds
+    /// nobody up.
+    ///
+    /// # Errors
+    ///
+    /// [`WorldError::Locked`] if another process, or another part of this one, has it.
+    pub fn acquire(dir: &Path) -> Result<Self, WorldError> {
+        let path = dir.join(LOCK_NAME);
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(PRIVATE_MODE)
+            .custom_flags(open_flags())
+            .open(&path)
+            .map_err(at("open", &path))?;
+        // [G55]
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                return Err(WorldError::Locked { path: dir.into() });
+            }
+            Err(errno) => return Err(at("lock", &path)(errno.into())),
+        }
+        Ok(Self { dir: dir.into(), _held: file })
+    }
+
+    /// Removes what interrupted publications left in the directory; nobody else can be writing.
+    ///
+    /// # Errors
+    ///
+    /// [`WorldError::Io`].
+    pub fn sweep(&self) -> Result<(), WorldError> {
+        let entries = fs::read_dir(&self.dir).map_err(at("read", &self.dir))?;
+        for entry in entries {
+            let entry = entry.map_err(at("read", &self.dir))?;
+            if is_partial(Path::new(&entry.file_name())) {
+                fs::remove_file(entry.path()).map_err(at("remove", &entry.path()))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Something between this program and its machine does not work, or is not safe to use.
+#[derive(Debug, thiserror::Error)]
+pub enum WorldError {
+    /// No randomness.
+    #[error("the operating system gave no randomness; try: check that getrandom is not filtered")]
+    Entropy(#[source] rand::rngs::SysError),
+    /// A step on a file or directory failed.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A private file or directory is a link.
+    #[error("{} is a symbolic link; try: name the place it points to", path.display())]
+    Symlink {
+        /// The link.
+        path: PathBuf,
+    },
+    /// A private file is a device, pipe, or directory.
+    #[error("{} is not a regular file; try: name a file", path.display())]
+    NotRegular {
+        /// What was named.
+        path: PathBuf,
+    },
+    /// A private directory is something else.
+    #[error("{} is not a directory; try: name another place", path.display())]
+    NotDirectory {
+        /// What was named.
+        path: PathBuf,
+    },
+    /// A private file or directory belongs to somebody else.
+    #[error(
+        "{0} belongs to user {owner}, not to user {ours}; try: chown {ours} {0}",
+        path.display()
+    )]
+    Owner {
+        /// The file.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+        /// Who we are.
+        ours: u32,
+    },
+    /// A private file or directory is open to others.
+    #[error("{0} has mode {mode:o}, others can use it; try: chmod {fix:o} {0}", path.display())]
+    Mode {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+        /// What they should be.
+        fix: u32,
+    },
+    /// A private file is larger than any key.
+    #[error("{} is above a mebibyte; try: name the right file", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file that must be new is there.
+    #[error("{} exists and is not overwritten; try: another name", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another run works in this directory.
+    #[error("{} is used by another run; try: wait for it, or name another place", path.display())]
+    Locked {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The system keeps core dumps on.
+    #[error("cannot switch core dumps off: {0}; try: start with `ulimit -c 0`")]
+    CoreDumps(#[source] io::Error),
+}
+
+/// Permission bits of a file that only its owner can use.
+pub const PRIVATE_MODE: u32 = 0o600;
+
+/// Permission bits of a directory that only its owner can use.
+pub const PRIVATE_DIR_MODE: u32 = 0o700;
+
+/// Opens a file that must be private, without following a link or waiting for a pipe.
+pub(crate) fn open_private(path: &Path, options: &mut OpenOptions) -> Result<File, WorldError> {
+    let opened = options.custom_flags(open_flags()).open(path);
+    let file = match opened {
+        Err(error) if is(&error, rustix::io::Errno::LOOP) => {
+            return Err(WorldError::Symlink { path: path.into() });
+        }
+        other => other.map_err(at("open", path))?,
+    };
+    let found = file.metadata().map_err(at("look at", path))?;
+    if !found.is_file() {
+        return Err(WorldError::NotRegular { path: path.into() });
+    }
+    check_owner_and_mode(path, &found, PRIVATE_MODE)?;
+    Ok(file)
+}
+
+/// Makes a private file that must not be there yet, for reading and writing.
+pub(crate) fn create_private(path: &Path) -> Result<File, WorldError> {
+    fault_point().map_err(at("create", path))?;
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(PRIVATE_MODE)
+        .open(path)
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => WorldError::Exists { path: path.into() },
+            _ => at("create", path)(error),
+        })
+}
+
+/// A file to which every write is a storage operation of its own.
+#[derive(Debug)]
+pub(crate) struct Storage<'a>(pub(crate) &'a File);
+
+impl Storage<'_> {
+    /// Makes the content survive a power loss.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        fault_point()?;
+        self.0.sync_data()
+    }
+}
+
+impl Write for Storage<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        fault_point()?;
+        (&mut &*self.0).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Names a step and a path in an I/O error.
+pub(crate) fn at(action: &'static str, path: &Path) -> impl Fn(io::Error) -> WorldError {
+    move |source| WorldError::Io { action, path: path.into(), source }
+}
+
+/// The directory a path lies in.
+pub(crate) fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(dir) if dir.as_os_str().is_empty() => Path::new("."),
+        Some(dir) => dir,
+        None => path,
+    }
+}
+
+/// A name that nobody else has.
+pub(crate) fn unique_name() -> Result<String, WorldError> {
+    Ok(format!("{:032x}", u128::from_le_bytes(entropy()?)))
+}
+
+/// Before every storage operation; tests make it fail.
+#[cfg(not(test))]
+#[expect(clippy::unnecessary_wraps, reason = "fails in tests")]
+pub(crate) const fn fault_point() -> io::Result<()> {
+    Ok(())
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Replace,
+    New,
+}
+
+/// A file beside its later name; removed unless it got there.
+struct Partial {
+    path: PathBuf,
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        // After a rename there is nothing under this name, and that is fine.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+fn publish(
+    path: &Path,
+    mode: u32,
+    place: Place,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), WorldError> {
+    let name =
+        path.file_name().ok_or_else(|| at("create", path)(io::ErrorKind::InvalidInput.into()))?;
+    let unique = unique_name()?;
+    let mut partial_name = std::ffi::OsString::from(".");
+    partial_name.push(name);
+    partial_name.push(format!(".{unique}{PARTIAL_SUFFIX}"));
+    let dir = parent(path);
+    let partial_path = dir.join(partial_name);
+    let file = create_private(&partial_path)?;
+    let partial = Partial { path: partial_path };
+    write(&mut Storage(&file)).map_err(at("write", path))?;
+    // Widened only now: at no time can more people read it than at the end.
+    file.set_permissions(Permissions::from_mode(mode)).map_err(at("set the mode of", path))?;
+    fault_point().and_then(|()| file.sync_all()).map_err(at("sync", path))?;
+    fault_point().map_err(at("name", path))?;
+    match place {
+        Place::Replace => fs::rename(&partial.path, path).map_err(at("name", path))?,
+        // A hard link is the one portable way to name a file only if the name is free.
+        Place::New => fs::hard_link(&partial.path, path).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => WorldError::Exists { path: path.into() },
+            _ => at("name", path)(error),
+        })?,
+    }
+    drop(partial);
+    // [G57]
+    sync_dir(dir)
+}
+
+fn check_owner_and_mode(path: &Path, found: &fs::Metadata, fix: u32) -> Result<(), WorldError> {
+    let ours = rustix::process::geteuid().as_raw();
+    if found.uid() != ours {
+        return Err(WorldError::Owner { path: path.into(), owner: found.uid(), ours });
+    }
+    let mode = found.mode() & 0o7777;
+    // [G54]
+    if mode & 0o077 != 0 {
+        return Err(WorldError::Mode { path: path.into(), mode, fix });
+    }
+    Ok(())
+}
+
+fn is_partial(name: &Path) -> bool {
+    let name = name.as_os_str().as_encoded_bytes();
+    name.starts_with(b".") && name.ends_with(PARTIAL_SUFFIX.as_bytes())
+}
+
+fn is(error: &io::Error, errno: rustix::io::Errno) -> bool {
+    error.raw_os_error() == Some(errno.raw_os_error())
+}
+
+/// Not through links, and without waiting for the other end of a pipe.
+fn open_flags() -> i32 {
+    (OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC).bits().cast_signed()
+}
+
+const LOCK_NAME: &str = "lock";
+const PARTIAL_SUFFIX: &str = ".partial";
+const PRIVATE_BYTES_MAX: usize = 1 << 20;
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::cell::{Cell, RefCell};
+
+    use super::*;
+
+    thread_local! {
+        static OPERATIONS: Cell<u64> = const { Cell::new(0) };
+        static FAIL_AT: Cell<Option<u64>> = const { Cell::new(None) };
+        static DIRS_SYNCED: RefCell<Vec<PathBuf>> = const { RefCell::new(Vec::new()) };
+    }
+
+    /// Fails the storage operation whose turn it is, as a full disk would, and all after it.
+    pub(crate) fn fault_point() -> io::Result<()> {
+        let operation = OPERATIONS.get();
+        OPERATIONS.set(operation + 1);
+        match FAIL_AT.get() {
+            Some(at) if operation >= at => Err(io::ErrorKind::StorageFull.into()),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn note_dir_sync(path: &Path) {
+        DIRS_SYNCED.with_borrow_mut(|dirs| dirs.push(path.into()));
+    }
+
+    /// Runs with the storage failing from operation `at` on; tells whether it got that far.
+    pub(crate) fn with_fault<T>(at: u64, run: impl FnOnce() -> T) -> (T, bool) {
+        OPERATIONS.set(0);
+        FAIL_AT.set(Some(at));
+        let outcome = run();
+        FAIL_AT.set(None);
+        (outcome, OPERATIONS.get() > at)
+    }
+
+    /// Directories synced by this thread during `run`.
+    pub(crate) fn dirs_synced_in(run: impl FnOnce()) -> Vec<PathBuf> {
+        DIRS_SYNCED.with_borrow_mut(Vec::clear);
+        run();
+        DIRS_SYNCED.with_borrow(Clone::clone)
+    }
+
+    /// A temporary directory that counts as private.
+    pub(crate) fn private_tempdir() -> tempfile::TempDir {
+        let private = Permissions::from_mode(PRIVATE_DIR_MODE);
+        tempfile::Builder::new().permissions(private).tempdir().unwrap()
+    }
+
+    fn names(dir: &Path) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(dir)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn set_mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn published_file_is_absent_or_complete_at_every_failure() {
+        // D12
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("result.csv");
+        let parts: [&[u8]; 3] = [b"one\n", b"two\n", b"three\n"];
+        let publish = || {
+            publish_atomically(&path, PRIVATE_MODE, |out| {
+                parts.iter().try_for_each(|part| out.write_all(part))
+            })
+        };
+        let mut failures = 0;
+        for at in 0.. {
+            let (outcome, reached) = with_fault(at, publish);
+            let there = fs::read(&path).ok();
+            assert!(names(dir.path()).len() <= 1, "no temporary file is left");
+            if !reached {
+                outcome.unwrap();
+                assert_eq!(there.unwrap(), b"one\ntwo\nthree\n");
+                break;
+            }
+            assert!(outcome.is_err());
+            failures += 1;
+            if let Some(bytes) = there {
+                assert_eq!(bytes, b"one\ntwo\nthree\n");
+                fs::remove_file(&path).unwrap();
+            }
+        }
+        assert!(failures >= 7, "create, three writes, sync, rename, directory");
+    }
+
+    #[test]
+    fn publishing_replaces_a_file_and_syncs_its_directory() {
+        // G57
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        fs::write(&path, b"a longer, older content").unwrap();
+        let synced = dirs_synced_in(|| {
+            publish_atomically(&path, 0o640, |out| out.write_all(b"new")).unwrap();
+        });
+        assert_eq!(synced, [dir.path()]);
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o640);
+    }
+
+    #[test]
+    fn new_file_is_never_written_over_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        publish_new(&path, PRIVATE_MODE, |out| out.write_all(b"first")).unwrap();
+        let second = publish_new(&path, PRIVATE_MODE, |out| out.write_all(b"second"));
+        assert!(matches!(second, Err(WorldError::Exists { .. })));
+        assert_eq!(fs::read(&path).unwrap(), b"first");
+        assert_eq!(names(dir.path()), ["a"]);
+    }
+
+    #[test]
+    fn leftover_of_a_killed_process_is_ignored_and_swept() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        fs::write(dir.path().join(".a.0123.partial"), b"half").unwrap();
+        publish_atomically(&path, PRIVATE_MODE, |out| out.write_all(b"whole")).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
+        let lock = DirectoryLock::acquire(dir.path()).unwrap();
+        lock.sweep().unwrap();
+        assert_eq!(names(dir.path()), ["a", "lock"]);
+    }
+
+    #[test]
+    fn private_file_must_be_private() {
+        // D15, G54
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key");
+        publish_new(&path, PRIVATE_MODE, |out| out.write_all(b"secret")).unwrap();
+        assert_eq!(read_private(&path).unwrap().as_slice(), b"secret");
+        for mode in [0o640, 0o604, 0o620, 0o610, 0o777] {
+            set_mode(&path, mode);
+            let error = read_private(&path).unwrap_err();
+            let fix = format!("try: chmod 600 {}", path.display());
+            assert!(error.to_string().ends_with(&fix), "{error}");
+        }
+        set_mode(&path, 0o400);
+        assert!(read_private(&path).is_ok());
+    }
+
+    #[test]
+    fn private_file_must_be_a_file_itself() {
+        // D15
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key");
+        publish_new(&path, PRIVATE_MODE, |out| out.write_all(b"secret")).unwrap();
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert!(matches!(read_private(&link), Err(WorldError::Symlink { .. })));
+        assert!(matches!(read_private(dir.path()), Err(WorldError::NotRegular { .. })));
+        let pipe = dir.path().join("pipe");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).unwrap();
+        assert!(matches!(read_private(&pipe), Err(WorldError::NotRegular { .. })));
+        let large = vec![0; PRIVATE_BYTES_MAX + 1];
+        publish_atomically(&path, PRIVATE_MODE, |out| out.write_all(&large)).unwrap();
+        assert!(matches!(read_private(&path), Err(WorldError::TooLarge { .. })));
+    }
+
+    #[test]
+    fn file_of_another_user_is_refused() {
+        // D15; only a privileged user can give a file away, so others skip the second half.
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key");
+        publish_new(&path, PRIVATE_MODE, |out| out.write_all(b"secret")).unwrap();
+        let ours = rustix::process::geteuid().as_raw();
+        if std::os::unix::fs::chown(&path, Some(ours + 1), None).is_ok() {
+            let refused = read_private(&path);
+            assert!(matches!(refused, Err(WorldError::Owner { .. })));
+        }
+    }
+
+    #[test]
+    fn private_directory_is_made_with_its_parents_or_checked() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("runs").join("5f0c");
+        create_private_dir(&path).unwrap();
+        for made in [&path, &dir.path().join("runs")] {
+            assert_eq!(fs::metadata(made).unwrap().mode() & 0o7777, 0o700);
+        }
+        create_private_dir(&path).unwrap();
+        set_mode(&path, 0o750);
+        let error = create_private_dir(&path).unwrap_err();
+        assert!(error.to_string().contains("try: chmod 700 "), "{error}");
+        let file = dir.path().join("file");
+        fs::write(&file, b"").unwrap();
+        assert!(matches!(create_private_dir(&file), Err(WorldError::NotDirectory { .. })));
+    }
+
+    #[test]
+    fn second_holder_of_a_directory_fails_at_once() {
+        // D14, G55
+        let dir = tempfile::tempdir().unwrap();
+        let first = DirectoryLock::acquire(dir.path()).unwrap();
+        let second = DirectoryLock::acquire(dir.path());
+        assert!(matches!(second, Err(WorldError::Locked { .. })));
+        drop(first);
+        // The file is still there, as after a kill; it holds nobody up.
+        assert_eq!(names(dir.path()), ["lock"]);
+        assert!(DirectoryLock::acquire(dir.path()).is_ok());
+    }
+
+    #[test]
+    fn entropy_differs_from_call_to_call() {
+        let first: [u8; 32] = entropy().unwrap();
+        let second: [u8; 32] = entropy().unwrap();
+        assert_ne!(first, second);
+    }
+
+    #[test]
+    fn clock_moves_forward() {
+        let clock = SystemClock::new();
+        let first = clock.monotonic();
+        assert!(clock.monotonic() >= first);
+        assert!(clock.now_unix() > 1_700_000_000);
+    }
+
+    #[test]
+    fn core_dumps_are_off_after_asking() {
+        forbid_core_dumps().unwrap();
+        let limit = rustix::process::getrlimit(Resource::Core);
+        assert_eq!(limit.current, Some(0));
+    }
+}

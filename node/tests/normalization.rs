@@ -8,7 +8,7 @@
 
 use node::normalize::{
     EmailPrehash, Explained, Explanation, IdentifierDigest, Kind, Normalizer, Options, Outcome,
-    PhoneContext, PhonePrehash, Ruleset,
+    PhoneContext, PhonePrehash, Reason, Ruleset, Warning,
 };
 use serde_json::Value;
 
@@ -20,7 +20,9 @@ fn public_vectors_of_our_rulesets_pass() {
         if text(row, "field") != Some("phone") || text(row, "expect") == Some("unknown") {
             continue;
         }
-        let Some("libphonenumber/FR" | "crm-fr/1") = text(row, "ruleset") else { continue };
+        let Some("libphonenumber/FR" | "crm-fr/1") = text(row, "ruleset") else {
+            continue;
+        };
         let normalizer = vectors(Ruleset::CrmFr1);
         let input = text(row, "input").unwrap();
         let explanation = normalizer.explain_phone(input, &PhoneContext::default());
@@ -41,9 +43,10 @@ fn email_vectors_pass() {
             None => (label, false),
         };
         let ruleset = Ruleset::parse(name).unwrap();
-        let normalizer = match lists {
-            true => Normalizer::new(ruleset, Options::defaults(ruleset)),
-            false => vectors(ruleset),
+        let normalizer = if lists {
+            Normalizer::new(ruleset, Options::defaults(ruleset))
+        } else {
+            vectors(ruleset)
         };
         let explanation = normalizer.explain_email(text(row, "input").unwrap());
         let gmail = check(row, explanation);
@@ -61,13 +64,13 @@ fn email_vectors_cover_every_code_of_the_kind() {
         };
         rows.iter().any(|row| text(row, "reason") == Some(code) || warned(row))
     };
-    let reasons = node::normalize::Reason::ALL.into_iter().map(|reason| reason.code());
+    let reasons = Reason::ALL.into_iter().map(Reason::code);
     let decoding =
         ["encoding_mojibake", "control_character", "too_long", "generic_value", "absent"];
     for code in reasons.filter(|code| code.starts_with("email_")).chain(decoding) {
         assert!(listed(code), "no vector for {code}");
     }
-    for warning in node::normalize::Warning::ALL {
+    for warning in Warning::ALL {
         assert!(listed(warning.code()), "no vector for {}", warning.code());
     }
 }
@@ -94,7 +97,8 @@ fn published_prf_input_digests_are_reproduced() {
 fn digests_of_the_vectors_enter_as_pre_hashed_columns() {
     let normalizer = Normalizer::new(Ruleset::CrmFr1, Options::defaults(Ruleset::CrmFr1));
     for row in read(EMAIL) {
-        let (Some(hexadecimal), Some(base64)) = (text(&row, "sha256_hex"), text(&row, "sha256_b64"))
+        let (Some(hexadecimal), Some(base64)) =
+            (text(&row, "sha256_hex"), text(&row, "sha256_b64"))
         else {
             continue;
         };

@@ -24,10 +24,10 @@ pub enum Error {
     #[error("refused: {0}")]
     Refused(Refusal),
     /// The peer refused, and says when to try again.
-    #[error("the peer refused: {refusal}")]
+    #[error("the peer refused: {why}")]
     RefusedByPeer {
         /// The peer's reason.
-        refusal: Refusal,
+        why: RefuseCode,
         /// Seconds after which the same request may succeed; 0 means never.
         retry_after_s: u32,
         /// Head of the peer's ledger with us.
@@ -59,7 +59,11 @@ impl Error {
         match self {
             Self::PeerMisbehaved { .. } => Blame::Peer,
             Self::PeerIncompatible(_) => Blame::Both,
-            Self::Refused(_) | Self::RefusedByPeer { .. } => Blame::Policy,
+            Self::Refused(_) => Blame::Policy,
+            Self::RefusedByPeer { why, .. } => match why {
+                RefuseCode::Refusal(_) => Blame::Policy,
+                RefuseCode::Incompatibility(_) => Blame::Both,
+            },
             Self::AbortedByPeer { code, .. } => match code {
                 WireCode::Violation(_) => Blame::Both,
                 WireCode::Incompatibility(_) => Blame::Both,
@@ -67,6 +71,17 @@ impl Error {
                 WireCode::Operator | WireCode::Bug => Blame::Peer,
             },
             Self::Bug(_) => Blame::Local,
+        }
+    }
+
+    /// The refusal behind this error, ours or the peer's; `None` for anything but a refusal.
+    #[must_use]
+    pub const fn refusal(&self) -> Option<Refusal> {
+        match self {
+            Self::Refused(why)
+            | Self::RefusedByPeer { why: RefuseCode::Refusal(why), .. }
+            | Self::AbortedByPeer { code: WireCode::Refusal(why), .. } => Some(*why),
+            _ => None,
         }
     }
 
@@ -78,9 +93,8 @@ impl Error {
         match self {
             Self::PeerMisbehaved { violation, at } => (WireCode::Violation(*violation), *at),
             Self::PeerIncompatible(why) => (WireCode::Incompatibility(*why), Location::NONE),
-            Self::Refused(why) | Self::RefusedByPeer { refusal: why, .. } => {
-                (WireCode::Refusal(*why), Location::NONE)
-            }
+            Self::Refused(why) => (WireCode::Refusal(*why), Location::NONE),
+            Self::RefusedByPeer { why, .. } => ((*why).into(), Location::NONE),
             Self::AbortedByPeer { code, at } => (*code, *at),
             Self::Bug(_) => (WireCode::Bug, Location::NONE),
         }
@@ -265,6 +279,66 @@ pub enum Bug {
     /// A state that the design excludes, such as a zero scalar out of a derivation.
     #[error("an internal invariant does not hold")]
     InternalInvariant,
+    /// A table or run that the driver kept is not what the session gave it to keep.
+    #[error("what the driver kept has changed")]
+    StoredDataChanged,
+}
+
+/// What a REFUSE may carry: a policy that says no, or two nodes that do not fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefuseCode {
+    /// A policy says no.
+    Refusal(Refusal),
+    /// Both operators must act.
+    Incompatibility(Incompatibility),
+}
+
+impl RefuseCode {
+    /// The u16 of REFUSE.
+    #[must_use]
+    pub const fn code(self) -> u16 {
+        match self {
+            Self::Refusal(why) => why.code(),
+            Self::Incompatibility(why) => why.code(),
+        }
+    }
+
+    /// The meaning of a u16 in REFUSE, if it may stand there.
+    #[must_use]
+    pub fn from_code(code: u16) -> Option<Self> {
+        match WireCode::from_code(code)? {
+            WireCode::Refusal(why) => Some(Self::Refusal(why)),
+            WireCode::Incompatibility(why) => Some(Self::Incompatibility(why)),
+            WireCode::Violation(_) | WireCode::Operator | WireCode::Bug => None,
+        }
+    }
+
+    /// The refusal, if it is one.
+    #[must_use]
+    pub const fn refusal(self) -> Option<Refusal> {
+        match self {
+            Self::Refusal(why) => Some(why),
+            Self::Incompatibility(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for RefuseCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refusal(why) => why.fmt(f),
+            Self::Incompatibility(why) => why.fmt(f),
+        }
+    }
+}
+
+impl From<RefuseCode> for WireCode {
+    fn from(why: RefuseCode) -> Self {
+        match why {
+            RefuseCode::Refusal(why) => Self::Refusal(why),
+            RefuseCode::Incompatibility(why) => Self::Incompatibility(why),
+        }
+    }
 }
 
 /// An error code as it stands on the wire.

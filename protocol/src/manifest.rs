@@ -4,12 +4,16 @@
 //! partners, chained to the day before, so that a provider that shows different data to different
 //! advertisers signs two different snapshots of one day [T-08].
 
+use alloc::vec::Vec;
+
 use serde::{Deserialize, Serialize};
 
 use crate::attestation::{AttestationKey, Signature};
-use crate::codec;
+use crate::codec::{self, Checked};
 use crate::error::{Bug, Violation};
+use crate::limits::{ALIGNED_EPOCH_S_MAX, CLOCK_SKEW_S_MAX, EVALUATIONS_PER_KEY_MAX};
 use crate::suite::{self, h, sig};
+use crate::terms::MatchTerms;
 
 /// The signed listing of one PRF key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,9 +54,29 @@ impl SignedManifest {
     ///
     /// [`Bug`] if the body does not encode.
     pub fn sign(body: ManifestBody, key: &AttestationKey) -> Result<Self, Bug> {
-        let digest = suite::hash(h::MANIFEST, &[&codec::encode(&body)?]);
-        let signature = key.sign(sig::MANIFEST, &[&digest]);
+        let signature = key.sign(sig::MANIFEST, &[&body.digest()?]);
         Ok(Self { body, signature })
+    }
+
+    /// `H("manifest"; body)`: what an advertiser remembers of a key it has met.
+    ///
+    /// The signature is not in it, so the same listing signed twice is one manifest.
+    ///
+    /// # Errors
+    ///
+    /// [`Bug`] if the body does not encode.
+    pub fn digest(&self) -> Result<[u8; 32], Bug> {
+        self.body.digest()
+    }
+
+    /// Names the key of this manifest for later sessions.
+    ///
+    /// # Errors
+    ///
+    /// [`Bug`] if the body does not encode.
+    pub fn known_key(&self) -> Result<KnownKey, Bug> {
+        let ManifestBody { key_id, public_key, .. } = self.body;
+        Ok(KnownKey { key_id, public_key, manifest: self.digest()? })
     }
 
     /// Verifies the signature.
@@ -61,8 +85,59 @@ impl SignedManifest {
     ///
     /// [`Violation::SignatureInvalid`]; the provider is to blame.
     pub fn verify(&self, key: &[u8; 32]) -> Result<(), Violation> {
-        let body = codec::encode(&self.body).map_err(|_| Violation::SignatureInvalid)?;
-        self.signature.verify(key, sig::MANIFEST, &[&suite::hash(h::MANIFEST, &[&body])])
+        let digest = self.digest().map_err(|_| Violation::SignatureInvalid)?;
+        self.signature.verify(key, sig::MANIFEST, &[&digest])
+    }
+}
+
+impl ManifestBody {
+    /// Whether the key lives and serves no longer than a key may: at most 30 days and 2^30
+    /// evaluations, since every evaluation answers a static Diffie-Hellman query [K-05].
+    #[must_use]
+    pub fn is_within_bounds(&self) -> bool {
+        let lifetime = self.not_after.checked_sub(self.not_before);
+        lifetime.is_some_and(|seconds| seconds > 0 && seconds <= ALIGNED_EPOCH_S_MAX)
+            && self.evaluations_max <= EVALUATIONS_PER_KEY_MAX
+    }
+
+    /// Whether the key is valid at a time, give or take the clocks' skew at its start.
+    #[must_use]
+    pub fn is_valid_at(&self, time: u64) -> bool {
+        self.not_before <= time.saturating_add(CLOCK_SKEW_S_MAX) && time < self.not_after
+    }
+
+    /// Whether terms are opened and expire while the key is valid.
+    #[must_use]
+    pub fn covers(&self, terms: &MatchTerms) -> bool {
+        self.is_valid_at(terms.opened_at) && terms.expires_at <= self.not_after
+    }
+
+    fn digest(&self) -> Result<[u8; 32], Bug> {
+        Ok(suite::hash(h::MANIFEST, &[&codec::encode(self)?]))
+    }
+}
+
+/// A key met in a session, as later sessions know it again.
+///
+/// The three belong together for good: the manifest of a key never changes at the provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KnownKey {
+    /// Its id.
+    pub key_id: [u8; 16],
+    /// The public key K.
+    pub public_key: [u8; 32],
+    /// [`SignedManifest::digest`] of its manifest.
+    pub manifest: [u8; 32],
+}
+
+impl KnownKey {
+    /// Whether two keys share some but not all of id, public key and manifest: one was renamed.
+    #[must_use]
+    pub fn contradicts(&self, other: &Self) -> bool {
+        let shared = self.key_id == other.key_id
+            || self.public_key == other.public_key
+            || self.manifest == other.manifest;
+        shared && self != other
     }
 }
 
@@ -120,3 +195,36 @@ impl SignedSnapshot {
         self.signature.verify(key, sig::SNAPSHOT, &[&digest])
     }
 }
+
+/// The stored form of a signed structure is its encoding on the wire.
+macro_rules! stored {
+    ($name:ident) => {
+        impl $name {
+            /// The bytes to keep.
+            ///
+            /// # Errors
+            ///
+            /// [`Bug`] if the structure does not encode.
+            pub fn encode(&self) -> Result<Vec<u8>, Bug> {
+                codec::encode(self)
+            }
+
+            /// Reads the kept bytes back; the signature is not verified here.
+            ///
+            /// # Errors
+            ///
+            /// [`Violation::EncodingNotCanonical`] for anything else.
+            pub fn decode(bytes: &[u8]) -> Result<Self, Violation> {
+                codec::decode(bytes)
+            }
+        }
+
+        impl Checked for $name {
+            fn is_within_limits(&self) -> bool {
+                true
+            }
+        }
+    };
+}
+stored!(SignedManifest);
+stored!(SignedSnapshot);

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::attestation::Signature;
 use crate::codec::{self, Checked, FrameHeader, RawFrame, StreamId};
-use crate::error::{Bug, Violation, WireCode};
+use crate::error::{Bug, RefuseCode, Violation, WireCode};
 use crate::limits::RECEIPT_STREAMS_MAX;
 use crate::manifest::{SignedManifest, SignedSnapshot};
 use crate::suite::{self, h};
@@ -353,10 +353,7 @@ impl Checked for TermsAccept {
 
 impl Checked for Refuse {
     fn is_within_limits(&self) -> bool {
-        matches!(
-            WireCode::from_code(self.code),
-            Some(WireCode::Refusal(_) | WireCode::Incompatibility(_))
-        )
+        RefuseCode::from_code(self.code).is_some()
     }
 }
 

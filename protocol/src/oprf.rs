@@ -4,14 +4,15 @@
 //! by [`crate::session::task`] on a batch engine; a property test holds the two together. The
 //! order is a type parameter, so a key or element of one order cannot meet one of the other.
 
+use alloc::vec::Vec;
 use core::fmt;
 use core::marker::PhantomData;
 
 use sha2::{Digest, Sha512};
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::error::{Bug, Violation};
-use crate::group::{self, Element, Encoded, SecretScalar};
+use crate::group::{self, BatchArithmetic, Element, Encoded, SecretScalar};
 use crate::identifier::PrfInput;
 use crate::seed::KeyDerivation;
 use crate::suite::{self, FINALIZE, KEY_INFO, Order, RfcFunction, Shuffled, h64};
@@ -74,6 +75,20 @@ impl<O: Order> PrfKey<O> {
     pub fn output(&self, input: &PrfInput) -> PrfOutput<O> {
         let unblinded = hash_to_group::<O>(input).multiply(&self.scalar).encode();
         PrfOutput::of(input, &self.public, &unblinded)
+    }
+
+    /// [`PrfKey::output`] of many inputs at once, in their order.
+    #[must_use]
+    pub fn outputs(
+        &self,
+        arithmetic: &dyn BatchArithmetic,
+        inputs: &[PrfInput],
+    ) -> Vec<PrfOutput<O>> {
+        let mut unblinded = Zeroizing::new(alloc::vec![[0; 32]; inputs.len()]);
+        let dst = O::SUITE.dst(RfcFunction::HashToGroup);
+        arithmetic.hash_multiply(&self.scalar, dst, inputs, &mut unblinded);
+        let pairs = inputs.iter().zip(unblinded.iter());
+        pairs.map(|(input, element)| PrfOutput::of(input, &self.public, element)).collect()
     }
 
     pub(crate) const fn scalar(&self) -> &SecretScalar {
@@ -294,6 +309,7 @@ pub(crate) fn derive_key_pair<O: Order>(seed: &[u8; 32], info: &[u8]) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::group::Portable;
     use crate::seed::KeySeed;
     use crate::suite::Aligned;
 
@@ -310,6 +326,8 @@ mod tests {
         let answer = EvaluatedElement::<O>::decode(&key.evaluate(&sent).encode()).unwrap();
         let output = blind.finalize(&input, &answer, key.public());
         assert_eq!(output.expose_bytes(), key.output(&input).expose_bytes());
+        let [batch] = &key.outputs(&Portable, &[input])[..] else { panic!("one output") };
+        assert_eq!(batch.expose_bytes(), output.expose_bytes());
     }
 
     #[test]

@@ -12,8 +12,8 @@ use crate::codec::Checked;
 use crate::error::{Incompatibility, Refusal, Violation};
 use crate::identifier::{IdentifierKind, RulesetId};
 use crate::limits::{
-    AUDIT_SAMPLE_DEFAULT, DELTA_MIN_DEFAULT, IDS_PER_RECORD_MAX, K_MIN_DEFAULT, Limits,
-    N_MIN_DEFAULT, TERMS_LIFETIME_S_MAX, TERMS_LIST_MAX,
+    AUDIT_SAMPLE_DEFAULT, CLOCK_SKEW_S_MAX, DELTA_MIN_DEFAULT, IDS_PER_RECORD_MAX, K_MIN_DEFAULT,
+    Limits, N_MIN_DEFAULT, TERMS_LIFETIME_S_MAX, TERMS_LIST_MAX,
 };
 use crate::suite::{Profile, sig};
 
@@ -151,6 +151,9 @@ impl MatchTerms {
 
     /// Checks the terms against a profile, an offer, the limits and a clock; both sides call it.
     ///
+    /// `now` is the clock of whoever accepts the terms, which may differ from that of whoever
+    /// opened them by [`CLOCK_SKEW_S_MAX`]; an auditor, who has no clock, gives `opened_at`.
+    ///
     /// # Errors
     ///
     /// [`TermsRejected`]; a value below the offer or outside the rules of `spec/terms.md` is the
@@ -192,10 +195,9 @@ impl MatchTerms {
     }
 
     fn check_times(&self, offer: &Offer, now: u64) -> Result<(), TermsRejected> {
-        let skew = crate::limits::CLOCK_SKEW_S_MAX;
         let lifetime = self.expires_at.checked_sub(self.opened_at);
         // [G36]
-        let in_time = self.opened_at <= now.saturating_add(skew)
+        let in_time = self.opened_at.abs_diff(now) <= CLOCK_SKEW_S_MAX
             && now < self.expires_at
             && lifetime.is_some_and(|seconds| seconds <= TERMS_LIFETIME_S_MAX)
             && self.audit_until >= self.expires_at

@@ -1,1 +1,32 @@
-fn main() {}
+//! `provider-node`: serves matches on an identity graph to many advertisers.
+
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use node::telemetry::Terminal;
+
+mod admission;
+mod cli;
+mod command;
+mod publish;
+mod tables;
+mod tenant;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let terminal = Terminal::new();
+    let done = match node::start(&cli.output) {
+        Ok(()) => command::run(cli.command, &cli.output, &terminal),
+        Err(failure) => Err(failure),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let report = failure.report(protocol::transcript::Role::Provider);
+            terminal.error(&report.to_string());
+            ExitCode::from(failure.exit().code())
+        }
+    }
+}

@@ -101,10 +101,7 @@ struct Elements {
 impl Elements {
     fn of(sample: &Sample) -> Self {
         let identifiers = u64::from(sample.identifiers);
-        Self {
-            rows: sample.rows * identifiers,
-            persons: sample.persons * identifiers,
-        }
+        Self { rows: sample.rows * identifiers, persons: sample.persons * identifiers }
     }
 
     /// The side that a step works through; none for steps that do not depend on size.
@@ -131,9 +128,9 @@ fn show(report: &Report, elements: &Elements) {
         "CPU us/elem"
     );
     for step in &report.steps {
-        let each = elements.divisor(step).map_or(String::new(), |count| {
-            format!("{:.3}", step.cost.cpu_s * 1e6 / count as f64)
-        });
+        let each = elements
+            .divisor(step)
+            .map_or(String::new(), |count| format!("{:.3}", step.cost.cpu_s * 1e6 / count as f64));
         say!(
             "{:<11} {:<14} {:>9.2} {:>9.2} {:>9.1} {:>11}",
             step.party,
@@ -145,32 +142,14 @@ fn show(report: &Report, elements: &Elements) {
         );
     }
     say!("");
-    say!(
-        "{:<26} {:>9} {:>21}",
-        "stage of the run",
-        "wall s",
-        "wall us/elem"
-    );
+    say!("{:<26} {:>9} {:>21}", "stage of the run", "wall s", "wall us/elem");
     for (name, seconds) in &summary.stages {
-        say!(
-            "{name:<26} {seconds:>9.2} {:>21.3}",
-            seconds * 1e6 / elements.rows as f64
-        );
+        say!("{name:<26} {seconds:>9.2} {:>21.3}", seconds * 1e6 / elements.rows as f64);
     }
     say!("");
-    say!(
-        "matched    {} of {} eligible rows",
-        summary.matched,
-        summary.eligible
-    );
-    say!(
-        "sent       {} bytes, advertiser to provider",
-        summary.bytes_sent
-    );
-    say!(
-        "received   {} bytes, provider to advertiser",
-        summary.bytes_received
-    );
+    say!("matched    {} of {} eligible rows", summary.matched, summary.eligible);
+    say!("sent       {} bytes, advertiser to provider", summary.bytes_sent);
+    say!("received   {} bytes, provider to advertiser", summary.bytes_received);
     let cpu: f64 = report
         .steps
         .iter()

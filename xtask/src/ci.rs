@@ -81,16 +81,9 @@ fn table(results: &[Row<'_>]) -> String {
 
 /// Fails with the names of the steps that failed.
 fn judge(results: &[Row<'_>]) -> Result<(), String> {
-    let failed: Vec<&str> = results
-        .iter()
-        .filter(|(.., result)| result.is_err())
-        .map(|(name, ..)| *name)
-        .collect();
-    if failed.is_empty() {
-        Ok(())
-    } else {
-        Err(format!("ci: failed: {}", failed.join(", ")))
-    }
+    let failed: Vec<&str> =
+        results.iter().filter(|(.., result)| result.is_err()).map(|(name, ..)| *name).collect();
+    if failed.is_empty() { Ok(()) } else { Err(format!("ci: failed: {}", failed.join(", "))) }
 }
 
 fn fmt() -> Result<Done, String> {
@@ -98,25 +91,14 @@ fn fmt() -> Result<Done, String> {
 }
 
 fn clippy() -> Result<Done, String> {
-    let arguments = [
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ];
+    let arguments = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
     with("clippy", &arguments, |_| ())
 }
 
 fn rustdoc() -> Result<Done, String> {
-    with(
-        "rustdoc",
-        &["doc", "--package", "protocol", "--no-deps"],
-        |command| {
-            command.env("RUSTDOCFLAGS", "-D warnings");
-        },
-    )
+    with("rustdoc", &["doc", "--package", "protocol", "--no-deps"], |command| {
+        command.env("RUSTDOCFLAGS", "-D warnings");
+    })
 }
 
 fn deny() -> Result<Done, String> {
@@ -153,11 +135,7 @@ fn with(
         _ => tool::answers(&mut tool::cargo(&[name, "--version"])),
     };
     if !present {
-        let extension = if name == "rustdoc" {
-            name.to_owned()
-        } else {
-            format!("cargo-{name}")
-        };
+        let extension = if name == "rustdoc" { name.to_owned() } else { format!("cargo-{name}") };
         return Ok(Done::NotRun(format!("{extension} is not installed")));
     }
     let mut command = tool::cargo(arguments);
@@ -171,11 +149,7 @@ mod tests {
 
     #[test]
     fn a_missing_facility_does_not_fail_and_a_failure_does() {
-        let missing = (
-            "deny",
-            0.1,
-            Ok(Done::NotRun("cargo-deny is not installed".to_owned())),
-        );
+        let missing = ("deny", 0.1, Ok(Done::NotRun("cargo-deny is not installed".to_owned())));
         let passed = ("fmt", 1.0, Ok(Done::Passed));
         let results = [passed.clone(), missing.clone()];
         assert!(judge(&results).is_ok());

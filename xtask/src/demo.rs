@@ -52,11 +52,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     // Ages of evidence are counted from today, by the provider's clock.
     let sample = Sample {
         as_of: Day::today(),
-        flavour: if options.clean {
-            Flavour::Clean
-        } else {
-            Flavour::Dirty
-        },
+        flavour: if options.clean { Flavour::Clean } else { Flavour::Dirty },
         ..Sample::new(options.rows, options.persons, options.seed)
     };
     let pair = Pair {
@@ -87,23 +83,14 @@ impl Workplace {
     /// The given directory, or a temporary one.
     pub(crate) fn new(out: Option<&Path>) -> Result<Self, String> {
         if let Some(dir) = out {
-            return Ok(Self {
-                path: pair::prepare_directory(dir)?,
-                _temporary: None,
-            });
+            return Ok(Self { path: pair::prepare_directory(dir)?, _temporary: None });
         }
         let temporary = tempfile::Builder::new()
             .prefix("veilmatch-")
             .tempdir()
             .map_err(|error| format!("cannot make a temporary directory: {error}"))?;
-        let path = temporary
-            .path()
-            .canonicalize()
-            .at("find", temporary.path())?;
-        Ok(Self {
-            path,
-            _temporary: Some(temporary),
-        })
+        let path = temporary.path().canonicalize().at("find", temporary.path())?;
+        Ok(Self { path, _temporary: Some(temporary) })
     }
 
     /// Its absolute path.
@@ -127,34 +114,17 @@ fn show(report: &Report, pair: &Pair<'_>, kept: bool) {
     say!("  rows             {}", summary.rows);
     say!("  eligible rows    {}", summary.eligible);
     say!("  matched rows     {}", summary.matched);
-    say!(
-        "  active match rate {} of eligible rows",
-        percent(summary.matched, summary.eligible)
-    );
-    say!(
-        "  file match rate   {} of all rows",
-        percent(summary.matched, summary.rows)
-    );
+    say!("  active match rate {} of eligible rows", percent(summary.matched, summary.eligible));
+    say!("  file match rate   {} of all rows", percent(summary.matched, summary.rows));
     say!("  arithmetic       {}", summary.backend);
-    say!(
-        "  sent             {} bytes, advertiser to provider",
-        summary.bytes_sent
-    );
-    say!(
-        "  received         {} bytes, provider to advertiser",
-        summary.bytes_received
-    );
+    say!("  sent             {} bytes, advertiser to provider", summary.bytes_sent);
+    say!("  received         {} bytes, provider to advertiser", summary.bytes_received);
     for (name, seconds) in &summary.stages {
         say!("  {name:<16} {seconds:.2} s");
     }
     for verdict in &report.verdicts {
-        let status = verdict
-            .status
-            .map_or("none".to_owned(), |status| status.to_string());
-        say!(
-            "  auditor          {}'s transcript: exit status {status}",
-            verdict.party
-        );
+        let status = verdict.status.map_or("none".to_owned(), |status| status.to_string());
+        say!("  auditor          {}'s transcript: exit status {status}", verdict.party);
     }
     say!("  in all           {:.1} s", report.wall_s);
     for difference in &report.differences {
@@ -165,11 +135,7 @@ fn show(report: &Report, pair: &Pair<'_>, kept: bool) {
         say!("  result           {}", report.result.display());
         say!("  known answer     {}", report.truth.matched_rows.display());
         for verdict in &report.verdicts {
-            say!(
-                "  transcript       {} ({})",
-                verdict.transcript.display(),
-                verdict.party
-            );
+            say!("  transcript       {} ({})", verdict.transcript.display(), verdict.party);
         }
         say!("  logs             {}", pair.work.join("logs").display());
     } else {

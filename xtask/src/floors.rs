@@ -33,11 +33,7 @@ pub(crate) fn run() -> Result<(), String> {
         );
         faults.extend(size(cap, tree, &members));
     }
-    faults.extend(
-        trees
-            .iter()
-            .flat_map(|(package, tree)| contents(package, tree)),
-    );
+    faults.extend(trees.iter().flat_map(|(package, tree)| contents(package, tree)));
     if faults.is_empty() {
         return Ok(());
     }
@@ -75,10 +71,8 @@ fn members(metadata: &Value) -> Result<Vec<Member>, String> {
     packages
         .iter()
         .map(|package| {
-            let name = package
-                .get("name")
-                .and_then(Value::as_str)
-                .ok_or("a package has no name")?;
+            let name =
+                package.get("name").and_then(Value::as_str).ok_or("a package has no name")?;
             let mut member = Member {
                 name: name.to_owned(),
                 own: BTreeSet::new(),
@@ -87,10 +81,7 @@ fn members(metadata: &Value) -> Result<Vec<Member>, String> {
             };
             let dependencies = package.get("dependencies").and_then(Value::as_array);
             for dependency in dependencies.into_iter().flatten() {
-                let name = dependency
-                    .get("name")
-                    .and_then(Value::as_str)
-                    .unwrap_or_default();
+                let name = dependency.get("name").and_then(Value::as_str).unwrap_or_default();
                 let test = dependency.get("kind").and_then(Value::as_str) == Some("dev");
                 let own = dependency.get("path").is_some_and(Value::is_string);
                 let set = match (own, test) {
@@ -115,11 +106,7 @@ fn edges(members: &[Member]) -> Vec<String> {
             faults.push(format!("{name} has no line in the table of floors"));
             continue;
         };
-        for used in member
-            .own
-            .iter()
-            .filter(|used| !allowed.contains(&used.as_str()))
-        {
+        for used in member.own.iter().filter(|used| !allowed.contains(&used.as_str())) {
             faults.push(format!("{name} must not depend on {used}"));
         }
         let fine = |used: &str| allowed.contains(&used) || in_tests.contains(&used);
@@ -193,11 +180,8 @@ fn size(cap: &Cap, tree: &BTreeSet<Package>, members: &[Member]) -> Vec<String> 
         ));
     }
     let ours = |member: &&Member| tree.iter().any(|(name, _)| *name == member.name);
-    let direct: BTreeSet<&String> = members
-        .iter()
-        .filter(ours)
-        .flat_map(|member| &member.outside)
-        .collect();
+    let direct: BTreeSet<&String> =
+        members.iter().filter(ours).flat_map(|member| &member.outside).collect();
     if direct.len() > cap.direct_max {
         faults.push(format!(
             "{} names {} outside crates, its own libraries included; at most {}",
@@ -213,10 +197,7 @@ fn size(cap: &Cap, tree: &BTreeSet<Package>, members: &[Member]) -> Vec<String> 
 fn contents(package: &str, tree: &BTreeSet<Package>) -> Vec<String> {
     let mut faults = Vec::new();
     if ["protocol", "auditor"].contains(&package) {
-        for (name, _) in tree
-            .iter()
-            .filter(|(name, _)| WORLD.contains(&name.as_str()))
-        {
+        for (name, _) in tree.iter().filter(|(name, _)| WORLD.contains(&name.as_str())) {
             faults.push(format!("the tree of {package} contains {name}"));
         }
     }
@@ -227,17 +208,13 @@ fn contents(package: &str, tree: &BTreeSet<Package>) -> Vec<String> {
         }
         let fixed = floors.iter().any(|(_, floor)| at_least(version, floor));
         if !fixed {
-            faults.push(format!(
-                "{package}: {name} {version} is below the floor of an advisory"
-            ));
+            faults.push(format!("{package}: {name} {version} is below the floor of an advisory"));
         }
     }
     for single in SINGLE {
         let versions = tree.iter().filter(|(name, _)| name == single).count();
         if versions > 1 {
-            faults.push(format!(
-                "the tree of {package} holds {versions} versions of {single}"
-            ));
+            faults.push(format!("the tree of {package} holds {versions} versions of {single}"));
         }
     }
     faults
@@ -247,10 +224,7 @@ fn contents(package: &str, tree: &BTreeSet<Package>) -> Vec<String> {
 fn at_least(version: &str, floor: &str) -> bool {
     let numbers = |text: &str| -> Vec<u64> {
         let plain = text.split(['-', '+']).next().unwrap_or_default();
-        plain
-            .split('.')
-            .map(|part| part.parse().unwrap_or(0))
-            .collect()
+        plain.split('.').map(|part| part.parse().unwrap_or(0)).collect()
     };
     let (version, floor) = (numbers(version), numbers(floor));
     let series = |numbers: &[u64]| match numbers {
@@ -296,39 +270,15 @@ const PROTOCOL: &[&str] = &[
 const AUDITOR: &[&str] = &["clap", "serde_json"];
 
 /// What reaches for the world; the audited trees hold none of it.
-const WORLD: &[&str] = &[
-    "arrow",
-    "datafusion",
-    "getrandom",
-    "quinn",
-    "quinn-proto",
-    "rustls",
-    "socket2",
-    "tokio",
-];
+const WORLD: &[&str] =
+    &["arrow", "datafusion", "getrandom", "quinn", "quinn-proto", "rustls", "socket2", "tokio"];
 
 /// Sizes: growth needs a reason.
 const CAPS: &[Cap] = &[
-    Cap {
-        package: "protocol",
-        packages_max: 40,
-        direct_max: 9,
-    },
-    Cap {
-        package: "auditor",
-        packages_max: 60,
-        direct_max: 11,
-    },
-    Cap {
-        package: "advertiser-node",
-        packages_max: 300,
-        direct_max: 40,
-    },
-    Cap {
-        package: "provider-node",
-        packages_max: 300,
-        direct_max: 40,
-    },
+    Cap { package: "protocol", packages_max: 40, direct_max: 9 },
+    Cap { package: "auditor", packages_max: 60, direct_max: 11 },
+    Cap { package: "advertiser-node", packages_max: 300, direct_max: 40 },
+    Cap { package: "provider-node", packages_max: 300, direct_max: 40 },
 ];
 
 /// Lowest versions without a known advisory; single bad versions are bans of `deny.toml`.
@@ -349,13 +299,7 @@ const FLOORS: &[(&str, &str)] = &[
 ];
 
 /// Crates of which two versions would be two implementations of one secret's handling.
-const SINGLE: &[&str] = &[
-    "curve25519-dalek",
-    "digest",
-    "rand_core",
-    "rustls",
-    "zeroize",
-];
+const SINGLE: &[&str] = &["curve25519-dalek", "digest", "rand_core", "rustls", "zeroize"];
 
 #[cfg(test)]
 mod tests {
@@ -375,10 +319,7 @@ mod tests {
     fn an_edge_downwards_passes_and_one_upwards_does_not() {
         assert!(edges(&[member("node", &["protocol"], &[])]).is_empty());
         assert_eq!(edges(&[member("protocol", &["node"], &[])]).len(), 1);
-        assert_eq!(
-            edges(&[member("auditor", &["node", "protocol"], &[])]).len(),
-            1
-        );
+        assert_eq!(edges(&[member("auditor", &["node", "protocol"], &[])]).len(), 1);
         assert_eq!(edges(&[member("unknown", &[], &[])]).len(), 1);
     }
 
@@ -388,10 +329,7 @@ mod tests {
         let more = [PROTOCOL, &["rand"]].concat();
         assert_eq!(outside(&[member("protocol", &[], &more)]).len(), 1);
         assert_eq!(outside(&[member("protocol", &[], &PROTOCOL[1..])]).len(), 1);
-        assert_eq!(
-            outside(&[member("auditor", &[], &["clap", "tokio"])]).len(),
-            1
-        );
+        assert_eq!(outside(&[member("auditor", &[], &["clap", "tokio"])]).len(), 1);
     }
 
     #[test]

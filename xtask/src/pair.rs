@@ -35,18 +35,10 @@ impl Programs {
         let release = tool::target_directory()?.join("release");
         let found = |name: &str| {
             let path = release.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-            if path.is_file() {
-                Ok(path)
-            } else {
-                Err(format!("{} is missing", path.display()))
-            }
+            if path.is_file() { Ok(path) } else { Err(format!("{} is missing", path.display())) }
         };
         let (advertiser, provider) = (found(ADVERTISER)?, found(PROVIDER)?);
-        Ok(Self {
-            advertiser,
-            provider,
-            auditor: found(AUDITOR)?,
-        })
+        Ok(Self { advertiser, provider, auditor: found(AUDITOR)? })
     }
 }
 
@@ -150,11 +142,7 @@ impl Report {
                 verdict.party, verdict.complaint
             ));
         }
-        if reasons.is_empty() {
-            Ok(())
-        } else {
-            Err(reasons.join("\n"))
-        }
+        if reasons.is_empty() { Ok(()) } else { Err(reasons.join("\n")) }
     }
 
     /// Everything as a machine reads it.
@@ -217,11 +205,7 @@ impl Step {
 impl Pair<'_> {
     /// Generates the data, runs everything, compares, audits; an error if a program failed.
     pub(crate) fn drive(&self) -> Result<Report, String> {
-        say!(
-            "generate    {} rows, {} persons",
-            self.sample.rows,
-            self.sample.persons
-        );
+        say!("generate    {} rows, {} persons", self.sample.rows, self.sample.persons);
         let truth = self.sample.generate(self.work, self.stop)?;
         let started = Instant::now();
         let mut steps = Vec::new();
@@ -235,19 +219,11 @@ impl Pair<'_> {
 
         say!("provider    starts to serve on {address}");
         let (mut service, ready) = self.serve(&address)?;
-        steps.push(Step {
-            party: "provider",
-            name: "start",
-            cost: ready,
-        });
+        steps.push(Step { party: "provider", name: "start", cost: ready });
         say!("advertiser  runs {}", self.profile);
         let result = self.work.join("result.csv");
         let ended = self.run(&truth.crm, &result, &mut service)?;
-        steps.push(Step {
-            party: "advertiser",
-            name: "run",
-            cost: ended.cost,
-        });
+        steps.push(Step { party: "advertiser", name: "run", cost: ended.cost });
         let summary = Summary::read(&self.work.join("summary.json"), self.work)?;
         let served = service.stop(STOP_LIMIT)?.expect_success()?;
         let session = Cost {
@@ -255,32 +231,16 @@ impl Pair<'_> {
             cpu_s: served.cost.cpu_s - ready.cpu_s,
             peak_kib: served.cost.peak_kib,
         };
-        steps.push(Step {
-            party: "provider",
-            name: "session",
-            cost: session,
-        });
+        steps.push(Step { party: "provider", name: "session", cost: session });
 
         say!("compare     the result with the known answer");
         let differences = self.compare(&truth, &summary, &result)?;
         let advertiser = self.audit("advertiser", summary.transcript_dir.clone(), &mut steps)?;
-        let kept = self
-            .work
-            .join("provider")
-            .join("sessions")
-            .join(&summary.session_id);
+        let kept = self.work.join("provider").join("sessions").join(&summary.session_id);
         let provider = self.audit("provider", kept, &mut steps)?;
         let verdicts = [advertiser, provider];
         let wall_s = started.elapsed().as_secs_f64();
-        Ok(Report {
-            truth,
-            steps,
-            summary,
-            differences,
-            verdicts,
-            result,
-            wall_s,
-        })
+        Ok(Report { truth, steps, summary, differences, verdicts, result, wall_s })
     }
 
     /// Lets the parties meet: two identities, one invitation; returns the provider's address.
@@ -316,32 +276,17 @@ impl Pair<'_> {
             ],
         )?;
         say!("advertiser  accepts the invitation");
-        self.advertiser(
-            steps,
-            "accept",
-            &["accept", "--dir", "advertiser", "invitation.toml"],
-        )?;
+        self.advertiser(steps, "accept", &["accept", "--dir", "advertiser", "invitation.toml"])?;
         Ok(address)
     }
 
     /// Starts the service and waits until it is ready; also what that has cost.
     fn serve(&self, address: &str) -> Result<(Running, Cost), String> {
         let ready = self.work.join("provider.ready");
-        let arguments = [
-            "serve",
-            "--dir",
-            "provider",
-            "--listen",
-            address,
-            "--ready-file",
-            path(&ready)?,
-        ];
-        let mut service = Running::start(
-            "provider-serve",
-            &self.programs.provider,
-            &arguments,
-            self.work,
-        )?;
+        let arguments =
+            ["serve", "--dir", "provider", "--listen", address, "--ready-file", path(&ready)?];
+        let mut service =
+            Running::start("provider-serve", &self.programs.provider, &arguments, self.work)?;
         let deadline = Instant::now() + self.limit;
         loop {
             if let Some(ended) = service.poll()? {
@@ -401,40 +346,19 @@ impl Pair<'_> {
         say!("auditor     verifies the {party}'s transcript");
         if !transcript.is_dir() {
             let complaint = format!("{} does not exist", transcript.display());
-            return Ok(Verdict {
-                party,
-                transcript,
-                status: None,
-                complaint,
-            });
+            return Ok(Verdict { party, transcript, status: None, complaint });
         }
         let json = format!("verdict-{party}.json");
         let arguments = ["verify", path(&transcript)?, "--json", &json];
         let name = format!("auditor-{party}");
         let running = Running::start(&name, &self.programs.auditor, &arguments, self.work)?;
         let ended = running.wait(self.limit, self.stop, None)?;
-        let name = if party == "advertiser" {
-            "advertiser's"
-        } else {
-            "provider's"
-        };
-        steps.push(Step {
-            party: "auditor",
-            name,
-            cost: ended.cost,
-        });
+        let name = if party == "advertiser" { "advertiser's" } else { "provider's" };
+        steps.push(Step { party: "auditor", name, cost: ended.cost });
         let status = ended.status.code();
-        let complaint = if status == Some(0) {
-            String::new()
-        } else {
-            ended.unexpected("did not accept")
-        };
-        Ok(Verdict {
-            party,
-            transcript,
-            status,
-            complaint,
-        })
+        let complaint =
+            if status == Some(0) { String::new() } else { ended.unexpected("did not accept") };
+        Ok(Verdict { party, transcript, status, complaint })
     }
 
     /// Where result and summary differ from the known answer; the first few places.
@@ -448,11 +372,7 @@ impl Pair<'_> {
         for (name, found, expected) in [
             ("rows", summary.rows, truth.rows),
             ("eligible rows", summary.eligible, truth.eligible),
-            (
-                "matched rows",
-                summary.matched,
-                expected_matched(self.profile, truth),
-            ),
+            ("matched rows", summary.matched, expected_matched(self.profile, truth)),
         ] {
             if found != expected {
                 differences.push(format!("{found} {name}, expected {expected}"));
@@ -473,11 +393,7 @@ impl Pair<'_> {
         arguments: &[&str],
     ) -> Result<Ended, String> {
         let ended = self.command(&self.programs.provider, "provider", name, arguments)?;
-        steps.push(Step {
-            party: "provider",
-            name,
-            cost: ended.cost,
-        });
+        steps.push(Step { party: "provider", name, cost: ended.cost });
         Ok(ended)
     }
 
@@ -489,11 +405,7 @@ impl Pair<'_> {
         arguments: &[&str],
     ) -> Result<Ended, String> {
         let ended = self.command(&self.programs.advertiser, "advertiser", name, arguments)?;
-        steps.push(Step {
-            party: "advertiser",
-            name,
-            cost: ended.cost,
-        });
+        steps.push(Step { party: "advertiser", name, cost: ended.cost });
         Ok(ended)
     }
 
@@ -515,23 +427,11 @@ impl Summary {
         let text = fs::read_to_string(file).at("read", file)?;
         let value: Value = serde_json::from_str(&text).at("read", file)?;
         let missing = |key: &str| format!("{} has no usable `{key}`", file.display());
-        let number = |key: &str| {
-            value
-                .get(key)
-                .and_then(Value::as_u64)
-                .ok_or_else(|| missing(key))
-        };
+        let number = |key: &str| value.get(key).and_then(Value::as_u64).ok_or_else(|| missing(key));
         let text = |key: &str| {
-            value
-                .get(key)
-                .and_then(Value::as_str)
-                .map(str::to_owned)
-                .ok_or_else(|| missing(key))
+            value.get(key).and_then(Value::as_str).map(str::to_owned).ok_or_else(|| missing(key))
         };
-        let stages = value
-            .get("stages")
-            .and_then(Value::as_array)
-            .ok_or_else(|| missing("stages"));
+        let stages = value.get("stages").and_then(Value::as_array).ok_or_else(|| missing("stages"));
         let stages = stages?
             .iter()
             .map(|stage| {
@@ -555,21 +455,14 @@ impl Summary {
 
 /// Matched rows by the rule of the profile's order.
 pub(crate) fn expected_matched(profile: &str, truth: &Truth) -> u64 {
-    if profile == MATCHED_ROWS {
-        truth.matched
-    } else {
-        truth.matched_shuffled
-    }
+    if profile == MATCHED_ROWS { truth.matched } else { truth.matched_shuffled }
 }
 
 /// Makes a directory given by the user, which must be new or empty, and returns it absolute.
 pub(crate) fn prepare_directory(dir: &Path) -> Result<PathBuf, String> {
     fs::create_dir_all(dir).at("create", dir)?;
     if fs::read_dir(dir).at("read", dir)?.next().is_some() {
-        return Err(format!(
-            "{} is not empty; nothing is overwritten",
-            dir.display()
-        ));
+        return Err(format!("{} is not empty; nothing is overwritten", dir.display()));
     }
     dir.canonicalize().at("find", dir)
 }
@@ -612,11 +505,7 @@ fn compare_lines(found: &Path, expected: &Path) -> Result<Vec<String>, String> {
         count += 1;
         if differences.len() < DIFFERENCES_SHOWN {
             let show = |line: Option<String>| line.map_or("nothing".into(), |l| format!("`{l}`"));
-            differences.push(format!(
-                "line {number}: {}, expected {}",
-                show(left),
-                show(right)
-            ));
+            differences.push(format!("line {number}: {}, expected {}", show(left), show(right)));
         }
     }
     if count > differences.len() as u64 {
@@ -627,8 +516,7 @@ fn compare_lines(found: &Path, expected: &Path) -> Result<Vec<String>, String> {
 
 /// A path as an argument.
 fn path(path: &Path) -> Result<&str, String> {
-    path.to_str()
-        .ok_or_else(|| format!("{} is not a UTF-8 path", path.display()))
+    path.to_str().ok_or_else(|| format!("{} is not a UTF-8 path", path.display()))
 }
 
 /// The profile whose result names rows.
@@ -686,10 +574,7 @@ mod tests {
         write_json(&file, &value).unwrap();
         let summary = Summary::read(&file, dir.path()).unwrap();
         assert_eq!(summary.stages, [("blind".to_owned(), 0.5)]);
-        assert_eq!(
-            summary.transcript_dir,
-            dir.path().join("advertiser/sessions/00")
-        );
+        assert_eq!(summary.transcript_dir, dir.path().join("advertiser/sessions/00"));
         value.as_object_mut().unwrap().remove("eligible");
         write_json(&file, &value).unwrap();
         let reason = Summary::read(&file, dir.path()).err().unwrap();
@@ -764,9 +649,7 @@ END
 
     #[test]
     fn a_missing_line_and_a_refusing_auditor_are_told() {
-        let short = FAKE_ADVERTISER
-            .replace("cp truth", "sed '$d' truth")
-            .replace("\"$9\"", ">$9");
+        let short = FAKE_ADVERTISER.replace("cp truth", "sed '$d' truth").replace("\"$9\"", ">$9");
         let report = drive(&short, FAKE_PROVIDER, FAKE_AUDITOR).unwrap();
         assert_eq!(report.differences.len(), 1);
         assert!(report.passed().unwrap_err().contains("the result is wrong"));
@@ -782,21 +665,13 @@ END
         let refused = FAKE_ADVERTISER.replace("cp truth", "echo too few rows >&2; exit 77; cp x");
         let reason = drive(&refused, FAKE_PROVIDER, FAKE_AUDITOR).err().unwrap();
         assert!(reason.contains("advertiser-run failed"), "{reason}");
-        assert!(
-            reason.contains("77") && reason.contains("too few rows"),
-            "{reason}"
-        );
+        assert!(reason.contains("77") && reason.contains("too few rows"), "{reason}");
         let dying = FAKE_PROVIDER.replace("while :; do sleep 0.01; done", "sleep 0.1; exit 70");
         let waiting = FAKE_ADVERTISER.replace("cp truth", "exec sleep 30; cp truth");
         let reason = drive(&waiting, &dying, FAKE_AUDITOR).err().unwrap();
-        assert!(
-            reason.contains("provider-serve ended while it was needed"),
-            "{reason}"
-        );
+        assert!(reason.contains("provider-serve ended while it was needed"), "{reason}");
         let unready = FAKE_PROVIDER.replace("echo \"$5\"", "exit 78; echo \"$5\"");
-        let reason = drive(FAKE_ADVERTISER, &unready, FAKE_AUDITOR)
-            .err()
-            .unwrap();
+        let reason = drive(FAKE_ADVERTISER, &unready, FAKE_AUDITOR).err().unwrap();
         assert!(reason.contains("ended before it was ready"), "{reason}");
     }
 

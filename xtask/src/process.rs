@@ -72,15 +72,7 @@ impl Running {
             .spawn()
             .at("start", program)?;
         let name = name.to_owned();
-        Ok(Self {
-            name,
-            child,
-            started: Instant::now(),
-            peak_kib: 0,
-            stdout,
-            stderr,
-            ended: false,
-        })
+        Ok(Self { name, child, started: Instant::now(), peak_kib: 0, stdout, stderr, ended: false })
     }
 
     /// Looks once: the end of the process if it has ended, nothing if it still runs.
@@ -98,13 +90,7 @@ impl Running {
         let status = waited.map_err(|error| format!("cannot wait for {}: {error}", self.name))?;
         self.ended = true;
         let (stdout, stderr) = (self.stdout.clone(), self.stderr.clone());
-        Ok(Some(Ended {
-            name: self.name.clone(),
-            cost,
-            status,
-            stdout,
-            stderr,
-        }))
+        Ok(Some(Ended { name: self.name.clone(), cost, status, stdout, stderr }))
     }
 
     /// Waits for the end, at most so long; `other` must keep running meanwhile.
@@ -167,11 +153,7 @@ impl Drop for Running {
 impl Ended {
     /// Fails unless the exit status is 0.
     pub(crate) fn expect_success(self) -> Result<Self, String> {
-        if self.status.success() {
-            Ok(self)
-        } else {
-            Err(self.unexpected("failed"))
-        }
+        if self.status.success() { Ok(self) } else { Err(self.unexpected("failed")) }
     }
 
     /// A message with the exit status and the last lines the program wrote.
@@ -200,9 +182,7 @@ fn tail(path: &Path) -> String {
 /// The kernel's high-water mark of resident memory, while the process has memory.
 fn peak_kib(pid: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
@@ -236,27 +216,17 @@ mod tests {
         let work = tempfile::tempdir().unwrap();
         let script = "for i in $(seq 30); do echo line $i >&2; done; exit 3";
         let running = shell(script, work.path());
-        let ended = running
-            .wait(Duration::from_secs(20), &Interrupt::never(), None)
-            .unwrap();
+        let ended = running.wait(Duration::from_secs(20), &Interrupt::never(), None).unwrap();
         assert_eq!(ended.status.code(), Some(3));
         let message = ended.expect_success().unwrap_err();
-        assert!(
-            message.contains("line 30") && !message.contains("line 9\n"),
-            "{message}"
-        );
+        assert!(message.contains("line 30") && !message.contains("line 9\n"), "{message}");
     }
 
     #[test]
     fn counts_processor_time() {
         let work = tempfile::tempdir().unwrap();
-        let running = shell(
-            "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done",
-            work.path(),
-        );
-        let ended = running
-            .wait(Duration::from_secs(60), &Interrupt::never(), None)
-            .unwrap();
+        let running = shell("i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done", work.path());
+        let ended = running.wait(Duration::from_secs(60), &Interrupt::never(), None).unwrap();
         assert!(ended.cost.cpu_s > 0.0);
         assert!(ended.cost.peak_kib > 0);
     }
@@ -269,19 +239,10 @@ mod tests {
         while fs::read_to_string(&running.stdout).unwrap().is_empty() {
             assert!(running.poll().unwrap().is_none());
         }
-        assert!(
-            running
-                .stop(Duration::from_secs(20))
-                .unwrap()
-                .status
-                .success()
-        );
+        assert!(running.stop(Duration::from_secs(20)).unwrap().status.success());
         let deaf = shell("trap '' TERM; while :; do sleep 0.01; done", work.path());
         let pid = deaf.child.id();
-        assert!(
-            deaf.wait(Duration::from_millis(200), &Interrupt::never(), None)
-                .is_err()
-        );
+        assert!(deaf.wait(Duration::from_millis(200), &Interrupt::never(), None).is_err());
         assert!(!Path::new(&format!("/proc/{pid}")).exists());
     }
 
@@ -292,9 +253,7 @@ mod tests {
         let running =
             Running::start("sleep", Path::new("/bin/sleep"), &["30"], work.path()).unwrap();
         let limit = Duration::from_secs(20);
-        let reason = running
-            .wait(limit, &Interrupt::never(), Some(&mut other))
-            .unwrap_err();
+        let reason = running.wait(limit, &Interrupt::never(), Some(&mut other)).unwrap_err();
         assert!(reason.contains("ended while it was needed"), "{reason}");
     }
 }

@@ -51,17 +51,8 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
         ..Sample::new(options.rows, options.persons, options.seed)
     };
     let truth = sample.generate(&options.dir, &Interrupt::never())?;
-    say!(
-        "{} rows, {} eligible, {} matched",
-        truth.rows,
-        truth.eligible,
-        truth.matched
-    );
-    say!(
-        "{} lines of links for {} persons",
-        truth.links,
-        truth.persons
-    );
+    say!("{} rows, {} eligible, {} matched", truth.rows, truth.eligible, truth.matched);
+    say!("{} lines of links for {} persons", truth.links, truth.persons);
     say!("written to {}", options.dir.display());
     Ok(())
 }
@@ -121,14 +112,7 @@ impl Sample {
     /// A dirty sample with one address a row, as of the default day.
     pub(crate) fn new(rows: u64, persons: u64, seed: u64) -> Self {
         let as_of = Day::DEFAULT;
-        Self {
-            rows,
-            persons,
-            seed,
-            identifiers: 1,
-            flavour: Flavour::Dirty,
-            as_of,
-        }
+        Self { rows, persons, seed, identifiers: 1, flavour: Flavour::Dirty, as_of }
     }
 
     /// Writes `crm.csv`, `flat_links.csv`, and `truth/` under `dir`.
@@ -158,10 +142,7 @@ impl Sample {
         };
         let everybody = self.persons.saturating_mul(5).div_ceil(2).max(self.rows);
         let population = Permutation::new(everybody, self.seed, "population");
-        let generator = Generator {
-            sample: self,
-            population,
-        };
+        let generator = Generator { sample: self, population };
         generator.write_rows(&truth.crm, stop)?;
         truth.links = generator.write_links(&truth.links_file, stop)?;
         generator.write_truth(&mut truth, stop)?;
@@ -190,11 +171,8 @@ impl Generator<'_> {
         let mut out = BufWriter::new(File::create(path).at("create", path)?);
         let columns = ["email", "email_2", "email_3"];
         let emails = columns[..usize::from(self.sample.identifiers)].join(",");
-        writeln!(
-            out,
-            "row_id,{emails},consent_purposes,consent_ref,consent_at,consent_notice"
-        )
-        .at("write", path)?;
+        writeln!(out, "row_id,{emails},consent_purposes,consent_ref,consent_at,consent_notice")
+            .at("write", path)?;
         let order = Permutation::new(self.sample.rows, self.sample.seed, "row-order");
         let mut line = String::new();
         for position in 0..self.sample.rows {
@@ -258,11 +236,7 @@ impl Generator<'_> {
         }
         for (which, (kind, value)) in values.iter().enumerate() {
             // The first identifier is seen on every device; the others on the first one only.
-            let seen = if which == 0 {
-                &devices[..]
-            } else {
-                &devices[..1]
-            };
+            let seen = if which == 0 { &devices[..] } else { &devices[..1] };
             for sighting in seen {
                 let mut line = format!("H-{person},P-{person},private,{kind},");
                 push_field(&mut line, value);
@@ -277,11 +251,7 @@ impl Generator<'_> {
     /// The columns from `device_ref` to `day` of each sighting of a person.
     fn devices(&self, person: u64, draw: &[u8; 32]) -> Vec<String> {
         let several = self.sample.flavour != Flavour::Bench;
-        let count = if several && draw[4].is_multiple_of(4) {
-            2
-        } else {
-            1
-        };
+        let count = if several && draw[4].is_multiple_of(4) { 2 } else { 1 };
         let mut lines = Vec::new();
         for device in 0..count {
             let draw = self.draw("device", person * 2 + device);
@@ -291,20 +261,12 @@ impl Generator<'_> {
                 3 => ("tablet", &["aaid", "cookie"]),
                 _ => ("desktop", &["cookie"]),
             };
-            let types = if several && draw[1].is_multiple_of(3) {
-                types
-            } else {
-                &types[..1]
-            };
+            let types = if several && draw[1].is_multiple_of(3) { types } else { &types[..1] };
             // A login counts from its second day, a purchase from its first.
             let login = several && draw[2].is_multiple_of(3);
             let evidence = if login { "login" } else { "purchase" };
             let last = 1 + u64::from(draw[3]) % 40;
-            let days = if login {
-                vec![last, last + 7]
-            } else {
-                vec![last]
-            };
+            let days = if login { vec![last, last + 7] } else { vec![last] };
             for (which, id_type) in types.iter().enumerate() {
                 let (namespace, value) = digital_id(id_type, &draw, which);
                 for &age in &days {
@@ -327,19 +289,12 @@ impl Generator<'_> {
         if self.sample.flavour != Flavour::Bench && address.gmail.is_none() && draw[6] < 50 {
             return ("email_sha256", hex(&Sha256::digest(address.canonical(0))));
         }
-        (
-            "email",
-            self.soiled(address, form, draw[7].wrapping_add(which)),
-        )
+        ("email", self.soiled(address, form, draw[7].wrapping_add(which)))
     }
 
     /// Which way of writing a Gmail address this person's record uses.
     fn provider_form(&self, address: &Address, draw: &[u8; 32]) -> u8 {
-        if address.gmail.is_some() {
-            draw[8] % 2
-        } else {
-            0
-        }
+        if address.gmail.is_some() { draw[8] % 2 } else { 0 }
     }
 
     /// The known answer, by the order of row ids.
@@ -366,9 +321,7 @@ impl Generator<'_> {
             }
             truth.matched += 1;
             writeln!(out, "{},{}", row.id(), kinds.join("|")).at("write", &path)?;
-            let earlier = self
-                .earlier_twin(&row)
-                .map(|twin| self.identifiers_of(&twin));
+            let earlier = self.earlier_twin(&row).map(|twin| self.identifiers_of(&twin));
             let taken = |one: &Held| {
                 let same = |other: &Held| other.kind == one.kind && other.value == one.value;
                 earlier.as_ref().is_some_and(|held| held.iter().any(same))
@@ -390,17 +343,9 @@ impl Generator<'_> {
             let form = row.form(&address);
             let same = form == self.provider_form(&address, &draw);
             let value = address.canonical(form);
-            held.push(Held {
-                kind: STRICT,
-                value,
-                hit: known && same,
-            });
+            held.push(Held { kind: STRICT, value, hit: known && same });
             if let Some(value) = address.gmail {
-                held.push(Held {
-                    kind: GMAIL,
-                    value,
-                    hit: known,
-                });
+                held.push(Held { kind: GMAIL, value, hit: known });
             }
         }
         held
@@ -429,23 +374,12 @@ impl Generator<'_> {
     /// The row of this number, counted from 1.
     fn row(&self, number: u64) -> Row {
         let draw = self.draw("row", number);
-        let source = if self.is_twin(number) {
-            number - 1
-        } else {
-            number
-        };
+        let source = if self.is_twin(number) { number - 1 } else { number };
         let individual = self.population.at(source - 1);
         let dirty = self.sample.flavour == Flavour::Dirty;
         let usable = !dirty || draw[0] >= 6;
         let consented = !dirty || draw[1] >= 8;
-        let mut row = Row {
-            number,
-            individual,
-            consented,
-            usable,
-            written: Vec::new(),
-            draw,
-        };
+        let mut row = Row { number, individual, consented, usable, written: Vec::new(), draw };
         for which in 0..self.sample.identifiers {
             let address = self.address(individual, which);
             let written = if usable {
@@ -483,10 +417,7 @@ impl Generator<'_> {
         };
         Address {
             gmail: gmail.then(|| format!("{first}{name}{number}@gmail.com")),
-            local: [
-                format!("{first}.{name}{number}"),
-                format!("{first}{name}{number}"),
-            ],
+            local: [format!("{first}.{name}{number}"), format!("{first}{name}{number}")],
             domain,
         }
     }
@@ -530,9 +461,7 @@ impl Day {
 
     /// Today in UTC by this machine's clock, as the programs see it.
     pub(crate) fn today() -> Self {
-        let since = std::time::SystemTime::UNIX_EPOCH
-            .elapsed()
-            .unwrap_or_default();
+        let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
         Self(since.as_secs() / 86_400)
     }
 
@@ -568,10 +497,7 @@ impl std::str::FromStr for Day {
     /// Reads `2026-11-21`; days before 1970 do not exist here.
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || format!("`{text}` is not a day such as 2026-11-21");
-        let parts: Vec<u64> = text
-            .split('-')
-            .filter_map(|part| part.parse().ok())
-            .collect();
+        let parts: Vec<u64> = text.split('-').filter_map(|part| part.parse().ok()).collect();
         let &[year, month, day] = parts.as_slice() else {
             return Err(wrong());
         };
@@ -584,11 +510,7 @@ impl std::str::FromStr for Day {
         let days = (shifted / 400) * 146_097 + of_era + of_year;
         let found = days.checked_sub(719_469).map(Self).ok_or_else(wrong)?;
         // A day that does not exist, such as 31 February, comes back as another one.
-        if found.to_string() == text {
-            Ok(found)
-        } else {
-            Err(wrong())
-        }
+        if found.to_string() == text { Ok(found) } else { Err(wrong()) }
     }
 }
 
@@ -615,11 +537,7 @@ impl Row {
 
     /// Which way of writing a Gmail address this row uses.
     fn form(&self, address: &Address) -> u8 {
-        if address.gmail.is_some() {
-            self.draw[4] % 4
-        } else {
-            0
-        }
+        if address.gmail.is_some() { self.draw[4] % 4 } else { 0 }
     }
 }
 
@@ -670,11 +588,7 @@ impl Permutation {
             factor = (factor + 1) % size.max(2);
         }
         word.copy_from_slice(&draw(seed, label, 1)[..8]);
-        Self {
-            size,
-            factor,
-            offset: u64::from_le_bytes(word) % size,
-        }
+        Self { size, factor, offset: u64::from_le_bytes(word) % size }
     }
 
     /// Where this position is sent.
@@ -692,10 +606,7 @@ struct Lexicographic {
 
 impl Lexicographic {
     fn up_to(last: u64) -> Self {
-        Self {
-            next: (last > 0).then_some(1),
-            last,
-        }
+        Self { next: (last > 0).then_some(1), last }
     }
 }
 
@@ -734,19 +645,10 @@ fn digital_id(id_type: &str, draw: &[u8; 32], which: usize) -> (&'static str, St
     if id_type == "cookie" {
         let mut word = [0; 8];
         word.copy_from_slice(&draw[16 + which..24 + which]);
-        return (
-            COOKIE_NAMESPACE,
-            format!("{:019}", u64::from_le_bytes(word) >> 2),
-        );
+        return (COOKIE_NAMESPACE, format!("{:019}", u64::from_le_bytes(word) >> 2));
     }
     let digits = hex(&draw[8..24]);
-    let parts = [
-        &digits[..8],
-        &digits[8..12],
-        &digits[12..16],
-        &digits[16..20],
-        &digits[20..],
-    ];
+    let parts = [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]];
     ("", parts.join("-"))
 }
 
@@ -780,9 +682,7 @@ fn hex(bytes: &[u8]) -> String {
 /// The text with its first letter in upper case.
 fn capitalised(text: &str) -> String {
     let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(letters).collect()
-    })
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// Greatest common divisor.
@@ -878,10 +778,7 @@ mod tests {
 
     /// The e-mail rules, written again from their text for the forms that occur here.
     fn normalized(raw: &str) -> Option<(String, Option<String>)> {
-        let text = raw
-            .replace('\u{200b}', "")
-            .replace("e\u{301}", "é")
-            .replace("i\u{308}", "ï");
+        let text = raw.replace('\u{200b}', "").replace("e\u{301}", "é").replace("i\u{308}", "ï");
         let text = text.replace("E\u{301}", "é").trim().to_lowercase();
         let text = text.strip_prefix("mailto:").unwrap_or(&text);
         let (local, domain) = text.split_once('@')?;
@@ -891,10 +788,7 @@ mod tests {
         if local == "contact" {
             return None;
         }
-        let domain = domain
-            .strip_suffix('.')
-            .unwrap_or(domain)
-            .replace("été.fr", "xn--t-9fab.fr");
+        let domain = domain.strip_suffix('.').unwrap_or(domain).replace("été.fr", "xn--t-9fab.fr");
         let gmail = matches!(domain.as_str(), "gmail.com" | "googlemail.com").then(|| {
             let bare = local.split('+').next().unwrap().replace('.', "");
             format!("{bare}@gmail.com")
@@ -918,10 +812,7 @@ mod tests {
         let mut count = 0;
         for line in table(&truth.crm) {
             count += 1;
-            if !line["consent_purposes"]
-                .split('|')
-                .any(|code| code == "ads.match")
-            {
+            if !line["consent_purposes"].split('|').any(|code| code == "ads.match") {
                 continue;
             }
             let mut held = Vec::new();
@@ -941,21 +832,15 @@ mod tests {
                 }));
             }
             if !held.is_empty() {
-                assert!(
-                    rows.insert(line["row_id"].clone().into_bytes(), held)
-                        .is_none()
-                );
+                assert!(rows.insert(line["row_id"].clone().into_bytes(), held).is_none());
             }
         }
         assert_eq!(count, truth.rows);
         let mut lines = vec!["row_id,kinds".to_owned()];
         let (mut seen, mut shuffled) = (BTreeSet::new(), 0);
         for (id, held) in &rows {
-            let mut kinds: Vec<&str> = held
-                .iter()
-                .filter(|one| one.2)
-                .map(|one| one.0.as_str())
-                .collect();
+            let mut kinds: Vec<&str> =
+                held.iter().filter(|one| one.2).map(|one| one.0.as_str()).collect();
             kinds.sort_by_key(|kind| *kind == GMAIL);
             kinds.dedup();
             if !kinds.is_empty() {
@@ -987,16 +872,9 @@ mod tests {
     fn known_answer_equals_a_join_of_the_two_files() {
         for seed in 0..4 {
             for flavour in [Flavour::Dirty, Flavour::Clean, Flavour::Bench] {
-                let truth = check(&Sample {
-                    flavour,
-                    ..Sample::new(1_500, 900, seed)
-                });
+                let truth = check(&Sample { flavour, ..Sample::new(1_500, 900, seed) });
                 assert!(truth.matched > 0);
-                check(&Sample {
-                    flavour,
-                    identifiers: 3,
-                    ..Sample::new(700, 1_600, seed)
-                });
+                check(&Sample { flavour, identifiers: 3, ..Sample::new(700, 1_600, seed) });
             }
         }
         check(&Sample::new(1, 1, 9));
@@ -1012,11 +890,7 @@ mod tests {
         assert!(truth.eligible < truth.rows);
         assert!(truth.matched_shuffled < truth.matched);
         let lines = fs::read_to_string(&truth.matched_rows).unwrap();
-        for kinds in [
-            ",email.strict\n",
-            ",email.gmail\n",
-            ",email.strict|email.gmail\n",
-        ] {
+        for kinds in [",email.strict\n", ",email.gmail\n", ",email.strict|email.gmail\n"] {
             assert!(lines.matches(kinds).count() > 50, "{kinds}");
         }
     }
@@ -1046,19 +920,15 @@ mod tests {
             days.entry(link).or_default().insert(line["day"].clone());
         }
         assert_eq!(persons.len(), 3_000);
-        assert!(
-            days.iter()
-                .all(|((_, evidence), days)| evidence != "login" || days.len() > 1)
-        );
+        assert!(days.iter().all(|((_, evidence), days)| evidence != "login" || days.len() > 1));
     }
 
     #[test]
     fn same_seed_gives_the_same_bytes_and_another_seed_others() {
         let read = |seed| {
             let dir = tempfile::tempdir().unwrap();
-            let truth = Sample::new(300, 300, seed)
-                .generate(dir.path(), &Interrupt::never())
-                .unwrap();
+            let truth =
+                Sample::new(300, 300, seed).generate(dir.path(), &Interrupt::never()).unwrap();
             [truth.crm, truth.links_file, truth.matched_rows].map(|path| fs::read(path).unwrap())
         };
         assert_eq!(read(1), read(1));
@@ -1070,9 +940,8 @@ mod tests {
         for last in [0, 1, 9, 10, 11, 99, 100, 1_234] {
             let mut expected: Vec<String> = (1..=last).map(|n: u64| n.to_string()).collect();
             expected.sort();
-            let found: Vec<String> = Lexicographic::up_to(last)
-                .map(|number| number.to_string())
-                .collect();
+            let found: Vec<String> =
+                Lexicographic::up_to(last).map(|number| number.to_string()).collect();
             assert_eq!(found, expected);
         }
     }
@@ -1089,24 +958,10 @@ mod tests {
     #[test]
     fn days_are_read_and_written() {
         assert_eq!(Day::DEFAULT.to_string(), "2026-11-21");
-        for text in [
-            "1970-01-01",
-            "2000-02-29",
-            "2026-11-21",
-            "2027-05-31",
-            "2028-12-31",
-        ] {
+        for text in ["1970-01-01", "2000-02-29", "2026-11-21", "2027-05-31", "2028-12-31"] {
             assert_eq!(text.parse::<Day>().unwrap().to_string(), text);
         }
-        for text in [
-            "",
-            "2026-11",
-            "2026-02-31",
-            "1969-12-31",
-            "2026-13-01",
-            "2026-1-1",
-            "x-y-z",
-        ] {
+        for text in ["", "2026-11", "2026-02-31", "1969-12-31", "2026-13-01", "2026-1-1", "x-y-z"] {
             assert!(text.parse::<Day>().is_err(), "{text}");
         }
     }

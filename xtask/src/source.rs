@@ -36,32 +36,20 @@ impl Source {
     pub(crate) fn new(path: String, text: String) -> Self {
         let masked = mask(&text);
         let (ranges, test_modules) = test_items(&masked);
-        let whole = path
-            .split('/')
-            .any(|part| matches!(part, "tests" | "benches" | "tests.rs"));
+        let whole = path.split('/').any(|part| matches!(part, "tests" | "benches" | "tests.rs"));
         let mut test = vec![whole; text.lines().count()];
         for lines in ranges {
             let last = lines.end.min(test.len());
             test[lines.start.min(last)..last].fill(true);
         }
-        Self {
-            path,
-            text,
-            masked,
-            test,
-            test_modules,
-        }
+        Self { path, text, masked, test, test_modules }
     }
 
     /// The files of modules that exist in tests only.
     pub(crate) fn test_files(&self) -> Vec<String> {
         let file = PathBuf::from(&self.path);
         let parent = file.parent().unwrap_or(Path::new("")).to_path_buf();
-        let stem = file
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let stem = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let own = match stem.as_str() {
             "lib" | "main" | "mod" => parent,
             _ => parent.join(stem),
@@ -87,17 +75,12 @@ impl Source {
 
     /// All lines with their numbers from 1, as code only.
     pub(crate) fn all_code(&self) -> impl Iterator<Item = (usize, &str)> {
-        self.masked
-            .lines()
-            .enumerate()
-            .map(|(index, line)| (index + 1, line))
+        self.masked.lines().enumerate().map(|(index, line)| (index + 1, line))
     }
 
     /// Lines that hold code outside tests.
     pub(crate) fn code_lines(&self) -> usize {
-        self.code()
-            .filter(|(_, line)| !line.trim().is_empty())
-            .count()
+        self.code().filter(|(_, line)| !line.trim().is_empty()).count()
     }
 
     /// Functions with a body, outside tests.
@@ -117,11 +100,7 @@ impl Source {
             let open = item_end(bytes, start);
             if bytes.get(open) == Some(&b'{') {
                 let lines = line_of(bytes, closing(bytes, open)) - line + 1;
-                found.push(Function {
-                    name,
-                    line: line + 1,
-                    lines,
-                });
+                found.push(Function { name, line: line + 1, lines });
             }
         }
         found
@@ -136,32 +115,21 @@ pub(crate) fn has_word(line: &str, word: &str) -> bool {
 /// Where a word stands in a text.
 fn words<'a>(text: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
     let part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
-    text.match_indices(word)
-        .map(|(start, _)| start)
-        .filter(move |&start| {
-            let end = start + word.len();
-            !part(text[..start].chars().next_back()) && !part(text[end..].chars().next())
-        })
+    text.match_indices(word).map(|(start, _)| start).filter(move |&start| {
+        let end = start + word.len();
+        !part(text[..start].chars().next_back()) && !part(text[end..].chars().next())
+    })
 }
 
 /// Lines of items that exist in tests only, and names of such modules in other files.
 fn test_items(masked: &str) -> (Vec<Range<usize>>, Vec<String>) {
     let bytes = masked.as_bytes();
     let (mut ranges, mut modules) = (Vec::new(), Vec::new());
-    for attribute in [
-        "#[cfg(test)]",
-        "#[cfg(all(test,",
-        "#[cfg(any(test,",
-        "#[test]",
-    ] {
+    for attribute in ["#[cfg(test)]", "#[cfg(all(test,", "#[cfg(any(test,", "#[test]"] {
         for (start, _) in masked.match_indices(attribute) {
             let after = closing(bytes, start + 1) + 1;
             let end = item_end(bytes, after);
-            let last = if bytes.get(end) == Some(&b'{') {
-                closing(bytes, end)
-            } else {
-                end
-            };
+            let last = if bytes.get(end) == Some(&b'{') { closing(bytes, end) } else { end };
             let item = masked.get(after..end).unwrap_or_default();
             if bytes.get(end) == Some(&b';')
                 && let Some((_, name)) = item.split_once("mod ")
@@ -208,10 +176,7 @@ fn closing(bytes: &[u8], open: usize) -> usize {
 
 /// The line of a position, from 0.
 fn line_of(bytes: &[u8], position: usize) -> usize {
-    bytes[..position.min(bytes.len())]
-        .iter()
-        .filter(|byte| **byte == b'\n')
-        .count()
+    bytes[..position.min(bytes.len())].iter().filter(|byte| **byte == b'\n').count()
 }
 
 /// The text with comments blanked and the insides of literals filled; lines stay where they are.
@@ -249,10 +214,7 @@ fn token(chars: &[char], at: usize) -> (usize, Kind) {
     match (chars[at], next(1)) {
         ('/', Some('/')) => {
             let length = chars[at..].iter().position(|c| *c == '\n');
-            (
-                length.map_or(chars.len(), |length| at + length),
-                Kind::Comment,
-            )
+            (length.map_or(chars.len(), |length| at + length), Kind::Comment)
         }
         ('/', Some('*')) => (comment_end(chars, at), Kind::Comment),
         ('"', _) => (quoted_end(chars, at, '"'), Kind::Literal),
@@ -269,11 +231,7 @@ fn token(chars: &[char], at: usize) -> (usize, Kind) {
 fn continues(chars: &[char], at: usize) -> bool {
     let before = |offset: usize| at.checked_sub(offset).map(|index| chars[index]);
     let word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
-    let start = if matches!(before(1), Some('b' | 'c')) {
-        2
-    } else {
-        1
-    };
+    let start = if matches!(before(1), Some('b' | 'c')) { 2 } else { 1 };
     word(before(start))
 }
 
@@ -315,15 +273,9 @@ fn raw_end(chars: &[char], start: usize) -> Option<usize> {
     }
     let ends = |at: &usize| {
         chars[*at] == '"'
-            && chars
-                .get(at + 1..=at + hashes)
-                .is_some_and(|rest| rest.iter().all(|c| *c == '#'))
+            && chars.get(at + 1..=at + hashes).is_some_and(|rest| rest.iter().all(|c| *c == '#'))
     };
-    Some(
-        (open + 1..chars.len())
-            .find(ends)
-            .map_or(chars.len(), |at| at + 1 + hashes),
-    )
+    Some((open + 1..chars.len()).find(ends).map_or(chars.len(), |at| at + 1 + hashes))
 }
 
 #[cfg(test)]
@@ -359,10 +311,7 @@ mod tests {
         let names: Vec<String> = found.functions().into_iter().map(|one| one.name).collect();
         assert_eq!(names, ["a", "d"]);
         assert_eq!(found.code_lines(), 4);
-        assert_eq!(
-            found.test_files(),
-            ["node/src/thing/other.rs", "node/src/thing/other/mod.rs"]
-        );
+        assert_eq!(found.test_files(), ["node/src/thing/other.rs", "node/src/thing/other/mod.rs"]);
     }
 
     #[test]
@@ -371,13 +320,6 @@ mod tests {
                     ) -> u8\n\
                     where\n    u8: Copy,\n{\n    a\n}\nstatic F: fn(u8) -> u8 = long;\n";
         let found = source(text).functions();
-        assert_eq!(
-            found,
-            [Function {
-                name: "long".to_owned(),
-                line: 4,
-                lines: 8
-            }]
-        );
+        assert_eq!(found, [Function { name: "long".to_owned(), line: 4, lines: 8 }]);
     }
 }

@@ -33,10 +33,7 @@ pub(crate) fn run() -> Result<(), String> {
         }
     }
     let test_files: BTreeSet<String> = sources.iter().flat_map(Source::test_files).collect();
-    for source in sources
-        .iter_mut()
-        .filter(|source| test_files.contains(&source.path))
-    {
+    for source in sources.iter_mut().filter(|source| test_files.contains(&source.path)) {
         source.set_test();
     }
     for source in &sources {
@@ -68,11 +65,7 @@ fn walk(root: &Path, under: &str, files: &mut Vec<String>) -> Result<(), String>
         .collect();
     names.sort();
     for (name, is_dir) in names {
-        let path = if under.is_empty() {
-            name.clone()
-        } else {
-            format!("{under}/{name}")
-        };
+        let path = if under.is_empty() { name.clone() } else { format!("{under}/{name}") };
         let hidden = name.starts_with('.') && !matches!(name.as_str(), ".ci" | ".github");
         if is_dir && name != "target" && !hidden {
             walk(root, &path, files)?;
@@ -100,10 +93,7 @@ fn every_text(path: &str, text: &str) -> Vec<String> {
             }
         }
         if is_banner(line, comment) {
-            findings.push(format!(
-                "{path}:{}: a banner instead of a sentence",
-                index + 1
-            ));
+            findings.push(format!("{path}:{}: a banner instead of a sentence", index + 1));
         }
     }
     findings
@@ -144,9 +134,7 @@ fn document(path: &str, text: &str) -> Vec<String> {
 fn words(path: &str, number: usize, line: &str) -> Vec<String> {
     let line = line.to_lowercase();
     let found = FORBIDDEN.iter().filter(|(word, _)| line.contains(word));
-    found
-        .map(|(word, say)| format!("{path}:{number}: `{word}`; say {say}"))
-        .collect()
+    found.map(|(word, say)| format!("{path}:{number}: `{word}`; say {say}")).collect()
 }
 
 /// The line without what stands between such pairs.
@@ -154,10 +142,7 @@ fn unquoted(line: &str, pairs: &[(char, char)]) -> String {
     let mut out = String::new();
     let mut rest = line;
     while let Some((at, close)) = rest.char_indices().find_map(|(at, c)| {
-        pairs
-            .iter()
-            .find(|(open, _)| *open == c)
-            .map(|(_, close)| (at, *close))
+        pairs.iter().find(|(open, _)| *open == c).map(|(_, close)| (at, *close))
     }) {
         let (before, quoted) = rest.split_at(at);
         out.push_str(before);
@@ -196,9 +181,7 @@ fn places(source: &Source) -> Vec<String> {
     let kernel = path.starts_with("ristretto-batch/");
     for (number, line) in source.all_code() {
         if has_word(line, UNSAFE) && !kernel {
-            findings.push(format!(
-                "{path}:{number}: `{UNSAFE}` outside ristretto-batch"
-            ));
+            findings.push(format!("{path}:{number}: `{UNSAFE}` outside ristretto-batch"));
         }
     }
     for (number, line) in source.code() {
@@ -232,9 +215,7 @@ fn assertions(sources: &[Source]) -> Vec<String> {
     for name in ASSERTED {
         let call = format!("{name}::assertion(");
         let type_ = format!("struct {name}");
-        let defined = sources
-            .iter()
-            .any(|source| source.code().any(|(_, l)| l.contains(&type_)));
+        let defined = sources.iter().any(|source| source.code().any(|(_, l)| l.contains(&type_)));
         let calls: Vec<String> = sources
             .iter()
             .flat_map(|source| {
@@ -243,10 +224,7 @@ fn assertions(sources: &[Source]) -> Vec<String> {
             })
             .collect();
         if calls.len() > 1 {
-            findings.push(format!(
-                "{call}..) is called at {}; one place only",
-                calls.join(", ")
-            ));
+            findings.push(format!("{call}..) is called at {}; one place only", calls.join(", ")));
         } else if calls.is_empty() && defined {
             findings.push(format!("{call}..) is called nowhere"));
         }
@@ -262,20 +240,13 @@ fn shape(sources: &[Source]) -> Vec<String> {
         let code = source.code_lines();
         if code > PROTOCOL_FILE_MAX {
             let path = &source.path;
-            findings.push(format!(
-                "{path}: {code} lines of code, at most {PROTOCOL_FILE_MAX}"
-            ));
+            findings.push(format!("{path}: {code} lines of code, at most {PROTOCOL_FILE_MAX}"));
         }
-        for function in source
-            .functions()
-            .into_iter()
-            .filter(|one| one.lines > FUNCTION_MAX)
-        {
+        for function in source.functions().into_iter().filter(|one| one.lines > FUNCTION_MAX) {
             let (path, line, lines) = (&source.path, function.line, function.lines);
             let name = function.name;
-            findings.push(format!(
-                "{path}:{line}: {name} has {lines} lines, at most {FUNCTION_MAX}"
-            ));
+            findings
+                .push(format!("{path}:{line}: {name} has {lines} lines, at most {FUNCTION_MAX}"));
         }
     }
     findings.extend(dead_files(sources));
@@ -322,14 +293,10 @@ fn exceptions(path: &str, text: &str, today: Day) -> Vec<String> {
         }
         let number = index + 1;
         let exception = line.contains("\"RUSTSEC-");
-        let date = line
-            .split_once("review by ")
-            .map(|(_, rest)| rest.get(..10).unwrap_or(rest));
+        let date = line.split_once("review by ").map(|(_, rest)| rest.get(..10).unwrap_or(rest));
         match date.map(str::parse::<Day>) {
             None if exception => {
-                findings.push(format!(
-                    "{path}:{number}: an exception without `review by DATE`"
-                ));
+                findings.push(format!("{path}:{number}: an exception without `review by DATE`"));
             }
             Some(Err(reason)) => findings.push(format!("{path}:{number}: {reason}")),
             Some(Ok(day)) if day < today => {
@@ -353,25 +320,15 @@ fn report(sources: &[Source]) {
             .filter(|source| source.path.starts_with(&format!("{name}/src/")))
             .collect();
         let total: usize = own.iter().map(|source| source.code_lines()).sum();
-        let largest = own
-            .iter()
-            .map(|source| source.code_lines())
-            .max()
-            .unwrap_or(0);
-        let functions: Vec<usize> = own
-            .iter()
-            .flat_map(|source| source.functions())
-            .map(|one| one.lines)
-            .collect();
+        let largest = own.iter().map(|source| source.code_lines()).max().unwrap_or(0);
+        let functions: Vec<usize> =
+            own.iter().flat_map(|source| source.functions()).map(|one| one.lines).collect();
         let over = if name == "protocol" && total > PROTOCOL_BAR {
             format!(" (over the bar of {PROTOCOL_BAR})")
         } else {
             String::new()
         };
-        let long = functions
-            .iter()
-            .filter(|lines| **lines > FUNCTION_MAX)
-            .count();
+        let long = functions.iter().filter(|lines| **lines > FUNCTION_MAX).count();
         say!(
             "tidy: {name:<16} {total:>5} lines of code{over}, largest file {largest:>4}, longest \
              function {:>3}, over {FUNCTION_MAX} lines {long} of {}",
@@ -409,10 +366,7 @@ const FORBIDDEN: &[(&str, &str)] = &[
     (concat!("anonym", "ise"), "pseudonymised"),
     (concat!("anonym", "ize"), "pseudonymised"),
     (concat!("re-en", "crypt"), "evaluate"),
-    (
-        concat!("hit ", "rate"),
-        "active match rate or file match rate",
-    ),
+    (concat!("hit ", "rate"), "active match rate or file match rate"),
 ];
 
 /// Macros that write past the one writer.
@@ -451,25 +405,13 @@ mod tests {
         assert_eq!(found("protocol/src/oprf.rs", dalek), 1);
         assert_eq!(found("protocol/tests/oracle.rs", dalek), 0);
         let codec = "let used = bincode::serde::decode(x);\n";
-        assert_eq!(
-            (
-                found("protocol/src/codec.rs", codec),
-                found("node/src/a.rs", codec)
-            ),
-            (0, 1)
-        );
+        assert_eq!((found("protocol/src/codec.rs", codec), found("node/src/a.rs", codec)), (0, 1));
         let raw = "use crate::normalize::RawIdentifier;\n";
         assert_eq!(found("node/src/normalize/email.rs", raw), 0);
         assert_eq!(found("advertiser-node/src/command/run.rs", raw), 0);
         assert_eq!(found("node/src/driver.rs", raw), 1);
         let print = "fn f() {\n    println!(\"x\");\n}\n";
-        assert_eq!(
-            (
-                found("node/src/a.rs", print),
-                found("xtask/src/a.rs", print)
-            ),
-            (1, 0)
-        );
+        assert_eq!((found("node/src/a.rs", print), found("xtask/src/a.rs", print)), (1, 0));
         assert_eq!(found("node/src/a.rs", "// println! is banned\n"), 0);
         let block = format!("fn f() {{ {UNSAFE} {{ g() }} }}\n");
         assert_eq!(found("node/tests/a.rs", &block), 1);
@@ -481,14 +423,8 @@ mod tests {
 
     #[test]
     fn long_lines_and_unfinished_work_are_found() {
-        assert_eq!(
-            found("node/src/a.rs", &format!("// {}\n", "x".repeat(97))),
-            0
-        );
-        assert_eq!(
-            found("node/src/a.rs", &format!("// {}\n", "x".repeat(98))),
-            1
-        );
+        assert_eq!(found("node/src/a.rs", &format!("// {}\n", "x".repeat(97))), 0);
+        assert_eq!(found("node/src/a.rs", &format!("// {}\n", "x".repeat(98))), 1);
         let later = format!("// {} later\n", UNFINISHED[0]);
         assert_eq!(every_text("node/src/a.rs", &later).len(), 1);
         assert_eq!(every_text("README.md", &later).len(), 0);
@@ -496,24 +432,10 @@ mod tests {
 
     #[test]
     fn banners_are_found_and_headings_are_not() {
-        for line in [
-            "// ------",
-            "//////////",
-            "# ==== Group ====",
-            "    //! *****",
-        ] {
-            assert!(
-                is_banner(line, if line.starts_with('#') { "#" } else { "//" }),
-                "{line}"
-            );
+        for line in ["// ------", "//////////", "# ==== Group ====", "    //! *****"] {
+            assert!(is_banner(line, if line.starts_with('#') { "#" } else { "//" }), "{line}");
         }
-        for line in [
-            "/// # Errors",
-            "/// | --- | --- |",
-            "// a - b",
-            "let x = 4; // ok",
-            "//",
-        ] {
+        for line in ["/// # Errors", "/// | --- | --- |", "// a - b", "let x = 4; // ok", "//"] {
             assert!(!is_banner(line, "//"), "{line}");
         }
     }
@@ -521,22 +443,10 @@ mod tests {
     #[test]
     fn words_are_found_outside_quotations_and_tables() {
         let (word, _) = FORBIDDEN[0];
-        assert_eq!(
-            document("a.md", &format!("The result is {word}.\n")).len(),
-            1
-        );
-        assert_eq!(
-            document("a.md", &format!("Never say \"{word}\" or `{word}`.\n")).len(),
-            0
-        );
-        assert_eq!(
-            document("a.md", &format!("| never say | {word} |\n> {word}\n")).len(),
-            0
-        );
-        assert_eq!(
-            document("a.md", &format!("```\n{word}\n```\n{word}\n")).len(),
-            1
-        );
+        assert_eq!(document("a.md", &format!("The result is {word}.\n")).len(), 1);
+        assert_eq!(document("a.md", &format!("Never say \"{word}\" or `{word}`.\n")).len(), 0);
+        assert_eq!(document("a.md", &format!("| never say | {word} |\n> {word}\n")).len(), 0);
+        assert_eq!(document("a.md", &format!("```\n{word}\n```\n{word}\n")).len(), 1);
         assert_eq!(found("node/src/a.rs", &format!("let x = \"{word}\";\n")), 1);
     }
 
@@ -562,10 +472,7 @@ mod tests {
         let big = "const A: u8 = 1;\n".repeat(PROTOCOL_FILE_MAX + 1);
         assert_eq!(shape(&[lib(), source("protocol/src/a.rs", &big)]).len(), 1);
         assert_eq!(shape(&[lib(), source("protocol/src/b.rs", "")]).len(), 1);
-        assert_eq!(
-            shape(&[lib(), source("protocol/src/a/mod.rs", "")]).len(),
-            0
-        );
+        assert_eq!(shape(&[lib(), source("protocol/src/a/mod.rs", "")]).len(), 0);
     }
 
     #[test]
@@ -577,9 +484,6 @@ mod tests {
         assert_eq!(exceptions("deny.toml", &line("2027-05-31"), today).len(), 0);
         assert_eq!(exceptions("deny.toml", &line("2026-11-20"), today).len(), 1);
         assert_eq!(exceptions("deny.toml", &line("soon"), today).len(), 1);
-        assert_eq!(
-            exceptions("deny.toml", "ignore = [\"RUSTSEC-2025-0141\"]\n", today).len(),
-            1
-        );
+        assert_eq!(exceptions("deny.toml", "ignore = [\"RUSTSEC-2025-0141\"]\n", today).len(), 1);
     }
 }

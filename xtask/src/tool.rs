@@ -24,11 +24,9 @@ impl Interrupt {
     /// Watches for signals from now on, instead of dying at the first one.
     pub(crate) fn watch() -> Result<Self, String> {
         let flag = Arc::new(AtomicBool::new(false));
-        for signal in [
-            signal_hook::consts::SIGINT,
-            signal_hook::consts::SIGTERM,
-            signal_hook::consts::SIGHUP,
-        ] {
+        for signal in
+            [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP]
+        {
             signal_hook::flag::register(signal, Arc::clone(&flag))
                 .map_err(|error| format!("cannot watch for signal {signal}: {error}"))?;
         }
@@ -42,11 +40,7 @@ impl Interrupt {
 
     /// Fails once a signal has arrived.
     pub(crate) fn check(&self) -> Result<(), String> {
-        if self.0.load(Ordering::Relaxed) {
-            Err("interrupted".to_owned())
-        } else {
-            Ok(())
-        }
+        if self.0.load(Ordering::Relaxed) { Err("interrupted".to_owned()) } else { Ok(()) }
     }
 }
 
@@ -96,9 +90,7 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
             command.env_remove(name);
         }
     }
-    command
-        .env_remove("CARGO_MANIFEST_DIR")
-        .env_remove("CARGO_MANIFEST_PATH");
+    command.env_remove("CARGO_MANIFEST_DIR").env_remove("CARGO_MANIFEST_PATH");
     command
 }
 
@@ -115,16 +107,10 @@ pub(crate) fn succeed(command: &mut Command) -> Result<(), String> {
 /// Runs a command and returns what it wrote to standard output.
 pub(crate) fn output(command: &mut Command) -> Result<String, String> {
     let shown = shown(command);
-    let output = command
-        .output()
-        .map_err(|error| format!("cannot start `{shown}`: {error}"))?;
+    let output = command.output().map_err(|error| format!("cannot start `{shown}`: {error}"))?;
     if !output.status.success() {
         let reason = String::from_utf8_lossy(&output.stderr);
-        return Err(format!(
-            "`{shown}` ended with {}: {}",
-            output.status,
-            reason.trim()
-        ));
+        return Err(format!("`{shown}` ended with {}: {}", output.status, reason.trim()));
     }
     String::from_utf8(output.stdout).map_err(|_| format!("`{shown}` did not write UTF-8"))
 }
@@ -140,12 +126,7 @@ pub(crate) fn answers(command: &mut Command) -> bool {
 
 /// The result of `cargo metadata` without dependencies.
 pub(crate) fn metadata() -> Result<serde_json::Value, String> {
-    let text = output(&mut cargo(&[
-        "metadata",
-        "--format-version",
-        "1",
-        "--no-deps",
-    ]))?;
+    let text = output(&mut cargo(&["metadata", "--format-version", "1", "--no-deps"]))?;
     serde_json::from_str(&text).map_err(|error| format!("cargo metadata: {error}"))
 }
 
@@ -161,11 +142,7 @@ pub(crate) fn target_directory() -> Result<PathBuf, String> {
 /// Program and arguments, for messages.
 fn shown(command: &Command) -> String {
     let program = Path::new(command.get_program());
-    let mut text = program
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
+    let mut text = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
     for argument in command.get_args() {
         text.push(' ');
         text.push_str(&argument.to_string_lossy());

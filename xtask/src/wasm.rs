@@ -11,38 +11,22 @@ use crate::tool::{self, Context, Done};
 
 /// Builds and looks; *not run* if the target is not installed.
 pub(crate) fn run() -> Result<Done, String> {
-    tool::succeed(&mut tool::cargo(&[
-        "build",
-        "-p",
-        "protocol",
-        "--no-default-features",
-    ]))?;
+    tool::succeed(&mut tool::cargo(&["build", "-p", "protocol", "--no-default-features"]))?;
     say!("wasm: protocol builds without default features");
     if !installed()? {
         let reason = format!("target {TARGET} is not installed");
         say!("wasm: NOT RUN: {reason}");
         return Ok(Done::NotRun(reason));
     }
-    let arguments = [
-        "build", "-p", "auditor", "--bin", "auditor", "--target", TARGET,
-    ];
+    let arguments = ["build", "-p", "auditor", "--bin", "auditor", "--target", TARGET];
     tool::succeed(&mut tool::cargo(&arguments))?;
-    let module = tool::target_directory()?
-        .join(TARGET)
-        .join("debug")
-        .join("auditor.wasm");
+    let module = tool::target_directory()?.join(TARGET).join("debug").join("auditor.wasm");
     let bytes = fs::read(&module).at("read", &module)?;
     let imports = imports(&bytes).map_err(|reason| format!("{}: {reason}", module.display()))?;
     if let Some(first) = imports.first() {
-        return Err(format!(
-            "the auditor imports {} functions, first {first}",
-            imports.len()
-        ));
+        return Err(format!("the auditor imports {} functions, first {first}", imports.len()));
     }
-    say!(
-        "wasm: the auditor is a module of {} bytes without imports",
-        bytes.len()
-    );
+    say!("wasm: the auditor is a module of {} bytes without imports", bytes.len());
     Ok(Done::Passed)
 }
 
@@ -50,16 +34,12 @@ pub(crate) fn run() -> Result<Done, String> {
 fn installed() -> Result<bool, String> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let mut command = std::process::Command::new(rustc);
-    command
-        .current_dir(tool::root())
-        .args(["--print", "target-libdir", "--target", TARGET]);
+    command.current_dir(tool::root()).args(["--print", "target-libdir", "--target", TARGET]);
     let libraries = PathBuf::from(tool::output(&mut command)?.trim());
     let Ok(entries) = fs::read_dir(libraries) else {
         return Ok(false);
     };
-    Ok(entries
-        .flatten()
-        .any(|entry| entry.file_name().to_string_lossy().starts_with("libcore-")))
+    Ok(entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("libcore-")))
 }
 
 /// What a WebAssembly module imports, as `module.name`.
@@ -72,9 +52,7 @@ fn imports(bytes: &[u8]) -> Result<Vec<String>, String> {
     while !module.bytes.is_empty() {
         let id = module.take(1)?[0];
         let length = module.number()?;
-        let mut section = Reader {
-            bytes: module.take(length)?,
-        };
+        let mut section = Reader { bytes: module.take(length)? };
         if id != IMPORT_SECTION {
             continue;
         }
@@ -95,10 +73,7 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// So many bytes.
     fn take(&mut self, count: usize) -> Result<&'a [u8], String> {
-        let (taken, rest) = self
-            .bytes
-            .split_at_checked(count)
-            .ok_or("the module is cut short")?;
+        let (taken, rest) = self.bytes.split_at_checked(count).ok_or("the module is cut short")?;
         self.bytes = rest;
         Ok(taken)
     }

@@ -81,7 +81,7 @@ impl<R: Read> CsvReader<R> {
     /// # Errors
     /// [`InputError`]; the owner of the file has to act.
     pub fn new(source: R, options: CsvOptions) -> Result<Self, InputError> {
-        let guard = Guard::new(Decoder::new(source, options.encoding), options.delimiter);
+        let guard = Guard::new(source, options);
         let reader = ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
@@ -134,7 +134,9 @@ impl<R: Read> CsvReader<R> {
     pub fn next_record(&mut self) -> Result<Option<Record<'_>>, InputError> {
         let expected = self.columns.len();
         loop {
-            let Some(line) = self.read_any()? else { return Ok(None) };
+            let Some(line) = self.read_any()? else {
+                return Ok(None);
+            };
             let found = self.record.len();
             if found == expected {
                 return Ok(Some(Record { line, fields: &self.record }));
@@ -156,9 +158,10 @@ impl<R: Read> CsvReader<R> {
         let guard = self.reader.get_mut();
         let line = match read {
             Ok(false) => return Ok(None),
-            Ok(true) => guard.lines.pop_front().unwrap_or(guard.line),
+            Ok(true) => guard.scanner.lines.pop_front().unwrap_or(guard.scanner.line),
             Err(_) => {
-                let failure = guard.failure.take().unwrap_or(InputError::Parser { line: guard.line });
+                let line = guard.scanner.line;
+                let failure = guard.failure.take().unwrap_or(InputError::Parser { line });
                 self.failure = Some(failure.clone());
                 return Err(failure);
             }
@@ -427,7 +430,9 @@ impl InputError {
     #[must_use]
     pub fn what(&self) -> String {
         match self {
-            Self::Read { line, kind } => format!("the file cannot be read after line {line}: {kind}"),
+            Self::Read { line, kind } => {
+                format!("the file cannot be read after line {line}: {kind}")
+            }
             Self::NotText { found } => format!("the file is {found}, not a CSV file"),
             Self::WrongEncoding { declared, found } => {
                 format!("the file is {found}; its declared encoding is {declared}")
@@ -488,13 +493,16 @@ impl InputError {
                 format!("the file is probably not {declared}; export it as UTF-8")
             }
             Self::NulByte { .. } => {
-                "export the file again; a NUL byte means that it is damaged or is not text".to_owned()
+                "export the file again; a NUL byte means that it is damaged or is not text"
+                    .to_owned()
             }
             Self::Empty => "check that the export ran and that this is its file".to_owned(),
             Self::SeparatorLine => {
                 "remove that line and declare the delimiter in the mapping file".to_owned()
             }
-            Self::HeaderIsData { .. } => "add a first line with the names of the columns".to_owned(),
+            Self::HeaderIsData { .. } => {
+                "add a first line with the names of the columns".to_owned()
+            }
             Self::UnnamedColumn { .. } => {
                 "name the column, or remove the delimiter at the end of the line".to_owned()
             }
@@ -521,7 +529,9 @@ impl InputError {
             Self::Ragged { expected, found, .. } if found > expected => {
                 "put fields that contain the delimiter in quotes".to_owned()
             }
-            Self::Ragged { .. } => "check line ends inside fields, and the end of the row".to_owned(),
+            Self::Ragged { .. } => {
+                "check line ends inside fields, and the end of the row".to_owned()
+            }
             Self::Parser { .. } => "report this: it is a defect of the program".to_owned(),
         }
     }
@@ -544,8 +554,7 @@ impl ColumnName {
         let mut shown = String::new();
         for c in name.chars() {
             let plain = c.is_ascii_graphic() || c == ' ' || (c.is_alphanumeric() && !c.is_ascii());
-            let piece =
-                if plain { c.to_string() } else { c.escape_default().to_string() };
+            let piece = if plain { c.to_string() } else { c.escape_default().to_string() };
             if shown.len().saturating_add(piece.len()) > NAME_BYTES_MAX {
                 break;
             }
@@ -567,11 +576,96 @@ impl fmt::Display for ColumnName {
     }
 }
 
-/// Passes sound records on to the parser, byte by byte, and stops at the first unsound one.
-///
-/// Line ends between records become one LF each; those inside quotes stay as they are.
+/// Passes sound records on to the parser and stops at the first unsound one.
 struct Guard<R> {
     decoder: Decoder<R>,
+    declared: Encoding,
+    scanner: Scanner,
+    failure: Option<InputError>,
+}
+
+impl<R: Read> Guard<R> {
+    fn new(source: R, options: CsvOptions) -> Self {
+        Self {
+            decoder: Decoder::new(source, options.encoding),
+            declared: options.encoding,
+            scanner: Scanner::new(options.delimiter),
+            failure: None,
+        }
+    }
+
+    /// Moves bytes until the output is full or the chunk at hand is used up.
+    ///
+    /// Gives the bytes written, which are zero at the end of the file only; an unsound record
+    /// leaves its error behind, after the bytes before it.
+    fn pass(&mut self, out: &mut [u8]) -> usize {
+        let mut written = 0_usize;
+        while written == 0 && self.failure.is_none() {
+            let chunk = match self.decoder.fill() {
+                Ok(chunk) => chunk,
+                Err(failure) => {
+                    self.failure = Some(self.unreadable(failure));
+                    break;
+                }
+            };
+            if chunk.is_empty() {
+                self.failure = self.scanner.end().err();
+                break;
+            }
+            let mut read = 0_usize;
+            let mut slots = out.iter_mut();
+            for &byte in chunk {
+                // A byte is read only if there is room for what it may give.
+                if slots.len() == 0 {
+                    break;
+                }
+                read = read.saturating_add(1);
+                match self.scanner.step(byte) {
+                    Ok(None) => {}
+                    Ok(Some(passed)) => {
+                        if let Some(slot) = slots.next() {
+                            *slot = passed;
+                            written = written.saturating_add(1);
+                        }
+                    }
+                    Err(failure) => {
+                        self.failure = Some(failure);
+                        break;
+                    }
+                }
+            }
+            self.decoder.consume(read);
+        }
+        written
+    }
+
+    fn unreadable(&self, failure: TextFailure) -> InputError {
+        match failure {
+            TextFailure::Read(kind) => InputError::Read { line: self.scanner.line, kind },
+            TextFailure::NotText(found) => InputError::NotText { found },
+            TextFailure::Encoding(found) => {
+                InputError::WrongEncoding { declared: self.declared, found }
+            }
+        }
+    }
+}
+
+impl<R: Read> Read for Guard<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let written = if self.failure.is_none() { self.pass(out) } else { 0 };
+        match &self.failure {
+            // The reader takes the error itself from the guard; this only stops the parser.
+            Some(_) if written == 0 => Err(io::Error::from(io::ErrorKind::InvalidData)),
+            _ => Ok(written),
+        }
+    }
+}
+
+/// Follows the quoting of a file byte by byte.
+///
+/// Line ends between records become one LF each, blank lines vanish, and line ends inside
+/// quotes stay as they are.
+struct Scanner {
     delimiter: u8,
     state: State,
     /// The line of the next byte.
@@ -584,10 +678,9 @@ struct Guard<R> {
     quote_line: u64,
     /// First lines of the records passed on and not read yet.
     lines: VecDeque<u64>,
-    failure: Option<InputError>,
 }
 
-/// Where in a record the guard stands.
+/// Where in a record the scanner stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     RecordStart,
@@ -598,10 +691,9 @@ enum State {
     QuoteInQuoted,
 }
 
-impl<R: Read> Guard<R> {
-    fn new(decoder: Decoder<R>, delimiter: Delimiter) -> Self {
+impl Scanner {
+    fn new(delimiter: Delimiter) -> Self {
         Self {
-            decoder,
             delimiter: delimiter.byte(),
             state: State::RecordStart,
             line: 1,
@@ -611,42 +703,469 @@ impl<R: Read> Guard<R> {
             column: 1,
             quote_line: 1,
             lines: VecDeque::new(),
-            failure: None,
         }
     }
 
-    /// Moves bytes until the output is full, the chunk is used up, or a record is unsound.
-    fn pass(&mut self, out: &mut [u8]) -> Result<usize, InputError> {
-        let declared = self.decoder.encoding();
-        loop {
-            let line = self.line;
-            let chunk = self.decoder.fill().map_err(|failure| match failure {
-                TextFailure::Read(kind) => InputError::Read { line, kind },
-                TextFailure::NotText(found) => InputError::NotText { found },
-                TextFailure::Encoding(found) => InputError::WrongEncoding { declared, found },
-            })?;
-            if chunk.is_empty() {
-                return self.end().map(|()| 0);
+    /// Takes one byte and gives what the parser shall see of it.
+    fn step(&mut self, byte: u8) -> Result<Option<u8>, InputError> {
+        let line_end = matches!(byte, b'\r' | b'\n');
+        let half = byte == b'\n' && core::mem::take(&mut self.after_cr);
+        self.after_cr = byte == b'\r';
+        if line_end && self.state != State::Quoted {
+            return Ok(self.line_end(half));
+        }
+        if self.state == State::RecordStart {
+            self.record_line = self.line;
+            self.lines.push_back(self.line);
+            self.column = 1;
+            self.record_bytes = 0;
+            self.state = State::FieldStart;
+        }
+        // A record without a cap would grow as long as the file.
+        self.record_bytes = self.record_bytes.saturating_add(1);
+        if self.record_bytes > RECORD_BYTES_MAX {
+            return Err(self.too_long());
+        }
+        if byte == 0 {
+            return Err(InputError::NulByte { line: self.line, column: self.column });
+        }
+        self.state = self.next_state(byte)?;
+        if line_end && !half {
+            self.line = self.line.saturating_add(1);
+        }
+        Ok(Some(byte))
+    }
+
+    /// Ends a record, or drops a blank line, or the second half of a CRLF.
+    fn line_end(&mut self, half: bool) -> Option<u8> {
+        if half {
+            return None;
+        }
+        self.line = self.line.saturating_add(1);
+        let blank = self.state == State::RecordStart;
+        self.state = State::RecordStart;
+        (!blank).then_some(b'\n')
+    }
+
+    fn next_state(&mut self, byte: u8) -> Result<State, InputError> {
+        let (line, column) = (self.line, self.column);
+        let delimiter = byte == self.delimiter;
+        match self.state {
+            State::Quoted if byte == b'"' => Ok(State::QuoteInQuoted),
+            State::Quoted => Ok(State::Quoted),
+            _ if delimiter => {
+                self.column = self.column.saturating_add(1);
+                Ok(State::FieldStart)
             }
-            // The chunk is borrowed from the decoder: the rest of the guard works beside it.
-            let mut steps = Steps {
-                delimiter: self.delimiter,
-                state: self.state,
-                line: self.line,
-                after_cr: self.after_cr,
-                record_line: self.record_line,
-                record_bytes: self.record_bytes,
-                column: self.column,
-                quote_line: self.quote_line,
-                lines: &mut self.lines,
-            };
-            let _ = &mut steps;
-            let _ = out;
-            return Ok(0);
+            State::RecordStart | State::FieldStart if byte == b'"' => {
+                self.quote_line = line;
+                Ok(State::Quoted)
+            }
+            State::QuoteInQuoted if byte == b'"' => Ok(State::Quoted),
+            State::QuoteInQuoted => {
+                Err(InputError::TextAfterQuote { line, opened: self.quote_line, column })
+            }
+            State::Plain if byte == b'"' => Err(InputError::StrayQuote { line, column }),
+            State::RecordStart | State::FieldStart | State::Plain => Ok(State::Plain),
         }
     }
 
-    fn end(&mut self) -> Result<(), InputError> {
-        Ok(())
+    /// The error of a record over the cap: an open quote explains it, if there is one.
+    fn too_long(&self) -> InputError {
+        match self.state {
+            State::Quoted => {
+                InputError::UnclosedQuote { opened: self.quote_line, column: self.column }
+            }
+            _ => InputError::RecordTooLong { line: self.record_line },
+        }
+    }
+
+    /// Judges the end of the file.
+    fn end(&self) -> Result<(), InputError> {
+        match self.state {
+            State::Quoted => Err(self.too_long()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Reads the names of the columns, and refuses a header that is none.
+fn header(record: &StringRecord, delimiter: Delimiter) -> Result<Vec<String>, InputError> {
+    let names: Vec<&str> = record.iter().map(str::trim).collect();
+    if names.first().is_some_and(|first| first.starts_with("sep=")) {
+        return Err(InputError::SeparatorLine);
+    }
+    // A header that is data must be found before any of its fields is named in an error.
+    if let Some(position) = names.iter().position(|name| looks_like_data(name)) {
+        return Err(InputError::HeaderIsData { column: position.saturating_add(1) });
+    }
+    if let [name] = names.as_slice()
+        && let Some(likely) = other_delimiter(name, delimiter)
+    {
+        return Err(InputError::WrongDelimiter { likely });
+    }
+    if let Some(position) = names.iter().position(|name| name.is_empty()) {
+        return Err(InputError::UnnamedColumn { column: position.saturating_add(1) });
+    }
+    let mut sorted: Vec<(&str, usize)> = names.iter().copied().zip(1..).collect();
+    sorted.sort_unstable();
+    let twins = sorted.windows(2).find_map(|pair| match pair {
+        [(name, first), (other, second)] if name == other => Some((*name, *first, *second)),
+        _ => None,
+    });
+    if let Some((name, first, second)) = twins {
+        return Err(InputError::DuplicateColumn { name: ColumnName::new(name), first, second });
+    }
+    Ok(names.into_iter().map(str::to_owned).collect())
+}
+
+/// Whether a field of the first line is an address, a telephone number or a digest.
+fn looks_like_data(name: &str) -> bool {
+    let digits = name.bytes().filter(u8::is_ascii_digit).count();
+    let letters = name.chars().any(char::is_alphabetic);
+    let digest = name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    name.contains('@') || (digits >= 9 && !letters) || digest
+}
+
+/// The delimiter that a single column seems to hold, in words.
+fn other_delimiter(name: &str, delimiter: Delimiter) -> Option<&'static str> {
+    let candidates =
+        [(b';', "semicolon `;`"), (b'\t', "tab"), (b',', "comma `,`"), (b'|', "vertical bar `|`")];
+    let count = |wanted: u8| name.bytes().filter(|&byte| byte == wanted).count();
+    let others = candidates.into_iter().filter(|(byte, _)| *byte != delimiter.byte());
+    let most = others.max_by_key(|(byte, _)| count(*byte))?;
+    (count(most.0) > 0).then_some(most.1)
+}
+
+/// The names that come near to a missing one, the nearest first, three at most.
+fn near_misses(name: &str, columns: &[String]) -> Vec<ColumnName> {
+    let wanted = folded(name);
+    let mut near: Vec<(usize, &String)> = Vec::new();
+    for column in columns {
+        let candidate = folded(column);
+        let within = |long: &[char], short: &[char]| {
+            short.len() >= 4 && long.windows(short.len()).any(|part| part == short)
+        };
+        let contains = within(&candidate, &wanted) || within(&wanted, &candidate);
+        let distance = distance(&wanted, &candidate);
+        let allowed = if wanted.len() < 5 { 1 } else { 2 };
+        if distance <= allowed || contains {
+            near.push((distance, column));
+        }
+    }
+    near.sort();
+    near.into_iter().take(NEAR_MISSES_MAX).map(|(_, column)| ColumnName::new(column)).collect()
+}
+
+/// A name without case and separators, cut to a length that comparing can bear.
+fn folded(name: &str) -> Vec<char> {
+    let kept = name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase);
+    kept.take(FOLDED_CHARACTERS_MAX).collect()
+}
+
+/// Edit distance of two short names.
+fn distance(a: &[char], b: &[char]) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut diagonal = i;
+        let mut left = i.saturating_add(1);
+        for (slot, y) in row.iter_mut().skip(1).zip(b) {
+            let above = *slot;
+            let changed = diagonal.saturating_add(usize::from(x != y));
+            left = changed.min(above.saturating_add(1)).min(left.saturating_add(1));
+            *slot = left;
+            diagonal = above;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i.saturating_add(1);
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+/// The line ends of a record before a byte of one of its fields.
+fn line_ends_before(record: &ByteRecord, field: usize, valid: usize) -> u64 {
+    let mut ends = 0_u64;
+    for (position, bytes) in record.iter().enumerate().take(field.saturating_add(1)) {
+        let bytes = if position == field { bytes.get(..valid) } else { Some(bytes) };
+        let mut after_cr = false;
+        for &byte in bytes.unwrap_or_default() {
+            let counts = byte == b'\r' || (byte == b'\n' && !after_cr);
+            ends = ends.saturating_add(u64::from(counts));
+            after_cr = byte == b'\r';
+        }
+    }
+    ends
+}
+
+/// The longest record, without its line end.
+const RECORD_BYTES_MAX: usize = 64 * 1024;
+
+/// What the parser reads at a time.
+const BUFFER_BYTES: usize = 16 * 1024;
+
+/// The longest column name shown.
+const NAME_BYTES_MAX: usize = 128;
+
+const NEAR_MISSES_MAX: usize = 3;
+const FOLDED_CHARACTERS_MAX: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn open(text: &[u8]) -> Result<CsvReader<&[u8]>, InputError> {
+        CsvReader::new(text, CsvOptions::default())
+    }
+
+    fn rows(text: &[u8]) -> Result<Vec<(u64, Vec<String>)>, InputError> {
+        let mut reader = open(text)?;
+        let mut rows = Vec::new();
+        while let Some(record) = reader.next_record()? {
+            rows.push((record.line(), record.iter().map(str::to_owned).collect()));
+        }
+        Ok(rows)
+    }
+
+    fn error(text: &[u8]) -> InputError {
+        rows(text).unwrap_err()
+    }
+
+    #[test]
+    fn columns_are_found_by_name() {
+        let reader = open(b" id , email\n1,x\n").unwrap();
+        assert_eq!(reader.columns(), ["id", "email"]);
+        assert_eq!(reader.column("email"), Ok(1));
+        assert_eq!(reader.find("phone"), None);
+    }
+
+    #[test]
+    fn missing_column_names_what_comes_near() {
+        let near = |header: &[u8], name| match open(header).unwrap().column(name) {
+            Err(InputError::MissingColumn { near, .. }) => {
+                near.iter().map(|name| name.as_str().to_owned()).collect::<Vec<_>>()
+            }
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(near(b"row_id,E-Mail,phone\n", "email"), ["E-Mail"]);
+        assert_eq!(near(b"ROW ID,emial\n", "row_id"), ["ROW ID"]);
+        assert_eq!(near(b"row_id,emial\n", "email"), ["emial"]);
+        assert_eq!(near(b"id,name\n", "consent_purposes"), [""; 0]);
+        let advice = open(b"id,E-Mail\n").unwrap().column("email").unwrap_err().try_this();
+        assert_eq!(advice, "did you mean `E-Mail`? Map it in the mapping file");
+    }
+
+    #[test]
+    fn lines_are_counted_for_every_kind_of_line_end() {
+        let text = b"id,x\r\n1,\"a\r\nb\"\r\n\r\n2,\"c\rd\"\n3,e\r4,\"f\ng\"\n\n5,h";
+        let lines: Vec<u64> = rows(text).unwrap().iter().map(|row| row.0).collect();
+        assert_eq!(lines, [2, 5, 7, 8, 11]);
+        assert_eq!(rows(text).unwrap()[0].1, ["1", "a\r\nb"]);
+    }
+
+    #[test]
+    fn a_stray_quote_is_named_where_it_opened() {
+        let mut text = b"id,x\n1,a\n2,\"b\n".to_vec();
+        for row in 0..100_000 {
+            text.extend(format!("{row},value\n").bytes());
+        }
+        let opened = InputError::UnclosedQuote { opened: 3, column: 2 };
+        assert_eq!(error(&text), opened);
+        assert_eq!(error(b"id,x\n1,a\n2,\"b\n"), opened);
+        assert_eq!(
+            error(b"id,x\n1,\"a\n2,\"b\"\n"),
+            InputError::TextAfterQuote { line: 3, opened: 2, column: 2 }
+        );
+    }
+
+    #[test]
+    fn records_before_an_unsound_one_are_delivered() {
+        let mut reader = open(b"id,x\n1,a\n2,b\n3,c\"d\n4,e\n").unwrap();
+        assert_eq!(reader.next_record().unwrap().unwrap().line(), 2);
+        assert_eq!(reader.next_record().unwrap().unwrap().line(), 3);
+        let stray = InputError::StrayQuote { line: 4, column: 2 };
+        assert_eq!(reader.next_record().unwrap_err(), stray);
+        assert_eq!(reader.next_record().unwrap_err(), stray, "the file stays refused");
+    }
+
+    #[test]
+    fn row_errors_do_not_stop_the_file() {
+        let mut reader = open(b"id,x\n1\n2,b\n3,\"c\nd\",e\n4,\xE9\n5,f\n").unwrap();
+        let mut seen = Vec::new();
+        loop {
+            match reader.next_record() {
+                Ok(None) => break,
+                Ok(Some(record)) => seen.push(format!("{}", record.line())),
+                Err(error) => {
+                    assert!(error.is_row_error());
+                    seen.push(format!("{} {}", error.line().unwrap(), error.code()));
+                }
+            }
+        }
+        assert_eq!(seen, ["2 ragged", "3", "4 ragged", "6 invalid_encoding", "7"]);
+    }
+
+    #[test]
+    fn invalid_bytes_have_their_line_and_column() {
+        assert_eq!(
+            error(b"id,x,y\n1,\"a\r\nb\",\"c\n\xE9\"\n"),
+            InputError::InvalidEncoding { line: 4, column: 3, declared: Encoding::Utf8 }
+        );
+    }
+
+    #[test]
+    fn record_cap_is_exact() {
+        let record =
+            |bytes: usize| format!("id,x\n1,{}\n2,b\n", "a".repeat(bytes - 2)).into_bytes();
+        assert_eq!(rows(&record(RECORD_BYTES_MAX)).unwrap().len(), 2);
+        assert_eq!(error(&record(RECORD_BYTES_MAX + 1)), InputError::RecordTooLong { line: 2 });
+    }
+
+    #[test]
+    fn long_fields_are_not_the_file_s_error() {
+        let text = format!("id,x\n1,{}\n", "a".repeat(5_000));
+        assert_eq!(rows(text.as_bytes()).unwrap()[0].1[1].len(), 5_000);
+    }
+
+    #[test]
+    fn a_header_that_is_data_is_never_quoted_back() {
+        for text in ["1,canary@exemple.fr\n", "0199001234,x\n2,y\n", "canary@exemple.fr;x\n"] {
+            let error = error(text.as_bytes());
+            assert!(matches!(error, InputError::HeaderIsData { .. }));
+            let printed = format!("{error} {error:?} {}", error.try_this());
+            assert!(!printed.contains("canary") && !printed.contains("0199"), "{printed}");
+        }
+    }
+
+    #[test]
+    fn nothing_printed_holds_a_field() {
+        let texts: [&[u8]; 7] = [
+            b"id,x\ncanary\n",
+            b"id,x\ncanary,\"canary\n",
+            b"id,x\ncanary,can\"ary\n",
+            b"id,x\ncanary,\"can\"ary\n",
+            b"id,x\ncanary,\xE9\n",
+            b"id,x\ncanary,\0\n",
+            b"id,x\ncanary,canary,canary\n",
+        ];
+        for text in texts {
+            let error = error(text);
+            let printed = format!("{error} {error:?} {} {}", error.what(), error.try_this());
+            assert!(!printed.contains("canary") && !printed.contains("ary"), "{printed}");
+        }
+        let mut reader = open(b"id,x\n1,canary\n").unwrap();
+        assert_eq!(format!("{reader:?}"), "CsvReader(2 columns)");
+        let record = reader.next_record().unwrap().unwrap();
+        assert_eq!(format!("{record:?}"), "Record(line 2, 2 fields)");
+    }
+
+    #[test]
+    fn column_names_are_escaped_and_capped() {
+        assert_eq!(ColumnName::new("a\u{1b}[2Jb\u{202E}é").as_str(), "a\\u{1b}[2Jb\\u{202e}é");
+        assert!(ColumnName::new(&"\u{1b}".repeat(500)).as_str().len() <= NAME_BYTES_MAX);
+        assert!(ColumnName::new(&"é".repeat(500)).as_str().len() <= NAME_BYTES_MAX);
+    }
+
+    #[test]
+    fn edit_distance_is_that_of_levenshtein() {
+        let measure = |a: &str, b: &str| {
+            let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+            distance(&a, &b)
+        };
+        assert_eq!(measure("email", "emial"), 2);
+        assert_eq!(measure("kitten", "sitting"), 3);
+        assert_eq!(measure("", "abc"), 3);
+        assert_eq!(measure("abc", ""), 3);
+        assert_eq!(measure("abc", "abc"), 0);
+    }
+
+    /// A file of 64 MiB that is one open quote, in memory that does not grow with it.
+    #[test]
+    fn memory_stays_bounded_on_one_endless_record() {
+        for byte in [b'x', b'\n', b'"', b','] {
+            let start: &[u8] = b"id,x\n1,\"";
+            let endless = start.chain(io::repeat(byte).take(1 << 26));
+            let mut reader = CsvReader::new(endless, CsvOptions::default()).unwrap();
+            let mut rows = 0_u32;
+            let end = loop {
+                match reader.next_record() {
+                    Ok(Some(_)) => rows += 1,
+                    Ok(None) => break None,
+                    Err(error) => break Some(error),
+                }
+            };
+            assert!(end.is_some() && rows == 0);
+            assert!(reader.reader.get_ref().scanner.lines.len() <= 2);
+        }
+    }
+
+    proptest! {
+        /// Any table comes back, whatever the line ends, the quoting and the delimiter.
+        #[test]
+        fn written_tables_read_back(
+            table in prop::collection::vec(
+                prop::collection::vec("[a-zé0-9 ,;\t\"\r\n]{0,8}", 3), 0..8),
+            quote_all in any::<bool>(),
+            ends in prop::collection::vec(prop::sample::select(vec!["\n", "\r\n", "\r"]), 8),
+            delimiter in prop::sample::select(vec![
+                Delimiter::Comma, Delimiter::Semicolon, Delimiter::Tab]),
+            last_end in any::<bool>(),
+        ) {
+            let mark = char::from(delimiter.byte());
+            let field = |text: &String| {
+                let needed = text.contains(['"', '\r', '\n', ',', ';', '\t']);
+                // An empty first field alone would look like a blank line in one column only.
+                if quote_all || needed {
+                    format!("\"{}\"", text.replace('"', "\"\""))
+                } else {
+                    text.clone()
+                }
+            };
+            let mut text = format!("a{mark}b{mark}c\n");
+            for (row, end) in table.iter().zip(&ends) {
+                let fields: Vec<String> = row.iter().map(field).collect();
+                text.push_str(&fields.join(&mark.to_string()));
+                text.push_str(end);
+            }
+            if !last_end {
+                text.truncate(text.trim_end_matches(['\r', '\n']).len());
+            }
+            let options = CsvOptions { delimiter, ..CsvOptions::default() };
+            let mut reader = CsvReader::new(text.as_bytes(), options).unwrap();
+            let mut read = Vec::new();
+            while let Some(record) = reader.next_record().unwrap() {
+                read.push(record.iter().map(str::to_owned).collect::<Vec<_>>());
+            }
+            prop_assert_eq!(read, table);
+        }
+
+        /// Any bytes at all: no panic, an end, and lines that never go back.
+        #[test]
+        fn arbitrary_bytes_never_panic(
+            bytes in prop::collection::vec(
+                prop::sample::select(b"a1,;\t\"\r\n @\0\xE9\xC3\xA9\xFF\xFE".to_vec()), 0..200)
+        ) {
+            for encoding in Encoding::ALL {
+                let options = CsvOptions { encoding, ..CsvOptions::default() };
+                let Ok(mut reader) = CsvReader::new(bytes.as_slice(), options) else { continue };
+                let mut last = 1;
+                loop {
+                    match reader.next_record() {
+                        Ok(Some(record)) => {
+                            prop_assert!(record.line() > last);
+                            last = record.line();
+                        }
+                        Ok(None) => break,
+                        Err(error) if error.is_row_error() => {}
+                        Err(error) => {
+                            prop_assert_ne!(error.code(), "parser");
+                            break;
+                        }
+                    }
+                }
+            }
+        }
     }
 }

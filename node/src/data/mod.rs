@@ -1,3 +1,103 @@
-//! Files in, prepared sets out.
+//! Files in, prepared sets out: the reference data path.
+//!
+//! Plaintext identifiers exist inside the scans of [`input`] and [`graph`] and nowhere after them:
+//! what leaves a scan is digests, sorted and spilled under a key that is never written, and kept
+//! under the node's storage key in the order in which the protocol commits them. Memory is bounded
+//! by configuration, whatever the number of rows.
+
+use std::path::{Path, PathBuf};
+
+use protocol::error::Bug;
+
+use crate::data::csv::InputError;
+use crate::runs::RunsError;
+use crate::seal::SealError;
+use crate::world::WorldError;
 
 pub mod csv;
+pub mod graph;
+pub mod input;
+mod sealed;
+pub(crate) use sealed::hex;
+pub mod table;
+mod text;
+
+/// Why a set could not be prepared or read back.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// The party's file cannot be used as it is.
+    #[error("{}: {source}", file.display())]
+    Input {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong, where, and what to do.
+        source: InputError,
+    },
+    /// The party's file cannot be opened.
+    #[error("cannot open {}: {source}", file.display())]
+    Open {
+        /// The file.
+        file: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The file holds nothing that may be used.
+    #[error("{}: no eligible row", file.display())]
+    Empty {
+        /// The file.
+        file: PathBuf,
+    },
+    /// What the party declared cannot be applied.
+    #[error("{what}")]
+    Declared {
+        /// What is wrong.
+        what: String,
+        /// What to do.
+        try_this: String,
+    },
+    /// Sorting or spilling failed.
+    #[error(transparent)]
+    Runs(#[from] RunsError),
+    /// A sealed file cannot be written, or does not open.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// The file system.
+    #[error(transparent)]
+    World(#[from] WorldError),
+    /// A file of ours cannot be read or written.
+    #[error("cannot use {}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A stored set contradicts itself: damaged, or written by another version.
+    #[error("{} does not hold what it should", path.display())]
+    Contradiction {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A defect of ours.
+    #[error(transparent)]
+    Bug(#[from] Bug),
+}
+
+impl DataError {
+    pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
+        move |source| Self::Io { path: path.to_path_buf(), source }
+    }
+
+    pub(crate) fn contradiction(path: &Path) -> Self {
+        Self::Contradiction { path: path.to_path_buf() }
+    }
+}
+
+/// Bounds of one preparation.
+#[derive(Debug, Clone)]
+pub struct Workspace {
+    /// Private directory for sealed spills.
+    pub directory: PathBuf,
+    /// Bytes a sorter may hold in memory.
+    pub memory_bytes: usize,
+}

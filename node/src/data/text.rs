@@ -108,7 +108,7 @@ impl<R: Read> Decoder<R> {
             opened: false,
             ended: false,
             raw: Zeroizing::new(Vec::with_capacity(CHUNK_BYTES)),
-            decoded: Zeroizing::new(Vec::with_capacity(CHUNK_BYTES * 3)),
+            decoded: Zeroizing::new(Vec::with_capacity(CHUNK_BYTES.saturating_mul(3))),
             taken: 0,
         }
     }
@@ -230,12 +230,7 @@ fn decode_bytes(raw: &[u8], out: &mut Vec<u8>, table: fn(u8) -> Option<char>) ->
 }
 
 /// Decodes UTF-16 and tells how many raw bytes wait for the rest of their character.
-fn decode_utf16(
-    raw: &[u8],
-    out: &mut Vec<u8>,
-    order: fn([u8; 2]) -> u16,
-    ended: bool,
-) -> usize {
+fn decode_utf16(raw: &[u8], out: &mut Vec<u8>, order: fn([u8; 2]) -> u16, ended: bool) -> usize {
     let unit = |at: usize| Some(order(raw.get(at..at.checked_add(2)?)?.try_into().ok()?));
     let mut buffer = [0; 4];
     let mut at = 0_usize;
@@ -245,17 +240,13 @@ fn decode_utf16(
         if high && second.is_none() && !ended {
             break;
         }
-        let pair = [first, second.unwrap_or_default()];
-        let pair = if high && second.is_some() { pair.as_slice() } else { &pair[..1] };
-        let units = match char::decode_utf16(pair.iter().copied()).next() {
-            Some(Ok(c)) => {
-                out.extend_from_slice(c.encode_utf8(&mut buffer).as_bytes());
-                c.len_utf16()
-            }
-            _ => {
-                out.push(UNDEFINED);
-                1
-            }
+        let units = core::iter::once(first).chain(second.filter(|_| high));
+        let units = if let Some(Ok(c)) = char::decode_utf16(units).next() {
+            out.extend_from_slice(c.encode_utf8(&mut buffer).as_bytes());
+            c.len_utf16()
+        } else {
+            out.push(UNDEFINED);
+            1
         };
         at = at.saturating_add(units.saturating_mul(2));
     }
@@ -295,7 +286,9 @@ fn windows_1252(byte: u8) -> Option<char> {
 }
 
 /// Code points 0x80 to 0x9F of code page 1252; U+FFFD where none is defined.
-const WINDOWS_1252: &str = "€\u{FFFD}‚ƒ„…†‡ˆ‰Š‹Œ\u{FFFD}Ž\u{FFFD}\u{FFFD}‘’“”•–—˜™š›œ\u{FFFD}žŸ";
+const WINDOWS_1252: &str = "\
+    €\u{FFFD}‚ƒ„…†‡ˆ‰Š‹Œ\u{FFFD}Ž\u{FFFD}\
+    \u{FFFD}‘’“”•–—˜™š›œ\u{FFFD}žŸ";
 
 /// Stands for a byte without a meaning; never part of UTF-8.
 const UNDEFINED: u8 = 0xFF;
@@ -384,9 +377,8 @@ mod tests {
 
     #[test]
     fn single_byte_encodings_are_transcoded() {
-        let text = |bytes: &[u8], encoding| {
-            String::from_utf8(decode(bytes, encoding).unwrap()).unwrap()
-        };
+        let text =
+            |bytes: &[u8], encoding| String::from_utf8(decode(bytes, encoding).unwrap()).unwrap();
         assert_eq!(text(b"Fran\xE7ois \x80\x92", Encoding::Windows1252), "François €’");
         assert_eq!(text(b"Fran\xE7ois \xA4", Encoding::Iso8859_15), "François €");
         assert_eq!(text(b"Fran\xE7ois \xA4", Encoding::Iso8859_1), "François ¤");

@@ -17,11 +17,14 @@ use crate::limits::{
     AUDIT_WINDOW_S_DEFAULT, ELEMENTS_ALIGNED_MAX, FRAMES_IN_FLIGHT_MAX, Limits,
     TERMS_LIFETIME_S_MAX,
 };
-use crate::message::{Control, HelloA, HelloP, SessionBinding, Terms, TermsAccept};
+pub use crate::manifest::KnownKey;
+use crate::message::{
+    Control, HelloA, HelloP, SessionBinding, TableDescriptor, Terms, TermsAccept,
+};
 use crate::seed::{SessionKeys, SessionSeed};
 pub use crate::session::evaluations::ExpectEvaluations;
 use crate::session::evaluations::Phase;
-use crate::session::wire::{Identity, Received, Wire};
+use crate::session::wire::{Identity, Received, Wire, refused_by_peer};
 use crate::session::{Input, Outbox, Output, VerifiedPeer, hello, unexpected};
 use crate::suite::{PROTOCOL_VERSION, Profile};
 use crate::table::TableReader;
@@ -56,23 +59,14 @@ pub struct AdvertiserConfig {
     pub ledger: LedgerHead,
     /// Largest table we accept: our own cap, and growth against the last table of this partner.
     pub table_tags_max: u64,
-    /// Root of the table we hold from an earlier session, to skip its transfer.
-    pub cached_table: Option<[u8; 32]>,
+    /// The table we hold from an earlier session, to skip its transfer.
+    pub cached_table: Option<TableDescriptor>,
     /// Keys we have met from this provider, with the hash of their manifest.
     pub known_keys: Vec<KnownKey>,
     /// Frames to have unanswered; at most [`FRAMES_IN_FLIGHT_MAX`].
     pub frames_in_flight: u32,
     /// Unix time.
     pub now: u64,
-}
-
-/// A key met in an earlier session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct KnownKey {
-    /// Its id.
-    pub key_id: [u8; 16],
-    /// The public key K.
-    pub public_key: [u8; 32],
 }
 
 /// A session of the advertiser; see the module for the order of its states.
@@ -169,6 +163,19 @@ impl AdvertiserSession {
         }
     }
 
+    /// The session id, once it is computed and until the close.
+    #[must_use]
+    pub const fn sid(&self) -> Option<&[u8; 32]> {
+        match self {
+            Self::ExpectHello(_) | Self::Closed => None,
+            Self::ExpectReservation(state) => Some(&state.core.sid),
+            Self::ExpectTerms(state) => Some(&state.core.sid),
+            Self::ExpectTable(state) => Some(&state.core.sid),
+            Self::ExpectEvaluations(state) => Some(&state.core.sid),
+            Self::ExpectReceipt(state) => Some(&state.core.sid),
+        }
+    }
+
     /// Name of the state, for progress and diagnostics.
     #[must_use]
     pub const fn stage(&self) -> &'static str {
@@ -207,6 +214,7 @@ impl ExpectHello {
                 Received::Control(Control::HelloP(hello), frame) => {
                     self.accept(*hello, &frame, out)
                 }
+                Received::Control(Control::Refuse(refuse), _) => Err(refused_by_peer(&refuse)),
                 Received::Control(_, frame) | Received::Bulk(frame) => Err(unexpected(&frame)),
             },
             _ => Err(Bug::ApiMisuse.into()),
@@ -220,11 +228,12 @@ impl ExpectHello {
         frame: &RawFrame,
         out: &mut Outbox,
     ) -> Result<AdvertiserSession, Error> {
-        hello::accept_provider(&self.config, &hello, self.now)?;
+        hello::accept_provider(&self.config, &hello, self.row_slots, self.now)?;
         let config = self.config;
         let lifetime = TERMS_LIFETIME_S_MAX.min(DEFAULT_LIFETIME_S);
-        let expires_at = self.now.saturating_add(lifetime).min(hello.offer.expires_at);
-        let cached = config.cached_table == Some(hello.table.root);
+        let (offered, valid) = (hello.offer.expires_at, hello.manifest.body.not_after);
+        let expires_at = self.now.saturating_add(lifetime).min(offered).min(valid);
+        let cached = config.cached_table == Some(hello.table);
         let terms = MatchTerms {
             n_min: config.terms.n_min.max(hello.offer.n_min),
             k_min: config.terms.k_min.max(hello.offer.k_min),
@@ -267,6 +276,7 @@ impl ExpectHello {
             rows: config.input.rows,
             profile: config.profile,
             frames_in_flight: config.frames_in_flight.clamp(1, FRAMES_IN_FLIGHT_MAX),
+            ruleset: terms.ruleset,
             kinds: terms.kinds,
             now: self.now,
         };
@@ -289,6 +299,7 @@ pub(super) struct Core {
     pub(super) rows: u64,
     pub(super) profile: Profile,
     pub(super) frames_in_flight: u32,
+    pub(super) ruleset: u8,
     pub(super) kinds: Vec<u8>,
     pub(super) now: u64,
 }
@@ -371,6 +382,7 @@ impl ExpectTerms {
                 Received::Control(Control::TermsAccept(accept), frame) => {
                     self.accept(&accept, &frame, out)
                 }
+                Received::Control(Control::Refuse(refuse), _) => Err(refused_by_peer(&refuse)),
                 Received::Control(_, frame) | Received::Bulk(frame) => Err(unexpected(&frame)),
             },
             _ => Err(Bug::ApiMisuse.into()),
@@ -400,7 +412,8 @@ impl ExpectTerms {
             (&core.peer_key, &accept.signature),
         )
         .map_err(at)?;
-        out.push(Output::Ledger(reservation.entry().clone()));
+        let entry = reservation.entry().clone();
+        out.push(Output::Ledger { entry, evidence: frame.clone() });
         let frame_elements = core.wire.limits().frame_elements;
         if signed.terms().table_delivery == 0 {
             return ExpectEvaluations::start(core, signed, reservation, out);
@@ -465,7 +478,7 @@ impl ExpectReceipt {
                             Error::peer(violation, stream, frame.header.index)
                         },
                     )?;
-                    out.push(Output::Ledger(self.receipt.ledger));
+                    out.push(Output::Ledger { entry: self.receipt.ledger, evidence: frame });
                     out.push(Output::Finished(self.outcome));
                     Ok(AdvertiserSession::Closed)
                 }

@@ -6,6 +6,8 @@
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
+use zeroize::Zeroizing;
+
 use crate::error::{Bug, Error};
 use crate::identifier::Identifier;
 use crate::limits::Limits;
@@ -21,6 +23,8 @@ pub(super) struct Plan {
     pub(super) distinct: u64,
     /// Rows of the input.
     pub(super) rows: u64,
+    /// Normalization rules of the terms.
+    pub(super) ruleset: u8,
     /// Kinds of the terms, in their order.
     pub(super) kinds: Vec<u8>,
     /// Derivations of the session.
@@ -46,9 +50,12 @@ pub(super) struct Blinder {
     waiting: VecDeque<(u64, Identifier)>,
     rows_wanted: bool,
     pub(super) rows_ended: bool,
+    ruleset: u8,
     kinds: Vec<u8>,
     rows: u64,
     last_place: Option<(u64, u8)>,
+    /// Records spilled as [`RunName::Placements`].
+    pub(super) placements: u64,
     pub(super) ready: BTreeMap<u32, BlindedFrame>,
     pub(super) next_to_send: u32,
     keys: SessionKeys,
@@ -72,9 +79,11 @@ impl Blinder {
             waiting: VecDeque::new(),
             rows_wanted: false,
             rows_ended: false,
+            ruleset: plan.ruleset,
             kinds: plan.kinds,
             rows: plan.rows,
             last_place: None,
+            placements: 0,
             ready: BTreeMap::new(),
             next_to_send: 0,
             keys: plan.keys,
@@ -87,16 +96,19 @@ impl Blinder {
             return Err(Bug::ApiMisuse.into());
         }
         self.rows_wanted = false;
-        let mut places = Vec::with_capacity(rows.len().saturating_mul(17));
+        let mut places = Zeroizing::new(Vec::with_capacity(rows.len().saturating_mul(17)));
         for entry in rows {
             let place = (entry.row, entry.slot);
             let kind = self.kinds.iter().position(|kind| *kind == entry.identifier.kind.code());
             let kind = kind.and_then(|at| u8::try_from(at).ok()).ok_or(Bug::ApiMisuse)?;
             let in_order = self.last_place.is_none_or(|last| last < place);
-            if !in_order || entry.row >= self.rows || entry.element > self.next_element {
+            // Identifiers of two rulesets never meet: the terms name the one of this session.
+            let ours = entry.identifier.ruleset.code() == self.ruleset;
+            if !in_order || !ours || entry.row >= self.rows || entry.element > self.next_element {
                 return Err(Bug::ApiMisuse.into());
             }
             self.last_place = Some(place);
+            self.placements = self.placements.saturating_add(1);
             places.extend_from_slice(&entry.element.to_be_bytes());
             places.extend_from_slice(&entry.row.to_be_bytes());
             places.push(kind);

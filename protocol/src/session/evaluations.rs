@@ -3,6 +3,8 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
+use zeroize::Zeroizing;
+
 use crate::codec::{RawFrame, StreamId};
 use crate::disclosure::{self, AlignedEvidence, Outcome, Withheld};
 use crate::error::{Bug, Error, Violation};
@@ -11,7 +13,7 @@ use crate::message::{Control, SignedReceipt};
 use crate::oprf::MatchTag;
 use crate::session::advertiser::{AdvertiserSession, Core, ExpectReceipt};
 use crate::session::blinder::{Blinder, Plan};
-use crate::session::lookup::{Found, Lookup, Progress};
+use crate::session::lookup::{Found, Lookup, Progress, Spilled};
 use crate::session::task::{BlindedFrame, Done, FinalizeTask};
 use crate::session::wire::Received;
 use crate::session::{Input, Outbox, Output, RunName, Task};
@@ -35,6 +37,8 @@ pub struct ExpectEvaluations {
     /// Frames whose answer is being checked.
     pub(super) finalizing: u32,
     evidence: AlignedEvidence,
+    /// Records spilled as [`RunName::OwnTags`].
+    own_tags: u64,
     pub(super) phase: Phase,
 }
 
@@ -55,13 +59,12 @@ impl ExpectEvaluations {
         let frame_elements = core.wire.limits().frame_elements;
         core.wire.open(StreamId::Blind, frame_elements);
         core.wire.open(StreamId::Eval, frame_elements);
-        let manifest = &core.hello.manifest.body;
-        let (key_id, public_key) = (manifest.key_id, manifest.public_key);
-        out.push(Output::KeyUsed { key_id, public_key });
+        out.push(Output::KeyUsed(core.hello.manifest.known_key()?));
         let plan = Plan {
             elements: core.elements,
             distinct: core.distinct,
             rows: core.rows,
+            ruleset: core.ruleset,
             kinds: core.kinds.clone(),
             keys: core.keys.clone(),
         };
@@ -74,6 +77,7 @@ impl ExpectEvaluations {
             in_flight: BTreeMap::new(),
             finalizing: 0,
             evidence: AlignedEvidence::default(),
+            own_tags: 0,
             phase: Phase::Exchange,
         }
         .advance(out)
@@ -99,6 +103,7 @@ impl ExpectEvaluations {
                 Done::Finalized(frame) => {
                     self.finalizing = self.finalizing.saturating_sub(1);
                     self.evidence.add(&frame.evidence);
+                    self.own_tags = self.own_tags.saturating_add(frame.tags.len() as u64);
                     spill_tags(&frame.tags, out);
                 }
                 Done::Evaluated(_) => return Err(Bug::ApiMisuse.into()),
@@ -153,7 +158,8 @@ impl ExpectEvaluations {
         if matches!(self.phase, Phase::Exchange) && exchanged {
             let salt = self.core.keys.result_salt();
             let table = &self.core.hello.table;
-            self.phase = Lookup::start(table, self.core.rows, &salt, out)?.into();
+            let spilled = Spilled { own_tags: self.own_tags, placements: self.blinder.placements };
+            self.phase = Lookup::start(table, self.core.rows, &spilled, &salt, out)?.into();
         }
         if let Phase::Found(_) = self.phase {
             return self.close(out);
@@ -226,7 +232,7 @@ impl From<Progress> for Phase {
 }
 
 fn spill_tags(tags: &[(MatchTag, u64)], out: &mut Outbox) {
-    let mut records = Vec::with_capacity(tags.len().saturating_mul(17));
+    let mut records = Zeroizing::new(Vec::with_capacity(tags.len().saturating_mul(17)));
     for (tag, element) in tags {
         records.extend_from_slice(&tag.0);
         records.extend_from_slice(&element.to_be_bytes());

@@ -4,7 +4,7 @@ use crate::attestation::PartyId;
 use crate::codec::StreamId;
 use crate::error::{Error, Incompatibility, Refusal, Violation};
 use crate::group::Element;
-use crate::limits::{ALIGNED_EPOCH_S_MAX, CLOCK_SKEW_S_MAX, ELEMENTS_ALIGNED_MAX, TABLE_TAGS_MAX};
+use crate::limits::{ELEMENTS_ALIGNED_MAX, TABLE_TAGS_MAX};
 use crate::message::{HelloA, HelloP};
 use crate::session::advertiser::AdvertiserConfig;
 use crate::session::provider::ProviderConfig;
@@ -55,6 +55,7 @@ pub(super) fn accept_advertiser(config: &ProviderConfig, hello: &HelloA) -> Resu
 pub(super) fn accept_provider(
     config: &AdvertiserConfig,
     hello: &HelloP,
+    row_slots: u64,
     now: u64,
 ) -> Result<(), Error> {
     let at = |violation| Error::peer(violation, StreamId::ControlProvider.code(), 0);
@@ -68,24 +69,20 @@ pub(super) fn accept_provider(
     hello.manifest.verify(&hello.attestation_key).map_err(at)?;
     hello.snapshot.verify(&hello.attestation_key).map_err(at)?;
     let manifest = &hello.manifest.body;
-    let lifetime = manifest.not_after.saturating_sub(manifest.not_before);
     // [G20] [G22]
     let fits = manifest.provider == *config.peer.party()
         && manifest.partner == config.key.party().0
         && manifest.suite == config.profile.suite().code()
-        && manifest.not_before <= now.saturating_add(CLOCK_SKEW_S_MAX)
-        && now < manifest.not_after
-        && lifetime <= ALIGNED_EPOCH_S_MAX
+        && manifest.is_within_bounds()
+        && manifest.is_valid_at(now)
         && hello.snapshot.body.provider == *config.peer.party();
     if !fits {
         return Err(at(Violation::ManifestMismatch));
     }
     Element::decode(&manifest.public_key).map_err(at)?;
-    // [G21] An aligned key may come back, but only under the name it first had.
-    let renamed = config.known_keys.iter().any(|known| {
-        (known.key_id == manifest.key_id) != (known.public_key == manifest.public_key)
-    });
-    if renamed {
+    // [G21] An aligned key may come back, but only under the manifest it first had.
+    let offered = hello.manifest.known_key()?;
+    if config.known_keys.iter().any(|known| known.contradicts(&offered)) {
         return Err(at(Violation::KeyReused));
     }
     let padded = hello.table.tag_count.is_multiple_of(u64::from(config.limits.frame_elements));
@@ -100,6 +97,13 @@ pub(super) fn accept_provider(
     }
     if hello.ledger_head != config.ledger.hash {
         return Err(Incompatibility::LedgerHeadsDiffer.into());
+    }
+    // [G46]
+    if row_slots > manifest.evaluations_max {
+        return Err(Refusal::KeyExhausted.into());
+    }
+    if row_slots > hello.offer.evaluations_left {
+        return Err(Refusal::BudgetExceeded.into());
     }
     Ok(())
 }

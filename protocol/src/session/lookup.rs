@@ -1,38 +1,52 @@
 //! The advertiser's look-up, aligned order: own tags against the table, hits back to rows.
 //!
-//! Everything is a merge of sorted runs, so memory does not grow with rows. The sorter is the
-//! driver's and is not trusted: each run is checked to be in order as it comes back [I-11].
+//! Everything is a merge of sorted runs, so memory does not grow with rows. The sorter and the
+//! storage are the driver's and are not trusted: each run is checked to be in order and whole as
+//! it comes back, and the table to have the root that both sides signed [I-11]. What has changed
+//! there is a defect on this machine, never the peer's fault, and gives no outcome.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::cmp::Ordering;
+use core::fmt;
 
+use zeroize::Zeroizing;
+
+use crate::codec::RawFrame;
 use crate::disclosure::RowCounts;
-use crate::error::{Bug, Error, Violation};
+use crate::error::{Bug, Error};
 use crate::message::TableDescriptor;
 use crate::oprf::MatchTag;
 use crate::session::{Outbox, Output, RunChunk, RunContent, RunName};
 use crate::suite::{LabelledHash, Profile, h};
 use crate::table::TableReader;
+use crate::transcript::merkle::{self, Tree};
 
 /// A look-up in progress.
-#[derive(Debug)]
 pub(super) struct Lookup {
     stage: Stage,
     rows: u64,
+    /// Records spilled as [`RunName::Placements`].
+    placements: u64,
     /// Hash of the outcome so far, and the next row it covers.
     result: LabelledHash,
     next_row: u64,
     matched: u64,
 }
 
-#[derive(Debug)]
 enum Stage {
     /// Merging own tags with the table.
-    Tags { table: TableReader, tags: Sorted<17>, column: Column },
+    Tags { tags: Sorted<17>, column: Column, hits: u64 },
     /// Joining hits with the places where their elements stand.
-    Places { hits: Sorted<8>, places: Sorted<17> },
+    Places { hits: Sorted<8>, places: Sorted<17>, placed: bool, row_hits: u64 },
     /// Gathering the kinds of each matched row.
     Rows { hits: Sorted<9>, open: Option<(u64, u16)> },
+}
+
+/// How many records of each run the session has given to the driver.
+pub(super) struct Spilled {
+    pub(super) own_tags: u64,
+    pub(super) placements: u64,
 }
 
 /// What a step of the look-up led to.
@@ -42,7 +56,6 @@ pub(super) enum Progress {
 }
 
 /// A finished look-up.
-#[derive(Debug)]
 pub(super) struct Found {
     pub(super) counts: RowCounts,
     /// `H("result"; salt ‖ profile ‖ outcome ‖ rows ‖ bits…)`, for an outcome that is released.
@@ -54,6 +67,7 @@ impl Lookup {
     pub(super) fn start(
         descriptor: &TableDescriptor,
         rows: u64,
+        spilled: &Spilled,
         result_salt: &[u8; 32],
         out: &mut Outbox,
     ) -> Result<Progress, Error> {
@@ -64,11 +78,12 @@ impl Lookup {
         result.update(&rows.to_le_bytes());
         Self {
             stage: Stage::Tags {
-                table: TableReader::new(descriptor),
-                tags: Sorted::new(RunName::OwnTags),
-                column: Column::default(),
+                tags: Sorted::new(RunName::OwnTags, spilled.own_tags),
+                column: Column::new(descriptor),
+                hits: 0,
             },
             rows,
+            placements: spilled.placements,
             result,
             next_row: 0,
             matched: 0,
@@ -79,17 +94,14 @@ impl Lookup {
     /// Takes the next chunk of a run.
     pub(super) fn take(mut self, chunk: RunChunk, out: &mut Outbox) -> Result<Progress, Error> {
         match &mut self.stage {
-            Stage::Tags { table, tags, column } => match (chunk.run, chunk.content) {
+            Stage::Tags { tags, column, .. } => match (chunk.run, chunk.content) {
                 (RunName::OwnTags, RunContent::Records(records)) => {
                     tags.take(&records, chunk.last)?;
                 }
-                (RunName::Table, RunContent::Frame(frame)) => {
-                    column.tags.extend(table.read(&frame)?);
-                    column.ended = table.is_complete();
-                }
+                (RunName::Table, RunContent::Frame(frame)) => column.take(&frame)?,
                 _ => return Err(Bug::ApiMisuse.into()),
             },
-            Stage::Places { hits, places } => match (chunk.run, chunk.content) {
+            Stage::Places { hits, places, .. } => match (chunk.run, chunk.content) {
                 (RunName::Hits, RunContent::Records(records)) => hits.take(&records, chunk.last)?,
                 (RunName::Placements, RunContent::Records(records)) => {
                     places.take(&records, chunk.last)?;
@@ -110,20 +122,24 @@ impl Lookup {
     fn advance(mut self, out: &mut Outbox) -> Result<Progress, Error> {
         loop {
             let done = match &mut self.stage {
-                Stage::Tags { tags, column, .. } => merge_tags(tags, column, out)?,
-                Stage::Places { hits, places } => merge_places(hits, places, out)?,
+                Stage::Tags { tags, column, hits } => merge_tags(tags, column, hits, out)?,
+                Stage::Places { hits, places, placed, row_hits } => {
+                    merge_places(hits, places, placed, row_hits, out)?
+                }
                 Stage::Rows { .. } => self.gather_rows(out)?,
             };
             if !done {
                 return Ok(Progress::Continue(self));
             }
             self.stage = match self.stage {
-                Stage::Tags { .. } => Stage::Places {
-                    hits: Sorted::new(RunName::Hits),
-                    places: Sorted::new(RunName::Placements),
+                Stage::Tags { hits, .. } => Stage::Places {
+                    hits: Sorted::new(RunName::Hits, hits),
+                    places: Sorted::new(RunName::Placements, self.placements),
+                    placed: false,
+                    row_hits: 0,
                 },
-                Stage::Places { .. } => {
-                    Stage::Rows { hits: Sorted::new(RunName::RowHits), open: None }
+                Stage::Places { row_hits, .. } => {
+                    Stage::Rows { hits: Sorted::new(RunName::RowHits, row_hits), open: None }
                 }
                 Stage::Rows { .. } => {
                     return Ok(Progress::Finished(Found {
@@ -137,7 +153,10 @@ impl Lookup {
 
     /// Turns (row, kind position) pairs into one bit vector per row.
     fn gather_rows(&mut self, out: &mut Outbox) -> Result<bool, Error> {
-        let mut records = Vec::new();
+        let mut records = match &self.stage {
+            Stage::Rows { hits, .. } => hits.room_for(RunName::MatchedRows),
+            _ => return Err(Bug::InternalInvariant.into()),
+        };
         loop {
             let Stage::Rows { hits, open } = &mut self.stage else {
                 return Err(Bug::InternalInvariant.into());
@@ -145,7 +164,7 @@ impl Lookup {
             let next = match hits.peek() {
                 Peek::Record(record) => {
                     let (row, kind) = (be64(record, 0), record.get(8).copied().unwrap_or(0));
-                    let bit = 1_u16.checked_shl(u32::from(kind)).ok_or(Bug::InternalInvariant)?;
+                    let bit = 1_u16.checked_shl(u32::from(kind)).ok_or(Bug::StoredDataChanged)?;
                     Some((row, bit))
                 }
                 Peek::Ended => None,
@@ -181,7 +200,7 @@ impl Lookup {
 
     fn close_row(&mut self, row: u64, bits: u16, records: &mut Vec<u8>) -> Result<(), Error> {
         if row >= self.rows {
-            return Err(Bug::InternalInvariant.into());
+            return Err(Bug::StoredDataChanged.into());
         }
         self.hash_unmatched_until(row);
         self.result.update(&bits.to_le_bytes());
@@ -201,11 +220,16 @@ impl Lookup {
 }
 
 /// Own tags that stand in the table become hits; true when both sides are exhausted.
-fn merge_tags(tags: &mut Sorted<17>, column: &mut Column, out: &mut Outbox) -> Result<bool, Error> {
-    let mut hits = Vec::new();
+fn merge_tags(
+    tags: &mut Sorted<17>,
+    column: &mut Column,
+    hit_count: &mut u64,
+    out: &mut Outbox,
+) -> Result<bool, Error> {
+    let mut hits = tags.room_for(RunName::Hits);
     let done = loop {
         let Some(table_tag) = column.tags.front() else {
-            if column.ended {
+            if column.is_complete() {
                 // The rest of our tags match nothing, but each chunk still has to be taken.
                 match tags.drain() {
                     Drained::Ended => break true,
@@ -222,26 +246,22 @@ fn merge_tags(tags: &mut Sorted<17>, column: &mut Column, out: &mut Outbox) -> R
             Peek::Record(record) => {
                 let own: &[u8] = record.get(..MatchTag::LEN).unwrap_or(&[]);
                 match own.cmp(&table_tag.0) {
-                    core::cmp::Ordering::Less => tags.advance(),
-                    core::cmp::Ordering::Greater => {
-                        column.last_hit = false;
-                        column.tags.pop_front();
-                    }
-                    core::cmp::Ordering::Equal => {
-                        // [G18] Two elements on one tag; the index on the wire stays 0.
-                        if column.last_hit {
-                            return Err(Error::peer(Violation::TagHitTwice, 0, 0));
+                    Ordering::Less => tags.advance(),
+                    Ordering::Greater => column.advance(),
+                    Ordering::Equal => {
+                        // [G18] Answers are proved in their order here, so a second element on a
+                        // tag is an identifier that our own driver numbered twice.
+                        if column.front_was_hit {
+                            return Err(Bug::InternalInvariant.into());
                         }
-                        column.last_hit = true;
+                        column.front_was_hit = true;
+                        *hit_count = hit_count.saturating_add(1);
                         hits.extend_from_slice(record.get(MatchTag::LEN..).unwrap_or(&[]));
                         tags.advance();
                     }
                 }
             }
-            Peek::Ended => {
-                column.last_hit = false;
-                column.tags.pop_front();
-            }
+            Peek::Ended => column.advance(),
             Peek::Wanting => {
                 out.push(Output::WantRun(RunName::OwnTags));
                 break false;
@@ -252,41 +272,49 @@ fn merge_tags(tags: &mut Sorted<17>, column: &mut Column, out: &mut Outbox) -> R
     Ok(done)
 }
 
-/// Each place whose element was hit becomes a hit of its row; true when hits are exhausted.
+/// Each place whose element was hit becomes a hit of its row; true when both are exhausted.
+///
+/// `placed` says whether the foremost hit has met a place: one that meets none was never asked for.
 fn merge_places(
     hits: &mut Sorted<8>,
     places: &mut Sorted<17>,
+    placed: &mut bool,
+    row_hits: &mut u64,
     out: &mut Outbox,
 ) -> Result<bool, Error> {
-    let mut rows = Vec::new();
+    let mut rows = places.room_for(RunName::RowHits);
     let done = loop {
         let place = match places.peek() {
-            Peek::Record(record) => *record,
-            Peek::Ended => match hits.drain() {
-                Drained::Ended => break true,
-                Drained::Wanting => {
-                    out.push(Output::WantRun(RunName::Hits));
-                    break false;
-                }
-            },
+            Peek::Record(record) => Some(record),
+            Peek::Ended => None,
             Peek::Wanting => {
                 out.push(Output::WantRun(RunName::Placements));
                 break false;
             }
         };
-        match hits.peek() {
-            Peek::Record(hit) => match be64(&place, 0).cmp(&be64(hit, 0)) {
-                core::cmp::Ordering::Less => places.advance(),
-                core::cmp::Ordering::Greater => hits.advance(),
-                core::cmp::Ordering::Equal => {
-                    rows.extend_from_slice(place.get(8..).unwrap_or(&[]));
-                    places.advance();
-                }
-            },
-            Peek::Ended => places.advance(),
+        let hit = match hits.peek() {
+            Peek::Record(record) => Some(be64(record, 0)),
+            Peek::Ended => None,
             Peek::Wanting => {
                 out.push(Output::WantRun(RunName::Hits));
                 break false;
+            }
+        };
+        match (place, hit) {
+            (None, None) => break true,
+            (Some(place), Some(hit)) if be64(place, 0) == hit => {
+                rows.extend_from_slice(place.get(8..).unwrap_or(&[]));
+                *row_hits = row_hits.saturating_add(1);
+                *placed = true;
+                places.advance();
+            }
+            (Some(place), hit) if hit.is_none_or(|hit| be64(place, 0) < hit) => places.advance(),
+            (_, _) => {
+                if !*placed {
+                    return Err(Bug::StoredDataChanged.into());
+                }
+                *placed = false;
+                hits.advance();
             }
         }
     };
@@ -294,7 +322,7 @@ fn merge_places(
     Ok(done)
 }
 
-fn spill(run: RunName, records: Vec<u8>, out: &mut Outbox) {
+fn spill(run: RunName, records: Zeroizing<Vec<u8>>, out: &mut Outbox) {
     if !records.is_empty() {
         out.push(Output::Spill { run, records });
     }
@@ -307,19 +335,57 @@ fn be64(record: &[u8], at: usize) -> u64 {
         .map_or(0, |bytes| u64::from_be_bytes(*bytes))
 }
 
-/// Tags of the table that have come back, and whether the first was hit.
-#[derive(Debug, Default)]
+/// The table coming back frame by frame: tags not yet passed, and whether the foremost was hit.
 struct Column {
+    reader: TableReader,
+    tree: Tree,
+    /// Root of the table that the session is about.
+    root: merkle::Hash,
     tags: VecDeque<MatchTag>,
-    ended: bool,
-    last_hit: bool,
+    front_was_hit: bool,
+}
+
+impl Column {
+    fn new(descriptor: &TableDescriptor) -> Self {
+        Self {
+            reader: TableReader::new(descriptor),
+            tree: Tree::new(),
+            root: descriptor.root,
+            tags: VecDeque::new(),
+            front_was_hit: false,
+        }
+    }
+
+    /// Takes the next frame; the last one closes only over the root that both sides signed.
+    fn take(&mut self, frame: &RawFrame) -> Result<(), Bug> {
+        if self.is_complete() {
+            return Err(Bug::ApiMisuse);
+        }
+        let tags = self.reader.read(frame).map_err(|_| Bug::StoredDataChanged)?;
+        self.tree.push(merkle::leaf_hash(&[&frame.header.encode(), &frame.payload]));
+        if self.is_complete() && self.tree.root() != self.root {
+            return Err(Bug::StoredDataChanged);
+        }
+        self.tags.extend(tags);
+        Ok(())
+    }
+
+    fn advance(&mut self) {
+        self.front_was_hit = false;
+        self.tags.pop_front();
+    }
+
+    const fn is_complete(&self) -> bool {
+        self.reader.is_complete()
+    }
 }
 
 /// A sorted run of records coming back chunk by chunk.
-#[derive(Debug)]
 struct Sorted<const LEN: usize> {
     records: VecDeque<[u8; LEN]>,
     last: Option<[u8; LEN]>,
+    /// Records that were spilled and have not come back yet.
+    missing: u64,
     ended: bool,
 }
 
@@ -335,9 +401,10 @@ enum Drained {
 }
 
 impl<const LEN: usize> Sorted<LEN> {
-    fn new(run: RunName) -> Self {
+    /// Expects a run of which `spilled` records were given to the driver.
+    fn new(run: RunName, spilled: u64) -> Self {
         debug_assert_eq!(run.record_len(), Some(LEN));
-        Self { records: VecDeque::new(), last: None, ended: false }
+        Self { records: VecDeque::new(), last: None, missing: spilled, ended: false }
     }
 
     fn take(&mut self, bytes: &[u8], last: bool) -> Result<(), Bug> {
@@ -350,11 +417,23 @@ impl<const LEN: usize> Sorted<LEN> {
             if self.last.is_some_and(|last| last > *record) {
                 return Err(Bug::InternalInvariant);
             }
+            self.missing = self.missing.checked_sub(1).ok_or(Bug::StoredDataChanged)?;
             self.last = Some(*record);
             self.records.push_back(*record);
         }
+        // Nor must a shortened run: rows would silently not have matched.
+        if last && self.missing != 0 {
+            return Err(Bug::StoredDataChanged);
+        }
         self.ended = last;
         Ok(())
+    }
+
+    /// Room for one record of another run per record that waits here and one more, so that what is
+    /// written there never moves.
+    fn room_for(&self, run: RunName) -> Zeroizing<Vec<u8>> {
+        let len = run.record_len().unwrap_or(0);
+        Zeroizing::new(Vec::with_capacity(self.records.len().saturating_add(1).saturating_mul(len)))
     }
 
     fn peek(&self) -> Peek<'_, LEN> {
@@ -374,3 +453,15 @@ impl<const LEN: usize> Sorted<LEN> {
         if self.ended { Drained::Ended } else { Drained::Wanting }
     }
 }
+
+/// Tags, counts and rows of a look-up are as secret as its outcome.
+macro_rules! opaque_debug {
+    ($($name:ident),+) => { $(
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($name), "(..)"))
+            }
+        }
+    )+ };
+}
+opaque_debug!(Lookup, Found);

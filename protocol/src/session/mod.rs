@@ -17,8 +17,9 @@
 //! 4. answers [`Output::WantRows`] with at most as many identifiers as asked, then
 //!    [`Input::EndOfRows`];
 //! 5. keeps [`Output::Spill`] under its name, and answers [`Output::WantRun`] with the next chunk
-//!    of that run in increasing byte order, the last one marked; order is checked here, so the
-//!    sorter is not trusted;
+//!    of that run in increasing byte order, the last one marked; a run that was never spilled
+//!    answers with one empty chunk, the last. Order and number of records are checked here, and
+//!    the table against its root, so neither sorter nor storage is trusted;
 //! 6. feeds [`Input::Time`] before other inputs, so that the session can judge expiry;
 //! 7. reads a bulk stream only while `accepts` says so: flow control holds the peer back;
 //! 8. after an error calls [`Outbox::close`], which records and sends the code the peer may see.
@@ -26,13 +27,19 @@
 //! Deadlines, retries and reconnecting belong to the driver.
 
 use alloc::collections::VecDeque;
+use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
+
+use zeroize::Zeroizing;
 
 use crate::codec::{RawFrame, StreamId};
 use crate::disclosure::Outcome;
 use crate::error::{Bug, Error, Refusal, Violation, WireCode};
 use crate::identifier::Identifier;
 use crate::ledger::{LedgerEntry, Reservation};
+use crate::manifest::KnownKey;
 use crate::message::{Abort, Control, Refuse};
 use crate::transcript::{Record, Role};
 
@@ -44,6 +51,7 @@ mod blinder;
 mod evaluations;
 mod hello;
 mod lookup;
+mod policy;
 mod wire;
 
 pub use task::{Computed, Task};
@@ -80,7 +88,6 @@ pub enum Input {
 }
 
 /// What a session asks of its driver.
-#[derive(Debug)]
 pub enum Output {
     /// Write this record; for a bulk frame, write the frame beside it.
     Append {
@@ -103,7 +110,7 @@ pub enum Output {
         /// The run.
         run: RunName,
         /// Whole records, each [`RunName::record_len`] bytes; secret as the run's doc says.
-        records: Vec<u8>,
+        records: Zeroizing<Vec<u8>>,
     },
     /// Give the next chunk of a run, sorted.
     WantRun(RunName),
@@ -114,15 +121,17 @@ pub enum Output {
         /// The TERMS frame the entry follows from.
         terms: RawFrame,
     },
-    /// An entry joined the chain; write it durably.
-    Ledger(LedgerEntry),
-    /// The key of the session is used from now on; write that durably.
-    KeyUsed {
-        /// Its id.
-        key_id: [u8; 16],
-        /// The public key.
-        public_key: [u8; 32],
+    /// An entry joined the chain; write it durably, with what proves that the peer agreed.
+    Ledger {
+        /// The entry.
+        entry: LedgerEntry,
+        /// The frame with the peer's signature under it: TERMS_ACCEPT or RECEIPT_ACK on the
+        /// advertiser's side, RECEIPT on the provider's, whose reserve comes with its TERMS frame
+        /// in [`Output::Reserve`].
+        evidence: RawFrame,
     },
+    /// The key of the session is used from now on; write that durably.
+    KeyUsed(KnownKey),
     /// Ask the operator whether to go on to the release.
     WantApproval {
         /// Matched rows.
@@ -130,6 +139,32 @@ pub enum Output {
     },
     /// The session is over, with this outcome for our own operator.
     Finished(Outcome),
+}
+
+/// Shows kinds, places and sizes; what a frame or record holds is not for a log.
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Append { record: Record::Control(frame), .. } => {
+                write!(f, "Append({})", name_of(frame))
+            }
+            Self::Append { record: Record::Bulk { header, .. }, .. } => {
+                write!(f, "Append({} {})", header.stream.name(), header.index)
+            }
+            Self::Send(frame) => write!(f, "Send({})", name_of(frame)),
+            Self::Compute(task) => write!(f, "Compute({task:?})"),
+            Self::WantRows { identifiers_max } => write!(f, "WantRows({identifiers_max})"),
+            Self::Spill { run, records } => {
+                write!(f, "Spill({run:?}, {} bytes)", records.len())
+            }
+            Self::WantRun(run) => write!(f, "WantRun({run:?})"),
+            Self::Reserve { entry, .. } => write!(f, "Reserve({entry:?})"),
+            Self::Ledger { entry, .. } => write!(f, "Ledger({entry:?})"),
+            Self::KeyUsed(key) => write!(f, "KeyUsed({key:?})"),
+            Self::WantApproval { .. } => f.write_str("WantApproval(..)"),
+            Self::Finished(_) => f.write_str("Finished(..)"),
+        }
+    }
 }
 
 /// Names of the runs a session spills.
@@ -175,12 +210,21 @@ pub struct RunChunk {
 }
 
 /// Content of a chunk.
-#[derive(Debug)]
 pub enum RunContent {
     /// Whole records in increasing order.
     Records(Vec<u8>),
     /// A frame of the table.
     Frame(RawFrame),
+}
+
+/// Shows sizes only: records are PRF outputs or say which rows matched.
+impl fmt::Debug for RunContent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Records(records) => write!(f, "Records({} bytes)", records.len()),
+            Self::Frame(frame) => write!(f, "Frame({})", name_of(frame)),
+        }
+    }
 }
 
 /// One identifier of the committed input.
@@ -242,13 +286,23 @@ pub struct Outbox {
     role: Role,
     queue: VecDeque<Output>,
     control_sent: u32,
+    /// Whether TERMS_ACCEPT has gone out: from then on nothing is refused any more.
+    terms_accepted: bool,
+    /// Seconds that a refusal of the session itself names; 0 leaves it to the driver.
+    retry_after_s: u32,
 }
 
 impl Outbox {
     /// An empty outbox of one party.
     #[must_use]
     pub const fn new(role: Role) -> Self {
-        Self { role, queue: VecDeque::new(), control_sent: 0 }
+        Self {
+            role,
+            queue: VecDeque::new(),
+            control_sent: 0,
+            terms_accepted: false,
+            retry_after_s: 0,
+        }
     }
 
     /// Takes the outputs in order.
@@ -258,18 +312,17 @@ impl Outbox {
 
     /// Records and sends the code of an error, if the peer is to see one.
     ///
-    /// A refusal of ours before terms are signed is a REFUSE, anything else an ABORT; an error that
-    /// the peer sent is not sent back.
+    /// A refusal or incompatibility that the provider finds before it accepts the terms is a
+    /// REFUSE, anything else an ABORT; an error that the peer sent is not sent back. A time to try
+    /// again that the session knows of takes the place of `retry_after_s`.
     pub fn close(&mut self, error: &Error, ledger_head: [u8; 32], retry_after_s: u32) {
         let (code, at) = error.wire();
         let message = match error {
             Error::RefusedByPeer { .. } | Error::AbortedByPeer { .. } => return,
-            Error::Refused(_) | Error::PeerIncompatible(_) if self.role == Role::Provider => {
-                Control::Refuse(Refuse {
-                    code: code.code(),
-                    retry_after: retry_after_s,
-                    ledger_head,
-                })
+            Error::Refused(_) | Error::PeerIncompatible(_) if self.may_refuse() => {
+                let own = self.retry_after_s;
+                let retry_after = if own == 0 { retry_after_s } else { own };
+                Control::Refuse(Refuse { code: code.code(), retry_after, ledger_head })
             }
             _ => {
                 // The true index of a canary or a doubly hit tag would tell the peer which it was.
@@ -290,6 +343,16 @@ impl Outbox {
         let _ = self.send_control(&Control::Abort(Abort { code, stream: 0, index: 0 }));
     }
 
+    /// Sets the seconds after which the request that is being refused may succeed.
+    pub(crate) const fn retry_after(&mut self, seconds: u32) {
+        self.retry_after_s = seconds;
+    }
+
+    /// REFUSE answers HELLO_A and TERMS, and nothing later.
+    fn may_refuse(&self) -> bool {
+        self.role == Role::Provider && !self.terms_accepted
+    }
+
     pub(crate) fn send_control(&mut self, message: &Control) -> Result<RawFrame, Bug> {
         let stream = match self.role {
             Role::Advertiser => StreamId::ControlAdvertiser,
@@ -297,6 +360,7 @@ impl Outbox {
         };
         let frame = message.encode(stream, self.control_sent)?;
         self.control_sent = self.control_sent.checked_add(1).ok_or(Bug::InternalInvariant)?;
+        self.terms_accepted |= matches!(message, Control::TermsAccept(_));
         self.queue
             .push_back(Output::Append { record: Record::Control(frame.clone()), frame: None });
         self.queue.push_back(Output::Send(frame.clone()));
@@ -310,5 +374,11 @@ impl Outbox {
 
 /// A message that its sender may not send now.
 pub(crate) fn unexpected(frame: &RawFrame) -> Error {
+    // [G33]
     Error::peer(Violation::UnexpectedMessage, frame.header.stream.code(), frame.header.index)
+}
+
+/// What a frame is and where it stands, without what it holds.
+fn name_of(frame: &RawFrame) -> String {
+    format!("{} {}", frame.header.stream.name(), frame.header.index)
 }

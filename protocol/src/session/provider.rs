@@ -11,22 +11,20 @@ use alloc::vec::Vec;
 use crate::attestation::AttestationKey;
 use crate::codec::{RawFrame, StreamId};
 use crate::disclosure::Outcome;
-use crate::error::{Bug, Error, Incompatibility, Refusal, Violation};
+use crate::error::{Bug, Error, Refusal, Violation};
 use crate::ledger::{LedgerEntry, LedgerHead, Reservation};
 use crate::limits::{CLOCK_SKEW_S_MAX, Limits};
-use crate::manifest::{SignedManifest, SignedSnapshot};
 use crate::message::{
-    Control, HelloA, HelloP, ReceiptAck, SessionBinding, SignedReceipt, TableDescriptor, Terms,
-    TermsAccept,
+    Control, HelloA, HelloP, ReceiptAck, SessionBinding, SignedReceipt, Terms, TermsAccept,
 };
-use crate::oprf::PrfKey;
+pub use crate::session::policy::{Policy, Prepared};
 use crate::session::task::{Done, EvaluateTask, EvaluatedFrame};
 use crate::session::wire::{Identity, Received, Wire};
 use crate::session::{
     Input, Outbox, Output, RunContent, RunName, Task, VerifiedPeer, hello, unexpected,
 };
-use crate::suite::{Aligned, PROTOCOL_VERSION, Profile};
-use crate::terms::{self, LinkFilter, MatchTerms, Offer, SignedTerms, TermsRejected};
+use crate::suite::{PROTOCOL_VERSION, Profile};
+use crate::terms::{self, SignedTerms, TermsRejected};
 use crate::transcript::Role;
 use crate::transcript::receipt::Receipt;
 
@@ -53,42 +51,11 @@ pub struct ProviderConfig {
     pub ledger: LedgerHead,
     /// Frames to evaluate at once; more are held back by flow control.
     pub frames_pending_max: u32,
+    /// Whether this advertiser cannot be served now, whatever it asks for: the refusal, and the
+    /// seconds after which it may try again.
+    pub busy: Option<(Refusal, u32)>,
     /// Unix time.
     pub now: u64,
-}
-
-/// What the partner policy allows this advertiser.
-#[derive(Debug, Clone)]
-pub struct Policy {
-    /// Profiles it may run.
-    pub profiles: Vec<Profile>,
-    /// Purposes it may run them for.
-    pub purposes: Vec<u16>,
-    /// Padded elements of one session, at most.
-    pub elements_max: u64,
-    /// Minima and budget, as they stand in HELLO_P.
-    pub offer: Offer,
-}
-
-/// A key and the table under it, ready for a session.
-#[derive(Debug, Clone)]
-pub struct Prepared {
-    /// Profile it serves.
-    pub profile: Profile,
-    /// The key.
-    pub key: Arc<PrfKey<Aligned>>,
-    /// Its manifest.
-    pub manifest: SignedManifest,
-    /// The snapshot the table was made from.
-    pub snapshot: SignedSnapshot,
-    /// The table.
-    pub table: TableDescriptor,
-    /// Conditions the table was filtered by.
-    pub filter: LinkFilter,
-    /// Kinds of identifiers in the table, increasing.
-    pub kinds: Vec<u8>,
-    /// Purpose the table was filtered for.
-    pub purpose: u16,
 }
 
 /// A session of the provider; see the module for the order of its states.
@@ -142,9 +109,20 @@ impl ProviderSession {
     pub fn accepts(&self, stream: StreamId) -> bool {
         match (self, stream) {
             (Self::ExpectBlinds(state), StreamId::Blind) => {
-                state.table_sent && state.pending < state.core.frames_pending_max
+                state.table_sent && state.unanswered() < state.core.frames_pending_max
             }
             _ => false,
+        }
+    }
+
+    /// The session id, once both sides have computed it and until the close.
+    #[must_use]
+    pub const fn sid(&self) -> Option<&[u8; 32]> {
+        match self {
+            Self::ExpectHello(_) | Self::ExpectTerms(_) | Self::Closed => None,
+            Self::ExpectReservation(state) => Some(&state.core.sid),
+            Self::ExpectBlinds(state) => Some(&state.core.sid),
+            Self::ExpectReceipt(state) => Some(&state.core.sid),
         }
     }
 
@@ -197,13 +175,25 @@ impl ExpectHello {
         out: &mut Outbox,
     ) -> Result<ProviderSession, Error> {
         let Self { config, wire, now } = self;
+        if let Some((refusal, retry_after_s)) = config.busy {
+            out.retry_after(retry_after_s);
+            return Err(refusal.into());
+        }
         let profile = hello::accept_advertiser(&config, &hello)?;
         let prepared = config
             .prepared
             .into_iter()
             .find(|prepared| prepared.profile == profile)
             .ok_or(Refusal::TableNotReady)?;
-        if hello.row_slots > prepared.manifest.body.evaluations_max {
+        let manifest = &prepared.manifest.body;
+        // A manifest of ours that no advertiser may accept.
+        if !manifest.is_within_bounds() {
+            return Err(Bug::ApiMisuse.into());
+        }
+        if !manifest.is_valid_at(now) {
+            return Err(Refusal::TableNotReady.into());
+        }
+        if hello.row_slots > manifest.evaluations_max {
             return Err(Refusal::KeyExhausted.into());
         }
         let answer = HelloP {
@@ -325,7 +315,7 @@ impl ExpectTerms {
                 TermsRejected::Refused(why) => why.into(),
             },
         )?;
-        check_policy(&policy, &core.prepared, &message.terms)?;
+        policy.check(&core.prepared, &message.terms)?;
         // Our own signature is made here and sent once the reserve is on disk.
         let signature = terms::sign_sid(&core.identity.key, &sid);
         let own_key = core.identity.key.public();
@@ -366,7 +356,10 @@ impl ExpectReservation {
                 out.send_control(&Control::TermsAccept(self.accept))?;
                 ExpectBlinds::start(self.core, self.terms, reservation, out)
             }
-            Input::ReserveRefused { refusal, .. } => Err(refusal.into()),
+            Input::ReserveRefused { refusal, retry_after_s } => {
+                out.retry_after(retry_after_s);
+                Err(refusal.into())
+            }
             Input::Frame(frame) => match self.core.wire.receive(frame, out)? {
                 Received::Control(_, frame) | Received::Bulk(frame) => Err(unexpected(&frame)),
             },
@@ -481,15 +474,19 @@ impl ExpectBlinds {
         }
         if !self.key_used {
             self.key_used = true;
-            let manifest = &self.core.prepared.manifest.body;
-            let (key_id, public_key) = (manifest.key_id, manifest.public_key);
-            out.push(Output::KeyUsed { key_id, public_key });
+            out.push(Output::KeyUsed(self.core.prepared.manifest.known_key()?));
         }
         self.pending = self.pending.saturating_add(1);
         let key = Arc::clone(&self.core.prepared.key);
         let task = EvaluateTask { blinded: frame, key, sid: self.core.sid };
         out.push(Output::Compute(Task::Evaluate(task)));
         Ok(())
+    }
+
+    /// Frames that wait for their evaluation, or for their turn to be answered.
+    fn unanswered(&self) -> u32 {
+        let ready = u32::try_from(self.ready.len()).unwrap_or(u32::MAX);
+        self.pending.saturating_add(ready)
     }
 
     fn advance(mut self, out: &mut Outbox) -> Result<ProviderSession, Error> {
@@ -575,21 +572,9 @@ impl ExpectReceipt {
         }
         receipt.verify(&core.peer_key, &signature).map_err(at)?;
         let signature = receipt.sign(&core.identity.key)?;
-        out.push(Output::Ledger(receipt.ledger));
+        out.push(Output::Ledger { entry: receipt.ledger, evidence: frame.clone() });
         out.send_control(&Control::ReceiptAck(ReceiptAck { signature }))?;
         out.push(Output::Finished(Outcome::Served));
         Ok(ProviderSession::Closed)
     }
-}
-
-/// Terms must ask for the table that is ready, under a purpose that is allowed.
-fn check_policy(policy: &Policy, prepared: &Prepared, terms: &MatchTerms) -> Result<(), Error> {
-    if !policy.purposes.contains(&terms.purpose) {
-        return Err(Refusal::PurposeNotAllowed.into());
-    }
-    if terms.kinds != prepared.kinds {
-        return Err(Incompatibility::Kinds.into());
-    }
-    let same_table = terms.link_filter == prepared.filter && terms.purpose == prepared.purpose;
-    if same_table { Ok(()) } else { Err(Refusal::TableNotReady.into()) }
 }

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use crate::attestation::{AttestationKey, Signature};
 use crate::codec::{RawFrame, StreamId};
-use crate::error::{Bug, Error, Location, Violation, WireCode};
+use crate::error::{Bug, Error, Location, RefuseCode, Violation, WireCode};
 use crate::limits::Limits;
 use crate::message::{Abort, Checkpoint, Control, Refuse};
 use crate::session::{Outbox, Output, VerifiedPeer};
@@ -55,7 +55,8 @@ impl Wire {
 
     /// Checks a frame's place in its stream, records it, and decodes a control message.
     ///
-    /// REFUSE and ABORT become errors here, since they may come in every state.
+    /// A message that does not decode is recorded all the same: it is the evidence. ABORT becomes
+    /// an error here, since it may come in every state.
     pub(crate) fn receive(&mut self, frame: RawFrame, out: &mut Outbox) -> Result<Received, Error> {
         let stream = frame.header.stream;
         let from_peer = stream.from_advertiser() != (self.role == Role::Advertiser);
@@ -72,10 +73,8 @@ impl Wire {
             return Err(fail(Violation::FrameOutOfSequence));
         }
         self.control_received = self.control_received.saturating_add(1);
-        let message = Control::decode(&frame).map_err(fail)?;
         out.push(Output::Append { record: Record::Control(frame.clone()), frame: None });
-        match message {
-            Control::Refuse(refuse) => Err(refused_by_peer(&refuse)),
+        match Control::decode(&frame).map_err(fail)? {
             Control::Abort(abort) => Err(aborted_by_peer(&abort)),
             message => Ok(Received::Control(message, frame)),
         }
@@ -286,16 +285,13 @@ pub(crate) fn verify_checkpoint(
     checkpoint.signature.verify(key, sig::CHECKPOINT, &[sid, &checkpoint.signed_bytes()])
 }
 
-fn refused_by_peer(refuse: &Refuse) -> Error {
-    match WireCode::from_code(refuse.code) {
-        Some(WireCode::Refusal(refusal)) => Error::RefusedByPeer {
-            refusal,
-            retry_after_s: refuse.retry_after,
-            ledger_head: refuse.ledger_head,
-        },
-        Some(WireCode::Incompatibility(why)) => Error::PeerIncompatible(why),
+/// The error that a REFUSE stands for, in the two states of the advertiser that expect one.
+pub(crate) fn refused_by_peer(refuse: &Refuse) -> Error {
+    let Refuse { code, retry_after: retry_after_s, ledger_head } = *refuse;
+    match RefuseCode::from_code(code) {
+        Some(why) => Error::RefusedByPeer { why, retry_after_s, ledger_head },
         // `Refuse` decodes with a code of these two classes only.
-        _ => Error::peer(Violation::EncodingNotCanonical, 0, 0),
+        None => Error::peer(Violation::EncodingNotCanonical, 0, 0),
     }
 }
 

@@ -1,0 +1,40 @@
+//! `accept`: keeps a provider's invitation, which pins its identity.
+
+use std::path::Path;
+
+use node::failure::Failure;
+use node::home::Home;
+use node::invite::Invitation;
+use node::telemetry::Terminal;
+use protocol::transcript::Role;
+
+use super::run::rules_must_agree;
+
+pub(crate) fn run(dir: &Path, file: &Path, terminal: &Terminal) -> Result<(), Failure> {
+    let home = Home::open(dir, Role::Advertiser)?;
+    let invitation = Invitation::read(file)?;
+    if invitation.advertiser != home.identity.public() {
+        return Err(Failure::operator(
+            "the invitation is for another identity than this node's",
+            &format!(
+                "give your provider the line in {} and ask for a new invitation",
+                home.path("identity.txt").display()
+            ),
+        ));
+    }
+    rules_must_agree(&home, &invitation)?;
+    let directory = home.private_dir("providers")?;
+    let name = file_name(&invitation.provider);
+    invitation.write(&directory.join(&name))?;
+    terminal.line(&format!("provider pinned: {}", invitation.provider));
+    terminal.line(&format!("address: {}", node::error::shown(&invitation.address)));
+    terminal.line(&format!("profiles: {}", invitation.profiles.join(", ")));
+    Ok(())
+}
+
+/// Named by the provider's key: a second invitation of one provider replaces the first.
+fn file_name(provider: &node::identity::PublicIdentity) -> String {
+    let text = provider.to_string();
+    let short: String = text.chars().skip(5).take(12).collect();
+    format!("{short}.toml")
+}

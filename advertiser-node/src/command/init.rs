@@ -1,0 +1,17 @@
+//! `init`: makes a node.
+
+use std::path::Path;
+
+use node::failure::Failure;
+use node::home::Home;
+use node::telemetry::Terminal;
+use protocol::transcript::Role;
+
+pub(crate) fn run(dir: &Path, terminal: &Terminal) -> Result<(), Failure> {
+    let identity = Home::create(dir, Role::Advertiser)?;
+    terminal.line(&format!("identity: {identity}"));
+    terminal.line("");
+    terminal.line("Give this line to your provider, who answers with an invitation file. Then:");
+    terminal.line(&format!("  advertiser-node accept --dir {} INVITATION", dir.display()));
+    Ok(())
+}

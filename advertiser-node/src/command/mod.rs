@@ -1,0 +1,22 @@
+//! One file per command.
+
+use node::failure::Failure;
+use node::telemetry::{OutputOptions, Terminal};
+
+use crate::cli::Command;
+
+mod accept;
+mod init;
+mod run;
+
+pub(crate) fn run(
+    command: Command,
+    output: &OutputOptions,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    match command {
+        Command::Init { dir } => init::run(&dir, terminal),
+        Command::Accept { dir, invitation } => accept::run(&dir, &invitation, terminal),
+        Command::Run(options) => run::run(&options, output, terminal),
+    }
+}

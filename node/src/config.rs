@@ -1,0 +1,187 @@
+//! The configuration file of a node: one TOML file, unknown fields refused.
+//!
+//! `init` writes it with every setting and its meaning. A value here never discloses more: what a
+//! run tells whom is in signed terms alone.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::data::csv::{CsvOptions, Delimiter, Encoding};
+use crate::normalize::{EmailPrehash, Normalizer, Options, Ruleset};
+use crate::transport::quic::{Congestion, QuicOptions};
+use protocol::transcript::Role;
+
+/// Settings of a node, valid by construction.
+#[derive(Debug)]
+pub struct Config {
+    /// Normalization rules and their options.
+    pub ruleset: Ruleset,
+    /// Options of the rules.
+    pub options: Options,
+    /// Form of CSV files.
+    pub csv: CsvOptions,
+    /// Rules that made e-mail digests in input files.
+    pub email_sha256: Option<EmailPrehash>,
+    /// Purpose that rows need evidence for.
+    pub purpose: String,
+    /// Bytes that sorting may hold in memory.
+    pub memory_bytes: usize,
+    /// Arithmetic threads, 0 for one per core.
+    pub threads: usize,
+    /// Largest table accepted.
+    pub table_tags_max: u64,
+    /// QUIC.
+    pub quic: QuicOptions,
+}
+
+impl Config {
+    /// Reads the configuration of a node.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`], which names the setting and what it may be.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Unreadable { path: path.to_path_buf(), source })?;
+        Self::parse(&text).map_err(|what| ConfigError::Invalid { path: path.to_path_buf(), what })
+    }
+
+    /// The file that `init` writes.
+    #[must_use]
+    pub fn template(role: Role) -> String {
+        let prehash = match role {
+            Role::Advertiser => "# email_sha256 = \"plain\"",
+            Role::Provider => "email_sha256 = \"plain\"",
+        };
+        format!(
+            "# Settings of this node. Unknown names are refused.\n\
+             \n\
+             # Normalization rules; both nodes of a run must have the same.\n\
+             ruleset = \"crm-fr/1\"\n\
+             \n\
+             # Form of CSV files: delimiter ',', ';' or a tab; encoding utf-8, iso-8859-1,\n\
+             # iso-8859-15, windows-1252, utf-16le or utf-16be.\n\
+             delimiter = \",\"\n\
+             encoding = \"utf-8\"\n\
+             \n\
+             # Which rules made columns of e-mail digests, for example \"plain\" (trim, lower case).\n\
+             # Without it such columns are refused: there is no guessing.\n\
+             {prehash}\n\
+             \n\
+             # Purpose that a row needs evidence of consent for.\n\
+             purpose = \"ads.match\"\n\
+             \n\
+             # Memory for sorting, in MiB; larger sets are spilled to disk, sealed.\n\
+             memory_mib = 192\n\
+             \n\
+             # Threads for arithmetic; 0 means one per core.\n\
+             threads = 0\n\
+             \n\
+             # Largest tag table this node accepts from a provider.\n\
+             table_tags_max = 2147483648\n\
+             \n\
+             # Congestion control: \"cubic\", or \"bbr\" for long or lossy paths.\n\
+             congestion = \"cubic\"\n"
+        )
+    }
+
+    /// The normalizer these settings describe.
+    #[must_use]
+    pub fn normalizer(&self) -> Normalizer {
+        Normalizer::new(self.ruleset, self.options.clone())
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
+        let ruleset = Ruleset::parse(&file.ruleset)
+            .map_err(|_| wrong("ruleset", "\"crm-fr/1\" or \"crm-intl/1\""))?;
+        let delimiter = Delimiter::parse(&file.delimiter)
+            .ok_or_else(|| wrong("delimiter", "\",\", \";\" or \"\\t\""))?;
+        let encoding = Encoding::parse(&file.encoding)
+            .ok_or_else(|| wrong("encoding", "\"utf-8\" or another listed in the file"))?;
+        let email_sha256 = match &file.email_sha256 {
+            None => None,
+            Some(name) => Some(
+                EmailPrehash::parse(name)
+                    .ok_or_else(|| wrong("email_sha256", "a ruleset such as \"plain\""))?,
+            ),
+        };
+        let congestion = Congestion::from_name(&file.congestion)
+            .ok_or_else(|| wrong("congestion", "\"cubic\" or \"bbr\""))?;
+        if !(16..=1 << 20).contains(&file.memory_mib) {
+            return Err(wrong("memory_mib", "between 16 and 1048576"));
+        }
+        Ok(Self {
+            ruleset,
+            options: Options::defaults(ruleset),
+            csv: CsvOptions { encoding, delimiter },
+            email_sha256,
+            purpose: file.purpose,
+            memory_bytes: usize::try_from(file.memory_mib).unwrap_or(16) << 20,
+            threads: usize::from(file.threads),
+            table_tags_max: file.table_tags_max,
+            quic: QuicOptions { congestion, ..QuicOptions::default() },
+        })
+    }
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file is not there or not readable.
+    #[error("cannot read {}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A setting is unknown, missing or out of range.
+    #[error("{}: {what}", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+}
+
+fn wrong(setting: &str, allowed: &str) -> String {
+    format!("{setting} must be {allowed}")
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    ruleset: String,
+    delimiter: String,
+    encoding: String,
+    email_sha256: Option<String>,
+    purpose: String,
+    memory_mib: u64,
+    threads: u16,
+    table_tags_max: u64,
+    congestion: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn templates_are_valid() {
+        for role in [Role::Advertiser, Role::Provider] {
+            Config::parse(&Config::template(role)).unwrap();
+        }
+    }
+
+    #[test]
+    fn misspelt_and_wrong_settings_are_refused() {
+        let template = Config::template(Role::Provider);
+        let misspelt = template.replace("memory_mib", "memory_mb");
+        assert!(Config::parse(&misspelt).unwrap_err().contains("memory_mb"));
+        let wrong = template.replace("\"cubic\"", "\"reno\"");
+        assert!(Config::parse(&wrong).unwrap_err().starts_with("congestion must be"));
+    }
+}

@@ -1,0 +1,863 @@
+//! The provider's graph, flat form: scan, digest, group by persona, resolve conflicts, commit.
+//!
+//! A record is a persona. An identifier found under two persons names nobody and is not published;
+//! a persona without a live digital ID is not published either. Consent strings and link rules are
+//! judged by later versions: a file that carries the consent columns publishes only lines that
+//! have consent, a file without them is published on the provider's own word.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use protocol::commitment::{SnapshotCommitter, SnapshotLeaf, SnapshotRoot, identifier_from_parts};
+use protocol::seed::SnapshotSeed;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::data::csv::{CsvOptions, CsvReader, Record};
+use crate::data::sealed::{
+    SealedFile, SealedOut, create_sealed, fill, finish_sealed, open_sealed, read_or_end,
+};
+use crate::data::{DataError, Workspace};
+use crate::normalize::{EmailPrehash, Normalizer, Outcome, PhoneContext};
+use crate::runs::{FixedSorter, VarSorter};
+use crate::seal::{self, StorageKey};
+use crate::world;
+
+/// What the scan of a graph file needs to know.
+#[derive(Debug)]
+pub struct GraphRules<'a> {
+    /// Rules that turn values into digests.
+    pub normalizer: &'a Normalizer,
+    /// Form of the file.
+    pub csv: CsvOptions,
+    /// Rules that made values of type `email_sha256`; none means such values are refused.
+    pub email_sha256: Option<EmailPrehash>,
+}
+
+/// What became of a file's lines; no value of any line.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GraphCounts {
+    /// Lines in the file.
+    pub lines_read: u64,
+    /// Lines left out, by reason.
+    pub lines_dropped: BTreeMap<String, u64>,
+    /// Personas in the file.
+    pub personas: u64,
+    /// Personas published.
+    pub records: u64,
+    /// Personas not published, by reason.
+    pub personas_dropped: BTreeMap<String, u64>,
+    /// Identifiers published.
+    pub identifiers: u64,
+    /// Identifiers under two persons, hence not published.
+    pub identifier_conflicts: u64,
+    /// Values by reason code.
+    pub identifiers_rejected: BTreeMap<String, u64>,
+    /// Digital IDs kept.
+    pub digital_ids: u64,
+    /// Identifiers and digital IDs left out because their persona has too many.
+    pub surplus: u64,
+}
+
+/// One day's data, kept sealed in a directory of its own.
+#[derive(Debug)]
+pub struct StoredSnapshot {
+    directory: PathBuf,
+    key: StorageKey,
+    root: SnapshotRoot,
+    counts: GraphCounts,
+}
+
+impl StoredSnapshot {
+    /// Reads a graph file and keeps it as the snapshot in `directory`, which is created.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`]; a file that cannot be used is named with line and column.
+    pub fn ingest(
+        file: &Path,
+        rules: &GraphRules<'_>,
+        directory: &Path,
+        key: &StorageKey,
+        workspace: &Workspace,
+    ) -> Result<Self, DataError> {
+        let (scanned, mut counts) = scan(file, rules, workspace)?;
+        world::create_private_dir(directory)?;
+        let ruleset = rules.normalizer.ruleset().code();
+        let by_value = gather_personas(scanned, ruleset, directory, key, workspace, &mut counts)?;
+        let root = publish_leaves(by_value, directory, key, &mut counts)?;
+        if root.leaves == 0 {
+            return Err(DataError::Empty { file: file.to_path_buf() });
+        }
+        let meta = Meta {
+            root: root.root,
+            leaves: root.leaves,
+            records: root.records,
+            counts: counts.clone(),
+        };
+        let text = serde_json::to_vec(&meta).map_err(|_| DataError::contradiction(directory))?;
+        let sealed = seal::seal_bytes(key, META, &text)?;
+        let path = directory.join(META);
+        world::publish_atomically(&path, world::PRIVATE_MODE, |out| out.write_all(&sealed))?;
+        Ok(Self { directory: directory.to_path_buf(), key: key.clone(), root, counts })
+    }
+
+    /// Opens a snapshot that was ingested before.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`] if it is damaged or sealed under another key.
+    pub fn open(directory: &Path, key: &StorageKey) -> Result<Self, DataError> {
+        let path = directory.join(META);
+        let sealed = std::fs::read(&path).map_err(DataError::io(&path))?;
+        let text = seal::open_bytes(key, META, &sealed)?;
+        let meta: Meta =
+            serde_json::from_slice(&text).map_err(|_| DataError::contradiction(&path))?;
+        let root = SnapshotRoot { root: meta.root, leaves: meta.leaves, records: meta.records };
+        Ok(Self { directory: directory.to_path_buf(), key: key.clone(), root, counts: meta.counts })
+    }
+
+    /// The committed root.
+    #[must_use]
+    pub const fn root(&self) -> SnapshotRoot {
+        self.root
+    }
+
+    /// What became of the lines.
+    #[must_use]
+    pub const fn counts(&self) -> &GraphCounts {
+        &self.counts
+    }
+
+    /// The leaves in committed order.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`] if the sealed file does not open.
+    pub fn leaves(&self) -> Result<Leaves, DataError> {
+        let path = self.directory.join(LEAVES);
+        Ok(Leaves { reader: open_sealed(&path, &self.key, LEAVES)?, path })
+    }
+}
+
+/// Leaves of a snapshot, read from its sealed file.
+#[derive(Debug)]
+pub struct Leaves {
+    reader: SealedFile,
+    path: PathBuf,
+}
+
+impl Leaves {
+    /// The next leaf, if any.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`] if the file is damaged.
+    pub fn next_leaf(&mut self) -> Result<Option<SnapshotLeaf>, DataError> {
+        let mut bytes = [0; StoredLeaf::LEN];
+        if !read_or_end(&mut self.reader, &mut bytes, &self.path)? {
+            return Ok(None);
+        }
+        StoredLeaf::decode(&bytes)
+            .and_then(|stored| stored.leaf())
+            .map(Some)
+            .ok_or_else(|| DataError::contradiction(&self.path))
+    }
+}
+
+/// Reads every line, digests its identifier, and sorts what is left by persona.
+fn scan(
+    file: &Path,
+    rules: &GraphRules<'_>,
+    workspace: &Workspace,
+) -> Result<(VarSorter, GraphCounts), DataError> {
+    let input = |source| DataError::Input { file: file.to_path_buf(), source };
+    let handle =
+        File::open(file).map_err(|source| DataError::Open { file: file.to_path_buf(), source })?;
+    let mut reader = CsvReader::new(BufReader::new(handle), rules.csv.clone()).map_err(input)?;
+    let columns = Columns::find(&reader, file)?;
+    let mut sorter = VarSorter::new(&workspace.directory, workspace.memory_bytes)?;
+    let mut counts = GraphCounts::default();
+    while let Some(record) = reader.next_record().map_err(input)? {
+        counts.lines_read += 1;
+        match Line::read(&record, &columns, rules, &mut counts)? {
+            Ok(line) => sorter.push(&line.encode())?,
+            Err(reason) => {
+                *counts.lines_dropped.entry(reason.to_owned()).or_default() += 1;
+            }
+        }
+    }
+    Ok((sorter, counts))
+}
+
+/// Where the columns of the flat form stand in this file.
+struct Columns {
+    person_ref: usize,
+    persona_ref: usize,
+    kind: usize,
+    value: usize,
+    id_type: usize,
+    id_namespace: Option<usize>,
+    id_value: usize,
+    evidence: usize,
+    day: usize,
+    class: Option<usize>,
+    consent_scheme: Option<usize>,
+    consent_string: Option<usize>,
+}
+
+impl Columns {
+    fn find<R: Read>(reader: &CsvReader<R>, file: &Path) -> Result<Self, DataError> {
+        let required = |name: &str| {
+            reader
+                .column(name)
+                .map_err(|source| DataError::Input { file: file.to_path_buf(), source })
+        };
+        Ok(Self {
+            person_ref: required("person_ref")?,
+            persona_ref: required("persona_ref")?,
+            kind: required("type")?,
+            value: required("value")?,
+            id_type: required("id_type")?,
+            id_namespace: reader.find("id_namespace"),
+            id_value: required("id_value")?,
+            evidence: required("evidence")?,
+            day: required("day")?,
+            class: reader.find("class"),
+            consent_scheme: reader.find("consent_scheme"),
+            consent_string: reader.find("consent_string"),
+        })
+    }
+}
+
+/// One line after the scan: no plaintext but the provider's own references and digital IDs.
+struct Line {
+    persona: Vec<u8>,
+    /// First 16 bytes of SHA-256 of the person's reference.
+    person: [u8; 16],
+    evidence: u16,
+    device: u16,
+    /// Days since 1970.
+    day: u32,
+    consent: [u8; 32],
+    identifiers: Vec<(u8, [u8; 32])>,
+    digital_id: Vec<u8>,
+}
+
+impl Line {
+    fn read(
+        record: &Record<'_>,
+        columns: &Columns,
+        rules: &GraphRules<'_>,
+        counts: &mut GraphCounts,
+    ) -> Result<Result<Self, &'static str>, DataError> {
+        let field = |column: usize| record.get(column).unwrap_or("").trim();
+        let optional = |column: Option<usize>| column.map_or("", field);
+        let persona = field(columns.persona_ref).as_bytes().to_vec();
+        let person = field(columns.person_ref);
+        if persona.is_empty() || person.is_empty() {
+            return Ok(Err("reference_missing"));
+        }
+        let Some(evidence) = evidence_bit(field(columns.evidence)) else {
+            return Ok(Err("evidence_unknown"));
+        };
+        let Some(day) = days_since_1970(field(columns.day)) else {
+            return Ok(Err("day_malformed"));
+        };
+        let consent = match columns.consent_string.or(columns.consent_scheme) {
+            Some(_) if optional(columns.consent_string).is_empty() => {
+                return Ok(Err("consent_missing"));
+            }
+            _ => {
+                consent_evidence(optional(columns.consent_scheme), optional(columns.consent_string))
+            }
+        };
+        let digital_id = match digital_id(
+            field(columns.id_type),
+            optional(columns.id_namespace),
+            field(columns.id_value),
+        ) {
+            Ok(id) => id,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let kind = field(columns.kind);
+        let outcome = match kind {
+            "email" => rules.normalizer.email(field(columns.value)),
+            "phone" => {
+                let context = PhoneContext { country: None, postcode: None };
+                rules.normalizer.phone(field(columns.value), &context)
+            }
+            "email_sha256" => {
+                rules.normalizer.email_sha256(field(columns.value), rules.email_sha256)
+            }
+            _ => return Ok(Err("type_unknown")),
+        };
+        let identifiers = match outcome {
+            Outcome::Ok(found) => {
+                found.iter().map(|one| (one.kind().code(), *one.digest().expose_bytes())).collect()
+            }
+            Outcome::Reject(reason) => {
+                *counts.identifiers_rejected.entry(reason.code().to_owned()).or_default() += 1;
+                Vec::new()
+            }
+            Outcome::Absent => Vec::new(),
+        };
+        let hash: [u8; 32] = Sha256::digest(person).into();
+        Ok(Ok(Self {
+            persona,
+            person: hash.first_chunk().copied().unwrap_or_default(),
+            evidence,
+            device: device_bit(optional(columns.class)),
+            day,
+            consent,
+            identifiers,
+            digital_id,
+        }))
+    }
+
+    /// `persona ‖ 0 ‖ person ‖ evidence ‖ device ‖ day ‖ consent ‖ u8 count ‖ identifiers ‖ id`.
+    fn encode(&self) -> Vec<u8> {
+        let mut bytes = self.persona.clone();
+        bytes.push(0);
+        bytes.extend_from_slice(&self.person);
+        bytes.extend_from_slice(&self.evidence.to_be_bytes());
+        bytes.extend_from_slice(&self.device.to_be_bytes());
+        bytes.extend_from_slice(&self.day.to_be_bytes());
+        bytes.extend_from_slice(&self.consent);
+        // One value yields at most two identifiers.
+        bytes.push(u8::try_from(self.identifiers.len()).unwrap_or(u8::MAX));
+        for (kind, digest) in &self.identifiers {
+            bytes.push(*kind);
+            bytes.extend_from_slice(digest);
+        }
+        bytes.extend_from_slice(&self.digital_id);
+        bytes
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let end = bytes.iter().position(|byte| *byte == 0)?;
+        let (persona, rest) = bytes.split_at_checked(end)?;
+        let (_, rest) = rest.split_first()?;
+        let (person, rest) = rest.split_first_chunk::<16>()?;
+        let (evidence, rest) = rest.split_first_chunk::<2>()?;
+        let (device, rest) = rest.split_first_chunk::<2>()?;
+        let (day, rest) = rest.split_first_chunk::<4>()?;
+        let (consent, rest) = rest.split_first_chunk::<32>()?;
+        let (count, rest) = rest.split_first()?;
+        let (identifiers, digital_id) = rest.split_at_checked(usize::from(*count) * 33)?;
+        Some(Self {
+            persona: persona.to_vec(),
+            person: *person,
+            evidence: u16::from_be_bytes(*evidence),
+            device: u16::from_be_bytes(*device),
+            day: u32::from_be_bytes(*day),
+            consent: *consent,
+            identifiers: identifiers
+                .as_chunks::<33>()
+                .0
+                .iter()
+                .filter_map(|[kind, digest @ ..]| Some((*kind, *digest.first_chunk()?)))
+                .collect(),
+            digital_id: digital_id.to_vec(),
+        })
+    }
+}
+
+/// A persona being gathered from its lines.
+struct Persona {
+    reference: Vec<u8>,
+    person: [u8; 16],
+    evidence: u16,
+    devices: u16,
+    last_day: u32,
+    login_days: BTreeSet<u32>,
+    consent: [u8; 32],
+    identifiers: BTreeSet<(u8, [u8; 32])>,
+    /// Digital ID and the last day it was seen.
+    ids: BTreeMap<Vec<u8>, u32>,
+    two_persons: bool,
+    /// Identifiers and digital IDs beyond what one persona may hold.
+    surplus: u64,
+}
+
+impl Persona {
+    fn start(line: Line) -> Self {
+        let mut persona = Self {
+            reference: line.persona.clone(),
+            person: line.person,
+            evidence: 0,
+            devices: 0,
+            last_day: 0,
+            login_days: BTreeSet::new(),
+            consent: line.consent,
+            identifiers: BTreeSet::new(),
+            ids: BTreeMap::new(),
+            two_persons: false,
+            surplus: 0,
+        };
+        persona.add(line);
+        persona
+    }
+
+    fn add(&mut self, line: Line) {
+        self.two_persons |= line.person != self.person;
+        self.evidence |= line.evidence;
+        self.devices |= line.device;
+        if line.evidence & EVIDENCE_LOGIN != 0 && self.login_days.len() < 255 {
+            self.login_days.insert(line.day);
+        }
+        if line.day >= self.last_day {
+            self.last_day = line.day;
+            self.consent = line.consent;
+        }
+        for identifier in line.identifiers {
+            if self.identifiers.len() < PER_PERSONA_MAX {
+                self.identifiers.insert(identifier);
+            } else if !self.identifiers.contains(&identifier) {
+                self.surplus += 1;
+            }
+        }
+        if self.ids.len() < PER_PERSONA_MAX || self.ids.contains_key(&line.digital_id) {
+            let seen = self.ids.entry(line.digital_id).or_default();
+            *seen = line.day.max(*seen);
+        } else {
+            self.surplus += 1;
+        }
+    }
+
+    /// Why the persona is not published, if it is not.
+    fn dropped(&self) -> Option<&'static str> {
+        if self.two_persons {
+            Some("persona_of_two_persons")
+        } else if self.identifiers.is_empty() {
+            Some("no_usable_identifier")
+        } else if self.ids.is_empty() {
+            Some("no_digital_id")
+        } else {
+            None
+        }
+    }
+}
+
+/// Groups lines by persona, writes the digital IDs of each, and sorts identifiers by value.
+fn gather_personas(
+    scanned: VarSorter,
+    ruleset: u8,
+    directory: &Path,
+    key: &StorageKey,
+    workspace: &Workspace,
+    counts: &mut GraphCounts,
+) -> Result<FixedSorter, DataError> {
+    let path = directory.join(IDS);
+    let mut ids = create_sealed(&path, key, IDS)?;
+    let mut by_value =
+        FixedSorter::new(&workspace.directory, StoredLeaf::LEN, workspace.memory_bytes)?;
+    let mut sorted = scanned.finish()?;
+    let mut current: Option<Persona> = None;
+    loop {
+        let next = match sorted.next_record()? {
+            Some(bytes) => {
+                Some(Line::decode(bytes).ok_or_else(|| DataError::contradiction(directory))?)
+            }
+            None => None,
+        };
+        match (&mut current, next) {
+            (Some(persona), Some(line)) if persona.reference == line.persona => persona.add(line),
+            (_, next) => {
+                let ended = next.is_none();
+                let done = std::mem::replace(&mut current, next.map(Persona::start));
+                if let Some(persona) = done {
+                    counts.personas += 1;
+                    close_persona(&persona, ruleset, &mut ids, &mut by_value, counts)?;
+                }
+                if ended {
+                    break;
+                }
+            }
+        }
+    }
+    finish_sealed(ids, &path)?;
+    Ok(by_value)
+}
+
+fn close_persona(
+    persona: &Persona,
+    ruleset: u8,
+    ids: &mut SealedOut,
+    by_value: &mut FixedSorter,
+    counts: &mut GraphCounts,
+) -> Result<(), DataError> {
+    if let Some(reason) = persona.dropped() {
+        *counts.personas_dropped.entry(reason.to_owned()).or_default() += 1;
+        return Ok(());
+    }
+    let record = counts.records;
+    counts.records += 1;
+    counts.digital_ids += persona.ids.len() as u64;
+    counts.surplus += persona.surplus;
+    let mut bundle = Sha256::new();
+    ids.append(&record.to_be_bytes())?;
+    ids.append(&u16::try_from(persona.ids.len()).unwrap_or(u16::MAX).to_be_bytes())?;
+    for (id, day) in &persona.ids {
+        ids.append(&u16::try_from(id.len()).unwrap_or(u16::MAX).to_be_bytes())?;
+        ids.append(id)?;
+        ids.append(&day.to_be_bytes())?;
+        bundle.update((id.len() as u64).to_be_bytes());
+        bundle.update(id);
+        bundle.update(day.to_be_bytes());
+    }
+    let ids_digest: [u8; 32] = bundle.finalize().into();
+    for (kind, digest) in &persona.identifiers {
+        let leaf = StoredLeaf {
+            kind: *kind,
+            ruleset,
+            digest: *digest,
+            person: persona.person,
+            record,
+            last_seen: u64::from(persona.last_day) * 86_400,
+            evidence: persona.evidence,
+            devices: persona.devices,
+            logins: u8::try_from(persona.login_days.len()).unwrap_or(u8::MAX),
+            persons: 1,
+            purposes: u32::MAX,
+            ids_digest,
+            consent: persona.consent,
+        };
+        by_value.push(&leaf.encode())?;
+    }
+    Ok(())
+}
+
+/// Leaves out identifiers of two persons, keeps the first record of one person, and commits.
+fn publish_leaves(
+    by_value: FixedSorter,
+    directory: &Path,
+    key: &StorageKey,
+    counts: &mut GraphCounts,
+) -> Result<SnapshotRoot, DataError> {
+    let path = directory.join(LEAVES);
+    let mut out = create_sealed(&path, key, LEAVES)?;
+    let seed = world::entropy::<32>()?;
+    let sealed = seal::seal_bytes(key, SEED, &seed)?;
+    let seed_path = directory.join(SEED);
+    world::publish_atomically(&seed_path, world::PRIVATE_MODE, |file| file.write_all(&sealed))?;
+    let mut committer = SnapshotCommitter::new(SnapshotSeed::from_bytes(seed).leaf_salts());
+    let mut group: Vec<StoredLeaf> = Vec::new();
+    let mut publish = |group: &mut Vec<StoredLeaf>, counts: &mut GraphCounts| {
+        let Some(first) = group.first() else { return Ok(()) };
+        if group.iter().any(|leaf| leaf.person != first.person) {
+            counts.identifier_conflicts += 1;
+        } else {
+            counts.identifiers += 1;
+            let leaf = first.leaf().ok_or_else(|| DataError::contradiction(&path))?;
+            committer.push(&leaf);
+            out.append(&first.encode())?;
+        }
+        group.clear();
+        Ok::<(), DataError>(())
+    };
+    let mut sorted = by_value.finish()?;
+    while let Some(chunk) = sorted.next_chunk(CHUNK_BYTES)? {
+        for bytes in chunk.as_chunks::<{ StoredLeaf::LEN }>().0 {
+            let leaf =
+                StoredLeaf::decode(bytes).ok_or_else(|| DataError::contradiction(directory))?;
+            let same = group
+                .first()
+                .is_some_and(|known| (known.kind, known.digest) == (leaf.kind, leaf.digest));
+            if !same {
+                publish(&mut group, counts)?;
+            }
+            // Two leaves decide: the first, and one of another person if there is one.
+            if group.len() < 2 || leaf.person != group.first().map_or(leaf.person, |l| l.person) {
+                group.truncate(1);
+                group.push(leaf);
+            }
+        }
+    }
+    publish(&mut group, counts)?;
+    drop(publish);
+    finish_sealed(out, &directory.join(LEAVES))?;
+    Ok(committer.finish(counts.records))
+}
+
+/// A snapshot leaf as the sealed file holds it; sorts by kind and digest.
+struct StoredLeaf {
+    kind: u8,
+    ruleset: u8,
+    digest: [u8; 32],
+    person: [u8; 16],
+    record: u64,
+    last_seen: u64,
+    evidence: u16,
+    devices: u16,
+    logins: u8,
+    persons: u8,
+    purposes: u32,
+    ids_digest: [u8; 32],
+    consent: [u8; 32],
+}
+
+impl StoredLeaf {
+    const LEN: usize = 1 + 1 + 32 + 8 + 16 + 8 + 2 + 2 + 1 + 1 + 4 + 32 + 32;
+
+    fn encode(&self) -> [u8; Self::LEN] {
+        let mut bytes = [0; Self::LEN];
+        fill(
+            &mut bytes,
+            &[
+                &[self.kind],
+                &self.digest,
+                &self.record.to_be_bytes(),
+                &[self.ruleset],
+                &self.person,
+                &self.last_seen.to_be_bytes(),
+                &self.evidence.to_be_bytes(),
+                &self.devices.to_be_bytes(),
+                &[self.logins, self.persons],
+                &self.purposes.to_be_bytes(),
+                &self.ids_digest,
+                &self.consent,
+            ],
+        );
+        bytes
+    }
+
+    fn decode(bytes: &[u8; Self::LEN]) -> Option<Self> {
+        let (kind, rest) = bytes.split_first()?;
+        let (digest, rest) = rest.split_first_chunk::<32>()?;
+        let (record, rest) = rest.split_first_chunk::<8>()?;
+        let (ruleset, rest) = rest.split_first()?;
+        let (person, rest) = rest.split_first_chunk::<16>()?;
+        let (last_seen, rest) = rest.split_first_chunk::<8>()?;
+        let (evidence, rest) = rest.split_first_chunk::<2>()?;
+        let (devices, rest) = rest.split_first_chunk::<2>()?;
+        let ([logins, persons], rest) = rest.split_first_chunk::<2>()?;
+        let (purposes, rest) = rest.split_first_chunk::<4>()?;
+        let (ids_digest, rest) = rest.split_first_chunk::<32>()?;
+        Some(Self {
+            kind: *kind,
+            ruleset: *ruleset,
+            digest: *digest,
+            person: *person,
+            record: u64::from_be_bytes(*record),
+            last_seen: u64::from_be_bytes(*last_seen),
+            evidence: u16::from_be_bytes(*evidence),
+            devices: u16::from_be_bytes(*devices),
+            logins: *logins,
+            persons: *persons,
+            purposes: u32::from_be_bytes(*purposes),
+            ids_digest: *ids_digest,
+            consent: rest.try_into().ok()?,
+        })
+    }
+
+    fn leaf(&self) -> Option<SnapshotLeaf> {
+        Some(SnapshotLeaf {
+            record: self.record,
+            identifier: identifier_from_parts(self.kind, self.ruleset, self.digest)?,
+            ids_digest: self.ids_digest,
+            last_seen: self.last_seen,
+            evidence: self.evidence,
+            devices: self.devices,
+            level: 0,
+            logins: self.logins,
+            persons: self.persons,
+            purposes: self.purposes,
+            objection_scope: [0; 32],
+            consent_evidence: self.consent,
+        })
+    }
+}
+
+/// Bit of an evidence class, as `LinkFilter::evidence_mask` has it.
+fn evidence_bit(name: &str) -> Option<u16> {
+    let classes = ["login", "purchase", "loyalty", "email_click", "form", "crm_import"];
+    let at = classes.iter().position(|class| *class == name)?;
+    Some(1 << at)
+}
+
+/// Bit of a device class; what is not declared is `unknown`.
+fn device_bit(name: &str) -> u16 {
+    let classes = ["smartphone", "tablet", "desktop", "ctv", "other"];
+    1 << classes.iter().position(|class| *class == name).unwrap_or(classes.len())
+}
+
+fn days_since_1970(text: &str) -> Option<u32> {
+    let day: jiff::civil::Date = text.parse().ok()?;
+    let seconds = day.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_second();
+    u32::try_from(seconds / 86_400).ok()
+}
+
+fn consent_evidence(scheme: &str, string: &str) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    for part in [scheme, string] {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part);
+    }
+    hasher.finalize().into()
+}
+
+/// `type ‖ 0 ‖ namespace ‖ 0 ‖ value` of a usable digital ID, in canonical form.
+fn digital_id(kind: &str, namespace: &str, value: &str) -> Result<Vec<u8>, &'static str> {
+    let value = match kind {
+        "idfa" | "aaid" => {
+            let value = value.trim_matches(['{', '}']).to_ascii_lowercase();
+            let shape: Vec<usize> = value.split('-').map(str::len).collect();
+            let hex = value.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
+            if shape != [8, 4, 4, 4, 12] || !hex {
+                return Err("maid_malformed");
+            }
+            if value.bytes().all(|byte| byte == b'-' || byte == b'0') {
+                return Err("maid_zero");
+            }
+            value
+        }
+        "cookie" => {
+            if namespace.is_empty() {
+                return Err("cookie_no_namespace");
+            }
+            let visible = value.bytes().all(|byte| byte.is_ascii_graphic());
+            let zeros = value.bytes().all(|byte| byte == b'0');
+            if !(8..=64).contains(&value.len()) || !visible || zeros || value == namespace {
+                return Err("cookie_malformed");
+            }
+            value.to_owned()
+        }
+        _ => return Err("digital_id_type_unknown"),
+    };
+    let namespace = if kind == "cookie" { namespace } else { "" };
+    Ok([kind.as_bytes(), &[0], namespace.as_bytes(), &[0], value.as_bytes()].concat())
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Meta {
+    root: [u8; 32],
+    leaves: u64,
+    records: u64,
+    counts: GraphCounts,
+}
+
+const META: &str = "snapshot.meta";
+const LEAVES: &str = "leaves";
+const IDS: &str = "digital-ids";
+const SEED: &str = "snapshot.seed";
+const EVIDENCE_LOGIN: u16 = 1;
+/// Identifiers or digital IDs that one persona may hold; further ones are left out.
+const PER_PERSONA_MAX: usize = 64;
+const CHUNK_BYTES: usize = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use crate::normalize::{Options, Ruleset};
+
+    use super::*;
+
+    const HEADER: &str = "person_ref,persona_ref,type,value,id_type,id_namespace,id_value,\
+                          class,evidence,day\n";
+    const AAID: &str = "6d92078a-8246-4ba4-ae5b-76104861e7dc";
+
+    fn ingest(body: &str) -> (tempfile::TempDir, Result<StoredSnapshot, DataError>) {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("links.csv");
+        std::fs::write(&file, format!("{HEADER}{body}")).unwrap();
+        let ruleset = Ruleset::CrmFr1;
+        let normalizer = Normalizer::new(ruleset, Options::defaults(ruleset));
+        let rules = GraphRules {
+            normalizer: &normalizer,
+            csv: CsvOptions::default(),
+            email_sha256: EmailPrehash::parse("plain"),
+        };
+        let workspace = Workspace { directory: dir.path().join("work"), memory_bytes: 1 << 20 };
+        world::create_private_dir(&workspace.directory).unwrap();
+        let key = StorageKey::from_bytes([7; 32]);
+        let directory = dir.path().join("snapshot");
+        let result = StoredSnapshot::ingest(&file, &rules, &directory, &key, &workspace);
+        (dir, result)
+    }
+
+    fn line(person: &str, persona: &str, email: &str, day: &str) -> String {
+        format!("{person},{persona},email,{email},aaid,,{AAID},tablet,login,{day}\n")
+    }
+
+    fn leaves(snapshot: &StoredSnapshot) -> Vec<SnapshotLeaf> {
+        let mut reader = snapshot.leaves().unwrap();
+        std::iter::from_fn(|| reader.next_leaf().unwrap()).collect()
+    }
+
+    #[test]
+    fn lines_of_a_persona_become_one_record() {
+        let body = [
+            line("p1", "a", "one@exemple.fr", "2026-11-01"),
+            line("p1", "a", "one@exemple.fr", "2026-11-03"),
+            line("p1", "a", "two@exemple.fr", "2026-11-02"),
+        ]
+        .concat();
+        let (_dir, snapshot) = ingest(&body);
+        let snapshot = snapshot.unwrap();
+        let leaves = leaves(&snapshot);
+        assert_eq!((leaves.len(), snapshot.root().records), (2, 1));
+        assert_eq!(snapshot.root().leaves, 2);
+        for leaf in leaves {
+            assert_eq!((leaf.record, leaf.logins, leaf.evidence, leaf.devices), (0, 3, 1, 0b10));
+            assert_eq!(leaf.last_seen, 86_400 * u64::from(days_since_1970("2026-11-03").unwrap()));
+        }
+    }
+
+    #[test]
+    fn identifier_of_two_persons_is_not_published() {
+        let body = [
+            line("p1", "a", "shared@exemple.fr", "2026-11-01"),
+            line("p2", "b", "shared@exemple.fr", "2026-11-01"),
+            line("p1", "a2", "shared@exemple.fr", "2026-11-01"),
+            line("p2", "b", "own@exemple.fr", "2026-11-01"),
+            line("p3", "c", "twice@exemple.fr", "2026-11-01"),
+            line("p3", "c2", "twice@exemple.fr", "2026-11-01"),
+        ]
+        .concat();
+        let (_dir, snapshot) = ingest(&body);
+        let snapshot = snapshot.unwrap();
+        assert_eq!(snapshot.counts().identifier_conflicts, 1);
+        assert_eq!(leaves(&snapshot).len(), 2);
+    }
+
+    #[test]
+    fn unusable_lines_and_ids_are_counted_by_reason() {
+        let body = [
+            line("p1", "a", "one@exemple.fr", "2026-11-01"),
+            line("p2", "b", "two@exemple.fr", "yesterday"),
+            line("p3", "c", "contact@exemple.fr", "2026-11-01"),
+            "p4,d,email,four@exemple.fr,aaid,,00000000-0000-0000-0000-000000000000,,login,2026-11-01\n"
+                .to_owned(),
+            "p5,e,email,five@exemple.fr,cookie,,12345678,,login,2026-11-01\n".to_owned(),
+            "p6,f,fax,six,aaid,,6d92078a-8246-4ba4-ae5b-76104861e7dc,,login,2026-11-01\n".to_owned(),
+            "p7,g,email,seven@exemple.fr,aaid,,6d92078a-8246-4ba4-ae5b-76104861e7dc,,guess,2026-11-01\n"
+                .to_owned(),
+        ]
+        .concat();
+        let (_dir, snapshot) = ingest(&body);
+        let counts = snapshot.unwrap().counts().clone();
+        let reasons: Vec<&str> = counts.lines_dropped.keys().map(String::as_str).collect();
+        assert_eq!(
+            reasons,
+            [
+                "cookie_no_namespace",
+                "day_malformed",
+                "evidence_unknown",
+                "maid_zero",
+                "type_unknown"
+            ]
+        );
+        assert_eq!(counts.personas_dropped.get("no_usable_identifier"), Some(&1));
+        assert_eq!((counts.lines_read, counts.records), (7, 1));
+    }
+
+    #[test]
+    fn graph_without_published_identifier_is_refused() {
+        let (_dir, result) = ingest(&line("p1", "a", "no address", "2026-11-01"));
+        assert!(matches!(result.unwrap_err(), DataError::Empty { .. }));
+    }
+}

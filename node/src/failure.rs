@@ -1,0 +1,355 @@
+//! Everything that can end a command, with its exit status and its three lines.
+//!
+//! Commands return a [`Failure`]; what a person reads and what a script gets are decided here, in
+//! one exhaustive match, so that a new kind of error forces a decision.
+
+use protocol::error::{Bug, Error, Violation};
+use protocol::transcript::Role;
+
+use crate::config::ConfigError;
+use crate::data::DataError;
+use crate::driver::DriveError;
+use crate::error::{Report, protocol_report, transport_report};
+use crate::exit::Exit;
+use crate::home::HomeError;
+use crate::identity::IdentityError;
+use crate::invite::InvitationError;
+use crate::journal::JournalError;
+use crate::keyring::KeyringError;
+use crate::ledger::LedgerError;
+use crate::normalize::manifest::{Difference, ManifestError};
+use crate::runs::RunsError;
+use crate::seal::SealError;
+use crate::transport::TransportError;
+use crate::world::WorldError;
+
+/// Why a command did not do what was asked.
+#[derive(Debug)]
+pub enum Failure {
+    /// The command line does not make sense; exit 2.
+    Usage {
+        /// What is wrong.
+        what: String,
+        /// What to do.
+        try_this: String,
+    },
+    /// Configuration, keys, or something the operator has to do first; exit 78.
+    Operator {
+        /// What is wrong.
+        what: String,
+        /// What to do.
+        try_this: String,
+    },
+    /// Local storage; exit 74.
+    Storage {
+        /// What is wrong.
+        what: String,
+    },
+    /// Nothing is wrong, but not now; exit 75.
+    Later {
+        /// Why.
+        what: String,
+        /// When.
+        try_this: String,
+    },
+    /// The two nodes normalize by different rules; exit 69.
+    RulesDiffer {
+        /// The first line that differs.
+        line: String,
+    },
+    /// The result may not be shown; exit 77.
+    Withheld {
+        /// The minimum of the terms.
+        k_min: u32,
+    },
+    /// The input is not the committed one any more; exit 65.
+    InputChanged,
+    /// The party's data.
+    Data(DataError),
+    /// A session.
+    Drive(DriveError),
+    /// The channel.
+    Transport(TransportError),
+    /// The directory of the node.
+    Home(HomeError),
+    /// The invitation.
+    Invitation(InvitationError),
+    /// The normalization rules.
+    Manifest(ManifestError),
+}
+
+impl Failure {
+    /// A command line that does not make sense.
+    #[must_use]
+    pub fn usage(what: &str, try_this: &str) -> Self {
+        Self::Usage { what: what.to_owned(), try_this: try_this.to_owned() }
+    }
+
+    /// Something the operator has to do first.
+    #[must_use]
+    pub fn operator(what: &str, try_this: &str) -> Self {
+        Self::Operator { what: what.to_owned(), try_this: try_this.to_owned() }
+    }
+
+    /// Local storage.
+    #[must_use]
+    pub fn storage(what: &str) -> Self {
+        Self::Storage { what: what.to_owned() }
+    }
+
+    /// Nothing is wrong, but not now.
+    #[must_use]
+    pub fn try_later(what: &str, try_this: &str) -> Self {
+        Self::Later { what: what.to_owned(), try_this: try_this.to_owned() }
+    }
+
+    /// The two nodes normalize by different rules.
+    #[must_use]
+    pub fn rules_differ(difference: &Difference) -> Self {
+        let side = |text: &Option<String>| text.clone().unwrap_or_else(|| "nothing".to_owned());
+        Self::RulesDiffer {
+            line: format!(
+                "line {}: {} here, {} there",
+                difference.line,
+                side(&difference.ours),
+                crate::error::shown(&side(&difference.theirs)),
+            ),
+        }
+    }
+
+    /// The result may not be shown.
+    #[must_use]
+    pub const fn withheld(k_min: u32) -> Self {
+        Self::Withheld { k_min }
+    }
+
+    /// The input is not the committed one any more.
+    #[must_use]
+    pub const fn input_changed() -> Self {
+        Self::InputChanged
+    }
+
+    /// The exit status of the program.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Usage { .. } => Exit::Usage,
+            Self::Operator { .. } | Self::Invitation(_) => Exit::Configuration,
+            Self::Storage { .. } => Exit::Storage,
+            Self::Later { .. } => Exit::TryAgain,
+            Self::RulesDiffer { .. } => Exit::Incompatible,
+            Self::Withheld { .. } => Exit::Refused,
+            Self::InputChanged => Exit::Input,
+            Self::Data(error) => data_exit(error),
+            Self::Drive(error) => drive_exit(error),
+            Self::Transport(error) => Exit::from(error),
+            Self::Home(error) => home_exit(error),
+            Self::Manifest(_) => Exit::Bug,
+        }
+    }
+
+    /// The three lines a person reads.
+    #[must_use]
+    pub fn report(&self, role: Role) -> Report {
+        let yours = |code: &'static str, what: String, try_this: String| {
+            Report::operator(code, what, try_this)
+        };
+        match self {
+            Self::Usage { what, try_this } => yours("V0400", what.clone(), try_this.clone()),
+            Self::Operator { what, try_this } => yours("V0402", what.clone(), try_this.clone()),
+            Self::Storage { what } => yours(
+                "V0403",
+                what.clone(),
+                "check that the path exists, that you may write to it, and that the disk has room"
+                    .into(),
+            ),
+            Self::Later { what, try_this } => yours("V0404", what.clone(), try_this.clone()),
+            Self::RulesDiffer { line } => yours(
+                "V0204",
+                format!("the two nodes normalize by different rules, {line}"),
+                "use the same ruleset, options and version on both nodes, and accept a new \
+                 invitation"
+                    .into(),
+            ),
+            Self::Withheld { k_min } => yours(
+                "V0308",
+                format!("withheld: fewer matched rows than the minimum of {k_min} (k_min)"),
+                "match a larger or another file; the count itself is not shown".into(),
+            ),
+            Self::InputChanged => yours(
+                "V0405",
+                "the input is not the committed one any more".into(),
+                "run again; if it happens twice, check the disk".into(),
+            ),
+            Self::Data(error) => data_report(error),
+            Self::Drive(error) => drive_report(error, role),
+            Self::Transport(error) => transport_report(error, role),
+            Self::Home(error) => yours("V0407", error.to_string(), home_advice(error)),
+            Self::Invitation(error) => yours("V0408", error.to_string(), error.try_this()),
+            Self::Manifest(error) => yours(
+                "V0409",
+                error.to_string(),
+                "reinstall this version; a node whose own rules fail their test does not run"
+                    .into(),
+            ),
+        }
+    }
+}
+
+fn data_exit(error: &DataError) -> Exit {
+    match error {
+        DataError::Input { .. } | DataError::Empty { .. } => Exit::Input,
+        DataError::Open { source, .. } => match source.kind() {
+            std::io::ErrorKind::NotFound => Exit::Input,
+            _ => Exit::Storage,
+        },
+        DataError::Declared { .. } => Exit::Configuration,
+        DataError::Bug(_) => Exit::Bug,
+        DataError::Runs(_)
+        | DataError::Seal(_)
+        | DataError::World(_)
+        | DataError::Io { .. }
+        | DataError::Contradiction { .. } => Exit::Storage,
+    }
+}
+
+fn drive_exit(error: &DriveError) -> Exit {
+    match error {
+        DriveError::Protocol(error) => Exit::from(error),
+        DriveError::Transport(error) => Exit::from(error),
+        DriveError::Silent { .. } => Exit::TryAgain,
+        DriveError::Data(error) => data_exit(error),
+        DriveError::Runs(_) | DriveError::Journal(_) | DriveError::Ledger(_) => Exit::Storage,
+        DriveError::Panicked(_) => Exit::Bug,
+    }
+}
+
+fn home_exit(error: &HomeError) -> Exit {
+    match error {
+        HomeError::World(_) => Exit::Storage,
+        HomeError::NotANode { .. }
+        | HomeError::Identity(_)
+        | HomeError::Seal(_)
+        | HomeError::Config(_) => Exit::Configuration,
+    }
+}
+
+fn data_report(error: &DataError) -> Report {
+    let (code, what, try_this): (_, String, String) = match error {
+        DataError::Input { file, source } => {
+            ("V0410", format!("{}: {}", file.display(), source.what()), source.try_this().into())
+        }
+        DataError::Open { file, source } => (
+            "V0411",
+            format!("cannot open {}: {source}", file.display()),
+            "name a file that exists and that you may read".into(),
+        ),
+        DataError::Empty { file } => (
+            "V0412",
+            format!("{} has no row that may be used", file.display()),
+            "check the consent columns and the identifiers; the reasons are counted per value"
+                .into(),
+        ),
+        DataError::Declared { what, try_this } => ("V0413", what.clone(), try_this.clone()),
+        DataError::Runs(_) | DataError::World(_) | DataError::Io { .. } | DataError::Seal(_) => (
+            "V0414",
+            error.to_string(),
+            "check the disk, its free space, and the permissions of the node's directory".into(),
+        ),
+        DataError::Contradiction { .. } => (
+            "V0415",
+            error.to_string(),
+            "prepare the set again; if it happens twice, check the disk".into(),
+        ),
+        DataError::Bug(bug) => {
+            return protocol_report(&Error::Bug(*bug), Role::Advertiser);
+        }
+    };
+    Report::operator(code, what, try_this)
+}
+
+fn drive_report(error: &DriveError, role: Role) -> Report {
+    match error {
+        DriveError::Protocol(error) => protocol_report(error, role),
+        DriveError::Transport(error) => transport_report(error, role),
+        DriveError::Silent { stage, seconds } => Report::operator(
+            "V0416",
+            format!("the {} sent nothing for {seconds} s in stage {stage}", role.peer().name()),
+            "run again; if it happens twice, ask the other side's operator whether its node runs"
+                .to_owned(),
+        ),
+        DriveError::Data(error) => data_report(error),
+        DriveError::Runs(_) | DriveError::Journal(_) | DriveError::Ledger(_) => Report::operator(
+            "V0417",
+            error.to_string(),
+            "check the disk, its free space, and the permissions of the node's directory"
+                .to_owned(),
+        ),
+        DriveError::Panicked(_) => protocol_report(&Error::Bug(Bug::InternalInvariant), role),
+    }
+}
+
+fn home_advice(error: &HomeError) -> String {
+    match error {
+        HomeError::NotANode { role, path } => {
+            format!("make one with `{}-node init --dir {}`", role.name(), path.display())
+        }
+        HomeError::Identity(_) => "see the file named above".to_owned(),
+        HomeError::Seal(_) => "restore the storage key from your backup".to_owned(),
+        HomeError::Config(_) => "mend the setting named above; the file explains each".to_owned(),
+        HomeError::World(_) => {
+            "check that the directory exists and is yours alone, and that no other run uses it"
+                .to_owned()
+        }
+    }
+}
+
+/// Failures that come from one error type each.
+macro_rules! from {
+    ($($source:ty => $variant:ident),+ $(,)?) => { $(
+        impl From<$source> for Failure {
+            fn from(error: $source) -> Self {
+                Self::$variant(error.into())
+            }
+        }
+    )+ };
+}
+from! {
+    DataError => Data,
+    RunsError => Data,
+    SealError => Data,
+    WorldError => Data,
+    Bug => Data,
+    DriveError => Drive,
+    Error => Drive,
+    JournalError => Drive,
+    LedgerError => Drive,
+    TransportError => Transport,
+    HomeError => Home,
+    IdentityError => Home,
+    ConfigError => Home,
+    InvitationError => Invitation,
+    ManifestError => Manifest,
+}
+
+impl From<Violation> for Failure {
+    fn from(violation: Violation) -> Self {
+        Self::Drive(Error::peer(violation, 0, 0).into())
+    }
+}
+
+impl From<KeyringError> for Failure {
+    fn from(error: KeyringError) -> Self {
+        match error {
+            KeyringError::Seal(error) => error.into(),
+            KeyringError::World(error) => error.into(),
+            KeyringError::Bug(bug) => bug.into(),
+            KeyringError::Damaged { .. } | KeyringError::Io { .. } => Self::Operator {
+                what: error.to_string(),
+                try_this: "restore the key from your backup; without it the partner needs a new \
+                           table"
+                    .to_owned(),
+            },
+        }
+    }
+}

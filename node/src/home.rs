@@ -1,0 +1,133 @@
+//! A node's directory: where its keys, records and prepared sets lie.
+
+use std::path::{Path, PathBuf};
+
+use protocol::transcript::Role;
+
+use crate::config::{Config, ConfigError};
+use crate::data::Workspace;
+use crate::identity::{IdentityError, NodeIdentity, PublicIdentity};
+use crate::seal::{SealError, StorageKey};
+use crate::world::{self, DirectoryLock, WorldError};
+
+/// An opened node directory.
+#[derive(Debug)]
+pub struct Home {
+    directory: PathBuf,
+    /// The node's keys.
+    pub identity: NodeIdentity,
+    /// The key that seals what it keeps.
+    pub storage: StorageKey,
+    /// Its settings.
+    pub config: Config,
+}
+
+impl Home {
+    /// Makes a node: keys, storage key, configuration, and the identity to show to partners.
+    ///
+    /// # Errors
+    ///
+    /// [`HomeError`]; a directory that holds a node already is left as it is.
+    pub fn create(directory: &Path, role: Role) -> Result<PublicIdentity, HomeError> {
+        world::create_private_dir(directory)?;
+        let identity = NodeIdentity::create(directory)?.public();
+        StorageKey::create(&directory.join("keys").join(STORAGE_KEY))?;
+        let template = Config::template(role);
+        let config = directory.join(config_name(role));
+        world::publish_atomically(&config, world::PRIVATE_MODE, |out| {
+            out.write_all(template.as_bytes())
+        })?;
+        let shown = format!("{identity}\n");
+        world::publish_atomically(&directory.join(IDENTITY), 0o644, |out| {
+            out.write_all(shown.as_bytes())
+        })?;
+        Ok(identity)
+    }
+
+    /// Opens a node's directory.
+    ///
+    /// # Errors
+    ///
+    /// [`HomeError`], which says the exact fix.
+    pub fn open(directory: &Path, role: Role) -> Result<Self, HomeError> {
+        let config = directory.join(config_name(role));
+        if !config.exists() {
+            return Err(HomeError::NotANode { path: directory.to_path_buf(), role });
+        }
+        Ok(Self {
+            directory: directory.to_path_buf(),
+            identity: NodeIdentity::load(directory)?,
+            storage: StorageKey::load(&directory.join("keys").join(STORAGE_KEY))?,
+            config: Config::read(&config)?,
+        })
+    }
+
+    /// Takes the directory for a run or a service; a second holder is told at once.
+    ///
+    /// # Errors
+    ///
+    /// [`HomeError::World`].
+    pub fn lock(&self) -> Result<DirectoryLock, HomeError> {
+        Ok(DirectoryLock::acquire(&self.directory)?)
+    }
+
+    /// A path inside the directory.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    /// A private directory inside, made if absent.
+    ///
+    /// # Errors
+    ///
+    /// [`HomeError::World`].
+    pub fn private_dir(&self, name: &str) -> Result<PathBuf, HomeError> {
+        let path = self.path(name);
+        world::create_private_dir(&path)?;
+        Ok(path)
+    }
+
+    /// Bounds for preparing a set.
+    ///
+    /// # Errors
+    ///
+    /// [`HomeError::World`].
+    pub fn workspace(&self) -> Result<Workspace, HomeError> {
+        let directory = self.private_dir("work")?;
+        // Three sorters are open at once in the longest preparation.
+        Ok(Workspace { directory, memory_bytes: self.config.memory_bytes / 3 })
+    }
+}
+
+/// Why a node's directory cannot be made or opened.
+#[derive(Debug, thiserror::Error)]
+pub enum HomeError {
+    /// There is no node of this role.
+    #[error("{} holds no {} node", path.display(), role.name())]
+    NotANode {
+        /// The directory.
+        path: PathBuf,
+        /// The role asked for.
+        role: Role,
+    },
+    /// Keys.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The storage key.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The file system.
+    #[error(transparent)]
+    World(#[from] WorldError),
+}
+
+fn config_name(role: Role) -> String {
+    format!("{}.toml", role.name())
+}
+
+const STORAGE_KEY: &str = "storage.key";
+const IDENTITY: &str = "identity.txt";

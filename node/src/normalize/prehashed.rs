@@ -1,0 +1,353 @@
+//! Pre-hashed columns: SHA-256 digests made elsewhere, under rules that the column declares.
+//!
+//! The decoded 32 bytes enter the protocol as they are. They meet a canonical identifier only
+//! if the source's rules give the same string; validity, role mailboxes, typing errors and the
+//! line of a telephone can no longer be judged, and the report says so.
+
+use zeroize::Zeroizing;
+
+use super::decode::{self, Miss};
+use super::generic;
+use super::phone;
+use super::reason::Reason;
+use super::{IdentifierDigest, Kind};
+
+/// The rules an e-mail column was made by before hashing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmailPrehash {
+    /// Trimmed and lower-cased, nothing else.
+    Plain,
+    /// Rules that drop dots and tags of Gmail addresses: `uid2`, `euid`, `ttd`.
+    Uid2,
+    /// The rules of the Google libraries, `google-java` or `google-python`.
+    Google,
+    /// Tags dropped for every domain.
+    Tiktok,
+    /// Only letters, digits, dot and hyphen kept.
+    Amazon,
+    /// Our own strict form.
+    Strict,
+    /// Our own Gmail form.
+    Gmail,
+}
+
+impl EmailPrehash {
+    /// Reads the declaration of a column, such as `uid2` or `crm-fr/1`; `None` if unknown.
+    ///
+    /// A column in the Gmail form of our own rules is declared as `crm-fr/1 email.gmail`.
+    #[must_use]
+    pub fn parse(declared: &str) -> Option<Self> {
+        match declared.trim() {
+            "plain" => Some(Self::Plain),
+            "uid2" | "euid" | "ttd" => Some(Self::Uid2),
+            "google-java" | "google-python" => Some(Self::Google),
+            "tiktok" => Some(Self::Tiktok),
+            "amazon" => Some(Self::Amazon),
+            "crm-fr/1" | "crm-intl/1" | "crm-fr/1 email.strict" | "crm-intl/1 email.strict" => {
+                Some(Self::Strict)
+            }
+            "crm-fr/1 email.gmail" | "crm-intl/1 email.gmail" => Some(Self::Gmail),
+            _ => None,
+        }
+    }
+
+    /// The kinds a digest of this column is emitted as.
+    #[must_use]
+    pub const fn kinds(self) -> &'static [Kind] {
+        match self {
+            Self::Plain | Self::Tiktok | Self::Amazon | Self::Strict => &[Kind::EmailStrict],
+            Self::Uid2 | Self::Google => &[Kind::EmailStrict, Kind::EmailGmail],
+            Self::Gmail => &[Kind::EmailGmail],
+        }
+    }
+}
+
+/// The rules a telephone column was made by before hashing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PhonePrehash {
+    /// E.164 with `+`.
+    E164,
+    /// The digits of E.164, without `+`.
+    Digits,
+}
+
+impl PhonePrehash {
+    /// Reads the declaration of a column, such as `phone-e164`; `None` if unknown.
+    #[must_use]
+    pub fn parse(declared: &str) -> Option<Self> {
+        match declared.trim() {
+            "phone-e164" | "crm-fr/1" | "crm-intl/1" => Some(Self::E164),
+            "phone-digits" => Some(Self::Digits),
+            _ => None,
+        }
+    }
+
+    /// The kind a digest of this column is emitted as.
+    #[must_use]
+    pub const fn kinds(self) -> &'static [Kind] {
+        match self {
+            Self::E164 => &[Kind::Phone],
+            Self::Digits => &[Kind::PhoneDigits],
+        }
+    }
+}
+
+/// Decodes one digest by section 10.1 of the rules.
+///
+/// Lists are those of placeholders, by digest.
+pub(super) fn decode(raw: &str, lists: bool) -> Result<IdentifierDigest, Miss> {
+    let value = decode::trim(decode::checked(raw)?);
+    let digest = match from_hex(value) {
+        Some(digest) => digest,
+        None => from_base64(value).ok_or_else(|| refusal(value))?,
+    };
+    if lists && generic::is_generic_digest(&digest) {
+        return Err(Reason::PrehashGenericValue.into());
+    }
+    Ok(IdentifierDigest::from_bytes(*digest))
+}
+
+/// The reason for a value that is not a digest.
+fn refusal(value: &str) -> Reason {
+    let hex = value.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_base64_of_hex(value) {
+        Reason::PrehashBase64OfHex
+    } else if hex && matches!(value.len(), 32 | 40) {
+        Reason::PrehashAlgorithmRefused
+    } else if value.contains('@') || phone::looks_like_number(value) {
+        Reason::PrehashIsPlaintext
+    } else {
+        Reason::PrehashMalformed
+    }
+}
+
+/// Base64 of the 64 hexadecimal characters instead of the 32 bytes [T-13].
+fn is_base64_of_hex(value: &str) -> bool {
+    let mut decoded = Zeroizing::new([0; 64]);
+    (86..=88).contains(&value.len())
+        && base64(value, decoded.as_mut_slice()).is_some()
+        && decoded.iter().all(u8::is_ascii_hexdigit)
+}
+
+fn from_hex(value: &str) -> Option<Zeroizing<[u8; 32]>> {
+    let mut digest = Zeroizing::new([0; 32]);
+    if value.len() != 64 {
+        return None;
+    }
+    for (byte, pair) in digest.iter_mut().zip(value.as_bytes().chunks_exact(2)) {
+        for &digit in pair {
+            let digit = char::from(digit).to_digit(16)?;
+            *byte = (*byte << 4) | u8::try_from(digit).ok()?;
+        }
+    }
+    Some(digest)
+}
+
+fn from_base64(value: &str) -> Option<Zeroizing<[u8; 32]>> {
+    let mut digest = Zeroizing::new([0; 32]);
+    if !matches!(value.len(), 43 | 44) {
+        return None;
+    }
+    base64(value, digest.as_mut_slice())?;
+    Some(digest)
+}
+
+/// Decodes Base64 of exactly `out.len()` bytes: standard or URL alphabet, not both; padding
+/// whole or absent; unused bits zero.
+fn base64(value: &str, out: &mut [u8]) -> Option<()> {
+    let text = value.trim_end_matches('=');
+    let padding = value.len().checked_sub(text.len())?;
+    let characters = out.len().checked_mul(4)?.div_ceil(3);
+    let whole = characters.next_multiple_of(4).checked_sub(characters)?;
+    if text.len() != characters || !(padding == 0 || padding == whole) {
+        return None;
+    }
+    if text.contains(['+', '/']) && text.contains(['-', '_']) {
+        return None;
+    }
+    let (mut bits, mut held) = (0_u32, 0_u32);
+    let mut bytes = out.iter_mut();
+    for c in text.bytes() {
+        bits = (bits << 6) | u32::from(base64_digit(c)?);
+        held = held.checked_add(6)?;
+        if held >= 8 {
+            held = held.checked_sub(8)?;
+            *bytes.next()? = u8::try_from((bits >> held) & 0xFF).ok()?;
+            bits &= !(u32::MAX << held);
+        }
+    }
+    (bits == 0).then_some(())
+}
+
+fn base64_digit(c: u8) -> Option<u8> {
+    match c {
+        b'A'..=b'Z' => c.checked_sub(b'A'),
+        b'a'..=b'z' => c.checked_sub(b'a')?.checked_add(26),
+        b'0'..=b'9' => c.checked_sub(b'0')?.checked_add(52),
+        b'+' | b'-' => Some(62),
+        b'/' | b'_' => Some(63),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::{Normalizer, Options, Outcome, Ruleset};
+    use super::*;
+
+    const HEX: &str = "29216885b4d83bf7a8cb36f9fbe941d8e73fa78105e8b4ebd2a6ba07f9ab4d31";
+    const BASE64: &str = "KSFohbTYO/eoyzb5++lB2Oc/p4EF6LTr0qa6B/mrTTE=";
+
+    fn normalizer() -> Normalizer {
+        Normalizer::new(Ruleset::CrmFr1, Options::defaults(Ruleset::CrmFr1))
+    }
+
+    fn email(raw: &str) -> Outcome {
+        normalizer().email_sha256(raw, Some(EmailPrehash::Plain))
+    }
+
+    fn digest(raw: &str) -> [u8; 32] {
+        let Outcome::Ok(found) = email(raw) else { panic!("not accepted") };
+        *found[0].digest().expose_bytes()
+    }
+
+    fn encode(bytes: &[u8]) -> String {
+        const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let mut text = String::new();
+        for chunk in bytes.chunks(3) {
+            let mut group = [0; 3];
+            group[..chunk.len()].copy_from_slice(chunk);
+            let bits = u32::from_be_bytes([0, group[0], group[1], group[2]]);
+            for position in 0..4 {
+                let digit = (bits >> (18 - 6 * position)) & 63;
+                let padding = position > chunk.len();
+                text.push(if padding { '=' } else { ALPHABET[digit as usize] as char });
+            }
+        }
+        text
+    }
+
+    #[test]
+    fn accepts_every_encoding_of_the_same_bytes() {
+        let expected = digest(HEX);
+        assert_eq!(expected[..4], [0x29, 0x21, 0x68, 0x85]);
+        let url = BASE64.replace('+', "-").replace('/', "_");
+        let spellings = [
+            HEX.to_uppercase(),
+            format!(" {HEX}\t"),
+            BASE64.to_owned(),
+            BASE64.trim_end_matches('=').to_owned(),
+            url.trim_end_matches('=').to_owned(),
+            url,
+        ];
+        for raw in spellings {
+            assert_eq!(digest(&raw), expected, "{raw}");
+        }
+    }
+
+    #[test]
+    fn digest_of_a_plaintext_column_is_the_same() {
+        let Outcome::Ok(found) = normalizer().email("Camille.Exemple@example.net") else {
+            panic!("not accepted")
+        };
+        assert_eq!(*found[0].digest().expose_bytes(), digest(HEX));
+    }
+
+    #[test]
+    fn every_refusal_has_its_code() {
+        let base64_of_hex = encode(HEX.as_bytes());
+        assert!(base64_of_hex.starts_with("MjkyMTY4ODViNGQ4") && base64_of_hex.len() == 88);
+        let no_padding = base64_of_hex.trim_end_matches('=');
+        let mixed = BASE64.replace('+', "-");
+        let loose_bits = BASE64.replace("TTE=", "TTF=");
+        let prefixed = format!("0x{HEX}");
+        let md5 = &HEX[..32];
+        let sha1 = &HEX[..40];
+        let digits = "12345678901234567890123456789012";
+        let cases: [(&str, &str); 17] = [
+            (&base64_of_hex, "prehash_base64_of_hex"),
+            (no_padding, "prehash_base64_of_hex"),
+            (md5, "prehash_algorithm_refused"),
+            (sha1, "prehash_algorithm_refused"),
+            (digits, "prehash_algorithm_refused"),
+            (&prefixed, "prehash_malformed"),
+            (&HEX[..63], "prehash_malformed"),
+            (&mixed, "prehash_malformed"),
+            (&loose_bits, "prehash_malformed"),
+            ("hello", "prehash_malformed"),
+            ("jane@exemple.fr", "prehash_is_plaintext"),
+            ("01 99 00 12 34", "prehash_is_plaintext"),
+            ("+33199001234", "prehash_is_plaintext"),
+            // The empty string, and a placeholder, as an export hashes them.
+            (
+                "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+                "prehash_generic_value",
+            ),
+            (
+                "f660ab912ec121d1b1e928a0bb4bc61b15f5ad44d5efdc4e1c92a25e99b8e44a",
+                "prehash_generic_value",
+            ),
+            ("null", "absent"),
+            ("", "absent"),
+        ];
+        for (raw, expected) in cases {
+            assert_eq!(email(raw).reason_code(), Some(expected), "{raw}");
+        }
+    }
+
+    #[test]
+    fn column_must_declare_its_rules() {
+        let normalizer = normalizer();
+        assert_eq!(
+            normalizer.email_sha256(HEX, None).reason_code(),
+            Some("prehash_ruleset_missing")
+        );
+        assert_eq!(
+            normalizer.phone_sha256(HEX, None).reason_code(),
+            Some("prehash_ruleset_missing")
+        );
+        // An empty field is absent whatever the column declares.
+        assert_eq!(normalizer.email_sha256("", None).reason_code(), Some("absent"));
+        assert_eq!(EmailPrehash::parse("guess"), None);
+        assert_eq!(PhonePrehash::parse("uid2"), None);
+    }
+
+    #[test]
+    fn declared_rules_decide_the_kinds() {
+        let kinds = |declared| {
+            let declared = EmailPrehash::parse(declared);
+            let Outcome::Ok(found) = normalizer().email_sha256(HEX, declared) else { panic!() };
+            found.iter().map(|form| form.kind()).collect::<Vec<_>>()
+        };
+        assert_eq!(kinds("plain"), [Kind::EmailStrict]);
+        assert_eq!(kinds("uid2"), [Kind::EmailStrict, Kind::EmailGmail]);
+        assert_eq!(kinds("google-java"), [Kind::EmailStrict, Kind::EmailGmail]);
+        assert_eq!(kinds("crm-fr/1 email.gmail"), [Kind::EmailGmail]);
+        let phone = |declared| {
+            let declared = PhonePrehash::parse(declared);
+            let Outcome::Ok(found) = normalizer().phone_sha256(HEX, declared) else { panic!() };
+            found[0].kind()
+        };
+        assert_eq!(phone("phone-e164"), Kind::Phone);
+        assert_eq!(phone("phone-digits"), Kind::PhoneDigits);
+    }
+
+    proptest! {
+        #[test]
+        fn any_digest_decodes_from_hex_and_base64(bytes in any::<[u8; 32]>()) {
+            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            let from_hex = decode(&hex, false).unwrap();
+            let from_base64 = decode(&encode(&bytes), false).unwrap();
+            prop_assert_eq!(from_hex.expose_bytes(), &bytes);
+            prop_assert_eq!(from_base64.expose_bytes(), &bytes);
+        }
+
+        #[test]
+        fn arbitrary_text_never_panics(raw in "\\PC{0,100}", ascii in "[A-Za-z0-9+/_=-]{0,90}") {
+            let _ = email(&raw);
+            let _ = email(&ascii);
+        }
+    }
+}

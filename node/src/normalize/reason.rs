@@ -1,0 +1,318 @@
+//! Reason codes, warnings, and repairs: stable ASCII identifiers, never translated.
+//!
+//! Every value that yields no identifier is counted under exactly one code, the first that
+//! applies in the order of the rules. Codes of kinds that are not built yet are not listed.
+
+/// Why a value, or a whole row, yields no identifier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The bytes are not text in the declared encoding.
+    EncodingInvalid,
+    /// The text was decoded twice, or lost characters on the way.
+    EncodingMojibake,
+    /// A control character other than tab and line ends.
+    ControlCharacter,
+    /// More than 1,024 bytes.
+    TooLong,
+    /// A placeholder such as `test@test.com`.
+    GenericValue,
+    /// Carried by more rows of one file than its kind allows.
+    SharedIdentifier,
+    /// More identifiers in a row than the row width of the terms.
+    TooManyIdentifiers,
+    /// The purpose does not allow this field.
+    FieldNotAllowed,
+    /// The terms do not name this kind.
+    KindNotInTerms,
+    /// An earlier row, in the committed order, holds the same identifier.
+    IdentifierHeldByEarlierRow,
+
+    /// No `@`.
+    EmailNoAt,
+    /// More than one `@`.
+    EmailMultipleAt,
+    /// Nothing before or nothing after the `@`.
+    EmailEmptyPart,
+    /// White space inside.
+    EmailInnerSpace,
+    /// A display name or quotes around the address.
+    EmailDisplayName,
+    /// Several addresses in one field.
+    EmailMultipleValues,
+    /// More than 64 bytes before the `@`.
+    EmailLocalTooLong,
+    /// The domain breaks the rules for domain names.
+    EmailDomainInvalid,
+    /// The domain has no dot.
+    EmailDomainNoTld,
+    /// The last label of the domain is a number.
+    EmailDomainNumeric,
+    /// An address literal in brackets.
+    EmailDomainLiteral,
+    /// A top-level domain reserved for special use.
+    EmailDomainReserved,
+    /// A mailbox of a function, not of a person.
+    EmailRoleMailbox,
+    /// A throw-away address.
+    EmailDisposable,
+
+    /// Several numbers in one field.
+    PhoneMultipleValues,
+    /// A number behind a switchboard.
+    PhoneHasExtension,
+    /// Letters among the digits.
+    PhoneHasLetters,
+    /// A character that no telephone number has.
+    PhoneBadCharacter,
+    /// Fewer than five digits, or only zeros.
+    PhoneTooShort,
+    /// Not a valid number of its region.
+    PhoneInvalid,
+    /// Valid in a French overseas region, but nothing in the row says so.
+    PhoneRegionMissing,
+    /// A toll-free, premium-rate, shared-cost, universal-access, voicemail or pager number.
+    PhoneNotPersonal,
+    /// A fixed line, where the options exclude them.
+    PhoneFixedExcluded,
+    /// The country column is neither a known name of France nor an ISO 3166-1 alpha-2 code.
+    CountryInvalid,
+
+    /// Not 32 bytes in hexadecimal or Base64.
+    PrehashMalformed,
+    /// Base64 of the hexadecimal text instead of the bytes.
+    PrehashBase64OfHex,
+    /// The length of MD5 or SHA-1 in hexadecimal.
+    PrehashAlgorithmRefused,
+    /// An e-mail address or a telephone number in clear.
+    PrehashIsPlaintext,
+    /// The digest of a placeholder.
+    PrehashGenericValue,
+    /// A kind that cannot be given as a digest.
+    PrehashTypeRefused,
+    /// The column does not declare the rules used before hashing.
+    PrehashRulesetMissing,
+
+    /// The person opted out.
+    RowOptout,
+    /// The person asked for erasure.
+    RowErased,
+    /// Processing is restricted.
+    RowRestricted,
+    /// No consent for the purpose.
+    RowNoConsent,
+    /// The policy of the node excludes the row.
+    RowPolicy,
+    /// Every field was rejected or absent.
+    RowNoUsableIdentifier,
+    /// Another row has the same row id.
+    RowDuplicateId,
+}
+
+impl Reason {
+    /// Every reason code of this version, in the order of the rules.
+    pub const ALL: [Self; 48] = [
+        Self::EncodingInvalid,
+        Self::EncodingMojibake,
+        Self::ControlCharacter,
+        Self::TooLong,
+        Self::GenericValue,
+        Self::SharedIdentifier,
+        Self::TooManyIdentifiers,
+        Self::FieldNotAllowed,
+        Self::KindNotInTerms,
+        Self::IdentifierHeldByEarlierRow,
+        Self::EmailNoAt,
+        Self::EmailMultipleAt,
+        Self::EmailEmptyPart,
+        Self::EmailInnerSpace,
+        Self::EmailDisplayName,
+        Self::EmailMultipleValues,
+        Self::EmailLocalTooLong,
+        Self::EmailDomainInvalid,
+        Self::EmailDomainNoTld,
+        Self::EmailDomainNumeric,
+        Self::EmailDomainLiteral,
+        Self::EmailDomainReserved,
+        Self::EmailRoleMailbox,
+        Self::EmailDisposable,
+        Self::PhoneMultipleValues,
+        Self::PhoneHasExtension,
+        Self::PhoneHasLetters,
+        Self::PhoneBadCharacter,
+        Self::PhoneTooShort,
+        Self::PhoneInvalid,
+        Self::PhoneRegionMissing,
+        Self::PhoneNotPersonal,
+        Self::PhoneFixedExcluded,
+        Self::CountryInvalid,
+        Self::PrehashMalformed,
+        Self::PrehashBase64OfHex,
+        Self::PrehashAlgorithmRefused,
+        Self::PrehashIsPlaintext,
+        Self::PrehashGenericValue,
+        Self::PrehashTypeRefused,
+        Self::PrehashRulesetMissing,
+        Self::RowOptout,
+        Self::RowErased,
+        Self::RowRestricted,
+        Self::RowNoConsent,
+        Self::RowPolicy,
+        Self::RowNoUsableIdentifier,
+        Self::RowDuplicateId,
+    ];
+
+    /// The stable code, as counted and printed.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::EncodingInvalid => "encoding_invalid",
+            Self::EncodingMojibake => "encoding_mojibake",
+            Self::ControlCharacter => "control_character",
+            Self::TooLong => "too_long",
+            Self::GenericValue => "generic_value",
+            Self::SharedIdentifier => "shared_identifier",
+            Self::TooManyIdentifiers => "too_many_identifiers",
+            Self::FieldNotAllowed => "field_not_allowed",
+            Self::KindNotInTerms => "kind_not_in_terms",
+            Self::IdentifierHeldByEarlierRow => "identifier_held_by_earlier_row",
+            Self::EmailNoAt => "email_no_at",
+            Self::EmailMultipleAt => "email_multiple_at",
+            Self::EmailEmptyPart => "email_empty_part",
+            Self::EmailInnerSpace => "email_inner_space",
+            Self::EmailDisplayName => "email_display_name",
+            Self::EmailMultipleValues => "email_multiple_values",
+            Self::EmailLocalTooLong => "email_local_too_long",
+            Self::EmailDomainInvalid => "email_domain_invalid",
+            Self::EmailDomainNoTld => "email_domain_no_tld",
+            Self::EmailDomainNumeric => "email_domain_numeric",
+            Self::EmailDomainLiteral => "email_domain_literal",
+            Self::EmailDomainReserved => "email_domain_reserved",
+            Self::EmailRoleMailbox => "email_role_mailbox",
+            Self::EmailDisposable => "email_disposable",
+            Self::PhoneMultipleValues => "phone_multiple_values",
+            Self::PhoneHasExtension => "phone_has_extension",
+            Self::PhoneHasLetters => "phone_has_letters",
+            Self::PhoneBadCharacter => "phone_bad_character",
+            Self::PhoneTooShort => "phone_too_short",
+            Self::PhoneInvalid => "phone_invalid",
+            Self::PhoneRegionMissing => "phone_region_missing",
+            Self::PhoneNotPersonal => "phone_not_personal",
+            Self::PhoneFixedExcluded => "phone_fixed_excluded",
+            Self::CountryInvalid => "country_invalid",
+            Self::PrehashMalformed => "prehash_malformed",
+            Self::PrehashBase64OfHex => "prehash_base64_of_hex",
+            Self::PrehashAlgorithmRefused => "prehash_algorithm_refused",
+            Self::PrehashIsPlaintext => "prehash_is_plaintext",
+            Self::PrehashGenericValue => "prehash_generic_value",
+            Self::PrehashTypeRefused => "prehash_type_refused",
+            Self::PrehashRulesetMissing => "prehash_ruleset_missing",
+            Self::RowOptout => "row_optout",
+            Self::RowErased => "row_erased",
+            Self::RowRestricted => "row_restricted",
+            Self::RowNoConsent => "row_no_consent",
+            Self::RowPolicy => "row_policy",
+            Self::RowNoUsableIdentifier => "row_no_usable_identifier",
+            Self::RowDuplicateId => "row_duplicate_id",
+        }
+    }
+
+    /// Reads a code back.
+    #[must_use]
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.code() == code)
+    }
+}
+
+/// Something worth telling about a value that was accepted; never changes its canonical form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Warning {
+    /// A private relay alias, unique per site: practically never matches.
+    EmailRelayDomain,
+    /// A top-level domain absent from the pinned list; usually a typing error.
+    EmailUnknownTld,
+    /// A frequent misspelling of a large mailbox provider; the address is not corrected.
+    EmailTypoDomain,
+    /// A leading, trailing or doubled dot before the `@`.
+    EmailOddLocal,
+    /// Nothing is left of the local part in the Gmail form, which is therefore missing.
+    EmailGmailEmptyLocal,
+    /// A mailbox of a function, kept because the options say so.
+    EmailRoleMailbox,
+    /// A throw-away address, kept because the options say so.
+    EmailDisposable,
+}
+
+impl Warning {
+    /// Every warning of this version.
+    pub const ALL: [Self; 7] = [
+        Self::EmailRelayDomain,
+        Self::EmailUnknownTld,
+        Self::EmailTypoDomain,
+        Self::EmailOddLocal,
+        Self::EmailGmailEmptyLocal,
+        Self::EmailRoleMailbox,
+        Self::EmailDisposable,
+    ];
+
+    /// The stable code, as counted and printed.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::EmailRelayDomain => "email_relay_domain",
+            Self::EmailUnknownTld => "email_unknown_tld",
+            Self::EmailTypoDomain => "email_typo_domain",
+            Self::EmailOddLocal => "email_odd_local",
+            Self::EmailGmailEmptyLocal => "email_gmail_empty_local",
+            Self::EmailRoleMailbox => "email_role_mailbox",
+            Self::EmailDisposable => "email_disposable",
+        }
+    }
+}
+
+/// A value that was mended on the way; counted, not hidden.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Repair {
+    /// `+33` before a French overseas number, mended by the post code of the row.
+    PhoneOverseas,
+}
+
+impl Repair {
+    /// The stable code, as counted and printed.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::PhoneOverseas => "repaired_phone_overseas",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_distinct_and_read_back() {
+        let mut codes: Vec<&str> = Reason::ALL.iter().map(|reason| reason.code()).collect();
+        for reason in Reason::ALL {
+            assert_eq!(Reason::from_code(reason.code()), Some(reason));
+        }
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), Reason::ALL.len());
+        assert_eq!(Reason::from_code("absent"), None);
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        assert!(codes.iter().all(|code| code.chars().all(plain)));
+    }
+
+    #[test]
+    fn all_lists_every_variant_once() {
+        let mut sorted = Reason::ALL;
+        sorted.sort_unstable();
+        assert_eq!(sorted, Reason::ALL);
+        assert_eq!(Reason::ALL.len(), Reason::RowDuplicateId as usize + 1);
+        assert_eq!(Warning::ALL.len(), Warning::EmailDisposable as usize + 1);
+    }
+}

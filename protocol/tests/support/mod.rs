@@ -1,0 +1,1014 @@
+//! A driver for two sessions in memory, as small as the contract of `protocol::session` allows.
+//!
+//! [`World`] holds what outlives a session: keys, data, ledger heads. [`World::setup`] makes the
+//! two configurations of one session, which a test may change, and [`run`] drives them to their
+//! end. A cheating peer is the same session with its outgoing frames altered on the way. Everything is
+//! a function of the numbers in `World`, so a failing case repeats.
+
+// Each test program uses a part of this.
+#![allow(dead_code)]
+
+pub(crate) mod layout;
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use ed25519_dalek::{Signer, SigningKey};
+use hkdf::Hkdf;
+use proptest::prelude::ProptestConfig;
+use protocol::attestation::{AttestationKey, Signature};
+use protocol::codec::{FrameHeader, RawFrame, StreamId};
+use protocol::commitment::{InputCommitter, InputLeaf, InputRoot};
+use protocol::disclosure::Outcome;
+use protocol::error::{Error, Refusal};
+use protocol::group::Portable;
+use protocol::identifier::{Identifier, IdentifierDigest, IdentifierKind, PrfInput, RulesetId};
+use protocol::ledger::{LedgerEntry, LedgerHead, Reservation};
+use protocol::limits::Limits;
+use protocol::manifest::{ManifestBody, SignedManifest, SignedSnapshot, SnapshotBody};
+use protocol::message::{Checkpoint, Control, SessionBinding, TableDescriptor, Terms};
+use protocol::oprf::PrfKey;
+use protocol::seed::{InputSeed, KeyDerivation, KeySeed, SessionSeed};
+use protocol::session::advertiser::{AdvertiserConfig, AdvertiserSession, KnownKey};
+use protocol::session::provider::{Policy, Prepared, ProviderConfig, ProviderSession};
+use protocol::session::{
+    ChannelFacts, Input, Outbox, Output, RowSlot, RunChunk, RunContent, RunName, Task, VerifiedPeer,
+};
+use protocol::suite::{Aligned, Profile, SuiteId};
+use protocol::table::{TableWriter, padded_tags};
+use protocol::terms::{LinkFilter, MatchTerms, Offer};
+use protocol::transcript::merkle::{Tree, leaf_hash};
+use protocol::transcript::verify::{self, FrameSource, FrameUnreadable, Verdict};
+use protocol::transcript::{BuildFlags, Opening, Record, Role, Transcript, Writer};
+use sha2::{Digest, Sha256, Sha512, Sha512_256};
+
+/// What outlives a session of one pair of parties.
+#[derive(Clone)]
+pub(crate) struct World {
+    /// Small limits, but for the one session of real size.
+    pub(crate) limits: Limits,
+    /// Kinds of identifiers in table and terms, increasing.
+    pub(crate) kinds: Vec<IdentifierKind>,
+    /// The advertiser's rows.
+    pub(crate) rows: Vec<Vec<Identifier>>,
+    /// The provider's identifiers.
+    pub(crate) people: Vec<Identifier>,
+    /// Least matched rows.
+    pub(crate) k_min: u32,
+    /// Seeds, nonce and channel of the next session.
+    pub(crate) session: u8,
+    /// Head of the ledger, as both sides hold it.
+    pub(crate) ledger: LedgerHead,
+    /// Keys the advertiser has met.
+    pub(crate) known_keys: Vec<KnownKey>,
+    /// Table the advertiser holds.
+    pub(crate) cached: Vec<RawFrame>,
+    /// Root of that table.
+    pub(crate) cached_root: Option<[u8; 32]>,
+    /// How tasks and frames are ordered.
+    pub(crate) schedule: Schedule,
+    /// Frames the advertiser has unanswered, and the provider evaluates at once.
+    pub(crate) window: u32,
+}
+
+/// Order in which the driver takes one of the steps that are open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Schedule {
+    /// First come, first served; large chunks.
+    Inline,
+    /// Any open step, chunks of any size, drawn from this seed.
+    Hostile(u64),
+}
+
+/// Changes a sorted run behind the session's back.
+pub(crate) type AlterRun = fn(RunName, &mut Vec<Vec<u8>>);
+
+/// A key with its table, and the frames of it.
+type Ready = (Prepared, Vec<RawFrame>);
+
+/// Everything of one session before it starts.
+pub(crate) struct Setup {
+    pub(crate) advertiser: AdvertiserConfig,
+    pub(crate) provider: ProviderConfig,
+    /// The advertiser's identifiers, in (row, slot) order.
+    pub(crate) rows: Vec<RowSlot>,
+    /// The provider's stored table.
+    pub(crate) table: Vec<RawFrame>,
+    /// The table the advertiser holds.
+    pub(crate) cached: Vec<RawFrame>,
+    pub(crate) schedule: Schedule,
+    /// Answers a reserve with this refusal.
+    pub(crate) refuse_reserve: Option<Refusal>,
+    /// Lets the advertiser's hold pass, so that the provider's reserve is the one refused.
+    pub(crate) hold_allowed: bool,
+    /// Alters the advertiser's runs after they were sorted.
+    pub(crate) alter_run: Option<AlterRun>,
+    /// Streams that are delivered at once, as a peer that ignores flow control would.
+    pub(crate) unheld: &'static [StreamId],
+    pub(crate) clock: Rc<Cell<u64>>,
+}
+
+/// What came of a session.
+pub(crate) struct Ended {
+    pub(crate) advertiser: Side,
+    pub(crate) provider: Side,
+    /// Every frame the two sessions sent, in order, before anything was altered.
+    pub(crate) sent: Vec<RawFrame>,
+}
+
+/// One side after a session.
+pub(crate) struct Side {
+    /// Why it ended early, if it did.
+    pub(crate) error: Option<Error>,
+    pub(crate) outcome: Option<Outcome>,
+    /// The state it was in when nothing could happen any more.
+    pub(crate) stage: &'static str,
+    pub(crate) transcript: Vec<u8>,
+    /// Frames kept beside the transcript.
+    pub(crate) frames: Vec<RawFrame>,
+    /// Entries that joined the chain.
+    pub(crate) entries: Vec<LedgerEntry>,
+    pub(crate) holds: Vec<LedgerEntry>,
+    pub(crate) keys: Vec<KnownKey>,
+    pub(crate) runs: BTreeMap<RunName, Vec<Vec<u8>>>,
+}
+
+impl World {
+    /// Two parties with this data.
+    pub(crate) fn new(rows: Vec<Vec<Identifier>>, people: Vec<Identifier>) -> Self {
+        Self {
+            limits: Limits::SMALL,
+            kinds: vec![IdentifierKind::EMAIL_STRICT, IdentifierKind::PHONE],
+            rows,
+            people,
+            k_min: 1,
+            session: 1,
+            ledger: LedgerHead::EMPTY,
+            known_keys: Vec::new(),
+            cached: Vec::new(),
+            cached_root: None,
+            schedule: Schedule::Inline,
+            window: 4,
+        }
+    }
+
+    /// Five rows against seven people, three rows of which match: the small vector of the design.
+    pub(crate) fn five_by_seven() -> Self {
+        let rows = vec![
+            vec![email(1), phone(101)],
+            vec![email(2)],
+            vec![phone(103), phone(3)],
+            vec![email(1), phone(4)],
+            vec![],
+        ];
+        let mut people: Vec<Identifier> = (3..7).map(phone).collect();
+        people.extend([email(1), email(50), phone(104)]);
+        Self::new(rows, people)
+    }
+
+    /// The next session of the pair, after one that ended well.
+    pub(crate) fn after(&self, ended: &Ended) -> Self {
+        let last = ended.advertiser.entries.last().expect("a finished session has entries");
+        Self {
+            session: self.session + 1,
+            ledger: LedgerHead::of(last).unwrap(),
+            known_keys: ended.advertiser.keys.clone(),
+            ..self.clone()
+        }
+    }
+
+    pub(crate) fn channel(&self) -> ChannelFacts {
+        ChannelFacts {
+            exporter: [self.session; 32],
+            spki_advertiser: [0xA0; 32],
+            spki_provider: [0xB0; 32],
+        }
+    }
+
+    pub(crate) fn session_seed(&self) -> [u8; 32] {
+        sha256(&[b"session seed", &[self.session]])
+    }
+
+    /// The configurations of one session.
+    pub(crate) fn setup(&self) -> Setup {
+        let (prepared, table) = prepare(self);
+        let slots = row_slots(&self.rows);
+        let distinct = slots.iter().map(|slot| slot.element + 1).max().unwrap_or(0);
+        let kinds = &self.kinds;
+        let defaults = MatchTerms::defaults(Profile::MatchedRows, RULESET, kinds);
+        let Limits { n_min_floor, k_min_floor, delta_min_floor, .. } = self.limits;
+        let k_min = self.k_min.max(k_min_floor);
+        let terms =
+            MatchTerms { n_min: n_min_floor, k_min, delta_min: delta_min_floor, ..defaults };
+        let advertiser = AdvertiserConfig {
+            limits: self.limits,
+            profile: Profile::MatchedRows,
+            key: Arc::new(advertiser_key()),
+            peer: VerifiedPeer::assertion(provider_key().party().0, self.channel()),
+            seed: SessionSeed::from_bytes(self.session_seed()),
+            input: input_root(&self.rows),
+            distinct,
+            terms,
+            rules_digest: [0x11; 32],
+            suppression_epoch: [0x21; 32],
+            ledger: self.ledger,
+            table_tags_max: 1 << 20,
+            cached_table: self.cached_root,
+            known_keys: self.known_keys.clone(),
+            frames_in_flight: self.window,
+            now: NOW,
+        };
+        let offer = Offer {
+            n_min: n_min_floor,
+            k_min: k_min_floor,
+            delta_min: delta_min_floor,
+            evaluations_left: 1 << 20,
+            expires_at: NOW + 10 * 86_400,
+        };
+        let provider = ProviderConfig {
+            limits: self.limits,
+            key: Arc::new(provider_key()),
+            peer: VerifiedPeer::assertion(advertiser_key().party().0, self.channel()),
+            nonce: sha256(&[b"nonce", &[self.session]]),
+            policy: Policy {
+                profiles: vec![Profile::MatchedRows],
+                purposes: vec![1],
+                elements_max: 1 << 20,
+                offer,
+            },
+            prepared: vec![prepared],
+            rules_digest: [0x11; 32],
+            suppression_epoch: [0x22; 32],
+            ledger: self.ledger,
+            frames_pending_max: self.window,
+            now: NOW,
+        };
+        Setup {
+            advertiser,
+            provider,
+            rows: slots,
+            table,
+            cached: self.cached.clone(),
+            schedule: self.schedule,
+            refuse_reserve: None,
+            hold_allowed: false,
+            alter_run: None,
+            unheld: &[],
+            clock: Rc::new(Cell::new(NOW)),
+        }
+    }
+
+    /// The sid of the next session, from its first three messages; as both sides compute it.
+    pub(crate) fn sid(
+        &self,
+        hello_a: &RawFrame,
+        hello_p: &RawFrame,
+        terms: &MatchTerms,
+    ) -> [u8; 32] {
+        let channel = self.channel();
+        SessionBinding {
+            hello_a: &hello_a.payload,
+            hello_p: &hello_p.payload,
+            spki_advertiser: &channel.spki_advertiser,
+            spki_provider: &channel.spki_provider,
+            exporter: &channel.exporter,
+        }
+        .sid(terms)
+        .unwrap()
+    }
+}
+
+thread_local! {
+    /// Tables are most of the work of a small session, and many sessions share one.
+    static READY: RefCell<BTreeMap<(u32, Vec<Identifier>), Ready>> =
+        const { RefCell::new(BTreeMap::new()) };
+}
+
+/// Makes key and table ready, as a provider's node does ahead of a session.
+pub(crate) fn prepare(world: &World) -> Ready {
+    READY.with_borrow_mut(|ready| {
+        let made_from = (world.limits.frame_elements, world.people.clone());
+        let (prepared, frames) =
+            ready.entry(made_from).or_insert_with(|| prepare_anew(world)).clone();
+        let kinds = world.kinds.iter().map(|kind| kind.code()).collect();
+        (Prepared { kinds, ..prepared }, frames)
+    })
+}
+
+fn prepare_anew(world: &World) -> Ready {
+    let (key, derivation) = prf_key();
+    let (table, frames) = table(&key, &derivation, &world.people, &world.limits);
+    let provider = provider_key();
+    let manifest = SignedManifest::sign(manifest_body(&key), &provider).unwrap();
+    let snapshot = SnapshotBody {
+        provider: provider.party().0,
+        day: (NOW / 86_400) as u32,
+        commitment: [0x31; 32],
+        previous: [0; 32],
+    };
+    let prepared = Prepared {
+        profile: Profile::MatchedRows,
+        key: Arc::new(key),
+        manifest,
+        snapshot: SignedSnapshot::sign(snapshot, &provider).unwrap(),
+        table,
+        filter: LinkFilter::DEFAULT,
+        kinds: Vec::new(),
+        purpose: 1,
+    };
+    (prepared, frames)
+}
+
+/// Drives a session to its end.
+pub(crate) fn run(setup: Setup) -> Ended {
+    run_altered(setup, |_| None)
+}
+
+/// Drives a session whose frames go through `alter`: `None` leaves a frame as it is, anything else
+/// takes its place as raw bytes.
+pub(crate) fn run_altered(
+    setup: Setup,
+    mut alter: impl FnMut(&RawFrame) -> Option<Vec<Vec<u8>>>,
+) -> Ended {
+    let Setup { advertiser, provider, rows, table, cached, schedule, .. } = setup;
+    let opening = |role| Opening {
+        protocol: 1,
+        role,
+        build: BuildFlags { small_limits: advertiser.limits == Limits::SMALL, classical_kx: false },
+        exporter: advertiser.peer.channel().exporter,
+        spki_advertiser: advertiser.peer.channel().spki_advertiser,
+        spki_provider: advertiser.peer.channel().spki_provider,
+    };
+    let openings = [opening(Role::Advertiser), opening(Role::Provider)];
+    let heads = [advertiser.ledger.hash, provider.ledger.hash];
+    let mut draw = Draw(match schedule {
+        Schedule::Inline => 0,
+        Schedule::Hostile(seed) => seed,
+    });
+    let [opening_a, opening_p] = openings;
+    let mut out = Outbox::new(Role::Advertiser);
+    let opened = AdvertiserSession::open(advertiser, &mut out).map(Session::Advertiser);
+    let mut a = Node::new(&opening_a, heads[0], out);
+    a.rows = rows.into();
+    a.table = cached;
+    let mut p = Node::new(&opening_p, heads[1], Outbox::new(Role::Provider));
+    p.table = table;
+    a.refuse_reserve = setup.refuse_reserve.filter(|_| !setup.hold_allowed);
+    a.alter_run = setup.alter_run;
+    p.refuse_reserve = setup.refuse_reserve;
+    p.session = Some(Session::Provider(ProviderSession::open(provider)));
+    a.settle(opened);
+    let mut sent = Vec::new();
+    loop {
+        a.transmit(&mut p, &mut alter, &mut sent);
+        p.transmit(&mut a, &mut alter, &mut sent);
+        let mut open: Vec<(Role, Step)> = Vec::new();
+        for (role, node) in [(Role::Advertiser, &a), (Role::Provider, &p)] {
+            let steps = node.steps(setup.unheld);
+            open.extend(steps.into_iter().map(|step| (role, step)));
+        }
+        let Some(&(role, step)) = (match schedule {
+            Schedule::Inline => open.first(),
+            Schedule::Hostile(_) => open.get(draw.below(open.len())),
+        }) else {
+            break;
+        };
+        let node = if role == Role::Advertiser { &mut a } else { &mut p };
+        node.step(step, setup.clock.get(), schedule, &mut draw);
+    }
+    Ended { advertiser: a.end(), provider: p.end(), sent }
+}
+
+enum Session {
+    Advertiser(AdvertiserSession),
+    Provider(ProviderSession),
+}
+
+impl Session {
+    fn handle(self, input: Input, out: &mut Outbox) -> Result<Self, Error> {
+        match self {
+            Self::Advertiser(session) => session.handle(input, out).map(Self::Advertiser),
+            Self::Provider(session) => session.handle(input, out).map(Self::Provider),
+        }
+    }
+
+    fn accepts(&self, stream: StreamId) -> bool {
+        match self {
+            Self::Advertiser(session) => session.accepts(stream),
+            Self::Provider(session) => session.accepts(stream),
+        }
+    }
+
+    fn stage(&self) -> &'static str {
+        match self {
+            Self::Advertiser(session) => session.stage(),
+            Self::Provider(session) => session.stage(),
+        }
+    }
+}
+
+/// Something the driver may do next.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    /// The n-th piece of work a session asked for.
+    Work(usize),
+    /// Deliver the next frame of a stream.
+    Frame(u8),
+}
+
+enum Work {
+    Compute(Task),
+    Rows { identifiers_max: usize },
+    Run(RunName),
+    Reserve(LedgerEntry),
+}
+
+struct Node {
+    role: Role,
+    session: Option<Session>,
+    stage: &'static str,
+    out: Outbox,
+    head: [u8; 32],
+    work: Vec<Work>,
+    inbound: BTreeMap<u8, VecDeque<Vec<u8>>>,
+    sending: Vec<RawFrame>,
+    rows: VecDeque<RowSlot>,
+    table: Vec<RawFrame>,
+    refuse_reserve: Option<Refusal>,
+    alter_run: Option<AlterRun>,
+    writer: Writer,
+    /// The record that was appended last: a frame may be sent only right after its own.
+    appended: Option<RawFrame>,
+    cursors: BTreeMap<RunName, usize>,
+    side: Side,
+}
+
+impl Node {
+    fn new(opening: &Opening, head: [u8; 32], out: Outbox) -> Self {
+        let (writer, transcript) = Writer::open(opening);
+        Self {
+            role: opening.role,
+            session: None,
+            stage: "open",
+            out,
+            head,
+            work: Vec::new(),
+            inbound: BTreeMap::new(),
+            sending: Vec::new(),
+            rows: VecDeque::new(),
+            table: Vec::new(),
+            refuse_reserve: None,
+            alter_run: None,
+            writer,
+            appended: None,
+            cursors: BTreeMap::new(),
+            side: Side {
+                error: None,
+                outcome: None,
+                stage: "",
+                transcript,
+                frames: Vec::new(),
+                entries: Vec::new(),
+                holds: Vec::new(),
+                keys: Vec::new(),
+                runs: BTreeMap::new(),
+            },
+        }
+    }
+
+    fn end(self) -> Side {
+        Side { stage: self.stage, ..self.side }
+    }
+
+    /// What could be done now; work first, then bulk frames, then control messages.
+    fn steps(&self, unheld: &[StreamId]) -> Vec<Step> {
+        let Some(session) = &self.session else {
+            return Vec::new();
+        };
+        let work = (0..self.work.len()).map(Step::Work);
+        let frames = self.inbound.iter().rev().filter(|(stream, queue)| {
+            let bulk = StreamId::from_code(**stream).filter(|stream| !stream.is_control());
+            let read = bulk.is_none_or(|bulk| unheld.contains(&bulk) || session.accepts(bulk));
+            read && !queue.is_empty()
+        });
+        work.chain(frames.map(|(stream, _)| Step::Frame(*stream))).collect()
+    }
+
+    fn step(&mut self, step: Step, now: u64, schedule: Schedule, draw: &mut Draw) {
+        let hostile = schedule != Schedule::Inline;
+        let input = match step {
+            Step::Work(at) => match self.work.remove(at) {
+                Work::Compute(task) => Input::Computed(task.run(&Portable)),
+                Work::Rows { identifiers_max } => {
+                    let most = identifiers_max.min(self.rows.len());
+                    let take = if hostile { draw.below(most + 1) } else { most };
+                    match self.rows.is_empty() {
+                        true => Input::EndOfRows,
+                        false => Input::Rows(self.rows.drain(..take).collect()),
+                    }
+                }
+                Work::Run(run) => Input::Run(self.chunk(run, hostile, draw)),
+                Work::Reserve(entry) => match self.refuse_reserve {
+                    Some(refusal) => Input::ReserveRefused { refusal, retry_after_s: 60 },
+                    None => Input::Reserved(Reservation::assertion(entry)),
+                },
+            },
+            Step::Frame(stream) => {
+                let bytes = self.inbound.get_mut(&stream).and_then(VecDeque::pop_front);
+                match parse(&bytes.expect("the step was open")) {
+                    Ok(frame) => Input::Frame(frame),
+                    Err(error) => return self.settle(Err(error)),
+                }
+            }
+        };
+        let Some(session) = self.session.take() else {
+            return;
+        };
+        let stepped = session
+            .handle(Input::Time(now), &mut self.out)
+            .and_then(|session| session.handle(input, &mut self.out));
+        self.settle(stepped);
+    }
+
+    /// Carries out what the session asked for, and moves its frames to the peer.
+    fn transmit(
+        &mut self,
+        to: &mut Self,
+        alter: &mut impl FnMut(&RawFrame) -> Option<Vec<Vec<u8>>>,
+        sent: &mut Vec<RawFrame>,
+    ) {
+        self.take_outputs();
+        for frame in self.sending.drain(..) {
+            for bytes in alter(&frame).unwrap_or_else(|| vec![bytes(&frame)]) {
+                let stream = bytes.first().copied().unwrap_or(0);
+                to.inbound.entry(stream).or_default().push_back(bytes);
+            }
+            sent.push(frame);
+        }
+    }
+
+    /// Keeps the next state, or closes after an error.
+    fn settle(&mut self, stepped: Result<Session, Error>) {
+        match stepped {
+            Ok(session) => {
+                self.stage = session.stage();
+                self.session = Some(session);
+            }
+            Err(error) => {
+                self.session = None;
+                self.out.close(&error, self.head, 0);
+                self.side.error = Some(error);
+            }
+        }
+    }
+
+    /// Rules 1, 2 and 5 of the contract.
+    fn take_outputs(&mut self) {
+        let outputs: Vec<Output> = self.out.drain().collect();
+        for output in outputs {
+            match output {
+                Output::Append { record, frame } => {
+                    self.side.transcript.extend(self.writer.append(&record));
+                    self.appended = match record {
+                        Record::Control(control) => Some(control),
+                        Record::Bulk { .. } => frame.clone(),
+                    };
+                    if let Some(frame) = frame {
+                        if frame.header.stream == StreamId::Table && self.role == Role::Advertiser {
+                            self.table.push(frame.clone());
+                        }
+                        self.side.frames.push(frame);
+                    }
+                }
+                Output::Send(frame) => {
+                    assert_eq!(self.appended.as_ref(), Some(&frame), "sent what was not recorded");
+                    self.sending.push(frame);
+                }
+                Output::Compute(task) => self.work.push(Work::Compute(task)),
+                Output::WantRows { identifiers_max } => {
+                    self.work.push(Work::Rows { identifiers_max });
+                }
+                Output::Spill { run, records } => {
+                    assert!(!self.cursors.contains_key(&run), "{run:?} grew while it was read");
+                    let len = run.record_len().expect("records, not frames");
+                    assert_eq!(records.len() % len, 0, "{run:?} was given in whole records");
+                    let kept = self.side.runs.entry(run).or_default();
+                    kept.extend(records.chunks(len).map(<[u8]>::to_vec));
+                }
+                Output::WantRun(run) => self.work.push(Work::Run(run)),
+                Output::Reserve { entry, terms } => {
+                    assert!(matches!(Control::decode(&terms), Ok(Control::Terms(_))));
+                    let kept = match self.role {
+                        Role::Provider => &mut self.side.entries,
+                        Role::Advertiser => &mut self.side.holds,
+                    };
+                    kept.push(entry.clone());
+                    self.work.push(Work::Reserve(entry));
+                }
+                Output::Ledger(entry) => self.side.entries.push(entry),
+                Output::KeyUsed { key_id, public_key } => {
+                    self.side.keys.push(KnownKey { key_id, public_key });
+                }
+                Output::WantApproval { .. } => unreachable!("no profile of this build asks"),
+                Output::Finished(outcome) => self.side.outcome = Some(outcome),
+            }
+        }
+        if self.session.is_none() {
+            self.work.clear();
+        }
+    }
+
+    /// The next chunk of a run, sorted.
+    fn chunk(&mut self, run: RunName, hostile: bool, draw: &mut Draw) -> RunChunk {
+        let cursor = self.cursors.entry(run).or_insert(0);
+        if run == RunName::Table {
+            let frame = self.table[*cursor].clone();
+            *cursor += 1;
+            let last = *cursor == self.table.len();
+            return RunChunk { run, content: RunContent::Frame(frame), last };
+        }
+        let records = self.side.runs.entry(run).or_default();
+        if *cursor == 0 {
+            records.sort_unstable();
+            if let Some(alter) = self.alter_run {
+                alter(run, records);
+            }
+        }
+        let left = records.len() - *cursor;
+        let take = if hostile { draw.below(left + 1) } else { left.min(50) };
+        let content = records[*cursor..*cursor + take].concat();
+        *cursor += take;
+        let last = *cursor == records.len();
+        RunChunk { run, content: RunContent::Records(content), last }
+    }
+}
+
+impl Side {
+    /// The outcome run: row and kind bits, as the operator may read it.
+    pub(crate) fn matched_rows(&self) -> Vec<(u64, u16)> {
+        let records = self.runs.get(&RunName::MatchedRows).map_or(&[][..], Vec::as_slice);
+        records
+            .iter()
+            .map(|record| {
+                let (row, bits) = record.split_at(8);
+                let row = u64::from_be_bytes(row.try_into().unwrap());
+                (row, u16::from_be_bytes(bits.try_into().unwrap()))
+            })
+            .collect()
+    }
+
+    /// What an auditor finds at T0 in this side's transcript and frames.
+    pub(crate) fn verdict(&self) -> Verdict {
+        let (mut frames, transcript) = (self, self.parsed());
+        let limits = match transcript.opening.build.small_limits {
+            true => Limits::SMALL,
+            false => Limits::STANDARD,
+        };
+        verify::verify(&transcript, &mut frames, &Portable, &limits, 1 << 10)
+    }
+
+    pub(crate) fn parsed(&self) -> Transcript {
+        Transcript::parse(&self.transcript).expect("a transcript of ours parses")
+    }
+
+    /// Control messages in the transcript, in order.
+    pub(crate) fn controls(&self) -> Vec<Control> {
+        let records = self.parsed().records;
+        records
+            .iter()
+            .filter_map(|record| match record {
+                Record::Control(frame) => Some(Control::decode(frame).unwrap()),
+                Record::Bulk { .. } => None,
+            })
+            .collect()
+    }
+}
+
+impl FrameSource for &Side {
+    fn frame(&mut self, stream: StreamId, index: u32) -> Result<Option<RawFrame>, FrameUnreadable> {
+        let mut frames = self.frames.iter();
+        Ok(frames.find(|f| f.header.stream == stream && f.header.index == index).cloned())
+    }
+}
+
+impl Ended {
+    /// Frames of one stream, as they were sent.
+    pub(crate) fn stream(&self, stream: StreamId) -> Vec<&RawFrame> {
+        self.sent.iter().filter(|frame| frame.header.stream == stream).collect()
+    }
+
+    /// The first control message of this kind, as its frame.
+    pub(crate) fn control(&self, kind: u8) -> &RawFrame {
+        let mut frames = self.sent.iter();
+        let found = frames.find(|f| f.header.stream.is_control() && f.header.kind == kind);
+        found.expect("the message was sent")
+    }
+
+    pub(crate) fn terms(&self) -> Terms {
+        match Control::decode(self.control(3)) {
+            Ok(Control::Terms(terms)) => terms,
+            other => panic!("not terms: {other:?}"),
+        }
+    }
+
+    /// Neither side reported an error.
+    pub(crate) fn expect_honest(&self) {
+        assert_eq!((self.advertiser.error, self.provider.error), (None, None));
+        assert_eq!((self.advertiser.stage, self.provider.stage), ("closed", "closed"));
+    }
+}
+
+/// Replaces a control message by what `edit` makes of it.
+pub(crate) fn on_control(
+    kind: u8,
+    mut edit: impl FnMut(&mut Control),
+) -> impl FnMut(&RawFrame) -> Option<Vec<Vec<u8>>> {
+    move |frame| {
+        let header = frame.header;
+        if !header.stream.is_control() || header.kind != kind {
+            return None;
+        }
+        let mut message = Control::decode(frame).unwrap();
+        edit(&mut message);
+        Some(vec![bytes(&message.encode(header.stream, header.index).unwrap())])
+    }
+}
+
+/// Replaces the payload of one frame of a bulk stream; its length may change.
+pub(crate) fn on_bulk(
+    stream: StreamId,
+    index: u32,
+    mut edit: impl FnMut(&mut FrameHeader, &mut Vec<u8>),
+) -> impl FnMut(&RawFrame) -> Option<Vec<Vec<u8>>> {
+    move |frame| {
+        let mut header = frame.header;
+        if header.stream != stream || header.index != index {
+            return None;
+        }
+        let mut payload = frame.payload.to_vec();
+        edit(&mut header, &mut payload);
+        header.payload_len = payload.len() as u32;
+        Some(vec![[&header.encode()[..], &payload].concat()])
+    }
+}
+
+/// Makes the sender of altered frames stand by them: its CHECKPOINTs are over what was delivered,
+/// signed with its key, and the CHECKPOINT_ACKs it receives are over what it thinks it sent.
+pub(crate) fn cheat(
+    mut alter: impl FnMut(&RawFrame) -> Option<Vec<Vec<u8>>>,
+) -> impl FnMut(&RawFrame) -> Option<Vec<Vec<u8>>> {
+    let mut sid = [0; 32];
+    let mut honest: BTreeMap<u8, (Tree, u64)> = BTreeMap::new();
+    let mut delivered: BTreeMap<u8, (Tree, u64)> = BTreeMap::new();
+    move |frame| {
+        let altered = alter(frame);
+        let stream = frame.header.stream;
+        if !stream.is_control() {
+            let push = |heads: &mut BTreeMap<u8, (Tree, u64)>, bytes: &[u8]| {
+                let (tree, elements) = heads.entry(stream.code()).or_default();
+                tree.push(leaf_hash(&[bytes]));
+                *elements += u64::from(u32::from_le_bytes(bytes[4..8].try_into().unwrap()));
+            };
+            push(&mut honest, &bytes(frame));
+            for bytes in altered.iter().flatten() {
+                push(&mut delivered, bytes);
+            }
+            if altered.is_none() {
+                push(&mut delivered, &bytes(frame));
+            }
+            return altered;
+        }
+        let mut message = Control::decode(frame).unwrap();
+        let heads = match &mut message {
+            Control::Terms(terms) => {
+                sid = terms.sid;
+                return altered;
+            }
+            Control::Checkpoint(checkpoint) => (checkpoint, &delivered, 6),
+            Control::CheckpointAck(checkpoint) => (checkpoint, &honest, 7),
+            _ => return altered,
+        };
+        let (checkpoint, heads, kind) = heads;
+        let (tree, elements) = &heads[&checkpoint.stream];
+        checkpoint.frames = tree.leaves() as u32;
+        checkpoint.elements = *elements;
+        checkpoint.root = tree.root();
+        sign_checkpoint(checkpoint, kind, &sid);
+        Some(vec![bytes(&message.encode(stream, frame.header.index).unwrap())])
+    }
+}
+
+/// Signs a checkpoint as its sender (kind 6), or as its receiver (kind 7).
+pub(crate) fn sign_checkpoint(checkpoint: &mut Checkpoint, kind: u8, sid: &[u8; 32]) {
+    let by_advertiser = (checkpoint.stream == 17) == (kind == 6);
+    let key = match by_advertiser {
+        true => advertiser_signing_key(),
+        false => provider_signing_key(),
+    };
+    let Checkpoint { stream, frames, elements, root, .. } = checkpoint;
+    let parts: [&[u8]; 5] =
+        [sid, &[*stream], &frames.to_le_bytes(), &elements.to_le_bytes(), &*root];
+    checkpoint.signature = sign(&key, "sign-checkpoint", &parts);
+}
+
+/// A frame as it stands on the wire.
+pub(crate) fn bytes(frame: &RawFrame) -> Vec<u8> {
+    [&frame.header.encode()[..], &frame.payload].concat()
+}
+
+/// A frame from the wire, read as the node reads it.
+pub(crate) fn parse(bytes: &[u8]) -> Result<RawFrame, Error> {
+    let (head, payload) = bytes.split_first_chunk::<16>().expect("a header is always sent whole");
+    let stream = head[0];
+    let index = u32::from_le_bytes([head[8], head[9], head[10], head[11]]);
+    FrameHeader::parse(head)
+        .and_then(|header| RawFrame::new(header, payload.into()))
+        .map_err(|violation| Error::peer(violation, stream, index))
+}
+
+pub(crate) fn advertiser_key() -> AttestationKey {
+    AttestationKey::from_bytes(&ADVERTISER)
+}
+
+pub(crate) fn provider_key() -> AttestationKey {
+    AttestationKey::from_bytes(&PROVIDER)
+}
+
+pub(crate) fn advertiser_signing_key() -> SigningKey {
+    SigningKey::from_bytes(&ADVERTISER)
+}
+
+pub(crate) fn provider_signing_key() -> SigningKey {
+    SigningKey::from_bytes(&PROVIDER)
+}
+
+/// `Sig(label; x)` by hand, for peers that sign what no honest session would.
+pub(crate) fn sign(key: &SigningKey, label: &str, parts: &[&[u8]]) -> Signature {
+    let bytes = key.sign(&labelled(label, parts)).to_bytes();
+    Signature { r: bytes[..32].try_into().unwrap(), s: bytes[32..].try_into().unwrap() }
+}
+
+/// `u8(len(l)) ‖ l ‖ x` with `l = "VEILMATCH-1-" ‖ label`.
+pub(crate) fn labelled(label: &str, parts: &[&[u8]]) -> Vec<u8> {
+    let label = format!("VEILMATCH-1-{label}");
+    [&[label.len() as u8], label.as_bytes(), &parts.concat()].concat()
+}
+
+/// `H(label; x)` by hand.
+pub(crate) fn h(label: &str, parts: &[&[u8]]) -> [u8; 32] {
+    Sha512_256::digest(labelled(label, parts)).into()
+}
+
+/// `H64(label; x)` by hand.
+pub(crate) fn h64(label: &str, parts: &[&[u8]]) -> [u8; 64] {
+    Sha512::digest(labelled(label, parts)).into()
+}
+
+/// `Extract(salt, ikm)` by hand.
+pub(crate) fn extract(salt: &[u8], ikm: &[u8]) -> Vec<u8> {
+    Hkdf::<Sha512>::extract(Some(salt), ikm).0.to_vec()
+}
+
+/// `KDF(prk, label; ctx, N)` by hand.
+pub(crate) fn kdf<const N: usize>(prk: &[u8], label: &str, context: &[&[u8]]) -> [u8; N] {
+    let mut out = [0; N];
+    let prk = Hkdf::<Sha512>::from_prk(prk).unwrap();
+    prk.expand(&labelled(label, context), &mut out).unwrap();
+    out
+}
+
+pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
+    Sha256::digest(parts.concat()).into()
+}
+
+pub(crate) fn email(person: u64) -> Identifier {
+    identifier(IdentifierKind::EMAIL_STRICT, person)
+}
+
+pub(crate) fn phone(person: u64) -> Identifier {
+    identifier(IdentifierKind::PHONE, person)
+}
+
+/// The identifier of a kind of one person. Different kinds of one person share their digest, so
+/// that a match across kinds would show.
+pub(crate) fn identifier(kind: IdentifierKind, person: u64) -> Identifier {
+    let digest = sha256(&[b"person", &person.to_le_bytes()]);
+    Identifier { kind, ruleset: RULESET, digest: IdentifierDigest::from_bytes(digest) }
+}
+
+/// The rows as the driver gives them, with elements numbered by first occurrence.
+pub(crate) fn row_slots(rows: &[Vec<Identifier>]) -> Vec<RowSlot> {
+    let mut elements: BTreeMap<Identifier, u64> = BTreeMap::new();
+    let mut slots = Vec::new();
+    for (row, identifiers) in (0_u64..).zip(rows) {
+        for (slot, identifier) in (0_u8..).zip(identifiers) {
+            let next = elements.len() as u64;
+            let element = *elements.entry(identifier.clone()).or_insert(next);
+            slots.push(RowSlot { row, slot, element, identifier: identifier.clone() });
+        }
+    }
+    slots
+}
+
+pub(crate) fn input_root(rows: &[Vec<Identifier>]) -> InputRoot {
+    let mut committer = InputCommitter::new(InputSeed::from_bytes([0x41; 32]).leaf_salts());
+    for slot in row_slots(rows) {
+        committer.push(&InputLeaf {
+            row: slot.row,
+            slot: slot.slot,
+            identifier: slot.identifier,
+            consent_evidence: [0x42; 32],
+            source_time: NOW - 86_400,
+        });
+    }
+    committer.finish(rows.len() as u64)
+}
+
+pub(crate) fn prf_key() -> (PrfKey<Aligned>, KeyDerivation) {
+    let (provider, partner) = (provider_key().party().0, advertiser_key().party().0);
+    let derivation = KeySeed::from_bytes(KEY_SEED).key_derivation(&KEY_ID, &provider, &partner);
+    (PrfKey::derive(&derivation, &provider, &partner, &KEY_ID).unwrap(), derivation)
+}
+
+pub(crate) fn manifest_body(key: &PrfKey<Aligned>) -> ManifestBody {
+    ManifestBody {
+        provider: provider_key().party().0,
+        partner: advertiser_key().party().0,
+        suite: SuiteId::Aligned.code(),
+        key_id: KEY_ID,
+        public_key: *key.public(),
+        key_seed_commitment: KeySeed::from_bytes(KEY_SEED).commitment(),
+        not_before: NOW - 86_400,
+        not_after: NOW + 20 * 86_400,
+        evaluations_max: 1 << 20,
+    }
+}
+
+/// The padded, sorted, encoded table of some identifiers.
+pub(crate) fn table(
+    key: &PrfKey<Aligned>,
+    derivation: &KeyDerivation,
+    people: &[Identifier],
+    limits: &Limits,
+) -> (TableDescriptor, Vec<RawFrame>) {
+    let mut tags: BTreeSet<_> =
+        people.iter().map(|person| key.output(&PrfInput::of(person)).tag()).collect();
+    let total = padded_tags(tags.len() as u64, limits).unwrap();
+    for index in 0.. {
+        if tags.len() as u64 == total {
+            break;
+        }
+        tags.insert(key.output(&derivation.table_padding(index)).tag());
+    }
+    let mut writer = TableWriter::new(total, limits).unwrap();
+    let frames = tags.into_iter().filter_map(|tag| writer.push(tag).unwrap()).collect();
+    (writer.finish().unwrap(), frames)
+}
+
+/// A small deterministic generator; its quality does not matter.
+#[derive(Debug, Clone)]
+pub(crate) struct Draw(pub(crate) u64);
+
+impl Draw {
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// Below `bound`; 0 when that is 0.
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        if bound == 0 { 0 } else { (self.next() % bound as u64) as usize }
+    }
+}
+
+/// So many cases of a property. No file of failures is kept: a found case becomes a test.
+pub(crate) fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+pub(crate) fn unhex(text: &str) -> Vec<u8> {
+    let digits: Vec<u8> = text
+        .bytes()
+        .filter(|byte| !byte.is_ascii_whitespace())
+        .map(|byte| (byte as char).to_digit(16).expect("a hexadecimal digit") as u8)
+        .collect();
+    assert_eq!(digits.len() % 2, 0, "whole bytes");
+    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+}
+
+/// Unix time of every test.
+pub(crate) const NOW: u64 = 1_800_000_000;
+pub(crate) const RULESET: RulesetId = RulesetId::CRM_FR_1;
+pub(crate) const KEY_ID: [u8; 16] = [0x51; 16];
+pub(crate) const KEY_SEED: [u8; 32] = [0x52; 32];
+const ADVERTISER: [u8; 32] = [0x0A; 32];
+const PROVIDER: [u8; 32] = [0x0B; 32];

@@ -1,0 +1,74 @@
+//! The command line; the doc comments are the manual.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use node::telemetry::OutputOptions;
+
+/// Serves matches on an identity graph, without seeing the advertisers' identifiers.
+#[derive(Debug, Parser)]
+#[command(name = "provider-node", version, about)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Makes a node: keys, settings, and the identity that partners pin.
+    Init {
+        /// Directory of the node; made if absent.
+        #[arg(long)]
+        dir: PathBuf,
+    },
+    /// Opens a tenant for an advertiser and writes its invitation.
+    Invite(InviteOptions),
+    /// Reads the identity graph and makes today's snapshot and the tables of all partners.
+    Ingest {
+        /// Directory of the node.
+        #[arg(long)]
+        dir: PathBuf,
+        /// The graph, in the `flat_links` form.
+        file: PathBuf,
+    },
+    /// Serves partners until it is stopped.
+    Serve(ServeOptions),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct InviteOptions {
+    /// Directory of the node.
+    #[arg(long)]
+    pub(crate) dir: PathBuf,
+    /// The advertiser's identity line, or a file that holds it.
+    #[arg(long)]
+    pub(crate) identity: String,
+    /// Name of the partner on this node.
+    #[arg(long)]
+    pub(crate) name: String,
+    /// Address at which this node can be reached, `host:port`.
+    #[arg(long)]
+    pub(crate) address: String,
+    /// Profiles the partner may run; may be given several times.
+    #[arg(long, default_value = "matched-rows")]
+    pub(crate) profile: Vec<String>,
+    /// Where to write the invitation.
+    #[arg(long)]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ServeOptions {
+    /// Directory of the node.
+    #[arg(long)]
+    pub(crate) dir: PathBuf,
+    /// Address to listen on.
+    #[arg(long, default_value = "[::]:4433")]
+    pub(crate) listen: SocketAddr,
+    /// Written with the bound address once the node can be reached.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ready_file: Option<PathBuf>,
+}

@@ -1,0 +1,65 @@
+//! `ingest`: today's snapshot, and the tables of all partners.
+
+use std::path::Path;
+
+use node::data::graph::GraphRules;
+use node::engine::Engine;
+use node::failure::Failure;
+use node::home::Home;
+use node::telemetry::{OutputOptions, Progress, Terminal};
+use node::world::{Clock, SystemClock};
+use protocol::transcript::Role;
+
+use crate::publish::Published;
+use crate::tables;
+use crate::tenant::Tenant;
+
+pub(crate) fn run(
+    dir: &Path,
+    file: &Path,
+    output: &OutputOptions,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let home = Home::open(dir, Role::Provider)?;
+    let now = SystemClock::new().now_unix();
+    let day = u32::try_from(now / 86_400).unwrap_or(u32::MAX);
+    let normalizer = home.config.normalizer();
+    let rules = GraphRules {
+        normalizer: &normalizer,
+        csv: home.config.csv.clone(),
+        email_sha256: home.config.email_sha256,
+    };
+    let progress = Progress::new(output);
+    progress.stage("ingest");
+    let snapshot = Published::ingest(&home, file, &rules, day)?;
+    let engine = Engine::start(home.config.threads);
+    let tenants = Tenant::all(&home)?;
+    for tenant in &tenants {
+        progress.stage_of("table", snapshot.stored.root().leaves);
+        tables::ensure(&home, tenant, &snapshot, &engine, now, &|done| progress.done(done))?;
+    }
+    progress.finish();
+    let counts = snapshot.stored.counts();
+    terminal.line(&format!(
+        "{} lines, {} personas, {} published with {} identifiers and {} digital IDs",
+        counts.lines_read, counts.personas, counts.records, counts.identifiers, counts.digital_ids,
+    ));
+    let reasons = |what: &str, counts: &std::collections::BTreeMap<String, u64>| {
+        let listed: Vec<String> =
+            counts.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
+        if !listed.is_empty() {
+            terminal.line(&format!("{what}: {}", listed.join(", ")));
+        }
+    };
+    reasons("lines left out", &counts.lines_dropped);
+    reasons("personas left out", &counts.personas_dropped);
+    reasons("values rejected", &counts.identifiers_rejected);
+    if counts.identifier_conflicts > 0 {
+        terminal.line(&format!(
+            "identifiers under two persons, not published: {}",
+            counts.identifier_conflicts
+        ));
+    }
+    terminal.line(&format!("tables ready for {} partners", tenants.len()));
+    Ok(())
+}

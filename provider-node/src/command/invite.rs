@@ -1,0 +1,91 @@
+//! `invite`: opens a tenant and writes the invitation for it.
+
+use std::path::Path;
+
+use node::failure::Failure;
+use node::home::Home;
+use node::identity::PublicIdentity;
+use node::invite::Invitation;
+use node::normalize::manifest::RulesManifest;
+use node::telemetry::Terminal;
+use protocol::suite::Profile;
+use protocol::transcript::Role;
+
+use crate::cli::InviteOptions;
+use crate::tenant::{PartnerPolicy, Tenant};
+
+pub(crate) fn run(options: &InviteOptions, terminal: &Terminal) -> Result<(), Failure> {
+    let home = Home::open(&options.dir, Role::Provider)?;
+    let identity = identity(&options.identity)?;
+    let profiles = profiles(&options.profile)?;
+    if identity.spki == home.identity.public().spki {
+        return Err(Failure::usage(
+            "that is the identity of this node itself",
+            "use the line that `advertiser-node init` printed",
+        ));
+    }
+    let policy = PartnerPolicy::defaults(&identity, &profiles);
+    let tenant = Tenant::create(&home, &options.name, policy)?;
+    let rules = RulesManifest::build(home.config.ruleset, &home.config.options)?;
+    let invitation = Invitation {
+        address: options.address.clone(),
+        provider: home.identity.public(),
+        advertiser: identity,
+        name: tenant.name.clone(),
+        profiles: tenant.policy.profiles.clone(),
+        purposes: vec![PartnerPolicy::purpose()],
+        kinds: tenant.policy.kinds.clone(),
+        ruleset: home.config.ruleset.name().to_owned(),
+        rules_manifest: rules.text().to_owned(),
+        namespaces: Default::default(),
+        n_min: tenant.policy.n_min,
+        k_min: tenant.policy.k_min,
+        delta_min: tenant.policy.delta_min,
+        link_filter: tenant.policy.link_filter(),
+        notice: None,
+    };
+    invitation.write(&options.out)?;
+    terminal.line(&format!(
+        "partner {} may run: {}",
+        tenant.name,
+        tenant.policy.profiles.join(", ")
+    ));
+    terminal.line(&format!("invitation: {}", options.out.display()));
+    terminal.line("Send it to the advertiser, and compare the identity over a second path:");
+    terminal.line(&format!("identity: {}", home.identity.public()));
+    Ok(())
+}
+
+/// The argument is the line itself or a file that holds it.
+fn identity(argument: &str) -> Result<PublicIdentity, Failure> {
+    let text = match Path::new(argument).is_file() {
+        true => std::fs::read_to_string(argument)
+            .map_err(|error| Failure::storage(&format!("cannot read {argument}: {error}")))?,
+        false => argument.to_owned(),
+    };
+    let line = text.lines().map(|line| line.trim().trim_start_matches("identity:").trim());
+    let line = line.into_iter().find(|line| !line.is_empty()).unwrap_or("");
+    PublicIdentity::parse(line).map_err(|error| {
+        Failure::usage(
+            &format!("--identity is not the line of an advertiser: {error}"),
+            "use the line that `advertiser-node init` printed, or its identity.txt",
+        )
+    })
+}
+
+fn profiles(names: &[String]) -> Result<Vec<Profile>, Failure> {
+    names
+        .iter()
+        .map(|name| match Profile::from_name(name) {
+            Some(Profile::MatchedRows) => Ok(Profile::MatchedRows),
+            Some(_) => Err(Failure::usage(
+                &format!("profile {name} is not built in this version"),
+                "use --profile matched-rows",
+            )),
+            None => Err(Failure::usage(
+                &format!("there is no profile {}", node::error::shown(name)),
+                "use --profile matched-rows",
+            )),
+        })
+        .collect()
+}

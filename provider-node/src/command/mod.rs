@@ -1,0 +1,24 @@
+//! One file per command.
+
+use node::failure::Failure;
+use node::telemetry::{OutputOptions, Terminal};
+
+use crate::cli::Command;
+
+mod ingest;
+mod init;
+mod invite;
+mod serve;
+
+pub(crate) fn run(
+    command: Command,
+    output: &OutputOptions,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    match command {
+        Command::Init { dir } => init::run(&dir, terminal),
+        Command::Invite(options) => invite::run(&options, terminal),
+        Command::Ingest { dir, file } => ingest::run(&dir, &file, output, terminal),
+        Command::Serve(options) => serve::run(&options, terminal),
+    }
+}

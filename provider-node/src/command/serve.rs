@@ -1,0 +1,367 @@
+//! `serve`: partners' sessions, until a signal.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use node::data::DataError;
+use node::data::table::StoredTable;
+use node::driver::{Driver, Duties, Ended, Session};
+use node::engine::Engine;
+use node::failure::Failure;
+use node::home::Home;
+use node::identity::Pins;
+use node::journal::SessionJournal;
+use node::ledger::{Ledger, LedgerError, ReserveError};
+use node::normalize::manifest::RulesManifest;
+use node::runs::RunStore;
+use node::telemetry::{Progress, Terminal};
+use node::transport::Channel;
+use node::transport::quic::{Incoming, ProviderEndpoint};
+use node::world::{self, Clock, SystemClock};
+use protocol::codec::RawFrame;
+use protocol::error::Refusal;
+use protocol::ledger::{LedgerEntry, Reservation};
+use protocol::limits::{AUDIT_SAMPLE_DEFAULT, AUDIT_WINDOW_S_DEFAULT, HELLOS_PER_DAY_MAX, Limits};
+use protocol::session::advertiser::KnownKey;
+use protocol::session::provider::{Policy, ProviderConfig, ProviderSession};
+use protocol::session::{Outbox, RowSlot};
+use protocol::suite::{PROTOCOL_VERSION, SuiteId};
+use protocol::terms::Offer;
+use protocol::transcript::{BuildFlags, Opening, Role};
+
+use crate::admission::Admission;
+use crate::cli::ServeOptions;
+use crate::publish::Published;
+use crate::tables;
+use crate::tenant::{PartnerPolicy, Tenant};
+
+pub(crate) fn run(options: &ServeOptions, terminal: &Terminal) -> Result<(), Failure> {
+    let home = Home::open(&options.dir, Role::Provider)?;
+    let _lock = home.lock()?;
+    let rules = RulesManifest::build(home.config.ruleset, &home.config.options)?;
+    let service = Arc::new(Service {
+        ledger: Ledger::open(&home.path("ledger.sqlite"))?,
+        engine: Engine::start(home.config.threads),
+        rules_digest: rules.rules_digest(),
+        admission: Admission::default(),
+        building: Mutex::default(),
+        home,
+    });
+    service.build_tables()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::storage(&format!("cannot start the runtime: {error}")))?;
+    let served = runtime.block_on(serve(&service, options, terminal));
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    served
+}
+
+async fn serve(
+    service: &Arc<Service>,
+    options: &ServeOptions,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let pins = Pins::new(Tenant::all(&service.home)?.iter().map(|tenant| tenant.identity));
+    let quic = service.home.config.quic.clone();
+    let endpoint =
+        ProviderEndpoint::bind(options.listen, &service.home.identity, pins.clone(), quic)?;
+    let address = endpoint.local_addr()?;
+    terminal.line(&format!("serving on {address}, engine {}", service.engine.backend()));
+    if let Some(path) = &options.ready_file {
+        let text = address.to_string();
+        world::publish_atomically(path, world::PRIVATE_MODE, |out| out.write_all(text.as_bytes()))?;
+    }
+    let mut signals = Signals::new()?;
+    let mut reload = tokio::time::interval(RELOAD_EVERY);
+    loop {
+        tokio::select! {
+            incoming = endpoint.accept() => match incoming {
+                // Its own task, before anything of it can fail [N5].
+                Some(incoming) => {
+                    tokio::spawn(connection(Arc::clone(service), incoming));
+                }
+                None => return Err(Failure::storage("the UDP socket was lost")),
+            },
+            _ = reload.tick() => service.reload(&pins, &endpoint),
+            () = signals.stop() => break,
+        }
+    }
+    terminal.line("stopping");
+    endpoint.shutdown().await;
+    Ok(())
+}
+
+/// One connection; whatever fails ends here and nowhere else.
+async fn connection(service: Arc<Service>, incoming: Incoming) {
+    let channel = match incoming.handshake().await {
+        Ok(channel) => channel,
+        Err(error) => {
+            tracing::info!(target: "veilmatch::session", %error, "handshake");
+            return;
+        }
+    };
+    let partner = *channel.peer().party();
+    let short = node::hex(partner.first_chunk::<4>().unwrap_or(&[0; 4]));
+    match service.session(channel).await {
+        Ok(ended) => tracing::info!(
+            target: "veilmatch::session",
+            partner = short,
+            session = node::hex(&ended.sid),
+            bytes_sent = ended.figures.bytes_sent,
+            bytes_received = ended.figures.bytes_received,
+            "served"
+        ),
+        Err(failure) => {
+            let report = failure.report(Role::Provider);
+            tracing::warn!(target: "veilmatch::session", partner = short, "{report}");
+        }
+    }
+}
+
+struct Service {
+    home: Home,
+    ledger: Ledger,
+    engine: Arc<Engine>,
+    rules_digest: [u8; 32],
+    admission: Admission,
+    /// Partners whose table is being built.
+    building: Mutex<BTreeMap<[u8; 32], ()>>,
+}
+
+impl Service {
+    /// Builds what is missing before the node can be reached.
+    fn build_tables(&self) -> Result<(), Failure> {
+        let Some(snapshot) = Published::current(&self.home)? else {
+            return Err(Failure::operator(
+                "this node has no graph yet",
+                "read one with `provider-node ingest`",
+            ));
+        };
+        let now = SystemClock::new().now_unix();
+        for tenant in Tenant::all(&self.home)? {
+            tables::ensure(&self.home, &tenant, &snapshot, &self.engine, now, &|_| {})?;
+        }
+        Ok(())
+    }
+
+    /// Takes up partners that were invited, and drops those that were removed, while we serve.
+    fn reload(&self, pins: &Pins, endpoint: &ProviderEndpoint) {
+        match Tenant::all(&self.home) {
+            Ok(tenants) => {
+                pins.replace(tenants.iter().map(|tenant| tenant.identity));
+                endpoint.close_unpinned();
+            }
+            Err(failure) => {
+                let report = failure.report(Role::Provider);
+                tracing::warn!(target: "veilmatch::session", "{report}");
+            }
+        }
+    }
+
+    async fn session(self: &Arc<Self>, channel: Channel) -> Result<Ended, Failure> {
+        let clock = SystemClock::new();
+        let now = clock.now_unix();
+        let partner = *channel.peer().party();
+        let tenant = Tenant::all(&self.home)?
+            .into_iter()
+            .find(|tenant| tenant.identity.party().0 == partner)
+            .ok_or_else(|| Failure::from(protocol::error::Error::from(Refusal::PartnerUnknown)))?;
+        let live = self.admission.enter(partner);
+        let day = u32::try_from(now / 86_400).unwrap_or(u32::MAX);
+        let hellos = self.ledger.count_hello(&partner, day)?;
+        let busy = match &live {
+            None => Some((Refusal::SessionBusy, RETRY_BUSY_S)),
+            Some(_) if hellos > HELLOS_PER_DAY_MAX => {
+                Some((Refusal::TooManyHellos, seconds_to_midnight(now)))
+            }
+            Some(_) => None,
+        };
+        let ready = self.ready(&tenant, now)?;
+        let facts = *channel.peer().channel();
+        let sessions = self.home.private_dir("sessions")?;
+        let opening = Opening {
+            protocol: PROTOCOL_VERSION,
+            role: Role::Provider,
+            build: BuildFlags::default(),
+            exporter: facts.exporter,
+            spki_advertiser: facts.spki_advertiser,
+            spki_provider: facts.spki_provider,
+        };
+        let pending = sessions.join(format!("unopened-{}", node::random_name()?));
+        let journal = SessionJournal::create(&pending, &opening)?;
+        let head = self.ledger.head(&partner)?;
+        let budget = tenant.policy.budget();
+        let config = ProviderConfig {
+            limits: Limits::STANDARD,
+            key: self.home.identity.attestation_key(),
+            peer: *channel.peer(),
+            nonce: world::entropy()?,
+            policy: self.policy(&tenant, now)?,
+            prepared: ready.iter().map(|ready| ready.prepared.clone()).collect(),
+            rules_digest: self.rules_digest,
+            suppression_epoch: [0; 32],
+            ledger: head,
+            busy,
+            frames_pending_max: FRAMES_PENDING,
+            now,
+        };
+        let table = match &ready {
+            Some(ready) => Some(StoredTable::open(&ready.frames)?),
+            None => None,
+        };
+        let mut duties = ProviderDuties { service: self, partner, budget, table, clock: &clock };
+        let progress = Progress::silent();
+        let driver = Driver {
+            session: Session::Provider(ProviderSession::open(config)),
+            outbox: Outbox::new(Role::Provider),
+            channel,
+            bench: self.engine.bench(),
+            journal,
+            sessions,
+            runs: RunStore::new(&self.home.private_dir("work")?, 1 << 20)?,
+            duties: &mut duties,
+            clock: &clock,
+            progress: &progress,
+            ledger_head: head.hash,
+            retry_after_s: busy.map_or(0, |(_, seconds)| seconds),
+        };
+        let ended = driver.run().await;
+        drop(live);
+        Ok(ended?)
+    }
+
+    /// The tenant's table; a missing one is built in the background while the partner waits.
+    fn ready(
+        self: &Arc<Self>,
+        tenant: &Tenant,
+        now: u64,
+    ) -> Result<Option<tables::Ready>, Failure> {
+        let Some(snapshot) = Published::current(&self.home)? else { return Ok(None) };
+        if let Some(ready) = tables::ready(&self.home, tenant, &snapshot, now)? {
+            snapshot.mark_shown()?;
+            return Ok(Some(ready));
+        }
+        let partner = tenant.identity.party().0;
+        let mut building = self.building.lock().unwrap_or_else(PoisonError::into_inner);
+        if building.insert(partner, ()).is_none() {
+            let (service, tenant) = (Arc::clone(self), tenant.clone());
+            tokio::task::spawn_blocking(move || {
+                let built = tables::ensure(
+                    &service.home,
+                    &tenant,
+                    &snapshot,
+                    &service.engine,
+                    now,
+                    &|_| {},
+                );
+                if let Err(failure) = built {
+                    let report = failure.report(Role::Provider);
+                    tracing::warn!(target: "veilmatch::table", "{report}");
+                }
+                service.building.lock().unwrap_or_else(PoisonError::into_inner).remove(&partner);
+            });
+        }
+        Ok(None)
+    }
+
+    fn policy(&self, tenant: &Tenant, now: u64) -> Result<Policy, Failure> {
+        let budget = tenant.policy.budget();
+        let partner = tenant.identity.party().0;
+        Ok(Policy {
+            profiles: tenant.policy.profiles(),
+            purposes: vec![PartnerPolicy::purpose()],
+            elements_max: tenant.policy.elements_max,
+            offer: Offer {
+                n_min: tenant.policy.n_min,
+                k_min: tenant.policy.k_min,
+                delta_min: tenant.policy.delta_min,
+                evaluations_left: self.ledger.evaluations_left(&partner, &budget, now)?,
+                expires_at: now.saturating_add(OFFER_S),
+            },
+            notice: None,
+            auditors: Vec::new(),
+            audit_levels: 0b0000_0001,
+            audit_sample_max: AUDIT_SAMPLE_DEFAULT,
+            audit_window_s_max: AUDIT_WINDOW_S_DEFAULT,
+        })
+    }
+}
+
+struct ProviderDuties<'a> {
+    service: &'a Service,
+    partner: [u8; 32],
+    budget: node::ledger::Budget,
+    table: Option<StoredTable>,
+    clock: &'a dyn Clock,
+}
+
+impl Duties for ProviderDuties<'_> {
+    fn rows(&mut self, _identifiers_max: usize) -> Result<Vec<RowSlot>, DataError> {
+        Ok(Vec::new())
+    }
+
+    fn table_frame(&mut self, session: &Path) -> Result<RawFrame, DataError> {
+        let missing = || DataError::Contradiction { path: session.to_path_buf() };
+        self.table.as_mut().ok_or_else(missing)?.next_frame()?.ok_or_else(missing)
+    }
+
+    fn reserve(
+        &mut self,
+        entry: &LedgerEntry,
+        terms: &RawFrame,
+    ) -> Result<Reservation, ReserveError> {
+        let now = self.clock.now_unix();
+        self.service.ledger.reserve(&self.partner, entry, terms, &self.budget, now)
+    }
+
+    fn ledger(&mut self, entry: &LedgerEntry, evidence: &RawFrame) -> Result<(), LedgerError> {
+        self.service.ledger.append(&self.partner, entry, evidence)
+    }
+
+    fn key_used(&mut self, key: &KnownKey) -> Result<(), LedgerError> {
+        let now = self.clock.now_unix();
+        self.service.ledger.mark_key_used(&self.partner, key, SuiteId::Aligned, now)
+    }
+
+    fn approve(&mut self, _matched: u64) -> bool {
+        false
+    }
+}
+
+/// The two signals that stop a service.
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Failure> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let failed = |error| Failure::storage(&format!("cannot listen to signals: {error}"));
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).map_err(failed)?,
+            interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
+        })
+    }
+
+    async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+fn seconds_to_midnight(now: u64) -> u32 {
+    u32::try_from(86_400_u64.saturating_sub(now % 86_400)).unwrap_or(u32::MAX)
+}
+
+const RELOAD_EVERY: Duration = Duration::from_secs(2);
+/// Frames of one session being evaluated: enough for all cores, few enough to be fair.
+const FRAMES_PENDING: u32 = 4;
+const RETRY_BUSY_S: u32 = 5;
+/// An offer stands for a day.
+const OFFER_S: u64 = 86_400;

@@ -1,0 +1,111 @@
+//! The snapshot of the day: one for all partners, signed, chained to the one before.
+//!
+//! A snapshot that nobody has been shown may be replaced the same day; one that has been shown
+//! stands until the next day, so that no two partners can be shown different data of one day.
+
+use std::path::{Path, PathBuf};
+
+use node::data::graph::{GraphRules, StoredSnapshot};
+use node::failure::Failure;
+use node::home::Home;
+use node::world;
+use protocol::manifest::{SignedSnapshot, SnapshotBody};
+
+/// A snapshot on disk with its signature.
+#[derive(Debug)]
+pub(crate) struct Published {
+    pub(crate) stored: StoredSnapshot,
+    pub(crate) signed: SignedSnapshot,
+    /// Name of its directory, which names tables made from it too.
+    pub(crate) name: String,
+    directory: PathBuf,
+}
+
+impl Published {
+    /// Reads a graph file and makes it the snapshot of `day`.
+    pub(crate) fn ingest(
+        home: &Home,
+        file: &Path,
+        rules: &GraphRules<'_>,
+        day: u32,
+    ) -> Result<Self, Failure> {
+        let graph = home.private_dir("graph")?;
+        let _lock = world::DirectoryLock::acquire(&graph)?;
+        let current = Self::current(home)?;
+        let previous = match &current {
+            Some(published) if published.signed.body.day == day => {
+                if published.is_shown() {
+                    return Err(Failure::try_later(
+                        "today's snapshot has been shown to a partner and stands until tomorrow",
+                        "ingest again after midnight UTC",
+                    ));
+                }
+                published.signed.body.previous
+            }
+            Some(published) => published.signed.body.hash()?,
+            None => [0; 32],
+        };
+        let name = format!("{day}-{}", node::random_name()?);
+        let directory = graph.join(&name);
+        let workspace = home.workspace()?;
+        let stored = StoredSnapshot::ingest(file, rules, &directory, &home.storage, &workspace)
+            .inspect_err(|_| drop(std::fs::remove_dir_all(&directory)))?;
+        let body = SnapshotBody {
+            provider: home.identity.party().0,
+            day,
+            commitment: stored.root().commitment(),
+            previous,
+        };
+        let signed = SignedSnapshot::sign(body, &home.identity.attestation_key())?;
+        let bytes = signed.encode()?;
+        world::publish_atomically(&directory.join(SIGNED), world::PRIVATE_MODE, |out| {
+            out.write_all(&bytes)
+        })?;
+        world::publish_atomically(&graph.join(CURRENT), world::PRIVATE_MODE, |out| {
+            out.write_all(name.as_bytes())
+        })?;
+        if let Some(old) = current.filter(|old| old.signed.body.day == day) {
+            // Nobody has seen it; what fails to go is only in the way of nothing.
+            let _ = std::fs::remove_dir_all(&old.directory);
+        }
+        Ok(Self { stored, signed, name, directory })
+    }
+
+    /// The snapshot in force, if there is one.
+    pub(crate) fn current(home: &Home) -> Result<Option<Self>, Failure> {
+        let graph = home.path("graph");
+        let name = match std::fs::read_to_string(graph.join(CURRENT)) {
+            Ok(name) => name,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => {
+                return Err(Failure::storage(&format!("cannot read the graph: {error}")));
+            }
+        };
+        let directory = graph.join(&name);
+        let path = directory.join(SIGNED);
+        let bytes = std::fs::read(&path).map_err(|error| {
+            Failure::storage(&format!("cannot read {}: {error}", path.display()))
+        })?;
+        let signed = SignedSnapshot::decode(&bytes)
+            .map_err(|_| Failure::storage(&format!("{} is damaged", path.display())))?;
+        let stored = StoredSnapshot::open(&directory, &home.storage)?;
+        Ok(Some(Self { stored, signed, name, directory }))
+    }
+
+    /// Notes that a partner is about to be shown this snapshot.
+    pub(crate) fn mark_shown(&self) -> Result<(), Failure> {
+        if self.is_shown() {
+            return Ok(());
+        }
+        let path = self.directory.join(SHOWN);
+        Ok(world::publish_atomically(&path, world::PRIVATE_MODE, |_| Ok(()))?)
+    }
+
+    fn is_shown(&self) -> bool {
+        self.directory.join(SHOWN).exists()
+    }
+}
+
+const CURRENT: &str = "current";
+const SIGNED: &str = "snapshot.signed";
+const SHOWN: &str = "shown";

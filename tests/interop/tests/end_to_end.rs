@@ -1,0 +1,207 @@
+//! The main job, as a user does it: match, verify, and every mistake on the way.
+
+mod support;
+
+use support::{Pair, borrowed, crm, free_address, links, numbered, run};
+
+/// 1,200 rows, of which every third is known to the provider under another spelling.
+fn rows() -> Vec<(String, String)> {
+    numbered(1_200, |i| format!("Customer.{i}@Exemple-{}.fr", i % 7))
+}
+
+fn persons() -> Vec<(String, String)> {
+    (0..2_000)
+        .map(|i| {
+            let customer = if i < 400 { i * 3 } else { 10_000 + i };
+            (format!("p{i}"), format!("customer.{customer}@exemple-{}.fr", customer % 7))
+        })
+        .collect()
+}
+
+#[test]
+fn match_is_right_and_both_transcripts_verify() {
+    let mut pair = Pair::serving(&links(borrowed(&persons())));
+    let rows = rows();
+    pair.write("crm.csv", &crm(borrowed(&rows)));
+    let done = pair.run().expect(0);
+    assert!(done.stdout.contains("matched 400 of 1200"), "{}", done.stdout);
+
+    let expected: String =
+        rows.iter().step_by(3).map(|(id, _)| format!("{id},email.strict\n")).collect();
+    assert_eq!(pair.read("result.csv"), format!("row_id,kinds\n{expected}"));
+
+    for node in ["a", "p"] {
+        let sessions = pair.sessions(node);
+        assert_eq!(sessions.len(), 1, "{node}");
+        let session = sessions[0].display().to_string();
+        let verdict = run("auditor", &["verify", &session]).expect(0);
+        assert!(verdict.stdout.contains("verdict: accepted"), "{}", verdict.stdout);
+        let shown = run("auditor", &["show", &session]).expect(0);
+        assert!(shown.stdout.contains("RECEIPT_ACK"), "{}", shown.stdout);
+    }
+
+    // A second run over the same data: the same result, and no element in common on the wire.
+    let first = std::fs::read(pair.sessions("a")[0].join("frames/BLIND")).unwrap();
+    pair.run().expect(0);
+    let second = pair
+        .sessions("a")
+        .iter()
+        .map(|session| std::fs::read(session.join("frames/BLIND")).unwrap())
+        .find(|frames| *frames != first)
+        .unwrap();
+    let elements = |frames: &[u8]| {
+        let payload = frames.get(16..).unwrap().to_vec();
+        payload.as_chunks::<32>().0.iter().copied().collect::<std::collections::BTreeSet<_>>()
+    };
+    assert!(elements(&first).is_disjoint(&elements(&second)));
+    assert_eq!(pair.stop(), Some(0));
+}
+
+#[test]
+fn altered_frame_or_transcript_is_found_by_the_auditor() {
+    let pair = Pair::serving(&links(borrowed(&persons())));
+    pair.write("crm.csv", &crm(borrowed(&rows())));
+    pair.run().expect(0);
+    let session = pair.sessions("a")[0].clone();
+    let shown = session.display().to_string();
+    for (file, at) in [
+        ("frames/EVAL", 40),
+        ("frames/BLIND", 1_000),
+        ("frames/TABLE", 99),
+        ("RUN.transcript", 500),
+    ] {
+        let path = session.join(file);
+        let good = std::fs::read(&path).unwrap();
+        let mut bad = good.clone();
+        bad[at] ^= 1;
+        std::fs::write(&path, &bad).unwrap();
+        let verdict = run("auditor", &["verify", &shown]).expect(1);
+        assert!(verdict.stdout.contains("NOT accepted"), "{file}: {}", verdict.stdout);
+        std::fs::write(&path, &good).unwrap();
+    }
+    std::fs::remove_file(session.join("frames/EVAL")).unwrap();
+    let verdict = run("auditor", &["verify", &shown]).expect(1);
+    assert!(verdict.stdout.contains("not checked"), "{}", verdict.stdout);
+}
+
+#[test]
+fn result_below_the_minimum_is_withheld_and_says_no_count() {
+    let pair = Pair::serving(&links(borrowed(&persons()[..10])));
+    pair.write("crm.csv", &crm(borrowed(&rows())));
+    let done = pair.run().expect(77).says(&["withheld", "k_min"]);
+    assert!(!done.stderr.contains("10 ") && !done.stdout.contains("matched 10"));
+    assert!(!std::path::Path::new(&pair.path("result.csv")).exists());
+}
+
+#[test]
+fn mistakes_with_files_are_named_before_the_provider_is_contacted() {
+    let pair = Pair::introduced();
+    pair.run().expect(65).says(&["crm.csv"]);
+
+    pair.write("crm.csv", &crm(borrowed(&rows())).replacen("row_id", "ID", 1));
+    pair.run().expect(65).says(&["row_id"]);
+
+    pair.write("crm.csv", &crm([]));
+    pair.run().expect(65).says(&["crm.csv"]);
+
+    pair.write("crm.csv", &crm(borrowed(&rows())).replace("ads.match", "newsletter"));
+    pair.run().expect(65).says(&["consent"]);
+
+    let ragged = crm(borrowed(&rows())).replacen("R-r00005,", "", 1);
+    pair.write("crm.csv", &ragged);
+    pair.run().expect(65).says(&["line 7"]);
+
+    pair.write("crm.csv", &crm(borrowed(&rows())).replace(',', ";"));
+    pair.run().expect(65).says(&["delimiter"]);
+
+    let quote = crm(borrowed(&rows())).replacen("Customer.9@", "\"Customer.9@", 1);
+    pair.write("crm.csv", &quote);
+    pair.run().expect(65).says(&["quote"]);
+
+    pair.write("crm.csv", &crm(borrowed(&rows()[..500])));
+    pair.run().expect(77).says(&["1000"]);
+    assert!(!std::path::Path::new(&pair.path("result.csv")).exists());
+}
+
+#[test]
+fn mistakes_with_the_set_up_say_what_to_do() {
+    let pair = Pair::introduced();
+    pair.advertiser(&["init"]).expect(78).says(&["identity"]);
+    let nowhere = pair.path("nowhere");
+    run("advertiser-node", &["accept", "--dir", &nowhere, "x"]).expect(78).says(&["init"]);
+    pair.advertiser(&["accept", &pair.path("absent.toml")]).expect(78).says(&["absent.toml"]);
+    pair.provider(&["serve", "--listen", "127.0.0.1:0"]).expect(78).says(&["ingest"]);
+    pair.provider(&["ingest", &pair.path("absent.csv")]).expect(65).says(&["absent.csv"]);
+    let out = pair.path("i.toml");
+    let invite = |identity: &str, name: &str| {
+        let args = ["invite", "--identity", identity, "--name", name, "--address", "h:1"];
+        pair.provider(&[&args[..], &["--out", &out]].concat())
+    };
+    invite("vmid1short", "x").expect(2).says(&["identity"]);
+    invite(&pair.path("p/identity.txt"), "x").expect(2).says(&["this node"]);
+    invite(&pair.path("a/identity.txt"), "Retailer A").expect(2).says(&["name"]);
+
+    let other = Pair::introduced();
+    other.advertiser(&["accept", &pair.path("invitation.toml")]).expect(78).says(&["another"]);
+
+    pair.write("crm.csv", &crm(borrowed(&rows())));
+    let key = pair.path("a/keys/attestation.key");
+    std::process::Command::new("chmod").args(["644", &key]).status().unwrap();
+    pair.run().expect(78).says(&["chmod 600"]);
+}
+
+#[test]
+fn provider_that_is_absent_wrong_or_does_not_know_us_is_told_apart() {
+    // Nobody listens.
+    let absent = Pair::introduced();
+    absent.write("crm.csv", &crm(borrowed(&rows())));
+    absent.run().expect(75).says(&[&absent.address]);
+
+    // Somebody else answers: the pin says so.
+    let mut real = Pair::serving(&links(borrowed(&persons())));
+    let invitation = absent.read("invitation.toml").replace(&absent.address, &real.address);
+    absent.write("invitation.toml", &invitation);
+    absent.advertiser(&["accept", &absent.path("invitation.toml")]).expect(0);
+    absent.run().expect(77).says(&[]);
+
+    // The provider does not know us: it removed the partner.
+    real.write("crm.csv", &crm(borrowed(&rows())));
+    std::fs::remove_dir_all(real.path("p/partners/retailer")).unwrap();
+    real.stop();
+    real.serve();
+    real.run().expect(77).says(&[]);
+    assert!(real.sessions("p").is_empty());
+    let _ = free_address();
+}
+
+#[test]
+fn connection_that_drops_ends_both_sides_and_the_next_run_works() {
+    let mut pair = Pair::serving(&links(borrowed(&persons())));
+    let rows = numbered(40_000, |i| format!("customer.{i}@exemple-{}.fr", i % 7));
+    pair.write("crm.csv", &crm(borrowed(&rows)));
+    let (input, output) = (pair.path("crm.csv"), pair.path("result.csv"));
+    let dir = pair.path("a");
+    let running = std::process::Command::new(support::programs().join("advertiser-node"))
+        .args(["run", "--dir", &dir, "--profile", "matched-rows", "--input", &input])
+        .args(["--output", &output])
+        .stderr(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Kill the provider once elements are on their way.
+    let started = std::time::Instant::now();
+    while !pair.sessions("a").iter().any(|s| s.join("frames/BLIND").exists()) {
+        assert!(started.elapsed().as_secs() < 120, "no session began");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    pair.kill();
+    let output = running.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(75), "{stderr}");
+    assert!(stderr.contains("whose move:"), "{stderr}");
+    assert!(!std::path::Path::new(&pair.path("result.csv")).exists());
+
+    pair.serve();
+    pair.run().expect(0);
+    assert_eq!(pair.stop(), Some(0));
+}

@@ -1,0 +1,248 @@
+//! Runs the programs as a user would.
+
+use std::fmt::Write as _;
+use std::io::Read as _;
+use std::net::UdpSocket;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// Directory of the debug programs, built once.
+pub fn programs() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let status = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "-p", "advertiser-node", "-p", "provider-node"])
+            .args(["-p", "auditor"])
+            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+            .status()
+            .expect("cargo runs");
+        assert!(status.success(), "the programs do not build");
+        // The test itself lies in <target>/debug/deps.
+        let test = std::env::current_exe().expect("the test has a path");
+        test.parent().and_then(Path::parent).expect("in a target directory").to_path_buf()
+    })
+}
+
+/// Runs a program to its end.
+pub fn run(program: &str, args: &[&str]) -> Done {
+    let output = Command::new(programs().join(program))
+        .args(args)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the program starts");
+    Done::of(output)
+}
+
+/// A program that has ended.
+#[derive(Debug)]
+pub struct Done {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Done {
+    fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// Panics with what the program said unless it ended with `code`.
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    /// Panics unless the error has its three lines and mentions each of `words`.
+    #[track_caller]
+    pub fn says(self, words: &[&str]) -> Self {
+        for part in ["error V", "whose move:", "try:"].iter().chain(words) {
+            assert!(self.stderr.contains(part), "no {part:?} in:\n{}", self.stderr);
+        }
+        assert!(!self.stderr.contains("panicked"), "{}", self.stderr);
+        self
+    }
+}
+
+/// A provider and an advertiser that know each other, in one temporary directory.
+pub struct Pair {
+    pub dir: tempfile::TempDir,
+    pub address: String,
+    serving: Option<Child>,
+}
+
+impl Pair {
+    /// Makes both nodes, invites and accepts.
+    pub fn introduced() -> Self {
+        let pair =
+            Self { dir: tempfile::tempdir().unwrap(), address: free_address(), serving: None };
+        pair.provider(&["init"]).expect(0);
+        pair.advertiser(&["init"]).expect(0);
+        let identity = pair.path("a/identity.txt");
+        let invitation = pair.path("invitation.toml");
+        let args = ["invite", "--identity", &identity, "--name", "retailer", "--address"];
+        let args = [&args[..], &[&pair.address, "--out", &invitation]].concat();
+        pair.provider(&args).expect(0);
+        pair.advertiser(&["accept", &invitation]).expect(0);
+        pair
+    }
+
+    /// As [`Pair::introduced`], with this graph ingested and the provider serving.
+    pub fn serving(links: &str) -> Self {
+        let mut pair = Self::introduced();
+        pair.write("links.csv", links);
+        pair.provider(&["ingest", &pair.path("links.csv")]).expect(0);
+        pair.serve();
+        pair
+    }
+
+    pub fn serve(&mut self) {
+        let ready = self.path("ready");
+        let _ = std::fs::remove_file(&ready);
+        let log = std::fs::File::create(self.path("serve.log")).unwrap();
+        let child = Command::new(programs().join("provider-node"))
+            .args(["serve", "--dir", &self.path("p"), "--listen", &self.address])
+            .args(["--ready-file", &ready, "--log", "trace"])
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .expect("the provider starts");
+        self.serving = Some(child);
+        let started = Instant::now();
+        while !Path::new(&ready).exists() {
+            assert!(started.elapsed() < Duration::from_secs(120), "{}", self.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Stops the provider with SIGTERM and gives its exit status.
+    pub fn stop(&mut self) -> Option<i32> {
+        let mut child = self.serving.take()?;
+        let _ = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+        child.wait().ok()?.code()
+    }
+
+    /// Kills the provider at once.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.serving.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    pub fn log(&self) -> String {
+        let mut text = String::new();
+        if let Ok(mut file) = std::fs::File::open(self.path("serve.log")) {
+            let _ = file.read_to_string(&mut text);
+        }
+        text
+    }
+
+    pub fn provider(&self, args: &[&str]) -> Done {
+        self.node("provider-node", "p", args)
+    }
+
+    pub fn advertiser(&self, args: &[&str]) -> Done {
+        self.node("advertiser-node", "a", args)
+    }
+
+    /// Runs a match on the file `crm.csv`.
+    pub fn run(&self) -> Done {
+        self.run_with(&[])
+    }
+
+    pub fn run_with(&self, more: &[&str]) -> Done {
+        let (input, output) = (self.path("crm.csv"), self.path("result.csv"));
+        let summary = self.path("summary.json");
+        let args = ["run", "--profile", "matched-rows", "--input", &input, "--output", &output];
+        self.advertiser(&[&args[..], &["--json", &summary], more].concat())
+    }
+
+    pub fn path(&self, name: &str) -> String {
+        self.dir.path().join(name).display().to_string()
+    }
+
+    pub fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).unwrap();
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    /// Directories of sessions that got an id.
+    pub fn sessions(&self, node: &str) -> Vec<PathBuf> {
+        let mut found: Vec<PathBuf> = std::fs::read_dir(self.path(&format!("{node}/sessions")))
+            .map(|entries| entries.flatten().map(|entry| entry.path()).collect())
+            .unwrap_or_default();
+        found.retain(|path| !path.to_string_lossy().contains("unopened"));
+        found.sort();
+        found
+    }
+
+    fn node(&self, program: &str, dir: &str, args: &[&str]) -> Done {
+        let dir = self.path(dir);
+        let (command, rest) = args.split_first().expect("a command");
+        run(program, &[&[*command, "--dir", &dir], rest].concat())
+    }
+}
+
+impl Drop for Pair {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// A loopback address nobody listens on.
+pub fn free_address() -> String {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.local_addr().unwrap().to_string()
+}
+
+/// A CRM file with these (row id, e-mail) pairs, all with evidence.
+pub fn crm<'a>(rows: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let mut text =
+        "row_id,email,consent_purposes,consent_ref,consent_at,consent_notice\n".to_owned();
+    for (id, email) in rows {
+        let _ = writeln!(text, "{id},{email},ads.match,R-{id},2026-03-02T10:14:00Z,N-1");
+    }
+    text
+}
+
+/// A graph in which each of these persons has one e-mail and one digital ID, seen today.
+pub fn links<'a>(persons: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let mut text = "person_ref,persona_ref,type,value,device_ref,class,id_type,id_namespace,\
+                    id_value,evidence,day\n"
+        .to_owned();
+    let today = today();
+    for (person, email) in persons {
+        let _ = writeln!(
+            text,
+            "{person},{person},email,{email},d-{person},tablet,cookie,exemple-regie.fr,\
+             cookie-of-{person},purchase,{today}"
+        );
+    }
+    text
+}
+
+/// The current day, as `date` prints it.
+fn today() -> String {
+    let output = Command::new("date").args(["-u", "+%F"]).output().expect("date runs");
+    String::from_utf8(output.stdout).expect("ASCII").trim().to_owned()
+}
+
+/// `count` pairs with row ids r0000… and addresses made by `email`.
+pub fn numbered(count: usize, email: impl Fn(usize) -> String) -> Vec<(String, String)> {
+    (0..count).map(|i| (format!("r{i:05}"), email(i))).collect()
+}
+
+pub fn borrowed(pairs: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
+    pairs.iter().map(|(a, b)| (a.as_str(), b.as_str()))
+}
