@@ -15,7 +15,7 @@ use crate::{Backend, Encoded};
 
 /// Recomputes the sampled elements of a finished [`multiply`](crate::Engine::multiply).
 pub(crate) fn multiplied(backend: Backend, by: Scalars<'_>, elements: &[Encoded], out: &[Encoded]) {
-    for index in sampled(elements.len()) {
+    for index in sampled(&ELEMENTS, elements.len()) {
         let expected = dalek::decode(&elements[index])
             .map(|point| (by.at(index).whole() * point).compress().to_bytes());
         require(backend, expected == Ok(out[index]));
@@ -30,7 +30,7 @@ pub(crate) fn hashed<I: AsRef<[u8]>>(
     inputs: &[I],
     out: &[Encoded],
 ) {
-    for index in sampled(inputs.len()) {
+    for index in sampled(&ELEMENTS, inputs.len()) {
         let uniform = expand::expand(inputs[index].as_ref(), dst);
         let point = RistrettoPoint::from_uniform_bytes(&uniform);
         let expected = (by.at(index).whole() * point).compress().to_bytes();
@@ -38,10 +38,33 @@ pub(crate) fn hashed<I: AsRef<[u8]>>(
     }
 }
 
-/// The indices to recompute among the next `len` elements of this process.
-fn sampled(len: usize) -> impl Iterator<Item = usize> {
+/// Recomputes a finished sum, if its turn has come: a sum cannot be checked in parts.
+pub(crate) fn summed<const RUNS: usize>(
+    backend: Backend,
+    weights: &[[u8; 32]],
+    runs: [&[Encoded]; RUNS],
+    sums: &[Encoded; RUNS],
+) {
+    for _ in sampled(&SUMS, 1) {
+        require(backend, dalek::vartime_sums(weights, runs).as_ref() == Ok(sums));
+    }
+}
+
+/// Ends the process because of a wrong result of `kernel`.
+pub(crate) fn distrust(kernel: &dyn core::fmt::Display) -> ! {
+    // Whether the line can be written does not matter: the process ends either way.
+    let _ = writeln!(
+        std::io::stderr(),
+        "ristretto-batch: the {kernel} kernel disagrees with curve25519-dalek; \
+         this machine or this build cannot be trusted"
+    );
+    std::process::abort()
+}
+
+/// The indices to recompute among the next `len` of what `counter` counts.
+fn sampled(counter: &AtomicU64, len: usize) -> impl Iterator<Item = usize> + use<> {
     let len = len as u64;
-    let from = COUNTED.fetch_add(len, Ordering::Relaxed);
+    let from = counter.fetch_add(len, Ordering::Relaxed);
     sampled_from(from, len)
 }
 
@@ -62,18 +85,15 @@ fn scatter(block: u64) -> u64 {
 
 fn require(backend: Backend, equal: bool) {
     if !equal {
-        // The result does not matter: the process ends either way.
-        let _ = writeln!(
-            std::io::stderr(),
-            "ristretto-batch: the {backend} kernel disagrees with curve25519-dalek; \
-             this machine or this build cannot be trusted"
-        );
-        std::process::abort();
+        distrust(&backend);
     }
 }
 
 /// Elements computed so far by all engines of the process.
-static COUNTED: AtomicU64 = AtomicU64::new(0);
+static ELEMENTS: AtomicU64 = AtomicU64::new(0);
+
+/// Calls for sums so far.
+static SUMS: AtomicU64 = AtomicU64::new(0);
 
 const PERIOD: u64 = 4_096;
 

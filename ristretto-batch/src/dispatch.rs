@@ -245,10 +245,14 @@ impl Engine {
         weights: &[[u8; 32]],
         runs: [&[Encoded]; RUNS],
     ) -> Result<[Encoded; RUNS], BadElement> {
-        on!(self,
+        let result = on!(self,
             f => lanes::vartime_sums(f, weights, runs),
             portable => dalek::vartime_sums(weights, runs)
-        )
+        );
+        if let Ok(sums) = &result {
+            check::summed(self.backend(), weights, runs, sums);
+        }
+        result
     }
 
     /// An engine for every backend that runs here, fastest first.

@@ -9,6 +9,9 @@
 use crate::lanes::{Fused, Halves, LANES_MAX, Opaque, Radix29, Radix52, Vector, Words, kernel};
 
 /// The token of the model; it needs no processor feature.
+///
+/// Its instructions stay out of line: inlined with their checks into the stages, they would keep
+/// the compiler busy for minutes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Model;
 
@@ -39,30 +42,36 @@ impl Vector for Model {
 
     const LANES: usize = 1;
 
+    #[inline(never)]
     fn broadcast(self, word: u64) -> Tracked {
         Tracked::exactly(word)
     }
 
+    #[inline(never)]
     fn pack(self, lanes: &[u64; LANES_MAX]) -> Tracked {
         Tracked { value: lanes[0], least: 0, most: u64::MAX }
     }
 
+    #[inline(never)]
     fn unpack(self, a: Tracked) -> [u64; LANES_MAX] {
         let mut lanes = [0; LANES_MAX];
         lanes[0] = a.value;
         lanes
     }
 
+    #[inline(never)]
     fn plus(self, a: Tracked, b: Tracked) -> Tracked {
         let most = a.most.checked_add(b.most).expect("a sum fits its limb");
         Tracked { value: a.value + b.value, least: a.least + b.least, most }
     }
 
+    #[inline(never)]
     fn minus(self, a: Tracked, b: Tracked) -> Tracked {
         let least = a.least.checked_sub(b.most).expect("a difference is not negative");
         Tracked { value: a.value - b.value, least, most: a.most - b.least }
     }
 
+    #[inline(never)]
     fn and(self, a: Tracked, b: Tracked) -> Tracked {
         let most = a.most.min(b.most);
         // A mask of ones that covers the other side leaves its bounds alone.
@@ -70,19 +79,23 @@ impl Vector for Model {
         Tracked { value: a.value & b.value, least: if covered { a.least } else { 0 }, most }
     }
 
+    #[inline(never)]
     fn or(self, a: Tracked, b: Tracked) -> Tracked {
         Tracked { value: a.value | b.value, least: 0, most: u64::MAX }
     }
 
+    #[inline(never)]
     fn left<const BITS: i32>(self, a: Tracked) -> Tracked {
         let most = if a.most.leading_zeros() >= BITS as u32 { a.most << BITS } else { u64::MAX };
         Tracked { value: a.value << BITS, least: 0, most }
     }
 
+    #[inline(never)]
     fn right<const BITS: i32>(self, a: Tracked) -> Tracked {
         Tracked { value: a.value >> BITS, least: a.least >> BITS, most: a.most >> BITS }
     }
 
+    #[inline(never)]
     fn blend(self, mask: u8, yes: Tracked, no: Tracked) -> Tracked {
         Tracked {
             value: if mask & 1 == 1 { yes.value } else { no.value },
@@ -91,6 +104,7 @@ impl Vector for Model {
         }
     }
 
+    #[inline(never)]
     fn zeros(self, a: Tracked) -> u8 {
         u8::from(a.value == 0)
     }
@@ -99,55 +113,66 @@ impl Vector for Model {
 impl Fused for Model {
     type Row = [Tracked; 15];
 
+    #[inline(never)]
     fn low(self, onto: Tracked, a: Tracked, b: Tracked) -> Tracked {
         let most = u128::from(a.digit_most()) * u128::from(b.digit_most());
         let value = product(a, b) as u64 & DIGIT;
         self.plus(onto, Tracked { value, least: 0, most: most.min(DIGIT.into()) as u64 })
     }
 
+    #[inline(never)]
     fn whole(self, onto: Tracked, a: Tracked, b: Tracked) -> Tracked {
         let most = u128::from(a.most) * u128::from(b.most);
         assert!(most <= DIGIT.into(), "a whole product has no high half");
         self.low(onto, a, b)
     }
 
+    #[inline(never)]
     fn high(self, onto: Tracked, a: Tracked, b: Tracked) -> Tracked {
         let most = (u128::from(a.digit_most()) * u128::from(b.digit_most())) >> 52;
         let value = (product(a, b) >> 52) as u64;
         self.plus(onto, Tracked { value, least: 0, most: most as u64 })
     }
 
+    #[inline(never)]
     fn scatter(self, columns: [Tracked; 15], rows: &mut [Self::Row]) {
         rows[0] = columns;
     }
 
+    #[inline(never)]
     fn gather(self, rows: &[&Self::Row]) -> [Tracked; 15] {
         *rows[0]
     }
 
+    #[inline(never)]
     fn prefetch(self, _: &Self::Row) {}
 }
 
 impl Halves for Model {
     type Row = [Tracked; 27];
 
+    #[inline(never)]
     fn times(self, a: Tracked, b: Tracked) -> Tracked {
         assert!(a.most >> 32 == 0 && b.most >> 32 == 0, "a factor has 32 bits");
         Tracked { value: a.value * b.value, least: a.least * b.least, most: a.most * b.most }
     }
 
+    #[inline(never)]
     fn opaque(self, constant: Opaque) -> Tracked {
         Tracked::exactly(constant.word())
     }
 
+    #[inline(never)]
     fn scatter(self, columns: [Tracked; 27], rows: &mut [Self::Row]) {
         rows[0] = columns;
     }
 
+    #[inline(never)]
     fn gather(self, rows: &[&Self::Row]) -> [Tracked; 27] {
         *rows[0]
     }
 
+    #[inline(never)]
     fn prefetch(self, _: &Self::Row) {}
 }
 

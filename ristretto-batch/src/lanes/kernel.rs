@@ -83,7 +83,11 @@ macro_rules! stage {
     }};
     ($self:ident, [];
      fn $stage:ident($f:ident: $token:ty $(, $name:ident: $type:ty)*) -> $result:ty) => {{
-        $crate::lanes::$stage($self $(, $name)*)
+        #[inline(never)]
+        fn stage($f: $token $(, $name: $type)*) -> $result {
+            $crate::lanes::$stage($f $(, $name)*)
+        }
+        stage($self $(, $name)*)
     }};
 }
 

@@ -194,3 +194,50 @@ const IDENTITY: Encoded = [0; 32];
 
 /// Elements that go through the stages together; with eight lanes about 300 KB of scratch.
 pub(crate) const CHUNK: usize = 512;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lanes::{Radix29, Radix52};
+    use crate::model::Model;
+
+    #[test]
+    fn the_identity_comes_out_as_zeros_and_spoils_no_other_lane() {
+        identity_in_each_lane(Radix52(Model));
+        identity_in_each_lane(Radix29(Model));
+        #[cfg(target_arch = "x86_64")]
+        if let Some(f) = crate::ifma::Ifma::detect() {
+            identity_in_each_lane(f);
+        }
+        #[cfg(target_arch = "x86_64")]
+        if let Some(f) = crate::avx2::Avx2::detect() {
+            identity_in_each_lane(f);
+        }
+    }
+
+    /// No encoding that is accepted stands for the identity, so the point is put in place.
+    fn identity_in_each_lane<F: Kernel>(f: F) {
+        let by = SecretScalar::from_canonical_bytes([3; 32]).expect("not a refused scalar");
+        let mut elements = [[0; 32]; 4 * LANES_MAX];
+        let inputs: Vec<[u8; 1]> = (0..32u8).map(|i| [i]).collect();
+        crate::Engine::portable().hash_multiply(&by, b"test", &inputs, &mut elements);
+        let mut expected = [[0; 32]; 4 * LANES_MAX];
+        crate::Engine::portable().multiply(&by, &elements, &mut expected).expect("valid");
+        let zero = f.constant(Constant::ZERO);
+        for lane in 0..F::LANES {
+            let mut points = [Decoded::blank(zero); 4];
+            f.decode(&elements[..4 * F::LANES], &mut points);
+            let point = &mut points[1];
+            point.u = f.select(1 << lane, &zero, &point.u);
+            point.v = f.select(1 << lane, &zero, &point.v);
+            let mut batch = Batch::new(f, Scalars::One(&by), 4 * F::LANES);
+            batch.points.copy_from_slice(&points);
+            let mut out = [[0xaa; 32]; 4 * LANES_MAX];
+            batch.finish(0, &mut out[..4 * F::LANES]);
+            for (i, (product, expected)) in out[..4 * F::LANES].iter().zip(&expected).enumerate() {
+                let is_identity = i == F::LANES + lane;
+                assert_eq!(product, if is_identity { &IDENTITY } else { expected });
+            }
+        }
+    }
+}

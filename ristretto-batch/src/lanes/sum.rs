@@ -13,7 +13,7 @@ use curve25519_dalek::scalar::Scalar;
 use super::edwards::{self, Extended, Niels, Uncarried};
 use super::stages::decode_groups;
 use super::{Constant, Kernel, LANES_MAX, Lanes, ristretto};
-use crate::{BadElement, Encoded, dalek};
+use crate::{BadElement, Encoded, check, dalek};
 
 /// One sum for each of the runs, all under the same weights.
 ///
@@ -347,8 +347,9 @@ fn shifted(weight: &[u8; 32], halves: &[u64; 4]) -> [u8; 32] {
 /// Half of an encoded point; the kernel encodes doubles only.
 fn halved(doubled: Encoded) -> Encoded {
     let point = CompressedRistretto(doubled).decompress();
-    // The kernel's own encodings decode; were one wrong, the identity would show it.
-    point.map_or([0; 32], |point| (Scalar::ONE.div_by_2() * point).compress().to_bytes())
+    // Whatever the weights, a sum of valid points encodes to something that decodes.
+    let point = point.unwrap_or_else(|| check::distrust(&"vector"));
+    (Scalar::ONE.div_by_2() * point).compress().to_bytes()
 }
 
 /// The digit width that costs the fewest additions for `len` points.
