@@ -3,15 +3,16 @@
 #![forbid(unsafe_code)]
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use auditor::finding;
 use auditor::source::{Package, PackageError};
 use clap::{Parser, Subcommand};
+use protocol::attestation::PartyId;
 use protocol::group::Portable;
 use protocol::limits::Limits;
-use protocol::transcript::verify::verify;
+use protocol::transcript::verify::{Expected, verify};
 
 /// Verifies Veilmatch sessions offline, without secrets.
 #[derive(Parser)]
@@ -26,10 +27,17 @@ enum Command {
     /// Checks everything that a transcript and its frames show (level T0).
     ///
     /// Exits 0 if every check passed, 1 if one failed or could not be made, 74 if the package
-    /// cannot be read.
+    /// cannot be read. Whose session it is stands above the checklist: compare it with the party
+    /// ids that both sides gave you, or give them here.
     Verify {
         /// Directory of the session, or its RUN.transcript.
         package: PathBuf,
+        /// Party id the advertiser must have, 64 hexadecimal digits.
+        #[arg(long, value_name = "PARTY", value_parser = party)]
+        advertiser: Option<PartyId>,
+        /// Party id the provider must have, 64 hexadecimal digits.
+        #[arg(long, value_name = "PARTY", value_parser = party)]
+        provider: Option<PartyId>,
         /// Also write the checklist to this file.
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
@@ -43,7 +51,9 @@ enum Command {
 
 fn main() -> ExitCode {
     let status = match Cli::parse().command {
-        Command::Verify { package, json } => run_verify(&package, json.as_deref()),
+        Command::Verify { package, advertiser, provider, json } => {
+            run_verify(&package, &Expected { advertiser, provider }, json.as_deref())
+        }
         Command::Show { package } => Package::open(&package)
             .map(|package| {
                 say(&finding::outline(package.transcript()));
@@ -54,14 +64,16 @@ fn main() -> ExitCode {
     ExitCode::from(status)
 }
 
-fn run_verify(path: &std::path::Path, json: Option<&std::path::Path>) -> u8 {
+fn run_verify(path: &Path, expected: &Expected, json: Option<&Path>) -> u8 {
     let package = match Package::open(path) {
         Ok(package) => package,
         Err(error) => return refuse(&error),
     };
     let mut frames = package.frames();
     let transcript = package.transcript();
-    let verdict = verify(transcript, &mut frames, &Portable, &Limits::STANDARD, ELEMENTS_PER_PASS);
+    let (arithmetic, limits) = (Portable, Limits::STANDARD);
+    let verdict =
+        verify(transcript, &mut frames, &arithmetic, &limits, ELEMENTS_PER_PASS, expected);
     say(&finding::checklist(&verdict));
     if let Some(file) = json {
         let report = finding::json(&verdict, finding::session_id(transcript).as_ref());
@@ -90,6 +102,10 @@ fn refuse(error: &PackageError) -> u8 {
     };
     complain(&format!("error V0402: {error}\n  whose move: yours\n  try: {advice}\n"));
     status
+}
+
+fn party(text: &str) -> Result<PartyId, &'static str> {
+    finding::unhex(text).map(PartyId).ok_or("a party id has 64 hexadecimal digits")
 }
 
 /// Writes to standard output; a closed pipe is not an error of the audit.

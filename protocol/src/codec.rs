@@ -8,11 +8,16 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use core::fmt;
+use core::marker::PhantomData;
+
+use serde::de::{self, DeserializeOwned, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::error::{Bug, Violation};
-use crate::limits::{CONTROL_BODY_MAX, FRAME_ELEMENTS_MAX, FRAME_PAYLOAD_MAX, IDS_PAYLOAD_MAX};
+use crate::limits::{
+    CONTROL_BODY_MAX, FRAME_ELEMENTS_MAX, FRAME_PAYLOAD_MAX, IDS_PAYLOAD_MAX, TABLE_TAGS_MAX,
+};
 
 /// A structure whose decoded values still have to be within their stated maxima and codes.
 pub(crate) trait Checked {
@@ -47,6 +52,44 @@ pub(crate) fn decode<T: DeserializeOwned + Checked>(bytes: &[u8]) -> Result<T, V
         return Err(Violation::EncodingNotCanonical);
     }
     Ok(value)
+}
+
+/// Decodes a list of at most `MAX` items; a longer one is refused before it is read.
+///
+/// # Errors
+///
+/// The deserializer's, which becomes [`Violation::EncodingNotCanonical`].
+pub(crate) fn list<'de, D, T, const MAX: usize>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    deserializer.deserialize_seq(ListVisitor::<T, MAX>(PhantomData))
+}
+
+struct ListVisitor<T, const MAX: usize>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>, const MAX: usize> Visitor<'de> for ListVisitor<T, MAX> {
+    type Value = Vec<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "at most {MAX} items")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<T>, A::Error> {
+        let len = items.size_hint().unwrap_or(0);
+        if len > MAX {
+            return Err(de::Error::invalid_length(len, &self));
+        }
+        let mut list = Vec::with_capacity(len);
+        while let Some(item) = items.next_element()? {
+            if list.len() == MAX {
+                return Err(de::Error::invalid_length(MAX, &self));
+            }
+            list.push(item);
+        }
+        Ok(list)
+    }
 }
 
 const CONFIG: bincode::config::Configuration<
@@ -210,8 +253,11 @@ impl FrameHeader {
                 len == run || len == run.saturating_add(64)
             }
             StreamId::Handles => len == elements.saturating_mul(16),
-            // First tag of 9 bytes; every further tag has at least 2 and at most 9 bytes of code.
-            StreamId::Table => len >= 9 && len <= elements.saturating_mul(FULL_TAG_BYTES),
+            StreamId::Table => {
+                let further = elements.saturating_sub(1);
+                let least = further.saturating_mul(TAG_BITS_MIN).div_ceil(8).saturating_add(9);
+                len >= least && len <= elements.saturating_mul(FULL_TAG_BYTES)
+            }
             StreamId::Ids => {
                 len <= u64::from(IDS_PAYLOAD_MAX)
                     && len >= elements.saturating_mul(8)
@@ -227,6 +273,8 @@ impl FrameHeader {
     }
 }
 
+/// Bits of the shortest code of a tag after the first: Rice parameter of the largest table, stop.
+const TAG_BITS_MIN: u64 = 72 - TABLE_TAGS_MAX.ilog2() as u64;
 /// No Golomb-Rice code of an honest table is longer than this per tag, on average over a frame.
 const FULL_TAG_BYTES: u64 = 10;
 
@@ -318,6 +366,7 @@ mod tests {
             (StreamId::Handles, 2, 31),
             (StreamId::Table, 0, 0),
             (StreamId::Table, 1, 8),
+            (StreamId::Table, 9, 9 + 8 * 41 / 8 - 1),
             (StreamId::Ids, 1, 7),
             (StreamId::Ids, 1, 72),
         ] {

@@ -13,7 +13,7 @@ use curve25519_dalek::scalar::Scalar;
 use curve25519_dalek::traits::{Identity, VartimeMultiscalarMul};
 use sha2::{Digest, Sha512};
 use subtle::ConstantTimeEq;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::error::Violation;
 use crate::identifier::PrfInput;
@@ -30,7 +30,8 @@ impl Element {
     ///
     /// # Errors
     ///
-    /// [`Violation::ElementNotCanonical`] or [`Violation::ElementIdentity`]; the sender is to blame.
+    /// [`Violation::ElementNotCanonical`] or [`Violation::ElementIdentity`]; the sender is to
+    /// blame.
     pub fn decode(encoded: &Encoded) -> Result<Self, Violation> {
         let point =
             CompressedRistretto(*encoded).decompress().ok_or(Violation::ElementNotCanonical)?;
@@ -192,10 +193,7 @@ impl PublicScalar {
 
 /// `HashToScalar` of RFC 9497 into a secret, for DeriveKeyPair.
 pub(crate) fn hash_to_secret_scalar(dst: &[u8], parts: &[&[u8]]) -> Option<SecretScalar> {
-    let mut wide = expand_message_xmd(dst, parts);
-    let scalar = SecretScalar::from_wide_bytes(&wide);
-    wide.zeroize();
-    scalar
+    SecretScalar::from_wide_bytes(&expand_message_xmd(dst, parts))
 }
 
 /// The index of the first element that does not decode, and why.
@@ -378,7 +376,11 @@ impl BatchArithmetic for Portable {
 /// `expand_message_xmd` of RFC 9380 5.3.1 with SHA-512 and a DST below 256 bytes.
 ///
 /// Our own calls take 64 bytes; vectors of the RFC take 32. One block of the hash yields both.
-pub(crate) fn expand_message_xmd<const LEN: usize>(dst: &[u8], parts: &[&[u8]]) -> [u8; LEN] {
+/// What comes out of a secret input is as secret, and so is all that leads there: it is wiped.
+pub(crate) fn expand_message_xmd<const LEN: usize>(
+    dst: &[u8],
+    parts: &[&[u8]],
+) -> Zeroizing<[u8; LEN]> {
     const { assert!(LEN <= 64, "one block of SHA-512") };
     // Every DST of `suite.rs` is below 64 bytes.
     let dst_len = [u8::try_from(dst.len()).unwrap_or(u8::MAX)];
@@ -388,15 +390,15 @@ pub(crate) fn expand_message_xmd<const LEN: usize>(dst: &[u8], parts: &[&[u8]]) 
     }
     // l_i_b_str = I2OSP(LEN, 2), then I2OSP(0, 1).
     let len = LEN as u8;
-    let first = first.chain_update([0, len, 0]).chain_update(dst).chain_update(dst_len).finalize();
-    let block: [u8; 64] = Sha512::new()
-        .chain_update(first)
+    let first = first.chain_update([0, len, 0]).chain_update(dst).chain_update(dst_len);
+    let first: Zeroizing<[u8; 64]> = Zeroizing::new(first.finalize().into());
+    let block = Sha512::new()
+        .chain_update(*first)
         .chain_update([1])
         .chain_update(dst)
-        .chain_update(dst_len)
-        .finalize()
-        .into();
-    block.first_chunk().copied().unwrap_or([0; LEN])
+        .chain_update(dst_len);
+    let block: Zeroizing<[u8; 64]> = Zeroizing::new(block.finalize().into());
+    Zeroizing::new(block.first_chunk().copied().unwrap_or([0; LEN]))
 }
 
 #[cfg(test)]

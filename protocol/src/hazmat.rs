@@ -13,7 +13,7 @@ use crate::suite::{Aligned, Order, RfcFunction, SuiteId};
 /// `expand_message_xmd` of RFC 9380 with SHA-512, for at most 64 bytes.
 #[must_use]
 pub fn expand_message_xmd<const LEN: usize>(dst: &[u8], message: &[u8]) -> [u8; LEN] {
-    group::expand_message_xmd(dst, &[message])
+    *group::expand_message_xmd(dst, &[message])
 }
 
 /// The one-way map of RFC 9496 4.3.4.

@@ -1,9 +1,9 @@
 //! Every maximum of the protocol, with its arithmetic.
 //!
 //! The numbers are those of `spec/matching.md` (limits). Constants hold for every session; the few
-//! sizes that a test may lower are fields of [`Limits`], which a session carries as a value, so that
-//! production, simulation and fuzzing run the same code. Network lengths are compared with these
-//! before anything is allocated [W-04].
+//! sizes that a test may lower are fields of [`Limits`], which a session carries as a value, so
+//! that production, simulation and fuzzing run the same code. Network lengths are compared with
+//! these before anything is allocated [W-04].
 
 /// Sizes that depend on whether a session runs with full or with small limits.
 ///
@@ -51,7 +51,8 @@ impl Limits {
         sample_rows_min: 4,
     };
 
-    /// Rounds a count of elements up to whole frames, `frame_elements · ceil(count / frame_elements)`.
+    /// Rounds a count of elements up to whole frames:
+    /// `frame_elements · ceil(count / frame_elements)`.
     ///
     /// `None` when the result does not fit a u64.
     #[must_use]

@@ -226,6 +226,7 @@ fn frame_seed(
     if count == 0 || blinded.len() != evaluated.len() {
         return Err(Bug::ApiMisuse);
     }
+    // [G23]
     let mut hasher = LabelledHash64::new(h64::FRAME_PROOF);
     hasher.update(&suite.code().to_le_bytes());
     hasher.update(&[context.purpose as u8]);

@@ -4,9 +4,11 @@
 //! choice is a function of a seed that was committed before the peer's contribution was known, so
 //! an auditor can re-derive the run [K-03]. Seeds come from the operating system, drawn by `node`.
 
+use alloc::boxed::Box;
+use alloc::sync::Arc;
 use core::fmt;
 
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::error::Bug;
 use crate::group::SecretScalar;
@@ -14,22 +16,25 @@ use crate::identifier::PrfInput;
 use crate::suite::{self, Label, Prk, SALT_INPUT, SALT_SNAPSHOT, h, kdf};
 
 /// Declares a 32-byte seed with its opaque `Debug`.
+///
+/// The bytes stay at one place on the heap: a session is moved from state to state, and a move
+/// leaves a copy behind that nobody wipes.
 macro_rules! seed {
     ($(#[$meta:meta])* $name:ident) => {
         $(#[$meta])*
-        #[derive(Clone, Zeroize, ZeroizeOnDrop)]
-        pub struct $name([u8; 32]);
+        #[derive(Clone)]
+        pub struct $name(Box<Zeroizing<[u8; 32]>>);
 
         impl $name {
             /// Wraps 32 bytes drawn from the operating system, or read back from sealed storage.
             #[must_use]
-            pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-                Self(bytes)
+            pub fn from_bytes(bytes: [u8; 32]) -> Self {
+                Self(Box::new(Zeroizing::new(bytes)))
             }
 
             /// The bytes, for sealed storage only.
             #[must_use]
-            pub const fn expose_bytes(&self) -> &[u8; 32] {
+            pub fn expose_bytes(&self) -> &[u8; 32] {
                 &self.0
             }
         }
@@ -49,7 +54,8 @@ seed! {
     SessionSeed
 }
 seed! {
-    /// Source of the leaf salts of one committed input; kept per content, so equal data has one root.
+    /// Source of the leaf salts of one committed input; kept per content, so that equal data has
+    /// one root.
     InputSeed
 }
 seed! {
@@ -65,26 +71,27 @@ impl SessionSeed {
     /// The commitment in HELLO_A, sent before the provider's nonce exists.
     #[must_use]
     pub fn commitment(&self) -> [u8; 32] {
-        suite::hash(h::SEED, &[&self.0])
+        suite::hash(h::SEED, &[self.expose_bytes()])
     }
 
     /// The salt that seals the input root for this session, so that the provider cannot tell
     /// whether two sessions used one input [T-06].
     #[must_use]
     pub fn input_salt(&self) -> Zeroizing<[u8; 32]> {
-        Prk::extract(SALT_INPUT, &self.0).expand(kdf::INPUT_SALT, &[])
+        Prk::extract(SALT_INPUT, self.expose_bytes()).expand(kdf::INPUT_SALT, &[])
     }
 
     /// The draw of a `match-rate` sample, fixed by the provider's nonce before the terms exist.
     #[must_use]
     pub fn sample_stream(&self, nonce_provider: &[u8; 32]) -> Stream {
-        Stream::new(Prk::extract(nonce_provider, &self.0), kdf::SAMPLE, 0)
+        let prk = Arc::new(Prk::extract(nonce_provider, self.expose_bytes()));
+        Stream::new(prk, kdf::SAMPLE, 0)
     }
 
     /// The session's derivation key, bound to its sid.
     #[must_use]
     pub fn session_keys(&self, sid: &[u8; 32]) -> SessionKeys {
-        SessionKeys(Prk::extract(sid, &self.0))
+        SessionKeys(Arc::new(Prk::extract(sid, self.expose_bytes())))
     }
 }
 
@@ -92,7 +99,7 @@ impl InputSeed {
     /// The derivation of leaf salts of this input.
     #[must_use]
     pub fn leaf_salts(&self) -> LeafSalts {
-        LeafSalts(Prk::extract(SALT_INPUT, &self.0))
+        LeafSalts(Prk::extract(SALT_INPUT, self.expose_bytes()))
     }
 }
 
@@ -100,7 +107,7 @@ impl SnapshotSeed {
     /// The derivation of leaf salts of this snapshot.
     #[must_use]
     pub fn leaf_salts(&self) -> LeafSalts {
-        LeafSalts(Prk::extract(SALT_SNAPSHOT, &self.0))
+        LeafSalts(Prk::extract(SALT_SNAPSHOT, self.expose_bytes()))
     }
 }
 
@@ -108,7 +115,7 @@ impl KeySeed {
     /// The commitment in the key manifest.
     #[must_use]
     pub fn commitment(&self) -> [u8; 32] {
-        suite::hash(h::KEY_SEED, &[&self.0])
+        suite::hash(h::KEY_SEED, &[self.expose_bytes()])
     }
 
     /// The derivation key of one PRF key, bound to its name and its two parties.
@@ -125,13 +132,15 @@ impl KeySeed {
         let (first, second) = parties.split_at_mut(32);
         first.copy_from_slice(provider);
         second.copy_from_slice(partner);
-        KeyDerivation(Prk::extract(&salt, &self.0))
+        KeyDerivation(Prk::extract(&salt, self.expose_bytes()))
     }
 }
 
 /// What the advertiser derives for one session, all of it from [`SessionSeed`] and the sid.
+///
+/// Clones share one key, which is wiped with the last of them.
 #[derive(Debug, Clone)]
-pub struct SessionKeys(Prk);
+pub struct SessionKeys(Arc<Prk>);
 
 impl SessionKeys {
     /// Blind of the element at `position` of the padded sequence, aligned order.
@@ -184,7 +193,7 @@ impl SessionKeys {
     /// The draw that spreads padding among real elements, aligned order.
     #[must_use]
     pub fn padding_stream(&self) -> Stream {
-        Stream::new(self.0.clone(), kdf::PADDING, 0)
+        Stream::new(Arc::clone(&self.0), kdf::PADDING, 0)
     }
 
     fn scalar(&self, label: Label, context: &[&[u8]]) -> Result<SecretScalar, Bug> {
@@ -230,9 +239,9 @@ pub(crate) fn scalar(prk: &Prk, label: Label, context: &[&[u8]]) -> Result<Secre
 }
 
 /// Deterministic draws [K-04]: `KDF(prk, label; u8 z ‖ u64 i, 64)` read as u64 after u64.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Stream {
-    prk: Prk,
+    prk: Arc<Prk>,
     label: Label,
     purpose: u8,
     block_index: u64,
@@ -241,7 +250,7 @@ pub struct Stream {
 }
 
 impl Stream {
-    pub(crate) fn new(prk: Prk, label: Label, purpose: u8) -> Self {
+    pub(crate) fn new(prk: Arc<Prk>, label: Label, purpose: u8) -> Self {
         Self { prk, label, purpose, block_index: 0, block: Zeroizing::new([0; 64]), words_left: 0 }
     }
 
@@ -271,6 +280,12 @@ impl Stream {
         let word = words.get(8_usize.wrapping_sub(self.words_left)).copied().unwrap_or_default();
         self.words_left = self.words_left.wrapping_sub(1);
         u64::from_le_bytes(word)
+    }
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Stream(..)")
     }
 }
 

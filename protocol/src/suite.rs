@@ -4,6 +4,7 @@
 //! here, so that no two uses can meet [K-01]: our labels carry a length byte and the product name,
 //! RFC 9497 strings start with `OPRFV1-`, and Merkle trees use another hash function.
 
+use alloc::vec::Vec;
 use core::fmt;
 
 use hkdf::Hkdf;
@@ -241,6 +242,8 @@ pub(crate) mod sig {
     pub(crate) const RECEIPT: Label = Label("sign-receipt");
 }
 
+/// What every label follows, so that no label of another product is one of ours.
+const PRODUCT: &[u8] = b"VEILMATCH-1-";
 /// Salts of `Extract`, and the strings that TLS carries.
 pub(crate) const SALT_INPUT: &[u8] = b"VEILMATCH-1-input";
 pub(crate) const SALT_SNAPSHOT: &[u8] = b"VEILMATCH-1-snapshot";
@@ -327,12 +330,14 @@ impl LabelledHash {
 impl Label {
     /// Feeds `u8(len(l)) ‖ l` with `l = "VEILMATCH-1-" ‖ label`.
     pub(crate) fn write(self, mut sink: impl FnMut(&[u8])) {
-        const PRODUCT: &[u8] = b"VEILMATCH-1-";
-        // Labels are constants of this file, all far below 243 bytes.
-        let len = u8::try_from(PRODUCT.len().saturating_add(self.0.len())).unwrap_or(u8::MAX);
-        sink(&[len]);
+        sink(&[self.len()]);
         sink(PRODUCT);
         sink(self.0.as_bytes());
+    }
+
+    /// `len(l)`; labels are constants of this file, all far below 243 bytes.
+    fn len(self) -> u8 {
+        u8::try_from(PRODUCT.len().saturating_add(self.0.len())).unwrap_or(u8::MAX)
     }
 }
 
@@ -355,25 +360,13 @@ impl Prk {
     #[must_use]
     pub fn expand<const N: usize>(&self, label: Label, context: &[&[u8]]) -> Zeroizing<[u8; N]> {
         const { assert!(N <= 255 * 64, "HKDF-Expand-SHA512 yields at most 255 blocks") };
-        // Label and context of every use fit: the longest is a DLEQ nonce of 70 bytes of context.
-        let mut info = Zeroizing::new([0_u8; 192]);
-        let mut at = 0_usize;
-        let mut append = |bytes: &[u8]| {
-            let end = at.saturating_add(bytes.len());
-            debug_assert!(end <= info.len(), "context longer than any in suite.rs");
-            if let Some(room) = info.get_mut(at..end) {
-                room.copy_from_slice(bytes);
-                at = end;
-            }
-        };
-        label.write(&mut append);
-        for part in context {
-            append(part);
-        }
+        let len = [label.len()];
+        let head: [&[u8]; 3] = [&len, PRODUCT, label.0.as_bytes()];
+        // Fed part by part, so no length of context is cut off and none is copied.
+        let info: Vec<&[u8]> = head.into_iter().chain(context.iter().copied()).collect();
         let mut out = Zeroizing::new([0; N]);
-        let info = info.get(..at).unwrap_or(&[]);
-        // N is below the limit asserted above, the only error `expand` has.
-        let expanded = self.0.expand(info, out.as_mut_slice());
+        // N is below the limit asserted above, the only error `expand_multi_info` has.
+        let expanded = self.0.expand_multi_info(&info, out.as_mut_slice());
         debug_assert!(expanded.is_ok());
         out
     }
@@ -405,6 +398,24 @@ mod tests {
         assert_ne!(hash(h::SEED, &[x]), hash(h::KEY_SEED, &[x]));
         // The length byte keeps a label and its input apart.
         assert_ne!(hash(h::SEED, &[b"-tail"]), hash(Label("seed-tail"), &[]));
+    }
+
+    #[test]
+    fn hash_states_are_wiped() {
+        fn is_wiped<T: zeroize::ZeroizeOnDrop>() {}
+        is_wiped::<Sha512>();
+        is_wiped::<Sha512_256>();
+    }
+
+    #[test]
+    fn no_length_of_context_is_cut_off() {
+        let prk = Prk::extract(b"salt", b"ikm");
+        let long = |last: u8| {
+            let mut context = vec![7; 400];
+            context.push(last);
+            prk.expand::<32>(kdf::CANARY, &[&context])
+        };
+        assert_ne!(long(1), long(2));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::attestation::{AttestationKey, PartyId, Signature};
-use crate::codec::Checked;
+use crate::codec::{self, Checked};
 use crate::error::{Incompatibility, Refusal, Violation};
 use crate::identifier::{IdentifierKind, RulesetId};
 use crate::limits::{
@@ -44,6 +44,7 @@ pub struct MatchTerms {
     /// Normalization rules.
     pub ruleset: u8,
     /// Kinds of identifiers, increasing.
+    #[serde(deserialize_with = "codec::list::<_, _, TERMS_LIST_MAX>")]
     pub kinds: Vec<u8>,
     /// Least eligible rows.
     pub n_min: u32,
@@ -68,6 +69,7 @@ pub struct MatchTerms {
     /// Digital IDs a record may yield.
     pub ids_per_record_max: u16,
     /// Namespaces of digital IDs, increasing.
+    #[serde(deserialize_with = "codec::list::<_, _, TERMS_LIST_MAX>")]
     pub namespaces: Vec<u16>,
     /// 0: the advertiser holds the table already; 1: the provider sends it.
     pub table_delivery: u8,
@@ -346,8 +348,24 @@ mod tests {
         let expired = Err(TermsRejected::Refused(Refusal::TermsExpired));
         assert_eq!(check(&terms(), 1_500), expired);
         assert_eq!(check(&terms(), 699), expired);
+        // Opened longer ago than two clocks may differ, though not yet expired.
+        assert_eq!(check(&terms(), 1_300), Ok(()));
+        assert_eq!(check(&terms(), 1_301), expired);
         let endless = MatchTerms { expires_at: 1_001 + TERMS_LIFETIME_S_MAX, ..terms() };
         assert_eq!(check(&endless, 1_000), expired);
+    }
+
+    #[test]
+    fn lists_above_their_maximum_do_not_decode() {
+        let decode = |kinds: u8, namespaces: u16| {
+            let (kinds, namespaces) = ((1..=kinds).collect(), (1..=namespaces).collect());
+            let terms = MatchTerms { kinds, namespaces, ..terms() };
+            codec::decode::<MatchTerms>(&codec::encode(&terms).unwrap()).map(|back| back == terms)
+        };
+        assert_eq!(decode(16, 16), Ok(true));
+        assert_eq!(decode(0, 0), Ok(true));
+        assert_eq!(decode(17, 16), Err(Violation::EncodingNotCanonical));
+        assert_eq!(decode(16, 17), Err(Violation::EncodingNotCanonical));
     }
 
     #[test]

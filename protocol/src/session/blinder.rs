@@ -74,9 +74,9 @@ impl Blinder {
             frame_elements: limits.frame_elements,
             last_frame: frames.checked_sub(1).ok_or(Bug::InternalInvariant)?,
             next_frame: 0,
-            slots: Vec::new(),
+            slots: Vec::with_capacity(limits.frame_elements as usize),
             first: 0,
-            waiting: VecDeque::new(),
+            waiting: VecDeque::with_capacity(limits.frame_elements as usize),
             rows_wanted: false,
             rows_ended: false,
             ruleset: plan.ruleset,
@@ -92,7 +92,7 @@ impl Blinder {
 
     /// Takes identifiers in (row, slot) order; repeated ones only leave their place.
     pub(super) fn take(&mut self, rows: Vec<RowSlot>, out: &mut Outbox) -> Result<(), Error> {
-        if !self.rows_wanted {
+        if !self.rows_wanted || rows.len() > self.frame_elements as usize {
             return Err(Bug::ApiMisuse.into());
         }
         self.rows_wanted = false;
@@ -141,7 +141,9 @@ impl Blinder {
                 self.want_rows(out);
                 return Ok(());
             }
-            let slots = core::mem::take(&mut self.slots);
+            // With room from the start: a vector that grows leaves its secrets behind unwiped.
+            let room = Vec::with_capacity(self.frame_elements as usize);
+            let slots = core::mem::replace(&mut self.slots, room);
             let frame = self.next_frame;
             self.next_frame = self.next_frame.saturating_add(1);
             let task = BlindTask { frame, first: self.first, slots, keys: self.keys.clone() };

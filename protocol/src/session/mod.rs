@@ -172,7 +172,7 @@ impl fmt::Debug for Output {
 pub enum RunName {
     /// The received table, chunk by chunk as frames, in stream order.
     Table,
-    /// Own tags: tag [9] ‖ BE u64 element. PRF outputs, to be kept sealed.
+    /// Own tags: 9 bytes of tag ‖ BE u64 element. PRF outputs, to be kept sealed.
     OwnTags,
     /// Where elements stand: BE u64 element ‖ BE u64 row ‖ u8 kind position.
     Placements,
@@ -326,6 +326,8 @@ impl Outbox {
             }
             _ => {
                 // The true index of a canary or a doubly hit tag would tell the peer which it was.
+                // In aligned order, where answers are proved in place, no tag is hit twice but by
+                // a driver that gives one identifier two numbers: that is a defect of ours.
                 let index = match code {
                     WireCode::Violation(Violation::CanaryMissing | Violation::TagHitTwice) => 0,
                     _ => at.index,

@@ -128,8 +128,10 @@ pub(super) struct RealSlot {
 
 impl BlindTask {
     fn run(self, arithmetic: &dyn BatchArithmetic) -> Result<BlindedFrame, Error> {
-        let mut blinded = Vec::with_capacity(self.slots.len());
-        let (mut reals, mut inputs, mut blinds) = (Vec::new(), Vec::new(), Vec::new());
+        let count = self.slots.len();
+        // With room from the start: a vector that grows leaves its secrets behind unwiped.
+        let (mut blinded, mut reals) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        let (mut inputs, mut blinds) = (Vec::with_capacity(count), Vec::with_capacity(count));
         for ((at, slot), position) in self.slots.iter().enumerate().zip(self.first..) {
             match slot {
                 BlindSlot::Real { element, identifier } => {

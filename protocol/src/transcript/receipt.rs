@@ -8,6 +8,7 @@ use crate::attestation::{AttestationKey, Signature};
 use crate::codec;
 use crate::error::{Bug, Violation};
 use crate::ledger::LedgerEntry;
+use crate::limits::RECEIPT_STREAMS_MAX;
 use crate::suite::{self, h, sig};
 
 /// The close of a session, signed by both.
@@ -19,6 +20,7 @@ pub struct Receipt {
     /// not learn whether a threshold held.
     pub outcome: u16,
     /// Heads of every bulk stream that was sent, by increasing stream number.
+    #[serde(deserialize_with = "codec::list::<_, _, RECEIPT_STREAMS_MAX>")]
     pub streams: Vec<StreamHead>,
     /// Commitment to the advertiser's outcome.
     pub result_commitment: [u8; 32],

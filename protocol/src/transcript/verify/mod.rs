@@ -1,29 +1,39 @@
 //! T0: what anybody can check of a session with its transcript and frames alone.
 //!
-//! Every check has a rule id and leaves one line in the [`Verdict`]. A check that needs frames which
-//! are not there says *not checked*, never *passed* [T-09]. Nothing here needs a secret, a clock or
-//! randomness, and everything is recomputed with the portable arithmetic.
+//! Every check has a rule id and leaves one line in the [`Verdict`]. A check that needs messages or
+//! frames which are not there says *not checked*, never *passed* [T-09], so a session that ended
+//! early is judged as far as it went. Nothing here needs a secret, a clock or randomness, and
+//! everything is recomputed with the portable arithmetic.
+//!
+//! Whether the two parties are the ones a reader has in mind is not in the bytes: compare
+//! [`Verdict::parties`] with what you know of them, or say so beforehand in [`Expected`].
 
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
+use crate::attestation::PartyId;
 use crate::codec::{RawFrame, StreamId};
 use crate::group::BatchArithmetic;
 use crate::limits::Limits;
 use crate::suite::PROTOCOL_VERSION;
 use crate::transcript::Transcript;
 
+mod checks;
 mod outline;
 mod replay;
 
+use checks::{Checked, Finding};
 use outline::Outline;
-use replay::{FrameReplay, Replay};
+use replay::FrameReplay;
 
 /// Reads the frames that lie beside a transcript.
 pub trait FrameSource {
     /// The frame at `index` of a stream; `Ok(None)` when the stream's frames are not there.
+    ///
+    /// A table that was not sent, because the advertiser held it from an earlier session, is asked
+    /// for as well: whoever kept its frames can show them.
     ///
     /// # Errors
     ///
@@ -68,9 +78,33 @@ impl fmt::Display for CheckResult {
     }
 }
 
+/// The parties of a session: who signed it, and which certificates its channel had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Parties {
+    /// The party that signed as advertiser; `None` if it never said hello.
+    pub advertiser: Option<PartyId>,
+    /// The party that signed as provider; `None` if it never said hello.
+    pub provider: Option<PartyId>,
+    /// SHA-256 of the advertiser's SubjectPublicKeyInfo, bound by the session id.
+    pub spki_advertiser: [u8; 32],
+    /// SHA-256 of the provider's SubjectPublicKeyInfo, bound by the session id.
+    pub spki_provider: [u8; 32],
+}
+
+/// The parties a reader expects; another one fails the verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Expected {
+    /// The advertiser, if the reader knows it.
+    pub advertiser: Option<PartyId>,
+    /// The provider, if the reader knows it.
+    pub provider: Option<PartyId>,
+}
+
 /// Every check of a level, in the order of the rules.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Verdict {
+    /// Whose session it is.
+    pub parties: Parties,
     /// The checks.
     pub checks: Vec<Check>,
 }
@@ -83,41 +117,34 @@ impl Verdict {
             && self.checks.iter().all(|check| check.result == CheckResult::Passed)
     }
 
-    fn add(&mut self, (rule, title): Rule, result: Result<(), String>) {
+    fn add(&mut self, (rule, title): Rule, result: Checked) {
         let result = match result {
             Ok(()) => CheckResult::Passed,
-            Err(why) => CheckResult::Failed(why),
+            Err(Finding::Failed(why)) => CheckResult::Failed(why),
+            Err(Finding::Absent(why)) => CheckResult::NotChecked(why),
         };
         self.checks.push(Check { rule, title, result });
-    }
-
-    fn not_checked(&mut self, (rule, title): Rule, why: &'static str) {
-        self.checks.push(Check { rule, title, result: CheckResult::NotChecked(why) });
     }
 }
 
 /// Verifies a transcript at T0.
 ///
 /// `elements_per_pass` bounds memory: the distinctness check reads the frames again for every so
-/// many elements.
+/// many elements. `expected` may name the parties the caller has in mind.
 pub fn verify(
     transcript: &Transcript,
     frames: &mut dyn FrameSource,
     arithmetic: &dyn BatchArithmetic,
     limits: &Limits,
     elements_per_pass: usize,
+    expected: &Expected,
 ) -> Verdict {
-    let mut verdict = Verdict::default();
-    verdict.add(OPENING, check_opening(transcript, limits));
-    let outline = Outline::read(transcript);
-    verdict.add(SEQUENCE, outline.as_ref().map(|_| ()).map_err(Clone::clone));
-    let Ok(outline) = outline else {
-        for rule in AFTER_SEQUENCE {
-            verdict.not_checked(*rule, "the messages are not a session");
-        }
-        return verdict;
-    };
-    verdict.add(PARTIES, outline.check_parties());
+    let (outline, complete) = Outline::read(transcript);
+    let parties = outline.parties(transcript);
+    let mut verdict = Verdict { parties, checks: Vec::new() };
+    verdict.add(OPENING, check_opening(transcript, limits).map_err(Finding::Failed));
+    verdict.add(SEQUENCE, complete.map_err(Finding::Failed));
+    verdict.add(PARTIES, outline.check_parties(&parties, expected, limits));
     verdict.add(MANIFEST, outline.check_manifest());
     verdict.add(BINDING, outline.check_binding(transcript));
     verdict.add(TERMS_SIGNED, outline.check_terms_signed());
@@ -128,17 +155,13 @@ pub fn verify(
     verdict.add(LEDGER, outline.check_ledger());
     let mut replay = FrameReplay { outline: &outline, frames, arithmetic, elements_per_pass };
     for (rule, check) in FRAME_CHECKS {
-        match check(&mut replay) {
-            Ok(()) => verdict.add(*rule, Ok(())),
-            Err(Replay::Absent) => verdict.not_checked(*rule, "frames are not in the package"),
-            Err(Replay::Failed(why)) => verdict.add(*rule, Err(why)),
-        }
+        verdict.add(*rule, check(&mut replay));
     }
     verdict
 }
 
 type Rule = (&'static str, &'static str);
-type FrameCheck = fn(&mut FrameReplay<'_>) -> Result<(), Replay>;
+type FrameCheck = fn(&mut FrameReplay<'_>) -> Checked;
 
 const OPENING: Rule = ("T0-01", "made by a release build, protocol version known");
 const SEQUENCE: Rule = ("T0-02", "messages form one complete session, in order");
@@ -156,22 +179,6 @@ const CANONICAL: Rule = ("T0-21", "every element is canonical and not the identi
 const DISTINCT: Rule = ("T0-22", "all elements are pairwise distinct");
 const PROOFS: Rule = ("T0-23", "every evaluated frame is proved under the manifest's key");
 const TABLE: Rule = ("T0-24", "the table is in strict order and has the announced root");
-const AFTER_SEQUENCE: &[Rule] = &[
-    PARTIES,
-    MANIFEST,
-    BINDING,
-    TERMS_SIGNED,
-    TERMS_RESPECTED,
-    STREAMS,
-    CHECKPOINTS,
-    RECEIPT,
-    LEDGER,
-    FRAMES_MATCH,
-    CANONICAL,
-    DISTINCT,
-    PROOFS,
-    TABLE,
-];
 const FRAME_CHECKS: &[(Rule, FrameCheck)] = &[
     (FRAMES_MATCH, |replay| replay.check_match()),
     (CANONICAL, |replay| replay.check_canonical()),

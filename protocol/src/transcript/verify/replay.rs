@@ -12,6 +12,8 @@ use crate::session::task::{eval_context, split_eval};
 use crate::suite::SuiteId;
 use crate::table::TableReader;
 use crate::transcript::merkle;
+use crate::transcript::merkle::Tree;
+use crate::transcript::verify::checks::{Checked, Finding};
 use crate::transcript::verify::outline::Outline;
 use crate::transcript::verify::{FrameSource, FrameUnreadable};
 
@@ -23,24 +25,22 @@ pub(super) struct FrameReplay<'a> {
     pub(super) elements_per_pass: usize,
 }
 
-pub(super) enum Replay {
-    Absent,
-    Failed(String),
-}
-
-impl From<Error> for Replay {
+impl From<Error> for Finding {
     fn from(error: Error) -> Self {
         Self::Failed(error.to_string())
     }
 }
 
 impl FrameReplay<'_> {
-    pub(super) fn check_match(&mut self) -> Result<(), Replay> {
+    pub(super) fn check_match(&mut self) -> Checked {
+        if self.outline.streams.is_empty() {
+            return Err(NO_FRAMES);
+        }
         for (stream, record) in &self.outline.streams {
-            for (index, leaf) in (0_u32..).zip(&record.leaves) {
+            for (index, (header, leaf)) in (0_u32..).zip(&record.frames) {
                 let frame = self.frame(*stream, index)?;
                 let hash = merkle::leaf_hash(&[&frame.header.encode(), &frame.payload]);
-                if hash != *leaf || frame.header.stream != *stream {
+                if hash != *leaf || frame.header != *header {
                     return Err(failed(*stream, index, "is not the recorded one"));
                 }
             }
@@ -48,45 +48,57 @@ impl FrameReplay<'_> {
         Ok(())
     }
 
-    pub(super) fn check_canonical(&mut self) -> Result<(), Replay> {
-        for stream in [StreamId::Blind, StreamId::Eval] {
-            for index in 0..self.frame_count(stream) {
-                let frame = self.frame(stream, index)?;
+    pub(super) fn check_canonical(&mut self) -> Checked {
+        self.over_elements(|replay, stream| {
+            for index in 0..replay.frame_count(stream) {
+                let frame = replay.frame(stream, index)?;
                 for encoded in elements(&frame) {
                     Element::decode(encoded)
                         .map_err(|why| failed(stream, index, &why.to_string()))?;
                 }
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Sorts the elements of one range of encodings at a time, so that memory stays bounded.
-    pub(super) fn check_distinct(&mut self) -> Result<(), Replay> {
-        let total = usize::try_from(self.outline.hello_a.row_slots).unwrap_or(usize::MAX);
-        let passes = total.div_ceil(self.elements_per_pass.max(1)).clamp(1, 256);
-        for stream in [StreamId::Blind, StreamId::Eval] {
+    pub(super) fn check_distinct(&mut self) -> Checked {
+        self.over_elements(|replay, stream| {
+            let total = replay.outline.record(stream).map_or(0, |r| r.head(stream).elements);
+            let total = usize::try_from(total).unwrap_or(usize::MAX);
+            let passes = total.div_ceil(replay.elements_per_pass.max(1)).clamp(1, 1 << 16);
             for pass in 0..passes {
                 let mut seen: Vec<[u8; 32]> = Vec::new();
-                for index in 0..self.frame_count(stream) {
-                    let frame = self.frame(stream, index)?;
-                    let in_pass = |encoded: &&[u8; 32]| {
-                        usize::from(encoded[0]).wrapping_mul(passes) / 256 == pass
-                    };
+                for index in 0..replay.frame_count(stream) {
+                    let frame = replay.frame(stream, index)?;
+                    let in_pass = |encoded: &&[u8; 32]| range_of(encoded, passes) == pass;
                     seen.extend(elements(&frame).iter().filter(in_pass));
                 }
                 seen.sort_unstable();
+                // [G13]
                 if !seen.is_sorted_by(|a, b| a < b) {
-                    return Err(Replay::Failed(format!("{} repeats an element", stream.name())));
+                    return Err(Finding::Failed(format!("{} repeats an element", stream.name())));
                 }
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
-    pub(super) fn check_proofs(&mut self) -> Result<(), Replay> {
-        let sid = self.outline.terms.sid;
-        let public_key = self.outline.hello_p.manifest.body.public_key;
+    /// Runs a check over BLIND and EVAL; a stream without a frame leaves it not made.
+    fn over_elements(&mut self, check: impl Fn(&mut Self, StreamId) -> Checked) -> Checked {
+        for stream in [StreamId::Blind, StreamId::Eval] {
+            check(self, stream)?;
+        }
+        let none = |stream| self.frame_count(stream) == 0;
+        if none(StreamId::Blind) || none(StreamId::Eval) { Err(NO_FRAMES) } else { Ok(()) }
+    }
+
+    pub(super) fn check_proofs(&mut self) -> Checked {
+        if self.frame_count(StreamId::Eval) == 0 {
+            return Err(NO_FRAMES);
+        }
+        let sid = self.outline.terms()?.sid;
+        let public_key = self.outline.hellos()?.1.manifest.body.public_key;
         for index in 0..self.frame_count(StreamId::Eval) {
             let blinded = self.frame(StreamId::Blind, index)?;
             let answer = self.frame(StreamId::Eval, index)?;
@@ -108,24 +120,36 @@ impl FrameReplay<'_> {
         Ok(())
     }
 
-    pub(super) fn check_table(&mut self) -> Result<(), Replay> {
-        if self.outline.terms.terms.table_delivery == 0 {
-            return Err(Replay::Absent);
+    /// Reads the table whether it was sent in this session or an earlier one.
+    pub(super) fn check_table(&mut self) -> Checked {
+        let table = self.outline.hellos()?.1.table;
+        let sent = self.outline.terms()?.terms.table_delivery == 1;
+        let count = match sent {
+            true => self.frame_count(StreamId::Table),
+            // A count above the limit has failed already, and no package holds as many frames.
+            false => u32::MAX,
+        };
+        let mut reader = TableReader::new(&table);
+        let mut tree = Tree::new();
+        for index in 0..count {
+            if reader.is_complete() {
+                break;
+            }
+            let frame = self.frame(StreamId::Table, index)?;
+            reader.read(&frame)?;
+            tree.push(merkle::leaf_hash(&[&frame.header.encode(), &frame.payload]));
         }
-        let mut reader = TableReader::new(&self.outline.hello_p.table);
-        for index in 0..self.frame_count(StreamId::Table) {
-            reader.read(&self.frame(StreamId::Table, index)?)?;
-        }
-        match reader.is_complete() {
+        self.outline.required(reader.is_complete(), || "the table ends early".to_string())?;
+        match tree.root() == table.root {
             true => Ok(()),
-            false => Err(Replay::Failed("the table ends early".to_string())),
+            false => Err(Finding::Failed("the table has another root".to_string())),
         }
     }
 
-    fn frame(&mut self, stream: StreamId, index: u32) -> Result<RawFrame, Replay> {
+    fn frame(&mut self, stream: StreamId, index: u32) -> Result<RawFrame, Finding> {
         match self.frames.frame(stream, index) {
             Ok(Some(frame)) => Ok(frame),
-            Ok(None) => Err(Replay::Absent),
+            Ok(None) => Err(Finding::Absent("frames are not in the package")),
             Err(FrameUnreadable) => Err(failed(stream, index, "cannot be read")),
         }
     }
@@ -133,8 +157,16 @@ impl FrameReplay<'_> {
     fn frame_count(&self, stream: StreamId) -> u32 {
         self.outline
             .record(stream)
-            .map_or(0, |record| u32::try_from(record.leaves.len()).unwrap_or(u32::MAX))
+            .map_or(0, |record| u32::try_from(record.frames.len()).unwrap_or(u32::MAX))
     }
+}
+
+/// Which of `passes` equal ranges an encoding falls into, by two bytes in its middle.
+///
+/// The first byte would not do: it is even in every encoding.
+fn range_of(encoded: &[u8; 32], passes: usize) -> usize {
+    let [.., low, high, _, _, _, _, _, _, _, _] = *encoded;
+    usize::from(u16::from_be_bytes([high, low])).saturating_mul(passes) >> 16
 }
 
 /// The elements of a BLIND or aligned EVAL frame, without the proof.
@@ -144,6 +176,8 @@ fn elements(frame: &RawFrame) -> &[[u8; 32]] {
     encodings.get(..count).unwrap_or(encodings)
 }
 
-fn failed(stream: StreamId, index: u32, why: &str) -> Replay {
-    Replay::Failed(format!("{} frame {index} {why}", stream.name()))
+fn failed(stream: StreamId, index: u32, why: &str) -> Finding {
+    Finding::Failed(format!("{} frame {index} {why}", stream.name()))
 }
+
+const NO_FRAMES: Finding = Finding::Absent("the stream has no frames");
