@@ -233,7 +233,7 @@ fn escape(text: &str, bytes_max: usize) -> String {
     out
 }
 
-/// Whether a character moves the cursor, changes the direction of text, or cannot be seen [S16].
+/// Whether a character moves the cursor, changes the direction of text, or cannot be seen (S16).
 fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(

@@ -4,7 +4,7 @@
 //! the SHA-256 of its SubjectPublicKeyInfo; the attestation key signs what auditors later read.
 //! Partners exchange both as one line of text, [`PublicIdentity`]. There are no authorities, host
 //! names or tickets: each connection is a full handshake, and the one question is whether the key
-//! at the other end is pinned [N19, N21].
+//! at the other end is pinned (N19, N21).
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -411,7 +411,7 @@ impl Pins {
     }
 
     /// How often a certificate was checked against this set; equals the number of handshakes that
-    /// came that far, because nothing is resumed [N21].
+    /// came that far, because nothing is resumed (N21).
     #[must_use]
     pub fn verifier_calls(&self) -> u64 {
         self.0.verifier_calls.load(Ordering::Relaxed)
@@ -520,7 +520,7 @@ impl Verdict {
     }
 }
 
-/// TLS rules of the provider for one connection [N17, N21, N23].
+/// TLS rules of the provider for one connection (N17, N21, N23).
 ///
 /// # Errors
 ///
@@ -543,7 +543,7 @@ pub(crate) fn server_tls(
     Ok((config, verdict))
 }
 
-/// TLS rules of the advertiser for one connection [N17, N21, N23].
+/// TLS rules of the advertiser for one connection (N17, N21, N23).
 ///
 /// # Errors
 ///
@@ -614,7 +614,7 @@ pub(crate) fn peer_spki(peer: &VerifiedPeer, role: Role) -> [u8; 32] {
     }
 }
 
-/// The provider of cryptography: one key exchange, TLS 1.3 suites only [A24].
+/// The provider of cryptography: one key exchange, TLS 1.3 suites only (A24).
 ///
 /// quinn does not report the negotiated group, so the policy is kept by offering nothing else.
 fn provider() -> Arc<CryptoProvider> {

@@ -162,7 +162,7 @@ impl Sink {
     }
 }
 
-/// What a run is doing, shown on standard error [F8].
+/// What a run is doing, shown on standard error (F8).
 ///
 /// Each stage has a name, what is done of it, its rate, and the time that remains where the total
 /// is known. Counts are of frames and elements, never of matches.

@@ -533,6 +533,13 @@ async fn abort_arrives_before_the_close() {
         let closed = Err(TransportError::Closed(Close::Error));
         assert_eq!(advertiser.next(|_| false).await, closed);
         end.await.expect("no panic");
+        // The other way round, and a driver that ends the channel all the same.
+        let (advertiser, mut provider) =
+            if over_quic { world.session(&mut service).await } else { memory_pair(1 << 16) };
+        let end = tokio::spawn(advertiser.close_with_error());
+        assert_eq!(provider.next(|_| false).await, closed);
+        assert_eq!(provider.finish().await, Err(TransportError::Closed(Close::Error)));
+        end.await.expect("no panic");
     }
 }
 

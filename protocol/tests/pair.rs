@@ -11,25 +11,26 @@ use std::collections::BTreeMap;
 use protocol::codec::{RawFrame, StreamId};
 use protocol::disclosure::{Outcome, Withheld};
 use protocol::error::{Blame, Bug, Error, Incompatibility, Location, Refusal, Violation, WireCode};
-use protocol::identifier::IdentifierKind;
+use protocol::identifier::{IdentifierKind, RulesetId};
 use protocol::ledger::{LedgerEntry, LedgerHead};
 use protocol::limits::{ALIGNED_EPOCH_S_MAX, Limits, TERMS_LIFETIME_S_MAX};
-use protocol::manifest::{ManifestBody, SignedManifest};
+use protocol::manifest::{KnownKey, ManifestBody, SignedManifest};
 use protocol::message::{
-    Abort, Checkpoint, Control, HelloA, HelloP, Refuse, Released, SignedReceipt, TermsAccept,
+    Abort, Checkpoint, Control, HelloA, HelloP, Refuse, Released, SignedReceipt, TableDescriptor,
+    TermsAccept,
 };
 use protocol::oprf::PrfKey;
 use protocol::seed::KeySeed;
-use protocol::session::advertiser::{AdvertiserSession, KnownKey};
+use protocol::session::advertiser::AdvertiserSession;
 use protocol::session::provider::Prepared;
 use protocol::session::{
     ChannelFacts, Input, Outbox, Output, RunChunk, RunContent, RunName, VerifiedPeer,
 };
 use protocol::suite::{Aligned, Profile};
 use protocol::terms::MatchTerms;
-use protocol::transcript::Role;
 use protocol::transcript::receipt::Receipt;
 use protocol::transcript::verify::CheckResult;
+use protocol::transcript::{Record, Role};
 use support::*;
 
 #[test]
@@ -105,7 +106,7 @@ fn a_cached_table_is_not_sent_again() {
     let first = run(world.setup());
     let (prepared, frames) = prepare(&world);
     let cached =
-        World { cached: frames, cached_root: Some(prepared.table.root), ..world.after(&first) };
+        World { cached: frames, cached_table: Some(prepared.table), ..world.after(&first) };
     let second = run(cached.setup());
     second.expect_honest();
     assert_eq!(second.terms().terms.table_delivery, 0);
@@ -121,10 +122,16 @@ fn a_cached_table_is_not_sent_again() {
 
 #[test]
 fn a_table_that_differs_from_the_cached_one_is_sent() {
-    let world = World { cached_root: Some([7; 32]), ..World::five_by_seven() };
-    let ended = run(world.setup());
-    ended.expect_honest();
-    assert_eq!(ended.stream(StreamId::Table).len(), 1);
+    let announced = prepare(&World::five_by_seven()).0.table;
+    for other in [
+        TableDescriptor { root: [7; 32], ..announced },
+        TableDescriptor { tag_count: 128, ..announced },
+    ] {
+        let world = World { cached_table: Some(other), ..World::five_by_seven() };
+        let ended = run(world.setup());
+        ended.expect_honest();
+        assert_eq!(ended.stream(StreamId::Table).len(), 1);
+    }
 }
 
 #[test]
@@ -173,7 +180,8 @@ fn a_session_of_two_frames_of_full_size_keeps_the_real_limits() {
 fn the_provider_refuses_hellos_that_its_policy_excludes() {
     // M13, M14, A40, G45, G46, G52
     type Change = fn(&mut Setup);
-    let cases: [(Change, WireCode); 8] = [
+    let cases: [(Change, WireCode); 9] = [
+        (|s| s.provider.busy = Some((Refusal::SessionBusy, 60)), refusal(Refusal::SessionBusy)),
         (
             |s| s.provider.rules_digest = [9; 32],
             WireCode::Incompatibility(Incompatibility::Ruleset),
@@ -209,6 +217,26 @@ fn a_refusal_names_the_head_of_the_ledger() {
     match Control::decode(ended.control(5)) {
         Ok(Control::Refuse(refuse)) => assert_eq!(refuse.ledger_head, [9; 32]),
         other => panic!("{other:?}"),
+    }
+    match ended.advertiser.error {
+        Some(Error::RefusedByPeer { ledger_head, .. }) => assert_eq!(ledger_head, [9; 32]),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_refusal_names_the_time_to_try_again() {
+    // N16
+    let mut setup = World::five_by_seven().setup();
+    setup.provider.busy = Some((Refusal::SessionBusy, 90));
+    let mut reserve = World::five_by_seven().setup();
+    reserve.refuse_reserve = Some(Refusal::BudgetExceeded);
+    reserve.hold_allowed = true;
+    for (setup, expected) in [(setup, 90), (reserve, 60)] {
+        match run(setup).advertiser.error {
+            Some(Error::RefusedByPeer { retry_after_s, .. }) => assert_eq!(retry_after_s, expected),
+            other => panic!("{other:?}"),
+        }
     }
 }
 
@@ -282,7 +310,8 @@ fn the_advertiser_judges_what_the_provider_announces() {
     type Edit = fn(&mut HelloP);
     let incompatible = WireCode::Incompatibility;
     let size = refusal(Refusal::SizeOutOfRange);
-    let cases: [(Edit, WireCode); 9] = [
+    let cases: [(Edit, WireCode); 10] = [
+        (|h| h.offer.evaluations_left = 63, refusal(Refusal::BudgetExceeded)),
         (|h| h.protocol = 2, incompatible(Incompatibility::Version)),
         (|h| h.rules_digest = [9; 32], incompatible(Incompatibility::Ruleset)),
         (|h| h.ledger_head = [9; 32], incompatible(Incompatibility::LedgerHeadsDiffer)),
@@ -309,7 +338,7 @@ fn the_advertiser_judges_what_the_provider_announces() {
 fn a_manifest_that_does_not_fit_the_session_is_refused() {
     // A15, A17, G20, G22
     type Edit = fn(&mut ManifestBody);
-    let cases: [(Edit, Violation); 9] = [
+    let cases: [(Edit, Violation); 10] = [
         (|m| m.provider = [9; 32], Violation::ManifestMismatch),
         (|m| m.partner = [9; 32], Violation::ManifestMismatch),
         (|m| m.suite = 2, Violation::ManifestMismatch),
@@ -317,17 +346,50 @@ fn a_manifest_that_does_not_fit_the_session_is_refused() {
         (|m| m.not_after = NOW, Violation::ManifestMismatch),
         (|m| m.not_after = m.not_before + ALIGNED_EPOCH_S_MAX + 1, Violation::ManifestMismatch),
         (|m| m.not_before = m.not_after + 1, Violation::ManifestMismatch),
+        (|m| m.evaluations_max = (1 << 30) + 1, Violation::ManifestMismatch),
         (|m| m.public_key = [0; 32], Violation::ElementIdentity),
         (|m| m.public_key = [0xFF; 32], Violation::ElementNotCanonical),
     ];
     for (edit, violation) in cases {
+        let ended = run_altered(World::five_by_seven().setup(), listed(edit));
+        expect_blames_provider(&ended, violation, (2, 0));
+        assert!(ended.advertiser.holds.is_empty());
+    }
+    let ended = run_altered(World::five_by_seven().setup(), listed(|m| m.evaluations_max = 63));
+    assert_eq!(ended.advertiser.error, Some(Error::Refused(Refusal::KeyExhausted)));
+}
+
+/// HELLO_P with another manifest, signed by the provider.
+fn listed(edit: fn(&mut ManifestBody)) -> impl FnMut(&RawFrame) -> Option<Vec<Vec<u8>>> {
+    on_control(2, move |message| match message {
+        Control::HelloP(hello) => {
+            edit(&mut hello.manifest.body);
+            let body = hello.manifest.body.clone();
+            hello.manifest = SignedManifest::sign(body, &provider_key()).unwrap();
+        }
+        _ => unreachable!(),
+    })
+}
+
+#[test]
+fn a_provider_does_not_offer_a_key_out_of_its_time_or_bounds() {
+    // G20, K-05
+    type Edit = fn(&mut ManifestBody);
+    let not_ready = Error::Refused(Refusal::TableNotReady);
+    let misuse = Error::Bug(Bug::ApiMisuse);
+    let cases: [(Edit, Error); 5] = [
+        (|m| m.not_after = NOW, not_ready),
+        (|m| (m.not_before, m.not_after) = (NOW + 301, NOW + 400), not_ready),
+        (|m| m.not_after = m.not_before + ALIGNED_EPOCH_S_MAX + 1, misuse),
+        (|m| m.not_after = m.not_before, misuse),
+        (|m| m.evaluations_max = (1 << 30) + 1, misuse),
+    ];
+    for (edit, error) in cases {
         let mut setup = World::five_by_seven().setup();
         let mut body = setup.provider.prepared[0].manifest.body.clone();
         edit(&mut body);
         setup.provider.prepared[0].manifest = SignedManifest::sign(body, &provider_key()).unwrap();
-        let ended = run(setup);
-        expect_blames_provider(&ended, violation, (2, 0));
-        assert!(ended.advertiser.holds.is_empty());
+        assert_eq!(run(setup).provider.error, Some(error));
     }
 }
 
@@ -352,17 +414,20 @@ fn unsigned_manifests_and_snapshots_are_refused() {
 }
 
 #[test]
-fn a_key_under_a_second_name_and_a_name_for_a_second_key_are_refused() {
+fn a_key_that_comes_back_under_another_name_or_manifest_is_refused() {
     // G21, A16
-    let public_key = *prf_key().0.public();
-    for known in
-        [KnownKey { key_id: [9; 16], public_key }, KnownKey { key_id: KEY_ID, public_key: [9; 32] }]
-    {
-        let world = World { known_keys: vec![known], ..World::five_by_seven() };
+    let same = prepare(&World::five_by_seven()).0.manifest.known_key().unwrap();
+    for known in [
+        KnownKey { key_id: [9; 16], ..same },
+        KnownKey { public_key: [9; 32], ..same },
+        KnownKey { manifest: [9; 32], ..same },
+        KnownKey { public_key: [9; 32], manifest: [9; 32], ..same },
+        KnownKey { key_id: [9; 16], manifest: [9; 32], ..same },
+    ] {
+        let world = World { known_keys: vec![same, known], ..World::five_by_seven() };
         expect_blames_provider(&run(world.setup()), Violation::KeyReused, (2, 0));
     }
-    let same = KnownKey { key_id: KEY_ID, public_key };
-    let other = KnownKey { key_id: [9; 16], public_key: [9; 32] };
+    let other = KnownKey { key_id: [9; 16], public_key: [9; 32], manifest: [9; 32] };
     let world = World { known_keys: vec![other, same], ..World::five_by_seven() };
     run(world.setup()).expect_honest();
 }
@@ -402,7 +467,21 @@ fn the_provider_judges_terms_that_a_cheating_advertiser_signed() {
     let parameters = WireCode::Incompatibility(Incompatibility::Parameters);
     let kinds = WireCode::Incompatibility(Incompatibility::Kinds);
     let expired = refusal(Refusal::TermsExpired);
-    let cases: [(Edit, WireCode); 20] = [
+    let cases: [(Edit, WireCode); 28] = [
+        (|t| t.ruleset = 2, WireCode::Incompatibility(Incompatibility::Ruleset)),
+        (|t| t.notice = [9; 32], parameters),
+        (|t| t.auditor = [9; 32], parameters),
+        (|t| t.audit_levels = 0b0011, parameters),
+        (|t| t.audit_sample_max += 1, parameters),
+        (|t| t.audit_until += 1, parameters),
+        (|t| (t.opened_at, t.expires_at) = (NOW - 301, NOW + 400), expired),
+        (
+            |t| {
+                t.expires_at = t.opened_at + TERMS_LIFETIME_S_MAX;
+                t.audit_until = t.expires_at;
+            },
+            expired,
+        ),
         (|t| t.n_min = 0, parameters),
         (|t| t.k_min = 0, parameters),
         (|t| t.delta_min = 0, parameters),
@@ -426,13 +505,19 @@ fn the_provider_judges_terms_that_a_cheating_advertiser_signed() {
     ];
     for (edit, code) in cases {
         let world = World::five_by_seven();
-        let ended = run_altered(world.setup(), signed_terms(&world, edit));
+        let mut setup = world.setup();
+        // The key ends before terms of the longest life would.
+        let manifest = &mut setup.provider.prepared[0].manifest;
+        manifest.body.not_after = NOW + 5 * 86_400;
+        *manifest = SignedManifest::sign(manifest.body.clone(), &provider_key()).unwrap();
+        let ended = run_altered(setup, signed_terms(&world, edit));
         expect_refused(&ended, code);
         assert!(ended.provider.entries.is_empty());
     }
     // The same path with terms that may stand.
     let world = World::five_by_seven();
     let higher = run_altered(world.setup(), signed_terms(&world, |t| t.k_min += 1));
+    assert!(!matches!(higher.provider.error, Some(Error::PeerIncompatible(_))));
     assert_eq!(higher.provider.entries.len(), 1);
 }
 
@@ -487,6 +572,8 @@ fn nothing_is_evaluated_under_expired_terms_and_the_charge_stands() {
         None
     });
     assert_eq!(ended.provider.error, Some(Error::Refused(Refusal::TermsExpired)));
+    // Terms were accepted, so this is no refusal any more.
+    expect_told(&ended.advertiser, refusal(Refusal::TermsExpired));
     assert!(ended.stream(StreamId::Eval).is_empty());
     assert_eq!(ended.provider.entries.len(), 1);
     assert!(ended.provider.keys.is_empty(), "a key without an evaluation is not used");
@@ -732,14 +819,23 @@ fn blinded_streams_that_are_short_long_or_wrongly_numbered_are_refused() {
 #[test]
 fn a_blinded_frame_before_the_table_is_whole_is_refused() {
     // A18
-    let mut setup = World::five_by_seven().setup();
-    setup.unheld = &StreamId::BULK;
-    let blind = run(World::five_by_seven().setup()).stream(StreamId::Blind)[0].clone();
-    let early = only_control(move |frame| {
-        (frame.header.kind == 3).then(|| vec![bytes(frame), bytes(&blind)])
-    });
-    let ended = run_altered(setup, early);
-    expect_blames_advertiser(&ended, Violation::UnexpectedMessage, (17, 0));
+    let world = World::new(vec![vec![email(1)]], (0..300).map(email).collect());
+    let blind = run(world.setup()).stream(StreamId::Blind)[0].clone();
+    let mut stages = BTreeMap::new();
+    for seed in 0..20 {
+        let mut setup = World { schedule: Schedule::Hostile(seed), ..world.clone() }.setup();
+        setup.unheld = &[StreamId::Blind];
+        let early = only_control(|frame| {
+            (frame.header.kind == 3).then(|| vec![bytes(frame), bytes(&blind)])
+        });
+        let ended = run_altered(setup, early);
+        let violation = expect_provider_blames(&ended);
+        *stages.entry(ended.provider.stage).or_insert(0) += 1;
+        if ended.provider.stage != "match" {
+            assert_eq!(violation, Violation::UnexpectedMessage);
+        }
+    }
+    assert!(stages["terms"] > 0 && stages["table"] > 0, "{stages:?}");
 }
 
 // EVAL
@@ -1004,9 +1100,9 @@ fn a_receipt_that_says_anything_else_is_refused_even_when_signed() {
         |r| r.handles_unknown = 1,
         |r| r.ids_returned = 1,
         |r| r.ids_suppressed = 1,
-        |r| r.closed_at = NOW - 1,
-        |r| r.closed_at = NOW + 301,
-        |r| r.closed_at = u64::MAX,
+        |r| (r.closed_at, r.ledger.at) = (NOW - 1, NOW - 1),
+        |r| (r.closed_at, r.ledger.at) = (NOW + 301, NOW + 301),
+        |r| (r.closed_at, r.ledger.at) = (u64::MAX, u64::MAX),
         |r| r.ledger.seq += 1,
         |r| r.ledger.previous[0] ^= 1,
         |r| r.ledger.kind = 1,
@@ -1110,8 +1206,11 @@ fn every_message_in_the_wrong_state_is_unexpected() {
                 };
                 let what = format!("{} at {position} of {}", message.name(), stream.name());
                 match (receiver.error, message) {
-                    (Some(Error::RefusedByPeer { .. }), Control::Refuse(_))
-                    | (Some(Error::AbortedByPeer { .. }), Control::Abort(_)) => {}
+                    (Some(Error::AbortedByPeer { .. }), Control::Abort(_)) => {}
+                    // In the place of HELLO_P and of TERMS_ACCEPT, nowhere else.
+                    (Some(Error::RefusedByPeer { .. }), Control::Refuse(_)) => {
+                        assert!(stream == StreamId::ControlProvider && position < 2, "{what}");
+                    }
                     // Streams are open: a checkpoint may come, and is judged by its content.
                     (
                         Some(Error::PeerMisbehaved { violation, .. }),
@@ -1246,26 +1345,31 @@ fn malformed_control_messages_are_refused_in_every_state() {
     for stream in [StreamId::ControlAdvertiser, StreamId::ControlProvider] {
         for position in 0..honest.stream(stream).len() as u32 {
             for edit in edits {
+                let mut malformed = None;
                 let ended = run_altered(World::five_by_seven().setup(), |frame| {
                     let header = frame.header;
                     let here = header.stream == stream && header.index == position;
                     here.then(|| {
                         let mut frame = frame.clone();
                         edit(&mut frame);
+                        malformed = Some(frame.clone());
                         vec![bytes(&frame)]
                     })
                 });
-                let (error, peer) = match stream {
-                    StreamId::ControlAdvertiser => (ended.provider.error, ended.advertiser.error),
-                    _ => (ended.advertiser.error, ended.provider.error),
+                let (judge, peer) = match stream {
+                    StreamId::ControlAdvertiser => (&ended.provider, &ended.advertiser),
+                    _ => (&ended.advertiser, &ended.provider),
                 };
                 let violation = Violation::EncodingNotCanonical;
                 let at = Location { stream: stream.code(), index: position };
-                assert_eq!(error, Some(Error::PeerMisbehaved { violation, at }));
+                assert_eq!(judge.error, Some(Error::PeerMisbehaved { violation, at }));
+                // What it is blamed for is on record.
+                let evidence = Record::Control(malformed.expect("the message was replaced"));
+                assert!(judge.parsed().records.contains(&evidence));
                 let closed = position + 1 == honest.stream(stream).len() as u32;
                 if !(closed && stream == StreamId::ControlProvider) {
                     let code = WireCode::Violation(violation);
-                    assert_eq!(peer, Some(Error::AbortedByPeer { code, at }));
+                    assert_eq!(peer.error, Some(Error::AbortedByPeer { code, at }));
                 }
             }
         }
@@ -1318,9 +1422,30 @@ fn a_driver_that_breaks_the_contract_gets_a_defect_and_no_outcome() {
 }
 
 #[test]
+fn a_reservation_of_another_entry_does_not_count() {
+    // G39
+    let changes: [fn(&mut LedgerEntry); 3] =
+        [|e| e.evaluations -= 64, |e| e.sid[0] ^= 1, |e| e.kind = LedgerEntry::SETTLE];
+    for role in [Role::Advertiser, Role::Provider] {
+        for change in changes {
+            let mut setup = World::five_by_seven().setup();
+            setup.alter_reserve = Some((role, change));
+            let ended = run(setup);
+            let side = match role {
+                Role::Advertiser => &ended.advertiser,
+                Role::Provider => &ended.provider,
+            };
+            assert_eq!(side.error, Some(Error::Bug(Bug::ApiMisuse)));
+            assert!(ended.stream(StreamId::Table).is_empty());
+        }
+    }
+}
+
+#[test]
 fn an_input_that_changed_since_it_was_committed_is_a_defect() {
     // G53: rows may neither come, go, nor move
-    let changes: [fn(&mut Setup); 6] = [
+    let changes: [fn(&mut Setup); 7] = [
+        |s| s.rows[0].identifier.ruleset = RulesetId::CRM_INTL_1,
         |s| drop(s.rows.pop()),
         |s| s.rows.swap(0, 1),
         |s| s.rows[0].row = 5,
@@ -1354,25 +1479,37 @@ fn a_sorter_that_does_not_sort_is_noticed() {
 }
 
 #[test]
-fn a_tag_that_two_elements_hit_ends_the_session_without_naming_it() {
-    // G18
-    let mut setup = World::five_by_seven().setup();
-    setup.alter_run = Some(|run, records| {
-        if run == RunName::OwnTags {
-            // Every element has the tag of every other one, so that the matched ones clash.
-            let matched = records.clone();
-            for (element, record) in (0_u64..).zip(&matched) {
-                records.push([&record[..9], &(100 + element).to_be_bytes()].concat());
-            }
-            records.sort_unstable();
-        }
-    });
-    let ended = run(setup);
-    expect_blames_provider(&ended, Violation::TagHitTwice, (0, 0));
+fn a_run_that_lost_or_gained_a_record_gives_no_outcome() {
+    // D13, F3
+    let changes: [AlterRun; 5] = [
+        |run, records| records.truncate(without_last(run == RunName::OwnTags, records)),
+        |run, records| records.extend((run == RunName::OwnTags).then(|| vec![0xFF; 17])),
+        |run, records| records.truncate(without_last(run == RunName::Placements, records)),
+        |run, records| records.truncate(without_last(run == RunName::Hits, records)),
+        |run, records| records.truncate(without_last(run == RunName::RowHits, records)),
+    ];
+    for change in changes {
+        let mut setup = World::five_by_seven().setup();
+        setup.alter_run = Some(change);
+        let ended = run(setup);
+        assert_eq!(ended.advertiser.error, Some(Error::Bug(Bug::StoredDataChanged)));
+        assert!(ended.advertiser.outcome.is_none());
+    }
 }
 
 #[test]
-#[ignore = "the look-up does not yet check stored frames against the root"]
+fn an_identifier_that_was_numbered_twice_is_a_defect_once_it_matches() {
+    // G18
+    let world = World::new(vec![vec![email(1)], vec![email(1)]], vec![email(1)]);
+    let mut setup = world.setup();
+    setup.rows[1].element = 1;
+    setup.advertiser.distinct = 2;
+    let ended = run(setup);
+    assert_eq!(ended.advertiser.error, Some(Error::Bug(Bug::InternalInvariant)));
+    assert!(ended.advertiser.outcome.is_none());
+}
+
+#[test]
 fn a_stored_table_that_changed_gives_no_outcome_and_blames_nobody() {
     // D13, G58: frames come back from our own disk, after the root over them was checked.
     let world = World::five_by_seven();
@@ -1382,11 +1519,11 @@ fn a_stored_table_that_changed_gives_no_outcome_and_blames_nobody() {
     *damaged.last_mut().unwrap() ^= 1;
     let damaged = RawFrame { payload: damaged.into(), ..frames[0].clone() };
     for stored in [table(&key, &derivation, &[email(2)], &Limits::SMALL).1, vec![damaged]] {
-        let cached_root = Some(prepared.table.root);
-        let cached = World { cached: stored, cached_root, ..world.clone() };
+        let cached_table = Some(prepared.table);
+        let cached = World { cached: stored, cached_table, ..world.clone() };
         let ended = run(cached.setup());
+        assert_eq!(ended.advertiser.error, Some(Error::Bug(Bug::StoredDataChanged)));
         assert!(ended.advertiser.outcome.is_none());
-        assert!(!matches!(ended.advertiser.error, Some(Error::PeerMisbehaved { .. }) | None));
     }
 }
 
@@ -1414,6 +1551,10 @@ fn secrets_have_no_readable_debug() {
     assert!(!shown.contains(seed.trim_matches(['[', ']'])));
     assert!(shown.contains("SessionSeed(..)"));
     assert!(!outputs.is_empty());
+}
+
+fn without_last(here: bool, records: &[Vec<u8>]) -> usize {
+    records.len() - usize::from(here)
 }
 
 fn reverse(run: RunName, records: &mut [Vec<u8>], only: RunName) {

@@ -312,7 +312,7 @@ impl Channel {
         let _ = self.sender.0.sid.set(sid);
     }
 
-    /// Raises the windows after signed terms, out of the pool of this node [R9].
+    /// Raises the windows after signed terms, out of the pool of this node (R9).
     ///
     /// Returns the bytes that may now be in flight each way, `None` if the pool has nothing to
     /// spare. They go back when the channel ends.
@@ -391,7 +391,7 @@ impl Channel {
         let Parts { role, peer, link, control, arrivals, close_deadline } = parts;
         let counters = Arc::new(Counters::default());
         let (failure, failures) = mpsc::unbounded_channel();
-        let closed = Closed(Box::pin(link.closed()));
+        let closed = Closed::Waiting(Box::pin(link.closed()));
         let sender =
             FrameSender::new(role, link.clone(), control.0, Arc::clone(&counters), failure);
         let from_peer = control_stream(role.peer());
@@ -910,12 +910,21 @@ impl Link {
     }
 }
 
-/// The end of the connection as a future that is polled from several calls.
-struct Closed(Pin<Box<dyn Future<Output = TransportError> + Send>>);
+/// The end of the connection, asked for by several calls, and the same each time.
+enum Closed {
+    Waiting(Pin<Box<dyn Future<Output = TransportError> + Send>>),
+    Known(TransportError),
+}
 
 impl Closed {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<TransportError> {
-        self.0.as_mut().poll(cx)
+        if let Self::Waiting(end) = self {
+            *self = Self::Known(ready!(end.as_mut().poll(cx)));
+        }
+        match self {
+            Self::Waiting(_) => Poll::Pending,
+            Self::Known(error) => Poll::Ready(error.clone()),
+        }
     }
 }
 

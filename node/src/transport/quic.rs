@@ -147,7 +147,7 @@ impl Congestion {
     }
 }
 
-/// Bytes that grants of larger windows are taken from, shared by the connections of a node [R9].
+/// Bytes that grants of larger windows are taken from, shared by the connections of a node (R9).
 #[derive(Clone)]
 pub struct WindowPool(Arc<AtomicU64>);
 
@@ -274,7 +274,7 @@ impl ProviderEndpoint {
     /// The next handshake to serve; `None` once the endpoint has ended.
     ///
     /// The caller spawns a task for [`Incoming::handshake`] at once and comes back here, so that a
-    /// failed or slow handshake never stops the loop [N5, N14]. Under load, addresses have to
+    /// failed or slow handshake never stops the loop (N5, N14). Under load, addresses have to
     /// prove themselves first, and above that handshakes are refused.
     pub async fn accept(&self) -> Option<Incoming> {
         while let Some(incoming) = self.endpoint.accept().await {
@@ -294,7 +294,7 @@ impl ProviderEndpoint {
         None
     }
 
-    /// Closes the connections whose keys are no longer pinned; returns how many [N22].
+    /// Closes the connections whose keys are no longer pinned; returns how many (N22).
     pub fn close_unpinned(&self) -> usize {
         let unpinned: Vec<quinn::Connection> = self
             .service
@@ -328,7 +328,7 @@ impl Service {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a connection of an identity, if it may have one more [N16].
+    /// Counts a connection of an identity, if it may have one more (N16).
     fn admit(
         self: &Arc<Self>,
         spki: [u8; 32],
@@ -430,13 +430,13 @@ impl Incoming {
 /// Connects to a provider at `host:port` and verifies its pin.
 ///
 /// The channel that comes back proves the provider to us, not us to the provider: a TLS 1.3
-/// client is done before the server has judged its certificate [arch-7]. A refusal arrives with
+/// client is done before the server has judged its certificate (arch-7). A refusal arrives with
 /// the first [`Channel::next`], so nothing but HELLO_A may be sent before the provider's first
-/// message [N25].
+/// message (N25).
 ///
 /// # Errors
 ///
-/// [`TransportError::Unreachable`] after the deadline, with a hint at blocked UDP [N26];
+/// [`TransportError::Unreachable`] after the deadline, with a hint at blocked UDP (N26);
 /// [`TransportError::Refused`] if a check of ours fails.
 pub async fn connect(
     address: &str,

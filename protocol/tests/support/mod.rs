@@ -26,12 +26,12 @@ use protocol::error::{Error, Refusal};
 use protocol::group::Portable;
 use protocol::identifier::{Identifier, IdentifierDigest, IdentifierKind, PrfInput, RulesetId};
 use protocol::ledger::{LedgerEntry, LedgerHead, Reservation};
-use protocol::limits::Limits;
-use protocol::manifest::{ManifestBody, SignedManifest, SignedSnapshot, SnapshotBody};
+use protocol::limits::{AUDIT_SAMPLE_DEFAULT, AUDIT_WINDOW_S_DEFAULT, Limits};
+use protocol::manifest::{KnownKey, ManifestBody, SignedManifest, SignedSnapshot, SnapshotBody};
 use protocol::message::{Checkpoint, Control, SessionBinding, TableDescriptor, Terms};
 use protocol::oprf::PrfKey;
 use protocol::seed::{InputSeed, KeyDerivation, KeySeed, SessionSeed};
-use protocol::session::advertiser::{AdvertiserConfig, AdvertiserSession, KnownKey};
+use protocol::session::advertiser::{AdvertiserConfig, AdvertiserSession};
 use protocol::session::provider::{Policy, Prepared, ProviderConfig, ProviderSession};
 use protocol::session::{
     ChannelFacts, Input, Outbox, Output, RowSlot, RunChunk, RunContent, RunName, Task, VerifiedPeer,
@@ -40,7 +40,7 @@ use protocol::suite::{Aligned, Profile, SuiteId};
 use protocol::table::{TableWriter, padded_tags};
 use protocol::terms::{LinkFilter, MatchTerms, Offer};
 use protocol::transcript::merkle::{Tree, leaf_hash};
-use protocol::transcript::verify::{self, FrameSource, FrameUnreadable, Verdict};
+use protocol::transcript::verify::{self, Expected, FrameSource, FrameUnreadable, Verdict};
 use protocol::transcript::{BuildFlags, Opening, Record, Role, Transcript, Writer};
 use sha2::{Digest, Sha256, Sha512, Sha512_256};
 
@@ -65,8 +65,8 @@ pub(crate) struct World {
     pub(crate) known_keys: Vec<KnownKey>,
     /// Table the advertiser holds.
     pub(crate) cached: Vec<RawFrame>,
-    /// Root of that table.
-    pub(crate) cached_root: Option<[u8; 32]>,
+    /// What that table was announced as.
+    pub(crate) cached_table: Option<TableDescriptor>,
     /// How tasks and frames are ordered.
     pub(crate) schedule: Schedule,
     /// Frames the advertiser has unanswered, and the provider evaluates at once.
@@ -101,6 +101,8 @@ pub(crate) struct Setup {
     pub(crate) schedule: Schedule,
     /// Answers a reserve with this refusal.
     pub(crate) refuse_reserve: Option<Refusal>,
+    /// Has a side reserve another entry than it was asked for.
+    pub(crate) alter_reserve: Option<(Role, fn(&mut LedgerEntry))>,
     /// Lets the advertiser's hold pass, so that the provider's reserve is the one refused.
     pub(crate) hold_allowed: bool,
     /// Alters the advertiser's runs after they were sorted.
@@ -148,7 +150,7 @@ impl World {
             ledger: LedgerHead::EMPTY,
             known_keys: Vec::new(),
             cached: Vec::new(),
-            cached_root: None,
+            cached_table: None,
             schedule: Schedule::Inline,
             window: 4,
         }
@@ -215,7 +217,7 @@ impl World {
             suppression_epoch: [0x21; 32],
             ledger: self.ledger,
             table_tags_max: 1 << 20,
-            cached_table: self.cached_root,
+            cached_table: self.cached_table,
             known_keys: self.known_keys.clone(),
             frames_in_flight: self.window,
             now: NOW,
@@ -237,12 +239,18 @@ impl World {
                 purposes: vec![1],
                 elements_max: 1 << 20,
                 offer,
+                notice: None,
+                auditors: Vec::new(),
+                audit_levels: 0b0001,
+                audit_sample_max: AUDIT_SAMPLE_DEFAULT,
+                audit_window_s_max: AUDIT_WINDOW_S_DEFAULT,
             },
             prepared: vec![prepared],
             rules_digest: [0x11; 32],
             suppression_epoch: [0x22; 32],
             ledger: self.ledger,
             frames_pending_max: self.window,
+            busy: None,
             now: NOW,
         };
         Setup {
@@ -253,6 +261,7 @@ impl World {
             cached: self.cached.clone(),
             schedule: self.schedule,
             refuse_reserve: None,
+            alter_reserve: None,
             hold_allowed: false,
             alter_run: None,
             unheld: &[],
@@ -315,6 +324,7 @@ fn prepare_anew(world: &World) -> Ready {
         snapshot: SignedSnapshot::sign(snapshot, &provider).unwrap(),
         table,
         filter: LinkFilter::DEFAULT,
+        ruleset: RULESET.code(),
         kinds: Vec::new(),
         purpose: 1,
     };
@@ -342,6 +352,7 @@ pub(crate) fn run_altered(
         spki_provider: advertiser.peer.channel().spki_provider,
     };
     let openings = [opening(Role::Advertiser), opening(Role::Provider)];
+    let windows = [advertiser.frames_in_flight, provider.frames_pending_max];
     let heads = [advertiser.ledger.hash, provider.ledger.hash];
     let mut draw = Draw(match schedule {
         Schedule::Inline => 0,
@@ -357,6 +368,13 @@ pub(crate) fn run_altered(
     p.table = table;
     a.refuse_reserve = setup.refuse_reserve.filter(|_| !setup.hold_allowed);
     a.alter_run = setup.alter_run;
+    for (node, window) in [&mut a, &mut p].into_iter().zip(windows) {
+        if setup.unheld.is_empty() {
+            node.window = window as usize;
+        }
+        let (role, reserve) = setup.alter_reserve.unzip();
+        node.alter_reserve = reserve.filter(|_| role == Some(node.role));
+    }
     p.refuse_reserve = setup.refuse_reserve;
     p.session = Some(Session::Provider(ProviderSession::open(provider)));
     a.settle(opened);
@@ -427,6 +445,8 @@ enum Work {
 
 struct Node {
     role: Role,
+    /// Tasks a session may have open.
+    window: usize,
     session: Option<Session>,
     stage: &'static str,
     out: Outbox,
@@ -437,6 +457,7 @@ struct Node {
     rows: VecDeque<RowSlot>,
     table: Vec<RawFrame>,
     refuse_reserve: Option<Refusal>,
+    alter_reserve: Option<fn(&mut LedgerEntry)>,
     alter_run: Option<AlterRun>,
     writer: Writer,
     /// The record that was appended last: a frame may be sent only right after its own.
@@ -450,6 +471,7 @@ impl Node {
         let (writer, transcript) = Writer::open(opening);
         Self {
             role: opening.role,
+            window: usize::MAX,
             session: None,
             stage: "open",
             out,
@@ -460,6 +482,7 @@ impl Node {
             rows: VecDeque::new(),
             table: Vec::new(),
             refuse_reserve: None,
+            alter_reserve: None,
             alter_run: None,
             writer,
             appended: None,
@@ -510,9 +533,12 @@ impl Node {
                     }
                 }
                 Work::Run(run) => Input::Run(self.chunk(run, hostile, draw)),
-                Work::Reserve(entry) => match self.refuse_reserve {
+                Work::Reserve(mut entry) => match self.refuse_reserve {
                     Some(refusal) => Input::ReserveRefused { refusal, retry_after_s: 60 },
-                    None => Input::Reserved(Reservation::assertion(entry)),
+                    None => {
+                        self.alter_reserve.into_iter().for_each(|alter| alter(&mut entry));
+                        Input::Reserved(Reservation::assertion(entry))
+                    }
                 },
             },
             Step::Frame(stream) => {
@@ -607,10 +633,16 @@ impl Node {
                     kept.push(entry.clone());
                     self.work.push(Work::Reserve(entry));
                 }
-                Output::Ledger(entry) => self.side.entries.push(entry),
-                Output::KeyUsed { key_id, public_key } => {
-                    self.side.keys.push(KnownKey { key_id, public_key });
+                Output::Ledger { entry, evidence } => {
+                    let expected = match (self.role, entry.kind) {
+                        (Role::Advertiser, LedgerEntry::RESERVE) => "TERMS_ACCEPT",
+                        (Role::Advertiser, _) => "RECEIPT_ACK",
+                        (Role::Provider, _) => "RECEIPT",
+                    };
+                    assert_eq!(Control::decode(&evidence).unwrap().name(), expected);
+                    self.side.entries.push(entry);
                 }
+                Output::KeyUsed(key) => self.side.keys.push(key),
                 Output::WantApproval { .. } => unreachable!("no profile of this build asks"),
                 Output::Finished(outcome) => self.side.outcome = Some(outcome),
             }
@@ -618,6 +650,9 @@ impl Node {
         if self.session.is_none() {
             self.work.clear();
         }
+        // Memory is bounded by the window, as long as the driver holds the peer back.
+        let tasks = self.work.iter().filter(|work| matches!(work, Work::Compute(_))).count();
+        assert!(tasks <= self.window, "{tasks} tasks at once");
     }
 
     /// The next chunk of a run, sorted.
@@ -666,7 +701,11 @@ impl Side {
             true => Limits::SMALL,
             false => Limits::STANDARD,
         };
-        verify::verify(&transcript, &mut frames, &Portable, &limits, 1 << 10)
+        let expected = Expected {
+            advertiser: Some(advertiser_key().party()),
+            provider: Some(provider_key().party()),
+        };
+        verify::verify(&transcript, &mut frames, &Portable, &limits, 1 << 10, &expected)
     }
 
     pub(crate) fn parsed(&self) -> Transcript {
