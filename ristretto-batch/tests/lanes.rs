@@ -79,7 +79,7 @@ fn every_tail_gives_the_same_products() {
     for engine in engines() {
         let mut hashed = vec![[0; 32]; inputs.len()];
         engine.hash_multiply_each(&each, b"tails", &inputs, &mut hashed);
-        for len in (0..=33).chain(511..=545) {
+        for len in (0..=33).chain([511, 512, 513, 520, 544, 545]) {
             assert_eq!(multiply(engine, &by, &elements[..len]), whole[..len]);
             let mut out = vec![[0xaa; 32]; len];
             engine.multiply_each(&each[..len], &elements[..len], &mut out).expect("valid");

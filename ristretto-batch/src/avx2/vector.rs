@@ -218,10 +218,11 @@ impl Avx2 {
     /// All ones in the lanes of `mask`.
     #[inline(always)]
     fn spread(self, mask: u8) -> __m256i {
-        let bits = self.pack(&[1, 2, 4, 8, 0, 0, 0, 0]);
-        let set = self.and(self.broadcast(u64::from(mask)), bits);
         // SAFETY: `self` exists only where detection found AVX2.
-        unsafe { _mm256_cmpeq_epi64(set, bits) }
+        unsafe {
+            let bits = _mm256_setr_epi64x(1, 2, 4, 8);
+            _mm256_cmpeq_epi64(self.and(self.broadcast(u64::from(mask)), bits), bits)
+        }
     }
 
     /// Bits of `yes` where `mask` has ones, else of `no`.

@@ -274,11 +274,12 @@ impl<T: Halves> Radix29<T> {
         self.fold(c)
     }
 
+    /// Written out, because the compiler would call `memset` for an array of zeros.
     #[inline(always)]
     fn columns(self, start: [T::Word; 9]) -> [T::Word; 17] {
-        let mut c = [self.0.broadcast(0); 17];
-        c[..9].copy_from_slice(&start);
-        c
+        let z = self.0.broadcast(0);
+        let [c0, c1, c2, c3, c4, c5, c6, c7, c8] = start;
+        [c0, c1, c2, c3, c4, c5, c6, c7, c8, z, z, z, z, z, z, z, z]
     }
 
     /// Brings columns 9 to 16 down: carried among themselves, then times 1216.
@@ -323,12 +324,12 @@ impl<T: Halves> Radix29<T> {
 
     /// Each limb in every lane.
     #[inline(always)]
-    fn broadcast_each(self, limbs: [u64; 9]) -> [T::Word; 9] {
-        let mut words = [self.0.broadcast(0); 9];
-        for (word, limb) in words.iter_mut().zip(limbs) {
-            *word = self.0.broadcast(limb);
-        }
-        words
+    fn broadcast_each(self, [l0, l1, l2, l3, l4, l5, l6, l7, l8]: [u64; 9]) -> [T::Word; 9] {
+        let f = self.0;
+        let (l0, l1, l2) = (f.broadcast(l0), f.broadcast(l1), f.broadcast(l2));
+        let (l3, l4, l5) = (f.broadcast(l3), f.broadcast(l4), f.broadcast(l5));
+        let (l6, l7, l8) = (f.broadcast(l6), f.broadcast(l7), f.broadcast(l8));
+        [l0, l1, l2, l3, l4, l5, l6, l7, l8]
     }
 }
 
