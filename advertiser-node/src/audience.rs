@@ -1,4 +1,5 @@
-//! Writes the outcome of a run: row ids and kinds, in the order of the row ids, whole or not at all.
+//! Writes the outcome of a run: row ids and kinds, in the order of the row ids, whole or not at
+//! all.
 
 use std::path::Path;
 

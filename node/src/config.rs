@@ -65,7 +65,7 @@ impl Config {
              delimiter = \",\"\n\
              encoding = \"utf-8\"\n\
              \n\
-             # Which rules made columns of e-mail digests, for example \"plain\" (trim, lower case).\n\
+             # Which rules made columns of e-mail digests, such as \"plain\" (trim, lower case).\n\
              # Without it such columns are refused: there is no guessing.\n\
              {prehash}\n\
              \n\

@@ -1,8 +1,8 @@
 //! Keys of a provider by name: made, kept sealed, retired on time.
 //!
-//! An aligned key serves one partner for at most one epoch of 30 days. Its file holds the seed, from
-//! which the key and everything under it are derived; the manifest that names it is signed anew at
-//! every start from the same facts, so its bytes never change.
+//! An aligned key serves one partner for at most one epoch of 30 days. Its file holds the seed,
+//! from which the key and everything under it are derived. The manifest that names the key is
+//! signed anew at every start from the same facts, so its bytes never change.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

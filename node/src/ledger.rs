@@ -133,7 +133,8 @@ impl Ledger {
     }
 
     /// Appends an entry both sides have signed: a settle, or the advertiser's reserve once the
-    /// provider has accepted. `evidence` is the frame that carried the partner's signature, kept with it.
+    /// provider has accepted. `evidence` is the frame that carried the partner's signature, and is
+    /// kept with the entry.
     ///
     /// The hold of the entry becomes part of it; holds that can no longer join are dropped. To
     /// append again what is the head changes nothing.

@@ -416,7 +416,8 @@ fn show(terminal: &Terminal, run: &Run<'_>, ended: &Ended, matched: u64, output:
     let counts = run.input.counts();
     let percent = |of: u64| 100.0 * matched as f64 / of.max(1) as f64;
     terminal.line(&format!(
-        "matched {matched} of {} eligible rows (active match rate {:.1} %, file match rate {:.1} %)",
+        "matched {matched} of {} eligible rows (active match rate {:.1} %, \
+         file match rate {:.1} %)",
         counts.eligible,
         percent(counts.eligible),
         percent(counts.rows),

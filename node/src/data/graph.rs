@@ -759,6 +759,7 @@ mod tests {
     const HEADER: &str = "person_ref,persona_ref,type,value,id_type,id_namespace,id_value,\
                           class,evidence,day\n";
     const AAID: &str = "6d92078a-8246-4ba4-ae5b-76104861e7dc";
+    const ZEROS: &str = "00000000-0000-0000-0000-000000000000";
 
     fn ingest(body: &str) -> (tempfile::TempDir, Result<StoredSnapshot, DataError>) {
         let dir = tempfile::tempdir().unwrap();
@@ -830,12 +831,10 @@ mod tests {
             line("p1", "a", "one@exemple.fr", "2026-11-01"),
             line("p2", "b", "two@exemple.fr", "yesterday"),
             line("p3", "c", "contact@exemple.fr", "2026-11-01"),
-            "p4,d,email,four@exemple.fr,aaid,,00000000-0000-0000-0000-000000000000,,login,2026-11-01\n"
-                .to_owned(),
+            format!("p4,d,email,four@exemple.fr,aaid,,{ZEROS},,login,2026-11-01\n"),
             "p5,e,email,five@exemple.fr,cookie,,12345678,,login,2026-11-01\n".to_owned(),
-            "p6,f,fax,six,aaid,,6d92078a-8246-4ba4-ae5b-76104861e7dc,,login,2026-11-01\n".to_owned(),
-            "p7,g,email,seven@exemple.fr,aaid,,6d92078a-8246-4ba4-ae5b-76104861e7dc,,guess,2026-11-01\n"
-                .to_owned(),
+            format!("p6,f,fax,six,aaid,,{AAID},,login,2026-11-01\n"),
+            format!("p7,g,email,seven@exemple.fr,aaid,,{AAID},,guess,2026-11-01\n"),
         ]
         .concat();
         let (_dir, snapshot) = ingest(&body);

@@ -362,8 +362,8 @@ impl ScannedRow {
         }
     }
 
-    /// `row id ‖ 0 ‖ updated ‖ line ‖ gate ‖ evidence ‖ time ‖ identifiers`: sorts by row id, then by
-    /// age. No cell holds a zero byte: the reader refuses them.
+    /// `row id ‖ 0 ‖ updated ‖ line ‖ gate ‖ evidence ‖ time ‖ identifiers`: sorts by row id, then
+    /// by age. No cell holds a zero byte: the reader refuses them.
     fn encode(&self) -> Vec<u8> {
         let mut bytes = self.row_id.clone();
         bytes.push(0);
