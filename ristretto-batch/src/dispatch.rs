@@ -35,13 +35,13 @@ impl fmt::Display for Backend {
 }
 
 /// Batch arithmetic on one backend; cheap to copy and to share between threads.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Engine {
     kernel: AnyKernel,
 }
 
 /// The token of each backend, which proves that the processor runs it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 enum AnyKernel {
     #[cfg(target_arch = "x86_64")]
     Ifma(Radix52<Ifma>),
@@ -298,5 +298,11 @@ impl Engine {
             portable => dalek::hash_multiply(by, &dst, inputs, out)
         );
         check::hashed(self.backend(), by, &dst, inputs, out);
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Engine({})", self.backend())
     }
 }

@@ -26,6 +26,9 @@
 //! engine.multiply(&seven, &elements, &mut products).expect("the kernel wrote these");
 //! ```
 //!
+//! Scratch memory and scalars are erased when a call ends or a scalar is dropped; what the
+//! compiler keeps of them in registers and on the stack is overwritten by later calls only.
+//!
 //! [RFC 9496]: https://www.rfc-editor.org/rfc/rfc9496
 
 #![deny(missing_docs)]
@@ -38,10 +41,12 @@ mod dispatch;
 mod expand;
 #[cfg(target_arch = "x86_64")]
 mod ifma;
+#[cfg(any(test, target_arch = "x86_64"))]
 mod lanes;
 #[cfg(test)]
 mod model;
 mod scalar;
+#[cfg(any(test, target_arch = "x86_64"))]
 mod wipe;
 
 pub use dispatch::{Backend, Engine};

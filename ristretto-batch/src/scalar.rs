@@ -12,7 +12,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 /// Montgomery ladder cannot recover the result for ±1 or 0 in that place. The other refused
 /// values keep inverses and halves of accepted scalars away from the same corner. A random
 /// scalar hits one of the nine with probability 2^-248.
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+#[derive(Clone, ZeroizeOnDrop)]
 pub struct SecretScalar {
     whole: Scalar,
     half: Scalar,

@@ -11,7 +11,7 @@ use super::ristretto::doubling;
 use super::{Constant, Decoded, Doubling, Kernel, LANES_MAX, Lanes};
 
 /// The bits of half scalars, as masks over the lanes; erased when dropped.
-#[derive(Zeroize, ZeroizeOnDrop)]
+#[derive(ZeroizeOnDrop)]
 pub(crate) struct Bits {
     /// Bit i XOR bit i + 1 of each lane's scalar.
     flips: [u8; SCALAR_BITS],
