@@ -121,7 +121,8 @@ proptest! {
         let evaluated = eval.iter().flat_map(|frame| &frame.encodings()[..64]);
         let real = Select::new(keys.padding_stream(), padded, distinct);
         let mut tags = Vec::new();
-        for (((position, real), blinded), evaluated) in (0..).zip(real).zip(blinded).zip(evaluated) {
+        let sequence = (0..).zip(real).zip(blinded).zip(evaluated);
+        for (((position, real), blinded), evaluated) in sequence {
             let sent = BlindedElement::<Aligned>::decode(blinded).unwrap();
             prop_assert_eq!(&key.evaluate(&sent).encode(), evaluated);
             if !real {
@@ -131,7 +132,8 @@ proptest! {
             }
             let slot = elements.next().unwrap();
             let input = PrfInput::of(&slot.identifier);
-            let blind = Blind::<Aligned>::from_scalar(keys.element_blind(position, &input).unwrap());
+            let scalar = keys.element_blind(position, &input).unwrap();
+            let blind = Blind::<Aligned>::from_scalar(scalar);
             prop_assert_eq!(&blind.blind(&input).encode(), blinded);
             let answer = EvaluatedElement::decode(evaluated).unwrap();
             let output = blind.finalize(&input, &answer, key.public());

@@ -55,14 +55,14 @@ fn hello_p_on_the_wire() {
         "0100",     // manifest: suite
         "75757575757575757575757575757575", // manifest: key_id
         "7676767676767676767676767676767676767676767676767676767676767676", // manifest: public_key
-        "7777777777777777777777777777777777777777777777777777777777777777", // manifest: seed commitment
+        "7777777777777777777777777777777777777777777777777777777777777777", // manifest: key seed
         "00d2496b00000000", // manifest: not_before 1,800,000,000
         "005f716b00000000", // manifest: not_after 1,802,592,000
         "0000004000000000", // manifest: evaluations_max 2^30
         "7878787878787878787878787878787878787878787878787878787878787878", // manifest: R
         "7979797979797979797979797979797979797979797979797979797979797979", // manifest: S
         "7373737373737373737373737373737373737373737373737373737373737373", // snapshot: provider
-        "61510000",         // snapshot: day 20,833
+        "61510000", // snapshot: day 20,833
         "7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a", // snapshot: commitment
         "7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b", // snapshot: previous
         "7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c", // snapshot: R
@@ -72,9 +72,9 @@ fn hello_p_on_the_wire() {
         "6464646464646464646464646464646464646464646464646464646464646464", // rules_digest
         "7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f", // suppression_epoch
         "6666666666666666666666666666666666666666666666666666666666666666", // ledger_head
-        "e8030000",         // offer: n_min 1,000
-        "64000000",         // offer: k_min 100
-        "e9030000",         // offer: delta_min 1,001
+        "e8030000", // offer: n_min 1,000
+        "64000000", // offer: k_min 100
+        "e9030000", // offer: delta_min 1,001
         "8096980000000000", // offer: evaluations_left 10,000,000
         "80234b6b00000000", // offer: expires_at 1,800,086,400
     );

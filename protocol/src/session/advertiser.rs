@@ -444,12 +444,14 @@ impl ExpectTable {
             },
             _ => return Err(Bug::ApiMisuse.into()),
         }
-        if !self.core.settle_checkpoint(StreamId::Table, out)? {
-            return Ok(AdvertiserSession::ExpectTable(self));
+        let table = StreamId::Table;
+        let root = self.core.wire.heads().iter().find(|s| s.stream == table.code()).map(|s| s.root);
+        // Before its checkpoint is signed: our signature never stands under another table.
+        if self.core.wire.is_complete(table) && root != Some(self.core.hello.table.root) {
+            return Err(Error::peer(Violation::TableRootMismatch, table.code(), 0));
         }
-        let root = self.core.wire.heads().iter().find(|s| s.stream == 16).map(|s| s.root);
-        if root != Some(self.core.hello.table.root) {
-            return Err(Error::peer(Violation::TableRootMismatch, StreamId::Table.code(), 0));
+        if !self.core.settle_checkpoint(table, out)? {
+            return Ok(AdvertiserSession::ExpectTable(self));
         }
         ExpectEvaluations::start(self.core, self.terms, self.reservation, out)
     }

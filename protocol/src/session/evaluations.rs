@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::codec::{RawFrame, StreamId};
 use crate::disclosure::{self, AlignedEvidence, Outcome, Withheld};
-use crate::error::{Bug, Error, Violation};
+use crate::error::{Bug, Error, Refusal, Violation};
 use crate::ledger::Reservation;
 use crate::message::{Control, SignedReceipt};
 use crate::oprf::MatchTag;
@@ -170,6 +170,9 @@ impl ExpectEvaluations {
     /// Sends blinded frames in order, then the checkpoint.
     fn send_ready(&mut self, out: &mut Outbox) -> Result<(), Error> {
         while let Some(frame) = self.blinder.ready.remove(&self.blinder.next_to_send) {
+            if self.core.now >= self.terms.terms().expires_at {
+                return Err(Refusal::TermsExpired.into());
+            }
             let last = frame.frame == self.blinder.last_frame;
             let elements =
                 u32::try_from(frame.blinded.len()).map_err(|_| Bug::InternalInvariant)?;

@@ -566,7 +566,7 @@ impl ExpectReceipt {
             ..receipt.clone()
         };
         let in_time = closed_at >= terms.terms().opened_at
-            && closed_at <= core.now.saturating_add(CLOCK_SKEW_S_MAX);
+            && closed_at.abs_diff(core.now) <= CLOCK_SKEW_S_MAX;
         if receipt != expected || !in_time || !settled || receipt.report_commitment == [0; 32] {
             return Err(at(Violation::ReceiptMismatch));
         }

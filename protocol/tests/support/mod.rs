@@ -2,8 +2,8 @@
 //!
 //! [`World`] holds what outlives a session: keys, data, ledger heads. [`World::setup`] makes the
 //! two configurations of one session, which a test may change, and [`run`] drives them to their
-//! end. A cheating peer is the same session with its outgoing frames altered on the way. Everything is
-//! a function of the numbers in `World`, so a failing case repeats.
+//! end. A cheating peer is the same session with its outgoing frames altered on the way. Everything
+//! is a function of the numbers in `World`, so a failing case repeats.
 
 // Each test program uses a part of this.
 #![allow(dead_code)]
@@ -85,6 +85,9 @@ pub(crate) enum Schedule {
 /// Changes a sorted run behind the session's back.
 pub(crate) type AlterRun = fn(RunName, &mut Vec<Vec<u8>>);
 
+/// Changes the entry that a side reserves.
+pub(crate) type AlterReserve = fn(&mut LedgerEntry);
+
 /// A key with its table, and the frames of it.
 type Ready = (Prepared, Vec<RawFrame>);
 
@@ -102,7 +105,7 @@ pub(crate) struct Setup {
     /// Answers a reserve with this refusal.
     pub(crate) refuse_reserve: Option<Refusal>,
     /// Has a side reserve another entry than it was asked for.
-    pub(crate) alter_reserve: Option<(Role, fn(&mut LedgerEntry))>,
+    pub(crate) alter_reserve: Option<(Role, AlterReserve)>,
     /// Lets the advertiser's hold pass, so that the provider's reserve is the one refused.
     pub(crate) hold_allowed: bool,
     /// Alters the advertiser's runs after they were sorted.
@@ -457,7 +460,7 @@ struct Node {
     rows: VecDeque<RowSlot>,
     table: Vec<RawFrame>,
     refuse_reserve: Option<Refusal>,
-    alter_reserve: Option<fn(&mut LedgerEntry)>,
+    alter_reserve: Option<AlterReserve>,
     alter_run: Option<AlterRun>,
     writer: Writer,
     /// The record that was appended last: a frame may be sent only right after its own.
