@@ -33,6 +33,13 @@ pub(crate) enum Command {
     },
     /// Runs a match and writes its result.
     Run(RunOptions),
+    /// Shows what the rules make of values: the only command that prints normalized values.
+    ///
+    /// Reads one value a line and writes one JSON object a line to standard output: the outcome
+    /// `ok` with the identifiers, `reject` with a reason code, or `absent`. For your own values on
+    /// your own machine: it needs no node, keeps nothing and sends nothing. Of a digest it shows
+    /// the kinds and never the digest.
+    Normalize(NormalizeOptions),
 }
 
 #[derive(Debug, clap::Args)]
@@ -58,4 +65,40 @@ pub(crate) struct RunOptions {
     /// Releases results that need approval without asking.
     #[arg(long)]
     pub(crate) approve: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct NormalizeOptions {
+    /// What the values are.
+    #[arg(long, value_enum)]
+    pub(crate) kind: ValueKind,
+    /// Country of telephone numbers, as a country column would hold it, such as `FR`.
+    #[arg(long, value_name = "COUNTRY")]
+    pub(crate) region: Option<String>,
+    /// Post code of telephone numbers, which tells French overseas numbers, such as `97400`.
+    #[arg(long)]
+    pub(crate) postcode: Option<String>,
+    /// The rules to apply, `crm-fr/1` or `crm-intl/1`, with their default options.
+    #[arg(long, default_value = "crm-fr/1")]
+    pub(crate) ruleset: String,
+    /// The rules that made digests, such as `plain` or `phone-e164`; needed for digests.
+    #[arg(long, value_name = "RULE")]
+    pub(crate) declared: Option<String>,
+    /// The values, one a line, in UTF-8; `-` for standard input.
+    pub(crate) file: PathBuf,
+}
+
+/// What a line of `normalize` holds.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum ValueKind {
+    /// An e-mail address.
+    Email,
+    /// A telephone number.
+    Phone,
+    /// SHA-256 of an e-mail address, in hexadecimal or Base64.
+    #[value(name = "email_sha256")]
+    EmailSha256,
+    /// SHA-256 of a telephone number, in hexadecimal or Base64.
+    #[value(name = "phone_sha256")]
+    PhoneSha256,
 }

@@ -126,6 +126,12 @@ impl Terminal {
         lock(&self.0.error).line(text);
     }
 
+    /// Whether standard output takes nothing more: what only writes to it may stop.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        lock(&self.0.out).failed.is_some()
+    }
+
     /// Why standard output did not take everything, unless its reader had enough.
     ///
     /// A program whose result is this text, and not a file, ends with [`Exit::Storage`] then.
@@ -488,6 +494,7 @@ mod tests {
         closed.line("one");
         closed.line("two");
         assert_eq!(closed.failure(), None);
+        assert!(closed.is_closed());
         let full = Terminal::to(Broken(io::ErrorKind::StorageFull), Kept::default());
         full.line("one");
         assert_eq!(full.failure(), Some(io::ErrorKind::StorageFull));

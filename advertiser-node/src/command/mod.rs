@@ -7,6 +7,7 @@ use crate::cli::Command;
 
 mod accept;
 mod init;
+mod normalize;
 mod run;
 
 pub(crate) fn run(
@@ -17,6 +18,7 @@ pub(crate) fn run(
     match command {
         Command::Init { dir } => init::run(&dir, terminal),
         Command::Accept { dir, invitation } => accept::run(&dir, &invitation, terminal),
+        Command::Normalize(options) => normalize::run(&options, terminal),
         Command::Run(options) => run::run(&options, output, terminal),
     }
 }
