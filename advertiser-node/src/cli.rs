@@ -40,6 +40,17 @@ pub(crate) enum Command {
     /// your own machine: it needs no node, keeps nothing and sends nothing. Of a digest it shows
     /// the kinds and never the digest.
     Normalize(NormalizeOptions),
+    /// Shows the node, its providers, and the last sessions.
+    ///
+    /// Reads beside a running `run` and changes nothing.
+    Status {
+        /// Directory of the node.
+        #[arg(long)]
+        dir: PathBuf,
+        /// Write one JSON object instead of text.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Debug, clap::Args)]

@@ -58,20 +58,32 @@ impl Keyring {
         partner: &[u8; 32],
         now: u64,
     ) -> Result<AlignedKey, KeyringError> {
+        let key = match self.usable(now)? {
+            Some(key) => key,
+            None => self.renew(&self.directory.join(ALIGNED), now)?,
+        };
+        key.derive(signer, partner)
+    }
+
+    /// Id of the aligned key of the current epoch, if there is one; makes none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::aligned`].
+    pub fn aligned_id(&self, now: u64) -> Result<Option<[u8; 16]>, KeyringError> {
+        Ok(self.usable(now)?.map(|key| key.id))
+    }
+
+    fn usable(&self, now: u64) -> Result<Option<StoredKey>, KeyringError> {
         let path = self.directory.join(ALIGNED);
         let stored = match std::fs::read(&path) {
             Ok(sealed) => Some(StoredKey::open(&sealed, &self.storage, &path)?),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(source) => return Err(KeyringError::Io { path, source }),
         };
-        let usable = stored.filter(|key| {
+        Ok(stored.filter(|key| {
             key.not_before <= now && now.saturating_add(RENEW_BEFORE_S) < key.not_after
-        });
-        let key = match usable {
-            Some(key) => key,
-            None => self.renew(&path, now)?,
-        };
-        key.derive(signer, partner)
+        }))
     }
 
     fn renew(&self, path: &Path, now: u64) -> Result<StoredKey, KeyringError> {

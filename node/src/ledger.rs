@@ -59,6 +59,29 @@ impl Ledger {
         Ok(ledger)
     }
 
+    /// Opens the ledger for reading, beside a program that may be writing to it; checks as
+    /// [`Self::open`] does, and refuses every change.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`]; the file must be there.
+    pub fn open_read_only(path: &Path) -> Result<Self, LedgerError> {
+        drop(world::open_private(path, OpenOptions::new().read(true))?);
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let at = |source: rusqlite::Error| Step::Sql(source).at(path);
+        let connection = Connection::open_with_flags(path, flags).map_err(at)?;
+        connection.busy_timeout(BUSY_TIMEOUT).map_err(at)?;
+        connection.pragma_update(None, "trusted_schema", "OFF").map_err(at)?;
+        let version: i64 =
+            connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(at)?;
+        if version != SCHEMA_VERSION {
+            return Err(LedgerError::Version { path: path.into(), version });
+        }
+        let ledger = Self { path: path.into(), connection: Mutex::new(connection) };
+        ledger.verify()?;
+        Ok(ledger)
+    }
+
     /// Writes the advertiser's hold: the reserve that the provider is about to write.
     ///
     /// A hold stands outside the chain until [`Ledger::append`]. To hold again what is held, or
@@ -248,6 +271,18 @@ impl Ledger {
                 session.elements.cast_signed(),
                 session.outcome,
             ],
+        )
+    }
+
+    /// Marks sessions that a program left running when it died; for the holder of the node's lock.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError::Storage`].
+    pub fn interrupt_sessions(&self) -> Result<(), LedgerError> {
+        self.run(
+            "UPDATE sessions SET state = ?1 WHERE state = ?2",
+            params![SessionRow::INTERRUPTED, SessionRow::RUNNING],
         )
     }
 
@@ -588,6 +623,39 @@ pub struct SessionRow {
     pub elements: u64,
     /// How it ended, without figures that the profile hides.
     pub outcome: Option<String>,
+}
+
+impl SessionRow {
+    /// State of a session whose reserve or hold is written.
+    pub const RUNNING: &str = "running";
+    /// State of a session that ended as it should.
+    pub const DONE: &str = "done";
+    /// State of a session that an error ended.
+    pub const FAILED: &str = "failed";
+    /// State of a session whose program died.
+    pub const INTERRUPTED: &str = "interrupted";
+
+    /// The row of a session whose reserve or hold has just been written.
+    #[must_use]
+    pub fn begun(partner: Partner, entry: &LedgerEntry, now: u64) -> Self {
+        Self {
+            sid: entry.sid,
+            partner,
+            profile: entry.profile,
+            state: Self::RUNNING.to_owned(),
+            started_at: now,
+            ended_at: None,
+            elements: entry.evaluations,
+            outcome: None,
+        }
+    }
+
+    /// The row of the session once it has ended.
+    #[must_use]
+    pub fn ended(self, state: &str, outcome: &str, now: u64) -> Self {
+        let (state, outcome) = (state.to_owned(), Some(outcome.to_owned()));
+        Self { state, outcome, ended_at: Some(now), ..self }
+    }
 }
 
 /// The ledger cannot be read, written, or trusted.
@@ -1066,7 +1134,7 @@ mod tests {
         let stored = ledger.entry(&ONE, 3).unwrap().unwrap();
         assert_eq!(stored.entry.sid, [2; 32]);
         assert_eq!(parse_frame(&stored.terms_frame).unwrap(), frame(2));
-        assert_eq!(ledger.entry(&ONE, 4).unwrap().unwrap().signatures, &frame(9));
+        assert_eq!(ledger.entry(&ONE, 4).unwrap().unwrap().signatures, frame_bytes(&frame(9)));
         assert_eq!(ledger.entry(&ONE, 5).unwrap(), None);
     }
 
@@ -1240,6 +1308,29 @@ mod tests {
         assert_eq!(shared.evaluations_left(&ONE, &budget, NOW + 1).unwrap(), 0);
         drop(shared);
         assert_eq!(Ledger::open(&path).unwrap().head(&ONE).unwrap().seq, 3);
+    }
+
+    #[test]
+    fn ledger_is_read_beside_its_writer_and_after_it() {
+        let (_dir, path, writer) = ledger();
+        let entry = reserve_after(&LedgerHead::EMPTY, 1);
+        let _ = writer.hold(&ONE, &entry, &frame(1)).unwrap();
+        writer.append(&ONE, &entry, &frame(8)).unwrap();
+        let reader = Ledger::open_read_only(&path).unwrap();
+        let row = SessionRow::begun(ONE, &entry, NOW);
+        writer.record_session(&row).unwrap();
+        assert_eq!(reader.sessions(10).unwrap(), [row.clone()]);
+        assert!(reader.record_session(&row).is_err(), "nothing can be changed");
+        writer.interrupt_sessions().unwrap();
+        assert_eq!(reader.sessions(10).unwrap()[0].state, SessionRow::INTERRUPTED);
+        let done = row.ended(SessionRow::DONE, "served", NOW + 1);
+        writer.record_session(&done).unwrap();
+        writer.interrupt_sessions().unwrap();
+        drop((reader, writer));
+        let reader = Ledger::open_read_only(&path).unwrap();
+        assert_eq!(reader.sessions(10).unwrap(), [done]);
+        assert_eq!(reader.head(&ONE).unwrap().seq, 1);
+        assert!(Ledger::open_read_only(&path.with_extension("absent")).is_err());
     }
 
     #[test]

@@ -22,6 +22,7 @@ pub mod ledger;
 pub mod normalize;
 pub mod runs;
 pub mod seal;
+pub mod status;
 pub mod telemetry;
 pub mod transport;
 pub mod world;

@@ -36,6 +36,17 @@ pub(crate) enum Command {
     },
     /// Serves partners until it is stopped.
     Serve(ServeOptions),
+    /// Shows the node, its partners with budgets and tables, and the last sessions.
+    ///
+    /// Reads beside a running `serve` and changes nothing.
+    Status {
+        /// Directory of the node.
+        #[arg(long)]
+        dir: PathBuf,
+        /// Write one JSON object instead of text.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Debug, clap::Args)]

@@ -47,6 +47,22 @@ pub(crate) fn ready(
     Ok(Some(Ready { prepared: prepared(tenant, snapshot, key, table, home), frames: place.frames }))
 }
 
+/// Tags of the tenant's table of this snapshot, if it is built; makes neither key nor directory.
+pub(crate) fn tags(
+    home: &Home,
+    tenant: &Tenant,
+    snapshot: &Published,
+    now: u64,
+) -> Result<Option<u64>, Failure> {
+    let Some(key_id) = tenant.aligned_key_id(home, now)? else { return Ok(None) };
+    let place = Place::at(tenant.tables_path(), snapshot, &key_id);
+    let stored = std::fs::read_to_string(&place.descriptor)
+        .ok()
+        .and_then(|text| serde_json::from_str::<Descriptor>(&text).ok())
+        .filter(|stored| stored.conditions == Conditions::of(&tenant.policy));
+    Ok(stored.map(|stored| stored.tag_count))
+}
+
 /// Builds the tenant's table of the current snapshot unless it is there.
 pub(crate) fn ensure(
     home: &Home,
@@ -121,14 +137,16 @@ struct Place {
 
 impl Place {
     fn of(tenant: &Tenant, snapshot: &Published, key: &AlignedKey) -> Result<Self, Failure> {
-        let key_id = node::hex(&key.manifest.body.key_id);
-        let name = format!("{}-{key_id}", snapshot.name);
-        let directory = tenant.tables()?;
-        Ok(Self {
+        Ok(Self::at(tenant.tables()?, snapshot, &key.manifest.body.key_id))
+    }
+
+    fn at(directory: PathBuf, snapshot: &Published, key_id: &[u8; 16]) -> Self {
+        let name = format!("{}-{}", snapshot.name, node::hex(key_id));
+        Self {
             frames: directory.join(format!("{name}.frames")),
             descriptor: directory.join(format!("{name}.json")),
             name,
-        })
+        }
     }
 
     /// Removes tables of earlier snapshots and keys. A session that reads one keeps its open file.

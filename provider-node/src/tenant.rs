@@ -158,9 +158,27 @@ impl Tenant {
         Ok(keyring.aligned(&signer, &self.identity.party().0, now)?)
     }
 
-    /// Where this partner's tables lie.
+    /// Id of the key of this partner, if there is one; makes none.
+    pub(crate) fn aligned_key_id(
+        &self,
+        home: &Home,
+        now: u64,
+    ) -> Result<Option<[u8; 16]>, Failure> {
+        let directory = self.directory.join("keys");
+        if !directory.exists() {
+            return Ok(None);
+        }
+        Ok(Keyring::open(&directory, &home.storage)?.aligned_id(now)?)
+    }
+
+    /// Where this partner's tables lie, or will.
+    pub(crate) fn tables_path(&self) -> PathBuf {
+        self.directory.join("tables")
+    }
+
+    /// Where this partner's tables lie; made if absent.
     pub(crate) fn tables(&self) -> Result<PathBuf, Failure> {
-        let directory = self.directory.join("tables");
+        let directory = self.tables_path();
         world::create_private_dir(&directory)?;
         Ok(directory)
     }

@@ -9,6 +9,7 @@ mod accept;
 mod init;
 mod normalize;
 mod run;
+mod status;
 
 pub(crate) fn run(
     command: Command,
@@ -20,5 +21,6 @@ pub(crate) fn run(
         Command::Accept { dir, invitation } => accept::run(&dir, &invitation, terminal),
         Command::Normalize(options) => normalize::run(&options, terminal),
         Command::Run(options) => run::run(&options, output, terminal),
+        Command::Status { dir, json } => status::run(&dir, json, terminal),
     }
 }

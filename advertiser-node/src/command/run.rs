@@ -13,7 +13,7 @@ use node::failure::Failure;
 use node::home::Home;
 use node::invite::Invitation;
 use node::journal::SessionJournal;
-use node::ledger::{Ledger, LedgerError, ReserveError, SeenTable};
+use node::ledger::{Ledger, LedgerError, ReserveError, SeenTable, SessionRow};
 use node::normalize::manifest::RulesManifest;
 use node::runs::RunStore;
 use node::seal;
@@ -65,6 +65,10 @@ pub(crate) fn run(
     progress.stage("prepare");
     let input = prepare(&home, &options.input, &kinds(&invitation))?;
     let prepared_s = started.elapsed().as_secs_f64();
+    let n_min = invitation.n_min.max(Limits::STANDARD.n_min_floor);
+    if input.counts().eligible < u64::from(n_min) {
+        return Err(Failure::TooFewRows { eligible: input.counts().eligible, n_min });
+    }
     let run = Run {
         home: &home,
         invitation: &invitation,
@@ -81,6 +85,7 @@ pub(crate) fn run(
         .enable_all()
         .build()
         .map_err(|error| Failure::storage(&format!("cannot start the runtime: {error}")))?;
+    run.ledger.interrupt_sessions()?;
     let mut ended = runtime.block_on(run.until_done())?;
     progress.finish();
     run.remember_table(&ended)?;
@@ -120,18 +125,7 @@ pub(crate) fn rules_must_agree(
 
 /// The one accepted provider, or the one that was named.
 fn invitation(home: &Home, wanted: Option<&str>) -> Result<Invitation, Failure> {
-    let directory = home.path("providers");
-    let mut found: Vec<(String, PathBuf)> = std::fs::read_dir(&directory)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| {
-            let path = entry.path();
-            let name = path.file_stem()?.to_str()?.to_owned();
-            (path.extension()? == "toml").then_some((name, path))
-        })
-        .collect();
-    found.sort();
+    let found = providers(home);
     let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
     let path = match (wanted, found.as_slice()) {
         (_, []) => {
@@ -159,6 +153,22 @@ fn invitation(home: &Home, wanted: Option<&str>) -> Result<Invitation, Failure> 
         }
     };
     Ok(Invitation::read(path)?)
+}
+
+/// The accepted invitations of this node, by the name that `--provider` takes.
+pub(crate) fn providers(home: &Home) -> Vec<(String, PathBuf)> {
+    let mut found: Vec<(String, PathBuf)> = std::fs::read_dir(home.path("providers"))
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| {
+            let path = entry.path();
+            let name = path.file_stem()?.to_str()?.to_owned();
+            (path.extension()? == "toml").then_some((name, path))
+        })
+        .collect();
+    found.sort();
+    found
 }
 
 fn prepare(home: &Home, file: &Path, kinds: &[u8]) -> Result<PreparedInput, Failure> {
@@ -292,6 +302,7 @@ impl Run<'_> {
             partner,
             identifiers: self.input.identifiers()?,
             table: None,
+            session: None,
             clock: &clock,
         };
         let memory = self.home.config.memory_bytes;
@@ -309,7 +320,24 @@ impl Run<'_> {
             ledger_head: head.hash,
             retry_after_s: 0,
         };
-        Ok(driver.run().await?)
+        let done = driver.run().await.map_err(Failure::from);
+        if let Some(session) = duties.session.take() {
+            self.note_end(session, &done, clock.now_unix());
+        }
+        done
+    }
+
+    /// Notes how a session ended, for `status`; without the note the result is the same.
+    fn note_end(&self, session: SessionRow, done: &Result<Ended, Failure>, now: u64) {
+        let (state, outcome) = match done {
+            Ok(ended) => (SessionRow::DONE, outcome_text(&ended.outcome)),
+            Err(failure) => {
+                (SessionRow::FAILED, failure.report(Role::Advertiser).code.into_owned())
+            }
+        };
+        if let Err(error) = self.ledger.record_session(&session.ended(state, &outcome, now)) {
+            tracing::warn!(target: "veilmatch::session", %error, "session not noted");
+        }
     }
 
     /// Draws the seed of a session and keeps it, sealed, beside the transcript: an auditor's
@@ -412,6 +440,16 @@ impl Run<'_> {
     }
 }
 
+/// How a session ended, as far as its profile lets this side know.
+fn outcome_text(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Rows(rows) => format!("matched {}", rows.matched()),
+        Outcome::Withheld(Withheld::BelowMatchMinimum { .. }) => "withheld".to_owned(),
+        Outcome::Withheld(Withheld::Declined) => "declined".to_owned(),
+        Outcome::Served => "served".to_owned(),
+    }
+}
+
 fn show(terminal: &Terminal, run: &Run<'_>, ended: &Ended, matched: u64, output: &Path) {
     let counts = run.input.counts();
     let percent = |of: u64| 100.0 * matched as f64 / of.max(1) as f64;
@@ -446,6 +484,8 @@ struct AdvertiserDuties<'a> {
     partner: [u8; 32],
     identifiers: Identifiers,
     table: Option<StoredTable>,
+    /// The session as `status` shows it, once its hold is written.
+    session: Option<SessionRow>,
     clock: &'a dyn Clock,
 }
 
@@ -468,7 +508,11 @@ impl Duties for AdvertiserDuties<'_> {
         entry: &LedgerEntry,
         terms: &RawFrame,
     ) -> Result<Reservation, ReserveError> {
-        Ok(self.run.ledger.hold(&self.partner, entry, terms)?)
+        let reservation = self.run.ledger.hold(&self.partner, entry, terms)?;
+        let session = SessionRow::begun(self.partner, entry, self.clock.now_unix());
+        self.run.ledger.record_session(&session)?;
+        self.session = Some(session);
+        Ok(reservation)
     }
 
     fn ledger(&mut self, entry: &LedgerEntry, evidence: &RawFrame) -> Result<(), LedgerError> {

@@ -9,6 +9,7 @@ mod ingest;
 mod init;
 mod invite;
 mod serve;
+mod status;
 
 pub(crate) fn run(
     command: Command,
@@ -20,5 +21,6 @@ pub(crate) fn run(
         Command::Invite(options) => invite::run(&options, terminal),
         Command::Ingest { dir, file } => ingest::run(&dir, &file, output, terminal),
         Command::Serve(options) => serve::run(&options, terminal),
+        Command::Status { dir, json } => status::run(&dir, json, terminal),
     }
 }

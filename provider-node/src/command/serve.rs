@@ -13,7 +13,7 @@ use node::failure::Failure;
 use node::home::Home;
 use node::identity::Pins;
 use node::journal::SessionJournal;
-use node::ledger::{Ledger, LedgerError, ReserveError};
+use node::ledger::{Ledger, LedgerError, ReserveError, SessionRow};
 use node::normalize::manifest::RulesManifest;
 use node::runs::RunStore;
 use node::telemetry::{Progress, Terminal};
@@ -49,6 +49,7 @@ pub(crate) fn run(options: &ServeOptions, terminal: &Terminal) -> Result<(), Fai
         building: Mutex::default(),
         home,
     });
+    service.ledger.interrupt_sessions()?;
     service.build_tables()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -212,7 +213,8 @@ impl Service {
             Some(ready) => Some(StoredTable::open(&ready.frames)?),
             None => None,
         };
-        let mut duties = ProviderDuties { service: self, partner, budget, table, clock: &clock };
+        let mut duties =
+            ProviderDuties { service: self, partner, budget, table, session: None, clock: &clock };
         let progress = Progress::silent();
         let driver = Driver {
             session: Session::Provider(ProviderSession::open(config)),
@@ -228,9 +230,23 @@ impl Service {
             ledger_head: head.hash,
             retry_after_s: busy.map_or(0, |(_, seconds)| seconds),
         };
-        let ended = driver.run().await;
+        let done = driver.run().await.map_err(Failure::from);
+        if let Some(session) = duties.session.take() {
+            self.note_end(session, &done, clock.now_unix());
+        }
         drop(live);
-        Ok(ended?)
+        done
+    }
+
+    /// Notes how a session ended, for `status`: no count of what matched is known here or kept.
+    fn note_end(&self, session: SessionRow, done: &Result<Ended, Failure>, now: u64) {
+        let (state, outcome) = match done {
+            Ok(_) => (SessionRow::DONE, "served".into()),
+            Err(failure) => (SessionRow::FAILED, failure.report(Role::Provider).code),
+        };
+        if let Err(error) = self.ledger.record_session(&session.ended(state, &outcome, now)) {
+            tracing::warn!(target: "veilmatch::session", %error, "session not noted");
+        }
     }
 
     /// The tenant's table; a missing one is built in the background while the partner waits.
@@ -295,6 +311,8 @@ struct ProviderDuties<'a> {
     partner: [u8; 32],
     budget: node::ledger::Budget,
     table: Option<StoredTable>,
+    /// The session as `status` shows it, once its reserve is written.
+    session: Option<SessionRow>,
     clock: &'a dyn Clock,
 }
 
@@ -314,7 +332,12 @@ impl Duties for ProviderDuties<'_> {
         terms: &RawFrame,
     ) -> Result<Reservation, ReserveError> {
         let now = self.clock.now_unix();
-        self.service.ledger.reserve(&self.partner, entry, terms, &self.budget, now)
+        let ledger = &self.service.ledger;
+        let reservation = ledger.reserve(&self.partner, entry, terms, &self.budget, now)?;
+        let session = SessionRow::begun(self.partner, entry, now);
+        ledger.record_session(&session)?;
+        self.session = Some(session);
+        Ok(reservation)
     }
 
     fn ledger(&mut self, entry: &LedgerEntry, evidence: &RawFrame) -> Result<(), LedgerError> {
