@@ -62,6 +62,13 @@ pub enum Failure {
         /// The minimum of the terms.
         k_min: u32,
     },
+    /// Too few eligible rows, told before the provider is contacted; exit 77.
+    TooFewRows {
+        /// Rows that may be used.
+        eligible: u64,
+        /// The minimum.
+        n_min: u32,
+    },
     /// The input is not the committed one any more; exit 65.
     InputChanged,
     /// The party's data.
@@ -138,7 +145,7 @@ impl Failure {
             Self::Storage { .. } => Exit::Storage,
             Self::Later { .. } => Exit::TryAgain,
             Self::RulesDiffer { .. } => Exit::Incompatible,
-            Self::Withheld { .. } => Exit::Refused,
+            Self::Withheld { .. } | Self::TooFewRows { .. } => Exit::Refused,
             Self::InputChanged => Exit::Input,
             Self::Data(error) => data_exit(error),
             Self::Drive(error) => drive_exit(error),
@@ -175,6 +182,15 @@ impl Failure {
                 "V0308",
                 format!("withheld: fewer matched rows than the minimum of {k_min} (k_min)"),
                 "match a larger or another file; the count itself is not shown".into(),
+            ),
+            Self::TooFewRows { eligible, n_min } => yours(
+                "V0304",
+                format!(
+                    "refused, {eligible} eligible rows; a match needs at least {n_min} (n_min)"
+                ),
+                "match a larger file; rows without consent evidence or usable identifier do not \
+                 count"
+                    .into(),
             ),
             Self::InputChanged => yours(
                 "V0405",
@@ -237,7 +253,7 @@ fn home_exit(error: &HomeError) -> Exit {
 fn data_report(error: &DataError) -> Report {
     let (code, what, try_this): (_, String, String) = match error {
         DataError::Input { file, source } => {
-            ("V0410", format!("{}: {}", file.display(), source.what()), source.try_this().into())
+            ("V0410", format!("{}: {}", file.display(), source.what()), source.try_this())
         }
         DataError::Open { file, source } => (
             "V0411",

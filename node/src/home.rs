@@ -68,7 +68,10 @@ impl Home {
     ///
     /// [`HomeError::World`].
     pub fn lock(&self) -> Result<DirectoryLock, HomeError> {
-        Ok(DirectoryLock::acquire(&self.directory)?)
+        let lock = DirectoryLock::acquire(&self.directory)?;
+        // What a killed process left half-written is nobody's now.
+        lock.sweep()?;
+        Ok(lock)
     }
 
     /// A path inside the directory.

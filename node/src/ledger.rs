@@ -1319,7 +1319,7 @@ mod tests {
         let reader = Ledger::open_read_only(&path).unwrap();
         let row = SessionRow::begun(ONE, &entry, NOW);
         writer.record_session(&row).unwrap();
-        assert_eq!(reader.sessions(10).unwrap(), [row.clone()]);
+        assert_eq!(reader.sessions(10).unwrap(), std::slice::from_ref(&row));
         assert!(reader.record_session(&row).is_err(), "nothing can be changed");
         writer.interrupt_sessions().unwrap();
         assert_eq!(reader.sessions(10).unwrap()[0].state, SessionRow::INTERRUPTED);

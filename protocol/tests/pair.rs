@@ -702,7 +702,7 @@ fn an_altered_table_is_never_looked_up() {
         *seen.entry(violation.name()).or_insert(0) += 1;
     }
     let names: Vec<&str> = seen.into_keys().collect();
-    assert_eq!(names, ["CheckpointMismatch", "TableMalformed"]);
+    assert_eq!(names, ["TableMalformed", "TableRootMismatch"]);
 }
 
 #[test]
@@ -1534,9 +1534,10 @@ fn a_provider_never_sends_a_table_it_did_not_announce() {
     setup.table = table(&key, &derivation, &[email(77)], &Limits::SMALL).1;
     let ended = run(setup);
     assert_eq!(ended.provider.error, Some(Error::Bug(Bug::InternalInvariant)));
-    let at = Location { stream: 0, index: 0 };
-    let told = Error::AbortedByPeer { code: WireCode::Bug, at };
-    assert_eq!(ended.advertiser.error, Some(told));
+    // The advertiser sees for itself, before the provider's ABORT and before it signs anything.
+    let at = Location { stream: StreamId::Table.code(), index: 0 };
+    let seen = Error::PeerMisbehaved { violation: Violation::TableRootMismatch, at };
+    assert_eq!(ended.advertiser.error, Some(seen));
 }
 
 #[test]

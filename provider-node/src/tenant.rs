@@ -120,14 +120,17 @@ impl Tenant {
         }
         let partners = home.private_dir("partners")?;
         let directory = partners.join(name);
-        if let Ok(known) = Self::read(&directory, name) {
-            if known.identity.to_string() != policy.identity {
+        let policy = match Self::read(&directory, name) {
+            Ok(known) if known.identity.to_string() != policy.identity => {
                 return Err(Failure::operator(
                     &format!("there is a partner {name} with another identity"),
                     "choose another --name; a partner that changed its keys is a new tenant",
                 ));
             }
-        }
+            // Inviting again keeps what the operator has set, and changes the profiles.
+            Ok(known) => PartnerPolicy { profiles: policy.profiles, ..known.policy },
+            Err(_) => policy,
+        };
         world::create_private_dir(&directory)?;
         let text = toml::to_string_pretty(&policy)
             .map_err(|error| Failure::storage(&format!("cannot write the policy: {error}")))?;

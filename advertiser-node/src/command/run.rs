@@ -175,7 +175,7 @@ fn prepare(home: &Home, file: &Path, kinds: &[u8]) -> Result<PreparedInput, Fail
     let normalizer = home.config.normalizer();
     let rules = InputRules {
         normalizer: &normalizer,
-        csv: home.config.csv.clone(),
+        csv: home.config.csv,
         purpose: &home.config.purpose,
         kinds,
         email_sha256: home.config.email_sha256,

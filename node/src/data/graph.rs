@@ -177,7 +177,7 @@ fn scan(
     let input = |source| DataError::Input { file: file.to_path_buf(), source };
     let handle =
         File::open(file).map_err(|source| DataError::Open { file: file.to_path_buf(), source })?;
-    let mut reader = CsvReader::new(BufReader::new(handle), rules.csv.clone()).map_err(input)?;
+    let mut reader = CsvReader::new(BufReader::new(handle), rules.csv).map_err(input)?;
     let columns = Columns::find(&reader, file)?;
     let mut sorter = VarSorter::new(&workspace.directory, workspace.memory_bytes)?;
     let mut counts = GraphCounts::default();
@@ -578,7 +578,6 @@ fn publish_leaves(
         }
     }
     publish(&mut group, counts)?;
-    drop(publish);
     finish_sealed(out, &directory.join(LEAVES))?;
     Ok(committer.finish(counts.records))
 }

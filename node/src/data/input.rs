@@ -232,7 +232,7 @@ fn scan(
     let input = |source| DataError::Input { file: file.to_path_buf(), source };
     let handle =
         File::open(file).map_err(|source| DataError::Open { file: file.to_path_buf(), source })?;
-    let mut reader = CsvReader::new(BufReader::new(handle), rules.csv.clone()).map_err(input)?;
+    let mut reader = CsvReader::new(BufReader::new(handle), rules.csv).map_err(input)?;
     let columns = Columns::find(&reader, rules, file)?;
     let mut sorter = VarSorter::new(&workspace.directory, workspace.memory_bytes)?;
     let mut counts = InputCounts::default();
@@ -464,7 +464,7 @@ fn commit_rows(
     loop {
         let next = match sorted.next_record()? {
             Some(bytes) => Some(
-                ScannedRow::decode(&bytes)
+                ScannedRow::decode(bytes)
                     .ok_or_else(|| DataError::contradiction(&workspace.directory))?,
             ),
             None => None,

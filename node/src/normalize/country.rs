@@ -59,7 +59,7 @@ pub(super) enum RecordCountry {
 /// Reads a record's country by section 7.1 of the rules.
 ///
 /// Files differ on whether Réunion is `RE` or `FR`; with a matching post code both become `FR`
-/// under `crm-fr/1` [T-19]. The null markers `na` and `nc` are not honoured here: they are the
+/// under `crm-fr/1` [trap-19]. The null markers `na` and `nc` are not honoured here: they are the
 /// codes of Namibia and New Caledonia.
 pub(super) fn record_country(
     ruleset: Ruleset,

@@ -94,7 +94,7 @@ fn local_part(local: &str) -> Result<Zeroizing<String>, Reason> {
 /// Step 7: the domain in ASCII, by the strict settings of UTS 46.
 ///
 /// The crate's default settings accept `a..b.fr`, `-ex.fr`, spaces and underscores; the strict
-/// ones refuse them and a trailing dot too, which is why one is removed before [T-17].
+/// ones refuse them and a trailing dot too, which is why one is removed before [trap-17].
 fn ascii_domain(domain: &str) -> Result<Zeroizing<String>, Reason> {
     if domain.starts_with('[') && domain.ends_with(']') {
         return Err(Reason::EmailDomainLiteral);

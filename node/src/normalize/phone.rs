@@ -3,7 +3,7 @@
 //! The cleaning refuses what libphonenumber would silently turn into another number: a second
 //! number, an extension, letters. The region of a national number is inferred from the row,
 //! never guessed: from the post code of a French row, then from its country, then from the
-//! options. French overseas numbers are invalid under region `FR` [T-06].
+//! options. French overseas numbers are invalid under region `FR` [trap-06].
 
 use rlibphonenumber::{
     PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat, PhoneNumberType, Region,
@@ -128,7 +128,7 @@ fn clean(value: &str) -> Result<Zeroizing<String>, Reason> {
     Ok(kept)
 }
 
-/// Replaces the decimal digits of every script by ASCII digits [T-08].
+/// Replaces the decimal digits of every script by ASCII digits [trap-08].
 fn ascii_digits(text: &str) -> Zeroizing<String> {
     let mut replaced = Zeroizing::new(String::with_capacity(text.len()));
     for c in text.chars() {
@@ -154,7 +154,7 @@ fn has_extension(number: &str) -> bool {
     EXTENSION_MARKERS.iter().any(ends_with)
 }
 
-/// Parses a value with a calling code, without any default region [T-07], and mends `+33`
+/// Parses a value with a calling code, without any default region [trap-07], and mends `+33`
 /// before an overseas number where the post code of the row proves the region.
 fn international(
     cleaned: &str,

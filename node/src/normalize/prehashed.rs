@@ -121,7 +121,7 @@ fn refusal(value: &str) -> Reason {
     }
 }
 
-/// Base64 of the 64 hexadecimal characters instead of the 32 bytes [T-13].
+/// Base64 of the 64 hexadecimal characters instead of the 32 bytes [trap-13].
 fn is_base64_of_hex(value: &str) -> bool {
     let mut decoded = Zeroizing::new([0; 64]);
     (86..=88).contains(&value.len())

@@ -1,5 +1,8 @@
 //! Runs the programs as a user would.
 
+// Each test file uses a part of this.
+#![allow(dead_code)]
+
 use std::fmt::Write as _;
 use std::io::Read as _;
 use std::net::UdpSocket;
@@ -9,7 +12,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// Directory of the debug programs, built once.
-pub fn programs() -> &'static Path {
+pub(crate) fn programs() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let status = Command::new(env!("CARGO"))
@@ -26,7 +29,7 @@ pub fn programs() -> &'static Path {
 }
 
 /// Runs a program to its end.
-pub fn run(program: &str, args: &[&str]) -> Done {
+pub(crate) fn run(program: &str, args: &[&str]) -> Done {
     let output = Command::new(programs().join(program))
         .args(args)
         .stdin(Stdio::null())
@@ -37,10 +40,10 @@ pub fn run(program: &str, args: &[&str]) -> Done {
 
 /// A program that has ended.
 #[derive(Debug)]
-pub struct Done {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Done {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Done {
@@ -54,14 +57,14 @@ impl Done {
 
     /// Panics with what the program said unless it ended with `code`.
     #[track_caller]
-    pub fn expect(self, code: i32) -> Self {
+    pub(crate) fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
         self
     }
 
     /// Panics unless the error has its three lines and mentions each of `words`.
     #[track_caller]
-    pub fn says(self, words: &[&str]) -> Self {
+    pub(crate) fn says(self, words: &[&str]) -> Self {
         for part in ["error V", "whose move:", "try:"].iter().chain(words) {
             assert!(self.stderr.contains(part), "no {part:?} in:\n{}", self.stderr);
         }
@@ -71,15 +74,15 @@ impl Done {
 }
 
 /// A provider and an advertiser that know each other, in one temporary directory.
-pub struct Pair {
-    pub dir: tempfile::TempDir,
-    pub address: String,
+pub(crate) struct Pair {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) address: String,
     serving: Option<Child>,
 }
 
 impl Pair {
     /// Makes both nodes, invites and accepts.
-    pub fn introduced() -> Self {
+    pub(crate) fn introduced() -> Self {
         let pair =
             Self { dir: tempfile::tempdir().unwrap(), address: free_address(), serving: None };
         pair.provider(&["init"]).expect(0);
@@ -94,7 +97,7 @@ impl Pair {
     }
 
     /// As [`Pair::introduced`], with this graph ingested and the provider serving.
-    pub fn serving(links: &str) -> Self {
+    pub(crate) fn serving(links: &str) -> Self {
         let mut pair = Self::introduced();
         pair.write("links.csv", links);
         pair.provider(&["ingest", &pair.path("links.csv")]).expect(0);
@@ -102,7 +105,7 @@ impl Pair {
         pair
     }
 
-    pub fn serve(&mut self) {
+    pub(crate) fn serve(&mut self) {
         let ready = self.path("ready");
         let _ = std::fs::remove_file(&ready);
         let log = std::fs::File::create(self.path("serve.log")).unwrap();
@@ -123,21 +126,21 @@ impl Pair {
     }
 
     /// Stops the provider with SIGTERM and gives its exit status.
-    pub fn stop(&mut self) -> Option<i32> {
+    pub(crate) fn stop(&mut self) -> Option<i32> {
         let mut child = self.serving.take()?;
         let _ = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
         child.wait().ok()?.code()
     }
 
     /// Kills the provider at once.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.serving.take() {
             let _ = child.kill();
             let _ = child.wait();
         }
     }
 
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         let mut text = String::new();
         if let Ok(mut file) = std::fs::File::open(self.path("serve.log")) {
             let _ = file.read_to_string(&mut text);
@@ -145,40 +148,40 @@ impl Pair {
         text
     }
 
-    pub fn provider(&self, args: &[&str]) -> Done {
+    pub(crate) fn provider(&self, args: &[&str]) -> Done {
         self.node("provider-node", "p", args)
     }
 
-    pub fn advertiser(&self, args: &[&str]) -> Done {
+    pub(crate) fn advertiser(&self, args: &[&str]) -> Done {
         self.node("advertiser-node", "a", args)
     }
 
     /// Runs a match on the file `crm.csv`.
-    pub fn run(&self) -> Done {
+    pub(crate) fn run(&self) -> Done {
         self.run_with(&[])
     }
 
-    pub fn run_with(&self, more: &[&str]) -> Done {
+    pub(crate) fn run_with(&self, more: &[&str]) -> Done {
         let (input, output) = (self.path("crm.csv"), self.path("result.csv"));
         let summary = self.path("summary.json");
         let args = ["run", "--profile", "matched-rows", "--input", &input, "--output", &output];
         self.advertiser(&[&args[..], &["--json", &summary], more].concat())
     }
 
-    pub fn path(&self, name: &str) -> String {
+    pub(crate) fn path(&self, name: &str) -> String {
         self.dir.path().join(name).display().to_string()
     }
 
-    pub fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         std::fs::write(self.path(name), text).unwrap();
     }
 
-    pub fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.path(name)).unwrap()
     }
 
     /// Directories of sessions that got an id.
-    pub fn sessions(&self, node: &str) -> Vec<PathBuf> {
+    pub(crate) fn sessions(&self, node: &str) -> Vec<PathBuf> {
         let mut found: Vec<PathBuf> = std::fs::read_dir(self.path(&format!("{node}/sessions")))
             .map(|entries| entries.flatten().map(|entry| entry.path()).collect())
             .unwrap_or_default();
@@ -201,13 +204,13 @@ impl Drop for Pair {
 }
 
 /// A loopback address nobody listens on.
-pub fn free_address() -> String {
+pub(crate) fn free_address() -> String {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.local_addr().unwrap().to_string()
 }
 
 /// A CRM file with these (row id, e-mail) pairs, all with evidence.
-pub fn crm<'a>(rows: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+pub(crate) fn crm<'a>(rows: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let mut text =
         "row_id,email,consent_purposes,consent_ref,consent_at,consent_notice\n".to_owned();
     for (id, email) in rows {
@@ -217,7 +220,7 @@ pub fn crm<'a>(rows: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
 }
 
 /// A graph in which each of these persons has one e-mail and one digital ID, seen today.
-pub fn links<'a>(persons: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+pub(crate) fn links<'a>(persons: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let mut text = "person_ref,persona_ref,type,value,device_ref,class,id_type,id_namespace,\
                     id_value,evidence,day\n"
         .to_owned();
@@ -239,10 +242,10 @@ fn today() -> String {
 }
 
 /// `count` pairs with row ids r0000… and addresses made by `email`.
-pub fn numbered(count: usize, email: impl Fn(usize) -> String) -> Vec<(String, String)> {
+pub(crate) fn numbered(count: usize, email: impl Fn(usize) -> String) -> Vec<(String, String)> {
     (0..count).map(|i| (format!("r{i:05}"), email(i))).collect()
 }
 
-pub fn borrowed(pairs: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
+pub(crate) fn borrowed(pairs: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
     pairs.iter().map(|(a, b)| (a.as_str(), b.as_str()))
 }
