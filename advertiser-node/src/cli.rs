@@ -31,6 +31,10 @@ pub(crate) enum Command {
         /// The invitation file.
         invitation: PathBuf,
     },
+    /// Checks a CRM file before a run: what is used, what is left out and why, what it will cost.
+    ///
+    /// Nothing leaves the machine, and no value is printed. Exits 65 if no row may be used.
+    Check(CheckOptions),
     /// Runs a match and writes its result.
     Run(RunOptions),
     /// Shows what the rules make of values: the only command that prints normalized values.
@@ -51,6 +55,25 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CheckOptions {
+    /// Directory of the node.
+    #[arg(long)]
+    pub(crate) dir: PathBuf,
+    /// The CRM file.
+    #[arg(long)]
+    pub(crate) input: PathBuf,
+    /// Also write the report as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Also write the reason for each value and row left out, by row id, for you alone to read.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rejects: Option<PathBuf>,
+    /// The provider, when several are accepted.
+    #[arg(long)]
+    pub(crate) provider: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]

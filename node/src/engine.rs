@@ -63,6 +63,28 @@ impl Engine {
         self.threads
     }
 
+    /// Elements a second that an advertiser's session blinds, checks and unblinds on all threads,
+    /// measured for about `span`.
+    #[must_use]
+    pub fn measure(&self, span: Duration) -> f64 {
+        let started = Instant::now();
+        let done: u64 = thread::scope(|scope| {
+            let workers: Vec<_> = (0..self.threads)
+                .map(|_| {
+                    scope.spawn(|| {
+                        let mut done = 0_u64;
+                        while started.elapsed() < span {
+                            done = done.saturating_add(work_through(self.arithmetic()));
+                        }
+                        done
+                    })
+                })
+                .collect();
+            workers.into_iter().map(|worker| worker.join().unwrap_or(0)).sum()
+        });
+        done as f64 / started.elapsed().as_secs_f64()
+    }
+
     /// A place for one session's tasks and their results.
     #[must_use]
     pub fn bench(self: &Arc<Self>) -> Workbench {
@@ -160,6 +182,28 @@ fn work(queue: &Mutex<Receiver<Job>>, arithmetic: &BatchEngine) {
         let _ = results.send(Finished { name, elements, took: started.elapsed(), computed });
     }
 }
+
+/// What an advertiser computes for each element, on a few that mean nothing; how many they were.
+fn work_through(arithmetic: &dyn BatchArithmetic) -> u64 {
+    let bytes = |i: usize| [u8::try_from(i % 251).unwrap_or_default().saturating_add(3); 64];
+    let by: Vec<SecretScalar> =
+        (0..MEASURED).filter_map(|i| SecretScalar::from_wide_bytes(&bytes(i))).collect();
+    let inputs: Vec<PrfInput> = (0..by.len()).map(|_| PrfInput::row_dummy(&[7; 32])).collect();
+    let weights: Vec<PublicScalar> =
+        (0..by.len()).filter_map(|_| PublicScalar::decode(&WEIGHT).ok()).collect();
+    let mut blinded = vec![[0; 32]; by.len()];
+    arithmetic.hash_multiply_each(&by, b"measure", &inputs, &mut blinded);
+    let mut unblinded = vec![[0; 32]; by.len()];
+    let sound = arithmetic.multiply_each(&by, &blinded, &mut unblinded).is_ok()
+        && arithmetic.vartime_sum(&weights, &blinded).is_ok()
+        && arithmetic.vartime_sum(&weights, &unblinded).is_ok();
+    if sound { by.len() as u64 } else { 0 }
+}
+
+/// Elements of one step of a measurement.
+const MEASURED: usize = 256;
+/// A weight of 128 bits, as proofs have them.
+const WEIGHT: [u8; 32] = *b"sixteen bytes...\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 
 /// [`BatchArithmetic`] over the vector engine.
 #[derive(Debug)]
@@ -260,6 +304,11 @@ mod tests {
             (hashed, multiplied, twice, own)
         };
         assert_eq!(run(&engine), run(&Portable));
+    }
+
+    #[test]
+    fn measurement_ends_with_a_rate() {
+        assert!(Engine::start(1).measure(Duration::from_millis(1)) > 0.0);
     }
 
     #[test]

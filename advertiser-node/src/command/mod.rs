@@ -6,6 +6,7 @@ use node::telemetry::{OutputOptions, Terminal};
 use crate::cli::Command;
 
 mod accept;
+mod check;
 mod init;
 mod normalize;
 mod run;
@@ -19,6 +20,7 @@ pub(crate) fn run(
     match command {
         Command::Init { dir } => init::run(&dir, terminal),
         Command::Accept { dir, invitation } => accept::run(&dir, &invitation, terminal),
+        Command::Check(options) => check::run(&options, output, terminal),
         Command::Normalize(options) => normalize::run(&options, terminal),
         Command::Run(options) => run::run(&options, output, terminal),
         Command::Status { dir, json } => status::run(&dir, json, terminal),

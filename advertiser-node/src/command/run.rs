@@ -14,6 +14,7 @@ use node::home::Home;
 use node::invite::Invitation;
 use node::journal::SessionJournal;
 use node::ledger::{Ledger, LedgerError, ReserveError, SeenTable, SessionRow};
+use node::normalize::Normalizer;
 use node::normalize::manifest::RulesManifest;
 use node::runs::RunStore;
 use node::seal;
@@ -124,7 +125,7 @@ pub(crate) fn rules_must_agree(
 }
 
 /// The one accepted provider, or the one that was named.
-fn invitation(home: &Home, wanted: Option<&str>) -> Result<Invitation, Failure> {
+pub(crate) fn invitation(home: &Home, wanted: Option<&str>) -> Result<Invitation, Failure> {
     let found = providers(home);
     let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
     let path = match (wanted, found.as_slice()) {
@@ -185,8 +186,23 @@ fn prepare(home: &Home, file: &Path, kinds: &[u8]) -> Result<PreparedInput, Fail
     Ok(PreparedInput::prepare(file, &rules, &store, &home.storage, &workspace)?)
 }
 
+/// How this node reads a CRM file.
+pub(crate) fn input_rules<'a>(
+    home: &'a Home,
+    normalizer: &'a Normalizer,
+    kinds: &'a [u8],
+) -> InputRules<'a> {
+    InputRules {
+        normalizer,
+        csv: home.config.csv.clone(),
+        purpose: &home.config.purpose,
+        kinds,
+        email_sha256: home.config.email_sha256,
+    }
+}
+
 /// Codes of the kinds the invitation lists, in the order of the terms.
-fn kinds(invitation: &Invitation) -> Vec<u8> {
+pub(crate) fn kinds(invitation: &Invitation) -> Vec<u8> {
     let known = invitation.kinds.iter().filter_map(|name| IdentifierKind::from_name(name));
     let mut kinds: Vec<u8> = known.map(IdentifierKind::code).collect();
     kinds.sort_unstable();
@@ -195,7 +211,7 @@ fn kinds(invitation: &Invitation) -> Vec<u8> {
 }
 
 /// An output that cannot be written is told before anything leaves the machine [D11].
-fn writable(path: &Path) -> Result<(), Failure> {
+pub(crate) fn writable(path: &Path) -> Result<(), Failure> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let parent = parent.unwrap_or(Path::new("."));
     let probe = parent.join(format!(".veilmatch-probe-{}", std::process::id()));

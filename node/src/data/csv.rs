@@ -550,7 +550,8 @@ impl std::error::Error for InputError {}
 pub struct ColumnName(String);
 
 impl ColumnName {
-    fn new(name: &str) -> Self {
+    /// Escapes and caps a name.
+    pub(super) fn new(name: &str) -> Self {
         let mut shown = String::new();
         for c in name.chars() {
             let plain = c.is_ascii_graphic() || c == ' ' || (c.is_alphanumeric() && !c.is_ascii());

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroize;
 
-use crate::data::csv::{CsvOptions, CsvReader, Record};
+use crate::data::csv::{ColumnName, CsvOptions, CsvReader, Record};
 use crate::data::sealed::{
     SealedFile, SealedOut, create_sealed, fill, finish_sealed, hex, open_sealed, read_or_end,
 };
@@ -63,6 +63,67 @@ pub struct InputCounts {
     pub identifiers_rejected: BTreeMap<String, u64>,
     /// Eligible rows with at least one identifier of a kind.
     pub eligible_with: BTreeMap<String, u64>,
+    /// Values in columns of identifiers, absent ones left out.
+    #[serde(default)]
+    pub values_read: u64,
+    /// Accepted values by warning.
+    #[serde(default)]
+    pub warnings: BTreeMap<String, u64>,
+    /// Accepted values by repair.
+    #[serde(default)]
+    pub repairs: BTreeMap<String, u64>,
+    /// Identifiers of eligible rows by kind.
+    #[serde(default)]
+    pub identifiers: BTreeMap<String, u64>,
+    /// Identifiers that several eligible rows hold, by kind.
+    #[serde(default)]
+    pub shared: BTreeMap<String, SharedIdentifiers>,
+}
+
+/// How identifiers of one kind are shared between rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SharedIdentifiers {
+    /// Distinct identifiers held by more than one row.
+    pub identifiers: u64,
+    /// Most rows that hold one of them.
+    pub rows_max: u64,
+}
+
+/// What is known of a file before a run; nothing of it is kept.
+#[derive(Debug)]
+pub struct Survey {
+    /// The columns, in file order.
+    pub columns: Vec<ColumnUse>,
+    /// Populations.
+    pub counts: InputCounts,
+    /// Distinct identifiers of eligible rows.
+    pub distinct: u64,
+}
+
+/// How a column of a file is understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ColumnUse {
+    /// Its name, as it may be printed.
+    pub name: String,
+    /// What it is read as; `None` for a column that is ignored.
+    pub meaning: Option<&'static str>,
+}
+
+/// Takes the reason for each value or row that is left out, for the owner of the file.
+pub trait RowReasons {
+    /// Notes one reason; `column` is empty for a reason of the whole row.
+    ///
+    /// # Errors
+    ///
+    /// An error ends the scan.
+    fn note(
+        &mut self,
+        row_id: &str,
+        line: u64,
+        column: &str,
+        reason: Reason,
+    ) -> std::io::Result<()>;
 }
 
 /// A committed input, kept sealed in a directory of its own.
@@ -91,13 +152,14 @@ impl PreparedInput {
         key: &StorageKey,
         workspace: &Workspace,
     ) -> Result<Self, DataError> {
-        let (scanned, mut counts) = scan(file, rules, workspace)?;
+        let none = &mut Reasons(None);
+        let Scanned { rows, mut counts, .. } = scan(file, rules, workspace, none)?;
         let staging = Staging::create(store)?;
-        let by_identifier = commit_rows(scanned, rules, &staging, key, workspace, &mut counts)?;
+        let by_identifier = commit_rows(rows, rules, &staging, key, workspace, &mut counts, none)?;
         if counts.eligible == 0 {
             return Err(DataError::Empty { file: file.to_path_buf() });
         }
-        let (ordered, distinct) = number_elements(by_identifier, workspace)?;
+        let (ordered, distinct) = number_elements(by_identifier, workspace, &mut counts)?;
         let content = write_identifiers(ordered, &staging, key, counts.eligible)?;
         let seed = seed_of(store, &content, key)?;
         let root = commit(&staging.directory, key, &seed, counts.eligible)?;
@@ -109,6 +171,32 @@ impl PreparedInput {
         world::publish_atomically(&path, world::PRIVATE_MODE, |out| out.write_all(&sealed))?;
         let directory = staging.publish(store, &root.root)?;
         Self::open(&directory, key)
+    }
+
+    /// Reads a CRM file as [`Self::prepare`] does, tells what it holds, and keeps nothing.
+    ///
+    /// A file without an eligible row is no error here. `reasons` gets one note for each value and
+    /// row that is left out.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`]; a file that cannot be used is named with line and column.
+    pub fn survey(
+        file: &Path,
+        rules: &InputRules<'_>,
+        store: &Path,
+        key: &StorageKey,
+        workspace: &Workspace,
+        reasons: Option<&mut dyn RowReasons>,
+    ) -> Result<Survey, DataError> {
+        let reasons = &mut Reasons(reasons);
+        let Scanned { rows, mut counts, columns } = scan(file, rules, workspace, reasons)?;
+        // Removed when it is dropped.
+        let staging = Staging::create(store)?;
+        let by_identifier =
+            commit_rows(rows, rules, &staging, key, workspace, &mut counts, reasons)?;
+        let (_, distinct) = number_elements(by_identifier, workspace, &mut counts)?;
+        Ok(Survey { columns, counts, distinct })
     }
 
     /// Opens an input that was prepared before.
@@ -223,25 +311,81 @@ impl RowIds {
     }
 }
 
+/// Where reasons go, if anybody asked for them.
+struct Reasons<'a>(Option<&'a mut dyn RowReasons>);
+
+impl Reasons<'_> {
+    fn note(
+        &mut self,
+        row_id: &str,
+        line: u64,
+        column: &str,
+        reason: Reason,
+    ) -> Result<(), DataError> {
+        match &mut self.0 {
+            Some(to) => to
+                .note(row_id, line, column, reason)
+                .map_err(|source| DataError::Io { path: REASONS.into(), source }),
+            None => Ok(()),
+        }
+    }
+
+    /// Notes why a row and values of it are left out.
+    fn note_row(
+        &mut self,
+        row: &ScannedRow,
+        rejected: &[(usize, Reason)],
+        names: &[ColumnUse],
+    ) -> Result<(), DataError> {
+        if self.0.is_none() {
+            return Ok(());
+        }
+        let id = String::from_utf8_lossy(&row.row_id);
+        for (column, reason) in rejected {
+            let name = names.get(*column).map_or("", |column| column.name.as_str());
+            self.note(&id, row.line, name, *reason)?;
+        }
+        let reason = match row.gate {
+            Gate::OptOut => Reason::RowOptout,
+            Gate::Consent => Reason::RowNoConsent,
+            Gate::Eligible if row.identifiers.is_empty() => Reason::RowNoUsableIdentifier,
+            Gate::Eligible => return Ok(()),
+        };
+        self.note(&id, row.line, "", reason)
+    }
+}
+
+/// Every row of a file after the scan.
+struct Scanned {
+    rows: VarSorter,
+    counts: InputCounts,
+    columns: Vec<ColumnUse>,
+}
+
 /// Reads every row, normalizes its identifiers, and sorts what is left by row id.
 fn scan(
     file: &Path,
     rules: &InputRules<'_>,
     workspace: &Workspace,
-) -> Result<(VarSorter, InputCounts), DataError> {
+    reasons: &mut Reasons<'_>,
+) -> Result<Scanned, DataError> {
     let input = |source| DataError::Input { file: file.to_path_buf(), source };
     let handle =
         File::open(file).map_err(|source| DataError::Open { file: file.to_path_buf(), source })?;
     let mut reader = CsvReader::new(BufReader::new(handle), rules.csv).map_err(input)?;
     let columns = Columns::find(&reader, rules, file)?;
-    let mut sorter = VarSorter::new(&workspace.directory, workspace.memory_bytes)?;
+    let uses = columns.uses(reader.columns());
+    let mut rows = VarSorter::new(&workspace.directory, workspace.memory_bytes)?;
     let mut counts = InputCounts::default();
+    let mut rejected = Vec::new();
     while let Some(record) = reader.next_record().map_err(input)? {
         counts.rows_read += 1;
-        let row = ScannedRow::read(&record, &columns, rules, &mut counts);
-        sorter.push(&row.encode())?;
+        rejected.clear();
+        let row = ScannedRow::read(&record, &columns, rules, &mut counts, &mut rejected);
+        reasons.note_row(&row, &rejected, &uses)?;
+        rows.push(&row.encode())?;
     }
-    Ok((sorter, counts))
+    Ok(Scanned { rows, counts, columns: uses })
 }
 
 /// Where the columns of `identity-graph` 7.2 stand in this file.
@@ -296,6 +440,25 @@ impl Columns {
             updated_at: reader.find("updated_at"),
         })
     }
+
+    /// What each column of the file is read as.
+    fn uses(&self, names: &[String]) -> Vec<ColumnUse> {
+        let meaning = |at: usize| match at {
+            at if at == self.row_id => Some("row id"),
+            at if self.emails.contains(&at) => Some("e-mail address"),
+            at if Some(at) == self.email_sha256 => Some("digest of an e-mail address"),
+            at if at == self.consent_purposes => Some("purposes consented to"),
+            at if at == self.consent_ref => Some("reference of the consent"),
+            at if at == self.consent_at => Some("time of the consent"),
+            at if at == self.consent_notice => Some("notice shown"),
+            at if Some(at) == self.objections => Some("purposes objected to"),
+            at if Some(at) == self.updated_at => Some("age of the row, for rows of one id"),
+            _ => None,
+        };
+        let shown = |name: &String| ColumnName::new(name).as_str().to_owned();
+        let uses = names.iter().enumerate();
+        uses.map(|(at, name)| ColumnUse { name: shown(name), meaning: meaning(at) }).collect()
+    }
 }
 
 /// One row after the scan: no plaintext but its row id.
@@ -323,32 +486,43 @@ impl ScannedRow {
         columns: &Columns,
         rules: &InputRules<'_>,
         counts: &mut InputCounts,
+        rejected: &mut Vec<(usize, Reason)>,
     ) -> Self {
         let field = |column: usize| record.get(column).unwrap_or("");
         let mut identifiers: Vec<(u8, [u8; 32])> = Vec::new();
-        let mut take = |outcome: Outcome| match outcome {
+        let mut take = |column: usize, outcome: Outcome| match outcome {
             Outcome::Ok(found) => {
+                counts.values_read += 1;
                 for normalized in found {
+                    for warning in normalized.warnings() {
+                        *counts.warnings.entry(warning.code().to_owned()).or_default() += 1;
+                    }
+                    if let Some(repair) = normalized.repair() {
+                        *counts.repairs.entry(repair.code().to_owned()).or_default() += 1;
+                    }
                     let kind = normalized.kind().code();
                     let entry = (kind, *normalized.digest().expose_bytes());
                     if !rules.kinds.contains(&kind) {
                         let code = Reason::KindNotInTerms.code().to_owned();
                         *counts.identifiers_rejected.entry(code).or_default() += 1;
+                        rejected.push((column, Reason::KindNotInTerms));
                     } else if !identifiers.contains(&entry) {
                         identifiers.push(entry);
                     }
                 }
             }
             Outcome::Reject(reason) => {
+                counts.values_read += 1;
+                rejected.push((column, reason));
                 *counts.identifiers_rejected.entry(reason.code().to_owned()).or_default() += 1;
             }
             Outcome::Absent => {}
         };
         for column in &columns.emails {
-            take(rules.normalizer.email(field(*column)));
+            take(*column, rules.normalizer.email(field(*column)));
         }
         if let Some(column) = columns.email_sha256 {
-            take(rules.normalizer.email_sha256(field(column), rules.email_sha256));
+            take(column, rules.normalizer.email_sha256(field(column), rules.email_sha256));
         }
         identifiers.sort_unstable_by_key(|(kind, _)| *kind);
         Self {
@@ -453,6 +627,7 @@ fn commit_rows(
     key: &StorageKey,
     workspace: &Workspace,
     counts: &mut InputCounts,
+    reasons: &mut Reasons<'_>,
 ) -> Result<FixedSorter, DataError> {
     let ruleset = rules.normalizer.ruleset().code();
     let path = staging.directory.join(ROWS);
@@ -477,6 +652,10 @@ fn commit_rows(
         if merged {
             // Sorted by age: the later one replaces the earlier.
             counts.rows_merged += 1;
+            if let Some(earlier) = &current {
+                let id = String::from_utf8_lossy(&earlier.row_id);
+                reasons.note(&id, earlier.line, "", Reason::RowDuplicateId)?;
+            }
         } else if let Some(row) = current.take() {
             counts.rows += 1;
             match row.gate {
@@ -535,13 +714,28 @@ fn write_row(
 fn count_kinds(row: &ScannedRow, counts: &mut InputCounts) {
     let mut last = None;
     for (kind, _) in &row.identifiers {
+        let name = kind_name(*kind);
+        *counts.identifiers.entry(name.to_owned()).or_default() += 1;
         if last != Some(*kind) {
-            let name = protocol::identifier::IdentifierKind::from_code(*kind)
-                .map_or("unknown", |kind| kind.name());
             *counts.eligible_with.entry(name.to_owned()).or_default() += 1;
             last = Some(*kind);
         }
     }
+}
+
+fn kind_name(code: u8) -> &'static str {
+    protocol::identifier::IdentifierKind::from_code(code).map_or("unknown", |kind| kind.name())
+}
+
+/// Counts a value that `rows` rows hold; a row holds each value once.
+fn count_shared(value: &[u8; 33], rows: u64, counts: &mut InputCounts) {
+    if rows < 2 {
+        return;
+    }
+    let [kind, ..] = value;
+    let shared = counts.shared.entry(kind_name(*kind).to_owned()).or_default();
+    shared.identifiers += 1;
+    shared.rows_max = shared.rows_max.max(rows);
 }
 
 /// Numbers distinct identifiers by first occurrence, and puts all back into (row, slot) order.
@@ -551,24 +745,38 @@ fn count_kinds(row: &ScannedRow, counts: &mut InputCounts) {
 fn number_elements(
     by_identifier: FixedSorter,
     workspace: &Workspace,
+    counts: &mut InputCounts,
 ) -> Result<(FixedSorter, u64), DataError> {
     let mut by_first =
         FixedSorter::new(&workspace.directory, BY_FIRST_LEN, workspace.memory_bytes)?;
     let mut group: Option<([u8; 33], [u8; 9])> = None;
+    let mut rows = 0;
     let mut sorted = by_identifier.finish()?;
     while let Some(chunk) = sorted.next_chunk(CHUNK_BYTES)? {
         for record in chunk.as_chunks::<BY_IDENTIFIER_LEN>().0 {
             let (value, rest) = record.split_first_chunk::<33>().unwrap_or((&[0; 33], &[]));
             let (place, rest) = rest.split_first_chunk::<9>().unwrap_or((&[0; 9], &[]));
             let first = match &group {
-                Some((known, first)) if known == value => *first,
-                _ => *place,
+                Some((known, first)) if known == value => {
+                    rows += 1;
+                    *first
+                }
+                earlier => {
+                    if let Some((known, _)) = earlier {
+                        count_shared(known, rows, counts);
+                    }
+                    rows = 1;
+                    *place
+                }
             };
             group = Some((*value, first));
             let mut out = [0; BY_FIRST_LEN];
             fill(&mut out, &[&first, place, value, rest]);
             by_first.push(&out)?;
         }
+    }
+    if let Some((known, _)) = &group {
+        count_shared(known, rows, counts);
     }
     let mut ordered = FixedSorter::new(&workspace.directory, Place::LEN, workspace.memory_bytes)?;
     let (mut last_first, mut distinct): (Option<[u8; 9]>, u64) = (None, 0);
@@ -753,6 +961,8 @@ impl Drop for Staging {
     }
 }
 
+/// What a failure to write reasons is told of; the caller knows the file.
+const REASONS: &str = "the file of reasons";
 const META: &str = "input.meta";
 const IDENTIFIERS: &str = "identifiers";
 const ROWS: &str = "rows";
@@ -790,8 +1000,25 @@ mod tests {
         }
 
         fn prepare(&self, body: &str) -> Result<PreparedInput, DataError> {
+            self.with(&format!("{HEADER}{body}"), |file, rules, store, workspace| {
+                PreparedInput::prepare(file, rules, store, &self.key, workspace)
+            })
+        }
+
+        fn survey(&self, text: &str, noted: &mut Noted) -> Survey {
+            self.with(text, |file, rules, store, workspace| {
+                PreparedInput::survey(file, rules, store, &self.key, workspace, Some(noted))
+            })
+            .unwrap()
+        }
+
+        fn with<T>(
+            &self,
+            text: &str,
+            work: impl FnOnce(&Path, &InputRules<'_>, &Path, &Workspace) -> Result<T, DataError>,
+        ) -> Result<T, DataError> {
             let file = self.dir.path().join("crm.csv");
-            std::fs::write(&file, format!("{HEADER}{body}")).unwrap();
+            std::fs::write(&file, text).unwrap();
             let rules = InputRules {
                 normalizer: &self.normalizer,
                 csv: CsvOptions::default(),
@@ -803,7 +1030,23 @@ mod tests {
                 Workspace { directory: self.dir.path().join("work"), memory_bytes: 1 << 20 };
             world::create_private_dir(&workspace.directory)?;
             let store = self.dir.path().join("inputs");
-            PreparedInput::prepare(&file, &rules, &store, &self.key, &workspace)
+            work(&file, &rules, &store, &workspace)
+        }
+    }
+
+    #[derive(Default)]
+    struct Noted(Vec<String>);
+
+    impl RowReasons for Noted {
+        fn note(
+            &mut self,
+            row_id: &str,
+            line: u64,
+            column: &str,
+            reason: Reason,
+        ) -> std::io::Result<()> {
+            self.0.push(format!("{row_id} {line} {column} {}", reason.code()));
+            Ok(())
         }
     }
 
@@ -881,6 +1124,58 @@ mod tests {
         assert_eq!((counts.excluded_consent, counts.excluded_no_usable_identifier), (1, 1));
         assert_eq!(counts.eligible, 1);
         assert_eq!(counts.identifiers_rejected.values().sum::<u64>(), 1);
+    }
+
+    #[test]
+    fn survey_tells_reasons_and_sharing_and_keeps_nothing() {
+        let bench = Bench::new();
+        let body = [
+            row("a", "a.one@gmail.con", "ads.match"),
+            row("b", "b.one@exemple.fr", "other"),
+            row("c", "not an address", "ads.match"),
+            row("d", "shared@exemple.fr", "ads.match"),
+            row("e", "Shared@exemple.fr", "ads.match"),
+            row("f", "shared@EXEMPLE.fr", "ads.match"),
+            row("a", "a.two@exemple.fr", "ads.match"),
+        ]
+        .concat();
+        let text = format!("{HEADER}{body}").replace('\n', ",x\n").replacen(",x\n", ",phone\n", 1);
+        let mut noted = Noted::default();
+        let survey = bench.survey(&text, &mut noted);
+        let counts = &survey.counts;
+        assert_eq!((counts.rows_read, counts.rows_merged, counts.eligible), (7, 1, 4));
+        assert_eq!((counts.values_read, survey.distinct), (7, 2));
+        assert_eq!(counts.identifiers["email.strict"], 4);
+        let shared = SharedIdentifiers { identifiers: 1, rows_max: 3 };
+        assert_eq!(counts.shared, BTreeMap::from([("email.strict".to_owned(), shared)]));
+        let warnings: Vec<(&str, u64)> =
+            counts.warnings.iter().map(|(code, count)| (code.as_str(), *count)).collect();
+        assert_eq!(warnings, [("email_typo_domain", 1), ("email_unknown_tld", 1)]);
+        let ignored: Vec<&str> = survey
+            .columns
+            .iter()
+            .filter(|column| column.meaning.is_none())
+            .map(|column| column.name.as_str())
+            .collect();
+        assert_eq!(ignored, ["phone"]);
+        let expected = [
+            "b 3  row_no_consent",
+            "c 4 email email_inner_space",
+            "c 4  row_no_usable_identifier",
+            "a 2  row_duplicate_id",
+        ];
+        assert_eq!(noted.0.len(), expected.len(), "{:?}", noted.0);
+        assert!(noted.0.iter().all(|note| !note.contains('@')));
+        for (note, expected) in noted.0.iter().zip(expected) {
+            // Which reason applies first is the normalizer's.
+            if !expected.contains("email_") {
+                assert_eq!(note, expected);
+            }
+        }
+        let store = bench.dir.path().join("inputs");
+        assert_eq!(std::fs::read_dir(store).unwrap().count(), 0);
+        let nothing = bench.survey(&format!("{HEADER}{}", row("a", "x", "y")), &mut noted);
+        assert_eq!((nothing.counts.eligible, nothing.distinct), (0, 0));
     }
 
     #[test]

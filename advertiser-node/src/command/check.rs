@@ -1,0 +1,412 @@
+//! `check`: what a CRM file holds and what a run on it will cost, before anything leaves.
+//!
+//! Reads the file as `run` does, with the same code, and prints counts by reason and never a value.
+//! The reasons of single rows go to a file that its owner alone can read.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use node::data::DataError;
+use node::data::input::{ColumnUse, PreparedInput, RowReasons, Survey};
+use node::engine::Engine;
+use node::failure::Failure;
+use node::home::Home;
+use node::invite::Invitation;
+use node::normalize::Reason;
+use node::status;
+use node::telemetry::{OutputOptions, Progress, Terminal};
+use node::world;
+use protocol::identifier::IdentifierKind;
+use protocol::limits::{Limits, N_MIN_DEFAULT};
+use protocol::transcript::Role;
+use serde_json::{Value, json};
+
+use super::run::{input_rules, invitation, kinds, providers, rules_must_agree, writable};
+use crate::cli::CheckOptions;
+
+pub(crate) fn run(
+    options: &CheckOptions,
+    output: &OutputOptions,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let home = Home::open(&options.dir, Role::Advertiser)?;
+    let _lock = home.lock()?;
+    let invitation = match (providers(&home).is_empty(), &options.provider) {
+        (true, None) => None,
+        (_, wanted) => Some(invitation(&home, wanted.as_deref())?),
+    };
+    for path in [&options.json, &options.rejects].into_iter().flatten() {
+        not_the_input(path, &options.input)?;
+        writable(path)?;
+    }
+    let progress = Progress::new(output);
+    progress.stage("check");
+    let started = Instant::now();
+    let survey = survey(&home, options, invitation.as_ref())?;
+    let scan_s = started.elapsed().as_secs_f64();
+    progress.stage("measure");
+    let forecast = Forecast::make(&home, invitation.as_ref(), survey.distinct, scan_s)?;
+    progress.finish();
+    let n_min = invitation.as_ref().map_or(N_MIN_DEFAULT, |invitation| invitation.n_min);
+    if let Some(path) = &options.json {
+        let text = format!("{:#}\n", report(&survey, &forecast, n_min));
+        world::publish_atomically(path, world::PRIVATE_MODE, |out| out.write_all(text.as_bytes()))?;
+    }
+    let file = file_lines(&survey, n_min);
+    for line in file.into_iter().chain(forecast.lines()) {
+        terminal.line(&line);
+    }
+    if let Some(path) = &options.rejects {
+        terminal.line(&format!("reasons by row: {}", path.display()));
+    }
+    match &invitation {
+        Some(invitation) => drop(rules_must_agree(&home, invitation)?),
+        None => terminal.line("no provider is accepted yet: its kinds and minimum may differ"),
+    }
+    if survey.counts.eligible == 0 {
+        return Err(DataError::Empty { file: options.input.clone() }.into());
+    }
+    Ok(())
+}
+
+/// Refuses to write a report over the file it is about.
+fn not_the_input(path: &Path, input: &Path) -> Result<(), Failure> {
+    let same = match (std::fs::canonicalize(path), std::fs::canonicalize(input)) {
+        (Ok(path), Ok(input)) => path == input,
+        _ => false,
+    };
+    if same {
+        return Err(Failure::usage(
+            &format!("{} is the input and would be replaced", path.display()),
+            "name another file for the report",
+        ));
+    }
+    Ok(())
+}
+
+fn survey(
+    home: &Home,
+    options: &CheckOptions,
+    invitation: Option<&Invitation>,
+) -> Result<Survey, Failure> {
+    let kinds = invitation.map_or_else(all_kinds, kinds);
+    let normalizer = home.config.normalizer();
+    let rules = input_rules(home, &normalizer, &kinds);
+    let store = home.private_dir("inputs")?;
+    let workspace = home.workspace()?;
+    let read = |reasons: Option<&mut dyn RowReasons>| {
+        PreparedInput::survey(&options.input, &rules, &store, &home.storage, &workspace, reasons)
+    };
+    let Some(path) = &options.rejects else { return Ok(read(None)?) };
+    let mut done = None;
+    let published = world::publish_atomically(path, world::PRIVATE_MODE, |out| {
+        let mut rejects = Rejects(csv::Writer::from_writer(out));
+        rejects.0.write_record(["row_id", "line", "column", "reason"])?;
+        let surveyed = done.insert(read(Some(&mut rejects)));
+        rejects.0.flush()?;
+        // Nothing is published of a file that could not be read to its end.
+        if surveyed.is_ok() { Ok(()) } else { Err(std::io::ErrorKind::Other.into()) }
+    });
+    match (done, published) {
+        (Some(Err(error)), _) => Err(error.into()),
+        (Some(Ok(survey)), Ok(())) => Ok(survey),
+        (_, Err(error)) => Err(error.into()),
+        (None, Ok(())) => Err(Failure::input_changed()),
+    }
+}
+
+/// Writes reasons as `row_id,line,column,reason`.
+struct Rejects<W: std::io::Write>(csv::Writer<W>);
+
+impl<W: std::io::Write> RowReasons for Rejects<W> {
+    fn note(
+        &mut self,
+        row_id: &str,
+        line: u64,
+        column: &str,
+        reason: Reason,
+    ) -> std::io::Result<()> {
+        Ok(self.0.write_record([row_id, &line.to_string(), column, reason.code()])?)
+    }
+}
+
+/// Every kind that a CRM file is read for.
+fn all_kinds() -> Vec<u8> {
+    vec![IdentifierKind::EMAIL_STRICT.code(), IdentifierKind::EMAIL_GMAIL.code()]
+}
+
+/// What the file holds, in lines for a person.
+fn file_lines(survey: &Survey, n_min: u32) -> Vec<String> {
+    let counts = &survey.counts;
+    let mut lines = vec!["columns:".to_owned()];
+    let used =
+        |column: &ColumnUse| column.meaning.map(|meaning| format!("  {}: {meaning}", column.name));
+    lines.extend(survey.columns.iter().filter_map(used));
+    let ignored: Vec<&str> = survey
+        .columns
+        .iter()
+        .filter(|column| column.meaning.is_none())
+        .map(|column| column.name.as_str())
+        .collect();
+    lines.push(format!("columns ignored: {}", listed(&ignored.join(", "))));
+    lines.push(format!(
+        "rows: {} read, {} merged into another of the same id, {} distinct",
+        counts.rows_read, counts.rows_merged, counts.rows
+    ));
+    lines.push(format!(
+        "rows left out: {} without consent evidence, {} objected, {} without usable identifier",
+        counts.excluded_consent, counts.excluded_optout, counts.excluded_no_usable_identifier
+    ));
+    lines.push(format!("rows eligible: {}", counts.eligible));
+    if counts.eligible < u64::from(n_min) {
+        lines.push(format!("  a match needs at least {n_min} eligible rows (n_min)"));
+    }
+    lines.push(format!("values read: {}", counts.values_read));
+    lines.push(format!("values rejected: {}", shares(counts)));
+    lines.push(format!("warnings: {}", numbers(&counts.warnings)));
+    lines.push(format!("repairs: {}", numbers(&counts.repairs)));
+    lines.push(format!(
+        "identifiers of eligible rows: {}; {} distinct",
+        numbers(&counts.identifiers),
+        survey.distinct
+    ));
+    lines.push(format!("eligible rows with a kind: {}", numbers(&counts.eligible_with)));
+    let shared: Vec<String> = counts
+        .shared
+        .iter()
+        .map(|(kind, shared)| {
+            format!("{kind} {}, by at most {} rows", shared.identifiers, shared.rows_max)
+        })
+        .collect();
+    lines.push(format!("identifiers held by several rows: {}", listed(&shared.join("; "))));
+    let most = counts.shared.values().map(|shared| shared.rows_max).max().unwrap_or(0);
+    if most > SHARED_ROWS_USUAL && most.saturating_mul(200) > counts.eligible {
+        lines.push(
+            "  one of them is in more than 0.5 % of the rows: nearly always a defect of the export"
+                .to_owned(),
+        );
+    }
+    lines
+}
+
+fn shares(counts: &node::data::input::InputCounts) -> String {
+    let of = |(code, count): (&String, &u64)| {
+        let share = 100.0 * *count as f64 / counts.values_read.max(1) as f64;
+        format!("{code} {count} ({share:.1} %)")
+    };
+    listed(&counts.identifiers_rejected.iter().map(of).collect::<Vec<_>>().join(", "))
+}
+
+fn numbers(counts: &BTreeMap<String, u64>) -> String {
+    let each: Vec<String> = counts.iter().map(|(code, count)| format!("{code} {count}")).collect();
+    listed(&each.join(", "))
+}
+
+fn listed(list: &str) -> String {
+    if list.is_empty() { "none".to_owned() } else { list.to_owned() }
+}
+
+/// What a run on this file will take.
+struct Forecast {
+    /// Elements of the session, padded to whole frames.
+    elements: u64,
+    /// Tags of the last table of the provider, if one was seen.
+    tags: Option<u64>,
+    bytes_sent: u64,
+    bytes_received: u64,
+    scan_s: f64,
+    elements_per_s: f64,
+    backend: String,
+    threads: usize,
+}
+
+impl Forecast {
+    fn make(
+        home: &Home,
+        invitation: Option<&Invitation>,
+        distinct: u64,
+        scan_s: f64,
+    ) -> Result<Self, Failure> {
+        let elements = Limits::STANDARD.padded(distinct).unwrap_or(u64::MAX);
+        let tags = match (invitation, status::ledger(home)?) {
+            (Some(invitation), Some(ledger)) => {
+                ledger.last_table(&invitation.provider.party().0)?.map(|table| table.tag_count)
+            }
+            _ => None,
+        };
+        let frames = u64::from(Limits::STANDARD.frames(elements).unwrap_or(u32::MAX));
+        let bytes_sent = elements.saturating_mul(32).saturating_add(frames.saturating_mul(64));
+        let table = tags.unwrap_or(0).saturating_mul(TAG_BYTES);
+        let engine = Engine::start(home.config.threads);
+        Ok(Self {
+            elements,
+            tags,
+            bytes_sent,
+            bytes_received: bytes_sent.saturating_add(table),
+            scan_s,
+            elements_per_s: engine.measure(MEASURE),
+            backend: engine.backend(),
+            threads: engine.threads(),
+        })
+    }
+
+    fn arithmetic_s(&self) -> f64 {
+        self.elements as f64 / self.elements_per_s.max(1.0)
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let table = match self.tags {
+            Some(tags) => format!("with a table of {tags} tags, as last seen"),
+            None => "without the table, whose size is not known yet".to_owned(),
+        };
+        vec![
+            "forecast of a run:".to_owned(),
+            format!(
+                "  {} elements after padding; {} multiplications here, {} at the provider",
+                self.elements,
+                self.elements.saturating_mul(2),
+                self.elements
+            ),
+            format!(
+                "  {} sent, {} received, {table}",
+                megabytes(self.bytes_sent),
+                megabytes(self.bytes_received)
+            ),
+            format!(
+                "  about {:.1} s of work on this machine: {:.1} s to read the file, {:.1} s of \
+                 arithmetic",
+                self.scan_s + self.arithmetic_s(),
+                self.scan_s,
+                self.arithmetic_s()
+            ),
+            format!(
+                "  measured: {:.0} elements a second, {} threads, {}; network and provider are not \
+                 in it",
+                self.elements_per_s, self.threads, self.backend
+            ),
+        ]
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "elements": self.elements,
+            "multiplications": self.elements.saturating_mul(2),
+            "evaluations": self.elements,
+            "bytes_sent": self.bytes_sent,
+            "bytes_received": self.bytes_received,
+            "table_tags": self.tags,
+            "seconds_scan": self.scan_s,
+            "seconds_arithmetic": self.arithmetic_s(),
+            "elements_per_s": self.elements_per_s,
+            "threads": self.threads,
+            "backend": self.backend,
+        })
+    }
+}
+
+fn report(survey: &Survey, forecast: &Forecast, n_min: u32) -> Value {
+    let columns: Vec<Value> = survey
+        .columns
+        .iter()
+        .map(|column| json!({ "name": column.name, "read_as": column.meaning }))
+        .collect();
+    json!({
+        "columns": columns,
+        "populations": survey.counts,
+        "distinct_identifiers": survey.distinct,
+        "n_min": n_min,
+        "forecast": forecast.json(),
+    })
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
+}
+
+/// How long the engine is measured.
+const MEASURE: Duration = Duration::from_secs(1);
+/// About what a tag of a table takes on the wire.
+const TAG_BYTES: u64 = 7;
+/// Rows of one household or one customer that nobody wonders about.
+const SHARED_ROWS_USUAL: u64 = 5;
+
+#[cfg(test)]
+mod tests {
+    use node::data::input::{InputCounts, SharedIdentifiers};
+
+    use super::*;
+
+    fn forecast() -> Forecast {
+        Forecast {
+            elements: 32_768,
+            tags: Some(1_000_000),
+            bytes_sent: 32 * 32_768 + 64,
+            bytes_received: 32 * 32_768 + 64 + 7_000_000,
+            scan_s: 0.5,
+            elements_per_s: 32_768.0,
+            backend: "portable".into(),
+            threads: 2,
+        }
+    }
+
+    fn survey() -> Survey {
+        let one = |code: &str, count| BTreeMap::from([(code.to_owned(), count)]);
+        let shared = SharedIdentifiers { identifiers: 2, rows_max: 9 };
+        let counts = InputCounts {
+            rows_read: 12,
+            rows_merged: 1,
+            rows: 11,
+            eligible: 10,
+            excluded_consent: 1,
+            values_read: 12,
+            identifiers_rejected: one("email_no_at", 3),
+            identifiers: one("email.strict", 10),
+            shared: BTreeMap::from([("email.strict".to_owned(), shared)]),
+            ..InputCounts::default()
+        };
+        let column = |name: &str, meaning| ColumnUse { name: name.into(), meaning };
+        let columns = vec![column("email", Some("e-mail address")), column("city", None)];
+        Survey { columns, counts, distinct: 4 }
+    }
+
+    #[test]
+    fn report_tells_what_is_used_and_what_is_left_out() {
+        let text = file_lines(&survey(), 1_000).join("\n");
+        for part in [
+            "  email: e-mail address",
+            "columns ignored: city",
+            "rows: 12 read, 1 merged",
+            "1 without consent evidence",
+            "at least 1000 eligible rows",
+            "email_no_at 3 (25.0 %)",
+            "warnings: none",
+            "email.strict 10; 4 distinct",
+            "email.strict 2, by at most 9 rows",
+            "more than 0.5 %",
+        ] {
+            assert!(text.contains(part), "no {part:?} in:\n{text}");
+        }
+    }
+
+    #[test]
+    fn forecast_counts_elements_bytes_and_seconds() {
+        let text = forecast().lines().join("\n");
+        for part in ["32768 elements", "65536 multiplications", "1.0 MB sent", "8.0 MB received"] {
+            assert!(text.contains(part), "no {part:?} in:\n{text}");
+        }
+        assert!(text.contains("about 1.5 s") && text.contains("portable"), "{text}");
+        let report = report(&survey(), &forecast(), 1_000);
+        assert_eq!(report["populations"]["shared"]["email.strict"]["rows_max"], 9);
+        assert_eq!(report["forecast"]["table_tags"], 1_000_000);
+    }
+
+    #[test]
+    fn report_never_replaces_the_input() {
+        let file = std::env::temp_dir().join(format!("veilmatch-check-{}", std::process::id()));
+        std::fs::write(&file, "row_id\n").unwrap();
+        assert_eq!(not_the_input(&file, &file).unwrap_err().exit().code(), 2);
+        not_the_input(&file.with_extension("other"), &file).unwrap();
+        std::fs::remove_file(&file).unwrap();
+    }
+}
