@@ -194,7 +194,7 @@ pub(crate) fn input_rules<'a>(
 ) -> InputRules<'a> {
     InputRules {
         normalizer,
-        csv: home.config.csv.clone(),
+        csv: home.config.csv,
         purpose: &home.config.purpose,
         kinds,
         email_sha256: home.config.email_sha256,

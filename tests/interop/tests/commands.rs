@@ -1,0 +1,200 @@
+//! Commands beside the match itself: `normalize`, `check` and `status`, as a user runs them.
+
+mod support;
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Stdio};
+
+use support::{Done, Pair, borrowed, crm, links, numbered, run};
+
+/// Occurs in every value of the dirty file, and must occur in nothing that is printed of it.
+const TOKEN: &str = "canary5d20e7b9";
+
+#[test]
+fn normalize_shows_outcomes_and_needs_no_node() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    std::fs::write(path("list"), "Jane.Doe@Gmail.com\r\nnobody\r\n\r\n").unwrap();
+    let done = run("advertiser-node", &["normalize", "--kind", "email", &path("list")]).expect(0);
+    let lines: Vec<&str> = done.stdout.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "{\"line\":1,\"outcome\":\"ok\",\"identifiers\":[{\"kind\":\"email.strict\",\
+             \"normalized\":\"jane.doe@gmail.com\",\"level\":\"individual\",\"warnings\":[]},\
+             {\"kind\":\"email.gmail\",\"normalized\":\"janedoe@gmail.com\",\
+             \"level\":\"individual\",\"warnings\":[]}]}",
+            "{\"line\":2,\"outcome\":\"reject\",\"reason\":\"email_no_at\"}",
+            "{\"line\":3,\"outcome\":\"absent\"}",
+        ]
+    );
+
+    std::fs::write(path("latin1"), b"jane@exemple.fr\nren\xE9@exemple.fr\n").unwrap();
+    let args = ["normalize", "--kind", "email", &path("latin1")];
+    run("advertiser-node", &args).expect(65).says(&["line 2"]);
+    let args = ["normalize", "--kind", "email", "--region", "FR", &path("list")];
+    run("advertiser-node", &args).expect(2).says(&["--kind phone"]);
+
+    // From standard input, into a pipe that is closed after the first line.
+    let mut child = Command::new(support::programs().join("advertiser-node"))
+        .args(["normalize", "--kind", "phone", "--postcode", "97400", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    drop(child.stdout.take());
+    for _ in 0..100_000 {
+        if stdin.write_all(b"0692 12 34 56\n").is_err() {
+            break;
+        }
+    }
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), stderr.as_ref()), (Some(0), ""));
+}
+
+/// 1,100 rows, 1,000 of them in order, and one of every defect that `check` tells.
+fn dirty() -> String {
+    let mut text = "row_id,email,email_2,consent_purposes,consent_ref,consent_at,consent_notice,\
+                    objections,city\n"
+        .to_owned();
+    let mut row = |id: &str, emails: [&str; 2], purposes: &str, objections: &str| {
+        let [first, second] = emails;
+        let _ = writeln!(
+            text,
+            "{id},{first},{second},{purposes},R-{TOKEN},2026-03-02T10:14:00Z,N-1,{objections},\
+             {TOKEN}"
+        );
+    };
+    for i in 0..1_000 {
+        row(&format!("r{i:05}"), [&format!("{TOKEN}.{i}@exemple.fr"), ""], "ads.match", "");
+    }
+    for i in 0..40 {
+        let shared = format!("{TOKEN}.shared@exemple.fr");
+        row(&format!("s{i:05}"), [&shared, &format!("{TOKEN} no address {i}")], "ads.match", "");
+    }
+    for i in 0..30 {
+        row(&format!("t{i:05}"), [&format!("{TOKEN}.t{i}@exemple.fr"), ""], "other", "");
+    }
+    for i in 0..20 {
+        row(&format!("u{i:05}"), [&format!("{TOKEN}.u{i}@exemple.fr"), ""], "ads.match", "all");
+    }
+    for i in 0..10 {
+        row(&format!("v{i:05}"), [&format!("{TOKEN}{i}"), "n/a"], "ads.match", "");
+    }
+    row("r00000", [&format!("{TOKEN}.again@gmail.con"), ""], "ads.match", "");
+    text
+}
+
+fn clean(done: &Done) {
+    for text in [&done.stdout, &done.stderr] {
+        assert!(!text.to_lowercase().contains(TOKEN), "{text}");
+    }
+}
+
+#[test]
+fn check_counts_what_is_wrong_and_prints_no_value() {
+    let pair = Pair::introduced();
+    pair.write("crm.csv", &dirty());
+    let (input, json, rejects) = (pair.path("crm.csv"), pair.path("c.json"), pair.path("r.csv"));
+    let args = ["check", "--input", &input, "--json", &json, "--rejects", &rejects];
+    let done = pair.advertiser(&[&args[..], &["--log", "trace"]].concat()).expect(0);
+    clean(&done);
+    for part in [
+        "  email: e-mail address",
+        "  objections: purposes objected to",
+        "columns ignored: city",
+        "rows: 1101 read, 1 merged into another of the same id, 1100 distinct",
+        "30 without consent evidence, 20 objected, 10 without usable identifier",
+        "rows eligible: 1040",
+        "values read: 1141",
+        "email_no_at 50 (4.4 %)",
+        "email_typo_domain 1",
+        "email.strict 1040; 1001 distinct",
+        "identifiers held by several rows: email.strict 1, by at most 40 rows",
+        "more than 0.5 % of the rows",
+        "32768 elements after padding",
+        "elements a second",
+    ] {
+        assert!(done.stdout.contains(part), "no {part:?} in:\n{}", done.stdout);
+    }
+    let report = pair.read("c.json");
+    assert!(report.contains("\"eligible\": 1040") && !report.contains(TOKEN), "{report}");
+
+    let reasons = pair.read("r.csv");
+    assert!(!reasons.contains(TOKEN) && !reasons.contains('@'), "{reasons}");
+    assert!(reasons.starts_with("row_id,line,column,reason\n"), "{reasons}");
+    for row in
+        ["s00000,1002,email_2,email_no_at", "t00000,1042,,row_no_consent", "r00000,2,,row_dupl"]
+    {
+        assert!(reasons.contains(row), "no {row:?} in:\n{reasons}");
+    }
+    // Fifty values, thirty, twenty and ten rows, and the one that was replaced.
+    assert_eq!(reasons.lines().count(), 1 + 50 + 30 + 20 + 10 + 1);
+    let mode = std::fs::metadata(&rejects).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    // Nothing is kept, and the report never takes the place of the file.
+    assert_eq!(std::fs::read_dir(pair.path("a/inputs")).unwrap().count(), 0);
+    let args = ["check", "--input", &input, "--rejects", &input];
+    clean(&pair.advertiser(&args).expect(2).says(&["replaced"]));
+    pair.write("crm.csv", &dirty().replace("ads.match", "other"));
+    let done = pair.advertiser(&["check", "--input", &input]).expect(65).says(&["consent"]);
+    assert!(done.stdout.contains("1080 without consent evidence"), "{}", done.stdout);
+    clean(&done);
+}
+
+#[test]
+fn status_tells_both_nodes_what_was_run() {
+    let persons = numbered(600, |i| format!("customer.{i}@exemple.fr"));
+    let mut pair = Pair::introduced();
+    pair.advertiser(&["status"]).expect(0);
+    let fresh = pair.provider(&["status"]).expect(0);
+    for part in ["identity: vmid1", "no graph yet", "partner retailer:", "not built", "no session"]
+    {
+        assert!(fresh.stdout.contains(part), "no {part:?} in:\n{}", fresh.stdout);
+    }
+    pair.write("links.csv", &links(borrowed(&persons)));
+    pair.provider(&["ingest", &pair.path("links.csv")]).expect(0);
+    pair.serve();
+    let rows = numbered(1_200, |i| format!("customer.{}@exemple.fr", i * 2));
+    pair.write("crm.csv", &crm(borrowed(&rows)));
+    pair.run().expect(0);
+
+    // While the provider serves.
+    let provider = pair.provider(&["status"]).expect(0);
+    for part in
+        ["snapshot of ", "built, ", "32768 of ", "done", "matched-rows", "32768 elements", "served"]
+    {
+        assert!(provider.stdout.contains(part), "no {part:?} in:\n{}", provider.stdout);
+    }
+    let json = pair.provider(&["status", "--json"]).expect(0).stdout;
+    assert!(!provider.stdout.contains("matched ") && !json.contains("matched "), "{json}");
+    assert!(json.contains("\"state\": \"done\"") && json.contains("\"built\": true"), "{json}");
+
+    let advertiser = pair.advertiser(&["status"]).expect(0);
+    for part in ["profiles matched-rows", "32768 in 24 hours", "done", "matched 300", "last table"]
+    {
+        assert!(advertiser.stdout.contains(part), "no {part:?} in:\n{}", advertiser.stdout);
+    }
+    let json = pair.advertiser(&["status", "--json"]).expect(0).stdout;
+    assert!(json.contains("\"outcome\": \"matched 300\""), "{json}");
+
+    // A failed session is shown with the number of its error, on the node that has one.
+    pair.write("crm.csv", &crm(borrowed(&rows[..500])));
+    pair.run().expect(77);
+    pair.stop();
+    pair.provider(&["status"]).expect(0);
+    run("provider-node", &["status", "--dir", &pair.path("a")]).expect(78).says(&["init"]);
+
+    // The forecast now knows the table.
+    let done = pair.advertiser(&["check", "--input", &pair.path("crm.csv")]).expect(0);
+    for part in ["at least 1000 eligible rows", "as last seen"] {
+        assert!(done.stdout.contains(part), "no {part:?} in:\n{}", done.stdout);
+    }
+}
