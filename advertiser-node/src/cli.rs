@@ -7,7 +7,7 @@ use node::telemetry::OutputOptions;
 
 /// Matches a CRM file with an onboarding provider, without handing identifiers over.
 #[derive(Debug, Parser)]
-#[command(name = "advertiser-node", version, about)]
+#[command(name = "advertiser-node", version)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) output: OutputOptions,

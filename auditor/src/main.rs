@@ -16,7 +16,7 @@ use protocol::transcript::verify::{Expected, verify};
 
 /// Verifies Veilmatch sessions offline, without secrets.
 #[derive(Parser)]
-#[command(name = "auditor", version, about)]
+#[command(name = "auditor", version)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -79,7 +79,7 @@ fn run_verify(path: &Path, expected: &Expected, json: Option<&Path>) -> u8 {
         let report = finding::json(&verdict, finding::session_id(transcript).as_ref());
         if let Err(error) = std::fs::write(file, format!("{report:#}\n")) {
             complain(&format!(
-                "error V0401: cannot write {}: {error}\n  whose move: yours\n  \
+                "error V0403: cannot write {}: {error}\n  whose move: yours\n  \
                  try: name a file in a directory you may write to\n",
                 file.display()
             ));

@@ -223,7 +223,8 @@ impl Driver<'_> {
                 Ok(Ended { outcome, sid, directory, runs: self.runs, figures })
             }
             Err(error) => {
-                self.close(&error).await;
+                let stage = state.stage;
+                self.close(&error, stage).await;
                 Err(error)
             }
         }
@@ -346,16 +347,19 @@ impl Driver<'_> {
     }
 
     /// Tells the peer what it is to know, and records that.
-    async fn close(mut self, error: &DriveError) {
+    ///
+    /// What came last is recorded whatever the error: it may be the peer's REFUSE or ABORT.
+    async fn close(mut self, error: &DriveError, stage: &'static str) {
         match error {
             DriveError::Protocol(error) => {
-                self.outbox.close(error, self.ledger_head, self.retry_after(error));
+                self.outbox.close(error, self.ledger_head, self.retry_after(error, stage));
             }
-            DriveError::Transport(error) => match error.session_error() {
-                Some(error) => self.outbox.close(&error, self.ledger_head, 0),
-                // The channel is gone, and the peer with it.
-                None => return,
-            },
+            DriveError::Transport(error) => {
+                // Without one the channel is gone, and the peer with it.
+                if let Some(error) = error.session_error() {
+                    self.outbox.close(&error, self.ledger_head, 0);
+                }
+            }
             DriveError::Panicked(_) => {
                 let bug = Error::from(protocol::error::Bug::InternalInvariant);
                 self.outbox.close(&bug, self.ledger_head, 0);
@@ -379,14 +383,19 @@ impl Driver<'_> {
                 _ => true,
             };
             if !done {
-                return;
+                break;
             }
+        }
+        if let Err(error) = self.journal.sync() {
+            tracing::warn!(target: "veilmatch::session", %error, "the end is not recorded");
         }
         self.channel.close_with_error().await;
     }
 
-    const fn retry_after(&self, error: &Error) -> u32 {
+    /// A table that is not ready at HELLO_A will be; one that the terms ask for in vain will not.
+    fn retry_after(&self, error: &Error, stage: &str) -> u32 {
         match error {
+            Error::Refused(Refusal::TableNotReady) if stage != "hello" => 0,
             Error::Refused(Refusal::TableNotReady | Refusal::SessionBusy) => {
                 if self.retry_after_s == 0 { RETRY_SOON_S } else { self.retry_after_s }
             }

@@ -38,12 +38,13 @@ impl Report {
         what: impl Into<String>,
         try_this: impl Into<String>,
     ) -> Self {
-        Self {
-            code: code.into(),
-            what: what.into(),
-            whose_move: "yours".into(),
-            try_this: try_this.into(),
-        }
+        let what = what.into();
+        // Errors of storage end in advice of their own, which knows more than ours.
+        let (what, try_this) = match what.split_once("; try: ") {
+            Some((what, advice)) => (what.to_owned(), advice.to_owned()),
+            None => (what, try_this.into()),
+        };
+        Self { code: code.into(), what, whose_move: "yours".into(), try_this }
     }
 
     fn wire(
@@ -380,7 +381,8 @@ fn refusal_move(refusal: Refusal, own: Role, by: Role) -> String {
             format!("{yours}. The partner policy decides, and it is in the invitation")
         }
         Refusal::SizeOutOfRange => {
-            "the advertiser's. n_min is part of the terms and cannot go below 1,000".into()
+            "the advertiser's. A set lies between n_min of the terms and what the partner policy allows"
+                .into()
         }
         Refusal::BudgetExceeded | Refusal::KeyExhausted | Refusal::TooManyHellos => {
             "nobody's until the period is over. The budget protects the identity graph".into()

@@ -27,7 +27,7 @@ pub enum Exit {
     Bug = 70,
     /// Local storage: an I/O error, a lock held, stored data that contradict their check.
     Storage = 74,
-    /// Try again: network lost or too slow, peer busy; the run can be resumed.
+    /// Try again: network lost or too slow, peer busy.
     TryAgain = 75,
     /// The peer broke the protocol; evidence is kept.
     Peer = 76,
@@ -70,7 +70,7 @@ impl Exit {
             Self::Incompatible => "version, suite, ruleset or channel differ",
             Self::Bug => "defect in Veilmatch",
             Self::Storage => "local storage",
-            Self::TryAgain => "try again: network lost or too slow, peer busy; resumable",
+            Self::TryAgain => "try again: network lost or too slow, peer busy",
             Self::Peer => "the peer broke the protocol; evidence kept",
             Self::Refused => "policy, budget, threshold or identity says no",
             Self::Configuration => "configuration, key files",

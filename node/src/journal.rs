@@ -377,7 +377,7 @@ pub enum JournalError {
     #[error("the journal was driven out of order; try: report this as a defect")]
     Misuse,
     /// An earlier write failed.
-    #[error("the journal failed earlier and takes nothing more; try: free space, then resume")]
+    #[error("the journal failed earlier and takes nothing more; try: free space, then run again")]
     Failed,
 }
 

@@ -8,7 +8,7 @@ use node::telemetry::OutputOptions;
 
 /// Serves matches on an identity graph, without seeing the advertisers' identifiers.
 #[derive(Debug, Parser)]
-#[command(name = "provider-node", version, about)]
+#[command(name = "provider-node", version)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) output: OutputOptions,

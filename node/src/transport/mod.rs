@@ -85,7 +85,7 @@ pub enum TransportError {
 impl TransportError {
     /// The session's error for this one, if the wire has a code for it.
     ///
-    /// Losses, deadlines and local problems have none; the session simply ends and may be resumed.
+    /// Losses, deadlines and local problems have none; the session simply ends.
     #[must_use]
     pub fn session_error(&self) -> Option<protocol::error::Error> {
         use protocol::error::{Error, Incompatibility};

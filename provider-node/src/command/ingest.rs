@@ -60,6 +60,12 @@ pub(crate) fn run(
             counts.identifier_conflicts
         ));
     }
+    if counts.surplus > 0 {
+        terminal.line(&format!(
+            "identifiers and digital IDs beyond what one persona may hold, left out: {}",
+            counts.surplus
+        ));
+    }
     terminal.line(&format!("tables ready for {} partners", tenants.len()));
     Ok(())
 }

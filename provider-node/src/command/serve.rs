@@ -172,15 +172,18 @@ impl Service {
             .ok_or_else(|| Failure::from(protocol::error::Error::from(Refusal::PartnerUnknown)))?;
         let live = self.admission.enter(partner);
         let day = u32::try_from(now / 86_400).unwrap_or(u32::MAX);
-        let hellos = self.ledger.count_hello(&partner, day)?;
-        let busy = match &live {
-            None => Some((Refusal::SessionBusy, RETRY_BUSY_S)),
-            Some(_) if hellos > HELLOS_PER_DAY_MAX => {
-                Some((Refusal::TooManyHellos, seconds_to_midnight(now)))
-            }
-            Some(_) => None,
-        };
         let ready = self.ready(&tenant, now)?;
+        // Only a HELLO_A that will be answered counts: the limit keeps a partner from drawing our
+        // nonce again and again, not from waiting.
+        let busy = match (&live, &ready) {
+            (None, _) => Some((Refusal::SessionBusy, RETRY_BUSY_S)),
+            (Some(_), None) => None,
+            (Some(_), Some(_)) => {
+                let hellos = self.ledger.count_hello(&partner, day)?;
+                (hellos > HELLOS_PER_DAY_MAX)
+                    .then(|| (Refusal::TooManyHellos, seconds_to_midnight(now)))
+            }
+        };
         let facts = *channel.peer().channel();
         let sessions = self.home.private_dir("sessions")?;
         let opening = Opening {
