@@ -381,8 +381,7 @@ fn refusal_move(refusal: Refusal, own: Role, by: Role) -> String {
             format!("{yours}. The partner policy decides, and it is in the invitation")
         }
         Refusal::SizeOutOfRange => {
-            "the advertiser's. A set lies between n_min of the terms and what the partner policy allows"
-                .into()
+            "the advertiser's. A set lies between n_min and what the partner policy allows".into()
         }
         Refusal::BudgetExceeded | Refusal::KeyExhausted | Refusal::TooManyHellos => {
             "nobody's until the period is over. The budget protects the identity graph".into()
