@@ -81,11 +81,7 @@ pub(crate) fn run(
         progress: &progress,
         approve: options.approve,
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::storage(&format!("cannot start the runtime: {error}")))?;
+    let runtime = runtime()?;
     run.ledger.interrupt_sessions()?;
     let mut ended = runtime.block_on(run.until_done())?;
     progress.finish();
@@ -110,6 +106,15 @@ pub(crate) fn run(
     }
     show(terminal, &run, &ended, matched, &options.output);
     Ok(())
+}
+
+/// Threads for the channel; arithmetic has its own.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::storage(&format!("cannot start the runtime: {error}")))
 }
 
 /// Both nodes must normalize alike, or equal customers would not meet.
@@ -337,14 +342,13 @@ impl Run<'_> {
             retry_after_s: 0,
         };
         let done = driver.run().await.map_err(Failure::from);
-        if let Some(session) = duties.session.take() {
-            self.note_end(session, &done, clock.now_unix());
-        }
+        self.note_end(duties.session.take(), &done, clock.now_unix());
         done
     }
 
     /// Notes how a session ended, for `status`; without the note the result is the same.
-    fn note_end(&self, session: SessionRow, done: &Result<Ended, Failure>, now: u64) {
+    fn note_end(&self, session: Option<SessionRow>, done: &Result<Ended, Failure>, now: u64) {
+        let Some(session) = session else { return };
         let (state, outcome) = match done {
             Ok(ended) => (SessionRow::DONE, outcome_text(&ended.outcome)),
             Err(failure) => {

@@ -171,19 +171,8 @@ impl Service {
             .find(|tenant| tenant.identity.party().0 == partner)
             .ok_or_else(|| Failure::from(protocol::error::Error::from(Refusal::PartnerUnknown)))?;
         let live = self.admission.enter(partner);
-        let day = u32::try_from(now / 86_400).unwrap_or(u32::MAX);
         let ready = self.ready(&tenant, now)?;
-        // Only a HELLO_A that will be answered counts: the limit keeps a partner from drawing our
-        // nonce again and again, not from waiting.
-        let busy = match (&live, &ready) {
-            (None, _) => Some((Refusal::SessionBusy, RETRY_BUSY_S)),
-            (Some(_), None) => None,
-            (Some(_), Some(_)) => {
-                let hellos = self.ledger.count_hello(&partner, day)?;
-                (hellos > HELLOS_PER_DAY_MAX)
-                    .then(|| (Refusal::TooManyHellos, seconds_to_midnight(now)))
-            }
-        };
+        let busy = self.busy(&partner, live.is_some(), ready.is_some(), now)?;
         let facts = *channel.peer().channel();
         let sessions = self.home.private_dir("sessions")?;
         let opening = Opening {
@@ -234,15 +223,36 @@ impl Service {
             retry_after_s: busy.map_or(0, |(_, seconds)| seconds),
         };
         let done = driver.run().await.map_err(Failure::from);
-        if let Some(session) = duties.session.take() {
-            self.note_end(session, &done, clock.now_unix());
-        }
+        self.note_end(duties.session.take(), &done, clock.now_unix());
         drop(live);
         done
     }
 
+    /// Why a partner has to come back later, and in how many seconds.
+    fn busy(
+        &self,
+        partner: &[u8; 32],
+        admitted: bool,
+        ready: bool,
+        now: u64,
+    ) -> Result<Option<(Refusal, u32)>, Failure> {
+        if !admitted {
+            return Ok(Some((Refusal::SessionBusy, RETRY_BUSY_S)));
+        }
+        // Only a HELLO_A that will be answered counts: the limit keeps a partner from drawing our
+        // nonce again and again, not from waiting.
+        if !ready {
+            return Ok(None);
+        }
+        let day = u32::try_from(now / 86_400).unwrap_or(u32::MAX);
+        let hellos = self.ledger.count_hello(partner, day)?;
+        Ok((hellos > HELLOS_PER_DAY_MAX)
+            .then(|| (Refusal::TooManyHellos, seconds_to_midnight(now))))
+    }
+
     /// Notes how a session ended, for `status`: no count of what matched is known here or kept.
-    fn note_end(&self, session: SessionRow, done: &Result<Ended, Failure>, now: u64) {
+    fn note_end(&self, session: Option<SessionRow>, done: &Result<Ended, Failure>, now: u64) {
+        let Some(session) = session else { return };
         let (state, outcome) = match done {
             Ok(_) => (SessionRow::DONE, "served".into()),
             Err(failure) => (SessionRow::FAILED, failure.report(Role::Provider).code),
