@@ -10,6 +10,7 @@ use node::telemetry::Terminal;
 mod audience;
 mod cli;
 mod command;
+mod repair;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();

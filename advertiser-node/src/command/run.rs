@@ -23,7 +23,7 @@ use node::transport::quic;
 use node::world::{self, Clock, SystemClock};
 use protocol::codec::RawFrame;
 use protocol::disclosure::{Outcome, Withheld};
-use protocol::error::{Error, Refusal};
+use protocol::error::{Error, Incompatibility, Refusal, RefuseCode};
 use protocol::identifier::{IdentifierKind, RulesetId};
 use protocol::ledger::{LedgerEntry, Reservation};
 use protocol::limits::{Limits, TABLE_GROWTH_PERCENT_DEFAULT};
@@ -38,6 +38,7 @@ use serde_json::json;
 
 use crate::audience;
 use crate::cli::RunOptions;
+use crate::repair;
 
 pub(crate) fn run(
     options: &RunOptions,
@@ -249,11 +250,16 @@ impl Run<'_> {
     /// Runs the session, and waits and tries again while the provider asks us to.
     async fn until_done(&self) -> Result<Ended, Failure> {
         let mut waited = 0_u64;
+        let mut repaired = false;
         loop {
             let error = match self.once().await {
                 Ok(ended) => return Ok(ended),
                 Err(error) => error,
             };
+            if !repaired && self.adopts(&error)? {
+                repaired = true;
+                continue;
+            }
             let wait = match &error {
                 Failure::Drive(DriveError::Protocol(
                     refused @ Error::RefusedByPeer { retry_after_s, .. },
@@ -274,6 +280,21 @@ impl Run<'_> {
             self.progress.waiting(wait);
             tokio::time::sleep(Duration::from_secs(wait)).await;
         }
+    }
+
+    /// Whether the provider was ahead by entries of a lost session, which now are ours too.
+    fn adopts(&self, error: &Failure) -> Result<bool, Failure> {
+        let Failure::Drive(DriveError::Protocol(Error::RefusedByPeer {
+            why: RefuseCode::Incompatibility(Incompatibility::LedgerHeadsDiffer),
+            ledger_head,
+            ..
+        })) = error
+        else {
+            return Ok(false);
+        };
+        let partner = self.invitation.provider.party().0;
+        let sessions = self.home.path("sessions");
+        repair::adopt(&self.ledger, &partner, &sessions, ledger_head)
     }
 
     async fn once(&self) -> Result<Ended, Failure> {

@@ -205,3 +205,24 @@ fn connection_that_drops_ends_both_sides_and_the_next_run_works() {
     pair.run().expect(0);
     assert_eq!(pair.stop(), Some(0));
 }
+
+#[test]
+fn advertiser_that_lost_the_last_answer_adopts_what_it_signed() {
+    let pair = Pair::serving(&links(borrowed(&persons())));
+    pair.write("crm.csv", &crm(borrowed(&rows())));
+    pair.run().expect(0);
+    let ledger = pair.path("a/ledger.sqlite");
+    let before = std::fs::read(&ledger).unwrap();
+    pair.run().expect(0);
+
+    // As if the second session had been cut before its TERMS_ACCEPT or RECEIPT_ACK arrived.
+    std::fs::write(&ledger, &before).unwrap();
+    pair.run().expect(0);
+
+    // Without the record of the lost session there is nothing of ours to adopt.
+    std::fs::write(&ledger, &before).unwrap();
+    for session in pair.sessions("a") {
+        std::fs::remove_dir_all(session).unwrap();
+    }
+    pair.run().expect(69).says(&["ledger"]);
+}
