@@ -188,9 +188,7 @@ impl Failure {
                 format!(
                     "refused, {eligible} eligible rows; a match needs at least {n_min} (n_min)"
                 ),
-                "match a larger file; rows without consent evidence or usable identifier do not \
-                 count"
-                    .into(),
+                "`advertiser-node check` shows why rows were left out, by reason".into(),
             ),
             Self::InputChanged => yours(
                 "V0405",

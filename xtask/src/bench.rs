@@ -1,4 +1,6 @@
-//! `cargo xtask bench run`: what a complete run costs each party.
+//! `cargo xtask bench`: what a complete run costs each party, and what the arithmetic costs.
+//!
+//! `bench run` is here; `bench kernel` is in [`crate::kernel`].
 //!
 //! The same driver as the demonstration on clean data with exactly the identifiers asked for.
 //! The result must be right and the auditor content here too: a wrong answer has no speed.
@@ -13,6 +15,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::demo::{Workplace, limit};
+use crate::kernel::{self, KernelOptions};
 use crate::pair::{self, MATCHED_ROWS, Pair, Programs, Report, Step};
 use crate::sample::{Day, Flavour, Sample};
 use crate::tool::Interrupt;
@@ -29,6 +32,8 @@ pub(crate) struct Options {
 enum What {
     /// Two nodes over loopback and the auditor, on generated data.
     Run(RunOptions),
+    /// The arithmetic: each backend and curve25519-dalek in turns, on one core.
+    Kernel(KernelOptions),
 }
 
 /// Options of `bench run`.
@@ -62,7 +67,14 @@ struct RunOptions {
 
 /// Runs the measurement.
 pub(crate) fn run(options: &Options) -> Result<(), String> {
-    let What::Run(options) = &options.what;
+    match &options.what {
+        What::Run(options) => complete_run(options),
+        What::Kernel(options) => kernel::run(options),
+    }
+}
+
+/// Drives both nodes and the auditor.
+fn complete_run(options: &RunOptions) -> Result<(), String> {
     let stop = Interrupt::watch()?;
     say!("build       the three programs in release");
     let programs = Programs::build(&stop)?;

@@ -16,6 +16,7 @@ mod bench;
 mod ci;
 mod demo;
 mod floors;
+mod kernel;
 mod pair;
 mod process;
 mod sample;
@@ -63,7 +64,7 @@ struct Xtask {
 enum Command {
     /// Run both nodes and the auditor on sample data, ending in the verdict.
     Demo(demo::Options),
-    /// Measure a run of both nodes on generated data.
+    /// Measure a run of both nodes on generated data, or the arithmetic alone.
     Bench(bench::Options),
     /// Write sample data and its known answer.
     Sample(sample::Options),
