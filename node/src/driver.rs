@@ -285,7 +285,12 @@ impl Driver<'_> {
                 Output::Send(frame) => {
                     self.journal.sync()?;
                     self.progress.sent(frame.header.stream, frame.header.elements);
-                    self.channel.send(frame).await?;
+                    // A peer that does not read is as silent as one that does not send.
+                    let patience = patience(state.stage);
+                    let sent = tokio::time::timeout(patience, self.channel.send(frame)).await;
+                    let seconds = patience.as_secs();
+                    let silent = DriveError::Silent { stage: state.stage, seconds };
+                    sent.map_err(|_| silent)??;
                 }
                 Output::Compute(task) => self.bench.submit(task),
                 Output::WantRows { identifiers_max } => {
@@ -378,7 +383,10 @@ impl Driver<'_> {
                     self.journal.append(&record, frame.as_ref()).is_ok()
                 }
                 Output::Send(frame) => {
-                    self.journal.sync().is_ok() && self.channel.send(frame).await.is_ok()
+                    self.journal.sync().is_ok()
+                        && tokio::time::timeout(LAST_WORD, self.channel.send(frame))
+                            .await
+                            .is_ok_and(|sent| sent.is_ok())
                 }
                 _ => true,
             };
@@ -442,3 +450,5 @@ const fn patience(stage: &'static str) -> Duration {
 }
 
 const RETRY_SOON_S: u32 = 5;
+/// How long a peer that does not read may hold back the code we end with.
+const LAST_WORD: Duration = Duration::from_secs(2);

@@ -358,12 +358,15 @@ impl From<KeyringError> for Failure {
             KeyringError::Seal(error) => error.into(),
             KeyringError::World(error) => error.into(),
             KeyringError::Bug(bug) => bug.into(),
-            KeyringError::Damaged { .. } | KeyringError::Io { .. } => Self::Operator {
-                what: error.to_string(),
-                try_this: "restore the key from your backup; without it the partner needs a new \
+            KeyringError::Damaged { .. } | KeyringError::Io { .. } | KeyringError::ClockBehind => {
+                Self::Operator {
+                    what: error.to_string(),
+                    try_this:
+                        "restore the key from your backup; without it the partner needs a new \
                            table"
-                    .to_owned(),
-            },
+                            .to_owned(),
+                }
+            }
         }
     }
 }

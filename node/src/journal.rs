@@ -384,6 +384,36 @@ pub enum JournalError {
 /// Name of the transcript in the directory of a run.
 pub const TRANSCRIPT_NAME: &str = "RUN.transcript";
 
+/// A new name for a session that has no id yet; the oldest such sessions are removed.
+///
+/// A session that ends before its terms has signed nothing, and a peer can open as many as it
+/// likes: the last ones are kept as evidence, not all of them.
+///
+/// # Errors
+///
+/// [`JournalError::World`] without randomness.
+pub fn unopened(sessions: &Path) -> Result<PathBuf, JournalError> {
+    let mut found: Vec<(std::time::SystemTime, PathBuf)> = std::fs::read_dir(sessions)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(UNOPENED))
+        .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+        .collect();
+    found.sort();
+    let surplus = found.len().saturating_sub(UNOPENED_KEPT);
+    for (_, path) in found.into_iter().take(surplus) {
+        // One that is open at this moment is young, hence not among the oldest.
+        let _ = std::fs::remove_dir_all(path);
+    }
+    let name = crate::data::hex(&world::entropy::<8>()?);
+    Ok(sessions.join(format!("{UNOPENED}{name}")))
+}
+
+const UNOPENED: &str = "unopened-";
+/// Sessions without an id that are kept.
+const UNOPENED_KEPT: usize = 256;
+
 /// Name of the directory of frames in the directory of a run.
 pub const FRAMES_DIR: &str = "frames";
 

@@ -60,7 +60,7 @@ impl Keyring {
     ) -> Result<AlignedKey, KeyringError> {
         let key = match self.usable(now)? {
             Some(key) => key,
-            None => self.renew(&self.directory.join(ALIGNED), now)?,
+            None => self.renew(now)?,
         };
         key.derive(signer, partner)
     }
@@ -75,18 +75,33 @@ impl Keyring {
     }
 
     fn usable(&self, now: u64) -> Result<Option<StoredKey>, KeyringError> {
-        let path = self.directory.join(ALIGNED);
-        let stored = match std::fs::read(&path) {
-            Ok(sealed) => Some(StoredKey::open(&sealed, &self.storage, &path)?),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-            Err(source) => return Err(KeyringError::Io { path, source }),
-        };
-        Ok(stored.filter(|key| {
-            key.not_before <= now && now.saturating_add(RENEW_BEFORE_S) < key.not_after
-        }))
+        let unreadable = |source| KeyringError::Io { path: self.directory.clone(), source };
+        let mut newest: Option<StoredKey> = None;
+        for entry in std::fs::read_dir(&self.directory).map_err(unreadable)? {
+            let path = entry.map_err(unreadable)?.path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
+            if !(name.starts_with(ALIGNED) && name.ends_with(KEY)) {
+                continue;
+            }
+            let sealed = std::fs::read(&path)
+                .map_err(|source| KeyringError::Io { path: path.clone(), source })?;
+            let key = StoredKey::open(&sealed, &self.storage, &path)?;
+            // By id where two were made at once, so that every process takes the same.
+            let order = |key: &StoredKey| (key.not_before, key.id);
+            if newest.as_ref().is_none_or(|known| order(known) < order(&key)) {
+                newest = Some(key);
+            }
+        }
+        match newest {
+            // A clock that jumped back must not cost a key.
+            Some(key) if now < key.not_before => Err(KeyringError::ClockBehind),
+            newest => Ok(newest.filter(|key| now.saturating_add(RENEW_BEFORE_S) < key.not_after)),
+        }
     }
 
-    fn renew(&self, path: &Path, now: u64) -> Result<StoredKey, KeyringError> {
+    /// Makes a key in a file of its own: earlier ones stay, because sessions are audited long after
+    /// their key has ended.
+    fn renew(&self, now: u64) -> Result<StoredKey, KeyringError> {
         let key = StoredKey {
             id: world::entropy()?,
             seed: KeySeed::from_bytes(world::entropy()?),
@@ -94,7 +109,9 @@ impl Keyring {
             not_after: now.saturating_add(ALIGNED_EPOCH_S_MAX),
         };
         let sealed = seal::seal_bytes(&self.storage, CONTEXT, &key.encode())?;
-        world::publish_atomically(path, world::PRIVATE_MODE, |out| out.write_all(&sealed))?;
+        let name = format!("{ALIGNED}{}{KEY}", crate::data::hex(&key.id));
+        let path = self.directory.join(name);
+        world::publish_new(&path, world::PRIVATE_MODE, |out| out.write_all(&sealed))?;
         Ok(key)
     }
 }
@@ -116,6 +133,9 @@ pub enum KeyringError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// This machine's clock stands before the key was made.
+    #[error("the clock of this machine is behind the newest key; try: set the clock")]
+    ClockBehind,
     /// Sealing failed.
     #[error(transparent)]
     Seal(#[from] SealError),
@@ -184,7 +204,8 @@ impl StoredKey {
     }
 }
 
-const ALIGNED: &str = "aligned.key";
+const ALIGNED: &str = "aligned-";
+const KEY: &str = ".key";
 const CONTEXT: &str = "prf-key-seed";
 /// A session may last terms of a day; a key that ends earlier is not offered.
 const RENEW_BEFORE_S: u64 = 2 * 86_400;
@@ -205,6 +226,11 @@ mod tests {
         let later = open().aligned(&signer, &[3; 32], 1_000 + ALIGNED_EPOCH_S_MAX).unwrap();
         assert_ne!(first.manifest.body.key_id, later.manifest.body.key_id);
         assert_ne!(first.key.public(), later.key.public());
+        // The seed of the first is still there: its sessions can be audited.
+        let kept = std::fs::read_dir(dir.path().join("keys")).unwrap().count();
+        assert_eq!(kept, 2);
+        let behind = open().aligned(&signer, &[3; 32], 999);
+        assert!(matches!(behind, Err(KeyringError::ClockBehind)));
     }
 
     #[test]
@@ -214,7 +240,8 @@ mod tests {
         let signer = AttestationKey::from_bytes(&[2; 32]);
         let keyring = Keyring::open(&dir.path().join("keys"), &storage).unwrap();
         keyring.aligned(&signer, &[3; 32], 1_000).unwrap();
-        let path = dir.path().join("keys").join(ALIGNED);
+        let entry = std::fs::read_dir(dir.path().join("keys")).unwrap().next().unwrap().unwrap();
+        let path = entry.path();
         let mut bytes = std::fs::read(&path).unwrap();
         *bytes.last_mut().unwrap() ^= 1;
         std::fs::write(&path, bytes).unwrap();

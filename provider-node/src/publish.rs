@@ -4,6 +4,7 @@
 //! stands until the next day, so that no two partners can be shown different data of one day.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use node::data::graph::{GraphRules, StoredSnapshot};
 use node::failure::Failure;
@@ -31,25 +32,17 @@ impl Published {
     ) -> Result<Self, Failure> {
         let graph = home.private_dir("graph")?;
         let _lock = world::DirectoryLock::acquire(&graph)?;
-        let current = Self::current(home)?;
-        let previous = match &current {
-            Some(published) if published.signed.body.day == day => {
-                if published.is_shown() {
-                    return Err(Failure::try_later(
-                        "today's snapshot has been shown to a partner and stands until tomorrow",
-                        "ingest again after midnight UTC",
-                    ));
-                }
-                published.signed.body.previous
-            }
-            Some(published) => published.signed.body.hash()?,
-            None => [0; 32],
-        };
+        // Told before the work; decided after it, when nobody can be shown anything meanwhile.
+        Self::predecessor(Self::current(home)?.as_ref(), day)?;
         let name = format!("{day}-{}", node::random_name()?);
         let directory = graph.join(&name);
         let workspace = home.workspace()?;
+        let discard = || drop(std::fs::remove_dir_all(&directory));
         let stored = StoredSnapshot::ingest(file, rules, &directory, &home.storage, &workspace)
-            .inspect_err(|_| drop(std::fs::remove_dir_all(&directory)))?;
+            .inspect_err(|_| discard())?;
+        let _publishing = Self::hold_showing(home)?;
+        let current = Self::current(home)?;
+        let previous = Self::predecessor(current.as_ref(), day).inspect_err(|_| discard())?;
         let body = SnapshotBody {
             provider: home.identity.party().0,
             day,
@@ -69,6 +62,39 @@ impl Published {
             let _ = std::fs::remove_dir_all(&old.directory);
         }
         Ok(Self { stored, signed, name, directory })
+    }
+
+    /// Keeps the current snapshot current, and shown or not shown as it is, while it is held.
+    ///
+    /// Without it a partner could be shown one snapshot of a day just before another replaces it.
+    pub(crate) fn hold_showing(home: &Home) -> Result<world::DirectoryLock, Failure> {
+        let directory = home.private_dir("graph/showing")?;
+        let mut attempt = 0_u32;
+        loop {
+            match world::DirectoryLock::acquire(&directory) {
+                Ok(lock) => return Ok(lock),
+                Err(error) if attempt == HOLD_ATTEMPTS => return Err(error.into()),
+                Err(_) => attempt = attempt.saturating_add(1),
+            }
+            std::thread::sleep(HOLD_EVERY);
+        }
+    }
+
+    /// Hash of the snapshot that one of `day` follows.
+    fn predecessor(current: Option<&Self>, day: u32) -> Result<[u8; 32], Failure> {
+        match current {
+            Some(published) if published.signed.body.day == day => {
+                if published.is_shown() {
+                    return Err(Failure::try_later(
+                        "today's snapshot has been shown to a partner and stands until tomorrow",
+                        "ingest again after midnight UTC",
+                    ));
+                }
+                Ok(published.signed.body.previous)
+            }
+            Some(published) => Ok(published.signed.body.hash()?),
+            None => Ok([0; 32]),
+        }
     }
 
     /// The snapshot in force, if there is one.
@@ -109,3 +135,6 @@ impl Published {
 const CURRENT: &str = "current";
 const SIGNED: &str = "snapshot.signed";
 const SHOWN: &str = "shown";
+/// The other holder writes three small files.
+const HOLD_EVERY: Duration = Duration::from_millis(20);
+const HOLD_ATTEMPTS: u32 = 500;

@@ -12,7 +12,7 @@ use node::keyring::{AlignedKey, Keyring};
 use node::ledger::Budget;
 use node::world;
 use protocol::identifier::IdentifierKind;
-use protocol::limits::{DELTA_MIN_DEFAULT, K_MIN_DEFAULT, N_MIN_DEFAULT};
+use protocol::limits::{DELTA_MIN_DEFAULT, EVALUATIONS_PER_KEY_MAX, K_MIN_DEFAULT, N_MIN_DEFAULT};
 use protocol::suite::Profile;
 use protocol::terms::{LinkFilter, PURPOSE_ADVERTISING_MATCH};
 use serde::{Deserialize, Serialize};
@@ -87,7 +87,12 @@ impl PartnerPolicy {
 
     pub(crate) const fn budget(&self) -> Budget {
         Budget {
-            evaluations_max_per_epoch: self.evaluations_per_epoch,
+            // A key lives no longer than this window and serves no more than this.
+            evaluations_max_per_epoch: if self.evaluations_per_epoch < EVALUATIONS_PER_KEY_MAX {
+                self.evaluations_per_epoch
+            } else {
+                EVALUATIONS_PER_KEY_MAX
+            },
             epoch_s: 30 * 86_400,
             evaluations_max_per_day: self.evaluations_per_day,
         }

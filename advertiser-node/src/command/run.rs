@@ -292,9 +292,8 @@ impl Run<'_> {
         else {
             return Ok(false);
         };
-        let partner = self.invitation.provider.party().0;
         let sessions = self.home.path("sessions");
-        repair::adopt(&self.ledger, &partner, &sessions, ledger_head)
+        repair::adopt(&self.ledger, &self.invitation.provider, &sessions, ledger_head)
     }
 
     async fn once(&self) -> Result<Ended, Failure> {
@@ -315,7 +314,7 @@ impl Run<'_> {
             spki_advertiser: facts.spki_advertiser,
             spki_provider: facts.spki_provider,
         };
-        let pending = sessions.join(format!("unopened-{}", node::random_name()?));
+        let pending = node::journal::unopened(&sessions)?;
         let journal = SessionJournal::create(&pending, &opening)?;
         let head = self.ledger.head(&partner)?;
         let mut outbox = Outbox::new(Role::Advertiser);

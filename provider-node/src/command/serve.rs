@@ -183,7 +183,7 @@ impl Service {
             spki_advertiser: facts.spki_advertiser,
             spki_provider: facts.spki_provider,
         };
-        let pending = sessions.join(format!("unopened-{}", node::random_name()?));
+        let pending = node::journal::unopened(&sessions)?;
         let journal = SessionJournal::create(&pending, &opening)?;
         let head = self.ledger.head(&partner)?;
         let budget = tenant.policy.budget();
@@ -268,11 +268,13 @@ impl Service {
         tenant: &Tenant,
         now: u64,
     ) -> Result<Option<tables::Ready>, Failure> {
+        let showing = Published::hold_showing(&self.home)?;
         let Some(snapshot) = Published::current(&self.home)? else { return Ok(None) };
         if let Some(ready) = tables::ready(&self.home, tenant, &snapshot, now)? {
             snapshot.mark_shown()?;
             return Ok(Some(ready));
         }
+        drop(showing);
         let partner = tenant.identity.party().0;
         let mut building = self.building.lock().unwrap_or_else(PoisonError::into_inner);
         if building.insert(partner, ()).is_none() {
