@@ -10,13 +10,13 @@ use std::path::Path;
 
 use node::failure::Failure;
 use node::identity::PublicIdentity;
-use node::journal::TRANSCRIPT_NAME;
+use node::journal;
 use node::ledger::Ledger;
 use protocol::codec::{RawFrame, StreamId};
 use protocol::ledger::{LedgerEntry, LedgerHead};
 use protocol::message::{Control, HelloA, SignedReceipt, Terms};
 use protocol::suite::Profile;
-use protocol::transcript::{Record, Role, Transcript};
+use protocol::transcript::{Record, Role};
 
 /// Adopts the entries of a lost session if they lead to `provider_head`; true if they do.
 ///
@@ -57,8 +57,7 @@ struct Lost {
 impl Lost {
     /// Reads our own half of a session; the transcript is only read.
     fn read(directory: &Path, provider: &PublicIdentity) -> Option<Self> {
-        let bytes = std::fs::read(directory.join(TRANSCRIPT_NAME)).ok()?;
-        let transcript = Transcript::parse(&bytes).ok()?;
+        let transcript = journal::read_ended(directory).ok()?;
         let opening = &transcript.opening;
         if opening.role != Role::Advertiser || opening.spki_provider != provider.spki {
             return None;

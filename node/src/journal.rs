@@ -384,6 +384,19 @@ pub enum JournalError {
 /// Name of the transcript in the directory of a run.
 pub const TRANSCRIPT_NAME: &str = "RUN.transcript";
 
+/// Reads the transcript of a session that has ended; its frames are not looked at.
+///
+/// # Errors
+///
+/// [`JournalError::Damaged`] at the first record that is torn or altered, and as
+/// [`SessionJournal::recover`] for the file itself.
+pub fn read_ended(dir: &Path) -> Result<Transcript, JournalError> {
+    let path = dir.join(TRANSCRIPT_NAME);
+    let file = world::open_private(&path, OpenOptions::new().read(true))?;
+    let bytes = read_transcript(&path, &file)?;
+    Transcript::parse(&bytes).map_err(|bad| JournalError::Damaged { path, record: bad.record })
+}
+
 /// A new name for a session that has no id yet; the oldest such sessions are removed.
 ///
 /// A session that ends before its terms has signed nothing, and a peer can open as many as it

@@ -421,8 +421,8 @@ impl Run<'_> {
     /// Keeps size and root of the table we accepted: growth is measured against it.
     fn remember_table(&self, ended: &Ended) -> Result<(), Failure> {
         let partner = self.invitation.provider.party().0;
-        let recovered = SessionJournal::recover(&ended.directory)?;
-        let table = recovered.transcript.records.iter().find_map(|record| match record {
+        let transcript = node::journal::read_ended(&ended.directory)?;
+        let table = transcript.records.iter().find_map(|record| match record {
             Record::Control(frame) => match Control::decode(frame) {
                 Ok(Control::HelloP(hello)) => Some(hello.table),
                 _ => None,
