@@ -483,9 +483,11 @@ mod tests {
         assert_eq!([0, 49, 50, 149].map(|count| round_to(count, 100)), [0, 0, 100, 100]);
         assert_eq!(round_to(7, 1), 7);
         assert_eq!(round_to(u64::MAX, 100), u64::MAX);
-        assert_eq!([(1, 200, 1), (3, 200, 1), (7, 100, 5), (8, 100, 5)].map(|(part, whole, step)| {
-            nearest_percent(part, whole, step)
-        }), [1, 2, 5, 10]);
+        assert_eq!(
+            [(1, 200, 1), (3, 200, 1), (7, 100, 5), (8, 100, 5)]
+                .map(|(part, whole, step)| { nearest_percent(part, whole, step) }),
+            [1, 2, 5, 10]
+        );
         assert_eq!(nearest_percent(u64::MAX, u64::MAX, 1), 100);
     }
 

@@ -10,7 +10,7 @@ use node::keyring::AlignedKey;
 use node::world;
 use protocol::limits::EVALUATIONS_PER_KEY_MAX;
 use protocol::message::TableDescriptor;
-use protocol::session::provider::Prepared;
+use protocol::session::provider::{MatchKey, Prepared};
 use protocol::suite::Profile;
 use serde::{Deserialize, Serialize};
 
@@ -117,7 +117,7 @@ fn prepared(
     debug_assert!(key.manifest.body.evaluations_max <= EVALUATIONS_PER_KEY_MAX);
     Prepared {
         profile: Profile::MatchedRows,
-        key: key.key,
+        key: MatchKey::Aligned(key.key),
         manifest: key.manifest,
         snapshot: snapshot.signed.clone(),
         table,

@@ -13,9 +13,7 @@ use crate::commitment::InputRoot;
 use crate::disclosure::{Outcome, Withheld};
 use crate::error::{Bug, Error, Refusal, Violation};
 use crate::ledger::{LedgerEntry, LedgerHead, Reservation};
-use crate::limits::{
-    AUDIT_WINDOW_S_DEFAULT, FRAMES_IN_FLIGHT_MAX, Limits, TERMS_LIFETIME_S_MAX,
-};
+use crate::limits::{AUDIT_WINDOW_S_DEFAULT, FRAMES_IN_FLIGHT_MAX, Limits, TERMS_LIFETIME_S_MAX};
 pub use crate::manifest::KnownKey;
 use crate::message::{
     Control, HelloA, HelloP, SessionBinding, SignedReceipt, TableDescriptor, Terms, TermsAccept,

@@ -51,7 +51,11 @@ impl ExpectBlinds {
         }))
     }
 
-    pub(super) fn handle(mut self, input: Input, out: &mut Outbox) -> Result<ProviderSession, Error> {
+    pub(super) fn handle(
+        mut self,
+        input: Input,
+        out: &mut Outbox,
+    ) -> Result<ProviderSession, Error> {
         match input {
             Input::Time(now) => self.core.now = now,
             Input::Frame(frame) => match self.core.wire.receive(frame, out)? {

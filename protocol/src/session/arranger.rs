@@ -158,10 +158,7 @@ impl Arranger {
         let RowPlan { width, public_key, ref keys, .. } = self.plan;
         let (first_row, keys) = (self.next_canary, keys.clone());
         self.next_canary = self.next_canary.saturating_add(u64::from(rows));
-        self.start(
-            Task::Canaries(CanaryTask { width, first_row, rows, public_key, keys }),
-            out,
-        );
+        self.start(Task::Canaries(CanaryTask { width, first_row, rows, public_key, keys }), out);
     }
 
     fn start(&mut self, task: Task, out: &mut Outbox) {

@@ -137,8 +137,8 @@ impl ExpectRows {
     pub(super) const fn stage(&self) -> &'static str {
         match (self.table_sent, &self.answers) {
             (false, _) => "table",
-            (true, None) => "match",
-            (true, Some(_)) => "answer",
+            (true, None) => "rows",
+            (true, Some(_)) => "match",
         }
     }
 
@@ -180,7 +180,11 @@ impl ExpectRows {
         }
         let Self { core, terms, reservation, .. } = self;
         if core.profile.sends_handles() {
-            return Ok(ProviderSession::ExpectHandles(ExpectHandles::new(core, terms, reservation)));
+            return Ok(ProviderSession::ExpectHandles(ExpectHandles::new(
+                core,
+                terms,
+                reservation,
+            )));
         }
         let closing = Closing::served();
         Ok(ProviderSession::ExpectReceipt(ExpectReceipt { core, terms, reservation, closing }))

@@ -228,7 +228,8 @@ impl IdReader {
             let entry = rest.get(..id.encoded_len()).unwrap_or(rest);
             // A frame closes early only before an entry that would not fit.
             let short = self.short.take();
-            if short.is_some_and(|len| len.saturating_add(entry.len()) <= IDS_PAYLOAD_MAX as usize) {
+            if short.is_some_and(|len| len.saturating_add(entry.len()) <= IDS_PAYLOAD_MAX as usize)
+            {
                 return Err(fail(Violation::FrameMalformed));
             }
             let after_last = self.entries == 0 || entry > self.last.as_slice();

@@ -127,11 +127,7 @@ impl ExpectHandles {
     }
 
     /// Releases, or refuses and goes on to a receipt that says so.
-    fn judge(
-        mut self,
-        resolution: Resolution,
-        out: &mut Outbox,
-    ) -> Result<ProviderSession, Error> {
+    fn judge(mut self, resolution: Resolution, out: &mut Outbox) -> Result<ProviderSession, Error> {
         let asked = self.core.wire.elements(StreamId::Handles);
         let told = resolution.handles_known.saturating_add(u64::from(resolution.handles_unknown));
         if !matches!(self.phase, Phase::Resolving) || told != asked {
@@ -169,7 +165,8 @@ impl ExpectHandles {
             return Err(Bug::ApiMisuse.into());
         };
         let terms = self.terms.terms();
-        let most = delivery.resolution.handles_known.saturating_mul(terms.ids_per_record_max.into());
+        let most =
+            delivery.resolution.handles_known.saturating_mul(terms.ids_per_record_max.into());
         for id in &ids {
             // Our own node is to give what the terms allow and nothing else [G49].
             let listed = terms.namespaces.contains(&id.namespace);

@@ -12,9 +12,9 @@ use zeroize::Zeroizing;
 
 use crate::codec::{RawFrame, StreamId};
 use crate::error::{Bug, Error};
+use crate::group::Encoded;
 use crate::message::TableDescriptor;
 use crate::oprf::MatchTag;
-use crate::group::Encoded;
 use crate::rows::RowWidth;
 use crate::session::{Outbox, Output, RunName};
 use crate::table::TableReader;

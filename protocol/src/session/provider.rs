@@ -437,7 +437,9 @@ impl ExpectReservation {
             Input::Reserved(reservation) if *reservation.entry() == self.entry => {
                 out.send_control(&Control::TermsAccept(self.accept))?;
                 match self.core.profile.suite() {
-                    SuiteId::Aligned => ExpectBlinds::start(self.core, self.terms, reservation, out),
+                    SuiteId::Aligned => {
+                        ExpectBlinds::start(self.core, self.terms, reservation, out)
+                    }
                     SuiteId::Shuffled => ExpectRows::start(self.core, self.terms, reservation, out),
                 }
             }

@@ -141,7 +141,8 @@ impl ExpectAnswers {
     pub(super) const fn stage(&self) -> &'static str {
         match self.phase {
             Phase::Arrange(_) => "blind",
-            Phase::Send(..) | Phase::Receive(_) => "match",
+            Phase::Send(..) => "match",
+            Phase::Receive(_) => "answers",
             Phase::Unblind(_) => "finalize",
             Phase::Count(..) | Phase::Counted(..) => "look-up",
             Phase::Approve { .. } => "approval",
@@ -360,10 +361,8 @@ impl ExpectAnswers {
         let salt = self.core.keys.result_salt();
         let profile = Profile::MatchRate.code().to_le_bytes();
         let parts: [&[u8]; 4] = [&*salt, &profile, &[1], bins.as_flattened()];
-        let closing = Closing::without_handles(
-            suite::hash(h::RESULT, &parts),
-            Outcome::Count(count),
-        );
+        let closing =
+            Closing::without_handles(suite::hash(h::RESULT, &parts), Outcome::Count(count));
         self.core.close(&self.terms, &self.reservation, closing, out)
     }
 

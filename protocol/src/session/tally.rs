@@ -74,11 +74,9 @@ impl Tally {
     /// Takes the next chunk of a run.
     pub(super) fn take(mut self, chunk: RunChunk, out: &mut Outbox) -> Result<Counting, Error> {
         match (&mut self.stage, chunk.run, chunk.content) {
-            (
-                Stage::Tags { tags, .. },
-                RunName::ResponseTags,
-                RunContent::Records(records),
-            ) => tags.take(&records, chunk.last)?,
+            (Stage::Tags { tags, .. }, RunName::ResponseTags, RunContent::Records(records)) => {
+                tags.take(&records, chunk.last)?
+            }
             (Stage::Tags { column, .. }, RunName::Table, RunContent::Frame(frame)) => {
                 column.take(&frame)?;
             }
@@ -95,8 +93,7 @@ impl Tally {
             match &mut self.stage {
                 Stage::Tags { tags, column, hits } => {
                     // [G18] The canaries passed, and yet one person answers twice.
-                    let twice =
-                        || Error::peer(Violation::TagHitTwice, StreamId::Eval.code(), 0);
+                    let twice = || Error::peer(Violation::TagHitTwice, StreamId::Eval.code(), 0);
                     if !merge_tags(tags, column, RunName::RowHandles, hits, twice, out)? {
                         return Ok(Counting::Continue(self));
                     }

@@ -9,8 +9,8 @@ use core::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::codec::{RawFrame, StreamId};
 use crate::canary::CanaryRows;
+use crate::codec::{RawFrame, StreamId};
 use crate::error::{Error, Violation};
 use crate::group::{BadElement, BatchArithmetic, Element, Encoded, SecretScalar};
 use crate::identifier::{Identifier, PrfInput};
