@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use node::data::table::{TableConditions, TableKey, build};
+use node::data::table::{TableConditions, TableFiles, TableKey, build};
 use node::engine::Engine;
 use node::failure::Failure;
 use node::home::Home;
@@ -90,7 +90,7 @@ pub(crate) fn ensure(
         &conditions,
         &table_key,
         engine,
-        &place.frames,
+        &TableFiles { frames: &place.frames, handles: None },
         &workspace,
         progress,
     )?;

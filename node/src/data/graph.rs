@@ -750,7 +750,7 @@ const PER_PERSONA_MAX: usize = 64;
 const CHUNK_BYTES: usize = 1 << 20;
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use crate::normalize::{Options, Ruleset};
 
     use super::*;
@@ -760,7 +760,7 @@ mod tests {
     const AAID: &str = "6d92078a-8246-4ba4-ae5b-76104861e7dc";
     const ZEROS: &str = "00000000-0000-0000-0000-000000000000";
 
-    fn ingest(body: &str) -> (tempfile::TempDir, Result<StoredSnapshot, DataError>) {
+    pub(crate) fn ingest(body: &str) -> (tempfile::TempDir, Result<StoredSnapshot, DataError>) {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("links.csv");
         std::fs::write(&file, format!("{HEADER}{body}")).unwrap();
@@ -779,7 +779,7 @@ mod tests {
         (dir, result)
     }
 
-    fn line(person: &str, persona: &str, email: &str, day: &str) -> String {
+    pub(crate) fn line(person: &str, persona: &str, email: &str, day: &str) -> String {
         format!("{person},{persona},email,{email},aaid,,{AAID},tablet,login,{day}\n")
     }
 

@@ -16,6 +16,7 @@ use crate::world::WorldError;
 
 pub mod csv;
 pub mod graph;
+pub mod handles;
 pub mod input;
 mod sealed;
 pub(crate) use sealed::hex;
