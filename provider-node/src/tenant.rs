@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use node::failure::Failure;
 use node::home::Home;
 use node::identity::PublicIdentity;
-use node::keyring::{AlignedKey, Keyring};
+use node::keyring::{Keyring, KeyringError};
 use node::ledger::Budget;
 use node::world;
 use protocol::identifier::IdentifierKind;
@@ -160,23 +160,16 @@ impl Tenant {
     }
 
     /// The keys of this partner.
-    pub(crate) fn aligned_key(&self, home: &Home, now: u64) -> Result<AlignedKey, Failure> {
-        let keyring = Keyring::open(&self.directory.join("keys"), &home.storage)?;
-        let signer = home.identity.attestation_key();
-        Ok(keyring.aligned(&signer, &self.identity.party().0, now)?)
+    pub(crate) fn keyring(&self, home: &Home) -> Result<Keyring, KeyringError> {
+        Keyring::open(&self.directory.join("keys"), &home.storage)
     }
 
-    /// Id of the key of this partner, if there is one; makes none.
-    pub(crate) fn aligned_key_id(
-        &self,
-        home: &Home,
-        now: u64,
-    ) -> Result<Option<[u8; 16]>, Failure> {
-        let directory = self.directory.join("keys");
-        if !directory.exists() {
-            return Ok(None);
+    /// The keys of this partner, if it has any; makes no directory.
+    pub(crate) fn keyring_if_made(&self, home: &Home) -> Result<Option<Keyring>, Failure> {
+        match self.directory.join("keys").exists() {
+            true => Ok(Some(self.keyring(home)?)),
+            false => Ok(None),
         }
-        Ok(Keyring::open(&directory, &home.storage)?.aligned_id(now)?)
     }
 
     /// Where this partner's tables lie, or will.

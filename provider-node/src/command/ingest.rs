@@ -35,8 +35,11 @@ pub(crate) fn run(
     let engine = Engine::start(home.config.threads);
     let tenants = Tenant::all(&home)?;
     for tenant in &tenants {
-        progress.stage_of("table", snapshot.stored.root().leaves);
-        tables::ensure(&home, tenant, &snapshot, &engine, now, &|done| progress.done(done))?;
+        for profile in tenant.policy.profiles() {
+            progress.stage_of("table", snapshot.stored.root().leaves);
+            let done = |done| progress.done(done);
+            tables::ensure(&home, tenant, &snapshot, profile, &engine, now, &done)?;
+        }
     }
     progress.finish();
     let counts = snapshot.stored.counts();
