@@ -349,7 +349,7 @@ const HANDLES: &str = "handles";
 #[cfg(test)]
 mod tests {
     use node::data::graph::GraphRules;
-    use node::home::Home;
+    use node::data::objections::Objections;
     use protocol::transcript::Role;
 
     use super::*;
@@ -378,8 +378,13 @@ mod tests {
             let line = format!("p,a,email,one@exemple.fr,aaid,{aaid},login,2026-11-01");
             std::fs::write(&file, format!("{header}\n{line}\n")).unwrap();
             let normalizer = home.config.normalizer();
-            let rules =
-                GraphRules { normalizer: &normalizer, csv: home.config.csv, email_sha256: None };
+            let objections = Objections::none(&home.storage).unwrap();
+            let rules = GraphRules {
+                normalizer: &normalizer,
+                csv: home.config.csv,
+                email_sha256: None,
+                objections: &objections,
+            };
             let day = u32::try_from(NOW / 86_400).unwrap();
             let snapshot = Published::ingest(&home, &file, &rules, day).unwrap();
             Self { dir, home, tenant, snapshot, engine: Engine::start(1) }

@@ -14,11 +14,14 @@ use crate::runs::RunsError;
 use crate::seal::SealError;
 use crate::world::WorldError;
 
+pub mod bundles;
 pub mod columns;
 pub mod csv;
+pub mod digital;
 pub mod graph;
 pub mod handles;
 pub mod input;
+pub mod objections;
 mod sealed;
 pub(crate) use sealed::hex;
 pub mod table;
