@@ -89,7 +89,7 @@ impl Lost {
         let mut entries = Vec::new();
         let reserve = if self.hello.ledger_head == head.hash {
             let Some(profile) = Profile::from_code(self.hello.profile) else { return entries };
-            let slots = self.hello.row_slots;
+            let Some(slots) = self.hello.elements() else { return entries };
             match LedgerEntry::reserve(head, &terms.sid, profile, &terms.terms, slots) {
                 Ok(reserve) => {
                     entries.push((reserve.clone(), terms_frame.clone()));

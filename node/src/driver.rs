@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use protocol::codec::{RawFrame, StreamId};
-use protocol::disclosure::Outcome;
-use protocol::error::{Error, Refusal};
+use protocol::digital_id::DigitalId;
+use protocol::disclosure::{MatchCount, Outcome, Resolution};
+use protocol::error::{Bug, Error, Refusal};
 use protocol::ledger::{LedgerEntry, Reservation};
 use protocol::session::advertiser::{AdvertiserSession, KnownKey};
 use protocol::session::provider::ProviderSession;
@@ -18,9 +19,9 @@ use protocol::session::{Input, Outbox, Output, RowSlot, RunChunk, RunContent, Ru
 
 use crate::data::DataError;
 use crate::engine::{Spent, TaskPanicked, Workbench};
-use crate::journal::{JournalError, SessionJournal};
+use crate::journal::{Frames, JournalError, SessionJournal};
 use crate::ledger::{LedgerError, ReserveError};
-use crate::runs::{RunStore, RunsError};
+use crate::runs::{FixedSorted, RunStore, RunsError};
 use crate::telemetry::Progress;
 use crate::transport::{Channel, TransportError};
 use crate::world::Clock;
@@ -99,8 +100,31 @@ pub trait Duties: Send {
     /// [`LedgerError`].
     fn key_used(&mut self, key: &KnownKey) -> Result<(), LedgerError>;
 
-    /// Asks the operator whether to release the result.
-    fn approve(&mut self, matched: u64) -> bool;
+    /// Asks the operator whether to go on to the release.
+    fn approve(&mut self, count: &MatchCount) -> bool;
+
+    /// Looks up a batch of handles of 16 bytes, in increasing order; the provider's side.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`].
+    fn resolve(&mut self, handles: FixedSorted) -> Result<Resolution, DataError>;
+
+    /// Writes that the records behind the handles are released in this session, and has it on
+    /// disk; the provider's side.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`].
+    fn record_release(&mut self) -> Result<(), DataError>;
+
+    /// The next digital IDs of these records, strictly increasing, and whether they are the last;
+    /// the provider's side.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`].
+    fn digital_ids(&mut self) -> Result<(Vec<DigitalId>, bool), DataError>;
 }
 
 /// Everything a session runs on.
@@ -119,6 +143,8 @@ pub struct Driver<'a> {
     pub sessions: PathBuf,
     /// Its spills.
     pub runs: RunStore,
+    /// The answers being read again; `None` before the session asks for the first.
+    pub evaluations: Option<Frames>,
     /// Its party.
     pub duties: &'a mut dyn Duties,
     /// Time.
@@ -234,7 +260,7 @@ impl Driver<'_> {
         self.perform(state).await?;
         loop {
             if let Some(outcome) = state.outcome.take() {
-                let sid = state.sid.ok_or(Error::from(protocol::error::Bug::InternalInvariant))?;
+                let sid = state.sid.ok_or(Error::from(Bug::InternalInvariant))?;
                 return Ok((outcome, sid));
             }
             let input = match state.inputs.pop_front() {
@@ -315,8 +341,14 @@ impl Driver<'_> {
                 }
                 Output::Ledger { entry, evidence } => self.duties.ledger(&entry, &evidence)?,
                 Output::KeyUsed(key) => self.duties.key_used(&key)?,
-                Output::WantApproval { matched } => {
-                    state.inputs.push_back(match self.duties.approve(matched) {
+                Output::Resolve => {
+                    let handles = self.runs.take(RunName::Handles)?;
+                    let resolution = self.duties.resolve(handles)?;
+                    state.inputs.push_back(Input::Resolved(resolution));
+                }
+                Output::RecordRelease => self.duties.record_release()?,
+                Output::WantApproval { count } => {
+                    state.inputs.push_back(match self.duties.approve(&count) {
                         true => Input::Approved,
                         false => Input::Declined,
                     });
@@ -331,12 +363,27 @@ impl Driver<'_> {
     }
 
     fn chunk(&mut self, run: RunName) -> Result<RunChunk, DriveError> {
-        if run != RunName::Table {
-            return Ok(self.runs.next_chunk(run)?);
-        }
-        let frame = self.duties.table_frame(self.journal.directory())?;
+        let frame = match run {
+            RunName::Table => self.duties.table_frame(self.journal.directory())?,
+            RunName::Evaluations => self.evaluation_frame()?,
+            RunName::DigitalIds => {
+                let (ids, last) = self.duties.digital_ids()?;
+                return Ok(RunChunk { run, content: RunContent::Ids(ids), last });
+            }
+            _ => return Ok(self.runs.next_chunk(run)?),
+        };
         let last = frame.header.is_last();
         Ok(RunChunk { run, content: RunContent::Frame(frame), last })
+    }
+
+    /// The next frame of EVAL as it lies beside the transcript.
+    fn evaluation_frame(&mut self) -> Result<RawFrame, DriveError> {
+        let frames = match &mut self.evaluations {
+            Some(frames) => frames,
+            None => self.evaluations.insert(self.journal.read_frames(StreamId::Eval)?),
+        };
+        let frame = frames.next().ok_or(Error::from(Bug::StoredDataChanged))?;
+        Ok(frame?)
     }
 
     /// The session has an id: its record moves to a directory of that name, bulk streams may open.
@@ -366,7 +413,7 @@ impl Driver<'_> {
                 }
             }
             DriveError::Panicked(_) => {
-                let bug = Error::from(protocol::error::Bug::InternalInvariant);
+                let bug = Error::from(Bug::InternalInvariant);
                 self.outbox.close(&bug, self.ledger_head, 0);
             }
             DriveError::Silent { .. }
@@ -444,11 +491,17 @@ impl State {
 const fn patience(stage: &'static str) -> Duration {
     Duration::from_secs(match stage.as_bytes() {
         b"hello" => 30,
-        b"receipt" => 600,
+        // The barrier of shuffled order: one side blinds every row before the first leaves, the
+        // other evaluates every row before the first answer leaves.
+        b"rows" | b"answers" => BARRIER_S,
+        // The other side looks up, and may ask its operator.
+        b"release" => BARRIER_S,
         _ => 60,
     })
 }
 
+/// Six hours.
+const BARRIER_S: u64 = 6 * 3_600;
 const RETRY_SOON_S: u32 = 5;
 /// How long a peer that does not read may hold back the code we end with.
 const LAST_WORD: Duration = Duration::from_secs(2);

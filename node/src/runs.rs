@@ -343,6 +343,8 @@ pub struct RunStore {
     memory_bytes: usize,
     filling: BTreeMap<RunName, FixedSorter>,
     reading: BTreeMap<RunName, FixedSorted>,
+    /// Digital IDs as they came; their session has checked their order.
+    digital_ids: Option<SealedLog>,
 }
 
 impl RunStore {
@@ -358,6 +360,7 @@ impl RunStore {
             memory_bytes: memory_bytes / RUNS_AT_ONCE,
             filling: BTreeMap::new(),
             reading: BTreeMap::new(),
+            digital_ids: None,
         })
     }
 
@@ -368,6 +371,13 @@ impl RunStore {
     /// [`RunsError::Order`] for the table, or once the run has been read; else as
     /// [`FixedSorter::extend`].
     pub fn spill(&mut self, run: RunName, records: Zeroizing<Vec<u8>>) -> Result<(), RunsError> {
+        if run == RunName::DigitalIds {
+            let log = match &mut self.digital_ids {
+                Some(log) => log,
+                None => self.digital_ids.insert(SealedLog::new(&self.dir)?),
+            };
+            return log.push(&records);
+        }
         if self.reading.contains_key(&run) {
             return Err(RunsError::Order);
         }
@@ -399,6 +409,18 @@ impl RunStore {
     pub fn take(&mut self, run: RunName) -> Result<FixedSorted, RunsError> {
         self.sorted(run)?.rewind()?;
         self.reading.remove(&run).ok_or(RunsError::Order)
+    }
+
+    /// Takes the digital IDs out of the store: runs of encoded entries, in the order they came.
+    ///
+    /// # Errors
+    ///
+    /// [`RunsError::Seal`] if they cannot be read back.
+    pub fn take_digital_ids(&mut self) -> Result<SealedRecords, RunsError> {
+        match self.digital_ids.take() {
+            Some(log) => log.finish(),
+            None => SealedLog::new(&self.dir)?.finish(),
+        }
     }
 
     fn sorted(&mut self, run: RunName) -> Result<&mut FixedSorted, RunsError> {

@@ -42,8 +42,10 @@ extern crate alloc;
 extern crate std;
 
 pub mod attestation;
+pub mod canary;
 pub mod codec;
 pub mod commitment;
+pub mod digital_id;
 pub mod disclosure;
 pub mod error;
 pub mod group;
@@ -56,6 +58,7 @@ pub mod manifest;
 pub mod message;
 pub mod oprf;
 pub mod proof;
+pub mod rows;
 pub mod seed;
 pub mod session;
 pub mod suite;

@@ -112,6 +112,18 @@ pub const N_MIN_DEFAULT: u32 = 1_000;
 pub const K_MIN_DEFAULT: u32 = 100;
 /// Default of `delta_min`.
 pub const DELTA_MIN_DEFAULT: u32 = 1_000;
+/// Default step of released rates, in percent points.
+pub const RATE_PRECISION_DEFAULT: u8 = 1;
+/// Default percentage above which a rate is shown as "over".
+pub const RATE_CAP_DEFAULT: u8 = 85;
+/// Default step of released counts.
+pub const COUNT_ROUNDING_DEFAULT: u32 = 100;
+/// Default of the least matched rows in a breakdown cell.
+pub const CELL_MIN_DEFAULT: u32 = 50;
+/// Default of the days a delivered digital ID may be used.
+pub const IDS_VALID_DAYS_DEFAULT: u16 = 30;
+/// Default of the digital IDs that one record may yield.
+pub const IDS_PER_RECORD_DEFAULT: u16 = 10;
 /// Default cap on the sample of a T1 audit.
 pub const AUDIT_SAMPLE_DEFAULT: u32 = 3_000;
 /// Default growth of T that an advertiser accepts between two runs, in percent.

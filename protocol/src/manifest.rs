@@ -134,10 +134,15 @@ impl KnownKey {
     /// Whether two keys share some but not all of id, public key and manifest: one was renamed.
     #[must_use]
     pub fn contradicts(&self, other: &Self) -> bool {
-        let shared = self.key_id == other.key_id
+        self.shares_with(other) && self != other
+    }
+
+    /// Whether two keys share id, public key or manifest.
+    #[must_use]
+    pub fn shares_with(&self, other: &Self) -> bool {
+        self.key_id == other.key_id
             || self.public_key == other.public_key
-            || self.manifest == other.manifest;
-        shared && self != other
+            || self.manifest == other.manifest
     }
 }
 

@@ -327,6 +327,14 @@ impl Checkpoint {
     }
 }
 
+impl HelloA {
+    /// Padded elements E = n̂·w of the session; `None` above any limit.
+    #[must_use]
+    pub fn elements(&self) -> Option<u64> {
+        self.row_slots.checked_mul(u64::from(self.row_width))
+    }
+}
+
 impl Checked for HelloA {
     fn is_within_limits(&self) -> bool {
         self.protocol_min <= self.protocol_max

@@ -12,8 +12,10 @@ use crate::codec::{self, Checked};
 use crate::error::{Incompatibility, Refusal, Violation};
 use crate::identifier::{IdentifierKind, RulesetId};
 use crate::limits::{
-    AUDIT_SAMPLE_DEFAULT, CLOCK_SKEW_S_MAX, DELTA_MIN_DEFAULT, IDS_PER_RECORD_MAX, K_MIN_DEFAULT,
-    Limits, N_MIN_DEFAULT, TERMS_LIFETIME_S_MAX, TERMS_LIST_MAX,
+    AUDIT_SAMPLE_DEFAULT, CELL_MIN_DEFAULT, CLOCK_SKEW_S_MAX, COUNT_ROUNDING_DEFAULT,
+    DELTA_MIN_DEFAULT, IDS_PER_RECORD_DEFAULT, IDS_PER_RECORD_MAX, IDS_VALID_DAYS_DEFAULT,
+    K_MIN_DEFAULT, Limits, N_MIN_DEFAULT, RATE_CAP_DEFAULT, RATE_PRECISION_DEFAULT,
+    ROWS_SHUFFLED_MAX, TERMS_LIFETIME_S_MAX, TERMS_LIST_MAX,
 };
 use crate::suite::{Profile, sig};
 
@@ -123,6 +125,7 @@ impl MatchTerms {
         let mut kinds: Vec<u8> = kinds.iter().map(|kind| kind.code()).collect();
         kinds.sort_unstable();
         kinds.dedup();
+        let handles = profile.sends_handles();
         Self {
             purpose: PURPOSE_ADVERTISING_MATCH,
             flags: 0,
@@ -132,14 +135,14 @@ impl MatchTerms {
             n_min: N_MIN_DEFAULT,
             k_min: K_MIN_DEFAULT,
             delta_min: DELTA_MIN_DEFAULT,
-            rate_precision: 1,
-            rate_cap: 85,
-            count_rounding: 100,
-            cell_min: 50,
+            rate_precision: RATE_PRECISION_DEFAULT,
+            rate_cap: RATE_CAP_DEFAULT,
+            count_rounding: COUNT_ROUNDING_DEFAULT,
+            cell_min: CELL_MIN_DEFAULT,
             link_filter: LinkFilter::DEFAULT,
-            ids_valid_days: if profile.sends_handles() { 30 } else { 0 },
-            handles_max: 0,
-            ids_per_record_max: if profile.sends_handles() { 10 } else { 0 },
+            ids_valid_days: if handles { IDS_VALID_DAYS_DEFAULT } else { 0 },
+            handles_max: if handles { ROWS_SHUFFLED_MAX } else { 0 },
+            ids_per_record_max: if handles { IDS_PER_RECORD_DEFAULT } else { 0 },
             namespaces: Vec::new(),
             table_delivery: 1,
             opened_at: 0,

@@ -15,7 +15,7 @@ use node::home::Home;
 use node::keyring::{AlignedKey, Keyring, RunKey};
 use node::world::{self, DirectoryLock, DraftDir};
 use protocol::message::TableDescriptor;
-use protocol::session::provider::Prepared;
+use protocol::session::provider::{MatchKey, Prepared};
 use protocol::suite::{Order, Profile, SuiteId};
 use serde::{Deserialize, Serialize};
 
@@ -47,25 +47,23 @@ pub(crate) enum ReadyKey {
 }
 
 impl Ready {
-    /// What a session needs of it; none for the shuffled profiles yet.
-    pub(crate) fn prepared(
-        &self,
-        home: &Home,
-        tenant: &Tenant,
-        snapshot: &Published,
-    ) -> Option<Prepared> {
-        let ReadyKey::Aligned(key) = &self.key else { return None };
-        Some(Prepared {
+    /// What a session needs of it.
+    pub(crate) fn prepared(&self, home: &Home, tenant: &Tenant, snapshot: &Published) -> Prepared {
+        let (key, manifest) = match &self.key {
+            ReadyKey::Aligned(key) => (MatchKey::Aligned(key.key.clone()), &key.manifest),
+            ReadyKey::Run(key) => (MatchKey::Shuffled(key.key.clone()), &key.manifest),
+        };
+        Prepared {
             profile: self.profile,
-            key: key.key.clone(),
-            manifest: key.manifest.clone(),
+            key,
+            manifest: manifest.clone(),
             snapshot: snapshot.signed.clone(),
             table: self.table,
             filter: tenant.policy.link_filter(),
             kinds: tenant.policy.kind_codes(),
             purpose: PartnerPolicy::purpose(),
             ruleset: home.config.ruleset.code(),
-        })
+        }
     }
 
     /// Id of its key.

@@ -16,22 +16,24 @@ use node::journal::SessionJournal;
 use node::ledger::{Ledger, LedgerError, ReserveError, SeenTable, SessionRow};
 use node::normalize::Normalizer;
 use node::normalize::manifest::RulesManifest;
-use node::runs::RunStore;
+use node::runs::{FixedSorted, RunStore};
 use node::seal;
 use node::telemetry::{OutputOptions, Progress, Terminal};
 use node::transport::quic;
 use node::world::{self, Clock, SystemClock};
 use protocol::codec::RawFrame;
-use protocol::disclosure::{Outcome, Withheld};
+use protocol::digital_id::DigitalId;
+use protocol::disclosure::{MatchCount, Outcome, Resolution, Withheld};
 use protocol::error::{Error, Incompatibility, Refusal, RefuseCode};
 use protocol::identifier::{IdentifierKind, RulesetId};
 use protocol::ledger::{LedgerEntry, Reservation};
 use protocol::limits::{Limits, TABLE_GROWTH_PERCENT_DEFAULT};
 use protocol::message::Control;
+use protocol::rows::RowWidth;
 use protocol::seed::SessionSeed;
 use protocol::session::advertiser::{AdvertiserConfig, AdvertiserSession, KnownKey};
 use protocol::session::{Outbox, RowSlot};
-use protocol::suite::{PROTOCOL_VERSION, Profile, SuiteId};
+use protocol::suite::{PROTOCOL_VERSION, Profile};
 use protocol::terms::MatchTerms;
 use protocol::transcript::{BuildFlags, Opening, Record, Role};
 use serde_json::json;
@@ -96,7 +98,7 @@ pub(crate) fn run(
         Outcome::Withheld(Withheld::BelowMatchMinimum { k_min }) => {
             return Err(Failure::withheld(*k_min));
         }
-        Outcome::Withheld(Withheld::Declined) | Outcome::Served => {
+        _ => {
             return Err(Failure::from(Error::from(Refusal::ReleaseDeclined)));
         }
     };
@@ -327,6 +329,9 @@ impl Run<'_> {
             seed,
             input: self.input.root(),
             distinct: self.input.distinct(),
+            row_width: RowWidth::ONE,
+            sample_rows: 0,
+            nearest_input: None,
             terms: self.terms()?,
             rules_digest: self.rules_digest,
             suppression_epoch: [0; 32],
@@ -358,6 +363,7 @@ impl Run<'_> {
             duties: &mut duties,
             clock: &clock,
             progress: self.progress,
+            evaluations: None,
             ledger_head: head.hash,
             retry_after_s: 0,
         };
@@ -486,7 +492,7 @@ fn outcome_text(outcome: &Outcome) -> String {
         Outcome::Rows(rows) => format!("matched {}", rows.matched()),
         Outcome::Withheld(Withheld::BelowMatchMinimum { .. }) => "withheld".to_owned(),
         Outcome::Withheld(Withheld::Declined) => "declined".to_owned(),
-        Outcome::Served => "served".to_owned(),
+        _ => "served".to_owned(),
     }
 }
 
@@ -529,6 +535,13 @@ struct AdvertiserDuties<'a> {
     clock: &'a dyn Clock,
 }
 
+impl AdvertiserDuties<'_> {
+    /// The advertiser's session never asks for what only a provider has.
+    fn without_records(&self) -> DataError {
+        DataError::Contradiction { path: self.run.home.path("sessions") }
+    }
+}
+
 impl Duties for AdvertiserDuties<'_> {
     fn rows(&mut self, identifiers_max: usize) -> Result<Vec<RowSlot>, DataError> {
         self.identifiers.next_chunk(identifiers_max)
@@ -561,11 +574,23 @@ impl Duties for AdvertiserDuties<'_> {
 
     fn key_used(&mut self, key: &KnownKey) -> Result<(), LedgerError> {
         let now = self.clock.now_unix();
-        self.run.ledger.mark_key_used(&self.partner, key, SuiteId::Aligned, now)
+        self.run.ledger.mark_key_used(&self.partner, key, self.run.profile.suite(), now)
     }
 
-    fn approve(&mut self, _matched: u64) -> bool {
+    fn approve(&mut self, _count: &MatchCount) -> bool {
         self.run.approve
+    }
+
+    fn resolve(&mut self, _handles: FixedSorted) -> Result<Resolution, DataError> {
+        Err(self.without_records())
+    }
+
+    fn record_release(&mut self) -> Result<(), DataError> {
+        Err(self.without_records())
+    }
+
+    fn digital_ids(&mut self) -> Result<(Vec<DigitalId>, bool), DataError> {
+        Err(self.without_records())
     }
 }
 

@@ -10,23 +10,23 @@ use alloc::vec::Vec;
 use crate::attestation::AttestationKey;
 use crate::codec::{RawFrame, StreamId};
 use crate::commitment::InputRoot;
-use crate::disclosure::Outcome;
-use crate::error::{Bug, Error, Incompatibility, Refusal, Violation};
+use crate::disclosure::{Outcome, Withheld};
+use crate::error::{Bug, Error, Refusal, Violation};
 use crate::ledger::{LedgerEntry, LedgerHead, Reservation};
-use crate::limits::{
-    AUDIT_WINDOW_S_DEFAULT, ELEMENTS_ALIGNED_MAX, FRAMES_IN_FLIGHT_MAX, Limits,
-    TERMS_LIFETIME_S_MAX,
-};
+use crate::limits::{AUDIT_WINDOW_S_DEFAULT, FRAMES_IN_FLIGHT_MAX, Limits, TERMS_LIFETIME_S_MAX};
 pub use crate::manifest::KnownKey;
 use crate::message::{
-    Control, HelloA, HelloP, SessionBinding, TableDescriptor, Terms, TermsAccept,
+    Control, HelloA, HelloP, SessionBinding, SignedReceipt, TableDescriptor, Terms, TermsAccept,
 };
-use crate::seed::{SessionKeys, SessionSeed};
+use crate::rows::RowWidth;
+use crate::seed::{SessionKeys, SessionSeed, Stream};
+pub use crate::session::delivery::ExpectIds;
 pub use crate::session::evaluations::ExpectEvaluations;
 use crate::session::evaluations::Phase;
+pub use crate::session::shuffled::ExpectAnswers;
 use crate::session::wire::{Identity, Received, Wire, refused_by_peer};
 use crate::session::{Input, Outbox, Output, VerifiedPeer, hello, unexpected};
-use crate::suite::{PROTOCOL_VERSION, Profile};
+use crate::suite::{self, PROTOCOL_VERSION, Profile, SuiteId, h};
 use crate::table::TableReader;
 use crate::terms::{self, MatchTerms, SignedTerms, TermsRejected};
 use crate::transcript::Role;
@@ -49,6 +49,14 @@ pub struct AdvertiserConfig {
     pub input: InputRoot,
     /// Distinct identifiers of the input; the elements of an aligned session.
     pub distinct: u64,
+    /// Slots of a row in shuffled order, at least as many as the widest row of the input has;
+    /// one in aligned order.
+    pub row_width: RowWidth,
+    /// Rows to draw for a `match-rate` forecast; 0 asks for all.
+    pub sample_rows: u64,
+    /// Rows in which the input differs from the most similar one that was committed for this
+    /// provider in the audit window, if any differs at all.
+    pub nearest_input: Option<u64>,
     /// The terms we want, without times.
     pub terms: MatchTerms,
     /// Digest of our normalization rules.
@@ -82,6 +90,10 @@ pub enum AdvertiserSession {
     ExpectTable(ExpectTable),
     /// Blinded elements go out, evaluations come back.
     ExpectEvaluations(ExpectEvaluations),
+    /// Blinded rows go out, then answers come back in an order of their own.
+    ExpectAnswers(ExpectAnswers),
+    /// Handles go out; digital IDs come back.
+    ExpectIds(ExpectIds),
     /// RECEIPT is sent.
     ExpectReceipt(ExpectReceipt),
     /// Both signed; nothing may follow.
@@ -95,28 +107,22 @@ impl AdvertiserSession {
     ///
     /// # Errors
     ///
-    /// [`Refusal::SizeOutOfRange`] for an empty input, one below `n_min` or above the limit, and
-    /// [`Incompatibility::Profile`] for a profile this build does not serve. Ours to mend.
+    /// [`Refusal::SizeOutOfRange`] for an empty input or sample, one below `n_min` or above the
+    /// limit, and [`Refusal::DeltaTooSmall`] for one too close to an earlier input. Ours to mend.
     pub fn open(config: AdvertiserConfig, out: &mut Outbox) -> Result<Self, Error> {
-        if config.profile != Profile::MatchedRows {
-            return Err(Incompatibility::Profile.into());
-        }
-        let padded = config.limits.padded(config.distinct).filter(|n| *n <= ELEMENTS_ALIGNED_MAX);
-        let (Some(row_slots), true) = (padded, config.distinct > 0) else {
-            return Err(Refusal::SizeOutOfRange.into());
-        };
         // [G42]
         if config.input.rows < u64::from(config.terms.n_min.max(config.limits.n_min_floor)) {
             return Err(Refusal::SizeOutOfRange.into());
         }
+        config.differs_enough(config.terms.delta_min.max(config.limits.delta_min_floor))?;
         let hello = HelloA {
             protocol_min: PROTOCOL_VERSION,
             protocol_max: PROTOCOL_VERSION,
             suite: config.profile.suite().code(),
             profile: config.profile.code(),
-            row_width: 1,
-            row_slots,
-            sample_rows: 0,
+            row_width: config.row_width.get(),
+            row_slots: config.padded_rows().ok_or(Refusal::SizeOutOfRange)?,
+            sample_rows: config.sample_rows,
             attestation_key: config.key.public(),
             seed_commitment: config.seed.commitment(),
             input_commitment: config.input.seal(&config.seed.input_salt()),
@@ -124,10 +130,12 @@ impl AdvertiserSession {
             suppression_epoch: config.suppression_epoch,
             ledger_head: config.ledger.hash,
         };
+        hello::accept_shape(config.profile, &hello, &config.limits)?;
+        let elements = hello.elements().ok_or(Refusal::SizeOutOfRange)?;
         let hello_a = out.send_control(&Control::HelloA(hello))?;
         let wire = Wire::new(Role::Advertiser, config.limits);
         let now = config.now;
-        Ok(Self::ExpectHello(ExpectHello { config, wire, hello_a, row_slots, now }))
+        Ok(Self::ExpectHello(ExpectHello { config, wire, hello_a, elements, now }))
     }
 
     /// Advances by one input.
@@ -142,6 +150,8 @@ impl AdvertiserSession {
             Self::ExpectTerms(state) => state.handle(input, out),
             Self::ExpectTable(state) => state.handle(input, out),
             Self::ExpectEvaluations(state) => state.handle(input, out),
+            Self::ExpectAnswers(state) => state.handle(input, out),
+            Self::ExpectIds(state) => state.handle(input, out),
             Self::ExpectReceipt(state) => state.handle(input, out),
             Self::Closed => match input {
                 Input::Time(_) => Ok(Self::Closed),
@@ -159,6 +169,8 @@ impl AdvertiserSession {
             (Self::ExpectEvaluations(state), StreamId::Eval) => {
                 state.finalizing < state.core.frames_in_flight
             }
+            (Self::ExpectAnswers(state), StreamId::Eval) => state.accepts_answers(),
+            (Self::ExpectIds(state), StreamId::Ids) => state.accepts_ids(),
             _ => false,
         }
     }
@@ -172,6 +184,8 @@ impl AdvertiserSession {
             Self::ExpectTerms(state) => Some(&state.core.sid),
             Self::ExpectTable(state) => Some(&state.core.sid),
             Self::ExpectEvaluations(state) => Some(&state.core.sid),
+            Self::ExpectAnswers(state) => Some(&state.core.sid),
+            Self::ExpectIds(state) => Some(&state.core.sid),
             Self::ExpectReceipt(state) => Some(&state.core.sid),
         }
     }
@@ -187,9 +201,39 @@ impl AdvertiserSession {
                 Phase::Exchange => "match",
                 _ => "look-up",
             },
+            Self::ExpectAnswers(state) => state.stage(),
+            Self::ExpectIds(_) => "release",
             Self::ExpectReceipt(_) => "receipt",
             Self::Closed => "closed",
         }
+    }
+}
+
+impl AdvertiserConfig {
+    /// Rows asked for in shuffled order: all, or the sample.
+    fn drawn(&self) -> u64 {
+        if self.sample_rows == 0 { self.input.rows } else { self.sample_rows }
+    }
+
+    /// Padded rows n̂, which in aligned order are padded identifiers; `None` for what no session
+    /// may have.
+    fn padded_rows(&self) -> Option<u64> {
+        match self.profile.suite() {
+            SuiteId::Aligned => self.limits.padded(self.distinct),
+            SuiteId::Shuffled if self.sample_rows >= self.input.rows => None,
+            SuiteId::Shuffled => RowWidth::padded_rows(self.drawn(), &self.limits),
+        }
+    }
+
+    /// A result of few changed rows is theirs alone: only `matched-rows`, which is about rows
+    /// anyway, may run on an input this close to an earlier one [D-08].
+    fn differs_enough(&self, delta_min: u32) -> Result<(), Refusal> {
+        let near = self.nearest_input.is_some_and(|rows| rows > 0 && rows < u64::from(delta_min));
+        // [G44]
+        if near && self.profile != Profile::MatchedRows {
+            return Err(Refusal::DeltaTooSmall);
+        }
+        Ok(())
     }
 }
 
@@ -199,7 +243,8 @@ pub struct ExpectHello {
     config: AdvertiserConfig,
     wire: Wire,
     hello_a: RawFrame,
-    row_slots: u64,
+    /// Padded elements E.
+    elements: u64,
     now: u64,
 }
 
@@ -228,13 +273,16 @@ impl ExpectHello {
         frame: &RawFrame,
         out: &mut Outbox,
     ) -> Result<AdvertiserSession, Error> {
-        hello::accept_provider(&self.config, &hello, self.row_slots, self.now)?;
+        hello::accept_provider(&self.config, &hello, self.elements, self.now)?;
         let config = self.config;
         let lifetime = TERMS_LIFETIME_S_MAX.min(DEFAULT_LIFETIME_S);
         let (offered, valid) = (hello.offer.expires_at, hello.manifest.body.not_after);
         let expires_at = self.now.saturating_add(lifetime).min(offered).min(valid);
         let cached = config.cached_table == Some(hello.table);
+        let drawn = config.drawn();
+        let handles_max = config.terms.handles_max.min(config.padded_rows().unwrap_or(0));
         let terms = MatchTerms {
+            handles_max,
             n_min: config.terms.n_min.max(hello.offer.n_min),
             k_min: config.terms.k_min.max(hello.offer.k_min),
             delta_min: config.terms.delta_min.max(hello.offer.delta_min),
@@ -242,11 +290,12 @@ impl ExpectHello {
             opened_at: self.now,
             expires_at,
             audit_until: expires_at.saturating_add(AUDIT_WINDOW_S_DEFAULT),
-            ..config.terms
+            ..config.terms.clone()
         };
         if config.input.rows < u64::from(terms.n_min) {
             return Err(Refusal::SizeOutOfRange.into());
         }
+        config.differs_enough(terms.delta_min)?;
         terms.check(config.profile, &hello.offer, &config.limits, self.now).map_err(rejected)?;
         let channel = config.peer.channel();
         let sid = SessionBinding {
@@ -258,7 +307,7 @@ impl ExpectHello {
         }
         .sid(&terms)?;
         let entry =
-            LedgerEntry::reserve(&config.ledger, &sid, config.profile, &terms, self.row_slots)?;
+            LedgerEntry::reserve(&config.ledger, &sid, config.profile, &terms, self.elements)?;
         let signature = terms::sign_sid(&config.key, &sid);
         let message = Terms { terms: terms.clone(), sid, signature };
         // Encoded here because the hold keeps the very bytes that will be sent.
@@ -270,10 +319,14 @@ impl ExpectHello {
             wire: self.wire,
             sid,
             keys: config.seed.session_keys(&sid),
+            sample_stream: (config.sample_rows > 0)
+                .then(|| config.seed.sample_stream(&hello.nonce)),
             hello,
-            elements: self.row_slots,
+            elements: self.elements,
+            width: config.row_width,
             distinct: config.distinct,
             rows: config.input.rows,
+            drawn,
             profile: config.profile,
             frames_in_flight: config.frames_in_flight.clamp(1, FRAMES_IN_FLIGHT_MAX),
             ruleset: terms.ruleset,
@@ -292,11 +345,17 @@ pub(super) struct Core {
     pub(super) wire: Wire,
     pub(super) sid: [u8; 32],
     pub(super) keys: SessionKeys,
+    /// The draw of the sample, if there is one and it has not begun.
+    pub(super) sample_stream: Option<Stream>,
     pub(super) hello: HelloP,
     /// Padded elements E.
     pub(super) elements: u64,
+    pub(super) width: RowWidth,
     pub(super) distinct: u64,
+    /// Rows of the committed input.
     pub(super) rows: u64,
+    /// Rows asked for: all of them, or the sample.
+    pub(super) drawn: u64,
     pub(super) profile: Profile,
     pub(super) frames_in_flight: u32,
     pub(super) ruleset: u8,
@@ -305,6 +364,69 @@ pub(super) struct Core {
 }
 
 impl Core {
+    /// Padded rows n̂.
+    pub(super) const fn padded_rows(&self) -> u64 {
+        self.elements / self.width.get() as u64
+    }
+
+    /// Whether fewer rows were asked for than were committed.
+    pub(super) const fn is_sampled(&self) -> bool {
+        self.drawn < self.rows
+    }
+
+    /// The table is here: goes on in the order of the profile's suite.
+    fn start_match(
+        self,
+        terms: SignedTerms,
+        reservation: Reservation,
+        out: &mut Outbox,
+    ) -> Result<AdvertiserSession, Error> {
+        match self.profile.suite() {
+            SuiteId::Aligned => ExpectEvaluations::start(self, terms, reservation, out),
+            SuiteId::Shuffled => ExpectAnswers::start(self, terms, reservation, out),
+        }
+    }
+
+    pub(super) fn send_checkpoint(
+        &mut self,
+        stream: StreamId,
+        out: &mut Outbox,
+    ) -> Result<(), Error> {
+        self.wire.send_checkpoint(stream, &self.identity.key, &self.sid, out)
+    }
+
+    /// Signs the receipt over everything that happened, and waits for the provider's signature.
+    pub(super) fn close(
+        self,
+        terms: &SignedTerms,
+        reservation: &Reservation,
+        closing: Closing,
+        out: &mut Outbox,
+    ) -> Result<AdvertiserSession, Error> {
+        let closed_at = self.now.max(terms.terms().opened_at);
+        let salt = self.keys.result_salt();
+        let handles = self.wire.elements(StreamId::Handles);
+        let ids_returned = self.wire.elements(StreamId::Ids);
+        let receipt = Receipt {
+            sid: self.sid,
+            outcome: closing.code,
+            streams: self.wire.heads(),
+            result_commitment: closing.result_commitment,
+            report_commitment: suite::hash(h::REPORT, &[&*salt]),
+            handles_known: closing.handles_known,
+            handles_unknown: closing.handles_unknown,
+            ids_returned,
+            ids_suppressed: closing.ids_suppressed,
+            ledger: reservation.entry().settle(handles, ids_returned, closed_at)?,
+            closed_at,
+        };
+        let signature = receipt.sign(&self.identity.key)?;
+        let message = SignedReceipt { receipt: receipt.clone(), signature };
+        out.send_control(&Control::Receipt(message))?;
+        let outcome = closing.outcome;
+        Ok(AdvertiserSession::ExpectReceipt(ExpectReceipt { core: self, receipt, outcome }))
+    }
+
     /// Takes CHECKPOINT and CHECKPOINT_ACK, which may come whenever streams are open.
     pub(super) fn take_control(&mut self, control: Control, frame: &RawFrame) -> Result<(), Error> {
         match control {
@@ -323,6 +445,44 @@ impl Core {
     ) -> Result<bool, Error> {
         let key = &self.identity.key;
         self.wire.settle_checkpoint(stream, &self.peer_key, key, &self.sid, out)
+    }
+}
+
+/// What a receipt says beside what every session has, and what our operator is told.
+#[derive(Debug)]
+pub(super) struct Closing {
+    /// [`Receipt::COMPLETED`] or [`Receipt::WITHHELD`].
+    pub(super) code: u16,
+    pub(super) result_commitment: [u8; 32],
+    pub(super) handles_known: u64,
+    pub(super) handles_unknown: u32,
+    pub(super) ids_suppressed: u64,
+    pub(super) outcome: Outcome,
+}
+
+impl Closing {
+    /// A completed session that released nothing for handles.
+    pub(super) const fn without_handles(result_commitment: [u8; 32], outcome: Outcome) -> Self {
+        Self {
+            code: Receipt::COMPLETED,
+            result_commitment,
+            handles_known: 0,
+            handles_unknown: 0,
+            ids_suppressed: 0,
+            outcome,
+        }
+    }
+
+    /// A session whose result stays withheld. In the profiles without handles the receipt does not
+    /// say so: the provider is not to learn whether a threshold held.
+    pub(super) fn withheld(core: &Core, why: Withheld) -> Self {
+        let salt = core.keys.result_salt();
+        let profile = core.profile.code().to_le_bytes();
+        let result_commitment = suite::hash(h::RESULT, &[&*salt, &profile, &[2]]);
+        let told = core.profile.sends_handles();
+        let code = if told { Receipt::WITHHELD } else { Receipt::COMPLETED };
+        let outcome = Outcome::Withheld(why);
+        Self { code, ..Self::without_handles(result_commitment, outcome) }
     }
 }
 
@@ -416,7 +576,7 @@ impl ExpectTerms {
         out.push(Output::Ledger { entry, evidence: frame.clone() });
         let frame_elements = core.wire.limits().frame_elements;
         if signed.terms().table_delivery == 0 {
-            return ExpectEvaluations::start(core, signed, reservation, out);
+            return core.start_match(signed, reservation, out);
         }
         core.wire.open(StreamId::Table, frame_elements);
         let table = TableReader::new(&core.hello.table);
@@ -453,7 +613,7 @@ impl ExpectTable {
         if !self.core.settle_checkpoint(table, out)? {
             return Ok(AdvertiserSession::ExpectTable(self));
         }
-        ExpectEvaluations::start(self.core, self.terms, self.reservation, out)
+        self.core.start_match(self.terms, self.reservation, out)
     }
 }
 

@@ -6,24 +6,21 @@ use alloc::vec::Vec;
 use zeroize::Zeroizing;
 
 use crate::codec::{RawFrame, StreamId};
-use crate::disclosure::{self, AlignedEvidence, Outcome, Withheld};
+use crate::disclosure::{self, AlignedEvidence, Outcome};
 use crate::error::{Bug, Error, Refusal, Violation};
 use crate::ledger::Reservation;
-use crate::message::{Control, SignedReceipt};
 use crate::oprf::MatchTag;
-use crate::session::advertiser::{AdvertiserSession, Core, ExpectReceipt};
+use crate::session::advertiser::{AdvertiserSession, Closing, Core};
 use crate::session::blinder::{Blinder, Plan};
 use crate::session::lookup::{Found, Lookup, Progress, Spilled};
 use crate::session::task::{BlindedFrame, Done, FinalizeTask};
 use crate::session::wire::Received;
 use crate::session::{Input, Outbox, Output, RunName, Task};
-use crate::suite::{self, h};
 use crate::terms::SignedTerms;
-use crate::transcript::receipt::Receipt;
 
 /// Waits until every blinded frame has come back evaluated, then looks up.
 ///
-/// Holds the blinds of the frames in flight. Leaves to [`ExpectReceipt`] when the announced number
+/// Holds the blinds of the frames in flight. Leaves to [`super::advertiser::ExpectReceipt`] when the announced number
 /// of frames has arrived, each one is proved, and both sides have signed both streams. A short,
 /// long, or unproved frame aborts the session and is the peer's fault [M-11].
 #[derive(Debug)]
@@ -106,7 +103,7 @@ impl ExpectEvaluations {
                     self.own_tags = self.own_tags.saturating_add(frame.tags.len() as u64);
                     spill_tags(&frame.tags, out);
                 }
-                Done::Evaluated(_) => return Err(Bug::ApiMisuse.into()),
+                _ => return Err(Bug::ApiMisuse.into()),
             },
             Input::Run(chunk) => match self.phase {
                 Phase::LookUp(lookup) => {
@@ -182,8 +179,7 @@ impl ExpectEvaluations {
             self.blinder.next_to_send = self.blinder.next_to_send.saturating_add(1);
             self.in_flight.insert(frame.frame, frame);
             if last {
-                let Core { wire, identity, sid, .. } = &mut self.core;
-                wire.send_checkpoint(StreamId::Blind, &identity.key, sid, out)?;
+                self.core.send_checkpoint(StreamId::Blind, out)?;
             }
         }
         Ok(())
@@ -196,32 +192,11 @@ impl ExpectEvaluations {
         };
         let outcome =
             disclosure::release_rows(&self.terms, &self.reservation, &self.evidence, found.counts)?;
-        let salt = self.core.keys.result_salt();
-        let result_commitment = match outcome {
-            Outcome::Withheld(Withheld::BelowMatchMinimum { .. } | Withheld::Declined) => {
-                let profile = self.core.profile.code().to_le_bytes();
-                suite::hash(h::RESULT, &[&*salt, &profile, &[2]])
-            }
-            Outcome::Rows(_) | Outcome::Served => found.result_commitment,
+        let closing = match outcome {
+            Outcome::Withheld(why) => Closing::withheld(&self.core, why),
+            outcome => Closing::without_handles(found.result_commitment, outcome),
         };
-        let closed_at = self.core.now.max(self.terms.terms().opened_at);
-        let receipt = Receipt {
-            sid: self.core.sid,
-            outcome: Receipt::COMPLETED,
-            streams: self.core.wire.heads(),
-            result_commitment,
-            report_commitment: suite::hash(h::REPORT, &[&*salt]),
-            handles_known: 0,
-            handles_unknown: 0,
-            ids_returned: 0,
-            ids_suppressed: 0,
-            ledger: self.reservation.entry().settle(0, 0, closed_at)?,
-            closed_at,
-        };
-        let signature = receipt.sign(&self.core.identity.key)?;
-        let message = SignedReceipt { receipt: receipt.clone(), signature };
-        out.send_control(&Control::Receipt(message))?;
-        Ok(AdvertiserSession::ExpectReceipt(ExpectReceipt { core: self.core, receipt, outcome }))
+        self.core.close(&self.terms, &self.reservation, closing, out)
     }
 }
 

@@ -4,14 +4,24 @@ use crate::attestation::PartyId;
 use crate::codec::StreamId;
 use crate::error::{Error, Incompatibility, Refusal, Violation};
 use crate::group::Element;
-use crate::limits::{ELEMENTS_ALIGNED_MAX, TABLE_TAGS_MAX};
+use crate::limits::{ELEMENTS_ALIGNED_MAX, Limits, ROWS_SHUFFLED_MAX, TABLE_TAGS_MAX};
+use crate::manifest::KnownKey;
 use crate::message::{HelloA, HelloP};
+use crate::rows::RowWidth;
 use crate::session::advertiser::AdvertiserConfig;
 use crate::session::provider::ProviderConfig;
-use crate::suite::{PROTOCOL_VERSION, Profile};
+use crate::suite::{PROTOCOL_VERSION, Profile, SuiteId};
 
-/// Accepts or refuses what the advertiser asks for; the profile of the session.
-pub(super) fn accept_advertiser(config: &ProviderConfig, hello: &HelloA) -> Result<Profile, Error> {
+/// What the advertiser asks for, once it is known to be allowed.
+pub(super) struct Asked {
+    pub(super) profile: Profile,
+    pub(super) width: RowWidth,
+    /// Padded elements E.
+    pub(super) elements: u64,
+}
+
+/// Accepts or refuses what the advertiser asks for.
+pub(super) fn accept_advertiser(config: &ProviderConfig, hello: &HelloA) -> Result<Asked, Error> {
     let at = |violation| Error::peer(violation, StreamId::ControlAdvertiser.code(), 0);
     if !(hello.protocol_min..=hello.protocol_max).contains(&PROTOCOL_VERSION) {
         return Err(Incompatibility::Version.into());
@@ -28,13 +38,10 @@ pub(super) fn accept_advertiser(config: &ProviderConfig, hello: &HelloA) -> Resu
     if !config.policy.profiles.contains(&profile) {
         return Err(Refusal::ProfileNotAllowed.into());
     }
-    if hello.row_width != 1 || hello.sample_rows != 0 {
-        return Err(Incompatibility::Parameters.into());
-    }
-    let whole = hello.row_slots.is_multiple_of(u64::from(config.limits.frame_elements));
-    let size_max = config.policy.elements_max.min(ELEMENTS_ALIGNED_MAX);
+    let width = accept_shape(profile, hello, &config.limits)?;
+    let elements = hello.elements().ok_or(Refusal::SizeOutOfRange)?;
     // [G45]
-    if hello.row_slots == 0 || !whole || hello.row_slots > size_max {
+    if elements > config.policy.elements_max {
         return Err(Refusal::SizeOutOfRange.into());
     }
     // [G52]
@@ -45,17 +52,47 @@ pub(super) fn accept_advertiser(config: &ProviderConfig, hello: &HelloA) -> Resu
         return Err(Incompatibility::LedgerHeadsDiffer.into());
     }
     // [G46]
-    if hello.row_slots > config.policy.offer.evaluations_left {
+    if elements > config.policy.offer.evaluations_left {
         return Err(Refusal::BudgetExceeded.into());
     }
-    Ok(profile)
+    Ok(Asked { profile, width, elements })
+}
+
+/// Row width, sample and padded size that an order and profile may have; the auditor asks too.
+pub(crate) fn accept_shape(
+    profile: Profile,
+    hello: &HelloA,
+    limits: &Limits,
+) -> Result<RowWidth, Error> {
+    let width = RowWidth::new(hello.row_width).ok_or(Incompatibility::Parameters)?;
+    let (rows_max, sized) = match profile.suite() {
+        SuiteId::Aligned if width != RowWidth::ONE || hello.sample_rows != 0 => {
+            return Err(Incompatibility::Parameters.into());
+        }
+        SuiteId::Aligned => (ELEMENTS_ALIGNED_MAX, true),
+        SuiteId::Shuffled if hello.sample_rows == 0 => (ROWS_SHUFFLED_MAX, true),
+        SuiteId::Shuffled => {
+            let enough = hello.sample_rows >= limits.sample_rows_min;
+            if profile != Profile::MatchRate || !enough {
+                return Err(Incompatibility::Parameters.into());
+            }
+            let padded = RowWidth::padded_rows(hello.sample_rows, limits);
+            (ROWS_SHUFFLED_MAX, padded == Some(hello.row_slots))
+        }
+    };
+    let whole = hello.row_slots.is_multiple_of(u64::from(limits.frame_elements));
+    // [G45]
+    if hello.row_slots == 0 || !whole || !sized || hello.row_slots > rows_max {
+        return Err(Refusal::SizeOutOfRange.into());
+    }
+    Ok(width)
 }
 
 /// Accepts or refuses what the provider announces, before anything of ours follows.
 pub(super) fn accept_provider(
     config: &AdvertiserConfig,
     hello: &HelloP,
-    row_slots: u64,
+    elements: u64,
     now: u64,
 ) -> Result<(), Error> {
     let at = |violation| Error::peer(violation, StreamId::ControlProvider.code(), 0);
@@ -82,7 +119,12 @@ pub(super) fn accept_provider(
     Element::decode(&manifest.public_key).map_err(at)?;
     // [G21] An aligned key may come back, but only under the manifest it first had.
     let offered = hello.manifest.known_key()?;
-    if config.known_keys.iter().any(|known| known.contradicts(&offered)) {
+    let reused = |known: &KnownKey| match config.profile.suite() {
+        SuiteId::Aligned => known.contradicts(&offered),
+        // A key of shuffled order serves one run.
+        SuiteId::Shuffled => known.shares_with(&offered),
+    };
+    if config.known_keys.iter().any(reused) {
         return Err(at(Violation::KeyReused));
     }
     let padded = hello.table.tag_count.is_multiple_of(u64::from(config.limits.frame_elements));
@@ -99,10 +141,10 @@ pub(super) fn accept_provider(
         return Err(Incompatibility::LedgerHeadsDiffer.into());
     }
     // [G46]
-    if row_slots > manifest.evaluations_max {
+    if elements > manifest.evaluations_max {
         return Err(Refusal::KeyExhausted.into());
     }
-    if row_slots > hello.offer.evaluations_left {
+    if elements > hello.offer.evaluations_left {
         return Err(Refusal::BudgetExceeded.into());
     }
     Ok(())

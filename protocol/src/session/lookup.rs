@@ -5,22 +5,15 @@
 //! it comes back, and the table to have the root that both sides signed [I-11]. What has changed
 //! there is a defect on this machine, never the peer's fault, and gives no outcome.
 
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use core::cmp::Ordering;
-use core::fmt;
 
-use zeroize::Zeroizing;
-
-use crate::codec::RawFrame;
 use crate::disclosure::RowCounts;
 use crate::error::{Bug, Error};
 use crate::message::TableDescriptor;
-use crate::oprf::MatchTag;
+use crate::session::merge::{Column, Peek, Sorted, be64, merge_tags, spill};
+use crate::session::task::opaque_debug;
 use crate::session::{Outbox, Output, RunChunk, RunContent, RunName};
 use crate::suite::{LabelledHash, Profile, h};
-use crate::table::TableReader;
-use crate::transcript::merkle::{self, Tree};
 
 /// A look-up in progress.
 pub(super) struct Lookup {
@@ -122,7 +115,12 @@ impl Lookup {
     fn advance(mut self, out: &mut Outbox) -> Result<Progress, Error> {
         loop {
             let done = match &mut self.stage {
-                Stage::Tags { tags, column, hits } => merge_tags(tags, column, hits, out)?,
+                // [G18] Answers are proved in their order here, so a second element on a tag is an
+                // identifier that our own driver numbered twice.
+                Stage::Tags { tags, column, hits } => {
+                    let twice = || Bug::InternalInvariant.into();
+                    merge_tags(tags, column, RunName::Hits, hits, twice, out)?
+                }
                 Stage::Places { hits, places, placed, row_hits } => {
                     merge_places(hits, places, placed, row_hits, out)?
                 }
@@ -219,59 +217,6 @@ impl Lookup {
     }
 }
 
-/// Own tags that stand in the table become hits; true when both sides are exhausted.
-fn merge_tags(
-    tags: &mut Sorted<17>,
-    column: &mut Column,
-    hit_count: &mut u64,
-    out: &mut Outbox,
-) -> Result<bool, Error> {
-    let mut hits = tags.room_for(RunName::Hits);
-    let done = loop {
-        let Some(table_tag) = column.tags.front() else {
-            if column.is_complete() {
-                // The rest of our tags match nothing, but each chunk still has to be taken.
-                match tags.drain() {
-                    Drained::Ended => break true,
-                    Drained::Wanting => {
-                        out.push(Output::WantRun(RunName::OwnTags));
-                        break false;
-                    }
-                }
-            }
-            out.push(Output::WantRun(RunName::Table));
-            break false;
-        };
-        match tags.peek() {
-            Peek::Record(record) => {
-                let own: &[u8] = record.get(..MatchTag::LEN).unwrap_or(&[]);
-                match own.cmp(&table_tag.0) {
-                    Ordering::Less => tags.advance(),
-                    Ordering::Greater => column.advance(),
-                    Ordering::Equal => {
-                        // [G18] Answers are proved in their order here, so a second element on a
-                        // tag is an identifier that our own driver numbered twice.
-                        if column.front_was_hit {
-                            return Err(Bug::InternalInvariant.into());
-                        }
-                        column.front_was_hit = true;
-                        *hit_count = hit_count.saturating_add(1);
-                        hits.extend_from_slice(record.get(MatchTag::LEN..).unwrap_or(&[]));
-                        tags.advance();
-                    }
-                }
-            }
-            Peek::Ended => column.advance(),
-            Peek::Wanting => {
-                out.push(Output::WantRun(RunName::OwnTags));
-                break false;
-            }
-        }
-    };
-    spill(RunName::Hits, hits, out);
-    Ok(done)
-}
-
 /// Each place whose element was hit becomes a hit of its row; true when both are exhausted.
 ///
 /// `placed` says whether the foremost hit has met a place: one that meets none was never asked for.
@@ -322,146 +267,4 @@ fn merge_places(
     Ok(done)
 }
 
-fn spill(run: RunName, records: Zeroizing<Vec<u8>>, out: &mut Outbox) {
-    if !records.is_empty() {
-        out.push(Output::Spill { run, records });
-    }
-}
-
-fn be64(record: &[u8], at: usize) -> u64 {
-    record
-        .get(at..)
-        .and_then(|tail| tail.first_chunk())
-        .map_or(0, |bytes| u64::from_be_bytes(*bytes))
-}
-
-/// The table coming back frame by frame: tags not yet passed, and whether the foremost was hit.
-struct Column {
-    reader: TableReader,
-    tree: Tree,
-    /// Root of the table that the session is about.
-    root: merkle::Hash,
-    tags: VecDeque<MatchTag>,
-    front_was_hit: bool,
-}
-
-impl Column {
-    fn new(descriptor: &TableDescriptor) -> Self {
-        Self {
-            reader: TableReader::new(descriptor),
-            tree: Tree::new(),
-            root: descriptor.root,
-            tags: VecDeque::new(),
-            front_was_hit: false,
-        }
-    }
-
-    /// Takes the next frame; the last one closes only over the root that both sides signed.
-    fn take(&mut self, frame: &RawFrame) -> Result<(), Bug> {
-        if self.is_complete() {
-            return Err(Bug::ApiMisuse);
-        }
-        let tags = self.reader.read(frame).map_err(|_| Bug::StoredDataChanged)?;
-        self.tree.push(merkle::leaf_hash(&[&frame.header.encode(), &frame.payload]));
-        if self.is_complete() && self.tree.root() != self.root {
-            return Err(Bug::StoredDataChanged);
-        }
-        self.tags.extend(tags);
-        Ok(())
-    }
-
-    fn advance(&mut self) {
-        self.front_was_hit = false;
-        self.tags.pop_front();
-    }
-
-    const fn is_complete(&self) -> bool {
-        self.reader.is_complete()
-    }
-}
-
-/// A sorted run of records coming back chunk by chunk.
-struct Sorted<const LEN: usize> {
-    records: VecDeque<[u8; LEN]>,
-    last: Option<[u8; LEN]>,
-    /// Records that were spilled and have not come back yet.
-    missing: u64,
-    ended: bool,
-}
-
-enum Peek<'a, const LEN: usize> {
-    Record(&'a [u8; LEN]),
-    Wanting,
-    Ended,
-}
-
-enum Drained {
-    Wanting,
-    Ended,
-}
-
-impl<const LEN: usize> Sorted<LEN> {
-    /// Expects a run of which `spilled` records were given to the driver.
-    fn new(run: RunName, spilled: u64) -> Self {
-        debug_assert_eq!(run.record_len(), Some(LEN));
-        Self { records: VecDeque::new(), last: None, missing: spilled, ended: false }
-    }
-
-    fn take(&mut self, bytes: &[u8], last: bool) -> Result<(), Bug> {
-        let (records, rest) = bytes.as_chunks::<LEN>();
-        if !rest.is_empty() || self.ended {
-            return Err(Bug::ApiMisuse);
-        }
-        for record in records {
-            // An out-of-order run is a defect of the sorter, which must not become a wrong result.
-            if self.last.is_some_and(|last| last > *record) {
-                return Err(Bug::InternalInvariant);
-            }
-            self.missing = self.missing.checked_sub(1).ok_or(Bug::StoredDataChanged)?;
-            self.last = Some(*record);
-            self.records.push_back(*record);
-        }
-        // Nor must a shortened run: rows would silently not have matched.
-        if last && self.missing != 0 {
-            return Err(Bug::StoredDataChanged);
-        }
-        self.ended = last;
-        Ok(())
-    }
-
-    /// Room for one record of another run per record that waits here and one more, so that what is
-    /// written there never moves.
-    fn room_for(&self, run: RunName) -> Zeroizing<Vec<u8>> {
-        let len = run.record_len().unwrap_or(0);
-        Zeroizing::new(Vec::with_capacity(self.records.len().saturating_add(1).saturating_mul(len)))
-    }
-
-    fn peek(&self) -> Peek<'_, LEN> {
-        match self.records.front() {
-            Some(record) => Peek::Record(record),
-            None if self.ended => Peek::Ended,
-            None => Peek::Wanting,
-        }
-    }
-
-    fn advance(&mut self) {
-        self.records.pop_front();
-    }
-
-    fn drain(&mut self) -> Drained {
-        self.records.clear();
-        if self.ended { Drained::Ended } else { Drained::Wanting }
-    }
-}
-
-/// Tags, counts and rows of a look-up are as secret as its outcome.
-macro_rules! opaque_debug {
-    ($($name:ident),+) => { $(
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(concat!(stringify!($name), "(..)"))
-            }
-        }
-    )+ };
-}
 opaque_debug!(Lookup, Found);

@@ -10,8 +10,8 @@
 //!
 //! 1. writes [`Output::Append`] to the transcript, and the frame beside it, and has both on disk
 //!    before it transmits the [`Output::Send`] that follows [T-01];
-//! 2. has [`Output::Reserve`], [`Output::Ledger`] and [`Output::KeyUsed`] on disk before it goes
-//!    on to the next output, and answers `Reserve` with [`Input::Reserved`] or
+//! 2. has [`Output::Reserve`], [`Output::Ledger`], [`Output::KeyUsed`] and
+//!    [`Output::RecordRelease`] on disk before it goes on to the next output, and answers `Reserve` with [`Input::Reserved`] or
 //!    [`Input::ReserveRefused`];
 //! 3. runs each [`Task`] anywhere, in any order, and returns its [`Computed`];
 //! 4. answers [`Output::WantRows`] with at most as many identifiers as asked, then
@@ -19,7 +19,7 @@
 //! 5. keeps [`Output::Spill`] under its name, and answers [`Output::WantRun`] with the next chunk
 //!    of that run in increasing byte order, the last one marked; a run that was never spilled
 //!    answers with one empty chunk, the last. Order and number of records are checked here, and
-//!    the table against its root, so neither sorter nor storage is trusted;
+//!    the table and EVAL against their roots, so neither sorter nor storage is trusted;
 //! 6. feeds [`Input::Time`] before other inputs, so that the session can judge expiry;
 //! 7. reads a bulk stream only while `accepts` says so: flow control holds the peer back;
 //! 8. after an error calls [`Outbox::close`], which records and sends the code the peer may see.
@@ -35,23 +35,34 @@ use core::fmt;
 use zeroize::Zeroizing;
 
 use crate::codec::{RawFrame, StreamId};
-use crate::disclosure::Outcome;
+use crate::digital_id::DigitalId;
+use crate::disclosure::{MatchCount, Outcome, Resolution};
 use crate::error::{Bug, Error, Refusal, Violation, WireCode};
 use crate::identifier::Identifier;
 use crate::ledger::{LedgerEntry, Reservation};
 use crate::manifest::KnownKey;
 use crate::message::{Abort, Control, Refuse};
+use crate::rows::RowWidth;
 use crate::transcript::{Record, Role};
 
 pub mod advertiser;
 pub mod provider;
 pub mod task;
 
+mod answers;
+mod arranger;
+mod barrier;
 mod blinder;
+mod delivery;
 mod evaluations;
+mod handles;
 mod hello;
 mod lookup;
+mod merge;
 mod policy;
+mod row_task;
+mod shuffled;
+mod tally;
 mod wire;
 
 pub use task::{Computed, Task};
@@ -81,6 +92,8 @@ pub enum Input {
         /// Seconds after which it may.
         retry_after_s: u32,
     },
+    /// What our node found out about the handles of the run [`RunName::Handles`].
+    Resolved(Resolution),
     /// The operator approved the release.
     Approved,
     /// The operator declined the release.
@@ -134,9 +147,15 @@ pub enum Output {
     KeyUsed(KnownKey),
     /// Ask the operator whether to go on to the release.
     WantApproval {
-        /// Matched rows.
-        matched: u64,
+        /// How many rows matched, as far as the terms let it be shown.
+        count: MatchCount,
     },
+    /// Look up the handles of the run [`RunName::Handles`], apply objections, compare with earlier
+    /// releases, and answer with [`Input::Resolved`].
+    Resolve,
+    /// The records behind the handles are about to be released; write that durably, since later
+    /// releases are compared with this one.
+    RecordRelease,
     /// The session is over, with this outcome for our own operator.
     Finished(Outcome),
 }
@@ -162,12 +181,14 @@ impl fmt::Debug for Output {
             Self::Ledger { entry, .. } => write!(f, "Ledger({entry:?})"),
             Self::KeyUsed(key) => write!(f, "KeyUsed({key:?})"),
             Self::WantApproval { .. } => f.write_str("WantApproval(..)"),
+            Self::Resolve => f.write_str("Resolve"),
+            Self::RecordRelease => f.write_str("RecordRelease"),
             Self::Finished(_) => f.write_str("Finished(..)"),
         }
     }
 }
 
-/// Names of the runs a session spills.
+/// Names of the runs a session spills or asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RunName {
     /// The received table, chunk by chunk as frames, in stream order.
@@ -182,18 +203,43 @@ pub enum RunName {
     RowHits,
     /// The outcome of `matched-rows`: BE u64 row ‖ BE u16 kinds, matched rows only.
     MatchedRows,
+    /// Shuffled order, the advertiser's: rows of blinded encodings, canary rows among them. Which
+    /// record came when is secret.
+    BlindedRows(RowWidth),
+    /// Shuffled order, the advertiser's: the received EVAL, as frames, in stream order.
+    Evaluations,
+    /// Shuffled order, the advertiser's: 9 bytes of tag ‖ BE u64 row of the answers ‖ 16 bytes of
+    /// handle. PRF outputs, to be kept sealed.
+    ResponseTags,
+    /// Shuffled order, the advertiser's: BE u64 row of the answers ‖ 16 bytes of handle, of hits.
+    RowHandles,
+    /// Shuffled order, the advertiser's: one handle of each matched row.
+    MatchedHandles,
+    /// Shuffled order, the provider's: rows of evaluated encodings. Which record came when is the
+    /// permutation, which only an auditor may see.
+    EvaluatedRows(RowWidth),
+    /// The provider's: handles received, in increasing order as they come.
+    Handles,
+    /// Digital IDs. The provider's node gives them as [`RunContent::Ids`], strictly increasing by
+    /// their encoding; the advertiser's session spills them in that order, encoded one after the
+    /// other, to be kept as they come.
+    DigitalIds,
 }
 
 impl RunName {
-    /// Bytes of a record; `None` for the table, whose chunks are frames.
+    /// Bytes of a record; `None` for frames and for digital IDs, which vary.
     #[must_use]
     pub const fn record_len(self) -> Option<usize> {
         match self {
-            Self::Table => None,
+            Self::Table | Self::Evaluations | Self::DigitalIds => None,
             Self::OwnTags | Self::Placements => Some(17),
             Self::Hits => Some(8),
             Self::RowHits => Some(9),
             Self::MatchedRows => Some(10),
+            Self::BlindedRows(width) | Self::EvaluatedRows(width) => Some(width.row_len()),
+            Self::ResponseTags => Some(33),
+            Self::RowHandles => Some(24),
+            Self::MatchedHandles | Self::Handles => Some(16),
         }
     }
 }
@@ -213,8 +259,10 @@ pub struct RunChunk {
 pub enum RunContent {
     /// Whole records in increasing order.
     Records(Vec<u8>),
-    /// A frame of the table.
+    /// A frame of the table or of EVAL.
     Frame(RawFrame),
+    /// Digital IDs, strictly increasing by their encoding.
+    Ids(Vec<DigitalId>),
 }
 
 /// Shows sizes only: records are PRF outputs or say which rows matched.
@@ -223,6 +271,7 @@ impl fmt::Debug for RunContent {
         match self {
             Self::Records(records) => write!(f, "Records({} bytes)", records.len()),
             Self::Frame(frame) => write!(f, "Frame({})", name_of(frame)),
+            Self::Ids(ids) => write!(f, "Ids({})", ids.len()),
         }
     }
 }

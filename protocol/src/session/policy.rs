@@ -4,10 +4,14 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::error::{Error, Incompatibility, Refusal};
+use crate::limits::{
+    CELL_MIN_DEFAULT, COUNT_ROUNDING_DEFAULT, IDS_PER_RECORD_DEFAULT, IDS_VALID_DAYS_DEFAULT,
+    RATE_CAP_DEFAULT, RATE_PRECISION_DEFAULT, ROWS_SHUFFLED_MAX,
+};
 use crate::manifest::{SignedManifest, SignedSnapshot};
 use crate::message::TableDescriptor;
 use crate::oprf::PrfKey;
-use crate::suite::{Aligned, Profile};
+use crate::suite::{Aligned, Profile, Shuffled, SuiteId};
 use crate::terms::{LinkFilter, MatchTerms, Offer};
 
 /// What the partner policy allows this advertiser.
@@ -21,6 +25,8 @@ pub struct Policy {
     pub elements_max: u64,
     /// Minima and budget, as they stand in HELLO_P.
     pub offer: Offer,
+    /// How much a result may say at most.
+    pub guardrails: Guardrails,
     /// Hash of the human contract that terms must name; with `None` they must name none.
     pub notice: Option<[u8; 32]>,
     /// Auditors that terms may name; they may always name none.
@@ -38,8 +44,8 @@ pub struct Policy {
 pub struct Prepared {
     /// Profile it serves.
     pub profile: Profile,
-    /// The key.
-    pub key: Arc<PrfKey<Aligned>>,
+    /// The key, of the order that the profile's suite has.
+    pub key: MatchKey,
     /// Its manifest.
     pub manifest: SignedManifest,
     /// The snapshot the table was made from.
@@ -56,10 +62,87 @@ pub struct Prepared {
     pub purpose: u16,
 }
 
+/// A key of either order; which one a session may use follows from its profile.
+#[derive(Debug, Clone)]
+pub enum MatchKey {
+    /// The key of an epoch.
+    Aligned(Arc<PrfKey<Aligned>>),
+    /// The key of one run.
+    Shuffled(Arc<PrfKey<Shuffled>>),
+}
+
+impl MatchKey {
+    /// The suite whose sessions the key may serve.
+    #[must_use]
+    pub const fn suite(&self) -> SuiteId {
+        match self {
+            Self::Aligned(_) => SuiteId::Aligned,
+            Self::Shuffled(_) => SuiteId::Shuffled,
+        }
+    }
+}
+
+/// How precise a result may be at most, and what a release may hold at most; terms may be stricter
+/// than this and never less strict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Guardrails {
+    /// Least step of released rates, in percent points.
+    pub rate_precision: u8,
+    /// Rates above this many percent are not released.
+    pub rate_cap: u8,
+    /// Least step of released counts.
+    pub count_rounding: u32,
+    /// Least matched rows in a breakdown cell.
+    pub cell_min: u32,
+    /// Most days that a delivered digital ID may be used.
+    pub ids_valid_days: u16,
+    /// Most digital IDs of one record.
+    pub ids_per_record_max: u16,
+    /// Most handles of one session.
+    pub handles_max: u64,
+    /// Namespaces of digital IDs that may be asked for, increasing.
+    pub namespaces: Vec<u16>,
+    /// Whether attributes of digital IDs may be asked for.
+    pub attributes: bool,
+}
+
+impl Guardrails {
+    /// The guardrails of the product, without namespaces.
+    pub const DEFAULT: Self = Self {
+        rate_precision: RATE_PRECISION_DEFAULT,
+        rate_cap: RATE_CAP_DEFAULT,
+        count_rounding: COUNT_ROUNDING_DEFAULT,
+        cell_min: CELL_MIN_DEFAULT,
+        ids_valid_days: IDS_VALID_DAYS_DEFAULT,
+        ids_per_record_max: IDS_PER_RECORD_DEFAULT,
+        handles_max: ROWS_SHUFFLED_MAX,
+        namespaces: Vec::new(),
+        attributes: false,
+    };
+
+    /// Whether terms are at least as strict [D-07].
+    #[must_use]
+    pub fn allow(&self, terms: &MatchTerms, profile: Profile) -> bool {
+        let counts = terms.rate_precision >= self.rate_precision
+            && terms.rate_cap <= self.rate_cap
+            && terms.count_rounding >= self.count_rounding
+            && terms.cell_min >= self.cell_min;
+        let release = terms.ids_valid_days <= self.ids_valid_days
+            && terms.ids_per_record_max <= self.ids_per_record_max
+            && terms.handles_max <= self.handles_max
+            && terms.namespaces.iter().all(|namespace| self.namespaces.contains(namespace))
+            && (self.attributes || terms.flags == 0);
+        (profile == Profile::MatchedRows || counts) && (!profile.sends_handles() || release)
+    }
+}
+
 impl Policy {
     /// Terms must ask for the table that is ready, for a purpose, contract and audit that are
     /// allowed.
     pub(super) fn check(&self, prepared: &Prepared, terms: &MatchTerms) -> Result<(), Error> {
+        if !self.guardrails.allow(terms, prepared.profile) {
+            return Err(Incompatibility::Parameters.into());
+        }
         if !self.purposes.contains(&terms.purpose) {
             return Err(Refusal::PurposeNotAllowed.into());
         }

@@ -4,7 +4,6 @@
 //! evaluations under signed terms, send the table, evaluate and prove frame by frame, countersign
 //! the receipt. It learns the padded size of the advertiser's input and nothing about its content.
 
-use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -17,13 +16,14 @@ use crate::limits::{CLOCK_SKEW_S_MAX, Limits};
 use crate::message::{
     Control, HelloA, HelloP, ReceiptAck, SessionBinding, SignedReceipt, Terms, TermsAccept,
 };
-pub use crate::session::policy::{Policy, Prepared};
-use crate::session::task::{Done, EvaluateTask, EvaluatedFrame};
+use crate::rows::RowWidth;
+pub use crate::session::answers::ExpectBlinds;
+pub use crate::session::barrier::ExpectRows;
+pub use crate::session::handles::ExpectHandles;
+pub use crate::session::policy::{Guardrails, MatchKey, Policy, Prepared};
 use crate::session::wire::{Identity, Received, Wire};
-use crate::session::{
-    Input, Outbox, Output, RunContent, RunName, Task, VerifiedPeer, hello, unexpected,
-};
-use crate::suite::{PROTOCOL_VERSION, Profile};
+use crate::session::{Input, Outbox, Output, RunName, VerifiedPeer, hello, unexpected};
+use crate::suite::{PROTOCOL_VERSION, Profile, SuiteId};
 use crate::terms::{self, SignedTerms, TermsRejected};
 use crate::transcript::Role;
 use crate::transcript::receipt::Receipt;
@@ -69,7 +69,11 @@ pub enum ProviderSession {
     ExpectReservation(ExpectReservation),
     /// The table goes out; blinded elements come in, evaluations go out.
     ExpectBlinds(ExpectBlinds),
-    /// Every evaluation is sent.
+    /// The table goes out; blinded rows come in until the barrier, then evaluated rows go out.
+    ExpectRows(ExpectRows),
+    /// Every evaluation is sent; handles, or a receipt without them, are to come.
+    ExpectHandles(ExpectHandles),
+    /// Everything is sent.
     ExpectReceipt(ExpectReceipt),
     /// Both signed; nothing may follow.
     Closed,
@@ -95,6 +99,8 @@ impl ProviderSession {
             Self::ExpectTerms(state) => state.handle(input, out),
             Self::ExpectReservation(state) => state.handle(input, out),
             Self::ExpectBlinds(state) => state.handle(input, out),
+            Self::ExpectRows(state) => state.handle(input, out),
+            Self::ExpectHandles(state) => state.handle(input, out),
             Self::ExpectReceipt(state) => state.handle(input, out),
             Self::Closed => match input {
                 Input::Time(_) => Ok(Self::Closed),
@@ -108,9 +114,9 @@ impl ProviderSession {
     #[must_use]
     pub fn accepts(&self, stream: StreamId) -> bool {
         match (self, stream) {
-            (Self::ExpectBlinds(state), StreamId::Blind) => {
-                state.table_sent && state.unanswered() < state.core.frames_pending_max
-            }
+            (Self::ExpectBlinds(state), StreamId::Blind) => state.accepts_blinds(),
+            (Self::ExpectRows(state), StreamId::Blind) => state.accepts_blinds(),
+            (Self::ExpectHandles(state), StreamId::Handles) => state.accepts_handles(),
             _ => false,
         }
     }
@@ -122,6 +128,8 @@ impl ProviderSession {
             Self::ExpectHello(_) | Self::ExpectTerms(_) | Self::Closed => None,
             Self::ExpectReservation(state) => Some(&state.core.sid),
             Self::ExpectBlinds(state) => Some(&state.core.sid),
+            Self::ExpectRows(state) => Some(&state.core.sid),
+            Self::ExpectHandles(state) => Some(&state.core.sid),
             Self::ExpectReceipt(state) => Some(&state.core.sid),
         }
     }
@@ -132,13 +140,9 @@ impl ProviderSession {
         match self {
             Self::ExpectHello(_) => "hello",
             Self::ExpectTerms(_) | Self::ExpectReservation(_) => "terms",
-            Self::ExpectBlinds(state) => {
-                if state.table_sent {
-                    "match"
-                } else {
-                    "table"
-                }
-            }
+            Self::ExpectBlinds(state) => state.stage(),
+            Self::ExpectRows(state) => state.stage(),
+            Self::ExpectHandles(_) => "release",
             Self::ExpectReceipt(_) => "receipt",
             Self::Closed => "closed",
         }
@@ -179,21 +183,24 @@ impl ExpectHello {
             out.retry_after(retry_after_s);
             return Err(refusal.into());
         }
-        let profile = hello::accept_advertiser(&config, &hello)?;
+        let asked = hello::accept_advertiser(&config, &hello)?;
+        let profile = asked.profile;
         let prepared = config
             .prepared
             .into_iter()
             .find(|prepared| prepared.profile == profile)
             .ok_or(Refusal::TableNotReady)?;
         let manifest = &prepared.manifest.body;
-        // A manifest of ours that no advertiser may accept.
-        if !manifest.is_within_bounds() {
+        // A manifest of ours that no advertiser may accept, or a key of the other order.
+        let suite = profile.suite();
+        let fits = manifest.suite == suite.code() && prepared.key.suite() == suite;
+        if !manifest.is_within_bounds() || !fits {
             return Err(Bug::ApiMisuse.into());
         }
         if !manifest.is_valid_at(now) {
             return Err(Refusal::TableNotReady.into());
         }
-        if hello.row_slots > manifest.evaluations_max {
+        if asked.elements > manifest.evaluations_max {
             return Err(Refusal::KeyExhausted.into());
         }
         let answer = HelloP {
@@ -214,7 +221,8 @@ impl ExpectHello {
             peer_key: hello.attestation_key,
             wire,
             sid: [0; 32],
-            elements: hello.row_slots,
+            elements: asked.elements,
+            width: asked.width,
             profile,
             prepared,
             frames_pending_max: config.frames_pending_max.max(1),
@@ -232,21 +240,95 @@ impl ExpectHello {
 
 /// What every state after HELLO_A holds.
 #[derive(Debug)]
-struct Core {
-    identity: Identity,
-    peer_key: [u8; 32],
-    wire: Wire,
-    sid: [u8; 32],
+pub(super) struct Core {
+    pub(super) identity: Identity,
+    pub(super) peer_key: [u8; 32],
+    pub(super) wire: Wire,
+    pub(super) sid: [u8; 32],
     /// Padded elements E, announced in HELLO_A.
-    elements: u64,
-    profile: Profile,
-    prepared: Prepared,
-    frames_pending_max: u32,
-    now: u64,
+    pub(super) elements: u64,
+    pub(super) width: RowWidth,
+    pub(super) profile: Profile,
+    pub(super) prepared: Prepared,
+    pub(super) frames_pending_max: u32,
+    pub(super) now: u64,
 }
 
 impl Core {
-    fn take_control(&mut self, control: Control, frame: &RawFrame) -> Result<(), Error> {
+    /// Opens TABLE and asks for its first frame; false when the advertiser holds the table.
+    pub(super) fn start_table(&mut self, terms: &SignedTerms, out: &mut Outbox) -> bool {
+        let sends = terms.terms().table_delivery == 1;
+        if sends {
+            let frame_elements = self.wire.limits().frame_elements;
+            self.wire.open(StreamId::Table, frame_elements);
+            out.push(Output::WantRun(RunName::Table));
+        }
+        sends
+    }
+
+    /// Sends the next frame of the table; true when it was the last one.
+    pub(super) fn send_table(&mut self, frame: RawFrame, out: &mut Outbox) -> Result<bool, Error> {
+        let last = frame.header.is_last();
+        self.wire.send_bulk(frame, out)?;
+        if !last {
+            out.push(Output::WantRun(RunName::Table));
+            return Ok(false);
+        }
+        let heads = self.wire.heads();
+        let sent = heads.iter().find(|head| head.stream == StreamId::Table.code());
+        let announced = &self.prepared.table;
+        // The stored table is not the one we announced: nothing of it may count.
+        if sent.map(|head| (head.elements, head.root))
+            != Some((announced.tag_count, announced.root))
+        {
+            return Err(Bug::InternalInvariant.into());
+        }
+        self.send_checkpoint(StreamId::Table, out)?;
+        Ok(true)
+    }
+
+    pub(super) fn send_checkpoint(
+        &mut self,
+        stream: StreamId,
+        out: &mut Outbox,
+    ) -> Result<(), Error> {
+        self.wire.send_checkpoint(stream, &self.identity.key, &self.sid, out)
+    }
+
+    pub(super) fn settle_checkpoint(
+        &mut self,
+        stream: StreamId,
+        out: &mut Outbox,
+    ) -> Result<bool, Error> {
+        let key = &self.identity.key;
+        self.wire.settle_checkpoint(stream, &self.peer_key, key, &self.sid, out)
+    }
+
+    /// Checks the number of blinded elements, the time, and that the key is noted as used before
+    /// the first of them is evaluated.
+    pub(super) fn admit_blinds(
+        &mut self,
+        frame: &RawFrame,
+        terms: &SignedTerms,
+        out: &mut Outbox,
+    ) -> Result<(), Error> {
+        let received = self.wire.elements(StreamId::Blind);
+        let complete = received == self.elements;
+        // [G06]
+        if received > self.elements || frame.header.is_last() != complete {
+            let at = (StreamId::Blind.code(), frame.header.index);
+            return Err(Error::peer(Violation::CountMismatch, at.0, at.1));
+        }
+        if self.now >= terms.terms().expires_at {
+            return Err(Refusal::TermsExpired.into());
+        }
+        if frame.header.index == 0 {
+            out.push(Output::KeyUsed(self.prepared.manifest.known_key()?));
+        }
+        Ok(())
+    }
+
+    pub(super) fn take_control(&mut self, control: Control, frame: &RawFrame) -> Result<(), Error> {
         match control {
             Control::Checkpoint(checkpoint) => self.wire.take_checkpoint(checkpoint),
             Control::CheckpointAck(checkpoint) => {
@@ -354,7 +436,12 @@ impl ExpectReservation {
             // [G39]
             Input::Reserved(reservation) if *reservation.entry() == self.entry => {
                 out.send_control(&Control::TermsAccept(self.accept))?;
-                ExpectBlinds::start(self.core, self.terms, reservation, out)
+                match self.core.profile.suite() {
+                    SuiteId::Aligned => {
+                        ExpectBlinds::start(self.core, self.terms, reservation, out)
+                    }
+                    SuiteId::Shuffled => ExpectRows::start(self.core, self.terms, reservation, out),
+                }
             }
             Input::ReserveRefused { refusal, retry_after_s } => {
                 out.retry_after(retry_after_s);
@@ -368,153 +455,36 @@ impl ExpectReservation {
     }
 }
 
-/// Sends the table, then evaluates and proves each blinded frame.
-///
-/// Holds no state per frame but its place in the order of answers. Leaves to [`ExpectReceipt`] when
-/// every announced element is answered.
-#[derive(Debug)]
-pub struct ExpectBlinds {
-    core: Core,
-    terms: SignedTerms,
-    reservation: Reservation,
-    table_sent: bool,
-    /// Frames being evaluated.
-    pending: u32,
-    ready: BTreeMap<u32, EvaluatedFrame>,
-    next_to_send: u32,
-    key_used: bool,
-}
-
-impl ExpectBlinds {
-    fn start(
-        mut core: Core,
-        terms: SignedTerms,
-        reservation: Reservation,
-        out: &mut Outbox,
-    ) -> Result<ProviderSession, Error> {
-        let frame_elements = core.wire.limits().frame_elements;
-        let table_sent = terms.terms().table_delivery == 0;
-        if !table_sent {
-            core.wire.open(StreamId::Table, frame_elements);
-            out.push(Output::WantRun(RunName::Table));
-        }
-        core.wire.open(StreamId::Blind, frame_elements);
-        core.wire.open(StreamId::Eval, frame_elements);
-        Ok(ProviderSession::ExpectBlinds(Self {
-            core,
-            terms,
-            reservation,
-            table_sent,
-            pending: 0,
-            ready: BTreeMap::new(),
-            next_to_send: 0,
-            key_used: false,
-        }))
-    }
-
-    fn handle(mut self, input: Input, out: &mut Outbox) -> Result<ProviderSession, Error> {
-        match input {
-            Input::Time(now) => self.core.now = now,
-            Input::Frame(frame) => match self.core.wire.receive(frame, out)? {
-                Received::Control(control, frame) => self.core.take_control(control, &frame)?,
-                Received::Bulk(frame) => self.take_blinds(frame, out)?,
-            },
-            Input::Run(chunk) => match (chunk.run, chunk.content) {
-                (RunName::Table, RunContent::Frame(frame)) if !self.table_sent => {
-                    self.send_table(frame, out)?;
-                }
-                _ => return Err(Bug::ApiMisuse.into()),
-            },
-            Input::Computed(computed) => match computed.0? {
-                Done::Evaluated(frame) => {
-                    self.pending = self.pending.saturating_sub(1);
-                    self.ready.insert(frame.frame, frame);
-                }
-                Done::Blinded(_) | Done::Finalized(_) => return Err(Bug::ApiMisuse.into()),
-            },
-            _ => return Err(Bug::ApiMisuse.into()),
-        }
-        self.advance(out)
-    }
-
-    fn send_table(&mut self, frame: RawFrame, out: &mut Outbox) -> Result<(), Error> {
-        let last = frame.header.is_last();
-        self.core.wire.send_bulk(frame, out)?;
-        if !last {
-            out.push(Output::WantRun(RunName::Table));
-            return Ok(());
-        }
-        let heads = self.core.wire.heads();
-        let sent = heads.iter().find(|head| head.stream == StreamId::Table.code());
-        let announced = &self.core.prepared.table;
-        // The stored table is not the one we announced: nothing of it may count.
-        if sent.map(|head| (head.elements, head.root))
-            != Some((announced.tag_count, announced.root))
-        {
-            return Err(Bug::InternalInvariant.into());
-        }
-        self.table_sent = true;
-        let Core { wire, identity, sid, .. } = &mut self.core;
-        wire.send_checkpoint(StreamId::Table, &identity.key, sid, out)
-    }
-
-    fn take_blinds(&mut self, frame: RawFrame, out: &mut Outbox) -> Result<(), Error> {
-        let at = |violation| Error::peer(violation, StreamId::Blind.code(), frame.header.index);
-        if !self.table_sent {
-            return Err(at(Violation::UnexpectedMessage));
-        }
-        let received = self.core.wire.elements(StreamId::Blind);
-        let complete = received == self.core.elements;
-        // [G06]
-        if received > self.core.elements || frame.header.is_last() != complete {
-            return Err(at(Violation::CountMismatch));
-        }
-        if self.core.now >= self.terms.terms().expires_at {
-            return Err(Refusal::TermsExpired.into());
-        }
-        if !self.key_used {
-            self.key_used = true;
-            out.push(Output::KeyUsed(self.core.prepared.manifest.known_key()?));
-        }
-        self.pending = self.pending.saturating_add(1);
-        let key = Arc::clone(&self.core.prepared.key);
-        let task = EvaluateTask { blinded: frame, key, sid: self.core.sid };
-        out.push(Output::Compute(Task::Evaluate(task)));
-        Ok(())
-    }
-
-    /// Frames that wait for their evaluation, or for their turn to be answered.
-    fn unanswered(&self) -> u32 {
-        let ready = u32::try_from(self.ready.len()).unwrap_or(u32::MAX);
-        self.pending.saturating_add(ready)
-    }
-
-    fn advance(mut self, out: &mut Outbox) -> Result<ProviderSession, Error> {
-        let Core { wire, identity, sid, peer_key, .. } = &mut self.core;
-        wire.settle_checkpoint(StreamId::Blind, peer_key, &identity.key, sid, out)?;
-        while let Some(frame) = self.ready.remove(&self.next_to_send) {
-            self.next_to_send = self.next_to_send.saturating_add(1);
-            let EvaluatedFrame { frame, last, elements, payload } = frame;
-            let raw = RawFrame::bulk(StreamId::Eval, frame, last, elements, payload)?;
-            wire.send_bulk(raw, out)?;
-            if last {
-                wire.send_checkpoint(StreamId::Eval, &identity.key, sid, out)?;
-            }
-        }
-        if !wire.is_complete(StreamId::Eval) || !wire.is_settled(StreamId::Blind) {
-            return Ok(ProviderSession::ExpectBlinds(self));
-        }
-        let Self { core, terms, reservation, .. } = self;
-        Ok(ProviderSession::ExpectReceipt(ExpectReceipt { core, terms, reservation }))
-    }
-}
-
 /// Waits for the advertiser's receipt, and signs it if it says what happened.
 #[derive(Debug)]
 pub struct ExpectReceipt {
-    core: Core,
-    terms: SignedTerms,
-    reservation: Reservation,
+    pub(super) core: Core,
+    pub(super) terms: SignedTerms,
+    pub(super) reservation: Reservation,
+    pub(super) closing: Closing,
+}
+
+/// What a receipt must say beside what every session has, and what our operator is told then.
+#[derive(Debug)]
+pub(super) struct Closing {
+    /// [`Receipt::COMPLETED`] or [`Receipt::WITHHELD`].
+    pub(super) code: u16,
+    pub(super) handles_known: u64,
+    pub(super) handles_unknown: u32,
+    pub(super) ids_suppressed: u64,
+    pub(super) outcome: Outcome,
+}
+
+impl Closing {
+    /// Of a session that disclosed nothing to us.
+    pub(super) const fn served() -> Self {
+        Self::without_handles(Receipt::COMPLETED, Outcome::Served)
+    }
+
+    /// Of a session that names no handles in its receipt.
+    pub(super) const fn without_handles(code: u16, outcome: Outcome) -> Self {
+        Self { code, handles_known: 0, handles_unknown: 0, ids_suppressed: 0, outcome }
+    }
 }
 
 impl ExpectReceipt {
@@ -538,31 +508,32 @@ impl ExpectReceipt {
         }
     }
 
-    fn accept(
+    /// Compares the receipt with what happened here, and signs it.
+    pub(super) fn accept(
         self,
         message: SignedReceipt,
         frame: &RawFrame,
         out: &mut Outbox,
     ) -> Result<ProviderSession, Error> {
-        let Self { core, terms, reservation } = self;
+        let Self { core, terms, reservation, closing } = self;
         let at = |violation| {
             Error::peer(violation, StreamId::ControlAdvertiser.code(), frame.header.index)
         };
-        let settled = [StreamId::Table, StreamId::Blind, StreamId::Eval]
-            .into_iter()
-            .filter(|stream| core.wire.heads().iter().any(|head| head.stream == stream.code()))
-            .all(|stream| core.wire.is_settled(stream));
+        let streams = core.wire.heads();
+        let settled = core.wire.all_settled();
         let SignedReceipt { receipt, signature } = message;
         let closed_at = receipt.closed_at;
+        let handles = core.wire.elements(StreamId::Handles);
+        let ids = core.wire.elements(StreamId::Ids);
         let expected = Receipt {
             sid: core.sid,
-            outcome: Receipt::COMPLETED,
-            streams: core.wire.heads(),
-            handles_known: 0,
-            handles_unknown: 0,
-            ids_returned: 0,
-            ids_suppressed: 0,
-            ledger: reservation.entry().settle(0, 0, closed_at)?,
+            outcome: closing.code,
+            streams,
+            handles_known: closing.handles_known,
+            handles_unknown: closing.handles_unknown,
+            ids_returned: ids,
+            ids_suppressed: closing.ids_suppressed,
+            ledger: reservation.entry().settle(handles, ids, closed_at)?,
             ..receipt.clone()
         };
         let in_time = closed_at >= terms.terms().opened_at
@@ -574,7 +545,7 @@ impl ExpectReceipt {
         let signature = receipt.sign(&core.identity.key)?;
         out.push(Output::Ledger { entry: receipt.ledger, evidence: frame.clone() });
         out.send_control(&Control::ReceiptAck(ReceiptAck { signature }))?;
-        out.push(Output::Finished(Outcome::Served));
+        out.push(Output::Finished(closing.outcome));
         Ok(ProviderSession::Closed)
     }
 }

@@ -9,6 +9,7 @@ use core::fmt;
 
 use zeroize::Zeroizing;
 
+use crate::canary::CanaryRows;
 use crate::codec::{RawFrame, StreamId};
 use crate::error::{Error, Violation};
 use crate::group::{BadElement, BatchArithmetic, Element, Encoded, SecretScalar};
@@ -16,6 +17,8 @@ use crate::identifier::{Identifier, PrfInput};
 use crate::oprf::{MatchTag, PrfKey, finalize_hash};
 use crate::proof::{self, EvaluationVerified, FrameProof, ProofContext, ProofPurpose};
 use crate::seed::SessionKeys;
+pub use crate::session::row_task::{BlindRowsTask, CanaryTask, EvaluateRowsTask, UnblindTask};
+use crate::session::row_task::{RowsDone, UnblindedRows};
 use crate::suite::{Aligned, Order, RfcFunction, SuiteId};
 
 /// Work on one frame.
@@ -26,6 +29,14 @@ pub enum Task {
     Evaluate(EvaluateTask),
     /// Verifies, unblinds and finalizes a frame, aligned order.
     Finalize(FinalizeTask),
+    /// Fills and blinds rows of the advertiser, shuffled order.
+    BlindRows(BlindRowsTask),
+    /// Makes canary rows and their answers, shuffled order.
+    Canaries(CanaryTask),
+    /// Evaluates a frame of rows, shuffled order.
+    EvaluateRows(EvaluateRowsTask),
+    /// Unblinds answers that are no canaries, shuffled order.
+    Unblind(UnblindTask),
 }
 
 impl Task {
@@ -36,6 +47,10 @@ impl Task {
             Self::Blind(task) => task.run(arithmetic).map(Done::Blinded),
             Self::Evaluate(task) => task.run(arithmetic).map(Done::Evaluated),
             Self::Finalize(task) => task.run(arithmetic).map(Done::Finalized),
+            Self::BlindRows(task) => task.run(arithmetic).map(Done::RowsBlinded),
+            Self::Canaries(task) => task.run(arithmetic).map(Done::Canaries),
+            Self::EvaluateRows(task) => task.run(arithmetic).map(Done::RowsEvaluated),
+            Self::Unblind(task) => task.run(arithmetic).map(Done::Unblinded),
         })
     }
 
@@ -46,6 +61,10 @@ impl Task {
             Self::Blind(task) => task.slots.len(),
             Self::Evaluate(task) => task.blinded.encodings().len(),
             Self::Finalize(task) => task.blinded.blinded.len(),
+            Self::BlindRows(task) => task.elements(),
+            Self::Canaries(task) => task.elements(),
+            Self::EvaluateRows(task) => task.elements(),
+            Self::Unblind(task) => task.elements(),
         }
     }
 
@@ -53,9 +72,10 @@ impl Task {
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::Blind(_) => "blind",
-            Self::Evaluate(_) => "evaluate",
-            Self::Finalize(_) => "finalize",
+            Self::Blind(_) | Self::BlindRows(_) => "blind",
+            Self::Canaries(_) => "canaries",
+            Self::Evaluate(_) | Self::EvaluateRows(_) => "evaluate",
+            Self::Finalize(_) | Self::Unblind(_) => "finalize",
         }
     }
 }
@@ -81,19 +101,24 @@ impl fmt::Debug for Computed {
 /// Opaque `Debug` for what holds secrets or whole frames.
 macro_rules! opaque_debug {
     ($($name:ident),+) => { $(
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl core::fmt::Debug for $name {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
                 f.write_str(concat!(stringify!($name), "(..)"))
             }
         }
     )+ };
 }
+pub(super) use opaque_debug;
 opaque_debug!(BlindSlot, BlindTask, BlindedFrame, EvaluateTask, EvaluatedFrame, FinalizeTask);
 
 pub(super) enum Done {
     Blinded(BlindedFrame),
     Evaluated(EvaluatedFrame),
     Finalized(FinalizedFrame),
+    RowsBlinded(RowsDone),
+    Canaries(CanaryRows),
+    RowsEvaluated(RowsDone),
+    Unblinded(UnblindedRows),
 }
 
 /// One position of the padded sequence.
@@ -266,6 +291,6 @@ pub(crate) fn eval_context(sid: &[u8; 32], frame: u32) -> ProofContext<'_> {
     ProofContext { purpose: ProofPurpose::AlignedFrame, sid, stream: StreamId::Eval.code(), frame }
 }
 
-fn bad_element(bad: &BadElement, stream: StreamId, frame: u32) -> Error {
+pub(super) fn bad_element(bad: &BadElement, stream: StreamId, frame: u32) -> Error {
     Error::peer(bad.violation, stream.code(), frame)
 }

@@ -115,6 +115,12 @@ impl Wire {
         self.state(stream).is_some_and(|state| state.checkpointed && state.acknowledged)
     }
 
+    /// Whether both checkpoint signatures over every stream that was sent are in.
+    pub(crate) fn all_settled(&self) -> bool {
+        let mut sent = self.streams.iter().filter(|state| state.tree.leaves() > 0);
+        sent.all(|state| state.checkpointed && state.acknowledged)
+    }
+
     /// Elements of a stream so far.
     pub(crate) fn elements(&self, stream: StreamId) -> u64 {
         self.state(stream).map_or(0, |state| state.elements)
@@ -122,7 +128,9 @@ impl Wire {
 
     /// Heads of all streams, by increasing stream number, as the receipt lists them.
     pub(crate) fn heads(&self) -> Vec<StreamHead> {
-        let mut heads: Vec<StreamHead> = self.streams.iter().map(StreamState::head).collect();
+        // HANDLES may stay open without a frame: a stream that is not sent is not listed.
+        let sent = self.streams.iter().filter(|state| state.tree.leaves() > 0);
+        let mut heads: Vec<StreamHead> = sent.map(StreamState::head).collect();
         heads.sort_unstable_by_key(|head| head.stream);
         heads
     }
@@ -217,7 +225,11 @@ impl Wire {
         let state =
             self.state_mut(header.stream).ok_or_else(|| fail(Violation::UnexpectedMessage))?;
         if state.complete {
-            return Err(fail(Violation::FrameMalformed));
+            // [G48]
+            return Err(fail(match header.stream {
+                StreamId::Handles => Violation::SecondHandleBatch,
+                _ => Violation::FrameMalformed,
+            }));
         }
         // [G15]
         if u64::from(header.index) != state.tree.leaves() {
@@ -238,7 +250,9 @@ impl Wire {
             .ok_or_else(|| fail(Violation::CountMismatch))?;
         state.complete = header.is_last();
         let record = Record::Bulk { header, leaf };
-        out.push(Output::Append { record, frame: Some(frame.clone()) });
+        // Digital IDs go to whom the terms name and to no transcript: their leaf is the evidence.
+        let kept = (header.stream != StreamId::Ids).then(|| frame.clone());
+        out.push(Output::Append { record, frame: kept });
         Ok(())
     }
 

@@ -13,17 +13,19 @@ use node::identity::Pins;
 use node::journal::SessionJournal;
 use node::ledger::{Ledger, LedgerError, ReserveError, SessionRow};
 use node::normalize::manifest::RulesManifest;
-use node::runs::RunStore;
+use node::runs::{FixedSorted, RunStore};
 use node::telemetry::{Progress, Terminal};
 use node::transport::Channel;
 use node::transport::quic::{Incoming, ProviderEndpoint};
 use node::world::{self, Clock, SystemClock};
 use protocol::codec::RawFrame;
+use protocol::digital_id::DigitalId;
+use protocol::disclosure::{MatchCount, Resolution};
 use protocol::error::{Bug, Refusal};
 use protocol::ledger::{LedgerEntry, Reservation};
 use protocol::limits::{AUDIT_SAMPLE_DEFAULT, AUDIT_WINDOW_S_DEFAULT, HELLOS_PER_DAY_MAX, Limits};
 use protocol::session::advertiser::KnownKey;
-use protocol::session::provider::{Policy, Prepared, ProviderConfig, ProviderSession};
+use protocol::session::provider::{Guardrails, Policy, Prepared, ProviderConfig, ProviderSession};
 use protocol::session::{Outbox, RowSlot};
 use protocol::suite::{PROTOCOL_VERSION, SuiteId};
 use protocol::terms::Offer;
@@ -263,6 +265,7 @@ impl Service {
             duties: &mut duties,
             clock: &clock,
             progress: &progress,
+            evaluations: None,
             ledger_head: head.hash,
             retry_after_s: busy.map_or(0, |(_, seconds)| seconds),
         };
@@ -319,7 +322,7 @@ impl Service {
             let Some(ready) = tables::ready(&self.home, tenant, &snapshot, *profile, now)? else {
                 continue;
             };
-            offered.prepared.extend(ready.prepared(&self.home, tenant, &snapshot));
+            offered.prepared.push(ready.prepared(&self.home, tenant, &snapshot));
             offered.tables.push(ready);
         }
         if !offered.prepared.is_empty() {
@@ -346,6 +349,7 @@ impl Service {
                 evaluations_left: self.ledger.evaluations_left(&partner, &budget, now)?,
                 expires_at: now.saturating_add(OFFER_S),
             },
+            guardrails: Guardrails::DEFAULT,
             notice: None,
             auditors: Vec::new(),
             audit_levels: 0b0000_0001,
@@ -373,6 +377,13 @@ struct ProviderDuties<'a> {
     /// The session as `status` shows it, once its reserve is written.
     session: Option<SessionRow>,
     clock: &'a dyn Clock,
+}
+
+impl ProviderDuties<'_> {
+    /// No table with handles is offered, so no session asks for one.
+    fn without_handles(&self) -> DataError {
+        DataError::Contradiction { path: self.service.home.path("partners") }
+    }
 }
 
 impl Duties for ProviderDuties<'_> {
@@ -416,8 +427,20 @@ impl Duties for ProviderDuties<'_> {
         self.service.ledger.mark_key_used(&self.partner, key, suite, now)
     }
 
-    fn approve(&mut self, _matched: u64) -> bool {
+    fn approve(&mut self, _count: &MatchCount) -> bool {
         false
+    }
+
+    fn resolve(&mut self, _handles: FixedSorted) -> Result<Resolution, DataError> {
+        Err(self.without_handles())
+    }
+
+    fn record_release(&mut self) -> Result<(), DataError> {
+        Err(self.without_handles())
+    }
+
+    fn digital_ids(&mut self) -> Result<(Vec<DigitalId>, bool), DataError> {
+        Err(self.without_handles())
     }
 }
 

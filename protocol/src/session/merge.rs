@@ -1,0 +1,340 @@
+//! Sorted runs coming back from the driver chunk by chunk, and merges over them.
+//!
+//! Neither sorter nor storage is trusted: order, number of records and the table's root are checked
+//! as chunks come.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::cmp::Ordering;
+use core::fmt;
+
+use zeroize::Zeroizing;
+
+use crate::codec::{RawFrame, StreamId};
+use crate::error::{Bug, Error};
+use crate::group::Encoded;
+use crate::message::TableDescriptor;
+use crate::oprf::MatchTag;
+use crate::rows::RowWidth;
+use crate::session::{Outbox, Output, RunName};
+use crate::table::TableReader;
+use crate::transcript::merkle::{self, Tree};
+
+/// Own tags that stand in the table become hits: what follows the tag in each record goes to `to`.
+/// True when both sides are exhausted.
+///
+/// `twice` is the error for two records on one tag of the table.
+pub(super) fn merge_tags<const LEN: usize>(
+    tags: &mut Sorted<LEN>,
+    column: &mut Column,
+    to: RunName,
+    hit_count: &mut u64,
+    twice: impl Fn() -> Error,
+    out: &mut Outbox,
+) -> Result<bool, Error> {
+    let mut hits = tags.room_for(to);
+    let done = loop {
+        let Some(table_tag) = column.tags.front() else {
+            if column.is_complete() {
+                // The rest of our tags match nothing, but each chunk still has to be taken.
+                match tags.drain() {
+                    Drained::Ended => break true,
+                    Drained::Wanting => {
+                        out.push(Output::WantRun(tags.run));
+                        break false;
+                    }
+                }
+            }
+            out.push(Output::WantRun(RunName::Table));
+            break false;
+        };
+        match tags.peek() {
+            Peek::Record(record) => {
+                let own: &[u8] = record.get(..MatchTag::LEN).unwrap_or(&[]);
+                match own.cmp(&table_tag.0) {
+                    Ordering::Less => tags.advance(),
+                    Ordering::Greater => column.advance(),
+                    Ordering::Equal => {
+                        // [G18]
+                        if column.front_was_hit {
+                            return Err(twice());
+                        }
+                        column.front_was_hit = true;
+                        *hit_count = hit_count.saturating_add(1);
+                        hits.extend_from_slice(record.get(MatchTag::LEN..).unwrap_or(&[]));
+                        tags.advance();
+                    }
+                }
+            }
+            Peek::Ended => column.advance(),
+            Peek::Wanting => {
+                out.push(Output::WantRun(tags.run));
+                break false;
+            }
+        }
+    };
+    spill(to, hits, out);
+    Ok(done)
+}
+
+pub(super) fn spill(run: RunName, records: Zeroizing<Vec<u8>>, out: &mut Outbox) {
+    if !records.is_empty() {
+        out.push(Output::Spill { run, records });
+    }
+}
+
+pub(super) fn be64(record: &[u8], at: usize) -> u64 {
+    record
+        .get(at..)
+        .and_then(|tail| tail.first_chunk())
+        .map_or(0, |bytes| u64::from_be_bytes(*bytes))
+}
+
+/// The table coming back frame by frame: tags not yet passed, and whether the foremost was hit.
+pub(super) struct Column {
+    reader: TableReader,
+    tree: Tree,
+    /// Root of the table that the session is about.
+    root: merkle::Hash,
+    pub(super) tags: VecDeque<MatchTag>,
+    pub(super) front_was_hit: bool,
+}
+
+impl Column {
+    pub(super) fn new(descriptor: &TableDescriptor) -> Self {
+        Self {
+            reader: TableReader::new(descriptor),
+            tree: Tree::new(),
+            root: descriptor.root,
+            tags: VecDeque::new(),
+            front_was_hit: false,
+        }
+    }
+
+    /// Takes the next frame; the last one closes only over the root that both sides signed.
+    pub(super) fn take(&mut self, frame: &RawFrame) -> Result<(), Bug> {
+        if self.is_complete() {
+            return Err(Bug::ApiMisuse);
+        }
+        let tags = self.reader.read(frame).map_err(|_| Bug::StoredDataChanged)?;
+        self.tree.push(merkle::leaf_hash(&[&frame.header.encode(), &frame.payload]));
+        if self.is_complete() && self.tree.root() != self.root {
+            return Err(Bug::StoredDataChanged);
+        }
+        self.tags.extend(tags);
+        Ok(())
+    }
+
+    pub(super) fn advance(&mut self) {
+        self.front_was_hit = false;
+        self.tags.pop_front();
+    }
+
+    pub(super) const fn is_complete(&self) -> bool {
+        self.reader.is_complete()
+    }
+}
+
+/// A received bulk stream coming back frame by frame; its end counts only over the recorded root.
+#[derive(Debug)]
+pub(super) struct Reread {
+    tree: Tree,
+    root: merkle::Hash,
+}
+
+impl Reread {
+    /// Expects the stream whose root is `root`.
+    pub(super) const fn new(root: merkle::Hash) -> Self {
+        Self { tree: Tree::new(), root }
+    }
+
+    /// Takes the next frame.
+    pub(super) fn take(&mut self, frame: &RawFrame) -> Result<(), Bug> {
+        self.tree.push(merkle::leaf_hash(&[&frame.header.encode(), &frame.payload]));
+        let whole = !frame.header.is_last() || self.tree.root() == self.root;
+        if whole { Ok(()) } else { Err(Bug::StoredDataChanged) }
+    }
+}
+
+/// A sorted run of records coming back chunk by chunk.
+pub(super) struct Sorted<const LEN: usize> {
+    run: RunName,
+    records: VecDeque<[u8; LEN]>,
+    last: Option<[u8; LEN]>,
+    /// Records that were spilled and have not come back yet.
+    missing: u64,
+    ended: bool,
+}
+
+pub(super) enum Peek<'a, const LEN: usize> {
+    Record(&'a [u8; LEN]),
+    Wanting,
+    Ended,
+}
+
+pub(super) enum Drained {
+    Wanting,
+    Ended,
+}
+
+impl<const LEN: usize> Sorted<LEN> {
+    /// Expects a run of which `spilled` records were given to the driver.
+    pub(super) fn new(run: RunName, spilled: u64) -> Self {
+        debug_assert_eq!(run.record_len(), Some(LEN));
+        Self { run, records: VecDeque::new(), last: None, missing: spilled, ended: false }
+    }
+
+    pub(super) fn take(&mut self, bytes: &[u8], last: bool) -> Result<(), Bug> {
+        let (records, rest) = bytes.as_chunks::<LEN>();
+        if !rest.is_empty() || self.ended {
+            return Err(Bug::ApiMisuse);
+        }
+        for record in records {
+            // An out-of-order run is a defect of the sorter, which must not become a wrong result.
+            if self.last.is_some_and(|last| last > *record) {
+                return Err(Bug::InternalInvariant);
+            }
+            self.missing = self.missing.checked_sub(1).ok_or(Bug::StoredDataChanged)?;
+            self.last = Some(*record);
+            self.records.push_back(*record);
+        }
+        // Nor must a shortened run: rows would silently not have matched.
+        if last && self.missing != 0 {
+            return Err(Bug::StoredDataChanged);
+        }
+        self.ended = last;
+        Ok(())
+    }
+
+    /// Room for one record of another run per record that waits here and one more, so that what is
+    /// written there never moves.
+    pub(super) fn room_for(&self, run: RunName) -> Zeroizing<Vec<u8>> {
+        let len = run.record_len().unwrap_or(0);
+        Zeroizing::new(Vec::with_capacity(self.records.len().saturating_add(1).saturating_mul(len)))
+    }
+
+    pub(super) fn peek(&self) -> Peek<'_, LEN> {
+        match self.records.front() {
+            Some(record) => Peek::Record(record),
+            None if self.ended => Peek::Ended,
+            None => Peek::Wanting,
+        }
+    }
+
+    pub(super) fn advance(&mut self) {
+        self.records.pop_front();
+    }
+
+    pub(super) fn drain(&mut self) -> Drained {
+        self.records.clear();
+        if self.ended { Drained::Ended } else { Drained::Wanting }
+    }
+}
+
+/// A sorted run of rows of encodings coming back chunk by chunk, strictly increasing.
+#[derive(Debug)]
+pub(super) struct SortedRows {
+    width: RowWidth,
+    last_first: Option<Encoded>,
+    /// Rows that were spilled and have not come back yet.
+    missing: u64,
+}
+
+/// Why a run of rows is not what it should be.
+pub(super) enum RowsChanged {
+    /// Two rows begin with one encoding.
+    Repeated,
+    /// The sorter or the storage is at fault.
+    Storage(Bug),
+}
+
+impl SortedRows {
+    /// Expects `rows` rows.
+    pub(super) const fn new(width: RowWidth, rows: u64) -> Self {
+        Self { width, last_first: None, missing: rows }
+    }
+
+    /// Checks the next chunk, whole rows.
+    pub(super) fn take(&mut self, bytes: &[u8], last: bool) -> Result<(), RowsChanged> {
+        let (encodings, rest) = bytes.as_chunks::<32>();
+        if !rest.is_empty() || !encodings.len().is_multiple_of(self.width.slots()) {
+            return Err(RowsChanged::Storage(Bug::ApiMisuse));
+        }
+        for row in encodings.chunks(self.width.slots()) {
+            let first = row.first().ok_or(RowsChanged::Storage(Bug::InternalInvariant))?;
+            match self.last_first.map_or(Ordering::Less, |last| last.cmp(first)) {
+                Ordering::Less if row.is_sorted_by(|a, b| a < b) => {}
+                // Whose fault equal neighbours are is the caller's to say.
+                Ordering::Equal => return Err(RowsChanged::Repeated),
+                _ => return Err(RowsChanged::Storage(Bug::StoredDataChanged)),
+            }
+            self.last_first = Some(*first);
+            let missing = self.missing.checked_sub(1);
+            self.missing = missing.ok_or(RowsChanged::Storage(Bug::StoredDataChanged))?;
+        }
+        // Nor must a run be shortened: rows would silently be left out.
+        if last == (self.missing == 0) {
+            return Ok(());
+        }
+        Err(RowsChanged::Storage(Bug::StoredDataChanged))
+    }
+}
+
+/// Cuts a byte run into frames of a bulk stream of ours.
+#[derive(Debug)]
+pub(super) struct Framer {
+    stream: StreamId,
+    /// Bytes of an element, and of a full frame.
+    element_len: usize,
+    frame_len: usize,
+    buffer: Vec<u8>,
+    next: u32,
+}
+
+impl Framer {
+    /// Frames of `frame_elements` elements of `element_len` bytes.
+    pub(super) const fn new(stream: StreamId, element_len: usize, frame_elements: u32) -> Self {
+        let frame_len = element_len * frame_elements as usize;
+        Self { stream, element_len, frame_len, buffer: Vec::new(), next: 0 }
+    }
+
+    /// Appends whole elements; each frame that is known to be full goes to `send`.
+    ///
+    /// A full buffer waits for what follows, because the last frame is marked; `last` says that
+    /// nothing follows.
+    pub(super) fn push(
+        &mut self,
+        elements: &[u8],
+        last: bool,
+        mut send: impl FnMut(RawFrame) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut rest = elements;
+        loop {
+            let room = self.frame_len.saturating_sub(self.buffer.len()).min(rest.len());
+            let (now, later) = rest.split_at_checked(room).unwrap_or((rest, &[]));
+            self.buffer.extend_from_slice(now);
+            rest = later;
+            if !rest.is_empty() {
+                send(self.cut(false)?)?;
+                continue;
+            }
+            return if last { send(self.cut(true)?) } else { Ok(()) };
+        }
+    }
+
+    fn cut(&mut self, last: bool) -> Result<RawFrame, Bug> {
+        let payload = core::mem::take(&mut self.buffer);
+        let elements = payload.len().checked_div(self.element_len);
+        let elements = elements.and_then(|count| u32::try_from(count).ok());
+        let elements = elements.ok_or(Bug::InternalInvariant)?;
+        let frame = RawFrame::bulk(self.stream, self.next, last, elements, payload)?;
+        self.next = self.next.checked_add(1).ok_or(Bug::InternalInvariant)?;
+        Ok(frame)
+    }
+}
+
+impl<const LEN: usize> fmt::Debug for Sorted<LEN> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sorted(..)")
+    }
+}

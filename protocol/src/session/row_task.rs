@@ -1,0 +1,156 @@
+//! Frames of arithmetic of shuffled order, by whole rows.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use zeroize::Zeroizing;
+
+use crate::canary::CanaryRows;
+use crate::codec::{RawFrame, StreamId};
+use crate::error::Error;
+use crate::group::{BatchArithmetic, Encoded, SecretScalar};
+use crate::identifier::{Identifier, PrfInput};
+use crate::oprf::{Handle, MatchTag, PrfKey, PrfOutput};
+use crate::rows::RowWidth;
+use crate::seed::SessionKeys;
+use crate::session::task::{bad_element, opaque_debug};
+use crate::suite::{Order, RfcFunction, Shuffled};
+
+/// A real row before blinding: what stands in each slot, `None` for filler.
+pub(super) struct OpenRow {
+    pub(super) row: u64,
+    pub(super) slots: Vec<Option<Identifier>>,
+}
+
+/// Blinding of real rows; made by the advertiser's session.
+pub struct BlindRowsTask {
+    pub(super) width: RowWidth,
+    pub(super) rows: Vec<OpenRow>,
+    pub(super) keys: SessionKeys,
+}
+
+/// Whole rows of encodings, sorted inside each row.
+pub(super) struct RowsDone {
+    pub(super) encodings: Vec<Encoded>,
+}
+
+impl BlindRowsTask {
+    pub(super) fn elements(&self) -> usize {
+        self.rows.len().saturating_mul(self.width.slots())
+    }
+
+    /// Fills every row to w slots and blinds all of them by the one blind of the session [M-42].
+    pub(super) fn run(self, arithmetic: &dyn BatchArithmetic) -> Result<RowsDone, Error> {
+        let mut inputs = Vec::with_capacity(self.elements());
+        for OpenRow { row, slots } in &self.rows {
+            for slot in 0..self.width.get() {
+                let real = slots.get(usize::from(slot)).and_then(Option::as_ref);
+                inputs.push(match real {
+                    Some(identifier) => PrfInput::of(identifier),
+                    // A hashed point: its logarithm is unknown to us too, so that we cannot
+                    // recognise our own row by it.
+                    None => self.keys.row_dummy(*row, slot),
+                });
+            }
+        }
+        let blind = self.keys.session_blind()?;
+        let mut encodings = alloc::vec![[0; 32]; inputs.len()];
+        let dst = Shuffled::SUITE.dst(RfcFunction::HashToGroup);
+        arithmetic.hash_multiply(&blind, dst, &inputs, &mut encodings);
+        self.width.sort_inside(&mut encodings);
+        Ok(RowsDone { encodings })
+    }
+}
+
+/// Making of canary rows; made by the advertiser's session.
+pub struct CanaryTask {
+    pub(super) width: RowWidth,
+    /// Row of the unsorted list at which these begin.
+    pub(super) first_row: u64,
+    pub(super) rows: u32,
+    pub(super) public_key: Encoded,
+    pub(super) keys: SessionKeys,
+}
+
+impl CanaryTask {
+    pub(super) fn elements(&self) -> usize {
+        (self.rows as usize).saturating_mul(self.width.slots())
+    }
+
+    pub(super) fn run(self, arithmetic: &dyn BatchArithmetic) -> Result<CanaryRows, Error> {
+        let Self { width, first_row, rows, public_key, keys } = self;
+        Ok(CanaryRows::make(&keys, &public_key, width, first_row, rows, arithmetic)?)
+    }
+}
+
+/// Evaluation of the rows of one frame; made by the provider's session.
+pub struct EvaluateRowsTask {
+    pub(super) blinded: RawFrame,
+    pub(super) width: RowWidth,
+    pub(super) key: Arc<PrfKey<Shuffled>>,
+}
+
+impl EvaluateRowsTask {
+    pub(super) fn elements(&self) -> usize {
+        self.blinded.encodings().len()
+    }
+
+    pub(super) fn run(self, arithmetic: &dyn BatchArithmetic) -> Result<RowsDone, Error> {
+        let blinded = self.blinded.encodings();
+        let mut encodings = alloc::vec![[0; 32]; blinded.len()];
+        arithmetic
+            .multiply(self.key.scalar(), blinded, &mut encodings)
+            .map_err(|bad| bad_element(&bad, StreamId::Blind, self.blinded.header.index))?;
+        self.width.sort_inside(&mut encodings);
+        Ok(RowsDone { encodings })
+    }
+}
+
+/// Unblinding of answers that are no canaries; made by the advertiser's session.
+pub struct UnblindTask {
+    /// Frame of EVAL they came in.
+    pub(super) frame: u32,
+    pub(super) width: RowWidth,
+    /// Number of the first row among the answers that are no canaries.
+    pub(super) first_row: u64,
+    pub(super) answers: Vec<Encoded>,
+    pub(super) public_key: Encoded,
+    pub(super) keys: SessionKeys,
+}
+
+/// PRF outputs of one frame of answers, with the row of the answers each belongs to.
+pub(super) struct UnblindedRows {
+    pub(super) outputs: Vec<ResponseOutput>,
+}
+
+/// What is compared, what a match is named by, and the row of the answers it stands in.
+pub(super) struct ResponseOutput {
+    pub(super) tag: MatchTag,
+    pub(super) row: u64,
+    pub(super) handle: Handle,
+}
+
+impl UnblindTask {
+    pub(super) fn elements(&self) -> usize {
+        self.answers.len()
+    }
+
+    pub(super) fn run(self, arithmetic: &dyn BatchArithmetic) -> Result<UnblindedRows, Error> {
+        let inverse: SecretScalar = self.keys.session_blind()?.invert();
+        let mut unblinded = Zeroizing::new(alloc::vec![[0; 32]; self.answers.len()]);
+        arithmetic
+            .multiply(&inverse, &self.answers, &mut unblinded)
+            .map_err(|bad| bad_element(&bad, StreamId::Eval, self.frame))?;
+        let rows = unblinded.chunks(self.width.slots()).zip(self.first_row..);
+        let outputs = rows
+            .flat_map(|(elements, row)| elements.iter().map(move |element| (element, row)))
+            .map(|(element, row)| {
+                let output = PrfOutput::<Shuffled>::of_unblinded(&self.public_key, element);
+                ResponseOutput { tag: output.tag(), row, handle: output.handle() }
+            })
+            .collect();
+        Ok(UnblindedRows { outputs })
+    }
+}
+
+opaque_debug!(BlindRowsTask, CanaryTask, EvaluateRowsTask, UnblindTask);
