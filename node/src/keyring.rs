@@ -44,6 +44,7 @@ pub type RunKey = OfferedKey<Shuffled>;
 pub struct Keyring {
     directory: PathBuf,
     storage: StorageKey,
+    epoch_s: u64,
 }
 
 impl Keyring {
@@ -54,7 +55,15 @@ impl Keyring {
     /// [`KeyringError`].
     pub fn open(directory: &Path, storage: &StorageKey) -> Result<Self, KeyringError> {
         world::create_private_dir(directory)?;
-        Ok(Self { directory: directory.to_path_buf(), storage: storage.clone() })
+        let (directory, storage) = (directory.to_path_buf(), storage.clone());
+        Ok(Self { directory, storage, epoch_s: ALIGNED_EPOCH_S_MAX })
+    }
+
+    /// The same keys, of which new ones for an epoch live no longer than this.
+    #[must_use]
+    pub fn with_epoch_days(self, days: u16) -> Self {
+        let epoch_s = u64::from(days).saturating_mul(86_400).min(ALIGNED_EPOCH_S_MAX);
+        Self { epoch_s, ..self }
     }
 
     /// The aligned key of the current epoch; a new one when there is none or it is about to end.
@@ -70,7 +79,7 @@ impl Keyring {
     ) -> Result<AlignedKey, KeyringError> {
         let key = match self.usable(now)? {
             Some(key) => key,
-            None => self.make(ALIGNED, now, ALIGNED_EPOCH_S_MAX)?,
+            None => self.make(ALIGNED, now, self.epoch_s)?,
         };
         key.derive(signer, partner)
     }

@@ -22,6 +22,8 @@ pub mod graph;
 pub mod handles;
 pub mod input;
 pub mod objections;
+pub mod release;
+pub mod releases;
 mod sealed;
 pub(crate) use sealed::hex;
 pub mod table;

@@ -111,6 +111,14 @@ impl Objections {
         Ok(Self { mason: Mason::new(key)?, sorted: Vec::new(), recorded: 0 })
     }
 
+    #[cfg(test)]
+    pub(crate) fn of(key: &StorageKey, tombstones: &[Tombstone]) -> Self {
+        let mut these = Self::none(key).unwrap();
+        these.sorted = tombstones.to_vec();
+        these.sorted.sort_unstable();
+        these
+    }
+
     /// Every objection of the store in `directory`, which may not exist yet.
     ///
     /// # Errors

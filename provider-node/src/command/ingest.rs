@@ -12,6 +12,7 @@ use node::world::{Clock, SystemClock};
 use protocol::transcript::Role;
 
 use crate::command::object::OBJECTIONS;
+use crate::namespaces::Namespaces;
 use crate::publish::Published;
 use crate::tables;
 use crate::tenant::Tenant;
@@ -36,6 +37,7 @@ pub(crate) fn run(
     let progress = Progress::new(output);
     progress.stage("ingest");
     let snapshot = Published::ingest(&home, file, &rules, day)?;
+    Namespaces::learn(&home, snapshot.stored.namespaces())?;
     let engine = Engine::start(home.config.threads);
     let tenants = Tenant::all(&home)?;
     for tenant in &tenants {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use node::data::DataError;
+use node::data::objections::suppression_epoch;
 use node::driver::{Driver, Duties, Ended, Session};
 use node::engine::Engine;
 use node::failure::Failure;
@@ -24,15 +25,19 @@ use protocol::disclosure::{MatchCount, Resolution};
 use protocol::error::{Bug, Refusal};
 use protocol::ledger::{LedgerEntry, Reservation};
 use protocol::limits::{AUDIT_SAMPLE_DEFAULT, AUDIT_WINDOW_S_DEFAULT, HELLOS_PER_DAY_MAX, Limits};
+use protocol::message::Control;
 use protocol::session::advertiser::KnownKey;
-use protocol::session::provider::{Guardrails, Policy, Prepared, ProviderConfig, ProviderSession};
+use protocol::session::provider::{Policy, Prepared, ProviderConfig, ProviderSession};
 use protocol::session::{Outbox, RowSlot};
 use protocol::suite::{PROTOCOL_VERSION, SuiteId};
-use protocol::terms::Offer;
+use protocol::terms::{MatchTerms, Offer};
 use protocol::transcript::{BuildFlags, Opening, Role};
 
 use crate::admission::Admission;
 use crate::cli::ServeOptions;
+use crate::command::object::OBJECTIONS;
+use crate::delivery::{Delivery, DeliveryDesk};
+use crate::namespaces::Namespaces;
 use crate::publish::Published;
 use crate::tables::{self, Ready, ReadyKey};
 use crate::tenant::{PartnerPolicy, Tenant};
@@ -213,7 +218,7 @@ impl Service {
             .find(|tenant| tenant.identity.party().0 == partner)
             .ok_or_else(|| Failure::from(protocol::error::Error::from(Refusal::PartnerUnknown)))?;
         let live = self.admission.enter(partner);
-        let Offered { tables, prepared } = self.offered(&tenant, now)?;
+        let Offered { tables, prepared, desk } = self.offered(&tenant, now)?;
         let busy = self.busy(&partner, live.is_some(), !prepared.is_empty(), now)?;
         let facts = *channel.peer().channel();
         let sessions = self.home.private_dir("sessions")?;
@@ -237,7 +242,7 @@ impl Service {
             policy: self.policy(&tenant, now)?,
             prepared,
             rules_digest: self.rules_digest,
-            suppression_epoch: [0; 32],
+            suppression_epoch: suppression_epoch(&self.home.path(OBJECTIONS), &self.home.storage)?,
             ledger: head,
             busy,
             frames_pending_max: FRAMES_PENDING,
@@ -249,7 +254,9 @@ impl Service {
             partner,
             budget,
             tables,
+            desk,
             chosen: None,
+            delivery: None,
             session: None,
             clock: &clock,
         };
@@ -328,6 +335,9 @@ impl Service {
         if !offered.prepared.is_empty() {
             snapshot.mark_shown()?;
         }
+        if offered.tables.iter().any(|table| table.handles.is_some()) {
+            offered.desk = Some(DeliveryDesk::open(&self.home, tenant, &snapshot)?);
+        }
         drop(showing);
         if offered.tables.len() < profiles.len() {
             self.prepare(tenant);
@@ -349,7 +359,7 @@ impl Service {
                 evaluations_left: self.ledger.evaluations_left(&partner, &budget, now)?,
                 expires_at: now.saturating_add(OFFER_S),
             },
-            guardrails: Guardrails::DEFAULT,
+            guardrails: tenant.policy.guardrails(&Namespaces::read(&self.home)?),
             notice: None,
             auditors: Vec::new(),
             audit_levels: 0b0000_0001,
@@ -364,6 +374,7 @@ impl Service {
 struct Offered {
     tables: Vec<Ready>,
     prepared: Vec<Prepared>,
+    desk: Option<DeliveryDesk>,
 }
 
 struct ProviderDuties<'a> {
@@ -372,17 +383,30 @@ struct ProviderDuties<'a> {
     partner: [u8; 32],
     budget: node::ledger::Budget,
     tables: Vec<Ready>,
+    /// What a release would be made from, if a profile discloses handles.
+    desk: Option<DeliveryDesk>,
     /// The table of the profile that the terms are for.
     chosen: Option<Ready>,
+    /// What is released, in profiles that disclose handles.
+    delivery: Option<Delivery>,
     /// The session as `status` shows it, once its reserve is written.
     session: Option<SessionRow>,
     clock: &'a dyn Clock,
 }
 
 impl ProviderDuties<'_> {
-    /// No table with handles is offered, so no session asks for one.
-    fn without_handles(&self) -> DataError {
-        DataError::Contradiction { path: self.service.home.path("partners") }
+    /// Turns to the table and the release that the terms are for.
+    fn choose(&mut self, entry: &LedgerEntry, terms: &MatchTerms, now: u64) {
+        let tables = std::mem::take(&mut self.tables);
+        self.chosen = tables.into_iter().find(|table| table.profile.code() == entry.profile);
+        let Some(chosen) = &mut self.chosen else { return };
+        if let (Some(handles), Some(desk)) = (chosen.handles.take(), self.desk.take()) {
+            self.delivery = Some(desk.begin(chosen.profile, &entry.sid, terms, handles, now));
+        }
+    }
+
+    fn delivery(&mut self) -> Result<&mut Delivery, DataError> {
+        Ok(self.delivery.as_mut().ok_or(Bug::ApiMisuse)?)
     }
 }
 
@@ -403,10 +427,12 @@ impl Duties for ProviderDuties<'_> {
         terms: &RawFrame,
     ) -> Result<Reservation, ReserveError> {
         let now = self.clock.now_unix();
+        let Ok(Control::Terms(signed)) = Control::decode(terms) else {
+            return Err(LedgerError::from(Bug::InternalInvariant).into());
+        };
         let ledger = &self.service.ledger;
         let reservation = ledger.reserve(&self.partner, entry, terms, &self.budget, now)?;
-        let tables = std::mem::take(&mut self.tables);
-        self.chosen = tables.into_iter().find(|table| table.profile.code() == entry.profile);
+        self.choose(entry, &signed.terms, now);
         let session = SessionRow::begun(self.partner, entry, now);
         ledger.record_session(&session)?;
         self.session = Some(session);
@@ -431,16 +457,18 @@ impl Duties for ProviderDuties<'_> {
         false
     }
 
-    fn resolve(&mut self, _handles: FixedSorted) -> Result<Resolution, DataError> {
-        Err(self.without_handles())
+    fn resolve(&mut self, handles: FixedSorted) -> Result<Resolution, DataError> {
+        let now = self.clock.now_unix();
+        self.delivery()?.resolve(handles, now)
     }
 
     fn record_release(&mut self) -> Result<(), DataError> {
-        Err(self.without_handles())
+        let now = self.clock.now_unix();
+        self.delivery()?.record_release(now)
     }
 
     fn digital_ids(&mut self) -> Result<(Vec<DigitalId>, bool), DataError> {
-        Err(self.without_handles())
+        self.delivery()?.digital_ids()
     }
 }
 
