@@ -194,3 +194,122 @@ impl Delivery {
         })?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use node::data::objections::{FeedRules, import_feed};
+    use node::runs::FixedSorter;
+    use protocol::identifier::{IdentifierKind, PrfInput, RulesetId};
+
+    use crate::tables::ReadyKey;
+    use crate::tables::tests::{NOW, World};
+
+    use super::*;
+
+    const PERSONS: u64 = 6;
+
+    fn world() -> World {
+        let lines: String = (0..PERSONS)
+            .map(|n| {
+                let identifier = format!("p{n},a{n},email,n{n}@exemple.fr");
+                format!("{identifier},cookie,a.example,value-{n:03},login,2026-11-01\n")
+            })
+            .collect();
+        let world = World::with(&lines);
+        Namespaces::learn(&world.home, world.snapshot.stored.namespaces()).unwrap();
+        world
+    }
+
+    fn terms(profile: Profile) -> MatchTerms {
+        let kinds = [IdentifierKind::EMAIL_STRICT, IdentifierKind::EMAIL_GMAIL];
+        let ruleset = RulesetId::from_code(1).unwrap();
+        let mut terms = MatchTerms::defaults(profile, ruleset, &kinds);
+        terms.namespaces = vec![0x0100];
+        terms
+    }
+
+    /// A session in which the first `matched` leaves of the snapshot match.
+    fn session(world: &World, profile: Profile, sid: u8, matched: usize) -> (Delivery, Resolution) {
+        world.ensure(profile);
+        let ready = world.ready(profile).unwrap();
+        let ReadyKey::Run(key) = &ready.key else { panic!("a run key") };
+        let mut handles = FixedSorter::new(&world.dir.path().join("work"), 16, 1 << 16).unwrap();
+        let mut leaves = world.snapshot.stored.leaves().unwrap();
+        for _ in 0..matched {
+            let leaf = leaves.next_leaf().unwrap().unwrap();
+            let output = key.key.output(&PrfInput::of(&leaf.identifier));
+            handles.push(output.handle().expose_bytes()).unwrap();
+        }
+        let keyring = world.tenant.keyring(&world.home).unwrap();
+        keyring.mark_run_used(ready.key_id(), NOW).unwrap();
+        let desk = DeliveryDesk::open(&world.home, &world.tenant, &world.snapshot).unwrap();
+        let index = ready.handles.unwrap();
+        let mut delivery = desk.begin(profile, &[sid; 32], &terms(profile), index, NOW);
+        let resolution = delivery.resolve(handles.finish().unwrap(), NOW).unwrap();
+        (delivery, resolution)
+    }
+
+    #[test]
+    fn matched_records_yield_their_digital_ids_once_recorded() {
+        let world = world();
+        let (mut delivery, resolution) = session(&world, Profile::DigitalIds, 1, 4);
+        assert_eq!((resolution.handles_known, resolution.handles_unknown), (4, 0));
+        assert_eq!((resolution.records, resolution.nearest_release), (4, None));
+        delivery.record_release(NOW).unwrap();
+        let (ids, last) = delivery.digital_ids().unwrap();
+        assert_eq!((ids.len(), last), (4, true));
+        assert!(ids.iter().all(|id| id.namespace == 0x0100 && !id.has_attributes()));
+        // Another run has another key and table; the records are known again.
+        let (_, next) = session(&world, Profile::DigitalIds, 2, 3);
+        assert_eq!(next.nearest_release, Some(1));
+        let (mut other, of_other) = session(&world, Profile::Activation, 3, 4);
+        assert_eq!(of_other.nearest_release, None);
+        other.record_release(NOW).unwrap();
+    }
+
+    #[test]
+    fn objection_after_the_snapshot_keeps_ids_back() {
+        let world = world();
+        let feed = world.dir.path().join("feed.csv");
+        std::fs::write(&feed, "type,value\nemail,n0@exemple.fr\ncookie:a.example,value-001\n")
+            .unwrap();
+        let normalizer = world.home.config.normalizer();
+        let rules =
+            FeedRules { normalizer: &normalizer, csv: world.home.config.csv, email_sha256: None };
+        let store = world.home.path(OBJECTIONS);
+        import_feed(&store, &feed, &rules, &world.home.storage, NOW).unwrap();
+        let all = usize::try_from(PERSONS).unwrap();
+        let (mut delivery, resolution) = session(&world, Profile::DigitalIds, 1, all);
+        assert_eq!((resolution.records, resolution.ids_suppressed), (PERSONS, 2));
+        let (ids, _) = delivery.digital_ids().unwrap();
+        let values: Vec<&[u8]> = ids.iter().map(|id| id.value.as_slice()).collect();
+        assert_eq!(values, [b"value-002", b"value-003", b"value-004", b"value-005"]);
+    }
+
+    #[test]
+    fn activation_keeps_a_private_file_with_its_manifest() {
+        let mut world = world();
+        for (form, sid) in [(DeliveryForm::Csv, 1), (DeliveryForm::Parquet, 2)] {
+            world.tenant.policy.delivery_form = form;
+            let (mut delivery, _) = session(&world, Profile::Activation, sid, 4);
+            delivery.record_release(NOW).unwrap();
+        }
+        let deliveries = world.tenant.path("deliveries");
+        for (sid, extension) in [([1; 32], "csv"), ([2; 32], "parquet")] {
+            let path = deliveries.join(format!("{}.{extension}", node::hex(&sid)));
+            let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+            let manifest = deliveries.join(format!("{}.manifest.json", node::hex(&sid)));
+            let text = std::fs::read_to_string(manifest).unwrap();
+            let manifest: serde_json::Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(manifest["rows"], 4);
+            assert_eq!(manifest["profile"], "activation");
+            assert_eq!(manifest["purpose"], 1);
+            assert_eq!(manifest["name"], path.file_name().unwrap().to_str().unwrap());
+        }
+        let csv = deliveries.join(format!("{}.csv", node::hex(&[1; 32])));
+        assert_eq!(std::fs::read_to_string(csv).unwrap().lines().count(), 5);
+    }
+}

@@ -5,8 +5,10 @@
 //! prepared. A table lies in a directory named by profile, snapshot and key, which gets its name
 //! when all of it is on disk, so that no half of one table is ever served with half of another.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use node::data::DataError;
 use node::data::handles::StoredHandles;
 use node::data::table::{StoredTable, TableConditions, TableFiles, TableKey, build};
 use node::engine::Engine;
@@ -108,11 +110,17 @@ pub(crate) fn ready(
         }
     };
     let Some(key) = key else { return Ok(None) };
-    let frames = StoredTable::open(&found.directory.join(FRAMES))?;
+    let Some(frames) = unless_gone(StoredTable::open(&found.directory.join(FRAMES)))? else {
+        return Ok(None);
+    };
+    let index = found.directory.join(HANDLES);
     let handles = match profile.sends_handles() {
-        true => Some(StoredHandles::open(&found.directory.join(HANDLES), &home.storage)?),
+        true => unless_gone(StoredHandles::open(&index, &home.storage))?,
         false => None,
     };
+    if handles.is_some() != profile.sends_handles() {
+        return Ok(None);
+    }
     let table = TableDescriptor { tag_count: found.stored.tag_count, root: found.stored.root };
     Ok(Some(Ready { profile, key, table, frames, handles }))
 }
@@ -293,6 +301,14 @@ fn retire(
     Ok(())
 }
 
+/// What was opened; none if another process retired the table since it was found.
+fn unless_gone<T>(opened: Result<T, DataError>) -> Result<Option<T>, DataError> {
+    match opened {
+        Err(DataError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
+        opened => opened.map(Some),
+    }
+}
+
 /// Names in a directory, sorted; none if there is no directory.
 fn names(directory: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
@@ -345,25 +361,32 @@ const FRAMES: &str = "frames";
 const HANDLES: &str = "handles";
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use node::data::graph::GraphRules;
     use node::data::objections::Objections;
     use protocol::transcript::Role;
 
     use super::*;
 
-    const NOW: u64 = 1_793_577_600;
+    pub(crate) const NOW: u64 = 1_793_577_600;
+    const AAID: &str = "6d92078a-8246-4ba4-ae5b-76104861e7dc";
 
-    struct World {
-        dir: tempfile::TempDir,
-        home: Home,
-        tenant: Tenant,
-        snapshot: Published,
+    /// A provider with one partner and a graph.
+    pub(crate) struct World {
+        pub(crate) dir: tempfile::TempDir,
+        pub(crate) home: Home,
+        pub(crate) tenant: Tenant,
+        pub(crate) snapshot: Published,
         engine: std::sync::Arc<Engine>,
     }
 
     impl World {
         fn new() -> Self {
+            Self::with(&format!("p,a,email,one@exemple.fr,aaid,,{AAID},login,2026-11-01\n"))
+        }
+
+        /// Lines are of person, persona, type, value, type of ID, namespace, ID, evidence, day.
+        pub(crate) fn with(lines: &str) -> Self {
             let dir = tempfile::tempdir().unwrap();
             let identity = Home::create(&dir.path().join("a"), Role::Advertiser).unwrap();
             Home::create(&dir.path().join("p"), Role::Provider).unwrap();
@@ -371,10 +394,9 @@ mod tests {
             let policy = PartnerPolicy::defaults(&identity, &Profile::ALL);
             let tenant = Tenant::create(&home, "partner", policy).unwrap();
             let file = dir.path().join("links.csv");
-            let header = "person_ref,persona_ref,type,value,id_type,id_value,evidence,day";
-            let aaid = "6d92078a-8246-4ba4-ae5b-76104861e7dc";
-            let line = format!("p,a,email,one@exemple.fr,aaid,{aaid},login,2026-11-01");
-            std::fs::write(&file, format!("{header}\n{line}\n")).unwrap();
+            let header = "person_ref,persona_ref,type,value,id_type,id_namespace,id_value,\
+                          evidence,day";
+            std::fs::write(&file, format!("{header}\n{lines}")).unwrap();
             let normalizer = home.config.normalizer();
             let objections = Objections::none(&home.storage).unwrap();
             let rules = GraphRules {
@@ -388,7 +410,7 @@ mod tests {
             Self { dir, home, tenant, snapshot, engine: Engine::start(1) }
         }
 
-        fn ready(&self, profile: Profile) -> Option<Ready> {
+        pub(crate) fn ready(&self, profile: Profile) -> Option<Ready> {
             ready(&self.home, &self.tenant, &self.snapshot, profile, NOW).unwrap()
         }
 
@@ -396,7 +418,7 @@ mod tests {
             state(&self.home, &self.tenant, Some(&self.snapshot), profile, NOW).unwrap()
         }
 
-        fn ensure(&self, profile: Profile) {
+        pub(crate) fn ensure(&self, profile: Profile) {
             let Self { home, tenant, snapshot, engine, .. } = self;
             ensure(home, tenant, snapshot, profile, engine, NOW, &|_| {}).unwrap();
         }

@@ -75,7 +75,7 @@ pub struct StoredHandles {
 }
 
 impl StoredHandles {
-    /// Opens the index at `path`; it can be read to its end even when the file is removed meanwhile.
+    /// Opens the index at `path`; a file that is removed meanwhile can be read to its end.
     ///
     /// # Errors
     ///

@@ -28,7 +28,7 @@ use protocol::limits::{AUDIT_SAMPLE_DEFAULT, AUDIT_WINDOW_S_DEFAULT, HELLOS_PER_
 use protocol::message::Control;
 use protocol::session::advertiser::KnownKey;
 use protocol::session::provider::{Policy, Prepared, ProviderConfig, ProviderSession};
-use protocol::session::{Outbox, RowSlot};
+use protocol::session::{Outbox, RowSlot, VerifiedPeer};
 use protocol::suite::{PROTOCOL_VERSION, SuiteId};
 use protocol::terms::{MatchTerms, Offer};
 use protocol::transcript::{BuildFlags, Opening, Role};
@@ -232,22 +232,8 @@ impl Service {
         };
         let pending = node::journal::unopened(&sessions)?;
         let journal = SessionJournal::create(&pending, &opening)?;
-        let head = self.ledger.head(&partner)?;
-        let budget = tenant.policy.budget();
-        let config = ProviderConfig {
-            limits: Limits::STANDARD,
-            key: self.home.identity.attestation_key(),
-            peer: *channel.peer(),
-            nonce: world::entropy()?,
-            policy: self.policy(&tenant, now)?,
-            prepared,
-            rules_digest: self.rules_digest,
-            suppression_epoch: suppression_epoch(&self.home.path(OBJECTIONS), &self.home.storage)?,
-            ledger: head,
-            busy,
-            frames_pending_max: FRAMES_PENDING,
-            now,
-        };
+        let config = self.config(&tenant, *channel.peer(), prepared, busy, now)?;
+        let (head, budget) = (config.ledger, tenant.policy.budget());
         let mut duties = ProviderDuties {
             service: self,
             tenant: &tenant,
@@ -285,6 +271,31 @@ impl Service {
         done
     }
 
+    /// What a session starts from.
+    fn config(
+        &self,
+        tenant: &Tenant,
+        peer: VerifiedPeer,
+        prepared: Vec<Prepared>,
+        busy: Option<(Refusal, u32)>,
+        now: u64,
+    ) -> Result<ProviderConfig, Failure> {
+        Ok(ProviderConfig {
+            limits: Limits::STANDARD,
+            key: self.home.identity.attestation_key(),
+            peer,
+            nonce: world::entropy()?,
+            policy: self.policy(tenant, now)?,
+            prepared,
+            rules_digest: self.rules_digest,
+            suppression_epoch: suppression_epoch(&self.home.path(OBJECTIONS), &self.home.storage)?,
+            ledger: self.ledger.head(peer.party())?,
+            busy,
+            frames_pending_max: FRAMES_PENDING,
+            now,
+        })
+    }
+
     /// Why a partner has to come back later, and in how many seconds.
     fn busy(
         &self,
@@ -319,29 +330,27 @@ impl Service {
         }
     }
 
-    /// The tenant's tables that are ready; missing ones are built while the partner waits.
+    /// The tenant's tables, or none as long as one is missing, which is then built.
+    ///
+    /// A HELLO_A that cannot be answered must not count, and which profile it is for is not known
+    /// before it counts: so a partner waits until every table is ready.
     fn offered(self: &Arc<Self>, tenant: &Tenant, now: u64) -> Result<Offered, Failure> {
         let showing = Published::hold_showing(&self.home)?;
         let Some(snapshot) = Published::current(&self.home)? else { return Ok(Offered::default()) };
-        let profiles = tenant.policy.profiles();
         let mut offered = Offered::default();
-        for profile in &profiles {
-            let Some(ready) = tables::ready(&self.home, tenant, &snapshot, *profile, now)? else {
-                continue;
+        for profile in tenant.policy.profiles() {
+            let Some(ready) = tables::ready(&self.home, tenant, &snapshot, profile, now)? else {
+                self.prepare(tenant);
+                return Ok(Offered::default());
             };
             offered.prepared.push(ready.prepared(&self.home, tenant, &snapshot));
             offered.tables.push(ready);
         }
-        if !offered.prepared.is_empty() {
-            snapshot.mark_shown()?;
-        }
         if offered.tables.iter().any(|table| table.handles.is_some()) {
             offered.desk = Some(DeliveryDesk::open(&self.home, tenant, &snapshot)?);
         }
+        snapshot.mark_shown()?;
         drop(showing);
-        if offered.tables.len() < profiles.len() {
-            self.prepare(tenant);
-        }
         Ok(offered)
     }
 
