@@ -251,7 +251,7 @@ impl Selected {
         let read = match (&mut reader, self.holds) {
             (ColumnReader::ByteArrayColumnReader(reader), Holds::Text) => {
                 let values = self.decode(reader, rows)?;
-                self.fill(rows, &values, |value, text| append_text(value, text))
+                self.fill(rows, &values, append_text)
             }
             (ColumnReader::Int32ColumnReader(reader), Holds::Day) => {
                 let values = self.decode(reader, rows)?;
