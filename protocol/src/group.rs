@@ -279,10 +279,9 @@ pub trait BatchArithmetic: Send + Sync {
         second: &[Encoded],
     ) -> Result<[Encoded; 2], BadElement> {
         let sum = self.vartime_sum(weights, first)?;
-        let other = self.vartime_sum(weights, second).map_err(|bad| BadElement {
-            index: first.len().saturating_add(bad.index),
-            ..bad
-        })?;
+        let other = self
+            .vartime_sum(weights, second)
+            .map_err(|bad| BadElement { index: first.len().saturating_add(bad.index), ..bad })?;
         Ok([sum, other])
     }
 }
