@@ -693,6 +693,22 @@ mod tests {
     }
 
     #[test]
+    fn entries_come_in_batches_of_which_the_last_is_known() {
+        let records: Vec<Vec<BundleId>> = (0..65)
+            .map(|record| (0..64).map(|id| cookie(&format!("v-{record:03}-{id:03}"), 1)).collect())
+            .collect();
+        let world = World::new(&records);
+        let all = ReleaseConditions { ids_per_record_max: 64, ..conditions() };
+        let handles: Vec<u8> = (0..65).collect();
+        let (_, mut resolved) = world.look_up(&handles, &all);
+        let mut entries = resolved.entries(&all, false, &world.workspace).unwrap();
+        let (first, last) = entries.next_batch().unwrap();
+        assert_eq!((first.len(), last), (ENTRIES_AT_ONCE, false));
+        let (second, last) = entries.next_batch().unwrap();
+        assert_eq!((second.len(), last), (65 * 64 - ENTRIES_AT_ONCE, true));
+    }
+
+    #[test]
     fn late_objections_are_left_out_and_counted() {
         let mut world = World::new(&[
             vec![cookie("value-a0", 1), cookie("value-a1", 200)],
