@@ -472,16 +472,20 @@ impl Duties for ProviderDuties<'_> {
 
     fn resolve(&mut self, handles: FixedSorted) -> Result<Resolution, DataError> {
         let now = self.clock.now_unix();
-        self.delivery()?.resolve(handles, now)
+        let delivery = self.delivery()?;
+        // Takes as long as reading the index: other connections must not wait for it.
+        tokio::task::block_in_place(|| delivery.resolve(handles, now))
     }
 
     fn record_release(&mut self) -> Result<(), DataError> {
         let now = self.clock.now_unix();
-        self.delivery()?.record_release(now)
+        let delivery = self.delivery()?;
+        tokio::task::block_in_place(|| delivery.record_release(now))
     }
 
     fn digital_ids(&mut self) -> Result<(Vec<DigitalId>, bool), DataError> {
-        self.delivery()?.digital_ids()
+        let delivery = self.delivery()?;
+        tokio::task::block_in_place(|| delivery.digital_ids())
     }
 }
 
