@@ -264,7 +264,7 @@ pub(crate) struct ShuffledCounts {
 }
 
 /// Releases the count of a shuffled session to the advertiser's operator, rounded and cut as the
-/// terms say [D-05]; in `match-rate` this is the outcome, else what the operator decides by.
+/// terms say [D-11]; in `match-rate` this is the outcome, else what the operator decides by.
 ///
 /// # Errors
 ///
@@ -324,7 +324,7 @@ pub struct Resolution {
     pub nearest_release: Option<u64>,
 }
 
-/// Judges a batch of handles before anything is released for it [D-06].
+/// Judges a batch of handles before anything is released for it [D-13].
 ///
 /// # Errors
 ///

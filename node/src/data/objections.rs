@@ -16,7 +16,7 @@ use serde::Serialize;
 use crate::data::DataError;
 use crate::data::csv::{CsvOptions, CsvReader, Record};
 use crate::data::digital::DigitalId;
-use crate::data::input::unix_time;
+use crate::data::input::time;
 use crate::data::sealed::{SealedFile, fill, open_sealed, read_or_end};
 use crate::normalize::{EmailPrehash, Normalizer, Outcome, PhoneContext};
 use crate::seal::{KeyedHash, SealedWriter, StorageKey};
@@ -243,7 +243,7 @@ fn scan(
         match tombstones(&record, &columns, rules, known.mason()) {
             Ok(tombstones) => {
                 let at = columns.recorded_at.and_then(|column| record.get(column));
-                let recorded_at = match unix_time(at.unwrap_or("")) {
+                let recorded_at = match time(at.unwrap_or(""), jiff::Timestamp::as_second) {
                     0 => now,
                     at => at,
                 };

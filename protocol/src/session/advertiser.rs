@@ -225,7 +225,7 @@ impl AdvertiserConfig {
     }
 
     /// A result of few changed rows is theirs alone: only `matched-rows`, which is about rows
-    /// anyway, may run on an input this close to an earlier one [D-08].
+    /// anyway, may run on an input this close to an earlier one [D-14].
     fn differs_enough(&self, delta_min: u32) -> Result<(), Refusal> {
         let near = self.nearest_input.is_some_and(|rows| rows > 0 && rows < u64::from(delta_min));
         // [G44]

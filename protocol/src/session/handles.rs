@@ -21,7 +21,7 @@ use crate::transcript::receipt::Receipt;
 /// Waits for one batch of handles, or for a receipt that says there is none.
 ///
 /// A handle names a match without naming a row. The batch is signed by both sides before anything
-/// is looked up for it, and nothing is released that the rules of the terms do not allow [D-06].
+/// is looked up for it, and nothing is released that the rules of the terms do not allow [D-13].
 /// Leaves to [`ExpectReceipt`].
 #[derive(Debug)]
 pub struct ExpectHandles {

@@ -120,7 +120,7 @@ impl Guardrails {
         attributes: false,
     };
 
-    /// Whether terms are at least as strict [D-07].
+    /// Whether terms are at least as strict [D-15].
     #[must_use]
     pub fn allow(&self, terms: &MatchTerms, profile: Profile) -> bool {
         let counts = terms.rate_precision >= self.rate_precision
