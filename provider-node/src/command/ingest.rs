@@ -26,7 +26,7 @@ pub(crate) fn run(
     let normalizer = home.config.normalizer();
     let rules = GraphRules {
         normalizer: &normalizer,
-        csv: home.config.csv,
+        source: home.config.source(),
         email_sha256: home.config.email_sha256,
     };
     let progress = Progress::new(output);

@@ -254,6 +254,19 @@ impl RowSource {
         (self.has(at) || !self.has_header()).then_some(at)
     }
 
+    /// The position in a [`Row`] of a column that must be there.
+    ///
+    /// # Errors
+    ///
+    /// [`InputError::MissingColumn`], with the names that come near.
+    pub fn column(&self, name: &str) -> Result<usize, InputError> {
+        self.find(name).ok_or_else(|| {
+            let columns = self.names.columns();
+            let position = columns.iter().position(|column| column.name == name);
+            self.missing(position.unwrap_or(columns.len()))
+        })
+    }
+
     /// The error for a column that must be there and is not.
     #[must_use]
     pub fn missing(&self, position: usize) -> InputError {
