@@ -87,7 +87,7 @@ impl Config {
              {prehash}\n\
              {phones}\
              \n\
-             # Columns of your files that are not looked at; others that are not known are refused.\n\
+             # Columns of your files not to look at; others that are not known are refused.\n\
              # ignore = [\"COMMENT\"]\n\
              \n\
              # Purpose that a row needs evidence of consent for.\n\

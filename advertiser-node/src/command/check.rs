@@ -357,7 +357,10 @@ impl Forecast {
 }
 
 fn report(survey: &Survey, forecast: &Forecast, n_min: u32) -> Value {
-    let column = |column: &ColumnUse| json!({ "name": column.name, "read_as": column.meaning, "ignored": column.ignored });
+    let column = |column: &ColumnUse| {
+        let ColumnUse { name, meaning, ignored } = column;
+        json!({ "name": name, "read_as": meaning, "ignored": ignored })
+    };
     let file = |file: &FileUse| {
         let columns: Vec<Value> = file.columns.iter().map(column).collect();
         json!({ "tag": file.tag, "format": file.format, "columns": columns })
