@@ -3,10 +3,10 @@
 
 use std::path::Path;
 
+use node::data::columns::{self, Cell, TableColumn};
 use node::data::input::PreparedInput;
 use node::failure::Failure;
 use node::runs::RunStore;
-use node::world;
 use protocol::disclosure::MatchedRows;
 use protocol::identifier::IdentifierKind;
 use protocol::session::{RunContent, RunName};
@@ -29,44 +29,30 @@ pub(crate) fn write_matched_rows(
     let mut ids = input.row_ids()?;
     let mut next_row = 0_u64;
     let mut written = 0_u64;
-    let mut failure: Option<Failure> = None;
-    let published = world::publish_atomically(path, world::PRIVATE_MODE, |out| {
-        let mut write = || -> Result<(), Failure> {
-            let mut csv = csv::Writer::from_writer(&mut *out);
-            csv.write_record(["row_id", "kinds"]).map_err(broken)?;
-            loop {
-                let chunk = runs.next_chunk(RunName::MatchedRows)?;
-                let RunContent::Records(records) = chunk.content else { break };
-                for record in records.as_chunks::<10>().0 {
-                    let (row, bits) = record.split_at(8);
-                    let row = u64::from_be_bytes(row.try_into().unwrap_or_default());
-                    let bits = u16::from_be_bytes(bits.try_into().unwrap_or_default());
-                    let mut id = None;
-                    while next_row <= row {
-                        id = ids.next_id()?;
-                        next_row += 1;
-                    }
-                    let id = id.ok_or_else(Failure::input_changed)?;
-                    csv.write_record([id.as_slice(), names(bits, kinds).as_bytes()])
-                        .map_err(broken)?;
-                    written += 1;
+    columns::write_table(path, &COLUMNS, |table| {
+        loop {
+            let chunk = runs.next_chunk(RunName::MatchedRows)?;
+            let RunContent::Records(records) = chunk.content else { break };
+            for record in records.as_chunks::<10>().0 {
+                let (row, bits) = record.split_at(8);
+                let row = u64::from_be_bytes(row.try_into().unwrap_or_default());
+                let bits = u16::from_be_bytes(bits.try_into().unwrap_or_default());
+                let mut id = None;
+                while next_row <= row {
+                    id = ids.next_id()?;
+                    next_row += 1;
                 }
-                if chunk.last {
-                    break;
-                }
+                let id = id.and_then(|id| String::from_utf8(id).ok());
+                let id = id.ok_or_else(Failure::input_changed)?;
+                table.row(&[Cell::Text(&id), Cell::Text(&names(bits, kinds))])?;
+                written += 1;
             }
-            csv.flush().map_err(|error| broken(error.into()))?;
-            if written == outcome.matched() { Ok(()) } else { Err(Failure::input_changed()) }
-        };
-        write().map_err(|error| {
-            failure = Some(error);
-            std::io::ErrorKind::Other.into()
-        })
-    });
-    match (failure, published) {
-        (Some(failure), _) => Err(failure),
-        (None, result) => Ok(result?),
-    }
+            if chunk.last {
+                break;
+            }
+        }
+        if written == outcome.matched() { Ok(()) } else { Err(Failure::input_changed()) }
+    })
 }
 
 /// Names of the kinds whose bits are set, in the terms' order.
@@ -80,6 +66,4 @@ fn names(bits: u16, kinds: &[u8]) -> String {
     matched.join("|")
 }
 
-fn broken(error: csv::Error) -> Failure {
-    Failure::storage(&format!("cannot write the result: {error}"))
-}
+const COLUMNS: [TableColumn; 2] = [TableColumn::text("row_id"), TableColumn::text("kinds")];

@@ -85,7 +85,7 @@ pub fn entropy<const N: usize>() -> Result<[u8; N], WorldError> {
 pub fn publish_atomically(
     path: &Path,
     mode: u32,
-    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
 ) -> Result<(), WorldError> {
     publish(path, mode, Place::Replace, write)
 }
@@ -98,7 +98,7 @@ pub fn publish_atomically(
 pub fn publish_new(
     path: &Path,
     mode: u32,
-    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
 ) -> Result<(), WorldError> {
     publish(path, mode, Place::New, write)
 }
@@ -421,7 +421,7 @@ fn publish(
     path: &Path,
     mode: u32,
     place: Place,
-    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
 ) -> Result<(), WorldError> {
     let name =
         path.file_name().ok_or_else(|| at("create", path)(io::ErrorKind::InvalidInput.into()))?;

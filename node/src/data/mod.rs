@@ -14,6 +14,7 @@ use crate::runs::RunsError;
 use crate::seal::SealError;
 use crate::world::WorldError;
 
+pub mod columns;
 pub mod csv;
 pub mod graph;
 pub mod input;
