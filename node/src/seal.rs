@@ -11,7 +11,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::aead::{self, AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use aws_lc_rs::hkdf;
+use aws_lc_rs::{hkdf, hmac};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::world::{self, PRIVATE_MODE, WorldError};
@@ -59,6 +59,14 @@ impl StorageKey {
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
+    }
+
+    /// A key for fingerprints of one use, which mean nothing without the storage key.
+    pub(crate) fn mac_key(&self, context: &str) -> Result<hmac::Key, SealError> {
+        let prk = hkdf::Salt::new(hkdf::HKDF_SHA256, MAC_SALT).extract(&self.0);
+        let info = [context.as_bytes()];
+        let okm = prk.expand(&info, hmac::HMAC_SHA256).map_err(|_| SealError::Aead)?;
+        Ok(okm.into())
     }
 
     /// The AEAD key of one file or secret.
@@ -471,6 +479,8 @@ fn nonce(number: u64) -> Nonce {
 
 const MAGIC: &[u8] = b"VEILSEAL";
 const SECRET_MAGIC: &[u8] = b"VEILMATCH-SECRET-1\n";
+/// Salt of fingerprint keys, which no random id of sealed data is.
+const MAC_SALT: &[u8] = b"VEILMATCH-FINGERPRINTS-1\n";
 const VERSION: u16 = 1;
 const ID_LEN: usize = 16;
 const TAG_LEN: usize = 16;

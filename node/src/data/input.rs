@@ -10,6 +10,7 @@ use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use protocol::commitment::{InputCommitter, InputLeaf, InputRoot, identifier_from_parts};
+use protocol::identifier::IdentifierKind;
 use protocol::seed::InputSeed;
 use protocol::session::RowSlot;
 use serde::{Deserialize, Serialize};
@@ -99,6 +100,8 @@ pub struct Survey {
     pub counts: InputCounts,
     /// Distinct identifiers of eligible rows.
     pub distinct: u64,
+    /// Identifiers that a row can have at most, by the columns and the kinds alone.
+    pub row_identifiers_max: usize,
 }
 
 /// How a column of a file is understood.
@@ -134,6 +137,7 @@ pub struct PreparedInput {
     root: InputRoot,
     distinct: u64,
     counts: InputCounts,
+    row_identifiers_max: Option<usize>,
 }
 
 impl PreparedInput {
@@ -153,7 +157,8 @@ impl PreparedInput {
         workspace: &Workspace,
     ) -> Result<Self, DataError> {
         let none = &mut Reasons(None);
-        let Scanned { rows, mut counts, .. } = scan(file, rules, workspace, none)?;
+        let Scanned { rows, mut counts, row_identifiers_max, .. } =
+            scan(file, rules, workspace, none)?;
         let staging = Staging::create(store)?;
         let by_identifier = commit_rows(rows, rules, &staging, key, workspace, &mut counts, none)?;
         if counts.eligible == 0 {
@@ -170,7 +175,8 @@ impl PreparedInput {
         let path = staging.directory.join(META);
         world::publish_atomically(&path, world::PRIVATE_MODE, |out| out.write_all(&sealed))?;
         let directory = staging.publish(store, &root.root)?;
-        Self::open(&directory, key)
+        let row_identifiers_max = Some(row_identifiers_max);
+        Ok(Self { row_identifiers_max, ..Self::open(&directory, key)? })
     }
 
     /// Reads a CRM file as [`Self::prepare`] does, tells what it holds, and keeps nothing.
@@ -190,13 +196,14 @@ impl PreparedInput {
         reasons: Option<&mut dyn RowReasons>,
     ) -> Result<Survey, DataError> {
         let reasons = &mut Reasons(reasons);
-        let Scanned { rows, mut counts, columns } = scan(file, rules, workspace, reasons)?;
+        let Scanned { rows, mut counts, columns, row_identifiers_max } =
+            scan(file, rules, workspace, reasons)?;
         // Removed when it is dropped.
         let staging = Staging::create(store)?;
         let by_identifier =
             commit_rows(rows, rules, &staging, key, workspace, &mut counts, reasons)?;
         let (_, distinct) = number_elements(by_identifier, workspace, &mut counts)?;
-        Ok(Survey { columns, counts, distinct })
+        Ok(Survey { columns, counts, distinct, row_identifiers_max })
     }
 
     /// Opens an input that was prepared before.
@@ -216,6 +223,7 @@ impl PreparedInput {
             root: InputRoot { root: meta.root, leaves: meta.leaves, rows: meta.rows },
             distinct: meta.distinct,
             counts: meta.counts,
+            row_identifiers_max: None,
         })
     }
 
@@ -229,6 +237,13 @@ impl PreparedInput {
     #[must_use]
     pub const fn distinct(&self) -> u64 {
         self.distinct
+    }
+
+    /// Identifiers that a row can have at most, by the columns of the file and the agreed kinds
+    /// alone and whatever the rows hold; `None` for an input that was opened again.
+    #[must_use]
+    pub const fn row_identifiers_max(&self) -> Option<usize> {
+        self.row_identifiers_max
     }
 
     /// Populations.
@@ -360,6 +375,7 @@ struct Scanned {
     rows: VarSorter,
     counts: InputCounts,
     columns: Vec<ColumnUse>,
+    row_identifiers_max: usize,
 }
 
 /// Reads every row, normalizes its identifiers, and sorts what is left by row id.
@@ -385,7 +401,8 @@ fn scan(
         reasons.note_row(&row, &rejected, &uses)?;
         rows.push(&row.encode())?;
     }
-    Ok(Scanned { rows, counts, columns: uses })
+    let row_identifiers_max = columns.row_identifiers_max(rules.kinds);
+    Ok(Scanned { rows, counts, columns: uses, row_identifiers_max })
 }
 
 /// Where the columns of `identity-graph` 7.2 stand in this file.
@@ -439,6 +456,13 @@ impl Columns {
             objections: reader.find("objections"),
             updated_at: reader.find("updated_at"),
         })
+    }
+
+    /// Identifiers that a row can have: of each column, one of each agreed kind it can give.
+    fn row_identifiers_max(&self, kinds: &[u8]) -> usize {
+        let emails = [IdentifierKind::EMAIL_STRICT, IdentifierKind::EMAIL_GMAIL];
+        let agreed = emails.iter().filter(|kind| kinds.contains(&kind.code())).count();
+        (self.emails.len() + usize::from(self.email_sha256.is_some())) * agreed
     }
 
     /// What each column of the file is read as.
@@ -724,7 +748,7 @@ fn count_kinds(row: &ScannedRow, counts: &mut InputCounts) {
 }
 
 fn kind_name(code: u8) -> &'static str {
-    protocol::identifier::IdentifierKind::from_code(code).map_or("unknown", |kind| kind.name())
+    IdentifierKind::from_code(code).map_or("unknown", IdentifierKind::name)
 }
 
 /// Counts a value that `rows` rows hold; a row holds each value once.

@@ -16,7 +16,9 @@ use crate::world::WorldError;
 
 pub mod columns;
 pub mod csv;
+pub mod delivery;
 pub mod graph;
+pub mod history;
 pub mod input;
 mod sealed;
 pub(crate) use sealed::hex;
