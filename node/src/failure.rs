@@ -384,6 +384,10 @@ impl From<KeyringError> for Failure {
             KeyringError::Seal(error) => error.into(),
             KeyringError::World(error) => error.into(),
             KeyringError::Bug(bug) => bug.into(),
+            KeyringError::Used => Self::try_later(
+                "the key of this run is used already",
+                "run again; the next run has a new key and table",
+            ),
             KeyringError::Damaged { .. } | KeyringError::Io { .. } | KeyringError::ClockBehind => {
                 Self::Operator {
                     what: error.to_string(),

@@ -10,7 +10,10 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use protocol::identifier::{IdentifierKind, RulesetId};
-use protocol::limits::TERMS_LIST_MAX;
+use protocol::limits::{
+    CELL_MIN_DEFAULT, COUNT_ROUNDING_DEFAULT, IDS_PER_RECORD_DEFAULT, IDS_VALID_DAYS_DEFAULT,
+    RATE_CAP_DEFAULT, RATE_PRECISION_DEFAULT, TERMS_LIST_MAX,
+};
 use protocol::suite::Profile;
 use protocol::terms::LinkFilter;
 use serde::{Deserialize, Serialize};
@@ -50,8 +53,73 @@ pub struct Invitation {
     pub delta_min: u32,
     /// Conditions on the links behind the prepared tables.
     pub link_filter: LinkFilter,
+    /// How precise results may be, and what a delivery may hold.
+    pub guardrails: InvitedGuardrails,
     /// Hash of the human contract, if one is bound to the terms.
     pub notice: Option<[u8; 32]>,
+}
+
+/// The provider's guardrails; the stricter value of the two sides belongs into the terms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct InvitedGuardrails {
+    /// Least step of released rates, in percent points.
+    pub rate_precision: u8,
+    /// Rates above this many percent are not released.
+    pub rate_cap: u8,
+    /// Least step of released counts.
+    pub count_rounding: u32,
+    /// Least matched rows in a breakdown cell.
+    pub cell_min: u32,
+    /// Digital IDs of one record, at most.
+    pub ids_per_person: u16,
+    /// Days that a delivered digital ID may be used, at most.
+    pub ids_valid_days: u16,
+    /// Whether attributes of digital IDs may be asked for.
+    pub attributes: bool,
+    /// Days that a table key lives, at most.
+    pub scope_days: u16,
+}
+
+impl Default for InvitedGuardrails {
+    fn default() -> Self {
+        Self {
+            rate_precision: RATE_PRECISION_DEFAULT,
+            rate_cap: RATE_CAP_DEFAULT,
+            count_rounding: COUNT_ROUNDING_DEFAULT,
+            cell_min: CELL_MIN_DEFAULT,
+            ids_per_person: IDS_PER_RECORD_DEFAULT,
+            ids_valid_days: IDS_VALID_DAYS_DEFAULT,
+            attributes: false,
+            scope_days: SCOPE_DAYS_MAX,
+        }
+    }
+}
+
+impl InvitedGuardrails {
+    /// The first value that no guardrail may have: its name, and what it may be.
+    #[must_use]
+    pub fn wrong(&self) -> Option<(&'static str, &'static str)> {
+        let product = Self::default();
+        let rules = [
+            ("rate_precision", (1..=100).contains(&self.rate_precision), "write 1 to 100"),
+            ("rate_cap", (1..=product.rate_cap).contains(&self.rate_cap), "write 1 to 85"),
+            ("count_rounding", self.count_rounding >= product.count_rounding, "write 100 or more"),
+            ("cell_min", self.cell_min >= product.cell_min, "write 50 or more"),
+            (
+                "ids_per_person",
+                (1..=product.ids_per_person).contains(&self.ids_per_person),
+                "write 1 to 10",
+            ),
+            ("ids_valid_days", (1..=90).contains(&self.ids_valid_days), "write 1 to 90"),
+            (
+                "scope_days",
+                (SCOPE_DAYS_MIN..=SCOPE_DAYS_MAX).contains(&self.scope_days),
+                "write 3 to 30",
+            ),
+        ];
+        rules.into_iter().find(|(_, allowed, _)| !allowed).map(|(name, _, fix)| (name, fix))
+    }
 }
 
 impl Invitation {
@@ -170,6 +238,9 @@ impl Invitation {
                 "write 0 for individual links only, 1 for household links too",
             );
         }
+        if let Some((name, fix)) = self.guardrails.wrong() {
+            return wrong("guardrails", format!("have a wrong {name}"), fix);
+        }
         Ok(())
     }
 
@@ -209,6 +280,22 @@ impl Invitation {
                 "namespaces",
                 format!("has {} entries, or one number twice", numbers.len()),
                 "list at most 16, each with a number of its own",
+            );
+        }
+        let fixed = |name: &str| match name {
+            "idfa" => Some(1),
+            "aaid" => Some(2),
+            _ => None,
+        };
+        let numbered = |(name, code): &(&String, &u16)| match fixed(name) {
+            Some(fixed) => **code == fixed,
+            None => **code >= COOKIE_NAMESPACE_MIN,
+        };
+        if let Some((name, code)) = self.namespaces.iter().find(|entry| !numbered(entry)) {
+            return wrong(
+                "namespaces",
+                format!("gives {:?} the number {code}", shown(name)),
+                "keep 1 for idfa and 2 for aaid, and numbers from 256 for cookies",
             );
         }
         let printable = |name: &&String| {
@@ -331,6 +418,8 @@ struct Body {
     minima: Minima,
     link_filter: Links,
     #[serde(default)]
+    guardrails: InvitedGuardrails,
+    #[serde(default)]
     namespaces: BTreeMap<String, u16>,
 }
 
@@ -381,6 +470,7 @@ impl Body {
                 min_logins: filter.min_logins,
                 max_persons: filter.max_persons,
             },
+            guardrails: invitation.guardrails,
             namespaces: invitation.namespaces.clone(),
         }
     }
@@ -421,6 +511,7 @@ impl Body {
                 min_logins,
                 max_persons,
             },
+            guardrails: self.guardrails,
             notice,
         })
     }
@@ -444,6 +535,8 @@ fn from_hexadecimal(text: &str) -> Option<[u8; 32]> {
     bytes?.try_into().ok()
 }
 
+/// Numbers below this are not of cookie namespaces.
+pub const COOKIE_NAMESPACE_MIN: u16 = 0x0100;
 const FORMAT: u32 = 1;
 const HEADING: &str = "\
 # Invitation of a Veilmatch provider. Accept it with `advertiser-node accept`, and compare the\n\
@@ -452,6 +545,9 @@ const UPGRADE: &str = "compare the versions of both nodes (`--version`) and upgr
 const FILE_BYTES_MAX: u64 = 1 << 20;
 const MANIFEST_BYTES_MAX: usize = 1 << 18;
 const NAME_BYTES_MAX: usize = 64;
+/// A key must outlive the terms under it by design; see the keyring.
+const SCOPE_DAYS_MIN: u16 = 3;
+const SCOPE_DAYS_MAX: u16 = 30;
 
 #[cfg(test)]
 mod tests {
@@ -473,6 +569,7 @@ mod tests {
             k_min: 100,
             delta_min: 1_000,
             link_filter: LinkFilter::DEFAULT,
+            guardrails: InvitedGuardrails { rate_cap: 60, ..InvitedGuardrails::default() },
             notice: Some([0xAB; 32]),
         }
     }
@@ -495,6 +592,16 @@ mod tests {
     }
 
     #[test]
+    fn file_without_guardrails_has_those_of_the_product() {
+        let sample = Invitation { guardrails: InvitedGuardrails::default(), ..sample() };
+        let text = sample.to_text().expect("text");
+        let (before, rest) = text.split_once("[guardrails]").expect("guardrails");
+        let after = rest.split_once("\n[").map_or("", |(_, after)| after);
+        let older = format!("{before}[{after}");
+        assert_eq!(Invitation::parse(&older).expect("parsed"), sample);
+    }
+
+    #[test]
     fn unknown_missing_and_mistyped_fields_are_named_with_their_line() {
         let text = sample().to_text().expect("text");
         let error = refused(&text.replace("k_min =", "k_mini ="));
@@ -514,7 +621,7 @@ mod tests {
     #[test]
     fn wrong_values_are_named_with_a_remedy() {
         type Change = fn(&mut Invitation);
-        let changes: [(&str, Change); 14] = [
+        let changes: [(&str, Change); 17] = [
             ("address", |i| i.address = "provider.example".into()),
             ("address", |i| i.address = ":4433".into()),
             ("address", |i| i.address = "provider.example:0".into()),
@@ -527,6 +634,9 @@ mod tests {
             ("ruleset", |i| i.ruleset = "crm-xx/9".into()),
             ("rules_manifest", |i| i.rules_manifest.clear()),
             ("namespaces", |i| i.namespaces = BTreeMap::from([("a".into(), 1), ("b".into(), 1)])),
+            ("namespaces", |i| i.namespaces = BTreeMap::from([("idfa".into(), 2)])),
+            ("namespaces", |i| i.namespaces = BTreeMap::from([("a.example".into(), 3)])),
+            ("guardrails", |i| i.guardrails.rate_cap = 90),
             ("minima", |i| i.k_min = 0),
             ("link_filter.level", |i| i.link_filter.level = 2),
         ];

@@ -1,39 +1,50 @@
 //! Keys of a provider by name: made, kept sealed, retired on time.
 //!
-//! An aligned key serves one partner for at most one epoch of 30 days. Its file holds the seed,
-//! from which the key and everything under it are derived. The manifest that names the key is
-//! signed anew at every start from the same facts, so its bytes never change.
+//! An aligned key serves one partner for at most one epoch of 30 days. A run key serves one partner
+//! for one session of a shuffled profile: it is *prepared* until the first blinded element is
+//! evaluated under it and *used* ever after, also after a crash. A key file holds the seed, from
+//! which the key and everything under it are derived. The manifest that names the key is signed
+//! anew at every start from the same facts, so its bytes never change.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use protocol::attestation::AttestationKey;
 use protocol::error::Bug;
-use protocol::limits::{ALIGNED_EPOCH_S_MAX, EVALUATIONS_PER_KEY_MAX};
+use protocol::limits::{
+    ALIGNED_EPOCH_S_MAX, EVALUATIONS_PER_KEY_MAX, ROW_WIDTH_MAX, ROWS_SHUFFLED_MAX,
+};
 use protocol::manifest::{ManifestBody, SignedManifest};
 use protocol::oprf::PrfKey;
 use protocol::seed::{KeyDerivation, KeySeed};
-use protocol::suite::{Aligned, SuiteId};
+use protocol::suite::{Aligned, Order, Shuffled, SuiteId};
 
 use crate::seal::{self, SealError, StorageKey};
 use crate::world::{self, WorldError};
 
-/// An aligned key of one partner, with everything a session needs of it.
+/// A key of one partner, with everything a session needs of it.
 #[derive(Debug)]
-pub struct AlignedKey {
+pub struct OfferedKey<O: Order> {
     /// The key.
-    pub key: Arc<PrfKey<Aligned>>,
+    pub key: Arc<PrfKey<O>>,
     /// What the padding of its tables derives from.
     pub derivation: KeyDerivation,
     /// Its signed manifest.
     pub manifest: SignedManifest,
 }
 
+/// The key of one epoch.
+pub type AlignedKey = OfferedKey<Aligned>;
+
+/// The key of one run.
+pub type RunKey = OfferedKey<Shuffled>;
+
 /// The keys of one partner, in a private directory.
 #[derive(Debug)]
 pub struct Keyring {
     directory: PathBuf,
     storage: StorageKey,
+    epoch_s: u64,
 }
 
 impl Keyring {
@@ -44,7 +55,15 @@ impl Keyring {
     /// [`KeyringError`].
     pub fn open(directory: &Path, storage: &StorageKey) -> Result<Self, KeyringError> {
         world::create_private_dir(directory)?;
-        Ok(Self { directory: directory.to_path_buf(), storage: storage.clone() })
+        let (directory, storage) = (directory.to_path_buf(), storage.clone());
+        Ok(Self { directory, storage, epoch_s: ALIGNED_EPOCH_S_MAX })
+    }
+
+    /// The same keys, of which new ones for an epoch live no longer than this.
+    #[must_use]
+    pub fn with_epoch_days(self, days: u16) -> Self {
+        let epoch_s = u64::from(days).saturating_mul(86_400).min(ALIGNED_EPOCH_S_MAX);
+        Self { epoch_s, ..self }
     }
 
     /// The aligned key of the current epoch; a new one when there is none or it is about to end.
@@ -60,7 +79,7 @@ impl Keyring {
     ) -> Result<AlignedKey, KeyringError> {
         let key = match self.usable(now)? {
             Some(key) => key,
-            None => self.renew(now)?,
+            None => self.make(ALIGNED, now, self.epoch_s)?,
         };
         key.derive(signer, partner)
     }
@@ -74,18 +93,102 @@ impl Keyring {
         Ok(self.usable(now)?.map(|key| key.id))
     }
 
-    fn usable(&self, now: u64) -> Result<Option<StoredKey>, KeyringError> {
-        let unreadable = |source| KeyringError::Io { path: self.directory.clone(), source };
-        let mut newest: Option<StoredKey> = None;
-        for entry in std::fs::read_dir(&self.directory).map_err(unreadable)? {
-            let path = entry.map_err(unreadable)?.path();
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
-            if !(name.starts_with(ALIGNED) && name.ends_with(KEY)) {
-                continue;
+    /// Makes a key for one run, in a file of its own that is never written again.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyringError`].
+    pub fn make_run(
+        &self,
+        signer: &AttestationKey,
+        partner: &[u8; 32],
+        now: u64,
+    ) -> Result<RunKey, KeyringError> {
+        self.make(RUN, now, RUN_KEY_S)?.derive(signer, partner)
+    }
+
+    /// The run key of this id, if it may be offered: not used, and not about to end.
+    ///
+    /// Offering a key again under which nothing was evaluated is harmless.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::aligned`].
+    pub fn prepared_run(
+        &self,
+        signer: &AttestationKey,
+        partner: &[u8; 32],
+        id: &[u8; 16],
+        now: u64,
+    ) -> Result<Option<RunKey>, KeyringError> {
+        match self.offered(id, now)? {
+            Some(key) => key.derive(signer, partner).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether the run key of this id may be offered; signs nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::aligned`].
+    pub fn is_run_prepared(&self, id: &[u8; 16], now: u64) -> Result<bool, KeyringError> {
+        Ok(self.offered(id, now)?.is_some())
+    }
+
+    /// Has it on disk that the run key of this id is used; to be called before the first evaluation
+    /// under it leaves.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyringError::Used`] if it was used before: then nothing may be evaluated under it now.
+    /// Else as [`Self::aligned`].
+    pub fn mark_run_used(&self, id: &[u8; 16], now: u64) -> Result<(), KeyringError> {
+        let path = self.run_path(id, USED);
+        let marked = world::publish_new(&path, world::PRIVATE_MODE, |out| {
+            out.write_all(now.to_string().as_bytes())
+        });
+        match marked {
+            Err(WorldError::Exists { .. }) => Err(KeyringError::Used),
+            other => Ok(other?),
+        }
+    }
+
+    /// Removes run keys that ended without being used: nothing was evaluated under them.
+    ///
+    /// Seeds of used keys stay, because their sessions are audited long after.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::aligned`].
+    pub fn sweep_runs(&self, now: u64) -> Result<(), KeyringError> {
+        for path in self.files(RUN, KEY)? {
+            if !path.with_extension("used").exists() && self.read(&path)?.not_after <= now {
+                std::fs::remove_file(&path)
+                    .map_err(|source| KeyringError::Io { path: path.clone(), source })?;
             }
-            let sealed = std::fs::read(&path)
-                .map_err(|source| KeyringError::Io { path: path.clone(), source })?;
-            let key = StoredKey::open(&sealed, &self.storage, &path)?;
+        }
+        Ok(())
+    }
+
+    /// The run key of this id unless it is used, about to end, or not here.
+    fn offered(&self, id: &[u8; 16], now: u64) -> Result<Option<StoredKey>, KeyringError> {
+        let path = self.run_path(id, KEY);
+        if !path.exists() || self.run_path(id, USED).exists() {
+            return Ok(None);
+        }
+        let key = self.read(&path)?;
+        Ok(Some(key).filter(|key| key.not_before <= now && key.outlives_terms_at(now)))
+    }
+
+    fn run_path(&self, id: &[u8; 16], suffix: &str) -> PathBuf {
+        self.directory.join(format!("{RUN}{}{suffix}", crate::data::hex(id)))
+    }
+
+    fn usable(&self, now: u64) -> Result<Option<StoredKey>, KeyringError> {
+        let mut newest: Option<StoredKey> = None;
+        for path in self.files(ALIGNED, KEY)? {
+            let key = self.read(&path)?;
             // By id where two were made at once, so that every process takes the same.
             let order = |key: &StoredKey| (key.not_before, key.id);
             if newest.as_ref().is_none_or(|known| order(known) < order(&key)) {
@@ -95,22 +198,41 @@ impl Keyring {
         match newest {
             // A clock that jumped back must not cost a key.
             Some(key) if now < key.not_before => Err(KeyringError::ClockBehind),
-            newest => Ok(newest.filter(|key| now.saturating_add(RENEW_BEFORE_S) < key.not_after)),
+            newest => Ok(newest.filter(|key| key.outlives_terms_at(now))),
         }
+    }
+
+    /// Files of one sort of key, in no order.
+    fn files(&self, prefix: &str, suffix: &str) -> Result<Vec<PathBuf>, KeyringError> {
+        let unreadable = |source| KeyringError::Io { path: self.directory.clone(), source };
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(&self.directory).map_err(unreadable)? {
+            let path = entry.map_err(unreadable)?.path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
+            if name.starts_with(prefix) && name.ends_with(suffix) {
+                files.push(path);
+            }
+        }
+        Ok(files)
+    }
+
+    fn read(&self, path: &Path) -> Result<StoredKey, KeyringError> {
+        let sealed = std::fs::read(path)
+            .map_err(|source| KeyringError::Io { path: path.to_path_buf(), source })?;
+        StoredKey::open(&sealed, &self.storage, path)
     }
 
     /// Makes a key in a file of its own: earlier ones stay, because sessions are audited long after
     /// their key has ended.
-    fn renew(&self, now: u64) -> Result<StoredKey, KeyringError> {
+    fn make(&self, prefix: &str, now: u64, lifetime_s: u64) -> Result<StoredKey, KeyringError> {
         let key = StoredKey {
             id: world::entropy()?,
             seed: KeySeed::from_bytes(world::entropy()?),
             not_before: now,
-            not_after: now.saturating_add(ALIGNED_EPOCH_S_MAX),
+            not_after: now.saturating_add(lifetime_s),
         };
         let sealed = seal::seal_bytes(&self.storage, CONTEXT, &key.encode())?;
-        let name = format!("{ALIGNED}{}{KEY}", crate::data::hex(&key.id));
-        let path = self.directory.join(name);
+        let path = self.directory.join(format!("{prefix}{}{KEY}", crate::data::hex(&key.id)));
         world::publish_new(&path, world::PRIVATE_MODE, |out| out.write_all(&sealed))?;
         Ok(key)
     }
@@ -136,6 +258,9 @@ pub enum KeyringError {
     /// This machine's clock stands before the key was made.
     #[error("the clock of this machine is behind the newest key; try: set the clock")]
     ClockBehind,
+    /// The key of this run was used in another session.
+    #[error("the key of this run is used already; try: run again, with a new table")]
+    Used,
     /// Sealing failed.
     #[error(transparent)]
     Seal(#[from] SealError),
@@ -178,37 +303,51 @@ impl StoredKey {
         parse().ok_or_else(damaged)
     }
 
-    fn derive(
+    /// Whether terms made now may end before the key does.
+    const fn outlives_terms_at(&self, now: u64) -> bool {
+        now.saturating_add(RENEW_BEFORE_S) < self.not_after
+    }
+
+    fn derive<O: Order>(
         &self,
         signer: &AttestationKey,
         partner: &[u8; 32],
-    ) -> Result<AlignedKey, KeyringError> {
+    ) -> Result<OfferedKey<O>, KeyringError> {
         let provider = signer.party().0;
         let derivation = self.seed.key_derivation(&self.id, &provider, partner);
-        let key = PrfKey::<Aligned>::derive(&derivation, &provider, partner, &self.id)?;
+        let key = PrfKey::<O>::derive(&derivation, &provider, partner, &self.id)?;
         let manifest = SignedManifest::sign(
             ManifestBody {
                 provider,
                 partner: *partner,
-                suite: SuiteId::Aligned.code(),
+                suite: O::SUITE.code(),
                 key_id: self.id,
                 public_key: *key.public(),
                 key_seed_commitment: self.seed.commitment(),
                 not_before: self.not_before,
                 not_after: self.not_after,
-                evaluations_max: EVALUATIONS_PER_KEY_MAX,
+                evaluations_max: match O::SUITE {
+                    SuiteId::Aligned => EVALUATIONS_PER_KEY_MAX,
+                    SuiteId::Shuffled => EVALUATIONS_PER_RUN_MAX,
+                },
             },
             signer,
         )?;
-        Ok(AlignedKey { key: Arc::new(key), derivation, manifest })
+        Ok(OfferedKey { key: Arc::new(key), derivation, manifest })
     }
 }
 
 const ALIGNED: &str = "aligned-";
+const RUN: &str = "run-";
 const KEY: &str = ".key";
+const USED: &str = ".used";
 const CONTEXT: &str = "prf-key-seed";
 /// A session may last terms of a day; a key that ends earlier is not offered.
 const RENEW_BEFORE_S: u64 = 2 * 86_400;
+/// A table that nobody used in a week is of an old snapshot.
+const RUN_KEY_S: u64 = 7 * 86_400;
+/// Elements of the largest shuffled session.
+const EVALUATIONS_PER_RUN_MAX: u64 = ROWS_SHUFFLED_MAX * ROW_WIDTH_MAX as u64;
 
 #[cfg(test)]
 mod tests {
@@ -247,5 +386,64 @@ mod tests {
         std::fs::write(&path, bytes).unwrap();
         let error = keyring.aligned(&signer, &[3; 32], 1_000).unwrap_err();
         assert!(matches!(error, KeyringError::Damaged { .. }), "{error}");
+    }
+
+    fn keyring(dir: &Path) -> (Keyring, AttestationKey) {
+        let storage = StorageKey::from_bytes([1; 32]);
+        (Keyring::open(&dir.join("keys"), &storage).unwrap(), AttestationKey::from_bytes(&[2; 32]))
+    }
+
+    #[test]
+    fn every_run_has_a_key_of_its_own_with_a_manifest_that_never_changes() {
+        let dir = tempfile::tempdir().unwrap();
+        let (keyring, signer) = keyring(dir.path());
+        let first = keyring.make_run(&signer, &[3; 32], 1_000).unwrap();
+        let second = keyring.make_run(&signer, &[3; 32], 1_000).unwrap();
+        assert_ne!(first.key.public(), second.key.public());
+        let body = &first.manifest.body;
+        assert_eq!(body.suite, 0x0002);
+        assert_eq!((body.not_before, body.not_after), (1_000, 1_000 + RUN_KEY_S));
+        assert!(body.is_within_bounds());
+        first.manifest.verify(&signer.public()).unwrap();
+        let again = keyring.prepared_run(&signer, &[3; 32], &body.key_id, 90_000).unwrap().unwrap();
+        assert_eq!(again.manifest, first.manifest);
+        assert_eq!(again.key.public(), first.key.public());
+        // The epoch's key is another one, whatever else lies in the directory.
+        let aligned = keyring.aligned(&signer, &[3; 32], 1_000).unwrap();
+        assert_eq!(aligned.manifest.body.suite, 0x0001);
+    }
+
+    #[test]
+    fn used_run_key_is_never_offered_again_and_its_seed_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let (keyring, signer) = keyring(dir.path());
+        let made = keyring.make_run(&signer, &[3; 32], 1_000).unwrap();
+        let id = made.manifest.body.key_id;
+        assert!(keyring.is_run_prepared(&id, 1_000).unwrap());
+        keyring.mark_run_used(&id, 2_000).unwrap();
+        // Another process, after a crash.
+        let (reopened, _) = self::keyring(dir.path());
+        assert!(!reopened.is_run_prepared(&id, 2_000).unwrap());
+        assert!(reopened.prepared_run(&signer, &[3; 32], &id, 2_000).unwrap().is_none());
+        let twice = reopened.mark_run_used(&id, 2_001);
+        assert!(matches!(twice, Err(KeyringError::Used)));
+        reopened.sweep_runs(u64::MAX).unwrap();
+        assert_eq!(reopened.files(RUN, KEY).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn run_key_is_not_offered_near_its_end_and_goes_after_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let (keyring, signer) = keyring(dir.path());
+        let id = keyring.make_run(&signer, &[3; 32], 1_000).unwrap().manifest.body.key_id;
+        let end = 1_000 + RUN_KEY_S;
+        assert!(keyring.is_run_prepared(&id, end - RENEW_BEFORE_S - 1).unwrap());
+        assert!(!keyring.is_run_prepared(&id, end - RENEW_BEFORE_S).unwrap());
+        assert!(!keyring.is_run_prepared(&id, 999).unwrap());
+        assert!(!keyring.is_run_prepared(&[0; 16], 1_000).unwrap());
+        keyring.sweep_runs(end - 1).unwrap();
+        assert_eq!(keyring.files(RUN, KEY).unwrap().len(), 1);
+        keyring.sweep_runs(end).unwrap();
+        assert_eq!(keyring.files(RUN, KEY).unwrap().len(), 0);
     }
 }

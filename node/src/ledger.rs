@@ -22,6 +22,7 @@ use protocol::suite::SuiteId;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Transaction, TransactionBehavior};
 use rusqlite::{named_params, params};
 
+use crate::keyring::KeyringError;
 use crate::world::{self, WorldError};
 
 /// A partner, by its party id.
@@ -715,6 +716,9 @@ pub enum LedgerError {
         /// Number of the entry.
         seq: u64,
     },
+    /// The key of a run cannot be marked as used, or is used already.
+    #[error(transparent)]
+    Key(#[from] KeyringError),
     /// A defect of ours.
     #[error(transparent)]
     Bug(#[from] Bug),

@@ -61,12 +61,16 @@ impl StorageKey {
         Self(bytes)
     }
 
-    /// A key for fingerprints of one use, which mean nothing without the storage key.
-    pub(crate) fn mac_key(&self, context: &str) -> Result<hmac::Key, SealError> {
-        let prk = hkdf::Salt::new(hkdf::HKDF_SHA256, MAC_SALT).extract(&self.0);
-        let info = [context.as_bytes()];
+    /// A keyed hash for one purpose, under a key derived for it.
+    ///
+    /// # Errors
+    ///
+    /// [`SealError::Aead`], which does not happen.
+    pub fn keyed_hash(&self, purpose: &str) -> Result<KeyedHash, SealError> {
+        let prk = hkdf::Salt::new(hkdf::HKDF_SHA256, HASH_MAGIC).extract(&self.0);
+        let info = [purpose.as_bytes()];
         let okm = prk.expand(&info, hmac::HMAC_SHA256).map_err(|_| SealError::Aead)?;
-        Ok(okm.into())
+        Ok(KeyedHash(hmac::Key::from(okm)))
     }
 
     /// The AEAD key of one file or secret.
@@ -80,6 +84,26 @@ impl StorageKey {
 impl fmt::Debug for StorageKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("StorageKey(..)")
+    }
+}
+
+/// HMAC-SHA-256 under a key of the node: equal content has equal names, which nobody else can make
+/// or test.
+pub struct KeyedHash(hmac::Key);
+
+impl KeyedHash {
+    /// The hash of the parts one after the other.
+    #[must_use]
+    pub fn of(&self, parts: &[&[u8]]) -> [u8; 32] {
+        let mut context = hmac::Context::with_key(&self.0);
+        parts.iter().for_each(|part| context.update(part));
+        context.sign().as_ref().try_into().unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for KeyedHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyedHash(..)")
     }
 }
 
@@ -479,8 +503,7 @@ fn nonce(number: u64) -> Nonce {
 
 const MAGIC: &[u8] = b"VEILSEAL";
 const SECRET_MAGIC: &[u8] = b"VEILMATCH-SECRET-1\n";
-/// Salt of fingerprint keys, which no random id of sealed data is.
-const MAC_SALT: &[u8] = b"VEILMATCH-FINGERPRINTS-1\n";
+const HASH_MAGIC: &[u8] = b"VEILMATCH-HASH-1\n";
 const VERSION: u16 = 1;
 const ID_LEN: usize = 16;
 const TAG_LEN: usize = 16;

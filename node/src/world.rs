@@ -149,6 +149,56 @@ pub fn create_private_dir(path: &Path) -> Result<(), WorldError> {
     check_owner_and_mode(path, &found, PRIVATE_DIR_MODE)
 }
 
+/// A private directory being filled, which gets its name when all of it is on disk.
+///
+/// One that is dropped before that is removed; one of a killed process keeps a `.partial` name that
+/// no reader looks at.
+#[derive(Debug)]
+#[must_use]
+pub struct DraftDir {
+    path: PathBuf,
+}
+
+impl DraftDir {
+    /// An empty directory inside `dir`, whose name begins with a dot and `label`.
+    ///
+    /// # Errors
+    ///
+    /// As [`create_private_dir`].
+    pub fn create(dir: &Path, label: &str) -> Result<Self, WorldError> {
+        let path = dir.join(format!(".{label}.{}{PARTIAL_SUFFIX}", unique_name()?));
+        create_private_dir(&path)?;
+        Ok(Self { path })
+    }
+
+    /// A path inside it, for now.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Gives it its name beside where it is; what it holds must be synced already.
+    ///
+    /// # Errors
+    ///
+    /// [`WorldError::Io`] with the step that failed, also if the name is taken.
+    pub fn publish(self, name: &str) -> Result<(), WorldError> {
+        let dir = parent(&self.path).to_path_buf();
+        let path = dir.join(name);
+        sync_dir(&self.path)?;
+        fault_point().map_err(at("name", &path))?;
+        fs::rename(&self.path, &path).map_err(at("name", &path))?;
+        sync_dir(&dir)
+    }
+}
+
+impl Drop for DraftDir {
+    fn drop(&mut self) {
+        // After a rename there is nothing under this name, and that is fine.
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
 /// Makes the names in a directory survive a power loss.
 ///
 /// # Errors
@@ -215,6 +265,31 @@ impl DirectoryLock {
         Ok(Self { dir: dir.into(), _held: file })
     }
 
+    /// Takes the lock as soon as nobody else has it.
+    ///
+    /// # Errors
+    ///
+    /// [`WorldError::Io`].
+    pub fn wait(dir: &Path) -> Result<Self, WorldError> {
+        loop {
+            match Self::acquire(dir) {
+                Err(WorldError::Locked { .. }) => std::thread::sleep(LOCK_EVERY),
+                other => return other,
+            }
+        }
+    }
+
+    /// Whether somebody has the lock; makes no file.
+    #[must_use]
+    pub fn is_held(dir: &Path) -> bool {
+        let opened =
+            OpenOptions::new().read(true).custom_flags(open_flags()).open(dir.join(LOCK_NAME));
+        opened.is_ok_and(|file| {
+            let shared = rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared);
+            shared == Err(rustix::io::Errno::WOULDBLOCK)
+        })
+    }
+
     /// Removes what interrupted publications left in the directory; nobody else can be writing.
     ///
     /// # Errors
@@ -225,7 +300,12 @@ impl DirectoryLock {
         for entry in entries {
             let entry = entry.map_err(at("read", &self.dir))?;
             if is_partial(Path::new(&entry.file_name())) {
-                fs::remove_file(entry.path()).map_err(at("remove", &entry.path()))?;
+                let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
+                let removed = match is_dir {
+                    true => fs::remove_dir_all(entry.path()),
+                    false => fs::remove_file(entry.path()),
+                };
+                removed.map_err(at("remove", &entry.path()))?;
             }
         }
         Ok(())
@@ -480,6 +560,8 @@ fn open_flags() -> i32 {
 
 const LOCK_NAME: &str = "lock";
 const PARTIAL_SUFFIX: &str = ".partial";
+/// Whoever has a lock that is waited for works for seconds at least.
+const LOCK_EVERY: Duration = Duration::from_millis(100);
 const PRIVATE_BYTES_MAX: usize = 1 << 20;
 
 #[cfg(test)]
@@ -709,5 +791,34 @@ pub(crate) mod tests {
         forbid_core_dumps().unwrap();
         let limit = rustix::process::getrlimit(Resource::Core);
         assert_eq!(limit.current, Some(0));
+    }
+
+    #[test]
+    fn draft_directory_appears_whole_or_not_at_all() {
+        let dir = private_tempdir();
+        let draft = DraftDir::create(dir.path(), "table").unwrap();
+        fs::write(draft.path("file"), b"content").unwrap();
+        assert!(!dir.path().join("made").exists());
+        draft.publish("made").unwrap();
+        assert_eq!(fs::read(dir.path().join("made").join("file")).unwrap(), b"content");
+        drop(DraftDir::create(dir.path(), "table").unwrap());
+        // A killed process drops nothing; who next has the lock removes it.
+        std::mem::forget(DraftDir::create(dir.path(), "table").unwrap());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
+        DirectoryLock::acquire(dir.path()).unwrap().sweep().unwrap();
+        let left: Vec<_> =
+            fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert_eq!(left.len(), 2, "{left:?}");
+        assert!(dir.path().join("made").exists());
+    }
+
+    #[test]
+    fn lock_is_seen_by_others_without_being_taken() {
+        let dir = private_tempdir();
+        assert!(!DirectoryLock::is_held(dir.path()));
+        let lock = DirectoryLock::acquire(dir.path()).unwrap();
+        assert!(DirectoryLock::is_held(dir.path()));
+        drop(lock);
+        assert!(!DirectoryLock::is_held(dir.path()));
     }
 }

@@ -454,7 +454,7 @@ mod tests {
 
     fn terms() -> MatchTerms {
         let kinds = [IdentifierKind::EMAIL_STRICT];
-        MatchTerms::defaults(Profile::MatchRate, RulesetId::CrmFr1, &kinds)
+        MatchTerms::defaults(Profile::MatchRate, RulesetId::CRM_FR_1, &kinds)
     }
 
     #[test]
@@ -482,7 +482,8 @@ mod tests {
     fn rounding_is_to_the_nearest_and_never_overflows() {
         assert_eq!([0, 49, 50, 149].map(|count| round_to(count, 100)), [0, 0, 100, 100]);
         assert_eq!(round_to(7, 1), 7);
-        assert_eq!(round_to(u64::MAX, 100), u64::MAX);
+        assert_eq!(round_to(u64::MAX, 100), u64::MAX - 15);
+        assert_eq!(round_to(u64::MAX, 2), u64::MAX);
         assert_eq!(
             [(1, 200, 1), (3, 200, 1), (7, 100, 5), (8, 100, 5)]
                 .map(|(part, whole, step)| { nearest_percent(part, whole, step) }),

@@ -72,7 +72,7 @@ impl RowWidth {
 /// Checks that rows come in strict order, across frames too.
 ///
 /// Strict order stops a repeated element next to itself or at the head of two rows; that *all*
-/// elements of a session differ is checked on its frames [G13].
+/// elements of a session differ is checked on its frames (T0-22).
 #[derive(Debug, Clone)]
 pub struct RowOrder {
     width: RowWidth,
@@ -90,8 +90,8 @@ impl RowOrder {
     ///
     /// # Errors
     ///
-    /// [`Violation::OrderNotStrict`], the sender's fault [M-41]; [`Violation::FrameMalformed`] for a
-    /// part of a row.
+    /// [`Violation::OrderNotStrict`], the sender's fault [M-41]; [`Violation::FrameMalformed`] for
+    /// a part of a row.
     pub fn check(&mut self, encodings: &[Encoded]) -> Result<(), Violation> {
         if !encodings.len().is_multiple_of(self.width.slots()) {
             return Err(Violation::FrameMalformed);
@@ -151,6 +151,8 @@ impl Histogram {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
 
     fn encoded(byte: u8) -> Encoded {

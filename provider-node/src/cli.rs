@@ -34,6 +34,16 @@ pub(crate) enum Command {
         /// The graph, in the `flat_links` form.
         file: PathBuf,
     },
+    /// Reads a feed of objections; the persons are left out of deliveries at once, and of tables
+    /// from the next `ingest` on.
+    Object {
+        /// Directory of the node.
+        #[arg(long)]
+        dir: PathBuf,
+        /// The feed: columns `type`, `value`, `scope`, `recorded_at`.
+        #[arg(long)]
+        file: PathBuf,
+    },
     /// Serves partners until it is stopped.
     Serve(ServeOptions),
     /// Shows the node, its partners with budgets and tables, and the last sessions.

@@ -10,6 +10,8 @@ use node::telemetry::Terminal;
 mod admission;
 mod cli;
 mod command;
+mod delivery;
+mod namespaces;
 mod publish;
 mod tables;
 mod tenant;

@@ -1,169 +1,337 @@
-//! Tables of partners: one per snapshot, key and conditions, built ahead of the sessions.
+//! Tables of partners, built ahead of the sessions: one for each profile that the policy allows.
+//!
+//! The aligned table serves an epoch under the epoch's key. Each shuffled profile has one prepared
+//! table under a key of its own, which serves one run; when that key is used another table is
+//! prepared. A table lies in a directory named by profile, snapshot and key, which gets its name
+//! when all of it is on disk, so that no half of one table is ever served with half of another.
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
-use node::data::table::{TableConditions, TableKey, build};
+use node::data::DataError;
+use node::data::handles::StoredHandles;
+use node::data::table::{StoredTable, TableConditions, TableFiles, TableKey, build};
 use node::engine::Engine;
 use node::failure::Failure;
 use node::home::Home;
-use node::keyring::AlignedKey;
-use node::world;
-use protocol::limits::EVALUATIONS_PER_KEY_MAX;
+use node::keyring::{AlignedKey, Keyring, RunKey};
+use node::world::{self, DirectoryLock, DraftDir};
 use protocol::message::TableDescriptor;
 use protocol::session::provider::{MatchKey, Prepared};
-use protocol::suite::Profile;
+use protocol::suite::{Order, Profile, SuiteId};
 use serde::{Deserialize, Serialize};
 
 use crate::publish::Published;
 use crate::tenant::{PartnerPolicy, Tenant};
 
-/// A table on disk, with what a session needs of it.
+/// A table that may be offered, opened, so that its retirement does not reach a session.
 #[derive(Debug)]
 pub(crate) struct Ready {
-    pub(crate) prepared: Prepared,
+    /// The profile it serves.
+    pub(crate) profile: Profile,
+    /// The key it was made under.
+    pub(crate) key: ReadyKey,
+    /// Its size and root.
+    pub(crate) table: TableDescriptor,
     /// Its frames.
-    pub(crate) frames: PathBuf,
+    pub(crate) frames: StoredTable,
+    /// Which records its handles name, for profiles that disclose handles.
+    pub(crate) handles: Option<StoredHandles>,
 }
 
-/// The tenant's table of the current snapshot, if it is built.
+/// The key of a table.
+#[derive(Debug)]
+pub(crate) enum ReadyKey {
+    /// Of the epoch.
+    Aligned(AlignedKey),
+    /// Of one run.
+    Run(RunKey),
+}
+
+impl Ready {
+    /// What a session needs of it.
+    pub(crate) fn prepared(&self, home: &Home, tenant: &Tenant, snapshot: &Published) -> Prepared {
+        let (key, manifest) = match &self.key {
+            ReadyKey::Aligned(key) => (MatchKey::Aligned(key.key.clone()), &key.manifest),
+            ReadyKey::Run(key) => (MatchKey::Shuffled(key.key.clone()), &key.manifest),
+        };
+        Prepared {
+            profile: self.profile,
+            key,
+            manifest: manifest.clone(),
+            snapshot: snapshot.signed.clone(),
+            table: self.table,
+            filter: tenant.policy.link_filter(),
+            kinds: tenant.policy.kind_codes(),
+            purpose: PartnerPolicy::purpose(),
+            ruleset: home.config.ruleset.code(),
+        }
+    }
+
+    /// Id of its key.
+    pub(crate) const fn key_id(&self) -> &[u8; 16] {
+        match &self.key {
+            ReadyKey::Aligned(key) => &key.manifest.body.key_id,
+            ReadyKey::Run(key) => &key.manifest.body.key_id,
+        }
+    }
+}
+
+/// How far the table of a profile is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    /// It may be offered; so many tags.
+    Ready(u64),
+    /// Somebody builds it.
+    Building,
+    /// Nobody does.
+    Missing,
+}
+
+/// The tenant's table of the current snapshot for a profile, if it is built and may be offered.
 pub(crate) fn ready(
     home: &Home,
     tenant: &Tenant,
     snapshot: &Published,
+    profile: Profile,
     now: u64,
 ) -> Result<Option<Ready>, Failure> {
-    let key = tenant.aligned_key(home, now)?;
-    let place = Place::of(tenant, snapshot, &key)?;
-    let Ok(text) = std::fs::read_to_string(&place.descriptor) else {
+    let keyring = tenant.keyring(home)?;
+    let Some(found) = find(tenant, &keyring, snapshot, profile, now)? else { return Ok(None) };
+    let signer = home.identity.attestation_key();
+    let partner = tenant.identity.party().0;
+    let key = match profile.suite() {
+        SuiteId::Aligned => {
+            let key = keyring.aligned(&signer, &partner, now)?;
+            (key.manifest.body.key_id == found.key_id).then_some(ReadyKey::Aligned(key))
+        }
+        SuiteId::Shuffled => {
+            keyring.prepared_run(&signer, &partner, &found.key_id, now)?.map(ReadyKey::Run)
+        }
+    };
+    let Some(key) = key else { return Ok(None) };
+    let Some(frames) = unless_gone(StoredTable::open(&found.directory.join(FRAMES)))? else {
         return Ok(None);
     };
-    let Ok(stored) = serde_json::from_str::<Descriptor>(&text) else {
-        return Ok(None);
+    let index = found.directory.join(HANDLES);
+    let handles = match profile.sends_handles() {
+        true => unless_gone(StoredHandles::open(&index, &home.storage))?,
+        false => None,
     };
-    if stored.conditions != Conditions::of(&tenant.policy) {
+    if handles.is_some() != profile.sends_handles() {
         return Ok(None);
     }
-    let table = TableDescriptor { tag_count: stored.tag_count, root: stored.root };
-    Ok(Some(Ready { prepared: prepared(tenant, snapshot, key, table, home), frames: place.frames }))
+    let table = TableDescriptor { tag_count: found.stored.tag_count, root: found.stored.root };
+    Ok(Some(Ready { profile, key, table, frames, handles }))
 }
 
-/// Tags of the tenant's table of this snapshot, if it is built; makes neither key nor directory.
-pub(crate) fn tags(
+/// How far the tenant's table for a profile is; makes neither key nor directory.
+pub(crate) fn state(
     home: &Home,
     tenant: &Tenant,
-    snapshot: &Published,
+    snapshot: Option<&Published>,
+    profile: Profile,
     now: u64,
-) -> Result<Option<u64>, Failure> {
-    let Some(key_id) = tenant.aligned_key_id(home, now)? else { return Ok(None) };
-    let place = Place::at(tenant.tables_path(), snapshot, &key_id);
-    let stored = std::fs::read_to_string(&place.descriptor)
-        .ok()
-        .and_then(|text| serde_json::from_str::<Descriptor>(&text).ok())
-        .filter(|stored| stored.conditions == Conditions::of(&tenant.policy));
-    Ok(stored.map(|stored| stored.tag_count))
+) -> Result<State, Failure> {
+    let found = match (snapshot, tenant.keyring_if_made(home)?) {
+        (Some(snapshot), Some(keyring)) => find(tenant, &keyring, snapshot, profile, now)?,
+        _ => None,
+    };
+    if let Some(found) = found {
+        return Ok(State::Ready(found.stored.tag_count));
+    }
+    let directory = tenant.tables_path();
+    let prefix = format!(".{}.", profile.name());
+    let drafted = names(&directory).iter().any(|name| name.starts_with(&prefix));
+    Ok(match drafted && DirectoryLock::is_held(&directory) {
+        true => State::Building,
+        false => State::Missing,
+    })
 }
 
-/// Builds the tenant's table of the current snapshot unless it is there.
+/// Builds the tenant's table for a profile unless it is there, and removes those that can no
+/// longer be offered.
+///
+/// One process at a time builds for a tenant; another one waits, and finds the table built.
 pub(crate) fn ensure(
     home: &Home,
     tenant: &Tenant,
     snapshot: &Published,
+    profile: Profile,
     engine: &Engine,
     now: u64,
     progress: &dyn Fn(u64),
 ) -> Result<(), Failure> {
-    if ready(home, tenant, snapshot, now)?.is_some() {
+    let keyring = tenant.keyring(home)?;
+    let found = || find(tenant, &keyring, snapshot, profile, now);
+    if found()?.is_some() {
         return Ok(());
     }
-    let key = tenant.aligned_key(home, now)?;
-    let place = Place::of(tenant, snapshot, &key)?;
-    let conditions = TableConditions {
-        filter: tenant.policy.link_filter(),
-        kinds: tenant.policy.kind_codes(),
-        purpose: PartnerPolicy::purpose(),
-        at: u64::from(snapshot.signed.body.day).saturating_mul(86_400),
-    };
-    let table_key = TableKey { key: &key.key, derivation: &key.derivation };
-    let workspace = home.workspace()?;
-    let table = build(
-        &snapshot.stored,
-        &conditions,
-        &table_key,
-        engine,
-        &place.frames,
-        &workspace,
-        progress,
-    )?;
-    let descriptor = Descriptor {
-        tag_count: table.tag_count,
-        root: table.root,
-        conditions: Conditions::of(&tenant.policy),
-    };
-    let text = serde_json::to_string(&descriptor)
-        .map_err(|error| Failure::storage(&format!("cannot describe the table: {error}")))?;
-    world::publish_atomically(&place.descriptor, world::PRIVATE_MODE, |out| {
-        out.write_all(text.as_bytes())
-    })?;
-    place.retire_others(tenant)
+    let tables = tenant.tables()?;
+    let lock = DirectoryLock::wait(&tables)?;
+    if found()?.is_some() {
+        return Ok(());
+    }
+    lock.sweep()?;
+    let signer = home.identity.attestation_key();
+    let partner = tenant.identity.party().0;
+    let build = Build { home, tenant, snapshot, profile, engine, progress };
+    match profile.suite() {
+        SuiteId::Aligned => {
+            let key = keyring.aligned(&signer, &partner, now)?;
+            let id = key.manifest.body.key_id;
+            build.table(&TableKey { key: &key.key, derivation: &key.derivation }, &id)?;
+        }
+        SuiteId::Shuffled => {
+            let key = keyring.make_run(&signer, &partner, now)?;
+            let id = key.manifest.body.key_id;
+            build.table(&TableKey { key: &key.key, derivation: &key.derivation }, &id)?;
+        }
+    }
+    keyring.sweep_runs(now)?;
+    retire(tenant, &keyring, snapshot, now)
 }
 
-fn prepared(
+/// What one table is built from.
+struct Build<'a> {
+    home: &'a Home,
+    tenant: &'a Tenant,
+    snapshot: &'a Published,
+    profile: Profile,
+    engine: &'a Engine,
+    progress: &'a dyn Fn(u64),
+}
+
+impl Build<'_> {
+    fn table<O: Order>(&self, key: &TableKey<'_, O>, key_id: &[u8; 16]) -> Result<(), Failure> {
+        let Self { home, tenant, snapshot, profile, engine, progress } = *self;
+        let conditions = TableConditions {
+            filter: tenant.policy.link_filter(),
+            kinds: tenant.policy.kind_codes(),
+            purpose: PartnerPolicy::purpose(),
+            at: u64::from(snapshot.signed.body.day).saturating_mul(86_400),
+        };
+        let draft = DraftDir::create(&tenant.tables()?, profile.name())?;
+        let (frames, handles) = (draft.path(FRAMES), draft.path(HANDLES));
+        let files = TableFiles {
+            frames: &frames,
+            handles: profile.sends_handles().then_some((handles.as_path(), &home.storage)),
+        };
+        let workspace = home.workspace()?;
+        let table =
+            build(&snapshot.stored, &conditions, key, engine, &files, &workspace, progress)?;
+        let stored = Stored {
+            tag_count: table.tag_count,
+            root: table.root,
+            conditions: Conditions::of(&tenant.policy),
+        };
+        let text = serde_json::to_string(&stored)
+            .map_err(|error| Failure::storage(&format!("cannot describe the table: {error}")))?;
+        world::publish_atomically(&draft.path(TABLE), world::PRIVATE_MODE, |out| {
+            out.write_all(text.as_bytes())
+        })?;
+        let name = format!("{}{}", prefix(profile, snapshot), node::hex(key_id));
+        // One of the same key may be there that was made for other conditions, or is not whole.
+        let _ = std::fs::remove_dir_all(tenant.tables_path().join(&name));
+        Ok(draft.publish(&name)?)
+    }
+}
+
+/// A table on disk.
+struct Found {
+    directory: PathBuf,
+    key_id: [u8; 16],
+    stored: Stored,
+}
+
+impl Found {
+    /// The table of this name, if it is whole and of the tenant's conditions.
+    fn read(tenant: &Tenant, snapshot: &Published, profile: Profile, name: &str) -> Option<Self> {
+        let key_id = name.strip_prefix(&prefix(profile, snapshot)).and_then(from_hex)?;
+        let directory = tenant.tables_path().join(name);
+        let text = std::fs::read_to_string(directory.join(TABLE)).ok()?;
+        let stored: Stored = serde_json::from_str(&text).ok()?;
+        let current = stored.conditions == Conditions::of(&tenant.policy);
+        let whole = directory.join(FRAMES).exists()
+            && (!profile.sends_handles() || directory.join(HANDLES).exists());
+        (current && whole).then_some(Self { directory, key_id, stored })
+    }
+}
+
+/// The table that may be offered now.
+fn find(
     tenant: &Tenant,
+    keyring: &Keyring,
     snapshot: &Published,
-    key: AlignedKey,
-    table: TableDescriptor,
-    home: &Home,
-) -> Prepared {
-    debug_assert!(key.manifest.body.evaluations_max <= EVALUATIONS_PER_KEY_MAX);
-    Prepared {
-        profile: Profile::MatchedRows,
-        key: MatchKey::Aligned(key.key),
-        manifest: key.manifest,
-        snapshot: snapshot.signed.clone(),
-        table,
-        filter: tenant.policy.link_filter(),
-        kinds: tenant.policy.kind_codes(),
-        purpose: PartnerPolicy::purpose(),
-        ruleset: home.config.ruleset.code(),
+    profile: Profile,
+    now: u64,
+) -> Result<Option<Found>, Failure> {
+    for name in names(&tenant.tables_path()) {
+        let Some(found) = Found::read(tenant, snapshot, profile, &name) else { continue };
+        let offered = match profile.suite() {
+            SuiteId::Aligned => keyring.aligned_id(now)? == Some(found.key_id),
+            SuiteId::Shuffled => keyring.is_run_prepared(&found.key_id, now)?,
+        };
+        if offered {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+/// Removes every table that may not be offered any more. A session that reads one has it open.
+fn retire(
+    tenant: &Tenant,
+    keyring: &Keyring,
+    snapshot: &Published,
+    now: u64,
+) -> Result<(), Failure> {
+    let mut kept = Vec::new();
+    for profile in tenant.policy.profiles() {
+        kept.extend(find(tenant, keyring, snapshot, profile, now)?.map(|found| found.directory));
+    }
+    let directory = tenant.tables_path();
+    for name in names(&directory) {
+        let path = directory.join(&name);
+        // What fails to go is only in the way of nothing.
+        if path.is_dir() && !kept.contains(&path) {
+            let _ = std::fs::remove_dir_all(path);
+        }
+    }
+    Ok(())
+}
+
+/// What was opened; none if another process retired the table since it was found.
+fn unless_gone<T>(opened: Result<T, DataError>) -> Result<Option<T>, DataError> {
+    match opened {
+        Err(DataError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
+        opened => opened.map(Some),
     }
 }
 
-/// Files of one table.
-struct Place {
-    name: String,
-    frames: PathBuf,
-    descriptor: PathBuf,
+/// Names in a directory, sorted; none if there is no directory.
+fn names(directory: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    let mut names: Vec<String> =
+        entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.sort();
+    names
 }
 
-impl Place {
-    fn of(tenant: &Tenant, snapshot: &Published, key: &AlignedKey) -> Result<Self, Failure> {
-        Ok(Self::at(tenant.tables()?, snapshot, &key.manifest.body.key_id))
-    }
+/// The name of a table's directory up to the id of its key.
+fn prefix(profile: Profile, snapshot: &Published) -> String {
+    format!("{}-{}-", profile.name(), snapshot.name)
+}
 
-    fn at(directory: PathBuf, snapshot: &Published, key_id: &[u8; 16]) -> Self {
-        let name = format!("{}-{}", snapshot.name, node::hex(key_id));
-        Self {
-            frames: directory.join(format!("{name}.frames")),
-            descriptor: directory.join(format!("{name}.json")),
-            name,
-        }
-    }
-
-    /// Removes tables of earlier snapshots and keys. A session that reads one keeps its open file.
-    fn retire_others(&self, tenant: &Tenant) -> Result<(), Failure> {
-        for entry in std::fs::read_dir(tenant.tables()?).into_iter().flatten().flatten() {
-            let name = entry.file_name();
-            if !name.to_string_lossy().starts_with(&self.name) {
-                let _ = std::fs::remove_file(entry.path());
-            }
-        }
-        Ok(())
-    }
+fn from_hex(text: &str) -> Option<[u8; 16]> {
+    let value = u128::from_str_radix(text, 16).ok()?;
+    let id = value.to_be_bytes();
+    (node::hex(&id) == text).then_some(id)
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Descriptor {
+struct Stored {
     tag_count: u64,
     root: [u8; 32],
     conditions: Conditions,
@@ -185,5 +353,139 @@ impl Conditions {
             max_age_days: policy.max_age_days,
             purpose: PartnerPolicy::purpose(),
         }
+    }
+}
+
+const TABLE: &str = "table.json";
+const FRAMES: &str = "frames";
+const HANDLES: &str = "handles";
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use node::data::graph::GraphRules;
+    use node::data::objections::Objections;
+    use protocol::transcript::Role;
+
+    use super::*;
+
+    pub(crate) const NOW: u64 = 1_793_577_600;
+    const AAID: &str = "6d92078a-8246-4ba4-ae5b-76104861e7dc";
+
+    /// A provider with one partner and a graph.
+    pub(crate) struct World {
+        pub(crate) dir: tempfile::TempDir,
+        pub(crate) home: Home,
+        pub(crate) tenant: Tenant,
+        pub(crate) snapshot: Published,
+        engine: std::sync::Arc<Engine>,
+    }
+
+    impl World {
+        fn new() -> Self {
+            Self::with(&format!("p,a,email,one@exemple.fr,aaid,,{AAID},login,2026-11-01\n"))
+        }
+
+        /// Lines are of person, persona, type, value, type of ID, namespace, ID, evidence, day.
+        pub(crate) fn with(lines: &str) -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            let identity = Home::create(&dir.path().join("a"), Role::Advertiser).unwrap();
+            Home::create(&dir.path().join("p"), Role::Provider).unwrap();
+            let home = Home::open(&dir.path().join("p"), Role::Provider).unwrap();
+            let policy = PartnerPolicy::defaults(&identity, &Profile::ALL);
+            let tenant = Tenant::create(&home, "partner", policy).unwrap();
+            let file = dir.path().join("links.csv");
+            let header = "person_ref,persona_ref,type,value,id_type,id_namespace,id_value,\
+                          evidence,day";
+            std::fs::write(&file, format!("{header}\n{lines}")).unwrap();
+            let normalizer = home.config.normalizer();
+            let objections = Objections::none(&home.storage).unwrap();
+            let rules = GraphRules {
+                normalizer: &normalizer,
+                csv: home.config.csv,
+                email_sha256: None,
+                objections: &objections,
+            };
+            let day = u32::try_from(NOW / 86_400).unwrap();
+            let snapshot = Published::ingest(&home, &file, &rules, day).unwrap();
+            Self { dir, home, tenant, snapshot, engine: Engine::start(1) }
+        }
+
+        pub(crate) fn ready(&self, profile: Profile) -> Option<Ready> {
+            ready(&self.home, &self.tenant, &self.snapshot, profile, NOW).unwrap()
+        }
+
+        fn state(&self, profile: Profile) -> State {
+            state(&self.home, &self.tenant, Some(&self.snapshot), profile, NOW).unwrap()
+        }
+
+        pub(crate) fn ensure(&self, profile: Profile) {
+            let Self { home, tenant, snapshot, engine, .. } = self;
+            ensure(home, tenant, snapshot, profile, engine, NOW, &|_| {}).unwrap();
+        }
+
+        fn tables(&self) -> usize {
+            names(&self.tenant.tables_path()).iter().filter(|name| *name != "lock").count()
+        }
+    }
+
+    #[test]
+    fn each_profile_has_a_table_under_a_key_of_its_own() {
+        let world = World::new();
+        let mut keys = std::collections::BTreeSet::new();
+        for profile in Profile::ALL {
+            assert_eq!(world.state(profile), State::Missing);
+            world.ensure(profile);
+            assert_eq!(world.state(profile), State::Ready(32_768));
+            let ready = world.ready(profile).unwrap();
+            assert_eq!(ready.handles.is_some(), profile.sends_handles());
+            keys.insert(*ready.key_id());
+        }
+        assert_eq!((keys.len(), world.tables()), (4, 4));
+        assert!(world.dir.path().exists());
+    }
+
+    #[test]
+    fn used_table_is_never_offered_again_and_another_is_prepared() {
+        let world = World::new();
+        world.ensure(Profile::DigitalIds);
+        let used = world.ready(Profile::DigitalIds).unwrap();
+        // Offered again as long as nothing was evaluated under its key.
+        assert_eq!(world.ready(Profile::DigitalIds).unwrap().key_id(), used.key_id());
+        let keyring = world.tenant.keyring(&world.home).unwrap();
+        keyring.mark_run_used(used.key_id(), NOW).unwrap();
+        assert!(world.ready(Profile::DigitalIds).is_none());
+        assert_eq!(world.state(Profile::DigitalIds), State::Missing);
+        world.ensure(Profile::DigitalIds);
+        assert_ne!(world.ready(Profile::DigitalIds).unwrap().key_id(), used.key_id());
+        assert_eq!(world.tables(), 1);
+        // The session of the retired table reads on.
+        let mut frames = used.frames;
+        assert!(frames.next_frame().unwrap().is_some());
+        assert!(used.handles.unwrap().next_entry().unwrap().is_some());
+    }
+
+    #[test]
+    fn half_of_a_table_is_not_offered() {
+        let mut world = World::new();
+        let tables = world.tenant.tables().unwrap();
+        let lock = DirectoryLock::acquire(&tables).unwrap();
+        std::mem::forget(DraftDir::create(&tables, "match-rate").unwrap());
+        assert_eq!(world.state(Profile::MatchRate), State::Building);
+        assert_eq!(world.state(Profile::DigitalIds), State::Missing);
+        drop(lock);
+        assert_eq!(world.state(Profile::MatchRate), State::Missing);
+        world.ensure(Profile::MatchedRows);
+        assert_eq!(world.tables(), 1);
+        // Other conditions under the same key take the place of the first.
+        world.tenant.policy.max_age_days = 30;
+        assert!(world.ready(Profile::MatchedRows).is_none());
+        world.ensure(Profile::MatchedRows);
+        assert!(world.ready(Profile::MatchedRows).is_some());
+        assert_eq!(world.tables(), 1);
+        let directory = tables.join(names(&tables).into_iter().find(|n| n != "lock").unwrap());
+        std::fs::remove_file(directory.join(FRAMES)).unwrap();
+        assert!(world.ready(Profile::MatchedRows).is_none());
+        world.ensure(Profile::MatchedRows);
+        assert!(world.ready(Profile::MatchedRows).is_some());
     }
 }

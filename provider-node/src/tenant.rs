@@ -3,19 +3,26 @@
 //! Everything of a tenant lies in a directory of its own, so that two tenants cannot share a key, a
 //! table or a quota by mistake [I-10].
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use node::failure::Failure;
 use node::home::Home;
 use node::identity::PublicIdentity;
-use node::keyring::{AlignedKey, Keyring};
+use node::invite::InvitedGuardrails;
+use node::keyring::{Keyring, KeyringError};
 use node::ledger::Budget;
 use node::world;
 use protocol::identifier::IdentifierKind;
-use protocol::limits::{DELTA_MIN_DEFAULT, EVALUATIONS_PER_KEY_MAX, K_MIN_DEFAULT, N_MIN_DEFAULT};
+use protocol::limits::{
+    DELTA_MIN_DEFAULT, EVALUATIONS_PER_KEY_MAX, K_MIN_DEFAULT, N_MIN_DEFAULT, TERMS_LIST_MAX,
+};
+use protocol::session::provider::Guardrails;
 use protocol::suite::Profile;
 use protocol::terms::{LinkFilter, PURPOSE_ADVERTISING_MATCH};
 use serde::{Deserialize, Serialize};
+
+use crate::namespaces::Namespaces;
 
 /// The standing file of one partner: what it may agree to.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -41,6 +48,73 @@ pub(crate) struct PartnerPolicy {
     pub(crate) evaluations_per_day: u64,
     /// Days since the last evidence on a link, at most.
     pub(crate) max_age_days: u16,
+    /// Least step of released rates, in percent points.
+    #[serde(default = "guardrails::rate_precision")]
+    pub(crate) rate_precision: u8,
+    /// Rates above this many percent are not released.
+    #[serde(default = "guardrails::rate_cap")]
+    pub(crate) rate_cap: u8,
+    /// Least step of released counts.
+    #[serde(default = "guardrails::count_rounding")]
+    pub(crate) count_rounding: u32,
+    /// Least matched rows in a breakdown cell.
+    #[serde(default = "guardrails::cell_min")]
+    pub(crate) cell_min: u32,
+    /// Digital IDs of one record in a delivery, at most.
+    #[serde(default = "guardrails::ids_per_person")]
+    pub(crate) ids_per_person: u16,
+    /// Days that a delivered digital ID may be used, at most.
+    #[serde(default = "guardrails::ids_valid_days")]
+    pub(crate) ids_valid_days: u16,
+    /// Types of advertising ids and cookie namespaces that a delivery may hold.
+    #[serde(default = "guardrails::namespaces")]
+    pub(crate) namespaces: Vec<String>,
+    /// Whether device class, age and validity of digital IDs may be told.
+    #[serde(default)]
+    pub(crate) attributes: bool,
+    /// Days that a table key lives, at most.
+    #[serde(default = "guardrails::scope_days")]
+    pub(crate) scope_days: u16,
+    /// Form of the delivery files of `activation`.
+    #[serde(default)]
+    pub(crate) delivery_form: DeliveryForm,
+}
+
+/// Form of a delivery file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum DeliveryForm {
+    /// Text with commas.
+    #[default]
+    Csv,
+    /// Columns.
+    Parquet,
+}
+
+/// What holds where a policy written by an earlier version says nothing.
+mod guardrails {
+    use node::invite::InvitedGuardrails;
+
+    macro_rules! product {
+        ($($name:ident: $type:ty),+ $(,)?) => { $(
+            pub(super) fn $name() -> $type {
+                InvitedGuardrails::default().$name
+            }
+        )+ };
+    }
+    product! {
+        rate_precision: u8,
+        rate_cap: u8,
+        count_rounding: u32,
+        cell_min: u32,
+        ids_per_person: u16,
+        ids_valid_days: u16,
+        scope_days: u16,
+    }
+
+    pub(super) fn namespaces() -> Vec<String> {
+        vec!["aaid".to_owned(), "idfa".to_owned()]
+    }
 }
 
 impl PartnerPolicy {
@@ -60,7 +134,71 @@ impl PartnerPolicy {
             evaluations_per_epoch: 1 << 30,
             evaluations_per_day: 1 << 28,
             max_age_days: LinkFilter::DEFAULT.max_age_days,
+            rate_precision: guardrails::rate_precision(),
+            rate_cap: guardrails::rate_cap(),
+            count_rounding: guardrails::count_rounding(),
+            cell_min: guardrails::cell_min(),
+            ids_per_person: guardrails::ids_per_person(),
+            ids_valid_days: guardrails::ids_valid_days(),
+            namespaces: guardrails::namespaces(),
+            attributes: false,
+            scope_days: guardrails::scope_days(),
+            delivery_form: DeliveryForm::default(),
         }
+    }
+
+    /// The guardrails as the invitation carries them.
+    pub(crate) const fn invited(&self) -> InvitedGuardrails {
+        InvitedGuardrails {
+            rate_precision: self.rate_precision,
+            rate_cap: self.rate_cap,
+            count_rounding: self.count_rounding,
+            cell_min: self.cell_min,
+            ids_per_person: self.ids_per_person,
+            ids_valid_days: self.ids_valid_days,
+            attributes: self.attributes,
+            scope_days: self.scope_days,
+        }
+    }
+
+    /// The guardrails as sessions check terms against them.
+    pub(crate) fn guardrails(&self, namespaces: &Namespaces) -> Guardrails {
+        let mut codes: Vec<u16> =
+            self.namespaces.iter().filter_map(|name| namespaces.code(name)).collect();
+        codes.sort_unstable();
+        Guardrails {
+            rate_precision: self.rate_precision,
+            rate_cap: self.rate_cap,
+            count_rounding: self.count_rounding,
+            cell_min: self.cell_min,
+            ids_valid_days: self.ids_valid_days,
+            ids_per_record_max: self.ids_per_person,
+            namespaces: codes,
+            attributes: self.attributes,
+            ..Guardrails::DEFAULT
+        }
+    }
+
+    /// What is wrong with the values that a person may have written.
+    fn wrong(&self) -> Option<String> {
+        if self.kind_codes().len() != self.kinds.len() {
+            return Some("a kind of identifier is unknown or named twice".to_owned());
+        }
+        if self.profiles().len() != self.profiles.len() {
+            return Some("a profile is unknown".to_owned());
+        }
+        if let Some((name, fix)) = self.invited().wrong() {
+            return Some(format!("{name} is out of range: {fix}"));
+        }
+        let distinct: BTreeSet<&String> = self.namespaces.iter().collect();
+        if distinct.len() != self.namespaces.len() || self.namespaces.len() > TERMS_LIST_MAX {
+            return Some("namespaces lists more than 16, or one twice".to_owned());
+        }
+        let plain = |name: &&String| {
+            (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic())
+        };
+        let odd = self.namespaces.iter().any(|name| !plain(&name));
+        odd.then(|| "a namespace is not 1 to 64 visible characters".to_owned())
     }
 
     /// Conditions on the links of its tables.
@@ -160,23 +298,22 @@ impl Tenant {
     }
 
     /// The keys of this partner.
-    pub(crate) fn aligned_key(&self, home: &Home, now: u64) -> Result<AlignedKey, Failure> {
+    pub(crate) fn keyring(&self, home: &Home) -> Result<Keyring, KeyringError> {
         let keyring = Keyring::open(&self.directory.join("keys"), &home.storage)?;
-        let signer = home.identity.attestation_key();
-        Ok(keyring.aligned(&signer, &self.identity.party().0, now)?)
+        Ok(keyring.with_epoch_days(self.policy.scope_days))
     }
 
-    /// Id of the key of this partner, if there is one; makes none.
-    pub(crate) fn aligned_key_id(
-        &self,
-        home: &Home,
-        now: u64,
-    ) -> Result<Option<[u8; 16]>, Failure> {
-        let directory = self.directory.join("keys");
-        if !directory.exists() {
-            return Ok(None);
+    /// The keys of this partner, if it has any; makes no directory.
+    pub(crate) fn keyring_if_made(&self, home: &Home) -> Result<Option<Keyring>, Failure> {
+        match self.directory.join("keys").exists() {
+            true => Ok(Some(self.keyring(home)?)),
+            false => Ok(None),
         }
-        Ok(Keyring::open(&directory, &home.storage)?.aligned_id(now)?)
+    }
+
+    /// A path inside this partner's directory.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
     }
 
     /// Where this partner's tables lie, or will.
@@ -206,11 +343,64 @@ impl Tenant {
             toml::from_str(&text).map_err(|error| invalid(error.message()))?;
         let identity =
             PublicIdentity::parse(&policy.identity).map_err(|error| invalid(&error.to_string()))?;
-        if policy.kind_codes().len() != policy.kinds.len() {
-            return Err(invalid("a kind of identifier is unknown or named twice"));
+        if let Some(what) = policy.wrong() {
+            return Err(invalid(&what));
         }
         Ok(Self { name: name.to_owned(), identity, policy, directory: directory.to_path_buf() })
     }
 }
 
 const POLICY: &str = "partner.toml";
+
+#[cfg(test)]
+mod tests {
+    use protocol::transcript::Role;
+
+    use super::*;
+
+    fn home() -> (tempfile::TempDir, Home, PublicIdentity) {
+        let dir = tempfile::tempdir().unwrap();
+        let identity = Home::create(&dir.path().join("a"), Role::Advertiser).unwrap();
+        Home::create(&dir.path().join("p"), Role::Provider).unwrap();
+        let home = Home::open(&dir.path().join("p"), Role::Provider).unwrap();
+        (dir, home, identity)
+    }
+
+    #[test]
+    fn policy_of_an_earlier_version_has_the_guardrails_of_the_product() {
+        let (_dir, home, identity) = home();
+        let policy = PartnerPolicy::defaults(&identity, &[Profile::MatchedRows]);
+        let tenant = Tenant::create(&home, "partner", policy).unwrap();
+        let path = home.path("partners/partner/partner.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let earlier: String = text
+            .lines()
+            .take_while(|line| !line.starts_with("rate_precision"))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        std::fs::write(&path, earlier).unwrap();
+        let [read] = &Tenant::all(&home).unwrap()[..] else { panic!("one partner") };
+        assert_eq!(read.policy.invited(), InvitedGuardrails::default());
+        assert_eq!(read.policy.invited(), tenant.policy.invited());
+        let codes = read.policy.guardrails(&Namespaces::read(&home).unwrap()).namespaces;
+        assert_eq!(codes, [1, 2]);
+    }
+
+    #[test]
+    fn guardrails_are_not_relaxed_by_a_file() {
+        let (_dir, home, identity) = home();
+        let wrong: [fn(&mut PartnerPolicy); 5] = [
+            |policy| policy.rate_cap = 86,
+            |policy| policy.count_rounding = 10,
+            |policy| policy.ids_per_person = 11,
+            |policy| policy.namespaces = vec!["a b".to_owned()],
+            |policy| policy.namespaces = vec!["idfa".to_owned(); 2],
+        ];
+        for change in wrong {
+            let mut policy = PartnerPolicy::defaults(&identity, &[Profile::MatchedRows]);
+            change(&mut policy);
+            let refused = Tenant::create(&home, "partner", policy).unwrap_err();
+            assert!(matches!(refused, Failure::Operator { .. }));
+        }
+    }
+}

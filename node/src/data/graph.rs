@@ -1,9 +1,10 @@
 //! The provider's graph, flat form: scan, digest, group by persona, resolve conflicts, commit.
 //!
 //! A record is a persona. An identifier found under two persons names nobody and is not published;
-//! a persona without a live digital ID is not published either. Consent strings and link rules are
-//! judged by later versions: a file that carries the consent columns publishes only lines that
-//! have consent, a file without them is published on the provider's own word.
+//! a persona without a live digital ID is not published either, nor is any of a person who
+//! objected. Consent strings and link rules are judged by later versions: a file that carries the
+//! consent columns publishes only lines that have consent, a file without them is published on the
+//! provider's own word.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -15,14 +16,17 @@ use protocol::seed::SnapshotSeed;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::data::bundles::{Bundle, BundleId, BundleWriter, Fingerprint, StoredBundles};
 use crate::data::csv::{CsvOptions, CsvReader, Record};
+use crate::data::digital::{DigitalId, DigitalKind};
+use crate::data::objections::Objections;
 use crate::data::sealed::{
-    SealedFile, SealedOut, create_sealed, fill, finish_sealed, open_sealed, read_or_end,
+    SealedFile, create_sealed, fill, finish_sealed, open_sealed, read_or_end,
 };
 use crate::data::{DataError, Workspace};
 use crate::normalize::{EmailPrehash, Normalizer, Outcome, PhoneContext};
 use crate::runs::{FixedSorter, VarSorter};
-use crate::seal::{self, StorageKey};
+use crate::seal::{self, KeyedHash, StorageKey};
 use crate::world;
 
 /// What the scan of a graph file needs to know.
@@ -34,6 +38,8 @@ pub struct GraphRules<'a> {
     pub csv: CsvOptions,
     /// Rules that made values of type `email_sha256`; none means such values are refused.
     pub email_sha256: Option<EmailPrehash>,
+    /// Who is left out.
+    pub objections: &'a Objections,
 }
 
 /// What became of a file's lines; no value of any line.
@@ -67,8 +73,7 @@ pub struct GraphCounts {
 pub struct StoredSnapshot {
     directory: PathBuf,
     key: StorageKey,
-    root: SnapshotRoot,
-    counts: GraphCounts,
+    meta: Meta,
 }
 
 impl StoredSnapshot {
@@ -84,10 +89,15 @@ impl StoredSnapshot {
         key: &StorageKey,
         workspace: &Workspace,
     ) -> Result<Self, DataError> {
-        let (scanned, mut counts) = scan(file, rules, workspace)?;
+        let Scanned { lines, mut counts, namespaces, objected } = scan(file, rules, workspace)?;
         world::create_private_dir(directory)?;
-        let ruleset = rules.normalizer.ruleset().code();
-        let by_value = gather_personas(scanned, ruleset, directory, key, workspace, &mut counts)?;
+        let gathering = Gathering {
+            ruleset: rules.normalizer.ruleset().code(),
+            objections: rules.objections,
+            objected,
+            fingerprints: key.keyed_hash(FINGERPRINT)?,
+        };
+        let by_value = gathering.personas(lines, directory, key, workspace, &mut counts)?;
         let root = publish_leaves(by_value, directory, key, &mut counts)?;
         if root.leaves == 0 {
             return Err(DataError::Empty { file: file.to_path_buf() });
@@ -96,13 +106,15 @@ impl StoredSnapshot {
             root: root.root,
             leaves: root.leaves,
             records: root.records,
-            counts: counts.clone(),
+            counts,
+            namespaces,
+            objections: rules.objections.recorded(),
         };
         let text = serde_json::to_vec(&meta).map_err(|_| DataError::contradiction(directory))?;
         let sealed = seal::seal_bytes(key, META, &text)?;
         let path = directory.join(META);
         world::publish_atomically(&path, world::PRIVATE_MODE, |out| out.write_all(&sealed))?;
-        Ok(Self { directory: directory.to_path_buf(), key: key.clone(), root, counts })
+        Ok(Self { directory: directory.to_path_buf(), key: key.clone(), meta })
     }
 
     /// Opens a snapshot that was ingested before.
@@ -114,22 +126,42 @@ impl StoredSnapshot {
         let path = directory.join(META);
         let sealed = std::fs::read(&path).map_err(DataError::io(&path))?;
         let text = seal::open_bytes(key, META, &sealed)?;
-        let meta: Meta =
-            serde_json::from_slice(&text).map_err(|_| DataError::contradiction(&path))?;
-        let root = SnapshotRoot { root: meta.root, leaves: meta.leaves, records: meta.records };
-        Ok(Self { directory: directory.to_path_buf(), key: key.clone(), root, counts: meta.counts })
+        let meta = serde_json::from_slice(&text).map_err(|_| DataError::contradiction(&path))?;
+        Ok(Self { directory: directory.to_path_buf(), key: key.clone(), meta })
     }
 
     /// The committed root.
     #[must_use]
     pub const fn root(&self) -> SnapshotRoot {
-        self.root
+        let Meta { root, leaves, records, .. } = self.meta;
+        SnapshotRoot { root, leaves, records }
     }
 
     /// What became of the lines.
     #[must_use]
     pub const fn counts(&self) -> &GraphCounts {
-        &self.counts
+        &self.meta.counts
+    }
+
+    /// Namespaces of the cookies in the file.
+    #[must_use]
+    pub const fn namespaces(&self) -> &BTreeSet<String> {
+        &self.meta.namespaces
+    }
+
+    /// Objections that were in the store when the file was read.
+    #[must_use]
+    pub const fn objections(&self) -> u64 {
+        self.meta.objections
+    }
+
+    /// The digital IDs of the records.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`] if the sealed file does not open, as in snapshots of earlier versions.
+    pub fn bundles(&self) -> Result<StoredBundles, DataError> {
+        StoredBundles::open(&self.directory, &self.key)
     }
 
     /// The leaves in committed order.
@@ -168,29 +200,61 @@ impl Leaves {
     }
 }
 
+/// A file after its scan.
+struct Scanned {
+    /// Lines, to be sorted by persona.
+    lines: VarSorter,
+    counts: GraphCounts,
+    namespaces: BTreeSet<String>,
+    /// Persons with an identifier that was objected to.
+    objected: BTreeSet<[u8; 16]>,
+}
+
 /// Reads every line, digests its identifier, and sorts what is left by persona.
-fn scan(
-    file: &Path,
-    rules: &GraphRules<'_>,
-    workspace: &Workspace,
-) -> Result<(VarSorter, GraphCounts), DataError> {
+fn scan(file: &Path, rules: &GraphRules<'_>, workspace: &Workspace) -> Result<Scanned, DataError> {
     let input = |source| DataError::Input { file: file.to_path_buf(), source };
     let handle =
         File::open(file).map_err(|source| DataError::Open { file: file.to_path_buf(), source })?;
     let mut reader = CsvReader::new(BufReader::new(handle), rules.csv).map_err(input)?;
     let columns = Columns::find(&reader, file)?;
-    let mut sorter = VarSorter::new(&workspace.directory, workspace.memory_bytes)?;
-    let mut counts = GraphCounts::default();
+    let mut scanned = Scanned {
+        lines: VarSorter::new(&workspace.directory, workspace.memory_bytes)?,
+        counts: GraphCounts::default(),
+        namespaces: BTreeSet::new(),
+        objected: BTreeSet::new(),
+    };
     while let Some(record) = reader.next_record().map_err(input)? {
-        counts.lines_read += 1;
-        match Line::read(&record, &columns, rules, &mut counts)? {
-            Ok(line) => sorter.push(&line.encode())?,
+        scanned.counts.lines_read += 1;
+        let read = Line::read(&record, &columns, rules, &mut scanned.counts);
+        match read.and_then(|line| scanned.admit(line, rules.objections)) {
+            Ok(line) => scanned.lines.push(&line.encode())?,
             Err(reason) => {
-                *counts.lines_dropped.entry(reason.to_owned()).or_default() += 1;
+                *scanned.counts.lines_dropped.entry(reason.to_owned()).or_default() += 1;
             }
         }
     }
-    Ok((sorter, counts))
+    Ok(scanned)
+}
+
+impl Scanned {
+    /// Takes note of objections and namespaces; the reason if the line is left out.
+    fn admit(&mut self, line: Line, objections: &Objections) -> Result<Line, &'static str> {
+        let identifiers = &line.identifiers;
+        if identifiers.iter().any(|(kind, digest)| objections.has_identifier(*kind, digest)) {
+            self.objected.insert(line.person);
+        }
+        if objections.has_digital_id(&line.digital_id) {
+            return Err("digital_id_objected");
+        }
+        let namespace = line.digital_id.namespace();
+        if line.digital_id.kind() == DigitalKind::Cookie && !self.namespaces.contains(namespace) {
+            if self.namespaces.len() >= NAMESPACES_MAX {
+                return Err("cookie_namespace_surplus");
+            }
+            self.namespaces.insert(namespace.to_owned());
+        }
+        Ok(line)
+    }
 }
 
 /// Where the columns of the flat form stand in this file.
@@ -244,7 +308,7 @@ struct Line {
     day: u32,
     consent: [u8; 32],
     identifiers: Vec<(u8, [u8; 32])>,
-    digital_id: Vec<u8>,
+    digital_id: DigitalId,
 }
 
 impl Line {
@@ -253,36 +317,33 @@ impl Line {
         columns: &Columns,
         rules: &GraphRules<'_>,
         counts: &mut GraphCounts,
-    ) -> Result<Result<Self, &'static str>, DataError> {
+    ) -> Result<Self, &'static str> {
         let field = |column: usize| record.get(column).unwrap_or("").trim();
         let optional = |column: Option<usize>| column.map_or("", field);
         let persona = field(columns.persona_ref).as_bytes().to_vec();
         let person = field(columns.person_ref);
         if persona.is_empty() || person.is_empty() {
-            return Ok(Err("reference_missing"));
+            return Err("reference_missing");
         }
         let Some(evidence) = evidence_bit(field(columns.evidence)) else {
-            return Ok(Err("evidence_unknown"));
+            return Err("evidence_unknown");
         };
         let Some(day) = days_since_1970(field(columns.day)) else {
-            return Ok(Err("day_malformed"));
+            return Err("day_malformed");
         };
         let consent = match columns.consent_string.or(columns.consent_scheme) {
             Some(_) if optional(columns.consent_string).is_empty() => {
-                return Ok(Err("consent_missing"));
+                return Err("consent_missing");
             }
             _ => {
                 consent_evidence(optional(columns.consent_scheme), optional(columns.consent_string))
             }
         };
-        let digital_id = match digital_id(
+        let digital_id = DigitalId::parse(
             field(columns.id_type),
             optional(columns.id_namespace),
             field(columns.id_value),
-        ) {
-            Ok(id) => id,
-            Err(reason) => return Ok(Err(reason)),
-        };
+        )?;
         let kind = field(columns.kind);
         let outcome = match kind {
             "email" => rules.normalizer.email(field(columns.value)),
@@ -293,7 +354,7 @@ impl Line {
             "email_sha256" => {
                 rules.normalizer.email_sha256(field(columns.value), rules.email_sha256)
             }
-            _ => return Ok(Err("type_unknown")),
+            _ => return Err("type_unknown"),
         };
         let identifiers = match outcome {
             Outcome::Ok(found) => {
@@ -306,7 +367,7 @@ impl Line {
             Outcome::Absent => Vec::new(),
         };
         let hash: [u8; 32] = Sha256::digest(person).into();
-        Ok(Ok(Self {
+        Ok(Self {
             persona,
             person: hash.first_chunk().copied().unwrap_or_default(),
             evidence,
@@ -315,7 +376,7 @@ impl Line {
             consent,
             identifiers,
             digital_id,
-        }))
+        })
     }
 
     /// `persona ‖ 0 ‖ person ‖ evidence ‖ device ‖ day ‖ consent ‖ u8 count ‖ identifiers ‖ id`.
@@ -333,7 +394,7 @@ impl Line {
             bytes.push(*kind);
             bytes.extend_from_slice(digest);
         }
-        bytes.extend_from_slice(&self.digital_id);
+        bytes.extend_from_slice(self.digital_id.encoded());
         bytes
     }
 
@@ -361,9 +422,17 @@ impl Line {
                 .iter()
                 .filter_map(|[kind, digest @ ..]| Some((*kind, *digest.first_chunk()?)))
                 .collect(),
-            digital_id: digital_id.to_vec(),
+            digital_id: DigitalId::decode(digital_id)?,
         })
     }
+}
+
+/// When and how a digital ID was seen with a persona.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    last_day: u32,
+    devices: u16,
+    evidence: u16,
 }
 
 /// A persona being gathered from its lines.
@@ -376,8 +445,7 @@ struct Persona {
     login_days: BTreeSet<u32>,
     consent: [u8; 32],
     identifiers: BTreeSet<(u8, [u8; 32])>,
-    /// Digital ID and the last day it was seen.
-    ids: BTreeMap<Vec<u8>, u32>,
+    ids: BTreeMap<DigitalId, Seen>,
     two_persons: bool,
     /// Identifiers and digital IDs beyond what one persona may hold.
     surplus: u64,
@@ -420,115 +488,158 @@ impl Persona {
                 self.surplus += 1;
             }
         }
-        if self.ids.len() < PER_PERSONA_MAX || self.ids.contains_key(&line.digital_id) {
-            let seen = self.ids.entry(line.digital_id).or_default();
-            *seen = line.day.max(*seen);
-        } else {
+        if self.ids.len() >= PER_PERSONA_MAX && !self.ids.contains_key(&line.digital_id) {
             self.surplus += 1;
+            let oldest = self.ids.iter().min_by_key(|(_, seen)| seen.last_day);
+            match oldest.map(|(id, seen)| (id.clone(), seen.last_day)) {
+                Some((id, day)) if day < line.day => self.ids.remove(&id),
+                _ => return,
+            };
         }
+        let seen = self.ids.entry(line.digital_id).or_default();
+        seen.last_day = seen.last_day.max(line.day);
+        seen.devices |= line.device;
+        seen.evidence |= line.evidence;
+    }
+}
+
+/// What personas are gathered by.
+struct Gathering<'a> {
+    ruleset: u8,
+    objections: &'a Objections,
+    objected: BTreeSet<[u8; 16]>,
+    fingerprints: KeyedHash,
+}
+
+impl Gathering<'_> {
+    /// Groups lines by persona, writes the digital IDs of each, and sorts identifiers by value.
+    fn personas(
+        &self,
+        lines: VarSorter,
+        directory: &Path,
+        key: &StorageKey,
+        workspace: &Workspace,
+        counts: &mut GraphCounts,
+    ) -> Result<FixedSorter, DataError> {
+        let mut bundles = BundleWriter::create(directory, key)?;
+        let mut by_value =
+            FixedSorter::new(&workspace.directory, StoredLeaf::LEN, workspace.memory_bytes)?;
+        let mut sorted = lines.finish()?;
+        let mut current: Option<Persona> = None;
+        loop {
+            let next = match sorted.next_record()? {
+                Some(bytes) => {
+                    Some(Line::decode(bytes).ok_or_else(|| DataError::contradiction(directory))?)
+                }
+                None => None,
+            };
+            match (&mut current, next) {
+                (Some(persona), Some(line)) if persona.reference == line.persona => {
+                    persona.add(line);
+                }
+                (_, next) => {
+                    let ended = next.is_none();
+                    let done = std::mem::replace(&mut current, next.map(Persona::start));
+                    if let Some(persona) = done {
+                        counts.personas += 1;
+                        self.close(&persona, &mut bundles, &mut by_value, counts)?;
+                    }
+                    if ended {
+                        break;
+                    }
+                }
+            }
+        }
+        bundles.finish()?;
+        Ok(by_value)
     }
 
     /// Why the persona is not published, if it is not.
-    fn dropped(&self) -> Option<&'static str> {
-        if self.two_persons {
+    fn dropped(&self, persona: &Persona) -> Option<&'static str> {
+        if persona.two_persons {
             Some("persona_of_two_persons")
-        } else if self.identifiers.is_empty() {
+        } else if self.objected.contains(&persona.person) {
+            Some("person_objected")
+        } else if persona.identifiers.is_empty() {
             Some("no_usable_identifier")
-        } else if self.ids.is_empty() {
+        } else if persona.ids.is_empty() {
             Some("no_digital_id")
         } else {
             None
         }
     }
-}
 
-/// Groups lines by persona, writes the digital IDs of each, and sorts identifiers by value.
-fn gather_personas(
-    scanned: VarSorter,
-    ruleset: u8,
-    directory: &Path,
-    key: &StorageKey,
-    workspace: &Workspace,
-    counts: &mut GraphCounts,
-) -> Result<FixedSorter, DataError> {
-    let path = directory.join(IDS);
-    let mut ids = create_sealed(&path, key, IDS)?;
-    let mut by_value =
-        FixedSorter::new(&workspace.directory, StoredLeaf::LEN, workspace.memory_bytes)?;
-    let mut sorted = scanned.finish()?;
-    let mut current: Option<Persona> = None;
-    loop {
-        let next = match sorted.next_record()? {
-            Some(bytes) => {
-                Some(Line::decode(bytes).ok_or_else(|| DataError::contradiction(directory))?)
-            }
-            None => None,
-        };
-        match (&mut current, next) {
-            (Some(persona), Some(line)) if persona.reference == line.persona => persona.add(line),
-            (_, next) => {
-                let ended = next.is_none();
-                let done = std::mem::replace(&mut current, next.map(Persona::start));
-                if let Some(persona) = done {
-                    counts.personas += 1;
-                    close_persona(&persona, ruleset, &mut ids, &mut by_value, counts)?;
-                }
-                if ended {
-                    break;
-                }
-            }
+    fn close(
+        &self,
+        persona: &Persona,
+        bundles: &mut BundleWriter,
+        by_value: &mut FixedSorter,
+        counts: &mut GraphCounts,
+    ) -> Result<(), DataError> {
+        if let Some(reason) = self.dropped(persona) {
+            *counts.personas_dropped.entry(reason.to_owned()).or_default() += 1;
+            return Ok(());
         }
+        let record = counts.records;
+        counts.records += 1;
+        counts.digital_ids += persona.ids.len() as u64;
+        counts.surplus += persona.surplus;
+        let mason = self.objections.mason();
+        let identifiers = persona.identifiers.iter();
+        bundles.push(&Bundle {
+            record,
+            fingerprint: self.fingerprint(&persona.reference),
+            tombstones: identifiers.map(|(kind, digest)| mason.identifier(*kind, digest)).collect(),
+            ids: persona
+                .ids
+                .iter()
+                .map(|(id, Seen { last_day, devices, evidence })| BundleId {
+                    id: id.clone(),
+                    last_day: *last_day,
+                    devices: *devices,
+                    evidence: *evidence,
+                })
+                .collect(),
+        })?;
+        let ids_digest = ids_digest(&persona.ids);
+        for (kind, digest) in &persona.identifiers {
+            let leaf = StoredLeaf {
+                kind: *kind,
+                ruleset: self.ruleset,
+                digest: *digest,
+                person: persona.person,
+                record,
+                last_seen: u64::from(persona.last_day) * 86_400,
+                evidence: persona.evidence,
+                devices: persona.devices,
+                logins: u8::try_from(persona.login_days.len()).unwrap_or(u8::MAX),
+                persons: 1,
+                purposes: u32::MAX,
+                ids_digest,
+                consent: persona.consent,
+            };
+            by_value.push(&leaf.encode())?;
+        }
+        Ok(())
     }
-    finish_sealed(ids, &path)?;
-    Ok(by_value)
+
+    fn fingerprint(&self, reference: &[u8]) -> Fingerprint {
+        let hash = self.fingerprints.of(&[reference]);
+        Fingerprint(hash.first_chunk().copied().unwrap_or_default())
+    }
 }
 
-fn close_persona(
-    persona: &Persona,
-    ruleset: u8,
-    ids: &mut SealedOut,
-    by_value: &mut FixedSorter,
-    counts: &mut GraphCounts,
-) -> Result<(), DataError> {
-    if let Some(reason) = persona.dropped() {
-        *counts.personas_dropped.entry(reason.to_owned()).or_default() += 1;
-        return Ok(());
-    }
-    let record = counts.records;
-    counts.records += 1;
-    counts.digital_ids += persona.ids.len() as u64;
-    counts.surplus += persona.surplus;
+/// What a leaf commits to of the digital IDs of its record: each ID with its length, and the last
+/// day it was seen.
+fn ids_digest(ids: &BTreeMap<DigitalId, Seen>) -> [u8; 32] {
     let mut bundle = Sha256::new();
-    ids.append(&record.to_be_bytes())?;
-    ids.append(&u16::try_from(persona.ids.len()).unwrap_or(u16::MAX).to_be_bytes())?;
-    for (id, day) in &persona.ids {
-        ids.append(&u16::try_from(id.len()).unwrap_or(u16::MAX).to_be_bytes())?;
-        ids.append(id)?;
-        ids.append(&day.to_be_bytes())?;
+    for (id, seen) in ids {
+        let id = id.encoded();
         bundle.update((id.len() as u64).to_be_bytes());
         bundle.update(id);
-        bundle.update(day.to_be_bytes());
+        bundle.update(seen.last_day.to_be_bytes());
     }
-    let ids_digest: [u8; 32] = bundle.finalize().into();
-    for (kind, digest) in &persona.identifiers {
-        let leaf = StoredLeaf {
-            kind: *kind,
-            ruleset,
-            digest: *digest,
-            person: persona.person,
-            record,
-            last_seen: u64::from(persona.last_day) * 86_400,
-            evidence: persona.evidence,
-            devices: persona.devices,
-            logins: u8::try_from(persona.login_days.len()).unwrap_or(u8::MAX),
-            persons: 1,
-            purposes: u32::MAX,
-            ids_digest,
-            consent: persona.consent,
-        };
-        by_value.push(&leaf.encode())?;
-    }
-    Ok(())
+    bundle.finalize().into()
 }
 
 /// Leaves out identifiers of two persons, keeps the first record of one person, and commits.
@@ -699,38 +810,6 @@ fn consent_evidence(scheme: &str, string: &str) -> [u8; 32] {
     hasher.finalize().into()
 }
 
-/// `type ‖ 0 ‖ namespace ‖ 0 ‖ value` of a usable digital ID, in canonical form.
-fn digital_id(kind: &str, namespace: &str, value: &str) -> Result<Vec<u8>, &'static str> {
-    let value = match kind {
-        "idfa" | "aaid" => {
-            let value = value.trim_matches(['{', '}']).to_ascii_lowercase();
-            let shape: Vec<usize> = value.split('-').map(str::len).collect();
-            let hex = value.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
-            if shape != [8, 4, 4, 4, 12] || !hex {
-                return Err("maid_malformed");
-            }
-            if value.bytes().all(|byte| byte == b'-' || byte == b'0') {
-                return Err("maid_zero");
-            }
-            value
-        }
-        "cookie" => {
-            if namespace.is_empty() {
-                return Err("cookie_no_namespace");
-            }
-            let visible = value.bytes().all(|byte| byte.is_ascii_graphic());
-            let zeros = value.bytes().all(|byte| byte == b'0');
-            if !(8..=64).contains(&value.len()) || !visible || zeros || value == namespace {
-                return Err("cookie_malformed");
-            }
-            value.to_owned()
-        }
-        _ => return Err("digital_id_type_unknown"),
-    };
-    let namespace = if kind == "cookie" { namespace } else { "" };
-    Ok([kind.as_bytes(), &[0], namespace.as_bytes(), &[0], value.as_bytes()].concat())
-}
-
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Meta {
@@ -738,19 +817,26 @@ struct Meta {
     leaves: u64,
     records: u64,
     counts: GraphCounts,
+    #[serde(default)]
+    namespaces: BTreeSet<String>,
+    #[serde(default)]
+    objections: u64,
 }
 
 const META: &str = "snapshot.meta";
 const LEAVES: &str = "leaves";
-const IDS: &str = "digital-ids";
 const SEED: &str = "snapshot.seed";
 const EVIDENCE_LOGIN: u16 = 1;
 /// Identifiers or digital IDs that one persona may hold; further ones are left out.
 const PER_PERSONA_MAX: usize = 64;
+/// Namespaces of cookies that a graph may have.
+const NAMESPACES_MAX: usize = 4_096;
+const FINGERPRINT: &str = "persona";
 const CHUNK_BYTES: usize = 1 << 20;
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use crate::data::objections::{FeedRules, import_feed};
     use crate::normalize::{Options, Ruleset};
 
     use super::*;
@@ -760,7 +846,15 @@ mod tests {
     const AAID: &str = "6d92078a-8246-4ba4-ae5b-76104861e7dc";
     const ZEROS: &str = "00000000-0000-0000-0000-000000000000";
 
-    fn ingest(body: &str) -> (tempfile::TempDir, Result<StoredSnapshot, DataError>) {
+    pub(crate) fn ingest(body: &str) -> (tempfile::TempDir, Result<StoredSnapshot, DataError>) {
+        let key = StorageKey::from_bytes([7; 32]);
+        ingest_without(body, &Objections::none(&key).unwrap())
+    }
+
+    pub(crate) fn ingest_without(
+        body: &str,
+        objections: &Objections,
+    ) -> (tempfile::TempDir, Result<StoredSnapshot, DataError>) {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("links.csv");
         std::fs::write(&file, format!("{HEADER}{body}")).unwrap();
@@ -770,6 +864,7 @@ mod tests {
             normalizer: &normalizer,
             csv: CsvOptions::default(),
             email_sha256: EmailPrehash::parse("plain"),
+            objections,
         };
         let workspace = Workspace { directory: dir.path().join("work"), memory_bytes: 1 << 20 };
         world::create_private_dir(&workspace.directory).unwrap();
@@ -779,7 +874,7 @@ mod tests {
         (dir, result)
     }
 
-    fn line(person: &str, persona: &str, email: &str, day: &str) -> String {
+    pub(crate) fn line(person: &str, persona: &str, email: &str, day: &str) -> String {
         format!("{person},{persona},email,{email},aaid,,{AAID},tablet,login,{day}\n")
     }
 
@@ -851,6 +946,92 @@ mod tests {
         );
         assert_eq!(counts.personas_dropped.get("no_usable_identifier"), Some(&1));
         assert_eq!((counts.lines_read, counts.records), (7, 1));
+    }
+
+    fn bundles(snapshot: &StoredSnapshot) -> Vec<Bundle> {
+        let mut reader = snapshot.bundles().unwrap();
+        std::iter::from_fn(|| reader.next_bundle().unwrap()).collect()
+    }
+
+    #[test]
+    fn record_keeps_its_digital_ids_and_its_name_across_snapshots() {
+        let cookie = |day: &str, class: &str| {
+            format!("p2,b,email,two@exemple.fr,cookie,a.example,AbCd1234,{class},form,{day}\n")
+        };
+        let body = [
+            line("p2", "b", "two@exemple.fr", "2026-11-01"),
+            cookie("2026-11-05", "tablet"),
+            cookie("2026-11-04", "desktop"),
+        ]
+        .concat();
+        let (_dir, snapshot) = ingest(&body);
+        let snapshot = snapshot.unwrap();
+        assert_eq!(snapshot.namespaces().iter().collect::<Vec<_>>(), ["a.example"]);
+        let [bundle] = &bundles(&snapshot)[..] else { panic!("one record") };
+        let [aaid, cookie] = &bundle.ids[..] else { panic!("two IDs") };
+        assert_eq!((aaid.id.listed_as(), aaid.evidence, aaid.devices), ("aaid", 1, 0b10));
+        assert_eq!(cookie.id.value(), "AbCd1234");
+        assert_eq!((cookie.evidence, cookie.devices), (0b1_0000, 0b110));
+        assert_eq!(Some(cookie.last_day), days_since_1970("2026-11-05"));
+        let mut ids = BTreeMap::new();
+        for one in &bundle.ids {
+            let seen = Seen { last_day: one.last_day, ..Seen::default() };
+            ids.insert(one.id.clone(), seen);
+        }
+        assert!(leaves(&snapshot).iter().all(|leaf| leaf.ids_digest == ids_digest(&ids)));
+        // Another day, another record number, the same name.
+        let earlier = line("p1", "a", "one@exemple.fr", "2026-11-01");
+        let (_dir, next) = ingest(&[earlier, body].concat());
+        let [first, second] = &bundles(&next.unwrap())[..] else { panic!("two records") };
+        assert_eq!((second.record, second.fingerprint), (1, bundle.fingerprint));
+        assert_ne!(first.fingerprint, bundle.fingerprint);
+    }
+
+    #[test]
+    fn newest_digital_ids_of_a_persona_are_kept() {
+        let one = |n: u32| {
+            let day = 1 + n % 28;
+            format!(
+                "p,a,email,one@exemple.fr,cookie,a.example,value-{n:04},,login,2026-10-{day:02}\n"
+            )
+        };
+        let body: String = (0..84).map(one).collect();
+        let (_dir, snapshot) = ingest(&body);
+        let snapshot = snapshot.unwrap();
+        assert_eq!((snapshot.counts().digital_ids, snapshot.counts().surplus), (64, 20));
+        let [bundle] = &bundles(&snapshot)[..] else { panic!("one record") };
+        let oldest = bundle.ids.iter().map(|id| id.last_day).min();
+        assert_eq!(oldest, days_since_1970("2026-10-07"));
+    }
+
+    #[test]
+    fn person_who_objected_is_not_published_under_any_identifier() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = StorageKey::from_bytes([7; 32]);
+        let feed = dir.path().join("feed.csv");
+        let objected = "0f5a1c5e-0000-4000-8000-000000000001";
+        std::fs::write(&feed, format!("type,value\nemail,one@exemple.fr\naaid,{objected}\n"))
+            .unwrap();
+        let normalizer = Normalizer::new(Ruleset::CrmFr1, Options::defaults(Ruleset::CrmFr1));
+        let rules =
+            FeedRules { normalizer: &normalizer, csv: CsvOptions::default(), email_sha256: None };
+        let store = dir.path().join("objections");
+        import_feed(&store, &feed, &rules, &key, 1).unwrap();
+        let body = [
+            line("p1", "a", "one@exemple.fr", "2026-11-01"),
+            line("p1", "a2", "other@exemple.fr", "2026-11-01"),
+            line("p2", "b", "two@exemple.fr", "2026-11-01"),
+            format!("p3,c,email,three@exemple.fr,aaid,,{objected},,login,2026-11-01\n"),
+        ]
+        .concat();
+        let objections = Objections::all(&store, &key).unwrap();
+        let (_dir, snapshot) = ingest_without(&body, &objections);
+        let snapshot = snapshot.unwrap();
+        let counts = snapshot.counts();
+        assert_eq!(counts.records, 1);
+        assert_eq!(counts.personas_dropped.get("person_objected"), Some(&2));
+        assert_eq!(counts.lines_dropped.get("digital_id_objected"), Some(&1));
+        assert_eq!(snapshot.objections(), objections.recorded());
     }
 
     #[test]

@@ -16,13 +16,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use aws_lc_rs::hmac;
-
 use crate::data::input::PreparedInput;
 use crate::data::sealed::{SealedFile, hex, open_sealed, read_or_end};
 use crate::data::{DataError, Workspace};
 use crate::runs::{FixedSorted, FixedSorter};
-use crate::seal::{SealedWriter, StorageKey};
+use crate::seal::{KeyedHash, SealedWriter, StorageKey};
 use crate::world;
 
 /// Fingerprints of the inputs that one provider was told of.
@@ -65,7 +63,7 @@ impl InputHistory {
         input: &PreparedInput,
         workspace: &Workspace,
     ) -> Result<FixedSorted, DataError> {
-        let key = self.key.mac_key(HISTORY)?;
+        let key = self.key.keyed_hash(HISTORY)?;
         let (directory, memory) = (&workspace.directory, workspace.memory_bytes);
         let mut sorter = FixedSorter::new(directory, FINGERPRINT_LEN, memory)?;
         let mut identifiers = input.identifiers()?;
@@ -178,7 +176,7 @@ struct Entry {
 type Fingerprint = [u8; FINGERPRINT_LEN];
 
 fn close_row(
-    key: &hmac::Key,
+    key: &KeyedHash,
     held: &mut Vec<[u8; 33]>,
     sorter: &mut FixedSorter,
 ) -> Result<(), DataError> {

@@ -634,7 +634,7 @@ fn consent_evidence(record: &Record<'_>, columns: &Columns) -> [u8; 32] {
 }
 
 /// Seconds since 1970 of an RFC 3339 time or an ISO day; 0 for anything else.
-fn unix_time(text: &str) -> u64 {
+pub(super) fn unix_time(text: &str) -> u64 {
     let text = text.trim();
     let parsed = text.parse::<jiff::Timestamp>().ok().or_else(|| {
         let day = text.parse::<jiff::civil::Date>().ok()?;

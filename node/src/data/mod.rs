@@ -14,12 +14,18 @@ use crate::runs::RunsError;
 use crate::seal::SealError;
 use crate::world::WorldError;
 
+pub mod bundles;
 pub mod columns;
 pub mod csv;
 pub mod delivery;
+pub mod digital;
 pub mod graph;
+pub mod handles;
 pub mod history;
 pub mod input;
+pub mod objections;
+pub mod release;
+pub mod releases;
 mod sealed;
 pub(crate) use sealed::hex;
 pub mod table;

@@ -1,4 +1,7 @@
 //! Builds a partner's tag table: filter the snapshot, evaluate, sort, encode.
+//!
+//! A table whose profile discloses handles comes with an index from handle to record, sealed
+//! beside its frames and written from the same pass.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -10,16 +13,18 @@ use protocol::codec::{FrameHeader, RawFrame};
 use protocol::identifier::PrfInput;
 use protocol::limits::Limits;
 use protocol::message::TableDescriptor;
-use protocol::oprf::{MatchTag, PrfKey};
+use protocol::oprf::{MatchTag, PrfKey, PrfOutput};
 use protocol::seed::KeyDerivation;
-use protocol::suite::Aligned;
+use protocol::suite::Order;
 use protocol::table::{TableWriter, padded_tags};
 use protocol::terms::LinkFilter;
 
 use crate::data::graph::StoredSnapshot;
+use crate::data::handles::{HandleEntry, write_handles};
 use crate::data::{DataError, Workspace};
 use crate::engine::Engine;
 use crate::runs::{FixedSorted, FixedSorter};
+use crate::seal::StorageKey;
 use crate::world;
 
 /// Conditions of one partner: which leaves its table holds.
@@ -37,34 +42,50 @@ pub struct TableConditions {
 
 /// Key a table is made under, and what its padding derives from.
 #[derive(Debug)]
-pub struct TableKey<'a> {
+pub struct TableKey<'a, O: Order> {
     /// The PRF key.
-    pub key: &'a PrfKey<Aligned>,
+    pub key: &'a PrfKey<O>,
     /// Its derivation.
     pub derivation: &'a KeyDerivation,
 }
 
-/// Evaluates every leaf that passes the conditions, and writes the table's frames to `path`.
+/// Where a table goes.
+#[derive(Debug, Clone, Copy)]
+pub struct TableFiles<'a> {
+    /// Its frames.
+    pub frames: &'a Path,
+    /// The index from handle to record, and the key that seals it; none for profiles that disclose
+    /// no handles.
+    pub handles: Option<(&'a Path, &'a StorageKey)>,
+}
+
+/// Evaluates every leaf that passes the conditions, and writes the table's files.
 ///
-/// `progress` hears how many tags are done. The file appears whole or not at all.
+/// `progress` hears how many tags are done. A file appears whole or not at all.
 ///
 /// # Errors
 ///
 /// [`DataError`].
-pub fn build(
+pub fn build<O: Order>(
     snapshot: &StoredSnapshot,
     conditions: &TableConditions,
-    key: &TableKey<'_>,
+    key: &TableKey<'_, O>,
     engine: &Engine,
-    path: &Path,
+    files: &TableFiles<'_>,
     workspace: &Workspace,
     progress: &dyn Fn(u64),
 ) -> Result<TableDescriptor, DataError> {
     let limits = Limits::STANDARD;
-    let mut tags = FixedSorter::new(&workspace.directory, MatchTag::LEN, workspace.memory_bytes)?;
+    let sorter = |len| FixedSorter::new(&workspace.directory, len, workspace.memory_bytes);
+    let mut tags = sorter(MatchTag::LEN)?;
+    let mut handles = match files.handles {
+        Some(_) => Some(sorter(HandleEntry::LEN)?),
+        None => None,
+    };
     let mut count = 0_u64;
     let mut leaves = snapshot.leaves()?;
     let mut inputs = Vec::with_capacity(INPUTS_AT_ONCE);
+    let mut records = Vec::with_capacity(INPUTS_AT_ONCE);
     loop {
         let leaf = leaves.next_leaf()?;
         let ended = leaf.is_none();
@@ -72,25 +93,35 @@ pub fn build(
             let TableConditions { filter, kinds, purpose, at } = conditions;
             if leaf.passes(filter, kinds, *purpose, *at) {
                 inputs.push(PrfInput::of(&leaf.identifier));
+                records.push(leaf.record);
             }
         }
         if inputs.len() == INPUTS_AT_ONCE || ended {
-            for tag in evaluate(key.key, engine, &inputs) {
-                tags.push(&tag.0)?;
+            for (output, record) in evaluate(key.key, engine, &inputs).iter().zip(&records) {
+                tags.push(&output.tag().0)?;
+                if let Some(handles) = &mut handles {
+                    let handle = *output.handle().expose_bytes();
+                    handles.push(&HandleEntry { handle, record: *record }.encode())?;
+                }
             }
             count += inputs.len() as u64;
             progress(count);
             inputs.clear();
+            records.clear();
         }
         if ended {
             break;
         }
     }
+    if let (Some(handles), Some((path, storage))) = (handles, files.handles) {
+        write_handles(handles.finish()?, path, storage)?;
+    }
     let mut tags = tags.finish()?;
     let distinct = for_each_distinct(&mut tags, |_| Ok(()))?;
-    let total = padded_tags(distinct, &limits).ok_or_else(|| DataError::contradiction(path))?;
+    let contradiction = || DataError::contradiction(files.frames);
+    let total = padded_tags(distinct, &limits).ok_or_else(contradiction)?;
     let padding = padding_tags(key, engine, total.saturating_sub(distinct), &mut tags)?;
-    write(&mut tags, padding, total, path, &limits)
+    write(&mut tags, padding, total, files.frames, &limits)
 }
 
 /// Frames of a stored table, in order.
@@ -131,18 +162,13 @@ impl StoredTable {
     }
 }
 
-/// Tags of the inputs, on all threads.
-fn evaluate(key: &PrfKey<Aligned>, engine: &Engine, inputs: &[PrfInput]) -> Vec<MatchTag> {
+/// Outputs of the inputs in their order, on all threads.
+fn evaluate<O: Order>(key: &PrfKey<O>, engine: &Engine, inputs: &[PrfInput]) -> Vec<PrfOutput<O>> {
     let share = inputs.len().div_ceil(engine.threads().max(1)).max(1);
     thread::scope(|scope| {
         let running: Vec<_> = inputs
             .chunks(share)
-            .map(|part| {
-                scope.spawn(move || {
-                    let outputs = key.outputs(engine.arithmetic(), part);
-                    outputs.iter().map(|output| output.tag()).collect::<Vec<MatchTag>>()
-                })
-            })
+            .map(|part| scope.spawn(move || key.outputs(engine.arithmetic(), part)))
             .collect();
         // A thread that panicked has found a defect; its panic goes on here.
         running
@@ -155,8 +181,8 @@ fn evaluate(key: &PrfKey<Aligned>, engine: &Engine, inputs: &[PrfInput]) -> Vec<
 }
 
 /// Padding tags, the next one in place of any that is there already [M-21].
-fn padding_tags(
-    key: &TableKey<'_>,
+fn padding_tags<O: Order>(
+    key: &TableKey<'_, O>,
     engine: &Engine,
     needed: u64,
     tags: &mut FixedSorted,
@@ -169,7 +195,7 @@ fn padding_tags(
             let numbers = next..next.saturating_add(missing);
             next = numbers.end;
             let inputs: Vec<PrfInput> = numbers.map(|m| key.derivation.table_padding(m)).collect();
-            padding.extend(evaluate(key.key, engine, &inputs));
+            padding.extend(evaluate(key.key, engine, &inputs).iter().map(PrfOutput::tag));
         }
         let before = padding.len();
         for_each_distinct(tags, |tag| {
@@ -241,3 +267,114 @@ fn for_each_distinct(
 
 const INPUTS_AT_ONCE: usize = 1 << 15;
 const CHUNK_BYTES: usize = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use protocol::attestation::AttestationKey;
+    use protocol::suite::{Aligned, Shuffled};
+    use protocol::table::TableReader;
+
+    use crate::data::graph::tests::{ingest, line};
+    use crate::data::handles::StoredHandles;
+    use crate::keyring::Keyring;
+
+    use super::*;
+
+    static STORAGE: StorageKey = StorageKey::from_bytes([7; 32]);
+
+    struct Built {
+        dir: tempfile::TempDir,
+        snapshot: StoredSnapshot,
+        tags: Vec<MatchTag>,
+    }
+
+    impl Built {
+        fn path(&self, name: &str) -> PathBuf {
+            self.dir.path().join(name)
+        }
+
+        fn inputs(&self) -> Vec<(PrfInput, u64)> {
+            let mut leaves = self.snapshot.leaves().unwrap();
+            std::iter::from_fn(|| leaves.next_leaf().unwrap())
+                .map(|leaf| (PrfInput::of(&leaf.identifier), leaf.record))
+                .collect()
+        }
+    }
+
+    /// Two records with four identifiers, one of them shared.
+    fn table<O: Order>(key: &TableKey<'_, O>, with_handles: bool) -> Built {
+        let body = [
+            line("p1", "a", "one@exemple.fr", "2026-11-01"),
+            line("p1", "a", "two@exemple.fr", "2026-11-02"),
+            line("p1", "b", "two@exemple.fr", "2026-11-02"),
+            line("p1", "b", "three@exemple.fr", "2026-11-02"),
+        ];
+        let (dir, snapshot) = ingest(&body.concat());
+        let (frames, handles) = (dir.path().join("frames"), dir.path().join("handles"));
+        let conditions = TableConditions {
+            filter: LinkFilter::DEFAULT,
+            kinds: (0..=u8::MAX).collect(),
+            purpose: 1,
+            at: 1_793_577_600,
+        };
+        let workspace = Workspace { directory: dir.path().join("work"), memory_bytes: 1 << 20 };
+        let files = TableFiles {
+            frames: &frames,
+            handles: with_handles.then_some((handles.as_path(), &STORAGE)),
+        };
+        let snapshot = snapshot.unwrap();
+        let engine = Engine::start(1);
+        let descriptor =
+            build(&snapshot, &conditions, key, &engine, &files, &workspace, &|_| {}).unwrap();
+        let mut stored = StoredTable::open(&frames).unwrap();
+        let mut reader = TableReader::new(&descriptor);
+        let mut tags = Vec::new();
+        while let Some(frame) = stored.next_frame().unwrap() {
+            tags.extend(reader.read(&frame).unwrap());
+        }
+        assert!(reader.is_complete());
+        Built { dir, snapshot, tags }
+    }
+
+    fn keyring(dir: &Path) -> (Keyring, AttestationKey) {
+        let keyring = Keyring::open(&dir.join("keys"), &STORAGE).unwrap();
+        (keyring, AttestationKey::from_bytes(&[2; 32]))
+    }
+
+    #[test]
+    fn table_that_discloses_handles_has_an_index_of_its_records() {
+        let dir = tempfile::tempdir().unwrap();
+        let (keyring, signer) = keyring(dir.path());
+        let run = keyring.make_run(&signer, &[3; 32], 1_000).unwrap();
+        let key = TableKey::<Shuffled> { key: &run.key, derivation: &run.derivation };
+        let built = table(&key, true);
+        let mut expected: Vec<([u8; 16], u64)> = Vec::new();
+        for (input, record) in built.inputs() {
+            let output = run.key.output(&input);
+            assert!(built.tags.contains(&output.tag()));
+            expected.push((*output.handle().expose_bytes(), record));
+        }
+        expected.sort_unstable();
+        let mut stored = StoredHandles::open(&built.path("handles"), &STORAGE).unwrap();
+        let entries: Vec<_> = std::iter::from_fn(|| stored.next_entry().unwrap())
+            .map(|entry| (entry.handle, entry.record))
+            .collect();
+        // Padding tags, which are most of the table, have none.
+        assert!(entries == expected);
+        assert_eq!(entries.len(), 3);
+        assert_eq!(built.tags.len(), 32_768);
+    }
+
+    #[test]
+    fn aligned_table_has_the_tags_of_its_key_and_no_index() {
+        let dir = tempfile::tempdir().unwrap();
+        let (keyring, signer) = keyring(dir.path());
+        let aligned = keyring.aligned(&signer, &[3; 32], 1_000).unwrap();
+        let key = TableKey::<Aligned> { key: &aligned.key, derivation: &aligned.derivation };
+        let built = table(&key, false);
+        for (input, _) in built.inputs() {
+            assert!(built.tags.contains(&aligned.key.output(&input).tag()));
+        }
+        assert!(!built.path("handles").exists());
+    }
+}

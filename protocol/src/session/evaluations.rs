@@ -10,8 +10,9 @@ use crate::disclosure::{self, AlignedEvidence, Outcome};
 use crate::error::{Bug, Error, Refusal, Violation};
 use crate::ledger::Reservation;
 use crate::oprf::MatchTag;
-use crate::session::advertiser::{AdvertiserSession, Closing, Core};
+use crate::session::advertiser::{AdvertiserSession, Core};
 use crate::session::blinder::{Blinder, Plan};
+use crate::session::close::Closing;
 use crate::session::lookup::{Found, Lookup, Progress, Spilled};
 use crate::session::task::{BlindedFrame, Done, FinalizeTask};
 use crate::session::wire::Received;
@@ -20,9 +21,9 @@ use crate::terms::SignedTerms;
 
 /// Waits until every blinded frame has come back evaluated, then looks up.
 ///
-/// Holds the blinds of the frames in flight. Leaves to [`super::advertiser::ExpectReceipt`] when the announced number
-/// of frames has arrived, each one is proved, and both sides have signed both streams. A short,
-/// long, or unproved frame aborts the session and is the peer's fault [M-11].
+/// Holds the blinds of the frames in flight. Leaves to [`super::advertiser::ExpectReceipt`] when
+/// the announced number of frames has arrived, each one is proved, and both sides have signed both
+/// streams. A short, long, or unproved frame aborts the session and is the peer's fault [M-11].
 #[derive(Debug)]
 pub struct ExpectEvaluations {
     pub(super) core: Core,

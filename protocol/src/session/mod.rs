@@ -11,8 +11,9 @@
 //! 1. writes [`Output::Append`] to the transcript, and the frame beside it, and has both on disk
 //!    before it transmits the [`Output::Send`] that follows [T-01];
 //! 2. has [`Output::Reserve`], [`Output::Ledger`], [`Output::KeyUsed`] and
-//!    [`Output::RecordRelease`] on disk before it goes on to the next output, and answers `Reserve` with [`Input::Reserved`] or
-//!    [`Input::ReserveRefused`];
+//!    [`Output::RecordRelease`] on disk before it goes on to the next output, and answers
+//!    `Reserve` with [`Input::Reserved`] or [`Input::ReserveRefused`], `Resolve` with
+//!    [`Input::Resolved`], `WantApproval` with [`Input::Approved`] or [`Input::Declined`];
 //! 3. runs each [`Task`] anywhere, in any order, and returns its [`Computed`];
 //! 4. answers [`Output::WantRows`] with at most as many identifiers as asked, then
 //!    [`Input::EndOfRows`];
@@ -53,6 +54,7 @@ mod answers;
 mod arranger;
 mod barrier;
 mod blinder;
+mod close;
 mod delivery;
 mod evaluations;
 mod handles;
@@ -65,6 +67,7 @@ mod shuffled;
 mod tally;
 mod wire;
 
+pub(crate) use hello::accept_shape;
 pub use task::{Computed, Task};
 pub(crate) use wire::verify_checkpoint;
 

@@ -21,7 +21,8 @@ use proptest::prelude::ProptestConfig;
 use protocol::attestation::{AttestationKey, Signature};
 use protocol::codec::{FrameHeader, RawFrame, StreamId};
 use protocol::commitment::{InputCommitter, InputLeaf, InputRoot};
-use protocol::disclosure::Outcome;
+use protocol::digital_id::DigitalId;
+use protocol::disclosure::{MatchCount, Outcome, Resolution};
 use protocol::error::{Error, Refusal};
 use protocol::group::Portable;
 use protocol::identifier::{Identifier, IdentifierDigest, IdentifierKind, PrfInput, RulesetId};
@@ -30,13 +31,16 @@ use protocol::limits::{AUDIT_SAMPLE_DEFAULT, AUDIT_WINDOW_S_DEFAULT, Limits};
 use protocol::manifest::{KnownKey, ManifestBody, SignedManifest, SignedSnapshot, SnapshotBody};
 use protocol::message::{Checkpoint, Control, SessionBinding, TableDescriptor, Terms};
 use protocol::oprf::PrfKey;
+use protocol::rows::RowWidth;
 use protocol::seed::{InputSeed, KeyDerivation, KeySeed, SessionSeed};
 use protocol::session::advertiser::{AdvertiserConfig, AdvertiserSession};
-use protocol::session::provider::{Policy, Prepared, ProviderConfig, ProviderSession};
+use protocol::session::provider::{
+    Guardrails, MatchKey, Policy, Prepared, ProviderConfig, ProviderSession,
+};
 use protocol::session::{
     ChannelFacts, Input, Outbox, Output, RowSlot, RunChunk, RunContent, RunName, Task, VerifiedPeer,
 };
-use protocol::suite::{Aligned, Profile, SuiteId};
+use protocol::suite::{Aligned, Order, Profile, Shuffled, SuiteId};
 use protocol::table::{TableWriter, padded_tags};
 use protocol::terms::{LinkFilter, MatchTerms, Offer};
 use protocol::transcript::merkle::{Tree, leaf_hash};
@@ -57,6 +61,16 @@ pub(crate) struct World {
     pub(crate) people: Vec<Identifier>,
     /// Least matched rows.
     pub(crate) k_min: u32,
+    /// Who learns what.
+    pub(crate) profile: Profile,
+    /// Slots of a row, in shuffled order.
+    pub(crate) width: u8,
+    /// Rows to draw; 0 for all.
+    pub(crate) sample_rows: u64,
+    /// Record of each of the provider's identifiers; one of its own if there is none here.
+    pub(crate) records: Vec<u64>,
+    /// Earlier releases to this advertiser, as sets of records.
+    pub(crate) releases: Vec<BTreeSet<u64>>,
     /// Seeds, nonce and channel of the next session.
     pub(crate) session: u8,
     /// Head of the ledger, as both sides hold it.
@@ -88,6 +102,9 @@ pub(crate) type AlterRun = fn(RunName, &mut Vec<Vec<u8>>);
 /// Changes the entry that a side reserves.
 pub(crate) type AlterReserve = fn(&mut LedgerEntry);
 
+/// What a table follows from: limits, key, identifiers.
+type MadeFrom = (u32, [u8; 16], Vec<Identifier>);
+
 /// A key with its table, and the frames of it.
 type Ready = (Prepared, Vec<RawFrame>);
 
@@ -110,9 +127,24 @@ pub(crate) struct Setup {
     pub(crate) hold_allowed: bool,
     /// Alters the advertiser's runs after they were sorted.
     pub(crate) alter_run: Option<AlterRun>,
+    /// What the provider has behind its table.
+    pub(crate) graph: Graph,
+    /// What the advertiser's operator says when asked.
+    pub(crate) approves: bool,
     /// Streams that are delivered at once, as a peer that ignores flow control would.
     pub(crate) unheld: &'static [StreamId],
     pub(crate) clock: Rc<Cell<u64>>,
+}
+
+/// The provider's data behind a table with handles.
+#[derive(Clone, Default)]
+pub(crate) struct Graph {
+    pub(crate) handles: BTreeMap<[u8; 16], u64>,
+    pub(crate) releases: Vec<BTreeSet<u64>>,
+    /// Records whose person objected after the snapshot.
+    pub(crate) objected: BTreeSet<u64>,
+    /// Changes what the provider's node gives as digital IDs.
+    pub(crate) alter_ids: Option<fn(&mut Vec<DigitalId>)>,
 }
 
 /// What came of a session.
@@ -138,6 +170,10 @@ pub(crate) struct Side {
     pub(crate) holds: Vec<LedgerEntry>,
     pub(crate) keys: Vec<KnownKey>,
     pub(crate) runs: BTreeMap<RunName, Vec<Vec<u8>>>,
+    /// What the operator was asked to release.
+    pub(crate) asked: Option<MatchCount>,
+    /// Whether a release was recorded before it left.
+    pub(crate) recorded_release: bool,
 }
 
 impl World {
@@ -149,6 +185,11 @@ impl World {
             rows,
             people,
             k_min: 1,
+            profile: Profile::MatchedRows,
+            width: 1,
+            sample_rows: 0,
+            records: Vec::new(),
+            releases: Vec::new(),
             session: 1,
             ledger: LedgerHead::EMPTY,
             known_keys: Vec::new(),
@@ -157,6 +198,30 @@ impl World {
             schedule: Schedule::Inline,
             window: 4,
         }
+    }
+
+    /// The same data in shuffled order.
+    pub(crate) fn shuffled(self, profile: Profile, width: u8) -> Self {
+        Self { profile, width, ..self }
+    }
+
+    /// Record of the provider's identifier at `at`.
+    pub(crate) fn record(&self, at: usize) -> u64 {
+        self.records.get(at).copied().unwrap_or(at as u64)
+    }
+
+    /// What the provider has behind the table of the next session.
+    pub(crate) fn graph(&self) -> Graph {
+        let mut handles = BTreeMap::new();
+        if self.profile.sends_handles() {
+            let (key, _) = run_key(self.session);
+            for (at, person) in self.people.iter().enumerate() {
+                let handle = *key.output(&PrfInput::of(person)).handle().expose_bytes();
+                // Of several records of one identifier the first is named.
+                handles.entry(handle).or_insert_with(|| self.record(at));
+            }
+        }
+        Graph { handles, releases: self.releases.clone(), ..Graph::default() }
     }
 
     /// Five rows against seven people, three rows of which match: the small vector of the design.
@@ -202,19 +267,31 @@ impl World {
         let slots = row_slots(&self.rows);
         let distinct = slots.iter().map(|slot| slot.element + 1).max().unwrap_or(0);
         let kinds = &self.kinds;
-        let defaults = MatchTerms::defaults(Profile::MatchedRows, RULESET, kinds);
+        let shuffled = self.profile.suite() == SuiteId::Shuffled;
+        let handles = self.profile.sends_handles();
+        // Counts of a dozen rows, to the row.
+        let defaults = MatchTerms {
+            rate_cap: if shuffled { 100 } else { 85 },
+            count_rounding: if shuffled { 1 } else { 100 },
+            cell_min: if shuffled { 0 } else { 50 },
+            namespaces: if handles { vec![NAMESPACE] } else { Vec::new() },
+            ..MatchTerms::defaults(self.profile, RULESET, kinds)
+        };
         let Limits { n_min_floor, k_min_floor, delta_min_floor, .. } = self.limits;
         let k_min = self.k_min.max(k_min_floor);
         let terms =
             MatchTerms { n_min: n_min_floor, k_min, delta_min: delta_min_floor, ..defaults };
         let advertiser = AdvertiserConfig {
             limits: self.limits,
-            profile: Profile::MatchedRows,
+            profile: self.profile,
             key: Arc::new(advertiser_key()),
             peer: VerifiedPeer::assertion(provider_key().party().0, self.channel()),
             seed: SessionSeed::from_bytes(self.session_seed()),
             input: input_root(&self.rows),
             distinct,
+            row_width: RowWidth::new(self.width).expect("a width"),
+            sample_rows: self.sample_rows,
+            nearest_input: None,
             terms,
             rules_digest: [0x11; 32],
             suppression_epoch: [0x21; 32],
@@ -238,10 +315,17 @@ impl World {
             peer: VerifiedPeer::assertion(advertiser_key().party().0, self.channel()),
             nonce: sha256(&[b"nonce", &[self.session]]),
             policy: Policy {
-                profiles: vec![Profile::MatchedRows],
+                profiles: vec![self.profile],
                 purposes: vec![1],
                 elements_max: 1 << 20,
                 offer,
+                guardrails: Guardrails {
+                    rate_cap: 100,
+                    count_rounding: 1,
+                    cell_min: 0,
+                    namespaces: vec![NAMESPACE],
+                    ..Guardrails::DEFAULT
+                },
                 notice: None,
                 auditors: Vec::new(),
                 audit_levels: 0b0001,
@@ -267,6 +351,8 @@ impl World {
             alter_reserve: None,
             hold_allowed: false,
             alter_run: None,
+            graph: self.graph(),
+            approves: true,
             unheld: &[],
             clock: Rc::new(Cell::new(NOW)),
         }
@@ -294,26 +380,44 @@ impl World {
 
 thread_local! {
     /// Tables are most of the work of a small session, and many sessions share one.
-    static READY: RefCell<BTreeMap<(u32, Vec<Identifier>), Ready>> =
+    static READY: RefCell<BTreeMap<MadeFrom, Ready>> =
         const { RefCell::new(BTreeMap::new()) };
 }
 
 /// Makes key and table ready, as a provider's node does ahead of a session.
 pub(crate) fn prepare(world: &World) -> Ready {
     READY.with_borrow_mut(|ready| {
-        let made_from = (world.limits.frame_elements, world.people.clone());
+        let key_id = match world.profile.suite() {
+            SuiteId::Aligned => KEY_ID,
+            SuiteId::Shuffled => run_key_id(world.session),
+        };
+        let made_from = (world.limits.frame_elements, key_id, world.people.clone());
         let (prepared, frames) =
             ready.entry(made_from).or_insert_with(|| prepare_anew(world)).clone();
         let kinds = world.kinds.iter().map(|kind| kind.code()).collect();
-        (Prepared { kinds, ..prepared }, frames)
+        (Prepared { kinds, profile: world.profile, ..prepared }, frames)
     })
 }
 
 fn prepare_anew(world: &World) -> Ready {
-    let (key, derivation) = prf_key();
-    let (table, frames) = table(&key, &derivation, &world.people, &world.limits);
     let provider = provider_key();
-    let manifest = SignedManifest::sign(manifest_body(&key), &provider).unwrap();
+    let (people, limits) = (&world.people, &world.limits);
+    let (body, key, (table, frames)) = match world.profile.suite() {
+        SuiteId::Aligned => {
+            let (key, derivation) = prf_key();
+            let table = table(&key, &derivation, people, limits);
+            (manifest_body(&key), MatchKey::Aligned(Arc::new(key)), table)
+        }
+        SuiteId::Shuffled => {
+            let (key, derivation) = run_key(world.session);
+            let table = table(&key, &derivation, people, limits);
+            let (key_id, suite) = (run_key_id(world.session), SuiteId::Shuffled.code());
+            let public_key = *key.public();
+            let body = ManifestBody { key_id, suite, public_key, ..manifest_body(&prf_key().0) };
+            (body, MatchKey::Shuffled(Arc::new(key)), table)
+        }
+    };
+    let manifest = SignedManifest::sign(body, &provider).unwrap();
     let snapshot = SnapshotBody {
         provider: provider.party().0,
         day: (NOW / 86_400) as u32,
@@ -321,8 +425,8 @@ fn prepare_anew(world: &World) -> Ready {
         previous: [0; 32],
     };
     let prepared = Prepared {
-        profile: Profile::MatchedRows,
-        key: Arc::new(key),
+        profile: world.profile,
+        key,
         manifest,
         snapshot: SignedSnapshot::sign(snapshot, &provider).unwrap(),
         table,
@@ -345,6 +449,7 @@ pub(crate) fn run_altered(
     setup: Setup,
     mut alter: impl FnMut(&RawFrame) -> Option<Vec<Vec<u8>>>,
 ) -> Ended {
+    let ids_per_record_max = setup.advertiser.terms.ids_per_record_max.into();
     let Setup { advertiser, provider, rows, table, cached, schedule, .. } = setup;
     let opening = |role| Opening {
         protocol: 1,
@@ -369,6 +474,9 @@ pub(crate) fn run_altered(
     a.table = cached;
     let mut p = Node::new(&opening_p, heads[1], Outbox::new(Role::Provider));
     p.table = table;
+    p.graph = setup.graph;
+    p.ids_per_record_max = ids_per_record_max;
+    a.approves = setup.approves;
     a.refuse_reserve = setup.refuse_reserve.filter(|_| !setup.hold_allowed);
     a.alter_run = setup.alter_run;
     for (node, window) in [&mut a, &mut p].into_iter().zip(windows) {
@@ -444,6 +552,8 @@ enum Work {
     Rows { identifiers_max: usize },
     Run(RunName),
     Reserve(LedgerEntry),
+    Resolve,
+    Approve,
 }
 
 struct Node {
@@ -462,9 +572,14 @@ struct Node {
     refuse_reserve: Option<Refusal>,
     alter_reserve: Option<AlterReserve>,
     alter_run: Option<AlterRun>,
+    graph: Graph,
+    ids_per_record_max: usize,
+    /// Digital IDs of the batch that was resolved.
+    ids: Vec<DigitalId>,
+    approves: bool,
     writer: Writer,
     /// The record that was appended last: a frame may be sent only right after its own.
-    appended: Option<RawFrame>,
+    appended: Option<FrameHeader>,
     cursors: BTreeMap<RunName, usize>,
     side: Side,
 }
@@ -487,6 +602,10 @@ impl Node {
             refuse_reserve: None,
             alter_reserve: None,
             alter_run: None,
+            graph: Graph::default(),
+            ids_per_record_max: 0,
+            ids: Vec::new(),
+            approves: true,
             writer,
             appended: None,
             cursors: BTreeMap::new(),
@@ -500,6 +619,8 @@ impl Node {
                 holds: Vec::new(),
                 keys: Vec::new(),
                 runs: BTreeMap::new(),
+                asked: None,
+                recorded_release: false,
             },
         }
     }
@@ -543,6 +664,9 @@ impl Node {
                         Input::Reserved(Reservation::assertion(entry))
                     }
                 },
+                Work::Resolve => Input::Resolved(self.resolve()),
+                Work::Approve if self.approves => Input::Approved,
+                Work::Approve => Input::Declined,
             },
             Step::Frame(stream) => {
                 let bytes = self.inbound.get_mut(&stream).and_then(VecDeque::pop_front);
@@ -600,10 +724,14 @@ impl Node {
             match output {
                 Output::Append { record, frame } => {
                     self.side.transcript.extend(self.writer.append(&record));
-                    self.appended = match record {
-                        Record::Control(control) => Some(control),
-                        Record::Bulk { .. } => frame.clone(),
-                    };
+                    self.appended = Some(match record {
+                        Record::Control(control) => control.header,
+                        Record::Bulk { header, .. } => {
+                            let kept = header.stream != StreamId::Ids;
+                            assert_eq!(frame.is_some(), kept, "digital IDs are in no package");
+                            header
+                        }
+                    });
                     if let Some(frame) = frame {
                         if frame.header.stream == StreamId::Table && self.role == Role::Advertiser {
                             self.table.push(frame.clone());
@@ -612,7 +740,7 @@ impl Node {
                     }
                 }
                 Output::Send(frame) => {
-                    assert_eq!(self.appended.as_ref(), Some(&frame), "sent what was not recorded");
+                    assert_eq!(self.appended, Some(frame.header), "sent what was not recorded");
                     self.sending.push(frame);
                 }
                 Output::Compute(task) => self.work.push(Work::Compute(task)),
@@ -621,6 +749,16 @@ impl Node {
                 }
                 Output::Spill { run, records } => {
                     assert!(!self.cursors.contains_key(&run), "{run:?} grew while it was read");
+                    if run == RunName::DigitalIds {
+                        let kept = self.side.runs.entry(run).or_default();
+                        let mut rest: &[u8] = &records;
+                        while let Some((id, after)) = DigitalId::decode(rest) {
+                            kept.push(rest[..id.encoded_len()].to_vec());
+                            rest = after;
+                        }
+                        assert!(rest.is_empty(), "whole entries");
+                        continue;
+                    }
                     let len = run.record_len().expect("records, not frames");
                     assert_eq!(records.len() % len, 0, "{run:?} was given in whole records");
                     let kept = self.side.runs.entry(run).or_default();
@@ -646,7 +784,12 @@ impl Node {
                     self.side.entries.push(entry);
                 }
                 Output::KeyUsed(key) => self.side.keys.push(key),
-                Output::WantApproval { .. } => unreachable!("no profile of this build asks"),
+                Output::WantApproval { count } => {
+                    self.side.asked = Some(count);
+                    self.work.push(Work::Approve);
+                }
+                Output::Resolve => self.work.push(Work::Resolve),
+                Output::RecordRelease => self.side.recorded_release = true,
                 Output::Finished(outcome) => self.side.outcome = Some(outcome),
             }
         }
@@ -658,6 +801,37 @@ impl Node {
         assert!(tasks <= self.window, "{tasks} tasks at once");
     }
 
+    /// Looks up the batch of handles, as the provider's node does.
+    fn resolve(&mut self) -> Resolution {
+        let batch = self.side.runs.get(&RunName::Handles).cloned().unwrap_or_default();
+        let handles: Vec<[u8; 16]> = batch.iter().map(|h| h[..].try_into().unwrap()).collect();
+        let known: Vec<u64> =
+            handles.iter().filter_map(|handle| self.graph.handles.get(handle).copied()).collect();
+        let records: BTreeSet<u64> = known.iter().copied().collect();
+        let distance = |earlier: &BTreeSet<u64>| earlier.symmetric_difference(&records).count();
+        let distances = self.graph.releases.iter().map(|earlier| distance(earlier) as u64);
+        let mut ids: BTreeSet<Vec<u8>> = BTreeSet::new();
+        let mut suppressed = 0;
+        for record in &records {
+            let of_record = digital_ids(*record);
+            match self.graph.objected.contains(record) {
+                true => suppressed += of_record.len() as u64,
+                false => ids.extend(of_record.iter().take(self.ids_per_record_max).map(entry)),
+            }
+        }
+        self.ids = ids.iter().map(|bytes| DigitalId::decode(bytes).unwrap().0).collect();
+        if let Some(alter) = self.graph.alter_ids {
+            alter(&mut self.ids);
+        }
+        Resolution {
+            handles_known: known.len() as u64,
+            handles_unknown: (handles.len() - known.len()) as u32,
+            records: records.len() as u64,
+            ids_suppressed: suppressed,
+            nearest_release: distances.filter(|distance| *distance > 0).min(),
+        }
+    }
+
     /// The next chunk of a run, sorted.
     fn chunk(&mut self, run: RunName, hostile: bool, draw: &mut Draw) -> RunChunk {
         let cursor = self.cursors.entry(run).or_insert(0);
@@ -666,6 +840,25 @@ impl Node {
             *cursor += 1;
             let last = *cursor == self.table.len();
             return RunChunk { run, content: RunContent::Frame(frame), last };
+        }
+        if run == RunName::Evaluations {
+            let mut kept = self.side.frames.iter().filter(|f| f.header.stream == StreamId::Eval);
+            let mut frame = kept.nth(*cursor).cloned().expect("a further frame of EVAL");
+            *cursor += 1;
+            if let Some(alter) = self.alter_run {
+                let mut rows = vec![frame.payload.to_vec()];
+                alter(run, &mut rows);
+                frame = RawFrame { payload: rows.concat().into(), ..frame };
+            }
+            let last = frame.header.is_last();
+            return RunChunk { run, content: RunContent::Frame(frame), last };
+        }
+        if run == RunName::DigitalIds {
+            let left = self.ids.len() - *cursor;
+            let take = if hostile { draw.below(left + 1) } else { left.min(50) };
+            let content = RunContent::Ids(self.ids[*cursor..*cursor + take].to_vec());
+            *cursor += take;
+            return RunChunk { run, content, last: *cursor == self.ids.len() };
         }
         let records = self.side.runs.entry(run).or_default();
         if *cursor == 0 {
@@ -695,6 +888,11 @@ impl Side {
                 (row, u16::from_be_bytes(bits.try_into().unwrap()))
             })
             .collect()
+    }
+
+    /// The digital IDs that came back, as their encodings.
+    pub(crate) fn digital_ids(&self) -> Vec<Vec<u8>> {
+        self.runs.get(&RunName::DigitalIds).cloned().unwrap_or_default()
     }
 
     /// What an auditor finds at T0 in this side's transcript and frames.
@@ -844,7 +1042,7 @@ pub(crate) fn cheat(
 
 /// Signs a checkpoint as its sender (kind 6), or as its receiver (kind 7).
 pub(crate) fn sign_checkpoint(checkpoint: &mut Checkpoint, kind: u8, sid: &[u8; 32]) {
-    let by_advertiser = (checkpoint.stream == 17) == (kind == 6);
+    let by_advertiser = matches!(checkpoint.stream, 17 | 19) == (kind == 6);
     let key = match by_advertiser {
         true => advertiser_signing_key(),
         false => provider_signing_key(),
@@ -988,9 +1186,45 @@ pub(crate) fn manifest_body(key: &PrfKey<Aligned>) -> ManifestBody {
     }
 }
 
+/// Name of the key of one shuffled run.
+pub(crate) fn run_key_id(session: u8) -> [u8; 16] {
+    [0x60 ^ session; 16]
+}
+
+/// The key of one shuffled run.
+pub(crate) fn run_key(session: u8) -> (PrfKey<Shuffled>, KeyDerivation) {
+    let (provider, partner) = (provider_key().party().0, advertiser_key().party().0);
+    let key_id = run_key_id(session);
+    let seed = KeySeed::from_bytes(sha256(&[b"run key", &[session]]));
+    let derivation = seed.key_derivation(&key_id, &provider, &partner);
+    (PrfKey::derive(&derivation, &provider, &partner, &key_id).unwrap(), derivation)
+}
+
+/// Digital IDs of a record: one to three of its own, and one of its household of four records.
+pub(crate) fn digital_ids(record: u64) -> Vec<DigitalId> {
+    let value = |text: String| DigitalId {
+        namespace: NAMESPACE,
+        device_class: 0,
+        age_bucket: 0,
+        days_valid: 0,
+        value: text.into_bytes(),
+    };
+    let mut ids: Vec<DigitalId> =
+        (0..=record % 3).map(|at| value(format!("cookie-{record}-{at}"))).collect();
+    ids.push(value(format!("household-{}", record / 4)));
+    ids
+}
+
+/// The bytes that a digital ID is ordered and sent by.
+pub(crate) fn entry(id: &DigitalId) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    id.encode_into(&mut bytes).unwrap();
+    bytes
+}
+
 /// The padded, sorted, encoded table of some identifiers.
-pub(crate) fn table(
-    key: &PrfKey<Aligned>,
+pub(crate) fn table<O: Order>(
+    key: &PrfKey<O>,
     derivation: &KeyDerivation,
     people: &[Identifier],
     limits: &Limits,
@@ -1049,6 +1283,8 @@ pub(crate) fn unhex(text: &str) -> Vec<u8> {
 
 /// Unix time of every test.
 pub(crate) const NOW: u64 = 1_800_000_000;
+/// Namespace of every digital ID.
+pub(crate) const NAMESPACE: u16 = 0x0100;
 pub(crate) const RULESET: RulesetId = RulesetId::CRM_FR_1;
 pub(crate) const KEY_ID: [u8; 16] = [0x51; 16];
 pub(crate) const KEY_SEED: [u8; 32] = [0x52; 32];

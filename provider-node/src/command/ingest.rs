@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use node::data::graph::GraphRules;
+use node::data::objections::Objections;
 use node::engine::Engine;
 use node::failure::Failure;
 use node::home::Home;
@@ -10,6 +11,8 @@ use node::telemetry::{OutputOptions, Progress, Terminal};
 use node::world::{Clock, SystemClock};
 use protocol::transcript::Role;
 
+use crate::command::object::OBJECTIONS;
+use crate::namespaces::Namespaces;
 use crate::publish::Published;
 use crate::tables;
 use crate::tenant::Tenant;
@@ -24,19 +27,25 @@ pub(crate) fn run(
     let now = SystemClock::new().now_unix();
     let day = u32::try_from(now / 86_400).unwrap_or(u32::MAX);
     let normalizer = home.config.normalizer();
+    let objections = Objections::all(&home.path(OBJECTIONS), &home.storage)?;
     let rules = GraphRules {
         normalizer: &normalizer,
         csv: home.config.csv,
         email_sha256: home.config.email_sha256,
+        objections: &objections,
     };
     let progress = Progress::new(output);
     progress.stage("ingest");
     let snapshot = Published::ingest(&home, file, &rules, day)?;
+    Namespaces::learn(&home, snapshot.stored.namespaces())?;
     let engine = Engine::start(home.config.threads);
     let tenants = Tenant::all(&home)?;
     for tenant in &tenants {
-        progress.stage_of("table", snapshot.stored.root().leaves);
-        tables::ensure(&home, tenant, &snapshot, &engine, now, &|done| progress.done(done))?;
+        for profile in tenant.policy.profiles() {
+            progress.stage_of("table", snapshot.stored.root().leaves);
+            let done = |done| progress.done(done);
+            tables::ensure(&home, tenant, &snapshot, profile, &engine, now, &done)?;
+        }
     }
     progress.finish();
     let counts = snapshot.stored.counts();

@@ -8,10 +8,12 @@ use node::identity::PublicIdentity;
 use node::invite::Invitation;
 use node::normalize::manifest::RulesManifest;
 use node::telemetry::Terminal;
+use protocol::limits::TERMS_LIST_MAX;
 use protocol::suite::Profile;
 use protocol::transcript::Role;
 
 use crate::cli::InviteOptions;
+use crate::namespaces::Namespaces;
 use crate::tenant::{PartnerPolicy, Tenant};
 
 pub(crate) fn run(options: &InviteOptions, terminal: &Terminal) -> Result<(), Failure> {
@@ -24,8 +26,12 @@ pub(crate) fn run(options: &InviteOptions, terminal: &Terminal) -> Result<(), Fa
             "use the line that `advertiser-node init` printed",
         ));
     }
-    let policy = PartnerPolicy::defaults(&identity, &profiles);
+    let mut policy = PartnerPolicy::defaults(&identity, &profiles);
+    // The namespaces of the graph, the first ones met first, as many as terms can list.
+    policy.namespaces = Namespaces::read(&home)?.by_code().into_values().collect();
+    policy.namespaces.truncate(TERMS_LIST_MAX);
     let tenant = Tenant::create(&home, &options.name, policy)?;
+    let namespaces = Namespaces::learn(&home, &tenant.policy.namespaces)?;
     let rules = RulesManifest::build(home.config.ruleset, &home.config.options)?;
     let invitation = Invitation {
         address: options.address.clone(),
@@ -37,11 +43,17 @@ pub(crate) fn run(options: &InviteOptions, terminal: &Terminal) -> Result<(), Fa
         kinds: tenant.policy.kinds.clone(),
         ruleset: home.config.ruleset.name().to_owned(),
         rules_manifest: rules.text().to_owned(),
-        namespaces: Default::default(),
+        namespaces: tenant
+            .policy
+            .namespaces
+            .iter()
+            .filter_map(|name| Some((name.clone(), namespaces.code(name)?)))
+            .collect(),
         n_min: tenant.policy.n_min,
         k_min: tenant.policy.k_min,
         delta_min: tenant.policy.delta_min,
         link_filter: tenant.policy.link_filter(),
+        guardrails: tenant.policy.invited(),
         notice: None,
     };
     invitation.write(&options.out)?;
@@ -76,16 +88,14 @@ fn identity(argument: &str) -> Result<PublicIdentity, Failure> {
 fn profiles(names: &[String]) -> Result<Vec<Profile>, Failure> {
     names
         .iter()
-        .map(|name| match Profile::from_name(name) {
-            Some(Profile::MatchedRows) => Ok(Profile::MatchedRows),
-            Some(_) => Err(Failure::usage(
-                &format!("profile {name} is not built in this version"),
-                "use --profile matched-rows",
-            )),
-            None => Err(Failure::usage(
-                &format!("there is no profile {}", node::error::shown(name)),
-                "use --profile matched-rows",
-            )),
+        .map(|name| {
+            Profile::from_name(name).ok_or_else(|| {
+                let known: Vec<&str> = Profile::ALL.iter().map(|profile| profile.name()).collect();
+                Failure::usage(
+                    &format!("there is no profile {}", node::error::shown(name)),
+                    &format!("use --profile with one of {}", known.join(", ")),
+                )
+            })
         })
         .collect()
 }

@@ -8,6 +8,7 @@ use crate::cli::Command;
 mod ingest;
 mod init;
 mod invite;
+pub(crate) mod object;
 mod serve;
 mod status;
 
@@ -20,6 +21,7 @@ pub(crate) fn run(
         Command::Init { dir } => init::run(&dir, terminal),
         Command::Invite(options) => invite::run(&options, terminal),
         Command::Ingest { dir, file } => ingest::run(&dir, &file, output, terminal),
+        Command::Object { dir, file } => object::run(&dir, &file, terminal),
         Command::Serve(options) => serve::run(&options, terminal),
         Command::Status { dir, json } => status::run(&dir, json, terminal),
     }

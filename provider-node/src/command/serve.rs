@@ -1,12 +1,11 @@
 //! `serve`: partners' sessions, until a signal.
 
-use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use node::data::DataError;
-use node::data::table::StoredTable;
+use node::data::objections::suppression_epoch;
 use node::driver::{Driver, Duties, Ended, Session};
 use node::engine::Engine;
 use node::failure::Failure;
@@ -23,20 +22,24 @@ use node::world::{self, Clock, SystemClock};
 use protocol::codec::RawFrame;
 use protocol::digital_id::DigitalId;
 use protocol::disclosure::{MatchCount, Resolution};
-use protocol::error::Refusal;
+use protocol::error::{Bug, Refusal};
 use protocol::ledger::{LedgerEntry, Reservation};
 use protocol::limits::{AUDIT_SAMPLE_DEFAULT, AUDIT_WINDOW_S_DEFAULT, HELLOS_PER_DAY_MAX, Limits};
+use protocol::message::Control;
 use protocol::session::advertiser::KnownKey;
-use protocol::session::provider::{Guardrails, Policy, ProviderConfig, ProviderSession};
-use protocol::session::{Outbox, RowSlot};
+use protocol::session::provider::{Policy, Prepared, ProviderConfig, ProviderSession};
+use protocol::session::{Outbox, RowSlot, VerifiedPeer};
 use protocol::suite::{PROTOCOL_VERSION, SuiteId};
-use protocol::terms::Offer;
+use protocol::terms::{MatchTerms, Offer};
 use protocol::transcript::{BuildFlags, Opening, Role};
 
 use crate::admission::Admission;
 use crate::cli::ServeOptions;
+use crate::command::object::OBJECTIONS;
+use crate::delivery::{Delivery, DeliveryDesk};
+use crate::namespaces::Namespaces;
 use crate::publish::Published;
-use crate::tables;
+use crate::tables::{self, Ready, ReadyKey};
 use crate::tenant::{PartnerPolicy, Tenant};
 
 pub(crate) fn run(options: &ServeOptions, terminal: &Terminal) -> Result<(), Failure> {
@@ -48,7 +51,7 @@ pub(crate) fn run(options: &ServeOptions, terminal: &Terminal) -> Result<(), Fai
         engine: Engine::start(home.config.threads),
         rules_digest: rules.rules_digest(),
         admission: Admission::default(),
-        building: Mutex::default(),
+        building: Admission::default(),
         home,
     });
     service.ledger.interrupt_sessions()?;
@@ -79,6 +82,7 @@ async fn serve(
     }
     let mut signals = Signals::new()?;
     let mut reload = tokio::time::interval(RELOAD_EVERY);
+    let mut renew = tokio::time::interval(RENEW_EVERY);
     loop {
         tokio::select! {
             incoming = endpoint.accept() => match incoming {
@@ -89,6 +93,7 @@ async fn serve(
                 None => return Err(Failure::storage("the UDP socket was lost")),
             },
             _ = reload.tick() => service.reload(&pins, &endpoint),
+            _ = renew.tick() => service.renew(),
             () = signals.stop() => break,
         }
     }
@@ -130,8 +135,8 @@ struct Service {
     engine: Arc<Engine>,
     rules_digest: [u8; 32],
     admission: Admission,
-    /// Partners whose table is being built.
-    building: Mutex<BTreeMap<[u8; 32], ()>>,
+    /// Partners whose tables are being built.
+    building: Admission,
 }
 
 impl Service {
@@ -145,9 +150,49 @@ impl Service {
         };
         let now = SystemClock::new().now_unix();
         for tenant in Tenant::all(&self.home)? {
-            tables::ensure(&self.home, &tenant, &snapshot, &self.engine, now, &|_| {})?;
+            self.build_tables_of(&tenant, &snapshot, now)?;
         }
         Ok(())
+    }
+
+    fn build_tables_of(
+        &self,
+        tenant: &Tenant,
+        snapshot: &Published,
+        now: u64,
+    ) -> Result<(), Failure> {
+        for profile in tenant.policy.profiles() {
+            tables::ensure(&self.home, tenant, snapshot, profile, &self.engine, now, &|_| {})?;
+        }
+        Ok(())
+    }
+
+    /// Builds a partner's missing tables in the background, unless that is going on.
+    fn prepare(self: &Arc<Self>, tenant: &Tenant) {
+        let Some(going_on) = self.building.enter(tenant.identity.party().0) else { return };
+        let (service, tenant) = (Arc::clone(self), tenant.clone());
+        tokio::task::spawn_blocking(move || {
+            // Ends with the building, whichever way that ends.
+            let _going_on = going_on;
+            let now = SystemClock::new().now_unix();
+            let built = match Published::current(&service.home) {
+                Ok(Some(snapshot)) => service.build_tables_of(&tenant, &snapshot, now),
+                Ok(None) => Ok(()),
+                Err(failure) => Err(failure),
+            };
+            if let Err(failure) = built {
+                let report = failure.report(Role::Provider);
+                tracing::warn!(target: "veilmatch::table", "{report}");
+            }
+        });
+    }
+
+    /// Has a table ready for every partner and profile before it is asked for: keys end, and
+    /// policies change.
+    fn renew(self: &Arc<Self>) {
+        for tenant in Tenant::all(&self.home).into_iter().flatten() {
+            self.prepare(&tenant);
+        }
     }
 
     /// Takes up partners that were invited, and drops those that were removed, while we serve.
@@ -173,8 +218,8 @@ impl Service {
             .find(|tenant| tenant.identity.party().0 == partner)
             .ok_or_else(|| Failure::from(protocol::error::Error::from(Refusal::PartnerUnknown)))?;
         let live = self.admission.enter(partner);
-        let ready = self.ready(&tenant, now)?;
-        let busy = self.busy(&partner, live.is_some(), ready.is_some(), now)?;
+        let Offered { tables, prepared, desk } = self.offered(&tenant, now)?;
+        let busy = self.busy(&partner, live.is_some(), !prepared.is_empty(), now)?;
         let facts = *channel.peer().channel();
         let sessions = self.home.private_dir("sessions")?;
         let opening = Opening {
@@ -187,28 +232,20 @@ impl Service {
         };
         let pending = node::journal::unopened(&sessions)?;
         let journal = SessionJournal::create(&pending, &opening)?;
-        let head = self.ledger.head(&partner)?;
-        let budget = tenant.policy.budget();
-        let config = ProviderConfig {
-            limits: Limits::STANDARD,
-            key: self.home.identity.attestation_key(),
-            peer: *channel.peer(),
-            nonce: world::entropy()?,
-            policy: self.policy(&tenant, now)?,
-            prepared: ready.iter().map(|ready| ready.prepared.clone()).collect(),
-            rules_digest: self.rules_digest,
-            suppression_epoch: [0; 32],
-            ledger: head,
-            busy,
-            frames_pending_max: FRAMES_PENDING,
-            now,
+        let config = self.config(&tenant, *channel.peer(), prepared, busy, now)?;
+        let (head, budget) = (config.ledger, tenant.policy.budget());
+        let mut duties = ProviderDuties {
+            service: self,
+            tenant: &tenant,
+            partner,
+            budget,
+            tables,
+            desk,
+            chosen: None,
+            delivery: None,
+            session: None,
+            clock: &clock,
         };
-        let table = match &ready {
-            Some(ready) => Some(StoredTable::open(&ready.frames)?),
-            None => None,
-        };
-        let mut duties =
-            ProviderDuties { service: self, partner, budget, table, session: None, clock: &clock };
         let progress = Progress::silent();
         let driver = Driver {
             session: Session::Provider(ProviderSession::open(config)),
@@ -227,8 +264,36 @@ impl Service {
         };
         let done = driver.run().await.map_err(Failure::from);
         self.note_end(duties.session.take(), &done, clock.now_unix());
+        if matches!(&duties.chosen, Some(table) if matches!(table.key, ReadyKey::Run(_))) {
+            self.prepare(&tenant);
+        }
         drop(live);
         done
+    }
+
+    /// What a session starts from.
+    fn config(
+        &self,
+        tenant: &Tenant,
+        peer: VerifiedPeer,
+        prepared: Vec<Prepared>,
+        busy: Option<(Refusal, u32)>,
+        now: u64,
+    ) -> Result<ProviderConfig, Failure> {
+        Ok(ProviderConfig {
+            limits: Limits::STANDARD,
+            key: self.home.identity.attestation_key(),
+            peer,
+            nonce: world::entropy()?,
+            policy: self.policy(tenant, now)?,
+            prepared,
+            rules_digest: self.rules_digest,
+            suppression_epoch: suppression_epoch(&self.home.path(OBJECTIONS), &self.home.storage)?,
+            ledger: self.ledger.head(peer.party())?,
+            busy,
+            frames_pending_max: FRAMES_PENDING,
+            now,
+        })
     }
 
     /// Why a partner has to come back later, and in how many seconds.
@@ -265,40 +330,28 @@ impl Service {
         }
     }
 
-    /// The tenant's table; a missing one is built in the background while the partner waits.
-    fn ready(
-        self: &Arc<Self>,
-        tenant: &Tenant,
-        now: u64,
-    ) -> Result<Option<tables::Ready>, Failure> {
+    /// The tenant's tables, or none as long as one is missing, which is then built.
+    ///
+    /// A HELLO_A that cannot be answered must not count, and which profile it is for is not known
+    /// before it counts: so a partner waits until every table is ready.
+    fn offered(self: &Arc<Self>, tenant: &Tenant, now: u64) -> Result<Offered, Failure> {
         let showing = Published::hold_showing(&self.home)?;
-        let Some(snapshot) = Published::current(&self.home)? else { return Ok(None) };
-        if let Some(ready) = tables::ready(&self.home, tenant, &snapshot, now)? {
-            snapshot.mark_shown()?;
-            return Ok(Some(ready));
+        let Some(snapshot) = Published::current(&self.home)? else { return Ok(Offered::default()) };
+        let mut offered = Offered::default();
+        for profile in tenant.policy.profiles() {
+            let Some(ready) = tables::ready(&self.home, tenant, &snapshot, profile, now)? else {
+                self.prepare(tenant);
+                return Ok(Offered::default());
+            };
+            offered.prepared.push(ready.prepared(&self.home, tenant, &snapshot));
+            offered.tables.push(ready);
         }
+        if offered.tables.iter().any(|table| table.handles.is_some()) {
+            offered.desk = Some(DeliveryDesk::open(&self.home, tenant, &snapshot)?);
+        }
+        snapshot.mark_shown()?;
         drop(showing);
-        let partner = tenant.identity.party().0;
-        let mut building = self.building.lock().unwrap_or_else(PoisonError::into_inner);
-        if building.insert(partner, ()).is_none() {
-            let (service, tenant) = (Arc::clone(self), tenant.clone());
-            tokio::task::spawn_blocking(move || {
-                let built = tables::ensure(
-                    &service.home,
-                    &tenant,
-                    &snapshot,
-                    &service.engine,
-                    now,
-                    &|_| {},
-                );
-                if let Err(failure) = built {
-                    let report = failure.report(Role::Provider);
-                    tracing::warn!(target: "veilmatch::table", "{report}");
-                }
-                service.building.lock().unwrap_or_else(PoisonError::into_inner).remove(&partner);
-            });
-        }
-        Ok(None)
+        Ok(offered)
     }
 
     fn policy(&self, tenant: &Tenant, now: u64) -> Result<Policy, Failure> {
@@ -315,7 +368,7 @@ impl Service {
                 evaluations_left: self.ledger.evaluations_left(&partner, &budget, now)?,
                 expires_at: now.saturating_add(OFFER_S),
             },
-            guardrails: Guardrails::DEFAULT,
+            guardrails: tenant.policy.guardrails(&Namespaces::read(&self.home)?),
             notice: None,
             auditors: Vec::new(),
             audit_levels: 0b0000_0001,
@@ -325,20 +378,44 @@ impl Service {
     }
 }
 
+/// Tables that a session may choose from, one per profile at most.
+#[derive(Default)]
+struct Offered {
+    tables: Vec<Ready>,
+    prepared: Vec<Prepared>,
+    desk: Option<DeliveryDesk>,
+}
+
 struct ProviderDuties<'a> {
     service: &'a Service,
+    tenant: &'a Tenant,
     partner: [u8; 32],
     budget: node::ledger::Budget,
-    table: Option<StoredTable>,
+    tables: Vec<Ready>,
+    /// What a release would be made from, if a profile discloses handles.
+    desk: Option<DeliveryDesk>,
+    /// The table of the profile that the terms are for.
+    chosen: Option<Ready>,
+    /// What is released, in profiles that disclose handles.
+    delivery: Option<Delivery>,
     /// The session as `status` shows it, once its reserve is written.
     session: Option<SessionRow>,
     clock: &'a dyn Clock,
 }
 
 impl ProviderDuties<'_> {
-    /// No table with handles is offered, so no session asks for one.
-    fn without_handles(&self) -> DataError {
-        DataError::Contradiction { path: self.service.home.path("partners") }
+    /// Turns to the table and the release that the terms are for.
+    fn choose(&mut self, entry: &LedgerEntry, terms: &MatchTerms, now: u64) {
+        let tables = std::mem::take(&mut self.tables);
+        self.chosen = tables.into_iter().find(|table| table.profile.code() == entry.profile);
+        let Some(chosen) = &mut self.chosen else { return };
+        if let (Some(handles), Some(desk)) = (chosen.handles.take(), self.desk.take()) {
+            self.delivery = Some(desk.begin(chosen.profile, &entry.sid, terms, handles, now));
+        }
+    }
+
+    fn delivery(&mut self) -> Result<&mut Delivery, DataError> {
+        Ok(self.delivery.as_mut().ok_or(Bug::ApiMisuse)?)
     }
 }
 
@@ -349,7 +426,8 @@ impl Duties for ProviderDuties<'_> {
 
     fn table_frame(&mut self, session: &Path) -> Result<RawFrame, DataError> {
         let missing = || DataError::Contradiction { path: session.to_path_buf() };
-        self.table.as_mut().ok_or_else(missing)?.next_frame()?.ok_or_else(missing)
+        let table = self.chosen.as_mut().ok_or_else(missing)?;
+        table.frames.next_frame()?.ok_or_else(missing)
     }
 
     fn reserve(
@@ -358,8 +436,12 @@ impl Duties for ProviderDuties<'_> {
         terms: &RawFrame,
     ) -> Result<Reservation, ReserveError> {
         let now = self.clock.now_unix();
+        let Ok(Control::Terms(signed)) = Control::decode(terms) else {
+            return Err(LedgerError::from(Bug::InternalInvariant).into());
+        };
         let ledger = &self.service.ledger;
         let reservation = ledger.reserve(&self.partner, entry, terms, &self.budget, now)?;
+        self.choose(entry, &signed.terms, now);
         let session = SessionRow::begun(self.partner, entry, now);
         ledger.record_session(&session)?;
         self.session = Some(session);
@@ -372,23 +454,30 @@ impl Duties for ProviderDuties<'_> {
 
     fn key_used(&mut self, key: &KnownKey) -> Result<(), LedgerError> {
         let now = self.clock.now_unix();
-        self.service.ledger.mark_key_used(&self.partner, key, SuiteId::Aligned, now)
+        let table = self.chosen.as_ref().filter(|table| *table.key_id() == key.key_id);
+        let suite = table.ok_or(Bug::InternalInvariant)?.profile.suite();
+        if suite == SuiteId::Shuffled {
+            self.tenant.keyring(&self.service.home)?.mark_run_used(&key.key_id, now)?;
+        }
+        self.service.ledger.mark_key_used(&self.partner, key, suite, now)
     }
 
     fn approve(&mut self, _count: &MatchCount) -> bool {
         false
     }
 
-    fn resolve(&mut self, _handles: FixedSorted) -> Result<Resolution, DataError> {
-        Err(self.without_handles())
+    fn resolve(&mut self, handles: FixedSorted) -> Result<Resolution, DataError> {
+        let now = self.clock.now_unix();
+        self.delivery()?.resolve(handles, now)
     }
 
     fn record_release(&mut self) -> Result<(), DataError> {
-        Err(self.without_handles())
+        let now = self.clock.now_unix();
+        self.delivery()?.record_release(now)
     }
 
     fn digital_ids(&mut self) -> Result<(Vec<DigitalId>, bool), DataError> {
-        Err(self.without_handles())
+        self.delivery()?.digital_ids()
     }
 }
 
@@ -421,6 +510,7 @@ fn seconds_to_midnight(now: u64) -> u32 {
 }
 
 const RELOAD_EVERY: Duration = Duration::from_secs(2);
+const RENEW_EVERY: Duration = Duration::from_secs(600);
 /// Frames of one session being evaluated: enough for all cores, few enough to be fair.
 const FRAMES_PENDING: u32 = 4;
 const RETRY_BUSY_S: u32 = 5;

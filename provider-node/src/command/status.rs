@@ -9,11 +9,12 @@ use node::ledger::Ledger;
 use node::status::{self, Sessions};
 use node::telemetry::Terminal;
 use node::world::{Clock, SystemClock};
+use protocol::suite::Profile;
 use protocol::transcript::Role;
 use serde_json::{Value, json};
 
 use crate::publish::Published;
-use crate::tables;
+use crate::tables::{self, State};
 use crate::tenant::Tenant;
 
 pub(crate) fn run(dir: &Path, as_json: bool, terminal: &Terminal) -> Result<(), Failure> {
@@ -61,8 +62,8 @@ pub(crate) fn run(dir: &Path, as_json: bool, terminal: &Terminal) -> Result<(), 
 /// One partner as the operator sees it.
 struct PartnerShown<'a> {
     tenant: &'a Tenant,
-    /// Tags of its table of the current snapshot, if that is built.
-    tags: Option<u64>,
+    /// The tables of the current snapshot, one for each profile it may run.
+    tables: Vec<(Profile, State)>,
     spent_day: u64,
     spent_epoch: u64,
     left: u64,
@@ -78,17 +79,20 @@ impl<'a> PartnerShown<'a> {
     ) -> Result<Self, Failure> {
         let partner = tenant.identity.party().0;
         let budget = tenant.policy.budget();
-        let tags = match snapshot {
-            Some(snapshot) => tables::tags(home, tenant, snapshot, now)?,
-            None => None,
-        };
+        let state = |profile| tables::state(home, tenant, snapshot, profile, now);
+        let tables = tenant
+            .policy
+            .profiles()
+            .into_iter()
+            .map(|profile| Ok((profile, state(profile)?)))
+            .collect::<Result<_, Failure>>()?;
         let spent = |span_s: u64| {
             ledger.map_or(Ok(0), |ledger| ledger.spent(&partner, now.saturating_sub(span_s)))
         };
         let most = budget.evaluations_max_per_day.min(budget.evaluations_max_per_epoch);
         Ok(Self {
             tenant,
-            tags,
+            tables,
             spent_day: spent(DAY_S)?,
             spent_epoch: spent(budget.epoch_s)?,
             left: ledger
@@ -98,35 +102,45 @@ impl<'a> PartnerShown<'a> {
 
     fn lines(&self) -> Vec<String> {
         let policy = &self.tenant.policy;
-        let table = match self.tags {
-            Some(tags) => format!("built, {tags} tags"),
-            None => "not built; `ingest` or `serve` builds it".to_owned(),
+        let table = |(profile, state): &(Profile, State)| {
+            let state = match state {
+                State::Ready(tags) => format!("ready, {tags} tags"),
+                State::Building => "being built".to_owned(),
+                State::Missing => "none; `ingest` or `serve` builds it".to_owned(),
+            };
+            format!("  table for {profile}: {state}")
         };
         let of = |spent: u64, most: u64| format!("{spent} of {most}");
-        vec![
-            format!(
-                "partner {}: party {}, profiles {}",
-                self.tenant.name,
-                status::short(&self.tenant.identity.party().0),
-                policy.profiles.join(", "),
-            ),
-            format!("  table: {table}"),
-            format!(
-                "  evaluations spent: {} in 24 hours, {} in 30 days; {} may be spent now",
-                of(self.spent_day, policy.evaluations_per_day),
-                of(self.spent_epoch, policy.evaluations_per_epoch),
-                self.left,
-            ),
-        ]
+        let partner = format!(
+            "partner {}: party {}, profiles {}",
+            self.tenant.name,
+            status::short(&self.tenant.identity.party().0),
+            policy.profiles.join(", "),
+        );
+        let spent = format!(
+            "  evaluations spent: {} in 24 hours, {} in 30 days; {} may be spent now",
+            of(self.spent_day, policy.evaluations_per_day),
+            of(self.spent_epoch, policy.evaluations_per_epoch),
+            self.left,
+        );
+        std::iter::once(partner).chain(self.tables.iter().map(table)).chain([spent]).collect()
     }
 
     fn json(&self) -> Value {
         let policy = &self.tenant.policy;
+        let table = |(profile, state): &(Profile, State)| {
+            let (state, tags) = match state {
+                State::Ready(tags) => ("ready", Some(tags)),
+                State::Building => ("building", None),
+                State::Missing => ("none", None),
+            };
+            json!({ "profile": profile.name(), "state": state, "tags": tags })
+        };
         json!({
             "name": self.tenant.name,
             "party": status::short(&self.tenant.identity.party().0),
             "profiles": policy.profiles,
-            "table": { "built": self.tags.is_some(), "tags": self.tags },
+            "tables": self.tables.iter().map(table).collect::<Vec<Value>>(),
             "evaluations": {
                 "spent_day": self.spent_day,
                 "max_per_day": policy.evaluations_per_day,

@@ -11,9 +11,11 @@ use crate::attestation::PartyId;
 use crate::codec::StreamId;
 use crate::group::Element;
 use crate::ledger::{LedgerEntry, LedgerHead};
-use crate::limits::{ELEMENTS_ALIGNED_MAX, Limits, TABLE_TAGS_MAX};
-use crate::message::{Checkpoint, HelloA, HelloP, SessionBinding, SignedReceipt, Terms};
-use crate::session::verify_checkpoint;
+use crate::limits::{Limits, TABLE_TAGS_MAX, UNKNOWN_HANDLES_MAX};
+use crate::message::{
+    Checkpoint, HelloA, HelloP, Released, SessionBinding, SignedReceipt, TableDescriptor, Terms,
+};
+use crate::session::{accept_shape, verify_checkpoint};
 use crate::suite::{PROTOCOL_VERSION, Profile};
 use crate::terms::SignedTerms;
 use crate::transcript::Transcript;
@@ -66,19 +68,15 @@ impl Outline {
         ensure(parties.advertiser != parties.provider, "one party on both sides")?;
         let profile = profile(hello_a)?;
         ensure(hello_a.suite == profile.suite().code(), "suite and profile do not fit")?;
-        ensure(profile == Profile::MatchedRows, "the profile is not of this version")?;
-        ensure(hello_a.row_width == 1 && hello_a.sample_rows == 0, "row width or sample")?;
+        let shape = accept_shape(profile, hello_a, limits);
+        shape.map_err(|why| format!("row width, sample or padded rows: {why}"))?;
         ensure(hello_p.protocol == PROTOCOL_VERSION, "protocol version")?;
         let spoken = hello_a.protocol_min..=hello_a.protocol_max;
         ensure(spoken.contains(&hello_p.protocol), "a protocol version that was not offered")?;
-        for (name, count, most) in [
-            ("elements", hello_a.row_slots, ELEMENTS_ALIGNED_MAX),
-            ("tags", hello_p.table.tag_count, TABLE_TAGS_MAX),
-        ] {
-            ensure(count != 0 && count <= most, &format!("number of {name} out of range"))?;
-            let whole = count.is_multiple_of(u64::from(limits.frame_elements));
-            ensure(whole, &format!("number of {name} not padded to whole frames"))?;
-        }
+        let tags = hello_p.table.tag_count;
+        ensure(tags != 0 && tags <= TABLE_TAGS_MAX, "number of tags out of range")?;
+        let whole = tags.is_multiple_of(u64::from(limits.frame_elements));
+        ensure(whole, "number of tags not padded to whole frames")?;
         ensure(hello_a.rules_digest == hello_p.rules_digest, "normalization rules differ")?;
         ensure(hello_a.ledger_head == hello_p.ledger_head, "ledger heads differ")
     }
@@ -96,7 +94,8 @@ impl Outline {
         ensure(body.partner == partner, "the manifest names another partner")?;
         ensure(body.suite == hello_a.suite, "the manifest's key serves another suite")?;
         ensure(body.is_within_bounds(), "the key lives or serves longer than a key may")?;
-        ensure(hello_a.row_slots <= body.evaluations_max, "more evaluations than the key allows")?;
+        let evaluations = elements(hello_a)?;
+        ensure(evaluations <= body.evaluations_max, "more evaluations than the key allows")?;
         Element::decode(&body.public_key).map_err(|why| why.to_string())?;
         let terms = &self.terms()?.terms;
         ensure(body.covers(terms), "the key is not valid for as long as the terms")
@@ -145,38 +144,73 @@ impl Outline {
             .check(profile(hello_a)?, &hello_p.offer, limits, terms.opened_at)
             .map_err(|why| format!("{why:?}"))?;
         let left = hello_p.offer.evaluations_left;
-        ensure(hello_a.row_slots <= left, "more evaluations than the offer leaves")
+        ensure(elements(hello_a)? <= left, "more evaluations than the offer leaves")
     }
 
     pub(super) fn check_streams(&self, limits: &Limits) -> Checked {
-        let (hello_a, hello_p) = self.hellos()?;
-        let sent = self.terms()?.terms.table_delivery == 1;
-        let expected: &[StreamId] = match sent {
-            true => &[StreamId::Table, StreamId::Blind, StreamId::Eval],
-            false => &[StreamId::Blind, StreamId::Eval],
-        };
-        let known = self.streams.iter().all(|(stream, _)| expected.contains(stream));
+        let shape = self.shape(limits)?;
+        let known = self.streams.iter().all(|(stream, _)| shape.allows(*stream));
         ensure(known, "streams other than the profile's were sent")?;
         for (stream, record) in &self.streams {
             let name = stream.name();
-            let full =
-                record.frames.iter().all(|(header, _)| header.elements == limits.frame_elements);
-            ensure(full, &format!("{name} has a frame that is not full"))?;
-            let announced = match stream {
-                StreamId::Table => hello_p.table.tag_count,
-                _ => hello_a.row_slots,
+            let full = shape.full_frame(*stream);
+            let (last, others) = match record.frames.split_last() {
+                Some((last, others)) if record.ended => (Some(last), others),
+                _ => (None, record.frames.as_slice()),
             };
+            // IDS frames may also close when the next entry would not fit.
+            let even = *stream == StreamId::Ids || others.iter().all(|(h, _)| h.elements == full);
+            let within = others.iter().chain(last).all(|(header, _)| header.elements <= full);
+            ensure(even && within, &format!("{name} has a frame that is not full"))?;
             let head = record.head(*stream);
-            let fits = head.elements == announced || (!record.ended && head.elements < announced);
+            let announced = shape.announced(*stream);
+            let fits = match announced {
+                Announced::Exactly(count) if record.ended => head.elements == count,
+                Announced::Exactly(count) => head.elements < count,
+                Announced::AtMost(count) => head.elements <= count,
+            };
             ensure(fits, &format!("{name} has another count"))?;
-            let announced = *stream != StreamId::Table || head.root == hello_p.table.root;
+            let announced = *stream != StreamId::Table || head.root == shape.table.root;
             ensure(announced || !record.ended, "the table is not the announced one")?;
         }
-        for stream in expected {
+        for stream in shape.required() {
             let whole = self.record(*stream).is_some_and(|record| record.ended);
             self.required(whole, || format!("{} has no last frame", stream.name()))?;
         }
-        Ok(())
+        self.check_release_streams()
+    }
+
+    /// Handles are answered once: by a refusal, or by RELEASED and, where IDs are due, IDS.
+    fn check_release_streams(&self) -> Checked {
+        let handles = self.record(StreamId::Handles).is_some();
+        let answered = self.released.is_some() || self.refused;
+        ensure(handles || !answered, "an answer to handles that were not sent")?;
+        self.required(!handles || answered, || "no answer to the handles".to_string())?;
+        let (hello_a, _) = self.hellos()?;
+        let due = self.released.is_some() && profile(hello_a)? == Profile::DigitalIds;
+        let sent = self.record(StreamId::Ids).is_some_and(|record| record.ended);
+        ensure(due || self.record(StreamId::Ids).is_none(), "digital IDs that were not due")?;
+        self.required(!due || sent, || "IDS has no last frame".to_string())
+    }
+
+    /// The streams that this session may have, and their sizes.
+    fn shape(&self, limits: &Limits) -> Result<Shape, Finding> {
+        let (hello_a, hello_p) = self.hellos()?;
+        let terms = &self.terms()?.terms;
+        let profile = profile(hello_a)?;
+        let width = accept_shape(profile, hello_a, limits).map_err(|why| why.to_string())?;
+        Ok(Shape {
+            profile,
+            table_sent: terms.table_delivery == 1,
+            table: hello_p.table,
+            elements: elements(hello_a)?,
+            row_frame: width.frame_elements(limits),
+            frame: limits.frame_elements,
+            handles_max: terms.handles_max,
+            ids_max: self.released.map_or(0, |released| {
+                released.handles_known.saturating_mul(u64::from(terms.ids_per_record_max))
+            }),
+        })
     }
 
     pub(super) fn check_checkpoints(&self) -> Checked {
@@ -234,10 +268,7 @@ impl Outline {
         ensure(by_advertiser.is_ok(), "the advertiser's signature of the receipt")?;
         let heads: Vec<StreamHead> = self.heads().into_iter().map(|(_, head)| head).collect();
         ensure(receipt.streams == heads, "the receipt lists other streams")?;
-        ensure(receipt.outcome == Receipt::COMPLETED, "the outcome is not of this profile")?;
-        let counts = (receipt.handles_known, receipt.handles_unknown, receipt.ids_returned);
-        ensure(counts == (0, 0, 0), "the profile returns no handles or digital IDs")?;
-        ensure(receipt.ids_suppressed == 0, "the profile returns no digital IDs")?;
+        self.check_outcome(receipt)?;
         ensure(receipt.report_commitment != [0; 32], "no report commitment")?;
         let opened_at = self.terms()?.terms.opened_at;
         ensure(receipt.closed_at >= opened_at, "closed before it was opened")?;
@@ -245,6 +276,39 @@ impl Outline {
             self.acknowledgement.ok_or(Finding::Absent("the session has no RECEIPT_ACK"))?;
         let by_provider = receipt.verify(self.key(false)?, &acknowledged.signature);
         ensure(by_provider.is_ok(), "the provider's signature of the receipt")
+    }
+
+    /// Outcome and counts of the receipt are those of the messages and streams.
+    fn check_outcome(&self, receipt: &Receipt) -> Checked {
+        let (hello_a, _) = self.hellos()?;
+        let withheld = profile(hello_a)?.sends_handles() && self.released.is_none();
+        let outcome = if withheld { Receipt::WITHHELD } else { Receipt::COMPLETED };
+        ensure(receipt.outcome == outcome, "the outcome is not what happened")?;
+        let released = self.released.unwrap_or(Released {
+            handles_known: 0,
+            handles_unknown: 0,
+            ids_suppressed: 0,
+        });
+        let told = (released.handles_known, released.handles_unknown, released.ids_suppressed);
+        let listed = (receipt.handles_known, receipt.handles_unknown, receipt.ids_suppressed);
+        ensure(told == listed, "the receipt counts other handles than RELEASED")?;
+        let returned = self.stream_elements(StreamId::Ids);
+        ensure(receipt.ids_returned == returned, "the receipt counts other digital IDs")?;
+        if self.released.is_some() {
+            let sent = self.stream_elements(StreamId::Handles);
+            let answered = told.0.saturating_add(u64::from(told.1));
+            ensure(answered == sent, "RELEASED counts other handles than were sent")?;
+            // [G47]
+            ensure(told.1 <= UNKNOWN_HANDLES_MAX, "more unknown handles than chance explains")?;
+            // [G43] One record may have several handles, never the other way round.
+            let k_min = u64::from(self.terms()?.terms.k_min);
+            ensure(told.0 >= k_min, "a release below the least number of matches")?;
+        }
+        Ok(())
+    }
+
+    fn stream_elements(&self, stream: StreamId) -> u64 {
+        self.record(stream).map_or(0, |record| record.head(stream).elements)
     }
 
     pub(super) fn check_ledger(&self) -> Checked {
@@ -259,9 +323,11 @@ impl Outline {
         let empty = head.seq == 0;
         ensure(empty == (head.hash == [0; 32]), "the chain does not start with zeros")?;
         let profile = profile(hello_a)?;
+        let handles = self.stream_elements(StreamId::Handles);
+        let ids = self.stream_elements(StreamId::Ids);
         let expected =
-            LedgerEntry::reserve(&head, &terms.sid, profile, &terms.terms, hello_a.row_slots)
-                .and_then(|reserve| reserve.settle(0, 0, receipt.closed_at))
+            LedgerEntry::reserve(&head, &terms.sid, profile, &terms.terms, elements(hello_a)?)
+                .and_then(|reserve| reserve.settle(handles, ids, receipt.closed_at))
                 .map_err(|why| why.to_string())?;
         ensure(*settle == expected, "the settle is not the one of this session")
     }
@@ -301,6 +367,67 @@ impl Outline {
 
 fn profile(hello: &HelloA) -> Result<Profile, String> {
     Profile::from_code(hello.profile).ok_or_else(|| "unknown profile".to_string())
+}
+
+/// Padded elements E of the session.
+fn elements(hello: &HelloA) -> Result<u64, String> {
+    hello.elements().ok_or_else(|| "number of elements out of range".to_string())
+}
+
+/// What the first messages say about the streams of a session.
+struct Shape {
+    profile: Profile,
+    table_sent: bool,
+    table: TableDescriptor,
+    elements: u64,
+    /// Elements of a full frame of whole rows.
+    row_frame: u32,
+    /// Elements of any other full frame.
+    frame: u32,
+    handles_max: u64,
+    ids_max: u64,
+}
+
+/// Number of elements a stream must or may have.
+enum Announced {
+    Exactly(u64),
+    AtMost(u64),
+}
+
+impl Shape {
+    const fn allows(&self, stream: StreamId) -> bool {
+        match stream {
+            StreamId::Table => self.table_sent,
+            StreamId::Blind | StreamId::Eval => true,
+            StreamId::Handles => self.profile.sends_handles(),
+            StreamId::Ids => matches!(self.profile, Profile::DigitalIds),
+            StreamId::ControlAdvertiser | StreamId::ControlProvider => false,
+        }
+    }
+
+    /// Streams without which no session of this shape is complete.
+    const fn required(&self) -> &[StreamId] {
+        match self.table_sent {
+            true => &[StreamId::Table, StreamId::Blind, StreamId::Eval],
+            false => &[StreamId::Blind, StreamId::Eval],
+        }
+    }
+
+    const fn full_frame(&self, stream: StreamId) -> u32 {
+        match stream {
+            StreamId::Blind | StreamId::Eval => self.row_frame,
+            _ => self.frame,
+        }
+    }
+
+    const fn announced(&self, stream: StreamId) -> Announced {
+        match stream {
+            StreamId::Table => Announced::Exactly(self.table.tag_count),
+            StreamId::Handles => Announced::AtMost(self.handles_max),
+            StreamId::Ids => Announced::AtMost(self.ids_max),
+            _ => Announced::Exactly(self.elements),
+        }
+    }
 }
 
 fn missing(stream: StreamId, from_sender: bool) -> String {

@@ -177,14 +177,16 @@ const LEDGER: Rule = ("T0-11", "the ledger entry charges the run in full and fol
 const FRAMES_MATCH: Rule = ("T0-20", "frames are the recorded ones");
 const CANONICAL: Rule = ("T0-21", "every element is canonical and not the identity");
 const DISTINCT: Rule = ("T0-22", "all elements are pairwise distinct");
-const PROOFS: Rule = ("T0-23", "every evaluated frame is proved under the manifest's key");
+const ANSWERS: Rule = ("T0-23", "every answer has the evidence of its order");
 const TABLE: Rule = ("T0-24", "the table is in strict order and has the announced root");
+const HANDLES: Rule = ("T0-25", "handles are one batch in strict order");
 const FRAME_CHECKS: &[(Rule, FrameCheck)] = &[
     (FRAMES_MATCH, |replay| replay.check_match()),
     (CANONICAL, |replay| replay.check_canonical()),
     (DISTINCT, |replay| replay.check_distinct()),
-    (PROOFS, |replay| replay.check_proofs()),
+    (ANSWERS, |replay| replay.check_answers()),
     (TABLE, |replay| replay.check_table()),
+    (HANDLES, |replay| replay.check_handles()),
 ];
 
 fn check_opening(transcript: &Transcript, limits: &Limits) -> Result<(), String> {

@@ -10,8 +10,9 @@ use alloc::vec::Vec;
 use crate::codec::{FrameHeader, RawFrame, StreamId};
 use crate::error::WireCode;
 use crate::message::{
-    Checkpoint, Control, HelloA, HelloP, ReceiptAck, SignedReceipt, Terms, TermsAccept,
+    Checkpoint, Control, HelloA, HelloP, ReceiptAck, Released, SignedReceipt, Terms, TermsAccept,
 };
+use crate::suite::SuiteId;
 use crate::transcript::merkle::{Hash, Tree};
 use crate::transcript::receipt::StreamHead;
 use crate::transcript::{Record, Role, Transcript};
@@ -27,6 +28,10 @@ pub(super) struct Outline {
     pub(super) accept: Option<TermsAccept>,
     /// CHECKPOINT and CHECKPOINT_ACK; true for the sender's.
     pub(super) checkpoints: Vec<(Checkpoint, bool)>,
+    /// What the provider released for the handles.
+    pub(super) released: Option<Released>,
+    /// Whether the provider refused to release anything for the handles.
+    pub(super) refused: bool,
     pub(super) receipt: Option<SignedReceipt>,
     pub(super) acknowledgement: Option<ReceiptAck>,
     pub(super) streams: Vec<(StreamId, StreamRecord)>,
@@ -53,6 +58,8 @@ impl Outline {
             terms: None,
             accept: None,
             checkpoints: Vec::new(),
+            released: None,
+            refused: false,
             receipt: None,
             acknowledgement: None,
             streams: Vec::new(),
@@ -81,6 +88,14 @@ impl Outline {
     /// Bulk frames and checkpoints may stand between TERMS_ACCEPT and RECEIPT.
     const fn is_open(&self) -> bool {
         self.accept.is_some() && self.receipt.is_none()
+    }
+
+    /// The batch of handles is whole, acknowledged, and has no answer yet.
+    fn may_answer_handles(&self) -> bool {
+        let handles = StreamId::Handles.code();
+        let acknowledged =
+            self.checkpoints.iter().any(|(c, sender)| c.stream == handles && !sender);
+        self.is_open() && acknowledged && self.released.is_none() && !self.refused
     }
 
     fn is_complete(&self) -> Result<(), String> {
@@ -130,6 +145,8 @@ impl Outline {
                 ensure(whole, "a stream was acknowledged before its last frame")?;
                 self.checkpoints.push((m, false));
             }
+            (Control::Released(m), false) if self.may_answer_handles() => self.released = Some(m),
+            (Control::Refuse(_), false) if self.may_answer_handles() => self.refused = true,
             (Control::Receipt(m), true) if self.is_open() => self.receipt = Some(m),
             (Control::ReceiptAck(m), false) if self.receipt.is_some() => {
                 self.acknowledgement = Some(m);
@@ -151,8 +168,14 @@ impl Outline {
                 let asked = self.record(StreamId::Blind).map_or(0, |record| record.tree.leaves());
                 let answers = u64::from(header.index) < asked;
                 ensure(answers, "an EVAL frame before the frame it answers")?;
+                self.check_barrier()?;
             }
             StreamId::Blind => self.check_table_came_first()?,
+            StreamId::Handles => {
+                let answered = self.record(StreamId::Eval).is_some_and(|record| record.ended);
+                ensure(answered, "a HANDLES frame before the last answer")?;
+            }
+            StreamId::Ids => ensure(self.released.is_some(), "an IDS frame before RELEASED")?,
             _ => {}
         }
         if self.record(header.stream).is_none() {
@@ -170,6 +193,23 @@ impl Outline {
         record.elements = record.elements.saturating_add(u64::from(header.elements));
         record.ended = header.is_last();
         Ok(())
+    }
+
+    /// In shuffled order no answer leaves before every row has come and both have signed them.
+    ///
+    /// The advertiser may receive the acknowledgement later: the streams of a connection overtake
+    /// each other.
+    fn check_barrier(&self) -> Result<(), String> {
+        let shuffled = |(hello, _): &(HelloA, RawFrame)| hello.suite == SuiteId::Shuffled.code();
+        if !self.hello_a.as_ref().is_some_and(shuffled) {
+            return Ok(());
+        }
+        let whole = self.record(StreamId::Blind).is_some_and(|record| record.ended);
+        ensure(whole, "an EVAL frame before the last row")?;
+        let blind = StreamId::Blind.code();
+        let accepted = self.checkpoints.iter().any(|(c, sender)| c.stream == blind && !sender);
+        let shown = accepted || self.role == Role::Advertiser;
+        ensure(shown, "an EVAL frame before the rows were acknowledged")
     }
 
     /// Nothing is blinded before the table is there, and the advertiser has said that it is.

@@ -8,6 +8,7 @@ use crate::codec::{RawFrame, StreamId};
 use crate::error::Error;
 use crate::group::{BatchArithmetic, Element};
 use crate::proof;
+use crate::rows::{RowOrder, RowWidth};
 use crate::session::task::{eval_context, split_eval};
 use crate::suite::SuiteId;
 use crate::table::TableReader;
@@ -37,6 +38,10 @@ impl FrameReplay<'_> {
             return Err(NO_FRAMES);
         }
         for (stream, record) in &self.outline.streams {
+            // Digital IDs are in no package: what is recorded of them is their leaves.
+            if *stream == StreamId::Ids {
+                continue;
+            }
             for (index, (header, leaf)) in (0_u32..).zip(&record.frames) {
                 let frame = self.frame(*stream, index)?;
                 let hash = merkle::leaf_hash(&[&frame.header.encode(), &frame.payload]);
@@ -93,10 +98,48 @@ impl FrameReplay<'_> {
         if none(StreamId::Blind) || none(StreamId::Eval) { Err(NO_FRAMES) } else { Ok(()) }
     }
 
-    pub(super) fn check_proofs(&mut self) -> Checked {
+    /// What the order asks of the answers: a proof of every frame, or strict order of every row.
+    pub(super) fn check_answers(&mut self) -> Checked {
         if self.frame_count(StreamId::Eval) == 0 {
             return Err(NO_FRAMES);
         }
+        let hello = &self.outline.hellos()?.0;
+        let width = RowWidth::new(hello.row_width);
+        if hello.suite == SuiteId::Aligned.code() {
+            return self.check_proofs();
+        }
+        let width = width.ok_or_else(|| Finding::Failed("row width".to_string()))?;
+        for stream in [StreamId::Blind, StreamId::Eval] {
+            let mut order = RowOrder::new(width);
+            for index in 0..self.frame_count(stream) {
+                let frame = self.frame(stream, index)?;
+                order
+                    .check(frame.encodings())
+                    .map_err(|why| failed(stream, index, &why.to_string()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Handles are strictly increasing over the whole batch.
+    pub(super) fn check_handles(&mut self) -> Checked {
+        if self.outline.streams.is_empty() {
+            return Err(NO_FRAMES);
+        }
+        let mut last: Option<[u8; 16]> = None;
+        for index in 0..self.frame_count(StreamId::Handles) {
+            let frame = self.frame(StreamId::Handles, index)?;
+            let (handles, _) = frame.payload.as_chunks::<16>();
+            let after = last.as_ref().is_none_or(|last| handles.first() > Some(last));
+            if !after || !handles.is_sorted_by(|a, b| a < b) {
+                return Err(failed(StreamId::Handles, index, "is not in strict order"));
+            }
+            last = handles.last().copied();
+        }
+        Ok(())
+    }
+
+    fn check_proofs(&mut self) -> Checked {
         let sid = self.outline.terms()?.sid;
         let public_key = self.outline.hellos()?.1.manifest.body.public_key;
         for index in 0..self.frame_count(StreamId::Eval) {

@@ -1,0 +1,242 @@
+//! The digital IDs of a snapshot's records, sealed, in increasing order of records.
+//!
+//! A release reads them once beside the sorted records that it names. With each record stands what
+//! the release needs and no partner sees: a fingerprint that names the record across days, and the
+//! tombstones that objections to its identifiers would have.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::data::DataError;
+use crate::data::digital::DigitalId;
+use crate::data::objections::Tombstone;
+use crate::data::sealed::{
+    SealedFile, SealedOut, create_sealed, finish_sealed, open_sealed, read_or_end,
+};
+use crate::seal::StorageKey;
+
+/// A name of the provider's own persona that is the same in every snapshot of this node.
+///
+/// Numbers of records are those of one snapshot; a release is compared with earlier ones by these.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fingerprint(pub [u8; Fingerprint::LEN]);
+
+impl Fingerprint {
+    /// Bytes of a fingerprint.
+    pub const LEN: usize = 16;
+}
+
+/// Opaque: it links a person's records across days.
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Fingerprint(..)")
+    }
+}
+
+/// A record with its digital IDs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bundle {
+    /// Number of the record in the snapshot.
+    pub record: u64,
+    /// Its name across snapshots.
+    pub fingerprint: Fingerprint,
+    /// What objections to its identifiers would be.
+    pub tombstones: Vec<Tombstone>,
+    /// Its digital IDs.
+    pub ids: Vec<BundleId>,
+}
+
+/// A digital ID of a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BundleId {
+    /// The ID.
+    pub id: DigitalId,
+    /// Last day it was seen, in days since 1970.
+    pub last_day: u32,
+    /// Device classes it was seen with, as bits.
+    pub devices: u16,
+    /// Evidence classes it was seen with, as bits.
+    pub evidence: u16,
+}
+
+impl Bundle {
+    /// `fingerprint ‖ u8 n ‖ tombstones ‖ for each ID: u8 length ‖ ID ‖ day ‖ devices ‖ evidence`.
+    fn encode(&self) -> Vec<u8> {
+        let mut bytes = self.fingerprint.0.to_vec();
+        let tombstones = self.tombstones.get(..usize::from(u8::MAX)).unwrap_or(&self.tombstones);
+        bytes.push(u8::try_from(tombstones.len()).unwrap_or(u8::MAX));
+        for tombstone in tombstones {
+            bytes.extend_from_slice(&tombstone.0);
+        }
+        for one in &self.ids {
+            let id = one.id.encoded();
+            // At most 6 + 1 + 64 + 1 + 64 bytes by the canonical form.
+            bytes.push(u8::try_from(id.len()).unwrap_or(u8::MAX));
+            bytes.extend_from_slice(id);
+            bytes.extend_from_slice(&one.last_day.to_be_bytes());
+            bytes.extend_from_slice(&one.devices.to_be_bytes());
+            bytes.extend_from_slice(&one.evidence.to_be_bytes());
+        }
+        bytes
+    }
+
+    fn decode(record: u64, bytes: &[u8]) -> Option<Self> {
+        let (fingerprint, rest) = bytes.split_first_chunk()?;
+        let (count, rest) = rest.split_first()?;
+        let (tombstones, mut rest) =
+            rest.split_at_checked(usize::from(*count).checked_mul(Tombstone::LEN)?)?;
+        let tombstones = tombstones.as_chunks().0.iter().copied().map(Tombstone).collect();
+        let mut ids = Vec::new();
+        while let Some((len, after)) = rest.split_first() {
+            let (id, after) = after.split_at_checked(usize::from(*len))?;
+            let (day, after) = after.split_first_chunk()?;
+            let (devices, after) = after.split_first_chunk()?;
+            let (evidence, after) = after.split_first_chunk()?;
+            ids.push(BundleId {
+                id: DigitalId::decode(id)?,
+                last_day: u32::from_be_bytes(*day),
+                devices: u16::from_be_bytes(*devices),
+                evidence: u16::from_be_bytes(*evidence),
+            });
+            rest = after;
+        }
+        Some(Self { record, fingerprint: Fingerprint(*fingerprint), tombstones, ids })
+    }
+}
+
+/// Writes the bundles of a snapshot, record by record.
+#[derive(Debug)]
+pub(crate) struct BundleWriter {
+    out: SealedOut,
+    path: PathBuf,
+}
+
+impl BundleWriter {
+    pub(crate) fn create(directory: &Path, key: &StorageKey) -> Result<Self, DataError> {
+        let path = directory.join(BUNDLES);
+        Ok(Self { out: create_sealed(&path, key, BUNDLES)?, path })
+    }
+
+    /// Appends a bundle, whose record is above the last one.
+    pub(crate) fn push(&mut self, bundle: &Bundle) -> Result<(), DataError> {
+        let body = bundle.encode();
+        let len = u32::try_from(body.len()).unwrap_or(u32::MAX);
+        if len > BODY_BYTES_MAX {
+            return Err(DataError::contradiction(&self.path));
+        }
+        self.out.append(&bundle.record.to_be_bytes())?;
+        self.out.append(&len.to_be_bytes())?;
+        Ok(self.out.append(&body)?)
+    }
+
+    pub(crate) fn finish(self) -> Result<(), DataError> {
+        finish_sealed(self.out, &self.path)
+    }
+}
+
+/// The bundles of a snapshot, read from their start.
+#[derive(Debug)]
+pub struct StoredBundles {
+    reader: SealedFile,
+    path: PathBuf,
+    body: Vec<u8>,
+}
+
+impl StoredBundles {
+    pub(crate) fn open(directory: &Path, key: &StorageKey) -> Result<Self, DataError> {
+        let path = directory.join(BUNDLES);
+        Ok(Self { reader: open_sealed(&path, key, BUNDLES)?, path, body: Vec::new() })
+    }
+
+    /// The bundle of a record, which must be above the one asked for before.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`] if the file is damaged or has no such record from here on.
+    pub fn find(&mut self, record: u64) -> Result<Bundle, DataError> {
+        loop {
+            let at = self.next_body()?.filter(|at| *at <= record);
+            let at = at.ok_or_else(|| DataError::contradiction(&self.path))?;
+            if at == record {
+                return self.decoded(at);
+            }
+        }
+    }
+
+    /// The next bundle, if any.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`] if the file is damaged.
+    pub fn next_bundle(&mut self) -> Result<Option<Bundle>, DataError> {
+        match self.next_body()? {
+            Some(record) => self.decoded(record).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Reads the next bundle without taking it apart; the number of its record.
+    fn next_body(&mut self) -> Result<Option<u64>, DataError> {
+        let mut head = [0; 12];
+        if !read_or_end(&mut self.reader, &mut head, &self.path)? {
+            return Ok(None);
+        }
+        let damaged = || DataError::contradiction(&self.path);
+        let (record, len) = head.split_first_chunk().ok_or_else(damaged)?;
+        let len = u32::from_be_bytes(len.try_into().map_err(|_| damaged())?);
+        if !(1..=BODY_BYTES_MAX).contains(&len) {
+            return Err(damaged());
+        }
+        self.body.resize(usize::try_from(len).map_err(|_| damaged())?, 0);
+        if !read_or_end(&mut self.reader, &mut self.body, &self.path)? {
+            return Err(damaged());
+        }
+        Ok(Some(u64::from_be_bytes(*record)))
+    }
+
+    fn decoded(&self, record: u64) -> Result<Bundle, DataError> {
+        Bundle::decode(record, &self.body).ok_or_else(|| DataError::contradiction(&self.path))
+    }
+}
+
+const BUNDLES: &str = "digital-ids";
+/// A persona has at most 64 identifiers and 64 digital IDs.
+const BODY_BYTES_MAX: u32 = 1 << 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bundle(record: u64) -> Bundle {
+        let id = DigitalId::parse("cookie", "a.example", &format!("value-{record:03}")).unwrap();
+        Bundle {
+            record,
+            fingerprint: Fingerprint([record as u8; 16]),
+            tombstones: vec![Tombstone([1; 16]), Tombstone([2; 16])],
+            ids: vec![
+                BundleId { id: id.clone(), last_day: 20_000, devices: 2, evidence: 1 },
+                BundleId { id, last_day: 20_001, devices: 1, evidence: 4 },
+            ],
+        }
+    }
+
+    #[test]
+    fn bundles_are_found_in_increasing_order() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = StorageKey::from_bytes([1; 32]);
+        let mut writer = BundleWriter::create(dir.path(), &key).unwrap();
+        for record in 0..50 {
+            writer.push(&bundle(record)).unwrap();
+        }
+        writer.finish().unwrap();
+        let mut stored = StoredBundles::open(dir.path(), &key).unwrap();
+        for record in [0, 1, 17, 49] {
+            assert_eq!(stored.find(record).unwrap(), bundle(record));
+        }
+        assert!(stored.next_bundle().unwrap().is_none());
+        assert!(stored.find(50).is_err());
+        let mut past = StoredBundles::open(dir.path(), &key).unwrap();
+        past.find(3).unwrap();
+        assert!(past.find(2).is_err());
+    }
+}

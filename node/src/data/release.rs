@@ -1,0 +1,749 @@
+//! A release: from the handles of a session to records, and from records to digital IDs.
+//!
+//! The sorted handles are merged with the index of the session's table, the records that come of it
+//! with the bundles of the snapshot, both in one pass. What is left after objections, conditions of
+//! the terms and caps is sorted by value, so that an ID of two records is released once and nothing
+//! tells which IDs belong together. Everything spilled is sealed.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+use protocol::digital_id::DigitalId as Entry;
+use protocol::disclosure::Resolution;
+use protocol::oprf::Handle;
+use protocol::terms::LinkFilter;
+use sha2::{Digest as _, Sha256};
+
+use crate::data::bundles::{Bundle, BundleId, Fingerprint, StoredBundles};
+use crate::data::columns::{Cell, TableColumn, write_table};
+use crate::data::digital::{DigitalId, DigitalKind};
+use crate::data::handles::{HandleEntry, StoredHandles};
+use crate::data::objections::Objections;
+use crate::data::releases::Releases;
+use crate::data::{DataError, Workspace};
+use crate::runs::{FixedSorted, FixedSorter, VarSorted, VarSorter};
+
+/// What the terms of a session allow to be released.
+#[derive(Debug, Clone)]
+pub struct ReleaseConditions {
+    /// Names of types of advertising ids and of cookie namespaces, with their numbers.
+    pub namespaces: BTreeMap<String, u16>,
+    /// Digital IDs of one record, at most.
+    pub ids_per_record_max: u16,
+    /// Days that a delivered digital ID may be used, at most.
+    pub ids_valid_days: u16,
+    /// Conditions on links.
+    pub filter: LinkFilter,
+    /// Whether each digital ID carries its own expiry; else all of them have the same, and one
+    /// that ends earlier is left out.
+    pub own_expiry: bool,
+    /// Days since 1970.
+    pub today: u32,
+}
+
+impl ReleaseConditions {
+    /// Number of the namespace and days of use left of an ID that may be delivered.
+    fn admit(&self, one: &BundleId) -> Option<(u16, u16)> {
+        let namespace = *self.namespaces.get(one.id.listed_as())?;
+        if one.evidence & self.filter.evidence_mask == 0
+            || one.devices & self.filter.device_mask == 0
+        {
+            return None;
+        }
+        let end = one.last_day.saturating_add(u32::from(self.filter.max_age_days));
+        let days = end.saturating_sub(self.today).min(u32::from(self.ids_valid_days));
+        let least = if self.own_expiry { 1 } else { self.ids_valid_days.max(1) };
+        let days = u16::try_from(days).unwrap_or(u16::MAX);
+        (days >= least).then_some((namespace, days))
+    }
+
+    /// The IDs of a record that may be delivered: the newest, up to the cap.
+    fn select<'b>(&self, ids: impl Iterator<Item = &'b BundleId>) -> Vec<Found> {
+        let mut admitted: Vec<(&BundleId, u16, u16)> = ids
+            .filter_map(|one| self.admit(one).map(|(namespace, days)| (one, namespace, days)))
+            .collect();
+        admitted.sort_by(|(a, ..), (b, ..)| (b.last_day, &a.id).cmp(&(a.last_day, &b.id)));
+        admitted.truncate(usize::from(self.ids_per_record_max));
+        admitted
+            .into_iter()
+            .map(|(one, namespace, days_valid)| Found {
+                namespace,
+                value: one.id.value().as_bytes().to_vec(),
+                last_day: one.last_day,
+                days_valid,
+                devices: one.devices,
+                evidence: one.evidence & self.filter.evidence_mask,
+            })
+            .collect()
+    }
+}
+
+/// What a batch of handles is looked up in.
+#[derive(Debug)]
+pub struct ReleaseSource<'a> {
+    /// The index of the session's table.
+    pub handles: StoredHandles,
+    /// The digital IDs of the snapshot it was made from.
+    pub bundles: &'a mut StoredBundles,
+    /// Objections that came after that snapshot.
+    pub late: &'a Objections,
+    /// Earlier releases to the partner.
+    pub earlier: &'a Releases,
+    /// Where to spill.
+    pub workspace: &'a Workspace,
+    /// Unix time.
+    pub now: u64,
+}
+
+/// The records behind a batch of handles and the digital IDs to release for them.
+#[derive(Debug)]
+pub struct Resolved {
+    records: FixedSorted,
+    ids: VarSorted,
+}
+
+impl Resolved {
+    /// Looks up strictly increasing handles of 16 bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`].
+    pub fn look_up(
+        mut handles: FixedSorted,
+        source: ReleaseSource<'_>,
+        conditions: &ReleaseConditions,
+    ) -> Result<(Resolution, Self), DataError> {
+        let Workspace { directory, memory_bytes } = source.workspace;
+        let (known, unknown, records) =
+            find_records(&mut handles, source.handles, directory, *memory_bytes)?;
+        let mut gathering = Gathering {
+            conditions,
+            late: source.late,
+            records: FixedSorter::new(directory, Fingerprint::LEN, *memory_bytes)?,
+            ids: VarSorter::new(directory, *memory_bytes)?,
+            suppressed: 0,
+        };
+        let count = gathering.read(records, source.bundles)?;
+        let suppressed = gathering.suppressed;
+        let mut records = gathering.records.finish()?;
+        let resolution = Resolution {
+            handles_known: known,
+            handles_unknown: unknown,
+            records: count,
+            ids_suppressed: suppressed,
+            nearest_release: source.earlier.nearest(&mut records, source.now)?,
+        };
+        Ok((resolution, Self { records, ids: gathering.ids.finish()? }))
+    }
+
+    /// Has it on disk that these records are released, before anything of the release leaves; drops
+    /// earlier ones whose time is over.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`]; nothing may leave then.
+    pub fn record(
+        &mut self,
+        releases: &Releases,
+        sid: &[u8; 32],
+        now: u64,
+        keep_until: u64,
+    ) -> Result<(), DataError> {
+        releases.record(sid, &mut self.records, now, keep_until)?;
+        releases.prune(now)
+    }
+
+    /// The entries of the IDS stream, in its order.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`].
+    pub fn entries(
+        &mut self,
+        conditions: &ReleaseConditions,
+        attributes: bool,
+        workspace: &Workspace,
+    ) -> Result<Entries, DataError> {
+        let mut sorter = VarSorter::new(&workspace.directory, workspace.memory_bytes)?;
+        let mut bytes = Vec::new();
+        self.for_each(|found| {
+            let entry = found.entry(attributes.then_some(conditions.today));
+            bytes.clear();
+            entry.encode_into(&mut bytes).ok_or_else(damaged)?;
+            Ok(sorter.push(&bytes)?)
+        })?;
+        let sorted = sorter.finish()?;
+        Ok(Entries { left: sorted.records(), sorted })
+    }
+
+    /// Writes the provider's own delivery file in the neutral format.
+    ///
+    /// The name chooses the form: `.parquet` is Parquet, anything else CSV.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`].
+    pub fn write_delivery(
+        &mut self,
+        path: &Path,
+        label: &DeliveryLabel<'_>,
+        conditions: &ReleaseConditions,
+        workspace: &Workspace,
+    ) -> Result<DeliveryFile, DataError> {
+        let names: BTreeMap<u16, &str> =
+            conditions.namespaces.iter().map(|(name, code)| (*code, name.as_str())).collect();
+        let mut sorter = VarSorter::new(&workspace.directory, workspace.memory_bytes)?;
+        self.for_each(|found| {
+            let id = found.digital_id(&names).ok_or_else(damaged)?;
+            // Values and namespaces hold no zero byte.
+            let key = id.encoded();
+            Ok(sorter.push_keyed(&[key, &[0], &found.encode()].concat(), key.len())?)
+        })?;
+        let mut sorted = sorter.finish()?;
+        write_table(path, &COLUMNS, |table| {
+            let mut number = 0_i64;
+            while let Some(record) = sorted.next_record()? {
+                let mut parts = record.splitn(4, |byte| *byte == 0);
+                let [Some(kind), Some(namespace), Some(value), Some(rest)] =
+                    [parts.next(), parts.next(), parts.next(), parts.next()]
+                else {
+                    return Err(damaged());
+                };
+                let found = Found::decode(rest).ok_or_else(damaged)?;
+                number = number.saturating_add(1);
+                let fields = [text(kind)?, text(namespace)?, text(value)?];
+                table.row(&found.row(number, label, fields, conditions.today))?;
+            }
+            Ok::<(), DataError>(())
+        })?;
+        Ok(DeliveryFile { rows: sorted.records(), sha256: digest_of(path)? })
+    }
+
+    /// Calls `each` for every distinct ID; of two entries of one ID the newer stands.
+    fn for_each(
+        &mut self,
+        mut each: impl FnMut(&Found) -> Result<(), DataError>,
+    ) -> Result<(), DataError> {
+        self.ids.rewind()?;
+        let mut last: Option<Found> = None;
+        while let Some(bytes) = self.ids.next_record()? {
+            let found = Found::decode(bytes).ok_or_else(damaged)?;
+            if let Some(last) = last.take().filter(|last| !last.is_same_id(&found)) {
+                each(&last)?;
+            }
+            last = Some(found);
+        }
+        last.iter().try_for_each(each)
+    }
+}
+
+/// What a delivery file says about itself in every row.
+#[derive(Debug, Clone, Copy)]
+pub struct DeliveryLabel<'a> {
+    /// Names the run.
+    pub run_id: &'a str,
+    /// Names the audience; opaque to whoever receives the file.
+    pub segment: &'a str,
+}
+
+/// A delivery file as its manifest names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeliveryFile {
+    /// Rows, without the header.
+    pub rows: u64,
+    /// SHA-256 of its bytes.
+    pub sha256: [u8; 32],
+}
+
+/// The entries of an IDS stream.
+#[derive(Debug)]
+pub struct Entries {
+    sorted: VarSorted,
+    left: u64,
+}
+
+impl Entries {
+    /// The next entries, strictly increasing as byte strings, and whether they are the last.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`].
+    pub fn next_batch(&mut self) -> Result<(Vec<Entry>, bool), DataError> {
+        let mut batch = Vec::new();
+        while batch.len() < ENTRIES_AT_ONCE {
+            let Some(bytes) = self.sorted.next_record()? else { break };
+            let (entry, _) = Entry::decode(bytes).ok_or_else(damaged)?;
+            batch.push(entry);
+            self.left = self.left.saturating_sub(1);
+        }
+        Ok((batch, self.left == 0))
+    }
+}
+
+/// Merges handles with the index; known handles, unknown ones, and the records as 8 bytes each.
+fn find_records(
+    handles: &mut FixedSorted,
+    mut index: StoredHandles,
+    directory: &Path,
+    memory_bytes: usize,
+) -> Result<(u64, u32, FixedSorted), DataError> {
+    let mut records = FixedSorter::new(directory, 8, memory_bytes)?;
+    let (mut known, mut unknown) = (0_u64, 0_u32);
+    let mut entry: Option<HandleEntry> = index.next_entry()?;
+    while let Some(chunk) = handles.next_chunk(CHUNK_BYTES)? {
+        for handle in chunk.as_chunks::<{ Handle::LEN }>().0 {
+            while entry.is_some_and(|entry| entry.handle < *handle) {
+                entry = index.next_entry()?;
+            }
+            match entry.filter(|entry| entry.handle == *handle) {
+                Some(entry) => {
+                    known = known.saturating_add(1);
+                    records.push(&entry.record.to_be_bytes())?;
+                }
+                None => unknown = unknown.saturating_add(1),
+            }
+        }
+    }
+    Ok((known, unknown, records.finish()?))
+}
+
+/// The digital IDs of matched records on their way into sorted sets.
+struct Gathering<'a> {
+    conditions: &'a ReleaseConditions,
+    late: &'a Objections,
+    records: FixedSorter,
+    ids: VarSorter,
+    suppressed: u64,
+}
+
+impl Gathering<'_> {
+    /// Reads the bundles of the records; how many distinct records there are.
+    fn read(
+        &mut self,
+        mut records: FixedSorted,
+        bundles: &mut StoredBundles,
+    ) -> Result<u64, DataError> {
+        let (mut count, mut last) = (0_u64, None);
+        while let Some(chunk) = records.next_chunk(CHUNK_BYTES)? {
+            for record in chunk.as_chunks().0 {
+                let record = u64::from_be_bytes(*record);
+                if last != Some(record) {
+                    last = Some(record);
+                    count = count.saturating_add(1);
+                    self.add(&bundles.find(record)?)?;
+                }
+            }
+        }
+        Ok(count)
+    }
+
+    fn add(&mut self, bundle: &Bundle) -> Result<(), DataError> {
+        self.records.push(&bundle.fingerprint.0)?;
+        let objected = bundle.tombstones.iter().any(|tombstone| self.late.has(*tombstone));
+        let (gone, kept): (Vec<&BundleId>, Vec<&BundleId>) =
+            bundle.ids.iter().partition(|one| objected || self.late.has_digital_id(&one.id));
+        let suppressed = self.conditions.select(gone.into_iter()).len();
+        self.suppressed = self.suppressed.saturating_add(suppressed as u64);
+        for found in self.conditions.select(kept.into_iter()) {
+            let bytes = found.encode();
+            self.ids.push_keyed(&bytes, found.key_len())?;
+        }
+        Ok(())
+    }
+}
+
+/// A digital ID to be released.
+#[derive(Clone, PartialEq, Eq)]
+struct Found {
+    namespace: u16,
+    value: Vec<u8>,
+    last_day: u32,
+    days_valid: u16,
+    devices: u16,
+    evidence: u16,
+}
+
+impl Found {
+    /// `namespace ‖ u8 length ‖ value ‖ last day ‖ days ‖ devices ‖ evidence`: an ID is named by
+    /// what stands before the day, and the newest of one name comes last.
+    fn encode(&self) -> Vec<u8> {
+        let mut bytes = self.namespace.to_be_bytes().to_vec();
+        // At most 64 bytes by the canonical form.
+        bytes.push(u8::try_from(self.value.len()).unwrap_or(u8::MAX));
+        bytes.extend_from_slice(&self.value);
+        bytes.extend_from_slice(&self.last_day.to_be_bytes());
+        for number in [self.days_valid, self.devices, self.evidence] {
+            bytes.extend_from_slice(&number.to_be_bytes());
+        }
+        bytes
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (namespace, rest) = bytes.split_first_chunk()?;
+        let (len, rest) = rest.split_first()?;
+        let (value, rest) = rest.split_at_checked(usize::from(*len))?;
+        let (last_day, rest) = rest.split_first_chunk()?;
+        let [days_valid, devices, evidence] = *rest.as_chunks::<2>().0 else { return None };
+        Some(Self {
+            namespace: u16::from_be_bytes(*namespace),
+            value: value.to_vec(),
+            last_day: u32::from_be_bytes(*last_day),
+            days_valid: u16::from_be_bytes(days_valid),
+            devices: u16::from_be_bytes(devices),
+            evidence: u16::from_be_bytes(evidence),
+        })
+    }
+
+    fn key_len(&self) -> usize {
+        self.value.len().saturating_add(3)
+    }
+
+    fn is_same_id(&self, other: &Self) -> bool {
+        (self.namespace, &self.value) == (other.namespace, &other.value)
+    }
+
+    /// The entry of the IDS stream; attributes are told as of a day, or not at all.
+    fn entry(&self, attributes_on: Option<u32>) -> Entry {
+        let value = self.value.clone();
+        let (namespace, bare) = (self.namespace, (0, 0, 0));
+        let (device_class, age_bucket, days_valid) = attributes_on.map_or(bare, |today| {
+            (device_class(self.devices), age_bucket(self.last_day, today), self.days_valid)
+        });
+        Entry { namespace, device_class, age_bucket, days_valid, value }
+    }
+
+    fn digital_id(&self, names: &BTreeMap<u16, &str>) -> Option<DigitalId> {
+        let name = names.get(&self.namespace)?;
+        let value = std::str::from_utf8(&self.value).ok()?;
+        let advertising = [DigitalKind::Idfa, DigitalKind::Aaid];
+        match advertising.into_iter().find(|kind| kind.name() == *name) {
+            Some(kind) => DigitalId::parse(kind.name(), "", value).ok(),
+            None => DigitalId::parse("cookie", name, value).ok(),
+        }
+    }
+
+    /// The row of the delivery file; `fields` are type, namespace and value.
+    fn row<'r>(
+        &self,
+        number: i64,
+        label: &DeliveryLabel<'r>,
+        fields: [&'r str; 3],
+        today: u32,
+    ) -> [Cell<'r>; COLUMNS.len()] {
+        let [kind, namespace, value] = fields;
+        let expires = today.saturating_add(u32::from(self.days_valid));
+        [
+            Cell::Text(label.run_id),
+            Cell::Number(number),
+            Cell::Text("add"),
+            Cell::Text(label.segment),
+            Cell::Text(kind),
+            if namespace.is_empty() { Cell::Absent } else { Cell::Text(namespace) },
+            Cell::Text(value),
+            Cell::Day(i32::try_from(expires).unwrap_or(i32::MAX)),
+            Cell::Text(name_of(DEVICE_CLASSES, device_class(self.devices))),
+            Cell::Text("individual"),
+            Cell::Text(name_of(AGE_BUCKETS, age_bucket(self.last_day, today))),
+            Cell::Text(EVIDENCE.get(self.evidence.trailing_zeros() as usize).unwrap_or(&"")),
+            Cell::Absent,
+            Cell::Absent,
+        ]
+    }
+}
+
+/// Code of a device class on the wire; what was seen as several is unknown.
+fn device_class(devices: u16) -> u8 {
+    let unknown = DEVICE_CLASSES.len() as u32;
+    let class = match devices.count_ones() {
+        1 => devices.trailing_zeros().saturating_add(1).min(unknown),
+        _ => unknown,
+    };
+    u8::try_from(class).unwrap_or(0)
+}
+
+/// Code of the days since an ID was seen on the wire.
+const fn age_bucket(last_day: u32, today: u32) -> u8 {
+    match today.saturating_sub(last_day) {
+        0..=7 => 1,
+        8..=30 => 2,
+        _ => 3,
+    }
+}
+
+/// The name of a code that counts from 1.
+fn name_of(names: &'static [&'static str], code: u8) -> &'static str {
+    names.get(usize::from(code).saturating_sub(1)).copied().unwrap_or("")
+}
+
+fn digest_of(path: &Path) -> Result<[u8; 32], DataError> {
+    let mut file = File::open(path).map_err(DataError::io(path))?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; CHUNK_BYTES];
+    loop {
+        let read = file.read(&mut buffer).map_err(DataError::io(path))?;
+        if read == 0 {
+            return Ok(hasher.finalize().into());
+        }
+        hasher.update(buffer.get(..read).unwrap_or(&[]));
+    }
+}
+
+fn text(bytes: &[u8]) -> Result<&str, DataError> {
+    std::str::from_utf8(bytes).map_err(|_| damaged())
+}
+
+/// What we sealed ourselves a moment ago is not what we wrote.
+fn damaged() -> DataError {
+    protocol::error::Bug::InternalInvariant.into()
+}
+
+/// Names of the codes 1, 2, … in files.
+const DEVICE_CLASSES: &[&str] = &["smartphone", "tablet", "desktop", "ctv", "other", "unknown"];
+const AGE_BUCKETS: &[&str] = &["0-7", "8-30", "31-90"];
+/// By bit, the strongest first.
+const EVIDENCE: &[&str] = &["login", "purchase", "loyalty", "email_click", "form", "crm_import"];
+const COLUMNS: [TableColumn; 14] = [
+    TableColumn::text("run_id"),
+    TableColumn::number("seq"),
+    TableColumn::text("op"),
+    TableColumn::text("segment"),
+    TableColumn::text("id_type"),
+    TableColumn::text("namespace").optional(),
+    TableColumn::text("id_value"),
+    TableColumn::day("expires_on"),
+    TableColumn::text("device_class"),
+    TableColumn::text("level"),
+    TableColumn::text("last_seen_bucket"),
+    TableColumn::text("evidence"),
+    TableColumn::text("group_id").optional(),
+    TableColumn::text("consent_ref").optional(),
+];
+const ENTRIES_AT_ONCE: usize = 4_096;
+const CHUNK_BYTES: usize = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use crate::data::bundles::BundleWriter;
+    use crate::data::handles::write_handles;
+    use crate::data::objections::{Mason, Tombstone};
+    use crate::seal::StorageKey;
+
+    use super::*;
+
+    const TODAY: u32 = 20_000;
+
+    struct World {
+        dir: tempfile::TempDir,
+        key: StorageKey,
+        workspace: Workspace,
+        releases: Releases,
+        late: Objections,
+    }
+
+    fn cookie(value: &str, days_ago: u32) -> BundleId {
+        BundleId {
+            id: DigitalId::parse("cookie", "a.example", value).unwrap(),
+            last_day: TODAY - days_ago,
+            devices: 0b10,
+            evidence: 0b1001,
+        }
+    }
+
+    fn conditions() -> ReleaseConditions {
+        ReleaseConditions {
+            namespaces: BTreeMap::from([("aaid".into(), 2), ("a.example".into(), 0x0100)]),
+            ids_per_record_max: 3,
+            ids_valid_days: 30,
+            filter: LinkFilter::DEFAULT,
+            own_expiry: false,
+            today: TODAY,
+        }
+    }
+
+    impl World {
+        /// Records 0, 1, … with these digital IDs; handle `[n; 16]` names record `n`, and handle
+        /// `[100 + n; 16]` too.
+        fn new(records: &[Vec<BundleId>]) -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            let key = StorageKey::from_bytes([1; 32]);
+            let work = dir.path().join("work");
+            let mut bundles = BundleWriter::create(dir.path(), &key).unwrap();
+            let mut handles = FixedSorter::new(&work, HandleEntry::LEN, 1 << 16).unwrap();
+            for (record, ids) in records.iter().enumerate() {
+                let name = record as u8;
+                bundles
+                    .push(&Bundle {
+                        record: record as u64,
+                        fingerprint: Fingerprint([name; 16]),
+                        tombstones: vec![Tombstone([name; 16])],
+                        ids: ids.clone(),
+                    })
+                    .unwrap();
+                for handle in [[name; 16], [100 + name; 16]] {
+                    let entry = HandleEntry { handle, record: record as u64 };
+                    handles.push(&entry.encode()).unwrap();
+                }
+            }
+            bundles.finish().unwrap();
+            let index = dir.path().join("handles");
+            write_handles(handles.finish().unwrap(), &index, &key).unwrap();
+            Self {
+                releases: Releases::at(dir.path().join("releases"), &key),
+                late: Objections::none(&key).unwrap(),
+                workspace: Workspace { directory: work, memory_bytes: 1 << 16 },
+                key,
+                dir,
+            }
+        }
+
+        fn look_up(
+            &self,
+            handles: &[u8],
+            conditions: &ReleaseConditions,
+        ) -> (Resolution, Resolved) {
+            let mut sorter = FixedSorter::new(&self.workspace.directory, 16, 1 << 16).unwrap();
+            for handle in handles {
+                sorter.push(&[*handle; 16]).unwrap();
+            }
+            let mut bundles = StoredBundles::open(self.dir.path(), &self.key).unwrap();
+            let source = ReleaseSource {
+                handles: StoredHandles::open(&self.dir.path().join("handles"), &self.key).unwrap(),
+                bundles: &mut bundles,
+                late: &self.late,
+                earlier: &self.releases,
+                workspace: &self.workspace,
+                now: 1_000,
+            };
+            Resolved::look_up(sorter.finish().unwrap(), source, conditions).unwrap()
+        }
+
+        fn entries(
+            &self,
+            resolved: &mut Resolved,
+            conditions: &ReleaseConditions,
+            attributes: bool,
+        ) -> Vec<Entry> {
+            let mut entries = resolved.entries(conditions, attributes, &self.workspace).unwrap();
+            let (batch, last) = entries.next_batch().unwrap();
+            assert!(last);
+            let bytes = |entry: &Entry| {
+                let mut bytes = Vec::new();
+                entry.encode_into(&mut bytes).unwrap();
+                bytes
+            };
+            assert!(batch.is_sorted_by(|a, b| bytes(a) < bytes(b)));
+            batch
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.dir.path().join(name)
+        }
+    }
+
+    fn values(entries: &[Entry]) -> Vec<&str> {
+        entries.iter().map(|entry| std::str::from_utf8(&entry.value).unwrap()).collect()
+    }
+
+    #[test]
+    fn handles_name_distinct_records_and_unknown_ones_are_counted() {
+        let world = World::new(&[vec![cookie("value-a0", 1)], vec![cookie("value-b0", 1)], vec![]]);
+        let (resolution, _) = world.look_up(&[0, 1, 50, 100, 101, 250], &conditions());
+        assert_eq!((resolution.handles_known, resolution.handles_unknown), (4, 2));
+        assert_eq!((resolution.records, resolution.nearest_release), (2, None));
+        let (none, mut resolved) = world.look_up(&[], &conditions());
+        assert_eq!((none.handles_known, none.records), (0, 0));
+        assert!(world.entries(&mut resolved, &conditions(), false).is_empty());
+    }
+
+    #[test]
+    fn only_ids_that_the_terms_allow_are_released_and_each_once() {
+        let other = BundleId {
+            id: DigitalId::parse("cookie", "b.example", "value-x0").unwrap(),
+            ..cookie("unused-0", 1)
+        };
+        let imported = BundleId { evidence: 1 << 5, ..cookie("imported", 1) };
+        let first = vec![
+            cookie("value-a1", 1),
+            cookie("value-a2", 2),
+            cookie("value-a3", 3),
+            cookie("value-a4", 4),
+            other,
+            imported,
+        ];
+        // Seen 60 days ago it lasts 30 more days, at 61 it does not.
+        let second = vec![cookie("value-a1", 9), cookie("lasts-30", 60), cookie("lasts-29", 61)];
+        let world = World::new(&[first, second]);
+        let (_, mut resolved) = world.look_up(&[0, 1], &conditions());
+        let entries = world.entries(&mut resolved, &conditions(), false);
+        assert_eq!(values(&entries), ["lasts-30", "value-a1", "value-a2", "value-a3"]);
+        assert!(entries.iter().all(|entry| entry.namespace == 0x0100 && !entry.has_attributes()));
+        let own = ReleaseConditions { own_expiry: true, ids_per_record_max: 64, ..conditions() };
+        let (_, mut resolved) = world.look_up(&[0, 1], &own);
+        let entries = world.entries(&mut resolved, &own, true);
+        // An ID of two records is told once, as it was seen last.
+        assert_eq!(entries.len(), 6);
+        let told = entries.iter().find(|entry| entry.value == b"value-a1").unwrap();
+        assert_eq!((told.device_class, told.age_bucket, told.days_valid), (2, 1, 30));
+        let told = entries.iter().find(|entry| entry.value == b"lasts-29").unwrap();
+        assert_eq!((told.age_bucket, told.days_valid), (3, 29));
+    }
+
+    #[test]
+    fn late_objections_are_left_out_and_counted() {
+        let mut world = World::new(&[
+            vec![cookie("value-a0", 1), cookie("value-a1", 200)],
+            vec![cookie("value-b0", 1), cookie("value-b1", 1)],
+        ]);
+        let mason = Mason::new(&world.key).unwrap();
+        let device = mason.digital_id(&cookie("value-b1", 1).id);
+        world.late = Objections::of(&world.key, &[Tombstone([0; 16]), device]);
+        let (resolution, mut resolved) = world.look_up(&[0, 1], &conditions());
+        // What would not have been released anyway was not suppressed.
+        assert_eq!((resolution.records, resolution.ids_suppressed), (2, 2));
+        assert_eq!(values(&world.entries(&mut resolved, &conditions(), false)), ["value-b0"]);
+    }
+
+    #[test]
+    fn release_is_compared_with_the_last_ones() {
+        let ids = |name: &str| vec![cookie(name, 1)];
+        let world = World::new(&[ids("value-a0"), ids("value-b0"), ids("value-c0")]);
+        let (_, mut resolved) = world.look_up(&[0, 1], &conditions());
+        resolved.record(&world.releases, &[9; 32], 1_000, 2_000).unwrap();
+        assert_eq!(world.look_up(&[0, 1], &conditions()).0.nearest_release, None);
+        assert_eq!(world.look_up(&[0, 2], &conditions()).0.nearest_release, Some(2));
+    }
+
+    #[test]
+    fn delivery_file_is_ordered_by_value_and_private() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let aaid = BundleId {
+            id: DigitalId::parse("aaid", "", "6d92078a-8246-4ba4-ae5b-76104861e7dc").unwrap(),
+            evidence: 0b1000,
+            devices: 0b11,
+            ..cookie("unused-0", 20)
+        };
+        let world = World::new(&[vec![cookie("value-b0", 80), aaid], vec![cookie("value-a0", 0)]]);
+        let own = ReleaseConditions { own_expiry: true, ..conditions() };
+        let (_, mut resolved) = world.look_up(&[0, 1], &own);
+        let label = DeliveryLabel { run_id: "r-1", segment: "S1" };
+        let path = world.path("delivery.csv");
+        let file = resolved.write_delivery(&path, &label, &own, &world.workspace).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let expected = "run_id,seq,op,segment,id_type,namespace,id_value,expires_on,device_class,\
+                        level,last_seen_bucket,evidence,group_id,consent_ref\n\
+                        r-1,1,add,S1,aaid,,6d92078a-8246-4ba4-ae5b-76104861e7dc,2024-11-03,\
+                        unknown,individual,8-30,email_click,,\n\
+                        r-1,2,add,S1,cookie,a.example,value-a0,2024-11-03,tablet,individual,0-7,\
+                        login,,\n\
+                        r-1,3,add,S1,cookie,a.example,value-b0,2024-10-14,tablet,individual,31-90,\
+                        login,,\n";
+        assert_eq!(text, expected);
+        assert_eq!(file.rows, 3);
+        assert_eq!(file.sha256, <[u8; 32]>::from(Sha256::digest(&text)));
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}

@@ -1,0 +1,123 @@
+//! The advertiser's close: a receipt over everything that happened, and the provider's signature.
+
+use crate::codec::StreamId;
+use crate::disclosure::{Outcome, Withheld};
+use crate::error::{Bug, Error};
+use crate::ledger::Reservation;
+use crate::message::{Control, SignedReceipt};
+use crate::session::advertiser::{AdvertiserSession, Core};
+use crate::session::wire::Received;
+use crate::session::{Input, Outbox, Output, unexpected};
+use crate::suite::{self, h};
+use crate::terms::SignedTerms;
+use crate::transcript::receipt::Receipt;
+
+/// What a receipt says beside what every session has, and what our operator is told.
+#[derive(Debug)]
+pub(super) struct Closing {
+    /// [`Receipt::COMPLETED`] or [`Receipt::WITHHELD`].
+    pub(super) code: u16,
+    pub(super) result_commitment: [u8; 32],
+    pub(super) handles_known: u64,
+    pub(super) handles_unknown: u32,
+    pub(super) ids_suppressed: u64,
+    pub(super) outcome: Outcome,
+}
+
+impl Closing {
+    /// A completed session that released nothing for handles.
+    pub(super) const fn without_handles(result_commitment: [u8; 32], outcome: Outcome) -> Self {
+        Self {
+            code: Receipt::COMPLETED,
+            result_commitment,
+            handles_known: 0,
+            handles_unknown: 0,
+            ids_suppressed: 0,
+            outcome,
+        }
+    }
+
+    /// A session whose result stays withheld. In the profiles without handles the receipt does not
+    /// say so: the provider is not to learn whether a threshold held.
+    pub(super) fn withheld(core: &Core, why: Withheld) -> Self {
+        let salt = core.keys.result_salt();
+        let profile = core.profile.code().to_le_bytes();
+        let result_commitment = suite::hash(h::RESULT, &[&*salt, &profile, &[2]]);
+        let told = core.profile.sends_handles();
+        let code = if told { Receipt::WITHHELD } else { Receipt::COMPLETED };
+        let outcome = Outcome::Withheld(why);
+        Self { code, ..Self::without_handles(result_commitment, outcome) }
+    }
+}
+
+impl Core {
+    /// Signs the receipt over everything that happened, and waits for the provider's signature.
+    pub(super) fn close(
+        self,
+        terms: &SignedTerms,
+        reservation: &Reservation,
+        closing: Closing,
+        out: &mut Outbox,
+    ) -> Result<AdvertiserSession, Error> {
+        let closed_at = self.now.max(terms.terms().opened_at);
+        let salt = self.keys.result_salt();
+        let handles = self.wire.elements(StreamId::Handles);
+        let ids_returned = self.wire.elements(StreamId::Ids);
+        let receipt = Receipt {
+            sid: self.sid,
+            outcome: closing.code,
+            streams: self.wire.heads(),
+            result_commitment: closing.result_commitment,
+            report_commitment: suite::hash(h::REPORT, &[&*salt]),
+            handles_known: closing.handles_known,
+            handles_unknown: closing.handles_unknown,
+            ids_returned,
+            ids_suppressed: closing.ids_suppressed,
+            ledger: reservation.entry().settle(handles, ids_returned, closed_at)?,
+            closed_at,
+        };
+        let signature = receipt.sign(&self.identity.key)?;
+        let message = SignedReceipt { receipt: receipt.clone(), signature };
+        out.send_control(&Control::Receipt(message))?;
+        let outcome = closing.outcome;
+        Ok(AdvertiserSession::ExpectReceipt(ExpectReceipt { core: self, receipt, outcome }))
+    }
+}
+
+/// Waits for the provider's signature under the receipt.
+#[derive(Debug)]
+pub struct ExpectReceipt {
+    pub(super) core: Core,
+    pub(super) receipt: Receipt,
+    pub(super) outcome: Outcome,
+}
+
+impl ExpectReceipt {
+    pub(super) fn handle(
+        mut self,
+        input: Input,
+        out: &mut Outbox,
+    ) -> Result<AdvertiserSession, Error> {
+        match input {
+            Input::Time(now) => {
+                self.core.now = now;
+                Ok(AdvertiserSession::ExpectReceipt(self))
+            }
+            Input::Frame(frame) => match self.core.wire.receive(frame, out)? {
+                Received::Control(Control::ReceiptAck(ack), frame) => {
+                    self.receipt.verify(&self.core.peer_key, &ack.signature).map_err(
+                        |violation| {
+                            let stream = StreamId::ControlProvider.code();
+                            Error::peer(violation, stream, frame.header.index)
+                        },
+                    )?;
+                    out.push(Output::Ledger { entry: self.receipt.ledger, evidence: frame });
+                    out.push(Output::Finished(self.outcome));
+                    Ok(AdvertiserSession::Closed)
+                }
+                Received::Control(_, frame) | Received::Bulk(frame) => Err(unexpected(&frame)),
+            },
+            _ => Err(Bug::ApiMisuse.into()),
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Numbers of digital-ID namespaces on the wire: given once, and never given again.
+//!
+//! Terms and IDS frames name a namespace by a u16. Advertising ids have fixed numbers; the cookie
+//! namespaces of this node's graph get theirs in the order in which they are met. The table is the
+//! node's, so that all partners read the same numbers, and the part that concerns a partner
+//! travels in its invitation.
+
+use std::collections::BTreeMap;
+
+use node::data::digital::DigitalKind;
+use node::failure::Failure;
+use node::home::Home;
+use node::invite::COOKIE_NAMESPACE_MIN;
+use node::world::{self, DirectoryLock};
+use serde::{Deserialize, Serialize};
+
+/// Every namespace of this node with its number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Namespaces {
+    codes: BTreeMap<String, u16>,
+}
+
+impl Namespaces {
+    /// Reads the table; advertising ids are always in it.
+    pub(crate) fn read(home: &Home) -> Result<Self, Failure> {
+        let path = home.path(DIRECTORY).join(FILE);
+        let mut codes: BTreeMap<String, u16> = match std::fs::read_to_string(&path) {
+            Ok(text) => toml::from_str(&text).map_err(|error| {
+                Failure::operator(
+                    &format!("{} cannot be used: {}", path.display(), error.message()),
+                    "restore the file from your backup; its numbers stand in signed terms",
+                )
+            })?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
+            Err(error) => {
+                return Err(Failure::storage(&format!("cannot read {}: {error}", path.display())));
+            }
+        };
+        for (kind, code) in [(DigitalKind::Idfa, 1), (DigitalKind::Aaid, 2)] {
+            codes.insert(kind.name().to_owned(), code);
+        }
+        Ok(Self { codes })
+    }
+
+    /// Gives numbers to names that have none yet.
+    pub(crate) fn learn<'a>(
+        home: &Home,
+        names: impl IntoIterator<Item = &'a String>,
+    ) -> Result<Self, Failure> {
+        let directory = home.private_dir(DIRECTORY)?;
+        let _lock = DirectoryLock::wait(&directory)?;
+        let mut known = Self::read(home)?;
+        let before = known.codes.len();
+        for name in names {
+            if !known.codes.contains_key(name) {
+                let last = known.codes.values().copied().max().unwrap_or(0);
+                let code = last.max(COOKIE_NAMESPACE_MIN - 1).checked_add(1).ok_or_else(|| {
+                    Failure::operator(
+                        "this node has met 65,280 cookie namespaces, more than there are numbers",
+                        "leave namespaces that no partner buys out of the graph file",
+                    )
+                })?;
+                known.codes.insert(name.clone(), code);
+            }
+        }
+        if known.codes.len() > before {
+            let text = toml::to_string(&known)
+                .map_err(|error| Failure::storage(&format!("cannot write names: {error}")))?;
+            world::publish_atomically(&directory.join(FILE), world::PRIVATE_MODE, |out| {
+                out.write_all(text.as_bytes())
+            })?;
+        }
+        Ok(known)
+    }
+
+    /// The number of a namespace, or of a type of advertising id.
+    pub(crate) fn code(&self, name: &str) -> Option<u16> {
+        self.codes.get(name).copied()
+    }
+
+    /// Every namespace, by its number.
+    pub(crate) fn by_code(&self) -> BTreeMap<u16, String> {
+        self.codes.iter().map(|(name, code)| (*code, name.clone())).collect()
+    }
+}
+
+const DIRECTORY: &str = "namespaces";
+const FILE: &str = "codes.toml";
+
+#[cfg(test)]
+mod tests {
+    use protocol::transcript::Role;
+
+    use super::*;
+
+    #[test]
+    fn numbers_are_given_once_and_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        Home::create(&dir.path().join("p"), Role::Provider).unwrap();
+        let home = Home::open(&dir.path().join("p"), Role::Provider).unwrap();
+        assert_eq!(Namespaces::read(&home).unwrap().code("idfa"), Some(1));
+        let first = Namespaces::learn(&home, &["b.example".to_owned()]).unwrap();
+        assert_eq!(first.code("b.example"), Some(0x0100));
+        let both = ["a.example".to_owned(), "b.example".to_owned(), "aaid".to_owned()];
+        let second = Namespaces::learn(&home, &both).unwrap();
+        assert_eq!(
+            (second.code("a.example"), second.code("b.example")),
+            (Some(0x0101), Some(0x0100))
+        );
+        assert_eq!(second.code("aaid"), Some(2));
+        assert_eq!(Namespaces::read(&home).unwrap(), second);
+        assert_eq!(second.by_code().len(), 4);
+        std::fs::write(home.path(DIRECTORY).join(FILE), "x = \"y\"").unwrap();
+        assert!(Namespaces::read(&home).is_err());
+    }
+}
