@@ -1,8 +1,12 @@
 //! The command line; the doc comments are the manual.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use node::data::source::{Format, InputFile, SourceOptions};
+use node::failure::Failure;
+use node::home::Home;
 use node::telemetry::OutputOptions;
 
 /// Matches a CRM file with an onboarding provider, without handing identifiers over.
@@ -57,14 +61,64 @@ pub(crate) enum Command {
     },
 }
 
+/// The CRM files of a run.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Inputs {
+    /// A CRM file: CSV, NDJSON (both also packed by gzip or zstd) or Parquet; `-` is standard
+    /// input.
+    ///
+    /// May be given several times: rows of one id become one row. `TAG=PATH` names the source of
+    /// the rows in counts; without a tag it is the name of the file.
+    #[arg(long, required = true, value_name = "[TAG=]PATH")]
+    input: Vec<OsString>,
+    /// The form of every input, where names and first bytes shall not decide.
+    #[arg(long, value_enum)]
+    format: Option<InputFormat>,
+}
+
+impl Inputs {
+    /// The files, in the order they were named.
+    pub(crate) fn files(&self) -> Result<Vec<InputFile>, Failure> {
+        let files: Vec<InputFile> =
+            self.input.iter().map(|argument| InputFile::from_argument(argument)).collect();
+        if files.iter().filter(|file| file.is_standard_input()).count() > 1 {
+            return Err(Failure::usage(
+                "standard input can be read once",
+                "name `-` once, and the other inputs as files",
+            ));
+        }
+        Ok(files)
+    }
+
+    /// The settings of the node, with what the command line says.
+    pub(crate) fn source(&self, home: &Home) -> SourceOptions {
+        let format = self.format.map(|format| match format {
+            InputFormat::Csv => Format::Csv,
+            InputFormat::Ndjson => Format::Ndjson,
+            InputFormat::Parquet => Format::Parquet,
+        });
+        SourceOptions { format, ..home.config.source() }
+    }
+}
+
+/// The form of an input.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum InputFormat {
+    /// Comma-separated text with a header.
+    Csv,
+    /// One JSON object a line.
+    Ndjson,
+    /// Apache Parquet.
+    Parquet,
+}
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct CheckOptions {
     /// Directory of the node.
     #[arg(long)]
     pub(crate) dir: PathBuf,
-    /// The CRM file.
-    #[arg(long)]
-    pub(crate) input: PathBuf,
+    #[command(flatten)]
+    pub(crate) inputs: Inputs,
     /// Also write the report as JSON.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
@@ -84,10 +138,9 @@ pub(crate) struct RunOptions {
     /// What is to be learned by whom; `matched-rows` is built.
     #[arg(long)]
     pub(crate) profile: String,
-    /// The CRM file.
-    #[arg(long)]
-    pub(crate) input: PathBuf,
-    /// Where to write the result.
+    #[command(flatten)]
+    pub(crate) inputs: Inputs,
+    /// Where to write the result: Parquet if its name ends with `.parquet`, else CSV.
     #[arg(long)]
     pub(crate) output: PathBuf,
     /// Also write a summary as JSON.

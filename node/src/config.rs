@@ -3,13 +3,16 @@
 //! `init` writes it with every setting and its meaning. A value here never discloses more: what a
 //! run tells whom is in signed terms alone.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use crate::data::csv::{CsvOptions, Delimiter, Encoding};
+use crate::data::input::SharedLimits;
+use crate::data::source::SourceOptions;
 use crate::guardrails::GuardrailSettings;
-use crate::normalize::{EmailPrehash, Normalizer, Options, Ruleset};
+use crate::normalize::{EmailPrehash, Normalizer, Options, PhonePrehash, Ruleset};
 use crate::transport::quic::{Congestion, QuicOptions};
 use protocol::transcript::Role;
 
@@ -22,8 +25,18 @@ pub struct Config {
     pub options: Options,
     /// Form of CSV files.
     pub csv: CsvOptions,
+    /// What files call our columns: ours, theirs.
+    pub columns: BTreeMap<String, String>,
+    /// Columns of files that are not looked at.
+    pub ignore: Vec<String>,
     /// Rules that made e-mail digests in input files.
     pub email_sha256: Option<EmailPrehash>,
+    /// Rules that made telephone digests in input files.
+    pub phone_sha256: Option<PhonePrehash>,
+    /// Columns of identifiers that may not be used for the purpose.
+    pub not_for_purpose: Vec<String>,
+    /// How many rows may share an identifier.
+    pub shared: SharedLimits,
     /// Purpose that rows need evidence for.
     pub purpose: String,
     /// Bytes that sorting may hold in memory.
@@ -63,9 +76,9 @@ impl Config {
             Role::Advertiser => "# email_sha256 = \"plain\"",
             Role::Provider => "email_sha256 = \"plain\"",
         };
-        let guardrails = match role {
-            Role::Advertiser => GUARDRAILS,
-            Role::Provider => "",
+        let (phones, tables, guardrails) = match role {
+            Role::Advertiser => (TEMPLATE_PHONES, TEMPLATE_TABLES, TEMPLATE_GUARDRAILS),
+            Role::Provider => ("", TEMPLATE_COLUMNS, ""),
         };
         format!(
             "# Settings of this node. Unknown names are refused.\n\
@@ -81,6 +94,10 @@ impl Config {
              # Which rules made columns of e-mail digests, such as \"plain\" (trim, lower case).\n\
              # Without it such columns are refused: there is no guessing.\n\
              {prehash}\n\
+             {phones}\
+             \n\
+             # Columns of your files not to look at; others that are not known are refused.\n\
+             # ignore = [\"COMMENT\"]\n\
              \n\
              # Purpose that a row needs evidence of consent for.\n\
              purpose = \"ads.match\"\n\
@@ -96,8 +113,19 @@ impl Config {
              \n\
              # Congestion control: \"cubic\", or \"bbr\" for long or lossy paths.\n\
              congestion = \"cubic\"\n\
-             {guardrails}"
+             {tables}{guardrails}"
         )
+    }
+
+    /// How these settings read files.
+    #[must_use]
+    pub fn source(&self) -> SourceOptions {
+        SourceOptions {
+            csv: self.csv,
+            format: None,
+            columns: self.columns.clone(),
+            ignore: self.ignore.clone(),
+        }
     }
 
     /// The normalizer these settings describe.
@@ -121,6 +149,13 @@ impl Config {
                     .ok_or_else(|| wrong("email_sha256", "a ruleset such as \"plain\""))?,
             ),
         };
+        let phone_sha256 = match &file.phone_sha256 {
+            None => None,
+            Some(name) => Some(
+                PhonePrehash::parse(name)
+                    .ok_or_else(|| wrong("phone_sha256", "\"phone-e164\" or \"phone-digits\""))?,
+            ),
+        };
         let congestion = Congestion::from_name(&file.congestion)
             .ok_or_else(|| wrong("congestion", "\"cubic\" or \"bbr\""))?;
         if !(16..=1 << 20).contains(&file.memory_mib) {
@@ -131,7 +166,12 @@ impl Config {
             ruleset,
             options: Options::defaults(ruleset),
             csv: CsvOptions { encoding, delimiter },
+            columns: file.columns,
+            ignore: file.ignore,
             email_sha256,
+            phone_sha256,
+            not_for_purpose: file.not_for_purpose,
+            shared: file.shared.limits(),
             purpose: file.purpose,
             memory_bytes: usize::try_from(file.memory_mib).unwrap_or(16) << 20,
             threads: usize::from(file.threads),
@@ -174,17 +214,70 @@ struct File {
     delimiter: String,
     encoding: String,
     email_sha256: Option<String>,
+    phone_sha256: Option<String>,
+    #[serde(default)]
+    ignore: Vec<String>,
+    #[serde(default)]
+    not_for_purpose: Vec<String>,
     purpose: String,
     memory_mib: u64,
     threads: u16,
     table_tags_max: u64,
     congestion: String,
     #[serde(default)]
+    columns: BTreeMap<String, String>,
+    #[serde(default)]
+    shared: Shared,
+    #[serde(default)]
     guardrails: GuardrailSettings,
 }
 
-/// How `init` explains the guardrails of an advertiser.
-const GUARDRAILS: &str = "\n\
+/// The limits of [`SharedLimits`], each with its default.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Shared {
+    email: Option<u32>,
+    phone: Option<u32>,
+    phone_fixed: Option<u32>,
+}
+
+impl Shared {
+    fn limits(&self) -> SharedLimits {
+        let usual = SharedLimits::default();
+        SharedLimits {
+            email: self.email.unwrap_or(usual.email),
+            phone: self.phone.unwrap_or(usual.phone),
+            phone_fixed: self.phone_fixed.unwrap_or(usual.phone_fixed),
+        }
+    }
+}
+
+/// Settings of an advertiser's file of customers.
+const TEMPLATE_PHONES: &str = "\
+    # The same for digests of telephone numbers: \"phone-e164\" or \"phone-digits\".\n\
+    # phone_sha256 = \"phone-e164\"\n\
+    \n\
+    # Columns of identifiers that may not be used for the purpose.\n\
+    # not_for_purpose = [\"phone\"]\n";
+
+const TEMPLATE_COLUMNS: &str = "\n\
+    # What your files call a column, where it differs: ours = \"yours\".\n\
+    # [columns]\n\
+    # value = \"IDENTIFIER\"\n";
+
+const TEMPLATE_TABLES: &str = "\n\
+    # What your files call a column, where it differs: ours = \"yours\".\n\
+    # [columns]\n\
+    # email = \"MAIL\"\n\
+    \n\
+    # An identifier that more rows hold than this is refused as shared.\n\
+    # [shared]\n\
+    # email = 5\n\
+    # phone = 5\n\
+    # phone_fixed = 10\n";
+
+/// Guardrails of an advertiser.
+const TEMPLATE_GUARDRAILS: &str = "\n\
     # Guardrails of your own; of yours and the provider's the stricter value holds, and one that\n\
     # is absent is the default shown. `plan` shows the values in force and whose they are.\n\
     [guardrails]\n\
@@ -212,10 +305,31 @@ mod tests {
     }
 
     #[test]
+    fn every_setting_that_the_template_shows_can_be_set() {
+        let template = Config::template(Role::Advertiser);
+        let shown = |line: &str| match line.strip_prefix("# ") {
+            Some(set) if set.starts_with('[') => set.to_owned(),
+            Some(set) if set.contains(" = ") && !set.starts_with("What") => set.to_owned(),
+            _ => line.to_owned(),
+        };
+        let text: Vec<String> = template.lines().map(shown).collect();
+        let config = Config::parse(&text.join("\n")).unwrap();
+        assert_eq!(config.columns["email"], "MAIL");
+        assert_eq!(
+            (config.ignore, config.not_for_purpose),
+            (vec!["COMMENT".to_owned()], vec!["phone".to_owned()])
+        );
+        assert_eq!(config.phone_sha256, Some(PhonePrehash::E164));
+        assert_eq!(config.shared, SharedLimits::default());
+    }
+
+    #[test]
     fn misspelt_and_wrong_settings_are_refused() {
         let template = Config::template(Role::Provider);
         let misspelt = template.replace("memory_mib", "memory_mb");
         assert!(Config::parse(&misspelt).unwrap_err().contains("memory_mb"));
+        let shared = format!("{template}[shared]\nmail = 5\n");
+        assert!(Config::parse(&shared).unwrap_err().contains("mail"));
         let wrong = template.replace("\"cubic\"", "\"reno\"");
         assert!(Config::parse(&wrong).unwrap_err().starts_with("congestion must be"));
         let low = format!("{}\nk_min = 10\n", Config::template(Role::Advertiser));

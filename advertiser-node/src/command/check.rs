@@ -8,7 +8,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use node::data::DataError;
-use node::data::input::{ColumnUse, PreparedInput, RowReasons, Survey};
+use node::data::input::{
+    ColumnCounts, ColumnUse, FileUse, InputCounts, PreparedInput, RowReasons, SharedIdentifiers,
+    SourceCounts, Survey, shown,
+};
+use node::data::source::InputFile;
 use node::engine::Engine;
 use node::failure::Failure;
 use node::home::Home;
@@ -22,7 +26,9 @@ use protocol::limits::{Limits, N_MIN_DEFAULT};
 use protocol::transcript::Role;
 use serde_json::{Value, json};
 
-use super::run::{input_rules, invitation, kinds, providers, rules_must_agree, writable};
+use super::run::{
+    input_rules, invitation, kinds, normalizer, providers, rules_must_agree, writable,
+};
 use crate::cli::CheckOptions;
 
 pub(crate) fn run(
@@ -36,14 +42,17 @@ pub(crate) fn run(
         (true, None) => None,
         (_, wanted) => Some(invitation(&home, wanted.as_deref())?),
     };
+    let files = options.inputs.files()?;
     for path in [&options.json, &options.rejects].into_iter().flatten() {
-        not_the_input(path, &options.input)?;
+        for file in &files {
+            not_the_input(path, &file.path)?;
+        }
         writable(path)?;
     }
     let progress = Progress::new(output);
     progress.stage("check");
     let started = Instant::now();
-    let survey = survey(&home, options, invitation.as_ref())?;
+    let survey = survey(&home, options, &files, invitation.as_ref())?;
     let scan_s = started.elapsed().as_secs_f64();
     progress.stage("measure");
     let forecast = Forecast::make(&home, invitation.as_ref(), survey.distinct, scan_s)?;
@@ -65,7 +74,7 @@ pub(crate) fn run(
         None => terminal.line("no provider is accepted yet: its kinds and minimum may differ"),
     }
     if survey.counts.eligible == 0 {
-        return Err(DataError::Empty { file: options.input.clone() }.into());
+        return Err(DataError::Empty { file: shown(&files) }.into());
     }
     Ok(())
 }
@@ -88,15 +97,17 @@ fn not_the_input(path: &Path, input: &Path) -> Result<(), Failure> {
 fn survey(
     home: &Home,
     options: &CheckOptions,
+    files: &[InputFile],
     invitation: Option<&Invitation>,
 ) -> Result<Survey, Failure> {
     let kinds = invitation.map_or_else(all_kinds, kinds);
-    let normalizer = home.config.normalizer();
-    let rules = input_rules(home, &normalizer, &kinds);
+    let normalizer = normalizer(home, &kinds);
+    let source = options.inputs.source(home);
+    let rules = input_rules(home, &normalizer, &source, &kinds);
     let store = home.private_dir("inputs")?;
     let workspace = home.workspace()?;
     let read = |reasons: Option<&mut dyn RowReasons>| {
-        PreparedInput::survey(&options.input, &rules, &store, &home.storage, &workspace, reasons)
+        PreparedInput::survey(files, &rules, &store, &home.storage, &workspace, reasons)
     };
     let Some(path) = &options.rejects else { return Ok(read(None)?) };
     let mut done = None;
@@ -133,23 +144,22 @@ impl<W: std::io::Write> RowReasons for Rejects<W> {
 
 /// Every kind that a CRM file is read for.
 fn all_kinds() -> Vec<u8> {
-    vec![IdentifierKind::EMAIL_STRICT.code(), IdentifierKind::EMAIL_GMAIL.code()]
+    let kinds = [IdentifierKind::EMAIL_STRICT, IdentifierKind::EMAIL_GMAIL, IdentifierKind::PHONE];
+    kinds.map(IdentifierKind::code).to_vec()
 }
 
-/// What the file holds, in lines for a person.
+/// What the files hold, in lines for a person.
 fn file_lines(survey: &Survey, n_min: u32) -> Vec<String> {
     let counts = &survey.counts;
-    let mut lines = vec!["columns:".to_owned()];
-    let used =
-        |column: &ColumnUse| column.meaning.map(|meaning| format!("  {}: {meaning}", column.name));
-    lines.extend(survey.columns.iter().filter_map(used));
-    let ignored: Vec<&str> = survey
-        .columns
-        .iter()
-        .filter(|column| column.meaning.is_none())
-        .map(|column| column.name.as_str())
-        .collect();
-    lines.push(format!("columns ignored: {}", listed(&ignored.join(", "))));
+    let mut lines = Vec::new();
+    for file in &survey.files {
+        let several = survey.files.len() > 1;
+        lines.push(match several {
+            true => format!("{}, form: {}", file.tag, file.format),
+            false => format!("form: {}", file.format),
+        });
+        lines.extend(column_lines(file));
+    }
     lines.push(format!(
         "rows: {} read, {} merged into another of the same id, {} distinct",
         counts.rows_read, counts.rows_merged, counts.rows
@@ -159,11 +169,16 @@ fn file_lines(survey: &Survey, n_min: u32) -> Vec<String> {
         counts.excluded_consent, counts.excluded_optout, counts.excluded_no_usable_identifier
     ));
     lines.push(format!("rows eligible: {}", counts.eligible));
+    lines.extend(source_lines(counts));
     if counts.eligible < u64::from(n_min) {
         lines.push(format!("  a match needs at least {n_min} eligible rows (n_min)"));
     }
     lines.push(format!("values read: {}", counts.values_read));
     lines.push(format!("values rejected: {}", shares(counts)));
+    lines.extend(survey.columns.iter().map(|(name, column)| {
+        let ColumnCounts { valid, absent, rejected } = column;
+        format!("  {name}: {valid} valid, {absent} absent, rejected: {}", numbers(rejected))
+    }));
     lines.push(format!("warnings: {}", numbers(&counts.warnings)));
     lines.push(format!("repairs: {}", numbers(&counts.repairs)));
     lines.push(format!(
@@ -172,15 +187,13 @@ fn file_lines(survey: &Survey, n_min: u32) -> Vec<String> {
         survey.distinct
     ));
     lines.push(format!("eligible rows with a kind: {}", numbers(&counts.eligible_with)));
-    let shared: Vec<String> = counts
-        .shared
-        .iter()
-        .map(|(kind, shared)| {
-            format!("{kind} {}, by at most {} rows", shared.identifiers, shared.rows_max)
-        })
-        .collect();
-    lines.push(format!("identifiers held by several rows: {}", listed(&shared.join("; "))));
-    let most = counts.shared.values().map(|shared| shared.rows_max).max().unwrap_or(0);
+    lines.push(format!("identifiers held by several rows: {}", sharing(&counts.shared)));
+    if !counts.shared_refused.is_empty() {
+        let refused = sharing(&counts.shared_refused);
+        lines.push(format!("identifiers refused, held by too many rows: {refused}"));
+    }
+    let shared = counts.shared.values().chain(counts.shared_refused.values());
+    let most = shared.map(|shared| shared.rows_max).max().unwrap_or(0);
     if most > SHARED_ROWS_USUAL && most.saturating_mul(200) > counts.eligible {
         lines.push(
             "  one of them is in more than 0.5 % of the rows: nearly always a defect of the export"
@@ -190,7 +203,45 @@ fn file_lines(survey: &Survey, n_min: u32) -> Vec<String> {
     lines
 }
 
-fn shares(counts: &node::data::input::InputCounts) -> String {
+/// How the columns of a file are understood.
+fn column_lines(file: &FileUse) -> Vec<String> {
+    let used =
+        |column: &ColumnUse| column.meaning.map(|meaning| format!("  {}: {meaning}", column.name));
+    let mut lines = vec!["columns:".to_owned()];
+    lines.extend(file.columns.iter().filter_map(used));
+    let ignored = |column: &&ColumnUse| column.meaning.is_none();
+    let why = |column: &ColumnUse| match column.ignored {
+        true => column.name.clone(),
+        false => format!("{} (not used in this version)", column.name),
+    };
+    let ignored: Vec<String> = file.columns.iter().filter(ignored).map(why).collect();
+    lines.push(format!("columns ignored: {}", listed(&ignored.join(", "))));
+    lines
+}
+
+/// Rows by source, where there are several.
+fn source_lines(counts: &InputCounts) -> Vec<String> {
+    if counts.sources.len() < 2 {
+        return Vec::new();
+    }
+    let line = |(name, of): (&String, &SourceCounts)| {
+        let SourceCounts { rows_read, rows, eligible } = of;
+        format!("  {name}: {rows_read} read, {rows} distinct, {eligible} eligible")
+    };
+    let lines = counts.sources.iter().map(line);
+    core::iter::once("rows by source; one of two sources counts in both:".to_owned())
+        .chain(lines)
+        .collect()
+}
+
+fn sharing(by_kind: &BTreeMap<String, SharedIdentifiers>) -> String {
+    let one = |(kind, shared): (&String, &SharedIdentifiers)| {
+        format!("{kind} {}, by at most {} rows", shared.identifiers, shared.rows_max)
+    };
+    listed(&by_kind.iter().map(one).collect::<Vec<_>>().join("; "))
+}
+
+fn shares(counts: &InputCounts) -> String {
     let of = |(code, count): (&String, &u64)| {
         let share = 100.0 * *count as f64 / counts.values_read.max(1) as f64;
         format!("{code} {count} ({share:.1} %)")
@@ -306,13 +357,18 @@ impl Forecast {
 }
 
 fn report(survey: &Survey, forecast: &Forecast, n_min: u32) -> Value {
-    let columns: Vec<Value> = survey
-        .columns
-        .iter()
-        .map(|column| json!({ "name": column.name, "read_as": column.meaning }))
-        .collect();
+    let column = |column: &ColumnUse| {
+        let ColumnUse { name, meaning, ignored } = column;
+        json!({ "name": name, "read_as": meaning, "ignored": ignored })
+    };
+    let file = |file: &FileUse| {
+        let columns: Vec<Value> = file.columns.iter().map(column).collect();
+        json!({ "tag": file.tag, "format": file.format, "columns": columns })
+    };
+    let files: Vec<Value> = survey.files.iter().map(file).collect();
     json!({
-        "columns": columns,
+        "files": files,
+        "values_by_column": survey.columns,
         "populations": survey.counts,
         "distinct_identifiers": survey.distinct,
         "n_min": n_min,
@@ -333,8 +389,6 @@ const SHARED_ROWS_USUAL: u64 = 5;
 
 #[cfg(test)]
 mod tests {
-    use node::data::input::{InputCounts, SharedIdentifiers};
-
     use super::*;
 
     fn forecast() -> Forecast {
@@ -362,12 +416,21 @@ mod tests {
             values_read: 12,
             identifiers_rejected: one("email_no_at", 3),
             identifiers: one("email.strict", 10),
+            shared_refused: BTreeMap::from([("phone".to_owned(), shared)]),
             shared: BTreeMap::from([("email.strict".to_owned(), shared)]),
             ..InputCounts::default()
         };
-        let column = |name: &str, meaning| ColumnUse { name: name.into(), meaning };
-        let columns = vec![column("email", Some("e-mail address")), column("city", None)];
-        Survey { columns, counts, distinct: 4 }
+        let column =
+            |name: &str, meaning, ignored| ColumnUse { name: name.into(), meaning, ignored };
+        let columns = vec![
+            column("email", Some("e-mail address"), false),
+            column("city", None, false),
+            column("COMMENT", None, true),
+        ];
+        let files = vec![FileUse { tag: "crm.csv".into(), format: "csv", columns, row_identifiers_max: 1 }];
+        let email = ColumnCounts { valid: 9, absent: 0, rejected: one("email_no_at", 3) };
+        let columns = BTreeMap::from([("email".to_owned(), email)]);
+        Survey { files, counts, columns, distinct: 4 }
     }
 
     #[test]
@@ -375,7 +438,9 @@ mod tests {
         let text = file_lines(&survey(), 1_000).join("\n");
         for part in [
             "  email: e-mail address",
-            "columns ignored: city",
+            "form: csv",
+            "columns ignored: city (not used in this version), COMMENT",
+            "  email: 9 valid, 0 absent, rejected: email_no_at 3",
             "rows: 12 read, 1 merged",
             "1 without consent evidence",
             "at least 1000 eligible rows",
@@ -383,6 +448,7 @@ mod tests {
             "warnings: none",
             "email.strict 10; 4 distinct",
             "email.strict 2, by at most 9 rows",
+            "held by too many rows: phone 2, by at most 9 rows",
             "more than 0.5 %",
         ] {
             assert!(text.contains(part), "no {part:?} in:\n{text}");

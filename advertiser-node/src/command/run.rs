@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use node::data::DataError;
 use node::data::input::{Identifiers, InputRules, PreparedInput};
+use node::data::source::SourceOptions;
 use node::data::table::StoredTable;
 use node::driver::{DriveError, Driver, Duties, Ended, Session};
 use node::engine::Engine;
@@ -39,7 +40,7 @@ use protocol::transcript::{BuildFlags, Opening, Record, Role};
 use serde_json::json;
 
 use crate::audience;
-use crate::cli::RunOptions;
+use crate::cli::{Inputs, RunOptions};
 use crate::repair;
 
 pub(crate) fn run(
@@ -67,7 +68,7 @@ pub(crate) fn run(
     let progress = Progress::new(output);
     let started = Instant::now();
     progress.stage("prepare");
-    let input = prepare(&home, &options.input, &kinds(&invitation))?;
+    let input = prepare(&home, &options.inputs, &kinds(&invitation))?;
     let prepared_s = started.elapsed().as_secs_f64();
     let n_min = invitation.n_min.max(Limits::STANDARD.n_min_floor);
     if input.counts().eligible < u64::from(n_min) {
@@ -180,32 +181,41 @@ pub(crate) fn providers(home: &Home) -> Vec<(String, PathBuf)> {
     found
 }
 
-fn prepare(home: &Home, file: &Path, kinds: &[u8]) -> Result<PreparedInput, Failure> {
-    let normalizer = home.config.normalizer();
-    let rules = InputRules {
-        normalizer: &normalizer,
-        csv: home.config.csv,
-        purpose: &home.config.purpose,
-        kinds,
-        email_sha256: home.config.email_sha256,
-    };
+fn prepare(home: &Home, inputs: &Inputs, kinds: &[u8]) -> Result<PreparedInput, Failure> {
+    let normalizer = normalizer(home, kinds);
+    let source = inputs.source(home);
+    let rules = input_rules(home, &normalizer, &source, kinds);
     let store = home.private_dir("inputs")?;
     let workspace = home.workspace()?;
-    Ok(PreparedInput::prepare(file, &rules, &store, &home.storage, &workspace)?)
+    Ok(PreparedInput::prepare(&inputs.files()?, &rules, &store, &home.storage, &workspace)?)
 }
 
-/// How this node reads a CRM file.
+/// How this node normalizes values of CRM files.
+pub(crate) fn normalizer(home: &Home, kinds: &[u8]) -> Normalizer {
+    let normalizer = home.config.normalizer();
+    // Telephone numbers without `+` are of use only to a provider that holds digests of them.
+    if kinds.contains(&IdentifierKind::PHONE_DIGITS.code()) {
+        return normalizer.with_phone_digits();
+    }
+    normalizer
+}
+
+/// How this node reads CRM files.
 pub(crate) fn input_rules<'a>(
     home: &'a Home,
     normalizer: &'a Normalizer,
+    source: &'a SourceOptions,
     kinds: &'a [u8],
 ) -> InputRules<'a> {
     InputRules {
         normalizer,
-        csv: home.config.csv,
+        source,
         purpose: &home.config.purpose,
         kinds,
         email_sha256: home.config.email_sha256,
+        phone_sha256: home.config.phone_sha256,
+        shared: home.config.shared,
+        not_for_purpose: &home.config.not_for_purpose,
     }
 }
 

@@ -6,16 +6,15 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use protocol::digital_id::DigitalId;
+use protocol::digital_id::DigitalId as Entry;
 use protocol::suite::Profile;
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
 
 use crate::data::columns::{self, Cell, TableColumn};
+use crate::data::digital::{DigitalId as CanonicalId, DigitalKind};
+use crate::data::release::{AGE_BUCKETS, DEVICE_CLASSES, digest_of, name_of};
 use crate::data::sealed::hex;
 use crate::data::{DataError, Workspace};
 use crate::runs::{SealedRecords, VarSorter};
@@ -36,7 +35,7 @@ pub struct Delivery<'a> {
     pub day: i32,
     /// Days that a digital ID may be used, unless it says less itself.
     pub valid_days: u16,
-    /// Names of cookie namespaces by their number.
+    /// Names of the types of advertising ids and of cookie namespaces, by their numbers.
     pub namespaces: &'a BTreeMap<u16, String>,
     /// Digest of the normalization rules.
     pub rules_digest: &'a [u8; 32],
@@ -69,7 +68,7 @@ pub fn write_digital_ids(
         VarSorter::new(&workspace.directory, workspace.memory_bytes).map_err(DataError::from)?;
     let mut reader = records.read().map_err(DataError::from)?;
     while let Some(mut rest) = reader.next_record().map_err(DataError::from)? {
-        while let Some((id, after)) = DigitalId::decode(rest) {
+        while let Some((id, after)) = Entry::decode(rest) {
             let row = Row::of(&id, delivery.namespaces).ok_or(DeliveryError::NotCanonical)?;
             sorter.push(&row.encode()).map_err(DataError::from)?;
             rest = after;
@@ -99,8 +98,8 @@ pub fn write_digital_ids(
                 text(row.namespace),
                 Cell::Text(row.value),
                 Cell::Day(delivery.day.saturating_add(i32::from(days))),
-                text(name_of(&DEVICE_CLASSES, row.device_class)),
-                text(name_of(&AGE_BUCKETS, row.age_bucket)),
+                text(name_of(DEVICE_CLASSES, row.device_class)),
+                text(name_of(AGE_BUCKETS, row.age_bucket)),
             ])?;
         }
         Ok::<(), DeliveryError>(())
@@ -130,7 +129,7 @@ fn write_manifest(path: &Path, delivery: &Delivery<'_>, rows: u64) -> Result<(),
         "format": FORMAT,
         "name": name,
         "rows": rows,
-        "sha256": hex(&hash_of(path)?),
+        "sha256": hex(&digest_of(path)?),
         "run_id": run_id(delivery.sid),
         "session_id": hex(delivery.sid),
         "profile": delivery.profile.name(),
@@ -141,19 +140,6 @@ fn write_manifest(path: &Path, delivery: &Delivery<'_>, rows: u64) -> Result<(),
     let target = manifest_path(path);
     world::publish_atomically(&target, world::PRIVATE_MODE, |out| out.write_all(text.as_bytes()))?;
     Ok(())
-}
-
-/// SHA-256 of a file as it lies there.
-fn hash_of(path: &Path) -> Result<[u8; 32], DataError> {
-    let mut file = File::open(path).map_err(DataError::io(path))?;
-    let (mut hasher, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
-    loop {
-        let read = file.read(&mut buffer).map_err(DataError::io(path))?;
-        match buffer.get(..read) {
-            Some(bytes) if !bytes.is_empty() => hasher.update(bytes),
-            _ => return Ok(hasher.finalize().into()),
-        }
-    }
 }
 
 /// A row, as text; `Debug` is not there, because the value is a person's.
@@ -169,22 +155,19 @@ struct Row<'a> {
 
 impl<'a> Row<'a> {
     /// `None` for a value that is not canonical, or a namespace without a name.
-    fn of(id: &'a DigitalId, namespaces: &'a BTreeMap<u16, String>) -> Option<Self> {
+    fn of(id: &'a Entry, namespaces: &'a BTreeMap<u16, String>) -> Option<Self> {
         let value = str::from_utf8(&id.value).ok()?;
-        let (id_type, namespace, canonical) = match id.namespace {
-            IDFA => ("idfa", "", is_maid(value)),
-            AAID => ("aaid", "", is_maid(value)),
-            code => ("cookie", namespaces.get(&code)?.as_str(), is_cookie(value)),
+        let name = namespaces.get(&id.namespace)?.as_str();
+        let advertising = [DigitalKind::Idfa, DigitalKind::Aaid].map(DigitalKind::name);
+        let (id_type, namespace) = match advertising.contains(&name) {
+            true => (name, ""),
+            false => (DigitalKind::Cookie.name(), name),
         };
-        let DigitalId { device_class, age_bucket, days_valid, .. } = *id;
-        canonical.then_some(Self {
-            id_type,
-            namespace,
-            value,
-            device_class,
-            age_bucket,
-            days_valid,
-        })
+        let canonical = CanonicalId::parse(id_type, namespace, value).ok()?;
+        // What a spreadsheet would calculate is no ID.
+        let sound = canonical.value() == value && !value.starts_with(['=', '+', '@']);
+        let Entry { device_class, age_bucket, days_valid, .. } = *id;
+        sound.then_some(Self { id_type, namespace, value, device_class, age_bucket, days_valid })
     }
 
     /// `type ‖ 0 ‖ namespace ‖ 0 ‖ value ‖ 0 ‖ attributes`: sorts as the rows do.
@@ -206,30 +189,6 @@ impl<'a> Row<'a> {
     }
 }
 
-/// A mobile advertising ID as the canonical form has it.
-fn is_maid(value: &str) -> bool {
-    let hex = |byte: u8| byte == b'-' || matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-    value.split('-').map(str::len).eq([8, 4, 4, 4, 12]) && value.bytes().all(hex)
-}
-
-/// A cookie as the canonical form has it, and nothing that a spreadsheet would calculate.
-fn is_cookie(value: &str) -> bool {
-    value.len() >= 8
-        && value.bytes().all(|byte| byte.is_ascii_graphic())
-        && !value.starts_with(['=', '+', '@'])
-}
-
-fn name_of(names: &[&'static str], code: u8) -> &'static str {
-    usize::from(code).checked_sub(1).and_then(|at| names.get(at)).copied().unwrap_or("")
-}
-
-const IDFA: u16 = 0x0001;
-const AAID: u16 = 0x0002;
-/// Names of the device classes from code 1 on; 0 is "not told".
-pub const DEVICE_CLASSES: [&str; 6] =
-    ["smartphone", "tablet", "desktop", "ctv", "other", "unknown"];
-/// Names of the age buckets, days since the ID was seen, from code 1 on; 0 is "not told".
-pub const AGE_BUCKETS: [&str; 3] = ["0-7", "8-30", "31-90"];
 const FORMAT: &str = "veilmatch-delivery-1";
 const COLUMNS: [TableColumn; 10] = [
     TableColumn::text("run_id"),
@@ -248,17 +207,19 @@ const COLUMNS: [TableColumn; 10] = [
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
+    use sha2::{Digest as _, Sha256};
+
     use crate::runs::SealedLog;
     use crate::world::tests::private_tempdir;
 
     use super::*;
 
-    fn id(namespace: u16, value: &str) -> DigitalId {
+    fn id(namespace: u16, value: &str) -> Entry {
         let value = value.as_bytes().to_vec();
-        DigitalId { namespace, device_class: 0, age_bucket: 0, days_valid: 0, value }
+        Entry { namespace, device_class: 0, age_bucket: 0, days_valid: 0, value }
     }
 
-    fn deliver(dir: &Path, name: &str, ids: &[DigitalId]) -> Result<u64, DeliveryError> {
+    fn deliver(dir: &Path, name: &str, ids: &[Entry]) -> Result<u64, DeliveryError> {
         let mut log = SealedLog::new(dir).unwrap();
         // Two frames.
         for half in ids.chunks(ids.len().div_ceil(2).max(1)) {
@@ -340,8 +301,9 @@ mod tests {
             id(0x0100, "short"),
             id(0x0100, "two words"),
             id(0x0100, "=cmd|'/c'!A1"),
+            id(0x0100, "00000000"),
             id(0x0102, "cookie-a"),
-            DigitalId { value: vec![0xFF; 9], ..id(0x0100, "") },
+            Entry { value: vec![0xFF; 9], ..id(0x0100, "") },
         ] {
             let done = deliver(dir.path(), "ids.csv", &[id(0x0100, "cookie-a"), bad]);
             assert!(matches!(done, Err(DeliveryError::NotCanonical)));

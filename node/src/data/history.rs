@@ -185,9 +185,9 @@ fn close_row(
     }
     // Columns may change places between two files.
     held.sort_unstable();
-    let tag = hmac::sign(key, held.as_flattened());
+    let hash = key.of(&[held.as_flattened()]);
     held.clear();
-    Ok(sorter.push(tag.as_ref().get(..FINGERPRINT_LEN).unwrap_or(&[]))?)
+    Ok(sorter.push(hash.first_chunk::<FINGERPRINT_LEN>().unwrap_or(&[0; FINGERPRINT_LEN]))?)
 }
 
 /// Own fingerprints one by one, out of a sorted set.
@@ -266,8 +266,8 @@ const CHUNK_IDENTIFIERS: usize = 1 << 13;
 
 #[cfg(test)]
 mod tests {
-    use crate::data::csv::{CsvOptions, Delimiter, Encoding};
-    use crate::data::input::InputRules;
+    use crate::data::input::{InputRules, SharedLimits};
+    use crate::data::source::{InputFile, SourceOptions};
     use crate::normalize::{Normalizer, Options, Ruleset};
     use crate::world::tests::private_tempdir;
 
@@ -299,24 +299,25 @@ mod tests {
                 text +=
                     &format!("r{id:04},customer.{address}@exemple.fr,ads.match,R,2026-03-02,N\n");
             }
-            let file = self.dir.path().join("crm.csv");
-            fs::write(&file, text).unwrap();
+            let path = self.dir.path().join("crm.csv");
+            fs::write(&path, text).unwrap();
+            let file = InputFile::from_argument(path.as_os_str());
             let ruleset = Ruleset::parse("crm-fr/1").unwrap();
             let rules = InputRules {
                 normalizer: &Normalizer::new(ruleset, Options::defaults(ruleset)),
-                csv: CsvOptions {
-                    encoding: Encoding::parse("utf-8").unwrap(),
-                    delimiter: Delimiter::parse(",").unwrap(),
-                },
+                source: &SourceOptions::default(),
                 purpose: "ads.match",
                 kinds: &[1],
                 email_sha256: None,
+                phone_sha256: None,
+                shared: SharedLimits::default(),
+                not_for_purpose: &[],
             };
             let (store, workspace) = (self.dir.path().join("inputs"), self.workspace());
             world::create_private_dir(&store).unwrap();
             world::create_private_dir(&workspace.directory).unwrap();
             let input =
-                PreparedInput::prepare(&file, &rules, &store, &self.key, &workspace).unwrap();
+                PreparedInput::prepare(&[file], &rules, &store, &self.key, &workspace).unwrap();
             let prints = self.history(0).fingerprints(&input, &workspace).unwrap();
             (input.root().root, prints)
         }

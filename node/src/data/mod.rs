@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use protocol::error::Bug;
 
-use crate::data::csv::InputError;
+use crate::data::source::InputError;
 use crate::runs::RunsError;
 use crate::seal::SealError;
 use crate::world::WorldError;
@@ -28,6 +28,7 @@ pub mod release;
 pub mod releases;
 mod sealed;
 pub(crate) use sealed::hex;
+pub mod source;
 pub mod table;
 mod text;
 

@@ -1,0 +1,227 @@
+//! The columns of a CRM file and what each is read as.
+
+use protocol::identifier::IdentifierKind;
+
+use super::counts::ColumnUse;
+use super::{InputRules, SharedLimits};
+use crate::data::DataError;
+use crate::data::source::{Column, InputError, Role, RowSource, Schema};
+
+/// The columns of a CRM file; those that are read come first, in the order of the constants below.
+pub(super) static CRM: Schema = Schema {
+    columns: &[
+        Column::required("row_id"),
+        Column::required("consent_purposes").list(),
+        Column::required("consent_ref"),
+        Column::required("consent_at"),
+        Column::required("consent_notice"),
+        Column::optional("source"),
+        Column::optional("objections").list(),
+        Column::optional("updated_at"),
+        Column::optional("country"),
+        Column::optional("postcode"),
+        Column::optional("email"),
+        Column::optional("email_2"),
+        Column::optional("email_3"),
+        Column::optional("email_sha256"),
+        Column::optional("phone"),
+        Column::optional("phone_2"),
+        Column::optional("phone_sha256"),
+        Column::unused("population"),
+        Column::unused("stage"),
+        Column::unused("persona"),
+        Column::unused("first_name"),
+        Column::unused("last_name"),
+        Column::unused("last_name_alt"),
+        Column::unused("street"),
+        Column::unused("city"),
+        Column::unused("idfa"),
+        Column::unused("aaid"),
+        Column::unused("consent_channel"),
+        Column::unused("own_last_seen"),
+        Column::unused("segments").list(),
+        Column::unused("suppress"),
+    ],
+    families: &["custom."],
+};
+
+pub(super) const ROW_ID: usize = 0;
+pub(super) const CONSENT_PURPOSES: usize = 1;
+pub(super) const CONSENT_REF: usize = 2;
+pub(super) const CONSENT_AT: usize = 3;
+pub(super) const CONSENT_NOTICE: usize = 4;
+pub(super) const SOURCE: usize = 5;
+pub(super) const OBJECTIONS: usize = 6;
+pub(super) const UPDATED_AT: usize = 7;
+pub(super) const COUNTRY: usize = 8;
+pub(super) const POSTCODE: usize = 9;
+const EMAIL: usize = 10;
+const EMAIL_SHA256: usize = 13;
+const PHONE_SHA256: usize = 16;
+
+/// The columns of identifiers, in the order in which a row keeps their values.
+pub(super) const IDENTIFIERS: [(usize, Values); 7] = [
+    (EMAIL, Values::Email),
+    (11, Values::Email),
+    (12, Values::Email),
+    (EMAIL_SHA256, Values::EmailDigest),
+    (14, Values::Phone),
+    (15, Values::Phone),
+    (PHONE_SHA256, Values::PhoneDigest),
+];
+
+/// What a column of identifiers holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Values {
+    Email,
+    EmailDigest,
+    Phone,
+    PhoneDigest,
+}
+
+impl Values {
+    /// How many of these kinds a value can give.
+    fn agreed(self, kinds: &[u8]) -> usize {
+        let given = match self {
+            Self::Email | Self::EmailDigest => {
+                [IdentifierKind::EMAIL_STRICT, IdentifierKind::EMAIL_GMAIL]
+            }
+            Self::Phone | Self::PhoneDigest => {
+                [IdentifierKind::PHONE, IdentifierKind::PHONE_DIGITS]
+            }
+        };
+        given.iter().filter(|kind| kinds.contains(&kind.code())).count()
+    }
+}
+
+/// What each column is read as, by its position.
+const MEANINGS: [&str; 17] = [
+    "row id",
+    "purposes consented to",
+    "reference of the consent",
+    "time of the consent",
+    "notice shown",
+    "where the row comes from",
+    "purposes objected to",
+    "age of the row, for rows of one id",
+    "country, for telephone numbers",
+    "post code, for telephone numbers",
+    "e-mail address",
+    "e-mail address",
+    "e-mail address",
+    "digest of an e-mail address",
+    "telephone number",
+    "telephone number",
+    "digest of a telephone number",
+];
+
+/// Our name of a column.
+pub(super) fn name(position: usize) -> &'static str {
+    CRM.columns.get(position).map_or("", |column| column.name)
+}
+
+/// What each column of a file is read as.
+pub(super) fn uses(source: &RowSource) -> Vec<ColumnUse> {
+    let one = |(name, role): (crate::data::source::ColumnName, Role)| ColumnUse {
+        name: name.as_str().to_owned(),
+        meaning: match role {
+            Role::Used(at) => MEANINGS.get(at).copied(),
+            Role::Unused | Role::Ignored => None,
+        },
+        ignored: role == Role::Ignored,
+    };
+    source.columns().map(one).collect()
+}
+
+/// Identifiers that a row of a file can have: of each column of identifiers, one of each agreed
+/// kind that its values can give.
+pub(super) fn row_identifiers_max(source: &RowSource, rules: &InputRules<'_>) -> usize {
+    let used = |(at, _): &&(usize, Values)| {
+        source.has(*at) && !rules.not_for_purpose.iter().any(|field| field == name(*at))
+    };
+    IDENTIFIERS.iter().filter(used).map(|(_, values)| values.agreed(rules.kinds)).sum()
+}
+
+/// Refuses a file without any identifier, or with digests whose rules nobody declared.
+pub(super) fn check(source: &RowSource, rules: &InputRules<'_>) -> Result<Checked, DataError> {
+    let undeclared = [
+        (EMAIL_SHA256, rules.email_sha256.is_none(), "plain"),
+        (PHONE_SHA256, rules.phone_sha256.is_none(), "phone-e164"),
+    ];
+    for (at, undeclared, example) in undeclared {
+        if undeclared && source.has(at) {
+            let name = name(at);
+            return Err(DataError::Declared {
+                what: format!("column {name} holds digests, but not which rules made them"),
+                try_this: format!(
+                    "declare them, for example `{name} = \"{example}\"`, in advertiser.toml"
+                ),
+            });
+        }
+    }
+    // Without any column of identifiers the error names the plain one.
+    let any = IDENTIFIERS.iter().any(|(at, _)| source.has(*at));
+    Ok(if any { Ok(()) } else { Err(source.missing(EMAIL)) })
+}
+
+/// Whether the columns of a file will do.
+pub(super) type Checked = Result<(), InputError>;
+
+/// Refuses settings that name columns which are none of identifiers.
+pub(super) fn check_rules(rules: &InputRules<'_>) -> Result<(), DataError> {
+    let known = |field: &str| IDENTIFIERS.iter().any(|(at, _)| name(*at) == field);
+    let wrong = rules.not_for_purpose.iter().find(|field| !known(field));
+    let SharedLimits { email, phone, phone_fixed } = rules.shared;
+    let limits = [email, phone, phone_fixed];
+    let names = IDENTIFIERS.map(|(at, _)| name(at)).join(", ");
+    match wrong {
+        Some(_) => Err(DataError::Declared {
+            what: "`not_for_purpose` names a column that holds no identifiers".into(),
+            try_this: format!("name one of {names}"),
+        }),
+        None if limits.iter().any(|limit| !(1..=SHARED_ROWS_MAX).contains(limit)) => {
+            Err(DataError::Declared {
+                what: "a limit under `[shared]` is out of range".into(),
+                try_this: format!("choose numbers between 1 and {SHARED_ROWS_MAX}"),
+            })
+        }
+        None => Ok(()),
+    }
+}
+
+/// Rows that may share an identifier at the most generous setting; so many are held in memory.
+const SHARED_ROWS_MAX: u32 = 1000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_gives_the_agreed_kinds_it_can() {
+        let agreed = |kinds: &[u8]| [Values::Email, Values::PhoneDigest].map(|v| v.agreed(kinds));
+        assert_eq!(agreed(&[1]), [1, 0]);
+        assert_eq!(agreed(&[1, 2, 3]), [2, 1]);
+        assert_eq!(agreed(&[1, 2, 3, 4]), [2, 2]);
+    }
+
+    #[test]
+    fn constants_are_positions_of_their_names() {
+        let named = [
+            (ROW_ID, "row_id"),
+            (CONSENT_PURPOSES, "consent_purposes"),
+            (CONSENT_REF, "consent_ref"),
+            (CONSENT_AT, "consent_at"),
+            (CONSENT_NOTICE, "consent_notice"),
+            (SOURCE, "source"),
+            (OBJECTIONS, "objections"),
+            (UPDATED_AT, "updated_at"),
+            (COUNTRY, "country"),
+            (POSTCODE, "postcode"),
+            (EMAIL_SHA256, "email_sha256"),
+            (PHONE_SHA256, "phone_sha256"),
+        ];
+        assert!(named.iter().all(|(at, expected)| name(*at) == *expected));
+        let identifiers = IDENTIFIERS.map(|(at, _)| name(at)).join(" ");
+        assert_eq!(identifiers, "email email_2 email_3 email_sha256 phone phone_2 phone_sha256");
+    }
+}

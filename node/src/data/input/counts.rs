@@ -1,0 +1,185 @@
+//! What is told of a CRM file: populations, reasons, sharing; never a value of a row.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::normalize::{Normalized, Reason};
+
+/// Populations of an input, as the report defines them; no value of any row.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InputCounts {
+    /// Rows in all files.
+    pub rows_read: u64,
+    /// Rows merged into another with the same row id.
+    pub rows_merged: u64,
+    /// Distinct rows.
+    pub rows: u64,
+    /// Rows left out for an objection in scope.
+    pub excluded_optout: u64,
+    /// Rows left out without evidence for the purpose.
+    pub excluded_consent: u64,
+    /// Rows left out because no identifier of an agreed kind is usable.
+    pub excluded_no_usable_identifier: u64,
+    /// Rows that may be used.
+    pub eligible: u64,
+    /// Values by reason code.
+    pub identifiers_rejected: BTreeMap<String, u64>,
+    /// Eligible rows with at least one identifier of a kind.
+    pub eligible_with: BTreeMap<String, u64>,
+    /// Values in columns of identifiers, absent ones left out.
+    #[serde(default)]
+    pub values_read: u64,
+    /// Accepted values by warning.
+    #[serde(default)]
+    pub warnings: BTreeMap<String, u64>,
+    /// Accepted values by repair.
+    #[serde(default)]
+    pub repairs: BTreeMap<String, u64>,
+    /// Identifiers of eligible rows by kind.
+    #[serde(default)]
+    pub identifiers: BTreeMap<String, u64>,
+    /// Identifiers that several eligible rows hold, by kind.
+    #[serde(default)]
+    pub shared: BTreeMap<String, SharedIdentifiers>,
+    /// Identifiers refused because more rows hold them than their kind allows, by kind.
+    #[serde(default)]
+    pub shared_refused: BTreeMap<String, SharedIdentifiers>,
+    /// Rows by where they come from; a row of two sources counts in both.
+    #[serde(default)]
+    pub sources: BTreeMap<String, SourceCounts>,
+}
+
+/// How identifiers of one kind are shared between rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SharedIdentifiers {
+    /// Distinct identifiers held by more than one row.
+    pub identifiers: u64,
+    /// Most rows that hold one of them.
+    pub rows_max: u64,
+}
+
+/// Rows of one source.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceCounts {
+    /// Rows read of it.
+    pub rows_read: u64,
+    /// Distinct rows it holds.
+    pub rows: u64,
+    /// Those of them that may be used.
+    pub eligible: u64,
+}
+
+/// What became of the values of one column.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ColumnCounts {
+    /// Values that gave an identifier of an agreed kind.
+    pub valid: u64,
+    /// Empty fields and null markers.
+    pub absent: u64,
+    /// Values left out, by reason code.
+    pub rejected: BTreeMap<String, u64>,
+}
+
+/// What is known of an input before a run; nothing of it is kept.
+#[derive(Debug)]
+pub struct Survey {
+    /// The files, in the order they were named.
+    pub files: Vec<FileUse>,
+    /// Populations.
+    pub counts: InputCounts,
+    /// Values by column of identifiers, under our names.
+    pub columns: BTreeMap<String, ColumnCounts>,
+    /// Distinct identifiers of eligible rows.
+    pub distinct: u64,
+}
+
+/// How a file is understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileUse {
+    /// The tag of its rows, unless they have their own.
+    pub tag: String,
+    /// Its form: `csv`, `ndjson` or `parquet`.
+    pub format: &'static str,
+    /// Its columns, in file order.
+    pub columns: Vec<ColumnUse>,
+    /// Identifiers that a row of it can have at most: by its columns and the agreed kinds alone,
+    /// whatever its rows hold.
+    pub row_identifiers_max: usize,
+}
+
+/// How a column of a file is understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ColumnUse {
+    /// Its name, as it may be printed.
+    pub name: String,
+    /// What it is read as; `None` for a column that is not read.
+    pub meaning: Option<&'static str>,
+    /// Whether the settings list it as ignored; other columns that are not read are known, and not
+    /// used in this version.
+    pub ignored: bool,
+}
+
+/// Counts of one scan, gathered as it goes.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub(super) counts: InputCounts,
+    pub(super) columns: BTreeMap<&'static str, ColumnCounts>,
+}
+
+impl Tally {
+    /// Counts a value or an identifier that is left out.
+    pub(super) fn reject(&mut self, column: &'static str, reason: Reason) {
+        add(&mut self.counts.identifiers_rejected, reason.code());
+        add(&mut self.columns.entry(column).or_default().rejected, reason.code());
+    }
+
+    /// Counts the warnings and repairs of a value that was accepted.
+    pub(super) fn accept(&mut self, normalized: &Normalized) {
+        for warning in normalized.warnings() {
+            add(&mut self.counts.warnings, warning.code());
+        }
+        if let Some(repair) = normalized.repair() {
+            add(&mut self.counts.repairs, repair.code());
+        }
+    }
+
+    /// Counts the identifiers of a row that may be used, which are in the order of their kinds.
+    pub(super) fn count_kinds(&mut self, kinds: impl IntoIterator<Item = u8>) {
+        let mut last = None;
+        for kind in kinds {
+            add(&mut self.counts.identifiers, kind_name(kind));
+            if last != Some(kind) {
+                add(&mut self.counts.eligible_with, kind_name(kind));
+                last = Some(kind);
+            }
+        }
+    }
+
+    /// Counts an identifier that `rows` rows hold; a row holds each once.
+    pub(super) fn count_shared(&mut self, kind: u8, rows: u64, refused: bool) {
+        if rows < 2 {
+            return;
+        }
+        let counts = &mut self.counts;
+        let by_kind = if refused { &mut counts.shared_refused } else { &mut counts.shared };
+        let shared = by_kind.entry(kind_name(kind).to_owned()).or_default();
+        shared.identifiers += 1;
+        shared.rows_max = shared.rows_max.max(rows);
+    }
+}
+
+/// Adds one under a code.
+pub(super) fn add(counts: &mut BTreeMap<String, u64>, code: &str) {
+    match counts.get_mut(code) {
+        Some(count) => *count += 1,
+        None => drop(counts.insert(code.to_owned(), 1)),
+    }
+}
+
+fn kind_name(code: u8) -> &'static str {
+    protocol::identifier::IdentifierKind::from_code(code).map_or("unknown", |kind| kind.name())
+}

@@ -1,0 +1,440 @@
+//! The advertiser's CRM files: scan, gate, digest, order, commit.
+//!
+//! Rows are committed in the byte order of their row id, whatever the form and the number of the
+//! files and the order of their rows, and an identifier that several rows hold is evaluated once.
+//! Three external sorts find both without holding a file in memory; everything they spill is
+//! sealed.
+
+use std::path::{Path, PathBuf};
+
+use protocol::commitment::{InputCommitter, InputLeaf, InputRoot, identifier_from_parts};
+use protocol::seed::InputSeed;
+use protocol::session::RowSlot;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroize;
+
+use crate::data::sealed::{SealedFile, hex, open_sealed, read_or_end};
+use crate::data::source::{InputFile, SourceOptions};
+use crate::data::{DataError, Workspace};
+use crate::normalize::{EmailPrehash, Normalizer, PhonePrehash, Reason};
+use crate::seal::{self, StorageKey};
+use crate::world;
+
+mod columns;
+mod counts;
+mod order;
+mod scan;
+mod sources;
+#[cfg(test)]
+mod tests;
+
+pub use self::counts::{
+    ColumnCounts, ColumnUse, FileUse, InputCounts, SharedIdentifiers, SourceCounts, Survey,
+};
+use self::order::{Gathered, gather};
+use self::scan::Reasons;
+
+/// What the scan of CRM files needs to know.
+#[derive(Debug)]
+pub struct InputRules<'a> {
+    /// Rules that turn values into digests.
+    pub normalizer: &'a Normalizer,
+    /// Form of the files and names of their columns.
+    pub source: &'a SourceOptions,
+    /// Purpose code a row must carry evidence for, such as `ads.match`.
+    pub purpose: &'a str,
+    /// Kinds of identifiers that the terms will list; others are left out and counted.
+    pub kinds: &'a [u8],
+    /// Rules that made a column of e-mail digests; none means such a column is refused.
+    pub email_sha256: Option<EmailPrehash>,
+    /// Rules that made a column of telephone digests; none means such a column is refused.
+    pub phone_sha256: Option<PhonePrehash>,
+    /// How many rows may share an identifier.
+    pub shared: SharedLimits,
+    /// Columns of identifiers, by our names, whose values may not be used for the purpose.
+    pub not_for_purpose: &'a [String],
+}
+
+/// How many rows of an input may hold one identifier, by its kind; with more it is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SharedLimits {
+    /// E-mail addresses.
+    pub email: u32,
+    /// Telephone numbers, fixed lines apart.
+    pub phone: u32,
+    /// Fixed lines, which a household shares.
+    pub phone_fixed: u32,
+}
+
+impl Default for SharedLimits {
+    fn default() -> Self {
+        Self { email: 5, phone: 5, phone_fixed: 10 }
+    }
+}
+
+/// Takes the reason for each value or row that is left out, for the owner of the file.
+pub trait RowReasons {
+    /// Notes one reason; `column` is empty for a reason of the whole row.
+    ///
+    /// # Errors
+    ///
+    /// An error ends the scan.
+    fn note(
+        &mut self,
+        row_id: &str,
+        line: u64,
+        column: &str,
+        reason: Reason,
+    ) -> std::io::Result<()>;
+}
+
+/// A committed input, kept sealed in a directory of its own.
+#[derive(Debug)]
+pub struct PreparedInput {
+    directory: PathBuf,
+    key: StorageKey,
+    root: InputRoot,
+    distinct: u64,
+    counts: InputCounts,
+    row_identifiers_max: Option<usize>,
+}
+
+impl PreparedInput {
+    /// Reads CRM files and keeps them as one committed input under `store`.
+    ///
+    /// The same content under the same rules gives the same root and directory, whatever the form
+    /// of the files, their number, and the order of their rows.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`]; a file that cannot be used is named with line and column.
+    pub fn prepare(
+        files: &[InputFile],
+        rules: &InputRules<'_>,
+        store: &Path,
+        key: &StorageKey,
+        workspace: &Workspace,
+    ) -> Result<Self, DataError> {
+        let staging = Staging::create(store)?;
+        let none = &mut Reasons(None);
+        let Gathered { content, tally, distinct, files: uses } =
+            gather(files, rules, &staging, key, workspace, none)?;
+        let row_identifiers_max = uses.iter().map(|file| file.row_identifiers_max).max();
+        let counts = tally.counts;
+        if counts.eligible == 0 {
+            return Err(DataError::Empty { file: shown(files) });
+        }
+        let seed = seed_of(store, &content, key)?;
+        let root = commit(&staging.directory, key, &seed, counts.eligible)?;
+        let meta = Meta { root: root.root, leaves: root.leaves, rows: root.rows, distinct, counts };
+        let text =
+            serde_json::to_vec(&meta).map_err(|_| DataError::contradiction(&staging.directory))?;
+        let sealed = seal::seal_bytes(key, META, &text)?;
+        let path = staging.directory.join(META);
+        world::publish_atomically(&path, world::PRIVATE_MODE, |out| out.write_all(&sealed))?;
+        let directory = staging.publish(store, &root.root)?;
+        Ok(Self { row_identifiers_max, ..Self::open(&directory, key)? })
+    }
+
+    /// Reads CRM files as [`Self::prepare`] does, tells what they hold, and keeps nothing.
+    ///
+    /// Files without an eligible row are no error here. `reasons` gets one note for each value and
+    /// row that is left out.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`]; a file that cannot be used is named with line and column.
+    pub fn survey(
+        files: &[InputFile],
+        rules: &InputRules<'_>,
+        store: &Path,
+        key: &StorageKey,
+        workspace: &Workspace,
+        reasons: Option<&mut dyn RowReasons>,
+    ) -> Result<Survey, DataError> {
+        // Removed when it is dropped.
+        let staging = Staging::create(store)?;
+        let Gathered { tally, distinct, files, .. } =
+            gather(files, rules, &staging, key, workspace, &mut Reasons(reasons))?;
+        let columns = tally.columns.into_iter();
+        let columns = columns.map(|(name, counts)| (name.to_owned(), counts)).collect();
+        Ok(Survey { files, counts: tally.counts, columns, distinct })
+    }
+
+    /// Opens an input that was prepared before.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`] if it is damaged or sealed under another key.
+    pub fn open(directory: &Path, key: &StorageKey) -> Result<Self, DataError> {
+        let path = directory.join(META);
+        let sealed = std::fs::read(&path).map_err(DataError::io(&path))?;
+        let text = seal::open_bytes(key, META, &sealed)?;
+        let meta: Meta =
+            serde_json::from_slice(&text).map_err(|_| DataError::contradiction(&path))?;
+        Ok(Self {
+            directory: directory.to_path_buf(),
+            key: key.clone(),
+            root: InputRoot { root: meta.root, leaves: meta.leaves, rows: meta.rows },
+            distinct: meta.distinct,
+            counts: meta.counts,
+            row_identifiers_max: None,
+        })
+    }
+
+    /// The committed root.
+    #[must_use]
+    pub const fn root(&self) -> InputRoot {
+        self.root
+    }
+
+    /// Distinct identifiers.
+    #[must_use]
+    pub const fn distinct(&self) -> u64 {
+        self.distinct
+    }
+
+    /// Identifiers that a row can have at most, by the columns of the files and the agreed kinds
+    /// alone and whatever the rows hold; `None` for an input that was opened again.
+    #[must_use]
+    pub const fn row_identifiers_max(&self) -> Option<usize> {
+        self.row_identifiers_max
+    }
+
+    /// Populations.
+    #[must_use]
+    pub const fn counts(&self) -> &InputCounts {
+        &self.counts
+    }
+
+    /// The identifiers in (row, slot) order.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`] if the sealed file does not open.
+    pub fn identifiers(&self) -> Result<Identifiers, DataError> {
+        let path = self.directory.join(IDENTIFIERS);
+        Ok(Identifiers { reader: open_sealed(&path, &self.key, IDENTIFIERS)?, path })
+    }
+
+    /// The row ids in committed order.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`] if the sealed file does not open.
+    pub fn row_ids(&self) -> Result<RowIds, DataError> {
+        let path = self.directory.join(ROWS);
+        Ok(RowIds { reader: open_sealed(&path, &self.key, ROWS)?, path })
+    }
+}
+
+/// Identifiers of a committed input, read from its sealed file.
+#[derive(Debug)]
+pub struct Identifiers {
+    reader: SealedFile,
+    path: PathBuf,
+}
+
+impl Identifiers {
+    /// At most `identifiers_max` further identifiers; empty at the end.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`] if the file is damaged.
+    pub fn next_chunk(&mut self, identifiers_max: usize) -> Result<Vec<RowSlot>, DataError> {
+        let mut chunk = Vec::new();
+        while chunk.len() < identifiers_max {
+            let Some(place) = Place::read(&mut self.reader, &self.path)? else { break };
+            let damaged = || DataError::contradiction(&self.path);
+            let identifier = identifier_from_parts(place.kind, place.ruleset, place.digest)
+                .ok_or_else(damaged)?;
+            let Place { row, slot, element, .. } = place;
+            chunk.push(RowSlot { row, slot, element, identifier });
+        }
+        Ok(chunk)
+    }
+}
+
+/// Row ids of a committed input, read from its sealed file.
+#[derive(Debug)]
+pub struct RowIds {
+    reader: SealedFile,
+    path: PathBuf,
+}
+
+impl RowIds {
+    /// The next row id, if any.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`] if the file is damaged.
+    pub fn next_id(&mut self) -> Result<Option<Vec<u8>>, DataError> {
+        let mut len = [0; 2];
+        if !read_or_end(&mut self.reader, &mut len, &self.path)? {
+            return Ok(None);
+        }
+        let mut id = vec![0; usize::from(u16::from_be_bytes(len))];
+        match read_or_end(&mut self.reader, &mut id, &self.path)? {
+            true => Ok(Some(id)),
+            false => Err(DataError::contradiction(&self.path)),
+        }
+    }
+}
+
+/// Files as an error names them.
+#[must_use]
+pub fn shown(files: &[InputFile]) -> PathBuf {
+    let names: Vec<String> = files.iter().map(|file| file.shown().display().to_string()).collect();
+    names.join(", ").into()
+}
+
+/// The input seed of this content: kept, so that equal content has one root.
+///
+/// Seeds are kept in one sealed file, because the hash of a small file's content would let a thief
+/// of the disk test guesses.
+fn seed_of(store: &Path, content: &[u8; 32], key: &StorageKey) -> Result<InputSeed, DataError> {
+    let path = store.join(SEEDS);
+    let mut seeds = match std::fs::read(&path) {
+        Ok(sealed) => seal::open_bytes(key, SEEDS, &sealed)?.to_vec(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(source) => return Err(DataError::Io { path, source }),
+    };
+    let (entries, rest) = seeds.as_chunks::<64>();
+    if !rest.is_empty() {
+        return Err(DataError::contradiction(&path));
+    }
+    let known = entries.iter().find_map(|entry| {
+        let (known, seed) = entry.split_first_chunk::<32>()?;
+        (known == content).then_some(())?;
+        seed.first_chunk::<32>().copied()
+    });
+    if let Some(seed) = known {
+        seeds.zeroize();
+        return Ok(InputSeed::from_bytes(seed));
+    }
+    let seed = world::entropy::<32>()?;
+    seeds.extend_from_slice(content);
+    seeds.extend_from_slice(&seed);
+    let sealed = seal::seal_bytes(key, SEEDS, &seeds)?;
+    seeds.zeroize();
+    world::publish_atomically(&path, world::PRIVATE_MODE, |out| out.write_all(&sealed))?;
+    Ok(InputSeed::from_bytes(seed))
+}
+
+/// Reads the identifiers back and commits to them, leaf by leaf.
+fn commit(
+    directory: &Path,
+    key: &StorageKey,
+    seed: &InputSeed,
+    rows: u64,
+) -> Result<InputRoot, DataError> {
+    let path = directory.join(IDENTIFIERS);
+    let mut reader = open_sealed(&path, key, IDENTIFIERS)?;
+    let mut committer = InputCommitter::new(seed.leaf_salts());
+    while let Some(place) = Place::read(&mut reader, &path)? {
+        let identifier = identifier_from_parts(place.kind, place.ruleset, place.digest)
+            .ok_or_else(|| DataError::contradiction(&path))?;
+        committer.push(&InputLeaf {
+            row: place.row,
+            slot: place.slot,
+            identifier,
+            consent_evidence: place.evidence,
+            source_time: place.time,
+        });
+    }
+    Ok(committer.finish(rows))
+}
+
+/// One identifier at its place, as the sealed file holds it.
+struct Place {
+    row: u64,
+    slot: u8,
+    element: u64,
+    kind: u8,
+    ruleset: u8,
+    digest: [u8; 32],
+    evidence: [u8; 32],
+    time: u64,
+}
+
+impl Place {
+    /// row ‖ slot ‖ element ‖ kind ‖ digest ‖ ruleset ‖ evidence ‖ time.
+    const LEN: usize = 8 + 1 + 8 + 1 + 32 + 1 + 32 + 8;
+    /// Where the kind stands.
+    const KIND_AT: usize = 8 + 1 + 8;
+
+    fn read(reader: &mut SealedFile, path: &Path) -> Result<Option<Self>, DataError> {
+        let mut bytes = [0; Self::LEN];
+        if !read_or_end(reader, &mut bytes, path)? {
+            return Ok(None);
+        }
+        Self::decode(&bytes).map(Some).ok_or_else(|| DataError::contradiction(path))
+    }
+
+    fn decode(bytes: &[u8; Self::LEN]) -> Option<Self> {
+        let (row, rest) = bytes.split_first_chunk::<8>()?;
+        let (slot, rest) = rest.split_first()?;
+        let (element, rest) = rest.split_first_chunk::<8>()?;
+        let (kind, rest) = rest.split_first()?;
+        let (digest, rest) = rest.split_first_chunk::<32>()?;
+        let (ruleset, rest) = rest.split_first()?;
+        let (evidence, rest) = rest.split_first_chunk::<32>()?;
+        let time: [u8; 8] = rest.try_into().ok()?;
+        Some(Self {
+            row: u64::from_be_bytes(*row),
+            slot: *slot,
+            element: u64::from_be_bytes(*element),
+            kind: *kind,
+            ruleset: *ruleset,
+            digest: *digest,
+            evidence: *evidence,
+            time: u64::from_be_bytes(time),
+        })
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Meta {
+    root: [u8; 32],
+    leaves: u64,
+    rows: u64,
+    distinct: u64,
+    counts: InputCounts,
+}
+
+/// A directory that becomes an input only when it is whole.
+struct Staging {
+    directory: PathBuf,
+}
+
+impl Staging {
+    fn create(store: &Path) -> Result<Self, DataError> {
+        world::create_private_dir(store)?;
+        let directory = store.join(format!("staging-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&directory);
+        world::create_private_dir(&directory)?;
+        Ok(Self { directory })
+    }
+
+    /// Gives the directory its name: the salted root, which says nothing about the content.
+    fn publish(self, store: &Path, root: &[u8; 32]) -> Result<PathBuf, DataError> {
+        let target = store.join(hex(root.first_chunk::<8>().unwrap_or(&[0; 8])));
+        let _ = std::fs::remove_dir_all(&target);
+        std::fs::rename(&self.directory, &target).map_err(DataError::io(&target))?;
+        world::sync_dir(store)?;
+        Ok(target)
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        // After `publish` the directory is gone under this name.
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+const META: &str = "input.meta";
+const IDENTIFIERS: &str = "identifiers";
+const ROWS: &str = "rows";
+const SEEDS: &str = "seeds";

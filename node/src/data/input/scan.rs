@@ -1,0 +1,367 @@
+//! The scan: plaintext goes in, and rows of digests come out, sorted by row id.
+
+use std::collections::BTreeSet;
+use std::io;
+
+use protocol::limits::ROW_WIDTH_MAX;
+use sha2::{Digest, Sha256};
+
+use super::columns::{self, CRM, IDENTIFIERS, Values};
+use super::counts::{FileUse, Tally};
+use super::sources::{Sources, set_of};
+use super::{InputRules, RowReasons};
+use crate::data::source::{InputError, InputFile, Row, RowSource};
+use crate::data::{DataError, Workspace};
+use crate::normalize::{Line, Outcome, PhoneContext, Reason};
+use crate::runs::VarSorter;
+
+/// Every row of an input after the scan.
+pub(super) struct Scanned {
+    pub(super) rows: VarSorter,
+    pub(super) tally: Tally,
+    pub(super) sources: Sources,
+    pub(super) files: Vec<FileUse>,
+    /// Columns of identifiers that a file has.
+    present: BTreeSet<&'static str>,
+}
+
+/// Reads every row, normalizes its identifiers, and sorts what is left by row id.
+pub(super) fn scan(
+    files: &[InputFile],
+    rules: &InputRules<'_>,
+    workspace: &Workspace,
+    reasons: &mut Reasons<'_>,
+) -> Result<Scanned, DataError> {
+    columns::check_rules(rules)?;
+    let mut scanned = Scanned {
+        rows: VarSorter::new(&workspace.directory, workspace.memory_bytes)?,
+        tally: Tally::default(),
+        sources: Sources::default(),
+        files: Vec::new(),
+        present: BTreeSet::new(),
+    };
+    for file in files {
+        scanned.read(file, rules, reasons)?;
+    }
+    let present = &scanned.present;
+    scanned.tally.columns.retain(|name, _| present.contains(name));
+    Ok(scanned)
+}
+
+impl Scanned {
+    fn read(
+        &mut self,
+        file: &InputFile,
+        rules: &InputRules<'_>,
+        reasons: &mut Reasons<'_>,
+    ) -> Result<(), DataError> {
+        let input = |source| DataError::Input { file: file.shown(), source };
+        let mut source = RowSource::open(file, &CRM, rules.source)?;
+        if source.has_header() {
+            columns::check(&source, rules)?.map_err(input)?;
+        }
+        let mut rejected = Vec::new();
+        while let Some(row) = source.next_row().map_err(input)? {
+            self.tally.counts.rows_read += 1;
+            let from = self.sources.of(row.get(columns::SOURCE), &file.tag);
+            self.sources.each(set_of(from), &mut self.tally.counts, |of| of.rows_read += 1);
+            rejected.clear();
+            let row = ScannedRow::read(&row, from, rules, &mut self.tally, &mut rejected)
+                .map_err(input)?;
+            reasons.note_row(&row, &rejected)?;
+            self.rows.push(&row.encode())?;
+        }
+        columns::check(&source, rules)?.map_err(input)?;
+        for (at, _) in IDENTIFIERS.iter().filter(|(at, _)| source.has(*at)) {
+            self.present.insert(columns::name(*at));
+        }
+        self.files.push(FileUse {
+            tag: file.tag.clone(),
+            format: source.format().name(),
+            columns: columns::uses(&source),
+            row_identifiers_max: columns::row_identifiers_max(&source, rules),
+        });
+        Ok(())
+    }
+}
+
+/// One row after the scan: no plaintext but its row id.
+pub(super) struct ScannedRow {
+    pub(super) row_id: Vec<u8>,
+    /// Milliseconds since 1970.
+    updated_at: u64,
+    pub(super) gate: Gate,
+    pub(super) evidence: [u8; 32],
+    /// Seconds since 1970.
+    pub(super) consent_at: u64,
+    /// In the order of the kinds, then of the columns, each once.
+    pub(super) identifiers: Vec<Found>,
+    pub(super) source: u8,
+    pub(super) line: u64,
+}
+
+/// An identifier of a row, and the column it came from.
+#[derive(Clone, Copy)]
+pub(super) struct Found {
+    pub(super) kind: u8,
+    pub(super) digest: [u8; 32],
+    /// Whether it is a fixed line, which more rows may share.
+    pub(super) fixed: bool,
+    pub(super) column: u8,
+}
+
+/// Whether a row may be used; of rows of one id and age the later of these decides.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Gate {
+    Eligible = 0,
+    Consent = 1,
+    OptOut = 2,
+}
+
+impl ScannedRow {
+    fn read(
+        row: &Row<'_>,
+        source: u8,
+        rules: &InputRules<'_>,
+        tally: &mut Tally,
+        rejected: &mut Vec<(usize, Reason)>,
+    ) -> Result<Self, InputError> {
+        let line = row.line();
+        let row_id = row.get(columns::ROW_ID);
+        if row_id.is_empty() {
+            return Err(InputError::NoRowId { line });
+        }
+        if row_id.len() > ROW_ID_BYTES_MAX {
+            return Err(InputError::LongRowId { line });
+        }
+        let mut identifiers = Vec::new();
+        for (at, values) in IDENTIFIERS {
+            take(row, at, values, rules, tally, rejected, &mut identifiers);
+        }
+        identifiers.sort_by_key(|found| found.kind);
+        while identifiers.len() > ROW_IDENTIFIERS_MAX {
+            let Some(surplus) = identifiers.pop() else { break };
+            let column = usize::from(surplus.column);
+            tally.reject(columns::name(column), Reason::TooManyIdentifiers);
+            rejected.push((column, Reason::TooManyIdentifiers));
+        }
+        Ok(Self {
+            row_id: row_id.as_bytes().to_vec(),
+            updated_at: time(row.get(columns::UPDATED_AT), jiff::Timestamp::as_millisecond),
+            gate: gate(row, rules.purpose),
+            evidence: consent_evidence(row),
+            consent_at: time(row.get(columns::CONSENT_AT), jiff::Timestamp::as_second),
+            identifiers,
+            source,
+            line,
+        })
+    }
+
+    /// `row id ‖ 0 ‖ updated ‖ gate ‖ evidence ‖ time ‖ identifiers ‖ source ‖ line`: sorts by row
+    /// id, then by age, then by content, so that neither the order of rows nor their files decide
+    /// which of one id is kept. No field holds a zero byte: the readers refuse them.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut bytes = self.row_id.clone();
+        bytes.push(0);
+        bytes.extend_from_slice(&self.updated_at.to_be_bytes());
+        bytes.push(self.gate as u8);
+        bytes.extend_from_slice(&self.evidence);
+        bytes.extend_from_slice(&self.consent_at.to_be_bytes());
+        for found in &self.identifiers {
+            bytes.push(found.kind);
+            bytes.extend_from_slice(&found.digest);
+            bytes.extend_from_slice(&[found.fixed.into(), found.column]);
+        }
+        bytes.push(self.source);
+        bytes.extend_from_slice(&self.line.to_be_bytes());
+        bytes
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        let end = bytes.iter().position(|byte| *byte == 0)?;
+        let (row_id, rest) = bytes.split_at_checked(end)?;
+        let (_, rest) = rest.split_first()?;
+        let (updated_at, rest) = rest.split_first_chunk::<8>()?;
+        let (gate, rest) = rest.split_first()?;
+        let (evidence, rest) = rest.split_first_chunk::<32>()?;
+        let (consent_at, rest) = rest.split_first_chunk::<8>()?;
+        let (rest, line) = rest.split_last_chunk::<8>()?;
+        let (source, rest) = rest.split_last()?;
+        let (identifiers, tail) = rest.as_chunks::<35>();
+        tail.is_empty().then_some(())?;
+        let found = |[kind, rest @ ..]: &[u8; 35]| {
+            let (digest, rest) = rest.split_first_chunk::<32>()?;
+            let [fixed, column] = rest.try_into().ok()?;
+            Some(Found { kind: *kind, digest: *digest, fixed: fixed == 1, column })
+        };
+        Some(Self {
+            row_id: row_id.to_vec(),
+            updated_at: u64::from_be_bytes(*updated_at),
+            gate: match gate {
+                0 => Gate::Eligible,
+                1 => Gate::Consent,
+                _ => Gate::OptOut,
+            },
+            evidence: *evidence,
+            consent_at: u64::from_be_bytes(*consent_at),
+            identifiers: identifiers.iter().filter_map(found).collect(),
+            source: *source,
+            line: u64::from_be_bytes(*line),
+        })
+    }
+}
+
+/// Normalizes one field and keeps its identifiers of agreed kinds.
+fn take(
+    row: &Row<'_>,
+    at: usize,
+    values: Values,
+    rules: &InputRules<'_>,
+    tally: &mut Tally,
+    rejected: &mut Vec<(usize, Reason)>,
+    identifiers: &mut Vec<Found>,
+) {
+    let raw = row.get(at);
+    let context = PhoneContext {
+        country: Some(row.get(columns::COUNTRY)),
+        postcode: Some(row.get(columns::POSTCODE)),
+    };
+    let outcome = match values {
+        _ if raw.is_empty() => Outcome::Absent,
+        Values::Email => rules.normalizer.email(raw),
+        Values::EmailDigest => rules.normalizer.email_sha256(raw, rules.email_sha256),
+        Values::Phone => rules.normalizer.phone(raw, &context),
+        Values::PhoneDigest => rules.normalizer.phone_sha256(raw, rules.phone_sha256),
+    };
+    let name = columns::name(at);
+    let outcome = match outcome {
+        Outcome::Ok(_) if rules.not_for_purpose.iter().any(|field| field == name) => {
+            Outcome::Reject(Reason::FieldNotAllowed)
+        }
+        other => other,
+    };
+    let mut reject = |tally: &mut Tally, reason| {
+        tally.reject(name, reason);
+        rejected.push((at, reason));
+    };
+    match outcome {
+        Outcome::Ok(found) => {
+            tally.counts.values_read += 1;
+            let mut valid = false;
+            for normalized in found {
+                tally.accept(&normalized);
+                let (kind, digest) =
+                    (normalized.kind().code(), *normalized.digest().expose_bytes());
+                if !rules.kinds.contains(&kind) {
+                    reject(tally, Reason::KindNotInTerms);
+                    continue;
+                }
+                valid = true;
+                let fixed = normalized.line() == Some(Line::Fixed);
+                let column = u8::try_from(at).unwrap_or(u8::MAX);
+                match identifiers.iter_mut().find(|old| (old.kind, old.digest) == (kind, digest)) {
+                    // A digest does not say which line it is of; the number in clear does.
+                    Some(same) => same.fixed |= fixed,
+                    None => identifiers.push(Found { kind, digest, fixed, column }),
+                }
+            }
+            tally.columns.entry(name).or_default().valid += u64::from(valid);
+        }
+        Outcome::Reject(reason) => {
+            tally.counts.values_read += 1;
+            reject(tally, reason);
+        }
+        Outcome::Absent => tally.columns.entry(name).or_default().absent += 1,
+    }
+}
+
+/// A row is used only with evidence for the purpose and without an objection to it.
+fn gate(row: &Row<'_>, purpose: &str) -> Gate {
+    let lists = |list: &str, wanted: &str| list.split('|').any(|entry| entry.trim() == wanted);
+    let objections = row.get(columns::OBJECTIONS);
+    if lists(objections, purpose) || lists(objections, "all") {
+        return Gate::OptOut;
+    }
+    let evidenced = lists(row.get(columns::CONSENT_PURPOSES), purpose)
+        && !row.get(columns::CONSENT_REF).trim().is_empty();
+    if evidenced { Gate::Eligible } else { Gate::Consent }
+}
+
+/// SHA-256 of the consent record as it stands in the file, its time in the one form of RFC 3339
+/// that ends with `Z`, so that the spelling of a time does not matter.
+fn consent_evidence(row: &Row<'_>) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    for column in [
+        columns::CONSENT_PURPOSES,
+        columns::CONSENT_REF,
+        columns::CONSENT_AT,
+        columns::CONSENT_NOTICE,
+    ] {
+        let field = row.get(column).trim();
+        let time = (column == columns::CONSENT_AT)
+            .then(|| field.parse::<jiff::Timestamp>().ok())
+            .flatten()
+            .map(|time| time.to_string());
+        let field = time.as_deref().unwrap_or(field);
+        hasher.update((field.len() as u64).to_be_bytes());
+        hasher.update(field);
+    }
+    hasher.finalize().into()
+}
+
+/// An RFC 3339 time or an ISO day since 1970, in the unit given; 0 for anything else.
+fn time(text: &str, unit: fn(jiff::Timestamp) -> i64) -> u64 {
+    let text = text.trim();
+    let parsed = text.parse::<jiff::Timestamp>().ok().or_else(|| {
+        let day = text.parse::<jiff::civil::Date>().ok()?;
+        Some(day.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
+    });
+    parsed.map_or(0, |time| u64::try_from(unit(time)).unwrap_or(0))
+}
+
+/// Where reasons go, if anybody asked for them.
+pub(super) struct Reasons<'a>(pub(super) Option<&'a mut dyn RowReasons>);
+
+impl Reasons<'_> {
+    pub(super) fn note(
+        &mut self,
+        row_id: &[u8],
+        line: u64,
+        column: &str,
+        reason: Reason,
+    ) -> Result<(), DataError> {
+        match &mut self.0 {
+            Some(to) => to
+                .note(&String::from_utf8_lossy(row_id), line, column, reason)
+                .map_err(|source: io::Error| DataError::Io { path: REASONS.into(), source }),
+            None => Ok(()),
+        }
+    }
+
+    /// Notes why a row and values of it are left out.
+    fn note_row(
+        &mut self,
+        row: &ScannedRow,
+        rejected: &[(usize, Reason)],
+    ) -> Result<(), DataError> {
+        for (column, reason) in rejected {
+            self.note(&row.row_id, row.line, columns::name(*column), *reason)?;
+        }
+        let reason = match row.gate {
+            Gate::OptOut => Reason::RowOptout,
+            Gate::Consent => Reason::RowNoConsent,
+            Gate::Eligible if row.identifiers.is_empty() => Reason::RowNoUsableIdentifier,
+            Gate::Eligible => return Ok(()),
+        };
+        self.note(&row.row_id, row.line, "", reason)
+    }
+}
+
+/// What a failure to write reasons is told of; the caller knows the file.
+const REASONS: &str = "the file of reasons";
+
+/// The longest row id.
+const ROW_ID_BYTES_MAX: usize = 1024;
+
+/// Identifiers that a row keeps.
+const ROW_IDENTIFIERS_MAX: usize = ROW_WIDTH_MAX as usize;

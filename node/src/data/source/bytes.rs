@@ -1,0 +1,151 @@
+//! The bytes of an input: a file or standard input, unpacked as they are read.
+//!
+//! What a file is shows in its first bytes, not in its name. An archive is unpacked as a stream:
+//! however much it holds, no more than a buffer of it is in memory.
+
+use std::fs::File;
+use std::io::{self, BufReader, Cursor, Read};
+use std::path::Path;
+
+/// What the first bytes of an input say it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Nature {
+    Text,
+    Parquet,
+}
+
+/// An input that was opened.
+pub(super) struct Opened {
+    pub(super) nature: Nature,
+    /// Whether the text, unpacked, begins like a JSON object.
+    pub(super) object: bool,
+    pub(super) bytes: Box<dyn Read>,
+}
+
+/// Opens a file, or standard input where `path` is `-`.
+pub(super) fn open(path: &Path) -> io::Result<Opened> {
+    if is_standard_input(path) {
+        return inspect(Box::new(io::stdin().lock()));
+    }
+    let file = File::open(path)?;
+    if file.metadata()?.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    inspect(Box::new(file))
+}
+
+/// Whether a path means standard input.
+pub(super) fn is_standard_input(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+fn inspect(source: Box<dyn Read>) -> io::Result<Opened> {
+    let (head, source) = peek(source)?;
+    let bytes: Box<dyn Read> = if head.starts_with(&GZIP) {
+        Box::new(flate2::read::MultiGzDecoder::new(BufReader::with_capacity(BUFFER, source)))
+    } else if head.starts_with(&ZSTD) {
+        Box::new(zstd::stream::read::Decoder::new(source)?)
+    } else {
+        let nature = if head.starts_with(PARQUET) || head.starts_with(PARQUET_ENCRYPTED) {
+            Nature::Parquet
+        } else {
+            Nature::Text
+        };
+        return Ok(Opened { nature, object: begins_object(&head), bytes: source });
+    };
+    // A damaged archive shows when it is read, with its line.
+    let (head, bytes) = match peek(bytes) {
+        Ok(peeked) => peeked,
+        Err(error) => (Vec::new(), Box::new(Failing(Some(error))) as Box<dyn Read>),
+    };
+    Ok(Opened { nature: Nature::Text, object: begins_object(&head), bytes })
+}
+
+/// The first bytes of a source, and the whole source.
+fn peek(mut source: Box<dyn Read>) -> io::Result<(Vec<u8>, Box<dyn Read>)> {
+    let mut head = Vec::with_capacity(HEAD_BYTES);
+    source.by_ref().take(HEAD_BYTES as u64).read_to_end(&mut head)?;
+    Ok((head.clone(), Box::new(Cursor::new(head).chain(source))))
+}
+
+fn begins_object(head: &[u8]) -> bool {
+    let text = head.strip_prefix(&BOM).unwrap_or(head);
+    text.trim_ascii_start().starts_with(b"{")
+}
+
+/// Gives its error once.
+struct Failing(Option<io::Error>);
+
+impl Read for Failing {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
+    }
+}
+
+const GZIP: [u8; 2] = [0x1F, 0x8B];
+const ZSTD: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
+const PARQUET: &[u8] = b"PAR1";
+const PARQUET_ENCRYPTED: &[u8] = b"PARE";
+const BOM: [u8; 3] = [0xEF, 0xBB, 0xBF];
+const HEAD_BYTES: usize = 64;
+const BUFFER: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn opened(bytes: Vec<u8>) -> Opened {
+        inspect(Box::new(Cursor::new(bytes))).unwrap()
+    }
+
+    fn gzip(text: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn archives_are_unpacked_whatever_their_members() {
+        let text = b"row_id,email\n1,a@exemple.fr\n";
+        let twice = [gzip(&text[..9]), gzip(&text[9..])].concat();
+        let frames =
+            [&text[..9], &text[9..]].map(|part| zstd::encode_all(part, 0).unwrap()).concat();
+        for bytes in [text.to_vec(), gzip(text), twice, frames] {
+            let mut out = Vec::new();
+            opened(bytes).bytes.read_to_end(&mut out).unwrap();
+            assert_eq!(out, text);
+        }
+    }
+
+    #[test]
+    fn what_a_file_is_shows_in_its_first_bytes() {
+        assert_eq!(opened(b"PAR1...".to_vec()).nature, Nature::Parquet);
+        assert!(opened(gzip(b"\n {\"a\":1}")).object);
+        assert!(!opened(gzip(b"a,b")).object);
+        assert!(!opened(Vec::new()).object);
+    }
+
+    /// Much more text than its archive: read in buffers, never held.
+    #[test]
+    fn a_bomb_is_a_stream() {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        let zeros = vec![b' '; 1 << 20];
+        for _ in 0..64 {
+            encoder.write_all(&zeros).unwrap();
+        }
+        let bomb = encoder.finish().unwrap();
+        assert!(bomb.len() < 1 << 17);
+        let read = io::copy(&mut opened(bomb).bytes, &mut io::sink()).unwrap();
+        assert_eq!(read, 64 << 20);
+    }
+
+    #[test]
+    fn a_cut_archive_is_an_error_of_reading() {
+        let mut bytes = gzip(b"row_id,email\n1,a@exemple.fr\n");
+        bytes.truncate(bytes.len() - 12);
+        let read = opened(bytes).bytes.read_to_end(&mut Vec::new());
+        assert!(read.is_err());
+    }
+}

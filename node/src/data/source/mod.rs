@@ -1,0 +1,329 @@
+//! Rows out of a file of any accepted form: CSV, NDJSON or Parquet, packed or not.
+//!
+//! A [`RowSource`] gives records of text in the order of a [`Schema`], whatever the order of the
+//! columns in the file and whatever the file calls them. Every value is text: an absent field is
+//! empty, a list has `|` between its entries, a day is `2026-11-21`, a time ends with `Z`. The same
+//! table therefore gives the same rows in every form.
+//!
+//! Memory is bounded whatever the file holds: a record has 64 KiB at most, archives are unpacked
+//! as they are read, and Parquet is decoded a few rows at a time after a look at its pages.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+mod bytes;
+mod error;
+pub(super) mod names;
+mod ndjson;
+mod pages;
+mod rowgroups;
+mod schema;
+
+pub use self::error::InputError;
+pub use self::names::ColumnName;
+pub use self::schema::{Column, Need, Role, Schema};
+
+use self::bytes::Nature;
+use self::ndjson::NdjsonReader;
+use self::rowgroups::ParquetReader;
+use self::schema::{Names, Seen};
+use super::DataError;
+use super::csv::{CsvOptions, CsvReader, Record};
+
+/// The form of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Comma-separated text with a header.
+    Csv,
+    /// One JSON object a line.
+    Ndjson,
+    /// Apache Parquet.
+    Parquet,
+}
+
+impl Format {
+    /// The name in options and reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Ndjson => "ndjson",
+            Self::Parquet => "parquet",
+        }
+    }
+
+    /// What the name of a file says, an ending of an archive left out.
+    fn of_name(path: &Path) -> Option<Self> {
+        let name = path.file_name()?.to_str()?.to_ascii_lowercase();
+        let name = [".gz", ".zst"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
+        match Path::new(name).extension()?.to_str()? {
+            "csv" | "tsv" => Some(Self::Csv),
+            "ndjson" | "jsonl" | "json" => Some(Self::Ndjson),
+            "parquet" => Some(Self::Parquet),
+            _ => None,
+        }
+    }
+}
+
+/// How files are read, as the settings say.
+#[derive(Debug, Clone, Default)]
+pub struct SourceOptions {
+    /// Encoding of text files, and form of CSV.
+    pub csv: CsvOptions,
+    /// The form of every file, where its name and first bytes shall not decide.
+    pub format: Option<Format>,
+    /// What files call our columns: ours, theirs.
+    pub columns: BTreeMap<String, String>,
+    /// Columns of files that are not looked at.
+    pub ignore: Vec<String>,
+}
+
+/// One input of a run: a file or standard input, and the tag of its rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InputFile {
+    /// The file; `-` is standard input.
+    pub path: PathBuf,
+    /// Where its rows come from, unless their column `source` says: the name of the file if the
+    /// operator gave no tag.
+    pub tag: String,
+}
+
+impl InputFile {
+    /// A file under its own name.
+    #[must_use]
+    pub fn new(path: &Path) -> Self {
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+        let tag = if bytes::is_standard_input(path) { "stdin".into() } else { name };
+        Self { path: path.to_path_buf(), tag: ColumnName::new(&tag).as_str().to_owned() }
+    }
+
+    /// Reads an argument: `PATH`, or `TAG=PATH` with a tag of letters, digits, `-` and `_`.
+    #[must_use]
+    pub fn from_argument(argument: &OsStr) -> Self {
+        let tagged = argument.to_str().and_then(|text| text.split_once('='));
+        match tagged {
+            Some((tag, path)) if is_tag(tag) && !path.is_empty() => {
+                Self { path: path.into(), tag: tag.to_owned() }
+            }
+            _ => Self::new(Path::new(argument)),
+        }
+    }
+
+    /// Whether this is standard input.
+    #[must_use]
+    pub fn is_standard_input(&self) -> bool {
+        bytes::is_standard_input(&self.path)
+    }
+
+    /// The file as errors name it.
+    #[must_use]
+    pub fn shown(&self) -> PathBuf {
+        if self.is_standard_input() { "standard input".into() } else { self.path.clone() }
+    }
+}
+
+/// Whether a text may be a tag: letters, digits, `-` and `_`, 32 at most.
+#[must_use]
+pub fn is_tag(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    (1..=32).contains(&text.len()) && text.bytes().all(plain)
+}
+
+/// Reads the rows of one file.
+///
+/// After any error the file stays refused, but for the errors of single rows that CSV knows.
+pub struct RowSource {
+    names: Names,
+    format: Format,
+    seen: Seen,
+    rows: Rows,
+    /// Where each column of the schema stands in a record.
+    places: Vec<Option<usize>>,
+}
+
+enum Rows {
+    Csv(Box<CsvReader<Box<dyn Read>>>),
+    Ndjson(Box<NdjsonReader<Box<dyn Read>>>),
+    Parquet(Box<ParquetReader>),
+}
+
+impl RowSource {
+    /// Opens a file and finds its columns.
+    ///
+    /// The columns of an NDJSON file are known only at its end: a required one that no object has
+    /// is an error there.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Open`], [`DataError::Declared`], or [`DataError::Input`] with what is wrong.
+    pub fn open(
+        file: &InputFile,
+        schema: &'static Schema,
+        options: &SourceOptions,
+    ) -> Result<Self, DataError> {
+        let names = Names::new(schema, &options.columns, &options.ignore)?;
+        let open = |source| DataError::Open { file: file.shown(), source };
+        let refuse = |source| DataError::Input { file: file.shown(), source };
+        let opened = bytes::open(&file.path).map_err(open)?;
+        let format = match (options.format, opened.nature) {
+            (Some(format), _) => format,
+            (None, Nature::Parquet) => Format::Parquet,
+            (None, Nature::Text) => Format::of_name(&file.path).unwrap_or(if opened.object {
+                Format::Ndjson
+            } else {
+                Format::Csv
+            }),
+        };
+        match format {
+            Format::Csv => Self::of_csv(names, opened.bytes, options.csv).map_err(refuse),
+            Format::Ndjson => {
+                let reader = NdjsonReader::new(opened.bytes, options.csv.encoding);
+                Ok(Self::in_order(names, format, Vec::new(), Rows::Ndjson(Box::new(reader))))
+            }
+            Format::Parquet if file.is_standard_input() => {
+                Err(refuse(InputError::Parquet { found: ON_STANDARD_INPUT }))
+            }
+            Format::Parquet if opened.nature != Nature::Parquet => {
+                Err(refuse(InputError::Parquet { found: "not a Parquet file" }))
+            }
+            Format::Parquet => {
+                let handle = File::open(&file.path).map_err(open)?;
+                Self::of_parquet(names, handle).map_err(refuse)
+            }
+        }
+    }
+
+    fn of_csv(names: Names, bytes: Box<dyn Read>, options: CsvOptions) -> Result<Self, InputError> {
+        let reader = CsvReader::new(bytes, options)?;
+        let seen = names.roles(reader.columns().iter().map(String::as_str))?;
+        let mut places = vec![None; names.columns().len()];
+        for (place, (_, role)) in seen.iter().enumerate() {
+            if let Role::Used(at) = role
+                && let Some(slot) = places.get_mut(*at)
+            {
+                *slot = Some(place);
+            }
+        }
+        let rows = Rows::Csv(Box::new(reader));
+        Ok(Self { names, format: Format::Csv, seen, rows, places })
+    }
+
+    fn of_parquet(names: Names, file: File) -> Result<Self, InputError> {
+        let (reader, seen) = ParquetReader::open(file, &names)?;
+        let rows = Rows::Parquet(Box::new(reader));
+        Ok(Self::in_order(names, Format::Parquet, seen, rows))
+    }
+
+    /// A source whose records come in the order of the schema.
+    fn in_order(names: Names, format: Format, seen: Seen, rows: Rows) -> Self {
+        let places = (0..names.columns().len()).map(Some).collect();
+        Self { names, format, seen, rows, places }
+    }
+
+    /// The form the file is read as.
+    #[must_use]
+    pub const fn format(&self) -> Format {
+        self.format
+    }
+
+    /// The columns of the file, in its order, and what they are; of an NDJSON file those seen yet.
+    pub fn columns(&self) -> impl Iterator<Item = (ColumnName, Role)> {
+        self.seen.iter().map(|(name, role)| (ColumnName::new(name), *role))
+    }
+
+    /// Whether the file has a column of the schema; an NDJSON file, whether it was seen yet.
+    #[must_use]
+    pub fn has(&self, position: usize) -> bool {
+        self.seen.iter().any(|(_, role)| *role == Role::Used(position))
+    }
+
+    /// Whether the columns are known before the rows.
+    #[must_use]
+    pub fn has_header(&self) -> bool {
+        self.format != Format::Ndjson
+    }
+
+    /// The position in a [`Row`] of a column that the file has, or may have.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<usize> {
+        let at = self.names.columns().iter().position(|column| column.name == name)?;
+        (self.has(at) || !self.has_header()).then_some(at)
+    }
+
+    /// The error for a column that must be there and is not.
+    #[must_use]
+    pub fn missing(&self, position: usize) -> InputError {
+        self.names.missing(position, &self.seen)
+    }
+
+    /// The next row, or `None` at the end of the file.
+    ///
+    /// # Errors
+    ///
+    /// [`InputError`]; the owner of the file has to act.
+    pub fn next_row(&mut self) -> Result<Option<Row<'_>>, InputError> {
+        let more = match &mut self.rows {
+            Rows::Csv(reader) => reader.advance()?,
+            Rows::Ndjson(reader) => reader.advance(&self.names, &mut self.seen)?,
+            Rows::Parquet(reader) => reader.advance()?,
+        };
+        if !more {
+            if self.seen.is_empty() {
+                return Err(InputError::Empty);
+            }
+            self.names.required(&self.seen)?;
+            return Ok(None);
+        }
+        let record = match &self.rows {
+            Rows::Csv(reader) => reader.current(),
+            Rows::Ndjson(reader) => reader.current(),
+            Rows::Parquet(reader) => reader.current(),
+        };
+        Ok(Some(Row { record, places: &self.places }))
+    }
+}
+
+impl fmt::Debug for RowSource {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "RowSource({}, {} columns)", self.format.name(), self.seen.len())
+    }
+}
+
+/// One row: its fields as text by their position in the schema, and its place in the file.
+#[derive(Clone, Copy)]
+pub struct Row<'a> {
+    record: Record<'a>,
+    places: &'a [Option<usize>],
+}
+
+impl<'a> Row<'a> {
+    /// The line the row began on, from 1; of a Parquet file, the number of the row.
+    #[must_use]
+    pub fn line(&self) -> u64 {
+        self.record.line()
+    }
+
+    /// A field by the position of its column in the schema; empty if absent.
+    #[must_use]
+    pub fn get(&self, position: usize) -> &'a str {
+        let place = self.places.get(position).copied().flatten();
+        place.and_then(|place| self.record.get(place)).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Row<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Row(line {})", self.line())
+    }
+}
+
+const ON_STANDARD_INPUT: &str = "Parquet, which is read from a file and not from standard input";
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

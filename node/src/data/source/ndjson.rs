@@ -1,0 +1,305 @@
+//! NDJSON: one JSON object a line, each member a column.
+//!
+//! Every value is text: numbers are refused, because a reader of numbers drops the zeros at their
+//! front and rounds the long ones. A member that is null or left out is absent. A list is an array
+//! of texts, or one text with `|` between its entries.
+
+use core::fmt;
+use std::io::Read;
+
+use csv::StringRecord;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use zeroize::Zeroizing;
+
+use super::InputError;
+use super::names::ColumnName;
+use super::schema::{Names, Role, Seen};
+use crate::data::csv::Record;
+use crate::data::text::{Decoder, Encoding, TextFailure};
+
+/// Reads the objects of one file.
+pub(super) struct NdjsonReader<R> {
+    decoder: Decoder<R>,
+    declared: Encoding,
+    line: u64,
+    buffer: Zeroizing<Vec<u8>>,
+    values: Vec<Option<String>>,
+    record: StringRecord,
+    failure: Option<InputError>,
+}
+
+impl<R: Read> NdjsonReader<R> {
+    pub(super) fn new(source: R, encoding: Encoding) -> Self {
+        Self {
+            decoder: Decoder::new(source, encoding),
+            declared: encoding,
+            line: 0,
+            buffer: Zeroizing::new(Vec::new()),
+            values: Vec::new(),
+            record: StringRecord::new(),
+            failure: None,
+        }
+    }
+
+    /// Reads the next object; false at the end of the file.
+    ///
+    /// `seen` gets the names of members in the order of their first appearance.
+    pub(super) fn advance(&mut self, names: &Names, seen: &mut Seen) -> Result<bool, InputError> {
+        if let Some(failure) = &self.failure {
+            return Err(failure.clone());
+        }
+        let read = self.read(names, seen);
+        self.failure = read.as_ref().err().cloned();
+        read
+    }
+
+    /// The object read last, in the order of the schema.
+    pub(super) const fn current(&self) -> Record<'_> {
+        Record::of(self.line, &self.record)
+    }
+
+    fn read(&mut self, names: &Names, seen: &mut Seen) -> Result<bool, InputError> {
+        while self.read_line()? {
+            let line = self.line;
+            let text = core::str::from_utf8(&self.buffer).map_err(|_| {
+                InputError::InvalidEncoding { line, column: 1, declared: self.declared }
+            })?;
+            if text.trim().is_empty() {
+                continue;
+            }
+            self.values.clear();
+            self.values.resize(names.columns().len(), None);
+            let mut failure = None;
+            let object =
+                Object { names, seen, values: &mut self.values, line, failure: &mut failure };
+            let mut parser = serde_json::Deserializer::from_str(text);
+            let parsed = object.deserialize(&mut parser).and_then(|()| parser.end());
+            // What the parser says may quote the line.
+            if parsed.is_err() {
+                let found = not_an_object(text);
+                return Err(failure.unwrap_or(InputError::Json { line, found }));
+            }
+            self.record.clear();
+            for value in &self.values {
+                self.record.push_field(value.as_deref().unwrap_or_default());
+            }
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    /// Reads one line without its end; false at the end of the file.
+    fn read_line(&mut self) -> Result<bool, InputError> {
+        self.buffer.clear();
+        self.line = self.line.saturating_add(1);
+        let line = self.line;
+        let mut any = false;
+        loop {
+            let chunk = match self.decoder.fill() {
+                Ok(chunk) => chunk,
+                Err(TextFailure::Read(kind)) => return Err(InputError::Read { line, kind }),
+                Err(TextFailure::NotText(found)) => return Err(InputError::NotText { found }),
+                Err(TextFailure::Encoding(found)) => {
+                    return Err(InputError::WrongEncoding { declared: self.declared, found });
+                }
+            };
+            if chunk.is_empty() {
+                return Ok(any);
+            }
+            any = true;
+            let end = chunk.iter().position(|byte| *byte == b'\n');
+            let part = chunk.get(..end.unwrap_or(chunk.len())).unwrap_or_default();
+            let taken = part.len().saturating_add(usize::from(end.is_some()));
+            if self.buffer.len().saturating_add(part.len()) > LINE_BYTES_MAX {
+                return Err(InputError::RecordTooLong { line });
+            }
+            self.buffer.extend_from_slice(part);
+            self.decoder.consume(taken);
+            if end.is_some() {
+                return Ok(true);
+            }
+        }
+    }
+}
+
+/// What a line is that is no object.
+fn not_an_object(text: &str) -> &'static str {
+    match text.trim().bytes().next() {
+        Some(b'{') => "a broken or unfinished JSON object",
+        Some(b'[') => "a JSON array or the start of one",
+        _ => "other text",
+    }
+}
+
+/// Reads one object into the values of its columns.
+struct Object<'a> {
+    names: &'a Names,
+    seen: &'a mut Seen,
+    values: &'a mut Vec<Option<String>>,
+    line: u64,
+    /// What is wrong, told beside the parser's own error.
+    failure: &'a mut Option<InputError>,
+}
+
+impl Object<'_> {
+    fn role(&mut self, name: &str) -> Result<Role, InputError> {
+        if let Some((_, role)) = self.seen.iter().find(|(seen, _)| seen == name) {
+            return Ok(*role);
+        }
+        let role = self.names.role(name, Some(self.line))?;
+        if self.seen.len() >= COLUMNS_MAX {
+            return Err(InputError::Json { line: self.line, found: "one of too many columns" });
+        }
+        self.seen.push((name.to_owned(), role));
+        Ok(role)
+    }
+
+    fn keep(&mut self, name: &str, at: usize, column: usize, text: Text) -> Result<(), InputError> {
+        let line = self.line;
+        let member = |found| InputError::JsonMember { line, name: ColumnName::new(name), found };
+        let text = match text {
+            Text::Absent => return Ok(()),
+            Text::Of(text) => text,
+            Text::No(found) => return Err(member(found)),
+        };
+        if text.contains('\0') {
+            return Err(InputError::NulByte { line, column });
+        }
+        match self.values.get_mut(at) {
+            Some(slot @ None) => {
+                *slot = Some(text);
+                Ok(())
+            }
+            _ => Err(member("there twice")),
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Object<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        from.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Object<'_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+        let mut column = 0_usize;
+        while let Some(name) = map.next_key::<String>()? {
+            column = column.saturating_add(1);
+            let kept = match self.role(&name) {
+                Ok(Role::Used(at)) => {
+                    let list = self.names.columns().get(at).is_some_and(|column| column.list);
+                    let text = map.next_value_seed(Value { list })?;
+                    self.keep(&name, at, column, text)
+                }
+                Ok(Role::Unused | Role::Ignored) => {
+                    map.next_value::<IgnoredAny>()?;
+                    Ok(())
+                }
+                Err(failure) => Err(failure),
+            };
+            if let Err(failure) = kept {
+                *self.failure = Some(failure);
+                return Err(serde::de::Error::custom("refused"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A member's value as text, if it is one.
+enum Text {
+    Absent,
+    Of(String),
+    /// It is something else.
+    No(&'static str),
+}
+
+struct Value {
+    list: bool,
+}
+
+impl<'de> DeserializeSeed<'de> for Value {
+    type Value = Text;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Text, D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Value {
+    type Value = Text;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a text")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Text, E> {
+        Ok(Text::Of(text.to_owned()))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Text, E> {
+        Ok(Text::Of(text))
+    }
+
+    fn visit_unit<E>(self) -> Result<Text, E> {
+        Ok(Text::Absent)
+    }
+
+    fn visit_bool<E>(self, yes: bool) -> Result<Text, E> {
+        Ok(Text::Of(yes.to_string()))
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Text, E> {
+        Ok(Text::No(A_NUMBER))
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Text, E> {
+        Ok(Text::No(A_NUMBER))
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Text, E> {
+        Ok(Text::No(A_NUMBER))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Text, A::Error> {
+        let mut joined = String::new();
+        let mut wrong = (!self.list).then_some("a list, where one text is expected");
+        let mut first = true;
+        while let Some(entry) = entries.next_element_seed(Self { list: false })? {
+            match entry {
+                Text::Absent => {}
+                Text::Of(text) if !text.contains('|') => {
+                    if !core::mem::take(&mut first) {
+                        joined.push('|');
+                    }
+                    joined.push_str(&text);
+                }
+                Text::Of(_) => wrong = Some("a list with `|` inside an entry"),
+                Text::No(_) => wrong = Some("a list of something other than texts"),
+            }
+        }
+        Ok(wrong.map_or(Text::Of(joined), Text::No))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Text, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Text::No("an object"))
+    }
+}
+
+const A_NUMBER: &str = "a number";
+
+/// The longest line, without its end.
+const LINE_BYTES_MAX: usize = 64 * 1024;
+
+/// Distinct names of members in one file.
+const COLUMNS_MAX: usize = 4096;

@@ -1,0 +1,481 @@
+//! Parquet: the columns that are read, a few rows at a time.
+//!
+//! Text stays text. Days become `2026-11-21` and times `2026-03-02T10:14:00Z`, as CSV would say
+//! them. Any other type is refused with the name of its column, because there is no one way to
+//! write it. Before a column is decoded its pages are looked at ([`super::pages`]), and a panic of
+//! the decoder is an error of the file.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use csv::StringRecord;
+use parquet::basic::{Compression, ConvertedType, LogicalType, TimeUnit, Type as PhysicalType};
+use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
+use parquet::data_type::{ByteArray, DataType};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::RowGroupMetaData;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
+
+use super::InputError;
+use super::names::ColumnName;
+use super::pages;
+use super::schema::{Names, Role, Seen};
+use crate::data::csv::Record;
+
+/// Reads the rows of one file.
+pub(super) struct ParquetReader {
+    file: SerializedFileReader<File>,
+    handle: File,
+    columns: Vec<Selected>,
+    /// Position in `columns` of each column of the schema.
+    places: Vec<Option<usize>>,
+    group: usize,
+    group_rows_left: usize,
+    batch_rows: usize,
+    batch_at: usize,
+    row: u64,
+    record: StringRecord,
+    failure: Option<InputError>,
+}
+
+impl ParquetReader {
+    /// Opens a file and finds its columns, which come back in the order of the file.
+    pub(super) fn open(file: File, names: &Names) -> Result<(Self, Seen), InputError> {
+        check_footer(&file)?;
+        let handle = file.try_clone().map_err(read_error)?;
+        let file = guarded(|| SerializedFileReader::new(file))?;
+        let schema = file.metadata().file_metadata().schema_descr_ptr();
+        let fields = schema.root_schema().get_fields();
+        if fields.is_empty() {
+            return Err(InputError::Empty);
+        }
+        let distinct: BTreeSet<&str> = fields.iter().map(|field| field.name()).collect();
+        if distinct.len() < fields.len() {
+            return Err(unreadable("a Parquet file with two columns of one name"));
+        }
+        let seen = names.roles(fields.iter().map(|field| field.name()))?;
+        let mut columns = Vec::new();
+        let mut places = vec![None; names.columns().len()];
+        for (root, (name, role)) in seen.iter().enumerate() {
+            let Role::Used(at) = *role else { continue };
+            let list = names.columns().get(at).is_some_and(|column| column.list);
+            let selected = Selected::new(&schema, root, name, list)?;
+            if let Some(slot) = places.get_mut(at) {
+                *slot = Some(columns.len());
+            }
+            columns.push(selected);
+        }
+        let reader = Self {
+            file,
+            handle,
+            columns,
+            places,
+            group: 0,
+            group_rows_left: 0,
+            batch_rows: 0,
+            batch_at: 0,
+            row: 0,
+            record: StringRecord::new(),
+            failure: None,
+        };
+        Ok((reader, seen))
+    }
+
+    /// Reads the next row; false at the end of the file.
+    pub(super) fn advance(&mut self) -> Result<bool, InputError> {
+        if let Some(failure) = &self.failure {
+            return Err(failure.clone());
+        }
+        let read = self.read();
+        self.failure = read.as_ref().err().cloned();
+        read
+    }
+
+    /// The row read last, in the order of the schema; its line is its number.
+    pub(super) const fn current(&self) -> Record<'_> {
+        Record::of(self.row, &self.record)
+    }
+
+    fn read(&mut self) -> Result<bool, InputError> {
+        while self.batch_at >= self.batch_rows {
+            if self.group_rows_left == 0 && !self.open_group()? {
+                return Ok(false);
+            }
+            self.read_batch()?;
+        }
+        self.record.clear();
+        self.row = self.row.saturating_add(1);
+        let mut bytes = 0_usize;
+        for place in &self.places {
+            let column = place.and_then(|place| self.columns.get(place));
+            let text = column.map_or("", |column| column.batch.get(self.batch_at));
+            bytes = bytes.saturating_add(text.len());
+            self.record.push_field(text);
+        }
+        if bytes > ROW_BYTES_MAX {
+            return Err(InputError::RecordTooLong { line: self.row });
+        }
+        self.batch_at = self.batch_at.saturating_add(1);
+        Ok(true)
+    }
+
+    /// Opens the columns of the next group that has rows; false if there is none.
+    fn open_group(&mut self) -> Result<bool, InputError> {
+        while self.group < self.file.num_row_groups() {
+            let group = guarded(|| self.file.get_row_group(self.group))?;
+            self.group = self.group.saturating_add(1);
+            let rows = usize::try_from(group.metadata().num_rows()).map_err(|_| damaged())?;
+            if rows == 0 {
+                continue;
+            }
+            for column in &mut self.columns {
+                column.check_pages(&self.handle, group.metadata(), rows)?;
+                column.reader = Some(guarded(|| group.get_column_reader(column.leaf))?);
+            }
+            self.group_rows_left = rows;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    /// Decodes the next rows of the group.
+    fn read_batch(&mut self) -> Result<(), InputError> {
+        let rows = self.group_rows_left.min(BATCH_ROWS);
+        for column in &mut self.columns {
+            column.read_batch(rows, self.row)?;
+        }
+        self.group_rows_left = self.group_rows_left.saturating_sub(rows);
+        self.batch_rows = rows;
+        self.batch_at = 0;
+        Ok(())
+    }
+}
+
+/// A column that is read.
+struct Selected {
+    name: ColumnName,
+    leaf: usize,
+    holds: Holds,
+    /// Definition level of a value that is there.
+    present: i16,
+    list: bool,
+    reader: Option<ColumnReader>,
+    levels: Vec<i16>,
+    repeated: Vec<i16>,
+    batch: Batch,
+}
+
+/// What a column holds, of the types that have one form as text.
+#[derive(Clone, Copy)]
+enum Holds {
+    Text,
+    Day,
+    Time(fn(i64) -> Result<jiff::Timestamp, jiff::Error>),
+    Boolean,
+}
+
+impl Selected {
+    fn new(
+        schema: &SchemaDescriptor,
+        root: usize,
+        name: &str,
+        may_be_list: bool,
+    ) -> Result<Self, InputError> {
+        let refuse = |found| InputError::ParquetColumn { name: ColumnName::new(name), found };
+        let of_root = |leaf: &usize| schema.get_column_root_idx(*leaf) == root;
+        let mut leaves = (0..schema.num_columns()).filter(of_root);
+        let (Some(leaf), None) = (leaves.next(), leaves.next()) else {
+            return Err(refuse("a group of several values"));
+        };
+        let column = schema.column(leaf);
+        let list = column.max_rep_level() > 0;
+        let flat = column.path().parts().len() == 1;
+        if column.max_rep_level() > 1 || (!list && !flat) {
+            return Err(refuse("groups or nested lists"));
+        }
+        let holds = Holds::of(&column).map_err(refuse)?;
+        if list && !(may_be_list && matches!(holds, Holds::Text)) {
+            return Err(refuse("a list, where one text is expected"));
+        }
+        Ok(Self {
+            name: ColumnName::new(name),
+            leaf,
+            holds,
+            present: column.max_def_level(),
+            list,
+            reader: None,
+            levels: Vec::new(),
+            repeated: Vec::new(),
+            batch: Batch::default(),
+        })
+    }
+
+    /// Refuses a column whose pages would take more memory than any honest one.
+    fn check_pages(
+        &self,
+        file: &File,
+        group: &RowGroupMetaData,
+        rows: usize,
+    ) -> Result<(), InputError> {
+        let chunk = group.columns().get(self.leaf).ok_or_else(damaged)?;
+        match chunk.compression() {
+            Compression::UNCOMPRESSED | Compression::SNAPPY | Compression::ZSTD(_) => {}
+            _ => {
+                return Err(unreadable(
+                    "a Parquet file with another compression than snappy or zstd",
+                ));
+            }
+        }
+        let range = guarded(|| Ok(chunk.byte_range()))?;
+        let claims = pages::claims(file, range.0, range.1).ok_or_else(damaged)?;
+        if claims.page_bytes_max > PAGE_BYTES_MAX {
+            return Err(unreadable("a Parquet file with a page above 64 MiB"));
+        }
+        let rows = u64::try_from(rows).unwrap_or(u64::MAX);
+        let fits = if self.list {
+            let most = rows.saturating_mul(LIST_ENTRIES_USUAL).saturating_add(LEVELS_SPARE);
+            (rows..=most).contains(&claims.values)
+        } else {
+            claims.values == rows
+        };
+        if fits { Ok(()) } else { Err(damaged()) }
+    }
+
+    /// Decodes `rows` rows; `before` of the file are behind.
+    fn read_batch(&mut self, rows: usize, before: u64) -> Result<(), InputError> {
+        self.batch.clear();
+        self.levels.clear();
+        self.repeated.clear();
+        let mut reader = self.reader.take().ok_or_else(damaged)?;
+        let read = match (&mut reader, self.holds) {
+            (ColumnReader::ByteArrayColumnReader(reader), Holds::Text) => {
+                let values = self.decode(reader, rows)?;
+                self.fill(rows, &values, append_text)
+            }
+            (ColumnReader::Int32ColumnReader(reader), Holds::Day) => {
+                let values = self.decode(reader, rows)?;
+                self.fill(rows, &values, |value, text| append_day(*value, text))
+            }
+            (ColumnReader::Int64ColumnReader(reader), Holds::Time(unit)) => {
+                let values = self.decode(reader, rows)?;
+                self.fill(rows, &values, |value, text| append_time(unit(*value), text))
+            }
+            (ColumnReader::BoolColumnReader(reader), Holds::Boolean) => {
+                let values = self.decode(reader, rows)?;
+                self.fill(rows, &values, |value, text| {
+                    text.push_str(if *value { "true" } else { "false" });
+                    Ok(())
+                })
+            }
+            _ => return Err(damaged()),
+        };
+        self.reader = Some(reader);
+        read.map_err(|(row, found)| {
+            let row = before.saturating_add(u64::try_from(row).unwrap_or(0)).saturating_add(1);
+            InputError::ParquetField { row, name: self.name.clone(), found }
+        })?;
+        if self.batch.ends.len() == rows { Ok(()) } else { Err(damaged()) }
+    }
+
+    /// Reads the values that are present, and the levels that say which are.
+    fn decode<T: DataType>(
+        &mut self,
+        reader: &mut ColumnReaderImpl<T>,
+        rows: usize,
+    ) -> Result<Vec<T::T>, InputError> {
+        let mut values = Vec::new();
+        let (records, levels, _) = guarded(|| {
+            reader.read_records(rows, Some(&mut self.levels), Some(&mut self.repeated), &mut values)
+        })?;
+        if self.present == 0 {
+            // A column without absent values has no levels.
+            self.levels.resize(levels, 0);
+        }
+        if records == rows { Ok(values) } else { Err(damaged()) }
+    }
+
+    /// Puts values and absences into the batch, one text a row.
+    fn fill<T>(
+        &mut self,
+        rows: usize,
+        values: &[T],
+        append: impl Fn(&T, &mut String) -> Result<(), &'static str>,
+    ) -> Result<(), (usize, &'static str)> {
+        let mut values = values.iter();
+        let Batch { text, ends } = &mut self.batch;
+        let mut start = text.len();
+        let mut entries = 0_usize;
+        for (at, level) in self.levels.iter().enumerate() {
+            let begins = !self.list || self.repeated.get(at).is_none_or(|level| *level == 0);
+            if begins && at > 0 {
+                ends.push(text.len());
+                start = text.len();
+                entries = 0;
+            }
+            let row = ends.len();
+            if *level < self.present {
+                continue;
+            }
+            if entries > 0 {
+                text.push('|');
+            }
+            let entry = text.len();
+            append(values.next().ok_or((row, DISAGREES))?, text).map_err(|found| (row, found))?;
+            let added = text.get(entry..).unwrap_or_default();
+            if self.list && added.contains('|') {
+                return Err((row, "a list with `|` inside an entry"));
+            }
+            if text.len().saturating_sub(start) > ROW_BYTES_MAX {
+                return Err((row, "longer than 64 KiB"));
+            }
+            entries = entries.saturating_add(1);
+        }
+        if ends.len() < rows {
+            ends.push(text.len());
+        }
+        Ok(())
+    }
+}
+
+impl Holds {
+    /// The type of a column, or what it is that has no one form as text.
+    fn of(column: &ColumnDescriptor) -> Result<Self, &'static str> {
+        let logical = column.logical_type_ref();
+        match (column.physical_type(), logical, column.converted_type()) {
+            (PhysicalType::BYTE_ARRAY, Some(LogicalType::String), _)
+            | (PhysicalType::BYTE_ARRAY, None, ConvertedType::UTF8) => Ok(Self::Text),
+            (PhysicalType::BYTE_ARRAY, _, _) => Err("bytes that are not declared as text"),
+            (PhysicalType::INT32, Some(LogicalType::Date), _)
+            | (PhysicalType::INT32, None, ConvertedType::DATE) => Ok(Self::Day),
+            (PhysicalType::INT64, Some(LogicalType::Timestamp(time)), _) => {
+                if !time.is_adjusted_to_u_t_c {
+                    return Err("times without a time zone");
+                }
+                Ok(Self::Time(match time.unit {
+                    TimeUnit::MILLIS => jiff::Timestamp::from_millisecond,
+                    TimeUnit::MICROS => jiff::Timestamp::from_microsecond,
+                    TimeUnit::NANOS => nanoseconds,
+                }))
+            }
+            (PhysicalType::INT64, None, ConvertedType::TIMESTAMP_MILLIS) => {
+                Ok(Self::Time(jiff::Timestamp::from_millisecond))
+            }
+            (PhysicalType::INT64, None, ConvertedType::TIMESTAMP_MICROS) => {
+                Ok(Self::Time(jiff::Timestamp::from_microsecond))
+            }
+            (PhysicalType::BOOLEAN, _, _) => Ok(Self::Boolean),
+            (PhysicalType::INT96, _, _) => Err("times of the old form INT96"),
+            _ => Err("numbers"),
+        }
+    }
+}
+
+fn nanoseconds(value: i64) -> Result<jiff::Timestamp, jiff::Error> {
+    jiff::Timestamp::from_nanosecond(value.into())
+}
+
+fn append_text(value: &ByteArray, text: &mut String) -> Result<(), &'static str> {
+    let value = core::str::from_utf8(value.data()).map_err(|_| "not valid UTF-8")?;
+    if value.contains('\0') {
+        return Err("a NUL character");
+    }
+    text.push_str(value);
+    Ok(())
+}
+
+fn append_day(days: i32, text: &mut String) -> Result<(), &'static str> {
+    let span = jiff::Span::new().try_days(days).map_err(|_| OUT_OF_RANGE)?;
+    let day = jiff::civil::date(1970, 1, 1).checked_add(span).map_err(|_| OUT_OF_RANGE)?;
+    text.push_str(&day.to_string());
+    Ok(())
+}
+
+fn append_time(
+    time: Result<jiff::Timestamp, jiff::Error>,
+    text: &mut String,
+) -> Result<(), &'static str> {
+    text.push_str(&time.map_err(|_| OUT_OF_RANGE)?.to_string());
+    Ok(())
+}
+
+/// The texts of one column in a few rows, in one piece of memory.
+#[derive(Default)]
+struct Batch {
+    text: String,
+    ends: Vec<usize>,
+}
+
+impl Batch {
+    fn clear(&mut self) {
+        self.text.clear();
+        self.ends.clear();
+    }
+
+    fn get(&self, row: usize) -> &str {
+        let before = row.checked_sub(1).and_then(|row| self.ends.get(row));
+        let start = before.copied().unwrap_or_default();
+        self.ends.get(row).and_then(|end| self.text.get(start..*end)).unwrap_or_default()
+    }
+}
+
+/// Checks the end of the file, whose length decides how much is read of it at once.
+fn check_footer(file: &File) -> Result<(), InputError> {
+    use std::os::unix::fs::FileExt;
+    let len = file.metadata().map_err(read_error)?.len();
+    let mut end = [0; 8];
+    let at = len.checked_sub(8).ok_or_else(damaged)?;
+    file.read_exact_at(&mut end, at).map_err(read_error)?;
+    let [a, b, c, d, magic @ ..] = end;
+    match &magic {
+        b"PAR1" => {}
+        b"PARE" => return Err(unreadable("an encrypted Parquet file")),
+        _ => return Err(damaged()),
+    }
+    if u32::from_le_bytes([a, b, c, d]) > FOOTER_BYTES_MAX {
+        return Err(unreadable("a Parquet file whose description is above 64 MiB"));
+    }
+    Ok(())
+}
+
+/// Runs a part of the decoder, whose panics are errors of the file.
+fn guarded<T>(work: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, InputError> {
+    // What the panic leaves half-done is not used again: the file stays refused.
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Ok(done)) => Ok(done),
+        // The decoder's own words may quote the file.
+        Ok(Err(_)) | Err(_) => Err(damaged()),
+    }
+}
+
+fn damaged() -> InputError {
+    unreadable("a Parquet file that is damaged or cut short")
+}
+
+const fn unreadable(found: &'static str) -> InputError {
+    InputError::Parquet { found }
+}
+
+fn read_error(error: std::io::Error) -> InputError {
+    InputError::Read { line: 0, kind: error.kind() }
+}
+
+const DISAGREES: &str = "levels and values that disagree";
+const OUT_OF_RANGE: &str = "a day or time out of range";
+
+/// Rows decoded at a time.
+const BATCH_ROWS: usize = 256;
+
+/// The longest row, and the longest field of one.
+const ROW_BYTES_MAX: usize = 64 * 1024;
+
+/// The largest page once unpacked.
+const PAGE_BYTES_MAX: u64 = 64 << 20;
+
+/// The longest description of a file.
+const FOOTER_BYTES_MAX: u32 = 64 << 20;
+
+/// Entries of lists in a group of rows: so many a row on average, and some to spare.
+const LIST_ENTRIES_USUAL: u64 = 32;
+const LEVELS_SPARE: u64 = 1 << 16;

@@ -1,0 +1,243 @@
+//! Which columns a kind of file may have, and what a file calls them.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::InputError;
+use super::names::{ColumnName, looks_like_data, near_misses};
+use crate::data::DataError;
+
+/// The columns that a kind of file may have.
+#[derive(Debug)]
+pub struct Schema {
+    /// Every column by name; its position here is its position in a [`super::Row`].
+    pub columns: &'static [Column],
+    /// Beginnings of names that are accepted and not used in this version.
+    pub families: &'static [&'static str],
+}
+
+/// One column of a [`Schema`].
+#[derive(Debug, Clone, Copy)]
+pub struct Column {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether it must be there, and whether it is read.
+    pub need: Need,
+    /// Whether it holds a list: separated by `|` in text, an array elsewhere.
+    pub list: bool,
+}
+
+impl Column {
+    /// A column that must be there.
+    #[must_use]
+    pub const fn required(name: &'static str) -> Self {
+        Self { name, need: Need::Required, list: false }
+    }
+
+    /// A column that may be there.
+    #[must_use]
+    pub const fn optional(name: &'static str) -> Self {
+        Self { name, need: Need::Optional, list: false }
+    }
+
+    /// A column that is accepted and not used in this version.
+    #[must_use]
+    pub const fn unused(name: &'static str) -> Self {
+        Self { name, need: Need::Unused, list: false }
+    }
+
+    /// The same column, holding a list.
+    #[must_use]
+    pub const fn list(self) -> Self {
+        Self { list: true, ..self }
+    }
+}
+
+/// Whether a column must be there, and whether it is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// It must be there.
+    Required,
+    /// It may be there.
+    Optional,
+    /// It may be there and is not read.
+    Unused,
+}
+
+/// What a column of a file is to the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// It is read, as the column at this position of the [`Schema`].
+    Used(usize),
+    /// It is known and not used in this version.
+    Unused,
+    /// The settings say to ignore it.
+    Ignored,
+}
+
+/// The names of one file's columns: those of the schema, renamed as the settings say.
+#[derive(Debug)]
+pub(super) struct Names {
+    schema: &'static Schema,
+    roles: HashMap<String, Role>,
+}
+
+impl Names {
+    /// Applies a mapping (ours = yours) and the names to ignore.
+    pub(super) fn new(
+        schema: &'static Schema,
+        mapping: &BTreeMap<String, String>,
+        ignored: &[String],
+    ) -> Result<Self, DataError> {
+        let family = |name: &str| schema.families.iter().any(|start| name.starts_with(start));
+        let mut theirs = BTreeSet::new();
+        for (ours, name) in mapping {
+            let shown = ColumnName::new(ours);
+            if !family(ours) && !schema.columns.iter().any(|column| column.name == ours) {
+                return Err(declared(&format!("`[columns]` names {shown}, which is no column")));
+            }
+            if !theirs.insert(name) {
+                let name = ColumnName::new(name);
+                return Err(declared(&format!("`[columns]` names `{name}` twice")));
+            }
+        }
+        let mut roles = HashMap::new();
+        for (position, column) in schema.columns.iter().enumerate() {
+            let name = mapping.get(column.name).map_or(column.name, String::as_str);
+            let unused = column.need == Need::Unused;
+            let role = if unused { Role::Unused } else { Role::Used(position) };
+            // A name of ours that stands for another column of theirs means theirs.
+            if name != column.name || !theirs.contains(&column.name.to_owned()) {
+                roles.insert(name.to_owned(), role);
+            }
+        }
+        for (_, name) in mapping.iter().filter(|(ours, _)| family(ours)) {
+            roles.insert(name.clone(), Role::Unused);
+        }
+        roles.extend(ignored.iter().map(|name| (name.clone(), Role::Ignored)));
+        Ok(Self { schema, roles })
+    }
+
+    pub(super) const fn columns(&self) -> &'static [Column] {
+        self.schema.columns
+    }
+
+    /// What a column of the file is; an error if nothing says.
+    pub(super) fn role(&self, name: &str, line: Option<u64>) -> Result<Role, InputError> {
+        if let Some(role) = self.roles.get(name) {
+            return Ok(*role);
+        }
+        if self.schema.families.iter().any(|start| name.starts_with(start)) {
+            return Ok(Role::Unused);
+        }
+        if let (Some(line), true) = (line, looks_like_data(name)) {
+            return Err(InputError::Json { line, found: "an object with data for names" });
+        }
+        let known = self.schema.columns.iter().map(|column| column.name);
+        Err(InputError::UnknownColumn {
+            line,
+            name: ColumnName::new(name),
+            near: near_misses(name, known),
+        })
+    }
+
+    /// What the columns of a header are.
+    ///
+    /// A column that must be there and is not is told before one that is not known, which may be
+    /// the same under another name.
+    pub(super) fn roles<'a>(
+        &self,
+        header: impl Iterator<Item = &'a str>,
+    ) -> Result<Seen, InputError> {
+        let mut unknown = Ok(());
+        let mut seen = Seen::new();
+        for name in header {
+            let role = self.role(name, None).unwrap_or_else(|error| {
+                if unknown.is_ok() {
+                    unknown = Err(error);
+                }
+                Role::Ignored
+            });
+            seen.push((name.to_owned(), role));
+        }
+        self.required(&seen)?;
+        unknown.map(|()| seen)
+    }
+
+    /// Whether every column is there that must be.
+    pub(super) fn required(&self, seen: &Seen) -> Result<(), InputError> {
+        let there = |at: usize| seen.iter().any(|(_, role)| *role == Role::Used(at));
+        let needed = |(_, column): &(usize, &Column)| column.need == Need::Required;
+        let mut missing = self.columns().iter().enumerate().filter(needed);
+        missing.find(|(at, _)| !there(*at)).map_or(Ok(()), |(at, _)| Err(self.missing(at, seen)))
+    }
+
+    /// The error for a column that must be there and is not.
+    pub(super) fn missing(&self, position: usize, seen: &Seen) -> InputError {
+        let ours = self.schema.columns.get(position).map_or("", |column| column.name);
+        let others = seen.iter().map(|(name, _)| name.as_str());
+        let others = others.filter(|name| !self.roles.contains_key(*name));
+        InputError::MissingColumn { name: ColumnName::new(ours), near: near_misses(ours, others) }
+    }
+}
+
+/// Names of columns in the order of their first appearance, and what they are.
+pub(super) type Seen = Vec<(String, Role)>;
+
+fn declared(what: &str) -> DataError {
+    DataError::Declared {
+        what: what.to_owned(),
+        try_this: "write `[columns]` as ours = \"yours\", for example `email = \"MAIL\"`".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SCHEMA: Schema = Schema {
+        columns: &[Column::required("row_id"), Column::optional("email"), Column::unused("city")],
+        families: &["custom."],
+    };
+
+    fn names(mapping: &[(&str, &str)], ignored: &[&str]) -> Result<Names, DataError> {
+        let own = |(a, b): &(&str, &str)| ((*a).to_owned(), (*b).to_owned());
+        let ignored: Vec<String> = ignored.iter().map(ToString::to_string).collect();
+        Names::new(&SCHEMA, &mapping.iter().map(own).collect(), &ignored)
+    }
+
+    #[test]
+    fn columns_are_used_renamed_unused_or_ignored() {
+        let names = names(&[("email", "MAIL"), ("custom.x", "CARD")], &["note"]).unwrap();
+        assert_eq!(names.role("MAIL", None), Ok(Role::Used(1)));
+        assert_eq!(names.role("row_id", None), Ok(Role::Used(0)));
+        for unused in ["city", "CARD", "custom.fr.shop"] {
+            assert_eq!(names.role(unused, None), Ok(Role::Unused));
+        }
+        assert_eq!(names.role("note", None), Ok(Role::Ignored));
+        assert!(names.role("email", None).is_err(), "the settings say that it is `MAIL`");
+    }
+
+    #[test]
+    fn names_may_be_swapped() {
+        let names = names(&[("email", "row_id"), ("row_id", "email")], &[]).unwrap();
+        assert_eq!(names.role("row_id", None), Ok(Role::Used(1)));
+        assert_eq!(names.role("email", None), Ok(Role::Used(0)));
+    }
+
+    #[test]
+    fn unknown_columns_say_what_to_do() {
+        let error = names(&[], &[]).unwrap().role("emial", Some(3)).unwrap_err();
+        assert_eq!(error.what(), "line 3: the column `emial` is not known");
+        assert!(error.try_this().starts_with("did you mean `email`?"));
+        assert!(error.try_this().contains("`ignore`"));
+        let error = names(&[], &[]).unwrap().role("xyz", None).unwrap_err();
+        assert!(error.try_this().contains("list `xyz` under `ignore`"));
+    }
+
+    #[test]
+    fn a_mapping_of_no_column_or_of_one_name_twice_is_refused() {
+        for mapping in [&[("emial", "MAIL")][..], &[("email", "X"), ("row_id", "X")]] {
+            assert!(matches!(names(mapping, &[]), Err(DataError::Declared { .. })));
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! The same rows out of every form, and an error with its place out of every fault.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::testing::{Holds, Table, gzip, zstd};
+use super::*;
+use crate::data::text::Encoding;
+
+const SCHEMA: Schema = Schema {
+    columns: &[
+        Column::required("row_id"),
+        Column::optional("email"),
+        Column::optional("purposes").list(),
+        Column::optional("at"),
+        Column::unused("city"),
+    ],
+    families: &["custom."],
+};
+
+fn read(name: &str, bytes: &[u8], options: &SourceOptions) -> Result<Vec<Vec<String>>, DataError> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(name);
+    std::fs::write(&path, bytes).unwrap();
+    let file = InputFile::new(&path);
+    let mut source = RowSource::open(&file, &SCHEMA, options)?;
+    let mut rows = Vec::new();
+    let refuse = |source| DataError::Input { file: path.clone(), source };
+    while let Some(row) = source.next_row().map_err(refuse)? {
+        rows.push((0..4).map(|at| row.get(at).to_owned()).collect());
+    }
+    Ok(rows)
+}
+
+fn rows(name: &str, bytes: &[u8]) -> Vec<Vec<String>> {
+    read(name, bytes, &SourceOptions::default()).unwrap()
+}
+
+fn error(name: &str, bytes: &[u8]) -> InputError {
+    match read(name, bytes, &SourceOptions::default()) {
+        Err(DataError::Input { source, .. }) => source,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn table(rows: Vec<Vec<String>>) -> Table {
+    use Holds::{List, Text, Time};
+    let columns = vec![("row_id", Text), ("email", Text), ("purposes", List), ("at", Time)];
+    Table { columns, rows }
+}
+
+fn sample() -> Table {
+    let row = |fields: [&str; 4]| fields.map(str::to_owned).to_vec();
+    table(vec![
+        row(["0612", "a@exemple.fr", "ads.match|ads.suppress", "2026-03-02T10:14:00Z"]),
+        row(["00123", "", "", "2026-03-02T10:14:00.5Z"]),
+        row(["é,\"x\"", "b@exemple.fr", "ads.match", ""]),
+    ])
+}
+
+#[test]
+fn a_table_reads_the_same_in_every_form() {
+    let table = sample();
+    let forms = [
+        ("t.csv", table.csv()),
+        ("t.ndjson", table.ndjson()),
+        ("t.jsonl", table.ndjson()),
+        ("t", table.ndjson()),
+        ("t", table.csv()),
+        ("t.csv.gz", gzip(&table.csv())),
+        ("t.csv", zstd(&table.csv())),
+        ("t.ndjson.zst", zstd(&table.ndjson())),
+        ("t", gzip(&table.ndjson())),
+        ("t.parquet", table.parquet(2, true)),
+        ("t", table.parquet(9, false)),
+        ("t.csv", table.parquet(1, false)),
+    ];
+    for (name, bytes) in forms {
+        assert_eq!(rows(name, &bytes), table.rows, "{name}");
+    }
+}
+
+#[test]
+fn an_option_says_the_form_where_the_name_is_wrong() {
+    let options = SourceOptions { format: Some(Format::Ndjson), ..SourceOptions::default() };
+    assert_eq!(read("t.csv", &sample().ndjson(), &options).unwrap(), sample().rows);
+    let options = SourceOptions { format: Some(Format::Parquet), ..SourceOptions::default() };
+    let Err(DataError::Input { source, .. }) = read("t.csv", b"row_id\n", &options) else {
+        panic!("CSV read as Parquet")
+    };
+    assert_eq!(source.what(), "the file is not a Parquet file");
+}
+
+#[test]
+fn columns_are_renamed_left_unused_or_ignored_in_every_form() {
+    let mut table = sample();
+    table.columns[1].0 = "MAIL";
+    table.columns.extend([("city", Holds::Text), ("note", Holds::Text)]);
+    for row in &mut table.rows {
+        row.extend(["Lyon".to_owned(), "x".to_owned()]);
+    }
+    let options = SourceOptions {
+        columns: BTreeMap::from([("email".to_owned(), "MAIL".to_owned())]),
+        ignore: vec!["note".to_owned()],
+        ..SourceOptions::default()
+    };
+    for (name, bytes) in [
+        ("t.csv", table.csv()),
+        ("t.ndjson", table.ndjson()),
+        ("t.parquet", table.parquet(2, true)),
+    ] {
+        assert_eq!(read(name, &bytes, &options).unwrap(), sample().rows, "{name}");
+        let unknown = error(name, &bytes);
+        assert_eq!(unknown.code(), "unknown_column", "{name}");
+        assert!(unknown.try_this().contains("`ignore`"), "{unknown}");
+    }
+}
+
+#[test]
+fn a_missing_column_is_named_in_every_form() {
+    let mut table = sample();
+    table.columns[0].0 = "city";
+    for (name, bytes) in [
+        ("t.csv", table.csv()),
+        ("t.ndjson", table.ndjson()),
+        ("t.parquet", table.parquet(2, true)),
+    ] {
+        assert_eq!(error(name, &bytes).what(), "there is no column `row_id`", "{name}");
+    }
+}
+
+#[test]
+fn faults_of_ndjson_have_their_line() {
+    let long = format!("{{\"row_id\":\"{}\"}}", "a".repeat(64 * 1024));
+    let faults: [(&[u8], &str, Option<u64>); 15] = [
+        (b"{\"row_id\":\"1\"}\n\n{\"row_id\":2}", "json_member", Some(3)),
+        (b"{\"row_id\":\"1\"}\n{\"row_id\":[\"2\"]}", "json_member", Some(2)),
+        (b"{\"row_id\":\"1\",\"row_id\":\"2\"}", "json_member", Some(1)),
+        (b"{\"row_id\":{\"a\":1}}", "json_member", Some(1)),
+        (b"{\"row_id\":\"1\",\"purposes\":[\"a|b\"]}", "json_member", Some(1)),
+        (b"{\"row_id\":\"1\",\"purposes\":[1]}", "json_member", Some(1)),
+        (b"{\"row_id\":\"1\"},\n", "json", Some(1)),
+        (b"[{\"row_id\":\"1\"}]", "json", Some(1)),
+        (b"{\"row_id\":\"1\"}\nrow_id,email\n", "json", Some(2)),
+        (b"{\"row_id\":\"a\\u0000\"}", "nul_byte", Some(1)),
+        (b"{\"row_id\":\"1\"}\n{\"row_id\":\"\xE9\"}", "invalid_encoding", Some(2)),
+        (b"{\"row_id\":\"1\",\"emial\":\"x\"}", "unknown_column", Some(1)),
+        (b"{\"canary@exemple.fr\":\"x\"}", "json", Some(1)),
+        (b"\n\n", "empty", None),
+        (long.as_bytes(), "record_too_long", Some(1)),
+    ];
+    for (bytes, code, line) in faults {
+        let error = error("t.ndjson", bytes);
+        assert_eq!((error.code(), error.line()), (code, line), "{error}");
+        let printed = format!("{error} {error:?} {}", error.try_this());
+        assert!(!printed.contains("canary") && !printed.contains("exemple"), "{printed}");
+    }
+}
+
+#[test]
+fn ndjson_is_read_in_the_declared_encoding() {
+    let csv = CsvOptions { encoding: Encoding::Utf16, ..CsvOptions::default() };
+    let options = SourceOptions { csv, ..SourceOptions::default() };
+    let units = "\u{FEFF}{\"row_id\":\"é\"}".encode_utf16();
+    let bytes: Vec<u8> = units.flat_map(u16::to_le_bytes).collect();
+    assert_eq!(read("t.ndjson", &bytes, &options).unwrap()[0][0], "é");
+    assert_eq!(error("t.ndjson", &bytes).code(), "wrong_encoding");
+}
+
+/// Writes one column of a type and tells how it is refused.
+fn refused(field: &str) -> InputError {
+    use parquet::file::properties::WriterProperties;
+    use parquet::file::writer::SerializedFileWriter;
+    let schema = format!("message t {{ required binary row_id (STRING); {field} }}");
+    let schema = parquet::schema::parser::parse_message_type(&schema).unwrap();
+    let properties = WriterProperties::builder().build();
+    let file = SerializedFileWriter::new(Vec::new(), schema.into(), properties.into()).unwrap();
+    error("t.parquet", &file.into_inner().unwrap())
+}
+
+#[test]
+fn types_without_one_text_are_refused_with_their_column() {
+    for field in [
+        "optional int64 email;",
+        "optional int32 email;",
+        "optional double email;",
+        "optional int96 email;",
+        "optional binary email;",
+        "optional binary email (JSON);",
+        "optional int64 email (TIMESTAMP(MILLIS,false));",
+        "optional int32 email (TIME(MILLIS,true));",
+        "optional int32 email (DECIMAL(9,2));",
+        "repeated binary email (STRING);",
+        "optional group email { optional binary a (STRING); optional binary b (STRING); }",
+        "optional group email { optional binary a (STRING); }",
+        "repeated int64 purposes;",
+    ] {
+        let error = refused(field);
+        assert_eq!(error.code(), "parquet_column", "{field}");
+        assert!(error.what().contains('`') && error.try_this().contains("STRING"), "{error}");
+    }
+}
+
+#[test]
+fn damaged_parquet_is_refused_wherever_it_is_cut() {
+    let bytes = sample().parquet(2, true);
+    for cut in 4..bytes.len() {
+        assert!(read("t.parquet", &bytes[..cut], &SourceOptions::default()).is_err(), "{cut}");
+    }
+    let mut encrypted = bytes.clone();
+    let end = encrypted.len() - 4;
+    encrypted[end..].copy_from_slice(b"PARE");
+    assert_eq!(error("t.parquet", &encrypted).what(), "the file is an encrypted Parquet file");
+}
+
+#[test]
+fn a_cut_archive_is_an_error_with_its_line() {
+    for (name, bytes) in [("t.csv", gzip(&sample().csv())), ("t.ndjson", zstd(&sample().ndjson()))]
+    {
+        let cut = &bytes[..bytes.len() - 6];
+        assert_eq!(error(name, cut).code(), "read", "{name}");
+    }
+}
+
+#[test]
+fn arguments_are_paths_with_or_without_a_tag() {
+    let of = |text: &str| {
+        let file = InputFile::from_argument(OsStr::new(text));
+        (file.tag, file.path.display().to_string())
+    };
+    assert_eq!(of("shop=data/crm.csv"), ("shop".into(), "data/crm.csv".into()));
+    assert_eq!(of("data/crm.csv"), ("crm.csv".into(), "data/crm.csv".into()));
+    assert_eq!(of("./a=b.csv"), ("a=b.csv".into(), "./a=b.csv".into()));
+    assert_eq!(of("-"), ("stdin".into(), "-".into()));
+    assert_eq!(of("web=-"), ("web".into(), "-".into()));
+}
+
+proptest! {
+    /// Random tables read the same in every form.
+    #[test]
+    fn random_tables_read_the_same(
+        rows in prop::collection::vec((
+            "[a-z0-9é,\" ]{0,7}[a-z]",
+            "[a-z@.]{0,8}",
+            prop::collection::vec("[a-z.]{1,4}", 0..3),
+            prop::option::of(0_i64..4_000_000_000_000),
+        ), 1..40),
+        group in 1_usize..20,
+    ) {
+        let table = table(rows.into_iter().map(|(id, email, purposes, at)| {
+            let at = at.map(|at| jiff::Timestamp::from_millisecond(at).unwrap().to_string());
+            vec![id, email, purposes.join("|"), at.unwrap_or_default()]
+        }).collect());
+        prop_assert_eq!(&super::tests::rows("t.csv", &table.csv()), &table.rows);
+        prop_assert_eq!(&super::tests::rows("t.ndjson", &table.ndjson()), &table.rows);
+        let parquet = table.parquet(group, group % 2 == 0);
+        prop_assert_eq!(&super::tests::rows("t.parquet", &parquet), &table.rows);
+    }
+
+    /// Any bytes at all as NDJSON: no panic, and an end.
+    #[test]
+    fn arbitrary_lines_never_panic(
+        bytes in prop::collection::vec(
+            prop::sample::select(b"{}[]\":,\\u0row_id1n\n\r \xE9\xC3\xA9".to_vec()), 0..200)
+    ) {
+        let _ = read("t.ndjson", &bytes, &SourceOptions::default());
+    }
+
+    /// A Parquet file with any bytes changed: no panic, an end, and rows or an error.
+    #[test]
+    fn altered_parquet_never_panics(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        zstd in any::<bool>(),
+    ) {
+        let mut bytes = sample().parquet(2, zstd);
+        for (at, value) in changes {
+            let at = 4 + at.index(bytes.len() - 4);
+            bytes[at] = value;
+        }
+        let _ = read("t.parquet", &bytes, &SourceOptions::default());
+    }
+}
