@@ -589,6 +589,7 @@ impl Gathering<'_> {
         bundles.push(&Bundle {
             record,
             fingerprint: self.fingerprint(&persona.reference),
+            person: persona.person,
             tombstones: identifiers.map(|(kind, digest)| mason.identifier(*kind, digest)).collect(),
             ids: persona
                 .ids

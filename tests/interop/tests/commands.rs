@@ -157,8 +157,7 @@ fn status_tells_both_nodes_what_was_run() {
     let mut pair = Pair::introduced();
     pair.advertiser(&["status"]).expect(0);
     let fresh = pair.provider(&["status"]).expect(0);
-    for part in ["identity: vmid1", "no graph yet", "partner retailer:", "not built", "no session"]
-    {
+    for part in ["identity: vmid1", "no graph yet", "partner retailer:", ": none; ", "no session"] {
         assert!(fresh.stdout.contains(part), "no {part:?} in:\n{}", fresh.stdout);
     }
     pair.write("links.csv", &links(borrowed(&persons)));
@@ -171,13 +170,16 @@ fn status_tells_both_nodes_what_was_run() {
     // While the provider serves.
     let provider = pair.provider(&["status"]).expect(0);
     for part in
-        ["snapshot of ", "built, ", "32768 of ", "done", "matched-rows", "32768 elements", "served"]
+        ["snapshot of ", "ready, ", "32768 of ", "done", "matched-rows", "32768 elements", "served"]
     {
         assert!(provider.stdout.contains(part), "no {part:?} in:\n{}", provider.stdout);
     }
     let json = pair.provider(&["status", "--json"]).expect(0).stdout;
     assert!(!provider.stdout.contains("matched ") && !json.contains("matched "), "{json}");
-    assert!(json.contains("\"state\": \"done\"") && json.contains("\"built\": true"), "{json}");
+    assert!(
+        json.contains("\"state\": \"done\"") && json.contains("\"state\": \"ready\""),
+        "{json}"
+    );
 
     let advertiser = pair.advertiser(&["status"]).expect(0);
     for part in ["profiles matched-rows", "32768 in 24 hours", "done", "matched 300", "last table"]
@@ -199,4 +201,28 @@ fn status_tells_both_nodes_what_was_run() {
     for part in ["at least 1000 eligible rows", "as last seen"] {
         assert!(done.stdout.contains(part), "no {part:?} in:\n{}", done.stdout);
     }
+}
+
+#[test]
+fn person_who_objected_is_left_out_of_the_next_snapshot() {
+    let persons = numbered(50, |i| format!("customer.{i}@exemple.fr"));
+    let pair = Pair::introduced();
+    pair.write("links.csv", &links(borrowed(&persons)));
+    let feed = "type,value,scope,recorded_at\n\
+                email,Customer.7@exemple.fr,all,2026-11-20\n\
+                fax,12,all,2026-11-20\n";
+    pair.write("objections.csv", feed);
+    let object = ["object", "--file", &pair.path("objections.csv")];
+    let done = pair.provider(&object).expect(0);
+    for part in ["2 lines, 1 objections new", "type_unknown 1"] {
+        assert!(done.stdout.contains(part), "no {part:?} in:\n{}", done.stdout);
+    }
+    let again = pair.provider(&object).expect(0);
+    assert!(again.stdout.contains("2 lines, 0 objections new"), "{}", again.stdout);
+    let done = pair.provider(&["ingest", &pair.path("links.csv")]).expect(0);
+    for part in ["49 published", "person_objected 1"] {
+        assert!(done.stdout.contains(part), "no {part:?} in:\n{}", done.stdout);
+    }
+    pair.write("objections.csv", "type;value\n");
+    pair.provider(&object).expect(65);
 }
