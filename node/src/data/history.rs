@@ -301,7 +301,7 @@ mod tests {
             }
             let path = self.dir.path().join("crm.csv");
             fs::write(&path, text).unwrap();
-            let file = InputFile::from_argument(path.as_os_str());
+            let file = InputFile::new(&path);
             let ruleset = Ruleset::parse("crm-fr/1").unwrap();
             let rules = InputRules {
                 normalizer: &Normalizer::new(ruleset, Options::defaults(ruleset)),
