@@ -524,3 +524,6 @@ const FRAMES_PENDING: u32 = 4;
 const RETRY_BUSY_S: u32 = 5;
 /// An offer stands for a day.
 const OFFER_S: u64 = 86_400;
+
+#[cfg(test)]
+mod tests;
