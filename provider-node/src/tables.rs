@@ -406,7 +406,7 @@ pub(crate) mod tests {
             let objections = Objections::none(&home.storage).unwrap();
             let rules = GraphRules {
                 normalizer: &normalizer,
-                csv: home.config.csv,
+                source: home.config.source(),
                 email_sha256: None,
                 objections: &objections,
             };

@@ -357,7 +357,10 @@ impl Forecast {
 }
 
 fn report(survey: &Survey, forecast: &Forecast, n_min: u32) -> Value {
-    let column = |column: &ColumnUse| json!({ "name": column.name, "read_as": column.meaning, "ignored": column.ignored });
+    let column = |column: &ColumnUse| {
+        let ColumnUse { name, meaning, ignored } = column;
+        json!({ "name": name, "read_as": meaning, "ignored": ignored })
+    };
     let file = |file: &FileUse| {
         let columns: Vec<Value> = file.columns.iter().map(column).collect();
         json!({ "tag": file.tag, "format": file.format, "columns": columns })
@@ -424,7 +427,8 @@ mod tests {
             column("city", None, false),
             column("COMMENT", None, true),
         ];
-        let files = vec![FileUse { tag: "crm.csv".into(), format: "csv", columns }];
+        let files =
+            vec![FileUse { tag: "crm.csv".into(), format: "csv", columns, row_identifiers_max: 1 }];
         let email = ColumnCounts { valid: 9, absent: 0, rejected: one("email_no_at", 3) };
         let columns = BTreeMap::from([("email".to_owned(), email)]);
         Survey { files, counts, columns, distinct: 4 }

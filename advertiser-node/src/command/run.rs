@@ -96,8 +96,8 @@ pub(crate) fn run(
             audience::write_matched_rows(&options.output, rows, &mut ended.runs, &input, &kinds)?;
             rows.matched()
         }
-        Outcome::Withheld(Withheld::BelowMatchMinimum { k_min }) => {
-            return Err(Failure::withheld(*k_min));
+        Outcome::Withheld(why) => {
+            return Err(Failure::withheld(*why));
         }
         _ => {
             return Err(Failure::from(Error::from(Refusal::ReleaseDeclined)));

@@ -494,11 +494,12 @@ const fn age_bucket(last_day: u32, today: u32) -> u8 {
 }
 
 /// The name of a code that counts from 1.
-fn name_of(names: &'static [&'static str], code: u8) -> &'static str {
+pub(crate) fn name_of(names: &'static [&'static str], code: u8) -> &'static str {
     names.get(usize::from(code).saturating_sub(1)).copied().unwrap_or("")
 }
 
-fn digest_of(path: &Path) -> Result<[u8; 32], DataError> {
+/// SHA-256 of a file as it lies there.
+pub(crate) fn digest_of(path: &Path) -> Result<[u8; 32], DataError> {
     let mut file = File::open(path).map_err(DataError::io(path))?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; CHUNK_BYTES];
@@ -521,8 +522,9 @@ fn damaged() -> DataError {
 }
 
 /// Names of the codes 1, 2, … in files.
-const DEVICE_CLASSES: &[&str] = &["smartphone", "tablet", "desktop", "ctv", "other", "unknown"];
-const AGE_BUCKETS: &[&str] = &["0-7", "8-30", "31-90"];
+pub(crate) const DEVICE_CLASSES: &[&str] =
+    &["smartphone", "tablet", "desktop", "ctv", "other", "unknown"];
+pub(crate) const AGE_BUCKETS: &[&str] = &["0-7", "8-30", "31-90"];
 /// By bit, the strongest first.
 const EVIDENCE: &[&str] = &["login", "purchase", "loyalty", "email_click", "form", "crm_import"];
 const COLUMNS: [TableColumn; 14] = [

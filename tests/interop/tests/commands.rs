@@ -110,13 +110,14 @@ fn check_counts_what_is_wrong_and_prints_no_value() {
         "  objections: purposes objected to",
         "columns ignored: city",
         "rows: 1101 read, 1 merged into another of the same id, 1100 distinct",
-        "30 without consent evidence, 20 objected, 10 without usable identifier",
-        "rows eligible: 1040",
+        "30 without consent evidence, 20 objected, 50 without usable identifier",
+        "rows eligible: 1000",
         "values read: 1141",
         "email_no_at 50 (4.4 %)",
         "email_typo_domain 1",
-        "email.strict 1040; 1001 distinct",
-        "identifiers held by several rows: email.strict 1, by at most 40 rows",
+        "shared_identifier 40 (3.5 %)",
+        "email.strict 1000; 1000 distinct",
+        "identifiers refused, held by too many rows: email.strict 1, by at most 40 rows",
         "more than 0.5 % of the rows",
         "32768 elements after padding",
         "elements a second",
@@ -124,7 +125,7 @@ fn check_counts_what_is_wrong_and_prints_no_value() {
         assert!(done.stdout.contains(part), "no {part:?} in:\n{}", done.stdout);
     }
     let report = pair.read("c.json");
-    assert!(report.contains("\"eligible\": 1040") && !report.contains(TOKEN), "{report}");
+    assert!(report.contains("\"eligible\": 1000") && !report.contains(TOKEN), "{report}");
 
     let reasons = pair.read("r.csv");
     assert!(!reasons.contains(TOKEN) && !reasons.contains('@'), "{reasons}");
@@ -134,8 +135,9 @@ fn check_counts_what_is_wrong_and_prints_no_value() {
     {
         assert!(reasons.contains(row), "no {row:?} in:\n{reasons}");
     }
-    // Fifty values, thirty, twenty and ten rows, and the one that was replaced.
-    assert_eq!(reasons.lines().count(), 1 + 50 + 30 + 20 + 10 + 1);
+    // Fifty values, thirty, twenty and ten rows, the one that was replaced, and forty values that
+    // are shared by too many with the rows that hold nothing else.
+    assert_eq!(reasons.lines().count(), 1 + 50 + 30 + 20 + 10 + 1 + 40 + 40);
     let mode = std::fs::metadata(&rejects).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 

@@ -28,9 +28,9 @@ pub use self::names::ColumnName;
 pub use self::schema::{Column, Need, Role, Schema};
 
 use self::bytes::Nature;
-use self::ndjson::{NdjsonReader, Seen};
+use self::ndjson::NdjsonReader;
 use self::rowgroups::ParquetReader;
-use self::schema::Names;
+use self::schema::{Names, Seen};
 use super::DataError;
 use super::csv::{CsvOptions, CsvReader, Record};
 
@@ -199,44 +199,29 @@ impl RowSource {
 
     fn of_csv(names: Names, bytes: Box<dyn Read>, options: CsvOptions) -> Result<Self, InputError> {
         let reader = CsvReader::new(bytes, options)?;
-        let mut seen = Vec::new();
+        let seen = names.roles(reader.columns().iter().map(String::as_str))?;
         let mut places = vec![None; names.columns().len()];
-        for (place, name) in reader.columns().iter().enumerate() {
-            let role = names.role(name, None)?;
+        for (place, (_, role)) in seen.iter().enumerate() {
             if let Role::Used(at) = role
-                && let Some(slot) = places.get_mut(at)
+                && let Some(slot) = places.get_mut(*at)
             {
                 *slot = Some(place);
             }
-            seen.push((name.clone(), role));
         }
         let rows = Rows::Csv(Box::new(reader));
-        let source = Self { names, format: Format::Csv, seen, rows, places };
-        source.required().map(|()| source)
+        Ok(Self { names, format: Format::Csv, seen, rows, places })
     }
 
     fn of_parquet(names: Names, file: File) -> Result<Self, InputError> {
-        let mut seen = Vec::new();
-        let reader = ParquetReader::open(file, &names, &mut seen)?;
+        let (reader, seen) = ParquetReader::open(file, &names)?;
         let rows = Rows::Parquet(Box::new(reader));
-        let source = Self::in_order(names, Format::Parquet, seen, rows);
-        source.required().map(|()| source)
+        Ok(Self::in_order(names, Format::Parquet, seen, rows))
     }
 
     /// A source whose records come in the order of the schema.
     fn in_order(names: Names, format: Format, seen: Seen, rows: Rows) -> Self {
         let places = (0..names.columns().len()).map(Some).collect();
         Self { names, format, seen, rows, places }
-    }
-
-    /// Whether every column is there that must be.
-    fn required(&self) -> Result<(), InputError> {
-        let needed = |(_, column): &(usize, &Column)| column.need == Need::Required;
-        match self.names.columns().iter().enumerate().filter(needed).find(|(at, _)| !self.has(*at))
-        {
-            Some((at, _)) => Err(self.missing(at)),
-            None => Ok(()),
-        }
     }
 
     /// The form the file is read as.
@@ -269,10 +254,23 @@ impl RowSource {
         (self.has(at) || !self.has_header()).then_some(at)
     }
 
+    /// The position in a [`Row`] of a column that must be there.
+    ///
+    /// # Errors
+    ///
+    /// [`InputError::MissingColumn`], with the names that come near.
+    pub fn column(&self, name: &str) -> Result<usize, InputError> {
+        self.find(name).ok_or_else(|| {
+            let columns = self.names.columns();
+            let position = columns.iter().position(|column| column.name == name);
+            self.missing(position.unwrap_or(columns.len()))
+        })
+    }
+
     /// The error for a column that must be there and is not.
     #[must_use]
     pub fn missing(&self, position: usize) -> InputError {
-        self.names.missing(position, self.seen.iter().map(|(name, _)| name.as_str()))
+        self.names.missing(position, &self.seen)
     }
 
     /// The next row, or `None` at the end of the file.
@@ -290,7 +288,7 @@ impl RowSource {
             if self.seen.is_empty() {
                 return Err(InputError::Empty);
             }
-            self.required()?;
+            self.names.required(&self.seen)?;
             return Ok(None);
         }
         let record = match &self.rows {

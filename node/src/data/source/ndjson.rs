@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::InputError;
 use super::names::ColumnName;
-use super::schema::{Names, Role};
+use super::schema::{Names, Role, Seen};
 use crate::data::csv::Record;
 use crate::data::text::{Decoder, Encoding, TextFailure};
 
@@ -121,9 +121,6 @@ impl<R: Read> NdjsonReader<R> {
         }
     }
 }
-
-/// Names of columns in the order of their first appearance, and what they are.
-pub(super) type Seen = Vec<(String, Role)>;
 
 /// What a line is that is no object.
 fn not_an_object(text: &str) -> &'static str {

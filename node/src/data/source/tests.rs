@@ -254,7 +254,8 @@ proptest! {
         }).collect());
         prop_assert_eq!(&super::tests::rows("t.csv", &table.csv()), &table.rows);
         prop_assert_eq!(&super::tests::rows("t.ndjson", &table.ndjson()), &table.rows);
-        prop_assert_eq!(&super::tests::rows("t.parquet", &table.parquet(group, group % 2 == 0)), &table.rows);
+        let parquet = table.parquet(group, group % 2 == 0);
+        prop_assert_eq!(&super::tests::rows("t.parquet", &parquet), &table.rows);
     }
 
     /// Any bytes at all as NDJSON: no panic, and an end.
