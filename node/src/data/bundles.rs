@@ -65,8 +65,8 @@ impl Bundle {
     /// Bytes of the name of a person.
     pub const PERSON_LEN: usize = 16;
 
-    /// `fingerprint ‖ person ‖ u8 n ‖ tombstones`, then for each ID `u8 length ‖ ID ‖ day ‖ devices ‖
-    /// evidence`.
+    /// `fingerprint ‖ person ‖ u8 n ‖ tombstones`, then for each ID
+    /// `u8 length ‖ ID ‖ day ‖ devices ‖ evidence`.
     fn encode(&self) -> Vec<u8> {
         let mut bytes = self.fingerprint.0.to_vec();
         bytes.extend_from_slice(&self.person);

@@ -258,7 +258,7 @@ impl Service {
             bench: self.engine.bench(),
             journal,
             sessions,
-            runs: RunStore::new(&self.home.private_dir("work")?, 1 << 20)?,
+            runs: RunStore::new(&self.home.private_dir("work")?, self.spill_bytes())?,
             duties: &mut duties,
             clock: &clock,
             progress: &progress,
@@ -273,6 +273,12 @@ impl Service {
         }
         drop(live);
         done
+    }
+
+    /// Memory for the spills of one session. In aligned order there are none to speak of; in
+    /// shuffled order more memory means fewer runs to merge.
+    fn spill_bytes(&self) -> usize {
+        (self.home.config.memory_bytes / SESSIONS_SPILLING).max(SPILL_BYTES_MIN)
     }
 
     /// What a session starts from.
@@ -519,8 +525,14 @@ fn seconds_to_midnight(now: u64) -> u32 {
 
 const RELOAD_EVERY: Duration = Duration::from_secs(2);
 const RENEW_EVERY: Duration = Duration::from_secs(600);
+/// Sessions in shuffled order that share the memory of the settings.
+const SESSIONS_SPILLING: usize = 4;
+const SPILL_BYTES_MIN: usize = 1 << 20;
 /// Frames of one session being evaluated: enough for all cores, few enough to be fair.
 const FRAMES_PENDING: u32 = 4;
 const RETRY_BUSY_S: u32 = 5;
 /// An offer stands for a day.
 const OFFER_S: u64 = 86_400;
+
+#[cfg(test)]
+mod tests;

@@ -226,3 +226,61 @@ fn person_who_objected_is_left_out_of_the_next_snapshot() {
     pair.write("objections.csv", "type;value\n");
     pair.provider(&object).expect(65);
 }
+
+/// One table as CSV, as NDJSON on standard input, packed, and in two overlapping files: the same
+/// rows may be used, and a run on several inputs writes its result as Parquet.
+#[test]
+fn inputs_come_in_every_form_and_results_as_parquet() {
+    let persons = numbered(1_050, |i| format!("{TOKEN}.{i}@exemple.fr"));
+    let mut pair = Pair::introduced();
+    let csv = crm(borrowed(&persons));
+    pair.write("crm.csv", &csv);
+    let mut ndjson = String::new();
+    for (id, email) in &persons {
+        let _ = writeln!(
+            ndjson,
+            "{{\"row_id\":\"{id}\",\"email\":\"{email}\",\"consent_purposes\":[\"ads.match\"],\
+             \"consent_ref\":\"R-{id}\",\"consent_at\":\"2026-03-02T10:14:00.000Z\",\
+             \"consent_notice\":\"N-1\",\"street\":null}}"
+        );
+    }
+    let eligible = |done: &Done, more: &[&str]| {
+        clean(done);
+        for part in [&["rows eligible: 1050"], more].concat() {
+            assert!(done.stdout.contains(part), "no {part:?} in:\n{}", done.stdout);
+        }
+    };
+    let done = pair.advertiser_reading(&["check", "--input", "-"], &ndjson).expect(0);
+    eligible(&done, &["form: ndjson", "columns ignored: street (not used in this version)"]);
+    let done =
+        pair.advertiser_reading(&["check", "--input", "web=-", "--format", "csv"], &csv).expect(0);
+    eligible(&done, &["form: csv"]);
+    let wrong = ["check", "--input", "-", "--format", "ndjson"];
+    clean(&pair.advertiser_reading(&wrong, &csv).expect(65).says(&["line 1", "JSON"]));
+    let twice = ["check", "--input", "-", "--input", "-"];
+    clean(&pair.advertiser_reading(&twice, &csv).expect(2).says(&["once"]));
+
+    pair.write("part.ndjson", &ndjson.lines().take(200).collect::<Vec<_>>().join("\n"));
+    let (whole, part) = (pair.path("crm.csv"), format!("app={}", pair.path("part.ndjson")));
+    let inputs = ["--input", &whole, "--input", &part];
+    let done = pair.advertiser(&[&["check"], &inputs[..]].concat()).expect(0);
+    eligible(
+        &done,
+        &[
+            "rows: 1250 read, 200 merged",
+            "app: 200 read, 200 distinct, 200 eligible",
+            "crm.csv: 1050 read, 1050 distinct, 1050 eligible",
+        ],
+    );
+
+    pair.write("links.csv", &links(borrowed(&persons)));
+    pair.provider(&["ingest", &pair.path("links.csv")]).expect(0);
+    pair.serve();
+    let result = pair.path("result.parquet");
+    let run = ["run", "--profile", "matched-rows", "--output", &result];
+    clean(&pair.advertiser(&[&run[..], &inputs].concat()).expect(0));
+    let bytes = std::fs::read(&result).unwrap();
+    assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"));
+    let mode = std::fs::metadata(&result).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}

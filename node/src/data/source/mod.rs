@@ -33,6 +33,7 @@ use self::rowgroups::ParquetReader;
 use self::schema::{Names, Seen};
 use super::DataError;
 use super::csv::{CsvOptions, CsvReader, Record};
+use super::text::Encoding;
 
 /// The form of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,6 +140,7 @@ pub fn is_tag(text: &str) -> bool {
 pub struct RowSource {
     names: Names,
     format: Format,
+    has_header: bool,
     seen: Seen,
     rows: Rows,
     /// Where each column of the schema stands in a record.
@@ -154,8 +156,8 @@ enum Rows {
 impl RowSource {
     /// Opens a file and finds its columns.
     ///
-    /// The columns of an NDJSON file are known only at its end: a required one that no object has
-    /// is an error there.
+    /// An NDJSON file is read twice, for its columns and for its rows. On standard input its
+    /// columns are known only at the end: a required one that no object has is an error there.
     ///
     /// # Errors
     ///
@@ -181,10 +183,16 @@ impl RowSource {
         match format {
             Format::Csv => Self::of_csv(names, opened.bytes, options.csv).map_err(refuse),
             Format::Ndjson => {
-                let reader = NdjsonReader::new(opened.bytes, options.csv.encoding);
-                Ok(Self::in_order(names, format, Vec::new(), Rows::Ndjson(Box::new(reader))))
+                let encoding = options.csv.encoding;
+                if !opened.again {
+                    return Ok(Self::of_ndjson(names, opened.bytes, encoding, None));
+                }
+                let header = ndjson::header(opened.bytes, encoding);
+                let seen = header.and_then(|header| names.roles(header.iter().map(String::as_str)));
+                let opened = bytes::open(&file.path).map_err(open)?;
+                Ok(Self::of_ndjson(names, opened.bytes, encoding, Some(seen.map_err(refuse)?)))
             }
-            Format::Parquet if file.is_standard_input() => {
+            Format::Parquet if !opened.again => {
                 Err(refuse(InputError::Parquet { found: ON_STANDARD_INPUT }))
             }
             Format::Parquet if opened.nature != Nature::Parquet => {
@@ -209,7 +217,7 @@ impl RowSource {
             }
         }
         let rows = Rows::Csv(Box::new(reader));
-        Ok(Self { names, format: Format::Csv, seen, rows, places })
+        Ok(Self { names, format: Format::Csv, has_header: true, seen, rows, places })
     }
 
     fn of_parquet(names: Names, file: File) -> Result<Self, InputError> {
@@ -218,10 +226,22 @@ impl RowSource {
         Ok(Self::in_order(names, Format::Parquet, seen, rows))
     }
 
+    fn of_ndjson(
+        names: Names,
+        bytes: Box<dyn Read>,
+        encoding: Encoding,
+        header: Option<Seen>,
+    ) -> Self {
+        let rows = Rows::Ndjson(Box::new(NdjsonReader::new(bytes, encoding)));
+        let has_header = header.is_some();
+        let seen = header.unwrap_or_default();
+        Self { has_header, ..Self::in_order(names, Format::Ndjson, seen, rows) }
+    }
+
     /// A source whose records come in the order of the schema.
     fn in_order(names: Names, format: Format, seen: Seen, rows: Rows) -> Self {
         let places = (0..names.columns().len()).map(Some).collect();
-        Self { names, format, seen, rows, places }
+        Self { names, format, has_header: true, seen, rows, places }
     }
 
     /// The form the file is read as.
@@ -230,21 +250,21 @@ impl RowSource {
         self.format
     }
 
-    /// The columns of the file, in its order, and what they are; of an NDJSON file those seen yet.
+    /// The columns of the file, in its order, and what they are; without a header those seen yet.
     pub fn columns(&self) -> impl Iterator<Item = (ColumnName, Role)> {
         self.seen.iter().map(|(name, role)| (ColumnName::new(name), *role))
     }
 
-    /// Whether the file has a column of the schema; an NDJSON file, whether it was seen yet.
+    /// Whether the file has a column of the schema; without a header, whether it was seen yet.
     #[must_use]
     pub fn has(&self, position: usize) -> bool {
         self.seen.iter().any(|(_, role)| *role == Role::Used(position))
     }
 
-    /// Whether the columns are known before the rows.
+    /// Whether the columns are known before the rows: of all but NDJSON on standard input.
     #[must_use]
-    pub fn has_header(&self) -> bool {
-        self.format != Format::Ndjson
+    pub const fn has_header(&self) -> bool {
+        self.has_header
     }
 
     /// The position in a [`Row`] of a column that the file has, or may have.
@@ -334,7 +354,7 @@ impl fmt::Debug for Row<'_> {
     }
 }
 
-const ON_STANDARD_INPUT: &str = "Parquet, which is read from a file and not from standard input";
+const ON_STANDARD_INPUT: &str = "Parquet, which is read from a file and not from a stream";
 
 #[cfg(test)]
 pub(crate) mod testing;

@@ -19,7 +19,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
 
 use super::InputError;
-use super::names::ColumnName;
+use super::names::{ColumnName, looks_like_data};
 use super::pages;
 use super::schema::{Names, Role, Seen};
 use crate::data::csv::Record;
@@ -54,6 +54,9 @@ impl ParquetReader {
         let distinct: BTreeSet<&str> = fields.iter().map(|field| field.name()).collect();
         if distinct.len() < fields.len() {
             return Err(unreadable("a Parquet file with two columns of one name"));
+        }
+        if fields.iter().any(|field| looks_like_data(field.name())) {
+            return Err(unreadable("a Parquet file with data for names of columns"));
         }
         let seen = names.roles(fields.iter().map(|field| field.name()))?;
         let mut columns = Vec::new();
