@@ -39,6 +39,11 @@ pub(crate) enum Command {
     ///
     /// Nothing leaves the machine, and no value is printed. Exits 65 if no row may be used.
     Check(CheckOptions),
+    /// Tells what a run would do: terms and whose they are, who learns what, what it will cost.
+    ///
+    /// Reads the files as `run` does and compares them with earlier ones; nothing leaves the
+    /// machine.
+    Plan(PlanOptions),
     /// Runs a match and writes its result.
     Run(RunOptions),
     /// Shows what the rules make of values: the only command that prints normalized values.
@@ -131,18 +136,47 @@ pub(crate) struct CheckOptions {
 }
 
 #[derive(Debug, clap::Args)]
+pub(crate) struct PlanOptions {
+    /// Directory of the node.
+    #[arg(long)]
+    pub(crate) dir: PathBuf,
+    /// What is to be learned by whom: match-rate, matched-rows, digital-ids or activation.
+    #[arg(long, default_value = "match-rate")]
+    pub(crate) profile: String,
+    #[command(flatten)]
+    pub(crate) inputs: Inputs,
+    /// Rows to draw for a forecast by `match-rate`, at least 100,000.
+    #[arg(long, value_name = "ROWS")]
+    pub(crate) sample: Option<u64>,
+    /// Also write the plan as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// The provider, when several are accepted.
+    #[arg(long)]
+    pub(crate) provider: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
 pub(crate) struct RunOptions {
     /// Directory of the node.
     #[arg(long)]
     pub(crate) dir: PathBuf,
-    /// What is to be learned by whom; `matched-rows` is built.
-    #[arg(long)]
+    /// What is to be learned by whom: match-rate, matched-rows, digital-ids or activation.
+    #[arg(long, default_value = "match-rate")]
     pub(crate) profile: String,
     #[command(flatten)]
     pub(crate) inputs: Inputs,
     /// Where to write the result: Parquet if its name ends with `.parquet`, else CSV.
+    ///
+    /// `matched-rows` and `digital-ids` need it; the others write their counts.
     #[arg(long)]
-    pub(crate) output: PathBuf,
+    pub(crate) output: Option<PathBuf>,
+    /// Draw so many rows for a forecast by `match-rate`, at least 100,000.
+    #[arg(long, value_name = "ROWS")]
+    pub(crate) sample: Option<u64>,
+    /// Your own name of the audience, for the delivery file of `digital-ids`; it is not sent.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) segment: Option<String>,
     /// Also write a summary as JSON.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,

@@ -10,7 +10,12 @@ use node::telemetry::Terminal;
 mod audience;
 mod cli;
 mod command;
+mod committed;
+mod learn;
+mod partner;
+mod policy;
 mod repair;
+mod request;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();

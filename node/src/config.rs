@@ -11,6 +11,7 @@ use serde::Deserialize;
 use crate::data::csv::{CsvOptions, Delimiter, Encoding};
 use crate::data::input::SharedLimits;
 use crate::data::source::SourceOptions;
+use crate::guardrails::GuardrailSettings;
 use crate::normalize::{EmailPrehash, Normalizer, Options, PhonePrehash, Ruleset};
 use crate::transport::quic::{Congestion, QuicOptions};
 use protocol::transcript::Role;
@@ -46,6 +47,8 @@ pub struct Config {
     pub table_tags_max: u64,
     /// QUIC.
     pub quic: QuicOptions,
+    /// The advertiser's own guardrails.
+    pub guardrails: GuardrailSettings,
 }
 
 impl Config {
@@ -54,10 +57,16 @@ impl Config {
     /// # Errors
     ///
     /// [`ConfigError`], which names the setting and what it may be.
-    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+    pub fn read(path: &Path, role: Role) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Unreadable { path: path.to_path_buf(), source })?;
-        Self::parse(&text).map_err(|what| ConfigError::Invalid { path: path.to_path_buf(), what })
+        let invalid = |what| ConfigError::Invalid { path: path.to_path_buf(), what };
+        let config = Self::parse(&text).map_err(invalid)?;
+        // A provider's are those of each partner: here they would be read and not applied.
+        if role == Role::Provider && config.guardrails != GuardrailSettings::default() {
+            return Err(invalid("guardrails are set for each partner, not for the node".into()));
+        }
+        Ok(config)
     }
 
     /// The file that `init` writes.
@@ -67,9 +76,9 @@ impl Config {
             Role::Advertiser => "# email_sha256 = \"plain\"",
             Role::Provider => "email_sha256 = \"plain\"",
         };
-        let (phones, tables) = match role {
-            Role::Advertiser => (TEMPLATE_PHONES, TEMPLATE_TABLES),
-            Role::Provider => ("", TEMPLATE_COLUMNS),
+        let (phones, tables, guardrails) = match role {
+            Role::Advertiser => (TEMPLATE_PHONES, TEMPLATE_TABLES, TEMPLATE_GUARDRAILS),
+            Role::Provider => ("", TEMPLATE_COLUMNS, ""),
         };
         format!(
             "# Settings of this node. Unknown names are refused.\n\
@@ -87,7 +96,7 @@ impl Config {
              {prehash}\n\
              {phones}\
              \n\
-             # Columns of your files that are not looked at; others that are not known are refused.\n\
+             # Columns of your files not to look at; others that are not known are refused.\n\
              # ignore = [\"COMMENT\"]\n\
              \n\
              # Purpose that a row needs evidence of consent for.\n\
@@ -104,7 +113,7 @@ impl Config {
              \n\
              # Congestion control: \"cubic\", or \"bbr\" for long or lossy paths.\n\
              congestion = \"cubic\"\n\
-             {tables}"
+             {tables}{guardrails}"
         )
     }
 
@@ -152,6 +161,7 @@ impl Config {
         if !(16..=1 << 20).contains(&file.memory_mib) {
             return Err(wrong("memory_mib", "between 16 and 1048576"));
         }
+        file.guardrails.check()?;
         Ok(Self {
             ruleset,
             options: Options::defaults(ruleset),
@@ -167,6 +177,7 @@ impl Config {
             threads: usize::from(file.threads),
             table_tags_max: file.table_tags_max,
             quic: QuicOptions { congestion, ..QuicOptions::default() },
+            guardrails: file.guardrails,
         })
     }
 }
@@ -217,6 +228,8 @@ struct File {
     columns: BTreeMap<String, String>,
     #[serde(default)]
     shared: Shared,
+    #[serde(default)]
+    guardrails: GuardrailSettings,
 }
 
 /// The limits of [`SharedLimits`], each with its default.
@@ -263,6 +276,23 @@ const TEMPLATE_TABLES: &str = "\n\
     # phone = 5\n\
     # phone_fixed = 10\n";
 
+/// Guardrails of an advertiser.
+const TEMPLATE_GUARDRAILS: &str = "\n\
+    # Guardrails of your own; of yours and the provider's the stricter value holds, and one that\n\
+    # is absent is the default shown. `plan` shows the values in force and whose they are.\n\
+    [guardrails]\n\
+    # n_min = 1000           # least eligible rows\n\
+    # k_min = 100            # least matched rows\n\
+    # delta_min = 1000       # least rows changed since an earlier file, if any changed\n\
+    # rate_precision = 1     # step of rates, in percent points\n\
+    # rate_cap = 85          # rates above are shown as over\n\
+    # count_rounding = 100   # step of counts\n\
+    # cell_min = 50          # least rows in a cell of a breakdown\n\
+    # ids_per_person = 10    # most digital IDs of one person\n\
+    # ids_valid_days = 30    # most days a digital ID is used\n\
+    # namespaces = []        # digital IDs to take, by name; all that are offered if absent\n\
+    # attributes = false     # whether device class, age and expiry of each ID may be delivered\n";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -302,5 +332,17 @@ mod tests {
         assert!(Config::parse(&shared).unwrap_err().contains("mail"));
         let wrong = template.replace("\"cubic\"", "\"reno\"");
         assert!(Config::parse(&wrong).unwrap_err().starts_with("congestion must be"));
+        let low = format!("{}\nk_min = 10\n", Config::template(Role::Advertiser));
+        assert!(Config::parse(&low).unwrap_err().starts_with("guardrails.k_min must be"));
+    }
+
+    #[test]
+    fn guardrails_of_a_provider_are_not_taken_for_its_node() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("provider.toml");
+        let text = format!("{}\n[guardrails]\nk_min = 200\n", Config::template(Role::Provider));
+        std::fs::write(&path, text).unwrap();
+        assert_eq!(Config::read(&path, Role::Advertiser).unwrap().guardrails.k_min, Some(200));
+        assert!(Config::read(&path, Role::Provider).is_err());
     }
 }

@@ -256,6 +256,16 @@ impl BatchArithmetic for BatchEngine {
         let weights: Vec<[u8; 32]> = weights.iter().map(|weight| weight.to_bytes()).collect();
         self.0.vartime_sum(&weights, elements).map_err(bad_element)
     }
+
+    fn vartime_sum_pair(
+        &self,
+        weights: &[PublicScalar],
+        first: &[Encoded],
+        second: &[Encoded],
+    ) -> Result<[Encoded; 2], BadElement> {
+        let weights: Vec<[u8; 32]> = weights.iter().map(|weight| weight.to_bytes()).collect();
+        self.0.vartime_sum_pair(&weights, first, second).map_err(bad_element)
+    }
 }
 
 fn scalars(scalars: &[SecretScalar]) -> Vec<ristretto_batch::SecretScalar> {

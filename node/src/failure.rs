@@ -3,6 +3,7 @@
 //! Commands return a [`Failure`]; what a person reads and what a script gets are decided here, in
 //! one exhaustive match, so that a new kind of error forces a decision.
 
+use protocol::disclosure::Withheld;
 use protocol::error::{Bug, Error, Violation};
 use protocol::transcript::Role;
 
@@ -57,11 +58,8 @@ pub enum Failure {
         /// The first line that differs.
         line: String,
     },
-    /// The result may not be shown; exit 77.
-    Withheld {
-        /// The minimum of the terms.
-        k_min: u32,
-    },
+    /// The result may not be shown or released; exit 77.
+    Withheld(Withheld),
     /// Too few eligible rows, told before the provider is contacted; exit 77.
     TooFewRows {
         /// Rows that may be used.
@@ -124,10 +122,10 @@ impl Failure {
         }
     }
 
-    /// The result may not be shown.
+    /// The result may not be shown or released.
     #[must_use]
-    pub const fn withheld(k_min: u32) -> Self {
-        Self::Withheld { k_min }
+    pub const fn withheld(why: Withheld) -> Self {
+        Self::Withheld(why)
     }
 
     /// The input is not the committed one any more.
@@ -145,7 +143,7 @@ impl Failure {
             Self::Storage { .. } => Exit::Storage,
             Self::Later { .. } => Exit::TryAgain,
             Self::RulesDiffer { .. } => Exit::Incompatible,
-            Self::Withheld { .. } | Self::TooFewRows { .. } => Exit::Refused,
+            Self::Withheld(_) | Self::TooFewRows { .. } => Exit::Refused,
             Self::InputChanged => Exit::Input,
             Self::Data(error) => data_exit(error),
             Self::Drive(error) => drive_exit(error),
@@ -178,11 +176,7 @@ impl Failure {
                  invitation"
                     .into(),
             ),
-            Self::Withheld { k_min } => yours(
-                "V0308",
-                format!("withheld: fewer matched rows than the minimum of {k_min} (k_min)"),
-                "match a larger or another file; the count itself is not shown".into(),
-            ),
+            Self::Withheld(why) => withheld_report(*why, role),
             Self::TooFewRows { eligible, n_min } => yours(
                 "V0304",
                 format!(
@@ -208,6 +202,38 @@ impl Failure {
             ),
         }
     }
+}
+
+/// The same words whatever the true count [D-05].
+fn withheld_report(why: Withheld, role: Role) -> Report {
+    let (code, what, try_this): (_, String, &str) = match why {
+        Withheld::BelowMatchMinimum { k_min } => (
+            "V0308",
+            format!("withheld: fewer matched rows than the minimum of {k_min} (k_min)"),
+            "match a larger or another file; the count itself is not shown",
+        ),
+        Withheld::AboveHandlesMaximum => (
+            "V0304",
+            "withheld: more matched rows than the terms let be released at once".into(),
+            "match a smaller file; the count itself is not shown",
+        ),
+        Withheld::Declined => (
+            "V030D",
+            "withheld: the release was declined here; nothing was released to anybody".into(),
+            "start a new run when it may be released",
+        ),
+        Withheld::Refused(why) => {
+            let ledger_head = [0; 32];
+            let error = Error::RefusedByPeer { why, retry_after_s: 0, ledger_head };
+            return protocol_report(&error, role);
+        }
+        Withheld::ByAdvertiser => (
+            "V030D",
+            "withheld by the advertiser, who sent no handles".into(),
+            "nothing to do here",
+        ),
+    };
+    Report::operator(code, what, try_this.to_owned())
 }
 
 fn data_exit(error: &DataError) -> Exit {
@@ -371,6 +397,30 @@ impl From<KeyringError> for Failure {
                             .to_owned(),
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::error::{Incompatibility, Refusal, RefuseCode};
+
+    use super::*;
+
+    #[test]
+    fn every_withheld_result_ends_with_one_status_and_three_lines() {
+        for why in [
+            Withheld::BelowMatchMinimum { k_min: 100 },
+            Withheld::AboveHandlesMaximum,
+            Withheld::Declined,
+            Withheld::Refused(RefuseCode::Refusal(Refusal::DeltaTooSmall)),
+            Withheld::Refused(RefuseCode::Incompatibility(Incompatibility::Parameters)),
+            Withheld::ByAdvertiser,
+        ] {
+            let failure = Failure::withheld(why);
+            assert_eq!(failure.exit().code(), 77);
+            let text = failure.report(Role::Advertiser).to_string();
+            assert_eq!(text.lines().count(), 3, "{text}");
         }
     }
 }

@@ -58,7 +58,7 @@ impl Home {
             directory: directory.to_path_buf(),
             identity: NodeIdentity::load(directory)?,
             storage: StorageKey::load(&directory.join("keys").join(STORAGE_KEY))?,
-            config: Config::read(&config)?,
+            config: Config::read(&config, role)?,
         })
     }
 

@@ -446,4 +446,21 @@ mod tests {
         keyring.sweep_runs(end).unwrap();
         assert_eq!(keyring.files(RUN, KEY).unwrap().len(), 0);
     }
+
+    #[test]
+    fn key_that_was_said_to_be_used_is_used_whatever_the_disk_does() {
+        for at in 0.. {
+            let dir = tempfile::tempdir().unwrap();
+            let (keyring, signer) = keyring(dir.path());
+            let id = keyring.make_run(&signer, &[3; 32], 1_000).unwrap().manifest.body.key_id;
+            let (marked, failed) =
+                world::tests::with_fault(at, || keyring.mark_run_used(&id, 1_000));
+            let (reopened, _) = self::keyring(dir.path());
+            assert!(marked.is_err() || !reopened.is_run_prepared(&id, 1_000).unwrap());
+            assert_eq!(marked.is_err(), failed);
+            if !failed {
+                break;
+            }
+        }
+    }
 }

@@ -13,6 +13,7 @@ pub mod engine;
 pub mod error;
 pub mod exit;
 pub mod failure;
+pub mod guardrails;
 pub mod home;
 pub mod identity;
 pub mod invite;

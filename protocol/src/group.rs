@@ -264,6 +264,26 @@ pub trait BatchArithmetic: Send + Sync {
         weights: &[PublicScalar],
         elements: &[Encoded],
     ) -> Result<Encoded, BadElement>;
+
+    /// [`BatchArithmetic::vartime_sum`] of two runs under the same weights; an engine may share
+    /// the work on the weights.
+    ///
+    /// # Errors
+    ///
+    /// The first element that does not decode; the index counts through `first` and on through
+    /// `second`.
+    fn vartime_sum_pair(
+        &self,
+        weights: &[PublicScalar],
+        first: &[Encoded],
+        second: &[Encoded],
+    ) -> Result<[Encoded; 2], BadElement> {
+        let sum = self.vartime_sum(weights, first)?;
+        let other = self
+            .vartime_sum(weights, second)
+            .map_err(|bad| BadElement { index: first.len().saturating_add(bad.index), ..bad })?;
+        Ok([sum, other])
+    }
 }
 
 /// [`BatchArithmetic`] over curve25519-dalek: the definition every engine is compared with, and

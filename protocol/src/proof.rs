@@ -147,8 +147,7 @@ pub fn verify(
     let seed = frame_seed(suite, context, &base, public_key, blinded, evaluated)
         .map_err(|_| Violation::ProofInvalid)?;
     let weights = weights(suite, &seed, blinded, evaluated);
-    let composite = sum(arithmetic, &weights, blinded)?;
-    let image = sum(arithmetic, &weights, evaluated)?;
+    let [composite, image] = composites(arithmetic, &weights, blinded, evaluated)?;
     let key = Element::decode(public_key)?;
     // [G19]
     if !challenge_holds(suite, &key, &composite, &image, proof) {
@@ -158,14 +157,19 @@ pub fn verify(
     Ok(EvaluationVerified { elements })
 }
 
-fn sum(
+/// M and Z of the RFC, from the same weights.
+fn composites(
     arithmetic: &dyn BatchArithmetic,
     weights: &[PublicScalar],
-    elements: &[Encoded],
-) -> Result<Element, Violation> {
-    let encoded = arithmetic.vartime_sum(weights, elements).map_err(|bad| bad.violation)?;
-    // A composite that is the identity proves nothing.
-    Element::decode(&encoded).map_err(|_| Violation::ProofInvalid)
+    blinded: &[Encoded],
+    evaluated: &[Encoded],
+) -> Result<[Element; 2], Violation> {
+    let [composite, image] = arithmetic
+        .vartime_sum_pair(weights, blinded, evaluated)
+        .map_err(|bad| bad.violation)?
+        // A composite that is the identity proves nothing.
+        .map(|sum| Element::decode(&sum).map_err(|_| Violation::ProofInvalid));
+    Ok([composite?, image?])
 }
 
 /// `c` and `s` of the Schnorr proof that (A, B) and (M, Z) share a logarithm.
@@ -286,8 +290,8 @@ pub(crate) mod rfc {
     ) -> FrameProof {
         let public_key = Element::multiply_base(secret).encode();
         let weights = weights(suite, &seed(suite, &public_key), blinded, evaluated);
-        let composite = sum(arithmetic, &weights, blinded).unwrap_or(Element::base());
-        let image = composite.multiply(secret);
+        let [composite, image] = composites(arithmetic, &weights, blinded, evaluated)
+            .unwrap_or([Element::base(), Element::base()]);
         respond(suite, secret, nonce, &public_key, &composite, &image)
     }
 
@@ -301,8 +305,7 @@ pub(crate) mod rfc {
         proof: &FrameProof,
     ) -> Result<bool, Violation> {
         let weights = weights(suite, &seed(suite, public_key), blinded, evaluated);
-        let composite = sum(arithmetic, &weights, blinded)?;
-        let image = sum(arithmetic, &weights, evaluated)?;
+        let [composite, image] = composites(arithmetic, &weights, blinded, evaluated)?;
         let key = Element::decode(public_key)?;
         Ok(challenge_holds(suite, &key, &composite, &image, proof))
     }

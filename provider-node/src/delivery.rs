@@ -42,6 +42,8 @@ pub(crate) struct DeliveryDesk {
     /// Objections that the snapshot leaves out already.
     objections_before: u64,
     bundles: StoredBundles,
+    /// The same, for a look at all records when somebody objected.
+    all: StoredBundles,
     releases: Releases,
     deliveries: PathBuf,
     form: DeliveryForm,
@@ -61,6 +63,7 @@ impl DeliveryDesk {
             objections: home.path(OBJECTIONS),
             objections_before: snapshot.stored.objections(),
             bundles: snapshot.stored.bundles()?,
+            all: snapshot.stored.bundles()?,
             releases: Releases::at(tenant.path("releases"), &home.storage),
             deliveries: tenant.path("deliveries"),
             form: tenant.policy.delivery_form,
@@ -130,6 +133,7 @@ impl Delivery {
         let source = ReleaseSource {
             handles: self.handles.take().ok_or(Bug::ApiMisuse)?,
             bundles: &mut desk.bundles,
+            all: &mut desk.all,
             late: &late,
             earlier: &desk.releases,
             workspace: &desk.workspace,

@@ -387,6 +387,11 @@ pub(crate) mod tests {
 
         /// Lines are of person, persona, type, value, type of ID, namespace, ID, evidence, day.
         pub(crate) fn with(lines: &str) -> Self {
+            Self::at(lines, NOW)
+        }
+
+        /// The same, ingested at another time.
+        pub(crate) fn at(lines: &str, now: u64) -> Self {
             let dir = tempfile::tempdir().unwrap();
             let identity = Home::create(&dir.path().join("a"), Role::Advertiser).unwrap();
             Home::create(&dir.path().join("p"), Role::Provider).unwrap();
@@ -401,11 +406,11 @@ pub(crate) mod tests {
             let objections = Objections::none(&home.storage).unwrap();
             let rules = GraphRules {
                 normalizer: &normalizer,
-                csv: home.config.csv,
+                source: home.config.source(),
                 email_sha256: None,
                 objections: &objections,
             };
-            let day = u32::try_from(NOW / 86_400).unwrap();
+            let day = u32::try_from(now / 86_400).unwrap();
             let snapshot = Published::ingest(&home, &file, &rules, day).unwrap();
             Self { dir, home, tenant, snapshot, engine: Engine::start(1) }
         }

@@ -272,8 +272,17 @@ const PROTOCOL: &[&str] = &[
 const AUDITOR: &[&str] = &["clap", "serde_json"];
 
 /// What reaches for the world; the audited trees hold none of it.
-const WORLD: &[&str] =
-    &["arrow", "datafusion", "getrandom", "quinn", "quinn-proto", "rustls", "socket2", "tokio"];
+const WORLD: &[&str] = &[
+    "arrow",
+    "datafusion",
+    "getrandom",
+    "parquet",
+    "quinn",
+    "quinn-proto",
+    "rustls",
+    "socket2",
+    "tokio",
+];
 
 /// Sizes: growth needs a reason.
 const CAPS: &[Cap] = &[

@@ -8,7 +8,7 @@ use node::invite::Invitation;
 use node::telemetry::Terminal;
 use protocol::transcript::Role;
 
-use super::run::rules_must_agree;
+use crate::partner::rules_must_agree;
 
 pub(crate) fn run(dir: &Path, file: &Path, terminal: &Terminal) -> Result<(), Failure> {
     let home = Home::open(dir, Role::Advertiser)?;

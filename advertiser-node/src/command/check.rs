@@ -26,10 +26,9 @@ use protocol::limits::{Limits, N_MIN_DEFAULT};
 use protocol::transcript::Role;
 use serde_json::{Value, json};
 
-use super::run::{
-    input_rules, invitation, kinds, normalizer, providers, rules_must_agree, writable,
-};
+use super::run::{input_rules, normalizer, writable};
 use crate::cli::CheckOptions;
+use crate::partner::{invitation, kinds, providers, rules_must_agree};
 
 pub(crate) fn run(
     options: &CheckOptions,
@@ -80,7 +79,7 @@ pub(crate) fn run(
 }
 
 /// Refuses to write a report over the file it is about.
-fn not_the_input(path: &Path, input: &Path) -> Result<(), Failure> {
+pub(super) fn not_the_input(path: &Path, input: &Path) -> Result<(), Failure> {
     let same = match (std::fs::canonicalize(path), std::fs::canonicalize(input)) {
         (Ok(path), Ok(input)) => path == input,
         _ => false,
@@ -357,7 +356,10 @@ impl Forecast {
 }
 
 fn report(survey: &Survey, forecast: &Forecast, n_min: u32) -> Value {
-    let column = |column: &ColumnUse| json!({ "name": column.name, "read_as": column.meaning, "ignored": column.ignored });
+    let column = |column: &ColumnUse| {
+        let ColumnUse { name, meaning, ignored } = column;
+        json!({ "name": name, "read_as": meaning, "ignored": ignored })
+    };
     let file = |file: &FileUse| {
         let columns: Vec<Value> = file.columns.iter().map(column).collect();
         json!({ "tag": file.tag, "format": file.format, "columns": columns })
@@ -373,14 +375,14 @@ fn report(survey: &Survey, forecast: &Forecast, n_min: u32) -> Value {
     })
 }
 
-fn megabytes(bytes: u64) -> String {
+pub(super) fn megabytes(bytes: u64) -> String {
     format!("{:.1} MB", bytes as f64 / 1e6)
 }
 
 /// How long the engine is measured.
-const MEASURE: Duration = Duration::from_secs(1);
+pub(super) const MEASURE: Duration = Duration::from_secs(1);
 /// About what a tag of a table takes on the wire.
-const TAG_BYTES: u64 = 7;
+pub(super) const TAG_BYTES: u64 = 7;
 /// Rows of one household or one customer that nobody wonders about.
 const SHARED_ROWS_USUAL: u64 = 5;
 
@@ -424,7 +426,8 @@ mod tests {
             column("city", None, false),
             column("COMMENT", None, true),
         ];
-        let files = vec![FileUse { tag: "crm.csv".into(), format: "csv", columns }];
+        let files =
+            vec![FileUse { tag: "crm.csv".into(), format: "csv", columns, row_identifiers_max: 1 }];
         let email = ColumnCounts { valid: 9, absent: 0, rejected: one("email_no_at", 3) };
         let columns = BTreeMap::from([("email".to_owned(), email)]);
         Survey { files, counts, columns, distinct: 4 }

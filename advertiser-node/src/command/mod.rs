@@ -9,6 +9,7 @@ mod accept;
 mod check;
 mod init;
 mod normalize;
+mod plan;
 mod run;
 mod status;
 
@@ -22,6 +23,7 @@ pub(crate) fn run(
         Command::Accept { dir, invitation } => accept::run(&dir, &invitation, terminal),
         Command::Check(options) => check::run(&options, output, terminal),
         Command::Normalize(options) => normalize::run(&options, terminal),
+        Command::Plan(options) => plan::run(&options, output, terminal),
         Command::Run(options) => run::run(&options, output, terminal),
         Command::Status { dir, json } => status::run(&dir, json, terminal),
     }

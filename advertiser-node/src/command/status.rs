@@ -14,7 +14,7 @@ use node::world::{Clock, SystemClock};
 use protocol::transcript::Role;
 use serde_json::{Value, json};
 
-use super::run::providers;
+use crate::partner::providers;
 
 pub(crate) fn run(dir: &Path, as_json: bool, terminal: &Terminal) -> Result<(), Failure> {
     let home = Home::open(dir, Role::Advertiser)?;

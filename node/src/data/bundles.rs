@@ -1,8 +1,8 @@
 //! The digital IDs of a snapshot's records, sealed, in increasing order of records.
 //!
 //! A release reads them once beside the sorted records that it names. With each record stands what
-//! the release needs and no partner sees: a fingerprint that names the record across days, and the
-//! tombstones that objections to its identifiers would have.
+//! the release needs and no partner sees: a fingerprint that names the record across days, its
+//! person, and the tombstones that objections to its identifiers would have.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -40,6 +40,8 @@ pub struct Bundle {
     pub record: u64,
     /// Its name across snapshots.
     pub fingerprint: Fingerprint,
+    /// Names its person within the snapshot: records of one person share it.
+    pub person: [u8; Bundle::PERSON_LEN],
     /// What objections to its identifiers would be.
     pub tombstones: Vec<Tombstone>,
     /// Its digital IDs.
@@ -60,9 +62,14 @@ pub struct BundleId {
 }
 
 impl Bundle {
-    /// `fingerprint ‖ u8 n ‖ tombstones ‖ for each ID: u8 length ‖ ID ‖ day ‖ devices ‖ evidence`.
+    /// Bytes of the name of a person.
+    pub const PERSON_LEN: usize = 16;
+
+    /// `fingerprint ‖ person ‖ u8 n ‖ tombstones`, then for each ID
+    /// `u8 length ‖ ID ‖ day ‖ devices ‖ evidence`.
     fn encode(&self) -> Vec<u8> {
         let mut bytes = self.fingerprint.0.to_vec();
+        bytes.extend_from_slice(&self.person);
         let tombstones = self.tombstones.get(..usize::from(u8::MAX)).unwrap_or(&self.tombstones);
         bytes.push(u8::try_from(tombstones.len()).unwrap_or(u8::MAX));
         for tombstone in tombstones {
@@ -82,6 +89,7 @@ impl Bundle {
 
     fn decode(record: u64, bytes: &[u8]) -> Option<Self> {
         let (fingerprint, rest) = bytes.split_first_chunk()?;
+        let (person, rest) = rest.split_first_chunk()?;
         let (count, rest) = rest.split_first()?;
         let (tombstones, mut rest) =
             rest.split_at_checked(usize::from(*count).checked_mul(Tombstone::LEN)?)?;
@@ -100,7 +108,8 @@ impl Bundle {
             });
             rest = after;
         }
-        Some(Self { record, fingerprint: Fingerprint(*fingerprint), tombstones, ids })
+        let fingerprint = Fingerprint(*fingerprint);
+        Some(Self { record, fingerprint, person: *person, tombstones, ids })
     }
 }
 
@@ -212,6 +221,7 @@ mod tests {
         Bundle {
             record,
             fingerprint: Fingerprint([record as u8; 16]),
+            person: [3; 16],
             tombstones: vec![Tombstone([1; 16]), Tombstone([2; 16])],
             ids: vec![
                 BundleId { id: id.clone(), last_day: 20_000, devices: 2, evidence: 1 },

@@ -5,7 +5,7 @@
 //! the terms and caps is sorted by value, so that an ID of two records is released once and nothing
 //! tells which IDs belong together. Everything spilled is sealed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
@@ -87,6 +87,8 @@ pub struct ReleaseSource<'a> {
     pub handles: StoredHandles,
     /// The digital IDs of the snapshot it was made from.
     pub bundles: &'a mut StoredBundles,
+    /// The same once more, for a look at all records when somebody objected.
+    pub all: &'a mut StoredBundles,
     /// Objections that came after that snapshot.
     pub late: &'a Objections,
     /// Earlier releases to the partner.
@@ -121,6 +123,7 @@ impl Resolved {
         let mut gathering = Gathering {
             conditions,
             late: source.late,
+            objected: objected_persons(source.all, source.late)?,
             records: FixedSorter::new(directory, Fingerprint::LEN, *memory_bytes)?,
             ids: VarSorter::new(directory, *memory_bytes)?,
             suppressed: 0,
@@ -309,10 +312,28 @@ fn find_records(
     Ok((known, unknown, records.finish()?))
 }
 
+/// Persons of whom any record has an identifier that was objected to.
+fn objected_persons(
+    all: &mut StoredBundles,
+    late: &Objections,
+) -> Result<BTreeSet<[u8; Bundle::PERSON_LEN]>, DataError> {
+    let mut objected = BTreeSet::new();
+    if late.is_empty() {
+        return Ok(objected);
+    }
+    while let Some(bundle) = all.next_bundle()? {
+        if bundle.tombstones.iter().any(|tombstone| late.has(*tombstone)) {
+            objected.insert(bundle.person);
+        }
+    }
+    Ok(objected)
+}
+
 /// The digital IDs of matched records on their way into sorted sets.
 struct Gathering<'a> {
     conditions: &'a ReleaseConditions,
     late: &'a Objections,
+    objected: BTreeSet<[u8; Bundle::PERSON_LEN]>,
     records: FixedSorter,
     ids: VarSorter,
     suppressed: u64,
@@ -341,7 +362,7 @@ impl Gathering<'_> {
 
     fn add(&mut self, bundle: &Bundle) -> Result<(), DataError> {
         self.records.push(&bundle.fingerprint.0)?;
-        let objected = bundle.tombstones.iter().any(|tombstone| self.late.has(*tombstone));
+        let objected = self.objected.contains(&bundle.person);
         let (gone, kept): (Vec<&BundleId>, Vec<&BundleId>) =
             bundle.ids.iter().partition(|one| objected || self.late.has_digital_id(&one.id));
         let suppressed = self.conditions.select(gone.into_iter()).len();
@@ -473,11 +494,12 @@ const fn age_bucket(last_day: u32, today: u32) -> u8 {
 }
 
 /// The name of a code that counts from 1.
-fn name_of(names: &'static [&'static str], code: u8) -> &'static str {
+pub(crate) fn name_of(names: &'static [&'static str], code: u8) -> &'static str {
     names.get(usize::from(code).saturating_sub(1)).copied().unwrap_or("")
 }
 
-fn digest_of(path: &Path) -> Result<[u8; 32], DataError> {
+/// SHA-256 of a file as it lies there.
+pub(crate) fn digest_of(path: &Path) -> Result<[u8; 32], DataError> {
     let mut file = File::open(path).map_err(DataError::io(path))?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; CHUNK_BYTES];
@@ -500,8 +522,9 @@ fn damaged() -> DataError {
 }
 
 /// Names of the codes 1, 2, … in files.
-const DEVICE_CLASSES: &[&str] = &["smartphone", "tablet", "desktop", "ctv", "other", "unknown"];
-const AGE_BUCKETS: &[&str] = &["0-7", "8-30", "31-90"];
+pub(crate) const DEVICE_CLASSES: &[&str] =
+    &["smartphone", "tablet", "desktop", "ctv", "other", "unknown"];
+pub(crate) const AGE_BUCKETS: &[&str] = &["0-7", "8-30", "31-90"];
 /// By bit, the strongest first.
 const EVIDENCE: &[&str] = &["login", "purchase", "loyalty", "email_click", "form", "crm_import"];
 const COLUMNS: [TableColumn; 14] = [
@@ -579,6 +602,8 @@ mod tests {
                     .push(&Bundle {
                         record: record as u64,
                         fingerprint: Fingerprint([name; 16]),
+                        // Records 0 and 1 are one person's, 2 and 3 another's, and so on.
+                        person: [name / 2; 16],
                         tombstones: vec![Tombstone([name; 16])],
                         ids: ids.clone(),
                     })
@@ -609,10 +634,12 @@ mod tests {
             for handle in handles {
                 sorter.push(&[*handle; 16]).unwrap();
             }
-            let mut bundles = StoredBundles::open(self.dir.path(), &self.key).unwrap();
+            let open = || StoredBundles::open(self.dir.path(), &self.key).unwrap();
+            let (mut bundles, mut all) = (open(), open());
             let source = ReleaseSource {
                 handles: StoredHandles::open(&self.dir.path().join("handles"), &self.key).unwrap(),
                 bundles: &mut bundles,
+                all: &mut all,
                 late: &self.late,
                 earlier: &self.releases,
                 workspace: &self.workspace,
@@ -693,18 +720,38 @@ mod tests {
     }
 
     #[test]
+    fn entries_come_in_batches_of_which_the_last_is_known() {
+        let records: Vec<Vec<BundleId>> = (0..65)
+            .map(|record| (0..64).map(|id| cookie(&format!("v-{record:03}-{id:03}"), 1)).collect())
+            .collect();
+        let world = World::new(&records);
+        let all = ReleaseConditions { ids_per_record_max: 64, ..conditions() };
+        let handles: Vec<u8> = (0..65).collect();
+        let (_, mut resolved) = world.look_up(&handles, &all);
+        let mut entries = resolved.entries(&all, false, &world.workspace).unwrap();
+        let (first, last) = entries.next_batch().unwrap();
+        assert_eq!((first.len(), last), (ENTRIES_AT_ONCE, false));
+        let (second, last) = entries.next_batch().unwrap();
+        assert_eq!((second.len(), last), (65 * 64 - ENTRIES_AT_ONCE, true));
+    }
+
+    #[test]
     fn late_objections_are_left_out_and_counted() {
         let mut world = World::new(&[
             vec![cookie("value-a0", 1), cookie("value-a1", 200)],
-            vec![cookie("value-b0", 1), cookie("value-b1", 1)],
+            vec![cookie("value-b0", 1)],
+            vec![cookie("value-c0", 1), cookie("value-c1", 1)],
         ]);
         let mason = Mason::new(&world.key).unwrap();
-        let device = mason.digital_id(&cookie("value-b1", 1).id);
+        let device = mason.digital_id(&cookie("value-c1", 1).id);
         world.late = Objections::of(&world.key, &[Tombstone([0; 16]), device]);
-        let (resolution, mut resolved) = world.look_up(&[0, 1], &conditions());
-        // What would not have been released anyway was not suppressed.
+        // Record 1 is of the person behind record 0, who did not even match.
+        let (resolution, mut resolved) = world.look_up(&[1, 2], &conditions());
         assert_eq!((resolution.records, resolution.ids_suppressed), (2, 2));
-        assert_eq!(values(&world.entries(&mut resolved, &conditions(), false)), ["value-b0"]);
+        assert_eq!(values(&world.entries(&mut resolved, &conditions(), false)), ["value-c0"]);
+        // What would not have been released anyway was not suppressed.
+        let (resolution, _) = world.look_up(&[0], &conditions());
+        assert_eq!((resolution.records, resolution.ids_suppressed), (1, 1));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Two releases that differ by a few records tell which these are. So the records of every release
 //! are kept, by fingerprints that are the same in every snapshot, and a new one is compared with
-//! them before it leaves [D-06]. Each release is one sealed file, named by its session.
+//! them before it leaves [D-13]. Each release is one sealed file, named by its session.
 
 use std::cmp::Ordering;
 use std::path::{Path, PathBuf};

@@ -30,7 +30,7 @@ pub(crate) fn run(
     let objections = Objections::all(&home.path(OBJECTIONS), &home.storage)?;
     let rules = GraphRules {
         normalizer: &normalizer,
-        csv: home.config.csv,
+        source: home.config.source(),
         email_sha256: home.config.email_sha256,
         objections: &objections,
     };

@@ -1,7 +1,7 @@
 //! `serve`: partners' sessions, until a signal.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use node::data::DataError;
@@ -52,6 +52,7 @@ pub(crate) fn run(options: &ServeOptions, terminal: &Terminal) -> Result<(), Fai
         rules_digest: rules.rules_digest(),
         admission: Admission::default(),
         building: Admission::default(),
+        turn: Mutex::default(),
         home,
     });
     service.ledger.interrupt_sessions()?;
@@ -135,8 +136,10 @@ struct Service {
     engine: Arc<Engine>,
     rules_digest: [u8; 32],
     admission: Admission,
-    /// Partners whose tables are being built.
+    /// Partners whose tables are being built, or wait for it.
     building: Admission,
+    /// One table at a time, so that memory does not grow with the number of partners.
+    turn: Mutex<()>,
 }
 
 impl Service {
@@ -174,6 +177,7 @@ impl Service {
         tokio::task::spawn_blocking(move || {
             // Ends with the building, whichever way that ends.
             let _going_on = going_on;
+            let _turn = service.turn.lock().unwrap_or_else(PoisonError::into_inner);
             let now = SystemClock::new().now_unix();
             let built = match Published::current(&service.home) {
                 Ok(Some(snapshot)) => service.build_tables_of(&tenant, &snapshot, now),
@@ -254,7 +258,7 @@ impl Service {
             bench: self.engine.bench(),
             journal,
             sessions,
-            runs: RunStore::new(&self.home.private_dir("work")?, 1 << 20)?,
+            runs: RunStore::new(&self.home.private_dir("work")?, self.spill_bytes())?,
             duties: &mut duties,
             clock: &clock,
             progress: &progress,
@@ -269,6 +273,12 @@ impl Service {
         }
         drop(live);
         done
+    }
+
+    /// Memory for the spills of one session. In aligned order there are none to speak of; in
+    /// shuffled order more memory means fewer runs to merge.
+    fn spill_bytes(&self) -> usize {
+        (self.home.config.memory_bytes / SESSIONS_SPILLING).max(SPILL_BYTES_MIN)
     }
 
     /// What a session starts from.
@@ -468,16 +478,20 @@ impl Duties for ProviderDuties<'_> {
 
     fn resolve(&mut self, handles: FixedSorted) -> Result<Resolution, DataError> {
         let now = self.clock.now_unix();
-        self.delivery()?.resolve(handles, now)
+        let delivery = self.delivery()?;
+        // Takes as long as reading the index: other connections must not wait for it.
+        tokio::task::block_in_place(|| delivery.resolve(handles, now))
     }
 
     fn record_release(&mut self) -> Result<(), DataError> {
         let now = self.clock.now_unix();
-        self.delivery()?.record_release(now)
+        let delivery = self.delivery()?;
+        tokio::task::block_in_place(|| delivery.record_release(now))
     }
 
     fn digital_ids(&mut self) -> Result<(Vec<DigitalId>, bool), DataError> {
-        self.delivery()?.digital_ids()
+        let delivery = self.delivery()?;
+        tokio::task::block_in_place(|| delivery.digital_ids())
     }
 }
 
@@ -511,8 +525,14 @@ fn seconds_to_midnight(now: u64) -> u32 {
 
 const RELOAD_EVERY: Duration = Duration::from_secs(2);
 const RENEW_EVERY: Duration = Duration::from_secs(600);
+/// Sessions in shuffled order that share the memory of the settings.
+const SESSIONS_SPILLING: usize = 4;
+const SPILL_BYTES_MIN: usize = 1 << 20;
 /// Frames of one session being evaluated: enough for all cores, few enough to be fair.
 const FRAMES_PENDING: u32 = 4;
 const RETRY_BUSY_S: u32 = 5;
 /// An offer stands for a day.
 const OFFER_S: u64 = 86_400;
+
+#[cfg(test)]
+mod tests;

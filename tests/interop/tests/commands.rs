@@ -110,13 +110,14 @@ fn check_counts_what_is_wrong_and_prints_no_value() {
         "  objections: purposes objected to",
         "columns ignored: city",
         "rows: 1101 read, 1 merged into another of the same id, 1100 distinct",
-        "30 without consent evidence, 20 objected, 10 without usable identifier",
-        "rows eligible: 1040",
+        "30 without consent evidence, 20 objected, 50 without usable identifier",
+        "rows eligible: 1000",
         "values read: 1141",
         "email_no_at 50 (4.4 %)",
         "email_typo_domain 1",
-        "email.strict 1040; 1001 distinct",
-        "identifiers held by several rows: email.strict 1, by at most 40 rows",
+        "shared_identifier 40 (3.5 %)",
+        "email.strict 1000; 1000 distinct",
+        "identifiers refused, held by too many rows: email.strict 1, by at most 40 rows",
         "more than 0.5 % of the rows",
         "32768 elements after padding",
         "elements a second",
@@ -124,7 +125,7 @@ fn check_counts_what_is_wrong_and_prints_no_value() {
         assert!(done.stdout.contains(part), "no {part:?} in:\n{}", done.stdout);
     }
     let report = pair.read("c.json");
-    assert!(report.contains("\"eligible\": 1040") && !report.contains(TOKEN), "{report}");
+    assert!(report.contains("\"eligible\": 1000") && !report.contains(TOKEN), "{report}");
 
     let reasons = pair.read("r.csv");
     assert!(!reasons.contains(TOKEN) && !reasons.contains('@'), "{reasons}");
@@ -134,8 +135,9 @@ fn check_counts_what_is_wrong_and_prints_no_value() {
     {
         assert!(reasons.contains(row), "no {row:?} in:\n{reasons}");
     }
-    // Fifty values, thirty, twenty and ten rows, and the one that was replaced.
-    assert_eq!(reasons.lines().count(), 1 + 50 + 30 + 20 + 10 + 1);
+    // Fifty values, thirty, twenty and ten rows, the one that was replaced, and forty values that
+    // are shared by too many with the rows that hold nothing else.
+    assert_eq!(reasons.lines().count(), 1 + 50 + 30 + 20 + 10 + 1 + 40 + 40);
     let mode = std::fs::metadata(&rejects).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 
@@ -155,8 +157,7 @@ fn status_tells_both_nodes_what_was_run() {
     let mut pair = Pair::introduced();
     pair.advertiser(&["status"]).expect(0);
     let fresh = pair.provider(&["status"]).expect(0);
-    for part in ["identity: vmid1", "no graph yet", "partner retailer:", "not built", "no session"]
-    {
+    for part in ["identity: vmid1", "no graph yet", "partner retailer:", ": none; ", "no session"] {
         assert!(fresh.stdout.contains(part), "no {part:?} in:\n{}", fresh.stdout);
     }
     pair.write("links.csv", &links(borrowed(&persons)));
@@ -169,13 +170,16 @@ fn status_tells_both_nodes_what_was_run() {
     // While the provider serves.
     let provider = pair.provider(&["status"]).expect(0);
     for part in
-        ["snapshot of ", "built, ", "32768 of ", "done", "matched-rows", "32768 elements", "served"]
+        ["snapshot of ", "ready, ", "32768 of ", "done", "matched-rows", "32768 elements", "served"]
     {
         assert!(provider.stdout.contains(part), "no {part:?} in:\n{}", provider.stdout);
     }
     let json = pair.provider(&["status", "--json"]).expect(0).stdout;
     assert!(!provider.stdout.contains("matched ") && !json.contains("matched "), "{json}");
-    assert!(json.contains("\"state\": \"done\"") && json.contains("\"built\": true"), "{json}");
+    assert!(
+        json.contains("\"state\": \"done\"") && json.contains("\"state\": \"ready\""),
+        "{json}"
+    );
 
     let advertiser = pair.advertiser(&["status"]).expect(0);
     for part in ["profiles matched-rows", "32768 in 24 hours", "done", "matched 300", "last table"]
@@ -197,4 +201,86 @@ fn status_tells_both_nodes_what_was_run() {
     for part in ["at least 1000 eligible rows", "as last seen"] {
         assert!(done.stdout.contains(part), "no {part:?} in:\n{}", done.stdout);
     }
+}
+
+#[test]
+fn person_who_objected_is_left_out_of_the_next_snapshot() {
+    let persons = numbered(50, |i| format!("customer.{i}@exemple.fr"));
+    let pair = Pair::introduced();
+    pair.write("links.csv", &links(borrowed(&persons)));
+    let feed = "type,value,scope,recorded_at\n\
+                email,Customer.7@exemple.fr,all,2026-11-20\n\
+                fax,12,all,2026-11-20\n";
+    pair.write("objections.csv", feed);
+    let object = ["object", "--file", &pair.path("objections.csv")];
+    let done = pair.provider(&object).expect(0);
+    for part in ["2 lines, 1 objections new", "type_unknown 1"] {
+        assert!(done.stdout.contains(part), "no {part:?} in:\n{}", done.stdout);
+    }
+    let again = pair.provider(&object).expect(0);
+    assert!(again.stdout.contains("2 lines, 0 objections new"), "{}", again.stdout);
+    let done = pair.provider(&["ingest", &pair.path("links.csv")]).expect(0);
+    for part in ["49 published", "person_objected 1"] {
+        assert!(done.stdout.contains(part), "no {part:?} in:\n{}", done.stdout);
+    }
+    pair.write("objections.csv", "type;value\n");
+    pair.provider(&object).expect(65);
+}
+
+/// One table as CSV, as NDJSON on standard input, packed, and in two overlapping files: the same
+/// rows may be used, and a run on several inputs writes its result as Parquet.
+#[test]
+fn inputs_come_in_every_form_and_results_as_parquet() {
+    let persons = numbered(1_050, |i| format!("{TOKEN}.{i}@exemple.fr"));
+    let mut pair = Pair::introduced();
+    let csv = crm(borrowed(&persons));
+    pair.write("crm.csv", &csv);
+    let mut ndjson = String::new();
+    for (id, email) in &persons {
+        let _ = writeln!(
+            ndjson,
+            "{{\"row_id\":\"{id}\",\"email\":\"{email}\",\"consent_purposes\":[\"ads.match\"],\
+             \"consent_ref\":\"R-{id}\",\"consent_at\":\"2026-03-02T10:14:00.000Z\",\
+             \"consent_notice\":\"N-1\",\"street\":null}}"
+        );
+    }
+    let eligible = |done: &Done, more: &[&str]| {
+        clean(done);
+        for part in [&["rows eligible: 1050"], more].concat() {
+            assert!(done.stdout.contains(part), "no {part:?} in:\n{}", done.stdout);
+        }
+    };
+    let done = pair.advertiser_reading(&["check", "--input", "-"], &ndjson).expect(0);
+    eligible(&done, &["form: ndjson", "columns ignored: street (not used in this version)"]);
+    let done =
+        pair.advertiser_reading(&["check", "--input", "web=-", "--format", "csv"], &csv).expect(0);
+    eligible(&done, &["form: csv"]);
+    let wrong = ["check", "--input", "-", "--format", "ndjson"];
+    clean(&pair.advertiser_reading(&wrong, &csv).expect(65).says(&["line 1", "JSON"]));
+    let twice = ["check", "--input", "-", "--input", "-"];
+    clean(&pair.advertiser_reading(&twice, &csv).expect(2).says(&["once"]));
+
+    pair.write("part.ndjson", &ndjson.lines().take(200).collect::<Vec<_>>().join("\n"));
+    let (whole, part) = (pair.path("crm.csv"), format!("app={}", pair.path("part.ndjson")));
+    let inputs = ["--input", &whole, "--input", &part];
+    let done = pair.advertiser(&[&["check"], &inputs[..]].concat()).expect(0);
+    eligible(
+        &done,
+        &[
+            "rows: 1250 read, 200 merged",
+            "app: 200 read, 200 distinct, 200 eligible",
+            "crm.csv: 1050 read, 1050 distinct, 1050 eligible",
+        ],
+    );
+
+    pair.write("links.csv", &links(borrowed(&persons)));
+    pair.provider(&["ingest", &pair.path("links.csv")]).expect(0);
+    pair.serve();
+    let result = pair.path("result.parquet");
+    let run = ["run", "--profile", "matched-rows", "--output", &result];
+    clean(&pair.advertiser(&[&run[..], &inputs].concat()).expect(0));
+    let bytes = std::fs::read(&result).unwrap();
+    assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"));
+    let mode = std::fs::metadata(&result).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
 }

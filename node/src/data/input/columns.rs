@@ -1,5 +1,7 @@
 //! The columns of a CRM file and what each is read as.
 
+use protocol::identifier::IdentifierKind;
+
 use super::counts::ColumnUse;
 use super::{InputRules, SharedLimits};
 use crate::data::DataError;
@@ -77,6 +79,21 @@ pub(super) enum Values {
     PhoneDigest,
 }
 
+impl Values {
+    /// How many of these kinds a value can give.
+    fn agreed(self, kinds: &[u8]) -> usize {
+        let given = match self {
+            Self::Email | Self::EmailDigest => {
+                [IdentifierKind::EMAIL_STRICT, IdentifierKind::EMAIL_GMAIL]
+            }
+            Self::Phone | Self::PhoneDigest => {
+                [IdentifierKind::PHONE, IdentifierKind::PHONE_DIGITS]
+            }
+        };
+        given.iter().filter(|kind| kinds.contains(&kind.code())).count()
+    }
+}
+
 /// What each column is read as, by its position.
 const MEANINGS: [&str; 17] = [
     "row id",
@@ -114,6 +131,15 @@ pub(super) fn uses(source: &RowSource) -> Vec<ColumnUse> {
         ignored: role == Role::Ignored,
     };
     source.columns().map(one).collect()
+}
+
+/// Identifiers that a row of a file can have: of each column of identifiers, one of each agreed
+/// kind that its values can give.
+pub(super) fn row_identifiers_max(source: &RowSource, rules: &InputRules<'_>) -> usize {
+    let used = |(at, _): &&(usize, Values)| {
+        source.has(*at) && !rules.not_for_purpose.iter().any(|field| field == name(*at))
+    };
+    IDENTIFIERS.iter().filter(used).map(|(_, values)| values.agreed(rules.kinds)).sum()
 }
 
 /// Refuses a file without any identifier, or with digests whose rules nobody declared.
@@ -169,6 +195,14 @@ const SHARED_ROWS_MAX: u32 = 1000;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_gives_the_agreed_kinds_it_can() {
+        let agreed = |kinds: &[u8]| [Values::Email, Values::PhoneDigest].map(|v| v.agreed(kinds));
+        assert_eq!(agreed(&[1]), [1, 0]);
+        assert_eq!(agreed(&[1, 2, 3]), [2, 1]);
+        assert_eq!(agreed(&[1, 2, 3, 4]), [2, 2]);
+    }
 
     #[test]
     fn constants_are_positions_of_their_names() {

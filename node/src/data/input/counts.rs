@@ -106,6 +106,9 @@ pub struct FileUse {
     pub format: &'static str,
     /// Its columns, in file order.
     pub columns: Vec<ColumnUse>,
+    /// Identifiers that a row of it can have at most: by its columns and the agreed kinds alone,
+    /// whatever its rows hold.
+    pub row_identifiers_max: usize,
 }
 
 /// How a column of a file is understood.

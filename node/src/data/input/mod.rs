@@ -97,6 +97,7 @@ pub struct PreparedInput {
     root: InputRoot,
     distinct: u64,
     counts: InputCounts,
+    row_identifiers_max: Option<usize>,
 }
 
 impl PreparedInput {
@@ -117,8 +118,9 @@ impl PreparedInput {
     ) -> Result<Self, DataError> {
         let staging = Staging::create(store)?;
         let none = &mut Reasons(None);
-        let Gathered { content, tally, distinct, .. } =
+        let Gathered { content, tally, distinct, files: uses } =
             gather(files, rules, &staging, key, workspace, none)?;
+        let row_identifiers_max = uses.iter().map(|file| file.row_identifiers_max).max();
         let counts = tally.counts;
         if counts.eligible == 0 {
             return Err(DataError::Empty { file: shown(files) });
@@ -132,7 +134,7 @@ impl PreparedInput {
         let path = staging.directory.join(META);
         world::publish_atomically(&path, world::PRIVATE_MODE, |out| out.write_all(&sealed))?;
         let directory = staging.publish(store, &root.root)?;
-        Self::open(&directory, key)
+        Ok(Self { row_identifiers_max, ..Self::open(&directory, key)? })
     }
 
     /// Reads CRM files as [`Self::prepare`] does, tells what they hold, and keeps nothing.
@@ -177,6 +179,7 @@ impl PreparedInput {
             root: InputRoot { root: meta.root, leaves: meta.leaves, rows: meta.rows },
             distinct: meta.distinct,
             counts: meta.counts,
+            row_identifiers_max: None,
         })
     }
 
@@ -190,6 +193,13 @@ impl PreparedInput {
     #[must_use]
     pub const fn distinct(&self) -> u64 {
         self.distinct
+    }
+
+    /// Identifiers that a row can have at most, by the columns of the files and the agreed kinds
+    /// alone and whatever the rows hold; `None` for an input that was opened again.
+    #[must_use]
+    pub const fn row_identifiers_max(&self) -> Option<usize> {
+        self.row_identifiers_max
     }
 
     /// Populations.

@@ -79,6 +79,7 @@ impl Scanned {
             tag: file.tag.clone(),
             format: source.format().name(),
             columns: columns::uses(&source),
+            row_identifiers_max: columns::row_identifiers_max(&source, rules),
         });
         Ok(())
     }

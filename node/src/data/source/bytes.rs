@@ -19,6 +19,8 @@ pub(super) struct Opened {
     pub(super) nature: Nature,
     /// Whether the text, unpacked, begins like a JSON object.
     pub(super) object: bool,
+    /// Whether it can be opened again from its start.
+    pub(super) again: bool,
     pub(super) bytes: Box<dyn Read>,
 }
 
@@ -28,10 +30,11 @@ pub(super) fn open(path: &Path) -> io::Result<Opened> {
         return inspect(Box::new(io::stdin().lock()));
     }
     let file = File::open(path)?;
-    if file.metadata()?.is_dir() {
+    let found = file.metadata()?;
+    if found.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
     }
-    inspect(Box::new(file))
+    Ok(Opened { again: found.is_file(), ..inspect(Box::new(file))? })
 }
 
 /// Whether a path means standard input.
@@ -51,14 +54,14 @@ fn inspect(source: Box<dyn Read>) -> io::Result<Opened> {
         } else {
             Nature::Text
         };
-        return Ok(Opened { nature, object: begins_object(&head), bytes: source });
+        return Ok(Opened { nature, object: begins_object(&head), again: false, bytes: source });
     };
     // A damaged archive shows when it is read, with its line.
     let (head, bytes) = match peek(bytes) {
         Ok(peeked) => peeked,
         Err(error) => (Vec::new(), Box::new(Failing(Some(error))) as Box<dyn Read>),
     };
-    Ok(Opened { nature: Nature::Text, object: begins_object(&head), bytes })
+    Ok(Opened { nature: Nature::Text, object: begins_object(&head), again: false, bytes })
 }
 
 /// The first bytes of a source, and the whole source.

@@ -340,7 +340,9 @@ impl InputError {
     #[must_use]
     pub fn try_this(&self) -> String {
         match self {
-            Self::Read { .. } => "check the file, its disk and its compression, then run again".to_owned(),
+            Self::Read { .. } => {
+                "check the file, its disk and its compression, then run again".to_owned()
+            }
             Self::NotText { .. } => "export it as CSV or NDJSON in UTF-8, or as Parquet".to_owned(),
             Self::WrongEncoding { found, .. } => match Encoding::parse(found) {
                 Some(found) => {
@@ -373,10 +375,12 @@ impl InputError {
                 format!("declare the {likely} as `delimiter`, or export with another one")
             }
             Self::MissingColumn { name, near } => match near.as_slice() {
-                [] => format!("add `{name}`, or say under `[columns]` in the settings what yours is called"),
+                [] => format!("add `{name}`, or say under `[columns]` what yours is called"),
                 near => {
-                    let names: Vec<String> = near.iter().map(|name| format!("`{name}`")).collect();
-                    format!("did you mean {}? Map it under `[columns]` in the settings", names.join(" or "))
+                    format!(
+                        "did you mean {}? Map it under `[columns]` in the settings",
+                        any_of(near)
+                    )
                 }
             },
             Self::StrayQuote { .. } | Self::TextAfterQuote { .. } => {
@@ -394,44 +398,50 @@ impl InputError {
             Self::Ragged { .. } => {
                 "check line ends inside fields, and the end of the row".to_owned()
             }
-            Self::UnknownColumn { name, near, .. } => match near.as_slice() {
-                [] => format!(
-                    "rename it under `[columns]` in the settings, or list `{name}` under `ignore`"
-                ),
-                near => {
-                    let names: Vec<String> = near.iter().map(|name| format!("`{name}`")).collect();
-                    format!(
-                        "did you mean {}? Rename it under `[columns]` in the settings, or list it \
-                         under `ignore`",
-                        names.join(" or ")
-                    )
-                }
-            },
-            Self::NoRowId { .. } => {
-                "give every row an id, which never changes and is the same in every file".to_owned()
+            Self::Parser { .. } => "report this: it is a defect of the program".to_owned(),
+            _ => self.try_other(),
+        }
+    }
+
+    /// What to try against an error that every form of file has, or that CSV does not.
+    fn try_other(&self) -> String {
+        let text = match self {
+            Self::UnknownColumn { name, near, .. } => {
+                let first = match near.as_slice() {
+                    [] => "rename it".to_owned(),
+                    near => format!("did you mean {}? Rename it", any_of(near)),
+                };
+                return format!(
+                    "{first} under `[columns]` in the settings, or list `{name}` under `ignore`"
+                );
             }
-            Self::LongRowId { .. } => "check that the right column is the row id".to_owned(),
+            Self::NoRowId { .. } => {
+                "give every row an id, which never changes and is the same in every file"
+            }
+            Self::LongRowId { .. } => "check that the right column is the row id",
             Self::Json { .. } => {
-                "write one object a line, such as {\"row_id\":\"C-1\"}, without commas between lines"
-                    .to_owned()
+                "write one object a line, such as {\"row_id\":\"C-1\"}, and no comma after it"
             }
             Self::JsonMember { .. } => {
                 "write the value as text in quotes, so that it stays as it is; lists may be arrays \
                  of texts, absent values null"
-                    .to_owned()
             }
             Self::Parquet { .. } => {
                 "write it again as Parquet with snappy or zstd, without encryption, or as CSV"
-                    .to_owned()
             }
             Self::ParquetColumn { .. } => {
                 "write the column as STRING, DATE, TIMESTAMP in UTC, BOOLEAN or LIST of STRING"
-                    .to_owned()
             }
-            Self::ParquetField { .. } => "correct the value and write the file again".to_owned(),
-            Self::Parser { .. } => "report this: it is a defect of the program".to_owned(),
-        }
+            _ => "correct the value and write the file again",
+        };
+        text.to_owned()
     }
+}
+
+/// Names joined for a question.
+fn any_of(names: &[ColumnName]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    names.join(" or ")
 }
 
 impl fmt::Display for InputError {

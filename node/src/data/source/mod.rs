@@ -28,11 +28,12 @@ pub use self::names::ColumnName;
 pub use self::schema::{Column, Need, Role, Schema};
 
 use self::bytes::Nature;
-use self::ndjson::{NdjsonReader, Seen};
+use self::ndjson::NdjsonReader;
 use self::rowgroups::ParquetReader;
-use self::schema::Names;
+use self::schema::{Names, Seen};
 use super::DataError;
 use super::csv::{CsvOptions, CsvReader, Record};
+use super::text::Encoding;
 
 /// The form of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,6 +140,7 @@ pub fn is_tag(text: &str) -> bool {
 pub struct RowSource {
     names: Names,
     format: Format,
+    has_header: bool,
     seen: Seen,
     rows: Rows,
     /// Where each column of the schema stands in a record.
@@ -154,8 +156,8 @@ enum Rows {
 impl RowSource {
     /// Opens a file and finds its columns.
     ///
-    /// The columns of an NDJSON file are known only at its end: a required one that no object has
-    /// is an error there.
+    /// An NDJSON file is read twice, for its columns and for its rows. On standard input its
+    /// columns are known only at the end: a required one that no object has is an error there.
     ///
     /// # Errors
     ///
@@ -181,10 +183,16 @@ impl RowSource {
         match format {
             Format::Csv => Self::of_csv(names, opened.bytes, options.csv).map_err(refuse),
             Format::Ndjson => {
-                let reader = NdjsonReader::new(opened.bytes, options.csv.encoding);
-                Ok(Self::in_order(names, format, Vec::new(), Rows::Ndjson(Box::new(reader))))
+                let encoding = options.csv.encoding;
+                if !opened.again {
+                    return Ok(Self::of_ndjson(names, opened.bytes, encoding, None));
+                }
+                let header = ndjson::header(opened.bytes, encoding);
+                let seen = header.and_then(|header| names.roles(header.iter().map(String::as_str)));
+                let opened = bytes::open(&file.path).map_err(open)?;
+                Ok(Self::of_ndjson(names, opened.bytes, encoding, Some(seen.map_err(refuse)?)))
             }
-            Format::Parquet if file.is_standard_input() => {
+            Format::Parquet if !opened.again => {
                 Err(refuse(InputError::Parquet { found: ON_STANDARD_INPUT }))
             }
             Format::Parquet if opened.nature != Nature::Parquet => {
@@ -199,44 +207,41 @@ impl RowSource {
 
     fn of_csv(names: Names, bytes: Box<dyn Read>, options: CsvOptions) -> Result<Self, InputError> {
         let reader = CsvReader::new(bytes, options)?;
-        let mut seen = Vec::new();
+        let seen = names.roles(reader.columns().iter().map(String::as_str))?;
         let mut places = vec![None; names.columns().len()];
-        for (place, name) in reader.columns().iter().enumerate() {
-            let role = names.role(name, None)?;
+        for (place, (_, role)) in seen.iter().enumerate() {
             if let Role::Used(at) = role
-                && let Some(slot) = places.get_mut(at)
+                && let Some(slot) = places.get_mut(*at)
             {
                 *slot = Some(place);
             }
-            seen.push((name.clone(), role));
         }
         let rows = Rows::Csv(Box::new(reader));
-        let source = Self { names, format: Format::Csv, seen, rows, places };
-        source.required().map(|()| source)
+        Ok(Self { names, format: Format::Csv, has_header: true, seen, rows, places })
     }
 
     fn of_parquet(names: Names, file: File) -> Result<Self, InputError> {
-        let mut seen = Vec::new();
-        let reader = ParquetReader::open(file, &names, &mut seen)?;
+        let (reader, seen) = ParquetReader::open(file, &names)?;
         let rows = Rows::Parquet(Box::new(reader));
-        let source = Self::in_order(names, Format::Parquet, seen, rows);
-        source.required().map(|()| source)
+        Ok(Self::in_order(names, Format::Parquet, seen, rows))
+    }
+
+    fn of_ndjson(
+        names: Names,
+        bytes: Box<dyn Read>,
+        encoding: Encoding,
+        header: Option<Seen>,
+    ) -> Self {
+        let rows = Rows::Ndjson(Box::new(NdjsonReader::new(bytes, encoding)));
+        let has_header = header.is_some();
+        let seen = header.unwrap_or_default();
+        Self { has_header, ..Self::in_order(names, Format::Ndjson, seen, rows) }
     }
 
     /// A source whose records come in the order of the schema.
     fn in_order(names: Names, format: Format, seen: Seen, rows: Rows) -> Self {
         let places = (0..names.columns().len()).map(Some).collect();
-        Self { names, format, seen, rows, places }
-    }
-
-    /// Whether every column is there that must be.
-    fn required(&self) -> Result<(), InputError> {
-        let needed = |(_, column): &(usize, &Column)| column.need == Need::Required;
-        match self.names.columns().iter().enumerate().filter(needed).find(|(at, _)| !self.has(*at))
-        {
-            Some((at, _)) => Err(self.missing(at)),
-            None => Ok(()),
-        }
+        Self { names, format, has_header: true, seen, rows, places }
     }
 
     /// The form the file is read as.
@@ -245,21 +250,21 @@ impl RowSource {
         self.format
     }
 
-    /// The columns of the file, in its order, and what they are; of an NDJSON file those seen yet.
+    /// The columns of the file, in its order, and what they are; without a header those seen yet.
     pub fn columns(&self) -> impl Iterator<Item = (ColumnName, Role)> {
         self.seen.iter().map(|(name, role)| (ColumnName::new(name), *role))
     }
 
-    /// Whether the file has a column of the schema; an NDJSON file, whether it was seen yet.
+    /// Whether the file has a column of the schema; without a header, whether it was seen yet.
     #[must_use]
     pub fn has(&self, position: usize) -> bool {
         self.seen.iter().any(|(_, role)| *role == Role::Used(position))
     }
 
-    /// Whether the columns are known before the rows.
+    /// Whether the columns are known before the rows: of all but NDJSON on standard input.
     #[must_use]
-    pub fn has_header(&self) -> bool {
-        self.format != Format::Ndjson
+    pub const fn has_header(&self) -> bool {
+        self.has_header
     }
 
     /// The position in a [`Row`] of a column that the file has, or may have.
@@ -269,10 +274,23 @@ impl RowSource {
         (self.has(at) || !self.has_header()).then_some(at)
     }
 
+    /// The position in a [`Row`] of a column that must be there.
+    ///
+    /// # Errors
+    ///
+    /// [`InputError::MissingColumn`], with the names that come near.
+    pub fn column(&self, name: &str) -> Result<usize, InputError> {
+        self.find(name).ok_or_else(|| {
+            let columns = self.names.columns();
+            let position = columns.iter().position(|column| column.name == name);
+            self.missing(position.unwrap_or(columns.len()))
+        })
+    }
+
     /// The error for a column that must be there and is not.
     #[must_use]
     pub fn missing(&self, position: usize) -> InputError {
-        self.names.missing(position, self.seen.iter().map(|(name, _)| name.as_str()))
+        self.names.missing(position, &self.seen)
     }
 
     /// The next row, or `None` at the end of the file.
@@ -290,7 +308,7 @@ impl RowSource {
             if self.seen.is_empty() {
                 return Err(InputError::Empty);
             }
-            self.required()?;
+            self.names.required(&self.seen)?;
             return Ok(None);
         }
         let record = match &self.rows {
@@ -336,7 +354,7 @@ impl fmt::Debug for Row<'_> {
     }
 }
 
-const ON_STANDARD_INPUT: &str = "Parquet, which is read from a file and not from standard input";
+const ON_STANDARD_INPUT: &str = "Parquet, which is read from a file and not from a stream";
 
 #[cfg(test)]
 pub(crate) mod testing;

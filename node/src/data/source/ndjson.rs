@@ -12,17 +12,14 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use zeroize::Zeroizing;
 
 use super::InputError;
-use super::names::ColumnName;
-use super::schema::{Names, Role};
+use super::names::{ColumnName, looks_like_data};
+use super::schema::{Names, Role, Seen};
 use crate::data::csv::Record;
 use crate::data::text::{Decoder, Encoding, TextFailure};
 
 /// Reads the objects of one file.
 pub(super) struct NdjsonReader<R> {
-    decoder: Decoder<R>,
-    declared: Encoding,
-    line: u64,
-    buffer: Zeroizing<Vec<u8>>,
+    lines: Lines<R>,
     values: Vec<Option<String>>,
     record: StringRecord,
     failure: Option<InputError>,
@@ -31,10 +28,7 @@ pub(super) struct NdjsonReader<R> {
 impl<R: Read> NdjsonReader<R> {
     pub(super) fn new(source: R, encoding: Encoding) -> Self {
         Self {
-            decoder: Decoder::new(source, encoding),
-            declared: encoding,
-            line: 0,
-            buffer: Zeroizing::new(Vec::new()),
+            lines: Lines::new(source, encoding),
             values: Vec::new(),
             record: StringRecord::new(),
             failure: None,
@@ -55,37 +49,82 @@ impl<R: Read> NdjsonReader<R> {
 
     /// The object read last, in the order of the schema.
     pub(super) const fn current(&self) -> Record<'_> {
-        Record::of(self.line, &self.record)
+        Record::of(self.lines.line, &self.record)
     }
 
     fn read(&mut self, names: &Names, seen: &mut Seen) -> Result<bool, InputError> {
-        while self.read_line()? {
-            let line = self.line;
-            let text = core::str::from_utf8(&self.buffer).map_err(|_| {
-                InputError::InvalidEncoding { line, column: 1, declared: self.declared }
-            })?;
-            if text.trim().is_empty() {
-                continue;
-            }
-            self.values.clear();
-            self.values.resize(names.columns().len(), None);
-            let mut failure = None;
-            let object =
-                Object { names, seen, values: &mut self.values, line, failure: &mut failure };
-            let mut parser = serde_json::Deserializer::from_str(text);
-            let parsed = object.deserialize(&mut parser).and_then(|()| parser.end());
-            // What the parser says may quote the line.
-            if parsed.is_err() {
-                let found = not_an_object(text);
-                return Err(failure.unwrap_or(InputError::Json { line, found }));
-            }
-            self.record.clear();
-            for value in &self.values {
-                self.record.push_field(value.as_deref().unwrap_or_default());
-            }
-            return Ok(true);
+        let Some((line, text)) = self.lines.next_line()? else { return Ok(false) };
+        self.values.clear();
+        self.values.resize(names.columns().len(), None);
+        let mut failure = None;
+        let values = &mut self.values;
+        parse(text, Object { names, seen, values, line, failure: &mut failure })
+            .map_err(|error| failure.unwrap_or(InputError::Json { line, found: error }))?;
+        self.record.clear();
+        for value in &self.values {
+            self.record.push_field(value.as_deref().unwrap_or_default());
         }
-        Ok(false)
+        Ok(true)
+    }
+}
+
+/// The names of all members of a file, in the order of their first appearance.
+pub(super) fn header(source: impl Read, encoding: Encoding) -> Result<Vec<String>, InputError> {
+    let mut lines = Lines::new(source, encoding);
+    let mut names = Vec::new();
+    while let Some((line, text)) = lines.next_line()? {
+        parse(text, Members(&mut names)).map_err(|found| InputError::Json { line, found })?;
+        if names.iter().any(|name| looks_like_data(name)) {
+            return Err(InputError::Json { line, found: "an object with data for names" });
+        }
+        if names.len() > COLUMNS_MAX {
+            return Err(InputError::Json { line, found: TOO_MANY });
+        }
+    }
+    if names.is_empty() { Err(InputError::Empty) } else { Ok(names) }
+}
+
+/// Parses one object and nothing else; what the line is if it is no such thing.
+///
+/// What the parser itself says is left out, for it may quote the line.
+fn parse<'de>(
+    text: &'de str,
+    seed: impl DeserializeSeed<'de, Value = ()>,
+) -> Result<(), &'static str> {
+    let mut parser = serde_json::Deserializer::from_str(text);
+    seed.deserialize(&mut parser).and_then(|()| parser.end()).map_err(|_| not_an_object(text))
+}
+
+/// The lines of a file that are not blank.
+struct Lines<R> {
+    decoder: Decoder<R>,
+    declared: Encoding,
+    line: u64,
+    buffer: Zeroizing<Vec<u8>>,
+}
+
+impl<R: Read> Lines<R> {
+    fn new(source: R, encoding: Encoding) -> Self {
+        Self {
+            decoder: Decoder::new(source, encoding),
+            declared: encoding,
+            line: 0,
+            buffer: Zeroizing::new(Vec::new()),
+        }
+    }
+
+    /// The next line with its number; `None` at the end of the file.
+    fn next_line(&mut self) -> Result<Option<(u64, &str)>, InputError> {
+        while self.read_line()? {
+            if !self.buffer.trim_ascii().is_empty() {
+                let (line, declared) = (self.line, self.declared);
+                return match core::str::from_utf8(&self.buffer) {
+                    Ok(text) => Ok(Some((line, text))),
+                    Err(_) => Err(InputError::InvalidEncoding { line, column: 1, declared }),
+                };
+            }
+        }
+        Ok(None)
     }
 
     /// Reads one line without its end; false at the end of the file.
@@ -122,9 +161,6 @@ impl<R: Read> NdjsonReader<R> {
     }
 }
 
-/// Names of columns in the order of their first appearance, and what they are.
-pub(super) type Seen = Vec<(String, Role)>;
-
 /// What a line is that is no object.
 fn not_an_object(text: &str) -> &'static str {
     match text.trim().bytes().next() {
@@ -151,7 +187,7 @@ impl Object<'_> {
         }
         let role = self.names.role(name, Some(self.line))?;
         if self.seen.len() >= COLUMNS_MAX {
-            return Err(InputError::Json { line: self.line, found: "one of too many columns" });
+            return Err(InputError::Json { line: self.line, found: TOO_MANY });
         }
         self.seen.push((name.to_owned(), role));
         Ok(role)
@@ -299,7 +335,36 @@ impl<'de> Visitor<'de> for Value {
     }
 }
 
+/// Gathers the names of members.
+struct Members<'a>(&'a mut Vec<String>);
+
+impl<'de> DeserializeSeed<'de> for Members<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        from.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Members<'_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some((name, _)) = map.next_entry::<String, IgnoredAny>()? {
+            if !self.0.contains(&name) {
+                self.0.push(name);
+            }
+        }
+        Ok(())
+    }
+}
+
 const A_NUMBER: &str = "a number";
+const TOO_MANY: &str = "one of too many columns";
 
 /// The longest line, without its end.
 const LINE_BYTES_MAX: usize = 64 * 1024;

@@ -5,6 +5,7 @@
 //! write it. Before a column is decoded its pages are looked at ([`super::pages`]), and a panic of
 //! the decoder is an error of the file.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -18,10 +19,9 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
 
 use super::InputError;
-use super::names::ColumnName;
-use super::ndjson::Seen;
+use super::names::{ColumnName, looks_like_data};
 use super::pages;
-use super::schema::{Names, Role};
+use super::schema::{Names, Role, Seen};
 use crate::data::csv::Record;
 
 /// Reads the rows of one file.
@@ -41,22 +41,28 @@ pub(super) struct ParquetReader {
 }
 
 impl ParquetReader {
-    /// Opens a file and finds its columns; `seen` gets them in the order of the file.
-    pub(super) fn open(file: File, names: &Names, seen: &mut Seen) -> Result<Self, InputError> {
+    /// Opens a file and finds its columns, which come back in the order of the file.
+    pub(super) fn open(file: File, names: &Names) -> Result<(Self, Seen), InputError> {
         check_footer(&file)?;
         let handle = file.try_clone().map_err(read_error)?;
         let file = guarded(|| SerializedFileReader::new(file))?;
         let schema = file.metadata().file_metadata().schema_descr_ptr();
+        let fields = schema.root_schema().get_fields();
+        if fields.is_empty() {
+            return Err(InputError::Empty);
+        }
+        let distinct: BTreeSet<&str> = fields.iter().map(|field| field.name()).collect();
+        if distinct.len() < fields.len() {
+            return Err(unreadable("a Parquet file with two columns of one name"));
+        }
+        if fields.iter().any(|field| looks_like_data(field.name())) {
+            return Err(unreadable("a Parquet file with data for names of columns"));
+        }
+        let seen = names.roles(fields.iter().map(|field| field.name()))?;
         let mut columns = Vec::new();
         let mut places = vec![None; names.columns().len()];
-        for (root, field) in schema.root_schema().get_fields().iter().enumerate() {
-            let name = field.name();
-            let role = names.role(name, None)?;
-            if seen.iter().any(|(other, _)| other == name) {
-                return Err(unreadable("a Parquet file with two columns of one name"));
-            }
-            seen.push((name.to_owned(), role));
-            let Role::Used(at) = role else { continue };
+        for (root, (name, role)) in seen.iter().enumerate() {
+            let Role::Used(at) = *role else { continue };
             let list = names.columns().get(at).is_some_and(|column| column.list);
             let selected = Selected::new(&schema, root, name, list)?;
             if let Some(slot) = places.get_mut(at) {
@@ -64,10 +70,7 @@ impl ParquetReader {
             }
             columns.push(selected);
         }
-        if seen.is_empty() {
-            return Err(InputError::Empty);
-        }
-        Ok(Self {
+        let reader = Self {
             file,
             handle,
             columns,
@@ -79,7 +82,8 @@ impl ParquetReader {
             row: 0,
             record: StringRecord::new(),
             failure: None,
-        })
+        };
+        Ok((reader, seen))
     }
 
     /// Reads the next row; false at the end of the file.

@@ -140,18 +140,48 @@ impl Names {
         })
     }
 
-    /// The error for a column that must be there and is not.
-    pub(super) fn missing<'a>(
+    /// What the columns of a header are.
+    ///
+    /// A column that must be there and is not is told before one that is not known, which may be
+    /// the same under another name.
+    pub(super) fn roles<'a>(
         &self,
-        position: usize,
-        seen: impl IntoIterator<Item = &'a str>,
-    ) -> InputError {
+        header: impl Iterator<Item = &'a str>,
+    ) -> Result<Seen, InputError> {
+        let mut unknown = Ok(());
+        let mut seen = Seen::new();
+        for name in header {
+            let role = self.role(name, None).unwrap_or_else(|error| {
+                if unknown.is_ok() {
+                    unknown = Err(error);
+                }
+                Role::Ignored
+            });
+            seen.push((name.to_owned(), role));
+        }
+        self.required(&seen)?;
+        unknown.map(|()| seen)
+    }
+
+    /// Whether every column is there that must be.
+    pub(super) fn required(&self, seen: &Seen) -> Result<(), InputError> {
+        let there = |at: usize| seen.iter().any(|(_, role)| *role == Role::Used(at));
+        let needed = |(_, column): &(usize, &Column)| column.need == Need::Required;
+        let mut missing = self.columns().iter().enumerate().filter(needed);
+        missing.find(|(at, _)| !there(*at)).map_or(Ok(()), |(at, _)| Err(self.missing(at, seen)))
+    }
+
+    /// The error for a column that must be there and is not.
+    pub(super) fn missing(&self, position: usize, seen: &Seen) -> InputError {
         let ours = self.schema.columns.get(position).map_or("", |column| column.name);
-        let known = |name: &&str| self.roles.contains_key(*name);
-        let others: Vec<&str> = seen.into_iter().filter(|name| !known(name)).collect();
+        let others = seen.iter().map(|(name, _)| name.as_str());
+        let others = others.filter(|name| !self.roles.contains_key(*name));
         InputError::MissingColumn { name: ColumnName::new(ours), near: near_misses(ours, others) }
     }
 }
+
+/// Names of columns in the order of their first appearance, and what they are.
+pub(super) type Seen = Vec<(String, Role)>;
 
 fn declared(what: &str) -> DataError {
     DataError::Declared {

@@ -145,7 +145,7 @@ fn faults_of_ndjson_have_their_line() {
         (b"{\"row_id\":\"1\"}\nrow_id,email\n", "json", Some(2)),
         (b"{\"row_id\":\"a\\u0000\"}", "nul_byte", Some(1)),
         (b"{\"row_id\":\"1\"}\n{\"row_id\":\"\xE9\"}", "invalid_encoding", Some(2)),
-        (b"{\"row_id\":\"1\",\"emial\":\"x\"}", "unknown_column", Some(1)),
+        (b"{\"row_id\":\"1\",\"emial\":\"x\"}", "unknown_column", None),
         (b"{\"canary@exemple.fr\":\"x\"}", "json", Some(1)),
         (b"\n\n", "empty", None),
         (long.as_bytes(), "record_too_long", Some(1)),
@@ -214,6 +214,36 @@ fn damaged_parquet_is_refused_wherever_it_is_cut() {
     assert_eq!(error("t.parquet", &encrypted).what(), "the file is an encrypted Parquet file");
 }
 
+/// Two thousand long rows in one page, which packs to almost nothing.
+#[test]
+fn a_page_that_unpacks_beyond_its_bound_is_refused_before_it_is() {
+    use parquet::basic::{Compression, ZstdLevel};
+    use parquet::data_type::{ByteArray, ByteArrayType};
+    use parquet::file::properties::WriterProperties;
+    use parquet::file::writer::SerializedFileWriter;
+    let schema = "message t { required binary row_id (STRING); }";
+    let schema = parquet::schema::parser::parse_message_type(schema).unwrap();
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_dictionary_enabled(false)
+        .set_data_page_size_limit(1 << 30)
+        .build();
+    let mut file = SerializedFileWriter::new(Vec::new(), schema.into(), properties.into()).unwrap();
+    let mut group = file.next_row_group().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    let value: ByteArray = "x".repeat(60_000).as_str().into();
+    let values = vec![value; 2_000];
+    column.typed::<ByteArrayType>().write_batch(&values, None, None).unwrap();
+    column.close().unwrap();
+    group.close().unwrap();
+    let bytes = file.into_inner().unwrap();
+    assert!(bytes.len() < 1 << 20, "{}", bytes.len());
+    assert_eq!(
+        error("t.parquet", &bytes).what(),
+        "the file is a Parquet file with a page above 64 MiB"
+    );
+}
+
 #[test]
 fn a_cut_archive_is_an_error_with_its_line() {
     for (name, bytes) in [("t.csv", gzip(&sample().csv())), ("t.ndjson", zstd(&sample().ndjson()))]
@@ -254,7 +284,8 @@ proptest! {
         }).collect());
         prop_assert_eq!(&super::tests::rows("t.csv", &table.csv()), &table.rows);
         prop_assert_eq!(&super::tests::rows("t.ndjson", &table.ndjson()), &table.rows);
-        prop_assert_eq!(&super::tests::rows("t.parquet", &table.parquet(group, group % 2 == 0)), &table.rows);
+        let parquet = table.parquet(group, group % 2 == 0);
+        prop_assert_eq!(&super::tests::rows("t.parquet", &parquet), &table.rows);
     }
 
     /// Any bytes at all as NDJSON: no panic, and an end.

@@ -4,7 +4,7 @@
 #![allow(dead_code)]
 
 use std::fmt::Write as _;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -154,6 +154,24 @@ impl Pair {
 
     pub(crate) fn advertiser(&self, args: &[&str]) -> Done {
         self.node("advertiser-node", "a", args)
+    }
+
+    /// Runs the advertiser's program with a text on its standard input.
+    pub(crate) fn advertiser_reading(&self, args: &[&str], text: &str) -> Done {
+        let (command, rest) = args.split_first().expect("a command");
+        let mut child = Command::new(programs().join("advertiser-node"))
+            .args([command, "--dir", &self.path("a")])
+            .args(rest)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        // A program that refuses its arguments does not read.
+        let _ = stdin.write_all(text.as_bytes());
+        drop(stdin);
+        Done::of(child.wait_with_output().expect("the program ends"))
     }
 
     /// Runs a match on the file `crm.csv`.

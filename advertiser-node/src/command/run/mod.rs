@@ -1,0 +1,249 @@
+//! `run`: one match with one provider.
+
+use std::path::Path;
+use std::time::Instant;
+
+use node::data::delivery::manifest_path;
+use node::data::input::{InputRules, PreparedInput};
+use node::data::source::SourceOptions;
+use node::engine::Engine;
+use node::failure::Failure;
+use node::home::Home;
+use node::ledger::Ledger;
+use node::normalize::Normalizer;
+use node::telemetry::{OutputOptions, Progress, Terminal};
+use node::world::{self, Clock as _, SystemClock};
+use protocol::disclosure::Outcome;
+use protocol::error::Refusal;
+use protocol::identifier::IdentifierKind;
+use protocol::suite::Profile;
+use protocol::transcript::Role;
+
+use self::approval::Approval;
+use self::session::Run;
+use crate::cli::{Inputs, RunOptions};
+use crate::committed::Committed;
+use crate::partner::{invitation, kinds, rules_must_agree};
+use crate::policy::Policy;
+use crate::request::Request;
+
+mod approval;
+mod outcome;
+mod session;
+mod summary;
+
+pub(crate) fn run(
+    options: &RunOptions,
+    output: &OutputOptions,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let request = Request::parse(&options.profile, options.sample)?;
+    let approval = Approval::decide(request.profile, options.approve)?;
+    check_outputs(options, request)?;
+    let home = Home::open(&options.dir, Role::Advertiser)?;
+    let _lock = home.lock()?;
+    let invitation = invitation(&home, options.provider.as_deref())?;
+    request.allowed_by(&invitation)?;
+    let rules = rules_must_agree(&home, &invitation)?;
+    let Policy { terms, .. } = Policy::of(&home, &invitation, request.profile)?;
+    let progress = Progress::new(output);
+    let started = Instant::now();
+    progress.stage("prepare");
+    let input = prepare(&home, &options.inputs, &kinds(&invitation))?;
+    enough_rows(&input, terms.n_min)?;
+    let shape = request.shape(&input)?;
+    let now = SystemClock::new().now_unix();
+    let provider = invitation.provider.party().0;
+    let run = Run {
+        home: &home,
+        invitation: &invitation,
+        request,
+        shape,
+        terms,
+        rules_digest: rules.rules_digest(),
+        input: &input,
+        committed: Committed::compare(&home, &provider, &input, now)?,
+        ledger: Ledger::open(&home.path("ledger.sqlite"))?,
+        engine: Engine::start(home.config.threads),
+        progress: &progress,
+        terminal,
+        approval,
+    };
+    if run.committed.is_too_near(request.profile, run.terms.delta_min) {
+        return Err(run.note_refusal(Refusal::DeltaTooSmall, now));
+    }
+    let prepared_s = started.elapsed().as_secs_f64();
+    let runtime = runtime()?;
+    run.ledger.interrupt_sessions()?;
+    let mut ended = runtime.block_on(run.until_done())?;
+    progress.finish();
+    run.remember_table(&ended)?;
+    outcome::write(&run, &mut ended, options)?;
+    if let Some(path) = &options.json {
+        let summary = summary::summary(&run, &ended, prepared_s, started.elapsed());
+        let text = format!("{summary:#}\n");
+        world::publish_atomically(path, world::PRIVATE_MODE, |out| out.write_all(text.as_bytes()))?;
+    }
+    if let Outcome::Withheld(why) = ended.outcome {
+        return Err(Failure::withheld(why));
+    }
+    show(terminal, &run, &ended, options);
+    Ok(())
+}
+
+/// What cannot be written is told before anything else is done.
+fn check_outputs(options: &RunOptions, request: Request) -> Result<(), Failure> {
+    let profile = request.profile.name();
+    if request.needs_output() && options.output.is_none() {
+        return Err(Failure::usage(
+            &format!("{profile} writes a file, and none is named"),
+            "name one with --output",
+        ));
+    }
+    let delivers = request.profile == Profile::DigitalIds;
+    if let Some(segment) = &options.segment {
+        if !delivers {
+            return Err(Failure::usage(
+                &format!("{profile} writes no delivery file that could name a segment"),
+                "leave --segment out",
+            ));
+        }
+        check_segment(segment)?;
+    }
+    let manifest = options.output.as_deref().filter(|_| delivers).map(manifest_path);
+    for path in [&options.output, &options.json, &manifest].into_iter().flatten() {
+        writable(path)?;
+    }
+    Ok(())
+}
+
+/// A name stands in every row of the file, so it is plain: no formula, no control character.
+fn check_segment(segment: &str) -> Result<(), Failure> {
+    let plain = |c: char| c.is_alphanumeric() || " ._-".contains(c);
+    let starts = segment.chars().next().is_some_and(char::is_alphanumeric);
+    if starts && segment.len() <= SEGMENT_BYTES_MAX && segment.chars().all(plain) {
+        return Ok(());
+    }
+    Err(Failure::usage(
+        "the name of the segment is not plain",
+        "use at most 64 bytes of letters, digits, spaces, points, hyphens and underscores",
+    ))
+}
+
+/// Too few rows are told before the provider is contacted.
+pub(super) fn enough_rows(input: &PreparedInput, n_min: u32) -> Result<(), Failure> {
+    let eligible = input.counts().eligible;
+    if eligible < u64::from(n_min) { Err(Failure::TooFewRows { eligible, n_min }) } else { Ok(()) }
+}
+
+fn show(terminal: &Terminal, run: &Run<'_>, ended: &node::driver::Ended, options: &RunOptions) {
+    for line in outcome::lines(run, &ended.outcome) {
+        terminal.line(&line);
+    }
+    let counts = run.input.counts();
+    terminal.line(&format!(
+        "rows {}, without consent evidence {}, without usable identifier {}, objected {}",
+        counts.rows,
+        counts.excluded_consent,
+        counts.excluded_no_usable_identifier,
+        counts.excluded_optout,
+    ));
+    if !counts.identifiers_rejected.is_empty() {
+        let reasons: Vec<String> = counts
+            .identifiers_rejected
+            .iter()
+            .map(|(code, count)| format!("{code} {count}"))
+            .collect();
+        terminal.line(&format!("values rejected: {}", reasons.join(", ")));
+    }
+    if let Some(output) = &options.output {
+        terminal.line(&format!("result: {}", output.display()));
+    }
+    terminal.line(&format!("transcript: {}", ended.directory.display()));
+}
+
+/// Threads for the channel; arithmetic has its own.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::storage(&format!("cannot start the runtime: {error}")))
+}
+
+pub(super) fn prepare(
+    home: &Home,
+    inputs: &Inputs,
+    kinds: &[u8],
+) -> Result<PreparedInput, Failure> {
+    let normalizer = normalizer(home, kinds);
+    let source = inputs.source(home);
+    let rules = input_rules(home, &normalizer, &source, kinds);
+    let store = home.private_dir("inputs")?;
+    let workspace = home.workspace()?;
+    Ok(PreparedInput::prepare(&inputs.files()?, &rules, &store, &home.storage, &workspace)?)
+}
+
+/// How this node normalizes values of CRM files.
+pub(crate) fn normalizer(home: &Home, kinds: &[u8]) -> Normalizer {
+    let normalizer = home.config.normalizer();
+    // Telephone numbers without `+` are of use only to a provider that holds digests of them.
+    if kinds.contains(&IdentifierKind::PHONE_DIGITS.code()) {
+        return normalizer.with_phone_digits();
+    }
+    normalizer
+}
+
+/// How this node reads CRM files.
+pub(crate) fn input_rules<'a>(
+    home: &'a Home,
+    normalizer: &'a Normalizer,
+    source: &'a SourceOptions,
+    kinds: &'a [u8],
+) -> InputRules<'a> {
+    InputRules {
+        normalizer,
+        source,
+        purpose: &home.config.purpose,
+        kinds,
+        email_sha256: home.config.email_sha256,
+        phone_sha256: home.config.phone_sha256,
+        shared: home.config.shared,
+        not_for_purpose: &home.config.not_for_purpose,
+    }
+}
+
+/// An output that cannot be written is told before anything leaves the machine [D11].
+pub(crate) fn writable(path: &Path) -> Result<(), Failure> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = parent.unwrap_or(Path::new("."));
+    let probe = parent.join(format!(".veilmatch-probe-{}", std::process::id()));
+    let written = std::fs::OpenOptions::new().write(true).create_new(true).open(&probe);
+    let _ = std::fs::remove_file(&probe);
+    match written {
+        Ok(_) if path.is_dir() => {
+            Err(Failure::storage(&format!("cannot write {}: it is a directory", path.display())))
+        }
+        Ok(_) => Ok(()),
+        Err(error) => {
+            Err(Failure::storage(&format!("cannot write to {}: {error}", parent.display())))
+        }
+    }
+}
+
+const SEGMENT_BYTES_MAX: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_segments_are_plain() {
+        for name in ["autumn 2026", "Été_1.b-2", &"a".repeat(64)] {
+            check_segment(name).unwrap();
+        }
+        for name in ["", "=1+1", "-1", "a,b", "a\n", "a|b", &"a".repeat(65)] {
+            assert_eq!(check_segment(name).unwrap_err().exit().code(), 2, "{name:?}");
+        }
+    }
+}

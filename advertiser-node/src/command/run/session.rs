@@ -1,0 +1,334 @@
+//! One session with the provider: what it starts from, and what it asks of this node.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use node::data::DataError;
+use node::data::input::{Identifiers, PreparedInput};
+use node::data::table::StoredTable;
+use node::driver::{DriveError, Driver, Duties, Ended, Session};
+use node::engine::Engine;
+use node::failure::Failure;
+use node::home::Home;
+use node::invite::Invitation;
+use node::journal::SessionJournal;
+use node::ledger::{Ledger, LedgerError, ReserveError, SeenTable, SessionRow};
+use node::runs::{FixedSorted, RunStore};
+use node::seal;
+use node::telemetry::{Progress, Terminal};
+use node::transport::quic;
+use node::world::{self, Clock, SystemClock};
+use protocol::codec::RawFrame;
+use protocol::digital_id::DigitalId;
+use protocol::disclosure::{MatchCount, Resolution};
+use protocol::error::{Error, Incompatibility, Refusal, RefuseCode};
+use protocol::ledger::{LedgerEntry, Reservation};
+use protocol::limits::{Limits, TABLE_GROWTH_PERCENT_DEFAULT};
+use protocol::message::Control;
+use protocol::seed::SessionSeed;
+use protocol::session::advertiser::{AdvertiserConfig, AdvertiserSession, KnownKey};
+use protocol::session::{Outbox, RowSlot};
+use protocol::suite::PROTOCOL_VERSION;
+use protocol::terms::MatchTerms;
+use protocol::transcript::{BuildFlags, Opening, Record, Role};
+
+use super::approval::Approval;
+use super::outcome;
+use crate::committed::Committed;
+use crate::repair;
+use crate::request::{Request, Shape};
+
+/// Everything the sessions of one run share.
+pub(super) struct Run<'a> {
+    pub(super) home: &'a Home,
+    pub(super) invitation: &'a Invitation,
+    pub(super) request: Request,
+    pub(super) shape: Shape,
+    /// What we ask for, without times.
+    pub(super) terms: MatchTerms,
+    pub(super) rules_digest: [u8; 32],
+    pub(super) input: &'a PreparedInput,
+    pub(super) committed: Committed,
+    pub(super) ledger: Ledger,
+    pub(super) engine: Arc<Engine>,
+    pub(super) progress: &'a Progress,
+    pub(super) terminal: &'a Terminal,
+    pub(super) approval: Approval,
+}
+
+impl Run<'_> {
+    /// Runs the session, and waits and tries again while the provider asks us to.
+    pub(super) async fn until_done(&self) -> Result<Ended, Failure> {
+        let mut waited = 0_u64;
+        let mut repaired = false;
+        loop {
+            let error = match self.once().await {
+                Ok(ended) => return Ok(ended),
+                Err(error) => error,
+            };
+            if !repaired && self.adopts(&error)? {
+                repaired = true;
+                continue;
+            }
+            let wait = match &error {
+                Failure::Drive(DriveError::Protocol(
+                    refused @ Error::RefusedByPeer { retry_after_s, .. },
+                )) if *retry_after_s > 0
+                    && matches!(
+                        refused.refusal(),
+                        Some(Refusal::TableNotReady | Refusal::SessionBusy)
+                    ) =>
+                {
+                    u64::from(*retry_after_s)
+                }
+                _ => return Err(error),
+            };
+            waited = waited.saturating_add(wait);
+            if waited > WAIT_S_MAX {
+                return Err(error);
+            }
+            self.progress.waiting(wait);
+            tokio::time::sleep(Duration::from_secs(wait)).await;
+        }
+    }
+
+    /// Whether the provider was ahead by entries of a lost session, which now are ours too.
+    fn adopts(&self, error: &Failure) -> Result<bool, Failure> {
+        let Failure::Drive(DriveError::Protocol(Error::RefusedByPeer {
+            why: RefuseCode::Incompatibility(Incompatibility::LedgerHeadsDiffer),
+            ledger_head,
+            ..
+        })) = error
+        else {
+            return Ok(false);
+        };
+        let sessions = self.home.path("sessions");
+        repair::adopt(&self.ledger, &self.invitation.provider, &sessions, ledger_head)
+    }
+
+    async fn once(&self) -> Result<Ended, Failure> {
+        let provider = &self.invitation.provider;
+        let partner = provider.party().0;
+        let clock = SystemClock::new();
+        self.progress.stage("connect");
+        let options = &self.home.config.quic;
+        let address = &self.invitation.address;
+        let channel = quic::connect(address, &self.home.identity, provider, options).await?;
+        let facts = *channel.peer().channel();
+        let sessions = self.home.private_dir("sessions")?;
+        let opening = Opening {
+            protocol: PROTOCOL_VERSION,
+            role: Role::Advertiser,
+            build: BuildFlags::default(),
+            exporter: facts.exporter,
+            spki_advertiser: facts.spki_advertiser,
+            spki_provider: facts.spki_provider,
+        };
+        let pending = node::journal::unopened(&sessions)?;
+        let journal = SessionJournal::create(&pending, &opening)?;
+        let head = self.ledger.head(&partner)?;
+        let mut outbox = Outbox::new(Role::Advertiser);
+        let seed = self.session_seed(&pending)?;
+        let config = AdvertiserConfig {
+            limits: Limits::STANDARD,
+            profile: self.request.profile,
+            key: self.home.identity.attestation_key(),
+            peer: *channel.peer(),
+            seed,
+            input: self.input.root(),
+            distinct: self.input.distinct(),
+            row_width: self.shape.width,
+            sample_rows: self.shape.sample_rows,
+            nearest_input: self.committed.nearest(),
+            terms: self.terms.clone(),
+            rules_digest: self.rules_digest,
+            suppression_epoch: [0; 32],
+            ledger: head,
+            table_tags_max: self.table_tags_max(&partner)?,
+            cached_table: None,
+            known_keys: self.ledger.known_keys(&partner)?,
+            frames_in_flight: FRAMES_IN_FLIGHT,
+            now: clock.now_unix(),
+        };
+        let session = AdvertiserSession::open(config, &mut outbox)?;
+        // On disk before the provider is told of the input.
+        self.committed.record(self.input, clock.now_unix())?;
+        let mut duties = AdvertiserDuties {
+            run: self,
+            partner,
+            identifiers: self.input.identifiers()?,
+            table: None,
+            session: None,
+            clock: &clock,
+        };
+        let memory = self.home.config.memory_bytes;
+        let driver = Driver {
+            session: Session::Advertiser(session),
+            outbox,
+            channel,
+            bench: self.engine.bench(),
+            journal,
+            sessions,
+            runs: RunStore::new(&self.home.private_dir("work")?, memory)?,
+            duties: &mut duties,
+            clock: &clock,
+            progress: self.progress,
+            evaluations: None,
+            ledger_head: head.hash,
+            retry_after_s: 0,
+        };
+        let done = driver.run().await.map_err(Failure::from);
+        self.note_end(duties.session.take(), &done, clock.now_unix());
+        done
+    }
+
+    /// Notes how a session ended, for `status`; without the note the result is the same.
+    fn note_end(&self, session: Option<SessionRow>, done: &Result<Ended, Failure>, now: u64) {
+        let Some(session) = session else { return };
+        let (state, outcome) = match done {
+            Ok(ended) => (SessionRow::DONE, outcome::text(&ended.outcome)),
+            Err(failure) => {
+                (SessionRow::FAILED, failure.report(Role::Advertiser).code.into_owned())
+            }
+        };
+        if let Err(error) = self.ledger.record_session(&session.ended(state, &outcome, now)) {
+            tracing::warn!(target: "veilmatch::session", %error, "session not noted");
+        }
+    }
+
+    /// Draws the seed of a session and keeps it, sealed, beside the transcript: an auditor's
+    /// questions of a later level can only be answered from it.
+    fn session_seed(&self, directory: &Path) -> Result<SessionSeed, Failure> {
+        let seed = SessionSeed::from_bytes(world::entropy()?);
+        let sealed = seal::seal_bytes(&self.home.storage, "session-seed", seed.expose_bytes())?;
+        world::publish_new(&directory.join("session.seed"), world::PRIVATE_MODE, |out| {
+            out.write_all(&sealed)
+        })?;
+        Ok(seed)
+    }
+
+    /// Our cap, and growth against the last table of this partner.
+    fn table_tags_max(&self, partner: &[u8; 32]) -> Result<u64, Failure> {
+        let cap = self.home.config.table_tags_max;
+        Ok(self.ledger.last_table(partner)?.map_or(cap, |last| {
+            let grown = last.tag_count.saturating_mul(TABLE_GROWTH_PERCENT_DEFAULT) / 100;
+            // A small table may always grow by two frames.
+            cap.min(grown.max(last.tag_count.saturating_add(TABLE_GROWTH_TAGS_FREE)))
+        }))
+    }
+
+    /// Keeps size and root of the table we accepted: growth is measured against it.
+    pub(super) fn remember_table(&self, ended: &Ended) -> Result<(), Failure> {
+        let partner = self.invitation.provider.party().0;
+        let transcript = node::journal::read_ended(&ended.directory)?;
+        let table = transcript.records.iter().find_map(|record| match record {
+            Record::Control(frame) => match Control::decode(frame) {
+                Ok(Control::HelloP(hello)) => Some(hello.table),
+                _ => None,
+            },
+            Record::Bulk { .. } => None,
+        });
+        if let Some(table) = table {
+            let seen = SeenTable { tag_count: table.tag_count, root: table.root };
+            self.ledger.record_table(&partner, &seen)?;
+        }
+        Ok(())
+    }
+
+    /// Notes that a run was refused here, under the root of the input: there is no session.
+    pub(super) fn note_refusal(&self, why: Refusal, now: u64) -> Failure {
+        let failure = Failure::from(Error::from(why));
+        let row = SessionRow {
+            sid: self.input.root().root,
+            partner: self.invitation.provider.party().0,
+            profile: self.request.profile.code(),
+            state: SessionRow::FAILED.to_owned(),
+            started_at: now,
+            ended_at: Some(now),
+            elements: 0,
+            outcome: Some(failure.report(Role::Advertiser).code.into_owned()),
+        };
+        if let Err(error) = self.ledger.record_session(&row) {
+            tracing::warn!(target: "veilmatch::session", %error, "refusal not noted");
+        }
+        failure
+    }
+}
+
+struct AdvertiserDuties<'a> {
+    run: &'a Run<'a>,
+    partner: [u8; 32],
+    identifiers: Identifiers,
+    table: Option<StoredTable>,
+    /// The session as `status` shows it, once its hold is written.
+    session: Option<SessionRow>,
+    clock: &'a dyn Clock,
+}
+
+impl AdvertiserDuties<'_> {
+    /// The advertiser's session never asks for what only a provider has.
+    fn without_records(&self) -> DataError {
+        DataError::Contradiction { path: self.run.home.path("sessions") }
+    }
+}
+
+impl Duties for AdvertiserDuties<'_> {
+    fn rows(&mut self, identifiers_max: usize) -> Result<Vec<RowSlot>, DataError> {
+        self.identifiers.next_chunk(identifiers_max)
+    }
+
+    fn table_frame(&mut self, session: &Path) -> Result<RawFrame, DataError> {
+        let path = session.join("frames").join("TABLE");
+        let table = match &mut self.table {
+            Some(table) => table,
+            None => self.table.insert(StoredTable::open(&path)?),
+        };
+        table.next_frame()?.ok_or(DataError::Contradiction { path })
+    }
+
+    fn reserve(
+        &mut self,
+        entry: &LedgerEntry,
+        terms: &RawFrame,
+    ) -> Result<Reservation, ReserveError> {
+        let reservation = self.run.ledger.hold(&self.partner, entry, terms)?;
+        let session = SessionRow::begun(self.partner, entry, self.clock.now_unix());
+        self.run.ledger.record_session(&session)?;
+        self.session = Some(session);
+        Ok(reservation)
+    }
+
+    fn ledger(&mut self, entry: &LedgerEntry, evidence: &RawFrame) -> Result<(), LedgerError> {
+        self.run.ledger.append(&self.partner, entry, evidence)
+    }
+
+    fn key_used(&mut self, key: &KnownKey) -> Result<(), LedgerError> {
+        let now = self.clock.now_unix();
+        self.run.ledger.mark_key_used(&self.partner, key, self.run.request.profile.suite(), now)
+    }
+
+    fn approve(&mut self, count: &MatchCount) -> bool {
+        let run = self.run;
+        run.approval.of(run.request.profile, count, run.terminal)
+    }
+
+    fn resolve(&mut self, _handles: FixedSorted) -> Result<Resolution, DataError> {
+        Err(self.without_records())
+    }
+
+    fn record_release(&mut self) -> Result<(), DataError> {
+        Err(self.without_records())
+    }
+
+    fn digital_ids(&mut self) -> Result<(Vec<DigitalId>, bool), DataError> {
+        Err(self.without_records())
+    }
+}
+
+/// Frames to have unanswered: enough to keep the wire and both machines busy.
+const FRAMES_IN_FLIGHT: u32 = 8;
+/// Longest wait for a table or another session, by default.
+const WAIT_S_MAX: u64 = 1_800;
+/// Tags by which a table may grow whatever its size.
+const TABLE_GROWTH_TAGS_FREE: u64 = 65_536;

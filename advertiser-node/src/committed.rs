@@ -1,0 +1,56 @@
+//! The committed input of a run beside those its provider was told of before.
+
+use std::sync::{Mutex, PoisonError};
+
+use node::data::DataError;
+use node::data::history::InputHistory;
+use node::data::input::PreparedInput;
+use node::failure::Failure;
+use node::home::Home;
+use node::runs::FixedSorted;
+use protocol::limits::{AUDIT_WINDOW_S_DEFAULT, TERMS_LIFETIME_S_MAX};
+use protocol::suite::Profile;
+
+/// How the input stands to those this provider was told of before.
+pub(crate) struct Committed {
+    history: InputHistory,
+    fingerprints: Mutex<FixedSorted>,
+    /// Changed rows against the nearest other one.
+    nearest: Option<u64>,
+}
+
+impl Committed {
+    /// Compares the input with what is kept.
+    pub(crate) fn compare(
+        home: &Home,
+        provider: &[u8; 32],
+        input: &PreparedInput,
+        now: u64,
+    ) -> Result<Self, Failure> {
+        let store = home.private_dir("inputs")?;
+        let history = InputHistory::open(&store, provider, &home.storage, now)?;
+        let mut fingerprints = history.fingerprints(input, &home.workspace()?)?;
+        let nearest = history.nearest(&mut fingerprints)?;
+        Ok(Self { history, fingerprints: Mutex::new(fingerprints), nearest })
+    }
+
+    /// Changed rows against the nearest other input, if there is one.
+    pub(crate) const fn nearest(&self) -> Option<u64> {
+        self.nearest
+    }
+
+    /// Whether only `matched-rows` may run on an input this near to another [D-08].
+    pub(crate) fn is_too_near(&self, profile: Profile, delta_min: u32) -> bool {
+        profile != Profile::MatchedRows
+            && self.nearest.is_some_and(|changed| changed < u64::from(delta_min))
+    }
+
+    /// Keeps the fingerprints for as long as the terms of a session opened now may be audited.
+    pub(crate) fn record(&self, input: &PreparedInput, now: u64) -> Result<(), DataError> {
+        let window = TERMS_LIFETIME_S_MAX.saturating_add(AUDIT_WINDOW_S_DEFAULT);
+        // A poisoned lock still holds a set that starts again from its first record.
+        let mut fingerprints = self.fingerprints.lock().unwrap_or_else(PoisonError::into_inner);
+        let root = input.root().root;
+        self.history.record(&root, &mut fingerprints, now.saturating_add(window))
+    }
+}

@@ -1,0 +1,78 @@
+//! The provider a command is about: its invitation, and what follows from it.
+
+use std::path::PathBuf;
+
+use node::failure::Failure;
+use node::home::Home;
+use node::invite::Invitation;
+use node::normalize::manifest::RulesManifest;
+use protocol::identifier::IdentifierKind;
+
+/// Both nodes must normalize alike, or equal customers would not meet.
+pub(crate) fn rules_must_agree(
+    home: &Home,
+    invitation: &Invitation,
+) -> Result<RulesManifest, Failure> {
+    let own = RulesManifest::build(home.config.ruleset, &home.config.options)?;
+    match own.first_difference(&invitation.rules_manifest) {
+        None => Ok(own),
+        Some(difference) => Err(Failure::rules_differ(&difference)),
+    }
+}
+
+/// The one accepted provider, or the one that was named.
+pub(crate) fn invitation(home: &Home, wanted: Option<&str>) -> Result<Invitation, Failure> {
+    let found = providers(home);
+    let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
+    let path = match (wanted, found.as_slice()) {
+        (_, []) => {
+            return Err(Failure::operator(
+                "this node has no provider yet",
+                "run `advertiser-node accept` with the invitation your provider wrote",
+            ));
+        }
+        (None, [(_, only)]) => only,
+        (None, _) => {
+            return Err(Failure::usage(
+                "this node has several providers",
+                &format!("choose one with --provider: {}", names.join(", ")),
+            ));
+        }
+        (Some(wanted), _) => {
+            let by_name = found.iter().find(|(name, _)| name.starts_with(wanted));
+            let Some((_, path)) = by_name else {
+                return Err(Failure::usage(
+                    &format!("no provider is called {}", node::error::shown(wanted)),
+                    &format!("this node has: {}", names.join(", ")),
+                ));
+            };
+            path
+        }
+    };
+    Ok(Invitation::read(path)?)
+}
+
+/// The accepted invitations of this node, by the name that `--provider` takes.
+pub(crate) fn providers(home: &Home) -> Vec<(String, PathBuf)> {
+    let mut found: Vec<(String, PathBuf)> = std::fs::read_dir(home.path("providers"))
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| {
+            let path = entry.path();
+            let name = path.file_stem()?.to_str()?.to_owned();
+            (path.extension()? == "toml").then_some((name, path))
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+/// Codes of the kinds the invitation lists, in the order of the terms.
+pub(crate) fn kinds(invitation: &Invitation) -> Vec<u8> {
+    let known = invitation.kinds.iter().filter_map(|name| IdentifierKind::from_name(name));
+    let mut kinds: Vec<u8> = known.map(IdentifierKind::code).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    kinds
+}

@@ -1,0 +1,394 @@
+//! The terms a run asks for: of our settings and the provider's, the stricter value of each.
+//!
+//! A value of ours that is not set is the default of the product. So a partner alone can make a
+//! run stricter than the default and never less strict: that takes the settings of both.
+
+use node::failure::Failure;
+use node::guardrails::GuardrailSettings;
+use node::home::Home;
+use node::invite::Invitation;
+use protocol::error::{Error, Refusal};
+use protocol::identifier::{IdentifierKind, RulesetId};
+use protocol::limits::{
+    CELL_MIN_DEFAULT, COUNT_ROUNDING_DEFAULT, DELTA_MIN_DEFAULT, IDS_PER_RECORD_DEFAULT,
+    IDS_VALID_DAYS_DEFAULT, K_MIN_DEFAULT, N_MIN_DEFAULT, RATE_CAP_DEFAULT, RATE_PRECISION_DEFAULT,
+};
+use protocol::suite::{Profile, SuiteId};
+use protocol::terms::{MatchTerms, PURPOSE_ADVERTISING_MATCH};
+use serde_json::{Value, json};
+
+/// The terms of a run and where each value comes from.
+#[derive(Debug)]
+pub(crate) struct Policy {
+    /// The terms, without times.
+    pub(crate) terms: MatchTerms,
+    /// The values that apply to the profile, in the order of the manual.
+    pub(crate) rules: Vec<Rule>,
+}
+
+/// One value in force.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Rule {
+    pub(crate) name: &'static str,
+    pub(crate) value: Value,
+    pub(crate) side: Side,
+    /// Whether it is less strict than the default, which both sides have set.
+    pub(crate) relaxed: bool,
+}
+
+/// Whose value is in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// Nobody set anything else.
+    Default,
+    /// Our settings.
+    Ours,
+    /// The invitation.
+    Provider,
+    /// Both say the same.
+    Both,
+}
+
+impl Side {
+    /// What the operator reads.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Ours => "your settings",
+            Self::Provider => "the provider",
+            Self::Both => "both",
+        }
+    }
+}
+
+impl Policy {
+    /// Combines the settings of the node with the invitation.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] if the purpose is not allowed, or `digital-ids` has no namespace in common.
+    pub(crate) fn of(
+        home: &Home,
+        invitation: &Invitation,
+        profile: Profile,
+    ) -> Result<Self, Failure> {
+        let ruleset = RulesetId::from_code(home.config.ruleset.code())
+            .ok_or_else(|| Failure::operator("the ruleset has no code", "choose crm-fr/1"))?;
+        Self::combine(&home.config.guardrails, invitation, profile, ruleset)
+    }
+
+    fn combine(
+        own: &GuardrailSettings,
+        invitation: &Invitation,
+        profile: Profile,
+        ruleset: RulesetId,
+    ) -> Result<Self, Failure> {
+        if !invitation.purposes.contains(&PURPOSE_ADVERTISING_MATCH) {
+            return Err(Error::from(Refusal::PurposeNotAllowed).into());
+        }
+        let kinds: Vec<IdentifierKind> =
+            invitation.kinds.iter().filter_map(|name| IdentifierKind::from_name(name)).collect();
+        let mut rules = Vec::new();
+        let mut terms = MatchTerms {
+            link_filter: invitation.link_filter,
+            notice: invitation.notice.unwrap_or_default(),
+            ..MatchTerms::defaults(profile, ruleset, &kinds)
+        };
+        combine_minima(own, invitation, &mut terms, &mut rules);
+        if profile.suite() == SuiteId::Shuffled {
+            combine_counts(own, invitation, &mut terms, &mut rules);
+        }
+        if profile.sends_handles() {
+            combine_release(own, invitation, &mut terms, &mut rules);
+            combine_namespaces(own, invitation, &mut terms, &mut rules);
+        }
+        if profile == Profile::DigitalIds {
+            combine_attributes(own, invitation, &mut terms, &mut rules);
+            if terms.namespaces.is_empty() {
+                return Err(Failure::operator(
+                    "no type or namespace of digital IDs is agreed, so none could be delivered",
+                    "compare `namespaces` under [guardrails] in advertiser.toml with the \
+                     invitation's",
+                ));
+            }
+        }
+        Ok(Self { terms, rules })
+    }
+}
+
+impl Rule {
+    /// The value as the operator reads it.
+    pub(crate) fn shown(&self) -> String {
+        match &self.value {
+            Value::Array(names) => {
+                let names: Vec<&str> = names.iter().filter_map(Value::as_str).collect();
+                names.join(", ")
+            }
+            value => value.to_string(),
+        }
+    }
+}
+
+fn combine_minima(
+    own: &GuardrailSettings,
+    invitation: &Invitation,
+    terms: &mut MatchTerms,
+    rules: &mut Vec<Rule>,
+) {
+    let mut most = |name, default, own: Option<u32>, provider| {
+        stricter(rules, name, default, own, provider, Ord::max)
+    };
+    terms.n_min = most("n_min", N_MIN_DEFAULT, own.n_min, invitation.n_min);
+    terms.k_min = most("k_min", K_MIN_DEFAULT, own.k_min, invitation.k_min);
+    terms.delta_min = most("delta_min", DELTA_MIN_DEFAULT, own.delta_min, invitation.delta_min);
+}
+
+fn combine_counts(
+    own: &GuardrailSettings,
+    invitation: &Invitation,
+    terms: &mut MatchTerms,
+    rules: &mut Vec<Rule>,
+) {
+    let offered = &invitation.guardrails;
+    terms.rate_precision = stricter(
+        rules,
+        "rate_precision",
+        RATE_PRECISION_DEFAULT,
+        own.rate_precision,
+        offered.rate_precision,
+        Ord::max,
+    );
+    terms.rate_cap =
+        stricter(rules, "rate_cap", RATE_CAP_DEFAULT, own.rate_cap, offered.rate_cap, Ord::min);
+    terms.count_rounding = stricter(
+        rules,
+        "count_rounding",
+        COUNT_ROUNDING_DEFAULT,
+        own.count_rounding,
+        offered.count_rounding,
+        Ord::max,
+    );
+    terms.cell_min =
+        stricter(rules, "cell_min", CELL_MIN_DEFAULT, own.cell_min, offered.cell_min, Ord::max);
+}
+
+fn combine_release(
+    own: &GuardrailSettings,
+    invitation: &Invitation,
+    terms: &mut MatchTerms,
+    rules: &mut Vec<Rule>,
+) {
+    let offered = &invitation.guardrails;
+    terms.ids_per_record_max = stricter(
+        rules,
+        "ids_per_person",
+        IDS_PER_RECORD_DEFAULT,
+        own.ids_per_person,
+        offered.ids_per_person,
+        Ord::min,
+    );
+    terms.ids_valid_days = stricter(
+        rules,
+        "ids_valid_days",
+        IDS_VALID_DAYS_DEFAULT,
+        own.ids_valid_days,
+        offered.ids_valid_days,
+        Ord::min,
+    );
+}
+
+/// Only what both name is delivered.
+fn combine_namespaces(
+    own: &GuardrailSettings,
+    invitation: &Invitation,
+    terms: &mut MatchTerms,
+    rules: &mut Vec<Rule>,
+) {
+    let wanted = |name: &String| own.namespaces.as_ref().is_none_or(|names| names.contains(name));
+    let mut agreed: Vec<(u16, &String)> = invitation
+        .namespaces
+        .iter()
+        .filter(|(name, _)| wanted(name))
+        .map(|(name, code)| (*code, name))
+        .collect();
+    agreed.sort_unstable();
+    let side = match &own.namespaces {
+        None => Side::Provider,
+        Some(own) if own.len() == agreed.len() && agreed.len() == invitation.namespaces.len() => {
+            Side::Both
+        }
+        Some(_) if agreed.len() < invitation.namespaces.len() => Side::Ours,
+        Some(_) => Side::Provider,
+    };
+    terms.namespaces = agreed.iter().map(|(code, _)| *code).collect();
+    let names: Vec<&String> = agreed.into_iter().map(|(_, name)| name).collect();
+    rules.push(Rule { name: "namespaces", value: json!(names), side, relaxed: false });
+}
+
+fn combine_attributes(
+    own: &GuardrailSettings,
+    invitation: &Invitation,
+    terms: &mut MatchTerms,
+    rules: &mut Vec<Rule>,
+) {
+    let offered = invitation.guardrails.attributes;
+    let both = own.attributes == Some(true) && offered;
+    let side = match (own.attributes, offered) {
+        (None, _) => Side::Default,
+        (Some(own), offered) if own == offered => Side::Both,
+        (Some(true), _) => Side::Provider,
+        (Some(false), _) => Side::Ours,
+    };
+    terms.flags = u32::from(both);
+    rules.push(Rule { name: "attributes", value: json!(both), side, relaxed: both });
+}
+
+/// The stricter of our value and the provider's; an absent one of ours is the default.
+fn stricter<T: Ord + Copy + serde::Serialize>(
+    rules: &mut Vec<Rule>,
+    name: &'static str,
+    default: T,
+    own: Option<T>,
+    provider: T,
+    strict: fn(T, T) -> T,
+) -> T {
+    let ours = own.unwrap_or(default);
+    let value = strict(ours, provider);
+    let side = match own {
+        _ if ours != provider && value == provider => Side::Provider,
+        None => Side::Default,
+        Some(_) if ours == provider => Side::Both,
+        Some(_) => Side::Ours,
+    };
+    let relaxed = strict(value, default) != value;
+    rules.push(Rule { name, value: json!(value), side, relaxed });
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use node::identity::PublicIdentity;
+    use node::invite::InvitedGuardrails;
+    use protocol::terms::LinkFilter;
+
+    use super::*;
+
+    fn invitation() -> Invitation {
+        let identity = |byte| PublicIdentity { attestation_key: [byte; 32], spki: [byte; 32] };
+        Invitation {
+            address: "a:1".into(),
+            provider: identity(1),
+            advertiser: identity(2),
+            name: "retailer".into(),
+            profiles: vec!["digital-ids".into()],
+            purposes: vec![1],
+            kinds: vec!["email.strict".into()],
+            ruleset: "crm-fr/1".into(),
+            rules_manifest: "rules".into(),
+            namespaces: BTreeMap::from([("idfa".into(), 1), ("a.example".into(), 0x0100)]),
+            n_min: 1_000,
+            k_min: 100,
+            delta_min: 1_000,
+            link_filter: LinkFilter::DEFAULT,
+            guardrails: InvitedGuardrails::default(),
+            notice: None,
+        }
+    }
+
+    fn combine(
+        own: &GuardrailSettings,
+        invitation: &Invitation,
+        profile: Profile,
+    ) -> Result<Policy, Failure> {
+        Policy::combine(own, invitation, profile, RulesetId::CRM_FR_1)
+    }
+
+    fn rule<'p>(policy: &'p Policy, name: &str) -> &'p Rule {
+        policy.rules.iter().find(|rule| rule.name == name).unwrap()
+    }
+
+    #[test]
+    fn without_settings_the_defaults_hold() {
+        let none = GuardrailSettings::default();
+        let policy = combine(&none, &invitation(), Profile::DigitalIds).unwrap();
+        let defaults = MatchTerms::defaults(
+            Profile::DigitalIds,
+            RulesetId::CRM_FR_1,
+            &[IdentifierKind::EMAIL_STRICT],
+        );
+        assert_eq!(policy.terms, MatchTerms { namespaces: vec![1, 0x0100], ..defaults });
+        assert!(policy.rules.iter().all(|rule| !rule.relaxed));
+        assert_eq!(rule(&policy, "k_min").side, Side::Default);
+        assert_eq!(rule(&policy, "namespaces").shown(), "idfa, a.example");
+        let rows = combine(&none, &invitation(), Profile::MatchedRows).unwrap();
+        assert_eq!((rows.rules.len(), rows.terms.flags, rows.terms.namespaces.len()), (3, 0, 0));
+    }
+
+    #[test]
+    fn the_stricter_side_wins_value_by_value() {
+        let own = GuardrailSettings {
+            k_min: Some(200),
+            rate_cap: Some(80),
+            count_rounding: Some(500),
+            ids_per_person: Some(4),
+            namespaces: Some(vec!["a.example".into(), "b.example".into()]),
+            attributes: Some(true),
+            ..GuardrailSettings::default()
+        };
+        let guardrails = InvitedGuardrails {
+            rate_cap: 60,
+            count_rounding: 200,
+            ids_per_person: 4,
+            attributes: true,
+            ..InvitedGuardrails::default()
+        };
+        let invitation = Invitation { n_min: 5_000, guardrails, ..invitation() };
+        let policy = combine(&own, &invitation, Profile::DigitalIds).unwrap();
+        let MatchTerms { n_min, k_min, rate_cap, count_rounding, .. } = policy.terms;
+        assert_eq!((n_min, k_min, rate_cap, count_rounding), (5_000, 200, 60, 500));
+        for (name, side) in [
+            ("n_min", Side::Provider),
+            ("k_min", Side::Ours),
+            ("rate_cap", Side::Provider),
+            ("count_rounding", Side::Ours),
+            ("ids_per_person", Side::Both),
+            ("cell_min", Side::Default),
+            ("namespaces", Side::Ours),
+            ("attributes", Side::Both),
+        ] {
+            assert_eq!(rule(&policy, name).side, side, "{name}");
+        }
+        assert_eq!((policy.terms.flags, policy.terms.namespaces), (1, vec![0x0100]));
+    }
+
+    #[test]
+    fn a_relaxation_needs_both_sides_and_is_marked() {
+        let relaxed = Invitation { k_min: 50, ..invitation() };
+        let alone = combine(&GuardrailSettings::default(), &relaxed, Profile::MatchRate).unwrap();
+        assert_eq!(alone.terms.k_min, 100);
+        assert_eq!(rule(&alone, "k_min").side, Side::Default);
+        let own = GuardrailSettings { k_min: Some(60), ..GuardrailSettings::default() };
+        let both = combine(&own, &relaxed, Profile::MatchRate).unwrap();
+        assert_eq!(both.terms.k_min, 60);
+        assert!(rule(&both, "k_min").relaxed);
+        let ours = combine(&own, &invitation(), Profile::MatchRate).unwrap();
+        assert_eq!((ours.terms.k_min, rule(&ours, "k_min").side), (100, Side::Provider));
+    }
+
+    #[test]
+    fn a_bag_without_namespaces_and_another_purpose_are_refused() {
+        let own = GuardrailSettings {
+            namespaces: Some(vec!["other.example".into()]),
+            ..GuardrailSettings::default()
+        };
+        let refused = combine(&own, &invitation(), Profile::DigitalIds).unwrap_err();
+        assert_eq!(refused.exit().code(), 78);
+        combine(&own, &invitation(), Profile::MatchRate).unwrap();
+        let purpose = Invitation { purposes: vec![2], ..invitation() };
+        let refused =
+            combine(&GuardrailSettings::default(), &purpose, Profile::MatchRate).unwrap_err();
+        assert_eq!(refused.exit().code(), 77);
+    }
+}

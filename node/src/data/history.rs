@@ -1,0 +1,382 @@
+//! How far an input is from those that were committed before: what the rule of nearly equal inputs
+//! is applied to.
+//!
+//! If today's file is yesterday's with three rows more, the difference of two results belongs to
+//! three persons. So every input that a provider was told of leaves a sorted list of fingerprints
+//! behind, one for each row, until the audit window of its session is over. A fingerprint is a
+//! keyed hash of the row's identifiers, whatever the row is called: it means nothing without the
+//! node's storage key, and the lists are sealed besides.
+//!
+//! **Changed rows** between two inputs are the rows of one that the other lacks, counted on the
+//! side that has more of them. A row that was added, removed or edited counts once: counted on
+//! both sides, 500 edited rows would pass for 1,000 changed ones.
+
+use std::cmp::Ordering;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::data::input::PreparedInput;
+use crate::data::sealed::{SealedFile, hex, open_sealed, read_or_end};
+use crate::data::{DataError, Workspace};
+use crate::runs::{FixedSorted, FixedSorter};
+use crate::seal::{KeyedHash, SealedWriter, StorageKey};
+use crate::world;
+
+/// Fingerprints of the inputs that one provider was told of.
+#[derive(Debug)]
+pub struct InputHistory {
+    directory: PathBuf,
+    key: StorageKey,
+}
+
+impl InputHistory {
+    /// Opens the history with a provider under `store`, and forgets what no window covers any more.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`] of the file system.
+    pub fn open(
+        store: &Path,
+        provider: &[u8; 32],
+        key: &StorageKey,
+        now: u64,
+    ) -> Result<Self, DataError> {
+        let directory = store.join(HISTORY).join(hex(provider));
+        world::create_private_dir(&directory)?;
+        let history = Self { directory, key: key.clone() };
+        for entry in history.entries()? {
+            if entry.kept_until <= now {
+                fs::remove_file(&entry.path).map_err(DataError::io(&entry.path))?;
+            }
+        }
+        Ok(history)
+    }
+
+    /// The fingerprints of an input, in the order in which they are kept.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`] if the input is damaged or cannot be sorted.
+    pub fn fingerprints(
+        &self,
+        input: &PreparedInput,
+        workspace: &Workspace,
+    ) -> Result<FixedSorted, DataError> {
+        let key = self.key.keyed_hash(HISTORY)?;
+        let (directory, memory) = (&workspace.directory, workspace.memory_bytes);
+        let mut sorter = FixedSorter::new(directory, FINGERPRINT_LEN, memory)?;
+        let mut identifiers = input.identifiers()?;
+        let (mut row, mut held): (u64, Vec<[u8; 33]>) = (0, Vec::new());
+        loop {
+            let chunk = identifiers.next_chunk(CHUNK_IDENTIFIERS)?;
+            for slot in &chunk {
+                if slot.row != row {
+                    close_row(&key, &mut held, &mut sorter)?;
+                    row = slot.row;
+                }
+                let mut value = [0; 33];
+                let (kind, digest) = value.split_at_mut(1);
+                kind.copy_from_slice(&[slot.identifier.kind.code()]);
+                digest.copy_from_slice(slot.identifier.digest.expose_bytes());
+                held.push(value);
+            }
+            if chunk.is_empty() {
+                close_row(&key, &mut held, &mut sorter)?;
+                return Ok(sorter.finish()?);
+            }
+        }
+    }
+
+    /// Changed rows against the kept input that is nearest and not equal; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`] if a kept list is damaged: the run must not go on as if it were not there.
+    pub fn nearest(&self, fingerprints: &mut FixedSorted) -> Result<Option<u64>, DataError> {
+        let mut nearest: Option<u64> = None;
+        for entry in self.entries()? {
+            fingerprints.rewind()?;
+            let kept = Kept::open(&entry.path, &self.key)?;
+            let changed = changed_rows(&mut Own::new(fingerprints), kept)?;
+            if changed > 0 {
+                nearest = Some(nearest.map_or(changed, |nearest| nearest.min(changed)));
+            }
+        }
+        Ok(nearest)
+    }
+
+    /// Keeps the fingerprints of an input that a provider is told of, under its root.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`] of the file system; the provider must then not be told.
+    pub fn record(
+        &self,
+        root: &[u8; 32],
+        fingerprints: &mut FixedSorted,
+        kept_until: u64,
+    ) -> Result<(), DataError> {
+        let root = hex(root);
+        let target = self.directory.join(format!("{kept_until}-{root}"));
+        let known = self.entries()?.into_iter().find(|entry| entry.root == root);
+        if let Some(known) = known {
+            // The same input again: only its window moves, and never back.
+            if known.kept_until < kept_until {
+                fs::rename(&known.path, &target).map_err(DataError::io(&known.path))?;
+                world::sync_dir(&self.directory)?;
+            }
+            return Ok(());
+        }
+        fingerprints.rewind()?;
+        let mut failure: Option<DataError> = None;
+        let published = world::publish_new(&target, world::PRIVATE_MODE, |out| {
+            let write = || -> Result<(), DataError> {
+                let mut sealed = SealedWriter::new(out, &self.key, HISTORY)?;
+                while let Some(chunk) = fingerprints.next_chunk(CHUNK_BYTES)? {
+                    sealed.append(&chunk)?;
+                }
+                sealed.finish()?;
+                Ok(())
+            };
+            write().map_err(|error| {
+                failure = Some(error);
+                io::ErrorKind::Other.into()
+            })
+        });
+        match (failure, published) {
+            (Some(failure), _) => Err(failure),
+            (None, published) => Ok(published?),
+        }
+    }
+
+    /// The kept lists; a name that is not ours is passed over.
+    fn entries(&self) -> Result<Vec<Entry>, DataError> {
+        let mut entries = Vec::new();
+        for file in fs::read_dir(&self.directory).map_err(DataError::io(&self.directory))? {
+            let path = file.map_err(DataError::io(&self.directory))?.path();
+            let name = path.file_name().and_then(|name| name.to_str());
+            let Some((until, root)) = name.and_then(|name| name.split_once('-')) else { continue };
+            let Ok(kept_until) = until.parse() else { continue };
+            if root.len() == 64 {
+                entries.push(Entry { kept_until, root: root.to_owned(), path });
+            }
+        }
+        Ok(entries)
+    }
+}
+
+/// One kept list.
+struct Entry {
+    kept_until: u64,
+    root: String,
+    path: PathBuf,
+}
+
+type Fingerprint = [u8; FINGERPRINT_LEN];
+
+fn close_row(
+    key: &KeyedHash,
+    held: &mut Vec<[u8; 33]>,
+    sorter: &mut FixedSorter,
+) -> Result<(), DataError> {
+    if held.is_empty() {
+        return Ok(());
+    }
+    // Columns may change places between two files.
+    held.sort_unstable();
+    let hash = key.of(&[held.as_flattened()]);
+    held.clear();
+    Ok(sorter.push(hash.first_chunk::<FINGERPRINT_LEN>().unwrap_or(&[0; FINGERPRINT_LEN]))?)
+}
+
+/// Own fingerprints one by one, out of a sorted set.
+struct Own<'a> {
+    sorted: &'a mut FixedSorted,
+    chunk: Vec<u8>,
+    at: usize,
+}
+
+impl<'a> Own<'a> {
+    const fn new(sorted: &'a mut FixedSorted) -> Self {
+        Self { sorted, chunk: Vec::new(), at: 0 }
+    }
+
+    fn next(&mut self) -> Result<Option<Fingerprint>, DataError> {
+        loop {
+            let (records, _) = self.chunk.as_chunks::<FINGERPRINT_LEN>();
+            if let Some(record) = records.get(self.at) {
+                self.at += 1;
+                return Ok(Some(*record));
+            }
+            let Some(chunk) = self.sorted.next_chunk(CHUNK_BYTES)? else { return Ok(None) };
+            (self.chunk, self.at) = (chunk, 0);
+        }
+    }
+}
+
+/// Kept fingerprints one by one, out of their sealed file.
+struct Kept<'a> {
+    file: SealedFile,
+    path: &'a Path,
+}
+
+impl<'a> Kept<'a> {
+    fn open(path: &'a Path, key: &StorageKey) -> Result<Self, DataError> {
+        Ok(Self { file: open_sealed(path, key, HISTORY)?, path })
+    }
+
+    fn next(&mut self) -> Result<Option<Fingerprint>, DataError> {
+        let mut record = [0; FINGERPRINT_LEN];
+        Ok(read_or_end(&mut self.file, &mut record, self.path)?.then_some(record))
+    }
+}
+
+/// Merges two sorted lists, equal entries one against one.
+fn changed_rows(own: &mut Own<'_>, mut kept: Kept<'_>) -> Result<u64, DataError> {
+    let (mut only_own, mut only_kept) = (0_u64, 0_u64);
+    let (mut left, mut right) = (own.next()?, kept.next()?);
+    loop {
+        let order = match (&left, &right) {
+            (None, None) => return Ok(only_own.max(only_kept)),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(left), Some(right)) => left.cmp(right),
+        };
+        match order {
+            Ordering::Less => {
+                only_own += 1;
+                left = own.next()?;
+            }
+            Ordering::Greater => {
+                only_kept += 1;
+                right = kept.next()?;
+            }
+            Ordering::Equal => (left, right) = (own.next()?, kept.next()?),
+        }
+    }
+}
+
+/// Name of the directory, and what its files and its key are bound to.
+const HISTORY: &str = "history";
+/// Bytes of a fingerprint: two of a billion rows are equal by chance with probability 2^-69.
+const FINGERPRINT_LEN: usize = 16;
+const CHUNK_BYTES: usize = 1 << 20;
+const CHUNK_IDENTIFIERS: usize = 1 << 13;
+
+#[cfg(test)]
+mod tests {
+    use crate::data::input::{InputRules, SharedLimits};
+    use crate::data::source::{InputFile, SourceOptions};
+    use crate::normalize::{Normalizer, Options, Ruleset};
+    use crate::world::tests::private_tempdir;
+
+    use super::*;
+
+    struct Bench {
+        dir: tempfile::TempDir,
+        key: StorageKey,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            Self { dir: private_tempdir(), key: StorageKey::from_bytes([7; 32]) }
+        }
+
+        fn workspace(&self) -> Workspace {
+            Workspace { directory: self.dir.path().join("work"), memory_bytes: 1 << 20 }
+        }
+
+        fn history(&self, now: u64) -> InputHistory {
+            InputHistory::open(self.dir.path(), &[3; 32], &self.key, now).unwrap()
+        }
+
+        /// Prepares rows of (row id, address), and gives root and fingerprints.
+        fn rows(&self, rows: &[(usize, usize)]) -> ([u8; 32], FixedSorted) {
+            let mut text =
+                "row_id,email,consent_purposes,consent_ref,consent_at,consent_notice\n".to_owned();
+            for (id, address) in rows {
+                text +=
+                    &format!("r{id:04},customer.{address}@exemple.fr,ads.match,R,2026-03-02,N\n");
+            }
+            let path = self.dir.path().join("crm.csv");
+            fs::write(&path, text).unwrap();
+            let file = InputFile::new(&path);
+            let ruleset = Ruleset::parse("crm-fr/1").unwrap();
+            let rules = InputRules {
+                normalizer: &Normalizer::new(ruleset, Options::defaults(ruleset)),
+                source: &SourceOptions::default(),
+                purpose: "ads.match",
+                kinds: &[1],
+                email_sha256: None,
+                phone_sha256: None,
+                shared: SharedLimits::default(),
+                not_for_purpose: &[],
+            };
+            let (store, workspace) = (self.dir.path().join("inputs"), self.workspace());
+            world::create_private_dir(&store).unwrap();
+            world::create_private_dir(&workspace.directory).unwrap();
+            let input =
+                PreparedInput::prepare(&[file], &rules, &store, &self.key, &workspace).unwrap();
+            let prints = self.history(0).fingerprints(&input, &workspace).unwrap();
+            (input.root().root, prints)
+        }
+    }
+
+    fn same(range: std::ops::Range<usize>) -> Vec<(usize, usize)> {
+        range.map(|i| (i, i)).collect()
+    }
+
+    #[test]
+    fn rows_added_removed_and_edited_count_once_and_names_do_not_count() {
+        let bench = Bench::new();
+        let (root, mut prints) = bench.rows(&same(0..50));
+        assert_eq!(bench.history(0).nearest(&mut prints).unwrap(), None);
+        bench.history(0).record(&root, &mut prints, 1_000).unwrap();
+        let nearest =
+            |rows: &[(usize, usize)]| bench.history(0).nearest(&mut bench.rows(rows).1).unwrap();
+        assert_eq!(nearest(&same(0..50)), None, "equal inputs");
+        assert_eq!(nearest(&same(0..53)), Some(3), "added");
+        assert_eq!(nearest(&same(4..50)), Some(4), "removed");
+        assert_eq!(nearest(&same(4..53)), Some(4), "added and removed");
+        let renamed: Vec<_> = (0..50).map(|i| (i + 900, i)).collect();
+        assert_eq!(nearest(&renamed), None, "other row ids");
+        let edited: Vec<_> = (0..50).map(|i| (i, if i < 5 { i + 700 } else { i })).collect();
+        assert_eq!(nearest(&edited), Some(5), "edited");
+        // A row twice is a row more.
+        let twice: Vec<_> = (0..51).map(|i| (i, i % 50)).collect();
+        assert_eq!(nearest(&twice), Some(1), "repeated");
+    }
+
+    #[test]
+    fn the_nearest_of_several_counts_until_its_window_is_over() {
+        let bench = Bench::new();
+        for (rows, until) in [(same(0..40), 1_000), (same(0..48), 500)] {
+            let (root, mut prints) = bench.rows(&rows);
+            bench.history(0).record(&root, &mut prints, until).unwrap();
+            // Telling a provider twice keeps one list, and no window becomes shorter.
+            bench.history(0).record(&root, &mut prints, until - 100).unwrap();
+        }
+        let (_, mut prints) = bench.rows(&same(0..50));
+        assert_eq!(bench.history(0).entries().unwrap().len(), 2);
+        assert_eq!(bench.history(0).nearest(&mut prints).unwrap(), Some(2));
+        assert_eq!(bench.history(500).nearest(&mut prints).unwrap(), Some(10));
+        assert_eq!(bench.history(1_000).nearest(&mut prints).unwrap(), None);
+    }
+
+    #[test]
+    fn lists_mean_nothing_under_another_key_and_damage_is_told() {
+        let bench = Bench::new();
+        let (root, mut prints) = bench.rows(&same(0..50));
+        bench.history(0).record(&root, &mut prints, 1_000).unwrap();
+        let other = Bench { key: StorageKey::from_bytes([8; 32]), ..Bench::new() };
+        let mut of_other = other.rows(&same(0..50)).1;
+        prints.rewind().unwrap();
+        assert_ne!(prints.next_chunk(1 << 20).unwrap(), of_other.next_chunk(1 << 20).unwrap());
+        let path = bench.history(0).entries().unwrap().remove(0).path;
+        let mut bytes = fs::read(&path).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        fs::write(&path, bytes).unwrap();
+        assert!(bench.history(0).nearest(&mut prints).is_err());
+    }
+}

@@ -1,0 +1,273 @@
+//! Whole sessions of the profiles that disclose handles, against an advertiser in this process.
+
+use std::time::Instant;
+
+use node::status;
+use node::transport::memory;
+use protocol::commitment::{InputRoot, identifier_from_parts};
+use protocol::disclosure::Outcome;
+use protocol::identifier::{Identifier, IdentifierKind, RulesetId};
+use protocol::rows::RowWidth;
+use protocol::seed::SessionSeed;
+use protocol::session::ChannelFacts;
+use protocol::session::advertiser::{AdvertiserConfig, AdvertiserSession};
+use protocol::suite::Profile;
+
+use crate::tables::State;
+use crate::tables::tests::World;
+
+use super::*;
+
+const ROWS: u64 = 1_200;
+const PERSONS: usize = 400;
+
+/// A provider that serves, and what an advertiser of it keeps.
+struct Partners {
+    world: World,
+    service: Arc<Service>,
+    advertiser: Home,
+    ledger: Ledger,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Partners {
+    fn new() -> Self {
+        let now = SystemClock::new().now_unix();
+        let today = status::day(u32::try_from(now / 86_400).unwrap());
+        let lines: String = (0..PERSONS)
+            .map(|n| {
+                let identifier = format!("p{n},a{n},email,n{n}@exemple.fr");
+                format!("{identifier},cookie,a.example,value-{n:05},login,{today}\n")
+            })
+            .collect();
+        let world = World::at(&lines, now);
+        Namespaces::learn(&world.home, world.snapshot.stored.namespaces()).unwrap();
+        let policy = PartnerPolicy {
+            namespaces: vec!["a.example".to_owned()],
+            profiles: vec!["digital-ids".to_owned(), "activation".to_owned()],
+            ..world.tenant.policy.clone()
+        };
+        let text = toml::to_string(&policy).unwrap();
+        std::fs::write(world.tenant.path("partner.toml"), text).unwrap();
+        let home = Home::open(&world.dir.path().join("p"), Role::Provider).unwrap();
+        let advertiser = Home::open(&world.dir.path().join("a"), Role::Advertiser).unwrap();
+        let service = Arc::new(Service {
+            ledger: Ledger::open(&home.path("ledger.sqlite")).unwrap(),
+            engine: Engine::start(2),
+            rules_digest: [7; 32],
+            admission: Admission::default(),
+            building: Admission::default(),
+            turn: Mutex::default(),
+            home,
+        });
+        service.build_tables().unwrap();
+        let ledger = Ledger::open(&advertiser.path("ledger.sqlite")).unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build();
+        Self { world, service, advertiser, ledger, runtime: runtime.unwrap() }
+    }
+
+    /// Identifiers of the first `matched` leaves of the snapshot, then of nobody.
+    fn rows(&self, matched: usize) -> Vec<RowSlot> {
+        let mut leaves = self.world.snapshot.stored.leaves().unwrap();
+        let known: Vec<Identifier> =
+            (0..matched).map(|_| leaves.next_leaf().unwrap().unwrap().identifier.clone()).collect();
+        let nobody = (0_u64..).map(|n| {
+            let mut digest = [9; 32];
+            digest[..8].copy_from_slice(&n.to_le_bytes());
+            identifier_from_parts(IdentifierKind::EMAIL_STRICT.code(), 1, digest).unwrap()
+        });
+        (0..ROWS)
+            .zip(known.into_iter().chain(nobody))
+            .map(|(row, identifier)| RowSlot { row, slot: 0, element: row, identifier })
+            .collect()
+    }
+
+    fn terms(profile: Profile) -> MatchTerms {
+        let kinds = [IdentifierKind::EMAIL_STRICT, IdentifierKind::EMAIL_GMAIL];
+        let ruleset = RulesetId::from_code(1).unwrap();
+        MatchTerms {
+            namespaces: vec![0x0100],
+            handles_max: ROWS,
+            ..MatchTerms::defaults(profile, ruleset, &kinds)
+        }
+    }
+
+    /// Runs one session; the advertiser's outcome, and how the provider's side ended.
+    fn run(&self, profile: Profile, matched: usize) -> (Outcome, Result<Ended, Failure>) {
+        let facts =
+            ChannelFacts { exporter: [1; 32], spki_advertiser: [2; 32], spki_provider: [3; 32] };
+        let peer = |home: &Home| VerifiedPeer::assertion(home.identity.party().0, facts);
+        let service = Arc::clone(&self.service);
+        self.runtime.block_on(async {
+            let (ours, theirs) =
+                memory::pair(peer(&self.service.home), peer(&self.advertiser), 1 << 20);
+            let serving = tokio::spawn(async move { service.session(theirs).await });
+            let ended = self.advertise(profile, matched, ours).await;
+            (ended, serving.await.unwrap())
+        })
+    }
+
+    async fn advertise(&self, profile: Profile, matched: usize, channel: Channel) -> Outcome {
+        let clock = SystemClock::new();
+        let partner = *channel.peer().party();
+        let facts = *channel.peer().channel();
+        let sessions = self.advertiser.private_dir("sessions").unwrap();
+        let opening = Opening {
+            protocol: PROTOCOL_VERSION,
+            role: Role::Advertiser,
+            build: BuildFlags::default(),
+            exporter: facts.exporter,
+            spki_advertiser: facts.spki_advertiser,
+            spki_provider: facts.spki_provider,
+        };
+        let pending = node::journal::unopened(&sessions).unwrap();
+        let journal = SessionJournal::create(&pending, &opening).unwrap();
+        let head = self.ledger.head(&partner).unwrap();
+        let mut outbox = Outbox::new(Role::Advertiser);
+        let config = AdvertiserConfig {
+            limits: Limits::STANDARD,
+            profile,
+            key: self.advertiser.identity.attestation_key(),
+            peer: *channel.peer(),
+            seed: SessionSeed::from_bytes(world::entropy().unwrap()),
+            input: InputRoot { root: [4; 32], leaves: ROWS, rows: ROWS },
+            distinct: ROWS,
+            row_width: RowWidth::ONE,
+            sample_rows: 0,
+            nearest_input: None,
+            terms: Self::terms(profile),
+            rules_digest: [7; 32],
+            suppression_epoch: [0; 32],
+            ledger: head,
+            table_tags_max: 1 << 20,
+            cached_table: None,
+            known_keys: self.ledger.known_keys(&partner).unwrap(),
+            frames_in_flight: 4,
+            now: clock.now_unix(),
+        };
+        let session = AdvertiserSession::open(config, &mut outbox).unwrap();
+        let mut duties = Advertiser {
+            ledger: &self.ledger,
+            partner,
+            rows: self.rows(matched).into_iter(),
+            table: None,
+            clock: &clock,
+        };
+        let progress = Progress::silent();
+        let driver = Driver {
+            session: Session::Advertiser(session),
+            outbox,
+            channel,
+            bench: self.service.engine.bench(),
+            journal,
+            sessions,
+            runs: RunStore::new(&self.advertiser.private_dir("work").unwrap(), 1 << 20).unwrap(),
+            duties: &mut duties,
+            clock: &clock,
+            progress: &progress,
+            evaluations: None,
+            ledger_head: head.hash,
+            retry_after_s: 0,
+        };
+        driver.run().await.unwrap().outcome
+    }
+
+    /// Waits until another table of the profile is ready.
+    fn wait_for_table(&self, profile: Profile) {
+        let since = Instant::now();
+        let Self { world, service, .. } = self;
+        let [tenant] = &Tenant::all(&service.home).unwrap()[..] else { panic!("one partner") };
+        let now = SystemClock::new().now_unix();
+        let state =
+            || tables::state(&service.home, tenant, Some(&world.snapshot), profile, now).unwrap();
+        while !matches!(state(), State::Ready(_)) {
+            assert!(since.elapsed() < Duration::from_secs(120), "no table is prepared");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+struct Advertiser<'a> {
+    ledger: &'a Ledger,
+    partner: [u8; 32],
+    rows: std::vec::IntoIter<RowSlot>,
+    table: Option<node::data::table::StoredTable>,
+    clock: &'a dyn Clock,
+}
+
+impl Duties for Advertiser<'_> {
+    fn rows(&mut self, identifiers_max: usize) -> Result<Vec<RowSlot>, DataError> {
+        Ok(self.rows.by_ref().take(identifiers_max).collect())
+    }
+
+    fn table_frame(&mut self, session: &Path) -> Result<RawFrame, DataError> {
+        let path = session.join("frames").join("TABLE");
+        let table = match &mut self.table {
+            Some(table) => table,
+            None => self.table.insert(node::data::table::StoredTable::open(&path)?),
+        };
+        table.next_frame()?.ok_or(DataError::Contradiction { path })
+    }
+
+    fn reserve(
+        &mut self,
+        entry: &LedgerEntry,
+        terms: &RawFrame,
+    ) -> Result<Reservation, ReserveError> {
+        Ok(self.ledger.hold(&self.partner, entry, terms)?)
+    }
+
+    fn ledger(&mut self, entry: &LedgerEntry, evidence: &RawFrame) -> Result<(), LedgerError> {
+        self.ledger.append(&self.partner, entry, evidence)
+    }
+
+    fn key_used(&mut self, key: &KnownKey) -> Result<(), LedgerError> {
+        let now = self.clock.now_unix();
+        self.ledger.mark_key_used(&self.partner, key, SuiteId::Shuffled, now)
+    }
+
+    fn approve(&mut self, _count: &MatchCount) -> bool {
+        true
+    }
+
+    fn resolve(&mut self, _handles: FixedSorted) -> Result<Resolution, DataError> {
+        Err(Bug::ApiMisuse.into())
+    }
+
+    fn record_release(&mut self) -> Result<(), DataError> {
+        Err(Bug::ApiMisuse.into())
+    }
+
+    fn digital_ids(&mut self) -> Result<(Vec<DigitalId>, bool), DataError> {
+        Err(Bug::ApiMisuse.into())
+    }
+}
+
+#[test]
+fn matched_persons_are_delivered_and_a_near_repetition_is_refused() {
+    let partners = Partners::new();
+    let (outcome, served) = partners.run(Profile::DigitalIds, 300);
+    let Outcome::DigitalIds(found) = outcome else { panic!("{outcome:?}") };
+    assert_eq!((found.ids(), found.suppressed()), (300, 0));
+    assert!(matches!(served.unwrap().outcome, Outcome::Released(_)));
+    let releases = partners.world.tenant.path("releases");
+    assert_eq!(std::fs::read_dir(&releases).unwrap().count(), 1);
+    // The key is used; another table is prepared without anybody asking.
+    partners.wait_for_table(Profile::DigitalIds);
+    // One person more or less would be told apart by the two lists.
+    let (outcome, _) = partners.run(Profile::DigitalIds, 299);
+    assert!(matches!(outcome, Outcome::Withheld(_)), "{outcome:?}");
+    assert_eq!(std::fs::read_dir(&releases).unwrap().count(), 1);
+    partners.wait_for_table(Profile::Activation);
+    partners.wait_for_table(Profile::DigitalIds);
+    let (outcome, _) = partners.run(Profile::Activation, 300);
+    assert!(matches!(outcome, Outcome::Handles(_)), "{outcome:?}");
+    let deliveries = partners.world.tenant.path("deliveries");
+    let csv = std::fs::read_dir(deliveries)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.extension().is_some_and(|extension| extension == "csv"))
+        .unwrap();
+    assert_eq!(std::fs::read_to_string(csv).unwrap().lines().count(), 301);
+}
