@@ -14,9 +14,9 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use crate::answer::Profile;
 use crate::demo::{Workplace, limit};
 use crate::kernel::{self, KernelOptions};
-use crate::answer::Profile;
 use crate::pair::{self, Pair, Programs, Report, Run, Step};
 use crate::sample::{Day, Flavour, Sample};
 use crate::tool::Interrupt;

@@ -111,7 +111,7 @@ pub(crate) fn limit(asked_s: Option<u64>, sample: &Sample) -> Duration {
 /// Prints what a person wants to know.
 fn show(report: &Report, pair: &Pair<'_>, kept: bool) {
     for run in &report.runs {
-        show_run(run, report);
+        show_run(run, report, kept);
     }
     say!("");
     say!("  in all           {:.1} s", report.wall_s);
@@ -125,7 +125,7 @@ fn show(report: &Report, pair: &Pair<'_>, kept: bool) {
 }
 
 /// Prints one run: what was released, how good it is, what the auditor says.
-fn show_run(run: &Run, report: &Report) {
+fn show_run(run: &Run, report: &Report, kept: bool) {
     let summary = &run.summary;
     say!("");
     say!("  profile          {}", run.profile.name());
@@ -163,9 +163,13 @@ fn show_run(run: &Run, report: &Report) {
     for verdict in &run.verdicts {
         let status = verdict.status.map_or("none".to_owned(), |status| status.to_string());
         say!("  auditor          {}'s transcript: exit status {status}", verdict.party);
-        say!("  transcript       {} ({})", verdict.transcript.display(), verdict.party);
+        if kept {
+            say!("  transcript       {} ({})", verdict.transcript.display(), verdict.party);
+        }
     }
-    say!("  result           {}", run.result.display());
+    if kept {
+        say!("  result           {}", run.result.display());
+    }
     for difference in &run.differences {
         say!("  differs          {difference}");
     }

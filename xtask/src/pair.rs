@@ -182,8 +182,10 @@ impl Run {
     fn reasons(&self) -> Vec<String> {
         let profile = self.profile.name();
         let first = self.differences.first();
-        let mut reasons: Vec<String> =
-            first.map(|first| format!("the result of {profile} is wrong: {first}")).into_iter().collect();
+        let mut reasons: Vec<String> = first
+            .map(|first| format!("the result of {profile} is wrong: {first}"))
+            .into_iter()
+            .collect();
         for verdict in self.verdicts.iter().filter(|verdict| !verdict.accepted()) {
             reasons.push(format!(
                 "the auditor does not accept the {}'s transcript of {profile}: {}",
@@ -636,4 +638,193 @@ const STOP_LIMIT: Duration = Duration::from_secs(5);
 
 /// How often the ready file is looked for.
 const READY_POLL: Duration = Duration::from_millis(10);
+#[cfg(test)]
+mod tests {
+    use super::*;
 
+    #[test]
+    fn summary_without_a_key_is_refused_by_its_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("summary.json");
+        let mut value = json!({
+            "profile": "matched-rows", "rows": 3, "eligible": 2, "matched": 1,
+            "stages": [{ "name": "blind", "seconds": 0.5 }], "bytes_sent": 10,
+            "bytes_received": 20, "transcript_dir": "advertiser/sessions/00",
+            "backend": "dalek", "session_id": "00",
+        });
+        write_json(&file, &value).unwrap();
+        let summary = Summary::read(&file, Profile::MatchedRows, dir.path()).unwrap();
+        assert_eq!(summary.stages, [("blind".to_owned(), 0.5)]);
+        assert_eq!((summary.matched, summary.rate.as_str()), (Some(1), "50.0 %"));
+        assert_eq!(summary.transcript_dir, dir.path().join("advertiser/sessions/00"));
+        value.as_object_mut().unwrap().remove("eligible");
+        write_json(&file, &value).unwrap();
+        let reason = Summary::read(&file, Profile::MatchedRows, dir.path()).err().unwrap();
+        assert!(reason.contains("`eligible`"), "{reason}");
+        value["eligible"] = 2.into();
+        write_json(&file, &value).unwrap();
+        let reason = Summary::read(&file, Profile::MatchRate, dir.path()).err().unwrap();
+        assert!(reason.contains("`rate`"), "{reason}");
+        value["matched"] = Value::Null;
+        value["rate"] = json!({ "percent": 85, "over": true });
+        value["rows_by_hits"] = json!([100, null]);
+        write_json(&file, &value).unwrap();
+        let summary = Summary::read(&file, Profile::MatchRate, dir.path()).unwrap();
+        assert_eq!((summary.matched, summary.rate.as_str()), (None, "over 85 %"));
+        assert_eq!(summary.rows_by_hits, [Some(100), None]);
+    }
+
+    #[test]
+    fn a_setting_is_replaced_whatever_its_lines() {
+        let text = "kinds = [\n    \"email.strict\",\n]\nkinds_of = 1\nn_min = [1]\n";
+        let changed = with_setting(text, "kinds", "[\"phone\"]");
+        assert_eq!(changed, "kinds = [\"phone\"]\nkinds_of = 1\nn_min = [1]\n");
+        assert_eq!(with_setting(&changed, "n_min", "[2]").lines().last(), Some("n_min = [2]"));
+    }
+
+    /// Programs that keep to the command lines and tell the known answer.
+    const FAKE_ADVERTISER: &str = r#"
+        number() { sed -n "s/.*\"$1\": \([0-9]*\).*/\1/p" truth/counts.json; }
+        option() {
+            for found in $arguments; do
+                if [ "$before" = "$1" ]; then echo "$found"; fi
+                before=$found
+            done
+        }
+        hits() { grep -c ",1,[^,]*,$1," truth/rows.csv; }
+        cell() { if [ "$(hits $1)" -lt 50 ]; then echo null; else round "$(hits $1)"; fi; }
+        round() { echo $((($1 + 50) / 100 * 100)); }
+        arguments=$*
+        case $1 in
+        init) mkdir advertiser; echo vmid1abc >advertiser/identity.txt; echo identity: vmid1abc ;;
+        accept) test -f "$4" ;;
+        run)
+            profile=$(option --profile)
+            test "$(option --input | grep -c =)" = 4 || exit 2
+            eligible=$(number eligible)
+            matched=$(number matched_shuffled)
+            case $profile in
+            matched-rows)
+                matched=$(number matched)
+                cp truth/matched-rows.csv "$(option --output)" ;;
+            digital-ids) cp truth/digital-ids.csv "$(option --output)" ;;
+            activation)
+                mkdir -p provider/partners/demo-advertiser/deliveries
+                cp truth/activated-ids.csv \
+                    provider/partners/demo-advertiser/deliveries/$profile.csv ;;
+            esac
+            percent=$(((matched * 200 + eligible) / (eligible * 2)))
+            test $profile = matched-rows || matched=$(round $matched)
+            mkdir -p advertiser/runs/$profile provider/sessions/$profile
+            cat >"$(option --json)" <<END
+            { "profile": "$profile", "rows": $(number rows), "eligible": $eligible,
+              "matched": $matched, "stages": [{ "name": "blind", "seconds": 0.1 }],
+              "rate": { "percent": $percent, "over": false },
+              "rows_by_hits": [$(cell 1), $(cell 2), $(cell 3), $(cell 4)],
+              "bytes_sent": 1, "bytes_received": 2,
+              "transcript_dir": "advertiser/runs/$profile",
+              "backend": "none", "session_id": "$profile" }
+END
+        esac"#;
+    const FAKE_PROVIDER: &str = r#"
+        case $1 in
+        init) mkdir provider ;;
+        invite)
+            test "$5" = vmid1abc && echo "$9" >address && echo x >"${11}"
+            mkdir -p provider/partners/demo-advertiser
+            cd provider/partners/demo-advertiser
+            test -f partner.toml || printf 'kinds = [\n    "x",\n]\nnamespaces = []\n' >partner.toml ;;
+        object) test -f "$5" ;;
+        ingest) test -f "$4" && grep -q phone provider/partners/demo-advertiser/partner.toml ;;
+        serve)
+            trap 'exit 0' TERM
+            test "$(cat address)" = "$5" || exit 2
+            echo "$5" >"$7"
+            while :; do sleep 0.01; done
+        esac"#;
+    const FAKE_AUDITOR: &str = r#"test -d "$2" && echo '{}' >"$4""#;
+
+    fn drive(advertiser: &str, provider: &str, auditor: &str) -> Result<Report, String> {
+        drive_all(&[Profile::MatchedRows], advertiser, provider, auditor)
+    }
+
+    fn drive_all(
+        profiles: &[Profile],
+        advertiser: &str,
+        provider: &str,
+        auditor: &str,
+    ) -> Result<Report, String> {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let script = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+            path
+        };
+        let programs = Programs {
+            advertiser: script("advertiser", advertiser),
+            provider: script("provider", provider),
+            auditor: script("auditor", auditor),
+        };
+        let work = prepare_directory(&dir.path().join("work")).unwrap();
+        let pair = Pair {
+            programs: &programs,
+            work: &work,
+            sample: &Sample::new(1_600, 1_200, 1),
+            profiles,
+            limit: Duration::from_secs(60),
+            stop: &Interrupt::never(),
+        };
+        let report = pair.drive()?;
+        assert_eq!(report.to_json(&pair)["passed"], report.passed().is_ok());
+        Ok(report)
+    }
+
+    #[test]
+    fn programs_that_keep_the_contract_pass() {
+        let report =
+            drive_all(&Profile::ALL, FAKE_ADVERTISER, FAKE_PROVIDER, FAKE_AUDITOR).unwrap();
+        assert_eq!(report.passed(), Ok(()));
+        assert_eq!(report.steps.len(), 8 + 4 * 4);
+        assert_eq!(report.runs.iter().filter(|run| run.quality.is_some()).count(), 2);
+        assert!(report.steps.iter().all(|step| step.cost.wall_s >= 0.0));
+    }
+
+    #[test]
+    fn a_missing_line_and_a_refusing_auditor_are_told() {
+        let short = FAKE_ADVERTISER
+            .replace("cp truth/matched-rows.csv", "sed '$d' truth/matched-rows.csv >");
+        let report = drive(&short, FAKE_PROVIDER, FAKE_AUDITOR).unwrap();
+        assert_eq!(report.runs[0].differences.len(), 1);
+        assert!(report.passed().unwrap_err().contains("the result of matched-rows is wrong"));
+        let refusing = "echo finding: T-04; exit 1";
+        let report = drive(FAKE_ADVERTISER, FAKE_PROVIDER, refusing).unwrap();
+        assert!(report.runs[0].differences.is_empty());
+        let reason = report.passed().unwrap_err();
+        assert!(reason.matches("finding: T-04").count() == 2, "{reason}");
+    }
+
+    #[test]
+    fn a_failing_program_is_named_with_its_last_words() {
+        let refused =
+            FAKE_ADVERTISER.replace("eligible=", "echo too few rows >&2; exit 77; eligible=");
+        let reason = drive(&refused, FAKE_PROVIDER, FAKE_AUDITOR).err().unwrap();
+        assert!(reason.contains("advertiser-run-matched-rows failed"), "{reason}");
+        assert!(reason.contains("77") && reason.contains("too few rows"), "{reason}");
+        let dying = FAKE_PROVIDER.replace("while :; do sleep 0.01; done", "sleep 0.1; exit 70");
+        let waiting = FAKE_ADVERTISER.replace("eligible=", "exec sleep 30; eligible=");
+        let reason = drive(&waiting, &dying, FAKE_AUDITOR).err().unwrap();
+        assert!(reason.contains("provider-serve ended while it was needed"), "{reason}");
+        let unready = FAKE_PROVIDER.replace("echo \"$5\"", "exit 78; echo \"$5\"");
+        let reason = drive(FAKE_ADVERTISER, &unready, FAKE_AUDITOR).err().unwrap();
+        assert!(reason.contains("ended before it was ready"), "{reason}");
+    }
+
+    #[test]
+    fn a_directory_with_content_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(prepare_directory(&dir.path().join("new")).is_ok());
+        assert!(prepare_directory(dir.path()).is_err());
+    }
+}

@@ -133,8 +133,18 @@ const UNICODE_DOMAIN: &str = "été.fr";
 
 /// Names as people write them, beside those in addresses.
 const GIVEN_NAMES: [&str; 12] = [
-    "Éloïse", "François", "Zoé", "JÜRGEN", "Siân", "Iñaki", "Anne-Marie", "Léa", "Noël", "Ömer",
-    "Chloé", "jean luc",
+    "Éloïse",
+    "François",
+    "Zoé",
+    "JÜRGEN",
+    "Siân",
+    "Iñaki",
+    "Anne-Marie",
+    "Léa",
+    "Noël",
+    "Ömer",
+    "Chloé",
+    "jean luc",
 ];
 const SURNAMES: [&str; 12] = [
     "Exemple",

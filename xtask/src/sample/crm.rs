@@ -29,11 +29,7 @@ enum Cell {
 
 impl Generator<'_> {
     /// Writes the files, in an order that is not the order of row ids.
-    pub(super) fn write_rows(
-        &self,
-        dir: &Path,
-        stop: &Interrupt,
-    ) -> Result<Vec<CrmFile>, String> {
+    pub(super) fn write_rows(&self, dir: &Path, stop: &Interrupt) -> Result<Vec<CrmFile>, String> {
         let mut outputs = match self.sample.is_dirty() {
             true => EXPORTS
                 .iter()

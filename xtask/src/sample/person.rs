@@ -159,7 +159,8 @@ impl Generator<'_> {
         let first = held.sightings.iter().position(|one| one.key.is_some()).unwrap_or(0);
         for (which, entry) in held.entries.iter().enumerate() {
             // The first identifier is seen with every digital ID; the others with one only.
-            let seen = if which == 0 { &held.sightings[..] } else { &held.sightings[first..=first] };
+            let seen =
+                if which == 0 { &held.sightings[..] } else { &held.sightings[first..=first] };
             for one in seen {
                 for age in &one.habit.ages {
                     let mut line = format!("H-{person},P-{person}{mark},{kind},{},", entry.kind);
@@ -326,7 +327,10 @@ impl Generator<'_> {
             }
         }
         if standing == Standing::WithoutId {
-            found.iter_mut().enumerate().for_each(|(which, one)| one.spoil(draw[17] as usize + which));
+            found
+                .iter_mut()
+                .enumerate()
+                .for_each(|(which, one)| one.spoil(draw[17] as usize + which));
         } else if dirty && draw[17] < 40 {
             let mut zeros = found[0].clone();
             zeros.spoil(draw[18].into());
@@ -342,7 +346,9 @@ impl Generator<'_> {
         let weak = || habit("form", vec![last, last + 2, last + 5], Delivered::Never);
         let second = self.sample.is_dirty() && device == 1;
         match standing {
-            _ if self.sample.flavour == Flavour::Bench => habit("purchase", vec![last], Delivered::Always),
+            _ if self.sample.flavour == Flavour::Bench => {
+                habit("purchase", vec![last], Delivered::Always)
+            }
             Standing::Old => old(),
             Standing::Weak => weak(),
             _ if second && draw[6] < 40 => weak(),
@@ -371,7 +377,11 @@ impl Generator<'_> {
                 let habit = habit("purchase", vec![age], Delivered::Always);
                 let namespace = NAMESPACES[usize::from(draw[7]) % NAMESPACES.len()];
                 let one = self.cookie(format!("D-{person}-0"), "smartphone", &draw, 0, habit);
-                Sighting { key: one.key.map(|_| key("cookie", namespace, &one.written)), namespace, ..one }
+                Sighting {
+                    key: one.key.map(|_| key("cookie", namespace, &one.written)),
+                    namespace,
+                    ..one
+                }
             })
             .collect()
     }

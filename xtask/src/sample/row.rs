@@ -71,8 +71,7 @@ impl Generator<'_> {
 
     fn compose(&self, number: u64, individual: u64, age: u64, draw: [u8; 32]) -> Row {
         let dirty = self.sample.is_dirty();
-        let persona =
-            if dirty && draw[12] < 10 { Persona::Work } else { Persona::Private };
+        let persona = if dirty && draw[12] < 10 { Persona::Work } else { Persona::Private };
         let mut row = Row {
             number,
             individual,
@@ -116,7 +115,7 @@ impl Generator<'_> {
         };
         let address = self.address(row.individual, source);
         let spoilt = [row.draw[0], row.draw[14], row.draw[15]][usize::from(which)];
-        if self.sample.is_dirty() && spoilt < 16 {
+        if self.sample.is_dirty() && spoilt < 40 {
             return address::unusable(&address, row.draw[3]);
         }
         let form = row_form(&address, &row.draw);
@@ -159,7 +158,9 @@ impl Generator<'_> {
         let second = self.second_number(row);
         row.phones[1] = match second {
             // Elsewhere a French national number would be read as one of that place.
-            Some(number) if plan.code == "33" => number.national(draw[28]),
+            Some(number) if plan.code == "33" && number.plan().code == "33" => {
+                number.national(draw[28])
+            }
             Some(number) => number.international(draw[28]),
             None if draw[27] < 100 => phone::unusable(draw[28], plan.code == "33").to_owned(),
             None => String::new(),

@@ -187,10 +187,8 @@ impl Generator<'_> {
 impl Answer<'_> {
     /// Judges one row that may be used.
     fn judge(&mut self, row: &Row) -> Result<(), String> {
-        let held: Vec<&Identifier> = distinct(row)
-            .into_iter()
-            .filter(|one| !self.shared.contains(&name_of(one)))
-            .collect();
+        let held: Vec<&Identifier> =
+            distinct(row).into_iter().filter(|one| !self.shared.contains(&name_of(one))).collect();
         let near = self.generator.personas_near(row);
         let hit = |one: &Identifier| {
             near.iter().position(|found| {
@@ -254,12 +252,7 @@ impl Answer<'_> {
         rows.push(&format!("{},{eligible},{kinds},{hits},{named}", row.id()))
     }
 
-    fn finish(
-        self,
-        dir: &Path,
-        crm: Vec<CrmFile>,
-        graph: GraphFiles,
-    ) -> Result<Truth, String> {
+    fn finish(self, dir: &Path, crm: Vec<CrmFile>, graph: GraphFiles) -> Result<Truth, String> {
         let sample = self.generator.sample;
         if let Some(rows) = self.rows {
             rows.finish()?;
