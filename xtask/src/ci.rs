@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 
+use crate::sample::Flavour;
 use crate::tool::{self, Done};
 use crate::{demo, floors, tidy, wasm};
 
@@ -117,7 +118,7 @@ fn small_demo() -> Result<Done, String> {
         out: None,
         json: None,
         seed: 1,
-        clean: false,
+        flavour: Flavour::Dirty,
         limit_s: None,
     })
     .map(|()| Done::Passed)

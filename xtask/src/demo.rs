@@ -37,9 +37,9 @@ pub(crate) struct Options {
     /// The same seed gives the same data.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// Clean data instead of dirty ones.
-    #[arg(long)]
-    pub(crate) clean: bool,
+    /// How tidy the data are.
+    #[arg(long, value_enum, default_value_t = Flavour::Dirty)]
+    pub(crate) flavour: Flavour,
     /// Seconds that any one program may take.
     #[arg(long)]
     pub(crate) limit_s: Option<u64>,
@@ -55,7 +55,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     // Ages of evidence are counted from today, by the provider's clock.
     let sample = Sample {
         as_of: Day::today(),
-        flavour: if options.clean { Flavour::Clean } else { Flavour::Dirty },
+        flavour: options.flavour,
         ..Sample::new(options.rows, options.persons, options.seed)
     };
     let pair = Pair {

@@ -733,7 +733,8 @@ END
             test "$5" = vmid1abc && echo "$9" >address && echo x >"${11}"
             mkdir -p provider/partners/demo-advertiser
             cd provider/partners/demo-advertiser
-            test -f partner.toml || printf 'kinds = [\n    "x",\n]\nnamespaces = []\n' >partner.toml ;;
+            test -f partner.toml ||
+                printf 'kinds = [\n    "x",\n]\nnamespaces = []\n' >partner.toml ;;
         object) test -f "$5" ;;
         ingest) test -f "$4" && grep -q phone provider/partners/demo-advertiser/partner.toml ;;
         serve)

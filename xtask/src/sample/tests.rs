@@ -244,7 +244,7 @@ fn delivered(record: &Record, days: u64) -> Vec<&String> {
         .filter(|(id, (day, counts))| *counts && listed(id) && day + 90 >= Day::DEFAULT.0 + days)
         .map(|(id, (day, _))| (*day, id))
         .collect();
-    ids.sort_by(|a, b| b.0.cmp(&a.0));
+    ids.sort_by_key(|(day, _)| std::cmp::Reverse(*day));
     ids.into_iter().take(10).map(|(_, id)| id).collect()
 }
 
