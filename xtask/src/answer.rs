@@ -195,7 +195,7 @@ impl Quality {
                 let (found, known) = (read_ids(results.advertiser)?, read_ids(&truth.known_ids)?);
                 let right = found.intersection(&known).count() as u64;
                 let (found, known) = (found.len() as u64, known.len() as u64);
-                let lost = Vec::new();
+                let lost = lost(&read(&truth.known_rows)?, |_, why| !why.is_empty());
                 Ok(Some(Self { unit: "digital IDs", found, right, known, lost }))
             }
             Profile::MatchRate | Profile::Activation => Ok(None),
@@ -206,19 +206,11 @@ impl Quality {
         let found: BTreeSet<String> =
             read(found)?.into_iter().map(|line| first_field(&line).to_owned()).collect();
         let known = read(known)?;
-        let mut lost: BTreeMap<&str, u64> = BTreeMap::new();
-        let mut right = 0;
-        for line in &known {
-            let (row, why) = line.split_once(',').unwrap_or((line, ""));
-            if found.contains(row) {
-                right += 1;
-            } else {
-                *lost.entry(why).or_default() += 1;
-            }
-        }
-        let lost = Lost::ALL.map(|why| (why.name(), lost.get(why.name()).copied().unwrap_or(0)));
+        let lost = lost(&known, |row, _| !found.contains(row));
+        let missed: u64 = lost.iter().map(|(_, rows)| rows).sum();
+        let right = known.len() as u64 - missed;
         let (found, known) = (found.len() as u64, known.len() as u64);
-        Ok(Self { unit: "rows", found, right, known, lost: lost.to_vec() })
+        Ok(Self { unit: "rows", found, right, known, lost })
     }
 
     /// Both shares, exact.
@@ -238,6 +230,20 @@ impl Quality {
             "lost": lost,
         })
     }
+}
+
+/// Rows of known persons that are missed, by the reason that the known answer gives.
+fn lost(known: &[String], missed: impl Fn(&str, &str) -> bool) -> Vec<(&'static str, u64)> {
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for line in known {
+        let (row, why) = line.split_once(',').unwrap_or((line, ""));
+        if missed(row, why) {
+            *counts.entry(why).or_default() += 1;
+        }
+    }
+    let named = Lost::ALL.map(|why| (why.name(), counts.remove(why.name()).unwrap_or(0)));
+    let rest = counts.into_values().sum::<u64>();
+    named.into_iter().chain((rest > 0).then_some(("found in the known answer", rest))).collect()
 }
 
 /// A share in percent with two decimals, cut and not rounded up.
@@ -452,8 +458,10 @@ mod tests {
             quality.lines(),
             ["33.33 % (1 of 3 rows of known persons)", "50.00 % (1 of 2 rows found)"]
         );
-        let lost = [("unusable", 1), ("unreadable", 1), ("nothing_in_common", 0)];
-        assert_eq!(quality.lost, lost);
+        let reasons = [("unusable", 1), ("unreadable", 1), ("nothing_in_common", 0)];
+        assert_eq!(quality.lost, reasons);
+        let rows = [String::from("C-1,")];
+        assert_eq!(lost(&rows, |_, _| true)[3], ("found in the known answer", 1));
         assert_eq!(share(0, 0), "none");
     }
 
