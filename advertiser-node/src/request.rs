@@ -136,7 +136,7 @@ fn refuse_long_rows(input: &PreparedInput, width: RowWidth) -> Result<(), Failur
 fn long_rows(rows: u64, width: RowWidth) -> Failure {
     Failure::operator(
         &format!("{rows} rows have more than {} identifiers, the most of a row", width.get()),
-        "leave a column of identifiers out of the file, or agree on fewer kinds in a new invitation",
+        "leave a column of identifiers out of the files, or agree on fewer kinds",
     )
 }
 
