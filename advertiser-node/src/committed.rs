@@ -46,8 +46,8 @@ impl Committed {
             && self.nearest.is_some_and(|changed| changed < u64::from(delta_min))
     }
 
-    /// Keeps the fingerprints for as long as the terms of a session opened now may be audited; once,
-    /// however often the provider has to be asked.
+    /// Keeps the fingerprints for as long as the terms of a session opened now may be audited;
+    /// once, however often the provider has to be asked.
     pub(crate) fn record(&self, input: &PreparedInput, now: u64) -> Result<(), DataError> {
         let window = TERMS_LIFETIME_S_MAX.saturating_add(AUDIT_WINDOW_S_DEFAULT);
         // What a poisoned lock holds has not been touched.

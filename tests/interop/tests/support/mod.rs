@@ -96,8 +96,8 @@ impl Pair {
         pair
     }
 
-    /// Both nodes with this graph ingested first, so that its namespaces are offered, and with every
-    /// profile allowed.
+    /// Both nodes with every profile allowed; this graph is ingested first, so that its namespaces
+    /// are offered.
     pub(crate) fn offering_all(links: &str) -> Self {
         let pair =
             Self { dir: tempfile::tempdir().unwrap(), address: free_address(), serving: None };
