@@ -13,7 +13,7 @@ use core::fmt;
 use zeroize::Zeroizing;
 
 use crate::error::{Bug, Error, Violation};
-use crate::group::{BatchArithmetic, Element, Encoded, SecretScalar};
+use crate::group::{BatchArithmetic, Encoded, SecretScalar};
 use crate::rows::RowWidth;
 use crate::seed::SessionKeys;
 
@@ -49,8 +49,8 @@ impl CanaryRows {
         let end = first.checked_add(elements).ok_or(Bug::InternalInvariant)?;
         let scalars: Vec<SecretScalar> =
             (first..end).map(|position| keys.canary(position)).collect::<Result<_, Bug>>()?;
-        let mut blinded: Vec<Encoded> =
-            scalars.iter().map(|scalar| Element::multiply_base(scalar).encode()).collect();
+        let mut blinded = alloc::vec![[0; 32]; scalars.len()];
+        arithmetic.multiply_base_each(&scalars, &mut blinded);
         let mut answers = alloc::vec![[0; 32]; scalars.len()];
         let key = alloc::vec![*public_key; scalars.len()];
         arithmetic
@@ -162,7 +162,7 @@ impl CanariesAnswered {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::group::Portable;
+    use crate::group::{Element, Portable};
     use crate::seed::SessionSeed;
 
     fn keys() -> SessionKeys {

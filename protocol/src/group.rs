@@ -236,6 +236,9 @@ pub trait BatchArithmetic: Send + Sync {
         out: &mut [Encoded],
     ) -> Result<(), BadElement>;
 
+    /// Multiplies the base point by each scalar, and encodes it.
+    fn multiply_base_each(&self, by: &[SecretScalar], out: &mut [Encoded]);
+
     /// Hashes each input to the group, multiplies it by one scalar, and encodes it.
     fn hash_multiply(
         &self,
@@ -346,6 +349,19 @@ impl BatchArithmetic for Portable {
         }
         Self::encode_doubled(&mut points, out);
         Ok(())
+    }
+
+    fn multiply_base_each(&self, by: &[SecretScalar], out: &mut [Encoded]) {
+        let mut points: Vec<RistrettoPoint> = by
+            .iter()
+            .map(|scalar| {
+                let mut half = scalar.0.div_by_2();
+                let point = RistrettoPoint::mul_base(&half);
+                half.zeroize();
+                point
+            })
+            .collect();
+        Self::encode_doubled(&mut points, out);
     }
 
     fn hash_multiply(
@@ -470,6 +486,11 @@ mod tests {
         Portable.multiply(&scalars[5], &one, &mut back).unwrap();
         let expected = Element::decode(&one[9]).unwrap().multiply(&scalars[5]).encode();
         assert_eq!(back[9], expected);
+        let mut multiples = vec![[0; 32]; 17];
+        Portable.multiply_base_each(&scalars, &mut multiples);
+        for (by, out) in scalars.iter().zip(&multiples) {
+            assert_eq!(Element::multiply_base(by).encode(), *out);
+        }
     }
 
     #[test]

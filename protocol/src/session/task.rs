@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use crate::canary::CanaryRows;
 use crate::codec::{RawFrame, StreamId};
 use crate::error::{Error, Violation};
-use crate::group::{BadElement, BatchArithmetic, Element, Encoded, SecretScalar};
+use crate::group::{BadElement, BatchArithmetic, Encoded, SecretScalar};
 use crate::identifier::{Identifier, PrfInput};
 use crate::oprf::{MatchTag, PrfKey, finalize_hash};
 use crate::proof::{self, EvaluationVerified, FrameProof, ProofContext, ProofPurpose};
@@ -157,6 +157,7 @@ impl BlindTask {
         // With room from the start: a vector that grows leaves its secrets behind unwiped.
         let (mut blinded, mut reals) = (Vec::with_capacity(count), Vec::with_capacity(count));
         let (mut inputs, mut blinds) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        let (mut paddings, mut canaries) = (Vec::with_capacity(count), Vec::with_capacity(count));
         for ((at, slot), position) in self.slots.iter().enumerate().zip(self.first..) {
             match slot {
                 BlindSlot::Real { element, identifier } => {
@@ -168,15 +169,20 @@ impl BlindTask {
                 }
                 // w_j·G is uniform, as a blinded element is: the provider cannot tell them apart.
                 BlindSlot::Padding => {
-                    blinded.push(Element::multiply_base(&self.keys.canary(position)?).encode());
+                    canaries.push(self.keys.canary(position)?);
+                    paddings.push(at);
+                    blinded.push([0; 32]);
                 }
             }
         }
         let mut encoded = alloc::vec![[0; 32]; inputs.len()];
         let dst = Aligned::SUITE.dst(RfcFunction::HashToGroup);
         arithmetic.hash_multiply_each(&blinds, dst, &inputs, &mut encoded);
-        for (real, encoding) in reals.iter().zip(encoded) {
-            if let Some(slot) = blinded.get_mut(real.at) {
+        let mut padding = alloc::vec![[0; 32]; canaries.len()];
+        arithmetic.multiply_base_each(&canaries, &mut padding);
+        let reals_at = reals.iter().map(|real: &RealSlot| real.at).zip(encoded);
+        for (at, encoding) in reals_at.chain(paddings.into_iter().zip(padding)) {
+            if let Some(slot) = blinded.get_mut(at) {
                 *slot = encoding;
             }
         }
