@@ -61,6 +61,44 @@ fn what_makes_no_sense_is_refused_before_anything_is_read() {
 }
 
 #[test]
+fn rows_of_more_identifiers_than_a_row_has_slots_are_told_and_never_cut() {
+    let pair = pair();
+    let providers = std::fs::read_dir(pair.path("a/providers")).unwrap();
+    let invitation = providers.flatten().next().unwrap().path();
+    let text = std::fs::read_to_string(&invitation).unwrap();
+    let text = text.replace("\"email.gmail\",", "\"email.gmail\",\n    \"phone\",");
+    std::fs::write(&invitation, text).unwrap();
+    let settings = pair.read("a/advertiser.toml");
+    let declared = settings.replace("# email_sha256 =", "email_sha256 =");
+    pair.write("a/advertiser.toml", &declared);
+
+    // Three addresses of two forms each, two telephones, and a digest: nine.
+    let mut text = "row_id,email,email_2,email_3,email_sha256,phone,phone_2,country,\
+                    consent_purposes,consent_ref,consent_at,consent_notice\n"
+        .to_owned();
+    for i in 0..1_100 {
+        let more = match i < 3 {
+            true => format!(
+                "jane.b{i}@gmail.com,jane.c{i}@gmail.com,{i:064x},06 12 34 5{i} 78,06 98 76 5{i} 32"
+            ),
+            false => ",,,,".to_owned(),
+        };
+        text += &format!("r{i},jane.a{i}@gmail.com,{more},FR,ads.match,R,2026-03-02,N\n");
+    }
+    pair.write("crm.csv", &text);
+    let input = pair.path("crm.csv");
+    for command in ["plan", "run"] {
+        let done = pair.advertiser(&[command, "--input", &input]).expect(78);
+        done.says(&["3 rows have more than 8 identifiers", "fewer kinds"]);
+    }
+    // Aligned order has no rows to fill.
+    pair.advertiser(&["plan", "--input", &input, "--profile", "matched-rows"]).expect(0);
+    pair.write("crm.csv", &text.replace("06 98", "00 98"));
+    let done = pair.advertiser(&["plan", "--input", &input]).expect(0);
+    assert!(done.stdout.contains("8 slots each: 262144 elements"), "{}", done.stdout);
+}
+
+#[test]
 fn plan_tells_terms_shape_and_cost_without_a_provider() {
     let pair = pair();
     let settings = pair.read("a/advertiser.toml");

@@ -155,7 +155,10 @@ fn usable(row: &ScannedRow, tally: &mut Tally) -> bool {
         Gate::OptOut => counts.excluded_optout += 1,
         Gate::Consent => counts.excluded_consent += 1,
         Gate::Eligible if row.identifiers.is_empty() => counts.excluded_no_usable_identifier += 1,
-        Gate::Eligible => return true,
+        Gate::Eligible => {
+            counts.rows_cut += u64::from(row.cut);
+            return true;
+        }
     }
     false
 }
