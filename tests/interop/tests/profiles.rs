@@ -167,7 +167,9 @@ fn counts_and_digital_ids_are_released_as_the_terms_say() {
     let file = pair.read("out.csv");
     assert_eq!(file.lines().count(), 301);
     assert!(file.contains(",1,add,autumn,cookie,exemple-regie.fr,cookie-of-"), "{file}");
-    assert!(!file.contains("customer."), "{file}");
+    // Nothing beside the ID unless the terms agree on attributes.
+    assert!(!file.contains("customer.") && !file.contains("tablet"), "{file}");
+    assert!(file.lines().skip(1).all(|line| line.ends_with(",,")), "{file}");
     let manifest = pair.read("out.csv.manifest.json");
     assert!(manifest.contains("\"rows\": 300") && manifest.contains("sha256"), "{manifest}");
     let mode = std::fs::metadata(&output).unwrap().permissions().mode();

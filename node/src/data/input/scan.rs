@@ -161,9 +161,9 @@ impl ScannedRow {
         })
     }
 
-    /// `row id ‖ 0 ‖ updated ‖ gate ‖ evidence ‖ time ‖ identifiers ‖ cut ‖ source ‖ line`: sorts by
-    /// row id, then by age, then by content, so that neither the order of rows nor their files decide
-    /// which of one id is kept. No field holds a zero byte: the readers refuse them.
+    /// `row id ‖ 0 ‖ updated ‖ gate ‖ evidence ‖ time ‖ identifiers ‖ cut ‖ source ‖ line`: sorts
+    /// by row id, then by age, then by content, so that neither the order of rows nor their files
+    /// decide which of one id is kept. No field holds a zero byte: the readers refuse them.
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = self.row_id.clone();
         bytes.push(0);
