@@ -73,10 +73,12 @@ impl Engine {
                 .map(|_| {
                     scope.spawn(|| {
                         let mut done = 0_u64;
-                        while started.elapsed() < span {
+                        loop {
                             done = done.saturating_add(work_through(self.arithmetic()));
+                            if started.elapsed() >= span {
+                                break done;
+                            }
                         }
-                        done
                     })
                 })
                 .collect();
