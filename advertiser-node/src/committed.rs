@@ -40,7 +40,7 @@ impl Committed {
         self.nearest
     }
 
-    /// Whether only `matched-rows` may run on an input this near to another [D-08].
+    /// Whether only `matched-rows` may run on an input this near to another [D-14].
     pub(crate) fn is_too_near(&self, profile: Profile, delta_min: u32) -> bool {
         profile != Profile::MatchedRows
             && self.nearest.is_some_and(|changed| changed < u64::from(delta_min))
