@@ -14,7 +14,8 @@ use protocol::suite::Profile;
 /// How the input stands to those this provider was told of before.
 pub(crate) struct Committed {
     history: InputHistory,
-    fingerprints: Mutex<FixedSorted>,
+    /// Until they are kept.
+    fingerprints: Mutex<Option<FixedSorted>>,
     /// Changed rows against the nearest other one.
     nearest: Option<u64>,
 }
@@ -31,7 +32,7 @@ impl Committed {
         let history = InputHistory::open(&store, provider, &home.storage, now)?;
         let mut fingerprints = history.fingerprints(input, &home.workspace()?)?;
         let nearest = history.nearest(&mut fingerprints)?;
-        Ok(Self { history, fingerprints: Mutex::new(fingerprints), nearest })
+        Ok(Self { history, fingerprints: Mutex::new(Some(fingerprints)), nearest })
     }
 
     /// Changed rows against the nearest other input, if there is one.
@@ -39,17 +40,19 @@ impl Committed {
         self.nearest
     }
 
-    /// Whether only `matched-rows` may run on an input this near to another [D-08].
+    /// Whether only `matched-rows` may run on an input this near to another [D-14].
     pub(crate) fn is_too_near(&self, profile: Profile, delta_min: u32) -> bool {
         profile != Profile::MatchedRows
             && self.nearest.is_some_and(|changed| changed < u64::from(delta_min))
     }
 
-    /// Keeps the fingerprints for as long as the terms of a session opened now may be audited.
+    /// Keeps the fingerprints for as long as the terms of a session opened now may be audited;
+    /// once, however often the provider has to be asked.
     pub(crate) fn record(&self, input: &PreparedInput, now: u64) -> Result<(), DataError> {
         let window = TERMS_LIFETIME_S_MAX.saturating_add(AUDIT_WINDOW_S_DEFAULT);
-        // A poisoned lock still holds a set that starts again from its first record.
-        let mut fingerprints = self.fingerprints.lock().unwrap_or_else(PoisonError::into_inner);
+        // What a poisoned lock holds has not been touched.
+        let fingerprints = self.fingerprints.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(mut fingerprints) = fingerprints else { return Ok(()) };
         let root = input.root().root;
         self.history.record(&root, &mut fingerprints, now.saturating_add(window))
     }

@@ -64,11 +64,11 @@ impl Request {
     pub(crate) fn shape(&self, input: &PreparedInput) -> Result<Shape, Failure> {
         // Without the files at hand nothing is known of their columns: the widest rows there are.
         let longest = input.row_identifiers_max().unwrap_or(usize::from(ROW_WIDTH_MAX));
-        let shape = Shape::of(*self, input.counts().eligible, input.distinct(), longest)?;
-        if self.profile.suite() == SuiteId::Shuffled && longest > shape.width.slots() {
-            refuse_long_rows(input, shape.width)?;
+        let counts = input.counts();
+        if self.profile.suite() == SuiteId::Shuffled && counts.rows_cut > 0 {
+            return Err(long_rows(counts.rows_cut));
         }
-        Ok(shape)
+        Shape::of(*self, counts.eligible, input.distinct(), longest)
     }
 }
 
@@ -116,31 +116,14 @@ impl Shape {
     }
 }
 
-/// Refuses an input with rows that no row of a session can hold; none is cut silently.
-fn refuse_long_rows(input: &PreparedInput, width: RowWidth) -> Result<(), Failure> {
-    let mut identifiers = input.identifiers()?;
-    let (mut rows, mut last) = (0_u64, None);
-    loop {
-        let chunk = identifiers.next_chunk(CHUNK_IDENTIFIERS)?;
-        if chunk.is_empty() {
-            break;
-        }
-        for slot in chunk.iter().filter(|slot| slot.slot >= width.get()) {
-            rows += u64::from(last != Some(slot.row));
-            last = Some(slot.row);
-        }
-    }
-    if rows == 0 { Ok(()) } else { Err(long_rows(rows, width)) }
-}
-
-fn long_rows(rows: u64, width: RowWidth) -> Failure {
+/// Rows that no row of a session can hold; an identifier that is left out might be
+/// the one that matches.
+fn long_rows(rows: u64) -> Failure {
     Failure::operator(
-        &format!("{rows} rows have more than {} identifiers, the most of a row", width.get()),
-        "leave a column of identifiers out of the file, or agree on fewer kinds in a new invitation",
+        &format!("{rows} rows have more than {ROW_WIDTH_MAX} identifiers, the most of a row"),
+        "leave a column of identifiers out of the files, or agree on fewer kinds",
     )
 }
-
-const CHUNK_IDENTIFIERS: usize = 1 << 13;
 
 #[cfg(test)]
 mod tests {
@@ -189,7 +172,7 @@ mod tests {
     fn too_many_rows_are_a_size_out_of_range() {
         let request = Request::parse("match-rate", None).unwrap();
         assert_eq!(Shape::of(request, 1 << 24, 1 << 24, 1).unwrap_err().exit().code(), 77);
-        let text = long_rows(7, RowWidth::ONE).report(protocol::transcript::Role::Advertiser);
-        assert!(text.to_string().contains("7 rows have more than 1"), "{text}");
+        let text = long_rows(7).report(protocol::transcript::Role::Advertiser).to_string();
+        assert!(text.contains("7 rows have more than 8"), "{text}");
     }
 }

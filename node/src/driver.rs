@@ -50,7 +50,7 @@ impl Session {
         }
     }
 
-    const fn stage(&self) -> &'static str {
+    fn stage(&self) -> &'static str {
         match self {
             Self::Advertiser(session) => session.stage(),
             Self::Provider(session) => session.stage(),
@@ -487,7 +487,7 @@ impl State {
 
 /// How long the peer may owe us its next frame.
 ///
-/// A receipt waits for the other side's look-up, which QUIC's own timers watch over.
+/// The names are those of [`Session::stage`]: a wait of hours ends with the first frame that comes.
 const fn patience(stage: &'static str) -> Duration {
     Duration::from_secs(match stage.as_bytes() {
         b"hello" => 30,
@@ -495,7 +495,8 @@ const fn patience(stage: &'static str) -> Duration {
         // other evaluates every row before the first answer leaves.
         b"rows" | b"answers" => BARRIER_S,
         // The other side looks up, and may ask its operator.
-        b"release" => BARRIER_S,
+        b"release" | b"closing" => BARRIER_S,
+        b"receipt" => 600,
         _ => 60,
     })
 }

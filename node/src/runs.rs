@@ -93,7 +93,10 @@ impl FixedSorted {
     /// # Errors
     ///
     /// [`RunsError::Seal`] if a run is damaged; [`RunsError::Failed`] on every call after that.
-    pub fn next_chunk(&mut self, max_bytes: usize) -> Result<Option<Vec<u8>>, RunsError> {
+    pub fn next_chunk(
+        &mut self,
+        max_bytes: usize,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, RunsError> {
         let most = (max_bytes / self.record_len).max(1);
         let left = usize::try_from(self.core.left).unwrap_or(usize::MAX);
         let bytes = most.min(left).saturating_mul(self.record_len);
@@ -105,7 +108,7 @@ impl FixedSorted {
             chunk.extend_from_slice(record);
             self.core.advance()?;
         }
-        Ok((!chunk.is_empty()).then(|| std::mem::take(&mut *chunk)))
+        Ok((!chunk.is_empty()).then_some(chunk))
     }
 
     /// Starts again with the first record.
@@ -993,7 +996,7 @@ mod tests {
         let mut all = Vec::new();
         while let Some(chunk) = sorted.next_chunk(max_bytes).unwrap() {
             assert!(!chunk.is_empty());
-            all.extend(chunk);
+            all.extend_from_slice(&chunk);
         }
         all
     }
@@ -1197,7 +1200,7 @@ mod tests {
                 panic!("records");
             };
             assert!(!records.is_empty());
-            all.extend(records);
+            all.extend_from_slice(&records);
             if chunk.last {
                 break;
             }

@@ -23,9 +23,9 @@ use crate::seed::SessionKeys;
 /// the session is over.
 pub(crate) struct CanaryRows {
     /// w_j·G, sorted inside each row.
-    pub(crate) blinded: Vec<Encoded>,
+    pub(crate) blinded: Zeroizing<Vec<Encoded>>,
     /// w_j·K, sorted inside each row.
-    pub(crate) answers: Vec<Encoded>,
+    pub(crate) answers: Zeroizing<Vec<Encoded>>,
 }
 
 impl CanaryRows {
@@ -49,9 +49,9 @@ impl CanaryRows {
         let end = first.checked_add(elements).ok_or(Bug::InternalInvariant)?;
         let scalars: Vec<SecretScalar> =
             (first..end).map(|position| keys.canary(position)).collect::<Result<_, Bug>>()?;
-        let mut blinded = alloc::vec![[0; 32]; scalars.len()];
+        let mut blinded = Zeroizing::new(alloc::vec![[0; 32]; scalars.len()]);
         arithmetic.multiply_base_each(&scalars, &mut blinded);
-        let mut answers = alloc::vec![[0; 32]; scalars.len()];
+        let mut answers = Zeroizing::new(alloc::vec![[0; 32]; scalars.len()]);
         let key = alloc::vec![*public_key; scalars.len()];
         arithmetic
             .multiply_each(&scalars, &key, &mut answers)

@@ -280,7 +280,7 @@ const FULL_TAG_BYTES: u64 = 10;
 
 /// One control message or bulk frame as it stands on the wire: header checked, payload of the
 /// stated length, content not yet parsed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct RawFrame {
     /// The checked header.
     pub header: FrameHeader,
@@ -319,6 +319,15 @@ impl RawFrame {
     #[must_use]
     pub fn encodings(&self) -> &[[u8; 32]] {
         self.payload.as_chunks::<32>().0
+    }
+}
+
+/// What a frame is and how long; what it holds may be handles or digital IDs.
+impl fmt::Debug for RawFrame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let FrameHeader { stream, index, elements, payload_len, .. } = self.header;
+        let name = stream.name();
+        write!(f, "RawFrame({name} {index}, {elements} elements, {payload_len} bytes)")
     }
 }
 

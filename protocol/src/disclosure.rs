@@ -118,8 +118,8 @@ pub enum Rate {
 pub struct Interval {
     /// Lower end.
     pub low: u8,
-    /// Upper end, at most the cap of the terms.
-    pub high: u8,
+    /// Upper end, which may lie above the cap of the terms.
+    pub high: Rate,
 }
 
 /// The advertiser's result of `activation`.
@@ -295,12 +295,22 @@ pub(crate) fn release_count(
 }
 
 /// The advertiser's outcome of a session with handles, after RELEASED and, in `digital-ids`, IDS.
+///
+/// # Errors
+///
+/// [`Refusal::ProfileNotAllowed`] under terms without handles, and [`Bug`] if the reservation is
+/// not this session's. That the evidence was complete is in the count, which only
+/// [`release_count`] makes.
 pub(crate) fn release_delivery(
     terms: &SignedTerms,
+    reservation: &Reservation,
     count: MatchCount,
     ids: u64,
     suppressed: u64,
 ) -> Result<Outcome, Error> {
+    if !reservation.is_for(terms) {
+        return Err(Bug::InternalInvariant.into());
+    }
     match terms.profile() {
         Profile::Activation => Ok(Outcome::Handles(Activated { count })),
         Profile::DigitalIds => Ok(Outcome::DigitalIds(DigitalIds { count, ids, suppressed })),
@@ -356,20 +366,21 @@ pub(crate) fn judge_handles(
 }
 
 /// Rounds and cuts counts as the terms say.
+///
+/// The rate is that of the rounded count, so that it does not undo the rounding.
 fn shown(terms: &MatchTerms, counts: &ShuffledCounts) -> MatchCount {
     let rows = counts.rows.max(1);
     let matched = counts.histogram.matched();
-    let over = percent_over(matched, rows, terms.rate_cap);
-    let cap = terms.rate_cap;
-    let rate = match over {
-        true => Rate::Over(cap),
-        false => Rate::Percent(nearest_percent(matched, rows, terms.rate_precision)),
-    };
-    let interval = counts.sampled.then(|| {
-        let (low, high) = wilson_percent(matched, rows, terms.rate_precision);
-        Interval { low: low.min(cap), high: high.min(cap) }
-    });
     let rounded = |count: u64| round_to(count, u64::from(terms.count_rounding));
+    let cap = terms.rate_cap;
+    let percent = nearest_percent(rounded(matched), rows, terms.rate_precision);
+    let over = percent_over(matched, rows, cap) || percent > cap;
+    let rate = if over { Rate::Over(cap) } else { Rate::Percent(percent) };
+    let interval = (counts.sampled && !over).then(|| {
+        let (low, high) = wilson_percent(matched, rows, terms.rate_precision);
+        let high = if high > cap { Rate::Over(cap) } else { Rate::Percent(high) };
+        Interval { low: low.min(cap), high }
+    });
     let rows_by_hits = match (over, counts.histogram.bins(counts.width)) {
         (false, [_, cells @ ..]) => {
             let kept = unsuppressed(cells, u64::from(terms.cell_min));
@@ -387,17 +398,22 @@ fn shown(terms: &MatchTerms, counts: &ShuffledCounts) -> MatchCount {
     }
 }
 
-/// Which cells may be shown: none below the minimum, and never all but one of the others, which
-/// the sum would give away.
+/// Which cells may be shown: none below the minimum, and of the others as many as leave the hidden
+/// ones, whose sum the total gives away, at least that large together.
 fn unsuppressed(cells: &[u64], cell_min: u64) -> Vec<bool> {
     let mut kept: Vec<bool> = cells.iter().map(|cell| *cell >= cell_min).collect();
-    if kept.iter().filter(|kept| !**kept).count() == 1 {
-        let smallest = cells.iter().zip(kept.iter_mut()).filter(|(_, kept)| **kept);
-        if let Some((_, kept)) = smallest.min_by_key(|(cell, _)| **cell) {
-            *kept = false;
+    loop {
+        let hidden = cells.iter().zip(&kept).filter(|(_, kept)| !**kept);
+        let (count, sum) = hidden.fold((0_u32, 0_u64), |(count, sum), (cell, _)| {
+            (count.saturating_add(1), sum.saturating_add(*cell))
+        });
+        let safe = count == 0 || (count > 1 && sum >= cell_min);
+        let shown = cells.iter().zip(kept.iter_mut()).filter(|(_, kept)| **kept);
+        match shown.min_by_key(|(cell, _)| **cell) {
+            Some((_, kept)) if !safe => *kept = false,
+            _ => return kept,
         }
     }
-    kept
 }
 
 fn round_to(count: u64, step: u64) -> u64 {
@@ -465,17 +481,31 @@ mod tests {
         assert_eq!(count.rows_by_hits(), [Some(2_300), None, None]);
         let open = shown(&terms(), &counts(10_000, &[2_349, 160, 50]));
         assert_eq!(open.rows_by_hits(), [Some(2_300), Some(200), Some(100)]);
-        let two_hidden = shown(&terms(), &counts(10_000, &[2_349, 0, 1]));
-        assert_eq!(two_hidden.rows_by_hits(), [Some(2_300), None, None]);
+        // Two cells that together are below the minimum would be given away by the total.
+        let known_zero = shown(&terms(), &counts(10_000, &[2_349, 0, 1]));
+        assert_eq!(known_zero.rows_by_hits(), [None, None, None]);
+        let two_hidden = shown(&terms(), &counts(10_000, &[2_349, 30, 20, 200]));
+        assert_eq!(two_hidden.rows_by_hits(), [Some(2_300), None, None, Some(200)]);
     }
 
     #[test]
     fn rates_above_the_cap_show_nothing_but_that() {
-        let at_cap = shown(&terms(), &counts(1_000, &[850]));
-        assert_eq!((at_cap.rate(), at_cap.matched()), (Rate::Percent(85), Some(900)));
-        let over = shown(&terms(), &counts(1_000, &[851]));
-        assert_eq!((over.rate(), over.matched()), (Rate::Over(85), None));
-        assert_eq!(over.rows_by_hits(), [None]);
+        let sampled = |hits: &[u64]| ShuffledCounts { sampled: true, ..counts(1_000, hits) };
+        let below = shown(&terms(), &sampled(&[840]));
+        assert_eq!((below.rate(), below.matched()), (Rate::Percent(80), Some(800)));
+        assert_eq!(below.interval(), Some(Interval { low: 81, high: Rate::Over(85) }));
+        for hits in [850, 851, 1_000] {
+            let over = shown(&terms(), &sampled(&[hits]));
+            assert_eq!((over.rate(), over.matched()), (Rate::Over(85), None));
+            assert_eq!((over.interval(), over.rows_by_hits()), (None, &[None][..]));
+        }
+    }
+
+    #[test]
+    fn a_rate_does_not_undo_the_rounding_of_its_count() {
+        let rates =
+            [650, 660, 700, 749].map(|hits| shown(&terms(), &counts(5_000, &[hits])).rate());
+        assert_eq!(rates, [Rate::Percent(14); 4]);
     }
 
     #[test]

@@ -1415,7 +1415,8 @@ fn a_driver_that_breaks_the_contract_gets_a_defect_and_no_outcome() {
         let session = AdvertiserSession::open(setup.advertiser, &mut out).unwrap();
         session.handle(input, &mut out).err()
     };
-    let chunk = RunChunk { run: RunName::Hits, content: RunContent::Records(vec![]), last: true };
+    let chunk =
+        RunChunk { run: RunName::Hits, content: RunContent::Records(vec![].into()), last: true };
     for input in
         [Input::Rows(vec![]), Input::EndOfRows, Input::Approved, Input::Declined, Input::Run(chunk)]
     {

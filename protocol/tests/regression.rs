@@ -105,7 +105,10 @@ fn a_recorded_header_is_the_stored_frames_header() {
     for side in [&ended.advertiser, &ended.provider] {
         let mut package = Package::of(side);
         for record in package.records() {
-            if let Record::Bulk { header, .. } = record {
+            // Of EVAL the length follows from the number of elements, which T0-08 looks at.
+            if let Record::Bulk { header, .. } = record
+                && header.stream != StreamId::Eval
+            {
                 header.payload_len += 1;
             }
         }
@@ -251,7 +254,7 @@ fn a_message_that_does_not_decode_is_recorded_before_it_ends_the_session() {
 fn nothing_that_passes_through_the_driver_shows_its_content() {
     let secret = vec![0xAB; 17];
     let spill = Output::Spill { run: RunName::OwnTags, records: secret.clone().into() };
-    let content = RunContent::Records(secret);
+    let content = RunContent::Records(secret.into());
     let tag = MatchTag([0xAB; 9]);
     let shown = format!("{spill:?} {content:?} {tag:?}");
     assert_eq!(shown, "Spill(OwnTags, 17 bytes) Records(17 bytes) MatchTag(..)");

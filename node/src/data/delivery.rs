@@ -227,8 +227,8 @@ mod tests {
             half.iter().for_each(|id| id.encode_into(&mut frame).unwrap());
             log.push(&frame).unwrap();
         }
-        let namespaces =
-            BTreeMap::from([(0x0100, "b.example".into()), (0x0101, "a.example".into())]);
+        let named = [(1, "idfa"), (2, "aaid"), (0x0100, "b.example"), (0x0101, "a.example")];
+        let namespaces = named.map(|(code, name)| (code, name.to_owned())).into();
         let delivery = Delivery {
             sid: &[0xAB; 32],
             profile: Profile::DigitalIds,

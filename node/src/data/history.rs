@@ -16,6 +16,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use zeroize::Zeroizing;
+
 use crate::data::input::PreparedInput;
 use crate::data::sealed::{SealedFile, hex, open_sealed, read_or_end};
 use crate::data::{DataError, Workspace};
@@ -193,13 +195,13 @@ fn close_row(
 /// Own fingerprints one by one, out of a sorted set.
 struct Own<'a> {
     sorted: &'a mut FixedSorted,
-    chunk: Vec<u8>,
+    chunk: Zeroizing<Vec<u8>>,
     at: usize,
 }
 
 impl<'a> Own<'a> {
-    const fn new(sorted: &'a mut FixedSorted) -> Self {
-        Self { sorted, chunk: Vec::new(), at: 0 }
+    fn new(sorted: &'a mut FixedSorted) -> Self {
+        Self { sorted, chunk: Zeroizing::default(), at: 0 }
     }
 
     fn next(&mut self) -> Result<Option<Fingerprint>, DataError> {

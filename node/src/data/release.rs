@@ -493,9 +493,9 @@ const fn age_bucket(last_day: u32, today: u32) -> u8 {
     }
 }
 
-/// The name of a code that counts from 1.
+/// The name of a code that counts from 1; none for 0, which is "not told".
 pub(crate) fn name_of(names: &'static [&'static str], code: u8) -> &'static str {
-    names.get(usize::from(code).saturating_sub(1)).copied().unwrap_or("")
+    usize::from(code).checked_sub(1).and_then(|at| names.get(at)).copied().unwrap_or("")
 }
 
 /// SHA-256 of a file as it lies there.

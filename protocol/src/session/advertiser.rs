@@ -110,7 +110,7 @@ impl AdvertiserSession {
     /// limit, and [`Refusal::DeltaTooSmall`] for one too close to an earlier input. Ours to mend.
     pub fn open(config: AdvertiserConfig, out: &mut Outbox) -> Result<Self, Error> {
         // [G42]
-        if config.input.rows < u64::from(config.terms.n_min.max(config.limits.n_min_floor)) {
+        if config.drawn() < u64::from(config.terms.n_min.max(config.limits.n_min_floor)) {
             return Err(Refusal::SizeOutOfRange.into());
         }
         config.differs_enough(config.terms.delta_min.max(config.limits.delta_min_floor))?;
@@ -191,7 +191,7 @@ impl AdvertiserSession {
 
     /// Name of the state, for progress and diagnostics.
     #[must_use]
-    pub const fn stage(&self) -> &'static str {
+    pub fn stage(&self) -> &'static str {
         match self {
             Self::ExpectHello(_) => "hello",
             Self::ExpectReservation(_) | Self::ExpectTerms(_) => "terms",
@@ -201,7 +201,7 @@ impl AdvertiserSession {
                 _ => "look-up",
             },
             Self::ExpectAnswers(state) => state.stage(),
-            Self::ExpectIds(_) => "release",
+            Self::ExpectIds(state) => state.stage(),
             Self::ExpectReceipt(_) => "receipt",
             Self::Closed => "closed",
         }
@@ -291,7 +291,7 @@ impl ExpectHello {
             audit_until: expires_at.saturating_add(AUDIT_WINDOW_S_DEFAULT),
             ..config.terms.clone()
         };
-        if config.input.rows < u64::from(terms.n_min) {
+        if drawn < u64::from(terms.n_min) {
             return Err(Refusal::SizeOutOfRange.into());
         }
         config.differs_enough(terms.delta_min)?;

@@ -10,7 +10,7 @@ use alloc::sync::Arc;
 use zeroize::Zeroizing;
 
 use crate::codec::{RawFrame, StreamId};
-use crate::error::{Bug, Error, Violation};
+use crate::error::{Bug, Error, Refusal, Violation};
 use crate::ledger::Reservation;
 use crate::rows::RowOrder;
 use crate::session::handles::ExpectHandles;
@@ -134,16 +134,20 @@ impl ExpectRows {
         self.table_sent && self.pending < self.core.frames_pending_max
     }
 
-    pub(super) const fn stage(&self) -> &'static str {
-        match (self.table_sent, &self.answers) {
+    pub(super) fn stage(&self) -> &'static str {
+        match (self.table_sent, self.core.wire.elements(StreamId::Blind)) {
             (false, _) => "table",
-            (true, None) => "rows",
-            (true, Some(_)) => "match",
+            // The advertiser blinds every row before the first one leaves.
+            (true, 0) => "rows",
+            (true, _) => "match",
         }
     }
 
     /// Sends the next answers, in the order that follows from them alone.
     fn answer(&mut self, rows: &[u8], last: bool, out: &mut Outbox) -> Result<(), Error> {
+        if self.core.now >= self.terms.terms().expires_at {
+            return Err(Refusal::TermsExpired.into());
+        }
         let run = self.run();
         let answers = self.answers.as_mut().ok_or(Bug::ApiMisuse)?;
         answers.rows.take(rows, last).map_err(|changed| match changed {
@@ -166,7 +170,8 @@ impl ExpectRows {
         if self.pending == 0 {
             self.core.settle_checkpoint(StreamId::Blind, out)?;
         }
-        let barrier = self.core.wire.is_settled(StreamId::Blind);
+        let wire = &self.core.wire;
+        let barrier = wire.is_settled(StreamId::Blind) && wire.all_settled();
         if barrier && self.answers.is_none() {
             let frame_elements = self.core.width.frame_elements(self.core.wire.limits());
             self.answers = Some(Answers {

@@ -110,6 +110,15 @@ impl ExpectIds {
         self.advance(out)
     }
 
+    pub(super) fn stage(&self) -> &'static str {
+        match self.phase {
+            // The provider looks up.
+            Phase::Decide => "release",
+            Phase::Receive(..) if self.core.wire.elements(StreamId::Ids) == 0 => "release",
+            Phase::Send(..) | Phase::Receive(..) => "handles",
+        }
+    }
+
     /// Whether digital IDs may be read now.
     pub(super) const fn accepts_ids(&self) -> bool {
         matches!(self.phase, Phase::Receive(..))
@@ -130,8 +139,9 @@ impl ExpectIds {
         self.expect_decision(frame)?;
         let sent = self.core.wire.elements(StreamId::Handles);
         let told = released.handles_known.checked_add(u64::from(released.handles_unknown));
-        // [G47]
-        if told != Some(sent) || released.handles_unknown > UNKNOWN_HANDLES_MAX {
+        let enough = released.handles_known >= u64::from(self.terms.terms().k_min);
+        // [G43] [G47]
+        if told != Some(sent) || !enough || released.handles_unknown > UNKNOWN_HANDLES_MAX {
             let at = (frame.header.stream.code(), frame.header.index);
             return Err(Error::peer(Violation::CountMismatch, at.0, at.1));
         }
@@ -175,7 +185,8 @@ impl ExpectIds {
     ) -> Result<AdvertiserSession, Error> {
         let Self { core, terms, reservation, count, .. } = self;
         let Released { handles_known, handles_unknown, ids_suppressed } = released;
-        let outcome = disclosure::release_delivery(&terms, count, ids, ids_suppressed)?;
+        let outcome =
+            disclosure::release_delivery(&terms, &reservation, count, ids, ids_suppressed)?;
         let heads = core.wire.heads();
         // Zeros for IDS in `activation`, which has none.
         let root = |stream: StreamId| root_of(&heads, stream);

@@ -12,6 +12,7 @@ use crate::ledger::Reservation;
 use crate::limits::IDS_PAYLOAD_MAX;
 use crate::message::{self, Control, Refuse, SignedReceipt};
 use crate::session::provider::{Closing, Core, ExpectReceipt, ProviderSession};
+use crate::session::task::opaque_debug;
 use crate::session::wire::Received;
 use crate::session::{Input, Outbox, Output, RunChunk, RunContent, RunName, unexpected};
 use crate::suite::Profile;
@@ -23,7 +24,6 @@ use crate::transcript::receipt::Receipt;
 /// A handle names a match without naming a row. The batch is signed by both sides before anything
 /// is looked up for it, and nothing is released that the rules of the terms do not allow [D-13].
 /// Leaves to [`ExpectReceipt`].
-#[derive(Debug)]
 pub struct ExpectHandles {
     pub(super) core: Core,
     terms: SignedTerms,
@@ -32,7 +32,6 @@ pub struct ExpectHandles {
     last: Option<[u8; 16]>,
 }
 
-#[derive(Debug)]
 enum Phase {
     /// Handles are coming.
     Batch,
@@ -42,7 +41,6 @@ enum Phase {
     Delivering(Delivery),
 }
 
-#[derive(Debug)]
 struct Delivery {
     resolution: Resolution,
     packer: IdPacker,
@@ -77,10 +75,23 @@ impl ExpectHandles {
         if matches!(self.phase, Phase::Batch)
             && self.core.settle_checkpoint(StreamId::Handles, out)?
         {
+            // Nothing is released for answers that the advertiser has not signed for.
+            if !self.core.wire.all_settled() {
+                let handles = StreamId::Handles.code();
+                return Err(Error::peer(Violation::UnexpectedMessage, handles, 0));
+            }
             self.phase = Phase::Resolving;
             out.push(Output::Resolve);
         }
         Ok(ProviderSession::ExpectHandles(self))
+    }
+
+    pub(super) fn stage(&self) -> &'static str {
+        match self.phase {
+            // The advertiser looks up, and may ask its operator.
+            Phase::Batch if self.core.wire.elements(StreamId::Handles) == 0 => "release",
+            _ => "handles",
+        }
     }
 
     /// Whether handles may be read now.
@@ -117,9 +128,6 @@ impl ExpectHandles {
         if !rest.is_empty() || !in_order || !within {
             return Err(malformed());
         }
-        if self.core.now >= self.terms.terms().expires_at {
-            return Err(Refusal::TermsExpired.into());
-        }
         self.last = handles.last().copied();
         let records = Zeroizing::new(frame.payload.to_vec());
         out.push(Output::Spill { run: RunName::Handles, records });
@@ -133,7 +141,11 @@ impl ExpectHandles {
         if !matches!(self.phase, Phase::Resolving) || told != asked {
             return Err(Bug::ApiMisuse.into());
         }
-        let judged = disclosure::judge_handles(&self.terms, &self.reservation, &resolution)?;
+        let expired = self.core.now >= self.terms.terms().expires_at;
+        let judged = match expired {
+            true => Err(Refusal::TermsExpired),
+            false => disclosure::judge_handles(&self.terms, &self.reservation, &resolution)?,
+        };
         if let Err(refusal) = judged {
             let code = WireCode::Refusal(refusal).code();
             let ledger_head = self.reservation.entry().hash()?;
@@ -170,15 +182,13 @@ impl ExpectHandles {
         for id in &ids {
             // Our own node is to give what the terms allow and nothing else [G49].
             let listed = terms.namespaces.contains(&id.namespace);
-            if !listed || (terms.flags == 0 && id.has_attributes()) {
+            let within = delivery.packer.entries < most;
+            if !listed || !within || (terms.flags == 0 && id.has_attributes()) {
                 return Err(Bug::ApiMisuse.into());
             }
             if let Some(frame) = delivery.packer.push(id)? {
                 self.core.wire.send_bulk(frame, out)?;
             }
-        }
-        if delivery.packer.entries > most {
-            return Err(Bug::ApiMisuse.into());
         }
         if !chunk.last {
             out.push(Output::WantRun(RunName::DigitalIds));
@@ -207,7 +217,6 @@ const fn completed(resolution: &Resolution, ids: u64) -> Closing {
 
 /// Packs digital IDs into IDS frames: full at a number of entries, or when the next one would not
 /// fit the payload.
-#[derive(Debug)]
 struct IdPacker {
     frame_elements: u32,
     payload: Vec<u8>,
@@ -255,3 +264,5 @@ impl IdPacker {
         Ok(frame)
     }
 }
+
+opaque_debug!(ExpectHandles, IdPacker);

@@ -118,7 +118,7 @@ impl Lookup {
                 // [G18] Answers are proved in their order here, so a second element on a tag is an
                 // identifier that our own driver numbered twice.
                 Stage::Tags { tags, column, hits } => {
-                    let twice = || Bug::InternalInvariant.into();
+                    let twice = || Err(Bug::InternalInvariant.into());
                     merge_tags(tags, column, RunName::Hits, hits, twice, out)?
                 }
                 Stage::Places { hits, places, placed, row_hits } => {

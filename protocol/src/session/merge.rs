@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::fmt;
 
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::codec::{RawFrame, StreamId};
 use crate::error::{Bug, Error};
@@ -16,6 +16,7 @@ use crate::group::Encoded;
 use crate::message::TableDescriptor;
 use crate::oprf::MatchTag;
 use crate::rows::RowWidth;
+use crate::session::task::opaque_debug;
 use crate::session::{Outbox, Output, RunName};
 use crate::table::TableReader;
 use crate::transcript::merkle::{self, Tree};
@@ -23,13 +24,13 @@ use crate::transcript::merkle::{self, Tree};
 /// Own tags that stand in the table become hits: what follows the tag in each record goes to `to`.
 /// True when both sides are exhausted.
 ///
-/// `twice` is the error for two records on one tag of the table.
+/// `twice` hears of two records on one tag of the table; the second one is not a hit.
 pub(super) fn merge_tags<const LEN: usize>(
     tags: &mut Sorted<LEN>,
     column: &mut Column,
     to: RunName,
     hit_count: &mut u64,
-    twice: impl Fn() -> Error,
+    mut twice: impl FnMut() -> Result<(), Error>,
     out: &mut Outbox,
 ) -> Result<bool, Error> {
     let mut hits = tags.room_for(to);
@@ -57,11 +58,12 @@ pub(super) fn merge_tags<const LEN: usize>(
                     Ordering::Equal => {
                         // [G18]
                         if column.front_was_hit {
-                            return Err(twice());
+                            twice()?;
+                        } else {
+                            *hit_count = hit_count.saturating_add(1);
+                            hits.extend_from_slice(record.get(MatchTag::LEN..).unwrap_or(&[]));
                         }
                         column.front_was_hit = true;
-                        *hit_count = hit_count.saturating_add(1);
-                        hits.extend_from_slice(record.get(MatchTag::LEN..).unwrap_or(&[]));
                         tags.advance();
                     }
                 }
@@ -190,8 +192,13 @@ impl<const LEN: usize> Sorted<LEN> {
             return Err(Bug::ApiMisuse);
         }
         for record in records {
-            // An out-of-order run is a defect of the sorter, which must not become a wrong result.
-            if self.last.is_some_and(|last| last > *record) {
+            // An out-of-order run is a defect of the sorter, which must not become a wrong result;
+            // nor must a record that comes twice be laid at the peer's door.
+            let in_order = self.last.is_none_or(|last| match self.run.repeats() {
+                true => last <= *record,
+                false => last < *record,
+            });
+            if !in_order {
                 return Err(Bug::InternalInvariant);
             }
             self.missing = self.missing.checked_sub(1).ok_or(Bug::StoredDataChanged)?;
@@ -222,10 +229,11 @@ impl<const LEN: usize> Sorted<LEN> {
     }
 
     pub(super) fn advance(&mut self) {
-        self.records.pop_front();
+        self.records.pop_front().zeroize();
     }
 
     pub(super) fn drain(&mut self) -> Drained {
+        self.records.iter_mut().for_each(Zeroize::zeroize);
         self.records.clear();
         if self.ended { Drained::Ended } else { Drained::Wanting }
     }
@@ -235,14 +243,14 @@ impl<const LEN: usize> Sorted<LEN> {
 #[derive(Debug)]
 pub(super) struct SortedRows {
     width: RowWidth,
-    last_first: Option<Encoded>,
+    last: Vec<Encoded>,
     /// Rows that were spilled and have not come back yet.
     missing: u64,
 }
 
 /// Why a run of rows is not what it should be.
 pub(super) enum RowsChanged {
-    /// Two rows begin with one encoding.
+    /// Two rows that differ begin with one encoding.
     Repeated,
     /// The sorter or the storage is at fault.
     Storage(Bug),
@@ -251,7 +259,7 @@ pub(super) enum RowsChanged {
 impl SortedRows {
     /// Expects `rows` rows.
     pub(super) const fn new(width: RowWidth, rows: u64) -> Self {
-        Self { width, last_first: None, missing: rows }
+        Self { width, last: Vec::new(), missing: rows }
     }
 
     /// Checks the next chunk, whole rows.
@@ -261,14 +269,17 @@ impl SortedRows {
             return Err(RowsChanged::Storage(Bug::ApiMisuse));
         }
         for row in encodings.chunks(self.width.slots()) {
-            let first = row.first().ok_or(RowsChanged::Storage(Bug::InternalInvariant))?;
-            match self.last_first.map_or(Ordering::Less, |last| last.cmp(first)) {
-                Ordering::Less if row.is_sorted_by(|a, b| a < b) => {}
-                // Whose fault equal neighbours are is the caller's to say.
-                Ordering::Equal => return Err(RowsChanged::Repeated),
-                _ => return Err(RowsChanged::Storage(Bug::StoredDataChanged)),
+            let first = self.last.is_empty() || self.last.first() < row.first();
+            // Whose fault equal beginnings are is the caller's to say; no sorter makes them of rows
+            // that differ.
+            if self.last.first() == row.first() && self.last != row {
+                return Err(RowsChanged::Repeated);
             }
-            self.last_first = Some(*first);
+            if !first || !row.is_sorted_by(|a, b| a < b) {
+                return Err(RowsChanged::Storage(Bug::StoredDataChanged));
+            }
+            self.last.clear();
+            self.last.extend_from_slice(row);
             let missing = self.missing.checked_sub(1);
             self.missing = missing.ok_or(RowsChanged::Storage(Bug::StoredDataChanged))?;
         }
@@ -281,7 +292,6 @@ impl SortedRows {
 }
 
 /// Cuts a byte run into frames of a bulk stream of ours.
-#[derive(Debug)]
 pub(super) struct Framer {
     stream: StreamId,
     /// Bytes of an element, and of a full frame.
@@ -330,6 +340,16 @@ impl Framer {
         let frame = RawFrame::bulk(self.stream, self.next, last, elements, payload)?;
         self.next = self.next.checked_add(1).ok_or(Bug::InternalInvariant)?;
         Ok(frame)
+    }
+}
+
+opaque_debug!(Framer);
+
+/// Records are PRF outputs, or say what matched.
+impl<const LEN: usize> Drop for Sorted<LEN> {
+    fn drop(&mut self) {
+        self.records.iter_mut().for_each(Zeroize::zeroize);
+        self.last.zeroize();
     }
 }
 

@@ -245,6 +245,12 @@ impl RunName {
             Self::MatchedHandles | Self::Handles => Some(16),
         }
     }
+
+    /// Whether equal records may stand in the run.
+    pub(crate) const fn repeats(self) -> bool {
+        // A row may hold one identifier twice, or two of one kind that both match.
+        matches!(self, Self::Placements | Self::RowHits)
+    }
 }
 
 /// The next chunk of a run.
@@ -261,7 +267,7 @@ pub struct RunChunk {
 /// Content of a chunk.
 pub enum RunContent {
     /// Whole records in increasing order.
-    Records(Vec<u8>),
+    Records(Zeroizing<Vec<u8>>),
     /// A frame of the table or of EVAL.
     Frame(RawFrame),
     /// Digital IDs, strictly increasing by their encoding.

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use crate::attestation::AttestationKey;
 use crate::codec::{RawFrame, StreamId};
 use crate::disclosure::Outcome;
-use crate::error::{Bug, Error, Refusal, Violation};
+use crate::error::{Bug, Error, Incompatibility, Refusal, Violation};
 use crate::ledger::{LedgerEntry, LedgerHead, Reservation};
 use crate::limits::{CLOCK_SKEW_S_MAX, Limits};
 use crate::message::{
@@ -136,14 +136,15 @@ impl ProviderSession {
 
     /// Name of the state, for progress and diagnostics.
     #[must_use]
-    pub const fn stage(&self) -> &'static str {
+    pub fn stage(&self) -> &'static str {
         match self {
             Self::ExpectHello(_) => "hello",
             Self::ExpectTerms(_) | Self::ExpectReservation(_) => "terms",
             Self::ExpectBlinds(state) => state.stage(),
             Self::ExpectRows(state) => state.stage(),
-            Self::ExpectHandles(_) => "release",
-            Self::ExpectReceipt(_) => "receipt",
+            Self::ExpectHandles(state) => state.stage(),
+            // The advertiser looks up.
+            Self::ExpectReceipt(_) => "closing",
             Self::Closed => "closed",
         }
     }
@@ -397,6 +398,11 @@ impl ExpectTerms {
                 TermsRejected::Refused(why) => why.into(),
             },
         )?;
+        // One handle names one row at most.
+        let rows = core.elements / u64::from(core.width.get());
+        if message.terms.handles_max > rows {
+            return Err(Incompatibility::Parameters.into());
+        }
         policy.check(&core.prepared, &message.terms)?;
         // Our own signature is made here and sent once the reserve is on disk.
         let signature = terms::sign_sid(&core.identity.key, &sid);

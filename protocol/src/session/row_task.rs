@@ -30,8 +30,10 @@ pub struct BlindRowsTask {
 }
 
 /// Whole rows of encodings, sorted inside each row.
+///
+/// In what order they come is secret: the committed order, or the provider's permutation.
 pub(super) struct RowsDone {
-    pub(super) encodings: Vec<Encoded>,
+    pub(super) encodings: Zeroizing<Vec<Encoded>>,
 }
 
 impl BlindRowsTask {
@@ -54,7 +56,7 @@ impl BlindRowsTask {
             }
         }
         let blind = self.keys.session_blind()?;
-        let mut encodings = alloc::vec![[0; 32]; inputs.len()];
+        let mut encodings = Zeroizing::new(alloc::vec![[0; 32]; inputs.len()]);
         let dst = Shuffled::SUITE.dst(RfcFunction::HashToGroup);
         arithmetic.hash_multiply(&blind, dst, &inputs, &mut encodings);
         self.width.sort_inside(&mut encodings);
@@ -97,7 +99,7 @@ impl EvaluateRowsTask {
 
     pub(super) fn run(self, arithmetic: &dyn BatchArithmetic) -> Result<RowsDone, Error> {
         let blinded = self.blinded.encodings();
-        let mut encodings = alloc::vec![[0; 32]; blinded.len()];
+        let mut encodings = Zeroizing::new(alloc::vec![[0; 32]; blinded.len()]);
         arithmetic
             .multiply(self.key.scalar(), blinded, &mut encodings)
             .map_err(|bad| bad_element(&bad, StreamId::Blind, self.blinded.header.index))?;

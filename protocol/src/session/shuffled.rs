@@ -139,11 +139,12 @@ impl ExpectAnswers {
         matches!(self.phase, Phase::Receive(_))
     }
 
-    pub(super) const fn stage(&self) -> &'static str {
+    pub(super) fn stage(&self) -> &'static str {
         match self.phase {
+            // The provider evaluates every row before the first answer leaves.
+            Phase::Receive(_) if self.core.wire.elements(StreamId::Eval) == 0 => "answers",
             Phase::Arrange(_) => "blind",
-            Phase::Send(..) => "match",
-            Phase::Receive(_) => "answers",
+            Phase::Send(..) | Phase::Receive(_) => "match",
             Phase::Unblind(_) => "finalize",
             Phase::Count(..) | Phase::Counted(..) => "look-up",
             Phase::Approve { .. } => "approval",

@@ -26,8 +26,9 @@ pub(super) struct Tally {
 }
 
 enum Stage {
-    /// Merging the tags of the answers with the table.
-    Tags { tags: Sorted<33>, column: Column, hits: u64 },
+    /// Merging the tags of the answers with the table. `twice` says that two answers are one
+    /// person's: told when everything is read, since the place in either run would say which.
+    Tags { tags: Sorted<33>, column: Column, hits: u64, last: Option<[u8; 33]>, twice: bool },
     /// Counting the hits of each row.
     Rows { hits: Sorted<24>, open: Option<OpenCount> },
 }
@@ -63,7 +64,13 @@ impl Tally {
     ) -> Result<Counting, Error> {
         let tags = Sorted::new(RunName::ResponseTags, outputs);
         Self {
-            stage: Stage::Tags { tags, column: Column::new(descriptor), hits: 0 },
+            stage: Stage::Tags {
+                tags,
+                column: Column::new(descriptor),
+                hits: 0,
+                last: None,
+                twice: false,
+            },
             histogram: Histogram::of_rows(rows),
             handles: 0,
             keeps_handles,
@@ -74,8 +81,18 @@ impl Tally {
     /// Takes the next chunk of a run.
     pub(super) fn take(mut self, chunk: RunChunk, out: &mut Outbox) -> Result<Counting, Error> {
         match (&mut self.stage, chunk.run, chunk.content) {
-            (Stage::Tags { tags, .. }, RunName::ResponseTags, RunContent::Records(records)) => {
-                tags.take(&records, chunk.last)?
+            (
+                Stage::Tags { tags, last, twice, .. },
+                RunName::ResponseTags,
+                RunContent::Records(records),
+            ) => {
+                for record in records.as_chunks::<33>().0 {
+                    // Whether the table has the tag is not asked: the answer would tell whoever
+                    // put an element twice if it matched.
+                    *twice |= last.is_some_and(|last| same_output(&last, record));
+                    *last = Some(*record);
+                }
+                tags.take(&records, chunk.last)?;
             }
             (Stage::Tags { column, .. }, RunName::Table, RunContent::Frame(frame)) => {
                 column.take(&frame)?;
@@ -91,11 +108,18 @@ impl Tally {
     fn advance(mut self, out: &mut Outbox) -> Result<Counting, Error> {
         loop {
             match &mut self.stage {
-                Stage::Tags { tags, column, hits } => {
-                    // [G18] The canaries passed, and yet one person answers twice.
-                    let twice = || Error::peer(Violation::TagHitTwice, StreamId::Eval.code(), 0);
-                    if !merge_tags(tags, column, RunName::RowHandles, hits, twice, out)? {
+                Stage::Tags { tags, column, hits, twice, .. } => {
+                    let hit_twice = || {
+                        *twice = true;
+                        Ok(())
+                    };
+                    if !merge_tags(tags, column, RunName::RowHandles, hits, hit_twice, out)? {
                         return Ok(Counting::Continue(self));
+                    }
+                    // [G18] The canaries passed, and yet one person answers twice.
+                    if *twice {
+                        let eval = StreamId::Eval.code();
+                        return Err(Error::peer(Violation::TagHitTwice, eval, 0));
                     }
                     let hits = Sorted::new(RunName::RowHandles, *hits);
                     self.stage = Stage::Rows { hits, open: None };
@@ -148,6 +172,11 @@ impl Tally {
         spill(RunName::MatchedHandles, kept, out);
         Ok(done)
     }
+}
+
+/// Whether two records, tag ‖ row ‖ handle, hold one PRF output.
+fn same_output(one: &[u8; 33], other: &[u8; 33]) -> bool {
+    one.get(..9) == other.get(..9) && one.get(17..) == other.get(17..)
 }
 
 opaque_debug!(Tally, Counted);

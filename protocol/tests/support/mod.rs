@@ -125,7 +125,7 @@ pub(crate) struct Setup {
     pub(crate) alter_reserve: Option<(Role, AlterReserve)>,
     /// Lets the advertiser's hold pass, so that the provider's reserve is the one refused.
     pub(crate) hold_allowed: bool,
-    /// Alters the advertiser's runs after they were sorted.
+    /// Alters runs of both sides after they were sorted.
     pub(crate) alter_run: Option<AlterRun>,
     /// What the provider has behind its table.
     pub(crate) graph: Graph,
@@ -479,6 +479,7 @@ pub(crate) fn run_altered(
     a.approves = setup.approves;
     a.refuse_reserve = setup.refuse_reserve.filter(|_| !setup.hold_allowed);
     a.alter_run = setup.alter_run;
+    p.alter_run = setup.alter_run;
     for (node, window) in [&mut a, &mut p].into_iter().zip(windows) {
         if setup.unheld.is_empty() {
             node.window = window as usize;
@@ -868,11 +869,11 @@ impl Node {
             }
         }
         let left = records.len() - *cursor;
-        let take = if hostile { draw.below(left + 1) } else { left.min(50) };
+        let take = if hostile { draw.below(left + 1) } else { left.min(7) };
         let content = records[*cursor..*cursor + take].concat();
         *cursor += take;
         let last = *cursor == records.len();
-        RunChunk { run, content: RunContent::Records(content), last }
+        RunChunk { run, content: RunContent::Records(content.into()), last }
     }
 }
 

@@ -97,7 +97,11 @@ fn figures(count: &MatchCount) -> Vec<(String, Option<u64>)> {
     ];
     if let Some(Interval { low, high }) = count.interval() {
         figures.push(("interval_low_percent".to_owned(), Some(low.into())));
-        figures.push(("interval_high_percent".to_owned(), Some(high.into())));
+        let high = match high {
+            Rate::Percent(percent) => Some(percent.into()),
+            Rate::Over(_) => None,
+        };
+        figures.push(("interval_high_percent".to_owned(), high));
     }
     let by_hits = (1..).zip(count.rows_by_hits());
     figures.extend(by_hits.map(|(hits, rows)| (format!("rows_with_{hits}_hits"), *rows)));
@@ -178,7 +182,11 @@ fn count_lines(count: &MatchCount, eligible: u64, rows: u64) -> Vec<String> {
         lines.push(format!("file match rate: about {file} % of {rows} rows"));
     }
     if let Some(Interval { low, high }) = count.interval() {
-        lines.push(format!("with 95 % confidence between {low} % and {high} % of all rows"));
+        let high = match high {
+            Rate::Percent(percent) => format!("{percent} %"),
+            Rate::Over(cap) => format!("more than {cap} %"),
+        };
+        lines.push(format!("with 95 % confidence between {low} % and {high} of all rows"));
     }
     lines.push("rows by identifiers that matched:".to_owned());
     lines.extend((1..).zip(count.rows_by_hits()).map(|(hits, cell)| match cell {

@@ -23,12 +23,12 @@ use protocol::codec::RawFrame;
 use protocol::digital_id::DigitalId;
 use protocol::disclosure::{MatchCount, Resolution};
 use protocol::error::{Error, Incompatibility, Refusal, RefuseCode};
-use protocol::ledger::{LedgerEntry, Reservation};
+use protocol::ledger::{LedgerEntry, LedgerHead, Reservation};
 use protocol::limits::{Limits, TABLE_GROWTH_PERCENT_DEFAULT};
 use protocol::message::Control;
 use protocol::seed::SessionSeed;
 use protocol::session::advertiser::{AdvertiserConfig, AdvertiserSession, KnownKey};
-use protocol::session::{Outbox, RowSlot};
+use protocol::session::{Outbox, RowSlot, VerifiedPeer};
 use protocol::suite::PROTOCOL_VERSION;
 use protocol::terms::MatchTerms;
 use protocol::transcript::{BuildFlags, Opening, Record, Role};
@@ -130,27 +130,7 @@ impl Run<'_> {
         let head = self.ledger.head(&partner)?;
         let mut outbox = Outbox::new(Role::Advertiser);
         let seed = self.session_seed(&pending)?;
-        let config = AdvertiserConfig {
-            limits: Limits::STANDARD,
-            profile: self.request.profile,
-            key: self.home.identity.attestation_key(),
-            peer: *channel.peer(),
-            seed,
-            input: self.input.root(),
-            distinct: self.input.distinct(),
-            row_width: self.shape.width,
-            sample_rows: self.shape.sample_rows,
-            nearest_input: self.committed.nearest(),
-            terms: self.terms.clone(),
-            rules_digest: self.rules_digest,
-            suppression_epoch: [0; 32],
-            ledger: head,
-            table_tags_max: self.table_tags_max(&partner)?,
-            cached_table: None,
-            known_keys: self.ledger.known_keys(&partner)?,
-            frames_in_flight: FRAMES_IN_FLIGHT,
-            now: clock.now_unix(),
-        };
+        let config = self.config(*channel.peer(), seed, head, clock.now_unix())?;
         let session = AdvertiserSession::open(config, &mut outbox)?;
         // On disk before the provider is told of the input.
         self.committed.record(self.input, clock.now_unix())?;
@@ -181,6 +161,37 @@ impl Run<'_> {
         let done = driver.run().await.map_err(Failure::from);
         self.note_end(duties.session.take(), &done, clock.now_unix());
         done
+    }
+
+    fn config(
+        &self,
+        peer: VerifiedPeer,
+        seed: SessionSeed,
+        head: LedgerHead,
+        now: u64,
+    ) -> Result<AdvertiserConfig, Failure> {
+        let partner = self.invitation.provider.party().0;
+        Ok(AdvertiserConfig {
+            limits: Limits::STANDARD,
+            profile: self.request.profile,
+            key: self.home.identity.attestation_key(),
+            peer,
+            seed,
+            input: self.input.root(),
+            distinct: self.input.distinct(),
+            row_width: self.shape.width,
+            sample_rows: self.shape.sample_rows,
+            nearest_input: self.committed.nearest(),
+            terms: self.terms.clone(),
+            rules_digest: self.rules_digest,
+            suppression_epoch: [0; 32],
+            ledger: head,
+            table_tags_max: self.table_tags_max(&partner)?,
+            cached_table: None,
+            known_keys: self.ledger.known_keys(&partner)?,
+            frames_in_flight: FRAMES_IN_FLIGHT,
+            now,
+        })
     }
 
     /// Notes how a session ended, for `status`; without the note the result is the same.

@@ -71,18 +71,15 @@ fn result(outcome: &Outcome, eligible: u64, rows: u64) -> Map<String, Value> {
     }
     if let Some(count) = count {
         matched = json!(count.matched());
-        rate = match count.rate() {
-            Rate::Percent(percent) => json!({"percent": percent, "over": false}),
-            Rate::Over(cap) => json!({"percent": cap, "over": true}),
-        };
+        rate = shown(count.rate());
         file = json!(
             file_rate(count, eligible, rows)
                 .map(|percent| { json!({"percent": percent, "over": false}) })
         );
     }
-    let interval = count
-        .and_then(MatchCount::interval)
-        .map(|interval| json!({"low": interval.low, "high": interval.high, "confidence": 95}));
+    let interval = count.and_then(MatchCount::interval).map(
+        |interval| json!({"low": interval.low, "high": shown(interval.high), "confidence": 95}),
+    );
     let fields = [
         ("matched", matched),
         ("rate", rate),
@@ -94,6 +91,13 @@ fn result(outcome: &Outcome, eligible: u64, rows: u64) -> Map<String, Value> {
         ("ids_suppressed", suppressed),
     ];
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+fn shown(rate: Rate) -> serde_json::Value {
+    match rate {
+        Rate::Percent(percent) => json!({"percent": percent, "over": false}),
+        Rate::Over(cap) => json!({"percent": cap, "over": true}),
+    }
 }
 
 const fn kind(outcome: &Outcome) -> &'static str {

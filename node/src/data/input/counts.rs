@@ -24,6 +24,9 @@ pub struct InputCounts {
     pub excluded_no_usable_identifier: u64,
     /// Rows that may be used.
     pub eligible: u64,
+    /// Of these, rows with more identifiers than a row may have; the surplus is left out.
+    #[serde(default)]
+    pub rows_cut: u64,
     /// Values by reason code.
     pub identifiers_rejected: BTreeMap<String, u64>,
     /// Eligible rows with at least one identifier of a kind.

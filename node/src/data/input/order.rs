@@ -155,7 +155,10 @@ fn usable(row: &ScannedRow, tally: &mut Tally) -> bool {
         Gate::OptOut => counts.excluded_optout += 1,
         Gate::Consent => counts.excluded_consent += 1,
         Gate::Eligible if row.identifiers.is_empty() => counts.excluded_no_usable_identifier += 1,
-        Gate::Eligible => return true,
+        Gate::Eligible => {
+            counts.rows_cut += u64::from(row.cut);
+            return true;
+        }
     }
     false
 }
@@ -410,7 +413,7 @@ impl<const N: usize> Stream<N> {
     /// The next record, if it is of this row.
     fn next_of(&mut self, row: u64) -> Result<Option<[u8; N]>, DataError> {
         if self.next >= self.chunk.len() {
-            self.chunk = Zeroizing::new(self.sorted.next_chunk(CHUNK_BYTES)?.unwrap_or_default());
+            self.chunk = self.sorted.next_chunk(CHUNK_BYTES)?.unwrap_or_default();
             self.next = 0;
         }
         let rest = self.chunk.get(self.next..).unwrap_or_default();

@@ -96,6 +96,8 @@ pub(super) struct ScannedRow {
     pub(super) consent_at: u64,
     /// In the order of the kinds, then of the columns, each once.
     pub(super) identifiers: Vec<Found>,
+    /// Whether it had more identifiers than a row may have.
+    pub(super) cut: bool,
     pub(super) source: u8,
     pub(super) line: u64,
 }
@@ -139,6 +141,7 @@ impl ScannedRow {
             take(row, at, values, rules, tally, rejected, &mut identifiers);
         }
         identifiers.sort_by_key(|found| found.kind);
+        let cut = identifiers.len() > ROW_IDENTIFIERS_MAX;
         while identifiers.len() > ROW_IDENTIFIERS_MAX {
             let Some(surplus) = identifiers.pop() else { break };
             let column = usize::from(surplus.column);
@@ -152,14 +155,15 @@ impl ScannedRow {
             evidence: consent_evidence(row),
             consent_at: time(row.get(columns::CONSENT_AT), jiff::Timestamp::as_second),
             identifiers,
+            cut,
             source,
             line,
         })
     }
 
-    /// `row id ‖ 0 ‖ updated ‖ gate ‖ evidence ‖ time ‖ identifiers ‖ source ‖ line`: sorts by row
-    /// id, then by age, then by content, so that neither the order of rows nor their files decide
-    /// which of one id is kept. No field holds a zero byte: the readers refuse them.
+    /// `row id ‖ 0 ‖ updated ‖ gate ‖ evidence ‖ time ‖ identifiers ‖ cut ‖ source ‖ line`: sorts
+    /// by row id, then by age, then by content, so that neither the order of rows nor their files
+    /// decide which of one id is kept. No field holds a zero byte: the readers refuse them.
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = self.row_id.clone();
         bytes.push(0);
@@ -172,7 +176,7 @@ impl ScannedRow {
             bytes.extend_from_slice(&found.digest);
             bytes.extend_from_slice(&[found.fixed.into(), found.column]);
         }
-        bytes.push(self.source);
+        bytes.extend_from_slice(&[self.cut.into(), self.source]);
         bytes.extend_from_slice(&self.line.to_be_bytes());
         bytes
     }
@@ -186,7 +190,7 @@ impl ScannedRow {
         let (evidence, rest) = rest.split_first_chunk::<32>()?;
         let (consent_at, rest) = rest.split_first_chunk::<8>()?;
         let (rest, line) = rest.split_last_chunk::<8>()?;
-        let (source, rest) = rest.split_last()?;
+        let (rest, [cut, source]) = rest.split_last_chunk()?;
         let (identifiers, tail) = rest.as_chunks::<35>();
         tail.is_empty().then_some(())?;
         let found = |[kind, rest @ ..]: &[u8; 35]| {
@@ -205,6 +209,7 @@ impl ScannedRow {
             evidence: *evidence,
             consent_at: u64::from_be_bytes(*consent_at),
             identifiers: identifiers.iter().filter_map(found).collect(),
+            cut: *cut == 1,
             source: *source,
             line: u64::from_be_bytes(*line),
         })

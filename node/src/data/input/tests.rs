@@ -507,5 +507,6 @@ fn a_row_keeps_eight_identifiers() {
     let text = format!("{header}{}", row("a", &fields, "ads.match"));
     let survey = bench.survey(&text, &mut Noted::default());
     assert_eq!(survey.counts.identifiers_rejected["too_many_identifiers"], 1);
+    assert_eq!(survey.counts.rows_cut, 1);
     assert_eq!(survey.distinct, 8);
 }

@@ -8,15 +8,17 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::attestation::PartyId;
-use crate::codec::StreamId;
+use crate::codec::{FrameHeader, StreamId};
+use crate::digital_id::DigitalId;
 use crate::group::Element;
 use crate::ledger::{LedgerEntry, LedgerHead};
-use crate::limits::{Limits, TABLE_TAGS_MAX, UNKNOWN_HANDLES_MAX};
+use crate::limits::{DIGITAL_ID_MAX, IDS_PAYLOAD_MAX, Limits, TABLE_TAGS_MAX, UNKNOWN_HANDLES_MAX};
 use crate::message::{
     Checkpoint, HelloA, HelloP, Released, SessionBinding, SignedReceipt, TableDescriptor, Terms,
 };
+use crate::proof::FrameProof;
 use crate::session::{accept_shape, verify_checkpoint};
-use crate::suite::{PROTOCOL_VERSION, Profile};
+use crate::suite::{PROTOCOL_VERSION, Profile, SuiteId};
 use crate::terms::SignedTerms;
 use crate::transcript::Transcript;
 use crate::transcript::receipt::{Receipt, StreamHead};
@@ -143,6 +145,7 @@ impl Outline {
         terms
             .check(profile(hello_a)?, &hello_p.offer, limits, terms.opened_at)
             .map_err(|why| format!("{why:?}"))?;
+        ensure(terms.handles_max <= hello_a.row_slots, "more handles than rows")?;
         let left = hello_p.offer.evaluations_left;
         ensure(elements(hello_a)? <= left, "more evaluations than the offer leaves")
     }
@@ -158,10 +161,15 @@ impl Outline {
                 Some((last, others)) if record.ended => (Some(last), others),
                 _ => (None, record.frames.as_slice()),
             };
-            // IDS frames may also close when the next entry would not fit.
-            let even = *stream == StreamId::Ids || others.iter().all(|(h, _)| h.elements == full);
+            let even = others.iter().all(|(header, _)| shape.is_full(header));
             let within = others.iter().chain(last).all(|(header, _)| header.elements <= full);
             ensure(even && within, &format!("{name} has a frame that is not full"))?;
+            let exact = record.frames.iter().all(|(header, _)| shape.has_right_length(header));
+            ensure(exact, &format!("{name} has a frame of another length"))?;
+            // Only a bag without any digital ID has a frame without an element.
+            let empty =
+                record.frames.len() > 1 && record.frames.iter().any(|(h, _)| h.elements == 0);
+            ensure(!empty, &format!("{name} has an empty frame"))?;
             let head = record.head(*stream);
             let announced = shape.announced(*stream);
             let fits = match announced {
@@ -206,7 +214,8 @@ impl Outline {
             elements: elements(hello_a)?,
             row_frame: width.frame_elements(limits),
             frame: limits.frame_elements,
-            handles_max: terms.handles_max,
+            // One handle names one row at most.
+            handles_max: terms.handles_max.min(hello_a.row_slots),
             ids_max: self.released.map_or(0, |released| {
                 released.handles_known.saturating_mul(u64::from(terms.ids_per_record_max))
             }),
@@ -388,6 +397,9 @@ struct Shape {
     ids_max: u64,
 }
 
+/// Bytes of the longest entry of an IDS frame.
+const ID_ENTRY_MAX: u32 = DigitalId::OVERHEAD as u32 + DIGITAL_ID_MAX as u32;
+
 /// Number of elements a stream must or may have.
 enum Announced {
     Exactly(u64),
@@ -411,6 +423,24 @@ impl Shape {
             true => &[StreamId::Table, StreamId::Blind, StreamId::Eval],
             false => &[StreamId::Blind, StreamId::Eval],
         }
+    }
+
+    /// Whether a frame that is not the last is full.
+    const fn is_full(&self, header: &FrameHeader) -> bool {
+        // An IDS frame may also close when the next entry might not fit.
+        let closed = matches!(header.stream, StreamId::Ids)
+            && header.payload_len > IDS_PAYLOAD_MAX - ID_ENTRY_MAX;
+        closed || header.elements == self.full_frame(header.stream)
+    }
+
+    /// Whether an EVAL frame has a proof in aligned order, and none in shuffled order.
+    fn has_right_length(&self, header: &FrameHeader) -> bool {
+        let proof = match self.profile.suite() {
+            SuiteId::Aligned => FrameProof::LEN as u64,
+            SuiteId::Shuffled => 0,
+        };
+        let len = u64::from(header.elements).saturating_mul(32).saturating_add(proof);
+        header.stream != StreamId::Eval || u64::from(header.payload_len) == len
     }
 
     const fn full_frame(&self, stream: StreamId) -> u32 {

@@ -92,10 +92,16 @@ impl Outline {
 
     /// The batch of handles is whole, acknowledged, and has no answer yet.
     fn may_answer_handles(&self) -> bool {
-        let handles = StreamId::Handles.code();
-        let acknowledged =
-            self.checkpoints.iter().any(|(c, sender)| c.stream == handles && !sender);
-        self.is_open() && acknowledged && self.released.is_none() && !self.refused
+        let signed = [StreamId::Eval, StreamId::Handles]
+            .into_iter()
+            .all(|stream| self.is_signed(stream, false));
+        self.is_open() && signed && self.released.is_none() && !self.refused
+    }
+
+    /// Whether the CHECKPOINT (by the sender) or CHECKPOINT_ACK of a stream is there.
+    fn is_signed(&self, stream: StreamId, by_sender: bool) -> bool {
+        let code = stream.code();
+        self.checkpoints.iter().any(|(c, sender)| c.stream == code && *sender == by_sender)
     }
 
     fn is_complete(&self) -> Result<(), String> {
@@ -173,7 +179,8 @@ impl Outline {
             StreamId::Blind => self.check_table_came_first()?,
             StreamId::Handles => {
                 let answered = self.record(StreamId::Eval).is_some_and(|record| record.ended);
-                ensure(answered, "a HANDLES frame before the last answer")?;
+                let signed = self.is_signed(StreamId::Eval, true);
+                ensure(answered && signed, "a HANDLES frame before the answers were signed")?;
             }
             StreamId::Ids => ensure(self.released.is_some(), "an IDS frame before RELEASED")?,
             _ => {}
@@ -206,9 +213,7 @@ impl Outline {
         }
         let whole = self.record(StreamId::Blind).is_some_and(|record| record.ended);
         ensure(whole, "an EVAL frame before the last row")?;
-        let blind = StreamId::Blind.code();
-        let accepted = self.checkpoints.iter().any(|(c, sender)| c.stream == blind && !sender);
-        let shown = accepted || self.role == Role::Advertiser;
+        let shown = self.is_signed(StreamId::Blind, false) || self.role == Role::Advertiser;
         ensure(shown, "an EVAL frame before the rows were acknowledged")
     }
 
@@ -222,9 +227,7 @@ impl Outline {
         }
         let whole = self.record(StreamId::Table).is_some_and(|record| record.ended);
         ensure(whole, "a BLIND frame before the table is whole")?;
-        let table = StreamId::Table.code();
-        let accepted = self.checkpoints.iter().any(|(c, sender)| c.stream == table && !sender);
-        let shown = accepted || self.role == Role::Provider;
+        let shown = self.is_signed(StreamId::Table, false) || self.role == Role::Provider;
         ensure(shown, "a BLIND frame before the table was acknowledged")
     }
 }

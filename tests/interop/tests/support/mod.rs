@@ -96,6 +96,26 @@ impl Pair {
         pair
     }
 
+    /// Both nodes with every profile allowed; this graph is ingested first, so that its namespaces
+    /// are offered.
+    pub(crate) fn offering_all(links: &str) -> Self {
+        let pair =
+            Self { dir: tempfile::tempdir().unwrap(), address: free_address(), serving: None };
+        pair.provider(&["init"]).expect(0);
+        pair.advertiser(&["init"]).expect(0);
+        pair.write("links.csv", links);
+        pair.provider(&["ingest", &pair.path("links.csv")]).expect(0);
+        let (identity, invitation) = (pair.path("a/identity.txt"), pair.path("invitation.toml"));
+        let mut args = vec!["invite", "--identity", &identity, "--name", "retailer", "--address"];
+        args.extend([&pair.address, "--out", invitation.as_str()]);
+        for profile in ["match-rate", "matched-rows", "digital-ids", "activation"] {
+            args.extend(["--profile", profile]);
+        }
+        pair.provider(&args).expect(0);
+        pair.advertiser(&["accept", &invitation]).expect(0);
+        pair
+    }
+
     /// As [`Pair::introduced`], with this graph ingested and the provider serving.
     pub(crate) fn serving(links: &str) -> Self {
         let mut pair = Self::introduced();
