@@ -91,6 +91,7 @@ pub(crate) fn compare(
         equal("active match rate", summary.rate.clone(), expected.rate());
         let (found, expected) = (cells(&summary.rows_by_hits), cells(&expected.rows_by_hits));
         equal("rows by identifiers that matched", found, expected);
+        equal("slots", shown(summary.elements), truth.slots().to_string());
     } else {
         equal("matched rows", shown(summary.matched), truth.matched.to_string());
     }
@@ -379,7 +380,7 @@ mod tests {
             eligible,
             matched: 0,
             rows_by_hits: rows_by_hits.to_vec(),
-            digital_ids: 0,
+            digital_ids: [0, 0],
             persons: 0,
             links: 0,
             row_width: rows_by_hits.len() as u64 - 1,
@@ -396,6 +397,12 @@ mod tests {
         assert_eq!(found.rows_by_hits, [Some(700), None, None]);
         let found = Released::of(&truth(1_000, &[995, 0, 5]));
         assert_eq!((found.matched, found.rate()), (Some(0), "1 %".to_owned()));
+    }
+
+    #[test]
+    fn sessions_are_padded_by_rows_and_not_by_what_matched() {
+        assert_eq!(truth(31_768, &[0, 0, 0]).slots(), 65_536);
+        assert_eq!(truth(31_769, &[0, 0, 0]).slots(), 131_072);
     }
 
     #[test]

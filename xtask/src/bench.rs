@@ -121,8 +121,7 @@ impl Elements {
     fn of(sample: &Sample, report: &Report) -> Self {
         let identifiers = u64::from(sample.identifiers);
         let (rows, persons) = (sample.rows * identifiers, sample.persons * identifiers);
-        let padded = (report.truth.eligible + CANARY_ROWS).next_multiple_of(PADDED_TO);
-        Self { rows, persons, slots: padded * report.truth.row_width }
+        Self { rows, persons, slots: report.truth.slots() }
     }
 
     /// What a run works through.
@@ -202,9 +201,3 @@ fn show_run(run: &Run, elements: u64) {
     say!("received   {} bytes, provider to advertiser", summary.bytes_received);
     say!("arithmetic {}", summary.backend);
 }
-
-/// Rows of a shuffled session that check the provider, at least.
-const CANARY_ROWS: u64 = 1_000;
-
-/// Rows of a shuffled session are padded to a multiple of this.
-const PADDED_TO: u64 = 32_768;

@@ -144,7 +144,7 @@ fn show_run(run: &Run, report: &Report, kept: bool) {
         say!("  known answer     {exact} rows matched, {:?} by hits", report.truth.rows_by_hits);
     }
     if let Some(ids) = summary.digital_ids {
-        say!("  digital IDs      {ids} delivered, {} expected", report.truth.digital_ids);
+        say!("  digital IDs      {ids} delivered, {} expected", report.truth.digital_ids_text());
     }
     if let Some(quality) = &run.quality {
         let [recall, precision] = quality.lines();

@@ -112,6 +112,8 @@ pub(crate) struct Summary {
     pub(crate) rows_by_hits: Vec<Option<u64>>,
     /// Digital IDs delivered.
     pub(crate) digital_ids: Option<u64>,
+    /// Elements that the session multiplied, padding included.
+    pub(crate) elements: Option<u64>,
     /// Stages of the run in order, with their seconds.
     pub(crate) stages: Vec<(String, f64)>,
     /// Bytes from advertiser to provider.
@@ -217,7 +219,7 @@ impl Run {
             "found": {
                 "rows": summary.rows, "eligible": summary.eligible, "matched": summary.matched,
                 "rate": summary.rate, "rows_by_hits": summary.rows_by_hits,
-                "digital_ids": summary.digital_ids,
+                "digital_ids": summary.digital_ids, "elements": summary.elements,
             },
             "quality": self.quality.as_ref().map(Quality::to_json),
             "differences": self.differences,
@@ -531,6 +533,7 @@ impl Summary {
             rate: released.rate,
             rows_by_hits: released.rows_by_hits,
             digital_ids: value.get("digital_ids").and_then(Value::as_u64),
+            elements: value.get("elements").and_then(Value::as_u64),
             stages: stages.ok_or_else(|| missing("stages"))?,
             bytes_sent: number("bytes_sent")?,
             bytes_received: number("bytes_received")?,
@@ -723,6 +726,7 @@ mod tests {
               "rows_by_hits": [$(cell 1), $(cell 2), $(cell 3), $(cell 4)],
               "bytes_sent": 1, "bytes_received": 2,
               "transcript_dir": "advertiser/runs/$profile",
+              "elements": $(((eligible + 33767) / 32768 * 32768 * 4)),
               "backend": "none", "session_id": "$profile" }
 END
         esac"#;

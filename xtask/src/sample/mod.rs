@@ -67,7 +67,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     let truth = sample.generate(&options.dir, &Interrupt::never())?;
     say!("{} rows, {} eligible, {} matched", truth.rows, truth.eligible, truth.matched);
     say!("{} lines of links for {} persons", truth.links, truth.persons);
-    say!("{} digital IDs of the matched", truth.digital_ids);
+    say!("{} digital IDs of the matched", truth.digital_ids_text());
     say!("written to {}", options.dir.display());
     Ok(())
 }

@@ -43,8 +43,8 @@ pub(crate) struct Truth {
     pub(crate) matched: u64,
     /// Eligible rows by identifiers that match in shuffled order, from none to the row width.
     pub(crate) rows_by_hits: Vec<u64>,
-    /// Digital IDs of the matched records.
-    pub(crate) digital_ids: u64,
+    /// Digital IDs of the matched records, at least and at most.
+    pub(crate) digital_ids: [u64; 2],
     /// Persons written.
     pub(crate) persons: u64,
     /// Lines of the provider's file.
@@ -67,6 +67,17 @@ impl Truth {
     /// first.
     pub(crate) fn matched_shuffled(&self) -> u64 {
         self.rows_by_hits.iter().skip(1).sum()
+    }
+
+    /// Slots of a session in shuffled order: all that the other side sees of the size.
+    pub(crate) fn slots(&self) -> u64 {
+        (self.eligible + CANARY_ROWS).next_multiple_of(PADDED_TO) * self.row_width
+    }
+
+    /// How many digital IDs a delivery has to hold, in words.
+    pub(crate) fn digital_ids_text(&self) -> String {
+        let [least, most] = self.digital_ids;
+        if least == most { least.to_string() } else { format!("{least} to {most}") }
     }
 }
 
@@ -262,7 +273,7 @@ impl Answer<'_> {
             links_file: graph.links,
             objections: graph.objections,
             matched_rows: self.matched_rows.finish()?,
-            digital_ids: self.delivered.least.len() as u64,
+            digital_ids: [self.delivered.least.len() as u64, self.delivered.most.len() as u64],
             delivered: self.delivered.write(dir, "digital-ids")?,
             activated: self.activated.write(dir, "activated-ids")?,
             known_rows: self.known_rows.finish()?,
@@ -357,6 +368,12 @@ fn name_of(identifier: &Identifier) -> u64 {
 
 /// Rows that may share an address or a mobile number.
 const SHARED_MAX: u32 = 5;
+
+/// Rows of a shuffled session that check the provider, at least.
+const CANARY_ROWS: u64 = 1_000;
+
+/// Rows of a shuffled session are padded to a multiple of this.
+const PADDED_TO: u64 = 32_768;
 
 /// Columns of the files of digital IDs.
 const ID_COLUMNS: &str = "id_type,namespace,id_value";
