@@ -12,11 +12,12 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::answer::Profile;
 use crate::demo::{Workplace, limit};
 use crate::kernel::{self, KernelOptions};
-use crate::pair::{self, MATCHED_ROWS, Pair, Programs, Report, Step};
+use crate::pair::{self, Pair, Programs, Report, Run, Step};
 use crate::sample::{Day, Flavour, Sample};
 use crate::tool::Interrupt;
 
@@ -48,8 +49,9 @@ struct RunOptions {
     /// Identifiers per row and per person, 1 to 3.
     #[arg(long, default_value_t = 1)]
     identifiers: u8,
-    /// Who learns what.
-    #[arg(long, default_value = MATCHED_ROWS)]
+    /// Who learns what: match-rate, digital-ids, matched-rows, activation, or `all` for the first
+    /// three in turn.
+    #[arg(long, default_value = "matched-rows")]
     profile: String,
     /// Keep everything in this directory, which must be new or empty.
     #[arg(long)]
@@ -75,6 +77,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
 
 /// Drives both nodes and the auditor.
 fn complete_run(options: &RunOptions) -> Result<(), String> {
+    let profiles = Profile::several(&options.profile)?;
     let stop = Interrupt::watch()?;
     say!("build       the three programs in release");
     let programs = Programs::build(&stop)?;
@@ -89,49 +92,63 @@ fn complete_run(options: &RunOptions) -> Result<(), String> {
         programs: &programs,
         work: workplace.path(),
         sample: &sample,
-        profile: &options.profile,
+        profiles: &profiles,
         limit: limit(options.limit_s, &sample),
         stop: &stop,
     };
     let report = pair.drive()?;
-    let elements = Elements::of(&sample);
+    let elements = Elements::of(&sample, &report);
     if let Some(file) = &options.json {
         let mut value = report.to_json(&pair);
-        value["elements"] = json!({ "rows": elements.rows, "persons": elements.persons });
+        value["elements"] = elements.to_json();
         pair::write_json(file, &value)?;
     }
     show(&report, &elements);
     report.passed()
 }
 
-/// Identifiers on each side: what a cost is divided by.
+/// What a cost is divided by.
 struct Elements {
+    /// Identifiers of the rows.
     rows: u64,
+    /// Identifiers of the persons.
     persons: u64,
+    /// Slots of all rows after padding, of which each is multiplied in shuffled order.
+    slots: u64,
 }
 
 impl Elements {
-    fn of(sample: &Sample) -> Self {
+    fn of(sample: &Sample, report: &Report) -> Self {
         let identifiers = u64::from(sample.identifiers);
-        Self { rows: sample.rows * identifiers, persons: sample.persons * identifiers }
+        let (rows, persons) = (sample.rows * identifiers, sample.persons * identifiers);
+        let padded = (report.truth.eligible + CANARY_ROWS).next_multiple_of(PADDED_TO);
+        Self { rows, persons, slots: padded * report.truth.row_width }
+    }
+
+    /// What a run works through.
+    fn of_run(&self, profile: Profile) -> u64 {
+        if profile.is_shuffled() { self.slots } else { self.rows }
     }
 
     /// The side that a step works through; none for steps that do not depend on size.
     fn divisor(&self, step: &Step) -> Option<u64> {
-        match (step.party, step.name) {
-            ("provider", "ingest" | "start") => Some(self.persons),
-            ("advertiser", "run") | ("provider", "session") | ("auditor", _) => Some(self.rows),
+        match (step.party, step.name, step.profile) {
+            ("provider", "ingest" | "start", _) => Some(self.persons),
+            (_, _, Some(profile)) => Some(self.of_run(profile)),
             _ => None,
         }
+    }
+
+    fn to_json(&self) -> Value {
+        json!({ "rows": self.rows, "persons": self.persons, "slots": self.slots })
     }
 }
 
 /// Prints the two tables.
 fn show(report: &Report, elements: &Elements) {
-    let summary = &report.summary;
     say!("");
     say!(
-        "{:<11} {:<14} {:>9} {:>9} {:>9} {:>11}",
+        "{:<11} {:<26} {:>9} {:>9} {:>9} {:>11}",
         "party",
         "step",
         "wall s",
@@ -143,31 +160,51 @@ fn show(report: &Report, elements: &Elements) {
         let each = elements
             .divisor(step)
             .map_or(String::new(), |count| format!("{:.3}", step.cost.cpu_s * 1e6 / count as f64));
+        let of = step.profile.map_or(String::new(), |profile| format!(" {}", profile.name()));
         say!(
-            "{:<11} {:<14} {:>9.2} {:>9.2} {:>9.1} {:>11}",
+            "{:<11} {:<26} {:>9.2} {:>9.2} {:>9.1} {:>11}",
             step.party,
-            step.name,
+            format!("{}{of}", step.name),
             step.cost.wall_s,
             step.cost.cpu_s,
             step.cost.peak_kib as f64 / 1_024.0,
             each
         );
     }
-    say!("");
-    say!("{:<26} {:>9} {:>21}", "stage of the run", "wall s", "wall us/elem");
-    for (name, seconds) in &summary.stages {
-        say!("{name:<26} {seconds:>9.2} {:>21.3}", seconds * 1e6 / elements.rows as f64);
+    for run in &report.runs {
+        show_run(run, elements.of_run(run.profile));
     }
-    say!("");
-    say!("matched    {} of {} eligible rows", summary.matched, summary.eligible);
-    say!("sent       {} bytes, advertiser to provider", summary.bytes_sent);
-    say!("received   {} bytes, provider to advertiser", summary.bytes_received);
     let cpu: f64 = report
         .steps
         .iter()
         .filter(|step| step.party != "auditor")
         .map(|step| step.cost.cpu_s)
         .sum();
+    say!("");
     say!("CPU        {cpu:.2} s, both parties together");
+}
+
+/// Prints the stages of a run.
+fn show_run(run: &Run, elements: u64) {
+    let summary = &run.summary;
+    say!("");
+    say!("{:<26} {:>9} {:>21}", run.profile.name(), "wall s", "wall us/elem");
+    for (name, seconds) in &summary.stages {
+        say!("{name:<26} {seconds:>9.2} {:>21.3}", seconds * 1e6 / elements as f64);
+    }
+    let matched = summary.matched.map_or("untold".to_owned(), |matched| matched.to_string());
+    say!("elements   {elements}");
+    say!("matched    {matched} of {} eligible rows", summary.eligible);
+    if let Some(ids) = summary.digital_ids {
+        say!("delivered  {ids} digital IDs");
+    }
+    say!("sent       {} bytes, advertiser to provider", summary.bytes_sent);
+    say!("received   {} bytes, provider to advertiser", summary.bytes_received);
     say!("arithmetic {}", summary.backend);
 }
+
+/// Rows of a shuffled session that check the provider, at least.
+const CANARY_ROWS: u64 = 1_000;
+
+/// Rows of a shuffled session are padded to a multiple of this.
+const PADDED_TO: u64 = 32_768;

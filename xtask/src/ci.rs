@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 
-use crate::pair::MATCHED_ROWS;
+use crate::sample::Flavour;
 use crate::tool::{self, Done};
 use crate::{demo, floors, tidy, wasm};
 
@@ -114,11 +114,11 @@ fn small_demo() -> Result<Done, String> {
     demo::run(&demo::Options {
         rows: 2_000,
         persons: 4_000,
-        profile: MATCHED_ROWS.to_owned(),
+        profile: "all".to_owned(),
         out: None,
         json: None,
         seed: 1,
-        clean: false,
+        flavour: Flavour::Dirty,
         limit_s: None,
     })
     .map(|()| Done::Passed)

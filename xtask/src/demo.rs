@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::pair::{self, MATCHED_ROWS, Pair, Programs, Report};
+use crate::answer::{self, Profile};
+use crate::pair::{self, Pair, Programs, Report, Run};
 use crate::sample::{Day, Flavour, Sample};
 use crate::tool::{Context, Interrupt};
 
@@ -23,8 +24,9 @@ pub(crate) struct Options {
     /// Persons of the provider's graph.
     #[arg(long, default_value_t = 40_000)]
     pub(crate) persons: u64,
-    /// Who learns what.
-    #[arg(long, default_value = MATCHED_ROWS)]
+    /// Who learns what: match-rate, digital-ids, matched-rows, activation, or `all` for the first
+    /// three in turn.
+    #[arg(long, default_value = "digital-ids")]
     pub(crate) profile: String,
     /// Keep everything in this directory, which must be new or empty.
     #[arg(long)]
@@ -35,9 +37,9 @@ pub(crate) struct Options {
     /// The same seed gives the same data.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// Clean data instead of dirty ones.
-    #[arg(long)]
-    pub(crate) clean: bool,
+    /// How tidy the data are.
+    #[arg(long, value_enum, default_value_t = Flavour::Dirty)]
+    pub(crate) flavour: Flavour,
     /// Seconds that any one program may take.
     #[arg(long)]
     pub(crate) limit_s: Option<u64>,
@@ -45,6 +47,7 @@ pub(crate) struct Options {
 
 /// Runs the demonstration.
 pub(crate) fn run(options: &Options) -> Result<(), String> {
+    let profiles = Profile::several(&options.profile)?;
     let stop = Interrupt::watch()?;
     say!("build       the three programs in release");
     let programs = Programs::build(&stop)?;
@@ -52,14 +55,14 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     // Ages of evidence are counted from today, by the provider's clock.
     let sample = Sample {
         as_of: Day::today(),
-        flavour: if options.clean { Flavour::Clean } else { Flavour::Dirty },
+        flavour: options.flavour,
         ..Sample::new(options.rows, options.persons, options.seed)
     };
     let pair = Pair {
         programs: &programs,
         work: workplace.path(),
         sample: &sample,
-        profile: &options.profile,
+        profiles: &profiles,
         limit: limit(options.limit_s, &sample),
         stop: &stop,
     };
@@ -69,7 +72,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     }
     show(&report, &pair, options.out.is_some());
     report.passed()?;
-    say!("verdict: the result is right, and the auditor accepts both transcripts");
+    say!("verdict: every result is right, and the auditor accepts every transcript");
     Ok(())
 }
 
@@ -107,36 +110,13 @@ pub(crate) fn limit(asked_s: Option<u64>, sample: &Sample) -> Duration {
 
 /// Prints what a person wants to know.
 fn show(report: &Report, pair: &Pair<'_>, kept: bool) {
-    let summary = &report.summary;
+    for run in &report.runs {
+        show_run(run, report, kept);
+    }
     say!("");
-    say!("  profile          {}", pair.profile);
-    say!("  session          {}", summary.session_id);
-    say!("  rows             {}", summary.rows);
-    say!("  eligible rows    {}", summary.eligible);
-    say!("  matched rows     {}", summary.matched);
-    say!("  active match rate {} of eligible rows", percent(summary.matched, summary.eligible));
-    say!("  file match rate   {} of all rows", percent(summary.matched, summary.rows));
-    say!("  arithmetic       {}", summary.backend);
-    say!("  sent             {} bytes, advertiser to provider", summary.bytes_sent);
-    say!("  received         {} bytes, provider to advertiser", summary.bytes_received);
-    for (name, seconds) in &summary.stages {
-        say!("  {name:<16} {seconds:.2} s");
-    }
-    for verdict in &report.verdicts {
-        let status = verdict.status.map_or("none".to_owned(), |status| status.to_string());
-        say!("  auditor          {}'s transcript: exit status {status}", verdict.party);
-    }
     say!("  in all           {:.1} s", report.wall_s);
-    for difference in &report.differences {
-        say!("  differs          {difference}");
-    }
     if kept {
-        say!("");
-        say!("  result           {}", report.result.display());
-        say!("  known answer     {}", report.truth.matched_rows.display());
-        for verdict in &report.verdicts {
-            say!("  transcript       {} ({})", verdict.transcript.display(), verdict.party);
-        }
+        say!("  known answer     {}", pair.work.join("truth").display());
         say!("  logs             {}", pair.work.join("logs").display());
     } else {
         say!("  files            removed at the end; --out DIR keeps them");
@@ -144,12 +124,55 @@ fn show(report: &Report, pair: &Pair<'_>, kept: bool) {
     say!("");
 }
 
-/// A share with one decimal.
-fn percent(part: u64, whole: u64) -> String {
-    if whole == 0 {
-        return "none".to_owned();
+/// Prints one run: what was released, how good it is, what the auditor says.
+fn show_run(run: &Run, report: &Report, kept: bool) {
+    let summary = &run.summary;
+    say!("");
+    say!("  profile          {}", run.profile.name());
+    say!("  session          {}", summary.session_id);
+    say!("  rows             {}", summary.rows);
+    say!("  eligible rows    {}", summary.eligible);
+    let about = if run.profile.is_shuffled() { "about " } else { "" };
+    match summary.matched {
+        Some(matched) => say!("  matched rows     {about}{matched}"),
+        None => say!("  matched rows     not told"),
     }
-    format!("{:.1} %", part as f64 * 100.0 / whole as f64)
+    say!("  active match rate {} of eligible rows", summary.rate);
+    if run.profile.is_shuffled() {
+        say!("  rows by hits     {}", answer::cells(&summary.rows_by_hits));
+        let exact = report.truth.matched_shuffled();
+        say!("  known answer     {exact} rows matched, {:?} by hits", report.truth.rows_by_hits);
+    }
+    if let Some(ids) = summary.digital_ids {
+        say!("  digital IDs      {ids} delivered, {} expected", report.truth.digital_ids);
+    }
+    if let Some(quality) = &run.quality {
+        let [recall, precision] = quality.lines();
+        say!("  recall           {recall}");
+        say!("  precision        {precision}");
+        for (why, rows) in &quality.lost {
+            say!("  missed           {rows} rows: {}", why.replace('_', " "));
+        }
+    }
+    say!("  arithmetic       {}", summary.backend);
+    say!("  sent             {} bytes, advertiser to provider", summary.bytes_sent);
+    say!("  received         {} bytes, provider to advertiser", summary.bytes_received);
+    for (name, seconds) in &summary.stages {
+        say!("  {name:<16} {seconds:.2} s");
+    }
+    for verdict in &run.verdicts {
+        let status = verdict.status.map_or("none".to_owned(), |status| status.to_string());
+        say!("  auditor          {}'s transcript: exit status {status}", verdict.party);
+        if kept {
+            say!("  transcript       {} ({})", verdict.transcript.display(), verdict.party);
+        }
+    }
+    if kept {
+        say!("  result           {}", run.result.display());
+    }
+    for difference in &run.differences {
+        say!("  differs          {difference}");
+    }
 }
 
 #[cfg(test)]
@@ -166,11 +189,5 @@ mod tests {
         assert!(path.is_dir());
         drop((kept, temporary));
         assert!(given.is_dir() && !path.exists());
-    }
-
-    #[test]
-    fn share_of_nothing_is_not_a_number() {
-        assert_eq!(percent(1, 0), "none");
-        assert_eq!(percent(1, 3), "33.3 %");
     }
 }

@@ -12,6 +12,7 @@ macro_rules! say {
     ($($part:tt)*) => { $crate::tool::line(&format!($($part)*)) };
 }
 
+mod answer;
 mod bench;
 mod ci;
 mod demo;

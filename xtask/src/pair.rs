@@ -5,16 +5,16 @@
 //! loopback interface. The outcome is compared with an answer computed without them, and both
 //! transcripts go to the auditor.
 
-use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::fs;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::answer::{self, Profile, Quality, Results};
 use crate::process::{Cost, Ended, Running};
-use crate::sample::{Sample, Truth};
+use crate::sample::{CrmFile, NAMESPACES, Sample, Truth};
 use crate::tool::{self, Context, Interrupt};
 
 /// The three programs, built.
@@ -42,7 +42,7 @@ impl Programs {
     }
 }
 
-/// One run to drive.
+/// Runs to drive, one after the other on one set-up.
 pub(crate) struct Pair<'a> {
     /// The programs.
     pub(crate) programs: &'a Programs,
@@ -50,30 +50,40 @@ pub(crate) struct Pair<'a> {
     pub(crate) work: &'a Path,
     /// What to match.
     pub(crate) sample: &'a Sample,
-    /// Who learns what.
-    pub(crate) profile: &'a str,
+    /// Who learns what, in turn.
+    pub(crate) profiles: &'a [Profile],
     /// How long any one step may take.
     pub(crate) limit: Duration,
     /// Looked at all the time.
     pub(crate) stop: &'a Interrupt,
 }
 
-/// What a run showed.
+/// What the runs showed.
 pub(crate) struct Report {
     /// The known answer.
     pub(crate) truth: Truth,
-    /// One entry per process, and two for the provider's service.
+    /// One entry per process, and one per run for the provider's service, beside its start.
     pub(crate) steps: Vec<Step>,
+    /// The runs in order.
+    pub(crate) runs: Vec<Run>,
+    /// Seconds from the first program's start to the last verdict.
+    pub(crate) wall_s: f64,
+}
+
+/// One run and what became of it.
+pub(crate) struct Run {
+    /// Who learns what.
+    pub(crate) profile: Profile,
     /// What the advertiser's node says.
     pub(crate) summary: Summary,
     /// Where the result differs from the known answer; empty if it is right.
     pub(crate) differences: Vec<String>,
+    /// Recall and precision, where a result names rows or digital IDs.
+    pub(crate) quality: Option<Quality>,
     /// The auditor on the advertiser's transcript, then on the provider's.
-    pub(crate) verdicts: [Verdict; 2],
+    pub(crate) verdicts: Vec<Verdict>,
     /// The advertiser's result.
     pub(crate) result: PathBuf,
-    /// Seconds from the first program's start to the last verdict.
-    pub(crate) wall_s: f64,
 }
 
 /// One thing a party did.
@@ -82,6 +92,8 @@ pub(crate) struct Step {
     pub(crate) party: &'static str,
     /// What, a name such as `ingest`.
     pub(crate) name: &'static str,
+    /// In which run, if in one.
+    pub(crate) profile: Option<Profile>,
     /// At what cost; a service's session counts from the moment it was ready.
     pub(crate) cost: Cost,
 }
@@ -92,8 +104,14 @@ pub(crate) struct Summary {
     pub(crate) rows: u64,
     /// Rows that entered the run.
     pub(crate) eligible: u64,
-    /// Rows that matched.
-    pub(crate) matched: u64,
+    /// Rows that matched: exact in aligned order, else rounded, if it is released at all.
+    pub(crate) matched: Option<u64>,
+    /// The active match rate as it is released, at its precision.
+    pub(crate) rate: String,
+    /// Rows by identifiers that matched, from one up, as released; empty in aligned order.
+    pub(crate) rows_by_hits: Vec<Option<u64>>,
+    /// Digital IDs delivered.
+    pub(crate) digital_ids: Option<u64>,
     /// Stages of the run in order, with their seconds.
     pub(crate) stages: Vec<(String, f64)>,
     /// Bytes from advertiser to provider.
@@ -128,29 +146,58 @@ impl Verdict {
 }
 
 impl Report {
-    /// Whether the result is right and the auditor accepts both transcripts.
+    /// Whether every result is right and the auditor accepts every transcript.
     pub(crate) fn passed(&self) -> Result<(), String> {
-        let mut reasons: Vec<String> = self
-            .differences
-            .first()
-            .map(|first| format!("the result is wrong: {first}"))
-            .into_iter()
-            .collect();
-        for verdict in self.verdicts.iter().filter(|verdict| !verdict.accepted()) {
-            reasons.push(format!(
-                "the auditor does not accept the {}'s transcript: {}",
-                verdict.party, verdict.complaint
-            ));
-        }
+        let reasons: Vec<String> = self.runs.iter().flat_map(Run::reasons).collect();
         if reasons.is_empty() { Ok(()) } else { Err(reasons.join("\n")) }
     }
 
     /// Everything as a machine reads it.
     pub(crate) fn to_json(&self, pair: &Pair<'_>) -> Value {
         let steps: Vec<Value> = self.steps.iter().map(Step::to_json).collect();
-        let stages: Vec<Value> = self
-            .summary
-            .stages
+        let runs: Vec<Value> = self.runs.iter().map(Run::to_json).collect();
+        json!({
+            "passed": self.passed().is_ok(),
+            "seed": pair.sample.seed,
+            "as_of": pair.sample.as_of.to_string(),
+            "identifiers": pair.sample.identifiers,
+            "persons": self.truth.persons,
+            "links": self.truth.links,
+            "expected": {
+                "rows": self.truth.rows, "eligible": self.truth.eligible,
+                "matched": self.truth.matched,
+                "matched_shuffled": self.truth.matched_shuffled(),
+                "rows_by_hits": self.truth.rows_by_hits,
+                "digital_ids": self.truth.digital_ids,
+            },
+            "runs": runs,
+            "processes": steps,
+            "wall_seconds": self.wall_s,
+        })
+    }
+}
+
+impl Run {
+    /// What is wrong with it.
+    fn reasons(&self) -> Vec<String> {
+        let profile = self.profile.name();
+        let first = self.differences.first();
+        let mut reasons: Vec<String> = first
+            .map(|first| format!("the result of {profile} is wrong: {first}"))
+            .into_iter()
+            .collect();
+        for verdict in self.verdicts.iter().filter(|verdict| !verdict.accepted()) {
+            reasons.push(format!(
+                "the auditor does not accept the {}'s transcript of {profile}: {}",
+                verdict.party, verdict.complaint
+            ));
+        }
+        reasons
+    }
+
+    fn to_json(&self) -> Value {
+        let Summary { stages, .. } = &self.summary;
+        let stages: Vec<Value> = stages
             .iter()
             .map(|(name, seconds)| json!({ "name": name, "seconds": seconds }))
             .collect();
@@ -166,20 +213,13 @@ impl Report {
             .collect();
         let summary = &self.summary;
         json!({
-            "passed": self.passed().is_ok(),
-            "profile": pair.profile,
-            "seed": pair.sample.seed,
-            "as_of": pair.sample.as_of.to_string(),
-            "identifiers": pair.sample.identifiers,
-            "persons": self.truth.persons,
-            "links": self.truth.links,
-            "expected": {
-                "rows": self.truth.rows, "eligible": self.truth.eligible,
-                "matched": expected_matched(pair.profile, &self.truth),
-            },
+            "profile": self.profile.name(),
             "found": {
                 "rows": summary.rows, "eligible": summary.eligible, "matched": summary.matched,
+                "rate": summary.rate, "rows_by_hits": summary.rows_by_hits,
+                "digital_ids": summary.digital_ids,
             },
+            "quality": self.quality.as_ref().map(Quality::to_json),
             "differences": self.differences,
             "verdicts": verdicts,
             "session_id": summary.session_id,
@@ -187,8 +227,6 @@ impl Report {
             "bytes_sent": summary.bytes_sent,
             "bytes_received": summary.bytes_received,
             "stages": stages,
-            "processes": steps,
-            "wall_seconds": self.wall_s,
         })
     }
 }
@@ -196,7 +234,8 @@ impl Report {
 impl Step {
     fn to_json(&self) -> Value {
         json!({
-            "party": self.party, "name": self.name, "wall_seconds": self.cost.wall_s,
+            "party": self.party, "name": self.name,
+            "profile": self.profile.map(Profile::name), "wall_seconds": self.cost.wall_s,
             "cpu_seconds": self.cost.cpu_s, "peak_rss_bytes": self.cost.peak_kib * 1_024,
         })
     }
@@ -210,37 +249,79 @@ impl Pair<'_> {
         let started = Instant::now();
         let mut steps = Vec::new();
         let address = self.introduce(&mut steps)?;
+        if let Some(feed) = &truth.objections {
+            say!("provider    reads objections");
+            let arguments = ["object", "--dir", "provider", "--file", path(feed)?];
+            self.provider(&mut steps, "object", &arguments)?;
+        }
         say!("provider    reads {} lines of links", truth.links);
-        self.provider(
-            &mut steps,
-            "ingest",
-            &["ingest", "--dir", "provider", path(&truth.links_file)?],
-        )?;
+        let arguments = ["ingest", "--dir", "provider", path(&truth.links_file)?];
+        self.provider(&mut steps, "ingest", &arguments)?;
 
         say!("provider    starts to serve on {address}");
         let (mut service, ready) = self.serve(&address)?;
-        steps.push(Step { party: "provider", name: "start", cost: ready });
-        say!("advertiser  runs {}", self.profile);
-        let result = self.work.join("result.csv");
-        let ended = self.run(&truth.crm, &result, &mut service)?;
-        steps.push(Step { party: "advertiser", name: "run", cost: ended.cost });
-        let summary = Summary::read(&self.work.join("summary.json"), self.work)?;
-        let served = service.stop(STOP_LIMIT)?.expect_success()?;
-        let session = Cost {
-            wall_s: served.cost.wall_s - ready.wall_s,
-            cpu_s: served.cost.cpu_s - ready.cpu_s,
-            peak_kib: served.cost.peak_kib,
-        };
-        steps.push(Step { party: "provider", name: "session", cost: session });
-
-        say!("compare     the result with the known answer");
-        let differences = self.compare(&truth, &summary, &result)?;
-        let advertiser = self.audit("advertiser", summary.transcript_dir.clone(), &mut steps)?;
-        let kept = self.work.join("provider").join("sessions").join(&summary.session_id);
-        let provider = self.audit("provider", kept, &mut steps)?;
-        let verdicts = [advertiser, provider];
+        steps.push(step("provider", "start", None, ready));
+        let mut runs = Vec::new();
+        for profile in self.profiles {
+            runs.push(self.turn(*profile, &truth, &mut service, &mut steps)?);
+        }
+        service.stop(STOP_LIMIT)?.expect_success()?;
+        for run in &mut runs {
+            self.audit_both(run, &mut steps)?;
+        }
         let wall_s = started.elapsed().as_secs_f64();
-        Ok(Report { truth, steps, summary, differences, verdicts, result, wall_s })
+        Ok(Report { truth, steps, runs, wall_s })
+    }
+
+    /// One run and its comparison, while the service lives.
+    fn turn(
+        &self,
+        profile: Profile,
+        truth: &Truth,
+        service: &mut Running,
+        steps: &mut Vec<Step>,
+    ) -> Result<Run, String> {
+        let name = profile.name();
+        say!("advertiser  runs {name}");
+        let result = self.work.join(format!("result-{name}.csv"));
+        let before = service.cost();
+        let ended = self.run(profile, &truth.crm, &result, service)?;
+        steps.push(step("advertiser", "run", Some(profile), ended.cost));
+        let after = service.cost();
+        let session = Cost {
+            wall_s: after.wall_s - before.wall_s,
+            cpu_s: after.cpu_s - before.cpu_s,
+            peak_kib: after.peak_kib,
+        };
+        steps.push(step("provider", "session", Some(profile), session));
+        let summary =
+            Summary::read(&self.work.join(format!("summary-{name}.json")), profile, self.work)?;
+        say!("compare     the result of {name} with the known answer");
+        let delivery = self.delivery(&summary.session_id);
+        let results = Results {
+            advertiser: &result,
+            provider: delivery.as_deref().filter(|file| file.is_file()),
+        };
+        let differences = answer::compare(profile, truth, &summary, &results)?;
+        let quality = Quality::of(profile, truth, &results)?;
+        Ok(Run { profile, summary, differences, quality, verdicts: Vec::new(), result })
+    }
+
+    /// Where the provider writes a delivery of a session.
+    fn delivery(&self, session: &str) -> Option<PathBuf> {
+        let directory = self.work.join("provider/partners").join(PARTNER).join("deliveries");
+        Some(directory.join(format!("{session}.csv")))
+    }
+
+    /// Has both parties' transcripts of a run judged.
+    fn audit_both(&self, run: &mut Run, steps: &mut Vec<Step>) -> Result<(), String> {
+        let kept = self.work.join("provider").join("sessions").join(&run.summary.session_id);
+        for (party, transcript) in
+            [("advertiser", run.summary.transcript_dir.clone()), ("provider", kept)]
+        {
+            run.verdicts.push(self.audit(party, run.profile, transcript, steps)?);
+        }
+        Ok(())
     }
 
     /// Lets the parties meet: two identities, one invitation; returns the provider's address.
@@ -256,28 +337,44 @@ impl Pair<'_> {
             .map_err(|error| format!("cannot find a free UDP port: {error}"))?;
         let address = probe.to_string();
         say!("provider    invites {identity}");
-        self.provider(
-            steps,
+        let mut arguments = vec![
             "invite",
-            &[
-                "invite",
-                "--dir",
-                "provider",
-                "--identity",
-                &identity,
-                "--name",
-                "demo-advertiser",
-                "--address",
-                &address,
-                "--profile",
-                self.profile,
-                "--out",
-                "invitation.toml",
-            ],
-        )?;
+            "--dir",
+            "provider",
+            "--identity",
+            &identity,
+            "--name",
+            PARTNER,
+            "--address",
+            &address,
+            "--out",
+            "invitation.toml",
+        ];
+        for profile in self.profiles {
+            arguments.extend(["--profile", profile.name()]);
+        }
+        self.provider(steps, "invite", &arguments)?;
+        say!("provider    sets what the partner may have, and invites again");
+        let policy = self.work.join("provider/partners").join(PARTNER).join("partner.toml");
+        let text = fs::read_to_string(&policy).at("read", &policy)?;
+        fs::write(&policy, self.policy(&text)).at("write", &policy)?;
+        self.provider(steps, "invite", &arguments)?;
         say!("advertiser  accepts the invitation");
         self.advertiser(steps, "accept", &["accept", "--dir", "advertiser", "invitation.toml"])?;
         Ok(address)
+    }
+
+    /// The partner policy with the kinds of identifiers of the sample, and with namespaces of
+    /// which one that the graph has is left out.
+    fn policy(&self, text: &str) -> String {
+        let mut kinds = vec!["email.strict", "email.gmail"];
+        if self.sample.has_phones() {
+            kinds.push("phone");
+        }
+        let namespaces: Vec<&str> = ["aaid", "idfa"].into_iter().chain(NAMESPACES).collect();
+        let listed = |names: &[&str]| format!("{names:?}");
+        let text = with_setting(text, "kinds", &listed(&kinds));
+        with_setting(&text, "namespaces", &listed(&namespaces))
     }
 
     /// Starts the service and waits until it is ready; also what that has cost.
@@ -310,23 +407,27 @@ impl Pair<'_> {
     }
 
     /// The advertiser's run, while the service lives.
-    fn run(&self, crm: &Path, result: &Path, service: &mut Running) -> Result<Ended, String> {
-        let arguments = [
-            "run",
-            "--dir",
-            "advertiser",
-            "--profile",
-            self.profile,
-            "--input",
-            path(crm)?,
-            "--output",
-            path(result)?,
-            "--json",
-            "summary.json",
-            "--approve",
-        ];
+    fn run(
+        &self,
+        profile: Profile,
+        crm: &[CrmFile],
+        result: &Path,
+        service: &mut Running,
+    ) -> Result<Ended, String> {
+        let name = profile.name();
+        let summary = format!("summary-{name}.json");
+        let mut arguments =
+            vec!["run", "--dir", "advertiser", "--profile", name, "--output", path(result)?];
+        arguments.extend(["--json", &summary, "--approve"]);
+        let mut inputs = Vec::new();
+        for CrmFile { tag, path: file } in crm {
+            let file = path(file)?;
+            inputs.push(tag.map_or(file.to_owned(), |tag| format!("{tag}={file}")));
+        }
+        arguments.extend(inputs.iter().flat_map(|input| ["--input", input]));
         let program = &self.programs.advertiser;
-        let running = Running::start("advertiser-run", program, &arguments, self.work)?;
+        let running =
+            Running::start(&format!("advertiser-run-{name}"), program, &arguments, self.work)?;
         let ended = running.wait(self.limit, self.stop, Some(&mut *service))?;
         if ended.status.success() {
             return Ok(ended);
@@ -340,49 +441,26 @@ impl Pair<'_> {
     fn audit(
         &self,
         party: &'static str,
+        profile: Profile,
         transcript: PathBuf,
         steps: &mut Vec<Step>,
     ) -> Result<Verdict, String> {
-        say!("auditor     verifies the {party}'s transcript");
+        say!("auditor     verifies the {party}'s transcript of {}", profile.name());
         if !transcript.is_dir() {
             let complaint = format!("{} does not exist", transcript.display());
             return Ok(Verdict { party, transcript, status: None, complaint });
         }
-        let json = format!("verdict-{party}.json");
+        let json = format!("verdict-{party}-{}.json", profile.name());
         let arguments = ["verify", path(&transcript)?, "--json", &json];
-        let name = format!("auditor-{party}");
+        let name = format!("auditor-{party}-{}", profile.name());
         let running = Running::start(&name, &self.programs.auditor, &arguments, self.work)?;
         let ended = running.wait(self.limit, self.stop, None)?;
         let name = if party == "advertiser" { "advertiser's" } else { "provider's" };
-        steps.push(Step { party: "auditor", name, cost: ended.cost });
+        steps.push(step("auditor", name, Some(profile), ended.cost));
         let status = ended.status.code();
         let complaint =
             if status == Some(0) { String::new() } else { ended.unexpected("did not accept") };
         Ok(Verdict { party, transcript, status, complaint })
-    }
-
-    /// Where result and summary differ from the known answer; the first few places.
-    fn compare(
-        &self,
-        truth: &Truth,
-        summary: &Summary,
-        result: &Path,
-    ) -> Result<Vec<String>, String> {
-        let mut differences = Vec::new();
-        for (name, found, expected) in [
-            ("rows", summary.rows, truth.rows),
-            ("eligible rows", summary.eligible, truth.eligible),
-            ("matched rows", summary.matched, expected_matched(self.profile, truth)),
-        ] {
-            if found != expected {
-                differences.push(format!("{found} {name}, expected {expected}"));
-            }
-        }
-        // The other profiles tell the advertiser a count and no rows.
-        if self.profile == MATCHED_ROWS {
-            differences.extend(compare_lines(result, &truth.matched_rows)?);
-        }
-        Ok(differences)
     }
 
     /// One command of the provider's node, to its end.
@@ -393,7 +471,7 @@ impl Pair<'_> {
         arguments: &[&str],
     ) -> Result<Ended, String> {
         let ended = self.command(&self.programs.provider, "provider", name, arguments)?;
-        steps.push(Step { party: "provider", name, cost: ended.cost });
+        steps.push(step("provider", name, None, ended.cost));
         Ok(ended)
     }
 
@@ -405,7 +483,7 @@ impl Pair<'_> {
         arguments: &[&str],
     ) -> Result<Ended, String> {
         let ended = self.command(&self.programs.advertiser, "advertiser", name, arguments)?;
-        steps.push(Step { party: "advertiser", name, cost: ended.cost });
+        steps.push(step("advertiser", name, None, ended.cost));
         Ok(ended)
     }
 
@@ -423,7 +501,7 @@ impl Pair<'_> {
 
 impl Summary {
     /// Reads the JSON file; a relative transcript directory counts from `work`.
-    fn read(file: &Path, work: &Path) -> Result<Self, String> {
+    fn read(file: &Path, profile: Profile, work: &Path) -> Result<Self, String> {
         let text = fs::read_to_string(file).at("read", file)?;
         let value: Value = serde_json::from_str(&text).at("read", file)?;
         let missing = |key: &str| format!("{} has no usable `{key}`", file.display());
@@ -431,18 +509,28 @@ impl Summary {
         let text = |key: &str| {
             value.get(key).and_then(Value::as_str).map(str::to_owned).ok_or_else(|| missing(key))
         };
-        let stages = value.get("stages").and_then(Value::as_array).ok_or_else(|| missing("stages"));
-        let stages = stages?
+        let list = |key: &str| value.get(key).and_then(Value::as_array).ok_or_else(|| missing(key));
+        let stages = list("stages")?
             .iter()
             .map(|stage| {
                 let name = stage.get("name")?.as_str()?.to_owned();
                 Some((name, stage.get("seconds")?.as_f64()?))
             })
             .collect::<Option<Vec<_>>>();
+        let (rows, eligible) = (number("rows")?, number("eligible")?);
+        let released = if profile.is_shuffled() { Released::read(&value) } else { None };
+        let released = match (profile.is_shuffled(), released) {
+            (true, None) => return Err(missing("rate` or `rows_by_hits")),
+            (true, Some(released)) => released,
+            (false, _) => Released::exact(number("matched")?, eligible),
+        };
         Ok(Self {
-            rows: number("rows")?,
-            eligible: number("eligible")?,
-            matched: number("matched")?,
+            rows,
+            eligible,
+            matched: released.matched,
+            rate: released.rate,
+            rows_by_hits: released.rows_by_hits,
+            digital_ids: value.get("digital_ids").and_then(Value::as_u64),
             stages: stages.ok_or_else(|| missing("stages"))?,
             bytes_sent: number("bytes_sent")?,
             bytes_received: number("bytes_received")?,
@@ -453,9 +541,54 @@ impl Summary {
     }
 }
 
-/// Matched rows by the rule of the profile's order.
-pub(crate) fn expected_matched(profile: &str, truth: &Truth) -> u64 {
-    if profile == MATCHED_ROWS { truth.matched } else { truth.matched_shuffled }
+/// The figures of a result.
+struct Released {
+    matched: Option<u64>,
+    rate: String,
+    rows_by_hits: Vec<Option<u64>>,
+}
+
+impl Released {
+    /// What a shuffled session lets out; a figure that is hidden is null.
+    fn read(summary: &Value) -> Option<Self> {
+        let rate = summary.get("rate")?;
+        let (percent, over) = (rate.get("percent")?.as_u64()?, rate.get("over")?.as_bool()?);
+        let cells = summary.get("rows_by_hits")?.as_array()?;
+        Some(Self {
+            matched: summary.get("matched")?.as_u64(),
+            rate: answer::rate(percent, over),
+            rows_by_hits: cells.iter().map(Value::as_u64).collect(),
+        })
+    }
+
+    /// What an advertiser counts itself where it knows its rows.
+    fn exact(matched: u64, eligible: u64) -> Self {
+        let percent = matched as f64 * 100.0 / eligible.max(1) as f64;
+        Self { matched: Some(matched), rate: format!("{percent:.1} %"), rows_by_hits: Vec::new() }
+    }
+}
+
+fn step(party: &'static str, name: &'static str, profile: Option<Profile>, cost: Cost) -> Step {
+    Step { party, name, profile, cost }
+}
+
+/// A TOML text with the value of a setting replaced, however many lines it had.
+fn with_setting(text: &str, name: &str, value: &str) -> String {
+    let (mut changed, mut within) = (String::new(), false);
+    for line in text.lines() {
+        let begins = line.strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with('='));
+        if begins {
+            changed.push_str(&format!("{name} = {value}\n"));
+        }
+        within |= begins;
+        if within {
+            within = !line.trim_end().ends_with(']');
+            continue;
+        }
+        changed.push_str(line);
+        changed.push('\n');
+    }
+    changed
 }
 
 /// Makes a directory given by the user, which must be new or empty, and returns it absolute.
@@ -487,79 +620,27 @@ fn read_identity(stdout: &Path, file: &Path) -> Result<String, String> {
     Ok(identity)
 }
 
-/// Where two text files differ, line by line; the first few places and a count.
-fn compare_lines(found: &Path, expected: &Path) -> Result<Vec<String>, String> {
-    let open = |path: &Path| Ok::<_, String>(BufReader::new(File::open(path).at("read", path)?));
-    let (mut left, mut right) = (open(found)?.lines(), open(expected)?.lines());
-    let mut differences = Vec::new();
-    let mut count = 0_u64;
-    for number in 1_u64.. {
-        let (left, right) = (left.next().transpose(), right.next().transpose());
-        let (left, right) = (left.at("read", found)?, right.at("read", expected)?);
-        if left.is_none() && right.is_none() {
-            break;
-        }
-        if left == right {
-            continue;
-        }
-        count += 1;
-        if differences.len() < DIFFERENCES_SHOWN {
-            let show = |line: Option<String>| line.map_or("nothing".into(), |l| format!("`{l}`"));
-            differences.push(format!("line {number}: {}, expected {}", show(left), show(right)));
-        }
-    }
-    if count > differences.len() as u64 {
-        differences.push(format!("{count} lines differ in all"));
-    }
-    Ok(differences)
-}
-
 /// A path as an argument.
 fn path(path: &Path) -> Result<&str, String> {
     path.to_str().ok_or_else(|| format!("{} is not a UTF-8 path", path.display()))
 }
-
-/// The profile whose result names rows.
-pub(crate) const MATCHED_ROWS: &str = "matched-rows";
 
 /// The programs' names.
 const ADVERTISER: &str = "advertiser-node";
 const PROVIDER: &str = "provider-node";
 const AUDITOR: &str = "auditor";
 
+/// What the provider calls the advertiser.
+const PARTNER: &str = "demo-advertiser";
+
 /// The promise on SIGTERM.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 
 /// How often the ready file is looked for.
 const READY_POLL: Duration = Duration::from_millis(10);
-
-/// Differing lines shown.
-const DIFFERENCES_SHOWN: usize = 5;
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn equal_files_do_not_differ_and_others_are_named_by_line() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = |name: &str, text: &str| {
-            let path = dir.path().join(name);
-            fs::write(&path, text).unwrap();
-            path
-        };
-        let truth = file("truth", "row_id,kinds\nC-1,email.strict\nC-2,email.gmail\n");
-        assert!(compare_lines(&truth, &truth).unwrap().is_empty());
-        let short = file("short", "row_id,kinds\nC-1,email.strict\n");
-        let differences = compare_lines(&short, &truth).unwrap();
-        assert_eq!(differences, ["line 3: nothing, expected `C-2,email.gmail`"]);
-        let empty = compare_lines(&file("empty", ""), &truth).unwrap();
-        assert_eq!(empty.len(), 3);
-        let many = file("many", &"x\n".repeat(50));
-        let differences = compare_lines(&many, &truth).unwrap();
-        assert_eq!(differences.len(), DIFFERENCES_SHOWN + 1);
-        assert_eq!(differences[DIFFERENCES_SHOWN], "50 lines differ in all");
-    }
 
     #[test]
     fn summary_without_a_key_is_refused_by_its_name() {
@@ -572,37 +653,90 @@ mod tests {
             "backend": "dalek", "session_id": "00",
         });
         write_json(&file, &value).unwrap();
-        let summary = Summary::read(&file, dir.path()).unwrap();
+        let summary = Summary::read(&file, Profile::MatchedRows, dir.path()).unwrap();
         assert_eq!(summary.stages, [("blind".to_owned(), 0.5)]);
+        assert_eq!((summary.matched, summary.rate.as_str()), (Some(1), "50.0 %"));
         assert_eq!(summary.transcript_dir, dir.path().join("advertiser/sessions/00"));
         value.as_object_mut().unwrap().remove("eligible");
         write_json(&file, &value).unwrap();
-        let reason = Summary::read(&file, dir.path()).err().unwrap();
+        let reason = Summary::read(&file, Profile::MatchedRows, dir.path()).err().unwrap();
         assert!(reason.contains("`eligible`"), "{reason}");
+        value["eligible"] = 2.into();
+        write_json(&file, &value).unwrap();
+        let reason = Summary::read(&file, Profile::MatchRate, dir.path()).err().unwrap();
+        assert!(reason.contains("`rate`"), "{reason}");
+        value["matched"] = Value::Null;
+        value["rate"] = json!({ "percent": 85, "over": true });
+        value["rows_by_hits"] = json!([100, null]);
+        write_json(&file, &value).unwrap();
+        let summary = Summary::read(&file, Profile::MatchRate, dir.path()).unwrap();
+        assert_eq!((summary.matched, summary.rate.as_str()), (None, "over 85 %"));
+        assert_eq!(summary.rows_by_hits, [Some(100), None]);
     }
 
-    /// Programs that keep to the command lines and copy the known answer.
+    #[test]
+    fn a_setting_is_replaced_whatever_its_lines() {
+        let text = "kinds = [\n    \"email.strict\",\n]\nkinds_of = 1\nn_min = [1]\n";
+        let changed = with_setting(text, "kinds", "[\"phone\"]");
+        assert_eq!(changed, "kinds = [\"phone\"]\nkinds_of = 1\nn_min = [1]\n");
+        assert_eq!(with_setting(&changed, "n_min", "[2]").lines().last(), Some("n_min = [2]"));
+    }
+
+    /// Programs that keep to the command lines and tell the known answer.
     const FAKE_ADVERTISER: &str = r#"
         number() { sed -n "s/.*\"$1\": \([0-9]*\).*/\1/p" truth/counts.json; }
+        option() {
+            for found in $arguments; do
+                if [ "$before" = "$1" ]; then echo "$found"; fi
+                before=$found
+            done
+        }
+        hits() { grep -c ",1,[^,]*,$1," truth/rows.csv; }
+        cell() { if [ "$(hits $1)" -lt 50 ]; then echo null; else round "$(hits $1)"; fi; }
+        round() { echo $((($1 + 50) / 100 * 100)); }
+        arguments=$*
         case $1 in
         init) mkdir advertiser; echo vmid1abc >advertiser/identity.txt; echo identity: vmid1abc ;;
         accept) test -f "$4" ;;
         run)
-            test "$5" = matched-rows && test -f "$7" || exit 2
-            cp truth/matched-rows.csv "$9"
-            mkdir -p advertiser/runs/5f provider/sessions/5f
-            cat >"${11}" <<END
-            { "profile": "$5", "rows": $(number rows), "eligible": $(number eligible),
-              "matched": $(number matched), "stages": [{ "name": "blind", "seconds": 0.1 }],
-              "bytes_sent": 1, "bytes_received": 2, "transcript_dir": "advertiser/runs/5f",
-              "backend": "none", "session_id": "5f" }
+            profile=$(option --profile)
+            test "$(option --input | grep -c =)" = 4 || exit 2
+            eligible=$(number eligible)
+            matched=$(number matched_shuffled)
+            case $profile in
+            matched-rows)
+                matched=$(number matched)
+                cp truth/matched-rows.csv "$(option --output)" ;;
+            digital-ids) cp truth/digital-ids.csv "$(option --output)" ;;
+            activation)
+                mkdir -p provider/partners/demo-advertiser/deliveries
+                cp truth/activated-ids.csv \
+                    provider/partners/demo-advertiser/deliveries/$profile.csv ;;
+            esac
+            percent=$(((matched * 200 + eligible) / (eligible * 2)))
+            test $profile = matched-rows || matched=$(round $matched)
+            mkdir -p advertiser/runs/$profile provider/sessions/$profile
+            cat >"$(option --json)" <<END
+            { "profile": "$profile", "rows": $(number rows), "eligible": $eligible,
+              "matched": $matched, "stages": [{ "name": "blind", "seconds": 0.1 }],
+              "rate": { "percent": $percent, "over": false },
+              "rows_by_hits": [$(cell 1), $(cell 2), $(cell 3), $(cell 4)],
+              "bytes_sent": 1, "bytes_received": 2,
+              "transcript_dir": "advertiser/runs/$profile",
+              "backend": "none", "session_id": "$profile" }
 END
         esac"#;
     const FAKE_PROVIDER: &str = r#"
         case $1 in
         init) mkdir provider ;;
-        invite) test "$5" = vmid1abc && echo "$9" >address && echo x >"${13}" ;;
-        ingest) test -f "$4" ;;
+        invite)
+            test "$5" = vmid1abc && echo "$9" >address && echo x >"${11}"
+            mkdir -p provider/partners/demo-advertiser
+            cd provider/partners/demo-advertiser
+            test -f partner.toml ||
+                printf 'kinds = [\n    "x",\n]\nnamespaces = []\n' >partner.toml ;;
+        object) test -f "$5" ;;
+        ingest) test -f "$4" && grep -q phone provider/partners/demo-advertiser/partner.toml ;;
         serve)
             trap 'exit 0' TERM
             test "$(cat address)" = "$5" || exit 2
@@ -612,6 +746,15 @@ END
     const FAKE_AUDITOR: &str = r#"test -d "$2" && echo '{}' >"$4""#;
 
     fn drive(advertiser: &str, provider: &str, auditor: &str) -> Result<Report, String> {
+        drive_all(&[Profile::MatchedRows], advertiser, provider, auditor)
+    }
+
+    fn drive_all(
+        profiles: &[Profile],
+        advertiser: &str,
+        provider: &str,
+        auditor: &str,
+    ) -> Result<Report, String> {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
         let script = |name: &str, text: &str| {
@@ -629,8 +772,8 @@ END
         let pair = Pair {
             programs: &programs,
             work: &work,
-            sample: &Sample::new(300, 200, 1),
-            profile: MATCHED_ROWS,
+            sample: &Sample::new(1_600, 1_200, 1),
+            profiles,
             limit: Duration::from_secs(60),
             stop: &Interrupt::never(),
         };
@@ -641,33 +784,37 @@ END
 
     #[test]
     fn programs_that_keep_the_contract_pass() {
-        let report = drive(FAKE_ADVERTISER, FAKE_PROVIDER, FAKE_AUDITOR).unwrap();
+        let report =
+            drive_all(&Profile::ALL, FAKE_ADVERTISER, FAKE_PROVIDER, FAKE_AUDITOR).unwrap();
         assert_eq!(report.passed(), Ok(()));
-        assert_eq!(report.steps.len(), 10);
+        assert_eq!(report.steps.len(), 8 + 4 * 4);
+        assert_eq!(report.runs.iter().filter(|run| run.quality.is_some()).count(), 2);
         assert!(report.steps.iter().all(|step| step.cost.wall_s >= 0.0));
     }
 
     #[test]
     fn a_missing_line_and_a_refusing_auditor_are_told() {
-        let short = FAKE_ADVERTISER.replace("cp truth", "sed '$d' truth").replace("\"$9\"", ">$9");
+        let short = FAKE_ADVERTISER
+            .replace("cp truth/matched-rows.csv", "sed '$d' truth/matched-rows.csv >");
         let report = drive(&short, FAKE_PROVIDER, FAKE_AUDITOR).unwrap();
-        assert_eq!(report.differences.len(), 1);
-        assert!(report.passed().unwrap_err().contains("the result is wrong"));
+        assert_eq!(report.runs[0].differences.len(), 1);
+        assert!(report.passed().unwrap_err().contains("the result of matched-rows is wrong"));
         let refusing = "echo finding: T-04; exit 1";
         let report = drive(FAKE_ADVERTISER, FAKE_PROVIDER, refusing).unwrap();
-        assert!(report.differences.is_empty());
+        assert!(report.runs[0].differences.is_empty());
         let reason = report.passed().unwrap_err();
         assert!(reason.matches("finding: T-04").count() == 2, "{reason}");
     }
 
     #[test]
     fn a_failing_program_is_named_with_its_last_words() {
-        let refused = FAKE_ADVERTISER.replace("cp truth", "echo too few rows >&2; exit 77; cp x");
+        let refused =
+            FAKE_ADVERTISER.replace("eligible=", "echo too few rows >&2; exit 77; eligible=");
         let reason = drive(&refused, FAKE_PROVIDER, FAKE_AUDITOR).err().unwrap();
-        assert!(reason.contains("advertiser-run failed"), "{reason}");
+        assert!(reason.contains("advertiser-run-matched-rows failed"), "{reason}");
         assert!(reason.contains("77") && reason.contains("too few rows"), "{reason}");
         let dying = FAKE_PROVIDER.replace("while :; do sleep 0.01; done", "sleep 0.1; exit 70");
-        let waiting = FAKE_ADVERTISER.replace("cp truth", "exec sleep 30; cp truth");
+        let waiting = FAKE_ADVERTISER.replace("eligible=", "exec sleep 30; eligible=");
         let reason = drive(&waiting, &dying, FAKE_AUDITOR).err().unwrap();
         assert!(reason.contains("provider-serve ended while it was needed"), "{reason}");
         let unready = FAKE_PROVIDER.replace("echo \"$5\"", "exit 78; echo \"$5\"");
