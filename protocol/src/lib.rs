@@ -1,10 +1,10 @@
 //! The Veilmatch matching protocol as a pure machine: bytes and facts in, bytes and tasks out.
 //!
 //! An advertiser and a provider compute which identifiers they share, or how many of the
-//! advertiser's rows; nothing crosses but what the profile of the session says. The provider holds a
-//! PRF key k and ships a sorted table of short tags F(k, x) of its identifiers. The advertiser blinds
-//! each of its identifiers, r·H(x), has it evaluated, k·r·H(x), removes the blind, and compares tags.
-//! Every frame is in a transcript whose heads both sides sign.
+//! advertiser's rows; nothing crosses but what the profile of the session says. The provider holds
+//! a PRF key k and ships a sorted table of short tags F(k, x) of its identifiers. The advertiser
+//! blinds each of its identifiers, r·H(x), has it evaluated, k·r·H(x), removes the blind, and
+//! compares tags. Every frame is in a transcript whose heads both sides sign.
 //!
 //! Answers come back in one of two orders. In *aligned* order they come as asked, and every frame
 //! carries a proof that the committed key was used: the advertiser learns which of its rows
