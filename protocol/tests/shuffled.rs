@@ -662,8 +662,8 @@ fn an_element_repeated_in_the_middle_of_two_rows_is_found_at_the_barrier_or_by_t
         // Where it leads two rows of the answers, the provider sees it on the way out.
         // Else it answers; then a canary may be missing, or the receipt tell of other rows.
         let order = Violation::OrderNotStrict;
-        if matches!(ended.provider.error, Some(Error::PeerMisbehaved { violation, .. }) if violation == order)
-        {
+        let seen = ended.provider.error;
+        if matches!(seen, Some(Error::PeerMisbehaved { violation, .. }) if violation == order) {
             assert!(ended.stream(StreamId::Eval).iter().all(|frame| !frame.header.is_last()));
             at_barrier += 1;
         }

@@ -6,8 +6,6 @@
 
 mod support;
 
-use std::path::PathBuf;
-
 use curve25519_dalek::scalar::Scalar;
 use ed25519_dalek::{Signer, Verifier, VerifyingKey};
 use protocol::codec::{FrameHeader, RawFrame, StreamId};
@@ -29,6 +27,7 @@ use protocol::terms::SignedTerms;
 use protocol::transcript::merkle::{Tree, leaf_hash};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha512};
+use support::golden::*;
 use support::*;
 
 // The RFCs
@@ -1063,35 +1062,7 @@ fn ledger_chain() {
     );
 }
 
-// Reading and writing of files
-
-/// A vector that an RFC fixed.
-fn read(name: &str) -> Value {
-    let path = path(name);
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    serde_json::from_str(&text).unwrap()
-}
-
-/// Compares one of our files with its value, or writes it.
-fn golden(name: &str, value: Value) {
-    if std::env::var_os("VEILMATCH_REGENERATE").is_some() {
-        let path = path(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        let text = serde_json::to_string_pretty(&value).unwrap();
-        std::fs::write(path, text + "\n").unwrap();
-    }
-    assert_eq!(read(name), value, "{name}");
-}
-
-fn refused(name: &str, scenario: &str, expected: &str, frame: &RawFrame) {
-    let frame = hex(&bytes(frame));
-    golden(name, json!({ "scenario": scenario, "expected": expected, "frame": frame }));
-}
-
-fn path(name: &str) -> PathBuf {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../spec/vectors");
-    root.join(format!("{name}.json"))
-}
+// Reading of files
 
 fn expected(vector: &Value) -> Violation {
     let name = text(&vector["expected"]);
@@ -1108,14 +1079,6 @@ fn bytes32(value: &Value) -> [u8; 32] {
 
 fn bytes32s(value: &Value) -> Vec<[u8; 32]> {
     value.as_array().unwrap().iter().map(bytes32).collect()
-}
-
-fn hexes(all: &[[u8; 32]]) -> Vec<String> {
-    all.iter().map(|bytes| hex(bytes)).collect()
-}
-
-fn positions(taken: &[bool]) -> Vec<usize> {
-    (0..taken.len()).filter(|at| taken[*at]).collect()
 }
 
 fn identifier_of(digest: [u8; 32]) -> Identifier {
@@ -1169,26 +1132,6 @@ fn table_frame(payload: &[u8], elements: u32) -> RawFrame {
 }
 
 // The specification a second time
-
-/// `Select(m, s)` over `KDF(prk, label; u8 z ‖ u64 i, 64)` read as u64.
-fn select(prk: &[u8], label: &str, z: u8, positions: u64, take: u64) -> Vec<bool> {
-    let blocks = (0_u64..).flat_map(|i| {
-        let block: [u8; 64] = kdf(prk, label, &[&[z], &i.to_le_bytes()]);
-        block.as_chunks::<8>().0.to_vec()
-    });
-    let mut words = blocks.map(u64::from_le_bytes);
-    let mut picked = 0;
-    (0..positions)
-        .map(|i| {
-            let bound = positions - i;
-            let limit = (1_u128 << 64) - (1_u128 << 64) % u128::from(bound);
-            let draw = words.find(|word| u128::from(*word) < limit).unwrap() % bound;
-            let taken = draw < take - picked;
-            picked += u64::from(taken);
-            taken
-        })
-        .collect()
-}
 
 /// 64 little-endian bytes modulo the group order, by long division bit by bit.
 fn reduce(wide: &[u8; 64]) -> [u8; 32] {

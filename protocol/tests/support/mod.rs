@@ -8,6 +8,7 @@
 // Each test program uses a part of this.
 #![allow(dead_code)]
 
+pub(crate) mod golden;
 pub(crate) mod layout;
 
 use std::cell::{Cell, RefCell};
