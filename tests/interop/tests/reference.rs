@@ -13,12 +13,14 @@ const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/co
 const HEAD: &str = "\
 # Commands and options
 
-What `--help` says for every command of the three programs, word for word. A test compares this page
-with the programs, and writes it anew with
-`VEILMATCH_WRITE_REFERENCE=1 cargo test -p interop --test reference`. What the commands do in the
-order of a day's work stands in the guides: [start](../start.md),
+What `--help` says for every command of the three programs, word for word; options that a program
+shows beside its commands belong to each of them and are not repeated there. What the commands do in
+the order of a day's work stands in the guides: [start](../start.md),
 [advertiser](../operating/advertiser.md), [provider](../operating/provider.md),
 [auditing](../auditing/README.md). Settings are in [node](node.md).
+
+This page is compared with the programs by a test, and written anew by
+`VEILMATCH_WRITE_REFERENCE=1 cargo test -p interop --test reference`.
 ";
 
 #[test]
@@ -26,10 +28,11 @@ fn page_of_commands_is_what_the_programs_say() {
     let mut page = HEAD.to_owned();
     for program in ["advertiser-node", "provider-node", "auditor"] {
         let overview = run(program, &["--help"]).expect(0).stdout;
-        section(&mut page, "##", program, &overview);
+        section(&mut page, "##", program, &overview, &[]);
+        let shared = options(&overview);
         for command in commands(&overview) {
             let help = run(program, &[command, "--help"]).expect(0).stdout;
-            section(&mut page, "###", &format!("{program} {command}"), &help);
+            section(&mut page, "###", &format!("{program} {command}"), &help, &shared);
         }
     }
     if std::env::var_os("VEILMATCH_WRITE_REFERENCE").is_some() {
@@ -42,12 +45,30 @@ fn page_of_commands_is_what_the_programs_say() {
     assert_eq!(written.lines().count(), page.lines().count(), "docs/reference/commands.md");
 }
 
-fn section(page: &mut String, level: &str, title: &str, help: &str) {
+/// Adds what one command says, without the options `left_out`.
+fn section(page: &mut String, level: &str, title: &str, help: &str, left_out: &[&str]) {
     let _ = write!(page, "\n{level} `{title}`\n\n```text\n");
-    for line in help.trim_end().lines() {
-        let _ = writeln!(page, "{}", line.trim_end());
+    let (mut text, mut skipped) = (String::new(), false);
+    for line in help.lines().map(str::trim_end) {
+        if is_option(line) {
+            skipped = left_out.contains(&line);
+        }
+        if !skipped {
+            let _ = writeln!(text, "{line}");
+        }
     }
-    page.push_str("```\n");
+    let _ = writeln!(page, "{}\n```", text.trim_end());
+}
+
+/// The lines that name an option.
+fn options(help: &str) -> Vec<&str> {
+    help.lines().map(str::trim_end).filter(|line| is_option(line)).collect()
+}
+
+/// Explanations are indented further than the options they belong to.
+fn is_option(line: &str) -> bool {
+    let named = line.trim_start();
+    named.starts_with('-') && line.len() - named.len() <= 6
 }
 
 /// The names under `Commands:` but for `help`, which says what `--help` says.

@@ -20,13 +20,13 @@ fn page_for_beginners_does_what_it_shows() {
     let (_, port) = address.rsplit_once(':').unwrap();
     let (work, log) = (dir.path().join("start"), dir.path().join("log"));
     std::fs::create_dir(&work).unwrap();
-    let mut shell = Shell::start(&blocks("sh").join("\n"), &work, &log, port);
+    let mut shell = Shell::start(&blocks("sh").concat(), &work, &log, port);
     let status = shell.wait(Duration::from_secs(300));
     let printed = std::fs::read_to_string(&log).unwrap();
     assert!(status.is_some_and(|status| status.success()), "{status:?}:\n{printed}");
 
     let mut lines = printed.lines();
-    for shown in blocks("text").join("\n").lines().filter(|line| *line != "…") {
+    for shown in blocks("text").concat().lines().filter(|line| *line != "…") {
         assert!(
             lines.any(|line| fits(line, shown)),
             "the page shows {shown:?}, and it is not printed, or not in this order:\n{printed}"
