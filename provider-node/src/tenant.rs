@@ -367,6 +367,16 @@ mod tests {
     }
 
     #[test]
+    fn new_partner_may_match_addresses_and_telephones() {
+        let (_dir, home, identity) = home();
+        let policy = PartnerPolicy::defaults(&identity, &[Profile::MatchedRows]);
+        let tenant = Tenant::create(&home, "partner", policy).unwrap();
+        assert_eq!(tenant.policy.kinds, ["email.strict", "email.gmail", "phone"]);
+        assert_eq!(tenant.policy.kind_codes(), [1, 2, 3]);
+        assert_eq!(tenant.policy.link_filter().level, 0);
+    }
+
+    #[test]
     fn policy_of_an_earlier_version_has_the_guardrails_of_the_product() {
         let (_dir, home, identity) = home();
         let policy = PartnerPolicy::defaults(&identity, &[Profile::MatchedRows]);
