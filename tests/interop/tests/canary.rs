@@ -5,6 +5,7 @@
 
 mod support;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -49,41 +50,61 @@ fn needles() -> Vec<(String, Vec<u8>)> {
     needles
 }
 
-fn scan(bytes: &[u8], place: &str, found: &mut Vec<String>) {
-    scan_for(&needles(), bytes, place, found);
+/// Finds many needles in one pass; every needle has four bytes or more.
+struct Scanner {
+    /// Whether a needle begins with two bytes.
+    begins: Vec<bool>,
+    by_head: HashMap<[u8; 4], Vec<(String, Vec<u8>)>>,
 }
 
-fn scan_for(needles: &[(String, Vec<u8>)], bytes: &[u8], place: &str, found: &mut Vec<String>) {
-    for (name, needle) in needles {
-        if bytes.windows(needle.len()).any(|window| window == needle.as_slice()) {
-            found.push(format!("{name} in {place}"));
+impl Scanner {
+    fn of(needles: Vec<(String, Vec<u8>)>) -> Self {
+        let mut scanner = Self { begins: vec![false; 1 << 16], by_head: HashMap::new() };
+        for (name, needle) in needles {
+            let head = *needle.first_chunk().expect("four bytes");
+            scanner.begins[usize::from(u16::from_le_bytes([head[0], head[1]]))] = true;
+            scanner.by_head.entry(head).or_default().push((name, needle));
+        }
+        scanner
+    }
+
+    fn scan(&self, bytes: &[u8], place: &str, found: &mut Vec<String>) {
+        let mut pair = 0_u16;
+        for (at, byte) in bytes.iter().enumerate() {
+            pair = (pair >> 8) | (u16::from(*byte) << 8);
+            if at == 0 || !self.begins[usize::from(pair)] {
+                continue;
+            }
+            let rest = &bytes[at - 1..];
+            let known = rest.first_chunk::<4>().and_then(|head| self.by_head.get(head));
+            for (name, needle) in known.into_iter().flatten() {
+                if rest.starts_with(needle) {
+                    found.push(format!("{name} in {place}"));
+                }
+            }
         }
     }
-}
 
-fn scan_tree(root: &Path, found: &mut Vec<String>) -> usize {
-    scan_tree_for(&needles(), root, &|_| false, found)
-}
-
-/// Scans what lies under `root` and is not `allowed` to hold what is looked for.
-fn scan_tree_for(
-    needles: &[(String, Vec<u8>)],
-    root: &Path,
-    allowed: &dyn Fn(&Path) -> bool,
-    found: &mut Vec<String>,
-) -> usize {
-    let mut files = 0;
-    let mut pending: Vec<PathBuf> = vec![root.to_path_buf()];
-    while let Some(path) = pending.pop() {
-        if path.is_dir() {
-            pending.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
-        } else if !allowed(&path) {
-            files += 1;
-            let bytes = std::fs::read(&path).unwrap();
-            scan_for(needles, &bytes, &path.display().to_string(), found);
+    /// Scans what lies under `root` and is not `allowed` to hold what is looked for; the files.
+    fn scan_tree(
+        &self,
+        root: &Path,
+        allowed: &dyn Fn(&Path) -> bool,
+        found: &mut Vec<String>,
+    ) -> usize {
+        let mut files = 0;
+        let mut pending: Vec<PathBuf> = vec![root.to_path_buf()];
+        while let Some(path) = pending.pop() {
+            if path.is_dir() {
+                let entries = std::fs::read_dir(&path).unwrap();
+                pending.extend(entries.map(|entry| entry.unwrap().path()));
+            } else if !allowed(&path) {
+                files += 1;
+                self.scan(&std::fs::read(&path).unwrap(), &path.display().to_string(), found);
+            }
         }
+        files
     }
-    files
 }
 
 #[test]
@@ -93,6 +114,7 @@ fn marked_identifiers_occur_nowhere() {
         (0..1_500).map(|i| (format!("p{i}"), address(i))).collect();
     let mut pair = Pair::serving(&links(borrowed(&persons)));
     pair.write("crm.csv", &crm(borrowed(&rows)));
+    let scanner = Scanner::of(needles());
     let mut found = Vec::new();
 
     // An honest run, and failures of every class, all at the most talkative level.
@@ -119,15 +141,15 @@ fn marked_identifiers_occur_nowhere() {
     outputs.push(pair.run_with(&["--log", "trace"]).expect(75));
 
     for (i, done) in outputs.iter().enumerate() {
-        scan(done.stdout.as_bytes(), &format!("stdout {i}"), &mut found);
-        scan(done.stderr.as_bytes(), &format!("stderr {i}"), &mut found);
+        scanner.scan(done.stdout.as_bytes(), &format!("stdout {i}"), &mut found);
+        scanner.scan(done.stderr.as_bytes(), &format!("stderr {i}"), &mut found);
     }
-    scan(pair.log().as_bytes(), "the provider's log", &mut found);
+    scanner.scan(pair.log().as_bytes(), "the provider's log", &mut found);
     // Both directories whole: keys, ledgers, prepared sets, spills, transcripts, frames, tables.
-    let files = scan_tree(Path::new(&pair.path("a")), &mut found)
-        + scan_tree(Path::new(&pair.path("p")), &mut found);
-    scan(pair.read("summary.json").as_bytes(), "the summary", &mut found);
-    scan(pair.read("result.csv").as_bytes(), "the result", &mut found);
+    let files = scanner.scan_tree(Path::new(&pair.path("a")), &|_| false, &mut found)
+        + scanner.scan_tree(Path::new(&pair.path("p")), &|_| false, &mut found);
+    scanner.scan(pair.read("summary.json").as_bytes(), "the summary", &mut found);
+    scanner.scan(pair.read("result.csv").as_bytes(), "the result", &mut found);
     assert!(files > 20, "{files} files scanned");
     assert!(pair.log().len() > 1_000, "the provider logged nothing: {}", pair.log());
     assert_eq!(found, Vec::<String>::new());
@@ -189,15 +211,15 @@ fn marked_identifiers_and_digital_ids_occur_nowhere_in_shuffled_profiles() {
     assert!(handles.len() >= 20, "{} handles of two releases", handles.len());
     let named = handles.iter().enumerate();
     let handles = named.flat_map(|(i, handle)| texts(&format!("handle {i}"), handle));
-    let needles: Vec<_> = needles().into_iter().chain(handles).collect();
+    let scanner = Scanner::of(needles().into_iter().chain(handles).collect());
     let mut found = Vec::new();
     for (i, done) in outputs.iter().enumerate() {
-        scan_for(&needles, done.stdout.as_bytes(), &format!("stdout {i}"), &mut found);
-        scan_for(&needles, done.stderr.as_bytes(), &format!("stderr {i}"), &mut found);
+        scanner.scan(done.stdout.as_bytes(), &format!("stdout {i}"), &mut found);
+        scanner.scan(done.stderr.as_bytes(), &format!("stderr {i}"), &mut found);
     }
-    scan_for(&needles, pair.log().as_bytes(), "the provider's log", &mut found);
-    scan_for(&needles, pair.read("s.json").as_bytes(), "the summary", &mut found);
-    scan_for(&needles, pair.read("ids.csv.manifest.json").as_bytes(), "a manifest", &mut found);
+    scanner.scan(pair.log().as_bytes(), "the provider's log", &mut found);
+    scanner.scan(pair.read("s.json").as_bytes(), "the summary", &mut found);
+    scanner.scan(pair.read("ids.csv.manifest.json").as_bytes(), "a manifest", &mut found);
     // Handles are what these frames are for, and digital IDs what a delivery is for.
     let allowed = |path: &Path| {
         let delivered = path.parent().is_some_and(|parent| parent.ends_with("deliveries"));
@@ -205,7 +227,7 @@ fn marked_identifiers_and_digital_ids_occur_nowhere_in_shuffled_profiles() {
             || (delivered && path.extension().is_some_and(|extension| extension == "csv"))
     };
     for node in ["a", "p"] {
-        scan_tree_for(&needles, Path::new(&pair.path(node)), &allowed, &mut found);
+        scanner.scan_tree(Path::new(&pair.path(node)), &allowed, &mut found);
     }
     assert_eq!(found, Vec::<String>::new());
 
@@ -217,11 +239,12 @@ fn marked_identifiers_and_digital_ids_occur_nowhere_in_shuffled_profiles() {
 #[test]
 fn scanner_finds_every_planted_leak() {
     let dir = tempfile::tempdir().unwrap();
+    let scanner = Scanner::of(needles());
     for (name, needle) in needles() {
         let file = dir.path().join("leak");
         std::fs::write(&file, [b"...".as_slice(), &needle, b"..."].concat()).unwrap();
         let mut found = Vec::new();
-        scan_tree(dir.path(), &mut found);
+        scanner.scan_tree(dir.path(), &|_| false, &mut found);
         assert!(found.iter().any(|leak| leak.starts_with(&name)), "{name}: {found:?}");
     }
 }
