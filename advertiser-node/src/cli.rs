@@ -183,6 +183,9 @@ pub(crate) struct RunOptions {
     /// The provider, when several are accepted.
     #[arg(long)]
     pub(crate) provider: Option<String>,
+    /// Runs although one identifier is in more than 0.5 % of the rows.
+    #[arg(long)]
+    pub(crate) accept_shared: bool,
     /// Releases results that need approval without asking.
     #[arg(long)]
     pub(crate) approve: bool,

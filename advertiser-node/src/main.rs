@@ -16,6 +16,7 @@ mod partner;
 mod policy;
 mod repair;
 mod request;
+mod shared;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();

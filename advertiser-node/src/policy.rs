@@ -6,7 +6,7 @@
 use node::failure::Failure;
 use node::guardrails::GuardrailSettings;
 use node::home::Home;
-use node::invite::Invitation;
+use node::invite::{COOKIE_NAMESPACE_MIN, Invitation};
 use protocol::error::{Error, Refusal};
 use protocol::identifier::{IdentifierKind, RulesetId};
 use protocol::limits::{
@@ -114,6 +114,16 @@ impl Policy {
         }
         Ok(Self { terms, rules })
     }
+}
+
+/// Told where the terms let no cookie be delivered, which the operator may not have meant.
+pub(crate) fn no_cookie(profile: Profile, terms: &MatchTerms) -> Option<&'static str> {
+    let cookies = terms.namespaces.iter().any(|code| *code >= COOKIE_NAMESPACE_MIN);
+    (profile == Profile::DigitalIds && !cookies).then_some(
+        "warning: no cookie namespace is in force, so no cookie is delivered; compare \
+         `namespaces` under [guardrails] in advertiser.toml, or ask the provider to invite again \
+         with the cookie namespaces of its graph",
+    )
 }
 
 impl Rule {
@@ -324,6 +334,21 @@ mod tests {
         assert_eq!(rule(&policy, "namespaces").shown(), "idfa, a.example");
         let rows = combine(&none, &invitation(), Profile::MatchedRows).unwrap();
         assert_eq!((rows.rules.len(), rows.terms.flags, rows.terms.namespaces.len()), (3, 0, 0));
+    }
+
+    #[test]
+    fn terms_without_a_cookie_namespace_are_told() {
+        let none = GuardrailSettings::default();
+        let bare = Invitation {
+            namespaces: BTreeMap::from([("idfa".into(), 1), ("aaid".into(), 2)]),
+            ..invitation()
+        };
+        let told = |invitation: &Invitation, profile| {
+            no_cookie(profile, &combine(&none, invitation, profile).unwrap().terms)
+        };
+        assert!(told(&bare, Profile::DigitalIds).is_some_and(|text| text.contains("no cookie")));
+        assert_eq!(told(&bare, Profile::MatchRate), None);
+        assert_eq!(told(&invitation(), Profile::DigitalIds), None);
     }
 
     #[test]

@@ -123,10 +123,7 @@ impl PartnerPolicy {
         Self {
             identity: identity.to_string(),
             profiles: profiles.iter().map(|profile| profile.name().to_owned()).collect(),
-            kinds: [IdentifierKind::EMAIL_STRICT, IdentifierKind::EMAIL_GMAIL]
-                .iter()
-                .map(|kind| kind.name().to_owned())
-                .collect(),
+            kinds: KINDS.iter().map(|kind| kind.name().to_owned()).collect(),
             n_min: N_MIN_DEFAULT,
             k_min: K_MIN_DEFAULT,
             delta_min: DELTA_MIN_DEFAULT,
@@ -350,6 +347,9 @@ impl Tenant {
     }
 }
 
+/// Kinds that tables have unless the operator says otherwise.
+const KINDS: [IdentifierKind; 3] =
+    [IdentifierKind::EMAIL_STRICT, IdentifierKind::EMAIL_GMAIL, IdentifierKind::PHONE];
 const POLICY: &str = "partner.toml";
 
 #[cfg(test)]
@@ -364,6 +364,16 @@ mod tests {
         Home::create(&dir.path().join("p"), Role::Provider).unwrap();
         let home = Home::open(&dir.path().join("p"), Role::Provider).unwrap();
         (dir, home, identity)
+    }
+
+    #[test]
+    fn new_partner_may_match_addresses_and_telephones() {
+        let (_dir, home, identity) = home();
+        let policy = PartnerPolicy::defaults(&identity, &[Profile::MatchedRows]);
+        let tenant = Tenant::create(&home, "partner", policy).unwrap();
+        assert_eq!(tenant.policy.kinds, ["email.strict", "email.gmail", "phone"]);
+        assert_eq!(tenant.policy.kind_codes(), [1, 2, 3]);
+        assert_eq!(tenant.policy.link_filter().level, 0);
     }
 
     #[test]

@@ -29,6 +29,7 @@ use serde_json::{Value, json};
 use super::run::{input_rules, normalizer, writable};
 use crate::cli::CheckOptions;
 use crate::partner::{invitation, kinds, providers, rules_must_agree};
+use crate::shared::WidelyShared;
 
 pub(crate) fn run(
     options: &CheckOptions,
@@ -191,13 +192,9 @@ fn file_lines(survey: &Survey, n_min: u32) -> Vec<String> {
         let refused = sharing(&counts.shared_refused);
         lines.push(format!("identifiers refused, held by too many rows: {refused}"));
     }
-    let shared = counts.shared.values().chain(counts.shared_refused.values());
-    let most = shared.map(|shared| shared.rows_max).max().unwrap_or(0);
-    if most > SHARED_ROWS_USUAL && most.saturating_mul(200) > counts.eligible {
-        lines.push(
-            "  one of them is in more than 0.5 % of the rows: nearly always a defect of the export"
-                .to_owned(),
-        );
+    if let Some(shared) = WidelyShared::find(counts) {
+        lines.push(format!("  {shared}"));
+        lines.push("  a run stops there unless it has --accept-shared".to_owned());
     }
     lines
 }
@@ -383,8 +380,6 @@ pub(super) fn megabytes(bytes: u64) -> String {
 pub(super) const MEASURE: Duration = Duration::from_secs(1);
 /// About what a tag of a table takes on the wire.
 pub(super) const TAG_BYTES: u64 = 7;
-/// Rows of one household or one customer that nobody wonders about.
-const SHARED_ROWS_USUAL: u64 = 5;
 
 #[cfg(test)]
 mod tests {

@@ -23,8 +23,9 @@ use crate::cli::PlanOptions;
 use crate::committed::Committed;
 use crate::learn::{Learned, PUBLIC, learned};
 use crate::partner::{invitation, kinds, rules_must_agree};
-use crate::policy::{Policy, Rule};
+use crate::policy::{Policy, Rule, no_cookie};
 use crate::request::{Request, Shape};
+use crate::shared::WidelyShared;
 
 pub(crate) fn run(
     options: &PlanOptions,
@@ -60,6 +61,7 @@ pub(crate) fn run(
     let plan = Plan {
         profile: request.profile,
         eligible: input.counts().eligible,
+        shared: WidelyShared::find(input.counts()),
         changed_rows: committed.nearest(),
         too_near: committed.is_too_near(request.profile, policy.terms.delta_min),
         purpose: home.config.purpose.clone(),
@@ -87,6 +89,8 @@ struct Plan {
     /// Eligible rows of the input.
     eligible: u64,
     shape: Shape,
+    /// What is odd about the identifiers of the input, if anything.
+    shared: Option<WidelyShared>,
     /// Against the nearest other input this provider was told of.
     changed_rows: Option<u64>,
     /// Whether the run would be refused for it.
@@ -111,6 +115,7 @@ impl Plan {
             let mark = if rule.relaxed { "; RELAXED by both sides" } else { "" };
             format!("  {} {} ({}{mark})", rule.name, rule.shown(), rule.side.name())
         }));
+        lines.extend(no_cookie(self.profile, &self.policy.terms).map(str::to_owned));
         lines
             .push("  the provider may raise n_min, k_min and delta_min when it answers".to_owned());
         lines.extend(self.shape_lines());
@@ -162,10 +167,14 @@ impl Plan {
         } else {
             "nothing is released that needs an approval"
         };
-        vec![
+        let mut lines = vec![
             format!("files: {result}; a summary with --json; sessions/ and inputs/ of the node"),
             approval.to_owned(),
-        ]
+        ];
+        if let Some(shared) = &self.shared {
+            lines.push(format!("the run needs --accept-shared: {shared}"));
+        }
+        lines
     }
 
     fn notice(&self) -> Option<String> {
@@ -201,6 +210,7 @@ impl Plan {
             "changed_rows": self.changed_rows,
             "refused": self.too_near,
             "undetected_share": self.undetected(),
+            "needs_accept_shared": self.shared.is_some(),
             "needs_approval": self.profile.sends_handles(),
             "cost": self.cost.json(),
         })

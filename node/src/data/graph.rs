@@ -22,7 +22,7 @@ use crate::data::sealed::{
 };
 use crate::data::source::{Column, InputFile, Row, RowSource, Schema, SourceOptions};
 use crate::data::{DataError, Workspace};
-use crate::normalize::{EmailPrehash, Normalizer, Outcome, PhoneContext};
+use crate::normalize::{EmailPrehash, Level, Normalized, Normalizer, Outcome, PhoneContext};
 use crate::runs::{FixedSorter, VarSorter};
 use crate::seal::{self, KeyedHash, StorageKey};
 use crate::world;
@@ -56,6 +56,9 @@ pub struct GraphCounts {
     pub personas_dropped: BTreeMap<String, u64>,
     /// Identifiers published.
     pub identifiers: u64,
+    /// Of these, identifiers of a household: in no table of individuals.
+    #[serde(default)]
+    pub household: u64,
     /// Identifiers under two persons, hence not published.
     pub identifier_conflicts: u64,
     /// Values by reason code.
@@ -236,7 +239,7 @@ impl Scanned {
     /// Takes note of objections and namespaces; the reason if the line is left out.
     fn admit(&mut self, line: Line, objections: &Objections) -> Result<Line, &'static str> {
         let identifiers = &line.identifiers;
-        if identifiers.iter().any(|(kind, digest)| objections.has_identifier(*kind, digest)) {
+        if identifiers.iter().any(|one| objections.has_identifier(one.kind, &one.digest)) {
             self.objected.insert(line.person);
         }
         if objections.has_digital_id(&line.digital_id) {
@@ -316,6 +319,33 @@ impl Columns {
     }
 }
 
+/// An identifier of a persona: its kind, its digest, and whom it names.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Identifier {
+    kind: u8,
+    digest: [u8; 32],
+    /// As `LinkFilter::level` has it: 0 individual, 1 household.
+    level: u8,
+}
+
+impl Identifier {
+    const LEN: usize = 1 + 32 + 1;
+
+    fn of(found: &Normalized) -> Self {
+        let level = match found.level() {
+            Level::Individual => 0,
+            Level::Household => 1,
+        };
+        Self { kind: found.kind().code(), digest: *found.digest().expose_bytes(), level }
+    }
+
+    fn decode(bytes: &[u8; Self::LEN]) -> Option<Self> {
+        let (kind, rest) = bytes.split_first()?;
+        let (level, digest) = rest.split_last()?;
+        Some(Self { kind: *kind, digest: digest.try_into().ok()?, level: *level })
+    }
+}
+
 /// One line after the scan: no plaintext but the provider's own references and digital IDs.
 struct Line {
     persona: Vec<u8>,
@@ -326,7 +356,7 @@ struct Line {
     /// Days since 1970.
     day: u32,
     consent: [u8; 32],
-    identifiers: Vec<(u8, [u8; 32])>,
+    identifiers: Vec<Identifier>,
     digital_id: DigitalId,
 }
 
@@ -376,9 +406,7 @@ impl Line {
             _ => return Err("type_unknown"),
         };
         let identifiers = match outcome {
-            Outcome::Ok(found) => {
-                found.iter().map(|one| (one.kind().code(), *one.digest().expose_bytes())).collect()
-            }
+            Outcome::Ok(found) => found.iter().map(Identifier::of).collect(),
             Outcome::Reject(reason) => {
                 *counts.identifiers_rejected.entry(reason.code().to_owned()).or_default() += 1;
                 Vec::new()
@@ -409,9 +437,10 @@ impl Line {
         bytes.extend_from_slice(&self.consent);
         // One value yields at most two identifiers.
         bytes.push(u8::try_from(self.identifiers.len()).unwrap_or(u8::MAX));
-        for (kind, digest) in &self.identifiers {
+        for Identifier { kind, digest, level } in &self.identifiers {
             bytes.push(*kind);
             bytes.extend_from_slice(digest);
+            bytes.push(*level);
         }
         bytes.extend_from_slice(self.digital_id.encoded());
         bytes
@@ -427,7 +456,8 @@ impl Line {
         let (day, rest) = rest.split_first_chunk::<4>()?;
         let (consent, rest) = rest.split_first_chunk::<32>()?;
         let (count, rest) = rest.split_first()?;
-        let (identifiers, digital_id) = rest.split_at_checked(usize::from(*count) * 33)?;
+        let (identifiers, digital_id) =
+            rest.split_at_checked(usize::from(*count) * Identifier::LEN)?;
         Some(Self {
             persona: persona.to_vec(),
             person: *person,
@@ -436,10 +466,10 @@ impl Line {
             day: u32::from_be_bytes(*day),
             consent: *consent,
             identifiers: identifiers
-                .as_chunks::<33>()
+                .as_chunks::<{ Identifier::LEN }>()
                 .0
                 .iter()
-                .filter_map(|[kind, digest @ ..]| Some((*kind, *digest.first_chunk()?)))
+                .filter_map(Identifier::decode)
                 .collect(),
             digital_id: DigitalId::decode(digital_id)?,
         })
@@ -463,7 +493,7 @@ struct Persona {
     last_day: u32,
     login_days: BTreeSet<u32>,
     consent: [u8; 32],
-    identifiers: BTreeSet<(u8, [u8; 32])>,
+    identifiers: BTreeSet<Identifier>,
     ids: BTreeMap<DigitalId, Seen>,
     two_persons: bool,
     /// Identifiers and digital IDs beyond what one persona may hold.
@@ -609,7 +639,7 @@ impl Gathering<'_> {
             record,
             fingerprint: self.fingerprint(&persona.reference),
             person: persona.person,
-            tombstones: identifiers.map(|(kind, digest)| mason.identifier(*kind, digest)).collect(),
+            tombstones: identifiers.map(|one| mason.identifier(one.kind, &one.digest)).collect(),
             ids: persona
                 .ids
                 .iter()
@@ -622,8 +652,9 @@ impl Gathering<'_> {
                 .collect(),
         })?;
         let ids_digest = ids_digest(&persona.ids);
-        for (kind, digest) in &persona.identifiers {
+        for Identifier { kind, digest, level } in &persona.identifiers {
             let leaf = StoredLeaf {
+                level: *level,
                 kind: *kind,
                 ruleset: self.ruleset,
                 digest: *digest,
@@ -683,6 +714,7 @@ fn publish_leaves(
             counts.identifier_conflicts += 1;
         } else {
             counts.identifiers += 1;
+            counts.household += u64::from(first.level);
             let leaf = first.leaf().ok_or_else(|| DataError::contradiction(&path))?;
             committer.push(&leaf);
             out.append(&first.encode())?;
@@ -723,6 +755,7 @@ struct StoredLeaf {
     last_seen: u64,
     evidence: u16,
     devices: u16,
+    level: u8,
     logins: u8,
     persons: u8,
     purposes: u32,
@@ -731,7 +764,7 @@ struct StoredLeaf {
 }
 
 impl StoredLeaf {
-    const LEN: usize = 1 + 1 + 32 + 8 + 16 + 8 + 2 + 2 + 1 + 1 + 4 + 32 + 32;
+    const LEN: usize = 1 + 1 + 32 + 8 + 16 + 8 + 2 + 2 + 1 + 1 + 1 + 4 + 32 + 32;
 
     fn encode(&self) -> [u8; Self::LEN] {
         let mut bytes = [0; Self::LEN];
@@ -746,7 +779,7 @@ impl StoredLeaf {
                 &self.last_seen.to_be_bytes(),
                 &self.evidence.to_be_bytes(),
                 &self.devices.to_be_bytes(),
-                &[self.logins, self.persons],
+                &[self.level, self.logins, self.persons],
                 &self.purposes.to_be_bytes(),
                 &self.ids_digest,
                 &self.consent,
@@ -764,7 +797,7 @@ impl StoredLeaf {
         let (last_seen, rest) = rest.split_first_chunk::<8>()?;
         let (evidence, rest) = rest.split_first_chunk::<2>()?;
         let (devices, rest) = rest.split_first_chunk::<2>()?;
-        let ([logins, persons], rest) = rest.split_first_chunk::<2>()?;
+        let ([level, logins, persons], rest) = rest.split_first_chunk::<3>()?;
         let (purposes, rest) = rest.split_first_chunk::<4>()?;
         let (ids_digest, rest) = rest.split_first_chunk::<32>()?;
         Some(Self {
@@ -776,6 +809,7 @@ impl StoredLeaf {
             last_seen: u64::from_be_bytes(*last_seen),
             evidence: u16::from_be_bytes(*evidence),
             devices: u16::from_be_bytes(*devices),
+            level: *level,
             logins: *logins,
             persons: *persons,
             purposes: u32::from_be_bytes(*purposes),
@@ -792,7 +826,7 @@ impl StoredLeaf {
             last_seen: self.last_seen,
             evidence: self.evidence,
             devices: self.devices,
-            level: 0,
+            level: self.level,
             logins: self.logins,
             persons: self.persons,
             purposes: self.purposes,
@@ -844,7 +878,8 @@ struct Meta {
 }
 
 const META: &str = "snapshot.meta";
-const LEAVES: &str = "leaves";
+/// Snapshots of earlier versions have `leaves`, in which no leaf has its level.
+const LEAVES: &str = "leaves-2";
 const SEED: &str = "snapshot.seed";
 const EVIDENCE_LOGIN: u16 = 1;
 /// Identifiers or digital IDs that one persona may hold; further ones are left out.
@@ -856,6 +891,9 @@ const CHUNK_BYTES: usize = 1 << 20;
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use protocol::identifier::IdentifierKind;
+    use protocol::terms::{LinkFilter, PURPOSE_ADVERTISING_MATCH};
+
     use crate::data::objections::{FeedRules, import_feed};
     use crate::normalize::{Options, Ruleset};
 
@@ -982,6 +1020,34 @@ pub(crate) mod tests {
         let snapshot = snapshot.unwrap();
         assert_eq!(snapshot.counts().identifier_conflicts, 1);
         assert_eq!(leaves(&snapshot).len(), 2);
+    }
+
+    #[test]
+    fn fixed_line_names_a_household_and_is_in_no_table_of_individuals() {
+        let phone =
+            |number: &str| format!("p1,a,phone,{number},aaid,,{AAID},tablet,login,2026-11-01\n");
+        let body = [
+            line("p1", "a", "one@exemple.fr", "2026-11-01"),
+            phone("+33 1 99 00 12 34"),
+            phone("+33 6 41 23 45 79"),
+        ]
+        .concat();
+        let (_dir, snapshot) = ingest(&body);
+        let snapshot = snapshot.unwrap();
+        let counts = snapshot.counts();
+        assert_eq!((counts.records, counts.identifiers, counts.household), (1, 3, 1));
+        let kinds = [IdentifierKind::EMAIL_STRICT.code(), IdentifierKind::PHONE.code()];
+        let at = 86_400 * u64::from(days_since_1970("2026-11-02").unwrap());
+        let in_table = |level| {
+            let filter = LinkFilter { level, ..LinkFilter::DEFAULT };
+            let purpose = PURPOSE_ADVERTISING_MATCH;
+            leaves(&snapshot).iter().filter(|one| one.passes(&filter, &kinds, purpose, at)).count()
+        };
+        assert_eq!((in_table(0), in_table(1)), (2, 3));
+        let levels = leaves(&snapshot);
+        let mut levels: Vec<u8> = levels.iter().map(|leaf| leaf.level).collect();
+        levels.sort_unstable();
+        assert_eq!(levels, [0, 0, 1]);
     }
 
     #[test]

@@ -69,6 +69,12 @@ pub(crate) fn run(
             counts.identifier_conflicts
         ));
     }
+    if counts.household > 0 {
+        terminal.line(&format!(
+            "identifiers of households, in no table of individuals: {}",
+            counts.household
+        ));
+    }
     if counts.surplus > 0 {
         terminal.line(&format!(
             "identifiers and digital IDs beyond what one persona may hold, left out: {}",

@@ -5,7 +5,7 @@ use std::path::Path;
 use node::failure::Failure;
 use node::home::Home;
 use node::identity::PublicIdentity;
-use node::invite::Invitation;
+use node::invite::{COOKIE_NAMESPACE_MIN, Invitation};
 use node::normalize::manifest::RulesManifest;
 use node::telemetry::Terminal;
 use protocol::limits::TERMS_LIST_MAX;
@@ -63,9 +63,30 @@ pub(crate) fn run(options: &InviteOptions, terminal: &Terminal) -> Result<(), Fa
         tenant.policy.profiles.join(", ")
     ));
     terminal.line(&format!("invitation: {}", options.out.display()));
+    if let Some(warning) = no_cookie(&profiles, &tenant, &namespaces) {
+        terminal.line(&warning);
+        terminal.line("  then invite again with the same --name and have that invitation accepted");
+    }
     terminal.line("Send it to the advertiser, and compare the identity over a second path:");
     terminal.line(&format!("identity: {}", home.identity.public()));
     Ok(())
+}
+
+/// Told where no cookie could be delivered: nothing adds namespaces to a policy afterwards.
+fn no_cookie(profiles: &[Profile], tenant: &Tenant, known: &Namespaces) -> Option<String> {
+    let cookies =
+        |names: &[String]| names.iter().any(|name| known.code(name) >= Some(COOKIE_NAMESPACE_MIN));
+    if !profiles.iter().any(|profile| profile.sends_handles()) || cookies(&tenant.policy.namespaces)
+    {
+        return None;
+    }
+    let graph: Vec<String> = known.by_code().into_values().collect();
+    let first = if cookies(&graph) { "" } else { "`ingest` your graph, " };
+    Some(format!(
+        "warning: the invitation lists no cookie namespace, so digital-ids and activation deliver \
+         no cookie; {first}name its cookie namespaces under `namespaces` in {},",
+        tenant.path("partner.toml").display()
+    ))
 }
 
 /// The argument is the line itself or a file that holds it.

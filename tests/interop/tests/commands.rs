@@ -118,7 +118,8 @@ fn check_counts_what_is_wrong_and_prints_no_value() {
         "shared_identifier 40 (3.5 %)",
         "email.strict 1000; 1000 distinct",
         "identifiers refused, held by too many rows: email.strict 1, by at most 40 rows",
-        "more than 0.5 % of the rows",
+        "(email.strict) is in 40 rows, more than 0.5 % of the 1000 eligible",
+        "--accept-shared",
         "32768 elements after padding",
         "elements a second",
     ] {

@@ -24,8 +24,9 @@ use self::session::Run;
 use crate::cli::{Inputs, RunOptions};
 use crate::committed::Committed;
 use crate::partner::{invitation, kinds, rules_must_agree};
-use crate::policy::Policy;
+use crate::policy::{Policy, no_cookie};
 use crate::request::Request;
+use crate::shared::WidelyShared;
 
 mod approval;
 mod outcome;
@@ -46,11 +47,17 @@ pub(crate) fn run(
     request.allowed_by(&invitation)?;
     let rules = rules_must_agree(&home, &invitation)?;
     let Policy { terms, .. } = Policy::of(&home, &invitation, request.profile)?;
+    if let Some(warning) = no_cookie(request.profile, &terms) {
+        terminal.error(warning);
+    }
     let progress = Progress::new(output);
     let started = Instant::now();
     progress.stage("prepare");
     let input = prepare(&home, &options.inputs, &kinds(&invitation))?;
     enough_rows(&input, terms.n_min)?;
+    if let Some(shared) = WidelyShared::find(input.counts()).filter(|_| !options.accept_shared) {
+        return Err(shared.refused());
+    }
     let shape = request.shape(&input)?;
     let now = SystemClock::new().now_unix();
     let provider = invitation.provider.party().0;

@@ -84,7 +84,8 @@ impl Partners {
     }
 
     fn terms(profile: Profile) -> MatchTerms {
-        let kinds = [IdentifierKind::EMAIL_STRICT, IdentifierKind::EMAIL_GMAIL];
+        let kinds =
+            [IdentifierKind::EMAIL_STRICT, IdentifierKind::EMAIL_GMAIL, IdentifierKind::PHONE];
         let ruleset = RulesetId::from_code(1).unwrap();
         MatchTerms {
             namespaces: vec![0x0100],

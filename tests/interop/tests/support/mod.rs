@@ -194,6 +194,27 @@ impl Pair {
         Done::of(child.wait_with_output().expect("the program ends"))
     }
 
+    /// Runs the advertiser's program at a terminal, where this is typed; both streams as one.
+    pub(crate) fn advertiser_at_terminal(&self, args: &[&str], typed: &str) -> Done {
+        let (command, rest) = args.split_first().expect("a command");
+        let program = programs().join("advertiser-node").display().to_string();
+        let dir = self.path("a");
+        let line = [&[program.as_str(), command, "--dir", &dir], rest].concat().join(" ");
+        let mut child = Command::new("script")
+            .args(["-qec", &line, "/dev/null"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("script runs");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        let _ = stdin.write_all(typed.as_bytes());
+        // Open until the end: a terminal does not end when the line is typed.
+        let done = Done::of(child.wait_with_output().expect("the program ends"));
+        drop(stdin);
+        done
+    }
+
     /// Runs a match on the file `crm.csv`.
     pub(crate) fn run(&self) -> Done {
         self.run_with(&[])
