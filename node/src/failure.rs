@@ -238,7 +238,9 @@ fn withheld_report(why: Withheld, role: Role) -> Report {
 
 fn data_exit(error: &DataError) -> Exit {
     match error {
-        DataError::Input { .. } | DataError::Empty { .. } => Exit::Input,
+        DataError::Input { .. } | DataError::Empty { .. } | DataError::NothingPublished { .. } => {
+            Exit::Input
+        }
         DataError::Open { source, .. } => match source.kind() {
             std::io::ErrorKind::NotFound => Exit::Input,
             _ => Exit::Storage,
@@ -287,9 +289,17 @@ fn data_report(error: &DataError) -> Report {
         DataError::Empty { file } => (
             "V0412",
             format!("{} has no row that may be used", file.display()),
-            "check the consent columns and the identifiers; the reasons are counted per value"
-                .into(),
+            "run `check` on it, which counts every reason".into(),
         ),
+        DataError::NothingPublished { file, reasons } => {
+            let reasons: Vec<String> =
+                reasons.iter().take(5).map(|(reason, count)| format!("{reason} {count}")).collect();
+            (
+                "V0412",
+                format!("{} has no line that may be published", file.display()),
+                format!("mend what is left out most: {}", reasons.join(", ")),
+            )
+        }
         DataError::Declared { what, try_this } => ("V0413", what.clone(), try_this.clone()),
         DataError::Runs(_) | DataError::World(_) | DataError::Io { .. } | DataError::Seal(_) => (
             "V0414",

@@ -251,7 +251,8 @@ impl Progress {
         }
     }
 
-    /// Tells that a frame of this many elements was sent.
+    /// Tells that a frame of this many elements was sent; of handles only that they were, since
+    /// their number is the exact count of matched rows, which the terms may not let be shown.
     pub fn sent(&self, stream: StreamId, elements: u32) {
         let name = match stream {
             StreamId::ControlAdvertiser | StreamId::ControlProvider => return,
@@ -269,8 +270,10 @@ impl Progress {
             };
             self.restart(&mut state, name, total);
         }
-        state.done = state.done.saturating_add(elements.into());
-        self.tell(&mut state, false);
+        if stream != StreamId::Handles {
+            state.done = state.done.saturating_add(elements.into());
+            self.tell(&mut state, false);
+        }
     }
 
     /// Tells that the run waits for the peer this many seconds, then goes on by itself.
@@ -533,6 +536,7 @@ mod tests {
         progress.stage("connect");
         progress.session(&[1; 32], 65_536);
         progress.sent(StreamId::ControlAdvertiser, 0);
+        progress.sent(StreamId::Handles, 4_711);
         hand.0.store(1_000, Ordering::Relaxed);
         progress.sent(StreamId::Blind, 32_768);
         hand.0.store(4_000, Ordering::Relaxed);

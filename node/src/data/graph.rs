@@ -69,6 +69,17 @@ pub struct GraphCounts {
     pub surplus: u64,
 }
 
+impl GraphCounts {
+    /// Why lines, personas and values were left out, the most frequent reason first.
+    fn reasons(&self) -> Vec<(String, u64)> {
+        let all = [&self.lines_dropped, &self.personas_dropped, &self.identifiers_rejected];
+        let mut reasons: Vec<(String, u64)> =
+            all.into_iter().flatten().map(|(reason, count)| (reason.clone(), *count)).collect();
+        reasons.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
+        reasons
+    }
+}
+
 /// One day's data, kept sealed in a directory of its own.
 #[derive(Debug)]
 pub struct StoredSnapshot {
@@ -101,7 +112,8 @@ impl StoredSnapshot {
         let by_value = gathering.personas(lines, directory, key, workspace, &mut counts)?;
         let root = publish_leaves(by_value, directory, key, &mut counts)?;
         if root.leaves == 0 {
-            return Err(DataError::Empty { file: file.to_path_buf() });
+            let (file, reasons) = (file.to_path_buf(), counts.reasons());
+            return Err(DataError::NothingPublished { file, reasons });
         }
         let meta = Meta {
             root: root.root,
@@ -1171,6 +1183,9 @@ pub(crate) mod tests {
     #[test]
     fn graph_without_published_identifier_is_refused() {
         let (_dir, result) = ingest(&line("p1", "a", "no address", "2026-11-01"));
-        assert!(matches!(result.unwrap_err(), DataError::Empty { .. }));
+        let Err(DataError::NothingPublished { reasons, .. }) = result else {
+            panic!("nothing is published")
+        };
+        assert!(!reasons.is_empty());
     }
 }

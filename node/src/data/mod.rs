@@ -57,6 +57,14 @@ pub enum DataError {
         /// The file.
         file: PathBuf,
     },
+    /// Every line of a graph was left out.
+    #[error("{}: no line that may be published", file.display())]
+    NothingPublished {
+        /// The file.
+        file: PathBuf,
+        /// Reasons with the number of lines, personas or values, the most frequent first.
+        reasons: Vec<(String, u64)>,
+    },
     /// What the party declared cannot be applied.
     #[error("{what}")]
     Declared {
