@@ -174,6 +174,8 @@ impl Sink {
 /// is known. Counts are of frames and elements, never of matches.
 pub struct Progress {
     shape: Shape,
+    /// Whose session it is, where a node serves several at once.
+    partner: Option<String>,
     terminal: Terminal,
     clock: Box<dyn Clock>,
     state: Mutex<State>,
@@ -215,6 +217,23 @@ impl Progress {
         Self::with(shape, Terminal::new(), Box::new(SystemClock::new()))
     }
 
+    /// Progress of one session of several, each line with the partner's name.
+    ///
+    /// There is no bar for several sessions at once; by default lines are written to a terminal
+    /// and to nothing else.
+    #[must_use]
+    pub fn of_session(options: &OutputOptions, partner: &str) -> Self {
+        let shape = match options.progress {
+            ProgressForm::Auto if io::stderr().is_terminal() => Shape::Lines,
+            ProgressForm::Lines => Shape::Lines,
+            ProgressForm::Json => Shape::Json,
+            ProgressForm::Auto | ProgressForm::Off => Shape::Off,
+        };
+        let partner = Some(partner.to_owned());
+        let clock = Box::new(SystemClock::new());
+        Self { partner, ..Self::with(shape, Terminal::new(), clock) }
+    }
+
     /// Progress that nobody sees.
     #[must_use]
     pub fn silent() -> Self {
@@ -247,7 +266,7 @@ impl Progress {
                 text
             });
             let event = json!({ "event": "session", "session": sid, "elements": elements });
-            self.terminal.error(&event.to_string());
+            self.tell_event(event);
         }
     }
 
@@ -303,7 +322,7 @@ impl Progress {
     }
 
     fn with(shape: Shape, terminal: Terminal, clock: Box<dyn Clock>) -> Self {
-        Self { shape, terminal, clock, state: Mutex::new(State::default()) }
+        Self { shape, partner: None, terminal, clock, state: Mutex::new(State::default()) }
     }
 
     fn begin(&self, name: &'static str, total: Option<u64>) {
@@ -343,10 +362,23 @@ impl Progress {
         state.told = Some(now);
         let figures = Figures::of(state, now);
         match self.shape {
-            Shape::Lines => self.terminal.error(&figures.line(state)),
-            Shape::Json => self.terminal.error(&figures.event(state)),
+            Shape::Lines => {
+                let line = figures.line(state);
+                self.terminal.error(&match &self.partner {
+                    Some(partner) => format!("{partner}: {line}"),
+                    None => line,
+                });
+            }
+            Shape::Json => self.tell_event(figures.event(state)),
             Shape::Bar(_) | Shape::Off => {}
         }
+    }
+
+    fn tell_event(&self, mut event: serde_json::Value) {
+        if let (Some(partner), Some(fields)) = (&self.partner, event.as_object_mut()) {
+            fields.insert("partner".to_owned(), json!(partner));
+        }
+        self.terminal.error(&event.to_string());
     }
 }
 
@@ -396,7 +428,7 @@ impl Figures {
         line
     }
 
-    fn event(&self, state: &State) -> String {
+    fn event(&self, state: &State) -> serde_json::Value {
         json!({
             "event": "progress",
             "stage": state.stage,
@@ -405,7 +437,6 @@ impl Figures {
             "rate_per_s": self.rate,
             "remaining_s": self.remaining_s,
         })
-        .to_string()
     }
 }
 
@@ -549,6 +580,20 @@ mod tests {
              blind: 100 % (65,536 of 65,536), 21,845/s, 0 s left\n\
              waiting 5 s, as the peer asks\n"
         );
+    }
+
+    #[test]
+    fn a_session_of_several_names_its_partner() {
+        for (shape, shown) in [
+            (Shape::Lines, "shop: evaluate: 50 % (10 of 20)\n"),
+            (Shape::Json, "\"partner\":\"shop\""),
+        ] {
+            let (progress, kept, _) = progress(shape);
+            let progress = Progress { partner: Some("shop".to_owned()), ..progress };
+            progress.session(&[1; 32], 20);
+            progress.sent(StreamId::Eval, 10);
+            assert!(kept.text().contains(shown), "{}", kept.text());
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub(crate) fn run(
         Command::Invite(options) => invite::run(&options, terminal),
         Command::Ingest { dir, file } => ingest::run(&dir, &file, output, terminal),
         Command::Object { dir, file } => object::run(&dir, &file, terminal),
-        Command::Serve(options) => serve::run(&options, terminal),
+        Command::Serve(options) => serve::run(&options, output, terminal),
         Command::Status { dir, json } => status::run(&dir, json, terminal),
     }
 }

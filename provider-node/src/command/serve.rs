@@ -15,7 +15,7 @@ use node::journal::SessionJournal;
 use node::ledger::{Ledger, LedgerError, ReserveError, SessionRow};
 use node::normalize::manifest::RulesManifest;
 use node::runs::{FixedSorted, RunStore};
-use node::telemetry::{Progress, Terminal};
+use node::telemetry::{OutputOptions, Progress, Terminal};
 use node::transport::Channel;
 use node::transport::quic::{Incoming, ProviderEndpoint};
 use node::world::{self, Clock, SystemClock};
@@ -42,7 +42,11 @@ use crate::publish::Published;
 use crate::tables::{self, Ready, ReadyKey};
 use crate::tenant::{PartnerPolicy, Tenant};
 
-pub(crate) fn run(options: &ServeOptions, terminal: &Terminal) -> Result<(), Failure> {
+pub(crate) fn run(
+    options: &ServeOptions,
+    output: &OutputOptions,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
     let home = Home::open(&options.dir, Role::Provider)?;
     let _lock = home.lock()?;
     let rules = RulesManifest::build(home.config.ruleset, &home.config.options)?;
@@ -53,6 +57,7 @@ pub(crate) fn run(options: &ServeOptions, terminal: &Terminal) -> Result<(), Fai
         admission: Admission::default(),
         building: Admission::default(),
         turn: Mutex::default(),
+        output: output.clone(),
         home,
     });
     service.ledger.interrupt_sessions()?;
@@ -132,6 +137,8 @@ async fn connection(service: Arc<Service>, incoming: Incoming) {
 
 struct Service {
     home: Home,
+    /// Where and how progress of sessions is told.
+    output: OutputOptions,
     ledger: Ledger,
     engine: Arc<Engine>,
     rules_digest: [u8; 32],
@@ -250,7 +257,7 @@ impl Service {
             session: None,
             clock: &clock,
         };
-        let progress = Progress::silent();
+        let progress = Progress::of_session(&self.output, &tenant.name);
         let driver = Driver {
             session: Session::Provider(ProviderSession::open(config)),
             outbox: Outbox::new(Role::Provider),

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use node::status;
+use node::telemetry::{LogLevel, OutputOptions, ProgressForm};
 use node::transport::memory;
 use protocol::commitment::{InputRoot, identifier_from_parts};
 use protocol::disclosure::Outcome;
@@ -58,6 +59,11 @@ impl Partners {
             admission: Admission::default(),
             building: Admission::default(),
             turn: Mutex::default(),
+            output: OutputOptions {
+                log: LogLevel::Error,
+                log_json: false,
+                progress: ProgressForm::Json,
+            },
             home,
         });
         service.build_tables().unwrap();
