@@ -289,7 +289,7 @@ fn data_report(error: &DataError) -> Report {
         DataError::Empty { file } => (
             "V0412",
             format!("{} has no row that may be used", file.display()),
-            "run `check` on it, which counts every reason".into(),
+            "mend the consent columns and the identifiers; `check` counts every reason".into(),
         ),
         DataError::NothingPublished { file, reasons } => {
             let reasons: Vec<String> =

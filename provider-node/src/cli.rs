@@ -74,7 +74,7 @@ pub(crate) struct InviteOptions {
     #[arg(long)]
     pub(crate) address: String,
     /// Profiles the partner may run; may be given several times.
-    #[arg(long, default_value = "matched-rows")]
+    #[arg(long, default_values = ["match-rate", "matched-rows"])]
     pub(crate) profile: Vec<String>,
     /// Where to write the invitation.
     #[arg(long)]

@@ -81,7 +81,7 @@ pub(crate) struct Pair {
 }
 
 impl Pair {
-    /// Makes both nodes, invites and accepts.
+    /// Makes both nodes, invites for `matched-rows` alone and accepts.
     pub(crate) fn introduced() -> Self {
         let pair =
             Self { dir: tempfile::tempdir().unwrap(), address: free_address(), serving: None };
@@ -91,7 +91,7 @@ impl Pair {
         let invitation = pair.path("invitation.toml");
         let args = ["invite", "--identity", &identity, "--name", "retailer", "--address"];
         let args = [&args[..], &[&pair.address, "--out", &invitation]].concat();
-        pair.provider(&args).expect(0);
+        pair.provider(&[&args[..], &["--profile", "matched-rows"]].concat()).expect(0);
         pair.advertiser(&["accept", &invitation]).expect(0);
         pair
     }
