@@ -121,30 +121,37 @@ struct Released {
 }
 
 impl Released {
-    /// Counts to the nearest hundred, rates to the nearest percent, nothing but "over 85 %" above
-    /// that; no cell below fifty rows, nor the one that would give such a cell away.
+    /// Counts to the nearest hundred, the rate of that count to the nearest percent, nothing but
+    /// "over 85 %" above that; no cell below fifty rows, nor those that would give such cells away.
     fn of(truth: &Truth) -> Self {
         let (matched, rows) = (truth.matched_shuffled(), truth.eligible.max(1));
-        if matched * 100 > rows * RATE_CAP {
+        let hundreds = |count: u64| (count + 50) / 100 * 100;
+        let percent = ((hundreds(matched) * 200 + rows) / (rows * 2)).min(100);
+        if matched * 100 > rows * RATE_CAP || percent > RATE_CAP {
             let rows_by_hits = vec![None; truth.rows_by_hits.len() - 1];
             return Self { matched: None, percent: RATE_CAP, over: true, rows_by_hits };
         }
-        let hundreds = |count: u64| (count + 50) / 100 * 100;
-        let mut cells: Vec<Option<u64>> =
-            truth.rows_by_hits.iter().skip(1).map(|count| Some(*count)).collect();
-        for cell in &mut cells {
-            *cell = cell.filter(|count| *count >= CELL_MIN);
+        let counts: Vec<u64> = truth.rows_by_hits.iter().skip(1).copied().collect();
+        let mut order: Vec<usize> = (0..counts.len()).collect();
+        order.sort_by_key(|cell| counts[*cell]);
+        // The smallest cells are hidden: each below fifty, then as many as make two, and fifty.
+        let mut hidden = order.iter().filter(|cell| counts[**cell] < CELL_MIN).count();
+        let told_away = |hidden: usize| {
+            let sum: u64 = order[..hidden].iter().map(|cell| counts[*cell]).sum();
+            hidden == 1 || (hidden > 1 && sum < CELL_MIN)
+        };
+        while told_away(hidden) && hidden < counts.len() {
+            hidden += 1;
         }
-        if cells.iter().filter(|cell| cell.is_none()).count() == 1
-            && let Some(least) = cells.iter_mut().filter(|cell| cell.is_some()).min()
-        {
-            *least = None;
-        }
+        let shown = |cell: usize| !order[..hidden].contains(&cell);
+        let cells = counts.iter().enumerate();
         Self {
             matched: Some(hundreds(matched)),
-            percent: (matched * 200 + rows) / (rows * 2),
+            percent,
             over: false,
-            rows_by_hits: cells.into_iter().map(|cell| cell.map(hundreds)).collect(),
+            rows_by_hits: cells
+                .map(|(cell, count)| shown(cell).then(|| hundreds(*count)))
+                .collect(),
         }
     }
 
@@ -396,7 +403,9 @@ mod tests {
         assert_eq!((found.matched, found.rate()), (Some(800), "40 %".to_owned()));
         assert_eq!(found.rows_by_hits, [Some(700), None, None]);
         let found = Released::of(&truth(1_000, &[995, 0, 5]));
-        assert_eq!((found.matched, found.rate()), (Some(0), "1 %".to_owned()));
+        assert_eq!((found.matched, found.rate()), (Some(0), "0 %".to_owned()));
+        let found = Released::of(&truth(10_000, &[7_650, 2_349, 0, 1]));
+        assert_eq!(found.rows_by_hits, [None, None, None]);
     }
 
     #[test]
@@ -407,7 +416,9 @@ mod tests {
 
     #[test]
     fn a_rate_above_the_cap_tells_nothing_else() {
-        assert_eq!(Released::of(&truth(1_000, &[150, 850])).matched, Some(900));
+        assert_eq!(Released::of(&truth(1_000, &[160, 840])).matched, Some(800));
+        // The rounded count is above the cap.
+        assert_eq!(Released::of(&truth(1_000, &[150, 850])).matched, None);
         let found = Released::of(&truth(1_000, &[149, 851]));
         assert_eq!((found.matched, found.rate()), (None, "over 85 %".to_owned()));
         assert_eq!(found.rows_by_hits, [None]);
