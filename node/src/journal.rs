@@ -14,7 +14,9 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use protocol::codec::{FrameHeader, RawFrame, StreamId};
-use protocol::transcript::{Opening, Record, Transcript, Writer, merkle};
+use protocol::session::ChannelFacts;
+use protocol::suite::PROTOCOL_VERSION;
+use protocol::transcript::{BuildFlags, Opening, Record, Role, Transcript, Writer, merkle};
 use sha2::{Digest, Sha256};
 
 use crate::world::{self, Storage, WorldError};
@@ -43,6 +45,27 @@ enum Kept {
 }
 
 impl SessionJournal {
+    /// Starts the journal of a session that has no id yet, by a new name in `sessions`.
+    ///
+    /// # Errors
+    ///
+    /// As [`unopened`] and [`SessionJournal::create`].
+    pub fn begin(
+        sessions: &Path,
+        role: Role,
+        channel: &ChannelFacts,
+    ) -> Result<Self, JournalError> {
+        let opening = Opening {
+            protocol: PROTOCOL_VERSION,
+            role,
+            build: BuildFlags::default(),
+            exporter: channel.exporter,
+            spki_advertiser: channel.spki_advertiser,
+            spki_provider: channel.spki_provider,
+        };
+        Self::create(&unopened(sessions)?, &opening)
+    }
+
     /// Starts the journal of a session in a private directory of its own.
     ///
     /// # Errors
@@ -405,7 +428,7 @@ pub fn read_ended(dir: &Path) -> Result<Transcript, JournalError> {
 /// # Errors
 ///
 /// [`JournalError::World`] without randomness.
-pub fn unopened(sessions: &Path) -> Result<PathBuf, JournalError> {
+fn unopened(sessions: &Path) -> Result<PathBuf, JournalError> {
     let mut found: Vec<(std::time::SystemTime, PathBuf)> = std::fs::read_dir(sessions)
         .into_iter()
         .flatten()
@@ -601,8 +624,6 @@ const CHECKSUM_LEN: usize = 8;
 mod tests {
     use std::fs;
     use std::os::unix::fs::MetadataExt;
-
-    use protocol::transcript::{BuildFlags, Role};
 
     use super::*;
     use crate::world::tests::{dirs_synced_in, private_tempdir, with_fault};

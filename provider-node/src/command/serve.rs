@@ -29,9 +29,9 @@ use protocol::message::Control;
 use protocol::session::advertiser::KnownKey;
 use protocol::session::provider::{Policy, Prepared, ProviderConfig, ProviderSession};
 use protocol::session::{Outbox, RowSlot, VerifiedPeer};
-use protocol::suite::{PROTOCOL_VERSION, SuiteId};
+use protocol::suite::SuiteId;
 use protocol::terms::{MatchTerms, Offer};
-use protocol::transcript::{BuildFlags, Opening, Role};
+use protocol::transcript::Role;
 
 use crate::admission::Admission;
 use crate::cli::ServeOptions;
@@ -231,18 +231,9 @@ impl Service {
         let live = self.admission.enter(partner);
         let Offered { tables, prepared, desk } = self.offered(&tenant, now)?;
         let busy = self.busy(&partner, live.is_some(), !prepared.is_empty(), now)?;
-        let facts = *channel.peer().channel();
         let sessions = self.home.private_dir("sessions")?;
-        let opening = Opening {
-            protocol: PROTOCOL_VERSION,
-            role: Role::Provider,
-            build: BuildFlags::default(),
-            exporter: facts.exporter,
-            spki_advertiser: facts.spki_advertiser,
-            spki_provider: facts.spki_provider,
-        };
-        let pending = node::journal::unopened(&sessions)?;
-        let journal = SessionJournal::create(&pending, &opening)?;
+        let facts = channel.peer().channel();
+        let journal = SessionJournal::begin(&sessions, Role::Provider, facts)?;
         let config = self.config(&tenant, *channel.peer(), prepared, busy, now)?;
         let (head, budget) = (config.ledger, tenant.policy.budget());
         let mut duties = ProviderDuties {

@@ -29,9 +29,8 @@ use protocol::message::Control;
 use protocol::seed::SessionSeed;
 use protocol::session::advertiser::{AdvertiserConfig, AdvertiserSession, KnownKey};
 use protocol::session::{Outbox, RowSlot, VerifiedPeer};
-use protocol::suite::PROTOCOL_VERSION;
 use protocol::terms::MatchTerms;
-use protocol::transcript::{BuildFlags, Opening, Record, Role};
+use protocol::transcript::{Record, Role};
 
 use super::approval::Approval;
 use super::outcome;
@@ -115,21 +114,12 @@ impl Run<'_> {
         let options = &self.home.config.quic;
         let address = &self.invitation.address;
         let channel = quic::connect(address, &self.home.identity, provider, options).await?;
-        let facts = *channel.peer().channel();
         let sessions = self.home.private_dir("sessions")?;
-        let opening = Opening {
-            protocol: PROTOCOL_VERSION,
-            role: Role::Advertiser,
-            build: BuildFlags::default(),
-            exporter: facts.exporter,
-            spki_advertiser: facts.spki_advertiser,
-            spki_provider: facts.spki_provider,
-        };
-        let pending = node::journal::unopened(&sessions)?;
-        let journal = SessionJournal::create(&pending, &opening)?;
+        let facts = channel.peer().channel();
+        let journal = SessionJournal::begin(&sessions, Role::Advertiser, facts)?;
         let head = self.ledger.head(&partner)?;
         let mut outbox = Outbox::new(Role::Advertiser);
-        let seed = self.session_seed(&pending)?;
+        let seed = self.session_seed(journal.directory())?;
         let config = self.config(*channel.peer(), seed, head, clock.now_unix())?;
         let session = AdvertiserSession::open(config, &mut outbox)?;
         // On disk before the provider is told of the input.

@@ -118,18 +118,9 @@ impl Partners {
     async fn advertise(&self, profile: Profile, matched: usize, channel: Channel) -> Outcome {
         let clock = SystemClock::new();
         let partner = *channel.peer().party();
-        let facts = *channel.peer().channel();
+        let facts = channel.peer().channel();
         let sessions = self.advertiser.private_dir("sessions").unwrap();
-        let opening = Opening {
-            protocol: PROTOCOL_VERSION,
-            role: Role::Advertiser,
-            build: BuildFlags::default(),
-            exporter: facts.exporter,
-            spki_advertiser: facts.spki_advertiser,
-            spki_provider: facts.spki_provider,
-        };
-        let pending = node::journal::unopened(&sessions).unwrap();
-        let journal = SessionJournal::create(&pending, &opening).unwrap();
+        let journal = SessionJournal::begin(&sessions, Role::Advertiser, facts).unwrap();
         let head = self.ledger.head(&partner).unwrap();
         let mut outbox = Outbox::new(Role::Advertiser);
         let config = AdvertiserConfig {
