@@ -1055,14 +1055,14 @@ fn released_that_counts_other_handles_than_were_sent_is_refused() {
 fn stored_answers_that_changed_give_no_outcome() {
     // [I-11]
     let world = plain(Profile::DigitalIds, 2);
-    for alter in [drop_one("EvaluatedRows"), repeat_one("EvaluatedRows")] {
+    for alter in CHANGES.map(|change| altered("EvaluatedRows", change)) {
         let ended = run(Setup { alter_run: Some(alter), ..world.setup() });
         let bug = matches!(ended.provider.error, Some(Error::Bug(_)));
         assert!(bug, "{:?}", ended.provider.error);
         assert!(ended.stream(StreamId::Eval).iter().all(|frame| !frame.header.is_last()));
     }
     for name in ["BlindedRows", "Evaluations", "ResponseTags", "RowHandles", "MatchedHandles"] {
-        for alter in [drop_one(name), repeat_one(name)] {
+        for alter in CHANGES.map(|change| altered(name, change)) {
             let mut setup = world.setup();
             setup.alter_run = Some(alter);
             let ended = run(setup);
@@ -1073,13 +1073,20 @@ fn stored_answers_that_changed_give_no_outcome() {
     }
 }
 
-/// A sorter that loses a record, or a bit of a frame, of one run.
-fn drop_one(name: &str) -> AlterRun {
+/// A sorter that changes the records of the named run in one way.
+fn altered(name: &str, change: Change) -> AlterRun {
     macro_rules! alter {
-        ($($name:literal),+) => { match name {
-            $($name => |run, records| {
-                if format!("{run:?}").starts_with($name) { drop(records.pop()) }
-            },)+
+        ($($name:literal),+) => { match (name, change) {
+            $(
+                ($name, Change::DropLast) => |run, records| {
+                    if format!("{run:?}").starts_with($name) { drop(records.pop()) }
+                },
+                ($name, Change::RepeatFirst) => |run, records| {
+                    if format!("{run:?}").starts_with($name) && !records.is_empty() {
+                        records.insert(0, records[0].clone());
+                    }
+                },
+            )+
             _ => unreachable!(),
         } };
     }
@@ -1093,27 +1100,13 @@ fn drop_one(name: &str) -> AlterRun {
     )
 }
 
-/// A sorter that gives one record twice.
-fn repeat_one(name: &str) -> AlterRun {
-    macro_rules! alter {
-        ($($name:literal),+) => { match name {
-            $($name => |run, records| {
-                if format!("{run:?}").starts_with($name) && !records.is_empty() {
-                    records.insert(0, records[0].clone());
-                }
-            },)+
-            _ => unreachable!(),
-        } };
-    }
-    alter!(
-        "EvaluatedRows",
-        "BlindedRows",
-        "Evaluations",
-        "ResponseTags",
-        "RowHandles",
-        "MatchedHandles"
-    )
+#[derive(Clone, Copy)]
+enum Change {
+    DropLast,
+    RepeatFirst,
 }
+
+const CHANGES: [Change; 2] = [Change::DropLast, Change::RepeatFirst];
 
 /// Rows of a shuffled run are asked for under terms that are stricter than the policy, or not.
 #[test]
