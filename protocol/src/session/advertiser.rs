@@ -534,7 +534,7 @@ impl ExpectTable {
             _ => return Err(Bug::ApiMisuse.into()),
         }
         let table = StreamId::Table;
-        let root = self.core.wire.heads().iter().find(|s| s.stream == table.code()).map(|s| s.root);
+        let root = self.core.wire.head(table).map(|head| head.root);
         // Before its checkpoint is signed: our signature never stands under another table.
         if self.core.wire.is_complete(table) && root != Some(self.core.hello.table.root) {
             return Err(Error::peer(Violation::TableRootMismatch, table.code(), 0));

@@ -5,7 +5,7 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 
 use crate::codec::{RawFrame, StreamId};
-use crate::error::{Bug, Error, Violation};
+use crate::error::{Bug, Error};
 use crate::ledger::Reservation;
 use crate::session::provider::{Closing, Core, ExpectReceipt, MatchKey, ProviderSession};
 use crate::session::task::{Done, EvaluateTask, EvaluatedFrame};
@@ -22,7 +22,6 @@ pub struct ExpectBlinds {
     pub(super) core: Core,
     terms: SignedTerms,
     reservation: Reservation,
-    table_sent: bool,
     /// Frames being evaluated.
     pending: u32,
     ready: BTreeMap<u32, EvaluatedFrame>,
@@ -37,14 +36,13 @@ impl ExpectBlinds {
         out: &mut Outbox,
     ) -> Result<ProviderSession, Error> {
         let frame_elements = core.wire.limits().frame_elements;
-        let table_sent = !core.start_table(&terms, out);
+        core.start_table(&terms, out);
         core.wire.open(StreamId::Blind, frame_elements);
         core.wire.open(StreamId::Eval, frame_elements);
         Ok(ProviderSession::ExpectBlinds(Self {
             core,
             terms,
             reservation,
-            table_sent,
             pending: 0,
             ready: BTreeMap::new(),
             next_to_send: 0,
@@ -63,8 +61,8 @@ impl ExpectBlinds {
                 Received::Bulk(frame) => self.take_blinds(frame, out)?,
             },
             Input::Run(chunk) => match (chunk.run, chunk.content) {
-                (RunName::Table, RunContent::Frame(frame)) if !self.table_sent => {
-                    self.table_sent = self.core.send_table(frame, out)?;
+                (RunName::Table, RunContent::Frame(frame)) if !self.table_sent() => {
+                    self.core.send_table(frame, out)?;
                 }
                 _ => return Err(Bug::ApiMisuse.into()),
             },
@@ -81,10 +79,6 @@ impl ExpectBlinds {
     }
 
     fn take_blinds(&mut self, frame: RawFrame, out: &mut Outbox) -> Result<(), Error> {
-        let at = |violation| Error::peer(violation, StreamId::Blind.code(), frame.header.index);
-        if !self.table_sent {
-            return Err(at(Violation::UnexpectedMessage));
-        }
         self.core.admit_blinds(&frame, &self.terms, out)?;
         self.pending = self.pending.saturating_add(1);
         let MatchKey::Aligned(key) = &self.core.prepared.key else {
@@ -96,13 +90,17 @@ impl ExpectBlinds {
         Ok(())
     }
 
-    /// Whether a further frame may be read now.
-    pub(super) fn accepts_blinds(&self) -> bool {
-        self.table_sent && self.unanswered() < self.core.frames_pending_max
+    fn table_sent(&self) -> bool {
+        self.core.table_sent(&self.terms)
     }
 
-    pub(super) const fn stage(&self) -> &'static str {
-        if self.table_sent { "match" } else { "table" }
+    /// Whether a further frame may be read now.
+    pub(super) fn accepts_blinds(&self) -> bool {
+        self.table_sent() && self.unanswered() < self.core.frames_pending_max
+    }
+
+    pub(super) fn stage(&self) -> &'static str {
+        if self.table_sent() { "match" } else { "table" }
     }
 
     /// Frames that wait for their evaluation, or for their turn to be answered.

@@ -31,7 +31,6 @@ pub struct ExpectRows {
     pub(super) core: Core,
     terms: SignedTerms,
     reservation: Reservation,
-    table_sent: bool,
     order: RowOrder,
     /// Frames being evaluated.
     pending: u32,
@@ -55,7 +54,7 @@ impl ExpectRows {
         out: &mut Outbox,
     ) -> Result<ProviderSession, Error> {
         let frame_elements = core.width.frame_elements(core.wire.limits());
-        let table_sent = !core.start_table(&terms, out);
+        core.start_table(&terms, out);
         core.wire.open(StreamId::Blind, frame_elements);
         core.wire.open(StreamId::Eval, frame_elements);
         let order = RowOrder::new(core.width);
@@ -63,7 +62,6 @@ impl ExpectRows {
             core,
             terms,
             reservation,
-            table_sent,
             order,
             pending: 0,
             spilled: 0,
@@ -83,8 +81,8 @@ impl ExpectRows {
                 Received::Bulk(frame) => self.take_rows(frame, out)?,
             },
             Input::Run(chunk) => match (chunk.run, chunk.content) {
-                (RunName::Table, RunContent::Frame(frame)) if !self.table_sent => {
-                    self.table_sent = self.core.send_table(frame, out)?;
+                (RunName::Table, RunContent::Frame(frame)) if !self.table_sent() => {
+                    self.core.send_table(frame, out)?;
                 }
                 (run, RunContent::Records(rows)) if run == self.run() => {
                     self.answer(&rows, chunk.last, out)?;
@@ -106,9 +104,6 @@ impl ExpectRows {
 
     fn take_rows(&mut self, frame: RawFrame, out: &mut Outbox) -> Result<(), Error> {
         let at = |violation| Error::peer(violation, StreamId::Blind.code(), frame.header.index);
-        if !self.table_sent {
-            return Err(at(Violation::UnexpectedMessage));
-        }
         self.core.admit_blinds(&frame, &self.terms, out)?;
         self.order.check(frame.encodings()).map_err(at)?;
         let MatchKey::Shuffled(key) = &self.core.prepared.key else {
@@ -129,13 +124,17 @@ impl ExpectRows {
         out.push(Output::Spill { run: self.run(), records });
     }
 
+    fn table_sent(&self) -> bool {
+        self.core.table_sent(&self.terms)
+    }
+
     /// Whether a further frame may be read now.
     pub(super) fn accepts_blinds(&self) -> bool {
-        self.table_sent && self.pending < self.core.frames_pending_max
+        self.table_sent() && self.pending < self.core.frames_pending_max
     }
 
     pub(super) fn stage(&self) -> &'static str {
-        match (self.table_sent, self.core.wire.elements(StreamId::Blind)) {
+        match (self.table_sent(), self.core.wire.elements(StreamId::Blind)) {
             (false, _) => "table",
             // The advertiser blinds every row before the first one leaves.
             (true, 0) => "rows",

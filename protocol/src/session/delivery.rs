@@ -18,7 +18,6 @@ use crate::session::wire::{Received, refused_by_peer};
 use crate::session::{Input, Outbox, Output, RunContent, RunName, unexpected};
 use crate::suite::{self, Profile, h};
 use crate::terms::{MatchTerms, SignedTerms};
-use crate::transcript::receipt::StreamHead;
 
 /// Sends the handles of the matched rows, then waits for what the provider releases for them.
 ///
@@ -187,9 +186,8 @@ impl ExpectIds {
         let Released { handles_known, handles_unknown, ids_suppressed } = released;
         let outcome =
             disclosure::release_delivery(&terms, &reservation, count, ids, ids_suppressed)?;
-        let heads = core.wire.heads();
         // Zeros for IDS in `activation`, which has none.
-        let root = |stream: StreamId| root_of(&heads, stream);
+        let root = |stream| core.wire.head(stream).map_or([0; 32], |head| head.root);
         let salt = core.keys.result_salt();
         let profile = core.profile.code().to_le_bytes();
         let parts: [&[u8]; 5] =
@@ -202,10 +200,6 @@ impl ExpectIds {
         };
         core.close(&terms, &reservation, closing, out)
     }
-}
-
-fn root_of(heads: &[StreamHead], stream: StreamId) -> [u8; 32] {
-    heads.iter().find(|head| head.stream == stream.code()).map_or([0; 32], |head| head.root)
 }
 
 /// Checks digital IDs as they come [G49]: order, namespaces, attributes, number, full frames.

@@ -95,9 +95,8 @@ pub(super) fn be64(record: &[u8], at: usize) -> u64 {
 /// The table coming back frame by frame: tags not yet passed, and whether the foremost was hit.
 pub(super) struct Column {
     reader: TableReader,
-    tree: Tree,
-    /// Root of the table that the session is about.
-    root: merkle::Hash,
+    /// Against the root of the table that the session is about.
+    reread: Reread,
     pub(super) tags: VecDeque<MatchTag>,
     pub(super) front_was_hit: bool,
 }
@@ -106,8 +105,7 @@ impl Column {
     pub(super) fn new(descriptor: &TableDescriptor) -> Self {
         Self {
             reader: TableReader::new(descriptor),
-            tree: Tree::new(),
-            root: descriptor.root,
+            reread: Reread::new(descriptor.root),
             tags: VecDeque::new(),
             front_was_hit: false,
         }
@@ -119,10 +117,7 @@ impl Column {
             return Err(Bug::ApiMisuse);
         }
         let tags = self.reader.read(frame).map_err(|_| Bug::StoredDataChanged)?;
-        self.tree.push(merkle::leaf_hash(&[&frame.header.encode(), &frame.payload]));
-        if self.is_complete() && self.tree.root() != self.root {
-            return Err(Bug::StoredDataChanged);
-        }
+        self.reread.take(frame)?;
         self.tags.extend(tags);
         Ok(())
     }

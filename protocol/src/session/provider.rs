@@ -256,27 +256,29 @@ pub(super) struct Core {
 }
 
 impl Core {
-    /// Opens TABLE and asks for its first frame; false when the advertiser holds the table.
-    pub(super) fn start_table(&mut self, terms: &SignedTerms, out: &mut Outbox) -> bool {
-        let sends = terms.terms().table_delivery == 1;
-        if sends {
+    /// Opens TABLE and asks for its first frame, unless the advertiser holds the table.
+    pub(super) fn start_table(&mut self, terms: &SignedTerms, out: &mut Outbox) {
+        if terms.terms().table_delivery == 1 {
             let frame_elements = self.wire.limits().frame_elements;
             self.wire.open(StreamId::Table, frame_elements);
             out.push(Output::WantRun(RunName::Table));
         }
-        sends
     }
 
-    /// Sends the next frame of the table; true when it was the last one.
-    pub(super) fn send_table(&mut self, frame: RawFrame, out: &mut Outbox) -> Result<bool, Error> {
+    /// Whether the advertiser has the whole table: it held it, or the last frame is sent.
+    pub(super) fn table_sent(&self, terms: &SignedTerms) -> bool {
+        terms.terms().table_delivery == 0 || self.wire.is_complete(StreamId::Table)
+    }
+
+    /// Sends the next frame of the table.
+    pub(super) fn send_table(&mut self, frame: RawFrame, out: &mut Outbox) -> Result<(), Error> {
         let last = frame.header.is_last();
         self.wire.send_bulk(frame, out)?;
         if !last {
             out.push(Output::WantRun(RunName::Table));
-            return Ok(false);
+            return Ok(());
         }
-        let heads = self.wire.heads();
-        let sent = heads.iter().find(|head| head.stream == StreamId::Table.code());
+        let sent = self.wire.head(StreamId::Table);
         let announced = &self.prepared.table;
         // The stored table is not the one we announced: nothing of it may count.
         if sent.map(|head| (head.elements, head.root))
@@ -284,8 +286,7 @@ impl Core {
         {
             return Err(Bug::InternalInvariant.into());
         }
-        self.send_checkpoint(StreamId::Table, out)?;
-        Ok(true)
+        self.send_checkpoint(StreamId::Table, out)
     }
 
     pub(super) fn send_checkpoint(
@@ -305,20 +306,23 @@ impl Core {
         self.wire.settle_checkpoint(stream, &self.peer_key, key, &self.sid, out)
     }
 
-    /// Checks the number of blinded elements, the time, and that the key is noted as used before
-    /// the first of them is evaluated.
+    /// Checks that the table is sent, the number of blinded elements, the time, and that the key is
+    /// noted as used before the first of them is evaluated.
     pub(super) fn admit_blinds(
         &mut self,
         frame: &RawFrame,
         terms: &SignedTerms,
         out: &mut Outbox,
     ) -> Result<(), Error> {
+        let at = |violation| Error::peer(violation, StreamId::Blind.code(), frame.header.index);
+        if !self.table_sent(terms) {
+            return Err(at(Violation::UnexpectedMessage));
+        }
         let received = self.wire.elements(StreamId::Blind);
         let complete = received == self.elements;
         // [G06]
         if received > self.elements || frame.header.is_last() != complete {
-            let at = (StreamId::Blind.code(), frame.header.index);
-            return Err(Error::peer(Violation::CountMismatch, at.0, at.1));
+            return Err(at(Violation::CountMismatch));
         }
         if self.now >= terms.terms().expires_at {
             return Err(Refusal::TermsExpired.into());

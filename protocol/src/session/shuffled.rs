@@ -301,9 +301,7 @@ impl ExpectAnswers {
         }
         let evidence = self.canaries.finish(self.core.wire.elements(StreamId::Eval))?;
         self.canaries.rewind();
-        let heads = self.core.wire.heads();
-        let head = heads.iter().find(|head| head.stream == StreamId::Eval.code());
-        let root = head.ok_or(Bug::InternalInvariant)?.root;
+        let root = self.core.wire.head(StreamId::Eval).ok_or(Bug::InternalInvariant)?.root;
         let mut unblinding = Unblinding {
             evidence,
             reread: Reread::new(root),

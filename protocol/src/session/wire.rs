@@ -126,6 +126,11 @@ impl Wire {
         self.state(stream).map_or(0, |state| state.elements)
     }
 
+    /// Head of a stream of which a frame was sent or received.
+    pub(crate) fn head(&self, stream: StreamId) -> Option<StreamHead> {
+        self.state(stream).filter(|state| state.tree.leaves() > 0).map(StreamState::head)
+    }
+
     /// Heads of all streams, by increasing stream number, as the receipt lists them.
     pub(crate) fn heads(&self) -> Vec<StreamHead> {
         // HANDLES may stay open without a frame: a stream that is not sent is not listed.
