@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use protocol::session::{RunChunk, RunContent, RunName};
+use rayon::prelude::*;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::seal::{BLOCK_LEN_MAX, SealError, SealedReader, SealedWriter, StorageKey};
@@ -256,12 +257,24 @@ impl SealedLog {
     /// [`RunsError::RecordLen`]; [`RunsError::Seal`] if it cannot be written, and the log is then
     /// of no use.
     pub fn push(&mut self, record: &[u8]) -> Result<(), RunsError> {
-        if record.len() > LOG_RECORD_LEN_MAX {
+        self.push_parts(&[record])
+    }
+
+    /// Appends a record given in parts.
+    ///
+    /// # Errors
+    ///
+    /// As [`SealedLog::push`].
+    pub fn push_parts(&mut self, parts: &[&[u8]]) -> Result<(), RunsError> {
+        let len = parts.iter().map(|part| part.len()).sum::<usize>();
+        if len > LOG_RECORD_LEN_MAX {
             return Err(RunsError::RecordLen);
         }
-        let len = u32::try_from(record.len()).unwrap_or(u32::MAX);
+        let len = u32::try_from(len).unwrap_or(u32::MAX);
         self.writer.append(&len.to_le_bytes())?;
-        self.writer.append(record)?;
+        for part in parts {
+            self.writer.append(part)?;
+        }
         self.records = self.records.saturating_add(1);
         Ok(())
     }
@@ -499,14 +512,16 @@ impl Layout {
         }
     }
 
-    /// The first bytes of the key as a number, which orders most records without a look at them.
-    fn prefix(self, encoded: &[u8]) -> u64 {
+    /// Eight bytes of the key as a number, after those that all keys share, which orders most
+    /// records without a look at them.
+    fn prefix(self, encoded: &[u8], shared: usize) -> u64 {
         let (key, _) = self.key_and_rest(encoded);
-        let mut prefix = [0; 8];
-        for (to, from) in prefix.iter_mut().zip(key) {
-            *to = *from;
-        }
-        u64::from_be_bytes(prefix)
+        let rest = key.get(shared..).unwrap_or(&[]);
+        u64::from_be_bytes(rest.first_chunk().copied().unwrap_or_else(|| {
+            let mut short = [0; 8];
+            short.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+            short
+        }))
     }
 
     fn compare(self, one: &[u8], other: &[u8]) -> Ordering {
@@ -561,7 +576,7 @@ impl Sorter {
         if self.arena.bytes_with(len) > self.arena_bytes_max && !self.arena.order.is_empty() {
             self.spill()?;
         }
-        self.arena.push(self.layout, head, tail, self.arena_bytes_max);
+        self.arena.push(head, tail, self.arena_bytes_max);
         self.records = self.records.saturating_add(1);
         Ok(())
     }
@@ -631,18 +646,27 @@ struct Arena {
 }
 
 impl Arena {
-    fn push(&mut self, layout: Layout, head: &[u8], tail: &[u8], bytes_max: usize) {
+    fn push(&mut self, head: &[u8], tail: &[u8], bytes_max: usize) {
         let start = self.bytes.len();
         grow(&mut self.bytes, head, bytes_max);
         grow(&mut self.bytes, tail, bytes_max);
-        let prefix = layout.prefix(self.bytes.get(start..).unwrap_or(&[]));
-        grow(&mut self.order, &[(prefix, start)], bytes_max);
+        grow(&mut self.order, &[(0, start)], bytes_max);
     }
 
     fn sort(&mut self, layout: Layout) {
         let bytes = &self.bytes;
         let record = |start: usize| layout.first(bytes.get(start..).unwrap_or(&[]));
-        self.order.sort_unstable_by(|one, other| {
+        // Row ids often begin alike.
+        let mut keys = self.order.iter().map(|(_, start)| layout.key_and_rest(record(*start)).0);
+        let first = keys.next().unwrap_or(&[]);
+        let shared = keys.fold(first.len(), |shared, key| {
+            let pairs = first.iter().take(shared).zip(key);
+            pairs.take_while(|(one, other)| one == other).count()
+        });
+        self.order.par_iter_mut().for_each(|(prefix, start)| {
+            *prefix = layout.prefix(record(*start), shared);
+        });
+        self.order.par_sort_unstable_by(|one, other| {
             one.0.cmp(&other.0).then_with(|| layout.compare(record(one.1), record(other.1)))
         });
     }
@@ -679,7 +703,11 @@ impl fmt::Debug for Arena {
 }
 
 /// Appends to a buffer that leaves no copy behind when it moves.
-fn grow<T: Zeroize + Copy>(buffer: &mut Zeroizing<Vec<T>>, items: &[T], bytes_max: usize) {
+pub(crate) fn grow<T: Zeroize + Copy>(
+    buffer: &mut Zeroizing<Vec<T>>,
+    items: &[T],
+    bytes_max: usize,
+) {
     let needed = buffer.len().saturating_add(items.len());
     if needed > buffer.capacity() {
         let most = (bytes_max / size_of::<T>().max(1)).max(needed);
@@ -777,7 +805,7 @@ fn advance(heap: &mut BinaryHeap<Head>) -> Result<(), RunsError> {
         return Ok(());
     };
     if head.cursor.advance()? {
-        head.prefix = head.cursor.layout.prefix(&head.cursor.record);
+        head.prefix = head.cursor.prefix();
     } else {
         PeekMut::pop(head);
     }
@@ -793,7 +821,7 @@ struct Head {
 
 impl Head {
     fn new(cursor: Box<Cursor>) -> Self {
-        Self { prefix: cursor.layout.prefix(&cursor.record), cursor }
+        Self { prefix: cursor.prefix(), cursor }
     }
 }
 
@@ -829,6 +857,10 @@ struct Cursor {
 }
 
 impl Cursor {
+    fn prefix(&self) -> u64 {
+        self.layout.prefix(&self.record, 0)
+    }
+
     /// Reads the next record; false after the last.
     fn advance(&mut self) -> Result<bool, RunsError> {
         if let Layout::Fixed(len) = self.layout {

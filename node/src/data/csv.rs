@@ -163,6 +163,12 @@ impl<R: Read> CsvReader<R> {
         Record { line: self.line, fields: &self.record }
     }
 
+    /// Exchanges the record read last for another, whose room serves the next ones; its line.
+    pub(super) const fn swap(&mut self, record: &mut StringRecord) -> u64 {
+        core::mem::swap(&mut self.record, record);
+        self.line
+    }
+
     /// Reads a record of any width and gives the line it began on.
     fn read_any(&mut self) -> Result<Option<u64>, InputError> {
         if let Some(failure) = &self.failure {

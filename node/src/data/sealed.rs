@@ -71,8 +71,11 @@ pub(crate) fn read_or_end(
 /// Writes the parts one after the other into a record of their total length.
 pub(crate) fn fill(record: &mut [u8], parts: &[&[u8]]) {
     debug_assert_eq!(record.len(), parts.iter().map(|part| part.len()).sum::<usize>());
-    for (slot, byte) in record.iter_mut().zip(parts.iter().copied().flatten()) {
-        *slot = *byte;
+    let mut room = record;
+    for part in parts {
+        let Some((now, later)) = room.split_at_mut_checked(part.len()) else { break };
+        now.copy_from_slice(part);
+        room = later;
     }
 }
 

@@ -134,6 +134,26 @@ pub(super) struct Tally {
 }
 
 impl Tally {
+    /// Adds what the scan of further rows counted; it does not count rows by their use.
+    pub(super) fn absorb(&mut self, other: Self) {
+        let (to, from) = (&mut self.counts, other.counts);
+        to.rows_read += from.rows_read;
+        to.values_read += from.values_read;
+        for (to, from) in [
+            (&mut to.identifiers_rejected, from.identifiers_rejected),
+            (&mut to.warnings, from.warnings),
+            (&mut to.repairs, from.repairs),
+        ] {
+            add_all(to, from);
+        }
+        for (name, from) in other.columns {
+            let to = self.columns.entry(name).or_default();
+            to.valid += from.valid;
+            to.absent += from.absent;
+            add_all(&mut to.rejected, from.rejected);
+        }
+    }
+
     /// Counts a value or an identifier that is left out.
     pub(super) fn reject(&mut self, column: &'static str, reason: Reason) {
         add(&mut self.counts.identifiers_rejected, reason.code());
@@ -180,6 +200,12 @@ pub(super) fn add(counts: &mut BTreeMap<String, u64>, code: &str) {
     match counts.get_mut(code) {
         Some(count) => *count += 1,
         None => drop(counts.insert(code.to_owned(), 1)),
+    }
+}
+
+fn add_all(to: &mut BTreeMap<String, u64>, from: BTreeMap<String, u64>) {
+    for (code, count) in from {
+        *to.entry(code).or_default() += count;
     }
 }
 

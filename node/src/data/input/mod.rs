@@ -361,8 +361,6 @@ struct Place {
 impl Place {
     /// row ‖ slot ‖ element ‖ kind ‖ digest ‖ ruleset ‖ evidence ‖ time.
     const LEN: usize = 8 + 1 + 8 + 1 + 32 + 1 + 32 + 8;
-    /// Where the kind stands.
-    const KIND_AT: usize = 8 + 1 + 8;
 
     fn read(reader: &mut SealedFile, path: &Path) -> Result<Option<Self>, DataError> {
         let mut bytes = [0; Self::LEN];

@@ -1,12 +1,16 @@
 //! The order of a committed input: rows by their id, identifiers by their place.
 //!
-//! Rows of one id become one. Identifiers sorted by value show which are shared, and by how many
-//! rows; sorted by first occurrence they get their numbers; sorted by place they are written. Rows
-//! that lose every identifier on the way are left out, and the others close ranks.
+//! Rows of one id become one, and the identifiers of those that may be used are counted through:
+//! the ordinal of an identifier is its place in that count. Sorted by value, identifiers show which
+//! are shared, and by how many rows. Most are not, and need nothing more: the last pass over the
+//! rows numbers them as they come. Those of several rows get the number of their first occurrence;
+//! those of too many are refused. Rows that lose every identifier on the way are left out, and the
+//! others close ranks.
 
 use std::path::Path;
 
 use protocol::identifier::IdentifierKind;
+use protocol::limits::ROW_WIDTH_MAX;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -18,7 +22,7 @@ use crate::data::sealed::{SealedOut, create_sealed, fill, finish_sealed};
 use crate::data::source::InputFile;
 use crate::data::{DataError, Workspace};
 use crate::normalize::Reason;
-use crate::runs::{FixedSorted, FixedSorter, SealedLog, SealedRecords, VarSorter};
+use crate::runs::{FixedSorted, FixedSorter, SealedLog, SealedRecords, VarSorter, grow};
 use crate::seal::StorageKey;
 
 /// An input in its committed order, written to the staging directory.
@@ -41,12 +45,15 @@ pub(super) fn gather(
     reasons: &mut Reasons<'_>,
 ) -> Result<Gathered, DataError> {
     let Scanned { rows, mut tally, sources, files, .. } = scan(files, rules, workspace, reasons)?;
-    let merged = merge_rows(rows, rules, workspace, &sources, &mut tally, reasons)?;
-    let numbered = number_elements(merged.by_identifier, rules.shared, workspace, &mut tally)?;
+    let merged = merge_rows(rows, workspace, &sources, &mut tally, reasons)?;
+    let shared = find_shared(merged.by_value, rules.shared, workspace, &mut tally)?;
     let path = staging.directory.join(IDENTIFIERS);
     let last = Last {
-        places: Stream::new(numbered.places)?,
-        refused: Stream::new(numbered.refused)?,
+        ruleset: rules.normalizer.ruleset().code(),
+        refused: shared.refused,
+        numbered: shared.numbered,
+        ordinal: 0,
+        distinct: 0,
         sources: &sources,
         tally: &mut tally,
         reasons,
@@ -55,262 +62,208 @@ pub(super) fn gather(
         row_ids: create_sealed(&staging.directory.join(ROWS), key, ROWS)?,
         path: &path,
     };
-    let content = last.write(&merged.rows)?;
-    Ok(Gathered { content, tally, distinct: numbered.distinct, files })
+    let (content, distinct) = last.write(&merged.rows)?;
+    Ok(Gathered { content, tally, distinct, files })
 }
 
 /// Rows that may be used, each id once.
 struct Merged {
-    /// In the order of their ids, as [`KeptRow`].
+    /// In the order of their ids: the sources of each, then its [`ScannedRow`].
     rows: SealedRecords,
-    by_identifier: FixedSorter,
-}
-
-/// What is kept of a row until it is written.
-struct KeptRow<'a> {
-    line: u64,
-    sources: u64,
-    /// The column of each identifier, by its slot.
-    columns: &'a [u8],
-    row_id: &'a [u8],
-}
-
-impl<'a> KeptRow<'a> {
-    fn encode(&self) -> Vec<u8> {
-        let count = u8::try_from(self.columns.len()).unwrap_or(u8::MAX);
-        let mut bytes = Vec::new();
-        bytes.extend_from_slice(&self.line.to_be_bytes());
-        bytes.extend_from_slice(&self.sources.to_be_bytes());
-        bytes.push(count);
-        bytes.extend_from_slice(self.columns);
-        bytes.extend_from_slice(self.row_id);
-        bytes
-    }
-
-    fn decode(bytes: &'a [u8]) -> Option<Self> {
-        let (line, rest) = bytes.split_first_chunk::<8>()?;
-        let (sources, rest) = rest.split_first_chunk::<8>()?;
-        let (count, rest) = rest.split_first()?;
-        let (columns, row_id) = rest.split_at_checked(usize::from(*count))?;
-        Some(Self {
-            line: u64::from_be_bytes(*line),
-            sources: u64::from_be_bytes(*sources),
-            columns,
-            row_id,
-        })
-    }
+    /// kind ‖ digest ‖ ordinal ‖ fixed.
+    by_value: FixedSorter,
 }
 
 /// Merges rows of one id, counts exclusions, and sorts identifiers by value.
 fn merge_rows(
     scanned: VarSorter,
-    rules: &InputRules<'_>,
     workspace: &Workspace,
     sources: &Sources,
     tally: &mut Tally,
     reasons: &mut Reasons<'_>,
 ) -> Result<Merged, DataError> {
-    let ruleset = rules.normalizer.ruleset().code();
-    let mut rows = SealedLog::new(&workspace.directory)?;
-    let mut by_identifier =
-        FixedSorter::new(&workspace.directory, BY_IDENTIFIER_LEN, workspace.memory_bytes)?;
+    let damaged = || DataError::contradiction(&workspace.directory);
+    let mut merging = Merging {
+        rows: SealedLog::new(&workspace.directory)?,
+        by_value: FixedSorter::new(&workspace.directory, BY_VALUE_LEN, workspace.memory_bytes)?,
+        ordinal: 0,
+        sources,
+        tally,
+    };
     let mut sorted = scanned.finish()?;
-    let mut current: Option<(ScannedRow, u64)> = None;
-    let mut kept = 0_u64;
+    // The row at hand as it was encoded, and where it comes from.
+    let mut current = Zeroizing::new(Vec::with_capacity(ROW_BYTES));
+    let mut current_sources = 0;
     loop {
-        let next = match sorted.next_record()? {
-            Some(bytes) => Some(
-                ScannedRow::decode(bytes)
-                    .ok_or_else(|| DataError::contradiction(&workspace.directory))?,
-            ),
-            None => None,
-        };
-        let mut set = next.as_ref().map_or(0, |row| set_of(row.source));
-        if let Some((row, row_sources)) = current.take() {
-            if next.as_ref().is_some_and(|next| next.row_id == row.row_id) {
+        let next = sorted.next_record()?;
+        let row = next.map(|bytes| ScannedRow::decode(bytes).ok_or_else(damaged)).transpose()?;
+        let mut set = row.map_or(0, |row| set_of(row.source));
+        if !current.is_empty() {
+            let old = ScannedRow::decode(&current).ok_or_else(damaged)?;
+            if row.is_some_and(|row| row.row_id == old.row_id) {
                 // Sorted by age: the later one replaces the earlier.
-                tally.counts.rows_merged += 1;
-                reasons.note(&row.row_id, row.line, "", Reason::RowDuplicateId)?;
-                set |= row_sources;
+                merging.tally.counts.rows_merged += 1;
+                reasons.note(old.row_id, old.line, "", Reason::RowDuplicateId)?;
+                set |= current_sources;
             } else {
-                tally.counts.rows += 1;
-                sources.each(row_sources, &mut tally.counts, |of| of.rows += 1);
-                if usable(&row, tally) {
-                    rows.push(&kept_row(&row, row_sources))?;
-                    push_identifiers(&row, kept, ruleset, &mut by_identifier)?;
-                    kept += 1;
-                }
+                merging.take(&old, &current, current_sources)?;
             }
         }
         let Some(next) = next else { break };
-        current = Some((next, set));
+        replace(&mut current, next);
+        current_sources = set;
     }
-    Ok(Merged { rows: rows.finish()?, by_identifier })
+    Ok(Merged { rows: merging.rows.finish()?, by_value: merging.by_value })
 }
 
-/// Whether a row has identifiers that may be used; counts it where it has not.
-fn usable(row: &ScannedRow, tally: &mut Tally) -> bool {
-    let counts = &mut tally.counts;
-    match row.gate {
-        Gate::OptOut => counts.excluded_optout += 1,
-        Gate::Consent => counts.excluded_consent += 1,
-        Gate::Eligible if row.identifiers.is_empty() => counts.excluded_no_usable_identifier += 1,
-        Gate::Eligible => {
-            counts.rows_cut += u64::from(row.cut);
-            return true;
+/// The rows that are kept so far.
+struct Merging<'a> {
+    rows: SealedLog,
+    by_value: FixedSorter,
+    /// Of the next identifier.
+    ordinal: u64,
+    sources: &'a Sources,
+    tally: &'a mut Tally,
+}
+
+impl Merging<'_> {
+    /// Takes the one row of an id.
+    fn take(
+        &mut self,
+        row: &ScannedRow<'_>,
+        encoded: &[u8],
+        sources: u64,
+    ) -> Result<(), DataError> {
+        let counts = &mut self.tally.counts;
+        counts.rows += 1;
+        self.sources.each(sources, counts, |of| of.rows += 1);
+        match row.gate {
+            Gate::OptOut => counts.excluded_optout += 1,
+            Gate::Consent => counts.excluded_consent += 1,
+            Gate::Eligible if row.identifiers.is_empty() => {
+                counts.excluded_no_usable_identifier += 1;
+            }
+            Gate::Eligible => {
+                counts.rows_cut += u64::from(row.cut);
+                self.rows.push_parts(&[&sources.to_be_bytes(), encoded])?;
+                for Found { kind, digest, fixed, .. } in row.identifiers.iter().map(Found::decode) {
+                    let mut record = [0; BY_VALUE_LEN];
+                    let ordinal = self.ordinal.to_be_bytes();
+                    fill(&mut record, &[&[kind], &digest, &ordinal, &[fixed.into()]]);
+                    self.by_value.push(&record)?;
+                    self.ordinal += 1;
+                }
+            }
         }
+        Ok(())
     }
-    false
 }
 
-fn kept_row(row: &ScannedRow, sources: u64) -> Vec<u8> {
-    let columns: Vec<u8> = row.identifiers.iter().map(|found| found.column).collect();
-    KeptRow { line: row.line, sources, columns: &columns, row_id: &row.row_id }.encode()
+/// Identifiers of several rows.
+struct Shared {
+    /// Ordinals of those that too many rows hold, in order.
+    refused: Stream<8>,
+    /// ordinal ‖ number of later occurrences, in order.
+    numbered: Stream<16>,
 }
 
-fn push_identifiers(
-    row: &ScannedRow,
-    number: u64,
-    ruleset: u8,
-    by_identifier: &mut FixedSorter,
-) -> Result<(), DataError> {
-    for (slot, Found { kind, digest, fixed, .. }) in (0_u8..).zip(&row.identifiers) {
-        let mut record = [0; BY_IDENTIFIER_LEN];
-        fill(
-            &mut record,
-            &[
-                &[*kind],
-                digest,
-                &number.to_be_bytes(),
-                &[slot, ruleset],
-                &row.evidence,
-                &row.consent_at.to_be_bytes(),
-                &[u8::from(*fixed)],
-            ],
-        );
-        by_identifier.push(&record)?;
-    }
-    Ok(())
-}
-
-/// Identifiers with their numbers, and those that too many rows hold.
-struct Numbered {
-    /// As [`Place`], in the order of rows and slots.
-    places: FixedSorter,
-    /// row ‖ slot, in that order.
-    refused: FixedSorter,
-    distinct: u64,
-}
-
-/// Refuses identifiers that too many rows hold, and numbers the others by first occurrence.
-///
-/// Sorted by value, the first of a group is its first occurrence. Sorted by first occurrence, the
-/// ordinal of a group is its number. Sorted by place, the sequence is the committed one.
-fn number_elements(
-    by_identifier: FixedSorter,
+/// Refuses identifiers that too many rows hold, and numbers later occurrences of the others.
+fn find_shared(
+    by_value: FixedSorter,
     limits: SharedLimits,
     workspace: &Workspace,
     tally: &mut Tally,
-) -> Result<Numbered, DataError> {
+) -> Result<Shared, DataError> {
+    let sorter = |len| FixedSorter::new(&workspace.directory, len, workspace.memory_bytes);
     let mut groups = Groups {
         limits,
         members: Vec::new(),
         rows: 0,
         fixed: false,
-        by_first: FixedSorter::new(&workspace.directory, BY_FIRST_LEN, workspace.memory_bytes)?,
-        refused: FixedSorter::new(&workspace.directory, 9, workspace.memory_bytes)?,
+        refused: sorter(8)?,
+        later: sorter(8)?,
+        by_first: sorter(16)?,
     };
-    let mut sorted = by_identifier.finish()?;
+    let mut sorted = by_value.finish()?;
     while let Some(chunk) = sorted.next_chunk(CHUNK_BYTES)? {
-        for record in chunk.as_chunks::<BY_IDENTIFIER_LEN>().0 {
+        for record in chunk.as_chunks::<BY_VALUE_LEN>().0 {
             groups.push(record, tally)?;
         }
     }
     groups.close(tally)?;
-    let Groups { by_first, refused, .. } = groups;
-    let mut places = FixedSorter::new(&workspace.directory, Place::LEN, workspace.memory_bytes)?;
-    let (mut last_first, mut distinct): (Option<[u8; 9]>, u64) = (None, 0);
-    let mut sorted = by_first.finish()?;
-    while let Some(chunk) = sorted.next_chunk(CHUNK_BYTES)? {
-        for record in chunk.as_chunks::<BY_FIRST_LEN>().0 {
-            let (first, rest) = record.split_first_chunk::<9>().unwrap_or((&[0; 9], &[]));
-            let (place, rest) = rest.split_first_chunk::<9>().unwrap_or((&[0; 9], &[]));
-            if last_first != Some(*first) {
-                last_first = Some(*first);
-                distinct += 1;
-            }
-            let element = distinct.saturating_sub(1).to_be_bytes();
-            let mut out = [0; Place::LEN];
-            fill(&mut out, &[place, &element, rest]);
-            places.push(&out)?;
+    let Groups { refused, later, by_first, .. } = groups;
+    let (mut refused, mut later) = (Stream::new(refused)?, Stream::<8>::new(later)?);
+    let mut by_first = Stream::<16>::new(by_first)?;
+    let mut numbered = sorter(16)?;
+    // What has no number of its own, of all that comes before the first occurrence at hand.
+    let mut unnumbered = 0_u64;
+    while let Some(record) = by_first.next()? {
+        let (first, own) = record.split_first_chunk::<8>().unwrap_or((&[0; 8], &[]));
+        while refused.next_below(first)?.is_some() || later.next_below(first)?.is_some() {
+            unnumbered += 1;
         }
+        let number = u64::from_be_bytes(*first).saturating_sub(unnumbered).to_be_bytes();
+        let mut out = [0; 16];
+        fill(&mut out, &[own, &number]);
+        numbered.push(&out)?;
     }
-    Ok(Numbered { places, refused, distinct })
+    refused.rewind()?;
+    Ok(Shared { refused, numbered: Stream::new(numbered)? })
 }
 
-/// Takes identifiers in the order of their values and tells groups that are too large.
+/// Takes identifiers in the order of their values and tells those that several rows hold.
 struct Groups {
     limits: SharedLimits,
     /// The group at hand, until it is larger than any limit.
-    members: Vec<[u8; BY_IDENTIFIER_LEN]>,
+    members: Vec<[u8; BY_VALUE_LEN]>,
     rows: u64,
     fixed: bool,
-    by_first: FixedSorter,
+    /// Ordinals.
     refused: FixedSorter,
+    /// Ordinals of all but the first occurrence.
+    later: FixedSorter,
+    /// Ordinal of the first occurrence ‖ that of a later one.
+    by_first: FixedSorter,
 }
 
 impl Groups {
-    fn push(
-        &mut self,
-        record: &[u8; BY_IDENTIFIER_LEN],
-        tally: &mut Tally,
-    ) -> Result<(), DataError> {
+    fn push(&mut self, record: &[u8; BY_VALUE_LEN], tally: &mut Tally) -> Result<(), DataError> {
         if self.members.first().is_some_and(|first| value(first).0 != value(record).0) {
             self.close(tally)?;
         }
         self.rows += 1;
         self.fixed |= record.last() == Some(&1);
         let most = self.limits.email.max(self.limits.phone).max(self.limits.phone_fixed);
-        if self.rows <= u64::from(most) {
+        if self.rows <= u64::from(most.max(1)) {
             self.members.push(*record);
         } else {
-            self.refuse(record)?;
+            self.refused.push(value(record).1)?;
         }
         Ok(())
     }
 
     /// Ends the group at hand.
     fn close(&mut self, tally: &mut Tally) -> Result<(), DataError> {
-        let members = core::mem::take(&mut self.members);
-        let Some(first) = members.first() else { return Ok(()) };
-        let [kind, ..] = *first;
+        let Some((first, later)) = self.members.split_first() else { return Ok(()) };
+        let ((kind, _), first_ordinal) = value(first);
         let refused = self.rows > u64::from(self.limit(kind));
         tally.count_shared(kind, self.rows, refused);
-        let (_, rest) = value(first);
-        let (place, _) = rest.split_first_chunk::<9>().unwrap_or((&[0; 9], &[]));
-        for record in &members {
-            if refused {
-                self.refuse(record)?;
-                continue;
+        if refused {
+            for record in &self.members {
+                self.refused.push(value(record).1)?;
             }
-            let ((kind, digest), rest) = value(record);
-            let (own, rest) = rest.split_first_chunk::<9>().unwrap_or((&[0; 9], &[]));
-            let rest = rest.split_last().map_or(rest, |(_, rest)| rest);
-            let mut out = [0; BY_FIRST_LEN];
-            fill(&mut out, &[place, own, &[kind], digest, rest]);
-            self.by_first.push(&out)?;
+        } else {
+            for record in later {
+                let mut out = [0; 16];
+                fill(&mut out, &[first_ordinal, value(record).1]);
+                self.by_first.push(&out)?;
+                self.later.push(value(record).1)?;
+            }
         }
+        self.members.clear();
         self.rows = 0;
         self.fixed = false;
-        self.members = members;
-        self.members.clear();
         Ok(())
-    }
-
-    fn refuse(&mut self, record: &[u8; BY_IDENTIFIER_LEN]) -> Result<(), DataError> {
-        let (_, rest) = value(record);
-        let (place, _) = rest.split_first_chunk::<9>().unwrap_or((&[0; 9], &[]));
-        Ok(self.refused.push(place)?)
     }
 
     fn limit(&self, kind: u8) -> u32 {
@@ -325,19 +278,22 @@ impl Groups {
     }
 }
 
-/// The kind and digest of a record, and what follows.
-fn value(record: &[u8; BY_IDENTIFIER_LEN]) -> ((u8, &[u8; 32]), &[u8]) {
+/// The kind and digest of a record, and its ordinal.
+fn value(record: &[u8; BY_VALUE_LEN]) -> ((u8, &[u8; 32]), &[u8; 8]) {
     let [kind, rest @ ..] = record;
     let (digest, rest) = rest.split_first_chunk::<32>().unwrap_or((&[0; 32], &[]));
-    ((*kind, digest), rest)
+    ((*kind, digest), rest.first_chunk().unwrap_or(&[0; 8]))
 }
 
 /// The last pass: rows with what is left of their identifiers.
 struct Last<'a, 'b> {
-    /// As [`Place`], in order.
-    places: Stream<{ Place::LEN }>,
-    /// row ‖ slot, in order.
-    refused: Stream<9>,
+    ruleset: u8,
+    refused: Stream<8>,
+    numbered: Stream<16>,
+    /// Of the next identifier.
+    ordinal: u64,
+    /// Identifiers met so far; the number of the next new one.
+    distinct: u64,
     sources: &'a Sources,
     tally: &'a mut Tally,
     reasons: &'a mut Reasons<'b>,
@@ -348,40 +304,55 @@ struct Last<'a, 'b> {
 }
 
 impl Last<'_, '_> {
-    /// Writes row ids and identifiers in committed order; the hash of the content.
-    fn write(mut self, rows: &SealedRecords) -> Result<[u8; 32], DataError> {
+    /// Writes row ids and identifiers in committed order; the hash of the content, and how many
+    /// identifiers are distinct.
+    fn write(mut self, rows: &SealedRecords) -> Result<([u8; 32], u64), DataError> {
         let mut rows = rows.read()?;
-        let mut number = 0;
         while let Some(bytes) = rows.next_record()? {
-            let row = KeptRow::decode(bytes).ok_or_else(|| DataError::contradiction(self.path))?;
-            self.write_row(&row, number)?;
-            number += 1;
+            let (sources, encoded) = bytes.split_first_chunk::<8>().unwrap_or((&[0; 8], &[]));
+            let row = ScannedRow::decode(encoded);
+            let row = row.ok_or_else(|| DataError::contradiction(self.path))?;
+            self.write_row(&row, u64::from_be_bytes(*sources))?;
         }
         finish_sealed(self.identifiers, self.path)?;
         finish_sealed(self.row_ids, self.path)?;
         self.content.update(self.tally.counts.eligible.to_be_bytes());
-        Ok(self.content.finalize().into())
+        Ok((self.content.finalize().into(), self.distinct))
     }
 
-    fn write_row(&mut self, row: &KeptRow<'_>, number: u64) -> Result<(), DataError> {
-        while let Some([.., slot]) = self.refused.next_of(number)? {
-            let column = row.columns.get(usize::from(slot)).copied();
-            let name = columns::name(column.map_or(usize::MAX, usize::from));
-            self.tally.reject(name, Reason::SharedIdentifier);
-            self.reasons.note(row.row_id, row.line, name, Reason::SharedIdentifier)?;
-        }
+    fn write_row(&mut self, row: &ScannedRow<'_>, sources: u64) -> Result<(), DataError> {
         let eligible = self.tally.counts.eligible.to_be_bytes();
-        let mut kinds = Vec::new();
-        while let Some(place) = self.places.next_of(number)? {
-            let (_, rest) = place.split_first_chunk::<9>().unwrap_or((&[0; 9], &[]));
-            let slot = u8::try_from(kinds.len()).unwrap_or(u8::MAX);
+        let mut slot = 0;
+        let mut kinds = [0; ROW_WIDTH_MAX as usize];
+        for found in row.identifiers.iter().map(Found::decode) {
+            let Some(element) = self.element()? else {
+                let name = columns::name(found.column.into());
+                self.tally.reject(name, Reason::SharedIdentifier);
+                self.reasons.note(row.row_id, row.line, name, Reason::SharedIdentifier)?;
+                continue;
+            };
             let mut out = [0; Place::LEN];
-            fill(&mut out, &[&eligible, &[slot], rest]);
-            kinds.extend(out.get(Place::KIND_AT));
+            fill(
+                &mut out,
+                &[
+                    &eligible,
+                    &[slot],
+                    &element.to_be_bytes(),
+                    &[found.kind],
+                    &found.digest,
+                    &[self.ruleset],
+                    row.evidence,
+                    &row.consent_at.to_be_bytes(),
+                ],
+            );
+            if let Some(kind) = kinds.get_mut(usize::from(slot)) {
+                *kind = found.kind;
+            }
+            slot += 1;
             self.content.update(out);
             self.identifiers.append(&out)?;
         }
-        if kinds.is_empty() {
+        if slot == 0 {
             self.tally.counts.excluded_no_usable_identifier += 1;
             return self.reasons.note(row.row_id, row.line, "", Reason::RowNoUsableIdentifier);
         }
@@ -391,41 +362,82 @@ impl Last<'_, '_> {
         self.row_ids.append(&len.to_be_bytes())?;
         self.row_ids.append(row.row_id)?;
         self.tally.counts.eligible += 1;
-        self.tally.count_kinds(kinds);
-        self.sources.each(row.sources, &mut self.tally.counts, |of| of.eligible += 1);
+        self.tally.count_kinds(kinds.into_iter().take(slot.into()));
+        self.sources.each(sources, &mut self.tally.counts, |of| of.eligible += 1);
         Ok(())
+    }
+
+    /// The number of the next identifier; `None` if it is refused.
+    fn element(&mut self) -> Result<Option<u64>, DataError> {
+        let ordinal = self.ordinal.to_be_bytes();
+        self.ordinal += 1;
+        if self.refused.next_of(&ordinal)?.is_some() {
+            return Ok(None);
+        }
+        if let Some(record) = self.numbered.next_of(&ordinal)? {
+            let (_, number) = record.split_last_chunk::<8>().unwrap_or((&[], &[0; 8]));
+            return Ok(Some(u64::from_be_bytes(*number)));
+        }
+        let number = self.distinct;
+        self.distinct += 1;
+        Ok(Some(number))
     }
 }
 
-/// Sorted records that begin with the number of their row, taken row by row.
+/// Sorted records that begin with an ordinal.
 struct Stream<const N: usize> {
     sorted: FixedSorted,
     chunk: Zeroizing<Vec<u8>>,
-    next: usize,
+    at: usize,
 }
 
 impl<const N: usize> Stream<N> {
     fn new(sorter: FixedSorter) -> Result<Self, DataError> {
-        let (sorted, chunk) = (sorter.finish()?, Zeroizing::new(Vec::new()));
-        Ok(Self { sorted, chunk, next: 0 })
+        Ok(Self { sorted: sorter.finish()?, chunk: Zeroizing::default(), at: 0 })
     }
 
-    /// The next record, if it is of this row.
-    fn next_of(&mut self, row: u64) -> Result<Option<[u8; N]>, DataError> {
-        if self.next >= self.chunk.len() {
+    fn rewind(&mut self) -> Result<(), DataError> {
+        (self.chunk, self.at) = (Zeroizing::default(), 0);
+        Ok(self.sorted.rewind()?)
+    }
+
+    fn next(&mut self) -> Result<Option<[u8; N]>, DataError> {
+        self.next_if(|_| true)
+    }
+
+    /// The next record, if it is of this ordinal.
+    fn next_of(&mut self, ordinal: &[u8; 8]) -> Result<Option<[u8; N]>, DataError> {
+        self.next_if(|record| record.starts_with(ordinal))
+    }
+
+    /// The next record, if it is of a lesser ordinal.
+    fn next_below(&mut self, ordinal: &[u8; 8]) -> Result<Option<[u8; N]>, DataError> {
+        self.next_if(|record| record.as_slice() < ordinal.as_slice())
+    }
+
+    fn next_if(
+        &mut self,
+        wanted: impl FnOnce(&[u8; N]) -> bool,
+    ) -> Result<Option<[u8; N]>, DataError> {
+        if self.at >= self.chunk.len() && !self.sorted.is_at_end() {
             self.chunk = self.sorted.next_chunk(CHUNK_BYTES)?.unwrap_or_default();
-            self.next = 0;
+            self.at = 0;
         }
-        let rest = self.chunk.get(self.next..).unwrap_or_default();
-        let record =
-            rest.first_chunk::<N>().filter(|record| record.starts_with(&row.to_be_bytes()));
-        self.next += if record.is_some() { N } else { 0 };
-        Ok(record.copied())
+        let rest = self.chunk.get(self.at..).unwrap_or_default();
+        let record = rest.first_chunk::<N>().filter(|record| wanted(record)).copied();
+        self.at += if record.is_some() { N } else { 0 };
+        Ok(record)
     }
 }
 
-/// kind ‖ digest ‖ row ‖ slot ‖ ruleset ‖ evidence ‖ time ‖ fixed.
-const BY_IDENTIFIER_LEN: usize = 1 + 32 + 8 + 1 + 1 + 32 + 8 + 1;
-/// first row ‖ first slot ‖ row ‖ slot ‖ kind ‖ digest ‖ ruleset ‖ evidence ‖ time.
-const BY_FIRST_LEN: usize = 9 + BY_IDENTIFIER_LEN - 1;
+/// Gives a buffer another content, without leaving a copy of the old one behind.
+fn replace(buffer: &mut Zeroizing<Vec<u8>>, bytes: &[u8]) {
+    buffer.clear();
+    grow(buffer, bytes, usize::MAX);
+}
+
+/// kind ‖ digest ‖ ordinal ‖ fixed.
+const BY_VALUE_LEN: usize = 1 + 32 + 8 + 1;
+/// Room for most rows.
+const ROW_BYTES: usize = 512;
 const CHUNK_BYTES: usize = 1 << 20;

@@ -2,18 +2,22 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::mem;
 
 use protocol::limits::ROW_WIDTH_MAX;
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 use super::columns::{self, CRM, IDENTIFIERS, Values};
 use super::counts::{FileUse, Tally};
 use super::sources::{Sources, set_of};
 use super::{InputRules, RowReasons};
+use crate::data::sealed::fill;
+use crate::data::source::batch::{RowBatch, look_ahead};
 use crate::data::source::{InputError, InputFile, Row, RowSource};
 use crate::data::{DataError, Workspace};
 use crate::normalize::{Line, Outcome, PhoneContext, Reason};
-use crate::runs::VarSorter;
+use crate::runs::{VarSorter, grow};
 
 /// Every row of an input after the scan.
 pub(super) struct Scanned {
@@ -60,17 +64,15 @@ impl Scanned {
         if source.has_header() {
             columns::check(&source, rules)?.map_err(input)?;
         }
-        let mut rejected = Vec::new();
-        while let Some(row) = source.next_row().map_err(input)? {
-            self.tally.counts.rows_read += 1;
-            let from = self.sources.of(row.get(columns::SOURCE), &file.tag);
-            self.sources.each(set_of(from), &mut self.tally.counts, |of| of.rows_read += 1);
-            rejected.clear();
-            let row = ScannedRow::read(&row, from, rules, &mut self.tally, &mut rejected)
-                .map_err(input)?;
-            reasons.note_row(&row, &rejected)?;
-            self.rows.push(&row.encode())?;
-        }
+        look_ahead(
+            &mut source,
+            input,
+            |batch| Digested::of(batch, rules),
+            |mut digested| {
+                self.take(&mut digested, file, reasons)?;
+                digested.failure.map_or(Ok(()), |failure| Err(input(failure)))
+            },
+        )?;
         columns::check(&source, rules)?.map_err(input)?;
         for (at, _) in IDENTIFIERS.iter().filter(|(at, _)| source.has(*at)) {
             self.present.insert(columns::name(*at));
@@ -83,23 +85,276 @@ impl Scanned {
         });
         Ok(())
     }
+
+    /// Takes what a batch gave, and numbers the sources of its rows.
+    fn take(
+        &mut self,
+        digested: &mut Digested,
+        file: &InputFile,
+        reasons: &mut Reasons<'_>,
+    ) -> Result<(), DataError> {
+        self.tally.absorb(mem::take(&mut digested.tally));
+        let mut numbers = Vec::with_capacity(digested.tags.len());
+        for (tag, rows) in &digested.tags {
+            let number = self.sources.of(tag, &file.tag);
+            let counts = &mut self.tally.counts;
+            self.sources.each(set_of(number), counts, |of| of.rows_read += rows);
+            numbers.push(number);
+        }
+        let mut start = 0;
+        let mut rejected = digested.rejected.iter().peekable();
+        for (at, end) in digested.ends.iter().enumerate() {
+            let bytes = digested.rows.get_mut(start..*end).unwrap_or_default();
+            if let Some(source) = ScannedRow::source_mut(bytes) {
+                *source = numbers.get(usize::from(*source)).copied().unwrap_or_default();
+            }
+            if reasons.0.is_some() {
+                let row = ScannedRow::decode(bytes)
+                    .ok_or_else(|| DataError::contradiction(&file.path))?;
+                while let Some(of) = rejected.next_if(|of| of.row == at) {
+                    reasons.note(row.row_id, row.line, columns::name(of.column), of.reason)?;
+                }
+                reasons.note_row(&row)?;
+            }
+            self.rows.push(bytes)?;
+            start = *end;
+        }
+        Ok(())
+    }
+}
+
+/// What a batch of rows gives, until its turn comes.
+#[derive(Default)]
+struct Digested {
+    /// Encoded rows one after the other; the source of each is the place of its tag in `tags`.
+    rows: Zeroizing<Vec<u8>>,
+    /// Where each row ends.
+    ends: Vec<usize>,
+    /// What the column `source` says, in the order of the rows, and how many say it.
+    tags: Vec<(String, u64)>,
+    tally: Tally,
+    /// Values that are left out, in the order of the rows.
+    rejected: Vec<Rejected>,
+    /// The row that ends the scan, after those above.
+    failure: Option<InputError>,
+}
+
+/// A value that is left out.
+struct Rejected {
+    /// Place of its row in the batch.
+    row: usize,
+    column: usize,
+    reason: Reason,
+}
+
+impl Digested {
+    fn of(batch: &RowBatch, rules: &InputRules<'_>) -> Self {
+        let mut digested = Self::default();
+        let mut identifiers = Vec::new();
+        for row in batch.rows() {
+            digested.tally.counts.rows_read += 1;
+            if let Err(failure) = digested.push(&row, rules, &mut identifiers) {
+                digested.failure = Some(failure);
+                break;
+            }
+        }
+        digested
+    }
+
+    fn push(
+        &mut self,
+        row: &Row<'_>,
+        rules: &InputRules<'_>,
+        identifiers: &mut Vec<Found>,
+    ) -> Result<(), InputError> {
+        let line = row.line();
+        let row_id = row.get(columns::ROW_ID);
+        if row_id.is_empty() {
+            return Err(InputError::NoRowId { line });
+        }
+        if row_id.len() > ROW_ID_BYTES_MAX {
+            return Err(InputError::LongRowId { line });
+        }
+        identifiers.clear();
+        for (at, values) in IDENTIFIERS {
+            self.normalize(row, at, values, rules, identifiers);
+        }
+        identifiers.sort_by_key(|found| found.kind);
+        let cut = identifiers.len() > ROW_IDENTIFIERS_MAX;
+        while identifiers.len() > ROW_IDENTIFIERS_MAX {
+            let Some(surplus) = identifiers.pop() else { break };
+            self.reject(surplus.column.into(), Reason::TooManyIdentifiers);
+        }
+        let source = self.tag(row.get(columns::SOURCE));
+        let found = identifiers.iter();
+        let found: Vec<[u8; Found::LEN]> = found.map(Found::encode).collect();
+        let encoded = ScannedRow {
+            row_id: row_id.as_bytes(),
+            updated_at: time(row.get(columns::UPDATED_AT), jiff::Timestamp::as_millisecond),
+            gate: gate(row, rules.purpose),
+            evidence: &consent_evidence(row),
+            consent_at: time(row.get(columns::CONSENT_AT), jiff::Timestamp::as_second),
+            identifiers: &found,
+            cut,
+            source,
+            line,
+        };
+        encoded.encode(&mut self.rows);
+        self.ends.push(self.rows.len());
+        Ok(())
+    }
+
+    /// The place of a tag among those of the batch.
+    fn tag(&mut self, tag: &str) -> u8 {
+        let known = self.tags.iter().position(|(known, _)| known == tag);
+        let at = known.unwrap_or_else(|| {
+            self.tags.push((tag.to_owned(), 0));
+            self.tags.len() - 1
+        });
+        if let Some((_, rows)) = self.tags.get_mut(at) {
+            *rows += 1;
+        }
+        // A batch has no more rows than a byte has values.
+        u8::try_from(at).unwrap_or(u8::MAX)
+    }
+
+    fn reject(&mut self, column: usize, reason: Reason) {
+        self.tally.reject(columns::name(column), reason);
+        self.rejected.push(Rejected { row: self.ends.len(), column, reason });
+    }
+
+    /// Normalizes one field and keeps its identifiers of agreed kinds.
+    fn normalize(
+        &mut self,
+        row: &Row<'_>,
+        at: usize,
+        values: Values,
+        rules: &InputRules<'_>,
+        identifiers: &mut Vec<Found>,
+    ) {
+        let raw = row.get(at);
+        let context = PhoneContext {
+            country: Some(row.get(columns::COUNTRY)),
+            postcode: Some(row.get(columns::POSTCODE)),
+        };
+        let outcome = match values {
+            _ if raw.is_empty() => Outcome::Absent,
+            Values::Email => rules.normalizer.email(raw),
+            Values::EmailDigest => rules.normalizer.email_sha256(raw, rules.email_sha256),
+            Values::Phone => rules.normalizer.phone(raw, &context),
+            Values::PhoneDigest => rules.normalizer.phone_sha256(raw, rules.phone_sha256),
+        };
+        let name = columns::name(at);
+        let outcome = match outcome {
+            Outcome::Ok(_) if rules.not_for_purpose.iter().any(|field| field == name) => {
+                Outcome::Reject(Reason::FieldNotAllowed)
+            }
+            other => other,
+        };
+        match outcome {
+            Outcome::Ok(found) => {
+                self.tally.counts.values_read += 1;
+                let mut valid = false;
+                for normalized in found {
+                    self.tally.accept(&normalized);
+                    let (kind, digest) =
+                        (normalized.kind().code(), *normalized.digest().expose_bytes());
+                    if !rules.kinds.contains(&kind) {
+                        self.reject(at, Reason::KindNotInTerms);
+                        continue;
+                    }
+                    valid = true;
+                    let fixed = normalized.line() == Some(Line::Fixed);
+                    let column = u8::try_from(at).unwrap_or(u8::MAX);
+                    let same = |old: &&mut Found| (old.kind, old.digest) == (kind, digest);
+                    match identifiers.iter_mut().find(same) {
+                        // A digest does not say which line it is of; the number in clear does.
+                        Some(same) => same.fixed |= fixed,
+                        None => identifiers.push(Found { kind, digest, fixed, column }),
+                    }
+                }
+                self.tally.columns.entry(name).or_default().valid += u64::from(valid);
+            }
+            Outcome::Reject(reason) => {
+                self.tally.counts.values_read += 1;
+                self.reject(at, reason);
+            }
+            Outcome::Absent => self.tally.columns.entry(name).or_default().absent += 1,
+        }
+    }
 }
 
 /// One row after the scan: no plaintext but its row id.
-pub(super) struct ScannedRow {
-    pub(super) row_id: Vec<u8>,
+#[derive(Clone, Copy)]
+pub(super) struct ScannedRow<'a> {
+    pub(super) row_id: &'a [u8],
     /// Milliseconds since 1970.
     updated_at: u64,
     pub(super) gate: Gate,
-    pub(super) evidence: [u8; 32],
+    pub(super) evidence: &'a [u8; 32],
     /// Seconds since 1970.
     pub(super) consent_at: u64,
-    /// In the order of the kinds, then of the columns, each once.
-    pub(super) identifiers: Vec<Found>,
+    /// Of [`Found`], in the order of the kinds, then of the columns, each once.
+    pub(super) identifiers: &'a [[u8; Found::LEN]],
     /// Whether it had more identifiers than a row may have.
     pub(super) cut: bool,
     pub(super) source: u8,
     pub(super) line: u64,
+}
+
+impl<'a> ScannedRow<'a> {
+    /// `row id ‖ 0 ‖ updated ‖ gate ‖ evidence ‖ time ‖ identifiers ‖ cut ‖ source ‖ line`: sorts
+    /// by row id, then by age, then by content, so that neither the order of rows nor their files
+    /// decide which of one id is kept. No field holds a zero byte: the readers refuse them.
+    fn encode(&self, out: &mut Zeroizing<Vec<u8>>) {
+        let parts: [&[u8]; 9] = [
+            self.row_id,
+            &[0],
+            &self.updated_at.to_be_bytes(),
+            &[self.gate as u8],
+            self.evidence,
+            &self.consent_at.to_be_bytes(),
+            self.identifiers.as_flattened(),
+            &[self.cut.into(), self.source],
+            &self.line.to_be_bytes(),
+        ];
+        parts.into_iter().for_each(|part| grow(out, part, usize::MAX));
+    }
+
+    pub(super) fn decode(bytes: &'a [u8]) -> Option<Self> {
+        let end = bytes.iter().position(|byte| *byte == 0)?;
+        let (row_id, rest) = bytes.split_at_checked(end)?;
+        let (_, rest) = rest.split_first()?;
+        let (updated_at, rest) = rest.split_first_chunk::<8>()?;
+        let (gate, rest) = rest.split_first()?;
+        let (evidence, rest) = rest.split_first_chunk::<32>()?;
+        let (consent_at, rest) = rest.split_first_chunk::<8>()?;
+        let (rest, line) = rest.split_last_chunk::<8>()?;
+        let (rest, [cut, source]) = rest.split_last_chunk()?;
+        let (identifiers, tail) = rest.as_chunks();
+        tail.is_empty().then_some(())?;
+        Some(Self {
+            row_id,
+            updated_at: u64::from_be_bytes(*updated_at),
+            gate: match gate {
+                0 => Gate::Eligible,
+                1 => Gate::Consent,
+                _ => Gate::OptOut,
+            },
+            evidence,
+            consent_at: u64::from_be_bytes(*consent_at),
+            identifiers,
+            cut: *cut == 1,
+            source: *source,
+            line: u64::from_be_bytes(*line),
+        })
+    }
+
+    /// Where an encoded row has its source.
+    fn source_mut(bytes: &mut [u8]) -> Option<&mut u8> {
+        let (rest, _) = bytes.split_last_chunk_mut::<8>()?;
+        rest.last_mut()
+    }
 }
 
 /// An identifier of a row, and the column it came from.
@@ -112,172 +367,28 @@ pub(super) struct Found {
     pub(super) column: u8,
 }
 
+impl Found {
+    /// kind ‖ digest ‖ fixed ‖ column.
+    pub(super) const LEN: usize = 1 + 32 + 1 + 1;
+
+    fn encode(&self) -> [u8; Self::LEN] {
+        let mut bytes = [0; Self::LEN];
+        fill(&mut bytes, &[&[self.kind], &self.digest, &[self.fixed.into(), self.column]]);
+        bytes
+    }
+
+    pub(super) fn decode(bytes: &[u8; Self::LEN]) -> Self {
+        let [kind, digest @ .., fixed, column] = *bytes;
+        Self { kind, digest, fixed: fixed == 1, column }
+    }
+}
+
 /// Whether a row may be used; of rows of one id and age the later of these decides.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Gate {
     Eligible = 0,
     Consent = 1,
     OptOut = 2,
-}
-
-impl ScannedRow {
-    fn read(
-        row: &Row<'_>,
-        source: u8,
-        rules: &InputRules<'_>,
-        tally: &mut Tally,
-        rejected: &mut Vec<(usize, Reason)>,
-    ) -> Result<Self, InputError> {
-        let line = row.line();
-        let row_id = row.get(columns::ROW_ID);
-        if row_id.is_empty() {
-            return Err(InputError::NoRowId { line });
-        }
-        if row_id.len() > ROW_ID_BYTES_MAX {
-            return Err(InputError::LongRowId { line });
-        }
-        let mut identifiers = Vec::new();
-        for (at, values) in IDENTIFIERS {
-            take(row, at, values, rules, tally, rejected, &mut identifiers);
-        }
-        identifiers.sort_by_key(|found| found.kind);
-        let cut = identifiers.len() > ROW_IDENTIFIERS_MAX;
-        while identifiers.len() > ROW_IDENTIFIERS_MAX {
-            let Some(surplus) = identifiers.pop() else { break };
-            let column = usize::from(surplus.column);
-            tally.reject(columns::name(column), Reason::TooManyIdentifiers);
-            rejected.push((column, Reason::TooManyIdentifiers));
-        }
-        Ok(Self {
-            row_id: row_id.as_bytes().to_vec(),
-            updated_at: time(row.get(columns::UPDATED_AT), jiff::Timestamp::as_millisecond),
-            gate: gate(row, rules.purpose),
-            evidence: consent_evidence(row),
-            consent_at: time(row.get(columns::CONSENT_AT), jiff::Timestamp::as_second),
-            identifiers,
-            cut,
-            source,
-            line,
-        })
-    }
-
-    /// `row id ‖ 0 ‖ updated ‖ gate ‖ evidence ‖ time ‖ identifiers ‖ cut ‖ source ‖ line`: sorts
-    /// by row id, then by age, then by content, so that neither the order of rows nor their files
-    /// decide which of one id is kept. No field holds a zero byte: the readers refuse them.
-    pub(super) fn encode(&self) -> Vec<u8> {
-        let mut bytes = self.row_id.clone();
-        bytes.push(0);
-        bytes.extend_from_slice(&self.updated_at.to_be_bytes());
-        bytes.push(self.gate as u8);
-        bytes.extend_from_slice(&self.evidence);
-        bytes.extend_from_slice(&self.consent_at.to_be_bytes());
-        for found in &self.identifiers {
-            bytes.push(found.kind);
-            bytes.extend_from_slice(&found.digest);
-            bytes.extend_from_slice(&[found.fixed.into(), found.column]);
-        }
-        bytes.extend_from_slice(&[self.cut.into(), self.source]);
-        bytes.extend_from_slice(&self.line.to_be_bytes());
-        bytes
-    }
-
-    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
-        let end = bytes.iter().position(|byte| *byte == 0)?;
-        let (row_id, rest) = bytes.split_at_checked(end)?;
-        let (_, rest) = rest.split_first()?;
-        let (updated_at, rest) = rest.split_first_chunk::<8>()?;
-        let (gate, rest) = rest.split_first()?;
-        let (evidence, rest) = rest.split_first_chunk::<32>()?;
-        let (consent_at, rest) = rest.split_first_chunk::<8>()?;
-        let (rest, line) = rest.split_last_chunk::<8>()?;
-        let (rest, [cut, source]) = rest.split_last_chunk()?;
-        let (identifiers, tail) = rest.as_chunks::<35>();
-        tail.is_empty().then_some(())?;
-        let found = |[kind, rest @ ..]: &[u8; 35]| {
-            let (digest, rest) = rest.split_first_chunk::<32>()?;
-            let [fixed, column] = rest.try_into().ok()?;
-            Some(Found { kind: *kind, digest: *digest, fixed: fixed == 1, column })
-        };
-        Some(Self {
-            row_id: row_id.to_vec(),
-            updated_at: u64::from_be_bytes(*updated_at),
-            gate: match gate {
-                0 => Gate::Eligible,
-                1 => Gate::Consent,
-                _ => Gate::OptOut,
-            },
-            evidence: *evidence,
-            consent_at: u64::from_be_bytes(*consent_at),
-            identifiers: identifiers.iter().filter_map(found).collect(),
-            cut: *cut == 1,
-            source: *source,
-            line: u64::from_be_bytes(*line),
-        })
-    }
-}
-
-/// Normalizes one field and keeps its identifiers of agreed kinds.
-fn take(
-    row: &Row<'_>,
-    at: usize,
-    values: Values,
-    rules: &InputRules<'_>,
-    tally: &mut Tally,
-    rejected: &mut Vec<(usize, Reason)>,
-    identifiers: &mut Vec<Found>,
-) {
-    let raw = row.get(at);
-    let context = PhoneContext {
-        country: Some(row.get(columns::COUNTRY)),
-        postcode: Some(row.get(columns::POSTCODE)),
-    };
-    let outcome = match values {
-        _ if raw.is_empty() => Outcome::Absent,
-        Values::Email => rules.normalizer.email(raw),
-        Values::EmailDigest => rules.normalizer.email_sha256(raw, rules.email_sha256),
-        Values::Phone => rules.normalizer.phone(raw, &context),
-        Values::PhoneDigest => rules.normalizer.phone_sha256(raw, rules.phone_sha256),
-    };
-    let name = columns::name(at);
-    let outcome = match outcome {
-        Outcome::Ok(_) if rules.not_for_purpose.iter().any(|field| field == name) => {
-            Outcome::Reject(Reason::FieldNotAllowed)
-        }
-        other => other,
-    };
-    let mut reject = |tally: &mut Tally, reason| {
-        tally.reject(name, reason);
-        rejected.push((at, reason));
-    };
-    match outcome {
-        Outcome::Ok(found) => {
-            tally.counts.values_read += 1;
-            let mut valid = false;
-            for normalized in found {
-                tally.accept(&normalized);
-                let (kind, digest) =
-                    (normalized.kind().code(), *normalized.digest().expose_bytes());
-                if !rules.kinds.contains(&kind) {
-                    reject(tally, Reason::KindNotInTerms);
-                    continue;
-                }
-                valid = true;
-                let fixed = normalized.line() == Some(Line::Fixed);
-                let column = u8::try_from(at).unwrap_or(u8::MAX);
-                match identifiers.iter_mut().find(|old| (old.kind, old.digest) == (kind, digest)) {
-                    // A digest does not say which line it is of; the number in clear does.
-                    Some(same) => same.fixed |= fixed,
-                    None => identifiers.push(Found { kind, digest, fixed, column }),
-                }
-            }
-            tally.columns.entry(name).or_default().valid += u64::from(valid);
-        }
-        Outcome::Reject(reason) => {
-            tally.counts.values_read += 1;
-            reject(tally, reason);
-        }
-        Outcome::Absent => tally.columns.entry(name).or_default().absent += 1,
-    }
 }
 
 /// A row is used only with evidence for the purpose and without an objection to it.
@@ -343,22 +454,15 @@ impl Reasons<'_> {
         }
     }
 
-    /// Notes why a row and values of it are left out.
-    fn note_row(
-        &mut self,
-        row: &ScannedRow,
-        rejected: &[(usize, Reason)],
-    ) -> Result<(), DataError> {
-        for (column, reason) in rejected {
-            self.note(&row.row_id, row.line, columns::name(*column), *reason)?;
-        }
+    /// Notes why a row is left out.
+    fn note_row(&mut self, row: &ScannedRow<'_>) -> Result<(), DataError> {
         let reason = match row.gate {
             Gate::OptOut => Reason::RowOptout,
             Gate::Consent => Reason::RowNoConsent,
             Gate::Eligible if row.identifiers.is_empty() => Reason::RowNoUsableIdentifier,
             Gate::Eligible => return Ok(()),
         };
-        self.note(&row.row_id, row.line, "", reason)
+        self.note(row.row_id, row.line, "", reason)
     }
 }
 

@@ -14,7 +14,11 @@ use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use csv::StringRecord;
+
+pub(super) mod batch;
 mod bytes;
 mod error;
 pub(super) mod names;
@@ -144,7 +148,7 @@ pub struct RowSource {
     seen: Seen,
     rows: Rows,
     /// Where each column of the schema stands in a record.
-    places: Vec<Option<usize>>,
+    places: Arc<[Option<usize>]>,
 }
 
 enum Rows {
@@ -217,7 +221,7 @@ impl RowSource {
             }
         }
         let rows = Rows::Csv(Box::new(reader));
-        Ok(Self { names, format: Format::Csv, has_header: true, seen, rows, places })
+        Ok(Self { names, format: Format::Csv, has_header: true, seen, rows, places: places.into() })
     }
 
     fn of_parquet(names: Names, file: File) -> Result<Self, InputError> {
@@ -299,6 +303,19 @@ impl RowSource {
     ///
     /// [`InputError`]; the owner of the file has to act.
     pub fn next_row(&mut self) -> Result<Option<Row<'_>>, InputError> {
+        if !self.advance()? {
+            return Ok(None);
+        }
+        let record = match &self.rows {
+            Rows::Csv(reader) => reader.current(),
+            Rows::Ndjson(reader) => reader.current(),
+            Rows::Parquet(reader) => reader.current(),
+        };
+        Ok(Some(Row { record, places: &self.places }))
+    }
+
+    /// Reads the next record; false at the end of the file.
+    fn advance(&mut self) -> Result<bool, InputError> {
         let more = match &mut self.rows {
             Rows::Csv(reader) => reader.advance()?,
             Rows::Ndjson(reader) => reader.advance(&self.names, &mut self.seen)?,
@@ -309,14 +326,17 @@ impl RowSource {
                 return Err(InputError::Empty);
             }
             self.names.required(&self.seen)?;
-            return Ok(None);
         }
-        let record = match &self.rows {
-            Rows::Csv(reader) => reader.current(),
-            Rows::Ndjson(reader) => reader.current(),
-            Rows::Parquet(reader) => reader.current(),
-        };
-        Ok(Some(Row { record, places: &self.places }))
+        Ok(more)
+    }
+
+    /// Exchanges the record read last for another, whose room serves the next ones; its line.
+    fn swap(&mut self, record: &mut StringRecord) -> u64 {
+        match &mut self.rows {
+            Rows::Csv(reader) => reader.swap(record),
+            Rows::Ndjson(reader) => reader.swap(record),
+            Rows::Parquet(reader) => reader.swap(record),
+        }
     }
 }
 

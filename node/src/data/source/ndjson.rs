@@ -52,6 +52,12 @@ impl<R: Read> NdjsonReader<R> {
         Record::of(self.lines.line, &self.record)
     }
 
+    /// Exchanges the record read last for another, whose room serves the next ones; its line.
+    pub(super) const fn swap(&mut self, record: &mut StringRecord) -> u64 {
+        core::mem::swap(&mut self.record, record);
+        self.lines.line
+    }
+
     fn read(&mut self, names: &Names, seen: &mut Seen) -> Result<bool, InputError> {
         let Some((line, text)) = self.lines.next_line()? else { return Ok(false) };
         self.values.clear();

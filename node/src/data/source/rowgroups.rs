@@ -101,6 +101,12 @@ impl ParquetReader {
         Record::of(self.row, &self.record)
     }
 
+    /// Exchanges the record read last for another, whose room serves the next ones; its line.
+    pub(super) const fn swap(&mut self, record: &mut StringRecord) -> u64 {
+        core::mem::swap(&mut self.record, record);
+        self.row
+    }
+
     fn read(&mut self) -> Result<bool, InputError> {
         while self.batch_at >= self.batch_rows {
             if self.group_rows_left == 0 && !self.open_group()? {

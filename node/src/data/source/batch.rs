@@ -1,0 +1,125 @@
+//! Rows in batches: read on one thread, looked at on all of them, handed on in their order.
+
+use std::mem;
+use std::sync::Arc;
+
+use csv::StringRecord;
+
+use super::{InputError, Row, RowSource};
+use crate::data::csv::Record;
+
+/// Consecutive rows of one file.
+pub(in crate::data) struct RowBatch {
+    /// Rows of an earlier use lie behind those of now, for their room.
+    rows: Vec<(u64, StringRecord)>,
+    used: usize,
+    places: Arc<[Option<usize>]>,
+}
+
+impl RowBatch {
+    /// The rows in file order.
+    pub(in crate::data) fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+        self.rows
+            .iter()
+            .take(self.used)
+            .map(|(line, fields)| Row { record: Record::of(*line, fields), places: &self.places })
+    }
+
+    /// Reads until the batch is full or the file ends; on an error it holds the rows before it.
+    fn fill(&mut self, source: &mut RowSource) -> Result<(), InputError> {
+        self.used = 0;
+        while self.used < ROWS && source.advance()? {
+            if self.used == self.rows.len() {
+                self.rows.push((0, StringRecord::new()));
+            }
+            if let Some((line, fields)) = self.rows.get_mut(self.used) {
+                *line = source.swap(fields);
+                self.used += 1;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads the rows of a file on this thread while all cores `look` at those already read; this
+/// thread is then `given` what they saw, batch by batch in file order.
+///
+/// What comes before an error of the file is still looked at and given: the first error of all
+/// is the one returned. Memory is bounded by [`ROUND`] batches in each of three steps.
+///
+/// # Errors
+///
+/// [`InputError`] of the file, made an `E`, or what `given` returns.
+pub(in crate::data) fn look_ahead<T: Send, E>(
+    source: &mut RowSource,
+    failed: impl Fn(InputError) -> E,
+    look: impl Fn(&RowBatch) -> T + Sync,
+    mut given: impl FnMut(T) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut reading = Round::new(source);
+    let mut looking = Round::new(source);
+    let mut seen: Vec<Option<T>> = Vec::new();
+    loop {
+        let mut seeing: Vec<Option<T>> = Vec::new();
+        seeing.resize_with(looking.used().len(), || None);
+        rayon::in_place_scope(|scope| {
+            for (batch, slot) in looking.used().iter().zip(&mut seeing) {
+                let look = &look;
+                scope.spawn(move |_| *slot = Some(look(batch)));
+            }
+            for one in seen.drain(..).flatten() {
+                given(one)?;
+            }
+            if looking.failure.is_none() && !looking.ended {
+                reading.fill(source);
+            }
+            Ok::<(), E>(())
+        })?;
+        seen = seeing;
+        if looking.ended {
+            seen.into_iter().flatten().try_for_each(&mut given)?;
+            return looking.failure.map_or(Ok(()), |failure| Err(failed(failure)));
+        }
+        mem::swap(&mut reading, &mut looking);
+    }
+}
+
+/// Batches that are read, and then looked at, together.
+struct Round {
+    batches: Vec<RowBatch>,
+    used: usize,
+    /// Whether nothing comes after them.
+    ended: bool,
+    failure: Option<InputError>,
+}
+
+impl Round {
+    fn new(source: &RowSource) -> Self {
+        let empty = || RowBatch { rows: Vec::new(), used: 0, places: Arc::clone(&source.places) };
+        let batches = std::iter::repeat_with(empty).take(ROUND).collect();
+        Self { batches, used: 0, ended: false, failure: None }
+    }
+
+    fn fill(&mut self, source: &mut RowSource) {
+        self.used = 0;
+        for batch in &mut self.batches {
+            let read = batch.fill(source);
+            self.used += 1;
+            self.ended = batch.used < ROWS;
+            self.failure = read.err();
+            if self.ended || self.failure.is_some() {
+                self.ended = true;
+                break;
+            }
+        }
+    }
+
+    fn used(&self) -> &[RowBatch] {
+        self.batches.get(..self.used).unwrap_or_default()
+    }
+}
+
+/// Rows of a batch.
+const ROWS: usize = 256;
+/// Batches of a round.
+const ROUND: usize = 16;
