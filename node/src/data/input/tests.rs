@@ -170,6 +170,51 @@ fn elements_are_numbered_by_first_occurrence() {
 }
 
 #[test]
+fn refused_and_repeated_identifiers_leave_no_gap_in_the_numbers() {
+    let bench = Bench::new();
+    // Of thirteen rows one has an address of too many rows, and four share two between them.
+    let address = |i: usize| match i % 13 {
+        3 => format!("shop{}@exemple.fr", i / 1_300),
+        4 | 9 => format!("home{}@exemple.fr", i / 13),
+        5 | 11 => format!("desk{}@exemple.fr", i / 26),
+        _ => format!("u{i}@exemple.fr"),
+    };
+    let rows = 9_000;
+    let body: String =
+        (0..rows).map(|i| row(&format!("r{i:05}"), &address(i), "ads.match")).collect();
+    let input = bench.prepare(&body).unwrap();
+    let mut numbers: BTreeMap<String, u64> = BTreeMap::new();
+    let kept: Vec<u64> = (0..rows)
+        .map(address)
+        .filter(|address| !address.starts_with("shop"))
+        .map(|address| {
+            let next = numbers.len() as u64;
+            *numbers.entry(address).or_insert(next)
+        })
+        .collect();
+    let slots = all(&input);
+    assert!(slots.iter().map(|slot| slot.element).eq(kept));
+    assert!(slots.iter().map(|slot| slot.row).eq(0..slots.len() as u64));
+    assert_eq!(input.distinct(), numbers.len() as u64);
+}
+
+#[test]
+fn the_first_error_of_a_file_is_told_whatever_was_read_ahead_of_it() {
+    let bench = Bench::new();
+    for (first, rest) in [(20, 6_000), (4_100, 4_101), (5_000, 5_300), (8_191, 8_192)] {
+        let body: String = (0..9_000)
+            .map(|i| match i {
+                _ if i == first => row("", "a@exemple.fr", "ads.match"),
+                _ if i == rest => "r,too,few\n".to_owned(),
+                _ => row(&format!("r{i:05}"), &format!("u{i}@exemple.fr"), "ads.match"),
+            })
+            .collect();
+        let error = bench.prepare(&body).unwrap_err().to_string();
+        assert!(error.contains(&format!("line {}", first + 2)), "{error}");
+    }
+}
+
+#[test]
 fn rows_without_evidence_objected_or_unusable_are_left_out_and_counted() {
     let bench = Bench::new();
     let body = [
