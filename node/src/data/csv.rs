@@ -14,6 +14,7 @@
 use core::fmt;
 use std::collections::VecDeque;
 use std::io::{self, Read};
+use std::mem;
 
 use csv::{ByteRecord, Reader, ReaderBuilder, StringRecord, Terminator};
 
@@ -165,7 +166,7 @@ impl<R: Read> CsvReader<R> {
 
     /// Exchanges the record read last for another, whose room serves the next ones; its line.
     pub(super) const fn swap(&mut self, record: &mut StringRecord) -> u64 {
-        core::mem::swap(&mut self.record, record);
+        mem::swap(&mut self.record, record);
         self.line
     }
 
@@ -174,7 +175,7 @@ impl<R: Read> CsvReader<R> {
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
         }
-        let mut bytes = core::mem::take(&mut self.spare);
+        let mut bytes = mem::take(&mut self.spare);
         let read = self.reader.read_byte_record(&mut bytes);
         let guard = self.reader.get_mut();
         let line = match read {
@@ -189,7 +190,7 @@ impl<R: Read> CsvReader<R> {
         };
         match StringRecord::from_byte_record(bytes) {
             Ok(record) => {
-                self.spare = core::mem::replace(&mut self.record, record).into_byte_record();
+                self.spare = mem::replace(&mut self.record, record).into_byte_record();
                 Ok(Some(line))
             }
             Err(refused) => {
@@ -295,20 +296,24 @@ impl<R: Read> Guard<R> {
                 self.failure = self.scanner.end().err();
                 break;
             }
-            let mut read = 0_usize;
-            let mut slots = out.iter_mut();
-            for &byte in chunk {
-                // A byte is read only if there is room for what it may give.
-                if slots.len() == 0 {
-                    break;
+            let (mut rest, mut room) = (chunk, &mut *out);
+            // A byte is read only if there is room for what it may give.
+            while let (Some((&byte, later)), false) = (rest.split_first(), room.is_empty()) {
+                let plain = self.scanner.plain(rest.get(..room.len()).unwrap_or(rest));
+                if let Some((run, later)) = rest.split_at_checked(plain).filter(|_| plain > 0)
+                    && let Some((slots, left)) = mem::take(&mut room).split_at_mut_checked(plain)
+                {
+                    slots.copy_from_slice(run);
+                    (rest, room) = (later, left);
+                    continue;
                 }
-                read = read.saturating_add(1);
+                rest = later;
                 match self.scanner.step(byte) {
                     Ok(None) => {}
                     Ok(Some(passed)) => {
-                        if let Some(slot) = slots.next() {
+                        if let Some((slot, left)) = mem::take(&mut room).split_first_mut() {
                             *slot = passed;
-                            written = written.saturating_add(1);
+                            room = left;
                         }
                     }
                     Err(failure) => {
@@ -317,6 +322,8 @@ impl<R: Read> Guard<R> {
                     }
                 }
             }
+            let (read, left) = (chunk.len().saturating_sub(rest.len()), room.len());
+            written = out.len().saturating_sub(left);
             self.decoder.consume(read);
         }
         written
@@ -389,10 +396,23 @@ impl Scanner {
         }
     }
 
+    /// How many of the next bytes pass as they are and leave the scanner in its state; takes them.
+    fn plain(&mut self, bytes: &[u8]) -> usize {
+        if !matches!(self.state, State::Plain | State::Quoted) {
+            return 0;
+        }
+        let special = |byte: u8| matches!(byte, 0 | b'\r' | b'\n' | b'"') || byte == self.delimiter;
+        let room = RECORD_BYTES_MAX.saturating_sub(self.record_bytes);
+        let plain = bytes.iter().take(room).take_while(|&&byte| !special(byte)).count();
+        self.record_bytes = self.record_bytes.saturating_add(plain);
+        self.after_cr &= plain == 0;
+        plain
+    }
+
     /// Takes one byte and gives what the parser shall see of it.
     fn step(&mut self, byte: u8) -> Result<Option<u8>, InputError> {
         let line_end = matches!(byte, b'\r' | b'\n');
-        let half = byte == b'\n' && core::mem::take(&mut self.after_cr);
+        let half = byte == b'\n' && mem::take(&mut self.after_cr);
         self.after_cr = byte == b'\r';
         if line_end && self.state != State::Quoted {
             return Ok(self.line_end(half));

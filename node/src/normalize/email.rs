@@ -51,8 +51,14 @@ pub(super) fn normalize(raw: &str, context: &Context<'_>) -> Result<Vec<Draft>, 
 
 /// Steps 1 and 2: format characters, NFC, white space, `mailto:`.
 fn clean(value: &str) -> Zeroizing<String> {
-    let composed = decode::nfc(&decode::without_format(value));
-    let trimmed = decode::trim(&composed);
+    if value.is_ascii() {
+        return bare(value);
+    }
+    bare(&decode::nfc(&decode::without_format(value)))
+}
+
+fn bare(composed: &str) -> Zeroizing<String> {
+    let trimmed = decode::trim(composed);
     let rest = match trimmed.get(..MAILTO.len()) {
         Some(scheme) if scheme.eq_ignore_ascii_case(MAILTO) => trimmed.get(MAILTO.len()..),
         _ => None,

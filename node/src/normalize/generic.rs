@@ -4,6 +4,7 @@
 //! domains, misspelt domains and relay domains only explain a low rate. Every table is a text
 //! file compiled into the program, and its digest stands in the ruleset manifest.
 
+use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use sha2::{Digest, Sha256};
@@ -33,7 +34,7 @@ impl Table {
 /// Whether a canonical local part, up to its first `+`, is a mailbox of a function.
 pub(super) fn is_role_mailbox(local: &str) -> bool {
     let name = local.split('+').next().unwrap_or_default();
-    has(&LISTS.roles, name)
+    LISTS.roles.contains(name)
 }
 
 /// Whether a domain, or one it belongs to, gives throw-away addresses.
@@ -48,17 +49,17 @@ pub(super) fn is_relay(domain: &str) -> bool {
 
 /// Whether a domain is a frequent misspelling of a large mailbox provider.
 pub(super) fn is_typo_domain(domain: &str) -> bool {
-    has(&LISTS.typos, domain)
+    LISTS.typos.contains(domain)
 }
 
 /// Whether the last label of a domain is in the pinned list of top-level domains.
 pub(super) fn is_known_tld(domain: &str) -> bool {
-    has(&LISTS.tlds, domain.rsplit('.').next().unwrap_or_default())
+    LISTS.tlds.contains(domain.rsplit('.').next().unwrap_or_default())
 }
 
 /// Whether a canonical e-mail address, strict or Gmail form, is a placeholder.
 pub(super) fn is_generic_email(canonical: &str) -> bool {
-    has(&LISTS.generic_emails, canonical)
+    LISTS.generic_emails.contains(canonical)
 }
 
 /// Whether a canonical telephone number is a placeholder: listed, or one digit repeated.
@@ -73,44 +74,39 @@ pub(super) fn is_generic_phone(canonical: &str, national: &str) -> bool {
         let first = rest.first();
         rest.len() >= REPEATED_DIGITS_MIN && rest.iter().all(|digit| Some(digit) == first)
     };
-    has(&LISTS.generic_phones, canonical) || repeats(1) || (overseas && repeats(3))
+    LISTS.generic_phones.contains(canonical) || repeats(1) || (overseas && repeats(3))
 }
 
 /// Whether a digest is that of a placeholder, of a null marker, or of the empty string.
 pub(super) fn is_generic_digest(digest: &[u8; 32]) -> bool {
-    LISTS.digests.binary_search(digest).is_ok()
+    LISTS.digests.contains(digest)
 }
 
-/// The tables as sorted lists.
+type Texts = HashSet<&'static str>;
+
+/// The tables as sets.
 struct Lists {
-    roles: Vec<&'static str>,
-    disposable: Vec<&'static str>,
-    relays: Vec<&'static str>,
-    typos: Vec<&'static str>,
-    tlds: Vec<&'static str>,
-    generic_emails: Vec<&'static str>,
-    generic_phones: Vec<&'static str>,
-    digests: Vec<[u8; 32]>,
+    roles: Texts,
+    disposable: Texts,
+    relays: Texts,
+    typos: Texts,
+    tlds: Texts,
+    generic_emails: Texts,
+    generic_phones: Texts,
+    digests: HashSet<[u8; 32]>,
 }
 
 impl Lists {
     fn read() -> Self {
-        let generic = |kind: &str| {
-            let rows = GENERIC.rows().filter_map(|row| row.split_once('\t'));
-            sorted(rows.filter(|(key, _)| *key == kind).map(|(_, value)| value))
-        };
-        let generic_emails = generic("email");
-        let generic_phones = generic("phone");
-        let digests = digests(&generic_emails, &generic_phones);
         Self {
-            roles: sorted(ROLE_MAILBOX.keys()),
-            disposable: sorted(DISPOSABLE.keys()),
-            relays: sorted(RELAY_DOMAIN.keys()),
-            typos: sorted(TYPO_DOMAIN.keys()),
-            tlds: sorted(TLD.keys()),
-            generic_emails,
-            generic_phones,
-            digests,
+            roles: ROLE_MAILBOX.keys().collect(),
+            disposable: DISPOSABLE.keys().collect(),
+            relays: RELAY_DOMAIN.keys().collect(),
+            typos: TYPO_DOMAIN.keys().collect(),
+            tlds: TLD.keys().collect(),
+            generic_emails: generic("email").collect(),
+            generic_phones: generic("phone").collect(),
+            digests: digests(),
         }
     }
 }
@@ -118,11 +114,13 @@ impl Lists {
 /// Digests of everything that a careless export hashes instead of leaving the field empty.
 ///
 /// A repeated digit can only be recognised here where it can be listed: French numbers.
-fn digests(emails: &[&str], phones: &[&str]) -> Vec<[u8; 32]> {
-    let mut found: Vec<[u8; 32]> = Vec::new();
-    let mut add = |text: &str| found.push(Sha256::digest(text.as_bytes()).into());
-    NULL_MARKERS.iter().chain(emails).for_each(|text| add(text));
-    for phone in phones {
+fn digests() -> HashSet<[u8; 32]> {
+    let mut found = HashSet::new();
+    let mut add = |text: &str| {
+        found.insert(Sha256::digest(text.as_bytes()).into());
+    };
+    NULL_MARKERS.into_iter().chain(generic("email")).for_each(&mut add);
+    for phone in generic("phone") {
         add(phone);
         add(phone.trim_start_matches('+'));
     }
@@ -134,26 +132,20 @@ fn digests(emails: &[&str], phones: &[&str]) -> Vec<[u8; 32]> {
             add(&format!("0{national}"));
         }
     }
-    found.sort_unstable();
-    found.dedup();
     found
 }
 
-fn sorted(keys: impl Iterator<Item = &'static str>) -> Vec<&'static str> {
-    let mut keys: Vec<&'static str> = keys.collect();
-    keys.sort_unstable();
-    keys
-}
-
-fn has(list: &[&str], key: &str) -> bool {
-    list.binary_search(&key).is_ok()
+/// The placeholders of one kind.
+fn generic(kind: &str) -> impl Iterator<Item = &'static str> {
+    let rows = GENERIC.rows().filter_map(|row| row.split_once('\t'));
+    rows.filter(move |(key, _)| *key == kind).map(|(_, value)| value)
 }
 
 /// Looks a domain up, then every domain it belongs to.
-fn has_domain(list: &[&str], domain: &str) -> bool {
+fn has_domain(list: &Texts, domain: &str) -> bool {
     let mut rest = domain;
     loop {
-        if has(list, rest) {
+        if list.contains(rest) {
             return true;
         }
         match rest.split_once('.') {
