@@ -15,17 +15,21 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::data::bundles::{Bundle, BundleId, BundleWriter, Fingerprint, StoredBundles};
-use crate::data::digital::{DigitalId, DigitalKind};
+use crate::data::digital::DigitalId;
 use crate::data::objections::Objections;
 use crate::data::sealed::{
     SealedFile, create_sealed, fill, finish_sealed, open_sealed, read_or_end,
 };
-use crate::data::source::{Column, InputFile, Row, RowSource, Schema, SourceOptions};
+use crate::data::source::SourceOptions;
 use crate::data::{DataError, Workspace};
-use crate::normalize::{EmailPrehash, Level, Normalized, Normalizer, Outcome, PhoneContext};
+use crate::normalize::{EmailPrehash, Normalizer};
 use crate::runs::{FixedSorter, VarSorter};
 use crate::seal::{self, KeyedHash, StorageKey};
 use crate::world;
+
+mod lines;
+
+use self::lines::{EVIDENCE_LOGIN, Identifier, Line, Scanned, scan};
 
 /// What the scan of a graph file needs to know.
 #[derive(Debug)]
@@ -70,6 +74,23 @@ pub struct GraphCounts {
 }
 
 impl GraphCounts {
+    /// Adds what the scan of further lines counted.
+    fn absorb(&mut self, other: Self) {
+        self.lines_read += other.lines_read;
+        for (to, from) in [
+            (&mut self.lines_dropped, other.lines_dropped),
+            (&mut self.identifiers_rejected, other.identifiers_rejected),
+        ] {
+            for (reason, count) in from {
+                *to.entry(reason).or_default() += count;
+            }
+        }
+    }
+
+    fn drop_line(&mut self, reason: &str) {
+        count(&mut self.lines_dropped, reason);
+    }
+
     /// Why lines, personas and values were left out, the most frequent reason first.
     fn reasons(&self) -> Vec<(String, u64)> {
         let all = [&self.lines_dropped, &self.personas_dropped, &self.identifiers_rejected];
@@ -210,281 +231,6 @@ impl Leaves {
             .and_then(|stored| stored.leaf())
             .map(Some)
             .ok_or_else(|| DataError::contradiction(&self.path))
-    }
-}
-
-/// A file after its scan.
-struct Scanned {
-    /// Lines, to be sorted by persona.
-    lines: VarSorter,
-    counts: GraphCounts,
-    namespaces: BTreeSet<String>,
-    /// Persons with an identifier that was objected to.
-    objected: BTreeSet<[u8; 16]>,
-}
-
-/// Reads every line, digests its identifier, and sorts what is left by persona.
-fn scan(file: &Path, rules: &GraphRules<'_>, workspace: &Workspace) -> Result<Scanned, DataError> {
-    let input = |source| DataError::Input { file: file.to_path_buf(), source };
-    let mut reader = RowSource::open(&InputFile::new(file), &FLAT, &rules.source)?;
-    let columns = Columns::find(&reader, file)?;
-    let mut scanned = Scanned {
-        lines: VarSorter::new(&workspace.directory, workspace.memory_bytes)?,
-        counts: GraphCounts::default(),
-        namespaces: BTreeSet::new(),
-        objected: BTreeSet::new(),
-    };
-    while let Some(record) = reader.next_row().map_err(input)? {
-        scanned.counts.lines_read += 1;
-        let read = Line::read(&record, &columns, rules, &mut scanned.counts);
-        match read.and_then(|line| scanned.admit(line, rules.objections)) {
-            Ok(line) => scanned.lines.push(&line.encode())?,
-            Err(reason) => {
-                *scanned.counts.lines_dropped.entry(reason.to_owned()).or_default() += 1;
-            }
-        }
-    }
-    Ok(scanned)
-}
-
-impl Scanned {
-    /// Takes note of objections and namespaces; the reason if the line is left out.
-    fn admit(&mut self, line: Line, objections: &Objections) -> Result<Line, &'static str> {
-        let identifiers = &line.identifiers;
-        if identifiers.iter().any(|one| objections.has_identifier(one.kind, &one.digest)) {
-            self.objected.insert(line.person);
-        }
-        if objections.has_digital_id(&line.digital_id) {
-            return Err("digital_id_objected");
-        }
-        let namespace = line.digital_id.namespace();
-        if line.digital_id.kind() == DigitalKind::Cookie && !self.namespaces.contains(namespace) {
-            if self.namespaces.len() >= NAMESPACES_MAX {
-                return Err("cookie_namespace_surplus");
-            }
-            self.namespaces.insert(namespace.to_owned());
-        }
-        Ok(line)
-    }
-}
-
-/// The columns of the flat form.
-static FLAT: Schema = Schema {
-    columns: &[
-        Column::required("person_ref"),
-        Column::required("persona_ref"),
-        Column::required("type"),
-        Column::required("value"),
-        Column::required("id_type"),
-        Column::required("id_value"),
-        Column::required("evidence"),
-        Column::required("day"),
-        Column::optional("id_namespace"),
-        Column::optional("class"),
-        Column::optional("consent_scheme"),
-        Column::optional("consent_string"),
-        Column::unused("kind"),
-        Column::unused("device_ref"),
-        Column::unused("source"),
-        Column::unused("captured_at"),
-    ],
-    families: &[],
-};
-
-/// Where the columns of the flat form stand in a row.
-struct Columns {
-    person_ref: usize,
-    persona_ref: usize,
-    kind: usize,
-    value: usize,
-    id_type: usize,
-    id_namespace: Option<usize>,
-    id_value: usize,
-    evidence: usize,
-    day: usize,
-    class: Option<usize>,
-    consent_scheme: Option<usize>,
-    consent_string: Option<usize>,
-}
-
-impl Columns {
-    fn find(reader: &RowSource, file: &Path) -> Result<Self, DataError> {
-        let required = |name: &str| {
-            reader
-                .column(name)
-                .map_err(|source| DataError::Input { file: file.to_path_buf(), source })
-        };
-        Ok(Self {
-            person_ref: required("person_ref")?,
-            persona_ref: required("persona_ref")?,
-            kind: required("type")?,
-            value: required("value")?,
-            id_type: required("id_type")?,
-            id_namespace: reader.find("id_namespace"),
-            id_value: required("id_value")?,
-            evidence: required("evidence")?,
-            day: required("day")?,
-            class: reader.find("class"),
-            consent_scheme: reader.find("consent_scheme"),
-            consent_string: reader.find("consent_string"),
-        })
-    }
-}
-
-/// An identifier of a persona: its kind, its digest, and whom it names.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Identifier {
-    kind: u8,
-    digest: [u8; 32],
-    /// As `LinkFilter::level` has it: 0 individual, 1 household.
-    level: u8,
-}
-
-impl Identifier {
-    const LEN: usize = 1 + 32 + 1;
-
-    fn of(found: &Normalized) -> Self {
-        let level = match found.level() {
-            Level::Individual => 0,
-            Level::Household => 1,
-        };
-        Self { kind: found.kind().code(), digest: *found.digest().expose_bytes(), level }
-    }
-
-    fn decode(bytes: &[u8; Self::LEN]) -> Option<Self> {
-        let (kind, rest) = bytes.split_first()?;
-        let (level, digest) = rest.split_last()?;
-        Some(Self { kind: *kind, digest: digest.try_into().ok()?, level: *level })
-    }
-}
-
-/// One line after the scan: no plaintext but the provider's own references and digital IDs.
-struct Line {
-    persona: Vec<u8>,
-    /// First 16 bytes of SHA-256 of the person's reference.
-    person: [u8; 16],
-    evidence: u16,
-    device: u16,
-    /// Days since 1970.
-    day: u32,
-    consent: [u8; 32],
-    identifiers: Vec<Identifier>,
-    digital_id: DigitalId,
-}
-
-impl Line {
-    fn read(
-        record: &Row<'_>,
-        columns: &Columns,
-        rules: &GraphRules<'_>,
-        counts: &mut GraphCounts,
-    ) -> Result<Self, &'static str> {
-        let field = |column: usize| record.get(column).trim();
-        let optional = |column: Option<usize>| column.map_or("", field);
-        let persona = field(columns.persona_ref).as_bytes().to_vec();
-        let person = field(columns.person_ref);
-        if persona.is_empty() || person.is_empty() {
-            return Err("reference_missing");
-        }
-        let Some(evidence) = evidence_bit(field(columns.evidence)) else {
-            return Err("evidence_unknown");
-        };
-        let Some(day) = days_since_1970(field(columns.day)) else {
-            return Err("day_malformed");
-        };
-        let consent = match columns.consent_string.or(columns.consent_scheme) {
-            Some(_) if optional(columns.consent_string).is_empty() => {
-                return Err("consent_missing");
-            }
-            _ => {
-                consent_evidence(optional(columns.consent_scheme), optional(columns.consent_string))
-            }
-        };
-        let digital_id = DigitalId::parse(
-            field(columns.id_type),
-            optional(columns.id_namespace),
-            field(columns.id_value),
-        )?;
-        let kind = field(columns.kind);
-        let outcome = match kind {
-            "email" => rules.normalizer.email(field(columns.value)),
-            "phone" => {
-                let context = PhoneContext { country: None, postcode: None };
-                rules.normalizer.phone(field(columns.value), &context)
-            }
-            "email_sha256" => {
-                rules.normalizer.email_sha256(field(columns.value), rules.email_sha256)
-            }
-            _ => return Err("type_unknown"),
-        };
-        let identifiers = match outcome {
-            Outcome::Ok(found) => found.iter().map(Identifier::of).collect(),
-            Outcome::Reject(reason) => {
-                *counts.identifiers_rejected.entry(reason.code().to_owned()).or_default() += 1;
-                Vec::new()
-            }
-            Outcome::Absent => Vec::new(),
-        };
-        let hash: [u8; 32] = Sha256::digest(person).into();
-        Ok(Self {
-            persona,
-            person: hash.first_chunk().copied().unwrap_or_default(),
-            evidence,
-            device: device_bit(optional(columns.class)),
-            day,
-            consent,
-            identifiers,
-            digital_id,
-        })
-    }
-
-    /// `persona ‖ 0 ‖ person ‖ evidence ‖ device ‖ day ‖ consent ‖ u8 count ‖ identifiers ‖ id`.
-    fn encode(&self) -> Vec<u8> {
-        let mut bytes = self.persona.clone();
-        bytes.push(0);
-        bytes.extend_from_slice(&self.person);
-        bytes.extend_from_slice(&self.evidence.to_be_bytes());
-        bytes.extend_from_slice(&self.device.to_be_bytes());
-        bytes.extend_from_slice(&self.day.to_be_bytes());
-        bytes.extend_from_slice(&self.consent);
-        // One value yields at most two identifiers.
-        bytes.push(u8::try_from(self.identifiers.len()).unwrap_or(u8::MAX));
-        for Identifier { kind, digest, level } in &self.identifiers {
-            bytes.push(*kind);
-            bytes.extend_from_slice(digest);
-            bytes.push(*level);
-        }
-        bytes.extend_from_slice(self.digital_id.encoded());
-        bytes
-    }
-
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        let end = bytes.iter().position(|byte| *byte == 0)?;
-        let (persona, rest) = bytes.split_at_checked(end)?;
-        let (_, rest) = rest.split_first()?;
-        let (person, rest) = rest.split_first_chunk::<16>()?;
-        let (evidence, rest) = rest.split_first_chunk::<2>()?;
-        let (device, rest) = rest.split_first_chunk::<2>()?;
-        let (day, rest) = rest.split_first_chunk::<4>()?;
-        let (consent, rest) = rest.split_first_chunk::<32>()?;
-        let (count, rest) = rest.split_first()?;
-        let (identifiers, digital_id) =
-            rest.split_at_checked(usize::from(*count) * Identifier::LEN)?;
-        Some(Self {
-            persona: persona.to_vec(),
-            person: *person,
-            evidence: u16::from_be_bytes(*evidence),
-            device: u16::from_be_bytes(*device),
-            day: u32::from_be_bytes(*day),
-            consent: *consent,
-            identifiers: identifiers
-                .as_chunks::<{ Identifier::LEN }>()
-                .0
-                .iter()
-                .filter_map(Identifier::decode)
-                .collect(),
-            digital_id: DigitalId::decode(digital_id)?,
-        })
     }
 }
 
@@ -638,7 +384,7 @@ impl Gathering<'_> {
         counts: &mut GraphCounts,
     ) -> Result<(), DataError> {
         if let Some(reason) = self.dropped(persona) {
-            *counts.personas_dropped.entry(reason.to_owned()).or_default() += 1;
+            count(&mut counts.personas_dropped, reason);
             return Ok(());
         }
         let record = counts.records;
@@ -848,32 +594,12 @@ impl StoredLeaf {
     }
 }
 
-/// Bit of an evidence class, as `LinkFilter::evidence_mask` has it.
-fn evidence_bit(name: &str) -> Option<u16> {
-    let classes = ["login", "purchase", "loyalty", "email_click", "form", "crm_import"];
-    let at = classes.iter().position(|class| *class == name)?;
-    Some(1 << at)
-}
-
-/// Bit of a device class; what is not declared is `unknown`.
-fn device_bit(name: &str) -> u16 {
-    let classes = ["smartphone", "tablet", "desktop", "ctv", "other"];
-    1 << classes.iter().position(|class| *class == name).unwrap_or(classes.len())
-}
-
-fn days_since_1970(text: &str) -> Option<u32> {
-    let day: jiff::civil::Date = text.parse().ok()?;
-    let seconds = day.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_second();
-    u32::try_from(seconds / 86_400).ok()
-}
-
-fn consent_evidence(scheme: &str, string: &str) -> [u8; 32] {
-    let mut hasher = Sha256::new();
-    for part in [scheme, string] {
-        hasher.update((part.len() as u64).to_be_bytes());
-        hasher.update(part);
+/// Adds one under a reason.
+fn count(counts: &mut BTreeMap<String, u64>, reason: &str) {
+    match counts.get_mut(reason) {
+        Some(count) => *count += 1,
+        None => drop(counts.insert(reason.to_owned(), 1)),
     }
-    hasher.finalize().into()
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -893,7 +619,6 @@ const META: &str = "snapshot.meta";
 /// Snapshots of earlier versions have `leaves`, in which no leaf has its level.
 const LEAVES: &str = "leaves-2";
 const SEED: &str = "snapshot.seed";
-const EVIDENCE_LOGIN: u16 = 1;
 /// Identifiers or digital IDs that one persona may hold; further ones are left out.
 const PER_PERSONA_MAX: usize = 64;
 /// Namespaces of cookies that a graph may have.
@@ -909,6 +634,7 @@ pub(crate) mod tests {
     use crate::data::objections::{FeedRules, import_feed};
     use crate::normalize::{Options, Ruleset};
 
+    use super::lines::days_since_1970;
     use super::*;
 
     const HEADER: &str = "person_ref,persona_ref,type,value,id_type,id_namespace,id_value,\

@@ -1,0 +1,388 @@
+//! The lines of a graph file: plaintext goes in, digests come out, sorted by persona.
+
+use std::collections::BTreeSet;
+use std::mem;
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use super::{GraphCounts, GraphRules, NAMESPACES_MAX, count};
+use crate::data::digital::{DigitalId, DigitalKind};
+use crate::data::source::batch::{RowBatch, look_ahead};
+use crate::data::source::{Column, InputFile, Row, RowSource, Schema};
+use crate::data::{DataError, Workspace};
+use crate::normalize::{Level, Normalized, Outcome, PhoneContext};
+use crate::runs::{VarSorter, grow};
+
+/// A file after its scan.
+pub(super) struct Scanned {
+    /// Lines, to be sorted by persona.
+    pub(super) lines: VarSorter,
+    pub(super) counts: GraphCounts,
+    /// Of cookies.
+    pub(super) namespaces: BTreeSet<String>,
+    /// Persons with an identifier that was objected to.
+    pub(super) objected: BTreeSet<[u8; 16]>,
+}
+
+/// Reads every line, digests its identifier, and sorts what is left by persona.
+pub(super) fn scan(
+    file: &Path,
+    rules: &GraphRules<'_>,
+    workspace: &Workspace,
+) -> Result<Scanned, DataError> {
+    let input = |source| DataError::Input { file: file.to_path_buf(), source };
+    let mut source = RowSource::open(&InputFile::new(file), &FLAT, &rules.source)?;
+    let columns = Columns::find(&source, file)?;
+    let mut scanned = Scanned {
+        lines: VarSorter::new(&workspace.directory, workspace.memory_bytes)?,
+        counts: GraphCounts::default(),
+        namespaces: BTreeSet::new(),
+        objected: BTreeSet::new(),
+    };
+    look_ahead(
+        &mut source,
+        input,
+        |batch| Digested::of(batch, &columns, rules),
+        |digested| scanned.take(digested),
+    )?;
+    Ok(scanned)
+}
+
+impl Scanned {
+    /// Takes what a batch gave, but for cookies of more namespaces than a file may have.
+    fn take(&mut self, mut digested: Digested) -> Result<(), DataError> {
+        self.counts.absorb(mem::take(&mut digested.counts));
+        self.objected.append(&mut digested.objected);
+        let mut start = 0;
+        for Place { end, namespace } in digested.places {
+            let line = digested.lines.get(start..end).unwrap_or_default();
+            start = end;
+            let namespace = namespace.and_then(|at| digested.namespaces.get(at));
+            if namespace.is_none_or(|namespace| self.admits(namespace)) {
+                self.lines.push(line)?;
+            } else {
+                self.counts.drop_line("cookie_namespace_surplus");
+            }
+        }
+        Ok(())
+    }
+
+    fn admits(&mut self, namespace: &str) -> bool {
+        if !self.namespaces.contains(namespace) {
+            if self.namespaces.len() >= NAMESPACES_MAX {
+                return false;
+            }
+            self.namespaces.insert(namespace.to_owned());
+        }
+        true
+    }
+}
+
+/// What a batch of lines gives, until its turn comes.
+#[derive(Default)]
+struct Digested {
+    /// Encoded lines one after the other.
+    lines: Zeroizing<Vec<u8>>,
+    places: Vec<Place>,
+    /// Of cookies, in the order in which they are met.
+    namespaces: Vec<String>,
+    counts: GraphCounts,
+    objected: BTreeSet<[u8; 16]>,
+}
+
+/// Where a line ends, and which namespace its cookie is of.
+struct Place {
+    end: usize,
+    namespace: Option<usize>,
+}
+
+impl Digested {
+    fn of(batch: &RowBatch, columns: &Columns, rules: &GraphRules<'_>) -> Self {
+        let mut digested = Self::default();
+        for row in batch.rows() {
+            digested.counts.lines_read += 1;
+            let read = Line::read(&row, columns, rules, &mut digested.counts);
+            if let Err(reason) = read.and_then(|line| digested.push(&line, rules)) {
+                digested.counts.drop_line(reason);
+            }
+        }
+        digested
+    }
+
+    /// Takes a line, and note of the person if they objected; the reason if it is left out.
+    fn push(&mut self, line: &Line, rules: &GraphRules<'_>) -> Result<(), &'static str> {
+        let (objections, identifiers) = (rules.objections, &line.identifiers);
+        if identifiers.iter().any(|one| objections.has_identifier(one.kind, &one.digest)) {
+            self.objected.insert(line.person);
+        }
+        if objections.has_digital_id(&line.digital_id) {
+            return Err("digital_id_objected");
+        }
+        let cookie = line.digital_id.kind() == DigitalKind::Cookie;
+        let namespace = cookie.then(|| self.namespace(line.digital_id.namespace()));
+        line.encode(&mut self.lines);
+        self.places.push(Place { end: self.lines.len(), namespace });
+        Ok(())
+    }
+
+    /// The place of a namespace among those of the batch.
+    fn namespace(&mut self, namespace: &str) -> usize {
+        self.namespaces.iter().position(|known| known == namespace).unwrap_or_else(|| {
+            self.namespaces.push(namespace.to_owned());
+            self.namespaces.len() - 1
+        })
+    }
+}
+
+/// The columns of the flat form.
+static FLAT: Schema = Schema {
+    columns: &[
+        Column::required("person_ref"),
+        Column::required("persona_ref"),
+        Column::required("type"),
+        Column::required("value"),
+        Column::required("id_type"),
+        Column::required("id_value"),
+        Column::required("evidence"),
+        Column::required("day"),
+        Column::optional("id_namespace"),
+        Column::optional("class"),
+        Column::optional("consent_scheme"),
+        Column::optional("consent_string"),
+        Column::unused("kind"),
+        Column::unused("device_ref"),
+        Column::unused("source"),
+        Column::unused("captured_at"),
+    ],
+    families: &[],
+};
+
+/// Where the columns of the flat form stand in a row.
+struct Columns {
+    person_ref: usize,
+    persona_ref: usize,
+    kind: usize,
+    value: usize,
+    id_type: usize,
+    id_namespace: Option<usize>,
+    id_value: usize,
+    evidence: usize,
+    day: usize,
+    class: Option<usize>,
+    consent_scheme: Option<usize>,
+    consent_string: Option<usize>,
+}
+
+impl Columns {
+    fn find(reader: &RowSource, file: &Path) -> Result<Self, DataError> {
+        let required = |name: &str| {
+            reader
+                .column(name)
+                .map_err(|source| DataError::Input { file: file.to_path_buf(), source })
+        };
+        Ok(Self {
+            person_ref: required("person_ref")?,
+            persona_ref: required("persona_ref")?,
+            kind: required("type")?,
+            value: required("value")?,
+            id_type: required("id_type")?,
+            id_namespace: reader.find("id_namespace"),
+            id_value: required("id_value")?,
+            evidence: required("evidence")?,
+            day: required("day")?,
+            class: reader.find("class"),
+            consent_scheme: reader.find("consent_scheme"),
+            consent_string: reader.find("consent_string"),
+        })
+    }
+}
+
+/// An identifier of a persona: its kind, its digest, and whom it names.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Identifier {
+    pub(super) kind: u8,
+    pub(super) digest: [u8; 32],
+    /// As `LinkFilter::level` has it: 0 individual, 1 household.
+    pub(super) level: u8,
+}
+
+impl Identifier {
+    const LEN: usize = 1 + 32 + 1;
+
+    fn of(found: &Normalized) -> Self {
+        let level = match found.level() {
+            Level::Individual => 0,
+            Level::Household => 1,
+        };
+        Self { kind: found.kind().code(), digest: *found.digest().expose_bytes(), level }
+    }
+
+    fn decode(bytes: &[u8; Self::LEN]) -> Option<Self> {
+        let (kind, rest) = bytes.split_first()?;
+        let (level, digest) = rest.split_last()?;
+        Some(Self { kind: *kind, digest: digest.try_into().ok()?, level: *level })
+    }
+}
+
+/// One line after the scan: no plaintext but the provider's own references and digital IDs.
+pub(super) struct Line {
+    pub(super) persona: Vec<u8>,
+    /// First 16 bytes of SHA-256 of the person's reference.
+    pub(super) person: [u8; 16],
+    pub(super) evidence: u16,
+    pub(super) device: u16,
+    /// Days since 1970.
+    pub(super) day: u32,
+    pub(super) consent: [u8; 32],
+    pub(super) identifiers: Vec<Identifier>,
+    pub(super) digital_id: DigitalId,
+}
+
+impl Line {
+    fn read(
+        record: &Row<'_>,
+        columns: &Columns,
+        rules: &GraphRules<'_>,
+        counts: &mut GraphCounts,
+    ) -> Result<Self, &'static str> {
+        let field = |column: usize| record.get(column).trim();
+        let optional = |column: Option<usize>| column.map_or("", field);
+        let persona = field(columns.persona_ref).as_bytes().to_vec();
+        let person = field(columns.person_ref);
+        if persona.is_empty() || person.is_empty() {
+            return Err("reference_missing");
+        }
+        let Some(evidence) = evidence_bit(field(columns.evidence)) else {
+            return Err("evidence_unknown");
+        };
+        let Some(day) = days_since_1970(field(columns.day)) else {
+            return Err("day_malformed");
+        };
+        let consent = match columns.consent_string.or(columns.consent_scheme) {
+            Some(_) if optional(columns.consent_string).is_empty() => {
+                return Err("consent_missing");
+            }
+            _ => {
+                consent_evidence(optional(columns.consent_scheme), optional(columns.consent_string))
+            }
+        };
+        let digital_id = DigitalId::parse(
+            field(columns.id_type),
+            optional(columns.id_namespace),
+            field(columns.id_value),
+        )?;
+        let kind = field(columns.kind);
+        let outcome = match kind {
+            "email" => rules.normalizer.email(field(columns.value)),
+            "phone" => {
+                let context = PhoneContext { country: None, postcode: None };
+                rules.normalizer.phone(field(columns.value), &context)
+            }
+            "email_sha256" => {
+                rules.normalizer.email_sha256(field(columns.value), rules.email_sha256)
+            }
+            _ => return Err("type_unknown"),
+        };
+        let identifiers = match outcome {
+            Outcome::Ok(found) => found.iter().map(Identifier::of).collect(),
+            Outcome::Reject(reason) => {
+                count(&mut counts.identifiers_rejected, reason.code());
+                Vec::new()
+            }
+            Outcome::Absent => Vec::new(),
+        };
+        let hash: [u8; 32] = Sha256::digest(person).into();
+        Ok(Self {
+            persona,
+            person: hash.first_chunk().copied().unwrap_or_default(),
+            evidence,
+            device: device_bit(optional(columns.class)),
+            day,
+            consent,
+            identifiers,
+            digital_id,
+        })
+    }
+
+    /// `persona ‖ 0 ‖ person ‖ evidence ‖ device ‖ day ‖ consent ‖ u8 count ‖ identifiers ‖ id`.
+    fn encode(&self, out: &mut Zeroizing<Vec<u8>>) {
+        let mut add = |part: &[u8]| grow(out, part, usize::MAX);
+        add(&self.persona);
+        add(&[0]);
+        add(&self.person);
+        add(&self.evidence.to_be_bytes());
+        add(&self.device.to_be_bytes());
+        add(&self.day.to_be_bytes());
+        add(&self.consent);
+        // One value yields at most two identifiers.
+        add(&[u8::try_from(self.identifiers.len()).unwrap_or(u8::MAX)]);
+        for Identifier { kind, digest, level } in &self.identifiers {
+            add(&[*kind]);
+            add(digest);
+            add(&[*level]);
+        }
+        add(self.digital_id.encoded());
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        let end = bytes.iter().position(|byte| *byte == 0)?;
+        let (persona, rest) = bytes.split_at_checked(end)?;
+        let (_, rest) = rest.split_first()?;
+        let (person, rest) = rest.split_first_chunk::<16>()?;
+        let (evidence, rest) = rest.split_first_chunk::<2>()?;
+        let (device, rest) = rest.split_first_chunk::<2>()?;
+        let (day, rest) = rest.split_first_chunk::<4>()?;
+        let (consent, rest) = rest.split_first_chunk::<32>()?;
+        let (count, rest) = rest.split_first()?;
+        let (identifiers, digital_id) =
+            rest.split_at_checked(usize::from(*count) * Identifier::LEN)?;
+        Some(Self {
+            persona: persona.to_vec(),
+            person: *person,
+            evidence: u16::from_be_bytes(*evidence),
+            device: u16::from_be_bytes(*device),
+            day: u32::from_be_bytes(*day),
+            consent: *consent,
+            identifiers: identifiers
+                .as_chunks::<{ Identifier::LEN }>()
+                .0
+                .iter()
+                .filter_map(Identifier::decode)
+                .collect(),
+            digital_id: DigitalId::decode(digital_id)?,
+        })
+    }
+}
+
+/// Bit of an evidence class, as `LinkFilter::evidence_mask` has it.
+fn evidence_bit(name: &str) -> Option<u16> {
+    let classes = ["login", "purchase", "loyalty", "email_click", "form", "crm_import"];
+    let at = classes.iter().position(|class| *class == name)?;
+    Some(1 << at)
+}
+
+/// Bit of a device class; what is not declared is `unknown`.
+fn device_bit(name: &str) -> u16 {
+    let classes = ["smartphone", "tablet", "desktop", "ctv", "other"];
+    1 << classes.iter().position(|class| *class == name).unwrap_or(classes.len())
+}
+
+pub(super) fn days_since_1970(text: &str) -> Option<u32> {
+    let day: jiff::civil::Date = text.parse().ok()?;
+    let seconds = day.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_second();
+    u32::try_from(seconds / 86_400).ok()
+}
+
+fn consent_evidence(scheme: &str, string: &str) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    for part in [scheme, string] {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part);
+    }
+    hasher.finalize().into()
+}
+
+/// The bit of evidence that a person logged in.
+pub(super) const EVIDENCE_LOGIN: u16 = 1;
