@@ -24,7 +24,7 @@ use crate::ledger::{LedgerError, ReserveError};
 use crate::runs::{FixedSorted, RunStore, RunsError};
 use crate::telemetry::Progress;
 use crate::transport::{Channel, TransportError};
-use crate::world::Clock;
+use crate::world::{self, Clock};
 
 /// A session of either role.
 #[derive(Debug)]
@@ -175,14 +175,50 @@ pub struct Ended {
 /// Measurements of a session.
 #[derive(Debug, Clone, Default)]
 pub struct Figures {
-    /// Seconds spent in each stage, in order.
-    pub stages: Vec<(&'static str, f64)>,
+    /// What each stage took, in order.
+    pub stages: Vec<Stage>,
     /// Thread time by kind of task.
     pub tasks: BTreeMap<&'static str, Spent>,
     /// Bytes sent.
     pub bytes_sent: u64,
     /// Bytes received.
     pub bytes_received: u64,
+}
+
+/// What a stage took.
+#[derive(Debug, Clone, Copy)]
+pub struct Stage {
+    /// Its name, as progress tells it.
+    pub name: &'static str,
+    /// Seconds of wall time.
+    pub seconds: f64,
+    /// Seconds of processor time of the whole process, other sessions included.
+    pub cpu_seconds: f64,
+}
+
+/// Measures stages that follow one another.
+#[derive(Debug)]
+pub struct Stopwatch {
+    since: Instant,
+    cpu: Duration,
+}
+
+impl Stopwatch {
+    /// Starts now.
+    #[must_use]
+    pub fn start() -> Self {
+        Self { since: Instant::now(), cpu: world::process_cpu() }
+    }
+
+    /// What the stage that ends now took; the next one starts.
+    pub fn lap(&mut self, name: &'static str) -> Stage {
+        let before = std::mem::replace(self, Self::start());
+        Stage {
+            name,
+            seconds: self.since.duration_since(before.since).as_secs_f64(),
+            cpu_seconds: self.cpu.saturating_sub(before.cpu).as_secs_f64(),
+        }
+    }
 }
 
 /// Why a session ended before its receipt.
@@ -231,7 +267,7 @@ impl Driver<'_> {
         let mut state = State {
             sid: None,
             stage: self.session.stage(),
-            since: Instant::now(),
+            watch: Stopwatch::start(),
             figures: Figures::default(),
             outcome: None,
             inputs: VecDeque::new(),
@@ -469,7 +505,7 @@ impl Driver<'_> {
 struct State {
     sid: Option<[u8; 32]>,
     stage: &'static str,
-    since: Instant,
+    watch: Stopwatch,
     figures: Figures,
     outcome: Option<Outcome>,
     inputs: VecDeque<Input>,
@@ -478,9 +514,8 @@ struct State {
 impl State {
     fn enter(&mut self, stage: &'static str) {
         if stage != self.stage {
-            self.figures.stages.push((self.stage, self.since.elapsed().as_secs_f64()));
+            self.figures.stages.push(self.watch.lap(self.stage));
             self.stage = stage;
-            self.since = Instant::now();
         }
     }
 }

@@ -54,11 +54,14 @@ impl Home {
         if !config.exists() {
             return Err(HomeError::NotANode { path: directory.to_path_buf(), role });
         }
+        let config = Config::read(&config, role)?;
+        // Preparation follows the same setting; a pool that is there already stays as it is.
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(config.threads).build_global();
         Ok(Self {
             directory: directory.to_path_buf(),
             identity: NodeIdentity::load(directory)?,
             storage: StorageKey::load(&directory.join("keys").join(STORAGE_KEY))?,
-            config: Config::read(&config, role)?,
+            config,
         })
     }
 

@@ -15,6 +15,7 @@ use rand::TryRng;
 use rand::rngs::SysRng;
 use rustix::fs::{FlockOperation, OFlags};
 use rustix::process::{Resource, Rlimit};
+use rustix::time::ClockId;
 use zeroize::Zeroizing;
 
 #[cfg(test)]
@@ -69,6 +70,23 @@ pub fn entropy<const N: usize>() -> Result<[u8; N], WorldError> {
     let mut bytes = [0; N];
     SysRng.try_fill_bytes(&mut bytes).map_err(WorldError::Entropy)?;
     Ok(bytes)
+}
+
+/// Processor time that this process has used so far, on all threads.
+#[must_use]
+pub fn process_cpu() -> Duration {
+    cpu(ClockId::ProcessCPUTime)
+}
+
+/// Processor time that this thread has used so far.
+#[must_use]
+pub fn thread_cpu() -> Duration {
+    cpu(ClockId::ThreadCPUTime)
+}
+
+fn cpu(clock: ClockId) -> Duration {
+    // No clock of processor time runs below zero.
+    rustix::time::clock_gettime(clock).try_into().unwrap_or_default()
 }
 
 /// Writes a file that is absent or complete under `path`, replacing one that is there.

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::answer::Profile;
 use crate::demo::{Workplace, limit};
 use crate::kernel::{self, KernelOptions};
-use crate::pair::{self, Pair, Programs, Report, Run, Step};
+use crate::pair::{self, Pair, Programs, Report, Run, Served, Stage, Step, Task};
 use crate::sample::{Day, Flavour, Sample};
 use crate::tool::Interrupt;
 
@@ -101,6 +101,10 @@ fn complete_run(options: &RunOptions) -> Result<(), String> {
     if let Some(file) = &options.json {
         let mut value = report.to_json(&pair);
         value["elements"] = elements.to_json();
+        for (at, run) in report.runs.iter().enumerate() {
+            let use_of = UseOf::processors(&report, run);
+            value["runs"][at]["processors"] = json!(use_of.map(|use_of| use_of.to_json()));
+        }
         pair::write_json(file, &value)?;
     }
     show(&report, &elements);
@@ -172,6 +176,9 @@ fn show(report: &Report, elements: &Elements) {
     }
     for run in &report.runs {
         show_run(run, elements.of_run(run.profile));
+        if let Some(use_of) = UseOf::processors(report, run) {
+            use_of.show();
+        }
     }
     let cpu: f64 = report
         .steps
@@ -183,14 +190,71 @@ fn show(report: &Report, elements: &Elements) {
     say!("CPU        {cpu:.2} s, both parties together");
 }
 
+/// What a run made of the processors, both parties together.
+struct UseOf {
+    /// Processor time.
+    cpu_s: f64,
+    /// Of it, in group arithmetic and hashing to group.
+    arithmetic_s: f64,
+    /// Wall time of the advertiser's run.
+    wall_s: f64,
+    cores: usize,
+}
+
+impl UseOf {
+    fn processors(report: &Report, run: &Run) -> Option<Self> {
+        let of_run = |step: &&Step| step.profile == Some(run.profile) && step.party != "auditor";
+        let steps = || report.steps.iter().filter(of_run);
+        let own: f64 = run.summary.tasks.iter().map(|task| task.arithmetic_seconds).sum();
+        Some(Self {
+            cpu_s: steps().map(|step| step.cost.cpu_s).sum(),
+            arithmetic_s: own + run.served?.arithmetic_seconds,
+            wall_s: steps().find(|step| step.party == "advertiser")?.cost.wall_s,
+            cores: std::thread::available_parallelism().ok()?.get(),
+        })
+    }
+
+    fn outside(&self) -> f64 {
+        1.0 - self.arithmetic_s / self.cpu_s
+    }
+
+    fn busy(&self) -> f64 {
+        self.cpu_s / self.wall_s / self.cores as f64
+    }
+
+    fn show(&self) {
+        let percent = |share: f64| 100.0 * share;
+        say!("outside    {:.1} % of CPU outside arithmetic", percent(self.outside()));
+        say!("busy       {:.1} % of {} cores over the run", percent(self.busy()), self.cores);
+    }
+
+    fn to_json(&self) -> Value {
+        json!({
+            "cpu_seconds": self.cpu_s, "arithmetic_seconds": self.arithmetic_s,
+            "outside_arithmetic": self.outside(), "cores": self.cores, "busy": self.busy(),
+        })
+    }
+}
+
 /// Prints the stages of a run.
 fn show_run(run: &Run, elements: u64) {
     let summary = &run.summary;
     say!("");
-    say!("{:<26} {:>9} {:>21}", run.profile.name(), "wall s", "wall us/elem");
-    for (name, seconds) in &summary.stages {
-        say!("{name:<26} {seconds:>9.2} {:>21.3}", seconds * 1e6 / elements as f64);
+    let each = |seconds: f64| seconds * 1e6 / elements as f64;
+    say!("{:<26} {:>9} {:>9} {:>21}", run.profile.name(), "wall s", "CPU s", "wall us/elem");
+    for Stage { name, seconds, cpu_seconds } in &summary.stages {
+        say!("{name:<26} {seconds:>9.2} {cpu_seconds:>9.2} {:>21.3}", each(*seconds));
     }
+    say!("");
+    say!("{:<26} {:>9} {:>9} {:>21}", "tasks", "", "CPU s", "in arithmetic us/elem");
+    for Task { name, seconds, arithmetic_seconds, .. } in &summary.tasks {
+        say!("{name:<26} {:>9} {seconds:>9.2} {:>21.3}", "", each(*arithmetic_seconds));
+    }
+    if let Some(Served { seconds, arithmetic_seconds }) = run.served {
+        let name = "evaluate, provider";
+        say!("{name:<26} {:>9} {seconds:>9.2} {:>21.3}", "", each(arithmetic_seconds));
+    }
+    say!("");
     let matched = summary.matched.map_or("untold".to_owned(), |matched| matched.to_string());
     say!("elements   {elements}");
     say!("matched    {matched} of {} eligible rows", summary.eligible);

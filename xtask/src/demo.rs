@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::answer::{self, Profile};
-use crate::pair::{self, Pair, Programs, Report, Run};
+use crate::pair::{self, Pair, Programs, Report, Run, Stage};
 use crate::sample::{Day, Flavour, Sample};
 use crate::tool::{Context, Interrupt};
 
@@ -157,7 +157,7 @@ fn show_run(run: &Run, report: &Report, kept: bool) {
     say!("  arithmetic       {}", summary.backend);
     say!("  sent             {} bytes, advertiser to provider", summary.bytes_sent);
     say!("  received         {} bytes, provider to advertiser", summary.bytes_received);
-    for (name, seconds) in &summary.stages {
+    for Stage { name, seconds, .. } in &summary.stages {
         say!("  {name:<16} {seconds:.2} s");
     }
     for verdict in &run.verdicts {

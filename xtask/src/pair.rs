@@ -84,6 +84,8 @@ pub(crate) struct Run {
     pub(crate) verdicts: Vec<Verdict>,
     /// The advertiser's result.
     pub(crate) result: PathBuf,
+    /// What the provider's node says of its tasks, if it does.
+    pub(crate) served: Option<Served>,
 }
 
 /// One thing a party did.
@@ -114,8 +116,10 @@ pub(crate) struct Summary {
     pub(crate) digital_ids: Option<u64>,
     /// Elements that the session multiplied, padding included.
     pub(crate) elements: Option<u64>,
-    /// Stages of the run in order, with their seconds.
-    pub(crate) stages: Vec<(String, f64)>,
+    /// Stages of the run in order.
+    pub(crate) stages: Vec<Stage>,
+    /// Tasks of the advertiser's session.
+    pub(crate) tasks: Vec<Task>,
     /// Bytes from advertiser to provider.
     pub(crate) bytes_sent: u64,
     /// Bytes from provider to advertiser.
@@ -126,6 +130,92 @@ pub(crate) struct Summary {
     pub(crate) session_id: String,
     /// The advertiser's transcript.
     pub(crate) transcript_dir: PathBuf,
+}
+
+/// What a stage of a run took.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Stage {
+    pub(crate) name: String,
+    /// Wall time.
+    pub(crate) seconds: f64,
+    /// Processor time of the advertiser.
+    pub(crate) cpu_seconds: f64,
+}
+
+/// What one kind of task of a session took.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Task {
+    pub(crate) name: String,
+    pub(crate) elements: u64,
+    /// Processor time.
+    pub(crate) seconds: f64,
+    /// Of it, in the batch arithmetic: group operations and hashing to group.
+    pub(crate) arithmetic_seconds: f64,
+}
+
+impl Stage {
+    fn read(value: &Value) -> Option<Self> {
+        Some(Self {
+            name: value.get("name")?.as_str()?.to_owned(),
+            seconds: value.get("seconds")?.as_f64()?,
+            cpu_seconds: value.get("cpu_seconds")?.as_f64()?,
+        })
+    }
+
+    fn to_json(&self) -> Value {
+        json!({
+            "name": self.name, "seconds": self.seconds, "cpu_seconds": self.cpu_seconds,
+        })
+    }
+}
+
+impl Task {
+    fn read((name, value): (&String, &Value)) -> Option<Self> {
+        Some(Self {
+            name: name.clone(),
+            elements: value.get("elements")?.as_u64()?,
+            seconds: value.get("seconds")?.as_f64()?,
+            arithmetic_seconds: value.get("arithmetic_seconds")?.as_f64()?,
+        })
+    }
+
+    fn to_json(&self) -> Value {
+        json!({
+            "name": self.name, "elements": self.elements, "cpu_seconds": self.seconds,
+            "arithmetic_seconds": self.arithmetic_seconds,
+        })
+    }
+}
+
+/// What the tasks of a provider's session took.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Served {
+    /// Processor time.
+    pub(crate) seconds: f64,
+    /// Of it, in the batch arithmetic.
+    pub(crate) arithmetic_seconds: f64,
+}
+
+impl Served {
+    /// The line of a session in the provider's log.
+    fn find(log: &str, session: &str) -> Option<Self> {
+        let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let mut fields = lines.filter_map(|line| line.get("fields").cloned());
+        let of = |fields: &Value| fields.get("session")?.as_str().map(str::to_owned);
+        let fields = fields.find(|fields| {
+            fields.get("message").is_some_and(|it| it == "served")
+                && of(fields).as_deref() == Some(session)
+        })?;
+        let seconds = |key: &str| fields.get(key)?.as_f64();
+        Some(Self {
+            seconds: seconds("task_seconds")?,
+            arithmetic_seconds: seconds("arithmetic_seconds")?,
+        })
+    }
+
+    fn to_json(self) -> Value {
+        json!({ "cpu_seconds": self.seconds, "arithmetic_seconds": self.arithmetic_seconds })
+    }
 }
 
 /// What the auditor said about one transcript.
@@ -198,11 +288,8 @@ impl Run {
     }
 
     fn to_json(&self) -> Value {
-        let Summary { stages, .. } = &self.summary;
-        let stages: Vec<Value> = stages
-            .iter()
-            .map(|(name, seconds)| json!({ "name": name, "seconds": seconds }))
-            .collect();
+        let stages: Vec<Value> = self.summary.stages.iter().map(Stage::to_json).collect();
+        let tasks: Vec<Value> = self.summary.tasks.iter().map(Task::to_json).collect();
         let verdicts: Vec<Value> = self
             .verdicts
             .iter()
@@ -229,6 +316,8 @@ impl Run {
             "bytes_sent": summary.bytes_sent,
             "bytes_received": summary.bytes_received,
             "stages": stages,
+            "tasks": tasks,
+            "provider_tasks": self.served.map(Served::to_json),
         })
     }
 }
@@ -267,8 +356,10 @@ impl Pair<'_> {
         for profile in self.profiles {
             runs.push(self.turn(*profile, &truth, &mut service, &mut steps)?);
         }
-        service.stop(STOP_LIMIT)?.expect_success()?;
+        let ended = service.stop(STOP_LIMIT)?.expect_success()?;
+        let log = fs::read_to_string(&ended.stderr).at("read", &ended.stderr)?;
         for run in &mut runs {
+            run.served = Served::find(&log, &run.summary.session_id);
             self.audit_both(run, &mut steps)?;
         }
         let wall_s = started.elapsed().as_secs_f64();
@@ -306,7 +397,15 @@ impl Pair<'_> {
         };
         let differences = answer::compare(profile, truth, &summary, &results)?;
         let quality = Quality::of(profile, truth, &results)?;
-        Ok(Run { profile, summary, differences, quality, verdicts: Vec::new(), result })
+        Ok(Run {
+            profile,
+            summary,
+            differences,
+            quality,
+            verdicts: Vec::new(),
+            result,
+            served: None,
+        })
     }
 
     /// Where the provider writes a delivery of a session.
@@ -382,8 +481,9 @@ impl Pair<'_> {
     /// Starts the service and waits until it is ready; also what that has cost.
     fn serve(&self, address: &str) -> Result<(Running, Cost), String> {
         let ready = self.work.join("provider.ready");
-        let arguments =
-            ["serve", "--dir", "provider", "--listen", address, "--ready-file", path(&ready)?];
+        let mut arguments =
+            vec!["serve", "--dir", "provider", "--listen", address, "--ready-file", path(&ready)?];
+        arguments.extend(["--log", "info", "--log-json"]);
         let mut service =
             Running::start("provider-serve", &self.programs.provider, &arguments, self.work)?;
         let deadline = Instant::now() + self.limit;
@@ -513,13 +613,9 @@ impl Summary {
             value.get(key).and_then(Value::as_str).map(str::to_owned).ok_or_else(|| missing(key))
         };
         let list = |key: &str| value.get(key).and_then(Value::as_array).ok_or_else(|| missing(key));
-        let stages = list("stages")?
-            .iter()
-            .map(|stage| {
-                let name = stage.get("name")?.as_str()?.to_owned();
-                Some((name, stage.get("seconds")?.as_f64()?))
-            })
-            .collect::<Option<Vec<_>>>();
+        let stages = list("stages")?.iter().map(Stage::read).collect::<Option<Vec<_>>>();
+        let tasks = value.get("tasks").and_then(Value::as_object);
+        let tasks = tasks.and_then(|tasks| tasks.iter().map(Task::read).collect());
         let (rows, eligible) = (number("rows")?, number("eligible")?);
         let released = if profile.is_shuffled() { Released::read(&value) } else { None };
         let released = match (profile.is_shuffled(), released) {
@@ -536,6 +632,7 @@ impl Summary {
             digital_ids: value.get("digital_ids").and_then(Value::as_u64),
             elements: value.get("elements").and_then(Value::as_u64),
             stages: stages.ok_or_else(|| missing("stages"))?,
+            tasks: tasks.ok_or_else(|| missing("tasks"))?,
             bytes_sent: number("bytes_sent")?,
             bytes_received: number("bytes_received")?,
             backend: text("backend")?,
@@ -652,13 +749,18 @@ mod tests {
         let file = dir.path().join("summary.json");
         let mut value = json!({
             "profile": "matched-rows", "rows": 3, "eligible": 2, "matched": 1,
-            "stages": [{ "name": "blind", "seconds": 0.5 }], "bytes_sent": 10,
+            "bytes_sent": 10,
+            "stages": [{ "name": "blind", "seconds": 0.5, "cpu_seconds": 0.75 }],
+            "tasks": { "blind": { "seconds": 0.5, "arithmetic_seconds": 0.25, "elements": 3 } },
             "bytes_received": 20, "transcript_dir": "advertiser/sessions/00",
             "backend": "dalek", "session_id": "00",
         });
         write_json(&file, &value).unwrap();
         let summary = Summary::read(&file, Profile::MatchedRows, dir.path()).unwrap();
-        assert_eq!(summary.stages, [("blind".to_owned(), 0.5)]);
+        let name = "blind".to_owned();
+        assert_eq!(summary.stages, [Stage { name, seconds: 0.5, cpu_seconds: 0.75 }]);
+        let [task] = summary.tasks.as_slice() else { panic!("{:?}", summary.tasks) };
+        assert_eq!((task.elements, task.arithmetic_seconds), (3, 0.25));
         assert_eq!((summary.matched, summary.rate.as_str()), (Some(1), "50.0 %"));
         assert_eq!(summary.transcript_dir, dir.path().join("advertiser/sessions/00"));
         value.as_object_mut().unwrap().remove("eligible");
@@ -676,6 +778,21 @@ mod tests {
         let summary = Summary::read(&file, Profile::MatchRate, dir.path()).unwrap();
         assert_eq!((summary.matched, summary.rate.as_str()), (None, "over 85 %"));
         assert_eq!(summary.rows_by_hits, [Some(100), None]);
+    }
+
+    #[test]
+    fn a_session_is_found_in_the_log_of_the_provider() {
+        let line = |message: &str, session: &str| {
+            let fields = json!({
+                "message": message, "session": session, "task_seconds": 2.5,
+                "arithmetic_seconds": 2.0,
+            });
+            json!({ "level": "INFO", "fields": fields }).to_string()
+        };
+        let log = ["serving on port 1", &line("lost", "aa"), &line("served", "bb")].join("\n");
+        let found = Served { seconds: 2.5, arithmetic_seconds: 2.0 };
+        assert_eq!(Served::find(&log, "bb"), Some(found));
+        assert_eq!(Served::find(&log, "aa"), None);
     }
 
     #[test]
@@ -725,7 +842,8 @@ mod tests {
             mkdir -p advertiser/runs/$profile provider/sessions/$profile
             cat >"$(option --json)" <<END
             { "profile": "$profile", "rows": $(number rows), "eligible": $eligible,
-              "matched": $matched, "stages": [{ "name": "blind", "seconds": 0.1 }],
+              "matched": $matched, "tasks": {},
+              "stages": [{ "name": "blind", "seconds": 0.1, "cpu_seconds": 0.1 }],
               "rate": { "percent": $percent, "over": false },
               "rows_by_hits": [$(cell 1), $(cell 2), $(cell 3), $(cell 4)],
               "bytes_sent": 1, "bytes_received": 2,

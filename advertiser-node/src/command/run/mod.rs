@@ -6,6 +6,7 @@ use std::time::Instant;
 use node::data::delivery::manifest_path;
 use node::data::input::{InputRules, PreparedInput};
 use node::data::source::SourceOptions;
+use node::driver::Stopwatch;
 use node::engine::Engine;
 use node::failure::Failure;
 use node::home::Home;
@@ -51,7 +52,7 @@ pub(crate) fn run(
         terminal.error(warning);
     }
     let progress = Progress::new(output);
-    let started = Instant::now();
+    let (started, mut watch) = (Instant::now(), Stopwatch::start());
     progress.stage("prepare");
     let input = prepare(&home, &options.inputs, &kinds(&invitation))?;
     enough_rows(&input, terms.n_min)?;
@@ -79,15 +80,18 @@ pub(crate) fn run(
     if run.committed.is_too_near(request.profile, run.terms.delta_min) {
         return Err(run.note_refusal(Refusal::DeltaTooSmall, now));
     }
-    let prepared_s = started.elapsed().as_secs_f64();
+    let prepared = watch.lap("prepare");
     let runtime = runtime()?;
     run.ledger.interrupt_sessions()?;
     let mut ended = runtime.block_on(run.until_done())?;
     progress.finish();
     run.remember_table(&ended)?;
+    watch = Stopwatch::start();
     outcome::write(&run, &mut ended, options)?;
+    ended.figures.stages.insert(0, prepared);
+    ended.figures.stages.push(watch.lap("write"));
     if let Some(path) = &options.json {
-        let summary = summary::summary(&run, &ended, prepared_s, started.elapsed());
+        let summary = summary::summary(&run, &ended, started.elapsed());
         let text = format!("{summary:#}\n");
         world::publish_atomically(path, world::PRIVATE_MODE, |out| out.write_all(text.as_bytes()))?;
     }

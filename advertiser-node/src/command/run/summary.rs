@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use node::driver::Ended;
+use node::driver::{Ended, Stage};
 use protocol::disclosure::{MatchCount, Outcome, Rate};
 use serde_json::{Map, Value, json};
 
@@ -10,11 +10,16 @@ use super::outcome::{file_rate, text};
 use super::session::Run;
 
 /// Everything a script may want of a run; counts are the released ones, or null.
-pub(super) fn summary(run: &Run<'_>, ended: &Ended, prepared_s: f64, total: Duration) -> Value {
+pub(super) fn summary(run: &Run<'_>, ended: &Ended, total: Duration) -> Value {
     let counts = run.input.counts();
-    let mut stages = vec![json!({"name": "prepare", "seconds": prepared_s})];
-    let spent = ended.figures.stages.iter();
-    stages.extend(spent.map(|(name, seconds)| json!({"name": name, "seconds": seconds})));
+    let stages: Vec<Value> = ended
+        .figures
+        .stages
+        .iter()
+        .map(|Stage { name, seconds, cpu_seconds }| {
+            json!({"name": name, "seconds": seconds, "cpu_seconds": cpu_seconds})
+        })
+        .collect();
     let spent = ended.figures.tasks.iter();
     let tasks: Map<String, Value> = spent
         .map(|(name, spent)| {
