@@ -17,7 +17,7 @@ use crate::{Backend, Encoded};
 pub(crate) fn multiplied(backend: Backend, by: Scalars<'_>, elements: &[Encoded], out: &[Encoded]) {
     for index in sampled(&ELEMENTS, elements.len()) {
         let expected = dalek::decode(&elements[index])
-            .map(|point| (by.at(index).whole() * point).compress().to_bytes());
+            .map(|point| (*by.at(index).dalek() * point).compress().to_bytes());
         require(backend, expected == Ok(out[index]));
     }
 }
@@ -33,7 +33,7 @@ pub(crate) fn hashed<I: AsRef<[u8]>>(
     for index in sampled(&ELEMENTS, inputs.len()) {
         let uniform = expand::expand(inputs[index].as_ref(), dst);
         let point = RistrettoPoint::from_uniform_bytes(&uniform);
-        let expected = (by.at(index).whole() * point).compress().to_bytes();
+        let expected = (*by.at(index).dalek() * point).compress().to_bytes();
         require(backend, expected == out[index]);
     }
 }
