@@ -9,7 +9,7 @@ use curve25519_dalek::scalar::Scalar;
 use curve25519_dalek::traits::{Identity, VartimeMultiscalarMul};
 use zeroize::Zeroize;
 
-use crate::expand::{self, DstPrime};
+use crate::hash::Hasher;
 use crate::scalar::SecretScalar;
 use crate::{BadElement, BadReason, Encoded};
 
@@ -51,16 +51,14 @@ pub(crate) fn multiply(
 
 pub(crate) fn hash_multiply<I: AsRef<[u8]>>(
     by: Scalars<'_>,
-    dst: &DstPrime,
+    hasher: &Hasher,
     inputs: &[I],
     out: &mut [Encoded],
 ) {
     let mut batch = Batch::new();
     for (start, (inputs, out)) in starts().zip(inputs.chunks(CHUNK).zip(out.chunks_mut(CHUNK))) {
         for (offset, input) in inputs.iter().enumerate() {
-            let mut uniform = expand::expand(input.as_ref(), dst);
-            let point = RistrettoPoint::from_uniform_bytes(&uniform);
-            uniform.zeroize();
+            let point = RistrettoPoint::from_uniform_bytes(&hasher.hash(input.as_ref()));
             batch.push(*by.at(start + offset).dalek_half() * point);
         }
         batch.encode_doubled(out);
