@@ -15,6 +15,7 @@ use sha2::{Digest, Sha512};
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+use crate::batch_hash::{self, BatchHash, Message};
 use crate::error::Violation;
 use crate::identifier::PrfInput;
 
@@ -202,6 +203,21 @@ impl PublicScalar {
         Self(Scalar::from_bytes_mod_order_wide(&expand_message_xmd(dst, parts)))
     }
 
+    /// [`PublicScalar::hash`] of one message for each item, in their order.
+    pub(crate) fn hash_each<T>(
+        arithmetic: &dyn BatchArithmetic,
+        dst: &[u8],
+        items: impl Iterator<Item = T>,
+        message: impl FnMut(&T, &mut Message<'_>),
+    ) -> Vec<Self> {
+        let mut scalars = Vec::with_capacity(items.size_hint().0);
+        let hash = BatchHash::ExpandXmd { dst };
+        batch_hash::hash_each(arithmetic, hash, items, message, |_, wide| {
+            scalars.push(Self(Scalar::from_bytes_mod_order_wide(wide)));
+        });
+        scalars
+    }
+
     /// The canonical encoding.
     #[must_use]
     pub const fn to_bytes(self) -> [u8; 32] {
@@ -228,7 +244,8 @@ pub struct BadElement {
     pub violation: Violation,
 }
 
-/// Multiplications of many elements at once; the one thing a session lets others compute.
+/// Multiplications and hashes of many elements at once; the one thing a session lets others
+/// compute.
 ///
 /// Every implementation writes the bytes of [`Portable`], in time independent of scalars and
 /// inputs, except for [`BatchArithmetic::vartime_sum`], whose arguments are public. Output runs are
@@ -309,6 +326,13 @@ pub trait BatchArithmetic: Send + Sync {
             .vartime_sum(weights, second)
             .map_err(|bad| BadElement { index: first.len().saturating_add(bad.index), ..bad })?;
         Ok([sum, other])
+    }
+
+    /// Hashes each message; here one by one, and an engine may do several side by side.
+    fn hash_each(&self, hash: BatchHash<'_>, messages: &[&[u8]], out: &mut [[u8; 64]]) {
+        for (message, out) in messages.iter().zip(out) {
+            *out = *hash.hash(message);
+        }
     }
 }
 
