@@ -11,11 +11,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use protocol::batch_hash::BatchHash;
 use protocol::error::Violation;
 use protocol::group::{BadElement, BatchArithmetic, Element, Encoded, PublicScalar, SecretScalar};
 use protocol::identifier::PrfInput;
 use protocol::session::{Computed, Task};
-use ristretto_batch::BadReason;
+use ristretto_batch::{BadReason, Hash};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// A pool of threads over the fastest arithmetic this machine has.
@@ -276,6 +277,15 @@ impl BatchArithmetic for BatchEngine {
         let weights: Vec<[u8; 32]> = weights.iter().map(|weight| weight.to_bytes()).collect();
         self.0.vartime_sum_pair(&weights, first, second).map_err(bad_element)
     }
+
+    fn hash_each(&self, hash: BatchHash<'_>, messages: &[&[u8]], out: &mut [[u8; 64]]) {
+        let hash = match hash {
+            BatchHash::Sha512 => Hash::Sha512,
+            BatchHash::HmacSha512 { key } => Hash::HmacSha512 { key },
+            BatchHash::ExpandXmd { dst } => Hash::ExpandXmd { dst },
+        };
+        self.0.hash_each(hash, messages, out);
+    }
 }
 
 fn scalars(scalars: &[SecretScalar]) -> Vec<ristretto_batch::SecretScalar> {
@@ -330,6 +340,26 @@ mod tests {
             (hashed, multiplied, twice, own, bases, sums)
         };
         assert_eq!(run(&engine), run(&Portable));
+    }
+
+    #[test]
+    fn engine_hashes_like_portable() {
+        let engine = BatchEngine(ristretto_batch::Engine::detect());
+        let (bytes, key) = ([5; 200], [9; 64]);
+        let messages: Vec<&[u8]> = (0..bytes.len()).map(|len| &bytes[..len]).collect();
+        let hashes = [
+            BatchHash::Sha512,
+            BatchHash::HmacSha512 { key: &key },
+            BatchHash::ExpandXmd { dst: b"dst" },
+        ];
+        for hash in hashes {
+            let run = |arithmetic: &dyn BatchArithmetic| {
+                let mut out = vec![[0; 64]; messages.len()];
+                arithmetic.hash_each(hash, &messages, &mut out);
+                out
+            };
+            assert_eq!(run(&engine), run(&Portable));
+        }
     }
 
     #[test]

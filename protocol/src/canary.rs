@@ -13,7 +13,7 @@ use core::fmt;
 use zeroize::Zeroizing;
 
 use crate::error::{Bug, Error, Violation};
-use crate::group::{BatchArithmetic, Encoded, SecretScalar};
+use crate::group::{BatchArithmetic, Encoded};
 use crate::rows::RowWidth;
 use crate::seed::SessionKeys;
 
@@ -47,8 +47,7 @@ impl CanaryRows {
         let first = first_row.checked_mul(slots).ok_or(Bug::InternalInvariant)?;
         let elements = u64::from(count).checked_mul(slots).ok_or(Bug::InternalInvariant)?;
         let end = first.checked_add(elements).ok_or(Bug::InternalInvariant)?;
-        let scalars: Vec<SecretScalar> =
-            (first..end).map(|position| keys.canary(position)).collect::<Result<_, Bug>>()?;
+        let scalars = keys.canaries(arithmetic, first..end)?;
         let mut blinded = Zeroizing::new(alloc::vec![[0; 32]; scalars.len()]);
         arithmetic.multiply_base_each(&scalars, &mut blinded);
         let mut answers = Zeroizing::new(alloc::vec![[0; 32]; scalars.len()]);
@@ -162,7 +161,7 @@ impl CanariesAnswered {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::group::{Element, Portable};
+    use crate::group::{Element, Portable, SecretScalar};
     use crate::seed::SessionSeed;
 
     fn keys() -> SessionKeys {

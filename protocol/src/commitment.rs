@@ -3,6 +3,7 @@
 //! Leaves are salted, so an opening shows one row and nothing of its neighbours. The advertiser's
 //! root is sealed anew for every session; the provider's commitment is the same for all partners.
 
+use crate::group::BatchArithmetic;
 use crate::identifier::{Identifier, IdentifierDigest, IdentifierKind, RulesetId};
 use crate::seed::LeafSalts;
 use crate::suite::{self, h};
@@ -57,6 +58,14 @@ impl InputCommitter {
     pub fn push(&mut self, leaf: &InputLeaf) {
         let salt = self.salts.salt(self.tree.leaves());
         self.tree.push(leaf.hash(&salt));
+    }
+
+    /// Appends many leaves: the same as each of them by [`InputCommitter::push`], in less time.
+    pub fn extend(&mut self, arithmetic: &dyn BatchArithmetic, leaves: &[InputLeaf]) {
+        let Self { salts, tree } = self;
+        salts.salt_each(arithmetic, tree.leaves(), leaves.iter(), |leaf, salt| {
+            tree.push(leaf.hash(salt));
+        });
     }
 
     /// The root, for an input of `rows` rows.
@@ -222,7 +231,10 @@ pub fn identifier_from_parts(kind: u8, ruleset: u8, digest: [u8; 32]) -> Option<
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
+    use crate::group::Portable;
     use crate::seed::{InputSeed, SessionSeed};
 
     fn leaf(row: u64, byte: u8) -> InputLeaf {
@@ -251,6 +263,19 @@ mod tests {
         let one = SessionSeed::from_bytes([1; 32]).input_salt();
         let two = SessionSeed::from_bytes([2; 32]).input_salt();
         assert_ne!(root(1, &[5]).seal(&one), root(1, &[5]).seal(&two));
+    }
+
+    #[test]
+    fn leaves_appended_together_give_the_root_of_leaves_one_by_one() {
+        let leaves: Vec<InputLeaf> = (0..60).map(|byte| leaf(u64::from(byte), byte)).collect();
+        let bytes: Vec<u8> = (0..60).collect();
+        for cut in [0, 1, 17, 60] {
+            let mut committer = InputCommitter::new(InputSeed::from_bytes([1; 32]).leaf_salts());
+            let (first, second) = leaves.split_at(cut);
+            committer.extend(&Portable, first);
+            committer.extend(&Portable, second);
+            assert_eq!(committer.finish(60), root(1, &bytes));
+        }
     }
 
     #[test]

@@ -12,9 +12,10 @@ use curve25519_dalek::ristretto::{CompressedRistretto, RistrettoPoint};
 use curve25519_dalek::scalar::Scalar;
 use curve25519_dalek::traits::{Identity, VartimeMultiscalarMul};
 use sha2::{Digest, Sha512};
-use subtle::ConstantTimeEq;
+use subtle::{Choice, ConstantTimeEq};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+use crate::batch_hash::{self, BatchHash, Message};
 use crate::error::Violation;
 use crate::identifier::PrfInput;
 
@@ -137,16 +138,39 @@ impl SecretScalar {
     }
 
     fn new(scalar: Scalar) -> Option<Self> {
-        let two = Scalar::from(2_u8);
-        let half = Scalar::ONE.div_by_2();
-        let four = Scalar::from(4_u8);
-        let quarter = half.div_by_2();
-        let mut refused = scalar.ct_eq(&Scalar::ZERO);
-        for value in [Scalar::ONE, two, half, four, quarter] {
-            refused |= scalar.ct_eq(&value) | scalar.ct_eq(&-value);
-        }
+        let words = Zeroizing::new(words(scalar.as_bytes()));
+        let is = |value: &[u64; 4]| {
+            let pairs = words.iter().zip(value);
+            pairs.fold(0, |apart, (a, b)| apart | (a ^ b)).ct_eq(&0)
+        };
+        let refused = REFUSED.iter().map(is).fold(Choice::from(0), |any, this| any | this);
         (!bool::from(refused)).then_some(Self(scalar))
     }
+}
+
+/// 0, ±1, ±2, ±4, ±1/2 and ±1/4 modulo the group order, in little-endian words.
+///
+/// A session makes a scalar for each element, so the comparison must cost next to nothing.
+const REFUSED: [[u64; 4]; 11] = [
+    [0, 0, 0, 0],
+    [1, 0, 0, 0],
+    [0x5812_631A_5CF5_D3EC, 0x14DE_F9DE_A2F7_9CD6, 0, 0x1000_0000_0000_0000],
+    [2, 0, 0, 0],
+    [0x5812_631A_5CF5_D3EB, 0x14DE_F9DE_A2F7_9CD6, 0, 0x1000_0000_0000_0000],
+    [4, 0, 0, 0],
+    [0x5812_631A_5CF5_D3E9, 0x14DE_F9DE_A2F7_9CD6, 0, 0x1000_0000_0000_0000],
+    [0x2C09_318D_2E7A_E9F7, 0x0A6F_7CEF_517B_CE6B, 0, 0x0800_0000_0000_0000],
+    [0x2C09_318D_2E7A_E9F6, 0x0A6F_7CEF_517B_CE6B, 0, 0x0800_0000_0000_0000],
+    [0xC20D_CA53_C5B8_5EF2, 0x0FA7_3B66_FA39_B5A0, 0, 0x0C00_0000_0000_0000],
+    [0x9604_98C6_973D_74FB, 0x0537_BE77_A8BD_E735, 0, 0x0400_0000_0000_0000],
+];
+
+fn words(bytes: &[u8; 32]) -> [u64; 4] {
+    let mut words = [0; 4];
+    for (word, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {
+        *word = u64::from_le_bytes(*bytes);
+    }
+    words
 }
 
 impl fmt::Debug for SecretScalar {
@@ -179,6 +203,21 @@ impl PublicScalar {
         Self(Scalar::from_bytes_mod_order_wide(&expand_message_xmd(dst, parts)))
     }
 
+    /// [`PublicScalar::hash`] of one message for each item, in their order.
+    pub(crate) fn hash_each<T>(
+        arithmetic: &dyn BatchArithmetic,
+        dst: &[u8],
+        items: impl Iterator<Item = T>,
+        message: impl FnMut(&T, &mut Message<'_>),
+    ) -> Vec<Self> {
+        let mut scalars = Vec::with_capacity(items.size_hint().0);
+        let hash = BatchHash::ExpandXmd { dst };
+        batch_hash::hash_each(arithmetic, hash, items, message, |_, wide| {
+            scalars.push(Self(Scalar::from_bytes_mod_order_wide(wide)));
+        });
+        scalars
+    }
+
     /// The canonical encoding.
     #[must_use]
     pub const fn to_bytes(self) -> [u8; 32] {
@@ -205,7 +244,8 @@ pub struct BadElement {
     pub violation: Violation,
 }
 
-/// Multiplications of many elements at once; the one thing a session lets others compute.
+/// Multiplications and hashes of many elements at once; the one thing a session lets others
+/// compute.
 ///
 /// Every implementation writes the bytes of [`Portable`], in time independent of scalars and
 /// inputs, except for [`BatchArithmetic::vartime_sum`], whose arguments are public. Output runs are
@@ -286,6 +326,13 @@ pub trait BatchArithmetic: Send + Sync {
             .vartime_sum(weights, second)
             .map_err(|bad| BadElement { index: first.len().saturating_add(bad.index), ..bad })?;
         Ok([sum, other])
+    }
+
+    /// Hashes each message; here one by one, and an engine may do several side by side.
+    fn hash_each(&self, hash: BatchHash<'_>, messages: &[&[u8]], out: &mut [[u8; 64]]) {
+        for (message, out) in messages.iter().zip(out) {
+            *out = *hash.hash(message);
+        }
     }
 }
 
@@ -461,8 +508,21 @@ mod tests {
             assert!(SecretScalar::from_canonical_bytes(value.as_bytes()).is_none());
             assert!(SecretScalar::from_canonical_bytes((-value).as_bytes()).is_none());
         }
-        assert!(SecretScalar::from_canonical_bytes(Scalar::from(3_u8).as_bytes()).is_some());
+        for value in [3_u8, 5, 6, 7, 8, 16].map(Scalar::from) {
+            for value in [value, -value, value.invert()] {
+                assert!(SecretScalar::from_canonical_bytes(value.as_bytes()).is_some());
+            }
+        }
         assert!(SecretScalar::from_canonical_bytes(&[0xFF; 32]).is_none());
+    }
+
+    #[test]
+    fn the_table_of_refused_scalars_is_complete() {
+        let half = Scalar::ONE.div_by_2();
+        let values = [Scalar::ONE, Scalar::from(2_u8), Scalar::from(4_u8), half, half.div_by_2()];
+        let signed = values.into_iter().flat_map(|value| [value, -value]);
+        let expected = core::iter::once(Scalar::ZERO).chain(signed);
+        assert!(expected.map(|value| words(value.as_bytes())).eq(REFUSED));
     }
 
     #[test]

@@ -57,6 +57,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod attestation;
+pub mod batch_hash;
 pub mod canary;
 pub mod codec;
 pub mod commitment;

@@ -11,6 +11,7 @@ use core::marker::PhantomData;
 use sha2::{Digest, Sha512};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+use crate::batch_hash::{self, BatchHash};
 use crate::error::{Bug, Violation};
 use crate::group::{self, BatchArithmetic, Element, Encoded, SecretScalar};
 use crate::identifier::PrfInput;
@@ -87,8 +88,22 @@ impl<O: Order> PrfKey<O> {
         let mut unblinded = Zeroizing::new(alloc::vec![[0; 32]; inputs.len()]);
         let dst = O::SUITE.dst(RfcFunction::HashToGroup);
         arithmetic.hash_multiply(&self.scalar, dst, inputs, &mut unblinded);
+        let mut outputs = Vec::with_capacity(inputs.len());
+        let push = |(), bytes: &[u8; 64]| {
+            outputs.push(PrfOutput { bytes: *bytes, order: PhantomData });
+        };
         let pairs = inputs.iter().zip(unblinded.iter());
-        pairs.map(|(input, element)| PrfOutput::of(input, &self.public, element)).collect()
+        match O::SUITE {
+            suite::SuiteId::Aligned => {
+                let items = pairs.map(|(input, element)| ((), input, element));
+                finalize_hash_each(arithmetic, items, push);
+            }
+            suite::SuiteId::Shuffled => {
+                let items = pairs.map(|(_, element)| ((), element));
+                shuffled_hash_each(arithmetic, &self.public, items, push);
+            }
+        }
+        outputs
     }
 
     pub(crate) const fn scalar(&self) -> &SecretScalar {
@@ -205,8 +220,7 @@ impl<O: Order> PrfOutput<O> {
     /// The 72 bits that are compared, public once they stand in a table.
     #[must_use]
     pub fn tag(&self) -> MatchTag {
-        let (tag, _) = self.bytes.split_first_chunk().unwrap_or((&[0; MatchTag::LEN], &[]));
-        MatchTag(*tag)
+        MatchTag::of(&self.bytes)
     }
 
     /// The secret name of a match.
@@ -230,6 +244,18 @@ impl PrfOutput<Shuffled> {
     pub fn of_unblinded(public_key: &Encoded, unblinded: &Encoded) -> Self {
         Self { bytes: shuffled_hash(public_key, unblinded), order: PhantomData }
     }
+
+    /// [`PrfOutput::of_unblinded`] of each element, handed to `take` with what comes with it.
+    pub(crate) fn of_each_unblinded<'a, T>(
+        arithmetic: &dyn BatchArithmetic,
+        public_key: &Encoded,
+        unblinded: impl Iterator<Item = (T, &'a Encoded)>,
+        mut take: impl FnMut(T, Self),
+    ) {
+        shuffled_hash_each(arithmetic, public_key, unblinded, |item, bytes| {
+            take(item, Self { bytes: *bytes, order: PhantomData });
+        });
+    }
 }
 
 impl<O: Order> fmt::Debug for PrfOutput<O> {
@@ -245,6 +271,12 @@ pub struct MatchTag(pub [u8; MatchTag::LEN]);
 impl MatchTag {
     /// Bytes of a tag.
     pub const LEN: usize = 9;
+
+    /// The first bytes of a PRF output.
+    pub(crate) fn of(output: &[u8; 64]) -> Self {
+        let (tag, _) = output.split_first_chunk().unwrap_or((&[0; Self::LEN], &[]));
+        Self(*tag)
+    }
 }
 
 /// Opaque, since an own tag can be tested against every table.
@@ -288,20 +320,57 @@ fn hash_to_group<O: Order>(input: &PrfInput) -> Element {
 
 /// `Finalize` of RFC 9497, after unblinding.
 pub(crate) fn finalize_hash(input: &[u8], unblinded: &Encoded) -> [u8; 64] {
+    let mut hasher = Sha512::new();
+    finalize_message(input, unblinded, |part| hasher.update(part));
+    hasher.finalize().into()
+}
+
+/// [`finalize_hash`] for each item, an input and its unblinded evaluation, and what comes with
+/// them to `take`.
+pub(crate) fn finalize_hash_each<'a, T>(
+    arithmetic: &dyn BatchArithmetic,
+    items: impl Iterator<Item = (T, &'a PrfInput, &'a Encoded)>,
+    mut take: impl FnMut(T, &[u8; 64]),
+) {
+    batch_hash::hash_each(
+        arithmetic,
+        BatchHash::Sha512,
+        items,
+        |(_, input, unblinded), message| {
+            finalize_message(input.as_ref(), unblinded, |part| message.write(&[part]));
+        },
+        |(item, ..), hash| take(item, hash),
+    );
+}
+
+/// Feeds what `Finalize` hashes.
+fn finalize_message(input: &[u8], unblinded: &Encoded, mut sink: impl FnMut(&[u8])) {
     // Inputs of a session have 45 bytes; those of the RFC's vectors fewer than 2^16.
-    let input_len = u16::try_from(input.len()).unwrap_or(u16::MAX).to_be_bytes();
-    Sha512::new()
-        .chain_update(input_len)
-        .chain_update(input)
-        .chain_update(32_u16.to_be_bytes())
-        .chain_update(unblinded)
-        .chain_update(FINALIZE)
-        .finalize()
-        .into()
+    sink(&u16::try_from(input.len()).unwrap_or(u16::MAX).to_be_bytes());
+    sink(input);
+    sink(&32_u16.to_be_bytes());
+    sink(unblinded);
+    sink(FINALIZE);
 }
 
 fn shuffled_hash(public_key: &Encoded, unblinded: &Encoded) -> [u8; 64] {
     suite::hash64(h64::SHUFFLED_OUTPUT, &[public_key, unblinded])
+}
+
+/// [`shuffled_hash`] of each element, and what comes with it to `take`.
+fn shuffled_hash_each<'a, T>(
+    arithmetic: &dyn BatchArithmetic,
+    public_key: &Encoded,
+    unblinded: impl Iterator<Item = (T, &'a Encoded)>,
+    mut take: impl FnMut(T, &[u8; 64]),
+) {
+    suite::hash64_each(
+        arithmetic,
+        h64::SHUFFLED_OUTPUT,
+        unblinded,
+        |(_, element), message| message.write(&[public_key, *element]),
+        |(item, _), hash| take(item, hash),
+    );
 }
 
 /// `DeriveKeyPair` of RFC 9497 3.2.1 under the context string of the order.
@@ -335,6 +404,12 @@ mod tests {
         assert_eq!(output.expose_bytes(), key.output(&input).expose_bytes());
         let [batch] = &key.outputs(&Portable, &[input])[..] else { panic!("one output") };
         assert_eq!(batch.expose_bytes(), output.expose_bytes());
+        let inputs: Vec<PrfInput> = (0..40).map(|i| PrfInput::row_dummy(&[i; 32])).collect();
+        let outputs = key.outputs(&Portable, &inputs);
+        assert_eq!(outputs.len(), inputs.len());
+        for (input, output) in inputs.iter().zip(&outputs) {
+            assert_eq!(output.expose_bytes(), key.output(input).expose_bytes());
+        }
     }
 
     #[test]

@@ -104,7 +104,7 @@ pub fn prove<O: Order>(
 ) -> Result<FrameProof, Bug> {
     let base = Element::base().encode();
     let seed = frame_seed(O::SUITE, context, &base, key.public(), blinded, evaluated)?;
-    let weights = weights(O::SUITE, &seed, blinded, evaluated);
+    let weights = weights(arithmetic, O::SUITE, &seed, blinded, evaluated);
     let composite = arithmetic
         .vartime_sum(&weights, blinded)
         .ok()
@@ -146,7 +146,7 @@ pub fn verify(
     let base = Element::base().encode();
     let seed = frame_seed(suite, context, &base, public_key, blinded, evaluated)
         .map_err(|_| Violation::ProofInvalid)?;
-    let weights = weights(suite, &seed, blinded, evaluated);
+    let weights = weights(arithmetic, suite, &seed, blinded, evaluated);
     let [composite, image] = composites(arithmetic, &weights, blinded, evaluated)?;
     let key = Element::decode(public_key)?;
     // [G19]
@@ -245,8 +245,10 @@ fn frame_seed(
     Ok(hasher.finalize())
 }
 
-/// Weights of `ComputeComposites`, RFC 9497 2.2.1.
+/// Weights of `ComputeComposites`, RFC 9497 2.2.1: weight i is `HashToScalar` of the seed, i and
+/// pair i.
 fn weights(
+    arithmetic: &dyn BatchArithmetic,
     suite: SuiteId,
     seed: &[u8; 64],
     blinded: &[Encoded],
@@ -255,16 +257,11 @@ fn weights(
     let dst = suite.dst(RfcFunction::HashToScalar);
     let seed_len = 64_u16.to_be_bytes();
     let element_len = 32_u16.to_be_bytes();
-    (0_u16..)
-        .zip(blinded.iter().zip(evaluated))
-        .map(|(index, (c, d))| {
-            let index = index.to_be_bytes();
-            PublicScalar::hash(
-                dst,
-                &[&seed_len, seed, &index, &element_len, c, &element_len, d, COMPOSITE],
-            )
-        })
-        .collect()
+    let pairs = (0_u16..).zip(blinded.iter().zip(evaluated));
+    PublicScalar::hash_each(arithmetic, dst, pairs, |(index, (c, d)), message| {
+        let index = index.to_be_bytes();
+        message.write(&[&seed_len, seed, &index, &element_len, *c, &element_len, *d, COMPOSITE]);
+    })
 }
 
 fn halves(bytes: &[u8; 64]) -> ([u8; 32], [u8; 32]) {
@@ -278,6 +275,8 @@ pub(crate) mod rfc {
     use sha2::{Digest, Sha512};
 
     use super::*;
+    #[cfg(test)]
+    use crate::group::Portable;
 
     /// `GenerateProof` of RFC 9497 with its seed and a given nonce.
     pub(crate) fn prove(
@@ -289,7 +288,8 @@ pub(crate) mod rfc {
         evaluated: &[Encoded],
     ) -> FrameProof {
         let public_key = Element::multiply_base(secret).encode();
-        let weights = weights(suite, &seed(suite, &public_key), blinded, evaluated);
+        let seed = seed(suite, &public_key);
+        let weights = weights(arithmetic, suite, &seed, blinded, evaluated);
         let [composite, image] = composites(arithmetic, &weights, blinded, evaluated)
             .unwrap_or([Element::base(), Element::base()]);
         respond(suite, secret, nonce, &public_key, &composite, &image)
@@ -304,7 +304,8 @@ pub(crate) mod rfc {
         evaluated: &[Encoded],
         proof: &FrameProof,
     ) -> Result<bool, Violation> {
-        let weights = weights(suite, &seed(suite, public_key), blinded, evaluated);
+        let seed = seed(suite, public_key);
+        let weights = weights(arithmetic, suite, &seed, blinded, evaluated);
         let [composite, image] = composites(arithmetic, &weights, blinded, evaluated)?;
         let key = Element::decode(public_key)?;
         Ok(challenge_holds(suite, &key, &composite, &image, proof))
@@ -318,7 +319,7 @@ pub(crate) mod rfc {
         blinded: &[Encoded],
         evaluated: &[Encoded],
     ) -> Vec<PublicScalar> {
-        weights(suite, &seed(suite, public_key), blinded, evaluated)
+        weights(&Portable, suite, &seed(suite, public_key), blinded, evaluated)
     }
 
     fn seed(suite: SuiteId, public_key: &Encoded) -> [u8; 64] {
@@ -419,7 +420,7 @@ mod tests {
             let base = Element::base().encode();
             let seed =
                 frame_seed(SuiteId::Aligned, &context(0), &base, key().public(), c, d).unwrap();
-            weights(SuiteId::Aligned, &seed, c, d)
+            weights(&Portable, SuiteId::Aligned, &seed, c, d)
         };
         let theirs = |c: &[Encoded], d: &[Encoded]| {
             rfc::weights_under_rfc_seed(SuiteId::Aligned, key().public(), c, d)

@@ -6,12 +6,14 @@
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
 
 use zeroize::Zeroizing;
 
+use crate::batch_hash::Message;
 use crate::error::Bug;
-use crate::group::SecretScalar;
+use crate::group::{BatchArithmetic, SecretScalar};
 use crate::identifier::PrfInput;
 use crate::suite::{self, Label, Prk, SALT_INPUT, SALT_SNAPSHOT, h, kdf};
 
@@ -153,9 +155,22 @@ impl SessionKeys {
     /// [`Bug::InternalInvariant`] if the derived scalar is one that [`SecretScalar`] refuses, which
     /// happens with probability 2^-249 and is never retried.
     pub fn element_blind(&self, position: u64, input: &PrfInput) -> Result<SecretScalar, Bug> {
-        // kind ‖ ruleset ‖ digest is the PRF input without its constant prefix.
-        let (_, tail) = input.expose_bytes().split_at(11);
-        self.scalar(kdf::ELEMENT_BLIND, &[&position.to_le_bytes(), tail])
+        self.scalar(kdf::ELEMENT_BLIND, &[&position.to_le_bytes(), bound_part(input)])
+    }
+
+    /// [`SessionKeys::element_blind`] of many elements at once, in their order.
+    ///
+    /// # Errors
+    ///
+    /// As [`SessionKeys::element_blind`].
+    pub fn element_blinds<'a>(
+        &self,
+        arithmetic: &dyn BatchArithmetic,
+        elements: impl Iterator<Item = (u64, &'a PrfInput)>,
+    ) -> Result<Vec<SecretScalar>, Bug> {
+        self.scalars(arithmetic, kdf::ELEMENT_BLIND, elements, |(position, input), context| {
+            context.write(&[&position.to_le_bytes(), bound_part(input)]);
+        })
     }
 
     /// The one blind of a shuffled session.
@@ -176,12 +191,49 @@ impl SessionKeys {
         self.scalar(kdf::CANARY, &[&position.to_le_bytes()])
     }
 
+    /// [`SessionKeys::canary`] of many positions at once, in their order.
+    ///
+    /// # Errors
+    ///
+    /// As [`SessionKeys::element_blind`].
+    pub fn canaries(
+        &self,
+        arithmetic: &dyn BatchArithmetic,
+        positions: impl Iterator<Item = u64>,
+    ) -> Result<Vec<SecretScalar>, Bug> {
+        self.scalars(arithmetic, kdf::CANARY, positions, |position, context| {
+            context.write(&[&position.to_le_bytes()]);
+        })
+    }
+
     /// Digest of the filler in `slot` of committed row `row`, shuffled order.
     #[must_use]
     pub fn row_dummy(&self, row: u64, slot: u8) -> PrfInput {
         let digest: Zeroizing<[u8; 32]> =
             self.0.expand(kdf::ROW_DUMMY, &[&row.to_le_bytes(), &[slot]]);
         PrfInput::row_dummy(&digest)
+    }
+
+    /// [`SessionKeys::row_dummy`] of many fillers at once, in their order; each is a row and a
+    /// slot.
+    #[must_use]
+    pub fn row_dummies(
+        &self,
+        arithmetic: &dyn BatchArithmetic,
+        fillers: impl Iterator<Item = (u64, u8)>,
+    ) -> Vec<PrfInput> {
+        let mut dummies = Vec::with_capacity(fillers.size_hint().0);
+        self.0.expand_each(
+            arithmetic,
+            kdf::ROW_DUMMY,
+            fillers,
+            |(row, slot), context| context.write(&[&row.to_le_bytes(), &[*slot]]),
+            |_, bytes| {
+                let (digest, _) = bytes.split_first_chunk().unwrap_or((&[0; 32], &[]));
+                dummies.push(PrfInput::row_dummy(digest));
+            },
+        );
+        dummies
     }
 
     /// Salt of the result and report commitments.
@@ -199,6 +251,32 @@ impl SessionKeys {
     fn scalar(&self, label: Label, context: &[&[u8]]) -> Result<SecretScalar, Bug> {
         scalar(&self.0, label, context)
     }
+
+    /// `Scalar(prk, label; ctx)` for each item, in their order.
+    fn scalars<T>(
+        &self,
+        arithmetic: &dyn BatchArithmetic,
+        label: Label,
+        items: impl Iterator<Item = T>,
+        context: impl FnMut(&T, &mut Message<'_>),
+    ) -> Result<Vec<SecretScalar>, Bug> {
+        // With room from the start: a vector that grows leaves its secrets behind unwiped.
+        let mut scalars = Vec::with_capacity(items.size_hint().0);
+        let mut refused = false;
+        self.0.expand_each(arithmetic, label, items, context, |_, wide| {
+            match SecretScalar::from_wide_bytes(wide) {
+                Some(scalar) => scalars.push(scalar),
+                None => refused = true,
+            }
+        });
+        if refused { Err(Bug::InternalInvariant) } else { Ok(scalars) }
+    }
+}
+
+/// What a blind is bound to of its input: kind ‖ ruleset ‖ digest, all but the constant prefix.
+fn bound_part(input: &PrfInput) -> &[u8] {
+    let (_, tail) = input.expose_bytes().split_at(11);
+    tail
 }
 
 /// What the provider derives for one PRF key.
@@ -229,6 +307,26 @@ impl LeafSalts {
     #[must_use]
     pub fn salt(&self, index: u64) -> Zeroizing<[u8; 16]> {
         self.0.expand(kdf::LEAF_SALT, &[&index.to_le_bytes()])
+    }
+
+    /// Hands each leaf its [`LeafSalts::salt`]; the first has the given index.
+    pub(crate) fn salt_each<T>(
+        &self,
+        arithmetic: &dyn BatchArithmetic,
+        first: u64,
+        leaves: impl Iterator<Item = T>,
+        mut take: impl FnMut(T, &[u8; 16]),
+    ) {
+        self.0.expand_each(
+            arithmetic,
+            kdf::LEAF_SALT,
+            (first..).zip(leaves),
+            |(index, _), context| context.write(&[&index.to_le_bytes()]),
+            |(_, leaf), bytes| {
+                let (salt, _) = bytes.split_first_chunk().unwrap_or((&[0; 16], &[]));
+                take(leaf, salt);
+            },
+        );
     }
 }
 
@@ -322,6 +420,7 @@ impl Iterator for Select {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::group::Portable;
 
     #[test]
     fn select_takes_exactly_as_many_as_asked() {
@@ -330,6 +429,28 @@ mod tests {
             let taken = Select::new(keys.padding_stream(), positions, take);
             assert_eq!(taken.filter(|&t| t).count() as u64, take);
         }
+    }
+
+    #[test]
+    fn many_at_once_equal_one_at_a_time() {
+        let keys = SessionSeed::from_bytes([7; 32]).session_keys(&[9; 32]);
+        let inputs: Vec<PrfInput> = (0..40).map(|i| PrfInput::row_dummy(&[i; 32])).collect();
+        let blinds = keys.element_blinds(&Portable, (1 << 33..).zip(&inputs)).unwrap();
+        let canaries = keys.canaries(&Portable, 9..49).unwrap();
+        let dummies = keys.row_dummies(&Portable, (5..45).zip([0, 7].into_iter().cycle()));
+        let salts = InputSeed::from_bytes([7; 32]).leaf_salts();
+        let mut salted = Vec::new();
+        salts.salt_each(&Portable, 3, 3..43, |index, salt| salted.push((index, *salt)));
+        for (at, input) in (0..).zip(&inputs) {
+            let blind = keys.element_blind((1 << 33) + at, input).unwrap();
+            assert_eq!(blinds[at as usize].expose_bytes(), blind.expose_bytes());
+            let canary = keys.canary(9 + at).unwrap();
+            assert_eq!(canaries[at as usize].expose_bytes(), canary.expose_bytes());
+            let slot = if at % 2 == 0 { 0 } else { 7 };
+            assert_eq!(dummies[at as usize], keys.row_dummy(5 + at, slot));
+            assert_eq!(salted[at as usize], (3 + at, *salts.salt(3 + at)));
+        }
+        assert_eq!([blinds.len(), canaries.len(), dummies.len(), salted.len()], [40; 4]);
     }
 
     #[test]

@@ -11,6 +11,9 @@ use hkdf::Hkdf;
 use sha2::{Digest, Sha512, Sha512_256};
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::batch_hash::{self, BatchHash, Message};
+use crate::group::BatchArithmetic;
+
 /// The one cryptographic choice of a session, named in HELLO_A and hashed into the session id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u16)]
@@ -282,6 +285,21 @@ pub fn hash64(label: Label, parts: &[&[u8]]) -> [u8; 64] {
     hasher.finalize()
 }
 
+/// `H64(label; parts)` for each item: `parts` writes them, `take` is handed the hash.
+pub(crate) fn hash64_each<T>(
+    arithmetic: &dyn BatchArithmetic,
+    label: Label,
+    items: impl Iterator<Item = T>,
+    mut parts: impl FnMut(&T, &mut Message<'_>),
+    take: impl FnMut(T, &[u8; 64]),
+) {
+    let labelled = |item: &T, message: &mut Message<'_>| {
+        label.write(|bytes| message.write(&[bytes]));
+        parts(item, message);
+    };
+    batch_hash::hash_each(arithmetic, BatchHash::Sha512, items, labelled, take);
+}
+
 /// `H64` fed piece by piece, for inputs the size of a frame.
 pub(crate) struct LabelledHash64(Sha512);
 
@@ -329,10 +347,13 @@ impl LabelledHash {
 
 impl Label {
     /// Feeds `u8(len(l)) ‖ l` with `l = "VEILMATCH-1-" ‖ label`.
-    pub(crate) fn write(self, mut sink: impl FnMut(&[u8])) {
-        sink(&[self.len()]);
-        sink(PRODUCT);
-        sink(self.0.as_bytes());
+    pub(crate) fn write(self, sink: impl FnMut(&[u8])) {
+        self.parts(&[self.len()]).into_iter().for_each(sink);
+    }
+
+    /// The parts of `u8(len(l)) ‖ l`, given its first.
+    const fn parts(self, len: &[u8; 1]) -> [&[u8]; 3] {
+        [len, PRODUCT, self.0.as_bytes()]
     }
 
     /// `len(l)`; labels are constants of this file, all far below 243 bytes.
@@ -343,17 +364,22 @@ impl Label {
 
 /// A pseudorandom key out of HKDF-Extract-SHA512; secret.
 ///
-/// The keyed hash state is kept rather than the key, since a session expands it once per element.
+/// The keyed hash state is kept beside the key, since a session expands it over and over.
 #[derive(Clone)]
-pub struct Prk(Hkdf<Sha512>);
+pub struct Prk {
+    key: Zeroizing<[u8; 64]>,
+    expand: Hkdf<Sha512>,
+}
 
 impl Prk {
     /// `Extract(salt, ikm)`, HKDF-Extract-SHA512 [K-02].
     #[must_use]
     pub fn extract(salt: &[u8], ikm: &[u8]) -> Self {
         let (mut prk, expand) = Hkdf::<Sha512>::extract(Some(salt), ikm);
+        let mut key = Zeroizing::new([0; 64]);
+        key.copy_from_slice(&prk);
         prk.as_mut_slice().zeroize();
-        Self(expand)
+        Self { key, expand }
     }
 
     /// `KDF(prk, label; ctx, N)`, HKDF-Expand-SHA512 [K-02].
@@ -361,14 +387,34 @@ impl Prk {
     pub fn expand<const N: usize>(&self, label: Label, context: &[&[u8]]) -> Zeroizing<[u8; N]> {
         const { assert!(N <= 255 * 64, "HKDF-Expand-SHA512 yields at most 255 blocks") };
         let len = [label.len()];
-        let head: [&[u8]; 3] = [&len, PRODUCT, label.0.as_bytes()];
+        let head = label.parts(&len);
         // Fed part by part, so no length of context is cut off and none is copied.
         let info: Vec<&[u8]> = head.into_iter().chain(context.iter().copied()).collect();
         let mut out = Zeroizing::new([0; N]);
         // N is below the limit asserted above, the only error `expand_multi_info` has.
-        let expanded = self.0.expand_multi_info(&info, out.as_mut_slice());
+        let expanded = self.expand.expand_multi_info(&info, out.as_mut_slice());
         debug_assert!(expanded.is_ok());
         out
+    }
+
+    /// [`Prk::expand`] to at most 64 bytes for each item: `context` writes `ctx`, and `take` is
+    /// handed 64 bytes, the first N of which are `KDF(prk, label; ctx, N)`.
+    pub(crate) fn expand_each<T>(
+        &self,
+        arithmetic: &dyn BatchArithmetic,
+        label: Label,
+        items: impl Iterator<Item = T>,
+        mut context: impl FnMut(&T, &mut Message<'_>),
+        take: impl FnMut(T, &[u8; 64]),
+    ) {
+        let hash = BatchHash::HmacSha512 { key: &self.key };
+        let first_block = |item: &T, message: &mut Message<'_>| {
+            // T(1) of RFC 5869: HMAC(prk, info ‖ 0x01).
+            message.write(&label.parts(&[label.len()]));
+            context(item, message);
+            message.write(&[&[1]]);
+        };
+        batch_hash::hash_each(arithmetic, hash, items, first_block, take);
     }
 }
 

@@ -1,4 +1,5 @@
-//! The sampled self-check: one element in 4,096 is computed again with curve25519-dalek.
+//! The sampled self-check: one element in 4,096 is computed again with curve25519-dalek, and one
+//! hash in 4,096 with sha2.
 //!
 //! Cheap insurance, about a fifth of a per cent, against a miscompiled kernel, an exceptional
 //! input that no test has met, or bad silicon. A mismatch ends the process, because nothing that
@@ -10,14 +11,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use curve25519_dalek::ristretto::RistrettoPoint;
 
 use crate::dalek::{self, Scalars};
-use crate::expand::{self, DstPrime};
+use crate::hash::Hasher;
 use crate::{Backend, Encoded};
 
 /// Recomputes the sampled elements of a finished [`multiply`](crate::Engine::multiply).
 pub(crate) fn multiplied(backend: Backend, by: Scalars<'_>, elements: &[Encoded], out: &[Encoded]) {
     for index in sampled(&ELEMENTS, elements.len()) {
         let expected = dalek::decode(&elements[index])
-            .map(|point| (by.at(index).whole() * point).compress().to_bytes());
+            .map(|point| (*by.at(index).dalek() * point).compress().to_bytes());
         require(backend, expected == Ok(out[index]));
     }
 }
@@ -26,14 +27,13 @@ pub(crate) fn multiplied(backend: Backend, by: Scalars<'_>, elements: &[Encoded]
 pub(crate) fn hashed<I: AsRef<[u8]>>(
     backend: Backend,
     by: Scalars<'_>,
-    dst: &DstPrime,
+    hasher: &Hasher,
     inputs: &[I],
     out: &[Encoded],
 ) {
     for index in sampled(&ELEMENTS, inputs.len()) {
-        let uniform = expand::expand(inputs[index].as_ref(), dst);
-        let point = RistrettoPoint::from_uniform_bytes(&uniform);
-        let expected = (by.at(index).whole() * point).compress().to_bytes();
+        let point = RistrettoPoint::from_uniform_bytes(&hasher.hash(inputs[index].as_ref()));
+        let expected = (*by.at(index).dalek() * point).compress().to_bytes();
         require(backend, expected == out[index]);
     }
 }
@@ -50,12 +50,24 @@ pub(crate) fn summed<const RUNS: usize>(
     }
 }
 
+/// Recomputes the sampled digests of a finished [`hash_each`](crate::Engine::hash_each).
+pub(crate) fn digested<I: AsRef<[u8]>>(
+    backend: Backend,
+    hasher: &Hasher,
+    messages: &[I],
+    out: &[[u8; 64]],
+) {
+    for index in sampled(&DIGESTS, messages.len()) {
+        require(backend, *hasher.hash(messages[index].as_ref()) == out[index]);
+    }
+}
+
 /// Ends the process because of a wrong result of `kernel`.
 pub(crate) fn distrust(kernel: &dyn core::fmt::Display) -> ! {
     // Whether the line can be written does not matter: the process ends either way.
     let _ = writeln!(
         std::io::stderr(),
-        "ristretto-batch: the {kernel} kernel disagrees with curve25519-dalek; \
+        "ristretto-batch: the {kernel} kernel disagrees with the portable one; \
          this machine or this build cannot be trusted"
     );
     std::process::abort()
@@ -94,6 +106,9 @@ static ELEMENTS: AtomicU64 = AtomicU64::new(0);
 
 /// Calls for sums so far.
 static SUMS: AtomicU64 = AtomicU64::new(0);
+
+/// Messages hashed so far.
+static DIGESTS: AtomicU64 = AtomicU64::new(0);
 
 const PERIOD: u64 = 4_096;
 

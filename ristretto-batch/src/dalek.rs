@@ -9,7 +9,7 @@ use curve25519_dalek::scalar::Scalar;
 use curve25519_dalek::traits::{Identity, VartimeMultiscalarMul};
 use zeroize::Zeroize;
 
-use crate::expand::{self, DstPrime};
+use crate::hash::Hasher;
 use crate::scalar::SecretScalar;
 use crate::{BadElement, BadReason, Encoded};
 
@@ -42,7 +42,7 @@ pub(crate) fn multiply(
         for (offset, element) in elements.iter().enumerate() {
             let index = start + offset;
             let point = decode(element).map_err(|reason| BadElement { index, reason })?;
-            batch.push(by.at(index).half() * point);
+            batch.push(*by.at(index).dalek_half() * point);
         }
         batch.encode_doubled(out);
     }
@@ -51,27 +51,26 @@ pub(crate) fn multiply(
 
 pub(crate) fn hash_multiply<I: AsRef<[u8]>>(
     by: Scalars<'_>,
-    dst: &DstPrime,
+    hasher: &Hasher,
     inputs: &[I],
     out: &mut [Encoded],
 ) {
     let mut batch = Batch::new();
     for (start, (inputs, out)) in starts().zip(inputs.chunks(CHUNK).zip(out.chunks_mut(CHUNK))) {
         for (offset, input) in inputs.iter().enumerate() {
-            let mut uniform = expand::expand(input.as_ref(), dst);
-            let point = RistrettoPoint::from_uniform_bytes(&uniform);
-            uniform.zeroize();
-            batch.push(by.at(start + offset).half() * point);
+            let point = RistrettoPoint::from_uniform_bytes(&hasher.hash(input.as_ref()));
+            batch.push(*by.at(start + offset).dalek_half() * point);
         }
         batch.encode_doubled(out);
     }
 }
 
 pub(crate) fn map_multiply(by: &SecretScalar, uniform: &[[u8; 64]], out: &mut [Encoded]) {
+    let half = by.dalek_half();
     let mut batch = Batch::new();
     for (uniform, out) in uniform.chunks(CHUNK).zip(out.chunks_mut(CHUNK)) {
         for bytes in uniform {
-            batch.push(by.half() * RistrettoPoint::from_uniform_bytes(bytes));
+            batch.push(*half * RistrettoPoint::from_uniform_bytes(bytes));
         }
         batch.encode_doubled(out);
     }

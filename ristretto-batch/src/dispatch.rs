@@ -5,11 +5,11 @@ use core::fmt;
 #[cfg(target_arch = "x86_64")]
 use crate::avx2::Avx2;
 use crate::dalek::{self, Scalars};
-use crate::expand::DstPrime;
+use crate::hash::{Hash, Hasher};
 #[cfg(target_arch = "x86_64")]
 use crate::ifma::Ifma;
 #[cfg(target_arch = "x86_64")]
-use crate::lanes::{self, Radix29, Radix52};
+use crate::lanes::{self, Radix29, Radix52, Recipe};
 use crate::{BadElement, Encoded, SecretScalar, check};
 
 /// One implementation of the arithmetic; all of them write the same bytes.
@@ -255,6 +255,28 @@ impl Engine {
         result
     }
 
+    /// Hashes each message to 64 bytes.
+    ///
+    /// Messages may differ in length; which length each has is not hidden, all else is. The
+    /// vector backends are at their best where neighbours are of one length.
+    ///
+    /// # Panics
+    ///
+    /// If `out` is not as long as `messages`.
+    pub fn hash_each<I: AsRef<[u8]>>(&self, hash: Hash<'_>, messages: &[I], out: &mut [[u8; 64]]) {
+        assert_eq!(messages.len(), out.len(), "one place for each hash");
+        let hasher = Hasher::new(hash);
+        on!(self,
+            f => lanes::hash_each(f, &Recipe::new(&hasher), messages, out),
+            portable => {
+                for (message, out) in messages.iter().zip(out.iter_mut()) {
+                    *out = *hasher.hash(message.as_ref());
+                }
+            }
+        );
+        check::digested(self.backend(), &hasher, messages, out);
+    }
+
     /// An engine for every backend that runs here, fastest first.
     fn runnable() -> impl Iterator<Item = Self> {
         let portable = core::iter::once(AnyKernel::Portable);
@@ -292,12 +314,12 @@ impl Engine {
         out: &mut [Encoded],
     ) {
         assert_eq!(inputs.len(), out.len(), "one place for each product");
-        let dst = DstPrime::new(dst);
+        let hasher = Hasher::new(Hash::ExpandXmd { dst });
         on!(self,
-            f => lanes::hash_multiply(f, by, &dst, inputs, out),
-            portable => dalek::hash_multiply(by, &dst, inputs, out)
+            f => lanes::hash_multiply(f, by, &Recipe::new(&hasher), inputs, out),
+            portable => dalek::hash_multiply(by, &hasher, inputs, out)
         );
-        check::hashed(self.backend(), by, &dst, inputs, out);
+        check::hashed(self.backend(), by, &hasher, inputs, out);
     }
 }
 

@@ -4,11 +4,12 @@
 //! 32-byte encodings as [RFC 9496] defines them. An [`Engine`] picks the fastest backend that
 //! the processor offers; every backend writes the bytes that curve25519-dalek would write, and
 //! one element in 4,096 is recomputed with it while the program runs. The crate knows no
-//! protocol: it decodes, hashes to the group, multiplies, sums, and encodes.
+//! protocol: it decodes, hashes to the group, multiplies, sums, and encodes; and because an engine
+//! hashes several messages side by side, it hashes for its callers too ([`Engine::hash_each`]).
 //!
-//! Running time and memory addresses do not depend on scalars, elements or hashed inputs, with
-//! three exceptions: lengths, the index of a bad element, and the functions whose name starts
-//! with `vartime`, which take public values only.
+//! Running time and memory addresses do not depend on scalars, elements, keys or hashed inputs,
+//! with three exceptions: lengths, the index of a bad element, and the functions whose name
+//! starts with `vartime`, which take public values only.
 //!
 //! ```
 //! use ristretto_batch::{Encoded, Engine, SecretScalar};
@@ -39,6 +40,7 @@ mod check;
 mod dalek;
 mod dispatch;
 mod expand;
+mod hash;
 #[cfg(target_arch = "x86_64")]
 mod ifma;
 #[cfg(any(test, target_arch = "x86_64"))]
@@ -50,6 +52,7 @@ mod scalar;
 mod wipe;
 
 pub use dispatch::{Backend, Engine};
+pub use hash::Hash;
 pub use scalar::SecretScalar;
 
 /// The 32-byte encoding of one group element, canonical or not.

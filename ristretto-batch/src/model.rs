@@ -230,7 +230,7 @@ const DIGIT: u64 = (1 << 52) - 1;
 mod tests {
     use super::*;
     use crate::dalek::Scalars;
-    use crate::expand::DstPrime;
+    use crate::hash::{Hash, Hasher};
     use crate::lanes::{self, Constant, Kernel, Lanes};
     use crate::scalar::SecretScalar;
     use crate::{Encoded, Engine};
@@ -258,10 +258,10 @@ mod tests {
     /// Hash, decode, ladder and sum agree with dalek, and no bound is broken on the way.
     fn every_path<F: Kernel>(f: F) {
         let by = SecretScalar::from_canonical_bytes([5; 32]).expect("not a refused scalar");
-        let dst = DstPrime::new(b"model");
+        let recipe = lanes::Recipe::new(&Hasher::new(Hash::ExpandXmd { dst: b"model" }));
         let inputs: Vec<[u8; 1]> = (0..COUNT as u8).map(|i| [i]).collect();
         let mut hashed = [[0; 32]; COUNT];
-        lanes::hash_multiply(f, Scalars::One(&by), &dst, &inputs, &mut hashed);
+        lanes::hash_multiply(f, Scalars::One(&by), &recipe, &inputs, &mut hashed);
         let mut expected = [[0; 32]; COUNT];
         Engine::portable().hash_multiply(&by, b"model", &inputs, &mut expected);
         assert_eq!(hashed, expected);

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::canary::CanaryRows;
 use crate::codec::{RawFrame, StreamId};
-use crate::error::Error;
+use crate::error::{Bug, Error};
 use crate::group::{BatchArithmetic, Encoded, SecretScalar};
 use crate::identifier::{Identifier, PrfInput};
 use crate::oprf::{Handle, MatchTag, PrfKey, PrfOutput};
@@ -43,17 +43,19 @@ impl BlindRowsTask {
 
     /// Fills every row to w slots and blinds all of them by the one blind of the session [M-42].
     pub(super) fn run(self, arithmetic: &dyn BatchArithmetic) -> Result<RowsDone, Error> {
-        let mut inputs = Vec::with_capacity(self.elements());
-        for OpenRow { row, slots } in &self.rows {
-            for slot in 0..self.width.get() {
-                let real = slots.get(usize::from(slot)).and_then(Option::as_ref);
-                inputs.push(match real {
-                    Some(identifier) => PrfInput::of(identifier),
-                    // A hashed point: its logarithm is unknown to us too, so that we cannot
-                    // recognise our own row by it.
-                    None => self.keys.row_dummy(*row, slot),
-                });
-            }
+        // A filler is a hashed point: its logarithm is unknown to us too, so that we cannot
+        // recognise our own row by it.
+        let mut fillers = Vec::with_capacity(self.elements());
+        fillers.extend(
+            self.slots().filter(|(.., real)| real.is_none()).map(|(row, slot, _)| (row, slot)),
+        );
+        let dummies = self.keys.row_dummies(arithmetic, fillers.iter().copied());
+        let (mut inputs, mut dummies) = (Vec::with_capacity(self.elements()), dummies.iter());
+        for (.., real) in self.slots() {
+            inputs.push(match real {
+                Some(identifier) => PrfInput::of(identifier),
+                None => dummies.next().ok_or(Bug::InternalInvariant)?.clone(),
+            });
         }
         let blind = self.keys.session_blind()?;
         let mut encodings = Zeroizing::new(alloc::vec![[0; 32]; inputs.len()]);
@@ -61,6 +63,15 @@ impl BlindRowsTask {
         arithmetic.hash_multiply(&blind, dst, &inputs, &mut encodings);
         self.width.sort_inside(&mut encodings);
         Ok(RowsDone { encodings })
+    }
+
+    /// Every slot of every row: the row, the slot, and the identifier in it, `None` for filler.
+    fn slots(&self) -> impl Iterator<Item = (u64, u8, Option<&Identifier>)> {
+        self.rows.iter().flat_map(|OpenRow { row, slots }| {
+            (0..self.width.get()).map(move |slot| {
+                (*row, slot, slots.get(usize::from(slot)).and_then(Option::as_ref))
+            })
+        })
     }
 }
 
@@ -143,14 +154,13 @@ impl UnblindTask {
         arithmetic
             .multiply(&inverse, &self.answers, &mut unblinded)
             .map_err(|bad| bad_element(&bad, StreamId::Eval, self.frame))?;
-        let rows = unblinded.chunks(self.width.slots()).zip(self.first_row..);
-        let outputs = rows
-            .flat_map(|(elements, row)| elements.iter().map(move |element| (element, row)))
-            .map(|(element, row)| {
-                let output = PrfOutput::<Shuffled>::of_unblinded(&self.public_key, element);
-                ResponseOutput { tag: output.tag(), row, handle: output.handle() }
-            })
-            .collect();
+        let rows = (self.first_row..).zip(unblinded.chunks(self.width.slots()));
+        let elements =
+            rows.flat_map(|(row, elements)| elements.iter().map(move |element| (row, element)));
+        let mut outputs = Vec::with_capacity(self.answers.len());
+        PrfOutput::of_each_unblinded(arithmetic, &self.public_key, elements, |row, output| {
+            outputs.push(ResponseOutput { tag: output.tag(), row, handle: output.handle() });
+        });
         Ok(UnblindedRows { outputs })
     }
 }

@@ -14,7 +14,7 @@ use crate::codec::{RawFrame, StreamId};
 use crate::error::{Error, Violation};
 use crate::group::{BadElement, BatchArithmetic, Encoded, SecretScalar};
 use crate::identifier::{Identifier, PrfInput};
-use crate::oprf::{MatchTag, PrfKey, finalize_hash};
+use crate::oprf::{MatchTag, PrfKey, finalize_hash_each};
 use crate::proof::{self, EvaluationVerified, FrameProof, ProofContext, ProofPurpose};
 use crate::seed::SessionKeys;
 pub use crate::session::row_task::{BlindRowsTask, CanaryTask, EvaluateRowsTask, UnblindTask};
@@ -155,32 +155,30 @@ impl BlindTask {
     fn run(self, arithmetic: &dyn BatchArithmetic) -> Result<BlindedFrame, Error> {
         let count = self.slots.len();
         // With room from the start: a vector that grows leaves its secrets behind unwiped.
-        let (mut blinded, mut reals) = (Vec::with_capacity(count), Vec::with_capacity(count));
-        let (mut inputs, mut blinds) = (Vec::with_capacity(count), Vec::with_capacity(count));
-        let (mut paddings, mut canaries) = (Vec::with_capacity(count), Vec::with_capacity(count));
-        for ((at, slot), position) in self.slots.iter().enumerate().zip(self.first..) {
+        let (mut reals, mut inputs) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        let mut paddings = Vec::with_capacity(count);
+        for (at, slot) in self.slots.iter().enumerate() {
             match slot {
                 BlindSlot::Real { element, identifier } => {
                     let input = PrfInput::of(identifier);
-                    blinds.push(self.keys.element_blind(position, &input)?);
                     inputs.push(input.clone());
                     reals.push(RealSlot { at, element: *element, input });
-                    blinded.push([0; 32]);
                 }
-                // w_j·G is uniform, as a blinded element is: the provider cannot tell them apart.
-                BlindSlot::Padding => {
-                    canaries.push(self.keys.canary(position)?);
-                    paddings.push(at);
-                    blinded.push([0; 32]);
-                }
+                BlindSlot::Padding => paddings.push(at),
             }
         }
+        let position = |at: usize| self.first.saturating_add(at as u64);
+        let elements = reals.iter().map(|real: &RealSlot| (position(real.at), &real.input));
+        let blinds = self.keys.element_blinds(arithmetic, elements)?;
+        // w_j·G is uniform, as a blinded element is: the provider cannot tell them apart.
+        let canaries = self.keys.canaries(arithmetic, paddings.iter().map(|at| position(*at)))?;
         let mut encoded = alloc::vec![[0; 32]; inputs.len()];
         let dst = Aligned::SUITE.dst(RfcFunction::HashToGroup);
         arithmetic.hash_multiply_each(&blinds, dst, &inputs, &mut encoded);
         let mut padding = alloc::vec![[0; 32]; canaries.len()];
         arithmetic.multiply_base_each(&canaries, &mut padding);
-        let reals_at = reals.iter().map(|real: &RealSlot| real.at).zip(encoded);
+        let mut blinded = alloc::vec![[0; 32]; count];
+        let reals_at = reals.iter().map(|real| real.at).zip(encoded);
         for (at, encoding) in reals_at.chain(paddings.into_iter().zip(padding)) {
             if let Some(slot) = blinded.get_mut(at) {
                 *slot = encoding;
@@ -265,15 +263,12 @@ impl FinalizeTask {
         arithmetic
             .multiply_each(&inverses, &answers, &mut unblinded)
             .map_err(|bad| bad_element(&bad, StreamId::Eval, frame))?;
-        let tags = reals
-            .iter()
-            .zip(unblinded.iter())
-            .map(|(real, unblinded)| {
-                let output = Zeroizing::new(finalize_hash(real.input.as_ref(), unblinded));
-                let (tag, _) = output.split_first_chunk().unwrap_or((&[0; MatchTag::LEN], &[]));
-                (MatchTag(*tag), real.element)
-            })
-            .collect();
+        let mut tags = Vec::with_capacity(reals.len());
+        let pairs = reals.iter().zip(unblinded.iter());
+        let pairs = pairs.map(|(real, unblinded)| (real.element, &real.input, unblinded));
+        finalize_hash_each(arithmetic, pairs, |element, output| {
+            tags.push((MatchTag::of(output), element));
+        });
         Ok(FinalizedFrame { evidence, tags })
     }
 }

@@ -17,7 +17,7 @@ macro_rules! kernel {
             fn power_p58(values: &mut Four<Operand>) -> ();
             fn invert_batch(values: &mut [Operand], prefixes: &mut [Operand]) -> ();
             fn decode(encodings: &[Encoded], decoded: &mut Four<Decoded<$token>>) -> u32;
-            fn expand(messages: &[&[u8]], dst: &DstPrime, uniform: &mut [[u8; 64]]) -> ();
+            fn hash(messages: &[&[u8]], recipe: &Recipe, out: &mut [[u8; 64]]) -> ();
             fn map(uniform: &[[u8; 64]], mapped: &mut [Mapped<$token>]) -> ();
             fn affine(mapped: &Mapped<$token>, inverse: &Operand) -> Decoded<$token>;
             fn half_product(point: &Decoded<$token>, bits: &Bits) -> Doubling<$token>;
@@ -47,10 +47,9 @@ macro_rules! stages {
      $(fn $stage:ident($($name:ident: $type:ty),*) -> $result:ty;)+) => {
         const _: () = {
             use $crate::Encoded;
-            use $crate::expand::DstPrime;
             use $crate::lanes::{
-                Bits, Bucket, Decoded, Doubling, Extended, Four, Kernel, Lanes, Mapped, Stretches,
-                Window,
+                Bits, Bucket, Decoded, Doubling, Extended, Four, Kernel, Lanes, Mapped, Recipe,
+                Stretches, Window,
             };
 
             type Operand = <$token as Lanes>::Operand;

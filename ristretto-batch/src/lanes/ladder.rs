@@ -4,11 +4,11 @@
 //! branches, and 253 equal steps whatever the scalar. A scalar reaches it as one mask for each
 //! step, saying in which lanes the two running points change roles.
 
-use curve25519_dalek::scalar::Scalar;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::ristretto::doubling;
 use super::{Constant, Decoded, Doubling, Kernel, LANES_MAX, Lanes};
+use crate::scalar::Words;
 
 /// The bits of half scalars, as masks over the lanes; erased when dropped.
 #[derive(ZeroizeOnDrop)]
@@ -21,17 +21,17 @@ pub(crate) struct Bits {
 
 impl Bits {
     /// The same scalar in every lane.
-    pub(crate) fn one(scalar: &Scalar) -> Self {
+    pub(crate) fn one(scalar: &Words) -> Self {
         Self::each([scalar; LANES_MAX])
     }
 
     /// Lane i has scalar i.
-    pub(crate) fn each(scalars: [&Scalar; LANES_MAX]) -> Self {
+    pub(crate) fn each(scalars: [&Words; LANES_MAX]) -> Self {
         let mut columns = [0u8; SCALAR_BITS + 1];
         for (lane, scalar) in scalars.iter().enumerate() {
-            for (eight, byte) in columns.chunks_mut(8).zip(scalar.as_bytes()) {
-                for (bit, column) in eight.iter_mut().enumerate() {
-                    *column |= (byte >> bit & 1) << lane;
+            for (columns, word) in columns.chunks_mut(64).zip(*scalar) {
+                for (bit, column) in columns.iter_mut().enumerate() {
+                    *column |= ((word >> bit & 1) as u8) << lane;
                 }
             }
         }

@@ -34,7 +34,7 @@ pub(crate) use ladder::{Bits, half_product};
 pub(crate) use radix29::Radix29;
 pub(crate) use radix52::Radix52;
 pub(crate) use ristretto::{Decoded, Doubling, decode, decode_rows, encode};
-pub(crate) use sha512::{Words, expand};
+pub(crate) use sha512::{Recipe, Words, hash, hash_each};
 pub(crate) use stages::{hash_multiply, map_multiply, multiply};
 pub(crate) use sum::{
     Bucket, Stretches, Window, collect_buckets, encode_point, fill_buckets, merge, vartime_sums,
@@ -42,7 +42,6 @@ pub(crate) use sum::{
 pub(crate) use vector::{Fused, Halves, LANES_MAX, Opaque, Vector};
 
 use crate::Encoded;
-use crate::expand::DstPrime;
 
 /// Field arithmetic modulo 2^255 − 19, on one field element in each lane.
 ///
@@ -147,8 +146,8 @@ pub(crate) trait Kernel: Lanes {
     fn invert_batch(self, values: &mut [Self::Operand], prefixes: &mut [Self::Operand]);
     /// Decodes four operands' worth of encodings; returns the bits of the good ones.
     fn decode(self, encodings: &[Encoded], decoded: &mut Four<Decoded<Self>>) -> u32;
-    /// Hashes one operand's worth of messages to 64 bytes each.
-    fn expand(self, messages: &[&[u8]], dst: &DstPrime, uniform: &mut [[u8; 64]]);
+    /// Hashes one operand's worth of messages, or fewer, to 64 bytes each.
+    fn hash(self, messages: &[&[u8]], recipe: &Recipe, out: &mut [[u8; 64]]);
     /// Maps two operands' worth of uniform bytes.
     fn map(self, uniform: &[[u8; 64]], mapped: &mut [Mapped<Self>]);
     fn affine(self, mapped: &Mapped<Self>, inverse: &Self::Operand) -> Decoded<Self>;

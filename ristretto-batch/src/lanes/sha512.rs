@@ -1,10 +1,14 @@
-//! SHA-512 of one message in each lane, for `expand_message_xmd` of RFC 9380.
+//! SHA-512 of one message in each lane, and what is built of it: HMAC, and `expand_message_xmd` of
+//! RFC 9380.
 //!
 //! Messages of one operand may differ in length: the state of a lane stops changing after the
-//! lane's own last block. The second hash starts from registers and costs no byte handling.
+//! lane's own last block. A second hash starts from registers and costs no byte handling.
 
-use super::{LANES_MAX, Lanes};
-use crate::expand::DstPrime;
+use sha2::block_api::compress512;
+use zeroize::Zeroizing;
+
+use super::{Kernel, LANES_MAX, Lanes};
+use crate::hash::{BLOCK, Hasher};
 
 /// Words of 64 bits, one in each lane.
 pub(crate) trait Words: Copy {
@@ -25,46 +29,94 @@ pub(crate) trait Words: Copy {
     fn pick(self, mask: u8, yes: Self::Word, no: Self::Word) -> Self::Word;
 }
 
-/// Hashes one message for each lane to 64 uniform bytes each.
-#[inline(always)]
-pub(crate) fn expand<F: Lanes>(f: F, messages: &[&[u8]], dst: &DstPrime, uniform: &mut [[u8; 64]]) {
-    let f = f.hasher();
-    let first = first_hash(f, messages, dst);
-    let mut state = repeated(f, &INITIAL);
-    let tail = Tail::new(&[1], dst);
-    for block in 0..tail.blocks(64) {
-        let mut bytes = [0u8; BLOCK];
-        tail.fill(&mut bytes, block, &[0; 64], 0);
-        let mut words = [f.repeat(0); 16];
-        for (at, word) in words.iter_mut().enumerate() {
-            *word = f.repeat(big_endian(&bytes, at));
-        }
-        if block == 0 {
-            words[..8].copy_from_slice(&first);
-        }
-        compress(f, &mut state, words);
-    }
-    for (at, word) in state.into_iter().enumerate() {
-        for (uniform, word) in uniform.iter_mut().zip(f.lanes(word)) {
-            uniform[8 * at..8 * at + 8].copy_from_slice(&word.to_be_bytes());
+/// How a hash is made of one or two runs of SHA-512.
+pub(crate) struct Recipe {
+    over_message: Pass,
+    /// For a hash of a hash.
+    over_digest: Option<Pass>,
+}
+
+/// One run of SHA-512: what comes before the bytes that it is about, and what comes after them.
+struct Pass {
+    /// The state after what comes before.
+    state: Zeroizing<[u64; 8]>,
+    /// Bytes that led to that state.
+    before: usize,
+    tail: Tail,
+}
+
+impl Recipe {
+    pub(crate) fn new(hasher: &Hasher) -> Self {
+        match hasher {
+            Hasher::Sha512 => {
+                let over_message = Pass::new(INITIAL, 0, Tail::new(&[], &[]));
+                Recipe { over_message, over_digest: None }
+            }
+            Hasher::HmacSha512(key) => {
+                let [inner, outer] = key.blocks().each_ref().map(|block| {
+                    let mut pass = Pass::new(INITIAL, BLOCK, Tail::new(&[], &[]));
+                    compress512(&mut pass.state, core::slice::from_ref(block));
+                    pass
+                });
+                Recipe { over_message: inner, over_digest: Some(outer) }
+            }
+            Hasher::ExpandXmd(dst) => Recipe {
+                over_message: Pass::new(AFTER_ZEROS, BLOCK, Tail::new(&[0, 64, 0], dst.as_bytes())),
+                over_digest: Some(Pass::new(INITIAL, 0, Tail::new(&[1], dst.as_bytes()))),
+            },
         }
     }
 }
 
-/// The hash that RFC 9380 calls b_0.
+impl Pass {
+    fn new(state: [u64; 8], before: usize, tail: Tail) -> Self {
+        Pass { state: Zeroizing::new(state), before, tail }
+    }
+}
+
+/// Hashes a run of messages, lane by lane and the rest of them in fewer lanes.
+pub(crate) fn hash_each<F: Kernel, I: AsRef<[u8]>>(
+    f: F,
+    recipe: &Recipe,
+    messages: &[I],
+    out: &mut [[u8; 64]],
+) {
+    for (group, out) in messages.chunks(F::LANES).zip(out.chunks_mut(F::LANES)) {
+        let mut lanes: [&[u8]; LANES_MAX] = [&[]; LANES_MAX];
+        for (lane, message) in lanes.iter_mut().zip(group) {
+            *lane = message.as_ref();
+        }
+        f.hash(&lanes[..group.len()], recipe, out);
+    }
+}
+
+/// Hashes one message for each lane, or for the first few, to 64 bytes each.
 #[inline(always)]
-fn first_hash<F: Words>(f: F, messages: &[&[u8]], dst: &DstPrime) -> [F::Word; 8] {
-    let tail = Tail::new(&[0, 64, 0], dst);
-    let blocks = |message: &&[u8]| tail.blocks(message.len());
+pub(crate) fn hash<F: Lanes>(f: F, messages: &[&[u8]], recipe: &Recipe, out: &mut [[u8; 64]]) {
+    let f = f.hasher();
+    let mut state = hash_messages(f, messages, &recipe.over_message);
+    if let Some(pass) = &recipe.over_digest {
+        state = hash_digests(f, &state, pass);
+    }
+    for (at, word) in state.into_iter().enumerate() {
+        for (out, word) in out.iter_mut().zip(f.lanes(word)) {
+            out[8 * at..8 * at + 8].copy_from_slice(&word.to_be_bytes());
+        }
+    }
+}
+
+#[inline(always)]
+fn hash_messages<F: Words>(f: F, messages: &[&[u8]], pass: &Pass) -> [F::Word; 8] {
+    let blocks = |message: &&[u8]| pass.tail.blocks(message.len());
     let most = messages.iter().map(blocks).max().unwrap_or(0);
-    let mut state = repeated(f, &AFTER_ZEROS);
+    let mut state = repeated(f, &pass.state);
     for block in 0..most {
         let mut columns = [[0u64; LANES_MAX]; 16];
         let mut open = 0u8;
         for (lane, message) in messages.iter().enumerate() {
             open |= u8::from(block < blocks(message)) << lane;
             let mut bytes = [0u8; BLOCK];
-            tail.fill(&mut bytes, block, message, BLOCK);
+            pass.tail.fill(&mut bytes, block, message, pass.before);
             for (at, column) in columns.iter_mut().enumerate() {
                 column[lane] = big_endian(&bytes, at);
             }
@@ -78,6 +130,25 @@ fn first_hash<F: Words>(f: F, messages: &[&[u8]], dst: &DstPrime) -> [F::Word; 8
         for (after, before) in state.iter_mut().zip(before) {
             *after = f.pick(open, *after, before);
         }
+    }
+    state
+}
+
+/// Hashes the digest of each lane, as it lies in registers.
+#[inline(always)]
+fn hash_digests<F: Words>(f: F, digests: &[F::Word; 8], pass: &Pass) -> [F::Word; 8] {
+    let mut state = repeated(f, &pass.state);
+    for block in 0..pass.tail.blocks(64) {
+        let mut bytes = [0u8; BLOCK];
+        pass.tail.fill(&mut bytes, block, &[0; 64], pass.before);
+        let mut words = [f.repeat(0); 16];
+        for (at, word) in words.iter_mut().enumerate() {
+            *word = f.repeat(big_endian(&bytes, at));
+        }
+        if block == 0 {
+            words[..8].copy_from_slice(digests);
+        }
+        compress(f, &mut state, words);
     }
     state
 }
@@ -123,18 +194,18 @@ fn schedule<F: Words>(f: F, words: &[F::Word; 16], i: usize) -> F::Word {
     f.add(f.add(words[i], s0), f.add(words[(i + 9) % 16], s1))
 }
 
-/// What follows every message: a few bytes, the tag, and the padding.
+/// What follows the hashed bytes: perhaps a few bytes and a tag, and the padding.
 struct Tail {
     bytes: [u8; 3 + 256 + 1],
     len: usize,
 }
 
 impl Tail {
-    fn new(first: &[u8], dst: &DstPrime) -> Self {
+    fn new(first: &[u8], tag: &[u8]) -> Self {
         let mut bytes = [0u8; 3 + 256 + 1];
-        let len = first.len() + dst.as_bytes().len();
+        let len = first.len() + tag.len();
         bytes[..first.len()].copy_from_slice(first);
-        bytes[first.len()..len].copy_from_slice(dst.as_bytes());
+        bytes[first.len()..len].copy_from_slice(tag);
         bytes[len] = 0x80;
         Tail { bytes, len }
     }
@@ -171,8 +242,6 @@ fn overlay(block: &mut [u8; BLOCK], start: usize, piece: &[u8], at: usize) {
 fn big_endian(block: &[u8; BLOCK], word: usize) -> u64 {
     u64::from_be_bytes(core::array::from_fn(|byte| block[8 * word + byte]))
 }
-
-const BLOCK: usize = 128;
 
 /// The initial state of FIPS 180-4.
 const INITIAL: [u64; 8] = [
@@ -285,7 +354,6 @@ const ROUNDS: [u64; 80] = [
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sha2::block_api::compress512;
 
     #[test]
     fn the_state_after_zeros_is_right() {

@@ -1,11 +1,10 @@
 //! Whole runs, cut into chunks that stay in the second-level cache.
 //!
 //! A chunk passes through the stages one after another: decode or map, ladder, one inversion for
-//! all, encode. The tail of a run is padded with elements of its own, whose results are dropped.
+//! all, encode. The tail of a run is padded, and what comes of the padding is dropped.
 
-use super::{Bits, Constant, Decoded, Doubling, Kernel, LANES_MAX, Mapped};
+use super::{Bits, Constant, Decoded, Doubling, Kernel, LANES_MAX, Mapped, Recipe, hash_each};
 use crate::dalek::Scalars;
-use crate::expand::DstPrime;
 use crate::scalar::SecretScalar;
 use crate::wipe::Scratch;
 use crate::{BadElement, BadReason, Encoded};
@@ -32,18 +31,14 @@ pub(crate) fn multiply<F: Kernel>(
 pub(crate) fn hash_multiply<F: Kernel, I: AsRef<[u8]>>(
     f: F,
     by: Scalars<'_>,
-    dst: &DstPrime,
+    hash: &Recipe,
     inputs: &[I],
     out: &mut [Encoded],
 ) {
     let mut batch = Batch::new(f, by, inputs.len());
     let mut mapping = Mapping::new(f, inputs.len());
     for (start, (inputs, out)) in starts().zip(inputs.chunks(CHUNK).zip(out.chunks_mut(CHUNK))) {
-        for (group, uniform) in inputs.chunks(F::LANES).zip(mapping.uniform.chunks_mut(F::LANES)) {
-            let messages: [&[u8]; LANES_MAX] =
-                core::array::from_fn(|lane| group[lane.min(group.len() - 1)].as_ref());
-            f.expand(&messages[..F::LANES], dst, uniform);
-        }
+        hash_each(f, hash, inputs, &mut mapping.uniform);
         mapping.map(inputs.len().div_ceil(F::LANES), &mut batch);
         batch.finish(start, out);
     }
