@@ -177,12 +177,20 @@ pub struct Ended {
 pub struct Figures {
     /// What each stage took, in order.
     pub stages: Vec<Stage>,
-    /// Thread time by kind of task.
+    /// Processor time by kind of task.
     pub tasks: BTreeMap<&'static str, Spent>,
     /// Bytes sent.
     pub bytes_sent: u64,
     /// Bytes received.
     pub bytes_received: u64,
+}
+
+impl Figures {
+    /// A figure of every kind of task, added up.
+    #[must_use]
+    pub fn seconds_of(&self, figure: impl Fn(&Spent) -> f64) -> f64 {
+        self.tasks.values().map(figure).sum()
+    }
 }
 
 /// What a stage took.

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -18,6 +19,8 @@ use protocol::identifier::PrfInput;
 use protocol::session::{Computed, Task};
 use ristretto_batch::{BadReason, Hash};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use crate::world;
 
 /// A pool of threads over the fastest arithmetic this machine has.
 #[derive(Debug)]
@@ -33,7 +36,7 @@ impl Engine {
     pub fn start(threads: usize) -> Arc<Self> {
         let available = thread::available_parallelism().map_or(1, usize::from);
         let threads = if threads == 0 { available } else { threads };
-        let arithmetic = Arc::new(BatchEngine(ristretto_batch::Engine::detect()));
+        let arithmetic = Arc::new(BatchEngine::detect());
         let (jobs, queue) = channel::<Job>();
         let queue = Arc::new(Mutex::new(queue));
         for number in 0..threads {
@@ -109,8 +112,10 @@ pub struct Workbench {
 /// What one kind of task has cost so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Spent {
-    /// Seconds of thread time.
+    /// Seconds of processor time.
     pub seconds: f64,
+    /// Of these, in group arithmetic and hashing to group.
+    pub arithmetic_seconds: f64,
     /// Elements worked on.
     pub elements: u64,
 }
@@ -141,6 +146,7 @@ impl Workbench {
         self.pending = self.pending.saturating_sub(1);
         let spent = self.spent.entry(finished.name).or_default();
         spent.seconds += finished.took.as_secs_f64();
+        spent.arithmetic_seconds += finished.arithmetic.as_secs_f64();
         spent.elements = spent.elements.saturating_add(finished.elements as u64);
         finished.computed.ok_or(TaskPanicked)
     }
@@ -151,7 +157,7 @@ impl Workbench {
         self.pending
     }
 
-    /// Thread time by kind of task.
+    /// Processor time by kind of task.
     #[must_use]
     pub const fn spent(&self) -> &BTreeMap<&'static str, Spent> {
         &self.spent
@@ -169,6 +175,7 @@ struct Finished {
     name: &'static str,
     elements: usize,
     took: Duration,
+    arithmetic: Duration,
     computed: Option<Computed>,
 }
 
@@ -178,11 +185,96 @@ fn work(queue: &Mutex<Receiver<Job>>, arithmetic: &BatchEngine) {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Job { task, results }) = job else { return };
         let (name, elements) = (task.name(), task.elements());
-        let started = Instant::now();
+        let arithmetic = Timed { arithmetic, nanoseconds: AtomicU64::new(0) };
+        let started = world::thread_cpu();
         // The task is owned and gone either way, so nothing half-written survives a panic.
-        let computed = catch_unwind(AssertUnwindSafe(|| task.run(arithmetic))).ok();
+        let computed = catch_unwind(AssertUnwindSafe(|| task.run(&arithmetic))).ok();
+        let took = world::thread_cpu().saturating_sub(started);
+        let arithmetic = Duration::from_nanos(arithmetic.nanoseconds.into_inner());
         // A session that ended meanwhile no longer listens.
-        let _ = results.send(Finished { name, elements, took: started.elapsed(), computed });
+        let _ = results.send(Finished { name, elements, took, arithmetic, computed });
+    }
+}
+
+/// Counts the processor time of one task in group arithmetic and hashing to group.
+struct Timed<'a> {
+    arithmetic: &'a BatchEngine,
+    nanoseconds: AtomicU64,
+}
+
+impl Timed<'_> {
+    fn count<T>(&self, work: impl FnOnce(&BatchEngine) -> T) -> T {
+        let started = world::thread_cpu();
+        let done = work(self.arithmetic);
+        let took = world::thread_cpu().saturating_sub(started).as_nanos();
+        self.nanoseconds.fetch_add(u64::try_from(took).unwrap_or_default(), Ordering::Relaxed);
+        done
+    }
+}
+
+impl BatchArithmetic for Timed<'_> {
+    fn multiply(
+        &self,
+        by: &SecretScalar,
+        elements: &[Encoded],
+        out: &mut [Encoded],
+    ) -> Result<(), BadElement> {
+        self.count(|it| it.multiply(by, elements, out))
+    }
+
+    fn multiply_each(
+        &self,
+        by: &[SecretScalar],
+        elements: &[Encoded],
+        out: &mut [Encoded],
+    ) -> Result<(), BadElement> {
+        self.count(|it| it.multiply_each(by, elements, out))
+    }
+
+    fn multiply_base_each(&self, by: &[SecretScalar], out: &mut [Encoded]) {
+        self.count(|it| it.multiply_base_each(by, out));
+    }
+
+    fn hash_multiply(
+        &self,
+        by: &SecretScalar,
+        dst: &[u8],
+        inputs: &[PrfInput],
+        out: &mut [Encoded],
+    ) {
+        self.count(|it| it.hash_multiply(by, dst, inputs, out));
+    }
+
+    fn hash_multiply_each(
+        &self,
+        by: &[SecretScalar],
+        dst: &[u8],
+        inputs: &[PrfInput],
+        out: &mut [Encoded],
+    ) {
+        self.count(|it| it.hash_multiply_each(by, dst, inputs, out));
+    }
+
+    fn vartime_sum(
+        &self,
+        weights: &[PublicScalar],
+        elements: &[Encoded],
+    ) -> Result<Encoded, BadElement> {
+        self.count(|it| it.vartime_sum(weights, elements))
+    }
+
+    fn vartime_sum_pair(
+        &self,
+        weights: &[PublicScalar],
+        first: &[Encoded],
+        second: &[Encoded],
+    ) -> Result<[Encoded; 2], BadElement> {
+        self.count(|it| it.vartime_sum_pair(weights, first, second))
+    }
+
+    fn hash_each(&self, hash: BatchHash<'_>, messages: &[&[u8]], out: &mut [[u8; 64]]) {
+        // Blinds, weights and tags are no group arithmetic.
+        self.arithmetic.hash_each(hash, messages, out);
     }
 }
 
@@ -211,6 +303,14 @@ const WEIGHT: [u8; 32] = *b"sixteen bytes...\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 /// [`BatchArithmetic`] over the vector engine.
 #[derive(Debug)]
 pub struct BatchEngine(ristretto_batch::Engine);
+
+impl BatchEngine {
+    /// The fastest arithmetic that this processor runs.
+    #[must_use]
+    pub fn detect() -> Self {
+        Self(ristretto_batch::Engine::detect())
+    }
+}
 
 impl BatchArithmetic for BatchEngine {
     fn multiply(
@@ -317,7 +417,7 @@ mod tests {
 
     #[test]
     fn engine_writes_the_bytes_of_portable() {
-        let engine = BatchEngine(ristretto_batch::Engine::detect());
+        let engine = BatchEngine::detect();
         let inputs: Vec<PrfInput> = (0..100).map(|i| PrfInput::row_dummy(&[i; 32])).collect();
         let by = SecretScalar::from_wide_bytes(&[9; 64]).unwrap();
         let each: Vec<SecretScalar> =
@@ -344,7 +444,7 @@ mod tests {
 
     #[test]
     fn engine_hashes_like_portable() {
-        let engine = BatchEngine(ristretto_batch::Engine::detect());
+        let engine = BatchEngine::detect();
         let (bytes, key) = ([5; 200], [9; 64]);
         let messages: Vec<&[u8]> = (0..bytes.len()).map(|len| &bytes[..len]).collect();
         let hashes = [
@@ -369,7 +469,7 @@ mod tests {
 
     #[test]
     fn engine_names_the_first_bad_element() {
-        let engine = BatchEngine(ristretto_batch::Engine::detect());
+        let engine = BatchEngine::detect();
         let by = SecretScalar::from_wide_bytes(&[9; 64]).unwrap();
         let mut elements = vec![protocol::group::Element::base().encode(); 40];
         elements[17] = [0; 32];

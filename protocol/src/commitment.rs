@@ -210,6 +210,14 @@ impl SnapshotCommitter {
         self.tree.push(leaf.hash(&salt));
     }
 
+    /// Appends many leaves: the same as each of them by [`SnapshotCommitter::push`], in less time.
+    pub fn extend(&mut self, arithmetic: &dyn BatchArithmetic, leaves: &[SnapshotLeaf]) {
+        let Self { salts, tree } = self;
+        salts.salt_each(arithmetic, tree.leaves(), leaves.iter(), |leaf, salt| {
+            tree.push(leaf.hash(salt));
+        });
+    }
+
     /// The root, for a snapshot of `records` records.
     #[must_use]
     pub fn finish(self, records: u64) -> SnapshotRoot {

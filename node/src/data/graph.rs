@@ -21,7 +21,8 @@ use crate::data::sealed::{
     SealedFile, create_sealed, fill, finish_sealed, open_sealed, read_or_end,
 };
 use crate::data::source::SourceOptions;
-use crate::data::{DataError, Workspace};
+use crate::data::{DataError, LEAVES_AT_ONCE, Workspace};
+use crate::engine::BatchEngine;
 use crate::normalize::{EmailPrehash, Normalizer};
 use crate::runs::{FixedSorter, VarSorter};
 use crate::seal::{self, KeyedHash, StorageKey};
@@ -464,7 +465,9 @@ fn publish_leaves(
     let sealed = seal::seal_bytes(key, SEED, &seed)?;
     let seed_path = directory.join(SEED);
     world::publish_atomically(&seed_path, world::PRIVATE_MODE, |file| file.write_all(&sealed))?;
+    let arithmetic = BatchEngine::detect();
     let mut committer = SnapshotCommitter::new(SnapshotSeed::from_bytes(seed).leaf_salts());
+    let mut leaves: Vec<SnapshotLeaf> = Vec::with_capacity(LEAVES_AT_ONCE);
     let mut group: Vec<StoredLeaf> = Vec::new();
     let mut publish = |group: &mut Vec<StoredLeaf>, counts: &mut GraphCounts| {
         let Some(first) = group.first() else { return Ok(()) };
@@ -473,8 +476,11 @@ fn publish_leaves(
         } else {
             counts.identifiers += 1;
             counts.household += u64::from(first.level);
-            let leaf = first.leaf().ok_or_else(|| DataError::contradiction(&path))?;
-            committer.push(&leaf);
+            leaves.push(first.leaf().ok_or_else(|| DataError::contradiction(&path))?);
+            if leaves.len() == LEAVES_AT_ONCE {
+                committer.extend(&arithmetic, &leaves);
+                leaves.clear();
+            }
             out.append(&first.encode())?;
         }
         group.clear();
@@ -499,6 +505,7 @@ fn publish_leaves(
         }
     }
     publish(&mut group, counts)?;
+    committer.extend(&arithmetic, &leaves);
     finish_sealed(out, &directory.join(LEAVES))?;
     Ok(committer.finish(counts.records))
 }

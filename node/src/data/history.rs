@@ -333,7 +333,8 @@ mod tests {
     fn a_row_on_the_edge_of_two_chunks_has_one_fingerprint() {
         let bench = Bench::new();
         // Addresses of Gmail have two forms, so that an odd row lies across the edge.
-        let address = |i: usize| if i % 3 == 0 { format!("g.{i}@gmail.com") } else { plain(i) };
+        let address =
+            |i: usize| if i.is_multiple_of(3) { format!("g.{i}@gmail.com") } else { plain(i) };
         let rows = |range: std::ops::Range<usize>| -> Vec<(usize, String)> {
             range.map(|i| (i, address(i))).collect()
         };

@@ -119,3 +119,6 @@ pub struct Workspace {
     /// Bytes a sorter may hold in memory.
     pub memory_bytes: usize,
 }
+
+/// Leaves that are hashed together.
+const LEAVES_AT_ONCE: usize = 1 << 10;

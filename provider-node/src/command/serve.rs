@@ -126,6 +126,8 @@ async fn connection(service: Arc<Service>, incoming: Incoming) {
             session = node::hex(&ended.sid),
             bytes_sent = ended.figures.bytes_sent,
             bytes_received = ended.figures.bytes_received,
+            task_seconds = ended.figures.seconds_of(|spent| spent.seconds),
+            arithmetic_seconds = ended.figures.seconds_of(|spent| spent.arithmetic_seconds),
             "served"
         ),
         Err(failure) => {

@@ -23,7 +23,10 @@ pub(super) fn summary(run: &Run<'_>, ended: &Ended, total: Duration) -> Value {
     let spent = ended.figures.tasks.iter();
     let tasks: Map<String, Value> = spent
         .map(|(name, spent)| {
-            let value = json!({"seconds": spent.seconds, "elements": spent.elements});
+            let value = json!({
+                "seconds": spent.seconds, "arithmetic_seconds": spent.arithmetic_seconds,
+                "elements": spent.elements,
+            });
             ((*name).to_owned(), value)
         })
         .collect();

@@ -15,7 +15,8 @@ use zeroize::Zeroize;
 
 use crate::data::sealed::{SealedFile, hex, open_sealed, read_or_end};
 use crate::data::source::{InputFile, SourceOptions};
-use crate::data::{DataError, Workspace};
+use crate::data::{DataError, LEAVES_AT_ONCE, Workspace};
+use crate::engine::BatchEngine;
 use crate::normalize::{EmailPrehash, Normalizer, PhonePrehash, Reason};
 use crate::seal::{self, StorageKey};
 use crate::world;
@@ -331,18 +332,25 @@ fn commit(
 ) -> Result<InputRoot, DataError> {
     let path = directory.join(IDENTIFIERS);
     let mut reader = open_sealed(&path, key, IDENTIFIERS)?;
+    let arithmetic = BatchEngine::detect();
     let mut committer = InputCommitter::new(seed.leaf_salts());
+    let mut leaves = Vec::with_capacity(LEAVES_AT_ONCE);
     while let Some(place) = Place::read(&mut reader, &path)? {
         let identifier = identifier_from_parts(place.kind, place.ruleset, place.digest)
             .ok_or_else(|| DataError::contradiction(&path))?;
-        committer.push(&InputLeaf {
+        leaves.push(InputLeaf {
             row: place.row,
             slot: place.slot,
             identifier,
             consent_evidence: place.evidence,
             source_time: place.time,
         });
+        if leaves.len() == LEAVES_AT_ONCE {
+            committer.extend(&arithmetic, &leaves);
+            leaves.clear();
+        }
     }
+    committer.extend(&arithmetic, &leaves);
     Ok(committer.finish(rows))
 }
 
