@@ -12,7 +12,7 @@ use curve25519_dalek::ristretto::{CompressedRistretto, RistrettoPoint};
 use curve25519_dalek::scalar::Scalar;
 use curve25519_dalek::traits::{Identity, VartimeMultiscalarMul};
 use sha2::{Digest, Sha512};
-use subtle::{Choice, ConstantTimeEq};
+use subtle::Choice;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::batch_hash::{self, BatchHash, Message};
@@ -139,12 +139,13 @@ impl SecretScalar {
 
     fn new(scalar: Scalar) -> Option<Self> {
         let words = Zeroizing::new(words(scalar.as_bytes()));
+        // 1 for equal words, else 0.
         let is = |value: &[u64; 4]| {
-            let pairs = words.iter().zip(value);
-            pairs.fold(0, |apart, (a, b)| apart | (a ^ b)).ct_eq(&0)
+            let apart = words.iter().zip(value).fold(0, |apart, (a, b)| apart | (a ^ b));
+            1 ^ (apart | apart.wrapping_neg()) >> 63
         };
-        let refused = REFUSED.iter().map(is).fold(Choice::from(0), |any, this| any | this);
-        (!bool::from(refused)).then_some(Self(scalar))
+        let refused = REFUSED.iter().map(is).fold(0, |any, this| any | this);
+        (!bool::from(Choice::from(refused as u8))).then_some(Self(scalar))
     }
 }
 

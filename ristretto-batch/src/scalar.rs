@@ -3,7 +3,7 @@
 use core::fmt;
 
 use curve25519_dalek::scalar::Scalar;
-use subtle::{Choice, ConstantTimeEq};
+use subtle::Choice;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// A secret multiplier modulo the group order ℓ, together with its half.
@@ -31,10 +31,10 @@ impl SecretScalar {
     pub fn from_canonical_bytes(mut bytes: [u8; 32]) -> Option<Self> {
         let whole = Zeroizing::new(words(&bytes));
         let refused = REFUSED.iter().map(|value| is_equal(&whole, value));
-        let refused = refused.fold(!is_below_order(&whole), |any, this| any | this);
+        let refused = refused.fold(1 ^ is_below_order(&whole), |any, this| any | this);
         let scalar = SecretScalar { whole: bytes, half: halved(&whole) };
         bytes.zeroize();
-        if bool::from(refused) { None } else { Some(scalar) }
+        if bool::from(Choice::from(refused as u8)) { None } else { Some(scalar) }
     }
 
     /// The 32 little-endian bytes; the caller keeps them secret and erases copies.
@@ -69,17 +69,19 @@ fn words(bytes: &[u8; 32]) -> Words {
     core::array::from_fn(|i| u64::from_le_bytes(words[i]))
 }
 
-fn is_equal(a: &Words, b: &Words) -> Choice {
-    a.iter().zip(b).fold(0, |apart, (a, b)| apart | (a ^ b)).ct_eq(&0)
+/// 1 for equal values, else 0.
+fn is_equal(a: &Words, b: &Words) -> u64 {
+    let apart = a.iter().zip(b).fold(0, |apart, (a, b)| apart | (a ^ b));
+    1 ^ (apart | apart.wrapping_neg()) >> 63
 }
 
-/// Whether the subtraction of ℓ borrows.
-fn is_below_order(a: &Words) -> Choice {
+/// The borrow of subtracting ℓ: 1 for a value below it, else 0.
+fn is_below_order(a: &Words) -> u64 {
     let borrow = a
         .iter()
         .zip(&ORDER)
         .fold(0, |borrow, (a, b)| u128::from(*a).wrapping_sub(u128::from(*b) + borrow) >> 127);
-    Choice::from(borrow as u8)
+    borrow as u64
 }
 
 /// Half of a value below ℓ, which is odd: an odd value becomes even by adding ℓ.
