@@ -101,8 +101,8 @@ impl Home {
     /// [`HomeError::World`].
     pub fn workspace(&self) -> Result<Workspace, HomeError> {
         let directory = self.private_dir("work")?;
-        // Three sorters are open at once in the longest preparation.
-        Ok(Workspace { directory, memory_bytes: self.config.memory_bytes / 3 })
+        // Two sorters fill at once in the longest preparation.
+        Ok(Workspace { directory, memory_bytes: self.config.memory_bytes / 2 })
     }
 }
 

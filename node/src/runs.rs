@@ -479,6 +479,13 @@ pub enum RunsError {
 /// Bytes of a record in a sorter, at most.
 pub const RECORD_LEN_MAX: usize = 1 << 16;
 
+/// Room of a block of an arena, unless one record is longer.
+const ARENA_BLOCK_LEN_MIN: usize = 1 << 10;
+const ARENA_BLOCK_LEN_MAX: usize = 1 << 20;
+
+/// What a record takes in the order of an arena, which holds it twice while it grows.
+const ORDER_BYTES: usize = 2 * size_of::<(u64, Start)>();
+
 /// Bytes of a record in a log, at most: a full frame and what goes with it.
 pub const LOG_RECORD_LEN_MAX: usize = 1 << 21;
 
@@ -541,7 +548,6 @@ struct Sorter {
     dir: PathBuf,
     layout: Layout,
     key: StorageKey,
-    /// Half of the stated bound: growing holds the old buffer and the new one.
     arena_bytes_max: usize,
     block_len: usize,
     merge_width: usize,
@@ -560,10 +566,10 @@ impl Sorter {
             dir: dir.into(),
             layout,
             key: StorageKey::ephemeral()?,
-            arena_bytes_max: memory_bytes / 2,
+            arena_bytes_max: memory_bytes,
             block_len,
             merge_width: (memory_bytes / block_len / 2).max(2),
-            arena: Arena::default(),
+            arena: Arena::new(memory_bytes),
             scratch: None,
             runs: Vec::new(),
             records: 0,
@@ -586,7 +592,7 @@ impl Sorter {
             self.arena.sort(self.layout);
         } else if !self.arena.order.is_empty() {
             self.spill()?;
-            self.arena = Arena::default();
+            self.arena = Arena::new(0);
         }
         // Runs are of one size, so the order in which they are merged does not matter.
         while self.runs.len() > self.merge_width {
@@ -638,24 +644,64 @@ impl Sorter {
     }
 }
 
-/// Records in memory: their bytes, and where each one starts, by prefix.
-#[derive(Default)]
+/// Records in memory: their bytes in blocks that never move, and where each one starts, by prefix.
 struct Arena {
-    bytes: Zeroizing<Vec<u8>>,
-    order: Zeroizing<Vec<(u64, usize)>>,
+    block_len: usize,
+    blocks: Vec<Zeroizing<Vec<u8>>>,
+    /// Blocks that hold records; those behind them are kept for their room.
+    used: usize,
+    /// Room of the blocks in use.
+    bytes: usize,
+    order: Zeroizing<Vec<(u64, Start)>>,
 }
 
+/// Where a record starts: its block, and the place in it.
+type Start = (u32, u32);
+
 impl Arena {
+    /// An empty arena for about `bytes_max` bytes.
+    fn new(bytes_max: usize) -> Self {
+        let block_len = (bytes_max / 16).clamp(ARENA_BLOCK_LEN_MIN, ARENA_BLOCK_LEN_MAX);
+        Self { block_len, blocks: Vec::new(), used: 0, bytes: 0, order: Zeroizing::default() }
+    }
+
     fn push(&mut self, head: &[u8], tail: &[u8], bytes_max: usize) {
-        let start = self.bytes.len();
-        grow(&mut self.bytes, head, bytes_max);
-        grow(&mut self.bytes, tail, bytes_max);
-        grow(&mut self.order, &[(0, start)], bytes_max);
+        let len = head.len().saturating_add(tail.len());
+        if !self.has_room(len) {
+            self.open_block(len);
+        }
+        let at = self.used.saturating_sub(1);
+        if let Some(block) = self.blocks.get_mut(at) {
+            // A block is at most 1 MiB, or one record, and memory holds fewer than 2^32 of them.
+            let start = u32::try_from(block.len()).unwrap_or(u32::MAX);
+            block.extend_from_slice(head);
+            block.extend_from_slice(tail);
+            let block = u32::try_from(at).unwrap_or(u32::MAX);
+            grow(&mut self.order, &[(0, (block, start))], bytes_max);
+        }
+    }
+
+    /// Whether the block at hand takes `len` more bytes without moving.
+    fn has_room(&self, len: usize) -> bool {
+        let block = self.used.checked_sub(1).and_then(|at| self.blocks.get(at));
+        block.is_some_and(|block| block.capacity().saturating_sub(block.len()) >= len)
+    }
+
+    fn open_block(&mut self, len: usize) {
+        // What was kept may be too short for a long record; then it stays where it is.
+        let kept = self.blocks.get(self.used).is_some_and(|block| block.capacity() >= len);
+        if !kept {
+            let room = self.block_len.max(len);
+            self.blocks.insert(self.used, Zeroizing::new(Vec::with_capacity(room)));
+        }
+        let room = self.blocks.get(self.used).map_or(0, |block| block.capacity());
+        self.bytes = self.bytes.saturating_add(room);
+        self.used = self.used.saturating_add(1);
     }
 
     fn sort(&mut self, layout: Layout) {
-        let bytes = &self.bytes;
-        let record = |start: usize| layout.first(bytes.get(start..).unwrap_or(&[]));
+        let blocks = &self.blocks;
+        let record = |start: Start| layout.first(bytes_from(blocks, start));
         // Row ids often begin alike.
         let mut keys = self.order.iter().map(|(_, start)| layout.key_and_rest(record(*start)).0);
         let first = keys.next().unwrap_or(&[]);
@@ -673,27 +719,35 @@ impl Arena {
 
     /// Erases the records and keeps the room.
     fn clear(&mut self) {
-        self.bytes.clear();
+        for block in self.blocks.iter_mut().take(self.used) {
+            block.zeroize();
+        }
+        (self.used, self.bytes) = (0, 0);
         self.order.clear();
     }
 
     /// Bytes in use once a record of `len` has joined.
     fn bytes_with(&self, len: usize) -> usize {
         let records = self.order.len().saturating_add(1);
-        self.bytes
-            .len()
-            .saturating_add(len)
-            .saturating_add(records.saturating_mul(size_of::<(u64, usize)>()))
+        let block = if self.has_room(len) { 0 } else { self.block_len.max(len) };
+        let order = records.saturating_mul(ORDER_BYTES);
+        self.bytes.saturating_add(block).saturating_add(order)
     }
 
     fn record(&self, layout: Layout, at: usize) -> Option<&[u8]> {
         let (_, start) = self.order.get(at)?;
-        self.bytes.get(*start..).map(|bytes| layout.first(bytes))
+        Some(layout.first(bytes_from(&self.blocks, *start)))
     }
 
     fn records(&self, layout: Layout) -> impl Iterator<Item = &[u8]> {
         (0..self.order.len()).filter_map(move |at| self.record(layout, at))
     }
+}
+
+/// A block from the start of a record on.
+fn bytes_from(blocks: &[Zeroizing<Vec<u8>>], (block, start): Start) -> &[u8] {
+    let place = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    blocks.get(place(block)).and_then(|block| block.get(place(start)..)).unwrap_or(&[])
 }
 
 impl fmt::Debug for Arena {

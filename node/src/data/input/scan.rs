@@ -186,14 +186,16 @@ impl Digested {
             self.reject(surplus.column.into(), Reason::TooManyIdentifiers);
         }
         let source = self.tag(row.get(columns::SOURCE));
+        let consent_text = row.get(columns::CONSENT_AT).trim();
+        let consent_at = timestamp(consent_text);
         let found = identifiers.iter();
         let found: Vec<[u8; Found::LEN]> = found.map(Found::encode).collect();
         let encoded = ScannedRow {
             row_id: row_id.as_bytes(),
             updated_at: time(row.get(columns::UPDATED_AT), jiff::Timestamp::as_millisecond),
             gate: gate(row, rules.purpose),
-            evidence: &consent_evidence(row),
-            consent_at: time(row.get(columns::CONSENT_AT), jiff::Timestamp::as_second),
+            evidence: &consent_evidence(row, consent_at),
+            consent_at: since_1970(consent_at, consent_text, jiff::Timestamp::as_second),
             identifiers: &found,
             cut,
             source,
@@ -405,34 +407,49 @@ fn gate(row: &Row<'_>, purpose: &str) -> Gate {
 
 /// SHA-256 of the consent record as it stands in the file, its time in the one form of RFC 3339
 /// that ends with `Z`, so that the spelling of a time does not matter.
-fn consent_evidence(row: &Row<'_>) -> [u8; 32] {
+fn consent_evidence(row: &Row<'_>, at: Option<jiff::Timestamp>) -> [u8; 32] {
+    let text = row.get(columns::CONSENT_AT).trim();
+    let at = at.filter(|_| !is_plain_time(text)).map(|time| time.to_string());
     let mut hasher = Sha256::new();
-    for column in [
-        columns::CONSENT_PURPOSES,
-        columns::CONSENT_REF,
-        columns::CONSENT_AT,
-        columns::CONSENT_NOTICE,
+    for field in [
+        row.get(columns::CONSENT_PURPOSES).trim(),
+        row.get(columns::CONSENT_REF).trim(),
+        at.as_deref().unwrap_or(text),
+        row.get(columns::CONSENT_NOTICE).trim(),
     ] {
-        let field = row.get(column).trim();
-        let time = (column == columns::CONSENT_AT)
-            .then(|| field.parse::<jiff::Timestamp>().ok())
-            .flatten()
-            .map(|time| time.to_string());
-        let field = time.as_deref().unwrap_or(field);
         hasher.update((field.len() as u64).to_be_bytes());
         hasher.update(field);
     }
     hasher.finalize().into()
 }
 
+/// Whether a time is spelt as we would spell it: `2026-11-21T09:30:00Z`.
+fn is_plain_time(text: &str) -> bool {
+    text.len() == PLAIN_TIME.len()
+        && text.bytes().zip(PLAIN_TIME.bytes()).all(|(byte, plain)| match plain {
+            b'0' => byte.is_ascii_digit(),
+            plain => byte == plain,
+        })
+        // A leap second is spelt as the second before it.
+        && !text.ends_with("60Z")
+}
+
 /// An RFC 3339 time or an ISO day since 1970, in the unit given; 0 for anything else.
 pub(in crate::data) fn time(text: &str, unit: fn(jiff::Timestamp) -> i64) -> u64 {
-    let text = text.trim();
-    let parsed = text.parse::<jiff::Timestamp>().ok().or_else(|| {
+    since_1970(timestamp(text.trim()), text.trim(), unit)
+}
+
+/// What [`time`] gives for a text that may be an RFC 3339 time, and was found to be one or not.
+fn since_1970(time: Option<jiff::Timestamp>, text: &str, unit: fn(jiff::Timestamp) -> i64) -> u64 {
+    let parsed = time.or_else(|| {
         let day = text.parse::<jiff::civil::Date>().ok()?;
         Some(day.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
     });
     parsed.map_or(0, |time| u64::try_from(unit(time)).unwrap_or(0))
+}
+
+fn timestamp(text: &str) -> Option<jiff::Timestamp> {
+    if text.is_empty() { None } else { text.parse().ok() }
 }
 
 /// Where reasons go, if anybody asked for them.
@@ -469,8 +486,36 @@ impl Reasons<'_> {
 /// What a failure to write reasons is told of; the caller knows the file.
 const REASONS: &str = "the file of reasons";
 
+const PLAIN_TIME: &str = "0000-00-00T00:00:00Z";
+
 /// The longest row id.
 const ROW_ID_BYTES_MAX: usize = 1024;
 
 /// Identifiers that a row keeps.
 const ROW_IDENTIFIERS_MAX: usize = ROW_WIDTH_MAX as usize;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_that_looks_plain_is_spelt_as_we_would() {
+        let mut plain = 0;
+        for day in ["0000-01-01", "1970-01-01", "2024-02-29", "2026-02-29", "2026-13-01"] {
+            for hour in ["00", "09", "23", "24", "99"] {
+                for second in ["00", "30", "59", "60", "61"] {
+                    for end in ["Z", "z", "+00:00", ".5Z", ""] {
+                        let text = format!("{day}T{hour}:15:{second}{end}");
+                        let Some(time) = timestamp(&text) else { continue };
+                        if is_plain_time(&text) {
+                            assert_eq!(time.to_string(), text);
+                            plain += 1;
+                        }
+                    }
+                }
+            }
+        }
+        assert_eq!(plain, 3 * 3 * 3, "days, hours and seconds that there are");
+        assert!(!is_plain_time("2026-11-21 09:30:00Z") && !is_plain_time("2026-11-21"));
+    }
+}
