@@ -41,7 +41,7 @@ pub struct Config {
     pub purpose: String,
     /// Bytes that sorting may hold in memory.
     pub memory_bytes: usize,
-    /// Arithmetic threads, 0 for one per core.
+    /// Threads for arithmetic, and for the preparation of files; 0 for one per core.
     pub threads: usize,
     /// Largest table accepted.
     pub table_tags_max: u64,
@@ -105,7 +105,7 @@ impl Config {
              # Memory for sorting, in MiB; larger sets are spilled to disk, sealed.\n\
              memory_mib = 192\n\
              \n\
-             # Threads for arithmetic; 0 means one per core.\n\
+             # Threads for arithmetic and for preparing files; 0 means one per core.\n\
              threads = 0\n\
              \n\
              # Largest tag table this node accepts from a provider.\n\

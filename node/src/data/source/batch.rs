@@ -70,7 +70,7 @@ pub(in crate::data) fn look_ahead<T: Send, E>(
             for one in seen.drain(..).flatten() {
                 given(one)?;
             }
-            if looking.failure.is_none() && !looking.ended {
+            if !looking.ended {
                 reading.fill(source);
             }
             Ok::<(), E>(())
@@ -88,7 +88,7 @@ pub(in crate::data) fn look_ahead<T: Send, E>(
 struct Round {
     batches: Vec<RowBatch>,
     used: usize,
-    /// Whether nothing comes after them.
+    /// Whether nothing comes after them, and why, unless the file is at its end.
     ended: bool,
     failure: Option<InputError>,
 }
@@ -103,12 +103,10 @@ impl Round {
     fn fill(&mut self, source: &mut RowSource) {
         self.used = 0;
         for batch in &mut self.batches {
-            let read = batch.fill(source);
+            self.failure = batch.fill(source).err();
             self.used += 1;
-            self.ended = batch.used < ROWS;
-            self.failure = read.err();
-            if self.ended || self.failure.is_some() {
-                self.ended = true;
+            self.ended = batch.used < ROWS || self.failure.is_some();
+            if self.ended {
                 break;
             }
         }
