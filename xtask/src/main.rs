@@ -18,6 +18,7 @@ mod ci;
 mod demo;
 mod floors;
 mod kernel;
+mod native;
 mod pair;
 mod process;
 mod sample;
