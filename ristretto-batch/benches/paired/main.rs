@@ -11,11 +11,12 @@
 //! multi-scalar multiplication. Both sides start from the same bytes and write bytes, which are
 //! compared once, before any timing.
 //!
-//! Where the port bound of a pass is known, its cycles are printed too: the time, times a clock
-//! that is estimated right after each measurement, while the processor still keeps it.
+//! Where the port bound of a pass is known, its cycles are printed too, by an estimate of the
+//! clock.
 //!
 //! `cargo bench -p ristretto-batch --bench paired -- [--json FILE] [--quick] [--serve]`
 
+mod cycles;
 mod serve;
 mod work;
 
@@ -28,7 +29,8 @@ use std::time::Duration;
 
 use ristretto_batch::{Backend, Engine};
 
-use work::{CHAIN, Pass, Work, dalek_backend, dependent_cycles, now};
+use cycles::Cycles;
+use work::{Pass, Work, dalek_backend, now};
 
 fn main() -> ExitCode {
     let mut out = std::io::stdout().lock();
@@ -114,10 +116,8 @@ struct Figures {
     dalek_us: f64,
     /// Median of the ratios of the pairs, not the ratio of the medians.
     ratio: f64,
-    /// Cycles of the processor per element, by the clock estimated beside each time.
-    cycles: f64,
-    /// Fewest cycles that the ports of the processor allow, where they were counted.
-    bound: Option<f64>,
+    /// Where the fewest possible were counted.
+    cycles: Option<Cycles>,
 }
 
 impl Figures {
@@ -132,39 +132,23 @@ impl Figures {
             return Err(format!("{} {}: wrong result", engine.backend(), pass.name()));
         }
         let per_element = |time: Duration| time.as_secs_f64() * 1e6 / pass.elements() as f64;
-        let (mut us, mut dalek_us) = (Vec::new(), Vec::new());
-        let (mut ratios, mut cycles) = (Vec::new(), Vec::new());
+        let (mut us, mut dalek_us, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..pairs {
             let started = now();
             pass.on_engine(engine, work, black_box(&mut ours));
-            let worked = now();
-            black_box(dependent_cycles());
             let between = now();
             pass.on_dalek(work, black_box(&mut theirs));
             let ended = now();
-            us.push(per_element(worked - started));
+            us.push(per_element(between - started));
             dalek_us.push(per_element(ended - between));
-            ratios.push((ended - between).as_secs_f64() / (worked - started).as_secs_f64());
-            let megahertz = CHAIN as f64 / ((between - worked).as_secs_f64() * 1e6);
-            cycles.push(per_element(worked - started) * megahertz);
+            ratios.push((ended - between).as_secs_f64() / (between - started).as_secs_f64());
         }
         Ok(Figures {
             us: median(us),
             dalek_us: median(dalek_us),
             ratio: median(ratios),
-            cycles: median(cycles),
-            bound: port_bound(pass, engine.backend()),
+            cycles: Cycles::of(pass, engine, work, pairs),
         })
-    }
-}
-
-/// Instructions of a pass on the two ports that do the arithmetic of 512 bits, over two and over
-/// eight lanes: cycles per element, if both ports are busy in every cycle.
-fn port_bound(pass: Pass, backend: Backend) -> Option<f64> {
-    match (backend, pass) {
-        (Backend::Avx512Ifma, Pass::HashMulEncode) => Some(14_200.0),
-        (Backend::Avx512Ifma, Pass::DecodeMulEncode) => Some(12_600.0),
-        _ => None,
     }
 }
 
@@ -194,17 +178,16 @@ impl Measured {
     /// The lines of the table.
     fn lines(&self) -> [String; 3] {
         let line = |pass: Pass, figures: &Figures, share: &str| {
-            let cycles = figures.bound.map(|_| format!("{:.0}", figures.cycles));
-            let of_bound = figures.bound.map(|bound| format!("{:.2}", bound / figures.cycles));
+            let cycles = figures.cycles.as_ref();
+            let cycles = cycles.map(|one| format!("{:>9.0} {:>9.2}", one.fewest, one.of_bound()));
             let line = format!(
-                "{:<12} {:<18} {:>9.3} {:>9.3} {:>7.2} {share:>9} {:>9} {:>9}",
+                "{:<12} {:<18} {:>9.3} {:>9.3} {:>7.2} {share:>9} {}",
                 self.backend.to_string(),
                 pass.name(),
                 figures.us,
                 figures.dalek_us,
                 figures.ratio,
-                cycles.unwrap_or_default(),
-                of_bound.unwrap_or_default()
+                cycles.unwrap_or_default()
             );
             line.trim_end().to_owned()
         };
@@ -259,13 +242,18 @@ impl Machine {
 /// The results for machines.
 fn json(results: &[Measured], machine: &Machine) -> String {
     let figures = |pass: Pass, figures: &Figures, more: &str| {
-        let bound = figures.bound.map(|bound| {
-            let (cycles, share) = (figures.cycles, bound / figures.cycles);
-            format!(", \"cycles\": {cycles:.0}, \"bound\": {bound:.0}, \"of_bound\": {share:.4}")
+        let cycles = figures.cycles.as_ref().map(|cycles| {
+            format!(
+                ", \"cycles\": {:.0}, \"cycles_median\": {:.0}, \"bound\": {:.0}, \"of_bound\": {:.4}",
+                cycles.fewest,
+                cycles.median,
+                cycles.bound,
+                cycles.of_bound()
+            )
         });
-        let bound = bound.unwrap_or_default();
+        let cycles = cycles.unwrap_or_default();
         format!(
-            "      \"{}\": {{\"us\": {:.4}, \"dalek_us\": {:.4}, \"ratio\": {:.4}{more}{bound}}}",
+            "      \"{}\": {{\"us\": {:.4}, \"dalek_us\": {:.4}, \"ratio\": {:.4}{more}{cycles}}}",
             pass.name(),
             figures.us,
             figures.dalek_us,

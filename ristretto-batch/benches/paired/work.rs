@@ -43,13 +43,15 @@ impl Pass {
         }
     }
 
-    /// The work on a backend.
+    /// The work on a backend; a pass over elements takes as many as there are places.
     pub(crate) fn on_engine(self, engine: &Engine, work: &Work, out: &mut [Encoded]) {
         let work = black_box(work);
         match self {
-            Pass::HashMulEncode => engine.hash_multiply(&work.by, DST, &work.inputs, out),
+            Pass::HashMulEncode => {
+                engine.hash_multiply(&work.by, DST, &work.inputs[..out.len()], out);
+            }
             Pass::DecodeMulEncode => {
-                engine.multiply(&work.by, &work.terms[..RUN], out).expect("valid elements");
+                engine.multiply(&work.by, &work.terms[..out.len()], out).expect("valid elements");
             }
             Pass::Msm => {
                 out[0] = engine.vartime_sum(&work.weights, &work.terms).expect("valid elements");
@@ -184,33 +186,13 @@ pub(crate) fn dalek_backend() -> &'static str {
     "serial"
 }
 
-/// Takes [`CHAIN`] cycles of the processor: as many additions and exclusive ors, each of which
-/// needs the one before and takes one cycle on every processor with these backends.
-///
-/// The operands are unknown to the compiler, which would fold a chain of constants, and stand in
-/// registers, because some processors add a constant in no time.
-#[inline(never)]
-pub(crate) fn dependent_cycles() -> u64 {
-    let (mut value, add, flip) = (black_box(1u64), black_box(3u64), black_box(5u64));
-    for _ in 0..CHAIN / 16 {
-        for _ in 0..8 {
-            value = value.wrapping_add(add) ^ flip;
-        }
-    }
-    value
-}
-
-/// Cycles that [`dependent_cycles`] takes: some 70 microseconds, well within the time for which a
-/// processor keeps the clock of what ran before.
-pub(crate) const CHAIN: u64 = 200_000;
-
 /// Elements of a pass.
 const RUN: usize = 4_096;
 
 /// One frame of the largest size that a proof covers.
 const SUM: usize = 32_768;
 
-/// Elements that the other side encodes at once.
-const CHUNK: usize = 512;
+/// Elements that the other side encodes at once; ours take as many through their stages.
+pub(crate) const CHUNK: usize = 512;
 
 const DST: &[u8; 47] = b"kernel-v01-ristretto255_XMD:SHA-512_R255MAP_RO_";
