@@ -290,7 +290,8 @@ mod tests {
             let zero = f.constant(Constant::ZERO);
             let back = f.difference(&zero, &f.difference(&zero, &loaded));
             assert_eq!(stored(f, &back), modulo(a, [0; 32]));
-            for b in edges() {
+            // Miri takes minutes for all pairs.
+            for b in edges().into_iter().step_by(if cfg!(miri) { 7 } else { 1 }) {
                 let (x, y) = (f.load(&[a]), f.load(&[b]));
                 assert_eq!(stored(f, &f.sum(&x, &y)), modulo(a, b));
                 let square = f.squared(&f.sum(&x, &y));
@@ -364,5 +365,6 @@ mod tests {
         })
     }
 
-    const COUNT: usize = 9;
+    /// Two groups of four and a tail; Miri takes more than twenty minutes for these.
+    const COUNT: usize = if cfg!(miri) { 1 } else { 9 };
 }

@@ -5,6 +5,7 @@ mod common;
 use common::{Random, engines, expected, multiply, secret};
 use curve25519_dalek::ristretto::{CompressedRistretto, RistrettoPoint};
 use curve25519_dalek::scalar::Scalar;
+use curve25519_dalek::traits::Identity;
 use ristretto_batch::{BadElement, BadReason, Encoded, SecretScalar};
 
 #[test]
@@ -67,6 +68,35 @@ fn field_elements_at_the_edges_of_limbs_map_alike() {
     for engine in engines() {
         let mut products = vec![[0; 32]; uniform.len()];
         engine.map_multiply(&secret(&Scalar::from(6u8)), &uniform, &mut products);
+        assert!(products == expected, "{}", engine.backend());
+    }
+}
+
+/// Half of the map takes these to the identity or to another point of its class, so that their
+/// sums are the identity in every form that it has inside.
+#[test]
+fn uniform_bytes_of_the_identity_give_zeros_and_spoil_no_other_lane() {
+    let mut random = Random::seeded("uniform_bytes_of_the_identity_give_zeros");
+    let halves: [[u8; 32]; 7] = TO_IDENTITY.map(common::unhex);
+    let pairs = halves.iter().flat_map(|first| halves.iter().map(move |second| (first, second)));
+    let identities: Vec<[u8; 64]> =
+        pairs.map(|(a, b)| [*a, *b].concat().try_into().expect("64 bytes")).collect();
+    for uniform in &identities {
+        assert_eq!(RistrettoPoint::from_uniform_bytes(uniform), RistrettoPoint::identity());
+    }
+    let by = random.scalar();
+    let chunks: Vec<[u8; 64]> = identities.iter().copied().cycle().take(1_030).collect();
+    let mixed: Vec<[u8; 64]> =
+        (0..chunks.len()).map(|i| if i % 3 == 1 { chunks[i] } else { random.bytes() }).collect();
+    let expected: Vec<Encoded> = mixed
+        .iter()
+        .map(|uniform| (by * RistrettoPoint::from_uniform_bytes(uniform)).compress().to_bytes())
+        .collect();
+    for engine in engines() {
+        let mut products = vec![[0xaa; 32]; chunks.len()];
+        engine.map_multiply(&secret(&by), &chunks, &mut products);
+        assert!(products.iter().all(|product| *product == [0; 32]), "{}", engine.backend());
+        engine.map_multiply(&secret(&by), &mixed, &mut products);
         assert!(products == expected, "{}", engine.backend());
     }
 }
@@ -175,3 +205,15 @@ fn edges() -> Vec<Encoded> {
     }
     edges
 }
+
+/// With r = i·t², by the names of RFC 9496: t = 0, r = −d, r = −1/d, and the four t for which s
+/// is 1 or −1.
+const TO_IDENTITY: [&str; 7] = [
+    "0000000000000000000000000000000000000000000000000000000000000000",
+    "a81b5c4acb2a3075aa6dea0e2da9bccd156eeb739954347597eb7bf45855b305",
+    "40256ac5e4c73af6057c6d5120f90c4362ab4ad9015bc365598daca048bac400",
+    "068c5b499d860a72cba9a67991e93e203e07f2cecac35ff78ba286490a9d647f",
+    "a2ce3011a78ef573098dfffa7c6319a2973184a23f8c7e4fb28a95abee32615f",
+    "2a6382d98d9b4fe0526bf32f2e36b1c6fb594edaadaa30f35a29566c59adfe4c",
+    "bced0d08ab13994b901f939d3d6f164d7d1f1b7860d5ccdbca27c4b705f23d02",
+];

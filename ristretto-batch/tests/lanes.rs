@@ -76,9 +76,15 @@ fn every_tail_gives_the_same_products() {
     let whole: Vec<Encoded> = elements.iter().map(|element| expected(&by, element)).collect();
     let whole_each: Vec<Encoded> =
         factors.iter().zip(&elements).map(|(by, element)| expected(by, element)).collect();
+    let uniform: Vec<[u8; 64]> = (0..elements.len()).map(|_| random.bytes()).collect();
+    let common = secret(&by);
     for engine in engines() {
         let mut hashed = vec![[0; 32]; inputs.len()];
         engine.hash_multiply_each(&each, b"tails", &inputs, &mut hashed);
+        let mut hashed_alike = hashed.clone();
+        engine.hash_multiply(&common, b"tails", &inputs, &mut hashed_alike);
+        let mut mapped = hashed.clone();
+        engine.map_multiply(&common, &uniform, &mut mapped);
         for len in (0..=33).chain([511, 512, 513, 520, 544, 545]) {
             assert_eq!(multiply(engine, &by, &elements[..len]), whole[..len]);
             let mut out = vec![[0xaa; 32]; len];
@@ -86,6 +92,10 @@ fn every_tail_gives_the_same_products() {
             assert_eq!(out, whole_each[..len]);
             engine.hash_multiply_each(&each[..len], b"tails", &inputs[..len], &mut out);
             assert_eq!(out, hashed[..len]);
+            engine.hash_multiply(&common, b"tails", &inputs[..len], &mut out);
+            assert_eq!(out, hashed_alike[..len]);
+            engine.map_multiply(&common, &uniform[..len], &mut out);
+            assert_eq!(out, mapped[..len]);
         }
     }
 }

@@ -32,37 +32,43 @@ enum Tier {
 type Row<'a> = (&'a str, f64, Result<Done, String>);
 
 /// One check, by itself.
-type Step = fn() -> Result<Done, String>;
+pub(crate) type Step<'a> = dyn Fn() -> Result<Done, String> + 'a;
 
 /// Runs the tier.
 pub(crate) fn run(options: &Options) -> Result<(), String> {
     let Tier::P = options.tier;
-    let steps: &[(&str, Step)] = &[
-        ("fmt", fmt),
-        ("clippy", clippy),
-        ("rustdoc", rustdoc),
-        ("floors", || floors::run().map(|()| Done::Passed)),
-        ("tidy", || tidy::run().map(|()| Done::Passed)),
-        ("deny", deny),
-        ("wasm", wasm::run),
-        ("test", test),
-        ("demo", small_demo),
+    let steps: [(&str, &Step<'_>); 10] = [
+        ("fmt", &fmt),
+        ("clippy", &clippy),
+        ("rustdoc", &rustdoc),
+        ("floors", &|| floors::run().map(|()| Done::Passed)),
+        ("tidy", &|| tidy::run().map(|()| Done::Passed)),
+        ("deny", &deny),
+        ("wasm", &wasm::run),
+        ("test", &test),
+        ("forced", &forced),
+        ("demo", &small_demo),
     ];
+    run_steps("ci", &steps)
+}
+
+/// Runs all steps of a command, prints their table, and fails if one of them did.
+pub(crate) fn run_steps(command: &str, steps: &[(&str, &Step<'_>)]) -> Result<(), String> {
     let mut results = Vec::new();
     for (name, step) in steps {
-        say!("ci: {name}");
+        say!("{command}: {name}");
         let started = Instant::now();
         let result = step();
         match &result {
-            Ok(Done::Passed) => say!("ci: {name} passed"),
-            Ok(Done::NotRun(reason)) => say!("ci: {name}: NOT RUN: {reason}"),
-            Err(reason) => say!("ci: {name} FAILED: {reason}"),
+            Ok(Done::Passed) => say!("{command}: {name} passed"),
+            Ok(Done::NotRun(reason)) => say!("{command}: {name}: NOT RUN: {reason}"),
+            Err(reason) => say!("{command}: {name} FAILED: {reason}"),
         }
         results.push((*name, started.elapsed().as_secs_f64(), result));
     }
     say!("");
     say!("{}", table(&results));
-    judge(&results)
+    judge(command, &results)
 }
 
 /// The results as a table.
@@ -80,10 +86,14 @@ fn table(results: &[Row<'_>]) -> String {
 }
 
 /// Fails with the names of the steps that failed.
-fn judge(results: &[Row<'_>]) -> Result<(), String> {
+fn judge(command: &str, results: &[Row<'_>]) -> Result<(), String> {
     let failed: Vec<&str> =
         results.iter().filter(|(.., result)| result.is_err()).map(|(name, ..)| *name).collect();
-    if failed.is_empty() { Ok(()) } else { Err(format!("ci: failed: {}", failed.join(", "))) }
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("{command}: failed: {}", failed.join(", ")))
+    }
 }
 
 fn fmt() -> Result<Done, String> {
@@ -109,6 +119,13 @@ fn test() -> Result<Done, String> {
     tool::succeed(&mut tool::cargo(&["test"])).map(|()| Done::Passed)
 }
 
+/// The backends that the environment names, which only a build for tests looks at.
+fn forced() -> Result<Done, String> {
+    let arguments = ["test", "-p", "ristretto-batch", "--features", "force-backend"];
+    let mut command = tool::cargo(&arguments);
+    tool::succeed(command.args(["--test", "forced"])).map(|()| Done::Passed)
+}
+
 /// The demonstration, just large enough for the least sizes of the terms.
 fn small_demo() -> Result<Done, String> {
     demo::run(&demo::Options {
@@ -125,7 +142,7 @@ fn small_demo() -> Result<Done, String> {
 }
 
 /// Runs a cargo command that needs a component or an extension of this name.
-fn with(
+pub(crate) fn with(
     name: &str,
     arguments: &[&str],
     prepare: impl FnOnce(&mut Command),
@@ -152,10 +169,10 @@ mod tests {
         let missing = ("deny", 0.1, Ok(Done::NotRun("cargo-deny is not installed".to_owned())));
         let passed = ("fmt", 1.0, Ok(Done::Passed));
         let results = [passed.clone(), missing.clone()];
-        assert!(judge(&results).is_ok());
+        assert!(judge("ci", &results).is_ok());
         assert!(table(&results).contains("not run: cargo-deny is not installed"));
         let failed = ("test", 1.0, Err("no".to_owned()));
         let results = [passed, missing, failed];
-        assert_eq!(judge(&results), Err("ci: failed: test".to_owned()));
+        assert_eq!(judge("ci", &results), Err("ci: failed: test".to_owned()));
     }
 }

@@ -3,12 +3,15 @@
 //! Starts the bench `paired` of ristretto-batch, which alternates both sides in one process, and
 //! relays what it prints. It is a bench there and not code here, because nothing outside the
 //! kernel may touch curve25519-dalek, and because cargo builds it optimised, whatever build of
-//! this program starts it.
+//! this program starts it. With `--native`, the rounds of two builds follow.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serde_json::Value;
 
+use crate::native;
 use crate::tool::{self, Context};
 
 /// Options of `bench kernel`.
@@ -20,6 +23,9 @@ pub(crate) struct KernelOptions {
     /// Take three pairs per pass instead of eleven: a look, not a figure to quote.
     #[arg(long)]
     quick: bool,
+    /// Compare with curve25519-dalek's native build too, by two binaries in turns.
+    #[arg(long)]
+    native: bool,
 }
 
 /// Runs the measurement.
@@ -28,16 +34,39 @@ pub(crate) fn run(options: &KernelOptions) -> Result<(), String> {
     if options.quick {
         command.arg("--quick");
     }
-    if let Some(file) = &options.json {
-        command.arg("--json").arg(absolute(file)?);
+    let file = options.json.as_deref().map(absolute).transpose()?;
+    if let Some(file) = &file {
+        command.arg("--json").arg(file);
     }
-    tool::succeed(&mut command)
+    tool::succeed(&mut command)?;
+    if !options.native {
+        return Ok(());
+    }
+    let mut report = match &file {
+        Some(file) => read(file)?,
+        None => Value::Object(serde_json::Map::new()),
+    };
+    native::run(if options.quick { ROUNDS_QUICK } else { ROUNDS }, &mut report)?;
+    match &file {
+        Some(file) => fs::write(file, format!("{report:#}\n")).at("write", file),
+        None => Ok(()),
+    }
+}
+
+/// What the bench has written.
+fn read(file: &Path) -> Result<Value, String> {
+    let text = fs::read_to_string(file).at("read", file)?;
+    serde_json::from_str(&text).at("read", file)
 }
 
 /// The file from wherever it is looked at: cargo starts a bench in the directory of its package.
 fn absolute(file: &Path) -> Result<PathBuf, String> {
     std::path::absolute(file).at("find", file)
 }
+
+const ROUNDS: usize = 11;
+
+const ROUNDS_QUICK: usize = 3;
 
 #[cfg(test)]
 mod tests {

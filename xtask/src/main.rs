@@ -1,9 +1,9 @@
 //! Project tasks, run as `cargo xtask COMMAND`; one file per command.
 //!
 //! Nothing here is part of a release. `demo` and `bench` drive the three programs as a user
-//! would; `ci`, `floors`, `tidy`, and `wasm` hold the tree to its written rules; `sample` makes
-//! the fictional data they run on. Output goes through `say!`, which survives a closed pipe,
-//! so the workspace's ban on print macros needs no exception here.
+//! would; `ci`, `nightly`, `floors`, `tidy`, and `wasm` hold the tree to its written rules;
+//! `sample` makes the fictional data they run on. Output goes through `say!`, which survives a
+//! closed pipe, so the workspace's ban on print macros needs no exception here.
 
 #![forbid(unsafe_code)]
 
@@ -18,6 +18,8 @@ mod ci;
 mod demo;
 mod floors;
 mod kernel;
+mod native;
+mod nightly;
 mod pair;
 mod process;
 mod sample;
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         Command::Bench(options) => bench::run(&options).map(|()| Done::Passed),
         Command::Sample(options) => sample::run(&options).map(|()| Done::Passed),
         Command::Ci(options) => ci::run(&options).map(|()| Done::Passed),
+        Command::Nightly(options) => nightly::run(&options).map(|()| Done::Passed),
         Command::Floors => floors::run().map(|()| Done::Passed),
         Command::Tidy => tidy::run().map(|()| Done::Passed),
         Command::Wasm => wasm::run(),
@@ -71,6 +74,8 @@ enum Command {
     Sample(sample::Options),
     /// Run every check of one tier.
     Ci(ci::Options),
+    /// Test the kernel for as long as a change request cannot wait.
+    Nightly(nightly::Options),
     /// Compare dependencies with the table of what may depend on what.
     Floors,
     /// Check the shape of the code and the words of the documents.

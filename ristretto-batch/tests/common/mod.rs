@@ -98,8 +98,20 @@ pub(crate) fn unhex<const N: usize>(text: &str) -> [u8; N] {
     core::array::from_fn(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).expect("hex"))
 }
 
+/// How often a random test draws [`RUN`] fresh elements: `RISTRETTO_BATCH_RUNS` times, or as often
+/// as makes more than 100,000.
+pub(crate) fn runs() -> usize {
+    std::env::var("RISTRETTO_BATCH_RUNS")
+        .map_or(RUNS, |text| text.parse().expect("RISTRETTO_BATCH_RUNS is a number"))
+}
+
 pub(crate) fn say(line: &str) {
     writeln!(std::io::stdout(), "{line}").expect("standard output is open");
 }
+
+/// Elements per run; no multiple of a chunk or of a lane count.
+pub(crate) const RUN: usize = 4_003;
+
+const RUNS: usize = 25;
 
 const DEFAULT_SEED: u64 = 0x7665_696c_6d61_7463;

@@ -11,7 +11,14 @@
 //! multi-scalar multiplication. Both sides start from the same bytes and write bytes, which are
 //! compared once, before any timing.
 //!
-//! `cargo bench -p ristretto-batch --bench paired -- [--json FILE] [--quick]`
+//! Where the port bound of a pass is known, its cycles are printed too, by an estimate of the
+//! clock.
+//!
+//! `cargo bench -p ristretto-batch --bench paired -- [--json FILE] [--quick] [--serve]`
+
+mod cycles;
+mod serve;
+mod work;
 
 use std::fmt::Write as _;
 use std::hint::black_box;
@@ -20,11 +27,10 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
-use curve25519_dalek::ristretto::{CompressedRistretto, RistrettoPoint};
-use curve25519_dalek::scalar::Scalar;
-use curve25519_dalek::traits::VartimeMultiscalarMul;
-use ristretto_batch::{Backend, Encoded, Engine, SecretScalar};
-use sha2::{Digest, Sha512};
+use ristretto_batch::{Backend, Engine};
+
+use cycles::Cycles;
+use work::{Pass, Work, dalek_backend, now};
 
 fn main() -> ExitCode {
     let mut out = std::io::stdout().lock();
@@ -40,9 +46,12 @@ fn main() -> ExitCode {
 /// Measures everything, prints the table as it grows, and writes the file that was asked for.
 fn run(out: &mut impl Write) -> Result<(), String> {
     let options = Options::parse(std::env::args().skip(1))?;
-    let machine = Machine::here();
     let work = Work::new();
-    say(out, &format!("dalek      {DALEK}"));
+    if options.serve {
+        return serve::run(&work, &mut std::io::stdin().lock(), out);
+    }
+    let machine = Machine::here();
+    say(out, &format!("dalek      {DALEK}, backend {}", dalek_backend()));
     say(out, &format!("rustc      {}", machine.rustc));
     say(out, &format!("processor  {} ({})", machine.model, machine.class));
     say(out, &format!("pairs      {} per pass, medians, us per element", options.pairs));
@@ -50,8 +59,8 @@ fn run(out: &mut impl Write) -> Result<(), String> {
     say(
         out,
         &format!(
-            "{:<12} {:<18} {:>9} {:>9} {:>7} {:>9}",
-            "backend", "pass", "us", "dalek us", "ratio", "of K2"
+            "{:<12} {:<18} {:>9} {:>9} {:>7} {:>9} {:>9} {:>9}",
+            "backend", "pass", "us", "dalek us", "ratio", "of K2", "cycles", "of bound"
         ),
     );
     let mut results = Vec::new();
@@ -77,16 +86,19 @@ fn say(out: &mut impl Write, line: &str) {
 struct Options {
     json: Option<PathBuf>,
     pairs: usize,
+    /// Measure what standard input asks for, one line after the other.
+    serve: bool,
 }
 
 impl Options {
     fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
-        let mut options = Options { json: None, pairs: PAIRS };
+        let mut options = Options { json: None, pairs: PAIRS, serve: false };
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 // Cargo adds it to every bench.
                 "--bench" => {}
                 "--quick" => options.pairs = PAIRS_QUICK,
+                "--serve" => options.serve = true,
                 "--json" => {
                     let file = arguments.next().ok_or("`--json` needs a file")?;
                     options.json = Some(file.into());
@@ -98,99 +110,46 @@ impl Options {
     }
 }
 
-/// One kind of work, as a session does it.
-#[derive(Clone, Copy)]
-enum Pass {
-    HashMulEncode,
-    DecodeMulEncode,
-    Msm,
-}
-
-impl Pass {
-    fn name(self) -> &'static str {
-        match self {
-            Pass::HashMulEncode => "hash_mul_encode",
-            Pass::DecodeMulEncode => "decode_mul_encode",
-            Pass::Msm => "msm",
-        }
-    }
-
-    fn elements(self) -> usize {
-        match self {
-            Pass::HashMulEncode | Pass::DecodeMulEncode => RUN,
-            Pass::Msm => SUM,
-        }
-    }
-
-    /// The work on a backend; a sum goes to the first place.
-    fn on_engine(self, engine: &Engine, work: &Work, out: &mut [Encoded]) {
-        let work = black_box(work);
-        match self {
-            Pass::HashMulEncode => engine.hash_multiply(&work.by, DST, &work.inputs, out),
-            Pass::DecodeMulEncode => {
-                engine.multiply(&work.by, &work.terms[..RUN], out).expect("valid elements");
-            }
-            Pass::Msm => {
-                out[0] = engine.vartime_sum(&work.weights, &work.terms).expect("valid elements");
-            }
-        }
-    }
-
-    /// The same work with curve25519-dalek alone.
-    fn on_dalek(self, work: &Work, out: &mut [Encoded]) {
-        let work = black_box(work);
-        match self {
-            Pass::HashMulEncode => {
-                let expander = Expander::new();
-                encode_doubled(&work.inputs, out, |input| {
-                    work.half * RistrettoPoint::from_uniform_bytes(&expander.expand(input))
-                });
-            }
-            Pass::DecodeMulEncode => {
-                encode_doubled(&work.terms[..RUN], out, |element| work.half * decode(element));
-            }
-            Pass::Msm => {
-                let weights = work.weights.iter().map(|bytes| Scalar::from_bytes_mod_order(*bytes));
-                let points: Vec<RistrettoPoint> = work.terms.iter().map(decode).collect();
-                let sum = RistrettoPoint::vartime_multiscalar_mul(weights, &points);
-                out[0] = sum.compress().to_bytes();
-            }
-        }
-    }
-
-    /// Alternates both sides and takes medians.
-    fn measure(self, engine: &Engine, work: &Work, pairs: usize) -> Result<Figures, String> {
-        let mut ours = vec![[0; 32]; RUN];
-        let mut theirs = vec![[0xff; 32]; RUN];
-        // Fills caches too. Only the first place of a sum is written, on both sides.
-        self.on_engine(engine, work, &mut ours);
-        self.on_dalek(work, &mut theirs);
-        let written = if matches!(self, Pass::Msm) { 1 } else { RUN };
-        if ours[..written] != theirs[..written] {
-            return Err(format!("{} {}: wrong result", engine.backend(), self.name()));
-        }
-        let per_element = |time: Duration| time.as_secs_f64() * 1e6 / self.elements() as f64;
-        let (mut us, mut dalek_us, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-        for _ in 0..pairs {
-            let started = now();
-            self.on_engine(engine, work, black_box(&mut ours));
-            let between = now();
-            self.on_dalek(work, black_box(&mut theirs));
-            let ended = now();
-            us.push(per_element(between - started));
-            dalek_us.push(per_element(ended - between));
-            ratios.push((ended - between).as_secs_f64() / (between - started).as_secs_f64());
-        }
-        Ok(Figures { us: median(us), dalek_us: median(dalek_us), ratio: median(ratios) })
-    }
-}
-
 /// Medians of one pass on one backend; times in microseconds per element.
 struct Figures {
     us: f64,
     dalek_us: f64,
     /// Median of the ratios of the pairs, not the ratio of the medians.
     ratio: f64,
+    /// Where the fewest possible were counted.
+    cycles: Option<Cycles>,
+}
+
+impl Figures {
+    /// Alternates both sides and takes medians.
+    fn of(pass: Pass, engine: &Engine, work: &Work, pairs: usize) -> Result<Self, String> {
+        let mut ours = vec![[0; 32]; pass.written()];
+        let mut theirs = vec![[0xff; 32]; pass.written()];
+        // Fills caches too.
+        pass.on_engine(engine, work, &mut ours);
+        pass.on_dalek(work, &mut theirs);
+        if ours != theirs {
+            return Err(format!("{} {}: wrong result", engine.backend(), pass.name()));
+        }
+        let per_element = |time: Duration| time.as_secs_f64() * 1e6 / pass.elements() as f64;
+        let (mut us, mut dalek_us, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..pairs {
+            let started = now();
+            pass.on_engine(engine, work, black_box(&mut ours));
+            let between = now();
+            pass.on_dalek(work, black_box(&mut theirs));
+            let ended = now();
+            us.push(per_element(between - started));
+            dalek_us.push(per_element(ended - between));
+            ratios.push((ended - between).as_secs_f64() / (between - started).as_secs_f64());
+        }
+        Ok(Figures {
+            us: median(us),
+            dalek_us: median(dalek_us),
+            ratio: median(ratios),
+            cycles: Cycles::of(pass, engine, work, pairs),
+        })
+    }
 }
 
 /// All passes of one backend.
@@ -205,9 +164,9 @@ impl Measured {
     fn of(engine: &Engine, work: &Work, pairs: usize) -> Result<Self, String> {
         Ok(Measured {
             backend: engine.backend(),
-            hash: Pass::HashMulEncode.measure(engine, work, pairs)?,
-            decode: Pass::DecodeMulEncode.measure(engine, work, pairs)?,
-            msm: Pass::Msm.measure(engine, work, pairs)?,
+            hash: Figures::of(Pass::HashMulEncode, engine, work, pairs)?,
+            decode: Figures::of(Pass::DecodeMulEncode, engine, work, pairs)?,
+            msm: Figures::of(Pass::Msm, engine, work, pairs)?,
         })
     }
 
@@ -219,14 +178,18 @@ impl Measured {
     /// The lines of the table.
     fn lines(&self) -> [String; 3] {
         let line = |pass: Pass, figures: &Figures, share: &str| {
-            format!(
-                "{:<12} {:<18} {:>9.3} {:>9.3} {:>7.2} {share:>9}",
+            let cycles = figures.cycles.as_ref();
+            let cycles = cycles.map(|one| format!("{:>9.0} {:>9.2}", one.fewest, one.of_bound()));
+            let line = format!(
+                "{:<12} {:<18} {:>9.3} {:>9.3} {:>7.2} {share:>9} {}",
                 self.backend.to_string(),
                 pass.name(),
                 figures.us,
                 figures.dalek_us,
-                figures.ratio
-            )
+                figures.ratio,
+                cycles.unwrap_or_default()
+            );
+            line.trim_end().to_owned()
         };
         [
             line(Pass::HashMulEncode, &self.hash, ""),
@@ -234,94 +197,6 @@ impl Measured {
             line(Pass::Msm, &self.msm, &format!("{:.3}", self.msm_of_decode())),
         ]
     }
-}
-
-/// What both sides work on.
-struct Work {
-    by: SecretScalar,
-    /// Half of `by`, for the side that doubles while it encodes.
-    half: Scalar,
-    inputs: Vec<[u8; 45]>,
-    /// Elements of the sum; the second pass takes the first of them.
-    terms: Vec<Encoded>,
-    weights: Vec<[u8; 32]>,
-}
-
-impl Work {
-    fn new() -> Self {
-        let scalar = Scalar::from_bytes_mod_order([0x5a; 32]);
-        let by = SecretScalar::from_canonical_bytes(scalar.to_bytes()).expect("not refused");
-        let mut terms = vec![[0; 32]; SUM];
-        Engine::detect().hash_multiply(&by, DST, &inputs(SUM), &mut terms);
-        let base = Scalar::from_bytes_mod_order([0x77; 32]);
-        let powers = core::iter::successors(Some(base), |power| Some(power * base));
-        let weights = powers.take(SUM).map(|weight| weight.to_bytes()).collect();
-        Work { by, half: scalar.div_by_2(), inputs: inputs(RUN), terms, weights }
-    }
-}
-
-fn inputs(len: usize) -> Vec<[u8; 45]> {
-    (0..len as u64)
-        .map(|i| {
-            let mut input = [7; 45];
-            input[..8].copy_from_slice(&i.to_le_bytes());
-            input
-        })
-        .collect()
-}
-
-fn decode(element: &Encoded) -> RistrettoPoint {
-    CompressedRistretto(*element).decompress().expect("valid elements")
-}
-
-/// Writes twice what `half` makes of each item, encoded in batches.
-fn encode_doubled<T>(items: &[T], out: &mut [Encoded], half: impl Fn(&T) -> RistrettoPoint) {
-    let mut halves = Vec::with_capacity(CHUNK);
-    for (items, out) in items.chunks(CHUNK).zip(out.chunks_mut(CHUNK)) {
-        halves.clear();
-        halves.extend(items.iter().map(&half));
-        for (slot, encoding) in
-            out.iter_mut().zip(RistrettoPoint::double_and_compress_batch(&halves))
-        {
-            *slot = encoding.to_bytes();
-        }
-    }
-}
-
-/// `expand_message_xmd` of RFC 9380 over SHA-512 to 64 bytes, under [`DST`].
-struct Expander {
-    /// After the block of zeros, which every message starts with.
-    padded: Sha512,
-}
-
-impl Expander {
-    fn new() -> Self {
-        Expander { padded: Sha512::new().chain_update([0u8; 128]) }
-    }
-
-    fn expand(&self, message: &[u8]) -> [u8; 64] {
-        let tag_len = [DST.len() as u8];
-        let first = self.padded.clone();
-        let first = first.chain_update(message).chain_update([0, 64, 0]);
-        let first = first.chain_update(DST).chain_update(tag_len).finalize();
-        let only = Sha512::new().chain_update(first).chain_update([1]);
-        only.chain_update(DST).chain_update(tag_len).finalize().into()
-    }
-}
-
-/// Processor time that this thread has used.
-#[cfg(unix)]
-fn now() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    time.try_into().expect("no thread has used negative time")
-}
-
-/// Wall time, where the system tells no processor time.
-#[cfg(not(unix))]
-fn now() -> Duration {
-    static START: std::sync::LazyLock<std::time::Instant> =
-        std::sync::LazyLock::new(std::time::Instant::now);
-    START.elapsed()
 }
 
 /// The middle value; of an even number, the upper one of the two.
@@ -367,8 +242,18 @@ impl Machine {
 /// The results for machines.
 fn json(results: &[Measured], machine: &Machine) -> String {
     let figures = |pass: Pass, figures: &Figures, more: &str| {
+        let cycles = figures.cycles.as_ref().map(|cycles| {
+            format!(
+                ", \"cycles\": {:.0}, \"cycles_median\": {:.0}, \"bound\": {:.0}, \"of_bound\": {:.4}",
+                cycles.fewest,
+                cycles.median,
+                cycles.bound,
+                cycles.of_bound()
+            )
+        });
+        let cycles = cycles.unwrap_or_default();
         format!(
-            "      \"{}\": {{\"us\": {:.4}, \"dalek_us\": {:.4}, \"ratio\": {:.4}{more}}}",
+            "      \"{}\": {{\"us\": {:.4}, \"dalek_us\": {:.4}, \"ratio\": {:.4}{more}{cycles}}}",
             pass.name(),
             figures.us,
             figures.dalek_us,
@@ -388,10 +273,11 @@ fn json(results: &[Measured], machine: &Machine) -> String {
         })
         .collect();
     format!(
-        "{{\n  \"backends\": {{\n{}\n  }},\n  \"dalek\": {},\n  \"rustc\": {},\n  \
+        "{{\n  \"backends\": {{\n{}\n  }},\n  \"dalek\": {},\n  \"dalek_backend\": {},\n  \"rustc\": {},\n  \
          \"cpu\": {{\"model\": {}, \"class\": {}}}\n}}\n",
         backends.join(",\n"),
         quoted(DALEK),
+        quoted(dalek_backend()),
         quoted(&machine.rustc),
         quoted(&machine.model),
         quoted(machine.class)
@@ -414,18 +300,8 @@ fn quoted(text: &str) -> String {
     out
 }
 
-const RUN: usize = 4_096;
-
-/// One frame of the largest size that a proof covers.
-const SUM: usize = 32_768;
-
-/// Elements that the other side encodes at once.
-const CHUNK: usize = 512;
-
 const PAIRS: usize = 11;
 
 const PAIRS_QUICK: usize = 3;
-
-const DST: &[u8; 47] = b"kernel-v01-ristretto255_XMD:SHA-512_R255MAP_RO_";
 
 const DALEK: &str = "5.0.0 default build";
