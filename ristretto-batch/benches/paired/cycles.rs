@@ -52,7 +52,7 @@ impl Cycles {
 }
 
 /// Cycles of one element if both ports that calculate with 512 bits are busy in each of them:
-/// the instructions that need one of the two, over two and over eight lanes.
+/// the instructions that need one of the two, divided by two ports and eight lanes.
 fn port_bound(pass: Pass, backend: Backend) -> Option<f64> {
     match (backend, pass) {
         (Backend::Avx512Ifma, Pass::HashMulEncode) => Some(14_200.0),

@@ -244,7 +244,8 @@ fn json(results: &[Measured], machine: &Machine) -> String {
     let figures = |pass: Pass, figures: &Figures, more: &str| {
         let cycles = figures.cycles.as_ref().map(|cycles| {
             format!(
-                ", \"cycles\": {:.0}, \"cycles_median\": {:.0}, \"bound\": {:.0}, \"of_bound\": {:.4}",
+                ", \"cycles\": {:.0}, \"cycles_median\": {:.0}, \"bound\": {:.0}, \
+                 \"of_bound\": {:.4}",
                 cycles.fewest,
                 cycles.median,
                 cycles.bound,
@@ -273,8 +274,8 @@ fn json(results: &[Measured], machine: &Machine) -> String {
         })
         .collect();
     format!(
-        "{{\n  \"backends\": {{\n{}\n  }},\n  \"dalek\": {},\n  \"dalek_backend\": {},\n  \"rustc\": {},\n  \
-         \"cpu\": {{\"model\": {}, \"class\": {}}}\n}}\n",
+        "{{\n  \"backends\": {{\n{}\n  }},\n  \"dalek\": {},\n  \"dalek_backend\": {},\n  \
+         \"rustc\": {},\n  \"cpu\": {{\"model\": {}, \"class\": {}}}\n}}\n",
         backends.join(",\n"),
         quoted(DALEK),
         quoted(dalek_backend()),
