@@ -13,7 +13,7 @@ use super::counts::{FileUse, Tally};
 use super::sources::{Sources, set_of};
 use super::{InputRules, RowReasons};
 use crate::data::sealed::fill;
-use crate::data::source::batch::{RowBatch, look_ahead};
+use crate::data::source::batch::{self, RowBatch, look_ahead};
 use crate::data::source::{InputError, InputFile, Row, RowSource};
 use crate::data::{DataError, Workspace};
 use crate::normalize::{Line, Outcome, PhoneContext, Reason};
@@ -216,7 +216,7 @@ impl Digested {
         if let Some((_, rows)) = self.tags.get_mut(at) {
             *rows += 1;
         }
-        // A batch has no more rows than a byte has values.
+        const { assert!(batch::ROWS <= 256, "no more tags than a byte has values") };
         u8::try_from(at).unwrap_or(u8::MAX)
     }
 

@@ -117,7 +117,7 @@ impl Round {
     }
 }
 
-/// Rows of a batch.
-const ROWS: usize = 256;
+/// Rows of a batch, at most.
+pub(in crate::data) const ROWS: usize = 256;
 /// Batches of a round.
 const ROUND: usize = 16;
