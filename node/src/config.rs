@@ -161,6 +161,9 @@ impl Config {
         if !(16..=1 << 20).contains(&file.memory_mib) {
             return Err(wrong("memory_mib", "between 16 and 1048576"));
         }
+        if file.threads > THREADS_MAX {
+            return Err(wrong("threads", "at most 1024"));
+        }
         file.guardrails.check()?;
         Ok(Self {
             ruleset,
@@ -292,6 +295,8 @@ const TEMPLATE_GUARDRAILS: &str = "\n\
     # ids_valid_days = 30    # most days a digital ID is used\n\
     # namespaces = []        # digital IDs to take, by name; all that are offered if absent\n\
     # attributes = false     # whether device class, age and expiry of each ID may be delivered\n";
+
+const THREADS_MAX: u16 = 1_024;
 
 #[cfg(test)]
 mod tests {

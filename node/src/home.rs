@@ -1,5 +1,7 @@
 //! A node's directory: where its keys, records and prepared sets lie.
 
+use std::error::Error as _;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use protocol::transcript::Role;
@@ -55,8 +57,7 @@ impl Home {
             return Err(HomeError::NotANode { path: directory.to_path_buf(), role });
         }
         let config = Config::read(&config, role)?;
-        // Preparation follows the same setting; a pool that is there already stays as it is.
-        let _ = rayon::ThreadPoolBuilder::new().num_threads(config.threads).build_global();
+        start_threads(config.threads).map_err(world::at("start threads for", directory))?;
         Ok(Self {
             directory: directory.to_path_buf(),
             identity: NodeIdentity::load(directory)?,
@@ -101,8 +102,8 @@ impl Home {
     /// [`HomeError::World`].
     pub fn workspace(&self) -> Result<Workspace, HomeError> {
         let directory = self.private_dir("work")?;
-        // Two sorters fill at once in the longest preparation.
-        Ok(Workspace { directory, memory_bytes: self.config.memory_bytes / 2 })
+        // At most three sorters hold or take records at once.
+        Ok(Workspace { directory, memory_bytes: self.config.memory_bytes / 3 })
     }
 }
 
@@ -129,6 +130,15 @@ pub enum HomeError {
     /// The file system.
     #[error(transparent)]
     World(#[from] WorldError),
+}
+
+/// The threads that prepare files; those of an earlier call stay as they are.
+fn start_threads(threads: usize) -> io::Result<()> {
+    match rayon::ThreadPoolBuilder::new().num_threads(threads).build_global() {
+        // Only threads that the system refuses have a cause.
+        Err(error) if error.source().is_some() => Err(io::Error::other(error)),
+        _ => Ok(()),
+    }
 }
 
 fn config_name(role: Role) -> String {

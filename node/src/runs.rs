@@ -483,9 +483,6 @@ pub const RECORD_LEN_MAX: usize = 1 << 16;
 const ARENA_BLOCK_LEN_MIN: usize = 1 << 10;
 const ARENA_BLOCK_LEN_MAX: usize = 1 << 20;
 
-/// What a record takes in the order of an arena, which holds it twice while it grows.
-const ORDER_BYTES: usize = 2 * size_of::<(u64, Start)>();
-
 /// Bytes of a record in a log, at most: a full frame and what goes with it.
 pub const LOG_RECORD_LEN_MAX: usize = 1 << 21;
 
@@ -728,9 +725,11 @@ impl Arena {
 
     /// Bytes in use once a record of `len` has joined.
     fn bytes_with(&self, len: usize) -> usize {
+        // The order holds each record twice while it grows.
         let records = self.order.len().saturating_add(1);
         let block = if self.has_room(len) { 0 } else { self.block_len.max(len) };
-        let order = records.saturating_mul(ORDER_BYTES);
+        let order = records.saturating_mul(2).max(self.order.capacity());
+        let order = order.saturating_mul(size_of::<(u64, Start)>());
         self.bytes.saturating_add(block).saturating_add(order)
     }
 

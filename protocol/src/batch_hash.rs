@@ -77,12 +77,14 @@ pub(crate) fn hash_each<T>(
     mut take: impl FnMut(T, &[u8; 64]),
 ) {
     let mut items = items.fuse();
-    let run = items.size_hint().1.unwrap_or(RUN).min(RUN);
+    let run = items.size_hint().1.unwrap_or(RUN).clamp(1, RUN);
     // With room from the start: a vector that grows leaves what it held behind unwiped.
     let mut bytes = Zeroizing::new(Vec::with_capacity(run.saturating_mul(MESSAGE_MAX)));
     let mut hashes = Zeroizing::new(vec![[0; 64]; run]);
     loop {
         bytes.clear();
+        // A place that is not written must not repeat what stood there.
+        hashes.fill([0; 64]);
         let (mut held, mut ends) = (Vec::with_capacity(run), Vec::with_capacity(run));
         for item in items.by_ref().take(run) {
             message(&item, &mut Message(&mut bytes));

@@ -257,8 +257,9 @@ fn weights(
     let dst = suite.dst(RfcFunction::HashToScalar);
     let seed_len = 64_u16.to_be_bytes();
     let element_len = 32_u16.to_be_bytes();
-    let pairs = (0_u16..).zip(blinded.iter().zip(evaluated));
-    PublicScalar::hash_each(arithmetic, dst, pairs, |(index, (c, d)), message| {
+    // The pairs come first: they end the run before the index is asked for one too many.
+    let pairs = blinded.iter().zip(evaluated).zip(0_u16..);
+    PublicScalar::hash_each(arithmetic, dst, pairs, |((c, d), index), message| {
         let index = index.to_be_bytes();
         message.write(&[&seed_len, seed, &index, &element_len, *c, &element_len, *d, COMPOSITE]);
     })
@@ -368,6 +369,19 @@ mod tests {
     ) -> Result<(), Violation> {
         verify(&Portable, SuiteId::Aligned, key().public(), context, blinded, evaluated, proof)
             .map(|evidence| assert_eq!(evidence.elements as usize, blinded.len()))
+    }
+
+    #[test]
+    fn every_pair_has_a_weight_up_to_the_largest_index() {
+        for pairs in [1, 255, 256, 257, 65_534, 65_535] {
+            let elements = alloc::vec![[7; 32]; pairs];
+            let weights = weights(&Portable, SuiteId::Aligned, &[1; 64], &elements, &elements);
+            assert_eq!(weights.len(), pairs);
+            let mut seen: Vec<[u8; 32]> = weights.iter().map(|weight| weight.to_bytes()).collect();
+            seen.sort_unstable();
+            seen.dedup();
+            assert_eq!(seen.len(), pairs, "each is bound to its index");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use curve25519_dalek::ristretto::RistrettoPoint;
+use curve25519_dalek::scalar::Scalar;
 
 use crate::dalek::{self, Scalars};
 use crate::hash::Hasher;
@@ -17,8 +18,9 @@ use crate::{Backend, Encoded};
 /// Recomputes the sampled elements of a finished [`multiply`](crate::Engine::multiply).
 pub(crate) fn multiplied(backend: Backend, by: Scalars<'_>, elements: &[Encoded], out: &[Encoded]) {
     for index in sampled(&ELEMENTS, elements.len()) {
-        let expected = dalek::decode(&elements[index])
-            .map(|point| (*by.at(index).dalek() * point).compress().to_bytes());
+        let by: &Scalar = &by.at(index).dalek();
+        let expected =
+            dalek::decode(&elements[index]).map(|point| (by * point).compress().to_bytes());
         require(backend, expected == Ok(out[index]));
     }
 }
@@ -33,7 +35,8 @@ pub(crate) fn hashed<I: AsRef<[u8]>>(
 ) {
     for index in sampled(&ELEMENTS, inputs.len()) {
         let point = RistrettoPoint::from_uniform_bytes(&hasher.hash(inputs[index].as_ref()));
-        let expected = (*by.at(index).dalek() * point).compress().to_bytes();
+        let by: &Scalar = &by.at(index).dalek();
+        let expected = (by * point).compress().to_bytes();
         require(backend, expected == out[index]);
     }
 }

@@ -42,7 +42,8 @@ pub(crate) fn multiply(
         for (offset, element) in elements.iter().enumerate() {
             let index = start + offset;
             let point = decode(element).map_err(|reason| BadElement { index, reason })?;
-            batch.push(*by.at(index).dalek_half() * point);
+            let half: &Scalar = &by.at(index).dalek_half();
+            batch.push(half * point);
         }
         batch.encode_doubled(out);
     }
@@ -59,18 +60,19 @@ pub(crate) fn hash_multiply<I: AsRef<[u8]>>(
     for (start, (inputs, out)) in starts().zip(inputs.chunks(CHUNK).zip(out.chunks_mut(CHUNK))) {
         for (offset, input) in inputs.iter().enumerate() {
             let point = RistrettoPoint::from_uniform_bytes(&hasher.hash(input.as_ref()));
-            batch.push(*by.at(start + offset).dalek_half() * point);
+            let half: &Scalar = &by.at(start + offset).dalek_half();
+            batch.push(half * point);
         }
         batch.encode_doubled(out);
     }
 }
 
 pub(crate) fn map_multiply(by: &SecretScalar, uniform: &[[u8; 64]], out: &mut [Encoded]) {
-    let half = by.dalek_half();
+    let half: &Scalar = &by.dalek_half();
     let mut batch = Batch::new();
     for (uniform, out) in uniform.chunks(CHUNK).zip(out.chunks_mut(CHUNK)) {
         for bytes in uniform {
-            batch.push(*half * RistrettoPoint::from_uniform_bytes(bytes));
+            batch.push(half * RistrettoPoint::from_uniform_bytes(bytes));
         }
         batch.encode_doubled(out);
     }

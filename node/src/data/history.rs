@@ -71,23 +71,29 @@ impl InputHistory {
         let (directory, memory) = (&workspace.directory, workspace.memory_bytes);
         let mut sorter = FixedSorter::new(directory, FINGERPRINT_LEN, memory)?;
         let mut identifiers = input.identifiers()?;
-        // The last row of a chunk may go on in the next one.
-        let mut held: Vec<RowSlot> = Vec::new();
+        // The last row so far, which may go on in the next chunk.
+        let mut open: Vec<RowSlot> = Vec::new();
         loop {
             let chunk = identifiers.next_chunk(CHUNK_IDENTIFIERS)?;
-            let ended = chunk.is_empty();
-            held.extend(chunk);
-            let last = held.last().filter(|_| !ended).map(|slot| slot.row);
-            let whole = held.partition_point(|slot| Some(slot.row) != last);
-            let rows: Vec<&[RowSlot]> =
-                held.get(..whole).unwrap_or_default().chunk_by(|a, b| a.row == b.row).collect();
+            let mut rows: Vec<&[RowSlot]> = chunk.chunk_by(|a, b| a.row == b.row).collect();
+            let same =
+                |row: &&[RowSlot]| row.first().map(|it| it.row) == open.first().map(|it| it.row);
+            if rows.first().is_some_and(same) {
+                open.extend_from_slice(rows.remove(0));
+            }
+            if !open.is_empty() && (chunk.is_empty() || !rows.is_empty()) {
+                sorter.push(&fingerprint(&key, &open))?;
+                open.clear();
+            }
+            if chunk.is_empty() {
+                return Ok(sorter.finish()?);
+            }
+            if let Some(last) = rows.pop() {
+                open.extend_from_slice(last);
+            }
             let fingerprints: Vec<Fingerprint> =
                 rows.par_iter().map(|row| fingerprint(&key, row)).collect();
             sorter.extend(fingerprints.as_flattened())?;
-            held.drain(..whole);
-            if ended {
-                return Ok(sorter.finish()?);
-            }
         }
     }
 

@@ -111,11 +111,11 @@ fn hash_messages<F: Words>(f: F, messages: &[&[u8]], pass: &Pass) -> [F::Word; 8
     let most = messages.iter().map(blocks).max().unwrap_or(0);
     let mut state = repeated(f, &pass.state);
     for block in 0..most {
-        let mut columns = [[0u64; LANES_MAX]; 16];
+        let mut columns = Zeroizing::new([[0u64; LANES_MAX]; 16]);
         let mut open = 0u8;
         for (lane, message) in messages.iter().enumerate() {
             open |= u8::from(block < blocks(message)) << lane;
-            let mut bytes = [0u8; BLOCK];
+            let mut bytes = Zeroizing::new([0u8; BLOCK]);
             pass.tail.fill(&mut bytes, block, message, pass.before);
             for (at, column) in columns.iter_mut().enumerate() {
                 column[lane] = big_endian(&bytes, at);
@@ -123,7 +123,7 @@ fn hash_messages<F: Words>(f: F, messages: &[&[u8]], pass: &Pass) -> [F::Word; 8
         }
         let before = state;
         let mut words = [f.repeat(0); 16];
-        for (word, column) in words.iter_mut().zip(&columns) {
+        for (word, column) in words.iter_mut().zip(columns.iter()) {
             *word = f.word(column);
         }
         compress(f, &mut state, words);

@@ -174,7 +174,9 @@ fn find_shared(
     workspace: &Workspace,
     tally: &mut Tally,
 ) -> Result<Shared, DataError> {
-    let sorter = |len| FixedSorter::new(&workspace.directory, len, workspace.memory_bytes);
+    // Three of them fill beside the one that is read.
+    let memory_bytes = workspace.memory_bytes / 3;
+    let sorter = |len| FixedSorter::new(&workspace.directory, len, memory_bytes);
     let mut groups = Groups {
         limits,
         members: Vec::new(),
@@ -191,6 +193,7 @@ fn find_shared(
         }
     }
     groups.close(tally)?;
+    drop(sorted);
     let Groups { refused, later, by_first, .. } = groups;
     let (mut refused, mut later) = (Stream::new(refused)?, Stream::<8>::new(later)?);
     let mut by_first = Stream::<16>::new(by_first)?;

@@ -199,6 +199,25 @@ fn refused_and_repeated_identifiers_leave_no_gap_in_the_numbers() {
 }
 
 #[test]
+fn long_rows_end_a_batch_early_and_no_row_is_lost() {
+    let bench = Bench::new();
+    let notice = |i: usize| if i.is_multiple_of(7) { "n".repeat(9_000) } else { "N".to_owned() };
+    let body: String = (0..1_500)
+        .map(|i| {
+            let plain = row(&format!("r{i:05}"), &format!("u{i}@exemple.fr"), "ads.match");
+            let (start, _) = plain.trim_end().rsplit_once(',').unwrap();
+            format!("{start},{}\n", notice(i))
+        })
+        .collect();
+    let input = bench.prepare(&body).unwrap();
+    assert_eq!((input.counts().rows_read, input.counts().eligible), (1_500, 1_500));
+    let mut ids = input.row_ids().unwrap();
+    for i in 0..1_500 {
+        assert_eq!(ids.next_id().unwrap(), Some(format!("r{i:05}").into_bytes()));
+    }
+}
+
+#[test]
 fn the_first_error_of_a_file_is_told_whatever_was_read_ahead_of_it() {
     let bench = Bench::new();
     for (first, rest) in [(20, 6_000), (4_100, 4_101), (5_000, 5_300), (8_191, 8_192)] {

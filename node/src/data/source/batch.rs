@@ -25,19 +25,29 @@ impl RowBatch {
             .map(|(line, fields)| Row { record: Record::of(*line, fields), places: &self.places })
     }
 
-    /// Reads until the batch is full or the file ends; on an error it holds the rows before it.
-    fn fill(&mut self, source: &mut RowSource) -> Result<(), InputError> {
+    /// Reads until the batch is full; false once the file has ended. On an error it holds the rows
+    /// before it.
+    fn fill(&mut self, source: &mut RowSource) -> Result<bool, InputError> {
         self.used = 0;
-        while self.used < ROWS && source.advance()? {
+        let mut bytes = 0_usize;
+        while self.used < ROWS && bytes < BYTES {
+            if !source.advance()? {
+                return Ok(false);
+            }
             if self.used == self.rows.len() {
                 self.rows.push((0, StringRecord::new()));
             }
             if let Some((line, fields)) = self.rows.get_mut(self.used) {
+                // The room of a long row is given back.
+                if fields.as_slice().len() > ROW_BYTES_KEPT {
+                    *fields = StringRecord::new();
+                }
                 *line = source.swap(fields);
+                bytes = bytes.saturating_add(fields.as_slice().len());
                 self.used += 1;
             }
         }
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -103,9 +113,10 @@ impl Round {
     fn fill(&mut self, source: &mut RowSource) {
         self.used = 0;
         for batch in &mut self.batches {
-            self.failure = batch.fill(source).err();
+            let more = batch.fill(source);
             self.used += 1;
-            self.ended = batch.used < ROWS || self.failure.is_some();
+            self.ended = !matches!(more, Ok(true));
+            self.failure = more.err();
             if self.ended {
                 break;
             }
@@ -119,5 +130,9 @@ impl Round {
 
 /// Rows of a batch, at most.
 pub(in crate::data) const ROWS: usize = 256;
+/// Bytes of a batch; the last row of it may lie above them.
+const BYTES: usize = 1 << 16;
+/// Room of a row that is kept for the next ones.
+const ROW_BYTES_KEPT: usize = 1 << 12;
 /// Batches of a round.
 const ROUND: usize = 16;
