@@ -21,7 +21,7 @@ use crate::data::sealed::{
     SealedFile, create_sealed, fill, finish_sealed, open_sealed, read_or_end,
 };
 use crate::data::source::SourceOptions;
-use crate::data::{DataError, LEAVES_AT_ONCE, Workspace};
+use crate::data::{DataError, LEAVES_AT_ONCE, Workspace, add, add_all};
 use crate::engine::BatchEngine;
 use crate::normalize::{EmailPrehash, Normalizer};
 use crate::runs::{FixedSorter, VarSorter};
@@ -78,18 +78,12 @@ impl GraphCounts {
     /// Adds what the scan of further lines counted.
     fn absorb(&mut self, other: Self) {
         self.lines_read += other.lines_read;
-        for (to, from) in [
-            (&mut self.lines_dropped, other.lines_dropped),
-            (&mut self.identifiers_rejected, other.identifiers_rejected),
-        ] {
-            for (reason, count) in from {
-                *to.entry(reason).or_default() += count;
-            }
-        }
+        add_all(&mut self.lines_dropped, other.lines_dropped);
+        add_all(&mut self.identifiers_rejected, other.identifiers_rejected);
     }
 
     fn drop_line(&mut self, reason: &str) {
-        count(&mut self.lines_dropped, reason);
+        add(&mut self.lines_dropped, reason);
     }
 
     /// Why lines, personas and values were left out, the most frequent reason first.
@@ -385,7 +379,7 @@ impl Gathering<'_> {
         counts: &mut GraphCounts,
     ) -> Result<(), DataError> {
         if let Some(reason) = self.dropped(persona) {
-            count(&mut counts.personas_dropped, reason);
+            add(&mut counts.personas_dropped, reason);
             return Ok(());
         }
         let record = counts.records;
@@ -598,14 +592,6 @@ impl StoredLeaf {
             objection_scope: [0; 32],
             consent_evidence: self.consent,
         })
-    }
-}
-
-/// Adds one under a reason.
-fn count(counts: &mut BTreeMap<String, u64>, reason: &str) {
-    match counts.get_mut(reason) {
-        Some(count) => *count += 1,
-        None => drop(counts.insert(reason.to_owned(), 1)),
     }
 }
 

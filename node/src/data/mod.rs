@@ -5,6 +5,7 @@
 //! under the node's storage key in the order in which the protocol commits them. Memory is bounded
 //! by configuration, whatever the number of rows.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use protocol::error::Bug;
@@ -118,6 +119,21 @@ pub struct Workspace {
     pub directory: PathBuf,
     /// Bytes a sorter may hold in memory.
     pub memory_bytes: usize,
+}
+
+/// Adds one under a code.
+fn add(counts: &mut BTreeMap<String, u64>, code: &str) {
+    match counts.get_mut(code) {
+        Some(count) => *count += 1,
+        None => drop(counts.insert(code.to_owned(), 1)),
+    }
+}
+
+/// Adds what was counted elsewhere, code by code.
+fn add_all(to: &mut BTreeMap<String, u64>, from: BTreeMap<String, u64>) {
+    for (code, count) in from {
+        *to.entry(code).or_default() += count;
+    }
 }
 
 /// Leaves that are hashed together.

@@ -7,11 +7,11 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::{GraphCounts, GraphRules, NAMESPACES_MAX, count};
+use super::{GraphCounts, GraphRules, NAMESPACES_MAX};
 use crate::data::digital::{DigitalId, DigitalKind};
 use crate::data::source::batch::{RowBatch, look_ahead};
 use crate::data::source::{Column, InputFile, Row, RowSource, Schema};
-use crate::data::{DataError, Workspace};
+use crate::data::{DataError, Workspace, add};
 use crate::normalize::{Level, Normalized, Outcome, PhoneContext};
 use crate::runs::{VarSorter, grow};
 
@@ -288,7 +288,7 @@ impl Line {
         let identifiers = match outcome {
             Outcome::Ok(found) => found.iter().map(Identifier::of).collect(),
             Outcome::Reject(reason) => {
-                count(&mut counts.identifiers_rejected, reason.code());
+                add(&mut counts.identifiers_rejected, reason.code());
                 Vec::new()
             }
             Outcome::Absent => Vec::new(),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::data::{add, add_all};
 use crate::normalize::{Normalized, Reason};
 
 /// Populations of an input, as the report defines them; no value of any row.
@@ -192,20 +193,6 @@ impl Tally {
         let shared = by_kind.entry(kind_name(kind).to_owned()).or_default();
         shared.identifiers += 1;
         shared.rows_max = shared.rows_max.max(rows);
-    }
-}
-
-/// Adds one under a code.
-pub(super) fn add(counts: &mut BTreeMap<String, u64>, code: &str) {
-    match counts.get_mut(code) {
-        Some(count) => *count += 1,
-        None => drop(counts.insert(code.to_owned(), 1)),
-    }
-}
-
-fn add_all(to: &mut BTreeMap<String, u64>, from: BTreeMap<String, u64>) {
-    for (code, count) in from {
-        *to.entry(code).or_default() += count;
     }
 }
 
