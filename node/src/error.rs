@@ -393,7 +393,11 @@ fn refusal_move(refusal: Refusal, own: Role, by: Role) -> String {
             "nobody's. k_min protects the few who matched; the count itself is not shown".into()
         }
         Refusal::TermsExpired => "the advertiser's. Terms hold for at most seven days".into(),
-        Refusal::SessionBusy | Refusal::TableNotReady => "nobody's. It passes by itself".into(),
+        Refusal::SessionBusy | Refusal::TableNotReady | Refusal::KeySpent => {
+            "nobody's. It passes by itself".into()
+        }
+        Refusal::ClocksDiffer => "of whoever's clock is wrong. Nothing was compared".into(),
+        Refusal::NothingToAsk => "nobody's. The stored result answers the question".into(),
         Refusal::ResumeExpired => "the advertiser's. What was charged stays charged".into(),
         Refusal::ReleaseDeclined => format!("{yours}. Nothing was released"),
         Refusal::AuditChallengeStale => "the auditor's".into(),
@@ -424,6 +428,9 @@ fn refusal_advice(refusal: Refusal) -> &'static str {
         Refusal::ResumeExpired => "start a new run",
         Refusal::ReleaseDeclined => "agree with the other operator, then start a new run",
         Refusal::AuditChallengeStale => "ask the auditor for a new challenge",
+        Refusal::KeySpent => "again in some minutes; the provider prepares another key and table",
+        Refusal::ClocksDiffer => "set the wrong clock, by NTP, then run again",
+        Refusal::NothingToAsk => "`advertiser-node result` writes the stored result again",
         Refusal::TooManyHellos => "tomorrow; sixteen sessions a day can be opened",
     }
 }

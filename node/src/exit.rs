@@ -119,7 +119,7 @@ impl From<Bug> for Exit {
 impl From<Refusal> for Exit {
     fn from(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::SessionBusy | Refusal::TableNotReady => Self::TryAgain,
+            Refusal::SessionBusy | Refusal::TableNotReady | Refusal::KeySpent => Self::TryAgain,
             _ => Self::Refused,
         }
     }
@@ -195,7 +195,10 @@ mod tests {
             assert_eq!(Exit::from(&Error::PeerIncompatible(*why)), Exit::Incompatible);
         }
         for refusal in Refusal::ALL {
-            let again = matches!(refusal, Refusal::SessionBusy | Refusal::TableNotReady);
+            let again = matches!(
+                refusal,
+                Refusal::SessionBusy | Refusal::TableNotReady | Refusal::KeySpent
+            );
             let expected = if again { Exit::TryAgain } else { Exit::Refused };
             assert_eq!(Exit::from(&Error::Refused(*refusal)), expected);
             let why = RefuseCode::Refusal(*refusal);

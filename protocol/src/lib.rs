@@ -74,6 +74,7 @@ pub mod manifest;
 pub mod message;
 pub mod oprf;
 pub mod proof;
+pub mod purpose;
 pub mod rows;
 pub mod seed;
 pub mod session;

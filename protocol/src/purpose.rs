@@ -1,0 +1,113 @@
+//! Purposes of processing: the closed list that settings, consent, terms and policy share.
+//!
+//! One list for the gate of rows and for the signed terms, so that a row that consents to one
+//! purpose cannot be in a run that was signed for another [D-28].
+
+use core::fmt;
+use core::str::FromStr;
+
+/// A purpose that a person can agree or object to.
+///
+/// Its code is what signed terms carry. Only some can be run between two nodes: see
+/// [`Purpose::is_runnable`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u16)]
+pub enum Purpose {
+    /// Matching customer records with a provider for advertising.
+    Match = 1,
+    /// Excluding existing customers from acquisition.
+    Suppress = 2,
+    /// Measuring campaigns. Reserved: no run yet.
+    Measure = 3,
+    /// Personalising the advertiser's own properties. No run between nodes.
+    Personalise = 4,
+    /// Removing persons who were delivered earlier. Reserved: no run yet.
+    Remove = 5,
+}
+
+impl Purpose {
+    /// Every purpose, in the order of the codes.
+    pub const ALL: [Self; 5] =
+        [Self::Match, Self::Suppress, Self::Measure, Self::Personalise, Self::Remove];
+
+    /// The code in signed terms.
+    #[must_use]
+    pub const fn code(self) -> u16 {
+        self as u16
+    }
+
+    /// The purpose with this code; `None` for a code without a meaning.
+    #[must_use]
+    pub fn from_code(code: u16) -> Option<Self> {
+        Self::ALL.into_iter().find(|purpose| purpose.code() == code)
+    }
+
+    /// The name in settings, files, invitations and reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Match => "ads.match",
+            Self::Suppress => "ads.suppress",
+            Self::Measure => "ads.measure",
+            Self::Personalise => "site.personalise",
+            Self::Remove => "ads.remove",
+        }
+    }
+
+    /// Whether terms may carry the purpose. The others are reserved and refused.
+    #[must_use]
+    pub const fn is_runnable(self) -> bool {
+        matches!(self, Self::Match | Self::Suppress)
+    }
+
+    /// The bit of the purpose in a set of purposes, such as that of a snapshot leaf.
+    #[must_use]
+    pub const fn bit(self) -> u32 {
+        1 << self.code()
+    }
+}
+
+impl fmt::Display for Purpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A name that is no purpose; it does not repeat the name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a purpose")]
+pub struct UnknownPurpose;
+
+impl FromStr for Purpose {
+    type Err = UnknownPurpose;
+
+    /// Reads the exact name, in lower case and without space.
+    fn from_str(name: &str) -> Result<Self, UnknownPurpose> {
+        Self::ALL.into_iter().find(|purpose| purpose.name() == name).ok_or(UnknownPurpose)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_and_names_name_one_purpose_each() {
+        for (at, purpose) in Purpose::ALL.into_iter().enumerate() {
+            assert_eq!(usize::from(purpose.code()), at + 1);
+            assert_eq!(Purpose::from_code(purpose.code()), Some(purpose));
+            assert_eq!(purpose.name().parse(), Ok(purpose));
+        }
+        assert_eq!(Purpose::from_code(0), None);
+        assert_eq!(Purpose::from_code(6), None);
+        for name in ["", "ADS.MATCH", " ads.match", "email.newsletter", "all"] {
+            assert_eq!(name.parse::<Purpose>(), Err(UnknownPurpose));
+        }
+    }
+
+    #[test]
+    fn only_two_purposes_can_be_run() {
+        let runnable = Purpose::ALL.into_iter().filter(|purpose| purpose.is_runnable());
+        assert!(runnable.eq([Purpose::Match, Purpose::Suppress]));
+    }
+}
