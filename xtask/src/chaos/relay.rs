@@ -4,6 +4,7 @@
 //! every datagram is dropped in both directions, as by a dead line: neither side is told.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -72,16 +73,17 @@ fn forward(front: &UdpSocket, provider: SocketAddr, shared: &Arc<Shared>) {
         if shared.cut.load(Ordering::SeqCst) {
             continue;
         }
-        if !clients.contains_key(&client) {
-            let Some((socket, back)) = answer(front, client, provider, shared) else {
-                continue;
-            };
-            clients.insert(client, socket);
-            backs.push(back);
-        }
-        if let Some(socket) = clients.get(&client) {
-            let _ = socket.send(&buffer[..length]);
-        }
+        let socket = match clients.entry(client) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => match answer(front, client, provider, shared) {
+                Some((socket, back)) => {
+                    backs.push(back);
+                    new.insert(socket)
+                }
+                None => continue,
+            },
+        };
+        let _ = socket.send(&buffer[..length]);
     }
     for back in backs {
         let _ = back.join();
