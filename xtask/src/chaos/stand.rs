@@ -94,7 +94,8 @@ impl<'a> Stand<'a> {
         for i in (0..last).step_by(2) {
             let _ = writeln!(
                 links,
-                "H-{i},P-{i},email,customer.{i}@exemple.fr,tablet,cookie,exemple-regie.fr,{},login,{}",
+                "H-{i},P-{i},email,customer.{i}@exemple.fr,tablet,cookie,exemple-regie.fr,{},\
+                 login,{}",
                 digital_id(i),
                 Day::today()
             );
