@@ -7,12 +7,12 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use node::failure::Failure;
-use node::home::Home;
+use node::guardrails::RENAMED;
 use node::identity::PublicIdentity;
 use node::invite::InvitedGuardrails;
 use node::keyring::{Keyring, KeyringError};
 use node::ledger::Budget;
-use node::world;
+use node::{toml_file, world};
 use protocol::identifier::IdentifierKind;
 use protocol::limits::{
     EVALUATIONS_PER_KEY_MAX, GROUP_MIN_DEFAULT, K_MIN_DEFAULT, N_MIN_DEFAULT, TERMS_LIST_MAX,
@@ -23,6 +23,7 @@ use protocol::suite::Profile;
 use protocol::terms::LinkFilter;
 use serde::{Deserialize, Serialize};
 
+use crate::Home;
 use crate::namespaces::Namespaces;
 
 /// The standing file of one partner: what it may agree to.
@@ -345,7 +346,7 @@ impl Tenant {
             )
         };
         let policy: PartnerPolicy =
-            toml::from_str(&text).map_err(|error| invalid(error.message()))?;
+            toml_file::parse(&text, RENAMED).map_err(|fault| invalid(&fault.text()))?;
         let identity =
             PublicIdentity::parse(&policy.identity).map_err(|error| invalid(&error.to_string()))?;
         if let Some(what) = policy.wrong() {
@@ -362,15 +363,16 @@ const POLICY: &str = "partner.toml";
 
 #[cfg(test)]
 mod tests {
-    use protocol::transcript::Role;
 
     use super::*;
 
     fn home() -> (tempfile::TempDir, Home, PublicIdentity) {
         let dir = tempfile::tempdir().unwrap();
-        let identity = Home::create(&dir.path().join("a"), Role::Advertiser).unwrap();
-        Home::create(&dir.path().join("p"), Role::Provider).unwrap();
-        let home = Home::open(&dir.path().join("p"), Role::Provider).unwrap();
+        let identity =
+            node::home::Home::<node::config::AdvertiserSettings>::create(&dir.path().join("a"))
+                .unwrap();
+        Home::create(&dir.path().join("p")).unwrap();
+        let home = Home::open(&dir.path().join("p")).unwrap();
         (dir, home, identity)
     }
 
