@@ -324,7 +324,7 @@ fn a_clock_that_is_wrong_by_minutes_is_told_with_both_times_on_both_sides() {
             let report = failure.report(role);
             assert_eq!((failure.exit().code(), &*report.code), (77, "V0311"), "{report}");
             assert!(report.what.contains("differ by"), "{report}");
-            let times = report.what.matches(|c: char| c == 'Z').count();
+            let times = report.what.matches('Z').count();
             assert_eq!(times, 2, "both times, in UTC: {report}");
             assert!(!report.to_string().contains("broke"), "nobody is accused: {report}");
         }
