@@ -375,9 +375,10 @@ mod tests {
             assert!(is_word(c), "{c:?}");
         }
         let quotes = "«»“”„‘’‚‹›「」″′＇՚\u{2BC}\u{2BB}\u{2EE}\u{2B9}'`\"";
-        let invisible = "\u{AD}\u{200B}\u{200C}\u{200D}\u{2060}\u{FE0F}\u{34F}\u{115F}\u{3164}\u{180B}\u{E0100}";
+        let joiners = "\u{AD}\u{200B}\u{200C}\u{200D}\u{2060}";
+        let fillers = "\u{34F}\u{115F}\u{180B}\u{3164}\u{FE0F}\u{E0100}";
         let others = " \u{A0}²①😀→€\u{E000}\u{378}()[]:\\,";
-        for c in quotes.chars().chain(invisible.chars()).chain(others.chars()) {
+        for c in [quotes, joiners, fillers, others].iter().flat_map(|text| text.chars()) {
             assert!(!is_word(c), "{c:?}");
         }
     }
