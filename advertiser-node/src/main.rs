@@ -17,6 +17,7 @@ mod policy;
 mod repair;
 mod request;
 mod shared;
+mod unmatchable;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();

@@ -10,6 +10,7 @@ use node::driver::Stopwatch;
 use node::engine::Engine;
 use node::failure::Failure;
 use node::home::Home;
+use node::invite::Invitation;
 use node::ledger::Ledger;
 use node::normalize::Normalizer;
 use node::telemetry::{OutputOptions, Progress, Terminal};
@@ -54,7 +55,7 @@ pub(crate) fn run(
     let progress = Progress::new(output);
     let (started, mut watch) = (Instant::now(), Stopwatch::start());
     progress.stage("prepare");
-    let input = prepare(&home, &options.inputs, &kinds(&invitation))?;
+    let input = prepare(&home, &options.inputs, &invitation)?;
     enough_rows(&input, terms.n_min)?;
     if let Some(shared) = WidelyShared::find(input.counts()).filter(|_| !options.accept_shared) {
         return Err(shared.refused());
@@ -185,11 +186,13 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 pub(super) fn prepare(
     home: &Home,
     inputs: &Inputs,
-    kinds: &[u8],
+    invitation: &Invitation,
 ) -> Result<PreparedInput, Failure> {
-    let normalizer = normalizer(home, kinds);
+    let kinds = kinds(invitation);
+    let normalizer = normalizer(home, &kinds);
     let source = inputs.source(home);
-    let rules = input_rules(home, &normalizer, &source, kinds);
+    let level = invitation.link_filter.level;
+    let rules = input_rules(home, &normalizer, &source, &kinds, level);
     let store = home.private_dir("inputs")?;
     let workspace = home.workspace()?;
     Ok(PreparedInput::prepare(&inputs.files()?, &rules, &store, &home.storage, &workspace)?)
@@ -211,12 +214,14 @@ pub(crate) fn input_rules<'a>(
     normalizer: &'a Normalizer,
     source: &'a SourceOptions,
     kinds: &'a [u8],
+    level: u8,
 ) -> InputRules<'a> {
     InputRules {
         normalizer,
         source,
         purpose: &home.config.purpose,
         kinds,
+        level,
         email_sha256: home.config.email_sha256,
         phone_sha256: home.config.phone_sha256,
         shared: home.config.shared,
