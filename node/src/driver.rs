@@ -74,6 +74,15 @@ pub trait Duties: Send {
     /// [`DataError`].
     fn table_frame(&mut self, session: &Path) -> Result<RawFrame, DataError>;
 
+    /// Counts an opening of this partner, and has it on disk; the provider's side.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError`].
+    fn count_opening(&mut self) -> Result<(), LedgerError> {
+        Ok(())
+    }
+
     /// Writes the hold or the reserve, and has it on disk.
     ///
     /// # Errors
@@ -362,6 +371,7 @@ impl Driver<'_> {
                     let silent = DriveError::Silent { stage: state.stage, seconds };
                     sent.map_err(|_| silent)??;
                 }
+                Output::Opening => self.duties.count_opening()?,
                 Output::Compute(task) => self.bench.submit(task),
                 Output::WantRows { identifiers_max } => {
                     let rows = self.duties.rows(identifiers_max)?;

@@ -39,7 +39,7 @@ impl<S: Settings> Home<S> {
         world::publish_atomically(&config, world::PRIVATE_MODE, |out| {
             out.write_all(template.as_bytes())
         })?;
-        let shown = format!("{identity}\n");
+        let shown = format!("{}\n", NodeIdentity::introduction(directory, S::ROLE)?);
         world::publish_atomically(&directory.join(IDENTITY), 0o644, |out| {
             out.write_all(shown.as_bytes())
         })?;

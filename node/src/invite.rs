@@ -14,12 +14,14 @@ use protocol::limits::{
     CELL_MIN_DEFAULT, COUNT_ROUNDING_DEFAULT, IDS_PER_RECORD_DEFAULT, IDS_VALID_DAYS_DEFAULT,
     RATE_CAP_DEFAULT, RATE_PRECISION_DEFAULT, TERMS_LIST_MAX,
 };
+use protocol::purpose::Purpose;
 use protocol::suite::Profile;
 use protocol::terms::LinkFilter;
+use protocol::transcript::Role;
 use serde::{Deserialize, Serialize};
 
 use crate::error::shown;
-use crate::identity::{IdentityTextError, PublicIdentity};
+use crate::identity::{IdentityTextError, Introduction, PublicIdentity};
 use crate::world::{self, WorldError};
 
 /// What a provider offers one advertiser; every name in it is one that this version knows.
@@ -29,6 +31,8 @@ pub struct Invitation {
     pub address: String,
     /// Whom the advertiser pins.
     pub provider: PublicIdentity,
+    /// Proof that one party holds both keys of the provider's identity [K-11].
+    pub provider_proof: String,
     /// Whom the invitation is for.
     pub advertiser: PublicIdentity,
     /// What the provider calls this partner.
@@ -79,6 +83,8 @@ pub struct InvitedGuardrails {
     pub attributes: bool,
     /// Days that a table key lives, at most.
     pub scope_days: u16,
+    /// Days since consent was given, at most.
+    pub consent_max_age_days: u16,
 }
 
 impl Default for InvitedGuardrails {
@@ -92,6 +98,7 @@ impl Default for InvitedGuardrails {
             ids_valid_days: IDS_VALID_DAYS_DEFAULT,
             attributes: false,
             scope_days: SCOPE_DAYS_MAX,
+            consent_max_age_days: CONSENT_MAX_AGE_DAYS_DEFAULT,
         }
     }
 }
@@ -116,6 +123,11 @@ impl InvitedGuardrails {
                 "scope_days",
                 (SCOPE_DAYS_MIN..=SCOPE_DAYS_MAX).contains(&self.scope_days),
                 "write 3 to 30",
+            ),
+            (
+                "consent_max_age_days",
+                (1..=CONSENT_MAX_AGE_DAYS_MAX).contains(&self.consent_max_age_days),
+                "write 1 to 3650",
             ),
         ];
         rules.into_iter().find(|(_, allowed, _)| !allowed).map(|(name, _, fix)| (name, fix))
@@ -213,6 +225,10 @@ impl Invitation {
                 "invite the identity that `advertiser-node init` printed",
             );
         }
+        if let Err(why) = Introduction::verify(self.provider, &self.provider_proof, Role::Provider)
+        {
+            return Err(InvitationError::Identity { field: "provider_proof", why });
+        }
         self.check_lists(wrong)?;
         if self.rules_manifest.is_empty() || self.rules_manifest.len() > MANIFEST_BYTES_MAX {
             return wrong(
@@ -256,6 +272,10 @@ impl Invitation {
         let kind = |name: &&String| IdentifierKind::from_name(name).is_none();
         if let Some(name) = self.kinds.iter().find(kind) {
             return wrong("kinds", unknown(name), UPGRADE);
+        }
+        let runnable = |code: &&u16| Purpose::from_code(**code).is_none_or(|of| !of.is_runnable());
+        if let Some(code) = self.purposes.iter().find(runnable) {
+            return wrong("purposes", format!("names {code}, which no run can have"), UPGRADE);
         }
         let mut rulesets = (0..=u8::MAX).filter_map(RulesetId::from_code);
         if !rulesets.any(|ruleset| ruleset.name() == self.ruleset) {
@@ -406,6 +426,7 @@ struct Body {
     format: u32,
     address: String,
     provider: String,
+    provider_proof: String,
     advertiser: String,
     name: String,
     profiles: Vec<String>,
@@ -449,6 +470,7 @@ impl Body {
             format: FORMAT,
             address: invitation.address.clone(),
             provider: invitation.provider.to_string(),
+            provider_proof: invitation.provider_proof.clone(),
             advertiser: invitation.advertiser.to_string(),
             name: invitation.name.clone(),
             profiles: invitation.profiles.clone(),
@@ -491,6 +513,7 @@ impl Body {
             self.link_filter;
         Ok(Invitation {
             provider: identity("provider", &self.provider)?,
+            provider_proof: self.provider_proof,
             advertiser: identity("advertiser", &self.advertiser)?,
             address: self.address,
             name: self.name,
@@ -548,15 +571,27 @@ const NAME_BYTES_MAX: usize = 64;
 /// A key must outlive the terms under it by design; see the keyring.
 const SCOPE_DAYS_MIN: u16 = 3;
 const SCOPE_DAYS_MAX: u16 = 30;
+/// Three years.
+const CONSENT_MAX_AGE_DAYS_DEFAULT: u16 = 1_095;
+const CONSENT_MAX_AGE_DAYS_MAX: u16 = 3_650;
 
 #[cfg(test)]
 mod tests {
+    use protocol::attestation::AttestationKey;
+
     use super::*;
 
+    fn introduction(seed: u8) -> Introduction {
+        let key = |seed| AttestationKey::from_bytes(&[seed; 32]);
+        Introduction::make(Role::Provider, &key(seed), &key(seed + 100))
+    }
+
     fn sample() -> Invitation {
+        let provider = introduction(1);
         Invitation {
             address: "provider.example:4433".into(),
-            provider: PublicIdentity { attestation_key: [1; 32], spki: [2; 32] },
+            provider: provider.identity(),
+            provider_proof: provider.proof_line(),
             advertiser: PublicIdentity { attestation_key: [3; 32], spki: [4; 32] },
             name: "retailer-fr".into(),
             profiles: vec!["matched-rows".into(), "match-rate".into()],
@@ -621,7 +656,7 @@ mod tests {
     #[test]
     fn wrong_values_are_named_with_a_remedy() {
         type Change = fn(&mut Invitation);
-        let changes: [(&str, Change); 17] = [
+        let changes: [(&str, Change); 20] = [
             ("address", |i| i.address = "provider.example".into()),
             ("address", |i| i.address = ":4433".into()),
             ("address", |i| i.address = "provider.example:0".into()),
@@ -630,6 +665,9 @@ mod tests {
             ("profiles", |i| i.profiles = vec!["everything".into()]),
             ("profiles", |i| i.profiles.clear()),
             ("purposes", |i| i.purposes = vec![1, 1]),
+            ("purposes", |i| i.purposes = vec![3]),
+            ("purposes", |i| i.purposes = vec![1, 9]),
+            ("guardrails", |i| i.guardrails.consent_max_age_days = 0),
             ("kinds", |i| i.kinds.push("shoe-size".into())),
             ("ruleset", |i| i.ruleset = "crm-xx/9".into()),
             ("rules_manifest", |i| i.rules_manifest.clear()),
@@ -649,6 +687,26 @@ mod tests {
             assert!(!error.try_this().is_empty());
             let file = toml::to_string_pretty(&Body::of(&invitation)).expect("text");
             assert_eq!(refused(&file).to_string(), error.to_string(), "read and write agree");
+        }
+    }
+
+    #[test]
+    fn provider_of_somebody_elses_key_is_refused() {
+        let (own, other) = (introduction(1), introduction(2));
+        for provider in [
+            PublicIdentity { spki: other.identity().spki, ..own.identity() },
+            PublicIdentity { spki: own.identity().spki, ..other.identity() },
+        ] {
+            for proof in [own, other] {
+                let mixed = Invitation { provider, provider_proof: proof.proof_line(), ..sample() };
+                let file = toml::to_string_pretty(&Body::of(&mixed)).expect("text");
+                let error = refused(&file);
+                let identity = InvitationError::Identity {
+                    field: "provider_proof",
+                    why: IdentityTextError::Proof,
+                };
+                assert_eq!(error.to_string(), identity.to_string());
+            }
         }
     }
 

@@ -216,6 +216,7 @@ impl ExpectHello {
             ledger_head: config.ledger.hash,
             offer: config.policy.offer,
         };
+        out.push(Output::Opening);
         let hello_p = out.send_control(&Control::HelloP(alloc::boxed::Box::new(answer)))?;
         let core = Core {
             identity: Identity { key: config.key, peer: config.peer },
