@@ -69,6 +69,7 @@ pub mod group;
 pub mod hazmat;
 pub mod identifier;
 pub mod identity;
+mod last_word;
 pub mod ledger;
 pub mod limits;
 pub mod manifest;

@@ -9,7 +9,7 @@ use node::ledger::Budget;
 use node::toml_file::{self, Fault, Refused};
 use protocol::identifier::IdentifierKind;
 use protocol::limits::{
-    DELTA_MIN_DEFAULT, EVALUATIONS_PER_KEY_MAX, K_MIN_DEFAULT, Limits, N_MIN_DEFAULT,
+    EVALUATIONS_PER_KEY_MAX, GROUP_MIN_DEFAULT, K_MIN_DEFAULT, Limits, N_MIN_DEFAULT,
     TERMS_LIST_MAX,
 };
 use protocol::purpose::Purpose;
@@ -48,7 +48,7 @@ pub(crate) struct PartnerPolicy {
     /// Least matched rows.
     pub(crate) k_min: u32,
     /// Least difference to an earlier set.
-    pub(crate) delta_min: u32,
+    pub(crate) group_min: u32,
     /// Padded identifiers of one session, at most.
     pub(crate) elements_max: u64,
     /// Evaluations in 30 days.
@@ -150,7 +150,7 @@ impl PartnerPolicy {
             kinds: KINDS.iter().map(|kind| kind.name().to_owned()).collect(),
             n_min: N_MIN_DEFAULT,
             k_min: K_MIN_DEFAULT,
-            delta_min: DELTA_MIN_DEFAULT,
+            group_min: GROUP_MIN_DEFAULT,
             elements_max: allowance.session,
             evaluations_per_epoch: allowance.epoch,
             evaluations_per_day: allowance.day,
@@ -266,6 +266,7 @@ impl PartnerPolicy {
             rate_cap: self.rate_cap,
             count_rounding: self.count_rounding,
             cell_min: self.cell_min,
+            consent_max_age_days: self.consent_max_age_days,
             ids_valid_days: self.ids_valid_days,
             ids_per_record_max: self.ids_per_person,
             namespaces: codes,
@@ -304,8 +305,8 @@ impl PartnerPolicy {
             ("n_min", self.n_min >= floors.n_min_floor, "is out of range", "write 1000 or more"),
             ("k_min", self.k_min >= floors.k_min_floor, "is out of range", "write 50 or more"),
             (
-                "delta_min",
-                self.delta_min >= floors.delta_min_floor,
+                "group_min",
+                self.group_min >= floors.group_min_floor,
                 "is out of range",
                 "write 50 or more",
             ),
@@ -366,10 +367,10 @@ impl PartnerPolicy {
         }
     }
 
-    /// Code of the purpose that its tables are filtered for and its terms carry.
-    pub(crate) fn purpose(&self) -> u16 {
+    /// Purpose that its tables are filtered for and its terms carry.
+    pub(crate) fn purpose(&self) -> Purpose {
         // A name that is no purpose does not pass `parse`.
-        self.purpose.parse().map_or(0, Purpose::code)
+        self.purpose.parse().unwrap_or(Purpose::Match)
     }
 }
 
@@ -397,11 +398,21 @@ const KINDS: [IdentifierKind; 3] =
 
 /// Names that belong elsewhere, with the words for them.
 const FOREIGN: &[Refused] = &[
-    ("not_for_purpose", "is a setting of the advertiser's node"),
-    ("shared", "is a setting of the advertiser's node"),
-    ("guardrails", "is a setting of the advertiser's node; here its values stand at the top level"),
-    ("table_tags_max", "is a setting of the advertiser's node"),
+    foreign("not_for_purpose"),
+    foreign("shared"),
+    foreign("table_tags_max"),
+    Refused {
+        name: "guardrails",
+        why: "is a setting of the advertiser's node",
+        fix: "write its values at the top level of this file",
+    },
+    toml_file::LEFT[0],
 ];
+
+const fn foreign(name: &'static str) -> Refused {
+    let fix = "delete the line, here it would do nothing";
+    Refused { name, why: "is a setting of the advertiser's node", fix }
+}
 
 /// Lines above settings of the file.
 const COMMENTS: &[(&str, &str)] = &[

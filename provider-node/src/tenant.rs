@@ -168,6 +168,7 @@ const GOOD: &str = "partner.good.toml";
 #[cfg(test)]
 pub(crate) mod tests {
     use node::invite::InvitedGuardrails;
+    use protocol::purpose::Purpose;
     use protocol::suite::Profile;
 
     use crate::namespaces::Namespaces;
@@ -210,7 +211,7 @@ pub(crate) mod tests {
         assert_eq!(tenant.policy.kinds, ["email.strict", "email.gmail", "phone"]);
         assert_eq!(tenant.policy.kind_codes(), [1, 2, 3]);
         assert_eq!(tenant.policy.link_filter().level, 0);
-        assert_eq!(tenant.policy.purpose(), 1);
+        assert_eq!(tenant.policy.purpose(), Purpose::Match);
     }
 
     #[test]
@@ -266,7 +267,7 @@ pub(crate) mod tests {
             daily: false,
         };
         let again = Tenant::create(&home, PartnerPolicy::of(&larger)).unwrap().policy;
-        assert_eq!((again.k_min, again.purpose()), (250, 2));
+        assert_eq!((again.k_min, again.purpose()), (250, Purpose::Suppress));
         assert_eq!((again.rows, again.profiles.len()), (40_000, 2));
         assert_eq!(again.evaluations_per_epoch, 8 * 65_536 * 8);
         assert_eq!(
@@ -305,6 +306,9 @@ pub(crate) mod tests {
     fn restrictions_that_a_policy_does_not_know_are_refused_by_name() {
         let (_dir, _home, identity) = home();
         let text = policy("partner", identity, &[Profile::MatchRate]).text().unwrap();
+        let left = text.replace("group_min = 1000", "delta_min = 1000");
+        let fault = PartnerPolicy::parse(&left, "partner").unwrap_err();
+        assert_eq!(fault.what, "`delta_min` is called `group_min` now");
         for line in ["not_for_purpose = [\"email\"]", "table_tags_max = 5"] {
             let fault = PartnerPolicy::parse(&format!("{line}\n{text}"), "partner").unwrap_err();
             let name = line.split_once(" =").unwrap().0;

@@ -42,7 +42,7 @@ impl Settings for AdvertiserSettings {
     fn parse(text: &str) -> Result<Self, Fault> {
         check_names(text, Self::ROLE, Self::NAMES, super::ProviderSettings::NAMES)?;
         let common = CommonSettings::parse(text)?;
-        let file: AdvertiserFile = toml_file::parse(text, &[])?;
+        let file: AdvertiserFile = toml_file::parse(text, toml_file::LEFT)?;
         let wrong = |setting: &str, allowed: &str| wrong(text, setting, allowed);
         let phone_sha256 = match &file.phone_sha256 {
             None => None,
@@ -157,7 +157,7 @@ const TEMPLATE_GUARDRAILS: &str = "\n\
     [guardrails]\n\
     # n_min = 1000           # least eligible rows\n\
     # k_min = 100            # least matched rows\n\
-    # delta_min = 1000       # least rows changed since an earlier file, if any changed\n\
+    # group_min = 1000       # least rows changed since an earlier file, if any changed\n\
     # rate_precision = 1     # step of rates, in percent points\n\
     # rate_cap = 85          # rates above are shown as over\n\
     # count_rounding = 100   # step of counts\n\
@@ -213,5 +213,9 @@ mod tests {
         );
         assert_eq!(refused("[shared]\nmail = 5\n"), "line 2: `mail` is no setting of this file");
         assert_eq!(refused("[guardrails]\nk_min = \"200\""), "line 2: `k_min` is a number");
+        assert_eq!(
+            refused("[guardrails]\ndelta_min = 1000"),
+            "line 2: `delta_min` is called `group_min` now"
+        );
     }
 }

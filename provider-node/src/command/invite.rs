@@ -92,7 +92,7 @@ fn invitation(
             .collect(),
         n_min: policy.n_min,
         k_min: policy.k_min,
-        delta_min: policy.delta_min,
+        group_min: policy.group_min,
         link_filter: policy.link_filter(),
         guardrails: policy.invited(),
         notice: None,
