@@ -28,6 +28,7 @@ use tokio::task::JoinHandle;
 
 use crate::identity::Check;
 
+mod door;
 pub mod memory;
 pub mod quic;
 
