@@ -13,17 +13,22 @@ use protocol::digital_id::DigitalId;
 use protocol::disclosure::{MatchCount, Outcome, Resolution};
 use protocol::error::{Bug, Error, Refusal};
 use protocol::ledger::{LedgerEntry, Reservation};
+use protocol::message::Control;
 use protocol::session::advertiser::{AdvertiserSession, KnownKey};
 use protocol::session::provider::ProviderSession;
 use protocol::session::{Input, Outbox, Output, RowSlot, RunChunk, RunContent, RunName};
+use protocol::transcript::Record;
 
 use crate::data::DataError;
 use crate::engine::{Spent, TaskPanicked, Workbench};
+use crate::exit::Signal;
 use crate::journal::{Frames, JournalError, SessionJournal};
 use crate::ledger::{LedgerError, ReserveError};
+use crate::room::{Demand, NoRoom};
 use crate::runs::{FixedSorted, RunStore, RunsError};
+use crate::stop::Stop;
 use crate::telemetry::Progress;
-use crate::transport::{Channel, TransportError};
+use crate::transport::{Channel, Close, TransportError};
 use crate::world::{self, Clock};
 
 /// A session of either role.
@@ -155,6 +160,8 @@ pub struct Driver<'a> {
     pub ledger_head: [u8; 32],
     /// Seconds after which a refusal of ours may be asked again.
     pub retry_after_s: u32,
+    /// The wish of our operator to end it before its end.
+    pub stop: Stop,
 }
 
 /// A session that both sides signed.
@@ -261,6 +268,33 @@ pub enum DriveError {
     /// A defect of ours.
     #[error(transparent)]
     Panicked(#[from] TaskPanicked),
+    /// Too little room on our disk for what the session would write; nothing is charged.
+    #[error(transparent)]
+    NoRoom(#[from] NoRoom),
+    /// Our operator ended it; the peer was told.
+    #[error("ended by {}", .0.name())]
+    Stopped(Signal),
+}
+
+impl DriveError {
+    /// Whether the peer asks to come back later and nothing has been agreed: the same HELLO_A may
+    /// be sent again, and there is nothing to keep of it.
+    #[must_use]
+    pub fn is_come_back_later(&self) -> bool {
+        use Refusal::{SessionBusy, TableNotReady, TooManyHellos};
+        match self {
+            Self::Protocol(error) => {
+                matches!(error.refusal(), Some(SessionBusy | TableNotReady | TooManyHellos))
+            }
+            Self::Transport(error) => error.is_overload(),
+            _ => false,
+        }
+    }
+
+    /// Whether the record of a session that ended so before it had an id is of no use to anybody.
+    fn leaves_nothing(&self) -> bool {
+        self.is_come_back_later() || matches!(self, Self::NoRoom(_) | Self::Stopped(_))
+    }
 }
 
 impl Driver<'_> {
@@ -279,6 +313,7 @@ impl Driver<'_> {
             figures: Figures::default(),
             outcome: None,
             inputs: VecDeque::new(),
+            table_tags: 0,
         };
         match self.advance(&mut state).await {
             Ok((outcome, sid)) => {
@@ -293,8 +328,11 @@ impl Driver<'_> {
                 Ok(Ended { outcome, sid, directory, runs: self.runs, figures })
             }
             Err(error) => {
-                let stage = state.stage;
-                self.close(&error, stage).await;
+                let unopened = state.sid.is_none();
+                let journal = self.close(&error, state.stage).await;
+                if unopened && error.leaves_nothing() {
+                    journal.discard();
+                }
                 Err(error)
             }
         }
@@ -306,6 +344,9 @@ impl Driver<'_> {
             if let Some(outcome) = state.outcome.take() {
                 let sid = state.sid.ok_or(Error::from(Bug::InternalInvariant))?;
                 return Ok((outcome, sid));
+            }
+            if let Some(signal) = self.stop.requested() {
+                return Err(DriveError::Stopped(signal));
             }
             let input = match state.inputs.pop_front() {
                 Some(input) => input,
@@ -328,20 +369,18 @@ impl Driver<'_> {
 
     /// Waits for a finished task or a frame, whichever comes first.
     async fn wait(&mut self, state: &State) -> Result<Input, DriveError> {
-        let Self { session, bench, channel, .. } = self;
+        let Self { session, bench, channel, stop, .. } = self;
         // While we compute ourselves the peer owes us nothing.
         if bench.pending() > 0 {
             return tokio::select! {
                 biased;
+                signal = stop.wait() => Err(DriveError::Stopped(signal)),
                 computed = bench.next() => Ok(Input::Computed(computed?)),
                 frame = channel.next(|stream| session.accepts(stream)) => Ok(Input::Frame(frame?)),
             };
         }
-        let patience = patience(state.stage);
-        match tokio::time::timeout(patience, channel.next(|stream| session.accepts(stream))).await {
-            Ok(frame) => Ok(Input::Frame(frame?)),
-            Err(_) => Err(DriveError::Silent { stage: state.stage, seconds: patience.as_secs() }),
-        }
+        let next = channel.next(|stream| session.accepts(stream));
+        in_time(stop, state.stage, next).await.map(Input::Frame)
     }
 
     /// Carries out everything the session asked for, in order.
@@ -350,17 +389,14 @@ impl Driver<'_> {
         for output in outputs {
             match output {
                 Output::Append { record, frame } => {
+                    state.note_table(&record);
                     self.journal.append(&record, frame.as_ref())?;
                 }
                 Output::Send(frame) => {
                     self.journal.sync()?;
                     self.progress.sent(frame.header.stream, frame.header.elements);
                     // A peer that does not read is as silent as one that does not send.
-                    let patience = patience(state.stage);
-                    let sent = tokio::time::timeout(patience, self.channel.send(frame)).await;
-                    let seconds = patience.as_secs();
-                    let silent = DriveError::Silent { stage: state.stage, seconds };
-                    sent.map_err(|_| silent)??;
+                    in_time(&self.stop, state.stage, self.channel.send(frame)).await?;
                 }
                 Output::Compute(task) => self.bench.submit(task),
                 Output::WantRows { identifiers_max } => {
@@ -373,6 +409,7 @@ impl Driver<'_> {
                 Output::Spill { run, records } => self.runs.spill(run, records)?,
                 Output::WantRun(run) => state.inputs.push_back(Input::Run(self.chunk(run)?)),
                 Output::Reserve { entry, terms } => {
+                    self.has_room(&entry, state)?;
                     self.open_session(&entry, state)?;
                     state.inputs.push_back(match self.duties.reserve(&entry, &terms) {
                         Ok(reservation) => Input::Reserved(reservation),
@@ -442,10 +479,20 @@ impl Driver<'_> {
         Ok(())
     }
 
-    /// Tells the peer what it is to know, and records that.
+    /// Looks for room for everything the session will write, before anything is charged.
+    fn has_room(&self, entry: &LedgerEntry, state: &State) -> Result<(), DriveError> {
+        let demand = Demand {
+            elements: entry.evaluations,
+            table_tags: state.table_tags,
+            spill_memory: self.runs.memory_bytes(),
+        };
+        Ok(demand.check(&self.sessions)?)
+    }
+
+    /// Tells the peer what it is to know, records that, and gives the record back.
     ///
     /// What came last is recorded whatever the error: it may be the peer's REFUSE or ABORT.
-    async fn close(mut self, error: &DriveError, stage: &'static str) {
+    async fn close(mut self, error: &DriveError, stage: &'static str) -> SessionJournal {
         match error {
             DriveError::Protocol(error) => {
                 self.outbox.close(error, self.ledger_head, self.retry_after(error, stage));
@@ -461,6 +508,8 @@ impl Driver<'_> {
                 self.outbox.close(&bug, self.ledger_head, 0);
             }
             DriveError::Silent { .. }
+            | DriveError::NoRoom(_)
+            | DriveError::Stopped(_)
             | DriveError::Data(_)
             | DriveError::Runs(_)
             | DriveError::Journal(_)
@@ -488,7 +537,12 @@ impl Driver<'_> {
         if let Err(error) = self.journal.sync() {
             tracing::warn!(target: "veilmatch::session", %error, "the end is not recorded");
         }
-        self.channel.close_with_error().await;
+        match error {
+            // Whoever still has to hear of it: a close is not lost behind data that wait.
+            DriveError::Stopped(_) => self.channel.close_with_reason(Close::ShuttingDown).await,
+            _ => self.channel.close_with_error().await,
+        }
+        self.journal
     }
 
     /// A table that is not ready at HELLO_A will be; one that the terms ask for in vain will not.
@@ -517,6 +571,8 @@ struct State {
     figures: Figures,
     outcome: Option<Outcome>,
     inputs: VecDeque<Input>,
+    /// Tags of the table that HELLO_P names.
+    table_tags: u64,
 }
 
 impl State {
@@ -525,6 +581,34 @@ impl State {
             self.figures.stages.push(self.watch.lap(self.stage));
             self.stage = stage;
         }
+    }
+
+    /// Takes the size of the table from HELLO_P, the only message that is looked at here: room has
+    /// to be found before the session agrees to anything.
+    fn note_table(&mut self, record: &Record) {
+        if let Record::Control(frame) = record
+            && self.sid.is_none()
+            && let Ok(Control::HelloP(hello)) = Control::decode(frame)
+        {
+            self.table_tags = hello.table.tag_count;
+        }
+    }
+}
+
+/// Waits for the peer as long as the stage allows, and for our operator's wish to stop.
+async fn in_time<T>(
+    stop: &Stop,
+    stage: &'static str,
+    waited_for: impl Future<Output = Result<T, TransportError>>,
+) -> Result<T, DriveError> {
+    let patience = patience(stage);
+    tokio::select! {
+        biased;
+        signal = stop.wait() => Err(DriveError::Stopped(signal)),
+        done = tokio::time::timeout(patience, waited_for) => match done {
+            Ok(done) => Ok(done?),
+            Err(_) => Err(DriveError::Silent { stage, seconds: patience.as_secs() }),
+        },
     }
 }
 

@@ -12,7 +12,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -66,6 +66,7 @@ pub(super) struct Door {
     /// Whether more handshakes are in progress than leave everybody the longer deadline.
     crowded: watch::Sender<bool>,
     turned_away: AtomicU64,
+    closed: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -85,6 +86,7 @@ impl Door {
             places: Mutex::default(),
             crowded: watch::Sender::new(false),
             turned_away: AtomicU64::new(0),
+            closed: AtomicBool::new(false),
         })
     }
 
@@ -92,13 +94,19 @@ impl Door {
     /// none for it.
     pub(super) fn enter(self: &Arc<Self>, from: IpAddr) -> Option<Place> {
         let address = Address::of(from);
-        let kind = self.places().take(address, &self.limits);
+        let open = !self.closed.load(Ordering::SeqCst);
+        let kind = open.then(|| self.places().take(address, &self.limits)).flatten();
         let Some(kind) = kind else {
             self.turned_away.fetch_add(1, Ordering::Relaxed);
             return None;
         };
         self.tell();
         Some(Place { door: Arc::clone(self), address, kind, since: Instant::now() })
+    }
+
+    /// Gives no place any more.
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
     }
 
     /// Remembers where a partner authenticated from.
@@ -353,6 +361,8 @@ mod tests {
         drop(held);
         assert_eq!(fill(&door, "192.0.2.1").len(), 16);
         assert_eq!(door.in_progress(), 0);
+        door.close();
+        assert!(door.enter(ip("192.0.2.1")).is_none());
     }
 
     #[test]

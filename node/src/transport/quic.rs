@@ -323,8 +323,13 @@ impl ProviderEndpoint {
         self.service.live().connections.len()
     }
 
+    /// Turns every new handshake away from now on; connections that stand are not touched.
+    pub fn stop_accepting(&self) {
+        self.service.door.close();
+    }
+
     /// Ends the endpoint and its connections, and tells the peers.
-    pub async fn shutdown(self) {
+    pub async fn shutdown(&self) {
         self.endpoint.close(Close::ShuttingDown.code().into(), b"");
         let _ = timeout(DRAIN, self.endpoint.wait_idle()).await;
     }

@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use node::config::AdvertiserSettings;
 use node::identity::NodeIdentity;
-use node::status;
 use node::telemetry::{LogLevel, OutputOptions, ProgressForm};
 use node::transport::memory;
 use protocol::commitment::{InputRoot, identifier_from_parts};
@@ -54,20 +53,9 @@ impl Partners {
         std::fs::write(world.tenant.path("partner.toml"), text).unwrap();
         let home = Home::open(&world.dir.path().join("p")).unwrap();
         let advertiser = node::home::Home::open(&world.dir.path().join("a")).unwrap();
-        let service = Arc::new(Service {
-            ledger: Ledger::open(&home.path("ledger.sqlite")).unwrap(),
-            engine: Engine::start(2),
-            rules_digest: [7; 32],
-            admission: Admission::default(),
-            building: Admission::default(),
-            turn: Mutex::default(),
-            output: OutputOptions {
-                log: LogLevel::Error,
-                log_json: false,
-                progress: ProgressForm::Json,
-            },
-            home,
-        });
+        let output =
+            OutputOptions { log: LogLevel::Error, log_json: false, progress: ProgressForm::Json };
+        let service = Arc::new(Service::new(home, [7; 32], output).unwrap());
         service.build_tables().unwrap();
         let ledger = Ledger::open(&advertiser.path("ledger.sqlite")).unwrap();
         let runtime =
@@ -172,6 +160,7 @@ impl Partners {
             evaluations: None,
             ledger_head: head.hash,
             retry_after_s: 0,
+            stop: Stop::new(),
         };
         driver.run().await.unwrap().outcome
     }
