@@ -314,6 +314,7 @@ impl Driver<'_> {
             outcome: None,
             inputs: VecDeque::new(),
             table_tags: 0,
+            cut_short: false,
         };
         match self.advance(&mut state).await {
             Ok((outcome, sid)) => {
@@ -329,7 +330,7 @@ impl Driver<'_> {
             }
             Err(error) => {
                 let unopened = state.sid.is_none();
-                let journal = self.close(&error, state.stage).await;
+                let journal = self.close(&error, &state).await;
                 if unopened && error.leaves_nothing() {
                     journal.discard();
                 }
@@ -380,64 +381,75 @@ impl Driver<'_> {
             };
         }
         let next = channel.next(|stream| session.accepts(stream));
-        in_time(stop, state.stage, next).await.map(Input::Frame)
+        in_time(stop, Duration::ZERO, state.stage, next).await.map(Input::Frame)
     }
 
     /// Carries out everything the session asked for, in order.
     async fn perform(&mut self, state: &mut State) -> Result<(), DriveError> {
-        let outputs: Vec<Output> = self.outbox.drain().collect();
-        for output in outputs {
-            match output {
-                Output::Append { record, frame } => {
-                    state.note_table(&record);
-                    self.journal.append(&record, frame.as_ref())?;
-                }
-                Output::Send(frame) => {
-                    self.journal.sync()?;
-                    self.progress.sent(frame.header.stream, frame.header.elements);
-                    // A peer that does not read is as silent as one that does not send.
-                    in_time(&self.stop, state.stage, self.channel.send(frame)).await?;
-                }
-                Output::Compute(task) => self.bench.submit(task),
-                Output::WantRows { identifiers_max } => {
-                    let rows = self.duties.rows(identifiers_max)?;
-                    state.inputs.push_back(match rows.is_empty() {
-                        true => Input::EndOfRows,
-                        false => Input::Rows(rows),
-                    });
-                }
-                Output::Spill { run, records } => self.runs.spill(run, records)?,
-                Output::WantRun(run) => state.inputs.push_back(Input::Run(self.chunk(run)?)),
-                Output::Reserve { entry, terms } => {
-                    self.has_room(&entry, state)?;
-                    self.open_session(&entry, state)?;
-                    state.inputs.push_back(match self.duties.reserve(&entry, &terms) {
-                        Ok(reservation) => Input::Reserved(reservation),
-                        Err(ReserveError::Refused { refusal, retry_after_s }) => {
-                            self.retry_after_s = retry_after_s;
-                            Input::ReserveRefused { refusal, retry_after_s }
-                        }
-                        Err(ReserveError::Storage(error)) => return Err(error.into()),
-                    });
-                }
-                Output::Ledger { entry, evidence } => self.duties.ledger(&entry, &evidence)?,
-                Output::KeyUsed(key) => self.duties.key_used(&key)?,
-                Output::Resolve => {
-                    let handles = self.runs.take(RunName::Handles)?;
-                    let resolution = self.duties.resolve(handles)?;
-                    state.inputs.push_back(Input::Resolved(resolution));
-                }
-                Output::RecordRelease => self.duties.record_release()?,
-                Output::WantApproval { count } => {
-                    state.inputs.push_back(match self.duties.approve(&count) {
-                        true => Input::Approved,
-                        false => Input::Declined,
-                    });
-                }
-                Output::Finished(outcome) => {
-                    self.journal.sync()?;
-                    state.outcome = Some(outcome);
-                }
+        let mut outputs: VecDeque<Output> = self.outbox.drain().collect();
+        while let Some(output) = outputs.pop_front() {
+            let is_sent = |output: &Output| matches!(output, Output::Send(_));
+            let sends = is_sent(&output);
+            if let Err(error) = self.carry_out(output, state).await {
+                state.cut_short = sends || outputs.iter().any(is_sent);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    async fn carry_out(&mut self, output: Output, state: &mut State) -> Result<(), DriveError> {
+        match output {
+            Output::Append { record, frame } => {
+                state.note_table(&record);
+                self.journal.append(&record, frame.as_ref())?;
+            }
+            Output::Send(frame) => {
+                self.journal.sync()?;
+                self.progress.sent(frame.header.stream, frame.header.elements);
+                // A peer that does not read is as silent as one that does not send.
+                let sent = self.channel.send(frame);
+                in_time(&self.stop, LAST_WORD, state.stage, sent).await?;
+            }
+            Output::Compute(task) => self.bench.submit(task),
+            Output::WantRows { identifiers_max } => {
+                let rows = self.duties.rows(identifiers_max)?;
+                state.inputs.push_back(match rows.is_empty() {
+                    true => Input::EndOfRows,
+                    false => Input::Rows(rows),
+                });
+            }
+            Output::Spill { run, records } => self.runs.spill(run, records)?,
+            Output::WantRun(run) => state.inputs.push_back(Input::Run(self.chunk(run)?)),
+            Output::Reserve { entry, terms } => {
+                self.has_room(&entry, state)?;
+                self.open_session(&entry, state)?;
+                state.inputs.push_back(match self.duties.reserve(&entry, &terms) {
+                    Ok(reservation) => Input::Reserved(reservation),
+                    Err(ReserveError::Refused { refusal, retry_after_s }) => {
+                        self.retry_after_s = retry_after_s;
+                        Input::ReserveRefused { refusal, retry_after_s }
+                    }
+                    Err(ReserveError::Storage(error)) => return Err(error.into()),
+                });
+            }
+            Output::Ledger { entry, evidence } => self.duties.ledger(&entry, &evidence)?,
+            Output::KeyUsed(key) => self.duties.key_used(&key)?,
+            Output::Resolve => {
+                let handles = self.runs.take(RunName::Handles)?;
+                let resolution = self.duties.resolve(handles)?;
+                state.inputs.push_back(Input::Resolved(resolution));
+            }
+            Output::RecordRelease => self.duties.record_release()?,
+            Output::WantApproval { count } => {
+                state.inputs.push_back(match self.duties.approve(&count) {
+                    true => Input::Approved,
+                    false => Input::Declined,
+                });
+            }
+            Output::Finished(outcome) => {
+                self.journal.sync()?;
+                state.outcome = Some(outcome);
             }
         }
         Ok(())
@@ -491,8 +503,25 @@ impl Driver<'_> {
 
     /// Tells the peer what it is to know, records that, and gives the record back.
     ///
-    /// What came last is recorded whatever the error: it may be the peer's REFUSE or ABORT.
-    async fn close(mut self, error: &DriveError, stage: &'static str) -> SessionJournal {
+    /// After a message that was queued and not sent there is no last word: the reason of the close
+    /// has to do.
+    async fn close(mut self, error: &DriveError, state: &State) -> SessionJournal {
+        if !state.cut_short {
+            self.queue_last_word(error, state.stage);
+            self.send_last_word().await;
+        }
+        if let Err(error) = self.journal.sync() {
+            tracing::warn!(target: "veilmatch::session", %error, "the end is not recorded");
+        }
+        let reason = match error {
+            DriveError::Stopped(_) => Close::ShuttingDown,
+            _ => Close::Error,
+        };
+        self.channel.close_with_reason(reason).await;
+        self.journal
+    }
+
+    fn queue_last_word(&mut self, error: &DriveError, stage: &'static str) {
         match error {
             DriveError::Protocol(error) => {
                 self.outbox.close(error, self.ledger_head, self.retry_after(error, stage));
@@ -515,6 +544,12 @@ impl Driver<'_> {
             | DriveError::Journal(_)
             | DriveError::Ledger(_) => self.outbox.close_for_operator(),
         }
+    }
+
+    /// Records and sends what is queued.
+    ///
+    /// What came last is recorded whatever the error: it may be the peer's REFUSE or ABORT.
+    async fn send_last_word(&mut self) {
         let outputs: Vec<Output> = self.outbox.drain().collect();
         for output in outputs {
             // What cannot be recorded is not sent.
@@ -534,15 +569,6 @@ impl Driver<'_> {
                 break;
             }
         }
-        if let Err(error) = self.journal.sync() {
-            tracing::warn!(target: "veilmatch::session", %error, "the end is not recorded");
-        }
-        match error {
-            // Whoever still has to hear of it: a close is not lost behind data that wait.
-            DriveError::Stopped(_) => self.channel.close_with_reason(Close::ShuttingDown).await,
-            _ => self.channel.close_with_error().await,
-        }
-        self.journal
     }
 
     /// A table that is not ready at HELLO_A will be; one that the terms ask for in vain will not.
@@ -573,6 +599,9 @@ struct State {
     inputs: VecDeque<Input>,
     /// Tags of the table that HELLO_P names.
     table_tags: u64,
+    /// Something the session had queued was not sent, so that nothing may follow it: the peer
+    /// would see a gap, and rightly say that we broke the protocol.
+    cut_short: bool,
 }
 
 impl State {
@@ -595,16 +624,23 @@ impl State {
     }
 }
 
-/// Waits for the peer as long as the stage allows, and for our operator's wish to stop.
+/// Waits for the peer as long as the stage allows, and no longer than `grace` once our operator
+/// wishes to stop.
 async fn in_time<T>(
     stop: &Stop,
+    grace: Duration,
     stage: &'static str,
     waited_for: impl Future<Output = Result<T, TransportError>>,
 ) -> Result<T, DriveError> {
     let patience = patience(stage);
+    let stopped = async {
+        let signal = stop.wait().await;
+        tokio::time::sleep(grace).await;
+        signal
+    };
     tokio::select! {
         biased;
-        signal = stop.wait() => Err(DriveError::Stopped(signal)),
+        signal = stopped => Err(DriveError::Stopped(signal)),
         done = tokio::time::timeout(patience, waited_for) => match done {
             Ok(done) => Ok(done?),
             Err(_) => Err(DriveError::Silent { stage, seconds: patience.as_secs() }),

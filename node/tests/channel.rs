@@ -598,7 +598,7 @@ async fn abort_arrives_before_the_close() {
         advertiser.set_sid(SID);
         let abort = control(StreamId::ControlProvider, 0);
         provider.send(abort.clone()).await.expect("sent");
-        let end = tokio::spawn(provider.close_with_error());
+        let end = tokio::spawn(provider.close_with_reason(Close::Error));
         assert_eq!(advertiser.next(|_| false).await, Ok(abort));
         let closed = Err(TransportError::Closed(Close::Error));
         assert_eq!(advertiser.next(|_| false).await, closed);
@@ -606,7 +606,7 @@ async fn abort_arrives_before_the_close() {
         // The other way round, and a driver that ends the channel all the same.
         let (advertiser, mut provider) =
             if over_quic { world.session(&mut service).await } else { memory_pair(1 << 16) };
-        let end = tokio::spawn(advertiser.close_with_error());
+        let end = tokio::spawn(advertiser.close_with_reason(Close::Error));
         assert_eq!(provider.next(|_| false).await, closed);
         assert_eq!(provider.finish().await, Err(TransportError::Closed(Close::Error)));
         end.await.expect("no panic");
@@ -614,7 +614,7 @@ async fn abort_arrives_before_the_close() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn close_with_error_leaves_a_peer_behind_that_does_not_answer() {
+async fn close_leaves_a_peer_behind_that_does_not_answer() {
     let world = World::new();
     let mut service = world.serve(QuicOptions::default());
     let relay = Relay::to(service.address).await;
@@ -624,7 +624,7 @@ async fn close_with_error_leaves_a_peer_behind_that_does_not_answer() {
     relay.cut();
     advertiser.send(control(StreamId::ControlAdvertiser, 1)).await.expect("queued");
     let started = Instant::now();
-    advertiser.close_with_error().await;
+    advertiser.close_with_reason(Close::Error).await;
     assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
 }
 

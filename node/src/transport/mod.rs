@@ -361,11 +361,6 @@ impl Channel {
     /// Ends a failed session after a queued ABORT or REFUSE has reached the peer.
     ///
     /// Waits at most two seconds for that; a peer that does not read is left behind.
-    pub async fn close_with_error(self) {
-        self.close_with_reason(Close::Error).await;
-    }
-
-    /// Ends a session for this reason, as [`Self::close_with_error`] does.
     pub async fn close_with_reason(self, why: Close) {
         let _ = tokio::time::timeout(ERROR_DELIVERY, self.sender.finish_control()).await;
         self.link.close(why);

@@ -176,7 +176,7 @@ impl Sessions {
             open.sessions = open.sessions.saturating_add(usize::from(begun));
             begun
         });
-        begun.then_some(Counted(self))
+        begun.then(|| Counted(self))
     }
 
     /// Lets no session begin from now on; how many are in progress.
