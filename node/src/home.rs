@@ -79,6 +79,12 @@ impl<S: Settings> Home<S> {
         Ok(lock)
     }
 
+    /// Whether a run or a service has the directory now.
+    #[must_use]
+    pub fn is_in_use(&self) -> bool {
+        DirectoryLock::is_held(&self.directory)
+    }
+
     /// A path inside the directory.
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {

@@ -185,7 +185,20 @@ impl PartnerPolicy {
     }
 
     /// The same policy with what an invitation decides anew: who, how large, and which profiles.
-    pub(crate) fn invited_again(self, new: Self) -> Self {
+    ///
+    /// The budget of a partner that declares the same as before stays as its operator set it,
+    /// unless a daily one is asked for.
+    pub(crate) fn invited_again(self, new: Self, daily: bool) -> Self {
+        let same = self.rows == new.rows && self.profiles() == new.profiles();
+        let new = match same && !daily {
+            true => Self {
+                elements_max: self.elements_max,
+                evaluations_per_epoch: self.evaluations_per_epoch,
+                evaluations_per_day: self.evaluations_per_day,
+                ..new
+            },
+            false => new,
+        };
         Self {
             legal_entity: new.legal_entity,
             group: new.group.or(self.group),
