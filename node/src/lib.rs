@@ -22,10 +22,13 @@ pub mod keyring;
 pub mod ledger;
 pub mod normalize;
 pub mod program;
+pub mod room;
 pub mod runs;
 pub mod seal;
 pub mod status;
+pub mod stop;
 pub mod telemetry;
+pub mod toml_file;
 pub mod transport;
 pub mod world;
 
