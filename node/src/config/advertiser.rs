@@ -162,6 +162,7 @@ const TEMPLATE_GUARDRAILS: &str = "\n\
     # rate_cap = 85          # rates above are shown as over\n\
     # count_rounding = 100   # step of counts\n\
     # cell_min = 50          # least rows in a cell of a breakdown\n\
+    # consent_max_age_days = 1095  # most days after which a consent is no longer taken\n\
     # ids_per_person = 10    # most digital IDs of one person\n\
     # ids_valid_days = 30    # most days a digital ID is used\n\
     # namespaces = []        # digital IDs to take, by name; all that are offered if absent\n\
