@@ -3,6 +3,7 @@
 //! A value of ours that is not set is the default of the product. So a partner alone can make a
 //! run stricter than the default and never less strict: that takes the settings of both.
 
+use node::data::input::PreparedInput;
 use node::failure::Failure;
 use node::guardrails::GuardrailSettings;
 use node::home::Home;
@@ -13,15 +14,16 @@ use protocol::limits::{
     CELL_MIN_DEFAULT, COUNT_ROUNDING_DEFAULT, DELTA_MIN_DEFAULT, IDS_PER_RECORD_DEFAULT,
     IDS_VALID_DAYS_DEFAULT, K_MIN_DEFAULT, N_MIN_DEFAULT, RATE_CAP_DEFAULT, RATE_PRECISION_DEFAULT,
 };
+use protocol::purpose::Purpose;
 use protocol::suite::{Profile, SuiteId};
-use protocol::terms::{MatchTerms, PURPOSE_ADVERTISING_MATCH};
+use protocol::terms::MatchTerms;
 use serde_json::{Value, json};
 
 /// The terms of a run and where each value comes from.
 #[derive(Debug)]
 pub(crate) struct Policy {
-    /// The terms, without times.
-    pub(crate) terms: MatchTerms,
+    /// The terms without times, and without what an input decides.
+    terms: MatchTerms,
     /// The values that apply to the profile, in the order of the manual.
     pub(crate) rules: Vec<Rule>,
 }
@@ -66,7 +68,7 @@ impl Policy {
     ///
     /// # Errors
     ///
-    /// [`Failure`] if the purpose is not allowed, or `digital-ids` has no namespace in common.
+    /// [`Failure`] if the purpose of the settings is not allowed, or `digital-ids` has no namespace in common.
     pub(crate) fn of(
         home: &Home,
         invitation: &Invitation,
@@ -74,7 +76,34 @@ impl Policy {
     ) -> Result<Self, Failure> {
         let ruleset = RulesetId::from_code(home.config.ruleset.code())
             .ok_or_else(|| Failure::operator("the ruleset has no code", "choose crm-fr/1"))?;
+        allowed_purpose(home.config.purpose, invitation)?;
         Self::combine(&home.config.guardrails, invitation, profile, ruleset)
+    }
+
+    /// The terms of a run on an input: they name the purpose that its rows were gated by, and no
+    /// other [D-28].
+    pub(crate) fn on(&self, input: &PreparedInput) -> MatchTerms {
+        MatchTerms { purpose: input.purpose().code(), ..self.terms.clone() }
+    }
+
+    /// Least eligible rows.
+    pub(crate) const fn n_min(&self) -> u32 {
+        self.terms.n_min
+    }
+
+    /// Least rows changed since another input.
+    pub(crate) const fn delta_min(&self) -> u32 {
+        self.terms.delta_min
+    }
+
+    /// Days a delivered digital ID may be used.
+    pub(crate) const fn ids_valid_days(&self) -> u16 {
+        self.terms.ids_valid_days
+    }
+
+    /// Told where the terms let no cookie be delivered, which the operator may not have meant.
+    pub(crate) fn no_cookie(&self, profile: Profile) -> Option<&'static str> {
+        no_cookie(profile, &self.terms)
     }
 
     fn combine(
@@ -83,9 +112,6 @@ impl Policy {
         profile: Profile,
         ruleset: RulesetId,
     ) -> Result<Self, Failure> {
-        if !invitation.purposes.contains(&PURPOSE_ADVERTISING_MATCH) {
-            return Err(Error::from(Refusal::PurposeNotAllowed).into());
-        }
         let kinds: Vec<IdentifierKind> =
             invitation.kinds.iter().filter_map(|name| IdentifierKind::from_name(name)).collect();
         let mut rules = Vec::new();
@@ -116,8 +142,15 @@ impl Policy {
     }
 }
 
-/// Told where the terms let no cookie be delivered, which the operator may not have meant.
-pub(crate) fn no_cookie(profile: Profile, terms: &MatchTerms) -> Option<&'static str> {
+/// Refuses a purpose that the invitation does not list.
+fn allowed_purpose(purpose: Purpose, invitation: &Invitation) -> Result<(), Failure> {
+    if invitation.purposes.contains(&purpose.code()) {
+        return Ok(());
+    }
+    Err(Error::from(Refusal::PurposeNotAllowed).into())
+}
+
+fn no_cookie(profile: Profile, terms: &MatchTerms) -> Option<&'static str> {
     let cookies = terms.namespaces.iter().any(|code| *code >= COOKIE_NAMESPACE_MIN);
     (profile == Profile::DigitalIds && !cookies).then_some(
         "warning: no cookie namespace is in force, so no cookie is delivered; compare \
@@ -411,9 +444,9 @@ mod tests {
         let refused = combine(&own, &invitation(), Profile::DigitalIds).unwrap_err();
         assert_eq!(refused.exit().code(), 78);
         combine(&own, &invitation(), Profile::MatchRate).unwrap();
-        let purpose = Invitation { purposes: vec![2], ..invitation() };
-        let refused =
-            combine(&GuardrailSettings::default(), &purpose, Profile::MatchRate).unwrap_err();
+        let other = Invitation { purposes: vec![2], ..invitation() };
+        let refused = allowed_purpose(Purpose::Match, &other).unwrap_err();
         assert_eq!(refused.exit().code(), 77);
+        allowed_purpose(Purpose::Suppress, &other).unwrap();
     }
 }

@@ -4,7 +4,9 @@
 //! run tells whom is in signed terms alone.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use serde::Deserialize;
 
@@ -14,6 +16,7 @@ use crate::data::source::SourceOptions;
 use crate::guardrails::GuardrailSettings;
 use crate::normalize::{EmailPrehash, Normalizer, Options, PhonePrehash, Ruleset};
 use crate::transport::quic::{Congestion, QuicOptions};
+use protocol::purpose::Purpose;
 use protocol::transcript::Role;
 
 /// Settings of a node, valid by construction.
@@ -37,8 +40,10 @@ pub struct Config {
     pub not_for_purpose: Vec<String>,
     /// How many rows may share an identifier.
     pub shared: SharedLimits,
-    /// Purpose that rows need evidence for.
-    pub purpose: String,
+    /// Purpose that rows need evidence for, and that the terms name; one that can be run.
+    pub purpose: Purpose,
+    /// Days for which evidence of consent counts, unless the invitation says fewer.
+    pub consent_max_age_days: u16,
     /// Bytes that sorting may hold in memory.
     pub memory_bytes: usize,
     /// Threads for arithmetic, and for the preparation of files; 0 for one per core.
@@ -99,8 +104,12 @@ impl Config {
              # Columns of your files not to look at; others that are not known are refused.\n\
              # ignore = [\"COMMENT\"]\n\
              \n\
-             # Purpose that a row needs evidence of consent for.\n\
+             # Purpose that a row needs evidence of consent for, and that the terms of a run name:\n\
+             # \"ads.match\" or \"ads.suppress\".\n\
              purpose = \"ads.match\"\n\
+             \n\
+             # Days for which evidence of consent counts; of this and the invitation's the fewer.\n\
+             # consent_max_age_days = 1095\n\
              \n\
              # Memory for sorting, in MiB; larger sets are spilled to disk, sealed.\n\
              memory_mib = 192\n\
@@ -164,18 +173,26 @@ impl Config {
         if file.threads > THREADS_MAX {
             return Err(wrong("threads", "at most 1024"));
         }
+        let purpose = Purpose::from_str(&file.purpose).ok().filter(|purpose| purpose.is_runnable());
+        let purpose = purpose.ok_or_else(|| wrong("purpose", &runnable_purposes()))?;
+        let consent_max_age_days =
+            file.consent_max_age_days.unwrap_or(CONSENT_MAX_AGE_DAYS_DEFAULT);
+        if !CONSENT_MAX_AGE_DAYS.contains(&consent_max_age_days) {
+            return Err(wrong("consent_max_age_days", "between 1 and 3650"));
+        }
         file.guardrails.check()?;
         Ok(Self {
             ruleset,
             options: Options::defaults(ruleset),
-            csv: CsvOptions { encoding, delimiter },
+            csv: CsvOptions { encoding, delimiter, open_last_line: false },
             columns: file.columns,
             ignore: file.ignore,
             email_sha256,
             phone_sha256,
             not_for_purpose: file.not_for_purpose,
             shared: file.shared.limits(),
-            purpose: file.purpose,
+            purpose,
+            consent_max_age_days,
             memory_bytes: usize::try_from(file.memory_mib).unwrap_or(16) << 20,
             threads: usize::from(file.threads),
             table_tags_max: file.table_tags_max,
@@ -210,6 +227,19 @@ fn wrong(setting: &str, allowed: &str) -> String {
     format!("{setting} must be {allowed}")
 }
 
+/// The purposes that terms may carry, as a message lists them.
+fn runnable_purposes() -> String {
+    let runnable = Purpose::ALL.into_iter().filter(|purpose| purpose.is_runnable());
+    let names: Vec<String> = runnable.map(|purpose| format!("\"{purpose}\"")).collect();
+    names.join(" or ")
+}
+
+/// Days for which evidence of consent counts, by default: three years.
+pub const CONSENT_MAX_AGE_DAYS_DEFAULT: u16 = 1_095;
+
+/// What `consent_max_age_days` may be.
+pub const CONSENT_MAX_AGE_DAYS: RangeInclusive<u16> = 1..=3_650;
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -223,6 +253,7 @@ struct File {
     #[serde(default)]
     not_for_purpose: Vec<String>,
     purpose: String,
+    consent_max_age_days: Option<u16>,
     memory_mib: u64,
     threads: u16,
     table_tags_max: u64,
@@ -337,6 +368,15 @@ mod tests {
         assert!(Config::parse(&shared).unwrap_err().contains("mail"));
         let wrong = template.replace("\"cubic\"", "\"reno\"");
         assert!(Config::parse(&wrong).unwrap_err().starts_with("congestion must be"));
+        for purpose in ["email.newsletter", "ADS.MATCH", "ads.measure", "ads.remove", ""] {
+            let text = template.replace("\"ads.match\"\n", &format!("\"{purpose}\"\n"));
+            let error = Config::parse(&text).unwrap_err();
+            assert_eq!(error, "purpose must be \"ads.match\" or \"ads.suppress\"", "{purpose}");
+        }
+        for days in ["0", "3651", "-1"] {
+            let text = format!("consent_max_age_days = {days}\n{template}");
+            assert!(Config::parse(&text).unwrap_err().contains("consent_max_age_days"), "{days}");
+        }
         let low = format!("{}\nk_min = 10\n", Config::template(Role::Advertiser));
         assert!(Config::parse(&low).unwrap_err().starts_with("guardrails.k_min must be"));
     }

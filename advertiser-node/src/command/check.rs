@@ -166,8 +166,19 @@ fn file_lines(survey: &Survey, n_min: u32) -> Vec<String> {
     ));
     lines.push(format!(
         "rows left out: {} without consent evidence, {} objected, {} without usable identifier",
-        counts.excluded_consent, counts.excluded_optout, counts.excluded_no_usable_identifier
+        counts.excluded_consent,
+        counts.excluded_optout + counts.excluded_optout_by_identifier,
+        counts.excluded_no_usable_identifier
     ));
+    if !counts.rows_left_out.is_empty() {
+        lines.push(format!("  by reason: {}", numbers(&counts.rows_left_out)));
+    }
+    if counts.open_last_lines > 0 {
+        lines.push(format!(
+            "files whose last line has no line end, as allowed: {}",
+            counts.open_last_lines
+        ));
+    }
     lines.push(format!("rows eligible: {}", counts.eligible));
     lines.extend(source_lines(counts));
     if counts.eligible < u64::from(n_min) {

@@ -13,6 +13,7 @@ use node::status;
 use node::telemetry::{OutputOptions, Progress, Terminal};
 use node::world::{self, Clock as _, SystemClock};
 use protocol::limits::Limits;
+use protocol::purpose::Purpose;
 use protocol::suite::{Profile, SuiteId};
 use protocol::transcript::Role;
 use serde_json::{Value, json};
@@ -23,7 +24,7 @@ use crate::cli::PlanOptions;
 use crate::committed::Committed;
 use crate::learn::{Learned, PUBLIC, learned};
 use crate::partner::{invitation, kinds, rules_must_agree};
-use crate::policy::{Policy, Rule, no_cookie};
+use crate::policy::{Policy, Rule};
 use crate::request::{Request, Shape};
 use crate::shared::WidelyShared;
 
@@ -49,7 +50,7 @@ pub(crate) fn run(
     let started = Instant::now();
     progress.stage("prepare");
     let input = prepare(&home, &options.inputs, &kinds(&invitation))?;
-    enough_rows(&input, policy.terms.n_min)?;
+    enough_rows(&input, policy.n_min())?;
     let shape = request.shape(&input)?;
     let provider = invitation.provider.party().0;
     let now = SystemClock::new().now_unix();
@@ -63,8 +64,9 @@ pub(crate) fn run(
         eligible: input.counts().eligible,
         shared: WidelyShared::find(input.counts()),
         changed_rows: committed.nearest(),
-        too_near: committed.is_too_near(request.profile, policy.terms.delta_min),
-        purpose: home.config.purpose.clone(),
+        too_near: committed.is_too_near(request.profile, policy.delta_min()),
+        purpose: input.purpose(),
+        consent_max_age_days: input.consent_max_age_days(),
         invitation,
         policy,
         shape,
@@ -83,7 +85,8 @@ pub(crate) fn run(
 /// Everything a plan says.
 struct Plan {
     profile: Profile,
-    purpose: String,
+    purpose: Purpose,
+    consent_max_age_days: u16,
     invitation: Invitation,
     policy: Policy,
     /// Eligible rows of the input.
@@ -107,6 +110,7 @@ impl Plan {
             format!("  the provider learns {provider}"),
             format!("  {PUBLIC}"),
             format!("purpose: {}", self.purpose),
+            format!("  evidence of consent counts for {} days", self.consent_max_age_days),
             format!("kinds: {}", self.invitation.kinds.join(", ")),
             format!("notice: {}", self.notice().unwrap_or_else(|| "none agreed".to_owned())),
             "terms, and whose value is in force:".to_owned(),
@@ -115,7 +119,7 @@ impl Plan {
             let mark = if rule.relaxed { "; RELAXED by both sides" } else { "" };
             format!("  {} {} ({}{mark})", rule.name, rule.shown(), rule.side.name())
         }));
-        lines.extend(no_cookie(self.profile, &self.policy.terms).map(str::to_owned));
+        lines.extend(self.policy.no_cookie(self.profile).map(str::to_owned));
         lines
             .push("  the provider may raise n_min, k_min and delta_min when it answers".to_owned());
         lines.extend(self.shape_lines());
@@ -198,7 +202,8 @@ impl Plan {
         json!({
             "profile": self.profile.name(),
             "learns": { "advertiser": advertiser, "provider": provider, "both": PUBLIC },
-            "purpose": self.purpose,
+            "purpose": self.purpose.name(),
+            "consent_max_age_days": self.consent_max_age_days,
             "kinds": self.invitation.kinds,
             "notice": self.notice(),
             "terms": rules,
