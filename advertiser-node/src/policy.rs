@@ -5,8 +5,7 @@
 
 use node::data::input::PreparedInput;
 use node::failure::Failure;
-use node::guardrails::GuardrailSettings;
-use node::home::Home;
+use node::guardrails::{CONSENT_MAX_AGE_DAYS_DEFAULT, GuardrailSettings};
 use node::invite::{COOKIE_NAMESPACE_MIN, Invitation};
 use protocol::error::{Error, Refusal};
 use protocol::identifier::{IdentifierKind, RulesetId};
@@ -19,11 +18,14 @@ use protocol::suite::{Profile, SuiteId};
 use protocol::terms::MatchTerms;
 use serde_json::{Value, json};
 
+use crate::Home;
+
 /// The terms of a run and where each value comes from.
 #[derive(Debug)]
 pub(crate) struct Policy {
     /// The terms without times, and without what an input decides.
     terms: MatchTerms,
+    consent_max_age_days: u16,
     /// The values that apply to the profile, in the order of the manual.
     pub(crate) rules: Vec<Rule>,
 }
@@ -74,7 +76,7 @@ impl Policy {
         invitation: &Invitation,
         profile: Profile,
     ) -> Result<Self, Failure> {
-        let ruleset = RulesetId::from_code(home.config.ruleset.code())
+        let ruleset = RulesetId::from_code(home.config.common.ruleset.code())
             .ok_or_else(|| Failure::operator("the ruleset has no code", "choose crm-fr/1"))?;
         allowed_purpose(home.config.purpose, invitation)?;
         Self::combine(&home.config.guardrails, invitation, profile, ruleset)
@@ -94,6 +96,11 @@ impl Policy {
     /// Least rows changed since another input.
     pub(crate) const fn delta_min(&self) -> u32 {
         self.terms.delta_min
+    }
+
+    /// Days for which evidence of consent counts.
+    pub(crate) const fn consent_max_age_days(&self) -> u16 {
+        self.consent_max_age_days
     }
 
     /// Days a delivered digital ID may be used.
@@ -121,6 +128,7 @@ impl Policy {
             ..MatchTerms::defaults(profile, ruleset, &kinds)
         };
         combine_minima(own, invitation, &mut terms, &mut rules);
+        let consent_max_age_days = combine_consent(own, Some(invitation), &mut rules);
         if profile.suite() == SuiteId::Shuffled {
             combine_counts(own, invitation, &mut terms, &mut rules);
         }
@@ -138,7 +146,7 @@ impl Policy {
                 ));
             }
         }
-        Ok(Self { terms, rules })
+        Ok(Self { terms, consent_max_age_days, rules })
     }
 }
 
@@ -184,6 +192,24 @@ fn combine_minima(
     terms.n_min = most("n_min", N_MIN_DEFAULT, own.n_min, invitation.n_min);
     terms.k_min = most("k_min", K_MIN_DEFAULT, own.k_min, invitation.k_min);
     terms.delta_min = most("delta_min", DELTA_MIN_DEFAULT, own.delta_min, invitation.delta_min);
+}
+
+/// Days for which evidence of consent counts, with the provider of an invitation or with none.
+pub(crate) fn consent_max_age_days(
+    own: &GuardrailSettings,
+    invitation: Option<&Invitation>,
+) -> u16 {
+    combine_consent(own, invitation, &mut Vec::new())
+}
+
+fn combine_consent(
+    own: &GuardrailSettings,
+    invitation: Option<&Invitation>,
+    rules: &mut Vec<Rule>,
+) -> u16 {
+    let default = CONSENT_MAX_AGE_DAYS_DEFAULT;
+    let provider = invitation.map_or(default, |_| default);
+    stricter(rules, "consent_max_age_days", default, own.consent_max_age_days, provider, Ord::min)
 }
 
 fn combine_counts(
@@ -366,7 +392,7 @@ mod tests {
         assert_eq!(rule(&policy, "k_min").side, Side::Default);
         assert_eq!(rule(&policy, "namespaces").shown(), "idfa, a.example");
         let rows = combine(&none, &invitation(), Profile::MatchedRows).unwrap();
-        assert_eq!((rows.rules.len(), rows.terms.flags, rows.terms.namespaces.len()), (3, 0, 0));
+        assert_eq!((rows.rules.len(), rows.terms.flags, rows.terms.namespaces.len()), (4, 0, 0));
     }
 
     #[test]

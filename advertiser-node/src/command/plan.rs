@@ -7,7 +7,6 @@ use std::time::Instant;
 
 use node::engine::Engine;
 use node::failure::Failure;
-use node::home::Home;
 use node::invite::Invitation;
 use node::status;
 use node::telemetry::{OutputOptions, Progress, Terminal};
@@ -15,11 +14,11 @@ use node::world::{self, Clock as _, SystemClock};
 use protocol::limits::Limits;
 use protocol::purpose::Purpose;
 use protocol::suite::{Profile, SuiteId};
-use protocol::transcript::Role;
 use serde_json::{Value, json};
 
 use super::check::{MEASURE, TAG_BYTES, megabytes, not_the_input};
 use super::run::{enough_rows, prepare, writable};
+use crate::Home;
 use crate::cli::PlanOptions;
 use crate::committed::Committed;
 use crate::learn::{Learned, PUBLIC, learned};
@@ -40,7 +39,7 @@ pub(crate) fn run(
         }
         writable(json)?;
     }
-    let home = Home::open(&options.dir, Role::Advertiser)?;
+    let home = Home::open(&options.dir)?;
     let _lock = home.lock()?;
     let invitation = invitation(&home, options.provider.as_deref())?;
     request.allowed_by(&invitation)?;
@@ -49,7 +48,8 @@ pub(crate) fn run(
     let progress = Progress::new(output);
     let started = Instant::now();
     progress.stage("prepare");
-    let input = prepare(&home, &options.inputs, &kinds(&invitation))?;
+    let input =
+        prepare(&home, &options.inputs, &kinds(&invitation), policy.consent_max_age_days())?;
     enough_rows(&input, policy.n_min())?;
     let shape = request.shape(&input)?;
     let provider = invitation.provider.party().0;
@@ -66,7 +66,6 @@ pub(crate) fn run(
         changed_rows: committed.nearest(),
         too_near: committed.is_too_near(request.profile, policy.delta_min()),
         purpose: input.purpose(),
-        consent_max_age_days: input.consent_max_age_days(),
         invitation,
         policy,
         shape,
@@ -86,7 +85,6 @@ pub(crate) fn run(
 struct Plan {
     profile: Profile,
     purpose: Purpose,
-    consent_max_age_days: u16,
     invitation: Invitation,
     policy: Policy,
     /// Eligible rows of the input.
@@ -110,7 +108,6 @@ impl Plan {
             format!("  the provider learns {provider}"),
             format!("  {PUBLIC}"),
             format!("purpose: {}", self.purpose),
-            format!("  evidence of consent counts for {} days", self.consent_max_age_days),
             format!("kinds: {}", self.invitation.kinds.join(", ")),
             format!("notice: {}", self.notice().unwrap_or_else(|| "none agreed".to_owned())),
             "terms, and whose value is in force:".to_owned(),
@@ -203,7 +200,6 @@ impl Plan {
             "profile": self.profile.name(),
             "learns": { "advertiser": advertiser, "provider": provider, "both": PUBLIC },
             "purpose": self.purpose.name(),
-            "consent_max_age_days": self.consent_max_age_days,
             "kinds": self.invitation.kinds,
             "notice": self.notice(),
             "terms": rules,
@@ -271,7 +267,7 @@ impl Cost {
             bytes_received: blind.saturating_add(proofs).saturating_add(table),
             handles_bytes_max: handles.saturating_mul(HANDLE_BYTES),
             prepared_s,
-            elements_per_s: Engine::start(home.config.threads).measure(MEASURE),
+            elements_per_s: Engine::start(home.config.common.threads).measure(MEASURE),
         })
     }
 

@@ -9,7 +9,6 @@ use node::data::source::SourceOptions;
 use node::driver::Stopwatch;
 use node::engine::Engine;
 use node::failure::Failure;
-use node::home::Home;
 use node::ledger::Ledger;
 use node::normalize::{Normalizer, PhonePrehash};
 use node::telemetry::{OutputOptions, Progress, Terminal};
@@ -18,10 +17,10 @@ use protocol::disclosure::Outcome;
 use protocol::error::Refusal;
 use protocol::identifier::IdentifierKind;
 use protocol::suite::Profile;
-use protocol::transcript::Role;
 
 use self::approval::Approval;
 use self::session::Run;
+use crate::Home;
 use crate::cli::{Inputs, RunOptions};
 use crate::committed::Committed;
 use crate::partner::{invitation, kinds, rules_must_agree};
@@ -42,7 +41,7 @@ pub(crate) fn run(
     let request = Request::parse(&options.profile, options.sample)?;
     let approval = Approval::decide(request.profile, options.approve)?;
     check_outputs(options, request)?;
-    let home = Home::open(&options.dir, Role::Advertiser)?;
+    let home = Home::open(&options.dir)?;
     let _lock = home.lock()?;
     let invitation = invitation(&home, options.provider.as_deref())?;
     request.allowed_by(&invitation)?;
@@ -54,7 +53,8 @@ pub(crate) fn run(
     let progress = Progress::new(output);
     let (started, mut watch) = (Instant::now(), Stopwatch::start());
     progress.stage("prepare");
-    let input = prepare(&home, &options.inputs, &kinds(&invitation))?;
+    let input =
+        prepare(&home, &options.inputs, &kinds(&invitation), policy.consent_max_age_days())?;
     enough_rows(&input, policy.n_min())?;
     if let Some(shared) = WidelyShared::find(input.counts()).filter(|_| !options.accept_shared) {
         return Err(shared.refused());
@@ -72,7 +72,7 @@ pub(crate) fn run(
         input: &input,
         committed: Committed::compare(&home, &provider, &input, now)?,
         ledger: Ledger::open(&home.path("ledger.sqlite"))?,
-        engine: Engine::start(home.config.threads),
+        engine: Engine::start(home.config.common.threads),
         progress: &progress,
         terminal,
         approval,
@@ -186,10 +186,11 @@ pub(super) fn prepare(
     home: &Home,
     inputs: &Inputs,
     kinds: &[u8],
+    consent_max_age_days: u16,
 ) -> Result<PreparedInput, Failure> {
     let normalizer = normalizer(home, kinds);
     let source = inputs.source(home);
-    let rules = input_rules(home, &normalizer, &source, kinds);
+    let rules = input_rules(home, &normalizer, &source, kinds, consent_max_age_days);
     let store = home.private_dir("inputs")?;
     let workspace = home.workspace()?;
     Ok(PreparedInput::prepare(&inputs.files()?, &rules, &store, &home.storage, &workspace)?)
@@ -197,7 +198,7 @@ pub(super) fn prepare(
 
 /// How this node normalizes values of CRM files.
 pub(crate) fn normalizer(home: &Home, kinds: &[u8]) -> Normalizer {
-    let normalizer = home.config.normalizer();
+    let normalizer = home.config.common.normalizer();
     // Telephone numbers without `+` are of use to a provider that holds digests of them, and to
     // find the numbers in clear of a person who objects by such a digest.
     let digests = home.config.phone_sha256 == Some(PhonePrehash::Digits);
@@ -213,17 +214,18 @@ pub(crate) fn input_rules<'a>(
     normalizer: &'a Normalizer,
     source: &'a SourceOptions,
     kinds: &'a [u8],
+    consent_max_age_days: u16,
 ) -> InputRules<'a> {
     InputRules {
         normalizer,
         source,
         gate: GateRules {
             purpose: home.config.purpose,
-            consent_max_age_days: home.config.consent_max_age_days,
+            consent_max_age_days,
             now: SystemClock::new().now_unix(),
         },
         kinds,
-        email_sha256: home.config.email_sha256,
+        email_sha256: home.config.common.email_sha256,
         phone_sha256: home.config.phone_sha256,
         shared: home.config.shared,
         not_for_purpose: &home.config.not_for_purpose,
