@@ -11,6 +11,8 @@ use sha2::{Digest, Sha256};
 
 use super::*;
 
+mod rights;
+
 const HEADER: &str = "row_id,email,consent_purposes,consent_ref,consent_at,consent_notice\n";
 
 /// 2026-11-30T12:00:00Z.
@@ -23,6 +25,7 @@ struct Bench {
     source: SourceOptions,
     kinds: Vec<u8>,
     level: u8,
+    email_sha256: Option<EmailPrehash>,
     shared: SharedLimits,
     not_for_purpose: Vec<String>,
     purpose: Purpose,
@@ -39,6 +42,7 @@ impl Bench {
             source: SourceOptions::default(),
             kinds: vec![1, 2],
             level: 0,
+            email_sha256: None,
             shared: SharedLimits::default(),
             not_for_purpose: Vec::new(),
             purpose: Purpose::Match,
@@ -91,7 +95,7 @@ impl Bench {
             },
             kinds: &self.kinds,
             level: self.level,
-            email_sha256: None,
+            email_sha256: self.email_sha256,
             phone_sha256: PhonePrehash::parse("phone-e164"),
             shared: self.shared,
             not_for_purpose: &self.not_for_purpose,
