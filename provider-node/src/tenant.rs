@@ -363,6 +363,7 @@ const POLICY: &str = "partner.toml";
 
 #[cfg(test)]
 mod tests {
+    use protocol::transcript::Role;
 
     use super::*;
 
@@ -404,6 +405,22 @@ mod tests {
         assert_eq!(read.policy.invited(), tenant.policy.invited());
         let codes = read.policy.guardrails(&Namespaces::read(&home).unwrap()).namespaces;
         assert_eq!(codes, [1, 2]);
+    }
+
+    #[test]
+    fn the_old_name_of_a_setting_is_refused_by_name() {
+        let (_dir, home, identity) = home();
+        let policy = PartnerPolicy::defaults(&identity, &[Profile::MatchedRows]);
+        Tenant::create(&home, "partner", policy).unwrap();
+        let path = home.path("partners/partner/partner.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let line = 1 + text.lines().position(|line| line.starts_with("group_min")).unwrap();
+        std::fs::write(&path, text.replace("group_min", "delta_min")).unwrap();
+        let failure = Tenant::all(&home).unwrap_err();
+        let report = failure.report(Role::Provider).to_string();
+        let told = format!("line {line}: `delta_min` is called `group_min` now");
+        assert!(report.contains(&told), "{report}");
+        assert_eq!(failure.exit().code(), 78);
     }
 
     #[test]

@@ -214,5 +214,7 @@ mod tests {
         );
         assert_eq!(refused("[shared]\nmail = 5\n"), "line 2: `mail` is no setting of this file");
         assert_eq!(refused("[guardrails]\nk_min = \"200\""), "line 2: `k_min` is a number");
+        let renamed = "line 3: `delta_min` is called `group_min` now";
+        assert_eq!(refused("[guardrails]\nk_min = 200\ndelta_min = 1000"), renamed);
     }
 }
