@@ -8,7 +8,7 @@ mod support;
 
 use std::path::Path;
 
-use support::{Done, days_ago, run};
+use support::{Done, Pair, crm, days_ago, run};
 
 /// An advertiser's node of its own, and the files of a case beside it.
 struct Case {
@@ -129,4 +129,26 @@ fn case_32_the_later_row_of_a_day_wins() {
     // The lines of the mornings.
     let lost = [("V-0", 2), ("V-1", 4), ("V-2", 6), ("V-3", 8)];
     assert_eq!(case.rejects(), lost.map(|(id, line)| format!("{id},{line},,row_duplicate_id")));
+}
+
+/// What is set as purpose is what gates the rows, and is agreed or refused by its name.
+#[test]
+fn a_purpose_is_one_of_the_list_and_one_that_the_provider_allows() {
+    let pair = Pair::introduced();
+    pair.write("crm.csv", &crm([("r1", "customer.1@exemple.fr")]));
+    let settings = pair.read("a/advertiser.toml");
+    let set = |purpose: &str| {
+        let text = settings.replace("\"ads.match\"\n", &format!("\"{purpose}\"\n"));
+        assert_ne!(text, settings);
+        pair.write("a/advertiser.toml", &text);
+    };
+    let input = pair.path("crm.csv");
+    set("email.newsletter");
+    let refused = pair.advertiser(&["check", "--input", &input]).expect(78);
+    refused.says(&["`purpose` must be \"ads.match\" or \"ads.suppress\""]);
+    set("ads.suppress");
+    let done = pair.advertiser(&["check", "--input", &input]).expect(65);
+    assert!(done.stdout.contains("row_no_consent 1"), "{}", done.stdout);
+    let plan = ["plan", "--profile", "matched-rows", "--input", &input];
+    pair.advertiser(&plan).expect(77).says(&["does not allow this purpose"]);
 }

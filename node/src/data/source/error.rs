@@ -445,8 +445,8 @@ impl InputError {
                 "export the ids as text: spreadsheets and decimal columns write 1.23457E+15 or 12.0"
             }
             Self::OpenLastLine { .. } => {
-                "wait until the export has ended, or export again; if the file is whole, say \
-                 `--allow open-last-line`"
+                "wait until the export has ended, or export again; if the file is whole, end its \
+                 last line, or say `--allow open-last-line` to a command that has the option"
             }
             Self::Json { .. } => {
                 "write one object a line, such as {\"row_id\":\"C-1\"}, and no comma after it"
