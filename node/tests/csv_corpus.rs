@@ -59,7 +59,7 @@ fn same_content_reads_the_same_in_every_spelling() {
         b"\xEF\xBB\xBFx,id\na,1\nb,2\n",
     ];
     for bytes in spellings {
-        let mut reader = CsvReader::new(bytes, CsvOptions::default()).unwrap();
+        let mut reader = CsvReader::new(bytes, open()).unwrap();
         let (id, x) = (reader.column("id").unwrap(), reader.column("x").unwrap());
         let mut rows = Vec::new();
         while let Some(record) = reader.next_record().unwrap() {
@@ -69,6 +69,31 @@ fn same_content_reads_the_same_in_every_spelling() {
         let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
         assert_eq!(rows, [pair("1", "a"), pair("2", "b")]);
     }
+}
+
+/// A file whose rows are sound, but for the end of its last line, is refused with that line.
+#[test]
+fn a_file_that_may_be_cut_is_refused_unless_that_is_allowed() {
+    let mut refused = 0;
+    for (name, encoding, delimiter, bytes, expected) in CORPUS {
+        let options =
+            CsvOptions { encoding: *encoding, delimiter: *delimiter, ..CsvOptions::default() };
+        // Half of a line end in UTF-16 is zero.
+        let last = bytes.iter().rfind(|byte| **byte != 0);
+        let ends = matches!(last, Some(b'\n' | b'\r'));
+        match class(bytes, options) {
+            Refused("open_last_line", _) => {
+                assert!(!ends, "{name} {expected:?}");
+                refused += 1;
+            }
+            other => assert_eq!(other, *expected, "{name}"),
+        }
+    }
+    assert!(refused >= 2, "{refused}");
+}
+
+fn open() -> CsvOptions {
+    CsvOptions { open_last_line: true, ..CsvOptions::default() }
 }
 
 #[derive(Debug, PartialEq, Eq)]

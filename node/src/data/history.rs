@@ -7,8 +7,8 @@
 //! keyed hash of the row's identifiers, whatever the row is called: it means nothing without the
 //! node's storage key, and the lists are sealed besides.
 //!
-//! Inputs for different purposes are compared too: the difference of two results belongs to the same
-//! few persons, whatever each was for.
+//! Inputs for different purposes are compared too: the difference of two results belongs to the
+//! same few persons, whatever each was for.
 //!
 //! **Changed rows** between two inputs are the rows of one that the other lacks, counted on the
 //! side that has more of them. A row that was added, removed or edited counts once: counted on
