@@ -80,7 +80,7 @@ fn two_advertisers_at_once_have_nothing_of_each_other() {
     assert_eq!(pair.read("b-result.csv"), expected(3));
 
     // The budget of one is not that of the other.
-    matched(&pair, "b").expect(77).says(&["V0305"]);
+    matched(&pair, "b").expect(82).says(&["V0305"]);
     matched(&pair, "a").expect(0);
     pair.stop();
 

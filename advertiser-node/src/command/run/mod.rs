@@ -232,13 +232,15 @@ pub(crate) fn writable(path: &Path) -> Result<(), Failure> {
     let written = std::fs::OpenOptions::new().write(true).create_new(true).open(&probe);
     let _ = std::fs::remove_file(&probe);
     match written {
-        Ok(_) if path.is_dir() => {
-            Err(Failure::storage(&format!("cannot write {}: it is a directory", path.display())))
-        }
+        Ok(_) if path.is_dir() => Err(Failure::output(
+            &format!("cannot write {}: it is a directory", path.display()),
+            "name a file",
+        )),
         Ok(_) => Ok(()),
-        Err(error) => {
-            Err(Failure::storage(&format!("cannot write to {}: {error}", parent.display())))
-        }
+        Err(error) => Err(Failure::output(
+            &format!("cannot write to {}: {error}", parent.display()),
+            "check that the directory exists, and that you may write to it",
+        )),
     }
 }
 
