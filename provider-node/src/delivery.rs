@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use node::data::bundles::StoredBundles;
 use node::data::handles::StoredHandles;
 use node::data::objections::Objections;
+use node::data::people::StoredPeople;
 use node::data::release::{DeliveryLabel, Entries, ReleaseConditions, ReleaseSource, Resolved};
 use node::data::releases::Releases;
 use node::data::{DataError, Workspace};
@@ -42,8 +43,8 @@ pub(crate) struct DeliveryDesk {
     /// Objections that the snapshot leaves out already.
     objections_before: u64,
     bundles: StoredBundles,
-    /// The same, for a look at all records when somebody objected.
-    all: StoredBundles,
+    /// Whom objections concern, until it is read.
+    people: Option<StoredPeople>,
     releases: Releases,
     deliveries: PathBuf,
     form: DeliveryForm,
@@ -63,7 +64,7 @@ impl DeliveryDesk {
             objections: home.path(OBJECTIONS),
             objections_before: snapshot.stored.objections(),
             bundles: snapshot.stored.bundles()?,
-            all: snapshot.stored.bundles()?,
+            people: Some(snapshot.stored.people()?),
             releases: Releases::at(tenant.path("releases"), &home.storage),
             deliveries: tenant.path("deliveries"),
             form: tenant.policy.delivery_form,
@@ -133,7 +134,7 @@ impl Delivery {
         let source = ReleaseSource {
             handles: self.handles.take().ok_or(Bug::ApiMisuse)?,
             bundles: &mut desk.bundles,
-            all: &mut desk.all,
+            people: desk.people.take().ok_or(Bug::ApiMisuse)?,
             late: &late,
             earlier: &desk.releases,
             workspace: &desk.workspace,
@@ -280,8 +281,13 @@ mod tests {
         std::fs::write(&feed, "type,value\nemail,n0@exemple.fr\ncookie:a.example,value-001\n")
             .unwrap();
         let normalizer = world.home.config.normalizer();
-        let rules =
-            FeedRules { normalizer: &normalizer, csv: world.home.config.csv, email_sha256: None };
+        let workspace = world.home.workspace().unwrap();
+        let rules = FeedRules {
+            normalizer: &normalizer,
+            csv: world.home.config.csv,
+            email_sha256: None,
+            workspace: &workspace,
+        };
         let store = world.home.path(OBJECTIONS);
         import_feed(&store, &feed, &rules, &world.home.storage, NOW).unwrap();
         let all = usize::try_from(PERSONS).unwrap();

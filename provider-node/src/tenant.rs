@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use node::data::digital::{deserialize_names, is_listed_name};
 use node::failure::Failure;
 use node::home::Home;
 use node::identity::PublicIdentity;
@@ -67,7 +68,7 @@ pub(crate) struct PartnerPolicy {
     #[serde(default = "guardrails::ids_valid_days")]
     pub(crate) ids_valid_days: u16,
     /// Types of advertising ids and cookie namespaces that a delivery may hold.
-    #[serde(default = "guardrails::namespaces")]
+    #[serde(default = "guardrails::namespaces", deserialize_with = "deserialize_names")]
     pub(crate) namespaces: Vec<String>,
     /// Whether device class, age and validity of digital IDs may be told.
     #[serde(default)]
@@ -191,11 +192,8 @@ impl PartnerPolicy {
         if distinct.len() != self.namespaces.len() || self.namespaces.len() > TERMS_LIST_MAX {
             return Some("namespaces lists more than 16, or one twice".to_owned());
         }
-        let plain = |name: &&String| {
-            (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic())
-        };
-        let odd = self.namespaces.iter().any(|name| !plain(&name));
-        odd.then(|| "a namespace is not 1 to 64 visible characters".to_owned())
+        let odd = self.namespaces.iter().any(|name| !is_listed_name(name));
+        odd.then(|| "a namespace is not in canonical form".to_owned())
     }
 
     /// Conditions on the links of its tables.

@@ -21,6 +21,7 @@ use crate::data::columns::{Cell, TableColumn, write_table};
 use crate::data::digital::{DigitalId, DigitalKind};
 use crate::data::handles::{HandleEntry, StoredHandles};
 use crate::data::objections::Objections;
+use crate::data::people::{Person, StoredPeople};
 use crate::data::releases::Releases;
 use crate::data::{DataError, Workspace};
 use crate::runs::{FixedSorted, FixedSorter, VarSorted, VarSorter};
@@ -87,8 +88,8 @@ pub struct ReleaseSource<'a> {
     pub handles: StoredHandles,
     /// The digital IDs of the snapshot it was made from.
     pub bundles: &'a mut StoredBundles,
-    /// The same once more, for a look at all records when somebody objected.
-    pub all: &'a mut StoredBundles,
+    /// Whom objections concern.
+    pub people: StoredPeople,
     /// Objections that came after that snapshot.
     pub late: &'a Objections,
     /// Earlier releases to the partner.
@@ -123,7 +124,7 @@ impl Resolved {
         let mut gathering = Gathering {
             conditions,
             late: source.late,
-            objected: objected_persons(source.all, source.late)?,
+            objected: source.people.objected(source.late)?,
             records: FixedSorter::new(directory, Fingerprint::LEN, *memory_bytes)?,
             ids: VarSorter::new(directory, *memory_bytes)?,
             suppressed: 0,
@@ -312,28 +313,11 @@ fn find_records(
     Ok((known, unknown, records.finish()?))
 }
 
-/// Persons of whom any record has an identifier that was objected to.
-fn objected_persons(
-    all: &mut StoredBundles,
-    late: &Objections,
-) -> Result<BTreeSet<[u8; Bundle::PERSON_LEN]>, DataError> {
-    let mut objected = BTreeSet::new();
-    if late.is_empty() {
-        return Ok(objected);
-    }
-    while let Some(bundle) = all.next_bundle()? {
-        if bundle.tombstones.iter().any(|tombstone| late.has(*tombstone)) {
-            objected.insert(bundle.person);
-        }
-    }
-    Ok(objected)
-}
-
 /// The digital IDs of matched records on their way into sorted sets.
 struct Gathering<'a> {
     conditions: &'a ReleaseConditions,
     late: &'a Objections,
-    objected: BTreeSet<[u8; Bundle::PERSON_LEN]>,
+    objected: BTreeSet<Person>,
     records: FixedSorter,
     ids: VarSorter,
     suppressed: u64,
@@ -391,7 +375,7 @@ impl Found {
     /// what stands before the day, and the newest of one name comes last.
     fn encode(&self) -> Vec<u8> {
         let mut bytes = self.namespace.to_be_bytes().to_vec();
-        // At most 64 bytes by the canonical form.
+        // At most 255 bytes by the canonical form.
         bytes.push(u8::try_from(self.value.len()).unwrap_or(u8::MAX));
         bytes.extend_from_slice(&self.value);
         bytes.extend_from_slice(&self.last_day.to_be_bytes());
@@ -436,13 +420,9 @@ impl Found {
     }
 
     fn digital_id(&self, names: &BTreeMap<u16, &str>) -> Option<DigitalId> {
-        let name = names.get(&self.namespace)?;
+        let kind = DigitalKind::of_namespace(self.namespace)?;
         let value = std::str::from_utf8(&self.value).ok()?;
-        let advertising = [DigitalKind::Idfa, DigitalKind::Aaid];
-        match advertising.into_iter().find(|kind| kind.name() == *name) {
-            Some(kind) => DigitalId::parse(kind.name(), "", value).ok(),
-            None => DigitalId::parse("cookie", name, value).ok(),
-        }
+        DigitalId::parse(kind.name(), names.get(&self.namespace)?, value).ok()
     }
 
     /// The row of the delivery file; `fields` are type, namespace and value.
@@ -553,6 +533,7 @@ mod tests {
     use crate::data::bundles::BundleWriter;
     use crate::data::handles::write_handles;
     use crate::data::objections::{Mason, Tombstone};
+    use crate::data::people::write_people;
     use crate::seal::StorageKey;
 
     use super::*;
@@ -595,6 +576,7 @@ mod tests {
             let key = StorageKey::from_bytes([1; 32]);
             let work = dir.path().join("work");
             let mut bundles = BundleWriter::create(dir.path(), &key).unwrap();
+            let mut people = FixedSorter::new(&work, 32, 1 << 16).unwrap();
             let mut handles = FixedSorter::new(&work, HandleEntry::LEN, 1 << 16).unwrap();
             for (record, ids) in records.iter().enumerate() {
                 let name = record as u8;
@@ -604,16 +586,17 @@ mod tests {
                         fingerprint: Fingerprint([name; 16]),
                         // Records 0 and 1 are one person's, 2 and 3 another's, and so on.
                         person: [name / 2; 16],
-                        tombstones: vec![Tombstone([name; 16])],
                         ids: ids.clone(),
                     })
                     .unwrap();
+                people.push(&[[name; 16], [name / 2; 16]].concat()).unwrap();
                 for handle in [[name; 16], [100 + name; 16]] {
                     let entry = HandleEntry { handle, record: record as u64 };
                     handles.push(&entry.encode()).unwrap();
                 }
             }
             bundles.finish().unwrap();
+            write_people(people, dir.path(), &key).unwrap();
             let index = dir.path().join("handles");
             write_handles(handles.finish().unwrap(), &index, &key).unwrap();
             Self {
@@ -634,12 +617,11 @@ mod tests {
             for handle in handles {
                 sorter.push(&[*handle; 16]).unwrap();
             }
-            let open = || StoredBundles::open(self.dir.path(), &self.key).unwrap();
-            let (mut bundles, mut all) = (open(), open());
+            let mut bundles = StoredBundles::open(self.dir.path(), &self.key).unwrap();
             let source = ReleaseSource {
                 handles: StoredHandles::open(&self.dir.path().join("handles"), &self.key).unwrap(),
                 bundles: &mut bundles,
-                all: &mut all,
+                people: StoredPeople::open(self.dir.path(), &self.key).unwrap(),
                 late: &self.late,
                 earlier: &self.releases,
                 workspace: &self.workspace,

@@ -34,7 +34,6 @@ pub use self::counts::{
 };
 use self::order::{Gathered, gather};
 use self::scan::Reasons;
-pub(super) use self::scan::time;
 
 /// What the scan of CRM files needs to know.
 #[derive(Debug)]
