@@ -266,7 +266,7 @@ impl Found {
         let text = std::fs::read_to_string(directory.join(TABLE)).ok()?;
         let stored: Stored = serde_json::from_str(&text).ok()?;
         let current =
-            stored.conditions == Conditions::of(&tenant.policy) && stored.objections >= objections;
+            stored.conditions == Conditions::of(&tenant.policy) && stored.objections == objections;
         let whole = directory.join(FRAMES).exists()
             && (!profile.sends_handles() || directory.join(HANDLES).exists());
         (current && whole).then_some(Self { directory, key_id, stored })

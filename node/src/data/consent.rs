@@ -63,7 +63,7 @@ pub(super) fn judge(
     match scheme {
         Scheme::Tcf => tcf(string, now)?,
         Scheme::Gpp => gpp(string, now).ok_or("consent_malformed")?,
-        Scheme::Receipt => receipt(string)?,
+        Scheme::Receipt => receipt(string, now)?,
     }
     Ok((scheme, evidence(scheme.name(), string)))
 }
@@ -96,10 +96,11 @@ fn evidence(scheme: &str, string: &str) -> [u8; 32] {
     hasher.finalize().into()
 }
 
-/// A reference of 8 to 255 visible characters, a digit among them, no word of which refuses.
+/// A reference of 8 to 255 visible characters, a digit among them, no word of which refuses, and
+/// that is no time.
 ///
 /// The digit keeps words of any language out, which no list could: a reference names one record.
-fn receipt(text: &str) -> Result<(), &'static str> {
+fn receipt(text: &str, now: u64) -> Result<(), &'static str> {
     let visible = |c: char| !c.is_whitespace() && !c.is_control();
     let characters = text.chars().count();
     let words = text.split(|c: char| !c.is_alphabetic());
@@ -113,7 +114,8 @@ fn receipt(text: &str) -> Result<(), &'static str> {
     let sound = (RECEIPT_CHARACTERS_MIN..=RECEIPT_CHARACTERS_MAX).contains(&characters)
         && text.chars().all(visible)
         && text.bytes().any(|byte| matches!(byte, b'1'..=b'9'))
-        && cell::reference(text).is_some();
+        && cell::reference(text).is_some()
+        && cell::time(text, now) == Err(TimeFault::Unreadable);
     if sound { Ok(()) } else { Err("consent_malformed") }
 }
 
@@ -302,7 +304,9 @@ mod tests {
     const NOW: u64 = 1_796_040_000;
     /// Of the specification of the framework, version 2: a core alone, and one with segments.
     const CORE: &str = "COvFyGBOvFyGBAbAAAENAPCAAOAAAAAAAAAAAEEUACCKAAA";
-    const SEGMENTS: &str = "COvFyGBOvFyGBAbAAAENAPCAAOAAAAAAAAAAAEEUACCKAAA.IFoEUQQgAIQwgIwQABAEAAAAOIAACAIAAAAQAIAgEAACEAAAAAgAQBAAAAAAAGBAAgAAAAAAAFAAECAAAgAAQARAEQAAAAAJAAIAAgAAAYQEAAAQmAgBC3ZAYzUw";
+    const SEGMENTS: &str = "\
+        COvFyGBOvFyGBAbAAAENAPCAAOAAAAAAAAAAAEEUACCKAAA.IFoEUQQgAIQwgIwQABAEAAAAOIAACAIAAAAQAI\
+        AgEAACEAAAAAgAQBAAAAAAAGBAAgAAAAAAAFAAECAAAgAAQARAEQAAAAAJAAIAAgAAAYQEAAAQmAgBC3ZAYzUw";
     /// Of the specification of the platform: TCF for the EU, and with US privacy after it.
     const GPP: &str = "DBABMA~CPXxRfAPXxRfAAfKABENB-CgAAAAAAAAAAYgAAAAAAAA";
     const GPP_TWO: &str = "DBACNY~CPXxRfAPXxRfAAfKABENB-CgAAAAAAAAAAYgAAAAAAAA~1YNN";

@@ -361,7 +361,7 @@ mod tests {
         ) {
             let accepted: BTreeSet<CanonicalId> = lines
                 .iter()
-                .filter_map(|(kind, namespace, value)| CanonicalId::parse(kind, namespace, value).ok())
+                .filter_map(|(kind, name, value)| CanonicalId::parse(kind, name, value).ok())
                 .collect();
             let mut numbers: BTreeMap<String, u16> =
                 BTreeMap::from([("idfa".to_owned(), 1), ("aaid".to_owned(), 2)]);

@@ -30,6 +30,8 @@ use crate::runs::{FixedSorter, VarSorter};
 use crate::seal::{self, KeyedHash, StorageKey};
 use crate::world;
 
+#[cfg(test)]
+mod evidence;
 mod lines;
 
 use self::lines::{EVIDENCE_LOGIN, Identifier, Kept, Line, Scanned, scan};
@@ -705,7 +707,7 @@ pub(crate) mod tests {
     use super::*;
 
     /// 2026-11-30T12:00:00Z.
-    const NOW: u64 = 1_796_040_000;
+    pub(super) const NOW: u64 = 1_796_040_000;
     const HEADER: &str = "person_ref,persona_ref,type,value,id_type,id_namespace,id_value,\
                           class,evidence,day\n";
     const AAID: &str = "6d92078a-8246-4ba4-ae5b-76104861e7dc";
@@ -729,7 +731,7 @@ pub(crate) mod tests {
         ingest_file("links.csv", format!("{HEADER}{body}").as_bytes(), objections)
     }
 
-    fn ingest_file(
+    pub(super) fn ingest_file(
         name: &str,
         bytes: &[u8],
         objections: &Objections,
@@ -758,7 +760,7 @@ pub(crate) mod tests {
         format!("{person},{persona},email,{email},aaid,,{AAID},tablet,login,{day}\n")
     }
 
-    fn leaves(snapshot: &StoredSnapshot) -> Vec<SnapshotLeaf> {
+    pub(super) fn leaves(snapshot: &StoredSnapshot) -> Vec<SnapshotLeaf> {
         let mut reader = snapshot.leaves().unwrap();
         std::iter::from_fn(|| reader.next_leaf().unwrap()).collect()
     }
@@ -891,6 +893,7 @@ pub(crate) mod tests {
         );
         assert_eq!(counts.personas_dropped.get("no_usable_identifier"), Some(&1));
         assert_eq!((counts.lines_read, counts.records), (7, 1));
+        assert_eq!(counts.first_dropped.get("maid_zero"), Some(&vec![5]));
     }
 
     fn bundles(snapshot: &StoredSnapshot) -> Vec<Bundle> {

@@ -533,6 +533,8 @@ mod tests {
         assert!(since(2).is_err());
     }
 
+    const TYPES: &str = "(?i)(email|phone|idfa|cookie:a\\.fr| aaid|[a-z]{0,6})";
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -540,7 +542,7 @@ mod tests {
         #[test]
         fn every_line_is_carried_out_or_left(
             lines in prop::collection::vec(
-                ("(?i)(email|phone|idfa|cookie:a\\.fr| aaid|[a-z]{0,6})", "\\PC{0,24}", "\\PC{0,6}", "\\PC{0,10}"),
+                (TYPES, "\\PC{0,24}", "\\PC{0,6}", "\\PC{0,10}"),
                 0..12,
             ),
         ) {
