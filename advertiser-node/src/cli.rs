@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use node::data::source::{Format, InputFile, SourceOptions};
 use node::failure::Failure;
-use node::home::Home;
 use node::telemetry::OutputOptions;
+
+use crate::Home;
 
 /// Matches a CRM file with an onboarding provider, without handing identifiers over.
 #[derive(Debug, Parser)]
@@ -79,6 +80,9 @@ pub(crate) struct Inputs {
     /// The form of every input, where names and first bytes shall not decide.
     #[arg(long, value_enum)]
     format: Option<InputFormat>,
+    /// Accepts one risk, on record: `open-last-line`, a text file whose last line has no line end.
+    #[arg(long, value_enum, value_name = "REASON")]
+    allow: Vec<Allowed>,
 }
 
 impl Inputs {
@@ -102,8 +106,17 @@ impl Inputs {
             InputFormat::Ndjson => Format::Ndjson,
             InputFormat::Parquet => Format::Parquet,
         });
-        SourceOptions { format, ..home.config.source() }
+        let mut source = home.config.common.source();
+        source.csv.open_last_line = self.allow.contains(&Allowed::OpenLastLine);
+        SourceOptions { format, ..source }
     }
+}
+
+/// A risk that the operator accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Allowed {
+    /// The last line of a text file may lack the line end that others have.
+    OpenLastLine,
 }
 
 /// The form of an input.

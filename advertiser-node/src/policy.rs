@@ -3,9 +3,9 @@
 //! A value of ours that is not set is the default of the product. So a partner alone can make a
 //! run stricter than the default and never less strict: that takes the settings of both.
 
+use node::data::input::PreparedInput;
 use node::failure::Failure;
-use node::guardrails::GuardrailSettings;
-use node::home::Home;
+use node::guardrails::{CONSENT_MAX_AGE_DAYS_DEFAULT, GuardrailSettings};
 use node::invite::{COOKIE_NAMESPACE_MIN, Invitation};
 use protocol::error::{Error, Refusal};
 use protocol::identifier::{IdentifierKind, RulesetId};
@@ -13,15 +13,19 @@ use protocol::limits::{
     CELL_MIN_DEFAULT, COUNT_ROUNDING_DEFAULT, DELTA_MIN_DEFAULT, IDS_PER_RECORD_DEFAULT,
     IDS_VALID_DAYS_DEFAULT, K_MIN_DEFAULT, N_MIN_DEFAULT, RATE_CAP_DEFAULT, RATE_PRECISION_DEFAULT,
 };
+use protocol::purpose::Purpose;
 use protocol::suite::{Profile, SuiteId};
-use protocol::terms::{MatchTerms, PURPOSE_ADVERTISING_MATCH};
+use protocol::terms::MatchTerms;
 use serde_json::{Value, json};
+
+use crate::Home;
 
 /// The terms of a run and where each value comes from.
 #[derive(Debug)]
 pub(crate) struct Policy {
-    /// The terms, without times.
-    pub(crate) terms: MatchTerms,
+    /// The terms without times, and without what an input decides.
+    terms: MatchTerms,
+    consent_max_age_days: u16,
     /// The values that apply to the profile, in the order of the manual.
     pub(crate) rules: Vec<Rule>,
 }
@@ -66,15 +70,47 @@ impl Policy {
     ///
     /// # Errors
     ///
-    /// [`Failure`] if the purpose is not allowed, or `digital-ids` has no namespace in common.
+    /// [`Failure`] if the purpose of the settings is not allowed, or `digital-ids` has no namespace in common.
     pub(crate) fn of(
         home: &Home,
         invitation: &Invitation,
         profile: Profile,
     ) -> Result<Self, Failure> {
-        let ruleset = RulesetId::from_code(home.config.ruleset.code())
+        let ruleset = RulesetId::from_code(home.config.common.ruleset.code())
             .ok_or_else(|| Failure::operator("the ruleset has no code", "choose crm-fr/1"))?;
+        allowed_purpose(home.config.purpose, invitation)?;
         Self::combine(&home.config.guardrails, invitation, profile, ruleset)
+    }
+
+    /// The terms of a run on an input: they name the purpose that its rows were gated by, and no
+    /// other [D-28].
+    pub(crate) fn on(&self, input: &PreparedInput) -> MatchTerms {
+        MatchTerms { purpose: input.purpose().code(), ..self.terms.clone() }
+    }
+
+    /// Least eligible rows.
+    pub(crate) const fn n_min(&self) -> u32 {
+        self.terms.n_min
+    }
+
+    /// Least rows changed since another input.
+    pub(crate) const fn delta_min(&self) -> u32 {
+        self.terms.delta_min
+    }
+
+    /// Days for which evidence of consent counts.
+    pub(crate) const fn consent_max_age_days(&self) -> u16 {
+        self.consent_max_age_days
+    }
+
+    /// Days a delivered digital ID may be used.
+    pub(crate) const fn ids_valid_days(&self) -> u16 {
+        self.terms.ids_valid_days
+    }
+
+    /// Told where the terms let no cookie be delivered, which the operator may not have meant.
+    pub(crate) fn no_cookie(&self, profile: Profile) -> Option<&'static str> {
+        no_cookie(profile, &self.terms)
     }
 
     fn combine(
@@ -83,9 +119,6 @@ impl Policy {
         profile: Profile,
         ruleset: RulesetId,
     ) -> Result<Self, Failure> {
-        if !invitation.purposes.contains(&PURPOSE_ADVERTISING_MATCH) {
-            return Err(Error::from(Refusal::PurposeNotAllowed).into());
-        }
         let kinds: Vec<IdentifierKind> =
             invitation.kinds.iter().filter_map(|name| IdentifierKind::from_name(name)).collect();
         let mut rules = Vec::new();
@@ -95,6 +128,7 @@ impl Policy {
             ..MatchTerms::defaults(profile, ruleset, &kinds)
         };
         combine_minima(own, invitation, &mut terms, &mut rules);
+        let consent_max_age_days = combine_consent(own, Some(invitation), &mut rules);
         if profile.suite() == SuiteId::Shuffled {
             combine_counts(own, invitation, &mut terms, &mut rules);
         }
@@ -112,12 +146,19 @@ impl Policy {
                 ));
             }
         }
-        Ok(Self { terms, rules })
+        Ok(Self { terms, consent_max_age_days, rules })
     }
 }
 
-/// Told where the terms let no cookie be delivered, which the operator may not have meant.
-pub(crate) fn no_cookie(profile: Profile, terms: &MatchTerms) -> Option<&'static str> {
+/// Refuses a purpose that the invitation does not list.
+fn allowed_purpose(purpose: Purpose, invitation: &Invitation) -> Result<(), Failure> {
+    if invitation.purposes.contains(&purpose.code()) {
+        return Ok(());
+    }
+    Err(Error::from(Refusal::PurposeNotAllowed).into())
+}
+
+fn no_cookie(profile: Profile, terms: &MatchTerms) -> Option<&'static str> {
     let cookies = terms.namespaces.iter().any(|code| *code >= COOKIE_NAMESPACE_MIN);
     (profile == Profile::DigitalIds && !cookies).then_some(
         "warning: no cookie namespace is in force, so no cookie is delivered; compare \
@@ -151,6 +192,24 @@ fn combine_minima(
     terms.n_min = most("n_min", N_MIN_DEFAULT, own.n_min, invitation.n_min);
     terms.k_min = most("k_min", K_MIN_DEFAULT, own.k_min, invitation.k_min);
     terms.delta_min = most("delta_min", DELTA_MIN_DEFAULT, own.delta_min, invitation.delta_min);
+}
+
+/// Days for which evidence of consent counts, with the provider of an invitation or with none.
+pub(crate) fn consent_max_age_days(
+    own: &GuardrailSettings,
+    invitation: Option<&Invitation>,
+) -> u16 {
+    combine_consent(own, invitation, &mut Vec::new())
+}
+
+fn combine_consent(
+    own: &GuardrailSettings,
+    invitation: Option<&Invitation>,
+    rules: &mut Vec<Rule>,
+) -> u16 {
+    let default = CONSENT_MAX_AGE_DAYS_DEFAULT;
+    let provider = invitation.map_or(default, |_| default);
+    stricter(rules, "consent_max_age_days", default, own.consent_max_age_days, provider, Ord::min)
 }
 
 fn combine_counts(
@@ -333,7 +392,7 @@ mod tests {
         assert_eq!(rule(&policy, "k_min").side, Side::Default);
         assert_eq!(rule(&policy, "namespaces").shown(), "idfa, a.example");
         let rows = combine(&none, &invitation(), Profile::MatchedRows).unwrap();
-        assert_eq!((rows.rules.len(), rows.terms.flags, rows.terms.namespaces.len()), (3, 0, 0));
+        assert_eq!((rows.rules.len(), rows.terms.flags, rows.terms.namespaces.len()), (4, 0, 0));
     }
 
     #[test]
@@ -411,9 +470,9 @@ mod tests {
         let refused = combine(&own, &invitation(), Profile::DigitalIds).unwrap_err();
         assert_eq!(refused.exit().code(), 78);
         combine(&own, &invitation(), Profile::MatchRate).unwrap();
-        let purpose = Invitation { purposes: vec![2], ..invitation() };
-        let refused =
-            combine(&GuardrailSettings::default(), &purpose, Profile::MatchRate).unwrap_err();
+        let other = Invitation { purposes: vec![2], ..invitation() };
+        let refused = allowed_purpose(Purpose::Match, &other).unwrap_err();
         assert_eq!(refused.exit().code(), 77);
+        allowed_purpose(Purpose::Suppress, &other).unwrap();
     }
 }

@@ -33,6 +33,8 @@ pub struct GuardrailSettings {
     pub ids_per_person: Option<u16>,
     /// Most days that a delivered digital ID is used.
     pub ids_valid_days: Option<u16>,
+    /// Days for which evidence of consent counts.
+    pub consent_max_age_days: Option<u16>,
     /// Names of the namespaces of digital IDs to take, in canonical form.
     #[serde(default, deserialize_with = "deserialize_names_if_any")]
     pub namespaces: Option<Vec<String>>,
@@ -41,12 +43,12 @@ pub struct GuardrailSettings {
 }
 
 impl GuardrailSettings {
-    /// Refuses values that no run may have; the error names the setting and what it may be.
+    /// Refuses values that no run may have.
     ///
     /// # Errors
     ///
-    /// The text for the operator.
-    pub fn check(&self) -> Result<(), String> {
+    /// The name of the setting, and the values it may have.
+    pub fn check(&self) -> Result<(), (&'static str, String)> {
         let floors = Limits::STANDARD;
         for (name, value, least) in [
             ("n_min", self.n_min, floors.n_min_floor),
@@ -56,7 +58,7 @@ impl GuardrailSettings {
             ("cell_min", self.cell_min, CELL_MIN_DEFAULT),
         ] {
             if value.is_some_and(|value| value < least) {
-                return Err(format!("guardrails.{name} must be at least {least}"));
+                return Err((name, format!("at least {least}")));
             }
         }
         for (name, value, least, most) in [
@@ -64,15 +66,22 @@ impl GuardrailSettings {
             ("rate_cap", self.rate_cap.map(u16::from), 1, u16::from(RATE_CAP_DEFAULT)),
             ("ids_per_person", self.ids_per_person, 1, IDS_PER_RECORD_DEFAULT),
             ("ids_valid_days", self.ids_valid_days, 1, IDS_VALID_DAYS_MOST),
+            ("consent_max_age_days", self.consent_max_age_days, 1, CONSENT_MAX_AGE_DAYS_MAX),
         ] {
             if value.is_some_and(|value| !(least..=most).contains(&value)) {
-                return Err(format!("guardrails.{name} must be between {least} and {most}"));
+                return Err((name, format!("between {least} and {most}")));
             }
         }
         let many = self.namespaces.as_ref().is_some_and(|names| names.len() > TERMS_LIST_MAX);
-        if many { Err("guardrails.namespaces must list at most 16".into()) } else { Ok(()) }
+        if many { Err(("namespaces", "a list of at most 16".into())) } else { Ok(()) }
     }
 }
+
+/// Days for which evidence of consent counts, unless both sides say otherwise: three years.
+pub const CONSENT_MAX_AGE_DAYS_DEFAULT: u16 = 1_095;
+
+/// The most that both sides may say.
+pub const CONSENT_MAX_AGE_DAYS_MAX: u16 = 3_650;
 
 /// Days above which a digital ID is as good as dead.
 const IDS_VALID_DAYS_MOST: u16 = 90;
@@ -84,7 +93,7 @@ mod tests {
     fn parse(text: &str) -> Result<GuardrailSettings, String> {
         let settings: GuardrailSettings =
             toml::from_str(text).map_err(|error| error.to_string())?;
-        settings.check()?;
+        settings.check().map_err(|(name, allowed)| format!("{name} must be {allowed}"))?;
         Ok(settings)
     }
 
@@ -109,6 +118,8 @@ mod tests {
             ("cell_min = 49", "cell_min"),
             ("ids_per_person = 11", "ids_per_person"),
             ("ids_valid_days = 91", "ids_valid_days"),
+            ("consent_max_age_days = 0", "consent_max_age_days"),
+            ("consent_max_age_days = 3651", "consent_max_age_days"),
             ("nmin = 1000", "nmin"),
             ("namespaces = [\"a b\"]", "namespaces"),
             ("namespaces = [\"a.example\", \"A.Example\"]", "namespaces"),

@@ -15,7 +15,6 @@ use node::data::release::{DeliveryLabel, Entries, ReleaseConditions, ReleaseSour
 use node::data::releases::Releases;
 use node::data::{DataError, Workspace};
 use node::failure::Failure;
-use node::home::Home;
 use node::runs::FixedSorted;
 use node::seal::StorageKey;
 use node::world;
@@ -27,6 +26,7 @@ use protocol::suite::Profile;
 use protocol::terms::MatchTerms;
 use serde_json::json;
 
+use crate::Home;
 use crate::command::object::OBJECTIONS;
 use crate::namespaces::Namespaces;
 use crate::publish::Published;
@@ -288,11 +288,11 @@ mod tests {
     fn object(world: &World, feed: &str) {
         let file = world.dir.path().join("feed.csv");
         std::fs::write(&file, format!("type,value\n{feed}")).unwrap();
-        let normalizer = world.home.config.normalizer();
+        let normalizer = world.home.config.common.normalizer();
         let workspace = world.home.workspace().unwrap();
         let rules = FeedRules {
             normalizer: &normalizer,
-            csv: world.home.config.csv,
+            csv: world.home.config.common.csv,
             email_sha256: None,
             workspace: &workspace,
         };
@@ -345,11 +345,11 @@ mod tests {
         let world = world();
         object(&world, "email,n0@exemple.fr\n");
         let file = world.dir.path().join("links.csv");
-        let normalizer = world.home.config.normalizer();
+        let normalizer = world.home.config.common.normalizer();
         let objections = Objections::all(&world.home.path(OBJECTIONS), &world.home.storage);
         let rules = GraphRules {
             normalizer: &normalizer,
-            source: world.home.config.source(),
+            source: world.home.config.common.source(),
             email_sha256: None,
             objections: &objections.unwrap(),
             now: NOW,

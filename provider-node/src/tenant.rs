@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 
 use node::data::digital::{deserialize_names, is_listed_name};
 use node::failure::Failure;
-use node::home::Home;
 use node::identity::PublicIdentity;
 use node::invite::InvitedGuardrails;
 use node::keyring::{Keyring, KeyringError};
@@ -23,6 +22,7 @@ use protocol::suite::Profile;
 use protocol::terms::{LinkFilter, PURPOSE_ADVERTISING_MATCH};
 use serde::{Deserialize, Serialize};
 
+use crate::Home;
 use crate::namespaces::Namespaces;
 
 /// The standing file of one partner: what it may agree to.
@@ -352,15 +352,16 @@ const POLICY: &str = "partner.toml";
 
 #[cfg(test)]
 mod tests {
-    use protocol::transcript::Role;
 
     use super::*;
 
     fn home() -> (tempfile::TempDir, Home, PublicIdentity) {
         let dir = tempfile::tempdir().unwrap();
-        let identity = Home::create(&dir.path().join("a"), Role::Advertiser).unwrap();
-        Home::create(&dir.path().join("p"), Role::Provider).unwrap();
-        let home = Home::open(&dir.path().join("p"), Role::Provider).unwrap();
+        let identity =
+            node::home::Home::<node::config::AdvertiserSettings>::create(&dir.path().join("a"))
+                .unwrap();
+        Home::create(&dir.path().join("p")).unwrap();
+        let home = Home::open(&dir.path().join("p")).unwrap();
         (dir, home, identity)
     }
 

@@ -15,7 +15,6 @@ use node::data::input::{
 use node::data::source::InputFile;
 use node::engine::Engine;
 use node::failure::Failure;
-use node::home::Home;
 use node::invite::Invitation;
 use node::normalize::Reason;
 use node::status;
@@ -23,12 +22,13 @@ use node::telemetry::{OutputOptions, Progress, Terminal};
 use node::world;
 use protocol::identifier::IdentifierKind;
 use protocol::limits::{Limits, N_MIN_DEFAULT};
-use protocol::transcript::Role;
 use serde_json::{Value, json};
 
 use super::run::{input_rules, normalizer, writable};
+use crate::Home;
 use crate::cli::CheckOptions;
 use crate::partner::{invitation, kinds, providers, rules_must_agree};
+use crate::policy::consent_max_age_days;
 use crate::shared::WidelyShared;
 
 pub(crate) fn run(
@@ -36,7 +36,7 @@ pub(crate) fn run(
     output: &OutputOptions,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
-    let home = Home::open(&options.dir, Role::Advertiser)?;
+    let home = Home::open(&options.dir)?;
     let _lock = home.lock()?;
     let invitation = match (providers(&home).is_empty(), &options.provider) {
         (true, None) => None,
@@ -103,7 +103,8 @@ fn survey(
     let kinds = invitation.map_or_else(all_kinds, kinds);
     let normalizer = normalizer(home, &kinds);
     let source = options.inputs.source(home);
-    let rules = input_rules(home, &normalizer, &source, &kinds);
+    let max_age_days = consent_max_age_days(&home.config.guardrails, invitation);
+    let rules = input_rules(home, &normalizer, &source, &kinds, max_age_days);
     let store = home.private_dir("inputs")?;
     let workspace = home.workspace()?;
     let read = |reasons: Option<&mut dyn RowReasons>| {
@@ -166,8 +167,19 @@ fn file_lines(survey: &Survey, n_min: u32) -> Vec<String> {
     ));
     lines.push(format!(
         "rows left out: {} without consent evidence, {} objected, {} without usable identifier",
-        counts.excluded_consent, counts.excluded_optout, counts.excluded_no_usable_identifier
+        counts.excluded_consent,
+        counts.excluded_optout + counts.excluded_optout_by_identifier,
+        counts.excluded_no_usable_identifier
     ));
+    if !counts.rows_left_out.is_empty() {
+        lines.push(format!("  by reason: {}", numbers(&counts.rows_left_out)));
+    }
+    if counts.open_last_lines > 0 {
+        lines.push(format!(
+            "files whose last line has no line end, as allowed: {}",
+            counts.open_last_lines
+        ));
+    }
     lines.push(format!("rows eligible: {}", counts.eligible));
     lines.extend(source_lines(counts));
     if counts.eligible < u64::from(n_min) {
@@ -285,7 +297,7 @@ impl Forecast {
         let frames = u64::from(Limits::STANDARD.frames(elements).unwrap_or(u32::MAX));
         let bytes_sent = elements.saturating_mul(32).saturating_add(frames.saturating_mul(64));
         let table = tags.unwrap_or(0).saturating_mul(TAG_BYTES);
-        let engine = Engine::start(home.config.threads);
+        let engine = Engine::start(home.config.common.threads);
         Ok(Self {
             elements,
             tags,

@@ -7,23 +7,23 @@ use std::time::Instant;
 
 use node::engine::Engine;
 use node::failure::Failure;
-use node::home::Home;
 use node::invite::Invitation;
 use node::status;
 use node::telemetry::{OutputOptions, Progress, Terminal};
 use node::world::{self, Clock as _, SystemClock};
 use protocol::limits::Limits;
+use protocol::purpose::Purpose;
 use protocol::suite::{Profile, SuiteId};
-use protocol::transcript::Role;
 use serde_json::{Value, json};
 
 use super::check::{MEASURE, TAG_BYTES, megabytes, not_the_input};
 use super::run::{enough_rows, prepare, writable};
+use crate::Home;
 use crate::cli::PlanOptions;
 use crate::committed::Committed;
 use crate::learn::{Learned, PUBLIC, learned};
 use crate::partner::{invitation, kinds, rules_must_agree};
-use crate::policy::{Policy, Rule, no_cookie};
+use crate::policy::{Policy, Rule};
 use crate::request::{Request, Shape};
 use crate::shared::WidelyShared;
 
@@ -39,7 +39,7 @@ pub(crate) fn run(
         }
         writable(json)?;
     }
-    let home = Home::open(&options.dir, Role::Advertiser)?;
+    let home = Home::open(&options.dir)?;
     let _lock = home.lock()?;
     let invitation = invitation(&home, options.provider.as_deref())?;
     request.allowed_by(&invitation)?;
@@ -48,8 +48,9 @@ pub(crate) fn run(
     let progress = Progress::new(output);
     let started = Instant::now();
     progress.stage("prepare");
-    let input = prepare(&home, &options.inputs, &kinds(&invitation))?;
-    enough_rows(&input, policy.terms.n_min)?;
+    let input =
+        prepare(&home, &options.inputs, &kinds(&invitation), policy.consent_max_age_days())?;
+    enough_rows(&input, policy.n_min())?;
     let shape = request.shape(&input)?;
     let provider = invitation.provider.party().0;
     let now = SystemClock::new().now_unix();
@@ -63,8 +64,8 @@ pub(crate) fn run(
         eligible: input.counts().eligible,
         shared: WidelyShared::find(input.counts()),
         changed_rows: committed.nearest(),
-        too_near: committed.is_too_near(request.profile, policy.terms.delta_min),
-        purpose: home.config.purpose.clone(),
+        too_near: committed.is_too_near(request.profile, policy.delta_min()),
+        purpose: input.purpose(),
         invitation,
         policy,
         shape,
@@ -83,7 +84,7 @@ pub(crate) fn run(
 /// Everything a plan says.
 struct Plan {
     profile: Profile,
-    purpose: String,
+    purpose: Purpose,
     invitation: Invitation,
     policy: Policy,
     /// Eligible rows of the input.
@@ -115,7 +116,7 @@ impl Plan {
             let mark = if rule.relaxed { "; RELAXED by both sides" } else { "" };
             format!("  {} {} ({}{mark})", rule.name, rule.shown(), rule.side.name())
         }));
-        lines.extend(no_cookie(self.profile, &self.policy.terms).map(str::to_owned));
+        lines.extend(self.policy.no_cookie(self.profile).map(str::to_owned));
         lines
             .push("  the provider may raise n_min, k_min and delta_min when it answers".to_owned());
         lines.extend(self.shape_lines());
@@ -198,7 +199,7 @@ impl Plan {
         json!({
             "profile": self.profile.name(),
             "learns": { "advertiser": advertiser, "provider": provider, "both": PUBLIC },
-            "purpose": self.purpose,
+            "purpose": self.purpose.name(),
             "kinds": self.invitation.kinds,
             "notice": self.notice(),
             "terms": rules,
@@ -266,7 +267,7 @@ impl Cost {
             bytes_received: blind.saturating_add(proofs).saturating_add(table),
             handles_bytes_max: handles.saturating_mul(HANDLE_BYTES),
             prepared_s,
-            elements_per_s: Engine::start(home.config.threads).measure(MEASURE),
+            elements_per_s: Engine::start(home.config.common.threads).measure(MEASURE),
         })
     }
 

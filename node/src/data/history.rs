@@ -274,10 +274,11 @@ const CHUNK_IDENTIFIERS: usize = 1 << 13;
 
 #[cfg(test)]
 mod tests {
-    use crate::data::input::{InputRules, SharedLimits};
+    use crate::data::input::{GateRules, InputRules, SharedLimits};
     use crate::data::source::{InputFile, SourceOptions};
     use crate::normalize::{Normalizer, Options, Ruleset};
     use crate::world::tests::private_tempdir;
+    use protocol::purpose::Purpose;
 
     use super::*;
 
@@ -318,7 +319,11 @@ mod tests {
             let rules = InputRules {
                 normalizer: &Normalizer::new(ruleset, Options::defaults(ruleset)),
                 source: &SourceOptions::default(),
-                purpose: "ads.match",
+                gate: GateRules {
+                    purpose: Purpose::Match,
+                    consent_max_age_days: 1_095,
+                    now: 1_796_040_000,
+                },
                 kinds: &[1, 2],
                 email_sha256: None,
                 phone_sha256: None,

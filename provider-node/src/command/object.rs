@@ -4,10 +4,10 @@ use std::path::Path;
 
 use node::data::objections::{Feed, FeedRules, import_feed};
 use node::failure::Failure;
-use node::home::Home;
 use node::telemetry::Terminal;
 use node::world::{Clock, SystemClock};
-use protocol::transcript::Role;
+
+use crate::Home;
 
 pub(crate) fn run(
     dir: &Path,
@@ -15,7 +15,7 @@ pub(crate) fn run(
     rejects: Option<&Path>,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
-    let home = Home::open(dir, Role::Provider)?;
+    let home = Home::open(dir)?;
     if let Some(path) = rejects.filter(|path| path.symlink_metadata().is_ok()) {
         return Err(Failure::output(
             &format!("{} is there already, and nothing was carried out yet", path.display()),
@@ -23,12 +23,12 @@ pub(crate) fn run(
         ));
     }
     let now = SystemClock::new().now_unix();
-    let normalizer = home.config.normalizer();
+    let normalizer = home.config.common.normalizer();
     let workspace = home.workspace()?;
     let rules = FeedRules {
         normalizer: &normalizer,
-        csv: home.config.csv,
-        email_sha256: home.config.email_sha256,
+        csv: home.config.common.csv,
+        email_sha256: home.config.common.email_sha256,
         workspace: &workspace,
     };
     let feed = import_feed(&home.path(OBJECTIONS), file, &rules, &home.storage, now)?;

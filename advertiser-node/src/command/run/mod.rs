@@ -4,28 +4,27 @@ use std::path::Path;
 use std::time::Instant;
 
 use node::data::delivery::manifest_path;
-use node::data::input::{InputRules, PreparedInput};
+use node::data::input::{GateRules, InputRules, PreparedInput};
 use node::data::source::SourceOptions;
 use node::driver::Stopwatch;
 use node::engine::Engine;
 use node::failure::Failure;
-use node::home::Home;
 use node::ledger::Ledger;
-use node::normalize::Normalizer;
+use node::normalize::{Normalizer, PhonePrehash};
 use node::telemetry::{OutputOptions, Progress, Terminal};
 use node::world::{self, Clock as _, SystemClock};
 use protocol::disclosure::Outcome;
 use protocol::error::Refusal;
 use protocol::identifier::IdentifierKind;
 use protocol::suite::Profile;
-use protocol::transcript::Role;
 
 use self::approval::Approval;
 use self::session::Run;
+use crate::Home;
 use crate::cli::{Inputs, RunOptions};
 use crate::committed::Committed;
 use crate::partner::{invitation, kinds, rules_must_agree};
-use crate::policy::{Policy, no_cookie};
+use crate::policy::Policy;
 use crate::request::Request;
 use crate::shared::WidelyShared;
 
@@ -42,20 +41,21 @@ pub(crate) fn run(
     let request = Request::parse(&options.profile, options.sample)?;
     let approval = Approval::decide(request.profile, options.approve)?;
     check_outputs(options, request)?;
-    let home = Home::open(&options.dir, Role::Advertiser)?;
+    let home = Home::open(&options.dir)?;
     let _lock = home.lock()?;
     let invitation = invitation(&home, options.provider.as_deref())?;
     request.allowed_by(&invitation)?;
     let rules = rules_must_agree(&home, &invitation)?;
-    let Policy { terms, .. } = Policy::of(&home, &invitation, request.profile)?;
-    if let Some(warning) = no_cookie(request.profile, &terms) {
+    let policy = Policy::of(&home, &invitation, request.profile)?;
+    if let Some(warning) = policy.no_cookie(request.profile) {
         terminal.error(warning);
     }
     let progress = Progress::new(output);
     let (started, mut watch) = (Instant::now(), Stopwatch::start());
     progress.stage("prepare");
-    let input = prepare(&home, &options.inputs, &kinds(&invitation))?;
-    enough_rows(&input, terms.n_min)?;
+    let input =
+        prepare(&home, &options.inputs, &kinds(&invitation), policy.consent_max_age_days())?;
+    enough_rows(&input, policy.n_min())?;
     if let Some(shared) = WidelyShared::find(input.counts()).filter(|_| !options.accept_shared) {
         return Err(shared.refused());
     }
@@ -67,17 +67,17 @@ pub(crate) fn run(
         invitation: &invitation,
         request,
         shape,
-        terms,
+        policy,
         rules_digest: rules.rules_digest(),
         input: &input,
         committed: Committed::compare(&home, &provider, &input, now)?,
         ledger: Ledger::open(&home.path("ledger.sqlite"))?,
-        engine: Engine::start(home.config.threads),
+        engine: Engine::start(home.config.common.threads),
         progress: &progress,
         terminal,
         approval,
     };
-    if run.committed.is_too_near(request.profile, run.terms.delta_min) {
+    if run.committed.is_too_near(request.profile, run.policy.delta_min()) {
         return Err(run.note_refusal(Refusal::DeltaTooSmall, now));
     }
     let prepared = watch.lap("prepare");
@@ -157,7 +157,7 @@ fn show(terminal: &Terminal, run: &Run<'_>, ended: &node::driver::Ended, options
         counts.rows,
         counts.excluded_consent,
         counts.excluded_no_usable_identifier,
-        counts.excluded_optout,
+        counts.excluded_optout + counts.excluded_optout_by_identifier,
     ));
     if !counts.identifiers_rejected.is_empty() {
         let reasons: Vec<String> = counts
@@ -186,10 +186,11 @@ pub(super) fn prepare(
     home: &Home,
     inputs: &Inputs,
     kinds: &[u8],
+    consent_max_age_days: u16,
 ) -> Result<PreparedInput, Failure> {
     let normalizer = normalizer(home, kinds);
     let source = inputs.source(home);
-    let rules = input_rules(home, &normalizer, &source, kinds);
+    let rules = input_rules(home, &normalizer, &source, kinds, consent_max_age_days);
     let store = home.private_dir("inputs")?;
     let workspace = home.workspace()?;
     Ok(PreparedInput::prepare(&inputs.files()?, &rules, &store, &home.storage, &workspace)?)
@@ -197,9 +198,11 @@ pub(super) fn prepare(
 
 /// How this node normalizes values of CRM files.
 pub(crate) fn normalizer(home: &Home, kinds: &[u8]) -> Normalizer {
-    let normalizer = home.config.normalizer();
-    // Telephone numbers without `+` are of use only to a provider that holds digests of them.
-    if kinds.contains(&IdentifierKind::PHONE_DIGITS.code()) {
+    let normalizer = home.config.common.normalizer();
+    // Telephone numbers without `+` are of use to a provider that holds digests of them, and to
+    // find the numbers in clear of a person who objects by such a digest.
+    let digests = home.config.phone_sha256 == Some(PhonePrehash::Digits);
+    if digests || kinds.contains(&IdentifierKind::PHONE_DIGITS.code()) {
         return normalizer.with_phone_digits();
     }
     normalizer
@@ -211,13 +214,18 @@ pub(crate) fn input_rules<'a>(
     normalizer: &'a Normalizer,
     source: &'a SourceOptions,
     kinds: &'a [u8],
+    consent_max_age_days: u16,
 ) -> InputRules<'a> {
     InputRules {
         normalizer,
         source,
-        purpose: &home.config.purpose,
+        gate: GateRules {
+            purpose: home.config.purpose,
+            consent_max_age_days,
+            now: SystemClock::new().now_unix(),
+        },
         kinds,
-        email_sha256: home.config.email_sha256,
+        email_sha256: home.config.common.email_sha256,
         phone_sha256: home.config.phone_sha256,
         shared: home.config.shared,
         not_for_purpose: &home.config.not_for_purpose,

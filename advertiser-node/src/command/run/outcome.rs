@@ -53,10 +53,10 @@ fn write_ids(
     let delivery = Delivery {
         sid: &ended.sid,
         profile: run.request.profile,
-        purpose: &run.home.config.purpose,
+        purpose: run.input.purpose(),
         segment,
         day: i32::try_from(today).unwrap_or(i32::MAX),
-        valid_days: run.terms.ids_valid_days,
+        valid_days: run.policy.ids_valid_days(),
         namespaces: &namespaces,
         rules_digest: &run.rules_digest,
     };

@@ -10,7 +10,6 @@ use node::data::table::StoredTable;
 use node::driver::{DriveError, Driver, Duties, Ended, Session};
 use node::engine::Engine;
 use node::failure::Failure;
-use node::home::Home;
 use node::invite::Invitation;
 use node::journal::SessionJournal;
 use node::ledger::{Ledger, LedgerError, ReserveError, SeenTable, SessionRow};
@@ -29,12 +28,13 @@ use protocol::message::Control;
 use protocol::seed::SessionSeed;
 use protocol::session::advertiser::{AdvertiserConfig, AdvertiserSession, KnownKey};
 use protocol::session::{Outbox, RowSlot, VerifiedPeer};
-use protocol::terms::MatchTerms;
 use protocol::transcript::{Record, Role};
 
 use super::approval::Approval;
 use super::outcome;
+use crate::Home;
 use crate::committed::Committed;
+use crate::policy::Policy;
 use crate::repair;
 use crate::request::{Request, Shape};
 
@@ -44,8 +44,8 @@ pub(super) struct Run<'a> {
     pub(super) invitation: &'a Invitation,
     pub(super) request: Request,
     pub(super) shape: Shape,
-    /// What we ask for, without times.
-    pub(super) terms: MatchTerms,
+    /// What we ask for; the terms are those of [`Policy::on`] for this input.
+    pub(super) policy: Policy,
     pub(super) rules_digest: [u8; 32],
     pub(super) input: &'a PreparedInput,
     pub(super) committed: Committed,
@@ -111,7 +111,7 @@ impl Run<'_> {
         let partner = provider.party().0;
         let clock = SystemClock::new();
         self.progress.stage("connect");
-        let options = &self.home.config.quic;
+        let options = &self.home.config.common.quic;
         let address = &self.invitation.address;
         let channel = quic::connect(address, &self.home.identity, provider, options).await?;
         let sessions = self.home.private_dir("sessions")?;
@@ -132,7 +132,7 @@ impl Run<'_> {
             session: None,
             clock: &clock,
         };
-        let memory = self.home.config.memory_bytes;
+        let memory = self.home.config.common.memory_bytes;
         let driver = Driver {
             session: Session::Advertiser(session),
             outbox,
@@ -172,7 +172,7 @@ impl Run<'_> {
             row_width: self.shape.width,
             sample_rows: self.shape.sample_rows,
             nearest_input: self.committed.nearest(),
-            terms: self.terms.clone(),
+            terms: self.policy.on(self.input),
             rules_digest: self.rules_digest,
             suppression_epoch: [0; 32],
             ledger: head,

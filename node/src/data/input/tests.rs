@@ -13,6 +13,9 @@ use super::*;
 
 const HEADER: &str = "row_id,email,consent_purposes,consent_ref,consent_at,consent_notice\n";
 
+/// 2026-11-30T12:00:00Z.
+const NOW: u64 = 1_796_040_000;
+
 struct Bench {
     dir: tempfile::TempDir,
     key: StorageKey,
@@ -21,6 +24,8 @@ struct Bench {
     kinds: Vec<u8>,
     shared: SharedLimits,
     not_for_purpose: Vec<String>,
+    purpose: Purpose,
+    consent_max_age_days: u16,
 }
 
 impl Bench {
@@ -34,6 +39,8 @@ impl Bench {
             kinds: vec![1, 2],
             shared: SharedLimits::default(),
             not_for_purpose: Vec::new(),
+            purpose: Purpose::Match,
+            consent_max_age_days: 1_095,
         }
     }
 
@@ -75,7 +82,11 @@ impl Bench {
         let rules = InputRules {
             normalizer: &self.normalizer,
             source: &self.source,
-            purpose: "ads.match",
+            gate: GateRules {
+                purpose: self.purpose,
+                consent_max_age_days: self.consent_max_age_days,
+                now: NOW,
+            },
             kinds: &self.kinds,
             email_sha256: None,
             phone_sha256: PhonePrehash::parse("phone-e164"),
@@ -284,7 +295,7 @@ fn survey_tells_reasons_and_sharing_and_keeps_nothing() {
         .collect();
     assert_eq!(ignored, ["city"]);
     let expected = [
-        "b 3  row_no_consent",
+        "b 3  consent_value_unknown",
         "c 4 email email_inner_space",
         "c 4  row_no_usable_identifier",
         "a 2  row_duplicate_id",
@@ -348,7 +359,8 @@ fn crm(rows: &[(u8, u8, u8, u8, u32)]) -> Table {
         ("city", Text),
     ];
     let row = |(id, email, phone, purpose, updated): &(u8, u8, u8, u8, u32)| {
-        let updated = jiff::Timestamp::from_millisecond(i64::from(*updated)).unwrap();
+        let ms = 1_780_000_000_000 + i64::from(*updated);
+        let updated = jiff::Timestamp::from_millisecond(ms).unwrap();
         vec![
             format!("C-{:02}", id % 24),
             match email % 8 {

@@ -100,7 +100,7 @@ impl Feed {
         let mut failed = None;
         let header = COLUMNS.map(|name| name.to_owned());
         world::publish_new(path, world::PRIVATE_MODE, |out| {
-            let CsvOptions { encoding, delimiter } = self.csv;
+            let CsvOptions { encoding, delimiter, .. } = self.csv;
             let mut bytes = encoding.mark().to_vec();
             encoding.encode_into(&row(&header, delimiter.character()), &mut bytes);
             out.write_all(&bytes)?;
@@ -470,7 +470,8 @@ mod tests {
         let text = "type;value\nfax;d\u{e9}j\u{e0}\nemail;\u{e9}t\u{e9} 2026\n";
         for encoding in Encoding::ALL {
             let dir = tempfile::tempdir().unwrap();
-            let csv = CsvOptions { encoding, delimiter: Delimiter::Semicolon };
+            let csv =
+                CsvOptions { encoding, delimiter: Delimiter::Semicolon, ..CsvOptions::default() };
             let mut bytes = encoding.mark().to_vec();
             encoding.encode_into(text, &mut bytes);
             let feed = import_bytes(dir.path(), csv, &bytes).unwrap();

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::InputError;
 use super::names::{ColumnName, looks_like_data};
 use super::schema::{Names, Role, Seen};
-use crate::data::csv::Record;
+use crate::data::csv::{CsvOptions, Record};
 use crate::data::text::{Decoder, Encoding, TextFailure};
 
 /// Reads the objects of one file.
@@ -26,9 +26,10 @@ pub(super) struct NdjsonReader<R> {
 }
 
 impl<R: Read> NdjsonReader<R> {
-    pub(super) fn new(source: R, encoding: Encoding) -> Self {
+    /// Of the options only those of every text file count.
+    pub(super) fn new(source: R, options: CsvOptions) -> Self {
         Self {
-            lines: Lines::new(source, encoding),
+            lines: Lines::new(source, options),
             values: Vec::new(),
             record: StringRecord::new(),
             failure: None,
@@ -45,6 +46,11 @@ impl<R: Read> NdjsonReader<R> {
         let read = self.read(names, seen);
         self.failure = read.as_ref().err().cloned();
         read
+    }
+
+    /// Whether the file has ended with a line that has no line end, which the options allowed.
+    pub(super) const fn ended_open(&self) -> bool {
+        self.lines.ended_open
     }
 
     /// The object read last, in the order of the schema.
@@ -75,8 +81,8 @@ impl<R: Read> NdjsonReader<R> {
 }
 
 /// The names of all members of a file, in the order of their first appearance.
-pub(super) fn header(source: impl Read, encoding: Encoding) -> Result<Vec<String>, InputError> {
-    let mut lines = Lines::new(source, encoding);
+pub(super) fn header(source: impl Read, options: CsvOptions) -> Result<Vec<String>, InputError> {
+    let mut lines = Lines::new(source, options);
     let mut names = Vec::new();
     while let Some((line, text)) = lines.next_line()? {
         parse(text, Members(&mut names)).map_err(|found| InputError::Json { line, found })?;
@@ -106,15 +112,19 @@ struct Lines<R> {
     decoder: Decoder<R>,
     declared: Encoding,
     line: u64,
+    may_end_open: bool,
+    ended_open: bool,
     buffer: Zeroizing<Vec<u8>>,
 }
 
 impl<R: Read> Lines<R> {
-    fn new(source: R, encoding: Encoding) -> Self {
+    fn new(source: R, options: CsvOptions) -> Self {
         Self {
-            decoder: Decoder::new(source, encoding),
-            declared: encoding,
+            decoder: Decoder::new(source, options.encoding),
+            declared: options.encoding,
             line: 0,
+            may_end_open: options.open_last_line,
+            ended_open: false,
             buffer: Zeroizing::new(Vec::new()),
         }
     }
@@ -149,6 +159,10 @@ impl<R: Read> Lines<R> {
                 }
             };
             if chunk.is_empty() {
+                self.ended_open = line > 1 && !self.buffer.trim_ascii().is_empty();
+                if self.ended_open && !self.may_end_open {
+                    return Err(InputError::OpenLastLine { line });
+                }
                 return Ok(any);
             }
             any = true;

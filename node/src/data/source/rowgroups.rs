@@ -181,8 +181,19 @@ struct Selected {
 enum Holds {
     Text,
     Day,
-    Time(fn(i64) -> Result<jiff::Timestamp, jiff::Error>),
+    Time(Unit, Zone),
     Boolean,
+}
+
+/// Reads a time of one unit.
+type Unit = fn(i64) -> Result<jiff::Timestamp, jiff::Error>;
+
+/// Whether a column of times says that they are UTC.
+#[derive(Clone, Copy)]
+enum Zone {
+    Utc,
+    /// It says nothing: the time is written without a zone, as other forms of file have it.
+    None,
 }
 
 impl Selected {
@@ -267,9 +278,9 @@ impl Selected {
                 let values = self.decode(reader, rows)?;
                 self.fill(rows, &values, |value, text| append_day(*value, text))
             }
-            (ColumnReader::Int64ColumnReader(reader), Holds::Time(unit)) => {
+            (ColumnReader::Int64ColumnReader(reader), Holds::Time(unit, zone)) => {
                 let values = self.decode(reader, rows)?;
-                self.fill(rows, &values, |value, text| append_time(unit(*value), text))
+                self.fill(rows, &values, |value, text| append_time(unit(*value), zone, text))
             }
             (ColumnReader::BoolColumnReader(reader), Holds::Boolean) => {
                 let values = self.decode(reader, rows)?;
@@ -359,20 +370,19 @@ impl Holds {
             (PhysicalType::INT32, Some(LogicalType::Date), _)
             | (PhysicalType::INT32, None, ConvertedType::DATE) => Ok(Self::Day),
             (PhysicalType::INT64, Some(LogicalType::Timestamp(time)), _) => {
-                if !time.is_adjusted_to_u_t_c {
-                    return Err("times without a time zone");
-                }
-                Ok(Self::Time(match time.unit {
+                let zone = if time.is_adjusted_to_u_t_c { Zone::Utc } else { Zone::None };
+                let unit: Unit = match time.unit {
                     TimeUnit::MILLIS => jiff::Timestamp::from_millisecond,
                     TimeUnit::MICROS => jiff::Timestamp::from_microsecond,
                     TimeUnit::NANOS => nanoseconds,
-                }))
+                };
+                Ok(Self::Time(unit, zone))
             }
             (PhysicalType::INT64, None, ConvertedType::TIMESTAMP_MILLIS) => {
-                Ok(Self::Time(jiff::Timestamp::from_millisecond))
+                Ok(Self::Time(jiff::Timestamp::from_millisecond, Zone::Utc))
             }
             (PhysicalType::INT64, None, ConvertedType::TIMESTAMP_MICROS) => {
-                Ok(Self::Time(jiff::Timestamp::from_microsecond))
+                Ok(Self::Time(jiff::Timestamp::from_microsecond, Zone::Utc))
             }
             (PhysicalType::BOOLEAN, _, _) => Ok(Self::Boolean),
             (PhysicalType::INT96, _, _) => Err("times of the old form INT96"),
@@ -403,9 +413,14 @@ fn append_day(days: i32, text: &mut String) -> Result<(), &'static str> {
 
 fn append_time(
     time: Result<jiff::Timestamp, jiff::Error>,
+    zone: Zone,
     text: &mut String,
 ) -> Result<(), &'static str> {
-    text.push_str(&time.map_err(|_| OUT_OF_RANGE)?.to_string());
+    let written = time.map_err(|_| OUT_OF_RANGE)?.to_string();
+    text.push_str(match zone {
+        Zone::Utc => &written,
+        Zone::None => written.trim_end_matches('Z'),
+    });
     Ok(())
 }
 
