@@ -22,10 +22,11 @@ use crate::Home;
 use crate::cli::PlanOptions;
 use crate::committed::Committed;
 use crate::learn::{Learned, PUBLIC, learned};
-use crate::partner::{invitation, kinds, rules_must_agree};
+use crate::partner::{invitation, rules_must_agree};
 use crate::policy::{Policy, Rule};
 use crate::request::{Request, Shape};
 use crate::shared::WidelyShared;
+use crate::unmatchable::Unmatchable;
 
 pub(crate) fn run(
     options: &PlanOptions,
@@ -48,8 +49,8 @@ pub(crate) fn run(
     let progress = Progress::new(output);
     let started = Instant::now();
     progress.stage("prepare");
-    let input =
-        prepare(&home, &options.inputs, &kinds(&invitation), policy.consent_max_age_days())?;
+    let max_age_days = policy.consent_max_age_days();
+    let input = prepare(&home, &options.inputs, &invitation, max_age_days)?;
     enough_rows(&input, policy.n_min())?;
     let shape = request.shape(&input)?;
     let provider = invitation.provider.party().0;
@@ -62,6 +63,7 @@ pub(crate) fn run(
     let plan = Plan {
         profile: request.profile,
         eligible: input.counts().eligible,
+        unmatchable: Unmatchable::find(input.counts()),
         shared: WidelyShared::find(input.counts()),
         changed_rows: committed.nearest(),
         too_near: committed.is_too_near(request.profile, policy.delta_min()),
@@ -90,6 +92,8 @@ struct Plan {
     /// Eligible rows of the input.
     eligible: u64,
     shape: Shape,
+    /// What the input holds that cannot match under the invitation.
+    unmatchable: Unmatchable,
     /// What is odd about the identifiers of the input, if anything.
     shared: Option<WidelyShared>,
     /// Against the nearest other input this provider was told of.
@@ -128,6 +132,7 @@ impl Plan {
     fn shape_lines(&self) -> Vec<String> {
         let Shape { width, rows, padded_rows, elements, .. } = self.shape;
         let mut lines = vec![format!("rows: {} eligible, {rows} asked for", self.eligible)];
+        lines.extend(self.unmatchable.lines());
         lines.push(match self.profile.suite() {
             SuiteId::Aligned => format!("  {elements} identifiers after padding"),
             SuiteId::Shuffled => format!(
@@ -204,6 +209,7 @@ impl Plan {
             "notice": self.notice(),
             "terms": rules,
             "eligible": self.eligible,
+            "cannot_match": self.unmatchable.json(),
             "rows_asked": self.shape.rows,
             "row_width": self.shape.width.get(),
             "padded_rows": self.shape.padded_rows,

@@ -325,6 +325,7 @@ mod tests {
                     now: 1_796_040_000,
                 },
                 kinds: &[1, 2],
+                level: 0,
                 email_sha256: None,
                 phone_sha256: None,
                 shared: SharedLimits::default(),

@@ -38,6 +38,11 @@ impl Plan {
         let national = format!("{head}{tail:0width$}", width = self.tail as usize);
         (rest < size).then_some(Number { plan: self, national })
     }
+
+    /// Whether its numbers are fixed lines, which name households.
+    pub(super) fn is_fixed(&self) -> bool {
+        self.code == "33" && !self.heads.iter().any(|head| head.starts_with(['6', '7']))
+    }
 }
 
 impl Number {

@@ -177,7 +177,10 @@ impl Generator<'_> {
             40..70 => phone::HOUSEHOLD.number(row.individual / 2),
             _ => None,
         }?;
-        row.identifiers.push(Identifier { kind: Kind::Phone, value: number.canonical() });
+        // A fixed line names a household, and the tables are of individuals.
+        if !number.plan().is_fixed() {
+            row.identifiers.push(Identifier { kind: Kind::Phone, value: number.canonical() });
+        }
         Some(number)
     }
 

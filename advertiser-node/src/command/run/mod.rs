@@ -9,6 +9,7 @@ use node::data::source::SourceOptions;
 use node::driver::Stopwatch;
 use node::engine::Engine;
 use node::failure::Failure;
+use node::invite::Invitation;
 use node::ledger::Ledger;
 use node::normalize::{Normalizer, PhonePrehash};
 use node::telemetry::{OutputOptions, Progress, Terminal};
@@ -53,8 +54,8 @@ pub(crate) fn run(
     let progress = Progress::new(output);
     let (started, mut watch) = (Instant::now(), Stopwatch::start());
     progress.stage("prepare");
-    let input =
-        prepare(&home, &options.inputs, &kinds(&invitation), policy.consent_max_age_days())?;
+    let max_age_days = policy.consent_max_age_days();
+    let input = prepare(&home, &options.inputs, &invitation, max_age_days)?;
     enough_rows(&input, policy.n_min())?;
     if let Some(shared) = WidelyShared::find(input.counts()).filter(|_| !options.accept_shared) {
         return Err(shared.refused());
@@ -185,12 +186,14 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 pub(super) fn prepare(
     home: &Home,
     inputs: &Inputs,
-    kinds: &[u8],
+    invitation: &Invitation,
     consent_max_age_days: u16,
 ) -> Result<PreparedInput, Failure> {
-    let normalizer = normalizer(home, kinds);
+    let kinds = kinds(invitation);
+    let normalizer = normalizer(home, &kinds);
     let source = inputs.source(home);
-    let rules = input_rules(home, &normalizer, &source, kinds, consent_max_age_days);
+    let level = invitation.link_filter.level;
+    let rules = input_rules(home, &normalizer, &source, &kinds, level, consent_max_age_days);
     let store = home.private_dir("inputs")?;
     let workspace = home.workspace()?;
     Ok(PreparedInput::prepare(&inputs.files()?, &rules, &store, &home.storage, &workspace)?)
@@ -214,6 +217,7 @@ pub(crate) fn input_rules<'a>(
     normalizer: &'a Normalizer,
     source: &'a SourceOptions,
     kinds: &'a [u8],
+    level: u8,
     consent_max_age_days: u16,
 ) -> InputRules<'a> {
     InputRules {
@@ -225,6 +229,7 @@ pub(crate) fn input_rules<'a>(
             now: SystemClock::new().now_unix(),
         },
         kinds,
+        level,
         email_sha256: home.config.common.email_sha256,
         phone_sha256: home.config.phone_sha256,
         shared: home.config.shared,

@@ -282,13 +282,15 @@ impl Digested {
                     let mut found = Found::of(&normalized, values, at);
                     if allowed {
                         self.tally.accept(&normalized);
-                        found.used = rules.kinds.contains(&found.kind);
+                        let refused = rules.unmatchable(values, &normalized);
+                        found.used = refused.is_none();
                         valid |= found.used;
                         // Of a number in clear the form without `+` is there for objections alone.
-                        let extra =
-                            values == Values::Phone && normalized.kind() == Kind::PhoneDigits;
-                        if !found.used && !extra {
-                            self.reject(at, Reason::KindNotInTerms);
+                        let extra = values == Values::Phone
+                            && normalized.kind() == Kind::PhoneDigits
+                            && !rules.kinds.contains(&found.kind);
+                        if let Some(reason) = refused.filter(|_| !extra) {
+                            self.reject(at, reason);
                         }
                     }
                     found.join(identifiers);

@@ -255,8 +255,10 @@ impl<'de> Visitor<'de> for Object<'_> {
             column = column.saturating_add(1);
             let kept = match self.role(&name) {
                 Ok(Role::Used(at)) => {
-                    let list = self.names.columns().get(at).is_some_and(|column| column.list);
-                    let text = map.next_value_seed(Value { list })?;
+                    let column_of = self.names.columns().get(at);
+                    let list = column_of.is_some_and(|column| column.list);
+                    let flag = column_of.is_some_and(|column| column.flag);
+                    let text = map.next_value_seed(Value { list, flag })?;
                     self.keep(&name, at, column, text)
                 }
                 Ok(Role::Unused | Role::Ignored) => {
@@ -282,8 +284,17 @@ enum Text {
     No(&'static str),
 }
 
+#[derive(Clone, Copy)]
 struct Value {
     list: bool,
+    /// Whether a number may stand there, which is then no more than a text to be judged.
+    flag: bool,
+}
+
+impl Value {
+    fn number(self, number: impl fmt::Display) -> Text {
+        if self.flag { Text::Of(number.to_string()) } else { Text::No(A_NUMBER) }
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for Value {
@@ -317,23 +328,23 @@ impl<'de> Visitor<'de> for Value {
         Ok(Text::Of(yes.to_string()))
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Text, E> {
-        Ok(Text::No(A_NUMBER))
+    fn visit_i64<E>(self, number: i64) -> Result<Text, E> {
+        Ok(self.number(number))
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Text, E> {
-        Ok(Text::No(A_NUMBER))
+    fn visit_u64<E>(self, number: u64) -> Result<Text, E> {
+        Ok(self.number(number))
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Text, E> {
-        Ok(Text::No(A_NUMBER))
+    fn visit_f64<E>(self, number: f64) -> Result<Text, E> {
+        Ok(self.number(number))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Text, A::Error> {
         let mut joined = String::new();
         let mut wrong = (!self.list).then_some("a list, where one text is expected");
         let mut first = true;
-        while let Some(entry) = entries.next_element_seed(Self { list: false })? {
+        while let Some(entry) = entries.next_element_seed(Self { list: false, ..self })? {
             match entry {
                 Text::Absent => {}
                 Text::Of(text) if !text.contains('|') => {

@@ -21,7 +21,7 @@ use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
 use super::InputError;
 use super::names::{ColumnName, looks_like_data};
 use super::pages;
-use super::schema::{Names, Role, Seen};
+use super::schema::{Column, Names, Role, Seen};
 use crate::data::csv::Record;
 
 /// Reads the rows of one file.
@@ -63,8 +63,8 @@ impl ParquetReader {
         let mut places = vec![None; names.columns().len()];
         for (root, (name, role)) in seen.iter().enumerate() {
             let Role::Used(at) = *role else { continue };
-            let list = names.columns().get(at).is_some_and(|column| column.list);
-            let selected = Selected::new(&schema, root, name, list)?;
+            let Some(column) = names.columns().get(at) else { continue };
+            let selected = Selected::new(&schema, root, name, *column)?;
             if let Some(slot) = places.get_mut(at) {
                 *slot = Some(columns.len());
             }
@@ -183,6 +183,8 @@ enum Holds {
     Day,
     Time(Unit, Zone),
     Boolean,
+    /// A flag, as a number.
+    Number,
 }
 
 /// Reads a time of one unit.
@@ -201,7 +203,7 @@ impl Selected {
         schema: &SchemaDescriptor,
         root: usize,
         name: &str,
-        may_be_list: bool,
+        ours: Column,
     ) -> Result<Self, InputError> {
         let refuse = |found| InputError::ParquetColumn { name: ColumnName::new(name), found };
         let of_root = |leaf: &usize| schema.get_column_root_idx(*leaf) == root;
@@ -215,8 +217,9 @@ impl Selected {
         if column.max_rep_level() > 1 || (!list && !flat) {
             return Err(refuse("groups or nested lists"));
         }
-        let holds = Holds::of(&column).map_err(refuse)?;
-        if list && !(may_be_list && matches!(holds, Holds::Text)) {
+        let flag = Holds::flag(&column).filter(|_| ours.flag);
+        let holds = flag.map_or_else(|| Holds::of(&column), Ok).map_err(refuse)?;
+        if list && !(ours.list && matches!(holds, Holds::Text)) {
             return Err(refuse("a list, where one text is expected"));
         }
         Ok(Self {
@@ -289,6 +292,14 @@ impl Selected {
                     Ok(())
                 })
             }
+            (ColumnReader::Int32ColumnReader(reader), Holds::Number) => {
+                let values = self.decode(reader, rows)?;
+                self.fill(rows, &values, |value, text| append_number((*value).into(), text))
+            }
+            (ColumnReader::Int64ColumnReader(reader), Holds::Number) => {
+                let values = self.decode(reader, rows)?;
+                self.fill(rows, &values, |value, text| append_number(*value, text))
+            }
             _ => return Err(damaged()),
         };
         self.reader = Some(reader);
@@ -360,6 +371,27 @@ impl Selected {
 }
 
 impl Holds {
+    /// A whole number without a further meaning, as a column of flags may hold it.
+    fn flag(column: &ColumnDescriptor) -> Option<Self> {
+        let whole = matches!(column.physical_type(), PhysicalType::INT32 | PhysicalType::INT64);
+        let plain = match (column.logical_type_ref(), column.converted_type()) {
+            (None, ConvertedType::NONE) | (Some(LogicalType::Integer(_)), _) => true,
+            (None, converted) => matches!(
+                converted,
+                ConvertedType::INT_8
+                    | ConvertedType::INT_16
+                    | ConvertedType::INT_32
+                    | ConvertedType::INT_64
+                    | ConvertedType::UINT_8
+                    | ConvertedType::UINT_16
+                    | ConvertedType::UINT_32
+                    | ConvertedType::UINT_64
+            ),
+            _ => false,
+        };
+        (whole && plain).then_some(Self::Number)
+    }
+
     /// The type of a column, or what it is that has no one form as text.
     fn of(column: &ColumnDescriptor) -> Result<Self, &'static str> {
         let logical = column.logical_type_ref();
@@ -408,6 +440,11 @@ fn append_day(days: i32, text: &mut String) -> Result<(), &'static str> {
     let span = jiff::Span::new().try_days(days).map_err(|_| OUT_OF_RANGE)?;
     let day = jiff::civil::date(1970, 1, 1).checked_add(span).map_err(|_| OUT_OF_RANGE)?;
     text.push_str(&day.to_string());
+    Ok(())
+}
+
+fn append_number(value: i64, text: &mut String) -> Result<(), &'static str> {
+    text.push_str(&value.to_string());
     Ok(())
 }
 

@@ -19,6 +19,8 @@ pub(crate) enum Holds {
     LocalTime,
     /// `true` or `false`.
     Flag,
+    /// A whole number.
+    Number,
 }
 
 /// A table of texts, empty where absent; lists have `|` between entries.
@@ -48,6 +50,7 @@ impl Table {
                     _ if value.is_empty() => serde_json::Value::Null,
                     Holds::List => value.split('|').collect(),
                     Holds::Flag => (value == "true").into(),
+                    Holds::Number => value.parse::<i64>().unwrap().into(),
                     Holds::Text | Holds::Time | Holds::LocalTime => value.as_str().into(),
                 };
                 object.insert((*name).to_owned(), json);
@@ -65,6 +68,7 @@ impl Table {
             Holds::Time => format!("optional int64 {name} (TIMESTAMP(MILLIS,true));"),
             Holds::LocalTime => format!("optional int64 {name} (TIMESTAMP(MICROS,false));"),
             Holds::Flag => format!("optional boolean {name};"),
+            Holds::Number => format!("optional int64 {name};"),
             Holds::List => format!(
                 "optional group {name} (LIST) {{ repeated group list {{ optional binary element \
                  (STRING); }} }}"
@@ -89,6 +93,11 @@ impl Table {
                         let set = texts.iter().filter(|text| !text.is_empty());
                         let values: Vec<bool> = set.map(|text| *text == "true").collect();
                         column.typed::<BoolType>().write_batch(&values, Some(&there), None)
+                    }
+                    Holds::Number => {
+                        let values: Vec<i64> =
+                            texts.iter().filter_map(|text| text.parse().ok()).collect();
+                        column.typed::<Int64Type>().write_batch(&values, Some(&there), None)
                     }
                     Holds::LocalTime => {
                         let time = |text: &&str| format!("{text}Z").parse::<jiff::Timestamp>().ok();
