@@ -470,6 +470,29 @@ mod tests {
         }
 
         #[test]
+        fn what_cannot_be_seen_never_gives_another_address(
+            local in "[a-z]{1,8}|[а-я]{1,8}",
+            domain in "[a-z]{2,8}|[а-я]{2,8}",
+            unseen in prop_oneof![
+                "[\\u{AD}\\u{34F}\\u{61C}\\u{115F}\\u{180B}-\\u{180F}\\u{200B}-\\u{200F}]",
+                "[\\u{202A}-\\u{202E}\\u{2060}-\\u{206F}\\u{3164}\\u{FE00}-\\u{FE0F}\\u{FEFF}]",
+            ],
+            at in any::<prop::sample::Index>(),
+        ) {
+            let plain = format!("{local}@{domain}.fr");
+            let places: Vec<usize> = plain.char_indices().map(|(at, _)| at).collect();
+            let mut soiled = plain.clone();
+            soiled.insert_str(places[at.index(places.len())], &unseen);
+            let canonical = |raw: &str| {
+                let found = normalizer().explain_email(raw).into_found();
+                found.map(|found| found[0].canonical().to_owned())
+            };
+            if let Some(read) = canonical(&soiled) {
+                prop_assert_eq!(Some(read), canonical(&plain));
+            }
+        }
+
+        #[test]
         fn case_and_outer_space_never_matter(local in "[a-z0-9.]{1,20}") {
             let plain = format!("{local}@exemple.fr");
             let loud = format!(" \t{}\u{A0}", plain.to_uppercase());

@@ -663,6 +663,23 @@ mod tests {
         }
 
         #[test]
+        fn a_decimal_point_never_adds_a_digit(
+            raw in "\\+?[1-9][0-9]{4,13}|0[0-9]{5,11}",
+            point in "[.,]0{0,6}|[.,][0-9]",
+            country in "DE|AT|IT|FR|US|ID|FI",
+        ) {
+            let normalizer = normalizer(Ruleset::CrmIntl1);
+            let context = PhoneContext { country: Some(&country), postcode: None };
+            let canonical = |raw: &str| {
+                let found = normalizer.explain_phone(raw, &context).into_found();
+                found.map(|found| found[0].canonical().to_owned())
+            };
+            if let Some(read) = canonical(&format!("{raw}{point}")) {
+                prop_assert_eq!(Some(read), canonical(&raw));
+            }
+        }
+
+        #[test]
         fn arbitrary_digits_never_panic_and_canonical_forms_are_stable(
             raw in "\\+?[0-9]{1,22}", country in "[A-Z]{2}"
         ) {

@@ -38,11 +38,6 @@ impl Plan {
         let national = format!("{head}{tail:0width$}", width = self.tail as usize);
         (rest < size).then_some(Number { plan: self, national })
     }
-
-    /// Whether its numbers are fixed lines, which name households.
-    pub(super) fn is_fixed(&self) -> bool {
-        self.code == "33" && !self.heads.iter().any(|head| head.starts_with(['6', '7']))
-    }
 }
 
 impl Number {
@@ -96,6 +91,12 @@ impl Number {
         let abroad = self.plan.overseas.is_none() && self.plan.code != "33";
         (abroad && self.national.len() == 9).then(|| format!("+33{}", self.national))
     }
+}
+
+/// Whether a canonical number is a fixed line, which names a household: no table of individuals
+/// holds it. Of the plans here only those of metropolitan France have any.
+pub(super) fn is_fixed(canonical: &str) -> bool {
+    canonical.strip_prefix("+33").is_some_and(|national| !national.starts_with(['6', '7']))
 }
 
 /// Digits in pairs, the odd one first.
@@ -234,7 +235,7 @@ mod tests {
     fn only_foreign_numbers_of_french_length_are_taken_for_french() {
         let read = |at: usize| ELSEWHERE[at].number(0).unwrap().taken_for_french();
         assert!(read(0).is_none() && read(4).is_none());
-        assert!(read(3).unwrap().starts_with("+33470"));
+        assert!(read(3).unwrap().starts_with("+33470") && is_fixed(&read(3).unwrap()));
         assert!(read(6).unwrap().starts_with("+33650"));
     }
 }
