@@ -1,5 +1,5 @@
-//! What is evidence in a graph file and what is not: for any cell outside its vocabulary the link is
-//! not published.
+//! What is evidence in a graph file and what is not: for any cell outside its vocabulary the link
+//! is not published.
 
 use std::collections::BTreeSet;
 
@@ -15,8 +15,8 @@ use crate::data::columns::csv_text;
 use crate::data::objections::Objections;
 use crate::seal::StorageKey;
 
-const HEADER: &str = "person_ref,persona_ref,type,value,class,id_type,id_namespace,id_value,evidence,\
-                      day,consent_scheme,consent_string,captured_at\n";
+const HEADER: &str = "person_ref,persona_ref,type,value,class,id_type,id_namespace,id_value,\
+                      evidence,day,consent_scheme,consent_string,captured_at\n";
 const TC_STRING: &str = "COvFyGBOvFyGBAbAAAENAPCAAOAAAAAAAAAAAEEUACCKAAA";
 
 /// A graph of one line that is always good, so that there is a snapshot, and of others.
@@ -187,7 +187,8 @@ proptest! {
     fn a_cell_outside_its_vocabulary_publishes_nothing(cell in outside()) {
         let readable = cell.trim().starts_with("20");
         prop_assume!(!readable);
-        let known = |names: &[&str]| names.iter().any(|name| cell.trim().eq_ignore_ascii_case(name));
+        let known =
+            |names: &[&str]| names.iter().any(|name| cell.trim().eq_ignore_ascii_case(name));
         for at in [DAY, SCHEME, STRING, CAPTURED] {
             if at == SCHEME && known(&["tcf", "gpp", "receipt"]) {
                 continue;
