@@ -126,39 +126,29 @@ fn number(raw: &str, country: &str, postcode: &str) -> Option<String> {
     (!nobody.contains(&rest)).then(|| format!("+{code}{rest}"))
 }
 
-/// Rows that may be used and their identifiers, by row id: of versions of a row the latest.
+/// Rows that may be used and their identifiers, by row id: of versions of a row the latest, and
+/// none that holds what a person holds who objects.
 fn rows(truth: &Truth) -> BTreeMap<String, BTreeSet<(Kind, String)>> {
-    let mut latest = BTreeMap::new();
+    let mut versions: BTreeMap<String, Vec<(String, BTreeMap<String, String>)>> = BTreeMap::new();
     for file in &truth.crm {
         for line in table(&file.path) {
             let updated = line.get("updated_at").cloned().unwrap_or_default();
-            let old = latest.get(&line["row_id"]).is_some_and(|(known, _)| *known > updated);
-            if !old {
-                latest.insert(line["row_id"].clone(), (updated, line));
-            }
+            versions.entry(line["row_id"].clone()).or_default().push((updated, line));
         }
     }
-    assert_eq!(latest.len() as u64, truth.rows);
+    assert_eq!(versions.len() as u64, truth.rows);
+    let mut objected = BTreeSet::new();
     let mut rows = BTreeMap::new();
-    for (id, (_, line)) in latest {
-        let get = |name: &str| line.get(name).map_or("", String::as_str);
-        let lists = |name: &str, code: &str| get(name).split('|').any(|one| one == code);
-        let objected = lists("objections", "all") || lists("objections", "ads.match");
-        if objected || !lists("consent_purposes", "ads.match") {
-            continue;
+    for (id, mut versions) in versions {
+        versions.sort();
+        let (_, latest) = versions.last().unwrap();
+        if objects(latest) || (!consents(latest) && versions.iter().any(|one| objects(&one.1))) {
+            objected.extend(versions.iter().flat_map(|(_, line)| held(line)));
+        } else if consents(latest) {
+            rows.insert(id, held(latest));
         }
-        let mut held = BTreeSet::new();
-        for name in ["email", "email_2", "email_3"] {
-            held.extend(addresses(get(name)));
-        }
-        for name in ["phone", "phone_2"] {
-            let found = number(get(name), get("country"), get("postcode"));
-            // The tables are of individuals, and hold no fixed line.
-            let fixed = |one: &String| one.starts_with("+33") && !"67".contains(&one[3..4]);
-            held.extend(found.filter(|one| !fixed(one)).map(|one| (Kind::Phone, one)));
-        }
-        rows.insert(id, held);
     }
+    rows.retain(|_, held| held.is_disjoint(&objected));
     let mut holders: BTreeMap<(Kind, String), u64> = BTreeMap::new();
     for one in rows.values().flatten() {
         *holders.entry(one.clone()).or_default() += 1;
@@ -166,6 +156,37 @@ fn rows(truth: &Truth) -> BTreeMap<String, BTreeSet<(Kind, String)>> {
     rows.values_mut().for_each(|held| held.retain(|one| holders[one] <= 5));
     rows.retain(|_, held| !held.is_empty());
     rows
+}
+
+fn get<'a>(line: &'a BTreeMap<String, String>, name: &str) -> &'a str {
+    line.get(name).map_or("", String::as_str)
+}
+
+fn lists(line: &BTreeMap<String, String>, name: &str, code: &str) -> bool {
+    get(line, name).split('|').any(|one| one == code)
+}
+
+fn objects(line: &BTreeMap<String, String>) -> bool {
+    lists(line, "objections", "all") || lists(line, "objections", "ads.match")
+}
+
+fn consents(line: &BTreeMap<String, String>) -> bool {
+    lists(line, "consent_purposes", "ads.match")
+}
+
+/// The identifiers that a line of the advertiser's files gives.
+fn held(line: &BTreeMap<String, String>) -> BTreeSet<(Kind, String)> {
+    let mut held = BTreeSet::new();
+    for name in ["email", "email_2", "email_3"] {
+        held.extend(addresses(get(line, name)));
+    }
+    for name in ["phone", "phone_2"] {
+        let found = number(get(line, name), get(line, "country"), get(line, "postcode"));
+        // The tables are of individuals, and hold no fixed line.
+        let fixed = |one: &String| one.starts_with("+33") && !"67".contains(&one[3..4]);
+        held.extend(found.filter(|one| !fixed(one)).map(|one| (Kind::Phone, one)));
+    }
+    held
 }
 
 /// A persona of the graph.
