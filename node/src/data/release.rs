@@ -653,7 +653,7 @@ mod tests {
         }
     }
 
-    fn values(entries: &[Entry]) -> Vec<&str> {
+    fn values_of(entries: &[Entry]) -> Vec<&str> {
         entries.iter().map(|entry| std::str::from_utf8(&entry.value).unwrap()).collect()
     }
 
@@ -688,7 +688,7 @@ mod tests {
         let world = World::new(&[first, second]);
         let (_, mut resolved) = world.look_up(&[0, 1], &conditions());
         let entries = world.entries(&mut resolved, &conditions(), false);
-        assert_eq!(values(&entries), ["lasts-30", "value-a1", "value-a2", "value-a3"]);
+        assert_eq!(values_of(&entries), ["lasts-30", "value-a1", "value-a2", "value-a3"]);
         assert!(entries.iter().all(|entry| entry.namespace == 0x0100 && !entry.has_attributes()));
         let own = ReleaseConditions { own_expiry: true, ids_per_record_max: 64, ..conditions() };
         let (_, mut resolved) = world.look_up(&[0, 1], &own);
@@ -730,7 +730,7 @@ mod tests {
         // Record 1 is of the person behind record 0, who did not even match.
         let (resolution, mut resolved) = world.look_up(&[1, 2], &conditions());
         assert_eq!((resolution.records, resolution.ids_suppressed), (2, 2));
-        assert_eq!(values(&world.entries(&mut resolved, &conditions(), false)), ["value-c0"]);
+        assert_eq!(values_of(&world.entries(&mut resolved, &conditions(), false)), ["value-c0"]);
         // What would not have been released anyway was not suppressed.
         let (resolution, _) = world.look_up(&[0], &conditions());
         assert_eq!((resolution.records, resolution.ids_suppressed), (1, 1));
@@ -744,6 +744,28 @@ mod tests {
         resolved.record(&world.releases, &[9; 32], 1_000, 2_000).unwrap();
         assert_eq!(world.look_up(&[0, 1], &conditions()).0.nearest_release, None);
         assert_eq!(world.look_up(&[0, 2], &conditions()).0.nearest_release, Some(2));
+    }
+
+    #[test]
+    fn whatever_a_graph_may_hold_is_in_the_file_and_in_the_entries() {
+        let long = "~".repeat(255);
+        let values = ["=cmd|'/c'!A1", "+3312345678", "-12345678", "@12345678", "a\"b,c;d|", &long];
+        let ids = values.map(|value| cookie(value, 1)).to_vec();
+        let world = World::new(&[ids]);
+        let all = ReleaseConditions { ids_per_record_max: 64, ..conditions() };
+        let (_, mut resolved) = world.look_up(&[0], &all);
+        let mut sorted = values.to_vec();
+        sorted.sort_unstable();
+        let entries = world.entries(&mut resolved, &all, false);
+        let mut told = values_of(&entries);
+        told.sort_unstable();
+        assert_eq!(told, sorted);
+        let path = world.path("delivery.csv");
+        let label = DeliveryLabel { run_id: "r-1", segment: "S1" };
+        resolved.write_delivery(&path, &label, &all, &world.workspace).unwrap();
+        let mut reader = csv::Reader::from_path(&path).unwrap();
+        let written: Vec<String> = reader.records().map(|row| row.unwrap()[6].to_owned()).collect();
+        assert_eq!(written, sorted);
     }
 
     #[test]

@@ -421,6 +421,42 @@ mod tests {
         assert!(objections.has_digital_id(&DigitalId::parse("aaid", "", AAID).unwrap()));
     }
 
+    /// The graph's identifier and the feed's go through one normalizer.
+    #[test]
+    fn an_objection_in_any_spelling_is_of_the_identifier_of_the_graph() {
+        let context = PhoneContext { country: None, postcode: None };
+        for (kind, spellings) in [
+            (
+                "phone",
+                &["+33 6 41 23 45 79", "06 41 23 45 79", "0033641234579", "06.41.23.45.79"][..],
+            ),
+            ("email", &["one@exemple.fr", " ONE@Exemple.FR ", "One@exemple.fr"]),
+            ("email", &["jane.doe@gmail.com", "janedoe+x@gmail.com", "JaneDoe@googlemail.com"]),
+        ] {
+            for spelling in spellings {
+                let dir = tempfile::tempdir().unwrap();
+                let feed = import(dir.path(), &format!("{kind},{spelling},,\n"));
+                assert_eq!(feed.counts().left(), 0, "{spelling}");
+                let objections = store(dir.path());
+                for &other in spellings {
+                    let outcome = match kind {
+                        "phone" => normalizer().phone(other, &context),
+                        _ => normalizer().email(other),
+                    };
+                    let Outcome::Ok(found) = outcome else { panic!("{other}") };
+                    // By one of its identifiers at least, which takes the person out.
+                    assert!(
+                        found.iter().any(|one| {
+                            let digest = one.digest().expose_bytes();
+                            objections.has_identifier(one.kind().code(), digest)
+                        }),
+                        "{spelling} for {other}"
+                    );
+                }
+            }
+        }
+    }
+
     #[test]
     fn a_date_never_makes_an_objection_weaker() {
         let dir = tempfile::tempdir().unwrap();
