@@ -5,13 +5,14 @@
 
 use node::data::input::PreparedInput;
 use node::failure::Failure;
-use node::guardrails::{CONSENT_MAX_AGE_DAYS_DEFAULT, GuardrailSettings};
+use node::guardrails::GuardrailSettings;
 use node::invite::{COOKIE_NAMESPACE_MIN, Invitation};
 use protocol::error::{Error, Refusal};
 use protocol::identifier::{IdentifierKind, RulesetId};
 use protocol::limits::{
-    CELL_MIN_DEFAULT, COUNT_ROUNDING_DEFAULT, DELTA_MIN_DEFAULT, IDS_PER_RECORD_DEFAULT,
-    IDS_VALID_DAYS_DEFAULT, K_MIN_DEFAULT, N_MIN_DEFAULT, RATE_CAP_DEFAULT, RATE_PRECISION_DEFAULT,
+    CELL_MIN_DEFAULT, CONSENT_MAX_AGE_DAYS_DEFAULT, COUNT_ROUNDING_DEFAULT, GROUP_MIN_DEFAULT,
+    IDS_PER_RECORD_DEFAULT, IDS_VALID_DAYS_DEFAULT, K_MIN_DEFAULT, N_MIN_DEFAULT, RATE_CAP_DEFAULT,
+    RATE_PRECISION_DEFAULT,
 };
 use protocol::purpose::Purpose;
 use protocol::suite::{Profile, SuiteId};
@@ -25,7 +26,6 @@ use crate::Home;
 pub(crate) struct Policy {
     /// The terms without times, and without what an input decides.
     terms: MatchTerms,
-    consent_max_age_days: u16,
     /// The values that apply to the profile, in the order of the manual.
     pub(crate) rules: Vec<Rule>,
 }
@@ -70,7 +70,8 @@ impl Policy {
     ///
     /// # Errors
     ///
-    /// [`Failure`] if the purpose of the settings is not allowed, or `digital-ids` has no namespace in common.
+    /// [`Failure`] if the purpose of the settings is not allowed, or `digital-ids` has no namespace
+    /// in common.
     pub(crate) fn of(
         home: &Home,
         invitation: &Invitation,
@@ -78,14 +79,18 @@ impl Policy {
     ) -> Result<Self, Failure> {
         let ruleset = RulesetId::from_code(home.config.common.ruleset.code())
             .ok_or_else(|| Failure::operator("the ruleset has no code", "choose crm-fr/1"))?;
-        allowed_purpose(home.config.purpose, invitation)?;
-        Self::combine(&home.config.guardrails, invitation, profile, ruleset)
+        let own = &home.config.guardrails;
+        Self::combine(own, invitation, profile, ruleset, home.config.purpose)
     }
 
-    /// The terms of a run on an input: they name the purpose that its rows were gated by, and no
-    /// other [D-28].
+    /// The terms of a run on an input: they name the purpose that its rows were gated by and the
+    /// age of evidence that was taken, whatever else was asked for [D-28].
     pub(crate) fn on(&self, input: &PreparedInput) -> MatchTerms {
-        MatchTerms { purpose: input.purpose().code(), ..self.terms.clone() }
+        MatchTerms {
+            purpose: input.purpose(),
+            consent_max_age_days: input.consent_max_age_days(),
+            ..self.terms.clone()
+        }
     }
 
     /// Least eligible rows.
@@ -94,13 +99,13 @@ impl Policy {
     }
 
     /// Least rows changed since another input.
-    pub(crate) const fn delta_min(&self) -> u32 {
-        self.terms.delta_min
+    pub(crate) const fn group_min(&self) -> u32 {
+        self.terms.group_min
     }
 
     /// Days for which evidence of consent counts.
     pub(crate) const fn consent_max_age_days(&self) -> u16 {
-        self.consent_max_age_days
+        self.terms.consent_max_age_days
     }
 
     /// Days a delivered digital ID may be used.
@@ -118,17 +123,23 @@ impl Policy {
         invitation: &Invitation,
         profile: Profile,
         ruleset: RulesetId,
+        purpose: Purpose,
     ) -> Result<Self, Failure> {
         let kinds: Vec<IdentifierKind> =
             invitation.kinds.iter().filter_map(|name| IdentifierKind::from_name(name)).collect();
         let mut rules = Vec::new();
+        // The purpose that gates rows is the one that is signed [D-28].
         let mut terms = MatchTerms {
+            purpose,
             link_filter: invitation.link_filter,
             notice: invitation.notice.unwrap_or_default(),
             ..MatchTerms::defaults(profile, ruleset, &kinds)
         };
+        if !invitation.purposes.contains(&terms.purpose) {
+            return Err(Error::from(Refusal::PurposeNotAllowed).into());
+        }
         combine_minima(own, invitation, &mut terms, &mut rules);
-        let consent_max_age_days = combine_consent(own, Some(invitation), &mut rules);
+        terms.consent_max_age_days = combine_consent(own, Some(invitation), &mut rules);
         if profile.suite() == SuiteId::Shuffled {
             combine_counts(own, invitation, &mut terms, &mut rules);
         }
@@ -146,16 +157,8 @@ impl Policy {
                 ));
             }
         }
-        Ok(Self { terms, consent_max_age_days, rules })
+        Ok(Self { terms, rules })
     }
-}
-
-/// Refuses a purpose that the invitation does not list.
-fn allowed_purpose(purpose: Purpose, invitation: &Invitation) -> Result<(), Failure> {
-    if invitation.purposes.contains(&purpose.code()) {
-        return Ok(());
-    }
-    Err(Error::from(Refusal::PurposeNotAllowed).into())
 }
 
 fn no_cookie(profile: Profile, terms: &MatchTerms) -> Option<&'static str> {
@@ -191,7 +194,7 @@ fn combine_minima(
     };
     terms.n_min = most("n_min", N_MIN_DEFAULT, own.n_min, invitation.n_min);
     terms.k_min = most("k_min", K_MIN_DEFAULT, own.k_min, invitation.k_min);
-    terms.delta_min = most("delta_min", DELTA_MIN_DEFAULT, own.delta_min, invitation.delta_min);
+    terms.group_min = most("group_min", GROUP_MIN_DEFAULT, own.group_min, invitation.group_min);
 }
 
 /// Days for which evidence of consent counts, with the provider of an invitation or with none.
@@ -208,7 +211,8 @@ fn combine_consent(
     rules: &mut Vec<Rule>,
 ) -> u16 {
     let default = CONSENT_MAX_AGE_DAYS_DEFAULT;
-    let provider = invitation.map_or(default, |_| default);
+    let offered = |of: &Invitation| of.guardrails.consent_max_age_days;
+    let provider = invitation.map_or(default, offered);
     stricter(rules, "consent_max_age_days", default, own.consent_max_age_days, provider, Ord::min)
 }
 
@@ -338,8 +342,13 @@ fn stricter<T: Ord + Copy + serde::Serialize>(
 mod tests {
     use std::collections::BTreeMap;
 
+    use node::data::Workspace;
+    use node::data::input::{GateRules, InputRules, SharedLimits};
+    use node::data::source::{InputFile, SourceOptions};
     use node::identity::PublicIdentity;
     use node::invite::InvitedGuardrails;
+    use node::normalize::{Normalizer, Options, Ruleset};
+    use node::seal::StorageKey;
     use protocol::terms::LinkFilter;
 
     use super::*;
@@ -352,14 +361,14 @@ mod tests {
             advertiser: identity(2),
             name: "retailer".into(),
             profiles: vec!["digital-ids".into()],
-            purposes: vec![1],
+            purposes: vec![Purpose::Match],
             kinds: vec!["email.strict".into()],
             ruleset: "crm-fr/1".into(),
             rules_manifest: "rules".into(),
             namespaces: BTreeMap::from([("idfa".into(), 1), ("a.example".into(), 0x0100)]),
             n_min: 1_000,
             k_min: 100,
-            delta_min: 1_000,
+            group_min: 1_000,
             link_filter: LinkFilter::DEFAULT,
             guardrails: InvitedGuardrails::default(),
             notice: None,
@@ -371,7 +380,7 @@ mod tests {
         invitation: &Invitation,
         profile: Profile,
     ) -> Result<Policy, Failure> {
-        Policy::combine(own, invitation, profile, RulesetId::CRM_FR_1)
+        Policy::combine(own, invitation, profile, RulesetId::CRM_FR_1, Purpose::Match)
     }
 
     fn rule<'p>(policy: &'p Policy, name: &str) -> &'p Rule {
@@ -470,9 +479,98 @@ mod tests {
         let refused = combine(&own, &invitation(), Profile::DigitalIds).unwrap_err();
         assert_eq!(refused.exit().code(), 78);
         combine(&own, &invitation(), Profile::MatchRate).unwrap();
-        let other = Invitation { purposes: vec![2], ..invitation() };
-        let refused = allowed_purpose(Purpose::Match, &other).unwrap_err();
+        let purpose = Invitation { purposes: vec![Purpose::Suppress], ..invitation() };
+        let refused =
+            combine(&GuardrailSettings::default(), &purpose, Profile::MatchRate).unwrap_err();
         assert_eq!(refused.exit().code(), 77);
-        allowed_purpose(Purpose::Suppress, &other).unwrap();
+    }
+
+    /// Prepares rows that consent to every set of purposes there is, for one purpose.
+    fn prepare(purpose: Purpose, consent_max_age_days: u16) -> (Vec<Vec<Purpose>>, PreparedInput) {
+        let sets: Vec<Vec<Purpose>> = (0..1_u32 << Purpose::ALL.len())
+            .map(|set| Purpose::ALL.into_iter().enumerate().filter(move |at| set >> at.0 & 1 == 1))
+            .map(|set| set.map(|(_, purpose)| purpose).collect())
+            .collect();
+        let mut text =
+            "row_id,email,consent_purposes,consent_ref,consent_at,consent_notice\n".to_owned();
+        for (at, set) in sets.iter().enumerate() {
+            let names: Vec<&str> = set.iter().map(|purpose| purpose.name()).collect();
+            let names = names.join("|");
+            text += &format!("r{at:02},some.body{at}@exemple.fr,{names},R-1,2026-03-02,N-1\n");
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let [file, store, work] = ["crm.csv", "inputs", "work"].map(|name| dir.path().join(name));
+        std::fs::write(&file, text).unwrap();
+        let ruleset = Ruleset::CrmFr1;
+        let rules = InputRules {
+            normalizer: &Normalizer::new(ruleset, Options::defaults(ruleset)),
+            source: &SourceOptions::default(),
+            gate: GateRules { purpose, consent_max_age_days, now: 1_796_040_000 },
+            kinds: &[1],
+            level: 0,
+            email_sha256: None,
+            phone_sha256: None,
+            shared: SharedLimits::default(),
+            not_for_purpose: &[],
+        };
+        let workspace = Workspace { directory: work, memory_bytes: 1 << 20 };
+        let key = StorageKey::from_bytes([7; 32]);
+        let files = [InputFile::new(&file)];
+        let input = PreparedInput::prepare(&files, &rules, &store, &key, &workspace).unwrap();
+        let mut ids = input.row_ids().unwrap();
+        let mut rows = Vec::new();
+        while let Some(id) = ids.next_id().unwrap() {
+            let at: usize = String::from_utf8(id).unwrap()[1..].parse().unwrap();
+            rows.push(sets[at].clone());
+        }
+        (rows, input)
+    }
+
+    /// Every set of purposes a row may consent to, under every purpose that can be run: a row is in
+    /// a run only if it consents to the purpose that the terms of that run name.
+    #[test]
+    fn the_purpose_that_gates_rows_is_the_one_of_the_terms() {
+        // D-28
+        let own = GuardrailSettings::default();
+        let both = Invitation { purposes: vec![Purpose::Match, Purpose::Suppress], ..invitation() };
+        for asked in [Purpose::Match, Purpose::Suppress] {
+            let (profile, ruleset) = (Profile::MatchRate, RulesetId::CRM_FR_1);
+            let policy = Policy::combine(&own, &both, profile, ruleset, asked).unwrap();
+            // Even an input that was prepared for another purpose than the one asked for.
+            for gated in [Purpose::Match, Purpose::Suppress] {
+                let (rows, input) = prepare(gated, 365);
+                let terms = policy.on(&input);
+                assert_eq!((terms.purpose, terms.consent_max_age_days), (gated, 365));
+                assert_eq!(rows.len(), 16);
+                assert!(rows.iter().all(|consented| consented.contains(&terms.purpose)));
+            }
+            let other = both.purposes.iter().copied().filter(|listed| *listed != asked);
+            let without = Invitation { purposes: other.collect(), ..invitation() };
+            let refused = Policy::combine(&own, &without, profile, ruleset, asked).unwrap_err();
+            assert_eq!(refused.exit().code(), 77);
+        }
+    }
+
+    #[test]
+    fn of_two_ages_of_consent_the_stricter_holds() {
+        let with = |days| {
+            let guardrails =
+                InvitedGuardrails { consent_max_age_days: days, ..InvitedGuardrails::default() };
+            Invitation { guardrails, ..invitation() }
+        };
+        for (ours, theirs, agreed) in [
+            (None, 1_095, 1_095),
+            (None, 365, 365),
+            (Some(730), 1_095, 730),
+            (Some(730), 365, 365),
+            // Beyond the default only where both sides say so.
+            (None, 3_650, 1_095),
+            (Some(3_650), 1_095, 1_095),
+            (Some(3_650), 2_000, 2_000),
+        ] {
+            let own = GuardrailSettings { consent_max_age_days: ours, ..Default::default() };
+            let policy = combine(&own, &with(theirs), Profile::MatchedRows).unwrap();
+            assert_eq!(policy.terms.consent_max_age_days, agreed, "{ours:?} {theirs}");
+        }
     }
 }

@@ -4,12 +4,13 @@
 //! value below it holds only where both sides have set it.
 
 use protocol::limits::{
-    CELL_MIN_DEFAULT, COUNT_ROUNDING_DEFAULT, IDS_PER_RECORD_DEFAULT, Limits, RATE_CAP_DEFAULT,
-    TERMS_LIST_MAX,
+    CELL_MIN_DEFAULT, CONSENT_MAX_AGE_DAYS_MAX, COUNT_ROUNDING_DEFAULT, IDS_PER_RECORD_DEFAULT,
+    Limits, RATE_CAP_DEFAULT, TERMS_LIST_MAX,
 };
 use serde::Deserialize;
 
 use crate::data::digital::deserialize_names_if_any;
+use crate::toml_file::Refused;
 
 /// The table `[guardrails]`; every setting may be absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -20,7 +21,7 @@ pub struct GuardrailSettings {
     /// Least matched rows.
     pub k_min: Option<u32>,
     /// Least difference to an earlier file, in rows.
-    pub delta_min: Option<u32>,
+    pub group_min: Option<u32>,
     /// Step of released rates, in percent points.
     pub rate_precision: Option<u8>,
     /// Percentage above which a rate is shown as "over".
@@ -29,12 +30,12 @@ pub struct GuardrailSettings {
     pub count_rounding: Option<u32>,
     /// Least matched rows in a breakdown cell.
     pub cell_min: Option<u32>,
+    /// Most days after which a consent is no longer taken.
+    pub consent_max_age_days: Option<u16>,
     /// Most digital IDs of one person.
     pub ids_per_person: Option<u16>,
     /// Most days that a delivered digital ID is used.
     pub ids_valid_days: Option<u16>,
-    /// Days for which evidence of consent counts.
-    pub consent_max_age_days: Option<u16>,
     /// Names of the namespaces of digital IDs to take, in canonical form.
     #[serde(default, deserialize_with = "deserialize_names_if_any")]
     pub namespaces: Option<Vec<String>>,
@@ -53,7 +54,7 @@ impl GuardrailSettings {
         for (name, value, least) in [
             ("n_min", self.n_min, floors.n_min_floor),
             ("k_min", self.k_min, floors.k_min_floor),
-            ("delta_min", self.delta_min, floors.delta_min_floor),
+            ("group_min", self.group_min, floors.group_min_floor),
             ("count_rounding", self.count_rounding, COUNT_ROUNDING_DEFAULT),
             ("cell_min", self.cell_min, CELL_MIN_DEFAULT),
         ] {
@@ -64,9 +65,9 @@ impl GuardrailSettings {
         for (name, value, least, most) in [
             ("rate_precision", self.rate_precision.map(u16::from), 1, 100),
             ("rate_cap", self.rate_cap.map(u16::from), 1, u16::from(RATE_CAP_DEFAULT)),
+            ("consent_max_age_days", self.consent_max_age_days, 1, CONSENT_MAX_AGE_DAYS_MAX),
             ("ids_per_person", self.ids_per_person, 1, IDS_PER_RECORD_DEFAULT),
             ("ids_valid_days", self.ids_valid_days, 1, IDS_VALID_DAYS_MOST),
-            ("consent_max_age_days", self.consent_max_age_days, 1, CONSENT_MAX_AGE_DAYS_MAX),
         ] {
             if value.is_some_and(|value| !(least..=most).contains(&value)) {
                 return Err((name, format!("between {least} and {most}")));
@@ -77,11 +78,8 @@ impl GuardrailSettings {
     }
 }
 
-/// Days for which evidence of consent counts, unless both sides say otherwise: three years.
-pub const CONSENT_MAX_AGE_DAYS_DEFAULT: u16 = 1_095;
-
-/// The most that both sides may say.
-pub const CONSENT_MAX_AGE_DAYS_MAX: u16 = 3_650;
+/// Settings that have another name now, here and in a partner's policy.
+pub const RENAMED: &[Refused] = &[("delta_min", "is called `group_min` now")];
 
 /// Days above which a digital ID is as good as dead.
 const IDS_VALID_DAYS_MOST: u16 = 90;
@@ -111,15 +109,15 @@ mod tests {
         for (text, name) in [
             ("n_min = 999", "n_min"),
             ("k_min = 49", "k_min"),
-            ("delta_min = 49", "delta_min"),
+            ("group_min = 49", "group_min"),
             ("rate_precision = 0", "rate_precision"),
             ("rate_cap = 86", "rate_cap"),
             ("count_rounding = 99", "count_rounding"),
             ("cell_min = 49", "cell_min"),
-            ("ids_per_person = 11", "ids_per_person"),
-            ("ids_valid_days = 91", "ids_valid_days"),
             ("consent_max_age_days = 0", "consent_max_age_days"),
             ("consent_max_age_days = 3651", "consent_max_age_days"),
+            ("ids_per_person = 11", "ids_per_person"),
+            ("ids_valid_days = 91", "ids_valid_days"),
             ("nmin = 1000", "nmin"),
             ("namespaces = [\"a b\"]", "namespaces"),
             ("namespaces = [\"a.example\", \"A.Example\"]", "namespaces"),

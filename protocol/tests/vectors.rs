@@ -288,7 +288,7 @@ fn encodings_that_are_refused() {
         body[start..start + value.len()].copy_from_slice(value);
         body
     };
-    let cases: [(&str, &str, u8, Vec<u8>); 13] = [
+    let cases: [(&str, &str, u8, Vec<u8>); 17] = [
         ("leftover-byte", "TERMS_ACCEPT and a byte more.", 4, [body(3), vec![0]].concat()),
         ("short", "TERMS_ACCEPT without its last byte.", 4, body(3)[..95].to_vec()),
         ("unknown-kind", "Kind 14 is not of this version.", 14, body(3)),
@@ -301,7 +301,11 @@ fn encodings_that_are_refused() {
         ("link-level", "Link filter of level 2.", 3, changed(2, "link_filter.level", &[2])),
         ("list-length", "A list of 2^64 - 1 kinds.", 3, changed(2, "kinds.len", &[0xFF; 8])),
         ("receipt-outcome", "Outcome 3.", 8, changed(7, "outcome", &[3, 0])),
-        ("versions", "protocol_min 3, protocol_max 2.", 1, changed(0, "protocol_min", &[3, 0])),
+        ("versions", "protocol_min 4, protocol_max 3.", 1, changed(0, "protocol_min", &[4, 0])),
+        ("program-role", "HELLO_A of a provider.", 1, changed(0, "program.role", &[1])),
+        ("program-flags", "A program with flag 4.", 2, changed(1, "program.flags", &[4, 0])),
+        ("purpose", "Purpose 6.", 3, changed(2, "purpose", &[6, 0])),
+        ("refuse-control-stream", "REFUSE that lists stream 2.", 5, changed(4, "stream", &[2])),
     ];
     for (name, scenario, kind, body) in cases {
         let header = FrameHeader {
@@ -1021,6 +1025,78 @@ fn trees_signatures_and_the_ledger_chain() {
     );
     assert_eq!(provider_key().party().0, h("party", &[&key.verifying_key().to_bytes()]));
     ledger_chain();
+}
+
+#[test]
+fn signatures_of_hellos_refusals_and_aborts() {
+    let world = World::five_by_seven();
+    let exporter = world.channel().exporter;
+    let by = |frame: &RawFrame| match frame.header.stream {
+        StreamId::ControlAdvertiser => advertiser_signing_key(),
+        _ => provider_signing_key(),
+    };
+    let vector = |scenario: &str, label: &str, frame: &RawFrame, shared: &[u8]| {
+        let (body, stated) = frame.payload.split_at(frame.payload.len() - 64);
+        let signature = sign(&by(frame), label, &[body, shared]);
+        assert_eq!(stated, [signature.r, signature.s].concat(), "{scenario}");
+        json!({
+            "scenario": scenario,
+            "attestation_seed": hex(by(frame).as_bytes()),
+            "label": label,
+            "body": hex(body),
+            "shared": hex(shared),
+            "signature": hex(stated),
+        })
+    };
+    let hellos = |ended: &Ended| {
+        [("hello-a", 1), ("hello-p", 2)]
+            .map(|(label, kind)| h(label, &[&ended.control(kind).payload]))
+    };
+    let honest = run(world.setup());
+    let mut setup = world.setup();
+    setup.provider.rules_digest = [9; 32];
+    let refused = run(setup);
+    let asked = h("hello-a", &[&refused.control(1).payload]);
+    let mut setup = world.setup();
+    setup.provider.policy.offer.n_min = 6;
+    let declined = run(setup);
+    let setup = world.setup();
+    let clock = setup.clock.clone();
+    let expired = run_altered(setup, move |frame| {
+        if frame.header.stream == StreamId::Blind {
+            clock.set(NOW + 86_400);
+        }
+        None
+    });
+    golden(
+        "trees/words",
+        json!({
+            "scenario": "What HELLO, REFUSE and ABORT are signed over.",
+            "expected": "ok",
+            "signed": [
+                vector("HELLO_A, over the exporter.", "sign-hello", honest.control(1), &exporter),
+                vector("HELLO_P, over the exporter.", "sign-hello", honest.control(2), &exporter),
+                vector(
+                    "REFUSE in the place of HELLO_P, over HELLO_A.",
+                    "sign-refuse",
+                    refused.control(5),
+                    &asked,
+                ),
+                vector(
+                    "ABORT in the place of TERMS, over both HELLOs.",
+                    "sign-abort",
+                    declined.control(12),
+                    &hellos(&declined).concat(),
+                ),
+                vector(
+                    "ABORT after the first frame of BLIND, over the sid, with two heads.",
+                    "sign-abort",
+                    expired.control(12),
+                    &expired.terms().sid,
+                ),
+            ],
+        }),
+    );
 }
 
 /// Reserve, settle, and a reserve that nobody settles.

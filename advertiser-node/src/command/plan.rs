@@ -66,7 +66,7 @@ pub(crate) fn run(
         unmatchable: Unmatchable::find(input.counts()),
         shared: WidelyShared::find(input.counts()),
         changed_rows: committed.nearest(),
-        too_near: committed.is_too_near(request.profile, policy.delta_min()),
+        too_near: committed.is_too_near(request.profile, policy.group_min()),
         purpose: input.purpose(),
         invitation,
         policy,
@@ -122,7 +122,7 @@ impl Plan {
         }));
         lines.extend(self.policy.no_cookie(self.profile).map(str::to_owned));
         lines
-            .push("  the provider may raise n_min, k_min and delta_min when it answers".to_owned());
+            .push("  the provider may raise n_min, k_min and group_min when it answers".to_owned());
         lines.extend(self.shape_lines());
         lines.extend(self.cost.lines());
         lines.extend(self.file_lines());
@@ -147,7 +147,7 @@ impl Plan {
             }
             (Some(changed), true) => format!(
                 "  REFUSED: {changed} rows changed since the nearest other input, fewer than \
-                 delta_min; repeat that input unchanged, or change more rows"
+                 group_min; repeat that input unchanged, or change more rows"
             ),
         });
         lines.push(match self.undetected() {

@@ -377,7 +377,10 @@ mod tests {
 
         /// A time that is written as a database would is read back to the second.
         #[test]
-        fn database_times_come_back(seconds in EARLIEST..4_000_000_000_i64, micros in 0..1_000_000_u32) {
+        fn database_times_come_back(
+            seconds in EARLIEST..4_000_000_000_i64,
+            micros in 0..1_000_000_u32,
+        ) {
             let time_of = Timestamp::new(seconds, i32::try_from(micros).unwrap() * 1_000).unwrap();
             let civil = Offset::UTC.to_datetime(time_of);
             let text = civil.strftime("%Y-%m-%d %H:%M:%S%.6f").to_string();

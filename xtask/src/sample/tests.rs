@@ -7,7 +7,9 @@ use sha2::{Digest, Sha256};
 use super::draw::hex;
 use super::*;
 
-type Table = Vec<BTreeMap<String, String>>;
+/// A line of a table by the names of its columns.
+type Fields = BTreeMap<String, String>;
+type Table = Vec<Fields>;
 
 /// Splits one CSV line; enough for files without line ends inside fields.
 fn fields(line: &str) -> Vec<String> {
@@ -45,7 +47,7 @@ fn table(path: &Path) -> Table {
         .collect()
 }
 
-fn object(line: &str) -> BTreeMap<String, String> {
+fn object(line: &str) -> Fields {
     let value: serde_json::Map<String, serde_json::Value> = serde_json::from_str(line).unwrap();
     let text = |value: &serde_json::Value| match value.as_array() {
         Some(list) => list.iter().map(|one| one.as_str().unwrap()).collect::<Vec<_>>().join("|"),
@@ -129,7 +131,7 @@ fn number(raw: &str, country: &str, postcode: &str) -> Option<String> {
 /// Rows that may be used and their identifiers, by row id: of versions of a row the latest, and
 /// none that holds what a person holds who objects.
 fn rows(truth: &Truth) -> BTreeMap<String, BTreeSet<(Kind, String)>> {
-    let mut versions: BTreeMap<String, Vec<(String, BTreeMap<String, String>)>> = BTreeMap::new();
+    let mut versions: BTreeMap<String, Vec<(String, Fields)>> = BTreeMap::new();
     for file in &truth.crm {
         for line in table(&file.path) {
             let updated = line.get("updated_at").cloned().unwrap_or_default();
@@ -158,24 +160,24 @@ fn rows(truth: &Truth) -> BTreeMap<String, BTreeSet<(Kind, String)>> {
     rows
 }
 
-fn get<'a>(line: &'a BTreeMap<String, String>, name: &str) -> &'a str {
+fn get<'a>(line: &'a Fields, name: &str) -> &'a str {
     line.get(name).map_or("", String::as_str)
 }
 
-fn lists(line: &BTreeMap<String, String>, name: &str, code: &str) -> bool {
+fn lists(line: &Fields, name: &str, code: &str) -> bool {
     get(line, name).split('|').any(|one| one == code)
 }
 
-fn objects(line: &BTreeMap<String, String>) -> bool {
+fn objects(line: &Fields) -> bool {
     lists(line, "objections", "all") || lists(line, "objections", "ads.match")
 }
 
-fn consents(line: &BTreeMap<String, String>) -> bool {
+fn consents(line: &Fields) -> bool {
     lists(line, "consent_purposes", "ads.match")
 }
 
 /// The identifiers that a line of the advertiser's files gives.
-fn held(line: &BTreeMap<String, String>) -> BTreeSet<(Kind, String)> {
+fn held(line: &Fields) -> BTreeSet<(Kind, String)> {
     let mut held = BTreeSet::new();
     for name in ["email", "email_2", "email_3"] {
         held.extend(addresses(get(line, name)));

@@ -168,9 +168,8 @@ fn a_last_line_without_an_end_is_refused_unless_it_is_allowed() {
     {
         let refused = error(name, bytes);
         assert_eq!((refused.code(), refused.line()), ("open_last_line", Some(line)), "{name}");
-        let mut text = CsvOptions::default();
-        text.open_last_line = true;
-        let options = SourceOptions { csv: text, ..SourceOptions::default() };
+        let csv = CsvOptions { open_last_line: true, ..CsvOptions::default() };
+        let options = SourceOptions { csv, ..SourceOptions::default() };
         assert_eq!(read(name, bytes, &options).unwrap().len(), 2, "{name}");
         let whole = [bytes.as_slice(), b"\n"].concat();
         assert_eq!(rows(name, &whole).len(), 2, "{name}");
