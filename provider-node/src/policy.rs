@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use node::guardrails::DELTA_MIN;
 use node::identity::PublicIdentity;
 use node::invite::InvitedGuardrails;
 use node::ledger::Budget;
@@ -419,7 +420,7 @@ const FOREIGN: &[Refused] = &[
         why: "is a setting of the advertiser's node",
         fix: "write its values at the top level of this file",
     },
-    toml_file::LEFT[0],
+    DELTA_MIN,
 ];
 
 const fn foreign(name: &'static str) -> Refused {
