@@ -358,7 +358,7 @@ fn refusals_are_no_openings_and_the_limit_says_when_it_ends() {
     std::fs::write(&policy, text.replace("k_min = 100", "k_min = 1")).unwrap();
     let report = refused().report(Role::Advertiser);
     let told = "the provider cannot serve you: its file for you has a mistake";
-    assert_eq!((report.code.as_str(), report.what.as_str(), opened()), ("V0315", told, 0));
+    assert_eq!((&*report.code, &*report.what, opened()), ("V0315", told, 0));
     std::fs::write(&policy, text).unwrap();
     let away = partners.world.tenant.path("away");
     std::fs::rename(&tables, &away).unwrap();
