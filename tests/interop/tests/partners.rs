@@ -143,6 +143,14 @@ fn one_party_is_one_partner_and_both_of_its_keys_are_proved() {
         invited.contains("0.5 % of all mobile numbers of a country a day, 1.0 % in 30"),
         "{invited}"
     );
+    // Neither a file that is there nor one of the node is written over.
+    let identity = pair.path("b/identity.txt");
+    let who = ["invite", "second", "--identity", &identity, "--rows", "50000", "--address", "h:1"];
+    for (output, said) in [("invitation.toml", "exists"), ("p/x.toml", "directory of the node")] {
+        let output = pair.path(output);
+        let more = ["--legal-entity", "Enseigne A SAS", "--output", &output];
+        pair.provider(&[&who[..], &more].concat()).expect(73).says(&[said]);
+    }
     let all = ["--profile", "match-rate", "--profile", "matched-rows"];
     let wide = pair.invite("second", "b", &[&all[..], &["--daily"]].concat()).expect(2);
     wide.says(&["above 1 %", "--allow wide-budget"]);
