@@ -113,6 +113,24 @@ fn mistake_in_the_file_of_one_partner_stops_that_one_and_is_told_to_both_sides()
 }
 
 #[test]
+fn damaged_keys_of_one_partner_leave_the_tables_of_the_others() {
+    let mut pair = Pair::introduced();
+    join(&pair);
+    pair.write("p/partners/second/keys", "");
+    let persons = numbered(600, |i| format!("customer.{i}@exemple.fr"));
+    pair.write("links.csv", &links(borrowed(&persons)));
+    pair.write("a-crm.csv", &customers(2));
+    let done = pair.provider(&["ingest", &pair.path("links.csv")]);
+    assert!(done.code != Some(0) && done.stderr.contains("partners/second"), "{}", done.stderr);
+    for line in ["tables ready for 1 partners", "no tables for second"] {
+        assert!(done.stdout.lines().any(|said| said == line), "{}", done.stdout);
+    }
+    pair.serve();
+    matched(&pair, "a").expect(0);
+    assert_eq!(pair.read("a-result.csv"), expected(2));
+}
+
+#[test]
 fn one_party_is_one_partner_and_both_of_its_keys_are_proved() {
     let pair = Pair::introduced();
     run("advertiser-node", &["init", "--dir", &pair.path("b")]).expect(0);
