@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use node::guardrails::DELTA_MIN;
 use node::identity::PublicIdentity;
 use node::invite::InvitedGuardrails;
 use node::ledger::Budget;
@@ -420,7 +419,7 @@ const FOREIGN: &[Refused] = &[
         why: "is a setting of the advertiser's node",
         fix: "write its values at the top level of this file",
     },
-    DELTA_MIN,
+    toml_file::LEFT[0],
 ];
 
 const fn foreign(name: &'static str) -> Refused {

@@ -97,7 +97,7 @@ impl Partners {
         (ended.unwrap().outcome, served)
     }
 
-    /// Runs one session by an advertiser whose clock is so many seconds ahead; how each side ended.
+    /// Runs one session of an advertiser whose clock is so many seconds ahead; how each side ended.
     fn try_run(
         &self,
         profile: Profile,
@@ -322,10 +322,8 @@ fn a_clock_that_is_wrong_by_minutes_is_told_with_both_times_on_both_sides() {
     let partners = Partners::new();
     for ahead in [-360, -10_800, 360] {
         let (told, found) = partners.try_run(Profile::DigitalIds, 300, ahead);
-        for (failure, role) in [
-            (Failure::from(told.unwrap_err()), Role::Advertiser),
-            (found.unwrap_err(), Role::Provider),
-        ] {
+        let told = Failure::from(told.unwrap_err());
+        for (failure, role) in [(told, Role::Advertiser), (found.unwrap_err(), Role::Provider)] {
             let report = failure.report(role);
             assert_eq!((failure.exit().code(), &*report.code), (77, "V0311"), "{report}");
             assert!(report.what.contains("differ by"), "{report}");
