@@ -16,6 +16,7 @@ use crate::namespaces::Namespaces;
 use crate::partners::Partners;
 use crate::publish::Published;
 use crate::tables;
+use crate::tenant::Tenant;
 
 pub(crate) fn run(
     dir: &Path,
@@ -43,13 +44,7 @@ pub(crate) fn run(
     let engine = Engine::start(home.config.common.threads);
     let partners = Partners::load(&home)?;
     partners.keep_good()?;
-    for tenant in partners.with_tables() {
-        for profile in tenant.policy.profiles() {
-            progress.stage_of("table", snapshot.stored.root().leaves);
-            let done = |done| progress.done(done);
-            tables::ensure(&home, tenant, &snapshot, profile, &engine, now, &done)?;
-        }
-    }
+    let mut failed = build_tables(&home, &partners, &snapshot, &engine, now, &progress);
     progress.finish();
     let counts = snapshot.stored.counts();
     terminal.line(&format!(
@@ -75,11 +70,38 @@ pub(crate) fn run(
             counts.surplus
         ));
     }
-    terminal.line(&format!("tables ready for {} partners", partners.with_tables().count()));
+    let ready = partners.with_tables().count().saturating_sub(failed.len());
+    terminal.line(&format!("tables ready for {ready} partners"));
     for line in partners.warnings() {
         terminal.line(&line);
     }
-    Ok(())
+    for (name, _) in &failed {
+        terminal.line(&format!("no tables for {name}"));
+    }
+    match failed.is_empty() {
+        true => Ok(()),
+        false => Err(failed.swap_remove(0).1),
+    }
+}
+
+/// Builds the tables of every partner; what fails for one leaves those of the others.
+fn build_tables(
+    home: &Home,
+    partners: &Partners,
+    snapshot: &Published,
+    engine: &Engine,
+    now: u64,
+    progress: &Progress,
+) -> Vec<(String, Failure)> {
+    let build = |tenant: &Tenant| {
+        tenant.policy.profiles().into_iter().try_for_each(|profile| {
+            progress.stage_of("table", snapshot.stored.root().leaves);
+            let done = |done| progress.done(done);
+            tables::ensure(home, tenant, snapshot, profile, engine, now, &done)
+        })
+    };
+    let failure = |tenant: &Tenant| Some((tenant.name.clone(), build(tenant).err()?));
+    partners.with_tables().filter_map(failure).collect()
 }
 
 /// Says why lines, personas and values were left out, and what their consent rests on.
