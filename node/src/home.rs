@@ -9,6 +9,7 @@ use protocol::transcript::Role;
 use crate::config::{Config, ConfigError};
 use crate::data::Workspace;
 use crate::identity::{IdentityError, NodeIdentity, PublicIdentity};
+use crate::output;
 use crate::seal::{SealError, StorageKey};
 use crate::world::{self, DirectoryLock, WorldError};
 
@@ -32,15 +33,17 @@ impl Home {
     /// [`HomeError`]; a directory that holds a node already is left as it is.
     pub fn create(directory: &Path, role: Role) -> Result<PublicIdentity, HomeError> {
         world::create_private_dir(directory)?;
+        let config = directory.join(config_name(role));
+        // Settings of a node that lost its keys are still somebody's work.
+        if config.exists() && !directory.join("keys").exists() {
+            return Err(WorldError::Exists { path: config }.into());
+        }
         let identity = NodeIdentity::create(directory)?.public();
         StorageKey::create(&directory.join("keys").join(STORAGE_KEY))?;
         let template = Config::template(role);
-        let config = directory.join(config_name(role));
-        world::publish_atomically(&config, world::PRIVATE_MODE, |out| {
-            out.write_all(template.as_bytes())
-        })?;
+        world::publish_new(&config, world::PRIVATE_MODE, |out| out.write_all(template.as_bytes()))?;
         let shown = format!("{identity}\n");
-        world::publish_atomically(&directory.join(IDENTITY), 0o644, |out| {
+        world::publish_new(&directory.join(IDENTITY), 0o644, |out| {
             out.write_all(shown.as_bytes())
         })?;
         Ok(identity)
@@ -75,6 +78,7 @@ impl Home {
         let lock = DirectoryLock::acquire(&self.directory)?;
         // What a killed process left half-written is nobody's now.
         lock.sweep()?;
+        output::sweep(&self.directory)?;
         Ok(lock)
     }
 

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use protocol::error::Bug;
 
 use crate::data::source::InputError;
+use crate::output::OutputError;
 use crate::runs::RunsError;
 use crate::seal::SealError;
 use crate::world::WorldError;
@@ -66,6 +67,9 @@ pub enum DataError {
         /// Reasons with the number of lines, personas or values, the most frequent first.
         reasons: Vec<(String, u64)>,
     },
+    /// An output was not written.
+    #[error(transparent)]
+    Output(#[from] OutputError),
     /// What the party declared cannot be applied.
     #[error("{what}")]
     Declared {
