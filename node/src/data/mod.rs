@@ -17,6 +17,7 @@ use crate::seal::SealError;
 use crate::world::WorldError;
 
 pub mod bundles;
+mod cell;
 pub mod columns;
 pub mod csv;
 pub mod delivery;
