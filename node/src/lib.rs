@@ -22,6 +22,7 @@ pub mod keyring;
 pub mod ledger;
 pub mod normalize;
 pub mod output;
+pub mod results;
 pub mod runs;
 pub mod seal;
 pub mod status;

@@ -170,9 +170,7 @@ impl<'a> TableWriter<'a> {
 
     fn finish(self) -> Result<(), DataError> {
         match self.form {
-            Form::Csv(mut csv) => {
-                csv.flush().map_err(|error| self.output.failed()(error).into())
-            }
+            Form::Csv(mut csv) => csv.flush().map_err(|error| self.output.failed()(error).into()),
             Form::Parquet(table) => table.finish().map_err(unwritten(self.output)),
         }
     }
@@ -485,7 +483,8 @@ mod tests {
         for name in ["out.csv", "out.parquet"] {
             let path = dir.path().join(name);
             fs::write(&path, b"old").unwrap();
-            let result = write_table(&output(&path), &COLUMNS, |_| Err(DataError::contradiction(&path)));
+            let result =
+                write_table(&output(&path), &COLUMNS, |_| Err(DataError::contradiction(&path)));
             assert!(matches!(result, Err(DataError::Contradiction { .. })));
             assert_eq!(fs::read(&path).unwrap(), b"old");
         }

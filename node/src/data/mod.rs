@@ -30,7 +30,9 @@ pub mod objections;
 pub mod release;
 pub mod releases;
 mod sealed;
-pub(crate) use sealed::hex;
+pub(crate) use sealed::{
+    SealedFile, SealedOut, create_sealed, finish_sealed, hex, open_sealed, read_or_end,
+};
 pub mod source;
 pub mod table;
 mod text;

@@ -1,5 +1,6 @@
 //! `serve`: partners' sessions, until a signal.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -8,17 +9,19 @@ use node::data::DataError;
 use node::data::objections::suppression_epoch;
 use node::driver::{Driver, Duties, Ended, Session};
 use node::engine::Engine;
+use node::exit::Exit;
 use node::failure::Failure;
 use node::home::Home;
 use node::identity::Pins;
 use node::journal::SessionJournal;
 use node::ledger::{Ledger, LedgerError, ReserveError, SessionRow};
 use node::normalize::manifest::RulesManifest;
+use node::output::Output;
 use node::runs::{FixedSorted, RunStore};
 use node::telemetry::{OutputOptions, Progress, Terminal};
 use node::transport::Channel;
 use node::transport::quic::{Incoming, ProviderEndpoint};
-use node::world::{self, Clock, SystemClock};
+use node::world::{Clock, SystemClock};
 use protocol::codec::RawFrame;
 use protocol::digital_id::DigitalId;
 use protocol::disclosure::{MatchCount, Resolution};
@@ -49,6 +52,11 @@ pub(crate) fn run(
 ) -> Result<(), Failure> {
     let home = Home::open(&options.dir, Role::Provider)?;
     let _lock = home.lock()?;
+    let ready = options.ready_file.as_deref().map(|path| {
+        // One of an earlier start is in the way of none; anything else is left alone.
+        Output::mark(path, |text| text.trim().parse::<SocketAddr>().is_ok())
+    });
+    let ready = ready.transpose()?;
     let rules = RulesManifest::build(home.config.ruleset, &home.config.options)?;
     let service = Arc::new(Service {
         ledger: Ledger::open(&home.path("ledger.sqlite"))?,
@@ -66,7 +74,7 @@ pub(crate) fn run(
         .enable_all()
         .build()
         .map_err(|error| Failure::storage(&format!("cannot start the runtime: {error}")))?;
-    let served = runtime.block_on(serve(&service, options, terminal));
+    let served = runtime.block_on(serve(&service, options, ready.as_ref(), terminal));
     runtime.shutdown_timeout(Duration::from_secs(2));
     served
 }
@@ -74,6 +82,7 @@ pub(crate) fn run(
 async fn serve(
     service: &Arc<Service>,
     options: &ServeOptions,
+    ready: Option<&Output>,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let pins = Pins::new(Tenant::all(&service.home)?.iter().map(|tenant| tenant.identity));
@@ -82,9 +91,8 @@ async fn serve(
         ProviderEndpoint::bind(options.listen, &service.home.identity, pins.clone(), quic)?;
     let address = endpoint.local_addr()?;
     terminal.line(&format!("serving on {address}, engine {}", service.engine.backend()));
-    if let Some(path) = &options.ready_file {
-        let text = address.to_string();
-        world::publish_atomically(path, world::PRIVATE_MODE, |out| out.write_all(text.as_bytes()))?;
+    if let Some(ready) = ready {
+        ready.publish_text(&address.to_string())?;
     }
     let mut signals = Signals::new()?;
     let mut reload = tokio::time::interval(RELOAD_EVERY);
@@ -129,6 +137,12 @@ async fn connection(service: Arc<Service>, incoming: Incoming) {
             task_seconds = ended.figures.seconds_of(|spent| spent.seconds),
             arithmetic_seconds = ended.figures.seconds_of(|spent| spent.arithmetic_seconds),
             "served"
+        ),
+        // An advertiser that keeps the answer asks nothing: no failure, though it opened a session.
+        Err(failure) if failure.exit() == Exit::Done => tracing::info!(
+            target: "veilmatch::session",
+            partner = short,
+            "nothing to ask: the advertiser has the answer to this question"
         ),
         Err(failure) => {
             let report = failure.report(Role::Provider);
