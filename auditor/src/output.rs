@@ -6,7 +6,6 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// A checked place for one report.
@@ -37,14 +36,13 @@ impl Output {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(format!("{shown} is not written: {error}")),
         };
-        if let Some(found) = &found {
-            let kind = found.file_type();
-            if kind.is_fifo() || kind.is_char_device() {
-                return Ok(Self::Stream(path.into()));
-            }
-            if !found.is_file() {
-                return Err(format!("{shown} is not written: it is no file"));
-            }
+        if let Some(found) = &found
+            && !found.is_file()
+        {
+            return match found.is_dir() {
+                true => Err(format!("{shown} is not written: it is a directory")),
+                false => Ok(Self::Stream(path.into())),
+            };
         }
         let target = match &found {
             Some(_) => fs::canonicalize(path),
@@ -55,12 +53,8 @@ impl Output {
                 .and_then(|dir| Ok(dir.join(path.file_name().ok_or(io::ErrorKind::InvalidInput)?))),
         };
         let target = target.map_err(|error| format!("cannot write {shown}: {error}"))?;
-        if let Some(found) = &found {
-            let same = |file: &Path| {
-                fs::metadata(file)
-                    .is_ok_and(|it| (it.dev(), it.ino()) == (found.dev(), found.ino()))
-            };
-            if files_of(package).iter().any(|file| same(file)) {
+        if found.is_some() {
+            if files_of(package).iter().any(|file| is_same(file, path)) {
                 return Err(format!("{shown} is not written: it is a file of the package"));
             }
             if !overwrite {
@@ -98,8 +92,7 @@ fn publish(path: &Path, replace: bool, text: &str) -> io::Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let partial = parent(path).join(format!(".{name}.{}.partial", std::process::id()));
     let written = (|| {
-        let mut file =
-            OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial)?;
+        let mut file = private(OpenOptions::new().write(true).create_new(true)).open(&partial)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         match replace {
@@ -111,6 +104,27 @@ fn publish(path: &Path, replace: bool, text: &str) -> io::Result<()> {
     // After a rename there is nothing under this name, and that is fine.
     let _ = fs::remove_file(&partial);
     written
+}
+
+/// Whether two names lead to one file, hard links included where the system tells.
+#[cfg(unix)]
+fn is_same(one: &Path, other: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let id = |path: &Path| fs::metadata(path).map(|found| (found.dev(), found.ino()));
+    matches!((id(one), id(other)), (Ok(one), Ok(other)) if one == other)
+}
+
+#[cfg(not(unix))]
+fn is_same(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| fs::canonicalize(path);
+    matches!((real(one), real(other)), (Ok(one), Ok(other)) if one == other)
+}
+
+/// For the owner alone, where the system knows owners.
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
 }
 
 /// The transcript and frames of a package.

@@ -336,3 +336,141 @@ const RECORDS: &str = "records";
 const RECEIPT: &str = "receipt";
 /// A frame of digital IDs is the longest.
 const RECORD_BYTES_MAX: u32 = 64 << 20;
+
+#[cfg(test)]
+mod tests {
+    use protocol::identifier::{IdentifierKind, RulesetId};
+
+    use super::*;
+    use crate::world::tests::private_tempdir;
+
+    const PARTY: [u8; 32] = [7; 32];
+    const ROOT: InputRoot = InputRoot { root: [1; 32], leaves: 10, rows: 5 };
+
+    fn terms() -> MatchTerms {
+        let ruleset = RulesetId::from_code(1).unwrap();
+        MatchTerms::defaults(Profile::MatchedRows, ruleset, &[IdentifierKind::EMAIL_STRICT])
+    }
+
+    fn about(sid: u8, kept_until: u64) -> About<String> {
+        About { sid: [sid; 32], sealed_at: 100, kept_until, answer: "found".to_owned() }
+    }
+
+    fn key_of(
+        results: &Results,
+        change: impl FnOnce(&mut Question<'_>, &mut MatchTerms),
+    ) -> QuestionKey {
+        let (mut terms, borrowed) = (terms(), terms());
+        let mut question = Question {
+            profile: Profile::MatchedRows,
+            input: &ROOT,
+            sample_rows: 0,
+            snapshot: &[3; 32],
+            terms: &borrowed,
+        };
+        change(&mut question, &mut terms);
+        let question = Question { terms: &terms, ..question };
+        results.key(&PARTY, &question).unwrap()
+    }
+
+    fn store(dir: &Path, key: &StorageKey, time: Option<u64>) -> Results {
+        Results::open(dir, key, time).unwrap()
+    }
+
+    #[test]
+    fn a_question_is_its_profile_input_sample_snapshot_and_terms_without_their_times() {
+        let dir = private_tempdir();
+        let storage = StorageKey::ephemeral().unwrap();
+        let results = store(dir.path(), &storage, None);
+        let same = key_of(&results, |_, _| {});
+        let timed = key_of(&results, |_, terms| {
+            (terms.opened_at, terms.expires_at, terms.audit_until) = (1, 2, 3);
+            terms.table_delivery ^= 1;
+        });
+        assert_eq!(timed, same);
+        let other = InputRoot { root: [2; 32], ..ROOT };
+        let others = [
+            key_of(&results, |question, _| question.profile = Profile::MatchRate),
+            key_of(&results, |question, _| question.input = &other),
+            key_of(&results, |question, _| question.sample_rows = 100_000),
+            key_of(&results, |question, _| question.snapshot = &[4; 32]),
+            key_of(&results, |_, terms| terms.k_min += 1),
+            key_of(&results, |_, terms| terms.purpose += 1),
+        ];
+        for (at, other) in others.iter().enumerate() {
+            assert_ne!(*other, same, "{at}");
+        }
+        // Nobody without the storage key can make the name of a question.
+        let strange = StorageKey::ephemeral().unwrap();
+        let strange = store(private_tempdir().path(), &strange, None);
+        assert_ne!(key_of(&strange, |_, _| {}), same);
+    }
+
+    #[test]
+    fn records_come_back_in_their_order_and_nothing_is_in_clear() {
+        let dir = private_tempdir();
+        let storage = StorageKey::ephemeral().unwrap();
+        let results = store(dir.path(), &storage, None);
+        let key = key_of(&results, |_, _| {});
+        assert!(results.find::<String>(&key, 0).unwrap().is_none());
+        let sealed = results.seal(&key, &about(9, 500), |records| {
+            records.push(&[b"\x00\x01", b"customer-1"])?;
+            records.push(&[])?;
+            records.push(&[b"customer-2"])
+        });
+        let sealed = sealed.unwrap();
+        assert!(!sealed.has_receipt());
+        sealed.note_receipt().unwrap();
+        let found = results.find::<String>(&key, 500).unwrap().unwrap();
+        assert!(found.has_receipt() && found.about.answer == "found");
+        let mut records = found.records().unwrap();
+        for expected in [&b"\x00\x01customer-1"[..], b"", b"customer-2"] {
+            assert_eq!(records.next_record().unwrap().unwrap().as_slice(), expected);
+        }
+        assert!(records.next_record().unwrap().is_none());
+        for file in fs::read_dir(&found.directory).unwrap().flatten() {
+            let bytes = fs::read(file.path()).unwrap();
+            assert!(!bytes.windows(8).any(|window| window == b"customer"));
+        }
+        assert_eq!(results.all::<String>().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_seal_that_fails_leaves_nothing_and_a_damaged_result_is_asked_again() {
+        let dir = private_tempdir();
+        let storage = StorageKey::ephemeral().unwrap();
+        let results = store(dir.path(), &storage, None);
+        let key = key_of(&results, |_, _| {});
+        let failed = results.seal(&key, &about(1, 500), |_| Err(Bug::ApiMisuse.into()));
+        assert!(failed.is_err());
+        assert!(results.find::<String>(&key, 0).unwrap().is_none());
+        assert!(results.all::<String>().unwrap().is_empty());
+        let sealed = results.seal(&key, &about(1, 500), |_| Ok(())).unwrap();
+        let path = sealed.directory.join(ABOUT);
+        let mut bytes = fs::read(&path).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        fs::write(&path, &bytes).unwrap();
+        assert!(results.find::<String>(&key, 0).unwrap().is_none());
+        // The new one takes its place.
+        results.seal(&key, &about(2, 500), |_| Ok(())).unwrap();
+        assert_eq!(results.find::<String>(&key, 0).unwrap().unwrap().about.sid, [2; 32]);
+    }
+
+    #[test]
+    fn what_is_past_its_time_goes_by_the_ledger_and_never_by_a_clock() {
+        let dir = private_tempdir();
+        let storage = StorageKey::ephemeral().unwrap();
+        let results = store(dir.path(), &storage, None);
+        let key = key_of(&results, |_, _| {});
+        results.seal(&key, &about(1, 500), |_| Ok(())).unwrap();
+        // A clock that stands ahead finds no answer, and removes none.
+        assert!(results.find::<String>(&key, 501).unwrap().is_none());
+        for time in [None, Some(0), Some(500)] {
+            assert_eq!(store(dir.path(), &storage, time).all::<String>().unwrap().len(), 1);
+        }
+        let party = dir.path().join(DIRECTORY).join(hex(&PARTY));
+        fs::create_dir(party.join(".result.0123.partial")).unwrap();
+        assert!(store(dir.path(), &storage, Some(501)).all::<String>().unwrap().is_empty());
+        assert_eq!(fs::read_dir(&party).unwrap().count(), 0);
+    }
+}

@@ -730,6 +730,7 @@ impl Node {
                     if let Record::Control(frame) = &record
                         && matches!(Control::decode(frame), Ok(Control::Receipt(_)))
                         && self.role == Role::Advertiser
+                        && frame.header.stream == StreamId::ControlAdvertiser
                     {
                         assert!(self.kept.is_some(), "a receipt over a result nobody keeps");
                     }

@@ -21,7 +21,7 @@ use node::runs::{FixedSorted, RunStore};
 use node::telemetry::{OutputOptions, Progress, Terminal};
 use node::transport::Channel;
 use node::transport::quic::{Incoming, ProviderEndpoint};
-use node::world::{Clock, SystemClock};
+use node::world::{self, Clock, SystemClock};
 use protocol::codec::RawFrame;
 use protocol::digital_id::DigitalId;
 use protocol::disclosure::{MatchCount, Resolution};
