@@ -8,7 +8,6 @@ use node::data::delivery::{self, Delivery, DeliveryError, DeliveryOutput};
 use node::data::source::InputFile;
 use node::exit::Exit;
 use node::failure::Failure;
-use node::home::Home;
 use node::output::{Output, Outputs};
 use node::results::StoredResult;
 use node::telemetry::Terminal;
@@ -20,6 +19,7 @@ use protocol::suite::Profile;
 use protocol::transcript::Role;
 use serde_json::{Map, Value};
 
+use crate::Home;
 use crate::answer::{Answer, Count, Figures};
 
 /// The outputs of a command that gives a result, checked before anything is sent.
@@ -193,7 +193,7 @@ fn write_ids(
     let delivery = Delivery {
         sid: &about.sid,
         profile: Profile::DigitalIds,
-        purpose: &answer.purpose,
+        purpose: answer.purpose,
         segment: segment.or(answer.segment.as_deref()),
         day: answer.day,
         valid_days: answer.valid_days,

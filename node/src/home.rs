@@ -4,44 +4,49 @@ use std::error::Error as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use protocol::suite::PROTOCOL_VERSION;
 use protocol::transcript::Role;
 
-use crate::config::{Config, ConfigError};
+use crate::config::{ConfigError, Settings};
 use crate::data::Workspace;
 use crate::identity::{IdentityError, NodeIdentity, PublicIdentity};
 use crate::output;
 use crate::seal::{SealError, StorageKey};
 use crate::world::{self, DirectoryLock, WorldError};
 
-/// An opened node directory.
+/// An opened node directory; the type of its settings says the role.
 #[derive(Debug)]
-pub struct Home {
+pub struct Home<S> {
     directory: PathBuf,
     /// The node's keys.
     pub identity: NodeIdentity,
     /// The key that seals what it keeps.
     pub storage: StorageKey,
     /// Its settings.
-    pub config: Config,
+    pub config: S,
 }
 
-impl Home {
+impl<S: Settings> Home<S> {
     /// Makes a node: keys, storage key, configuration, and the identity to show to partners.
     ///
     /// # Errors
     ///
     /// [`HomeError`]; a directory that holds a node already is left as it is.
-    pub fn create(directory: &Path, role: Role) -> Result<PublicIdentity, HomeError> {
+    pub fn create(directory: &Path) -> Result<PublicIdentity, HomeError> {
         world::create_private_dir(directory)?;
-        let config = directory.join(config_name(role));
+        let config = directory.join(config_name(S::ROLE));
         // Settings of a node that lost its keys are still somebody's work.
         if config.exists() && !directory.join("keys").exists() {
             return Err(WorldError::Exists { path: config }.into());
         }
         let identity = NodeIdentity::create(directory)?.public();
         StorageKey::create(&directory.join("keys").join(STORAGE_KEY))?;
-        let template = Config::template(role);
+        let template = S::template();
         world::publish_new(&config, world::PRIVATE_MODE, |out| out.write_all(template.as_bytes()))?;
+        let format = format!("{PROTOCOL_VERSION}\n");
+        world::publish_new(&directory.join(FORMAT), world::PRIVATE_MODE, |out| {
+            out.write_all(format.as_bytes())
+        })?;
         let shown = format!("{identity}\n");
         world::publish_new(&directory.join(IDENTITY), 0o644, |out| {
             out.write_all(shown.as_bytes())
@@ -54,13 +59,18 @@ impl Home {
     /// # Errors
     ///
     /// [`HomeError`], which says the exact fix.
-    pub fn open(directory: &Path, role: Role) -> Result<Self, HomeError> {
-        let config = directory.join(config_name(role));
+    pub fn open(directory: &Path) -> Result<Self, HomeError> {
+        let config = directory.join(config_name(S::ROLE));
         if !config.exists() {
-            return Err(HomeError::NotANode { path: directory.to_path_buf(), role });
+            return Err(HomeError::NotANode { path: directory.to_path_buf(), role: S::ROLE });
         }
-        let config = Config::read(&config, role)?;
-        start_threads(config.threads).map_err(world::at("start threads for", directory))?;
+        // Before anything else of it is read: no other file needs to know.
+        if !is_of_this_version(directory)? {
+            return Err(HomeError::OtherVersion { path: directory.to_path_buf(), role: S::ROLE });
+        }
+        let config = S::read(&config)?;
+        start_threads(config.common().threads)
+            .map_err(world::at("start threads for", directory))?;
         Ok(Self {
             directory: directory.to_path_buf(),
             identity: NodeIdentity::load(directory)?,
@@ -107,7 +117,7 @@ impl Home {
     pub fn workspace(&self) -> Result<Workspace, HomeError> {
         let directory = self.private_dir("work")?;
         // At most three sorters hold or take records at once.
-        Ok(Workspace { directory, memory_bytes: self.config.memory_bytes / 3 })
+        Ok(Workspace { directory, memory_bytes: self.config.common().memory_bytes / 3 })
     }
 }
 
@@ -117,6 +127,18 @@ pub enum HomeError {
     /// There is no node of this role.
     #[error("{} holds no {} node", path.display(), role.name())]
     NotANode {
+        /// The directory.
+        path: PathBuf,
+        /// The role asked for.
+        role: Role,
+    },
+    /// The directory was made for another version of the protocol.
+    #[error(
+        "{} was made by another version than {PROTOCOL_VERSION}, which this program has, and \
+         nothing in it is converted",
+        path.display()
+    )]
+    OtherVersion {
         /// The directory.
         path: PathBuf,
         /// The role asked for.
@@ -136,6 +158,16 @@ pub enum HomeError {
     World(#[from] WorldError),
 }
 
+/// Whether the directory carries the version of this program's protocol; one without any is older.
+fn is_of_this_version(directory: &Path) -> Result<bool, HomeError> {
+    let path = directory.join(FORMAT);
+    match std::fs::read(&path) {
+        Ok(text) => Ok(text == format!("{PROTOCOL_VERSION}\n").as_bytes()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(world::at("read", &path)(error).into()),
+    }
+}
+
 /// The threads that prepare files; those of an earlier call stay as they are.
 fn start_threads(threads: usize) -> io::Result<()> {
     match rayon::ThreadPoolBuilder::new().num_threads(threads).build_global() {
@@ -150,4 +182,6 @@ fn config_name(role: Role) -> String {
 }
 
 const STORAGE_KEY: &str = "storage.key";
+/// The version of the protocol whose records the directory holds.
+const FORMAT: &str = "format";
 const IDENTITY: &str = "identity.txt";

@@ -22,11 +22,13 @@ pub mod keyring;
 pub mod ledger;
 pub mod normalize;
 pub mod output;
+pub mod program;
 pub mod results;
 pub mod runs;
 pub mod seal;
 pub mod status;
 pub mod telemetry;
+pub mod toml_file;
 pub mod transport;
 pub mod world;
 

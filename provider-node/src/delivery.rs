@@ -14,7 +14,6 @@ use node::data::release::{DeliveryLabel, Entries, ReleaseConditions, ReleaseSour
 use node::data::releases::Releases;
 use node::data::{DataError, Workspace};
 use node::failure::Failure;
-use node::home::Home;
 use node::output::Output;
 use node::runs::FixedSorted;
 use node::seal::StorageKey;
@@ -23,10 +22,12 @@ use protocol::digital_id::DigitalId;
 use protocol::disclosure::Resolution;
 use protocol::error::Bug;
 use protocol::limits::AUDIT_WINDOW_S_DEFAULT;
+use protocol::purpose::Purpose;
 use protocol::suite::Profile;
 use protocol::terms::MatchTerms;
 use serde_json::json;
 
+use crate::Home;
 use crate::command::object::OBJECTIONS;
 use crate::namespaces::Namespaces;
 use crate::publish::Published;
@@ -115,7 +116,7 @@ pub(crate) struct Delivery {
     desk: DeliveryDesk,
     profile: Profile,
     sid: [u8; 32],
-    purpose: u16,
+    purpose: Purpose,
     attributes: bool,
     conditions: ReleaseConditions,
     keep_until: u64,
@@ -195,7 +196,7 @@ impl Delivery {
             "rows": file.rows,
             "sha256": node::hex(&file.sha256),
             "profile": self.profile.name(),
-            "purpose": self.purpose,
+            "purpose": self.purpose.name(),
         });
         let beside = file_of(&format!("{run_id}.manifest.json"));
         Ok(beside.publish_text(&format!("{manifest:#}\n"))?)
@@ -282,9 +283,12 @@ mod tests {
         let feed = world.dir.path().join("feed.csv");
         std::fs::write(&feed, "type,value\nemail,n0@exemple.fr\ncookie:a.example,value-001\n")
             .unwrap();
-        let normalizer = world.home.config.normalizer();
-        let rules =
-            FeedRules { normalizer: &normalizer, csv: world.home.config.csv, email_sha256: None };
+        let normalizer = world.home.config.common.normalizer();
+        let rules = FeedRules {
+            normalizer: &normalizer,
+            csv: world.home.config.common.csv,
+            email_sha256: None,
+        };
         let store = world.home.path(OBJECTIONS);
         import_feed(&store, &feed, &rules, &world.home.storage, NOW).unwrap();
         let all = usize::try_from(PERSONS).unwrap();
@@ -313,7 +317,7 @@ mod tests {
             let manifest: serde_json::Value = serde_json::from_str(&text).unwrap();
             assert_eq!(manifest["rows"], 4);
             assert_eq!(manifest["profile"], "activation");
-            assert_eq!(manifest["purpose"], 1);
+            assert_eq!(manifest["purpose"], "ads.match");
             assert_eq!(manifest["name"], path.file_name().unwrap().to_str().unwrap());
         }
         let csv = deliveries.join(format!("{}.csv", node::hex(&[1; 32])));

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use node::data::graph::{GraphRules, StoredSnapshot};
 use node::failure::Failure;
-use node::home::Home;
 use node::world;
 use protocol::manifest::{SignedSnapshot, SnapshotBody};
+
+use crate::Home;
 
 /// A snapshot on disk with its signature.
 #[derive(Debug)]
@@ -46,6 +47,8 @@ impl Published {
         let body = SnapshotBody {
             provider: home.identity.party().0,
             day,
+            // One that nobody has been shown is replaced as if it had never been.
+            edition: 0,
             commitment: stored.root().commitment(),
             previous,
         };

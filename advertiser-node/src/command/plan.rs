@@ -7,18 +7,17 @@ use std::time::Instant;
 
 use node::engine::Engine;
 use node::failure::Failure;
-use node::home::Home;
 use node::invite::Invitation;
 use node::status;
 use node::telemetry::{OutputOptions, Progress, Terminal};
 use node::world::{Clock as _, SystemClock};
 use protocol::limits::Limits;
 use protocol::suite::{Profile, SuiteId};
-use protocol::transcript::Role;
 use serde_json::{Value, json};
 
 use super::check::{MEASURE, TAG_BYTES, megabytes};
 use super::run::{enough_rows, prepare};
+use crate::Home;
 use crate::cli::PlanOptions;
 use crate::committed::Committed;
 use crate::learn::{Learned, PUBLIC, learned};
@@ -34,7 +33,7 @@ pub(crate) fn run(
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let request = Request::parse(&options.profile, options.sample)?;
-    let home = Home::open(&options.dir, Role::Advertiser)?;
+    let home = Home::open(&options.dir)?;
     let _lock = home.lock()?;
     let mut outputs = outputs(&home, &options.inputs.files()?, options.overwrite);
     let json = options.json.as_deref().map(|path| outputs.claim(path)).transpose()?;
@@ -63,8 +62,8 @@ pub(crate) fn run(
         eligible: input.counts().eligible,
         shared: WidelyShared::find(input.counts()),
         changed_rows: committed.nearest(),
-        too_near: committed.is_too_near(request.profile, policy.terms.delta_min),
-        purpose: home.config.purpose.clone(),
+        too_near: committed.is_too_near(request.profile, policy.terms.group_min),
+        purpose: home.config.purpose.name().to_owned(),
         invitation,
         policy,
         shape,
@@ -117,7 +116,7 @@ impl Plan {
         }));
         lines.extend(no_cookie(self.profile, &self.policy.terms).map(str::to_owned));
         lines
-            .push("  the provider may raise n_min, k_min and delta_min when it answers".to_owned());
+            .push("  the provider may raise n_min, k_min and group_min when it answers".to_owned());
         lines.extend(self.shape_lines());
         lines.extend(self.cost.lines());
         lines.extend(self.file_lines());
@@ -141,7 +140,7 @@ impl Plan {
             }
             (Some(changed), true) => format!(
                 "  REFUSED: {changed} rows changed since the nearest other input, fewer than \
-                 delta_min; repeat that input unchanged, or change more rows"
+                 group_min; repeat that input unchanged, or change more rows"
             ),
         });
         lines.push(match self.undetected() {
@@ -266,7 +265,7 @@ impl Cost {
             bytes_received: blind.saturating_add(proofs).saturating_add(table),
             handles_bytes_max: handles.saturating_mul(HANDLE_BYTES),
             prepared_s,
-            elements_per_s: Engine::start(home.config.threads).measure(MEASURE),
+            elements_per_s: Engine::start(home.config.common.threads).measure(MEASURE),
         })
     }
 

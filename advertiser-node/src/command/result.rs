@@ -3,20 +3,19 @@
 use std::path::Path;
 
 use node::failure::Failure;
-use node::home::Home;
 use node::results::{Results, StoredResult};
 use node::status;
 use node::telemetry::Terminal;
 use protocol::suite::Profile;
-use protocol::transcript::Role;
 
 use super::run::show;
+use crate::Home;
 use crate::answer::Answer;
 use crate::cli::ResultOptions;
 use crate::places::{self, Named, Places};
 
 pub(crate) fn run(options: &ResultOptions, terminal: &Terminal) -> Result<(), Failure> {
-    let home = Home::open(&options.dir, Role::Advertiser)?;
+    let home = Home::open(&options.dir)?;
     let _lock = home.lock()?;
     // A ledger that cannot be read keeps nobody from what is paid for; nothing expires by it then.
     let time = status::ledger(&home).ok().flatten().and_then(|ledger| ledger.latest_time().ok());

@@ -11,12 +11,12 @@ use node::driver::{Driver, Duties, Ended, Session};
 use node::engine::Engine;
 use node::exit::Exit;
 use node::failure::Failure;
-use node::home::Home;
 use node::identity::Pins;
 use node::journal::SessionJournal;
 use node::ledger::{Ledger, LedgerError, ReserveError, SessionRow};
 use node::normalize::manifest::RulesManifest;
 use node::output::Output;
+use node::program;
 use node::runs::{FixedSorted, RunStore};
 use node::telemetry::{OutputOptions, Progress, Terminal};
 use node::transport::Channel;
@@ -36,6 +36,7 @@ use protocol::suite::SuiteId;
 use protocol::terms::{MatchTerms, Offer};
 use protocol::transcript::Role;
 
+use crate::Home;
 use crate::admission::Admission;
 use crate::cli::ServeOptions;
 use crate::command::object::OBJECTIONS;
@@ -50,17 +51,17 @@ pub(crate) fn run(
     output: &OutputOptions,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
-    let home = Home::open(&options.dir, Role::Provider)?;
+    let home = Home::open(&options.dir)?;
     let _lock = home.lock()?;
     let ready = options.ready_file.as_deref().map(|path| {
         // One of an earlier start is in the way of none; anything else is left alone.
         Output::mark(path, |text| text.trim().parse::<SocketAddr>().is_ok())
     });
     let ready = ready.transpose()?;
-    let rules = RulesManifest::build(home.config.ruleset, &home.config.options)?;
+    let rules = RulesManifest::build(home.config.common.ruleset, &home.config.common.options)?;
     let service = Arc::new(Service {
         ledger: Ledger::open(&home.path("ledger.sqlite"))?,
-        engine: Engine::start(home.config.threads),
+        engine: Engine::start(home.config.common.threads),
         rules_digest: rules.rules_digest(),
         admission: Admission::default(),
         building: Admission::default(),
@@ -86,7 +87,7 @@ async fn serve(
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let pins = Pins::new(Tenant::all(&service.home)?.iter().map(|tenant| tenant.identity));
-    let quic = service.home.config.quic.clone();
+    let quic = service.home.config.common.quic.clone();
     let endpoint =
         ProviderEndpoint::bind(options.listen, &service.home.identity, pins.clone(), quic)?;
     let address = endpoint.local_addr()?;
@@ -251,6 +252,7 @@ impl Service {
         let facts = channel.peer().channel();
         let journal = SessionJournal::begin(&sessions, Role::Provider, facts)?;
         let config = self.config(&tenant, *channel.peer(), prepared, busy, now)?;
+        let exporter = config.peer.channel().exporter;
         let (head, budget) = (config.ledger, tenant.policy.budget());
         let mut duties = ProviderDuties {
             service: self,
@@ -265,9 +267,10 @@ impl Service {
             clock: &clock,
         };
         let progress = Progress::of_session(&self.output, &tenant.name);
+        let outbox = Outbox::new(Role::Provider, config.key.clone(), exporter);
         let driver = Driver {
             session: Session::Provider(ProviderSession::open(config)),
-            outbox: Outbox::new(Role::Provider),
+            outbox,
             channel,
             bench: self.engine.bench(),
             journal,
@@ -292,7 +295,7 @@ impl Service {
     /// Memory for the spills of one session. In aligned order there are none to speak of; in
     /// shuffled order more memory means fewer runs to merge.
     fn spill_bytes(&self) -> usize {
-        (self.home.config.memory_bytes / SESSIONS_SPILLING).max(SPILL_BYTES_MIN)
+        (self.home.config.common.memory_bytes / SESSIONS_SPILLING).max(SPILL_BYTES_MIN)
     }
 
     /// What a session starts from.
@@ -316,6 +319,7 @@ impl Service {
             ledger: self.ledger.head(peer.party())?,
             busy,
             frames_pending_max: FRAMES_PENDING,
+            program: program::running(Role::Provider),
             now,
         })
     }
@@ -388,7 +392,9 @@ impl Service {
             offer: Offer {
                 n_min: tenant.policy.n_min,
                 k_min: tenant.policy.k_min,
-                delta_min: tenant.policy.delta_min,
+                group_min: tenant.policy.group_min,
+                // No noise is built, so nothing is charged for it.
+                epsilon_left_milli: 0,
                 evaluations_left: self.ledger.evaluations_left(&partner, &budget, now)?,
                 expires_at: now.saturating_add(OFFER_S),
             },

@@ -7,7 +7,6 @@ use node::data::source::SourceOptions;
 use node::driver::Stopwatch;
 use node::engine::Engine;
 use node::failure::Failure;
-use node::home::Home;
 use node::ledger::Ledger;
 use node::normalize::Normalizer;
 use node::results::{About, Results};
@@ -18,10 +17,10 @@ use protocol::disclosure::Outcome;
 use protocol::error::Refusal;
 use protocol::identifier::IdentifierKind;
 use protocol::suite::Profile;
-use protocol::transcript::Role;
 
 use self::approval::Approval;
 use self::session::{Finish, Kept, Run};
+use crate::Home;
 use crate::answer::{Answer, Figures};
 use crate::cli::{Inputs, RunOptions};
 use crate::committed::Committed;
@@ -44,7 +43,7 @@ pub(crate) fn run(
     let approval = Approval::decide(request.profile, options.approve)?;
     check_outputs(options, request)?;
     let files = options.inputs.files()?;
-    let home = Home::open(&options.dir, Role::Advertiser)?;
+    let home = Home::open(&options.dir)?;
     let _lock = home.lock()?;
     let named = Named {
         result: options.output.as_deref(),
@@ -83,12 +82,12 @@ pub(crate) fn run(
         results: Results::open(&home.path(""), &home.storage, ledger.latest_time()?)?,
         segment: options.segment.as_deref(),
         ledger,
-        engine: Engine::start(home.config.threads),
+        engine: Engine::start(home.config.common.threads),
         progress: &progress,
         terminal,
         approval,
     };
-    if run.committed.is_too_near(request.profile, run.terms.delta_min) {
+    if run.committed.is_too_near(request.profile, run.terms.group_min) {
         return Err(run.note_refusal(Refusal::DeltaTooSmall, now));
     }
     let prepared = watch.lap("prepare");
@@ -235,7 +234,7 @@ pub(super) fn prepare(
 
 /// How this node normalizes values of CRM files.
 pub(crate) fn normalizer(home: &Home, kinds: &[u8]) -> Normalizer {
-    let normalizer = home.config.normalizer();
+    let normalizer = home.config.common.normalizer();
     // Telephone numbers without `+` are of use only to a provider that holds digests of them.
     if kinds.contains(&IdentifierKind::PHONE_DIGITS.code()) {
         return normalizer.with_phone_digits();
@@ -253,9 +252,9 @@ pub(crate) fn input_rules<'a>(
     InputRules {
         normalizer,
         source,
-        purpose: &home.config.purpose,
+        purpose: home.config.purpose.name(),
         kinds,
-        email_sha256: home.config.email_sha256,
+        email_sha256: home.config.common.email_sha256,
         phone_sha256: home.config.phone_sha256,
         shared: home.config.shared,
         not_for_purpose: &home.config.not_for_purpose,

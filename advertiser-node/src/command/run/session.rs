@@ -11,10 +11,10 @@ use node::driver::{DriveError, Driver, Duties, Ended, Session};
 use node::engine::Engine;
 use node::exit::Exit;
 use node::failure::Failure;
-use node::home::Home;
 use node::invite::Invitation;
 use node::journal::SessionJournal;
 use node::ledger::{Ledger, LedgerError, ReserveError, SeenTable, SessionRow};
+use node::program;
 use node::results::{About, Question, QuestionKey, RecordWriter, Results, StoredResult};
 use node::runs::{FixedSorted, RunStore};
 use node::seal;
@@ -35,6 +35,7 @@ use protocol::terms::MatchTerms;
 use protocol::transcript::{Record, Role};
 
 use super::approval::Approval;
+use crate::Home;
 use crate::answer::{Answer, Figures};
 use crate::committed::Committed;
 use crate::partner::kinds;
@@ -129,16 +130,17 @@ impl Run<'_> {
         let partner = provider.party().0;
         let clock = SystemClock::new();
         self.progress.stage("connect");
-        let options = &self.home.config.quic;
+        let options = &self.home.config.common.quic;
         let address = &self.invitation.address;
         let channel = quic::connect(address, &self.home.identity, provider, options).await?;
         let sessions = self.home.private_dir("sessions")?;
         let facts = channel.peer().channel();
         let journal = SessionJournal::begin(&sessions, Role::Advertiser, facts)?;
         let head = self.ledger.head(&partner)?;
-        let mut outbox = Outbox::new(Role::Advertiser);
         let seed = self.session_seed(journal.directory())?;
         let config = self.config(*channel.peer(), seed, head, clock.now_unix())?;
+        let exporter = config.peer.channel().exporter;
+        let mut outbox = Outbox::new(Role::Advertiser, config.key.clone(), exporter);
         let session = AdvertiserSession::open(config, &mut outbox)?;
         // On disk before the provider is told of the input.
         self.committed.record(self.input, clock.now_unix())?;
@@ -153,7 +155,7 @@ impl Run<'_> {
             kept: None,
             clock: &clock,
         };
-        let memory = self.home.config.memory_bytes;
+        let memory = self.home.config.common.memory_bytes;
         let driver = Driver {
             session: Session::Advertiser(session),
             outbox,
@@ -200,7 +202,7 @@ impl Run<'_> {
         let named = self.invitation.namespaces.iter();
         Answer {
             profile: self.request.profile.name().to_owned(),
-            purpose: self.home.config.purpose.clone(),
+            purpose: self.terms.purpose,
             rows: counts.rows,
             eligible: counts.eligible,
             populations: counts.clone(),
@@ -263,6 +265,7 @@ impl Run<'_> {
             cached_table: None,
             known_keys: self.ledger.known_keys(&partner)?,
             frames_in_flight: FRAMES_IN_FLIGHT,
+            program: program::running(Role::Advertiser),
             now,
         })
     }

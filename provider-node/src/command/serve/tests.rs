@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use node::config::AdvertiserSettings;
+use node::identity::NodeIdentity;
 use node::status;
 use node::telemetry::{LogLevel, OutputOptions, ProgressForm};
 use node::transport::memory;
@@ -26,7 +28,7 @@ const PERSONS: usize = 400;
 struct Partners {
     world: World,
     service: Arc<Service>,
-    advertiser: Home,
+    advertiser: node::home::Home<AdvertiserSettings>,
     ledger: Ledger,
     runtime: tokio::runtime::Runtime,
 }
@@ -50,8 +52,8 @@ impl Partners {
         };
         let text = toml::to_string(&policy).unwrap();
         std::fs::write(world.tenant.path("partner.toml"), text).unwrap();
-        let home = Home::open(&world.dir.path().join("p"), Role::Provider).unwrap();
-        let advertiser = Home::open(&world.dir.path().join("a"), Role::Advertiser).unwrap();
+        let home = Home::open(&world.dir.path().join("p")).unwrap();
+        let advertiser = node::home::Home::open(&world.dir.path().join("a")).unwrap();
         let service = Arc::new(Service {
             ledger: Ledger::open(&home.path("ledger.sqlite")).unwrap(),
             engine: Engine::start(2),
@@ -104,11 +106,16 @@ impl Partners {
     fn run(&self, profile: Profile, matched: usize) -> (Outcome, Result<Ended, Failure>) {
         let facts =
             ChannelFacts { exporter: [1; 32], spki_advertiser: [2; 32], spki_provider: [3; 32] };
-        let peer = |home: &Home| VerifiedPeer::assertion(home.identity.party().0, facts);
+        let peer = |identity: &NodeIdentity| {
+            VerifiedPeer::assertion(identity.public().attestation_key, facts)
+        };
         let service = Arc::clone(&self.service);
         self.runtime.block_on(async {
-            let (ours, theirs) =
-                memory::pair(peer(&self.service.home), peer(&self.advertiser), 1 << 20);
+            let (ours, theirs) = memory::pair(
+                peer(&self.service.home.identity),
+                peer(&self.advertiser.identity),
+                1 << 20,
+            );
             let serving = tokio::spawn(async move { service.session(theirs).await });
             let ended = self.advertise(profile, matched, ours).await;
             (ended, serving.await.unwrap())
@@ -122,7 +129,8 @@ impl Partners {
         let sessions = self.advertiser.private_dir("sessions").unwrap();
         let journal = SessionJournal::begin(&sessions, Role::Advertiser, facts).unwrap();
         let head = self.ledger.head(&partner).unwrap();
-        let mut outbox = Outbox::new(Role::Advertiser);
+        let key = self.advertiser.identity.attestation_key();
+        let mut outbox = Outbox::new(Role::Advertiser, key, facts.exporter);
         let config = AdvertiserConfig {
             limits: Limits::STANDARD,
             profile,
@@ -142,6 +150,7 @@ impl Partners {
             cached_table: None,
             known_keys: self.ledger.known_keys(&partner).unwrap(),
             frames_in_flight: 4,
+            program: program::running(Role::Advertiser),
             now: clock.now_unix(),
         };
         let session = AdvertiserSession::open(config, &mut outbox).unwrap();
