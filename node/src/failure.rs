@@ -20,6 +20,7 @@ use crate::journal::JournalError;
 use crate::keyring::KeyringError;
 use crate::ledger::LedgerError;
 use crate::normalize::manifest::{Difference, ManifestError};
+use crate::room::NoRoom;
 use crate::runs::RunsError;
 use crate::seal::SealError;
 use crate::transport::TransportError;
@@ -304,7 +305,9 @@ fn drive_exit(error: &DriveError) -> Exit {
         DriveError::Silent { .. } => Exit::TryAgain,
         DriveError::Data(error) => data_exit(error),
         DriveError::Runs(_) | DriveError::Journal(_) | DriveError::Ledger(_) => Exit::Storage,
+        DriveError::NoRoom(_) => Exit::Storage,
         DriveError::Panicked(_) => Exit::Bug,
+        DriveError::Stopped(signal) => (*signal).into(),
     }
 }
 
@@ -382,7 +385,13 @@ fn drive_report(error: &DriveError, role: Role) -> Report {
             "check the disk, its free space, and the permissions of the node's directory"
                 .to_owned(),
         ),
+        DriveError::NoRoom(error) => Report::operator(
+            "V0431",
+            error.to_string(),
+            "free some space there, then run again; nothing was charged".to_owned(),
+        ),
         DriveError::Panicked(_) => protocol_report(&Error::Bug(Bug::InternalInvariant), role),
+        DriveError::Stopped(signal) => Failure::Stopped(*signal).report(role),
     }
 }
 
@@ -425,6 +434,7 @@ from! {
     DriveError => Drive,
     Error => Drive,
     JournalError => Drive,
+    NoRoom => Drive,
     LedgerError => Drive,
     TransportError => Transport,
     HomeError => Home,

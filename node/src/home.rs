@@ -47,7 +47,7 @@ impl<S: Settings> Home<S> {
         world::publish_new(&directory.join(FORMAT), world::PRIVATE_MODE, |out| {
             out.write_all(format.as_bytes())
         })?;
-        let shown = format!("{identity}\n");
+        let shown = format!("{}\n", NodeIdentity::introduction(directory, S::ROLE)?);
         world::publish_new(&directory.join(IDENTITY), 0o644, |out| {
             out.write_all(shown.as_bytes())
         })?;
@@ -90,6 +90,12 @@ impl<S: Settings> Home<S> {
         lock.sweep()?;
         output::sweep(&self.directory)?;
         Ok(lock)
+    }
+
+    /// Whether a run or a service has the directory now.
+    #[must_use]
+    pub fn is_in_use(&self) -> bool {
+        DirectoryLock::is_held(&self.directory)
     }
 
     /// A path inside the directory.

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use node::data::DataError;
 use node::data::input::{Identifiers, PreparedInput};
 use node::data::table::StoredTable;
 use node::driver::{DriveError, Driver, Duties, Ended, Session};
 use node::engine::Engine;
+use node::error::shown;
 use node::exit::Exit;
 use node::failure::Failure;
 use node::invite::Invitation;
@@ -16,10 +16,13 @@ use node::journal::SessionJournal;
 use node::ledger::{Ledger, LedgerError, ReserveError, SeenTable, SessionRow};
 use node::program;
 use node::results::{About, Question, QuestionKey, RecordWriter, Results, StoredResult};
+use node::room::Demand;
 use node::runs::{FixedSorted, RunStore};
 use node::seal;
+use node::status;
+use node::stop::Stop;
 use node::telemetry::{Progress, Terminal};
-use node::transport::quic;
+use node::transport::{Channel, quic};
 use node::world::{self, Clock, SystemClock};
 use protocol::codec::RawFrame;
 use protocol::digital_id::DigitalId;
@@ -35,6 +38,7 @@ use protocol::terms::MatchTerms;
 use protocol::transcript::{Record, Role};
 
 use super::approval::Approval;
+use super::patience::Patience;
 use crate::Home;
 use crate::answer::{Answer, Figures};
 use crate::committed::Committed;
@@ -62,6 +66,7 @@ pub(super) struct Run<'a> {
     pub(super) results: Results,
     /// The operator's own name of the audience.
     pub(super) segment: Option<&'a str>,
+    pub(super) stop: Stop,
 }
 
 /// A result that is kept.
@@ -70,44 +75,50 @@ pub(super) type Kept = StoredResult<Answer>;
 /// How a run came to its end.
 pub(super) enum Finish {
     /// By a session; its result is kept unless a decision of the day withholds it.
-    Ended(Box<Ended>, Option<Kept>),
+    Ended(Box<Ended>, Option<Box<Kept>>),
     /// By the result of an earlier session, which asked the same.
-    Stored(Kept),
+    Stored(Box<Kept>),
 }
 
 impl Run<'_> {
     /// Runs the session, and waits and tries again while the provider asks us to.
+    ///
+    /// However it ends, `status` shows it: a session by its row, a run without one by a row that
+    /// says when, where and why.
     pub(super) async fn until_done(&self) -> Result<Finish, Failure> {
-        let mut waited = 0_u64;
+        let mut patience = Patience::default();
         let mut repaired = false;
         loop {
-            let error = match self.once().await {
+            let begun = SystemClock::new().now_unix();
+            let missed = match self.once().await {
                 Ok(finish) => return Ok(finish),
-                Err(error) => error,
+                Err(missed) => missed,
             };
-            if !repaired && self.adopts(&error)? {
+            if !repaired && self.adopts(&missed.failure)? {
                 repaired = true;
                 continue;
             }
-            let wait = match &error {
-                Failure::Drive(DriveError::Protocol(
-                    refused @ Error::RefusedByPeer { retry_after_s, .. },
-                )) if *retry_after_s > 0
-                    && matches!(
-                        refused.refusal(),
-                        Some(Refusal::TableNotReady | Refusal::SessionBusy)
-                    ) =>
-                {
-                    u64::from(*retry_after_s)
-                }
-                _ => return Err(error),
+            let drawn = u32::from_le_bytes(world::entropy()?);
+            let wait = match missed.charged {
+                true => None,
+                false => patience.after(&missed.failure, drawn),
             };
-            waited = waited.saturating_add(wait);
-            if waited > WAIT_S_MAX {
-                return Err(error);
+            let Some(wait) = wait else {
+                if !missed.charged {
+                    self.note_unopened(&missed.failure, begun);
+                }
+                return Err(missed.failure);
+            };
+            self.progress.waiting(wait.as_secs().max(1));
+            tokio::select! {
+                biased;
+                signal = self.stop.wait() => {
+                    let failure = Failure::Stopped(signal);
+                    self.note_unopened(&failure, begun);
+                    return Err(failure);
+                }
+                () = tokio::time::sleep(wait) => {}
             }
-            self.progress.waiting(wait);
-            tokio::time::sleep(Duration::from_secs(wait)).await;
         }
     }
 
@@ -125,18 +136,15 @@ impl Run<'_> {
         repair::adopt(&self.ledger, &self.invitation.provider, &sessions, ledger_head)
     }
 
-    async fn once(&self) -> Result<Finish, Failure> {
-        let provider = &self.invitation.provider;
-        let partner = provider.party().0;
+    /// Connects and runs one session, if there is room for what it will write.
+    async fn once(&self) -> Result<Finish, Missed> {
         let clock = SystemClock::new();
         self.progress.stage("connect");
-        let options = &self.home.config.common.quic;
-        let address = &self.invitation.address;
-        let channel = quic::connect(address, &self.home.identity, provider, options).await?;
+        let channel = self.connect().await?;
         let sessions = self.home.private_dir("sessions")?;
         let facts = channel.peer().channel();
         let journal = SessionJournal::begin(&sessions, Role::Advertiser, facts)?;
-        let head = self.ledger.head(&partner)?;
+        let head = self.ledger.head(&self.partner())?;
         let seed = self.session_seed(journal.directory())?;
         let config = self.config(*channel.peer(), seed, head, clock.now_unix())?;
         let exporter = config.peer.channel().exporter;
@@ -146,7 +154,7 @@ impl Run<'_> {
         self.committed.record(self.input, clock.now_unix())?;
         let mut duties = AdvertiserDuties {
             run: self,
-            partner,
+            partner: self.partner(),
             identifiers: self.input.identifiers()?,
             table: None,
             session: None,
@@ -155,7 +163,6 @@ impl Run<'_> {
             kept: None,
             clock: &clock,
         };
-        let memory = self.home.config.common.memory_bytes;
         let driver = Driver {
             session: Session::Advertiser(session),
             outbox,
@@ -163,36 +170,39 @@ impl Run<'_> {
             bench: self.engine.bench(),
             journal,
             sessions,
-            runs: RunStore::new(&self.home.private_dir("work")?, memory)?,
+            runs: self.runs()?,
             duties: &mut duties,
             clock: &clock,
             progress: self.progress,
             evaluations: None,
             ledger_head: head.hash,
             retry_after_s: 0,
+            stop: self.stop.clone(),
         };
         let done = driver.run().await.map_err(Failure::from);
         if let Some(known) = duties.known.take() {
             self.note_known(duties.question.as_ref(), clock.now_unix());
-            return Ok(Finish::Stored(known));
+            return Ok(Finish::Stored(Box::new(known)));
         }
-        self.note_end(duties.session.take(), &done, clock.now_unix());
+        let session = duties.session.take();
+        let charged = session.is_some();
+        self.note_end(session, &done, clock.now_unix());
         let kept = duties.kept.take();
-        match (done, &kept) {
-            (Ok(ended), Some(result)) => {
+        match done {
+            Ok(ended) => {
                 // Without the note the result is the same.
-                if let Err(error) = result.note_receipt() {
+                if let Some(Err(error)) = kept.as_ref().map(StoredResult::note_receipt) {
                     tracing::warn!(target: "veilmatch::results", %error, "receipt not noted");
                 }
-                Ok(Finish::Ended(Box::new(ended), kept))
+                Ok(Finish::Ended(Box::new(ended), kept.map(Box::new)))
             }
-            (Ok(ended), None) => Ok(Finish::Ended(Box::new(ended), None)),
-            (Err(failure), Some(result)) if failure.exit() != Exit::Peer => {
-                let command = again(&result.about.sid, &self.home.path(""));
-                self.terminal.error(&format!("the result is known and kept: `{command}`"));
-                Err(failure)
+            Err(failure) => {
+                if let Some(result) = kept.filter(|_| failure.exit() != Exit::Peer) {
+                    let command = again(&result.about.sid, &self.home.path(""));
+                    self.terminal.error(&format!("the result is known and kept: `{command}`"));
+                }
+                Err(Missed { failure, charged })
             }
-            (Err(failure), _) => Err(failure),
         }
     }
 
@@ -238,6 +248,36 @@ impl Run<'_> {
         }
     }
 
+    /// The channel to the provider, once this machine can hold what will come through it.
+    async fn connect(&self) -> Result<Channel, Failure> {
+        let partner = self.partner();
+        let demand = Demand {
+            elements: self.shape.elements,
+            // The table of the day may be larger: its size is known after HELLO_P, and looked at.
+            table_tags: self.ledger.last_table(&partner)?.map_or(0, |last| last.tag_count),
+            spill_memory: self.runs()?.memory_bytes(),
+        };
+        demand.check(&self.home.private_dir("sessions")?)?;
+        let options = &self.home.config.common.quic;
+        let (address, provider) = (&self.invitation.address, &self.invitation.provider);
+        tokio::select! {
+            biased;
+            signal = self.stop.wait() => Err(Failure::Stopped(signal)),
+            channel = quic::connect(address, &self.home.identity, provider, options) => {
+                Ok(channel?)
+            }
+        }
+    }
+
+    fn runs(&self) -> Result<RunStore, Failure> {
+        let memory = self.home.config.common.memory_bytes;
+        Ok(RunStore::new(&self.home.private_dir("work")?, memory)?)
+    }
+
+    fn partner(&self) -> [u8; 32] {
+        self.invitation.provider.party().0
+    }
+
     fn config(
         &self,
         peer: VerifiedPeer,
@@ -276,7 +316,8 @@ impl Run<'_> {
         let (state, outcome) = match done {
             Ok(ended) => (SessionRow::DONE, Figures::of(&ended.outcome).text()),
             Err(failure) => {
-                (SessionRow::FAILED, failure.report(Role::Advertiser).code.into_owned())
+                let code = failure.report(Role::Advertiser).code.into_owned();
+                (status::state_after(failure), code)
             }
         };
         if let Err(error) = self.ledger.record_session(&session.ended(state, &outcome, now)) {
@@ -323,6 +364,26 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Notes a run that came to no session: when it was, with whom, and why.
+    fn note_unopened(&self, failure: &Failure, begun: u64) {
+        let report = failure.report(Role::Advertiser);
+        let address = shown(&self.invitation.address);
+        let why = match report.what.contains(&*address) {
+            true => format!("{} {}", report.code, report.what),
+            false => format!("{} {address}: {}", report.code, report.what),
+        };
+        let times = (begun, SystemClock::new().now_unix());
+        let noted = world::entropy().map_err(Failure::from).and_then(|id| {
+            let profile = self.request.profile.code();
+            let row = status::unopened(id, self.partner(), profile, times, why);
+            Ok(self.ledger.record_session(&row)?)
+        });
+        if let Err(failure) = noted {
+            let report = failure.report(Role::Advertiser);
+            tracing::warn!(target: "veilmatch::session", "not noted: {report}");
+        }
+    }
+
     /// Notes that a run was refused here, under the root of the input: there is no session.
     pub(super) fn note_refusal(&self, why: Refusal, now: u64) -> Failure {
         let failure = Failure::from(Error::from(why));
@@ -340,6 +401,19 @@ impl Run<'_> {
             tracing::warn!(target: "veilmatch::session", %error, "refusal not noted");
         }
         failure
+    }
+}
+
+/// A session that did not end well.
+struct Missed {
+    failure: Failure,
+    /// Whether evaluations were held for it: it is never repeated by itself.
+    charged: bool,
+}
+
+impl<E: Into<Failure>> From<E> for Missed {
+    fn from(error: E) -> Self {
+        Self { failure: error.into(), charged: false }
     }
 }
 
@@ -451,7 +525,7 @@ impl Duties for AdvertiserDuties<'_> {
 
     fn approve(&mut self, count: &MatchCount) -> bool {
         let run = self.run;
-        run.approval.of(run.request.profile, count, run.terminal)
+        run.approval.of(run.request.profile, count, run.terminal, &run.stop)
     }
 
     fn resolve(&mut self, _handles: FixedSorted) -> Result<Resolution, DataError> {
@@ -508,7 +582,5 @@ fn keep_ids(runs: &mut RunStore, kept: &mut RecordWriter) -> Result<(), DataErro
 const DAY_S: u64 = 86_400;
 /// Frames to have unanswered: enough to keep the wire and both machines busy.
 const FRAMES_IN_FLIGHT: u32 = 8;
-/// Longest wait for a table or another session, by default.
-const WAIT_S_MAX: u64 = 1_800;
 /// Tags by which a table may grow whatever its size.
 const TABLE_GROWTH_TAGS_FREE: u64 = 65_536;
