@@ -1001,6 +1001,7 @@ fn insert_hold(
             ":evaluations": entry.evaluations.cast_signed(),
             ":handles": entry.handles.cast_signed(),
             ":ids": entry.ids.cast_signed(),
+            ":epsilon_milli": entry.epsilon_milli,
             ":at": entry.at.cast_signed(),
             ":terms_frame": frame_bytes(terms),
         })?;
