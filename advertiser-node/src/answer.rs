@@ -20,6 +20,7 @@ use serde_json::{Map, Value, json};
 pub(crate) struct Answer {
     pub(crate) profile: String,
     pub(crate) purpose: Purpose,
+    pub(crate) consent_max_age_days: u16,
     /// Rows of the files.
     pub(crate) rows: u64,
     pub(crate) eligible: u64,
@@ -310,6 +311,8 @@ impl Answer {
     pub(crate) fn summary(&self, sid: &[u8; 32]) -> Map<String, Value> {
         let fields = json!({
             "profile": self.profile,
+            "purpose": self.purpose.name(),
+            "consent_max_age_days": self.consent_max_age_days,
             "rows": self.rows,
             "eligible": self.eligible,
             "populations": self.populations,

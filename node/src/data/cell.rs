@@ -27,6 +27,33 @@ pub(in crate::data) fn reference(cell: &str) -> Option<&str> {
     (names && !answers && !is_null(cell)).then_some(cell)
 }
 
+/// Whether a text is a number that went through a column of decimal numbers, `1.23457E+15` or
+/// `1001.0`: it lost digits on the way, or was given some, and names another row elsewhere or none.
+pub(in crate::data) fn is_rounded_number(text: &str) -> bool {
+    let text = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
+        None => (text, None),
+    };
+    let (whole, fraction) = match mantissa.split_once(['.', ',']) {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (mantissa, None),
+    };
+    if !digits(whole) || !fraction.is_none_or(digits) {
+        return false;
+    }
+    match (fraction, exponent) {
+        (None, None) => false,
+        (Some(fraction), None) => fraction.bytes().all(|byte| byte == b'0'),
+        // `12E5` may be a code; a program that writes a number this way writes a sign or a point.
+        (fraction, Some(exponent)) => {
+            let signed = exponent.strip_prefix(['+', '-']);
+            digits(signed.unwrap_or(exponent)) && (signed.is_some() || fraction.is_some())
+        }
+    }
+}
+
 /// What a cell says if it is a flag: yes or no. `None` for every other text, null markers
 /// included.
 pub(in crate::data) fn answer(cell: &str) -> Option<bool> {
@@ -117,8 +144,8 @@ fn like(text: &str, form: &str) -> bool {
         })
 }
 
-/// Whether a text is one of these words, all in lower case.
-fn is_one_of(text: &str, words: &[&str]) -> bool {
+/// Whether a trimmed text is one of these words, which are in lower case.
+pub(in crate::data) fn is_one_of(text: &str, words: &[&str]) -> bool {
     if text.len() > WORD_BYTES_MAX {
         return false;
     }
@@ -311,6 +338,17 @@ mod tests {
     }
 
     #[test]
+    fn numbers_out_of_decimal_columns_are_known_and_codes_are_left_alone() {
+        for text in ["1.23457E+15", "1,23457E+15", "1e+15", "1E-05", "1.0E15", "-1.2e5", "1001.0"] {
+            assert!(is_rounded_number(text), "{text}");
+        }
+        for text in ["12E5", "1E10", "1001", "1.2", "C-1.0", "E+15", "1.23457E+", "é", "", "1.2.0"]
+        {
+            assert!(!is_rounded_number(text), "{text}");
+        }
+    }
+
+    #[test]
     fn words_are_distinct_and_no_word_says_two_things() {
         let lists = [&YES[..], &NO[..], &NOTHING_RECORDED[..]];
         let mut words: Vec<&str> = lists.concat();
@@ -339,7 +377,10 @@ mod tests {
 
         /// A time that is written as a database would is read back to the second.
         #[test]
-        fn database_times_come_back(seconds in EARLIEST..4_000_000_000_i64, micros in 0..1_000_000_u32) {
+        fn database_times_come_back(
+            seconds in EARLIEST..4_000_000_000_i64,
+            micros in 0..1_000_000_u32,
+        ) {
             let time_of = Timestamp::new(seconds, i32::try_from(micros).unwrap() * 1_000).unwrap();
             let civil = Offset::UTC.to_datetime(time_of);
             let text = civil.strftime("%Y-%m-%d %H:%M:%S%.6f").to_string();

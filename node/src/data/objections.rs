@@ -14,9 +14,9 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::data::DataError;
+use crate::data::cell;
 use crate::data::csv::{CsvOptions, CsvReader, Record};
 use crate::data::digital::DigitalId;
-use crate::data::input::time;
 use crate::data::sealed::{SealedFile, fill, open_sealed, read_or_end};
 use crate::normalize::{EmailPrehash, Normalizer, Outcome, PhoneContext};
 use crate::seal::{KeyedHash, SealedWriter, StorageKey};
@@ -243,10 +243,8 @@ fn scan(
         match tombstones(&record, &columns, rules, known.mason()) {
             Ok(tombstones) => {
                 let at = columns.recorded_at.and_then(|column| record.get(column));
-                let recorded_at = match time(at.unwrap_or(""), jiff::Timestamp::as_second) {
-                    0 => now,
-                    at => at,
-                };
+                let recorded_at = cell::time(at.unwrap_or(""), now)
+                    .map_or(now, |at| u64::try_from(at.as_second()).unwrap_or(now));
                 for tombstone in tombstones {
                     if !known.has(tombstone) && fresh.insert(tombstone) {
                         added.push(Entry { tombstone, recorded_at });

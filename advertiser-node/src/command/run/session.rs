@@ -44,6 +44,7 @@ use crate::answer::{Answer, Figures};
 use crate::committed::Committed;
 use crate::partner::kinds;
 use crate::places::again;
+use crate::policy::Policy;
 use crate::repair;
 use crate::request::{Request, Shape};
 
@@ -53,8 +54,8 @@ pub(super) struct Run<'a> {
     pub(super) invitation: &'a Invitation,
     pub(super) request: Request,
     pub(super) shape: Shape,
-    /// What we ask for, without times.
-    pub(super) terms: MatchTerms,
+    /// What we ask for; the terms are those of [`Policy::on`] for this input.
+    pub(super) policy: Policy,
     pub(super) rules_digest: [u8; 32],
     pub(super) input: &'a PreparedInput,
     pub(super) committed: Committed,
@@ -212,7 +213,8 @@ impl Run<'_> {
         let named = self.invitation.namespaces.iter();
         Answer {
             profile: self.request.profile.name().to_owned(),
-            purpose: self.terms.purpose,
+            purpose: self.input.purpose(),
+            consent_max_age_days: self.input.consent_max_age_days(),
             rows: counts.rows,
             eligible: counts.eligible,
             populations: counts.clone(),
@@ -297,7 +299,7 @@ impl Run<'_> {
             row_width: self.shape.width,
             sample_rows: self.shape.sample_rows,
             nearest_input: self.committed.nearest(),
-            terms: self.terms.clone(),
+            terms: self.policy.on(self.input),
             rules_digest: self.rules_digest,
             suppression_epoch: [0; 32],
             ledger: head,
