@@ -96,10 +96,11 @@ pub(crate) struct InviteOptions {
     /// Accept one risk by name: `wide-budget`, a budget above 1 % of the numbering plan.
     #[arg(long, value_name = "REASON")]
     pub(crate) allow: Vec<Allowed>,
-    /// Where to write the invitation; NAME.invitation.toml unless it is given.
+    /// Where to write the invitation; NAME.invitation.toml unless it is given; `-` is
+    /// standard output.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// Replace the file that is there.
+    /// Let the invitation replace a file that exists; never a file of a node.
     #[arg(long)]
     pub(crate) overwrite: bool,
 }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use protocol::error::Bug;
 
 use crate::data::source::InputError;
+use crate::output::OutputError;
 use crate::runs::RunsError;
 use crate::seal::SealError;
 use crate::world::WorldError;
@@ -31,7 +32,9 @@ pub mod people;
 pub mod release;
 pub mod releases;
 mod sealed;
-pub(crate) use sealed::hex;
+pub(crate) use sealed::{
+    SealedFile, SealedOut, create_sealed, finish_sealed, hex, open_sealed, read_or_end,
+};
 pub mod source;
 pub mod table;
 mod text;
@@ -69,6 +72,9 @@ pub enum DataError {
         /// Reasons with the number of lines, personas or values, the most frequent first.
         reasons: Vec<(String, u64)>,
     },
+    /// An output was not written.
+    #[error(transparent)]
+    Output(#[from] OutputError),
     /// What the party declared cannot be applied.
     #[error("{what}")]
     Declared {

@@ -249,7 +249,7 @@ fn check_counts_what_is_wrong_and_prints_no_value() {
     // Nothing is kept, and the report never takes the place of the file.
     assert_eq!(std::fs::read_dir(pair.path("a/inputs")).unwrap().count(), 0);
     let args = ["check", "--input", &input, "--rejects", &input];
-    clean(&pair.advertiser(&args).expect(2).says(&["replaced"]));
+    clean(&pair.advertiser(&args).expect(73).says(&["it is an input"]));
     pair.write("crm.csv", &dirty().replace("ads.match", "other"));
     let done = pair.advertiser(&["check", "--input", &input]).expect(65).says(&["consent"]);
     assert!(done.stdout.contains("1080 without consent evidence"), "{}", done.stdout);

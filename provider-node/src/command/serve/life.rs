@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use node::exit::Signal;
+use node::exit::{Exit, Signal};
 use node::failure::Failure;
 use node::identity::Pins;
 use node::stop::Signals;
@@ -150,6 +150,12 @@ async fn connection(service: Arc<Service>, incoming: Incoming) {
             task_seconds = ended.figures.seconds_of(|spent| spent.seconds),
             arithmetic_seconds = ended.figures.seconds_of(|spent| spent.arithmetic_seconds),
             "served"
+        ),
+        // An advertiser that keeps the answer asks nothing: no failure, though it opened a session.
+        Err(failure) if failure.exit() == Exit::Done => tracing::info!(
+            target: "veilmatch::session",
+            partner = short,
+            "nothing to ask: the advertiser has the answer to this question"
         ),
         Err(failure) => {
             let report = failure.report(Role::Provider);
