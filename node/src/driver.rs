@@ -90,6 +90,26 @@ pub trait Duties: Send {
         terms: &RawFrame,
     ) -> Result<Reservation, ReserveError>;
 
+    /// Whether the answer to the question that these terms ask of a snapshot is kept, so that there
+    /// is nothing to ask; the advertiser's side.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`].
+    fn knows_answer(&mut self, _terms: &RawFrame, _snapshot: &[u8; 32]) -> Result<bool, DataError> {
+        Ok(false)
+    }
+
+    /// Keeps the result of a session and what lies in its runs, and has both on disk; the
+    /// advertiser's side.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`].
+    fn keep_result(&mut self, _outcome: &Outcome, _runs: &mut RunStore) -> Result<(), DataError> {
+        Ok(())
+    }
+
     /// Writes an entry that joined the chain, with the frame that carried the peer's signature, and
     /// has both on disk.
     ///
@@ -421,9 +441,14 @@ impl Driver<'_> {
             }
             Output::Spill { run, records } => self.runs.spill(run, records)?,
             Output::WantRun(run) => state.inputs.push_back(Input::Run(self.chunk(run)?)),
-            Output::Reserve { entry, terms } => {
+            Output::Reserve { entry, terms, snapshot } => {
                 self.has_room(&entry, state)?;
                 self.open_session(&entry, state)?;
+                if self.duties.knows_answer(&terms, &snapshot)? {
+                    let refusal = Refusal::NothingToAsk;
+                    state.inputs.push_back(Input::ReserveRefused { refusal, retry_after_s: 0 });
+                    return Ok(());
+                }
                 state.inputs.push_back(match self.duties.reserve(&entry, &terms) {
                     Ok(reservation) => Input::Reserved(reservation),
                     Err(ReserveError::Refused { refusal, retry_after_s }) => {
@@ -447,6 +472,7 @@ impl Driver<'_> {
                     false => Input::Declined,
                 });
             }
+            Output::KeepResult(outcome) => self.duties.keep_result(&outcome, &mut self.runs)?,
             Output::Finished(outcome) => {
                 self.journal.sync()?;
                 state.outcome = Some(outcome);

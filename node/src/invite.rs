@@ -19,7 +19,9 @@ use protocol::terms::LinkFilter;
 use serde::{Deserialize, Serialize};
 
 use crate::error::shown;
+use crate::failure::Failure;
 use crate::identity::{IdentityTextError, PublicIdentity};
+use crate::output::Output;
 use crate::world::{self, WorldError};
 
 /// What a provider offers one advertiser; every name in it is one that this version knows.
@@ -132,6 +134,15 @@ impl Invitation {
         let text = self.to_text()?;
         world::publish_atomically(path, 0o644, |to| to.write_all(text.as_bytes()))?;
         Ok(())
+    }
+
+    /// Writes the file to an output that the operator named.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] as [`Self::write`].
+    pub fn publish(&self, output: &Output) -> Result<(), Failure> {
+        Ok(output.publish_text(&self.to_text()?)?)
     }
 
     /// Reads and checks a file.

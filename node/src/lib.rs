@@ -21,6 +21,8 @@ pub mod journal;
 pub mod keyring;
 pub mod ledger;
 pub mod normalize;
+pub mod output;
+pub mod results;
 pub mod room;
 pub mod runs;
 pub mod seal;

@@ -947,6 +947,17 @@ fn digital_ids_outside_the_terms_are_refused_by_both_nodes() {
     }
 }
 
+/// A value that no graph may hold is found before a receipt is signed; any other is taken.
+#[test]
+fn a_digital_id_is_refused_for_its_form_alone() {
+    let world = plain(Profile::DigitalIds, 2);
+    let alter =
+        |byte: u8| on_bulk(StreamId::Ids, 0, move |_, payload| *payload.last_mut().unwrap() = byte);
+    for byte in [b' ', 0, 0x7F, 0xC3] {
+        expect_violation(&world, true, Violation::IdListMalformed, alter(byte));
+    }
+}
+
 #[test]
 fn more_digital_ids_than_the_terms_allow_are_refused() {
     let mut setup = plain(Profile::DigitalIds, 2).setup();
@@ -961,7 +972,7 @@ fn more_digital_ids_than_the_terms_allow_are_refused() {
                 device_class: 0,
                 age_bucket: 0,
                 days_valid: 0,
-                value: format!("id-{at:03}").into_bytes(),
+                value: format!("cookie-{at:03}").into_bytes(),
             })
             .flat_map(|id| entry(&id))
             .collect();

@@ -76,9 +76,12 @@ pub(crate) struct InviteOptions {
     /// Profiles the partner may run; may be given several times.
     #[arg(long, default_values = ["match-rate", "matched-rows"])]
     pub(crate) profile: Vec<String>,
-    /// Where to write the invitation.
+    /// Where to write the invitation; `-` is standard output.
     #[arg(long)]
     pub(crate) out: PathBuf,
+    /// Let the invitation replace a file that exists; never a file of a node.
+    #[arg(long)]
+    pub(crate) overwrite: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -14,6 +14,7 @@ use node::data::release::{DeliveryLabel, Entries, ReleaseConditions, ReleaseSour
 use node::data::releases::Releases;
 use node::data::{DataError, Workspace};
 use node::failure::Failure;
+use node::output::Output;
 use node::runs::FixedSorted;
 use node::seal::StorageKey;
 use node::world;
@@ -45,6 +46,8 @@ pub(crate) struct DeliveryDesk {
     /// The same, for a look at all records when somebody objected.
     all: StoredBundles,
     releases: Releases,
+    /// The directory of the node, which notes files that are not whole yet.
+    node: PathBuf,
     deliveries: PathBuf,
     form: DeliveryForm,
 }
@@ -65,6 +68,7 @@ impl DeliveryDesk {
             bundles: snapshot.stored.bundles()?,
             all: snapshot.stored.bundles()?,
             releases: Releases::at(tenant.path("releases"), &home.storage),
+            node: home.path(""),
             deliveries: tenant.path("deliveries"),
             form: tenant.policy.delivery_form,
         })
@@ -179,10 +183,12 @@ impl Delivery {
         let name = format!("{run_id}.{extension}");
         let segment = format!("S-{}", run_id.get(..8).unwrap_or_default());
         let label = DeliveryLabel { run_id: &run_id, segment: &segment };
-        let path = self.desk.deliveries.join(&name);
+        let file_of =
+            |name: &str| Output::of_node(&self.desk.node, self.desk.deliveries.join(name));
+        let output = file_of(&name);
         let resolved = self.resolved.as_mut().ok_or(Bug::ApiMisuse)?;
         let file =
-            resolved.write_delivery(&path, &label, &self.conditions, &self.desk.workspace)?;
+            resolved.write_delivery(&output, &label, &self.conditions, &self.desk.workspace)?;
         let manifest = json!({
             "format": 1,
             "name": name,
@@ -191,11 +197,8 @@ impl Delivery {
             "profile": self.profile.name(),
             "purpose": self.purpose,
         });
-        let text = format!("{manifest:#}\n");
-        let manifest = self.desk.deliveries.join(format!("{run_id}.manifest.json"));
-        Ok(world::publish_atomically(&manifest, world::PRIVATE_MODE, |out| {
-            out.write_all(text.as_bytes())
-        })?)
+        let beside = file_of(&format!("{run_id}.manifest.json"));
+        Ok(beside.publish_text(&format!("{manifest:#}\n"))?)
     }
 }
 

@@ -10,18 +10,19 @@ use node::failure::Failure;
 use node::invite::Invitation;
 use node::status;
 use node::telemetry::{OutputOptions, Progress, Terminal};
-use node::world::{self, Clock as _, SystemClock};
+use node::world::{Clock as _, SystemClock};
 use protocol::limits::Limits;
 use protocol::suite::{Profile, SuiteId};
 use serde_json::{Value, json};
 
-use super::check::{MEASURE, TAG_BYTES, megabytes, not_the_input};
-use super::run::{enough_rows, prepare, writable};
+use super::check::{MEASURE, TAG_BYTES, megabytes};
+use super::run::{enough_rows, prepare};
 use crate::Home;
 use crate::cli::PlanOptions;
 use crate::committed::Committed;
 use crate::learn::{Learned, PUBLIC, learned};
 use crate::partner::{invitation, kinds, rules_must_agree};
+use crate::places::outputs;
 use crate::policy::{Policy, Rule, no_cookie};
 use crate::request::{Request, Shape};
 use crate::shared::WidelyShared;
@@ -32,14 +33,13 @@ pub(crate) fn run(
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let request = Request::parse(&options.profile, options.sample)?;
-    if let Some(json) = &options.json {
-        for file in options.inputs.files()? {
-            not_the_input(json, &file.path)?;
-        }
-        writable(json)?;
-    }
     let home = Home::open(&options.dir)?;
     let _lock = home.lock()?;
+    let mut outputs = outputs(&home, &options.inputs.files()?, options.overwrite);
+    let json = options.json.as_deref().map(|path| outputs.claim(path)).transpose()?;
+    if outputs.take_standard_output() {
+        terminal.put_text_aside();
+    }
     let invitation = invitation(&home, options.provider.as_deref())?;
     request.allowed_by(&invitation)?;
     rules_must_agree(&home, &invitation)?;
@@ -69,10 +69,10 @@ pub(crate) fn run(
         shape,
         cost,
     };
-    if let Some(path) = &options.json {
-        let text = format!("{:#}\n", plan.json());
-        world::publish_atomically(path, world::PRIVATE_MODE, |out| out.write_all(text.as_bytes()))?;
+    if let Some(json) = &json {
+        json.publish_text(&format!("{:#}\n", plan.json()))?;
     }
+    outputs.done();
     for line in plan.lines() {
         terminal.line(&line);
     }

@@ -18,7 +18,7 @@ use parquet::schema::types::{Type, TypePtr};
 use protocol::error::Bug;
 
 use crate::data::DataError;
-use crate::world;
+use crate::output::Output;
 
 /// A column of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,24 +80,22 @@ impl fmt::Debug for Cell<'_> {
     }
 }
 
-/// Writes a table that is absent or complete under `path`, with mode 0600, replacing one that is
-/// there.
+/// Writes a table to an output, and gives the SHA-256 of its bytes.
 ///
-/// `rows` writes the rows in their order; an error of it, or of the disk, leaves what was there.
+/// `rows` writes the rows in their order; an error of it, or of the disk, leaves no file.
 ///
 /// # Errors
 ///
-/// What `rows` gives; [`DataError`] of the file system; [`DataError::Bug`] if a row does not fit
-/// the columns.
+/// What `rows` gives; [`DataError::Output`]; [`DataError::Bug`] if a row does not fit the columns.
 pub fn write_table<E: From<DataError>>(
-    path: &Path,
+    output: &Output,
     columns: &[TableColumn],
     rows: impl FnOnce(&mut TableWriter<'_>) -> Result<(), E>,
-) -> Result<(), E> {
+) -> Result<[u8; 32], E> {
     let mut failure: Option<E> = None;
-    let published = world::publish_atomically(path, world::PRIVATE_MODE, |out| {
+    let published = output.publish(|out| {
         let write = || {
-            let mut table = TableWriter::new(path, columns, out)?;
+            let mut table = TableWriter::new(output, columns, out)?;
             rows(&mut table)?;
             Ok(table.finish()?)
         };
@@ -108,7 +106,7 @@ pub fn write_table<E: From<DataError>>(
     });
     match (failure, published) {
         (Some(failure), _) => Err(failure),
-        (None, Ok(())) => Ok(()),
+        (None, Ok(sha256)) => Ok(sha256),
         (None, Err(error)) => Err(DataError::from(error).into()),
     }
 }
@@ -121,7 +119,7 @@ pub fn is_parquet(path: &Path) -> bool {
 
 /// Takes the rows of a table; made by [`write_table`].
 pub struct TableWriter<'a> {
-    path: &'a Path,
+    output: &'a Output,
     columns: &'a [TableColumn],
     form: Form<'a>,
 }
@@ -134,17 +132,21 @@ enum Form<'a> {
 }
 
 impl<'a> TableWriter<'a> {
-    fn new(path: &'a Path, columns: &'a [TableColumn], out: Out<'a>) -> Result<Self, DataError> {
-        let form = if is_parquet(path) {
-            let table = ParquetTable::new(columns, out).map_err(unwritten(path))?;
+    fn new(
+        output: &'a Output,
+        columns: &'a [TableColumn],
+        out: Out<'a>,
+    ) -> Result<Self, DataError> {
+        let form = if is_parquet(output.name()) {
+            let table = ParquetTable::new(columns, out).map_err(unwritten(output))?;
             Form::Parquet(Box::new(table))
         } else {
             let mut csv = csv::Writer::from_writer(out);
             csv.write_record(columns.iter().map(|column| column.name))
-                .map_err(|error| DataError::io(path)(error.into()))?;
+                .map_err(|error| output.failed()(error.into()))?;
             Form::Csv(Box::new(csv))
         };
-        Ok(Self { path, columns, form })
+        Ok(Self { output, columns, form })
     }
 
     /// Writes one row, with a cell for each column.
@@ -160,16 +162,16 @@ impl<'a> TableWriter<'a> {
         }
         match &mut self.form {
             Form::Csv(csv) => {
-                csv_row(csv, cells).map_err(|error| DataError::io(self.path)(error.into()))
+                csv_row(csv, cells).map_err(|error| self.output.failed()(error.into()).into())
             }
-            Form::Parquet(table) => table.row(cells).map_err(unwritten(self.path)),
+            Form::Parquet(table) => table.row(cells).map_err(unwritten(self.output)),
         }
     }
 
     fn finish(self) -> Result<(), DataError> {
         match self.form {
-            Form::Csv(mut csv) => csv.flush().map_err(DataError::io(self.path)),
-            Form::Parquet(table) => table.finish().map_err(unwritten(self.path)),
+            Form::Csv(mut csv) => csv.flush().map_err(|error| self.output.failed()(error).into()),
+            Form::Parquet(table) => table.finish().map_err(unwritten(self.output)),
         }
     }
 }
@@ -349,7 +351,7 @@ fn write_column<T: DataType, W: Write + Send>(
 }
 
 /// What the disk said, if it was the disk.
-fn unwritten(path: &Path) -> impl Fn(ParquetError) -> DataError + '_ {
+fn unwritten(output: &Output) -> impl Fn(ParquetError) -> DataError + '_ {
     move |error| {
         let source = match error {
             ParquetError::External(inner) => match inner.downcast::<io::Error>() {
@@ -358,7 +360,7 @@ fn unwritten(path: &Path) -> impl Fn(ParquetError) -> DataError + '_ {
             },
             other => io::Error::other(other.to_string()),
         };
-        DataError::io(path)(source)
+        output.failed()(source).into()
     }
 }
 
@@ -380,6 +382,7 @@ mod tests {
     use parquet::record::Field;
 
     use super::*;
+    use crate::output::Outputs;
 
     const COLUMNS: [TableColumn; 4] = [
         TableColumn::text("run_id"),
@@ -388,8 +391,12 @@ mod tests {
         TableColumn::day("expires_on").optional(),
     ];
 
-    fn write(path: &Path, rows: i64) -> Result<(), DataError> {
-        write_table(path, &COLUMNS, |table| {
+    fn output(path: &Path) -> Output {
+        Outputs::new(true).claim(path).unwrap()
+    }
+
+    fn write(path: &Path, rows: i64) -> Result<[u8; 32], DataError> {
+        write_table(&output(path), &COLUMNS, |table| {
             for seq in 0..rows {
                 let odd = seq % 2 == 1;
                 table.row(&[
@@ -463,7 +470,7 @@ mod tests {
         for name in ["out.csv", "out.parquet"] {
             let path = dir.path().join(name);
             for cells in wrong {
-                let result = write_table(&path, &COLUMNS, |table| table.row(cells));
+                let result = write_table(&output(&path), &COLUMNS, |table| table.row(cells));
                 assert!(matches!(result, Err(DataError::Bug(_))));
             }
         }
@@ -476,7 +483,8 @@ mod tests {
         for name in ["out.csv", "out.parquet"] {
             let path = dir.path().join(name);
             fs::write(&path, b"old").unwrap();
-            let result = write_table(&path, &COLUMNS, |_| Err(DataError::contradiction(&path)));
+            let result =
+                write_table(&output(&path), &COLUMNS, |_| Err(DataError::contradiction(&path)));
             assert!(matches!(result, Err(DataError::Contradiction { .. })));
             assert_eq!(fs::read(&path).unwrap(), b"old");
         }

@@ -5,20 +5,21 @@
 //! order says nothing.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use protocol::digital_id::DigitalId as Entry;
 use protocol::suite::Profile;
 use serde_json::json;
+use zeroize::Zeroizing;
 
 use crate::data::columns::{self, Cell, TableColumn};
 use crate::data::digital::{DigitalId as CanonicalId, DigitalKind};
-use crate::data::release::{AGE_BUCKETS, DEVICE_CLASSES, digest_of, name_of};
+use crate::data::release::{AGE_BUCKETS, DEVICE_CLASSES, name_of};
 use crate::data::sealed::hex;
 use crate::data::{DataError, Workspace};
-use crate::runs::{SealedRecords, VarSorter};
-use crate::world;
+use crate::failure::Failure;
+use crate::output::{Output, Outputs};
+use crate::runs::VarSorter;
 
 /// What a delivery file says of the run it comes from.
 #[derive(Debug)]
@@ -52,22 +53,24 @@ pub enum DeliveryError {
     NotCanonical,
 }
 
-/// Writes digital IDs as CSV or Parquet, by the name of the file, and the manifest beside it; the
-/// number of rows.
+/// Writes digital IDs as CSV or Parquet, by the name of the output, and the manifest beside it if
+/// it is a file; the number of rows.
+///
+/// `records` gives the frames of the stream IDS, one after another.
 ///
 /// # Errors
 ///
-/// [`DeliveryError`]; `path` then holds what it held before.
+/// [`DeliveryError`]; no file is then there in part.
 pub fn write_digital_ids(
-    path: &Path,
+    output: &DeliveryOutput,
     delivery: &Delivery<'_>,
-    records: &SealedRecords,
+    mut records: impl FnMut() -> Result<Option<Zeroizing<Vec<u8>>>, DataError>,
     workspace: &Workspace,
 ) -> Result<u64, DeliveryError> {
     let mut sorter =
         VarSorter::new(&workspace.directory, workspace.memory_bytes).map_err(DataError::from)?;
-    let mut reader = records.read().map_err(DataError::from)?;
-    while let Some(mut rest) = reader.next_record().map_err(DataError::from)? {
+    while let Some(record) = records()? {
+        let mut rest = record.as_slice();
         while let Some((id, after)) = Entry::decode(rest) {
             let row = Row::of(&id, delivery.namespaces).ok_or(DeliveryError::NotCanonical)?;
             sorter.push(&row.encode()).map_err(DataError::from)?;
@@ -80,9 +83,10 @@ pub fn write_digital_ids(
     let mut sorted = sorter.finish().map_err(DataError::from)?;
     let run_id = run_id(delivery.sid);
     let mut seq = 0_i64;
-    columns::write_table(path, &COLUMNS, |table| {
+    let file = &output.file;
+    let sha256 = columns::write_table(file, &COLUMNS, |table| {
         while let Some(bytes) = sorted.next_record().map_err(DataError::from)? {
-            let row = Row::decode(bytes).ok_or_else(|| DataError::contradiction(path))?;
+            let row = Row::decode(bytes).ok_or_else(|| DataError::contradiction(file.name()))?;
             seq += 1;
             let days = match row.days_valid {
                 0 => delivery.valid_days,
@@ -105,16 +109,37 @@ pub fn write_digital_ids(
         Ok::<(), DeliveryError>(())
     })?;
     let rows = u64::try_from(seq).unwrap_or(0);
-    write_manifest(path, delivery, rows)?;
+    if let Some(manifest) = &output.manifest {
+        write_manifest(manifest, file.name(), delivery, rows, &sha256)?;
+    }
     Ok(rows)
 }
 
-/// Where the manifest of a delivery file lies: its name with `.manifest.json` after it.
-#[must_use]
-pub fn manifest_path(path: &Path) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(".manifest.json");
-    name.into()
+/// Where a delivery goes: its file, and the manifest beside it.
+#[derive(Debug, Clone)]
+pub struct DeliveryOutput {
+    file: Output,
+    /// Named as the file with `.manifest.json` after it; nothing lies beside a pipe.
+    manifest: Option<Output>,
+}
+
+impl DeliveryOutput {
+    /// Claims both for one path.
+    ///
+    /// # Errors
+    ///
+    /// As [`Outputs::claim`].
+    pub fn claim(outputs: &mut Outputs, path: &Path) -> Result<Self, Failure> {
+        let file = outputs.claim(path)?;
+        let manifest = outputs.claim_beside(&file, MANIFEST)?;
+        Ok(Self { file, manifest })
+    }
+
+    /// The file.
+    #[must_use]
+    pub const fn file(&self) -> &Output {
+        &self.file
+    }
 }
 
 /// The name of a run in delivery files.
@@ -123,23 +148,26 @@ pub fn run_id(sid: &[u8; 32]) -> String {
     format!("r-{}", hex(sid.first_chunk::<8>().unwrap_or(&[0; 8])))
 }
 
-fn write_manifest(path: &Path, delivery: &Delivery<'_>, rows: u64) -> Result<(), DataError> {
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+fn write_manifest(
+    output: &Output,
+    file: &Path,
+    delivery: &Delivery<'_>,
+    rows: u64,
+    sha256: &[u8; 32],
+) -> Result<(), DataError> {
+    let name = file.file_name().map(|name| name.to_string_lossy().into_owned());
     let manifest = json!({
         "format": FORMAT,
         "name": name,
         "rows": rows,
-        "sha256": hex(&digest_of(path)?),
+        "sha256": hex(sha256),
         "run_id": run_id(delivery.sid),
         "session_id": hex(delivery.sid),
         "profile": delivery.profile.name(),
         "purpose": delivery.purpose,
         "rules_digest": hex(delivery.rules_digest),
     });
-    let text = format!("{manifest:#}\n");
-    let target = manifest_path(path);
-    world::publish_atomically(&target, world::PRIVATE_MODE, |out| out.write_all(text.as_bytes()))?;
-    Ok(())
+    Ok(output.publish_text(&format!("{manifest:#}\n"))?)
 }
 
 /// A row, as text; `Debug` is not there, because the value is a person's.
@@ -189,6 +217,7 @@ impl<'a> Row<'a> {
     }
 }
 
+const MANIFEST: &str = ".manifest.json";
 const FORMAT: &str = "veilmatch-delivery-1";
 const COLUMNS: [TableColumn; 10] = [
     TableColumn::text("run_id"),
@@ -209,7 +238,6 @@ mod tests {
 
     use sha2::{Digest as _, Sha256};
 
-    use crate::runs::SealedLog;
     use crate::world::tests::private_tempdir;
 
     use super::*;
@@ -220,13 +248,13 @@ mod tests {
     }
 
     fn deliver(dir: &Path, name: &str, ids: &[Entry]) -> Result<u64, DeliveryError> {
-        let mut log = SealedLog::new(dir).unwrap();
         // Two frames.
-        for half in ids.chunks(ids.len().div_ceil(2).max(1)) {
+        let frames = ids.chunks(ids.len().div_ceil(2).max(1)).map(|half| {
             let mut frame = Vec::new();
             half.iter().for_each(|id| id.encode_into(&mut frame).unwrap());
-            log.push(&frame).unwrap();
-        }
+            Zeroizing::new(frame)
+        });
+        let mut frames = frames.collect::<Vec<_>>().into_iter();
         let named = [(1, "idfa"), (2, "aaid"), (0x0100, "b.example"), (0x0101, "a.example")];
         let namespaces = named.map(|(code, name)| (code, name.to_owned())).into();
         let delivery = Delivery {
@@ -240,7 +268,8 @@ mod tests {
             rules_digest: &[1; 32],
         };
         let workspace = Workspace { directory: dir.to_path_buf(), memory_bytes: 1 << 20 };
-        write_digital_ids(&dir.join(name), &delivery, &log.finish().unwrap(), &workspace)
+        let output = DeliveryOutput::claim(&mut Outputs::new(true), &dir.join(name)).unwrap();
+        write_digital_ids(&output, &delivery, || Ok(frames.next()), &workspace)
     }
 
     const MAID: &str = "6d92078a-8246-4ba4-ae5b-76104861e7dc";
@@ -280,12 +309,13 @@ mod tests {
         for name in ["ids.csv", "ids.parquet"] {
             deliver(dir.path(), name, &[id(1, MAID)]).unwrap();
             let file = dir.path().join(name);
-            let manifest = std::fs::read_to_string(manifest_path(&file)).unwrap();
+            let beside = dir.path().join(format!("{name}.manifest.json"));
+            let manifest = std::fs::read_to_string(&beside).unwrap();
             let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
             let hash = hex(&Sha256::digest(std::fs::read(&file).unwrap()));
             assert_eq!(manifest["sha256"], hash.as_str());
             assert_eq!((&manifest["rows"], &manifest["name"]), (&json!(1), &json!(name)));
-            for path in [&file, &manifest_path(&file)] {
+            for path in [&file, &beside] {
                 let mode = std::fs::metadata(path).unwrap().permissions().mode();
                 assert_eq!(mode & 0o777, 0o600);
             }

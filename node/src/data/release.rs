@@ -6,15 +6,12 @@
 //! tells which IDs belong together. Everything spilled is sealed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 
 use protocol::digital_id::DigitalId as Entry;
 use protocol::disclosure::Resolution;
 use protocol::oprf::Handle;
 use protocol::terms::LinkFilter;
-use sha2::{Digest as _, Sha256};
 
 use crate::data::bundles::{Bundle, BundleId, Fingerprint, StoredBundles};
 use crate::data::columns::{Cell, TableColumn, write_table};
@@ -23,6 +20,7 @@ use crate::data::handles::{HandleEntry, StoredHandles};
 use crate::data::objections::Objections;
 use crate::data::releases::Releases;
 use crate::data::{DataError, Workspace};
+use crate::output::Output;
 use crate::runs::{FixedSorted, FixedSorter, VarSorted, VarSorter};
 
 /// What the terms of a session allow to be released.
@@ -183,14 +181,14 @@ impl Resolved {
 
     /// Writes the provider's own delivery file in the neutral format.
     ///
-    /// The name chooses the form: `.parquet` is Parquet, anything else CSV.
+    /// The name of the output chooses the form: `.parquet` is Parquet, anything else CSV.
     ///
     /// # Errors
     ///
     /// [`DataError`].
     pub fn write_delivery(
         &mut self,
-        path: &Path,
+        output: &Output,
         label: &DeliveryLabel<'_>,
         conditions: &ReleaseConditions,
         workspace: &Workspace,
@@ -205,7 +203,7 @@ impl Resolved {
             Ok(sorter.push_keyed(&[key, &[0], &found.encode()].concat(), key.len())?)
         })?;
         let mut sorted = sorter.finish()?;
-        write_table(path, &COLUMNS, |table| {
+        let sha256 = write_table(output, &COLUMNS, |table| {
             let mut number = 0_i64;
             while let Some(record) = sorted.next_record()? {
                 let mut parts = record.splitn(4, |byte| *byte == 0);
@@ -221,7 +219,7 @@ impl Resolved {
             }
             Ok::<(), DataError>(())
         })?;
-        Ok(DeliveryFile { rows: sorted.records(), sha256: digest_of(path)? })
+        Ok(DeliveryFile { rows: sorted.records(), sha256 })
     }
 
     /// Calls `each` for every distinct ID; of two entries of one ID the newer stands.
@@ -498,20 +496,6 @@ pub(crate) fn name_of(names: &'static [&'static str], code: u8) -> &'static str 
     usize::from(code).checked_sub(1).and_then(|at| names.get(at)).copied().unwrap_or("")
 }
 
-/// SHA-256 of a file as it lies there.
-pub(crate) fn digest_of(path: &Path) -> Result<[u8; 32], DataError> {
-    let mut file = File::open(path).map_err(DataError::io(path))?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; CHUNK_BYTES];
-    loop {
-        let read = file.read(&mut buffer).map_err(DataError::io(path))?;
-        if read == 0 {
-            return Ok(hasher.finalize().into());
-        }
-        hasher.update(buffer.get(..read).unwrap_or(&[]));
-    }
-}
-
 fn text(bytes: &[u8]) -> Result<&str, DataError> {
     std::str::from_utf8(bytes).map_err(|_| damaged())
 }
@@ -550,9 +534,12 @@ const CHUNK_BYTES: usize = 1 << 20;
 mod tests {
     use std::path::PathBuf;
 
+    use sha2::{Digest as _, Sha256};
+
     use crate::data::bundles::BundleWriter;
     use crate::data::handles::write_handles;
     use crate::data::objections::{Mason, Tombstone};
+    use crate::output::Outputs;
     use crate::seal::StorageKey;
 
     use super::*;
@@ -778,7 +765,8 @@ mod tests {
         let (_, mut resolved) = world.look_up(&[0, 1], &own);
         let label = DeliveryLabel { run_id: "r-1", segment: "S1" };
         let path = world.path("delivery.csv");
-        let file = resolved.write_delivery(&path, &label, &own, &world.workspace).unwrap();
+        let output = Outputs::new(false).claim(&path).unwrap();
+        let file = resolved.write_delivery(&output, &label, &own, &world.workspace).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         let expected = "run_id,seq,op,segment,id_type,namespace,id_value,expires_on,device_class,\
                         level,last_seen_bucket,evidence,group_id,consent_ref\n\

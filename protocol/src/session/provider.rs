@@ -421,7 +421,8 @@ impl ExpectTerms {
         .map_err(at)?;
         let entry =
             LedgerEntry::reserve(&ledger, &sid, core.profile, terms.terms(), core.elements)?;
-        out.push(Output::Reserve { entry: entry.clone(), terms: frame });
+        let snapshot = core.prepared.snapshot.body.commitment;
+        out.push(Output::Reserve { entry: entry.clone(), terms: frame, snapshot });
         let accept = TermsAccept { sid, signature };
         Ok(ProviderSession::ExpectReservation(ExpectReservation { core, terms, entry, accept }))
     }

@@ -6,6 +6,7 @@ use node::failure::Failure;
 use node::identity::PublicIdentity;
 use node::invite::{COOKIE_NAMESPACE_MIN, Invitation};
 use node::normalize::manifest::RulesManifest;
+use node::output::Outputs;
 use node::telemetry::Terminal;
 use protocol::limits::TERMS_LIST_MAX;
 use protocol::suite::Profile;
@@ -24,6 +25,13 @@ pub(crate) fn run(options: &InviteOptions, terminal: &Terminal) -> Result<(), Fa
             "that is the identity of this node itself",
             "use the line that `advertiser-node init` printed",
         ));
+    }
+    let mut outputs = Outputs::new(options.overwrite);
+    outputs.reads(Path::new(&options.identity));
+    // Before a tenant is opened whose invitation has no place.
+    let out = outputs.claim(&options.out)?;
+    if outputs.take_standard_output() {
+        terminal.put_text_aside();
     }
     let mut policy = PartnerPolicy::defaults(&identity, &profiles);
     // The namespaces of the graph, the first ones met first, as many as terms can list.
@@ -55,13 +63,13 @@ pub(crate) fn run(options: &InviteOptions, terminal: &Terminal) -> Result<(), Fa
         guardrails: tenant.policy.invited(),
         notice: None,
     };
-    invitation.write(&options.out)?;
+    invitation.publish(&out)?;
     terminal.line(&format!(
         "partner {} may run: {}",
         tenant.name,
         tenant.policy.profiles.join(", ")
     ));
-    terminal.line(&format!("invitation: {}", options.out.display()));
+    terminal.line(&format!("invitation: {}", out.shown()));
     if let Some(warning) = no_cookie(&profiles, &tenant, &namespaces) {
         terminal.line(&warning);
         terminal.line("  then invite again with the same --name and have that invitation accepted");

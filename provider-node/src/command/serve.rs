@@ -44,7 +44,7 @@ use crate::publish::Published;
 use crate::tables::{self, Ready, ReadyKey};
 use crate::tenant::{PartnerPolicy, Tenant};
 
-use self::life::Sessions;
+use self::life::{ReadyFile, Sessions};
 
 mod life;
 
@@ -55,6 +55,7 @@ pub(crate) fn run(
 ) -> Result<(), Failure> {
     let home = Home::open(&options.dir)?;
     let _lock = home.lock()?;
+    let ready = ReadyFile::absent(options.ready_file.as_deref())?;
     let rules = RulesManifest::build(home.config.common.ruleset, &home.config.common.options)?;
     let service = Arc::new(Service::new(home, rules.rules_digest(), output.clone())?);
     service.ledger.interrupt_sessions()?;
@@ -62,7 +63,7 @@ pub(crate) fn run(
         .enable_all()
         .build()
         .map_err(|error| Failure::storage(&format!("cannot start the runtime: {error}")))?;
-    let served = runtime.block_on(life::serve(&service, options, terminal));
+    let served = runtime.block_on(life::serve(&service, options.listen, ready, terminal));
     runtime.shutdown_timeout(Duration::from_secs(2));
     served
 }

@@ -70,7 +70,12 @@ fn mistakes_on_the_command_line_and_in_the_set_up_are_told_as_in_the_manual() {
     let nowhere = ["--profile", "matched-rows", "--output", "/dev/null/x"];
     told(run(&nowhere), 73, "cannot write to");
     let check = ["check", "--input", &input, "--rejects", &input];
-    told(pair.advertiser(&check), 2, "is the input and would be replaced");
+    told(pair.advertiser(&check), 73, "is not written: it is an input");
+    pair.write("old.csv", "");
+    let over = ["--profile", "matched-rows", "--output", &pair.path("old.csv")];
+    told(run(&over), 73, "is not written: it exists");
+    let key = ["--profile", "matched-rows", "--output", &pair.path("a/keys/storage.key")];
+    told(run(&key), 73, "is not written: it lies in the node");
     told(pair.advertiser(&["init"]), 78, "an identity is in");
 
     let other = Pair::introduced();
@@ -90,7 +95,7 @@ fn invitation_without_cookies_is_told_to_both_sides() {
     let (identity, out) = (pair.path("a/identity.txt"), pair.path("invitation.toml"));
     let invite = || {
         let args = ["invite", "--identity", &identity, "--name", "retailer", "--out", &out];
-        let more = ["--address", &pair.address, "--profile", "digital-ids"];
+        let more = ["--address", &pair.address, "--profile", "digital-ids", "--overwrite"];
         let done = pair.provider(&[&args[..], &more].concat()).expect(0);
         pair.advertiser(&["accept", &out]).expect(0);
         done.stdout

@@ -1,9 +1,7 @@
 //! `run`: one match with one provider.
 
-use std::path::Path;
 use std::time::Instant;
 
-use node::data::delivery::manifest_path;
 use node::data::input::{InputRules, PreparedInput};
 use node::data::source::SourceOptions;
 use node::driver::Stopwatch;
@@ -11,9 +9,11 @@ use node::engine::Engine;
 use node::failure::Failure;
 use node::ledger::Ledger;
 use node::normalize::Normalizer;
+use node::results::{About, Results};
+use node::status;
 use node::stop::Stop;
 use node::telemetry::{OutputOptions, Progress, Terminal};
-use node::world::{self, Clock as _, SystemClock};
+use node::world::{Clock as _, SystemClock};
 use protocol::disclosure::Outcome;
 use protocol::error::Refusal;
 use protocol::identifier::IdentifierKind;
@@ -21,17 +21,18 @@ use protocol::suite::Profile;
 use tokio::runtime::Runtime;
 
 use self::approval::Approval;
-use self::session::Run;
+use self::session::{Finish, Kept, Run};
 use crate::Home;
+use crate::answer::{Answer, Figures};
 use crate::cli::{Inputs, RunOptions};
 use crate::committed::Committed;
 use crate::partner::{invitation, kinds, rules_must_agree};
+use crate::places::{self, Named, Places};
 use crate::policy::{Policy, no_cookie};
 use crate::request::Request;
 use crate::shared::WidelyShared;
 
 mod approval;
-mod outcome;
 mod patience;
 mod session;
 mod summary;
@@ -60,8 +61,15 @@ fn matched(
     terminal: &Terminal,
     (runtime, stop): (&Runtime, &Stop),
 ) -> Result<(), Failure> {
+    let files = options.inputs.files()?;
     let home = Home::open(&options.dir)?;
     let _lock = home.lock()?;
+    let named = Named {
+        result: options.output.as_deref(),
+        summary: options.json.as_deref(),
+        overwrite: options.overwrite,
+    };
+    let places = Places::claim(&home, &files, request.profile, named, terminal)?;
     let ledger = Ledger::open(&home.path("ledger.sqlite"))?;
     // Nobody else has the directory, so what is noted as running is not.
     ledger.interrupt_sessions()?;
@@ -83,6 +91,7 @@ fn matched(
     let shape = request.shape(&input)?;
     let now = SystemClock::new().now_unix();
     let provider = invitation.provider.party().0;
+    let ledger = Ledger::open(&home.path("ledger.sqlite"))?;
     let run = Run {
         home: &home,
         invitation: &invitation,
@@ -92,6 +101,8 @@ fn matched(
         rules_digest: rules.rules_digest(),
         input: &input,
         committed: Committed::compare(&home, &provider, &input, now)?,
+        results: Results::open(&home.path(""), &home.storage, ledger.latest_time()?)?,
+        segment: options.segment.as_deref(),
         ledger,
         engine: Engine::start(home.config.common.threads),
         progress: &progress,
@@ -105,23 +116,54 @@ fn matched(
     let prepared = watch.lap("prepare");
     // From here on the peer is told before this program ends, and what was paid for is written.
     stop.heed();
-    let mut ended = runtime.block_on(run.until_done())?;
+    let finish = runtime.block_on(run.until_done())?;
     progress.finish();
-    run.remember_table(&ended)?;
+    let (mut ended, kept) = match finish {
+        Finish::Ended(ended, kept) => (ended, kept),
+        Finish::Stored(known) => return again(&run, &known, &places, terminal),
+    };
     watch = Stopwatch::start();
-    outcome::write(&run, &mut ended, options)?;
+    let paid = |failure| places::kept(failure, &ended.sid, &options.dir);
+    if let Some(kept) = &kept {
+        places.write(&home, kept, None).map_err(paid)?;
+    }
+    let answer = match &kept {
+        Some(kept) => kept.about.answer.clone(),
+        None => run.answer(Figures::of(&ended.outcome), 0, places::now()),
+    };
     ended.figures.stages.insert(0, prepared);
     ended.figures.stages.push(watch.lap("write"));
-    if let Some(path) = &options.json {
-        let summary = summary::summary(&run, &ended, started.elapsed());
-        let text = format!("{summary:#}\n");
-        world::publish_atomically(path, world::PRIVATE_MODE, |out| out.write_all(text.as_bytes()))?;
-    }
+    let summary = summary::of_session(&run, &answer, &ended, started.elapsed());
+    places.write_summary(summary).map_err(paid)?;
+    places.done();
+    run.remember_table(&ended)?;
     if let Outcome::Withheld(why) = ended.outcome {
         return Err(Failure::withheld(why));
     }
-    show(terminal, &run, &ended, options);
+    show(terminal, &answer, &places);
+    terminal.line(&format!("transcript: {}", ended.directory.display()));
     Ok(())
+}
+
+/// Ends a run whose question was answered before: nothing was asked, and nothing is charged.
+fn again(run: &Run<'_>, known: &Kept, places: &Places, terminal: &Terminal) -> Result<(), Failure> {
+    let About { sid, sealed_at, answer, .. } = &known.about;
+    let paid = |failure| places::kept(failure, sid, &run.home.path(""));
+    places.write(run.home, known, run.segment).map_err(paid)?;
+    places.write_summary(summary::of_stored(answer, sid)).map_err(paid)?;
+    places.done();
+    terminal.line(&format!(
+        "the same was asked on {}, in session {}: answered from there, nothing is charged",
+        status::time(*sealed_at),
+        status::short(sid),
+    ));
+    match answer.figures.withheld() {
+        Some(why) => Err(Failure::withheld(why)),
+        None => {
+            show(terminal, answer, places);
+            Ok(())
+        }
+    }
 }
 
 /// What cannot be written is told before anything else is done.
@@ -142,10 +184,6 @@ fn check_outputs(options: &RunOptions, request: Request) -> Result<(), Failure> 
             ));
         }
         check_segment(segment)?;
-    }
-    let manifest = options.output.as_deref().filter(|_| delivers).map(manifest_path);
-    for path in [&options.output, &options.json, &manifest].into_iter().flatten() {
-        writable(path)?;
     }
     Ok(())
 }
@@ -169,11 +207,12 @@ pub(super) fn enough_rows(input: &PreparedInput, n_min: u32) -> Result<(), Failu
     if eligible < u64::from(n_min) { Err(Failure::TooFewRows { eligible, n_min }) } else { Ok(()) }
 }
 
-fn show(terminal: &Terminal, run: &Run<'_>, ended: &node::driver::Ended, options: &RunOptions) {
-    for line in outcome::lines(run, &ended.outcome) {
+/// The result for a person, and where it lies.
+pub(super) fn show(terminal: &Terminal, answer: &Answer, places: &Places) {
+    for line in answer.lines() {
         terminal.line(&line);
     }
-    let counts = run.input.counts();
+    let counts = &answer.populations;
     terminal.line(&format!(
         "rows {}, without consent evidence {}, without usable identifier {}, objected {}",
         counts.rows,
@@ -189,10 +228,9 @@ fn show(terminal: &Terminal, run: &Run<'_>, ended: &node::driver::Ended, options
             .collect();
         terminal.line(&format!("values rejected: {}", reasons.join(", ")));
     }
-    if let Some(output) = &options.output {
-        terminal.line(&format!("result: {}", output.display()));
+    if let Some(output) = places.shown() {
+        terminal.line(&format!("result: {output}"));
     }
-    terminal.line(&format!("transcript: {}", ended.directory.display()));
 }
 
 /// Threads for the channel; arithmetic has its own.
@@ -243,26 +281,6 @@ pub(crate) fn input_rules<'a>(
         phone_sha256: home.config.phone_sha256,
         shared: home.config.shared,
         not_for_purpose: &home.config.not_for_purpose,
-    }
-}
-
-/// An output that cannot be written is told before anything leaves the machine [D11].
-pub(crate) fn writable(path: &Path) -> Result<(), Failure> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let parent = parent.unwrap_or(Path::new("."));
-    let probe = parent.join(format!(".veilmatch-probe-{}", std::process::id()));
-    let written = std::fs::OpenOptions::new().write(true).create_new(true).open(&probe);
-    let _ = std::fs::remove_file(&probe);
-    match written {
-        Ok(_) if path.is_dir() => Err(Failure::output(
-            &format!("cannot write {}: it is a directory", path.display()),
-            "name a file",
-        )),
-        Ok(_) => Ok(()),
-        Err(error) => Err(Failure::output(
-            &format!("cannot write to {}: {error}", parent.display()),
-            "check that the directory exists, and that you may write to it",
-        )),
     }
 }
 

@@ -263,7 +263,9 @@ impl Pair {
         Done { code, stdout, stderr: String::new() }
     }
 
-    /// Runs a match on the file `crm.csv`.
+    /// Runs a match on the file `crm.csv`, over the files of an earlier one.
+    ///
+    /// The question is asked anew: a result that is kept of an equal one is removed first.
     pub(crate) fn run(&self) -> Done {
         self.run_with(&[])
     }
@@ -271,8 +273,14 @@ impl Pair {
     pub(crate) fn run_with(&self, more: &[&str]) -> Done {
         let (input, output) = (self.path("crm.csv"), self.path("result.csv"));
         let summary = self.path("summary.json");
+        self.forget_results();
         let args = ["run", "--profile", "matched-rows", "--input", &input, "--output", &output];
-        self.advertiser(&[&args[..], &["--json", &summary], more].concat())
+        self.advertiser(&[&args[..], &["--json", &summary, "--overwrite"], more].concat())
+    }
+
+    /// Removes what the advertiser keeps of earlier runs, so that an equal question is asked again.
+    pub(crate) fn forget_results(&self) {
+        let _ = std::fs::remove_dir_all(self.path("a/results"));
     }
 
     pub(crate) fn path(&self, name: &str) -> String {
