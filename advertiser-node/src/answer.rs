@@ -10,6 +10,7 @@ use node::data::input::InputCounts;
 use node::error::protocol_report;
 use protocol::disclosure::{self, MatchCount, Outcome, Withheld};
 use protocol::error::Error;
+use protocol::purpose::Purpose;
 use protocol::transcript::Role;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -18,7 +19,7 @@ use serde_json::{Map, Value, json};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Answer {
     pub(crate) profile: String,
-    pub(crate) purpose: String,
+    pub(crate) purpose: Purpose,
     /// Rows of the files.
     pub(crate) rows: u64,
     pub(crate) eligible: u64,

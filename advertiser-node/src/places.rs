@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use crate::Home;
 use node::data::DataError;
 use node::data::columns::{self, Cell, TableColumn};
 use node::data::delivery::{self, Delivery, DeliveryError, DeliveryOutput};
@@ -20,6 +19,7 @@ use protocol::suite::Profile;
 use protocol::transcript::Role;
 use serde_json::{Map, Value};
 
+use crate::Home;
 use crate::answer::{Answer, Count, Figures};
 
 /// The outputs of a command that gives a result, checked before anything is sent.
@@ -193,7 +193,7 @@ fn write_ids(
     let delivery = Delivery {
         sid: &about.sid,
         profile: Profile::DigitalIds,
-        purpose: &answer.purpose,
+        purpose: answer.purpose,
         segment: segment.or(answer.segment.as_deref()),
         day: answer.day,
         valid_days: answer.valid_days,

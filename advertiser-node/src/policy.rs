@@ -9,11 +9,13 @@ use node::invite::{COOKIE_NAMESPACE_MIN, Invitation};
 use protocol::error::{Error, Refusal};
 use protocol::identifier::{IdentifierKind, RulesetId};
 use protocol::limits::{
-    CELL_MIN_DEFAULT, COUNT_ROUNDING_DEFAULT, DELTA_MIN_DEFAULT, IDS_PER_RECORD_DEFAULT,
-    IDS_VALID_DAYS_DEFAULT, K_MIN_DEFAULT, N_MIN_DEFAULT, RATE_CAP_DEFAULT, RATE_PRECISION_DEFAULT,
+    CELL_MIN_DEFAULT, CONSENT_MAX_AGE_DAYS_DEFAULT, COUNT_ROUNDING_DEFAULT, GROUP_MIN_DEFAULT,
+    IDS_PER_RECORD_DEFAULT, IDS_VALID_DAYS_DEFAULT, K_MIN_DEFAULT, N_MIN_DEFAULT, RATE_CAP_DEFAULT,
+    RATE_PRECISION_DEFAULT,
 };
+use protocol::purpose::Purpose;
 use protocol::suite::{Profile, SuiteId};
-use protocol::terms::{MatchTerms, PURPOSE_ADVERTISING_MATCH};
+use protocol::terms::MatchTerms;
 use serde_json::{Value, json};
 
 use crate::Home;
@@ -75,7 +77,8 @@ impl Policy {
     ) -> Result<Self, Failure> {
         let ruleset = RulesetId::from_code(home.config.common.ruleset.code())
             .ok_or_else(|| Failure::operator("the ruleset has no code", "choose crm-fr/1"))?;
-        Self::combine(&home.config.guardrails, invitation, profile, ruleset)
+        let own = &home.config.guardrails;
+        Self::combine(own, invitation, profile, ruleset, home.config.purpose)
     }
 
     fn combine(
@@ -83,19 +86,30 @@ impl Policy {
         invitation: &Invitation,
         profile: Profile,
         ruleset: RulesetId,
+        purpose: Purpose,
     ) -> Result<Self, Failure> {
-        if !invitation.purposes.contains(&PURPOSE_ADVERTISING_MATCH) {
-            return Err(Error::from(Refusal::PurposeNotAllowed).into());
-        }
         let kinds: Vec<IdentifierKind> =
             invitation.kinds.iter().filter_map(|name| IdentifierKind::from_name(name)).collect();
         let mut rules = Vec::new();
+        // The purpose that gates rows is the one that is signed [D-28].
         let mut terms = MatchTerms {
+            purpose,
             link_filter: invitation.link_filter,
             notice: invitation.notice.unwrap_or_default(),
             ..MatchTerms::defaults(profile, ruleset, &kinds)
         };
+        if !invitation.purposes.contains(&terms.purpose) {
+            return Err(Error::from(Refusal::PurposeNotAllowed).into());
+        }
         combine_minima(own, invitation, &mut terms, &mut rules);
+        terms.consent_max_age_days = stricter(
+            &mut rules,
+            "consent_max_age_days",
+            CONSENT_MAX_AGE_DAYS_DEFAULT,
+            own.consent_max_age_days,
+            invitation.guardrails.consent_max_age_days,
+            Ord::min,
+        );
         if profile.suite() == SuiteId::Shuffled {
             combine_counts(own, invitation, &mut terms, &mut rules);
         }
@@ -151,7 +165,7 @@ fn combine_minima(
     };
     terms.n_min = most("n_min", N_MIN_DEFAULT, own.n_min, invitation.n_min);
     terms.k_min = most("k_min", K_MIN_DEFAULT, own.k_min, invitation.k_min);
-    terms.delta_min = most("delta_min", DELTA_MIN_DEFAULT, own.delta_min, invitation.delta_min);
+    terms.group_min = most("group_min", GROUP_MIN_DEFAULT, own.group_min, invitation.group_min);
 }
 
 fn combine_counts(
@@ -294,14 +308,14 @@ mod tests {
             advertiser: identity(2),
             name: "retailer".into(),
             profiles: vec!["digital-ids".into()],
-            purposes: vec![1],
+            purposes: vec![Purpose::Match],
             kinds: vec!["email.strict".into()],
             ruleset: "crm-fr/1".into(),
             rules_manifest: "rules".into(),
             namespaces: BTreeMap::from([("idfa".into(), 1), ("a.example".into(), 0x0100)]),
             n_min: 1_000,
             k_min: 100,
-            delta_min: 1_000,
+            group_min: 1_000,
             link_filter: LinkFilter::DEFAULT,
             guardrails: InvitedGuardrails::default(),
             notice: None,
@@ -313,7 +327,7 @@ mod tests {
         invitation: &Invitation,
         profile: Profile,
     ) -> Result<Policy, Failure> {
-        Policy::combine(own, invitation, profile, RulesetId::CRM_FR_1)
+        Policy::combine(own, invitation, profile, RulesetId::CRM_FR_1, Purpose::Match)
     }
 
     fn rule<'p>(policy: &'p Policy, name: &str) -> &'p Rule {
@@ -412,9 +426,48 @@ mod tests {
         let refused = combine(&own, &invitation(), Profile::DigitalIds).unwrap_err();
         assert_eq!(refused.exit().code(), 78);
         combine(&own, &invitation(), Profile::MatchRate).unwrap();
-        let purpose = Invitation { purposes: vec![2], ..invitation() };
+        let purpose = Invitation { purposes: vec![Purpose::Suppress], ..invitation() };
         let refused =
             combine(&GuardrailSettings::default(), &purpose, Profile::MatchRate).unwrap_err();
         assert_eq!(refused.exit().code(), 77);
+    }
+
+    #[test]
+    fn the_purpose_that_gates_rows_is_the_one_of_the_terms() {
+        // D-28
+        let own = GuardrailSettings::default();
+        let both = Invitation { purposes: vec![Purpose::Match, Purpose::Suppress], ..invitation() };
+        for purpose in [Purpose::Match, Purpose::Suppress] {
+            let (profile, ruleset) = (Profile::MatchRate, RulesetId::CRM_FR_1);
+            let policy = Policy::combine(&own, &both, profile, ruleset, purpose).unwrap();
+            assert_eq!(policy.terms.purpose, purpose);
+            let other = both.purposes.iter().copied().filter(|listed| *listed != purpose);
+            let without = Invitation { purposes: other.collect(), ..invitation() };
+            let refused = Policy::combine(&own, &without, profile, ruleset, purpose).unwrap_err();
+            assert_eq!(refused.exit().code(), 77);
+        }
+    }
+
+    #[test]
+    fn of_two_ages_of_consent_the_stricter_holds() {
+        let with = |days| {
+            let guardrails =
+                InvitedGuardrails { consent_max_age_days: days, ..InvitedGuardrails::default() };
+            Invitation { guardrails, ..invitation() }
+        };
+        for (ours, theirs, agreed) in [
+            (None, 1_095, 1_095),
+            (None, 365, 365),
+            (Some(730), 1_095, 730),
+            (Some(730), 365, 365),
+            // Beyond the default only where both sides say so.
+            (None, 3_650, 1_095),
+            (Some(3_650), 1_095, 1_095),
+            (Some(3_650), 2_000, 2_000),
+        ] {
+            let own = GuardrailSettings { consent_max_age_days: ours, ..Default::default() };
+            let policy = combine(&own, &with(theirs), Profile::MatchedRows).unwrap();
+            assert_eq!(policy.terms.consent_max_age_days, agreed, "{ours:?} {theirs}");
+        }
     }
 }

@@ -318,6 +318,7 @@ fn home_exit(error: &HomeError) -> Exit {
         }
         HomeError::World(_) => Exit::Storage,
         HomeError::NotANode { .. }
+        | HomeError::OtherVersion { .. }
         | HomeError::Identity(_)
         | HomeError::Seal(_)
         | HomeError::Config(_) => Exit::Configuration,
@@ -399,6 +400,11 @@ fn home_advice(error: &HomeError) -> String {
         HomeError::NotANode { role, path } => {
             format!("make one with `{}-node init --dir {}`", role.name(), path.display())
         }
+        HomeError::OtherVersion { role, .. } => format!(
+            "make the node anew with `{}-node init` in an empty directory, and exchange identities \
+             and invitations again",
+            role.name()
+        ),
         HomeError::Identity(_) => "see the file named above".to_owned(),
         HomeError::Seal(_) => "restore the storage key from your backup".to_owned(),
         HomeError::Config(error) => error.try_this(),

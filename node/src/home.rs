@@ -4,6 +4,7 @@ use std::error::Error as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use protocol::suite::PROTOCOL_VERSION;
 use protocol::transcript::Role;
 
 use crate::config::{ConfigError, Settings};
@@ -42,6 +43,10 @@ impl<S: Settings> Home<S> {
         StorageKey::create(&directory.join("keys").join(STORAGE_KEY))?;
         let template = S::template();
         world::publish_new(&config, world::PRIVATE_MODE, |out| out.write_all(template.as_bytes()))?;
+        let format = format!("{PROTOCOL_VERSION}\n");
+        world::publish_new(&directory.join(FORMAT), world::PRIVATE_MODE, |out| {
+            out.write_all(format.as_bytes())
+        })?;
         let shown = format!("{identity}\n");
         world::publish_new(&directory.join(IDENTITY), 0o644, |out| {
             out.write_all(shown.as_bytes())
@@ -58,6 +63,10 @@ impl<S: Settings> Home<S> {
         let config = directory.join(config_name(S::ROLE));
         if !config.exists() {
             return Err(HomeError::NotANode { path: directory.to_path_buf(), role: S::ROLE });
+        }
+        // Before anything else of it is read: no other file needs to know.
+        if !is_of_this_version(directory)? {
+            return Err(HomeError::OtherVersion { path: directory.to_path_buf(), role: S::ROLE });
         }
         let config = S::read(&config)?;
         start_threads(config.common().threads)
@@ -129,6 +138,18 @@ pub enum HomeError {
         /// The role asked for.
         role: Role,
     },
+    /// The directory was made for another version of the protocol.
+    #[error(
+        "{} was made by another version than {PROTOCOL_VERSION}, which this program has, and \
+         nothing in it is converted",
+        path.display()
+    )]
+    OtherVersion {
+        /// The directory.
+        path: PathBuf,
+        /// The role asked for.
+        role: Role,
+    },
     /// Keys.
     #[error(transparent)]
     Identity(#[from] IdentityError),
@@ -141,6 +162,16 @@ pub enum HomeError {
     /// The file system.
     #[error(transparent)]
     World(#[from] WorldError),
+}
+
+/// Whether the directory carries the version of this program's protocol; one without any is older.
+fn is_of_this_version(directory: &Path) -> Result<bool, HomeError> {
+    let path = directory.join(FORMAT);
+    match std::fs::read(&path) {
+        Ok(text) => Ok(text == format!("{PROTOCOL_VERSION}\n").as_bytes()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(world::at("read", &path)(error).into()),
+    }
 }
 
 /// The threads that prepare files; those of an earlier call stay as they are.
@@ -157,4 +188,6 @@ fn config_name(role: Role) -> String {
 }
 
 const STORAGE_KEY: &str = "storage.key";
+/// The version of the protocol whose records the directory holds.
+const FORMAT: &str = "format";
 const IDENTITY: &str = "identity.txt";

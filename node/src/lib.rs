@@ -22,6 +22,7 @@ pub mod keyring;
 pub mod ledger;
 pub mod normalize;
 pub mod output;
+pub mod program;
 pub mod results;
 pub mod room;
 pub mod runs;

@@ -340,11 +340,13 @@ const RECORD_BYTES_MAX: u32 = 64 << 20;
 #[cfg(test)]
 mod tests {
     use protocol::identifier::{IdentifierKind, RulesetId};
+    use protocol::purpose::Purpose;
 
     use super::*;
     use crate::world::tests::private_tempdir;
 
     const PARTY: [u8; 32] = [7; 32];
+    const OTHER: InputRoot = InputRoot { root: [2; 32], leaves: 10, rows: 5 };
     const ROOT: InputRoot = InputRoot { root: [1; 32], leaves: 10, rows: 5 };
 
     fn terms() -> MatchTerms {
@@ -388,14 +390,13 @@ mod tests {
             terms.table_delivery ^= 1;
         });
         assert_eq!(timed, same);
-        let other = InputRoot { root: [2; 32], ..ROOT };
         let others = [
             key_of(&results, |question, _| question.profile = Profile::MatchRate),
-            key_of(&results, |question, _| question.input = &other),
+            key_of(&results, |question, _| question.input = &OTHER),
             key_of(&results, |question, _| question.sample_rows = 100_000),
             key_of(&results, |question, _| question.snapshot = &[4; 32]),
             key_of(&results, |_, terms| terms.k_min += 1),
-            key_of(&results, |_, terms| terms.purpose += 1),
+            key_of(&results, |_, terms| terms.purpose = Purpose::Suppress),
         ];
         for (at, other) in others.iter().enumerate() {
             assert_ne!(*other, same, "{at}");

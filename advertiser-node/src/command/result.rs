@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use crate::Home;
 use node::failure::Failure;
 use node::results::{Results, StoredResult};
 use node::status;
@@ -10,6 +9,7 @@ use node::telemetry::Terminal;
 use protocol::suite::Profile;
 
 use super::run::show;
+use crate::Home;
 use crate::answer::Answer;
 use crate::cli::ResultOptions;
 use crate::places::{self, Named, Places};

@@ -8,7 +8,7 @@ use super::{
     CommonSettings, Settings, TEMPLATE_FILES, TEMPLATE_IGNORE, TEMPLATE_MACHINE, check_names, wrong,
 };
 use crate::data::input::SharedLimits;
-use crate::guardrails::GuardrailSettings;
+use crate::guardrails::{GuardrailSettings, RENAMED};
 use crate::normalize::PhonePrehash;
 use crate::toml_file::{self, Fault};
 
@@ -42,7 +42,7 @@ impl Settings for AdvertiserSettings {
     fn parse(text: &str) -> Result<Self, Fault> {
         check_names(text, Self::ROLE, Self::NAMES, super::ProviderSettings::NAMES)?;
         let common = CommonSettings::parse(text)?;
-        let file: AdvertiserFile = toml_file::parse(text, &[])?;
+        let file: AdvertiserFile = toml_file::parse(text, RENAMED)?;
         let wrong = |setting: &str, allowed: &str| wrong(text, setting, allowed);
         let phone_sha256 = match &file.phone_sha256 {
             None => None,
@@ -157,11 +157,12 @@ const TEMPLATE_GUARDRAILS: &str = "\n\
     [guardrails]\n\
     # n_min = 1000           # least eligible rows\n\
     # k_min = 100            # least matched rows\n\
-    # delta_min = 1000       # least rows changed since an earlier file, if any changed\n\
+    # group_min = 1000       # least rows changed since an earlier file, if any changed\n\
     # rate_precision = 1     # step of rates, in percent points\n\
     # rate_cap = 85          # rates above are shown as over\n\
     # count_rounding = 100   # step of counts\n\
     # cell_min = 50          # least rows in a cell of a breakdown\n\
+    # consent_max_age_days = 1095  # most days after which a consent is no longer taken\n\
     # ids_per_person = 10    # most digital IDs of one person\n\
     # ids_valid_days = 30    # most days a digital ID is used\n\
     # namespaces = []        # digital IDs to take, by name; all that are offered if absent\n\

@@ -110,7 +110,7 @@ fn matched(
         approval,
         stop: stop.clone(),
     };
-    if run.committed.is_too_near(request.profile, run.terms.delta_min) {
+    if run.committed.is_too_near(request.profile, run.terms.group_min) {
         return Err(run.note_refusal(Refusal::DeltaTooSmall, now));
     }
     let prepared = watch.lap("prepare");
