@@ -18,6 +18,7 @@ mod policy;
 mod repair;
 mod request;
 mod shared;
+mod unmatchable;
 
 /// The directory of an advertiser's node.
 pub(crate) type Home = node::home::Home<node::config::AdvertiserSettings>;

@@ -79,6 +79,15 @@ pub trait Duties: Send {
     /// [`DataError`].
     fn table_frame(&mut self, session: &Path) -> Result<RawFrame, DataError>;
 
+    /// Counts an opening of this partner, and has it on disk; the provider's side.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError`].
+    fn count_opening(&mut self) -> Result<(), LedgerError> {
+        Ok(())
+    }
+
     /// Writes the hold or the reserve, and has it on disk.
     ///
     /// # Errors
@@ -334,6 +343,7 @@ impl Driver<'_> {
             outcome: None,
             inputs: VecDeque::new(),
             table_tags: 0,
+            snapshot: [0; 32],
             cut_short: false,
         };
         match self.advance(&mut state).await {
@@ -431,6 +441,7 @@ impl Driver<'_> {
                 let sent = self.channel.send(frame);
                 in_time(&self.stop, LAST_WORD, state.stage, sent).await?;
             }
+            Output::Opening => self.duties.count_opening()?,
             Output::Compute(task) => self.bench.submit(task),
             Output::WantRows { identifiers_max } => {
                 let rows = self.duties.rows(identifiers_max)?;
@@ -441,14 +452,15 @@ impl Driver<'_> {
             }
             Output::Spill { run, records } => self.runs.spill(run, records)?,
             Output::WantRun(run) => state.inputs.push_back(Input::Run(self.chunk(run)?)),
-            Output::Reserve { entry, terms, snapshot } => {
-                self.has_room(&entry, state)?;
-                self.open_session(&entry, state)?;
-                if self.duties.knows_answer(&terms, &snapshot)? {
+            Output::Reserve { entry, terms } => {
+                if self.duties.knows_answer(&terms, &state.snapshot)? {
+                    self.open_session(&entry, state)?;
                     let refusal = Refusal::NothingToAsk;
                     state.inputs.push_back(Input::ReserveRefused { refusal, retry_after_s: 0 });
                     return Ok(());
                 }
+                self.has_room(&entry, state)?;
+                self.open_session(&entry, state)?;
                 state.inputs.push_back(match self.duties.reserve(&entry, &terms) {
                     Ok(reservation) => Input::Reserved(reservation),
                     Err(ReserveError::Refused { refusal, retry_after_s }) => {
@@ -625,6 +637,8 @@ struct State {
     inputs: VecDeque<Input>,
     /// Tags of the table that HELLO_P names.
     table_tags: u64,
+    /// Commitment of the snapshot that HELLO_P names.
+    snapshot: [u8; 32],
     /// Something the session had queued was not sent, so that nothing may follow it: the peer
     /// would see a gap, and rightly say that we broke the protocol.
     cut_short: bool,
@@ -646,6 +660,7 @@ impl State {
             && let Ok(Control::HelloP(hello)) = Control::decode(frame)
         {
             self.table_tags = hello.table.tag_count;
+            self.snapshot = hello.snapshot.body.commitment;
         }
     }
 }

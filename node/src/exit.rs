@@ -203,7 +203,8 @@ impl From<Refusal> for Exit {
             Refusal::SessionBusy
             | Refusal::TableNotReady
             | Refusal::KeyExhausted
-            | Refusal::KeySpent => Self::TryAgain,
+            | Refusal::KeySpent
+            | Refusal::CannotServe => Self::TryAgain,
             Refusal::PartnerUnknown => Self::Party,
             Refusal::BudgetExceeded | Refusal::TooManyHellos => Self::Budget,
             Refusal::DeltaTooSmall => Self::TooNear,
@@ -311,6 +312,7 @@ mod tests {
             (0x0310, 75),
             (0x0311, 77),
             (0x0314, 0),
+            (0x0315, 75),
         ];
         for refusal in Refusal::ALL {
             let code = WireCode::Refusal(*refusal).code();

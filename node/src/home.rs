@@ -47,7 +47,7 @@ impl<S: Settings> Home<S> {
         world::publish_new(&directory.join(FORMAT), world::PRIVATE_MODE, |out| {
             out.write_all(format.as_bytes())
         })?;
-        let shown = format!("{identity}\n");
+        let shown = format!("{}\n", NodeIdentity::introduction(directory, S::ROLE)?);
         world::publish_new(&directory.join(IDENTITY), 0o644, |out| {
             out.write_all(shown.as_bytes())
         })?;

@@ -173,26 +173,6 @@ impl Output {
         Self { named: path, to: To::File(target) }
     }
 
-    /// A file that a program of ours writes anew whenever it starts, such as a ready file.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure::Output`] if something is there that `is_ours` does not know.
-    pub fn mark(path: &Path, is_ours: impl FnOnce(&str) -> bool) -> Result<Self, Failure> {
-        let mut outputs = Outputs::new(false);
-        if !fs::metadata(path).is_ok_and(|found| found.is_file()) {
-            return outputs.claim(path);
-        }
-        let known = fs::read_to_string(path).is_ok_and(|text| text.is_empty() || is_ours(&text));
-        if !known {
-            return Err(refused(path, "it exists and holds something else", OTHER));
-        }
-        let target = fs::canonicalize(path).map_err(|error| unwritable(path, &error))?;
-        probe(&target).map_err(|error| unwritable(path, &error))?;
-        let target = Target { path: target, place: Place::Replace, notes: None, own: true };
-        Ok(Self { named: path.to_path_buf(), to: To::File(target) })
-    }
-
     /// The name it was claimed under, which may choose its form; `-` for standard output.
     #[must_use]
     pub fn name(&self) -> &Path {

@@ -324,8 +324,7 @@ impl ExpectHello {
         let message = Terms { terms: terms.clone(), sid, signature };
         // Encoded here because the hold keeps the very bytes that will be sent.
         let planned = Control::Terms(message.clone()).encode(StreamId::ControlAdvertiser, 1)?;
-        let snapshot = hello.snapshot.body.commitment;
-        out.push(Output::Reserve { entry: entry.clone(), terms: planned, snapshot });
+        out.push(Output::Reserve { entry: entry.clone(), terms: planned });
         let core = Core {
             identity: Identity { key: config.key, peer: config.peer },
             peer_key: hello.attestation_key,

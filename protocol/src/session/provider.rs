@@ -226,6 +226,7 @@ impl ExpectHello {
             signature: Signature::NONE,
         }
         .signed(&config.key, &config.peer.channel().exporter)?;
+        out.push(Output::Opening);
         let hello_p = out.send_control(&Control::HelloP(alloc::boxed::Box::new(answer)))?;
         let core = Core {
             identity: Identity { key: config.key, peer: config.peer },
@@ -427,8 +428,7 @@ impl ExpectTerms {
         .map_err(at)?;
         let entry =
             LedgerEntry::reserve(&ledger, &sid, core.profile, terms.terms(), core.elements)?;
-        let snapshot = core.prepared.snapshot.body.commitment;
-        out.push(Output::Reserve { entry: entry.clone(), terms: frame, snapshot });
+        out.push(Output::Reserve { entry: entry.clone(), terms: frame });
         let accept = TermsAccept { sid, signature };
         Ok(ProviderSession::ExpectReservation(ExpectReservation { core, terms, entry, accept }))
     }

@@ -167,6 +167,8 @@ pub(crate) struct Side {
     /// The state it was in when nothing could happen any more.
     pub(crate) stage: &'static str,
     pub(crate) transcript: Vec<u8>,
+    /// Openings that were counted; the provider's side.
+    pub(crate) openings: u32,
     /// Frames kept beside the transcript.
     pub(crate) frames: Vec<RawFrame>,
     /// Entries that joined the chain.
@@ -637,6 +639,7 @@ impl Node {
                 error: None,
                 outcome: None,
                 stage: "",
+                openings: 0,
                 transcript,
                 frames: Vec::new(),
                 entries: Vec::new(),
@@ -774,6 +777,10 @@ impl Node {
                     assert_eq!(self.appended, Some(frame.header), "sent what was not recorded");
                     self.sending.push(frame);
                 }
+                Output::Opening => {
+                    assert!(self.sending.is_empty(), "counted before the answer leaves");
+                    self.side.openings += 1;
+                }
                 Output::Compute(task) => self.work.push(Work::Compute(task)),
                 Output::WantRows { identifiers_max } => {
                     self.work.push(Work::Rows { identifiers_max });
@@ -796,7 +803,7 @@ impl Node {
                     kept.extend(records.chunks(len).map(<[u8]>::to_vec));
                 }
                 Output::WantRun(run) => self.work.push(Work::Run(run)),
-                Output::Reserve { entry, terms, .. } => {
+                Output::Reserve { entry, terms } => {
                     assert!(matches!(Control::decode(&terms), Ok(Control::Terms(_))));
                     let kept = match self.role {
                         Role::Provider => &mut self.side.entries,

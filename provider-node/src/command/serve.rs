@@ -41,11 +41,12 @@ use crate::cli::ServeOptions;
 use crate::command::object::OBJECTIONS;
 use crate::delivery::{Delivery, DeliveryDesk};
 use crate::namespaces::Namespaces;
+use crate::partners::{Change, Partners, Standing};
 use crate::publish::Published;
 use crate::tables::{self, Ready, ReadyKey};
-use crate::tenant::{PartnerPolicy, Tenant};
+use crate::tenant::Tenant;
 
-use self::life::{ReadyFile, Sessions};
+use self::life::Sessions;
 
 mod life;
 
@@ -56,7 +57,6 @@ pub(crate) fn run(
 ) -> Result<(), Failure> {
     let home = Home::open(&options.dir)?;
     let _lock = home.lock()?;
-    let ready = ReadyFile::absent(options.ready_file.as_deref())?;
     let rules = RulesManifest::build(home.config.common.ruleset, &home.config.common.options)?;
     let service = Arc::new(Service::new(home, rules.rules_digest(), output.clone())?);
     service.ledger.interrupt_sessions()?;
@@ -64,7 +64,7 @@ pub(crate) fn run(
         .enable_all()
         .build()
         .map_err(|error| Failure::storage(&format!("cannot start the runtime: {error}")))?;
-    let served = runtime.block_on(life::serve(&service, options.listen, ready, terminal));
+    let served = runtime.block_on(life::serve(&service, options, terminal));
     runtime.shutdown_timeout(Duration::from_secs(2));
     served
 }
@@ -81,6 +81,8 @@ struct Service {
     building: Admission,
     /// One table at a time, so that memory does not grow with the number of partners.
     turn: Mutex<()>,
+    /// The partners as they were last read.
+    partners: Mutex<Partners>,
     sessions: Sessions,
     /// Told when sessions have had their time.
     stop: Stop,
@@ -97,6 +99,7 @@ impl Service {
             admission: Admission::default(),
             building: Admission::default(),
             turn: Mutex::default(),
+            partners: Mutex::default(),
             sessions: Sessions::default(),
             stop: Stop::new(),
             unnoted: Mutex::default(),
@@ -114,8 +117,13 @@ impl Service {
             ));
         };
         let now = SystemClock::new().now_unix();
-        for tenant in Tenant::all(&self.home)? {
-            self.build_tables_of(&tenant, &snapshot, now)?;
+        for tenant in Partners::load(&self.home)?.with_tables() {
+            // What is wrong with one partner's keys or tables is no matter of the others.
+            if let Err(failure) = self.build_tables_of(tenant, &snapshot, now) {
+                let report = failure.report(Role::Provider);
+                let partner = &tenant.name;
+                tracing::error!(target: "veilmatch::table", partner, "{report}");
+            }
         }
         Ok(())
     }
@@ -156,21 +164,46 @@ impl Service {
     /// Has a table ready for every partner and profile before it is asked for: keys end, and
     /// policies change.
     fn renew(self: &Arc<Self>) {
-        for tenant in Tenant::all(&self.home).into_iter().flatten() {
-            self.prepare(&tenant);
+        for tenant in Partners::load(&self.home).iter().flat_map(Partners::with_tables) {
+            self.prepare(tenant);
         }
     }
 
-    /// Takes up partners that were invited, and drops those that were removed, while we serve.
-    fn reload(&self, pins: &Pins, endpoint: &ProviderEndpoint) {
-        match Tenant::all(&self.home) {
-            Ok(tenants) => {
-                pins.replace(tenants.iter().map(|tenant| tenant.identity));
+    /// Reads the partners again and pins them; tells what changed since the last time, and which
+    /// files have a mistake. Sessions in progress go on under the policy they began with.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] of storage; the pins stay as they were.
+    fn read_partners(&self, pins: &Pins) -> Result<Vec<Change>, Failure> {
+        let partners = Partners::load(&self.home)?;
+        partners.keep_good()?;
+        pins.replace(partners.identities());
+        let mut last = self.partners.lock().unwrap_or_else(PoisonError::into_inner);
+        let changes = partners.changes(&last);
+        *last = partners;
+        for change in &changes {
+            let line = &change.line;
+            match change.faulty {
+                true => tracing::warn!(target: "veilmatch::session", "{line}"),
+                false => tracing::info!(target: "veilmatch::session", "{line}"),
+            }
+        }
+        Ok(changes)
+    }
+
+    /// Takes up partners that were invited, and drops those that were removed, while we serve;
+    /// tells what changed.
+    fn reload(&self, pins: &Pins, endpoint: &ProviderEndpoint) -> Vec<Change> {
+        match self.read_partners(pins) {
+            Ok(changes) => {
                 endpoint.close_unpinned();
+                changes
             }
             Err(failure) => {
                 let report = failure.report(Role::Provider);
                 tracing::warn!(target: "veilmatch::session", "{report}");
+                Vec::new()
             }
         }
     }
@@ -179,13 +212,22 @@ impl Service {
         let clock = SystemClock::new();
         let now = clock.now_unix();
         let partner = *channel.peer().party();
-        let tenant = Tenant::all(&self.home)?
-            .into_iter()
-            .find(|tenant| tenant.identity.party().0 == partner)
-            .ok_or_else(|| Failure::from(protocol::error::Error::from(Refusal::PartnerUnknown)))?;
+        let (tenant, faulty) = match Partners::load(&self.home)?.standing(&partner) {
+            Standing::Served(tenant) => (tenant, false),
+            Standing::Quarantined(tenant) => (tenant, true),
+            Standing::Unknown => {
+                return Err(protocol::error::Error::from(Refusal::PartnerUnknown).into());
+            }
+        };
         let live = self.admission.enter(partner);
-        let Offered { tables, prepared, desk } = self.offered(&tenant, now)?;
-        let busy = self.busy(&partner, live.is_some(), !prepared.is_empty(), now)?;
+        let (Offered { tables, prepared, desk }, busy) = match faulty {
+            true => (Offered::default(), Some((Refusal::CannotServe, 0))),
+            false => {
+                let offered = self.offered(&tenant, now)?;
+                let busy = self.busy(&partner, live.is_some(), now)?;
+                (offered, busy)
+            }
+        };
         let sessions = self.home.private_dir("sessions")?;
         let facts = channel.peer().channel();
         let journal = SessionJournal::begin(&sessions, Role::Provider, facts)?;
@@ -268,20 +310,15 @@ impl Service {
         &self,
         partner: &[u8; 32],
         admitted: bool,
-        ready: bool,
         now: u64,
     ) -> Result<Option<(Refusal, u32)>, Failure> {
         if !admitted {
             return Ok(Some((Refusal::SessionBusy, RETRY_BUSY_S)));
         }
-        // Only a HELLO_A that will be answered counts: the limit keeps a partner from drawing our
-        // nonce again and again, not from waiting.
-        if !ready {
-            return Ok(None);
-        }
-        let day = u32::try_from(now / 86_400).unwrap_or(u32::MAX);
-        let hellos = self.ledger.count_hello(partner, day)?;
-        Ok((hellos > HELLOS_PER_DAY_MAX)
+        // Counted when the answer leaves: the limit keeps a partner from drawing our nonce again
+        // and again, not from waiting.
+        let hellos = self.ledger.hellos(partner, day_of(now))?;
+        Ok((hellos >= HELLOS_PER_DAY_MAX)
             .then(|| (Refusal::TooManyHellos, seconds_to_midnight(now))))
     }
 
@@ -340,7 +377,7 @@ impl Service {
         let partner = tenant.identity.party().0;
         Ok(Policy {
             profiles: tenant.policy.profiles(),
-            purposes: vec![PartnerPolicy::purpose()],
+            purposes: vec![tenant.policy.purpose()],
             elements_max: tenant.policy.elements_max,
             offer: Offer {
                 n_min: tenant.policy.n_min,
@@ -413,6 +450,12 @@ impl Duties for ProviderDuties<'_> {
         table.frames.next_frame()?.ok_or_else(missing)
     }
 
+    fn count_opening(&mut self) -> Result<(), LedgerError> {
+        let day = day_of(self.clock.now_unix());
+        self.service.ledger.count_hello(&self.partner, day)?;
+        Ok(())
+    }
+
     fn reserve(
         &mut self,
         entry: &LedgerEntry,
@@ -466,6 +509,10 @@ impl Duties for ProviderDuties<'_> {
         let delivery = self.delivery()?;
         tokio::task::block_in_place(|| delivery.digital_ids())
     }
+}
+
+fn day_of(now: u64) -> u32 {
+    u32::try_from(now / 86_400).unwrap_or(u32::MAX)
 }
 
 fn seconds_to_midnight(now: u64) -> u32 {

@@ -134,10 +134,11 @@ fn mistakes_with_the_set_up_say_what_to_do() {
     pair.provider(&["ingest", &pair.path("absent.csv")]).expect(66).says(&["absent.csv"]);
     let out = pair.path("i.toml");
     let invite = |identity: &str, name: &str| {
-        let args = ["invite", "--identity", identity, "--name", name, "--address", "h:1"];
-        pair.provider(&[&args[..], &["--out", &out]].concat())
+        let who = ["invite", name, "--identity", identity, "--rows", "1000", "--output", &out];
+        let more = ["--legal-entity", "Enseigne A SAS", "--address", "h:1"];
+        pair.provider(&[&who[..], &more].concat())
     };
-    invite("vmid1short", "x").expect(2).says(&["identity"]);
+    invite("vmid1short", "x").expect(2).says(&["the file, not the line"]);
     invite(&pair.path("p/identity.txt"), "x").expect(2).says(&["this node"]);
     invite(&pair.path("a/identity.txt"), "Retailer A").expect(2).says(&["name"]);
 

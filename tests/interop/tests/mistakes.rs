@@ -92,12 +92,9 @@ fn mistakes_on_the_command_line_and_in_the_set_up_are_told_as_in_the_manual() {
 #[test]
 fn invitation_without_cookies_is_told_to_both_sides() {
     let pair = Pair::introduced();
-    let (identity, out) = (pair.path("a/identity.txt"), pair.path("invitation.toml"));
     let invite = || {
-        let args = ["invite", "--identity", &identity, "--name", "retailer", "--out", &out];
-        let more = ["--address", &pair.address, "--profile", "digital-ids", "--overwrite"];
-        let done = pair.provider(&[&args[..], &more].concat()).expect(0);
-        pair.advertiser(&["accept", &out]).expect(0);
+        let done = pair.invite("retailer", "a", &["--profile", "digital-ids"]).expect(0);
+        pair.advertiser(&["accept", &pair.path("invitation.toml")]).expect(0);
         done.stdout
     };
     let said = invite();

@@ -7,6 +7,7 @@ use node::data::source::SourceOptions;
 use node::driver::Stopwatch;
 use node::engine::Engine;
 use node::failure::Failure;
+use node::invite::Invitation;
 use node::ledger::Ledger;
 use node::normalize::Normalizer;
 use node::results::{About, Results};
@@ -83,7 +84,7 @@ fn matched(
     let progress = Progress::new(output);
     let (started, mut watch) = (Instant::now(), Stopwatch::start());
     progress.stage("prepare");
-    let input = prepare(&home, &options.inputs, &kinds(&invitation))?;
+    let input = prepare(&home, &options.inputs, &invitation)?;
     enough_rows(&input, terms.n_min)?;
     if let Some(shared) = WidelyShared::find(input.counts()).filter(|_| !options.accept_shared) {
         return Err(shared.refused());
@@ -245,11 +246,13 @@ fn runtime() -> Result<Runtime, Failure> {
 pub(super) fn prepare(
     home: &Home,
     inputs: &Inputs,
-    kinds: &[u8],
+    invitation: &Invitation,
 ) -> Result<PreparedInput, Failure> {
-    let normalizer = normalizer(home, kinds);
+    let kinds = kinds(invitation);
+    let normalizer = normalizer(home, &kinds);
     let source = inputs.source(home);
-    let rules = input_rules(home, &normalizer, &source, kinds);
+    let level = invitation.link_filter.level;
+    let rules = input_rules(home, &normalizer, &source, &kinds, level);
     let store = home.private_dir("inputs")?;
     let workspace = home.workspace()?;
     Ok(PreparedInput::prepare(&inputs.files()?, &rules, &store, &home.storage, &workspace)?)
@@ -271,12 +274,14 @@ pub(crate) fn input_rules<'a>(
     normalizer: &'a Normalizer,
     source: &'a SourceOptions,
     kinds: &'a [u8],
+    level: u8,
 ) -> InputRules<'a> {
     InputRules {
         normalizer,
         source,
         purpose: home.config.purpose.name(),
         kinds,
+        level,
         email_sha256: home.config.common.email_sha256,
         phone_sha256: home.config.phone_sha256,
         shared: home.config.shared,

@@ -63,10 +63,10 @@ pub(super) struct Run<'a> {
     pub(super) progress: &'a Progress,
     pub(super) terminal: &'a Terminal,
     pub(super) approval: Approval,
-    pub(super) stop: Stop,
     pub(super) results: Results,
     /// The operator's own name of the audience.
     pub(super) segment: Option<&'a str>,
+    pub(super) stop: Stop,
 }
 
 /// A result that is kept.
@@ -75,9 +75,9 @@ pub(super) type Kept = StoredResult<Answer>;
 /// How a run came to its end.
 pub(super) enum Finish {
     /// By a session; its result is kept unless a decision of the day withholds it.
-    Ended(Box<Ended>, Option<Kept>),
+    Ended(Box<Ended>, Option<Box<Kept>>),
     /// By the result of an earlier session, which asked the same.
-    Stored(Kept),
+    Stored(Box<Kept>),
 }
 
 impl Run<'_> {
@@ -182,62 +182,28 @@ impl Run<'_> {
         let done = driver.run().await.map_err(Failure::from);
         if let Some(known) = duties.known.take() {
             self.note_known(duties.question.as_ref(), clock.now_unix());
-            return Ok(Finish::Stored(known));
+            return Ok(Finish::Stored(Box::new(known)));
         }
         let session = duties.session.take();
         let charged = session.is_some();
         self.note_end(session, &done, clock.now_unix());
-        self.finish(done, duties.kept.take()).map_err(|failure| Missed { failure, charged })
-    }
-
-    /// What a session came to, with its result if that is kept.
-    fn finish(&self, done: Result<Ended, Failure>, kept: Option<Kept>) -> Result<Finish, Failure> {
-        match (done, &kept) {
-            (Ok(ended), Some(result)) => {
+        let kept = duties.kept.take();
+        match done {
+            Ok(ended) => {
                 // Without the note the result is the same.
-                if let Err(error) = result.note_receipt() {
+                if let Some(Err(error)) = kept.as_ref().map(StoredResult::note_receipt) {
                     tracing::warn!(target: "veilmatch::results", %error, "receipt not noted");
                 }
-                Ok(Finish::Ended(Box::new(ended), kept))
+                Ok(Finish::Ended(Box::new(ended), kept.map(Box::new)))
             }
-            (Ok(ended), None) => Ok(Finish::Ended(Box::new(ended), None)),
-            (Err(failure), Some(result)) if failure.exit() != Exit::Peer => {
-                let command = again(&result.about.sid, &self.home.path(""));
-                self.terminal.error(&format!("the result is known and kept: `{command}`"));
-                Err(failure)
-            }
-            (Err(failure), _) => Err(failure),
-        }
-    }
-
-    /// The channel to the provider, once this machine can hold what will come through it.
-    async fn connect(&self) -> Result<Channel, Failure> {
-        let partner = self.partner();
-        let demand = Demand {
-            elements: self.shape.elements,
-            // The table of the day may be larger: its size is known after HELLO_P, and looked at.
-            table_tags: self.ledger.last_table(&partner)?.map_or(0, |last| last.tag_count),
-            spill_memory: self.runs()?.memory_bytes(),
-        };
-        demand.check(&self.home.private_dir("sessions")?)?;
-        let options = &self.home.config.common.quic;
-        let (address, provider) = (&self.invitation.address, &self.invitation.provider);
-        tokio::select! {
-            biased;
-            signal = self.stop.wait() => Err(Failure::Stopped(signal)),
-            channel = quic::connect(address, &self.home.identity, provider, options) => {
-                Ok(channel?)
+            Err(failure) => {
+                if let Some(result) = kept.filter(|_| failure.exit() != Exit::Peer) {
+                    let command = again(&result.about.sid, &self.home.path(""));
+                    self.terminal.error(&format!("the result is known and kept: `{command}`"));
+                }
+                Err(Missed { failure, charged })
             }
         }
-    }
-
-    fn runs(&self) -> Result<RunStore, Failure> {
-        let memory = self.home.config.common.memory_bytes;
-        Ok(RunStore::new(&self.home.private_dir("work")?, memory)?)
-    }
-
-    fn partner(&self) -> [u8; 32] {
-        self.invitation.provider.party().0
     }
 
     /// What is kept and told of a result.
@@ -280,6 +246,36 @@ impl Run<'_> {
         if let Err(error) = self.ledger.record_session(&row) {
             tracing::warn!(target: "veilmatch::session", %error, "session not noted");
         }
+    }
+
+    /// The channel to the provider, once this machine can hold what will come through it.
+    async fn connect(&self) -> Result<Channel, Failure> {
+        let partner = self.partner();
+        let demand = Demand {
+            elements: self.shape.elements,
+            // The table of the day may be larger: its size is known after HELLO_P, and looked at.
+            table_tags: self.ledger.last_table(&partner)?.map_or(0, |last| last.tag_count),
+            spill_memory: self.runs()?.memory_bytes(),
+        };
+        demand.check(&self.home.private_dir("sessions")?)?;
+        let options = &self.home.config.common.quic;
+        let (address, provider) = (&self.invitation.address, &self.invitation.provider);
+        tokio::select! {
+            biased;
+            signal = self.stop.wait() => Err(Failure::Stopped(signal)),
+            channel = quic::connect(address, &self.home.identity, provider, options) => {
+                Ok(channel?)
+            }
+        }
+    }
+
+    fn runs(&self) -> Result<RunStore, Failure> {
+        let memory = self.home.config.common.memory_bytes;
+        Ok(RunStore::new(&self.home.private_dir("work")?, memory)?)
+    }
+
+    fn partner(&self) -> [u8; 32] {
+        self.invitation.provider.party().0
     }
 
     fn config(

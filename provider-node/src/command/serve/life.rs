@@ -9,26 +9,26 @@ use std::time::Duration;
 use node::exit::{Exit, Signal};
 use node::failure::Failure;
 use node::identity::Pins;
-use node::output::Output;
 use node::stop::Signals;
 use node::telemetry::Terminal;
 use node::transport::Close;
 use node::transport::quic::{Incoming, ProviderEndpoint};
+use node::world;
 use protocol::transcript::Role;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::Service;
-use crate::tenant::Tenant;
+use crate::cli::ServeOptions;
 
 /// Builds what is missing, serves until a signal, and lets sessions end.
 pub(super) async fn serve(
     service: &Arc<Service>,
-    listen: SocketAddr,
-    ready: ReadyFile,
+    options: &ServeOptions,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
+    let ready = ReadyFile::absent(options.ready_file.as_deref())?;
     let building = tokio::task::spawn_blocking({
         let service = Arc::clone(service);
         move || service.build_tables()
@@ -38,10 +38,11 @@ pub(super) async fn serve(
         () = stopped(&mut signals) => return Ok(()),
         built = building => built.map_err(|_| Failure::from(protocol::error::Bug::InternalInvariant))??,
     }
-    let pins = Pins::new(Tenant::all(&service.home)?.iter().map(|tenant| tenant.identity));
+    let pins = Pins::default();
+    service.read_partners(&pins)?;
     let quic = service.home.config.common.quic.clone();
     let identity = &service.home.identity;
-    let endpoint = ProviderEndpoint::bind(listen, identity, pins.clone(), quic)?;
+    let endpoint = ProviderEndpoint::bind(options.listen, identity, pins.clone(), quic)?;
     let endpoint = Arc::new(endpoint);
     let address = endpoint.local_addr()?;
     terminal.line(&format!("serving on {address}, engine {}", service.engine.backend()));
@@ -81,9 +82,10 @@ async fn until_stopped(
             _ = renew.tick() => service.renew(),
             signal = signals.next() => match signal {
                 Signal::Hangup => {
-                    service.reload(pins, endpoint);
+                    let changes = service.reload(pins, endpoint);
                     service.renew();
                     terminal.line("partners read again");
+                    changes.iter().for_each(|change| terminal.line(&change.line));
                 }
                 Signal::Interrupt | Signal::Terminate => return Ok(()),
             }
@@ -208,38 +210,51 @@ impl Drop for Counted<'_> {
 }
 
 /// The file that says where the node can be reached, as long as it can.
-pub(super) struct ReadyFile(Option<Output>);
+struct ReadyFile<'a>(Option<&'a Path>);
 
-impl ReadyFile {
+impl<'a> ReadyFile<'a> {
     /// Removes what a killed service left; a file that is no such thing is not touched.
-    pub(super) fn absent(path: Option<&Path>) -> Result<Self, Failure> {
-        let is_ours = |text: &str| text.trim().parse::<SocketAddr>().is_ok();
-        let file = Self(path.map(|path| Output::mark(path, is_ours)).transpose()?);
-        file.remove();
-        Ok(file)
+    fn absent(path: Option<&'a Path>) -> Result<Self, Failure> {
+        if let Some(path) = path {
+            let refused = |what: String| Failure::output(&what, "name another file");
+            match fs::symlink_metadata(path) {
+                Err(_) => {}
+                Ok(found) if !found.is_file() || !is_ours(path) => {
+                    let what = format!("{} is there and no ready file", path.display());
+                    return Err(refused(what));
+                }
+                Ok(_) => fs::remove_file(path).map_err(|error| {
+                    refused(format!("cannot remove {}: {error}", path.display()))
+                })?,
+            }
+        }
+        Ok(Self(path))
     }
 
     fn write(&self, address: SocketAddr) -> Result<(), Failure> {
-        if let Some(file) = &self.0 {
-            file.publish_text(&address.to_string())?;
-        }
-        Ok(())
+        let Some(path) = self.0 else { return Ok(()) };
+        let text = address.to_string();
+        Ok(world::publish_atomically(path, world::PRIVATE_MODE, |out| {
+            out.write_all(text.as_bytes())
+        })?)
     }
+}
 
-    /// Removes the file if there is one: a pipe stays.
-    fn remove(&self) {
-        if let Some(path) = self.0.as_ref().map(Output::name)
-            && fs::symlink_metadata(path).is_ok_and(|found| found.is_file())
-        {
+impl Drop for ReadyFile<'_> {
+    fn drop(&mut self) {
+        if let Some(path) = self.0 {
+            // It may never have been written.
             let _ = fs::remove_file(path);
         }
     }
 }
 
-impl Drop for ReadyFile {
-    fn drop(&mut self) {
-        self.remove();
-    }
+/// Whether a file holds an address and nothing else.
+fn is_ours(path: &Path) -> bool {
+    let small = fs::metadata(path).is_ok_and(|found| found.len() <= ADDRESS_BYTES_MAX);
+    small
+        && fs::read_to_string(path)
+            .is_ok_and(|text| text.is_empty() || text.trim().parse::<SocketAddr>().is_ok())
 }
 
 /// What the log says about handshakes that found no place: not more than a line a minute.
@@ -271,6 +286,7 @@ const RENEW_EVERY: Duration = Duration::from_secs(600);
 const CROWD_EVERY: Duration = Duration::from_secs(60);
 /// Longest wait for sessions that are told to end.
 const CLOSING: Duration = Duration::from_secs(3);
+const ADDRESS_BYTES_MAX: u64 = 64;
 
 #[cfg(test)]
 mod tests {

@@ -45,7 +45,7 @@ impl Partners {
             .collect();
         let world = World::at(&lines, now);
         Namespaces::learn(&world.home, world.snapshot.stored.namespaces()).unwrap();
-        let policy = PartnerPolicy {
+        let policy = crate::policy::PartnerPolicy {
             namespaces: vec!["a.example".to_owned()],
             profiles: vec!["digital-ids".to_owned(), "activation".to_owned()],
             ..world.tenant.policy.clone()
@@ -189,7 +189,8 @@ impl Partners {
     fn wait_for_table(&self, profile: Profile) {
         let since = Instant::now();
         let Self { world, service, .. } = self;
-        let [tenant] = &Tenant::all(&service.home).unwrap()[..] else { panic!("one partner") };
+        let partners = crate::partners::Partners::load(&service.home).unwrap();
+        let [tenant] = &partners.tenants[..] else { panic!("one partner") };
         let now = SystemClock::new().now_unix();
         let state =
             || tables::state(&service.home, tenant, Some(&world.snapshot), profile, now).unwrap();

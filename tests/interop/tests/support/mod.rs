@@ -87,12 +87,8 @@ impl Pair {
             Self { dir: tempfile::tempdir().unwrap(), address: free_address(), serving: None };
         pair.provider(&["init"]).expect(0);
         pair.advertiser(&["init"]).expect(0);
-        let identity = pair.path("a/identity.txt");
-        let invitation = pair.path("invitation.toml");
-        let args = ["invite", "--identity", &identity, "--name", "retailer", "--address"];
-        let args = [&args[..], &[&pair.address, "--out", &invitation]].concat();
-        pair.provider(&[&args[..], &["--profile", "matched-rows"]].concat()).expect(0);
-        pair.advertiser(&["accept", &invitation]).expect(0);
+        pair.invite("retailer", "a", &["--profile", "matched-rows"]).expect(0);
+        pair.advertiser(&["accept", &pair.path("invitation.toml")]).expect(0);
         pair
     }
 
@@ -105,15 +101,25 @@ impl Pair {
         pair.advertiser(&["init"]).expect(0);
         pair.write("links.csv", links);
         pair.provider(&["ingest", &pair.path("links.csv")]).expect(0);
-        let (identity, invitation) = (pair.path("a/identity.txt"), pair.path("invitation.toml"));
-        let mut args = vec!["invite", "--identity", &identity, "--name", "retailer", "--address"];
-        args.extend([&pair.address, "--out", invitation.as_str()]);
+        let mut more = vec!["--allow", "wide-budget"];
         for profile in ["match-rate", "matched-rows", "digital-ids", "activation"] {
-            args.extend(["--profile", profile]);
+            more.extend(["--profile", profile]);
         }
-        pair.provider(&args).expect(0);
-        pair.advertiser(&["accept", &invitation]).expect(0);
+        pair.invite("retailer", "a", &more).expect(0);
+        pair.advertiser(&["accept", &pair.path("invitation.toml")]).expect(0);
         pair
+    }
+
+    /// Invites the advertiser in a directory, which declares 50,000 rows, with these options; the
+    /// invitation is `invitation.toml`.
+    pub(crate) fn invite(&self, name: &str, dir: &str, more: &[&str]) -> Done {
+        let identity = self.path(&format!("{dir}/identity.txt"));
+        let invitation = self.path("invitation.toml");
+        let who = ["invite", name, "--identity", &identity, "--rows", "50000"];
+        let entity = ["--legal-entity", "Enseigne A SAS", "--address", &self.address];
+        self.provider(
+            &[&who[..], &entity, &["--overwrite", "--output", &invitation], more].concat(),
+        )
     }
 
     /// As [`Pair::introduced`], with this graph ingested and the provider serving.
