@@ -63,8 +63,11 @@ fn ended(mut child: Child) -> (Option<i32>, Duration) {
 /// A run whose session the provider has under way.
 fn under_way(pair: &Pair) -> Child {
     let before = pair.sessions("p").len();
-    let child = start_run(pair, &[]);
-    wait_for("no session begins", || pair.sessions("p").len() > before);
+    let mut child = start_run(pair, &[]);
+    wait_for("no session begins", || {
+        assert!(child.try_wait().unwrap().is_none(), "{}", pair.read("run.log"));
+        pair.sessions("p").len() > before
+    });
     child
 }
 
