@@ -349,7 +349,7 @@ mod tests {
         assert_eq!(rule(&policy, "k_min").side, Side::Default);
         assert_eq!(rule(&policy, "namespaces").shown(), "idfa, a.example");
         let rows = combine(&none, &invitation(), Profile::MatchedRows).unwrap();
-        assert_eq!((rows.rules.len(), rows.terms.flags, rows.terms.namespaces.len()), (3, 0, 0));
+        assert_eq!((rows.rules.len(), rows.terms.flags, rows.terms.namespaces.len()), (4, 0, 0));
     }
 
     #[test]

@@ -191,3 +191,35 @@ const STORAGE_KEY: &str = "storage.key";
 /// The version of the protocol whose records the directory holds.
 const FORMAT: &str = "format";
 const IDENTITY: &str = "identity.txt";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{AdvertiserSettings, ProviderSettings};
+    use crate::failure::Failure;
+    use crate::world::tests::private_tempdir;
+
+    #[test]
+    fn a_directory_of_another_version_is_refused_in_one_sentence() {
+        let dir = private_tempdir();
+        let node = dir.path().join("node");
+        Home::<AdvertiserSettings>::create(&node).unwrap();
+        Home::<AdvertiserSettings>::open(&node).unwrap();
+        // Its role is looked at first, and a file it never had is no version.
+        let other = Home::<ProviderSettings>::open(&node);
+        assert!(matches!(other, Err(HomeError::NotANode { .. })));
+        for format in [Some("1\n"), Some("3\n"), Some("2"), Some(""), None] {
+            let path = node.join(FORMAT);
+            match format {
+                Some(text) => std::fs::write(&path, text).unwrap(),
+                None => std::fs::remove_file(&path).unwrap(),
+            }
+            let error = Home::<AdvertiserSettings>::open(&node).unwrap_err();
+            assert!(matches!(error, HomeError::OtherVersion { .. }), "{format:?}");
+            let failure = Failure::from(error);
+            let report = failure.report(Role::Advertiser);
+            assert_eq!(failure.exit().code(), 78);
+            assert!(report.try_this.contains("anew with `advertiser-node init`"), "{report}");
+        }
+    }
+}

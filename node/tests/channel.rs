@@ -108,6 +108,7 @@ async fn foreign_tls_rules_do_not_connect() {
     for (client, check) in [
         (world.raw_client(b"", &nothing), Check::Alpn),
         (world.raw_client(b"veilmatch/1", &nothing), Check::Alpn),
+        (world.raw_client(b"veilmatch/3", &nothing), Check::Alpn),
         (world.raw_client(ALPN, &x25519), Check::KeyExchange),
     ] {
         let endpoint = client_endpoint();

@@ -93,15 +93,16 @@ impl Partners {
 
     /// Runs one session; the advertiser's outcome, and how the provider's side ended.
     fn run(&self, profile: Profile, matched: usize) -> (Outcome, Result<Ended, Failure>) {
-        let (ended, served) = self.try_run(profile, matched);
+        let (ended, served) = self.try_run(profile, matched, 0);
         (ended.unwrap().outcome, served)
     }
 
-    /// Runs one session; how each side ended.
+    /// Runs one session of an advertiser whose clock is so many seconds ahead; how each side ended.
     fn try_run(
         &self,
         profile: Profile,
         matched: usize,
+        ahead: i64,
     ) -> (Result<Ended, DriveError>, Result<Ended, Failure>) {
         let facts =
             ChannelFacts { exporter: [1; 32], spki_advertiser: [2; 32], spki_provider: [3; 32] };
@@ -116,7 +117,7 @@ impl Partners {
                 1 << 20,
             );
             let serving = tokio::spawn(async move { service.session(theirs).await });
-            let ended = self.advertise(profile, matched, ours).await;
+            let ended = self.advertise(profile, matched, ours, ahead).await;
             (ended, serving.await.unwrap())
         })
     }
@@ -126,8 +127,9 @@ impl Partners {
         profile: Profile,
         matched: usize,
         channel: Channel,
+        ahead: i64,
     ) -> Result<Ended, DriveError> {
-        let clock = SystemClock::new();
+        let clock = Skewed { machine: SystemClock::new(), ahead };
         let partner = *channel.peer().party();
         let facts = channel.peer().channel();
         let sessions = self.advertiser.private_dir("sessions").unwrap();
@@ -198,6 +200,22 @@ impl Partners {
             assert!(since.elapsed() < Duration::from_secs(120), "no table is prepared");
             std::thread::sleep(Duration::from_millis(50));
         }
+    }
+}
+
+/// The machine's clock, wrong by some seconds.
+struct Skewed {
+    machine: SystemClock,
+    ahead: i64,
+}
+
+impl Clock for Skewed {
+    fn now_unix(&self) -> u64 {
+        self.machine.now_unix().saturating_add_signed(self.ahead)
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.machine.monotonic()
     }
 }
 
@@ -291,9 +309,29 @@ fn local_misfortune_between_two_messages_accuses_nobody() {
     // behind it, is never sent, and whatever came after it would show a gap.
     let partners = Partners::new();
     std::fs::write(partners.world.tenant.path("deliveries"), "").unwrap();
-    let (ended, served) = partners.try_run(Profile::Activation, 300);
+    let (ended, served) = partners.try_run(Profile::Activation, 300, 0);
     assert_eq!(served.unwrap_err().exit().code(), 74);
     let failure = Failure::from(ended.unwrap_err());
     let report = failure.report(Role::Advertiser).to_string();
     assert_eq!(failure.exit().code(), 75, "{report}");
+}
+
+#[test]
+fn a_clock_that_is_wrong_by_minutes_is_told_with_both_times_on_both_sides() {
+    // Keys of shuffled order are made for every run, so their validity began just now.
+    let partners = Partners::new();
+    for ahead in [-360, -10_800, 360] {
+        let (told, found) = partners.try_run(Profile::DigitalIds, 300, ahead);
+        let told = Failure::from(told.unwrap_err());
+        for (failure, role) in [(told, Role::Advertiser), (found.unwrap_err(), Role::Provider)] {
+            let report = failure.report(role);
+            assert_eq!((failure.exit().code(), &*report.code), (77, "V0311"), "{report}");
+            assert!(report.what.contains("differ by"), "{report}");
+            let times = report.what.matches('Z').count();
+            assert_eq!(times, 2, "both times, in UTC: {report}");
+            assert!(!report.to_string().contains("broke"), "nobody is accused: {report}");
+        }
+    }
+    let (ended, _) = partners.try_run(Profile::DigitalIds, 300, -280);
+    assert!(matches!(ended.unwrap().outcome, Outcome::DigitalIds(_)));
 }
