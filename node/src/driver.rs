@@ -639,8 +639,7 @@ struct State {
     table_tags: u64,
     /// Commitment of the snapshot that HELLO_P names.
     snapshot: [u8; 32],
-    /// Something the session had queued was not sent, so that nothing may follow it: the peer
-    /// would see a gap, and rightly say that we broke the protocol.
+    /// Something the session had queued was not sent, so that nothing may follow it [S-11].
     cut_short: bool,
 }
 

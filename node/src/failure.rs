@@ -386,7 +386,7 @@ fn drive_report(error: &DriveError, role: Role) -> Report {
                 .to_owned(),
         ),
         DriveError::NoRoom(error) => Report::operator(
-            "V0431",
+            "V0432",
             error.to_string(),
             "free some space there, then run again; nothing was charged".to_owned(),
         ),
