@@ -62,6 +62,8 @@ fn ended(mut child: Child) -> (Option<i32>, Duration) {
 
 /// A run whose session the provider has under way.
 fn under_way(pair: &Pair) -> Child {
+    // A question that was answered before is not asked again.
+    pair.forget_results();
     let before = pair.sessions("p").len();
     let mut child = start_run(pair, &[]);
     wait_for("no session begins", || {
