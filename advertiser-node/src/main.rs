@@ -14,7 +14,6 @@ mod committed;
 mod learn;
 mod partner;
 mod policy;
-mod repair;
 mod request;
 mod shared;
 

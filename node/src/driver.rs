@@ -12,10 +12,13 @@ use protocol::codec::{RawFrame, StreamId};
 use protocol::digital_id::DigitalId;
 use protocol::disclosure::{MatchCount, Outcome, Resolution};
 use protocol::error::{Bug, Error, Refusal};
+use protocol::ledger::evidence::SessionEvidence;
 use protocol::ledger::{LedgerEntry, Reservation};
+use protocol::message::Control;
 use protocol::session::advertiser::{AdvertiserSession, KnownKey};
 use protocol::session::provider::ProviderSession;
 use protocol::session::{Input, Outbox, Output, RowSlot, RunChunk, RunContent, RunName};
+use protocol::transcript::Record;
 
 use crate::data::DataError;
 use crate::engine::{Spent, TaskPanicked, Workbench};
@@ -74,7 +77,11 @@ pub trait Duties: Send {
     /// [`DataError`].
     fn table_frame(&mut self, session: &Path) -> Result<RawFrame, DataError>;
 
-    /// Writes the hold or the reserve, and has it on disk.
+    /// Hears of the key that the session offers; the provider's side.
+    fn offered(&mut self, _key: &KnownKey) {}
+
+    /// Writes the hold or the reserve, with the messages it follows from, and that the key of the
+    /// session is spent; has all of it on disk.
     ///
     /// # Errors
     ///
@@ -82,7 +89,7 @@ pub trait Duties: Send {
     fn reserve(
         &mut self,
         entry: &LedgerEntry,
-        terms: &RawFrame,
+        opening: &SessionEvidence,
     ) -> Result<Reservation, ReserveError>;
 
     /// Writes an entry that joined the chain, with the frame that carried the peer's signature, and
@@ -93,12 +100,19 @@ pub trait Duties: Send {
     /// [`LedgerError`].
     fn ledger(&mut self, entry: &LedgerEntry, evidence: &RawFrame) -> Result<(), LedgerError>;
 
-    /// Writes that a key is used from now on, and has it on disk.
+    /// Keeps our receipt before it leaves, and has it on disk; the advertiser's side.
     ///
     /// # Errors
     ///
     /// [`LedgerError`].
-    fn key_used(&mut self, key: &KnownKey) -> Result<(), LedgerError>;
+    fn receipt(&mut self, sid: &[u8; 32], receipt: &RawFrame) -> Result<(), LedgerError>;
+
+    /// Writes that an answer under a key is here, and has it on disk; the advertiser's side.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError`].
+    fn key_answered(&mut self, key: &KnownKey) -> Result<(), LedgerError>;
 
     /// Asks the operator whether to go on to the release.
     fn approve(&mut self, count: &MatchCount) -> bool;
@@ -279,6 +293,7 @@ impl Driver<'_> {
             figures: Figures::default(),
             outcome: None,
             inputs: VecDeque::new(),
+            hellos: [None, None],
         };
         match self.advance(&mut state).await {
             Ok((outcome, sid)) => {
@@ -350,10 +365,14 @@ impl Driver<'_> {
         for output in outputs {
             match output {
                 Output::Append { record, frame } => {
+                    if let Some(key) = state.note_hello(&record) {
+                        self.duties.offered(&key);
+                    }
                     self.journal.append(&record, frame.as_ref())?;
                 }
                 Output::Send(frame) => {
                     self.journal.sync()?;
+                    self.keep_receipt(&frame, state)?;
                     self.progress.sent(frame.header.stream, frame.header.elements);
                     // A peer that does not read is as silent as one that does not send.
                     let patience = patience(state.stage);
@@ -374,7 +393,8 @@ impl Driver<'_> {
                 Output::WantRun(run) => state.inputs.push_back(Input::Run(self.chunk(run)?)),
                 Output::Reserve { entry, terms } => {
                     self.open_session(&entry, state)?;
-                    state.inputs.push_back(match self.duties.reserve(&entry, &terms) {
+                    let opening = self.opening(terms, state)?;
+                    state.inputs.push_back(match self.duties.reserve(&entry, &opening) {
                         Ok(reservation) => Input::Reserved(reservation),
                         Err(ReserveError::Refused { refusal, retry_after_s }) => {
                             self.retry_after_s = retry_after_s;
@@ -384,7 +404,7 @@ impl Driver<'_> {
                     });
                 }
                 Output::Ledger { entry, evidence } => self.duties.ledger(&entry, &evidence)?,
-                Output::KeyUsed(key) => self.duties.key_used(&key)?,
+                Output::KeyAnswered(key) => self.duties.key_answered(&key)?,
                 Output::Resolve => {
                     let handles = self.runs.take(RunName::Handles)?;
                     let resolution = self.duties.resolve(handles)?;
@@ -402,6 +422,32 @@ impl Driver<'_> {
                     state.outcome = Some(outcome);
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// The messages that the reserve of this session follows from.
+    fn opening(&self, terms: RawFrame, state: &State) -> Result<SessionEvidence, DriveError> {
+        let [Some(hello_a), Some(hello_p)] = &state.hellos else {
+            return Err(Error::from(Bug::InternalInvariant).into());
+        };
+        Ok(SessionEvidence {
+            hello_a: hello_a.clone(),
+            hello_p: hello_p.clone(),
+            terms,
+            accept: None,
+            receipt: None,
+            receipt_ack: None,
+            channel: *self.channel.peer().channel(),
+        })
+    }
+
+    /// Has the receipt kept in the ledger too before it leaves: its answer may be lost.
+    fn keep_receipt(&mut self, frame: &RawFrame, state: &State) -> Result<(), DriveError> {
+        let own = frame.header.stream == StreamId::ControlAdvertiser;
+        if let (true, Some(sid), Ok(Control::Receipt(_))) = (own, state.sid, Control::decode(frame))
+        {
+            self.duties.receipt(&sid, frame)?;
         }
         Ok(())
     }
@@ -517,9 +563,26 @@ struct State {
     figures: Figures,
     outcome: Option<Outcome>,
     inputs: VecDeque<Input>,
+    /// HELLO_A and HELLO_P, as they were sent.
+    hellos: [Option<RawFrame>; 2],
 }
 
 impl State {
+    /// Keeps the HELLOs as they come by; the key that HELLO_P offers.
+    fn note_hello(&mut self, record: &Record) -> Option<KnownKey> {
+        let (Record::Control(frame), None) = (record, self.sid) else { return None };
+        let [hello_a, hello_p] = &mut self.hellos;
+        match Control::decode(frame) {
+            Ok(Control::HelloA(_)) => *hello_a = Some(frame.clone()),
+            Ok(Control::HelloP(hello)) => {
+                *hello_p = Some(frame.clone());
+                return hello.manifest.known_key().ok();
+            }
+            _ => {}
+        }
+        None
+    }
+
     fn enter(&mut self, stage: &'static str) {
         if stage != self.stage {
             self.figures.stages.push(self.watch.lap(self.stage));

@@ -67,6 +67,14 @@ pub enum Failure {
         /// The minimum.
         n_min: u32,
     },
+    /// The two ledgers end differently, and what we signed does not lead from one to the other;
+    /// exit 69.
+    LedgersDiffer {
+        /// Where each of them ends, as far as it is known.
+        what: String,
+        /// Whose entries go to whom.
+        try_this: String,
+    },
     /// The input is not the committed one any more; exit 65.
     InputChanged,
     /// The party's data.
@@ -142,7 +150,7 @@ impl Failure {
             Self::Operator { .. } | Self::Invitation(_) => Exit::Configuration,
             Self::Storage { .. } => Exit::Storage,
             Self::Later { .. } => Exit::TryAgain,
-            Self::RulesDiffer { .. } => Exit::Incompatible,
+            Self::RulesDiffer { .. } | Self::LedgersDiffer { .. } => Exit::Incompatible,
             Self::Withheld(_) | Self::TooFewRows { .. } => Exit::Refused,
             Self::InputChanged => Exit::Input,
             Self::Data(error) => data_exit(error),
@@ -176,6 +184,9 @@ impl Failure {
                  invitation"
                     .into(),
             ),
+            Self::LedgersDiffer { what, try_this } => {
+                yours("V0207", what.clone(), try_this.clone())
+            }
             Self::Withheld(why) => withheld_report(*why, role),
             Self::TooFewRows { eligible, n_min } => yours(
                 "V0304",
@@ -261,6 +272,7 @@ fn drive_exit(error: &DriveError) -> Exit {
         DriveError::Transport(error) => Exit::from(error),
         DriveError::Silent { .. } => Exit::TryAgain,
         DriveError::Data(error) => data_exit(error),
+        DriveError::Ledger(LedgerError::Contradiction { .. }) => Exit::Incompatible,
         DriveError::Runs(_) | DriveError::Journal(_) | DriveError::Ledger(_) => Exit::Storage,
         DriveError::Panicked(_) => Exit::Bug,
     }
@@ -330,7 +342,13 @@ fn drive_report(error: &DriveError, role: Role) -> Report {
         ),
         DriveError::Data(error) => data_report(error),
         DriveError::Runs(_) | DriveError::Journal(_) | DriveError::Ledger(_) => Report::operator(
-            "V0417",
+            match error {
+                DriveError::Ledger(LedgerError::Gone { .. } | LedgerError::Behind { .. }) => {
+                    "V0428"
+                }
+                DriveError::Ledger(LedgerError::Contradiction { .. }) => "V0207",
+                _ => "V0417",
+            },
             error.to_string(),
             "check the disk, its free space, and the permissions of the node's directory"
                 .to_owned(),

@@ -9,6 +9,7 @@ use protocol::transcript::Role;
 use crate::config::{Config, ConfigError};
 use crate::data::Workspace;
 use crate::identity::{IdentityError, NodeIdentity, PublicIdentity};
+use crate::ledger::LedgerPlace;
 use crate::seal::{SealError, StorageKey};
 use crate::world::{self, DirectoryLock, WorldError};
 
@@ -76,6 +77,12 @@ impl Home {
         // What a killed process left half-written is nobody's now.
         lock.sweep()?;
         Ok(lock)
+    }
+
+    /// Where the ledger lies.
+    #[must_use]
+    pub fn ledger(&self) -> LedgerPlace {
+        LedgerPlace::of(&self.directory, &self.storage)
     }
 
     /// A path inside the directory.

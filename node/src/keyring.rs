@@ -1,8 +1,8 @@
 //! Keys of a provider by name: made, kept sealed, retired on time.
 //!
 //! An aligned key serves one partner for at most one epoch of 30 days. A run key serves one partner
-//! for one session of a shuffled profile: it is *prepared* until the first blinded element is
-//! evaluated under it and *used* ever after, also after a crash. A key file holds the seed, from
+//! for one session of a shuffled profile: it is *prepared* until terms are signed for it and *used*
+//! ever after, also after a crash [K-12]. A key file holds the seed, from
 //! which the key and everything under it are derived. The manifest that names the key is signed
 //! anew at every start from the same facts, so its bytes never change.
 
@@ -109,7 +109,7 @@ impl Keyring {
 
     /// The run key of this id, if it may be offered: not used, and not about to end.
     ///
-    /// Offering a key again under which nothing was evaluated is harmless.
+    /// Offering a key again for which no terms were signed is harmless.
     ///
     /// # Errors
     ///
@@ -136,13 +136,12 @@ impl Keyring {
         Ok(self.offered(id, now)?.is_some())
     }
 
-    /// Has it on disk that the run key of this id is used; to be called before the first evaluation
-    /// under it leaves.
+    /// Has it on disk that the run key of this id is used; to be called before terms for it are
+    /// accepted.
     ///
     /// # Errors
     ///
-    /// [`KeyringError::Used`] if it was used before: then nothing may be evaluated under it now.
-    /// Else as [`Self::aligned`].
+    /// [`KeyringError::Used`] if it was used before: then no terms may be accepted for it now. Else as [`Self::aligned`].
     pub fn mark_run_used(&self, id: &[u8; 16], now: u64) -> Result<(), KeyringError> {
         let path = self.run_path(id, USED);
         let marked = world::publish_new(&path, world::PRIVATE_MODE, |out| {
@@ -152,6 +151,34 @@ impl Keyring {
             Err(WorldError::Exists { .. }) => Err(KeyringError::Used),
             other => Ok(other?),
         }
+    }
+
+    /// Has it on disk that the run key of this id is not offered any more, whoever spent it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::aligned`].
+    pub fn retire_run(&self, id: &[u8; 16], now: u64) -> Result<(), KeyringError> {
+        match self.mark_run_used(id, now) {
+            Err(KeyringError::Used) => Ok(()),
+            marked => marked,
+        }
+    }
+
+    /// Retires every run key that may still be offered: after a copy was put back, nobody here
+    /// knows which of them the partner has met since.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::aligned`].
+    pub fn retire_runs(&self, now: u64) -> Result<(), KeyringError> {
+        for path in self.files(RUN, KEY)? {
+            let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
+            if let Some(id) = name.strip_prefix(RUN).and_then(id_from_hex) {
+                self.retire_run(&id, now)?;
+            }
+        }
+        Ok(())
     }
 
     /// Removes run keys that ended without being used: nothing was evaluated under them.
@@ -335,6 +362,12 @@ impl StoredKey {
         )?;
         Ok(OfferedKey { key: Arc::new(key), derivation, manifest })
     }
+}
+
+/// The id in the name of a key's file.
+fn id_from_hex(text: &str) -> Option<[u8; 16]> {
+    let id = u128::from_str_radix(text, 16).ok()?.to_be_bytes();
+    (crate::data::hex(&id) == text).then_some(id)
 }
 
 const ALIGNED: &str = "aligned-";

@@ -17,11 +17,11 @@ use crate::ledger::{Ledger, Partner, SessionRow};
 ///
 /// [`Failure`] of storage, or a chain that does not hold.
 pub fn ledger(home: &Home) -> Result<Option<Ledger>, Failure> {
-    let path = home.path("ledger.sqlite");
-    if !path.exists() {
+    let place = home.ledger();
+    if place.trace_of_lost()?.is_none() && !place.exists()? {
         return Ok(None);
     }
-    Ok(Some(Ledger::open_read_only(&path)?))
+    Ok(Some(Ledger::open_read_only(&place)?))
 }
 
 /// The last sessions of a node, newest first.

@@ -300,6 +300,15 @@ pub(crate) fn sign_sid(key: &AttestationKey, sid: &[u8; 32]) -> Signature {
     key.sign(sig::TERMS, &[sid])
 }
 
+/// Verifies a party's agreement to the terms that a session id binds.
+pub(crate) fn verify_sid(
+    key: &[u8; 32],
+    sid: &[u8; 32],
+    signature: &Signature,
+) -> Result<(), Violation> {
+    signature.verify(key, sig::TERMS, &[sid])
+}
+
 /// Purpose code of matching for advertising.
 pub const PURPOSE_ADVERTISING_MATCH: u16 = 1;
 

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use node::data::DataError;
 use node::data::objections::suppression_epoch;
-use node::driver::{Driver, Duties, Ended, Session};
+use node::driver::{DriveError, Driver, Duties, Ended, Session};
 use node::engine::Engine;
 use node::failure::Failure;
 use node::home::Home;
 use node::identity::Pins;
 use node::journal::SessionJournal;
+use node::keyring::KeyringError;
 use node::ledger::{Ledger, LedgerError, ReserveError, SessionRow};
 use node::normalize::manifest::RulesManifest;
 use node::runs::{FixedSorted, RunStore};
@@ -22,7 +23,8 @@ use node::world::{self, Clock, SystemClock};
 use protocol::codec::RawFrame;
 use protocol::digital_id::DigitalId;
 use protocol::disclosure::{MatchCount, Resolution};
-use protocol::error::{Bug, Refusal};
+use protocol::error::{Bug, Error, Refusal, WireCode};
+use protocol::ledger::evidence::SessionEvidence;
 use protocol::ledger::{LedgerEntry, Reservation};
 use protocol::limits::{AUDIT_SAMPLE_DEFAULT, AUDIT_WINDOW_S_DEFAULT, HELLOS_PER_DAY_MAX, Limits};
 use protocol::message::Control;
@@ -51,7 +53,7 @@ pub(crate) fn run(
     let _lock = home.lock()?;
     let rules = RulesManifest::build(home.config.ruleset, &home.config.options)?;
     let service = Arc::new(Service {
-        ledger: Ledger::open(&home.path("ledger.sqlite"))?,
+        ledger: Ledger::open(&home.ledger())?,
         engine: Engine::start(home.config.threads),
         rules_digest: rules.rules_digest(),
         admission: Admission::default(),
@@ -247,6 +249,7 @@ impl Service {
             desk,
             chosen: None,
             delivery: None,
+            offered: None,
             session: None,
             clock: &clock,
         };
@@ -268,7 +271,7 @@ impl Service {
         };
         let done = driver.run().await.map_err(Failure::from);
         self.note_end(duties.session.take(), &done, clock.now_unix());
-        if matches!(&duties.chosen, Some(table) if matches!(table.key, ReadyKey::Run(_))) {
+        if duties.run_key_is_spent(&done)? {
             self.prepare(&tenant);
         }
         drop(live);
@@ -299,7 +302,7 @@ impl Service {
             prepared,
             rules_digest: self.rules_digest,
             suppression_epoch: suppression_epoch(&self.home.path(OBJECTIONS), &self.home.storage)?,
-            ledger: self.ledger.head(peer.party())?,
+            ledger: self.ledger.session_head(peer.party())?,
             busy,
             frames_pending_max: FRAMES_PENDING,
             now,
@@ -408,12 +411,42 @@ struct ProviderDuties<'a> {
     chosen: Option<Ready>,
     /// What is released, in profiles that disclose handles.
     delivery: Option<Delivery>,
+    /// Id of the run key that the partner was offered.
+    offered: Option<[u8; 16]>,
     /// The session as `status` shows it, once its reserve is written.
     session: Option<SessionRow>,
     clock: &'a dyn Clock,
 }
 
 impl ProviderDuties<'_> {
+    /// Whether the run key that was offered serves nobody any more: its terms spent it, or the
+    /// partner says that earlier ones did, and then it is retired here [K-12].
+    fn run_key_is_spent(&self, done: &Result<Ended, Failure>) -> Result<bool, Failure> {
+        let Some(id) = self.offered else { return Ok(false) };
+        let keyring = self.tenant.keyring(&self.service.home)?;
+        let now = self.clock.now_unix();
+        if let Err(Failure::Drive(DriveError::Protocol(Error::AbortedByPeer { code, .. }))) = done
+            && *code == WireCode::Refusal(Refusal::KeySpent)
+        {
+            keyring.retire_run(&id, now)?;
+        }
+        Ok(!keyring.is_run_prepared(&id, now)?)
+    }
+
+    /// Marks the run key of a table as spent; a second time it is refused.
+    fn spend(&self, entry: &LedgerEntry, now: u64) -> Result<(), ReserveError> {
+        let table = self.tables.iter().find(|table| table.profile.code() == entry.profile);
+        let Some(Ready { key: ReadyKey::Run(key), .. }) = table else { return Ok(()) };
+        let keyring = self.tenant.keyring(&self.service.home).map_err(LedgerError::from)?;
+        match keyring.mark_run_used(&key.manifest.body.key_id, now) {
+            Err(KeyringError::Used) => Err(ReserveError::Refused {
+                refusal: Refusal::KeySpent,
+                retry_after_s: RETRY_BUSY_S,
+            }),
+            marked => Ok(marked.map_err(LedgerError::from)?),
+        }
+    }
+
     /// Turns to the table and the release that the terms are for.
     fn choose(&mut self, entry: &LedgerEntry, terms: &MatchTerms, now: u64) {
         let tables = std::mem::take(&mut self.tables);
@@ -443,14 +476,16 @@ impl Duties for ProviderDuties<'_> {
     fn reserve(
         &mut self,
         entry: &LedgerEntry,
-        terms: &RawFrame,
+        opening: &SessionEvidence,
     ) -> Result<Reservation, ReserveError> {
         let now = self.clock.now_unix();
-        let Ok(Control::Terms(signed)) = Control::decode(terms) else {
+        let Ok(Control::Terms(signed)) = Control::decode(&opening.terms) else {
             return Err(LedgerError::from(Bug::InternalInvariant).into());
         };
+        // First the mark: between the two a power loss costs a table and never a second use.
+        self.spend(entry, now)?;
         let ledger = &self.service.ledger;
-        let reservation = ledger.reserve(&self.partner, entry, terms, &self.budget, now)?;
+        let reservation = ledger.reserve(&self.partner, entry, opening, &self.budget, now)?;
         self.choose(entry, &signed.terms, now);
         let session = SessionRow::begun(self.partner, entry, now);
         ledger.record_session(&session)?;
@@ -462,14 +497,18 @@ impl Duties for ProviderDuties<'_> {
         self.service.ledger.append(&self.partner, entry, evidence)
     }
 
-    fn key_used(&mut self, key: &KnownKey) -> Result<(), LedgerError> {
-        let now = self.clock.now_unix();
-        let table = self.chosen.as_ref().filter(|table| *table.key_id() == key.key_id);
-        let suite = table.ok_or(Bug::InternalInvariant)?.profile.suite();
-        if suite == SuiteId::Shuffled {
-            self.tenant.keyring(&self.service.home)?.mark_run_used(&key.key_id, now)?;
-        }
-        self.service.ledger.mark_key_used(&self.partner, key, suite, now)
+    fn offered(&mut self, key: &KnownKey) {
+        let table = self.tables.iter().find(|table| *table.key_id() == key.key_id);
+        self.offered =
+            table.filter(|table| table.profile.suite() == SuiteId::Shuffled).map(|_| key.key_id);
+    }
+
+    fn receipt(&mut self, _sid: &[u8; 32], _receipt: &RawFrame) -> Result<(), LedgerError> {
+        Err(Bug::ApiMisuse.into())
+    }
+
+    fn key_answered(&mut self, _key: &KnownKey) -> Result<(), LedgerError> {
+        Err(Bug::ApiMisuse.into())
     }
 
     fn approve(&mut self, _count: &MatchCount) -> bool {

@@ -71,7 +71,7 @@ pub(crate) fn run(
         rules_digest: rules.rules_digest(),
         input: &input,
         committed: Committed::compare(&home, &provider, &input, now)?,
-        ledger: Ledger::open(&home.path("ledger.sqlite"))?,
+        ledger: Ledger::open(&home.ledger())?,
         engine: Engine::start(home.config.threads),
         progress: &progress,
         terminal,

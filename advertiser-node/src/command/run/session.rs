@@ -23,6 +23,7 @@ use protocol::codec::RawFrame;
 use protocol::digital_id::DigitalId;
 use protocol::disclosure::{MatchCount, Resolution};
 use protocol::error::{Error, Incompatibility, Refusal, RefuseCode};
+use protocol::ledger::evidence::SessionEvidence;
 use protocol::ledger::{LedgerEntry, LedgerHead, Reservation};
 use protocol::limits::{Limits, TABLE_GROWTH_PERCENT_DEFAULT};
 use protocol::message::Control;
@@ -35,7 +36,6 @@ use protocol::transcript::{Record, Role};
 use super::approval::Approval;
 use super::outcome;
 use crate::committed::Committed;
-use crate::repair;
 use crate::request::{Request, Shape};
 
 /// Everything the sessions of one run share.
@@ -66,23 +66,14 @@ impl Run<'_> {
                 Ok(ended) => return Ok(ended),
                 Err(error) => error,
             };
-            if !repaired && self.adopts(&error)? {
+            if let Some(named) = other_head(&error) {
+                if repaired || !self.joins_own(&named)? {
+                    return Err(self.ledgers_differ(&named)?);
+                }
                 repaired = true;
                 continue;
             }
-            let wait = match &error {
-                Failure::Drive(DriveError::Protocol(
-                    refused @ Error::RefusedByPeer { retry_after_s, .. },
-                )) if *retry_after_s > 0
-                    && matches!(
-                        refused.refusal(),
-                        Some(Refusal::TableNotReady | Refusal::SessionBusy)
-                    ) =>
-                {
-                    u64::from(*retry_after_s)
-                }
-                _ => return Err(error),
-            };
+            let Some(wait) = wait_after(&error) else { return Err(error) };
             waited = waited.saturating_add(wait);
             if waited > WAIT_S_MAX {
                 return Err(error);
@@ -92,18 +83,32 @@ impl Run<'_> {
         }
     }
 
-    /// Whether the provider was ahead by entries of a lost session, which now are ours too.
-    fn adopts(&self, error: &Failure) -> Result<bool, Failure> {
-        let Failure::Drive(DriveError::Protocol(Error::RefusedByPeer {
-            why: RefuseCode::Incompatibility(Incompatibility::LedgerHeadsDiffer),
-            ledger_head,
-            ..
-        })) = error
-        else {
-            return Ok(false);
+    /// Whether the provider was ahead by entries that we signed in a lost session, which are ours
+    /// too now [L-09].
+    fn joins_own(&self, named: &[u8; 32]) -> Result<bool, Failure> {
+        Ok(self.ledger.join_own(&self.invitation.provider.party().0, named)?)
+    }
+
+    /// Tells where the two ledgers end, and whose entries go to whom.
+    fn ledgers_differ(&self, named: &[u8; 32]) -> Result<Failure, Failure> {
+        let partner = self.invitation.provider.party().0;
+        let ours = self.ledger.head(&partner)?.seq;
+        let (theirs, try_this) = match self.ledger.position_of(&partner, named)? {
+            Some(seq) => (
+                format!("theirs at {seq}, which lacks what both signed after it"),
+                "`advertiser-node ledger export FILE`, and have the provider read it with \
+                 `provider-node ledger adopt FILE`",
+            ),
+            None => (
+                format!("theirs with an entry that is not in it ({})", node::status::short(named)),
+                "ask the provider for the file of its `ledger export`, then \
+                 `advertiser-node ledger adopt FILE`",
+            ),
         };
-        let sessions = self.home.path("sessions");
-        repair::adopt(&self.ledger, &self.invitation.provider, &sessions, ledger_head)
+        Ok(Failure::LedgersDiffer {
+            what: format!("your ledger with this provider ends at {ours}, {theirs}"),
+            try_this: try_this.to_owned(),
+        })
     }
 
     async fn once(&self) -> Result<Ended, Failure> {
@@ -117,7 +122,7 @@ impl Run<'_> {
         let sessions = self.home.private_dir("sessions")?;
         let facts = channel.peer().channel();
         let journal = SessionJournal::begin(&sessions, Role::Advertiser, facts)?;
-        let head = self.ledger.head(&partner)?;
+        let head = self.ledger.session_head(&partner)?;
         let mut outbox = Outbox::new(Role::Advertiser);
         let seed = self.session_seed(journal.directory())?;
         let config = self.config(*channel.peer(), seed, head, clock.now_unix())?;
@@ -291,9 +296,9 @@ impl Duties for AdvertiserDuties<'_> {
     fn reserve(
         &mut self,
         entry: &LedgerEntry,
-        terms: &RawFrame,
+        opening: &SessionEvidence,
     ) -> Result<Reservation, ReserveError> {
-        let reservation = self.run.ledger.hold(&self.partner, entry, terms)?;
+        let reservation = self.run.ledger.hold(&self.partner, entry, opening)?;
         let session = SessionRow::begun(self.partner, entry, self.clock.now_unix());
         self.run.ledger.record_session(&session)?;
         self.session = Some(session);
@@ -304,9 +309,12 @@ impl Duties for AdvertiserDuties<'_> {
         self.run.ledger.append(&self.partner, entry, evidence)
     }
 
-    fn key_used(&mut self, key: &KnownKey) -> Result<(), LedgerError> {
-        let now = self.clock.now_unix();
-        self.run.ledger.mark_key_used(&self.partner, key, self.run.request.profile.suite(), now)
+    fn receipt(&mut self, sid: &[u8; 32], receipt: &RawFrame) -> Result<(), LedgerError> {
+        self.run.ledger.keep_receipt(&self.partner, sid, receipt)
+    }
+
+    fn key_answered(&mut self, key: &KnownKey) -> Result<(), LedgerError> {
+        self.run.ledger.mark_key_answered(&self.partner, key)
     }
 
     fn approve(&mut self, count: &MatchCount) -> bool {
@@ -327,6 +335,34 @@ impl Duties for AdvertiserDuties<'_> {
     }
 }
 
+/// The head that the provider names, if it refused because the ledgers differ.
+fn other_head(error: &Failure) -> Option<[u8; 32]> {
+    match error {
+        Failure::Drive(DriveError::Protocol(Error::RefusedByPeer {
+            why: RefuseCode::Incompatibility(Incompatibility::LedgerHeadsDiffer),
+            ledger_head,
+            ..
+        })) => Some(*ledger_head),
+        _ => None,
+    }
+}
+
+/// Seconds after which the same run may succeed by itself; none if it will not.
+fn wait_after(error: &Failure) -> Option<u64> {
+    let Failure::Drive(DriveError::Protocol(error)) = error else { return None };
+    match (error, error.refusal()?) {
+        // Found here: the provider hears of it now, and takes the next key.
+        (Error::Refused(_), Refusal::KeySpent) => Some(KEY_SPENT_WAIT_S),
+        (
+            Error::RefusedByPeer { retry_after_s, .. },
+            Refusal::TableNotReady | Refusal::SessionBusy | Refusal::KeySpent,
+        ) if *retry_after_s > 0 => Some((*retry_after_s).into()),
+        _ => None,
+    }
+}
+
+/// Long enough for the provider to take the next key.
+const KEY_SPENT_WAIT_S: u64 = 1;
 /// Frames to have unanswered: enough to keep the wire and both machines busy.
 const FRAMES_IN_FLIGHT: u32 = 8;
 /// Longest wait for a table or another session, by default.

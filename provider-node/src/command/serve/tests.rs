@@ -53,7 +53,7 @@ impl Partners {
         let home = Home::open(&world.dir.path().join("p"), Role::Provider).unwrap();
         let advertiser = Home::open(&world.dir.path().join("a"), Role::Advertiser).unwrap();
         let service = Arc::new(Service {
-            ledger: Ledger::open(&home.path("ledger.sqlite")).unwrap(),
+            ledger: Ledger::open(&home.ledger()).unwrap(),
             engine: Engine::start(2),
             rules_digest: [7; 32],
             admission: Admission::default(),
@@ -67,7 +67,7 @@ impl Partners {
             home,
         });
         service.build_tables().unwrap();
-        let ledger = Ledger::open(&advertiser.path("ledger.sqlite")).unwrap();
+        let ledger = Ledger::open(&advertiser.ledger()).unwrap();
         let runtime =
             tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build();
         Self { world, service, advertiser, ledger, runtime: runtime.unwrap() }
@@ -211,18 +211,21 @@ impl Duties for Advertiser<'_> {
     fn reserve(
         &mut self,
         entry: &LedgerEntry,
-        terms: &RawFrame,
+        opening: &SessionEvidence,
     ) -> Result<Reservation, ReserveError> {
-        Ok(self.ledger.hold(&self.partner, entry, terms)?)
+        Ok(self.ledger.hold(&self.partner, entry, opening)?)
     }
 
     fn ledger(&mut self, entry: &LedgerEntry, evidence: &RawFrame) -> Result<(), LedgerError> {
         self.ledger.append(&self.partner, entry, evidence)
     }
 
-    fn key_used(&mut self, key: &KnownKey) -> Result<(), LedgerError> {
-        let now = self.clock.now_unix();
-        self.ledger.mark_key_used(&self.partner, key, SuiteId::Shuffled, now)
+    fn receipt(&mut self, sid: &[u8; 32], receipt: &RawFrame) -> Result<(), LedgerError> {
+        self.ledger.keep_receipt(&self.partner, sid, receipt)
+    }
+
+    fn key_answered(&mut self, key: &KnownKey) -> Result<(), LedgerError> {
+        self.ledger.mark_key_answered(&self.partner, key)
     }
 
     fn approve(&mut self, _count: &MatchCount) -> bool {
