@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use node::data::source::{Format, InputFile, SourceOptions};
+use node::exchange::LedgerOptions;
 use node::failure::Failure;
 use node::home::Home;
 use node::telemetry::OutputOptions;
@@ -46,6 +47,8 @@ pub(crate) enum Command {
     Plan(PlanOptions),
     /// Runs a match and writes its result.
     Run(RunOptions),
+    /// Shows the ledger with a provider, and mends it from the provider's entries.
+    Ledger(LedgerOptions),
     /// Shows what the rules make of values: the only command that prints normalized values.
     ///
     /// Reads one value a line and writes one JSON object a line to standard output: the outcome

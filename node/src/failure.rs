@@ -75,6 +75,13 @@ pub enum Failure {
         /// Whose entries go to whom.
         try_this: String,
     },
+    /// A file of ledger entries that proves nothing; exit 65.
+    Evidence {
+        /// What is wrong with it.
+        what: String,
+        /// What to do.
+        try_this: String,
+    },
     /// The input is not the committed one any more; exit 65.
     InputChanged,
     /// The party's data.
@@ -136,6 +143,12 @@ impl Failure {
         Self::Withheld(why)
     }
 
+    /// A file of ledger entries that proves nothing.
+    #[must_use]
+    pub fn evidence(what: &str, try_this: &str) -> Self {
+        Self::Evidence { what: what.to_owned(), try_this: try_this.to_owned() }
+    }
+
     /// The input is not the committed one any more.
     #[must_use]
     pub const fn input_changed() -> Self {
@@ -152,7 +165,7 @@ impl Failure {
             Self::Later { .. } => Exit::TryAgain,
             Self::RulesDiffer { .. } | Self::LedgersDiffer { .. } => Exit::Incompatible,
             Self::Withheld(_) | Self::TooFewRows { .. } => Exit::Refused,
-            Self::InputChanged => Exit::Input,
+            Self::InputChanged | Self::Evidence { .. } => Exit::Input,
             Self::Data(error) => data_exit(error),
             Self::Drive(error) => drive_exit(error),
             Self::Transport(error) => Exit::from(error),
@@ -184,6 +197,7 @@ impl Failure {
                  invitation"
                     .into(),
             ),
+            Self::Evidence { what, try_this } => yours("V0429", what.clone(), try_this.clone()),
             Self::LedgersDiffer { what, try_this } => {
                 yours("V0207", what.clone(), try_this.clone())
             }

@@ -112,7 +112,7 @@ pub fn short(id: &[u8; 32]) -> String {
     crate::hex(id.first_chunk::<4>().unwrap_or(&[0; 4]))
 }
 
-fn profile(code: u16) -> String {
+pub(crate) fn profile(code: u16) -> String {
     protocol::suite::Profile::from_code(code)
         .map_or_else(|| format!("profile {code}"), |profile| profile.name().to_owned())
 }

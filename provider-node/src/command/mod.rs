@@ -8,6 +8,7 @@ use crate::cli::Command;
 mod ingest;
 mod init;
 mod invite;
+mod ledger;
 pub(crate) mod object;
 mod serve;
 mod status;
@@ -22,6 +23,7 @@ pub(crate) fn run(
         Command::Invite(options) => invite::run(&options, terminal),
         Command::Ingest { dir, file } => ingest::run(&dir, &file, output, terminal),
         Command::Object { dir, file } => object::run(&dir, &file, terminal),
+        Command::Ledger(options) => ledger::run(&options, terminal),
         Command::Serve(options) => serve::run(&options, output, terminal),
         Command::Status { dir, json } => status::run(&dir, json, terminal),
     }
