@@ -1128,6 +1128,7 @@ fn entry_of(row: &Row<'_>) -> Result<LedgerEntry, rusqlite::Error> {
         evaluations: number("evaluations")?,
         handles: number("handles")?,
         ids: number("ids")?,
+        epsilon_milli: row.get("epsilon_milli")?,
         at: number("at")?,
     })
 }
@@ -1166,13 +1167,14 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// What SQLite calls FULL.
 const SYNCHRONOUS_FULL: i64 = 2;
 const CHECKS: &str = "ledger-rows";
+/// The version of the protocol whose entries it holds.
 const SCHEMA_VERSION: i64 = 2;
 const SCHEMA: &str = "
 CREATE TABLE entries (
     partner BLOB NOT NULL, seq INTEGER NOT NULL, previous BLOB NOT NULL, sid BLOB NOT NULL,
     kind INTEGER NOT NULL, profile INTEGER NOT NULL, evaluations INTEGER NOT NULL,
-    handles INTEGER NOT NULL, ids INTEGER NOT NULL, at INTEGER NOT NULL, hash BLOB NOT NULL,
-    recorded_at INTEGER NOT NULL, mac BLOB NOT NULL DEFAULT x'',
+    handles INTEGER NOT NULL, ids INTEGER NOT NULL, epsilon_milli INTEGER NOT NULL,
+    at INTEGER NOT NULL, hash BLOB NOT NULL, recorded_at INTEGER NOT NULL, mac BLOB NOT NULL DEFAULT x'',
     PRIMARY KEY (partner, seq), UNIQUE (partner, sid, kind)
 ) STRICT;
 CREATE TABLE proofs (
@@ -1185,8 +1187,8 @@ CREATE TABLE proofs (
 CREATE TABLE holds (
     partner BLOB NOT NULL, seq INTEGER NOT NULL, previous BLOB NOT NULL, sid BLOB NOT NULL,
     kind INTEGER NOT NULL, profile INTEGER NOT NULL, evaluations INTEGER NOT NULL,
-    handles INTEGER NOT NULL, ids INTEGER NOT NULL, at INTEGER NOT NULL,
-    mac BLOB NOT NULL DEFAULT x'',
+    handles INTEGER NOT NULL, ids INTEGER NOT NULL, epsilon_milli INTEGER NOT NULL,
+    at INTEGER NOT NULL, mac BLOB NOT NULL DEFAULT x'',
     PRIMARY KEY (partner, sid)
 ) STRICT;
 CREATE TABLE keys_used (

@@ -228,9 +228,9 @@ impl Ledger {
         self.checks.write(tx, "entries", "partner = ?1 AND seq = ?2", place, |tx| {
             tx.prepare_cached(
                 "INSERT INTO entries (partner, seq, previous, sid, kind, profile, evaluations,
-                 handles, ids, at, hash, recorded_at)
+                 handles, ids, epsilon_milli, at, hash, recorded_at)
                  VALUES (:partner, :seq, :previous, :sid, :kind, :profile, :evaluations,
-                 :handles, :ids, :at, :hash, :recorded_at)",
+                 :handles, :ids, :epsilon_milli, :at, :hash, :recorded_at)",
             )?
             .execute(named_params! {
                 ":partner": partner,
@@ -242,6 +242,7 @@ impl Ledger {
                 ":evaluations": entry.evaluations.cast_signed(),
                 ":handles": entry.handles.cast_signed(),
                 ":ids": entry.ids.cast_signed(),
+                ":epsilon_milli": entry.epsilon_milli,
                 ":at": entry.at.cast_signed(),
                 ":hash": hash,
                 ":recorded_at": clamp(recorded_at),
@@ -260,9 +261,9 @@ impl Ledger {
         self.checks.write(tx, "holds", "partner = ?1 AND sid = ?2", place, |tx| {
             tx.prepare_cached(
                 "INSERT OR REPLACE INTO holds (partner, seq, previous, sid, kind, profile,
-                 evaluations, handles, ids, at)
+                 evaluations, handles, ids, epsilon_milli, at)
                  VALUES (:partner, :seq, :previous, :sid, :kind, :profile, :evaluations,
-                 :handles, :ids, :at)",
+                 :handles, :ids, :epsilon_milli, :at)",
             )?
             .execute(named_params! {
                 ":partner": partner,
@@ -274,6 +275,7 @@ impl Ledger {
                 ":evaluations": entry.evaluations.cast_signed(),
                 ":handles": entry.handles.cast_signed(),
                 ":ids": entry.ids.cast_signed(),
+                ":epsilon_milli": entry.epsilon_milli,
                 ":at": entry.at.cast_signed(),
             })?;
             Ok(())

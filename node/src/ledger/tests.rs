@@ -6,10 +6,13 @@ use protocol::attestation::{AttestationKey, Signature};
 use protocol::codec::StreamId;
 use protocol::identifier::{IdentifierKind, RulesetId};
 use protocol::manifest::{ManifestBody, SignedManifest, SignedSnapshot, SnapshotBody};
-use protocol::message::{Control, HelloA, HelloP, ReceiptAck, TableDescriptor, Terms, TermsAccept};
+use protocol::message::{
+    Control, HelloA, HelloP, Program, ReceiptAck, TableDescriptor, Terms, TermsAccept,
+};
 use protocol::session::ChannelFacts;
 use protocol::suite::Profile;
 use protocol::terms::{MatchTerms, Offer};
+use protocol::transcript::{BuildFlags, Role};
 
 use super::*;
 use crate::world::tests::private_tempdir;
@@ -51,8 +54,13 @@ fn opening(key: u8, suite: SuiteId) -> SessionEvidence {
         not_after: NOW + DAY_S,
         evaluations_max: E,
     };
-    let snapshot =
-        SnapshotBody { provider: [1; 32], day: 20_000, commitment: [4; 32], previous: [0; 32] };
+    let snapshot = SnapshotBody {
+        provider: [1; 32],
+        day: 20_000,
+        edition: 0,
+        commitment: [4; 32],
+        previous: [0; 32],
+    };
     let hello_a = HelloA {
         protocol_min: 1,
         protocol_max: 1,
@@ -67,6 +75,9 @@ fn opening(key: u8, suite: SuiteId) -> SessionEvidence {
         rules_digest: [8; 32],
         suppression_epoch: [0; 32],
         ledger_head: [0; 32],
+        sent_at: NOW,
+        program: Program::new(Role::Advertiser, BuildFlags::default(), 1, [12; 32]),
+        signature: UNSIGNED,
     };
     let hello_p = HelloP {
         protocol: 1,
@@ -81,10 +92,14 @@ fn opening(key: u8, suite: SuiteId) -> SessionEvidence {
         offer: Offer {
             n_min: 1_000,
             k_min: 100,
-            delta_min: 1_000,
+            group_min: 1_000,
+            epsilon_left_milli: 0,
             evaluations_left: E,
             expires_at: NOW + DAY_S,
         },
+        sent_at: NOW,
+        program: Program::new(Role::Provider, BuildFlags::default(), 1, [12; 32]),
+        signature: UNSIGNED,
     };
     let kinds = [IdentifierKind::EMAIL_STRICT];
     let terms = MatchTerms::defaults(Profile::MatchedRows, RulesetId::CRM_FR_1, &kinds);

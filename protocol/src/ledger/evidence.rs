@@ -97,6 +97,8 @@ impl SessionEvidence {
         if keys.map(|key| PartyId::of(&key).0) != [pair.advertiser, pair.provider] {
             return Err(EvidenceFault::Party);
         }
+        let exporter = &self.channel.exporter;
+        hello_a.verify(exporter).and(hello_p.verify(exporter)).or(Err(EvidenceFault::Signature))?;
         if hello_a.ledger_head != head.hash || hello_p.ledger_head != head.hash {
             return Err(EvidenceFault::Head);
         }
