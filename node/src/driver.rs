@@ -612,3 +612,6 @@ const BARRIER_S: u64 = 6 * 3_600;
 const RETRY_SOON_S: u32 = 5;
 /// How long a peer that does not read may hold back the code we end with.
 const LAST_WORD: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests;
