@@ -17,6 +17,9 @@ mod policy;
 mod request;
 mod shared;
 
+/// The directory of an advertiser's node.
+pub(crate) type Home = node::home::Home<node::config::AdvertiserSettings>;
+
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     let terminal = Terminal::new();

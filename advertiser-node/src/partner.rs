@@ -3,17 +3,18 @@
 use std::path::PathBuf;
 
 use node::failure::Failure;
-use node::home::Home;
 use node::invite::Invitation;
 use node::normalize::manifest::RulesManifest;
 use protocol::identifier::IdentifierKind;
+
+use crate::Home;
 
 /// Both nodes must normalize alike, or equal customers would not meet.
 pub(crate) fn rules_must_agree(
     home: &Home,
     invitation: &Invitation,
 ) -> Result<RulesManifest, Failure> {
-    let own = RulesManifest::build(home.config.ruleset, &home.config.options)?;
+    let own = RulesManifest::build(home.config.common.ruleset, &home.config.common.options)?;
     match own.first_difference(&invitation.rules_manifest) {
         None => Ok(own),
         Some(difference) => Err(Failure::rules_differ(&difference)),
@@ -61,7 +62,9 @@ pub(crate) fn providers(home: &Home) -> Vec<(String, PathBuf)> {
         .filter_map(|entry| {
             let path = entry.path();
             let name = path.file_stem()?.to_str()?.to_owned();
-            (path.extension()? == "toml").then_some((name, path))
+            // Copies that an editor or a backup left are no providers.
+            let plain = !name.starts_with('.') && path.is_file();
+            (plain && path.extension()? == "toml").then_some((name, path))
         })
         .collect();
     found.sort();

@@ -5,7 +5,6 @@
 
 use node::failure::Failure;
 use node::guardrails::GuardrailSettings;
-use node::home::Home;
 use node::invite::{COOKIE_NAMESPACE_MIN, Invitation};
 use protocol::error::{Error, Refusal};
 use protocol::identifier::{IdentifierKind, RulesetId};
@@ -17,6 +16,8 @@ use protocol::limits::{
 use protocol::suite::{Profile, SuiteId};
 use protocol::terms::MatchTerms;
 use serde_json::{Value, json};
+
+use crate::Home;
 
 /// The terms of a run and where each value comes from.
 #[derive(Debug)]
@@ -73,7 +74,7 @@ impl Policy {
         invitation: &Invitation,
         profile: Profile,
     ) -> Result<Self, Failure> {
-        let ruleset = RulesetId::from_code(home.config.ruleset.code())
+        let ruleset = RulesetId::from_code(home.config.common.ruleset.code())
             .ok_or_else(|| Failure::operator("the ruleset has no code", "choose crm-fr/1"))?;
         Self::combine(&home.config.guardrails, invitation, profile, ruleset)
     }
@@ -300,6 +301,7 @@ mod tests {
         Invitation {
             address: "a:1".into(),
             provider: identity(1),
+            provider_proof: String::new(),
             advertiser: identity(2),
             name: "retailer".into(),
             profiles: vec!["digital-ids".into()],

@@ -80,6 +80,15 @@ pub trait Duties: Send {
     /// Hears of the key that the session offers; the provider's side.
     fn offered(&mut self, _key: &KnownKey) {}
 
+    /// Counts an opening of this partner, and has it on disk; the provider's side.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError`].
+    fn count_opening(&mut self) -> Result<(), LedgerError> {
+        Ok(())
+    }
+
     /// Writes the hold or the reserve, with the messages it follows from, and that the key of the
     /// session is spent; has all of it on disk.
     ///
@@ -381,6 +390,7 @@ impl Driver<'_> {
                     let silent = DriveError::Silent { stage: state.stage, seconds };
                     sent.map_err(|_| silent)??;
                 }
+                Output::Opening => self.duties.count_opening()?,
                 Output::Compute(task) => self.bench.submit(task),
                 Output::WantRows { identifiers_max } => {
                     let rows = self.duties.rows(identifiers_max)?;

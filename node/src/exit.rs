@@ -120,7 +120,10 @@ impl From<Bug> for Exit {
 impl From<Refusal> for Exit {
     fn from(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::SessionBusy | Refusal::TableNotReady | Refusal::KeySpent => Self::TryAgain,
+            Refusal::SessionBusy
+            | Refusal::TableNotReady
+            | Refusal::KeySpent
+            | Refusal::CannotServe => Self::TryAgain,
             _ => Self::Refused,
         }
     }
@@ -198,7 +201,10 @@ mod tests {
         for refusal in Refusal::ALL {
             let again = matches!(
                 refusal,
-                Refusal::SessionBusy | Refusal::TableNotReady | Refusal::KeySpent
+                Refusal::SessionBusy
+                    | Refusal::TableNotReady
+                    | Refusal::KeySpent
+                    | Refusal::CannotServe
             );
             let expected = if again { Exit::TryAgain } else { Exit::Refused };
             assert_eq!(Exit::from(&Error::Refused(*refusal)), expected);

@@ -378,7 +378,7 @@ fn home_advice(error: &HomeError) -> String {
         }
         HomeError::Identity(_) => "see the file named above".to_owned(),
         HomeError::Seal(_) => "restore the storage key from your backup".to_owned(),
-        HomeError::Config(_) => "mend the setting named above; the file explains each".to_owned(),
+        HomeError::Config(error) => error.try_this(),
         HomeError::World(_) => {
             "check that the directory exists and is yours alone, and that no other run uses it"
                 .to_owned()

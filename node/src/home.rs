@@ -6,41 +6,41 @@ use std::path::{Path, PathBuf};
 
 use protocol::transcript::Role;
 
-use crate::config::{Config, ConfigError};
+use crate::config::{ConfigError, Settings};
 use crate::data::Workspace;
 use crate::identity::{IdentityError, NodeIdentity, PublicIdentity};
 use crate::ledger::LedgerPlace;
 use crate::seal::{SealError, StorageKey};
 use crate::world::{self, DirectoryLock, WorldError};
 
-/// An opened node directory.
+/// An opened node directory; the type of its settings says the role.
 #[derive(Debug)]
-pub struct Home {
+pub struct Home<S> {
     directory: PathBuf,
     /// The node's keys.
     pub identity: NodeIdentity,
     /// The key that seals what it keeps.
     pub storage: StorageKey,
     /// Its settings.
-    pub config: Config,
+    pub config: S,
 }
 
-impl Home {
+impl<S: Settings> Home<S> {
     /// Makes a node: keys, storage key, configuration, and the identity to show to partners.
     ///
     /// # Errors
     ///
     /// [`HomeError`]; a directory that holds a node already is left as it is.
-    pub fn create(directory: &Path, role: Role) -> Result<PublicIdentity, HomeError> {
+    pub fn create(directory: &Path) -> Result<PublicIdentity, HomeError> {
         world::create_private_dir(directory)?;
         let identity = NodeIdentity::create(directory)?.public();
         StorageKey::create(&directory.join("keys").join(STORAGE_KEY))?;
-        let template = Config::template(role);
-        let config = directory.join(config_name(role));
+        let template = S::template();
+        let config = directory.join(config_name(S::ROLE));
         world::publish_atomically(&config, world::PRIVATE_MODE, |out| {
             out.write_all(template.as_bytes())
         })?;
-        let shown = format!("{identity}\n");
+        let shown = format!("{}\n", NodeIdentity::introduction(directory, S::ROLE)?);
         world::publish_atomically(&directory.join(IDENTITY), 0o644, |out| {
             out.write_all(shown.as_bytes())
         })?;
@@ -52,13 +52,14 @@ impl Home {
     /// # Errors
     ///
     /// [`HomeError`], which says the exact fix.
-    pub fn open(directory: &Path, role: Role) -> Result<Self, HomeError> {
-        let config = directory.join(config_name(role));
+    pub fn open(directory: &Path) -> Result<Self, HomeError> {
+        let config = directory.join(config_name(S::ROLE));
         if !config.exists() {
-            return Err(HomeError::NotANode { path: directory.to_path_buf(), role });
+            return Err(HomeError::NotANode { path: directory.to_path_buf(), role: S::ROLE });
         }
-        let config = Config::read(&config, role)?;
-        start_threads(config.threads).map_err(world::at("start threads for", directory))?;
+        let config = S::read(&config)?;
+        start_threads(config.common().threads)
+            .map_err(world::at("start threads for", directory))?;
         Ok(Self {
             directory: directory.to_path_buf(),
             identity: NodeIdentity::load(directory)?,
@@ -110,7 +111,7 @@ impl Home {
     pub fn workspace(&self) -> Result<Workspace, HomeError> {
         let directory = self.private_dir("work")?;
         // At most three sorters hold or take records at once.
-        Ok(Workspace { directory, memory_bytes: self.config.memory_bytes / 3 })
+        Ok(Workspace { directory, memory_bytes: self.config.common().memory_bytes / 3 })
     }
 }
 

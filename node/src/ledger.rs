@@ -280,6 +280,21 @@ impl Ledger {
         .map(|_| ())
     }
 
+    /// Openings of this partner on a day (days since 1970), so far.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError::Storage`].
+    pub fn hellos(&self, partner: &Partner, day: u32) -> Result<u32, LedgerError> {
+        self.read(|connection| {
+            let count = connection
+                .prepare_cached("SELECT count FROM hellos WHERE partner = ?1 AND day = ?2")?
+                .query_row(params![partner, day], |row| row.get(0))
+                .optional()?;
+            Ok(count.unwrap_or(0))
+        })
+    }
+
     /// Counts one more HELLO of this partner on a day (days since 1970) and gives the count.
     ///
     /// # Errors

@@ -8,13 +8,19 @@ use clap::Parser as _;
 use node::telemetry::Terminal;
 
 mod admission;
+mod budget;
 mod cli;
 mod command;
 mod delivery;
 mod namespaces;
+mod partners;
+mod policy;
 mod publish;
 mod tables;
 mod tenant;
+
+/// The directory of a provider's node.
+pub(crate) type Home = node::home::Home<node::config::ProviderSettings>;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();

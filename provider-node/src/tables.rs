@@ -13,7 +13,6 @@ use node::data::handles::StoredHandles;
 use node::data::table::{StoredTable, TableConditions, TableFiles, TableKey, build};
 use node::engine::Engine;
 use node::failure::Failure;
-use node::home::Home;
 use node::keyring::{AlignedKey, Keyring, RunKey};
 use node::world::{self, DirectoryLock, DraftDir};
 use protocol::message::TableDescriptor;
@@ -22,8 +21,10 @@ use protocol::session::provider::{MatchKey, Prepared};
 use protocol::suite::{Order, Profile, SuiteId};
 use serde::{Deserialize, Serialize};
 
+use crate::Home;
+use crate::policy::PartnerPolicy;
 use crate::publish::Published;
-use crate::tenant::{PartnerPolicy, Tenant};
+use crate::tenant::Tenant;
 
 /// A table that may be offered, opened, so that its retirement does not reach a session.
 #[derive(Debug)]
@@ -64,8 +65,8 @@ impl Ready {
             table: self.table,
             filter: tenant.policy.link_filter(),
             kinds: tenant.policy.kind_codes(),
-            purpose: PartnerPolicy::purpose(),
-            ruleset: home.config.ruleset.code(),
+            purpose: tenant.policy.purpose(),
+            ruleset: home.config.common.ruleset.code(),
         }
     }
 
@@ -209,7 +210,7 @@ impl Build<'_> {
         let conditions = TableConditions {
             filter: tenant.policy.link_filter(),
             kinds: tenant.policy.kind_codes(),
-            purpose: PartnerPolicy::purpose(),
+            purpose: tenant.policy.purpose(),
             at: u64::from(snapshot.signed.body.day).saturating_mul(86_400),
         };
         let draft = DraftDir::create(&tenant.tables()?, profile.name())?;
@@ -352,7 +353,7 @@ impl Conditions {
         Self {
             kinds: policy.kind_codes(),
             max_age_days: policy.max_age_days,
-            purpose: PartnerPolicy::purpose(),
+            purpose: policy.purpose(),
         }
     }
 }
@@ -365,7 +366,6 @@ const HANDLES: &str = "handles";
 pub(crate) mod tests {
     use node::data::graph::GraphRules;
     use node::data::objections::Objections;
-    use protocol::transcript::Role;
 
     use super::*;
 
@@ -394,20 +394,22 @@ pub(crate) mod tests {
         /// The same, ingested at another time.
         pub(crate) fn at(lines: &str, now: u64) -> Self {
             let dir = tempfile::tempdir().unwrap();
-            let identity = Home::create(&dir.path().join("a"), Role::Advertiser).unwrap();
-            Home::create(&dir.path().join("p"), Role::Provider).unwrap();
-            let home = Home::open(&dir.path().join("p"), Role::Provider).unwrap();
-            let policy = PartnerPolicy::defaults(&identity, &Profile::ALL);
-            let tenant = Tenant::create(&home, "partner", policy).unwrap();
+            let identity =
+                node::home::Home::<node::config::AdvertiserSettings>::create(&dir.path().join("a"))
+                    .unwrap();
+            Home::create(&dir.path().join("p")).unwrap();
+            let home = Home::open(&dir.path().join("p")).unwrap();
+            let policy = crate::tenant::tests::policy("partner", identity, &Profile::ALL);
+            let tenant = Tenant::create(&home, policy).unwrap();
             let file = dir.path().join("links.csv");
             let header = "person_ref,persona_ref,type,value,id_type,id_namespace,id_value,\
                           evidence,day";
             std::fs::write(&file, format!("{header}\n{lines}")).unwrap();
-            let normalizer = home.config.normalizer();
+            let normalizer = home.config.common.normalizer();
             let objections = Objections::none(&home.storage).unwrap();
             let rules = GraphRules {
                 normalizer: &normalizer,
-                source: home.config.source(),
+                source: home.config.common.source(),
                 email_sha256: None,
                 objections: &objections,
             };

@@ -14,6 +14,7 @@ macro_rules! say {
 
 mod answer;
 mod bench;
+mod chaos;
 mod ci;
 mod demo;
 mod floors;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         Command::Sample(options) => sample::run(&options).map(|()| Done::Passed),
         Command::Ci(options) => ci::run(&options).map(|()| Done::Passed),
         Command::Nightly(options) => nightly::run(&options).map(|()| Done::Passed),
+        Command::Chaos(options) => chaos::run(&options).map(|()| Done::Passed),
         Command::Floors => floors::run().map(|()| Done::Passed),
         Command::Tidy => tidy::run().map(|()| Done::Passed),
         Command::Wasm => wasm::run(),
@@ -76,6 +78,8 @@ enum Command {
     Ci(ci::Options),
     /// Test the kernel for as long as a change request cannot wait.
     Nightly(nightly::Options),
+    /// Kill nodes and cut the path in the middle of runs; the next run has to succeed.
+    Chaos(chaos::Options),
     /// Compare dependencies with the table of what may depend on what.
     Floors,
     /// Check the shape of the code and the words of the documents.

@@ -56,7 +56,7 @@ fn miri() -> Result<Done, String> {
 }
 
 /// A seed that nobody has used before; it need not be hard to guess.
-fn fresh_seed() -> u64 {
+pub(crate) fn fresh_seed() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     since.as_secs().wrapping_mul(1_000_000_007) ^ u64::from(since.subsec_nanos())
 }

@@ -40,6 +40,11 @@ impl Programs {
         let (advertiser, provider) = (found(ADVERTISER)?, found(PROVIDER)?);
         Ok(Self { advertiser, provider, auditor: found(AUDITOR)? })
     }
+
+    /// The provider's program, or the advertiser's.
+    pub(crate) fn program(&self, provider: bool) -> &Path {
+        if provider { &self.provider } else { &self.advertiser }
+    }
 }
 
 /// Runs to drive, one after the other on one set-up.
@@ -674,7 +679,7 @@ fn step(party: &'static str, name: &'static str, profile: Option<Profile>, cost:
 }
 
 /// A TOML text with the value of a setting replaced, however many lines it had.
-fn with_setting(text: &str, name: &str, value: &str) -> String {
+pub(crate) fn with_setting(text: &str, name: &str, value: &str) -> String {
     let (mut changed, mut within) = (String::new(), false);
     for line in text.lines() {
         let begins = line.strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with('='));

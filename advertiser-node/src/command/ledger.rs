@@ -2,15 +2,15 @@
 
 use node::exchange::{Exchange, LedgerCommand, LedgerOptions};
 use node::failure::Failure;
-use node::home::Home;
 use node::invite::Invitation;
 use node::telemetry::Terminal;
 use protocol::transcript::Role;
 
+use crate::Home;
 use crate::partner::providers;
 
 pub(crate) fn run(options: &LedgerOptions, terminal: &Terminal) -> Result<(), Failure> {
-    let home = Home::open(options.directory()?, Role::Advertiser)?;
+    let home = Home::open(options.directory()?)?;
     let known = providers(&home)
         .into_iter()
         .map(|(name, path)| Ok((name, Invitation::read(&path)?.provider.party().0)))

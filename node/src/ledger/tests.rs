@@ -458,6 +458,7 @@ fn small_facts_are_remembered() {
     let keys = ledger.known_keys(&ONE).unwrap();
     let met = |id: u8, answered| MetKey { key: key(id), answered };
     assert_eq!(keys, [met(1, true), met(2, false)]);
+    assert_eq!((ledger.hellos(&ONE, 5).unwrap(), ledger.hellos(&ONE, 7).unwrap()), (2, 0));
     assert_eq!(ledger.count_hello(&ONE, 5).unwrap(), 3);
     assert_eq!(ledger.count_hello(&ONE, 6).unwrap(), 2);
     assert_eq!(ledger.count_hello(&OTHER, 6).unwrap(), 1);

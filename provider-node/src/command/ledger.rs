@@ -2,16 +2,20 @@
 
 use node::exchange::{Exchange, LedgerCommand, LedgerOptions};
 use node::failure::Failure;
-use node::home::Home;
 use node::telemetry::Terminal;
 use node::world::{Clock as _, SystemClock};
 use protocol::transcript::Role;
 
+use crate::Home;
+use crate::partners::Partners;
 use crate::tenant::Tenant;
 
 pub(crate) fn run(options: &LedgerOptions, terminal: &Terminal) -> Result<(), Failure> {
-    let home = Home::open(options.directory()?, Role::Provider)?;
-    let tenants = Tenant::all(&home)?;
+    let home = Home::open(options.directory()?)?;
+    let partners = Partners::load(&home)?;
+    // Entries are entries, whatever mistake is in the policy of today.
+    let told = partners.quarantined.into_iter().filter_map(|one| one.tenant);
+    let tenants: Vec<Tenant> = partners.tenants.into_iter().chain(told).collect();
     let known: Vec<_> =
         tenants.iter().map(|one| (one.name.clone(), one.identity.party().0)).collect();
     let (name, partner) = options.choose(&known)?;

@@ -9,7 +9,6 @@ use node::data::objections::suppression_epoch;
 use node::driver::{DriveError, Driver, Duties, Ended, Session};
 use node::engine::Engine;
 use node::failure::Failure;
-use node::home::Home;
 use node::identity::Pins;
 use node::journal::SessionJournal;
 use node::keyring::KeyringError;
@@ -36,30 +35,33 @@ use protocol::suite::SuiteId;
 use protocol::terms::{MatchTerms, Offer};
 use protocol::transcript::Role;
 
+use crate::Home;
 use crate::admission::Admission;
 use crate::cli::ServeOptions;
 use crate::command::object::OBJECTIONS;
 use crate::delivery::{Delivery, DeliveryDesk};
 use crate::namespaces::Namespaces;
+use crate::partners::{Partners, Standing};
 use crate::publish::Published;
 use crate::tables::{self, Ready, ReadyKey};
-use crate::tenant::{PartnerPolicy, Tenant};
+use crate::tenant::Tenant;
 
 pub(crate) fn run(
     options: &ServeOptions,
     output: &OutputOptions,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
-    let home = Home::open(&options.dir, Role::Provider)?;
+    let home = Home::open(&options.dir)?;
     let _lock = home.lock()?;
-    let rules = RulesManifest::build(home.config.ruleset, &home.config.options)?;
+    let rules = RulesManifest::build(home.config.common.ruleset, &home.config.common.options)?;
     let service = Arc::new(Service {
         ledger: Ledger::open(&home.ledger())?,
-        engine: Engine::start(home.config.threads),
+        engine: Engine::start(home.config.common.threads),
         rules_digest: rules.rules_digest(),
         admission: Admission::default(),
         building: Admission::default(),
         turn: Mutex::default(),
+        partners: Mutex::default(),
         output: output.clone(),
         home,
     });
@@ -79,8 +81,9 @@ async fn serve(
     options: &ServeOptions,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
-    let pins = Pins::new(Tenant::all(&service.home)?.iter().map(|tenant| tenant.identity));
-    let quic = service.home.config.quic.clone();
+    let pins = Pins::default();
+    service.read_partners(&pins)?;
+    let quic = service.home.config.common.quic.clone();
     let endpoint =
         ProviderEndpoint::bind(options.listen, &service.home.identity, pins.clone(), quic)?;
     let address = endpoint.local_addr()?;
@@ -152,6 +155,8 @@ struct Service {
     building: Admission,
     /// One table at a time, so that memory does not grow with the number of partners.
     turn: Mutex<()>,
+    /// The partners as they were last read.
+    partners: Mutex<Partners>,
 }
 
 impl Service {
@@ -164,8 +169,13 @@ impl Service {
             ));
         };
         let now = SystemClock::new().now_unix();
-        for tenant in Tenant::all(&self.home)? {
-            self.build_tables_of(&tenant, &snapshot, now)?;
+        for tenant in Partners::load(&self.home)?.with_tables() {
+            // What is wrong with one partner's keys or tables is no matter of the others.
+            if let Err(failure) = self.build_tables_of(tenant, &snapshot, now) {
+                let report = failure.report(Role::Provider);
+                let partner = &tenant.name;
+                tracing::error!(target: "veilmatch::table", partner, "{report}");
+            }
         }
         Ok(())
     }
@@ -206,16 +216,34 @@ impl Service {
     /// Has a table ready for every partner and profile before it is asked for: keys end, and
     /// policies change.
     fn renew(self: &Arc<Self>) {
-        for tenant in Tenant::all(&self.home).into_iter().flatten() {
-            self.prepare(&tenant);
+        for tenant in Partners::load(&self.home).iter().flat_map(Partners::with_tables) {
+            self.prepare(tenant);
         }
+    }
+
+    /// Reads the partners again and pins them; tells what changed since the last time, and which
+    /// files have a mistake. Sessions in progress go on under the policy they began with.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] of storage; the pins stay as they were.
+    fn read_partners(&self, pins: &Pins) -> Result<Vec<String>, Failure> {
+        let partners = Partners::load(&self.home)?;
+        partners.keep_good()?;
+        pins.replace(partners.identities());
+        let mut last = self.partners.lock().unwrap_or_else(PoisonError::into_inner);
+        let changes = partners.changes(&last);
+        *last = partners;
+        for change in &changes {
+            tracing::warn!(target: "veilmatch::session", "{change}");
+        }
+        Ok(changes)
     }
 
     /// Takes up partners that were invited, and drops those that were removed, while we serve.
     fn reload(&self, pins: &Pins, endpoint: &ProviderEndpoint) {
-        match Tenant::all(&self.home) {
-            Ok(tenants) => {
-                pins.replace(tenants.iter().map(|tenant| tenant.identity));
+        match self.read_partners(pins) {
+            Ok(_) => {
                 endpoint.close_unpinned();
             }
             Err(failure) => {
@@ -229,13 +257,22 @@ impl Service {
         let clock = SystemClock::new();
         let now = clock.now_unix();
         let partner = *channel.peer().party();
-        let tenant = Tenant::all(&self.home)?
-            .into_iter()
-            .find(|tenant| tenant.identity.party().0 == partner)
-            .ok_or_else(|| Failure::from(protocol::error::Error::from(Refusal::PartnerUnknown)))?;
+        let (tenant, faulty) = match Partners::load(&self.home)?.standing(&partner) {
+            Standing::Served(tenant) => (tenant, false),
+            Standing::Quarantined(tenant) => (tenant, true),
+            Standing::Unknown => {
+                return Err(protocol::error::Error::from(Refusal::PartnerUnknown).into());
+            }
+        };
         let live = self.admission.enter(partner);
-        let Offered { tables, prepared, desk } = self.offered(&tenant, now)?;
-        let busy = self.busy(&partner, live.is_some(), !prepared.is_empty(), now)?;
+        let (Offered { tables, prepared, desk }, busy) = match faulty {
+            true => (Offered::default(), Some((Refusal::CannotServe, 0))),
+            false => {
+                let offered = self.offered(&tenant, now)?;
+                let busy = self.busy(&partner, live.is_some(), now)?;
+                (offered, busy)
+            }
+        };
         let sessions = self.home.private_dir("sessions")?;
         let facts = channel.peer().channel();
         let journal = SessionJournal::begin(&sessions, Role::Provider, facts)?;
@@ -284,7 +321,7 @@ impl Service {
     /// Memory for the spills of one session. In aligned order there are none to speak of; in
     /// shuffled order more memory means fewer runs to merge.
     fn spill_bytes(&self) -> usize {
-        (self.home.config.memory_bytes / SESSIONS_SPILLING).max(SPILL_BYTES_MIN)
+        (self.home.config.common.memory_bytes / SESSIONS_SPILLING).max(SPILL_BYTES_MIN)
     }
 
     /// What a session starts from.
@@ -318,20 +355,15 @@ impl Service {
         &self,
         partner: &[u8; 32],
         admitted: bool,
-        ready: bool,
         now: u64,
     ) -> Result<Option<(Refusal, u32)>, Failure> {
         if !admitted {
             return Ok(Some((Refusal::SessionBusy, RETRY_BUSY_S)));
         }
-        // Only a HELLO_A that will be answered counts: the limit keeps a partner from drawing our
-        // nonce again and again, not from waiting.
-        if !ready {
-            return Ok(None);
-        }
-        let day = u32::try_from(now / 86_400).unwrap_or(u32::MAX);
-        let hellos = self.ledger.count_hello(partner, day)?;
-        Ok((hellos > HELLOS_PER_DAY_MAX)
+        // Counted when the answer leaves: the limit keeps a partner from drawing our nonce again
+        // and again, not from waiting.
+        let hellos = self.ledger.hellos(partner, day_of(now))?;
+        Ok((hellos >= HELLOS_PER_DAY_MAX)
             .then(|| (Refusal::TooManyHellos, seconds_to_midnight(now))))
     }
 
@@ -376,7 +408,7 @@ impl Service {
         let partner = tenant.identity.party().0;
         Ok(Policy {
             profiles: tenant.policy.profiles(),
-            purposes: vec![PartnerPolicy::purpose()],
+            purposes: vec![tenant.policy.purpose()],
             elements_max: tenant.policy.elements_max,
             offer: Offer {
                 n_min: tenant.policy.n_min,
@@ -479,6 +511,12 @@ impl Duties for ProviderDuties<'_> {
         table.frames.next_frame()?.ok_or_else(missing)
     }
 
+    fn count_opening(&mut self) -> Result<(), LedgerError> {
+        let day = day_of(self.clock.now_unix());
+        self.service.ledger.count_hello(&self.partner, day)?;
+        Ok(())
+    }
+
     fn reserve(
         &mut self,
         entry: &LedgerEntry,
@@ -562,6 +600,10 @@ impl Signals {
             _ = self.interrupt.recv() => {}
         }
     }
+}
+
+fn day_of(now: u64) -> u32 {
+    u32::try_from(now / 86_400).unwrap_or(u32::MAX)
 }
 
 fn seconds_to_midnight(now: u64) -> u32 {

@@ -9,7 +9,6 @@ use node::data::source::SourceOptions;
 use node::driver::Stopwatch;
 use node::engine::Engine;
 use node::failure::Failure;
-use node::home::Home;
 use node::ledger::Ledger;
 use node::normalize::Normalizer;
 use node::telemetry::{OutputOptions, Progress, Terminal};
@@ -18,10 +17,10 @@ use protocol::disclosure::Outcome;
 use protocol::error::Refusal;
 use protocol::identifier::IdentifierKind;
 use protocol::suite::Profile;
-use protocol::transcript::Role;
 
 use self::approval::Approval;
 use self::session::Run;
+use crate::Home;
 use crate::cli::{Inputs, RunOptions};
 use crate::committed::Committed;
 use crate::partner::{invitation, kinds, rules_must_agree};
@@ -42,7 +41,7 @@ pub(crate) fn run(
     let request = Request::parse(&options.profile, options.sample)?;
     let approval = Approval::decide(request.profile, options.approve)?;
     check_outputs(options, request)?;
-    let home = Home::open(&options.dir, Role::Advertiser)?;
+    let home = Home::open(&options.dir)?;
     let _lock = home.lock()?;
     let invitation = invitation(&home, options.provider.as_deref())?;
     request.allowed_by(&invitation)?;
@@ -72,7 +71,7 @@ pub(crate) fn run(
         input: &input,
         committed: Committed::compare(&home, &provider, &input, now)?,
         ledger: Ledger::open(&home.ledger())?,
-        engine: Engine::start(home.config.threads),
+        engine: Engine::start(home.config.common.threads),
         progress: &progress,
         terminal,
         approval,
@@ -197,7 +196,7 @@ pub(super) fn prepare(
 
 /// How this node normalizes values of CRM files.
 pub(crate) fn normalizer(home: &Home, kinds: &[u8]) -> Normalizer {
-    let normalizer = home.config.normalizer();
+    let normalizer = home.config.common.normalizer();
     // Telephone numbers without `+` are of use only to a provider that holds digests of them.
     if kinds.contains(&IdentifierKind::PHONE_DIGITS.code()) {
         return normalizer.with_phone_digits();
@@ -215,9 +214,9 @@ pub(crate) fn input_rules<'a>(
     InputRules {
         normalizer,
         source,
-        purpose: &home.config.purpose,
+        purpose: home.config.purpose.name(),
         kinds,
-        email_sha256: home.config.email_sha256,
+        email_sha256: home.config.common.email_sha256,
         phone_sha256: home.config.phone_sha256,
         shared: home.config.shared,
         not_for_purpose: &home.config.not_for_purpose,

@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use node::config::AdvertiserSettings;
+use node::identity::NodeIdentity;
 use node::status;
 use node::telemetry::{LogLevel, OutputOptions, ProgressForm};
 use node::transport::memory;
@@ -26,7 +28,7 @@ const PERSONS: usize = 400;
 struct Partners {
     world: World,
     service: Arc<Service>,
-    advertiser: Home,
+    advertiser: node::home::Home<AdvertiserSettings>,
     ledger: Ledger,
     runtime: tokio::runtime::Runtime,
 }
@@ -43,15 +45,15 @@ impl Partners {
             .collect();
         let world = World::at(&lines, now);
         Namespaces::learn(&world.home, world.snapshot.stored.namespaces()).unwrap();
-        let policy = PartnerPolicy {
+        let policy = crate::policy::PartnerPolicy {
             namespaces: vec!["a.example".to_owned()],
             profiles: vec!["digital-ids".to_owned(), "activation".to_owned()],
             ..world.tenant.policy.clone()
         };
         let text = toml::to_string(&policy).unwrap();
         std::fs::write(world.tenant.path("partner.toml"), text).unwrap();
-        let home = Home::open(&world.dir.path().join("p"), Role::Provider).unwrap();
-        let advertiser = Home::open(&world.dir.path().join("a"), Role::Advertiser).unwrap();
+        let home = Home::open(&world.dir.path().join("p")).unwrap();
+        let advertiser = node::home::Home::open(&world.dir.path().join("a")).unwrap();
         let service = Arc::new(Service {
             ledger: Ledger::open(&home.ledger()).unwrap(),
             engine: Engine::start(2),
@@ -59,6 +61,7 @@ impl Partners {
             admission: Admission::default(),
             building: Admission::default(),
             turn: Mutex::default(),
+            partners: Mutex::default(),
             output: OutputOptions {
                 log: LogLevel::Error,
                 log_json: false,
@@ -104,12 +107,16 @@ impl Partners {
     fn run(&self, profile: Profile, matched: usize) -> (Outcome, Result<Ended, Failure>) {
         let facts =
             ChannelFacts { exporter: [1; 32], spki_advertiser: [2; 32], spki_provider: [3; 32] };
-        let peer =
-            |home: &Home| VerifiedPeer::assertion(home.identity.public().attestation_key, facts);
+        let peer = |identity: &NodeIdentity| {
+            VerifiedPeer::assertion(identity.public().attestation_key, facts)
+        };
         let service = Arc::clone(&self.service);
         self.runtime.block_on(async {
-            let (ours, theirs) =
-                memory::pair(peer(&self.service.home), peer(&self.advertiser), 1 << 20);
+            let (ours, theirs) = memory::pair(
+                peer(&self.service.home.identity),
+                peer(&self.advertiser.identity),
+                1 << 20,
+            );
             let serving = tokio::spawn(async move { service.session(theirs).await });
             let ended = self.advertise(profile, matched, ours).await;
             (ended, serving.await.unwrap())
@@ -153,7 +160,6 @@ impl Partners {
             partner,
             rows: self.rows(matched).into_iter(),
             table: None,
-            clock: &clock,
         };
         let progress = Progress::silent();
         let driver = Driver {
@@ -178,7 +184,8 @@ impl Partners {
     fn wait_for_table(&self, profile: Profile) {
         let since = Instant::now();
         let Self { world, service, .. } = self;
-        let [tenant] = &Tenant::all(&service.home).unwrap()[..] else { panic!("one partner") };
+        let partners = crate::partners::Partners::load(&service.home).unwrap();
+        let [tenant] = &partners.tenants[..] else { panic!("one partner") };
         let now = SystemClock::new().now_unix();
         let state =
             || tables::state(&service.home, tenant, Some(&world.snapshot), profile, now).unwrap();
@@ -194,7 +201,6 @@ struct Advertiser<'a> {
     partner: [u8; 32],
     rows: std::vec::IntoIter<RowSlot>,
     table: Option<node::data::table::StoredTable>,
-    clock: &'a dyn Clock,
 }
 
 impl Duties for Advertiser<'_> {
