@@ -217,7 +217,11 @@ impl Failure {
             Self::Data(error) => data_report(error),
             Self::Drive(error) => drive_report(error, role),
             Self::Transport(error) => transport_report(error, role),
-            Self::Home(error) => yours("V0407", error.to_string(), home_advice(error)),
+            Self::Home(error) => yours(
+                if is_damaged(error) { "V0418" } else { "V0407" },
+                error.to_string(),
+                home_advice(error),
+            ),
             Self::Invitation(error) => yours("V0408", error.to_string(), error.try_this()),
             Self::Manifest(error) => yours(
                 "V0409",
@@ -276,6 +280,7 @@ fn data_exit(error: &DataError) -> Exit {
         | DataError::Seal(_)
         | DataError::World(_)
         | DataError::Io { .. }
+        | DataError::Damaged { .. }
         | DataError::Contradiction { .. } => Exit::Storage,
     }
 }
@@ -295,11 +300,27 @@ fn drive_exit(error: &DriveError) -> Exit {
 fn home_exit(error: &HomeError) -> Exit {
     match error {
         HomeError::World(_) => Exit::Storage,
+        error if is_damaged(error) => Exit::Storage,
         HomeError::NotANode { .. }
         | HomeError::Identity(_)
+        | HomeError::Changed { .. }
         | HomeError::Seal(_)
         | HomeError::Config(_) => Exit::Configuration,
     }
+}
+
+/// Whether a key of this node is not what it was, rather than missing or not yet made.
+const fn is_damaged(error: &HomeError) -> bool {
+    matches!(
+        error,
+        HomeError::Changed { .. }
+            | HomeError::Identity(
+                IdentityError::KeyMalformed { .. }
+                    | IdentityError::KeyMismatch { .. }
+                    | IdentityError::CertificateMalformed { .. }
+            )
+            | HomeError::Seal(SealError::NotAKey { .. })
+    )
 }
 
 fn data_report(error: &DataError) -> Report {
@@ -331,6 +352,13 @@ fn data_report(error: &DataError) -> Report {
             "V0414",
             error.to_string(),
             "check the disk, its free space, and the permissions of the node's directory".into(),
+        ),
+        DataError::Damaged { .. } => (
+            "V0418",
+            error.to_string(),
+            "check the disk and who else writes to the node's directory, and restore the file from a \
+             copy; without one, move it away: inputs, tables and snapshots can be made again"
+                .into(),
         ),
         DataError::Contradiction { .. } => (
             "V0415",
@@ -376,7 +404,7 @@ fn home_advice(error: &HomeError) -> String {
         HomeError::NotANode { role, path } => {
             format!("make one with `{}-node init --dir {}`", role.name(), path.display())
         }
-        HomeError::Identity(_) => "see the file named above".to_owned(),
+        HomeError::Identity(_) | HomeError::Changed { .. } => "see the file named above".to_owned(),
         HomeError::Seal(_) => "restore the storage key from your backup".to_owned(),
         HomeError::Config(error) => error.try_this(),
         HomeError::World(_) => {
@@ -430,15 +458,21 @@ impl From<KeyringError> for Failure {
                 "the key of this run is used already",
                 "run again; the next run has a new key and table",
             ),
-            KeyringError::Damaged { .. } | KeyringError::Io { .. } | KeyringError::ClockBehind => {
-                Self::Operator {
-                    what: error.to_string(),
-                    try_this:
-                        "restore the key from your backup; without it the partner needs a new \
-                           table"
-                            .to_owned(),
-                }
+            KeyringError::Damaged { path } => DataError::Damaged {
+                path,
+                what: "it is not a key of this node, or keys/storage.key is not the key it was \
+                       sealed under; try: restore the file from a copy; without one, move it away, \
+                       and the partner gets a new key and table"
+                    .to_owned(),
             }
+            .into(),
+            KeyringError::Io { path, source } => DataError::Io { path, source }.into(),
+            KeyringError::ClockBehind => Self::Operator {
+                what: error.to_string(),
+                try_this: "restore the key from your backup; without it the partner needs a new \
+                           table"
+                    .to_owned(),
+            },
         }
     }
 }

@@ -190,7 +190,8 @@ impl Keyring {
     /// As [`Self::aligned`].
     pub fn sweep_runs(&self, now: u64) -> Result<(), KeyringError> {
         for path in self.files(RUN, KEY)? {
-            if !path.with_extension("used").exists() && self.read(&path)?.not_after <= now {
+            let Some(key) = self.read_run(&path)? else { continue };
+            if !path.with_extension("used").exists() && key.not_after <= now {
                 std::fs::remove_file(&path)
                     .map_err(|source| KeyringError::Io { path: path.clone(), source })?;
             }
@@ -204,8 +205,28 @@ impl Keyring {
         if !path.exists() || self.run_path(id, USED).exists() {
             return Ok(None);
         }
-        let key = self.read(&path)?;
-        Ok(Some(key).filter(|key| key.not_before <= now && key.outlives_terms_at(now)))
+        let key = self.read_run(&path)?;
+        Ok(key.filter(|key| key.not_before <= now && key.outlives_terms_at(now)))
+    }
+
+    /// Reads the key of a run; none for one that is damaged, which is put aside: another can be made
+    /// at any time, and the file stays as it is.
+    fn read_run(&self, path: &Path) -> Result<Option<StoredKey>, KeyringError> {
+        match self.read(path) {
+            Err(KeyringError::Damaged { path }) => {
+                let aside = path.with_extension("damaged");
+                tracing::warn!(
+                    target: "veilmatch::table",
+                    "{} is damaged and put aside as {}; another key takes its place",
+                    path.display(),
+                    aside.display()
+                );
+                std::fs::rename(&path, aside)
+                    .map_err(|source| KeyringError::Io { path: path.clone(), source })?;
+                Ok(None)
+            }
+            read => read.map(Some),
+        }
     }
 
     fn run_path(&self, id: &[u8; 16], suffix: &str) -> PathBuf {

@@ -58,6 +58,9 @@ impl DeliveryDesk {
         tenant: &Tenant,
         snapshot: &Published,
     ) -> Result<Self, Failure> {
+        let releases = Releases::at(tenant.path("releases"), &home.storage);
+        releases.verify()?;
+        snapshot.stored.verify()?;
         Ok(Self {
             names: Namespaces::read(home)?.by_code(),
             storage: home.storage.clone(),
@@ -66,7 +69,7 @@ impl DeliveryDesk {
             objections_before: snapshot.stored.objections(),
             bundles: snapshot.stored.bundles()?,
             all: snapshot.stored.bundles()?,
-            releases: Releases::at(tenant.path("releases"), &home.storage),
+            releases,
             deliveries: tenant.path("deliveries"),
             form: tenant.policy.delivery_form,
         })

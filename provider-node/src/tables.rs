@@ -1,8 +1,9 @@
 //! Tables of partners, built ahead of the sessions: one for each profile that the policy allows.
 //!
-//! The aligned table serves an epoch under the epoch's key. Each shuffled profile has one prepared
-//! table under a key of its own, which serves one run; when that key is used another table is
-//! prepared. A table lies in a directory named by profile, snapshot and key, which gets its name
+//! The aligned table serves an epoch under the epoch's key. Each shuffled profile has some prepared
+//! tables, each under a key of its own that serves one run; when a key is spent another table is
+//! prepared. Every bit of a table is verified before it is offered, and one that is damaged is built
+//! again. A table lies in a directory named by profile, snapshot and key, which gets its name
 //! when all of it is on disk, so that no half of one table is ever served with half of another.
 
 use std::io::ErrorKind;
@@ -17,6 +18,7 @@ use node::keyring::{AlignedKey, Keyring, RunKey};
 use node::world::{self, DirectoryLock, DraftDir};
 use protocol::message::TableDescriptor;
 use protocol::purpose::Purpose;
+use protocol::session::advertiser::MetKey;
 use protocol::session::provider::{MatchKey, Prepared};
 use protocol::suite::{Order, Profile, SuiteId};
 use serde::{Deserialize, Serialize};
@@ -90,16 +92,39 @@ pub(crate) enum State {
     Missing,
 }
 
-/// The tenant's table of the current snapshot for a profile, if it is built and may be offered.
+/// A table of the tenant's of the current snapshot for a profile, if one is built, whole, and may
+/// be offered; none under a run key that `spent` names.
 pub(crate) fn ready(
     home: &Home,
     tenant: &Tenant,
     snapshot: &Published,
     profile: Profile,
+    spent: &[MetKey],
+    now: u64,
+) -> Result<Option<Ready>, Failure> {
+    for found in find(tenant, &tenant.keyring(home)?, snapshot, profile, now)? {
+        let of_run = profile.suite() == SuiteId::Shuffled;
+        if of_run && spent.iter().any(|met| met.key.key_id == found.key_id) {
+            // Terms were signed for it, whatever its mark says.
+            tenant.keyring(home)?.retire_run(&found.key_id, now)?;
+            continue;
+        }
+        if let Some(ready) = open(home, tenant, profile, found, now)? {
+            return Ok(Some(ready));
+        }
+    }
+    Ok(None)
+}
+
+/// Opens a table that was found, if it still may be offered and is whole.
+fn open(
+    home: &Home,
+    tenant: &Tenant,
+    profile: Profile,
+    found: Found,
     now: u64,
 ) -> Result<Option<Ready>, Failure> {
     let keyring = tenant.keyring(home)?;
-    let Some(found) = find(tenant, &keyring, snapshot, profile, now)? else { return Ok(None) };
     let signer = home.identity.attestation_key();
     let partner = tenant.identity.party().0;
     let key = match profile.suite() {
@@ -112,9 +137,12 @@ pub(crate) fn ready(
         }
     };
     let Some(key) = key else { return Ok(None) };
-    let Some(frames) = unless_gone(StoredTable::open(&found.directory.join(FRAMES)))? else {
+    if !found.is_whole(home, profile)? {
         return Ok(None);
-    };
+    }
+    let described = found.described();
+    let frames = StoredTable::open_verified(&found.directory.join(FRAMES), &described);
+    let Some(frames) = unless_gone(frames)? else { return Ok(None) };
     let index = found.directory.join(HANDLES);
     let handles = match profile.sends_handles() {
         true => unless_gone(StoredHandles::open(&index, &home.storage))?,
@@ -123,8 +151,7 @@ pub(crate) fn ready(
     if handles.is_some() != profile.sends_handles() {
         return Ok(None);
     }
-    let table = TableDescriptor { tag_count: found.stored.tag_count, root: found.stored.root };
-    Ok(Some(Ready { profile, key, table, frames, handles }))
+    Ok(Some(Ready { profile, key, table: described, frames, handles }))
 }
 
 /// How far the tenant's table for a profile is; makes neither key nor directory.
@@ -137,9 +164,9 @@ pub(crate) fn state(
 ) -> Result<State, Failure> {
     let found = match (snapshot, tenant.keyring_if_made(home)?) {
         (Some(snapshot), Some(keyring)) => find(tenant, &keyring, snapshot, profile, now)?,
-        _ => None,
+        _ => Vec::new(),
     };
-    if let Some(found) = found {
+    if let Some(found) = found.first() {
         return Ok(State::Ready(found.stored.tag_count));
     }
     let directory = tenant.tables_path();
@@ -151,43 +178,55 @@ pub(crate) fn state(
     })
 }
 
-/// Builds the tenant's table for a profile unless it is there, and removes those that can no
-/// longer be offered.
+/// Builds the tenant's tables for a profile until `wanted` are there and whole, and removes those
+/// that can no longer be offered. In aligned order there is one.
 ///
-/// One process at a time builds for a tenant; another one waits, and finds the table built.
+/// One process at a time builds for a tenant; another one waits, and finds the tables built.
 pub(crate) fn ensure(
     home: &Home,
     tenant: &Tenant,
     snapshot: &Published,
     profile: Profile,
+    wanted: u8,
     engine: &Engine,
     now: u64,
     progress: &dyn Fn(u64),
 ) -> Result<(), Failure> {
     let keyring = tenant.keyring(home)?;
-    let found = || find(tenant, &keyring, snapshot, profile, now);
-    if found()?.is_some() {
+    let whole = || {
+        let mut whole = 0_usize;
+        for found in find(tenant, &keyring, snapshot, profile, now)? {
+            whole = whole.saturating_add(usize::from(found.is_whole(home, profile)?));
+        }
+        Ok::<_, Failure>(whole)
+    };
+    // What tables are made from, and releases are taken from, is looked at before either.
+    snapshot.stored.verify()?;
+    let wanted = match profile.suite() {
+        SuiteId::Aligned => 1,
+        SuiteId::Shuffled => usize::from(wanted.max(1)),
+    };
+    if whole()? >= wanted {
         return Ok(());
     }
     let tables = tenant.tables()?;
     let lock = DirectoryLock::wait(&tables)?;
-    if found()?.is_some() {
-        return Ok(());
-    }
     lock.sweep()?;
     let signer = home.identity.attestation_key();
     let partner = tenant.identity.party().0;
     let build = Build { home, tenant, snapshot, profile, engine, progress };
-    match profile.suite() {
-        SuiteId::Aligned => {
-            let key = keyring.aligned(&signer, &partner, now)?;
-            let id = key.manifest.body.key_id;
-            build.table(&TableKey { key: &key.key, derivation: &key.derivation }, &id)?;
-        }
-        SuiteId::Shuffled => {
-            let key = keyring.make_run(&signer, &partner, now)?;
-            let id = key.manifest.body.key_id;
-            build.table(&TableKey { key: &key.key, derivation: &key.derivation }, &id)?;
+    for _ in whole()?..wanted {
+        match profile.suite() {
+            SuiteId::Aligned => {
+                let key = keyring.aligned(&signer, &partner, now)?;
+                let id = key.manifest.body.key_id;
+                build.table(&TableKey { key: &key.key, derivation: &key.derivation }, &id)?;
+            }
+            SuiteId::Shuffled => {
+                let key = keyring.make_run(&signer, &partner, now)?;
+                let id = key.manifest.body.key_id;
+                build.table(&TableKey { key: &key.key, derivation: &key.derivation }, &id)?;
+            }
         }
     }
     keyring.sweep_runs(now)?;
@@ -247,6 +286,34 @@ struct Found {
 }
 
 impl Found {
+    fn described(&self) -> TableDescriptor {
+        TableDescriptor { tag_count: self.stored.tag_count, root: self.stored.root }
+    }
+
+    /// Whether every bit of the table is as it was built; one that is not is removed, with a line
+    /// in the log, and another is built in its place.
+    fn is_whole(&self, home: &Home, profile: Profile) -> Result<bool, Failure> {
+        let frames = StoredTable::open_verified(&self.directory.join(FRAMES), &self.described());
+        let verified = frames.and_then(|_| match profile.sends_handles() {
+            true => StoredHandles::verify(&self.directory.join(HANDLES), &home.storage),
+            false => Ok(()),
+        });
+        match unless_gone(verified) {
+            Ok(found) => Ok(found.is_some()),
+            Err(DataError::Damaged { .. } | DataError::Contradiction { .. }) => {
+                tracing::warn!(
+                    target: "veilmatch::table",
+                    "the table in {} is damaged and is built again",
+                    self.directory.display()
+                );
+                // What fails to go is damaged the next time too.
+                let _ = std::fs::remove_dir_all(&self.directory);
+                Ok(false)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// The table of this name, if it is whole and of the tenant's conditions.
     fn read(tenant: &Tenant, snapshot: &Published, profile: Profile, name: &str) -> Option<Self> {
         let key_id = name.strip_prefix(&prefix(profile, snapshot)).and_then(from_hex)?;
@@ -260,14 +327,15 @@ impl Found {
     }
 }
 
-/// The table that may be offered now.
+/// The tables that may be offered now, if they are whole.
 fn find(
     tenant: &Tenant,
     keyring: &Keyring,
     snapshot: &Published,
     profile: Profile,
     now: u64,
-) -> Result<Option<Found>, Failure> {
+) -> Result<Vec<Found>, Failure> {
+    let mut tables = Vec::new();
     for name in names(&tenant.tables_path()) {
         let Some(found) = Found::read(tenant, snapshot, profile, &name) else { continue };
         let offered = match profile.suite() {
@@ -275,10 +343,10 @@ fn find(
             SuiteId::Shuffled => keyring.is_run_prepared(&found.key_id, now)?,
         };
         if offered {
-            return Ok(Some(found));
+            tables.push(found);
         }
     }
-    Ok(None)
+    Ok(tables)
 }
 
 /// Removes every table that may not be offered any more. A session that reads one has it open.
@@ -290,7 +358,8 @@ fn retire(
 ) -> Result<(), Failure> {
     let mut kept = Vec::new();
     for profile in tenant.policy.profiles() {
-        kept.extend(find(tenant, keyring, snapshot, profile, now)?.map(|found| found.directory));
+        let found = find(tenant, keyring, snapshot, profile, now)?;
+        kept.extend(found.into_iter().map(|found| found.directory));
     }
     let directory = tenant.tables_path();
     for name in names(&directory) {
@@ -419,7 +488,7 @@ pub(crate) mod tests {
         }
 
         pub(crate) fn ready(&self, profile: Profile) -> Option<Ready> {
-            ready(&self.home, &self.tenant, &self.snapshot, profile, NOW).unwrap()
+            ready(&self.home, &self.tenant, &self.snapshot, profile, &[], NOW).unwrap()
         }
 
         fn state(&self, profile: Profile) -> State {
@@ -428,7 +497,7 @@ pub(crate) mod tests {
 
         pub(crate) fn ensure(&self, profile: Profile) {
             let Self { home, tenant, snapshot, engine, .. } = self;
-            ensure(home, tenant, snapshot, profile, engine, NOW, &|_| {}).unwrap();
+            ensure(home, tenant, snapshot, profile, 1, engine, NOW, &|_| {}).unwrap();
         }
 
         fn tables(&self) -> usize {

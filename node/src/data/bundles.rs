@@ -208,7 +208,7 @@ impl StoredBundles {
     }
 }
 
-const BUNDLES: &str = "digital-ids";
+pub(crate) const BUNDLES: &str = "digital-ids";
 /// A persona has at most 64 identifiers and 64 digital IDs.
 const BODY_BYTES_MAX: u32 = 1 << 16;
 

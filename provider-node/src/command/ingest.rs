@@ -44,7 +44,8 @@ pub(crate) fn run(
         for profile in tenant.policy.profiles() {
             progress.stage_of("table", snapshot.stored.root().leaves);
             let done = |done| progress.done(done);
-            tables::ensure(&home, tenant, &snapshot, profile, &engine, now, &done)?;
+            // The service prepares further ones while it serves.
+            tables::ensure(&home, tenant, &snapshot, profile, 1, &engine, now, &done)?;
         }
     }
     progress.finish();

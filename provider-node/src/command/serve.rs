@@ -168,10 +168,11 @@ impl Service {
                 "read one with `provider-node ingest`",
             ));
         };
+        snapshot.stored.verify()?;
         let now = SystemClock::new().now_unix();
         for tenant in Partners::load(&self.home)?.with_tables() {
             // What is wrong with one partner's keys or tables is no matter of the others.
-            if let Err(failure) = self.build_tables_of(tenant, &snapshot, now) {
+            if let Err(failure) = self.build_tables_of(tenant, &snapshot, 1, now) {
                 let report = failure.report(Role::Provider);
                 let partner = &tenant.name;
                 tracing::error!(target: "veilmatch::table", partner, "{report}");
@@ -184,10 +185,12 @@ impl Service {
         &self,
         tenant: &Tenant,
         snapshot: &Published,
+        wanted: u8,
         now: u64,
     ) -> Result<(), Failure> {
+        let (home, engine) = (&self.home, &self.engine);
         for profile in tenant.policy.profiles() {
-            tables::ensure(&self.home, tenant, snapshot, profile, &self.engine, now, &|_| {})?;
+            tables::ensure(home, tenant, snapshot, profile, wanted, engine, now, &|_| {})?;
         }
         Ok(())
     }
@@ -202,7 +205,11 @@ impl Service {
             let _turn = service.turn.lock().unwrap_or_else(PoisonError::into_inner);
             let now = SystemClock::new().now_unix();
             let built = match Published::current(&service.home) {
-                Ok(Some(snapshot)) => service.build_tables_of(&tenant, &snapshot, now),
+                Ok(Some(snapshot)) => {
+                    // One table for every profile before a second for any.
+                    let build = |wanted| service.build_tables_of(&tenant, &snapshot, wanted, now);
+                    build(1).and_then(|()| build(service.home.config.prepared))
+                }
                 Ok(None) => Ok(()),
                 Err(failure) => Err(failure),
             };
@@ -268,7 +275,13 @@ impl Service {
         let (Offered { tables, prepared, desk }, busy) = match faulty {
             true => (Offered::default(), Some((Refusal::CannotServe, 0))),
             false => {
-                let offered = self.offered(&tenant, now)?;
+                let offered = self.offered(&tenant, now).unwrap_or_else(|failure| {
+                    // Our own misfortune: nothing is offered, and the partner may come again.
+                    let report = failure.report(Role::Provider);
+                    tracing::error!(target: "veilmatch::table", partner = tenant.name, "{report}");
+                    self.prepare(&tenant);
+                    Offered::default()
+                });
                 let busy = self.busy(&partner, live.is_some(), now)?;
                 (offered, busy)
             }
@@ -342,7 +355,8 @@ impl Service {
             prepared,
             rules_digest: self.rules_digest,
             suppression_epoch: suppression_epoch(&self.home.path(OBJECTIONS), &self.home.storage)?,
-            ledger: self.ledger.session_head(peer.party())?,
+            // One that is behind its anchor differs from the partner's, who is told so.
+            ledger: self.ledger.head(peer.party())?,
             busy,
             frames_pending_max: FRAMES_PENDING,
             program: program::running(Role::Provider),
@@ -387,8 +401,10 @@ impl Service {
         let showing = Published::hold_showing(&self.home)?;
         let Some(snapshot) = Published::current(&self.home)? else { return Ok(Offered::default()) };
         let mut offered = Offered::default();
+        let spent = self.ledger.known_keys(&tenant.identity.party().0)?;
         for profile in tenant.policy.profiles() {
-            let Some(ready) = tables::ready(&self.home, tenant, &snapshot, profile, now)? else {
+            let found = tables::ready(&self.home, tenant, &snapshot, profile, &spent, now)?;
+            let Some(ready) = found else {
                 self.prepare(tenant);
                 return Ok(Offered::default());
             };
@@ -526,6 +542,7 @@ impl Duties for ProviderDuties<'_> {
         let Ok(Control::Terms(signed)) = Control::decode(&opening.terms) else {
             return Err(LedgerError::from(Bug::InternalInvariant).into());
         };
+        self.service.ledger.session_head(&self.partner)?;
         // First the mark: between the two a power loss costs a table and never a second use.
         self.spend(entry, now)?;
         let ledger = &self.service.ledger;
