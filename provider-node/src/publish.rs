@@ -107,11 +107,16 @@ impl Published {
         let name = match std::fs::read_to_string(graph.join(CURRENT)) {
             Ok(name) => name,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == std::io::ErrorKind::InvalidData => String::new(),
             Err(error) => {
                 return Err(Failure::storage(&format!("cannot read the graph: {error}")));
             }
         };
         let directory = graph.join(&name);
+        if name.is_empty() || !directory.is_dir() {
+            let what = "it names no snapshot that is here".to_owned();
+            return Err(DataError::Damaged { path: graph.join(CURRENT), what }.into());
+        }
         let path = directory.join(SIGNED);
         let bytes = std::fs::read(&path).map_err(|error| {
             Failure::storage(&format!("cannot read {}: {error}", path.display()))

@@ -436,6 +436,8 @@ pub(crate) mod tests {
     use node::data::graph::GraphRules;
     use node::data::objections::Objections;
 
+    use protocol::transcript::Role;
+
     use super::*;
 
     pub(crate) const NOW: u64 = 1_793_577_600;
@@ -539,6 +541,106 @@ pub(crate) mod tests {
         let mut frames = used.frames;
         assert!(frames.next_frame().unwrap().is_some());
         assert!(used.handles.unwrap().next_entry().unwrap().is_some());
+    }
+
+    /// Files below a directory.
+    fn files(directory: &Path) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        for name in names(directory) {
+            let path = directory.join(name);
+            match path.is_dir() {
+                true => found.extend(files(&path)),
+                false => found.push(path),
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn flipped_bit_in_any_stored_file_is_mended_or_named() {
+        let world = World::new();
+        let profiles = [Profile::DigitalIds, Profile::MatchedRows];
+        profiles.into_iter().for_each(|profile| world.ensure(profile));
+        let offer = || -> Result<(), Failure> {
+            let World { home, tenant, engine, .. } = &world;
+            let Some(snapshot) = Published::current(home)? else { panic!("a snapshot") };
+            for profile in profiles {
+                ensure(home, tenant, &snapshot, profile, 1, engine, NOW, &|_| {})?;
+                let mut ready = ready(home, tenant, &snapshot, profile, &[], NOW)?.unwrap();
+                let table = ready.table;
+                let mut tags = 0_u64;
+                while let Some(frame) = ready.frames.next_frame()? {
+                    tags += u64::from(frame.header.elements);
+                }
+                assert_eq!(tags, table.tag_count);
+            }
+            crate::delivery::DeliveryDesk::open(home, tenant, &snapshot).map(drop)
+        };
+        offer().unwrap();
+        let (graph, tenant) = (world.home.path("graph"), &world.tenant);
+        let stored = [graph, tenant.path("keys"), tenant.tables_path()];
+        let flip = |kind: &str| {
+            let all: Vec<PathBuf> = stored.iter().flat_map(|directory| files(directory)).collect();
+            let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
+            let path = all.iter().find(|path| name(path).starts_with(kind)).unwrap();
+            let whole = std::fs::read(path).unwrap();
+            let mut altered = whole.clone();
+            let middle = altered.len() / 2;
+            altered[middle] ^= 1;
+            std::fs::write(path, altered).unwrap();
+            let offered = offer();
+            if let Err(failure) = &offered {
+                assert_eq!(failure.exit().code(), 74, "{kind}");
+                let report = failure.report(Role::Provider).to_string();
+                assert!(report.contains(&name(path)), "{kind}: {report}");
+                std::fs::write(path, whole).unwrap();
+                offer().unwrap();
+            }
+            offered.is_ok()
+        };
+        for kind in ["run-", "frames", "handles", "table.json"] {
+            assert!(flip(kind), "{kind} is not mended");
+        }
+        let snapshot = ["leaves", "digital-ids", "snapshot.meta", "snapshot.seed"];
+        for kind in snapshot.into_iter().chain(["snapshot.signed", "current", "aligned-"]) {
+            assert!(!flip(kind), "{kind} is not named");
+        }
+        let aside = files(&tenant.path("keys"));
+        let aside = aside.iter().filter(|path| path.extension().is_some_and(|it| it == "damaged"));
+        assert_eq!(aside.count(), 1, "the run key was put aside");
+    }
+
+    #[test]
+    fn table_that_changes_while_it_is_sent_is_not_sent() {
+        let world = World::new();
+        world.ensure(Profile::MatchedRows);
+        let found = names(&world.tenant.tables_path()).into_iter().find(|name| name != "lock");
+        let path = world.tenant.tables_path().join(found.unwrap()).join(FRAMES);
+        let mut ready = world.ready(Profile::MatchedRows).unwrap();
+        let mut altered = std::fs::read(&path).unwrap();
+        let last = altered.len() - 1;
+        altered[last] ^= 1;
+        std::fs::write(&path, altered).unwrap();
+        assert!(matches!(ready.frames.next_frame(), Err(DataError::Damaged { .. })));
+    }
+
+    #[test]
+    fn several_tables_are_prepared_and_a_spent_one_is_passed_over() {
+        let world = World::new();
+        let World { home, tenant, snapshot, engine, .. } = &world;
+        let prepare =
+            || ensure(home, tenant, snapshot, Profile::MatchRate, 2, engine, NOW, &|_| {}).unwrap();
+        prepare();
+        assert_eq!(world.tables(), 2);
+        let first = world.ready(Profile::MatchRate).unwrap();
+        // The ledger remembers it, although its mark is lost.
+        let ReadyKey::Run(key) = &first.key else { panic!("a run key") };
+        let met = MetKey { key: key.manifest.known_key().unwrap(), answered: false };
+        let second = ready(home, tenant, snapshot, Profile::MatchRate, &[met], NOW);
+        assert_ne!(second.unwrap().unwrap().key_id(), first.key_id());
+        assert_ne!(world.ready(Profile::MatchRate).unwrap().key_id(), first.key_id(), "retired");
+        prepare();
+        assert_eq!(world.tables(), 2);
     }
 
     #[test]
