@@ -16,6 +16,7 @@ mod partner;
 mod policy;
 mod request;
 mod shared;
+mod unmatchable;
 
 /// The directory of an advertiser's node.
 pub(crate) type Home = node::home::Home<node::config::AdvertiserSettings>;

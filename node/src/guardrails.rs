@@ -9,6 +9,8 @@ use protocol::limits::{
 };
 use serde::Deserialize;
 
+use crate::toml_file::Refused;
+
 /// The table `[guardrails]`; every setting may be absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -73,6 +75,16 @@ impl GuardrailSettings {
         if many { Err(("namespaces", "a list of at most 16".into())) } else { Ok(()) }
     }
 }
+
+/// Settings that have another name now, here and in a partner's policy.
+pub const RENAMED: &[Refused] = &[DELTA_MIN];
+
+/// The name that `group_min` had.
+pub const DELTA_MIN: Refused = Refused {
+    name: "delta_min",
+    why: "is called `group_min` now",
+    fix: "write `group_min` in its place",
+};
 
 /// Days above which a digital ID is as good as dead.
 const IDS_VALID_DAYS_MOST: u16 = 90;

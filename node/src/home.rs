@@ -4,6 +4,7 @@ use std::error::Error as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use protocol::suite::PROTOCOL_VERSION;
 use protocol::transcript::Role;
 
 use crate::config::{ConfigError, Settings};
@@ -40,6 +41,10 @@ impl<S: Settings> Home<S> {
         world::publish_atomically(&config, world::PRIVATE_MODE, |out| {
             out.write_all(template.as_bytes())
         })?;
+        let format = format!("{PROTOCOL_VERSION}\n");
+        world::publish_atomically(&directory.join(FORMAT), world::PRIVATE_MODE, |out| {
+            out.write_all(format.as_bytes())
+        })?;
         let shown = format!("{}\n", NodeIdentity::introduction(directory, S::ROLE)?);
         world::publish_atomically(&directory.join(IDENTITY), 0o644, |out| {
             out.write_all(shown.as_bytes())
@@ -56,6 +61,10 @@ impl<S: Settings> Home<S> {
         let config = directory.join(config_name(S::ROLE));
         if !config.exists() {
             return Err(HomeError::NotANode { path: directory.to_path_buf(), role: S::ROLE });
+        }
+        // Before anything else of it is read: no other file needs to know.
+        if !is_of_this_version(directory)? {
+            return Err(HomeError::OtherVersion { path: directory.to_path_buf(), role: S::ROLE });
         }
         let config = S::read(&config)?;
         start_threads(config.common().threads)
@@ -103,6 +112,12 @@ impl<S: Settings> Home<S> {
         LedgerPlace::of(&self.directory, &self.storage)
     }
 
+    /// Whether a run or a service has the directory now.
+    #[must_use]
+    pub fn is_in_use(&self) -> bool {
+        DirectoryLock::is_held(&self.directory)
+    }
+
     /// A path inside the directory.
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {
@@ -143,6 +158,18 @@ pub enum HomeError {
         /// The role asked for.
         role: Role,
     },
+    /// The directory was made for another version of the protocol.
+    #[error(
+        "{} was made by another version than {PROTOCOL_VERSION}, which this program has, and \
+         nothing in it is converted",
+        path.display()
+    )]
+    OtherVersion {
+        /// The directory.
+        path: PathBuf,
+        /// The role asked for.
+        role: Role,
+    },
     /// Keys.
     #[error(transparent)]
     Identity(#[from] IdentityError),
@@ -167,6 +194,16 @@ pub enum HomeError {
     World(#[from] WorldError),
 }
 
+/// Whether the directory carries the version of this program's protocol; one without any is older.
+fn is_of_this_version(directory: &Path) -> Result<bool, HomeError> {
+    let path = directory.join(FORMAT);
+    match std::fs::read(&path) {
+        Ok(text) => Ok(text == format!("{PROTOCOL_VERSION}\n").as_bytes()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(world::at("read", &path)(error).into()),
+    }
+}
+
 /// The threads that prepare files; those of an earlier call stay as they are.
 fn start_threads(threads: usize) -> io::Result<()> {
     match rayon::ThreadPoolBuilder::new().num_threads(threads).build_global() {
@@ -181,4 +218,38 @@ fn config_name(role: Role) -> String {
 }
 
 const STORAGE_KEY: &str = "storage.key";
+/// The version of the protocol whose records the directory holds.
+const FORMAT: &str = "format";
 const IDENTITY: &str = "identity.txt";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{AdvertiserSettings, ProviderSettings};
+    use crate::failure::Failure;
+    use crate::world::tests::private_tempdir;
+
+    #[test]
+    fn a_directory_of_another_version_is_refused_in_one_sentence() {
+        let dir = private_tempdir();
+        let node = dir.path().join("node");
+        Home::<AdvertiserSettings>::create(&node).unwrap();
+        Home::<AdvertiserSettings>::open(&node).unwrap();
+        // Its role is looked at first, and a file it never had is no version.
+        let other = Home::<ProviderSettings>::open(&node);
+        assert!(matches!(other, Err(HomeError::NotANode { .. })));
+        for format in [Some("1\n"), Some("3\n"), Some("2"), Some(""), None] {
+            let path = node.join(FORMAT);
+            match format {
+                Some(text) => std::fs::write(&path, text).unwrap(),
+                None => std::fs::remove_file(&path).unwrap(),
+            }
+            let error = Home::<AdvertiserSettings>::open(&node).unwrap_err();
+            assert!(matches!(error, HomeError::OtherVersion { .. }), "{format:?}");
+            let failure = Failure::from(error);
+            let report = failure.report(Role::Advertiser);
+            assert_eq!(failure.exit().code(), 78);
+            assert!(report.try_this.contains("anew with `advertiser-node init`"), "{report}");
+        }
+    }
+}

@@ -774,8 +774,10 @@ impl SessionRow {
     pub const DONE: &str = "done";
     /// State of a session that an error ended.
     pub const FAILED: &str = "failed";
-    /// State of a session whose program died.
+    /// State of a session whose program died, or was told to stop.
     pub const INTERRUPTED: &str = "interrupted";
+    /// State of a run that came to no session: its row has an id that is drawn, and no elements.
+    pub const UNOPENED: &str = "unopened";
 
     /// The row of a session whose reserve or hold has just been written.
     #[must_use]

@@ -20,16 +20,26 @@ fn public_vectors_of_our_rulesets_pass() {
         if text(row, "field") != Some("phone") || text(row, "expect") == Some("unknown") {
             continue;
         }
-        let Some("libphonenumber/FR" | "crm-fr/1") = text(row, "ruleset") else {
-            continue;
+        let normalizer = match text(row, "ruleset") {
+            Some("libphonenumber/FR" | "crm-fr/1") => vectors(Ruleset::CrmFr1),
+            Some("crm-intl/1") => vectors(Ruleset::CrmIntl1),
+            _ => continue,
         };
-        let normalizer = vectors(Ruleset::CrmFr1);
         let input = text(row, "input").unwrap();
-        let explanation = normalizer.explain_phone(input, &PhoneContext::default());
-        check(row, explanation);
+        let context =
+            PhoneContext { country: text(row, "country"), postcode: text(row, "postcode") };
+        check(row, normalizer.explain_phone(input, &context));
         phones += 1;
     }
-    assert_eq!(phones, 8, "telephone rows of our rulesets");
+    assert!(phones >= 30, "{phones} telephone rows of our rulesets");
+}
+
+#[test]
+fn telephone_vectors_cover_the_reasons_of_what_would_be_another_number() {
+    let rows = read(PUBLIC);
+    for code in ["phone_decimal", "phone_ambiguous_prefix", "phone_bad_character"] {
+        assert!(rows.iter().any(|row| text(row, "reason") == Some(code)), "no vector for {code}");
+    }
 }
 
 #[test]

@@ -99,6 +99,9 @@ pub(crate) struct InviteOptions {
     /// Where to write the invitation; NAME.invitation.toml unless it is given.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// Replace the file that is there.
+    #[arg(long)]
+    pub(crate) overwrite: bool,
 }
 
 /// A risk that an operator accepts by name.

@@ -159,22 +159,26 @@ impl Partners {
         Ok(())
     }
 
-    /// The differences to an earlier load, a line for each partner; empty if nothing changed.
-    pub(crate) fn changes(&self, before: &Self) -> Vec<String> {
+    /// The differences to an earlier load, one for each partner; empty if nothing changed.
+    pub(crate) fn changes(&self, before: &Self) -> Vec<Change> {
         let (now, then) = (self.states(), before.states());
-        let mut lines = Vec::new();
+        let mut changes = Vec::new();
         for (name, state) in &now {
-            match then.get(name) {
-                None => lines.push(format!("{name}: new, {}", state.word())),
-                Some(earlier) if earlier != state => {
-                    lines.push(format!("{name}: changed, {}", state.word()));
+            let how = match then.get(name) {
+                Some(earlier) if earlier == state => continue,
+                Some(_) => "changed",
+                None => "new",
+            };
+            changes.push(match state {
+                State::Served(_) => {
+                    Change { line: format!("{name}: {how}, served"), faulty: false }
                 }
-                Some(_) => {}
-            }
+                State::Faulty(line) => Change { line: line.clone(), faulty: true },
+            });
         }
         let gone = then.keys().filter(|name| !now.contains_key(*name));
-        lines.extend(gone.map(|name| format!("{name}: removed")));
-        lines
+        changes.extend(gone.map(|name| Change { line: format!("{name}: removed"), faulty: false }));
+        changes
     }
 
     fn states(&self) -> BTreeMap<&str, State> {
@@ -224,20 +228,20 @@ impl Partners {
     }
 }
 
+/// A difference between two loads.
+#[derive(Debug)]
+pub(crate) struct Change {
+    /// The partner and how it is now.
+    pub(crate) line: String,
+    /// Whether it is not served.
+    pub(crate) faulty: bool,
+}
+
 /// A partner as a reload compares it.
 #[derive(PartialEq, Eq)]
 enum State {
     Served(String),
     Faulty(String),
-}
-
-impl State {
-    fn word(&self) -> &str {
-        match self {
-            Self::Served(_) => "served",
-            Self::Faulty(line) => line,
-        }
-    }
 }
 
 fn quarantine(home: &Home, name: String, fault: Fault) -> Quarantined {
@@ -294,7 +298,7 @@ fn common_key(one: &PublicIdentity, other: &PublicIdentity) -> Option<&'static s
 mod tests {
     use protocol::suite::Profile;
 
-    use crate::tenant::tests::{home, policy};
+    use crate::tenant::tests::{create, home, policy};
 
     use super::*;
 
@@ -309,7 +313,7 @@ mod tests {
             let (dir, home, _) = home();
             for (at, name) in (1_u8..).zip(["shop-a", "shop-b", "shop-c"]) {
                 let identity = identity(at, at);
-                Tenant::create(&home, policy(name, identity, &[Profile::MatchRate])).unwrap();
+                create(&home, policy(name, identity, &[Profile::MatchRate])).unwrap();
             }
             Self { _dir: dir, home }
         }
@@ -455,14 +459,14 @@ mod tests {
         for (attestation, spki) in [(1, 1), (1, 9), (9, 1)] {
             let identity = identity(attestation, spki);
             let new = policy("shop-d", identity, &[Profile::MatchRate]);
-            let refused = Tenant::create(&node.home, new).unwrap_err();
+            let refused = create(&node.home, new).unwrap_err();
             let report = refused.report(protocol::transcript::Role::Provider).to_string();
             assert!(report.contains("that of the partner shop-a"), "{report}");
         }
         let other = policy("shop-a", identity(9, 9), &[Profile::MatchRate]);
-        assert!(Tenant::create(&node.home, other).is_err());
+        assert!(create(&node.home, other).is_err());
         let same = policy("shop-a", identity(1, 1), &[Profile::MatchRate]);
-        assert!(Tenant::create(&node.home, same).is_ok());
+        assert!(create(&node.home, same).is_ok());
     }
 
     #[test]
@@ -471,7 +475,7 @@ mod tests {
         node.change("shop-a", |text| text.replace("k_min = 100", "k_min = many"));
         let before = std::fs::read_to_string(node.file("shop-a")).unwrap();
         let again = policy("shop-a", identity(1, 1), &[Profile::MatchRate]);
-        assert!(Tenant::create(&node.home, again).is_err());
+        assert!(create(&node.home, again).is_err());
         assert_eq!(std::fs::read_to_string(node.file("shop-a")).unwrap(), before);
     }
 
@@ -483,12 +487,13 @@ mod tests {
         node.change("shop-a", |text| text.replace("k_min = 100", "k_min = 200"));
         node.change("shop-b", |text| text.replace("k_min = 100", "k_min = 2"));
         std::fs::remove_dir_all(node.home.path("partners/shop-c")).unwrap();
-        Tenant::create(&node.home, policy("shop-d", identity(4, 4), &[Profile::MatchRate]))
-            .unwrap();
+        create(&node.home, policy("shop-d", identity(4, 4), &[Profile::MatchRate])).unwrap();
         let changes = node.load().changes(&before);
         assert_eq!(changes.len(), 4, "{changes:?}");
-        assert_eq!(changes[0], "shop-a: changed, served");
-        assert!(changes[1].starts_with("shop-b: changed, shop-b is not served: partner.toml line"));
-        assert_eq!(changes[2..], ["shop-d: new, served", "shop-c: removed"]);
+        let lines: Vec<&str> = changes.iter().map(|change| change.line.as_str()).collect();
+        assert_eq!(lines[0], "shop-a: changed, served");
+        assert!(lines[1].starts_with("shop-b is not served: partner.toml line"), "{}", lines[1]);
+        assert_eq!(lines[2..], ["shop-d: new, served", "shop-c: removed"]);
+        assert!(changes[1].faulty && !changes[0].faulty);
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use node::guardrails::DELTA_MIN;
 use node::identity::PublicIdentity;
 use node::invite::InvitedGuardrails;
 use node::ledger::Budget;
@@ -185,7 +186,20 @@ impl PartnerPolicy {
     }
 
     /// The same policy with what an invitation decides anew: who, how large, and which profiles.
-    pub(crate) fn invited_again(self, new: Self) -> Self {
+    ///
+    /// The budget of a partner that declares the same as before stays as its operator set it,
+    /// unless a daily one is asked for.
+    pub(crate) fn invited_again(self, new: Self, daily: bool) -> Self {
+        let same = self.rows == new.rows && self.profiles() == new.profiles();
+        let new = match same && !daily {
+            true => Self {
+                elements_max: self.elements_max,
+                evaluations_per_epoch: self.evaluations_per_epoch,
+                evaluations_per_day: self.evaluations_per_day,
+                ..new
+            },
+            false => new,
+        };
         Self {
             legal_entity: new.legal_entity,
             group: new.group.or(self.group),
@@ -406,7 +420,7 @@ const FOREIGN: &[Refused] = &[
         why: "is a setting of the advertiser's node",
         fix: "write its values at the top level of this file",
     },
-    toml_file::LEFT[0],
+    DELTA_MIN,
 ];
 
 const fn foreign(name: &'static str) -> Refused {

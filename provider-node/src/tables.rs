@@ -471,7 +471,7 @@ pub(crate) mod tests {
             Home::create(&dir.path().join("p")).unwrap();
             let home = Home::open(&dir.path().join("p")).unwrap();
             let policy = crate::tenant::tests::policy("partner", identity, &Profile::ALL);
-            let tenant = Tenant::create(&home, policy).unwrap();
+            let tenant = crate::tenant::tests::create(&home, policy).unwrap();
             let file = dir.path().join("links.csv");
             let header = "person_ref,persona_ref,type,value,id_type,id_namespace,id_value,\
                           evidence,day";

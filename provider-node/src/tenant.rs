@@ -27,13 +27,14 @@ pub(crate) struct Tenant {
 }
 
 impl Tenant {
-    /// Opens a tenant for a new partner, or renews the policy of one that has this name.
+    /// Opens a tenant for a new partner, or renews the policy of one that has this name; nothing is
+    /// written before [`Self::save`].
     ///
     /// # Errors
     ///
     /// [`Failure`] for an identity that another partner has, in one of its keys or both; for a name
     /// with another identity; and for a file of this name that cannot be read.
-    pub(crate) fn create(home: &Home, policy: PartnerPolicy) -> Result<Self, Failure> {
+    pub(crate) fn open(home: &Home, policy: PartnerPolicy, daily: bool) -> Result<Self, Failure> {
         let name = policy.name.clone();
         if !is_name(&name) {
             return Err(Failure::usage(
@@ -48,21 +49,29 @@ impl Tenant {
         partners.refuse_known(&name, &identity)?;
         let directory = directory(home, &name);
         let policy = match Self::read(&directory, &name) {
-            Ok(Some(known)) => known.policy.invited_again(policy),
+            Ok(Some(known)) => known.policy.invited_again(policy, daily),
             Ok(None) => policy,
             Err(fault) => return Err(unusable(&directory, &fault)),
         };
-        home.private_dir("partners")?;
-        world::create_private_dir(&directory)?;
         let text = policy
             .text()
             .map_err(|error| Failure::storage(&format!("cannot write the policy: {error}")))?;
         // Whatever is written can be read again.
         PartnerPolicy::parse(&text, &name).map_err(|fault| unusable(&directory, &fault))?;
-        world::publish_atomically(&directory.join(POLICY), world::PRIVATE_MODE, |out| {
-            out.write_all(text.as_bytes())
-        })?;
         Ok(Self { name, identity, policy, directory, text })
+    }
+
+    /// Writes the policy.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] of storage.
+    pub(crate) fn save(&self, home: &Home) -> Result<(), Failure> {
+        home.private_dir("partners")?;
+        world::create_private_dir(&self.directory)?;
+        let path = self.directory.join(POLICY);
+        let text = self.text.as_bytes();
+        Ok(world::publish_atomically(&path, world::PRIVATE_MODE, |out| out.write_all(text))?)
     }
 
     /// Reads the policy of a directory; none if it has no policy.
@@ -193,6 +202,13 @@ pub(crate) mod tests {
         })
     }
 
+    /// Opens a tenant and writes its policy.
+    pub(crate) fn create(home: &Home, policy: PartnerPolicy) -> Result<Tenant, Failure> {
+        let tenant = Tenant::open(home, policy, false)?;
+        tenant.save(home)?;
+        Ok(tenant)
+    }
+
     pub(crate) fn home() -> (tempfile::TempDir, Home, PublicIdentity) {
         let dir = tempfile::tempdir().unwrap();
         let advertiser = dir.path().join("a");
@@ -207,7 +223,7 @@ pub(crate) mod tests {
     fn new_partner_may_match_addresses_and_telephones() {
         let (_dir, home, identity) = home();
         let policy = policy("partner", identity, &[Profile::MatchedRows]);
-        let tenant = Tenant::create(&home, policy).unwrap();
+        let tenant = create(&home, policy).unwrap();
         assert_eq!(tenant.policy.kinds, ["email.strict", "email.gmail", "phone"]);
         assert_eq!(tenant.policy.kind_codes(), [1, 2, 3]);
         assert_eq!(tenant.policy.link_filter().level, 0);
@@ -218,7 +234,7 @@ pub(crate) mod tests {
     fn written_policy_has_its_numbers_explained_and_is_read_again() {
         let (_dir, home, identity) = home();
         let policy = policy("partner", identity, &[Profile::MatchRate]);
-        Tenant::create(&home, policy).unwrap();
+        create(&home, policy).unwrap();
         let text = std::fs::read_to_string(home.path("partners/partner/partner.toml")).unwrap();
         for line in ["rows = 20000", "elements_max = 262144", "evaluations_per_epoch = 1048576"] {
             assert!(text.contains(&format!("\n{line}\n")), "{text}");
@@ -232,7 +248,7 @@ pub(crate) mod tests {
     fn absent_guardrails_are_those_of_the_product() {
         let (_dir, home, identity) = home();
         let policy = policy("partner", identity, &[Profile::MatchedRows]);
-        let tenant = Tenant::create(&home, policy).unwrap();
+        let tenant = create(&home, policy).unwrap();
         let path = home.path("partners/partner/partner.toml");
         let text = std::fs::read_to_string(&path).unwrap();
         let earlier: String = text
@@ -251,12 +267,19 @@ pub(crate) mod tests {
     #[test]
     fn inviting_again_keeps_what_the_operator_set_and_takes_the_new_size() {
         let (_dir, home, identity) = home();
-        Tenant::create(&home, policy("partner", identity, &[Profile::MatchRate])).unwrap();
+        create(&home, policy("partner", identity, &[Profile::MatchRate])).unwrap();
         let path = home.path("partners/partner/partner.toml");
         let text = std::fs::read_to_string(&path).unwrap();
-        let set =
-            text.replace("k_min = 100", "k_min = 250").replace("ads.match\"", "ads.suppress\"");
+        let set = text
+            .replace("evaluations_per_day = 524288", "evaluations_per_day = 40000")
+            .replace("k_min = 100", "k_min = 250")
+            .replace("ads.match\"", "ads.suppress\"");
         std::fs::write(&path, set).unwrap();
+        let same = policy("partner", identity, &[Profile::MatchRate]);
+        let again = create(&home, same.clone()).unwrap().policy;
+        assert_eq!((again.k_min, again.evaluations_per_day), (250, 40_000));
+        let daily = Tenant::open(&home, same, true).unwrap().policy;
+        assert_eq!(daily.evaluations_per_day, 524_288);
         let larger = NewPartner {
             name: "partner",
             identity,
@@ -266,7 +289,7 @@ pub(crate) mod tests {
             profiles: &[Profile::MatchRate, Profile::DigitalIds],
             daily: false,
         };
-        let again = Tenant::create(&home, PartnerPolicy::of(&larger)).unwrap().policy;
+        let again = create(&home, PartnerPolicy::of(&larger)).unwrap().policy;
         assert_eq!((again.k_min, again.purpose()), (250, Purpose::Suppress));
         assert_eq!((again.rows, again.profiles.len()), (40_000, 2));
         assert_eq!(again.evaluations_per_epoch, 8 * 65_536 * 8);
@@ -296,7 +319,7 @@ pub(crate) mod tests {
         for change in wrong {
             let mut policy = policy("partner", identity, &[Profile::MatchedRows]);
             change(&mut policy);
-            let refused = Tenant::create(&home, policy).unwrap_err();
+            let refused = create(&home, policy).unwrap_err();
             assert!(matches!(refused, Failure::Operator { .. }));
         }
         assert!(Partners::load(&home).unwrap().tenants.is_empty());

@@ -22,6 +22,7 @@ use node::telemetry::{OutputOptions, Progress, Terminal};
 use node::world;
 use protocol::identifier::IdentifierKind;
 use protocol::limits::{Limits, N_MIN_DEFAULT};
+use protocol::terms::LinkFilter;
 use serde_json::{Value, json};
 
 use super::run::{input_rules, normalizer, writable};
@@ -29,6 +30,7 @@ use crate::Home;
 use crate::cli::CheckOptions;
 use crate::partner::{invitation, kinds, providers, rules_must_agree};
 use crate::shared::WidelyShared;
+use crate::unmatchable::Unmatchable;
 
 pub(crate) fn run(
     options: &CheckOptions,
@@ -70,7 +72,9 @@ pub(crate) fn run(
     }
     match &invitation {
         Some(invitation) => drop(rules_must_agree(&home, invitation)?),
-        None => terminal.line("no provider is accepted yet: its kinds and minimum may differ"),
+        None => {
+            terminal.line("no provider is accepted yet: its kinds, level and minimum may differ")
+        }
     }
     if survey.counts.eligible == 0 {
         return Err(DataError::Empty { file: shown(&files) }.into());
@@ -102,7 +106,8 @@ fn survey(
     let kinds = invitation.map_or_else(all_kinds, kinds);
     let normalizer = normalizer(home, &kinds);
     let source = options.inputs.source(home);
-    let rules = input_rules(home, &normalizer, &source, &kinds);
+    let level = invitation.map_or(LinkFilter::DEFAULT, |invitation| invitation.link_filter).level;
+    let rules = input_rules(home, &normalizer, &source, &kinds, level);
     let store = home.private_dir("inputs")?;
     let workspace = home.workspace()?;
     let read = |reasons: Option<&mut dyn RowReasons>| {
@@ -174,6 +179,7 @@ fn file_lines(survey: &Survey, n_min: u32) -> Vec<String> {
     }
     lines.push(format!("values read: {}", counts.values_read));
     lines.push(format!("values rejected: {}", shares(counts)));
+    lines.extend(Unmatchable::find(counts).lines());
     lines.extend(survey.columns.iter().map(|(name, column)| {
         let ColumnCounts { valid, absent, rejected } = column;
         format!("  {name}: {valid} valid, {absent} absent, rejected: {}", numbers(rejected))

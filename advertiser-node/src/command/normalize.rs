@@ -163,7 +163,10 @@ fn convert(
         }
     }
     match terminal.failure() {
-        Some(kind) => Err(Failure::storage(&format!("cannot write to standard output: {kind}"))),
+        Some(kind) => Err(Failure::output(
+            &format!("cannot write to standard output: {kind}"),
+            "look at what reads it",
+        )),
         None => Ok(()),
     }
 }
@@ -270,6 +273,8 @@ struct ShownIdentifier {
     #[serde(skip_serializing_if = "Option::is_none")]
     normalized: Option<String>,
     level: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<&'static str>,
     warnings: Vec<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     repair: Option<&'static str>,
@@ -281,6 +286,7 @@ impl ShownIdentifier {
             kind: found.kind().name(),
             normalized,
             level: found.level().name(),
+            line: found.line().map(node::normalize::Line::name),
             warnings: found.warnings().iter().map(|warning| warning.code()).collect(),
             repair: found.repair().map(node::normalize::Repair::code),
         }
@@ -413,6 +419,16 @@ mod tests {
         let (lines, done) = convert_all(&args, b"0692 12 34 56\n");
         done.unwrap();
         assert_eq!(lines[0]["identifiers"][0]["normalized"], "+262692123456");
+        assert_eq!(lines[0]["identifiers"][0]["line"], "mobile");
+    }
+
+    #[test]
+    fn number_that_may_be_a_fixed_line_is_shown_as_such() {
+        let args = ["--kind", "phone", "--ruleset", "crm-intl/1", "--region", "US"];
+        let (lines, done) = convert_all(&args, b"(415) 555-2671\n");
+        done.unwrap();
+        let found = &lines[0]["identifiers"][0];
+        assert_eq!((&found["level"], &found["line"]), (&"household".into(), &"unknown".into()));
     }
 
     #[test]

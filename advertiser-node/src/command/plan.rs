@@ -21,10 +21,11 @@ use crate::Home;
 use crate::cli::PlanOptions;
 use crate::committed::Committed;
 use crate::learn::{Learned, PUBLIC, learned};
-use crate::partner::{invitation, kinds, rules_must_agree};
+use crate::partner::{invitation, rules_must_agree};
 use crate::policy::{Policy, Rule, no_cookie};
 use crate::request::{Request, Shape};
 use crate::shared::WidelyShared;
+use crate::unmatchable::Unmatchable;
 
 pub(crate) fn run(
     options: &PlanOptions,
@@ -47,7 +48,7 @@ pub(crate) fn run(
     let progress = Progress::new(output);
     let started = Instant::now();
     progress.stage("prepare");
-    let input = prepare(&home, &options.inputs, &kinds(&invitation))?;
+    let input = prepare(&home, &options.inputs, &invitation)?;
     enough_rows(&input, policy.terms.n_min)?;
     let shape = request.shape(&input)?;
     let provider = invitation.provider.party().0;
@@ -60,6 +61,7 @@ pub(crate) fn run(
     let plan = Plan {
         profile: request.profile,
         eligible: input.counts().eligible,
+        unmatchable: Unmatchable::find(input.counts()),
         shared: WidelyShared::find(input.counts()),
         changed_rows: committed.nearest(),
         too_near: committed.is_too_near(request.profile, policy.terms.group_min),
@@ -88,6 +90,8 @@ struct Plan {
     /// Eligible rows of the input.
     eligible: u64,
     shape: Shape,
+    /// What the input holds that cannot match under the invitation.
+    unmatchable: Unmatchable,
     /// What is odd about the identifiers of the input, if anything.
     shared: Option<WidelyShared>,
     /// Against the nearest other input this provider was told of.
@@ -126,6 +130,7 @@ impl Plan {
     fn shape_lines(&self) -> Vec<String> {
         let Shape { width, rows, padded_rows, elements, .. } = self.shape;
         let mut lines = vec![format!("rows: {} eligible, {rows} asked for", self.eligible)];
+        lines.extend(self.unmatchable.lines());
         lines.push(match self.profile.suite() {
             SuiteId::Aligned => format!("  {elements} identifiers after padding"),
             SuiteId::Shuffled => format!(
@@ -202,6 +207,7 @@ impl Plan {
             "notice": self.notice(),
             "terms": rules,
             "eligible": self.eligible,
+            "cannot_match": self.unmatchable.json(),
             "rows_asked": self.shape.rows,
             "row_width": self.shape.width.get(),
             "padded_rows": self.shape.padded_rows,

@@ -33,7 +33,7 @@ pub(crate) fn run(dir: &Path, as_json: bool, terminal: &Terminal) -> Result<(), 
         .iter()
         .map(|provider| (provider.invitation.provider.party().0, provider.name.clone()))
         .collect();
-    let sessions = Sessions::last(ledger.as_ref(), names)?;
+    let sessions = Sessions::last(ledger.as_ref(), names, home.is_in_use())?;
     let identity = home.identity.public();
     if as_json {
         let accepted: Vec<Value> = accepted.iter().map(ProviderShown::json).collect();

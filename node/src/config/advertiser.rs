@@ -8,7 +8,7 @@ use super::{
     CommonSettings, Settings, TEMPLATE_FILES, TEMPLATE_IGNORE, TEMPLATE_MACHINE, check_names, wrong,
 };
 use crate::data::input::SharedLimits;
-use crate::guardrails::GuardrailSettings;
+use crate::guardrails::{GuardrailSettings, RENAMED};
 use crate::normalize::PhonePrehash;
 use crate::toml_file::{self, Fault};
 
@@ -42,7 +42,7 @@ impl Settings for AdvertiserSettings {
     fn parse(text: &str) -> Result<Self, Fault> {
         check_names(text, Self::ROLE, Self::NAMES, super::ProviderSettings::NAMES)?;
         let common = CommonSettings::parse(text)?;
-        let file: AdvertiserFile = toml_file::parse(text, toml_file::LEFT)?;
+        let file: AdvertiserFile = toml_file::parse(text, RENAMED)?;
         let wrong = |setting: &str, allowed: &str| wrong(text, setting, allowed);
         let phone_sha256 = match &file.phone_sha256 {
             None => None,
@@ -162,6 +162,7 @@ const TEMPLATE_GUARDRAILS: &str = "\n\
     # rate_cap = 85          # rates above are shown as over\n\
     # count_rounding = 100   # step of counts\n\
     # cell_min = 50          # least rows in a cell of a breakdown\n\
+    # consent_max_age_days = 1095  # most days after which a consent is no longer taken\n\
     # ids_per_person = 10    # most digital IDs of one person\n\
     # ids_valid_days = 30    # most days a digital ID is used\n\
     # namespaces = []        # digital IDs to take, by name; all that are offered if absent\n\
@@ -213,9 +214,7 @@ mod tests {
         );
         assert_eq!(refused("[shared]\nmail = 5\n"), "line 2: `mail` is no setting of this file");
         assert_eq!(refused("[guardrails]\nk_min = \"200\""), "line 2: `k_min` is a number");
-        assert_eq!(
-            refused("[guardrails]\ndelta_min = 1000"),
-            "line 2: `delta_min` is called `group_min` now"
-        );
+        let renamed = "line 3: `delta_min` is called `group_min` now";
+        assert_eq!(refused("[guardrails]\nk_min = 200\ndelta_min = 1000"), renamed);
     }
 }

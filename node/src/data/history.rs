@@ -320,6 +320,7 @@ mod tests {
                 source: &SourceOptions::default(),
                 purpose: "ads.match",
                 kinds: &[1, 2],
+                level: 0,
                 email_sha256: None,
                 phone_sha256: None,
                 shared: SharedLimits::default(),

@@ -296,6 +296,7 @@ impl World {
             progress: &Progress::silent(),
             ledger_head,
             retry_after_s: 0,
+            stop: Stop::new(),
         };
         self.runtime.handle().block_on(driver.run()).map(|ended| ended.outcome)
     }

@@ -132,6 +132,11 @@ impl PostCode {
         let cleaned = decode::nfkc(decode::checked(raw).ok()?);
         let upper = Zeroizing::new(cleaned.to_ascii_uppercase());
         let value = without_country_prefix(decode::trim(&upper));
+        // A column of decimal numbers: `9711.0` is no 97110.
+        let decimal = |(_, tail): (&str, &str)| (1..=2).contains(&tail.len());
+        if value.rsplit_once('.').is_some_and(decimal) {
+            return None;
+        }
         let mut digits = Zeroizing::new(String::with_capacity(6));
         for c in value.chars() {
             match c {

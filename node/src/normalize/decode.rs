@@ -9,13 +9,15 @@ use std::borrow::Cow;
 use icu_casemap::CaseMapper;
 use icu_locale_core::LanguageIdentifier;
 use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
-use icu_properties::props::{GeneralCategory, GeneralCategoryGroup, WhiteSpace};
+use icu_properties::props::{
+    DefaultIgnorableCodePoint, GeneralCategory, GeneralCategoryGroup, WhiteSpace,
+};
 use icu_properties::{
     CodePointMapData, CodePointMapDataBorrowed, CodePointSetData, CodePointSetDataBorrowed,
 };
 use zeroize::Zeroizing;
 
-use super::reason::Reason;
+use super::reason::{Reason, Repair};
 
 /// Why a value yields no identifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +88,69 @@ pub(super) fn without_format(text: &str) -> Zeroizing<String> {
     kept
 }
 
+/// Removes invisible characters that come with copied text and belong to no address: soft hyphens,
+/// zero-width spaces, word joiners, byte-order marks, and marks of direction.
+pub(super) fn without_stray(text: &str) -> Zeroizing<String> {
+    let mut kept = Zeroizing::new(String::with_capacity(text.len()));
+    kept.extend(text.chars().filter(|&c| !is_stray(c)));
+    kept
+}
+
+/// Removes one apostrophe before a value, by which spreadsheets mark text.
+pub(super) fn without_text_mark(trimmed: &str) -> (&str, Option<Repair>) {
+    match trimmed.strip_prefix('\'') {
+        Some(rest) => (rest, Some(Repair::TextMark)),
+        None => (trimmed, None),
+    }
+}
+
+/// Whether a number bears the mark of a column of decimal numbers, whose zero after the point
+/// would become a digit: `1717654321.0`, `1717654321,00`, `1.717.654.321,0`, `1717654321.`.
+///
+/// Dots between groups are none, unless the last group is one digit.
+pub(super) fn is_decimal(number: &str) -> bool {
+    let Some((head, tail)) = number.rsplit_once(['.', ',']) else {
+        return false;
+    };
+    let comma = number.as_bytes().get(head.len()) == Some(&b',');
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if tail.is_empty() {
+        return !comma && digits(head) && !head.starts_with('0');
+    }
+    let one_digit = tail.len() == 1 && digits(tail);
+    let zeros = tail.bytes().all(|byte| byte == b'0');
+    let point = comma || !head.contains('.');
+    let number = head.contains(|c: char| c.is_ascii_digit()) && !head.chars().any(is_letter);
+    number && (one_digit || (zeros && point))
+}
+
+/// Whether a character is a letter, a mark or a digit, visible, and none that stands for a
+/// quotation mark.
+pub(super) fn is_word(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_alphanumeric();
+    }
+    let category = CATEGORY.get(c);
+    let word =
+        [GeneralCategoryGroup::Letter, GeneralCategoryGroup::Mark, GeneralCategoryGroup::Number];
+    word.into_iter().any(|group| group.contains(category))
+        && category != GeneralCategory::OtherNumber
+        && !IGNORABLE.contains(c)
+        && !SPACING_MODIFIERS.contains(&c)
+}
+
+/// Whether a character is punctuation that no domain name holds.
+pub(super) fn is_foreign_punctuation(c: char) -> bool {
+    !c.is_ascii()
+        && GeneralCategoryGroup::Punctuation.contains(CATEGORY.get(c))
+        && !DOMAIN_PUNCTUATION.contains(&c)
+}
+
+/// Whether a character is a number of another kind than a decimal digit, such as `²` or `①`.
+pub(super) fn is_odd_number(c: char) -> bool {
+    !c.is_ascii() && CATEGORY.get(c) == GeneralCategory::OtherNumber
+}
+
 /// Normalization form C.
 pub(super) fn nfc(text: &str) -> Zeroizing<String> {
     owned(if text.is_ascii() { Cow::Borrowed(text) } else { NFC.normalize(text) })
@@ -150,6 +215,21 @@ fn is_control(c: char) -> bool {
     matches!(c, '\0'..='\u{1F}' | '\u{7F}'..='\u{9F}')
 }
 
+fn is_stray(c: char) -> bool {
+    matches!(
+        c,
+        '\u{AD}'
+            | '\u{61C}'
+            | '\u{200B}'
+            | '\u{200E}'
+            | '\u{200F}'
+            | '\u{202A}'..='\u{202E}'
+            | '\u{2060}'
+            | '\u{2066}'..='\u{2069}'
+            | '\u{FEFF}'
+    )
+}
+
 fn owned(text: Cow<'_, str>) -> Zeroizing<String> {
     Zeroizing::new(text.into_owned())
 }
@@ -183,8 +263,16 @@ pub(super) const NULL_MARKERS: [&str; 16] = [
     "?",
 ];
 
+/// Letters that look like apostrophes, primes and quotation marks.
+const SPACING_MODIFIERS: core::ops::RangeInclusive<char> = '\u{2B0}'..='\u{2FF}';
+
+/// Punctuation that rules for domain names admit in some context (RFC 5892, appendix A).
+const DOMAIN_PUNCTUATION: [char; 5] = ['\u{B7}', '\u{375}', '\u{5F3}', '\u{5F4}', '\u{30FB}'];
+
 static CATEGORY: CodePointMapDataBorrowed<'static, GeneralCategory> = CodePointMapData::new();
 static WHITE_SPACE: CodePointSetDataBorrowed<'static> = CodePointSetData::new::<WhiteSpace>();
+static IGNORABLE: CodePointSetDataBorrowed<'static> =
+    CodePointSetData::new::<DefaultIgnorableCodePoint>();
 static NFC: ComposingNormalizerBorrowed<'static> = ComposingNormalizerBorrowed::new_nfc();
 static NFKC: ComposingNormalizerBorrowed<'static> = ComposingNormalizerBorrowed::new_nfkc();
 static NFKD: DecomposingNormalizerBorrowed<'static> = DecomposingNormalizerBorrowed::new_nfkd();
@@ -244,6 +332,58 @@ mod tests {
     }
 
     #[test]
+    fn decimal_numbers_are_told_from_grouped_ones() {
+        for text in [
+            "33637481596.0",
+            "+436641234567.0",
+            "0664 1234567.0",
+            "1717654321.00",
+            "1717654321.000000",
+            "1717654321,0",
+            "1.717.654.321,00",
+            "1,717,654,321.0",
+            "1 717 654 321.0",
+            "33.637.481.596.0",
+            "-1717654321.0",
+            "33637481596.",
+            "33637481596.5",
+        ] {
+            assert!(is_decimal(text), "{text}");
+        }
+        for text in [
+            "06.37.48.15.96",
+            "06.37.48.15.00",
+            "06.37.48.00.00",
+            "0664.1234567",
+            "0637481596",
+            "0637481596.",
+            "06 37 48 15 96.",
+            "06.37.48.15.96.",
+            "0637481596,",
+            "0199001234 ext.5",
+            ".0",
+            ".",
+            "",
+        ] {
+            assert!(!is_decimal(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn letters_of_every_script_are_words_and_quotation_marks_are_not() {
+        for c in "aZ9éßжあ々ー〇한\u{301}\u{94D}٣".chars() {
+            assert!(is_word(c), "{c:?}");
+        }
+        let quotes = "«»“”„‘’‚‹›「」″′＇՚\u{2BC}\u{2BB}\u{2EE}\u{2B9}'`\"";
+        let joiners = "\u{AD}\u{200B}\u{200C}\u{200D}\u{2060}";
+        let fillers = "\u{34F}\u{115F}\u{180B}\u{3164}\u{FE0F}\u{E0100}";
+        let others = " \u{A0}²①😀→€\u{E000}\u{378}()[]:\\,";
+        for c in [quotes, joiners, fillers, others].iter().flat_map(|text| text.chars()) {
+            assert!(!is_word(c), "{c:?}");
+        }
+    }
+
+    #[test]
     fn lower_case_is_full_and_has_no_locale() {
         assert_eq!(*lower("ÉRIC"), "éric");
         assert_eq!(*lower("ΟΔΟΣ"), "οδος");
@@ -281,7 +421,9 @@ mod tests {
         for c in '\0'..=char::MAX {
             let mut buffer = [0; 4];
             let text: &str = c.encode_utf8(&mut buffer);
-            hasher.update([CATEGORY.get(c) as u8, u8::from(WHITE_SPACE.contains(c))]);
+            let sets = [WHITE_SPACE, IGNORABLE].map(|set| u8::from(set.contains(c)));
+            hasher.update([CATEGORY.get(c) as u8]);
+            hasher.update(sets);
             for form in [NFC.normalize(text), NFKC.normalize(text), NFKD.normalize(text)] {
                 hasher.update(form.as_bytes());
                 hasher.update([0xFF]);
@@ -290,6 +432,6 @@ mod tests {
             hasher.update([0xFF]);
         }
         let digest: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(digest, "2dc51f8a1f6a2593b450c065fa9d866b46ddeec3d03bc7bf96fd7e13b24316ea");
+        assert_eq!(digest, "2ed5478c7c274be5dc8a266565f3b3a0bc850a1219d1af8b20896a596a1a1c85");
     }
 }

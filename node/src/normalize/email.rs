@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::decode::{self, Miss};
 use super::generic;
 use super::options::{ListAction, Options};
-use super::reason::{Reason, Warning};
+use super::reason::{Reason, Repair, Warning};
 use super::{Canonical, Draft, Kind, Level};
 
 /// What the e-mail rules need beside the value.
@@ -24,7 +24,7 @@ pub(super) struct Context<'a> {
 
 /// Normalizes one address by section 4 of the rules.
 pub(super) fn normalize(raw: &str, context: &Context<'_>) -> Result<Vec<Draft>, Miss> {
-    let cleaned = clean(decode::checked(raw)?);
+    let (cleaned, repair) = clean(decode::checked(raw)?);
     let (local, domain) = split(&cleaned)?;
     let local = local_part(local)?;
     let domain = ascii_domain(domain)?;
@@ -42,28 +42,30 @@ pub(super) fn normalize(raw: &str, context: &Context<'_>) -> Result<Vec<Draft>, 
     if matches!(gmail, Some(None)) {
         warnings.push(Warning::EmailGmailEmptyLocal);
     }
-    let mut found = vec![draft(Kind::EmailStrict, strict, warnings)];
+    let mut found = vec![draft(Kind::EmailStrict, strict, warnings, repair)];
     if let Some(Some(address)) = gmail {
-        found.push(draft(Kind::EmailGmail, address, Vec::new()));
+        found.push(draft(Kind::EmailGmail, address, Vec::new(), None));
     }
     Ok(found)
 }
 
-/// Steps 1 and 2: format characters, NFC, white space, `mailto:`.
-fn clean(value: &str) -> Zeroizing<String> {
+/// Steps 1 and 2: stray characters, NFC, white space, the mark of text, `mailto:`.
+///
+/// Joiners stay: in a domain they may tell one name from another, and elsewhere they are refused.
+fn clean(value: &str) -> (Zeroizing<String>, Option<Repair>) {
     if value.is_ascii() {
         return bare(value);
     }
-    bare(&decode::nfc(&decode::without_format(value)))
+    bare(&decode::nfc(&decode::without_stray(value)))
 }
 
-fn bare(composed: &str) -> Zeroizing<String> {
-    let trimmed = decode::trim(composed);
+fn bare(composed: &str) -> (Zeroizing<String>, Option<Repair>) {
+    let (trimmed, repair) = decode::without_text_mark(decode::trim(composed));
     let rest = match trimmed.get(..MAILTO.len()) {
         Some(scheme) if scheme.eq_ignore_ascii_case(MAILTO) => trimmed.get(MAILTO.len()..),
         _ => None,
     };
-    Zeroizing::new(rest.unwrap_or(trimmed).to_owned())
+    (Zeroizing::new(rest.unwrap_or(trimmed).to_owned()), repair)
 }
 
 /// Steps 3 to 5: what is not one bare address.
@@ -89,10 +91,23 @@ fn split(address: &str) -> Result<(&str, &str), Reason> {
     Ok((local, domain))
 }
 
-/// Step 6: length, then lower case.
+/// Step 6: length, then characters, then lower case.
+///
+/// What is left of a label, a bracket or a quotation mark is another mailbox than the one meant,
+/// or none.
 fn local_part(local: &str) -> Result<Zeroizing<String>, Reason> {
     if local.len() > LOCAL_BYTES_MAX {
         return Err(Reason::EmailLocalTooLong);
+    }
+    let escape =
+        |three: &[u8]| matches!(three, [b'%', hex @ ..] if hex.iter().all(u8::is_ascii_hexdigit));
+    if local.as_bytes().windows(3).any(escape) {
+        return Err(Reason::EmailPercentEscape);
+    }
+    let allowed = |c: char| decode::is_word(c) || c == '.' || ATEXT_SIGNS.contains(c);
+    let quoted = local.starts_with(QUOTES) || local.ends_with(QUOTES);
+    if quoted || !local.chars().all(allowed) {
+        return Err(Reason::EmailLocalCharacter);
     }
     Ok(decode::lower(local))
 }
@@ -116,6 +131,9 @@ fn ascii_domain(domain: &str) -> Result<Zeroizing<String>, Reason> {
         return Err(Reason::EmailDomainInvalid);
     };
     let ascii = Zeroizing::new(ascii.into_owned());
+    if holds_punctuation(&ascii) {
+        return Err(Reason::EmailDomainInvalid);
+    }
     let Some((_, last)) = ascii.rsplit_once('.') else {
         return Err(Reason::EmailDomainNoTld);
     };
@@ -123,6 +141,16 @@ fn ascii_domain(domain: &str) -> Result<Zeroizing<String>, Reason> {
         return Err(Reason::EmailDomainNumeric);
     }
     Ok(ascii)
+}
+
+/// Whether a domain holds a quotation mark or the like, which UTS 46 admits and no registry does.
+fn holds_punctuation(ascii: &str) -> bool {
+    if !ascii.contains("xn--") {
+        return false;
+    }
+    let (unicode, _) =
+        Uts46::new().to_unicode(ascii.as_bytes(), AsciiDenyList::STD3, Hyphens::Check);
+    Zeroizing::new(unicode.into_owned()).chars().any(decode::is_foreign_punctuation)
 }
 
 /// Steps 8 and 9, up to placeholders: reserved domains, lists, warnings.
@@ -145,7 +173,7 @@ fn judge(local: &str, domain: &str, context: &Context<'_>) -> Result<Vec<Warning
             ListAction::Warn => warnings.push(Warning::EmailDisposable),
         }
     }
-    if local.starts_with('.') || local.ends_with('.') || local.contains("..") {
+    if local.starts_with(is_odd_end) || local.ends_with(is_odd_end) || local.contains("..") {
         warnings.push(Warning::EmailOddLocal);
     }
     if generic::is_relay(domain) {
@@ -158,6 +186,11 @@ fn judge(local: &str, domain: &str, context: &Context<'_>) -> Result<Vec<Warning
         warnings.push(Warning::EmailTypoDomain);
     }
     Ok(warnings)
+}
+
+/// Whether a character is rarely the first or last of a local part.
+fn is_odd_end(c: char) -> bool {
+    !decode::is_word(c) && !"_-+".contains(c)
 }
 
 /// The local part in the Gmail form: up to the first `+`, without dots; `None` if nothing is left.
@@ -177,12 +210,21 @@ fn joined(local: &str, domain: &str) -> Canonical {
     Canonical::new(address)
 }
 
-fn draft(kind: Kind, canonical: Canonical, warnings: Vec<Warning>) -> Draft {
-    Draft { kind, canonical, level: Level::Individual, line: None, warnings, repair: None }
+fn draft(
+    kind: Kind,
+    canonical: Canonical,
+    warnings: Vec<Warning>,
+    repair: Option<Repair>,
+) -> Draft {
+    Draft { kind, canonical, level: Level::Individual, line: None, warnings, repair }
 }
 
 const MAILTO: &str = "mailto:";
 const LOCAL_BYTES_MAX: usize = 64;
+/// What an atom holds beside letters and digits (RFC 5322, 3.2.3).
+const ATEXT_SIGNS: &str = "!#$%&'*+-/=?^_`{|}~";
+/// Atom characters that are quotation marks at either end of a local part.
+const QUOTES: [char; 2] = ['\'', '`'];
 const GMAIL_DOMAIN: &str = "gmail.com";
 const GMAIL_DOMAINS: [&str; 2] = [GMAIL_DOMAIN, "googlemail.com"];
 const SYNTHETIC_DOMAIN: &str = "veilmatch.invalid";
@@ -286,6 +328,83 @@ mod tests {
     }
 
     #[test]
+    fn marks_and_labels_before_an_address_never_pass() {
+        for raw in [
+            "(jane@exemple.fr",
+            "mail:jane@exemple.fr",
+            "[jane@exemple.fr",
+            ":jane@exemple.fr",
+            "o\\'brien@exemple.fr",
+            "jane\\@exemple.fr",
+            "«jane@exemple.fr",
+            "“jane@exemple.fr",
+            "o’brien@exemple.fr",
+            "''jane@exemple.fr",
+            "'jane'@exemple.fr",
+            "jane'@exemple.fr",
+            "`jane@exemple.fr",
+            "mailto:'jane@exemple.fr",
+            "mailto:mailto:jane@exemple.fr",
+            "ja\u{200D}ne@exemple.fr",
+            "ja\u{200C}ne@exemple.fr",
+            "jane\u{FE0F}@exemple.fr",
+            "jane\u{3164}@exemple.fr",
+            "\u{2BC}jane@exemple.fr",
+            "jane¹@exemple.fr",
+            "😀jane@exemple.fr",
+        ] {
+            assert_eq!(reason(raw), Reason::EmailLocalCharacter, "{raw}");
+        }
+        for raw in ["%20jane@exemple.fr", "jane%2Bnews@exemple.fr", "jane%C3%A9@exemple.fr"] {
+            assert_eq!(reason(raw), Reason::EmailPercentEscape, "{raw}");
+        }
+        for raw in ["jane@exemple.fr»", "jane@«exemple».fr", "jane@exemple’s.fr"] {
+            assert_eq!(reason(raw), Reason::EmailDomainInvalid, "{raw}");
+        }
+        let mut legal = ["!#$%&'*+-/=?^_`{}~".to_owned(), "o'brien".into(), "a%b".into()];
+        legal[0] = format!("a{}z", legal[0]);
+        for local in legal {
+            assert_eq!(strict(&format!("{local}@exemple.fr")), format!("{local}@exemple.fr"));
+        }
+        assert_eq!(strict("अजय@exemple.fr"), "अजय@exemple.fr");
+        assert_eq!(warnings("*jane@exemple.fr"), [Warning::EmailOddLocal]);
+        assert_eq!(warnings("-jane_@exemple.fr"), []);
+    }
+
+    #[test]
+    fn mark_of_text_is_removed_and_counted() {
+        for raw in ["'jane@exemple.fr", " 'mailto:jane@exemple.fr"] {
+            let Outcome::Ok(found) = normalizer().email(raw) else { panic!("{raw}") };
+            assert_eq!(found[0].repair(), Some(Repair::TextMark));
+            assert_eq!(strict(raw), "jane@exemple.fr");
+        }
+        let Outcome::Ok(found) = normalizer().email("'jane.doe@gmail.com") else { panic!() };
+        assert_eq!((found[0].repair(), found[1].repair()), (Some(Repair::TextMark), None));
+    }
+
+    #[test]
+    fn joiners_tell_domains_apart() {
+        let persian = "x@نامه\u{200C}ای.com";
+        assert_eq!(strict(persian), "x@xn--mgba3gch31f060k.com");
+        assert_eq!(strict("x@xn--mgba3gch31f060k.com"), strict(persian));
+        assert_eq!(strict("x@نامهای.com"), "x@xn--mgba3gch31f.com");
+        // After a virama, by the first rule of RFC 5892, A.1 and A.2.
+        assert_ne!(strict("x@क्\u{200D}ष.com"), strict("x@क्ष.com"));
+        for raw in [
+            "x@exem\u{200C}ple.fr",
+            "x@exemple.fr\u{200D}",
+            "x@\u{200C}نامه.com",
+            "x@ن\u{200D}امه.com",
+            "x@نامه.\u{200C}com",
+        ] {
+            assert_eq!(reason(raw), Reason::EmailDomainInvalid, "{raw:?}");
+        }
+        // Visible format characters are no stray ones.
+        assert_eq!(reason("x@\u{600}نامه.com"), Reason::EmailDomainInvalid);
+        assert_eq!(strict("x@\u{202B}نامه\u{202C}.com"), strict("x@نامه.com"));
+    }
+
+    #[test]
     fn composed_and_decomposed_accents_agree() {
         assert_eq!(strict("re\u{301}my@exemple.fr"), strict("rémy@exemple.fr"));
     }
@@ -347,6 +466,29 @@ mod tests {
                 let canonical = found[0].canonical().to_owned();
                 let again = normalizer().explain_email(&canonical).into_found().unwrap();
                 prop_assert_eq!(again[0].canonical(), &canonical);
+            }
+        }
+
+        #[test]
+        fn what_cannot_be_seen_never_gives_another_address(
+            local in "[a-z]{1,8}|[а-я]{1,8}",
+            domain in "[a-z]{2,8}|[а-я]{2,8}",
+            unseen in prop_oneof![
+                "[\\u{AD}\\u{34F}\\u{61C}\\u{115F}\\u{180B}-\\u{180F}\\u{200B}-\\u{200F}]",
+                "[\\u{202A}-\\u{202E}\\u{2060}-\\u{206F}\\u{3164}\\u{FE00}-\\u{FE0F}\\u{FEFF}]",
+            ],
+            at in any::<prop::sample::Index>(),
+        ) {
+            let plain = format!("{local}@{domain}.fr");
+            let places: Vec<usize> = plain.char_indices().map(|(at, _)| at).collect();
+            let mut soiled = plain.clone();
+            soiled.insert_str(places[at.index(places.len())], &unseen);
+            let canonical = |raw: &str| {
+                let found = normalizer().explain_email(raw).into_found();
+                found.map(|found| found[0].canonical().to_owned())
+            };
+            if let Some(read) = canonical(&soiled) {
+                prop_assert_eq!(Some(read), canonical(&plain));
             }
         }
 

@@ -1,9 +1,9 @@
 //! Telephone: E.164, after a cleaning that both sides share and before any library sees a digit.
 //!
 //! The cleaning refuses what libphonenumber would silently turn into another number: a second
-//! number, an extension, letters. The region of a national number is inferred from the row,
-//! never guessed: from the post code of a French row, then from its country, then from the
-//! options. French overseas numbers are invalid under region `FR` [trap-06].
+//! number, an extension, letters, the zero after a decimal point. The region of a national number
+//! is inferred from the row, never guessed: from the post code of a French row, then from its
+//! country, then from the options. French overseas numbers are invalid under region `FR` [trap-06].
 
 use rlibphonenumber::{
     PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat, PhoneNumberType, Region,
@@ -43,7 +43,7 @@ pub(super) fn normalize(
     context: &PhoneContext<'_>,
     rules: &Rules<'_>,
 ) -> Result<Vec<Draft>, Miss> {
-    let cleaned = clean(decode::checked(raw)?)?;
+    let (cleaned, text_mark) = clean(decode::checked(raw)?)?;
     let postcode = context.postcode.and_then(|code| PostCode::parse(code, rules.options.pad4));
     let country = country::record_country(rules.ruleset, context.country, postcode.as_ref());
     let evidence =
@@ -74,25 +74,35 @@ pub(super) fn normalize(
     if rules.lists && generic::is_generic_phone(&canonical, &nsn) {
         return Err(Reason::GenericValue.into());
     }
-    Ok(drafts(canonical, line, repair, rules.digits))
+    Ok(drafts(canonical, line, repair.or(text_mark), rules.digits))
 }
 
 /// Whether a value is a telephone number in clear, wherever it may be from.
 ///
 /// Used on pre-hashed columns, where only the shape counts.
 pub(super) fn looks_like_number(value: &str) -> bool {
-    clean(value).is_ok_and(|digits| digits.len() <= PLAINTEXT_DIGITS_MAX)
+    match clean(value) {
+        Ok((digits, _)) => digits.len() <= PLAINTEXT_DIGITS_MAX,
+        Err(reason) => reason == Reason::PhoneDecimal,
+    }
 }
 
 /// Section 5.1: one run of ASCII digits, with an optional `+` before it.
-fn clean(value: &str) -> Result<Zeroizing<String>, Reason> {
+fn clean(value: &str) -> Result<(Zeroizing<String>, Option<Repair>), Reason> {
+    // NFKC would make a digit of a mark such as a footnote's.
+    if value.chars().any(decode::is_odd_number) {
+        return Err(Reason::PhoneBadCharacter);
+    }
     let text = ascii_digits(&decode::without_format(&decode::nfkc(value)));
-    let trimmed = decode::trim(&text);
+    let (trimmed, text_mark) = decode::without_text_mark(decode::trim(&text));
     let number = match trimmed.get(..TEL.len()) {
         Some(scheme) if scheme.eq_ignore_ascii_case(TEL) => trimmed.get(TEL.len()..),
         _ => None,
     };
     let number = number.unwrap_or(trimmed);
+    if decode::is_decimal(number) {
+        return Err(Reason::PhoneDecimal);
+    }
     if number.contains([';', ',', '|']) {
         return Err(Reason::PhoneMultipleValues);
     }
@@ -102,6 +112,11 @@ fn clean(value: &str) -> Result<Zeroizing<String>, Reason> {
     if number.chars().any(decode::is_letter) {
         return Err(Reason::PhoneHasLetters);
     }
+    Ok((dialled(number)?, text_mark))
+}
+
+/// A number without its separators, `+` for a leading `00`.
+fn dialled(number: &str) -> Result<Zeroizing<String>, Reason> {
     let mut kept = Zeroizing::new(String::with_capacity(number.len().saturating_add(1)));
     for c in number.chars() {
         match c {
@@ -190,7 +205,7 @@ fn national(
         RecordCountry::Invalid => return Err(Reason::CountryInvalid),
     };
     let region = evidence.or(stated.as_ref().map(Country::as_str));
-    let number = region.and_then(|region| valid(cleaned, Some(region)));
+    let number = region.map_or(Ok(None), |region| in_region(cleaned, region))?;
     number.ok_or_else(|| {
         let overseas = || UNPROVED.iter().any(|region| valid(cleaned, Some(region)).is_some());
         if evidence.is_none() && overseas() {
@@ -201,6 +216,27 @@ fn national(
     })
 }
 
+/// Parses a value without `+` in a region: as a national number or, if it begins with the calling
+/// code of the region, as an export may leave it that drops the `+`.
+///
+/// In most plans one reading alone is valid. Where numbers have no fixed length, such as Germany,
+/// both may be: `491717654321` is a mobile number, or a fixed line of a place whose code is 049.
+fn in_region(cleaned: &str, region: &str) -> Result<Option<PhoneNumber>, Reason> {
+    let national = valid(cleaned, Some(region));
+    let code = Region::from_code(region).ok();
+    let code = code.and_then(|region| PHONE_NUMBER_UTIL.get_country_code_for_region(region));
+    if !code.is_some_and(|code| cleaned.starts_with(&code.to_string())) {
+        return Ok(national);
+    }
+    let mut with_plus = Zeroizing::new(String::with_capacity(cleaned.len().saturating_add(1)));
+    with_plus.push('+');
+    with_plus.push_str(cleaned);
+    match (national, valid(&with_plus, None)) {
+        (Some(one), Some(other)) if e164(&one) != e164(&other) => Err(Reason::PhoneAmbiguousPrefix),
+        (one, other) => Ok(one.or(other)),
+    }
+}
+
 /// Parses a number and keeps it only if it is valid.
 fn valid(cleaned: &str, region: Option<&str>) -> Option<PhoneNumber> {
     let region = match region {
@@ -209,9 +245,12 @@ fn valid(cleaned: &str, region: Option<&str>) -> Option<PhoneNumber> {
     };
     let number = PHONE_NUMBER_UTIL.parse(cleaned, region).ok()?;
     // Some numbering plans hold numbers longer than E.164 allows.
-    let formatted = PHONE_NUMBER_UTIL.format(&number, PhoneNumberFormat::E164);
-    let fits = Zeroizing::new(formatted.into_owned()).len() <= E164_BYTES_MAX;
+    let fits = e164(&number).len() <= E164_BYTES_MAX;
     (fits && PHONE_NUMBER_UTIL.is_valid_number(&number)).then_some(number)
+}
+
+fn e164(number: &PhoneNumber) -> Zeroizing<String> {
+    Zeroizing::new(PHONE_NUMBER_UTIL.format(number, PhoneNumberFormat::E164).into_owned())
 }
 
 fn drafts(canonical: Canonical, line: Line, repair: Option<Repair>, digits: bool) -> Vec<Draft> {
@@ -254,6 +293,8 @@ const UNPROVED: [&str; 5] = ["GP", "MQ", "GF", "RE", "YT"];
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
 
     use super::super::{Normalizer, Outcome};
@@ -320,6 +361,108 @@ mod tests {
         for raw in spellings {
             assert_eq!(plain(raw), "+33199001234 fixed", "{raw}");
         }
+    }
+
+    #[test]
+    fn zero_after_a_decimal_point_is_no_digit() {
+        let german = in_row("DE", "");
+        for raw in [
+            "+436641234567.0",
+            "0664 1234567.0",
+            "+491717654321.0",
+            "0171 7654321.0",
+            "1717654321.0",
+            "+390612345678.0",
+            "33637481596.0",
+            "33637481596.00",
+            "33637481596,0",
+            "33.637.481.596,00",
+            "33,637,481,596.0",
+            "33637481596.",
+            "٣٣٦٣٧٤٨١٥٩٦.٠",
+            "tel:33637481596.0",
+        ] {
+            assert_eq!(plain(raw), "phone_decimal", "{raw}");
+            assert_eq!(read(raw, &german), "phone_decimal", "{raw}");
+        }
+        for raw in ["3.3637481596E10", "3.3637481596e+10", "1,717654321E+11", "33637481596e0"] {
+            let code = plain(raw);
+            assert!(["phone_has_letters", "phone_multiple_values"].contains(&&*code), "{code}");
+        }
+        for raw in ["06.37.48.15.96", "06.37.48.15.96.", "0637481596.", "33637481596"] {
+            assert_eq!(plain(raw), "+33637481596 mobile", "{raw}");
+        }
+        assert_eq!(plain("06.37.48.15.00"), "+33637481500 mobile");
+        assert_eq!(plain("06 37 48 15 96²"), "phone_bad_character");
+        // The post code of a float column proves nothing.
+        assert_eq!(read("0690 12 34 56", &in_row("FR", "9711.0")), "phone_region_missing");
+        assert_eq!(read("0690 12 34 56", &in_row("FR", "97.110")), "+590690123456 mobile");
+    }
+
+    #[test]
+    fn calling_code_without_plus_is_read_in_one_way_or_refused() {
+        let german = in_row("DE", "");
+        for raw in ["491717654321", "4915123836378", "49 7755 91155"] {
+            assert_eq!(read(raw, &german), "phone_ambiguous_prefix", "{raw}");
+        }
+        let one_way = [
+            ("+491717654321", "DE", "+491717654321 mobile"),
+            ("0171 7654321", "DE", "+491717654321 mobile"),
+            ("49 (0) 171 7654321", "DE", "+491717654321 mobile"),
+            ("1717654321", "DE", "+491717654321 mobile"),
+            ("04917 123456", "DE", "+494917123456 fixed"),
+            ("0812 3456 7890", "ID", "+6281234567890 mobile"),
+            ("33637481596", "FR", "+33637481596 mobile"),
+            ("14155552671", "US", "+14155552671 unknown"),
+            ("390612345678", "IT", "+390612345678 fixed"),
+            ("32470123457", "BE", "+32470123457 mobile"),
+            ("34650123456", "ES", "+34650123456 mobile"),
+            ("447400123456", "GB", "+447400123456 mobile"),
+        ];
+        for (raw, country, expected) in one_way {
+            assert_eq!(read(raw, &in_row(country, "")), expected, "{raw} {country}");
+        }
+    }
+
+    /// No mobile number of any plan becomes another number where its `+` is lost.
+    #[test]
+    fn lost_plus_never_gives_another_number() {
+        let (mut same, mut refused) = (0, BTreeSet::new());
+        for region in PHONE_NUMBER_UTIL.get_supported_regions() {
+            let kind = PhoneNumberType::Mobile;
+            let example = PHONE_NUMBER_UTIL.get_example_number_for_type_and_region(region, kind);
+            let Ok(example) = example else { continue };
+            for step in 0..200 {
+                let example = e164(&example);
+                let number = format!("{}{:03}", &example[..example.len() - 3], step * 5);
+                if valid(&number, None).is_none() {
+                    continue;
+                }
+                match in_region(number.trim_start_matches('+'), &region.to_string()) {
+                    Ok(read) => {
+                        assert_eq!(*e164(&read.unwrap()), *number, "{region}");
+                        same += 1;
+                    }
+                    Err(reason) => {
+                        assert_eq!(reason, Reason::PhoneAmbiguousPrefix);
+                        refused.insert(region.to_string());
+                    }
+                }
+            }
+        }
+        assert!(same > 10_000, "{same}");
+        assert_eq!(refused.into_iter().collect::<Vec<_>>(), ["DE", "ID", "XK"]);
+    }
+
+    #[test]
+    fn mark_of_text_before_a_number_is_removed_and_counted() {
+        let context = PhoneContext::default();
+        let Outcome::Ok(found) = normalizer(Ruleset::CrmFr1).phone("'+33637481596", &context)
+        else {
+            panic!()
+        };
+        assert_eq!(found[0].repair(), Some(Repair::TextMark));
+        assert_eq!(plain("''0637481596"), "phone_bad_character");
     }
 
     #[test]
@@ -517,6 +660,23 @@ mod tests {
         fn arbitrary_text_never_panics(raw in "\\PC{0,40}", code in "\\PC{0,8}") {
             let context = PhoneContext { country: Some("FR"), postcode: Some(&code) };
             let _ = normalizer(Ruleset::CrmFr1).phone(&raw, &context);
+        }
+
+        #[test]
+        fn a_decimal_point_never_adds_a_digit(
+            raw in "\\+?[1-9][0-9]{4,13}|0[0-9]{5,11}",
+            point in "[.,]0{0,6}|[.,][0-9]",
+            country in "DE|AT|IT|FR|US|ID|FI",
+        ) {
+            let normalizer = normalizer(Ruleset::CrmIntl1);
+            let context = PhoneContext { country: Some(&country), postcode: None };
+            let canonical = |raw: &str| {
+                let found = normalizer.explain_phone(raw, &context).into_found();
+                found.map(|found| found[0].canonical().to_owned())
+            };
+            if let Some(read) = canonical(&format!("{raw}{point}")) {
+                prop_assert_eq!(Some(read), canonical(&raw));
+            }
         }
 
         #[test]

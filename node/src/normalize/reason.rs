@@ -25,6 +25,8 @@ pub enum Reason {
     FieldNotAllowed,
     /// The terms do not name this kind.
     KindNotInTerms,
+    /// A fixed line, where the terms admit links of individuals only.
+    HouseholdNotInTerms,
     /// An earlier row, in the committed order, holds the same identifier.
     IdentifierHeldByEarlierRow,
 
@@ -42,6 +44,10 @@ pub enum Reason {
     EmailMultipleValues,
     /// More than 64 bytes before the `@`.
     EmailLocalTooLong,
+    /// A percent escape before the `@`, such as `%20`.
+    EmailPercentEscape,
+    /// A character before the `@` that no local part has, or a quotation mark around it.
+    EmailLocalCharacter,
     /// The domain breaks the rules for domain names.
     EmailDomainInvalid,
     /// The domain has no dot.
@@ -57,6 +63,8 @@ pub enum Reason {
     /// A throw-away address.
     EmailDisposable,
 
+    /// A number that went through a column of decimal numbers.
+    PhoneDecimal,
     /// Several numbers in one field.
     PhoneMultipleValues,
     /// A number behind a switchboard.
@@ -67,6 +75,8 @@ pub enum Reason {
     PhoneBadCharacter,
     /// Fewer than five digits, or only zeros.
     PhoneTooShort,
+    /// A national number, and with the calling code it begins with another one.
+    PhoneAmbiguousPrefix,
     /// Not a valid number of its region.
     PhoneInvalid,
     /// Valid in a French overseas region, but nothing in the row says so.
@@ -75,6 +85,8 @@ pub enum Reason {
     PhoneNotPersonal,
     /// A fixed line, where the options exclude them.
     PhoneFixedExcluded,
+    /// Not known to be a mobile number, where the terms admit links of individuals only.
+    PhoneMobileUnknown,
     /// The country column is neither a known name of France nor an ISO 3166-1 alpha-2 code.
     CountryInvalid,
 
@@ -111,7 +123,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason code of this version, in the order of the rules.
-    pub const ALL: [Self; 48] = [
+    pub const ALL: [Self; 54] = [
         Self::EncodingInvalid,
         Self::EncodingMojibake,
         Self::ControlCharacter,
@@ -121,6 +133,7 @@ impl Reason {
         Self::TooManyIdentifiers,
         Self::FieldNotAllowed,
         Self::KindNotInTerms,
+        Self::HouseholdNotInTerms,
         Self::IdentifierHeldByEarlierRow,
         Self::EmailNoAt,
         Self::EmailMultipleAt,
@@ -129,6 +142,8 @@ impl Reason {
         Self::EmailDisplayName,
         Self::EmailMultipleValues,
         Self::EmailLocalTooLong,
+        Self::EmailPercentEscape,
+        Self::EmailLocalCharacter,
         Self::EmailDomainInvalid,
         Self::EmailDomainNoTld,
         Self::EmailDomainNumeric,
@@ -136,15 +151,18 @@ impl Reason {
         Self::EmailDomainReserved,
         Self::EmailRoleMailbox,
         Self::EmailDisposable,
+        Self::PhoneDecimal,
         Self::PhoneMultipleValues,
         Self::PhoneHasExtension,
         Self::PhoneHasLetters,
         Self::PhoneBadCharacter,
         Self::PhoneTooShort,
+        Self::PhoneAmbiguousPrefix,
         Self::PhoneInvalid,
         Self::PhoneRegionMissing,
         Self::PhoneNotPersonal,
         Self::PhoneFixedExcluded,
+        Self::PhoneMobileUnknown,
         Self::CountryInvalid,
         Self::PrehashMalformed,
         Self::PrehashBase64OfHex,
@@ -175,6 +193,7 @@ impl Reason {
             Self::TooManyIdentifiers => "too_many_identifiers",
             Self::FieldNotAllowed => "field_not_allowed",
             Self::KindNotInTerms => "kind_not_in_terms",
+            Self::HouseholdNotInTerms => "household_not_in_terms",
             Self::IdentifierHeldByEarlierRow => "identifier_held_by_earlier_row",
             Self::EmailNoAt => "email_no_at",
             Self::EmailMultipleAt => "email_multiple_at",
@@ -183,6 +202,8 @@ impl Reason {
             Self::EmailDisplayName => "email_display_name",
             Self::EmailMultipleValues => "email_multiple_values",
             Self::EmailLocalTooLong => "email_local_too_long",
+            Self::EmailPercentEscape => "email_percent_escape",
+            Self::EmailLocalCharacter => "email_local_character",
             Self::EmailDomainInvalid => "email_domain_invalid",
             Self::EmailDomainNoTld => "email_domain_no_tld",
             Self::EmailDomainNumeric => "email_domain_numeric",
@@ -190,15 +211,18 @@ impl Reason {
             Self::EmailDomainReserved => "email_domain_reserved",
             Self::EmailRoleMailbox => "email_role_mailbox",
             Self::EmailDisposable => "email_disposable",
+            Self::PhoneDecimal => "phone_decimal",
             Self::PhoneMultipleValues => "phone_multiple_values",
             Self::PhoneHasExtension => "phone_has_extension",
             Self::PhoneHasLetters => "phone_has_letters",
             Self::PhoneBadCharacter => "phone_bad_character",
             Self::PhoneTooShort => "phone_too_short",
+            Self::PhoneAmbiguousPrefix => "phone_ambiguous_prefix",
             Self::PhoneInvalid => "phone_invalid",
             Self::PhoneRegionMissing => "phone_region_missing",
             Self::PhoneNotPersonal => "phone_not_personal",
             Self::PhoneFixedExcluded => "phone_fixed_excluded",
+            Self::PhoneMobileUnknown => "phone_mobile_unknown",
             Self::CountryInvalid => "country_invalid",
             Self::PrehashMalformed => "prehash_malformed",
             Self::PrehashBase64OfHex => "prehash_base64_of_hex",
@@ -234,7 +258,7 @@ pub enum Warning {
     EmailUnknownTld,
     /// A frequent misspelling of a large mailbox provider; the address is not corrected.
     EmailTypoDomain,
-    /// A leading, trailing or doubled dot before the `@`.
+    /// A doubled dot before the `@`, or punctuation at either end of the local part.
     EmailOddLocal,
     /// Nothing is left of the local part in the Gmail form, which is therefore missing.
     EmailGmailEmptyLocal,
@@ -277,6 +301,8 @@ impl Warning {
 pub enum Repair {
     /// `+33` before a French overseas number, mended by the post code of the row.
     PhoneOverseas,
+    /// An apostrophe before the value, by which spreadsheets mark text.
+    TextMark,
 }
 
 impl Repair {
@@ -285,6 +311,7 @@ impl Repair {
     pub const fn code(self) -> &'static str {
         match self {
             Self::PhoneOverseas => "repaired_phone_overseas",
+            Self::TextMark => "repaired_text_mark",
         }
     }
 }

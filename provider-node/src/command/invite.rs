@@ -45,13 +45,14 @@ pub(crate) fn run(options: &InviteOptions, terminal: &Terminal) -> Result<(), Fa
     // The namespaces of the graph, the first ones met first, as many as terms can list.
     policy.namespaces = Namespaces::read(&home)?.by_code().into_values().collect();
     policy.namespaces.truncate(TERMS_LIST_MAX);
-    refuse_wide(&policy, &options.allow)?;
     let output = options
         .output
         .clone()
         .unwrap_or_else(|| PathBuf::from(format!("{}.invitation.toml", options.name)));
-    refuse_foreign(&output, &home)?;
-    let tenant = Tenant::create(&home, policy)?;
+    check_output(&output, options)?;
+    let tenant = Tenant::open(&home, policy, options.daily)?;
+    refuse_wide(&tenant.policy, &options.allow)?;
+    tenant.save(&home)?;
     let namespaces = Namespaces::learn(&home, &tenant.policy.namespaces)?;
     let invitation = invitation(&home, options, &tenant, &namespaces)?;
     invitation.write(&output)?;
@@ -177,16 +178,34 @@ fn refuse_wide(policy: &PartnerPolicy, allowed: &[Allowed]) -> Result<(), Failur
     ))
 }
 
-/// Nothing is replaced but an earlier invitation of this node.
-fn refuse_foreign(output: &Path, home: &Home) -> Result<(), Failure> {
-    let ours = |invitation: Invitation| invitation.provider == home.identity.public();
-    if output.exists() && !Invitation::read(output).is_ok_and(ours) {
-        return Err(Failure::operator(
-            &format!("{} exists and is no invitation of this node", output.display()),
-            "name another file with --output",
-        ));
+/// No file is replaced unasked, and none of the node nor the one that is read.
+fn check_output(output: &Path, options: &InviteOptions) -> Result<(), Failure> {
+    let refused = |what: &str| {
+        let shown = output.display();
+        Failure::output(&format!("{shown} {what}"), "name another file with --output")
+    };
+    let real = |path: &Path| path.canonicalize().ok();
+    let parent = output.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = real(parent.unwrap_or(Path::new(".")));
+    if let (Some(parent), Some(node)) = (parent, real(&options.dir))
+        && parent.starts_with(node)
+    {
+        return Err(refused("would lie in the directory of the node"));
     }
-    Ok(())
+    let Ok(found) = output.symlink_metadata() else { return Ok(()) };
+    if !found.is_file() {
+        return Err(refused("is there and no regular file"));
+    }
+    if real(output) == real(&options.identity) {
+        return Err(refused("is the identity that is read"));
+    }
+    match options.overwrite {
+        true => Ok(()),
+        false => Err(Failure::output(
+            &format!("{} exists", output.display()),
+            "name another file, or add --overwrite to replace this one",
+        )),
+    }
 }
 
 fn check_entity(name: &str) -> Result<(), Failure> {

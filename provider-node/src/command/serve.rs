@@ -16,9 +16,11 @@ use node::ledger::{Ledger, LedgerError, ReserveError, SessionRow};
 use node::normalize::manifest::RulesManifest;
 use node::program;
 use node::runs::{FixedSorted, RunStore};
+use node::status;
+use node::stop::Stop;
 use node::telemetry::{OutputOptions, Progress, Terminal};
 use node::transport::Channel;
-use node::transport::quic::{Incoming, ProviderEndpoint};
+use node::transport::quic::ProviderEndpoint;
 use node::world::{self, Clock, SystemClock};
 use protocol::codec::RawFrame;
 use protocol::digital_id::DigitalId;
@@ -41,10 +43,14 @@ use crate::cli::ServeOptions;
 use crate::command::object::OBJECTIONS;
 use crate::delivery::{Delivery, DeliveryDesk};
 use crate::namespaces::Namespaces;
-use crate::partners::{Partners, Standing};
+use crate::partners::{Change, Partners, Standing};
 use crate::publish::Published;
 use crate::tables::{self, Ready, ReadyKey};
 use crate::tenant::Tenant;
+
+use self::life::Sessions;
+
+mod life;
 
 pub(crate) fn run(
     options: &ServeOptions,
@@ -54,93 +60,15 @@ pub(crate) fn run(
     let home = Home::open(&options.dir)?;
     let _lock = home.lock()?;
     let rules = RulesManifest::build(home.config.common.ruleset, &home.config.common.options)?;
-    let service = Arc::new(Service {
-        ledger: Ledger::open(&home.ledger())?,
-        engine: Engine::start(home.config.common.threads),
-        rules_digest: rules.rules_digest(),
-        admission: Admission::default(),
-        building: Admission::default(),
-        turn: Mutex::default(),
-        partners: Mutex::default(),
-        output: output.clone(),
-        home,
-    });
+    let service = Arc::new(Service::new(home, rules.rules_digest(), output.clone())?);
     service.ledger.interrupt_sessions()?;
-    service.build_tables()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::storage(&format!("cannot start the runtime: {error}")))?;
-    let served = runtime.block_on(serve(&service, options, terminal));
+    let served = runtime.block_on(life::serve(&service, options, terminal));
     runtime.shutdown_timeout(Duration::from_secs(2));
     served
-}
-
-async fn serve(
-    service: &Arc<Service>,
-    options: &ServeOptions,
-    terminal: &Terminal,
-) -> Result<(), Failure> {
-    let pins = Pins::default();
-    service.read_partners(&pins)?;
-    let quic = service.home.config.common.quic.clone();
-    let endpoint =
-        ProviderEndpoint::bind(options.listen, &service.home.identity, pins.clone(), quic)?;
-    let address = endpoint.local_addr()?;
-    terminal.line(&format!("serving on {address}, engine {}", service.engine.backend()));
-    if let Some(path) = &options.ready_file {
-        let text = address.to_string();
-        world::publish_atomically(path, world::PRIVATE_MODE, |out| out.write_all(text.as_bytes()))?;
-    }
-    let mut signals = Signals::new()?;
-    let mut reload = tokio::time::interval(RELOAD_EVERY);
-    let mut renew = tokio::time::interval(RENEW_EVERY);
-    loop {
-        tokio::select! {
-            incoming = endpoint.accept() => match incoming {
-                // Its own task, before anything of it can fail [N5].
-                Some(incoming) => {
-                    tokio::spawn(connection(Arc::clone(service), incoming));
-                }
-                None => return Err(Failure::storage("the UDP socket was lost")),
-            },
-            _ = reload.tick() => service.reload(&pins, &endpoint),
-            _ = renew.tick() => service.renew(),
-            () = signals.stop() => break,
-        }
-    }
-    terminal.line("stopping");
-    endpoint.shutdown().await;
-    Ok(())
-}
-
-/// One connection; whatever fails ends here and nowhere else.
-async fn connection(service: Arc<Service>, incoming: Incoming) {
-    let channel = match incoming.handshake().await {
-        Ok(channel) => channel,
-        Err(error) => {
-            tracing::info!(target: "veilmatch::session", %error, "handshake");
-            return;
-        }
-    };
-    let partner = *channel.peer().party();
-    let short = node::hex(partner.first_chunk::<4>().unwrap_or(&[0; 4]));
-    match service.session(channel).await {
-        Ok(ended) => tracing::info!(
-            target: "veilmatch::session",
-            partner = short,
-            session = node::hex(&ended.sid),
-            bytes_sent = ended.figures.bytes_sent,
-            bytes_received = ended.figures.bytes_received,
-            task_seconds = ended.figures.seconds_of(|spent| spent.seconds),
-            arithmetic_seconds = ended.figures.seconds_of(|spent| spent.arithmetic_seconds),
-            "served"
-        ),
-        Err(failure) => {
-            let report = failure.report(Role::Provider);
-            tracing::warn!(target: "veilmatch::session", partner = short, "{report}");
-        }
-    }
 }
 
 struct Service {
@@ -157,9 +85,31 @@ struct Service {
     turn: Mutex<()>,
     /// The partners as they were last read.
     partners: Mutex<Partners>,
+    sessions: Sessions,
+    /// Told when sessions have had their time.
+    stop: Stop,
+    /// Ends of sessions that could not be noted yet.
+    unnoted: Mutex<Vec<SessionRow>>,
 }
 
 impl Service {
+    fn new(home: Home, rules_digest: [u8; 32], output: OutputOptions) -> Result<Self, Failure> {
+        Ok(Self {
+            ledger: Ledger::open(&home.ledger())?,
+            engine: Engine::start(home.config.common.threads),
+            rules_digest,
+            admission: Admission::default(),
+            building: Admission::default(),
+            turn: Mutex::default(),
+            partners: Mutex::default(),
+            sessions: Sessions::default(),
+            stop: Stop::new(),
+            unnoted: Mutex::default(),
+            output,
+            home,
+        })
+    }
+
     /// Builds what is missing before the node can be reached.
     fn build_tables(&self) -> Result<(), Failure> {
         let Some(snapshot) = Published::current(&self.home)? else {
@@ -234,7 +184,7 @@ impl Service {
     /// # Errors
     ///
     /// [`Failure`] of storage; the pins stay as they were.
-    fn read_partners(&self, pins: &Pins) -> Result<Vec<String>, Failure> {
+    fn read_partners(&self, pins: &Pins) -> Result<Vec<Change>, Failure> {
         let partners = Partners::load(&self.home)?;
         partners.keep_good()?;
         pins.replace(partners.identities());
@@ -242,20 +192,27 @@ impl Service {
         let changes = partners.changes(&last);
         *last = partners;
         for change in &changes {
-            tracing::warn!(target: "veilmatch::session", "{change}");
+            let line = &change.line;
+            match change.faulty {
+                true => tracing::warn!(target: "veilmatch::session", "{line}"),
+                false => tracing::info!(target: "veilmatch::session", "{line}"),
+            }
         }
         Ok(changes)
     }
 
-    /// Takes up partners that were invited, and drops those that were removed, while we serve.
-    fn reload(&self, pins: &Pins, endpoint: &ProviderEndpoint) {
+    /// Takes up partners that were invited, and drops those that were removed, while we serve;
+    /// tells what changed.
+    fn reload(&self, pins: &Pins, endpoint: &ProviderEndpoint) -> Vec<Change> {
         match self.read_partners(pins) {
-            Ok(_) => {
+            Ok(changes) => {
                 endpoint.close_unpinned();
+                changes
             }
             Err(failure) => {
                 let report = failure.report(Role::Provider);
                 tracing::warn!(target: "veilmatch::session", "{report}");
+                Vec::new()
             }
         }
     }
@@ -321,6 +278,7 @@ impl Service {
             evaluations: None,
             ledger_head: head.hash,
             retry_after_s: busy.map_or(0, |(_, seconds)| seconds),
+            stop: self.stop.clone(),
         };
         let done = driver.run().await.map_err(Failure::from);
         self.note_end(duties.session.take(), &done, clock.now_unix());
@@ -386,11 +344,25 @@ impl Service {
         let Some(session) = session else { return };
         let (state, outcome) = match done {
             Ok(_) => (SessionRow::DONE, "served".into()),
-            Err(failure) => (SessionRow::FAILED, failure.report(Role::Provider).code),
+            Err(failure) => (status::state_after(failure), failure.report(Role::Provider).code),
         };
-        if let Err(error) = self.ledger.record_session(&session.ended(state, &outcome, now)) {
-            tracing::warn!(target: "veilmatch::session", %error, "session not noted");
+        self.note(session.ended(state, &outcome, now));
+    }
+
+    /// Notes a row, or keeps it for [`Self::note_again`]: on a full disk a session that ended must
+    /// not be shown as running for as long as we serve.
+    fn note(&self, session: SessionRow) {
+        if let Err(error) = self.ledger.record_session(&session) {
+            tracing::warn!(target: "veilmatch::session", %error, "session not noted yet");
+            self.unnoted.lock().unwrap_or_else(PoisonError::into_inner).push(session);
         }
+    }
+
+    /// Tries the rows again that could not be noted.
+    fn note_again(&self) {
+        let rows =
+            std::mem::take(&mut *self.unnoted.lock().unwrap_or_else(PoisonError::into_inner));
+        rows.into_iter().for_each(|row| self.note(row));
     }
 
     /// The tenant's tables, or none as long as one is missing, which is then built.
@@ -595,30 +567,6 @@ impl Duties for ProviderDuties<'_> {
     }
 }
 
-/// The two signals that stop a service.
-struct Signals {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn new() -> Result<Self, Failure> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let failed = |error| Failure::storage(&format!("cannot listen to signals: {error}"));
-        Ok(Self {
-            terminate: signal(SignalKind::terminate()).map_err(failed)?,
-            interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
-        })
-    }
-
-    async fn stop(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
-}
-
 fn day_of(now: u64) -> u32 {
     u32::try_from(now / 86_400).unwrap_or(u32::MAX)
 }
@@ -627,8 +575,6 @@ fn seconds_to_midnight(now: u64) -> u32 {
     u32::try_from(86_400_u64.saturating_sub(now % 86_400)).unwrap_or(u32::MAX)
 }
 
-const RELOAD_EVERY: Duration = Duration::from_secs(2);
-const RENEW_EVERY: Duration = Duration::from_secs(600);
 /// Sessions in shuffled order that share the memory of the settings.
 const SESSIONS_SPILLING: usize = 4;
 const SPILL_BYTES_MIN: usize = 1 << 20;

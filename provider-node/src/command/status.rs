@@ -35,7 +35,7 @@ pub(crate) fn run(dir: &Path, as_json: bool, terminal: &Terminal) -> Result<(), 
         .chain(&loaded.tenants)
         .map(|tenant| (tenant.identity.party().0, tenant.name.clone()))
         .collect();
-    let sessions = Sessions::last(ledger.as_ref(), names)?;
+    let sessions = Sessions::last(ledger.as_ref(), names, home.is_in_use())?;
     let identity = home.identity.public();
     let day = snapshot.map(|snapshot| status::day(snapshot.signed.body.day));
     if as_json {

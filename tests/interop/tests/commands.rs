@@ -58,6 +58,108 @@ fn normalize_shows_outcomes_and_needs_no_node() {
     assert_eq!((output.status.code(), stderr.as_ref()), (Some(0), ""));
 }
 
+/// What `normalize` makes of each line: its first identifier, or the reason.
+fn normalized(args: &[&str], text: &str) -> Vec<String> {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("list").display().to_string();
+    std::fs::write(&file, text).unwrap();
+    let done = run("advertiser-node", &[&["normalize"], args, &[&file]].concat()).expect(0);
+    let member = |line: &str, name: &str| {
+        let (_, rest) = line.split_once(&format!("\"{name}\":\""))?;
+        rest.split_once('"').map(|(value, _)| value.to_owned())
+    };
+    let told = |line: &str| {
+        let told = member(line, "normalized").or_else(|| member(line, "reason")).unwrap();
+        member(line, "repair").map_or(told.clone(), |repair| format!("{told} {repair}"))
+    };
+    done.stdout.lines().map(told).collect()
+}
+
+#[test]
+fn zero_of_a_float_column_never_becomes_a_digit() {
+    let phones = |region: &[&str], text: &str| {
+        normalized(&[&["--kind", "phone", "--ruleset", "crm-intl/1"], region].concat(), text)
+    };
+    let german = "+491717654321.0\n0171 7654321.0\n1717654321.0\n";
+    assert_eq!(phones(&["--region", "DE"], german), ["phone_decimal"; 3]);
+    let austrian = "+436641234567.0\n0664 1234567.0\n";
+    assert_eq!(phones(&["--region", "AT"], austrian), ["phone_decimal"; 2]);
+    assert_eq!(phones(&["--region", "IT"], "+390612345678.0\n"), ["phone_decimal"]);
+    let french = "33637481596.0\n33637481596,00\n33637481596\n06.37.48.15.96\n06.37.48.15.00\n";
+    assert_eq!(
+        normalized(&["--kind", "phone"], french),
+        ["phone_decimal", "phone_decimal", "+33637481596", "+33637481596", "+33637481500"]
+    );
+}
+
+#[test]
+fn calling_code_without_plus_is_refused_where_it_is_ambiguous() {
+    let german = "491717654321\n4915123836378\n49 7755 91155\n+491717654321\n";
+    let args = ["--kind", "phone", "--ruleset", "crm-intl/1", "--region", "DE"];
+    let mut expected = ["phone_ambiguous_prefix"; 4];
+    expected[3] = "+491717654321";
+    assert_eq!(normalized(&args, german), expected);
+    assert_eq!(normalized(&["--kind", "phone"], "33637481596\n"), ["+33637481596"]);
+}
+
+#[test]
+fn marks_of_a_file_before_an_address_are_removed_or_refused() {
+    let text = "'jane.roux@exemple.fr\n(jane.roux@exemple.fr\nmail:jane.roux@exemple.fr\n\
+                [jane@exemple.fr\n:jane@exemple.fr\no\\'brien@exemple.fr\njane\\@exemple.fr\n\
+                «jane@exemple.fr\n“jane@exemple.fr\n%20jane@exemple.fr\no'brien@exemple.fr\n";
+    let mut expected = vec!["jane.roux@exemple.fr repaired_text_mark"];
+    expected.extend(["email_local_character"; 8]);
+    expected.extend(["email_percent_escape", "o'brien@exemple.fr"]);
+    assert_eq!(normalized(&["--kind", "email"], text), expected);
+}
+
+#[test]
+fn joiner_of_a_domain_is_part_of_it() {
+    let text = "x@نامه\u{200c}ای.com\nx@xn--mgba3gch31f060k.com\nx@xn--mgba3gch31f.com\n\
+                x@exem\u{200d}ple.com\n";
+    let own = "x@xn--mgba3gch31f060k.com";
+    assert_eq!(
+        normalized(&["--kind", "email", "--ruleset", "crm-intl/1"], text),
+        [own, own, "x@xn--mgba3gch31f.com", "email_domain_invalid"]
+    );
+}
+
+#[test]
+fn numbers_that_no_table_holds_are_told_and_never_sent() {
+    let pair = Pair::introduced();
+    let mut text = "row_id,email,phone,country,consent_purposes,consent_ref,consent_at,\
+                    consent_notice\n"
+        .to_owned();
+    for i in 0..1_000 {
+        let (phone, country) = match i {
+            0..12 => (format!("(415) 555-26{i:02}"), "US"),
+            12..20 => (format!("01 99 00 12 {i:02}"), "FR"),
+            20..25 => (format!("06 41 23 45 {i:02}"), "FR"),
+            _ => (String::new(), ""),
+        };
+        let _ = writeln!(
+            text,
+            "r{i},customer.{i}@exemple.fr,{phone},{country},ads.match,R-1,2026-03-02T10:14:00Z,N-1"
+        );
+    }
+    pair.write("crm.csv", &text);
+    let (input, json) = (pair.path("crm.csv"), pair.path("plan.json"));
+    let mexico = "cannot match, so not used: 12 telephone numbers whose plan does not tell mobile";
+    let fixed = "cannot match, so not used: 8 fixed lines";
+    let check = pair.advertiser(&["check", "--input", &input]).expect(0).stdout;
+    let identifiers = "identifiers of eligible rows: email.strict 1000, phone 5; 1005 distinct";
+    for part in [mexico, fixed, identifiers, "phone: 5 valid, 975 absent"] {
+        assert!(check.contains(part), "no {part:?} in:\n{check}");
+    }
+    let args = ["plan", "--profile", "matched-rows", "--input", &input, "--json", &json];
+    let plan = pair.advertiser(&args).expect(0).stdout;
+    assert!(plan.contains(mexico) && plan.contains(fixed), "{plan}");
+    let json = pair.read("plan.json");
+    for part in ["\"household_not_in_terms\": 8", "\"phone_mobile_unknown\": 12"] {
+        assert!(json.contains(part), "no {part:?} in:\n{json}");
+    }
+}
+
 /// 1,100 rows, 1,000 of them in order, and one of every defect that `check` tells.
 fn dirty() -> String {
     let mut text = "row_id,email,email_2,consent_purposes,consent_ref,consent_at,consent_notice,\

@@ -93,6 +93,12 @@ impl Number {
     }
 }
 
+/// Whether a canonical number is a fixed line, which names a household: no table of individuals
+/// holds it. Of the plans here only those of metropolitan France have any.
+pub(super) fn is_fixed(canonical: &str) -> bool {
+    canonical.strip_prefix("+33").is_some_and(|national| !national.starts_with(['6', '7']))
+}
+
 /// Digits in pairs, the odd one first.
 fn grouped(digits: &str, between: &str) -> String {
     let (head, rest) = digits.split_at(digits.len() % 2);
@@ -229,7 +235,7 @@ mod tests {
     fn only_foreign_numbers_of_french_length_are_taken_for_french() {
         let read = |at: usize| ELSEWHERE[at].number(0).unwrap().taken_for_french();
         assert!(read(0).is_none() && read(4).is_none());
-        assert!(read(3).unwrap().starts_with("+33470"));
+        assert!(read(3).unwrap().starts_with("+33470") && is_fixed(&read(3).unwrap()));
         assert!(read(6).unwrap().starts_with("+33650"));
     }
 }

@@ -177,7 +177,7 @@ impl Generator<'_> {
             40..70 => phone::HOUSEHOLD.number(row.individual / 2),
             _ => None,
         }?;
-        row.identifiers.push(Identifier { kind: Kind::Phone, value: number.canonical() });
+        row.keep_number(number.canonical());
         Some(number)
     }
 
@@ -238,8 +238,15 @@ impl Row {
 
     fn keep_mobile(&mut self, read: Option<String>) {
         self.has_mobile = true;
-        let read = read.map(|value| Identifier { kind: Kind::Phone, value });
-        self.identifiers.extend(read);
+        if let Some(value) = read {
+            self.keep_number(value);
+        }
+    }
+
+    fn keep_number(&mut self, value: String) {
+        if !phone::is_fixed(&value) {
+            self.identifiers.push(Identifier { kind: Kind::Phone, value });
+        }
     }
 }
 

@@ -153,7 +153,9 @@ fn rows(truth: &Truth) -> BTreeMap<String, BTreeSet<(Kind, String)>> {
         }
         for name in ["phone", "phone_2"] {
             let found = number(get(name), get("country"), get("postcode"));
-            held.extend(found.map(|one| (Kind::Phone, one)));
+            // The tables are of individuals, and hold no fixed line.
+            let fixed = |one: &String| one.starts_with("+33") && !"67".contains(&one[3..4]);
+            held.extend(found.filter(|one| !fixed(one)).map(|one| (Kind::Phone, one)));
         }
         rows.insert(id, held);
     }

@@ -17,7 +17,7 @@ use crate::data::sealed::{SealedFile, hex, open_sealed, read_or_end};
 use crate::data::source::{InputFile, SourceOptions};
 use crate::data::{DataError, LEAVES_AT_ONCE, Workspace};
 use crate::engine::BatchEngine;
-use crate::normalize::{EmailPrehash, Normalizer, PhonePrehash, Reason};
+use crate::normalize::{EmailPrehash, Level, Line, Normalized, Normalizer, PhonePrehash, Reason};
 use crate::seal::{self, StorageKey};
 use crate::world;
 
@@ -29,6 +29,7 @@ mod sources;
 #[cfg(test)]
 mod tests;
 
+use self::columns::Values;
 pub use self::counts::{
     ColumnCounts, ColumnUse, FileUse, InputCounts, SharedIdentifiers, SourceCounts, Survey,
 };
@@ -47,6 +48,9 @@ pub struct InputRules<'a> {
     pub purpose: &'a str,
     /// Kinds of identifiers that the terms will list; others are left out and counted.
     pub kinds: &'a [u8],
+    /// Level of the links behind the tables, as [`protocol::terms::LinkFilter::level`] has it:
+    /// with 0, numbers known to be no mobile numbers are left out and counted.
+    pub level: u8,
     /// Rules that made a column of e-mail digests; none means such a column is refused.
     pub email_sha256: Option<EmailPrehash>,
     /// Rules that made a column of telephone digests; none means such a column is refused.
@@ -55,6 +59,22 @@ pub struct InputRules<'a> {
     pub shared: SharedLimits,
     /// Columns of identifiers, by our names, whose values may not be used for the purpose.
     pub not_for_purpose: &'a [String],
+}
+
+impl InputRules<'_> {
+    /// Why an identifier can be in no table of these terms, if it cannot [N-27].
+    ///
+    /// A digest does not say which line it is of: it stays.
+    fn unmatchable(&self, values: Values, found: &Normalized) -> Option<Reason> {
+        if !self.kinds.contains(&found.kind().code()) {
+            return Some(Reason::KindNotInTerms);
+        }
+        let household = values == Values::Phone && found.level() == Level::Household;
+        (household && self.level == 0).then(|| match found.line() {
+            Some(Line::Fixed) => Reason::HouseholdNotInTerms,
+            _ => Reason::PhoneMobileUnknown,
+        })
+    }
 }
 
 /// How many rows of an input may hold one identifier, by its kind; with more it is refused.

@@ -261,8 +261,8 @@ impl Digested {
                     self.tally.accept(&normalized);
                     let (kind, digest) =
                         (normalized.kind().code(), *normalized.digest().expose_bytes());
-                    if !rules.kinds.contains(&kind) {
-                        self.reject(at, Reason::KindNotInTerms);
+                    if let Some(reason) = rules.unmatchable(values, &normalized) {
+                        self.reject(at, reason);
                         continue;
                     }
                     valid = true;

@@ -19,6 +19,7 @@ struct Bench {
     normalizer: Normalizer,
     source: SourceOptions,
     kinds: Vec<u8>,
+    level: u8,
     shared: SharedLimits,
     not_for_purpose: Vec<String>,
 }
@@ -32,6 +33,7 @@ impl Bench {
             normalizer: Normalizer::new(ruleset, Options::defaults(ruleset)),
             source: SourceOptions::default(),
             kinds: vec![1, 2],
+            level: 0,
             shared: SharedLimits::default(),
             not_for_purpose: Vec::new(),
         }
@@ -77,6 +79,7 @@ impl Bench {
             source: &self.source,
             purpose: "ads.match",
             kinds: &self.kinds,
+            level: self.level,
             email_sha256: None,
             phone_sha256: PhonePrehash::parse("phone-e164"),
             shared: self.shared,
@@ -407,8 +410,7 @@ proptest! {
 
 #[test]
 fn shared_values_are_refused_counted_and_rows_close_ranks() {
-    let mut bench = Bench::new();
-    bench.kinds.push(3);
+    let bench = Bench { kinds: vec![1, 2, 3], level: 1, ..Bench::new() };
     let header = HEADER.replace("email", "email,phone");
     let row =
         |id: &str, email: &str, phone: &str| row(id, &format!("{email},{phone}"), "ads.match");
@@ -536,6 +538,41 @@ fn phones_are_read_with_their_country_and_post_code() {
     let absent = bench
         .survey(&format!("{HEADER}{}", "a,x@exemple.fr,ads.match,R,,N\n"), &mut Noted::default());
     assert_eq!(absent.counts.identifiers_rejected["kind_not_in_terms"], 1);
+}
+
+#[test]
+fn numbers_that_no_table_holds_are_left_out_and_counted() {
+    let header = HEADER.replace("email", "phone,phone_2,phone_sha256,country");
+    let digest = hex(&Sha256::digest("+14155552671"));
+    let row = |id: &str, fields: &str| row(id, fields, "ads.match");
+    let body = [
+        row("us", "(415) 555-2671,,,US"),
+        row("ca", "+16135550134,,,CA"),
+        row("mx", "+525512345678,06 41 23 45 79,,FR"),
+        row("fixed", "01 99 00 12 34,,,FR"),
+        row("digest", &format!(",,{digest},US")),
+    ]
+    .concat();
+    let text = format!("{header}{body}");
+    let bench = Bench { kinds: vec![3], ..Bench::new() };
+    let mut noted = Noted::default();
+    let survey = bench.survey(&text, &mut noted);
+    let counts = &survey.counts;
+    // The mobile number of the third row, and the digest, of which nobody knows the line.
+    assert_eq!((counts.eligible, survey.distinct), (2, 2), "{counts:?}");
+    assert_eq!(counts.excluded_no_usable_identifier, 3);
+    let rejected = [("household_not_in_terms", 1), ("phone_mobile_unknown", 3)];
+    let rejected = BTreeMap::from(rejected.map(|(code, count)| (code.to_owned(), count)));
+    assert_eq!(counts.identifiers_rejected, rejected);
+    assert_eq!((survey.columns["phone"].valid, survey.columns["phone_2"].valid), (0, 1));
+    assert!(noted.0.contains(&"us 2 phone phone_mobile_unknown".to_owned()), "{:?}", noted.0);
+    let input = bench.prepare_files(&[("crm.csv", text.clone().into_bytes())]).unwrap();
+    assert_eq!(all(&input).len(), 2);
+    // Tables of households hold them all, and the number of the digest is that of the first row.
+    let households = Bench { kinds: vec![3], level: 1, ..Bench::new() };
+    let survey = households.survey(&text, &mut Noted::default());
+    assert_eq!((survey.counts.eligible, survey.distinct), (5, 5));
+    assert!(survey.counts.identifiers_rejected.is_empty());
 }
 
 #[test]

@@ -430,7 +430,8 @@ impl InputError {
                 "write it again as Parquet with snappy or zstd, without encryption, or as CSV"
             }
             Self::ParquetColumn { .. } => {
-                "write the column as STRING, DATE, TIMESTAMP in UTC, BOOLEAN or LIST of STRING"
+                "write the column as STRING (of numbers the digits alone, without `.0`), DATE, \
+                 TIMESTAMP in UTC, BOOLEAN or LIST of STRING"
             }
             _ => "correct the value and write the file again",
         };

@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use node::config::AdvertiserSettings;
+use node::driver::DriveError;
 use node::identity::NodeIdentity;
-use node::status;
 use node::telemetry::{LogLevel, OutputOptions, ProgressForm};
 use node::transport::memory;
 use protocol::commitment::{InputRoot, identifier_from_parts};
@@ -54,21 +54,9 @@ impl Partners {
         std::fs::write(world.tenant.path("partner.toml"), text).unwrap();
         let home = Home::open(&world.dir.path().join("p")).unwrap();
         let advertiser = node::home::Home::open(&world.dir.path().join("a")).unwrap();
-        let service = Arc::new(Service {
-            ledger: Ledger::open(&home.ledger()).unwrap(),
-            engine: Engine::start(2),
-            rules_digest: [7; 32],
-            admission: Admission::default(),
-            building: Admission::default(),
-            turn: Mutex::default(),
-            partners: Mutex::default(),
-            output: OutputOptions {
-                log: LogLevel::Error,
-                log_json: false,
-                progress: ProgressForm::Json,
-            },
-            home,
-        });
+        let output =
+            OutputOptions { log: LogLevel::Error, log_json: false, progress: ProgressForm::Json };
+        let service = Arc::new(Service::new(home, [7; 32], output).unwrap());
         service.build_tables().unwrap();
         let ledger = Ledger::open(&advertiser.ledger()).unwrap();
         let runtime =
@@ -105,6 +93,17 @@ impl Partners {
 
     /// Runs one session; the advertiser's outcome, and how the provider's side ended.
     fn run(&self, profile: Profile, matched: usize) -> (Outcome, Result<Ended, Failure>) {
+        let (ended, served) = self.try_run(profile, matched, 0);
+        (ended.unwrap().outcome, served)
+    }
+
+    /// Runs one session by an advertiser whose clock is so many seconds ahead; how each side ended.
+    fn try_run(
+        &self,
+        profile: Profile,
+        matched: usize,
+        ahead: i64,
+    ) -> (Result<Ended, DriveError>, Result<Ended, Failure>) {
         let facts =
             ChannelFacts { exporter: [1; 32], spki_advertiser: [2; 32], spki_provider: [3; 32] };
         let peer = |identity: &NodeIdentity| {
@@ -118,13 +117,19 @@ impl Partners {
                 1 << 20,
             );
             let serving = tokio::spawn(async move { service.session(theirs).await });
-            let ended = self.advertise(profile, matched, ours).await;
+            let ended = self.advertise(profile, matched, ours, ahead).await;
             (ended, serving.await.unwrap())
         })
     }
 
-    async fn advertise(&self, profile: Profile, matched: usize, channel: Channel) -> Outcome {
-        let clock = SystemClock::new();
+    async fn advertise(
+        &self,
+        profile: Profile,
+        matched: usize,
+        channel: Channel,
+        ahead: i64,
+    ) -> Result<Ended, DriveError> {
+        let clock = Skewed { machine: SystemClock::new(), ahead };
         let partner = *channel.peer().party();
         let facts = channel.peer().channel();
         let sessions = self.advertiser.private_dir("sessions").unwrap();
@@ -176,8 +181,9 @@ impl Partners {
             evaluations: None,
             ledger_head: head.hash,
             retry_after_s: 0,
+            stop: Stop::new(),
         };
-        driver.run().await.unwrap().outcome
+        driver.run().await
     }
 
     /// Waits until another table of the profile is ready.
@@ -193,6 +199,22 @@ impl Partners {
             assert!(since.elapsed() < Duration::from_secs(120), "no table is prepared");
             std::thread::sleep(Duration::from_millis(50));
         }
+    }
+}
+
+/// The machine's clock, wrong by some seconds.
+struct Skewed {
+    machine: SystemClock,
+    ahead: i64,
+}
+
+impl Clock for Skewed {
+    fn now_unix(&self) -> u64 {
+        self.machine.now_unix().saturating_add_signed(self.ahead)
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.machine.monotonic()
     }
 }
 
@@ -280,4 +302,39 @@ fn matched_persons_are_delivered_and_a_near_repetition_is_refused() {
         .find(|path| path.extension().is_some_and(|extension| extension == "csv"))
         .unwrap();
     assert_eq!(std::fs::read_to_string(csv).unwrap().lines().count(), 301);
+}
+
+#[test]
+fn local_misfortune_between_two_messages_accuses_nobody() {
+    // The delivery file cannot be written after its handles were judged: RELEASED, which is queued
+    // behind it, is never sent, and whatever came after it would show a gap.
+    let partners = Partners::new();
+    std::fs::write(partners.world.tenant.path("deliveries"), "").unwrap();
+    let (ended, served) = partners.try_run(Profile::Activation, 300, 0);
+    assert_eq!(served.unwrap_err().exit().code(), 74);
+    let failure = Failure::from(ended.unwrap_err());
+    let report = failure.report(Role::Advertiser).to_string();
+    assert_eq!(failure.exit().code(), 75, "{report}");
+}
+
+#[test]
+fn a_clock_that_is_wrong_by_minutes_is_told_with_both_times_on_both_sides() {
+    // Keys of shuffled order are made for every run, so their validity began just now.
+    let partners = Partners::new();
+    for ahead in [-360, -10_800, 360] {
+        let (told, found) = partners.try_run(Profile::DigitalIds, 300, ahead);
+        for (failure, role) in [
+            (Failure::from(told.unwrap_err()), Role::Advertiser),
+            (found.unwrap_err(), Role::Provider),
+        ] {
+            let report = failure.report(role);
+            assert_eq!((failure.exit().code(), &*report.code), (77, "V0311"), "{report}");
+            assert!(report.what.contains("differ by"), "{report}");
+            let times = report.what.matches('Z').count();
+            assert_eq!(times, 2, "both times, in UTC: {report}");
+            assert!(!report.to_string().contains("broke"), "nobody is accused: {report}");
+        }
+    }
+    let (outcome, _) = partners.try_run(Profile::DigitalIds, 300, -280);
+    assert!(matches!(outcome.unwrap().outcome, Outcome::DigitalIds(_)));
 }

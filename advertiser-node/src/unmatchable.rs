@@ -1,0 +1,71 @@
+//! Identifiers that cannot match under the invitation: left out, counted, and told in words.
+
+use node::data::input::InputCounts;
+use node::normalize::Reason;
+use serde_json::Value;
+
+/// What was left out of an input because no table of the invitation holds it.
+pub(crate) struct Unmatchable(Vec<(&'static str, u64, &'static str)>);
+
+impl Unmatchable {
+    /// Looks among the values that were left out.
+    pub(crate) fn find(counts: &InputCounts) -> Self {
+        let one = |(reason, why): &(Reason, &'static str)| {
+            let count = counts.identifiers_rejected.get(reason.code())?;
+            Some((reason.code(), *count, *why))
+        };
+        Self(WHY.iter().filter_map(one).collect())
+    }
+
+    /// A line for each reason.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = String> {
+        self.0.iter().map(|(code, count, why)| {
+            format!("  cannot match, so not used: {count} {why} ({code})")
+        })
+    }
+
+    /// Counts by reason code.
+    pub(crate) fn json(&self) -> Value {
+        let counts = self.0.iter().map(|(code, count, _)| ((*code).to_owned(), (*count).into()));
+        Value::Object(counts.collect())
+    }
+}
+
+/// The reasons that lie in the invitation, and not in the values.
+const WHY: [(Reason, &str); 3] = [
+    (Reason::KindNotInTerms, "identifiers of kinds that the invitation does not list"),
+    (
+        Reason::HouseholdNotInTerms,
+        "fixed lines: they name households, and the provider's tables hold individuals only",
+    ),
+    (
+        Reason::PhoneMobileUnknown,
+        "telephone numbers whose plan does not tell mobile from fixed, as in North America and \
+         Mexico: the provider's tables hold individuals only",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn each_reason_of_the_invitation_is_told_with_its_count() {
+        let rejected = [("phone_mobile_unknown", 12), ("kind_not_in_terms", 3), ("email_no_at", 7)];
+        let rejected = rejected.map(|(code, count)| (code.to_owned(), count));
+        let counts = InputCounts {
+            identifiers_rejected: BTreeMap::from(rejected),
+            ..InputCounts::default()
+        };
+        let found = Unmatchable::find(&counts);
+        let lines: Vec<String> = found.lines().collect();
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(lines[0].contains(" 3 identifiers") && lines[0].ends_with("(kind_not_in_terms)"));
+        assert!(lines[1].contains(" 12 telephone numbers"), "{lines:?}");
+        let json = serde_json::json!({ "kind_not_in_terms": 3, "phone_mobile_unknown": 12 });
+        assert_eq!(found.json(), json);
+        assert_eq!(Unmatchable::find(&InputCounts::default()).lines().count(), 0);
+    }
+}
