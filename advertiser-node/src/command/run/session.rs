@@ -91,7 +91,7 @@ impl Run<'_> {
                 false => patience.after(&missed.failure, drawn),
             };
             let Some(wait) = wait else {
-                if !missed.charged {
+                if !missed.noted {
                     self.note_unopened(&missed.failure, begun);
                 }
                 return Err(missed.failure);
@@ -182,9 +182,10 @@ impl Run<'_> {
         // Terms that the provider refuses are held here and charged nowhere.
         let refused =
             matches!(&done, Err(Failure::Drive(DriveError::Protocol(Error::RefusedByPeer { .. }))));
-        let charged = session.is_some() && !refused;
+        let noted = session.is_some();
+        let charged = noted && !refused;
         self.note_end(session, &done, clock.now_unix());
-        done.map_err(|failure| Missed { failure, charged })
+        done.map_err(|failure| Missed { failure, charged, noted })
     }
 
     /// The channel to the provider, once this machine can hold what will come through it.
@@ -348,11 +349,13 @@ struct Missed {
     failure: Failure,
     /// Whether evaluations were held for it: it is never repeated by itself.
     charged: bool,
+    /// Whether `status` has a row of it.
+    noted: bool,
 }
 
 impl<E: Into<Failure>> From<E> for Missed {
     fn from(error: E) -> Self {
-        Self { failure: error.into(), charged: false }
+        Self { failure: error.into(), charged: false, noted: false }
     }
 }
 
