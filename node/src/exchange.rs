@@ -1,8 +1,8 @@
 //! `ledger`: shows the ledger with a party, and mends it from the entries that the other side has.
 //!
 //! Entries travel by files of signed messages ([`protocol::ledger::evidence`]). Nothing in such a
-//! file is believed: every signature is verified against the two parties' own keys, what both signed
-//! may be added, and nothing is ever taken away or made cheaper [L-11].
+//! file is believed: every signature is verified against the two parties' own keys, what both
+//! signed may be added, and nothing is ever taken away or made cheaper [L-11].
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

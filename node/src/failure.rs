@@ -402,8 +402,8 @@ fn data_report(error: &DataError) -> Report {
         DataError::Damaged { .. } => (
             "V0418",
             error.to_string(),
-            "check the disk and who else writes to the node's directory, and restore the file from a \
-             copy; without one, move it away: inputs, tables and snapshots can be made again"
+            "check the disk and who else writes to the node's directory, and restore the file from \
+             a copy; without one, move it away: inputs, tables and snapshots can be made again"
                 .into(),
         ),
         DataError::Contradiction { .. } => (

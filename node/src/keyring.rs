@@ -141,7 +141,8 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// [`KeyringError::Used`] if it was used before: then no terms may be accepted for it now. Else as [`Self::aligned`].
+    /// [`KeyringError::Used`] if it was used before: then no terms may be accepted for it now.
+    /// Else as [`Self::aligned`].
     pub fn mark_run_used(&self, id: &[u8; 16], now: u64) -> Result<(), KeyringError> {
         let path = self.run_path(id, USED);
         let marked = world::publish_new(&path, world::PRIVATE_MODE, |out| {
@@ -209,8 +210,8 @@ impl Keyring {
         Ok(key.filter(|key| key.not_before <= now && key.outlives_terms_at(now)))
     }
 
-    /// Reads the key of a run; none for one that is damaged, which is put aside: another can be made
-    /// at any time, and the file stays as it is.
+    /// Reads the key of a run; none for one that is damaged, which is put aside: another can be
+    /// made at any time, and the file stays as it is.
     fn read_run(&self, path: &Path) -> Result<Option<StoredKey>, KeyringError> {
         match self.read(path) {
             Err(KeyringError::Damaged { path }) => {

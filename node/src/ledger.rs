@@ -328,9 +328,14 @@ impl Ledger {
             self.checks.write(tx, "tables_seen", "partner = ?1", params![partner], |tx| {
                 tx.prepare_cached(
                     "INSERT INTO tables_seen (partner, tag_count, root) VALUES (?1, ?2, ?3)
-                     ON CONFLICT DO UPDATE SET tag_count = excluded.tag_count, root = excluded.root",
+                     ON CONFLICT DO UPDATE
+                     SET tag_count = excluded.tag_count, root = excluded.root",
                 )?
-                .execute(params![partner, table.tag_count.cast_signed(), table.root])?;
+                .execute(params![
+                    partner,
+                    table.tag_count.cast_signed(),
+                    table.root
+                ])?;
                 Ok(())
             })
         })
@@ -1191,7 +1196,8 @@ CREATE TABLE entries (
     partner BLOB NOT NULL, seq INTEGER NOT NULL, previous BLOB NOT NULL, sid BLOB NOT NULL,
     kind INTEGER NOT NULL, profile INTEGER NOT NULL, evaluations INTEGER NOT NULL,
     handles INTEGER NOT NULL, ids INTEGER NOT NULL, epsilon_milli INTEGER NOT NULL,
-    at INTEGER NOT NULL, hash BLOB NOT NULL, recorded_at INTEGER NOT NULL, mac BLOB NOT NULL DEFAULT x'',
+    at INTEGER NOT NULL, hash BLOB NOT NULL, recorded_at INTEGER NOT NULL,
+    mac BLOB NOT NULL DEFAULT x'',
     PRIMARY KEY (partner, seq), UNIQUE (partner, sid, kind)
 ) STRICT;
 CREATE TABLE proofs (

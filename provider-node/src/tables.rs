@@ -2,7 +2,7 @@
 //!
 //! The aligned table serves an epoch under the epoch's key. Each shuffled profile has some prepared
 //! tables, each under a key of its own that serves one run; when a key is spent another table is
-//! prepared. Every bit of a table is verified before it is offered, and one that is damaged is built
+//! prepared. Every bit of a table is verified before it is offered, and a damaged one is built
 //! again. A table lies in a directory named by profile, snapshot and key, which gets its name
 //! when all of it is on disk, so that no half of one table is ever served with half of another.
 

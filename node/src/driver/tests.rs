@@ -2,8 +2,8 @@
 //!
 //! Ledgers, keys and journals are the real ones, in two directories; only the wire is memory, and
 //! the limits are small. A side dies at one of its storage operations, at each in turn: before and
-//! after every record, every mark and every commit. Then the next run must succeed without anybody's
-//! help, as the programs run it: entries of a lost session are joined, a spent key is retired.
+//! after every record, every mark and every commit. Then the next run must succeed without help,
+//! as the programs run it: entries of a lost session are joined, a spent key is retired.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};

@@ -3,7 +3,7 @@
 //! Whoever puts back an older ledger, or loses it, would otherwise go on with a chain that charged
 //! less. So `keys/ledger.anchor` holds, for each partner, the number and hash of the last entry. It
 //! is written after the commit of that entry and before anything follows from it: it may lag by an
-//! entry after a crash and is never ahead, hence a lower bound of every ledger that is whole [L-12].
+//! entry after a crash and is never ahead, hence a lower bound of every whole ledger [L-12].
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

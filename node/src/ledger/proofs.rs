@@ -136,13 +136,15 @@ impl Ledger {
     pub fn evidence(&self, partner: &Partner) -> Result<Vec<SessionEvidence>, LedgerError> {
         self.read(|connection| {
             let mut statement = connection.prepare_cached(
-                "SELECT sid, max(kind) FROM entries WHERE partner = ?1 GROUP BY sid ORDER BY min(seq)",
+                "SELECT sid, max(kind) FROM entries WHERE partner = ?1
+                 GROUP BY sid ORDER BY min(seq)",
             )?;
             let mut rows = statement.query(params![partner])?;
             let mut sessions = Vec::new();
             while let Some(row) = rows.next()? {
                 let sid: [u8; 32] = row.get(0)?;
-                let mut proof = proof_of(connection, partner, &sid)?.ok_or(Step::Altered("proofs"))?;
+                let proof = proof_of(connection, partner, &sid)?;
+                let mut proof = proof.ok_or(Step::Altered("proofs"))?;
                 // A receipt that never joined the chain is nobody's.
                 if row.get::<_, u8>(1)? == LedgerEntry::RESERVE {
                     (proof.receipt, proof.receipt_ack) = (None, None);

@@ -12,8 +12,9 @@
 //!    before it transmits the [`Output::Send`] that follows [T-01];
 //! 2. has [`Output::Reserve`], [`Output::Ledger`], [`Output::KeyAnswered`] and
 //!    [`Output::RecordRelease`] on disk before it goes on to the next output, with the reserve also
-//!    that the key of HELLO_P is spent, and answers `Reserve` with [`Input::Reserved`] or [`Input::ReserveRefused`], `Resolve` with
-//!    [`Input::Resolved`], `WantApproval` with [`Input::Approved`] or [`Input::Declined`];
+//!    that the key of HELLO_P is spent, and answers `Reserve` with [`Input::Reserved`] or
+//!    [`Input::ReserveRefused`], `Resolve` with [`Input::Resolved`], `WantApproval` with
+//!    [`Input::Approved`] or [`Input::Declined`];
 //! 3. runs each [`Task`] anywhere, in any order, and returns its [`Computed`];
 //! 4. answers [`Output::WantRows`] with at most as many identifiers as asked, then
 //!    [`Input::EndOfRows`];

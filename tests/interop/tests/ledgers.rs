@@ -40,7 +40,7 @@ fn advertiser_that_was_restored_adopts_from_its_provider() {
     pair.run().expect(0);
     let shown = pair.advertiser(&["ledger", "show"]).expect(0);
     assert_eq!(shown.stdout.matches("signed by both").count(), 6, "{}", shown.stdout);
-    // An older ledger alone, beside the anchor of the newer one, is noticed before anybody is asked.
+    // An older ledger beside the anchor of the newer one is noticed before anybody is asked.
     std::fs::write(pair.path("a/ledger.sqlite"), &older[0]).unwrap();
     pair.run().expect(74).says(&["V0428", "ends at 2", "ledger adopt"]);
     // None at all is not a new one.
