@@ -186,8 +186,7 @@ pub(crate) fn ensure(
     home: &Home,
     tenant: &Tenant,
     snapshot: &Published,
-    profile: Profile,
-    wanted: u8,
+    (profile, wanted): (Profile, u8),
     engine: &Engine,
     now: u64,
     progress: &dyn Fn(u64),
@@ -499,7 +498,7 @@ pub(crate) mod tests {
 
         pub(crate) fn ensure(&self, profile: Profile) {
             let Self { home, tenant, snapshot, engine, .. } = self;
-            ensure(home, tenant, snapshot, profile, 1, engine, NOW, &|_| {}).unwrap();
+            ensure(home, tenant, snapshot, (profile, 1), engine, NOW, &|_| {}).unwrap();
         }
 
         fn tables(&self) -> usize {
@@ -565,7 +564,7 @@ pub(crate) mod tests {
             let World { home, tenant, engine, .. } = &world;
             let Some(snapshot) = Published::current(home)? else { panic!("a snapshot") };
             for profile in profiles {
-                ensure(home, tenant, &snapshot, profile, 1, engine, NOW, &|_| {})?;
+                ensure(home, tenant, &snapshot, (profile, 1), engine, NOW, &|_| {})?;
                 let mut ready = ready(home, tenant, &snapshot, profile, &[], NOW)?.unwrap();
                 let table = ready.table;
                 let mut tags = 0_u64;
@@ -628,8 +627,9 @@ pub(crate) mod tests {
     fn several_tables_are_prepared_and_a_spent_one_is_passed_over() {
         let world = World::new();
         let World { home, tenant, snapshot, engine, .. } = &world;
-        let prepare =
-            || ensure(home, tenant, snapshot, Profile::MatchRate, 2, engine, NOW, &|_| {}).unwrap();
+        let prepare = || {
+            ensure(home, tenant, snapshot, (Profile::MatchRate, 2), engine, NOW, &|_| {}).unwrap()
+        };
         prepare();
         assert_eq!(world.tables(), 2);
         let first = world.ready(Profile::MatchRate).unwrap();

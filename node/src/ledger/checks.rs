@@ -86,8 +86,7 @@ impl RowChecks {
     ) -> Result<Vec<(i64, Mac)>, Step> {
         let sql = format!("SELECT rowid AS number, * FROM {table} WHERE {filter}");
         let mut statement = connection.prepare_cached(&sql)?;
-        let columns: Vec<String> =
-            statement.column_names().into_iter().map(str::to_owned).collect();
+        let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let mut rows = statement.query(values)?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {

@@ -45,7 +45,7 @@ pub(crate) fn run(
             progress.stage_of("table", snapshot.stored.root().leaves);
             let done = |done| progress.done(done);
             // The service prepares further ones while it serves.
-            tables::ensure(&home, tenant, &snapshot, profile, 1, &engine, now, &done)?;
+            tables::ensure(&home, tenant, &snapshot, (profile, 1), &engine, now, &done)?;
         }
     }
     progress.finish();

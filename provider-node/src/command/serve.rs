@@ -140,7 +140,7 @@ impl Service {
     ) -> Result<(), Failure> {
         let (home, engine) = (&self.home, &self.engine);
         for profile in tenant.policy.profiles() {
-            tables::ensure(home, tenant, snapshot, profile, wanted, engine, now, &|_| {})?;
+            tables::ensure(home, tenant, snapshot, (profile, wanted), engine, now, &|_| {})?;
         }
         Ok(())
     }
