@@ -83,6 +83,9 @@ pub(crate) struct Inputs {
     /// The form of every input, where names and first bytes shall not decide.
     #[arg(long, value_enum)]
     format: Option<InputFormat>,
+    /// Accepts one risk, on record: `open-last-line`, a text file whose last line has no line end.
+    #[arg(long, value_enum, value_name = "REASON")]
+    allow: Vec<Allowed>,
 }
 
 impl Inputs {
@@ -106,8 +109,17 @@ impl Inputs {
             InputFormat::Ndjson => Format::Ndjson,
             InputFormat::Parquet => Format::Parquet,
         });
-        SourceOptions { format, ..home.config.common.source() }
+        let mut source = home.config.common.source();
+        source.csv.open_last_line = self.allow.contains(&Allowed::OpenLastLine);
+        SourceOptions { format, ..source }
     }
+}
+
+/// A risk that the operator accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Allowed {
+    /// The last line of a text file may lack the line end that others have.
+    OpenLastLine,
 }
 
 /// The form of an input.

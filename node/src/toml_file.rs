@@ -51,6 +51,13 @@ pub struct Refused {
     pub fix: &'static str,
 }
 
+/// Names that left, in whichever file they stood.
+pub const LEFT: &[Refused] = &[Refused {
+    name: "delta_min",
+    why: "is called `group_min` now",
+    fix: "write `group_min` in its place",
+}];
+
 /// The top-level names of a file, in the order of their lines.
 ///
 /// # Errors

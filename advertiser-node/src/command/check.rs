@@ -29,6 +29,7 @@ use super::run::{input_rules, normalizer, writable};
 use crate::Home;
 use crate::cli::CheckOptions;
 use crate::partner::{invitation, kinds, providers, rules_must_agree};
+use crate::policy::consent_max_age_days;
 use crate::shared::WidelyShared;
 use crate::unmatchable::Unmatchable;
 
@@ -107,7 +108,8 @@ fn survey(
     let normalizer = normalizer(home, &kinds);
     let source = options.inputs.source(home);
     let level = invitation.map_or(LinkFilter::DEFAULT, |invitation| invitation.link_filter).level;
-    let rules = input_rules(home, &normalizer, &source, &kinds, level);
+    let max_age_days = consent_max_age_days(&home.config.guardrails, invitation);
+    let rules = input_rules(home, &normalizer, &source, &kinds, level, max_age_days);
     let store = home.private_dir("inputs")?;
     let workspace = home.workspace()?;
     let read = |reasons: Option<&mut dyn RowReasons>| {
@@ -170,8 +172,19 @@ fn file_lines(survey: &Survey, n_min: u32) -> Vec<String> {
     ));
     lines.push(format!(
         "rows left out: {} without consent evidence, {} objected, {} without usable identifier",
-        counts.excluded_consent, counts.excluded_optout, counts.excluded_no_usable_identifier
+        counts.excluded_consent,
+        counts.excluded_optout + counts.excluded_optout_by_identifier,
+        counts.excluded_no_usable_identifier
     ));
+    if !counts.rows_left_out.is_empty() {
+        lines.push(format!("  by reason: {}", numbers(&counts.rows_left_out)));
+    }
+    if counts.open_last_lines > 0 {
+        lines.push(format!(
+            "files whose last line has no line end, as allowed: {}",
+            counts.open_last_lines
+        ));
+    }
     lines.push(format!("rows eligible: {}", counts.eligible));
     lines.extend(source_lines(counts));
     if counts.eligible < u64::from(n_min) {

@@ -12,6 +12,7 @@ use node::status;
 use node::telemetry::{OutputOptions, Progress, Terminal};
 use node::world::{self, Clock as _, SystemClock};
 use protocol::limits::Limits;
+use protocol::purpose::Purpose;
 use protocol::suite::{Profile, SuiteId};
 use serde_json::{Value, json};
 
@@ -22,7 +23,7 @@ use crate::cli::PlanOptions;
 use crate::committed::Committed;
 use crate::learn::{Learned, PUBLIC, learned};
 use crate::partner::{invitation, rules_must_agree};
-use crate::policy::{Policy, Rule, no_cookie};
+use crate::policy::{Policy, Rule};
 use crate::request::{Request, Shape};
 use crate::shared::WidelyShared;
 use crate::unmatchable::Unmatchable;
@@ -48,8 +49,9 @@ pub(crate) fn run(
     let progress = Progress::new(output);
     let started = Instant::now();
     progress.stage("prepare");
-    let input = prepare(&home, &options.inputs, &invitation)?;
-    enough_rows(&input, policy.terms.n_min)?;
+    let max_age_days = policy.consent_max_age_days();
+    let input = prepare(&home, &options.inputs, &invitation, max_age_days)?;
+    enough_rows(&input, policy.n_min())?;
     let shape = request.shape(&input)?;
     let provider = invitation.provider.party().0;
     let now = SystemClock::new().now_unix();
@@ -64,8 +66,8 @@ pub(crate) fn run(
         unmatchable: Unmatchable::find(input.counts()),
         shared: WidelyShared::find(input.counts()),
         changed_rows: committed.nearest(),
-        too_near: committed.is_too_near(request.profile, policy.terms.group_min),
-        purpose: home.config.purpose.name().to_owned(),
+        too_near: committed.is_too_near(request.profile, policy.group_min()),
+        purpose: input.purpose(),
         invitation,
         policy,
         shape,
@@ -84,7 +86,7 @@ pub(crate) fn run(
 /// Everything a plan says.
 struct Plan {
     profile: Profile,
-    purpose: String,
+    purpose: Purpose,
     invitation: Invitation,
     policy: Policy,
     /// Eligible rows of the input.
@@ -118,7 +120,7 @@ impl Plan {
             let mark = if rule.relaxed { "; RELAXED by both sides" } else { "" };
             format!("  {} {} ({}{mark})", rule.name, rule.shown(), rule.side.name())
         }));
-        lines.extend(no_cookie(self.profile, &self.policy.terms).map(str::to_owned));
+        lines.extend(self.policy.no_cookie(self.profile).map(str::to_owned));
         lines
             .push("  the provider may raise n_min, k_min and group_min when it answers".to_owned());
         lines.extend(self.shape_lines());
@@ -202,7 +204,7 @@ impl Plan {
         json!({
             "profile": self.profile.name(),
             "learns": { "advertiser": advertiser, "provider": provider, "both": PUBLIC },
-            "purpose": self.purpose,
+            "purpose": self.purpose.name(),
             "kinds": self.invitation.kinds,
             "notice": self.notice(),
             "terms": rules,

@@ -16,7 +16,9 @@ use crate::seal::SealError;
 use crate::world::WorldError;
 
 pub mod bundles;
+mod cell;
 pub mod columns;
+mod consent;
 pub mod csv;
 pub mod delivery;
 pub mod digital;
@@ -25,6 +27,7 @@ pub mod handles;
 pub mod history;
 pub mod input;
 pub mod objections;
+pub mod people;
 pub mod release;
 pub mod releases;
 mod sealed;

@@ -4,14 +4,14 @@ use std::path::Path;
 use std::time::Instant;
 
 use node::data::delivery::manifest_path;
-use node::data::input::{InputRules, PreparedInput};
+use node::data::input::{GateRules, InputRules, PreparedInput};
 use node::data::source::SourceOptions;
 use node::driver::Stopwatch;
 use node::engine::Engine;
 use node::failure::Failure;
 use node::invite::Invitation;
 use node::ledger::Ledger;
-use node::normalize::Normalizer;
+use node::normalize::{Normalizer, PhonePrehash};
 use node::stop::Stop;
 use node::telemetry::{OutputOptions, Progress, Terminal};
 use node::world::{self, Clock as _, SystemClock};
@@ -27,7 +27,7 @@ use crate::Home;
 use crate::cli::{Inputs, RunOptions};
 use crate::committed::Committed;
 use crate::partner::{invitation, kinds, rules_must_agree};
-use crate::policy::{Policy, no_cookie};
+use crate::policy::Policy;
 use crate::request::Request;
 use crate::shared::WidelyShared;
 
@@ -69,15 +69,16 @@ fn matched(
     let invitation = invitation(&home, options.provider.as_deref())?;
     request.allowed_by(&invitation)?;
     let rules = rules_must_agree(&home, &invitation)?;
-    let Policy { terms, .. } = Policy::of(&home, &invitation, request.profile)?;
-    if let Some(warning) = no_cookie(request.profile, &terms) {
+    let policy = Policy::of(&home, &invitation, request.profile)?;
+    if let Some(warning) = policy.no_cookie(request.profile) {
         terminal.error(warning);
     }
     let progress = Progress::new(output);
     let (started, mut watch) = (Instant::now(), Stopwatch::start());
     progress.stage("prepare");
-    let input = prepare(&home, &options.inputs, &invitation)?;
-    enough_rows(&input, terms.n_min)?;
+    let max_age_days = policy.consent_max_age_days();
+    let input = prepare(&home, &options.inputs, &invitation, max_age_days)?;
+    enough_rows(&input, policy.n_min())?;
     if let Some(shared) = WidelyShared::find(input.counts()).filter(|_| !options.accept_shared) {
         return Err(shared.refused());
     }
@@ -89,7 +90,7 @@ fn matched(
         invitation: &invitation,
         request,
         shape,
-        terms,
+        policy,
         rules_digest: rules.rules_digest(),
         input: &input,
         committed: Committed::compare(&home, &provider, &input, now)?,
@@ -100,7 +101,7 @@ fn matched(
         approval,
         stop: stop.clone(),
     };
-    if run.committed.is_too_near(request.profile, run.terms.group_min) {
+    if run.committed.is_too_near(request.profile, run.policy.group_min()) {
         return Err(run.note_refusal(Refusal::DeltaTooSmall, now));
     }
     let prepared = watch.lap("prepare");
@@ -180,7 +181,7 @@ fn show(terminal: &Terminal, run: &Run<'_>, ended: &node::driver::Ended, options
         counts.rows,
         counts.excluded_consent,
         counts.excluded_no_usable_identifier,
-        counts.excluded_optout,
+        counts.excluded_optout + counts.excluded_optout_by_identifier,
     ));
     if !counts.identifiers_rejected.is_empty() {
         let reasons: Vec<String> = counts
@@ -209,12 +210,13 @@ pub(super) fn prepare(
     home: &Home,
     inputs: &Inputs,
     invitation: &Invitation,
+    consent_max_age_days: u16,
 ) -> Result<PreparedInput, Failure> {
     let kinds = kinds(invitation);
     let normalizer = normalizer(home, &kinds);
     let source = inputs.source(home);
     let level = invitation.link_filter.level;
-    let rules = input_rules(home, &normalizer, &source, &kinds, level);
+    let rules = input_rules(home, &normalizer, &source, &kinds, level, consent_max_age_days);
     let store = home.private_dir("inputs")?;
     let workspace = home.workspace()?;
     Ok(PreparedInput::prepare(&inputs.files()?, &rules, &store, &home.storage, &workspace)?)
@@ -223,8 +225,10 @@ pub(super) fn prepare(
 /// How this node normalizes values of CRM files.
 pub(crate) fn normalizer(home: &Home, kinds: &[u8]) -> Normalizer {
     let normalizer = home.config.common.normalizer();
-    // Telephone numbers without `+` are of use only to a provider that holds digests of them.
-    if kinds.contains(&IdentifierKind::PHONE_DIGITS.code()) {
+    // Telephone numbers without `+` are of use to a provider that holds digests of them, and to
+    // find the numbers in clear of a person who objects by such a digest.
+    let digests = home.config.phone_sha256 == Some(PhonePrehash::Digits);
+    if digests || kinds.contains(&IdentifierKind::PHONE_DIGITS.code()) {
         return normalizer.with_phone_digits();
     }
     normalizer
@@ -237,11 +241,16 @@ pub(crate) fn input_rules<'a>(
     source: &'a SourceOptions,
     kinds: &'a [u8],
     level: u8,
+    consent_max_age_days: u16,
 ) -> InputRules<'a> {
     InputRules {
         normalizer,
         source,
-        purpose: home.config.purpose.name(),
+        gate: GateRules {
+            purpose: home.config.purpose,
+            consent_max_age_days,
+            now: SystemClock::new().now_unix(),
+        },
         kinds,
         level,
         email_sha256: home.config.common.email_sha256,

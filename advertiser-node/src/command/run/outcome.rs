@@ -7,14 +7,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use node::data::columns::{self, Cell, TableColumn};
-use node::data::delivery::{self, Delivery, DeliveryError};
+use node::data::delivery::{self, Delivery};
 use node::driver::Ended;
 use node::error::protocol_report;
 use node::failure::Failure;
 use node::world::{Clock as _, SystemClock};
-use protocol::codec::StreamId;
 use protocol::disclosure::{Interval, MatchCount, Outcome, Rate, Withheld};
-use protocol::error::{Error, Violation};
+use protocol::error::Error;
 use protocol::transcript::Role;
 
 use super::session::Run;
@@ -26,7 +25,7 @@ use crate::partner::kinds;
 ///
 /// # Errors
 ///
-/// [`Failure`] of storage; of the provider, for digital IDs that none may deliver.
+/// [`Failure`] of storage.
 pub(super) fn write(run: &Run<'_>, ended: &mut Ended, options: &RunOptions) -> Result<(), Failure> {
     let Some(output) = &options.output else { return Ok(()) };
     match &ended.outcome {
@@ -54,23 +53,17 @@ fn write_ids(
     let delivery = Delivery {
         sid: &ended.sid,
         profile: run.request.profile,
-        purpose: run.terms.purpose,
+        purpose: run.input.purpose(),
         segment,
         day: i32::try_from(today).unwrap_or(i32::MAX),
-        valid_days: run.terms.ids_valid_days,
+        valid_days: run.policy.ids_valid_days(),
         namespaces: &namespaces,
         rules_digest: &run.rules_digest,
     };
     let records = ended.runs.take_digital_ids()?;
     let workspace = run.home.workspace()?;
-    match delivery::write_digital_ids(output, &delivery, &records, &workspace) {
-        Ok(_) => Ok(()),
-        Err(DeliveryError::Data(error)) => Err(error.into()),
-        Err(DeliveryError::NotCanonical) => {
-            let violation = Violation::IdListMalformed;
-            Err(Error::peer(violation, StreamId::Ids.code(), 0).into())
-        }
-    }
+    delivery::write_digital_ids(output, &delivery, &records, &workspace)?;
+    Ok(())
 }
 
 /// Writes a count as `figure,value`; a figure that is not shown has no value.

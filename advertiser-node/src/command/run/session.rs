@@ -33,7 +33,6 @@ use protocol::message::Control;
 use protocol::seed::SessionSeed;
 use protocol::session::advertiser::{AdvertiserConfig, AdvertiserSession, KnownKey};
 use protocol::session::{Outbox, RowSlot, VerifiedPeer};
-use protocol::terms::MatchTerms;
 use protocol::transcript::{Record, Role};
 
 use super::approval::Approval;
@@ -41,6 +40,7 @@ use super::outcome;
 use super::patience::Patience;
 use crate::Home;
 use crate::committed::Committed;
+use crate::policy::Policy;
 use crate::request::{Request, Shape};
 
 /// Everything the sessions of one run share.
@@ -49,8 +49,8 @@ pub(super) struct Run<'a> {
     pub(super) invitation: &'a Invitation,
     pub(super) request: Request,
     pub(super) shape: Shape,
-    /// What we ask for, without times.
-    pub(super) terms: MatchTerms,
+    /// What we ask for; the terms are those of [`Policy::on`] for this input.
+    pub(super) policy: Policy,
     pub(super) rules_digest: [u8; 32],
     pub(super) input: &'a PreparedInput,
     pub(super) committed: Committed,
@@ -237,7 +237,7 @@ impl Run<'_> {
             row_width: self.shape.width,
             sample_rows: self.shape.sample_rows,
             nearest_input: self.committed.nearest(),
-            terms: self.terms.clone(),
+            terms: self.policy.on(self.input),
             rules_digest: self.rules_digest,
             suppression_epoch: [0; 32],
             ledger: head,

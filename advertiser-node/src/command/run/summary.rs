@@ -32,6 +32,8 @@ pub(super) fn summary(run: &Run<'_>, ended: &Ended, total: Duration) -> Value {
         .collect();
     let mut summary = json!({
         "profile": run.request.profile.name(),
+        "purpose": run.input.purpose().name(),
+        "consent_max_age_days": run.input.consent_max_age_days(),
         "rows": counts.rows,
         "eligible": counts.eligible,
         "populations": counts,

@@ -326,8 +326,9 @@ pub(crate) fn free_address() -> String {
 pub(crate) fn crm<'a>(rows: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let mut text =
         "row_id,email,consent_purposes,consent_ref,consent_at,consent_notice\n".to_owned();
+    let day = days_ago(270);
     for (id, email) in rows {
-        let _ = writeln!(text, "{id},{email},ads.match,R-{id},2026-03-02T10:14:00Z,N-1");
+        let _ = writeln!(text, "{id},{email},ads.match,R-{id},{day}T10:14:00Z,N-1");
     }
     text
 }
@@ -348,9 +349,16 @@ pub(crate) fn links<'a>(persons: impl IntoIterator<Item = (&'a str, &'a str)>) -
     text
 }
 
-/// The current day, as `date` prints it.
+/// The current day.
 fn today() -> String {
-    let output = Command::new("date").args(["-u", "+%F"]).output().expect("date runs");
+    days_ago(0)
+}
+
+/// A day so many days before today, as `date` prints it.
+pub(crate) fn days_ago(days: u32) -> String {
+    let before = format!("{days} days ago");
+    let output = Command::new("date").args(["-u", "-d", &before, "+%F"]).output();
+    let output = output.expect("date runs");
     String::from_utf8(output.stdout).expect("ASCII").trim().to_owned()
 }
 
