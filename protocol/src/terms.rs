@@ -350,6 +350,15 @@ pub(crate) fn sign_sid(key: &AttestationKey, sid: &[u8; 32]) -> Signature {
     key.sign(sig::TERMS, &[sid])
 }
 
+/// Verifies a party's agreement to the terms that a session id binds.
+pub(crate) fn verify_sid(
+    key: &[u8; 32],
+    sid: &[u8; 32],
+    signature: &Signature,
+) -> Result<(), Violation> {
+    signature.verify(key, sig::TERMS, &[sid])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 
 use protocol::codec::{FrameHeader, RawFrame};
@@ -19,9 +20,11 @@ use protocol::seed::KeyDerivation;
 use protocol::suite::Order;
 use protocol::table::{TableWriter, padded_tags};
 use protocol::terms::LinkFilter;
+use protocol::transcript::merkle::{Tree, leaf_hash};
 
 use crate::data::graph::StoredSnapshot;
 use crate::data::handles::{HandleEntry, write_handles};
+use crate::data::verified::VerifiedFiles;
 use crate::data::{DataError, Workspace};
 use crate::engine::Engine;
 use crate::runs::{FixedSorted, FixedSorter};
@@ -133,7 +136,15 @@ pub fn build<O: Order>(
 pub struct StoredTable {
     reader: BufReader<File>,
     path: PathBuf,
+    /// Leaf hashes of its frames, if it was verified.
+    leaves: Option<Arc<[Hash]>>,
+    next: usize,
 }
+
+type Hash = [u8; 32];
+
+/// Tables that are whole, with what each frame of them must hash to.
+static VERIFIED: VerifiedFiles<(TableDescriptor, Arc<[Hash]>)> = VerifiedFiles::new();
 
 impl StoredTable {
     /// Opens the table at `path`.
@@ -143,7 +154,34 @@ impl StoredTable {
     /// [`DataError::Io`].
     pub fn open(path: &Path) -> Result<Self, DataError> {
         let file = File::open(path).map_err(DataError::io(path))?;
-        Ok(Self { reader: BufReader::with_capacity(1 << 20, file), path: path.to_path_buf() })
+        let (reader, path) = (BufReader::with_capacity(1 << 20, file), path.to_path_buf());
+        Ok(Self { reader, path, leaves: None, next: 0 })
+    }
+
+    /// Opens the table at `path` if it is the described one in every bit; each frame is compared
+    /// once more as it is read. A table that was verified and not touched since is not read twice.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Damaged`] if it is another one; [`DataError::Io`].
+    pub fn open_verified(path: &Path, described: &TableDescriptor) -> Result<Self, DataError> {
+        let opened = Self::open(path)?;
+        let (found, leaves) = VERIFIED.of(path, || {
+            let (mut tree, mut leaves, mut tags) = (Tree::new(), Vec::new(), 0_u64);
+            let mut table = Self::open(path)?;
+            while let Some(frame) = table.next_frame()? {
+                let leaf = leaf_hash(&[&frame.header.encode(), &frame.payload]);
+                tree.push(leaf);
+                leaves.push(leaf);
+                tags = tags.saturating_add(frame.header.elements.into());
+            }
+            Ok((TableDescriptor { tag_count: tags, root: tree.root() }, leaves.into()))
+        })?;
+        if found != *described {
+            let what = "it is not the table that was built".to_owned();
+            return Err(DataError::Damaged { path: path.to_path_buf(), what });
+        }
+        Ok(Self { leaves: Some(leaves), ..opened })
     }
 
     /// The next frame, if any.
@@ -162,7 +200,16 @@ impl StoredTable {
         let header = FrameHeader::parse(&header).map_err(|_| damaged())?;
         let mut payload = vec![0; usize::try_from(header.payload_len).map_err(|_| damaged())?];
         self.reader.read_exact(&mut payload).map_err(|_| damaged())?;
-        RawFrame::new(header, payload.into()).map(Some).map_err(|_| damaged())
+        let frame = RawFrame::new(header, payload.into()).map_err(|_| damaged())?;
+        if let Some(leaves) = &self.leaves {
+            let leaf = leaf_hash(&[&frame.header.encode(), &frame.payload]);
+            if leaves.get(self.next) != Some(&leaf) {
+                let what = format!("frame {} is not as it was built", self.next);
+                return Err(DataError::Damaged { path: self.path.clone(), what });
+            }
+            self.next = self.next.saturating_add(1);
+        }
+        Ok(Some(frame))
     }
 }
 

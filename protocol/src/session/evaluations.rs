@@ -54,7 +54,6 @@ impl ExpectEvaluations {
         let frame_elements = core.wire.limits().frame_elements;
         core.wire.open(StreamId::Blind, frame_elements);
         core.wire.open(StreamId::Eval, frame_elements);
-        out.push(Output::KeyUsed(core.hello.manifest.known_key()?));
         let plan = Plan {
             elements: core.elements,
             distinct: core.distinct,
@@ -130,6 +129,7 @@ impl ExpectEvaluations {
         {
             return Err(at(Violation::CountMismatch));
         }
+        self.core.note_answer(&frame, out)?;
         self.finalizing = self.finalizing.saturating_add(1);
         let task = FinalizeTask {
             blinded,

@@ -119,7 +119,7 @@ impl ExpectAnswers {
             Input::Time(now) => self.core.now = now,
             Input::Frame(frame) => match self.core.wire.receive(frame, out)? {
                 Received::Control(control, frame) => self.core.take_control(control, &frame)?,
-                Received::Bulk(frame) => self.take_answers(&frame)?,
+                Received::Bulk(frame) => self.take_answers(&frame, out)?,
             },
             Input::Rows(rows) => self.arranger()?.take(rows)?,
             Input::EndOfRows => self.arranger()?.end_rows()?,
@@ -224,7 +224,7 @@ impl ExpectAnswers {
     }
 
     /// Takes one frame of answers: its order, its number, and the canary rows in it.
-    fn take_answers(&mut self, frame: &RawFrame) -> Result<(), Error> {
+    fn take_answers(&mut self, frame: &RawFrame, out: &mut Outbox) -> Result<(), Error> {
         let at = |violation| Error::peer(violation, StreamId::Eval.code(), frame.header.index);
         let Phase::Receive(receiving) = &mut self.phase else {
             return Err(at(Violation::UnexpectedMessage));
@@ -239,6 +239,7 @@ impl ExpectAnswers {
         if encodings.len() != frame.header.elements as usize {
             return Err(at(Violation::FrameMalformed));
         }
+        self.core.note_answer(frame, out)?;
         receiving.order.check(encodings).map_err(at)?;
         for row in encodings.chunks(self.core.width.slots()) {
             if receiving.missing.is_none() {
@@ -282,8 +283,6 @@ impl ExpectAnswers {
 
     fn start_sending(&mut self, out: &mut Outbox) -> Result<(), Error> {
         self.canaries.seal();
-        // [G21] From here on the key is spent, whatever becomes of the session.
-        out.push(Output::KeyUsed(self.core.hello.manifest.known_key()?));
         let width = self.core.width;
         out.push(Output::WantRun(RunName::BlindedRows(width)));
         let frame_elements = width.frame_elements(self.core.wire.limits());

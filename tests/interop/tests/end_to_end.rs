@@ -206,35 +206,3 @@ fn connection_that_drops_ends_both_sides_and_the_next_run_works() {
     pair.run().expect(0);
     assert_eq!(pair.stop(), Some(0));
 }
-
-#[test]
-fn advertiser_that_lost_the_last_answer_adopts_what_it_signed() {
-    let pair = Pair::serving(&links(borrowed(&persons())));
-    pair.write("crm.csv", &crm(borrowed(&rows())));
-    pair.run().expect(0);
-    let ledger = pair.path("a/ledger.sqlite");
-    let before = std::fs::read(&ledger).unwrap();
-    pair.run().expect(0);
-
-    // As if a copy from before the second session had been put back: two entries are ours to adopt.
-    std::fs::write(&ledger, &before).unwrap();
-    pair.run().expect(0);
-
-    // As if the last session's RECEIPT_ACK, or its TERMS_ACCEPT, had been lost.
-    for lost in [1, 2] {
-        let connection = rusqlite::Connection::open(&ledger).unwrap();
-        for _ in 0..lost {
-            let last = "DELETE FROM entries WHERE seq = (SELECT max(seq) FROM entries)";
-            assert_eq!(connection.execute(last, []).unwrap(), 1);
-        }
-        drop(connection);
-        pair.run().expect(0);
-    }
-
-    // Without the record of the lost session there is nothing of ours to adopt.
-    std::fs::write(&ledger, &before).unwrap();
-    for session in pair.sessions("a") {
-        std::fs::remove_dir_all(session).unwrap();
-    }
-    pair.run().expect(69).says(&["ledger"]);
-}

@@ -71,7 +71,7 @@ fn matched(
         overwrite: options.overwrite,
     };
     let places = Places::claim(&home, &files, request.profile, named, terminal)?;
-    let ledger = Ledger::open(&home.path("ledger.sqlite"))?;
+    let ledger = Ledger::open(&home.ledger())?;
     // Nobody else has the directory, so what is noted as running is not.
     ledger.interrupt_sessions()?;
     let invitation = invitation(&home, options.provider.as_deref())?;
@@ -93,7 +93,6 @@ fn matched(
     let shape = request.shape(&input)?;
     let now = SystemClock::new().now_unix();
     let provider = invitation.provider.party().0;
-    let ledger = Ledger::open(&home.path("ledger.sqlite"))?;
     let run = Run {
         home: &home,
         invitation: &invitation,
