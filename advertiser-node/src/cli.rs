@@ -47,6 +47,11 @@ pub(crate) enum Command {
     Plan(PlanOptions),
     /// Runs a match and writes its result.
     Run(RunOptions),
+    /// Writes a stored result again; contacts nobody, and nothing is charged.
+    ///
+    /// Results are kept sealed from before the receipt leaves until the audit window ends, digital
+    /// IDs for as long as they may be used.
+    Result(ResultOptions),
     /// Shows what the rules make of values: the only command that prints normalized values.
     ///
     /// Reads one value a line and writes one JSON object a line to standard output: the outcome
@@ -80,6 +85,9 @@ pub(crate) struct Inputs {
     /// The form of every input, where names and first bytes shall not decide.
     #[arg(long, value_enum)]
     format: Option<InputFormat>,
+    /// Accepts one risk, on record: `open-last-line`, a text file whose last line has no line end.
+    #[arg(long, value_enum, value_name = "REASON")]
+    allow: Vec<Allowed>,
 }
 
 impl Inputs {
@@ -103,8 +111,17 @@ impl Inputs {
             InputFormat::Ndjson => Format::Ndjson,
             InputFormat::Parquet => Format::Parquet,
         });
-        SourceOptions { format, ..home.config.common.source() }
+        let mut source = home.config.common.source();
+        source.csv.open_last_line = self.allow.contains(&Allowed::OpenLastLine);
+        SourceOptions { format, ..source }
     }
+}
+
+/// A risk that the operator accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Allowed {
+    /// The last line of a text file may lack the line end that others have.
+    OpenLastLine,
 }
 
 /// The form of an input.
@@ -125,12 +142,15 @@ pub(crate) struct CheckOptions {
     pub(crate) dir: PathBuf,
     #[command(flatten)]
     pub(crate) inputs: Inputs,
-    /// Also write the report as JSON.
+    /// Also write the report as JSON; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
     /// Also write the reason for each value and row left out, by row id, for you alone to read.
     #[arg(long, value_name = "FILE")]
     pub(crate) rejects: Option<PathBuf>,
+    /// Let outputs replace files that exist; never an input, and never a file of a node.
+    #[arg(long)]
+    pub(crate) overwrite: bool,
     /// The provider, when several are accepted.
     #[arg(long)]
     pub(crate) provider: Option<String>,
@@ -149,9 +169,12 @@ pub(crate) struct PlanOptions {
     /// Rows to draw for a forecast by `match-rate`, at least 100,000.
     #[arg(long, value_name = "ROWS")]
     pub(crate) sample: Option<u64>,
-    /// Also write the plan as JSON.
+    /// Also write the plan as JSON; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+    /// Let outputs replace files that exist; never an input, and never a file of a node.
+    #[arg(long)]
+    pub(crate) overwrite: bool,
     /// The provider, when several are accepted.
     #[arg(long)]
     pub(crate) provider: Option<String>,
@@ -167,18 +190,22 @@ pub(crate) struct RunOptions {
     pub(crate) profile: String,
     #[command(flatten)]
     pub(crate) inputs: Inputs,
-    /// Where to write the result: Parquet if its name ends with `.parquet`, else CSV.
+    /// Where to write the result: Parquet if its name ends with `.parquet`, else CSV; `-` is
+    /// standard output.
     ///
     /// `matched-rows` and `digital-ids` need it; the others write their counts.
-    #[arg(long)]
+    #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// Let outputs replace files that exist; never an input, and never a file of a node.
+    #[arg(long)]
+    pub(crate) overwrite: bool,
     /// Draw so many rows for a forecast by `match-rate`, at least 100,000.
     #[arg(long, value_name = "ROWS")]
     pub(crate) sample: Option<u64>,
     /// Your own name of the audience, for the delivery file of `digital-ids`; it is not sent.
     #[arg(long, value_name = "NAME")]
     pub(crate) segment: Option<String>,
-    /// Also write a summary as JSON.
+    /// Also write a summary as JSON; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
     /// The provider, when several are accepted.
@@ -190,6 +217,27 @@ pub(crate) struct RunOptions {
     /// Releases results that need approval without asking.
     #[arg(long)]
     pub(crate) approve: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ResultOptions {
+    /// Directory of the node.
+    #[arg(long)]
+    pub(crate) dir: PathBuf,
+    /// The session: the first digits of its id, its directory, or `last`.
+    pub(crate) session: PathBuf,
+    /// Where to write the result: Parquet if its name ends with `.parquet`, else CSV; `-` is
+    /// standard output.
+    ///
+    /// `matched-rows` and `digital-ids` need it; the others write their counts.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Also write its summary as JSON; `-` is standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Let outputs replace files that exist; never a file of a node.
+    #[arg(long)]
+    pub(crate) overwrite: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -7,12 +7,13 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use node::telemetry::Terminal;
 
-mod audience;
+mod answer;
 mod cli;
 mod command;
 mod committed;
 mod learn;
 mod partner;
+mod places;
 mod policy;
 mod repair;
 mod request;

@@ -3,6 +3,7 @@
 //! A value of ours that is not set is the default of the product. So a partner alone can make a
 //! run stricter than the default and never less strict: that takes the settings of both.
 
+use node::data::input::PreparedInput;
 use node::failure::Failure;
 use node::guardrails::GuardrailSettings;
 use node::invite::{COOKIE_NAMESPACE_MIN, Invitation};
@@ -23,8 +24,8 @@ use crate::Home;
 /// The terms of a run and where each value comes from.
 #[derive(Debug)]
 pub(crate) struct Policy {
-    /// The terms, without times.
-    pub(crate) terms: MatchTerms,
+    /// The terms without times, and without what an input decides.
+    terms: MatchTerms,
     /// The values that apply to the profile, in the order of the manual.
     pub(crate) rules: Vec<Rule>,
 }
@@ -69,7 +70,8 @@ impl Policy {
     ///
     /// # Errors
     ///
-    /// [`Failure`] if the purpose is not allowed, or `digital-ids` has no namespace in common.
+    /// [`Failure`] if the purpose of the settings is not allowed, or `digital-ids` has no namespace
+    /// in common.
     pub(crate) fn of(
         home: &Home,
         invitation: &Invitation,
@@ -79,6 +81,41 @@ impl Policy {
             .ok_or_else(|| Failure::operator("the ruleset has no code", "choose crm-fr/1"))?;
         let own = &home.config.guardrails;
         Self::combine(own, invitation, profile, ruleset, home.config.purpose)
+    }
+
+    /// The terms of a run on an input: they name the purpose that its rows were gated by and the
+    /// age of evidence that was taken, whatever else was asked for [D-28].
+    pub(crate) fn on(&self, input: &PreparedInput) -> MatchTerms {
+        MatchTerms {
+            purpose: input.purpose(),
+            consent_max_age_days: input.consent_max_age_days(),
+            ..self.terms.clone()
+        }
+    }
+
+    /// Least eligible rows.
+    pub(crate) const fn n_min(&self) -> u32 {
+        self.terms.n_min
+    }
+
+    /// Least rows changed since another input.
+    pub(crate) const fn group_min(&self) -> u32 {
+        self.terms.group_min
+    }
+
+    /// Days for which evidence of consent counts.
+    pub(crate) const fn consent_max_age_days(&self) -> u16 {
+        self.terms.consent_max_age_days
+    }
+
+    /// Days a delivered digital ID may be used.
+    pub(crate) const fn ids_valid_days(&self) -> u16 {
+        self.terms.ids_valid_days
+    }
+
+    /// Told where the terms let no cookie be delivered, which the operator may not have meant.
+    pub(crate) fn no_cookie(&self, profile: Profile) -> Option<&'static str> {
+        no_cookie(profile, &self.terms)
     }
 
     fn combine(
@@ -102,14 +139,7 @@ impl Policy {
             return Err(Error::from(Refusal::PurposeNotAllowed).into());
         }
         combine_minima(own, invitation, &mut terms, &mut rules);
-        terms.consent_max_age_days = stricter(
-            &mut rules,
-            "consent_max_age_days",
-            CONSENT_MAX_AGE_DAYS_DEFAULT,
-            own.consent_max_age_days,
-            invitation.guardrails.consent_max_age_days,
-            Ord::min,
-        );
+        terms.consent_max_age_days = combine_consent(own, Some(invitation), &mut rules);
         if profile.suite() == SuiteId::Shuffled {
             combine_counts(own, invitation, &mut terms, &mut rules);
         }
@@ -131,8 +161,7 @@ impl Policy {
     }
 }
 
-/// Told where the terms let no cookie be delivered, which the operator may not have meant.
-pub(crate) fn no_cookie(profile: Profile, terms: &MatchTerms) -> Option<&'static str> {
+fn no_cookie(profile: Profile, terms: &MatchTerms) -> Option<&'static str> {
     let cookies = terms.namespaces.iter().any(|code| *code >= COOKIE_NAMESPACE_MIN);
     (profile == Profile::DigitalIds && !cookies).then_some(
         "warning: no cookie namespace is in force, so no cookie is delivered; compare \
@@ -166,6 +195,25 @@ fn combine_minima(
     terms.n_min = most("n_min", N_MIN_DEFAULT, own.n_min, invitation.n_min);
     terms.k_min = most("k_min", K_MIN_DEFAULT, own.k_min, invitation.k_min);
     terms.group_min = most("group_min", GROUP_MIN_DEFAULT, own.group_min, invitation.group_min);
+}
+
+/// Days for which evidence of consent counts, with the provider of an invitation or with none.
+pub(crate) fn consent_max_age_days(
+    own: &GuardrailSettings,
+    invitation: Option<&Invitation>,
+) -> u16 {
+    combine_consent(own, invitation, &mut Vec::new())
+}
+
+fn combine_consent(
+    own: &GuardrailSettings,
+    invitation: Option<&Invitation>,
+    rules: &mut Vec<Rule>,
+) -> u16 {
+    let default = CONSENT_MAX_AGE_DAYS_DEFAULT;
+    let offered = |of: &Invitation| of.guardrails.consent_max_age_days;
+    let provider = invitation.map_or(default, offered);
+    stricter(rules, "consent_max_age_days", default, own.consent_max_age_days, provider, Ord::min)
 }
 
 fn combine_counts(
@@ -294,8 +342,13 @@ fn stricter<T: Ord + Copy + serde::Serialize>(
 mod tests {
     use std::collections::BTreeMap;
 
+    use node::data::Workspace;
+    use node::data::input::{GateRules, InputRules, SharedLimits};
+    use node::data::source::{InputFile, SourceOptions};
     use node::identity::PublicIdentity;
     use node::invite::InvitedGuardrails;
+    use node::normalize::{Normalizer, Options, Ruleset};
+    use node::seal::StorageKey;
     use protocol::terms::LinkFilter;
 
     use super::*;
@@ -433,18 +486,68 @@ mod tests {
         assert_eq!(refused.exit().code(), 77);
     }
 
+    /// Prepares rows that consent to every set of purposes there is, for one purpose.
+    fn prepare(purpose: Purpose, consent_max_age_days: u16) -> (Vec<Vec<Purpose>>, PreparedInput) {
+        let sets: Vec<Vec<Purpose>> = (0..1_u32 << Purpose::ALL.len())
+            .map(|set| Purpose::ALL.into_iter().enumerate().filter(move |at| set >> at.0 & 1 == 1))
+            .map(|set| set.map(|(_, purpose)| purpose).collect())
+            .collect();
+        let mut text =
+            "row_id,email,consent_purposes,consent_ref,consent_at,consent_notice\n".to_owned();
+        for (at, set) in sets.iter().enumerate() {
+            let names: Vec<&str> = set.iter().map(|purpose| purpose.name()).collect();
+            let names = names.join("|");
+            text += &format!("r{at:02},some.body{at}@exemple.fr,{names},R-1,2026-03-02,N-1\n");
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let [file, store, work] = ["crm.csv", "inputs", "work"].map(|name| dir.path().join(name));
+        std::fs::write(&file, text).unwrap();
+        let ruleset = Ruleset::CrmFr1;
+        let rules = InputRules {
+            normalizer: &Normalizer::new(ruleset, Options::defaults(ruleset)),
+            source: &SourceOptions::default(),
+            gate: GateRules { purpose, consent_max_age_days, now: 1_796_040_000 },
+            kinds: &[1],
+            level: 0,
+            email_sha256: None,
+            phone_sha256: None,
+            shared: SharedLimits::default(),
+            not_for_purpose: &[],
+        };
+        let workspace = Workspace { directory: work, memory_bytes: 1 << 20 };
+        let key = StorageKey::from_bytes([7; 32]);
+        let files = [InputFile::new(&file)];
+        let input = PreparedInput::prepare(&files, &rules, &store, &key, &workspace).unwrap();
+        let mut ids = input.row_ids().unwrap();
+        let mut rows = Vec::new();
+        while let Some(id) = ids.next_id().unwrap() {
+            let at: usize = String::from_utf8(id).unwrap()[1..].parse().unwrap();
+            rows.push(sets[at].clone());
+        }
+        (rows, input)
+    }
+
+    /// Every set of purposes a row may consent to, under every purpose that can be run: a row is in
+    /// a run only if it consents to the purpose that the terms of that run name.
     #[test]
     fn the_purpose_that_gates_rows_is_the_one_of_the_terms() {
         // D-28
         let own = GuardrailSettings::default();
         let both = Invitation { purposes: vec![Purpose::Match, Purpose::Suppress], ..invitation() };
-        for purpose in [Purpose::Match, Purpose::Suppress] {
+        for asked in [Purpose::Match, Purpose::Suppress] {
             let (profile, ruleset) = (Profile::MatchRate, RulesetId::CRM_FR_1);
-            let policy = Policy::combine(&own, &both, profile, ruleset, purpose).unwrap();
-            assert_eq!(policy.terms.purpose, purpose);
-            let other = both.purposes.iter().copied().filter(|listed| *listed != purpose);
+            let policy = Policy::combine(&own, &both, profile, ruleset, asked).unwrap();
+            // Even an input that was prepared for another purpose than the one asked for.
+            for gated in [Purpose::Match, Purpose::Suppress] {
+                let (rows, input) = prepare(gated, 365);
+                let terms = policy.on(&input);
+                assert_eq!((terms.purpose, terms.consent_max_age_days), (gated, 365));
+                assert_eq!(rows.len(), 16);
+                assert!(rows.iter().all(|consented| consented.contains(&terms.purpose)));
+            }
+            let other = both.purposes.iter().copied().filter(|listed| *listed != asked);
             let without = Invitation { purposes: other.collect(), ..invitation() };
-            let refused = Policy::combine(&own, &without, profile, ruleset, purpose).unwrap_err();
+            let refused = Policy::combine(&own, &without, profile, ruleset, asked).unwrap_err();
             assert_eq!(refused.exit().code(), 77);
         }
     }

@@ -8,4 +8,5 @@
 #![deny(missing_docs)]
 
 pub mod finding;
+pub mod output;
 pub mod source;

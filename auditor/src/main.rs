@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use auditor::finding;
+use auditor::output::Output;
 use auditor::source::{Package, PackageError};
 use clap::{Parser, Subcommand};
 use protocol::attestation::PartyId;
@@ -38,9 +39,12 @@ enum Command {
         /// Party id the provider must have, 64 hexadecimal digits.
         #[arg(long, value_name = "PARTY", value_parser = party)]
         provider: Option<PartyId>,
-        /// Also write the checklist to this file.
+        /// Also write the checklist as JSON; `-` is standard output.
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
+        /// Let the checklist replace a file that exists; never one of the package or of a node.
+        #[arg(long)]
+        overwrite: bool,
     },
     /// Lists the messages and streams of a session.
     Show {
@@ -51,8 +55,12 @@ enum Command {
 
 fn main() -> ExitCode {
     let status = match Cli::parse().command {
-        Command::Verify { package, advertiser, provider, json } => {
-            run_verify(&package, &Expected { advertiser, provider }, json.as_deref())
+        Command::Verify { package, advertiser, provider, json, overwrite } => {
+            let json = json.map(|path| Output::claim(&path, &package, overwrite)).transpose();
+            match json {
+                Ok(json) => run_verify(&package, &Expected { advertiser, provider }, json.as_ref()),
+                Err(why) => unwritten(&why),
+            }
         }
         Command::Show { package } => Package::open(&package)
             .map(|package| {
@@ -64,7 +72,7 @@ fn main() -> ExitCode {
     ExitCode::from(status)
 }
 
-fn run_verify(path: &Path, expected: &Expected, json: Option<&Path>) -> u8 {
+fn run_verify(path: &Path, expected: &Expected, json: Option<&Output>) -> u8 {
     let package = match Package::open(path) {
         Ok(package) => package,
         Err(error) => return refuse(&error),
@@ -74,19 +82,27 @@ fn run_verify(path: &Path, expected: &Expected, json: Option<&Path>) -> u8 {
     let (arithmetic, limits) = (Portable, Limits::STANDARD);
     let verdict =
         verify(transcript, &mut frames, &arithmetic, &limits, ELEMENTS_PER_PASS, expected);
-    say(&finding::checklist(&verdict));
-    if let Some(file) = json {
+    let text = finding::checklist(&verdict);
+    // Standard output is the report's, if it claimed it.
+    match json {
+        Some(Output::Standard) => complain(&text),
+        _ => say(&text),
+    }
+    if let Some(output) = json {
         let report = finding::json(&verdict, finding::session_id(transcript).as_ref());
-        if let Err(error) = std::fs::write(file, format!("{report:#}\n")) {
-            complain(&format!(
-                "error V0403: cannot write {}: {error}\n  whose move: yours\n  \
-                 try: name a file in a directory you may write to\n",
-                file.display()
-            ));
-            return STORAGE;
+        if let Err(error) = output.write(&format!("{report:#}\n")) {
+            return unwritten(&format!("cannot write the checklist: {error}"));
         }
     }
     if verdict.is_accepted() { ACCEPTED } else { FINDING }
+}
+
+fn unwritten(why: &str) -> u8 {
+    complain(&format!(
+        "error V0403: {why}\n  whose move: yours\n  \
+         try: name another file, in a directory you may write to\n"
+    ));
+    UNWRITTEN
 }
 
 fn refuse(error: &PackageError) -> u8 {
@@ -122,6 +138,7 @@ fn complain(text: &str) {
 
 const ACCEPTED: u8 = 0;
 const FINDING: u8 = 1;
+const UNWRITTEN: u8 = 73;
 const STORAGE: u8 = 74;
 /// 4 million encodings, 128 MiB, at a time.
 const ELEMENTS_PER_PASS: usize = 1 << 22;

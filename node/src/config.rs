@@ -150,7 +150,7 @@ impl CommonSettings {
         Ok(Self {
             ruleset,
             options: Options::defaults(ruleset),
-            csv: CsvOptions { encoding, delimiter },
+            csv: CsvOptions { encoding, delimiter, open_last_line: false },
             columns: file.columns.unwrap_or_default(),
             ignore: file.ignore.unwrap_or_default(),
             email_sha256,

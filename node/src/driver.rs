@@ -99,6 +99,26 @@ pub trait Duties: Send {
         terms: &RawFrame,
     ) -> Result<Reservation, ReserveError>;
 
+    /// Whether the answer to the question that these terms ask of a snapshot is kept, so that there
+    /// is nothing to ask; the advertiser's side.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`].
+    fn knows_answer(&mut self, _terms: &RawFrame, _snapshot: &[u8; 32]) -> Result<bool, DataError> {
+        Ok(false)
+    }
+
+    /// Keeps the result of a session and what lies in its runs, and has both on disk; the
+    /// advertiser's side.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`].
+    fn keep_result(&mut self, _outcome: &Outcome, _runs: &mut RunStore) -> Result<(), DataError> {
+        Ok(())
+    }
+
     /// Writes an entry that joined the chain, with the frame that carried the peer's signature, and
     /// has both on disk.
     ///
@@ -323,6 +343,7 @@ impl Driver<'_> {
             outcome: None,
             inputs: VecDeque::new(),
             table_tags: 0,
+            snapshot: [0; 32],
             cut_short: false,
         };
         match self.advance(&mut state).await {
@@ -432,6 +453,12 @@ impl Driver<'_> {
             Output::Spill { run, records } => self.runs.spill(run, records)?,
             Output::WantRun(run) => state.inputs.push_back(Input::Run(self.chunk(run)?)),
             Output::Reserve { entry, terms } => {
+                if self.duties.knows_answer(&terms, &state.snapshot)? {
+                    self.open_session(&entry, state)?;
+                    let refusal = Refusal::NothingToAsk;
+                    state.inputs.push_back(Input::ReserveRefused { refusal, retry_after_s: 0 });
+                    return Ok(());
+                }
                 self.has_room(&entry, state)?;
                 self.open_session(&entry, state)?;
                 state.inputs.push_back(match self.duties.reserve(&entry, &terms) {
@@ -457,6 +484,7 @@ impl Driver<'_> {
                     false => Input::Declined,
                 });
             }
+            Output::KeepResult(outcome) => self.duties.keep_result(&outcome, &mut self.runs)?,
             Output::Finished(outcome) => {
                 self.journal.sync()?;
                 state.outcome = Some(outcome);
@@ -609,8 +637,9 @@ struct State {
     inputs: VecDeque<Input>,
     /// Tags of the table that HELLO_P names.
     table_tags: u64,
-    /// Something the session had queued was not sent, so that nothing may follow it: the peer
-    /// would see a gap, and rightly say that we broke the protocol.
+    /// Commitment of the snapshot that HELLO_P names.
+    snapshot: [u8; 32],
+    /// Something the session had queued was not sent, so that nothing may follow it [S-11].
     cut_short: bool,
 }
 
@@ -630,6 +659,7 @@ impl State {
             && let Ok(Control::HelloP(hello)) = Control::decode(frame)
         {
             self.table_tags = hello.table.tag_count;
+            self.snapshot = hello.snapshot.body.commitment;
         }
     }
 }

@@ -529,7 +529,10 @@ fn aborted(told: WireCode, at: Location, own: Role) -> Report {
         ),
         WireCode::Operator => Report::wire(
             told,
-            format!("the {peer} ended the session: it has a problem on its own machine"),
+            format!(
+                "the {peer} ended the session: its operator stopped it, or it has a problem on its \
+                 own machine"
+            ),
             format!("the {peer}'s. The run can be repeated"),
             format!("run again in some minutes; if it happens twice, ask the {peer}'s operator"),
         ),

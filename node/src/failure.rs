@@ -288,6 +288,7 @@ fn data_exit(error: &DataError) -> Exit {
         },
         DataError::Declared { .. } => Exit::Configuration,
         DataError::Bug(_) => Exit::Bug,
+        DataError::Output(_) => Exit::Output,
         DataError::World(WorldError::Locked { .. }) => Exit::TryAgain,
         DataError::Runs(_)
         | DataError::Seal(_)
@@ -312,7 +313,9 @@ fn drive_exit(error: &DriveError) -> Exit {
 
 fn home_exit(error: &HomeError) -> Exit {
     match error {
-        HomeError::World(WorldError::Locked { .. }) => Exit::TryAgain,
+        HomeError::World(error @ (WorldError::Locked { .. } | WorldError::Exists { .. })) => {
+            Exit::from(error)
+        }
         HomeError::World(_) => Exit::Storage,
         HomeError::NotANode { .. }
         | HomeError::OtherVersion { .. }
@@ -347,6 +350,7 @@ fn data_report(error: &DataError) -> Report {
             )
         }
         DataError::Declared { what, try_this } => ("V0413", what.clone(), try_this.clone()),
+        DataError::Output(error) => ("V0403", error.to_string(), error.try_this().to_owned()),
         DataError::Runs(_) | DataError::World(_) | DataError::Io { .. } | DataError::Seal(_) => (
             "V0414",
             error.to_string(),
@@ -382,7 +386,7 @@ fn drive_report(error: &DriveError, role: Role) -> Report {
                 .to_owned(),
         ),
         DriveError::NoRoom(error) => Report::operator(
-            "V0431",
+            "V0432",
             error.to_string(),
             "free some space there, then run again; nothing was charged".to_owned(),
         ),

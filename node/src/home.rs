@@ -10,6 +10,7 @@ use protocol::transcript::Role;
 use crate::config::{ConfigError, Settings};
 use crate::data::Workspace;
 use crate::identity::{IdentityError, NodeIdentity, PublicIdentity};
+use crate::output;
 use crate::seal::{SealError, StorageKey};
 use crate::world::{self, DirectoryLock, WorldError};
 
@@ -33,19 +34,21 @@ impl<S: Settings> Home<S> {
     /// [`HomeError`]; a directory that holds a node already is left as it is.
     pub fn create(directory: &Path) -> Result<PublicIdentity, HomeError> {
         world::create_private_dir(directory)?;
+        let config = directory.join(config_name(S::ROLE));
+        // Settings of a node that lost its keys are still somebody's work.
+        if config.exists() && !directory.join("keys").exists() {
+            return Err(WorldError::Exists { path: config }.into());
+        }
         let identity = NodeIdentity::create(directory)?.public();
         StorageKey::create(&directory.join("keys").join(STORAGE_KEY))?;
         let template = S::template();
-        let config = directory.join(config_name(S::ROLE));
-        world::publish_atomically(&config, world::PRIVATE_MODE, |out| {
-            out.write_all(template.as_bytes())
-        })?;
+        world::publish_new(&config, world::PRIVATE_MODE, |out| out.write_all(template.as_bytes()))?;
         let format = format!("{PROTOCOL_VERSION}\n");
-        world::publish_atomically(&directory.join(FORMAT), world::PRIVATE_MODE, |out| {
+        world::publish_new(&directory.join(FORMAT), world::PRIVATE_MODE, |out| {
             out.write_all(format.as_bytes())
         })?;
         let shown = format!("{}\n", NodeIdentity::introduction(directory, S::ROLE)?);
-        world::publish_atomically(&directory.join(IDENTITY), 0o644, |out| {
+        world::publish_new(&directory.join(IDENTITY), 0o644, |out| {
             out.write_all(shown.as_bytes())
         })?;
         Ok(identity)
@@ -85,6 +88,7 @@ impl<S: Settings> Home<S> {
         let lock = DirectoryLock::acquire(&self.directory)?;
         // What a killed process left half-written is nobody's now.
         lock.sweep()?;
+        output::sweep(&self.directory)?;
         Ok(lock)
     }
 

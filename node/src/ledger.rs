@@ -303,6 +303,21 @@ impl Ledger {
         )
     }
 
+    /// The latest time that stands in a chain, if any does: what is kept until a time is removed
+    /// by this one, which no single reading of a clock moves.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError::Storage`].
+    pub fn latest_time(&self) -> Result<Option<u64>, LedgerError> {
+        self.read(|connection| {
+            let latest: Option<i64> = connection
+                .prepare_cached("SELECT max(at) FROM entries")?
+                .query_row([], |row| row.get(0))?;
+            Ok(latest.map(i64::cast_unsigned))
+        })
+    }
+
     /// Head of the chain with a partner.
     ///
     /// # Errors

@@ -7,6 +7,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -93,6 +94,7 @@ pub fn start_log(options: &OutputOptions) {
 pub struct Terminal(Arc<Streams>);
 
 struct Streams {
+    text_aside: AtomicBool,
     out: Mutex<Sink>,
     error: Mutex<Sink>,
 }
@@ -113,12 +115,25 @@ impl Terminal {
     #[must_use]
     pub fn to(out: impl Write + Send + 'static, error: impl Write + Send + 'static) -> Self {
         let sink = |to: Box<dyn Write + Send>| Mutex::new(Sink { to, failed: None });
-        Self(Arc::new(Streams { out: sink(Box::new(out)), error: sink(Box::new(error)) }))
+        Self(Arc::new(Streams {
+            text_aside: AtomicBool::new(false),
+            out: sink(Box::new(out)),
+            error: sink(Box::new(error)),
+        }))
     }
 
     /// Writes a line of the result to standard output.
     pub fn line(&self, text: &str) {
-        lock(&self.0.out).line(text);
+        match self.0.text_aside.load(Ordering::Relaxed) {
+            true => self.error(text),
+            false => lock(&self.0.out).line(text),
+        }
+    }
+
+    /// Leaves standard output to an output that claimed it: text goes to standard error from now
+    /// on.
+    pub fn put_text_aside(&self) {
+        self.0.text_aside.store(true, Ordering::Relaxed);
     }
 
     /// Writes a line about the work to standard error.
@@ -134,9 +149,9 @@ impl Terminal {
 
     /// Why standard output did not take everything, unless its reader had enough.
     ///
-    /// A program whose result is this text, and not a file, ends with [`Exit::Storage`] then.
+    /// A program whose result is this text, and not a file, ends with [`Exit::Output`] then.
     ///
-    /// [`Exit::Storage`]: crate::exit::Exit::Storage
+    /// [`Exit::Output`]: crate::exit::Exit::Output
     #[must_use]
     pub fn failure(&self) -> Option<io::ErrorKind> {
         lock(&self.0.out).failed.filter(|kind| *kind != io::ErrorKind::BrokenPipe)

@@ -504,9 +504,12 @@ pub(crate) const fn fault_point() -> io::Result<()> {
     Ok(())
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+/// Whether a file may be there under the name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// It is replaced.
     Replace,
+    /// It is left, and that is an error.
     New,
 }
 
@@ -528,32 +531,63 @@ fn publish(
     place: Place,
     write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
 ) -> Result<(), WorldError> {
+    publish_as(path, &unique_name()?, mode, place, write, |_| Ok(()))
+}
+
+/// Where the content of `path` lies before it is whole.
+pub(crate) fn partial_path(path: &Path, unique: &str) -> Result<PathBuf, WorldError> {
     let name =
         path.file_name().ok_or_else(|| at("create", path)(io::ErrorKind::InvalidInput.into()))?;
-    let unique = unique_name()?;
     let mut partial_name = std::ffi::OsString::from(".");
     partial_name.push(name);
     partial_name.push(format!(".{unique}{PARTIAL_SUFFIX}"));
-    let dir = parent(path);
-    let partial_path = dir.join(partial_name);
+    Ok(parent(path).join(partial_name))
+}
+
+/// Publishes through [`partial_path`]; `whole` sees the synced content before it gets its name.
+pub(crate) fn publish_as(
+    path: &Path,
+    unique: &str,
+    mode: u32,
+    place: Place,
+    write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
+    whole: impl FnOnce(&File) -> Result<(), WorldError>,
+) -> Result<(), WorldError> {
+    let partial_path = partial_path(path, unique)?;
     let file = create_private(&partial_path)?;
     let partial = Partial { path: partial_path };
     write(&mut Storage(&file)).map_err(at("write", path))?;
     // Widened only now: at no time can more people read it than at the end.
     file.set_permissions(Permissions::from_mode(mode)).map_err(at("set the mode of", path))?;
     fault_point().and_then(|()| file.sync_all()).map_err(at("sync", path))?;
+    whole(&file)?;
     fault_point().map_err(at("name", path))?;
     match place {
         Place::Replace => fs::rename(&partial.path, path).map_err(at("name", path))?,
-        // A hard link is the one portable way to name a file only if the name is free.
-        Place::New => fs::hard_link(&partial.path, path).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => WorldError::Exists { path: path.into() },
-            _ => at("name", path)(error),
-        })?,
+        Place::New => name_new(&partial.path, path)?,
     }
     drop(partial);
     // [G57]
-    sync_dir(dir)
+    sync_dir(parent(path))
+}
+
+/// Gives a file a name that is free.
+fn name_new(from: &Path, to: &Path) -> Result<(), WorldError> {
+    let taken = |error: io::Error| match error.kind() {
+        io::ErrorKind::AlreadyExists => WorldError::Exists { path: to.into() },
+        _ => at("name", to)(error),
+    };
+    // A hard link is the one portable way to name a file only if the name is free.
+    match fs::hard_link(from, to) {
+        // Some file systems know no hard links, and a name that is free from the rename alone.
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            let flags = rustix::fs::RenameFlags::NOREPLACE;
+            let cwd = rustix::fs::CWD;
+            rustix::fs::renameat_with(cwd, from, cwd, to, flags)
+                .map_err(|errno| taken(errno.into()))
+        }
+        linked => linked.map_err(taken),
+    }
 }
 
 fn check_owner_and_mode(path: &Path, found: &fs::Metadata, fix: u32) -> Result<(), WorldError> {
@@ -569,7 +603,8 @@ fn check_owner_and_mode(path: &Path, found: &fs::Metadata, fix: u32) -> Result<(
     Ok(())
 }
 
-fn is_partial(name: &Path) -> bool {
+/// Whether a file of this name is one that a publication left behind.
+pub(crate) fn is_partial(name: &Path) -> bool {
     let name = name.as_os_str().as_encoded_bytes();
     name.starts_with(b".") && name.ends_with(PARTIAL_SUFFIX.as_bytes())
 }
@@ -584,7 +619,8 @@ fn open_flags() -> i32 {
 }
 
 const LOCK_NAME: &str = "lock";
-const PARTIAL_SUFFIX: &str = ".partial";
+/// End of the name of a file that is not whole.
+pub(crate) const PARTIAL_SUFFIX: &str = ".partial";
 /// Whoever has a lock that is waited for works for seconds at least.
 const LOCK_EVERY: Duration = Duration::from_millis(100);
 const PRIVATE_BYTES_MAX: usize = 1 << 20;

@@ -13,7 +13,8 @@ use Encoding::{Iso8859_1, Iso8859_15, Utf8, Utf16, Utf16Be, Utf16Le, Windows1252
 #[test]
 fn every_file_of_the_corpus_has_its_class() {
     for (name, encoding, delimiter, bytes, expected) in CORPUS {
-        let options = CsvOptions { encoding: *encoding, delimiter: *delimiter };
+        let options =
+            CsvOptions { encoding: *encoding, delimiter: *delimiter, open_last_line: true };
         assert_eq!(class(bytes, options), *expected, "{name}");
     }
 }
@@ -30,7 +31,8 @@ fn corpus_is_large_enough_and_names_are_distinct() {
 #[test]
 fn errors_say_what_to_try_and_never_repeat_a_field() {
     for (name, encoding, delimiter, bytes, _) in CORPUS {
-        let options = CsvOptions { encoding: *encoding, delimiter: *delimiter };
+        let options =
+            CsvOptions { encoding: *encoding, delimiter: *delimiter, open_last_line: true };
         let Err(error) = read(bytes, options) else {
             continue;
         };
@@ -57,7 +59,7 @@ fn same_content_reads_the_same_in_every_spelling() {
         b"\xEF\xBB\xBFx,id\na,1\nb,2\n",
     ];
     for bytes in spellings {
-        let mut reader = CsvReader::new(bytes, CsvOptions::default()).unwrap();
+        let mut reader = CsvReader::new(bytes, open()).unwrap();
         let (id, x) = (reader.column("id").unwrap(), reader.column("x").unwrap());
         let mut rows = Vec::new();
         while let Some(record) = reader.next_record().unwrap() {
@@ -67,6 +69,31 @@ fn same_content_reads_the_same_in_every_spelling() {
         let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
         assert_eq!(rows, [pair("1", "a"), pair("2", "b")]);
     }
+}
+
+/// A file whose rows are sound, but for the end of its last line, is refused with that line.
+#[test]
+fn a_file_that_may_be_cut_is_refused_unless_that_is_allowed() {
+    let mut refused = 0;
+    for (name, encoding, delimiter, bytes, expected) in CORPUS {
+        let options =
+            CsvOptions { encoding: *encoding, delimiter: *delimiter, ..CsvOptions::default() };
+        // Half of a line end in UTF-16 is zero.
+        let last = bytes.iter().rfind(|byte| **byte != 0);
+        let ends = matches!(last, Some(b'\n' | b'\r'));
+        match class(bytes, options) {
+            Refused("open_last_line", _) => {
+                assert!(!ends, "{name} {expected:?}");
+                refused += 1;
+            }
+            other => assert_eq!(other, *expected, "{name}"),
+        }
+    }
+    assert!(refused >= 2, "{refused}");
+}
+
+fn open() -> CsvOptions {
+    CsvOptions { open_last_line: true, ..CsvOptions::default() }
 }
 
 #[derive(Debug, PartialEq, Eq)]

@@ -35,7 +35,7 @@ impl AlignedEvidence {
 }
 
 /// What a session discloses to its own operator.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub enum Outcome {
     /// `match-rate`: how many rows matched.

@@ -93,7 +93,7 @@ pub const TERMS_LIST_MAX: usize = 16;
 /// Bulk streams a receipt may list, at most.
 pub const RECEIPT_STREAMS_MAX: usize = 5;
 /// Bytes of a digital ID, at most.
-pub const DIGITAL_ID_MAX: u8 = 64;
+pub const DIGITAL_ID_MAX: u8 = 255;
 /// Digital IDs that one record may yield, at most.
 pub const IDS_PER_RECORD_MAX: u16 = 64;
 /// Unknown handles the provider tolerates before it aborts.

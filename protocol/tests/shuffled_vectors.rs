@@ -291,11 +291,12 @@ fn digital_ids_as_entries() {
     };
     let plain = (0, 0, 0);
     let good = [
-        ("a cookie", id(0x0102, plain, b"ab12")),
-        ("an IDFA", id(1, plain, b"6D92078A-8246-4BA4-AE5B-76104861E7DC")),
-        ("the shortest value", id(0x0102, plain, b"a")),
-        ("the longest value", id(0x0102, plain, &[b'z'; 64])),
-        ("every attribute at its end", id(u16::MAX, (255, 255, u16::MAX), b"ab12")),
+        ("a cookie", id(0x0102, plain, b"AbCd1234")),
+        ("a cookie like a formula", id(0x0102, plain, b"=1+1+1+1")),
+        ("an IDFA", id(1, plain, b"6d92078a-8246-4ba4-ae5b-76104861e7dc")),
+        ("the shortest value", id(0x0102, plain, b"12345678")),
+        ("the longest value", id(0x0102, plain, &[b'z'; 255])),
+        ("every attribute at its end", id(u16::MAX, (255, 255, u16::MAX), b"AbCd1234")),
     ];
     let entries: Vec<Value> = good
         .iter()
@@ -322,8 +323,16 @@ fn digital_ids_as_entries() {
     );
     for (name, scenario, bytes) in [
         ("empty", "A value of no byte.", "01020000000000"),
-        ("long", "A length of 65.", &format!("01020000000041{}", "61".repeat(65))),
-        ("cut", "A value of three bytes where four are announced.", "01020000000004616263"),
+        ("short", "A cookie of seven bytes.", &format!("01020000000007{}", "61".repeat(7))),
+        ("space", "A cookie with a space.", "010200000000086162632064656667"),
+        ("zeros", "A cookie of zeros.", &format!("01020000000008{}", "30".repeat(8))),
+        ("upper", "An AAID in upper case.", &format!("00020000000024{}", hex(UPPER))),
+        ("type", "A number of a reserved type.", "000300000000086162636465666768"),
+        (
+            "cut",
+            "A value of seven bytes where eight are announced.",
+            "0102000000000861626364656667",
+        ),
         ("head", "An entry that ends in its head.", "010200000000"),
     ] {
         assert_eq!(DigitalId::decode(&unhex(bytes)), None, "{name}");
@@ -333,6 +342,8 @@ fn digital_ids_as_entries() {
         );
     }
 }
+
+const UPPER: &[u8] = b"6D92078A-8246-4BA4-AE5B-76104861E7DC";
 
 // Sessions
 
@@ -771,12 +782,18 @@ fn handles_and_digital_ids_that_are_refused() {
             malformed,
         ),
         (
+            "ids-value",
+            "a cookie has a space.",
+            ids(&with_last([&bag[bag.len() - 1][..bag[bag.len() - 1].len() - 1], b" "].concat())),
+            malformed,
+        ),
+        (
             "ids-too-many",
             "31 entries for three handles of ten each.",
             ids(&(0..31_u8)
                 .map(|n| {
-                    let mut value = entry_of(|id| id.value = vec![b'a'; 4]);
-                    *value.last_mut().unwrap() = b'a' + n;
+                    let mut value = entry_of(|id| id.value = vec![b'A'; 8]);
+                    *value.last_mut().unwrap() = b'A' + n;
                     value
                 })
                 .collect::<Vec<_>>()),

@@ -34,8 +34,10 @@ pub(crate) enum Command {
         /// The graph, in the `flat_links` form.
         file: PathBuf,
     },
-    /// Reads a feed of objections; the persons are left out of deliveries at once, and of tables
-    /// from the next `ingest` on.
+    /// Reads a feed of objections; the persons are left out of deliveries at once, and tables are
+    /// made anew without them.
+    ///
+    /// What can be carried out is. If a line is left, the command names it and ends with 80.
     Object {
         /// Directory of the node.
         #[arg(long)]
@@ -43,6 +45,10 @@ pub(crate) enum Command {
         /// The feed: columns `type`, `value`, `scope`, `recorded_at`.
         #[arg(long)]
         file: PathBuf,
+        /// Where to write the lines that are not carried out, as a feed with line and reason; a
+        /// file that exists is never replaced.
+        #[arg(long, value_name = "FILE")]
+        rejects: Option<PathBuf>,
     },
     /// Serves partners until it is stopped.
     Serve(ServeOptions),
@@ -90,10 +96,11 @@ pub(crate) struct InviteOptions {
     /// Accept one risk by name: `wide-budget`, a budget above 1 % of the numbering plan.
     #[arg(long, value_name = "REASON")]
     pub(crate) allow: Vec<Allowed>,
-    /// Where to write the invitation; NAME.invitation.toml unless it is given.
+    /// Where to write the invitation; NAME.invitation.toml unless it is given; `-` is
+    /// standard output.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// Replace the file that is there.
+    /// Let the invitation replace a file that exists; never a file of a node.
     #[arg(long)]
     pub(crate) overwrite: bool,
 }

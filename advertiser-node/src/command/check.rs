@@ -4,7 +4,6 @@
 //! The reasons of single rows go to a file that its owner alone can read.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use node::data::DataError;
@@ -17,18 +16,20 @@ use node::engine::Engine;
 use node::failure::Failure;
 use node::invite::Invitation;
 use node::normalize::Reason;
+use node::output::Output;
 use node::status;
 use node::telemetry::{OutputOptions, Progress, Terminal};
-use node::world;
 use protocol::identifier::IdentifierKind;
 use protocol::limits::{Limits, N_MIN_DEFAULT};
 use protocol::terms::LinkFilter;
 use serde_json::{Value, json};
 
-use super::run::{input_rules, normalizer, writable};
+use super::run::{input_rules, normalizer};
 use crate::Home;
 use crate::cli::CheckOptions;
 use crate::partner::{invitation, kinds, providers, rules_must_agree};
+use crate::places::outputs;
+use crate::policy::consent_max_age_days;
 use crate::shared::WidelyShared;
 use crate::unmatchable::Unmatchable;
 
@@ -44,31 +45,31 @@ pub(crate) fn run(
         (_, wanted) => Some(invitation(&home, wanted.as_deref())?),
     };
     let files = options.inputs.files()?;
-    for path in [&options.json, &options.rejects].into_iter().flatten() {
-        for file in &files {
-            not_the_input(path, &file.path)?;
-        }
-        writable(path)?;
+    let mut outputs = outputs(&home, &files, options.overwrite);
+    let json = options.json.as_deref().map(|path| outputs.claim(path)).transpose()?;
+    let rejects = options.rejects.as_deref().map(|path| outputs.claim(path)).transpose()?;
+    if outputs.take_standard_output() {
+        terminal.put_text_aside();
     }
     let progress = Progress::new(output);
     progress.stage("check");
     let started = Instant::now();
-    let survey = survey(&home, options, &files, invitation.as_ref())?;
+    let survey = survey(&home, options, &files, rejects.as_ref(), invitation.as_ref())?;
     let scan_s = started.elapsed().as_secs_f64();
     progress.stage("measure");
     let forecast = Forecast::make(&home, invitation.as_ref(), survey.distinct, scan_s)?;
     progress.finish();
     let n_min = invitation.as_ref().map_or(N_MIN_DEFAULT, |invitation| invitation.n_min);
-    if let Some(path) = &options.json {
-        let text = format!("{:#}\n", report(&survey, &forecast, n_min));
-        world::publish_atomically(path, world::PRIVATE_MODE, |out| out.write_all(text.as_bytes()))?;
+    if let Some(json) = &json {
+        json.publish_text(&format!("{:#}\n", report(&survey, &forecast, n_min)))?;
     }
+    outputs.done();
     let file = file_lines(&survey, n_min);
     for line in file.into_iter().chain(forecast.lines()) {
         terminal.line(&line);
     }
-    if let Some(path) = &options.rejects {
-        terminal.line(&format!("reasons by row: {}", path.display()));
+    if let Some(rejects) = &rejects {
+        terminal.line(&format!("reasons by row: {}", rejects.shown()));
     }
     match &invitation {
         Some(invitation) => drop(rules_must_agree(&home, invitation)?),
@@ -82,40 +83,27 @@ pub(crate) fn run(
     Ok(())
 }
 
-/// Refuses to write a report over the file it is about.
-pub(super) fn not_the_input(path: &Path, input: &Path) -> Result<(), Failure> {
-    let same = match (std::fs::canonicalize(path), std::fs::canonicalize(input)) {
-        (Ok(path), Ok(input)) => path == input,
-        _ => false,
-    };
-    if same {
-        return Err(Failure::usage(
-            &format!("{} is the input and would be replaced", path.display()),
-            "name another file for the report",
-        ));
-    }
-    Ok(())
-}
-
 fn survey(
     home: &Home,
     options: &CheckOptions,
     files: &[InputFile],
+    rejects: Option<&Output>,
     invitation: Option<&Invitation>,
 ) -> Result<Survey, Failure> {
     let kinds = invitation.map_or_else(all_kinds, kinds);
     let normalizer = normalizer(home, &kinds);
     let source = options.inputs.source(home);
     let level = invitation.map_or(LinkFilter::DEFAULT, |invitation| invitation.link_filter).level;
-    let rules = input_rules(home, &normalizer, &source, &kinds, level);
+    let max_age_days = consent_max_age_days(&home.config.guardrails, invitation);
+    let rules = input_rules(home, &normalizer, &source, &kinds, level, max_age_days);
     let store = home.private_dir("inputs")?;
     let workspace = home.workspace()?;
     let read = |reasons: Option<&mut dyn RowReasons>| {
         PreparedInput::survey(files, &rules, &store, &home.storage, &workspace, reasons)
     };
-    let Some(path) = &options.rejects else { return Ok(read(None)?) };
+    let Some(output) = rejects else { return Ok(read(None)?) };
     let mut done = None;
-    let published = world::publish_atomically(path, world::PRIVATE_MODE, |out| {
+    let published = output.publish(|out| {
         let mut rejects = Rejects(csv::Writer::from_writer(out));
         rejects.0.write_record(["row_id", "line", "column", "reason"])?;
         let surveyed = done.insert(read(Some(&mut rejects)));
@@ -125,9 +113,9 @@ fn survey(
     });
     match (done, published) {
         (Some(Err(error)), _) => Err(error.into()),
-        (Some(Ok(survey)), Ok(())) => Ok(survey),
+        (Some(Ok(survey)), Ok(_)) => Ok(survey),
         (_, Err(error)) => Err(error.into()),
-        (None, Ok(())) => Err(Failure::input_changed()),
+        (None, Ok(_)) => Err(Failure::input_changed()),
     }
 }
 
@@ -170,8 +158,19 @@ fn file_lines(survey: &Survey, n_min: u32) -> Vec<String> {
     ));
     lines.push(format!(
         "rows left out: {} without consent evidence, {} objected, {} without usable identifier",
-        counts.excluded_consent, counts.excluded_optout, counts.excluded_no_usable_identifier
+        counts.excluded_consent,
+        counts.excluded_optout + counts.excluded_optout_by_identifier,
+        counts.excluded_no_usable_identifier
     ));
+    if !counts.rows_left_out.is_empty() {
+        lines.push(format!("  by reason: {}", numbers(&counts.rows_left_out)));
+    }
+    if counts.open_last_lines > 0 {
+        lines.push(format!(
+            "files whose last line has no line end, as allowed: {}",
+            counts.open_last_lines
+        ));
+    }
     lines.push(format!("rows eligible: {}", counts.eligible));
     lines.extend(source_lines(counts));
     if counts.eligible < u64::from(n_min) {
@@ -465,14 +464,5 @@ mod tests {
         let report = report(&survey(), &forecast(), 1_000);
         assert_eq!(report["populations"]["shared"]["email.strict"]["rows_max"], 9);
         assert_eq!(report["forecast"]["table_tags"], 1_000_000);
-    }
-
-    #[test]
-    fn report_never_replaces_the_input() {
-        let file = std::env::temp_dir().join(format!("veilmatch-check-{}", std::process::id()));
-        std::fs::write(&file, "row_id\n").unwrap();
-        assert_eq!(not_the_input(&file, &file).unwrap_err().exit().code(), 2);
-        not_the_input(&file.with_extension("other"), &file).unwrap();
-        std::fs::remove_file(&file).unwrap();
     }
 }

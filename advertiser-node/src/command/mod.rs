@@ -10,6 +10,7 @@ mod check;
 mod init;
 mod normalize;
 mod plan;
+mod result;
 mod run;
 mod status;
 
@@ -24,6 +25,7 @@ pub(crate) fn run(
         Command::Check(options) => check::run(&options, output, terminal),
         Command::Normalize(options) => normalize::run(&options, terminal),
         Command::Plan(options) => plan::run(&options, output, terminal),
+        Command::Result(options) => result::run(&options, terminal),
         Command::Run(options) => run::run(&options, output, terminal),
         Command::Status { dir, json } => status::run(&dir, json, terminal),
     }

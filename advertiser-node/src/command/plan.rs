@@ -10,19 +10,21 @@ use node::failure::Failure;
 use node::invite::Invitation;
 use node::status;
 use node::telemetry::{OutputOptions, Progress, Terminal};
-use node::world::{self, Clock as _, SystemClock};
+use node::world::{Clock as _, SystemClock};
 use protocol::limits::Limits;
+use protocol::purpose::Purpose;
 use protocol::suite::{Profile, SuiteId};
 use serde_json::{Value, json};
 
-use super::check::{MEASURE, TAG_BYTES, megabytes, not_the_input};
-use super::run::{enough_rows, prepare, writable};
+use super::check::{MEASURE, TAG_BYTES, megabytes};
+use super::run::{enough_rows, prepare};
 use crate::Home;
 use crate::cli::PlanOptions;
 use crate::committed::Committed;
 use crate::learn::{Learned, PUBLIC, learned};
 use crate::partner::{invitation, rules_must_agree};
-use crate::policy::{Policy, Rule, no_cookie};
+use crate::places::outputs;
+use crate::policy::{Policy, Rule};
 use crate::request::{Request, Shape};
 use crate::shared::WidelyShared;
 use crate::unmatchable::Unmatchable;
@@ -33,14 +35,13 @@ pub(crate) fn run(
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let request = Request::parse(&options.profile, options.sample)?;
-    if let Some(json) = &options.json {
-        for file in options.inputs.files()? {
-            not_the_input(json, &file.path)?;
-        }
-        writable(json)?;
-    }
     let home = Home::open(&options.dir)?;
     let _lock = home.lock()?;
+    let mut outputs = outputs(&home, &options.inputs.files()?, options.overwrite);
+    let json = options.json.as_deref().map(|path| outputs.claim(path)).transpose()?;
+    if outputs.take_standard_output() {
+        terminal.put_text_aside();
+    }
     let invitation = invitation(&home, options.provider.as_deref())?;
     request.allowed_by(&invitation)?;
     rules_must_agree(&home, &invitation)?;
@@ -48,8 +49,9 @@ pub(crate) fn run(
     let progress = Progress::new(output);
     let started = Instant::now();
     progress.stage("prepare");
-    let input = prepare(&home, &options.inputs, &invitation)?;
-    enough_rows(&input, policy.terms.n_min)?;
+    let max_age_days = policy.consent_max_age_days();
+    let input = prepare(&home, &options.inputs, &invitation, max_age_days)?;
+    enough_rows(&input, policy.n_min())?;
     let shape = request.shape(&input)?;
     let provider = invitation.provider.party().0;
     let now = SystemClock::new().now_unix();
@@ -64,17 +66,17 @@ pub(crate) fn run(
         unmatchable: Unmatchable::find(input.counts()),
         shared: WidelyShared::find(input.counts()),
         changed_rows: committed.nearest(),
-        too_near: committed.is_too_near(request.profile, policy.terms.group_min),
-        purpose: home.config.purpose.name().to_owned(),
+        too_near: committed.is_too_near(request.profile, policy.group_min()),
+        purpose: input.purpose(),
         invitation,
         policy,
         shape,
         cost,
     };
-    if let Some(path) = &options.json {
-        let text = format!("{:#}\n", plan.json());
-        world::publish_atomically(path, world::PRIVATE_MODE, |out| out.write_all(text.as_bytes()))?;
+    if let Some(json) = &json {
+        json.publish_text(&format!("{:#}\n", plan.json()))?;
     }
+    outputs.done();
     for line in plan.lines() {
         terminal.line(&line);
     }
@@ -84,7 +86,7 @@ pub(crate) fn run(
 /// Everything a plan says.
 struct Plan {
     profile: Profile,
-    purpose: String,
+    purpose: Purpose,
     invitation: Invitation,
     policy: Policy,
     /// Eligible rows of the input.
@@ -118,7 +120,7 @@ impl Plan {
             let mark = if rule.relaxed { "; RELAXED by both sides" } else { "" };
             format!("  {} {} ({}{mark})", rule.name, rule.shown(), rule.side.name())
         }));
-        lines.extend(no_cookie(self.profile, &self.policy.terms).map(str::to_owned));
+        lines.extend(self.policy.no_cookie(self.profile).map(str::to_owned));
         lines
             .push("  the provider may raise n_min, k_min and group_min when it answers".to_owned());
         lines.extend(self.shape_lines());
@@ -202,7 +204,7 @@ impl Plan {
         json!({
             "profile": self.profile.name(),
             "learns": { "advertiser": advertiser, "provider": provider, "both": PUBLIC },
-            "purpose": self.purpose,
+            "purpose": self.purpose.name(),
             "kinds": self.invitation.kinds,
             "notice": self.notice(),
             "terms": rules,

@@ -5,10 +5,12 @@
 //! Parquet is written one group of rows at a time, so that memory does not grow with the table.
 
 use core::fmt;
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
+use csv::QuoteStyle;
 use parquet::basic::{Compression, LogicalType, Repetition, Type as PhysicalType, ZstdLevel};
 use parquet::data_type::{ByteArray, ByteArrayType, DataType, Int32Type, Int64Type};
 use parquet::errors::ParquetError;
@@ -18,7 +20,7 @@ use parquet::schema::types::{Type, TypePtr};
 use protocol::error::Bug;
 
 use crate::data::DataError;
-use crate::world;
+use crate::output::Output;
 
 /// A column of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,24 +82,22 @@ impl fmt::Debug for Cell<'_> {
     }
 }
 
-/// Writes a table that is absent or complete under `path`, with mode 0600, replacing one that is
-/// there.
+/// Writes a table to an output, and gives the SHA-256 of its bytes.
 ///
-/// `rows` writes the rows in their order; an error of it, or of the disk, leaves what was there.
+/// `rows` writes the rows in their order; an error of it, or of the disk, leaves no file.
 ///
 /// # Errors
 ///
-/// What `rows` gives; [`DataError`] of the file system; [`DataError::Bug`] if a row does not fit
-/// the columns.
+/// What `rows` gives; [`DataError::Output`]; [`DataError::Bug`] if a row does not fit the columns.
 pub fn write_table<E: From<DataError>>(
-    path: &Path,
+    output: &Output,
     columns: &[TableColumn],
     rows: impl FnOnce(&mut TableWriter<'_>) -> Result<(), E>,
-) -> Result<(), E> {
+) -> Result<[u8; 32], E> {
     let mut failure: Option<E> = None;
-    let published = world::publish_atomically(path, world::PRIVATE_MODE, |out| {
+    let published = output.publish(|out| {
         let write = || {
-            let mut table = TableWriter::new(path, columns, out)?;
+            let mut table = TableWriter::new(output, columns, out)?;
             rows(&mut table)?;
             Ok(table.finish()?)
         };
@@ -108,7 +108,7 @@ pub fn write_table<E: From<DataError>>(
     });
     match (failure, published) {
         (Some(failure), _) => Err(failure),
-        (None, Ok(())) => Ok(()),
+        (None, Ok(sha256)) => Ok(sha256),
         (None, Err(error)) => Err(DataError::from(error).into()),
     }
 }
@@ -121,7 +121,7 @@ pub fn is_parquet(path: &Path) -> bool {
 
 /// Takes the rows of a table; made by [`write_table`].
 pub struct TableWriter<'a> {
-    path: &'a Path,
+    output: &'a Output,
     columns: &'a [TableColumn],
     form: Form<'a>,
 }
@@ -134,17 +134,22 @@ enum Form<'a> {
 }
 
 impl<'a> TableWriter<'a> {
-    fn new(path: &'a Path, columns: &'a [TableColumn], out: Out<'a>) -> Result<Self, DataError> {
-        let form = if is_parquet(path) {
-            let table = ParquetTable::new(columns, out).map_err(unwritten(path))?;
+    fn new(
+        output: &'a Output,
+        columns: &'a [TableColumn],
+        out: Out<'a>,
+    ) -> Result<Self, DataError> {
+        let form = if is_parquet(output.name()) {
+            let table = ParquetTable::new(columns, out).map_err(unwritten(output))?;
             Form::Parquet(Box::new(table))
         } else {
-            let mut csv = csv::Writer::from_writer(out);
+            // Fields come quoted, see `csv_text`.
+            let mut csv = csv::WriterBuilder::new().quote_style(QuoteStyle::Never).from_writer(out);
             csv.write_record(columns.iter().map(|column| column.name))
-                .map_err(|error| DataError::io(path)(error.into()))?;
+                .map_err(|error| output.failed()(error.into()))?;
             Form::Csv(Box::new(csv))
         };
-        Ok(Self { path, columns, form })
+        Ok(Self { output, columns, form })
     }
 
     /// Writes one row, with a cell for each column.
@@ -160,16 +165,16 @@ impl<'a> TableWriter<'a> {
         }
         match &mut self.form {
             Form::Csv(csv) => {
-                csv_row(csv, cells).map_err(|error| DataError::io(self.path)(error.into()))
+                csv_row(csv, cells).map_err(|error| self.output.failed()(error.into()).into())
             }
-            Form::Parquet(table) => table.row(cells).map_err(unwritten(self.path)),
+            Form::Parquet(table) => table.row(cells).map_err(unwritten(self.output)),
         }
     }
 
     fn finish(self) -> Result<(), DataError> {
         match self.form {
-            Form::Csv(mut csv) => csv.flush().map_err(DataError::io(self.path)),
-            Form::Parquet(table) => table.finish().map_err(unwritten(self.path)),
+            Form::Csv(mut csv) => csv.flush().map_err(|error| self.output.failed()(error).into()),
+            Form::Parquet(table) => table.finish().map_err(unwritten(self.output)),
         }
     }
 }
@@ -193,12 +198,25 @@ fn csv_row(csv: &mut csv::Writer<Out<'_>>, cells: &[Cell<'_>]) -> Result<(), csv
     for cell in cells {
         match cell {
             Cell::Absent => csv.write_field("")?,
-            Cell::Text(text) => csv.write_field(text)?,
+            Cell::Text(text) => csv.write_field(&*csv_text(text))?,
             Cell::Number(number) => csv.write_field(number.to_string())?,
             Cell::Day(day) => csv.write_field(written_day(*day).unwrap_or_default())?,
         }
     }
     csv.write_record(None::<&[u8]>)
+}
+
+/// A text as a field of CSV: in quotes if it could not be read back without them, and if it begins
+/// like a formula.
+///
+/// Nothing is put before a formula or taken away: a value is read back as it was. Quotes tell a
+/// reader of CSV that it is text; a spreadsheet that opens the file may calculate it all the same.
+pub(crate) fn csv_text(text: &str) -> Cow<'_, str> {
+    let begins = text.starts_with(['=', '+', '-', '@', '\t', ' ']) || text.ends_with(' ');
+    match begins || text.is_empty() || text.contains([',', ';', '"', '\r', '\n', '\t']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")).into(),
+        false => text.into(),
+    }
 }
 
 /// A day as ISO 8601 writes it; `None` outside the years 0 to 9999.
@@ -349,7 +367,7 @@ fn write_column<T: DataType, W: Write + Send>(
 }
 
 /// What the disk said, if it was the disk.
-fn unwritten(path: &Path) -> impl Fn(ParquetError) -> DataError + '_ {
+fn unwritten(output: &Output) -> impl Fn(ParquetError) -> DataError + '_ {
     move |error| {
         let source = match error {
             ParquetError::External(inner) => match inner.downcast::<io::Error>() {
@@ -358,7 +376,7 @@ fn unwritten(path: &Path) -> impl Fn(ParquetError) -> DataError + '_ {
             },
             other => io::Error::other(other.to_string()),
         };
-        DataError::io(path)(source)
+        output.failed()(source).into()
     }
 }
 
@@ -380,6 +398,7 @@ mod tests {
     use parquet::record::Field;
 
     use super::*;
+    use crate::output::Outputs;
 
     const COLUMNS: [TableColumn; 4] = [
         TableColumn::text("run_id"),
@@ -388,8 +407,12 @@ mod tests {
         TableColumn::day("expires_on").optional(),
     ];
 
-    fn write(path: &Path, rows: i64) -> Result<(), DataError> {
-        write_table(path, &COLUMNS, |table| {
+    fn output(path: &Path) -> Output {
+        Outputs::new(true).claim(path).unwrap()
+    }
+
+    fn write(path: &Path, rows: i64) -> Result<[u8; 32], DataError> {
+        write_table(&output(path), &COLUMNS, |table| {
             for seq in 0..rows {
                 let odd = seq % 2 == 1;
                 table.row(&[
@@ -416,6 +439,23 @@ mod tests {
              \"r,1\",1,adnxs.example,2026-02-01\n"
         );
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_field_is_quoted_where_it_must_be_or_begins_like_a_formula() {
+        for plain in ["abc", "a=b", "5727816213491965430", "a|b'c"] {
+            assert_eq!(csv_text(plain), plain);
+        }
+        for (text, quoted) in [
+            ("=1+1", "\"=1+1\""),
+            ("-1", "\"-1\""),
+            ("@a", "\"@a\""),
+            ("a\"b", "\"a\"\"b\""),
+            ("a,b", "\"a,b\""),
+            ("", "\"\""),
+        ] {
+            assert_eq!(csv_text(text), quoted);
+        }
     }
 
     #[test]
@@ -463,7 +503,7 @@ mod tests {
         for name in ["out.csv", "out.parquet"] {
             let path = dir.path().join(name);
             for cells in wrong {
-                let result = write_table(&path, &COLUMNS, |table| table.row(cells));
+                let result = write_table(&output(&path), &COLUMNS, |table| table.row(cells));
                 assert!(matches!(result, Err(DataError::Bug(_))));
             }
         }
@@ -476,7 +516,8 @@ mod tests {
         for name in ["out.csv", "out.parquet"] {
             let path = dir.path().join(name);
             fs::write(&path, b"old").unwrap();
-            let result = write_table(&path, &COLUMNS, |_| Err(DataError::contradiction(&path)));
+            let result =
+                write_table(&output(&path), &COLUMNS, |_| Err(DataError::contradiction(&path)));
             assert!(matches!(result, Err(DataError::Contradiction { .. })));
             assert_eq!(fs::read(&path).unwrap(), b"old");
         }

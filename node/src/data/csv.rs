@@ -30,6 +30,9 @@ pub struct CsvOptions {
     pub encoding: Encoding,
     /// The character between fields; a comma if nothing is declared.
     pub delimiter: Delimiter,
+    /// Whether the last line may lack the line end that others have. An export that is still being
+    /// written, or was cut, looks the same, and its last field may be somebody else's.
+    pub open_last_line: bool,
 }
 
 /// The character between fields.
@@ -62,6 +65,10 @@ impl Delimiter {
             Self::Semicolon => b';',
             Self::Tab => b'\t',
         }
+    }
+
+    pub(super) const fn character(self) -> char {
+        self.byte() as char
     }
 }
 
@@ -113,6 +120,12 @@ impl<R: Read> CsvReader<R> {
     #[must_use]
     pub fn columns(&self) -> &[String] {
         &self.columns
+    }
+
+    /// Whether the file has ended with a line that has no line end, which the options allowed.
+    #[must_use]
+    pub fn ended_open(&self) -> bool {
+        self.reader.get_ref().ended_open
     }
 
     /// The position of a column, if the file has it.
@@ -265,6 +278,8 @@ struct Guard<R> {
     decoder: Decoder<R>,
     declared: Encoding,
     scanner: Scanner,
+    may_end_open: bool,
+    ended_open: bool,
     failure: Option<InputError>,
 }
 
@@ -274,6 +289,8 @@ impl<R: Read> Guard<R> {
             decoder: Decoder::new(source, options.encoding),
             declared: options.encoding,
             scanner: Scanner::new(options.delimiter),
+            may_end_open: options.open_last_line,
+            ended_open: false,
             failure: None,
         }
     }
@@ -293,7 +310,8 @@ impl<R: Read> Guard<R> {
                 }
             };
             if chunk.is_empty() {
-                self.failure = self.scanner.end().err();
+                self.ended_open = self.scanner.is_in_open_line();
+                self.failure = self.scanner.end(self.may_end_open).err();
                 break;
             }
             let (mut rest, mut room) = (chunk, &mut *out);
@@ -483,10 +501,18 @@ impl Scanner {
         }
     }
 
+    /// Whether the line at hand has text and no line end, and an earlier line has one.
+    fn is_in_open_line(&self) -> bool {
+        self.state != State::RecordStart && self.line > 1
+    }
+
     /// Judges the end of the file.
-    fn end(&self) -> Result<(), InputError> {
+    fn end(&self, may_be_open: bool) -> Result<(), InputError> {
         match self.state {
             State::Quoted => Err(self.too_long()),
+            _ if self.is_in_open_line() && !may_be_open => {
+                Err(InputError::OpenLastLine { line: self.line })
+            }
             _ => Ok(()),
         }
     }
@@ -602,7 +628,7 @@ mod tests {
 
     #[test]
     fn lines_are_counted_for_every_kind_of_line_end() {
-        let text = b"id,x\r\n1,\"a\r\nb\"\r\n\r\n2,\"c\rd\"\n3,e\r4,\"f\ng\"\n\n5,h";
+        let text = b"id,x\r\n1,\"a\r\nb\"\r\n\r\n2,\"c\rd\"\n3,e\r4,\"f\ng\"\n\n5,h\n";
         let lines: Vec<u64> = rows(text).unwrap().iter().map(|row| row.0).collect();
         assert_eq!(lines, [2, 5, 7, 8, 11]);
         assert_eq!(rows(text).unwrap()[0].1, ["1", "a\r\nb"]);
@@ -755,7 +781,7 @@ mod tests {
             if !last_end {
                 text.truncate(text.trim_end_matches(['\r', '\n']).len());
             }
-            let options = CsvOptions { delimiter, ..CsvOptions::default() };
+            let options = CsvOptions { delimiter, open_last_line: true, ..CsvOptions::default() };
             let mut reader = CsvReader::new(text.as_bytes(), options).unwrap();
             let mut read = Vec::new();
             while let Some(record) = reader.next_record().unwrap() {

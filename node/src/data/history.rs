@@ -7,6 +7,9 @@
 //! keyed hash of the row's identifiers, whatever the row is called: it means nothing without the
 //! node's storage key, and the lists are sealed besides.
 //!
+//! Inputs for different purposes are compared too: the difference of two results belongs to the
+//! same few persons, whatever each was for.
+//!
 //! **Changed rows** between two inputs are the rows of one that the other lacks, counted on the
 //! side that has more of them. A row that was added, removed or edited counts once: counted on
 //! both sides, 500 edited rows would pass for 1,000 changed ones.
@@ -274,10 +277,11 @@ const CHUNK_IDENTIFIERS: usize = 1 << 13;
 
 #[cfg(test)]
 mod tests {
-    use crate::data::input::{InputRules, SharedLimits};
+    use crate::data::input::{GateRules, InputRules, SharedLimits};
     use crate::data::source::{InputFile, SourceOptions};
     use crate::normalize::{Normalizer, Options, Ruleset};
     use crate::world::tests::private_tempdir;
+    use protocol::purpose::Purpose;
 
     use super::*;
 
@@ -318,7 +322,11 @@ mod tests {
             let rules = InputRules {
                 normalizer: &Normalizer::new(ruleset, Options::defaults(ruleset)),
                 source: &SourceOptions::default(),
-                purpose: "ads.match",
+                gate: GateRules {
+                    purpose: Purpose::Match,
+                    consent_max_age_days: 1_095,
+                    now: 1_796_040_000,
+                },
                 kinds: &[1, 2],
                 level: 0,
                 email_sha256: None,

@@ -11,12 +11,15 @@ use std::path::{Path, PathBuf};
 use protocol::error::Bug;
 
 use crate::data::source::InputError;
+use crate::output::OutputError;
 use crate::runs::RunsError;
 use crate::seal::SealError;
 use crate::world::WorldError;
 
 pub mod bundles;
+mod cell;
 pub mod columns;
+mod consent;
 pub mod csv;
 pub mod delivery;
 pub mod digital;
@@ -25,10 +28,13 @@ pub mod handles;
 pub mod history;
 pub mod input;
 pub mod objections;
+pub mod people;
 pub mod release;
 pub mod releases;
 mod sealed;
-pub(crate) use sealed::hex;
+pub(crate) use sealed::{
+    SealedFile, SealedOut, create_sealed, finish_sealed, hex, open_sealed, read_or_end,
+};
 pub mod source;
 pub mod table;
 mod text;
@@ -66,6 +72,9 @@ pub enum DataError {
         /// Reasons with the number of lines, personas or values, the most frequent first.
         reasons: Vec<(String, u64)>,
     },
+    /// An output was not written.
+    #[error(transparent)]
+    Output(#[from] OutputError),
     /// What the party declared cannot be applied.
     #[error("{what}")]
     Declared {

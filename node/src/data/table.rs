@@ -39,6 +39,8 @@ pub struct TableConditions {
     pub purpose: Purpose,
     /// Unix time of the snapshot's day.
     pub at: u64,
+    /// Records of persons who objected since the snapshot.
+    pub left_out: BTreeSet<u64>,
 }
 
 /// Key a table is made under, and what its padding derives from.
@@ -91,14 +93,15 @@ pub fn build<O: Order>(
         let leaf = leaves.next_leaf()?;
         let ended = leaf.is_none();
         if let Some(leaf) = leaf {
-            let TableConditions { filter, kinds, purpose, at } = conditions;
-            if leaf.passes(filter, kinds, *purpose, *at) {
+            let TableConditions { filter, kinds, purpose, at, left_out } = conditions;
+            if leaf.passes(filter, kinds, *purpose, *at) && !left_out.contains(&leaf.record) {
                 inputs.push(PrfInput::of(&leaf.identifier));
                 records.push(leaf.record);
             }
         }
         if inputs.len() == INPUTS_AT_ONCE || ended {
-            for (output, record) in evaluate(key.key, engine, &inputs).iter().zip(&records) {
+            let outputs = evaluate(key.key, engine, &inputs);
+            for (output, record) in outputs.iter().flatten().zip(&records) {
                 tags.push(&output.tag().0)?;
                 if let Some(handles) = &mut handles {
                     let handle = *output.handle().expose_bytes();
@@ -163,8 +166,13 @@ impl StoredTable {
     }
 }
 
-/// Outputs of the inputs in their order, on all threads.
-fn evaluate<O: Order>(key: &PrfKey<O>, engine: &Engine, inputs: &[PrfInput]) -> Vec<PrfOutput<O>> {
+/// Outputs of the inputs in their order, on all threads, a part from each: outputs that moved would
+/// leave copies behind that nobody erases.
+fn evaluate<O: Order>(
+    key: &PrfKey<O>,
+    engine: &Engine,
+    inputs: &[PrfInput],
+) -> Vec<Vec<PrfOutput<O>>> {
     let share = inputs.len().div_ceil(engine.threads().max(1)).max(1);
     thread::scope(|scope| {
         let running: Vec<_> = inputs
@@ -174,9 +182,7 @@ fn evaluate<O: Order>(key: &PrfKey<O>, engine: &Engine, inputs: &[PrfInput]) -> 
         // A thread that panicked has found a defect; its panic goes on here.
         running
             .into_iter()
-            .flat_map(|thread| {
-                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            })
+            .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
             .collect()
     })
 }
@@ -196,7 +202,8 @@ fn padding_tags<O: Order>(
             let numbers = next..next.saturating_add(missing);
             next = numbers.end;
             let inputs: Vec<PrfInput> = numbers.map(|m| key.derivation.table_padding(m)).collect();
-            padding.extend(evaluate(key.key, engine, &inputs).iter().map(PrfOutput::tag));
+            let outputs = evaluate(key.key, engine, &inputs);
+            padding.extend(outputs.iter().flatten().map(PrfOutput::tag));
         }
         let before = padding.len();
         for_each_distinct(tags, |tag| {
@@ -317,6 +324,7 @@ mod tests {
             kinds: (0..=u8::MAX).collect(),
             purpose: Purpose::Match,
             at: 1_793_577_600,
+            left_out: BTreeSet::new(),
         };
         let workspace = Workspace { directory: dir.path().join("work"), memory_bytes: 1 << 20 };
         let files = TableFiles {

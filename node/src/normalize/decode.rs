@@ -56,7 +56,7 @@ pub(super) fn checked(raw: &str) -> Result<&str, Miss> {
 }
 
 /// Whether a trimmed value stands for "nothing", whatever its ASCII case.
-pub(super) fn is_null_marker(trimmed: &str) -> bool {
+pub(crate) fn is_null_marker(trimmed: &str) -> bool {
     NULL_MARKERS.iter().any(|marker| marker.eq_ignore_ascii_case(trimmed))
 }
 

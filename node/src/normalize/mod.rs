@@ -30,6 +30,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 pub use self::country::Country;
 use self::decode::Miss;
+pub(crate) use self::decode::is_null_marker;
 pub use self::options::{FixedLine, ListAction, OptionError, Options, Ruleset};
 pub use self::phone::PhoneContext;
 pub use self::prehashed::{EmailPrehash, PhonePrehash};

@@ -119,11 +119,31 @@ pub enum Reason {
     RowNoUsableIdentifier,
     /// Another row has the same row id.
     RowDuplicateId,
+    /// The purposes consented to hold a name that is none.
+    ConsentValueUnknown,
+    /// The reference of the consent is absent.
+    ConsentRefMissing,
+    /// The notice that was shown is absent.
+    ConsentNoticeMissing,
+    /// The time of the consent is absent.
+    ConsentAtMissing,
+    /// The time of the consent is in no form that is read.
+    ConsentAtUnreadable,
+    /// The time of the consent is before the year 2000, or ahead of the clock.
+    ConsentAtImplausible,
+    /// The consent is older than the settings or the terms allow.
+    ConsentTooOld,
+    /// The objections hold a text that is not understood.
+    ObjectionValueUnknown,
+    /// A row that objects holds the same address or mobile number.
+    RowOptoutByIdentifier,
+    /// A row that objects holds the same household number.
+    IdentifierObjected,
 }
 
 impl Reason {
     /// Every reason code of this version, in the order of the rules.
-    pub const ALL: [Self; 54] = [
+    pub const ALL: [Self; 64] = [
         Self::EncodingInvalid,
         Self::EncodingMojibake,
         Self::ControlCharacter,
@@ -178,6 +198,16 @@ impl Reason {
         Self::RowPolicy,
         Self::RowNoUsableIdentifier,
         Self::RowDuplicateId,
+        Self::ConsentValueUnknown,
+        Self::ConsentRefMissing,
+        Self::ConsentNoticeMissing,
+        Self::ConsentAtMissing,
+        Self::ConsentAtUnreadable,
+        Self::ConsentAtImplausible,
+        Self::ConsentTooOld,
+        Self::ObjectionValueUnknown,
+        Self::RowOptoutByIdentifier,
+        Self::IdentifierObjected,
     ];
 
     /// The stable code, as counted and printed.
@@ -238,6 +268,16 @@ impl Reason {
             Self::RowPolicy => "row_policy",
             Self::RowNoUsableIdentifier => "row_no_usable_identifier",
             Self::RowDuplicateId => "row_duplicate_id",
+            Self::ConsentValueUnknown => "consent_value_unknown",
+            Self::ConsentRefMissing => "consent_ref_missing",
+            Self::ConsentNoticeMissing => "consent_notice_missing",
+            Self::ConsentAtMissing => "consent_at_missing",
+            Self::ConsentAtUnreadable => "consent_at_unreadable",
+            Self::ConsentAtImplausible => "consent_at_implausible",
+            Self::ConsentTooOld => "consent_too_old",
+            Self::ObjectionValueUnknown => "objection_value_unknown",
+            Self::RowOptoutByIdentifier => "row_optout_by_identifier",
+            Self::IdentifierObjected => "identifier_objected",
         }
     }
 
@@ -339,7 +379,7 @@ mod tests {
         let mut sorted = Reason::ALL;
         sorted.sort_unstable();
         assert_eq!(sorted, Reason::ALL);
-        assert_eq!(Reason::ALL.len(), Reason::RowDuplicateId as usize + 1);
+        assert_eq!(Reason::ALL.len(), Reason::IdentifierObjected as usize + 1);
         assert_eq!(Warning::ALL.len(), Warning::EmailDisposable as usize + 1);
     }
 }

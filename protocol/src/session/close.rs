@@ -76,6 +76,7 @@ impl Core {
             ledger: reservation.entry().settle(handles, ids_returned, closed_at)?,
             closed_at,
         };
+        out.push(Output::KeepResult(closing.outcome.clone()));
         let signature = receipt.sign(&self.identity.key)?;
         let message = SignedReceipt { receipt: receipt.clone(), signature };
         out.send_control(&Control::Receipt(message))?;

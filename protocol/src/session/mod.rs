@@ -10,8 +10,8 @@
 //!
 //! 1. writes [`Output::Append`] to the transcript, and the frame beside it, and has both on disk
 //!    before it transmits the [`Output::Send`] that follows [T-01];
-//! 2. has [`Output::Reserve`], [`Output::Ledger`], [`Output::KeyUsed`] and
-//!    [`Output::RecordRelease`] on disk before it goes on to the next output, and answers
+//! 2. has [`Output::Reserve`], [`Output::Ledger`], [`Output::KeyUsed`], [`Output::RecordRelease`]
+//!    and [`Output::KeepResult`] on disk before it goes on to the next output, and answers
 //!    `Reserve` with [`Input::Reserved`] or [`Input::ReserveRefused`], `Resolve` with
 //!    [`Input::Resolved`], `WantApproval` with [`Input::Approved`] or [`Input::Declined`];
 //! 3. runs each [`Task`] anywhere, in any order, and returns its [`Computed`];
@@ -166,6 +166,9 @@ pub enum Output {
     /// The records behind the handles are about to be released; write that durably, since later
     /// releases are compared with this one.
     RecordRelease,
+    /// The advertiser's result is known, and the receipt is about to leave: keep what it is and
+    /// what lies in its runs durably, so that what is charged is never lost.
+    KeepResult(Outcome),
     /// The session is over, with this outcome for our own operator.
     Finished(Outcome),
 }
@@ -194,6 +197,7 @@ impl fmt::Debug for Output {
             Self::WantApproval { .. } => f.write_str("WantApproval(..)"),
             Self::Resolve => f.write_str("Resolve"),
             Self::RecordRelease => f.write_str("RecordRelease"),
+            Self::KeepResult(_) => f.write_str("KeepResult(..)"),
             Self::Finished(_) => f.write_str("Finished(..)"),
         }
     }

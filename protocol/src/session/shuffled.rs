@@ -16,8 +16,8 @@ use crate::session::advertiser::{AdvertiserSession, Core};
 use crate::session::arranger::{Arranger, RowPlan};
 use crate::session::close::Closing;
 use crate::session::delivery::ExpectIds;
-use crate::session::merge::{Framer, Reread, RowsChanged, SortedRows};
-use crate::session::row_task::{ResponseOutput, UnblindTask};
+use crate::session::merge::{Framer, Reread, RowsChanged, SortedRows, spill};
+use crate::session::row_task::{RESPONSE_LEN, UnblindTask};
 use crate::session::tally::{Counted, Counting, Tally};
 use crate::session::task::Done;
 use crate::session::wire::Received;
@@ -173,8 +173,9 @@ impl ExpectAnswers {
             }
             (Phase::Unblind(unblinding), Done::Unblinded(rows)) => {
                 unblinding.pending = unblinding.pending.saturating_sub(1);
-                unblinding.outputs = unblinding.outputs.saturating_add(rows.outputs.len() as u64);
-                spill_outputs(&rows.outputs, out);
+                let outputs = rows.outputs.len() / RESPONSE_LEN;
+                unblinding.outputs = unblinding.outputs.saturating_add(outputs as u64);
+                spill(RunName::ResponseTags, rows.outputs, out);
             }
             _ => return Err(Bug::ApiMisuse.into()),
         }
@@ -428,17 +429,5 @@ impl Unblinding {
             })));
         }
         Ok(self)
-    }
-}
-
-fn spill_outputs(outputs: &[ResponseOutput], out: &mut Outbox) {
-    let mut records = Zeroizing::new(Vec::with_capacity(outputs.len().saturating_mul(33)));
-    for ResponseOutput { tag, row, handle } in outputs {
-        records.extend_from_slice(&tag.0);
-        records.extend_from_slice(&row.to_be_bytes());
-        records.extend_from_slice(handle.expose_bytes());
-    }
-    if !records.is_empty() {
-        out.push(Output::Spill { run: RunName::ResponseTags, records });
     }
 }

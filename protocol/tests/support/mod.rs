@@ -609,6 +609,7 @@ struct Node {
     writer: Writer,
     /// The record that was appended last: a frame may be sent only right after its own.
     appended: Option<FrameHeader>,
+    kept: Option<Outcome>,
     cursors: BTreeMap<RunName, usize>,
     side: Side,
 }
@@ -637,6 +638,7 @@ impl Node {
             approves: true,
             writer,
             appended: None,
+            kept: None,
             cursors: BTreeMap::new(),
             side: Side {
                 error: None,
@@ -753,6 +755,13 @@ impl Node {
         for output in outputs {
             match output {
                 Output::Append { record, frame } => {
+                    if let Record::Control(frame) = &record
+                        && matches!(Control::decode(frame), Ok(Control::Receipt(_)))
+                        && self.role == Role::Advertiser
+                        && frame.header.stream == StreamId::ControlAdvertiser
+                    {
+                        assert!(self.kept.is_some(), "a receipt over a result nobody keeps");
+                    }
                     self.side.transcript.extend(self.writer.append(&record));
                     self.appended = Some(match record {
                         Record::Control(control) => control.header,
@@ -824,7 +833,16 @@ impl Node {
                 }
                 Output::Resolve => self.work.push(Work::Resolve),
                 Output::RecordRelease => self.side.recorded_release = true,
-                Output::Finished(outcome) => self.side.outcome = Some(outcome),
+                Output::KeepResult(outcome) => {
+                    assert_eq!(self.role, Role::Advertiser, "the provider keeps no result");
+                    assert_eq!(self.kept.replace(outcome), None, "one result");
+                }
+                Output::Finished(outcome) => {
+                    if self.role == Role::Advertiser {
+                        assert_eq!(self.kept.as_ref(), Some(&outcome), "another than was kept");
+                    }
+                    self.side.outcome = Some(outcome);
+                }
             }
         }
         if self.session.is_none() {

@@ -1,8 +1,9 @@
 //! `ingest`: today's snapshot, and the tables of all partners.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use node::data::graph::GraphRules;
+use node::data::graph::{GraphCounts, GraphRules};
 use node::data::objections::Objections;
 use node::engine::Engine;
 use node::failure::Failure;
@@ -27,12 +28,14 @@ pub(crate) fn run(
     let now = SystemClock::new().now_unix();
     let day = u32::try_from(now / 86_400).unwrap_or(u32::MAX);
     let normalizer = home.config.common.normalizer();
-    let objections = Objections::all(&home.path(OBJECTIONS), &home.storage)?;
+    let before = Published::current(&home)?.map_or(0, |current| current.stored.objections());
+    let objections = Objections::complete(&home.path(OBJECTIONS), &home.storage, before)?;
     let rules = GraphRules {
         normalizer: &normalizer,
         source: home.config.common.source(),
         email_sha256: home.config.common.email_sha256,
         objections: &objections,
+        now,
     };
     let progress = Progress::new(output);
     progress.stage("ingest");
@@ -48,16 +51,7 @@ pub(crate) fn run(
         "{} lines, {} personas, {} published with {} identifiers and {} digital IDs",
         counts.lines_read, counts.personas, counts.records, counts.identifiers, counts.digital_ids,
     ));
-    let reasons = |what: &str, counts: &std::collections::BTreeMap<String, u64>| {
-        let listed: Vec<String> =
-            counts.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
-        if !listed.is_empty() {
-            terminal.line(&format!("{what}: {}", listed.join(", ")));
-        }
-    };
-    reasons("lines left out", &counts.lines_dropped);
-    reasons("personas left out", &counts.personas_dropped);
-    reasons("values rejected", &counts.identifiers_rejected);
+    told(counts, terminal);
     if counts.identifier_conflicts > 0 {
         terminal.line(&format!(
             "identifiers under two persons, not published: {}",
@@ -109,3 +103,42 @@ fn build_tables(
     let failure = |tenant: &Tenant| Some((tenant.name.clone(), build(tenant).err()?));
     partners.with_tables().filter_map(failure).collect()
 }
+
+/// Says why lines, personas and values were left out, and what their consent rests on.
+fn told(counts: &GraphCounts, terminal: &Terminal) {
+    let reasons = |what: &str, counts: &BTreeMap<String, u64>, first: &Numbers| {
+        let listed: Vec<String> = counts
+            .iter()
+            .map(|(reason, count)| match first.get(reason) {
+                Some(lines) => format!("{reason} {count} ({})", numbered(lines, *count)),
+                None => format!("{reason} {count}"),
+            })
+            .collect();
+        if !listed.is_empty() {
+            terminal.line(&format!("{what}: {}", listed.join(", ")));
+        }
+    };
+    reasons("lines left out", &counts.lines_dropped, &counts.first_dropped);
+    reasons("personas left out", &counts.personas_dropped, &Numbers::new());
+    reasons("values rejected", &counts.identifiers_rejected, &Numbers::new());
+    if counts.consent.is_empty() {
+        terminal.line("no columns of consent: these links are published on your own word");
+        return;
+    }
+    let schemes: Vec<String> =
+        counts.consent.iter().map(|(scheme, count)| format!("{scheme} {count}")).collect();
+    terminal.line(&format!(
+        "consent: {}; the form of each was checked, and not which purposes it allows",
+        schemes.join(", ")
+    ));
+}
+
+/// The numbers of the first lines of a reason.
+fn numbered(lines: &[u64], count: u64) -> String {
+    let listed: Vec<String> = lines.iter().map(u64::to_string).collect();
+    let more = if count > lines.len() as u64 { ", …" } else { "" };
+    let word = if count == 1 { "line" } else { "lines" };
+    format!("{word} {}{more}", listed.join(", "))
+}
+
+type Numbers = BTreeMap<String, Vec<u64>>;

@@ -6,6 +6,7 @@ use node::failure::Failure;
 use node::identity::{IdentityTextError, Introduction, NodeIdentity, comparison_code};
 use node::invite::{COOKIE_NAMESPACE_MIN, Invitation};
 use node::normalize::manifest::RulesManifest;
+use node::output::{Output, Outputs};
 use node::telemetry::Terminal;
 use protocol::identifier::IdentifierKind;
 use protocol::limits::TERMS_LIST_MAX;
@@ -49,13 +50,19 @@ pub(crate) fn run(options: &InviteOptions, terminal: &Terminal) -> Result<(), Fa
         .output
         .clone()
         .unwrap_or_else(|| PathBuf::from(format!("{}.invitation.toml", options.name)));
-    check_output(&output, options)?;
+    let mut outputs = Outputs::new(options.overwrite);
+    outputs.reads(Path::new(&options.identity));
+    // Before a tenant is opened whose invitation has no place.
+    let output = outputs.claim(&output)?;
+    if outputs.take_standard_output() {
+        terminal.put_text_aside();
+    }
     let tenant = Tenant::open(&home, policy, options.daily)?;
     refuse_wide(&tenant.policy, &options.allow)?;
     tenant.save(&home)?;
     let namespaces = Namespaces::learn(&home, &tenant.policy.namespaces)?;
     let invitation = invitation(&home, options, &tenant, &namespaces)?;
-    invitation.write(&output)?;
+    invitation.publish(&output)?;
     tell(&home, &tenant, &output, terminal)?;
     if let Some(warning) = no_cookie(&profiles, &tenant, &namespaces) {
         terminal.line(&warning);
@@ -101,7 +108,7 @@ fn invitation(
 }
 
 /// Tells the operator what the partner may do, and how much of what there is to guess.
-fn tell(home: &Home, tenant: &Tenant, output: &Path, terminal: &Terminal) -> Result<(), Failure> {
+fn tell(home: &Home, tenant: &Tenant, output: &Output, terminal: &Terminal) -> Result<(), Failure> {
     let policy = &tenant.policy;
     terminal.line(&format!(
         "partner {} may run: {} for {}",
@@ -122,7 +129,7 @@ fn tell(home: &Home, tenant: &Tenant, output: &Path, terminal: &Terminal) -> Res
              round or hide protects nobody from a partner that has it too",
         );
     }
-    terminal.line(&format!("invitation: {}", output.display()));
+    terminal.line(&format!("invitation: {}", output.shown()));
     Ok(())
 }
 
@@ -176,36 +183,6 @@ fn refuse_wide(policy: &PartnerPolicy, allowed: &[Allowed]) -> Result<(), Failur
         ),
         "declare fewer rows or profiles, or accept it with --allow wide-budget",
     ))
-}
-
-/// No file is replaced unasked, and none of the node nor the one that is read.
-fn check_output(output: &Path, options: &InviteOptions) -> Result<(), Failure> {
-    let refused = |what: &str| {
-        let shown = output.display();
-        Failure::output(&format!("{shown} {what}"), "name another file with --output")
-    };
-    let real = |path: &Path| path.canonicalize().ok();
-    let parent = output.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let parent = real(parent.unwrap_or(Path::new(".")));
-    if let (Some(parent), Some(node)) = (parent, real(&options.dir))
-        && parent.starts_with(node)
-    {
-        return Err(refused("would lie in the directory of the node"));
-    }
-    let Ok(found) = output.symlink_metadata() else { return Ok(()) };
-    if !found.is_file() {
-        return Err(refused("is there and no regular file"));
-    }
-    if real(output) == real(&options.identity) {
-        return Err(refused("is the identity that is read"));
-    }
-    match options.overwrite {
-        true => Ok(()),
-        false => Err(Failure::output(
-            &format!("{} exists", output.display()),
-            "name another file, or add --overwrite to replace this one",
-        )),
-    }
 }
 
 fn check_entity(name: &str) -> Result<(), Failure> {

@@ -43,6 +43,9 @@ fn mistakes_in_a_file_are_told_as_in_the_manual() {
     told(run(&changed("row_id", "ID")), 65, "there is no column `row_id`");
     told(run(&changed("R-r00005,", "")), 65, "has 5 fields; the header has 6");
     told(run(&changed("email", "mail")), 65, "the column `mail` is not known");
+    told(run(good.trim_end().as_bytes()), 65, "the last one, has no line end");
+    told(run(&changed("r00005,", "NULL,")), 65, "the row has no id, or a null marker for one");
+    told(run(&changed("r00005,", "1.23457E+15,")), 65, "is a number that was rounded on its way");
     let digests = "column email_sha256 holds digests, but not which rules made them";
     told(run(&changed("email", "email_sha256")), 78, digests);
     told(run(good.replace("ads.match", "other").as_bytes()), 65, "has no row that may be used");
@@ -70,7 +73,12 @@ fn mistakes_on_the_command_line_and_in_the_set_up_are_told_as_in_the_manual() {
     let nowhere = ["--profile", "matched-rows", "--output", "/dev/null/x"];
     told(run(&nowhere), 73, "cannot write to");
     let check = ["check", "--input", &input, "--rejects", &input];
-    told(pair.advertiser(&check), 2, "is the input and would be replaced");
+    told(pair.advertiser(&check), 73, "is not written: it is an input");
+    pair.write("old.csv", "");
+    let over = ["--profile", "matched-rows", "--output", &pair.path("old.csv")];
+    told(run(&over), 73, "is not written: it exists");
+    let key = ["--profile", "matched-rows", "--output", &pair.path("a/keys/storage.key")];
+    told(run(&key), 73, "is not written: it lies in the node");
     told(pair.advertiser(&["init"]), 78, "an identity is in");
 
     let other = Pair::introduced();

@@ -45,7 +45,9 @@ fn matched(pair: &Pair, dir: &str) -> Done {
     let file = |name: &str| pair.path(&format!("{dir}-{name}"));
     let (home, input, output) = (pair.path(dir), file("crm.csv"), file("result.csv"));
     let args = ["run", "--dir", &home, "--profile", "matched-rows", "--input", &input];
-    run("advertiser-node", &[&args[..], &["--output", &output]].concat())
+    // An equal question is asked again.
+    let _ = std::fs::remove_dir_all(format!("{home}/results"));
+    run("advertiser-node", &[&args[..], &["--output", &output, "--overwrite"]].concat())
 }
 
 /// A second advertiser in `b`, invited for `matched-rows` as `second`.

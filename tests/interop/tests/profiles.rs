@@ -144,7 +144,7 @@ fn counts_and_digital_ids_are_released_as_the_terms_say() {
     let (input, output, json) = (pair.path("crm.csv"), pair.path("out.csv"), pair.path("s.json"));
     let run = |profile: &str, more: &[&str]| {
         let args = ["run", "--input", &input, "--profile", profile, "--json", &json];
-        pair.advertiser(&[&args[..], more].concat())
+        pair.advertiser(&[&args[..], &["--overwrite"], more].concat())
     };
     // 300 of 1,200.
     let done = run("match-rate", &[]).expect(0);

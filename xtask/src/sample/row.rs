@@ -31,10 +31,14 @@ impl Row {
         format!("C-{}", self.number)
     }
 
-    /// Whether the row may be used, if it has anything to be used.
+    /// Whether the row may be used, if it has anything to be used and nobody who objects has it.
     pub(super) fn admitted(&self) -> bool {
-        let objected = ["ads.match", "all"].iter().any(|one| self.objections.contains(one));
-        self.purposes.contains(&"ads.match") && !objected
+        self.purposes.contains(&"ads.match") && !self.objects()
+    }
+
+    /// Whether the person objects to matching.
+    pub(super) fn objects(&self) -> bool {
+        ["ads.match", "all"].iter().any(|one| self.objections.contains(one))
     }
 
     /// Which of the files holds the row.

@@ -7,7 +7,9 @@ use sha2::{Digest, Sha256};
 use super::draw::hex;
 use super::*;
 
-type Table = Vec<BTreeMap<String, String>>;
+/// A line of a table by the names of its columns.
+type Fields = BTreeMap<String, String>;
+type Table = Vec<Fields>;
 
 /// Splits one CSV line; enough for files without line ends inside fields.
 fn fields(line: &str) -> Vec<String> {
@@ -45,7 +47,7 @@ fn table(path: &Path) -> Table {
         .collect()
 }
 
-fn object(line: &str) -> BTreeMap<String, String> {
+fn object(line: &str) -> Fields {
     let value: serde_json::Map<String, serde_json::Value> = serde_json::from_str(line).unwrap();
     let text = |value: &serde_json::Value| match value.as_array() {
         Some(list) => list.iter().map(|one| one.as_str().unwrap()).collect::<Vec<_>>().join("|"),
@@ -126,39 +128,29 @@ fn number(raw: &str, country: &str, postcode: &str) -> Option<String> {
     (!nobody.contains(&rest)).then(|| format!("+{code}{rest}"))
 }
 
-/// Rows that may be used and their identifiers, by row id: of versions of a row the latest.
+/// Rows that may be used and their identifiers, by row id: of versions of a row the latest, and
+/// none that holds what a person holds who objects.
 fn rows(truth: &Truth) -> BTreeMap<String, BTreeSet<(Kind, String)>> {
-    let mut latest = BTreeMap::new();
+    let mut versions: BTreeMap<String, Vec<(String, Fields)>> = BTreeMap::new();
     for file in &truth.crm {
         for line in table(&file.path) {
             let updated = line.get("updated_at").cloned().unwrap_or_default();
-            let old = latest.get(&line["row_id"]).is_some_and(|(known, _)| *known > updated);
-            if !old {
-                latest.insert(line["row_id"].clone(), (updated, line));
-            }
+            versions.entry(line["row_id"].clone()).or_default().push((updated, line));
         }
     }
-    assert_eq!(latest.len() as u64, truth.rows);
+    assert_eq!(versions.len() as u64, truth.rows);
+    let mut objected = BTreeSet::new();
     let mut rows = BTreeMap::new();
-    for (id, (_, line)) in latest {
-        let get = |name: &str| line.get(name).map_or("", String::as_str);
-        let lists = |name: &str, code: &str| get(name).split('|').any(|one| one == code);
-        let objected = lists("objections", "all") || lists("objections", "ads.match");
-        if objected || !lists("consent_purposes", "ads.match") {
-            continue;
+    for (id, mut versions) in versions {
+        versions.sort();
+        let (_, latest) = versions.last().unwrap();
+        if objects(latest) || (!consents(latest) && versions.iter().any(|one| objects(&one.1))) {
+            objected.extend(versions.iter().flat_map(|(_, line)| held(line)));
+        } else if consents(latest) {
+            rows.insert(id, held(latest));
         }
-        let mut held = BTreeSet::new();
-        for name in ["email", "email_2", "email_3"] {
-            held.extend(addresses(get(name)));
-        }
-        for name in ["phone", "phone_2"] {
-            let found = number(get(name), get("country"), get("postcode"));
-            // The tables are of individuals, and hold no fixed line.
-            let fixed = |one: &String| one.starts_with("+33") && !"67".contains(&one[3..4]);
-            held.extend(found.filter(|one| !fixed(one)).map(|one| (Kind::Phone, one)));
-        }
-        rows.insert(id, held);
     }
+    rows.retain(|_, held| held.is_disjoint(&objected));
     let mut holders: BTreeMap<(Kind, String), u64> = BTreeMap::new();
     for one in rows.values().flatten() {
         *holders.entry(one.clone()).or_default() += 1;
@@ -166,6 +158,37 @@ fn rows(truth: &Truth) -> BTreeMap<String, BTreeSet<(Kind, String)>> {
     rows.values_mut().for_each(|held| held.retain(|one| holders[one] <= 5));
     rows.retain(|_, held| !held.is_empty());
     rows
+}
+
+fn get<'a>(line: &'a Fields, name: &str) -> &'a str {
+    line.get(name).map_or("", String::as_str)
+}
+
+fn lists(line: &Fields, name: &str, code: &str) -> bool {
+    get(line, name).split('|').any(|one| one == code)
+}
+
+fn objects(line: &Fields) -> bool {
+    lists(line, "objections", "all") || lists(line, "objections", "ads.match")
+}
+
+fn consents(line: &Fields) -> bool {
+    lists(line, "consent_purposes", "ads.match")
+}
+
+/// The identifiers that a line of the advertiser's files gives.
+fn held(line: &Fields) -> BTreeSet<(Kind, String)> {
+    let mut held = BTreeSet::new();
+    for name in ["email", "email_2", "email_3"] {
+        held.extend(addresses(get(line, name)));
+    }
+    for name in ["phone", "phone_2"] {
+        let found = number(get(line, name), get(line, "country"), get(line, "postcode"));
+        // The tables are of individuals, and hold no fixed line.
+        let fixed = |one: &String| one.starts_with("+33") && !"67".contains(&one[3..4]);
+        held.extend(found.filter(|one| !fixed(one)).map(|one| (Kind::Phone, one)));
+    }
+    held
 }
 
 /// A persona of the graph.

@@ -138,9 +138,10 @@ impl Generator<'_> {
         let rows = several.then(|| {
             Lines::create(dir.join("rows.csv"), "row_id,eligible,kinds,hits_shuffled,identifiers")
         });
+        let objected = self.objected(stop)?;
         let mut answer = Answer {
             generator: self,
-            shared: self.shared(stop)?,
+            shared: self.shared(&objected, stop)?,
             seen: HashSet::new(),
             matched_rows: Lines::create(dir.join("matched-rows.csv"), "row_id,kinds")?,
             known_rows: Lines::create(dir.join("known-rows.csv"), "row_id,lost")?,
@@ -157,15 +158,36 @@ impl Generator<'_> {
                 stop.check()?;
             }
             let row = self.row(number);
-            if row.admitted() {
+            if stays(&row, &objected) {
                 answer.judge(&row)?;
             }
         }
         answer.finish(&dir, crm, graph)
     }
 
+    /// Addresses and mobile numbers of persons who object, of whatever version of their rows. An
+    /// objection of the older version stands unless the later one consents.
+    fn objected(&self, stop: &Interrupt) -> Result<HashSet<u64>, String> {
+        let mut objected = HashSet::new();
+        if !self.sample.is_dirty() {
+            return Ok(objected);
+        }
+        for number in 1..=self.sample.rows {
+            if number % STOP_EVERY == 0 {
+                stop.check()?;
+            }
+            let (row, older) = (self.row(number), self.older(number));
+            let earlier = older.as_ref().is_some_and(Row::objects) && !row.admitted();
+            if row.objects() || earlier {
+                let versions = older.iter().chain([&row]);
+                objected.extend(versions.flat_map(|row| &row.identifiers).map(name_of));
+            }
+        }
+        Ok(objected)
+    }
+
     /// Identifiers that more rows carry than a file of persons should have.
-    fn shared(&self, stop: &Interrupt) -> Result<HashSet<u64>, String> {
+    fn shared(&self, objected: &HashSet<u64>, stop: &Interrupt) -> Result<HashSet<u64>, String> {
         let mut rows = HashMap::<u64, u32>::new();
         let mut shared = HashSet::new();
         if !self.sample.is_dirty() {
@@ -176,7 +198,8 @@ impl Generator<'_> {
                 stop.check()?;
             }
             let row = self.row(number);
-            for one in distinct(&row).into_iter().filter(|_| row.admitted()) {
+            let stays = stays(&row, objected);
+            for one in distinct(&row).into_iter().filter(|_| stays) {
                 let count = rows.entry(name_of(one)).or_default();
                 *count += 1;
                 if *count > SHARED_MAX {
@@ -351,6 +374,11 @@ impl Lines {
 }
 
 /// The identifiers of a row, each once.
+/// Whether a row may be used: nobody who objects holds what it holds.
+fn stays(row: &Row, objected: &HashSet<u64>) -> bool {
+    row.admitted() && !row.identifiers.iter().any(|one| objected.contains(&name_of(one)))
+}
+
 fn distinct(row: &Row) -> Vec<&Identifier> {
     let mut found: Vec<&Identifier> = Vec::new();
     for one in &row.identifiers {

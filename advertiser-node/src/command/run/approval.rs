@@ -8,7 +8,7 @@ use node::telemetry::Terminal;
 use protocol::disclosure::MatchCount;
 use protocol::suite::Profile;
 
-use super::outcome::released;
+use crate::answer::Count;
 use crate::learn::{Learned, learned};
 
 /// Who decides about a release.
@@ -81,7 +81,7 @@ fn question(profile: Profile, count: &MatchCount) -> Vec<String> {
         None => "the handles of the matched rows".to_owned(),
     };
     vec![
-        format!("matched: {}", released(count)),
+        format!("matched: {}", Count::from(count).shown()),
         format!("the provider will learn: {provider}"),
         format!("we get: {advertiser}"),
         format!("release {handles} of `{}`? [y/N]", profile.name()),

@@ -1,20 +1,20 @@
 //! `run`: one match with one provider.
 
-use std::path::Path;
 use std::time::Instant;
 
-use node::data::delivery::manifest_path;
-use node::data::input::{InputRules, PreparedInput};
+use node::data::input::{GateRules, InputRules, PreparedInput};
 use node::data::source::SourceOptions;
 use node::driver::Stopwatch;
 use node::engine::Engine;
 use node::failure::Failure;
 use node::invite::Invitation;
 use node::ledger::Ledger;
-use node::normalize::Normalizer;
+use node::normalize::{Normalizer, PhonePrehash};
+use node::results::{About, Results};
+use node::status;
 use node::stop::Stop;
 use node::telemetry::{OutputOptions, Progress, Terminal};
-use node::world::{self, Clock as _, SystemClock};
+use node::world::{Clock as _, SystemClock};
 use protocol::disclosure::Outcome;
 use protocol::error::Refusal;
 use protocol::identifier::IdentifierKind;
@@ -22,17 +22,18 @@ use protocol::suite::Profile;
 use tokio::runtime::Runtime;
 
 use self::approval::Approval;
-use self::session::Run;
+use self::session::{Finish, Kept, Run};
 use crate::Home;
+use crate::answer::{Answer, Figures};
 use crate::cli::{Inputs, RunOptions};
 use crate::committed::Committed;
 use crate::partner::{invitation, kinds, rules_must_agree};
-use crate::policy::{Policy, no_cookie};
+use crate::places::{self, Named, Places};
+use crate::policy::Policy;
 use crate::request::Request;
 use crate::shared::WidelyShared;
 
 mod approval;
-mod outcome;
 mod patience;
 mod session;
 mod summary;
@@ -61,38 +62,49 @@ fn matched(
     terminal: &Terminal,
     (runtime, stop): (&Runtime, &Stop),
 ) -> Result<(), Failure> {
+    let files = options.inputs.files()?;
     let home = Home::open(&options.dir)?;
     let _lock = home.lock()?;
+    let named = Named {
+        result: options.output.as_deref(),
+        summary: options.json.as_deref(),
+        overwrite: options.overwrite,
+    };
+    let places = Places::claim(&home, &files, request.profile, named, terminal)?;
     let ledger = Ledger::open(&home.path("ledger.sqlite"))?;
     // Nobody else has the directory, so what is noted as running is not.
     ledger.interrupt_sessions()?;
     let invitation = invitation(&home, options.provider.as_deref())?;
     request.allowed_by(&invitation)?;
     let rules = rules_must_agree(&home, &invitation)?;
-    let Policy { terms, .. } = Policy::of(&home, &invitation, request.profile)?;
-    if let Some(warning) = no_cookie(request.profile, &terms) {
+    let policy = Policy::of(&home, &invitation, request.profile)?;
+    if let Some(warning) = policy.no_cookie(request.profile) {
         terminal.error(warning);
     }
     let progress = Progress::new(output);
     let (started, mut watch) = (Instant::now(), Stopwatch::start());
     progress.stage("prepare");
-    let input = prepare(&home, &options.inputs, &invitation)?;
-    enough_rows(&input, terms.n_min)?;
+    let max_age_days = policy.consent_max_age_days();
+    let input = prepare(&home, &options.inputs, &invitation, max_age_days)?;
+    enough_rows(&input, policy.n_min())?;
     if let Some(shared) = WidelyShared::find(input.counts()).filter(|_| !options.accept_shared) {
         return Err(shared.refused());
     }
     let shape = request.shape(&input)?;
     let now = SystemClock::new().now_unix();
     let provider = invitation.provider.party().0;
+    let ledger = Ledger::open(&home.path("ledger.sqlite"))?;
     let run = Run {
         home: &home,
         invitation: &invitation,
         request,
         shape,
-        terms,
+        policy,
         rules_digest: rules.rules_digest(),
         input: &input,
         committed: Committed::compare(&home, &provider, &input, now)?,
+        results: Results::open(&home.path(""), &home.storage, ledger.latest_time()?)?,
+        segment: options.segment.as_deref(),
         ledger,
         engine: Engine::start(home.config.common.threads),
         progress: &progress,
@@ -100,29 +112,63 @@ fn matched(
         approval,
         stop: stop.clone(),
     };
-    if run.committed.is_too_near(request.profile, run.terms.group_min) {
+    if run.committed.is_too_near(request.profile, run.policy.group_min()) {
         return Err(run.note_refusal(Refusal::DeltaTooSmall, now));
     }
     let prepared = watch.lap("prepare");
     // From here on the peer is told before this program ends, and what was paid for is written.
     stop.heed();
-    let mut ended = runtime.block_on(run.until_done())?;
+    let finish = runtime.block_on(run.until_done())?;
     progress.finish();
-    run.remember_table(&ended)?;
+    let (mut ended, kept) = match finish {
+        Finish::Ended(ended, kept) => (ended, kept),
+        Finish::Stored(known) => return again(&run, &known, &places, terminal),
+    };
     watch = Stopwatch::start();
-    outcome::write(&run, &mut ended, options)?;
+    let paid = |failure| places::kept(failure, &ended.sid, &options.dir);
+    if let Some(kept) = &kept {
+        places.write(&home, kept, None).map_err(paid)?;
+    }
+    let answer = match &kept {
+        Some(kept) => kept.about.answer.clone(),
+        None => {
+            let days = run.policy.ids_valid_days();
+            run.answer(Figures::of(&ended.outcome), days, places::now())
+        }
+    };
     ended.figures.stages.insert(0, prepared);
     ended.figures.stages.push(watch.lap("write"));
-    if let Some(path) = &options.json {
-        let summary = summary::summary(&run, &ended, started.elapsed());
-        let text = format!("{summary:#}\n");
-        world::publish_atomically(path, world::PRIVATE_MODE, |out| out.write_all(text.as_bytes()))?;
-    }
+    let summary = summary::of_session(&run, &answer, &ended, started.elapsed());
+    places.write_summary(summary).map_err(paid)?;
+    places.done();
+    run.remember_table(&ended)?;
     if let Outcome::Withheld(why) = ended.outcome {
         return Err(Failure::withheld(why));
     }
-    show(terminal, &run, &ended, options);
+    show(terminal, &answer, &places);
+    terminal.line(&format!("transcript: {}", ended.directory.display()));
     Ok(())
+}
+
+/// Ends a run whose question was answered before: nothing was asked, and nothing is charged.
+fn again(run: &Run<'_>, known: &Kept, places: &Places, terminal: &Terminal) -> Result<(), Failure> {
+    let About { sid, sealed_at, answer, .. } = &known.about;
+    let paid = |failure| places::kept(failure, sid, &run.home.path(""));
+    places.write(run.home, known, run.segment).map_err(paid)?;
+    places.write_summary(summary::of_stored(answer, sid)).map_err(paid)?;
+    places.done();
+    terminal.line(&format!(
+        "the same was asked on {}, in session {}: answered from there, nothing is charged",
+        status::time(*sealed_at),
+        status::short(sid),
+    ));
+    match answer.figures.withheld() {
+        Some(why) => Err(Failure::withheld(why)),
+        None => {
+            show(terminal, answer, places);
+            Ok(())
+        }
+    }
 }
 
 /// What cannot be written is told before anything else is done.
@@ -143,10 +189,6 @@ fn check_outputs(options: &RunOptions, request: Request) -> Result<(), Failure> 
             ));
         }
         check_segment(segment)?;
-    }
-    let manifest = options.output.as_deref().filter(|_| delivers).map(manifest_path);
-    for path in [&options.output, &options.json, &manifest].into_iter().flatten() {
-        writable(path)?;
     }
     Ok(())
 }
@@ -170,17 +212,18 @@ pub(super) fn enough_rows(input: &PreparedInput, n_min: u32) -> Result<(), Failu
     if eligible < u64::from(n_min) { Err(Failure::TooFewRows { eligible, n_min }) } else { Ok(()) }
 }
 
-fn show(terminal: &Terminal, run: &Run<'_>, ended: &node::driver::Ended, options: &RunOptions) {
-    for line in outcome::lines(run, &ended.outcome) {
+/// The result for a person, and where it lies.
+pub(super) fn show(terminal: &Terminal, answer: &Answer, places: &Places) {
+    for line in answer.lines() {
         terminal.line(&line);
     }
-    let counts = run.input.counts();
+    let counts = &answer.populations;
     terminal.line(&format!(
         "rows {}, without consent evidence {}, without usable identifier {}, objected {}",
         counts.rows,
         counts.excluded_consent,
         counts.excluded_no_usable_identifier,
-        counts.excluded_optout,
+        counts.excluded_optout + counts.excluded_optout_by_identifier,
     ));
     if !counts.identifiers_rejected.is_empty() {
         let reasons: Vec<String> = counts
@@ -190,10 +233,9 @@ fn show(terminal: &Terminal, run: &Run<'_>, ended: &node::driver::Ended, options
             .collect();
         terminal.line(&format!("values rejected: {}", reasons.join(", ")));
     }
-    if let Some(output) = &options.output {
-        terminal.line(&format!("result: {}", output.display()));
+    if let Some(output) = places.shown() {
+        terminal.line(&format!("result: {output}"));
     }
-    terminal.line(&format!("transcript: {}", ended.directory.display()));
 }
 
 /// Threads for the channel; arithmetic has its own.
@@ -209,12 +251,13 @@ pub(super) fn prepare(
     home: &Home,
     inputs: &Inputs,
     invitation: &Invitation,
+    consent_max_age_days: u16,
 ) -> Result<PreparedInput, Failure> {
     let kinds = kinds(invitation);
     let normalizer = normalizer(home, &kinds);
     let source = inputs.source(home);
     let level = invitation.link_filter.level;
-    let rules = input_rules(home, &normalizer, &source, &kinds, level);
+    let rules = input_rules(home, &normalizer, &source, &kinds, level, consent_max_age_days);
     let store = home.private_dir("inputs")?;
     let workspace = home.workspace()?;
     Ok(PreparedInput::prepare(&inputs.files()?, &rules, &store, &home.storage, &workspace)?)
@@ -223,8 +266,10 @@ pub(super) fn prepare(
 /// How this node normalizes values of CRM files.
 pub(crate) fn normalizer(home: &Home, kinds: &[u8]) -> Normalizer {
     let normalizer = home.config.common.normalizer();
-    // Telephone numbers without `+` are of use only to a provider that holds digests of them.
-    if kinds.contains(&IdentifierKind::PHONE_DIGITS.code()) {
+    // Telephone numbers without `+` are of use to a provider that holds digests of them, and to
+    // find the numbers in clear of a person who objects by such a digest.
+    let digests = home.config.phone_sha256 == Some(PhonePrehash::Digits);
+    if digests || kinds.contains(&IdentifierKind::PHONE_DIGITS.code()) {
         return normalizer.with_phone_digits();
     }
     normalizer
@@ -237,37 +282,22 @@ pub(crate) fn input_rules<'a>(
     source: &'a SourceOptions,
     kinds: &'a [u8],
     level: u8,
+    consent_max_age_days: u16,
 ) -> InputRules<'a> {
     InputRules {
         normalizer,
         source,
-        purpose: home.config.purpose.name(),
+        gate: GateRules {
+            purpose: home.config.purpose,
+            consent_max_age_days,
+            now: SystemClock::new().now_unix(),
+        },
         kinds,
         level,
         email_sha256: home.config.common.email_sha256,
         phone_sha256: home.config.phone_sha256,
         shared: home.config.shared,
         not_for_purpose: &home.config.not_for_purpose,
-    }
-}
-
-/// An output that cannot be written is told before anything leaves the machine [D11].
-pub(crate) fn writable(path: &Path) -> Result<(), Failure> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let parent = parent.unwrap_or(Path::new("."));
-    let probe = parent.join(format!(".veilmatch-probe-{}", std::process::id()));
-    let written = std::fs::OpenOptions::new().write(true).create_new(true).open(&probe);
-    let _ = std::fs::remove_file(&probe);
-    match written {
-        Ok(_) if path.is_dir() => Err(Failure::output(
-            &format!("cannot write {}: it is a directory", path.display()),
-            "name a file",
-        )),
-        Ok(_) => Ok(()),
-        Err(error) => Err(Failure::output(
-            &format!("cannot write to {}: {error}", parent.display()),
-            "check that the directory exists, and that you may write to it",
-        )),
     }
 }
 

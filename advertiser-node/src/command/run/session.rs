@@ -9,11 +9,13 @@ use node::data::table::StoredTable;
 use node::driver::{DriveError, Driver, Duties, Ended, Session};
 use node::engine::Engine;
 use node::error::shown;
+use node::exit::Exit;
 use node::failure::Failure;
 use node::invite::Invitation;
 use node::journal::SessionJournal;
 use node::ledger::{Ledger, LedgerError, ReserveError, SeenTable, SessionRow};
 use node::program;
+use node::results::{About, Question, QuestionKey, RecordWriter, Results, StoredResult};
 use node::room::Demand;
 use node::runs::{FixedSorted, RunStore};
 use node::seal;
@@ -24,22 +26,25 @@ use node::transport::{Channel, quic};
 use node::world::{self, Clock, SystemClock};
 use protocol::codec::RawFrame;
 use protocol::digital_id::DigitalId;
-use protocol::disclosure::{MatchCount, Resolution};
-use protocol::error::{Error, Incompatibility, Refusal, RefuseCode};
+use protocol::disclosure::{MatchCount, Outcome, Resolution};
+use protocol::error::{Bug, Error, Incompatibility, Refusal, RefuseCode};
 use protocol::ledger::{LedgerEntry, LedgerHead, Reservation};
 use protocol::limits::{Limits, TABLE_GROWTH_PERCENT_DEFAULT};
-use protocol::message::Control;
+use protocol::message::{Control, Terms};
 use protocol::seed::SessionSeed;
 use protocol::session::advertiser::{AdvertiserConfig, AdvertiserSession, KnownKey};
-use protocol::session::{Outbox, RowSlot, VerifiedPeer};
+use protocol::session::{Outbox, RowSlot, RunContent, RunName, VerifiedPeer};
 use protocol::terms::MatchTerms;
 use protocol::transcript::{Record, Role};
 
 use super::approval::Approval;
-use super::outcome;
 use super::patience::Patience;
 use crate::Home;
+use crate::answer::{Answer, Figures};
 use crate::committed::Committed;
+use crate::partner::kinds;
+use crate::places::again;
+use crate::policy::Policy;
 use crate::repair;
 use crate::request::{Request, Shape};
 
@@ -49,8 +54,8 @@ pub(super) struct Run<'a> {
     pub(super) invitation: &'a Invitation,
     pub(super) request: Request,
     pub(super) shape: Shape,
-    /// What we ask for, without times.
-    pub(super) terms: MatchTerms,
+    /// What we ask for; the terms are those of [`Policy::on`] for this input.
+    pub(super) policy: Policy,
     pub(super) rules_digest: [u8; 32],
     pub(super) input: &'a PreparedInput,
     pub(super) committed: Committed,
@@ -59,7 +64,21 @@ pub(super) struct Run<'a> {
     pub(super) progress: &'a Progress,
     pub(super) terminal: &'a Terminal,
     pub(super) approval: Approval,
+    pub(super) results: Results,
+    /// The operator's own name of the audience.
+    pub(super) segment: Option<&'a str>,
     pub(super) stop: Stop,
+}
+
+/// A result that is kept.
+pub(super) type Kept = StoredResult<Answer>;
+
+/// How a run came to its end.
+pub(super) enum Finish {
+    /// By a session; its result is kept unless a decision of the day withholds it.
+    Ended(Box<Ended>, Option<Box<Kept>>),
+    /// By the result of an earlier session, which asked the same.
+    Stored(Box<Kept>),
 }
 
 impl Run<'_> {
@@ -67,13 +86,13 @@ impl Run<'_> {
     ///
     /// However it ends, `status` shows it: a session by its row, a run without one by a row that
     /// says when, where and why.
-    pub(super) async fn until_done(&self) -> Result<Ended, Failure> {
+    pub(super) async fn until_done(&self) -> Result<Finish, Failure> {
         let mut patience = Patience::default();
         let mut repaired = false;
         loop {
             let begun = SystemClock::new().now_unix();
             let missed = match self.once().await {
-                Ok(ended) => return Ok(ended),
+                Ok(finish) => return Ok(finish),
                 Err(missed) => missed,
             };
             if !repaired && self.adopts(&missed.failure)? {
@@ -119,7 +138,7 @@ impl Run<'_> {
     }
 
     /// Connects and runs one session, if there is room for what it will write.
-    async fn once(&self) -> Result<Ended, Missed> {
+    async fn once(&self) -> Result<Finish, Missed> {
         let clock = SystemClock::new();
         self.progress.stage("connect");
         let channel = self.connect().await?;
@@ -140,6 +159,9 @@ impl Run<'_> {
             identifiers: self.input.identifiers()?,
             table: None,
             session: None,
+            question: None,
+            known: None,
+            kept: None,
             clock: &clock,
         };
         let driver = Driver {
@@ -159,10 +181,73 @@ impl Run<'_> {
             stop: self.stop.clone(),
         };
         let done = driver.run().await.map_err(Failure::from);
+        if let Some(known) = duties.known.take() {
+            self.note_known(duties.question.as_ref(), clock.now_unix());
+            return Ok(Finish::Stored(Box::new(known)));
+        }
         let session = duties.session.take();
         let charged = session.is_some();
         self.note_end(session, &done, clock.now_unix());
-        done.map_err(|failure| Missed { failure, charged })
+        let kept = duties.kept.take();
+        match done {
+            Ok(ended) => {
+                // Without the note the result is the same.
+                if let Some(Err(error)) = kept.as_ref().map(StoredResult::note_receipt) {
+                    tracing::warn!(target: "veilmatch::results", %error, "receipt not noted");
+                }
+                Ok(Finish::Ended(Box::new(ended), kept.map(Box::new)))
+            }
+            Err(failure) => {
+                if let Some(result) = kept.filter(|_| failure.exit() != Exit::Peer) {
+                    let command = again(&result.about.sid, &self.home.path(""));
+                    self.terminal.error(&format!("the result is known and kept: `{command}`"));
+                }
+                Err(Missed { failure, charged })
+            }
+        }
+    }
+
+    /// What is kept and told of a result.
+    pub(super) fn answer(&self, figures: Figures, valid_days: u16, now: u64) -> Answer {
+        let counts = self.input.counts();
+        let named = self.invitation.namespaces.iter();
+        Answer {
+            profile: self.request.profile.name().to_owned(),
+            purpose: self.input.purpose(),
+            consent_max_age_days: self.input.consent_max_age_days(),
+            rows: counts.rows,
+            eligible: counts.eligible,
+            populations: counts.clone(),
+            distinct: self.input.distinct(),
+            row_width: self.shape.width.get(),
+            elements: self.shape.elements,
+            changed_rows: self.committed.nearest(),
+            kinds: kinds(self.invitation),
+            namespaces: named.map(|(name, code)| (*code, name.clone())).collect(),
+            rules_digest: self.rules_digest,
+            valid_days,
+            day: i32::try_from(now / DAY_S).unwrap_or(i32::MAX),
+            segment: self.segment.map(str::to_owned),
+            figures,
+        }
+    }
+
+    /// Notes a session that ended before its terms, because the answer is kept.
+    fn note_known(&self, question: Option<&Asked>, now: u64) {
+        let Some(question) = question else { return };
+        let row = SessionRow {
+            sid: question.sid,
+            partner: self.invitation.provider.party().0,
+            profile: self.request.profile.code(),
+            state: SessionRow::DONE.to_owned(),
+            started_at: now,
+            ended_at: Some(now),
+            elements: 0,
+            outcome: Some("asked before, answered from the store".to_owned()),
+        };
+        if let Err(error) = self.ledger.record_session(&row) {
+            tracing::warn!(target: "veilmatch::session", %error, "session not noted");
+        }
     }
 
     /// The channel to the provider, once this machine can hold what will come through it.
@@ -214,7 +299,7 @@ impl Run<'_> {
             row_width: self.shape.width,
             sample_rows: self.shape.sample_rows,
             nearest_input: self.committed.nearest(),
-            terms: self.terms.clone(),
+            terms: self.policy.on(self.input),
             rules_digest: self.rules_digest,
             suppression_epoch: [0; 32],
             ledger: head,
@@ -231,7 +316,7 @@ impl Run<'_> {
     fn note_end(&self, session: Option<SessionRow>, done: &Result<Ended, Failure>, now: u64) {
         let Some(session) = session else { return };
         let (state, outcome) = match done {
-            Ok(ended) => (SessionRow::DONE, outcome::text(&ended.outcome)),
+            Ok(ended) => (SessionRow::DONE, Figures::of(&ended.outcome).text()),
             Err(failure) => {
                 let code = failure.report(Role::Advertiser).code.into_owned();
                 (status::state_after(failure), code)
@@ -341,7 +426,20 @@ struct AdvertiserDuties<'a> {
     table: Option<StoredTable>,
     /// The session as `status` shows it, once its hold is written.
     session: Option<SessionRow>,
+    /// What the planned terms ask.
+    question: Option<Asked>,
+    /// The answer, if it was kept before.
+    known: Option<Kept>,
+    /// The answer of this session, once it is kept.
+    kept: Option<Kept>,
     clock: &'a dyn Clock,
+}
+
+/// A question, as the terms that are about to be signed have it.
+struct Asked {
+    sid: [u8; 32],
+    terms: MatchTerms,
+    key: QuestionKey,
 }
 
 impl AdvertiserDuties<'_> {
@@ -377,6 +475,47 @@ impl Duties for AdvertiserDuties<'_> {
         Ok(reservation)
     }
 
+    fn knows_answer(&mut self, terms: &RawFrame, snapshot: &[u8; 32]) -> Result<bool, DataError> {
+        let Ok(Control::Terms(planned)) = Control::decode(terms) else {
+            return Err(Bug::InternalInvariant.into());
+        };
+        let (run, Terms { terms, sid, .. }) = (self.run, planned);
+        let question = Question {
+            profile: run.request.profile,
+            input: &run.input.root(),
+            sample_rows: run.shape.sample_rows,
+            snapshot,
+            terms: &terms,
+        };
+        let key = run.results.key(&self.partner, &question)?;
+        self.known = run.results.find(&key, self.clock.now_unix())?;
+        self.question = Some(Asked { sid, terms, key });
+        Ok(self.known.is_some())
+    }
+
+    fn keep_result(&mut self, outcome: &Outcome, runs: &mut RunStore) -> Result<(), DataError> {
+        let figures = Figures::of(outcome);
+        if !figures.is_answer() {
+            return Ok(());
+        }
+        let Asked { sid, terms, key } = self.question.as_ref().ok_or(Bug::ApiMisuse)?;
+        let now = self.clock.now_unix();
+        let days = u64::from(terms.ids_valid_days);
+        let kept_until = match &figures {
+            Figures::DigitalIds { .. } => now.saturating_add(days.saturating_mul(DAY_S)),
+            _ => terms.audit_until,
+        };
+        let answer = self.run.answer(figures, terms.ids_valid_days, now);
+        let about = About { sid: *sid, sealed_at: now, kept_until, answer };
+        let kept = self.run.results.seal(key, &about, |records| match outcome {
+            Outcome::Rows(_) => keep_rows(self.run.input, runs, records),
+            Outcome::DigitalIds(_) => keep_ids(runs, records),
+            _ => Ok(()),
+        })?;
+        self.kept = Some(kept);
+        Ok(())
+    }
+
     fn ledger(&mut self, entry: &LedgerEntry, evidence: &RawFrame) -> Result<(), LedgerError> {
         self.run.ledger.append(&self.partner, entry, evidence)
     }
@@ -404,6 +543,45 @@ impl Duties for AdvertiserDuties<'_> {
     }
 }
 
+/// Keeps the ids of the matched rows, each after the kinds that matched, in the order of the rows.
+fn keep_rows(
+    input: &PreparedInput,
+    runs: &mut RunStore,
+    kept: &mut RecordWriter,
+) -> Result<(), DataError> {
+    let mut ids = input.row_ids()?;
+    let mut next_row = 0_u64;
+    loop {
+        let chunk = runs.next_chunk(RunName::MatchedRows)?;
+        let RunContent::Records(records) = chunk.content else { break };
+        for record in records.as_chunks::<10>().0 {
+            let (row, bits) = record.split_at(8);
+            let row = u64::from_be_bytes(row.try_into().unwrap_or_default());
+            let mut id = None;
+            while next_row <= row {
+                id = ids.next_id()?;
+                next_row = next_row.saturating_add(1);
+            }
+            // The input is not the committed one any more.
+            let id = id.ok_or(Bug::StoredDataChanged)?;
+            kept.push(&[bits, &id])?;
+        }
+        if chunk.last {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn keep_ids(runs: &mut RunStore, kept: &mut RecordWriter) -> Result<(), DataError> {
+    let mut records = runs.take_digital_ids()?.read()?;
+    while let Some(record) = records.next_record()? {
+        kept.push(&[record])?;
+    }
+    Ok(())
+}
+
+const DAY_S: u64 = 86_400;
 /// Frames to have unanswered: enough to keep the wire and both machines busy.
 const FRAMES_IN_FLIGHT: u32 = 8;
 /// Tags by which a table may grow whatever its size.

@@ -16,7 +16,7 @@ pub(super) static CRM: Schema = Schema {
         Column::required("consent_at"),
         Column::required("consent_notice"),
         Column::optional("source"),
-        Column::optional("objections").list(),
+        Column::optional("objections").list().flag(),
         Column::optional("updated_at"),
         Column::optional("country"),
         Column::optional("postcode"),

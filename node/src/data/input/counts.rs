@@ -17,12 +17,21 @@ pub struct InputCounts {
     pub rows_merged: u64,
     /// Distinct rows.
     pub rows: u64,
-    /// Rows left out for an objection in scope.
+    /// Rows left out for an objection in scope, or one that is not understood.
     pub excluded_optout: u64,
-    /// Rows left out without evidence for the purpose.
+    /// Rows left out because a row that objects holds an address or mobile number of theirs.
+    #[serde(default)]
+    pub excluded_optout_by_identifier: u64,
+    /// Rows left out without consent to the purpose, or without evidence of it.
     pub excluded_consent: u64,
     /// Rows left out because no identifier of an agreed kind is usable.
     pub excluded_no_usable_identifier: u64,
+    /// Rows left out, by reason code.
+    #[serde(default)]
+    pub rows_left_out: BTreeMap<String, u64>,
+    /// Files whose last line has no line end, which the operator allowed.
+    #[serde(default)]
+    pub open_last_lines: u64,
     /// Rows that may be used.
     pub eligible: u64,
     /// Of these, rows with more identifiers than a row may have; the surplus is left out.
@@ -159,6 +168,11 @@ impl Tally {
     pub(super) fn reject(&mut self, column: &'static str, reason: Reason) {
         add(&mut self.counts.identifiers_rejected, reason.code());
         add(&mut self.columns.entry(column).or_default().rejected, reason.code());
+    }
+
+    /// Counts a row that is left out under its reason.
+    pub(super) fn leave_out(&mut self, reason: Reason) {
+        add(&mut self.counts.rows_left_out, reason.code());
     }
 
     /// Counts the warnings and repairs of a value that was accepted.

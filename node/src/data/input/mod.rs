@@ -8,6 +8,7 @@
 use std::path::{Path, PathBuf};
 
 use protocol::commitment::{InputCommitter, InputLeaf, InputRoot, identifier_from_parts};
+use protocol::purpose::Purpose;
 use protocol::seed::InputSeed;
 use protocol::session::RowSlot;
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,9 @@ use crate::world;
 
 mod columns;
 mod counts;
+mod gate;
+mod merge;
+mod objectors;
 mod order;
 mod scan;
 mod sources;
@@ -33,9 +37,9 @@ use self::columns::Values;
 pub use self::counts::{
     ColumnCounts, ColumnUse, FileUse, InputCounts, SharedIdentifiers, SourceCounts, Survey,
 };
+pub use self::gate::GateRules;
 use self::order::{Gathered, gather};
 use self::scan::Reasons;
-pub(super) use self::scan::time;
 
 /// What the scan of CRM files needs to know.
 #[derive(Debug)]
@@ -44,8 +48,8 @@ pub struct InputRules<'a> {
     pub normalizer: &'a Normalizer,
     /// Form of the files and names of their columns.
     pub source: &'a SourceOptions,
-    /// Purpose code a row must carry evidence for, such as `ads.match`.
-    pub purpose: &'a str,
+    /// What a row must carry evidence for.
+    pub gate: GateRules,
     /// Kinds of identifiers that the terms will list; others are left out and counted.
     pub kinds: &'a [u8],
     /// Level of the links behind the tables, as [`protocol::terms::LinkFilter::level`] has it:
@@ -116,6 +120,8 @@ pub struct PreparedInput {
     directory: PathBuf,
     key: StorageKey,
     root: InputRoot,
+    purpose: Purpose,
+    consent_max_age_days: u16,
     distinct: u64,
     counts: InputCounts,
     row_identifiers_max: Option<usize>,
@@ -148,7 +154,15 @@ impl PreparedInput {
         }
         let seed = seed_of(store, &content, key)?;
         let root = commit(&staging.directory, key, &seed, counts.eligible)?;
-        let meta = Meta { root: root.root, leaves: root.leaves, rows: root.rows, distinct, counts };
+        let meta = Meta {
+            root: root.root,
+            leaves: root.leaves,
+            rows: root.rows,
+            purpose: rules.gate.purpose.code(),
+            consent_max_age_days: rules.gate.consent_max_age_days,
+            distinct,
+            counts,
+        };
         let text =
             serde_json::to_vec(&meta).map_err(|_| DataError::contradiction(&staging.directory))?;
         let sealed = seal::seal_bytes(key, META, &text)?;
@@ -198,6 +212,9 @@ impl PreparedInput {
             directory: directory.to_path_buf(),
             key: key.clone(),
             root: InputRoot { root: meta.root, leaves: meta.leaves, rows: meta.rows },
+            purpose: Purpose::from_code(meta.purpose)
+                .ok_or_else(|| DataError::contradiction(&path))?,
+            consent_max_age_days: meta.consent_max_age_days,
             distinct: meta.distinct,
             counts: meta.counts,
             row_identifiers_max: None,
@@ -208,6 +225,18 @@ impl PreparedInput {
     #[must_use]
     pub const fn root(&self) -> InputRoot {
         self.root
+    }
+
+    /// The purpose that every row consents to; terms for this input name it and no other [D-28].
+    #[must_use]
+    pub const fn purpose(&self) -> Purpose {
+        self.purpose
+    }
+
+    /// Days up to which the evidence of every row counted.
+    #[must_use]
+    pub const fn consent_max_age_days(&self) -> u16 {
+        self.consent_max_age_days
     }
 
     /// Distinct identifiers.
@@ -426,6 +455,8 @@ struct Meta {
     root: [u8; 32],
     leaves: u64,
     rows: u64,
+    purpose: u16,
+    consent_max_age_days: u16,
     distinct: u64,
     counts: InputCounts,
 }

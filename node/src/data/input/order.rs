@@ -15,14 +15,15 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::counts::{FileUse, Tally};
-use super::scan::{Found, Gate, Reasons, Scanned, ScannedRow, scan};
-use super::sources::{Sources, set_of};
-use super::{IDENTIFIERS, InputRules, Place, ROWS, SharedLimits, Staging, columns};
+use super::merge::{BY_VALUE_LEN, merge_rows, value};
+use super::scan::{FIXED, Found, Reasons, Scanned, ScannedRow, USED, scan};
+use super::sources::Sources;
+use super::{IDENTIFIERS, InputRules, Place, ROWS, SharedLimits, Staging, columns, objectors};
 use crate::data::sealed::{SealedOut, create_sealed, fill, finish_sealed};
 use crate::data::source::InputFile;
 use crate::data::{DataError, Workspace};
 use crate::normalize::Reason;
-use crate::runs::{FixedSorted, FixedSorter, SealedLog, SealedRecords, VarSorter, grow};
+use crate::runs::{FixedSorted, FixedSorter, SealedRecords};
 use crate::seal::StorageKey;
 
 /// An input in its committed order, written to the staging directory.
@@ -45,8 +46,9 @@ pub(super) fn gather(
     reasons: &mut Reasons<'_>,
 ) -> Result<Gathered, DataError> {
     let Scanned { rows, mut tally, sources, files, .. } = scan(files, rules, workspace, reasons)?;
-    let merged = merge_rows(rows, workspace, &sources, &mut tally, reasons)?;
-    let shared = find_shared(merged.by_value, rules.shared, workspace, &mut tally)?;
+    let (merged, objectors) = merge_rows(rows, workspace, &sources, &mut tally, reasons)?;
+    let left = objectors::apply(merged, objectors, workspace, &mut tally, reasons)?;
+    let shared = find_shared(left.by_value, rules.shared, workspace, &mut tally)?;
     let path = staging.directory.join(IDENTIFIERS);
     let last = Last {
         ruleset: rules.normalizer.ruleset().code(),
@@ -57,106 +59,13 @@ pub(super) fn gather(
         sources: &sources,
         tally: &mut tally,
         reasons,
-        content: Sha256::new(),
+        content: content_of(rules),
         identifiers: create_sealed(&path, key, IDENTIFIERS)?,
         row_ids: create_sealed(&staging.directory.join(ROWS), key, ROWS)?,
         path: &path,
     };
-    let (content, distinct) = last.write(&merged.rows)?;
+    let (content, distinct) = last.write(&left.rows)?;
     Ok(Gathered { content, tally, distinct, files })
-}
-
-/// Rows that may be used, each id once.
-struct Merged {
-    /// In the order of their ids: the sources of each, then its [`ScannedRow`].
-    rows: SealedRecords,
-    /// kind ‖ digest ‖ ordinal ‖ fixed.
-    by_value: FixedSorter,
-}
-
-/// Merges rows of one id, counts exclusions, and sorts identifiers by value.
-fn merge_rows(
-    scanned: VarSorter,
-    workspace: &Workspace,
-    sources: &Sources,
-    tally: &mut Tally,
-    reasons: &mut Reasons<'_>,
-) -> Result<Merged, DataError> {
-    let damaged = || DataError::contradiction(&workspace.directory);
-    let mut merging = Merging {
-        rows: SealedLog::new(&workspace.directory)?,
-        by_value: FixedSorter::new(&workspace.directory, BY_VALUE_LEN, workspace.memory_bytes)?,
-        ordinal: 0,
-        sources,
-        tally,
-    };
-    let mut sorted = scanned.finish()?;
-    // The row at hand as it was encoded, and where it comes from.
-    let mut current = Zeroizing::new(Vec::with_capacity(ROW_BYTES));
-    let mut current_sources = 0;
-    loop {
-        let next = sorted.next_record()?;
-        let row = next.map(|bytes| ScannedRow::decode(bytes).ok_or_else(damaged)).transpose()?;
-        let mut set = row.map_or(0, |row| set_of(row.source));
-        if !current.is_empty() {
-            let old = ScannedRow::decode(&current).ok_or_else(damaged)?;
-            if row.is_some_and(|row| row.row_id == old.row_id) {
-                // Sorted by age: the later one replaces the earlier.
-                merging.tally.counts.rows_merged += 1;
-                reasons.note(old.row_id, old.line, "", Reason::RowDuplicateId)?;
-                set |= current_sources;
-            } else {
-                merging.take(&old, &current, current_sources)?;
-            }
-        }
-        let Some(next) = next else { break };
-        replace(&mut current, next);
-        current_sources = set;
-    }
-    Ok(Merged { rows: merging.rows.finish()?, by_value: merging.by_value })
-}
-
-/// The rows that are kept so far.
-struct Merging<'a> {
-    rows: SealedLog,
-    by_value: FixedSorter,
-    /// Of the next identifier.
-    ordinal: u64,
-    sources: &'a Sources,
-    tally: &'a mut Tally,
-}
-
-impl Merging<'_> {
-    /// Takes the one row of an id.
-    fn take(
-        &mut self,
-        row: &ScannedRow<'_>,
-        encoded: &[u8],
-        sources: u64,
-    ) -> Result<(), DataError> {
-        let counts = &mut self.tally.counts;
-        counts.rows += 1;
-        self.sources.each(sources, counts, |of| of.rows += 1);
-        match row.gate {
-            Gate::OptOut => counts.excluded_optout += 1,
-            Gate::Consent => counts.excluded_consent += 1,
-            Gate::Eligible if row.identifiers.is_empty() => {
-                counts.excluded_no_usable_identifier += 1;
-            }
-            Gate::Eligible => {
-                counts.rows_cut += u64::from(row.cut);
-                self.rows.push_parts(&[&sources.to_be_bytes(), encoded])?;
-                for Found { kind, digest, fixed, .. } in row.identifiers.iter().map(Found::decode) {
-                    let mut record = [0; BY_VALUE_LEN];
-                    let ordinal = self.ordinal.to_be_bytes();
-                    fill(&mut record, &[&[kind], &digest, &ordinal, &[fixed.into()]]);
-                    self.by_value.push(&record)?;
-                    self.ordinal += 1;
-                }
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Identifiers of several rows.
@@ -169,7 +78,7 @@ struct Shared {
 
 /// Refuses identifiers that too many rows hold, and numbers later occurrences of the others.
 fn find_shared(
-    by_value: FixedSorter,
+    mut sorted: FixedSorted,
     limits: SharedLimits,
     workspace: &Workspace,
     tally: &mut Tally,
@@ -186,7 +95,6 @@ fn find_shared(
         later: sorter(8)?,
         by_first: sorter(16)?,
     };
-    let mut sorted = by_value.finish()?;
     while let Some(chunk) = sorted.next_chunk(CHUNK_BYTES)? {
         for record in chunk.as_chunks::<BY_VALUE_LEN>().0 {
             groups.push(record, tally)?;
@@ -234,8 +142,13 @@ impl Groups {
         if self.members.first().is_some_and(|first| value(first).0 != value(record).0) {
             self.close(tally)?;
         }
+        let (_, ordinal, flags) = value(record);
+        if flags & USED == 0 {
+            // There for objections alone, which have been applied.
+            return Ok(self.refused.push(ordinal)?);
+        }
         self.rows += 1;
-        self.fixed |= record.last() == Some(&1);
+        self.fixed |= flags & FIXED != 0;
         let most = self.limits.email.max(self.limits.phone).max(self.limits.phone_fixed);
         if self.rows <= u64::from(most.max(1)) {
             self.members.push(*record);
@@ -248,7 +161,7 @@ impl Groups {
     /// Ends the group at hand.
     fn close(&mut self, tally: &mut Tally) -> Result<(), DataError> {
         let Some((first, later)) = self.members.split_first() else { return Ok(()) };
-        let ((kind, _), first_ordinal) = value(first);
+        let ((kind, _), first_ordinal, _) = value(first);
         let refused = self.rows > u64::from(self.limit(kind));
         tally.count_shared(kind, self.rows, refused);
         if refused {
@@ -281,11 +194,13 @@ impl Groups {
     }
 }
 
-/// The kind and digest of a record, and its ordinal.
-fn value(record: &[u8; BY_VALUE_LEN]) -> ((u8, &[u8; 32]), &[u8; 8]) {
-    let [kind, rest @ ..] = record;
-    let (digest, rest) = rest.split_first_chunk::<32>().unwrap_or((&[0; 32], &[]));
-    ((*kind, digest), rest.first_chunk().unwrap_or(&[0; 8]))
+/// The hash of an input before its rows: what they were judged by. Rows that were read for one
+/// purpose never have the seed of an input for another, nor its root [D-28].
+fn content_of(rules: &InputRules<'_>) -> Sha256 {
+    let mut content = Sha256::new();
+    content.update(rules.gate.purpose.code().to_be_bytes());
+    content.update(rules.gate.consent_max_age_days.to_be_bytes());
+    content
 }
 
 /// The last pass: rows with what is left of their identifiers.
@@ -328,7 +243,11 @@ impl Last<'_, '_> {
         let mut slot = 0;
         let mut kinds = [0; ROW_WIDTH_MAX as usize];
         for found in row.identifiers.iter().map(Found::decode) {
-            let Some(element) = self.element()? else {
+            let element = self.element()?;
+            if !found.used {
+                continue;
+            }
+            let Some(element) = element else {
                 let name = columns::name(found.column.into());
                 self.tally.reject(name, Reason::SharedIdentifier);
                 self.reasons.note(row.row_id, row.line, name, Reason::SharedIdentifier)?;
@@ -357,6 +276,7 @@ impl Last<'_, '_> {
         }
         if slot == 0 {
             self.tally.counts.excluded_no_usable_identifier += 1;
+            self.tally.leave_out(Reason::RowNoUsableIdentifier);
             return self.reasons.note(row.row_id, row.line, "", Reason::RowNoUsableIdentifier);
         }
         // The scan caps an id at 1,024 bytes.
@@ -365,6 +285,7 @@ impl Last<'_, '_> {
         self.row_ids.append(&len.to_be_bytes())?;
         self.row_ids.append(row.row_id)?;
         self.tally.counts.eligible += 1;
+        self.tally.counts.rows_cut += u64::from(row.cut);
         self.tally.count_kinds(kinds.into_iter().take(slot.into()));
         self.sources.each(sources, &mut self.tally.counts, |of| of.eligible += 1);
         Ok(())
@@ -388,7 +309,7 @@ impl Last<'_, '_> {
 }
 
 /// Sorted records that begin with an ordinal.
-struct Stream<const N: usize> {
+pub(super) struct Stream<const N: usize> {
     sorted: FixedSorted,
     chunk: Zeroizing<Vec<u8>>,
     at: usize,
@@ -396,7 +317,11 @@ struct Stream<const N: usize> {
 
 impl<const N: usize> Stream<N> {
     fn new(sorter: FixedSorter) -> Result<Self, DataError> {
-        Ok(Self { sorted: sorter.finish()?, chunk: Zeroizing::default(), at: 0 })
+        Ok(Self::of(sorter.finish()?))
+    }
+
+    pub(super) fn of(sorted: FixedSorted) -> Self {
+        Self { sorted, chunk: Zeroizing::default(), at: 0 }
     }
 
     fn rewind(&mut self) -> Result<(), DataError> {
@@ -409,7 +334,7 @@ impl<const N: usize> Stream<N> {
     }
 
     /// The next record, if it is of this ordinal.
-    fn next_of(&mut self, ordinal: &[u8; 8]) -> Result<Option<[u8; N]>, DataError> {
+    pub(super) fn next_of(&mut self, ordinal: &[u8; 8]) -> Result<Option<[u8; N]>, DataError> {
         self.next_if(|record| record.starts_with(ordinal))
     }
 
@@ -418,7 +343,7 @@ impl<const N: usize> Stream<N> {
         self.next_if(|record| record.as_slice() < ordinal.as_slice())
     }
 
-    fn next_if(
+    pub(super) fn next_if(
         &mut self,
         wanted: impl FnOnce(&[u8; N]) -> bool,
     ) -> Result<Option<[u8; N]>, DataError> {
@@ -433,14 +358,4 @@ impl<const N: usize> Stream<N> {
     }
 }
 
-/// Gives a buffer another content, without leaving a copy of the old one behind.
-fn replace(buffer: &mut Zeroizing<Vec<u8>>, bytes: &[u8]) {
-    buffer.clear();
-    grow(buffer, bytes, usize::MAX);
-}
-
-/// kind ‖ digest ‖ ordinal ‖ fixed.
-const BY_VALUE_LEN: usize = 1 + 32 + 8 + 1;
-/// Room for most rows.
-const ROW_BYTES: usize = 512;
 const CHUNK_BYTES: usize = 1 << 20;

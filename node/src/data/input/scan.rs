@@ -4,19 +4,22 @@ use std::collections::BTreeSet;
 use std::io;
 use std::mem;
 
+use jiff::Timestamp;
 use protocol::limits::ROW_WIDTH_MAX;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::columns::{self, CRM, IDENTIFIERS, Values};
 use super::counts::{FileUse, Tally};
+use super::gate::Gate;
 use super::sources::{Sources, set_of};
 use super::{InputRules, RowReasons};
+use crate::data::cell::{self, TimeFault};
 use crate::data::sealed::fill;
 use crate::data::source::batch::{self, RowBatch, look_ahead};
 use crate::data::source::{InputError, InputFile, Row, RowSource};
-use crate::data::{DataError, Workspace};
-use crate::normalize::{Line, Outcome, PhoneContext, Reason};
+use crate::data::{DataError, Workspace, add};
+use crate::normalize::{Kind, Level, Line, Normalized, Outcome, PhoneContext, Reason};
 use crate::runs::{VarSorter, grow};
 
 /// Every row of an input after the scan.
@@ -74,6 +77,7 @@ impl Scanned {
             },
         )?;
         columns::check(&source, rules)?.map_err(input)?;
+        self.tally.counts.open_last_lines += u64::from(source.ended_open());
         for (at, _) in IDENTIFIERS.iter().filter(|(at, _)| source.has(*at)) {
             self.present.insert(columns::name(*at));
         }
@@ -168,34 +172,24 @@ impl Digested {
         identifiers: &mut Vec<Found>,
     ) -> Result<(), InputError> {
         let line = row.line();
-        let row_id = row.get(columns::ROW_ID);
-        if row_id.is_empty() {
-            return Err(InputError::NoRowId { line });
-        }
-        if row_id.len() > ROW_ID_BYTES_MAX {
-            return Err(InputError::LongRowId { line });
-        }
+        let row_id = row_id(row)?;
         identifiers.clear();
         for (at, values) in IDENTIFIERS {
             self.normalize(row, at, values, rules, identifiers);
         }
         identifiers.sort_by_key(|found| found.kind);
-        let cut = identifiers.len() > ROW_IDENTIFIERS_MAX;
-        while identifiers.len() > ROW_IDENTIFIERS_MAX {
-            let Some(surplus) = identifiers.pop() else { break };
-            self.reject(surplus.column.into(), Reason::TooManyIdentifiers);
-        }
+        let cut = self.cut(identifiers);
         let source = self.tag(row.get(columns::SOURCE));
-        let consent_text = row.get(columns::CONSENT_AT).trim();
-        let consent_at = timestamp(consent_text);
+        let (gate, consent_at) = Gate::of(row, &rules.gate);
+        let updated_at = self.age(row.get(columns::UPDATED_AT), rules.gate.now);
         let found = identifiers.iter();
         let found: Vec<[u8; Found::LEN]> = found.map(Found::encode).collect();
         let encoded = ScannedRow {
             row_id: row_id.as_bytes(),
-            updated_at: time(row.get(columns::UPDATED_AT), jiff::Timestamp::as_millisecond),
-            gate: gate(row, rules.purpose),
+            updated_at,
+            gate,
             evidence: &consent_evidence(row, consent_at),
-            consent_at: since_1970(consent_at, consent_text, jiff::Timestamp::as_second),
+            consent_at: consent_at.map_or(0, |at| u64::try_from(at.as_second()).unwrap_or(0)),
             identifiers: &found,
             cut,
             source,
@@ -204,6 +198,35 @@ impl Digested {
         encoded.encode(&mut self.rows);
         self.ends.push(self.rows.len());
         Ok(())
+    }
+
+    /// Leaves identifiers out that a row is too narrow for; whether there were any. Objections
+    /// still see them.
+    fn cut(&mut self, identifiers: &mut [Found]) -> bool {
+        let used = identifiers.iter_mut().filter(|found| found.used);
+        let surplus = used.skip(ROW_IDENTIFIERS_MAX);
+        let columns: Vec<u8> = surplus
+            .map(|found| {
+                found.used = false;
+                found.column
+            })
+            .collect();
+        columns.iter().rev().for_each(|column| {
+            self.reject((*column).into(), Reason::TooManyIdentifiers);
+        });
+        !columns.is_empty()
+    }
+
+    /// Microseconds since 1970 of a readable age; 0 for any other.
+    fn age(&mut self, cell: &str, now: u64) -> u64 {
+        match cell::time(cell, now) {
+            Ok(at) => u64::try_from(at.as_microsecond()).unwrap_or(0),
+            Err(TimeFault::Absent) => 0,
+            Err(_) => {
+                add(&mut self.tally.counts.warnings, UPDATED_AT_UNREADABLE);
+                0
+            }
+        }
     }
 
     /// The place of a tag among those of the batch.
@@ -247,35 +270,34 @@ impl Digested {
             Values::PhoneDigest => rules.normalizer.phone_sha256(raw, rules.phone_sha256),
         };
         let name = columns::name(at);
-        let outcome = match outcome {
-            Outcome::Ok(_) if rules.not_for_purpose.iter().any(|field| field == name) => {
-                Outcome::Reject(Reason::FieldNotAllowed)
-            }
-            other => other,
-        };
         match outcome {
             Outcome::Ok(found) => {
                 self.tally.counts.values_read += 1;
+                let allowed = !rules.not_for_purpose.iter().any(|field| field == name);
+                if !allowed {
+                    self.reject(at, Reason::FieldNotAllowed);
+                }
                 let mut valid = false;
                 for normalized in found {
-                    self.tally.accept(&normalized);
-                    let (kind, digest) =
-                        (normalized.kind().code(), *normalized.digest().expose_bytes());
-                    if let Some(reason) = rules.unmatchable(values, &normalized) {
-                        self.reject(at, reason);
-                        continue;
+                    let mut found = Found::of(&normalized, values, at);
+                    if allowed {
+                        self.tally.accept(&normalized);
+                        let refused = rules.unmatchable(values, &normalized);
+                        found.used = refused.is_none();
+                        valid |= found.used;
+                        // Of a number in clear the form without `+` is there for objections alone.
+                        let extra = values == Values::Phone
+                            && normalized.kind() == Kind::PhoneDigits
+                            && !rules.kinds.contains(&found.kind);
+                        if let Some(reason) = refused.filter(|_| !extra) {
+                            self.reject(at, reason);
+                        }
                     }
-                    valid = true;
-                    let fixed = normalized.line() == Some(Line::Fixed);
-                    let column = u8::try_from(at).unwrap_or(u8::MAX);
-                    let same = |old: &&mut Found| (old.kind, old.digest) == (kind, digest);
-                    match identifiers.iter_mut().find(same) {
-                        // A digest does not say which line it is of; the number in clear does.
-                        Some(same) => same.fixed |= fixed,
-                        None => identifiers.push(Found { kind, digest, fixed, column }),
-                    }
+                    found.join(identifiers);
                 }
-                self.tally.columns.entry(name).or_default().valid += u64::from(valid);
+                if allowed {
+                    self.tally.columns.entry(name).or_default().valid += u64::from(valid);
+                }
             }
             Outcome::Reject(reason) => {
                 self.tally.counts.values_read += 1;
@@ -286,12 +308,28 @@ impl Digested {
     }
 }
 
+/// The id of a row, without outer space [N-66].
+fn row_id<'a>(row: &Row<'a>) -> Result<&'a str, InputError> {
+    let line = row.line();
+    let row_id = row.get(columns::ROW_ID).trim();
+    if row_id.len() > ROW_ID_BYTES_MAX {
+        return Err(InputError::LongRowId { line });
+    }
+    if cell::reference(row_id).is_none() {
+        return Err(InputError::NoRowId { line });
+    }
+    if cell::is_rounded_number(row_id) {
+        return Err(InputError::NumberForRowId { line });
+    }
+    Ok(row_id)
+}
+
 /// One row after the scan: no plaintext but its row id.
 #[derive(Clone, Copy)]
 pub(super) struct ScannedRow<'a> {
     pub(super) row_id: &'a [u8],
-    /// Milliseconds since 1970.
-    updated_at: u64,
+    /// Microseconds since 1970; 0 for an age that is absent or not readable.
+    pub(super) updated_at: u64,
     pub(super) gate: Gate,
     pub(super) evidence: &'a [u8; 32],
     /// Seconds since 1970.
@@ -305,15 +343,17 @@ pub(super) struct ScannedRow<'a> {
 }
 
 impl<'a> ScannedRow<'a> {
-    /// `row id ‖ 0 ‖ updated ‖ gate ‖ evidence ‖ time ‖ identifiers ‖ cut ‖ source ‖ line`: sorts
-    /// by row id, then by age, then by content, so that neither the order of rows nor their files
-    /// decide which of one id is kept. No field holds a zero byte: the readers refuse them.
-    fn encode(&self, out: &mut Zeroizing<Vec<u8>>) {
-        let parts: [&[u8]; 9] = [
+    /// `row id ‖ 0 ‖ objects ‖ updated ‖ gate ‖ evidence ‖ time ‖ identifiers ‖ cut ‖ source ‖
+    /// line`: sorts by row id, rows that object first, then by age, then by content, so that
+    /// neither the order of rows nor their files decide which of one id is kept. No row id holds a
+    /// zero byte: the readers refuse them.
+    pub(super) fn encode(&self, out: &mut Zeroizing<Vec<u8>>) {
+        let parts: [&[u8]; 10] = [
             self.row_id,
             &[0],
+            &[u8::from(!self.gate.objects())],
             &self.updated_at.to_be_bytes(),
-            &[self.gate as u8],
+            &[self.gate.code()],
             self.evidence,
             &self.consent_at.to_be_bytes(),
             self.identifiers.as_flattened(),
@@ -326,7 +366,7 @@ impl<'a> ScannedRow<'a> {
     pub(super) fn decode(bytes: &'a [u8]) -> Option<Self> {
         let end = bytes.iter().position(|byte| *byte == 0)?;
         let (row_id, rest) = bytes.split_at_checked(end)?;
-        let (_, rest) = rest.split_first()?;
+        let (_, rest) = rest.split_first_chunk::<2>()?;
         let (updated_at, rest) = rest.split_first_chunk::<8>()?;
         let (gate, rest) = rest.split_first()?;
         let (evidence, rest) = rest.split_first_chunk::<32>()?;
@@ -338,11 +378,7 @@ impl<'a> ScannedRow<'a> {
         Some(Self {
             row_id,
             updated_at: u64::from_be_bytes(*updated_at),
-            gate: match gate {
-                0 => Gate::Eligible,
-                1 => Gate::Consent,
-                _ => Gate::OptOut,
-            },
+            gate: Gate::from_code(*gate)?,
             evidence,
             consent_at: u64::from_be_bytes(*consent_at),
             identifiers,
@@ -350,6 +386,11 @@ impl<'a> ScannedRow<'a> {
             source: *source,
             line: u64::from_be_bytes(*line),
         })
+    }
+
+    /// Whether it has an identifier that it may be matched by.
+    pub(super) fn is_usable(&self) -> bool {
+        self.identifiers.iter().any(|found| Found::decode(found).used)
     }
 
     /// Where an encoded row has its source.
@@ -366,48 +407,68 @@ pub(super) struct Found {
     pub(super) digest: [u8; 32],
     /// Whether it is a fixed line, which more rows may share.
     pub(super) fixed: bool,
+    /// Whether it names a household; a digest does not say so.
+    pub(super) household: bool,
+    /// Whether the row may be matched by it; objections see the others too.
+    pub(super) used: bool,
     pub(super) column: u8,
 }
 
 impl Found {
-    /// kind ‖ digest ‖ fixed ‖ column.
+    /// kind ‖ digest ‖ flags ‖ column.
     pub(super) const LEN: usize = 1 + 32 + 1 + 1;
+
+    fn of(normalized: &Normalized, values: Values, column: usize) -> Self {
+        let clear = matches!(values, Values::Email | Values::Phone);
+        Self {
+            kind: normalized.kind().code(),
+            digest: *normalized.digest().expose_bytes(),
+            fixed: normalized.line() == Some(Line::Fixed),
+            household: clear && normalized.level() == Level::Household,
+            used: false,
+            column: u8::try_from(column).unwrap_or(u8::MAX),
+        }
+    }
+
+    /// Adds it to those of its row, each of which stands there once.
+    fn join(self, identifiers: &mut Vec<Self>) {
+        let same = |old: &&mut Self| (old.kind, old.digest) == (self.kind, self.digest);
+        match identifiers.iter_mut().find(same) {
+            // A digest does not say which line it is of; the number in clear does.
+            Some(same) => {
+                same.fixed |= self.fixed;
+                same.household |= self.household;
+                if self.used && !same.used {
+                    (same.used, same.column) = (true, self.column);
+                }
+            }
+            None => identifiers.push(self),
+        }
+    }
+
+    /// Its flags in one byte.
+    pub(super) fn flags(&self) -> u8 {
+        [(self.fixed, FIXED), (self.household, HOUSEHOLD), (self.used, USED)]
+            .into_iter()
+            .fold(0, |flags, (set, flag)| if set { flags | flag } else { flags })
+    }
 
     fn encode(&self) -> [u8; Self::LEN] {
         let mut bytes = [0; Self::LEN];
-        fill(&mut bytes, &[&[self.kind], &self.digest, &[self.fixed.into(), self.column]]);
+        fill(&mut bytes, &[&[self.kind], &self.digest, &[self.flags(), self.column]]);
         bytes
     }
 
     pub(super) fn decode(bytes: &[u8; Self::LEN]) -> Self {
-        let [kind, digest @ .., fixed, column] = *bytes;
-        Self { kind, digest, fixed: fixed == 1, column }
+        let [kind, digest @ .., flags, column] = *bytes;
+        let has = |flag| flags & flag != 0;
+        Self { kind, digest, fixed: has(FIXED), household: has(HOUSEHOLD), used: has(USED), column }
     }
-}
-
-/// Whether a row may be used; of rows of one id and age the later of these decides.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Gate {
-    Eligible = 0,
-    Consent = 1,
-    OptOut = 2,
-}
-
-/// A row is used only with evidence for the purpose and without an objection to it.
-fn gate(row: &Row<'_>, purpose: &str) -> Gate {
-    let lists = |list: &str, wanted: &str| list.split('|').any(|entry| entry.trim() == wanted);
-    let objections = row.get(columns::OBJECTIONS);
-    if lists(objections, purpose) || lists(objections, "all") {
-        return Gate::OptOut;
-    }
-    let evidenced = lists(row.get(columns::CONSENT_PURPOSES), purpose)
-        && !row.get(columns::CONSENT_REF).trim().is_empty();
-    if evidenced { Gate::Eligible } else { Gate::Consent }
 }
 
 /// SHA-256 of the consent record as it stands in the file, its time in the one form of RFC 3339
 /// that ends with `Z`, so that the spelling of a time does not matter.
-fn consent_evidence(row: &Row<'_>, at: Option<jiff::Timestamp>) -> [u8; 32] {
+fn consent_evidence(row: &Row<'_>, at: Option<Timestamp>) -> [u8; 32] {
     let text = row.get(columns::CONSENT_AT).trim();
     let at = at.filter(|_| !is_plain_time(text)).map(|time| time.to_string());
     let mut hasher = Sha256::new();
@@ -434,24 +495,6 @@ fn is_plain_time(text: &str) -> bool {
         && !text.ends_with("60Z")
 }
 
-/// An RFC 3339 time or an ISO day since 1970, in the unit given; 0 for anything else.
-pub(in crate::data) fn time(text: &str, unit: fn(jiff::Timestamp) -> i64) -> u64 {
-    since_1970(timestamp(text.trim()), text.trim(), unit)
-}
-
-/// What [`time`] gives for a text that may be an RFC 3339 time, and was found to be one or not.
-fn since_1970(time: Option<jiff::Timestamp>, text: &str, unit: fn(jiff::Timestamp) -> i64) -> u64 {
-    let parsed = time.or_else(|| {
-        let day = text.parse::<jiff::civil::Date>().ok()?;
-        Some(day.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
-    });
-    parsed.map_or(0, |time| u64::try_from(unit(time)).unwrap_or(0))
-}
-
-fn timestamp(text: &str) -> Option<jiff::Timestamp> {
-    if text.is_empty() { None } else { text.parse().ok() }
-}
-
 /// Where reasons go, if anybody asked for them.
 pub(super) struct Reasons<'a>(pub(super) Option<&'a mut dyn RowReasons>);
 
@@ -473,12 +516,8 @@ impl Reasons<'_> {
 
     /// Notes why a row is left out.
     fn note_row(&mut self, row: &ScannedRow<'_>) -> Result<(), DataError> {
-        let reason = match row.gate {
-            Gate::OptOut => Reason::RowOptout,
-            Gate::Consent => Reason::RowNoConsent,
-            Gate::Eligible if row.identifiers.is_empty() => Reason::RowNoUsableIdentifier,
-            Gate::Eligible => return Ok(()),
-        };
+        let none = || (!row.is_usable()).then_some(Reason::RowNoUsableIdentifier);
+        let Some(reason) = row.gate.reason().or_else(none) else { return Ok(()) };
         self.note(row.row_id, row.line, "", reason)
     }
 }
@@ -487,6 +526,14 @@ impl Reasons<'_> {
 const REASONS: &str = "the file of reasons";
 
 const PLAIN_TIME: &str = "0000-00-00T00:00:00Z";
+
+/// Bits of an identifier.
+pub(super) const FIXED: u8 = 1;
+pub(super) const HOUSEHOLD: u8 = 2;
+pub(super) const USED: u8 = 4;
+
+/// What a warning about the age of a row is counted under.
+const UPDATED_AT_UNREADABLE: &str = "updated_at_unreadable";
 
 /// The longest row id.
 const ROW_ID_BYTES_MAX: usize = 1024;
@@ -506,7 +553,7 @@ mod tests {
                 for second in ["00", "30", "59", "60", "61"] {
                     for end in ["Z", "z", "+00:00", ".5Z", ""] {
                         let text = format!("{day}T{hour}:15:{second}{end}");
-                        let Some(time) = timestamp(&text) else { continue };
+                        let Ok(time) = text.parse::<Timestamp>() else { continue };
                         if is_plain_time(&text) {
                             assert_eq!(time.to_string(), text);
                             plain += 1;

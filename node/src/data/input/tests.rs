@@ -11,7 +11,12 @@ use sha2::{Digest, Sha256};
 
 use super::*;
 
+mod rights;
+
 const HEADER: &str = "row_id,email,consent_purposes,consent_ref,consent_at,consent_notice\n";
+
+/// 2026-11-30T12:00:00Z.
+const NOW: u64 = 1_796_040_000;
 
 struct Bench {
     dir: tempfile::TempDir,
@@ -20,8 +25,11 @@ struct Bench {
     source: SourceOptions,
     kinds: Vec<u8>,
     level: u8,
+    email_sha256: Option<EmailPrehash>,
     shared: SharedLimits,
     not_for_purpose: Vec<String>,
+    purpose: Purpose,
+    consent_max_age_days: u16,
 }
 
 impl Bench {
@@ -34,8 +42,11 @@ impl Bench {
             source: SourceOptions::default(),
             kinds: vec![1, 2],
             level: 0,
+            email_sha256: None,
             shared: SharedLimits::default(),
             not_for_purpose: Vec::new(),
+            purpose: Purpose::Match,
+            consent_max_age_days: 1_095,
         }
     }
 
@@ -77,10 +88,14 @@ impl Bench {
         let rules = InputRules {
             normalizer: &self.normalizer,
             source: &self.source,
-            purpose: "ads.match",
+            gate: GateRules {
+                purpose: self.purpose,
+                consent_max_age_days: self.consent_max_age_days,
+                now: NOW,
+            },
             kinds: &self.kinds,
             level: self.level,
-            email_sha256: None,
+            email_sha256: self.email_sha256,
             phone_sha256: PhonePrehash::parse("phone-e164"),
             shared: self.shared,
             not_for_purpose: &self.not_for_purpose,
@@ -287,7 +302,7 @@ fn survey_tells_reasons_and_sharing_and_keeps_nothing() {
         .collect();
     assert_eq!(ignored, ["city"]);
     let expected = [
-        "b 3  row_no_consent",
+        "b 3  consent_value_unknown",
         "c 4 email email_inner_space",
         "c 4  row_no_usable_identifier",
         "a 2  row_duplicate_id",
@@ -351,7 +366,8 @@ fn crm(rows: &[(u8, u8, u8, u8, u32)]) -> Table {
         ("city", Text),
     ];
     let row = |(id, email, phone, purpose, updated): &(u8, u8, u8, u8, u32)| {
-        let updated = jiff::Timestamp::from_millisecond(i64::from(*updated)).unwrap();
+        let ms = 1_780_000_000_000 + i64::from(*updated);
+        let updated = jiff::Timestamp::from_millisecond(ms).unwrap();
         vec![
             format!("C-{:02}", id % 24),
             match email % 8 {

@@ -138,6 +138,16 @@ pub enum InputError {
         /// Its line.
         line: u64,
     },
+    /// The id of a row is a number out of a column of decimal numbers, such as `1.23457E+15`.
+    NumberForRowId {
+        /// Its line.
+        line: u64,
+    },
+    /// The last line of a text file has no line end, while others do.
+    OpenLastLine {
+        /// Its line.
+        line: u64,
+    },
     /// A line of an NDJSON file is not one JSON object.
     Json {
         /// The line.
@@ -207,6 +217,8 @@ impl InputError {
             Self::UnknownColumn { .. } => "unknown_column",
             Self::NoRowId { .. } => "no_row_id",
             Self::LongRowId { .. } => "long_row_id",
+            Self::NumberForRowId { .. } => "number_for_row_id",
+            Self::OpenLastLine { .. } => "open_last_line",
             Self::Json { .. } => "json",
             Self::JsonMember { .. } => "json_member",
             Self::Parquet { .. } => "parquet",
@@ -235,6 +247,8 @@ impl InputError {
             | Self::Ragged { line, .. }
             | Self::NoRowId { line }
             | Self::LongRowId { line }
+            | Self::NumberForRowId { line }
+            | Self::OpenLastLine { line }
             | Self::Json { line, .. }
             | Self::JsonMember { line, .. }
             | Self::ParquetField { row: line, .. }
@@ -321,9 +335,17 @@ impl InputError {
             Self::UnknownColumn { line: Some(line), name, .. } => {
                 format!("line {line}: the column `{name}` is not known")
             }
-            Self::NoRowId { line } => format!("line {line}: the row has no id"),
+            Self::NoRowId { line } => {
+                format!("line {line}: the row has no id, or a null marker for one")
+            }
             Self::LongRowId { line } => {
                 format!("line {line}: the id of the row is longer than 1024 bytes")
+            }
+            Self::NumberForRowId { line } => {
+                format!("line {line}: the id of the row is a number that was rounded on its way")
+            }
+            Self::OpenLastLine { line } => {
+                format!("line {line}, the last one, has no line end: the file may be cut short")
             }
             Self::Json { line, found } => format!("line {line} is {found}, not one JSON object"),
             Self::JsonMember { line, name, found } => format!("line {line}: `{name}` is {found}"),
@@ -419,6 +441,13 @@ impl InputError {
                 "give every row an id, which never changes and is the same in every file"
             }
             Self::LongRowId { .. } => "check that the right column is the row id",
+            Self::NumberForRowId { .. } => {
+                "export the ids as text: spreadsheets and decimal columns write 1.23457E+15 or 12.0"
+            }
+            Self::OpenLastLine { .. } => {
+                "wait until the export has ended, or export again; if the file is whole, end its \
+                 last line, or say `--allow open-last-line` to a command that has the option"
+            }
             Self::Json { .. } => {
                 "write one object a line, such as {\"row_id\":\"C-1\"}, and no comma after it"
             }

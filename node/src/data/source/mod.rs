@@ -37,7 +37,6 @@ use self::rowgroups::ParquetReader;
 use self::schema::{Names, Seen};
 use super::DataError;
 use super::csv::{CsvOptions, CsvReader, Record};
-use super::text::Encoding;
 
 /// The form of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -187,14 +186,14 @@ impl RowSource {
         match format {
             Format::Csv => Self::of_csv(names, opened.bytes, options.csv).map_err(refuse),
             Format::Ndjson => {
-                let encoding = options.csv.encoding;
+                let text = options.csv;
                 if !opened.again {
-                    return Ok(Self::of_ndjson(names, opened.bytes, encoding, None));
+                    return Ok(Self::of_ndjson(names, opened.bytes, text, None));
                 }
-                let header = ndjson::header(opened.bytes, encoding);
+                let header = ndjson::header(opened.bytes, text);
                 let seen = header.and_then(|header| names.roles(header.iter().map(String::as_str)));
                 let opened = bytes::open(&file.path).map_err(open)?;
-                Ok(Self::of_ndjson(names, opened.bytes, encoding, Some(seen.map_err(refuse)?)))
+                Ok(Self::of_ndjson(names, opened.bytes, text, Some(seen.map_err(refuse)?)))
             }
             Format::Parquet if !opened.again => {
                 Err(refuse(InputError::Parquet { found: ON_STANDARD_INPUT }))
@@ -233,10 +232,10 @@ impl RowSource {
     fn of_ndjson(
         names: Names,
         bytes: Box<dyn Read>,
-        encoding: Encoding,
+        options: CsvOptions,
         header: Option<Seen>,
     ) -> Self {
-        let rows = Rows::Ndjson(Box::new(NdjsonReader::new(bytes, encoding)));
+        let rows = Rows::Ndjson(Box::new(NdjsonReader::new(bytes, options)));
         let has_header = header.is_some();
         let seen = header.unwrap_or_default();
         Self { has_header, ..Self::in_order(names, Format::Ndjson, seen, rows) }
@@ -263,6 +262,16 @@ impl RowSource {
     #[must_use]
     pub fn has(&self, position: usize) -> bool {
         self.seen.iter().any(|(_, role)| *role == Role::Used(position))
+    }
+
+    /// Whether a text file has ended with a line that has no line end, which the options allowed.
+    #[must_use]
+    pub fn ended_open(&self) -> bool {
+        match &self.rows {
+            Rows::Csv(reader) => reader.ended_open(),
+            Rows::Ndjson(reader) => reader.ended_open(),
+            Rows::Parquet(_) => false,
+        }
     }
 
     /// Whether the columns are known before the rows: of all but NDJSON on standard input.

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::InputError;
 use super::names::{ColumnName, looks_like_data};
 use super::schema::{Names, Role, Seen};
-use crate::data::csv::Record;
+use crate::data::csv::{CsvOptions, Record};
 use crate::data::text::{Decoder, Encoding, TextFailure};
 
 /// Reads the objects of one file.
@@ -26,9 +26,10 @@ pub(super) struct NdjsonReader<R> {
 }
 
 impl<R: Read> NdjsonReader<R> {
-    pub(super) fn new(source: R, encoding: Encoding) -> Self {
+    /// Of the options only those of every text file count.
+    pub(super) fn new(source: R, options: CsvOptions) -> Self {
         Self {
-            lines: Lines::new(source, encoding),
+            lines: Lines::new(source, options),
             values: Vec::new(),
             record: StringRecord::new(),
             failure: None,
@@ -45,6 +46,11 @@ impl<R: Read> NdjsonReader<R> {
         let read = self.read(names, seen);
         self.failure = read.as_ref().err().cloned();
         read
+    }
+
+    /// Whether the file has ended with a line that has no line end, which the options allowed.
+    pub(super) const fn ended_open(&self) -> bool {
+        self.lines.ended_open
     }
 
     /// The object read last, in the order of the schema.
@@ -75,8 +81,8 @@ impl<R: Read> NdjsonReader<R> {
 }
 
 /// The names of all members of a file, in the order of their first appearance.
-pub(super) fn header(source: impl Read, encoding: Encoding) -> Result<Vec<String>, InputError> {
-    let mut lines = Lines::new(source, encoding);
+pub(super) fn header(source: impl Read, options: CsvOptions) -> Result<Vec<String>, InputError> {
+    let mut lines = Lines::new(source, options);
     let mut names = Vec::new();
     while let Some((line, text)) = lines.next_line()? {
         parse(text, Members(&mut names)).map_err(|found| InputError::Json { line, found })?;
@@ -106,15 +112,19 @@ struct Lines<R> {
     decoder: Decoder<R>,
     declared: Encoding,
     line: u64,
+    may_end_open: bool,
+    ended_open: bool,
     buffer: Zeroizing<Vec<u8>>,
 }
 
 impl<R: Read> Lines<R> {
-    fn new(source: R, encoding: Encoding) -> Self {
+    fn new(source: R, options: CsvOptions) -> Self {
         Self {
-            decoder: Decoder::new(source, encoding),
-            declared: encoding,
+            decoder: Decoder::new(source, options.encoding),
+            declared: options.encoding,
             line: 0,
+            may_end_open: options.open_last_line,
+            ended_open: false,
             buffer: Zeroizing::new(Vec::new()),
         }
     }
@@ -149,6 +159,10 @@ impl<R: Read> Lines<R> {
                 }
             };
             if chunk.is_empty() {
+                self.ended_open = line > 1 && !self.buffer.trim_ascii().is_empty();
+                if self.ended_open && !self.may_end_open {
+                    return Err(InputError::OpenLastLine { line });
+                }
                 return Ok(any);
             }
             any = true;
@@ -241,8 +255,10 @@ impl<'de> Visitor<'de> for Object<'_> {
             column = column.saturating_add(1);
             let kept = match self.role(&name) {
                 Ok(Role::Used(at)) => {
-                    let list = self.names.columns().get(at).is_some_and(|column| column.list);
-                    let text = map.next_value_seed(Value { list })?;
+                    let column_of = self.names.columns().get(at);
+                    let list = column_of.is_some_and(|column| column.list);
+                    let flag = column_of.is_some_and(|column| column.flag);
+                    let text = map.next_value_seed(Value { list, flag })?;
                     self.keep(&name, at, column, text)
                 }
                 Ok(Role::Unused | Role::Ignored) => {
@@ -268,8 +284,17 @@ enum Text {
     No(&'static str),
 }
 
+#[derive(Clone, Copy)]
 struct Value {
     list: bool,
+    /// Whether a number may stand there, which is then no more than a text to be judged.
+    flag: bool,
+}
+
+impl Value {
+    fn number(self, number: impl fmt::Display) -> Text {
+        if self.flag { Text::Of(number.to_string()) } else { Text::No(A_NUMBER) }
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for Value {
@@ -303,23 +328,23 @@ impl<'de> Visitor<'de> for Value {
         Ok(Text::Of(yes.to_string()))
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Text, E> {
-        Ok(Text::No(A_NUMBER))
+    fn visit_i64<E>(self, number: i64) -> Result<Text, E> {
+        Ok(self.number(number))
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Text, E> {
-        Ok(Text::No(A_NUMBER))
+    fn visit_u64<E>(self, number: u64) -> Result<Text, E> {
+        Ok(self.number(number))
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Text, E> {
-        Ok(Text::No(A_NUMBER))
+    fn visit_f64<E>(self, number: f64) -> Result<Text, E> {
+        Ok(self.number(number))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Text, A::Error> {
         let mut joined = String::new();
         let mut wrong = (!self.list).then_some("a list, where one text is expected");
         let mut first = true;
-        while let Some(entry) = entries.next_element_seed(Self { list: false })? {
+        while let Some(entry) = entries.next_element_seed(Self { list: false, ..self })? {
             match entry {
                 Text::Absent => {}
                 Text::Of(text) if !text.contains('|') => {

@@ -21,7 +21,7 @@ use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
 use super::InputError;
 use super::names::{ColumnName, looks_like_data};
 use super::pages;
-use super::schema::{Names, Role, Seen};
+use super::schema::{Column, Names, Role, Seen};
 use crate::data::csv::Record;
 
 /// Reads the rows of one file.
@@ -63,8 +63,8 @@ impl ParquetReader {
         let mut places = vec![None; names.columns().len()];
         for (root, (name, role)) in seen.iter().enumerate() {
             let Role::Used(at) = *role else { continue };
-            let list = names.columns().get(at).is_some_and(|column| column.list);
-            let selected = Selected::new(&schema, root, name, list)?;
+            let Some(column) = names.columns().get(at) else { continue };
+            let selected = Selected::new(&schema, root, name, *column)?;
             if let Some(slot) = places.get_mut(at) {
                 *slot = Some(columns.len());
             }
@@ -181,8 +181,21 @@ struct Selected {
 enum Holds {
     Text,
     Day,
-    Time(fn(i64) -> Result<jiff::Timestamp, jiff::Error>),
+    Time(Unit, Zone),
     Boolean,
+    /// A flag, as a number.
+    Number,
+}
+
+/// Reads a time of one unit.
+type Unit = fn(i64) -> Result<jiff::Timestamp, jiff::Error>;
+
+/// Whether a column of times says that they are UTC.
+#[derive(Clone, Copy)]
+enum Zone {
+    Utc,
+    /// It says nothing: the time is written without a zone, as other forms of file have it.
+    None,
 }
 
 impl Selected {
@@ -190,7 +203,7 @@ impl Selected {
         schema: &SchemaDescriptor,
         root: usize,
         name: &str,
-        may_be_list: bool,
+        ours: Column,
     ) -> Result<Self, InputError> {
         let refuse = |found| InputError::ParquetColumn { name: ColumnName::new(name), found };
         let of_root = |leaf: &usize| schema.get_column_root_idx(*leaf) == root;
@@ -204,8 +217,9 @@ impl Selected {
         if column.max_rep_level() > 1 || (!list && !flat) {
             return Err(refuse("groups or nested lists"));
         }
-        let holds = Holds::of(&column).map_err(refuse)?;
-        if list && !(may_be_list && matches!(holds, Holds::Text)) {
+        let flag = Holds::flag(&column).filter(|_| ours.flag);
+        let holds = flag.map_or_else(|| Holds::of(&column), Ok).map_err(refuse)?;
+        if list && !(ours.list && matches!(holds, Holds::Text)) {
             return Err(refuse("a list, where one text is expected"));
         }
         Ok(Self {
@@ -267,9 +281,9 @@ impl Selected {
                 let values = self.decode(reader, rows)?;
                 self.fill(rows, &values, |value, text| append_day(*value, text))
             }
-            (ColumnReader::Int64ColumnReader(reader), Holds::Time(unit)) => {
+            (ColumnReader::Int64ColumnReader(reader), Holds::Time(unit, zone)) => {
                 let values = self.decode(reader, rows)?;
-                self.fill(rows, &values, |value, text| append_time(unit(*value), text))
+                self.fill(rows, &values, |value, text| append_time(unit(*value), zone, text))
             }
             (ColumnReader::BoolColumnReader(reader), Holds::Boolean) => {
                 let values = self.decode(reader, rows)?;
@@ -277,6 +291,14 @@ impl Selected {
                     text.push_str(if *value { "true" } else { "false" });
                     Ok(())
                 })
+            }
+            (ColumnReader::Int32ColumnReader(reader), Holds::Number) => {
+                let values = self.decode(reader, rows)?;
+                self.fill(rows, &values, |value, text| append_number((*value).into(), text))
+            }
+            (ColumnReader::Int64ColumnReader(reader), Holds::Number) => {
+                let values = self.decode(reader, rows)?;
+                self.fill(rows, &values, |value, text| append_number(*value, text))
             }
             _ => return Err(damaged()),
         };
@@ -349,6 +371,27 @@ impl Selected {
 }
 
 impl Holds {
+    /// A whole number without a further meaning, as a column of flags may hold it.
+    fn flag(column: &ColumnDescriptor) -> Option<Self> {
+        let whole = matches!(column.physical_type(), PhysicalType::INT32 | PhysicalType::INT64);
+        let plain = match (column.logical_type_ref(), column.converted_type()) {
+            (None, ConvertedType::NONE) | (Some(LogicalType::Integer(_)), _) => true,
+            (None, converted) => matches!(
+                converted,
+                ConvertedType::INT_8
+                    | ConvertedType::INT_16
+                    | ConvertedType::INT_32
+                    | ConvertedType::INT_64
+                    | ConvertedType::UINT_8
+                    | ConvertedType::UINT_16
+                    | ConvertedType::UINT_32
+                    | ConvertedType::UINT_64
+            ),
+            _ => false,
+        };
+        (whole && plain).then_some(Self::Number)
+    }
+
     /// The type of a column, or what it is that has no one form as text.
     fn of(column: &ColumnDescriptor) -> Result<Self, &'static str> {
         let logical = column.logical_type_ref();
@@ -359,20 +402,19 @@ impl Holds {
             (PhysicalType::INT32, Some(LogicalType::Date), _)
             | (PhysicalType::INT32, None, ConvertedType::DATE) => Ok(Self::Day),
             (PhysicalType::INT64, Some(LogicalType::Timestamp(time)), _) => {
-                if !time.is_adjusted_to_u_t_c {
-                    return Err("times without a time zone");
-                }
-                Ok(Self::Time(match time.unit {
+                let zone = if time.is_adjusted_to_u_t_c { Zone::Utc } else { Zone::None };
+                let unit: Unit = match time.unit {
                     TimeUnit::MILLIS => jiff::Timestamp::from_millisecond,
                     TimeUnit::MICROS => jiff::Timestamp::from_microsecond,
                     TimeUnit::NANOS => nanoseconds,
-                }))
+                };
+                Ok(Self::Time(unit, zone))
             }
             (PhysicalType::INT64, None, ConvertedType::TIMESTAMP_MILLIS) => {
-                Ok(Self::Time(jiff::Timestamp::from_millisecond))
+                Ok(Self::Time(jiff::Timestamp::from_millisecond, Zone::Utc))
             }
             (PhysicalType::INT64, None, ConvertedType::TIMESTAMP_MICROS) => {
-                Ok(Self::Time(jiff::Timestamp::from_microsecond))
+                Ok(Self::Time(jiff::Timestamp::from_microsecond, Zone::Utc))
             }
             (PhysicalType::BOOLEAN, _, _) => Ok(Self::Boolean),
             (PhysicalType::INT96, _, _) => Err("times of the old form INT96"),
@@ -401,11 +443,21 @@ fn append_day(days: i32, text: &mut String) -> Result<(), &'static str> {
     Ok(())
 }
 
+fn append_number(value: i64, text: &mut String) -> Result<(), &'static str> {
+    text.push_str(&value.to_string());
+    Ok(())
+}
+
 fn append_time(
     time: Result<jiff::Timestamp, jiff::Error>,
+    zone: Zone,
     text: &mut String,
 ) -> Result<(), &'static str> {
-    text.push_str(&time.map_err(|_| OUT_OF_RANGE)?.to_string());
+    let written = time.map_err(|_| OUT_OF_RANGE)?.to_string();
+    text.push_str(match zone {
+        Zone::Utc => &written,
+        Zone::None => written.trim_end_matches('Z'),
+    });
     Ok(())
 }
 

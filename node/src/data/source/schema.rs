@@ -24,31 +24,39 @@ pub struct Column {
     pub need: Need,
     /// Whether it holds a list: separated by `|` in text, an array elsewhere.
     pub list: bool,
+    /// Whether it may hold a flag, so that 0 and 1 may stand there as numbers.
+    pub flag: bool,
 }
 
 impl Column {
     /// A column that must be there.
     #[must_use]
     pub const fn required(name: &'static str) -> Self {
-        Self { name, need: Need::Required, list: false }
+        Self { name, need: Need::Required, list: false, flag: false }
     }
 
     /// A column that may be there.
     #[must_use]
     pub const fn optional(name: &'static str) -> Self {
-        Self { name, need: Need::Optional, list: false }
+        Self { name, need: Need::Optional, list: false, flag: false }
     }
 
     /// A column that is accepted and not used in this version.
     #[must_use]
     pub const fn unused(name: &'static str) -> Self {
-        Self { name, need: Need::Unused, list: false }
+        Self { name, need: Need::Unused, list: false, flag: false }
     }
 
     /// The same column, holding a list.
     #[must_use]
     pub const fn list(self) -> Self {
         Self { list: true, ..self }
+    }
+
+    /// The same column, which may hold a flag.
+    #[must_use]
+    pub const fn flag(self) -> Self {
+        Self { flag: true, ..self }
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use parquet::basic::{Compression, ZstdLevel};
-use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
+use parquet::data_type::{BoolType, ByteArray, ByteArrayType, Int64Type};
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
@@ -15,6 +15,12 @@ pub(crate) enum Holds {
     Text,
     List,
     Time,
+    /// A time without a zone, as `2026-11-15T17:00:00`.
+    LocalTime,
+    /// `true` or `false`.
+    Flag,
+    /// A whole number.
+    Number,
 }
 
 /// A table of texts, empty where absent; lists have `|` between entries.
@@ -43,7 +49,9 @@ impl Table {
                     _ if value.is_empty() && number % 2 == 0 => continue,
                     _ if value.is_empty() => serde_json::Value::Null,
                     Holds::List => value.split('|').collect(),
-                    Holds::Text | Holds::Time => value.as_str().into(),
+                    Holds::Flag => (value == "true").into(),
+                    Holds::Number => value.parse::<i64>().unwrap().into(),
+                    Holds::Text | Holds::Time | Holds::LocalTime => value.as_str().into(),
                 };
                 object.insert((*name).to_owned(), json);
             }
@@ -58,6 +66,9 @@ impl Table {
         let field = |(name, holds): &(&str, Holds)| match holds {
             Holds::Text => format!("optional binary {name} (STRING);"),
             Holds::Time => format!("optional int64 {name} (TIMESTAMP(MILLIS,true));"),
+            Holds::LocalTime => format!("optional int64 {name} (TIMESTAMP(MICROS,false));"),
+            Holds::Flag => format!("optional boolean {name};"),
+            Holds::Number => format!("optional int64 {name};"),
             Holds::List => format!(
                 "optional group {name} (LIST) {{ repeated group list {{ optional binary element \
                  (STRING); }} }}"
@@ -74,8 +85,26 @@ impl Table {
             let mut group = file.next_row_group().unwrap();
             for (at, (_, holds)) in self.columns.iter().enumerate() {
                 let texts: Vec<&str> = rows.iter().map(|row| row[at].as_str()).collect();
+                let there: Vec<i16> =
+                    texts.iter().map(|text| i16::from(!text.is_empty())).collect();
                 let mut column = group.next_column().unwrap().unwrap();
                 match holds {
+                    Holds::Flag => {
+                        let set = texts.iter().filter(|text| !text.is_empty());
+                        let values: Vec<bool> = set.map(|text| *text == "true").collect();
+                        column.typed::<BoolType>().write_batch(&values, Some(&there), None)
+                    }
+                    Holds::Number => {
+                        let values: Vec<i64> =
+                            texts.iter().filter_map(|text| text.parse().ok()).collect();
+                        column.typed::<Int64Type>().write_batch(&values, Some(&there), None)
+                    }
+                    Holds::LocalTime => {
+                        let time = |text: &&str| format!("{text}Z").parse::<jiff::Timestamp>().ok();
+                        let times = texts.iter().filter_map(time);
+                        let values: Vec<i64> = times.map(|time| time.as_microsecond()).collect();
+                        column.typed::<Int64Type>().write_batch(&values, Some(&there), None)
+                    }
                     Holds::Text => {
                         let levels: Vec<i16> =
                             texts.iter().map(|text| i16::from(!text.is_empty())).collect();

@@ -134,8 +134,8 @@ fn a_missing_column_is_named_in_every_form() {
 fn faults_of_ndjson_have_their_line() {
     let long = format!("{{\"row_id\":\"{}\"}}", "a".repeat(64 * 1024));
     let faults: [(&[u8], &str, Option<u64>); 15] = [
-        (b"{\"row_id\":\"1\"}\n\n{\"row_id\":2}", "json_member", Some(3)),
-        (b"{\"row_id\":\"1\"}\n{\"row_id\":[\"2\"]}", "json_member", Some(2)),
+        (b"{\"row_id\":\"1\"}\n\n{\"row_id\":2}\n", "json_member", Some(3)),
+        (b"{\"row_id\":\"1\"}\n{\"row_id\":[\"2\"]}\n", "json_member", Some(2)),
         (b"{\"row_id\":\"1\",\"row_id\":\"2\"}", "json_member", Some(1)),
         (b"{\"row_id\":{\"a\":1}}", "json_member", Some(1)),
         (b"{\"row_id\":\"1\",\"purposes\":[\"a|b\"]}", "json_member", Some(1)),
@@ -144,7 +144,7 @@ fn faults_of_ndjson_have_their_line() {
         (b"[{\"row_id\":\"1\"}]", "json", Some(1)),
         (b"{\"row_id\":\"1\"}\nrow_id,email\n", "json", Some(2)),
         (b"{\"row_id\":\"a\\u0000\"}", "nul_byte", Some(1)),
-        (b"{\"row_id\":\"1\"}\n{\"row_id\":\"\xE9\"}", "invalid_encoding", Some(2)),
+        (b"{\"row_id\":\"1\"}\n{\"row_id\":\"\xE9\"}\n", "invalid_encoding", Some(2)),
         (b"{\"row_id\":\"1\",\"emial\":\"x\"}", "unknown_column", None),
         (b"{\"canary@exemple.fr\":\"x\"}", "json", Some(1)),
         (b"\n\n", "empty", None),
@@ -156,6 +156,29 @@ fn faults_of_ndjson_have_their_line() {
         let printed = format!("{error} {error:?} {}", error.try_this());
         assert!(!printed.contains("canary") && !printed.contains("exemple"), "{printed}");
     }
+}
+
+#[test]
+fn a_last_line_without_an_end_is_refused_unless_it_is_allowed() {
+    let open = |text: &str| text.trim_end_matches('\n').as_bytes().to_vec();
+    let csv = open("row_id,email\n1,a@exemple.fr\n2,b@exemple.fr\n");
+    let ndjson = open("{\"row_id\":\"1\"}\n{\"row_id\":\"2\"}\n");
+    let quoted = open("row_id,email\r\n1,\"a\nb\"\r\n2,\"c\"");
+    for (name, bytes, line) in [("t.csv", &csv, 3), ("t.ndjson", &ndjson, 2), ("t.csv", &quoted, 4)]
+    {
+        let refused = error(name, bytes);
+        assert_eq!((refused.code(), refused.line()), ("open_last_line", Some(line)), "{name}");
+        let csv = CsvOptions { open_last_line: true, ..CsvOptions::default() };
+        let options = SourceOptions { csv, ..SourceOptions::default() };
+        assert_eq!(read(name, bytes, &options).unwrap().len(), 2, "{name}");
+        let whole = [bytes.as_slice(), b"\n"].concat();
+        assert_eq!(rows(name, &whole).len(), 2, "{name}");
+        assert_eq!(rows(name, &[&whole[..], b"\n \n"].concat()).len(), 2, "{name}");
+    }
+    assert_eq!(error("t.csv", &gzip(&csv)).code(), "open_last_line");
+    // A single line has no others that it differs from.
+    assert_eq!(rows("t.csv", b"row_id,email").len(), 0);
+    assert_eq!(rows("t.ndjson", b"{\"row_id\":\"1\"}").len(), 1);
 }
 
 #[test]
@@ -188,7 +211,6 @@ fn types_without_one_text_are_refused_with_their_column() {
         "optional int96 email;",
         "optional binary email;",
         "optional binary email (JSON);",
-        "optional int64 email (TIMESTAMP(MILLIS,false));",
         "optional int32 email (TIME(MILLIS,true));",
         "optional int32 email (DECIMAL(9,2));",
         "repeated binary email (STRING);",

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use node::exit::Signal;
+use node::exit::{Exit, Signal};
 use node::failure::Failure;
 use node::identity::Pins;
 use node::stop::Signals;
@@ -14,6 +14,7 @@ use node::telemetry::Terminal;
 use node::transport::Close;
 use node::transport::quic::{Incoming, ProviderEndpoint};
 use node::world;
+use protocol::error::Bug;
 use protocol::transcript::Role;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
@@ -36,7 +37,8 @@ pub(super) async fn serve(
     tokio::select! {
         biased;
         () = stopped(&mut signals) => return Ok(()),
-        built = building => built.map_err(|_| Failure::from(protocol::error::Bug::InternalInvariant))??,
+        // A panic has told about itself, and is a defect.
+        built = building => built.map_err(|_| Failure::from(Bug::InternalInvariant))??,
     }
     let pins = Pins::default();
     service.read_partners(&pins)?;
@@ -150,6 +152,12 @@ async fn connection(service: Arc<Service>, incoming: Incoming) {
             task_seconds = ended.figures.seconds_of(|spent| spent.seconds),
             arithmetic_seconds = ended.figures.seconds_of(|spent| spent.arithmetic_seconds),
             "served"
+        ),
+        // An advertiser that keeps the answer asks nothing: no failure, though it opened a session.
+        Err(failure) if failure.exit() == Exit::Done => tracing::info!(
+            target: "veilmatch::session",
+            partner = short,
+            "nothing to ask: the advertiser has the answer to this question"
         ),
         Err(failure) => {
             let report = failure.report(Role::Provider);

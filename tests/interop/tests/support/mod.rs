@@ -269,7 +269,9 @@ impl Pair {
         Done { code, stdout, stderr: String::new() }
     }
 
-    /// Runs a match on the file `crm.csv`.
+    /// Runs a match on the file `crm.csv`, over the files of an earlier one.
+    ///
+    /// The question is asked anew: a result that is kept of an equal one is removed first.
     pub(crate) fn run(&self) -> Done {
         self.run_with(&[])
     }
@@ -277,8 +279,14 @@ impl Pair {
     pub(crate) fn run_with(&self, more: &[&str]) -> Done {
         let (input, output) = (self.path("crm.csv"), self.path("result.csv"));
         let summary = self.path("summary.json");
+        self.forget_results();
         let args = ["run", "--profile", "matched-rows", "--input", &input, "--output", &output];
-        self.advertiser(&[&args[..], &["--json", &summary], more].concat())
+        self.advertiser(&[&args[..], &["--json", &summary, "--overwrite"], more].concat())
+    }
+
+    /// Removes what the advertiser keeps of earlier runs, so that an equal question is asked again.
+    pub(crate) fn forget_results(&self) {
+        let _ = std::fs::remove_dir_all(self.path("a/results"));
     }
 
     pub(crate) fn path(&self, name: &str) -> String {
@@ -326,8 +334,9 @@ pub(crate) fn free_address() -> String {
 pub(crate) fn crm<'a>(rows: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let mut text =
         "row_id,email,consent_purposes,consent_ref,consent_at,consent_notice\n".to_owned();
+    let day = days_ago(270);
     for (id, email) in rows {
-        let _ = writeln!(text, "{id},{email},ads.match,R-{id},2026-03-02T10:14:00Z,N-1");
+        let _ = writeln!(text, "{id},{email},ads.match,R-{id},{day}T10:14:00Z,N-1");
     }
     text
 }
@@ -348,9 +357,16 @@ pub(crate) fn links<'a>(persons: impl IntoIterator<Item = (&'a str, &'a str)>) -
     text
 }
 
-/// The current day, as `date` prints it.
+/// The current day.
 fn today() -> String {
-    let output = Command::new("date").args(["-u", "+%F"]).output().expect("date runs");
+    days_ago(0)
+}
+
+/// A day so many days before today, as `date` prints it.
+pub(crate) fn days_ago(days: u32) -> String {
+    let before = format!("{days} days ago");
+    let output = Command::new("date").args(["-u", "-d", &before, "+%F"]).output();
+    let output = output.expect("date runs");
     String::from_utf8(output.stdout).expect("ASCII").trim().to_owned()
 }
 

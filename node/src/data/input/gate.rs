@@ -1,0 +1,268 @@
+//! Whether a row may be used: no objection, consent to the purpose, and evidence of it.
+//!
+//! Every column has a closed vocabulary, and a cell outside it never lets a row through [N-62].
+
+use jiff::Timestamp;
+use protocol::purpose::Purpose;
+
+use super::columns;
+use crate::data::cell::{self, TimeFault};
+use crate::data::source::Row;
+use crate::normalize::Reason;
+
+/// What a row must carry evidence for, and how old that evidence may be.
+#[derive(Debug, Clone, Copy)]
+pub struct GateRules {
+    /// The purpose, which the terms of a run on these rows name too [D-28].
+    pub purpose: Purpose,
+    /// Days for which evidence of consent counts.
+    pub consent_max_age_days: u16,
+    /// The time of the clock, in seconds since 1970.
+    pub now: u64,
+}
+
+/// Whether a row may be used, and why not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Gate {
+    Eligible,
+    NoConsent,
+    ConsentUnknown,
+    NoReference,
+    NoNotice,
+    NoTime,
+    TimeUnreadable,
+    TimeImplausible,
+    TooOld,
+    ObjectionUnknown,
+    Objection,
+}
+
+impl Gate {
+    /// In the order of their codes in a scanned row.
+    const ALL: [Self; 11] = [
+        Self::Eligible,
+        Self::NoConsent,
+        Self::ConsentUnknown,
+        Self::NoReference,
+        Self::NoNotice,
+        Self::NoTime,
+        Self::TimeUnreadable,
+        Self::TimeImplausible,
+        Self::TooOld,
+        Self::ObjectionUnknown,
+        Self::Objection,
+    ];
+
+    /// Judges a row, and reads the time of its consent if it is one.
+    pub(super) fn of(row: &Row<'_>, rules: &GateRules) -> (Self, Option<Timestamp>) {
+        let at = cell::time(row.get(columns::CONSENT_AT), rules.now);
+        let gate = objection(row.get(columns::OBJECTIONS), rules.purpose)
+            .or_else(|| consent(row.get(columns::CONSENT_PURPOSES), rules.purpose))
+            .or_else(|| evidence(row, at.as_ref(), rules))
+            .unwrap_or(Self::Eligible);
+        (gate, at.ok())
+    }
+
+    /// Whether the person objects, as far as can be told.
+    pub(super) const fn objects(self) -> bool {
+        matches!(self, Self::ObjectionUnknown | Self::Objection)
+    }
+
+    pub(super) const fn code(self) -> u8 {
+        self as u8
+    }
+
+    pub(super) fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(code)).copied()
+    }
+
+    /// Why a row is left out; `None` for one that may be used.
+    pub(super) const fn reason(self) -> Option<Reason> {
+        Some(match self {
+            Self::Eligible => return None,
+            Self::NoConsent => Reason::RowNoConsent,
+            Self::ConsentUnknown => Reason::ConsentValueUnknown,
+            Self::NoReference => Reason::ConsentRefMissing,
+            Self::NoNotice => Reason::ConsentNoticeMissing,
+            Self::NoTime => Reason::ConsentAtMissing,
+            Self::TimeUnreadable => Reason::ConsentAtUnreadable,
+            Self::TimeImplausible => Reason::ConsentAtImplausible,
+            Self::TooOld => Reason::ConsentTooOld,
+            Self::ObjectionUnknown => Reason::ObjectionValueUnknown,
+            Self::Objection => Reason::RowOptout,
+        })
+    }
+}
+
+/// What a cell of objections says against the purpose, if anything [N-63].
+fn objection(cell: &str, purpose: Purpose) -> Option<Gate> {
+    if cell::says_nothing(cell) || cell::answer(cell) == Some(false) {
+        return None;
+    }
+    let mut said = None;
+    for entry in cell.split('|') {
+        let against_all =
+            cell::answer(entry) == Some(true) || cell::is_one_of(entry.trim(), &EVERYTHING);
+        match purpose_of(entry) {
+            _ if against_all => return Some(Gate::Objection),
+            Some(named) if named == purpose => return Some(Gate::Objection),
+            Some(_) => {}
+            None => said = Some(Gate::ObjectionUnknown),
+        }
+    }
+    said
+}
+
+/// Why a cell of purposes is no consent to this one, if it is none [N-64].
+fn consent(cell: &str, purpose: Purpose) -> Option<Gate> {
+    if cell::is_null(cell) || cell::answer(cell) == Some(false) {
+        return Some(Gate::NoConsent);
+    }
+    let mut agreed = false;
+    for entry in cell.split('|') {
+        match purpose_of(entry) {
+            Some(named) => agreed |= named == purpose,
+            None => return Some(Gate::ConsentUnknown),
+        }
+    }
+    (!agreed).then_some(Gate::NoConsent)
+}
+
+/// What is missing of the evidence of a consent, if anything [N-65].
+fn evidence(row: &Row<'_>, at: Result<&Timestamp, &TimeFault>, rules: &GateRules) -> Option<Gate> {
+    if cell::reference(row.get(columns::CONSENT_REF)).is_none() {
+        return Some(Gate::NoReference);
+    }
+    if cell::reference(row.get(columns::CONSENT_NOTICE)).is_none() {
+        return Some(Gate::NoNotice);
+    }
+    match at {
+        Err(TimeFault::Absent) => Some(Gate::NoTime),
+        Err(TimeFault::Unreadable) => Some(Gate::TimeUnreadable),
+        Err(TimeFault::Early | TimeFault::Future) => Some(Gate::TimeImplausible),
+        Ok(at) => {
+            let age_s = u64::from(rules.consent_max_age_days).saturating_mul(86_400);
+            let ends = u64::try_from(at.as_second()).unwrap_or(0).saturating_add(age_s);
+            (ends < rules.now).then_some(Gate::TooOld)
+        }
+    }
+}
+
+fn purpose_of(entry: &str) -> Option<Purpose> {
+    let entry = entry.trim();
+    Purpose::ALL.into_iter().find(|purpose| purpose.name().eq_ignore_ascii_case(entry))
+}
+
+/// Words for an objection to every purpose, besides those that say yes.
+const EVERYTHING: [&str; 6] = ["all", "*", "any", "tout", "tous", "toutes"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_places_and_every_reason_is_another() {
+        let mut reasons = Vec::new();
+        for (at, gate) in Gate::ALL.into_iter().enumerate() {
+            assert_eq!(usize::from(gate.code()), at);
+            assert_eq!(Gate::from_code(gate.code()), Some(gate));
+            reasons.extend(gate.reason().map(Reason::code));
+        }
+        reasons.sort_unstable();
+        reasons.dedup();
+        assert_eq!(reasons.len(), Gate::ALL.len() - 1);
+        assert_eq!(Gate::from_code(11), None);
+    }
+
+    #[test]
+    fn objections_are_understood_as_people_spell_them_and_else_exclude() {
+        let said = |cell: &str| objection(cell, Purpose::Match);
+        for cell in [
+            "ads.match",
+            "all",
+            "ALL",
+            " All ",
+            "Ads.Match",
+            "ads.suppress|ads.match",
+            "oui",
+            "yes",
+            "1",
+            "1.0",
+            "true",
+            "TRUE",
+            "opt-out",
+            "*",
+            "tout",
+            "X",
+            "Unsubscribed",
+            "what|all",
+        ] {
+            assert_eq!(said(cell), Some(Gate::Objection), "{cell}");
+        }
+        for cell in [
+            "ads.match,ads.suppress",
+            "ads.match;ads.suppress",
+            "ads.match ads.suppress",
+            "nein",
+            "2",
+            "unknown",
+            "?",
+            "#REF!",
+            "ads.matches",
+            "|",
+            "ads.suppress|",
+            "not false",
+            "FALSE|",
+            "email.newsletter",
+            "false|false",
+            "\u{200b}",
+            ".",
+            "no, thanks",
+        ] {
+            assert_eq!(said(cell), Some(Gate::ObjectionUnknown), "{cell}");
+        }
+        for cell in [
+            "",
+            "  ",
+            "NULL",
+            "\\N",
+            "#N/A",
+            "-",
+            "0",
+            "0.0",
+            "False",
+            "no",
+            "NON",
+            "ads.suppress",
+            "ads.suppress|ads.measure",
+            "[]",
+        ] {
+            assert_eq!(said(cell), None, "{cell}");
+        }
+        assert_eq!(objection("ads.suppress", Purpose::Suppress), Some(Gate::Objection));
+    }
+
+    #[test]
+    fn consent_is_a_list_of_purposes_and_nothing_else() {
+        let lacks = |cell: &str| consent(cell, Purpose::Match);
+        for cell in ["ads.match", " ADS.MATCH ", "ads.suppress|ads.match"] {
+            assert_eq!(lacks(cell), None, "{cell}");
+        }
+        for cell in ["", "NULL", "FALSE", "0", "no", "ads.suppress"] {
+            assert_eq!(lacks(cell), Some(Gate::NoConsent), "{cell}");
+        }
+        for cell in [
+            "TRUE",
+            "yes",
+            "1",
+            "all",
+            "ads.match,ads.suppress",
+            "ads.match|email.newsletter",
+            "ads.match|",
+            "not ads.match",
+            "email.newsletter",
+        ] {
+            assert_eq!(lacks(cell), Some(Gate::ConsentUnknown), "{cell}");
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! Rows of one id, which become one.
+//!
+//! An objection or a lack of consent stands unless a row of the same id is later, by a readable
+//! age, and both consents and does not object [N-67]. An age that is absent or unreadable is
+//! neither earlier nor later than another: it overrules nothing and is overruled by nothing.
+
+use std::mem;
+
+use zeroize::Zeroizing;
+
+use super::counts::Tally;
+use super::objectors::Objectors;
+use super::scan::{Found, Reasons, ScannedRow};
+use super::sources::{Sources, set_of};
+use crate::data::sealed::fill;
+use crate::data::{DataError, Workspace};
+use crate::normalize::Reason;
+use crate::runs::{FixedSorter, SealedLog, SealedRecords, VarSorter, grow};
+
+/// Rows that may be used, each id once.
+pub(super) struct Merged {
+    /// In the order of their ids: the sources of each, then its [`ScannedRow`].
+    pub(super) rows: SealedRecords,
+    /// kind ‖ digest ‖ ordinal ‖ flags.
+    pub(super) by_value: FixedSorter,
+}
+
+/// Merges rows of one id, counts exclusions, and sorts identifiers by value; what the rows that
+/// object hold is kept beside.
+pub(super) fn merge_rows(
+    scanned: VarSorter,
+    workspace: &Workspace,
+    sources: &Sources,
+    tally: &mut Tally,
+    reasons: &mut Reasons<'_>,
+) -> Result<(Merged, Objectors), DataError> {
+    let damaged = || DataError::contradiction(&workspace.directory);
+    let mut merging = Merging {
+        kept: Kept::new(workspace)?,
+        objectors: Objectors::new(workspace)?,
+        sources,
+        tally,
+    };
+    let mut group = Group::default();
+    let mut sorted = scanned.finish()?;
+    while let Some(bytes) = sorted.next_record()? {
+        let row = ScannedRow::decode(bytes).ok_or_else(damaged)?;
+        if group.rows > 0 && !group.is_of(row.row_id) {
+            merging.close(&mut group, reasons)?;
+        }
+        merging.add(&mut group, &row, bytes, reasons)?;
+    }
+    if group.rows > 0 {
+        merging.close(&mut group, reasons)?;
+    }
+    Ok((merging.kept.finish()?, merging.objectors))
+}
+
+/// What a row says about its id; of rows that say the same the last one, in the order of their
+/// ages, stands for all.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Says {
+    Objects = 0,
+    LacksConsent = 1,
+    Allows = 2,
+}
+
+impl Says {
+    const ALL: [Self; 3] = [Self::Objects, Self::LacksConsent, Self::Allows];
+
+    fn of(row: &ScannedRow<'_>) -> Self {
+        match row.gate.reason() {
+            None => Self::Allows,
+            Some(_) if row.gate.objects() => Self::Objects,
+            Some(_) => Self::LacksConsent,
+        }
+    }
+}
+
+/// The rows of one id so far.
+#[derive(Default)]
+struct Group {
+    rows: u64,
+    sources: u64,
+    /// Of each of [`Says`], the row that stands for it, as it was encoded; empty if there is none.
+    standing: [Zeroizing<Vec<u8>>; 3],
+    /// Of each of [`Says`], the age up to which it stands.
+    until: [u64; 3],
+}
+
+impl Group {
+    fn is_of(&self, row_id: &[u8]) -> bool {
+        let any = self.standing.iter().find(|row| !row.is_empty());
+        any.and_then(|row| ScannedRow::decode(row)).is_some_and(|row| row.row_id == row_id)
+    }
+
+    fn row(&self, says: Says) -> Option<ScannedRow<'_>> {
+        self.standing.get(says as usize).and_then(|row| ScannedRow::decode(row))
+    }
+
+    /// Whether what a row says is not overruled by a later one that may be used.
+    fn stands(&self, says: Says) -> bool {
+        let [objects, lacks, allows] = &self.until;
+        match says {
+            Says::Objects => self.row(says).is_some() && objects >= allows,
+            Says::LacksConsent => self.row(says).is_some() && lacks >= allows,
+            Says::Allows => true,
+        }
+    }
+
+    /// What decides about the id.
+    fn decides(&self) -> Says {
+        Says::ALL.into_iter().find(|says| self.stands(*says)).unwrap_or(Says::LacksConsent)
+    }
+}
+
+struct Merging<'a> {
+    kept: Kept,
+    objectors: Objectors,
+    sources: &'a Sources,
+    tally: &'a mut Tally,
+}
+
+impl Merging<'_> {
+    /// Takes one row of the id at hand.
+    fn add(
+        &mut self,
+        group: &mut Group,
+        row: &ScannedRow<'_>,
+        bytes: &[u8],
+        reasons: &mut Reasons<'_>,
+    ) -> Result<(), DataError> {
+        let says = Says::of(row);
+        if let Some(old) = group.row(says) {
+            reasons.note(old.row_id, old.line, "", Reason::RowDuplicateId)?;
+        }
+        // Nothing is later than an age that nobody can read.
+        let age = match (says, row.updated_at) {
+            (Says::Objects | Says::LacksConsent, 0) => u64::MAX,
+            (_, age) => age,
+        };
+        let at = says as usize;
+        if let (Some(standing), Some(until)) = (group.standing.get_mut(at), group.until.get_mut(at))
+        {
+            replace(standing, bytes);
+            *until = age.max(*until);
+        }
+        group.rows += 1;
+        group.sources |= set_of(row.source);
+        // Rows that object come first, so that no row of such an id is missed.
+        if group.row(Says::Objects).is_some() {
+            self.objectors.hold(row)?;
+        }
+        Ok(())
+    }
+
+    /// Decides about the id at hand, and begins the next one.
+    fn close(&mut self, group: &mut Group, reasons: &mut Reasons<'_>) -> Result<(), DataError> {
+        let counts = &mut self.tally.counts;
+        counts.rows += 1;
+        counts.rows_merged += group.rows - 1;
+        self.sources.each(group.sources, counts, |of| of.rows += 1);
+        self.objectors.close(group.stands(Says::Objects))?;
+        let decides = group.decides();
+        for other in Says::ALL.into_iter().filter(|says| *says != decides) {
+            if let Some(row) = group.row(other) {
+                reasons.note(row.row_id, row.line, "", Reason::RowDuplicateId)?;
+            }
+        }
+        if let Some(row) = group.row(decides) {
+            match row.gate.reason() {
+                Some(reason) if row.gate.objects() => {
+                    self.tally.counts.excluded_optout += 1;
+                    self.tally.leave_out(reason);
+                }
+                Some(reason) => {
+                    self.tally.counts.excluded_consent += 1;
+                    self.tally.leave_out(reason);
+                }
+                None if !row.is_usable() => {
+                    self.tally.counts.excluded_no_usable_identifier += 1;
+                    self.tally.leave_out(Reason::RowNoUsableIdentifier);
+                }
+                None => self.kept.push(&row, group.sources)?,
+            }
+        }
+        group.standing.iter_mut().for_each(|row| row.clear());
+        (group.rows, group.sources, group.until) = (0, 0, [0; 3]);
+        Ok(())
+    }
+}
+
+/// Rows that are kept so far, and their identifiers by value.
+pub(super) struct Kept {
+    rows: SealedLog,
+    by_value: FixedSorter,
+    /// Of the next identifier.
+    ordinal: u64,
+    encoded: Zeroizing<Vec<u8>>,
+}
+
+impl Kept {
+    pub(super) fn new(workspace: &Workspace) -> Result<Self, DataError> {
+        let Workspace { directory, memory_bytes } = workspace;
+        Ok(Self {
+            rows: SealedLog::new(directory)?,
+            by_value: FixedSorter::new(directory, BY_VALUE_LEN, *memory_bytes)?,
+            ordinal: 0,
+            encoded: Zeroizing::new(Vec::with_capacity(ROW_BYTES)),
+        })
+    }
+
+    /// Keeps a row, and numbers its identifiers through.
+    pub(super) fn push(&mut self, row: &ScannedRow<'_>, sources: u64) -> Result<(), DataError> {
+        self.encoded.clear();
+        let mut encoded = mem::take(&mut self.encoded);
+        row.encode(&mut encoded);
+        self.rows.push_parts(&[&sources.to_be_bytes(), &encoded])?;
+        self.encoded = encoded;
+        for found in row.identifiers.iter().map(Found::decode) {
+            let mut record = [0; BY_VALUE_LEN];
+            let ordinal = self.ordinal.to_be_bytes();
+            fill(&mut record, &[&[found.kind], &found.digest, &ordinal, &[found.flags()]]);
+            self.by_value.push(&record)?;
+            self.ordinal += 1;
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(self) -> Result<Merged, DataError> {
+        Ok(Merged { rows: self.rows.finish()?, by_value: self.by_value })
+    }
+}
+
+/// The kind and digest of a record by value, its ordinal, and the flags of its identifier.
+pub(super) fn value(record: &[u8; BY_VALUE_LEN]) -> ((u8, &[u8; 32]), &[u8; 8], u8) {
+    let [kind, rest @ .., flags] = record;
+    let (digest, ordinal) = rest.split_first_chunk::<32>().unwrap_or((&[0; 32], &[]));
+    ((*kind, digest), ordinal.first_chunk().unwrap_or(&[0; 8]), *flags)
+}
+
+/// Gives a buffer another content, without leaving a copy of the old one behind.
+fn replace(buffer: &mut Zeroizing<Vec<u8>>, bytes: &[u8]) {
+    buffer.clear();
+    grow(buffer, bytes, usize::MAX);
+}
+
+/// kind ‖ digest ‖ ordinal ‖ flags.
+pub(super) const BY_VALUE_LEN: usize = 1 + 32 + 8 + 1;
+/// Room for most rows.
+const ROW_BYTES: usize = 512;

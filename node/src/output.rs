@@ -1,0 +1,491 @@
+//! Outputs: where a command writes what it found, checked before anything is sent.
+//!
+//! Every path that an operator names for a result passes [`Outputs::claim`] first. It refuses an
+//! input, a file of a node, a file that is there already, and a place that cannot be written. What
+//! passes is an [`Output`]: a file that appears whole, with mode 0600; or something that is no
+//! regular file, such as a pipe, which is written through and never replaced; or, named `-`,
+//! standard output.
+//!
+//! A partial file outside the node's directory is noted inside it before it is made. A process
+//! that dies leaves the note, and whoever next has the lock of the node removes the partial file;
+//! no other file there is touched.
+
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use crate::failure::Failure;
+use crate::world::{self, Place, WorldError};
+
+/// The outputs of one command, and what none of them may be.
+#[derive(Debug)]
+pub struct Outputs {
+    overwrite: bool,
+    inputs: Vec<FileId>,
+    taken: Vec<PathBuf>,
+    standard: bool,
+    notes: Option<PathBuf>,
+}
+
+impl Outputs {
+    /// No output yet; `overwrite` allows them to replace files that are no input and no node's.
+    #[must_use]
+    pub const fn new(overwrite: bool) -> Self {
+        Self { overwrite, inputs: Vec::new(), taken: Vec::new(), standard: false, notes: None }
+    }
+
+    /// Keeps notes of partial files in the directory of a node, whose lock the caller holds.
+    #[must_use]
+    pub fn noted_in(self, node: &Path) -> Self {
+        Self { notes: Some(node.join(NOTES)), ..self }
+    }
+
+    /// Tells of a file that the command reads; `-` is standard input.
+    pub fn reads(&mut self, path: &Path) {
+        let found = match path.as_os_str() == STANDARD {
+            true => standard_file(io::stdin()),
+            false => fs::metadata(path),
+        };
+        // What cannot be found is no file yet, and the command will say so.
+        self.inputs.extend(found.ok().filter(Metadata::is_file).map(|found| FileId::of(&found)));
+    }
+
+    /// Checks an output; nothing is written to it yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Output`] for a path that must not or cannot be written; [`Failure::Usage`] for a
+    /// second claim on standard output, or on one file.
+    pub fn claim(&mut self, path: &Path) -> Result<Output, Failure> {
+        if path.as_os_str() == STANDARD || is_standard_output(path) {
+            if std::mem::replace(&mut self.standard, true) {
+                return Err(Failure::usage(
+                    "two outputs claim standard output",
+                    "name `-` once, and write the other output to a file",
+                ));
+            }
+            return Ok(Output { named: STANDARD.into(), to: To::Standard });
+        }
+        let found = match fs::metadata(path) {
+            Ok(found) => Some(found),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(refused(path, &error.to_string(), OTHER)),
+        };
+        let to = match found {
+            Some(found) if is_stream(&found) => To::Through,
+            Some(found) if !found.is_file() => {
+                let what = if found.is_dir() { "it is a directory" } else { "it is no file" };
+                return Err(refused(path, what, OTHER));
+            }
+            found => self.file(path, found.as_ref())?,
+        };
+        Ok(Output { named: path.to_path_buf(), to })
+    }
+
+    /// Checks the file that goes with an output, whose name is longer by `suffix`; nothing goes
+    /// with what is no file.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::claim`].
+    pub fn claim_beside(
+        &mut self,
+        output: &Output,
+        suffix: &str,
+    ) -> Result<Option<Output>, Failure> {
+        let To::File(_) = &output.to else { return Ok(None) };
+        let mut name = output.named.clone().into_os_string();
+        name.push(suffix);
+        self.claim(Path::new(&name)).map(Some)
+    }
+
+    /// Whether standard output is an output, so that text for people belongs to standard error.
+    #[must_use]
+    pub const fn take_standard_output(&self) -> bool {
+        self.standard
+    }
+
+    /// Everything is written: no file is an interrupted command's any more.
+    pub fn done(&self) {
+        for (path, _) in self.notes.iter().flat_map(|notes| Note::all(notes)) {
+            let _ = fs::remove_file(path);
+        }
+    }
+
+    fn file(&mut self, path: &Path, found: Option<&Metadata>) -> Result<To, Failure> {
+        // Through links, so that a file is itself under every name.
+        let target = match found {
+            Some(_) => fs::canonicalize(path),
+            None if fs::symlink_metadata(path).is_ok() => {
+                return Err(refused(path, "it is a link to nothing", OTHER));
+            }
+            None => fs::canonicalize(world::parent(path)).and_then(|dir| {
+                let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+                Ok(dir.join(name))
+            }),
+        };
+        let target = target.map_err(|error| unwritable(path, &error))?;
+        if found.is_some_and(|found| self.inputs.contains(&FileId::of(found))) {
+            return Err(refused(path, "it is an input", OTHER));
+        }
+        if let Some(node) = target.ancestors().skip(1).find(|above| is_node(above)) {
+            let what = format!("it lies in the node {}", node.display());
+            return Err(refused(path, &what, "name a file outside of it"));
+        }
+        if self.taken.contains(&target) {
+            return Err(Failure::usage(
+                &format!("two outputs are named {}", path.display()),
+                "give each output a file of its own",
+            ));
+        }
+        let ours = |found| self.notes.as_deref().is_some_and(|at| Note::owns(at, &target, found));
+        let place = match found {
+            Some(found) if !self.overwrite && !ours(found) => {
+                let advice = "name another file, or add --overwrite to replace this one";
+                return Err(refused(path, "it exists", advice));
+            }
+            Some(_) => Place::Replace,
+            None => Place::New,
+        };
+        probe(&target).map_err(|error| unwritable(path, &error))?;
+        self.taken.push(target.clone());
+        Ok(To::File(Target { path: target, place, notes: self.notes.clone(), own: false }))
+    }
+}
+
+/// A checked place for one result.
+#[derive(Debug, Clone)]
+pub struct Output {
+    named: PathBuf,
+    to: To,
+}
+
+impl Output {
+    /// A file of a node itself, inside its directory, which replaces one that is there.
+    #[must_use]
+    pub fn of_node(node: &Path, path: PathBuf) -> Self {
+        let notes = Some(node.join(NOTES));
+        let target = Target { path: path.clone(), place: Place::Replace, notes, own: true };
+        Self { named: path, to: To::File(target) }
+    }
+
+    /// The name it was claimed under, which may choose its form; `-` for standard output.
+    #[must_use]
+    pub fn name(&self) -> &Path {
+        &self.named
+    }
+
+    /// The name as a person reads it.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        match self.to {
+            To::Standard => "standard output".to_owned(),
+            To::Through | To::File(_) => self.named.display().to_string(),
+        }
+    }
+
+    /// Writes the whole output, and gives its SHA-256.
+    ///
+    /// A file appears under its name complete and synced, or not at all.
+    ///
+    /// # Errors
+    ///
+    /// [`OutputError`] with the output and what the system said.
+    pub fn publish(
+        &self,
+        write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
+    ) -> Result<[u8; 32], OutputError> {
+        let mut hash = Sha256::new();
+        let hashed = |to: &mut (dyn Write + Send)| {
+            let mut out = Hashed { to, hash: &mut hash };
+            write(&mut out)?;
+            out.flush()
+        };
+        match &self.to {
+            To::Standard => hashed(&mut io::stdout()).map_err(self.failed())?,
+            To::Through => OpenOptions::new()
+                .append(true)
+                .open(&self.named)
+                .and_then(|mut file| hashed(&mut file))
+                .map_err(self.failed())?,
+            To::File(target) => target.publish(hashed).map_err(|error| self.told(&error))?,
+        }
+        Ok(hash.finalize().into())
+    }
+
+    /// Writes a text as [`Self::publish`] does.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::publish`].
+    pub fn publish_text(&self, text: &str) -> Result<(), OutputError> {
+        self.publish(|out| out.write_all(text.as_bytes())).map(drop)
+    }
+
+    /// What the system said of a write to this output.
+    pub fn failed(&self) -> impl Fn(io::Error) -> OutputError {
+        let shown = self.shown();
+        move |error| OutputError { shown: shown.clone(), why: error.to_string() }
+    }
+
+    fn told(&self, error: &WorldError) -> OutputError {
+        let why = match error {
+            WorldError::Io { source, .. } => source.to_string(),
+            WorldError::Exists { .. } => "it exists by now".to_owned(),
+            other => other.to_string(),
+        };
+        OutputError { shown: self.shown(), why }
+    }
+}
+
+/// An output that was not written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write {shown}: {why}")]
+pub struct OutputError {
+    shown: String,
+    why: String,
+}
+
+impl OutputError {
+    /// What to do about it, unless there is more to say.
+    #[must_use]
+    pub const fn try_this(&self) -> &'static str {
+        "name another file, or make room on the disk"
+    }
+}
+
+impl From<OutputError> for Failure {
+    fn from(error: OutputError) -> Self {
+        Self::output(&error.to_string(), error.try_this())
+    }
+}
+
+/// Removes the partial files of commands that died; for the holder of the node's lock.
+///
+/// # Errors
+///
+/// [`WorldError::Io`] of the node's directory.
+pub fn sweep(node: &Path) -> Result<(), WorldError> {
+    for (path, note) in Note::all(&node.join(NOTES)) {
+        // Nothing but a partial file of ours is ever removed, whatever a note says.
+        if let Some(note) = &note
+            && world::is_partial(note.partial.file_name().map_or(Path::new(""), Path::new))
+        {
+            match fs::remove_file(&note.partial) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    // Told each time, until it is gone; it holds up no run.
+                    let path = note.partial.display();
+                    tracing::warn!(target: "veilmatch::output", %path, %error, "not removed");
+                    continue;
+                }
+                _ => {}
+            }
+        }
+        let stands = note.as_ref().is_some_and(|note| {
+            fs::metadata(&note.target).is_ok_and(|found| note.stamp == Some(Stamp::of(&found)))
+        });
+        if !stands {
+            fs::remove_file(&path).map_err(world::at("remove", &path))?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether standard output is a regular file or pipe that this path names.
+fn is_standard_output(path: &Path) -> bool {
+    ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|name| path == Path::new(name))
+}
+
+/// What takes bytes one after another and has no content to lose.
+fn is_stream(found: &Metadata) -> bool {
+    let kind = found.file_type();
+    kind.is_fifo() || kind.is_char_device()
+}
+
+/// Whether a directory holds the keys of a node.
+fn is_node(dir: &Path) -> bool {
+    ["storage.key", "attestation.key"].iter().any(|key| dir.join("keys").join(key).exists())
+}
+
+/// Finds out whether a file can be made beside this one.
+fn probe(target: &Path) -> Result<(), io::Error> {
+    let name = format!(".veilmatch-probe-{}{}", std::process::id(), world::PARTIAL_SUFFIX);
+    let path = world::parent(target).join(name);
+    OpenOptions::new().write(true).create_new(true).open(&path)?;
+    fs::remove_file(&path)
+}
+
+fn standard_file(stream: impl std::os::fd::AsFd) -> io::Result<Metadata> {
+    File::from(stream.as_fd().try_clone_to_owned()?).metadata()
+}
+
+fn refused(path: &Path, why: &str, try_this: &str) -> Failure {
+    Failure::output(&format!("{} is not written: {why}", path.display()), try_this)
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    let dir = world::parent(path).display();
+    Failure::output(
+        &format!("cannot write to {dir}: {error}"),
+        "check that the directory exists, that you may write to it, and that the disk has room",
+    )
+}
+
+#[derive(Debug, Clone)]
+enum To {
+    Standard,
+    Through,
+    File(Target),
+}
+
+#[derive(Debug, Clone)]
+struct Target {
+    /// Through links.
+    path: PathBuf,
+    place: Place,
+    notes: Option<PathBuf>,
+    /// A file of the node needs no note any more once it is there.
+    own: bool,
+}
+
+impl Target {
+    fn publish(
+        &self,
+        write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
+    ) -> Result<(), WorldError> {
+        let unique = world::unique_name()?;
+        let partial = world::partial_path(&self.path, &unique)?;
+        let note = match &self.notes {
+            None => None,
+            Some(notes) => {
+                world::create_private_dir(notes)?;
+                let note = Note { partial, target: self.path.clone(), stamp: None };
+                note.write(&notes.join(&unique))?;
+                Some((notes.join(&unique), note))
+            }
+        };
+        let own = self.own.then(|| note.as_ref().map(|(path, _)| path.clone())).flatten();
+        let whole = |file: &File| match note {
+            Some((path, note)) if !self.own => {
+                let found = file.metadata().map_err(world::at("look at", &self.path))?;
+                Note { stamp: Some(Stamp::of(&found)), ..note }.write(&path)
+            }
+            _ => Ok(()),
+        };
+        world::publish_as(&self.path, &unique, world::PRIVATE_MODE, self.place, write, whole)?;
+        own.map_or(Ok(()), |path| fs::remove_file(&path).map_err(world::at("remove", &path)))
+    }
+}
+
+/// A partial file outside the node's directory, and where it was to go.
+#[derive(Debug)]
+struct Note {
+    partial: PathBuf,
+    target: PathBuf,
+    /// The file as it was when it got its name.
+    stamp: Option<Stamp>,
+}
+
+impl Note {
+    /// Every note, with the file it lies in; one that cannot be read says nothing.
+    fn all(notes: &Path) -> Vec<(PathBuf, Option<Self>)> {
+        let entries = fs::read_dir(notes).into_iter().flatten().flatten();
+        let paths = entries.map(|entry| entry.path());
+        let whole = paths.filter(|path| {
+            path.file_name().is_some_and(|name| !world::is_partial(Path::new(name)))
+        });
+        whole.map(|path| (path.clone(), Self::read(&path))).collect()
+    }
+
+    /// Whether a file is what an interrupted command wrote under this name.
+    fn owns(notes: &Path, target: &Path, found: &Metadata) -> bool {
+        let stamp = Some(Stamp::of(found));
+        let mut all = Self::all(notes).into_iter().filter_map(|(_, note)| note);
+        all.any(|note| note.target == target && note.stamp == stamp)
+    }
+
+    fn write(&self, path: &Path) -> Result<(), WorldError> {
+        let stamp = match self.stamp {
+            None => String::new(),
+            Some(Stamp { dev, ino, len, changed }) => format!("{dev} {ino} {len} {changed}"),
+        };
+        let (partial, target) = (self.partial.as_os_str(), self.target.as_os_str());
+        let parts = [partial.as_bytes(), target.as_bytes(), stamp.as_bytes()];
+        world::publish_atomically(path, world::PRIVATE_MODE, |out| out.write_all(&parts.join(&0)))
+    }
+
+    fn read(path: &Path) -> Option<Self> {
+        let bytes = fs::read(path).ok()?;
+        let mut parts = bytes.split(|byte| *byte == 0);
+        let mut path = || Some(PathBuf::from(std::ffi::OsString::from_vec(parts.next()?.to_vec())));
+        let (partial, target) = (path()?, path()?);
+        let numbers = str::from_utf8(parts.next()?).ok()?;
+        let mut numbers = numbers.split(' ').map(|number| number.parse::<i128>().ok());
+        let mut next = || numbers.next().flatten();
+        let stamp =
+            (|| Some(Stamp { dev: next()?, ino: next()?, len: next()?, changed: next()? }))();
+        Some(Self { partial, target, stamp })
+    }
+}
+
+/// A file as it was at one time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    dev: i128,
+    ino: i128,
+    len: i128,
+    /// Nanoseconds since 1970 at which its content last changed.
+    changed: i128,
+}
+
+impl Stamp {
+    fn of(found: &Metadata) -> Self {
+        Self {
+            dev: found.dev().into(),
+            ino: found.ino().into(),
+            len: found.len().into(),
+            changed: i128::from(found.mtime()) * 1_000_000_000 + i128::from(found.mtime_nsec()),
+        }
+    }
+}
+
+/// A file, whatever it is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct FileId {
+    dev: u64,
+    ino: u64,
+}
+
+impl FileId {
+    fn of(found: &Metadata) -> Self {
+        Self { dev: found.dev(), ino: found.ino() }
+    }
+}
+
+/// Passes bytes on and hashes what was taken.
+struct Hashed<'a> {
+    to: &'a mut (dyn Write + Send),
+    hash: &'a mut Sha256,
+}
+
+impl Write for Hashed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let taken = self.to.write(bytes)?;
+        self.hash.update(bytes.get(..taken).unwrap_or_default());
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
+/// How standard input and output are named.
+pub const STANDARD: &str = "-";
+/// Notes of partial files, inside the node's directory.
+const NOTES: &str = "outputs";
+const OTHER: &str = "name another file";

@@ -1,0 +1,477 @@
+//! Results that were paid for, sealed before the receipt leaves and kept for as long as they may
+//! be used.
+//!
+//! A result lies under the party that answered and under the key of its question: profile, input,
+//! sample, snapshot, and terms without their times. Output files are written from here, so that a
+//! kill, a full disk or a wrong path loses none; and an equal question is answered from here,
+//! which costs nothing and tells the provider nothing further.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use protocol::commitment::InputRoot;
+use protocol::error::Bug;
+use protocol::suite::Profile;
+use protocol::terms::MatchTerms;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::data::{
+    DataError, SealedFile, SealedOut, create_sealed, finish_sealed, hex, open_sealed, read_or_end,
+};
+use crate::seal::{self, KeyedHash, StorageKey};
+use crate::world::{self, DraftDir, WorldError};
+
+/// The results of a node, of which the caller holds the lock.
+#[derive(Debug)]
+pub struct Results {
+    directory: PathBuf,
+    storage: StorageKey,
+    names: KeyedHash,
+}
+
+/// What makes two runs the same question.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// What is to be learned.
+    pub profile: Profile,
+    /// The committed input.
+    pub input: &'a InputRoot,
+    /// Rows drawn for a sample; 0 for all.
+    pub sample_rows: u64,
+    /// Commitment of the provider's snapshot.
+    pub snapshot: &'a [u8; 32],
+    /// The terms; their times are no part of the question, nor is how the table comes.
+    pub terms: &'a MatchTerms,
+}
+
+/// Where a result lies, or would.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QuestionKey {
+    party: [u8; 32],
+    key: [u8; 32],
+}
+
+/// What is known of a result beside its records.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct About<T> {
+    /// Session that gave it.
+    pub sid: [u8; 32],
+    /// Unix time at which it was sealed.
+    pub sealed_at: u64,
+    /// Unix time until which it may be used.
+    pub kept_until: u64,
+    /// What the program keeps.
+    pub answer: T,
+}
+
+impl Results {
+    /// Opens the store, and removes what is past its time and what interrupted runs left.
+    ///
+    /// `ledger_time` is the latest time both parties put into a chain; a clock that jumps removes
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`].
+    pub fn open(
+        node: &Path,
+        storage: &StorageKey,
+        ledger_time: Option<u64>,
+    ) -> Result<Self, DataError> {
+        let directory = node.join(DIRECTORY);
+        world::create_private_dir(&directory)?;
+        let store = Self { directory, storage: storage.clone(), names: storage.keyed_hash(NAMES)? };
+        for (party, _) in entries(&store.directory)? {
+            for (path, name) in entries(&party)? {
+                let past = |until: u64| ledger_time.is_some_and(|time| time > until);
+                let expired = || {
+                    let found = store.read::<IgnoredAny>(&path);
+                    found.is_ok_and(|found| past(found.about.kept_until))
+                };
+                if world::is_partial(Path::new(&name)) || expired() {
+                    fs::remove_dir_all(&path).map_err(DataError::io(&path))?;
+                }
+            }
+        }
+        Ok(store)
+    }
+
+    /// The key of a question to a party.
+    ///
+    /// # Errors
+    ///
+    /// [`Bug`] if the terms do not encode.
+    pub fn key(&self, party: &[u8; 32], question: &Question<'_>) -> Result<QuestionKey, Bug> {
+        let Question { profile, input, sample_rows, snapshot, terms } = question;
+        let timeless = MatchTerms {
+            opened_at: 0,
+            expires_at: 0,
+            audit_until: 0,
+            table_delivery: 0,
+            ..(*terms).clone()
+        };
+        let terms = serde_json::to_vec(&timeless).map_err(|_| Bug::InternalInvariant)?;
+        let (profile, sample) = (profile.code().to_be_bytes(), sample_rows.to_be_bytes());
+        let rows = input.rows.to_be_bytes();
+        let parts: [&[u8]; 6] = [&profile, &input.root, &rows, &sample, *snapshot, &terms];
+        Ok(QuestionKey { party: *party, key: self.names.of(&parts) })
+    }
+
+    /// The result of a question that may be used at `now`, if one is kept.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`] of the file system. A result that is damaged answers nothing: it is asked
+    /// again.
+    pub fn find<T: for<'de> Deserialize<'de>>(
+        &self,
+        key: &QuestionKey,
+        now: u64,
+    ) -> Result<Option<StoredResult<T>>, DataError> {
+        let directory = self.place(key);
+        if !directory.exists() {
+            return Ok(None);
+        }
+        match self.read(&directory) {
+            Ok(found) => Ok(Some(found).filter(|found| now <= found.about.kept_until)),
+            Err(error) => {
+                tracing::warn!(target: "veilmatch::results", %error, "not read");
+                Ok(None)
+            }
+        }
+    }
+
+    /// Every result that can be read, the latest last.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`] of the file system.
+    pub fn all<T: for<'de> Deserialize<'de>>(&self) -> Result<Vec<StoredResult<T>>, DataError> {
+        let mut all = Vec::new();
+        for (party, _) in entries(&self.directory)? {
+            for (path, _) in entries(&party)? {
+                match self.read(&path) {
+                    Ok(found) => all.push(found),
+                    Err(error) => {
+                        tracing::warn!(target: "veilmatch::results", %error, "not read");
+                    }
+                }
+            }
+        }
+        all.sort_by_key(|found| (found.about.sealed_at, found.about.sid));
+        Ok(all)
+    }
+
+    /// Seals a result, with records that `write` gives, and has it on disk.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`]; nothing is there in part.
+    pub fn seal<T: Serialize + for<'de> Deserialize<'de>>(
+        &self,
+        key: &QuestionKey,
+        about: &About<T>,
+        write: impl FnOnce(&mut RecordWriter) -> Result<(), DataError>,
+    ) -> Result<StoredResult<T>, DataError> {
+        let directory = self.place(key);
+        let party = world::parent(&directory);
+        world::create_private_dir(party)?;
+        let draft = DraftDir::create(party, "result")?;
+        let path = draft.path(RECORDS);
+        let mut records = RecordWriter {
+            out: create_sealed(&path, &self.storage, &context(RECORDS, key))?,
+            path: path.clone(),
+        };
+        write(&mut records)?;
+        finish_sealed(records.out, &path)?;
+        let text = serde_json::to_vec(about).map_err(|_| Bug::InternalInvariant)?;
+        let sealed = seal::seal_bytes(&self.storage, &context(ABOUT, key), &Zeroizing::new(text))?;
+        world::publish_new(&draft.path(ABOUT), world::PRIVATE_MODE, |out| out.write_all(&sealed))?;
+        // One that is there is past its time or damaged, or it would have been the answer.
+        if directory.exists() {
+            let aside = DraftDir::create(party, "result")?;
+            fs::rename(&directory, aside.path("old")).map_err(DataError::io(&directory))?;
+        }
+        draft.publish(&hex(&key.key))?;
+        self.read(&directory)
+    }
+
+    fn place(&self, key: &QuestionKey) -> PathBuf {
+        self.directory.join(hex(&key.party)).join(hex(&key.key))
+    }
+
+    fn read<T: for<'de> Deserialize<'de>>(
+        &self,
+        directory: &Path,
+    ) -> Result<StoredResult<T>, DataError> {
+        let path = directory.join(ABOUT);
+        let sealed = fs::read(&path).map_err(DataError::io(&path))?;
+        let text = seal::open_bytes(&self.storage, &context_at(ABOUT, directory), &sealed)?;
+        let about = serde_json::from_slice(&text).map_err(|_| DataError::contradiction(&path))?;
+        Ok(StoredResult { directory: directory.into(), storage: self.storage.clone(), about })
+    }
+}
+
+/// A result as it is kept.
+#[derive(Debug)]
+pub struct StoredResult<T> {
+    directory: PathBuf,
+    storage: StorageKey,
+    /// What is known of it.
+    pub about: About<T>,
+}
+
+impl<T> StoredResult<T> {
+    /// Its records, from the first.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`].
+    pub fn records(&self) -> Result<Records, DataError> {
+        let path = self.directory.join(RECORDS);
+        let reader = open_sealed(&path, &self.storage, &context_at(RECORDS, &self.directory))?;
+        Ok(Records { reader, path })
+    }
+
+    /// Notes that the provider signed the receipt of the session.
+    ///
+    /// # Errors
+    ///
+    /// [`WorldError`].
+    pub fn note_receipt(&self) -> Result<(), WorldError> {
+        world::publish_atomically(&self.directory.join(RECEIPT), world::PRIVATE_MODE, |_| Ok(()))
+    }
+
+    /// Whether the provider signed the receipt of the session, as far as this node saw.
+    #[must_use]
+    pub fn has_receipt(&self) -> bool {
+        self.directory.join(RECEIPT).exists()
+    }
+}
+
+/// Takes the records of a result that is being sealed.
+#[derive(Debug)]
+pub struct RecordWriter {
+    out: SealedOut,
+    path: PathBuf,
+}
+
+impl RecordWriter {
+    /// Adds a record.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`].
+    pub fn push(&mut self, parts: &[&[u8]]) -> Result<(), DataError> {
+        let len: usize = parts.iter().map(|part| part.len()).sum();
+        let len = u32::try_from(len).ok().filter(|len| *len <= RECORD_BYTES_MAX);
+        let len = len.ok_or_else(|| DataError::contradiction(&self.path))?;
+        self.out.append(&len.to_be_bytes())?;
+        parts.iter().try_for_each(|part| Ok(self.out.append(part)?))
+    }
+}
+
+/// Reads the records of a result in their order.
+#[derive(Debug)]
+pub struct Records {
+    reader: SealedFile,
+    path: PathBuf,
+}
+
+impl Records {
+    /// The next record, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`] if the file is damaged.
+    pub fn next_record(&mut self) -> Result<Option<Zeroizing<Vec<u8>>>, DataError> {
+        let mut len = [0; 4];
+        if !read_or_end(&mut self.reader, &mut len, &self.path)? {
+            return Ok(None);
+        }
+        let damaged = || DataError::contradiction(&self.path);
+        let len = u32::from_be_bytes(len);
+        let len = usize::try_from(len.min(RECORD_BYTES_MAX)).map_err(|_| damaged())?;
+        let mut record = Zeroizing::new(vec![0; len]);
+        let whole = len == 0 || read_or_end(&mut self.reader, &mut record, &self.path)?;
+        if whole { Ok(Some(record)) } else { Err(damaged()) }
+    }
+}
+
+/// What lies in a directory, hidden names included; nothing if there is none.
+fn entries(directory: &Path) -> Result<Vec<(PathBuf, std::ffi::OsString)>, DataError> {
+    let read = match fs::read_dir(directory) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(Vec::new());
+        }
+        read => read.map_err(DataError::io(directory))?,
+    };
+    let mut found = Vec::new();
+    for entry in read {
+        let entry = entry.map_err(DataError::io(directory))?;
+        found.push((entry.path(), entry.file_name()));
+    }
+    Ok(found)
+}
+
+/// What a file is for, bound into it, so that none stands in for another.
+fn context(name: &str, key: &QuestionKey) -> String {
+    format!("result {name} {}", hex(&key.key))
+}
+
+fn context_at(name: &str, directory: &Path) -> String {
+    let key = directory.file_name().map_or_else(Default::default, |key| key.to_string_lossy());
+    format!("result {name} {key}")
+}
+
+/// Inside the node's directory.
+const DIRECTORY: &str = "results";
+/// Purpose of the keyed hash that names questions.
+const NAMES: &str = "questions";
+const ABOUT: &str = "about";
+const RECORDS: &str = "records";
+const RECEIPT: &str = "receipt";
+/// A frame of digital IDs is the longest.
+const RECORD_BYTES_MAX: u32 = 64 << 20;
+
+#[cfg(test)]
+mod tests {
+    use protocol::identifier::{IdentifierKind, RulesetId};
+    use protocol::purpose::Purpose;
+
+    use super::*;
+    use crate::world::tests::private_tempdir;
+
+    const PARTY: [u8; 32] = [7; 32];
+    const OTHER: InputRoot = InputRoot { root: [2; 32], leaves: 10, rows: 5 };
+    const ROOT: InputRoot = InputRoot { root: [1; 32], leaves: 10, rows: 5 };
+
+    fn terms() -> MatchTerms {
+        let ruleset = RulesetId::from_code(1).unwrap();
+        MatchTerms::defaults(Profile::MatchedRows, ruleset, &[IdentifierKind::EMAIL_STRICT])
+    }
+
+    fn about(sid: u8, kept_until: u64) -> About<String> {
+        About { sid: [sid; 32], sealed_at: 100, kept_until, answer: "found".to_owned() }
+    }
+
+    fn key_of(
+        results: &Results,
+        change: impl FnOnce(&mut Question<'_>, &mut MatchTerms),
+    ) -> QuestionKey {
+        let (mut terms, borrowed) = (terms(), terms());
+        let mut question = Question {
+            profile: Profile::MatchedRows,
+            input: &ROOT,
+            sample_rows: 0,
+            snapshot: &[3; 32],
+            terms: &borrowed,
+        };
+        change(&mut question, &mut terms);
+        let question = Question { terms: &terms, ..question };
+        results.key(&PARTY, &question).unwrap()
+    }
+
+    fn store(dir: &Path, key: &StorageKey, time: Option<u64>) -> Results {
+        Results::open(dir, key, time).unwrap()
+    }
+
+    #[test]
+    fn a_question_is_its_profile_input_sample_snapshot_and_terms_without_their_times() {
+        let dir = private_tempdir();
+        let storage = StorageKey::ephemeral().unwrap();
+        let results = store(dir.path(), &storage, None);
+        let same = key_of(&results, |_, _| {});
+        let timed = key_of(&results, |_, terms| {
+            (terms.opened_at, terms.expires_at, terms.audit_until) = (1, 2, 3);
+            terms.table_delivery ^= 1;
+        });
+        assert_eq!(timed, same);
+        let others = [
+            key_of(&results, |question, _| question.profile = Profile::MatchRate),
+            key_of(&results, |question, _| question.input = &OTHER),
+            key_of(&results, |question, _| question.sample_rows = 100_000),
+            key_of(&results, |question, _| question.snapshot = &[4; 32]),
+            key_of(&results, |_, terms| terms.k_min += 1),
+            key_of(&results, |_, terms| terms.purpose = Purpose::Suppress),
+        ];
+        for (at, other) in others.iter().enumerate() {
+            assert_ne!(*other, same, "{at}");
+        }
+        // Nobody without the storage key can make the name of a question.
+        let strange = StorageKey::ephemeral().unwrap();
+        let strange = store(private_tempdir().path(), &strange, None);
+        assert_ne!(key_of(&strange, |_, _| {}), same);
+    }
+
+    #[test]
+    fn records_come_back_in_their_order_and_nothing_is_in_clear() {
+        let dir = private_tempdir();
+        let storage = StorageKey::ephemeral().unwrap();
+        let results = store(dir.path(), &storage, None);
+        let key = key_of(&results, |_, _| {});
+        assert!(results.find::<String>(&key, 0).unwrap().is_none());
+        let sealed = results.seal(&key, &about(9, 500), |records| {
+            records.push(&[b"\x00\x01", b"customer-1"])?;
+            records.push(&[])?;
+            records.push(&[b"customer-2"])
+        });
+        let sealed = sealed.unwrap();
+        assert!(!sealed.has_receipt());
+        sealed.note_receipt().unwrap();
+        let found = results.find::<String>(&key, 500).unwrap().unwrap();
+        assert!(found.has_receipt() && found.about.answer == "found");
+        let mut records = found.records().unwrap();
+        for expected in [&b"\x00\x01customer-1"[..], b"", b"customer-2"] {
+            assert_eq!(records.next_record().unwrap().unwrap().as_slice(), expected);
+        }
+        assert!(records.next_record().unwrap().is_none());
+        for file in fs::read_dir(&found.directory).unwrap().flatten() {
+            let bytes = fs::read(file.path()).unwrap();
+            assert!(!bytes.windows(8).any(|window| window == b"customer"));
+        }
+        assert_eq!(results.all::<String>().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_seal_that_fails_leaves_nothing_and_a_damaged_result_is_asked_again() {
+        let dir = private_tempdir();
+        let storage = StorageKey::ephemeral().unwrap();
+        let results = store(dir.path(), &storage, None);
+        let key = key_of(&results, |_, _| {});
+        let failed = results.seal(&key, &about(1, 500), |_| Err(Bug::ApiMisuse.into()));
+        assert!(failed.is_err());
+        assert!(results.find::<String>(&key, 0).unwrap().is_none());
+        assert!(results.all::<String>().unwrap().is_empty());
+        let sealed = results.seal(&key, &about(1, 500), |_| Ok(())).unwrap();
+        let path = sealed.directory.join(ABOUT);
+        let mut bytes = fs::read(&path).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        fs::write(&path, &bytes).unwrap();
+        assert!(results.find::<String>(&key, 0).unwrap().is_none());
+        // The new one takes its place.
+        results.seal(&key, &about(2, 500), |_| Ok(())).unwrap();
+        assert_eq!(results.find::<String>(&key, 0).unwrap().unwrap().about.sid, [2; 32]);
+    }
+
+    #[test]
+    fn what_is_past_its_time_goes_by_the_ledger_and_never_by_a_clock() {
+        let dir = private_tempdir();
+        let storage = StorageKey::ephemeral().unwrap();
+        let results = store(dir.path(), &storage, None);
+        let key = key_of(&results, |_, _| {});
+        results.seal(&key, &about(1, 500), |_| Ok(())).unwrap();
+        // A clock that stands ahead finds no answer, and removes none.
+        assert!(results.find::<String>(&key, 501).unwrap().is_none());
+        for time in [None, Some(0), Some(500)] {
+            assert_eq!(store(dir.path(), &storage, time).all::<String>().unwrap().len(), 1);
+        }
+        let party = dir.path().join(DIRECTORY).join(hex(&PARTY));
+        fs::create_dir(party.join(".result.0123.partial")).unwrap();
+        assert!(store(dir.path(), &storage, Some(501)).all::<String>().unwrap().is_empty());
+        assert_eq!(fs::read_dir(&party).unwrap().count(), 0);
+    }
+}

@@ -1,0 +1,154 @@
+//! Files as people export them, each the cause of a fault that was found in use, and what must
+//! become of them: through the programs, with the options that a user would give.
+//!
+//! The files lie in `cases/NN-name/` as they came. Days in them are moved to the same distance
+//! from today, because evidence of consent grows too old.
+
+mod support;
+
+use std::path::Path;
+
+use support::{Done, Pair, crm, days_ago, run};
+
+/// An advertiser's node of its own, and the files of a case beside it.
+struct Case {
+    dir: tempfile::TempDir,
+}
+
+impl Case {
+    /// Copies the files of `cases/NAME` and makes a node.
+    fn advertiser(name: &str) -> Self {
+        let case = Self { dir: tempfile::tempdir().unwrap() };
+        let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases").join(name);
+        for file in std::fs::read_dir(&files).unwrap().flatten() {
+            let mut bytes = std::fs::read(file.path()).unwrap();
+            // Files that are no text stay as they are.
+            if let Ok(text) = String::from_utf8(bytes.clone()) {
+                bytes = recent(&text).into_bytes();
+            }
+            std::fs::write(case.dir.path().join(file.file_name()), bytes).unwrap();
+        }
+        run("advertiser-node", &["init", "--dir", &case.path("node")]).expect(0);
+        case
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.dir.path().join(name).display().to_string()
+    }
+
+    /// Runs `check` on files of the case, with further options.
+    fn check(&self, files: &[&str], more: &[&str]) -> Done {
+        let paths: Vec<String> = files.iter().map(|file| self.path(file)).collect();
+        let (node, rejects, json) =
+            (self.path("node"), self.path("rejects.out"), self.path("report.json"));
+        let mut args = vec!["check", "--dir", &node, "--rejects", &rejects, "--json", &json];
+        paths.iter().for_each(|path| args.extend(["--input", path]));
+        args.extend(more);
+        run("advertiser-node", &args)
+    }
+
+    /// The lines of `--rejects`, without its header.
+    fn rejects(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(self.path("rejects.out")).unwrap();
+        text.lines().skip(1).map(str::to_owned).collect()
+    }
+}
+
+/// Moves the days that the cases hold to the same distance from today.
+fn recent(text: &str) -> String {
+    let days = [("2026-03-02", 270), ("2026-06-01", 180), ("2026-11-15", 15)];
+    days.into_iter().fold(text.to_owned(), |text, (day, ago)| text.replace(day, &days_ago(ago)))
+}
+
+#[test]
+fn case_01_objections_are_understood_as_they_are_spelt() {
+    let case = Case::advertiser("01-objection-spelling");
+    let done = case.check(&["crm.csv"], &[]).expect(65).says(&["has no row that may be used"]);
+    assert!(done.stdout.contains("16 objected"), "{}", done.stdout);
+    let rejects = case.rejects();
+    assert_eq!(rejects.len(), 16, "{rejects:?}");
+    let unknown = ["O-05,7", "O-06,8", "O-07,9"];
+    for row in unknown.map(|row| format!("{row},,objection_value_unknown")) {
+        assert!(rejects.contains(&row), "no {row} in {rejects:?}");
+    }
+    assert_eq!(rejects.iter().filter(|line| line.ends_with(",row_optout")).count(), 13);
+}
+
+#[test]
+fn case_03_an_objection_without_an_age_wins() {
+    let case = Case::advertiser("03-objection-file-without-age");
+    let done = case.check(&["crm.csv", "opposants.csv"], &[]).expect(0);
+    assert!(done.stdout.contains("rows eligible: 4"), "{}", done.stdout);
+    assert!(done.stdout.contains("1 objected"), "{}", done.stdout);
+    assert_eq!(case.rejects(), ["C-1,2,,row_optout", "C-1,3,,row_duplicate_id"]);
+    case.check(&["opposants.csv", "crm.csv"], &[]).expect(0);
+    assert_eq!(case.rejects(), ["C-1,2,,row_optout", "C-1,3,,row_duplicate_id"]);
+}
+
+#[test]
+fn case_05_an_objection_is_of_whoever_holds_the_address() {
+    let case = Case::advertiser("05-suppression-list-by-address");
+    let done = case.check(&["crm.csv", "opposants.csv"], &[]).expect(0);
+    assert!(done.stdout.contains("rows eligible: 4"), "{}", done.stdout);
+    assert!(done.stdout.contains("row_optout 1, row_optout_by_identifier 1"), "{}", done.stdout);
+    assert_eq!(case.rejects(), ["S-1,2,,row_optout", "C-1,3,,row_optout_by_identifier"]);
+}
+
+#[test]
+fn case_06_a_null_marker_is_no_reference() {
+    let case = Case::advertiser("06-consent-ref-null-markers");
+    case.check(&["crm.csv"], &[]).expect(65).says(&["has no row that may be used"]);
+    let rejects = case.rejects();
+    assert_eq!(rejects.len(), 10, "{rejects:?}");
+    assert!(rejects.iter().all(|line| line.ends_with(",consent_ref_missing")), "{rejects:?}");
+}
+
+#[test]
+fn case_15_a_file_that_is_still_being_written_is_refused() {
+    let case = Case::advertiser("15-file-still-being-written");
+    case.check(&["crm.csv"], &[]).expect(65).says(&["line 7, the last one, has no line end"]);
+    let done = case.check(&["crm.csv"], &["--allow", "open-last-line"]).expect(0);
+    assert!(done.stdout.contains("rows eligible: 6"), "{}", done.stdout);
+    assert!(done.stdout.contains("no line end, as allowed: 1"), "{}", done.stdout);
+    let report = std::fs::read_to_string(case.path("report.json")).unwrap();
+    assert!(report.contains("\"open_last_lines\": 1"), "{report}");
+}
+
+#[test]
+fn case_16_null_markers_and_rounded_numbers_are_no_row_ids() {
+    let case = Case::advertiser("16-row-id-null-markers");
+    case.check(&["null.csv"], &[]).expect(65).says(&["line 2: the row has no id"]);
+    case.check(&["sci.csv"], &[]).expect(65).says(&["line 2: the id of the row is a number"]);
+}
+
+#[test]
+fn case_32_the_later_row_of_a_day_wins() {
+    let case = Case::advertiser("32-sql-datetime-cut-to-day");
+    let done = case.check(&["crm.csv"], &[]).expect(0);
+    assert!(done.stdout.contains("rows eligible: 4"), "{}", done.stdout);
+    // The lines of the mornings.
+    let lost = [("V-0", 2), ("V-1", 4), ("V-2", 6), ("V-3", 8)];
+    assert_eq!(case.rejects(), lost.map(|(id, line)| format!("{id},{line},,row_duplicate_id")));
+}
+
+/// What is set as purpose is what gates the rows, and is agreed or refused by its name.
+#[test]
+fn a_purpose_is_one_of_the_list_and_one_that_the_provider_allows() {
+    let pair = Pair::introduced();
+    pair.write("crm.csv", &crm([("r1", "customer.1@exemple.fr")]));
+    let settings = pair.read("a/advertiser.toml");
+    let set = |purpose: &str| {
+        let text = settings.replace("\"ads.match\"\n", &format!("\"{purpose}\"\n"));
+        assert_ne!(text, settings);
+        pair.write("a/advertiser.toml", &text);
+    };
+    let input = pair.path("crm.csv");
+    set("email.newsletter");
+    let refused = pair.advertiser(&["check", "--input", &input]).expect(78);
+    refused.says(&["`purpose` must be \"ads.match\" or \"ads.suppress\""]);
+    set("ads.suppress");
+    let done = pair.advertiser(&["check", "--input", &input]).expect(65);
+    assert!(done.stdout.contains("row_no_consent 1"), "{}", done.stdout);
+    let plan = ["plan", "--profile", "matched-rows", "--input", &input];
+    pair.advertiser(&plan).expect(77).says(&["does not allow this purpose"]);
+}
