@@ -41,9 +41,9 @@ impl Committed {
     }
 
     /// Whether only `matched-rows` may run on an input this near to another [D-14].
-    pub(crate) fn is_too_near(&self, profile: Profile, delta_min: u32) -> bool {
+    pub(crate) fn is_too_near(&self, profile: Profile, group_min: u32) -> bool {
         profile != Profile::MatchedRows
-            && self.nearest.is_some_and(|changed| changed < u64::from(delta_min))
+            && self.nearest.is_some_and(|changed| changed < u64::from(group_min))
     }
 
     /// Keeps the fingerprints for as long as the terms of a session opened now may be audited;

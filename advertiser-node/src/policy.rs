@@ -10,11 +10,12 @@ use node::invite::{COOKIE_NAMESPACE_MIN, Invitation};
 use protocol::error::{Error, Refusal};
 use protocol::identifier::{IdentifierKind, RulesetId};
 use protocol::limits::{
-    CELL_MIN_DEFAULT, COUNT_ROUNDING_DEFAULT, DELTA_MIN_DEFAULT, IDS_PER_RECORD_DEFAULT,
-    IDS_VALID_DAYS_DEFAULT, K_MIN_DEFAULT, N_MIN_DEFAULT, RATE_CAP_DEFAULT, RATE_PRECISION_DEFAULT,
+    CELL_MIN_DEFAULT, CONSENT_MAX_AGE_DAYS_DEFAULT, COUNT_ROUNDING_DEFAULT, GROUP_MIN_DEFAULT,
+    IDS_PER_RECORD_DEFAULT, IDS_VALID_DAYS_DEFAULT, K_MIN_DEFAULT, N_MIN_DEFAULT, RATE_CAP_DEFAULT,
+    RATE_PRECISION_DEFAULT,
 };
 use protocol::suite::{Profile, SuiteId};
-use protocol::terms::{MatchTerms, PURPOSE_ADVERTISING_MATCH};
+use protocol::terms::MatchTerms;
 use serde_json::{Value, json};
 
 /// The terms of a run and where each value comes from.
@@ -83,9 +84,6 @@ impl Policy {
         profile: Profile,
         ruleset: RulesetId,
     ) -> Result<Self, Failure> {
-        if !invitation.purposes.contains(&PURPOSE_ADVERTISING_MATCH) {
-            return Err(Error::from(Refusal::PurposeNotAllowed).into());
-        }
         let kinds: Vec<IdentifierKind> =
             invitation.kinds.iter().filter_map(|name| IdentifierKind::from_name(name)).collect();
         let mut rules = Vec::new();
@@ -94,7 +92,18 @@ impl Policy {
             notice: invitation.notice.unwrap_or_default(),
             ..MatchTerms::defaults(profile, ruleset, &kinds)
         };
+        if !invitation.purposes.contains(&terms.purpose) {
+            return Err(Error::from(Refusal::PurposeNotAllowed).into());
+        }
         combine_minima(own, invitation, &mut terms, &mut rules);
+        terms.consent_max_age_days = stricter(
+            &mut rules,
+            "consent_max_age_days",
+            CONSENT_MAX_AGE_DAYS_DEFAULT,
+            own.consent_max_age_days,
+            invitation.guardrails.consent_max_age_days,
+            Ord::min,
+        );
         if profile.suite() == SuiteId::Shuffled {
             combine_counts(own, invitation, &mut terms, &mut rules);
         }
@@ -150,7 +159,7 @@ fn combine_minima(
     };
     terms.n_min = most("n_min", N_MIN_DEFAULT, own.n_min, invitation.n_min);
     terms.k_min = most("k_min", K_MIN_DEFAULT, own.k_min, invitation.k_min);
-    terms.delta_min = most("delta_min", DELTA_MIN_DEFAULT, own.delta_min, invitation.delta_min);
+    terms.group_min = most("group_min", GROUP_MIN_DEFAULT, own.group_min, invitation.group_min);
 }
 
 fn combine_counts(
@@ -281,6 +290,7 @@ mod tests {
 
     use node::identity::PublicIdentity;
     use node::invite::InvitedGuardrails;
+    use protocol::purpose::Purpose;
     use protocol::terms::LinkFilter;
 
     use super::*;
@@ -293,14 +303,14 @@ mod tests {
             advertiser: identity(2),
             name: "retailer".into(),
             profiles: vec!["digital-ids".into()],
-            purposes: vec![1],
+            purposes: vec![Purpose::Match],
             kinds: vec!["email.strict".into()],
             ruleset: "crm-fr/1".into(),
             rules_manifest: "rules".into(),
             namespaces: BTreeMap::from([("idfa".into(), 1), ("a.example".into(), 0x0100)]),
             n_min: 1_000,
             k_min: 100,
-            delta_min: 1_000,
+            group_min: 1_000,
             link_filter: LinkFilter::DEFAULT,
             guardrails: InvitedGuardrails::default(),
             notice: None,
@@ -411,7 +421,7 @@ mod tests {
         let refused = combine(&own, &invitation(), Profile::DigitalIds).unwrap_err();
         assert_eq!(refused.exit().code(), 78);
         combine(&own, &invitation(), Profile::MatchRate).unwrap();
-        let purpose = Invitation { purposes: vec![2], ..invitation() };
+        let purpose = Invitation { purposes: vec![Purpose::Suppress], ..invitation() };
         let refused =
             combine(&GuardrailSettings::default(), &purpose, Profile::MatchRate).unwrap_err();
         assert_eq!(refused.exit().code(), 77);

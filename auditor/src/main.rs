@@ -94,6 +94,9 @@ fn refuse(error: &PackageError) -> u8 {
         PackageError::Unreadable { .. } => {
             (STORAGE, "name the directory of a session, which holds RUN.transcript")
         }
+        PackageError::OtherVersion { .. } => {
+            (STORAGE, "use the auditor of that version, or have the session made anew")
+        }
         PackageError::TooLarge { .. } => (FINDING, "ask the party for the transcript it signed"),
         PackageError::Damaged { .. } => {
             say("verdict: NOT accepted, the transcript is damaged\n");

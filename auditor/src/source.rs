@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use protocol::codec::{FrameHeader, RawFrame, StreamId};
 use protocol::transcript::verify::{FrameSource, FrameUnreadable};
-use protocol::transcript::{Damaged, Transcript};
+use protocol::transcript::{Damaged, Transcript, Unreadable};
 
 /// A package on disk: `RUN.transcript` and, where they were kept, `frames/`.
 #[derive(Debug)]
@@ -35,8 +35,10 @@ impl Package {
         if bytes.len() as u64 > TRANSCRIPT_BYTES_MAX {
             return Err(PackageError::TooLarge { path: file });
         }
-        let transcript = Transcript::parse(&bytes)
-            .map_err(|source| PackageError::Damaged { path: file, source })?;
+        let transcript = Transcript::parse(&bytes).map_err(|why| match why {
+            Unreadable::OtherVersion => PackageError::OtherVersion { path: file.clone() },
+            Unreadable::Damaged(source) => PackageError::Damaged { path: file.clone(), source },
+        })?;
         Ok(Self { directory, transcript })
     }
 
@@ -68,6 +70,11 @@ pub enum PackageError {
         /// The file.
         path: PathBuf,
     },
+    /// The transcript was written under another version of the protocol.
+    OtherVersion {
+        /// The file.
+        path: PathBuf,
+    },
     /// The transcript file is torn or altered. This is a finding about the package.
     Damaged {
         /// The file.
@@ -85,6 +92,9 @@ impl fmt::Display for PackageError {
             }
             Self::TooLarge { path } => {
                 write!(f, "{} is larger than any transcript", path.display())
+            }
+            Self::OtherVersion { path } => {
+                write!(f, "{}: {}", path.display(), Unreadable::OtherVersion)
             }
             Self::Damaged { path, source } => write!(f, "{}: {source}", path.display()),
         }

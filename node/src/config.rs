@@ -286,7 +286,7 @@ const TEMPLATE_GUARDRAILS: &str = "\n\
     [guardrails]\n\
     # n_min = 1000           # least eligible rows\n\
     # k_min = 100            # least matched rows\n\
-    # delta_min = 1000       # least rows changed since an earlier file, if any changed\n\
+    # group_min = 1000       # least rows changed since an earlier file, if any changed\n\
     # rate_precision = 1     # step of rates, in percent points\n\
     # rate_cap = 85          # rates above are shown as over\n\
     # count_rounding = 100   # step of counts\n\

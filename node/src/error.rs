@@ -10,8 +10,9 @@ use std::fmt;
 
 use protocol::codec::StreamId;
 use protocol::error::{
-    Bug, Error, Incompatibility, Location, Refusal, RefuseCode, Violation, WireCode,
+    Bug, Clocks, Error, Incompatibility, Location, Refusal, RefuseCode, Violation, WireCode,
 };
+use protocol::limits::CLOCK_SKEW_S_MAX;
 use protocol::transcript::Role;
 
 use crate::identity::Check;
@@ -114,7 +115,9 @@ pub fn protocol_report(error: &Error, own: Role) -> Report {
                 },
             )
         }
-        Error::AbortedByPeer { code: told, at } => aborted(*told, *at, own),
+        Error::AbortedByPeer { code: told, at, signed: true } => aborted(*told, *at, own),
+        Error::AbortedByPeer { code: told, signed: false, .. } => unsigned_abort(*told, own),
+        Error::ClocksDiffer { clocks, .. } => clocks_report(code, *clocks, own),
         Error::Bug(Bug::StoredDataChanged) => Report::operator(
             "V0418",
             "what this node stored for the session is not what it reads back",
@@ -365,7 +368,7 @@ fn incompatibility_advice(why: Incompatibility) -> &'static str {
 fn incompatible_channel(own: Role) -> Report {
     let mut report = protocol_report(&Error::PeerIncompatible(Incompatibility::ChannelPolicy), own);
     report.what = "the two nodes do not fit together: at the address answers no Veilmatch node \
-                   with ALPN veilmatch/1, TLS 1.3 and X25519MLKEM768"
+                   with ALPN veilmatch/2, TLS 1.3 and X25519MLKEM768"
         .into();
     report
 }
@@ -433,6 +436,49 @@ fn refusal_advice(refusal: Refusal) -> &'static str {
         Refusal::NothingToAsk => "`advertiser-node result` writes the stored result again",
         Refusal::TooManyHellos => "tomorrow; sixteen sessions a day can be opened",
     }
+}
+
+/// Both times, so that whoever reads them sees which clock is wrong; nobody is accused.
+fn clocks_report(code: WireCode, clocks: Clocks, own: Role) -> Report {
+    let peer = own.peer().name();
+    let Clocks { local, peer: theirs } = clocks;
+    Report::wire(
+        code,
+        format!(
+            "the clocks of the two nodes differ by {} s, more than {CLOCK_SKEW_S_MAX}: {} here, {} \
+             at the {peer}",
+            clocks.difference(),
+            utc(local),
+            utc(theirs),
+        ),
+        refusal_move(Refusal::ClocksDiffer, own, own),
+        format!(
+            "compare both times with a third clock, set the wrong one (NTP keeps it right), then \
+             run again; if yours is right, tell the {peer}'s operator both times"
+        ),
+    )
+}
+
+/// A Unix time as people read it.
+fn utc(seconds: u64) -> String {
+    let time = i64::try_from(seconds).ok().and_then(|s| jiff::Timestamp::from_second(s).ok());
+    time.map_or_else(|| format!("{seconds} s after 1970"), |time| time.to_string())
+}
+
+/// The peer ended the session, and its signature under that does not hold for this session.
+fn unsigned_abort(told: WireCode, own: Role) -> Report {
+    let peer = own.peer().name();
+    Report::wire(
+        told,
+        format!(
+            "the {peer} ended the session with {:04X} ({told}), and its signature under that does \
+             not hold for this session",
+            told.code()
+        ),
+        format!("yours and the {peer}'s together. The message proves nothing about either"),
+        "compare the versions of both nodes (`--version`), then run again; if it happens twice, \
+         compare the transcripts of both",
+    )
 }
 
 /// The peer ended the session and said why.
@@ -537,8 +583,13 @@ mod tests {
         codes.extend(Refusal::ALL.iter().copied().map(WireCode::Refusal));
         codes.extend([WireCode::Operator, WireCode::Bug]);
         let at = Location { stream: 18, index: 12 };
-        let mut errors: Vec<Error> =
-            codes.into_iter().map(|code| Error::AbortedByPeer { code, at }).collect();
+        let mut errors: Vec<Error> = Vec::new();
+        for signed in [true, false] {
+            let aborted = |code: &WireCode| Error::AbortedByPeer { code: *code, at, signed };
+            errors.extend(codes.iter().map(aborted));
+        }
+        let clocks = Clocks { local: 1_800_000_000, peer: 1_799_999_000 };
+        errors.extend([true, false].map(|by_peer| Error::ClocksDiffer { clocks, by_peer }));
         errors.extend(Violation::ALL.iter().map(|v| Error::peer(*v, 18, 12)));
         errors.extend(Incompatibility::ALL.iter().map(|why| Error::PeerIncompatible(*why)));
         errors.extend(Refusal::ALL.iter().map(|why| Error::Refused(*why)));

@@ -102,6 +102,7 @@ impl From<&Error> for Exit {
                 WireCode::Operator => Self::TryAgain,
                 WireCode::Bug => Self::Bug,
             },
+            Error::ClocksDiffer { .. } => Refusal::ClocksDiffer.into(),
             Error::Bug(bug) => (*bug).into(),
         }
     }

@@ -4,8 +4,8 @@
 //! value below it holds only where both sides have set it.
 
 use protocol::limits::{
-    CELL_MIN_DEFAULT, COUNT_ROUNDING_DEFAULT, IDS_PER_RECORD_DEFAULT, Limits, RATE_CAP_DEFAULT,
-    TERMS_LIST_MAX,
+    CELL_MIN_DEFAULT, CONSENT_MAX_AGE_DAYS_MAX, COUNT_ROUNDING_DEFAULT, IDS_PER_RECORD_DEFAULT,
+    Limits, RATE_CAP_DEFAULT, TERMS_LIST_MAX,
 };
 use serde::Deserialize;
 
@@ -18,7 +18,7 @@ pub struct GuardrailSettings {
     /// Least matched rows.
     pub k_min: Option<u32>,
     /// Least difference to an earlier file, in rows.
-    pub delta_min: Option<u32>,
+    pub group_min: Option<u32>,
     /// Step of released rates, in percent points.
     pub rate_precision: Option<u8>,
     /// Percentage above which a rate is shown as "over".
@@ -27,6 +27,8 @@ pub struct GuardrailSettings {
     pub count_rounding: Option<u32>,
     /// Least matched rows in a breakdown cell.
     pub cell_min: Option<u32>,
+    /// Most days after which a consent is no longer taken.
+    pub consent_max_age_days: Option<u16>,
     /// Most digital IDs of one person.
     pub ids_per_person: Option<u16>,
     /// Most days that a delivered digital ID is used.
@@ -48,7 +50,7 @@ impl GuardrailSettings {
         for (name, value, least) in [
             ("n_min", self.n_min, floors.n_min_floor),
             ("k_min", self.k_min, floors.k_min_floor),
-            ("delta_min", self.delta_min, floors.delta_min_floor),
+            ("group_min", self.group_min, floors.group_min_floor),
             ("count_rounding", self.count_rounding, COUNT_ROUNDING_DEFAULT),
             ("cell_min", self.cell_min, CELL_MIN_DEFAULT),
         ] {
@@ -59,6 +61,7 @@ impl GuardrailSettings {
         for (name, value, least, most) in [
             ("rate_precision", self.rate_precision.map(u16::from), 1, 100),
             ("rate_cap", self.rate_cap.map(u16::from), 1, u16::from(RATE_CAP_DEFAULT)),
+            ("consent_max_age_days", self.consent_max_age_days, 1, CONSENT_MAX_AGE_DAYS_MAX),
             ("ids_per_person", self.ids_per_person, 1, IDS_PER_RECORD_DEFAULT),
             ("ids_valid_days", self.ids_valid_days, 1, IDS_VALID_DAYS_MOST),
         ] {
@@ -98,11 +101,13 @@ mod tests {
         for (text, name) in [
             ("n_min = 999", "n_min"),
             ("k_min = 49", "k_min"),
-            ("delta_min = 49", "delta_min"),
+            ("group_min = 49", "group_min"),
             ("rate_precision = 0", "rate_precision"),
             ("rate_cap = 86", "rate_cap"),
             ("count_rounding = 99", "count_rounding"),
             ("cell_min = 49", "cell_min"),
+            ("consent_max_age_days = 0", "consent_max_age_days"),
+            ("consent_max_age_days = 3651", "consent_max_age_days"),
             ("ids_per_person = 11", "ids_per_person"),
             ("ids_valid_days = 91", "ids_valid_days"),
             ("nmin = 1000", "nmin"),

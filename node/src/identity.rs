@@ -385,7 +385,8 @@ pub struct Pins(Arc<PinSet>);
 
 #[derive(Default)]
 struct PinSet {
-    parties: RwLock<BTreeMap<[u8; 32], PartyId>>,
+    /// Attestation keys by the hash of the TLS key.
+    keys: RwLock<BTreeMap<[u8; 32], [u8; 32]>>,
     verifier_calls: AtomicU64,
 }
 
@@ -400,14 +401,20 @@ impl Pins {
 
     /// Pins these identities and no other.
     pub fn replace(&self, identities: impl IntoIterator<Item = PublicIdentity>) {
-        let parties = identities.into_iter().map(|one| (one.spki, one.party())).collect();
-        *self.0.parties.write().unwrap_or_else(PoisonError::into_inner) = parties;
+        let keys = identities.into_iter().map(|one| (one.spki, one.attestation_key)).collect();
+        *self.0.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
     }
 
     /// The party whose TLS key has this SPKI hash.
     #[must_use]
     pub fn party(&self, spki: &[u8; 32]) -> Option<PartyId> {
-        self.0.parties.read().unwrap_or_else(PoisonError::into_inner).get(spki).copied()
+        self.attestation_key(spki).map(|key| PartyId::of(&key))
+    }
+
+    /// The attestation key of that party.
+    #[must_use]
+    pub fn attestation_key(&self, spki: &[u8; 32]) -> Option<[u8; 32]> {
+        self.0.keys.read().unwrap_or_else(PoisonError::into_inner).get(spki).copied()
     }
 
     /// How often a certificate was checked against this set; equals the number of handshakes that
@@ -420,7 +427,7 @@ impl Pins {
 
 impl fmt::Debug for Pins {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = self.0.parties.read().unwrap_or_else(PoisonError::into_inner).len();
+        let count = self.0.keys.read().unwrap_or_else(PoisonError::into_inner).len();
         write!(f, "Pins({count})")
     }
 }
@@ -453,7 +460,7 @@ pub enum Check {
     #[error("no certificate was shown")]
     Missing,
     /// Another application protocol, or none.
-    #[error("the application protocol (ALPN) is not veilmatch/1")]
+    #[error("the application protocol (ALPN) is not veilmatch/2")]
     Alpn,
     /// No common key exchange or cipher suite: X25519MLKEM768 is the only one we offer.
     #[error("no common key exchange: X25519MLKEM768 is required")]
@@ -594,7 +601,7 @@ pub fn verified_peer(
         .ok_or(Check::Missing)?;
     let certificate = chain.first().ok_or(Check::Missing)?;
     let spki = spki_hash(&spki_of(certificate)?);
-    let party = pins.party(&spki).ok_or(Check::Unpinned)?;
+    let key = pins.attestation_key(&spki).ok_or(Check::Unpinned)?;
     let mut exporter = [0; 32];
     connection
         .export_keying_material(&mut exporter, EXPORTER_LABEL, b"")
@@ -603,7 +610,7 @@ pub fn verified_peer(
         Role::Advertiser => (own.spki, spki),
         Role::Provider => (spki, own.spki),
     };
-    Ok(VerifiedPeer::assertion(party.0, ChannelFacts { exporter, spki_advertiser, spki_provider }))
+    Ok(VerifiedPeer::assertion(key, ChannelFacts { exporter, spki_advertiser, spki_provider }))
 }
 
 /// SHA-256 of the SubjectPublicKeyInfo that the peer of a connection proved.
@@ -617,6 +624,11 @@ pub(crate) fn peer_spki(peer: &VerifiedPeer, role: Role) -> [u8; 32] {
 /// The provider of cryptography: one key exchange, TLS 1.3 suites only (A24).
 ///
 /// quinn does not report the negotiated group, so the policy is kept by offering nothing else.
+/// Whether a key exchange without ML-KEM is among those we offer, which no release does.
+pub(crate) fn offers_classical() -> bool {
+    provider().kx_groups.iter().any(|group| group.name() != rustls::NamedGroup::X25519MLKEM768)
+}
+
 fn provider() -> Arc<CryptoProvider> {
     static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
     Arc::clone(PROVIDER.get_or_init(|| {
@@ -1146,8 +1158,8 @@ mod tests {
             assert!(!server.session_storage.can_cache());
             assert!(!client.enable_early_data);
             assert!(!client.enable_sni);
-            assert_eq!(server.alpn_protocols, [b"veilmatch/1"]);
-            assert_eq!(client.alpn_protocols, [b"veilmatch/1"]);
+            assert_eq!(server.alpn_protocols, [b"veilmatch/2"]);
+            assert_eq!(client.alpn_protocols, [b"veilmatch/2"]);
             for provider in [server.crypto_provider(), client.crypto_provider()] {
                 let groups: Vec<_> = provider.kx_groups.iter().map(|group| group.name()).collect();
                 assert_eq!(groups, [rustls::NamedGroup::X25519MLKEM768]);

@@ -11,10 +11,12 @@ use std::path::{Path, PathBuf};
 
 use protocol::identifier::{IdentifierKind, RulesetId};
 use protocol::limits::{
-    CELL_MIN_DEFAULT, COUNT_ROUNDING_DEFAULT, IDS_PER_RECORD_DEFAULT, IDS_VALID_DAYS_DEFAULT,
-    RATE_CAP_DEFAULT, RATE_PRECISION_DEFAULT, TERMS_LIST_MAX,
+    CELL_MIN_DEFAULT, CONSENT_MAX_AGE_DAYS_DEFAULT, CONSENT_MAX_AGE_DAYS_MAX,
+    COUNT_ROUNDING_DEFAULT, IDS_PER_RECORD_DEFAULT, IDS_VALID_DAYS_DEFAULT, RATE_CAP_DEFAULT,
+    RATE_PRECISION_DEFAULT, TERMS_LIST_MAX,
 };
-use protocol::suite::Profile;
+use protocol::purpose::Purpose;
+use protocol::suite::{PROTOCOL_VERSION, Profile};
 use protocol::terms::LinkFilter;
 use serde::{Deserialize, Serialize};
 
@@ -35,8 +37,8 @@ pub struct Invitation {
     pub name: String,
     /// Profiles that the partner may run, by name.
     pub profiles: Vec<String>,
-    /// Purposes that terms may name, by number.
-    pub purposes: Vec<u16>,
+    /// Purposes that terms may name.
+    pub purposes: Vec<Purpose>,
     /// Kinds of identifiers in the partner's tables, by name.
     pub kinds: Vec<String>,
     /// Normalization rules, by name.
@@ -50,7 +52,7 @@ pub struct Invitation {
     /// Least matched rows.
     pub k_min: u32,
     /// Least difference to an earlier set.
-    pub delta_min: u32,
+    pub group_min: u32,
     /// Conditions on the links behind the prepared tables.
     pub link_filter: LinkFilter,
     /// How precise results may be, and what a delivery may hold.
@@ -71,6 +73,8 @@ pub struct InvitedGuardrails {
     pub count_rounding: u32,
     /// Least matched rows in a breakdown cell.
     pub cell_min: u32,
+    /// Days after which a consent behind a row is no longer taken, at most.
+    pub consent_max_age_days: u16,
     /// Digital IDs of one record, at most.
     pub ids_per_person: u16,
     /// Days that a delivered digital ID may be used, at most.
@@ -88,6 +92,7 @@ impl Default for InvitedGuardrails {
             rate_cap: RATE_CAP_DEFAULT,
             count_rounding: COUNT_ROUNDING_DEFAULT,
             cell_min: CELL_MIN_DEFAULT,
+            consent_max_age_days: CONSENT_MAX_AGE_DAYS_DEFAULT,
             ids_per_person: IDS_PER_RECORD_DEFAULT,
             ids_valid_days: IDS_VALID_DAYS_DEFAULT,
             attributes: false,
@@ -106,6 +111,11 @@ impl InvitedGuardrails {
             ("rate_cap", (1..=product.rate_cap).contains(&self.rate_cap), "write 1 to 85"),
             ("count_rounding", self.count_rounding >= product.count_rounding, "write 100 or more"),
             ("cell_min", self.cell_min >= product.cell_min, "write 50 or more"),
+            (
+                "consent_max_age_days",
+                (1..=CONSENT_MAX_AGE_DAYS_MAX).contains(&self.consent_max_age_days),
+                "write 1 to 3650",
+            ),
             (
                 "ids_per_person",
                 (1..=product.ids_per_person).contains(&self.ids_per_person),
@@ -221,12 +231,12 @@ impl Invitation {
                 "have the invitation written again by `provider-node invite`",
             );
         }
-        if self.k_min == 0 || self.delta_min == 0 || self.n_min < self.k_min {
+        if self.k_min == 0 || self.group_min == 0 || self.n_min < self.k_min {
             return wrong(
                 "minima",
                 format!(
-                    "are n_min {}, k_min {}, delta_min {}",
-                    self.n_min, self.k_min, self.delta_min
+                    "are n_min {}, k_min {}, group_min {}",
+                    self.n_min, self.k_min, self.group_min
                 ),
                 "keep each above 0, and n_min at least k_min",
             );
@@ -341,8 +351,8 @@ pub enum InvitationError {
         /// What is wrong, made safe to show.
         what: String,
     },
-    /// The file is of a later format.
-    #[error("invitation: format {format}, this version reads {FORMAT}")]
+    /// The file is of another format.
+    #[error("invitation: format {format}, this version reads {FORMAT}; none is converted")]
     Version {
         /// What the file says.
         format: u32,
@@ -376,7 +386,9 @@ impl InvitationError {
             Self::Syntax { .. } => {
                 "ask your partner for the file again; if you changed it, undo that"
             }
-            Self::Version { .. } => UPGRADE,
+            Self::Version { .. } => {
+                "have the provider make the invitation anew with the version that both nodes run"
+            }
             Self::TooLarge { .. } => "name the file that your provider sent",
             Self::Unreadable { .. } => "name a file that exists and that you may read",
             Self::World(_) => "check that the directory exists and that you may write to it",
@@ -409,7 +421,7 @@ struct Body {
     advertiser: String,
     name: String,
     profiles: Vec<String>,
-    purposes: Vec<u16>,
+    purposes: Vec<String>,
     kinds: Vec<String>,
     ruleset: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -428,7 +440,7 @@ struct Body {
 struct Minima {
     n_min: u32,
     k_min: u32,
-    delta_min: u32,
+    group_min: u32,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -452,7 +464,7 @@ impl Body {
             advertiser: invitation.advertiser.to_string(),
             name: invitation.name.clone(),
             profiles: invitation.profiles.clone(),
-            purposes: invitation.purposes.clone(),
+            purposes: invitation.purposes.iter().map(|one| one.name().to_owned()).collect(),
             kinds: invitation.kinds.clone(),
             ruleset: invitation.ruleset.clone(),
             notice: invitation.notice.map(|notice| hexadecimal(&notice)),
@@ -460,7 +472,7 @@ impl Body {
             minima: Minima {
                 n_min: invitation.n_min,
                 k_min: invitation.k_min,
-                delta_min: invitation.delta_min,
+                group_min: invitation.group_min,
             },
             link_filter: Links {
                 max_age_days: filter.max_age_days,
@@ -487,6 +499,14 @@ impl Body {
                 try_this: "write the SHA-256 of the contract as 64 hexadecimal digits",
             })?),
         };
+        let purpose = |name: &String| {
+            name.parse().map_err(|_| InvitationError::Field {
+                field: "purposes",
+                problem: format!("lists {:?}, which this version does not know", shown(name)),
+                try_this: UPGRADE,
+            })
+        };
+        let purposes: Vec<Purpose> = self.purposes.iter().map(purpose).collect::<Result<_, _>>()?;
         let Links { max_age_days, evidence_mask, device_mask, level, min_logins, max_persons } =
             self.link_filter;
         Ok(Invitation {
@@ -495,14 +515,14 @@ impl Body {
             address: self.address,
             name: self.name,
             profiles: self.profiles,
-            purposes: self.purposes,
+            purposes,
             kinds: self.kinds,
             ruleset: self.ruleset,
             rules_manifest: self.rules_manifest,
             namespaces: self.namespaces,
             n_min: self.minima.n_min,
             k_min: self.minima.k_min,
-            delta_min: self.minima.delta_min,
+            group_min: self.minima.group_min,
             link_filter: LinkFilter {
                 max_age_days,
                 evidence_mask,
@@ -537,7 +557,8 @@ fn from_hexadecimal(text: &str) -> Option<[u8; 32]> {
 
 /// Numbers below this are not of cookie namespaces.
 pub const COOKIE_NAMESPACE_MIN: u16 = 0x0100;
-const FORMAT: u32 = 1;
+/// The version of the protocol that the invitation is for.
+const FORMAT: u32 = PROTOCOL_VERSION as u32;
 const HEADING: &str = "\
 # Invitation of a Veilmatch provider. Accept it with `advertiser-node accept`, and compare the\n\
 # provider's identity below over a second path: whoever replaces it replaces the provider.\n\n";
@@ -560,14 +581,14 @@ mod tests {
             advertiser: PublicIdentity { attestation_key: [3; 32], spki: [4; 32] },
             name: "retailer-fr".into(),
             profiles: vec!["matched-rows".into(), "match-rate".into()],
-            purposes: vec![1],
+            purposes: vec![Purpose::Match],
             kinds: vec!["email.strict".into(), "phone".into()],
             ruleset: "crm-fr/1".into(),
             rules_manifest: "ruleset crm-fr/1\nlower = 'yes' \"quoted\" \\ \n".into(),
             namespaces: BTreeMap::from([("idfa".into(), 1), ("aaid".into(), 2)]),
             n_min: 1_000,
             k_min: 100,
-            delta_min: 1_000,
+            group_min: 1_000,
             link_filter: LinkFilter::DEFAULT,
             guardrails: InvitedGuardrails { rate_cap: 60, ..InvitedGuardrails::default() },
             notice: Some([0xAB; 32]),
@@ -610,11 +631,11 @@ mod tests {
         assert!(error.to_string().contains(&format!("line {at}:")), "{error}");
         let error = refused(&text.replace("name = \"retailer-fr\"\n", ""));
         assert!(error.to_string().contains("missing field `name`"), "{error}");
-        let error = refused(&text.replace("purposes = [1]", "purposes = [\"1\"]"));
+        let error = refused(&text.replace("purposes = [\"ads.match\"]", "purposes = [1]"));
         assert!(matches!(error, InvitationError::Syntax { .. }), "{error}");
         assert!(matches!(refused("not a file"), InvitationError::Syntax { .. }));
-        let error = refused(&text.replace("format = 1", "format = 2\nnew_field = 1"));
-        assert!(matches!(error, InvitationError::Version { format: 2 }), "{error}");
+        let error = refused(&text.replace("format = 2", "format = 1\nold_field = 1"));
+        assert!(matches!(error, InvitationError::Version { format: 1 }), "{error}");
         assert!(error.try_this().contains("upgrade"));
     }
 
@@ -629,7 +650,7 @@ mod tests {
             ("advertiser", |i| i.advertiser = i.provider),
             ("profiles", |i| i.profiles = vec!["everything".into()]),
             ("profiles", |i| i.profiles.clear()),
-            ("purposes", |i| i.purposes = vec![1, 1]),
+            ("purposes", |i| i.purposes = vec![Purpose::Match; 2]),
             ("kinds", |i| i.kinds.push("shoe-size".into())),
             ("ruleset", |i| i.ruleset = "crm-xx/9".into()),
             ("rules_manifest", |i| i.rules_manifest.clear()),

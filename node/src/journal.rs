@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use protocol::codec::{FrameHeader, RawFrame, StreamId};
 use protocol::session::ChannelFacts;
 use protocol::suite::PROTOCOL_VERSION;
-use protocol::transcript::{BuildFlags, Opening, Record, Role, Transcript, Writer, merkle};
+use protocol::transcript::{Opening, Record, Role, Transcript, Unreadable, Writer, merkle};
 use sha2::{Digest, Sha256};
 
 use crate::world::{self, Storage, WorldError};
@@ -58,7 +58,6 @@ impl SessionJournal {
         let opening = Opening {
             protocol: PROTOCOL_VERSION,
             role,
-            build: BuildFlags::default(),
             exporter: channel.exporter,
             spki_advertiser: channel.spki_advertiser,
             spki_provider: channel.spki_provider,
@@ -381,6 +380,12 @@ pub enum JournalError {
         /// Number of the first bad record.
         record: u64,
     },
+    /// A transcript of another version of the protocol.
+    #[error("{}: {}; try: start a new run", path.display(), Unreadable::OtherVersion)]
+    OtherVersion {
+        /// The transcript.
+        path: PathBuf,
+    },
     /// A recorded frame is altered or missing.
     #[error("{}: frame {index} is damaged; try: restore the run from a copy, or start a new one",
         path.display())]
@@ -417,7 +422,7 @@ pub fn read_ended(dir: &Path) -> Result<Transcript, JournalError> {
     let path = dir.join(TRANSCRIPT_NAME);
     let file = world::open_private(&path, OpenOptions::new().read(true))?;
     let bytes = read_transcript(&path, &file)?;
-    Transcript::parse(&bytes).map_err(|bad| JournalError::Damaged { path, record: bad.record })
+    Transcript::parse(&bytes).map_err(|why| unreadable(&path, why))
 }
 
 /// A new name for a session that has no id yet; the oldest such sessions are removed.
@@ -473,7 +478,8 @@ fn parse_whole_records(path: &Path, bytes: &[u8]) -> Result<(Transcript, usize),
     let damaged = |record| JournalError::Damaged { path: path.into(), record };
     let bad = match Transcript::parse(bytes) {
         Ok(transcript) => return Ok((transcript, bytes.len())),
-        Err(bad) => bad.record,
+        Err(Unreadable::Damaged(bad)) => bad.record,
+        Err(why @ Unreadable::OtherVersion) => return Err(unreadable(path, why)),
     };
     let (whole, torn) = records_end(bytes, bad)
         .and_then(|end| bytes.split_at_checked(end))
@@ -482,8 +488,15 @@ fn parse_whole_records(path: &Path, bytes: &[u8]) -> Result<(Transcript, usize),
     if holds_record_from(bad, torn) {
         return Err(damaged(bad));
     }
-    let transcript = Transcript::parse(whole).map_err(|bad| damaged(bad.record))?;
+    let transcript = Transcript::parse(whole).map_err(|why| unreadable(path, why))?;
     Ok((transcript, whole.len()))
+}
+
+fn unreadable(path: &Path, why: Unreadable) -> JournalError {
+    match why {
+        Unreadable::OtherVersion => JournalError::OtherVersion { path: path.into() },
+        Unreadable::Damaged(bad) => JournalError::Damaged { path: path.into(), record: bad.record },
+    }
 }
 
 /// Where record `count` starts, by the lengths of the sound ones before it; `None` for the opening,
@@ -630,9 +643,8 @@ mod tests {
 
     fn opening() -> Opening {
         Opening {
-            protocol: 1,
+            protocol: PROTOCOL_VERSION,
             role: Role::Advertiser,
-            build: BuildFlags::default(),
             exporter: [1; 32],
             spki_advertiser: [2; 32],
             spki_provider: [3; 32],

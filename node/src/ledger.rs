@@ -691,8 +691,12 @@ pub enum LedgerError {
         /// The file.
         path: PathBuf,
     },
-    /// The file was written by a later version.
-    #[error("the ledger {} has version {version}; try: update this program", path.display())]
+    /// The file was written by another version.
+    #[error(
+        "the ledger {} has version {version}, this program reads {SCHEMA_VERSION}; try: make the \
+             node anew",
+        path.display()
+    )]
     Version {
         /// The file.
         path: PathBuf,
@@ -917,9 +921,9 @@ fn insert_entry(
     connection
         .prepare_cached(
             "INSERT INTO entries (partner, seq, previous, sid, kind, profile, evaluations, handles,
-             ids, at, hash, recorded_at, terms_frame, signatures)
+             ids, epsilon_milli, at, hash, recorded_at, terms_frame, signatures)
              VALUES (:partner, :seq, :previous, :sid, :kind, :profile, :evaluations, :handles,
-             :ids, :at, :hash, :recorded_at, :terms_frame, :signatures)",
+             :ids, :epsilon_milli, :at, :hash, :recorded_at, :terms_frame, :signatures)",
         )?
         .execute(named_params! {
             ":partner": partner,
@@ -931,6 +935,7 @@ fn insert_entry(
             ":evaluations": entry.evaluations.cast_signed(),
             ":handles": entry.handles.cast_signed(),
             ":ids": entry.ids.cast_signed(),
+            ":epsilon_milli": entry.epsilon_milli,
             ":at": entry.at.cast_signed(),
             ":hash": entry.hash()?,
             ":recorded_at": clamp(recorded_at),
@@ -949,9 +954,9 @@ fn insert_hold(
     connection
         .prepare_cached(
             "INSERT OR REPLACE INTO holds (partner, seq, previous, sid, kind, profile, evaluations,
-             handles, ids, at, terms_frame)
+             handles, ids, epsilon_milli, at, terms_frame)
              VALUES (:partner, :seq, :previous, :sid, :kind, :profile, :evaluations,
-             :handles, :ids, :at, :terms_frame)",
+             :handles, :ids, :epsilon_milli, :at, :terms_frame)",
         )?
         .execute(named_params! {
             ":partner": partner,
@@ -981,6 +986,7 @@ fn entry_of(row: &Row<'_>) -> Result<LedgerEntry, rusqlite::Error> {
         evaluations: number("evaluations")?,
         handles: number("handles")?,
         ids: number("ids")?,
+        epsilon_milli: row.get("epsilon_milli")?,
         at: number("at")?,
     })
 }
@@ -1016,19 +1022,22 @@ const HELLO_DAYS_KEPT: u32 = 7;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// What SQLite calls FULL.
 const SYNCHRONOUS_FULL: i64 = 2;
-const SCHEMA_VERSION: i64 = 1;
+/// The version of the protocol whose entries it holds.
+const SCHEMA_VERSION: i64 = 2;
 const SCHEMA: &str = "
 CREATE TABLE entries (
     partner BLOB NOT NULL, seq INTEGER NOT NULL, previous BLOB NOT NULL, sid BLOB NOT NULL,
     kind INTEGER NOT NULL, profile INTEGER NOT NULL, evaluations INTEGER NOT NULL,
-    handles INTEGER NOT NULL, ids INTEGER NOT NULL, at INTEGER NOT NULL, hash BLOB NOT NULL,
+    handles INTEGER NOT NULL, ids INTEGER NOT NULL, epsilon_milli INTEGER NOT NULL,
+    at INTEGER NOT NULL, hash BLOB NOT NULL,
     recorded_at INTEGER NOT NULL, terms_frame BLOB NOT NULL, signatures BLOB NOT NULL,
     PRIMARY KEY (partner, seq), UNIQUE (partner, sid, kind)
 ) STRICT;
 CREATE TABLE holds (
     partner BLOB NOT NULL, seq INTEGER NOT NULL, previous BLOB NOT NULL, sid BLOB NOT NULL,
     kind INTEGER NOT NULL, profile INTEGER NOT NULL, evaluations INTEGER NOT NULL,
-    handles INTEGER NOT NULL, ids INTEGER NOT NULL, at INTEGER NOT NULL,
+    handles INTEGER NOT NULL, ids INTEGER NOT NULL, epsilon_milli INTEGER NOT NULL,
+    at INTEGER NOT NULL,
     terms_frame BLOB NOT NULL,
     PRIMARY KEY (partner, sid)
 ) STRICT;
@@ -1049,7 +1058,7 @@ CREATE TABLE sessions (
     state TEXT NOT NULL, started_at INTEGER NOT NULL, ended_at INTEGER,
     elements INTEGER NOT NULL, outcome TEXT
 ) STRICT;
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 ";
 
 #[cfg(test)]
@@ -1430,7 +1439,7 @@ mod tests {
     fn later_version_is_refused() {
         // D19
         let (_dir, path, ledger) = ledger();
-        ledger.lock().pragma_update(None, "user_version", 2).unwrap();
+        ledger.lock().pragma_update(None, "user_version", 1).unwrap();
         drop(ledger);
         assert!(matches!(Ledger::open(&path), Err(LedgerError::Version { version: 2, .. })));
     }

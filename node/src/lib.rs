@@ -21,6 +21,7 @@ pub mod journal;
 pub mod keyring;
 pub mod ledger;
 pub mod normalize;
+pub mod program;
 pub mod runs;
 pub mod seal;
 pub mod status;

@@ -107,7 +107,7 @@ async fn foreign_tls_rules_do_not_connect() {
     for (client, check) in [
         (world.raw_client(b"", &nothing), Check::Alpn),
         (world.raw_client(b"veilmatch/2", &nothing), Check::Alpn),
-        (world.raw_client(b"veilmatch/1", &x25519), Check::KeyExchange),
+        (world.raw_client(b"veilmatch/2", &x25519), Check::KeyExchange),
     ] {
         let endpoint = client_endpoint();
         let result = endpoint.connect_with(client, service.address, "x").expect("started").await;
@@ -128,7 +128,7 @@ async fn foreign_tls_rules_do_not_connect() {
     for (shown, checks) in
         [(identity, [Check::KeyType, Check::Missing]), (None, [Check::Missing, Check::Missing])]
     {
-        let client = raw_config(b"veilmatch/1", &nothing, shown);
+        let client = raw_config(b"veilmatch/2", &nothing, shown);
         let endpoint = client_endpoint();
         let connection =
             endpoint.connect_with(client, service.address, "x").expect("started").await;
@@ -763,7 +763,7 @@ impl World {
     /// A connection of the pinned advertiser whose control stream starts with `first`, and the
     /// provider's end.
     async fn raw_session(&self, service: &mut Service, first: &[u8]) -> (Raw, Channel) {
-        let client = self.raw_client(b"veilmatch/1", &|_| {});
+        let client = self.raw_client(b"veilmatch/2", &|_| {});
         let endpoint = client_endpoint();
         let connection = endpoint
             .connect_with(client, service.address, "x")

@@ -67,6 +67,12 @@ pub struct Signature {
 }
 
 impl Signature {
+    /// Bytes of a signature.
+    pub const LEN: usize = 64;
+
+    /// The place of a signature that is not made yet.
+    pub(crate) const NONE: Self = Self { r: [0; 32], s: [0; 32] };
+
     /// Verifies strictly: canonical S and R, no small-order key [K-06].
     ///
     /// # Errors

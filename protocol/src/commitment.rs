@@ -5,6 +5,7 @@
 
 use crate::group::BatchArithmetic;
 use crate::identifier::{Identifier, IdentifierDigest, IdentifierKind, RulesetId};
+use crate::purpose::Purpose;
 use crate::seed::LeafSalts;
 use crate::suite::{self, h};
 use crate::terms::{LinkFilter, MatchTerms};
@@ -149,9 +150,8 @@ impl SnapshotLeaf {
     /// `at` is the Unix time of the snapshot's day. A leaf with any scoped objection is left out
     /// until objections by partner exist, which errs on the side of the person.
     #[must_use]
-    pub fn passes(&self, filter: &LinkFilter, kinds: &[u8], purpose: u16, at: u64) -> bool {
+    pub fn passes(&self, filter: &LinkFilter, kinds: &[u8], purpose: Purpose, at: u64) -> bool {
         let age_days = at.saturating_sub(self.last_seen) / 86_400;
-        let purpose_bit = 1_u32.checked_shl(u32::from(purpose)).unwrap_or(0);
         kinds.contains(&self.identifier.kind.code())
             && age_days <= u64::from(filter.max_age_days)
             && self.evidence & filter.evidence_mask != 0
@@ -159,7 +159,7 @@ impl SnapshotLeaf {
             && self.level <= filter.level
             && self.logins >= filter.min_logins
             && self.persons <= filter.max_persons
-            && self.purposes & purpose_bit != 0
+            && self.purposes & purpose.bit() != 0
             && self.objection_scope == [0; 32]
     }
 
@@ -303,7 +303,9 @@ mod tests {
             consent_evidence: [0; 32],
         };
         let filter = LinkFilter { min_logins: 1, max_persons: 2, ..LinkFilter::DEFAULT };
-        let passes = |leaf: &SnapshotLeaf, day: u64| leaf.passes(&filter, &[1], 1, day * 86_400);
+        let passes = |leaf: &SnapshotLeaf, day: u64| {
+            leaf.passes(&filter, &[1], Purpose::Match, day * 86_400)
+        };
         assert!(passes(&base, 190));
         assert!(!passes(&base, 191));
         for excluded in [
@@ -317,6 +319,9 @@ mod tests {
         ] {
             assert!(!passes(&excluded, 100));
         }
-        assert!(!base.passes(&filter, &[2], 1, 100 * 86_400));
+        assert!(!base.passes(&filter, &[2], Purpose::Match, 100 * 86_400));
+        for other in Purpose::ALL.into_iter().filter(|purpose| *purpose != Purpose::Match) {
+            assert!(!base.passes(&filter, &[1], other, 100 * 86_400), "{other}");
+        }
     }
 }

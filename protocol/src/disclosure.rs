@@ -358,7 +358,7 @@ pub(crate) fn judge_handles(
         return Ok(Err(Refusal::BelowMatchMinimum));
     }
     // [G44]
-    let near = |distance| distance > 0 && distance < u64::from(terms.delta_min);
+    let near = |distance| distance > 0 && distance < u64::from(terms.group_min);
     if resolution.nearest_release.is_some_and(near) {
         return Ok(Err(Refusal::DeltaTooSmall));
     }

@@ -6,6 +6,8 @@
 
 use core::fmt;
 
+use crate::limits::CLOCK_SKEW_S_MAX;
+
 /// Why a session ended before its receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -40,6 +42,16 @@ pub enum Error {
         code: WireCode,
         /// Where on the wire.
         at: Location,
+        /// Whether the peer's signature under it holds; without one it proves nothing.
+        signed: bool,
+    },
+    /// The two clocks differ by more than a session tolerates, or one of them has jumped.
+    #[error("the clocks of the two nodes differ by {} s", clocks.difference())]
+    ClocksDiffer {
+        /// What they showed.
+        clocks: Clocks,
+        /// Whether the peer found it, and refused.
+        by_peer: bool,
     },
     /// Veilmatch itself is wrong.
     #[error("defect in Veilmatch: {0}")]
@@ -60,6 +72,7 @@ impl Error {
             Self::PeerMisbehaved { .. } => Blame::Peer,
             Self::PeerIncompatible(_) => Blame::Both,
             Self::Refused(_) => Blame::Policy,
+            Self::ClocksDiffer { .. } => Blame::Both,
             Self::RefusedByPeer { why, .. } => match why {
                 RefuseCode::Refusal(_) => Blame::Policy,
                 RefuseCode::Incompatibility(_) => Blame::Both,
@@ -81,6 +94,7 @@ impl Error {
             Self::Refused(why)
             | Self::RefusedByPeer { why: RefuseCode::Refusal(why), .. }
             | Self::AbortedByPeer { code: WireCode::Refusal(why), .. } => Some(*why),
+            Self::ClocksDiffer { .. } => Some(Refusal::ClocksDiffer),
             _ => None,
         }
     }
@@ -95,7 +109,8 @@ impl Error {
             Self::PeerIncompatible(why) => (WireCode::Incompatibility(*why), Location::NONE),
             Self::Refused(why) => (WireCode::Refusal(*why), Location::NONE),
             Self::RefusedByPeer { why, .. } => ((*why).into(), Location::NONE),
-            Self::AbortedByPeer { code, at } => (*code, *at),
+            Self::AbortedByPeer { code, at, .. } => (*code, *at),
+            Self::ClocksDiffer { .. } => (WireCode::Refusal(Refusal::ClocksDiffer), Location::NONE),
             Self::Bug(_) => (WireCode::Bug, Location::NONE),
         }
     }
@@ -116,6 +131,37 @@ impl From<Refusal> for Error {
 impl From<Incompatibility> for Error {
     fn from(why: Incompatibility) -> Self {
         Self::PeerIncompatible(why)
+    }
+}
+
+/// What two clocks showed at the same moment, in Unix time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Clocks {
+    /// This node's.
+    pub local: u64,
+    /// The peer's.
+    pub peer: u64,
+}
+
+impl Clocks {
+    /// Accepts two times that differ by no more than [`CLOCK_SKEW_S_MAX`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ClocksDiffer`]; neither side is to blame before somebody compares both with a third
+    /// clock.
+    pub(crate) fn check(self) -> Result<(), Error> {
+        // [G36]
+        match self.difference() <= CLOCK_SKEW_S_MAX {
+            true => Ok(()),
+            false => Err(Error::ClocksDiffer { clocks: self, by_peer: false }),
+        }
+    }
+
+    /// Seconds between them.
+    #[must_use]
+    pub const fn difference(&self) -> u64 {
+        self.local.abs_diff(self.peer)
     }
 }
 

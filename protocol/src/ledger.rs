@@ -30,6 +30,8 @@ pub struct LedgerEntry {
     pub handles: u64,
     /// Digital IDs: at most (reserve), returned (settle).
     pub ids: u64,
+    /// Privacy loss charged, in thousandths: that of the terms.
+    pub epsilon_milli: u32,
     /// Unix time: terms opened (reserve), session closed (settle).
     pub at: u64,
 }
@@ -67,6 +69,7 @@ impl LedgerEntry {
             evaluations,
             handles,
             ids: ids.ok_or(Bug::InternalInvariant)?,
+            epsilon_milli: terms.epsilon_milli,
             at: terms.opened_at,
         })
     }
@@ -199,6 +202,7 @@ mod tests {
             LedgerEntry { evaluations: 1, ..base.clone() },
             LedgerEntry { handles: 1, ..base.clone() },
             LedgerEntry { ids: 1, ..base.clone() },
+            LedgerEntry { epsilon_milli: 1, ..base.clone() },
             LedgerEntry { at: 1, ..base.clone() },
         ];
         for entry in changed {

@@ -21,8 +21,8 @@ pub struct Limits {
     pub n_min_floor: u32,
     /// Least value of `k_min` in any terms.
     pub k_min_floor: u32,
-    /// Least value of `delta_min` in any terms.
-    pub delta_min_floor: u32,
+    /// Least value of `group_min` in any terms.
+    pub group_min_floor: u32,
     /// Least number of rows a sampled `match-rate` run may draw.
     pub sample_rows_min: u64,
 }
@@ -35,7 +35,7 @@ impl Limits {
         table_padding_min: 1_024,
         n_min_floor: 1_000,
         k_min_floor: 50,
-        delta_min_floor: 50,
+        group_min_floor: 50,
         sample_rows_min: 100_000,
     };
 
@@ -47,7 +47,7 @@ impl Limits {
         table_padding_min: 8,
         n_min_floor: 1,
         k_min_floor: 1,
-        delta_min_floor: 1,
+        group_min_floor: 1,
         sample_rows_min: 4,
     };
 
@@ -110,8 +110,12 @@ pub const AUDIT_WINDOW_S_DEFAULT: u64 = 90 * 86_400;
 pub const N_MIN_DEFAULT: u32 = 1_000;
 /// Default of `k_min`.
 pub const K_MIN_DEFAULT: u32 = 100;
-/// Default of `delta_min`.
-pub const DELTA_MIN_DEFAULT: u32 = 1_000;
+/// Default of `group_min`.
+pub const GROUP_MIN_DEFAULT: u32 = 1_000;
+/// Default of the days after which a consent is no longer taken: three years.
+pub const CONSENT_MAX_AGE_DAYS_DEFAULT: u16 = 1_095;
+/// Days after which a consent is no longer taken, at most.
+pub const CONSENT_MAX_AGE_DAYS_MAX: u16 = 3_650;
 /// Default step of released rates, in percent points.
 pub const RATE_PRECISION_DEFAULT: u8 = 1;
 /// Default percentage above which a rate is shown as "over".

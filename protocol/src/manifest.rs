@@ -162,6 +162,8 @@ pub struct SnapshotBody {
     pub provider: [u8; 32],
     /// Days since 1970-01-01.
     pub day: u32,
+    /// Number of the snapshot among those of its day, from 0.
+    pub edition: u16,
     /// Sealed root over the leaves.
     pub commitment: [u8; 32],
     /// Hash of the snapshot before, zeros for the first.
@@ -176,6 +178,15 @@ impl SnapshotBody {
     /// [`Bug`] if the body does not encode.
     pub fn hash(&self) -> Result<[u8; 32], Bug> {
         Ok(suite::hash(h::SNAPSHOT, &[&codec::encode(self)?]))
+    }
+
+    /// Whether one provider that signed both showed different data to different partners: two
+    /// commitments of one day and edition, or two successors of one snapshot [T-08].
+    #[must_use]
+    pub fn contradicts(&self, other: &Self) -> bool {
+        let place = (self.day, self.edition) == (other.day, other.edition);
+        let follow = self.previous == other.previous && self.previous != [0; 32];
+        self.provider == other.provider && self != other && (place || follow)
     }
 }
 

@@ -10,14 +10,16 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use crate::attestation::Signature;
+use crate::attestation::{AttestationKey, Signature};
 use crate::codec::{self, Checked, FrameHeader, RawFrame, StreamId};
 use crate::error::{Bug, RefuseCode, Violation, WireCode};
-use crate::limits::RECEIPT_STREAMS_MAX;
+use crate::last_word::{are_heads, unsigned};
+use crate::limits::{Limits, RECEIPT_STREAMS_MAX};
 use crate::manifest::{SignedManifest, SignedSnapshot};
-use crate::suite::{self, h};
+use crate::suite::{self, h, sig};
 use crate::terms::{MatchTerms, Offer};
-use crate::transcript::receipt::Receipt;
+use crate::transcript::receipt::{Receipt, StreamHead};
+use crate::transcript::{BuildFlags, Role};
 
 /// Opens a session; sent before the provider's nonce exists, so nothing in it can depend on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +50,12 @@ pub struct HelloA {
     pub suppression_epoch: [u8; 32],
     /// Head of the ledger with this provider.
     pub ledger_head: [u8; 32],
+    /// Unix time by the advertiser's clock.
+    pub sent_at: u64,
+    /// The program that speaks.
+    pub program: Program,
+    /// `Sig("sign-hello"; fields above ‖ exporter)` of the advertiser.
+    pub signature: Signature,
 }
 
 /// The provider's answer: its nonce, its key, its data of the day, and what it offers.
@@ -73,6 +81,54 @@ pub struct HelloP {
     pub ledger_head: [u8; 32],
     /// Minima and budget.
     pub offer: Offer,
+    /// Unix time by the provider's clock.
+    pub sent_at: u64,
+    /// The program that speaks.
+    pub program: Program,
+    /// `Sig("sign-hello"; fields above ‖ exporter)` of the provider.
+    pub signature: Signature,
+}
+
+/// The program of one side, as its HELLO states it and the session id binds it.
+///
+/// Only its owner knows that it is true; a test build shows itself here [T-02].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Program {
+    /// 0 advertiser, 1 provider.
+    pub role: u8,
+    /// Test-only features of the build, as [`BuildFlags::bits`].
+    pub flags: u16,
+    /// Version: major · 2^24 + minor · 2^16 + patch.
+    pub version: u32,
+    /// SHA-256 of the executable that runs; zeros if it cannot be read.
+    pub digest: [u8; 32],
+}
+
+impl Program {
+    /// A program of one side.
+    #[must_use]
+    pub const fn new(role: Role, build: BuildFlags, version: u32, digest: [u8; 32]) -> Self {
+        Self { role: role.code(), flags: build.bits(), version, digest }
+    }
+
+    /// The program with the flag of the limits that its session runs with.
+    pub(crate) fn with_limits(self, limits: &Limits) -> Self {
+        let build = BuildFlags::from_bits(self.flags).unwrap_or_default();
+        let small_limits = *limits != Limits::STANDARD;
+        Self { flags: BuildFlags { small_limits, ..build }.bits(), ..self }
+    }
+
+    /// Major, minor and patch of the version.
+    #[must_use]
+    pub const fn version_parts(&self) -> (u8, u8, u16) {
+        let [major, minor, high, low] = self.version.to_be_bytes();
+        (major, minor, u16::from_be_bytes([high, low]))
+    }
+
+    /// Whether the fields have a meaning and the program is one of this side.
+    const fn is_of(&self, role: Role) -> bool {
+        self.role == role.code() && BuildFlags::from_bits(self.flags).is_some()
+    }
 }
 
 /// Size and root of a tag table.
@@ -105,7 +161,7 @@ pub struct TermsAccept {
 }
 
 /// A refusal by policy; not a failure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refuse {
     /// Wire code of the reason.
     pub code: u16,
@@ -113,6 +169,13 @@ pub struct Refuse {
     pub retry_after: u32,
     /// Head of the sender's ledger with the receiver.
     pub ledger_head: [u8; 32],
+    /// Unix time by the sender's clock.
+    pub sent_at: u64,
+    /// Heads of all streams sent and received so far, by increasing stream number.
+    #[serde(deserialize_with = "codec::list::<_, _, RECEIPT_STREAMS_MAX>")]
+    pub streams: Vec<StreamHead>,
+    /// `Sig("sign-refuse"; fields above ‖ what both sides share)`.
+    pub signature: Signature,
 }
 
 /// The signed head of a finished bulk stream; CHECKPOINT from its sender, CHECKPOINT_ACK from its
@@ -148,7 +211,7 @@ pub struct ReceiptAck {
 }
 
 /// Ends the session with a code; never text, never data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Abort {
     /// Wire code.
     pub code: u16,
@@ -156,6 +219,11 @@ pub struct Abort {
     pub stream: u8,
     /// Frame index; 0 for canaries and tags hit twice, whose true index would disclose something.
     pub index: u32,
+    /// Heads of all streams sent and received so far, by increasing stream number.
+    #[serde(deserialize_with = "codec::list::<_, _, RECEIPT_STREAMS_MAX>")]
+    pub streams: Vec<StreamHead>,
+    /// `Sig("sign-abort"; fields above ‖ what both sides share)`.
+    pub signature: Signature,
 }
 
 /// How many of the handles the provider knew.
@@ -327,6 +395,37 @@ impl Checkpoint {
     }
 }
 
+/// Signing and verifying of a HELLO: over its fields and the channel it is sent on [K-13].
+macro_rules! hello {
+    ($name:ident) => {
+        impl $name {
+            /// The HELLO with its signature.
+            pub(crate) fn signed(
+                self,
+                key: &AttestationKey,
+                exporter: &[u8; 32],
+            ) -> Result<Self, Bug> {
+                let body = codec::encode(&self)?;
+                let signature = key.sign(sig::HELLO, &[unsigned(&body), exporter]);
+                Ok(Self { signature, ..self })
+            }
+
+            /// Verifies the signature by the attestation key that the HELLO states.
+            ///
+            /// # Errors
+            ///
+            /// [`Violation::SignatureInvalid`]; the sender is to blame.
+            pub(crate) fn verify(&self, exporter: &[u8; 32]) -> Result<(), Violation> {
+                let body = codec::encode(self).map_err(|_| Violation::SignatureInvalid)?;
+                let parts = [unsigned(&body), exporter];
+                self.signature.verify(&self.attestation_key, sig::HELLO, &parts)
+            }
+        }
+    };
+}
+hello!(HelloA);
+hello!(HelloP);
+
 impl HelloA {
     /// Padded elements E = n̂·w of the session; `None` above any limit.
     #[must_use]
@@ -337,13 +436,13 @@ impl HelloA {
 
 impl Checked for HelloA {
     fn is_within_limits(&self) -> bool {
-        self.protocol_min <= self.protocol_max
+        self.protocol_min <= self.protocol_max && self.program.is_of(Role::Advertiser)
     }
 }
 
 impl Checked for HelloP {
     fn is_within_limits(&self) -> bool {
-        true
+        self.program.is_of(Role::Provider)
     }
 }
 
@@ -361,7 +460,7 @@ impl Checked for TermsAccept {
 
 impl Checked for Refuse {
     fn is_within_limits(&self) -> bool {
-        RefuseCode::from_code(self.code).is_some()
+        RefuseCode::from_code(self.code).is_some() && are_heads(&self.streams)
     }
 }
 
@@ -373,13 +472,7 @@ impl Checked for Checkpoint {
 
 impl Checked for SignedReceipt {
     fn is_within_limits(&self) -> bool {
-        let streams = &self.receipt.streams;
-        let known = streams.iter().all(|head| {
-            StreamId::from_code(head.stream).is_some_and(|stream| !stream.is_control())
-        });
-        let increasing = streams.is_sorted_by(|a, b| a.stream < b.stream);
-        let outcome = matches!(self.receipt.outcome, 1 | 2);
-        known && increasing && outcome && streams.len() <= RECEIPT_STREAMS_MAX
+        matches!(self.receipt.outcome, 1 | 2) && are_heads(&self.receipt.streams)
     }
 }
 
@@ -393,6 +486,7 @@ impl Checked for Abort {
     fn is_within_limits(&self) -> bool {
         WireCode::from_code(self.code).is_some()
             && (self.stream == 0 || StreamId::from_code(self.stream).is_some())
+            && are_heads(&self.streams)
     }
 }
 

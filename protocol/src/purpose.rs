@@ -6,11 +6,14 @@
 use core::fmt;
 use core::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// A purpose that a person can agree or object to.
 ///
 /// Its code is what signed terms carry. Only some can be run between two nodes: see
 /// [`Purpose::is_runnable`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u16", into = "u16")]
 #[repr(u16)]
 pub enum Purpose {
     /// Matching customer records with a provider for advertising.
@@ -73,7 +76,21 @@ impl fmt::Display for Purpose {
     }
 }
 
-/// A name that is no purpose; it does not repeat the name.
+impl From<Purpose> for u16 {
+    fn from(purpose: Purpose) -> Self {
+        purpose.code()
+    }
+}
+
+impl TryFrom<u16> for Purpose {
+    type Error = UnknownPurpose;
+
+    fn try_from(code: u16) -> Result<Self, UnknownPurpose> {
+        Self::from_code(code).ok_or(UnknownPurpose)
+    }
+}
+
+/// A name or code that is no purpose; it does not repeat it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a purpose")]
 pub struct UnknownPurpose;

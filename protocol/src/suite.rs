@@ -243,6 +243,9 @@ pub(crate) mod sig {
     pub(crate) const TERMS: Label = Label("sign-terms");
     pub(crate) const CHECKPOINT: Label = Label("sign-checkpoint");
     pub(crate) const RECEIPT: Label = Label("sign-receipt");
+    pub(crate) const HELLO: Label = Label("sign-hello");
+    pub(crate) const REFUSE: Label = Label("sign-refuse");
+    pub(crate) const ABORT: Label = Label("sign-abort");
 }
 
 /// What every label follows, so that no label of another product is one of ours.
@@ -258,11 +261,11 @@ pub(crate) const COMPOSITE: &[u8] = b"Composite";
 pub(crate) const CHALLENGE: &[u8] = b"Challenge";
 
 /// ALPN of every connection.
-pub const ALPN: &[u8] = b"veilmatch/1";
+pub const ALPN: &[u8] = b"veilmatch/2";
 /// Label of the TLS exporter whose 32 bytes enter the session id; its context is empty.
 pub const EXPORTER_LABEL: &[u8] = b"EXPORTER-VEILMATCH-1";
 /// Version of the protocol that this crate speaks.
-pub const PROTOCOL_VERSION: u16 = 1;
+pub const PROTOCOL_VERSION: u16 = 2;
 
 /// `H(label; parts)`, SHA-512/256 with domain separation [K-01].
 #[must_use]

@@ -9,14 +9,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::attestation::{AttestationKey, PartyId, Signature};
 use crate::codec::{self, Checked};
-use crate::error::{Incompatibility, Refusal, Violation};
+use crate::error::{Clocks, Incompatibility, Refusal, Violation};
 use crate::identifier::{IdentifierKind, RulesetId};
 use crate::limits::{
-    AUDIT_SAMPLE_DEFAULT, CELL_MIN_DEFAULT, CLOCK_SKEW_S_MAX, COUNT_ROUNDING_DEFAULT,
-    DELTA_MIN_DEFAULT, IDS_PER_RECORD_DEFAULT, IDS_PER_RECORD_MAX, IDS_VALID_DAYS_DEFAULT,
-    K_MIN_DEFAULT, Limits, N_MIN_DEFAULT, RATE_CAP_DEFAULT, RATE_PRECISION_DEFAULT,
-    ROWS_SHUFFLED_MAX, TERMS_LIFETIME_S_MAX, TERMS_LIST_MAX,
+    AUDIT_SAMPLE_DEFAULT, CELL_MIN_DEFAULT, CONSENT_MAX_AGE_DAYS_DEFAULT, CONSENT_MAX_AGE_DAYS_MAX,
+    COUNT_ROUNDING_DEFAULT, EVALUATIONS_PER_KEY_MAX, GROUP_MIN_DEFAULT, IDS_PER_RECORD_DEFAULT,
+    IDS_PER_RECORD_MAX, IDS_VALID_DAYS_DEFAULT, K_MIN_DEFAULT, Limits, N_MIN_DEFAULT,
+    RATE_CAP_DEFAULT, RATE_PRECISION_DEFAULT, ROWS_SHUFFLED_MAX, TERMS_LIFETIME_S_MAX,
+    TERMS_LIST_MAX,
 };
+use crate::purpose::Purpose;
 use crate::suite::{Profile, sig};
 
 /// What a provider offers in HELLO_P: minima that terms may raise, and what is left to spend.
@@ -27,18 +29,20 @@ pub struct Offer {
     /// Least matched rows or records.
     pub k_min: u32,
     /// Least difference to an earlier set.
-    pub delta_min: u32,
+    pub group_min: u32,
+    /// Privacy budget left, in thousandths; 0 in this version, which adds no noise.
+    pub epsilon_left_milli: u32,
     /// Evaluations left in the partner's budget.
     pub evaluations_left: u64,
     /// Unix time at which the offer ends.
     pub expires_at: u64,
 }
 
-/// Every condition of a session; about 175 bytes.
+/// Every condition of a session; about 195 bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MatchTerms {
-    /// Purpose code: 1 is advertising match.
-    pub purpose: u16,
+    /// Purpose of the run, and of the rows in it [D-28].
+    pub purpose: Purpose,
     /// Bit 0: attributes of digital IDs are delivered. Others 0.
     pub flags: u32,
     /// Party of the auditor, zeros for none.
@@ -53,7 +57,13 @@ pub struct MatchTerms {
     /// Least matched rows or records.
     pub k_min: u32,
     /// Least difference to an earlier set.
-    pub delta_min: u32,
+    pub group_min: u32,
+    /// Privacy loss of the run, in thousandths; 0 in this version, which adds no noise.
+    pub epsilon_milli: u32,
+    /// Privacy loss in an epoch, at most, in thousandths; 0 in this version.
+    pub epsilon_epoch_milli: u32,
+    /// Identifiers of one person that noise hides; 0 in this version.
+    pub noise_unit: u8,
     /// Precision of released rates, in percent points.
     pub rate_precision: u8,
     /// Rates above this many percent are shown as "over".
@@ -64,6 +74,8 @@ pub struct MatchTerms {
     pub cell_min: u32,
     /// Which snapshot leaves the table holds.
     pub link_filter: LinkFilter,
+    /// Days after which a consent behind a row is no longer taken.
+    pub consent_max_age_days: u16,
     /// Days a delivered digital ID may be used.
     pub ids_valid_days: u16,
     /// Handles the advertiser may send, 0 in profiles without handles.
@@ -85,6 +97,8 @@ pub struct MatchTerms {
     pub audit_levels: u8,
     /// Largest sample of a T1 audit.
     pub audit_sample_max: u32,
+    /// Telephone numbers the run may ask for; 0 without a kind of them.
+    pub phone_evaluations_max: u64,
     /// Hash of the human contract.
     pub notice: [u8; 32],
 }
@@ -126,20 +140,25 @@ impl MatchTerms {
         kinds.sort_unstable();
         kinds.dedup();
         let handles = profile.sends_handles();
+        let phones = kinds.iter().any(|code| is_phone(*code));
         Self {
-            purpose: PURPOSE_ADVERTISING_MATCH,
+            purpose: Purpose::Match,
             flags: 0,
             auditor: [0; 32],
             ruleset: ruleset.code(),
             kinds,
             n_min: N_MIN_DEFAULT,
             k_min: K_MIN_DEFAULT,
-            delta_min: DELTA_MIN_DEFAULT,
+            group_min: GROUP_MIN_DEFAULT,
+            epsilon_milli: 0,
+            epsilon_epoch_milli: 0,
+            noise_unit: 0,
             rate_precision: RATE_PRECISION_DEFAULT,
             rate_cap: RATE_CAP_DEFAULT,
             count_rounding: COUNT_ROUNDING_DEFAULT,
             cell_min: CELL_MIN_DEFAULT,
             link_filter: LinkFilter::DEFAULT,
+            consent_max_age_days: CONSENT_MAX_AGE_DAYS_DEFAULT,
             ids_valid_days: if handles { IDS_VALID_DAYS_DEFAULT } else { 0 },
             handles_max: if handles { ROWS_SHUFFLED_MAX } else { 0 },
             ids_per_record_max: if handles { IDS_PER_RECORD_DEFAULT } else { 0 },
@@ -150,6 +169,7 @@ impl MatchTerms {
             audit_until: 0,
             audit_levels: 0b0000_0001,
             audit_sample_max: AUDIT_SAMPLE_DEFAULT,
+            phone_evaluations_max: if phones { EVALUATIONS_PER_KEY_MAX } else { 0 },
             notice: [0; 32],
         }
     }
@@ -157,7 +177,7 @@ impl MatchTerms {
     /// Checks the terms against a profile, an offer, the limits and a clock; both sides call it.
     ///
     /// `now` is the clock of whoever accepts the terms, which may differ from that of whoever
-    /// opened them by [`CLOCK_SKEW_S_MAX`]; an auditor, who has no clock, gives `opened_at`.
+    /// opened them by [`CLOCK_SKEW_S_MAX`](crate::limits::CLOCK_SKEW_S_MAX); an auditor, who has no clock, gives `opened_at`.
     ///
     /// # Errors
     ///
@@ -182,8 +202,11 @@ impl MatchTerms {
             && (!handles || (self.handles_max >= 1 && self.ids_per_record_max >= 1))
             && self.ids_per_record_max <= IDS_PER_RECORD_MAX
             && self.audit_levels & 0b1111_0000 == 0;
-        if !parameters {
+        if !parameters || !self.is_without_noise(offer) {
             return Err(TermsRejected::Incompatible(Incompatibility::Parameters));
+        }
+        if !self.purpose.is_runnable() {
+            return Err(TermsRejected::Refused(Refusal::PurposeNotAllowed));
         }
         if self.kinds.is_empty()
             || self.kinds.iter().any(|code| IdentifierKind::from_code(*code).is_none())
@@ -192,18 +215,38 @@ impl MatchTerms {
         }
         let minima = self.n_min >= offer.n_min.max(limits.n_min_floor)
             && self.k_min >= offer.k_min.max(limits.k_min_floor)
-            && self.delta_min >= offer.delta_min.max(limits.delta_min_floor);
-        if !minima {
+            && self.group_min >= offer.group_min.max(limits.group_min_floor);
+        if !minima || !self.bounds_persons() {
             return Err(TermsRejected::Incompatible(Incompatibility::Parameters));
         }
         self.check_times(offer, now)
     }
 
+    /// Noise has its fields and no rules yet: a wish for it is refused, not ignored.
+    fn is_without_noise(&self, offer: &Offer) -> bool {
+        self.epsilon_milli == 0
+            && self.epsilon_epoch_milli == 0
+            && self.noise_unit == 0
+            && offer.epsilon_left_milli == 0
+    }
+
+    /// The age of consents and the number of telephone numbers have a bound that means something.
+    fn bounds_persons(&self) -> bool {
+        let age = (1..=CONSENT_MAX_AGE_DAYS_MAX).contains(&self.consent_max_age_days);
+        let phones = self.kinds.iter().any(|code| is_phone(*code));
+        let numbers = if phones { 1..=EVALUATIONS_PER_KEY_MAX } else { 0..=0 };
+        age && numbers.contains(&self.phone_evaluations_max)
+    }
+
     fn check_times(&self, offer: &Offer, now: u64) -> Result<(), TermsRejected> {
+        // Who judges stands in the place of the local clock.
+        let clocks = Clocks { local: now, peer: self.opened_at };
+        if clocks.check().is_err() {
+            return Err(TermsRejected::Clocks(clocks));
+        }
         let lifetime = self.expires_at.checked_sub(self.opened_at);
         // [G36]
-        let in_time = self.opened_at.abs_diff(now) <= CLOCK_SKEW_S_MAX
-            && now < self.expires_at
+        let in_time = now < self.expires_at
             && lifetime.is_some_and(|seconds| seconds <= TERMS_LIFETIME_S_MAX)
             && self.audit_until >= self.expires_at
             && now < offer.expires_at;
@@ -227,8 +270,10 @@ impl Checked for MatchTerms {
 pub enum TermsRejected {
     /// The two sides cannot agree as configured.
     Incompatible(Incompatibility),
-    /// A policy or the clock says no.
+    /// A policy or a time says no.
     Refused(Refusal),
+    /// The terms were opened by another clock than that of whoever judges them.
+    Clocks(Clocks),
 }
 
 /// Terms that both parties signed; what every later step asks for.
@@ -295,13 +340,15 @@ impl SignedTerms {
     }
 }
 
+/// Whether a kind of identifiers can be counted through: telephone numbers.
+fn is_phone(kind: u8) -> bool {
+    [IdentifierKind::PHONE, IdentifierKind::PHONE_DIGITS].iter().any(|phone| phone.code() == kind)
+}
+
 /// Signs a session id as one party's agreement to the terms it binds.
 pub(crate) fn sign_sid(key: &AttestationKey, sid: &[u8; 32]) -> Signature {
     key.sign(sig::TERMS, &[sid])
 }
-
-/// Purpose code of matching for advertising.
-pub const PURPOSE_ADVERTISING_MATCH: u16 = 1;
 
 #[cfg(test)]
 mod tests {
@@ -310,7 +357,8 @@ mod tests {
     const OFFER: Offer = Offer {
         n_min: 1_000,
         k_min: 100,
-        delta_min: 1_000,
+        group_min: 1_000,
+        epsilon_left_milli: 0,
         evaluations_left: 1 << 20,
         expires_at: 2_000,
     };
@@ -339,8 +387,8 @@ mod tests {
         let parameters = Err(TermsRejected::Incompatible(Incompatibility::Parameters));
         assert_eq!(check(&MatchTerms { n_min: 999, ..terms() }, 1_000), parameters);
         assert_eq!(check(&MatchTerms { k_min: 99, ..terms() }, 1_000), parameters);
-        assert_eq!(check(&MatchTerms { delta_min: 999, ..terms() }, 1_000), parameters);
-        let low = Offer { n_min: 1, k_min: 1, delta_min: 1, ..OFFER };
+        assert_eq!(check(&MatchTerms { group_min: 999, ..terms() }, 1_000), parameters);
+        let low = Offer { n_min: 1, k_min: 1, group_min: 1, ..OFFER };
         let under_floor = MatchTerms { k_min: 49, ..terms() };
         let result = under_floor.check(Profile::MatchedRows, &low, &Limits::STANDARD, 1_000);
         assert_eq!(result, parameters);
@@ -349,11 +397,14 @@ mod tests {
     #[test]
     fn expired_and_future_terms_are_refused() {
         let expired = Err(TermsRejected::Refused(Refusal::TermsExpired));
-        assert_eq!(check(&terms(), 1_500), expired);
-        assert_eq!(check(&terms(), 699), expired);
+        let short = MatchTerms { expires_at: 1_200, ..terms() };
+        assert_eq!(check(&short, 1_200), expired);
+        let clocks = |local| Err(TermsRejected::Clocks(Clocks { local, peer: 1_000 }));
+        assert_eq!(check(&terms(), 700), Ok(()));
+        assert_eq!(check(&terms(), 699), clocks(699));
         // Opened longer ago than two clocks may differ, though not yet expired.
         assert_eq!(check(&terms(), 1_300), Ok(()));
-        assert_eq!(check(&terms(), 1_301), expired);
+        assert_eq!(check(&terms(), 1_301), clocks(1_301));
         let endless = MatchTerms { expires_at: 1_001 + TERMS_LIFETIME_S_MAX, ..terms() };
         assert_eq!(check(&endless, 1_000), expired);
     }

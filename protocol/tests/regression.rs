@@ -201,7 +201,7 @@ fn a_refused_session_has_no_frames_to_check() {
     let verdict = Package::of(&ended.advertiser).judge();
     assert!(matches!(result(&verdict, "T0-02"), CheckResult::Failed(why) if why.contains("rules")));
     for check in &verdict.checks {
-        let made = matches!(check.rule, "T0-01" | "T0-02");
+        let made = check.rule == "T0-02";
         assert_eq!(!made, matches!(check.result, CheckResult::NotChecked(_)), "{}", check.rule);
     }
 }
@@ -258,8 +258,10 @@ fn nothing_that_passes_through_the_driver_shows_its_content() {
     let tag = MatchTag([0xAB; 9]);
     let shown = format!("{spill:?} {content:?} {tag:?}");
     assert_eq!(shown, "Spill(OwnTags, 17 bytes) Records(17 bytes) MatchTag(..)");
-    let mut out = Outbox::new(Role::Advertiser);
-    let session = AdvertiserSession::open(World::five_by_seven().setup().advertiser, &mut out);
+    let config = World::five_by_seven().setup().advertiser;
+    let exporter = config.peer.channel().exporter;
+    let mut out = Outbox::new(Role::Advertiser, config.key.clone(), exporter);
+    let session = AdvertiserSession::open(config, &mut out);
     assert_eq!(session.unwrap().sid(), None);
     let shown: Vec<String> = out.drain().map(|output| format!("{output:?}")).collect();
     assert_eq!(shown, ["Append(control A->P 0)", "Send(control A->P 0)"]);

@@ -383,9 +383,9 @@ fn a_record_set_close_to_an_earlier_release_is_refused_and_an_equal_one_is_not()
     // A43, [G44]
     let world = plain(Profile::DigitalIds, 2);
     let all: BTreeSet<u64> = (0..11).collect();
-    let refused = |releases: Vec<BTreeSet<u64>>, delta_min: u32| {
+    let refused = |releases: Vec<BTreeSet<u64>>, group_min: u32| {
         let mut setup = World { releases, ..world.clone() }.setup();
-        setup.advertiser.terms.delta_min = delta_min;
+        setup.advertiser.terms.group_min = group_min;
         let ended = run(setup);
         ended.expect_honest();
         let near = Withheld::Refused(RefuseCode::Refusal(Refusal::DeltaTooSmall));
@@ -420,7 +420,7 @@ fn an_input_close_to_an_earlier_one_runs_as_matched_rows_only() {
         [(Profile::MatchRate, 2), (Profile::DigitalIds, 2), (Profile::MatchedRows, 1)]
     {
         let mut setup = World { profile, width, ..plain(profile, width) }.setup();
-        setup.advertiser.terms.delta_min = 5;
+        setup.advertiser.terms.group_min = 5;
         setup.advertiser.nearest_input = Some(4);
         let ended = run(setup);
         let refused = Some(Error::Refused(Refusal::DeltaTooSmall));

@@ -15,7 +15,7 @@ use protocol::group::{Element, SecretScalar};
 use protocol::hazmat;
 use protocol::identifier::{Identifier, PrfInput};
 use protocol::limits::Limits;
-use protocol::message::{Control, HelloA, Refuse, Released};
+use protocol::message::{Control, HelloA, Released};
 use protocol::oprf::PrfKey;
 use protocol::rows::RowWidth;
 use protocol::seed::{KeySeed, Select, SessionSeed};
@@ -231,7 +231,7 @@ fn encodings_at_the_ends_of_their_fields() {
         Control::HelloA(hello)
     };
     let none = Released { handles_known: 0, handles_unknown: 0, ids_suppressed: 0 };
-    let refuse = |code| Control::Refuse(Refuse { code, retry_after: 0, ledger_head: [0x96; 32] });
+    let refuse = |code| Control::Refuse(layout::refuse(code, 0));
     let cases = [
         ("hello-a-width", "Rows of width 8.", hello(|m| m.row_width = 8)),
         ("hello-a-rows", "2^24 padded rows.", hello(|m| m.row_slots = 1 << 24)),

@@ -288,7 +288,7 @@ fn encodings_that_are_refused() {
         body[start..start + value.len()].copy_from_slice(value);
         body
     };
-    let cases: [(&str, &str, u8, Vec<u8>); 13] = [
+    let cases: [(&str, &str, u8, Vec<u8>); 17] = [
         ("leftover-byte", "TERMS_ACCEPT and a byte more.", 4, [body(3), vec![0]].concat()),
         ("short", "TERMS_ACCEPT without its last byte.", 4, body(3)[..95].to_vec()),
         ("unknown-kind", "Kind 14 is not of this version.", 14, body(3)),
@@ -301,7 +301,11 @@ fn encodings_that_are_refused() {
         ("link-level", "Link filter of level 2.", 3, changed(2, "link_filter.level", &[2])),
         ("list-length", "A list of 2^64 - 1 kinds.", 3, changed(2, "kinds.len", &[0xFF; 8])),
         ("receipt-outcome", "Outcome 3.", 8, changed(7, "outcome", &[3, 0])),
-        ("versions", "protocol_min 3, protocol_max 2.", 1, changed(0, "protocol_min", &[3, 0])),
+        ("versions", "protocol_min 4, protocol_max 3.", 1, changed(0, "protocol_min", &[4, 0])),
+        ("program-role", "HELLO_A of a provider.", 1, changed(0, "program.role", &[1])),
+        ("program-flags", "A program with flag 4.", 2, changed(1, "program.flags", &[4, 0])),
+        ("purpose", "Purpose 6.", 3, changed(2, "purpose", &[6, 0])),
+        ("refuse-control-stream", "REFUSE that lists stream 2.", 5, changed(4, "stream", &[2])),
     ];
     for (name, scenario, kind, body) in cases {
         let header = FrameHeader {

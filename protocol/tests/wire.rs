@@ -20,9 +20,9 @@ fn hello_a_on_the_wire() {
         "0000",                                                             // reserved
         "00000000",         // elements: none in a control message
         "00000000",         // index in the stream
-        "d9000000",         // bytes that follow
-        "0100",             // protocol_min
-        "0200",             // protocol_max
+        "48010000",         // bytes that follow
+        "0200",             // protocol_min
+        "0300",             // protocol_max
         "0100",             // suite: R255-SHA512-ALIGNED
         "0200",             // profile: matched-rows
         "01",               // row_width
@@ -34,6 +34,13 @@ fn hello_a_on_the_wire() {
         "6464646464646464646464646464646464646464646464646464646464646464", // rules_digest
         "6565656565656565656565656565656565656565656565656565656565656565", // suppression_epoch
         "6666666666666666666666666666666666666666666666666666666666666666", // ledger_head
+        "fed1496b00000000", // sent_at 1,799,999,998
+        "00",               // program: advertiser
+        "0100",             // program: flags, test limits
+        "04030201",         // program: version 1.2.772
+        "6767676767676767676767676767676767676767676767676767676767676767", // program: digest
+        "6868686868686868686868686868686868686868686868686868686868686868", // signature: R
+        "6969696969696969696969696969696969696969696969696969696969696969", // signature: S
     );
     check(&samples()[0], StreamId::ControlAdvertiser, 0, pinned);
 }
@@ -46,8 +53,8 @@ fn hello_p_on_the_wire() {
         "0000",                                                             // reserved
         "00000000", // elements: none in a control message
         "00000000", // index in the stream
-        "74020000", // bytes that follow
-        "0100",     // protocol
+        "e9020000", // bytes that follow
+        "0200",     // protocol
         "7171717171717171717171717171717171717171717171717171717171717171", // attestation_key
         "7272727272727272727272727272727272727272727272727272727272727272", // nonce
         "7373737373737373737373737373737373737373737373737373737373737373", // manifest: provider
@@ -63,6 +70,7 @@ fn hello_p_on_the_wire() {
         "7979797979797979797979797979797979797979797979797979797979797979", // manifest: S
         "7373737373737373737373737373737373737373737373737373737373737373", // snapshot: provider
         "61510000", // snapshot: day 20,833
+        "0201",     // snapshot: edition 258
         "7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a", // snapshot: commitment
         "7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b", // snapshot: previous
         "7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c", // snapshot: R
@@ -74,9 +82,17 @@ fn hello_p_on_the_wire() {
         "6666666666666666666666666666666666666666666666666666666666666666", // ledger_head
         "e8030000", // offer: n_min 1,000
         "64000000", // offer: k_min 100
-        "e9030000", // offer: delta_min 1,001
+        "e9030000", // offer: group_min 1,001
+        "401f0000", // offer: epsilon_left_milli 8,000
         "8096980000000000", // offer: evaluations_left 10,000,000
         "80234b6b00000000", // offer: expires_at 1,800,086,400
+        "ffd1496b00000000", // sent_at 1,799,999,999
+        "01",       // program: provider
+        "0200",     // program: flags, no ML-KEM
+        "04030201", // program: version 1.2.772
+        "6a6a6a6a6a6a6a6a6a6a6a6a6a6a6a6a6a6a6a6a6a6a6a6a6a6a6a6a6a6a6a6a", // program: digest
+        "6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b", // signature: R
+        "6c6c6c6c6c6c6c6c6c6c6c6c6c6c6c6c6c6c6c6c6c6c6c6c6c6c6c6c6c6c6c6c", // signature: S
     );
     check(&samples()[1], StreamId::ControlProvider, 0, pinned);
 }
@@ -89,8 +105,8 @@ fn terms_on_the_wire() {
         "0000",                                                             // reserved
         "00000000", // elements: none in a control message
         "01000000", // index in the stream
-        "06010000", // bytes that follow
-        "0100",     // purpose: advertising match
+        "19010000", // bytes that follow
+        "0200",     // purpose: ads.suppress
         "00000000", // flags
         "8181818181818181818181818181818181818181818181818181818181818181", // auditor
         "01",       // ruleset: crm-fr/1
@@ -98,7 +114,10 @@ fn terms_on_the_wire() {
         "0103",     // kinds: email.strict, phone
         "e8030000", // n_min 1,000
         "64000000", // k_min 100
-        "e9030000", // delta_min 1,001
+        "e9030000", // group_min 1,001
+        "fa000000", // epsilon_milli 250
+        "581b0000", // epsilon_epoch_milli 7,000
+        "04",       // noise_unit
         "01",       // rate_precision
         "55",       // rate_cap 85
         "0a000000", // count_rounding 10
@@ -109,6 +128,7 @@ fn terms_on_the_wire() {
         "01",       // link_filter: level, household
         "02",       // link_filter: min_logins
         "05",       // link_filter: max_persons
+        "4704",     // consent_max_age_days 1,095
         "1e00",     // ids_valid_days 30
         "0900000000000000", // handles_max
         "0a00",     // ids_per_record_max
@@ -120,6 +140,7 @@ fn terms_on_the_wire() {
         "80cac16b00000000", // audit_until 1,807,862,400
         "03",       // audit_levels: T0, T1
         "b80b0000", // audit_sample_max 3,000
+        "0080000000000000", // phone_evaluations_max 32,768
         "8282828282828282828282828282828282828282828282828282828282828282", // notice
         "9191919191919191919191919191919191919191919191919191919191919191", // sid
         "9292929292929292929292929292929292929292929292929292929292929292", // signature: R
@@ -152,10 +173,18 @@ fn refuse_on_the_wire() {
         "0000",                                                             // reserved
         "00000000", // elements: none in a control message
         "01000000", // index in the stream
-        "26000000", // bytes that follow
+        "a3000000", // bytes that follow
         "0503",     // code: BudgetExceeded
         "100e0000", // retry_after: an hour
         "9696969696969696969696969696969696969696969696969696969696969696", // ledger_head
+        "03d2496b00000000", // sent_at 1,800,000,003
+        "0100000000000000", // streams: one of them
+        "11",       // streams: BLIND
+        "01000000", // frames
+        "0080000000000000", // elements
+        "a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1", // root
+        "9b9b9b9b9b9b9b9b9b9b9b9b9b9b9b9b9b9b9b9b9b9b9b9b9b9b9b9b9b9b9b9b", // signature: R
+        "9c9c9c9c9c9c9c9c9c9c9c9c9c9c9c9c9c9c9c9c9c9c9c9c9c9c9c9c9c9c9c9c", // signature: S
     );
     check(&samples()[4], StreamId::ControlProvider, 1, pinned);
 }
@@ -206,7 +235,7 @@ fn receipt_on_the_wire() {
         "0000",                                                             // reserved
         "00000000", // elements: none in a control message
         "05000000", // index in the stream
-        "93010000", // bytes that follow
+        "97010000", // bytes that follow
         "9191919191919191919191919191919191919191919191919191919191919191", // sid
         "0100",     // outcome: completed
         "0200000000000000", // streams: two of them
@@ -232,6 +261,7 @@ fn receipt_on_the_wire() {
         "0080000000000000", // ledger: evaluations 32,768
         "0500000000000000", // ledger: handles
         "0600000000000000", // ledger: ids
+        "fa000000", // ledger: epsilon_milli 250
         "07d2496b00000000", // ledger: at 1,800,000,007
         "08d2496b00000000", // closed_at 1,800,000,008
         "b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1", // signature: R
@@ -258,15 +288,26 @@ fn receipt_ack_on_the_wire() {
 #[test]
 fn abort_on_the_wire() {
     let pinned = concat!(
-        "01",       // stream: control A->P
-        "0c",       // kind: ABORT
-        "0000",     // reserved
-        "00000000", // elements: none in a control message
-        "06000000", // index in the stream
-        "07000000", // bytes that follow
-        "0b01",     // code: ProofInvalid
-        "12",       // stream: EVAL
-        "07000000", // index
+        "01",                                                               // stream: control A->P
+        "0c",                                                               // kind: ABORT
+        "0000",                                                             // reserved
+        "00000000",         // elements: none in a control message
+        "06000000",         // index in the stream
+        "a9000000",         // bytes that follow
+        "0b01",             // code: ProofInvalid
+        "12",               // stream: EVAL
+        "07000000",         // index
+        "0200000000000000", // streams: two of them
+        "11",               // streams: BLIND
+        "01000000",         // frames
+        "0080000000000000", // elements
+        "a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1", // root
+        "12",               // streams: EVAL
+        "01000000",         // frames
+        "0080000000000000", // elements
+        "a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1", // root
+        "9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d9d", // signature: R
+        "9e9e9e9e9e9e9e9e9e9e9e9e9e9e9e9e9e9e9e9e9e9e9e9e9e9e9e9e9e9e9e9e", // signature: S
     );
     check(&samples()[9], StreamId::ControlAdvertiser, 6, pinned);
 }
@@ -293,8 +334,8 @@ fn the_sizes_that_the_specification_states() {
         .iter()
         .map(|message| bytes(&message.encode(StreamId::ControlProvider, 0).unwrap()).len())
         .collect();
-    // HELLO_A 233, HELLO_P 644, TERMS_ACCEPT 112: section 9 of the design.
-    assert_eq!((sizes[0], sizes[1], sizes[3]), (233, 644, 112));
+    // With the frame header of 16 bytes each.
+    assert_eq!((sizes[0], sizes[1], sizes[3]), (344, 761, 112));
 }
 
 #[test]
@@ -339,16 +380,16 @@ fn unknown_codes_are_refused() {
     // A40
     for code in 0..=u16::MAX {
         let meaning = WireCode::from_code(code);
-        let abort = [&code.to_le_bytes()[..], &[0; 5]].concat();
+        let abort = [&code.to_le_bytes()[..], &[0; 5 + 8 + 64]].concat();
         assert_eq!(decode(12, &abort).is_some(), meaning.is_some(), "{code:#06x}");
-        let refuse = [&code.to_le_bytes()[..], &[0; 36]].concat();
+        let refuse = [&code.to_le_bytes()[..], &[0; 36 + 8 + 8 + 64]].concat();
         let refusable =
             matches!(meaning, Some(WireCode::Refusal(_) | WireCode::Incompatibility(_)));
         assert_eq!(decode(5, &refuse).is_some(), refusable, "{code:#06x}");
     }
     let bulk = [16, 17, 18, 19, 20];
     for stream in 0..=255 {
-        let abort = [0x0B, 0x01, stream, 0, 0, 0, 0];
+        let abort = [&[0x0B, 0x01, stream, 0, 0, 0, 0][..], &[0; 8 + 64]].concat();
         let named = bulk.contains(&stream) || stream <= 2;
         assert_eq!(decode(12, &abort).is_some(), named, "{stream}");
         let mut checkpoint = body(&samples()[5]);
@@ -411,9 +452,28 @@ fn reserved_values_are_refused() {
         terms[at] = kept;
     }
     assert!(decode(3, &terms).is_some());
+    let purpose = offset(&fields, "purpose");
+    for code in 0..=u16::MAX {
+        terms[purpose..purpose + 2].copy_from_slice(&code.to_le_bytes());
+        let known = (1..=5).contains(&code);
+        assert_eq!(decode(3, &terms).is_some(), known, "purpose {code}");
+    }
     let mut hello = layout::hello_a();
     (hello.protocol_min, hello.protocol_max) = (2, 1);
     assert_eq!(decode(1, &body(&Control::HelloA(hello))), None);
+    let (hello_a, hello_p) = (body(&samples()[0]), body(&samples()[1]));
+    for (kind, body, own) in [(1, hello_a, 0), (2, hello_p, 1)] {
+        let fields = layout::fields(&samples()[kind - 1]);
+        let role = offset(&fields, "program.role");
+        let flags = offset(&fields, "program.flags");
+        for (at, values) in [(role, &[1 - own, 2][..]), (flags, &[4, 255]), (flags + 1, &[1])] {
+            for value in values {
+                let mut altered = body.clone();
+                altered[at] = *value;
+                assert_eq!(decode(kind as u8, &altered), None, "{kind} {at} {value}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -22,6 +22,7 @@ use protocol::digital_id::DigitalId;
 use protocol::disclosure::Resolution;
 use protocol::error::Bug;
 use protocol::limits::AUDIT_WINDOW_S_DEFAULT;
+use protocol::purpose::Purpose;
 use protocol::suite::Profile;
 use protocol::terms::MatchTerms;
 use serde_json::json;
@@ -111,7 +112,7 @@ pub(crate) struct Delivery {
     desk: DeliveryDesk,
     profile: Profile,
     sid: [u8; 32],
-    purpose: u16,
+    purpose: Purpose,
     attributes: bool,
     conditions: ReleaseConditions,
     keep_until: u64,
@@ -189,7 +190,7 @@ impl Delivery {
             "rows": file.rows,
             "sha256": node::hex(&file.sha256),
             "profile": self.profile.name(),
-            "purpose": self.purpose,
+            "purpose": self.purpose.name(),
         });
         let text = format!("{manifest:#}\n");
         let manifest = self.desk.deliveries.join(format!("{run_id}.manifest.json"));
@@ -310,7 +311,7 @@ mod tests {
             let manifest: serde_json::Value = serde_json::from_str(&text).unwrap();
             assert_eq!(manifest["rows"], 4);
             assert_eq!(manifest["profile"], "activation");
-            assert_eq!(manifest["purpose"], 1);
+            assert_eq!(manifest["purpose"], "ads.match");
             assert_eq!(manifest["name"], path.file_name().unwrap().to_str().unwrap());
         }
         let csv = deliveries.join(format!("{}.csv", node::hex(&[1; 32])));

@@ -46,6 +46,8 @@ impl Published {
         let body = SnapshotBody {
             provider: home.identity.party().0,
             day,
+            // One that nobody has been shown is replaced as if it had never been.
+            edition: 0,
             commitment: stored.root().commitment(),
             previous,
         };

@@ -17,6 +17,7 @@ use node::home::Home;
 use node::keyring::{AlignedKey, Keyring, RunKey};
 use node::world::{self, DirectoryLock, DraftDir};
 use protocol::message::TableDescriptor;
+use protocol::purpose::Purpose;
 use protocol::session::provider::{MatchKey, Prepared};
 use protocol::suite::{Order, Profile, SuiteId};
 use serde::{Deserialize, Serialize};
@@ -343,7 +344,7 @@ struct Stored {
 struct Conditions {
     kinds: Vec<u8>,
     max_age_days: u16,
-    purpose: u16,
+    purpose: Purpose,
 }
 
 impl Conditions {

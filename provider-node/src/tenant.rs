@@ -15,11 +15,12 @@ use node::ledger::Budget;
 use node::world;
 use protocol::identifier::IdentifierKind;
 use protocol::limits::{
-    DELTA_MIN_DEFAULT, EVALUATIONS_PER_KEY_MAX, K_MIN_DEFAULT, N_MIN_DEFAULT, TERMS_LIST_MAX,
+    EVALUATIONS_PER_KEY_MAX, GROUP_MIN_DEFAULT, K_MIN_DEFAULT, N_MIN_DEFAULT, TERMS_LIST_MAX,
 };
+use protocol::purpose::Purpose;
 use protocol::session::provider::Guardrails;
 use protocol::suite::Profile;
-use protocol::terms::{LinkFilter, PURPOSE_ADVERTISING_MATCH};
+use protocol::terms::LinkFilter;
 use serde::{Deserialize, Serialize};
 
 use crate::namespaces::Namespaces;
@@ -39,7 +40,7 @@ pub(crate) struct PartnerPolicy {
     /// Least matched rows.
     pub(crate) k_min: u32,
     /// Least difference to an earlier set.
-    pub(crate) delta_min: u32,
+    pub(crate) group_min: u32,
     /// Padded identifiers of one session, at most.
     pub(crate) elements_max: u64,
     /// Evaluations in 30 days.
@@ -60,6 +61,9 @@ pub(crate) struct PartnerPolicy {
     /// Least matched rows in a breakdown cell.
     #[serde(default = "guardrails::cell_min")]
     pub(crate) cell_min: u32,
+    /// Days after which a consent behind the partner's rows is no longer taken, at most.
+    #[serde(default = "guardrails::consent_max_age_days")]
+    pub(crate) consent_max_age_days: u16,
     /// Digital IDs of one record in a delivery, at most.
     #[serde(default = "guardrails::ids_per_person")]
     pub(crate) ids_per_person: u16,
@@ -107,6 +111,7 @@ mod guardrails {
         rate_cap: u8,
         count_rounding: u32,
         cell_min: u32,
+        consent_max_age_days: u16,
         ids_per_person: u16,
         ids_valid_days: u16,
         scope_days: u16,
@@ -126,7 +131,7 @@ impl PartnerPolicy {
             kinds: KINDS.iter().map(|kind| kind.name().to_owned()).collect(),
             n_min: N_MIN_DEFAULT,
             k_min: K_MIN_DEFAULT,
-            delta_min: DELTA_MIN_DEFAULT,
+            group_min: GROUP_MIN_DEFAULT,
             elements_max: 1 << 27,
             evaluations_per_epoch: 1 << 30,
             evaluations_per_day: 1 << 28,
@@ -135,6 +140,7 @@ impl PartnerPolicy {
             rate_cap: guardrails::rate_cap(),
             count_rounding: guardrails::count_rounding(),
             cell_min: guardrails::cell_min(),
+            consent_max_age_days: guardrails::consent_max_age_days(),
             ids_per_person: guardrails::ids_per_person(),
             ids_valid_days: guardrails::ids_valid_days(),
             namespaces: guardrails::namespaces(),
@@ -151,6 +157,7 @@ impl PartnerPolicy {
             rate_cap: self.rate_cap,
             count_rounding: self.count_rounding,
             cell_min: self.cell_min,
+            consent_max_age_days: self.consent_max_age_days,
             ids_per_person: self.ids_per_person,
             ids_valid_days: self.ids_valid_days,
             attributes: self.attributes,
@@ -168,6 +175,7 @@ impl PartnerPolicy {
             rate_cap: self.rate_cap,
             count_rounding: self.count_rounding,
             cell_min: self.cell_min,
+            consent_max_age_days: self.consent_max_age_days,
             ids_valid_days: self.ids_valid_days,
             ids_per_record_max: self.ids_per_person,
             namespaces: codes,
@@ -234,8 +242,8 @@ impl PartnerPolicy {
     }
 
     /// Purposes its tables are filtered for.
-    pub(crate) const fn purpose() -> u16 {
-        PURPOSE_ADVERTISING_MATCH
+    pub(crate) const fn purpose() -> Purpose {
+        Purpose::Match
     }
 }
 

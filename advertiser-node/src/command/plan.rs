@@ -65,7 +65,7 @@ pub(crate) fn run(
         unmatchable: Unmatchable::find(input.counts()),
         shared: WidelyShared::find(input.counts()),
         changed_rows: committed.nearest(),
-        too_near: committed.is_too_near(request.profile, policy.terms.delta_min),
+        too_near: committed.is_too_near(request.profile, policy.terms.group_min),
         purpose: home.config.purpose.clone(),
         invitation,
         policy,
@@ -121,7 +121,7 @@ impl Plan {
         }));
         lines.extend(no_cookie(self.profile, &self.policy.terms).map(str::to_owned));
         lines
-            .push("  the provider may raise n_min, k_min and delta_min when it answers".to_owned());
+            .push("  the provider may raise n_min, k_min and group_min when it answers".to_owned());
         lines.extend(self.shape_lines());
         lines.extend(self.cost.lines());
         lines.extend(self.file_lines());
@@ -146,7 +146,7 @@ impl Plan {
             }
             (Some(changed), true) => format!(
                 "  REFUSED: {changed} rows changed since the nearest other input, fewer than \
-                 delta_min; repeat that input unchanged, or change more rows"
+                 group_min; repeat that input unchanged, or change more rows"
             ),
         });
         lines.push(match self.undetected() {

@@ -9,6 +9,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use protocol::digital_id::DigitalId as Entry;
+use protocol::purpose::Purpose;
 use protocol::suite::Profile;
 use serde_json::json;
 
@@ -28,7 +29,7 @@ pub struct Delivery<'a> {
     /// Its profile.
     pub profile: Profile,
     /// Purpose the digital IDs may be used for.
-    pub purpose: &'a str,
+    pub purpose: Purpose,
     /// The advertiser's own name for the segment.
     pub segment: Option<&'a str>,
     /// Day of the delivery, in days since 1970.
@@ -133,7 +134,7 @@ fn write_manifest(path: &Path, delivery: &Delivery<'_>, rows: u64) -> Result<(),
         "run_id": run_id(delivery.sid),
         "session_id": hex(delivery.sid),
         "profile": delivery.profile.name(),
-        "purpose": delivery.purpose,
+        "purpose": delivery.purpose.name(),
         "rules_digest": hex(delivery.rules_digest),
     });
     let text = format!("{manifest:#}\n");
@@ -232,7 +233,7 @@ mod tests {
         let delivery = Delivery {
             sid: &[0xAB; 32],
             profile: Profile::DigitalIds,
-            purpose: "ads.match",
+            purpose: Purpose::Match,
             segment: Some("autumn"),
             day: 20_000,
             valid_days: 30,

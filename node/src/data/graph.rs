@@ -622,7 +622,8 @@ const CHUNK_BYTES: usize = 1 << 20;
 #[cfg(test)]
 pub(crate) mod tests {
     use protocol::identifier::IdentifierKind;
-    use protocol::terms::{LinkFilter, PURPOSE_ADVERTISING_MATCH};
+    use protocol::purpose::Purpose;
+    use protocol::terms::LinkFilter;
 
     use crate::data::objections::{FeedRules, import_feed};
     use crate::normalize::{Options, Ruleset};
@@ -771,7 +772,7 @@ pub(crate) mod tests {
         let at = 86_400 * u64::from(days_since_1970("2026-11-02").unwrap());
         let in_table = |level| {
             let filter = LinkFilter { level, ..LinkFilter::DEFAULT };
-            let purpose = PURPOSE_ADVERTISING_MATCH;
+            let purpose = Purpose::Match;
             leaves(&snapshot).iter().filter(|one| one.passes(&filter, &kinds, purpose, at)).count()
         };
         assert_eq!((in_table(0), in_table(1)), (2, 3));

@@ -14,6 +14,7 @@ use protocol::identifier::PrfInput;
 use protocol::limits::Limits;
 use protocol::message::TableDescriptor;
 use protocol::oprf::{MatchTag, PrfKey, PrfOutput};
+use protocol::purpose::Purpose;
 use protocol::seed::KeyDerivation;
 use protocol::suite::Order;
 use protocol::table::{TableWriter, padded_tags};
@@ -34,8 +35,8 @@ pub struct TableConditions {
     pub filter: LinkFilter,
     /// Kinds of identifiers, increasing.
     pub kinds: Vec<u8>,
-    /// Purpose code.
-    pub purpose: u16,
+    /// Purpose that the persons behind the links agreed to.
+    pub purpose: Purpose,
     /// Unix time of the snapshot's day.
     pub at: u64,
 }
@@ -314,7 +315,7 @@ mod tests {
         let conditions = TableConditions {
             filter: LinkFilter::DEFAULT,
             kinds: (0..=u8::MAX).collect(),
-            purpose: 1,
+            purpose: Purpose::Match,
             at: 1_793_577_600,
         };
         let workspace = Workspace { directory: dir.path().join("work"), memory_bytes: 1 << 20 };

@@ -7,7 +7,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use crate::attestation::AttestationKey;
+use crate::attestation::{AttestationKey, Signature};
 use crate::codec::{RawFrame, StreamId};
 use crate::commitment::InputRoot;
 use crate::error::{Bug, Error, Refusal, Violation};
@@ -15,7 +15,7 @@ use crate::ledger::{LedgerEntry, LedgerHead, Reservation};
 use crate::limits::{AUDIT_WINDOW_S_DEFAULT, FRAMES_IN_FLIGHT_MAX, Limits, TERMS_LIFETIME_S_MAX};
 pub use crate::manifest::KnownKey;
 use crate::message::{
-    Control, HelloA, HelloP, SessionBinding, TableDescriptor, Terms, TermsAccept,
+    Control, HelloA, HelloP, Program, SessionBinding, TableDescriptor, Terms, TermsAccept,
 };
 use crate::rows::RowWidth;
 use crate::seed::{SessionKeys, SessionSeed, Stream};
@@ -72,6 +72,8 @@ pub struct AdvertiserConfig {
     pub known_keys: Vec<KnownKey>,
     /// Frames to have unanswered; at most [`FRAMES_IN_FLIGHT_MAX`].
     pub frames_in_flight: u32,
+    /// Our program, as HELLO_A states it.
+    pub program: Program,
     /// Unix time.
     pub now: u64,
 }
@@ -113,7 +115,7 @@ impl AdvertiserSession {
         if config.drawn() < u64::from(config.terms.n_min.max(config.limits.n_min_floor)) {
             return Err(Refusal::SizeOutOfRange.into());
         }
-        config.differs_enough(config.terms.delta_min.max(config.limits.delta_min_floor))?;
+        config.differs_enough(config.terms.group_min.max(config.limits.group_min_floor))?;
         let hello = HelloA {
             protocol_min: PROTOCOL_VERSION,
             protocol_max: PROTOCOL_VERSION,
@@ -128,11 +130,16 @@ impl AdvertiserSession {
             rules_digest: config.rules_digest,
             suppression_epoch: config.suppression_epoch,
             ledger_head: config.ledger.hash,
-        };
+            sent_at: config.now,
+            program: config.program.with_limits(&config.limits),
+            signature: Signature::NONE,
+        }
+        .signed(&config.key, &config.peer.channel().exporter)?;
+        out.at(config.now);
         hello::accept_shape(config.profile, &hello, &config.limits)?;
         let elements = hello.elements().ok_or(Refusal::SizeOutOfRange)?;
         let hello_a = out.send_control(&Control::HelloA(hello))?;
-        let wire = Wire::new(Role::Advertiser, config.limits);
+        let wire = Wire::new(Role::Advertiser, config.limits, &config.peer);
         let now = config.now;
         Ok(Self::ExpectHello(ExpectHello { config, wire, hello_a, elements, now }))
     }
@@ -143,6 +150,9 @@ impl AdvertiserSession {
     ///
     /// The session is over; see [`Error`] for who must act.
     pub fn handle(self, input: Input, out: &mut Outbox) -> Result<Self, Error> {
+        if let Input::Time(now) = input {
+            out.at(now);
+        }
         match self {
             Self::ExpectHello(state) => state.handle(input, out),
             Self::ExpectReservation(state) => state.handle(input, out),
@@ -226,8 +236,8 @@ impl AdvertiserConfig {
 
     /// A result of few changed rows is theirs alone: only `matched-rows`, which is about rows
     /// anyway, may run on an input this close to an earlier one [D-14].
-    fn differs_enough(&self, delta_min: u32) -> Result<(), Refusal> {
-        let near = self.nearest_input.is_some_and(|rows| rows > 0 && rows < u64::from(delta_min));
+    fn differs_enough(&self, group_min: u32) -> Result<(), Refusal> {
+        let near = self.nearest_input.is_some_and(|rows| rows > 0 && rows < u64::from(group_min));
         // [G44]
         if near && self.profile != Profile::MatchedRows {
             return Err(Refusal::DeltaTooSmall);
@@ -258,7 +268,9 @@ impl ExpectHello {
                 Received::Control(Control::HelloP(hello), frame) => {
                     self.accept(*hello, &frame, out)
                 }
-                Received::Control(Control::Refuse(refuse), _) => Err(refused_by_peer(&refuse)),
+                Received::Control(Control::Refuse(refuse), _) => {
+                    Err(refused_by_peer(&refuse, self.now))
+                }
                 Received::Control(_, frame) | Received::Bulk(frame) => Err(unexpected(&frame)),
             },
             _ => Err(Bug::ApiMisuse.into()),
@@ -282,9 +294,10 @@ impl ExpectHello {
         let handles_max = config.terms.handles_max.min(config.padded_rows().unwrap_or(0));
         let terms = MatchTerms {
             handles_max,
+            phone_evaluations_max: config.terms.phone_evaluations_max.min(self.elements),
             n_min: config.terms.n_min.max(hello.offer.n_min),
             k_min: config.terms.k_min.max(hello.offer.k_min),
-            delta_min: config.terms.delta_min.max(hello.offer.delta_min),
+            group_min: config.terms.group_min.max(hello.offer.group_min),
             table_delivery: u8::from(!cached),
             opened_at: self.now,
             expires_at,
@@ -294,7 +307,7 @@ impl ExpectHello {
         if drawn < u64::from(terms.n_min) {
             return Err(Refusal::SizeOutOfRange.into());
         }
-        config.differs_enough(terms.delta_min)?;
+        config.differs_enough(terms.group_min)?;
         terms.check(config.profile, &hello.offer, &config.limits, self.now).map_err(rejected)?;
         let channel = config.peer.channel();
         let sid = SessionBinding {
@@ -456,7 +469,7 @@ impl ExpectReservation {
 pub struct ExpectTerms {
     core: Core,
     terms: MatchTerms,
-    signature: crate::attestation::Signature,
+    signature: Signature,
     reservation: Reservation,
 }
 
@@ -471,7 +484,9 @@ impl ExpectTerms {
                 Received::Control(Control::TermsAccept(accept), frame) => {
                     self.accept(&accept, &frame, out)
                 }
-                Received::Control(Control::Refuse(refuse), _) => Err(refused_by_peer(&refuse)),
+                Received::Control(Control::Refuse(refuse), _) => {
+                    Err(refused_by_peer(&refuse, self.core.now))
+                }
                 Received::Control(_, frame) | Received::Bulk(frame) => Err(unexpected(&frame)),
             },
             _ => Err(Bug::ApiMisuse.into()),
@@ -546,10 +561,11 @@ impl ExpectTable {
     }
 }
 
-fn rejected(why: TermsRejected) -> Error {
+pub(super) fn rejected(why: TermsRejected) -> Error {
     match why {
         TermsRejected::Incompatible(why) => why.into(),
         TermsRejected::Refused(why) => why.into(),
+        TermsRejected::Clocks(clocks) => Error::ClocksDiffer { clocks, by_peer: false },
     }
 }
 

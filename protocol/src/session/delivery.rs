@@ -72,7 +72,8 @@ impl ExpectIds {
                     return self.take_released(released, &frame, out);
                 }
                 Received::Control(Control::Refuse(refuse), frame) => {
-                    let Error::RefusedByPeer { why, .. } = refused_by_peer(&refuse) else {
+                    let now = self.core.now;
+                    let Error::RefusedByPeer { why, .. } = refused_by_peer(&refuse, now) else {
                         return Err(unexpected(&frame));
                     };
                     self.expect_decision(&frame)?;

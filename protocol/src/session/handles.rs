@@ -7,10 +7,10 @@ use zeroize::Zeroizing;
 use crate::codec::{RawFrame, StreamId};
 use crate::digital_id::DigitalId;
 use crate::disclosure::{self, Outcome, Released, Resolution, Withheld};
-use crate::error::{Bug, Error, Refusal, RefuseCode, Violation, WireCode};
+use crate::error::{Bug, Error, Refusal, RefuseCode, Violation};
 use crate::ledger::Reservation;
 use crate::limits::IDS_PAYLOAD_MAX;
-use crate::message::{self, Control, Refuse, SignedReceipt};
+use crate::message::{self, Control, SignedReceipt};
 use crate::session::provider::{Closing, Core, ExpectReceipt, ProviderSession};
 use crate::session::task::opaque_debug;
 use crate::session::wire::Received;
@@ -147,9 +147,7 @@ impl ExpectHandles {
             false => disclosure::judge_handles(&self.terms, &self.reservation, &resolution)?,
         };
         if let Err(refusal) = judged {
-            let code = WireCode::Refusal(refusal).code();
-            let ledger_head = self.reservation.entry().hash()?;
-            out.send_control(&Control::Refuse(Refuse { code, retry_after: 0, ledger_head }))?;
+            out.refuse(refusal.code(), 0, self.reservation.entry().hash()?)?;
             let outcome = Outcome::Withheld(Withheld::Refused(RefuseCode::Refusal(refusal)));
             let closing = Closing::without_handles(Receipt::WITHHELD, outcome);
             return Ok(self.leave(closing));

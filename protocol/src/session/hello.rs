@@ -2,7 +2,7 @@
 
 use crate::attestation::PartyId;
 use crate::codec::StreamId;
-use crate::error::{Error, Incompatibility, Refusal, Violation};
+use crate::error::{Clocks, Error, Incompatibility, Refusal, Violation};
 use crate::group::Element;
 use crate::limits::{ELEMENTS_ALIGNED_MAX, Limits, ROWS_SHUFFLED_MAX, TABLE_TAGS_MAX};
 use crate::manifest::KnownKey;
@@ -21,7 +21,11 @@ pub(super) struct Asked {
 }
 
 /// Accepts or refuses what the advertiser asks for.
-pub(super) fn accept_advertiser(config: &ProviderConfig, hello: &HelloA) -> Result<Asked, Error> {
+pub(super) fn accept_advertiser(
+    config: &ProviderConfig,
+    hello: &HelloA,
+    now: u64,
+) -> Result<Asked, Error> {
     let at = |violation| Error::peer(violation, StreamId::ControlAdvertiser.code(), 0);
     if !(hello.protocol_min..=hello.protocol_max).contains(&PROTOCOL_VERSION) {
         return Err(Incompatibility::Version.into());
@@ -30,6 +34,9 @@ pub(super) fn accept_advertiser(config: &ProviderConfig, hello: &HelloA) -> Resu
     if PartyId::of(&hello.attestation_key).0 != *config.peer.party() {
         return Err(at(Violation::SessionBindingMismatch));
     }
+    // [G28]
+    hello.verify(&config.peer.channel().exporter).map_err(at)?;
+    Clocks { local: now, peer: hello.sent_at }.check()?;
     let profile = Profile::from_code(hello.profile).ok_or(Incompatibility::Profile)?;
     // [G32] The suite follows from the profile; there is no fallback.
     if hello.suite != profile.suite().code() {
@@ -103,6 +110,10 @@ pub(super) fn accept_provider(
     if PartyId::of(&hello.attestation_key).0 != *config.peer.party() {
         return Err(at(Violation::SessionBindingMismatch));
     }
+    // [G28]
+    hello.verify(&config.peer.channel().exporter).map_err(at)?;
+    // Before any time of the provider is judged: a slow clock here is no fault there.
+    Clocks { local: now, peer: hello.sent_at }.check()?;
     hello.manifest.verify(&hello.attestation_key).map_err(at)?;
     hello.snapshot.verify(&hello.attestation_key).map_err(at)?;
     let manifest = &hello.manifest.body;
@@ -111,7 +122,7 @@ pub(super) fn accept_provider(
         && manifest.partner == config.key.party().0
         && manifest.suite == config.profile.suite().code()
         && manifest.is_within_bounds()
-        && manifest.is_valid_at(now)
+        && manifest.is_valid_at(hello.sent_at)
         && hello.snapshot.body.provider == *config.peer.party();
     if !fits {
         return Err(at(Violation::ManifestMismatch));

@@ -30,20 +30,24 @@
 use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
 use zeroize::Zeroizing;
 
+use crate::attestation::{AttestationKey, PartyId, Signature};
 use crate::codec::{RawFrame, StreamId};
 use crate::digital_id::DigitalId;
 use crate::disclosure::{MatchCount, Outcome, Resolution};
-use crate::error::{Bug, Error, Refusal, Violation, WireCode};
+use crate::error::{Bug, Error, Location, Refusal, Violation, WireCode};
 use crate::identifier::Identifier;
+use crate::last_word::{Ground, LastWord};
 use crate::ledger::{LedgerEntry, Reservation};
 use crate::manifest::KnownKey;
 use crate::message::{Abort, Control, Refuse};
 use crate::rows::RowWidth;
+use crate::transcript::receipt::StreamHead;
 use crate::transcript::{Record, Role};
 
 pub mod advertiser;
@@ -314,15 +318,22 @@ pub struct ChannelFacts {
 #[derive(Debug, Clone, Copy)]
 #[must_use]
 pub struct VerifiedPeer {
+    key: [u8; 32],
     party: [u8; 32],
     channel: ChannelFacts,
 }
 
 impl VerifiedPeer {
-    /// Asserts that the finished handshake proved the key pinned for `party`. Called in one place
-    /// of `node`.
-    pub const fn assertion(party: [u8; 32], channel: ChannelFacts) -> Self {
-        Self { party, channel }
+    /// Asserts that the finished handshake proved the TLS key pinned for the party with this
+    /// attestation key. Called in one place of `node`.
+    pub fn assertion(key: [u8; 32], channel: ChannelFacts) -> Self {
+        Self { key, party: PartyId::of(&key).0, channel }
+    }
+
+    /// The attestation key of the party, which signs what it says.
+    #[must_use]
+    pub const fn key(&self) -> &[u8; 32] {
+        &self.key
     }
 
     /// The party the pin belongs to.
@@ -339,9 +350,17 @@ impl VerifiedPeer {
 }
 
 /// Where a session puts what it wants done; also the sending half of its wire.
+///
+/// It outlives the session, so it holds what our last word is signed with and over.
 #[derive(Debug)]
 pub struct Outbox {
     role: Role,
+    key: Arc<AttestationKey>,
+    ground: Ground,
+    /// Heads of all bulk streams so far, by increasing stream number.
+    heads: Vec<StreamHead>,
+    /// Unix time of the last input.
+    now: u64,
     queue: VecDeque<Output>,
     control_sent: u32,
     /// Whether TERMS_ACCEPT has gone out: from then on nothing is refused any more.
@@ -351,11 +370,15 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// An empty outbox of one party.
+    /// An empty outbox of one party, which signs by `key`, on a channel with this exporter.
     #[must_use]
-    pub const fn new(role: Role) -> Self {
+    pub const fn new(role: Role, key: Arc<AttestationKey>, exporter: [u8; 32]) -> Self {
         Self {
             role,
+            key,
+            ground: Ground::new(exporter),
+            heads: Vec::new(),
+            now: 0,
             queue: VecDeque::new(),
             control_sent: 0,
             terms_accepted: false,
@@ -375,12 +398,18 @@ impl Outbox {
     /// again that the session knows of takes the place of `retry_after_s`.
     pub fn close(&mut self, error: &Error, ledger_head: [u8; 32], retry_after_s: u32) {
         let (code, at) = error.wire();
-        let message = match error {
-            Error::RefusedByPeer { .. } | Error::AbortedByPeer { .. } => return,
-            Error::Refused(_) | Error::PeerIncompatible(_) if self.may_refuse() => {
+        // Encoding and signing a message of this size cannot fail; if it did, the connection would
+        // just close.
+        let _ = match error {
+            Error::RefusedByPeer { .. }
+            | Error::AbortedByPeer { .. }
+            | Error::ClocksDiffer { by_peer: true, .. } => return,
+            Error::Refused(_) | Error::PeerIncompatible(_) | Error::ClocksDiffer { .. }
+                if self.may_refuse() =>
+            {
                 let own = self.retry_after_s;
                 let retry_after = if own == 0 { retry_after_s } else { own };
-                Control::Refuse(Refuse { code: code.code(), retry_after, ledger_head })
+                self.refuse(code.code(), retry_after, ledger_head)
             }
             _ => {
                 // The true index of a canary or a doubly hit tag would tell the peer which it was.
@@ -390,17 +419,53 @@ impl Outbox {
                     WireCode::Violation(Violation::CanaryMissing | Violation::TagHitTwice) => 0,
                     _ => at.index,
                 };
-                Control::Abort(Abort { code: code.code(), stream: at.stream, index })
+                self.abort(code, Location { index, ..at })
             }
         };
-        // Encoding a fixed-size message cannot fail; if it did, the connection would just close.
-        let _ = self.send_control(&message);
     }
 
     /// Records and sends that our own machine or operator has a problem; nobody is blamed.
     pub fn close_for_operator(&mut self) {
-        let code = WireCode::Operator.code();
-        let _ = self.send_control(&Control::Abort(Abort { code, stream: 0, index: 0 }));
+        let _ = self.abort(WireCode::Operator, Location::NONE);
+    }
+
+    /// Signs and sends a REFUSE.
+    pub(crate) fn refuse(
+        &mut self,
+        code: u16,
+        retry_after: u32,
+        ledger_head: [u8; 32],
+    ) -> Result<(), Bug> {
+        let (sent_at, streams, signature) = (self.now, self.heads.clone(), Signature::NONE);
+        let refuse = Refuse { code, retry_after, ledger_head, sent_at, streams, signature };
+        let refuse = refuse.signed(&self.key, &self.ground)?;
+        self.send_control(&Control::Refuse(refuse)).map(drop)
+    }
+
+    fn abort(&mut self, code: WireCode, at: Location) -> Result<(), Bug> {
+        let (code, streams, signature) = (code.code(), self.heads.clone(), Signature::NONE);
+        let Location { stream, index } = at;
+        let abort = Abort { code, stream, index, streams, signature };
+        let abort = abort.signed(&self.key, &self.ground)?;
+        self.send_control(&Control::Abort(abort)).map(drop)
+    }
+
+    /// What our last word would be signed over.
+    pub(crate) const fn ground(&mut self) -> &mut Ground {
+        &mut self.ground
+    }
+
+    /// Notes the time for what is said next.
+    pub(crate) const fn at(&mut self, now: u64) {
+        self.now = now;
+    }
+
+    /// Notes the head of a stream that has grown.
+    pub(crate) fn grown(&mut self, head: StreamHead) {
+        match self.heads.binary_search_by_key(&head.stream, |known| known.stream) {
+            Ok(at) => self.heads.iter_mut().skip(at).take(1).for_each(|known| *known = head),
+            Err(at) => self.heads.insert(at, head),
+        }
     }
 
     /// Sets the seconds after which the request that is being refused may succeed.
@@ -420,7 +485,14 @@ impl Outbox {
         };
         let frame = message.encode(stream, self.control_sent)?;
         self.control_sent = self.control_sent.checked_add(1).ok_or(Bug::InternalInvariant)?;
-        self.terms_accepted |= matches!(message, Control::TermsAccept(_));
+        match message {
+            Control::HelloA(_) | Control::HelloP(_) => {
+                self.ground.hello(self.role, &frame.payload);
+            }
+            Control::Terms(terms) => self.ground.session(terms.sid),
+            Control::TermsAccept(_) => self.terms_accepted = true,
+            _ => {}
+        }
         self.queue
             .push_back(Output::Append { record: Record::Control(frame.clone()), frame: None });
         self.queue.push_back(Output::Send(frame.clone()));

@@ -5,12 +5,14 @@ use alloc::vec::Vec;
 
 use crate::error::{Error, Incompatibility, Refusal};
 use crate::limits::{
-    CELL_MIN_DEFAULT, COUNT_ROUNDING_DEFAULT, IDS_PER_RECORD_DEFAULT, IDS_VALID_DAYS_DEFAULT,
-    RATE_CAP_DEFAULT, RATE_PRECISION_DEFAULT, ROWS_SHUFFLED_MAX,
+    CELL_MIN_DEFAULT, CONSENT_MAX_AGE_DAYS_DEFAULT, COUNT_ROUNDING_DEFAULT,
+    EVALUATIONS_PER_KEY_MAX, IDS_PER_RECORD_DEFAULT, IDS_VALID_DAYS_DEFAULT, RATE_CAP_DEFAULT,
+    RATE_PRECISION_DEFAULT, ROWS_SHUFFLED_MAX,
 };
 use crate::manifest::{SignedManifest, SignedSnapshot};
 use crate::message::TableDescriptor;
 use crate::oprf::PrfKey;
+use crate::purpose::Purpose;
 use crate::suite::{Aligned, Profile, Shuffled, SuiteId};
 use crate::terms::{LinkFilter, MatchTerms, Offer};
 
@@ -20,7 +22,7 @@ pub struct Policy {
     /// Profiles it may run.
     pub profiles: Vec<Profile>,
     /// Purposes it may run them for.
-    pub purposes: Vec<u16>,
+    pub purposes: Vec<Purpose>,
     /// Padded elements of one session, at most.
     pub elements_max: u64,
     /// Minima and budget, as they stand in HELLO_P.
@@ -59,7 +61,7 @@ pub struct Prepared {
     /// Kinds of identifiers in the table, increasing.
     pub kinds: Vec<u8>,
     /// Purpose the table was filtered for.
-    pub purpose: u16,
+    pub purpose: Purpose,
 }
 
 /// A key of either order; which one a session may use follows from its profile.
@@ -94,6 +96,10 @@ pub struct Guardrails {
     pub count_rounding: u32,
     /// Least matched rows in a breakdown cell.
     pub cell_min: u32,
+    /// Most days after which a consent is no longer taken.
+    pub consent_max_age_days: u16,
+    /// Most telephone numbers that one run may ask for.
+    pub phone_evaluations_max: u64,
     /// Most days that a delivered digital ID may be used.
     pub ids_valid_days: u16,
     /// Most digital IDs of one record.
@@ -113,6 +119,8 @@ impl Guardrails {
         rate_cap: RATE_CAP_DEFAULT,
         count_rounding: COUNT_ROUNDING_DEFAULT,
         cell_min: CELL_MIN_DEFAULT,
+        consent_max_age_days: CONSENT_MAX_AGE_DAYS_DEFAULT,
+        phone_evaluations_max: EVALUATIONS_PER_KEY_MAX,
         ids_valid_days: IDS_VALID_DAYS_DEFAULT,
         ids_per_record_max: IDS_PER_RECORD_DEFAULT,
         handles_max: ROWS_SHUFFLED_MAX,
@@ -132,7 +140,11 @@ impl Guardrails {
             && terms.handles_max <= self.handles_max
             && terms.namespaces.iter().all(|namespace| self.namespaces.contains(namespace))
             && (self.attributes || terms.flags == 0);
-        (profile == Profile::MatchedRows || counts) && (!profile.sends_handles() || release)
+        let persons = terms.consent_max_age_days <= self.consent_max_age_days
+            && terms.phone_evaluations_max <= self.phone_evaluations_max;
+        persons
+            && (profile == Profile::MatchedRows || counts)
+            && (!profile.sends_handles() || release)
     }
 }
 

@@ -7,16 +7,17 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use crate::attestation::AttestationKey;
+use crate::attestation::{AttestationKey, Signature};
 use crate::codec::{RawFrame, StreamId};
 use crate::disclosure::Outcome;
-use crate::error::{Bug, Error, Incompatibility, Refusal, Violation};
+use crate::error::{Bug, Clocks, Error, Incompatibility, Refusal, Violation};
 use crate::ledger::{LedgerEntry, LedgerHead, Reservation};
-use crate::limits::{CLOCK_SKEW_S_MAX, Limits};
+use crate::limits::Limits;
 use crate::message::{
-    Control, HelloA, HelloP, ReceiptAck, SessionBinding, SignedReceipt, Terms, TermsAccept,
+    Control, HelloA, HelloP, Program, ReceiptAck, SessionBinding, SignedReceipt, Terms, TermsAccept,
 };
 use crate::rows::RowWidth;
+use crate::session::advertiser::rejected;
 pub use crate::session::answers::ExpectBlinds;
 pub use crate::session::barrier::ExpectRows;
 pub use crate::session::handles::ExpectHandles;
@@ -24,7 +25,7 @@ pub use crate::session::policy::{Guardrails, MatchKey, Policy, Prepared};
 use crate::session::wire::{Identity, Received, Wire};
 use crate::session::{Input, Outbox, Output, RunName, VerifiedPeer, hello, unexpected};
 use crate::suite::{PROTOCOL_VERSION, Profile, SuiteId};
-use crate::terms::{self, SignedTerms, TermsRejected};
+use crate::terms::{self, SignedTerms};
 use crate::transcript::Role;
 use crate::transcript::receipt::Receipt;
 
@@ -54,6 +55,8 @@ pub struct ProviderConfig {
     /// Whether this advertiser cannot be served now, whatever it asks for: the refusal, and the
     /// seconds after which it may try again.
     pub busy: Option<(Refusal, u32)>,
+    /// Our program, as HELLO_P states it.
+    pub program: Program,
     /// Unix time.
     pub now: u64,
 }
@@ -83,7 +86,7 @@ impl ProviderSession {
     /// Waits for HELLO_A on a channel whose peer is verified.
     #[must_use]
     pub fn open(config: ProviderConfig) -> Self {
-        let wire = Wire::new(Role::Provider, config.limits);
+        let wire = Wire::new(Role::Provider, config.limits, &config.peer);
         let now = config.now;
         Self::ExpectHello(ExpectHello { config, wire, now })
     }
@@ -94,6 +97,9 @@ impl ProviderSession {
     ///
     /// The session is over; see [`Error`] for who must act.
     pub fn handle(self, input: Input, out: &mut Outbox) -> Result<Self, Error> {
+        if let Input::Time(now) = input {
+            out.at(now);
+        }
         match self {
             Self::ExpectHello(state) => state.handle(input, out),
             Self::ExpectTerms(state) => state.handle(input, out),
@@ -184,7 +190,7 @@ impl ExpectHello {
             out.retry_after(retry_after_s);
             return Err(refusal.into());
         }
-        let asked = hello::accept_advertiser(&config, &hello)?;
+        let asked = hello::accept_advertiser(&config, &hello, now)?;
         let profile = asked.profile;
         let prepared = config
             .prepared
@@ -215,7 +221,11 @@ impl ExpectHello {
             suppression_epoch: config.suppression_epoch,
             ledger_head: config.ledger.hash,
             offer: config.policy.offer,
-        };
+            sent_at: now,
+            program: config.program.with_limits(wire.limits()),
+            signature: Signature::NONE,
+        }
+        .signed(&config.key, &config.peer.channel().exporter)?;
         let hello_p = out.send_control(&Control::HelloP(alloc::boxed::Box::new(answer)))?;
         let core = Core {
             identity: Identity { key: config.key, peer: config.peer },
@@ -395,16 +405,12 @@ impl ExpectTerms {
             return Err(at(Violation::SessionBindingMismatch));
         }
         core.sid = sid;
+        out.ground().session(sid);
         let limits = *core.wire.limits();
-        message.terms.check(core.profile, &policy.offer, &limits, core.now).map_err(
-            |why| match why {
-                TermsRejected::Incompatible(why) => Error::from(why),
-                TermsRejected::Refused(why) => why.into(),
-            },
-        )?;
+        message.terms.check(core.profile, &policy.offer, &limits, core.now).map_err(rejected)?;
         // One handle names one row at most.
         let rows = core.elements / u64::from(core.width.get());
-        if message.terms.handles_max > rows {
+        if message.terms.handles_max > rows || message.terms.phone_evaluations_max > core.elements {
             return Err(Incompatibility::Parameters.into());
         }
         policy.check(&core.prepared, &message.terms)?;
@@ -546,12 +552,12 @@ impl ExpectReceipt {
             ledger: reservation.entry().settle(handles, ids, closed_at)?,
             ..receipt.clone()
         };
-        let in_time = closed_at >= terms.terms().opened_at
-            && closed_at.abs_diff(core.now) <= CLOCK_SKEW_S_MAX;
-        if receipt != expected || !in_time || !settled || receipt.report_commitment == [0; 32] {
+        let after = closed_at >= terms.terms().opened_at;
+        if receipt != expected || !after || !settled || receipt.report_commitment == [0; 32] {
             return Err(at(Violation::ReceiptMismatch));
         }
         receipt.verify(&core.peer_key, &signature).map_err(at)?;
+        Clocks { local: core.now, peer: closed_at }.check()?;
         let signature = receipt.sign(&core.identity.key)?;
         out.push(Output::Ledger { entry: receipt.ledger, evidence: frame.clone() });
         out.send_control(&Control::ReceiptAck(ReceiptAck { signature }))?;

@@ -5,10 +5,12 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 
 use crate::attestation::{AttestationKey, Signature};
 use crate::codec::{RawFrame, StreamId};
-use crate::error::{Bug, Error, Location, RefuseCode, Violation, WireCode};
+use crate::error::{Bug, Clocks, Error, Location, Refusal, RefuseCode, Violation, WireCode};
+use crate::last_word::LastWord;
 use crate::limits::Limits;
 use crate::message::{Abort, Checkpoint, Control, Refuse};
 use crate::session::{Outbox, Output, VerifiedPeer};
@@ -22,6 +24,8 @@ use crate::transcript::{Record, Role};
 pub(crate) struct Wire {
     role: Role,
     limits: Limits,
+    /// The peer's attestation key.
+    peer_key: [u8; 32],
     control_received: u32,
     streams: Vec<StreamState>,
 }
@@ -49,14 +53,16 @@ pub(crate) enum Received {
 }
 
 impl Wire {
-    pub(crate) fn new(role: Role, limits: Limits) -> Self {
-        Self { role, limits, control_received: 0, streams: Vec::new() }
+    pub(crate) fn new(role: Role, limits: Limits, peer: &VerifiedPeer) -> Self {
+        let (peer_key, streams) = (*peer.key(), Vec::new());
+        Self { role, limits, peer_key, control_received: 0, streams }
     }
 
     /// Checks a frame's place in its stream, records it, and decodes a control message.
     ///
     /// A message that does not decode is recorded all the same: it is the evidence. ABORT becomes
-    /// an error here, since it may come in every state.
+    /// an error here, since it may come in every state; one whose signature does not hold is told
+    /// as such and proves nothing [T-17].
     pub(crate) fn receive(&mut self, frame: RawFrame, out: &mut Outbox) -> Result<Received, Error> {
         let stream = frame.header.stream;
         let from_peer = stream.from_advertiser() != (self.role == Role::Advertiser);
@@ -74,10 +80,37 @@ impl Wire {
         }
         self.control_received = self.control_received.saturating_add(1);
         out.push(Output::Append { record: Record::Control(frame.clone()), frame: None });
+        // As it came, decodable or not: a refusal of it is signed over these bytes.
+        if matches!((self.role, frame.header.kind), (Role::Provider, 1) | (Role::Advertiser, 2)) {
+            out.ground().hello(self.role.peer(), &frame.payload);
+        }
         match Control::decode(&frame).map_err(fail)? {
-            Control::Abort(abort) => Err(aborted_by_peer(&abort)),
+            Control::Abort(abort) => Err(aborted_by_peer(&abort, self.holds(&abort, out))),
+            // [G60]
+            Control::Refuse(refuse)
+                if self.role == Role::Advertiser && !self.holds(&refuse, out) =>
+            {
+                Err(fail(Violation::SignatureInvalid))
+            }
             message => Ok(Received::Control(message, frame)),
         }
+    }
+
+    /// Whether the peer signed its last word on what we share, and about streams as we know them.
+    fn holds(&self, word: &impl LastWord, out: &mut Outbox) -> bool {
+        let known = |head: &StreamHead| {
+            let stream = StreamId::from_code(head.stream);
+            let ours =
+                stream.is_some_and(|s| s.from_advertiser() == (self.role == Role::Advertiser));
+            let Some(own) = stream.and_then(|stream| self.head(stream)) else { return !ours };
+            // Frames may be on their way, of either side.
+            match own.frames.cmp(&head.frames) {
+                Ordering::Equal => own == *head,
+                Ordering::Less => !ours,
+                Ordering::Greater => ours,
+            }
+        };
+        word.streams().iter().all(known) && word.verify(&self.peer_key, out.ground()).is_ok()
     }
 
     /// Appends a frame of ours to its tree, records it and sends it.
@@ -254,6 +287,7 @@ impl Wire {
             .checked_add(u64::from(header.elements))
             .ok_or_else(|| fail(Violation::CountMismatch))?;
         state.complete = header.is_last();
+        out.grown(state.head());
         let record = Record::Bulk { header, leaf };
         // Digital IDs go to whom the terms name and to no transcript: their leaf is the evidence.
         let kept = (header.stream != StreamId::Ids).then(|| frame.clone());
@@ -305,19 +339,23 @@ pub(crate) fn verify_checkpoint(
 }
 
 /// The error that a REFUSE stands for, in the two states of the advertiser that expect one.
-pub(crate) fn refused_by_peer(refuse: &Refuse) -> Error {
-    let Refuse { code, retry_after: retry_after_s, ledger_head } = *refuse;
+pub(crate) fn refused_by_peer(refuse: &Refuse, now: u64) -> Error {
+    let Refuse { code, retry_after: retry_after_s, ledger_head, sent_at, .. } = *refuse;
     match RefuseCode::from_code(code) {
+        Some(RefuseCode::Refusal(Refusal::ClocksDiffer)) => {
+            let clocks = Clocks { local: now, peer: sent_at };
+            Error::ClocksDiffer { clocks, by_peer: true }
+        }
         Some(why) => Error::RefusedByPeer { why, retry_after_s, ledger_head },
         // `Refuse` decodes with a code of these two classes only.
         None => Error::peer(Violation::EncodingNotCanonical, 0, 0),
     }
 }
 
-fn aborted_by_peer(abort: &Abort) -> Error {
+fn aborted_by_peer(abort: &Abort, signed: bool) -> Error {
     let code = WireCode::from_code(abort.code).unwrap_or(WireCode::Bug);
     let at = Location { stream: abort.stream, index: abort.index };
-    Error::AbortedByPeer { code, at }
+    Error::AbortedByPeer { code, at, signed }
 }
 
 /// Facts both roles hold for the life of a session.

@@ -11,20 +11,19 @@ use alloc::vec::Vec;
 use sha2::{Digest, Sha256};
 
 use crate::codec::{FrameHeader, RawFrame};
+use crate::suite::PROTOCOL_VERSION;
 
 pub mod merkle;
 pub mod receipt;
 pub mod verify;
 
-/// What a transcript opens with: the facts of the channel, and how the software was built.
+/// What a transcript opens with: whose it is, and the facts of the channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Opening {
     /// Version of the protocol.
     pub protocol: u16,
     /// Whose transcript this is.
     pub role: Role,
-    /// Test-only build features that were on.
-    pub build: BuildFlags,
     /// The TLS exporter of the connection.
     pub exporter: [u8; 32],
     /// SHA-256 of the advertiser's SubjectPublicKeyInfo.
@@ -43,6 +42,15 @@ pub enum Role {
 }
 
 impl Role {
+    /// The number in HELLOs and transcripts.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Advertiser => 0,
+            Self::Provider => 1,
+        }
+    }
+
     /// The other party.
     #[must_use]
     pub const fn peer(self) -> Self {
@@ -62,13 +70,30 @@ impl Role {
     }
 }
 
-/// Build features that no release has; a transcript that shows one proves a test.
+/// Build features that no release has; a HELLO that shows one is a test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct BuildFlags {
     /// Small limits were in force.
     pub small_limits: bool,
     /// X25519 without ML-KEM was offered.
     pub classical_kx: bool,
+}
+
+impl BuildFlags {
+    /// The flags in a HELLO.
+    #[must_use]
+    pub const fn bits(self) -> u16 {
+        (self.small_limits as u16) | ((self.classical_kx as u16) << 1)
+    }
+
+    /// The flags of a HELLO; `None` if a bit has no meaning.
+    #[must_use]
+    pub const fn from_bits(bits: u16) -> Option<Self> {
+        match bits {
+            0..=3 => Some(Self { small_limits: bits & 1 != 0, classical_kx: bits & 2 != 0 }),
+            _ => None,
+        }
+    }
 }
 
 /// One record of a transcript.
@@ -95,12 +120,9 @@ impl Writer {
     /// The bytes a transcript file starts with.
     #[must_use]
     pub fn open(opening: &Opening) -> (Self, Vec<u8>) {
-        let flags =
-            u8::from(opening.build.small_limits) | (u8::from(opening.build.classical_kx) << 1);
-        let role = u8::from(opening.role == Role::Provider);
         let body = [
             &opening.protocol.to_le_bytes()[..],
-            &[role, flags],
+            &[opening.role.code()],
             &opening.exporter,
             &opening.spki_advertiser,
             &opening.spki_provider,
@@ -141,9 +163,10 @@ impl Transcript {
     ///
     /// # Errors
     ///
-    /// [`Damaged`] at the first record that is torn, altered, or out of sequence.
-    pub fn parse(bytes: &[u8]) -> Result<Self, Damaged> {
-        let mut rest = bytes.strip_prefix(MAGIC).ok_or(Damaged { record: 0 })?;
+    /// [`Unreadable::OtherVersion`] by the first line; [`Unreadable::Damaged`] at the first record
+    /// that is torn, altered, or out of sequence.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Unreadable> {
+        let mut rest = bytes.strip_prefix(MAGIC).ok_or_else(|| unread(bytes))?;
         let mut seq = 0_u64;
         let mut opening = None;
         let mut records = Vec::new();
@@ -158,7 +181,7 @@ impl Transcript {
                 (TYPE_CONTROL | TYPE_BULK, Some(_)) => {
                     records.push(parse_record(kind, body).ok_or(damaged)?);
                 }
-                _ => return Err(damaged),
+                _ => return Err(damaged.into()),
             }
             seq = seq.saturating_add(1);
         }
@@ -167,12 +190,40 @@ impl Transcript {
     }
 }
 
+/// Why a transcript file cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// It was written by another version; none is converted.
+    #[error(
+        "the transcript is of another version of the protocol than {PROTOCOL_VERSION}, which this \
+         program reads; the session has to be made anew"
+    )]
+    OtherVersion,
+    /// A record is torn or altered, or the file is no transcript.
+    #[error(transparent)]
+    Damaged(#[from] Damaged),
+}
+
 /// A transcript file is torn, altered, or not a transcript.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("record {record} of the transcript is damaged")]
 pub struct Damaged {
     /// Number of the first bad record.
     pub record: u64,
+}
+
+/// Why a file without our first line cannot be read.
+fn unread(bytes: &[u8]) -> Unreadable {
+    let version = bytes.strip_prefix(MAGIC_OF_ANY).and_then(|rest| {
+        let end = rest.iter().position(|byte| *byte == b'\n')?;
+        rest.get(..end)
+    });
+    let numbered =
+        |digits: &[u8]| (1..=5).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit);
+    match version {
+        Some(digits) if numbered(digits) => Unreadable::OtherVersion,
+        _ => Damaged { record: 0 }.into(),
+    }
 }
 
 /// `u32 length ‖ u8 type ‖ u64 sequence ‖ body ‖ checksum`, the length counting the body.
@@ -205,7 +256,7 @@ fn checksum(head: &[u8], body: &[u8]) -> [u8; CHECKSUM_LEN] {
 
 fn parse_opening(body: &[u8]) -> Option<Opening> {
     let (protocol, rest) = body.split_first_chunk::<2>()?;
-    let ([role, flags], rest) = rest.split_first_chunk::<2>()?;
+    let (role, rest) = rest.split_first()?;
     let (exporter, rest) = rest.split_first_chunk::<32>()?;
     let (spki_advertiser, rest) = rest.split_first_chunk::<32>()?;
     let spki_provider: [u8; 32] = rest.try_into().ok()?;
@@ -214,13 +265,9 @@ fn parse_opening(body: &[u8]) -> Option<Opening> {
         1 => Role::Provider,
         _ => return None,
     };
-    if flags & !0b11 != 0 {
-        return None;
-    }
     Some(Opening {
         protocol: u16::from_le_bytes(*protocol),
         role,
-        build: BuildFlags { small_limits: flags & 1 != 0, classical_kx: flags & 2 != 0 },
         exporter: *exporter,
         spki_advertiser: *spki_advertiser,
         spki_provider,
@@ -237,7 +284,10 @@ fn parse_record(kind: u8, body: &[u8]) -> Option<Record> {
     }
 }
 
-const MAGIC: &[u8] = b"VEILMATCH-TRANSCRIPT-1\n";
+/// The first line carries the version of the protocol.
+const MAGIC: &[u8] = b"VEILMATCH-TRANSCRIPT-2\n";
+const MAGIC_OF_ANY: &[u8] = b"VEILMATCH-TRANSCRIPT-";
+const _: () = assert!(PROTOCOL_VERSION == 2, "the first line carries this number");
 const RECORD_HEAD_LEN: usize = 13;
 const CHECKSUM_LEN: usize = 8;
 const TYPE_OPENING: u8 = 1;
@@ -251,9 +301,8 @@ mod tests {
 
     fn sample() -> (Transcript, Vec<u8>) {
         let opening = Opening {
-            protocol: 1,
+            protocol: 2,
             role: Role::Provider,
-            build: BuildFlags { small_limits: true, classical_kx: false },
             exporter: [1; 32],
             spki_advertiser: [2; 32],
             spki_provider: [3; 32],
@@ -287,6 +336,22 @@ mod tests {
     fn transcript_round_trips() {
         let (transcript, bytes) = sample();
         assert_eq!(Transcript::parse(&bytes), Ok(transcript));
+    }
+
+    #[test]
+    fn a_transcript_of_another_version_is_told_from_a_damaged_one() {
+        let (_, bytes) = sample();
+        for (line, expected) in [
+            ("VEILMATCH-TRANSCRIPT-1\n", Unreadable::OtherVersion),
+            ("VEILMATCH-TRANSCRIPT-30\n", Unreadable::OtherVersion),
+            ("VEILMATCH-TRANSCRIPT-\n", Damaged { record: 0 }.into()),
+            ("VEILMATCH-TRANSCRIPT-2", Damaged { record: 0 }.into()),
+            ("VEILMATCH-TRANSCRIPT-x\n", Damaged { record: 0 }.into()),
+            ("", Damaged { record: 0 }.into()),
+        ] {
+            let altered = [line.as_bytes(), bytes.strip_prefix(MAGIC).unwrap()].concat();
+            assert_eq!(Transcript::parse(&altered), Err(expected), "{line}");
+        }
     }
 
     #[test]

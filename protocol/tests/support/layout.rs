@@ -7,9 +7,10 @@ use protocol::attestation::Signature;
 use protocol::ledger::LedgerEntry;
 use protocol::manifest::{ManifestBody, SignedManifest, SignedSnapshot, SnapshotBody};
 use protocol::message::{
-    Abort, Checkpoint, Control, HelloA, HelloP, ReceiptAck, Refuse, Released, SignedReceipt,
-    TableDescriptor, Terms, TermsAccept,
+    Abort, Checkpoint, Control, HelloA, HelloP, Program, ReceiptAck, Refuse, Released,
+    SignedReceipt, TableDescriptor, Terms, TermsAccept,
 };
+use protocol::purpose::Purpose;
 use protocol::terms::{LinkFilter, MatchTerms, Offer};
 use protocol::transcript::receipt::{Receipt, StreamHead};
 
@@ -23,12 +24,12 @@ pub(crate) fn samples() -> Vec<Control> {
         Control::HelloP(Box::new(hello_p())),
         Control::Terms(Terms { terms: terms(), sid: [0x91; 32], signature: signature(0x92) }),
         Control::TermsAccept(TermsAccept { sid: [0x91; 32], signature: signature(0x94) }),
-        Control::Refuse(Refuse { code: 0x0305, retry_after: 3_600, ledger_head: [0x96; 32] }),
+        Control::Refuse(refuse(0x0305, 3_600)),
         Control::Checkpoint(checkpoint(17, 0x97)),
         Control::CheckpointAck(checkpoint(17, 0x99)),
         Control::Receipt(SignedReceipt { receipt: receipt(), signature: signature(0xB1) }),
         Control::ReceiptAck(ReceiptAck { signature: signature(0xB3) }),
-        Control::Abort(Abort { code: 0x010B, stream: 18, index: 7 }),
+        Control::Abort(abort(0x010B, 18, 7)),
         Control::Released(Released { handles_known: 1, handles_unknown: 2, ids_suppressed: 3 }),
     ]
 }
@@ -52,6 +53,9 @@ pub(crate) fn fields(message: &Control) -> Fields {
             out.u16("code", m.code);
             out.u32("retry_after", m.retry_after);
             out.bytes("ledger_head", &m.ledger_head);
+            out.u64("sent_at", m.sent_at);
+            out.heads(&m.streams);
+            out.signature("signature", &m.signature);
         }
         Control::Checkpoint(m) | Control::CheckpointAck(m) => {
             out.head(&StreamHead {
@@ -71,6 +75,8 @@ pub(crate) fn fields(message: &Control) -> Fields {
             out.u16("code", m.code);
             out.u8("stream", m.stream);
             out.u32("index", m.index);
+            out.heads(&m.streams);
+            out.signature("signature", &m.signature);
         }
         Control::Released(m) => {
             out.u64("handles_known", m.handles_known);
@@ -149,6 +155,16 @@ impl Layout {
         self.bytes("rules_digest", &m.rules_digest);
         self.bytes("suppression_epoch", &m.suppression_epoch);
         self.bytes("ledger_head", &m.ledger_head);
+        self.u64("sent_at", m.sent_at);
+        self.program(&m.program);
+        self.signature("signature", &m.signature);
+    }
+
+    fn program(&mut self, program: &Program) {
+        self.u8("program.role", program.role);
+        self.u16("program.flags", program.flags);
+        self.u32("program.version", program.version);
+        self.bytes("program.digest", &program.digest);
     }
 
     fn hello_p(&mut self, m: &HelloP) {
@@ -169,6 +185,7 @@ impl Layout {
         let body = &m.snapshot.body;
         self.bytes("snapshot.provider", &body.provider);
         self.u32("snapshot.day", body.day);
+        self.u16("snapshot.edition", body.edition);
         self.bytes("snapshot.commitment", &body.commitment);
         self.bytes("snapshot.previous", &body.previous);
         self.signature("snapshot.signature", &m.snapshot.signature);
@@ -179,13 +196,17 @@ impl Layout {
         self.bytes("ledger_head", &m.ledger_head);
         self.u32("offer.n_min", m.offer.n_min);
         self.u32("offer.k_min", m.offer.k_min);
-        self.u32("offer.delta_min", m.offer.delta_min);
+        self.u32("offer.group_min", m.offer.group_min);
+        self.u32("offer.epsilon_left_milli", m.offer.epsilon_left_milli);
         self.u64("offer.evaluations_left", m.offer.evaluations_left);
         self.u64("offer.expires_at", m.offer.expires_at);
+        self.u64("sent_at", m.sent_at);
+        self.program(&m.program);
+        self.signature("signature", &m.signature);
     }
 
     fn match_terms(&mut self, t: &MatchTerms) {
-        self.u16("purpose", t.purpose);
+        self.u16("purpose", t.purpose.code());
         self.u32("flags", t.flags);
         self.bytes("auditor", &t.auditor);
         self.u8("ruleset", t.ruleset);
@@ -193,7 +214,10 @@ impl Layout {
         self.bytes("kinds", &t.kinds);
         self.u32("n_min", t.n_min);
         self.u32("k_min", t.k_min);
-        self.u32("delta_min", t.delta_min);
+        self.u32("group_min", t.group_min);
+        self.u32("epsilon_milli", t.epsilon_milli);
+        self.u32("epsilon_epoch_milli", t.epsilon_epoch_milli);
+        self.u8("noise_unit", t.noise_unit);
         self.u8("rate_precision", t.rate_precision);
         self.u8("rate_cap", t.rate_cap);
         self.u32("count_rounding", t.count_rounding);
@@ -204,6 +228,7 @@ impl Layout {
         self.u8("link_filter.level", t.link_filter.level);
         self.u8("link_filter.min_logins", t.link_filter.min_logins);
         self.u8("link_filter.max_persons", t.link_filter.max_persons);
+        self.u16("consent_max_age_days", t.consent_max_age_days);
         self.u16("ids_valid_days", t.ids_valid_days);
         self.u64("handles_max", t.handles_max);
         self.u16("ids_per_record_max", t.ids_per_record_max);
@@ -216,6 +241,7 @@ impl Layout {
         self.u64("audit_until", t.audit_until);
         self.u8("audit_levels", t.audit_levels);
         self.u32("audit_sample_max", t.audit_sample_max);
+        self.u64("phone_evaluations_max", t.phone_evaluations_max);
         self.bytes("notice", &t.notice);
     }
 
@@ -226,13 +252,17 @@ impl Layout {
         self.bytes("root", &head.root);
     }
 
+    fn heads(&mut self, heads: &[StreamHead]) {
+        self.u64("streams.len", heads.len() as u64);
+        for head in heads {
+            self.head(head);
+        }
+    }
+
     fn receipt(&mut self, r: &Receipt) {
         self.bytes("sid", &r.sid);
         self.u16("outcome", r.outcome);
-        self.u64("streams.len", r.streams.len() as u64);
-        for head in &r.streams {
-            self.head(head);
-        }
+        self.heads(&r.streams);
         self.bytes("result_commitment", &r.result_commitment);
         self.bytes("report_commitment", &r.report_commitment);
         self.u64("handles_known", r.handles_known);
@@ -253,14 +283,15 @@ impl Layout {
         self.u64(&name("evaluations"), entry.evaluations);
         self.u64(&name("handles"), entry.handles);
         self.u64(&name("ids"), entry.ids);
+        self.u32(&name("epsilon_milli"), entry.epsilon_milli);
         self.u64(&name("at"), entry.at);
     }
 }
 
 pub(crate) fn hello_a() -> HelloA {
     HelloA {
-        protocol_min: 1,
-        protocol_max: 2,
+        protocol_min: 2,
+        protocol_max: 3,
         suite: 0x0001,
         profile: 2,
         row_width: 1,
@@ -272,12 +303,19 @@ pub(crate) fn hello_a() -> HelloA {
         rules_digest: [0x64; 32],
         suppression_epoch: [0x65; 32],
         ledger_head: [0x66; 32],
+        sent_at: 1_799_999_998,
+        program: program(0, 0x67),
+        signature: signature(0x68),
     }
+}
+
+fn program(role: u8, byte: u8) -> Program {
+    Program { role, flags: 1 + u16::from(role), version: 0x0102_0304, digest: [byte; 32] }
 }
 
 pub(crate) fn hello_p() -> HelloP {
     HelloP {
-        protocol: 1,
+        protocol: 2,
         attestation_key: [0x71; 32],
         nonce: [0x72; 32],
         manifest: SignedManifest {
@@ -298,6 +336,7 @@ pub(crate) fn hello_p() -> HelloP {
             body: SnapshotBody {
                 provider: [0x73; 32],
                 day: 20_833,
+                edition: 258,
                 commitment: [0x7A; 32],
                 previous: [0x7B; 32],
             },
@@ -310,23 +349,30 @@ pub(crate) fn hello_p() -> HelloP {
         offer: Offer {
             n_min: 1_000,
             k_min: 100,
-            delta_min: 1_001,
+            group_min: 1_001,
+            epsilon_left_milli: 8_000,
             evaluations_left: 10_000_000,
             expires_at: 1_800_086_400,
         },
+        sent_at: 1_799_999_999,
+        program: program(1, 0x6A),
+        signature: signature(0x6B),
     }
 }
 
 pub(crate) fn terms() -> MatchTerms {
     MatchTerms {
-        purpose: 1,
+        purpose: Purpose::Suppress,
         flags: 0,
         auditor: [0x81; 32],
         ruleset: 1,
         kinds: vec![1, 3],
         n_min: 1_000,
         k_min: 100,
-        delta_min: 1_001,
+        group_min: 1_001,
+        epsilon_milli: 250,
+        epsilon_epoch_milli: 7_000,
+        noise_unit: 4,
         rate_precision: 1,
         rate_cap: 85,
         count_rounding: 10,
@@ -339,6 +385,7 @@ pub(crate) fn terms() -> MatchTerms {
             min_logins: 2,
             max_persons: 5,
         },
+        consent_max_age_days: 1_095,
         ids_valid_days: 30,
         handles_max: 9,
         ids_per_record_max: 10,
@@ -349,6 +396,7 @@ pub(crate) fn terms() -> MatchTerms {
         audit_until: 1_807_862_400,
         audit_levels: 3,
         audit_sample_max: 3_000,
+        phone_evaluations_max: 32_768,
         notice: [0x82; 32],
     }
 }
@@ -376,10 +424,26 @@ pub(crate) fn receipt() -> Receipt {
             evaluations: 32_768,
             handles: 5,
             ids: 6,
+            epsilon_milli: 250,
             at: 1_800_000_007,
         },
         closed_at: 1_800_000_008,
     }
+}
+
+pub(crate) fn refuse(code: u16, retry_after: u32) -> Refuse {
+    let (ledger_head, sent_at) = ([0x96; 32], 1_800_000_003);
+    let (streams, signature) = (vec![head(17)], signature(0x9B));
+    Refuse { code, retry_after, ledger_head, sent_at, streams, signature }
+}
+
+pub(crate) fn abort(code: u16, stream: u8, index: u32) -> Abort {
+    let streams = vec![head(17), head(18)];
+    Abort { code, stream, index, streams, signature: signature(0x9D) }
+}
+
+fn head(stream: u8) -> StreamHead {
+    StreamHead { stream, frames: 1, elements: 32_768, root: [0xA1; 32] }
 }
 
 fn checkpoint(stream: u8, byte: u8) -> Checkpoint {

@@ -10,6 +10,7 @@
 
 pub(crate) mod golden;
 pub(crate) mod layout;
+pub(crate) mod words;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -30,8 +31,9 @@ use protocol::identifier::{Identifier, IdentifierDigest, IdentifierKind, PrfInpu
 use protocol::ledger::{LedgerEntry, LedgerHead, Reservation};
 use protocol::limits::{AUDIT_SAMPLE_DEFAULT, AUDIT_WINDOW_S_DEFAULT, Limits};
 use protocol::manifest::{KnownKey, ManifestBody, SignedManifest, SignedSnapshot, SnapshotBody};
-use protocol::message::{Checkpoint, Control, SessionBinding, TableDescriptor, Terms};
+use protocol::message::{Checkpoint, Control, Program, SessionBinding, TableDescriptor, Terms};
 use protocol::oprf::PrfKey;
+use protocol::purpose::Purpose;
 use protocol::rows::RowWidth;
 use protocol::seed::{InputSeed, KeyDerivation, KeySeed, SessionSeed};
 use protocol::session::advertiser::{AdvertiserConfig, AdvertiserSession};
@@ -48,6 +50,7 @@ use protocol::transcript::merkle::{Tree, leaf_hash};
 use protocol::transcript::verify::{self, Expected, FrameSource, FrameUnreadable, Verdict};
 use protocol::transcript::{BuildFlags, Opening, Record, Role, Transcript, Writer};
 use sha2::{Digest, Sha256, Sha512, Sha512_256};
+use words::Words;
 
 /// What outlives a session of one pair of parties.
 #[derive(Clone)]
@@ -278,15 +281,15 @@ impl World {
             namespaces: if handles { vec![NAMESPACE] } else { Vec::new() },
             ..MatchTerms::defaults(self.profile, RULESET, kinds)
         };
-        let Limits { n_min_floor, k_min_floor, delta_min_floor, .. } = self.limits;
+        let Limits { n_min_floor, k_min_floor, group_min_floor, .. } = self.limits;
         let k_min = self.k_min.max(k_min_floor);
         let terms =
-            MatchTerms { n_min: n_min_floor, k_min, delta_min: delta_min_floor, ..defaults };
+            MatchTerms { n_min: n_min_floor, k_min, group_min: group_min_floor, ..defaults };
         let advertiser = AdvertiserConfig {
             limits: self.limits,
             profile: self.profile,
             key: Arc::new(advertiser_key()),
-            peer: VerifiedPeer::assertion(provider_key().party().0, self.channel()),
+            peer: VerifiedPeer::assertion(provider_key().public(), self.channel()),
             seed: SessionSeed::from_bytes(self.session_seed()),
             input: input_root(&self.rows),
             distinct,
@@ -301,23 +304,25 @@ impl World {
             cached_table: self.cached_table,
             known_keys: self.known_keys.clone(),
             frames_in_flight: self.window,
+            program: program(Role::Advertiser, &self.limits),
             now: NOW,
         };
         let offer = Offer {
             n_min: n_min_floor,
             k_min: k_min_floor,
-            delta_min: delta_min_floor,
+            group_min: group_min_floor,
+            epsilon_left_milli: 0,
             evaluations_left: 1 << 20,
             expires_at: NOW + 10 * 86_400,
         };
         let provider = ProviderConfig {
             limits: self.limits,
             key: Arc::new(provider_key()),
-            peer: VerifiedPeer::assertion(advertiser_key().party().0, self.channel()),
+            peer: VerifiedPeer::assertion(advertiser_key().public(), self.channel()),
             nonce: sha256(&[b"nonce", &[self.session]]),
             policy: Policy {
                 profiles: vec![self.profile],
-                purposes: vec![1],
+                purposes: vec![Purpose::Match],
                 elements_max: 1 << 20,
                 offer,
                 guardrails: Guardrails {
@@ -338,6 +343,7 @@ impl World {
             suppression_epoch: [0x22; 32],
             ledger: self.ledger,
             frames_pending_max: self.window,
+            program: program(Role::Provider, &self.limits),
             busy: None,
             now: NOW,
         };
@@ -422,6 +428,7 @@ fn prepare_anew(world: &World) -> Ready {
     let snapshot = SnapshotBody {
         provider: provider.party().0,
         day: (NOW / 86_400) as u32,
+        edition: 0,
         commitment: [0x31; 32],
         previous: [0; 32],
     };
@@ -434,9 +441,15 @@ fn prepare_anew(world: &World) -> Ready {
         filter: LinkFilter::DEFAULT,
         ruleset: RULESET.code(),
         kinds: Vec::new(),
-        purpose: 1,
+        purpose: Purpose::Match,
     };
     (prepared, frames)
+}
+
+/// What the test programs say of themselves.
+pub(crate) fn program(role: Role, limits: &Limits) -> Program {
+    let build = BuildFlags { small_limits: *limits == Limits::SMALL, classical_kx: false };
+    Program::new(role, build, 0x0100_0002, [0xF0; 32])
 }
 
 /// Drives a session to its end.
@@ -453,12 +466,16 @@ pub(crate) fn run_altered(
     let ids_per_record_max = setup.advertiser.terms.ids_per_record_max.into();
     let Setup { advertiser, provider, rows, table, cached, schedule, .. } = setup;
     let opening = |role| Opening {
-        protocol: 1,
+        protocol: 2,
         role,
-        build: BuildFlags { small_limits: advertiser.limits == Limits::SMALL, classical_kx: false },
         exporter: advertiser.peer.channel().exporter,
         spki_advertiser: advertiser.peer.channel().spki_advertiser,
         spki_provider: advertiser.peer.channel().spki_provider,
+    };
+    let mut words = Words::new([&advertiser.peer, &provider.peer].map(|p| p.channel().exporter));
+    let mut alter = |frame: &RawFrame| {
+        let altered = alter(frame);
+        words.stand_by(frame, altered)
     };
     let openings = [opening(Role::Advertiser), opening(Role::Provider)];
     let windows = [advertiser.frames_in_flight, provider.frames_pending_max];
@@ -468,12 +485,15 @@ pub(crate) fn run_altered(
         Schedule::Hostile(seed) => seed,
     });
     let [opening_a, opening_p] = openings;
-    let mut out = Outbox::new(Role::Advertiser);
+    let exporter = advertiser.peer.channel().exporter;
+    let mut out = Outbox::new(Role::Advertiser, advertiser.key.clone(), exporter);
     let opened = AdvertiserSession::open(advertiser, &mut out).map(Session::Advertiser);
     let mut a = Node::new(&opening_a, heads[0], out);
     a.rows = rows.into();
     a.table = cached;
-    let mut p = Node::new(&opening_p, heads[1], Outbox::new(Role::Provider));
+    let exporter = provider.peer.channel().exporter;
+    let out_p = Outbox::new(Role::Provider, provider.key.clone(), exporter);
+    let mut p = Node::new(&opening_p, heads[1], out_p);
     p.table = table;
     p.graph = setup.graph;
     p.ids_per_record_max = ids_per_record_max;
@@ -900,10 +920,10 @@ impl Side {
     /// What an auditor finds at T0 in this side's transcript and frames.
     pub(crate) fn verdict(&self) -> Verdict {
         let (mut frames, transcript) = (self, self.parsed());
-        let limits = match transcript.opening.build.small_limits {
-            true => Limits::SMALL,
-            false => Limits::STANDARD,
-        };
+        let small = self.controls().iter().any(
+            |message| matches!(message, Control::HelloA(hello) if hello.program.flags & 1 != 0),
+        );
+        let limits = if small { Limits::SMALL } else { Limits::STANDARD };
         let expected = Expected {
             advertiser: Some(advertiser_key().party()),
             provider: Some(provider_key().party()),

@@ -51,7 +51,7 @@ pub(crate) fn run(options: &InviteOptions, terminal: &Terminal) -> Result<(), Fa
             .collect(),
         n_min: tenant.policy.n_min,
         k_min: tenant.policy.k_min,
-        delta_min: tenant.policy.delta_min,
+        group_min: tenant.policy.group_min,
         link_filter: tenant.policy.link_filter(),
         guardrails: tenant.policy.invited(),
         notice: None,

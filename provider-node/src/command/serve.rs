@@ -14,6 +14,7 @@ use node::identity::Pins;
 use node::journal::SessionJournal;
 use node::ledger::{Ledger, LedgerError, ReserveError, SessionRow};
 use node::normalize::manifest::RulesManifest;
+use node::program;
 use node::runs::{FixedSorted, RunStore};
 use node::telemetry::{OutputOptions, Progress, Terminal};
 use node::transport::Channel;
@@ -237,6 +238,7 @@ impl Service {
         let facts = channel.peer().channel();
         let journal = SessionJournal::begin(&sessions, Role::Provider, facts)?;
         let config = self.config(&tenant, *channel.peer(), prepared, busy, now)?;
+        let exporter = config.peer.channel().exporter;
         let (head, budget) = (config.ledger, tenant.policy.budget());
         let mut duties = ProviderDuties {
             service: self,
@@ -251,9 +253,10 @@ impl Service {
             clock: &clock,
         };
         let progress = Progress::of_session(&self.output, &tenant.name);
+        let outbox = Outbox::new(Role::Provider, config.key.clone(), exporter);
         let driver = Driver {
             session: Session::Provider(ProviderSession::open(config)),
-            outbox: Outbox::new(Role::Provider),
+            outbox,
             channel,
             bench: self.engine.bench(),
             journal,
@@ -302,6 +305,7 @@ impl Service {
             ledger: self.ledger.head(peer.party())?,
             busy,
             frames_pending_max: FRAMES_PENDING,
+            program: program::running(Role::Provider),
             now,
         })
     }
@@ -374,7 +378,9 @@ impl Service {
             offer: Offer {
                 n_min: tenant.policy.n_min,
                 k_min: tenant.policy.k_min,
-                delta_min: tenant.policy.delta_min,
+                group_min: tenant.policy.group_min,
+                // No noise is built, so nothing is charged for it.
+                epsilon_left_milli: 0,
                 evaluations_left: self.ledger.evaluations_left(&partner, &budget, now)?,
                 expires_at: now.saturating_add(OFFER_S),
             },

@@ -78,7 +78,7 @@ pub(crate) fn run(
         terminal,
         approval,
     };
-    if run.committed.is_too_near(request.profile, run.terms.delta_min) {
+    if run.committed.is_too_near(request.profile, run.terms.group_min) {
         return Err(run.note_refusal(Refusal::DeltaTooSmall, now));
     }
     let prepared = watch.lap("prepare");

@@ -54,7 +54,7 @@ fn write_ids(
     let delivery = Delivery {
         sid: &ended.sid,
         profile: run.request.profile,
-        purpose: &run.home.config.purpose,
+        purpose: run.terms.purpose,
         segment,
         day: i32::try_from(today).unwrap_or(i32::MAX),
         valid_days: run.terms.ids_valid_days,

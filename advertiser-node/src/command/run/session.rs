@@ -14,6 +14,7 @@ use node::home::Home;
 use node::invite::Invitation;
 use node::journal::SessionJournal;
 use node::ledger::{Ledger, LedgerError, ReserveError, SeenTable, SessionRow};
+use node::program;
 use node::runs::{FixedSorted, RunStore};
 use node::seal;
 use node::telemetry::{Progress, Terminal};
@@ -118,9 +119,10 @@ impl Run<'_> {
         let facts = channel.peer().channel();
         let journal = SessionJournal::begin(&sessions, Role::Advertiser, facts)?;
         let head = self.ledger.head(&partner)?;
-        let mut outbox = Outbox::new(Role::Advertiser);
         let seed = self.session_seed(journal.directory())?;
         let config = self.config(*channel.peer(), seed, head, clock.now_unix())?;
+        let exporter = config.peer.channel().exporter;
+        let mut outbox = Outbox::new(Role::Advertiser, config.key.clone(), exporter);
         let session = AdvertiserSession::open(config, &mut outbox)?;
         // On disk before the provider is told of the input.
         self.committed.record(self.input, clock.now_unix())?;
@@ -180,6 +182,7 @@ impl Run<'_> {
             cached_table: None,
             known_keys: self.ledger.known_keys(&partner)?,
             frames_in_flight: FRAMES_IN_FLIGHT,
+            program: program::running(Role::Advertiser),
             now,
         })
     }

@@ -11,19 +11,21 @@ use crate::attestation::PartyId;
 use crate::codec::{FrameHeader, StreamId};
 use crate::digital_id::DigitalId;
 use crate::group::Element;
+use crate::last_word::LastWord;
 use crate::ledger::{LedgerEntry, LedgerHead};
 use crate::limits::{DIGITAL_ID_MAX, IDS_PAYLOAD_MAX, Limits, TABLE_TAGS_MAX, UNKNOWN_HANDLES_MAX};
 use crate::message::{
-    Checkpoint, HelloA, HelloP, Released, SessionBinding, SignedReceipt, TableDescriptor, Terms,
+    Checkpoint, Control, HelloA, HelloP, Released, SessionBinding, SignedReceipt, TableDescriptor,
+    Terms,
 };
 use crate::proof::FrameProof;
 use crate::session::{accept_shape, verify_checkpoint};
 use crate::suite::{PROTOCOL_VERSION, Profile, SuiteId};
 use crate::terms::SignedTerms;
-use crate::transcript::Transcript;
 use crate::transcript::receipt::{Receipt, StreamHead};
 use crate::transcript::verify::outline::Outline;
 use crate::transcript::verify::{Expected, Parties};
+use crate::transcript::{BuildFlags, Transcript};
 
 /// Why a check did not pass.
 pub(super) enum Finding {
@@ -51,6 +53,79 @@ impl Outline {
             spki_advertiser: opening.spki_advertiser,
             spki_provider: opening.spki_provider,
         }
+    }
+
+    /// Both sides said, under their signature, that their program is a release.
+    pub(super) fn check_programs(&self, transcript: &Transcript, limits: &Limits) -> Checked {
+        let opening = &transcript.opening;
+        let known = opening.protocol == PROTOCOL_VERSION;
+        let version = || format!("protocol version {} is not known here", opening.protocol);
+        if !known {
+            return Err(Finding::Failed(version()));
+        }
+        let small = *limits != Limits::STANDARD;
+        let programs = [
+            (self.hello_a.as_ref().map(|(hello, _)| hello.program), "advertiser"),
+            (self.hello_p.as_ref().map(|(hello, _)| hello.program), "provider"),
+        ];
+        for (program, name) in programs {
+            let Some(program) = program else { continue };
+            // Other bits do not decode.
+            let build = BuildFlags::from_bits(program.flags).unwrap_or_default();
+            let exchange = format!("the {name}'s program offered a key exchange without ML-KEM");
+            ensure(!build.classical_kx, &exchange)?;
+            let limits = format!("the {name}'s program had test limits");
+            ensure(build.small_limits == small, &limits)?;
+        }
+        self.hellos().map(drop)
+    }
+
+    /// Both sides signed their HELLO for this channel.
+    pub(super) fn check_hellos_signed(&self, transcript: &Transcript) -> Checked {
+        let exporter = &transcript.opening.exporter;
+        let by_advertiser =
+            self.hello_a.as_ref().is_none_or(|(hello, _)| hello.verify(exporter).is_ok());
+        ensure(by_advertiser, "the advertiser's signature of its hello")?;
+        let by_provider =
+            self.hello_p.as_ref().is_none_or(|(hello, _)| hello.verify(exporter).is_ok());
+        ensure(by_provider, "the provider's signature of its hello")?;
+        self.hellos().map(drop)
+    }
+
+    /// Every REFUSE and ABORT is signed by its sender, about streams as they are recorded.
+    pub(super) fn check_last_words(&self) -> Checked {
+        for (word, ground, by_advertiser) in &self.last_words {
+            let key = match by_advertiser {
+                true => self.hello_a.as_ref().map(|(hello, _)| hello.attestation_key),
+                false => self.hello_p.as_ref().map(|(hello, _)| hello.attestation_key),
+            };
+            let streams = match word {
+                Control::Refuse(refuse) => refuse.streams(),
+                Control::Abort(abort) => abort.streams(),
+                _ => &[],
+            };
+            for head in streams {
+                self.check_head(head)?;
+            }
+            let key = key.ok_or(Finding::Absent("its sender has not introduced itself"))?;
+            let signed = match word {
+                Control::Refuse(refuse) => refuse.verify(&key, ground),
+                Control::Abort(abort) => abort.verify(&key, ground),
+                _ => Ok(()),
+            };
+            let name = word.name();
+            ensure(signed.is_ok(), &format!("{name} does not have its sender's signature"))?;
+        }
+        Ok(())
+    }
+
+    /// A head that a REFUSE or ABORT lists; frames on their way are in one transcript only.
+    fn check_head(&self, head: &StreamHead) -> Checked {
+        let record = StreamId::from_code(head.stream)
+            .and_then(|stream| Some((stream, self.record(stream)?)));
+        let recorded = record.and_then(|(stream, record)| record.head_at(stream, head.frames));
+        let same = recorded.is_none_or(|recorded| recorded == *head);
+        ensure(same, "a refusal or abort names other frames than were recorded")
     }
 
     pub(super) fn check_parties(
@@ -146,6 +221,8 @@ impl Outline {
             .check(profile(hello_a)?, &hello_p.offer, limits, terms.opened_at)
             .map_err(|why| format!("{why:?}"))?;
         ensure(terms.handles_max <= hello_a.row_slots, "more handles than rows")?;
+        let phones = terms.phone_evaluations_max <= elements(hello_a)?;
+        ensure(phones, "more telephone numbers than elements")?;
         let left = hello_p.offer.evaluations_left;
         ensure(elements(hello_a)? <= left, "more evaluations than the offer leaves")
     }

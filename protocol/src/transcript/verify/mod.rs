@@ -8,8 +8,7 @@
 //! Whether the two parties are the ones a reader has in mind is not in the bytes: compare
 //! [`Verdict::parties`] with what you know of them, or say so beforehand in [`Expected`].
 
-use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -17,7 +16,6 @@ use crate::attestation::PartyId;
 use crate::codec::{RawFrame, StreamId};
 use crate::group::BatchArithmetic;
 use crate::limits::Limits;
-use crate::suite::PROTOCOL_VERSION;
 use crate::transcript::Transcript;
 
 mod checks;
@@ -142,7 +140,7 @@ pub fn verify(
     let (outline, complete) = Outline::read(transcript);
     let parties = outline.parties(transcript);
     let mut verdict = Verdict { parties, checks: Vec::new() };
-    verdict.add(OPENING, check_opening(transcript, limits).map_err(Finding::Failed));
+    verdict.add(OPENING, outline.check_programs(transcript, limits));
     verdict.add(SEQUENCE, complete.map_err(Finding::Failed));
     verdict.add(PARTIES, outline.check_parties(&parties, expected, limits));
     verdict.add(MANIFEST, outline.check_manifest());
@@ -153,6 +151,8 @@ pub fn verify(
     verdict.add(CHECKPOINTS, outline.check_checkpoints());
     verdict.add(RECEIPT, outline.check_receipt());
     verdict.add(LEDGER, outline.check_ledger());
+    verdict.add(HELLOS_SIGNED, outline.check_hellos_signed(transcript));
+    verdict.add(LAST_WORDS, outline.check_last_words());
     let mut replay = FrameReplay { outline: &outline, frames, arithmetic, elements_per_pass };
     for (rule, check) in FRAME_CHECKS {
         verdict.add(*rule, check(&mut replay));
@@ -174,6 +174,8 @@ const STREAMS: Rule = ("T0-08", "every stream is whole, with the announced count
 const CHECKPOINTS: Rule = ("T0-09", "both parties signed the head of every stream");
 const RECEIPT: Rule = ("T0-10", "both parties signed a receipt that says what happened");
 const LEDGER: Rule = ("T0-11", "the ledger entry charges the run in full and follows its reserve");
+const HELLOS_SIGNED: Rule = ("T0-12", "both parties signed their hello for this channel");
+const LAST_WORDS: Rule = ("T0-13", "a refusal or abort is signed by whoever it is from");
 const FRAMES_MATCH: Rule = ("T0-20", "frames are the recorded ones");
 const CANONICAL: Rule = ("T0-21", "every element is canonical and not the identity");
 const DISTINCT: Rule = ("T0-22", "all elements are pairwise distinct");
@@ -188,18 +190,3 @@ const FRAME_CHECKS: &[(Rule, FrameCheck)] = &[
     (TABLE, |replay| replay.check_table()),
     (HANDLES, |replay| replay.check_handles()),
 ];
-
-fn check_opening(transcript: &Transcript, limits: &Limits) -> Result<(), String> {
-    let opening = &transcript.opening;
-    if opening.protocol != PROTOCOL_VERSION {
-        return Err(format!("protocol version {} is not known here", opening.protocol));
-    }
-    if opening.build.classical_kx {
-        return Err("the build offered a key exchange without ML-KEM".to_string());
-    }
-    let small = *limits != Limits::STANDARD;
-    if opening.build.small_limits != small {
-        return Err("the build had test limits".to_string());
-    }
-    Ok(())
-}

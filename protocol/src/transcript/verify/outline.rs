@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 
 use crate::codec::{FrameHeader, RawFrame, StreamId};
 use crate::error::WireCode;
+use crate::last_word::Ground;
 use crate::message::{
     Checkpoint, Control, HelloA, HelloP, ReceiptAck, Released, SignedReceipt, Terms, TermsAccept,
 };
@@ -21,6 +22,7 @@ use crate::transcript::{Record, Role, Transcript};
 pub(super) struct Outline {
     /// Whose transcript it is.
     role: Role,
+    exporter: [u8; 32],
     sent: [u32; 2],
     pub(super) hello_a: Option<(HelloA, RawFrame)>,
     pub(super) hello_p: Option<(HelloP, RawFrame)>,
@@ -32,6 +34,8 @@ pub(super) struct Outline {
     pub(super) released: Option<Released>,
     /// Whether the provider refused to release anything for the handles.
     pub(super) refused: bool,
+    /// REFUSE and ABORT with what both sides shared then; true for the advertiser's.
+    pub(super) last_words: Vec<(Control, Ground, bool)>,
     pub(super) receipt: Option<SignedReceipt>,
     pub(super) acknowledgement: Option<ReceiptAck>,
     pub(super) streams: Vec<(StreamId, StreamRecord)>,
@@ -52,6 +56,7 @@ impl Outline {
     pub(super) fn read(transcript: &Transcript) -> (Self, Result<(), String>) {
         let mut outline = Self {
             role: transcript.opening.role,
+            exporter: transcript.opening.exporter,
             sent: [0; 2],
             hello_a: None,
             hello_p: None,
@@ -60,6 +65,7 @@ impl Outline {
             checkpoints: Vec::new(),
             released: None,
             refused: false,
+            last_words: Vec::new(),
             receipt: None,
             acknowledgement: None,
             streams: Vec::new(),
@@ -127,6 +133,10 @@ impl Outline {
         let message = Control::decode(frame).map_err(|why| why.to_string())?;
         let name = message.name();
         ensure(self.acknowledgement.is_none(), "a message after the close")?;
+        if matches!(message, Control::Refuse(_) | Control::Abort(_)) {
+            let ground = self.ground();
+            self.last_words.push((message.clone(), ground, from_advertiser));
+        }
         let opened = self.accept.is_some();
         match (message, from_advertiser) {
             (Control::HelloA(m), true) if self.hello_a.is_none() => {
@@ -164,6 +174,21 @@ impl Outline {
             _ => return Err(format!("{name} out of place")),
         }
         Ok(())
+    }
+
+    /// What both sides share so far.
+    fn ground(&self) -> Ground {
+        let mut ground = Ground::new(self.exporter);
+        if let Some((_, frame)) = &self.hello_a {
+            ground.hello(Role::Advertiser, &frame.payload);
+        }
+        if let Some((_, frame)) = &self.hello_p {
+            ground.hello(Role::Provider, &frame.payload);
+        }
+        if let Some(terms) = &self.terms {
+            ground.session(terms.sid);
+        }
+        ground
     }
 
     fn take_bulk(&mut self, header: &FrameHeader, leaf: Hash) -> Result<(), String> {
@@ -233,6 +258,15 @@ impl Outline {
 }
 
 impl StreamRecord {
+    /// The head as it was after so many frames; `None` if there are not as many.
+    pub(super) fn head_at(&self, stream: StreamId, frames: u32) -> Option<StreamHead> {
+        let first = self.frames.get(..usize::try_from(frames).ok()?)?;
+        let mut tree = Tree::new();
+        first.iter().for_each(|(_, leaf)| tree.push(*leaf));
+        let elements = first.iter().map(|(header, _)| u64::from(header.elements)).sum();
+        Some(StreamHead { stream: stream.code(), frames, elements, root: tree.root() })
+    }
+
     pub(super) fn head(&self, stream: StreamId) -> StreamHead {
         StreamHead {
             stream: stream.code(),

@@ -104,7 +104,8 @@ impl Partners {
     fn run(&self, profile: Profile, matched: usize) -> (Outcome, Result<Ended, Failure>) {
         let facts =
             ChannelFacts { exporter: [1; 32], spki_advertiser: [2; 32], spki_provider: [3; 32] };
-        let peer = |home: &Home| VerifiedPeer::assertion(home.identity.party().0, facts);
+        let peer =
+            |home: &Home| VerifiedPeer::assertion(home.identity.public().attestation_key, facts);
         let service = Arc::clone(&self.service);
         self.runtime.block_on(async {
             let (ours, theirs) =
@@ -122,7 +123,8 @@ impl Partners {
         let sessions = self.advertiser.private_dir("sessions").unwrap();
         let journal = SessionJournal::begin(&sessions, Role::Advertiser, facts).unwrap();
         let head = self.ledger.head(&partner).unwrap();
-        let mut outbox = Outbox::new(Role::Advertiser);
+        let key = self.advertiser.identity.attestation_key();
+        let mut outbox = Outbox::new(Role::Advertiser, key, facts.exporter);
         let config = AdvertiserConfig {
             limits: Limits::STANDARD,
             profile,
@@ -142,6 +144,7 @@ impl Partners {
             cached_table: None,
             known_keys: self.ledger.known_keys(&partner).unwrap(),
             frames_in_flight: 4,
+            program: program::running(Role::Advertiser),
             now: clock.now_unix(),
         };
         let session = AdvertiserSession::open(config, &mut outbox).unwrap();

@@ -1,0 +1,59 @@
+//! What this program is, as its HELLOs say it.
+
+use std::fs::File;
+use std::io;
+use std::sync::OnceLock;
+
+use protocol::message::Program;
+use protocol::transcript::{BuildFlags, Role};
+use sha2::{Digest, Sha256};
+
+use crate::identity;
+
+/// The program that runs, in its role; its executable is read once.
+#[must_use]
+pub fn running(role: Role) -> Program {
+    static DIGEST: OnceLock<[u8; 32]> = OnceLock::new();
+    // An executable that cannot be read, such as one that was replaced, is told as zeros.
+    let digest = *DIGEST.get_or_init(|| digest().unwrap_or([0; 32]));
+    // The session itself says which limits it runs with.
+    let build = BuildFlags { small_limits: false, classical_kx: identity::offers_classical() };
+    Program::new(role, build, version(), digest)
+}
+
+/// The version of the package: major · 2^24 + minor · 2^16 + patch.
+fn version() -> u32 {
+    let part = |text: &str| text.parse().unwrap_or(0_u32);
+    let (major, minor) = (env!("CARGO_PKG_VERSION_MAJOR"), env!("CARGO_PKG_VERSION_MINOR"));
+    let patch = env!("CARGO_PKG_VERSION_PATCH");
+    part(major) << 24 | part(minor) << 16 | part(patch)
+}
+
+fn digest() -> io::Result<[u8; 32]> {
+    // Where the system has it this is the very file that was started, also after an update.
+    let mut file =
+        File::open("/proc/self/exe").or_else(|_| File::open(std::env::current_exe()?))?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match io::Read::read(&mut file, &mut buffer)? {
+            0 => return Ok(hasher.finalize().into()),
+            read => hasher.update(buffer.get(..read).unwrap_or_default()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_says_its_version_and_the_digest_of_its_executable() {
+        let program = running(Role::Provider);
+        let bytes = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+        let digest: [u8; 32] = Sha256::digest(&bytes).into();
+        assert_eq!((program.role, program.flags, program.digest), (1, 0, digest));
+        let (major, minor, patch) = program.version_parts();
+        assert_eq!(format!("{major}.{minor}.{patch}"), env!("CARGO_PKG_VERSION"));
+    }
+}
