@@ -8,4 +8,7 @@
 #![deny(missing_docs)]
 
 pub mod finding;
+pub mod moment;
+pub mod parties;
 pub mod source;
+pub mod statement;

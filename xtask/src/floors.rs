@@ -269,7 +269,7 @@ const PROTOCOL: &[&str] = &[
 ];
 
 /// Outside crates the auditor may use besides those of `protocol`.
-const AUDITOR: &[&str] = &["clap", "serde_json"];
+const AUDITOR: &[&str] = &["bech32", "clap", "serde_json"];
 
 /// What reaches for the world; the audited trees hold none of it.
 const WORLD: &[&str] = &[
