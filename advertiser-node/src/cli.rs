@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use node::data::source::{Format, InputFile, SourceOptions};
 use node::failure::Failure;
-use node::home::Home;
 use node::telemetry::OutputOptions;
+
+use crate::Home;
 
 /// Matches a CRM file with an onboarding provider, without handing identifiers over.
 #[derive(Debug, Parser)]
@@ -102,7 +103,7 @@ impl Inputs {
             InputFormat::Ndjson => Format::Ndjson,
             InputFormat::Parquet => Format::Parquet,
         });
-        SourceOptions { format, ..home.config.source() }
+        SourceOptions { format, ..home.config.common.source() }
     }
 }
 

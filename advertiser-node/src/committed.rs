@@ -6,10 +6,11 @@ use node::data::DataError;
 use node::data::history::InputHistory;
 use node::data::input::PreparedInput;
 use node::failure::Failure;
-use node::home::Home;
 use node::runs::FixedSorted;
 use protocol::limits::{AUDIT_WINDOW_S_DEFAULT, TERMS_LIFETIME_S_MAX};
 use protocol::suite::Profile;
+
+use crate::Home;
 
 /// How the input stands to those this provider was told of before.
 pub(crate) struct Committed {

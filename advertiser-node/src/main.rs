@@ -19,6 +19,9 @@ mod request;
 mod shared;
 mod unmatchable;
 
+/// The directory of an advertiser's node.
+pub(crate) type Home = node::home::Home<node::config::AdvertiserSettings>;
+
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     let terminal = Terminal::new();

@@ -3,17 +3,18 @@
 use std::path::PathBuf;
 
 use node::failure::Failure;
-use node::home::Home;
 use node::invite::Invitation;
 use node::normalize::manifest::RulesManifest;
 use protocol::identifier::IdentifierKind;
+
+use crate::Home;
 
 /// Both nodes must normalize alike, or equal customers would not meet.
 pub(crate) fn rules_must_agree(
     home: &Home,
     invitation: &Invitation,
 ) -> Result<RulesManifest, Failure> {
-    let own = RulesManifest::build(home.config.ruleset, &home.config.options)?;
+    let own = RulesManifest::build(home.config.common.ruleset, &home.config.common.options)?;
     match own.first_difference(&invitation.rules_manifest) {
         None => Ok(own),
         Some(difference) => Err(Failure::rules_differ(&difference)),

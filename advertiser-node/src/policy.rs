@@ -5,7 +5,6 @@
 
 use node::failure::Failure;
 use node::guardrails::GuardrailSettings;
-use node::home::Home;
 use node::invite::{COOKIE_NAMESPACE_MIN, Invitation};
 use protocol::error::{Error, Refusal};
 use protocol::identifier::{IdentifierKind, RulesetId};
@@ -14,9 +13,12 @@ use protocol::limits::{
     IDS_PER_RECORD_DEFAULT, IDS_VALID_DAYS_DEFAULT, K_MIN_DEFAULT, N_MIN_DEFAULT, RATE_CAP_DEFAULT,
     RATE_PRECISION_DEFAULT,
 };
+use protocol::purpose::Purpose;
 use protocol::suite::{Profile, SuiteId};
 use protocol::terms::MatchTerms;
 use serde_json::{Value, json};
+
+use crate::Home;
 
 /// The terms of a run and where each value comes from.
 #[derive(Debug)]
@@ -73,9 +75,10 @@ impl Policy {
         invitation: &Invitation,
         profile: Profile,
     ) -> Result<Self, Failure> {
-        let ruleset = RulesetId::from_code(home.config.ruleset.code())
+        let ruleset = RulesetId::from_code(home.config.common.ruleset.code())
             .ok_or_else(|| Failure::operator("the ruleset has no code", "choose crm-fr/1"))?;
-        Self::combine(&home.config.guardrails, invitation, profile, ruleset)
+        let own = &home.config.guardrails;
+        Self::combine(own, invitation, profile, ruleset, home.config.purpose)
     }
 
     fn combine(
@@ -83,11 +86,14 @@ impl Policy {
         invitation: &Invitation,
         profile: Profile,
         ruleset: RulesetId,
+        purpose: Purpose,
     ) -> Result<Self, Failure> {
         let kinds: Vec<IdentifierKind> =
             invitation.kinds.iter().filter_map(|name| IdentifierKind::from_name(name)).collect();
         let mut rules = Vec::new();
+        // The purpose that gates rows is the one that is signed [D-28].
         let mut terms = MatchTerms {
+            purpose,
             link_filter: invitation.link_filter,
             notice: invitation.notice.unwrap_or_default(),
             ..MatchTerms::defaults(profile, ruleset, &kinds)
@@ -290,7 +296,6 @@ mod tests {
 
     use node::identity::PublicIdentity;
     use node::invite::InvitedGuardrails;
-    use protocol::purpose::Purpose;
     use protocol::terms::LinkFilter;
 
     use super::*;
@@ -322,7 +327,7 @@ mod tests {
         invitation: &Invitation,
         profile: Profile,
     ) -> Result<Policy, Failure> {
-        Policy::combine(own, invitation, profile, RulesetId::CRM_FR_1)
+        Policy::combine(own, invitation, profile, RulesetId::CRM_FR_1, Purpose::Match)
     }
 
     fn rule<'p>(policy: &'p Policy, name: &str) -> &'p Rule {
@@ -343,7 +348,7 @@ mod tests {
         assert_eq!(rule(&policy, "k_min").side, Side::Default);
         assert_eq!(rule(&policy, "namespaces").shown(), "idfa, a.example");
         let rows = combine(&none, &invitation(), Profile::MatchedRows).unwrap();
-        assert_eq!((rows.rules.len(), rows.terms.flags, rows.terms.namespaces.len()), (3, 0, 0));
+        assert_eq!((rows.rules.len(), rows.terms.flags, rows.terms.namespaces.len()), (4, 0, 0));
     }
 
     #[test]
@@ -425,5 +430,44 @@ mod tests {
         let refused =
             combine(&GuardrailSettings::default(), &purpose, Profile::MatchRate).unwrap_err();
         assert_eq!(refused.exit().code(), 77);
+    }
+
+    #[test]
+    fn the_purpose_that_gates_rows_is_the_one_of_the_terms() {
+        // D-28
+        let own = GuardrailSettings::default();
+        let both = Invitation { purposes: vec![Purpose::Match, Purpose::Suppress], ..invitation() };
+        for purpose in [Purpose::Match, Purpose::Suppress] {
+            let (profile, ruleset) = (Profile::MatchRate, RulesetId::CRM_FR_1);
+            let policy = Policy::combine(&own, &both, profile, ruleset, purpose).unwrap();
+            assert_eq!(policy.terms.purpose, purpose);
+            let other = both.purposes.iter().copied().filter(|listed| *listed != purpose);
+            let without = Invitation { purposes: other.collect(), ..invitation() };
+            let refused = Policy::combine(&own, &without, profile, ruleset, purpose).unwrap_err();
+            assert_eq!(refused.exit().code(), 77);
+        }
+    }
+
+    #[test]
+    fn of_two_ages_of_consent_the_stricter_holds() {
+        let with = |days| {
+            let guardrails =
+                InvitedGuardrails { consent_max_age_days: days, ..InvitedGuardrails::default() };
+            Invitation { guardrails, ..invitation() }
+        };
+        for (ours, theirs, agreed) in [
+            (None, 1_095, 1_095),
+            (None, 365, 365),
+            (Some(730), 1_095, 730),
+            (Some(730), 365, 365),
+            // Beyond the default only where both sides say so.
+            (None, 3_650, 1_095),
+            (Some(3_650), 1_095, 1_095),
+            (Some(3_650), 2_000, 2_000),
+        ] {
+            let own = GuardrailSettings { consent_max_age_days: ours, ..Default::default() };
+            let policy = combine(&own, &with(theirs), Profile::MatchedRows).unwrap();
+            assert_eq!(policy.terms.consent_max_age_days, agreed, "{ours:?} {theirs}");
+        }
     }
 }

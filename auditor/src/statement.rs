@@ -237,7 +237,11 @@ fn links(filter: &LinkFilter) -> String {
         *filter;
     let level = if level == 0 { "individual links" } else { "individual and household links" };
     let mut text = format!("{level} seen within {max_age_days} days");
-    let _ = write!(text, ", evidence {}, devices {}", classes(evidence_mask), classes(device_mask));
+    let devices = match device_mask {
+        u16::MAX => "any device".to_string(),
+        mask => format!("devices of class {}", numbers(mask)),
+    };
+    let _ = write!(text, " by {}, {devices}", evidence(evidence_mask));
     if min_logins > 0 {
         let _ = write!(text, ", logins on {min_logins} days or more");
     }
@@ -247,14 +251,23 @@ fn links(filter: &LinkFilter) -> String {
     text
 }
 
-/// The classes of a mask: their numbers, or that it is all of them.
-fn classes(mask: u16) -> String {
-    if mask == u16::MAX {
-        return "of every class".to_string();
+/// The evidence classes of a mask, by the names of the provider's file.
+fn evidence(mask: u16) -> String {
+    let named = (0_u16..).zip(EVIDENCE).filter(|(bit, _)| mask >> bit & 1 == 1);
+    let mut told: Vec<String> = named.map(|(_, name)| (*name).to_string()).collect();
+    let known = EVIDENCE.len() as u32;
+    let others = mask.checked_shr(known).unwrap_or_default();
+    if others != 0 {
+        told.push(format!("class {}", numbers(others << known)));
     }
-    let set: Vec<String> =
-        (0..16).filter(|bit| mask >> bit & 1 == 1).map(|bit: u16| bit.to_string()).collect();
-    if set.is_empty() { "of no class".to_string() } else { format!("of class {}", set.join(" ")) }
+    if told.is_empty() { "no evidence".to_string() } else { told.join(", ") }
+}
+
+/// The numbers of the bits of a mask.
+fn numbers(mask: u16) -> String {
+    let set = (0..u16::BITS).filter(|bit| mask >> bit & 1 == 1);
+    let set: Vec<String> = set.map(|bit| bit.to_string()).collect();
+    if set.is_empty() { "none".to_string() } else { set.join(" ") }
 }
 
 fn relaxed(relaxations: &[Relaxation]) -> String {
@@ -312,6 +325,8 @@ fn line(text: &mut String, label: &str, content: &str) {
 
 const A: Signers = Signers::of(Role::Advertiser);
 const P: Signers = Signers::of(Role::Provider);
+/// Evidence classes by their bits.
+const EVIDENCE: &[&str] = &["login", "purchase", "loyalty", "e-mail click", "form", "CRM import"];
 const NO_TERMS: &str = "none: no terms were sent";
 
 #[cfg(test)]
@@ -349,8 +364,11 @@ mod tests {
         let filter = LinkFilter::DEFAULT;
         assert_eq!(
             links(&filter),
-            "individual links seen within 90 days, evidence of class 0 1 2 3, devices of every class"
+            "individual links seen within 90 days by login, purchase, loyalty, e-mail click, any \
+             device"
         );
+        let odd = LinkFilter { evidence_mask: 0x0090, device_mask: 0x0006, ..filter };
+        assert!(links(&odd).ends_with("by form, class 7, devices of class 1 2"));
         let strict = LinkFilter { level: 1, min_logins: 2, max_persons: 4, ..filter };
         assert!(links(&strict).starts_with("individual and household links"));
         let end = "logins on 2 days or more, at most 4 persons on a device";

@@ -94,6 +94,8 @@ impl From<&Error> for Exit {
                 RefuseCode::Refusal(refusal) => (*refusal).into(),
                 RefuseCode::Incompatibility(_) => Self::Incompatible,
             },
+            // What it says proves nothing, and two nodes that fit do not say it.
+            Error::AbortedByPeer { signed: false, .. } => Self::Incompatible,
             Error::AbortedByPeer { code, .. } => match code {
                 // One of the two broke a rule; the transcripts of both say which.
                 WireCode::Violation(_) => Self::Peer,

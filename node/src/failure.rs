@@ -270,6 +270,7 @@ fn home_exit(error: &HomeError) -> Exit {
     match error {
         HomeError::World(_) => Exit::Storage,
         HomeError::NotANode { .. }
+        | HomeError::OtherVersion { .. }
         | HomeError::Identity(_)
         | HomeError::Seal(_)
         | HomeError::Config(_) => Exit::Configuration,
@@ -344,9 +345,14 @@ fn home_advice(error: &HomeError) -> String {
         HomeError::NotANode { role, path } => {
             format!("make one with `{}-node init --dir {}`", role.name(), path.display())
         }
+        HomeError::OtherVersion { role, .. } => format!(
+            "make the node anew with `{}-node init` in an empty directory, and exchange identities \
+             and invitations again",
+            role.name()
+        ),
         HomeError::Identity(_) => "see the file named above".to_owned(),
         HomeError::Seal(_) => "restore the storage key from your backup".to_owned(),
-        HomeError::Config(_) => "mend the setting named above; the file explains each".to_owned(),
+        HomeError::Config(error) => error.try_this(),
         HomeError::World(_) => {
             "check that the directory exists and is yours alone, and that no other run uses it"
                 .to_owned()

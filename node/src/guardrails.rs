@@ -9,6 +9,8 @@ use protocol::limits::{
 };
 use serde::Deserialize;
 
+use crate::toml_file::Refused;
+
 /// The table `[guardrails]`; every setting may be absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,12 +42,12 @@ pub struct GuardrailSettings {
 }
 
 impl GuardrailSettings {
-    /// Refuses values that no run may have; the error names the setting and what it may be.
+    /// Refuses values that no run may have.
     ///
     /// # Errors
     ///
-    /// The text for the operator.
-    pub fn check(&self) -> Result<(), String> {
+    /// The name of the setting, and the values it may have.
+    pub fn check(&self) -> Result<(), (&'static str, String)> {
         let floors = Limits::STANDARD;
         for (name, value, least) in [
             ("n_min", self.n_min, floors.n_min_floor),
@@ -55,7 +57,7 @@ impl GuardrailSettings {
             ("cell_min", self.cell_min, CELL_MIN_DEFAULT),
         ] {
             if value.is_some_and(|value| value < least) {
-                return Err(format!("guardrails.{name} must be at least {least}"));
+                return Err((name, format!("at least {least}")));
             }
         }
         for (name, value, least, most) in [
@@ -66,13 +68,16 @@ impl GuardrailSettings {
             ("ids_valid_days", self.ids_valid_days, 1, IDS_VALID_DAYS_MOST),
         ] {
             if value.is_some_and(|value| !(least..=most).contains(&value)) {
-                return Err(format!("guardrails.{name} must be between {least} and {most}"));
+                return Err((name, format!("between {least} and {most}")));
             }
         }
         let many = self.namespaces.as_ref().is_some_and(|names| names.len() > TERMS_LIST_MAX);
-        if many { Err("guardrails.namespaces must list at most 16".into()) } else { Ok(()) }
+        if many { Err(("namespaces", "a list of at most 16".into())) } else { Ok(()) }
     }
 }
+
+/// Settings that have another name now, here and in a partner's policy.
+pub const RENAMED: &[Refused] = &[("delta_min", "is called `group_min` now")];
 
 /// Days above which a digital ID is as good as dead.
 const IDS_VALID_DAYS_MOST: u16 = 90;
@@ -84,7 +89,7 @@ mod tests {
     fn parse(text: &str) -> Result<GuardrailSettings, String> {
         let settings: GuardrailSettings =
             toml::from_str(text).map_err(|error| error.to_string())?;
-        settings.check()?;
+        settings.check().map_err(|(name, allowed)| format!("{name} must be {allowed}"))?;
         Ok(settings)
     }
 

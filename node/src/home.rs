@@ -4,40 +4,45 @@ use std::error::Error as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use protocol::suite::PROTOCOL_VERSION;
 use protocol::transcript::Role;
 
-use crate::config::{Config, ConfigError};
+use crate::config::{ConfigError, Settings};
 use crate::data::Workspace;
 use crate::identity::{IdentityError, NodeIdentity, PublicIdentity};
 use crate::seal::{SealError, StorageKey};
 use crate::world::{self, DirectoryLock, WorldError};
 
-/// An opened node directory.
+/// An opened node directory; the type of its settings says the role.
 #[derive(Debug)]
-pub struct Home {
+pub struct Home<S> {
     directory: PathBuf,
     /// The node's keys.
     pub identity: NodeIdentity,
     /// The key that seals what it keeps.
     pub storage: StorageKey,
     /// Its settings.
-    pub config: Config,
+    pub config: S,
 }
 
-impl Home {
+impl<S: Settings> Home<S> {
     /// Makes a node: keys, storage key, configuration, and the identity to show to partners.
     ///
     /// # Errors
     ///
     /// [`HomeError`]; a directory that holds a node already is left as it is.
-    pub fn create(directory: &Path, role: Role) -> Result<PublicIdentity, HomeError> {
+    pub fn create(directory: &Path) -> Result<PublicIdentity, HomeError> {
         world::create_private_dir(directory)?;
         let identity = NodeIdentity::create(directory)?.public();
         StorageKey::create(&directory.join("keys").join(STORAGE_KEY))?;
-        let template = Config::template(role);
-        let config = directory.join(config_name(role));
+        let template = S::template();
+        let config = directory.join(config_name(S::ROLE));
         world::publish_atomically(&config, world::PRIVATE_MODE, |out| {
             out.write_all(template.as_bytes())
+        })?;
+        let format = format!("{PROTOCOL_VERSION}\n");
+        world::publish_atomically(&directory.join(FORMAT), world::PRIVATE_MODE, |out| {
+            out.write_all(format.as_bytes())
         })?;
         let shown = format!("{identity}\n");
         world::publish_atomically(&directory.join(IDENTITY), 0o644, |out| {
@@ -51,13 +56,18 @@ impl Home {
     /// # Errors
     ///
     /// [`HomeError`], which says the exact fix.
-    pub fn open(directory: &Path, role: Role) -> Result<Self, HomeError> {
-        let config = directory.join(config_name(role));
+    pub fn open(directory: &Path) -> Result<Self, HomeError> {
+        let config = directory.join(config_name(S::ROLE));
         if !config.exists() {
-            return Err(HomeError::NotANode { path: directory.to_path_buf(), role });
+            return Err(HomeError::NotANode { path: directory.to_path_buf(), role: S::ROLE });
         }
-        let config = Config::read(&config, role)?;
-        start_threads(config.threads).map_err(world::at("start threads for", directory))?;
+        // Before anything else of it is read: no other file needs to know.
+        if !is_of_this_version(directory)? {
+            return Err(HomeError::OtherVersion { path: directory.to_path_buf(), role: S::ROLE });
+        }
+        let config = S::read(&config)?;
+        start_threads(config.common().threads)
+            .map_err(world::at("start threads for", directory))?;
         Ok(Self {
             directory: directory.to_path_buf(),
             identity: NodeIdentity::load(directory)?,
@@ -103,7 +113,7 @@ impl Home {
     pub fn workspace(&self) -> Result<Workspace, HomeError> {
         let directory = self.private_dir("work")?;
         // At most three sorters hold or take records at once.
-        Ok(Workspace { directory, memory_bytes: self.config.memory_bytes / 3 })
+        Ok(Workspace { directory, memory_bytes: self.config.common().memory_bytes / 3 })
     }
 }
 
@@ -113,6 +123,18 @@ pub enum HomeError {
     /// There is no node of this role.
     #[error("{} holds no {} node", path.display(), role.name())]
     NotANode {
+        /// The directory.
+        path: PathBuf,
+        /// The role asked for.
+        role: Role,
+    },
+    /// The directory was made for another version of the protocol.
+    #[error(
+        "{} was made by another version than {PROTOCOL_VERSION}, which this program has, and \
+         nothing in it is converted",
+        path.display()
+    )]
+    OtherVersion {
         /// The directory.
         path: PathBuf,
         /// The role asked for.
@@ -132,6 +154,16 @@ pub enum HomeError {
     World(#[from] WorldError),
 }
 
+/// Whether the directory carries the version of this program's protocol; one without any is older.
+fn is_of_this_version(directory: &Path) -> Result<bool, HomeError> {
+    let path = directory.join(FORMAT);
+    match std::fs::read(&path) {
+        Ok(text) => Ok(text == format!("{PROTOCOL_VERSION}\n").as_bytes()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(world::at("read", &path)(error).into()),
+    }
+}
+
 /// The threads that prepare files; those of an earlier call stay as they are.
 fn start_threads(threads: usize) -> io::Result<()> {
     match rayon::ThreadPoolBuilder::new().num_threads(threads).build_global() {
@@ -146,4 +178,38 @@ fn config_name(role: Role) -> String {
 }
 
 const STORAGE_KEY: &str = "storage.key";
+/// The version of the protocol whose records the directory holds.
+const FORMAT: &str = "format";
 const IDENTITY: &str = "identity.txt";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{AdvertiserSettings, ProviderSettings};
+    use crate::failure::Failure;
+    use crate::world::tests::private_tempdir;
+
+    #[test]
+    fn a_directory_of_another_version_is_refused_in_one_sentence() {
+        let dir = private_tempdir();
+        let node = dir.path().join("node");
+        Home::<AdvertiserSettings>::create(&node).unwrap();
+        Home::<AdvertiserSettings>::open(&node).unwrap();
+        // Its role is looked at first, and a file it never had is no version.
+        let other = Home::<ProviderSettings>::open(&node);
+        assert!(matches!(other, Err(HomeError::NotANode { .. })));
+        for format in [Some("1\n"), Some("3\n"), Some("2"), Some(""), None] {
+            let path = node.join(FORMAT);
+            match format {
+                Some(text) => std::fs::write(&path, text).unwrap(),
+                None => std::fs::remove_file(&path).unwrap(),
+            }
+            let error = Home::<AdvertiserSettings>::open(&node).unwrap_err();
+            assert!(matches!(error, HomeError::OtherVersion { .. }), "{format:?}");
+            let failure = Failure::from(error);
+            let report = failure.report(Role::Advertiser);
+            assert_eq!(failure.exit().code(), 78);
+            assert!(report.try_this.contains("anew with `advertiser-node init`"), "{report}");
+        }
+    }
+}

@@ -636,7 +636,7 @@ mod tests {
         assert!(matches!(refused("not a file"), InvitationError::Syntax { .. }));
         let error = refused(&text.replace("format = 2", "format = 1\nold_field = 1"));
         assert!(matches!(error, InvitationError::Version { format: 1 }), "{error}");
-        assert!(error.try_this().contains("upgrade"));
+        assert!(error.try_this().contains("make the invitation anew"));
     }
 
     #[test]

@@ -26,6 +26,7 @@ pub mod runs;
 pub mod seal;
 pub mod status;
 pub mod telemetry;
+pub mod toml_file;
 pub mod transport;
 pub mod world;
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::config::Settings;
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::ledger::{Ledger, Partner, SessionRow};
@@ -16,7 +17,7 @@ use crate::ledger::{Ledger, Partner, SessionRow};
 /// # Errors
 ///
 /// [`Failure`] of storage, or a chain that does not hold.
-pub fn ledger(home: &Home) -> Result<Option<Ledger>, Failure> {
+pub fn ledger(home: &Home<impl Settings>) -> Result<Option<Ledger>, Failure> {
     let path = home.path("ledger.sqlite");
     if !path.exists() {
         return Ok(None);

@@ -106,7 +106,8 @@ async fn foreign_tls_rules_do_not_connect() {
     let nothing = |_: &mut rustls::crypto::CryptoProvider| {};
     for (client, check) in [
         (world.raw_client(b"", &nothing), Check::Alpn),
-        (world.raw_client(b"veilmatch/2", &nothing), Check::Alpn),
+        (world.raw_client(b"veilmatch/1", &nothing), Check::Alpn),
+        (world.raw_client(b"veilmatch/3", &nothing), Check::Alpn),
         (world.raw_client(b"veilmatch/2", &x25519), Check::KeyExchange),
     ] {
         let endpoint = client_endpoint();

@@ -77,6 +77,8 @@ impl Error {
                 RefuseCode::Refusal(_) => Blame::Policy,
                 RefuseCode::Incompatibility(_) => Blame::Both,
             },
+            // Nobody knows who said it, or about what.
+            Self::AbortedByPeer { signed: false, .. } => Blame::Both,
             Self::AbortedByPeer { code, .. } => match code {
                 WireCode::Violation(_) => Blame::Both,
                 WireCode::Incompatibility(_) => Blame::Both,

@@ -4,7 +4,7 @@
 //! when it is said. That is the sid once both know it; before, the hashes of the HELLOs that have
 //! passed; before any, the channel. The body lists the heads of all streams the sender has sent and
 //! received so far. So a refusal answers one HELLO and no other, an abort stands in one place of
-//! one session, and what they prove is what their sender said, not that it is so [T-17].
+//! one session, and what they prove is what their sender said, not that it is so [T-16].
 
 use alloc::vec::Vec;
 

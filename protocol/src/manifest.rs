@@ -244,3 +244,49 @@ macro_rules! stored {
 }
 stored!(SignedManifest);
 stored!(SignedSnapshot);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(day: u32, edition: u16, commitment: u8, previous: u8) -> SnapshotBody {
+        let (commitment, previous) = ([commitment; 32], [previous; 32]);
+        SnapshotBody { provider: [1; 32], day, edition, commitment, previous }
+    }
+
+    #[test]
+    fn two_commitments_of_one_edition_or_two_successors_contradict() {
+        let base = body(9, 0, 2, 3);
+        assert!(!base.contradicts(&base));
+        for (other, contradicts) in [
+            (body(9, 0, 7, 3), true),
+            (body(9, 0, 2, 8), true),
+            // Another edition of the day, or another day, after one and the same snapshot.
+            (body(9, 1, 7, 3), true),
+            (body(10, 0, 7, 3), true),
+            (body(9, 1, 7, 8), false),
+            (body(10, 0, 2, 8), false),
+            (SnapshotBody { provider: [5; 32], ..body(9, 0, 7, 3) }, false),
+        ] {
+            assert_eq!(base.contradicts(&other), contradicts, "{other:?}");
+            assert_eq!(other.contradicts(&base), contradicts, "{other:?}");
+        }
+        // Zeros name no snapshot: a provider may begin anew.
+        assert!(!body(9, 0, 2, 0).contradicts(&body(10, 0, 7, 0)));
+        assert!(body(9, 0, 2, 0).contradicts(&body(9, 0, 7, 0)));
+    }
+
+    #[test]
+    fn every_field_of_a_snapshot_enters_its_hash() {
+        let base = body(9, 0, 2, 3);
+        for other in [
+            body(10, 0, 2, 3),
+            body(9, 1, 2, 3),
+            body(9, 0, 4, 3),
+            body(9, 0, 2, 4),
+            SnapshotBody { provider: [5; 32], ..base.clone() },
+        ] {
+            assert_ne!(other.hash(), base.hash());
+        }
+    }
+}

@@ -181,7 +181,7 @@ impl MatchTerms {
     /// Checks the terms against a profile, an offer, the limits and a clock; both sides call it.
     ///
     /// `now` is the clock of whoever accepts the terms, which may differ from that of whoever
-    /// opened them by [`CLOCK_SKEW_S_MAX`](crate::limits::CLOCK_SKEW_S_MAX); an auditor, who has no clock, gives `opened_at`.
+    /// opened them by a few minutes ([`Clocks`]); an auditor, who has no clock, gives `opened_at`.
     ///
     /// # Errors
     ///

@@ -306,6 +306,63 @@ fn an_input_that_is_empty_or_below_the_minimum_is_refused_before_anything_is_sen
     }
 }
 
+#[test]
+fn a_purpose_that_cannot_be_run_is_refused_before_anything_is_sent() {
+    // D-28
+    for purpose in Purpose::ALL.into_iter().filter(|purpose| !purpose.is_runnable()) {
+        let mut setup = World::five_by_seven().setup();
+        setup.advertiser.terms.purpose = purpose;
+        setup.provider.policy.purposes = Purpose::ALL.to_vec();
+        let ended = run(setup);
+        let refused = Error::Refused(Refusal::PurposeNotAllowed);
+        assert_eq!(ended.advertiser.error, Some(refused), "{purpose}");
+        assert!(ended.sent.iter().all(|frame| frame.header.kind == 12), "an ABORT at most");
+    }
+}
+
+#[test]
+fn a_run_has_the_purpose_of_terms_policy_and_table_alike() {
+    // D-28, D-21
+    let both = [Purpose::Match, Purpose::Suppress];
+    for terms in both {
+        for table in both {
+            for allowed in [&both[..1], &both[1..], &both] {
+                let mut setup = World::five_by_seven().setup();
+                setup.advertiser.terms.purpose = terms;
+                setup.provider.policy.purposes = allowed.to_vec();
+                setup.provider.prepared[0].purpose = table;
+                let ended = run(setup);
+                match (allowed.contains(&terms), terms == table) {
+                    (true, true) => {
+                        ended.expect_honest();
+                        assert_eq!(ended.terms().terms.purpose, terms);
+                    }
+                    (false, _) => expect_refused(&ended, refusal(Refusal::PurposeNotAllowed)),
+                    (true, false) => expect_refused(&ended, refusal(Refusal::TableNotReady)),
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn terms_keep_to_the_policy_on_consents_and_telephone_numbers() {
+    // D-15
+    let parameters = WireCode::Incompatibility(Incompatibility::Parameters);
+    for (days, numbers, refused) in
+        [(1_095, 64, false), (2_000, 1 << 30, false), (1_094, 64, true), (1_095, 63, true)]
+    {
+        let mut setup = World::five_by_seven().setup();
+        setup.provider.policy.guardrails.consent_max_age_days = days;
+        setup.provider.policy.guardrails.phone_evaluations_max = numbers;
+        let ended = run(setup);
+        match refused {
+            true => expect_refused(&ended, parameters),
+            false => ended.expect_honest(),
+        }
+    }
+}
+
 // HELLO_P
 
 #[test]
@@ -1426,7 +1483,8 @@ fn an_abort_of_the_peer_ends_the_session_without_an_answer() {
         let at = Location { stream: 0, index: 0 };
         let error = Error::AbortedByPeer { code: WireCode::Operator, at, signed: false };
         assert_eq!(receiver.error, Some(error));
-        assert_eq!(error.blame(), Blame::Peer);
+        // It is not signed for this session: it ends it, and accuses nobody.
+        assert_eq!(error.blame(), Blame::Both);
         assert!(ended.sent.iter().all(|f| !f.header.stream.is_control() || f.header.kind != 12));
     }
 }

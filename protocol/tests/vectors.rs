@@ -1027,6 +1027,78 @@ fn trees_signatures_and_the_ledger_chain() {
     ledger_chain();
 }
 
+#[test]
+fn signatures_of_hellos_refusals_and_aborts() {
+    let world = World::five_by_seven();
+    let exporter = world.channel().exporter;
+    let by = |frame: &RawFrame| match frame.header.stream {
+        StreamId::ControlAdvertiser => advertiser_signing_key(),
+        _ => provider_signing_key(),
+    };
+    let vector = |scenario: &str, label: &str, frame: &RawFrame, shared: &[u8]| {
+        let (body, stated) = frame.payload.split_at(frame.payload.len() - 64);
+        let signature = sign(&by(frame), label, &[body, shared]);
+        assert_eq!(stated, [signature.r, signature.s].concat(), "{scenario}");
+        json!({
+            "scenario": scenario,
+            "attestation_seed": hex(by(frame).as_bytes()),
+            "label": label,
+            "body": hex(body),
+            "shared": hex(shared),
+            "signature": hex(stated),
+        })
+    };
+    let hellos = |ended: &Ended| {
+        [("hello-a", 1), ("hello-p", 2)]
+            .map(|(label, kind)| h(label, &[&ended.control(kind).payload]))
+    };
+    let honest = run(world.setup());
+    let mut setup = world.setup();
+    setup.provider.rules_digest = [9; 32];
+    let refused = run(setup);
+    let asked = h("hello-a", &[&refused.control(1).payload]);
+    let mut setup = world.setup();
+    setup.provider.policy.offer.n_min = 6;
+    let declined = run(setup);
+    let setup = world.setup();
+    let clock = setup.clock.clone();
+    let expired = run_altered(setup, move |frame| {
+        if frame.header.stream == StreamId::Blind {
+            clock.set(NOW + 86_400);
+        }
+        None
+    });
+    golden(
+        "trees/words",
+        json!({
+            "scenario": "What HELLO, REFUSE and ABORT are signed over.",
+            "expected": "ok",
+            "signed": [
+                vector("HELLO_A, over the exporter.", "sign-hello", honest.control(1), &exporter),
+                vector("HELLO_P, over the exporter.", "sign-hello", honest.control(2), &exporter),
+                vector(
+                    "REFUSE in the place of HELLO_P, over HELLO_A.",
+                    "sign-refuse",
+                    refused.control(5),
+                    &asked,
+                ),
+                vector(
+                    "ABORT in the place of TERMS, over both HELLOs.",
+                    "sign-abort",
+                    declined.control(12),
+                    &hellos(&declined).concat(),
+                ),
+                vector(
+                    "ABORT after the first frame of BLIND, over the sid, with two heads.",
+                    "sign-abort",
+                    expired.control(12),
+                    &expired.terms().sid,
+                ),
+            ],
+        }),
+    );
+}
+
 /// Reserve, settle, and a reserve that nobody settles.
 fn ledger_chain() {
     // A46, G62

@@ -14,7 +14,6 @@ use node::data::release::{DeliveryLabel, Entries, ReleaseConditions, ReleaseSour
 use node::data::releases::Releases;
 use node::data::{DataError, Workspace};
 use node::failure::Failure;
-use node::home::Home;
 use node::runs::FixedSorted;
 use node::seal::StorageKey;
 use node::world;
@@ -27,6 +26,7 @@ use protocol::suite::Profile;
 use protocol::terms::MatchTerms;
 use serde_json::json;
 
+use crate::Home;
 use crate::command::object::OBJECTIONS;
 use crate::namespaces::Namespaces;
 use crate::publish::Published;
@@ -280,9 +280,12 @@ mod tests {
         let feed = world.dir.path().join("feed.csv");
         std::fs::write(&feed, "type,value\nemail,n0@exemple.fr\ncookie:a.example,value-001\n")
             .unwrap();
-        let normalizer = world.home.config.normalizer();
-        let rules =
-            FeedRules { normalizer: &normalizer, csv: world.home.config.csv, email_sha256: None };
+        let normalizer = world.home.config.common.normalizer();
+        let rules = FeedRules {
+            normalizer: &normalizer,
+            csv: world.home.config.common.csv,
+            email_sha256: None,
+        };
         let store = world.home.path(OBJECTIONS);
         import_feed(&store, &feed, &rules, &world.home.storage, NOW).unwrap();
         let all = usize::try_from(PERSONS).unwrap();

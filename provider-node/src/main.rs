@@ -16,6 +16,9 @@ mod publish;
 mod tables;
 mod tenant;
 
+/// The directory of a provider's node.
+pub(crate) type Home = node::home::Home<node::config::ProviderSettings>;
+
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     let terminal = Terminal::new();

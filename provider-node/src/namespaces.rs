@@ -9,10 +9,11 @@ use std::collections::BTreeMap;
 
 use node::data::digital::DigitalKind;
 use node::failure::Failure;
-use node::home::Home;
 use node::invite::COOKIE_NAMESPACE_MIN;
 use node::world::{self, DirectoryLock};
 use serde::{Deserialize, Serialize};
+
+use crate::Home;
 
 /// Every namespace of this node with its number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,15 +91,14 @@ const FILE: &str = "codes.toml";
 
 #[cfg(test)]
 mod tests {
-    use protocol::transcript::Role;
 
     use super::*;
 
     #[test]
     fn numbers_are_given_once_and_kept() {
         let dir = tempfile::tempdir().unwrap();
-        Home::create(&dir.path().join("p"), Role::Provider).unwrap();
-        let home = Home::open(&dir.path().join("p"), Role::Provider).unwrap();
+        Home::create(&dir.path().join("p")).unwrap();
+        let home = Home::open(&dir.path().join("p")).unwrap();
         assert_eq!(Namespaces::read(&home).unwrap().code("idfa"), Some(1));
         let first = Namespaces::learn(&home, &["b.example".to_owned()]).unwrap();
         assert_eq!(first.code("b.example"), Some(0x0100));

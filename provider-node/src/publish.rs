@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use node::data::graph::{GraphRules, StoredSnapshot};
 use node::failure::Failure;
-use node::home::Home;
 use node::world;
 use protocol::manifest::{SignedSnapshot, SnapshotBody};
+
+use crate::Home;
 
 /// A snapshot on disk with its signature.
 #[derive(Debug)]

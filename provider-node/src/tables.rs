@@ -13,7 +13,6 @@ use node::data::handles::StoredHandles;
 use node::data::table::{StoredTable, TableConditions, TableFiles, TableKey, build};
 use node::engine::Engine;
 use node::failure::Failure;
-use node::home::Home;
 use node::keyring::{AlignedKey, Keyring, RunKey};
 use node::world::{self, DirectoryLock, DraftDir};
 use protocol::message::TableDescriptor;
@@ -22,6 +21,7 @@ use protocol::session::provider::{MatchKey, Prepared};
 use protocol::suite::{Order, Profile, SuiteId};
 use serde::{Deserialize, Serialize};
 
+use crate::Home;
 use crate::publish::Published;
 use crate::tenant::{PartnerPolicy, Tenant};
 
@@ -65,7 +65,7 @@ impl Ready {
             filter: tenant.policy.link_filter(),
             kinds: tenant.policy.kind_codes(),
             purpose: PartnerPolicy::purpose(),
-            ruleset: home.config.ruleset.code(),
+            ruleset: home.config.common.ruleset.code(),
         }
     }
 
@@ -365,7 +365,6 @@ const HANDLES: &str = "handles";
 pub(crate) mod tests {
     use node::data::graph::GraphRules;
     use node::data::objections::Objections;
-    use protocol::transcript::Role;
 
     use super::*;
 
@@ -394,20 +393,22 @@ pub(crate) mod tests {
         /// The same, ingested at another time.
         pub(crate) fn at(lines: &str, now: u64) -> Self {
             let dir = tempfile::tempdir().unwrap();
-            let identity = Home::create(&dir.path().join("a"), Role::Advertiser).unwrap();
-            Home::create(&dir.path().join("p"), Role::Provider).unwrap();
-            let home = Home::open(&dir.path().join("p"), Role::Provider).unwrap();
+            let identity =
+                node::home::Home::<node::config::AdvertiserSettings>::create(&dir.path().join("a"))
+                    .unwrap();
+            Home::create(&dir.path().join("p")).unwrap();
+            let home = Home::open(&dir.path().join("p")).unwrap();
             let policy = PartnerPolicy::defaults(&identity, &Profile::ALL);
             let tenant = Tenant::create(&home, "partner", policy).unwrap();
             let file = dir.path().join("links.csv");
             let header = "person_ref,persona_ref,type,value,id_type,id_namespace,id_value,\
                           evidence,day";
             std::fs::write(&file, format!("{header}\n{lines}")).unwrap();
-            let normalizer = home.config.normalizer();
+            let normalizer = home.config.common.normalizer();
             let objections = Objections::none(&home.storage).unwrap();
             let rules = GraphRules {
                 normalizer: &normalizer,
-                source: home.config.source(),
+                source: home.config.common.source(),
                 email_sha256: None,
                 objections: &objections,
             };

@@ -7,12 +7,12 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use node::failure::Failure;
-use node::home::Home;
+use node::guardrails::RENAMED;
 use node::identity::PublicIdentity;
 use node::invite::InvitedGuardrails;
 use node::keyring::{Keyring, KeyringError};
 use node::ledger::Budget;
-use node::world;
+use node::{toml_file, world};
 use protocol::identifier::IdentifierKind;
 use protocol::limits::{
     EVALUATIONS_PER_KEY_MAX, GROUP_MIN_DEFAULT, K_MIN_DEFAULT, N_MIN_DEFAULT, TERMS_LIST_MAX,
@@ -23,6 +23,7 @@ use protocol::suite::Profile;
 use protocol::terms::LinkFilter;
 use serde::{Deserialize, Serialize};
 
+use crate::Home;
 use crate::namespaces::Namespaces;
 
 /// The standing file of one partner: what it may agree to.
@@ -345,7 +346,7 @@ impl Tenant {
             )
         };
         let policy: PartnerPolicy =
-            toml::from_str(&text).map_err(|error| invalid(error.message()))?;
+            toml_file::parse(&text, RENAMED).map_err(|fault| invalid(&fault.text()))?;
         let identity =
             PublicIdentity::parse(&policy.identity).map_err(|error| invalid(&error.to_string()))?;
         if let Some(what) = policy.wrong() {
@@ -368,9 +369,11 @@ mod tests {
 
     fn home() -> (tempfile::TempDir, Home, PublicIdentity) {
         let dir = tempfile::tempdir().unwrap();
-        let identity = Home::create(&dir.path().join("a"), Role::Advertiser).unwrap();
-        Home::create(&dir.path().join("p"), Role::Provider).unwrap();
-        let home = Home::open(&dir.path().join("p"), Role::Provider).unwrap();
+        let identity =
+            node::home::Home::<node::config::AdvertiserSettings>::create(&dir.path().join("a"))
+                .unwrap();
+        Home::create(&dir.path().join("p")).unwrap();
+        let home = Home::open(&dir.path().join("p")).unwrap();
         (dir, home, identity)
     }
 
@@ -402,6 +405,22 @@ mod tests {
         assert_eq!(read.policy.invited(), tenant.policy.invited());
         let codes = read.policy.guardrails(&Namespaces::read(&home).unwrap()).namespaces;
         assert_eq!(codes, [1, 2]);
+    }
+
+    #[test]
+    fn the_old_name_of_a_setting_is_refused_by_name() {
+        let (_dir, home, identity) = home();
+        let policy = PartnerPolicy::defaults(&identity, &[Profile::MatchedRows]);
+        Tenant::create(&home, "partner", policy).unwrap();
+        let path = home.path("partners/partner/partner.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let line = 1 + text.lines().position(|line| line.starts_with("group_min")).unwrap();
+        std::fs::write(&path, text.replace("group_min", "delta_min")).unwrap();
+        let failure = Tenant::all(&home).unwrap_err();
+        let report = failure.report(Role::Provider).to_string();
+        let told = format!("line {line}: `delta_min` is called `group_min` now");
+        assert!(report.contains(&told), "{report}");
+        assert_eq!(failure.exit().code(), 78);
     }
 
     #[test]

@@ -3,15 +3,14 @@
 use std::path::Path;
 
 use node::failure::Failure;
-use node::home::Home;
 use node::invite::Invitation;
 use node::telemetry::Terminal;
-use protocol::transcript::Role;
 
+use crate::Home;
 use crate::partner::rules_must_agree;
 
 pub(crate) fn run(dir: &Path, file: &Path, terminal: &Terminal) -> Result<(), Failure> {
-    let home = Home::open(dir, Role::Advertiser)?;
+    let home = Home::open(dir)?;
     let invitation = Invitation::read(file)?;
     if invitation.advertiser != home.identity.public() {
         return Err(Failure::operator(

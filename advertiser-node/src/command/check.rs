@@ -15,7 +15,6 @@ use node::data::input::{
 use node::data::source::InputFile;
 use node::engine::Engine;
 use node::failure::Failure;
-use node::home::Home;
 use node::invite::Invitation;
 use node::normalize::Reason;
 use node::status;
@@ -24,10 +23,10 @@ use node::world;
 use protocol::identifier::IdentifierKind;
 use protocol::limits::{Limits, N_MIN_DEFAULT};
 use protocol::terms::LinkFilter;
-use protocol::transcript::Role;
 use serde_json::{Value, json};
 
 use super::run::{input_rules, normalizer, writable};
+use crate::Home;
 use crate::cli::CheckOptions;
 use crate::partner::{invitation, kinds, providers, rules_must_agree};
 use crate::shared::WidelyShared;
@@ -38,7 +37,7 @@ pub(crate) fn run(
     output: &OutputOptions,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
-    let home = Home::open(&options.dir, Role::Advertiser)?;
+    let home = Home::open(&options.dir)?;
     let _lock = home.lock()?;
     let invitation = match (providers(&home).is_empty(), &options.provider) {
         (true, None) => None,
@@ -291,7 +290,7 @@ impl Forecast {
         let frames = u64::from(Limits::STANDARD.frames(elements).unwrap_or(u32::MAX));
         let bytes_sent = elements.saturating_mul(32).saturating_add(frames.saturating_mul(64));
         let table = tags.unwrap_or(0).saturating_mul(TAG_BYTES);
-        let engine = Engine::start(home.config.threads);
+        let engine = Engine::start(home.config.common.threads);
         Ok(Self {
             elements,
             tags,

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use node::failure::Failure;
-use node::home::Home;
 use node::telemetry::Terminal;
-use protocol::transcript::Role;
+
+use crate::Home;
 
 pub(crate) fn run(dir: &Path, terminal: &Terminal) -> Result<(), Failure> {
-    let identity = Home::create(dir, Role::Advertiser)?;
+    let identity = Home::create(dir)?;
     terminal.line(&format!("identity: {identity}"));
     terminal.line("");
     terminal.line("Give this line to your provider, who answers with an invitation file. Then:");

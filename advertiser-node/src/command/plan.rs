@@ -7,18 +7,17 @@ use std::time::Instant;
 
 use node::engine::Engine;
 use node::failure::Failure;
-use node::home::Home;
 use node::invite::Invitation;
 use node::status;
 use node::telemetry::{OutputOptions, Progress, Terminal};
 use node::world::{self, Clock as _, SystemClock};
 use protocol::limits::Limits;
 use protocol::suite::{Profile, SuiteId};
-use protocol::transcript::Role;
 use serde_json::{Value, json};
 
 use super::check::{MEASURE, TAG_BYTES, megabytes, not_the_input};
 use super::run::{enough_rows, prepare, writable};
+use crate::Home;
 use crate::cli::PlanOptions;
 use crate::committed::Committed;
 use crate::learn::{Learned, PUBLIC, learned};
@@ -40,7 +39,7 @@ pub(crate) fn run(
         }
         writable(json)?;
     }
-    let home = Home::open(&options.dir, Role::Advertiser)?;
+    let home = Home::open(&options.dir)?;
     let _lock = home.lock()?;
     let invitation = invitation(&home, options.provider.as_deref())?;
     request.allowed_by(&invitation)?;
@@ -66,7 +65,7 @@ pub(crate) fn run(
         shared: WidelyShared::find(input.counts()),
         changed_rows: committed.nearest(),
         too_near: committed.is_too_near(request.profile, policy.terms.group_min),
-        purpose: home.config.purpose.clone(),
+        purpose: home.config.purpose.name().to_owned(),
         invitation,
         policy,
         shape,
@@ -272,7 +271,7 @@ impl Cost {
             bytes_received: blind.saturating_add(proofs).saturating_add(table),
             handles_bytes_max: handles.saturating_mul(HANDLE_BYTES),
             prepared_s,
-            elements_per_s: Engine::start(home.config.threads).measure(MEASURE),
+            elements_per_s: Engine::start(home.config.common.threads).measure(MEASURE),
         })
     }
 

@@ -5,19 +5,18 @@ use std::path::Path;
 
 use node::error::shown;
 use node::failure::Failure;
-use node::home::Home;
 use node::invite::Invitation;
 use node::ledger::Ledger;
 use node::status::{self, Sessions};
 use node::telemetry::Terminal;
 use node::world::{Clock, SystemClock};
-use protocol::transcript::Role;
 use serde_json::{Value, json};
 
+use crate::Home;
 use crate::partner::providers;
 
 pub(crate) fn run(dir: &Path, as_json: bool, terminal: &Terminal) -> Result<(), Failure> {
-    let home = Home::open(dir, Role::Advertiser)?;
+    let home = Home::open(dir)?;
     let now = SystemClock::new().now_unix();
     let ledger = status::ledger(&home)?;
     let accepted = providers(&home)

@@ -109,13 +109,17 @@ impl AdvertiserSession {
     /// # Errors
     ///
     /// [`Refusal::SizeOutOfRange`] for an empty input or sample, one below `n_min` or above the
-    /// limit, and [`Refusal::DeltaTooSmall`] for one too close to an earlier input. Ours to mend.
+    /// limit, [`Refusal::DeltaTooSmall`] for one too close to an earlier input, and
+    /// [`Refusal::PurposeNotAllowed`] for a purpose that cannot be run. Ours to mend.
     pub fn open(config: AdvertiserConfig, out: &mut Outbox) -> Result<Self, Error> {
         // [G42]
         if config.drawn() < u64::from(config.terms.n_min.max(config.limits.n_min_floor)) {
             return Err(Refusal::SizeOutOfRange.into());
         }
         config.differs_enough(config.terms.group_min.max(config.limits.group_min_floor))?;
+        if !config.terms.purpose.is_runnable() {
+            return Err(Refusal::PurposeNotAllowed.into());
+        }
         let hello = HelloA {
             protocol_min: PROTOCOL_VERSION,
             protocol_max: PROTOCOL_VERSION,

@@ -62,7 +62,7 @@ impl Wire {
     ///
     /// A message that does not decode is recorded all the same: it is the evidence. ABORT becomes
     /// an error here, since it may come in every state; one whose signature does not hold is told
-    /// as such and proves nothing [T-17].
+    /// as such and proves nothing [T-16].
     pub(crate) fn receive(&mut self, frame: RawFrame, out: &mut Outbox) -> Result<Received, Error> {
         let stream = frame.header.stream;
         let from_peer = stream.from_advertiser() != (self.role == Role::Advertiser);

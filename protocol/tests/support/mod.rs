@@ -138,6 +138,8 @@ pub(crate) struct Setup {
     /// Streams that are delivered at once, as a peer that ignores flow control would.
     pub(crate) unheld: &'static [StreamId],
     pub(crate) clock: Rc<Cell<u64>>,
+    /// Seconds by which the advertiser's clock is ahead of that one.
+    pub(crate) ahead: Rc<Cell<i64>>,
 }
 
 /// The provider's data behind a table with handles.
@@ -362,6 +364,7 @@ impl World {
             approves: true,
             unheld: &[],
             clock: Rc::new(Cell::new(NOW)),
+            ahead: Rc::new(Cell::new(0)),
         }
     }
 
@@ -527,7 +530,9 @@ pub(crate) fn run_altered(
             break;
         };
         let node = if role == Role::Advertiser { &mut a } else { &mut p };
-        node.step(step, setup.clock.get(), schedule, &mut draw);
+        let ahead = if role == Role::Advertiser { setup.ahead.get() } else { 0 };
+        let now = setup.clock.get().saturating_add_signed(ahead);
+        node.step(step, now, schedule, &mut draw);
     }
     Ended { advertiser: a.end(), provider: p.end(), sent }
 }

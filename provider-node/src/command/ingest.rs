@@ -6,11 +6,10 @@ use node::data::graph::GraphRules;
 use node::data::objections::Objections;
 use node::engine::Engine;
 use node::failure::Failure;
-use node::home::Home;
 use node::telemetry::{OutputOptions, Progress, Terminal};
 use node::world::{Clock, SystemClock};
-use protocol::transcript::Role;
 
+use crate::Home;
 use crate::command::object::OBJECTIONS;
 use crate::namespaces::Namespaces;
 use crate::publish::Published;
@@ -23,22 +22,22 @@ pub(crate) fn run(
     output: &OutputOptions,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
-    let home = Home::open(dir, Role::Provider)?;
+    let home = Home::open(dir)?;
     let now = SystemClock::new().now_unix();
     let day = u32::try_from(now / 86_400).unwrap_or(u32::MAX);
-    let normalizer = home.config.normalizer();
+    let normalizer = home.config.common.normalizer();
     let objections = Objections::all(&home.path(OBJECTIONS), &home.storage)?;
     let rules = GraphRules {
         normalizer: &normalizer,
-        source: home.config.source(),
-        email_sha256: home.config.email_sha256,
+        source: home.config.common.source(),
+        email_sha256: home.config.common.email_sha256,
         objections: &objections,
     };
     let progress = Progress::new(output);
     progress.stage("ingest");
     let snapshot = Published::ingest(&home, file, &rules, day)?;
     Namespaces::learn(&home, snapshot.stored.namespaces())?;
-    let engine = Engine::start(home.config.threads);
+    let engine = Engine::start(home.config.common.threads);
     let tenants = Tenant::all(&home)?;
     for tenant in &tenants {
         for profile in tenant.policy.profiles() {

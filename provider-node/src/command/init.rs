@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use node::failure::Failure;
-use node::home::Home;
 use node::telemetry::Terminal;
-use protocol::transcript::Role;
+
+use crate::Home;
 
 pub(crate) fn run(dir: &Path, terminal: &Terminal) -> Result<(), Failure> {
-    let identity = Home::create(dir, Role::Provider)?;
+    let identity = Home::create(dir)?;
     terminal.line(&format!("identity: {identity}"));
     terminal.line("");
     terminal.line("Next: read a graph, and invite an advertiser by the line its node printed.");

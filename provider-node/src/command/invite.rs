@@ -3,21 +3,20 @@
 use std::path::Path;
 
 use node::failure::Failure;
-use node::home::Home;
 use node::identity::PublicIdentity;
 use node::invite::{COOKIE_NAMESPACE_MIN, Invitation};
 use node::normalize::manifest::RulesManifest;
 use node::telemetry::Terminal;
 use protocol::limits::TERMS_LIST_MAX;
 use protocol::suite::Profile;
-use protocol::transcript::Role;
 
+use crate::Home;
 use crate::cli::InviteOptions;
 use crate::namespaces::Namespaces;
 use crate::tenant::{PartnerPolicy, Tenant};
 
 pub(crate) fn run(options: &InviteOptions, terminal: &Terminal) -> Result<(), Failure> {
-    let home = Home::open(&options.dir, Role::Provider)?;
+    let home = Home::open(&options.dir)?;
     let identity = identity(&options.identity)?;
     let profiles = profiles(&options.profile)?;
     if identity.spki == home.identity.public().spki {
@@ -32,7 +31,7 @@ pub(crate) fn run(options: &InviteOptions, terminal: &Terminal) -> Result<(), Fa
     policy.namespaces.truncate(TERMS_LIST_MAX);
     let tenant = Tenant::create(&home, &options.name, policy)?;
     let namespaces = Namespaces::learn(&home, &tenant.policy.namespaces)?;
-    let rules = RulesManifest::build(home.config.ruleset, &home.config.options)?;
+    let rules = RulesManifest::build(home.config.common.ruleset, &home.config.common.options)?;
     let invitation = Invitation {
         address: options.address.clone(),
         provider: home.identity.public(),
@@ -41,7 +40,7 @@ pub(crate) fn run(options: &InviteOptions, terminal: &Terminal) -> Result<(), Fa
         profiles: tenant.policy.profiles.clone(),
         purposes: vec![PartnerPolicy::purpose()],
         kinds: tenant.policy.kinds.clone(),
-        ruleset: home.config.ruleset.name().to_owned(),
+        ruleset: home.config.common.ruleset.name().to_owned(),
         rules_manifest: rules.text().to_owned(),
         namespaces: tenant
             .policy

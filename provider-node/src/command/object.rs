@@ -4,19 +4,19 @@ use std::path::Path;
 
 use node::data::objections::{FeedRules, import_feed};
 use node::failure::Failure;
-use node::home::Home;
 use node::telemetry::Terminal;
 use node::world::{Clock, SystemClock};
-use protocol::transcript::Role;
+
+use crate::Home;
 
 pub(crate) fn run(dir: &Path, file: &Path, terminal: &Terminal) -> Result<(), Failure> {
-    let home = Home::open(dir, Role::Provider)?;
+    let home = Home::open(dir)?;
     let now = SystemClock::new().now_unix();
-    let normalizer = home.config.normalizer();
+    let normalizer = home.config.common.normalizer();
     let rules = FeedRules {
         normalizer: &normalizer,
-        csv: home.config.csv,
-        email_sha256: home.config.email_sha256,
+        csv: home.config.common.csv,
+        email_sha256: home.config.common.email_sha256,
     };
     let counts = import_feed(&home.path(OBJECTIONS), file, &rules, &home.storage, now)?;
     terminal.line(&format!("{} lines, {} objections new", counts.lines_read, counts.added));

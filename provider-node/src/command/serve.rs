@@ -9,7 +9,6 @@ use node::data::objections::suppression_epoch;
 use node::driver::{Driver, Duties, Ended, Session};
 use node::engine::Engine;
 use node::failure::Failure;
-use node::home::Home;
 use node::identity::Pins;
 use node::journal::SessionJournal;
 use node::ledger::{Ledger, LedgerError, ReserveError, SessionRow};
@@ -34,6 +33,7 @@ use protocol::suite::SuiteId;
 use protocol::terms::{MatchTerms, Offer};
 use protocol::transcript::Role;
 
+use crate::Home;
 use crate::admission::Admission;
 use crate::cli::ServeOptions;
 use crate::command::object::OBJECTIONS;
@@ -48,12 +48,12 @@ pub(crate) fn run(
     output: &OutputOptions,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
-    let home = Home::open(&options.dir, Role::Provider)?;
+    let home = Home::open(&options.dir)?;
     let _lock = home.lock()?;
-    let rules = RulesManifest::build(home.config.ruleset, &home.config.options)?;
+    let rules = RulesManifest::build(home.config.common.ruleset, &home.config.common.options)?;
     let service = Arc::new(Service {
         ledger: Ledger::open(&home.path("ledger.sqlite"))?,
-        engine: Engine::start(home.config.threads),
+        engine: Engine::start(home.config.common.threads),
         rules_digest: rules.rules_digest(),
         admission: Admission::default(),
         building: Admission::default(),
@@ -78,7 +78,7 @@ async fn serve(
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let pins = Pins::new(Tenant::all(&service.home)?.iter().map(|tenant| tenant.identity));
-    let quic = service.home.config.quic.clone();
+    let quic = service.home.config.common.quic.clone();
     let endpoint =
         ProviderEndpoint::bind(options.listen, &service.home.identity, pins.clone(), quic)?;
     let address = endpoint.local_addr()?;
@@ -281,7 +281,7 @@ impl Service {
     /// Memory for the spills of one session. In aligned order there are none to speak of; in
     /// shuffled order more memory means fewer runs to merge.
     fn spill_bytes(&self) -> usize {
-        (self.home.config.memory_bytes / SESSIONS_SPILLING).max(SPILL_BYTES_MIN)
+        (self.home.config.common.memory_bytes / SESSIONS_SPILLING).max(SPILL_BYTES_MIN)
     }
 
     /// What a session starts from.

@@ -4,21 +4,20 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use node::failure::Failure;
-use node::home::Home;
 use node::ledger::Ledger;
 use node::status::{self, Sessions};
 use node::telemetry::Terminal;
 use node::world::{Clock, SystemClock};
 use protocol::suite::Profile;
-use protocol::transcript::Role;
 use serde_json::{Value, json};
 
+use crate::Home;
 use crate::publish::Published;
 use crate::tables::{self, State};
 use crate::tenant::Tenant;
 
 pub(crate) fn run(dir: &Path, as_json: bool, terminal: &Terminal) -> Result<(), Failure> {
-    let home = Home::open(dir, Role::Provider)?;
+    let home = Home::open(dir)?;
     let now = SystemClock::new().now_unix();
     let ledger = status::ledger(&home)?;
     let snapshot = Published::current(&home)?;

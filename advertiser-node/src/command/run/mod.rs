@@ -9,7 +9,6 @@ use node::data::source::SourceOptions;
 use node::driver::Stopwatch;
 use node::engine::Engine;
 use node::failure::Failure;
-use node::home::Home;
 use node::invite::Invitation;
 use node::ledger::Ledger;
 use node::normalize::Normalizer;
@@ -19,10 +18,10 @@ use protocol::disclosure::Outcome;
 use protocol::error::Refusal;
 use protocol::identifier::IdentifierKind;
 use protocol::suite::Profile;
-use protocol::transcript::Role;
 
 use self::approval::Approval;
 use self::session::Run;
+use crate::Home;
 use crate::cli::{Inputs, RunOptions};
 use crate::committed::Committed;
 use crate::partner::{invitation, kinds, rules_must_agree};
@@ -43,7 +42,7 @@ pub(crate) fn run(
     let request = Request::parse(&options.profile, options.sample)?;
     let approval = Approval::decide(request.profile, options.approve)?;
     check_outputs(options, request)?;
-    let home = Home::open(&options.dir, Role::Advertiser)?;
+    let home = Home::open(&options.dir)?;
     let _lock = home.lock()?;
     let invitation = invitation(&home, options.provider.as_deref())?;
     request.allowed_by(&invitation)?;
@@ -73,7 +72,7 @@ pub(crate) fn run(
         input: &input,
         committed: Committed::compare(&home, &provider, &input, now)?,
         ledger: Ledger::open(&home.path("ledger.sqlite"))?,
-        engine: Engine::start(home.config.threads),
+        engine: Engine::start(home.config.common.threads),
         progress: &progress,
         terminal,
         approval,
@@ -200,7 +199,7 @@ pub(super) fn prepare(
 
 /// How this node normalizes values of CRM files.
 pub(crate) fn normalizer(home: &Home, kinds: &[u8]) -> Normalizer {
-    let normalizer = home.config.normalizer();
+    let normalizer = home.config.common.normalizer();
     // Telephone numbers without `+` are of use only to a provider that holds digests of them.
     if kinds.contains(&IdentifierKind::PHONE_DIGITS.code()) {
         return normalizer.with_phone_digits();
@@ -219,10 +218,10 @@ pub(crate) fn input_rules<'a>(
     InputRules {
         normalizer,
         source,
-        purpose: &home.config.purpose,
+        purpose: home.config.purpose.name(),
         kinds,
         level,
-        email_sha256: home.config.email_sha256,
+        email_sha256: home.config.common.email_sha256,
         phone_sha256: home.config.phone_sha256,
         shared: home.config.shared,
         not_for_purpose: &home.config.not_for_purpose,

@@ -10,7 +10,6 @@ use node::data::table::StoredTable;
 use node::driver::{DriveError, Driver, Duties, Ended, Session};
 use node::engine::Engine;
 use node::failure::Failure;
-use node::home::Home;
 use node::invite::Invitation;
 use node::journal::SessionJournal;
 use node::ledger::{Ledger, LedgerError, ReserveError, SeenTable, SessionRow};
@@ -35,6 +34,7 @@ use protocol::transcript::{Record, Role};
 
 use super::approval::Approval;
 use super::outcome;
+use crate::Home;
 use crate::committed::Committed;
 use crate::repair;
 use crate::request::{Request, Shape};
@@ -112,7 +112,7 @@ impl Run<'_> {
         let partner = provider.party().0;
         let clock = SystemClock::new();
         self.progress.stage("connect");
-        let options = &self.home.config.quic;
+        let options = &self.home.config.common.quic;
         let address = &self.invitation.address;
         let channel = quic::connect(address, &self.home.identity, provider, options).await?;
         let sessions = self.home.private_dir("sessions")?;
@@ -134,7 +134,7 @@ impl Run<'_> {
             session: None,
             clock: &clock,
         };
-        let memory = self.home.config.memory_bytes;
+        let memory = self.home.config.common.memory_bytes;
         let driver = Driver {
             session: Session::Advertiser(session),
             outbox,

@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use node::config::AdvertiserSettings;
+use node::identity::NodeIdentity;
 use node::status;
 use node::telemetry::{LogLevel, OutputOptions, ProgressForm};
 use node::transport::memory;
@@ -26,7 +28,7 @@ const PERSONS: usize = 400;
 struct Partners {
     world: World,
     service: Arc<Service>,
-    advertiser: Home,
+    advertiser: node::home::Home<AdvertiserSettings>,
     ledger: Ledger,
     runtime: tokio::runtime::Runtime,
 }
@@ -50,8 +52,8 @@ impl Partners {
         };
         let text = toml::to_string(&policy).unwrap();
         std::fs::write(world.tenant.path("partner.toml"), text).unwrap();
-        let home = Home::open(&world.dir.path().join("p"), Role::Provider).unwrap();
-        let advertiser = Home::open(&world.dir.path().join("a"), Role::Advertiser).unwrap();
+        let home = Home::open(&world.dir.path().join("p")).unwrap();
+        let advertiser = node::home::Home::open(&world.dir.path().join("a")).unwrap();
         let service = Arc::new(Service {
             ledger: Ledger::open(&home.path("ledger.sqlite")).unwrap(),
             engine: Engine::start(2),
@@ -102,22 +104,43 @@ impl Partners {
 
     /// Runs one session; the advertiser's outcome, and how the provider's side ended.
     fn run(&self, profile: Profile, matched: usize) -> (Outcome, Result<Ended, Failure>) {
+        let (ended, served) = self.run_with(profile, matched, 0);
+        (ended.unwrap(), served)
+    }
+
+    /// The same, by an advertiser whose clock is so many seconds ahead.
+    fn run_with(
+        &self,
+        profile: Profile,
+        matched: usize,
+        ahead: i64,
+    ) -> (Result<Outcome, Failure>, Result<Ended, Failure>) {
         let facts =
             ChannelFacts { exporter: [1; 32], spki_advertiser: [2; 32], spki_provider: [3; 32] };
-        let peer =
-            |home: &Home| VerifiedPeer::assertion(home.identity.public().attestation_key, facts);
+        let peer = |identity: &NodeIdentity| {
+            VerifiedPeer::assertion(identity.public().attestation_key, facts)
+        };
         let service = Arc::clone(&self.service);
         self.runtime.block_on(async {
-            let (ours, theirs) =
-                memory::pair(peer(&self.service.home), peer(&self.advertiser), 1 << 20);
+            let (ours, theirs) = memory::pair(
+                peer(&self.service.home.identity),
+                peer(&self.advertiser.identity),
+                1 << 20,
+            );
             let serving = tokio::spawn(async move { service.session(theirs).await });
-            let ended = self.advertise(profile, matched, ours).await;
+            let ended = self.advertise(profile, matched, ours, ahead).await;
             (ended, serving.await.unwrap())
         })
     }
 
-    async fn advertise(&self, profile: Profile, matched: usize, channel: Channel) -> Outcome {
-        let clock = SystemClock::new();
+    async fn advertise(
+        &self,
+        profile: Profile,
+        matched: usize,
+        channel: Channel,
+        ahead: i64,
+    ) -> Result<Outcome, Failure> {
+        let clock = Skewed { machine: SystemClock::new(), ahead };
         let partner = *channel.peer().party();
         let facts = channel.peer().channel();
         let sessions = self.advertiser.private_dir("sessions").unwrap();
@@ -171,7 +194,7 @@ impl Partners {
             ledger_head: head.hash,
             retry_after_s: 0,
         };
-        driver.run().await.unwrap().outcome
+        Ok(driver.run().await?.outcome)
     }
 
     /// Waits until another table of the profile is ready.
@@ -186,6 +209,22 @@ impl Partners {
             assert!(since.elapsed() < Duration::from_secs(120), "no table is prepared");
             std::thread::sleep(Duration::from_millis(50));
         }
+    }
+}
+
+/// The machine's clock, wrong by some seconds.
+struct Skewed {
+    machine: SystemClock,
+    ahead: i64,
+}
+
+impl Clock for Skewed {
+    fn now_unix(&self) -> u64 {
+        self.machine.now_unix().saturating_add_signed(self.ahead)
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.machine.monotonic()
     }
 }
 
@@ -271,4 +310,25 @@ fn matched_persons_are_delivered_and_a_near_repetition_is_refused() {
         .find(|path| path.extension().is_some_and(|extension| extension == "csv"))
         .unwrap();
     assert_eq!(std::fs::read_to_string(csv).unwrap().lines().count(), 301);
+}
+
+#[test]
+fn a_clock_that_is_wrong_by_minutes_is_told_with_both_times_on_both_sides() {
+    // Keys of shuffled order are made for every run, so their validity began just now.
+    let partners = Partners::new();
+    for ahead in [-360, -10_800, 360] {
+        let (told, found) = partners.run_with(Profile::DigitalIds, 300, ahead);
+        for (failure, role) in
+            [(told.unwrap_err(), Role::Advertiser), (found.unwrap_err(), Role::Provider)]
+        {
+            let report = failure.report(role);
+            assert_eq!((failure.exit().code(), &*report.code), (77, "V0311"), "{report}");
+            assert!(report.what.contains("differ by"), "{report}");
+            let times = report.what.matches('Z').count();
+            assert_eq!(times, 2, "both times, in UTC: {report}");
+            assert!(!report.to_string().contains("broke"), "nobody is accused: {report}");
+        }
+    }
+    let (outcome, _) = partners.run_with(Profile::DigitalIds, 300, -280);
+    assert!(matches!(outcome.unwrap(), Outcome::DigitalIds(_)));
 }

@@ -1,0 +1,246 @@
+//! TOML files that people write: every fault with its line, in words, and what to write instead.
+
+use serde::de::DeserializeOwned;
+use toml::de::{DeTable, DeValue, Error};
+
+use crate::error::shown;
+
+/// A fault in a file, for its author.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The line, where one is known.
+    pub line: Option<usize>,
+    /// The problem, without the line.
+    pub what: String,
+    /// A remedy.
+    pub try_this: String,
+}
+
+impl Fault {
+    /// A fault without a line.
+    #[must_use]
+    pub fn new(what: impl Into<String>, try_this: impl Into<String>) -> Self {
+        Self { line: None, what: what.into(), try_this: try_this.into() }
+    }
+
+    /// The problem with its line, as it follows the name of the file.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match self.line {
+            Some(line) => format!("line {line}: {}", self.what),
+            None => self.what.clone(),
+        }
+    }
+
+    /// The fault with the line on which a name is set, if it is.
+    #[must_use]
+    pub fn at(mut self, text: &str, name: &str) -> Self {
+        self.line = line_of(text, name);
+        self
+    }
+}
+
+/// A name that a file may not have, and the words for it.
+pub type Refused = (&'static str, &'static str);
+
+/// The top-level names of a file, in the order of their lines.
+///
+/// # Errors
+///
+/// [`Fault`] if the text is not TOML.
+pub fn names(text: &str) -> Result<Vec<String>, Fault> {
+    let table = DeTable::parse(text).map_err(|error| fault(&error, text, &[]))?;
+    let mut names: Vec<_> = table.get_ref().keys().collect();
+    names.sort_by_key(|name| name.span().start);
+    Ok(names.into_iter().map(|name| name.get_ref().to_string()).collect())
+}
+
+/// Reads a file; names that are refused with their own words come with them.
+///
+/// # Errors
+///
+/// [`Fault`], for the author of the file.
+pub fn parse<T: DeserializeOwned>(text: &str, refused: &[Refused]) -> Result<T, Fault> {
+    toml::from_str(text).map_err(|error| fault(&error, text, refused))
+}
+
+/// The line on which a name is set, top level or not, counted from 1.
+fn line_of(text: &str, name: &str) -> Option<usize> {
+    let (table, key) = name.rsplit_once('.').unwrap_or(("", name));
+    let parsed = DeTable::parse(text).ok()?;
+    let mut at = parsed.get_ref();
+    if !table.is_empty() {
+        let DeValue::Table(inner) = at.get(table)?.get_ref() else { return None };
+        at = inner;
+    }
+    let (found, _) = at.get_key_value(key)?;
+    Some(line_at(text, found.span().start))
+}
+
+fn line_at(text: &str, at: usize) -> usize {
+    text.get(..at).map_or(1, |before| before.matches('\n').count() + 1)
+}
+
+/// The library's error in our words.
+fn fault(error: &Error, text: &str, refused: &[Refused]) -> Fault {
+    let message = error.message();
+    let span = error.span();
+    let line = span.as_ref().map(|span| line_at(text, span.start));
+    let quoted = |after: &str| {
+        let rest = message.strip_prefix(after)?;
+        rest.split_once('`').map(|(name, _)| name)
+    };
+    let (what, try_this) = if let Some(name) = quoted("unknown field `") {
+        match refused.iter().find(|(refused, _)| *refused == name) {
+            Some((_, words)) => (format!("`{}` {words}", shown(name)), DELETE.to_owned()),
+            None => unknown(name),
+        }
+    } else if let Some(name) = quoted("missing field `") {
+        // The span of what is missing is that of the whole table.
+        let what = format!("`{name}` is missing");
+        return Fault::new(what, format!("add a line that begins `{name} = `"));
+    } else if message == "duplicate key" {
+        let name = span.and_then(|span| text.get(span)).unwrap_or_default();
+        (format!("`{}` is set twice", shown(name)), DELETE.to_owned())
+    } else if let Some((_, expected)) = typed(message) {
+        let given = span.and_then(|span| text.get(span)).unwrap_or_default();
+        let name = line.and_then(|line| name_on(text, line));
+        mistyped(name.as_deref(), given, expected)
+    } else {
+        let what = shown(message.lines().next().unwrap_or("this is not TOML"));
+        (what, "write `name = value`, text in quotes".to_owned())
+    };
+    Fault { line, what, try_this }
+}
+
+/// The words for a name that no file of this kind has.
+#[must_use]
+pub fn unknown(name: &str) -> (String, String) {
+    (format!("`{}` is no setting of this file", shown(name)), "delete or correct the line".into())
+}
+
+/// Found and expected, of the library's sentence about a type or a range.
+fn typed(message: &str) -> Option<(&str, &str)> {
+    let rest = message
+        .strip_prefix("invalid type: ")
+        .or_else(|| message.strip_prefix("invalid value: "))?;
+    rest.split_once(", expected ")
+}
+
+/// The name that is set on a line.
+fn name_on(text: &str, line: usize) -> Option<String> {
+    let (name, _) = text.lines().nth(line.checked_sub(1)?)?.split_once('=')?;
+    Some(shown(name.trim().trim_matches('"')))
+}
+
+/// The words for a value of another type than its setting's.
+fn mistyped(name: Option<&str>, given: &str, expected: &str) -> (String, String) {
+    let bare = given.trim_matches(['"', '\'']);
+    let plain = !bare.is_empty() && bare.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let kind = expected.split_whitespace().last().unwrap_or_default();
+    let (is, instead) = match kind {
+        "u8" | "u16" | "u32" | "u64" | "usize" | "integer" => {
+            let digits: String = bare.chars().filter(char::is_ascii_digit).collect();
+            let whole = bare.chars().all(|c| c.is_ascii_digit() || "_, ".contains(c));
+            let number = (whole && !digits.is_empty()).then_some(digits);
+            (format!("a number{}", range(kind)), number.unwrap_or_else(|| "1000".into()))
+        }
+        "string" => {
+            ("text in quotes".to_owned(), format!("\"{}\"", if plain { bare } else { "text" }))
+        }
+        "boolean" | "bool" => {
+            let truth = if bare.eq_ignore_ascii_case("true") { "true" } else { "false" };
+            ("`true` or `false`".to_owned(), truth.to_owned())
+        }
+        "sequence" => ("a list".to_owned(), format!("[\"{}\"]", if plain { bare } else { "one" })),
+        _ => (shown(expected), "a value of that kind".to_owned()),
+    };
+    match name {
+        Some(name) => (format!("`{name}` is {is}"), format!("write `{name} = {instead}`")),
+        None => (format!("a value here is {is}"), format!("write `{instead}`")),
+    }
+}
+
+fn range(kind: &str) -> String {
+    let most: u64 = match kind {
+        "u8" => u8::MAX.into(),
+        "u16" => u16::MAX.into(),
+        _ => return String::new(),
+    };
+    format!(" of 0 to {most}")
+}
+
+const DELETE: &str = "delete the line";
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code, reason = "only its errors are looked at")]
+    struct Example {
+        n_min: u32,
+        #[serde(default)]
+        step: u8,
+        #[serde(default)]
+        names: Vec<String>,
+        #[serde(default)]
+        on: bool,
+        #[serde(default)]
+        inner: Option<Inner>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code, reason = "only its errors are looked at")]
+    struct Inner {
+        text: String,
+    }
+
+    fn faulty(text: &str) -> Fault {
+        parse::<Example>(text, &[("old_name", "is gone")]).unwrap_err()
+    }
+
+    #[test]
+    fn faults_are_told_with_line_setting_and_remedy() {
+        for (text, what, try_this) in [
+            ("\nn_min = \"1000\"\n", "line 2: `n_min` is a number", "write `n_min = 1000`"),
+            ("n_min = 1.5", "line 1: `n_min` is a number", "write `n_min = 1000`"),
+            (
+                "n_min = 1\nstep = 300",
+                "line 2: `step` is a number of 0 to 255",
+                "write `step = 300`",
+            ),
+            ("n_min = 1\nnames = \"a\"", "line 2: `names` is a list", "write `names = [\"a\"]`"),
+            ("n_min = 1\non = \"true\"", "line 2: `on` is `true` or `false`", "write `on = true`"),
+            (
+                "n_min = 1\n[inner]\ntext = 5",
+                "line 3: `text` is text in quotes",
+                "write `text = \"5\"`",
+            ),
+            ("n_min = 1\nold_name = 5", "line 2: `old_name` is gone", "delete the line"),
+            (
+                "n_min = 1\nn_mim = 5",
+                "line 2: `n_mim` is no setting of this file",
+                "delete or correct the line",
+            ),
+            ("step = 1", "`n_min` is missing", "add a line that begins `n_min = `"),
+            ("n_min = 1\nn_min = 2", "line 2: `n_min` is set twice", "delete the line"),
+        ] {
+            let fault = faulty(text);
+            assert_eq!((fault.text().as_str(), fault.try_this.as_str()), (what, try_this));
+        }
+        assert_eq!(faulty("n_min = 1\nnot toml").line, Some(2));
+    }
+
+    #[test]
+    fn names_and_their_lines_are_found() {
+        let text = "a = 1\n\nb = [\n 2,\n]\n[c]\nd = 3\n";
+        assert_eq!(names(text).unwrap(), ["a", "b", "c"]);
+        let line = |name| Fault::new("", "").at(text, name).line;
+        assert_eq!((line("b"), line("c.d"), line("d")), (Some(3), Some(7), None));
+    }
+}
