@@ -29,7 +29,7 @@ pub enum Exit {
     Storage = 74,
     /// Try again: network lost or too slow, peer busy.
     TryAgain = 75,
-    /// The peer broke the protocol; evidence is kept.
+    /// What the peer sent breaks the protocol; the transcript is kept.
     Peer = 76,
     /// A policy, budget, threshold, pin or certificate says no.
     Refused = 77,
@@ -71,7 +71,7 @@ impl Exit {
             Self::Bug => "defect in Veilmatch",
             Self::Storage => "local storage",
             Self::TryAgain => "try again: network lost or too slow, peer busy",
-            Self::Peer => "the peer broke the protocol; evidence kept",
+            Self::Peer => "the peer broke the protocol; the transcript is kept",
             Self::Refused => "policy, budget, threshold or identity says no",
             Self::Configuration => "configuration, key files",
         }
