@@ -265,6 +265,8 @@ fn flush(text: &mut String, bulk: Option<(StreamId, u32, u64)>, terms: Option<&M
 #[cfg(test)]
 mod tests {
     use super::*;
+    use protocol::transcript::Opening;
+    use protocol::transcript::verify::{Check, Ending, Parties};
 
     #[test]
     fn party_ids_read_back_what_the_checklist_prints() {
@@ -274,5 +276,140 @@ mod tests {
         for other in ["", "00", &hex(&[0; 33]), &"0g".repeat(32), &"é".repeat(32)] {
             assert_eq!(unhex(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn both_forms_of_a_verdict_name_the_parties() {
+        let mut verdict = verdict(Ending::Closed, []);
+        verdict.account.parties.advertiser = Some(protocol::attestation::PartyId([0xA1; 32]));
+        let file = format!("shop-a = \"{}\"", hex(&[0xA1; 32]));
+        let names = Names::parse(&file).unwrap();
+        let text = checklist(&verdict, &names, None);
+        assert!(text.contains("shop-a (advertiser), unknown (provider)"), "{text}");
+        assert!(text.contains(&"a1".repeat(32)), "{text}");
+        let json = json(&verdict, &names, None);
+        assert_eq!(json["parties"]["advertiser"]["name"], "shop-a");
+        assert_eq!(json["parties"]["provider"]["party"], Value::Null);
+    }
+
+    #[test]
+    fn every_conclusion_has_its_words() {
+        let passed = || check(CheckResult::Passed, Signers::NOBODY);
+        let absent = || check(CheckResult::NotChecked("frames are not there"), Signers::NOBODY);
+        let failed = |by| check(CheckResult::Failed("BLIND frame 3".to_string()), by);
+        let cut = Ending::Cut { after: "after BLIND frame 2".to_string() };
+        let word =
+            |signed| Ending::Word { name: "REFUSE", by: Role::Provider, signed, code: 0x0205 };
+        let kinds = "REFUSE, V0205, the kinds of identifiers do not fit";
+        for (ending, checks, torn, words) in [
+            (Ending::Closed, [passed(), passed()], None, "accepted, all 2 checks passed".to_string()),
+            (
+                Ending::Closed,
+                [passed(), absent()],
+                None,
+                "incomplete, 1 of 2 checks passed, none failed".to_string(),
+            ),
+            (
+                cut,
+                [passed(), absent()],
+                Some(9),
+                "interrupted, the records end after BLIND frame 2, in the middle of record 9\n"
+                    .to_string(),
+            ),
+            (
+                word(true),
+                [passed(), absent()],
+                None,
+                format!("interrupted, ended by the provider's signed word: {kinds}\n"),
+            ),
+            (
+                word(false),
+                [passed(), absent()],
+                None,
+                format!(
+                    "interrupted, ended by the provider's word, as whoever holds this package \
+                     claims it: {kinds}\n"
+                ),
+            ),
+            (
+                Ending::Closed,
+                [passed(), failed(Signers::NOBODY)],
+                None,
+                "NOT accepted, 1 of 2 checks failed\n         this accuses nobody".to_string(),
+            ),
+            (
+                Ending::Closed,
+                [passed(), failed(Signers::of(Role::Provider))],
+                None,
+                "NOT accepted, 1 of 2 checks failed\n         inside what is signed by the provider"
+                    .to_string(),
+            ),
+        ] {
+            let text = checklist(&verdict(ending, checks), &Names::default(), torn);
+            let end = text.lines().position(|line| line.starts_with("verdict: ")).unwrap();
+            let told = text.lines().skip(end).collect::<Vec<_>>().join("\n");
+            assert!(told.starts_with(&format!("verdict: {}", words.trim_end())), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_failure_says_who_signed_it_beside_its_line_and_in_the_json() {
+        for (by, words, name, accused) in [
+            (Signers::NOBODY, "claimed by whoever holds this package", "holder", json!([])),
+            (
+                Signers::of(Role::Advertiser),
+                "signed by the advertiser",
+                "advertiser",
+                json!(["advertiser"]),
+            ),
+            (Signers::BOTH, "signed by both parties", "both", json!(["advertiser", "provider"])),
+        ] {
+            let failed = check(CheckResult::Failed("the place".to_string()), by);
+            let verdict = verdict(Ending::Closed, [failed]);
+            let text = checklist(&verdict, &Names::default(), None);
+            let expected = format!("FAILED: the place\n            {words}\n");
+            assert!(text.contains(&expected), "{text}");
+            let report = json(&verdict, &Names::default(), None);
+            assert_eq!(report["checks"][0]["by"], name);
+            assert_eq!(report["accused"], accused);
+            assert_eq!(report["verdict"], "NOT accepted");
+        }
+    }
+
+    #[test]
+    fn what_nobody_signed_is_told_as_a_claim() {
+        let text = checklist(&verdict(Ending::Closed, []), &Names::default(), None);
+        let claim =
+            "by whoever holds this package: that it is the provider's, and which certificates";
+        assert!(text.contains(claim), "{text}");
+        assert!(text.contains("signed   nothing"), "{text}");
+    }
+
+    fn check(result: CheckResult, by: Signers) -> Check {
+        Check { rule: "T0-00", title: "a rule", result, by }
+    }
+
+    fn verdict(ending: Ending, checks: impl IntoIterator<Item = Check>) -> Verdict {
+        let opening = Opening {
+            protocol: 2,
+            role: Role::Provider,
+            exporter: [0; 32],
+            spki_advertiser: [1; 32],
+            spki_provider: [2; 32],
+        };
+        let account = Account {
+            opening,
+            parties: Parties::default(),
+            hello_a: None,
+            hello_p: None,
+            hellos: Signers::NOBODY,
+            terms: None,
+            sid: None,
+            session: Signers::NOBODY,
+            receipt: None,
+            receipt_by: Signers::NOBODY,
+            ending,
+        };
+        Verdict { parties: account.parties, account, checks: checks.into_iter().collect() }
     }
 }

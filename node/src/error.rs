@@ -79,7 +79,9 @@ pub fn protocol_report(error: &Error, own: Role) -> Report {
         Error::PeerMisbehaved { violation, at } => Report::wire(
             code,
             format!("{}{}", violation_text(*violation, own), place(*at, peer)),
-            format!("the {peer}'s. The transcript up to there is kept; it proves what is signed in it"),
+            format!(
+                "the {peer}'s. The transcript up to there is kept; it proves what is signed in it"
+            ),
             violation_advice(*violation, peer),
         ),
         Error::PeerIncompatible(why) => Report::wire(

@@ -64,11 +64,7 @@ fn altered_frame_or_transcript_is_found_by_the_auditor() {
     pair.run().expect(0);
     let session = pair.sessions("a")[0].clone();
     let shown = session.display().to_string();
-    for (file, at) in [
-        ("frames/EVAL", 40),
-        ("frames/BLIND", 1_000),
-        ("frames/TABLE", 99),
-    ] {
+    for (file, at) in [("frames/EVAL", 40), ("frames/BLIND", 1_000), ("frames/TABLE", 99)] {
         let path = session.join(file);
         let good = std::fs::read(&path).unwrap();
         let mut bad = good.clone();
@@ -115,10 +111,14 @@ fn auditor_tells_a_session_and_its_parties_by_their_own_names() {
         let line = told.lines().find_map(|line| line.trim_start().strip_prefix(label));
         line.unwrap_or_else(|| panic!("{label}\n{told}")).trim().to_owned()
     };
-    for words in ["purpose  ads.match  profile matched-rows  kinds email.strict", "n_min 1,000  k_min"] {
+    for words in
+        ["purpose  ads.match  profile matched-rows  kinds email.strict", "n_min 1,000  k_min"]
+    {
         assert!(told.contains(words), "{words}\n{told}");
     }
-    for words in ["32,768 padded rows of 1 slot", "no handle, no digital ID", "signed by both parties"] {
+    for words in
+        ["32,768 padded rows of 1 slot", "no handle, no digital ID", "signed by both parties"]
+    {
         assert!(told.contains(words), "{words}\n{told}");
     }
     assert!(told.contains("relaxed: none"), "{told}");

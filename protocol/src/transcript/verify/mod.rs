@@ -230,7 +230,7 @@ fn check_sequence(read: &Read) -> Checked {
 type Rule = (&'static str, &'static str);
 type FrameCheck = fn(&mut FrameReplay<'_>) -> Checked;
 
-const OPENING: Rule = ("T0-01", "made by a release build, protocol version known");
+const OPENING: Rule = ("T0-01", "both sides say their program is a release; protocol known");
 const SEQUENCE: Rule = ("T0-02", "messages form one complete session, in order");
 const PARTIES: Rule = ("T0-03", "both parties, suite, profile and sizes are consistent");
 const MANIFEST: Rule = ("T0-04", "key manifest and snapshot are signed and fit the session");
