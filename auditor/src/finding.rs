@@ -171,6 +171,17 @@ fn terms(terms: &MatchTerms) -> Value {
         "expires_at": moment::text(terms.expires_at),
         "audit_until": moment::text(terms.audit_until),
         "kinds": statement::kinds(terms),
+        "ruleset": terms.ruleset,
+        "flags": terms.flags,
+        "namespaces": terms.namespaces,
+        "table_delivery": terms.table_delivery,
+        "epsilon_milli": terms.epsilon_milli,
+        "epsilon_epoch_milli": terms.epsilon_epoch_milli,
+        "noise_unit": terms.noise_unit,
+        "audit_levels": terms.audit_levels,
+        "audit_sample_max": terms.audit_sample_max,
+        "auditor": hex(&terms.auditor),
+        "notice": hex(&terms.notice),
         "n_min": terms.n_min,
         "k_min": terms.k_min,
         "group_min": terms.group_min,
@@ -302,7 +313,12 @@ mod tests {
             |signed| Ending::Word { name: "REFUSE", by: Role::Provider, signed, code: 0x0205 };
         let kinds = "REFUSE, V0205, the kinds of identifiers do not fit";
         for (ending, checks, torn, words) in [
-            (Ending::Closed, [passed(), passed()], None, "accepted, all 2 checks passed".to_string()),
+            (
+                Ending::Closed,
+                [passed(), passed()],
+                None,
+                "accepted, all 2 checks passed".to_string(),
+            ),
             (
                 Ending::Closed,
                 [passed(), absent()],

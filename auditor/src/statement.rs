@@ -229,6 +229,8 @@ fn tell_terms(text: &mut String, terms: &MatchTerms) {
         );
         line(text, "", &ids);
     }
+    let until = moment::text(terms.audit_until);
+    line(text, "", &format!("evidence kept for audit until {until} UTC"));
 }
 
 /// The conditions on the links behind the table, in words.

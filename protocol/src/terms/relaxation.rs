@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use crate::identifier::RulesetId;
 use crate::limits::AUDIT_WINDOW_S_DEFAULT;
 use crate::suite::Profile;
-use crate::terms::{LinkFilter, MatchTerms};
+use crate::terms::{LinkFilter as Links, MatchTerms};
 
 /// One value of terms that is less strict than its default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,8 +113,8 @@ impl Found {
         }
     }
 
-    fn links(&mut self, filter: &LinkFilter, default: &LinkFilter) {
-        let LinkFilter { max_age_days, evidence_mask, device_mask, level, min_logins, max_persons } =
+    fn links(&mut self, filter: &Links, default: &Links) {
+        let Links { max_age_days, evidence_mask, device_mask, level, min_logins, max_persons } =
             *filter;
         self.above("link_filter.max_age_days", max_age_days, default.max_age_days);
         self.beyond("link_filter.evidence_mask", evidence_mask, default.evidence_mask);

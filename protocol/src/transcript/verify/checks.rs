@@ -8,22 +8,19 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::attestation::PartyId;
-use crate::codec::{FrameHeader, StreamId};
-use crate::digital_id::DigitalId;
+use crate::codec::StreamId;
 use crate::group::Element;
 use crate::last_word::LastWord;
 use crate::ledger::{LedgerEntry, LedgerHead};
-use crate::limits::{DIGITAL_ID_MAX, IDS_PAYLOAD_MAX, Limits, TABLE_TAGS_MAX, UNKNOWN_HANDLES_MAX};
-use crate::message::{
-    Checkpoint, Control, HelloA, HelloP, Released, SignedReceipt, TableDescriptor, Terms,
-};
-use crate::proof::FrameProof;
+use crate::limits::{Limits, TABLE_TAGS_MAX, UNKNOWN_HANDLES_MAX};
+use crate::message::{Checkpoint, Control, HelloA, HelloP, Released, SignedReceipt, Terms};
 use crate::session::{accept_shape, verify_checkpoint};
-use crate::suite::{PROTOCOL_VERSION, Profile, SuiteId};
+use crate::suite::{PROTOCOL_VERSION, Profile};
 use crate::terms::SignedTerms;
 use crate::transcript::receipt::{Receipt, StreamHead};
 use crate::transcript::verify::evidence::is_signed;
 use crate::transcript::verify::outline::Outline;
+use crate::transcript::verify::shape::{Announced, Shape};
 use crate::transcript::verify::signers::Signers;
 use crate::transcript::verify::{Expected, Parties};
 use crate::transcript::{BuildFlags, Role, Transcript};
@@ -504,83 +501,6 @@ fn profile(hello: &HelloA) -> Result<Profile, String> {
 /// Padded elements E of the session.
 fn elements(hello: &HelloA) -> Result<u64, String> {
     hello.elements().ok_or_else(|| "number of elements out of range".to_string())
-}
-
-/// What the first messages say about the streams of a session.
-struct Shape {
-    profile: Profile,
-    table_sent: bool,
-    table: TableDescriptor,
-    elements: u64,
-    /// Elements of a full frame of whole rows.
-    row_frame: u32,
-    /// Elements of any other full frame.
-    frame: u32,
-    handles_max: u64,
-    ids_max: u64,
-}
-
-/// Bytes of the longest entry of an IDS frame.
-const ID_ENTRY_MAX: u32 = DigitalId::OVERHEAD as u32 + DIGITAL_ID_MAX as u32;
-
-/// Number of elements a stream must or may have.
-enum Announced {
-    Exactly(u64),
-    AtMost(u64),
-}
-
-impl Shape {
-    const fn allows(&self, stream: StreamId) -> bool {
-        match stream {
-            StreamId::Table => self.table_sent,
-            StreamId::Blind | StreamId::Eval => true,
-            StreamId::Handles => self.profile.sends_handles(),
-            StreamId::Ids => matches!(self.profile, Profile::DigitalIds),
-            StreamId::ControlAdvertiser | StreamId::ControlProvider => false,
-        }
-    }
-
-    /// Streams without which no session of this shape is complete.
-    const fn required(&self) -> &[StreamId] {
-        match self.table_sent {
-            true => &[StreamId::Table, StreamId::Blind, StreamId::Eval],
-            false => &[StreamId::Blind, StreamId::Eval],
-        }
-    }
-
-    /// Whether a frame that is not the last is full.
-    const fn is_full(&self, header: &FrameHeader) -> bool {
-        // An IDS frame may also close when the next entry might not fit.
-        let closed = matches!(header.stream, StreamId::Ids)
-            && header.payload_len > IDS_PAYLOAD_MAX - ID_ENTRY_MAX;
-        closed || header.elements == self.full_frame(header.stream)
-    }
-
-    /// Whether an EVAL frame has a proof in aligned order, and none in shuffled order.
-    fn has_right_length(&self, header: &FrameHeader) -> bool {
-        let proof = match self.profile.suite() {
-            SuiteId::Aligned => FrameProof::LEN as u64,
-            SuiteId::Shuffled => 0,
-        };
-        let len = u64::from(header.elements).saturating_mul(32).saturating_add(proof);
-        header.stream != StreamId::Eval || u64::from(header.payload_len) == len
-    }
-
-    const fn full_frame(&self, stream: StreamId) -> u32 {
-        match stream {
-            StreamId::Blind | StreamId::Eval => self.row_frame,
-            _ => self.frame,
-        }
-    }
-
-    const fn announced(&self, stream: StreamId) -> Announced {
-        match stream {
-            StreamId::Table => Announced::Exactly(self.table.tag_count),
-            StreamId::Handles => Announced::AtMost(self.handles_max),
-            StreamId::Ids => Announced::AtMost(self.ids_max),
-            _ => Announced::Exactly(self.elements),
-        }
-    }
 }
 
 fn missing(stream: StreamId, from_sender: bool) -> String {

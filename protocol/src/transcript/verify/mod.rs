@@ -23,6 +23,7 @@ mod checks;
 mod evidence;
 mod outline;
 mod replay;
+mod shape;
 mod signers;
 
 pub use account::{Account, Ending};
