@@ -62,7 +62,9 @@ pub(crate) fn providers(home: &Home) -> Vec<(String, PathBuf)> {
         .filter_map(|entry| {
             let path = entry.path();
             let name = path.file_stem()?.to_str()?.to_owned();
-            (path.extension()? == "toml").then_some((name, path))
+            // Copies that an editor or a backup left are no providers.
+            let plain = !name.starts_with('.') && path.is_file();
+            (plain && path.extension()? == "toml").then_some((name, path))
         })
         .collect();
     found.sort();

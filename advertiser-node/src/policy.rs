@@ -305,6 +305,7 @@ mod tests {
         Invitation {
             address: "a:1".into(),
             provider: identity(1),
+            provider_proof: String::new(),
             advertiser: identity(2),
             name: "retailer".into(),
             profiles: vec!["digital-ids".into()],

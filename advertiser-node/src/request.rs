@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn too_many_rows_are_a_size_out_of_range() {
         let request = Request::parse("match-rate", None).unwrap();
-        assert_eq!(Shape::of(request, 1 << 24, 1 << 24, 1).unwrap_err().exit().code(), 77);
+        assert_eq!(Shape::of(request, 1 << 24, 1 << 24, 1).unwrap_err().exit().code(), 65);
         let text = long_rows(7).report(protocol::transcript::Role::Advertiser).to_string();
         assert!(text.contains("7 rows have more than 8"), "{text}");
     }

@@ -13,17 +13,22 @@ use protocol::digital_id::DigitalId;
 use protocol::disclosure::{MatchCount, Outcome, Resolution};
 use protocol::error::{Bug, Error, Refusal};
 use protocol::ledger::{LedgerEntry, Reservation};
+use protocol::message::Control;
 use protocol::session::advertiser::{AdvertiserSession, KnownKey};
 use protocol::session::provider::ProviderSession;
 use protocol::session::{Input, Outbox, Output, RowSlot, RunChunk, RunContent, RunName};
+use protocol::transcript::Record;
 
 use crate::data::DataError;
 use crate::engine::{Spent, TaskPanicked, Workbench};
+use crate::exit::Signal;
 use crate::journal::{Frames, JournalError, SessionJournal};
 use crate::ledger::{LedgerError, ReserveError};
+use crate::room::{Demand, NoRoom};
 use crate::runs::{FixedSorted, RunStore, RunsError};
+use crate::stop::Stop;
 use crate::telemetry::Progress;
-use crate::transport::{Channel, TransportError};
+use crate::transport::{Channel, Close, TransportError};
 use crate::world::{self, Clock};
 
 /// A session of either role.
@@ -73,6 +78,15 @@ pub trait Duties: Send {
     ///
     /// [`DataError`].
     fn table_frame(&mut self, session: &Path) -> Result<RawFrame, DataError>;
+
+    /// Counts an opening of this partner, and has it on disk; the provider's side.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError`].
+    fn count_opening(&mut self) -> Result<(), LedgerError> {
+        Ok(())
+    }
 
     /// Writes the hold or the reserve, and has it on disk.
     ///
@@ -155,6 +169,8 @@ pub struct Driver<'a> {
     pub ledger_head: [u8; 32],
     /// Seconds after which a refusal of ours may be asked again.
     pub retry_after_s: u32,
+    /// The wish of our operator to end it before its end.
+    pub stop: Stop,
 }
 
 /// A session that both sides signed.
@@ -261,6 +277,33 @@ pub enum DriveError {
     /// A defect of ours.
     #[error(transparent)]
     Panicked(#[from] TaskPanicked),
+    /// Too little room on our disk for what the session would write; nothing is charged.
+    #[error(transparent)]
+    NoRoom(#[from] NoRoom),
+    /// Our operator ended it; the peer was told.
+    #[error("ended by {}", .0.name())]
+    Stopped(Signal),
+}
+
+impl DriveError {
+    /// Whether the peer asks to come back later and nothing has been agreed: the same HELLO_A may
+    /// be sent again, and there is nothing to keep of it.
+    #[must_use]
+    pub fn is_come_back_later(&self) -> bool {
+        use Refusal::{SessionBusy, TableNotReady, TooManyHellos};
+        match self {
+            Self::Protocol(error) => {
+                matches!(error.refusal(), Some(SessionBusy | TableNotReady | TooManyHellos))
+            }
+            Self::Transport(error) => error.is_overload(),
+            _ => false,
+        }
+    }
+
+    /// Whether the record of a session that ended so before it had an id is of no use to anybody.
+    fn leaves_nothing(&self) -> bool {
+        self.is_come_back_later() || matches!(self, Self::NoRoom(_) | Self::Stopped(_))
+    }
 }
 
 impl Driver<'_> {
@@ -279,6 +322,8 @@ impl Driver<'_> {
             figures: Figures::default(),
             outcome: None,
             inputs: VecDeque::new(),
+            table_tags: 0,
+            cut_short: false,
         };
         match self.advance(&mut state).await {
             Ok((outcome, sid)) => {
@@ -293,8 +338,11 @@ impl Driver<'_> {
                 Ok(Ended { outcome, sid, directory, runs: self.runs, figures })
             }
             Err(error) => {
-                let stage = state.stage;
-                self.close(&error, stage).await;
+                let unopened = state.sid.is_none();
+                let journal = self.close(&error, &state).await;
+                if unopened && error.leaves_nothing() {
+                    journal.discard();
+                }
                 Err(error)
             }
         }
@@ -306,6 +354,9 @@ impl Driver<'_> {
             if let Some(outcome) = state.outcome.take() {
                 let sid = state.sid.ok_or(Error::from(Bug::InternalInvariant))?;
                 return Ok((outcome, sid));
+            }
+            if let Some(signal) = self.stop.requested() {
+                return Err(DriveError::Stopped(signal));
             }
             let input = match state.inputs.pop_front() {
                 Some(input) => input,
@@ -328,79 +379,87 @@ impl Driver<'_> {
 
     /// Waits for a finished task or a frame, whichever comes first.
     async fn wait(&mut self, state: &State) -> Result<Input, DriveError> {
-        let Self { session, bench, channel, .. } = self;
+        let Self { session, bench, channel, stop, .. } = self;
         // While we compute ourselves the peer owes us nothing.
         if bench.pending() > 0 {
             return tokio::select! {
                 biased;
+                signal = stop.wait() => Err(DriveError::Stopped(signal)),
                 computed = bench.next() => Ok(Input::Computed(computed?)),
                 frame = channel.next(|stream| session.accepts(stream)) => Ok(Input::Frame(frame?)),
             };
         }
-        let patience = patience(state.stage);
-        match tokio::time::timeout(patience, channel.next(|stream| session.accepts(stream))).await {
-            Ok(frame) => Ok(Input::Frame(frame?)),
-            Err(_) => Err(DriveError::Silent { stage: state.stage, seconds: patience.as_secs() }),
-        }
+        let next = channel.next(|stream| session.accepts(stream));
+        in_time(stop, Duration::ZERO, state.stage, next).await.map(Input::Frame)
     }
 
     /// Carries out everything the session asked for, in order.
     async fn perform(&mut self, state: &mut State) -> Result<(), DriveError> {
-        let outputs: Vec<Output> = self.outbox.drain().collect();
-        for output in outputs {
-            match output {
-                Output::Append { record, frame } => {
-                    self.journal.append(&record, frame.as_ref())?;
-                }
-                Output::Send(frame) => {
-                    self.journal.sync()?;
-                    self.progress.sent(frame.header.stream, frame.header.elements);
-                    // A peer that does not read is as silent as one that does not send.
-                    let patience = patience(state.stage);
-                    let sent = tokio::time::timeout(patience, self.channel.send(frame)).await;
-                    let seconds = patience.as_secs();
-                    let silent = DriveError::Silent { stage: state.stage, seconds };
-                    sent.map_err(|_| silent)??;
-                }
-                Output::Compute(task) => self.bench.submit(task),
-                Output::WantRows { identifiers_max } => {
-                    let rows = self.duties.rows(identifiers_max)?;
-                    state.inputs.push_back(match rows.is_empty() {
-                        true => Input::EndOfRows,
-                        false => Input::Rows(rows),
-                    });
-                }
-                Output::Spill { run, records } => self.runs.spill(run, records)?,
-                Output::WantRun(run) => state.inputs.push_back(Input::Run(self.chunk(run)?)),
-                Output::Reserve { entry, terms } => {
-                    self.open_session(&entry, state)?;
-                    state.inputs.push_back(match self.duties.reserve(&entry, &terms) {
-                        Ok(reservation) => Input::Reserved(reservation),
-                        Err(ReserveError::Refused { refusal, retry_after_s }) => {
-                            self.retry_after_s = retry_after_s;
-                            Input::ReserveRefused { refusal, retry_after_s }
-                        }
-                        Err(ReserveError::Storage(error)) => return Err(error.into()),
-                    });
-                }
-                Output::Ledger { entry, evidence } => self.duties.ledger(&entry, &evidence)?,
-                Output::KeyUsed(key) => self.duties.key_used(&key)?,
-                Output::Resolve => {
-                    let handles = self.runs.take(RunName::Handles)?;
-                    let resolution = self.duties.resolve(handles)?;
-                    state.inputs.push_back(Input::Resolved(resolution));
-                }
-                Output::RecordRelease => self.duties.record_release()?,
-                Output::WantApproval { count } => {
-                    state.inputs.push_back(match self.duties.approve(&count) {
-                        true => Input::Approved,
-                        false => Input::Declined,
-                    });
-                }
-                Output::Finished(outcome) => {
-                    self.journal.sync()?;
-                    state.outcome = Some(outcome);
-                }
+        let mut outputs: VecDeque<Output> = self.outbox.drain().collect();
+        while let Some(output) = outputs.pop_front() {
+            let is_sent = |output: &Output| matches!(output, Output::Send(_));
+            let sends = is_sent(&output);
+            if let Err(error) = self.carry_out(output, state).await {
+                state.cut_short = sends || outputs.iter().any(is_sent);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    async fn carry_out(&mut self, output: Output, state: &mut State) -> Result<(), DriveError> {
+        match output {
+            Output::Append { record, frame } => {
+                state.note_table(&record);
+                self.journal.append(&record, frame.as_ref())?;
+            }
+            Output::Send(frame) => {
+                self.journal.sync()?;
+                self.progress.sent(frame.header.stream, frame.header.elements);
+                // A peer that does not read is as silent as one that does not send.
+                let sent = self.channel.send(frame);
+                in_time(&self.stop, LAST_WORD, state.stage, sent).await?;
+            }
+            Output::Opening => self.duties.count_opening()?,
+            Output::Compute(task) => self.bench.submit(task),
+            Output::WantRows { identifiers_max } => {
+                let rows = self.duties.rows(identifiers_max)?;
+                state.inputs.push_back(match rows.is_empty() {
+                    true => Input::EndOfRows,
+                    false => Input::Rows(rows),
+                });
+            }
+            Output::Spill { run, records } => self.runs.spill(run, records)?,
+            Output::WantRun(run) => state.inputs.push_back(Input::Run(self.chunk(run)?)),
+            Output::Reserve { entry, terms } => {
+                self.has_room(&entry, state)?;
+                self.open_session(&entry, state)?;
+                state.inputs.push_back(match self.duties.reserve(&entry, &terms) {
+                    Ok(reservation) => Input::Reserved(reservation),
+                    Err(ReserveError::Refused { refusal, retry_after_s }) => {
+                        self.retry_after_s = retry_after_s;
+                        Input::ReserveRefused { refusal, retry_after_s }
+                    }
+                    Err(ReserveError::Storage(error)) => return Err(error.into()),
+                });
+            }
+            Output::Ledger { entry, evidence } => self.duties.ledger(&entry, &evidence)?,
+            Output::KeyUsed(key) => self.duties.key_used(&key)?,
+            Output::Resolve => {
+                let handles = self.runs.take(RunName::Handles)?;
+                let resolution = self.duties.resolve(handles)?;
+                state.inputs.push_back(Input::Resolved(resolution));
+            }
+            Output::RecordRelease => self.duties.record_release()?,
+            Output::WantApproval { count } => {
+                state.inputs.push_back(match self.duties.approve(&count) {
+                    true => Input::Approved,
+                    false => Input::Declined,
+                });
+            }
+            Output::Finished(outcome) => {
+                self.journal.sync()?;
+                state.outcome = Some(outcome);
             }
         }
         Ok(())
@@ -442,10 +501,37 @@ impl Driver<'_> {
         Ok(())
     }
 
-    /// Tells the peer what it is to know, and records that.
+    /// Looks for room for everything the session will write, before anything is charged.
+    fn has_room(&self, entry: &LedgerEntry, state: &State) -> Result<(), DriveError> {
+        let demand = Demand {
+            elements: entry.evaluations,
+            table_tags: state.table_tags,
+            spill_memory: self.runs.memory_bytes(),
+        };
+        Ok(demand.check(&self.sessions)?)
+    }
+
+    /// Tells the peer what it is to know, records that, and gives the record back.
     ///
-    /// What came last is recorded whatever the error: it may be the peer's REFUSE or ABORT.
-    async fn close(mut self, error: &DriveError, stage: &'static str) {
+    /// After a message that was queued and not sent there is no last word: the reason of the close
+    /// has to do.
+    async fn close(mut self, error: &DriveError, state: &State) -> SessionJournal {
+        if !state.cut_short {
+            self.queue_last_word(error, state.stage);
+            self.send_last_word().await;
+        }
+        if let Err(error) = self.journal.sync() {
+            tracing::warn!(target: "veilmatch::session", %error, "the end is not recorded");
+        }
+        let reason = match error {
+            DriveError::Stopped(_) => Close::ShuttingDown,
+            _ => Close::Error,
+        };
+        self.channel.close_with_reason(reason).await;
+        self.journal
+    }
+
+    fn queue_last_word(&mut self, error: &DriveError, stage: &'static str) {
         match error {
             DriveError::Protocol(error) => {
                 self.outbox.close(error, self.ledger_head, self.retry_after(error, stage));
@@ -461,11 +547,19 @@ impl Driver<'_> {
                 self.outbox.close(&bug, self.ledger_head, 0);
             }
             DriveError::Silent { .. }
+            | DriveError::NoRoom(_)
+            | DriveError::Stopped(_)
             | DriveError::Data(_)
             | DriveError::Runs(_)
             | DriveError::Journal(_)
             | DriveError::Ledger(_) => self.outbox.close_for_operator(),
         }
+    }
+
+    /// Records and sends what is queued.
+    ///
+    /// What came last is recorded whatever the error: it may be the peer's REFUSE or ABORT.
+    async fn send_last_word(&mut self) {
         let outputs: Vec<Output> = self.outbox.drain().collect();
         for output in outputs {
             // What cannot be recorded is not sent.
@@ -485,10 +579,6 @@ impl Driver<'_> {
                 break;
             }
         }
-        if let Err(error) = self.journal.sync() {
-            tracing::warn!(target: "veilmatch::session", %error, "the end is not recorded");
-        }
-        self.channel.close_with_error().await;
     }
 
     /// A table that is not ready at HELLO_A will be; one that the terms ask for in vain will not.
@@ -517,6 +607,11 @@ struct State {
     figures: Figures,
     outcome: Option<Outcome>,
     inputs: VecDeque<Input>,
+    /// Tags of the table that HELLO_P names.
+    table_tags: u64,
+    /// Something the session had queued was not sent, so that nothing may follow it: the peer
+    /// would see a gap, and rightly say that we broke the protocol.
+    cut_short: bool,
 }
 
 impl State {
@@ -525,6 +620,41 @@ impl State {
             self.figures.stages.push(self.watch.lap(self.stage));
             self.stage = stage;
         }
+    }
+
+    /// Takes the size of the table from HELLO_P, the only message that is looked at here: room has
+    /// to be found before the session agrees to anything.
+    fn note_table(&mut self, record: &Record) {
+        if let Record::Control(frame) = record
+            && self.sid.is_none()
+            && let Ok(Control::HelloP(hello)) = Control::decode(frame)
+        {
+            self.table_tags = hello.table.tag_count;
+        }
+    }
+}
+
+/// Waits for the peer as long as the stage allows, and no longer than `grace` once our operator
+/// wishes to stop.
+async fn in_time<T>(
+    stop: &Stop,
+    grace: Duration,
+    stage: &'static str,
+    waited_for: impl Future<Output = Result<T, TransportError>>,
+) -> Result<T, DriveError> {
+    let patience = patience(stage);
+    let stopped = async {
+        let signal = stop.wait().await;
+        tokio::time::sleep(grace).await;
+        signal
+    };
+    tokio::select! {
+        biased;
+        signal = stopped => Err(DriveError::Stopped(signal)),
+        done = tokio::time::timeout(patience, waited_for) => match done {
+            Ok(done) => Ok(done?),
+            Err(_) => Err(DriveError::Silent { stage, seconds: patience.as_secs() }),
+        },
     }
 }
 

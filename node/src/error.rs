@@ -102,6 +102,14 @@ pub fn protocol_report(error: &Error, own: Role) -> Report {
             format!("yours and the {peer}'s together. Nothing was compared"),
             incompatibility_advice(*why),
         ),
+        Error::RefusedByPeer { why: RefuseCode::Refusal(Refusal::CannotServe), .. } => {
+            Report::wire(
+                code,
+                format!("the {peer} cannot serve you: its file for you has a mistake"),
+                format!("the {peer}'s. Nothing was compared, and nothing is counted"),
+                format!("ask the {peer}'s operator, who sees it in `status`; then run again"),
+            )
+        }
         Error::RefusedByPeer { why: RefuseCode::Refusal(refusal), retry_after_s, .. } => {
             Report::wire(
                 code,
@@ -109,11 +117,7 @@ pub fn protocol_report(error: &Error, own: Role) -> Report {
                 refusal_move(*refusal, own, own.peer()),
                 match retry_after_s {
                     0 => refusal_advice(*refusal).to_owned(),
-                    seconds => {
-                        format!(
-                            "again after {seconds} s, as the {peer} asks; `run` waits by itself"
-                        )
-                    }
+                    seconds => later(*refusal, *seconds, peer),
                 },
             )
         }
@@ -401,6 +405,7 @@ fn refusal_move(refusal: Refusal, own: Role, by: Role) -> String {
         Refusal::SessionBusy | Refusal::TableNotReady | Refusal::KeySpent => {
             "nobody's. It passes by itself".into()
         }
+        Refusal::CannotServe => format!("{yours}. Nothing was compared, and nothing is counted"),
         Refusal::ClocksDiffer => "of whoever's clock is wrong. Nothing was compared".into(),
         Refusal::NothingToAsk => "nobody's. The stored result answers the question".into(),
         Refusal::ResumeExpired => "the advertiser's. What was charged stays charged".into(),
@@ -409,8 +414,22 @@ fn refusal_move(refusal: Refusal, own: Role, by: Role) -> String {
     }
 }
 
+/// When to ask again; a run waits for what passes in minutes, and for no budget.
+fn later(refusal: Refusal, seconds: u32, peer: &str) -> String {
+    if matches!(refusal, Refusal::SessionBusy | Refusal::TableNotReady) {
+        return format!("again after {seconds} s, as the {peer} asks; `run` waits by itself");
+    }
+    let minutes = seconds.div_ceil(60);
+    let span = match (minutes / 60, minutes % 60) {
+        (0, minutes) => format!("{minutes} min"),
+        (hours, minutes) => format!("{hours} h {minutes} min"),
+    };
+    format!("again in {span}, as the {peer} says; `run` does not wait for it")
+}
+
 fn refusal_advice(refusal: Refusal) -> &'static str {
     match refusal {
+        Refusal::CannotServe => "mend the partner's file: `status` names the line",
         Refusal::PartnerUnknown => {
             "have the provider invite this identity, then accept the new invitation"
         }
@@ -436,7 +455,9 @@ fn refusal_advice(refusal: Refusal) -> &'static str {
         Refusal::KeySpent => "again in some minutes; the provider prepares another key and table",
         Refusal::ClocksDiffer => "set the wrong clock, by NTP, then run again",
         Refusal::NothingToAsk => "`advertiser-node result` writes the stored result again",
-        Refusal::TooManyHellos => "tomorrow; sixteen sessions a day can be opened",
+        Refusal::TooManyHellos => {
+            "after midnight UTC; sixteen sessions a day can be opened, and `run` does not wait"
+        }
     }
 }
 

@@ -9,9 +9,10 @@ use protocol::transcript::Role;
 
 use crate::config::ConfigError;
 use crate::data::DataError;
+use crate::data::source::InputError;
 use crate::driver::DriveError;
 use crate::error::{Report, protocol_report, transport_report};
-use crate::exit::Exit;
+use crate::exit::{Exit, Signal};
 use crate::home::HomeError;
 use crate::identity::IdentityError;
 use crate::invite::InvitationError;
@@ -19,6 +20,7 @@ use crate::journal::JournalError;
 use crate::keyring::KeyringError;
 use crate::ledger::LedgerError;
 use crate::normalize::manifest::{Difference, ManifestError};
+use crate::room::NoRoom;
 use crate::runs::RunsError;
 use crate::seal::SealError;
 use crate::transport::TransportError;
@@ -41,6 +43,13 @@ pub enum Failure {
         /// What to do.
         try_this: String,
     },
+    /// An output that is refused or was not written; exit 73.
+    Output {
+        /// What is wrong.
+        what: String,
+        /// What to do.
+        try_this: String,
+    },
     /// Local storage; exit 74.
     Storage {
         /// What is wrong.
@@ -58,9 +67,18 @@ pub enum Failure {
         /// The first line that differs.
         line: String,
     },
-    /// The result may not be shown or released; exit 77.
+    /// Done in part; what is left is listed; exit 80.
+    Partly {
+        /// What was done and what was not.
+        what: String,
+        /// What to do about the rest.
+        try_this: String,
+    },
+    /// A signal ended the command; exit 129, 130 or 143.
+    Stopped(Signal),
+    /// The result may not be shown or released; exit 81.
     Withheld(Withheld),
-    /// Too few eligible rows, told before the provider is contacted; exit 77.
+    /// Too few eligible rows, told before the provider is contacted; exit 65.
     TooFewRows {
         /// Rows that may be used.
         eligible: u64,
@@ -94,6 +112,18 @@ impl Failure {
     #[must_use]
     pub fn operator(what: &str, try_this: &str) -> Self {
         Self::Operator { what: what.to_owned(), try_this: try_this.to_owned() }
+    }
+
+    /// An output that is refused or was not written.
+    #[must_use]
+    pub fn output(what: &str, try_this: &str) -> Self {
+        Self::Output { what: what.to_owned(), try_this: try_this.to_owned() }
+    }
+
+    /// Done in part; what is left is listed where `try_this` says.
+    #[must_use]
+    pub fn partly(what: &str, try_this: &str) -> Self {
+        Self::Partly { what: what.to_owned(), try_this: try_this.to_owned() }
     }
 
     /// Local storage.
@@ -140,11 +170,14 @@ impl Failure {
         match self {
             Self::Usage { .. } => Exit::Usage,
             Self::Operator { .. } | Self::Invitation(_) => Exit::Configuration,
+            Self::Output { .. } => Exit::Output,
             Self::Storage { .. } => Exit::Storage,
             Self::Later { .. } => Exit::TryAgain,
             Self::RulesDiffer { .. } => Exit::Incompatible,
-            Self::Withheld(_) | Self::TooFewRows { .. } => Exit::Refused,
-            Self::InputChanged => Exit::Input,
+            Self::Partly { .. } => Exit::Partly,
+            Self::Stopped(signal) => (*signal).into(),
+            Self::Withheld(_) => Exit::Withheld,
+            Self::TooFewRows { .. } | Self::InputChanged => Exit::Input,
             Self::Data(error) => data_exit(error),
             Self::Drive(error) => drive_exit(error),
             Self::Transport(error) => Exit::from(error),
@@ -162,10 +195,11 @@ impl Failure {
         match self {
             Self::Usage { what, try_this } => yours("V0400", what.clone(), try_this.clone()),
             Self::Operator { what, try_this } => yours("V0402", what.clone(), try_this.clone()),
+            Self::Output { what, try_this } => yours("V0403", what.clone(), try_this.clone()),
             Self::Storage { what } => yours(
-                "V0403",
+                "V0414",
                 what.clone(),
-                "check that the path exists, that you may write to it, and that the disk has room"
+                "check the disk, its free space, and the permissions of the node's directory"
                     .into(),
             ),
             Self::Later { what, try_this } => yours("V0404", what.clone(), try_this.clone()),
@@ -175,6 +209,12 @@ impl Failure {
                 "use the same ruleset, options and version on both nodes, and accept a new \
                  invitation"
                     .into(),
+            ),
+            Self::Partly { what, try_this } => yours("V0429", what.clone(), try_this.clone()),
+            Self::Stopped(signal) => yours(
+                "V0430",
+                format!("ended by {}", signal.name()),
+                "start the command again when it may run".into(),
             ),
             Self::Withheld(why) => withheld_report(*why, role),
             Self::TooFewRows { eligible, n_min } => yours(
@@ -238,15 +278,17 @@ fn withheld_report(why: Withheld, role: Role) -> Report {
 
 fn data_exit(error: &DataError) -> Exit {
     match error {
+        DataError::Input { source: InputError::Empty, .. } => Exit::Absent,
         DataError::Input { .. } | DataError::Empty { .. } | DataError::NothingPublished { .. } => {
             Exit::Input
         }
         DataError::Open { source, .. } => match source.kind() {
-            std::io::ErrorKind::NotFound => Exit::Input,
+            std::io::ErrorKind::NotFound => Exit::Absent,
             _ => Exit::Storage,
         },
         DataError::Declared { .. } => Exit::Configuration,
         DataError::Bug(_) => Exit::Bug,
+        DataError::World(WorldError::Locked { .. }) => Exit::TryAgain,
         DataError::Runs(_)
         | DataError::Seal(_)
         | DataError::World(_)
@@ -262,12 +304,15 @@ fn drive_exit(error: &DriveError) -> Exit {
         DriveError::Silent { .. } => Exit::TryAgain,
         DriveError::Data(error) => data_exit(error),
         DriveError::Runs(_) | DriveError::Journal(_) | DriveError::Ledger(_) => Exit::Storage,
+        DriveError::NoRoom(_) => Exit::Storage,
         DriveError::Panicked(_) => Exit::Bug,
+        DriveError::Stopped(signal) => (*signal).into(),
     }
 }
 
 fn home_exit(error: &HomeError) -> Exit {
     match error {
+        HomeError::World(WorldError::Locked { .. }) => Exit::TryAgain,
         HomeError::World(_) => Exit::Storage,
         HomeError::NotANode { .. }
         | HomeError::OtherVersion { .. }
@@ -336,7 +381,13 @@ fn drive_report(error: &DriveError, role: Role) -> Report {
             "check the disk, its free space, and the permissions of the node's directory"
                 .to_owned(),
         ),
+        DriveError::NoRoom(error) => Report::operator(
+            "V0431",
+            error.to_string(),
+            "free some space there, then run again; nothing was charged".to_owned(),
+        ),
         DriveError::Panicked(_) => protocol_report(&Error::Bug(Bug::InternalInvariant), role),
+        DriveError::Stopped(signal) => Failure::Stopped(*signal).report(role),
     }
 }
 
@@ -379,6 +430,7 @@ from! {
     DriveError => Drive,
     Error => Drive,
     JournalError => Drive,
+    NoRoom => Drive,
     LedgerError => Drive,
     TransportError => Transport,
     HomeError => Home,
@@ -434,7 +486,7 @@ mod tests {
             Withheld::ByAdvertiser,
         ] {
             let failure = Failure::withheld(why);
-            assert_eq!(failure.exit().code(), 77);
+            assert_eq!(failure.exit().code(), 81);
             let text = failure.report(Role::Advertiser).to_string();
             assert_eq!(text.lines().count(), 3, "{text}");
         }

@@ -9,8 +9,6 @@ use protocol::limits::{
 };
 use serde::Deserialize;
 
-use crate::toml_file::Refused;
-
 /// The table `[guardrails]`; every setting may be absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -75,9 +73,6 @@ impl GuardrailSettings {
         if many { Err(("namespaces", "a list of at most 16".into())) } else { Ok(()) }
     }
 }
-
-/// Settings that have another name now, here and in a partner's policy.
-pub const RENAMED: &[Refused] = &[("delta_min", "is called `group_min` now")];
 
 /// Days above which a digital ID is as good as dead.
 const IDS_VALID_DAYS_MOST: u16 = 90;

@@ -44,7 +44,7 @@ impl<S: Settings> Home<S> {
         world::publish_atomically(&directory.join(FORMAT), world::PRIVATE_MODE, |out| {
             out.write_all(format.as_bytes())
         })?;
-        let shown = format!("{identity}\n");
+        let shown = format!("{}\n", NodeIdentity::introduction(directory, S::ROLE)?);
         world::publish_atomically(&directory.join(IDENTITY), 0o644, |out| {
             out.write_all(shown.as_bytes())
         })?;
@@ -86,6 +86,12 @@ impl<S: Settings> Home<S> {
         // What a killed process left half-written is nobody's now.
         lock.sweep()?;
         Ok(lock)
+    }
+
+    /// Whether a run or a service has the directory now.
+    #[must_use]
+    pub fn is_in_use(&self) -> bool {
+        DirectoryLock::is_held(&self.directory)
     }
 
     /// A path inside the directory.

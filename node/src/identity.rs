@@ -2,7 +2,7 @@
 //!
 //! A node has two Ed25519 keys. The TLS key authenticates connections and is pinned by partners as
 //! the SHA-256 of its SubjectPublicKeyInfo; the attestation key signs what auditors later read.
-//! Partners exchange both as one line of text, [`PublicIdentity`]. There are no authorities, host
+//! Partners exchange both as one line of text, [`PublicIdentity`], with a proof beside it. There are no authorities, host
 //! names or tickets: each connection is a full handshake, and the one question is whether the key
 //! at the other end is pinned (N19, N21).
 
@@ -10,7 +10,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
@@ -35,6 +34,10 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::world::{self, Clock, SystemClock, WorldError};
+
+mod text;
+
+pub use text::{IdentityTextError, Introduction, PublicIdentity, comparison_code};
 
 /// The keys of this node; secret, and cheap to clone.
 #[derive(Clone)]
@@ -111,6 +114,20 @@ impl NodeIdentity {
         let tls = KeyDocument::read(&files.tls_key)?;
         publish_certificate(&files, &tls.certificate(SystemClock::new().now_unix())?)?;
         Self::load(dir)
+    }
+
+    /// The text that partners get: the identity line, and the proof that both keys are ours.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::load`], for the two key files.
+    pub fn introduction(dir: &Path, role: Role) -> Result<Introduction, IdentityError> {
+        let files = Files::of(dir);
+        let key = |path| -> Result<AttestationKey, IdentityError> {
+            Ok(AttestationKey::from_bytes(&*KeyDocument::read(path)?.seed()?))
+        };
+        let (attestation, tls) = (key(&files.attestation)?, key(&files.tls_key)?);
+        Ok(Introduction::make(role, &attestation, &tls))
     }
 
     /// What partners pin.
@@ -245,133 +262,6 @@ pub enum IdentityError {
     /// The cryptographic library refused its own work.
     #[error("the TLS library failed to make a certificate: {0}")]
     Library(String),
-}
-
-/// What partners know of a node: both public keys, in one line of text.
-///
-/// The text is `vmid1` and the lower-case base32 of attestation key ‖ SPKI hash ‖ checksum. It is
-/// not secret, but whoever can replace it in transit replaces the partner: it is compared over a
-/// second path once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PublicIdentity {
-    /// Ed25519 key that signs terms, checkpoints and receipts.
-    pub attestation_key: [u8; 32],
-    /// SHA-256 of the SubjectPublicKeyInfo of the TLS key.
-    pub spki: [u8; 32],
-}
-
-impl PublicIdentity {
-    /// Reads the line of text; upper case and white space around it are forgiven.
-    ///
-    /// # Errors
-    ///
-    /// [`IdentityTextError`], with what the text probably was.
-    pub fn parse(text: &str) -> Result<Self, IdentityTextError> {
-        let text = text.trim().to_ascii_lowercase();
-        let Some(code) = text.strip_prefix(TEXT_PREFIX) else {
-            let hexadecimal = text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
-            return Err(if hexadecimal {
-                IdentityTextError::Fingerprint
-            } else {
-                IdentityTextError::NotAnIdentity
-            });
-        };
-        if let Some((at, found)) =
-            code.chars().enumerate().find(|(_, c)| base32_value(*c).is_none())
-        {
-            return Err(IdentityTextError::Character { at: at + TEXT_PREFIX.len() + 1, found });
-        }
-        match code.len() {
-            have if have < CODE_LEN => {
-                return Err(IdentityTextError::Truncated { missing: CODE_LEN - have });
-            }
-            have if have > CODE_LEN => {
-                return Err(IdentityTextError::TooLong { extra: have - CODE_LEN });
-            }
-            _ => {}
-        }
-        let bytes = base32_decode(code).ok_or(IdentityTextError::Checksum)?;
-        let (attestation_key, rest) =
-            bytes.split_first_chunk::<32>().ok_or(IdentityTextError::Checksum)?;
-        let (spki, sum) = rest.split_first_chunk::<32>().ok_or(IdentityTextError::Checksum)?;
-        let identity = Self { attestation_key: *attestation_key, spki: *spki };
-        if sum != identity.checksum() {
-            return Err(IdentityTextError::Checksum);
-        }
-        Ok(identity)
-    }
-
-    /// The party of this identity.
-    #[must_use]
-    pub fn party(&self) -> PartyId {
-        PartyId::of(&self.attestation_key)
-    }
-
-    fn checksum(&self) -> [u8; 4] {
-        let digest: [u8; 32] = Sha256::new()
-            .chain_update(self.attestation_key)
-            .chain_update(self.spki)
-            .finalize()
-            .into();
-        let [a, b, c, d, ..] = digest;
-        [a, b, c, d]
-    }
-}
-
-impl fmt::Display for PublicIdentity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut bytes = Vec::with_capacity(68);
-        bytes.extend_from_slice(&self.attestation_key);
-        bytes.extend_from_slice(&self.spki);
-        bytes.extend_from_slice(&self.checksum());
-        f.write_str(TEXT_PREFIX)?;
-        f.write_str(&base32_encode(&bytes))
-    }
-}
-
-impl FromStr for PublicIdentity {
-    type Err = IdentityTextError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::parse(text)
-    }
-}
-
-/// Why a text is not an identity; whoever typed it acts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum IdentityTextError {
-    /// The prefix is absent.
-    #[error("this is not an identity: one starts with `vmid1` and has 114 characters")]
-    NotAnIdentity,
-    /// Sixty-four hexadecimal digits.
-    #[error("this is a fingerprint or session id, not an identity: one starts with `vmid1`")]
-    Fingerprint,
-    /// The end is missing.
-    #[error("this identity is cut short: {missing} of 114 characters are missing at the end")]
-    Truncated {
-        /// How many.
-        missing: usize,
-    },
-    /// Something follows.
-    #[error("this identity has {extra} characters too many: two lines may have been joined")]
-    TooLong {
-        /// How many.
-        extra: usize,
-    },
-    /// A character that base32 does not have.
-    #[error(
-        "character {at} of this identity is {found:?}: only a to z and 2 to 7 occur after \
-         `vmid1`; try: copy it again instead of typing it"
-    )]
-    Character {
-        /// Position, from 1.
-        at: usize,
-        /// The character.
-        found: char,
-    },
-    /// Every character is possible, but some are wrong.
-    #[error("the checksum of this identity is wrong: a character was changed; try: copy it again")]
-    Checksum,
 }
 
 /// The partners this node accepts, by the SPKI hash of their TLS key.
@@ -925,49 +815,6 @@ fn date(seconds: u64) -> Result<(i32, u8, u8), IdentityError> {
     Ok((i32::from(day.year()), month, of_month))
 }
 
-fn base32_encode(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len().div_ceil(5) * 8);
-    let (mut held, mut bits) = (0_u32, 0_u32);
-    for byte in bytes {
-        held = (held << 8) | u32::from(*byte);
-        bits += 8;
-        while bits >= 5 {
-            bits -= 5;
-            text.push(base32_char((held >> bits) & 31));
-        }
-        held &= (1 << bits) - 1;
-    }
-    if bits > 0 {
-        text.push(base32_char((held << (5 - bits)) & 31));
-    }
-    text
-}
-
-fn base32_char(value: u32) -> char {
-    BASE32.get(value as usize).map_or('?', |byte| char::from(*byte))
-}
-
-fn base32_value(character: char) -> Option<u32> {
-    let at = BASE32.iter().position(|byte| char::from(*byte) == character)?;
-    u32::try_from(at).ok()
-}
-
-/// Decodes what [`base32_encode`] writes; `None` if bits are left over.
-fn base32_decode(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len() * 5 / 8);
-    let (mut held, mut bits) = (0_u32, 0_u32);
-    for character in text.chars() {
-        held = (held << 5) | base32_value(character)?;
-        bits += 5;
-        if bits >= 8 {
-            bits -= 8;
-            bytes.push(u8::try_from((held >> bits) & 0xFF).ok()?);
-        }
-        held &= (1 << bits) - 1;
-    }
-    (bits < 5 && held == 0).then_some(bytes)
-}
-
 /// Base64 of a key, whose length is a multiple of three, so that nothing is padded.
 fn base64_encode(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() / 3 * 4);
@@ -981,10 +828,6 @@ fn base64_encode(bytes: &[u8]) -> String {
     text
 }
 
-const TEXT_PREFIX: &str = "vmid1";
-/// Base32 characters of 32 + 32 + 4 bytes.
-const CODE_LEN: usize = 109;
-const BASE32: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 /// Everything before the seed in RFC 8410's version 1 form.
 const PKCS8_V1: [u8; 16] = [
@@ -1114,36 +957,8 @@ mod tests {
             let pem = fs::read(home.join("keys/tls.key")).expect("read");
             let der = PrivatePkcs8KeyDer::from_pem_slice(&pem).expect("PEM");
             let seed: &[u8; 32] = der.secret_pkcs8_der().last_chunk().expect("seed");
-            assert!(!shown.contains(&base32_encode(seed)));
+            assert!(!shown.contains(&crate::hex(seed)));
         });
-    }
-
-    #[test]
-    fn text_form_round_trips_and_is_fixed() {
-        let text = fixed().to_string();
-        assert_eq!(text.len(), 114);
-        assert!(text.starts_with("vmid1a4dqobyha4dqobyh"), "{text}");
-        assert_eq!(PublicIdentity::parse(&text), Ok(fixed()));
-        assert_eq!(PublicIdentity::parse(&format!("  {}\n", text.to_uppercase())), Ok(fixed()));
-    }
-
-    #[test]
-    fn parse_guesses_what_was_meant() {
-        let text = fixed().to_string();
-        let parse = |text: &str| PublicIdentity::parse(text).expect_err("refused");
-        assert_eq!(parse("advertiser.example"), IdentityTextError::NotAnIdentity);
-        assert_eq!(parse(""), IdentityTextError::NotAnIdentity);
-        assert_eq!(parse(&"0f".repeat(32)), IdentityTextError::Fingerprint);
-        assert_eq!(parse(&text[..100]), IdentityTextError::Truncated { missing: 14 });
-        assert_eq!(parse(&format!("{text}aa")), IdentityTextError::TooLong { extra: 2 });
-        let zero = format!("vmid10{}", &text[6..]);
-        assert_eq!(parse(&zero), IdentityTextError::Character { at: 6, found: '0' });
-        for at in 5..text.len() {
-            let mut changed = text.clone().into_bytes();
-            changed[at] = if changed[at] == b'b' { b'c' } else { b'b' };
-            let changed = String::from_utf8(changed).expect("ASCII");
-            assert_eq!(parse(&changed), IdentityTextError::Checksum, "{at}");
-        }
     }
 
     #[test]

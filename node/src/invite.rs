@@ -18,10 +18,11 @@ use protocol::limits::{
 use protocol::purpose::Purpose;
 use protocol::suite::{PROTOCOL_VERSION, Profile};
 use protocol::terms::LinkFilter;
+use protocol::transcript::Role;
 use serde::{Deserialize, Serialize};
 
 use crate::error::shown;
-use crate::identity::{IdentityTextError, PublicIdentity};
+use crate::identity::{IdentityTextError, Introduction, PublicIdentity};
 use crate::world::{self, WorldError};
 
 /// What a provider offers one advertiser; every name in it is one that this version knows.
@@ -31,6 +32,8 @@ pub struct Invitation {
     pub address: String,
     /// Whom the advertiser pins.
     pub provider: PublicIdentity,
+    /// Proof that one party holds both keys of the provider's identity [K-11].
+    pub provider_proof: String,
     /// Whom the invitation is for.
     pub advertiser: PublicIdentity,
     /// What the provider calls this partner.
@@ -223,6 +226,10 @@ impl Invitation {
                 "invite the identity that `advertiser-node init` printed",
             );
         }
+        if let Err(why) = Introduction::verify(self.provider, &self.provider_proof, Role::Provider)
+        {
+            return Err(InvitationError::Identity { field: "provider_proof", why });
+        }
         self.check_lists(wrong)?;
         if self.rules_manifest.is_empty() || self.rules_manifest.len() > MANIFEST_BYTES_MAX {
             return wrong(
@@ -266,6 +273,9 @@ impl Invitation {
         let kind = |name: &&String| IdentifierKind::from_name(name).is_none();
         if let Some(name) = self.kinds.iter().find(kind) {
             return wrong("kinds", unknown(name), UPGRADE);
+        }
+        if let Some(purpose) = self.purposes.iter().find(|purpose| !purpose.is_runnable()) {
+            return wrong("purposes", format!("names {purpose}, which no run can have"), UPGRADE);
         }
         let mut rulesets = (0..=u8::MAX).filter_map(RulesetId::from_code);
         if !rulesets.any(|ruleset| ruleset.name() == self.ruleset) {
@@ -418,6 +428,7 @@ struct Body {
     format: u32,
     address: String,
     provider: String,
+    provider_proof: String,
     advertiser: String,
     name: String,
     profiles: Vec<String>,
@@ -461,6 +472,7 @@ impl Body {
             format: FORMAT,
             address: invitation.address.clone(),
             provider: invitation.provider.to_string(),
+            provider_proof: invitation.provider_proof.clone(),
             advertiser: invitation.advertiser.to_string(),
             name: invitation.name.clone(),
             profiles: invitation.profiles.clone(),
@@ -511,6 +523,7 @@ impl Body {
             self.link_filter;
         Ok(Invitation {
             provider: identity("provider", &self.provider)?,
+            provider_proof: self.provider_proof,
             advertiser: identity("advertiser", &self.advertiser)?,
             address: self.address,
             name: self.name,
@@ -572,12 +585,21 @@ const SCOPE_DAYS_MAX: u16 = 30;
 
 #[cfg(test)]
 mod tests {
+    use protocol::attestation::AttestationKey;
+
     use super::*;
 
+    fn introduction(seed: u8) -> Introduction {
+        let key = |seed| AttestationKey::from_bytes(&[seed; 32]);
+        Introduction::make(Role::Provider, &key(seed), &key(seed + 100))
+    }
+
     fn sample() -> Invitation {
+        let provider = introduction(1);
         Invitation {
             address: "provider.example:4433".into(),
-            provider: PublicIdentity { attestation_key: [1; 32], spki: [2; 32] },
+            provider: provider.identity(),
+            provider_proof: provider.proof_line(),
             advertiser: PublicIdentity { attestation_key: [3; 32], spki: [4; 32] },
             name: "retailer-fr".into(),
             profiles: vec!["matched-rows".into(), "match-rate".into()],
@@ -636,13 +658,13 @@ mod tests {
         assert!(matches!(refused("not a file"), InvitationError::Syntax { .. }));
         let error = refused(&text.replace("format = 2", "format = 1\nold_field = 1"));
         assert!(matches!(error, InvitationError::Version { format: 1 }), "{error}");
-        assert!(error.try_this().contains("make the invitation anew"));
+        assert!(error.try_this().contains("anew"), "{}", error.try_this());
     }
 
     #[test]
     fn wrong_values_are_named_with_a_remedy() {
         type Change = fn(&mut Invitation);
-        let changes: [(&str, Change); 17] = [
+        let changes: [(&str, Change); 19] = [
             ("address", |i| i.address = "provider.example".into()),
             ("address", |i| i.address = ":4433".into()),
             ("address", |i| i.address = "provider.example:0".into()),
@@ -651,6 +673,8 @@ mod tests {
             ("profiles", |i| i.profiles = vec!["everything".into()]),
             ("profiles", |i| i.profiles.clear()),
             ("purposes", |i| i.purposes = vec![Purpose::Match; 2]),
+            ("purposes", |i| i.purposes = vec![Purpose::Measure]),
+            ("guardrails", |i| i.guardrails.consent_max_age_days = 0),
             ("kinds", |i| i.kinds.push("shoe-size".into())),
             ("ruleset", |i| i.ruleset = "crm-xx/9".into()),
             ("rules_manifest", |i| i.rules_manifest.clear()),
@@ -670,6 +694,26 @@ mod tests {
             assert!(!error.try_this().is_empty());
             let file = toml::to_string_pretty(&Body::of(&invitation)).expect("text");
             assert_eq!(refused(&file).to_string(), error.to_string(), "read and write agree");
+        }
+    }
+
+    #[test]
+    fn provider_of_somebody_elses_key_is_refused() {
+        let (own, other) = (introduction(1), introduction(2));
+        for provider in [
+            PublicIdentity { spki: other.identity().spki, ..own.identity() },
+            PublicIdentity { spki: own.identity().spki, ..other.identity() },
+        ] {
+            for proof in [own, other] {
+                let mixed = Invitation { provider, provider_proof: proof.proof_line(), ..sample() };
+                let file = toml::to_string_pretty(&Body::of(&mixed)).expect("text");
+                let error = refused(&file);
+                let identity = InvitationError::Identity {
+                    field: "provider_proof",
+                    why: IdentityTextError::Proof,
+                };
+                assert_eq!(error.to_string(), identity.to_string());
+            }
         }
     }
 

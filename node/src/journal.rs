@@ -198,6 +198,15 @@ impl SessionJournal {
         })
     }
 
+    /// Removes the journal: nothing came of the session, and nobody will ask for its record.
+    ///
+    /// What cannot be removed stays; it is in nobody's way.
+    pub fn discard(self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.directory) {
+            tracing::debug!(target: "veilmatch::session", %error, "an unopened session stays");
+        }
+    }
+
     /// Where the journal lies.
     #[must_use]
     pub fn directory(&self) -> &Path {

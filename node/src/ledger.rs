@@ -218,6 +218,22 @@ impl Ledger {
         )
     }
 
+    /// Openings of this partner on a day (days since 1970), so far.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError::Storage`].
+    pub fn hellos(&self, partner: &Partner, day: u32) -> Result<u32, LedgerError> {
+        let counted = self.transact(|tx| {
+            Ok(tx
+                .prepare_cached("SELECT count FROM hellos WHERE partner = ?1 AND day = ?2")?
+                .query_row(params![partner, day], |row| row.get(0))
+                .optional()?
+                .unwrap_or(0))
+        })?;
+        Ok(counted.0)
+    }
+
     /// Counts one more HELLO of this partner on a day (days since 1970) and gives the count.
     ///
     /// # Errors
@@ -633,8 +649,10 @@ impl SessionRow {
     pub const DONE: &str = "done";
     /// State of a session that an error ended.
     pub const FAILED: &str = "failed";
-    /// State of a session whose program died.
+    /// State of a session whose program died, or was told to stop.
     pub const INTERRUPTED: &str = "interrupted";
+    /// State of a run that came to no session: its row has an id that is drawn, and no elements.
+    pub const UNOPENED: &str = "unopened";
 
     /// The row of a session whose reserve or hold has just been written.
     #[must_use]
@@ -1427,6 +1445,7 @@ mod tests {
         let ledger = Ledger::open(&path).unwrap();
         let keys = ledger.known_keys(&ONE).unwrap();
         assert_eq!(keys, [key(2, 2), key(1, 1), key(1, 9)]);
+        assert_eq!((ledger.hellos(&ONE, 5).unwrap(), ledger.hellos(&ONE, 7).unwrap()), (2, 0));
         assert_eq!(ledger.count_hello(&ONE, 5).unwrap(), 3);
         assert_eq!(ledger.count_hello(&ONE, 6).unwrap(), 2);
         assert_eq!(ledger.count_hello(&OTHER, 6).unwrap(), 1);

@@ -380,6 +380,12 @@ impl RunStore {
         })
     }
 
+    /// Bytes that one run has before it is spilled.
+    #[must_use]
+    pub const fn memory_bytes(&self) -> usize {
+        self.memory_bytes
+    }
+
     /// Keeps records under a run name, and erases them here.
     ///
     /// # Errors

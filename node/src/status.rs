@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::config::Settings;
+use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::ledger::{Ledger, Partner, SessionRow};
@@ -25,6 +26,36 @@ pub fn ledger(home: &Home<impl Settings>) -> Result<Option<Ledger>, Failure> {
     Ok(Some(Ledger::open_read_only(&path)?))
 }
 
+/// The state of a session that ended so.
+#[must_use]
+pub fn state_after(failure: &Failure) -> &'static str {
+    match failure.exit() {
+        Exit::Hangup | Exit::Interrupt | Exit::Terminate => SessionRow::INTERRUPTED,
+        _ => SessionRow::FAILED,
+    }
+}
+
+/// The row of a run that came to no session, from `begun` to `now`, under an id that is drawn.
+#[must_use]
+pub fn unopened(
+    id: [u8; 32],
+    partner: Partner,
+    profile: u16,
+    (begun, now): (u64, u64),
+    why: String,
+) -> SessionRow {
+    SessionRow {
+        sid: id,
+        partner,
+        profile,
+        state: SessionRow::UNOPENED.to_owned(),
+        started_at: begun,
+        ended_at: Some(now),
+        elements: 0,
+        outcome: Some(why),
+    }
+}
+
 /// The last sessions of a node, newest first.
 #[derive(Debug)]
 pub struct Sessions {
@@ -35,14 +66,21 @@ pub struct Sessions {
 impl Sessions {
     /// Reads the last ten; partners are shown by these names.
     ///
+    /// A session runs only as long as its program holds the node's directory (`in_use`): one whose
+    /// program died, or could not note its end on a full disk, is shown as interrupted.
+    ///
     /// # Errors
     ///
     /// [`Failure`] of storage.
     pub fn last(
         ledger: Option<&Ledger>,
         names: BTreeMap<Partner, String>,
+        in_use: bool,
     ) -> Result<Self, Failure> {
-        let rows = ledger.map_or(Ok(Vec::new()), |ledger| ledger.sessions(SESSIONS_SHOWN))?;
+        let mut rows = ledger.map_or(Ok(Vec::new()), |ledger| ledger.sessions(SESSIONS_SHOWN))?;
+        for row in rows.iter_mut().filter(|row| !in_use && row.state == SessionRow::RUNNING) {
+            row.state = SessionRow::INTERRUPTED.to_owned();
+        }
         Ok(Self { rows, names })
     }
 
@@ -55,12 +93,12 @@ impl Sessions {
         let mut lines = vec!["last sessions, newest first:".to_owned()];
         lines.extend(self.rows.iter().map(|row| {
             format!(
-                "  {}  {:<11}  {:<12}  {:>10} elements  {}  {}  {}",
+                "  {}  {:<11}  {:<12}  {:>10} elements  {:<8}  {}  {}",
                 time(row.started_at),
                 row.state,
                 profile(row.profile),
                 row.elements,
-                short(&row.sid),
+                if is_session(row) { short(&row.sid) } else { "-".to_owned() },
                 self.name(&row.partner),
                 row.outcome.as_deref().unwrap_or("-"),
             )
@@ -75,7 +113,7 @@ impl Sessions {
             .iter()
             .map(|row| {
                 json!({
-                    "session": crate::hex(&row.sid),
+                    "session": is_session(row).then(|| crate::hex(&row.sid)),
                     "partner": self.name(&row.partner),
                     "profile": profile(row.profile),
                     "state": row.state,
@@ -113,6 +151,11 @@ pub fn short(id: &[u8; 32]) -> String {
     crate::hex(id.first_chunk::<4>().unwrap_or(&[0; 4]))
 }
 
+/// Whether a row is about a session: a run that came to none has a row too.
+fn is_session(row: &SessionRow) -> bool {
+    row.state != SessionRow::UNOPENED
+}
+
 fn profile(code: u16) -> String {
     protocol::suite::Profile::from_code(code)
         .map_or_else(|| format!("profile {code}"), |profile| profile.name().to_owned())
@@ -129,6 +172,22 @@ mod tests {
         assert_eq!(time(0), "1970-01-01T00:00:00Z");
         assert_eq!(day(20_000), "2024-10-04");
         assert_eq!(time(u64::MAX), "unknown");
+    }
+
+    #[test]
+    fn session_of_a_program_that_is_gone_is_not_shown_as_running() {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(&dir.path().join("ledger.sqlite")).unwrap();
+        let why = "V0417".to_owned();
+        let begun = SessionRow {
+            state: SessionRow::RUNNING.to_owned(),
+            ..unopened([1; 32], [2; 32], 2, (1, 2), why)
+        };
+        ledger.record_session(&begun).unwrap();
+        for (in_use, state) in [(true, "running"), (false, "interrupted")] {
+            let sessions = Sessions::last(Some(&ledger), BTreeMap::new(), in_use).unwrap();
+            assert_eq!(sessions.json()[0]["state"], state);
+        }
     }
 
     #[test]
@@ -150,6 +209,15 @@ mod tests {
             assert!(line.contains(part), "{line}");
         }
         assert_eq!(sessions.json()[0]["ended_at"], Value::Null);
+        let why = "V0422 no connection to 192.0.2.1:4433: no answer".to_owned();
+        let row = unopened([7; 32], [1; 32], 2, (86_400, 86_401), why);
+        let sessions = Sessions { rows: vec![row], names: sessions.names };
+        let line = sessions.lines().pop().unwrap();
+        for part in ["1970-01-02T00:00:00Z", "unopened", "retailer", "V0422", "192.0.2.1:4433"] {
+            assert!(line.contains(part), "{line}");
+        }
+        assert!(!line.contains("07070707"), "no session has that id: {line}");
+        assert_eq!(sessions.json()[0]["session"], Value::Null);
         let none = Sessions { rows: Vec::new(), names: BTreeMap::new() };
         assert_eq!(none.lines(), ["no session yet"]);
     }

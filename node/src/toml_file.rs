@@ -40,8 +40,23 @@ impl Fault {
     }
 }
 
-/// A name that a file may not have, and the words for it.
-pub type Refused = (&'static str, &'static str);
+/// A name that a file may not have: one of another file, or one that left.
+#[derive(Debug, Clone, Copy)]
+pub struct Refused {
+    /// The name.
+    pub name: &'static str,
+    /// The words after the name that say why.
+    pub why: &'static str,
+    /// A remedy.
+    pub fix: &'static str,
+}
+
+/// Names that left, in whichever file they stood.
+pub const LEFT: &[Refused] = &[Refused {
+    name: "delta_min",
+    why: "is called `group_min` now",
+    fix: "write `group_min` in its place",
+}];
 
 /// The top-level names of a file, in the order of their lines.
 ///
@@ -91,8 +106,8 @@ fn fault(error: &Error, text: &str, refused: &[Refused]) -> Fault {
         rest.split_once('`').map(|(name, _)| name)
     };
     let (what, try_this) = if let Some(name) = quoted("unknown field `") {
-        match refused.iter().find(|(refused, _)| *refused == name) {
-            Some((_, words)) => (format!("`{}` {words}", shown(name)), DELETE.to_owned()),
+        match refused.iter().find(|refused| refused.name == name) {
+            Some(Refused { why, fix, .. }) => (format!("`{name}` {why}"), (*fix).to_owned()),
             None => unknown(name),
         }
     } else if let Some(name) = quoted("missing field `") {
@@ -201,7 +216,8 @@ mod tests {
     }
 
     fn faulty(text: &str) -> Fault {
-        parse::<Example>(text, &[("old_name", "is gone")]).unwrap_err()
+        let gone = Refused { name: "old_name", why: "is gone", fix: "delete the line" };
+        parse::<Example>(text, &[gone]).unwrap_err()
     }
 
     #[test]

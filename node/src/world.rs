@@ -229,6 +229,13 @@ pub fn sync_dir(path: &Path) -> Result<(), WorldError> {
     File::open(path).and_then(|dir| dir.sync_all()).map_err(at("sync", path))
 }
 
+/// Bytes that this user may still write to the disk that holds a directory, if the system tells.
+#[must_use]
+pub fn free_bytes(dir: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(dir).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
 /// Keeps this process from leaving a core file, and others from reading its memory.
 ///
 /// # Errors

@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use node::identity::{Check, NodeIdentity, Pins, PublicIdentity};
 use node::transport::memory;
-use node::transport::quic::{ProviderEndpoint, QuicOptions, connect};
-use node::transport::{Channel, Close, FrameSender, Loss, Side, TransportError, Unreachable};
+use node::transport::quic::{DoorLimits, ProviderEndpoint, QuicOptions, connect};
+use node::transport::{Channel, Close, FrameSender, Loss, Side, TransportError, Unreachable, Wait};
 use protocol::codec::{FrameHeader, RawFrame, StreamId};
 use protocol::error::{Bug, Violation};
 use protocol::session::{ChannelFacts, VerifiedPeer};
@@ -209,15 +209,85 @@ async fn endpoint_survives_garbage_and_failed_handshakes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn addresses_prove_themselves_under_load_and_too_many_are_refused() {
+async fn whoever_finds_no_place_is_told_so() {
     // N15
     let world = World::new();
-    let mut service = world.serve(QuicOptions { retry_above: 0, ..QuicOptions::default() });
-    let _session = world.session(&mut service).await;
-    let service = world.serve(QuicOptions { refuse_above: 0, ..QuicOptions::default() });
+    let door = DoorLimits { open: 0, reserved: 0, ..DoorLimits::default() };
+    let service = world.serve(QuicOptions { door, ..QuicOptions::default() });
     let error = world.refused(&service, &world.advertiser).await;
     assert_eq!(error, TransportError::Closed(Close::Overloaded));
     assert!(error.is_transient());
+    assert_eq!(service.endpoint.handshakes(), (0, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn address_that_has_not_proved_itself_gets_a_retry_and_no_place() {
+    // N15
+    let world = World::new();
+    let mut service = world.serve(QuicOptions::default());
+    // A client that hears nothing of what it is answered, as one with a forged address.
+    let relay = Relay::hearing(service.address, loopback(), Hears::Nothing).await;
+    let endpoint = client_endpoint();
+    let client = world.raw_client(b"veilmatch/1", &|_| {});
+    let attempt = endpoint.connect_with(client, relay.address, "x").expect("started");
+    let answered = async {
+        while relay.first.load(Ordering::Relaxed) == 0 {
+            sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(Duration::from_secs(10), answered).await.expect("the service answers");
+    assert!(is_retry(relay.first.load(Ordering::Relaxed)));
+    assert_eq!(service.endpoint.handshakes(), (0, 0));
+    assert!(service.results.try_recv().is_err(), "no handshake has begun");
+    drop(attempt);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn flood_of_half_open_handshakes_from_one_address_keeps_nobody_out() {
+    // N14, N15, S7: 200 a second from one address, none of which ever shows a certificate.
+    let world = World::new();
+    let mut service = world.serve(QuicOptions::default());
+    let longest = Duration::from_secs(30);
+    let flood = Flood::start(&world, service.address, [127, 0, 0, 2], 200, longest).await;
+    let stalled = async {
+        while service.endpoint.handshakes().1 < 100 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(Duration::from_secs(30), stalled).await.expect("the flood is turned away");
+    assert_eq!(service.endpoint.handshakes().0, 16, "and holds no more than its share");
+    // Ten honest connections, each at its first try, while it goes on.
+    for _ in 0..10 {
+        let options = QuicOptions::default();
+        let mut advertiser =
+            connect(&service.at(), &world.advertiser, &world.provider.public(), &options)
+                .await
+                .expect("at the first try");
+        advertiser.send(control(StreamId::ControlAdvertiser, 0)).await.expect("sent");
+        let _provider = service.any_channel().await;
+    }
+    assert!(flood.still_going());
+    flood.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stalled_handshake_loses_its_place() {
+    // N14
+    let world = World::new();
+    let deadline = Duration::from_millis(300);
+    let options = QuicOptions { handshake_deadline: deadline, ..QuicOptions::default() };
+    let mut service = world.serve(options);
+    let longest = Duration::from_millis(300);
+    let flood = Flood::start(&world, service.address, [127, 0, 0, 2], 50, longest).await;
+    let failure = service.failure().await;
+    assert_eq!(failure, TransportError::Deadline(Wait::Handshake));
+    flood.stop().await;
+    let emptied = async {
+        while service.endpoint.handshakes().0 > 0 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(Duration::from_secs(30), emptied).await.expect("places come back");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -529,7 +599,7 @@ async fn abort_arrives_before_the_close() {
         advertiser.set_sid(SID);
         let abort = control(StreamId::ControlProvider, 0);
         provider.send(abort.clone()).await.expect("sent");
-        let end = tokio::spawn(provider.close_with_error());
+        let end = tokio::spawn(provider.close_with_reason(Close::Error));
         assert_eq!(advertiser.next(|_| false).await, Ok(abort));
         let closed = Err(TransportError::Closed(Close::Error));
         assert_eq!(advertiser.next(|_| false).await, closed);
@@ -537,7 +607,7 @@ async fn abort_arrives_before_the_close() {
         // The other way round, and a driver that ends the channel all the same.
         let (advertiser, mut provider) =
             if over_quic { world.session(&mut service).await } else { memory_pair(1 << 16) };
-        let end = tokio::spawn(advertiser.close_with_error());
+        let end = tokio::spawn(advertiser.close_with_reason(Close::Error));
         assert_eq!(provider.next(|_| false).await, closed);
         assert_eq!(provider.finish().await, Err(TransportError::Closed(Close::Error)));
         end.await.expect("no panic");
@@ -545,7 +615,7 @@ async fn abort_arrives_before_the_close() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn close_with_error_leaves_a_peer_behind_that_does_not_answer() {
+async fn close_leaves_a_peer_behind_that_does_not_answer() {
     let world = World::new();
     let mut service = world.serve(QuicOptions::default());
     let relay = Relay::to(service.address).await;
@@ -555,7 +625,7 @@ async fn close_with_error_leaves_a_peer_behind_that_does_not_answer() {
     relay.cut();
     advertiser.send(control(StreamId::ControlAdvertiser, 1)).await.expect("queued");
     let started = Instant::now();
-    advertiser.close_with_error().await;
+    advertiser.close_with_reason(Close::Error).await;
     assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
 }
 
@@ -829,6 +899,15 @@ impl Service {
         self.result().await.expect("handshake")
     }
 
+    /// The next channel; handshakes that failed before it are skipped.
+    async fn any_channel(&mut self) -> Channel {
+        loop {
+            if let Ok(channel) = self.result().await {
+                return channel;
+            }
+        }
+    }
+
     /// Why the next handshake failed; ones that garbage started are skipped.
     async fn failure(&mut self) -> TransportError {
         self.result().await.expect_err("failed handshake")
@@ -852,17 +931,37 @@ impl Service {
 struct Relay {
     address: SocketAddr,
     up: Arc<AtomicU64>,
+    /// First byte of the first datagram of the service; 0 before there is one.
+    first: Arc<AtomicU8>,
     dead: Arc<AtomicBool>,
+}
+
+/// What of the service's datagrams gets to the client.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hears {
+    All,
+    RetryAlone,
+    Nothing,
 }
 
 impl Relay {
     async fn to(service: SocketAddr) -> Self {
+        Self::hearing(service, loopback(), Hears::All).await
+    }
+
+    /// A relay that talks to the service from `from`.
+    async fn hearing(service: SocketAddr, from: SocketAddr, hears: Hears) -> Self {
         let front = Arc::new(UdpSocket::bind(loopback()).await.expect("bound"));
-        let back = Arc::new(UdpSocket::bind(loopback()).await.expect("bound"));
+        let back = Arc::new(UdpSocket::bind(from).await.expect("bound"));
         back.connect(service).await.expect("connected");
-        let address = front.local_addr().expect("address");
-        let (up, dead) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
-        let relay = Self { address, up: Arc::clone(&up), dead: Arc::clone(&dead) };
+        let relay = Self {
+            address: front.local_addr().expect("address"),
+            up: Arc::default(),
+            first: Arc::default(),
+            dead: Arc::default(),
+        };
+        let (up, first) = (Arc::clone(&relay.up), Arc::clone(&relay.first));
+        let dead = Arc::clone(&relay.dead);
         tokio::spawn(async move {
             let (mut forth, mut return_) = (vec![0; 65_536], vec![0; 65_536]);
             let mut client = None;
@@ -877,7 +976,14 @@ impl Relay {
                         }
                     }
                     Ok(len) = back.recv(&mut return_) => {
-                        if let (Some(client), false) = (client, gone()) {
+                        let unset = first.load(Ordering::Relaxed) == 0;
+                        first.fetch_or(if unset { return_[0] } else { 0 }, Ordering::Relaxed);
+                        let heard = match hears {
+                            Hears::All => true,
+                            Hears::RetryAlone => is_retry(return_[0]),
+                            Hears::Nothing => false,
+                        };
+                        if let (Some(client), true) = (client, heard && !gone()) {
                             let _ = front.send_to(&return_[..len], client).await;
                         }
                     }
@@ -890,6 +996,58 @@ impl Relay {
 
     fn cut(&self) {
         self.dead.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Whether a QUIC packet with this first byte is a Retry: a long header of type 3.
+const fn is_retry(first: u8) -> bool {
+    first & 0xF0 == 0xF0
+}
+
+/// Half-open handshakes at a steady rate: each proves its address, then goes silent before it has
+/// shown a certificate.
+struct Flood {
+    going: Arc<AtomicBool>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Flood {
+    /// Bounded in rate and time; `from` is an address of the loopback.
+    async fn start(
+        world: &World,
+        service: SocketAddr,
+        from: [u8; 4],
+        per_second: u32,
+        longest: Duration,
+    ) -> Self {
+        let relay = Relay::hearing(service, SocketAddr::from((from, 0)), Hears::RetryAlone).await;
+        let config = world.raw_client(b"veilmatch/1", &|_| {});
+        let going = Arc::new(AtomicBool::new(true));
+        let goes_on = Arc::clone(&going);
+        let task = tokio::spawn(async move {
+            let endpoint = client_endpoint();
+            let mut every = tokio::time::interval(Duration::from_secs(1) / per_second);
+            let until = tokio::time::Instant::now() + longest;
+            let mut attempts = Vec::new();
+            while goes_on.load(Ordering::Relaxed) && tokio::time::Instant::now() < until {
+                every.tick().await;
+                let attempt = endpoint.connect_with(config.clone(), relay.address, "x");
+                attempts.push(attempt.expect("started"));
+            }
+            goes_on.store(false, Ordering::Relaxed);
+            // What it has begun it leaves as it is, without a word.
+            relay.cut();
+        });
+        Self { going, task }
+    }
+
+    fn still_going(&self) -> bool {
+        self.going.load(Ordering::Relaxed)
+    }
+
+    async fn stop(self) {
+        self.going.store(false, Ordering::Relaxed);
+        self.task.await.expect("no panic");
     }
 }
 

@@ -322,6 +322,7 @@ coded! {
         KeySpent = 0x0310, "the offered key was spent by earlier terms";
         ClocksDiffer = 0x0311, "the clocks of the two nodes differ by more than 300 s";
         NothingToAsk = 0x0314, "the same question was answered before";
+        CannotServe = 0x0315, "the file for this partner has a mistake";
     }
 }
 

@@ -68,6 +68,7 @@ pub mod group;
 #[cfg(any(test, feature = "hazmat"))]
 pub mod hazmat;
 pub mod identifier;
+pub mod identity;
 mod last_word;
 pub mod ledger;
 pub mod limits;

@@ -209,6 +209,7 @@ pub(crate) mod h {
     pub(crate) const RESULT: Label = Label("result");
     pub(crate) const REPORT: Label = Label("report");
     pub(crate) const RECEIPT: Label = Label("receipt");
+    pub(crate) const COMPARISON: Label = Label("comparison");
 }
 
 /// `H64(label; x)`.
@@ -243,6 +244,7 @@ pub(crate) mod sig {
     pub(crate) const TERMS: Label = Label("sign-terms");
     pub(crate) const CHECKPOINT: Label = Label("sign-checkpoint");
     pub(crate) const RECEIPT: Label = Label("sign-receipt");
+    pub(crate) const IDENTITY: Label = Label("sign-identity");
     pub(crate) const HELLO: Label = Label("sign-hello");
     pub(crate) const REFUSE: Label = Label("sign-refuse");
     pub(crate) const ABORT: Label = Label("sign-abort");

@@ -168,6 +168,7 @@ fn a_session_of_two_frames_of_full_size_keeps_the_real_limits() {
     ended.expect_honest();
     let expected: Vec<(u64, u16)> = (0..distinct).step_by(300).map(|row| (row, 1)).collect();
     assert_eq!(ended.advertiser.matched_rows(), expected);
+    assert_eq!((ended.provider.openings, ended.advertiser.openings), (1, 0));
     let sizes = |stream| -> Vec<_> {
         ended.stream(stream).iter().map(|frame| frame.payload.len()).collect()
     };
@@ -210,6 +211,7 @@ fn the_provider_refuses_hellos_that_its_policy_excludes() {
         let ended = run(setup);
         expect_refused(&ended, code);
         assert!(ended.provider.entries.is_empty() && ended.advertiser.holds.is_empty());
+        assert_eq!(ended.provider.openings, 0, "a refusal is no opening");
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) enum Command {
         #[arg(long)]
         dir: PathBuf,
     },
-    /// Opens a tenant for an advertiser and writes its invitation.
+    /// Opens a partner and writes its invitation.
     Invite(InviteOptions),
     /// Reads the identity graph and makes today's snapshot and the tables of all partners.
     Ingest {
@@ -64,21 +64,45 @@ pub(crate) struct InviteOptions {
     /// Directory of the node.
     #[arg(long)]
     pub(crate) dir: PathBuf,
-    /// The advertiser's identity line, or a file that holds it.
-    #[arg(long)]
-    pub(crate) identity: String,
-    /// Name of the partner on this node.
-    #[arg(long)]
+    /// Name of the partner on this node: lower-case letters, digits and hyphens.
     pub(crate) name: String,
+    /// The `identity.txt` of the advertiser's node, with the line and its proof.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) identity: PathBuf,
+    /// Rows of the advertiser's customer file, as it declares them; the budget follows from them.
+    #[arg(long, value_name = "N")]
+    pub(crate) rows: u64,
+    /// The company that the partner is, as the contract names it.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) legal_entity: String,
+    /// The group of companies that it belongs to, if it does.
+    #[arg(long, value_name = "G")]
+    pub(crate) legal_group: Option<String>,
     /// Address at which this node can be reached, `host:port`.
     #[arg(long)]
     pub(crate) address: String,
     /// Profiles the partner may run; may be given several times.
-    #[arg(long, default_values = ["match-rate", "matched-rows"])]
+    #[arg(long, default_values = ["match-rate"])]
     pub(crate) profile: Vec<String>,
-    /// Where to write the invitation.
+    /// Give a budget for a run of each shuffled profile every day.
     #[arg(long)]
-    pub(crate) out: PathBuf,
+    pub(crate) daily: bool,
+    /// Accept one risk by name: `wide-budget`, a budget above 1 % of the numbering plan.
+    #[arg(long, value_name = "REASON")]
+    pub(crate) allow: Vec<Allowed>,
+    /// Where to write the invitation; NAME.invitation.toml unless it is given.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Replace the file that is there.
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+}
+
+/// A risk that an operator accepts by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Allowed {
+    /// A budget that lets more than 1 % of a national numbering plan be tested in an epoch.
+    WideBudget,
 }
 
 #[derive(Debug, clap::Args)]

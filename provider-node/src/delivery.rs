@@ -29,8 +29,9 @@ use serde_json::json;
 use crate::Home;
 use crate::command::object::OBJECTIONS;
 use crate::namespaces::Namespaces;
+use crate::policy::DeliveryForm;
 use crate::publish::Published;
-use crate::tenant::{DeliveryForm, Tenant};
+use crate::tenant::Tenant;
 
 /// What releases of a partner are made from, opened before terms exist, so that nothing can fail
 /// once evaluations are reserved.

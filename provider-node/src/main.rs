@@ -8,10 +8,13 @@ use clap::Parser as _;
 use node::telemetry::Terminal;
 
 mod admission;
+mod budget;
 mod cli;
 mod command;
 mod delivery;
 mod namespaces;
+mod partners;
+mod policy;
 mod publish;
 mod tables;
 mod tenant;

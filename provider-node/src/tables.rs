@@ -22,8 +22,9 @@ use protocol::suite::{Order, Profile, SuiteId};
 use serde::{Deserialize, Serialize};
 
 use crate::Home;
+use crate::policy::PartnerPolicy;
 use crate::publish::Published;
-use crate::tenant::{PartnerPolicy, Tenant};
+use crate::tenant::Tenant;
 
 /// A table that may be offered, opened, so that its retirement does not reach a session.
 #[derive(Debug)]
@@ -64,7 +65,7 @@ impl Ready {
             table: self.table,
             filter: tenant.policy.link_filter(),
             kinds: tenant.policy.kind_codes(),
-            purpose: PartnerPolicy::purpose(),
+            purpose: tenant.policy.purpose(),
             ruleset: home.config.common.ruleset.code(),
         }
     }
@@ -209,7 +210,7 @@ impl Build<'_> {
         let conditions = TableConditions {
             filter: tenant.policy.link_filter(),
             kinds: tenant.policy.kind_codes(),
-            purpose: PartnerPolicy::purpose(),
+            purpose: tenant.policy.purpose(),
             at: u64::from(snapshot.signed.body.day).saturating_mul(86_400),
         };
         let draft = DraftDir::create(&tenant.tables()?, profile.name())?;
@@ -352,7 +353,7 @@ impl Conditions {
         Self {
             kinds: policy.kind_codes(),
             max_age_days: policy.max_age_days,
-            purpose: PartnerPolicy::purpose(),
+            purpose: policy.purpose(),
         }
     }
 }
@@ -398,8 +399,8 @@ pub(crate) mod tests {
                     .unwrap();
             Home::create(&dir.path().join("p")).unwrap();
             let home = Home::open(&dir.path().join("p")).unwrap();
-            let policy = PartnerPolicy::defaults(&identity, &Profile::ALL);
-            let tenant = Tenant::create(&home, "partner", policy).unwrap();
+            let policy = crate::tenant::tests::policy("partner", identity, &Profile::ALL);
+            let tenant = crate::tenant::tests::create(&home, policy).unwrap();
             let file = dir.path().join("links.csv");
             let header = "person_ref,persona_ref,type,value,id_type,id_namespace,id_value,\
                           evidence,day";

@@ -1,252 +1,19 @@
-//! One advertiser: its identity, what its policy allows, its keys and tables.
+//! One advertiser: its identity, its policy, its keys and tables.
 //!
 //! Everything of a tenant lies in a directory of its own, so that two tenants cannot share a key, a
 //! table or a quota by mistake [I-10].
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use node::failure::Failure;
-use node::guardrails::RENAMED;
 use node::identity::PublicIdentity;
-use node::invite::InvitedGuardrails;
 use node::keyring::{Keyring, KeyringError};
-use node::ledger::Budget;
-use node::{toml_file, world};
-use protocol::identifier::IdentifierKind;
-use protocol::limits::{
-    EVALUATIONS_PER_KEY_MAX, GROUP_MIN_DEFAULT, K_MIN_DEFAULT, N_MIN_DEFAULT, TERMS_LIST_MAX,
-};
-use protocol::purpose::Purpose;
-use protocol::session::provider::Guardrails;
-use protocol::suite::Profile;
-use protocol::terms::LinkFilter;
-use serde::{Deserialize, Serialize};
+use node::toml_file::Fault;
+use node::world;
 
 use crate::Home;
-use crate::namespaces::Namespaces;
-
-/// The standing file of one partner: what it may agree to.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct PartnerPolicy {
-    /// The partner's identity line.
-    pub(crate) identity: String,
-    /// Profiles it may run.
-    pub(crate) profiles: Vec<String>,
-    /// Kinds of identifiers in its tables.
-    pub(crate) kinds: Vec<String>,
-    /// Least eligible rows.
-    pub(crate) n_min: u32,
-    /// Least matched rows.
-    pub(crate) k_min: u32,
-    /// Least difference to an earlier set.
-    pub(crate) group_min: u32,
-    /// Padded identifiers of one session, at most.
-    pub(crate) elements_max: u64,
-    /// Evaluations in 30 days.
-    pub(crate) evaluations_per_epoch: u64,
-    /// Evaluations in a day.
-    pub(crate) evaluations_per_day: u64,
-    /// Days since the last evidence on a link, at most.
-    pub(crate) max_age_days: u16,
-    /// Least step of released rates, in percent points.
-    #[serde(default = "guardrails::rate_precision")]
-    pub(crate) rate_precision: u8,
-    /// Rates above this many percent are not released.
-    #[serde(default = "guardrails::rate_cap")]
-    pub(crate) rate_cap: u8,
-    /// Least step of released counts.
-    #[serde(default = "guardrails::count_rounding")]
-    pub(crate) count_rounding: u32,
-    /// Least matched rows in a breakdown cell.
-    #[serde(default = "guardrails::cell_min")]
-    pub(crate) cell_min: u32,
-    /// Days after which a consent behind the partner's rows is no longer taken, at most.
-    #[serde(default = "guardrails::consent_max_age_days")]
-    pub(crate) consent_max_age_days: u16,
-    /// Digital IDs of one record in a delivery, at most.
-    #[serde(default = "guardrails::ids_per_person")]
-    pub(crate) ids_per_person: u16,
-    /// Days that a delivered digital ID may be used, at most.
-    #[serde(default = "guardrails::ids_valid_days")]
-    pub(crate) ids_valid_days: u16,
-    /// Types of advertising ids and cookie namespaces that a delivery may hold.
-    #[serde(default = "guardrails::namespaces")]
-    pub(crate) namespaces: Vec<String>,
-    /// Whether device class, age and validity of digital IDs may be told.
-    #[serde(default)]
-    pub(crate) attributes: bool,
-    /// Days that a table key lives, at most.
-    #[serde(default = "guardrails::scope_days")]
-    pub(crate) scope_days: u16,
-    /// Form of the delivery files of `activation`.
-    #[serde(default)]
-    pub(crate) delivery_form: DeliveryForm,
-}
-
-/// Form of a delivery file.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum DeliveryForm {
-    /// Text with commas.
-    #[default]
-    Csv,
-    /// Columns.
-    Parquet,
-}
-
-/// What holds where a policy written by an earlier version says nothing.
-mod guardrails {
-    use node::invite::InvitedGuardrails;
-
-    macro_rules! product {
-        ($($name:ident: $type:ty),+ $(,)?) => { $(
-            pub(super) fn $name() -> $type {
-                InvitedGuardrails::default().$name
-            }
-        )+ };
-    }
-    product! {
-        rate_precision: u8,
-        rate_cap: u8,
-        count_rounding: u32,
-        cell_min: u32,
-        consent_max_age_days: u16,
-        ids_per_person: u16,
-        ids_valid_days: u16,
-        scope_days: u16,
-    }
-
-    pub(super) fn namespaces() -> Vec<String> {
-        vec!["aaid".to_owned(), "idfa".to_owned()]
-    }
-}
-
-impl PartnerPolicy {
-    /// The defaults of the product for a new partner.
-    pub(crate) fn defaults(identity: &PublicIdentity, profiles: &[Profile]) -> Self {
-        Self {
-            identity: identity.to_string(),
-            profiles: profiles.iter().map(|profile| profile.name().to_owned()).collect(),
-            kinds: KINDS.iter().map(|kind| kind.name().to_owned()).collect(),
-            n_min: N_MIN_DEFAULT,
-            k_min: K_MIN_DEFAULT,
-            group_min: GROUP_MIN_DEFAULT,
-            elements_max: 1 << 27,
-            evaluations_per_epoch: 1 << 30,
-            evaluations_per_day: 1 << 28,
-            max_age_days: LinkFilter::DEFAULT.max_age_days,
-            rate_precision: guardrails::rate_precision(),
-            rate_cap: guardrails::rate_cap(),
-            count_rounding: guardrails::count_rounding(),
-            cell_min: guardrails::cell_min(),
-            consent_max_age_days: guardrails::consent_max_age_days(),
-            ids_per_person: guardrails::ids_per_person(),
-            ids_valid_days: guardrails::ids_valid_days(),
-            namespaces: guardrails::namespaces(),
-            attributes: false,
-            scope_days: guardrails::scope_days(),
-            delivery_form: DeliveryForm::default(),
-        }
-    }
-
-    /// The guardrails as the invitation carries them.
-    pub(crate) const fn invited(&self) -> InvitedGuardrails {
-        InvitedGuardrails {
-            rate_precision: self.rate_precision,
-            rate_cap: self.rate_cap,
-            count_rounding: self.count_rounding,
-            cell_min: self.cell_min,
-            consent_max_age_days: self.consent_max_age_days,
-            ids_per_person: self.ids_per_person,
-            ids_valid_days: self.ids_valid_days,
-            attributes: self.attributes,
-            scope_days: self.scope_days,
-        }
-    }
-
-    /// The guardrails as sessions check terms against them.
-    pub(crate) fn guardrails(&self, namespaces: &Namespaces) -> Guardrails {
-        let mut codes: Vec<u16> =
-            self.namespaces.iter().filter_map(|name| namespaces.code(name)).collect();
-        codes.sort_unstable();
-        Guardrails {
-            rate_precision: self.rate_precision,
-            rate_cap: self.rate_cap,
-            count_rounding: self.count_rounding,
-            cell_min: self.cell_min,
-            consent_max_age_days: self.consent_max_age_days,
-            ids_valid_days: self.ids_valid_days,
-            ids_per_record_max: self.ids_per_person,
-            namespaces: codes,
-            attributes: self.attributes,
-            ..Guardrails::DEFAULT
-        }
-    }
-
-    /// What is wrong with the values that a person may have written.
-    fn wrong(&self) -> Option<String> {
-        if self.kind_codes().len() != self.kinds.len() {
-            return Some("a kind of identifier is unknown or named twice".to_owned());
-        }
-        if self.profiles().len() != self.profiles.len() {
-            return Some("a profile is unknown".to_owned());
-        }
-        if let Some((name, fix)) = self.invited().wrong() {
-            return Some(format!("{name} is out of range: {fix}"));
-        }
-        let distinct: BTreeSet<&String> = self.namespaces.iter().collect();
-        if distinct.len() != self.namespaces.len() || self.namespaces.len() > TERMS_LIST_MAX {
-            return Some("namespaces lists more than 16, or one twice".to_owned());
-        }
-        let plain = |name: &&String| {
-            (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic())
-        };
-        let odd = self.namespaces.iter().any(|name| !plain(&name));
-        odd.then(|| "a namespace is not 1 to 64 visible characters".to_owned())
-    }
-
-    /// Conditions on the links of its tables.
-    pub(crate) fn link_filter(&self) -> LinkFilter {
-        LinkFilter { max_age_days: self.max_age_days, ..LinkFilter::DEFAULT }
-    }
-
-    /// Kinds of identifiers in its tables, as codes, increasing.
-    pub(crate) fn kind_codes(&self) -> Vec<u8> {
-        let mut codes: Vec<u8> = self
-            .kinds
-            .iter()
-            .filter_map(|name| IdentifierKind::from_name(name))
-            .map(IdentifierKind::code)
-            .collect();
-        codes.sort_unstable();
-        codes.dedup();
-        codes
-    }
-
-    pub(crate) fn profiles(&self) -> Vec<Profile> {
-        self.profiles.iter().filter_map(|name| Profile::from_name(name)).collect()
-    }
-
-    pub(crate) const fn budget(&self) -> Budget {
-        Budget {
-            // A key lives no longer than this window and serves no more than this.
-            evaluations_max_per_epoch: if self.evaluations_per_epoch < EVALUATIONS_PER_KEY_MAX {
-                self.evaluations_per_epoch
-            } else {
-                EVALUATIONS_PER_KEY_MAX
-            },
-            epoch_s: 30 * 86_400,
-            evaluations_max_per_day: self.evaluations_per_day,
-        }
-    }
-
-    /// Purposes its tables are filtered for.
-    pub(crate) const fn purpose() -> Purpose {
-        Purpose::Match
-    }
-}
+use crate::partners::Partners;
+use crate::policy::PartnerPolicy;
 
 /// A partner on this node.
 #[derive(Debug, Clone)]
@@ -255,52 +22,86 @@ pub(crate) struct Tenant {
     pub(crate) identity: PublicIdentity,
     pub(crate) policy: PartnerPolicy,
     directory: PathBuf,
+    /// The file that the policy was read from, byte for byte.
+    text: String,
 }
 
 impl Tenant {
-    /// Opens a tenant for a new partner, or renews the identity of one that has this name.
-    pub(crate) fn create(home: &Home, name: &str, policy: PartnerPolicy) -> Result<Self, Failure> {
-        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        if name.is_empty() || name.len() > 64 || !name.chars().all(allowed) {
+    /// Opens a tenant for a new partner, or renews the policy of one that has this name; nothing is
+    /// written before [`Self::save`].
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] for an identity that another partner has, in one of its keys or both; for a name
+    /// with another identity; and for a file of this name that cannot be read.
+    pub(crate) fn open(home: &Home, policy: PartnerPolicy, daily: bool) -> Result<Self, Failure> {
+        let name = policy.name.clone();
+        if !is_name(&name) {
             return Err(Failure::usage(
                 "a partner's name has 1 to 64 lower-case letters, digits or hyphens",
-                "choose another --name, for example retailer-fr",
+                "choose another name, for example retailer-fr",
             ));
         }
-        let partners = home.private_dir("partners")?;
-        let directory = partners.join(name);
-        let policy = match Self::read(&directory, name) {
-            Ok(known) if known.identity.to_string() != policy.identity => {
-                return Err(Failure::operator(
-                    &format!("there is a partner {name} with another identity"),
-                    "choose another --name; a partner that changed its keys is a new tenant",
-                ));
-            }
-            // Inviting again keeps what the operator has set, and changes the profiles.
-            Ok(known) => PartnerPolicy { profiles: policy.profiles, ..known.policy },
-            Err(_) => policy,
-        };
-        world::create_private_dir(&directory)?;
-        let text = toml::to_string_pretty(&policy)
-            .map_err(|error| Failure::storage(&format!("cannot write the policy: {error}")))?;
-        world::publish_atomically(&directory.join(POLICY), world::PRIVATE_MODE, |out| {
-            out.write_all(text.as_bytes())
+        let identity = PublicIdentity::parse(&policy.identity).map_err(|error| {
+            Failure::usage(&error.to_string(), "name the partner's identity.txt")
         })?;
-        Self::read(&directory, name)
+        let partners = Partners::load(home)?;
+        partners.refuse_known(&name, &identity)?;
+        let directory = directory(home, &name);
+        let policy = match Self::read(&directory, &name) {
+            Ok(Some(known)) => known.policy.invited_again(policy, daily),
+            Ok(None) => policy,
+            Err(fault) => return Err(unusable(&directory, &fault)),
+        };
+        let text = policy
+            .text()
+            .map_err(|error| Failure::storage(&format!("cannot write the policy: {error}")))?;
+        // Whatever is written can be read again.
+        PartnerPolicy::parse(&text, &name).map_err(|fault| unusable(&directory, &fault))?;
+        Ok(Self { name, identity, policy, directory, text })
     }
 
-    /// Every partner of this node, by name.
-    pub(crate) fn all(home: &Home) -> Result<Vec<Self>, Failure> {
-        let Ok(entries) = std::fs::read_dir(home.path("partners")) else {
-            return Ok(Vec::new());
-        };
-        let mut names: Vec<String> = entries
-            .flatten()
-            .filter(|entry| entry.path().join(POLICY).exists())
-            .filter_map(|entry| entry.file_name().into_string().ok())
-            .collect();
-        names.sort();
-        names.iter().map(|name| Self::read(&home.path("partners").join(name), name)).collect()
+    /// Writes the policy.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] of storage.
+    pub(crate) fn save(&self, home: &Home) -> Result<(), Failure> {
+        home.private_dir("partners")?;
+        world::create_private_dir(&self.directory)?;
+        let path = self.directory.join(POLICY);
+        let text = self.text.as_bytes();
+        Ok(world::publish_atomically(&path, world::PRIVATE_MODE, |out| out.write_all(text))?)
+    }
+
+    /// Reads the policy of a directory; none if it has no policy.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`] of the file, for its author.
+    pub(crate) fn read(directory: &Path, name: &str) -> Result<Option<Self>, Fault> {
+        Self::read_file(directory, name, POLICY)
+    }
+
+    /// Reads the policy of the last good load; none if there was none, or it is of no use.
+    pub(crate) fn read_good(directory: &Path, name: &str) -> Option<Self> {
+        Self::read_file(directory, name, GOOD).ok().flatten()
+    }
+
+    /// Keeps this policy as that of the last good load, unless it is kept already.
+    pub(crate) fn keep_good(&self) -> Result<(), Failure> {
+        let (text, path) = (self.text.as_bytes(), self.directory.join(GOOD));
+        if std::fs::read(&path).is_ok_and(|kept| kept == text) {
+            return Ok(());
+        }
+        Ok(world::publish_atomically(&path, world::PRIVATE_MODE, |out| out.write_all(text))?)
+    }
+
+    /// A partner whose policy cannot be read and never could: it may do nothing.
+    pub(crate) fn without_policy(home: &Home, name: &str, identity: PublicIdentity) -> Self {
+        let policy = PartnerPolicy::nothing(name, &identity);
+        let (name, directory) = (name.to_owned(), directory(home, name));
+        Self { name, identity, policy, directory, text: String::new() }
     }
 
     /// The keys of this partner.
@@ -334,44 +135,85 @@ impl Tenant {
         Ok(directory)
     }
 
-    fn read(directory: &Path, name: &str) -> Result<Self, Failure> {
-        let path = directory.join(POLICY);
-        let text = std::fs::read_to_string(&path).map_err(|error| {
-            Failure::storage(&format!("cannot read {}: {error}", path.display()))
-        })?;
-        let invalid = |what: &str| {
-            Failure::operator(
-                &format!("{} cannot be used: {what}", path.display()),
-                "mend the file, or write it anew with `provider-node invite`",
-            )
+    fn read_file(directory: &Path, name: &str, file: &str) -> Result<Option<Self>, Fault> {
+        let path = directory.join(file);
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => {
+                let fix = "make it a text file in UTF-8 that this user can read";
+                return Err(Fault::new(format!("cannot be read: {error}"), fix));
+            }
         };
-        let policy: PartnerPolicy =
-            toml_file::parse(&text, RENAMED).map_err(|fault| invalid(&fault.text()))?;
-        let identity =
-            PublicIdentity::parse(&policy.identity).map_err(|error| invalid(&error.to_string()))?;
-        if let Some(what) = policy.wrong() {
-            return Err(invalid(&what));
-        }
-        Ok(Self { name: name.to_owned(), identity, policy, directory: directory.to_path_buf() })
+        let (policy, identity) = PartnerPolicy::parse(&text, name)?;
+        let directory = directory.to_path_buf();
+        Ok(Some(Self { name: name.to_owned(), identity, policy, directory, text }))
     }
 }
 
-/// Kinds that tables have unless the operator says otherwise.
-const KINDS: [IdentifierKind; 3] =
-    [IdentifierKind::EMAIL_STRICT, IdentifierKind::EMAIL_GMAIL, IdentifierKind::PHONE];
-const POLICY: &str = "partner.toml";
+/// Whether a partner may have this name: what else lies in the directory of partners is none.
+pub(crate) fn is_name(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    (1..=64).contains(&name.len()) && name.chars().all(allowed)
+}
+
+/// Where the partner of this name lies, or will.
+pub(crate) fn directory(home: &Home, name: &str) -> PathBuf {
+    home.path("partners").join(name)
+}
+
+fn unusable(directory: &Path, fault: &Fault) -> Failure {
+    Failure::operator(
+        &format!("{}: {}", directory.join(POLICY).display(), fault.text()),
+        &format!("{}, then invite again", fault.try_this),
+    )
+}
+
+/// The policy of a partner, which its operator edits.
+pub(crate) const POLICY: &str = "partner.toml";
+/// The policy of the last good load.
+const GOOD: &str = "partner.good.toml";
 
 #[cfg(test)]
-mod tests {
-    use protocol::transcript::Role;
+pub(crate) mod tests {
+    use node::invite::InvitedGuardrails;
+    use protocol::purpose::Purpose;
+    use protocol::suite::Profile;
+
+    use crate::namespaces::Namespaces;
+    use crate::policy::NewPartner;
 
     use super::*;
 
-    fn home() -> (tempfile::TempDir, Home, PublicIdentity) {
+    /// The policy of a new partner of 20,000 rows.
+    pub(crate) fn policy(
+        name: &str,
+        identity: PublicIdentity,
+        profiles: &[Profile],
+    ) -> PartnerPolicy {
+        PartnerPolicy::of(&NewPartner {
+            name,
+            identity,
+            legal_entity: "Enseigne A SAS",
+            group: None,
+            rows: 20_000,
+            profiles,
+            daily: false,
+        })
+    }
+
+    /// Opens a tenant and writes its policy.
+    pub(crate) fn create(home: &Home, policy: PartnerPolicy) -> Result<Tenant, Failure> {
+        let tenant = Tenant::open(home, policy, false)?;
+        tenant.save(home)?;
+        Ok(tenant)
+    }
+
+    pub(crate) fn home() -> (tempfile::TempDir, Home, PublicIdentity) {
         let dir = tempfile::tempdir().unwrap();
+        let advertiser = dir.path().join("a");
         let identity =
-            node::home::Home::<node::config::AdvertiserSettings>::create(&dir.path().join("a"))
-                .unwrap();
+            node::home::Home::<node::config::AdvertiserSettings>::create(&advertiser).unwrap();
         Home::create(&dir.path().join("p")).unwrap();
         let home = Home::open(&dir.path().join("p")).unwrap();
         (dir, home, identity)
@@ -380,18 +222,33 @@ mod tests {
     #[test]
     fn new_partner_may_match_addresses_and_telephones() {
         let (_dir, home, identity) = home();
-        let policy = PartnerPolicy::defaults(&identity, &[Profile::MatchedRows]);
-        let tenant = Tenant::create(&home, "partner", policy).unwrap();
+        let policy = policy("partner", identity, &[Profile::MatchedRows]);
+        let tenant = create(&home, policy).unwrap();
         assert_eq!(tenant.policy.kinds, ["email.strict", "email.gmail", "phone"]);
         assert_eq!(tenant.policy.kind_codes(), [1, 2, 3]);
         assert_eq!(tenant.policy.link_filter().level, 0);
+        assert_eq!(tenant.policy.purpose(), Purpose::Match);
     }
 
     #[test]
-    fn policy_of_an_earlier_version_has_the_guardrails_of_the_product() {
+    fn written_policy_has_its_numbers_explained_and_is_read_again() {
         let (_dir, home, identity) = home();
-        let policy = PartnerPolicy::defaults(&identity, &[Profile::MatchedRows]);
-        let tenant = Tenant::create(&home, "partner", policy).unwrap();
+        let policy = policy("partner", identity, &[Profile::MatchRate]);
+        create(&home, policy).unwrap();
+        let text = std::fs::read_to_string(home.path("partners/partner/partner.toml")).unwrap();
+        for line in ["rows = 20000", "elements_max = 262144", "evaluations_per_epoch = 1048576"] {
+            assert!(text.contains(&format!("\n{line}\n")), "{text}");
+        }
+        assert!(text.contains("# Budget in a day: two full runs.\nevaluations_per_day = 524288\n"));
+        let [read] = &Partners::load(&home).unwrap().tenants[..] else { panic!("one partner") };
+        assert_eq!(read.policy.legal_entity, "Enseigne A SAS");
+    }
+
+    #[test]
+    fn absent_guardrails_are_those_of_the_product() {
+        let (_dir, home, identity) = home();
+        let policy = policy("partner", identity, &[Profile::MatchedRows]);
+        let tenant = create(&home, policy).unwrap();
         let path = home.path("partners/partner/partner.toml");
         let text = std::fs::read_to_string(&path).unwrap();
         let earlier: String = text
@@ -400,7 +257,7 @@ mod tests {
             .map(|line| format!("{line}\n"))
             .collect();
         std::fs::write(&path, earlier).unwrap();
-        let [read] = &Tenant::all(&home).unwrap()[..] else { panic!("one partner") };
+        let [read] = &Partners::load(&home).unwrap().tenants[..] else { panic!("one partner") };
         assert_eq!(read.policy.invited(), InvitedGuardrails::default());
         assert_eq!(read.policy.invited(), tenant.policy.invited());
         let codes = read.policy.guardrails(&Namespaces::read(&home).unwrap()).namespaces;
@@ -408,36 +265,88 @@ mod tests {
     }
 
     #[test]
-    fn the_old_name_of_a_setting_is_refused_by_name() {
+    fn inviting_again_keeps_what_the_operator_set_and_takes_the_new_size() {
         let (_dir, home, identity) = home();
-        let policy = PartnerPolicy::defaults(&identity, &[Profile::MatchedRows]);
-        Tenant::create(&home, "partner", policy).unwrap();
+        create(&home, policy("partner", identity, &[Profile::MatchRate])).unwrap();
         let path = home.path("partners/partner/partner.toml");
         let text = std::fs::read_to_string(&path).unwrap();
-        let line = 1 + text.lines().position(|line| line.starts_with("group_min")).unwrap();
-        std::fs::write(&path, text.replace("group_min", "delta_min")).unwrap();
-        let failure = Tenant::all(&home).unwrap_err();
-        let report = failure.report(Role::Provider).to_string();
-        let told = format!("line {line}: `delta_min` is called `group_min` now");
-        assert!(report.contains(&told), "{report}");
-        assert_eq!(failure.exit().code(), 78);
+        let set = text
+            .replace("evaluations_per_day = 524288", "evaluations_per_day = 40000")
+            .replace("k_min = 100", "k_min = 250")
+            .replace("ads.match\"", "ads.suppress\"");
+        std::fs::write(&path, set).unwrap();
+        let same = policy("partner", identity, &[Profile::MatchRate]);
+        let again = create(&home, same.clone()).unwrap().policy;
+        assert_eq!((again.k_min, again.evaluations_per_day), (250, 40_000));
+        let daily = Tenant::open(&home, same, true).unwrap().policy;
+        assert_eq!(daily.evaluations_per_day, 524_288);
+        let larger = NewPartner {
+            name: "partner",
+            identity,
+            legal_entity: "Enseigne A SA",
+            group: Some("a"),
+            rows: 40_000,
+            profiles: &[Profile::MatchRate, Profile::DigitalIds],
+            daily: false,
+        };
+        let again = create(&home, PartnerPolicy::of(&larger)).unwrap().policy;
+        assert_eq!((again.k_min, again.purpose()), (250, Purpose::Suppress));
+        assert_eq!((again.rows, again.profiles.len()), (40_000, 2));
+        assert_eq!(again.evaluations_per_epoch, 8 * 65_536 * 8);
+        assert_eq!(
+            (again.legal_entity.as_str(), again.group.as_deref()),
+            ("Enseigne A SA", Some("a"))
+        );
     }
 
     #[test]
     fn guardrails_are_not_relaxed_by_a_file() {
         let (_dir, home, identity) = home();
-        let wrong: [fn(&mut PartnerPolicy); 5] = [
+        let wrong: [fn(&mut PartnerPolicy); 12] = [
             |policy| policy.rate_cap = 86,
             |policy| policy.count_rounding = 10,
             |policy| policy.ids_per_person = 11,
+            |policy| policy.consent_max_age_days = 3_651,
+            |policy| policy.k_min = 49,
+            |policy| policy.purpose = "ads.measure".to_owned(),
+            |policy| policy.purpose = "email.newsletter".to_owned(),
+            |policy| policy.profiles.clear(),
+            |policy| policy.profiles = vec!["match-rate".to_owned(); 2],
+            |policy| policy.kinds.push("shoe-size".to_owned()),
             |policy| policy.namespaces = vec!["a b".to_owned()],
             |policy| policy.namespaces = vec!["idfa".to_owned(); 2],
         ];
         for change in wrong {
-            let mut policy = PartnerPolicy::defaults(&identity, &[Profile::MatchedRows]);
+            let mut policy = policy("partner", identity, &[Profile::MatchedRows]);
             change(&mut policy);
-            let refused = Tenant::create(&home, "partner", policy).unwrap_err();
+            let refused = create(&home, policy).unwrap_err();
             assert!(matches!(refused, Failure::Operator { .. }));
         }
+        assert!(Partners::load(&home).unwrap().tenants.is_empty());
+    }
+
+    #[test]
+    fn restrictions_that_a_policy_does_not_know_are_refused_by_name() {
+        let (_dir, _home, identity) = home();
+        let text = policy("partner", identity, &[Profile::MatchRate]).text().unwrap();
+        let left = text.replace("group_min = 1000", "delta_min = 1000");
+        let fault = PartnerPolicy::parse(&left, "partner").unwrap_err();
+        assert_eq!(fault.what, "`delta_min` is called `group_min` now");
+        for line in ["not_for_purpose = [\"email\"]", "table_tags_max = 5"] {
+            let fault = PartnerPolicy::parse(&format!("{line}\n{text}"), "partner").unwrap_err();
+            let name = line.split_once(" =").unwrap().0;
+            assert_eq!(
+                fault.text(),
+                format!("line 1: `{name}` is a setting of the advertiser's node")
+            );
+        }
+        let fault = PartnerPolicy::parse(&text, "other").unwrap_err();
+        assert_eq!(fault.what, "`name` is not other, the name of the directory");
+        let typo = text.replace("n_min = 1000", "n_min = \"1000\"");
+        let fault = PartnerPolicy::parse(&typo, "partner").unwrap_err();
+        assert_eq!(
+            (fault.what.as_str(), fault.try_this.as_str()),
+            ("`n_min` is a number", "write `n_min = 1000`")
+        );
     }
 }

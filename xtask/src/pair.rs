@@ -437,6 +437,7 @@ impl Pair<'_> {
         say!("advertiser  makes its identity");
         let ended = self.advertiser(steps, "init", &["init", "--dir", "advertiser"])?;
         let identity = read_identity(&ended.stdout, &self.work.join("advertiser/identity.txt"))?;
+        let rows = self.sample.rows.to_string();
         // Both the invitation and the service need the port before either exists.
         let probe = UdpSocket::bind(("127.0.0.1", 0))
             .and_then(|socket| socket.local_addr())
@@ -445,15 +446,20 @@ impl Pair<'_> {
         say!("provider    invites {identity}");
         let mut arguments = vec![
             "invite",
+            PARTNER,
             "--dir",
             "provider",
             "--identity",
-            &identity,
-            "--name",
-            PARTNER,
+            "advertiser/identity.txt",
+            "--rows",
+            &rows,
+            "--legal-entity",
+            "Enseigne A SAS",
+            "--allow",
+            "wide-budget",
             "--address",
             &address,
-            "--out",
+            "--output",
             "invitation.toml",
         ];
         for profile in self.profiles {
@@ -464,6 +470,7 @@ impl Pair<'_> {
         let policy = self.work.join("provider/partners").join(PARTNER).join("partner.toml");
         let text = fs::read_to_string(&policy).at("read", &policy)?;
         fs::write(&policy, self.policy(&text)).at("write", &policy)?;
+        arguments.push("--overwrite");
         self.provider(steps, "invite", &arguments)?;
         say!("advertiser  accepts the invitation");
         self.advertiser(steps, "accept", &["accept", "--dir", "advertiser", "invitation.toml"])?;
@@ -861,7 +868,7 @@ END
         case $1 in
         init) mkdir provider ;;
         invite)
-            test "$5" = vmid1abc && echo "$9" >address && echo x >"${11}"
+            test "$6" = advertiser/identity.txt && echo "${14}" >address && echo x >"${16}"
             mkdir -p provider/partners/demo-advertiser
             cd provider/partners/demo-advertiser
             test -f partner.toml ||

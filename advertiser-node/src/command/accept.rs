@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use node::failure::Failure;
+use node::identity::comparison_code;
 use node::invite::Invitation;
 use node::telemetry::Terminal;
 
@@ -16,7 +17,7 @@ pub(crate) fn run(dir: &Path, file: &Path, terminal: &Terminal) -> Result<(), Fa
         return Err(Failure::operator(
             "the invitation is for another identity than this node's",
             &format!(
-                "give your provider the line in {} and ask for a new invitation",
+                "give your provider the file {} and ask for a new invitation",
                 home.path("identity.txt").display()
             ),
         ));
@@ -28,6 +29,8 @@ pub(crate) fn run(dir: &Path, file: &Path, terminal: &Terminal) -> Result<(), Fa
     terminal.line(&format!("provider pinned: {}", invitation.provider));
     terminal.line(&format!("address: {}", node::error::shown(&invitation.address)));
     terminal.line(&format!("profiles: {}", invitation.profiles.join(", ")));
+    let code = comparison_code(&invitation.advertiser, &invitation.provider);
+    terminal.line(&format!("code {code}: compare it by telephone"));
     Ok(())
 }
 

@@ -11,7 +11,8 @@ pub(crate) fn run(dir: &Path, terminal: &Terminal) -> Result<(), Failure> {
     let identity = Home::create(dir)?;
     terminal.line(&format!("identity: {identity}"));
     terminal.line("");
-    terminal.line("Give this line to your provider, who answers with an invitation file. Then:");
+    let file = dir.join("identity.txt");
+    terminal.line(&format!("Next: send {} to your provider, then", file.display()));
     terminal.line(&format!("  advertiser-node accept --dir {} INVITATION", dir.display()));
     Ok(())
 }

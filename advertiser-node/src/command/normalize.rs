@@ -163,7 +163,10 @@ fn convert(
         }
     }
     match terminal.failure() {
-        Some(kind) => Err(Failure::storage(&format!("cannot write to standard output: {kind}"))),
+        Some(kind) => Err(Failure::output(
+            &format!("cannot write to standard output: {kind}"),
+            "look at what reads it",
+        )),
         None => Ok(()),
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use node::error::shown;
 use node::failure::Failure;
-use node::invite::Invitation;
+use node::invite::{Invitation, InvitationError};
 use node::ledger::Ledger;
 use node::status::{self, Sessions};
 use node::telemetry::Terminal;
@@ -19,15 +19,21 @@ pub(crate) fn run(dir: &Path, as_json: bool, terminal: &Terminal) -> Result<(), 
     let home = Home::open(dir)?;
     let now = SystemClock::new().now_unix();
     let ledger = status::ledger(&home)?;
-    let accepted = providers(&home)
-        .into_iter()
-        .map(|(name, path)| ProviderShown::read(name, &path, ledger.as_ref(), now))
-        .collect::<Result<Vec<_>, _>>()?;
+    let (mut accepted, mut faults) = (Vec::new(), Vec::new());
+    for (name, path) in providers(&home) {
+        match Invitation::read(&path) {
+            Ok(invitation) => {
+                accepted.push(ProviderShown::read(name, invitation, ledger.as_ref(), now)?);
+            }
+            // A file with a mistake hides its own provider and nothing else.
+            Err(error) => faults.push((name, error)),
+        }
+    }
     let names: BTreeMap<_, _> = accepted
         .iter()
         .map(|provider| (provider.invitation.provider.party().0, provider.name.clone()))
         .collect();
-    let sessions = Sessions::last(ledger.as_ref(), names)?;
+    let sessions = Sessions::last(ledger.as_ref(), names, home.is_in_use())?;
     let identity = home.identity.public();
     if as_json {
         let accepted: Vec<Value> = accepted.iter().map(ProviderShown::json).collect();
@@ -35,6 +41,7 @@ pub(crate) fn run(dir: &Path, as_json: bool, terminal: &Terminal) -> Result<(), 
             "identity": identity.to_string(),
             "party": status::short(&identity.party().0),
             "providers": accepted,
+            "attention": attention(&faults),
             "sessions": sessions.json(),
         });
         terminal.line(&format!("{shown:#}"));
@@ -42,13 +49,28 @@ pub(crate) fn run(dir: &Path, as_json: bool, terminal: &Terminal) -> Result<(), 
     }
     terminal.line(&format!("identity: {identity}"));
     terminal.line(&format!("party: {}", status::short(&identity.party().0)));
-    if accepted.is_empty() {
+    if !faults.is_empty() {
+        terminal.line("attention:");
+    }
+    for (name, error) in &faults {
+        terminal.line(&format!("  {name} cannot be used: {error}"));
+        terminal.line(&format!("    try: {}", error.try_this()));
+    }
+    if accepted.is_empty() && faults.is_empty() {
         terminal.line("no provider yet; accept one with `advertiser-node accept`");
     }
     for line in accepted.iter().flat_map(ProviderShown::lines).chain(sessions.lines()) {
         terminal.line(&line);
     }
     Ok(())
+}
+
+/// Invitations with a mistake, for a script.
+fn attention(faults: &[(String, InvitationError)]) -> Vec<Value> {
+    let told = faults.iter().map(|(name, error)| {
+        json!({ "provider": name, "text": error.to_string(), "try": error.try_this() })
+    });
+    told.collect()
 }
 
 /// One provider as the operator sees it.
@@ -63,8 +85,12 @@ struct ProviderShown {
 }
 
 impl ProviderShown {
-    fn read(name: String, path: &Path, ledger: Option<&Ledger>, now: u64) -> Result<Self, Failure> {
-        let invitation = Invitation::read(path)?;
+    fn read(
+        name: String,
+        invitation: Invitation,
+        ledger: Option<&Ledger>,
+        now: u64,
+    ) -> Result<Self, Failure> {
         let partner = invitation.provider.party().0;
         let spent = |days: u64| {
             let since = now.saturating_sub(days.saturating_mul(86_400));

@@ -8,7 +8,7 @@ use super::{
     CommonSettings, Settings, TEMPLATE_FILES, TEMPLATE_IGNORE, TEMPLATE_MACHINE, check_names, wrong,
 };
 use crate::data::input::SharedLimits;
-use crate::guardrails::{GuardrailSettings, RENAMED};
+use crate::guardrails::GuardrailSettings;
 use crate::normalize::PhonePrehash;
 use crate::toml_file::{self, Fault};
 
@@ -42,7 +42,7 @@ impl Settings for AdvertiserSettings {
     fn parse(text: &str) -> Result<Self, Fault> {
         check_names(text, Self::ROLE, Self::NAMES, super::ProviderSettings::NAMES)?;
         let common = CommonSettings::parse(text)?;
-        let file: AdvertiserFile = toml_file::parse(text, RENAMED)?;
+        let file: AdvertiserFile = toml_file::parse(text, toml_file::LEFT)?;
         let wrong = |setting: &str, allowed: &str| wrong(text, setting, allowed);
         let phone_sha256 = match &file.phone_sha256 {
             None => None,
@@ -214,7 +214,9 @@ mod tests {
         );
         assert_eq!(refused("[shared]\nmail = 5\n"), "line 2: `mail` is no setting of this file");
         assert_eq!(refused("[guardrails]\nk_min = \"200\""), "line 2: `k_min` is a number");
-        let renamed = "line 3: `delta_min` is called `group_min` now";
-        assert_eq!(refused("[guardrails]\nk_min = 200\ndelta_min = 1000"), renamed);
+        assert_eq!(
+            refused("[guardrails]\ndelta_min = 1000"),
+            "line 2: `delta_min` is called `group_min` now"
+        );
     }
 }

@@ -28,6 +28,7 @@ use tokio::task::JoinHandle;
 
 use crate::identity::Check;
 
+mod door;
 pub mod memory;
 pub mod quic;
 
@@ -99,6 +100,13 @@ impl TransportError {
             Self::Bug(bug) => Some(Error::Bug(*bug)),
             _ => None,
         }
+    }
+
+    /// Whether the peer had no place for a connection that had begun nothing yet.
+    #[must_use]
+    pub const fn is_overload(&self) -> bool {
+        use Close::{Overloaded, ShuttingDown, TooManyConnections};
+        matches!(self, Self::Closed(Overloaded | TooManyConnections | ShuttingDown))
     }
 
     /// Whether the same connection may succeed later with nobody changing anything.
@@ -176,8 +184,8 @@ pub enum Close {
     /// It has as many connections with us as it allows.
     #[error("too many connections of this identity")]
     TooManyConnections,
-    /// It is being stopped.
-    #[error("it is shutting down")]
+    /// It is being stopped, by its operator.
+    #[error("its operator is stopping it")]
     ShuttingDown,
     /// It no longer pins our key.
     #[error("it no longer pins this identity")]
@@ -353,9 +361,9 @@ impl Channel {
     /// Ends a failed session after a queued ABORT or REFUSE has reached the peer.
     ///
     /// Waits at most two seconds for that; a peer that does not read is left behind.
-    pub async fn close_with_error(self) {
+    pub async fn close_with_reason(self, why: Close) {
         let _ = tokio::time::timeout(ERROR_DELIVERY, self.sender.finish_control()).await;
-        self.link.close(Close::Error);
+        self.link.close(why);
         self.link.drain().await;
     }
 

@@ -8,22 +8,25 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use protocol::error::{Bug, Violation};
+use protocol::session::VerifiedPeer;
 use protocol::transcript::Role;
 use quinn::congestion::{BbrConfig, CubicConfig};
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::{
-    ConnectionError, EndpointConfig, IdleTimeout, ReadError, RecvStream, SendStream, StoppedError,
-    TokioRuntime, TransportConfig, VarInt, WriteError,
+    ConnectionError, EndpointConfig, IdleTimeout, NoneTokenLog, ReadError, RecvStream, SendStream,
+    StoppedError, TokioRuntime, TransportConfig, ValidationTokenConfig, VarInt, WriteError,
 };
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
+pub use super::door::DoorLimits;
+use super::door::{Door, Place};
 use super::{
     Channel, Close, Link, Loss, Parts, PathFigures, ReceiveHalf, SendHalf, Side, TransportError,
     Unreachable, Wait,
@@ -62,10 +65,8 @@ pub struct QuicOptions {
     pub incoming_buffer: u64,
     /// Bytes buffered for all of them.
     pub incoming_buffer_total: u64,
-    /// Handshakes in progress from which on an address has to prove itself.
-    pub retry_above: usize,
-    /// Handshakes in progress from which on further ones are refused.
-    pub refuse_above: usize,
+    /// Shares of the handshakes in progress.
+    pub door: DoorLimits,
     /// Connections of one identity at a time.
     pub connections_per_identity: usize,
     /// Bytes asked for as socket buffers, each way.
@@ -88,8 +89,7 @@ impl Default for QuicOptions {
             incoming_max: 256,
             incoming_buffer: 16 * 1024,
             incoming_buffer_total: 4 * u64::from(MIB),
-            retry_above: 64,
-            refuse_above: 256,
+            door: DoorLimits::default(),
             connections_per_identity: 4,
             socket_buffer: 2 * MIB as usize,
         }
@@ -212,7 +212,7 @@ struct Service {
     pins: Pins,
     options: QuicOptions,
     config: quinn::ServerConfig,
-    handshakes: AtomicUsize,
+    door: Arc<Door>,
     live: Mutex<Live>,
 }
 
@@ -242,7 +242,8 @@ impl ProviderEndpoint {
             .transport_config(Arc::new(options.transport(Role::Provider)?))
             .max_incoming(options.incoming_max)
             .incoming_buffer_size(options.incoming_buffer)
-            .incoming_buffer_size_total(options.incoming_buffer_total);
+            .incoming_buffer_size_total(options.incoming_buffer_total)
+            .validation_token_config(never_skip_retry());
         let socket = socket(address, &options)?;
         let endpoint = quinn::Endpoint::new(
             EndpointConfig::default(),
@@ -254,9 +255,9 @@ impl ProviderEndpoint {
         let service = Service {
             identity: identity.clone(),
             pins,
+            door: Door::new(options.door.clone()),
             options,
             config,
-            handshakes: AtomicUsize::new(0),
             live: Mutex::default(),
         };
         Ok(Self { endpoint, service: Arc::new(service) })
@@ -274,28 +275,34 @@ impl ProviderEndpoint {
     /// The next handshake to serve; `None` once the endpoint has ended.
     ///
     /// The caller spawns a task for [`Incoming::handshake`] at once and comes back here, so that a
-    /// failed or slow handshake never stops the loop (N5, N14). Under load, addresses have to
-    /// prove themselves first, and above that handshakes are refused.
+    /// failed or slow handshake never stops the loop (N5, N14). Every address has to prove itself
+    /// by a Retry, which costs no state here; whoever then finds no place is refused.
     pub async fn accept(&self) -> Option<Incoming> {
         while let Some(incoming) = self.endpoint.accept().await {
-            let in_progress = self.service.handshakes.load(Ordering::Relaxed);
-            if in_progress >= self.service.options.refuse_above {
-                incoming.refuse();
-                continue;
-            }
-            if in_progress >= self.service.options.retry_above && incoming.may_retry() {
-                // Costs no state here; the address proves itself by coming back.
+            if !incoming.remote_address_validated() {
+                // Fails only for an address that is validated.
                 let _ = incoming.retry();
                 continue;
             }
-            let permit = Permit::enter(&self.service);
-            return Some(Incoming { incoming, permit });
+            match self.service.door.enter(incoming.remote_address().ip()) {
+                Some(place) => {
+                    return Some(Incoming { incoming, place, service: Arc::clone(&self.service) });
+                }
+                None => incoming.refuse(),
+            }
         }
         None
     }
 
+    /// Handshakes in progress, and those that found no place so far.
+    #[must_use]
+    pub fn handshakes(&self) -> (usize, u64) {
+        (self.service.door.in_progress(), self.service.door.turned_away())
+    }
+
     /// Closes the connections whose keys are no longer pinned; returns how many (N22).
     pub fn close_unpinned(&self) -> usize {
+        self.service.door.keep(|spki| self.service.pins.party(spki).is_some());
         let unpinned: Vec<quinn::Connection> = self
             .service
             .live()
@@ -316,8 +323,13 @@ impl ProviderEndpoint {
         self.service.live().connections.len()
     }
 
+    /// Turns every new handshake away from now on; connections that stand are not touched.
+    pub fn stop_accepting(&self) {
+        self.service.door.close();
+    }
+
     /// Ends the endpoint and its connections, and tells the peers.
-    pub async fn shutdown(self) {
+    pub async fn shutdown(&self) {
         self.endpoint.close(Close::ShuttingDown.code().into(), b"");
         let _ = timeout(DRAIN, self.endpoint.wait_idle()).await;
     }
@@ -326,6 +338,32 @@ impl ProviderEndpoint {
 impl Service {
     fn live(&self) -> MutexGuard<'_, Live> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the handshake with a peer whose key is pinned and who may have one connection more.
+    async fn authenticate(
+        self: &Arc<Self>,
+        incoming: quinn::Incoming,
+    ) -> Result<(quinn::Connection, VerifiedPeer, Admission), TransportError> {
+        // TLS rules of its own for each connection, so that the failed check is known by type.
+        let (tls, verdict) =
+            server_tls(&self.identity, &self.pins).map_err(|error| local("set TLS up", error))?;
+        let crypto = QuicServerConfig::try_from(tls).map_err(|error| local("set TLS up", error))?;
+        let mut config = self.config.clone();
+        config.crypto = Arc::new(crypto);
+        let connection = incoming
+            .accept_with(Arc::new(config))
+            .map_err(connection_error)?
+            .await
+            .map_err(|error| refusal(error, &verdict))?;
+        let peer = verify(&connection, &self.identity, Role::Provider, &self.pins)?;
+        let spki = peer_spki(&peer, Role::Provider);
+        self.door.remember(spki, connection.remote_address().ip());
+        let Some(admission) = self.admit(spki, &connection) else {
+            connection.close(Close::TooManyConnections.code().into(), b"");
+            return Err(TransportError::Closed(Close::TooManyConnections));
+        };
+        Ok((connection, peer, admission))
     }
 
     /// Counts a connection of an identity, if it may have one more (N16).
@@ -358,70 +396,50 @@ impl Drop for Admission {
     }
 }
 
-/// A handshake counted as in progress.
-#[derive(Debug)]
-struct Permit(Arc<Service>);
-
-impl Permit {
-    fn enter(service: &Arc<Service>) -> Self {
-        service.handshakes.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(service))
-    }
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        self.0.handshakes.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// A connection attempt; nothing has been answered yet.
+/// A connection attempt from an address that has proved itself.
 #[derive(Debug)]
 pub struct Incoming {
     incoming: quinn::Incoming,
-    permit: Permit,
+    place: Place,
+    service: Arc<Service>,
 }
 
 impl Incoming {
-    /// Where the packets came from; not proved.
+    /// Where the packets came from.
     #[must_use]
     pub fn remote_address(&self) -> SocketAddr {
         self.incoming.remote_address()
     }
 
-    /// Does the handshake, and waits for the advertiser's first stream, within the deadline.
+    /// Does the handshake, and waits for the advertiser's first stream, within the deadlines.
     ///
     /// # Errors
     ///
     /// [`TransportError::Refused`] with the check that failed and who made it; the advertiser's
     /// program learns the same through a TLS alert. Otherwise a loss or the deadline.
     pub async fn handshake(self) -> Result<Channel, TransportError> {
-        let deadline = self.permit.0.options.handshake_deadline;
-        timeout(deadline, self.negotiate())
-            .await
-            .unwrap_or(Err(TransportError::Deadline(Wait::Handshake)))
-    }
-
-    async fn negotiate(self) -> Result<Channel, TransportError> {
-        let Self { incoming, permit } = self;
-        let service = &permit.0;
-        // TLS rules of its own for each connection, so that the failed check is known by type.
-        let (tls, verdict) = server_tls(&service.identity, &service.pins)
-            .map_err(|error| local("set TLS up", error))?;
-        let crypto = QuicServerConfig::try_from(tls).map_err(|error| local("set TLS up", error))?;
-        let mut config = service.config.clone();
-        config.crypto = Arc::new(crypto);
-        let connection = incoming
-            .accept_with(Arc::new(config))
-            .map_err(connection_error)?
-            .await
-            .map_err(|error| refusal(error, &verdict))?;
-        let peer = verify(&connection, &service.identity, Role::Provider, &service.pins)?;
-        let Some(admission) = service.admit(peer_spki(&peer, Role::Provider), &connection) else {
-            connection.close(Close::TooManyConnections.code().into(), b"");
-            return Err(TransportError::Closed(Close::TooManyConnections));
+        let Self { incoming, place, service } = self;
+        let longest = service.options.handshake_deadline;
+        let until = Instant::now() + longest;
+        let late = || TransportError::Deadline(Wait::Handshake);
+        let authenticated = tokio::select! {
+            biased;
+            authenticated = service.authenticate(incoming) => authenticated,
+            () = place.overdue(longest) => Err(late()),
         };
-        let (send, receive) = connection.accept_bi().await.map_err(connection_error)?;
+        let (connection, peer, admission) = match authenticated {
+            Ok(authenticated) => authenticated,
+            Err(error) => {
+                place.fail();
+                return Err(error);
+            }
+        };
+        // From here on the connection counts among those of its identity.
+        drop(place);
+        let (send, receive) = timeout_at(until, connection.accept_bi())
+            .await
+            .map_err(|_| late())?
+            .map_err(connection_error)?;
         let link = QuicLink::new(connection, None, Some(admission), &service.options, 2);
         Ok(channel(Role::Provider, peer, link, send, receive, &service.options))
     }
@@ -511,7 +529,7 @@ fn verify(
     identity: &NodeIdentity,
     role: Role,
     pins: &Pins,
-) -> Result<protocol::session::VerifiedPeer, TransportError> {
+) -> Result<VerifiedPeer, TransportError> {
     verified_peer(connection, identity, role, pins).map_err(|check| {
         connection.close(Close::Unpinned.code().into(), b"");
         TransportError::Refused { by: Side::Us, check }
@@ -520,7 +538,7 @@ fn verify(
 
 fn channel(
     role: Role,
-    peer: protocol::session::VerifiedPeer,
+    peer: VerifiedPeer,
     link: QuicLink,
     send: SendStream,
     receive: RecvStream,
@@ -718,6 +736,14 @@ fn connection_error(error: ConnectionError) -> TransportError {
     }
 }
 
+/// Rules under which no token of an earlier connection stands in for a Retry: whoever collected
+/// tokens could show them from many places at once.
+fn never_skip_retry() -> ValidationTokenConfig {
+    let mut tokens = ValidationTokenConfig::default();
+    tokens.sent(0).log(Arc::new(NoneTokenLog));
+    tokens
+}
+
 /// A UDP socket with large buffers; a system that caps them costs speed, not correctness.
 fn socket(
     address: SocketAddr,
@@ -802,7 +828,10 @@ mod tests {
         assert_eq!(options.incoming_max, 256);
         assert_eq!(options.incoming_buffer, 16_384);
         assert_eq!(options.incoming_buffer_total, 4_194_304);
-        assert_eq!((options.retry_above, options.refuse_above), (64, 256));
+        let door = &options.door;
+        assert_eq!((door.open, door.reserved, door.crowded_above), (192, 64, 64));
+        assert_eq!((door.per_address, door.per_network), (16, 64));
+        assert_eq!(door.crowded_deadline, Duration::from_secs(3));
         assert_eq!(options.connections_per_identity, 4);
         assert_eq!(options.grant_max, 67_108_864);
         assert_eq!(options.pool.left(), 134_217_728);

@@ -118,6 +118,9 @@ pub enum Output {
     },
     /// Transmit this frame, once everything before it is on disk.
     Send(RawFrame),
+    /// Count an opening of the partner durably: what follows is HELLO_P, whose nonce fixes the
+    /// sample, so whoever could drop it and ask again would choose one [D-17].
+    Opening,
     /// Run this task.
     Compute(Task),
     /// Give identifiers, at most this many.
@@ -178,6 +181,7 @@ impl fmt::Debug for Output {
                 write!(f, "Append({} {})", header.stream.name(), header.index)
             }
             Self::Send(frame) => write!(f, "Send({})", name_of(frame)),
+            Self::Opening => f.write_str("Opening"),
             Self::Compute(task) => write!(f, "Compute({task:?})"),
             Self::WantRows { identifiers_max } => write!(f, "WantRows({identifiers_max})"),
             Self::Spill { run, records } => {

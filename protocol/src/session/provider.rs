@@ -226,6 +226,7 @@ impl ExpectHello {
             signature: Signature::NONE,
         }
         .signed(&config.key, &config.peer.channel().exporter)?;
+        out.push(Output::Opening);
         let hello_p = out.send_control(&Control::HelloP(alloc::boxed::Box::new(answer)))?;
         let core = Core {
             identity: Identity { key: config.key, peer: config.peer },

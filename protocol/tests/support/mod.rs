@@ -169,6 +169,8 @@ pub(crate) struct Side {
     /// The state it was in when nothing could happen any more.
     pub(crate) stage: &'static str,
     pub(crate) transcript: Vec<u8>,
+    /// Openings that were counted; the provider's side.
+    pub(crate) openings: u32,
     /// Frames kept beside the transcript.
     pub(crate) frames: Vec<RawFrame>,
     /// Entries that joined the chain.
@@ -640,6 +642,7 @@ impl Node {
                 error: None,
                 outcome: None,
                 stage: "",
+                openings: 0,
                 transcript,
                 frames: Vec::new(),
                 entries: Vec::new(),
@@ -769,6 +772,10 @@ impl Node {
                 Output::Send(frame) => {
                     assert_eq!(self.appended, Some(frame.header), "sent what was not recorded");
                     self.sending.push(frame);
+                }
+                Output::Opening => {
+                    assert!(self.sending.is_empty(), "counted before the answer leaves");
+                    self.side.openings += 1;
                 }
                 Output::Compute(task) => self.work.push(Work::Compute(task)),
                 Output::WantRows { identifiers_max } => {

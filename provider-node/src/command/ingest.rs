@@ -12,9 +12,9 @@ use node::world::{Clock, SystemClock};
 use crate::Home;
 use crate::command::object::OBJECTIONS;
 use crate::namespaces::Namespaces;
+use crate::partners::Partners;
 use crate::publish::Published;
 use crate::tables;
-use crate::tenant::Tenant;
 
 pub(crate) fn run(
     dir: &Path,
@@ -38,8 +38,9 @@ pub(crate) fn run(
     let snapshot = Published::ingest(&home, file, &rules, day)?;
     Namespaces::learn(&home, snapshot.stored.namespaces())?;
     let engine = Engine::start(home.config.common.threads);
-    let tenants = Tenant::all(&home)?;
-    for tenant in &tenants {
+    let partners = Partners::load(&home)?;
+    partners.keep_good()?;
+    for tenant in partners.with_tables() {
         for profile in tenant.policy.profiles() {
             progress.stage_of("table", snapshot.stored.root().leaves);
             let done = |done| progress.done(done);
@@ -80,6 +81,9 @@ pub(crate) fn run(
             counts.surplus
         ));
     }
-    terminal.line(&format!("tables ready for {} partners", tenants.len()));
+    terminal.line(&format!("tables ready for {} partners", partners.with_tables().count()));
+    for line in partners.warnings() {
+        terminal.line(&line);
+    }
     Ok(())
 }

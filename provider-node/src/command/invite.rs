@@ -1,74 +1,222 @@
 //! `invite`: opens a tenant and writes the invitation for it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use node::failure::Failure;
-use node::identity::PublicIdentity;
+use node::identity::{IdentityTextError, Introduction, NodeIdentity, comparison_code};
 use node::invite::{COOKIE_NAMESPACE_MIN, Invitation};
 use node::normalize::manifest::RulesManifest;
 use node::telemetry::Terminal;
+use protocol::identifier::IdentifierKind;
 use protocol::limits::TERMS_LIST_MAX;
-use protocol::suite::Profile;
+use protocol::suite::{Profile, SuiteId};
+use protocol::transcript::Role;
 
 use crate::Home;
-use crate::cli::InviteOptions;
+use crate::budget::{self, Share};
+use crate::cli::{Allowed, InviteOptions};
 use crate::namespaces::Namespaces;
-use crate::tenant::{PartnerPolicy, Tenant};
+use crate::policy::{NewPartner, PartnerPolicy};
+use crate::publish::Published;
+use crate::tenant::Tenant;
 
 pub(crate) fn run(options: &InviteOptions, terminal: &Terminal) -> Result<(), Failure> {
     let home = Home::open(&options.dir)?;
-    let identity = identity(&options.identity)?;
+    let advertiser = identity(&options.identity)?.identity();
     let profiles = profiles(&options.profile)?;
-    if identity.spki == home.identity.public().spki {
+    let own = home.identity.public();
+    if advertiser.spki == own.spki || advertiser.attestation_key == own.attestation_key {
         return Err(Failure::usage(
             "that is the identity of this node itself",
-            "use the line that `advertiser-node init` printed",
+            "name the identity.txt that `advertiser-node init` wrote",
         ));
     }
-    let mut policy = PartnerPolicy::defaults(&identity, &profiles);
+    budget::check_rows(options.rows)?;
+    check_entity(&options.legal_entity)?;
+    let mut policy = PartnerPolicy::of(&NewPartner {
+        name: &options.name,
+        identity: advertiser,
+        legal_entity: &options.legal_entity,
+        group: options.legal_group.as_deref(),
+        rows: options.rows,
+        profiles: &profiles,
+        daily: options.daily,
+    });
     // The namespaces of the graph, the first ones met first, as many as terms can list.
     policy.namespaces = Namespaces::read(&home)?.by_code().into_values().collect();
     policy.namespaces.truncate(TERMS_LIST_MAX);
-    let tenant = Tenant::create(&home, &options.name, policy)?;
+    let output = options
+        .output
+        .clone()
+        .unwrap_or_else(|| PathBuf::from(format!("{}.invitation.toml", options.name)));
+    check_output(&output, options)?;
+    let tenant = Tenant::open(&home, policy, options.daily)?;
+    refuse_wide(&tenant.policy, &options.allow)?;
+    tenant.save(&home)?;
     let namespaces = Namespaces::learn(&home, &tenant.policy.namespaces)?;
+    let invitation = invitation(&home, options, &tenant, &namespaces)?;
+    invitation.write(&output)?;
+    tell(&home, &tenant, &output, terminal)?;
+    if let Some(warning) = no_cookie(&profiles, &tenant, &namespaces) {
+        terminal.line(&warning);
+        terminal.line("  then invite again under the same name and have that invitation accepted");
+    }
+    let code = comparison_code(&advertiser, &own);
+    terminal.line(&format!("code {code}: compare it by telephone"));
+    Ok(())
+}
+
+fn invitation(
+    home: &Home,
+    options: &InviteOptions,
+    tenant: &Tenant,
+    namespaces: &Namespaces,
+) -> Result<Invitation, Failure> {
     let rules = RulesManifest::build(home.config.common.ruleset, &home.config.common.options)?;
-    let invitation = Invitation {
+    let provider = NodeIdentity::introduction(&options.dir, Role::Provider)?;
+    let policy = &tenant.policy;
+    Ok(Invitation {
         address: options.address.clone(),
-        provider: home.identity.public(),
-        advertiser: identity,
+        provider: provider.identity(),
+        provider_proof: provider.proof_line(),
+        advertiser: tenant.identity,
         name: tenant.name.clone(),
-        profiles: tenant.policy.profiles.clone(),
-        purposes: vec![PartnerPolicy::purpose()],
-        kinds: tenant.policy.kinds.clone(),
+        profiles: policy.profiles.clone(),
+        purposes: vec![policy.purpose()],
+        kinds: policy.kinds.clone(),
         ruleset: home.config.common.ruleset.name().to_owned(),
         rules_manifest: rules.text().to_owned(),
-        namespaces: tenant
-            .policy
+        namespaces: policy
             .namespaces
             .iter()
             .filter_map(|name| Some((name.clone(), namespaces.code(name)?)))
             .collect(),
-        n_min: tenant.policy.n_min,
-        k_min: tenant.policy.k_min,
-        group_min: tenant.policy.group_min,
-        link_filter: tenant.policy.link_filter(),
-        guardrails: tenant.policy.invited(),
+        n_min: policy.n_min,
+        k_min: policy.k_min,
+        group_min: policy.group_min,
+        link_filter: policy.link_filter(),
+        guardrails: policy.invited(),
         notice: None,
-    };
-    invitation.write(&options.out)?;
+    })
+}
+
+/// Tells the operator what the partner may do, and how much of what there is to guess.
+fn tell(home: &Home, tenant: &Tenant, output: &Path, terminal: &Terminal) -> Result<(), Failure> {
+    let policy = &tenant.policy;
     terminal.line(&format!(
-        "partner {} may run: {}",
+        "partner {} may run: {} for {}",
         tenant.name,
-        tenant.policy.profiles.join(", ")
+        policy.profiles.join(", "),
+        policy.purpose,
     ));
-    terminal.line(&format!("invitation: {}", options.out.display()));
-    if let Some(warning) = no_cookie(&profiles, &tenant, &namespaces) {
-        terminal.line(&warning);
-        terminal.line("  then invite again with the same --name and have that invitation accepted");
+    terminal.line(&format!(
+        "budget for {} rows: {} evaluations a day, {} in 30 days",
+        policy.rows, policy.evaluations_per_day, policy.evaluations_per_epoch,
+    ));
+    let snapshot = Published::current(home)?;
+    let identifiers = snapshot.map(|snapshot| snapshot.stored.counts().identifiers);
+    terminal.line(&format!("  that is {}", shares(policy, identifiers)));
+    if mixes(&policy.profiles()) {
+        terminal.line(
+            "advice: matched-rows shows which rows matched, exactly; what the other profiles \
+             round or hide protects nobody from a partner that has it too",
+        );
     }
-    terminal.line("Send it to the advertiser, and compare the identity over a second path:");
-    terminal.line(&format!("identity: {}", home.identity.public()));
+    terminal.line(&format!("invitation: {}", output.display()));
     Ok(())
+}
+
+/// The budget as shares of a numbering plan and of the graph, in words.
+pub(crate) fn shares(policy: &PartnerPolicy, identifiers: Option<u64>) -> String {
+    let (day, epoch) = (policy.evaluations_per_day, policy.evaluations_per_epoch);
+    let mut parts = Vec::new();
+    if tests_numbers(policy) {
+        let share = Share::of_plan;
+        parts.push(format!(
+            "{} of all mobile numbers of a country a day, {} in 30 days",
+            share(day),
+            share(epoch)
+        ));
+    }
+    parts.push(match identifiers {
+        Some(all) => format!(
+            "at most {} of the graph's identifiers a day, {} in 30 days",
+            Share::of(day, all),
+            Share::of(epoch, all)
+        ),
+        None => "a share of the graph that is known once there is one".to_owned(),
+    });
+    parts.join("; ")
+}
+
+/// Whether its tables hold identifiers that can be counted through.
+pub(crate) fn tests_numbers(policy: &PartnerPolicy) -> bool {
+    let phone = |name: &String| {
+        let kind = IdentifierKind::from_name(name);
+        [IdentifierKind::PHONE, IdentifierKind::PHONE_DIGITS].into_iter().any(|of| kind == Some(of))
+    };
+    policy.kinds.iter().any(phone)
+}
+
+fn mixes(profiles: &[Profile]) -> bool {
+    let aligned = |profile: &Profile| profile.suite() == SuiteId::Aligned;
+    profiles.iter().any(aligned) && !profiles.iter().all(aligned)
+}
+
+/// A budget that lets much of a numbering plan be tested is given on purpose or not at all.
+fn refuse_wide(policy: &PartnerPolicy, allowed: &[Allowed]) -> Result<(), Failure> {
+    let share = Share::of_plan(policy.evaluations_per_epoch);
+    if !share.is_wide() || !tests_numbers(policy) || allowed.contains(&Allowed::WideBudget) {
+        return Ok(());
+    }
+    Err(Failure::usage(
+        &format!(
+            "{} evaluations in 30 days are {share} of all mobile numbers of a country, above 1 %",
+            policy.evaluations_per_epoch,
+        ),
+        "declare fewer rows or profiles, or accept it with --allow wide-budget",
+    ))
+}
+
+/// No file is replaced unasked, and none of the node nor the one that is read.
+fn check_output(output: &Path, options: &InviteOptions) -> Result<(), Failure> {
+    let refused = |what: &str| {
+        let shown = output.display();
+        Failure::output(&format!("{shown} {what}"), "name another file with --output")
+    };
+    let real = |path: &Path| path.canonicalize().ok();
+    let parent = output.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = real(parent.unwrap_or(Path::new(".")));
+    if let (Some(parent), Some(node)) = (parent, real(&options.dir))
+        && parent.starts_with(node)
+    {
+        return Err(refused("would lie in the directory of the node"));
+    }
+    let Ok(found) = output.symlink_metadata() else { return Ok(()) };
+    if !found.is_file() {
+        return Err(refused("is there and no regular file"));
+    }
+    if real(output) == real(&options.identity) {
+        return Err(refused("is the identity that is read"));
+    }
+    match options.overwrite {
+        true => Ok(()),
+        false => Err(Failure::output(
+            &format!("{} exists", output.display()),
+            "name another file, or add --overwrite to replace this one",
+        )),
+    }
+}
+
+fn check_entity(name: &str) -> Result<(), Failure> {
+    let plain = name.trim() == name && name == node::error::shown(name);
+    if plain && (1..=128).contains(&name.len()) {
+        return Ok(());
+    }
+    Err(Failure::usage(
+        "--legal-entity is not 1 to 128 printable characters",
+        "write the company as the contract names it",
+    ))
 }
 
 /// Told where no cookie could be delivered: nothing adds namespaces to a policy afterwards.
@@ -88,34 +236,45 @@ fn no_cookie(profiles: &[Profile], tenant: &Tenant, known: &Namespaces) -> Optio
     ))
 }
 
-/// The argument is the line itself or a file that holds it.
-fn identity(argument: &str) -> Result<PublicIdentity, Failure> {
-    let text = match Path::new(argument).is_file() {
-        true => std::fs::read_to_string(argument)
-            .map_err(|error| Failure::storage(&format!("cannot read {argument}: {error}")))?,
-        false => argument.to_owned(),
-    };
-    let line = text.lines().map(|line| line.trim().trim_start_matches("identity:").trim());
-    let line = line.into_iter().find(|line| !line.is_empty()).unwrap_or("");
-    PublicIdentity::parse(line).map_err(|error| {
-        Failure::usage(
-            &format!("--identity is not the line of an advertiser: {error}"),
-            "use the line that `advertiser-node init` printed, or its identity.txt",
-        )
+/// The identity in a file, proved; the line alone would be anybody's to make.
+fn identity(path: &Path) -> Result<Introduction, Failure> {
+    if path.as_os_str().to_string_lossy().trim().to_ascii_lowercase().starts_with("vmid1") {
+        return Err(Failure::usage(
+            "--identity takes the file, not the line: the line does not prove whose keys it names",
+            ASK,
+        ));
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Failure::usage(&format!("cannot read {}: {error}", path.display()), ASK)
+    })?;
+    Introduction::parse(&text, Role::Advertiser).map_err(|error| {
+        let fix = match error {
+            IdentityTextError::Proof => {
+                "do not invite it: ask whoever sent it, by telephone, for the identity.txt that \
+                 `advertiser-node init` wrote"
+            }
+            _ => ASK,
+        };
+        Failure::usage(&format!("{}: {error}", path.display()), fix)
     })
 }
 
 fn profiles(names: &[String]) -> Result<Vec<Profile>, Failure> {
-    names
-        .iter()
-        .map(|name| {
-            Profile::from_name(name).ok_or_else(|| {
-                let known: Vec<&str> = Profile::ALL.iter().map(|profile| profile.name()).collect();
-                Failure::usage(
-                    &format!("there is no profile {}", node::error::shown(name)),
-                    &format!("use --profile with one of {}", known.join(", ")),
-                )
-            })
-        })
-        .collect()
+    let mut profiles = Vec::new();
+    for name in names {
+        let profile = Profile::from_name(name).ok_or_else(|| {
+            let known: Vec<&str> = Profile::ALL.iter().map(|profile| profile.name()).collect();
+            Failure::usage(
+                &format!("there is no profile {}", node::error::shown(name)),
+                &format!("use --profile with one of {}", known.join(", ")),
+            )
+        })?;
+        if !profiles.contains(&profile) {
+            profiles.push(profile);
+        }
+    }
+    Ok(profiles)
 }
+
+const ASK: &str =
+    "ask the advertiser for the file identity.txt that `advertiser-node init` wrote, both lines";

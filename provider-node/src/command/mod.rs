@@ -7,7 +7,7 @@ use crate::cli::Command;
 
 mod ingest;
 mod init;
-mod invite;
+pub(crate) mod invite;
 pub(crate) mod object;
 mod serve;
 mod status;

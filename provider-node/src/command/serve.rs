@@ -15,9 +15,11 @@ use node::ledger::{Ledger, LedgerError, ReserveError, SessionRow};
 use node::normalize::manifest::RulesManifest;
 use node::program;
 use node::runs::{FixedSorted, RunStore};
+use node::status;
+use node::stop::Stop;
 use node::telemetry::{OutputOptions, Progress, Terminal};
 use node::transport::Channel;
-use node::transport::quic::{Incoming, ProviderEndpoint};
+use node::transport::quic::ProviderEndpoint;
 use node::world::{self, Clock, SystemClock};
 use protocol::codec::RawFrame;
 use protocol::digital_id::DigitalId;
@@ -39,9 +41,14 @@ use crate::cli::ServeOptions;
 use crate::command::object::OBJECTIONS;
 use crate::delivery::{Delivery, DeliveryDesk};
 use crate::namespaces::Namespaces;
+use crate::partners::{Change, Partners, Standing};
 use crate::publish::Published;
 use crate::tables::{self, Ready, ReadyKey};
-use crate::tenant::{PartnerPolicy, Tenant};
+use crate::tenant::Tenant;
+
+use self::life::Sessions;
+
+mod life;
 
 pub(crate) fn run(
     options: &ServeOptions,
@@ -51,91 +58,15 @@ pub(crate) fn run(
     let home = Home::open(&options.dir)?;
     let _lock = home.lock()?;
     let rules = RulesManifest::build(home.config.common.ruleset, &home.config.common.options)?;
-    let service = Arc::new(Service {
-        ledger: Ledger::open(&home.path("ledger.sqlite"))?,
-        engine: Engine::start(home.config.common.threads),
-        rules_digest: rules.rules_digest(),
-        admission: Admission::default(),
-        building: Admission::default(),
-        turn: Mutex::default(),
-        output: output.clone(),
-        home,
-    });
+    let service = Arc::new(Service::new(home, rules.rules_digest(), output.clone())?);
     service.ledger.interrupt_sessions()?;
-    service.build_tables()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::storage(&format!("cannot start the runtime: {error}")))?;
-    let served = runtime.block_on(serve(&service, options, terminal));
+    let served = runtime.block_on(life::serve(&service, options, terminal));
     runtime.shutdown_timeout(Duration::from_secs(2));
     served
-}
-
-async fn serve(
-    service: &Arc<Service>,
-    options: &ServeOptions,
-    terminal: &Terminal,
-) -> Result<(), Failure> {
-    let pins = Pins::new(Tenant::all(&service.home)?.iter().map(|tenant| tenant.identity));
-    let quic = service.home.config.common.quic.clone();
-    let endpoint =
-        ProviderEndpoint::bind(options.listen, &service.home.identity, pins.clone(), quic)?;
-    let address = endpoint.local_addr()?;
-    terminal.line(&format!("serving on {address}, engine {}", service.engine.backend()));
-    if let Some(path) = &options.ready_file {
-        let text = address.to_string();
-        world::publish_atomically(path, world::PRIVATE_MODE, |out| out.write_all(text.as_bytes()))?;
-    }
-    let mut signals = Signals::new()?;
-    let mut reload = tokio::time::interval(RELOAD_EVERY);
-    let mut renew = tokio::time::interval(RENEW_EVERY);
-    loop {
-        tokio::select! {
-            incoming = endpoint.accept() => match incoming {
-                // Its own task, before anything of it can fail [N5].
-                Some(incoming) => {
-                    tokio::spawn(connection(Arc::clone(service), incoming));
-                }
-                None => return Err(Failure::storage("the UDP socket was lost")),
-            },
-            _ = reload.tick() => service.reload(&pins, &endpoint),
-            _ = renew.tick() => service.renew(),
-            () = signals.stop() => break,
-        }
-    }
-    terminal.line("stopping");
-    endpoint.shutdown().await;
-    Ok(())
-}
-
-/// One connection; whatever fails ends here and nowhere else.
-async fn connection(service: Arc<Service>, incoming: Incoming) {
-    let channel = match incoming.handshake().await {
-        Ok(channel) => channel,
-        Err(error) => {
-            tracing::info!(target: "veilmatch::session", %error, "handshake");
-            return;
-        }
-    };
-    let partner = *channel.peer().party();
-    let short = node::hex(partner.first_chunk::<4>().unwrap_or(&[0; 4]));
-    match service.session(channel).await {
-        Ok(ended) => tracing::info!(
-            target: "veilmatch::session",
-            partner = short,
-            session = node::hex(&ended.sid),
-            bytes_sent = ended.figures.bytes_sent,
-            bytes_received = ended.figures.bytes_received,
-            task_seconds = ended.figures.seconds_of(|spent| spent.seconds),
-            arithmetic_seconds = ended.figures.seconds_of(|spent| spent.arithmetic_seconds),
-            "served"
-        ),
-        Err(failure) => {
-            let report = failure.report(Role::Provider);
-            tracing::warn!(target: "veilmatch::session", partner = short, "{report}");
-        }
-    }
 }
 
 struct Service {
@@ -150,9 +81,33 @@ struct Service {
     building: Admission,
     /// One table at a time, so that memory does not grow with the number of partners.
     turn: Mutex<()>,
+    /// The partners as they were last read.
+    partners: Mutex<Partners>,
+    sessions: Sessions,
+    /// Told when sessions have had their time.
+    stop: Stop,
+    /// Ends of sessions that could not be noted yet.
+    unnoted: Mutex<Vec<SessionRow>>,
 }
 
 impl Service {
+    fn new(home: Home, rules_digest: [u8; 32], output: OutputOptions) -> Result<Self, Failure> {
+        Ok(Self {
+            ledger: Ledger::open(&home.path("ledger.sqlite"))?,
+            engine: Engine::start(home.config.common.threads),
+            rules_digest,
+            admission: Admission::default(),
+            building: Admission::default(),
+            turn: Mutex::default(),
+            partners: Mutex::default(),
+            sessions: Sessions::default(),
+            stop: Stop::new(),
+            unnoted: Mutex::default(),
+            output,
+            home,
+        })
+    }
+
     /// Builds what is missing before the node can be reached.
     fn build_tables(&self) -> Result<(), Failure> {
         let Some(snapshot) = Published::current(&self.home)? else {
@@ -162,8 +117,13 @@ impl Service {
             ));
         };
         let now = SystemClock::new().now_unix();
-        for tenant in Tenant::all(&self.home)? {
-            self.build_tables_of(&tenant, &snapshot, now)?;
+        for tenant in Partners::load(&self.home)?.with_tables() {
+            // What is wrong with one partner's keys or tables is no matter of the others.
+            if let Err(failure) = self.build_tables_of(tenant, &snapshot, now) {
+                let report = failure.report(Role::Provider);
+                let partner = &tenant.name;
+                tracing::error!(target: "veilmatch::table", partner, "{report}");
+            }
         }
         Ok(())
     }
@@ -204,21 +164,46 @@ impl Service {
     /// Has a table ready for every partner and profile before it is asked for: keys end, and
     /// policies change.
     fn renew(self: &Arc<Self>) {
-        for tenant in Tenant::all(&self.home).into_iter().flatten() {
-            self.prepare(&tenant);
+        for tenant in Partners::load(&self.home).iter().flat_map(Partners::with_tables) {
+            self.prepare(tenant);
         }
     }
 
-    /// Takes up partners that were invited, and drops those that were removed, while we serve.
-    fn reload(&self, pins: &Pins, endpoint: &ProviderEndpoint) {
-        match Tenant::all(&self.home) {
-            Ok(tenants) => {
-                pins.replace(tenants.iter().map(|tenant| tenant.identity));
+    /// Reads the partners again and pins them; tells what changed since the last time, and which
+    /// files have a mistake. Sessions in progress go on under the policy they began with.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] of storage; the pins stay as they were.
+    fn read_partners(&self, pins: &Pins) -> Result<Vec<Change>, Failure> {
+        let partners = Partners::load(&self.home)?;
+        partners.keep_good()?;
+        pins.replace(partners.identities());
+        let mut last = self.partners.lock().unwrap_or_else(PoisonError::into_inner);
+        let changes = partners.changes(&last);
+        *last = partners;
+        for change in &changes {
+            let line = &change.line;
+            match change.faulty {
+                true => tracing::warn!(target: "veilmatch::session", "{line}"),
+                false => tracing::info!(target: "veilmatch::session", "{line}"),
+            }
+        }
+        Ok(changes)
+    }
+
+    /// Takes up partners that were invited, and drops those that were removed, while we serve;
+    /// tells what changed.
+    fn reload(&self, pins: &Pins, endpoint: &ProviderEndpoint) -> Vec<Change> {
+        match self.read_partners(pins) {
+            Ok(changes) => {
                 endpoint.close_unpinned();
+                changes
             }
             Err(failure) => {
                 let report = failure.report(Role::Provider);
                 tracing::warn!(target: "veilmatch::session", "{report}");
+                Vec::new()
             }
         }
     }
@@ -227,13 +212,22 @@ impl Service {
         let clock = SystemClock::new();
         let now = clock.now_unix();
         let partner = *channel.peer().party();
-        let tenant = Tenant::all(&self.home)?
-            .into_iter()
-            .find(|tenant| tenant.identity.party().0 == partner)
-            .ok_or_else(|| Failure::from(protocol::error::Error::from(Refusal::PartnerUnknown)))?;
+        let (tenant, faulty) = match Partners::load(&self.home)?.standing(&partner) {
+            Standing::Served(tenant) => (tenant, false),
+            Standing::Quarantined(tenant) => (tenant, true),
+            Standing::Unknown => {
+                return Err(protocol::error::Error::from(Refusal::PartnerUnknown).into());
+            }
+        };
         let live = self.admission.enter(partner);
-        let Offered { tables, prepared, desk } = self.offered(&tenant, now)?;
-        let busy = self.busy(&partner, live.is_some(), !prepared.is_empty(), now)?;
+        let (Offered { tables, prepared, desk }, busy) = match faulty {
+            true => (Offered::default(), Some((Refusal::CannotServe, 0))),
+            false => {
+                let offered = self.offered(&tenant, now)?;
+                let busy = self.busy(&partner, live.is_some(), now)?;
+                (offered, busy)
+            }
+        };
         let sessions = self.home.private_dir("sessions")?;
         let facts = channel.peer().channel();
         let journal = SessionJournal::begin(&sessions, Role::Provider, facts)?;
@@ -268,6 +262,7 @@ impl Service {
             evaluations: None,
             ledger_head: head.hash,
             retry_after_s: busy.map_or(0, |(_, seconds)| seconds),
+            stop: self.stop.clone(),
         };
         let done = driver.run().await.map_err(Failure::from);
         self.note_end(duties.session.take(), &done, clock.now_unix());
@@ -315,20 +310,15 @@ impl Service {
         &self,
         partner: &[u8; 32],
         admitted: bool,
-        ready: bool,
         now: u64,
     ) -> Result<Option<(Refusal, u32)>, Failure> {
         if !admitted {
             return Ok(Some((Refusal::SessionBusy, RETRY_BUSY_S)));
         }
-        // Only a HELLO_A that will be answered counts: the limit keeps a partner from drawing our
-        // nonce again and again, not from waiting.
-        if !ready {
-            return Ok(None);
-        }
-        let day = u32::try_from(now / 86_400).unwrap_or(u32::MAX);
-        let hellos = self.ledger.count_hello(partner, day)?;
-        Ok((hellos > HELLOS_PER_DAY_MAX)
+        // Counted when the answer leaves: the limit keeps a partner from drawing our nonce again
+        // and again, not from waiting.
+        let hellos = self.ledger.hellos(partner, day_of(now))?;
+        Ok((hellos >= HELLOS_PER_DAY_MAX)
             .then(|| (Refusal::TooManyHellos, seconds_to_midnight(now))))
     }
 
@@ -337,11 +327,25 @@ impl Service {
         let Some(session) = session else { return };
         let (state, outcome) = match done {
             Ok(_) => (SessionRow::DONE, "served".into()),
-            Err(failure) => (SessionRow::FAILED, failure.report(Role::Provider).code),
+            Err(failure) => (status::state_after(failure), failure.report(Role::Provider).code),
         };
-        if let Err(error) = self.ledger.record_session(&session.ended(state, &outcome, now)) {
-            tracing::warn!(target: "veilmatch::session", %error, "session not noted");
+        self.note(session.ended(state, &outcome, now));
+    }
+
+    /// Notes a row, or keeps it for [`Self::note_again`]: on a full disk a session that ended must
+    /// not be shown as running for as long as we serve.
+    fn note(&self, session: SessionRow) {
+        if let Err(error) = self.ledger.record_session(&session) {
+            tracing::warn!(target: "veilmatch::session", %error, "session not noted yet");
+            self.unnoted.lock().unwrap_or_else(PoisonError::into_inner).push(session);
         }
+    }
+
+    /// Tries the rows again that could not be noted.
+    fn note_again(&self) {
+        let rows =
+            std::mem::take(&mut *self.unnoted.lock().unwrap_or_else(PoisonError::into_inner));
+        rows.into_iter().for_each(|row| self.note(row));
     }
 
     /// The tenant's tables, or none as long as one is missing, which is then built.
@@ -373,7 +377,7 @@ impl Service {
         let partner = tenant.identity.party().0;
         Ok(Policy {
             profiles: tenant.policy.profiles(),
-            purposes: vec![PartnerPolicy::purpose()],
+            purposes: vec![tenant.policy.purpose()],
             elements_max: tenant.policy.elements_max,
             offer: Offer {
                 n_min: tenant.policy.n_min,
@@ -446,6 +450,12 @@ impl Duties for ProviderDuties<'_> {
         table.frames.next_frame()?.ok_or_else(missing)
     }
 
+    fn count_opening(&mut self) -> Result<(), LedgerError> {
+        let day = day_of(self.clock.now_unix());
+        self.service.ledger.count_hello(&self.partner, day)?;
+        Ok(())
+    }
+
     fn reserve(
         &mut self,
         entry: &LedgerEntry,
@@ -501,36 +511,14 @@ impl Duties for ProviderDuties<'_> {
     }
 }
 
-/// The two signals that stop a service.
-struct Signals {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn new() -> Result<Self, Failure> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let failed = |error| Failure::storage(&format!("cannot listen to signals: {error}"));
-        Ok(Self {
-            terminate: signal(SignalKind::terminate()).map_err(failed)?,
-            interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
-        })
-    }
-
-    async fn stop(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
+fn day_of(now: u64) -> u32 {
+    u32::try_from(now / 86_400).unwrap_or(u32::MAX)
 }
 
 fn seconds_to_midnight(now: u64) -> u32 {
     u32::try_from(86_400_u64.saturating_sub(now % 86_400)).unwrap_or(u32::MAX)
 }
 
-const RELOAD_EVERY: Duration = Duration::from_secs(2);
-const RENEW_EVERY: Duration = Duration::from_secs(600);
 /// Sessions in shuffled order that share the memory of the settings.
 const SESSIONS_SPILLING: usize = 4;
 const SPILL_BYTES_MIN: usize = 1 << 20;

@@ -12,23 +12,30 @@ use protocol::suite::Profile;
 use serde_json::{Value, json};
 
 use crate::Home;
+use crate::budget::Share;
+use crate::command::invite::{shares, tests_numbers};
+use crate::partners::Partners;
 use crate::publish::Published;
 use crate::tables::{self, State};
-use crate::tenant::Tenant;
+use crate::tenant::{POLICY, Tenant};
 
 pub(crate) fn run(dir: &Path, as_json: bool, terminal: &Terminal) -> Result<(), Failure> {
     let home = Home::open(dir)?;
     let now = SystemClock::new().now_unix();
     let ledger = status::ledger(&home)?;
     let snapshot = Published::current(&home)?;
-    let tenants = Tenant::all(&home)?;
-    let partners = tenants
+    let loaded = Partners::load(&home)?;
+    let partners = loaded
+        .tenants
         .iter()
         .map(|tenant| PartnerShown::read(&home, tenant, snapshot.as_ref(), ledger.as_ref(), now))
         .collect::<Result<Vec<_>, _>>()?;
-    let names: BTreeMap<_, _> =
-        tenants.iter().map(|tenant| (tenant.identity.party().0, tenant.name.clone())).collect();
-    let sessions = Sessions::last(ledger.as_ref(), names)?;
+    let told = loaded.quarantined.iter().filter_map(|one| one.tenant.as_ref());
+    let names: BTreeMap<_, _> = told
+        .chain(&loaded.tenants)
+        .map(|tenant| (tenant.identity.party().0, tenant.name.clone()))
+        .collect();
+    let sessions = Sessions::last(ledger.as_ref(), names, home.is_in_use())?;
     let identity = home.identity.public();
     let day = snapshot.map(|snapshot| status::day(snapshot.signed.body.day));
     if as_json {
@@ -38,6 +45,7 @@ pub(crate) fn run(dir: &Path, as_json: bool, terminal: &Terminal) -> Result<(), 
             "party": status::short(&identity.party().0),
             "snapshot_day": day,
             "partners": partners,
+            "attention": attention(&loaded),
             "sessions": sessions.json(),
         });
         terminal.line(&format!("{shown:#}"));
@@ -49,7 +57,11 @@ pub(crate) fn run(dir: &Path, as_json: bool, terminal: &Terminal) -> Result<(), 
         Some(day) => format!("snapshot of {day}"),
         None => "no graph yet; read one with `provider-node ingest`".to_owned(),
     });
-    if partners.is_empty() {
+    if !loaded.quarantined.is_empty() {
+        terminal.line("attention:");
+        loaded.warnings().for_each(|line| terminal.line(&format!("  {line}")));
+    }
+    if partners.is_empty() && loaded.quarantined.is_empty() {
         terminal.line("no partner yet; open one with `provider-node invite`");
     }
     for line in partners.iter().flat_map(PartnerShown::lines).chain(sessions.lines()) {
@@ -58,9 +70,25 @@ pub(crate) fn run(dir: &Path, as_json: bool, terminal: &Terminal) -> Result<(), 
     Ok(())
 }
 
+/// Partners that are not served, for a script.
+fn attention(partners: &Partners) -> Vec<Value> {
+    let told = partners.quarantined.iter().map(|one| {
+        json!({
+            "partner": one.name,
+            "file": POLICY,
+            "line": one.fault.line,
+            "text": one.line(),
+            "try": one.fault.try_this,
+        })
+    });
+    told.collect()
+}
+
 /// One partner as the operator sees it.
 struct PartnerShown<'a> {
     tenant: &'a Tenant,
+    /// Identifiers of the graph, if there is one.
+    identifiers: Option<u64>,
     /// The tables of the current snapshot, one for each profile it may run.
     tables: Vec<(Profile, State)>,
     spent_day: u64,
@@ -91,6 +119,7 @@ impl<'a> PartnerShown<'a> {
         let most = budget.evaluations_max_per_day.min(budget.evaluations_max_per_epoch);
         Ok(Self {
             tenant,
+            identifiers: snapshot.map(|snapshot| snapshot.stored.counts().identifiers),
             tables,
             spent_day: spent(DAY_S)?,
             spent_epoch: spent(budget.epoch_s)?,
@@ -111,10 +140,12 @@ impl<'a> PartnerShown<'a> {
         };
         let of = |spent: u64, most: u64| format!("{spent} of {most}");
         let partner = format!(
-            "partner {}: party {}, profiles {}",
+            "partner {}: {}, party {}, profiles {} for {}",
             self.tenant.name,
+            policy.legal_entity,
             status::short(&self.tenant.identity.party().0),
             policy.profiles.join(", "),
+            policy.purpose,
         );
         let spent = format!(
             "  evaluations spent: {} in 24 hours, {} in 30 days; {} may be spent now",
@@ -122,7 +153,11 @@ impl<'a> PartnerShown<'a> {
             of(self.spent_epoch, policy.evaluations_per_epoch),
             self.left,
         );
-        std::iter::once(partner).chain(self.tables.iter().map(table)).chain([spent]).collect()
+        let share = format!("  it may test {}", shares(policy, self.identifiers));
+        std::iter::once(partner)
+            .chain(self.tables.iter().map(table))
+            .chain([spent, share])
+            .collect()
     }
 
     fn json(&self) -> Value {
@@ -135,9 +170,16 @@ impl<'a> PartnerShown<'a> {
             };
             json!({ "profile": profile.name(), "state": state, "tags": tags })
         };
+        let numbers =
+            |evaluations| tests_numbers(policy).then(|| Share::of_plan(evaluations).percent());
+        let graph = |evaluations| Some(Share::of(evaluations, self.identifiers?).percent());
         json!({
             "name": self.tenant.name,
             "party": status::short(&self.tenant.identity.party().0),
+            "legal_entity": policy.legal_entity,
+            "group": policy.group,
+            "rows": policy.rows,
+            "purpose": policy.purpose,
             "profiles": policy.profiles,
             "tables": self.tables.iter().map(table).collect::<Vec<Value>>(),
             "evaluations": {
@@ -146,6 +188,12 @@ impl<'a> PartnerShown<'a> {
                 "spent_epoch": self.spent_epoch,
                 "max_per_epoch": policy.evaluations_per_epoch,
                 "left": self.left,
+            },
+            "may_test_percent": {
+                "numbering_plan_day": numbers(policy.evaluations_per_day),
+                "numbering_plan_epoch": numbers(policy.evaluations_per_epoch),
+                "graph_day": graph(policy.evaluations_per_day),
+                "graph_epoch": graph(policy.evaluations_per_epoch),
             },
         })
     }

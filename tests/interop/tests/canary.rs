@@ -184,7 +184,7 @@ fn marked_identifiers_and_digital_ids_occur_nowhere_in_shuffled_profiles() {
     let mut outputs = vec![
         run("digital-ids", &release).expect(0),
         run("activation", &["--approve"]).expect(0),
-        run("digital-ids", &["--approve", "--output", "/dev/null/none"]).expect(74),
+        run("digital-ids", &["--approve", "--output", "/dev/null/none"]).expect(73),
         run("digital-ids", &["--output", &output]).expect(2),
     ];
     let asked = [&args("digital-ids")[..], &["--output", &never]].concat();
@@ -199,7 +199,7 @@ fn marked_identifiers_and_digital_ids_occur_nowhere_in_shuffled_profiles() {
     // Too few matches, then more rows of one address than a person has, then nobody who answers.
     let few = numbered(2_500, |i| address(i + 580));
     pair.write("crm.csv", &crm(borrowed(&few)));
-    outputs.push(run("match-rate", &[]).expect(77));
+    outputs.push(run("match-rate", &[]).expect(81));
     pair.write("crm.csv", &crm(borrowed(&numbered(1_200, |i| address(i.saturating_sub(50))))));
     outputs.push(run("digital-ids", &release).expect(78));
     pair.kill();

@@ -159,7 +159,7 @@ fn auditor_tells_a_session_and_its_parties_by_their_own_names() {
 fn result_below_the_minimum_is_withheld_and_says_no_count() {
     let pair = Pair::serving(&links(borrowed(&persons()[..10])));
     pair.write("crm.csv", &crm(borrowed(&rows())));
-    let done = pair.run().expect(77).says(&["withheld", "k_min"]);
+    let done = pair.run().expect(81).says(&["withheld", "k_min"]);
     assert!(!done.stderr.contains("10 ") && !done.stdout.contains("matched 10"));
     assert!(!std::path::Path::new(&pair.path("result.csv")).exists());
 }
@@ -167,7 +167,7 @@ fn result_below_the_minimum_is_withheld_and_says_no_count() {
 #[test]
 fn mistakes_with_files_are_named_before_the_provider_is_contacted() {
     let pair = Pair::introduced();
-    pair.run().expect(65).says(&["crm.csv"]);
+    pair.run().expect(66).says(&["crm.csv"]);
 
     pair.write("crm.csv", &crm(borrowed(&rows())).replacen("row_id", "ID", 1));
     pair.run().expect(65).says(&["row_id"]);
@@ -190,7 +190,7 @@ fn mistakes_with_files_are_named_before_the_provider_is_contacted() {
     pair.run().expect(65).says(&["quote"]);
 
     pair.write("crm.csv", &crm(borrowed(&rows()[..500])));
-    pair.run().expect(77).says(&["1000"]);
+    pair.run().expect(65).says(&["1000"]);
     assert!(!std::path::Path::new(&pair.path("result.csv")).exists());
 }
 
@@ -202,13 +202,14 @@ fn mistakes_with_the_set_up_say_what_to_do() {
     run("advertiser-node", &["accept", "--dir", &nowhere, "x"]).expect(78).says(&["init"]);
     pair.advertiser(&["accept", &pair.path("absent.toml")]).expect(78).says(&["absent.toml"]);
     pair.provider(&["serve", "--listen", "127.0.0.1:0"]).expect(78).says(&["ingest"]);
-    pair.provider(&["ingest", &pair.path("absent.csv")]).expect(65).says(&["absent.csv"]);
+    pair.provider(&["ingest", &pair.path("absent.csv")]).expect(66).says(&["absent.csv"]);
     let out = pair.path("i.toml");
     let invite = |identity: &str, name: &str| {
-        let args = ["invite", "--identity", identity, "--name", name, "--address", "h:1"];
-        pair.provider(&[&args[..], &["--out", &out]].concat())
+        let who = ["invite", name, "--identity", identity, "--rows", "1000", "--output", &out];
+        let more = ["--legal-entity", "Enseigne A SAS", "--address", "h:1"];
+        pair.provider(&[&who[..], &more].concat())
     };
-    invite("vmid1short", "x").expect(2).says(&["identity"]);
+    invite("vmid1short", "x").expect(2).says(&["the file, not the line"]);
     invite(&pair.path("p/identity.txt"), "x").expect(2).says(&["this node"]);
     invite(&pair.path("a/identity.txt"), "Retailer A").expect(2).says(&["name"]);
 
@@ -233,14 +234,14 @@ fn provider_that_is_absent_wrong_or_does_not_know_us_is_told_apart() {
     let invitation = absent.read("invitation.toml").replace(&absent.address, &real.address);
     absent.write("invitation.toml", &invitation);
     absent.advertiser(&["accept", &absent.path("invitation.toml")]).expect(0);
-    absent.run().expect(77).says(&[]);
+    absent.run().expect(83).says(&[]);
 
     // The provider does not know us: it removed the partner.
     real.write("crm.csv", &crm(borrowed(&rows())));
     std::fs::remove_dir_all(real.path("p/partners/retailer")).unwrap();
     real.stop();
     real.serve();
-    real.run().expect(77).says(&[]);
+    real.run().expect(83).says(&[]);
     assert!(real.sessions("p").is_empty());
     let _ = free_address();
 }

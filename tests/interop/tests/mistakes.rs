@@ -29,7 +29,7 @@ fn mistakes_in_a_file_are_told_as_in_the_manual() {
         std::fs::write(pair.path("crm.csv"), text).unwrap();
         pair.run()
     };
-    told(pair.run(), 65, "cannot open");
+    told(pair.run(), 66, "cannot open");
     let single = "the header is a single column; the file seems to use the semicolon `;`";
     told(run(good.replace(',', ";").as_bytes()), 65, single);
     let at = good.find("customer.5@").unwrap();
@@ -46,7 +46,8 @@ fn mistakes_in_a_file_are_told_as_in_the_manual() {
     let digests = "column email_sha256 holds digests, but not which rules made them";
     told(run(&changed("email", "email_sha256")), 78, digests);
     told(run(good.replace("ads.match", "other").as_bytes()), 65, "has no row that may be used");
-    told(run(rows(500).as_bytes()), 77, "eligible rows; a match needs at least");
+    told(run(b""), 66, "the file is empty");
+    told(run(rows(500).as_bytes()), 65, "eligible rows; a match needs at least");
     let shop = numbered(40, |_| "shop@exemple.fr".to_owned());
     let shop = crm(borrowed(&shop)).replace("\nr", "\ns");
     let shared = format!("{good}{}", shop.split_once('\n').unwrap().1);
@@ -67,7 +68,7 @@ fn mistakes_on_the_command_line_and_in_the_set_up_are_told_as_in_the_manual() {
     told(run(&["--profile", "matched-rows"]), 2, "writes a file, and none is named");
     told(run(&["--profile", "activation"]), 2, "needs --approve or a terminal to ask on");
     let nowhere = ["--profile", "matched-rows", "--output", "/dev/null/x"];
-    told(run(&nowhere), 74, "cannot write to");
+    told(run(&nowhere), 73, "cannot write to");
     let check = ["check", "--input", &input, "--rejects", &input];
     told(pair.advertiser(&check), 2, "is the input and would be replaced");
     told(pair.advertiser(&["init"]), 78, "an identity is in");
@@ -86,12 +87,9 @@ fn mistakes_on_the_command_line_and_in_the_set_up_are_told_as_in_the_manual() {
 #[test]
 fn invitation_without_cookies_is_told_to_both_sides() {
     let pair = Pair::introduced();
-    let (identity, out) = (pair.path("a/identity.txt"), pair.path("invitation.toml"));
     let invite = || {
-        let args = ["invite", "--identity", &identity, "--name", "retailer", "--out", &out];
-        let more = ["--address", &pair.address, "--profile", "digital-ids"];
-        let done = pair.provider(&[&args[..], &more].concat()).expect(0);
-        pair.advertiser(&["accept", &out]).expect(0);
+        let done = pair.invite("retailer", "a", &["--profile", "digital-ids"]).expect(0);
+        pair.advertiser(&["accept", &pair.path("invitation.toml")]).expect(0);
         done.stdout
     };
     let said = invite();

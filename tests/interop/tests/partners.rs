@@ -51,16 +51,14 @@ fn matched(pair: &Pair, dir: &str) -> Done {
 #[test]
 fn two_advertisers_at_once_have_nothing_of_each_other() {
     let mut pair = Pair::introduced();
-    let (home, invitation) = (pair.path("b"), pair.path("second.toml"));
+    let (home, invitation) = (pair.path("b"), pair.path("invitation.toml"));
     run("advertiser-node", &["init", "--dir", &home]).expect(0);
-    let identity = pair.path("b/identity.txt");
-    let args = ["invite", "--identity", &identity, "--name", "second", "--address", &pair.address];
-    pair.provider(&[&args[..], &["--out", &invitation]].concat()).expect(0);
+    pair.invite("second", "b", &["--profile", "matched-rows"]).expect(0);
     run("advertiser-node", &["accept", "--dir", &home, &invitation]).expect(0);
     // The second has a budget for one session and not for two.
     let policy = "p/partners/second/partner.toml";
     let text = pair.read(policy);
-    let small = text.replace("evaluations_per_day = 268435456", "evaluations_per_day = 40000");
+    let small = text.replace("evaluations_per_day = 1048576", "evaluations_per_day = 40000");
     assert_ne!(text, small);
     pair.write(policy, &small);
 
@@ -80,14 +78,15 @@ fn two_advertisers_at_once_have_nothing_of_each_other() {
     assert_eq!(pair.read("b-result.csv"), expected(3));
 
     // The budget of one is not that of the other.
-    matched(&pair, "b").expect(77).says(&["V0305"]);
+    matched(&pair, "b").expect(82).says(&["V0305"]);
     matched(&pair, "a").expect(0);
     pair.stop();
 
     let (a, b) = (files(Path::new(&pair.path("a"))), files(Path::new(&pair.path("b"))));
     let tenant = |name: &str| files(Path::new(&pair.path(&format!("p/partners/{name}"))));
     let (retailer, other) = (tenant("retailer"), tenant("second"));
-    let identity = |dir: &str| pair.read(&format!("{dir}/identity.txt")).trim().to_owned();
+    let line = |text: String| text.lines().next().unwrap().to_owned();
+    let identity = |dir: &str| line(pair.read(&format!("{dir}/identity.txt")));
     let (of_a, of_b) = (identity("a"), identity("b"));
     assert!(
         holds(&a, &of_a) && holds(&b, &of_b) && holds(&retailer, &of_a) && holds(&other, &of_b)

@@ -3,6 +3,7 @@
 use std::io::{BufRead, IsTerminal as _};
 
 use node::failure::Failure;
+use node::stop::Stop;
 use node::telemetry::Terminal;
 use protocol::disclosure::MatchCount;
 use protocol::suite::Profile;
@@ -38,16 +39,39 @@ impl Approval {
         }
     }
 
-    /// Whether the release may go on.
-    pub(super) fn of(self, profile: Profile, count: &MatchCount, terminal: &Terminal) -> bool {
+    /// Whether the release may go on; a signal ends the question, and with it the session.
+    pub(super) fn of(
+        self,
+        profile: Profile,
+        count: &MatchCount,
+        terminal: &Terminal,
+        stop: &Stop,
+    ) -> bool {
         if self == Self::Given {
             return true;
         }
         for line in question(profile, count) {
             terminal.error(&line);
         }
-        is_yes(&mut std::io::stdin().lock())
+        answer(stop, || is_yes(&mut std::io::stdin().lock()))
     }
+}
+
+/// The answer that `read` gives, or no once somebody asks to stop.
+///
+/// Reading cannot be interrupted, so it has a thread of its own, which is left behind.
+fn answer(stop: &Stop, read: impl FnOnce() -> bool + Send + 'static) -> bool {
+    let (answered, first) = std::sync::mpsc::channel();
+    let stopped = answered.clone();
+    std::thread::spawn(move || answered.send(read()));
+    let stop = stop.clone();
+    let watching = tokio::spawn(async move {
+        stop.wait().await;
+        stopped.send(false)
+    });
+    let answer = first.recv().unwrap_or(false);
+    watching.abort();
+    answer
 }
 
 fn question(profile: Profile, count: &MatchCount) -> Vec<String> {
@@ -88,6 +112,19 @@ mod tests {
             let refused = Approval::decide_at(profile, false, false).unwrap_err();
             assert_eq!(refused.exit().code(), 2);
         }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn question_ends_with_the_answer_or_with_the_wish_to_stop() {
+        use node::exit::Signal;
+        let stop = Stop::new();
+        assert!(answer(&stop, || true));
+        assert!(!answer(&stop, || false));
+        // Nobody answers.
+        let (silent, typed) = std::sync::mpsc::channel::<()>();
+        stop.request(Signal::Interrupt);
+        assert!(!answer(&stop, move || typed.recv().is_ok()));
+        drop(silent);
     }
 
     #[test]

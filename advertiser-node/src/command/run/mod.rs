@@ -12,12 +12,14 @@ use node::failure::Failure;
 use node::invite::Invitation;
 use node::ledger::Ledger;
 use node::normalize::Normalizer;
+use node::stop::Stop;
 use node::telemetry::{OutputOptions, Progress, Terminal};
 use node::world::{self, Clock as _, SystemClock};
 use protocol::disclosure::Outcome;
 use protocol::error::Refusal;
 use protocol::identifier::IdentifierKind;
 use protocol::suite::Profile;
+use tokio::runtime::Runtime;
 
 use self::approval::Approval;
 use self::session::Run;
@@ -31,6 +33,7 @@ use crate::shared::WidelyShared;
 
 mod approval;
 mod outcome;
+mod patience;
 mod session;
 mod summary;
 
@@ -42,8 +45,27 @@ pub(crate) fn run(
     let request = Request::parse(&options.profile, options.sample)?;
     let approval = Approval::decide(request.profile, options.approve)?;
     check_outputs(options, request)?;
+    let runtime = runtime()?;
+    let stop = Stop::on_signals(&runtime, terminal)?;
+    let done = matched(options, (request, approval), output, terminal, (&runtime, &stop));
+    // A name that is still being looked up holds nobody up.
+    runtime.shutdown_background();
+    done
+}
+
+/// Prepares the input, runs the session, writes the result.
+fn matched(
+    options: &RunOptions,
+    (request, approval): (Request, Approval),
+    output: &OutputOptions,
+    terminal: &Terminal,
+    (runtime, stop): (&Runtime, &Stop),
+) -> Result<(), Failure> {
     let home = Home::open(&options.dir)?;
     let _lock = home.lock()?;
+    let ledger = Ledger::open(&home.path("ledger.sqlite"))?;
+    // Nobody else has the directory, so what is noted as running is not.
+    ledger.interrupt_sessions()?;
     let invitation = invitation(&home, options.provider.as_deref())?;
     request.allowed_by(&invitation)?;
     let rules = rules_must_agree(&home, &invitation)?;
@@ -71,18 +93,19 @@ pub(crate) fn run(
         rules_digest: rules.rules_digest(),
         input: &input,
         committed: Committed::compare(&home, &provider, &input, now)?,
-        ledger: Ledger::open(&home.path("ledger.sqlite"))?,
+        ledger,
         engine: Engine::start(home.config.common.threads),
         progress: &progress,
         terminal,
         approval,
+        stop: stop.clone(),
     };
     if run.committed.is_too_near(request.profile, run.terms.group_min) {
         return Err(run.note_refusal(Refusal::DeltaTooSmall, now));
     }
     let prepared = watch.lap("prepare");
-    let runtime = runtime()?;
-    run.ledger.interrupt_sessions()?;
+    // From here on the peer is told before this program ends, and what was paid for is written.
+    stop.heed();
     let mut ended = runtime.block_on(run.until_done())?;
     progress.finish();
     run.remember_table(&ended)?;
@@ -174,7 +197,7 @@ fn show(terminal: &Terminal, run: &Run<'_>, ended: &node::driver::Ended, options
 }
 
 /// Threads for the channel; arithmetic has its own.
-fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+fn runtime() -> Result<Runtime, Failure> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -236,13 +259,15 @@ pub(crate) fn writable(path: &Path) -> Result<(), Failure> {
     let written = std::fs::OpenOptions::new().write(true).create_new(true).open(&probe);
     let _ = std::fs::remove_file(&probe);
     match written {
-        Ok(_) if path.is_dir() => {
-            Err(Failure::storage(&format!("cannot write {}: it is a directory", path.display())))
-        }
+        Ok(_) if path.is_dir() => Err(Failure::output(
+            &format!("cannot write {}: it is a directory", path.display()),
+            "name a file",
+        )),
         Ok(_) => Ok(()),
-        Err(error) => {
-            Err(Failure::storage(&format!("cannot write to {}: {error}", parent.display())))
-        }
+        Err(error) => Err(Failure::output(
+            &format!("cannot write to {}: {error}", parent.display()),
+            "check that the directory exists, and that you may write to it",
+        )),
     }
 }
 

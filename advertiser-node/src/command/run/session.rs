@@ -2,22 +2,25 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use node::data::DataError;
 use node::data::input::{Identifiers, PreparedInput};
 use node::data::table::StoredTable;
 use node::driver::{DriveError, Driver, Duties, Ended, Session};
 use node::engine::Engine;
+use node::error::shown;
 use node::failure::Failure;
 use node::invite::Invitation;
 use node::journal::SessionJournal;
 use node::ledger::{Ledger, LedgerError, ReserveError, SeenTable, SessionRow};
 use node::program;
+use node::room::Demand;
 use node::runs::{FixedSorted, RunStore};
 use node::seal;
+use node::status;
+use node::stop::Stop;
 use node::telemetry::{Progress, Terminal};
-use node::transport::quic;
+use node::transport::{Channel, quic};
 use node::world::{self, Clock, SystemClock};
 use protocol::codec::RawFrame;
 use protocol::digital_id::DigitalId;
@@ -34,6 +37,7 @@ use protocol::transcript::{Record, Role};
 
 use super::approval::Approval;
 use super::outcome;
+use super::patience::Patience;
 use crate::Home;
 use crate::committed::Committed;
 use crate::repair;
@@ -55,41 +59,48 @@ pub(super) struct Run<'a> {
     pub(super) progress: &'a Progress,
     pub(super) terminal: &'a Terminal,
     pub(super) approval: Approval,
+    pub(super) stop: Stop,
 }
 
 impl Run<'_> {
     /// Runs the session, and waits and tries again while the provider asks us to.
+    ///
+    /// However it ends, `status` shows it: a session by its row, a run without one by a row that
+    /// says when, where and why.
     pub(super) async fn until_done(&self) -> Result<Ended, Failure> {
-        let mut waited = 0_u64;
+        let mut patience = Patience::default();
         let mut repaired = false;
         loop {
-            let error = match self.once().await {
+            let begun = SystemClock::new().now_unix();
+            let missed = match self.once().await {
                 Ok(ended) => return Ok(ended),
-                Err(error) => error,
+                Err(missed) => missed,
             };
-            if !repaired && self.adopts(&error)? {
+            if !repaired && self.adopts(&missed.failure)? {
                 repaired = true;
                 continue;
             }
-            let wait = match &error {
-                Failure::Drive(DriveError::Protocol(
-                    refused @ Error::RefusedByPeer { retry_after_s, .. },
-                )) if *retry_after_s > 0
-                    && matches!(
-                        refused.refusal(),
-                        Some(Refusal::TableNotReady | Refusal::SessionBusy)
-                    ) =>
-                {
-                    u64::from(*retry_after_s)
-                }
-                _ => return Err(error),
+            let drawn = u32::from_le_bytes(world::entropy()?);
+            let wait = match missed.charged {
+                true => None,
+                false => patience.after(&missed.failure, drawn),
             };
-            waited = waited.saturating_add(wait);
-            if waited > WAIT_S_MAX {
-                return Err(error);
+            let Some(wait) = wait else {
+                if !missed.charged {
+                    self.note_unopened(&missed.failure, begun);
+                }
+                return Err(missed.failure);
+            };
+            self.progress.waiting(wait.as_secs().max(1));
+            tokio::select! {
+                biased;
+                signal = self.stop.wait() => {
+                    let failure = Failure::Stopped(signal);
+                    self.note_unopened(&failure, begun);
+                    return Err(failure);
+                }
+                () = tokio::time::sleep(wait) => {}
             }
-            self.progress.waiting(wait);
-            tokio::time::sleep(Duration::from_secs(wait)).await;
         }
     }
 
@@ -107,18 +118,15 @@ impl Run<'_> {
         repair::adopt(&self.ledger, &self.invitation.provider, &sessions, ledger_head)
     }
 
-    async fn once(&self) -> Result<Ended, Failure> {
-        let provider = &self.invitation.provider;
-        let partner = provider.party().0;
+    /// Connects and runs one session, if there is room for what it will write.
+    async fn once(&self) -> Result<Ended, Missed> {
         let clock = SystemClock::new();
         self.progress.stage("connect");
-        let options = &self.home.config.common.quic;
-        let address = &self.invitation.address;
-        let channel = quic::connect(address, &self.home.identity, provider, options).await?;
+        let channel = self.connect().await?;
         let sessions = self.home.private_dir("sessions")?;
         let facts = channel.peer().channel();
         let journal = SessionJournal::begin(&sessions, Role::Advertiser, facts)?;
-        let head = self.ledger.head(&partner)?;
+        let head = self.ledger.head(&self.partner())?;
         let seed = self.session_seed(journal.directory())?;
         let config = self.config(*channel.peer(), seed, head, clock.now_unix())?;
         let exporter = config.peer.channel().exporter;
@@ -128,13 +136,12 @@ impl Run<'_> {
         self.committed.record(self.input, clock.now_unix())?;
         let mut duties = AdvertiserDuties {
             run: self,
-            partner,
+            partner: self.partner(),
             identifiers: self.input.identifiers()?,
             table: None,
             session: None,
             clock: &clock,
         };
-        let memory = self.home.config.common.memory_bytes;
         let driver = Driver {
             session: Session::Advertiser(session),
             outbox,
@@ -142,17 +149,50 @@ impl Run<'_> {
             bench: self.engine.bench(),
             journal,
             sessions,
-            runs: RunStore::new(&self.home.private_dir("work")?, memory)?,
+            runs: self.runs()?,
             duties: &mut duties,
             clock: &clock,
             progress: self.progress,
             evaluations: None,
             ledger_head: head.hash,
             retry_after_s: 0,
+            stop: self.stop.clone(),
         };
         let done = driver.run().await.map_err(Failure::from);
-        self.note_end(duties.session.take(), &done, clock.now_unix());
-        done
+        let session = duties.session.take();
+        let charged = session.is_some();
+        self.note_end(session, &done, clock.now_unix());
+        done.map_err(|failure| Missed { failure, charged })
+    }
+
+    /// The channel to the provider, once this machine can hold what will come through it.
+    async fn connect(&self) -> Result<Channel, Failure> {
+        let partner = self.partner();
+        let demand = Demand {
+            elements: self.shape.elements,
+            // The table of the day may be larger: its size is known after HELLO_P, and looked at.
+            table_tags: self.ledger.last_table(&partner)?.map_or(0, |last| last.tag_count),
+            spill_memory: self.runs()?.memory_bytes(),
+        };
+        demand.check(&self.home.private_dir("sessions")?)?;
+        let options = &self.home.config.common.quic;
+        let (address, provider) = (&self.invitation.address, &self.invitation.provider);
+        tokio::select! {
+            biased;
+            signal = self.stop.wait() => Err(Failure::Stopped(signal)),
+            channel = quic::connect(address, &self.home.identity, provider, options) => {
+                Ok(channel?)
+            }
+        }
+    }
+
+    fn runs(&self) -> Result<RunStore, Failure> {
+        let memory = self.home.config.common.memory_bytes;
+        Ok(RunStore::new(&self.home.private_dir("work")?, memory)?)
+    }
+
+    fn partner(&self) -> [u8; 32] {
+        self.invitation.provider.party().0
     }
 
     fn config(
@@ -193,7 +233,8 @@ impl Run<'_> {
         let (state, outcome) = match done {
             Ok(ended) => (SessionRow::DONE, outcome::text(&ended.outcome)),
             Err(failure) => {
-                (SessionRow::FAILED, failure.report(Role::Advertiser).code.into_owned())
+                let code = failure.report(Role::Advertiser).code.into_owned();
+                (status::state_after(failure), code)
             }
         };
         if let Err(error) = self.ledger.record_session(&session.ended(state, &outcome, now)) {
@@ -240,6 +281,26 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Notes a run that came to no session: when it was, with whom, and why.
+    fn note_unopened(&self, failure: &Failure, begun: u64) {
+        let report = failure.report(Role::Advertiser);
+        let address = shown(&self.invitation.address);
+        let why = match report.what.contains(&*address) {
+            true => format!("{} {}", report.code, report.what),
+            false => format!("{} {address}: {}", report.code, report.what),
+        };
+        let times = (begun, SystemClock::new().now_unix());
+        let noted = world::entropy().map_err(Failure::from).and_then(|id| {
+            let profile = self.request.profile.code();
+            let row = status::unopened(id, self.partner(), profile, times, why);
+            Ok(self.ledger.record_session(&row)?)
+        });
+        if let Err(failure) = noted {
+            let report = failure.report(Role::Advertiser);
+            tracing::warn!(target: "veilmatch::session", "not noted: {report}");
+        }
+    }
+
     /// Notes that a run was refused here, under the root of the input: there is no session.
     pub(super) fn note_refusal(&self, why: Refusal, now: u64) -> Failure {
         let failure = Failure::from(Error::from(why));
@@ -257,6 +318,19 @@ impl Run<'_> {
             tracing::warn!(target: "veilmatch::session", %error, "refusal not noted");
         }
         failure
+    }
+}
+
+/// A session that did not end well.
+struct Missed {
+    failure: Failure,
+    /// Whether evaluations were held for it: it is never repeated by itself.
+    charged: bool,
+}
+
+impl<E: Into<Failure>> From<E> for Missed {
+    fn from(error: E) -> Self {
+        Self { failure: error.into(), charged: false }
     }
 }
 
@@ -314,7 +388,7 @@ impl Duties for AdvertiserDuties<'_> {
 
     fn approve(&mut self, count: &MatchCount) -> bool {
         let run = self.run;
-        run.approval.of(run.request.profile, count, run.terminal)
+        run.approval.of(run.request.profile, count, run.terminal, &run.stop)
     }
 
     fn resolve(&mut self, _handles: FixedSorted) -> Result<Resolution, DataError> {
@@ -332,7 +406,5 @@ impl Duties for AdvertiserDuties<'_> {
 
 /// Frames to have unanswered: enough to keep the wire and both machines busy.
 const FRAMES_IN_FLIGHT: u32 = 8;
-/// Longest wait for a table or another session, by default.
-const WAIT_S_MAX: u64 = 1_800;
 /// Tags by which a table may grow whatever its size.
 const TABLE_GROWTH_TAGS_FREE: u64 = 65_536;

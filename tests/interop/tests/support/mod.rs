@@ -87,12 +87,8 @@ impl Pair {
             Self { dir: tempfile::tempdir().unwrap(), address: free_address(), serving: None };
         pair.provider(&["init"]).expect(0);
         pair.advertiser(&["init"]).expect(0);
-        let identity = pair.path("a/identity.txt");
-        let invitation = pair.path("invitation.toml");
-        let args = ["invite", "--identity", &identity, "--name", "retailer", "--address"];
-        let args = [&args[..], &[&pair.address, "--out", &invitation]].concat();
-        pair.provider(&[&args[..], &["--profile", "matched-rows"]].concat()).expect(0);
-        pair.advertiser(&["accept", &invitation]).expect(0);
+        pair.invite("retailer", "a", &["--profile", "matched-rows"]).expect(0);
+        pair.advertiser(&["accept", &pair.path("invitation.toml")]).expect(0);
         pair
     }
 
@@ -105,15 +101,25 @@ impl Pair {
         pair.advertiser(&["init"]).expect(0);
         pair.write("links.csv", links);
         pair.provider(&["ingest", &pair.path("links.csv")]).expect(0);
-        let (identity, invitation) = (pair.path("a/identity.txt"), pair.path("invitation.toml"));
-        let mut args = vec!["invite", "--identity", &identity, "--name", "retailer", "--address"];
-        args.extend([&pair.address, "--out", invitation.as_str()]);
+        let mut more = vec!["--allow", "wide-budget"];
         for profile in ["match-rate", "matched-rows", "digital-ids", "activation"] {
-            args.extend(["--profile", profile]);
+            more.extend(["--profile", profile]);
         }
-        pair.provider(&args).expect(0);
-        pair.advertiser(&["accept", &invitation]).expect(0);
+        pair.invite("retailer", "a", &more).expect(0);
+        pair.advertiser(&["accept", &pair.path("invitation.toml")]).expect(0);
         pair
+    }
+
+    /// Invites the advertiser in a directory, which declares 50,000 rows, with these options; the
+    /// invitation is `invitation.toml`.
+    pub(crate) fn invite(&self, name: &str, dir: &str, more: &[&str]) -> Done {
+        let identity = self.path(&format!("{dir}/identity.txt"));
+        let invitation = self.path("invitation.toml");
+        let who = ["invite", name, "--identity", &identity, "--rows", "50000"];
+        let entity = ["--legal-entity", "Enseigne A SAS", "--address", &self.address];
+        self.provider(
+            &[&who[..], &entity, &["--overwrite", "--output", &invitation], more].concat(),
+        )
     }
 
     /// As [`Pair::introduced`], with this graph ingested and the provider serving.
@@ -129,7 +135,10 @@ impl Pair {
         let ready = self.path("ready");
         let _ = std::fs::remove_file(&ready);
         let log = std::fs::File::create(self.path("serve.log")).unwrap();
-        let child = Command::new(programs().join("provider-node"))
+        // As a shell starts it in the foreground: no signal is ignored.
+        let child = Command::new("env")
+            .arg("--default-signal=INT,HUP,TERM")
+            .arg(programs().join("provider-node"))
             .args(["serve", "--dir", &self.path("p"), "--listen", &self.address])
             .args(["--ready-file", &ready, "--log", "trace"])
             .stdin(Stdio::null())
@@ -150,6 +159,17 @@ impl Pair {
         let mut child = self.serving.take()?;
         let _ = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
         child.wait().ok()?.code()
+    }
+
+    /// Sends a signal to the provider, such as `-HUP`.
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.serving.as_ref().expect("it serves").id().to_string();
+        assert!(Command::new("kill").args([name, &id]).status().expect("kill runs").success());
+    }
+
+    /// The provider's exit status once it has ended by itself.
+    pub(crate) fn wait(&mut self) -> Option<i32> {
+        self.serving.take()?.wait().ok()?.code()
     }
 
     /// Kills the provider at once.
@@ -213,6 +233,40 @@ impl Pair {
         let done = Done::of(child.wait_with_output().expect("the program ends"));
         drop(stdin);
         done
+    }
+
+    /// Runs the advertiser's program at a terminal, and presses Ctrl-C when it has said this.
+    pub(crate) fn advertiser_interrupted_at(&self, args: &[&str], said: &str) -> Done {
+        let (command, rest) = args.split_first().expect("a command");
+        let program = programs().join("advertiser-node").display().to_string();
+        let dir = self.path("a");
+        let line = [&[program.as_str(), command, "--dir", &dir], rest].concat().join(" ");
+        let mut child = Command::new("env")
+            .args(["--default-signal=INT,HUP", "script", "-qefc", &line, "/dev/null"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("script runs");
+        let (mut stdin, mut stdout) =
+            (child.stdin.take().expect("a pipe"), child.stdout.take().expect("a pipe"));
+        let (mut text, mut part) = (Vec::new(), [0; 4_096]);
+        let mut pressed = false;
+        loop {
+            let read = stdout.read(&mut part).expect("the terminal is read");
+            if read == 0 {
+                break;
+            }
+            text.extend_from_slice(&part[..read]);
+            if !pressed && String::from_utf8_lossy(&text).contains(said) {
+                pressed = true;
+                stdin.write_all(b"\x03").expect("typed");
+                stdin.flush().expect("typed");
+            }
+        }
+        let code = child.wait().expect("the program ends").code();
+        let stdout = String::from_utf8_lossy(&text).into_owned();
+        Done { code, stdout, stderr: String::new() }
     }
 
     /// Runs a match on the file `crm.csv`.

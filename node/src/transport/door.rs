@@ -1,0 +1,451 @@
+//! The provider's door: who may have a handshake in progress, and for how long.
+//!
+//! Nothing is kept for an address before it has proved itself by a QUIC Retry. From then on each
+//! handshake holds a place until its certificate has been judged, and places are shared out so that
+//! nobody who stalls can keep the others out: a cap for each address, a wider one for each
+//! network, and places of their own for addresses from which a partner has authenticated before.
+//! Memory is bounded by the places and by the number of partners.
+//!
+//! An *address* is an IPv4 address or an IPv6 /64, which one subscriber has whole; a *network* is
+//! an IPv4 /24 or an IPv6 /48, the smallest that is routed by itself and commonly the largest that
+//! one customer is given.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until};
+
+/// Shares of the handshakes in progress; the defaults are those of production.
+#[derive(Debug, Clone)]
+pub struct DoorLimits {
+    /// Places for everybody.
+    pub open: usize,
+    /// Further places, for addresses from which a partner has authenticated before.
+    pub reserved: usize,
+    /// Open places of one address.
+    pub per_address: usize,
+    /// Open places of one network.
+    pub per_network: usize,
+    /// Reserved places of one address.
+    pub reserved_per_address: usize,
+    /// Addresses remembered for one partner, the latest ones.
+    pub known_per_partner: usize,
+    /// Handshakes in progress above which the shorter deadline holds.
+    pub crowded_above: usize,
+    /// Longest wait for the client's certificate while it is crowded.
+    pub crowded_deadline: Duration,
+    /// How long a failed handshake keeps its place.
+    pub failed_for: Duration,
+}
+
+impl Default for DoorLimits {
+    fn default() -> Self {
+        Self {
+            open: 192,
+            reserved: 64,
+            per_address: 16,
+            per_network: 64,
+            reserved_per_address: 4,
+            known_per_partner: 4,
+            crowded_above: 64,
+            crowded_deadline: Duration::from_secs(3),
+            failed_for: Duration::from_secs(1),
+        }
+    }
+}
+
+/// The places of one endpoint.
+#[derive(Debug)]
+pub(super) struct Door {
+    limits: DoorLimits,
+    places: Mutex<Places>,
+    /// Whether more handshakes are in progress than leave everybody the longer deadline.
+    crowded: watch::Sender<bool>,
+    turned_away: AtomicU64,
+    closed: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Places {
+    open: usize,
+    reserved: usize,
+    open_of_address: BTreeMap<Address, usize>,
+    open_of_network: BTreeMap<Network, usize>,
+    reserved_of: BTreeMap<Address, usize>,
+    known: Known,
+}
+
+impl Door {
+    pub(super) fn new(limits: DoorLimits) -> Arc<Self> {
+        Arc::new(Self {
+            limits,
+            places: Mutex::default(),
+            crowded: watch::Sender::new(false),
+            turned_away: AtomicU64::new(0),
+            closed: AtomicBool::new(false),
+        })
+    }
+
+    /// Takes a place for a handshake from an address that has proved itself; `None` if there is
+    /// none for it.
+    pub(super) fn enter(self: &Arc<Self>, from: IpAddr) -> Option<Place> {
+        let address = Address::of(from);
+        let open = !self.closed.load(Ordering::SeqCst);
+        let kind = open.then(|| self.places().take(address, &self.limits)).flatten();
+        let Some(kind) = kind else {
+            self.turned_away.fetch_add(1, Ordering::Relaxed);
+            return None;
+        };
+        self.tell();
+        Some(Place { door: Arc::clone(self), address, kind, since: Instant::now() })
+    }
+
+    /// Gives no place any more.
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+    }
+
+    /// Remembers where a partner authenticated from.
+    pub(super) fn remember(&self, partner: [u8; 32], from: IpAddr) {
+        let most = self.limits.known_per_partner;
+        self.places().known.remember(partner, Address::of(from), most);
+    }
+
+    /// Forgets the addresses of partners that are none any more.
+    pub(super) fn keep(&self, is_partner: impl Fn(&[u8; 32]) -> bool) {
+        self.places().known.keep(is_partner);
+    }
+
+    /// Handshakes in progress.
+    pub(super) fn in_progress(&self) -> usize {
+        self.places().in_progress()
+    }
+
+    /// Handshakes that found no place so far.
+    pub(super) fn turned_away(&self) -> u64 {
+        self.turned_away.load(Ordering::Relaxed)
+    }
+
+    fn tell(&self) {
+        let crowded = self.in_progress() > self.limits.crowded_above;
+        self.crowded.send_if_modified(|was| std::mem::replace(was, crowded) != crowded);
+    }
+
+    fn places(&self) -> MutexGuard<'_, Places> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Places {
+    fn take(&mut self, address: Address, limits: &DoorLimits) -> Option<Kind> {
+        let network = address.network();
+        let of_address = count(&self.open_of_address, &address);
+        let of_network = count(&self.open_of_network, &network);
+        if self.open < limits.open
+            && of_address < limits.per_address
+            && of_network < limits.per_network
+        {
+            self.open = self.open.saturating_add(1);
+            add(&mut self.open_of_address, address);
+            add(&mut self.open_of_network, network);
+            return Some(Kind::Open);
+        }
+        if self.reserved < limits.reserved
+            && self.known.contains(&address)
+            && count(&self.reserved_of, &address) < limits.reserved_per_address
+        {
+            self.reserved = self.reserved.saturating_add(1);
+            add(&mut self.reserved_of, address);
+            return Some(Kind::Reserved);
+        }
+        None
+    }
+
+    fn give_back(&mut self, address: Address, kind: Kind) {
+        match kind {
+            Kind::Open => {
+                self.open = self.open.saturating_sub(1);
+                subtract(&mut self.open_of_address, address);
+                subtract(&mut self.open_of_network, address.network());
+            }
+            Kind::Reserved => {
+                self.reserved = self.reserved.saturating_sub(1);
+                subtract(&mut self.reserved_of, address);
+            }
+        }
+    }
+
+    const fn in_progress(&self) -> usize {
+        self.open.saturating_add(self.reserved)
+    }
+}
+
+/// Which share a place is taken from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Open,
+    Reserved,
+}
+
+/// The place of one handshake, given back when dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    door: Arc<Door>,
+    address: Address,
+    kind: Kind,
+    since: Instant,
+}
+
+impl Place {
+    /// Resolves when the handshake has had its time: `longest`, or less while it is crowded.
+    ///
+    /// A handshake that began when it was quiet has no right to the longer time: otherwise whoever
+    /// came before the crowd would hold places three times as long as whoever comes with it.
+    pub(super) async fn overdue(&self, longest: Duration) {
+        let mut changes = self.door.crowded.subscribe();
+        loop {
+            let crowded = *changes.borrow_and_update();
+            let short = self.door.limits.crowded_deadline.min(longest);
+            let allowed = if crowded { short } else { longest };
+            tokio::select! {
+                biased;
+                // The sender lives in the door, which this place holds.
+                Ok(()) = changes.changed() => {}
+                () = sleep_until(self.since + allowed) => return,
+            }
+        }
+    }
+
+    /// Keeps the place of a failed handshake for a little while, so that one address fails at a
+    /// bounded rate.
+    pub(super) fn fail(self) {
+        let time = self.door.limits.failed_for;
+        tokio::spawn(async move {
+            sleep(time).await;
+            drop(self);
+        });
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.door.places().give_back(self.address, self.kind);
+        self.door.tell();
+    }
+}
+
+/// The latest addresses of each partner.
+#[derive(Debug, Default)]
+struct Known {
+    of_partner: BTreeMap<[u8; 32], VecDeque<Address>>,
+    /// How many partners have an address.
+    partners_at: BTreeMap<Address, usize>,
+}
+
+impl Known {
+    fn contains(&self, address: &Address) -> bool {
+        self.partners_at.contains_key(address)
+    }
+
+    fn remember(&mut self, partner: [u8; 32], address: Address, most: usize) {
+        let addresses = self.of_partner.entry(partner).or_default();
+        match addresses.iter().position(|known| *known == address) {
+            Some(at) => {
+                addresses.remove(at);
+            }
+            None => add(&mut self.partners_at, address),
+        }
+        addresses.push_back(address);
+        while addresses.len() > most {
+            if let Some(oldest) = addresses.pop_front() {
+                subtract(&mut self.partners_at, oldest);
+            }
+        }
+    }
+
+    fn keep(&mut self, is_partner: impl Fn(&[u8; 32]) -> bool) {
+        let partners_at = &mut self.partners_at;
+        self.of_partner.retain(|partner, addresses| {
+            let kept = is_partner(partner);
+            if !kept {
+                addresses.drain(..).for_each(|address| subtract(partners_at, address));
+            }
+            kept
+        });
+    }
+}
+
+/// What one host or one subscriber has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Address {
+    V4(Ipv4Addr),
+    /// The first 64 bits.
+    V6([u8; 8]),
+}
+
+/// What one organisation commonly has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Network {
+    V4([u8; 3]),
+    V6([u8; 6]),
+}
+
+impl Address {
+    fn of(address: IpAddr) -> Self {
+        // A socket for both families shows IPv4 addresses inside IPv6 ones.
+        match address.to_canonical() {
+            IpAddr::V4(address) => Self::V4(address),
+            IpAddr::V6(address) => {
+                let [a, b, c, d, e, f, g, h, ..] = Ipv6Addr::octets(&address);
+                Self::V6([a, b, c, d, e, f, g, h])
+            }
+        }
+    }
+
+    const fn network(self) -> Network {
+        match self {
+            Self::V4(address) => {
+                let [a, b, c, _] = address.octets();
+                Network::V4([a, b, c])
+            }
+            Self::V6([a, b, c, d, e, f, ..]) => Network::V6([a, b, c, d, e, f]),
+        }
+    }
+}
+
+fn count<K: Ord>(counts: &BTreeMap<K, usize>, key: &K) -> usize {
+    counts.get(key).copied().unwrap_or(0)
+}
+
+fn add<K: Ord>(counts: &mut BTreeMap<K, usize>, key: K) {
+    let count = counts.entry(key).or_insert(0);
+    *count = count.saturating_add(1);
+}
+
+fn subtract<K: Ord>(counts: &mut BTreeMap<K, usize>, key: K) {
+    if let std::collections::btree_map::Entry::Occupied(mut entry) = counts.entry(key) {
+        let left = entry.get().saturating_sub(1);
+        if left == 0 {
+            entry.remove();
+        } else {
+            entry.insert(left);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    /// As many places as an address gets.
+    fn fill(door: &Arc<Door>, from: &str) -> Vec<Place> {
+        std::iter::from_fn(|| door.enter(ip(from))).take(1_000).collect()
+    }
+
+    #[test]
+    fn one_address_gets_its_share_and_no_more() {
+        let door = Door::new(DoorLimits::default());
+        let held = fill(&door, "192.0.2.1");
+        assert_eq!(held.len(), 16);
+        assert_eq!(fill(&door, "::ffff:192.0.2.1").len(), 0, "the same address in other clothes");
+        assert!(door.enter(ip("192.0.2.2")).is_some());
+        assert_eq!(door.turned_away(), 2);
+        drop(held);
+        assert_eq!(fill(&door, "192.0.2.1").len(), 16);
+        assert_eq!(door.in_progress(), 0);
+        door.close();
+        assert!(door.enter(ip("192.0.2.1")).is_none());
+    }
+
+    #[test]
+    fn one_network_gets_its_share_and_no_more() {
+        let door = Door::new(DoorLimits::default());
+        let held: Vec<_> =
+            (1..=255).flat_map(|host| fill(&door, &format!("192.0.2.{host}"))).collect();
+        assert_eq!(held.len(), 64);
+        assert!(door.enter(ip("192.0.3.1")).is_some());
+        // One subscriber of IPv6 has 2^64 addresses, and one customer 2^16 subscribers' worth.
+        let one: Vec<_> =
+            (0..999).filter_map(|host| door.enter(ip(&format!("2001:db8::{host:x}")))).collect();
+        assert_eq!(one.len(), 16);
+        let more: Vec<_> = (1..999)
+            .filter_map(|subnet| door.enter(ip(&format!("2001:db8:0:{subnet:x}::1"))))
+            .collect();
+        assert_eq!(one.len() + more.len(), 64);
+        assert!(door.enter(ip("2001:db8:1::1")).is_some());
+    }
+
+    #[test]
+    fn address_that_authenticated_before_finds_a_place_in_any_crowd() {
+        let door = Door::new(DoorLimits::default());
+        door.remember([1; 32], ip("192.0.2.1"));
+        let crowd: Vec<_> =
+            (0..=255).flat_map(|net| fill(&door, &format!("10.0.{net}.1"))).collect();
+        assert_eq!(crowd.len(), 192);
+        assert!(door.enter(ip("198.51.100.1")).is_none());
+        let known = fill(&door, "192.0.2.1");
+        assert_eq!(known.len(), 4, "nor does it take the places of other partners");
+        drop(known);
+        door.keep(|_| false);
+        assert!(door.enter(ip("192.0.2.1")).is_none(), "no partner any more");
+    }
+
+    #[test]
+    fn memory_of_addresses_is_bounded_for_each_partner() {
+        let door = Door::new(DoorLimits { open: 0, ..DoorLimits::default() });
+        door.remember([2; 32], ip("203.0.113.9"));
+        for host in 0..1_000 {
+            door.remember([1; 32], ip(&format!("2001:db8:0:{host:x}::1")));
+        }
+        assert!(door.enter(ip("2001:db8::1")).is_none(), "forgotten");
+        assert!(door.enter(ip(&format!("2001:db8:0:{:x}::1", 999))).is_some());
+        assert!(door.enter(ip("203.0.113.9")).is_some(), "another partner's");
+        let known = door.places();
+        assert_eq!((known.known.of_partner.len(), known.known.partners_at.len()), (2, 5));
+    }
+
+    #[tokio::test]
+    async fn certificate_is_due_sooner_in_a_crowd() {
+        let short = Duration::from_millis(50);
+        let limits = DoorLimits { crowded_deadline: short, ..DoorLimits::default() };
+        let door = Door::new(limits);
+        let quiet = door.enter(ip("192.0.2.1")).unwrap();
+        let begun = Instant::now();
+        quiet.overdue(Duration::from_millis(200)).await;
+        assert!(begun.elapsed() >= Duration::from_millis(200));
+
+        // A crowd that comes later shortens the time of those who came before.
+        let early = door.enter(ip("192.0.2.1")).unwrap();
+        let hour = Duration::from_secs(3_600);
+        let (begun, waiting) = (Instant::now(), early.overdue(hour));
+        tokio::pin!(waiting);
+        assert!(tokio::time::timeout(short * 2, &mut waiting).await.is_err(), "no crowd yet");
+        let crowd: Vec<_> = (0..5).flat_map(|net| fill(&door, &format!("10.0.{net}.1"))).collect();
+        assert!(crowd.len() > 64);
+        waiting.await;
+        assert!(begun.elapsed() < hour);
+    }
+
+    #[tokio::test]
+    async fn failed_handshake_keeps_its_place_for_a_while() {
+        let door = Door::new(DoorLimits {
+            failed_for: Duration::from_millis(200),
+            ..DoorLimits::default()
+        });
+        fill(&door, "192.0.2.1").into_iter().for_each(Place::fail);
+        assert!(door.enter(ip("192.0.2.1")).is_none());
+        let limit = Instant::now() + Duration::from_secs(60);
+        while door.enter(ip("192.0.2.1")).is_none() {
+            assert!(Instant::now() < limit);
+            tokio::task::yield_now().await;
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! The life of the service: ready, serving, draining, gone.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use node::exit::Signal;
+use node::failure::Failure;
+use node::identity::Pins;
+use node::stop::Signals;
+use node::telemetry::Terminal;
+use node::transport::Close;
+use node::transport::quic::{Incoming, ProviderEndpoint};
+use node::world;
+use protocol::transcript::Role;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::Service;
+use crate::cli::ServeOptions;
+
+/// Builds what is missing, serves until a signal, and lets sessions end.
+pub(super) async fn serve(
+    service: &Arc<Service>,
+    options: &ServeOptions,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let mut signals = Signals::listen()?;
+    let ready = ReadyFile::absent(options.ready_file.as_deref())?;
+    let building = tokio::task::spawn_blocking({
+        let service = Arc::clone(service);
+        move || service.build_tables()
+    });
+    tokio::select! {
+        biased;
+        () = stopped(&mut signals) => return Ok(()),
+        built = building => built.map_err(|_| Failure::from(protocol::error::Bug::InternalInvariant))??,
+    }
+    let pins = Pins::default();
+    service.read_partners(&pins)?;
+    let quic = service.home.config.common.quic.clone();
+    let identity = &service.home.identity;
+    let endpoint = ProviderEndpoint::bind(options.listen, identity, pins.clone(), quic)?;
+    let endpoint = Arc::new(endpoint);
+    let address = endpoint.local_addr()?;
+    terminal.line(&format!("serving on {address}, engine {}", service.engine.backend()));
+    ready.write(address)?;
+    let served = until_stopped(service, &endpoint, &pins, &mut signals, terminal).await;
+    // Whoever looks at the file is told first.
+    drop(ready);
+    endpoint.stop_accepting();
+    if served.is_ok() {
+        drain(service, &mut signals, terminal).await;
+    }
+    endpoint.shutdown().await;
+    served
+}
+
+/// Serves until SIGINT or SIGTERM; SIGHUP reads the partners again.
+async fn until_stopped(
+    service: &Arc<Service>,
+    endpoint: &Arc<ProviderEndpoint>,
+    pins: &Pins,
+    signals: &mut Signals,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    // A task of its own: reading the partners again must not hold handshakes up.
+    let mut accepting = tokio::spawn(accept(Arc::clone(service), Arc::clone(endpoint)));
+    let mut reload = tokio::time::interval(RELOAD_EVERY);
+    let mut renew = tokio::time::interval(RENEW_EVERY);
+    let mut crowd = Crowd::default();
+    loop {
+        tokio::select! {
+            _ = &mut accepting => return Err(Failure::storage("the UDP socket was lost")),
+            _ = reload.tick() => {
+                service.reload(pins, endpoint);
+                service.note_again();
+                crowd.tell(endpoint);
+            }
+            _ = renew.tick() => service.renew(),
+            signal = signals.next() => match signal {
+                Signal::Hangup => {
+                    let changes = service.reload(pins, endpoint);
+                    service.renew();
+                    terminal.line("partners read again");
+                    changes.iter().for_each(|change| terminal.line(&change.line));
+                }
+                Signal::Interrupt | Signal::Terminate => return Ok(()),
+            }
+        }
+    }
+}
+
+/// Gives sessions their time, then ends them; a second signal ends them at once.
+async fn drain(service: &Service, signals: &mut Signals, terminal: &Terminal) {
+    let (sessions, seconds) = (service.sessions.drain(), service.home.config.drain_s);
+    terminal.line(&match sessions {
+        0 => "stopping".to_owned(),
+        _ => format!("stopping; sessions in progress have {seconds} s to end: {sessions}"),
+    });
+    tokio::select! {
+        biased;
+        () = service.sessions.none() => return,
+        () = stopped(signals) => {}
+        () = sleep(Duration::from_secs(seconds.into())) => {}
+    }
+    // Each tells its advertiser, and notes how it ended.
+    service.stop.request(Signal::Terminate);
+    tokio::select! {
+        biased;
+        _ = timeout(CLOSING, service.sessions.none()) => {}
+        () = stopped(signals) => {}
+    }
+}
+
+async fn stopped(signals: &mut Signals) {
+    while signals.next().await == Signal::Hangup {}
+}
+
+async fn accept(service: Arc<Service>, endpoint: Arc<ProviderEndpoint>) {
+    while let Some(incoming) = endpoint.accept().await {
+        // Its own task, before anything of it can fail [N5].
+        tokio::spawn(connection(Arc::clone(&service), incoming));
+    }
+}
+
+/// One connection; whatever fails ends here and nowhere else.
+async fn connection(service: Arc<Service>, incoming: Incoming) {
+    let channel = match incoming.handshake().await {
+        Ok(channel) => channel,
+        Err(error) => {
+            tracing::info!(target: "veilmatch::session", %error, "handshake");
+            return;
+        }
+    };
+    let Some(_counted) = service.sessions.begin() else {
+        return channel.close_with_reason(Close::ShuttingDown).await;
+    };
+    let partner = *channel.peer().party();
+    let short = node::hex(partner.first_chunk::<4>().unwrap_or(&[0; 4]));
+    match service.session(channel).await {
+        Ok(ended) => tracing::info!(
+            target: "veilmatch::session",
+            partner = short,
+            session = node::hex(&ended.sid),
+            bytes_sent = ended.figures.bytes_sent,
+            bytes_received = ended.figures.bytes_received,
+            task_seconds = ended.figures.seconds_of(|spent| spent.seconds),
+            arithmetic_seconds = ended.figures.seconds_of(|spent| spent.arithmetic_seconds),
+            "served"
+        ),
+        Err(failure) => {
+            let report = failure.report(Role::Provider);
+            tracing::warn!(target: "veilmatch::session", partner = short, "{report}");
+        }
+    }
+}
+
+/// Sessions in progress, until no more may begin.
+#[derive(Debug, Default)]
+pub(super) struct Sessions(watch::Sender<Open>);
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Open {
+    sessions: usize,
+    draining: bool,
+}
+
+impl Sessions {
+    /// Counts a session until the guard is dropped; `None` once the service drains.
+    fn begin(&self) -> Option<Counted<'_>> {
+        let mut begun = false;
+        self.0.send_if_modified(|open| {
+            begun = !open.draining;
+            open.sessions = open.sessions.saturating_add(usize::from(begun));
+            begun
+        });
+        begun.then(|| Counted(self))
+    }
+
+    /// Lets no session begin from now on; how many are in progress.
+    fn drain(&self) -> usize {
+        self.0.send_modify(|open| open.draining = true);
+        self.0.borrow().sessions
+    }
+
+    /// Resolves when there is none.
+    async fn none(&self) {
+        let mut open = self.0.subscribe();
+        // Cannot fail: the sender lives in `self`.
+        let _ = open.wait_for(|open| open.sessions == 0).await;
+    }
+}
+
+/// One session in progress; ends when dropped, also by a panic.
+struct Counted<'a>(&'a Sessions);
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.0.send_modify(|open| open.sessions = open.sessions.saturating_sub(1));
+    }
+}
+
+/// The file that says where the node can be reached, as long as it can.
+struct ReadyFile<'a>(Option<&'a Path>);
+
+impl<'a> ReadyFile<'a> {
+    /// Removes what a killed service left; a file that is no such thing is not touched.
+    fn absent(path: Option<&'a Path>) -> Result<Self, Failure> {
+        if let Some(path) = path {
+            let refused = |what: String| Failure::output(&what, "name another file");
+            match fs::symlink_metadata(path) {
+                Err(_) => {}
+                Ok(found) if !found.is_file() || !is_ours(path) => {
+                    let what = format!("{} is there and no ready file", path.display());
+                    return Err(refused(what));
+                }
+                Ok(_) => fs::remove_file(path).map_err(|error| {
+                    refused(format!("cannot remove {}: {error}", path.display()))
+                })?,
+            }
+        }
+        Ok(Self(path))
+    }
+
+    fn write(&self, address: SocketAddr) -> Result<(), Failure> {
+        let Some(path) = self.0 else { return Ok(()) };
+        let text = address.to_string();
+        Ok(world::publish_atomically(path, world::PRIVATE_MODE, |out| {
+            out.write_all(text.as_bytes())
+        })?)
+    }
+}
+
+impl Drop for ReadyFile<'_> {
+    fn drop(&mut self) {
+        if let Some(path) = self.0 {
+            // It may never have been written.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// Whether a file holds an address and nothing else.
+fn is_ours(path: &Path) -> bool {
+    let small = fs::metadata(path).is_ok_and(|found| found.len() <= ADDRESS_BYTES_MAX);
+    small
+        && fs::read_to_string(path)
+            .is_ok_and(|text| text.is_empty() || text.trim().parse::<SocketAddr>().is_ok())
+}
+
+/// What the log says about handshakes that found no place: not more than a line a minute.
+#[derive(Default)]
+struct Crowd {
+    told: Option<Instant>,
+    turned_away: u64,
+}
+
+impl Crowd {
+    fn tell(&mut self, endpoint: &ProviderEndpoint) {
+        let (in_progress, turned_away) = endpoint.handshakes();
+        let since = turned_away.saturating_sub(self.turned_away);
+        if since == 0 || self.told.is_some_and(|told| told.elapsed() < CROWD_EVERY) {
+            return;
+        }
+        (self.told, self.turned_away) = (Some(Instant::now()), turned_away);
+        tracing::warn!(
+            target: "veilmatch::session",
+            turned_away = since,
+            in_progress,
+            "more handshakes than there are places"
+        );
+    }
+}
+
+const RELOAD_EVERY: Duration = Duration::from_secs(2);
+const RENEW_EVERY: Duration = Duration::from_secs(600);
+const CROWD_EVERY: Duration = Duration::from_secs(60);
+/// Longest wait for sessions that are told to end.
+const CLOSING: Duration = Duration::from_secs(3);
+const ADDRESS_BYTES_MAX: u64 = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn no_session_begins_while_others_end() {
+        let sessions = Sessions::default();
+        let first = sessions.begin().unwrap();
+        let second = sessions.begin().unwrap();
+        assert_eq!(sessions.drain(), 2);
+        assert!(sessions.begin().is_none());
+        drop(first);
+        assert!(timeout(Duration::from_millis(10), sessions.none()).await.is_err());
+        drop(second);
+        sessions.none().await;
+    }
+
+    #[test]
+    fn ready_file_is_there_only_while_ready() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ready");
+        fs::write(&path, "127.0.0.1:4433").unwrap();
+        let ready = ReadyFile::absent(Some(&path)).unwrap();
+        assert!(!path.exists(), "a killed service left it");
+        ready.write("127.0.0.1:1".parse().unwrap()).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "127.0.0.1:1");
+        drop(ready);
+        assert!(!path.exists());
+        ReadyFile::absent(None).unwrap().write("127.0.0.1:1".parse().unwrap()).unwrap();
+        // Nobody's file is destroyed.
+        fs::write(&path, "n_min = 1000\n").unwrap();
+        assert_eq!(ReadyFile::absent(Some(&path)).err().unwrap().exit().code(), 73);
+        assert!(ReadyFile::absent(Some(dir.path())).is_err());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "n_min = 1000\n");
+    }
+}

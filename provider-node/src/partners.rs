@@ -1,0 +1,499 @@
+//! The partners of this node: those that are served, and those whose file has a mistake.
+//!
+//! A file with a mistake stops its own partner and nobody else. A policy that cannot be read may
+//! have been meant as a restriction, so no session begins under it or under the one before it; the
+//! policy of the last good load serves the sessions on that are in progress, keeps the partner
+//! pinned, so that it is told why it is not served, and keeps its tables up to date.
+
+use std::collections::BTreeMap;
+
+use node::failure::Failure;
+use node::identity::PublicIdentity;
+use node::toml_file::Fault;
+
+use crate::Home;
+use crate::tenant::{self, POLICY, Tenant};
+
+/// Every partner of this node, by name.
+#[derive(Debug, Default)]
+pub(crate) struct Partners {
+    /// Partners that may be served.
+    pub(crate) tenants: Vec<Tenant>,
+    /// Partners that are not served, and why.
+    pub(crate) quarantined: Vec<Quarantined>,
+}
+
+/// A partner that is not served because of its file.
+#[derive(Debug, Clone)]
+pub(crate) struct Quarantined {
+    /// Its name, which is that of its directory.
+    pub(crate) name: String,
+    /// The mistake.
+    pub(crate) fault: Fault,
+    /// The partner under its last good policy, or under one that allows nothing; none if nobody
+    /// can tell who it is.
+    pub(crate) tenant: Option<Tenant>,
+    /// Whether there was a good load.
+    had_policy: bool,
+}
+
+impl Quarantined {
+    /// The mistake in one line, such as ``shop-b is not served: partner.toml line 7: …``.
+    pub(crate) fn line(&self) -> String {
+        let line = self.fault.line.map_or(String::new(), |line| format!(" line {line}"));
+        format!("{} is not served: {POLICY}{line}: {}", self.name, self.fault.what)
+    }
+
+    /// The partner under its last good policy.
+    pub(crate) fn good(&self) -> Option<&Tenant> {
+        self.tenant.as_ref().filter(|_| self.had_policy)
+    }
+}
+
+/// A partner by its party.
+#[derive(Debug)]
+pub(crate) enum Standing {
+    /// It is served.
+    Served(Tenant),
+    /// Its file has a mistake.
+    Quarantined(Tenant),
+    /// There is no such partner.
+    Unknown,
+}
+
+impl Partners {
+    /// Reads every partner's file; a mistake in one is not an error of the others. Changes nothing.
+    ///
+    /// Directories whose name no partner can have, such as copies and hidden ones, are no partners;
+    /// nor are those without a policy.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] if the directory of partners itself cannot be read.
+    pub(crate) fn load(home: &Home) -> Result<Self, Failure> {
+        let mut partners = Self::default();
+        for name in names(home)? {
+            let directory = tenant::directory(home, &name);
+            match Tenant::read(&directory, &name) {
+                Ok(None) => {}
+                Ok(Some(tenant)) => partners.tenants.push(tenant),
+                Err(fault) => partners.quarantined.push(quarantine(home, name, fault)),
+            }
+        }
+        partners.part_equal_keys(home);
+        partners.quarantined.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(partners)
+    }
+
+    /// Keeps the policies of this load as the last good ones.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] of storage.
+    pub(crate) fn keep_good(&self) -> Result<(), Failure> {
+        self.tenants.iter().try_for_each(Tenant::keep_good)
+    }
+
+    /// Identities to pin: of those that are served, and of those that are to be told that they are
+    /// not.
+    pub(crate) fn identities(&self) -> impl Iterator<Item = PublicIdentity> {
+        let told = self.quarantined.iter().filter_map(|one| one.tenant.as_ref());
+        // A key of two partners is pinned for the one that is served.
+        told.chain(&self.tenants).map(|tenant| tenant.identity)
+    }
+
+    /// Partners whose tables are built: those served, and those that were until a mistake.
+    pub(crate) fn with_tables(&self) -> impl Iterator<Item = &Tenant> {
+        self.tenants.iter().chain(self.quarantined.iter().filter_map(Quarantined::good))
+    }
+
+    /// Two lines for each partner that is not served: the mistake and what to try.
+    pub(crate) fn warnings(&self) -> impl Iterator<Item = String> {
+        self.quarantined
+            .iter()
+            .flat_map(|one| [one.line(), format!("  try: {}", one.fault.try_this)])
+    }
+
+    /// The partner that a connection is of.
+    pub(crate) fn standing(self, party: &[u8; 32]) -> Standing {
+        let is = |tenant: &Tenant| tenant.identity.party().0 == *party;
+        if let Some(tenant) = self.tenants.into_iter().find(is) {
+            return Standing::Served(tenant);
+        }
+        let told = self.quarantined.into_iter().filter_map(|one| one.tenant).find(is);
+        told.map_or(Standing::Unknown, Standing::Quarantined)
+    }
+
+    /// Refuses an identity for a new partner of which another one has a key, and one that is not
+    /// the identity of the partner with this name.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`], which names both partners.
+    pub(crate) fn refuse_known(
+        &self,
+        name: &str,
+        identity: &PublicIdentity,
+    ) -> Result<(), Failure> {
+        let quarantined = self.quarantined.iter().filter_map(|one| one.tenant.as_ref());
+        for known in self.tenants.iter().chain(quarantined) {
+            if known.name == name && known.identity != *identity {
+                return Err(Failure::operator(
+                    &format!("there is a partner {name} with another identity"),
+                    "choose another name; a partner that changed its keys is a new tenant",
+                ));
+            }
+            if known.name != name
+                && let Some(key) = common_key(&known.identity, identity)
+            {
+                return Err(Failure::operator(
+                    &format!("the {key} of this identity is that of the partner {}", known.name),
+                    &format!(
+                        "invite it under that name, or remove partners/{} first: one party is one \
+                         partner",
+                        known.name
+                    ),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// The differences to an earlier load, one for each partner; empty if nothing changed.
+    pub(crate) fn changes(&self, before: &Self) -> Vec<Change> {
+        let (now, then) = (self.states(), before.states());
+        let mut changes = Vec::new();
+        for (name, state) in &now {
+            let how = match then.get(name) {
+                Some(earlier) if earlier == state => continue,
+                Some(_) => "changed",
+                None => "new",
+            };
+            changes.push(match state {
+                State::Served(_) => {
+                    Change { line: format!("{name}: {how}, served"), faulty: false }
+                }
+                State::Faulty(line) => Change { line: line.clone(), faulty: true },
+            });
+        }
+        let gone = then.keys().filter(|name| !now.contains_key(*name));
+        changes.extend(gone.map(|name| Change { line: format!("{name}: removed"), faulty: false }));
+        changes
+    }
+
+    fn states(&self) -> BTreeMap<&str, State> {
+        let served = self.tenants.iter().map(|tenant| {
+            (tenant.name.as_str(), State::Served(tenant.policy.text().unwrap_or_default()))
+        });
+        let faulty =
+            self.quarantined.iter().map(|one| (one.name.as_str(), State::Faulty(one.line())));
+        served.chain(faulty).collect()
+    }
+
+    /// Quarantines partners that have a key of another one: those that came later.
+    fn part_equal_keys(&mut self, home: &Home) {
+        // A partner that was served before the mistake stays; among equals the names decide.
+        let served_before = |tenant: &Tenant| {
+            Tenant::read_good(&tenant.path(""), &tenant.name)
+                .is_some_and(|good| good.identity == tenant.identity)
+        };
+        let mut pending = std::mem::take(&mut self.tenants);
+        pending.sort_by_key(|tenant| !served_before(tenant));
+        for tenant in pending {
+            let equal = self.tenants.iter().find_map(|earlier| {
+                Some((earlier, common_key(&earlier.identity, &tenant.identity)?))
+            });
+            let Some((earlier, key)) = equal else {
+                self.tenants.push(tenant);
+                continue;
+            };
+            let what = format!("the {key} is also that of the partner {}", earlier.name);
+            let fix = "one party is one partner: remove one of the two directories";
+            let text = std::fs::read_to_string(tenant.path(POLICY)).unwrap_or_default();
+            let fault = Fault::new(what, fix).at(&text, "identity");
+            self.quarantined.push(quarantine(home, tenant.name, fault));
+        }
+        self.tenants.sort_by(|one, other| one.name.cmp(&other.name));
+        // A mistake in one file must not pin anything under a key of a partner that is served.
+        for one in &mut self.quarantined {
+            let serves = |tenant: &Tenant| {
+                self.tenants
+                    .iter()
+                    .any(|served| common_key(&served.identity, &tenant.identity).is_some())
+            };
+            if one.tenant.as_ref().is_some_and(serves) {
+                one.tenant = None;
+            }
+        }
+    }
+}
+
+/// A difference between two loads.
+#[derive(Debug)]
+pub(crate) struct Change {
+    /// The partner and how it is now.
+    pub(crate) line: String,
+    /// Whether it is not served.
+    pub(crate) faulty: bool,
+}
+
+/// A partner as a reload compares it.
+#[derive(PartialEq, Eq)]
+enum State {
+    Served(String),
+    Faulty(String),
+}
+
+fn quarantine(home: &Home, name: String, fault: Fault) -> Quarantined {
+    let directory = tenant::directory(home, &name);
+    let good = Tenant::read_good(&directory, &name);
+    let had_policy = good.is_some();
+    let tenant = good.or_else(|| {
+        let text = std::fs::read(directory.join(POLICY)).unwrap_or_default();
+        let identity = identity_in(&String::from_utf8_lossy(&text))?;
+        Some(Tenant::without_policy(home, &name, identity))
+    });
+    Quarantined { name, fault, tenant, had_policy }
+}
+
+/// The identity line in a file that may not be TOML.
+fn identity_in(text: &str) -> Option<PublicIdentity> {
+    let lines = text.lines().filter_map(|line| line.trim().strip_prefix("identity"));
+    let values = lines.filter_map(|rest| rest.trim().strip_prefix('='));
+    values.filter_map(|value| PublicIdentity::parse(value.trim().trim_matches('"')).ok()).next()
+}
+
+/// Names of directories that a partner can have, sorted.
+fn names(home: &Home) -> Result<Vec<String>, Failure> {
+    let path = home.path("partners");
+    let entries = match std::fs::read_dir(&path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => {
+            return Err(Failure::storage(&format!("cannot read {}: {error}", path.display())));
+        }
+    };
+    let mut names: Vec<String> = entries
+        .flatten()
+        .filter(|entry| entry.path().is_dir())
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| tenant::is_name(name))
+        .collect();
+    names.sort();
+    Ok(names)
+}
+
+/// The key that two identities have in common.
+fn common_key(one: &PublicIdentity, other: &PublicIdentity) -> Option<&'static str> {
+    if one.attestation_key == other.attestation_key {
+        Some("attestation key")
+    } else if one.spki == other.spki {
+        Some("TLS key")
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::suite::Profile;
+
+    use crate::tenant::tests::{create, home, policy};
+
+    use super::*;
+
+    struct Node {
+        _dir: tempfile::TempDir,
+        home: Home,
+    }
+
+    impl Node {
+        /// A node with the partners a, b and c.
+        fn new() -> Self {
+            let (dir, home, _) = home();
+            for (at, name) in (1_u8..).zip(["shop-a", "shop-b", "shop-c"]) {
+                let identity = identity(at, at);
+                create(&home, policy(name, identity, &[Profile::MatchRate])).unwrap();
+            }
+            Self { _dir: dir, home }
+        }
+
+        fn load(&self) -> Partners {
+            Partners::load(&self.home).unwrap()
+        }
+
+        fn file(&self, name: &str) -> std::path::PathBuf {
+            tenant::directory(&self.home, name).join(POLICY)
+        }
+
+        fn change(&self, name: &str, change: impl FnOnce(String) -> String) {
+            let text = std::fs::read_to_string(self.file(name)).unwrap();
+            std::fs::write(self.file(name), change(text)).unwrap();
+        }
+    }
+
+    fn identity(attestation: u8, spki: u8) -> PublicIdentity {
+        PublicIdentity { attestation_key: [attestation; 32], spki: [spki; 32] }
+    }
+
+    fn served(partners: &Partners) -> Vec<&str> {
+        partners.tenants.iter().map(|tenant| tenant.name.as_str()).collect()
+    }
+
+    #[test]
+    fn mistake_stops_its_own_partner_and_is_named_with_line_and_remedy() {
+        let node = Node::new();
+        node.load().keep_good().unwrap();
+        node.change("shop-b", |text| text.replace("n_min = 1000", "n_min = \"1000\""));
+        let partners = node.load();
+        assert_eq!(served(&partners), ["shop-a", "shop-c"]);
+        let [faulty] = &partners.quarantined[..] else { panic!("{partners:?}") };
+        let at = std::fs::read_to_string(node.file("shop-b"))
+            .unwrap()
+            .lines()
+            .position(|line| line.starts_with("n_min"))
+            .unwrap()
+            + 1;
+        let told = format!("shop-b is not served: partner.toml line {at}: `n_min` is a number");
+        assert_eq!((faulty.line(), faulty.fault.try_this.as_str()), (told, "write `n_min = 1000`"));
+        // It is pinned, so that it can be told, and its tables are kept.
+        assert_eq!(partners.identities().count(), 3);
+        assert_eq!(partners.with_tables().count(), 3);
+        let standing = partners.standing(&identity(2, 2).party().0);
+        assert!(matches!(standing, Standing::Quarantined(tenant) if tenant.policy.n_min == 1_000));
+    }
+
+    #[test]
+    fn mistake_before_any_good_load_allows_nothing_and_is_told_too() {
+        let node = Node::new();
+        for (at, text) in [
+            |text: String| text.replace("n_min = 1000\n", ""),
+            |text: String| format!("{text}\nnot toml"),
+            |text: String| text.replace("\"match-rate\"", "\"everything\""),
+            |text: String| text.replace("ads.match", "email.newsletter"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let kept = std::fs::read_to_string(node.file("shop-a")).unwrap();
+            node.change("shop-a", text);
+            let partners = node.load();
+            assert_eq!(served(&partners), ["shop-b", "shop-c"], "{at}");
+            assert_eq!(partners.with_tables().count(), 2);
+            let Standing::Quarantined(tenant) = partners.standing(&identity(1, 1).party().0) else {
+                panic!("{at}")
+            };
+            assert!(tenant.policy.profiles().is_empty() && tenant.policy.elements_max == 0);
+            std::fs::write(node.file("shop-a"), kept).unwrap();
+        }
+        // A file with a mistake pins nothing under a key of another partner.
+        let (own, mixed) = (identity(1, 1).to_string(), identity(2, 1).to_string());
+        let kept = std::fs::read_to_string(node.file("shop-a")).unwrap();
+        node.change("shop-a", |text| text.replace(&own, &mixed).replace("k_min", "k_mim"));
+        let partners = node.load();
+        assert_eq!(partners.identities().count(), 2);
+        std::fs::write(node.file("shop-a"), kept).unwrap();
+        // Nobody can tell whose this is.
+        std::fs::write(node.file("shop-a"), [0xFF, 0xFE]).unwrap();
+        let partners = node.load();
+        assert_eq!((partners.tenants.len(), partners.quarantined.len()), (2, 1));
+        assert!(matches!(partners.standing(&identity(1, 1).party().0), Standing::Unknown));
+    }
+
+    #[test]
+    fn copies_and_hidden_directories_are_no_partners() {
+        let node = Node::new();
+        for name in ["shop-a.bak", ".shop-a", "Shop-A", "shop-a~", "shop a"] {
+            let copy = node.home.path("partners").join(name);
+            std::fs::create_dir(&copy).unwrap();
+            std::fs::copy(node.file("shop-a"), copy.join(POLICY)).unwrap();
+        }
+        std::fs::create_dir(node.home.path("partners/empty")).unwrap();
+        std::fs::write(node.home.path("partners/file"), "").unwrap();
+        std::fs::copy(node.file("shop-a"), node.file("shop-a").with_extension("toml.bak")).unwrap();
+        let partners = node.load();
+        assert_eq!(served(&partners), ["shop-a", "shop-b", "shop-c"]);
+        assert!(partners.quarantined.is_empty(), "{:?}", partners.quarantined);
+        // A copy under a name that a partner can have says whose copy it is.
+        let copy = node.home.path("partners/shop-d");
+        std::fs::create_dir(&copy).unwrap();
+        std::fs::copy(node.file("shop-a"), copy.join(POLICY)).unwrap();
+        let partners = node.load();
+        assert_eq!(served(&partners).len(), 3);
+        let line = partners.quarantined[0].line();
+        assert!(line.contains("`name` is not shop-d"), "{line}");
+    }
+
+    #[test]
+    fn one_key_is_one_partner_at_load() {
+        for (spki, key) in [(1, "attestation key"), (9, "attestation key")] {
+            let node = Node::new();
+            let line = identity(1, spki).to_string();
+            let own = identity(3, 3).to_string();
+            node.change("shop-c", |text| text.replace(&own, &line));
+            let partners = node.load();
+            assert_eq!(served(&partners), ["shop-a", "shop-b"]);
+            let told = partners.quarantined[0].line();
+            assert!(told.starts_with("shop-c is not served: partner.toml line "), "{told}");
+            assert!(told.ends_with(&format!("the {key} is also that of the partner shop-a")));
+            // The pin is that of the partner that is served.
+            assert_eq!(partners.identities().count(), 2);
+        }
+        let node = Node::new();
+        // The one that was served before stays, whatever the names say.
+        node.load().keep_good().unwrap();
+        let (own, theirs) = (identity(1, 1).to_string(), identity(7, 3).to_string());
+        node.change("shop-a", |text| text.replace(&own, &theirs));
+        let partners = node.load();
+        assert_eq!(served(&partners), ["shop-b", "shop-c"]);
+        assert!(
+            partners.quarantined[0]
+                .line()
+                .ends_with("the TLS key is also that of the partner shop-c")
+        );
+    }
+
+    #[test]
+    fn one_key_is_one_partner_at_invite() {
+        let node = Node::new();
+        for (attestation, spki) in [(1, 1), (1, 9), (9, 1)] {
+            let identity = identity(attestation, spki);
+            let new = policy("shop-d", identity, &[Profile::MatchRate]);
+            let refused = create(&node.home, new).unwrap_err();
+            let report = refused.report(protocol::transcript::Role::Provider).to_string();
+            assert!(report.contains("that of the partner shop-a"), "{report}");
+        }
+        let other = policy("shop-a", identity(9, 9), &[Profile::MatchRate]);
+        assert!(create(&node.home, other).is_err());
+        let same = policy("shop-a", identity(1, 1), &[Profile::MatchRate]);
+        assert!(create(&node.home, same).is_ok());
+    }
+
+    #[test]
+    fn invite_does_not_overwrite_a_file_with_a_mistake() {
+        let node = Node::new();
+        node.change("shop-a", |text| text.replace("k_min = 100", "k_min = many"));
+        let before = std::fs::read_to_string(node.file("shop-a")).unwrap();
+        let again = policy("shop-a", identity(1, 1), &[Profile::MatchRate]);
+        assert!(create(&node.home, again).is_err());
+        assert_eq!(std::fs::read_to_string(node.file("shop-a")).unwrap(), before);
+    }
+
+    #[test]
+    fn reload_tells_what_changed_and_what_is_faulty() {
+        let node = Node::new();
+        let before = node.load();
+        assert!(node.load().changes(&before).is_empty());
+        node.change("shop-a", |text| text.replace("k_min = 100", "k_min = 200"));
+        node.change("shop-b", |text| text.replace("k_min = 100", "k_min = 2"));
+        std::fs::remove_dir_all(node.home.path("partners/shop-c")).unwrap();
+        create(&node.home, policy("shop-d", identity(4, 4), &[Profile::MatchRate])).unwrap();
+        let changes = node.load().changes(&before);
+        assert_eq!(changes.len(), 4, "{changes:?}");
+        let lines: Vec<&str> = changes.iter().map(|change| change.line.as_str()).collect();
+        assert_eq!(lines[0], "shop-a: changed, served");
+        assert!(lines[1].starts_with("shop-b is not served: partner.toml line"), "{}", lines[1]);
+        assert_eq!(lines[2..], ["shop-d: new, served", "shop-c: removed"]);
+        assert!(changes[1].faulty && !changes[0].faulty);
+    }
+}
