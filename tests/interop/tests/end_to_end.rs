@@ -126,6 +126,9 @@ fn auditor_tells_a_session_and_its_parties_by_their_own_names() {
     let identity = word("identity ");
     let printed = run("auditor", &["party", &identity]).expect(0).stdout;
     assert_eq!(printed.trim(), word("advertiser  party "));
+    let file = pair.path("a/identity.txt");
+    assert!(pair.read("a/identity.txt").starts_with(&identity), "{told}");
+    assert_eq!(run("auditor", &["party", &file]).expect(0).stdout, printed);
     pair.write("names.toml", &format!("\"Enseigne A\" = \"{identity}\"\n"));
     let names = pair.path("names.toml");
     let json = pair.path("verdict.json");
