@@ -181,7 +181,7 @@ impl Digested {
         let cut = self.cut(identifiers);
         let source = self.tag(row.get(columns::SOURCE));
         let (gate, consent_at) = Gate::of(row, &rules.gate);
-        let updated_at = self.age(row.get(columns::UPDATED_AT), rules.gate.now);
+        let updated_at = self.age(row.get(columns::UPDATED_AT), rules.gate.now, gate);
         let found = identifiers.iter();
         let found: Vec<[u8; Found::LEN]> = found.map(Found::encode).collect();
         let encoded = ScannedRow {
@@ -218,9 +218,15 @@ impl Digested {
     }
 
     /// Microseconds since 1970 of a readable age; 0 for any other.
-    fn age(&mut self, cell: &str, now: u64) -> u64 {
+    ///
+    /// When in a day somebody objected nobody knows: what a row restricts holds to the end of it.
+    fn age(&mut self, cell: &str, now: u64, gate: Gate) -> u64 {
         match cell::time(cell, now) {
-            Ok(at) => u64::try_from(at.as_microsecond()).unwrap_or(0),
+            Ok(at) => {
+                let restricts = gate != Gate::Eligible && cell::is_day(cell);
+                let rest_of_day = if restricts { DAY_MICROS - 1 } else { 0 };
+                u64::try_from(at.as_microsecond()).unwrap_or(0).saturating_add(rest_of_day)
+            }
             Err(TimeFault::Absent) => 0,
             Err(_) => {
                 add(&mut self.tally.counts.warnings, UPDATED_AT_UNREADABLE);
@@ -534,6 +540,8 @@ pub(super) const USED: u8 = 4;
 
 /// What a warning about the age of a row is counted under.
 const UPDATED_AT_UNREADABLE: &str = "updated_at_unreadable";
+
+const DAY_MICROS: u64 = 86_400_000_000;
 
 /// The longest row id.
 const ROW_ID_BYTES_MAX: usize = 1024;
