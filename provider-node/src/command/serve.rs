@@ -246,7 +246,6 @@ impl Service {
         let sessions = self.home.private_dir("sessions")?;
         let facts = channel.peer().channel();
         let journal = SessionJournal::begin(&sessions, Role::Provider, facts)?;
-        let objections = objections.map_or_else(|| self.objections(), Ok)?;
         let config = self.config(&tenant, *channel.peer(), (prepared, objections), busy, now)?;
         let exporter = config.peer.channel().exporter;
         let (head, budget) = (config.ledger, tenant.policy.budget());
@@ -374,7 +373,7 @@ impl Service {
         let showing = Published::hold_showing(&self.home)?;
         let Some(snapshot) = Published::current(&self.home)? else { return Ok(Offered::default()) };
         let objections = self.objections()?;
-        let mut offered = Offered { objections: Some(objections), ..Offered::default() };
+        let mut offered = Offered { objections, ..Offered::default() };
         let spent = self.ledger.known_keys(&tenant.identity.party().0)?;
         for profile in tenant.policy.profiles() {
             let found = tables::ready(&self.home, tenant, &snapshot, profile, &spent, now)?;
@@ -435,8 +434,8 @@ struct Offered {
     tables: Vec<Ready>,
     prepared: Vec<Prepared>,
     desk: Option<DeliveryDesk>,
-    /// Head of the list of objections that the tables were made without.
-    objections: Option<[u8; 32]>,
+    /// Head of the list of objections that the tables were made without; shown with a table alone.
+    objections: [u8; 32],
 }
 
 struct ProviderDuties<'a> {
