@@ -386,3 +386,20 @@ fn objections_cannot_be_ignored() {
     let objected = prepare(&["OPT_OUT"], &["objections"]);
     assert!(matches!(objected, Err(DataError::Empty { .. })));
 }
+
+/// Nobody can look for an address that cannot be read, so that its owner has to be told.
+#[test]
+fn what_cannot_be_read_of_an_objector_is_told() {
+    let header = HEADER.replace("consent_notice", "consent_notice,objections");
+    let row =
+        |id: &str, email: &str, says: &str| format!("{id},{email},ads.match,{EVIDENCE},{says}\n");
+    let rows = [
+        row("a", "jane@exemple.fr; j@exemple.fr", "all"),
+        row("b", "no address", ""),
+        row("c", "jane@exemple.fr", ""),
+        row("d", "", "perhaps"),
+    ];
+    let survey = Bench::new().survey(&format!("{header}{}", rows.concat()), &mut Noted::default());
+    assert_eq!(survey.counts.eligible, 1);
+    assert_eq!(survey.counts.warnings.get("objector_identifier_unread"), Some(&1));
+}
