@@ -296,7 +296,7 @@ fn status_tells_both_nodes_what_was_run() {
 
     // A failed session is shown with the number of its error, on the node that has one.
     pair.write("crm.csv", &crm(borrowed(&rows[..500])));
-    pair.run().expect(77);
+    pair.run().expect(65);
     pair.stop();
     pair.provider(&["status"]).expect(0);
     run("provider-node", &["status", "--dir", &pair.path("a")]).expect(78).says(&["init"]);

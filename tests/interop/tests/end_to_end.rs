@@ -139,7 +139,7 @@ fn mistakes_with_the_set_up_say_what_to_do() {
         pair.provider(&[&who[..], &more].concat())
     };
     invite("vmid1short", "x").expect(2).says(&["the file, not the line"]);
-    invite(&pair.path("p/identity.txt"), "x").expect(2).says(&["this node"]);
+    invite(&pair.path("p/identity.txt"), "x").expect(2).says(&["provider role"]);
     invite(&pair.path("a/identity.txt"), "Retailer A").expect(2).says(&["name"]);
 
     let other = Pair::introduced();
