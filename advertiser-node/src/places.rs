@@ -4,16 +4,13 @@ use std::path::Path;
 
 use node::data::DataError;
 use node::data::columns::{self, Cell, TableColumn};
-use node::data::delivery::{self, Delivery, DeliveryError, DeliveryOutput};
+use node::data::delivery::{self, Delivery, DeliveryOutput};
 use node::data::source::InputFile;
-use node::exit::Exit;
 use node::failure::Failure;
 use node::output::{Output, Outputs};
 use node::results::StoredResult;
 use node::telemetry::Terminal;
 use node::world::{Clock as _, SystemClock};
-use protocol::codec::StreamId;
-use protocol::error::{Error, Violation};
 use protocol::identifier::IdentifierKind;
 use protocol::suite::Profile;
 use protocol::transcript::Role;
@@ -116,11 +113,7 @@ impl Places {
 }
 
 /// A failure to write what was paid for, which says how to have it.
-pub(crate) fn kept(failure: Failure, sid: &[u8; 32], dir: &Path) -> Failure {
-    // Digital IDs that none may deliver are no better a second time.
-    if failure.exit() == Exit::Peer {
-        return failure;
-    }
+pub(crate) fn kept(failure: &Failure, sid: &[u8; 32], dir: &Path) -> Failure {
     let what = failure.report(Role::Advertiser).what;
     Failure::output(
         &format!("{what}; the result is paid for and kept"),
@@ -202,15 +195,8 @@ fn write_ids(
     };
     let mut records = stored.records()?;
     let workspace = home.workspace()?;
-    let written =
-        delivery::write_digital_ids(output, &delivery, || records.next_record(), &workspace);
-    match written {
-        Ok(_) => Ok(()),
-        Err(DeliveryError::Data(error)) => Err(error.into()),
-        Err(DeliveryError::NotCanonical) => {
-            Err(Error::peer(Violation::IdListMalformed, StreamId::Ids.code(), 0).into())
-        }
-    }
+    delivery::write_digital_ids(output, &delivery, || records.next_record(), &workspace)?;
+    Ok(())
 }
 
 /// Now, in seconds since 1970.

@@ -9,6 +9,8 @@ use protocol::limits::{
 };
 use serde::Deserialize;
 
+use crate::data::digital::deserialize_names_if_any;
+
 /// The table `[guardrails]`; every setting may be absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -33,7 +35,8 @@ pub struct GuardrailSettings {
     pub ids_per_person: Option<u16>,
     /// Most days that a delivered digital ID is used.
     pub ids_valid_days: Option<u16>,
-    /// Names of the namespaces of digital IDs to take.
+    /// Names of the namespaces of digital IDs to take, in canonical form.
+    #[serde(default, deserialize_with = "deserialize_names_if_any")]
     pub namespaces: Option<Vec<String>>,
     /// Whether attributes of digital IDs may be delivered.
     pub attributes: Option<bool>,
@@ -91,9 +94,10 @@ mod tests {
     #[test]
     fn settings_may_be_absent_and_stricter() {
         assert_eq!(parse(""), Ok(GuardrailSettings::default()));
-        let text = "k_min = 200\nrate_cap = 60\ncount_rounding = 500\nnamespaces = [\"a.example\"]";
+        let text = "k_min = 200\nrate_cap = 60\ncount_rounding = 500\nnamespaces = [\"A.Example\"]";
         let settings = parse(text).unwrap();
         assert_eq!((settings.k_min, settings.rate_cap), (Some(200), Some(60)));
+        assert_eq!(settings.namespaces, Some(vec!["a.example".to_owned()]));
     }
 
     #[test]
@@ -111,6 +115,8 @@ mod tests {
             ("ids_per_person = 11", "ids_per_person"),
             ("ids_valid_days = 91", "ids_valid_days"),
             ("nmin = 1000", "nmin"),
+            ("namespaces = [\"a b\"]", "namespaces"),
+            ("namespaces = [\"a.example\", \"A.Example\"]", "namespaces"),
         ] {
             assert!(parse(text).unwrap_err().contains(name), "{text}");
         }

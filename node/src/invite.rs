@@ -21,6 +21,7 @@ use protocol::terms::LinkFilter;
 use protocol::transcript::Role;
 use serde::{Deserialize, Serialize};
 
+use crate::data::digital::{DigitalKind, is_listed_name};
 use crate::error::shown;
 use crate::failure::Failure;
 use crate::identity::{IdentityTextError, Introduction, PublicIdentity};
@@ -313,30 +314,22 @@ impl Invitation {
                 "list at most 16, each with a number of its own",
             );
         }
-        let fixed = |name: &str| match name {
-            "idfa" => Some(1),
-            "aaid" => Some(2),
-            _ => None,
-        };
-        let numbered = |(name, code): &(&String, &u16)| match fixed(name) {
-            Some(fixed) => **code == fixed,
-            None => **code >= COOKIE_NAMESPACE_MIN,
+        if let Some(name) = self.namespaces.keys().find(|name| !is_listed_name(name)) {
+            return wrong(
+                "namespaces",
+                format!("has a name {:?}", shown(name)),
+                "choose idfa, aaid, and namespaces of lower-case letters, digits, '.', '-', '_'",
+            );
+        }
+        let numbered = |(name, code): &(&String, &u16)| {
+            let fixed = DigitalKind::from_name(name).and_then(DigitalKind::number);
+            fixed.map_or(**code >= COOKIE_NAMESPACE_MIN, |fixed| **code == fixed)
         };
         if let Some((name, code)) = self.namespaces.iter().find(|entry| !numbered(entry)) {
             return wrong(
                 "namespaces",
                 format!("gives {:?} the number {code}", shown(name)),
                 "keep 1 for idfa and 2 for aaid, and numbers from 256 for cookies",
-            );
-        }
-        let printable = |name: &&String| {
-            name.is_empty() || name.len() > NAME_BYTES_MAX || **name != shown(name)
-        };
-        if let Some(name) = self.namespaces.keys().find(printable) {
-            return wrong(
-                "namespaces",
-                format!("has a name {:?}", shown(name)),
-                "choose names of 1 to 64 printable characters",
             );
         }
         Ok(())
@@ -580,7 +573,7 @@ fn from_hexadecimal(text: &str) -> Option<[u8; 32]> {
 }
 
 /// Numbers below this are not of cookie namespaces.
-pub const COOKIE_NAMESPACE_MIN: u16 = 0x0100;
+pub const COOKIE_NAMESPACE_MIN: u16 = DigitalKind::COOKIE_NAMESPACE_MIN;
 /// The version of the protocol that the invitation is for.
 const FORMAT: u32 = PROTOCOL_VERSION as u32;
 const HEADING: &str = "\
@@ -669,13 +662,13 @@ mod tests {
         assert!(matches!(refused("not a file"), InvitationError::Syntax { .. }));
         let error = refused(&text.replace("format = 2", "format = 1\nold_field = 1"));
         assert!(matches!(error, InvitationError::Version { format: 1 }), "{error}");
-        assert!(error.try_this().contains("anew"), "{}", error.try_this());
+        assert!(error.try_this().contains("make the invitation anew"));
     }
 
     #[test]
     fn wrong_values_are_named_with_a_remedy() {
         type Change = fn(&mut Invitation);
-        let changes: [(&str, Change); 19] = [
+        let changes: [(&str, Change); 21] = [
             ("address", |i| i.address = "provider.example".into()),
             ("address", |i| i.address = ":4433".into()),
             ("address", |i| i.address = "provider.example:0".into()),
@@ -692,6 +685,8 @@ mod tests {
             ("namespaces", |i| i.namespaces = BTreeMap::from([("a".into(), 1), ("b".into(), 1)])),
             ("namespaces", |i| i.namespaces = BTreeMap::from([("idfa".into(), 2)])),
             ("namespaces", |i| i.namespaces = BTreeMap::from([("a.example".into(), 3)])),
+            ("namespaces", |i| i.namespaces = BTreeMap::from([("A.example".into(), 256)])),
+            ("namespaces", |i| i.namespaces = BTreeMap::from([("uid2".into(), 256)])),
             ("guardrails", |i| i.guardrails.rate_cap = 90),
             ("minima", |i| i.k_min = 0),
             ("link_filter.level", |i| i.link_filter.level = 2),

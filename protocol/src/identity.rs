@@ -81,7 +81,7 @@ impl KeyProof {
 }
 
 /// The code that two parties read to each other: four groups of five digits of a hash of both
-/// identities, each attestation key ‖ SPKI hash, the advertiser's first [K-13].
+/// identities, each attestation key ‖ SPKI hash, the advertiser's first [K-14].
 #[must_use]
 pub fn comparison_code(advertiser: &[u8; 64], provider: &[u8; 64]) -> [u32; 4] {
     let digest = suite::hash(h::COMPARISON, &[advertiser, provider]);

@@ -917,7 +917,7 @@ fn four_unknown_handles_are_dropped_and_the_fifth_ends_the_session() {
 fn digital_ids_outside_the_terms_are_refused_by_both_nodes() {
     // [G49]
     let world = plain(Profile::DigitalIds, 2);
-    let namespace = |ids: &mut Vec<DigitalId>| ids[0].namespace = 1;
+    let namespace = |ids: &mut Vec<DigitalId>| ids.last_mut().unwrap().namespace += 1;
     let attributes = |ids: &mut Vec<DigitalId>| ids[0].age_bucket = 1;
     let order = |ids: &mut Vec<DigitalId>| ids.swap(0, 1);
     let twice = |ids: &mut Vec<DigitalId>| ids[1] = ids[0].clone();
@@ -956,6 +956,23 @@ fn a_digital_id_is_refused_for_its_form_alone() {
     for byte in [b' ', 0, 0x7F, 0xC3] {
         expect_violation(&world, true, Violation::IdListMalformed, alter(byte));
     }
+}
+
+#[test]
+fn digital_ids_that_begin_like_formulas_and_long_ones_are_delivered() {
+    let mut setup = plain(Profile::DigitalIds, 2).setup();
+    setup.graph.alter_ids = Some(|ids| {
+        let values = ["+3312345678", "-12345678", "=cmd|'/c'!A1", "@12345678"];
+        let long = "~".repeat(255);
+        for (id, value) in ids.iter_mut().zip(values.into_iter().chain([long.as_str()])) {
+            id.value = value.as_bytes().to_vec();
+        }
+        ids.truncate(5);
+        ids.sort_by_key(entry);
+    });
+    let ended = run(setup);
+    ended.expect_honest();
+    assert_eq!(ended.advertiser.digital_ids().len(), 5);
 }
 
 #[test]

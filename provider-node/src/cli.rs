@@ -34,8 +34,10 @@ pub(crate) enum Command {
         /// The graph, in the `flat_links` form.
         file: PathBuf,
     },
-    /// Reads a feed of objections; the persons are left out of deliveries at once, and of tables
-    /// from the next `ingest` on.
+    /// Reads a feed of objections; the persons are left out of deliveries at once, and tables are
+    /// made anew without them.
+    ///
+    /// What can be carried out is. If a line is left, the command names it and ends with 80.
     Object {
         /// Directory of the node.
         #[arg(long)]
@@ -43,6 +45,10 @@ pub(crate) enum Command {
         /// The feed: columns `type`, `value`, `scope`, `recorded_at`.
         #[arg(long)]
         file: PathBuf,
+        /// Where to write the lines that are not carried out, as a feed with line and reason; a
+        /// file that exists is never replaced.
+        #[arg(long, value_name = "FILE")]
+        rejects: Option<PathBuf>,
     },
     /// Serves partners until it is stopped.
     Serve(ServeOptions),

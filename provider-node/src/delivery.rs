@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use node::data::bundles::StoredBundles;
 use node::data::handles::StoredHandles;
 use node::data::objections::Objections;
+use node::data::people::StoredPeople;
 use node::data::release::{DeliveryLabel, Entries, ReleaseConditions, ReleaseSource, Resolved};
 use node::data::releases::Releases;
 use node::data::{DataError, Workspace};
@@ -45,8 +46,8 @@ pub(crate) struct DeliveryDesk {
     /// Objections that the snapshot leaves out already.
     objections_before: u64,
     bundles: StoredBundles,
-    /// The same, for a look at all records when somebody objected.
-    all: StoredBundles,
+    /// Whom objections concern, until it is read.
+    people: Option<StoredPeople>,
     releases: Releases,
     /// The directory of the node, which notes files that are not whole yet.
     node: PathBuf,
@@ -68,7 +69,7 @@ impl DeliveryDesk {
             objections: home.path(OBJECTIONS),
             objections_before: snapshot.stored.objections(),
             bundles: snapshot.stored.bundles()?,
-            all: snapshot.stored.bundles()?,
+            people: Some(snapshot.stored.people()?),
             releases: Releases::at(tenant.path("releases"), &home.storage),
             node: home.path(""),
             deliveries: tenant.path("deliveries"),
@@ -139,7 +140,7 @@ impl Delivery {
         let source = ReleaseSource {
             handles: self.handles.take().ok_or(Bug::ApiMisuse)?,
             bundles: &mut desk.bundles,
-            all: &mut desk.all,
+            people: desk.people.take().ok_or(Bug::ApiMisuse)?,
             late: &late,
             earlier: &desk.releases,
             workspace: &desk.workspace,
@@ -208,12 +209,13 @@ impl Delivery {
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
+    use node::data::graph::GraphRules;
     use node::data::objections::{FeedRules, import_feed};
     use node::runs::FixedSorter;
     use protocol::identifier::{IdentifierKind, PrfInput, RulesetId};
 
-    use crate::tables::ReadyKey;
     use crate::tables::tests::{NOW, World};
+    use crate::tables::{Ready, ReadyKey};
 
     use super::*;
 
@@ -242,7 +244,17 @@ mod tests {
     /// A session in which the first `matched` leaves of the snapshot match.
     fn session(world: &World, profile: Profile, sid: u8, matched: usize) -> (Delivery, Resolution) {
         world.ensure(profile);
-        let ready = world.ready(profile).unwrap();
+        session_under(world, world.ready(profile).unwrap(), sid, matched)
+    }
+
+    /// The same under a table that a session opened before.
+    fn session_under(
+        world: &World,
+        ready: Ready,
+        sid: u8,
+        matched: usize,
+    ) -> (Delivery, Resolution) {
+        let profile = ready.profile;
         let ReadyKey::Run(key) = &ready.key else { panic!("a run key") };
         let mut handles = FixedSorter::new(&world.dir.path().join("work"), 16, 1 << 16).unwrap();
         let mut leaves = world.snapshot.stored.leaves().unwrap();
@@ -278,26 +290,90 @@ mod tests {
         other.record_release(NOW).unwrap();
     }
 
-    #[test]
-    fn objection_after_the_snapshot_keeps_ids_back() {
-        let world = world();
-        let feed = world.dir.path().join("feed.csv");
-        std::fs::write(&feed, "type,value\nemail,n0@exemple.fr\ncookie:a.example,value-001\n")
-            .unwrap();
+    fn object(world: &World, feed: &str) {
+        let file = world.dir.path().join("feed.csv");
+        std::fs::write(&file, format!("type,value\n{feed}")).unwrap();
         let normalizer = world.home.config.common.normalizer();
+        let workspace = world.home.workspace().unwrap();
         let rules = FeedRules {
             normalizer: &normalizer,
             csv: world.home.config.common.csv,
             email_sha256: None,
+            workspace: &workspace,
         };
         let store = world.home.path(OBJECTIONS);
-        import_feed(&store, &feed, &rules, &world.home.storage, NOW).unwrap();
+        let feed = import_feed(&store, &file, &rules, &world.home.storage, NOW).unwrap();
+        assert_eq!(feed.counts().left(), 0);
+    }
+
+    #[test]
+    fn objection_after_the_table_keeps_ids_back() {
+        let world = world();
+        world.ensure(Profile::DigitalIds);
+        let ready = world.ready(Profile::DigitalIds).unwrap();
+        object(&world, "Email,N0@exemple.fr\ncookie:A.example,value-001\n");
+        assert!(world.ready(Profile::DigitalIds).is_none(), "nobody is offered that table now");
         let all = usize::try_from(PERSONS).unwrap();
-        let (mut delivery, resolution) = session(&world, Profile::DigitalIds, 1, all);
+        let (mut delivery, resolution) = session_under(&world, ready, 1, all);
         assert_eq!((resolution.records, resolution.ids_suppressed), (PERSONS, 2));
         let (ids, _) = delivery.digital_ids().unwrap();
         let values: Vec<&[u8]> = ids.iter().map(|id| id.value.as_slice()).collect();
         assert_eq!(values, [b"value-002", b"value-003", b"value-004", b"value-005"]);
+    }
+
+    /// By a line that was not published: its evidence has no meaning, or its digital ID is none.
+    #[test]
+    fn objection_by_any_identifier_of_the_file_concerns_the_person() {
+        let more = "p0,a0,email,unseen@exemple.fr,cookie,a.example,value-900,guess,2026-11-01\n\
+                    p1,b1,email,other@exemple.fr,idfa,,zero,login,2026-11-01\n";
+        let lines: String = (0..PERSONS)
+            .map(|n| {
+                let identifier = format!("p{n},a{n},email,n{n}@exemple.fr");
+                format!("{identifier},cookie,a.example,value-{n:03},login,2026-11-01\n")
+            })
+            .collect();
+        let world = World::with(&format!("{lines}{more}"));
+        Namespaces::learn(&world.home, world.snapshot.stored.namespaces()).unwrap();
+        world.ensure(Profile::DigitalIds);
+        let ready = world.ready(Profile::DigitalIds).unwrap();
+        object(&world, "email,unseen@exemple.fr\nemail,other@exemple.fr\n");
+        let all = usize::try_from(PERSONS).unwrap();
+        let (_, resolution) = session_under(&world, ready, 1, all);
+        assert_eq!((resolution.records, resolution.ids_suppressed), (PERSONS, 2));
+        // The next table does not have them at all.
+        let (_, resolution) = session(&world, Profile::DigitalIds, 2, all);
+        assert_eq!((resolution.handles_known, resolution.records), (PERSONS - 2, PERSONS - 2));
+    }
+
+    #[test]
+    fn lost_objections_stop_a_release() {
+        let world = world();
+        object(&world, "email,n0@exemple.fr\n");
+        let file = world.dir.path().join("links.csv");
+        let normalizer = world.home.config.common.normalizer();
+        let objections = Objections::all(&world.home.path(OBJECTIONS), &world.home.storage);
+        let rules = GraphRules {
+            normalizer: &normalizer,
+            source: world.home.config.common.source(),
+            email_sha256: None,
+            objections: &objections.unwrap(),
+            now: NOW,
+        };
+        let day = u32::try_from(NOW / 86_400).unwrap();
+        let snapshot = Published::ingest(&world.home, &file, &rules, day).unwrap();
+        let mut world = world;
+        world.snapshot = snapshot;
+        world.ensure(Profile::DigitalIds);
+        let ready = world.ready(Profile::DigitalIds).unwrap();
+        std::fs::remove_dir_all(world.home.path(OBJECTIONS)).unwrap();
+        assert!(world.ready(Profile::DigitalIds).is_none());
+        let World { home, tenant, snapshot, .. } = &world;
+        let desk = DeliveryDesk::open(home, tenant, snapshot).unwrap();
+        let terms = terms(Profile::DigitalIds);
+        let index = ready.handles.unwrap();
+        let mut delivery = desk.begin(Profile::DigitalIds, &[1; 32], &terms, index, NOW);
+        let none = FixedSorter::new(&world.dir.path().join("work"), 16, 1 << 16).unwrap();
+        assert!(delivery.resolve(none.finish().unwrap(), NOW).is_err());
     }
 
     #[test]

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use node::data::digital::DigitalKind;
+use node::data::digital::{DigitalKind, is_listed_name};
 use node::failure::Failure;
 use node::invite::COOKIE_NAMESPACE_MIN;
 use node::world::{self, DirectoryLock};
@@ -38,8 +38,14 @@ impl Namespaces {
                 return Err(Failure::storage(&format!("cannot read {}: {error}", path.display())));
             }
         };
-        for (kind, code) in [(DigitalKind::Idfa, 1), (DigitalKind::Aaid, 2)] {
-            codes.insert(kind.name().to_owned(), code);
+        if codes.keys().any(|name| !is_listed_name(name)) {
+            return Err(Failure::operator(
+                &format!("{} has a name that is not in canonical form", path.display()),
+                "restore the file from your backup; its numbers stand in signed terms",
+            ));
+        }
+        for kind in DigitalKind::ALL {
+            codes.extend(kind.number().map(|number| (kind.name().to_owned(), number)));
         }
         Ok(Self { codes })
     }
@@ -111,7 +117,9 @@ mod tests {
         assert_eq!(second.code("aaid"), Some(2));
         assert_eq!(Namespaces::read(&home).unwrap(), second);
         assert_eq!(second.by_code().len(), 4);
-        std::fs::write(home.path(DIRECTORY).join(FILE), "x = \"y\"").unwrap();
-        assert!(Namespaces::read(&home).is_err());
+        for text in ["x = \"y\"", "\"A.example\" = 256", "uid2 = 256"] {
+            std::fs::write(home.path(DIRECTORY).join(FILE), text).unwrap();
+            assert!(Namespaces::read(&home).is_err(), "{text}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use node::data::digital::{deserialize_names, is_listed_name};
 use node::identity::PublicIdentity;
 use node::invite::InvitedGuardrails;
 use node::ledger::Budget;
@@ -76,7 +77,7 @@ pub(crate) struct PartnerPolicy {
     #[serde(default = "guardrails::ids_valid_days")]
     pub(crate) ids_valid_days: u16,
     /// Types of advertising ids and cookie namespaces that a delivery may hold.
-    #[serde(default = "guardrails::namespaces")]
+    #[serde(default = "guardrails::namespaces", deserialize_with = "deserialize_names")]
     pub(crate) namespaces: Vec<String>,
     /// Days since consent was given, at most.
     #[serde(default = "guardrails::consent_max_age_days")]
@@ -291,9 +292,6 @@ impl PartnerPolicy {
     /// The first value that no policy may have: its name, the problem, and what to write.
     fn wrong(&self) -> Option<(&'static str, &'static str, &'static str)> {
         let distinct: BTreeSet<&String> = self.namespaces.iter().collect();
-        let plain = |name: &String| {
-            (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic())
-        };
         let purpose = self.purpose.parse::<Purpose>();
         let floors = Limits::STANDARD;
         let rules = [
@@ -331,9 +329,9 @@ impl PartnerPolicy {
             ),
             (
                 "namespaces",
-                self.namespaces.iter().all(plain),
-                "has a name that is not 1 to 64 visible characters",
-                "correct the name",
+                self.namespaces.iter().all(|name| is_listed_name(name)),
+                "has a name that is no type of advertising id and no cookie namespace",
+                "write idfa, aaid, or a domain as the graph has it",
             ),
         ];
         rules

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use node::data::DataError;
 use node::data::handles::StoredHandles;
+use node::data::objections::{Objections, recorded};
 use node::data::table::{StoredTable, TableConditions, TableFiles, TableKey, build};
 use node::engine::Engine;
 use node::failure::Failure;
@@ -22,6 +23,7 @@ use protocol::suite::{Order, Profile, SuiteId};
 use serde::{Deserialize, Serialize};
 
 use crate::Home;
+use crate::command::object::OBJECTIONS;
 use crate::policy::PartnerPolicy;
 use crate::publish::Published;
 use crate::tenant::Tenant;
@@ -99,7 +101,9 @@ pub(crate) fn ready(
     now: u64,
 ) -> Result<Option<Ready>, Failure> {
     let keyring = tenant.keyring(home)?;
-    let Some(found) = find(tenant, &keyring, snapshot, profile, now)? else { return Ok(None) };
+    let objections = recorded(&home.path(OBJECTIONS), &home.storage)?;
+    let found = find(tenant, &keyring, (snapshot, objections), profile, now)?;
+    let Some(found) = found else { return Ok(None) };
     let signer = home.identity.attestation_key();
     let partner = tenant.identity.party().0;
     let key = match profile.suite() {
@@ -135,8 +139,11 @@ pub(crate) fn state(
     profile: Profile,
     now: u64,
 ) -> Result<State, Failure> {
+    let objections = recorded(&home.path(OBJECTIONS), &home.storage)?;
     let found = match (snapshot, tenant.keyring_if_made(home)?) {
-        (Some(snapshot), Some(keyring)) => find(tenant, &keyring, snapshot, profile, now)?,
+        (Some(snapshot), Some(keyring)) => {
+            find(tenant, &keyring, (snapshot, objections), profile, now)?
+        }
         _ => None,
     };
     if let Some(found) = found {
@@ -165,7 +172,8 @@ pub(crate) fn ensure(
     progress: &dyn Fn(u64),
 ) -> Result<(), Failure> {
     let keyring = tenant.keyring(home)?;
-    let found = || find(tenant, &keyring, snapshot, profile, now);
+    let objections = recorded(&home.path(OBJECTIONS), &home.storage)?;
+    let found = || find(tenant, &keyring, (snapshot, objections), profile, now);
     if found()?.is_some() {
         return Ok(());
     }
@@ -191,7 +199,7 @@ pub(crate) fn ensure(
         }
     }
     keyring.sweep_runs(now)?;
-    retire(tenant, &keyring, snapshot, now)
+    retire(tenant, &keyring, (snapshot, objections), now)
 }
 
 /// What one table is built from.
@@ -207,11 +215,14 @@ struct Build<'a> {
 impl Build<'_> {
     fn table<O: Order>(&self, key: &TableKey<'_, O>, key_id: &[u8; 16]) -> Result<(), Failure> {
         let Self { home, tenant, snapshot, profile, engine, progress } = *self;
+        let late =
+            Objections::since(&home.path(OBJECTIONS), &home.storage, snapshot.stored.objections())?;
         let conditions = TableConditions {
             filter: tenant.policy.link_filter(),
             kinds: tenant.policy.kind_codes(),
             purpose: tenant.policy.purpose(),
             at: u64::from(snapshot.signed.body.day).saturating_mul(86_400),
+            left_out: snapshot.stored.left_out(&late)?,
         };
         let draft = DraftDir::create(&tenant.tables()?, profile.name())?;
         let (frames, handles) = (draft.path(FRAMES), draft.path(HANDLES));
@@ -225,6 +236,7 @@ impl Build<'_> {
         let stored = Stored {
             tag_count: table.tag_count,
             root: table.root,
+            objections: late.recorded(),
             conditions: Conditions::of(&tenant.policy),
         };
         let text = serde_json::to_string(&stored)
@@ -247,29 +259,35 @@ struct Found {
 }
 
 impl Found {
-    /// The table of this name, if it is whole and of the tenant's conditions.
-    fn read(tenant: &Tenant, snapshot: &Published, profile: Profile, name: &str) -> Option<Self> {
+    /// The table of this name, if it is whole, of the tenant's conditions, and without everybody
+    /// who has objected.
+    fn read(tenant: &Tenant, state: Graph<'_>, profile: Profile, name: &str) -> Option<Self> {
+        let (snapshot, objections) = state;
         let key_id = name.strip_prefix(&prefix(profile, snapshot)).and_then(from_hex)?;
         let directory = tenant.tables_path().join(name);
         let text = std::fs::read_to_string(directory.join(TABLE)).ok()?;
         let stored: Stored = serde_json::from_str(&text).ok()?;
-        let current = stored.conditions == Conditions::of(&tenant.policy);
+        let current =
+            stored.conditions == Conditions::of(&tenant.policy) && stored.objections == objections;
         let whole = directory.join(FRAMES).exists()
             && (!profile.sends_handles() || directory.join(HANDLES).exists());
         (current && whole).then_some(Self { directory, key_id, stored })
     }
 }
 
+/// The snapshot in force, and how many objections there are.
+type Graph<'a> = (&'a Published, u64);
+
 /// The table that may be offered now.
 fn find(
     tenant: &Tenant,
     keyring: &Keyring,
-    snapshot: &Published,
+    state: Graph<'_>,
     profile: Profile,
     now: u64,
 ) -> Result<Option<Found>, Failure> {
     for name in names(&tenant.tables_path()) {
-        let Some(found) = Found::read(tenant, snapshot, profile, &name) else { continue };
+        let Some(found) = Found::read(tenant, state, profile, &name) else { continue };
         let offered = match profile.suite() {
             SuiteId::Aligned => keyring.aligned_id(now)? == Some(found.key_id),
             SuiteId::Shuffled => keyring.is_run_prepared(&found.key_id, now)?,
@@ -282,15 +300,10 @@ fn find(
 }
 
 /// Removes every table that may not be offered any more. A session that reads one has it open.
-fn retire(
-    tenant: &Tenant,
-    keyring: &Keyring,
-    snapshot: &Published,
-    now: u64,
-) -> Result<(), Failure> {
+fn retire(tenant: &Tenant, keyring: &Keyring, state: Graph<'_>, now: u64) -> Result<(), Failure> {
     let mut kept = Vec::new();
     for profile in tenant.policy.profiles() {
-        kept.extend(find(tenant, keyring, snapshot, profile, now)?.map(|found| found.directory));
+        kept.extend(find(tenant, keyring, state, profile, now)?.map(|found| found.directory));
     }
     let directory = tenant.tables_path();
     for name in names(&directory) {
@@ -336,6 +349,8 @@ fn from_hex(text: &str) -> Option<[u8; 16]> {
 struct Stored {
     tag_count: u64,
     root: [u8; 32],
+    /// How many objections it was made without: one that came later makes it out of date.
+    objections: u64,
     conditions: Conditions,
 }
 
@@ -412,6 +427,7 @@ pub(crate) mod tests {
                 source: home.config.common.source(),
                 email_sha256: None,
                 objections: &objections,
+                now,
             };
             let day = u32::try_from(now / 86_400).unwrap();
             let snapshot = Published::ingest(&home, &file, &rules, day).unwrap();

@@ -51,7 +51,7 @@ pub(crate) fn run(options: &ResultOptions, terminal: &Terminal) -> Result<(), Fa
         overwrite: options.overwrite,
     };
     let places = Places::claim(&home, &[], profile, named, terminal)?;
-    let paid = |failure| places::kept(failure, &about.sid, &options.dir);
+    let paid = |failure: Failure| places::kept(&failure, &about.sid, &options.dir);
     places.write(&home, &found, None).map_err(paid)?;
     places.write_summary(answer.summary(&about.sid)).map_err(paid)?;
     places.done();

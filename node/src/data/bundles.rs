@@ -1,15 +1,14 @@
 //! The digital IDs of a snapshot's records, sealed, in increasing order of records.
 //!
 //! A release reads them once beside the sorted records that it names. With each record stands what
-//! the release needs and no partner sees: a fingerprint that names the record across days, its
-//! person, and the tombstones that objections to its identifiers would have.
+//! the release needs and no partner sees: a fingerprint that names the record across days, and its
+//! person.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::data::DataError;
 use crate::data::digital::DigitalId;
-use crate::data::objections::Tombstone;
 use crate::data::sealed::{
     SealedFile, SealedOut, create_sealed, finish_sealed, open_sealed, read_or_end,
 };
@@ -42,8 +41,6 @@ pub struct Bundle {
     pub fingerprint: Fingerprint,
     /// Names its person within the snapshot: records of one person share it.
     pub person: [u8; Bundle::PERSON_LEN],
-    /// What objections to its identifiers would be.
-    pub tombstones: Vec<Tombstone>,
     /// Its digital IDs.
     pub ids: Vec<BundleId>,
 }
@@ -65,20 +62,15 @@ impl Bundle {
     /// Bytes of the name of a person.
     pub const PERSON_LEN: usize = 16;
 
-    /// `fingerprint ‖ person ‖ u8 n ‖ tombstones`, then for each ID
-    /// `u8 length ‖ ID ‖ day ‖ devices ‖ evidence`.
+    /// `fingerprint ‖ person`, then for each ID `u16 length ‖ ID ‖ day ‖ devices ‖ evidence`.
     fn encode(&self) -> Vec<u8> {
         let mut bytes = self.fingerprint.0.to_vec();
         bytes.extend_from_slice(&self.person);
-        let tombstones = self.tombstones.get(..usize::from(u8::MAX)).unwrap_or(&self.tombstones);
-        bytes.push(u8::try_from(tombstones.len()).unwrap_or(u8::MAX));
-        for tombstone in tombstones {
-            bytes.extend_from_slice(&tombstone.0);
-        }
         for one in &self.ids {
             let id = one.id.encoded();
-            // At most 6 + 1 + 64 + 1 + 64 bytes by the canonical form.
-            bytes.push(u8::try_from(id.len()).unwrap_or(u8::MAX));
+            // At most 6 + 1 + 64 + 1 + 255 bytes by the canonical form.
+            let len = u16::try_from(id.len()).unwrap_or(u16::MAX);
+            bytes.extend_from_slice(&len.to_be_bytes());
             bytes.extend_from_slice(id);
             bytes.extend_from_slice(&one.last_day.to_be_bytes());
             bytes.extend_from_slice(&one.devices.to_be_bytes());
@@ -89,14 +81,10 @@ impl Bundle {
 
     fn decode(record: u64, bytes: &[u8]) -> Option<Self> {
         let (fingerprint, rest) = bytes.split_first_chunk()?;
-        let (person, rest) = rest.split_first_chunk()?;
-        let (count, rest) = rest.split_first()?;
-        let (tombstones, mut rest) =
-            rest.split_at_checked(usize::from(*count).checked_mul(Tombstone::LEN)?)?;
-        let tombstones = tombstones.as_chunks().0.iter().copied().map(Tombstone).collect();
+        let (person, mut rest) = rest.split_first_chunk()?;
         let mut ids = Vec::new();
-        while let Some((len, after)) = rest.split_first() {
-            let (id, after) = after.split_at_checked(usize::from(*len))?;
+        while let Some((len, after)) = rest.split_first_chunk() {
+            let (id, after) = after.split_at_checked(usize::from(u16::from_be_bytes(*len)))?;
             let (day, after) = after.split_first_chunk()?;
             let (devices, after) = after.split_first_chunk()?;
             let (evidence, after) = after.split_first_chunk()?;
@@ -109,7 +97,7 @@ impl Bundle {
             rest = after;
         }
         let fingerprint = Fingerprint(*fingerprint);
-        Some(Self { record, fingerprint, person: *person, tombstones, ids })
+        rest.is_empty().then_some(Self { record, fingerprint, person: *person, ids })
     }
 }
 
@@ -208,8 +196,9 @@ impl StoredBundles {
     }
 }
 
-const BUNDLES: &str = "digital-ids";
-/// A persona has at most 64 identifiers and 64 digital IDs.
+/// Snapshots of earlier versions have `digital-ids`, with values of 64 bytes at most.
+const BUNDLES: &str = "digital-ids-2";
+/// A persona has at most 64 digital IDs.
 const BODY_BYTES_MAX: u32 = 1 << 16;
 
 #[cfg(test)]
@@ -217,12 +206,12 @@ mod tests {
     use super::*;
 
     fn bundle(record: u64) -> Bundle {
-        let id = DigitalId::parse("cookie", "a.example", &format!("value-{record:03}")).unwrap();
+        let value = format!("={record:03}{}", "v".repeat(251));
+        let id = DigitalId::parse("cookie", "a.example", &value).unwrap();
         Bundle {
             record,
             fingerprint: Fingerprint([record as u8; 16]),
             person: [3; 16],
-            tombstones: vec![Tombstone([1; 16]), Tombstone([2; 16])],
             ids: vec![
                 BundleId { id: id.clone(), last_day: 20_000, devices: 2, evidence: 1 },
                 BundleId { id, last_day: 20_001, devices: 1, evidence: 4 },

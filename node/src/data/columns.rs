@@ -5,10 +5,12 @@
 //! Parquet is written one group of rows at a time, so that memory does not grow with the table.
 
 use core::fmt;
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
+use csv::QuoteStyle;
 use parquet::basic::{Compression, LogicalType, Repetition, Type as PhysicalType, ZstdLevel};
 use parquet::data_type::{ByteArray, ByteArrayType, DataType, Int32Type, Int64Type};
 use parquet::errors::ParquetError;
@@ -141,7 +143,8 @@ impl<'a> TableWriter<'a> {
             let table = ParquetTable::new(columns, out).map_err(unwritten(output))?;
             Form::Parquet(Box::new(table))
         } else {
-            let mut csv = csv::Writer::from_writer(out);
+            // Fields come quoted, see `csv_text`.
+            let mut csv = csv::WriterBuilder::new().quote_style(QuoteStyle::Never).from_writer(out);
             csv.write_record(columns.iter().map(|column| column.name))
                 .map_err(|error| output.failed()(error.into()))?;
             Form::Csv(Box::new(csv))
@@ -195,12 +198,25 @@ fn csv_row(csv: &mut csv::Writer<Out<'_>>, cells: &[Cell<'_>]) -> Result<(), csv
     for cell in cells {
         match cell {
             Cell::Absent => csv.write_field("")?,
-            Cell::Text(text) => csv.write_field(text)?,
+            Cell::Text(text) => csv.write_field(&*csv_text(text))?,
             Cell::Number(number) => csv.write_field(number.to_string())?,
             Cell::Day(day) => csv.write_field(written_day(*day).unwrap_or_default())?,
         }
     }
     csv.write_record(None::<&[u8]>)
+}
+
+/// A text as a field of CSV: in quotes if it could not be read back without them, and if it begins
+/// like a formula.
+///
+/// Nothing is put before a formula or taken away: a value is read back as it was. Quotes tell a
+/// reader of CSV that it is text; a spreadsheet that opens the file may calculate it all the same.
+pub(crate) fn csv_text(text: &str) -> Cow<'_, str> {
+    let begins = text.starts_with(['=', '+', '-', '@', '\t', ' ']) || text.ends_with(' ');
+    match begins || text.is_empty() || text.contains([',', ';', '"', '\r', '\n', '\t']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")).into(),
+        false => text.into(),
+    }
 }
 
 /// A day as ISO 8601 writes it; `None` outside the years 0 to 9999.
@@ -423,6 +439,23 @@ mod tests {
              \"r,1\",1,adnxs.example,2026-02-01\n"
         );
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_field_is_quoted_where_it_must_be_or_begins_like_a_formula() {
+        for plain in ["abc", "a=b", "5727816213491965430", "a|b'c"] {
+            assert_eq!(csv_text(plain), plain);
+        }
+        for (text, quoted) in [
+            ("=1+1", "\"=1+1\""),
+            ("-1", "\"-1\""),
+            ("@a", "\"@a\""),
+            ("a\"b", "\"a\"\"b\""),
+            ("a,b", "\"a,b\""),
+            ("", "\"\""),
+        ] {
+            assert_eq!(csv_text(text), quoted);
+        }
     }
 
     #[test]

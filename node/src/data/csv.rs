@@ -66,6 +66,10 @@ impl Delimiter {
             Self::Tab => b'\t',
         }
     }
+
+    pub(super) const fn character(self) -> char {
+        self.byte() as char
+    }
 }
 
 /// Reads the records of one file.

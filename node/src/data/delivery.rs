@@ -2,7 +2,8 @@
 //! it.
 //!
 //! Rows are ordered by type, namespace and value, never by person or by how they came, so that the
-//! order says nothing.
+//! order says nothing. Every value that the session took is written: it was checked as it came
+//! [W-13], and nothing is refused here.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,7 +15,7 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::data::columns::{self, Cell, TableColumn};
-use crate::data::digital::{DigitalId as CanonicalId, DigitalKind};
+use crate::data::digital::DigitalKind;
 use crate::data::release::{AGE_BUCKETS, DEVICE_CLASSES, name_of};
 use crate::data::sealed::hex;
 use crate::data::{DataError, Workspace};
@@ -43,17 +44,6 @@ pub struct Delivery<'a> {
     pub rules_digest: &'a [u8; 32],
 }
 
-/// Why digital IDs cannot be written.
-#[derive(Debug, thiserror::Error)]
-pub enum DeliveryError {
-    /// Local storage.
-    #[error(transparent)]
-    Data(#[from] DataError),
-    /// An entry that no provider may deliver; the peer is to blame.
-    #[error("a digital ID is not in canonical form")]
-    NotCanonical,
-}
-
 /// Writes digital IDs as CSV or Parquet, by the name of the output, and the manifest beside it if
 /// it is a file; the number of rows.
 ///
@@ -61,33 +51,31 @@ pub enum DeliveryError {
 ///
 /// # Errors
 ///
-/// [`DeliveryError`]; no file is then there in part.
+/// [`DataError`] of this machine; no file is then there in part.
 pub fn write_digital_ids(
     output: &DeliveryOutput,
     delivery: &Delivery<'_>,
     mut records: impl FnMut() -> Result<Option<Zeroizing<Vec<u8>>>, DataError>,
     workspace: &Workspace,
-) -> Result<u64, DeliveryError> {
-    let mut sorter =
-        VarSorter::new(&workspace.directory, workspace.memory_bytes).map_err(DataError::from)?;
+) -> Result<u64, DataError> {
+    let mut sorter = VarSorter::new(&workspace.directory, workspace.memory_bytes)?;
     while let Some(record) = records()? {
         let mut rest = record.as_slice();
         while let Some((id, after)) = Entry::decode(rest) {
-            let row = Row::of(&id, delivery.namespaces).ok_or(DeliveryError::NotCanonical)?;
-            sorter.push(&row.encode()).map_err(DataError::from)?;
+            sorter.push(&encode_row(&id, delivery.namespaces).ok_or_else(damaged)?)?;
             rest = after;
         }
         if !rest.is_empty() {
-            return Err(DeliveryError::NotCanonical);
+            return Err(damaged());
         }
     }
-    let mut sorted = sorter.finish().map_err(DataError::from)?;
+    let mut sorted = sorter.finish()?;
     let run_id = run_id(delivery.sid);
     let mut seq = 0_i64;
     let file = &output.file;
     let sha256 = columns::write_table(file, &COLUMNS, |table| {
-        while let Some(bytes) = sorted.next_record().map_err(DataError::from)? {
-            let row = Row::decode(bytes).ok_or_else(|| DataError::contradiction(file.name()))?;
+        while let Some(bytes) = sorted.next_record()? {
+            let row = Row::decode(bytes).ok_or_else(damaged)?;
             seq += 1;
             let days = match row.days_valid {
                 0 => delivery.valid_days,
@@ -107,7 +95,7 @@ pub fn write_digital_ids(
                 text(name_of(AGE_BUCKETS, row.age_bucket)),
             ])?;
         }
-        Ok::<(), DeliveryError>(())
+        Ok::<(), DataError>(())
     })?;
     let rows = u64::try_from(seq).unwrap_or(0);
     if let Some(manifest) = &output.manifest {
@@ -182,32 +170,31 @@ struct Row<'a> {
     days_valid: u16,
 }
 
+/// An entry as `type ‖ 0 ‖ namespace ‖ 0 ‖ value ‖ 0 ‖ attributes`, which sorts as the rows do.
+///
+/// `None` for bytes that no session takes. A namespace that the invitation does not name any more
+/// is written by its number.
+fn encode_row(id: &Entry, namespaces: &BTreeMap<u16, String>) -> Option<Vec<u8>> {
+    let value = str::from_utf8(&id.value).ok()?;
+    let kind = DigitalKind::of_namespace(id.namespace)?;
+    let namespace = match (kind.number(), namespaces.get(&id.namespace)) {
+        (Some(_), _) => String::new(),
+        (None, Some(name)) => name.clone(),
+        (None, None) => format!("0x{:04x}", id.namespace),
+    };
+    let [days_high, days_low] = id.days_valid.to_be_bytes();
+    let text = [kind.name(), "\0", &namespace, "\0", value, "\0"].concat();
+    let mut bytes = text.into_bytes();
+    bytes.extend_from_slice(&[id.device_class, id.age_bucket, days_high, days_low]);
+    Some(bytes)
+}
+
+/// What was sealed a moment ago is not what was written.
+fn damaged() -> DataError {
+    protocol::error::Bug::InternalInvariant.into()
+}
+
 impl<'a> Row<'a> {
-    /// `None` for a value that is not canonical, or a namespace without a name.
-    fn of(id: &'a Entry, namespaces: &'a BTreeMap<u16, String>) -> Option<Self> {
-        let value = str::from_utf8(&id.value).ok()?;
-        let name = namespaces.get(&id.namespace)?.as_str();
-        let advertising = [DigitalKind::Idfa, DigitalKind::Aaid].map(DigitalKind::name);
-        let (id_type, namespace) = match advertising.contains(&name) {
-            true => (name, ""),
-            false => (DigitalKind::Cookie.name(), name),
-        };
-        let canonical = CanonicalId::parse(id_type, namespace, value).ok()?;
-        // What a spreadsheet would calculate is no ID.
-        let sound = canonical.value() == value && !value.starts_with(['=', '+', '@']);
-        let Entry { device_class, age_bucket, days_valid, .. } = *id;
-        sound.then_some(Self { id_type, namespace, value, device_class, age_bucket, days_valid })
-    }
-
-    /// `type ‖ 0 ‖ namespace ‖ 0 ‖ value ‖ 0 ‖ attributes`: sorts as the rows do.
-    fn encode(&self) -> Vec<u8> {
-        let [days_high, days_low] = self.days_valid.to_be_bytes();
-        let text = [self.id_type, "\0", self.namespace, "\0", self.value, "\0"].concat();
-        let mut bytes = text.into_bytes();
-        bytes.extend_from_slice(&[self.device_class, self.age_bucket, days_high, days_low]);
-        bytes
-    }
-
     fn decode(bytes: &'a [u8]) -> Option<Self> {
         let (text, attributes) = bytes.split_last_chunk::<4>()?;
         let [device_class, age_bucket, days_high, days_low] = *attributes;
@@ -235,10 +222,15 @@ const COLUMNS: [TableColumn; 10] = [
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::os::unix::fs::PermissionsExt as _;
 
+    use parquet::file::reader::{FileReader as _, SerializedFileReader};
+    use parquet::record::Field;
+    use proptest::prelude::*;
     use sha2::{Digest as _, Sha256};
 
+    use crate::data::digital::DigitalId as CanonicalId;
     use crate::world::tests::private_tempdir;
 
     use super::*;
@@ -248,7 +240,17 @@ mod tests {
         Entry { namespace, device_class: 0, age_bucket: 0, days_valid: 0, value }
     }
 
-    fn deliver(dir: &Path, name: &str, ids: &[Entry]) -> Result<u64, DeliveryError> {
+    fn deliver(dir: &Path, name: &str, ids: &[Entry]) -> Result<u64, DataError> {
+        let named = [(1, "idfa"), (2, "aaid"), (0x0100, "b.example"), (0x0101, "a.example")];
+        deliver_under(dir, name, ids, &named.map(|(code, name)| (code, name.to_owned())).into())
+    }
+
+    fn deliver_under(
+        dir: &Path,
+        name: &str,
+        ids: &[Entry],
+        namespaces: &BTreeMap<u16, String>,
+    ) -> Result<u64, DataError> {
         // Two frames.
         let frames = ids.chunks(ids.len().div_ceil(2).max(1)).map(|half| {
             let mut frame = Vec::new();
@@ -256,8 +258,6 @@ mod tests {
             Zeroizing::new(frame)
         });
         let mut frames = frames.collect::<Vec<_>>().into_iter();
-        let named = [(1, "idfa"), (2, "aaid"), (0x0100, "b.example"), (0x0101, "a.example")];
-        let namespaces = named.map(|(code, name)| (code, name.to_owned())).into();
         let delivery = Delivery {
             sid: &[0xAB; 32],
             profile: Profile::DigitalIds,
@@ -265,7 +265,7 @@ mod tests {
             segment: Some("autumn"),
             day: 20_000,
             valid_days: 30,
-            namespaces: &namespaces,
+            namespaces,
             rules_digest: &[1; 32],
         };
         let workspace = Workspace { directory: dir.to_path_buf(), memory_bytes: 1 << 20 };
@@ -324,22 +324,97 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_written_of_values_no_provider_may_deliver() {
+    fn a_namespace_that_the_invitation_names_no_more_is_written_by_its_number() {
         let dir = private_tempdir();
-        for bad in [
-            id(1, "6D92078A-8246-4BA4-AE5B-76104861E7DC"),
-            id(2, "cookie-a"),
-            id(0x0100, "short"),
-            id(0x0100, "two words"),
-            id(0x0100, "=cmd|'/c'!A1"),
-            id(0x0100, "00000000"),
-            id(0x0102, "cookie-a"),
-            Entry { value: vec![0xFF; 9], ..id(0x0100, "") },
-        ] {
-            let done = deliver(dir.path(), "ids.csv", &[id(0x0100, "cookie-a"), bad]);
-            assert!(matches!(done, Err(DeliveryError::NotCanonical)));
-            assert!(!dir.path().join("ids.csv").exists());
-        }
+        assert_eq!(deliver(dir.path(), "ids.csv", &[id(0x0102, "cookie-a")]).unwrap(), 1);
+        let text = std::fs::read_to_string(dir.path().join("ids.csv")).unwrap();
+        assert!(text.contains(",cookie,0x0102,cookie-a,"), "{text}");
         assert_eq!(deliver(dir.path(), "ids.csv", &[]).unwrap(), 0);
+    }
+
+    /// Type, namespace and value of the rows of a file.
+    fn read_back(path: &Path) -> Vec<[String; 3]> {
+        let file = std::fs::File::open(path).unwrap();
+        if !columns::is_parquet(path) {
+            let mut reader = csv::Reader::from_reader(file);
+            let rows = reader.records().map(Result::unwrap);
+            return rows.map(|row| [4, 5, 6].map(|at| row[at].to_owned())).collect();
+        }
+        let reader = SerializedFileReader::new(file).unwrap();
+        let rows = reader.get_row_iter(None).unwrap().map(Result::unwrap);
+        rows.map(|row| {
+            let fields: Vec<Field> = row.into_columns().into_iter().map(|one| one.1).collect();
+            [4, 5, 6].map(|at| match &fields[at] {
+                Field::Str(text) => text.clone(),
+                _ => String::new(),
+            })
+        })
+        .collect()
+    }
+
+    #[test]
+    fn what_a_spreadsheet_would_calculate_is_quoted_and_comes_back() {
+        let dir = private_tempdir();
+        let values = ["=cmd|'/c'!A1", "+3312345678", "-12345678", "@12345678", "a\"b;c,d|e"];
+        let ids = values.map(|value| id(0x0100, value));
+        assert_eq!(deliver(dir.path(), "ids.csv", &ids).unwrap(), 5);
+        let text = std::fs::read_to_string(dir.path().join("ids.csv")).unwrap();
+        for value in &values[..4] {
+            assert!(text.contains(&format!(",\"{value}\",")), "{text}");
+        }
+        let mut written = values.to_vec();
+        written.sort_unstable();
+        let back = read_back(&dir.path().join("ids.csv"));
+        assert!(back.iter().map(|[.., value]| value).eq(written), "{back:?}");
+    }
+
+    fn any_id() -> impl Strategy<Value = (String, String, String)> {
+        let kind = prop::sample::select(vec!["cookie", "idfa", "aaid", "Cookie", " IDFA"]);
+        let namespace = prop_oneof!["[.A-Za-z0-9_-]{0,20}", "\\PC{0,8}", Just("idfa".to_owned())];
+        let maid = "[0-9a-fA-F]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
+        let value = prop_oneof![
+            "[-=+@'\"|;,\t !-~]{0,40}",
+            "[!-~]{7,9}",
+            "[!-~]{250,258}",
+            maid,
+            "\\PC{0,12}"
+        ];
+        (kind.prop_map(str::to_owned), namespace, value)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// Whatever ingest accepts can be delivered, and whatever is delivered is in the file.
+        #[test]
+        fn what_ingest_accepts_is_delivered_and_read_back_equal(
+            lines in prop::collection::vec(any_id(), 1..40),
+        ) {
+            let accepted: BTreeSet<CanonicalId> = lines
+                .iter()
+                .filter_map(|(kind, name, value)| CanonicalId::parse(kind, name, value).ok())
+                .collect();
+            let mut numbers: BTreeMap<String, u16> =
+                BTreeMap::from([("idfa".to_owned(), 1), ("aaid".to_owned(), 2)]);
+            let (mut entries, mut expected) = (Vec::new(), Vec::new());
+            for id in &accepted {
+                let next = 0x0100 + u16::try_from(numbers.len()).unwrap();
+                let number = *numbers.entry(id.listed_as().to_owned()).or_insert(next);
+                let entry = self::id(number, id.value());
+                let mut bytes = Vec::new();
+                prop_assert!(entry.encode_into(&mut bytes).is_some());
+                prop_assert_eq!(Entry::decode(&bytes), Some((entry.clone(), &[][..])));
+                entries.push(entry);
+                expected.push([id.kind().name(), id.namespace(), id.value()].map(str::to_owned));
+            }
+            expected.sort();
+            let named = numbers.into_iter().map(|(name, number)| (number, name)).collect();
+            for name in ["ids.csv", "ids.parquet"] {
+                let dir = private_tempdir();
+                let rows = deliver_under(dir.path(), name, &entries, &named).unwrap();
+                prop_assert_eq!(rows, expected.len() as u64);
+                prop_assert_eq!(&read_back(&dir.path().join(name)), &expected);
+            }
+        }
     }
 }

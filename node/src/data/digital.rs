@@ -3,37 +3,13 @@
 //! A provider holds them in clear, because it delivers them; they are kept sealed and printed
 //! nowhere.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use icu_normalizer::ComposingNormalizerBorrowed;
-use protocol::limits::DIGITAL_ID_MAX;
-
-/// Type of a digital ID, in the order of the names in a delivery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum DigitalKind {
-    /// Android advertising id.
-    Aaid,
-    /// Cookie of a namespace.
-    Cookie,
-    /// Advertising id of Apple devices.
-    Idfa,
-}
-
-impl DigitalKind {
-    /// The name in files.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Aaid => "aaid",
-            Self::Cookie => "cookie",
-            Self::Idfa => "idfa",
-        }
-    }
-
-    fn parse(name: &str) -> Option<Self> {
-        [Self::Aaid, Self::Cookie, Self::Idfa].into_iter().find(|kind| kind.name() == name)
-    }
-}
+pub use protocol::digital_id::DigitalKind;
+use protocol::digital_id::MalformedId;
+use serde::de::{Deserialize as _, Deserializer, Error as _};
 
 /// A digital ID in canonical form; opaque when printed.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,16 +24,26 @@ pub struct DigitalId {
 impl DigitalId {
     /// Brings a declared type, namespace and value into canonical form; the type is never guessed.
     ///
+    /// What comes of it passes [`DigitalKind::check`], the one validator that delivery and receipt
+    /// ask too [W-13].
+    ///
     /// # Errors
     ///
     /// The reason code to count the value under.
     pub fn parse(kind: &str, namespace: &str, value: &str) -> Result<Self, &'static str> {
-        let kind = DigitalKind::parse(kind).ok_or("digital_id_type_unknown")?;
+        let kind = DigitalKind::from_name(kind.trim()).ok_or("digital_id_type_unknown")?;
         let (namespace, value) = match kind {
-            DigitalKind::Aaid | DigitalKind::Idfa => ("", advertising_id(value)?),
-            DigitalKind::Cookie => (namespace, cookie(namespace, value)?),
+            DigitalKind::Aaid | DigitalKind::Idfa => (String::new(), advertising_id(value)),
+            DigitalKind::Cookie => {
+                let namespace = self::namespace(namespace)?;
+                if value == namespace {
+                    return Err("cookie_malformed");
+                }
+                (namespace, Cow::Borrowed(value))
+            }
         };
-        Ok(Self::of(kind, namespace, &value))
+        kind.check(value.as_bytes()).map_err(MalformedId::code)?;
+        Ok(Self::of(kind, &namespace, &value))
     }
 
     fn of(kind: DigitalKind, namespace: &str, value: &str) -> Self {
@@ -90,7 +76,7 @@ impl DigitalId {
         }
     }
 
-    /// The value, 1 to 64 visible ASCII characters.
+    /// The value, visible ASCII of 255 bytes at most.
     #[must_use]
     pub fn value(&self) -> &str {
         self.bytes.get(self.value_at..).and_then(text).unwrap_or("")
@@ -106,8 +92,8 @@ impl DigitalId {
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         let mut parts = bytes.split(|byte| *byte == 0);
         let mut next = || text(parts.next()?);
-        let (kind, namespace, value) = (DigitalKind::parse(next()?)?, next()?, next()?);
-        if parts.next().is_some() || value.is_empty() {
+        let (kind, namespace, value) = (DigitalKind::from_name(next()?)?, next()?, next()?);
+        if parts.next().is_some() || kind.check(value.as_bytes()).is_err() {
             return None;
         }
         Some(Self::of(kind, namespace, value))
@@ -120,50 +106,93 @@ impl fmt::Debug for DigitalId {
     }
 }
 
-/// Lower case with hyphens; zeros mean that the person opted out on the device.
-fn advertising_id(value: &str) -> Result<String, &'static str> {
-    let composed = match value.is_ascii() {
-        true => value.to_owned(),
-        false => ComposingNormalizerBorrowed::new_nfkc().normalize(value).into_owned(),
-    };
-    let value = composed.trim().trim_matches(['{', '}']).to_ascii_lowercase();
-    let groups: Vec<usize> = value.split('-').map(str::len).collect();
-    let hex = value.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
-    if groups != [8, 4, 4, 4, 12] || !hex {
-        return Err("maid_malformed");
-    }
-    if value.bytes().all(|byte| byte == b'-' || byte == b'0') {
-        return Err("maid_zero");
-    }
-    Ok(value)
-}
-
-fn cookie(namespace: &str, value: &str) -> Result<String, &'static str> {
-    let visible = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
-    if namespace.is_empty() {
+/// The canonical form of a cookie's namespace: lower case, without outer space and outer dots.
+///
+/// A registrable domain or a platform code, so that `.AdNXS.example` and `adnxs.example` are one
+/// wherever two of them are compared.
+///
+/// # Errors
+///
+/// The reason code: there is none, it is not in the form of [W-13], or it is the name of a type.
+pub fn namespace(written: &str) -> Result<String, &'static str> {
+    let name = written.trim();
+    let name = name.strip_prefix('.').unwrap_or(name);
+    let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+    let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_');
+    if name.is_empty() {
         return Err("cookie_no_namespace");
     }
-    if namespace.len() > NAMESPACE_BYTES_MAX || !visible(namespace) {
-        return Err("cookie_namespace_malformed");
+    let taken = DigitalKind::NAMES.contains(&name.as_str());
+    let sound = name.len() <= NAMESPACE_BYTES_MAX && name.bytes().all(plain) && !taken;
+    if sound { Ok(name) } else { Err("cookie_namespace_malformed") }
+}
+
+/// The canonical form of a name in a list of what a delivery may hold: a type of advertising id,
+/// or the namespace of a cookie.
+///
+/// # Errors
+///
+/// As [`namespace`].
+pub fn listed_name(written: &str) -> Result<String, &'static str> {
+    let kind = DigitalKind::from_name(written.trim());
+    match kind.filter(|kind| kind.number().is_some()) {
+        Some(kind) => Ok(kind.name().to_owned()),
+        None => namespace(written),
     }
-    if OPTED_OUT.iter().any(|constant| value.eq_ignore_ascii_case(constant)) {
-        return Err("cookie_optout");
+}
+
+/// Whether a name is in the canonical form of [`listed_name`].
+#[must_use]
+pub fn is_listed_name(name: &str) -> bool {
+    listed_name(name).as_deref() == Ok(name)
+}
+
+/// Reads a list of names of settings in canonical form; none of them may be there twice.
+///
+/// # Errors
+///
+/// The deserializer's, for a name that [`listed_name`] refuses, and for one twice.
+pub fn deserialize_names<'de, D: Deserializer<'de>>(source: D) -> Result<Vec<String>, D::Error> {
+    let mut names: Vec<String> = Vec::new();
+    for written in Vec::<String>::deserialize(source)? {
+        let name = listed_name(&written).map_err(|_| {
+            D::Error::custom(
+                "a name of digital IDs is neither idfa, aaid nor a cookie namespace of 1 to 64 \
+                 letters, digits, '.', '-' and '_'",
+            )
+        })?;
+        if names.contains(&name) {
+            return Err(D::Error::custom("a name of digital IDs is there twice"));
+        }
+        names.push(name);
     }
-    let zeros = value.bytes().all(|byte| byte == b'0');
-    let lengths = COOKIE_BYTES_MIN..=usize::from(DIGITAL_ID_MAX);
-    if !lengths.contains(&value.len()) || !visible(value) || zeros || value == namespace {
-        return Err("cookie_malformed");
-    }
-    Ok(value.to_owned())
+    Ok(names)
+}
+
+/// As [`deserialize_names`], for a list that may be absent.
+///
+/// # Errors
+///
+/// As there.
+pub(crate) fn deserialize_names_if_any<'de, D: Deserializer<'de>>(
+    source: D,
+) -> Result<Option<Vec<String>>, D::Error> {
+    deserialize_names(source).map(Some)
+}
+
+/// Lower case without braces and outer space.
+fn advertising_id(value: &str) -> Cow<'static, str> {
+    let composed = match value.is_ascii() {
+        true => Cow::Borrowed(value),
+        false => ComposingNormalizerBorrowed::new_nfkc().normalize(value),
+    };
+    Cow::Owned(composed.trim().trim_matches(['{', '}']).to_ascii_lowercase())
 }
 
 fn text(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(bytes).ok()
 }
 
-/// What platforms write in place of a cookie's value when the person opted out.
-const OPTED_OUT: [&str; 5] = ["optout", "opt_out", "opt-out", "0", "-1"];
-const COOKIE_BYTES_MIN: usize = 8;
 /// Bytes of a namespace, which an invitation has to hold.
 const NAMESPACE_BYTES_MAX: usize = 64;
 
@@ -190,7 +219,7 @@ mod tests {
 
     #[test]
     fn unusable_values_are_refused_by_reason() {
-        let long = "x".repeat(65);
+        let long = "x".repeat(256);
         for (kind, namespace, value, reason) in [
             ("aaid", "", "00000000-0000-0000-0000-000000000000", "maid_zero"),
             ("aaid", "", "6d92078a82464ba4ae5b76104861e7dc", "maid_malformed"),
@@ -204,9 +233,26 @@ mod tests {
             ("cookie", "a.example", "a.example", "cookie_malformed"),
             ("cookie", "a.example", &long, "cookie_malformed"),
             ("cookie", "a.example", "OPT_OUT", "cookie_optout"),
+            ("cookie", "idfa", "12345678", "cookie_namespace_malformed"),
+            ("cookie", "UID2", "12345678", "cookie_namespace_malformed"),
+            ("cookie", ".", "12345678", "cookie_no_namespace"),
             ("ctv", "", "12345678", "digital_id_type_unknown"),
         ] {
             assert_eq!(DigitalId::parse(kind, namespace, value).unwrap_err(), reason);
+        }
+    }
+
+    #[test]
+    fn namespace_has_one_canonical_form_and_the_type_no_case() {
+        for written in ["adnxs.example", "AdNXS.example", " .adnxs.Example. "] {
+            assert_eq!(namespace(written).as_deref(), Ok("adnxs.example"));
+            let id = DigitalId::parse(" Cookie", written, "AbCd1234").unwrap();
+            assert_eq!(id, DigitalId::parse("cookie", "adnxs.example", "AbCd1234").unwrap());
+        }
+        assert_eq!(listed_name("IDFA").as_deref(), Ok("idfa"));
+        assert_eq!(listed_name(" A.Example").as_deref(), Ok("a.example"));
+        for name in ["cookie", "uid2", "r\u{e9}gie.example", "a b", "a/b", "..", ""] {
+            assert!(listed_name(name).is_err(), "{name}");
         }
     }
 
@@ -220,5 +266,6 @@ mod tests {
         assert_eq!(DigitalId::decode(id.encoded()).unwrap(), id);
         assert_eq!(format!("{id:?}"), "DigitalId(..)");
         assert!(DigitalId::decode(b"cookie\0a.example").is_none());
+        assert!(DigitalId::decode(b"cookie\0a.example\0short").is_none());
     }
 }

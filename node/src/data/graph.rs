@@ -2,14 +2,15 @@
 //!
 //! A record is a persona. An identifier found under two persons names nobody and is not published;
 //! a persona without a live digital ID is not published either, nor is any of a person who
-//! objected. Consent strings and link rules are judged by later versions: a file that carries the
-//! consent columns publishes only lines that have consent, a file without them is published on the
-//! provider's own word.
+//! objected. What consent strings allow, and link rules, are judged by later versions: a file that
+//! carries the consent columns publishes only lines whose evidence has the form of its scheme, a
+//! file without them is published on the provider's own word.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use protocol::commitment::{SnapshotCommitter, SnapshotLeaf, SnapshotRoot, identifier_from_parts};
+use protocol::purpose::Purpose;
 use protocol::seed::SnapshotSeed;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -17,6 +18,7 @@ use sha2::{Digest, Sha256};
 use crate::data::bundles::{Bundle, BundleId, BundleWriter, Fingerprint, StoredBundles};
 use crate::data::digital::DigitalId;
 use crate::data::objections::Objections;
+use crate::data::people::{StoredPeople, write_people};
 use crate::data::sealed::{
     SealedFile, create_sealed, fill, finish_sealed, open_sealed, read_or_end,
 };
@@ -28,9 +30,11 @@ use crate::runs::{FixedSorter, VarSorter};
 use crate::seal::{self, KeyedHash, StorageKey};
 use crate::world;
 
+#[cfg(test)]
+mod evidence;
 mod lines;
 
-use self::lines::{EVIDENCE_LOGIN, Identifier, Line, Scanned, scan};
+use self::lines::{EVIDENCE_LOGIN, Identifier, Kept, Line, Scanned, scan};
 
 /// What the scan of a graph file needs to know.
 #[derive(Debug)]
@@ -43,6 +47,8 @@ pub struct GraphRules<'a> {
     pub email_sha256: Option<EmailPrehash>,
     /// Who is left out.
     pub objections: &'a Objections,
+    /// Unix time: what is dated later is no evidence.
+    pub now: u64,
 }
 
 /// What became of a file's lines; no value of any line.
@@ -53,6 +59,12 @@ pub struct GraphCounts {
     pub lines_read: u64,
     /// Lines left out, by reason.
     pub lines_dropped: BTreeMap<String, u64>,
+    /// The numbers of the first lines left out for each reason.
+    #[serde(default)]
+    pub first_dropped: BTreeMap<String, Vec<u64>>,
+    /// Lines kept, by the scheme of their consent; none where the file has no such columns.
+    #[serde(default)]
+    pub consent: BTreeMap<String, u64>,
     /// Personas in the file.
     pub personas: u64,
     /// Personas published.
@@ -80,10 +92,35 @@ impl GraphCounts {
         self.lines_read += other.lines_read;
         add_all(&mut self.lines_dropped, other.lines_dropped);
         add_all(&mut self.identifiers_rejected, other.identifiers_rejected);
+        add_all(&mut self.consent, other.consent);
+        for (reason, numbers) in other.first_dropped {
+            numbers.into_iter().for_each(|number| self.note_dropped(&reason, number));
+        }
     }
 
-    fn drop_line(&mut self, reason: &str) {
+    fn drop_line(&mut self, reason: &str, number: u64) {
         add(&mut self.lines_dropped, reason);
+        self.note_dropped(reason, number);
+    }
+
+    fn note_dropped(&mut self, reason: &str, number: u64) {
+        if !self.first_dropped.contains_key(reason) {
+            self.first_dropped.insert(reason.to_owned(), Vec::new());
+        }
+        let first = self.first_dropped.get_mut(reason);
+        if let Some(first) = first.filter(|first| first.len() < FIRST_DROPPED) {
+            first.push(number);
+        }
+    }
+
+    /// Counts what is worth counting of a line that is kept.
+    fn keep(&mut self, kept: Kept) {
+        if let Some(code) = kept.rejected {
+            add(&mut self.identifiers_rejected, code);
+        }
+        if let Some(scheme) = kept.scheme {
+            add(&mut self.consent, scheme.name());
+        }
     }
 
     /// Why lines, personas and values were left out, the most frequent reason first.
@@ -117,11 +154,12 @@ impl StoredSnapshot {
         key: &StorageKey,
         workspace: &Workspace,
     ) -> Result<Self, DataError> {
-        let Scanned { lines, mut counts, namespaces, objected } = scan(file, rules, workspace)?;
+        let Scanned { lines, people, mut counts, namespaces, objected } =
+            scan(file, rules, workspace)?;
         world::create_private_dir(directory)?;
+        write_people(people, directory, key)?;
         let gathering = Gathering {
             ruleset: rules.normalizer.ruleset().code(),
-            objections: rules.objections,
             objected,
             fingerprints: key.keyed_hash(FINGERPRINT)?,
         };
@@ -191,6 +229,37 @@ impl StoredSnapshot {
     /// [`DataError`] if the sealed file does not open, as in snapshots of earlier versions.
     pub fn bundles(&self) -> Result<StoredBundles, DataError> {
         StoredBundles::open(&self.directory, &self.key)
+    }
+
+    /// Which persons an objection concerns.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`] if the sealed file does not open.
+    pub fn people(&self) -> Result<StoredPeople, DataError> {
+        StoredPeople::open(&self.directory, &self.key)
+    }
+
+    /// The records that no table may hold any more, for objections that came after the snapshot:
+    /// those of persons who objected, and those whose digital IDs were all objected to.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`] if a sealed file is damaged.
+    pub fn left_out(&self, late: &Objections) -> Result<BTreeSet<u64>, DataError> {
+        let mut records = BTreeSet::new();
+        if late.is_empty() {
+            return Ok(records);
+        }
+        let objected = self.people()?.objected(late)?;
+        let mut bundles = self.bundles()?;
+        while let Some(bundle) = bundles.next_bundle()? {
+            let bare = bundle.ids.iter().all(|one| late.has_digital_id(&one.id));
+            if bare || objected.contains(&bundle.person) {
+                records.insert(bundle.record);
+            }
+        }
+        Ok(records)
     }
 
     /// The leaves in committed order.
@@ -306,14 +375,13 @@ impl Persona {
 }
 
 /// What personas are gathered by.
-struct Gathering<'a> {
+struct Gathering {
     ruleset: u8,
-    objections: &'a Objections,
     objected: BTreeSet<[u8; 16]>,
     fingerprints: KeyedHash,
 }
 
-impl Gathering<'_> {
+impl Gathering {
     /// Groups lines by persona, writes the digital IDs of each, and sorts identifiers by value.
     fn personas(
         &self,
@@ -386,13 +454,10 @@ impl Gathering<'_> {
         counts.records += 1;
         counts.digital_ids += persona.ids.len() as u64;
         counts.surplus += persona.surplus;
-        let mason = self.objections.mason();
-        let identifiers = persona.identifiers.iter();
         bundles.push(&Bundle {
             record,
             fingerprint: self.fingerprint(&persona.reference),
             person: persona.person,
-            tombstones: identifiers.map(|one| mason.identifier(one.kind, &one.digest)).collect(),
             ids: persona
                 .ids
                 .iter()
@@ -418,7 +483,7 @@ impl Gathering<'_> {
                 devices: persona.devices,
                 logins: u8::try_from(persona.login_days.len()).unwrap_or(u8::MAX),
                 persons: 1,
-                purposes: u32::MAX,
+                purposes: covered_purposes(),
                 ids_digest,
                 consent: persona.consent,
             };
@@ -431,6 +496,16 @@ impl Gathering<'_> {
         let hash = self.fingerprints.of(&[reference]);
         Fingerprint(hash.first_chunk().copied().unwrap_or_default())
     }
+}
+
+/// The purposes that a published link is good for, as bits of [`Purpose::bit`]: those that can be
+/// run, which the provider's evidence has to cover before it publishes a link.
+///
+/// What the evidence of one link allows is not judged in this version, so that all leaves have the
+/// same; a purpose that cannot be run, or has no name yet, is in none.
+fn covered_purposes() -> u32 {
+    let runnable = Purpose::ALL.into_iter().filter(|purpose| purpose.is_runnable());
+    runnable.fold(0, |bits, purpose| bits | purpose.bit())
 }
 
 /// What a leaf commits to of the digital IDs of its record: each ID with its length, and the last
@@ -617,6 +692,8 @@ const PER_PERSONA_MAX: usize = 64;
 /// Namespaces of cookies that a graph may have.
 const NAMESPACES_MAX: usize = 4_096;
 const FINGERPRINT: &str = "persona";
+/// Lines left out that are named for each reason.
+const FIRST_DROPPED: usize = 5;
 const CHUNK_BYTES: usize = 1 << 20;
 
 #[cfg(test)]
@@ -628,13 +705,20 @@ pub(crate) mod tests {
     use crate::data::objections::{FeedRules, import_feed};
     use crate::normalize::{Options, Ruleset};
 
-    use super::lines::days_since_1970;
     use super::*;
 
+    /// 2026-11-30T12:00:00Z.
+    pub(super) const NOW: u64 = 1_796_040_000;
     const HEADER: &str = "person_ref,persona_ref,type,value,id_type,id_namespace,id_value,\
                           class,evidence,day\n";
     const AAID: &str = "6d92078a-8246-4ba4-ae5b-76104861e7dc";
     const ZEROS: &str = "00000000-0000-0000-0000-000000000000";
+
+    fn day_of(text: &str) -> Option<u32> {
+        let day: jiff::civil::Date = text.parse().ok()?;
+        let since = day - jiff::civil::date(1970, 1, 1);
+        u32::try_from(since.get_days()).ok()
+    }
 
     pub(crate) fn ingest(body: &str) -> (tempfile::TempDir, Result<StoredSnapshot, DataError>) {
         let key = StorageKey::from_bytes([7; 32]);
@@ -648,7 +732,7 @@ pub(crate) mod tests {
         ingest_file("links.csv", format!("{HEADER}{body}").as_bytes(), objections)
     }
 
-    fn ingest_file(
+    pub(super) fn ingest_file(
         name: &str,
         bytes: &[u8],
         objections: &Objections,
@@ -663,6 +747,7 @@ pub(crate) mod tests {
             source: SourceOptions::default(),
             email_sha256: EmailPrehash::parse("plain"),
             objections,
+            now: NOW,
         };
         let workspace = Workspace { directory: dir.path().join("work"), memory_bytes: 1 << 20 };
         world::create_private_dir(&workspace.directory).unwrap();
@@ -676,7 +761,7 @@ pub(crate) mod tests {
         format!("{person},{persona},email,{email},aaid,,{AAID},tablet,login,{day}\n")
     }
 
-    fn leaves(snapshot: &StoredSnapshot) -> Vec<SnapshotLeaf> {
+    pub(super) fn leaves(snapshot: &StoredSnapshot) -> Vec<SnapshotLeaf> {
         let mut reader = snapshot.leaves().unwrap();
         std::iter::from_fn(|| reader.next_leaf().unwrap()).collect()
     }
@@ -696,7 +781,7 @@ pub(crate) mod tests {
         assert_eq!(snapshot.root().leaves, 2);
         for leaf in leaves {
             assert_eq!((leaf.record, leaf.logins, leaf.evidence, leaf.devices), (0, 3, 1, 0b10));
-            assert_eq!(leaf.last_seen, 86_400 * u64::from(days_since_1970("2026-11-03").unwrap()));
+            assert_eq!(leaf.last_seen, 86_400 * u64::from(day_of("2026-11-03").unwrap()));
         }
     }
 
@@ -769,7 +854,7 @@ pub(crate) mod tests {
         let counts = snapshot.counts();
         assert_eq!((counts.records, counts.identifiers, counts.household), (1, 3, 1));
         let kinds = [IdentifierKind::EMAIL_STRICT.code(), IdentifierKind::PHONE.code()];
-        let at = 86_400 * u64::from(days_since_1970("2026-11-02").unwrap());
+        let at = 86_400 * u64::from(day_of("2026-11-02").unwrap());
         let in_table = |level| {
             let filter = LinkFilter { level, ..LinkFilter::DEFAULT };
             let purpose = Purpose::Match;
@@ -809,6 +894,7 @@ pub(crate) mod tests {
         );
         assert_eq!(counts.personas_dropped.get("no_usable_identifier"), Some(&1));
         assert_eq!((counts.lines_read, counts.records), (7, 1));
+        assert_eq!(counts.first_dropped.get("maid_zero"), Some(&vec![5]));
     }
 
     fn bundles(snapshot: &StoredSnapshot) -> Vec<Bundle> {
@@ -835,7 +921,7 @@ pub(crate) mod tests {
         assert_eq!((aaid.id.listed_as(), aaid.evidence, aaid.devices), ("aaid", 1, 0b10));
         assert_eq!(cookie.id.value(), "AbCd1234");
         assert_eq!((cookie.evidence, cookie.devices), (0b1_0000, 0b110));
-        assert_eq!(Some(cookie.last_day), days_since_1970("2026-11-05"));
+        assert_eq!(Some(cookie.last_day), day_of("2026-11-05"));
         let mut ids = BTreeMap::new();
         for one in &bundle.ids {
             let seen = Seen { last_day: one.last_day, ..Seen::default() };
@@ -864,7 +950,7 @@ pub(crate) mod tests {
         assert_eq!((snapshot.counts().digital_ids, snapshot.counts().surplus), (64, 20));
         let [bundle] = &bundles(&snapshot)[..] else { panic!("one record") };
         let oldest = bundle.ids.iter().map(|id| id.last_day).min();
-        assert_eq!(oldest, days_since_1970("2026-10-07"));
+        assert_eq!(oldest, day_of("2026-10-07"));
     }
 
     #[test]
@@ -876,10 +962,12 @@ pub(crate) mod tests {
         std::fs::write(&feed, format!("type,value\nemail,one@exemple.fr\naaid,{objected}\n"))
             .unwrap();
         let normalizer = Normalizer::new(Ruleset::CrmFr1, Options::defaults(Ruleset::CrmFr1));
+        let workspace = Workspace { directory: dir.path().join("work"), memory_bytes: 1 << 16 };
         let rules = FeedRules {
             normalizer: &normalizer,
             csv: crate::data::csv::CsvOptions::default(),
             email_sha256: None,
+            workspace: &workspace,
         };
         let store = dir.path().join("objections");
         import_feed(&store, &feed, &rules, &key, 1).unwrap();

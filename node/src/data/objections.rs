@@ -3,24 +3,21 @@
 //! A feed in clear becomes *tombstones*: keyed digests under a key kept for this use only, so that
 //! the store serves no other purpose and reveals nobody. It is sealed, only grows, and is named by
 //! the head of a keyed chain over its entries, which a session shows to its partner. An import into
-//! the graph leaves the persons out; a release looks at those that came after the snapshot.
+//! the graph leaves the persons out; tables and releases look at those that came after the
+//! snapshot. An entry has no date that could make it weaker: it holds from the moment it is there.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::fs::File;
-use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
-
 use crate::data::DataError;
-use crate::data::cell;
-use crate::data::csv::{CsvOptions, CsvReader, Record};
 use crate::data::digital::DigitalId;
 use crate::data::sealed::{SealedFile, fill, open_sealed, read_or_end};
-use crate::normalize::{EmailPrehash, Normalizer, Outcome, PhoneContext};
 use crate::seal::{KeyedHash, SealedWriter, StorageKey};
-use crate::world::{self, DirectoryLock};
+use crate::world;
+
+mod feed;
+
+pub use self::feed::{Feed, FeedCounts, FeedRules, import_feed};
 
 /// A keyed digest of an identifier or a digital ID.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,28 +68,6 @@ impl Mason {
     }
 }
 
-/// What the scan of an objection feed needs to know.
-#[derive(Debug)]
-pub struct FeedRules<'a> {
-    /// Rules that turn values into digests.
-    pub normalizer: &'a Normalizer,
-    /// Form of the file.
-    pub csv: CsvOptions,
-    /// Rules that made values of type `email_sha256`; none means such values are refused.
-    pub email_sha256: Option<EmailPrehash>,
-}
-
-/// What became of a feed's lines; no value of any line.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct FeedCounts {
-    /// Lines in the feed.
-    pub lines_read: u64,
-    /// Tombstones that were not in the store before.
-    pub added: u64,
-    /// Values that could not be used, by reason: these objections are not carried out.
-    pub rejected: BTreeMap<String, u64>,
-}
-
 /// Objections in force, or those after a point in time, ready to be asked.
 #[derive(Debug)]
 pub struct Objections {
@@ -128,11 +103,25 @@ impl Objections {
         Self::since(directory, key, 0)
     }
 
+    /// Every objection of the store in `directory`, which has `at_least` so many.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::since`].
+    pub fn complete(directory: &Path, key: &StorageKey, at_least: u64) -> Result<Self, DataError> {
+        let these = Self::all(directory, key)?;
+        match these.recorded < at_least {
+            true => Err(DataError::contradiction(&directory.join(STORE))),
+            false => Ok(these),
+        }
+    }
+
     /// The objections that were recorded after the first `recorded` ones.
     ///
     /// # Errors
     ///
-    /// As [`Self::all`].
+    /// As [`Self::all`]; and if the store has fewer than these, because then it was lost or taken
+    /// back to an earlier state, and whoever objected in between would come back.
     pub fn since(directory: &Path, key: &StorageKey, recorded: u64) -> Result<Self, DataError> {
         let mut these = Self::none(key)?;
         if let Some(mut store) = Store::open(directory, key)? {
@@ -144,6 +133,9 @@ impl Objections {
                 position = position.saturating_add(1);
             }
             these.recorded = position;
+        }
+        if these.recorded < recorded {
+            return Err(DataError::contradiction(&directory.join(STORE)));
         }
         these.sorted.sort_unstable();
         Ok(these)
@@ -195,120 +187,20 @@ pub fn suppression_epoch(directory: &Path, key: &StorageKey) -> Result<[u8; 32],
     Ok(Store::open(directory, key)?.map_or([0; 32], |store| store.head))
 }
 
-/// Reads a feed of `type, value, scope, recorded_at` into the store in `directory`.
-///
-/// A scope narrower than the provider as a whole is taken as the whole, which errs on the side of
-/// the person. The store is replaced whole or not at all.
+/// How many objections the store in `directory` has.
 ///
 /// # Errors
 ///
-/// [`DataError`]; a feed that cannot be read is named with line and column.
-pub fn import_feed(
-    directory: &Path,
-    file: &Path,
-    rules: &FeedRules<'_>,
-    key: &StorageKey,
-    now: u64,
-) -> Result<FeedCounts, DataError> {
-    world::create_private_dir(directory)?;
-    let _lock = DirectoryLock::acquire(directory)?;
-    let known = Objections::all(directory, key)?;
-    let (added, counts) = scan(file, rules, &known, now)?;
-    if !added.is_empty() {
-        write(directory, key, &added)?;
-    }
-    Ok(counts)
-}
-
-/// Tombstones that are not in the store yet, in the order of the feed.
-fn scan(
-    file: &Path,
-    rules: &FeedRules<'_>,
-    known: &Objections,
-    now: u64,
-) -> Result<(Vec<Entry>, FeedCounts), DataError> {
-    let input = |source| DataError::Input { file: file.to_path_buf(), source };
-    let handle =
-        File::open(file).map_err(|source| DataError::Open { file: file.to_path_buf(), source })?;
-    let mut reader = CsvReader::new(BufReader::new(handle), rules.csv).map_err(input)?;
-    let columns = Columns {
-        kind: reader.column("type").map_err(input)?,
-        value: reader.column("value").map_err(input)?,
-        recorded_at: reader.find("recorded_at"),
-    };
-    let mut counts = FeedCounts::default();
-    let (mut added, mut fresh) = (Vec::new(), BTreeSet::new());
-    while let Some(record) = reader.next_record().map_err(input)? {
-        counts.lines_read += 1;
-        match tombstones(&record, &columns, rules, known.mason()) {
-            Ok(tombstones) => {
-                let at = columns.recorded_at.and_then(|column| record.get(column));
-                let recorded_at = cell::time(at.unwrap_or(""), now)
-                    .map_or(now, |at| u64::try_from(at.as_second()).unwrap_or(now));
-                for tombstone in tombstones {
-                    if !known.has(tombstone) && fresh.insert(tombstone) {
-                        added.push(Entry { tombstone, recorded_at });
-                    }
-                }
-            }
-            Err(reason) => *counts.rejected.entry(reason.to_owned()).or_default() += 1,
-        }
-        if known.recorded().saturating_add(added.len() as u64) > OBJECTIONS_MAX {
-            return Err(DataError::Declared {
-                what: format!("this node keeps at most {OBJECTIONS_MAX} objections"),
-                try_this: "leave the persons out of the graph file instead".to_owned(),
-            });
-        }
-    }
-    counts.added = added.len() as u64;
-    Ok((added, counts))
-}
-
-struct Columns {
-    kind: usize,
-    value: usize,
-    recorded_at: Option<usize>,
-}
-
-fn tombstones(
-    record: &Record<'_>,
-    columns: &Columns,
-    rules: &FeedRules<'_>,
-    mason: &Mason,
-) -> Result<Vec<Tombstone>, &'static str> {
-    let kind = record.get(columns.kind).unwrap_or("").trim();
-    let value = record.get(columns.value).unwrap_or("").trim();
-    let digital = |kind, namespace| {
-        DigitalId::parse(kind, namespace, value).map(|id| vec![mason.digital_id(&id)])
-    };
-    let outcome = match kind {
-        "email" => rules.normalizer.email(value),
-        "phone" => {
-            let context = PhoneContext { country: None, postcode: None };
-            rules.normalizer.phone(value, &context)
-        }
-        "email_sha256" => rules.normalizer.email_sha256(value, rules.email_sha256),
-        "idfa" | "aaid" => return digital(kind, ""),
-        _ => match kind.strip_prefix("cookie:") {
-            Some(namespace) => return digital("cookie", namespace.trim()),
-            None => return Err("type_unknown"),
-        },
-    };
-    match outcome {
-        Outcome::Ok(found) => Ok(found
-            .iter()
-            .map(|one| mason.identifier(one.kind().code(), one.digest().expose_bytes()))
-            .collect()),
-        Outcome::Reject(reason) => Err(reason.code()),
-        Outcome::Absent => Err("absent"),
-    }
+/// [`DataError`] if the store is damaged.
+pub fn recorded(directory: &Path, key: &StorageKey) -> Result<u64, DataError> {
+    Ok(Store::open(directory, key)?.map_or(0, |store| store.left))
 }
 
 /// A tombstone as the store holds it.
 struct Entry {
     tombstone: Tombstone,
-    /// Unix time.
-    recorded_at: u64,
+    /// Unix time at which this node took it; what the feed says of its date is not kept.
+    taken_at: u64,
 }
 
 impl Entry {
@@ -316,7 +208,7 @@ impl Entry {
 
     fn encode(&self) -> [u8; Self::LEN] {
         let mut bytes = [0; Self::LEN];
-        fill(&mut bytes, &[&self.tombstone.0, &self.recorded_at.to_be_bytes()]);
+        fill(&mut bytes, &[&self.tombstone.0, &self.taken_at.to_be_bytes()]);
         bytes
     }
 }
@@ -353,8 +245,8 @@ impl Store {
             (Some((tombstone, at)), Some(left)) => {
                 self.left = left;
                 let at = at.try_into().map_err(|_| DataError::contradiction(&self.path))?;
-                let recorded_at = u64::from_be_bytes(at);
-                Ok(Some(Entry { tombstone: Tombstone(*tombstone), recorded_at }))
+                let taken_at = u64::from_be_bytes(at);
+                Ok(Some(Entry { tombstone: Tombstone(*tombstone), taken_at }))
             }
             _ => Err(DataError::contradiction(&self.path)),
         }
@@ -396,89 +288,3 @@ fn write(directory: &Path, key: &StorageKey, added: &[Entry]) -> Result<(), Data
 const STORE: &str = "objections";
 /// They are held in memory while a graph is read: 16 bytes each.
 const OBJECTIONS_MAX: u64 = 1 << 23;
-
-#[cfg(test)]
-mod tests {
-    use crate::normalize::{Options, Ruleset};
-
-    use super::*;
-
-    const AAID: &str = "6d92078a-8246-4ba4-ae5b-76104861e7dc";
-
-    fn import(dir: &Path, body: &str) -> Result<FeedCounts, DataError> {
-        let file = dir.join("feed.csv");
-        std::fs::write(&file, format!("type,value,scope,recorded_at\n{body}")).unwrap();
-        let normalizer = Normalizer::new(Ruleset::CrmFr1, Options::defaults(Ruleset::CrmFr1));
-        let rules = FeedRules {
-            normalizer: &normalizer,
-            csv: CsvOptions::default(),
-            email_sha256: EmailPrehash::parse("plain"),
-        };
-        import_feed(&dir.join("objections"), &file, &rules, &StorageKey::from_bytes([1; 32]), 5_000)
-    }
-
-    fn open(dir: &Path, since: u64) -> Objections {
-        let key = StorageKey::from_bytes([1; 32]);
-        Objections::since(&dir.join("objections"), &key, since).unwrap()
-    }
-
-    fn epoch(dir: &Path) -> [u8; 32] {
-        suppression_epoch(&dir.join("objections"), &StorageKey::from_bytes([1; 32])).unwrap()
-    }
-
-    #[test]
-    fn feed_becomes_tombstones_and_nothing_else() {
-        let dir = tempfile::tempdir().unwrap();
-        assert_eq!(epoch(dir.path()), [0; 32]);
-        let body = format!(
-            "email, One@Exemple.fr ,all,2026-11-01\nidfa,{AAID},,\ncookie:a.example,AbCd1234,,\n\
-             email,no address,,\nfax,12,,\n"
-        );
-        let counts = import(dir.path(), &body).unwrap();
-        assert_eq!(counts.lines_read, 5);
-        let rejected: u64 = counts.rejected.values().sum();
-        assert_eq!((rejected, counts.rejected.get("type_unknown")), (2, Some(&1)));
-        let objections = open(dir.path(), 0);
-        assert_eq!(objections.recorded(), counts.added);
-        let idfa = DigitalId::parse("idfa", "", AAID).unwrap();
-        let aaid = DigitalId::parse("aaid", "", AAID).unwrap();
-        assert!(objections.has_digital_id(&idfa) && !objections.has_digital_id(&aaid));
-        let normalizer = Normalizer::new(Ruleset::CrmFr1, Options::defaults(Ruleset::CrmFr1));
-        let Outcome::Ok(found) = normalizer.email("one@exemple.fr") else { panic!("an address") };
-        for one in &found {
-            assert!(objections.has_identifier(one.kind().code(), one.digest().expose_bytes()));
-        }
-        let bytes = std::fs::read(dir.path().join("objections").join(STORE)).unwrap();
-        let digest = found.first().unwrap().digest().expose_bytes();
-        assert!(!bytes.windows(32).any(|window| window == digest));
-    }
-
-    #[test]
-    fn epoch_moves_with_new_objections_only() {
-        let dir = tempfile::tempdir().unwrap();
-        import(dir.path(), &format!("aaid,{AAID},,\n")).unwrap();
-        let first = epoch(dir.path());
-        assert_ne!(first, [0; 32]);
-        assert_eq!(import(dir.path(), &format!("aaid,{AAID},,\n")).unwrap().added, 0);
-        assert_eq!(epoch(dir.path()), first);
-        assert_eq!(import(dir.path(), &format!("idfa,{AAID},,\n")).unwrap().added, 1);
-        assert_ne!(epoch(dir.path()), first);
-        let late = open(dir.path(), 1);
-        assert!(late.has_digital_id(&DigitalId::parse("idfa", "", AAID).unwrap()));
-        assert!(!late.has_digital_id(&DigitalId::parse("aaid", "", AAID).unwrap()));
-        assert_eq!(late.recorded(), 2);
-        assert!(open(dir.path(), 2).is_empty());
-    }
-
-    #[test]
-    fn damaged_store_is_refused() {
-        let dir = tempfile::tempdir().unwrap();
-        import(dir.path(), &format!("aaid,{AAID},,\n")).unwrap();
-        let path = dir.path().join("objections").join(STORE);
-        let mut bytes = std::fs::read(&path).unwrap();
-        *bytes.last_mut().unwrap() ^= 1;
-        std::fs::write(&path, bytes).unwrap();
-        let key = StorageKey::from_bytes([1; 32]);
-        assert!(Objections::all(&dir.path().join("objections"), &key).is_err());
-    }
-}

@@ -18,6 +18,7 @@ use crate::data::columns::{Cell, TableColumn, write_table};
 use crate::data::digital::{DigitalId, DigitalKind};
 use crate::data::handles::{HandleEntry, StoredHandles};
 use crate::data::objections::Objections;
+use crate::data::people::{Person, StoredPeople};
 use crate::data::releases::Releases;
 use crate::data::{DataError, Workspace};
 use crate::output::Output;
@@ -85,8 +86,8 @@ pub struct ReleaseSource<'a> {
     pub handles: StoredHandles,
     /// The digital IDs of the snapshot it was made from.
     pub bundles: &'a mut StoredBundles,
-    /// The same once more, for a look at all records when somebody objected.
-    pub all: &'a mut StoredBundles,
+    /// Whom objections concern.
+    pub people: StoredPeople,
     /// Objections that came after that snapshot.
     pub late: &'a Objections,
     /// Earlier releases to the partner.
@@ -121,7 +122,7 @@ impl Resolved {
         let mut gathering = Gathering {
             conditions,
             late: source.late,
-            objected: objected_persons(source.all, source.late)?,
+            objected: source.people.objected(source.late)?,
             records: FixedSorter::new(directory, Fingerprint::LEN, *memory_bytes)?,
             ids: VarSorter::new(directory, *memory_bytes)?,
             suppressed: 0,
@@ -310,28 +311,11 @@ fn find_records(
     Ok((known, unknown, records.finish()?))
 }
 
-/// Persons of whom any record has an identifier that was objected to.
-fn objected_persons(
-    all: &mut StoredBundles,
-    late: &Objections,
-) -> Result<BTreeSet<[u8; Bundle::PERSON_LEN]>, DataError> {
-    let mut objected = BTreeSet::new();
-    if late.is_empty() {
-        return Ok(objected);
-    }
-    while let Some(bundle) = all.next_bundle()? {
-        if bundle.tombstones.iter().any(|tombstone| late.has(*tombstone)) {
-            objected.insert(bundle.person);
-        }
-    }
-    Ok(objected)
-}
-
 /// The digital IDs of matched records on their way into sorted sets.
 struct Gathering<'a> {
     conditions: &'a ReleaseConditions,
     late: &'a Objections,
-    objected: BTreeSet<[u8; Bundle::PERSON_LEN]>,
+    objected: BTreeSet<Person>,
     records: FixedSorter,
     ids: VarSorter,
     suppressed: u64,
@@ -389,7 +373,7 @@ impl Found {
     /// what stands before the day, and the newest of one name comes last.
     fn encode(&self) -> Vec<u8> {
         let mut bytes = self.namespace.to_be_bytes().to_vec();
-        // At most 64 bytes by the canonical form.
+        // At most 255 bytes by the canonical form.
         bytes.push(u8::try_from(self.value.len()).unwrap_or(u8::MAX));
         bytes.extend_from_slice(&self.value);
         bytes.extend_from_slice(&self.last_day.to_be_bytes());
@@ -434,13 +418,9 @@ impl Found {
     }
 
     fn digital_id(&self, names: &BTreeMap<u16, &str>) -> Option<DigitalId> {
-        let name = names.get(&self.namespace)?;
+        let kind = DigitalKind::of_namespace(self.namespace)?;
         let value = std::str::from_utf8(&self.value).ok()?;
-        let advertising = [DigitalKind::Idfa, DigitalKind::Aaid];
-        match advertising.into_iter().find(|kind| kind.name() == *name) {
-            Some(kind) => DigitalId::parse(kind.name(), "", value).ok(),
-            None => DigitalId::parse("cookie", name, value).ok(),
-        }
+        DigitalId::parse(kind.name(), names.get(&self.namespace)?, value).ok()
     }
 
     /// The row of the delivery file; `fields` are type, namespace and value.
@@ -539,6 +519,7 @@ mod tests {
     use crate::data::bundles::BundleWriter;
     use crate::data::handles::write_handles;
     use crate::data::objections::{Mason, Tombstone};
+    use crate::data::people::write_people;
     use crate::output::Outputs;
     use crate::seal::StorageKey;
 
@@ -582,6 +563,7 @@ mod tests {
             let key = StorageKey::from_bytes([1; 32]);
             let work = dir.path().join("work");
             let mut bundles = BundleWriter::create(dir.path(), &key).unwrap();
+            let mut people = FixedSorter::new(&work, 32, 1 << 16).unwrap();
             let mut handles = FixedSorter::new(&work, HandleEntry::LEN, 1 << 16).unwrap();
             for (record, ids) in records.iter().enumerate() {
                 let name = record as u8;
@@ -591,16 +573,17 @@ mod tests {
                         fingerprint: Fingerprint([name; 16]),
                         // Records 0 and 1 are one person's, 2 and 3 another's, and so on.
                         person: [name / 2; 16],
-                        tombstones: vec![Tombstone([name; 16])],
                         ids: ids.clone(),
                     })
                     .unwrap();
+                people.push(&[[name; 16], [name / 2; 16]].concat()).unwrap();
                 for handle in [[name; 16], [100 + name; 16]] {
                     let entry = HandleEntry { handle, record: record as u64 };
                     handles.push(&entry.encode()).unwrap();
                 }
             }
             bundles.finish().unwrap();
+            write_people(people, dir.path(), &key).unwrap();
             let index = dir.path().join("handles");
             write_handles(handles.finish().unwrap(), &index, &key).unwrap();
             Self {
@@ -621,12 +604,11 @@ mod tests {
             for handle in handles {
                 sorter.push(&[*handle; 16]).unwrap();
             }
-            let open = || StoredBundles::open(self.dir.path(), &self.key).unwrap();
-            let (mut bundles, mut all) = (open(), open());
+            let mut bundles = StoredBundles::open(self.dir.path(), &self.key).unwrap();
             let source = ReleaseSource {
                 handles: StoredHandles::open(&self.dir.path().join("handles"), &self.key).unwrap(),
                 bundles: &mut bundles,
-                all: &mut all,
+                people: StoredPeople::open(self.dir.path(), &self.key).unwrap(),
                 late: &self.late,
                 earlier: &self.releases,
                 workspace: &self.workspace,
@@ -658,7 +640,7 @@ mod tests {
         }
     }
 
-    fn values(entries: &[Entry]) -> Vec<&str> {
+    fn values_of(entries: &[Entry]) -> Vec<&str> {
         entries.iter().map(|entry| std::str::from_utf8(&entry.value).unwrap()).collect()
     }
 
@@ -693,7 +675,7 @@ mod tests {
         let world = World::new(&[first, second]);
         let (_, mut resolved) = world.look_up(&[0, 1], &conditions());
         let entries = world.entries(&mut resolved, &conditions(), false);
-        assert_eq!(values(&entries), ["lasts-30", "value-a1", "value-a2", "value-a3"]);
+        assert_eq!(values_of(&entries), ["lasts-30", "value-a1", "value-a2", "value-a3"]);
         assert!(entries.iter().all(|entry| entry.namespace == 0x0100 && !entry.has_attributes()));
         let own = ReleaseConditions { own_expiry: true, ids_per_record_max: 64, ..conditions() };
         let (_, mut resolved) = world.look_up(&[0, 1], &own);
@@ -735,7 +717,7 @@ mod tests {
         // Record 1 is of the person behind record 0, who did not even match.
         let (resolution, mut resolved) = world.look_up(&[1, 2], &conditions());
         assert_eq!((resolution.records, resolution.ids_suppressed), (2, 2));
-        assert_eq!(values(&world.entries(&mut resolved, &conditions(), false)), ["value-c0"]);
+        assert_eq!(values_of(&world.entries(&mut resolved, &conditions(), false)), ["value-c0"]);
         // What would not have been released anyway was not suppressed.
         let (resolution, _) = world.look_up(&[0], &conditions());
         assert_eq!((resolution.records, resolution.ids_suppressed), (1, 1));
@@ -749,6 +731,35 @@ mod tests {
         resolved.record(&world.releases, &[9; 32], 1_000, 2_000).unwrap();
         assert_eq!(world.look_up(&[0, 1], &conditions()).0.nearest_release, None);
         assert_eq!(world.look_up(&[0, 2], &conditions()).0.nearest_release, Some(2));
+    }
+
+    #[test]
+    fn whatever_a_graph_may_hold_is_in_the_file_and_in_the_entries() {
+        let long = "~".repeat(255);
+        let values = ["=cmd|'/c'!A1", "+3312345678", "-12345678", "@12345678", "a\"b,c;d|", &long];
+        let ids = values.map(|value| cookie(value, 1)).to_vec();
+        let world = World::new(&[ids]);
+        let all = ReleaseConditions { ids_per_record_max: 64, ..conditions() };
+        let (_, mut resolved) = world.look_up(&[0], &all);
+        let mut sorted = values.to_vec();
+        sorted.sort_unstable();
+        let entries = world.entries(&mut resolved, &all, false);
+        let mut told = values_of(&entries);
+        told.sort_unstable();
+        assert_eq!(told, sorted);
+        let path = world.path("delivery.csv");
+        let label = DeliveryLabel { run_id: "r-1", segment: "S1" };
+        resolved
+            .write_delivery(
+                &Outputs::new(false).claim(&path).unwrap(),
+                &label,
+                &all,
+                &world.workspace,
+            )
+            .unwrap();
+        let mut reader = csv::Reader::from_path(&path).unwrap();
+        let written: Vec<String> = reader.records().map(|row| row.unwrap()[6].to_owned()).collect();
+        assert_eq!(written, sorted);
     }
 
     #[test]

@@ -39,6 +39,8 @@ pub struct TableConditions {
     pub purpose: Purpose,
     /// Unix time of the snapshot's day.
     pub at: u64,
+    /// Records of persons who objected since the snapshot.
+    pub left_out: BTreeSet<u64>,
 }
 
 /// Key a table is made under, and what its padding derives from.
@@ -91,8 +93,8 @@ pub fn build<O: Order>(
         let leaf = leaves.next_leaf()?;
         let ended = leaf.is_none();
         if let Some(leaf) = leaf {
-            let TableConditions { filter, kinds, purpose, at } = conditions;
-            if leaf.passes(filter, kinds, *purpose, *at) {
+            let TableConditions { filter, kinds, purpose, at, left_out } = conditions;
+            if leaf.passes(filter, kinds, *purpose, *at) && !left_out.contains(&leaf.record) {
                 inputs.push(PrfInput::of(&leaf.identifier));
                 records.push(leaf.record);
             }
@@ -317,6 +319,7 @@ mod tests {
             kinds: (0..=u8::MAX).collect(),
             purpose: Purpose::Match,
             at: 1_793_577_600,
+            left_out: BTreeSet::new(),
         };
         let workspace = Workspace { directory: dir.path().join("work"), memory_bytes: 1 << 20 };
         let files = TableFiles {

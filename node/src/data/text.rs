@@ -62,6 +62,33 @@ impl Encoding {
         }
     }
 
+    /// The bytes that a file of this encoding begins with where it needs them to be read.
+    pub(super) const fn mark(self) -> &'static [u8] {
+        match self {
+            Self::Utf16 => &[0xFF, 0xFE],
+            _ => &[],
+        }
+    }
+
+    /// Appends a text in this encoding, as it is read back; a character that the encoding does not
+    /// have becomes a question mark.
+    pub(super) fn encode_into(self, text: &str, out: &mut Vec<u8>) {
+        let mut legacy = |table: fn(u8) -> Option<char>| {
+            let byte = |c: char| (0..=u8::MAX).find(|byte| table(*byte) == Some(c));
+            out.extend(text.chars().map(|c| byte(c).unwrap_or(b'?')));
+        };
+        match self {
+            Self::Utf8 => out.extend_from_slice(text.as_bytes()),
+            Self::Windows1252 => legacy(windows_1252),
+            Self::Iso8859_1 => legacy(iso_8859_1),
+            Self::Iso8859_15 => legacy(iso_8859_15),
+            Self::Utf16 | Self::Utf16Le => {
+                out.extend(text.encode_utf16().flat_map(u16::to_le_bytes))
+            }
+            Self::Utf16Be => out.extend(text.encode_utf16().flat_map(u16::to_be_bytes)),
+        }
+    }
+
     const fn is_utf16(self) -> bool {
         matches!(self, Self::Utf16 | Self::Utf16Le | Self::Utf16Be)
     }

@@ -143,7 +143,7 @@ impl fmt::Display for Introduction {
     }
 }
 
-/// The code that both operators read to each other, such as `48213 90567 11842 70359` [K-13].
+/// The code that both operators read to each other, such as `48213 90567 11842 70359` [K-14].
 #[must_use]
 pub fn comparison_code(advertiser: &PublicIdentity, provider: &PublicIdentity) -> String {
     let groups = protocol::identity::comparison_code(&advertiser.bytes(), &provider.bytes());
@@ -359,6 +359,23 @@ mod tests {
                 let refused = Introduction::parse(&text, Role::Advertiser);
                 assert_eq!(refused, Err(IdentityTextError::Proof));
             }
+        }
+    }
+
+    #[test]
+    fn example_of_the_specification_holds() {
+        // [K-11], [K-14]
+        let key = |seed| AttestationKey::from_bytes(&[seed; 32]);
+        let advertiser = Introduction::make(Role::Advertiser, &key(1), &key(2)).identity();
+        let provider = Introduction::make(Role::Provider, &key(0x11), &key(0x12)).identity();
+        let page = include_str!("../../../spec/keys.md");
+        let code = comparison_code(&advertiser, &provider);
+        for line in [
+            format!("advertiser  {advertiser}"),
+            format!("provider    {provider}"),
+            format!("code        {code}"),
+        ] {
+            assert!(page.lines().any(|shown| shown == line), "{line}");
         }
     }
 

@@ -1,8 +1,9 @@
 //! `ingest`: today's snapshot, and the tables of all partners.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use node::data::graph::GraphRules;
+use node::data::graph::{GraphCounts, GraphRules};
 use node::data::objections::Objections;
 use node::engine::Engine;
 use node::failure::Failure;
@@ -15,6 +16,7 @@ use crate::namespaces::Namespaces;
 use crate::partners::Partners;
 use crate::publish::Published;
 use crate::tables;
+use crate::tenant::Tenant;
 
 pub(crate) fn run(
     dir: &Path,
@@ -26,12 +28,14 @@ pub(crate) fn run(
     let now = SystemClock::new().now_unix();
     let day = u32::try_from(now / 86_400).unwrap_or(u32::MAX);
     let normalizer = home.config.common.normalizer();
-    let objections = Objections::all(&home.path(OBJECTIONS), &home.storage)?;
+    let before = Published::current(&home)?.map_or(0, |current| current.stored.objections());
+    let objections = Objections::complete(&home.path(OBJECTIONS), &home.storage, before)?;
     let rules = GraphRules {
         normalizer: &normalizer,
         source: home.config.common.source(),
         email_sha256: home.config.common.email_sha256,
         objections: &objections,
+        now,
     };
     let progress = Progress::new(output);
     progress.stage("ingest");
@@ -40,29 +44,14 @@ pub(crate) fn run(
     let engine = Engine::start(home.config.common.threads);
     let partners = Partners::load(&home)?;
     partners.keep_good()?;
-    for tenant in partners.with_tables() {
-        for profile in tenant.policy.profiles() {
-            progress.stage_of("table", snapshot.stored.root().leaves);
-            let done = |done| progress.done(done);
-            tables::ensure(&home, tenant, &snapshot, profile, &engine, now, &done)?;
-        }
-    }
+    let mut failed = build_tables(&home, &partners, &snapshot, &engine, now, &progress);
     progress.finish();
     let counts = snapshot.stored.counts();
     terminal.line(&format!(
         "{} lines, {} personas, {} published with {} identifiers and {} digital IDs",
         counts.lines_read, counts.personas, counts.records, counts.identifiers, counts.digital_ids,
     ));
-    let reasons = |what: &str, counts: &std::collections::BTreeMap<String, u64>| {
-        let listed: Vec<String> =
-            counts.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
-        if !listed.is_empty() {
-            terminal.line(&format!("{what}: {}", listed.join(", ")));
-        }
-    };
-    reasons("lines left out", &counts.lines_dropped);
-    reasons("personas left out", &counts.personas_dropped);
-    reasons("values rejected", &counts.identifiers_rejected);
+    told(counts, terminal);
     if counts.identifier_conflicts > 0 {
         terminal.line(&format!(
             "identifiers under two persons, not published: {}",
@@ -81,9 +70,75 @@ pub(crate) fn run(
             counts.surplus
         ));
     }
-    terminal.line(&format!("tables ready for {} partners", partners.with_tables().count()));
+    let ready = partners.with_tables().count().saturating_sub(failed.len());
+    terminal.line(&format!("tables ready for {ready} partners"));
     for line in partners.warnings() {
         terminal.line(&line);
     }
-    Ok(())
+    for (name, _) in &failed {
+        terminal.line(&format!("no tables for {name}"));
+    }
+    match failed.is_empty() {
+        true => Ok(()),
+        false => Err(failed.swap_remove(0).1),
+    }
 }
+
+/// Builds the tables of every partner; what fails for one leaves those of the others.
+fn build_tables(
+    home: &Home,
+    partners: &Partners,
+    snapshot: &Published,
+    engine: &Engine,
+    now: u64,
+    progress: &Progress,
+) -> Vec<(String, Failure)> {
+    let build = |tenant: &Tenant| {
+        tenant.policy.profiles().into_iter().try_for_each(|profile| {
+            progress.stage_of("table", snapshot.stored.root().leaves);
+            let done = |done| progress.done(done);
+            tables::ensure(home, tenant, snapshot, profile, engine, now, &done)
+        })
+    };
+    let failure = |tenant: &Tenant| Some((tenant.name.clone(), build(tenant).err()?));
+    partners.with_tables().filter_map(failure).collect()
+}
+
+/// Says why lines, personas and values were left out, and what their consent rests on.
+fn told(counts: &GraphCounts, terminal: &Terminal) {
+    let reasons = |what: &str, counts: &BTreeMap<String, u64>, first: &Numbers| {
+        let listed: Vec<String> = counts
+            .iter()
+            .map(|(reason, count)| match first.get(reason) {
+                Some(lines) => format!("{reason} {count} ({})", numbered(lines, *count)),
+                None => format!("{reason} {count}"),
+            })
+            .collect();
+        if !listed.is_empty() {
+            terminal.line(&format!("{what}: {}", listed.join(", ")));
+        }
+    };
+    reasons("lines left out", &counts.lines_dropped, &counts.first_dropped);
+    reasons("personas left out", &counts.personas_dropped, &Numbers::new());
+    reasons("values rejected", &counts.identifiers_rejected, &Numbers::new());
+    if counts.consent.is_empty() {
+        terminal.line("no columns of consent: these links are published on your own word");
+        return;
+    }
+    let schemes: Vec<String> =
+        counts.consent.iter().map(|(scheme, count)| format!("{scheme} {count}")).collect();
+    terminal.line(&format!(
+        "consent: {}; the form of each was checked, and not which purposes it allows",
+        schemes.join(", ")
+    ));
+}
+
+/// The numbers of the first lines of a reason.
+fn numbered(lines: &[u64], count: u64) -> String {
+    let listed: Vec<String> = lines.iter().map(u64::to_string).collect();
+    let more = if count > lines.len() as u64 { ", …" } else { "" };
+    let word = if count == 1 { "line" } else { "lines" };
+    format!("{word} {}{more}", listed.join(", "))
+}
+
+type Numbers = BTreeMap<String, Vec<u64>>;

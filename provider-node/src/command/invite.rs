@@ -151,7 +151,7 @@ pub(crate) fn shares(policy: &PartnerPolicy, identifiers: Option<u64>) -> String
             Share::of(day, all),
             Share::of(epoch, all)
         ),
-        None => "a share of the graph that is known once there is one".to_owned(),
+        None => "the share of the graph is told once there is one".to_owned(),
     });
     parts.join("; ")
 }

@@ -21,7 +21,9 @@ pub(crate) fn run(
         Command::Init { dir } => init::run(&dir, terminal),
         Command::Invite(options) => invite::run(&options, terminal),
         Command::Ingest { dir, file } => ingest::run(&dir, &file, output, terminal),
-        Command::Object { dir, file } => object::run(&dir, &file, terminal),
+        Command::Object { dir, file, rejects } => {
+            object::run(&dir, &file, rejects.as_deref(), terminal)
+        }
         Command::Serve(options) => serve::run(&options, output, terminal),
         Command::Status { dir, json } => status::run(&dir, json, terminal),
     }

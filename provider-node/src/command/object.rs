@@ -2,33 +2,107 @@
 
 use std::path::Path;
 
-use node::data::objections::{FeedRules, import_feed};
+use node::data::objections::{Feed, FeedRules, import_feed};
 use node::failure::Failure;
 use node::telemetry::Terminal;
 use node::world::{Clock, SystemClock};
 
 use crate::Home;
 
-pub(crate) fn run(dir: &Path, file: &Path, terminal: &Terminal) -> Result<(), Failure> {
+pub(crate) fn run(
+    dir: &Path,
+    file: &Path,
+    rejects: Option<&Path>,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
     let home = Home::open(dir)?;
+    if let Some(path) = rejects.filter(|path| path.symlink_metadata().is_ok()) {
+        return Err(Failure::output(
+            &format!("{} is there already, and nothing was carried out yet", path.display()),
+            "name a file that does not exist, or mend and remove that one",
+        ));
+    }
     let now = SystemClock::new().now_unix();
     let normalizer = home.config.common.normalizer();
+    let workspace = home.workspace()?;
     let rules = FeedRules {
         normalizer: &normalizer,
         csv: home.config.common.csv,
         email_sha256: home.config.common.email_sha256,
+        workspace: &workspace,
     };
-    let counts = import_feed(&home.path(OBJECTIONS), file, &rules, &home.storage, now)?;
-    terminal.line(&format!("{} lines, {} objections new", counts.lines_read, counts.added));
-    if !counts.rejected.is_empty() {
-        let listed: Vec<String> =
-            counts.rejected.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
-        terminal.line(&format!("not carried out, mend these lines: {}", listed.join(", ")));
+    let feed = import_feed(&home.path(OBJECTIONS), file, &rules, &home.storage, now)?;
+    let counts = feed.counts();
+    terminal.line(&format!(
+        "{} read: {} new, {} known, {} not carried out",
+        counts.lines_read,
+        counts.new,
+        counts.known,
+        counts.left(),
+    ));
+    if counts.undated > 0 {
+        terminal.line(&format!(
+            "{} of a date that cannot be read: they hold as if they had always been there",
+            counts.undated
+        ));
     }
-    terminal
-        .line("Deliveries leave these persons out from now on; tables do from the next ingest.");
-    terminal.line("The feed holds personal data: destroy it.");
-    Ok(())
+    if counts.new > 0 {
+        terminal.line(
+            "Deliveries leave these persons out from now on, and tables are made anew without \
+             them.",
+        );
+    }
+    if counts.left() == 0 && feed.unread().is_none() {
+        terminal.line("The feed holds personal data: destroy it.");
+        return Ok(());
+    }
+    let written = rejects.filter(|_| counts.left() > 0);
+    if let Some(path) = written {
+        feed.write_left(path).map_err(|error| {
+            let what = format!("{}; {error}", left(&feed));
+            let try_this = "give the same feed again, with `--rejects` on a disk that has room";
+            Failure::output(&what, try_this)
+        })?;
+    }
+    Err(Failure::partly(&left(&feed), &advice(dir, &feed, written)))
+}
+
+/// What is not carried out, by line.
+fn left(feed: &Feed) -> String {
+    let counts = feed.counts();
+    let mut parts = Vec::new();
+    if counts.left() > 0 {
+        let listed: Vec<String> =
+            feed.first_left().iter().map(|(line, why)| format!("line {line} {why}")).collect();
+        let more = counts.left().saturating_sub(listed.len() as u64);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let of = counts.lines_read;
+        parts.push(format!(
+            "{} of {of} not carried out: {}{more}",
+            counts.left(),
+            listed.join(", ")
+        ));
+    }
+    if let Some(why) = feed.unread() {
+        parts.push(format!("nothing was read beyond an unreadable place: {}", why.what()));
+    }
+    parts.join("; ")
+}
+
+fn advice(dir: &Path, feed: &Feed, written: Option<&Path>) -> String {
+    let command = format!("provider-node object --dir {} --file", dir.display());
+    match (feed.unread(), written) {
+        (Some(why), _) => format!("{}, then give the whole feed again", why.try_this()),
+        (None, Some(path)) => {
+            let path = path.display();
+            format!("mend {path}, which has these lines, then `{command} {path}`")
+        }
+        (None, None) => {
+            "keep the feed, mend these lines and give it again; `--rejects FILE` writes them to a \
+             file of their own"
+                .to_owned()
+        }
+    }
 }
 
 /// Directory of the store inside the node's.

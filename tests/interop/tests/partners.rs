@@ -1,5 +1,5 @@
-//! Two advertisers at one provider, at the same time: each has its own keys, tables and budget, and
-//! nothing of the other.
+//! Two advertisers at one provider: each has its own keys, tables and budget and nothing of the
+//! other, and what is wrong with one is no matter of the other.
 
 mod support;
 
@@ -50,13 +50,141 @@ fn matched(pair: &Pair, dir: &str) -> Done {
     run("advertiser-node", &[&args[..], &["--output", &output, "--overwrite"]].concat())
 }
 
-#[test]
-fn two_advertisers_at_once_have_nothing_of_each_other() {
-    let mut pair = Pair::introduced();
+/// A second advertiser in `b`, invited for `matched-rows` as `second`.
+fn join(pair: &Pair) {
     let (home, invitation) = (pair.path("b"), pair.path("invitation.toml"));
     run("advertiser-node", &["init", "--dir", &home]).expect(0);
     pair.invite("second", "b", &["--profile", "matched-rows"]).expect(0);
     run("advertiser-node", &["accept", "--dir", &home, &invitation]).expect(0);
+}
+
+/// Ingests 600 persons, and writes a file of customers for each advertiser.
+fn prepare(pair: &Pair) {
+    let persons = numbered(600, |i| format!("customer.{i}@exemple.fr"));
+    pair.write("links.csv", &links(borrowed(&persons)));
+    pair.provider(&["ingest", &pair.path("links.csv")]).expect(0);
+    pair.write("a-crm.csv", &customers(2));
+    pair.write("b-crm.csv", &customers(3));
+}
+
+#[test]
+fn mistake_in_the_file_of_one_partner_stops_that_one_and_is_told_to_both_sides() {
+    let mut pair = Pair::introduced();
+    join(&pair);
+    prepare(&pair);
+    pair.serve();
+    let policy = "p/partners/second/partner.toml";
+    let good = pair.read(policy);
+    let line = 1 + good.lines().position(|line| line.starts_with("n_min")).unwrap();
+    let broken = good.replace("n_min = 1000", "n_min = \"1000\"");
+    assert_ne!(good, broken);
+    pair.write(policy, &broken);
+    // What an editor or a backup left is no partner.
+    let copy = pair.path("p/partners/retailer.bak");
+    std::fs::create_dir(&copy).unwrap();
+    std::fs::copy(pair.path("p/partners/retailer/partner.toml"), format!("{copy}/partner.toml"))
+        .unwrap();
+
+    let told = format!("second is not served: partner.toml line {line}: `n_min` is a number");
+    let status = pair.provider(&["status"]).expect(0).stdout;
+    assert!(status.contains(&told) && status.contains("try: write `n_min = 1000`"), "{status}");
+    assert!(
+        status.contains("partner retailer:") && !status.contains("partner second:"),
+        "{status}"
+    );
+    let json = pair.provider(&["status", "--json"]).expect(0).stdout;
+    assert!(json.contains("\"attention\"") && json.contains("\"line\": "), "{json}");
+    let cannot = ["V0315", "cannot serve you: its file for you has a mistake"];
+    for restarted in [false, true] {
+        matched(&pair, "b").expect(75).says(&cannot);
+        matched(&pair, "a").expect(0);
+        if !restarted {
+            pair.stop();
+            pair.serve();
+        }
+    }
+    pair.provider(&["ingest", &pair.path("links.csv")]);
+    // Inviting again does not take the mistake, nor what the operator has set, away.
+    let again = pair.invite("second", "b", &["--profile", "matched-rows"]).expect(78);
+    again.says(&[&format!("line {line}"), "`n_min` is a number"]);
+    assert_eq!(pair.read(policy), broken);
+    pair.write(policy, &good);
+    matched(&pair, "b").expect(0);
+    let status = pair.provider(&["status"]).expect(0).stdout;
+    assert!(!status.contains("attention") && status.contains("partner second:"), "{status}");
+}
+
+#[test]
+fn damaged_keys_of_one_partner_leave_the_tables_of_the_others() {
+    let mut pair = Pair::introduced();
+    join(&pair);
+    pair.write("p/partners/second/keys", "");
+    let persons = numbered(600, |i| format!("customer.{i}@exemple.fr"));
+    pair.write("links.csv", &links(borrowed(&persons)));
+    pair.write("a-crm.csv", &customers(2));
+    let done = pair.provider(&["ingest", &pair.path("links.csv")]);
+    assert!(done.code != Some(0) && done.stderr.contains("partners/second"), "{}", done.stderr);
+    for line in ["tables ready for 1 partners", "no tables for second"] {
+        assert!(done.stdout.lines().any(|said| said == line), "{}", done.stdout);
+    }
+    pair.serve();
+    matched(&pair, "a").expect(0);
+    assert_eq!(pair.read("a-result.csv"), expected(2));
+}
+
+#[test]
+fn one_party_is_one_partner_and_both_of_its_keys_are_proved() {
+    let pair = Pair::introduced();
+    run("advertiser-node", &["init", "--dir", &pair.path("b")]).expect(0);
+    let known = pair.invite("second", "a", &[]).expect(78);
+    known.says(&["that of the partner retailer"]);
+    // The line of one party with the proof of another, and without one.
+    let (own, other) = (pair.read("a/identity.txt"), pair.read("b/identity.txt"));
+    let line = |text: &str, at: usize| text.lines().nth(at).unwrap().to_owned();
+    std::fs::create_dir(pair.path("c")).unwrap();
+    pair.write("c/identity.txt", &format!("{}\n{}\n", line(&own, 0), line(&other, 1)));
+    pair.invite("third", "c", &[]).expect(2).says(&["not proved to be one party's", "telephone"]);
+    pair.write("c/identity.txt", &line(&other, 0));
+    pair.invite("third", "c", &[]).expect(2).says(&["without the line `vmproof1"]);
+    assert!(!Path::new(&pair.path("p/partners/third")).exists());
+
+    let invited = pair.invite("second", "b", &[]).expect(0).stdout;
+    let home = pair.path("b");
+    let accept = ["accept", "--dir", &home, &pair.path("invitation.toml")];
+    let accepted = run("advertiser-node", &accept).expect(0).stdout;
+    let code = |text: &str| {
+        let line = text.lines().find(|line| line.starts_with("code ")).unwrap().to_owned();
+        assert!(line.ends_with(": compare it by telephone"), "{line}");
+        line
+    };
+    assert_eq!(code(&invited), code(&accepted));
+    assert!(invited.contains("may run: match-rate for ads.match"), "{invited}");
+    assert!(
+        invited.contains("0.5 % of all mobile numbers of a country a day, 1.0 % in 30"),
+        "{invited}"
+    );
+    // Neither a file that is there nor one of the node is written over.
+    let identity = pair.path("b/identity.txt");
+    let who = ["invite", "second", "--identity", &identity, "--rows", "50000", "--address", "h:1"];
+    for (output, said) in [("invitation.toml", "exists"), ("p/x.toml", "directory of the node")] {
+        let output = pair.path(output);
+        let more = ["--legal-entity", "Enseigne A SAS", "--output", &output];
+        pair.provider(&[&who[..], &more].concat()).expect(73).says(&[said]);
+    }
+    let all = ["--profile", "match-rate", "--profile", "matched-rows"];
+    let wide = pair.invite("second", "b", &[&all[..], &["--daily"]].concat()).expect(2);
+    wide.says(&["above 1 %", "--allow wide-budget"]);
+    let more = [&all[..], &["--daily", "--allow", "wide-budget"]].concat();
+    let invited = pair.invite("second", "b", &more).expect(0).stdout;
+    assert!(invited.contains("advice: matched-rows"), "{invited}");
+    let policy = pair.read("p/partners/second/partner.toml");
+    assert!(policy.contains(&format!("\nevaluations_per_epoch = {}\n", 39 * 524_288)), "{policy}");
+}
+
+#[test]
+fn two_advertisers_at_once_have_nothing_of_each_other() {
+    let mut pair = Pair::introduced();
+    join(&pair);
     // The second has a budget for one session and not for two.
     let policy = "p/partners/second/partner.toml";
     let text = pair.read(policy);
@@ -64,12 +192,8 @@ fn two_advertisers_at_once_have_nothing_of_each_other() {
     assert_ne!(text, small);
     pair.write(policy, &small);
 
-    let persons = numbered(600, |i| format!("customer.{i}@exemple.fr"));
-    pair.write("links.csv", &links(borrowed(&persons)));
-    pair.provider(&["ingest", &pair.path("links.csv")]).expect(0);
+    prepare(&pair);
     pair.serve();
-    pair.write("a-crm.csv", &customers(2));
-    pair.write("b-crm.csv", &customers(3));
     let (first, second) = std::thread::scope(|scope| {
         let other = scope.spawn(|| matched(&pair, "b"));
         (matched(&pair, "a"), other.join().unwrap())

@@ -154,7 +154,7 @@ impl Generator<'_> {
         let captured = self.sample.as_of.before(200 + u64::from(draw[3]));
         let consent = match held.standing {
             Standing::Unconsented => String::new(),
-            _ => format!("K-{person}{mark}"),
+            _ => format!("K-{person:08}{mark}"),
         };
         let first = held.sightings.iter().position(|one| one.key.is_some()).unwrap_or(0);
         for (which, entry) in held.entries.iter().enumerate() {

@@ -125,7 +125,7 @@ fn matched(
         Finish::Stored(known) => return again(&run, &known, &places, terminal),
     };
     watch = Stopwatch::start();
-    let paid = |failure| places::kept(failure, &ended.sid, &options.dir);
+    let paid = |failure: Failure| places::kept(&failure, &ended.sid, &options.dir);
     if let Some(kept) = &kept {
         places.write(&home, kept, None).map_err(paid)?;
     }
@@ -153,7 +153,7 @@ fn matched(
 /// Ends a run whose question was answered before: nothing was asked, and nothing is charged.
 fn again(run: &Run<'_>, known: &Kept, places: &Places, terminal: &Terminal) -> Result<(), Failure> {
     let About { sid, sealed_at, answer, .. } = &known.about;
-    let paid = |failure| places::kept(failure, sid, &run.home.path(""));
+    let paid = |failure: Failure| places::kept(&failure, sid, &run.home.path(""));
     places.write(run.home, known, run.segment).map_err(paid)?;
     places.write_summary(summary::of_stored(answer, sid)).map_err(paid)?;
     places.done();

@@ -8,17 +8,22 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::{GraphCounts, GraphRules, NAMESPACES_MAX};
+use crate::data::cell::{self, TimeFault};
+use crate::data::consent::{self, Scheme};
 use crate::data::digital::{DigitalId, DigitalKind};
+use crate::data::people;
 use crate::data::source::batch::{RowBatch, look_ahead};
 use crate::data::source::{Column, InputFile, Row, RowSource, Schema};
-use crate::data::{DataError, Workspace, add};
+use crate::data::{DataError, Workspace};
 use crate::normalize::{Level, Normalized, Outcome, PhoneContext};
-use crate::runs::{VarSorter, grow};
+use crate::runs::{FixedSorter, VarSorter, grow};
 
 /// A file after its scan.
 pub(super) struct Scanned {
     /// Lines, to be sorted by persona.
     pub(super) lines: VarSorter,
+    /// Identifiers of all lines with their persons, as [`people`] keeps them.
+    pub(super) people: FixedSorter,
     pub(super) counts: GraphCounts,
     /// Of cookies.
     pub(super) namespaces: BTreeSet<String>,
@@ -37,6 +42,7 @@ pub(super) fn scan(
     let columns = Columns::find(&source, file)?;
     let mut scanned = Scanned {
         lines: VarSorter::new(&workspace.directory, workspace.memory_bytes)?,
+        people: FixedSorter::new(&workspace.directory, people::ENTRY_LEN, workspace.memory_bytes)?,
         counts: GraphCounts::default(),
         namespaces: BTreeSet::new(),
         objected: BTreeSet::new(),
@@ -55,15 +61,16 @@ impl Scanned {
     fn take(&mut self, mut digested: Digested) -> Result<(), DataError> {
         self.counts.absorb(mem::take(&mut digested.counts));
         self.objected.append(&mut digested.objected);
+        self.people.extend(&digested.people)?;
         let mut start = 0;
-        for Place { end, namespace } in digested.places {
+        for Place { number, end, namespace } in digested.places {
             let line = digested.lines.get(start..end).unwrap_or_default();
             start = end;
             let namespace = namespace.and_then(|at| digested.namespaces.get(at));
             if namespace.is_none_or(|namespace| self.admits(namespace)) {
                 self.lines.push(line)?;
             } else {
-                self.counts.drop_line("cookie_namespace_surplus");
+                self.counts.drop_line("cookie_namespace_surplus", number);
             }
         }
         Ok(())
@@ -90,10 +97,13 @@ struct Digested {
     namespaces: Vec<String>,
     counts: GraphCounts,
     objected: BTreeSet<[u8; 16]>,
+    people: Vec<u8>,
 }
 
 /// Where a line ends, and which namespace its cookie is of.
 struct Place {
+    /// Its number in the file.
+    number: u64,
     end: usize,
     namespace: Option<usize>,
 }
@@ -103,27 +113,49 @@ impl Digested {
         let mut digested = Self::default();
         for row in batch.rows() {
             digested.counts.lines_read += 1;
-            let read = Line::read(&row, columns, rules, &mut digested.counts);
-            if let Err(reason) = read.and_then(|line| digested.push(&line, rules)) {
-                digested.counts.drop_line(reason);
+            let found = Found::read(&row, columns, rules);
+            digested.note(&found, rules);
+            let read = Line::read(&row, columns, rules.now, found);
+            let pushed = read.and_then(|(line, kept)| {
+                digested.push(&line, row.line(), rules)?;
+                digested.counts.keep(kept);
+                Ok(())
+            });
+            if let Err(reason) = pushed {
+                digested.counts.drop_line(reason, row.line());
             }
         }
         digested
     }
 
-    /// Takes a line, and note of the person if they objected; the reason if it is left out.
-    fn push(&mut self, line: &Line, rules: &GraphRules<'_>) -> Result<(), &'static str> {
-        let (objections, identifiers) = (rules.objections, &line.identifiers);
-        if identifiers.iter().any(|one| objections.has_identifier(one.kind, &one.digest)) {
-            self.objected.insert(line.person);
+    /// Takes note of a person's identifiers, whatever becomes of the line: an objection by any of
+    /// them concerns the person.
+    fn note(&mut self, found: &Found, rules: &GraphRules<'_>) {
+        let Some(person) = found.person else { return };
+        for one in &found.identifiers {
+            let tombstone = rules.objections.mason().identifier(one.kind, &one.digest);
+            self.people.extend_from_slice(&tombstone.0);
+            self.people.extend_from_slice(&person);
+            if rules.objections.has(tombstone) {
+                self.objected.insert(person);
+            }
         }
-        if objections.has_digital_id(&line.digital_id) {
+    }
+
+    /// Takes a line; the reason if it is left out.
+    fn push(
+        &mut self,
+        line: &Line,
+        number: u64,
+        rules: &GraphRules<'_>,
+    ) -> Result<(), &'static str> {
+        if rules.objections.has_digital_id(&line.digital_id) {
             return Err("digital_id_objected");
         }
         let cookie = line.digital_id.kind() == DigitalKind::Cookie;
         let namespace = cookie.then(|| self.namespace(line.digital_id.namespace()));
         line.encode(&mut self.lines);
-        self.places.push(Place { end: self.lines.len(), namespace });
+        self.places.push(Place { number, end: self.lines.len(), namespace });
         Ok(())
     }
 
@@ -151,10 +183,10 @@ static FLAT: Schema = Schema {
         Column::optional("class"),
         Column::optional("consent_scheme"),
         Column::optional("consent_string"),
+        Column::optional("captured_at"),
         Column::unused("kind"),
         Column::unused("device_ref"),
         Column::unused("source"),
-        Column::unused("captured_at"),
     ],
     families: &[],
 };
@@ -173,6 +205,7 @@ struct Columns {
     class: Option<usize>,
     consent_scheme: Option<usize>,
     consent_string: Option<usize>,
+    captured_at: Option<usize>,
 }
 
 impl Columns {
@@ -195,6 +228,7 @@ impl Columns {
             class: reader.find("class"),
             consent_scheme: reader.find("consent_scheme"),
             consent_string: reader.find("consent_string"),
+            captured_at: reader.find("captured_at"),
         })
     }
 }
@@ -240,70 +274,102 @@ pub(super) struct Line {
     pub(super) digital_id: DigitalId,
 }
 
+/// The person of a line and the identifiers that name them.
+struct Found {
+    /// None if the reference stands for nothing.
+    person: Option<[u8; 16]>,
+    identifiers: Vec<Identifier>,
+    /// Why the value gave no identifier.
+    rejected: Option<&'static str>,
+    kind_known: bool,
+}
+
+impl Found {
+    fn read(record: &Row<'_>, columns: &Columns, rules: &GraphRules<'_>) -> Self {
+        let field = |column: usize| record.get(column).trim();
+        let person = cell::reference(field(columns.person_ref)).map(|reference| {
+            let hash: [u8; 32] = Sha256::digest(reference).into();
+            hash.first_chunk().copied().unwrap_or_default()
+        });
+        let value = field(columns.value);
+        let kind = field(columns.kind).to_ascii_lowercase();
+        let outcome = match kind.as_str() {
+            "email" => rules.normalizer.email(value),
+            "phone" => {
+                let context = PhoneContext { country: None, postcode: None };
+                rules.normalizer.phone(value, &context)
+            }
+            "email_sha256" => rules.normalizer.email_sha256(value, rules.email_sha256),
+            _ => {
+                let identifiers = Vec::new();
+                return Self { person, identifiers, rejected: None, kind_known: false };
+            }
+        };
+        let (identifiers, rejected) = match outcome {
+            Outcome::Ok(found) => (found.iter().map(Identifier::of).collect(), None),
+            Outcome::Reject(reason) => (Vec::new(), Some(reason.code())),
+            Outcome::Absent => (Vec::new(), None),
+        };
+        Self { person, identifiers, rejected, kind_known: true }
+    }
+}
+
+/// What is counted of a line that is kept.
+pub(super) struct Kept {
+    pub(super) rejected: Option<&'static str>,
+    /// None where the file has no columns of consent.
+    pub(super) scheme: Option<Scheme>,
+}
+
 impl Line {
     fn read(
         record: &Row<'_>,
         columns: &Columns,
-        rules: &GraphRules<'_>,
-        counts: &mut GraphCounts,
-    ) -> Result<Self, &'static str> {
+        now: u64,
+        found: Found,
+    ) -> Result<(Self, Kept), &'static str> {
         let field = |column: usize| record.get(column).trim();
         let optional = |column: Option<usize>| column.map_or("", field);
-        let persona = field(columns.persona_ref).as_bytes().to_vec();
-        let person = field(columns.person_ref);
-        if persona.is_empty() || person.is_empty() {
+        let persona = cell::reference(field(columns.persona_ref));
+        // A zero byte ends the reference where lines are sorted.
+        let persona = persona.filter(|reference| !reference.contains('\0'));
+        let (Some(persona), Some(person)) = (persona, found.person) else {
             return Err("reference_missing");
-        }
+        };
         let Some(evidence) = evidence_bit(field(columns.evidence)) else {
             return Err("evidence_unknown");
         };
-        let Some(day) = days_since_1970(field(columns.day)) else {
-            return Err("day_malformed");
-        };
-        let consent = match columns.consent_string.or(columns.consent_scheme) {
-            Some(_) if optional(columns.consent_string).is_empty() => {
-                return Err("consent_missing");
-            }
-            _ => {
-                consent_evidence(optional(columns.consent_scheme), optional(columns.consent_string))
+        let day = day(field(columns.day), now)?;
+        let (scheme, consent) = match columns.consent_string.or(columns.consent_scheme) {
+            None => (None, consent::no_evidence()),
+            Some(_) => {
+                let (scheme, string) = (columns.consent_scheme, columns.consent_string);
+                let (scheme, digest) = consent::judge(optional(scheme), optional(string), now)?;
+                (Some(scheme), digest)
             }
         };
+        if let Some(column) = columns.captured_at {
+            consent::captured(field(column), now)?;
+        }
         let digital_id = DigitalId::parse(
             field(columns.id_type),
             optional(columns.id_namespace),
             field(columns.id_value),
         )?;
-        let kind = field(columns.kind);
-        let outcome = match kind {
-            "email" => rules.normalizer.email(field(columns.value)),
-            "phone" => {
-                let context = PhoneContext { country: None, postcode: None };
-                rules.normalizer.phone(field(columns.value), &context)
-            }
-            "email_sha256" => {
-                rules.normalizer.email_sha256(field(columns.value), rules.email_sha256)
-            }
-            _ => return Err("type_unknown"),
-        };
-        let identifiers = match outcome {
-            Outcome::Ok(found) => found.iter().map(Identifier::of).collect(),
-            Outcome::Reject(reason) => {
-                add(&mut counts.identifiers_rejected, reason.code());
-                Vec::new()
-            }
-            Outcome::Absent => Vec::new(),
-        };
-        let hash: [u8; 32] = Sha256::digest(person).into();
-        Ok(Self {
-            persona,
-            person: hash.first_chunk().copied().unwrap_or_default(),
+        if !found.kind_known {
+            return Err("type_unknown");
+        }
+        let line = Self {
+            persona: persona.as_bytes().to_vec(),
+            person,
             evidence,
             device: device_bit(optional(columns.class)),
             day,
             consent,
-            identifiers,
+            identifiers: found.identifiers,
             digital_id,
-        })
+        };
+        Ok((line, Kept { rejected: found.rejected, scheme }))
     }
 
     /// `persona ‖ 0 ‖ person ‖ evidence ‖ device ‖ day ‖ consent ‖ u8 count ‖ identifiers ‖ id`.
@@ -359,30 +425,29 @@ impl Line {
 /// Bit of an evidence class, as `LinkFilter::evidence_mask` has it.
 fn evidence_bit(name: &str) -> Option<u16> {
     let classes = ["login", "purchase", "loyalty", "email_click", "form", "crm_import"];
-    let at = classes.iter().position(|class| *class == name)?;
+    let at = classes.iter().position(|class| class.eq_ignore_ascii_case(name))?;
     Some(1 << at)
 }
 
 /// Bit of a device class; what is not declared is `unknown`.
 fn device_bit(name: &str) -> u16 {
     let classes = ["smartphone", "tablet", "desktop", "ctv", "other"];
-    1 << classes.iter().position(|class| *class == name).unwrap_or(classes.len())
+    let at = classes.iter().position(|class| class.eq_ignore_ascii_case(name));
+    1 << at.unwrap_or(classes.len())
 }
 
-pub(super) fn days_since_1970(text: &str) -> Option<u32> {
-    let day: jiff::civil::Date = text.parse().ok()?;
-    let seconds = day.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_second();
-    u32::try_from(seconds / 86_400).ok()
-}
-
-fn consent_evidence(scheme: &str, string: &str) -> [u8; 32] {
-    let mut hasher = Sha256::new();
-    for part in [scheme, string] {
-        hasher.update((part.len() as u64).to_be_bytes());
-        hasher.update(part);
+/// The day of a link's evidence, in days since 1970; it is no evidence if it has not come yet
+/// anywhere, is before the year 2000, or is no day.
+fn day(text: &str, now: u64) -> Result<u32, &'static str> {
+    match cell::time(text, now.saturating_add(DAY_AHEAD_S)) {
+        Ok(time) => u32::try_from(time.as_second() / 86_400).map_err(|_| "day_malformed"),
+        Err(TimeFault::Absent | TimeFault::Unreadable) => Err("day_malformed"),
+        Err(TimeFault::Early) => Err("day_early"),
+        Err(TimeFault::Future) => Err("day_future"),
     }
-    hasher.finalize().into()
 }
 
+/// A day begins at most 14 hours earlier somewhere than in UTC.
+const DAY_AHEAD_S: u64 = 14 * 3_600;
 /// The bit of evidence that a person logged in.
 pub(super) const EVIDENCE_LOGIN: u16 = 1;

@@ -332,6 +332,47 @@ fn a_clock_that_is_wrong_by_minutes_is_told_with_both_times_on_both_sides() {
             assert!(!report.to_string().contains("broke"), "nobody is accused: {report}");
         }
     }
-    let (ended, _) = partners.try_run(Profile::DigitalIds, 300, -280);
-    assert!(matches!(ended.unwrap().outcome, Outcome::DigitalIds(_)));
+    let (outcome, _) = partners.try_run(Profile::DigitalIds, 300, -280);
+    assert!(matches!(outcome.unwrap().outcome, Outcome::DigitalIds(_)));
+}
+
+#[test]
+fn refusals_are_no_openings_and_the_limit_says_when_it_ends() {
+    let partners = Partners::new();
+    let now = SystemClock::new().now_unix();
+    let party = partners.advertiser.identity.party().0;
+    let opened = || partners.service.ledger.hellos(&party, day_of(now)).unwrap();
+    let refused = || {
+        let (ended, _) = partners.try_run(Profile::DigitalIds, 300, 0);
+        Failure::from(ended.unwrap_err())
+    };
+    // Another session is live; the file has a mistake; there is no table.
+    let live = partners.service.admission.enter(party).unwrap();
+    assert_eq!((refused().exit().code(), opened()), (75, 0));
+    drop(live);
+    let (policy, tables) =
+        (partners.world.tenant.path("partner.toml"), partners.world.tenant.path("tables"));
+    let text = std::fs::read_to_string(&policy).unwrap();
+    std::fs::write(&policy, text.replace("k_min = 100", "k_min = 1")).unwrap();
+    let report = refused().report(Role::Advertiser);
+    let told = "the provider cannot serve you: its file for you has a mistake";
+    assert_eq!((&*report.code, &*report.what, opened()), ("V0315", told, 0));
+    std::fs::write(&policy, text).unwrap();
+    let away = partners.world.tenant.path("away");
+    std::fs::rename(&tables, &away).unwrap();
+    assert_eq!((refused().exit().code(), opened()), (75, 0));
+    partners.wait_for_table(Profile::DigitalIds);
+    partners.wait_for_table(Profile::Activation);
+    // One that is answered counts, whatever becomes of it.
+    let (ended, _) = partners.try_run(Profile::DigitalIds, 300, 0);
+    assert!(ended.is_ok() && opened() == 1);
+    for _ in 1..HELLOS_PER_DAY_MAX {
+        partners.service.ledger.count_hello(&party, day_of(now)).unwrap();
+    }
+    let failure = refused();
+    let report = failure.report(Role::Advertiser).to_string();
+    assert_eq!((failure.exit().code(), opened()), (82, HELLOS_PER_DAY_MAX));
+    for part in ["V030F", "again in ", "`run` does not wait for it"] {
+        assert!(report.contains(part), "{report}");
+    }
 }

@@ -1,0 +1,601 @@
+//! A feed of objections: what can be carried out is, and what cannot is told line by line.
+//!
+//! A line that cannot be used is a person who goes on to be matched, so that none may be lost: each
+//! is named with its line and its reason, and kept until it is written to a file of what is left.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{BufReader, Write};
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::{Entry, Mason, OBJECTIONS_MAX, Objections, Tombstone, write};
+use crate::data::cell::{self, TimeFault};
+use crate::data::columns::csv_text;
+use crate::data::csv::{CsvOptions, CsvReader, Record};
+use crate::data::digital::DigitalId;
+use crate::data::source::InputError;
+use crate::data::{DataError, Workspace, add};
+use crate::normalize::{EmailPrehash, Normalizer, Outcome, PhoneContext};
+use crate::runs::{SealedLog, SealedRecords};
+use crate::seal::StorageKey;
+use crate::world::{self, DirectoryLock};
+
+/// What the scan of an objection feed needs to know.
+#[derive(Debug)]
+pub struct FeedRules<'a> {
+    /// Rules that turn values into digests.
+    pub normalizer: &'a Normalizer,
+    /// Form of the file.
+    pub csv: CsvOptions,
+    /// Rules that made values of type `email_sha256`; none means such values are refused.
+    pub email_sha256: Option<EmailPrehash>,
+    /// Where lines that are left wait, sealed.
+    pub workspace: &'a Workspace,
+}
+
+/// What became of a feed's lines; no value of any line.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct FeedCounts {
+    /// Lines in the feed.
+    pub lines_read: u64,
+    /// Lines that brought an objection which the store did not have.
+    pub new: u64,
+    /// Lines whose objections the store had.
+    pub known: u64,
+    /// Tombstones that were not in the store before.
+    pub added: u64,
+    /// Lines that could not be used, by reason: these objections are not carried out.
+    pub rejected: BTreeMap<String, u64>,
+    /// Objections whose date cannot be read: carried out as if they had always been there.
+    pub undated: u64,
+}
+
+impl FeedCounts {
+    /// Lines that are not carried out.
+    #[must_use]
+    pub fn left(&self) -> u64 {
+        self.rejected.values().sum()
+    }
+}
+
+/// A feed after its import.
+#[derive(Debug)]
+pub struct Feed {
+    counts: FeedCounts,
+    first: Vec<(u64, &'static str)>,
+    left: SealedRecords,
+    unread: Option<InputError>,
+    csv: CsvOptions,
+}
+
+impl Feed {
+    /// What became of the lines.
+    #[must_use]
+    pub const fn counts(&self) -> &FeedCounts {
+        &self.counts
+    }
+
+    /// The first lines that are not carried out, with the reason of each.
+    #[must_use]
+    pub fn first_left(&self) -> &[(u64, &'static str)] {
+        &self.first
+    }
+
+    /// Why the feed could not be read to its end, if it could not: what comes after that place is
+    /// not carried out, and not counted.
+    #[must_use]
+    pub const fn unread(&self) -> Option<&InputError> {
+        self.unread.as_ref()
+    }
+
+    /// Writes the lines that are left as a feed of their own, in the form of the one they come
+    /// from, with the line and the reason of each; a file that is there is never replaced.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`] of the file system, [`crate::world::WorldError::Exists`] among them.
+    pub fn write_left(&self, path: &Path) -> Result<(), DataError> {
+        let mut failed = None;
+        let header = COLUMNS.map(|name| name.to_owned());
+        world::publish_new(path, world::PRIVATE_MODE, |out| {
+            let CsvOptions { encoding, delimiter, .. } = self.csv;
+            let mut bytes = encoding.mark().to_vec();
+            encoding.encode_into(&row(&header, delimiter.character()), &mut bytes);
+            out.write_all(&bytes)?;
+            let copied = self.copy_left(out);
+            copied.map_err(|error| {
+                failed = Some(error);
+                std::io::ErrorKind::Other.into()
+            })
+        })
+        .map_err(|error| failed.take().unwrap_or_else(|| error.into()))
+    }
+
+    fn copy_left(&self, out: &mut (dyn Write + Send)) -> Result<(), DataError> {
+        let mut rows = self.left.read()?;
+        let mut bytes = Vec::new();
+        while let Some(row) = rows.next_record()? {
+            let row = str::from_utf8(row).map_err(|_| protocol::error::Bug::InternalInvariant)?;
+            bytes.clear();
+            self.csv.encoding.encode_into(row, &mut bytes);
+            out.write_all(&bytes).map_err(DataError::io(Path::new("the file of what is left")))?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads a feed of `type, value, scope, recorded_at` into the store in `directory`.
+///
+/// A scope narrower than the provider as a whole is taken as the whole, and a date that cannot be
+/// read, or is none, takes nothing from an objection: both err on the side of the person. The store
+/// is replaced whole or not at all. Where the file cannot be read to its end, what stands before
+/// that place is carried out.
+///
+/// # Errors
+///
+/// [`DataError`]; a feed that cannot be read at all is named with line and column.
+pub fn import_feed(
+    directory: &Path,
+    file: &Path,
+    rules: &FeedRules<'_>,
+    key: &StorageKey,
+    now: u64,
+) -> Result<Feed, DataError> {
+    world::create_private_dir(directory)?;
+    let _lock = DirectoryLock::acquire(directory)?;
+    let known = Objections::all(directory, key)?;
+    let input = |source| DataError::Input { file: file.to_path_buf(), source };
+    let handle =
+        File::open(file).map_err(|source| DataError::Open { file: file.to_path_buf(), source })?;
+    let mut reader = CsvReader::new(BufReader::new(handle), rules.csv).map_err(input)?;
+    let columns = Columns::find(&reader).map_err(input)?;
+    let mut scan = Scan {
+        rules,
+        known: &known,
+        columns,
+        now,
+        counts: FeedCounts::default(),
+        added: Vec::new(),
+        fresh: BTreeSet::new(),
+        first: Vec::new(),
+        left: SealedLog::new(&rules.workspace.directory)?,
+    };
+    let unread = scan.read(&mut reader)?;
+    scan.counts.added = scan.added.len() as u64;
+    let Scan { counts, added, first, left, .. } = scan;
+    if !added.is_empty() {
+        write(directory, key, &added)?;
+    }
+    Ok(Feed { counts, first, left: left.finish()?, unread, csv: rules.csv })
+}
+
+/// Where the columns of a feed stand.
+struct Columns {
+    kind: usize,
+    value: usize,
+    scope: Option<usize>,
+    recorded_at: Option<usize>,
+}
+
+impl Columns {
+    fn find(reader: &CsvReader<BufReader<File>>) -> Result<Self, InputError> {
+        Ok(Self {
+            kind: reader.column("type")?,
+            value: reader.column("value")?,
+            scope: reader.find("scope"),
+            recorded_at: reader.find("recorded_at"),
+        })
+    }
+}
+
+/// A feed while it is read.
+struct Scan<'a> {
+    rules: &'a FeedRules<'a>,
+    known: &'a Objections,
+    columns: Columns,
+    now: u64,
+    counts: FeedCounts,
+    /// Tombstones that the store does not have yet, in the order of the feed.
+    added: Vec<Entry>,
+    fresh: BTreeSet<Tombstone>,
+    first: Vec<(u64, &'static str)>,
+    left: SealedLog,
+}
+
+impl Scan<'_> {
+    /// Reads every line; why the file could not be read to its end, if it could not.
+    fn read(
+        &mut self,
+        reader: &mut CsvReader<BufReader<File>>,
+    ) -> Result<Option<InputError>, DataError> {
+        loop {
+            match reader.advance() {
+                Ok(false) => return Ok(None),
+                Ok(true) => self.take(&reader.current())?,
+                Err(InputError::Ragged { .. }) => {
+                    self.counts.lines_read += 1;
+                    self.leave(&reader.current(), "columns_ragged")?;
+                }
+                Err(InputError::InvalidEncoding { line, .. }) => {
+                    self.counts.lines_read += 1;
+                    self.leave(&Record::of(line, &csv::StringRecord::new()), "encoding_invalid")?;
+                }
+                Err(error) => return Ok(Some(error)),
+            }
+        }
+    }
+
+    fn take(&mut self, record: &Record<'_>) -> Result<(), DataError> {
+        self.counts.lines_read += 1;
+        let tombstones = match tombstones(record, &self.columns, self.rules, self.known.mason()) {
+            Ok(tombstones) => tombstones,
+            Err(reason) => return self.leave(record, reason),
+        };
+        let before = self.added.len();
+        for tombstone in tombstones {
+            if !self.known.has(tombstone) && self.fresh.insert(tombstone) {
+                self.added.push(Entry { tombstone, taken_at: self.now });
+            }
+        }
+        match self.added.len() > before {
+            true => self.counts.new += 1,
+            false => self.counts.known += 1,
+        }
+        let date = self.columns.recorded_at.and_then(|column| record.get(column)).unwrap_or("");
+        let fault = cell::time(date, self.now).err();
+        self.counts.undated += u64::from(fault.is_some_and(|fault| fault != TimeFault::Absent));
+        if self.known.recorded().saturating_add(self.added.len() as u64) > OBJECTIONS_MAX {
+            return Err(DataError::Declared {
+                what: format!("this node keeps at most {OBJECTIONS_MAX} objections"),
+                try_this: "leave the persons out of the graph file instead".to_owned(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Notes a line that is not carried out, and keeps it.
+    fn leave(&mut self, record: &Record<'_>, reason: &'static str) -> Result<(), DataError> {
+        add(&mut self.counts.rejected, reason);
+        if self.first.len() < FIRST_LEFT {
+            self.first.push((record.line(), reason));
+        }
+        let Columns { kind, value, scope, recorded_at } = self.columns;
+        let of = |column: Option<usize>| {
+            column.and_then(|column| record.get(column)).unwrap_or("").to_owned()
+        };
+        let line = record.line().to_string();
+        let fields =
+            [of(Some(kind)), of(Some(value)), of(scope), of(recorded_at), line, reason.to_owned()];
+        Ok(self.left.push(row(&fields, self.rules.csv.delimiter.character()).as_bytes())?)
+    }
+}
+
+/// A line of CSV.
+fn row(fields: &[String; COLUMNS.len()], delimiter: char) -> String {
+    let fields = fields.each_ref().map(|field| match field.as_str() {
+        "" => "".into(),
+        field => csv_text(field),
+    });
+    fields.join(delimiter.encode_utf8(&mut [0; 4])) + "\n"
+}
+
+/// The tombstones of a line; the reason if it cannot be used.
+fn tombstones(
+    record: &Record<'_>,
+    columns: &Columns,
+    rules: &FeedRules<'_>,
+    mason: &Mason,
+) -> Result<Vec<Tombstone>, &'static str> {
+    let kind = record.get(columns.kind).unwrap_or("").trim().to_ascii_lowercase();
+    let value = record.get(columns.value).unwrap_or("").trim();
+    let digital = |kind, namespace| {
+        DigitalId::parse(kind, namespace, value).map(|id| vec![mason.digital_id(&id)])
+    };
+    let outcome = match kind.as_str() {
+        "email" => rules.normalizer.email(value),
+        "phone" => {
+            let context = PhoneContext { country: None, postcode: None };
+            rules.normalizer.phone(value, &context)
+        }
+        "email_sha256" => rules.normalizer.email_sha256(value, rules.email_sha256),
+        "idfa" | "aaid" => return digital(&kind, ""),
+        _ => match kind.split_once(':') {
+            Some((cookie, namespace)) if cookie.trim() == "cookie" => {
+                return digital("cookie", namespace);
+            }
+            _ => return Err("type_unknown"),
+        },
+    };
+    match outcome {
+        Outcome::Ok(found) => Ok(found
+            .iter()
+            .map(|one| mason.identifier(one.kind().code(), one.digest().expose_bytes()))
+            .collect()),
+        Outcome::Reject(reason) => Err(reason.code()),
+        Outcome::Absent => Err("absent"),
+    }
+}
+
+/// Columns of the file of what is left: those of a feed, which are read again, and two that are
+/// not.
+const COLUMNS: [&str; 6] = ["type", "value", "scope", "recorded_at", "line", "reason"];
+/// Lines that are named where they are counted.
+const FIRST_LEFT: usize = 20;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use crate::data::csv::Delimiter;
+    use crate::data::objections::{recorded, suppression_epoch};
+    use crate::data::text::Encoding;
+    use crate::normalize::{Options, Ruleset};
+
+    use super::*;
+
+    const AAID: &str = "6d92078a-8246-4ba4-ae5b-76104861e7dc";
+    /// 2026-11-30T12:00:00Z.
+    const NOW: u64 = 1_796_040_000;
+
+    fn key() -> StorageKey {
+        StorageKey::from_bytes([1; 32])
+    }
+
+    fn normalizer() -> Normalizer {
+        Normalizer::new(Ruleset::CrmFr1, Options::defaults(Ruleset::CrmFr1))
+    }
+
+    fn import_bytes(dir: &Path, csv: CsvOptions, bytes: &[u8]) -> Result<Feed, DataError> {
+        let file = dir.join("feed.csv");
+        std::fs::write(&file, bytes).unwrap();
+        let workspace = Workspace { directory: dir.join("work"), memory_bytes: 1 << 16 };
+        let rules = FeedRules {
+            normalizer: &normalizer(),
+            csv,
+            email_sha256: EmailPrehash::parse("plain"),
+            workspace: &workspace,
+        };
+        import_feed(&dir.join("objections"), &file, &rules, &key(), NOW)
+    }
+
+    fn import(dir: &Path, body: &str) -> Feed {
+        let bytes = format!("type,value,scope,recorded_at\n{body}");
+        import_bytes(dir, CsvOptions::default(), bytes.as_bytes()).unwrap()
+    }
+
+    fn store(dir: &Path) -> Objections {
+        Objections::all(&dir.join("objections"), &key()).unwrap()
+    }
+
+    fn has_email(objections: &Objections, address: &str) -> bool {
+        let Outcome::Ok(found) = normalizer().email(address) else { panic!("an address") };
+        found
+            .iter()
+            .all(|one| objections.has_identifier(one.kind().code(), one.digest().expose_bytes()))
+    }
+
+    #[test]
+    fn feed_becomes_tombstones_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let body = format!(
+            "email, One@Exemple.fr ,all,2026-11-01\nidfa,{AAID},,\ncookie:a.example,AbCd1234,,\n\
+             email,no address,,\nfax,12,,\n"
+        );
+        let feed = import(dir.path(), &body);
+        let counts = feed.counts();
+        assert_eq!((counts.lines_read, counts.new, counts.known, counts.left()), (5, 3, 0, 2));
+        assert_eq!(counts.rejected.get("type_unknown"), Some(&1));
+        assert_eq!(feed.first_left().len(), 2);
+        assert_eq!(feed.first_left()[1], (6, "type_unknown"));
+        let objections = store(dir.path());
+        assert_eq!(objections.recorded(), counts.added);
+        let idfa = DigitalId::parse("idfa", "", AAID).unwrap();
+        let aaid = DigitalId::parse("aaid", "", AAID).unwrap();
+        assert!(objections.has_digital_id(&idfa) && !objections.has_digital_id(&aaid));
+        assert!(has_email(&objections, "one@exemple.fr"));
+        let bytes = std::fs::read(dir.path().join("objections").join(super::super::STORE)).unwrap();
+        let Outcome::Ok(found) = normalizer().email("one@exemple.fr") else { panic!("an address") };
+        let digest = found.first().unwrap().digest().expose_bytes();
+        assert!(!bytes.windows(32).any(|window| window == digest));
+        let again = import(dir.path(), &body);
+        assert_eq!((again.counts().new, again.counts().known, again.counts().added), (0, 3, 0));
+    }
+
+    #[test]
+    fn types_and_namespaces_are_read_without_case_and_outer_space() {
+        let dir = tempfile::tempdir().unwrap();
+        let body = format!(
+            "Email,p.0@exemple.fr,all,2026-11-20\n EMAIL ,p.1@exemple.fr,all,\n\
+             Cookie: .AdNXS.example,AbCd1234,,\nAAID,{{{AAID}}},,\n"
+        );
+        let feed = import(dir.path(), &body);
+        assert_eq!((feed.counts().new, feed.counts().left()), (4, 0));
+        let objections = store(dir.path());
+        assert!(
+            has_email(&objections, "P.0@exemple.FR") && has_email(&objections, "p.1@exemple.fr")
+        );
+        let cookie = DigitalId::parse("cookie", "adnxs.example", "AbCd1234").unwrap();
+        assert!(objections.has_digital_id(&cookie));
+        assert!(objections.has_digital_id(&DigitalId::parse("aaid", "", AAID).unwrap()));
+    }
+
+    /// The graph's identifier and the feed's go through one normalizer.
+    #[test]
+    fn an_objection_in_any_spelling_is_of_the_identifier_of_the_graph() {
+        let context = PhoneContext { country: None, postcode: None };
+        for (kind, spellings) in [
+            (
+                "phone",
+                &["+33 6 41 23 45 79", "06 41 23 45 79", "0033641234579", "06.41.23.45.79"][..],
+            ),
+            ("email", &["one@exemple.fr", " ONE@Exemple.FR ", "One@exemple.fr"]),
+            ("email", &["jane.doe@gmail.com", "janedoe+x@gmail.com", "JaneDoe@googlemail.com"]),
+        ] {
+            for spelling in spellings {
+                let dir = tempfile::tempdir().unwrap();
+                let feed = import(dir.path(), &format!("{kind},{spelling},,\n"));
+                assert_eq!(feed.counts().left(), 0, "{spelling}");
+                let objections = store(dir.path());
+                for &other in spellings {
+                    let outcome = match kind {
+                        "phone" => normalizer().phone(other, &context),
+                        _ => normalizer().email(other),
+                    };
+                    let Outcome::Ok(found) = outcome else { panic!("{other}") };
+                    // By one of its identifiers at least, which takes the person out.
+                    assert!(
+                        found.iter().any(|one| {
+                            let digest = one.digest().expose_bytes();
+                            objections.has_identifier(one.kind().code(), digest)
+                        }),
+                        "{spelling} for {other}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_date_never_makes_an_objection_weaker() {
+        let dir = tempfile::tempdir().unwrap();
+        let dates = ["", "hier", "2126-01-01", "1970-01-01", "NULL", "31/02/2026", "2026-11-20"];
+        let body: String = (0..dates.len())
+            .map(|at| format!("email,p.{at}@exemple.fr,ads.match,{}\n", dates[at]))
+            .collect();
+        let feed = import(dir.path(), &body);
+        assert_eq!((feed.counts().new, feed.counts().undated), (dates.len() as u64, 4));
+        let objections = store(dir.path());
+        for at in 0..dates.len() {
+            assert!(has_email(&objections, &format!("p.{at}@exemple.fr")));
+        }
+        // The same feed with other dates brings nothing new: dates are not part of what is kept.
+        let later = body.replace("2026-11-20", "2026-11-29");
+        assert_eq!(import(dir.path(), &later).counts().added, 0);
+    }
+
+    #[test]
+    fn lines_that_are_left_are_a_feed_of_their_own() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let body = "email,ok@exemple.fr,all,\nemail,\"a;b, c\",all,2026-11-01\nfax,=1+1,,\n\
+                    email,short@exemple.fr\nemail,also@exemple.fr,,\n";
+        let feed = import(dir.path(), body);
+        assert_eq!((feed.counts().lines_read, feed.counts().new, feed.counts().left()), (5, 2, 3));
+        let left = dir.path().join("left.csv");
+        feed.write_left(&left).unwrap();
+        let text = std::fs::read_to_string(&left).unwrap();
+        let rows: Vec<&str> = text.lines().collect();
+        assert_eq!(rows[0], "type,value,scope,recorded_at,line,reason");
+        assert!(rows[1].starts_with("email,\"a;b, c\",all,2026-11-01,3,email_"), "{text}");
+        assert_eq!(rows[2], "fax,\"=1+1\",,,4,type_unknown");
+        assert_eq!(rows[3], "email,short@exemple.fr,,,5,columns_ragged");
+        assert_eq!(std::fs::metadata(&left).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(feed.write_left(&left).is_err(), "a file that is there is not replaced");
+        // Mended, it is carried out as any feed is.
+        let mended = text
+            .replace("\"a;b, c\"", "mended@exemple.fr")
+            .replace("fax,\"=1+1\"", "email,b@exemple.fr");
+        let next = import_bytes(dir.path(), CsvOptions::default(), mended.as_bytes()).unwrap();
+        assert_eq!((next.counts().new, next.counts().left()), (3, 0));
+    }
+
+    #[test]
+    fn what_is_left_is_written_in_the_encoding_of_the_feed() {
+        let text = "type;value\nfax;d\u{e9}j\u{e0}\nemail;\u{e9}t\u{e9} 2026\n";
+        for encoding in Encoding::ALL {
+            let dir = tempfile::tempdir().unwrap();
+            let csv =
+                CsvOptions { encoding, delimiter: Delimiter::Semicolon, ..CsvOptions::default() };
+            let mut bytes = encoding.mark().to_vec();
+            encoding.encode_into(text, &mut bytes);
+            let feed = import_bytes(dir.path(), csv, &bytes).unwrap();
+            assert_eq!(feed.counts().left(), 2, "{encoding}");
+            let left = dir.path().join("left.csv");
+            feed.write_left(&left).unwrap();
+            let again = import_bytes(dir.path(), csv, &std::fs::read(&left).unwrap()).unwrap();
+            assert_eq!(again.counts(), feed.counts(), "{encoding}");
+            let twice = dir.path().join("twice.csv");
+            again.write_left(&twice).unwrap();
+            let values = |path: &Path| {
+                let mut reader =
+                    CsvReader::new(BufReader::new(File::open(path).unwrap()), csv).unwrap();
+                let mut values = Vec::new();
+                while let Some(record) = reader.next_record().unwrap() {
+                    values.push(record.get(1).unwrap().to_owned());
+                }
+                values
+            };
+            assert_eq!(values(&twice), ["d\u{e9}j\u{e0}", "\u{e9}t\u{e9} 2026"], "{encoding}");
+        }
+    }
+
+    #[test]
+    fn what_stands_before_an_unreadable_place_is_carried_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let feed = import(dir.path(), "email,one@exemple.fr,,\nemail,two\"@exemple.fr,,\n");
+        assert_eq!(feed.counts().new, 1);
+        assert_eq!(feed.unread().and_then(InputError::line), Some(3));
+        assert!(has_email(&store(dir.path()), "one@exemple.fr"));
+    }
+
+    #[test]
+    fn epoch_moves_with_new_objections_only_and_a_lost_store_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let directory = dir.path().join("objections");
+        let epoch = || suppression_epoch(&directory, &key()).unwrap();
+        assert_eq!((epoch(), recorded(&directory, &key()).unwrap()), ([0; 32], 0));
+        import(dir.path(), &format!("aaid,{AAID},,\n"));
+        let first = epoch();
+        assert_ne!(first, [0; 32]);
+        assert_eq!(import(dir.path(), &format!("aaid,{AAID},,\n")).counts().added, 0);
+        assert_eq!(epoch(), first);
+        assert_eq!(import(dir.path(), &format!("idfa,{AAID},,\n")).counts().added, 1);
+        assert_ne!(epoch(), first);
+        let since = |recorded| Objections::since(&directory, &key(), recorded);
+        let late = since(1).unwrap();
+        assert!(late.has_digital_id(&DigitalId::parse("idfa", "", AAID).unwrap()));
+        assert!(!late.has_digital_id(&DigitalId::parse("aaid", "", AAID).unwrap()));
+        assert_eq!((late.recorded(), recorded(&directory, &key()).unwrap()), (2, 2));
+        assert!(since(2).unwrap().is_empty());
+        assert!(since(3).is_err(), "fewer objections than a snapshot was made with");
+        let path = directory.join(super::super::STORE);
+        let mut bytes = std::fs::read(&path).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+        assert!(since(0).is_err());
+        std::fs::remove_file(&path).unwrap();
+        assert!(since(0).unwrap().is_empty());
+        assert!(since(2).is_err());
+    }
+
+    const TYPES: &str = "(?i)(email|phone|idfa|cookie:a\\.fr| aaid|[a-z]{0,6})";
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// Whatever stands in its cells, a line is carried out or left, never lost.
+        #[test]
+        fn every_line_is_carried_out_or_left(
+            lines in prop::collection::vec(
+                (TYPES, "\\PC{0,24}", "\\PC{0,6}", "\\PC{0,10}"),
+                0..12,
+            ),
+        ) {
+            let dir = tempfile::tempdir().unwrap();
+            let body: String = lines
+                .iter()
+                .map(|(kind, value, scope, date)| {
+                    let fields = [kind, value, scope, date].map(|field| csv_text(field));
+                    fields.join(",") + "\n"
+                })
+                .collect();
+            let feed = import(dir.path(), &body);
+            let counts = feed.counts();
+            prop_assert!(feed.unread().is_none());
+            prop_assert_eq!(counts.lines_read, lines.len() as u64);
+            prop_assert_eq!(counts.new + counts.known + counts.left(), counts.lines_read);
+        }
+    }
+}
