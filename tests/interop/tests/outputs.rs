@@ -308,6 +308,39 @@ fn a_kill_between_the_seal_and_the_file_loses_nothing() {
 }
 
 #[test]
+fn a_kill_as_soon_as_the_result_is_sealed_costs_nothing_further() {
+    let mut pair = serving();
+    let (input, output) = (pair.path("crm.csv"), pair.path("result.csv"));
+    let args = ["run", "--profile", "matched-rows", "--input", &input, "--output", &output];
+    for round in 1..=3 {
+        // Sealed, and the receipt not sent, or sent and not answered, or answered.
+        pair.forget_results();
+        let mut child = start(&pair, &args);
+        wait_until("a sealed result", || !results(&pair).is_empty());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let _ = std::fs::remove_file(&output);
+        let reserves = reserves(&pair);
+        assert_eq!(reserves, round);
+        // Without anybody's help, one charge for one result.
+        pair.advertiser(&args).expect(0);
+        assert_eq!(pair.read("result.csv"), expected());
+        assert_eq!(self::reserves(&pair), round);
+        std::fs::remove_file(&output).unwrap();
+    }
+    pair.stop();
+    pair.advertiser(&["result", "last", "--output", &output]).expect(0);
+    assert_eq!(pair.read("result.csv"), expected());
+}
+
+/// Charges in the provider's chain.
+fn reserves(pair: &Pair) -> i64 {
+    let connection = rusqlite::Connection::open(pair.path("p/ledger.sqlite")).unwrap();
+    let reserves = "SELECT count(*) FROM entries WHERE kind = 1";
+    connection.query_row(reserves, [], |row| row.get(0)).unwrap()
+}
+
+#[test]
 fn a_killed_writer_leaves_no_digital_id_in_clear_once_the_node_runs_again() {
     let mut pair = serving();
     let input = pair.path("crm.csv");
