@@ -45,7 +45,7 @@ fn what_makes_no_sense_is_refused_before_anything_is_read() {
     let settings = pair.read("a/advertiser.toml");
     for (line, code, words) in [
         ("k_min = 10", 78, "guardrails.k_min"),
-        ("n_min = 5000", 77, "at least 5000"),
+        ("n_min = 5000", 65, "at least 5000"),
         ("namespaces = [\"other.example\"]", 78, "no type or namespace"),
     ] {
         pair.write("a/advertiser.toml", &format!("{settings}\n{line}\n"));
