@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use node::data::source::{Format, InputFile, SourceOptions};
+use node::exchange::LedgerOptions;
 use node::failure::Failure;
 use node::telemetry::OutputOptions;
 
@@ -52,6 +53,8 @@ pub(crate) enum Command {
     /// Results are kept sealed from before the receipt leaves until the audit window ends, digital
     /// IDs for as long as they may be used.
     Result(ResultOptions),
+    /// Shows the ledger with a provider, and mends it from the provider's entries.
+    Ledger(LedgerOptions),
     /// Shows what the rules make of values: the only command that prints normalized values.
     ///
     /// Reads one value a line and writes one JSON object a line to standard output: the outcome

@@ -15,7 +15,6 @@ mod learn;
 mod partner;
 mod places;
 mod policy;
-mod repair;
 mod request;
 mod shared;
 mod unmatchable;

@@ -8,5 +8,8 @@
 #![deny(missing_docs)]
 
 pub mod finding;
+pub mod moment;
 pub mod output;
+pub mod parties;
 pub mod source;
+pub mod statement;

@@ -1,6 +1,7 @@
 //! Reads an audit package: a transcript and the frames beside it, in bounded memory.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -15,6 +16,7 @@ use protocol::transcript::{Damaged, Transcript, Unreadable};
 pub struct Package {
     directory: PathBuf,
     transcript: Transcript,
+    torn: Option<u64>,
 }
 
 impl Package {
@@ -24,10 +26,7 @@ impl Package {
     ///
     /// [`PackageError`], which says what is missing or damaged.
     pub fn open(path: &Path) -> Result<Self, PackageError> {
-        let (directory, file) = match path.is_dir() {
-            true => (path.to_path_buf(), path.join(TRANSCRIPT)),
-            false => (path.parent().map(Path::to_path_buf).unwrap_or_default(), path.to_path_buf()),
-        };
+        let (directory, file) = places(path);
         let unreadable = |source| PackageError::Unreadable { path: file.clone(), source };
         let mut bytes = Vec::new();
         let handle = File::open(&file).map_err(unreadable)?;
@@ -35,11 +34,17 @@ impl Package {
         if bytes.len() as u64 > TRANSCRIPT_BYTES_MAX {
             return Err(PackageError::TooLarge { path: file });
         }
-        let transcript = Transcript::parse(&bytes).map_err(|why| match why {
+        let (transcript, torn) = Transcript::parse_prefix(&bytes).map_err(|why| match why {
             Unreadable::OtherVersion => PackageError::OtherVersion { path: file.clone() },
             Unreadable::Damaged(source) => PackageError::Damaged { path: file.clone(), source },
         })?;
-        Ok(Self { directory, transcript })
+        Ok(Self { directory, transcript, torn })
+    }
+
+    /// The record that the transcript ends in the middle of, as one does whose writer was cut.
+    #[must_use]
+    pub const fn torn(&self) -> Option<u64> {
+        self.torn
     }
 
     /// The transcript.
@@ -51,7 +56,18 @@ impl Package {
     /// The frames of the package.
     #[must_use]
     pub fn frames(&self) -> Frames {
-        Frames { directory: self.directory.join("frames"), streams: HashMap::new() }
+        let directory = self.directory.join(FRAMES);
+        Frames { directory, streams: HashMap::new(), trouble: None }
+    }
+}
+
+/// Directory and transcript of a package, which is named by either.
+fn places(package: &Path) -> (PathBuf, PathBuf) {
+    match package.is_dir() {
+        true => (package.to_path_buf(), package.join(TRANSCRIPT)),
+        false => {
+            (package.parent().map(Path::to_path_buf).unwrap_or_default(), package.to_path_buf())
+        }
     }
 }
 
@@ -75,7 +91,7 @@ pub enum PackageError {
         /// The file.
         path: PathBuf,
     },
-    /// The transcript file is torn or altered. This is a finding about the package.
+    /// The transcript file is altered. This says nothing about either party.
     Damaged {
         /// The file.
         path: PathBuf,
@@ -91,12 +107,15 @@ impl fmt::Display for PackageError {
                 write!(f, "cannot read {}: {source}", path.display())
             }
             Self::TooLarge { path } => {
-                write!(f, "{} is larger than any transcript", path.display())
+                let most = TRANSCRIPT_BYTES_MAX >> 20;
+                write!(f, "{} has more than the {most} MiB of any transcript", path.display())
             }
             Self::OtherVersion { path } => {
                 write!(f, "{}: {}", path.display(), Unreadable::OtherVersion)
             }
-            Self::Damaged { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::Damaged { path, source } => {
+                write!(f, "{}: {source}, which says nothing about either party", path.display())
+            }
         }
     }
 }
@@ -108,6 +127,22 @@ impl std::error::Error for PackageError {}
 pub struct Frames {
     directory: PathBuf,
     streams: HashMap<StreamId, Option<StoredStream>>,
+    trouble: Option<PackageError>,
+}
+
+impl Frames {
+    /// What this machine could not read although it is there, if anything.
+    #[must_use]
+    pub fn trouble(self) -> Option<PackageError> {
+        self.trouble
+    }
+
+    fn open(&mut self, stream: StreamId) -> io::Result<Option<&mut StoredStream>> {
+        if let Entry::Vacant(place) = self.streams.entry(stream) {
+            place.insert(StoredStream::open(&self.directory.join(stream.name()))?);
+        }
+        Ok(self.streams.get_mut(&stream).and_then(Option::as_mut))
+    }
 }
 
 #[derive(Debug)]
@@ -118,53 +153,86 @@ struct StoredStream {
     offsets: Vec<u64>,
 }
 
+/// Why a frame is not read.
+enum Unread {
+    /// The file ends before the frame does: frames are missing, or were cut while written.
+    Missing,
+    /// What stands there is no frame of this stream.
+    Malformed,
+    /// The machine cannot read it.
+    Machine(io::Error),
+}
+
 impl FrameSource for Frames {
     fn frame(&mut self, stream: StreamId, index: u32) -> Result<Option<RawFrame>, FrameUnreadable> {
-        let path = self.directory.join(stream.name());
-        let stored = self.streams.entry(stream).or_insert_with(|| StoredStream::open(&path));
-        match stored {
-            None => Ok(None),
-            Some(stored) => stored.read(stream, index).map(Some).ok_or(FrameUnreadable),
+        let read = match self.open(stream) {
+            Ok(None) => return Ok(None),
+            Ok(Some(stored)) => stored.read(stream, index),
+            Err(source) => Err(Unread::Machine(source)),
+        };
+        match read {
+            Ok(frame) => Ok(Some(frame)),
+            Err(Unread::Missing) => Ok(None),
+            Err(Unread::Malformed) => Err(FrameUnreadable),
+            Err(Unread::Machine(source)) => {
+                let path = self.directory.join(stream.name());
+                self.trouble = Some(PackageError::Unreadable { path, source });
+                Ok(None)
+            }
         }
     }
 }
 
 impl StoredStream {
-    fn open(path: &Path) -> Option<Self> {
-        let file = File::open(path).ok()?;
-        let len = file.metadata().ok()?.len();
-        Some(Self { file, len, offsets: vec![0] })
+    /// The frames of a stream; `None` if there is no such file.
+    fn open(path: &Path) -> io::Result<Option<Self>> {
+        match File::open(path) {
+            Ok(file) => {
+                let len = file.metadata()?.len();
+                Ok(Some(Self { file, len, offsets: vec![0] }))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
-    fn read(&mut self, stream: StreamId, index: u32) -> Option<RawFrame> {
-        let index = usize::try_from(index).ok()?;
-        while self.offsets.len() <= index.checked_add(1)? {
-            let at = *self.offsets.last()?;
+    fn read(&mut self, stream: StreamId, index: u32) -> Result<RawFrame, Unread> {
+        let index = usize::try_from(index).map_err(|_| Unread::Missing)?;
+        while self.offsets.len() <= index.saturating_add(1) {
+            let at = self.offsets.last().copied().unwrap_or_default();
             let header = self.header(at)?;
-            let end = at.checked_add(HEADER_LEN)?.checked_add(u64::from(header.payload_len))?;
+            let end = at.saturating_add(HEADER_LEN).saturating_add(header.payload_len.into());
             if end > self.len {
-                return None;
+                return Err(Unread::Missing);
             }
             self.offsets.push(end);
         }
-        let header = self.header(*self.offsets.get(index)?)?;
+        let at = self.offsets.get(index).copied().ok_or(Unread::Missing)?;
+        let header = self.header(at)?;
         // `header` checked the length against the limits, so this allocates at most a frame.
-        let mut payload = vec![0; usize::try_from(header.payload_len).ok()?];
-        self.file.read_exact(&mut payload).ok()?;
-        (header.stream == stream).then_some(())?;
-        RawFrame::new(header, payload.into()).ok()
+        let len = usize::try_from(header.payload_len).map_err(|_| Unread::Malformed)?;
+        let mut payload = vec![0; len];
+        self.file.read_exact(&mut payload).map_err(Unread::Machine)?;
+        match header.stream == stream {
+            true => RawFrame::new(header, payload.into()).map_err(|_| Unread::Malformed),
+            false => Err(Unread::Malformed),
+        }
     }
 
     /// Reads the header at an offset and leaves the file at its payload.
-    fn header(&mut self, at: u64) -> Option<FrameHeader> {
+    fn header(&mut self, at: u64) -> Result<FrameHeader, Unread> {
+        if at.saturating_add(HEADER_LEN) > self.len {
+            return Err(Unread::Missing);
+        }
         let mut bytes = [0; FrameHeader::LEN];
-        self.file.seek(SeekFrom::Start(at)).ok()?;
-        self.file.read_exact(&mut bytes).ok()?;
-        FrameHeader::parse(&bytes).ok()
+        self.file.seek(SeekFrom::Start(at)).map_err(Unread::Machine)?;
+        self.file.read_exact(&mut bytes).map_err(Unread::Machine)?;
+        FrameHeader::parse(&bytes).map_err(|_| Unread::Malformed)
     }
 }
 
 const HEADER_LEN: u64 = FrameHeader::LEN as u64;
 const TRANSCRIPT: &str = "RUN.transcript";
+const FRAMES: &str = "frames";
 /// The largest session has about 100,000 frames of 70 bytes each; a billion elements fit ten times.
 const TRANSCRIPT_BYTES_MAX: u64 = 1 << 28;

@@ -12,6 +12,7 @@ use protocol::codec::{RawFrame, StreamId};
 use protocol::digital_id::DigitalId;
 use protocol::disclosure::{MatchCount, Outcome, Resolution};
 use protocol::error::{Bug, Error, Refusal};
+use protocol::ledger::evidence::SessionEvidence;
 use protocol::ledger::{LedgerEntry, Reservation};
 use protocol::message::Control;
 use protocol::session::advertiser::{AdvertiserSession, KnownKey};
@@ -79,6 +80,9 @@ pub trait Duties: Send {
     /// [`DataError`].
     fn table_frame(&mut self, session: &Path) -> Result<RawFrame, DataError>;
 
+    /// Hears of the key that the session offers; the provider's side.
+    fn offered(&mut self, _key: &KnownKey) {}
+
     /// Counts an opening of this partner, and has it on disk; the provider's side.
     ///
     /// # Errors
@@ -88,7 +92,8 @@ pub trait Duties: Send {
         Ok(())
     }
 
-    /// Writes the hold or the reserve, and has it on disk.
+    /// Writes the hold or the reserve, with the messages it follows from, and that the key of the
+    /// session is spent; has all of it on disk.
     ///
     /// # Errors
     ///
@@ -96,7 +101,7 @@ pub trait Duties: Send {
     fn reserve(
         &mut self,
         entry: &LedgerEntry,
-        terms: &RawFrame,
+        opening: &SessionEvidence,
     ) -> Result<Reservation, ReserveError>;
 
     /// Whether the answer to the question that these terms ask of a snapshot is kept, so that there
@@ -127,12 +132,19 @@ pub trait Duties: Send {
     /// [`LedgerError`].
     fn ledger(&mut self, entry: &LedgerEntry, evidence: &RawFrame) -> Result<(), LedgerError>;
 
-    /// Writes that a key is used from now on, and has it on disk.
+    /// Keeps our receipt before it leaves, and has it on disk; the advertiser's side.
     ///
     /// # Errors
     ///
     /// [`LedgerError`].
-    fn key_used(&mut self, key: &KnownKey) -> Result<(), LedgerError>;
+    fn receipt(&mut self, sid: &[u8; 32], receipt: &RawFrame) -> Result<(), LedgerError>;
+
+    /// Writes that an answer under a key is here, and has it on disk; the advertiser's side.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError`].
+    fn key_answered(&mut self, key: &KnownKey) -> Result<(), LedgerError>;
 
     /// Asks the operator whether to go on to the release.
     fn approve(&mut self, count: &MatchCount) -> bool;
@@ -342,6 +354,7 @@ impl Driver<'_> {
             figures: Figures::default(),
             outcome: None,
             inputs: VecDeque::new(),
+            hellos: [None, None],
             table_tags: 0,
             snapshot: [0; 32],
             cut_short: false,
@@ -432,10 +445,14 @@ impl Driver<'_> {
         match output {
             Output::Append { record, frame } => {
                 state.note_table(&record);
+                if let Some(key) = state.note_hello(&record) {
+                    self.duties.offered(&key);
+                }
                 self.journal.append(&record, frame.as_ref())?;
             }
             Output::Send(frame) => {
                 self.journal.sync()?;
+                self.keep_receipt(&frame, state)?;
                 self.progress.sent(frame.header.stream, frame.header.elements);
                 // A peer that does not read is as silent as one that does not send.
                 let sent = self.channel.send(frame);
@@ -461,7 +478,8 @@ impl Driver<'_> {
                 }
                 self.has_room(&entry, state)?;
                 self.open_session(&entry, state)?;
-                state.inputs.push_back(match self.duties.reserve(&entry, &terms) {
+                let opening = self.opening(terms, state)?;
+                state.inputs.push_back(match self.duties.reserve(&entry, &opening) {
                     Ok(reservation) => Input::Reserved(reservation),
                     Err(ReserveError::Refused { refusal, retry_after_s }) => {
                         self.retry_after_s = retry_after_s;
@@ -471,7 +489,7 @@ impl Driver<'_> {
                 });
             }
             Output::Ledger { entry, evidence } => self.duties.ledger(&entry, &evidence)?,
-            Output::KeyUsed(key) => self.duties.key_used(&key)?,
+            Output::KeyAnswered(key) => self.duties.key_answered(&key)?,
             Output::Resolve => {
                 let handles = self.runs.take(RunName::Handles)?;
                 let resolution = self.duties.resolve(handles)?;
@@ -489,6 +507,32 @@ impl Driver<'_> {
                 self.journal.sync()?;
                 state.outcome = Some(outcome);
             }
+        }
+        Ok(())
+    }
+
+    /// The messages that the reserve of this session follows from.
+    fn opening(&self, terms: RawFrame, state: &State) -> Result<SessionEvidence, DriveError> {
+        let [Some(hello_a), Some(hello_p)] = &state.hellos else {
+            return Err(Error::from(Bug::InternalInvariant).into());
+        };
+        Ok(SessionEvidence {
+            hello_a: hello_a.clone(),
+            hello_p: hello_p.clone(),
+            terms,
+            accept: None,
+            receipt: None,
+            receipt_ack: None,
+            channel: *self.channel.peer().channel(),
+        })
+    }
+
+    /// Has the receipt kept in the ledger too before it leaves: its answer may be lost.
+    fn keep_receipt(&mut self, frame: &RawFrame, state: &State) -> Result<(), DriveError> {
+        let own = frame.header.stream == StreamId::ControlAdvertiser;
+        if let (true, Some(sid), Ok(Control::Receipt(_))) = (own, state.sid, Control::decode(frame))
+        {
+            self.duties.receipt(&sid, frame)?;
         }
         Ok(())
     }
@@ -635,16 +679,32 @@ struct State {
     figures: Figures,
     outcome: Option<Outcome>,
     inputs: VecDeque<Input>,
+    /// HELLO_A and HELLO_P, as they were sent.
+    hellos: [Option<RawFrame>; 2],
     /// Tags of the table that HELLO_P names.
     table_tags: u64,
     /// Commitment of the snapshot that HELLO_P names.
     snapshot: [u8; 32],
-    /// Something the session had queued was not sent, so that nothing may follow it: the peer
-    /// would see a gap, and rightly say that we broke the protocol.
+    /// Something the session had queued was not sent, so that nothing may follow it [S-11].
     cut_short: bool,
 }
 
 impl State {
+    /// Keeps the HELLOs as they come by; the key that HELLO_P offers.
+    fn note_hello(&mut self, record: &Record) -> Option<KnownKey> {
+        let (Record::Control(frame), None) = (record, self.sid) else { return None };
+        let [hello_a, hello_p] = &mut self.hellos;
+        match Control::decode(frame) {
+            Ok(Control::HelloA(_)) => *hello_a = Some(frame.clone()),
+            Ok(Control::HelloP(hello)) => {
+                *hello_p = Some(frame.clone());
+                return hello.manifest.known_key().ok();
+            }
+            _ => {}
+        }
+        None
+    }
+
     fn enter(&mut self, stage: &'static str) {
         if stage != self.stage {
             self.figures.stages.push(self.watch.lap(self.stage));
@@ -710,3 +770,6 @@ const BARRIER_S: u64 = 6 * 3_600;
 const RETRY_SOON_S: u32 = 5;
 /// How long a peer that does not read may hold back the code we end with.
 const LAST_WORD: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests;

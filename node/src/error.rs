@@ -79,7 +79,9 @@ pub fn protocol_report(error: &Error, own: Role) -> Report {
         Error::PeerMisbehaved { violation, at } => Report::wire(
             code,
             format!("{}{}", violation_text(*violation, own), place(*at, peer)),
-            format!("the {peer}'s. The transcript up to there is kept as evidence"),
+            format!(
+                "the {peer}'s. The transcript up to there is kept; it proves what is signed in it"
+            ),
             violation_advice(*violation, peer),
         ),
         Error::PeerIncompatible(why) => Report::wire(
@@ -529,7 +531,10 @@ fn aborted(told: WireCode, at: Location, own: Role) -> Report {
         ),
         WireCode::Operator => Report::wire(
             told,
-            format!("the {peer} ended the session: it has a problem on its own machine"),
+            format!(
+                "the {peer} ended the session: its operator stopped it, or it has a problem on its \
+                 own machine"
+            ),
             format!("the {peer}'s. The run can be repeated"),
             format!("run again in some minutes; if it happens twice, ask the {peer}'s operator"),
         ),
@@ -647,7 +652,8 @@ mod tests {
         assert_eq!(
             protocol_report(&error, Role::Advertiser).to_string(),
             "error V010B: the evaluations fail their proof (frame 12 of the evaluations)\n  \
-             whose move: the provider's. The transcript up to there is kept as evidence\n  \
+             whose move: the provider's. The transcript up to there is kept; it proves what is \
+             signed in it\n  \
              try: send the transcript and its frames to the provider's operator; do not repeat \
              the run, the budget is already charged and the answers cannot be trusted"
         );

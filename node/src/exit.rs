@@ -36,7 +36,7 @@ pub enum Exit {
     Storage = 74,
     /// Not now: network lost or too slow, peer busy, a lock held, a table or key not ready.
     TryAgain = 75,
-    /// The peer broke the protocol; evidence is kept.
+    /// What the peer sent breaks the protocol; the transcript is kept.
     Peer = 76,
     /// A policy, a suspension, a clock or a certificate says no.
     Refused = 77,
@@ -108,7 +108,7 @@ impl Exit {
             Self::Output => "output refused or unwritten; a paid result is kept",
             Self::Storage => "local storage, own data damaged",
             Self::TryAgain => "not now: network, busy, lock, table or key not ready",
-            Self::Peer => "the peer broke the protocol; evidence kept",
+            Self::Peer => "the peer broke the protocol; the transcript is kept",
             Self::Refused => "policy, suspension, clock or certificate says no",
             Self::Configuration => "configuration, key files, something to do first",
             Self::Partly => "done in part, the rest is listed",

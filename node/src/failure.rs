@@ -85,6 +85,21 @@ pub enum Failure {
         /// The minimum.
         n_min: u32,
     },
+    /// The two ledgers end differently, and what we signed does not lead from one to the other;
+    /// exit 69.
+    LedgersDiffer {
+        /// Where each of them ends, as far as it is known.
+        what: String,
+        /// Whose entries go to whom.
+        try_this: String,
+    },
+    /// A file of ledger entries that proves nothing; exit 65.
+    Evidence {
+        /// What is wrong with it.
+        what: String,
+        /// What to do.
+        try_this: String,
+    },
     /// The input is not the committed one any more; exit 65.
     InputChanged,
     /// The party's data.
@@ -158,6 +173,12 @@ impl Failure {
         Self::Withheld(why)
     }
 
+    /// A file of ledger entries that proves nothing.
+    #[must_use]
+    pub fn evidence(what: &str, try_this: &str) -> Self {
+        Self::Evidence { what: what.to_owned(), try_this: try_this.to_owned() }
+    }
+
     /// The input is not the committed one any more.
     #[must_use]
     pub const fn input_changed() -> Self {
@@ -173,11 +194,11 @@ impl Failure {
             Self::Output { .. } => Exit::Output,
             Self::Storage { .. } => Exit::Storage,
             Self::Later { .. } => Exit::TryAgain,
-            Self::RulesDiffer { .. } => Exit::Incompatible,
+            Self::RulesDiffer { .. } | Self::LedgersDiffer { .. } => Exit::Incompatible,
             Self::Partly { .. } => Exit::Partly,
             Self::Stopped(signal) => (*signal).into(),
             Self::Withheld(_) => Exit::Withheld,
-            Self::TooFewRows { .. } | Self::InputChanged => Exit::Input,
+            Self::TooFewRows { .. } | Self::InputChanged | Self::Evidence { .. } => Exit::Input,
             Self::Data(error) => data_exit(error),
             Self::Drive(error) => drive_exit(error),
             Self::Transport(error) => Exit::from(error),
@@ -210,6 +231,10 @@ impl Failure {
                  invitation"
                     .into(),
             ),
+            Self::Evidence { what, try_this } => yours("V0431", what.clone(), try_this.clone()),
+            Self::LedgersDiffer { what, try_this } => {
+                yours("V0207", what.clone(), try_this.clone())
+            }
             Self::Partly { what, try_this } => yours("V0429", what.clone(), try_this.clone()),
             Self::Stopped(signal) => yours(
                 "V0430",
@@ -232,7 +257,11 @@ impl Failure {
             Self::Data(error) => data_report(error),
             Self::Drive(error) => drive_report(error, role),
             Self::Transport(error) => transport_report(error, role),
-            Self::Home(error) => yours("V0407", error.to_string(), home_advice(error)),
+            Self::Home(error) => yours(
+                if is_damaged(error) { "V0418" } else { "V0407" },
+                error.to_string(),
+                home_advice(error),
+            ),
             Self::Invitation(error) => yours("V0408", error.to_string(), error.try_this()),
             Self::Manifest(error) => yours(
                 "V0409",
@@ -294,6 +323,7 @@ fn data_exit(error: &DataError) -> Exit {
         | DataError::Seal(_)
         | DataError::World(_)
         | DataError::Io { .. }
+        | DataError::Damaged { .. }
         | DataError::Contradiction { .. } => Exit::Storage,
     }
 }
@@ -304,6 +334,7 @@ fn drive_exit(error: &DriveError) -> Exit {
         DriveError::Transport(error) => Exit::from(error),
         DriveError::Silent { .. } => Exit::TryAgain,
         DriveError::Data(error) => data_exit(error),
+        DriveError::Ledger(LedgerError::Contradiction { .. }) => Exit::Incompatible,
         DriveError::Runs(_) | DriveError::Journal(_) | DriveError::Ledger(_) => Exit::Storage,
         DriveError::NoRoom(_) => Exit::Storage,
         DriveError::Panicked(_) => Exit::Bug,
@@ -317,12 +348,28 @@ fn home_exit(error: &HomeError) -> Exit {
             Exit::from(error)
         }
         HomeError::World(_) => Exit::Storage,
+        error if is_damaged(error) => Exit::Storage,
         HomeError::NotANode { .. }
         | HomeError::OtherVersion { .. }
         | HomeError::Identity(_)
+        | HomeError::Changed { .. }
         | HomeError::Seal(_)
         | HomeError::Config(_) => Exit::Configuration,
     }
+}
+
+/// Whether a key of this node is not what it was, rather than missing or not yet made.
+const fn is_damaged(error: &HomeError) -> bool {
+    matches!(
+        error,
+        HomeError::Changed { .. }
+            | HomeError::Identity(
+                IdentityError::KeyMalformed { .. }
+                    | IdentityError::KeyMismatch { .. }
+                    | IdentityError::CertificateMalformed { .. }
+            )
+            | HomeError::Seal(SealError::NotAKey { .. })
+    )
 }
 
 fn data_report(error: &DataError) -> Report {
@@ -356,6 +403,13 @@ fn data_report(error: &DataError) -> Report {
             error.to_string(),
             "check the disk, its free space, and the permissions of the node's directory".into(),
         ),
+        DataError::Damaged { .. } => (
+            "V0418",
+            error.to_string(),
+            "check the disk and who else writes to the node's directory, and restore the file from \
+             a copy; without one, move it away: inputs, tables and snapshots can be made again"
+                .into(),
+        ),
         DataError::Contradiction { .. } => (
             "V0415",
             error.to_string(),
@@ -380,13 +434,19 @@ fn drive_report(error: &DriveError, role: Role) -> Report {
         ),
         DriveError::Data(error) => data_report(error),
         DriveError::Runs(_) | DriveError::Journal(_) | DriveError::Ledger(_) => Report::operator(
-            "V0417",
+            match error {
+                DriveError::Ledger(LedgerError::Gone { .. } | LedgerError::Behind { .. }) => {
+                    "V0428"
+                }
+                DriveError::Ledger(LedgerError::Contradiction { .. }) => "V0207",
+                _ => "V0417",
+            },
             error.to_string(),
             "check the disk, its free space, and the permissions of the node's directory"
                 .to_owned(),
         ),
         DriveError::NoRoom(error) => Report::operator(
-            "V0431",
+            "V0432",
             error.to_string(),
             "free some space there, then run again; nothing was charged".to_owned(),
         ),
@@ -405,7 +465,7 @@ fn home_advice(error: &HomeError) -> String {
              and invitations again",
             role.name()
         ),
-        HomeError::Identity(_) => "see the file named above".to_owned(),
+        HomeError::Identity(_) | HomeError::Changed { .. } => "see the file named above".to_owned(),
         HomeError::Seal(_) => "restore the storage key from your backup".to_owned(),
         HomeError::Config(error) => error.try_this(),
         HomeError::World(_) => {
@@ -460,15 +520,21 @@ impl From<KeyringError> for Failure {
                 "the key of this run is used already",
                 "run again; the next run has a new key and table",
             ),
-            KeyringError::Damaged { .. } | KeyringError::Io { .. } | KeyringError::ClockBehind => {
-                Self::Operator {
-                    what: error.to_string(),
-                    try_this:
-                        "restore the key from your backup; without it the partner needs a new \
-                           table"
-                            .to_owned(),
-                }
+            KeyringError::Damaged { path } => DataError::Damaged {
+                path,
+                what: "it is not a key of this node, or keys/storage.key is not the key it was \
+                       sealed under; try: restore the file from a copy; without one, move it away, \
+                       and the partner gets a new key and table"
+                    .to_owned(),
             }
+            .into(),
+            KeyringError::Io { path, source } => DataError::Io { path, source }.into(),
+            KeyringError::ClockBehind => Self::Operator {
+                what: error.to_string(),
+                try_this: "restore the key from your backup; without it the partner needs a new \
+                           table"
+                    .to_owned(),
+            },
         }
     }
 }

@@ -10,6 +10,7 @@ use protocol::transcript::Role;
 use crate::config::{ConfigError, Settings};
 use crate::data::Workspace;
 use crate::identity::{IdentityError, NodeIdentity, PublicIdentity};
+use crate::ledger::LedgerPlace;
 use crate::output;
 use crate::seal::{SealError, StorageKey};
 use crate::world::{self, DirectoryLock, WorldError};
@@ -71,12 +72,29 @@ impl<S: Settings> Home<S> {
         let config = S::read(&config)?;
         start_threads(config.common().threads)
             .map_err(world::at("start threads for", directory))?;
+        let identity = NodeIdentity::load(directory)?;
+        Self::compare_with_shown(directory)?;
         Ok(Self {
             directory: directory.to_path_buf(),
-            identity: NodeIdentity::load(directory)?,
+            identity,
             storage: StorageKey::load(&directory.join("keys").join(STORAGE_KEY))?,
             config,
         })
+    }
+
+    /// Compares the keys with the identity that was shown to partners: a key in which a bit flipped
+    /// is a key too, and the partner would take it for somebody else's.
+    fn compare_with_shown(directory: &Path) -> Result<(), HomeError> {
+        let path = directory.join(IDENTITY);
+        let shown = match std::fs::read_to_string(&path) {
+            Ok(shown) => shown,
+            // Whoever moved it away has the partners' word for it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => String::new(),
+            Err(error) => return Err(world::at("read", &path)(error).into()),
+        };
+        let own = NodeIdentity::introduction(directory, S::ROLE)?.to_string();
+        if shown.trim() == own.trim() { Ok(()) } else { Err(HomeError::Changed { path }) }
     }
 
     /// Takes the directory for a run or a service; a second holder is told at once.
@@ -90,6 +108,12 @@ impl<S: Settings> Home<S> {
         lock.sweep()?;
         output::sweep(&self.directory)?;
         Ok(lock)
+    }
+
+    /// Where the ledger lies.
+    #[must_use]
+    pub fn ledger(&self) -> LedgerPlace {
+        LedgerPlace::of(&self.directory, &self.storage)
     }
 
     /// Whether a run or a service has the directory now.
@@ -153,6 +177,16 @@ pub enum HomeError {
     /// Keys.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// The keys are not those of the identity that partners were shown.
+    #[error(
+        "the keys in keys/ are not those that {} shows; try: restore keys/attestation.key, \
+         keys/tls.key or that file from the backup, whichever changed",
+        path.display()
+    )]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
     /// The storage key.
     #[error(transparent)]
     Seal(#[from] SealError),

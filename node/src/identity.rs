@@ -2,9 +2,9 @@
 //!
 //! A node has two Ed25519 keys. The TLS key authenticates connections and is pinned by partners as
 //! the SHA-256 of its SubjectPublicKeyInfo; the attestation key signs what auditors later read.
-//! Partners exchange both as one line of text, [`PublicIdentity`], with a proof beside it. There are
-//! no authorities, host names or tickets: each connection is a full handshake, and the one question
-//! is whether the key at the other end is pinned (N19, N21).
+//! Partners exchange both as one line of text, [`PublicIdentity`], with a proof beside it. There
+//! are no authorities, host names or tickets: each connection is a full handshake, and the one
+//! question is whether the key at the other end is pinned (N19, N21).
 
 use std::collections::BTreeMap;
 use std::fmt;

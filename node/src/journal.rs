@@ -436,8 +436,8 @@ pub fn read_ended(dir: &Path) -> Result<Transcript, JournalError> {
 
 /// A new name for a session that has no id yet; the oldest such sessions are removed.
 ///
-/// A session that ends before its terms has signed nothing, and a peer can open as many as it
-/// likes: the last ones are kept as evidence, not all of them.
+/// A session that ends before its terms has agreed to nothing, and a peer can open as many as it
+/// likes: the last ones are kept to look at, not all of them.
 ///
 /// # Errors
 ///

@@ -1,8 +1,8 @@
 //! Keys of a provider by name: made, kept sealed, retired on time.
 //!
 //! An aligned key serves one partner for at most one epoch of 30 days. A run key serves one partner
-//! for one session of a shuffled profile: it is *prepared* until the first blinded element is
-//! evaluated under it and *used* ever after, also after a crash. A key file holds the seed, from
+//! for one session of a shuffled profile: it is *prepared* until terms are signed for it and *used*
+//! ever after, also after a crash [K-12]. A key file holds the seed, from
 //! which the key and everything under it are derived. The manifest that names the key is signed
 //! anew at every start from the same facts, so its bytes never change.
 
@@ -109,7 +109,7 @@ impl Keyring {
 
     /// The run key of this id, if it may be offered: not used, and not about to end.
     ///
-    /// Offering a key again under which nothing was evaluated is harmless.
+    /// Offering a key again for which no terms were signed is harmless.
     ///
     /// # Errors
     ///
@@ -136,12 +136,12 @@ impl Keyring {
         Ok(self.offered(id, now)?.is_some())
     }
 
-    /// Has it on disk that the run key of this id is used; to be called before the first evaluation
-    /// under it leaves.
+    /// Has it on disk that the run key of this id is used; to be called before terms for it are
+    /// accepted.
     ///
     /// # Errors
     ///
-    /// [`KeyringError::Used`] if it was used before: then nothing may be evaluated under it now.
+    /// [`KeyringError::Used`] if it was used before: then no terms may be accepted for it now.
     /// Else as [`Self::aligned`].
     pub fn mark_run_used(&self, id: &[u8; 16], now: u64) -> Result<(), KeyringError> {
         let path = self.run_path(id, USED);
@@ -154,6 +154,34 @@ impl Keyring {
         }
     }
 
+    /// Has it on disk that the run key of this id is not offered any more, whoever spent it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::aligned`].
+    pub fn retire_run(&self, id: &[u8; 16], now: u64) -> Result<(), KeyringError> {
+        match self.mark_run_used(id, now) {
+            Err(KeyringError::Used) => Ok(()),
+            marked => marked,
+        }
+    }
+
+    /// Retires every run key that may still be offered: after a copy was put back, nobody here
+    /// knows which of them the partner has met since.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::aligned`].
+    pub fn retire_runs(&self, now: u64) -> Result<(), KeyringError> {
+        for path in self.files(RUN, KEY)? {
+            let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
+            if let Some(id) = name.strip_prefix(RUN).and_then(id_from_hex) {
+                self.retire_run(&id, now)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Removes run keys that ended without being used: nothing was evaluated under them.
     ///
     /// Seeds of used keys stay, because their sessions are audited long after.
@@ -163,7 +191,8 @@ impl Keyring {
     /// As [`Self::aligned`].
     pub fn sweep_runs(&self, now: u64) -> Result<(), KeyringError> {
         for path in self.files(RUN, KEY)? {
-            if !path.with_extension("used").exists() && self.read(&path)?.not_after <= now {
+            let Some(key) = self.read_run(&path)? else { continue };
+            if !path.with_extension("used").exists() && key.not_after <= now {
                 std::fs::remove_file(&path)
                     .map_err(|source| KeyringError::Io { path: path.clone(), source })?;
             }
@@ -177,8 +206,28 @@ impl Keyring {
         if !path.exists() || self.run_path(id, USED).exists() {
             return Ok(None);
         }
-        let key = self.read(&path)?;
-        Ok(Some(key).filter(|key| key.not_before <= now && key.outlives_terms_at(now)))
+        let key = self.read_run(&path)?;
+        Ok(key.filter(|key| key.not_before <= now && key.outlives_terms_at(now)))
+    }
+
+    /// Reads the key of a run; none for one that is damaged, which is put aside: another can be
+    /// made at any time, and the file stays as it is.
+    fn read_run(&self, path: &Path) -> Result<Option<StoredKey>, KeyringError> {
+        match self.read(path) {
+            Err(KeyringError::Damaged { path }) => {
+                let aside = path.with_extension("damaged");
+                tracing::warn!(
+                    target: "veilmatch::table",
+                    "{} is damaged and put aside as {}; another key takes its place",
+                    path.display(),
+                    aside.display()
+                );
+                std::fs::rename(&path, aside)
+                    .map_err(|source| KeyringError::Io { path: path.clone(), source })?;
+                Ok(None)
+            }
+            read => read.map(Some),
+        }
     }
 
     fn run_path(&self, id: &[u8; 16], suffix: &str) -> PathBuf {
@@ -335,6 +384,12 @@ impl StoredKey {
         )?;
         Ok(OfferedKey { key: Arc::new(key), derivation, manifest })
     }
+}
+
+/// The id in the name of a key's file.
+fn id_from_hex(text: &str) -> Option<[u8; 16]> {
+    let id = u128::from_str_radix(text, 16).ok()?.to_be_bytes();
+    (crate::data::hex(&id) == text).then_some(id)
 }
 
 const ALIGNED: &str = "aligned-";

@@ -5,9 +5,13 @@
 //! is checked when the file is opened. A [`Reservation`] is made in one place here, after the
 //! commit, so that nothing is evaluated that a power loss could make unspent [L-01].
 //!
-//! Beside the chains stand the small facts a node must remember about a partner: holds, keys it
-//! has met, HELLOs of the day, the last table, and one row per session for `status`.
+//! With each reserve are kept the signed messages that it follows from, so that either side can
+//! give the other what it lost ([`proofs`]). Beside the chains stand the small facts a node must
+//! remember about a partner: holds, keys it has met, HELLOs of the day, the last table, and one row
+//! per session for `status`; all of them are under a check ([`checks`]). The heads stand in a file
+//! of their own too ([`anchor`]), so that an older ledger, or none, is noticed.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
@@ -16,14 +20,25 @@ use std::time::Duration;
 
 use protocol::codec::{FrameHeader, RawFrame};
 use protocol::error::{Bug, Refusal};
+use protocol::ledger::evidence::SessionEvidence;
 use protocol::ledger::{LedgerEntry, LedgerHead, Reservation};
-use protocol::session::advertiser::KnownKey;
+use protocol::session::advertiser::{KnownKey, MetKey};
 use protocol::suite::SuiteId;
+use rusqlite::params;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Transaction, TransactionBehavior};
-use rusqlite::{named_params, params};
 
 use crate::keyring::KeyringError;
 use crate::world::{self, WorldError};
+
+mod anchor;
+mod checks;
+mod place;
+mod proofs;
+
+use self::anchor::Anchor;
+use self::checks::RowChecks;
+pub use self::place::LedgerPlace;
+pub use self::proofs::{Adopted, SignedBy, StoredEntry};
 
 /// A partner, by its party id.
 pub type Partner = [u8; 32];
@@ -33,17 +48,40 @@ pub type Partner = [u8; 32];
 pub struct Ledger {
     path: PathBuf,
     connection: Mutex<Connection>,
+    checks: RowChecks,
+    anchor: Anchor,
+    /// Partners whose chain is not the one that the anchor names.
+    behind: Mutex<BTreeMap<Partner, LedgerHead>>,
 }
 
 impl Ledger {
-    /// Opens or makes the ledger, and checks every chain in it.
+    /// Opens the ledger, or makes it for a node that has none, and checks everything in it.
     ///
     /// # Errors
     ///
-    /// [`LedgerError::Chain`] names the partner and the first entry that is missing or altered;
-    /// [`LedgerError::World`] if others can read the file; [`LedgerError::Version`] if it is
-    /// newer than this program; [`LedgerError::Storage`].
-    pub fn open(path: &Path) -> Result<Self, LedgerError> {
+    /// [`LedgerError::Gone`] if there is none where sessions, marks or the anchor say that there
+    /// was one; [`LedgerError::Chain`] names the partner and the first entry that is missing or
+    /// altered; [`LedgerError::Altered`] the table of another row that was; [`LedgerError::World`]
+    /// if others can read the file; [`LedgerError::Version`] if it is of another version of this
+    /// program; [`LedgerError::Storage`].
+    pub fn open(place: &LedgerPlace) -> Result<Self, LedgerError> {
+        if let Some(trace) = place.trace_of_lost()? {
+            return Err(LedgerError::Gone { path: place.file.clone(), trace });
+        }
+        Self::open_or_make(place)
+    }
+
+    /// Opens the ledger, or makes one in the place of a lost one, for entries to be adopted into.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`], but for [`LedgerError::Gone`].
+    pub fn open_anew(place: &LedgerPlace) -> Result<Self, LedgerError> {
+        Self::open_or_make(place)
+    }
+
+    fn open_or_make(place: &LedgerPlace) -> Result<Self, LedgerError> {
+        let path = &place.file;
         match world::create_private(path) {
             Ok(_) => world::sync_dir(world::parent(path))?,
             Err(WorldError::Exists { .. }) => {
@@ -52,11 +90,15 @@ impl Ledger {
             Err(error) => return Err(error.into()),
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags)
-            .map_err(|source| Step::Sql(source).at(path))?;
-        let mut ledger = Self { path: path.into(), connection: Mutex::new(connection) };
+        let mut ledger = Self::connect(place, flags)?;
+        // Read first: a commit of another process between the two must not look like a loss.
+        let anchored = ledger.anchor.read()?;
         ledger.set_up()?;
         ledger.verify()?;
+        match anchored {
+            Some(heads) => ledger.compare_with(heads)?,
+            None => ledger.anchor.write(&ledger.heads()?)?,
+        }
         Ok(ledger)
     }
 
@@ -66,24 +108,46 @@ impl Ledger {
     /// # Errors
     ///
     /// As [`Self::open`]; the file must be there.
-    pub fn open_read_only(path: &Path) -> Result<Self, LedgerError> {
+    pub fn open_read_only(place: &LedgerPlace) -> Result<Self, LedgerError> {
+        let path = &place.file;
+        if let Some(trace) = place.trace_of_lost()? {
+            return Err(LedgerError::Gone { path: path.clone(), trace });
+        }
         drop(world::open_private(path, OpenOptions::new().read(true))?);
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let ledger = Self::connect(place, flags)?;
         let at = |source: rusqlite::Error| Step::Sql(source).at(path);
-        let connection = Connection::open_with_flags(path, flags).map_err(at)?;
-        connection.busy_timeout(BUSY_TIMEOUT).map_err(at)?;
-        connection.pragma_update(None, "trusted_schema", "OFF").map_err(at)?;
-        let version: i64 =
-            connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(at)?;
+        let anchored = ledger.anchor.read()?;
+        let version: i64 = {
+            let connection = ledger.lock();
+            connection.busy_timeout(BUSY_TIMEOUT).map_err(at)?;
+            connection.pragma_update(None, "trusted_schema", "OFF").map_err(at)?;
+            connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(at)?
+        };
         if version != SCHEMA_VERSION {
             return Err(LedgerError::Version { path: path.into(), version });
         }
-        let ledger = Self { path: path.into(), connection: Mutex::new(connection) };
         ledger.verify()?;
+        ledger.compare_with(anchored.unwrap_or_default())?;
         Ok(ledger)
     }
 
-    /// Writes the advertiser's hold: the reserve that the provider is about to write.
+    fn connect(place: &LedgerPlace, flags: OpenFlags) -> Result<Self, LedgerError> {
+        let path = &place.file;
+        let connection = Connection::open_with_flags(path, flags)
+            .map_err(|source| Step::Sql(source).at(path))?;
+        let hash = place.key.keyed_hash(CHECKS).map_err(|_| Bug::InternalInvariant)?;
+        Ok(Self {
+            path: path.clone(),
+            connection: Mutex::new(connection),
+            checks: RowChecks::new(hash),
+            anchor: Anchor::at(&place.anchor, &place.key)?,
+            behind: Mutex::default(),
+        })
+    }
+
+    /// Writes the advertiser's hold: the reserve that the provider is about to write, with what it
+    /// follows from; and spends the key of the session, in the same commit [K-12].
     ///
     /// A hold stands outside the chain until [`Ledger::append`]. To hold again what is held, or
     /// what has become the head, changes nothing.
@@ -95,7 +159,7 @@ impl Ledger {
         &self,
         partner: &Partner,
         entry: &LedgerEntry,
-        terms: &RawFrame,
+        opening: &SessionEvidence,
     ) -> Result<Reservation, LedgerError> {
         let committed = self.transact(|tx| {
             if entry.kind != LedgerEntry::RESERVE {
@@ -105,7 +169,9 @@ impl Ledger {
                 return Ok(());
             }
             check_joins(tx, partner, entry)?;
-            Ok(insert_hold(tx, partner, entry, terms)?)
+            self.insert_hold(tx, partner, entry)?;
+            self.insert_proof(tx, partner, &entry.sid, opening)?;
+            self.spend_key_of(tx, partner, opening, entry.at)
         })?;
         Ok(reserved(committed, entry))
     }
@@ -114,19 +180,21 @@ impl Ledger {
     ///
     /// Windows are judged by our own clock, not by the times in the entry, and slide: no span of
     /// an epoch's or a day's length ever holds more than the budget. To reserve again what is
-    /// the head changes nothing, so a session is charged once [L-03].
+    /// the head changes nothing, so a session is charged once [L-03]. The key of the session is
+    /// spent in the same commit [K-12].
     ///
     /// # Errors
     ///
     /// [`ReserveError::Refused`] with [`Refusal::BudgetExceeded`] and the time after which the
     /// same request fits (0 for never), [`Refusal::SessionBusy`] if another session moved the
-    /// chain since this one began, [`Refusal::ResumeExpired`] if later terms build on this
-    /// reserve; [`ReserveError::Storage`].
+    /// chain since this one began, [`Refusal::KeySpent`] if the run key of this one was spent
+    /// before, [`Refusal::ResumeExpired`] if later terms build on this reserve;
+    /// [`ReserveError::Storage`].
     pub fn reserve(
         &self,
         partner: &Partner,
         entry: &LedgerEntry,
-        terms: &RawFrame,
+        opening: &SessionEvidence,
         budget: &Budget,
         now: u64,
     ) -> Result<Reservation, ReserveError> {
@@ -146,14 +214,23 @@ impl Ledger {
                     retry_after_s: BUSY_RETRY_S,
                 }));
             }
+            let (key, suite) = opening.key().map_err(|_| Bug::InternalInvariant)?;
+            if suite == SuiteId::Shuffled && is_key_met(tx, partner, &key)? {
+                let refusal = Refusal::KeySpent;
+                return Ok(Err(Refused { refusal, retry_after_s: SPENT_RETRY_S }));
+            }
             let spendings = spendings(tx, partner, 0)?;
             if let Err(refused) = budget.admit(&spendings, entry.evaluations, now) {
                 return Ok(Err(refused));
             }
-            insert_entry(tx, partner, entry, now, &frame_bytes(terms), &[])?;
+            self.insert_entry(tx, partner, entry, now)?;
+            self.insert_proof(tx, partner, &entry.sid, opening)?;
+            self.spend_key_of(tx, partner, opening, now)?;
             Ok(Ok(()))
         })?;
-        Ok(reserved(decided.allowed()?, entry))
+        let allowed = decided.allowed()?;
+        self.anchor.raise(partner, LedgerHead::of(entry).map_err(LedgerError::from)?)?;
+        Ok(reserved(allowed, entry))
     }
 
     /// Appends an entry both sides have signed: a settle, or the advertiser's reserve once the
@@ -177,45 +254,30 @@ impl Ledger {
                 return Ok(());
             }
             check_joins(tx, partner, entry)?;
-            let terms: Option<Vec<u8>> = tx
-                .prepare_cached("SELECT terms_frame FROM holds WHERE partner = ?1 AND sid = ?2")?
-                .query_row(params![partner, entry.sid], |row| row.get(0))
-                .optional()?;
-            let terms = terms.unwrap_or_default();
-            insert_entry(tx, partner, entry, entry.at, &terms, &frame_bytes(evidence))?;
-            tx.prepare_cached("DELETE FROM holds WHERE partner = ?1 AND seq <= ?2")?
-                .execute(params![partner, entry.seq.cast_signed()])?;
-            Ok(())
+            self.insert_entry(tx, partner, entry, entry.at)?;
+            self.add_to_proof(tx, partner, &entry.sid, evidence)?;
+            self.drop_holds_below(tx, partner, entry.seq)
+        })?;
+        self.anchor.raise(partner, LedgerHead::of(entry)?)
+    }
+
+    /// Records that an answer under a key of this partner is here: offered once more, the key is a
+    /// violation and no longer an accident [K-12].
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError::Storage`].
+    pub fn mark_key_answered(&self, partner: &Partner, key: &KnownKey) -> Result<(), LedgerError> {
+        self.transact(|tx| {
+            let filter = "partner = ?1 AND key_id = ?2 AND public_key = ?3 AND manifest = ?4";
+            let values = params![partner, key.key_id, key.public_key, key.manifest];
+            self.checks.write(tx, "keys_used", filter, values, |tx| {
+                tx.prepare_cached(&format!("UPDATE keys_used SET answered = 1 WHERE {filter}"))?
+                    .execute(values)?;
+                Ok(())
+            })
         })
         .map(|_| ())
-    }
-
-    /// Forgets a hold that the provider never turned into a reserve.
-    ///
-    /// # Errors
-    ///
-    /// [`LedgerError::Storage`].
-    pub fn drop_hold(&self, partner: &Partner, sid: &[u8; 32]) -> Result<(), LedgerError> {
-        self.run("DELETE FROM holds WHERE partner = ?1 AND sid = ?2", params![partner, sid])
-    }
-
-    /// Records that a key of this partner is used, before anything evaluated under it leaves.
-    ///
-    /// # Errors
-    ///
-    /// [`LedgerError::Storage`].
-    pub fn mark_key_used(
-        &self,
-        partner: &Partner,
-        key: &KnownKey,
-        suite: SuiteId,
-        now: u64,
-    ) -> Result<(), LedgerError> {
-        self.run(
-            "INSERT INTO keys_used (partner, key_id, public_key, manifest, suite, at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
-            params![partner, key.key_id, key.public_key, key.manifest, suite.code(), clamp(now)],
-        )
     }
 
     /// Openings of this partner on a day (days since 1970), so far.
@@ -224,14 +286,13 @@ impl Ledger {
     ///
     /// [`LedgerError::Storage`].
     pub fn hellos(&self, partner: &Partner, day: u32) -> Result<u32, LedgerError> {
-        let counted = self.transact(|tx| {
-            Ok(tx
+        self.read(|connection| {
+            let count = connection
                 .prepare_cached("SELECT count FROM hellos WHERE partner = ?1 AND day = ?2")?
                 .query_row(params![partner, day], |row| row.get(0))
-                .optional()?
-                .unwrap_or(0))
-        })?;
-        Ok(counted.0)
+                .optional()?;
+            Ok(count.unwrap_or(0))
+        })
     }
 
     /// Counts one more HELLO of this partner on a day (days since 1970) and gives the count.
@@ -241,16 +302,18 @@ impl Ledger {
     /// [`LedgerError::Storage`].
     pub fn count_hello(&self, partner: &Partner, day: u32) -> Result<u32, LedgerError> {
         let counted = self.transact(|tx| {
-            tx.prepare_cached("DELETE FROM hellos WHERE partner = ?1 AND day < ?2")?
-                .execute(params![partner, day.saturating_sub(HELLO_DAYS_KEPT)])?;
-            let count = tx
-                .prepare_cached(
-                    "INSERT INTO hellos (partner, day, count) VALUES (?1, ?2, 1)
-                     ON CONFLICT DO UPDATE SET count = min(count + 1, 4294967295)
-                     RETURNING count",
-                )?
-                .query_row(params![partner, day], |row| row.get(0))?;
-            Ok(count)
+            self.checks.write(tx, "hellos", "partner = ?1", params![partner], |tx| {
+                tx.prepare_cached("DELETE FROM hellos WHERE partner = ?1 AND day < ?2")?
+                    .execute(params![partner, day.saturating_sub(HELLO_DAYS_KEPT)])?;
+                let count = tx
+                    .prepare_cached(
+                        "INSERT INTO hellos (partner, day, count) VALUES (?1, ?2, 1)
+                         ON CONFLICT DO UPDATE SET count = min(count + 1, 4294967295)
+                         RETURNING count",
+                    )?
+                    .query_row(params![partner, day], |row| row.get(0))?;
+                Ok(count)
+            })
         })?;
         Ok(counted.0)
     }
@@ -261,11 +324,22 @@ impl Ledger {
     ///
     /// [`LedgerError::Storage`].
     pub fn record_table(&self, partner: &Partner, table: &SeenTable) -> Result<(), LedgerError> {
-        self.run(
-            "INSERT INTO tables_seen (partner, tag_count, root) VALUES (?1, ?2, ?3)
-             ON CONFLICT DO UPDATE SET tag_count = excluded.tag_count, root = excluded.root",
-            params![partner, table.tag_count.cast_signed(), table.root],
-        )
+        self.transact(|tx| {
+            self.checks.write(tx, "tables_seen", "partner = ?1", params![partner], |tx| {
+                tx.prepare_cached(
+                    "INSERT INTO tables_seen (partner, tag_count, root) VALUES (?1, ?2, ?3)
+                     ON CONFLICT DO UPDATE
+                     SET tag_count = excluded.tag_count, root = excluded.root",
+                )?
+                .execute(params![
+                    partner,
+                    table.tag_count.cast_signed(),
+                    table.root
+                ])?;
+                Ok(())
+            })
+        })
+        .map(|_| ())
     }
 
     /// Writes the row of a session, over the one it had.
@@ -274,21 +348,27 @@ impl Ledger {
     ///
     /// [`LedgerError::Storage`].
     pub fn record_session(&self, session: &SessionRow) -> Result<(), LedgerError> {
-        self.run(
-            "INSERT OR REPLACE INTO sessions
-             (sid, partner, profile, state, started_at, ended_at, elements, outcome)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-            params![
-                session.sid,
-                session.partner,
-                session.profile,
-                session.state,
-                clamp(session.started_at),
-                session.ended_at.map(clamp),
-                session.elements.cast_signed(),
-                session.outcome,
-            ],
-        )
+        self.transact(|tx| {
+            self.checks.write(tx, "sessions", "sid = ?1", params![session.sid], |tx| {
+                tx.prepare_cached(
+                    "INSERT OR REPLACE INTO sessions
+                     (sid, partner, profile, state, started_at, ended_at, elements, outcome)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                )?
+                .execute(params![
+                    session.sid,
+                    session.partner,
+                    session.profile,
+                    session.state,
+                    clamp(session.started_at),
+                    session.ended_at.map(clamp),
+                    session.elements.cast_signed(),
+                    session.outcome,
+                ])?;
+                Ok(())
+            })
+        })
+        .map(|_| ())
     }
 
     /// Marks sessions that a program left running when it died; for the holder of the node's lock.
@@ -297,10 +377,21 @@ impl Ledger {
     ///
     /// [`LedgerError::Storage`].
     pub fn interrupt_sessions(&self) -> Result<(), LedgerError> {
-        self.run(
-            "UPDATE sessions SET state = ?1 WHERE state = ?2",
-            params![SessionRow::INTERRUPTED, SessionRow::RUNNING],
-        )
+        self.transact(|tx| {
+            let sids: Vec<[u8; 32]> = tx
+                .prepare_cached("SELECT sid FROM sessions WHERE state = ?1")?
+                .query_map([SessionRow::RUNNING], |row| row.get(0))?
+                .collect::<Result<_, _>>()?;
+            for sid in sids {
+                self.checks.write(tx, "sessions", "sid = ?1", params![sid], |tx| {
+                    tx.prepare_cached("UPDATE sessions SET state = ?1 WHERE sid = ?2")?
+                        .execute(params![SessionRow::INTERRUPTED, sid])?;
+                    Ok(())
+                })?;
+            }
+            Ok(())
+        })
+        .map(|_| ())
     }
 
     /// The latest time that stands in a chain, if any does: what is kept until a time is removed
@@ -327,24 +418,59 @@ impl Ledger {
         self.read(|connection| head_of(last_entry(connection, partner)?.as_ref()))
     }
 
-    /// One entry of a chain with its evidence.
+    /// Head of the chain with a partner, for a session to begin on.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError::Behind`] if the anchor names a later one, or one of another chain: entries
+    /// were lost, and the partner has them; [`LedgerError::Storage`].
+    pub fn session_head(&self, partner: &Partner) -> Result<LedgerHead, LedgerError> {
+        let head = self.head(partner)?;
+        let behind = self.behind.lock().unwrap_or_else(PoisonError::into_inner);
+        match behind.get(partner) {
+            None => Ok(head),
+            Some(anchored) => Err(LedgerError::Behind {
+                partner: short(partner),
+                seq: head.seq,
+                anchored: anchored.seq,
+            }),
+        }
+    }
+
+    /// Number of the entry of a chain that has this hash; 0 for the hash of an empty chain.
     ///
     /// # Errors
     ///
     /// [`LedgerError::Storage`].
-    pub fn entry(&self, partner: &Partner, seq: u64) -> Result<Option<StoredEntry>, LedgerError> {
+    pub fn position_of(
+        &self,
+        partner: &Partner,
+        hash: &[u8; 32],
+    ) -> Result<Option<u64>, LedgerError> {
+        if *hash == LedgerHead::EMPTY.hash {
+            return Ok(Some(0));
+        }
         self.read(|connection| {
-            let stored = connection
-                .prepare_cached("SELECT * FROM entries WHERE partner = ?1 AND seq = ?2")?
-                .query_row(params![partner, seq.cast_signed()], |row| {
-                    Ok(StoredEntry {
-                        entry: entry_of(row)?,
-                        terms_frame: row.get("terms_frame")?,
-                        signatures: row.get("signatures")?,
-                    })
-                })
+            let seq = connection
+                .prepare_cached("SELECT seq FROM entries WHERE partner = ?1 AND hash = ?2")?
+                .query_row(params![partner, hash], |row| row.get::<_, i64>(0))
                 .optional()?;
-            Ok(stored)
+            Ok(seq.map(i64::cast_unsigned))
+        })
+    }
+
+    /// One entry of a chain.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError::Storage`].
+    pub fn entry(&self, partner: &Partner, seq: u64) -> Result<Option<LedgerEntry>, LedgerError> {
+        self.read(|connection| {
+            let entry = connection
+                .prepare_cached("SELECT * FROM entries WHERE partner = ?1 AND seq = ?2")?
+                .query_row(params![partner, seq.cast_signed()], entry_of)
+                .optional()?;
+            Ok(entry)
         })
     }
 
@@ -353,21 +479,8 @@ impl Ledger {
     /// # Errors
     ///
     /// [`LedgerError::Storage`].
-    pub fn open_holds(&self, partner: &Partner) -> Result<Vec<Hold>, LedgerError> {
-        self.read(|connection| {
-            let mut statement = connection
-                .prepare_cached("SELECT * FROM holds WHERE partner = ?1 ORDER BY seq, sid")?;
-            let mut rows = statement.query(params![partner])?;
-            let mut holds = Vec::new();
-            while let Some(row) = rows.next()? {
-                let terms: Vec<u8> = row.get("terms_frame")?;
-                holds.push(Hold {
-                    entry: entry_of(row)?,
-                    terms: parse_frame(&terms).ok_or(Bug::InternalInvariant)?,
-                });
-            }
-            Ok(holds)
-        })
+    pub fn open_holds(&self, partner: &Partner) -> Result<Vec<LedgerEntry>, LedgerError> {
+        self.read(|connection| Ok(holds(connection, partner)?))
     }
 
     /// Evaluations reserved since a moment, by our own clock; an unsettled reserve counts in full.
@@ -396,19 +509,21 @@ impl Ledger {
         self.read(|connection| Ok(budget.left(&spendings(connection, partner, 0)?, now)))
     }
 
-    /// Keys of this partner that were used, oldest first.
+    /// Keys of this partner that terms were signed for, oldest first.
     ///
     /// # Errors
     ///
     /// [`LedgerError::Storage`].
-    pub fn known_keys(&self, partner: &Partner) -> Result<Vec<KnownKey>, LedgerError> {
+    pub fn known_keys(&self, partner: &Partner) -> Result<Vec<MetKey>, LedgerError> {
         self.read(|connection| {
             let mut statement = connection.prepare_cached(
-                "SELECT key_id, public_key, manifest FROM keys_used WHERE partner = ?1
+                "SELECT key_id, public_key, manifest, answered FROM keys_used WHERE partner = ?1
                  ORDER BY at, key_id",
             )?;
             let keys = statement.query_map(params![partner], |row| {
-                Ok(KnownKey { key_id: row.get(0)?, public_key: row.get(1)?, manifest: row.get(2)? })
+                let (key_id, public_key) = (row.get(0)?, row.get(1)?);
+                let key = KnownKey { key_id, public_key, manifest: row.get(2)? };
+                Ok(MetKey { key, answered: row.get(3)? })
             })?;
             Ok(keys.collect::<Result<_, _>>()?)
         })
@@ -480,7 +595,10 @@ impl Ledger {
         let tx =
             connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(at)?;
         match tx.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(at)? {
-            0 => tx.execute_batch(SCHEMA).map_err(at)?,
+            0 => {
+                tx.execute_batch(SCHEMA).map_err(at)?;
+                self.checks.set_up(&tx).map_err(|step| step.at(path))?;
+            }
             SCHEMA_VERSION => {}
             version => {
                 return Err(LedgerError::Version { path: path.clone(), version });
@@ -497,6 +615,13 @@ impl Ledger {
             if check != "ok" {
                 return Err(LedgerError::Damaged { path: self.path.clone() }.into());
             }
+            self.verify_chains(connection)?;
+            self.checks.verify(connection)
+        })
+    }
+
+    fn verify_chains(&self, connection: &Connection) -> Result<(), Step> {
+        {
             let mut statement =
                 connection.prepare("SELECT * FROM entries ORDER BY partner, seq")?;
             let mut rows = statement.query([])?;
@@ -518,15 +643,40 @@ impl Ledger {
                 last = Some(entry);
             }
             Ok(())
+        }
+    }
+
+    /// Heads of all chains.
+    fn heads(&self) -> Result<anchor::Heads, LedgerError> {
+        self.partners()?.into_iter().map(|one| Ok((one, self.head(&one)?))).collect()
+    }
+
+    /// Partners there is a chain with.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError::Storage`].
+    pub fn partners(&self) -> Result<Vec<Partner>, LedgerError> {
+        self.read(|connection| {
+            let partners: Result<_, _> = connection
+                .prepare_cached("SELECT DISTINCT partner FROM entries ORDER BY partner")?
+                .query_map([], |row| row.get(0))?
+                .collect();
+            Ok(partners?)
         })
     }
 
-    fn run(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), LedgerError> {
-        self.transact(|tx| {
-            tx.prepare_cached(sql)?.execute(values)?;
-            Ok(())
-        })
-        .map(|_| ())
+    /// Notes the partners whose chain lacks the entry that the anchor names.
+    fn compare_with(&self, anchored: anchor::Heads) -> Result<(), LedgerError> {
+        let mut behind = BTreeMap::new();
+        for (partner, head) in anchored {
+            let found = self.entry(&partner, head.seq)?;
+            if head.seq > 0 && found.map(|entry| entry.hash()).transpose()? != Some(head.hash) {
+                behind.insert(partner, head);
+            }
+        }
+        *self.behind.lock().unwrap_or_else(PoisonError::into_inner) = behind;
+        Ok(())
     }
 
     /// Runs one transaction that others see whole or not at all, and that is on disk afterwards.
@@ -605,26 +755,6 @@ impl Budget {
     const fn windows(&self) -> [(u64, u64); 2] {
         [(self.evaluations_max_per_epoch, self.epoch_s), (self.evaluations_max_per_day, DAY_S)]
     }
-}
-
-/// An entry as it is kept, with what proves it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredEntry {
-    /// The entry.
-    pub entry: LedgerEntry,
-    /// The TERMS frame it follows from, header and body; empty for a settle.
-    pub terms_frame: Vec<u8>,
-    /// The frame with the peer's signature, as it was given.
-    pub signatures: Vec<u8>,
-}
-
-/// A reserve of the advertiser's that the provider may or may not have written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hold {
-    /// The reserve.
-    pub entry: LedgerEntry,
-    /// The TERMS frame, as it was sent and will be sent again.
-    pub terms: RawFrame,
 }
 
 /// The last table accepted from a partner.
@@ -719,17 +849,66 @@ pub enum LedgerError {
         seq: u64,
     },
     /// The file is not a sound database.
-    #[error("the ledger {} is damaged; try: restore it from a copy", path.display())]
+    #[error("the ledger {} is damaged; try: restore it from a copy, or move it away and adopt the \
+             partners' entries with `ledger adopt`", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
     },
-    /// The file was written by another version.
+    /// A row beside the chains was changed, added or removed by something else.
+    #[error("the ledger {} was altered in its table `{table}`; try: restore it from a copy, or \
+             move it away and adopt the partners' entries with `ledger adopt`", path.display())]
+    Altered {
+        /// The file.
+        path: PathBuf,
+        /// The table.
+        table: &'static str,
+    },
+    /// There is no ledger, and there was one.
+    #[error("the ledger {} is gone, but {trace} shows that there was one; try: put it back from a \
+             copy, or ask each partner for its `ledger export` and read it with `ledger adopt`",
+        path.display())]
+    Gone {
+        /// The file.
+        path: PathBuf,
+        /// What shows it.
+        trace: String,
+    },
+    /// The chain with a partner lacks entries that it had.
     #[error(
-        "the ledger {} has version {version}, this program reads {SCHEMA_VERSION}; try: make the \
-             node anew",
-        path.display()
+        "the ledger with {partner} ends at {seq}, but it had {anchored} entries: an older copy was \
+         put back; try: ask the partner for its `ledger export` and read it with `ledger adopt`"
     )]
+    Behind {
+        /// First 8 hexadecimal digits of the party id.
+        partner: String,
+        /// Number of its last entry.
+        seq: u64,
+        /// Number of the entry that the anchor names.
+        anchored: u64,
+    },
+    /// The anchor is damaged.
+    #[error("{} is damaged, or keys/storage.key is not the key it was written under; try: restore \
+             the file from a copy, or compare the ledger with each partner's and remove it",
+        path.display())]
+    Anchor {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Two entries of one number differ, and a signed one is not taken back.
+    #[error(
+        "this ledger and the other side's contradict each other at entry {seq}; try: keep both \
+         exports and talk to {partner}"
+    )]
+    Contradiction {
+        /// First 8 hexadecimal digits of the party id.
+        partner: String,
+        /// The first entry that differs.
+        seq: u64,
+    },
+    /// The file was written by another version.
+    #[error("the ledger {} has version {version}; try: make the directory anew with this version, \
+             or use the program that wrote it", path.display())]
     Version {
         /// The file.
         path: PathBuf,
@@ -810,16 +989,25 @@ impl Refused {
 }
 
 /// Why a step of a transaction failed, before the file is named.
+#[derive(Debug)]
 enum Step {
     Sql(rusqlite::Error),
     Ledger(LedgerError),
+    Altered(&'static str),
 }
 
 impl Step {
     fn at(self, path: &Path) -> LedgerError {
         match self {
+            // A value that no write of ours leaves there.
+            Self::Sql(
+                rusqlite::Error::FromSqlConversionFailure(..)
+                | rusqlite::Error::InvalidColumnType(..)
+                | rusqlite::Error::IntegralValueOutOfRange(..),
+            ) => LedgerError::Damaged { path: path.into() },
             Self::Sql(source) => LedgerError::Storage { path: path.into(), source },
             Self::Ledger(error) => error,
+            Self::Altered(table) => LedgerError::Altered { path: path.into(), table },
         }
     }
 }
@@ -943,69 +1131,26 @@ fn broken(partner: &Partner, last: Option<&LedgerEntry>) -> LedgerError {
     }
 }
 
-fn insert_entry(
-    connection: &Connection,
-    partner: &Partner,
-    entry: &LedgerEntry,
-    recorded_at: u64,
-    terms_frame: &[u8],
-    signatures: &[u8],
-) -> Result<(), Step> {
+/// Reserves of ours that the provider may or may not have written.
+fn holds(connection: &Connection, partner: &Partner) -> Result<Vec<LedgerEntry>, rusqlite::Error> {
     connection
-        .prepare_cached(
-            "INSERT INTO entries (partner, seq, previous, sid, kind, profile, evaluations, handles,
-             ids, epsilon_milli, at, hash, recorded_at, terms_frame, signatures)
-             VALUES (:partner, :seq, :previous, :sid, :kind, :profile, :evaluations, :handles,
-             :ids, :epsilon_milli, :at, :hash, :recorded_at, :terms_frame, :signatures)",
-        )?
-        .execute(named_params! {
-            ":partner": partner,
-            ":seq": entry.seq.cast_signed(),
-            ":previous": entry.previous,
-            ":sid": entry.sid,
-            ":kind": entry.kind,
-            ":profile": entry.profile,
-            ":evaluations": entry.evaluations.cast_signed(),
-            ":handles": entry.handles.cast_signed(),
-            ":ids": entry.ids.cast_signed(),
-            ":epsilon_milli": entry.epsilon_milli,
-            ":at": entry.at.cast_signed(),
-            ":hash": entry.hash()?,
-            ":recorded_at": clamp(recorded_at),
-            ":terms_frame": terms_frame,
-            ":signatures": signatures,
-        })?;
-    Ok(())
+        .prepare_cached("SELECT * FROM holds WHERE partner = ?1 ORDER BY seq, sid")?
+        .query_map(params![partner], entry_of)?
+        .collect()
 }
 
-fn insert_hold(
+/// Whether a key shares its id, public key or manifest with one that was met.
+fn is_key_met(
     connection: &Connection,
     partner: &Partner,
-    entry: &LedgerEntry,
-    terms: &RawFrame,
-) -> Result<(), rusqlite::Error> {
+    key: &KnownKey,
+) -> Result<bool, rusqlite::Error> {
     connection
         .prepare_cached(
-            "INSERT OR REPLACE INTO holds (partner, seq, previous, sid, kind, profile, evaluations,
-             handles, ids, epsilon_milli, at, terms_frame)
-             VALUES (:partner, :seq, :previous, :sid, :kind, :profile, :evaluations,
-             :handles, :ids, :epsilon_milli, :at, :terms_frame)",
+            "SELECT 1 FROM keys_used
+             WHERE partner = ?1 AND (key_id = ?2 OR public_key = ?3 OR manifest = ?4)",
         )?
-        .execute(named_params! {
-            ":partner": partner,
-            ":seq": entry.seq.cast_signed(),
-            ":previous": entry.previous,
-            ":sid": entry.sid,
-            ":kind": entry.kind,
-            ":profile": entry.profile,
-            ":evaluations": entry.evaluations.cast_signed(),
-            ":handles": entry.handles.cast_signed(),
-            ":ids": entry.ids.cast_signed(),
-            ":epsilon_milli": entry.epsilon_milli,
-            ":at": entry.at.cast_signed(),
-            ":terms_frame": frame_bytes(terms),
-        })?;
-    Ok(())
+        .exists(params![partner, key.key_id, key.public_key, key.manifest])
 }
 
 /// Reads the columns of an entry; numbers keep their bits, since SQLite has no unsigned ones.
@@ -1051,11 +1196,14 @@ fn short(partner: &Partner) -> String {
 const DAY_S: u64 = 86_400;
 /// Another session of the pair is live; its terms last longer, but it may well be done by then.
 const BUSY_RETRY_S: u32 = 60;
+/// Another table is prepared ahead, or soon.
+const SPENT_RETRY_S: u32 = 5;
 const HELLO_DAYS_KEPT: u32 = 7;
 /// A writer waits this long for another process, such as `status`.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// What SQLite calls FULL.
 const SYNCHRONOUS_FULL: i64 = 2;
+const CHECKS: &str = "ledger-rows";
 /// The version of the protocol whose entries it holds.
 const SCHEMA_VERSION: i64 = 2;
 const SCHEMA: &str = "
@@ -1063,451 +1211,49 @@ CREATE TABLE entries (
     partner BLOB NOT NULL, seq INTEGER NOT NULL, previous BLOB NOT NULL, sid BLOB NOT NULL,
     kind INTEGER NOT NULL, profile INTEGER NOT NULL, evaluations INTEGER NOT NULL,
     handles INTEGER NOT NULL, ids INTEGER NOT NULL, epsilon_milli INTEGER NOT NULL,
-    at INTEGER NOT NULL, hash BLOB NOT NULL,
-    recorded_at INTEGER NOT NULL, terms_frame BLOB NOT NULL, signatures BLOB NOT NULL,
+    at INTEGER NOT NULL, hash BLOB NOT NULL, recorded_at INTEGER NOT NULL,
+    mac BLOB NOT NULL DEFAULT x'',
     PRIMARY KEY (partner, seq), UNIQUE (partner, sid, kind)
+) STRICT;
+CREATE TABLE proofs (
+    partner BLOB NOT NULL, sid BLOB NOT NULL, hello_a BLOB NOT NULL, hello_p BLOB NOT NULL,
+    terms BLOB NOT NULL, accept BLOB, receipt BLOB, receipt_ack BLOB,
+    spki_advertiser BLOB NOT NULL, spki_provider BLOB NOT NULL, exporter BLOB NOT NULL,
+    mac BLOB NOT NULL DEFAULT x'',
+    PRIMARY KEY (partner, sid)
 ) STRICT;
 CREATE TABLE holds (
     partner BLOB NOT NULL, seq INTEGER NOT NULL, previous BLOB NOT NULL, sid BLOB NOT NULL,
     kind INTEGER NOT NULL, profile INTEGER NOT NULL, evaluations INTEGER NOT NULL,
     handles INTEGER NOT NULL, ids INTEGER NOT NULL, epsilon_milli INTEGER NOT NULL,
-    at INTEGER NOT NULL,
-    terms_frame BLOB NOT NULL,
+    at INTEGER NOT NULL, mac BLOB NOT NULL DEFAULT x'',
     PRIMARY KEY (partner, sid)
 ) STRICT;
 CREATE TABLE keys_used (
     partner BLOB NOT NULL, key_id BLOB NOT NULL, public_key BLOB NOT NULL,
     manifest BLOB NOT NULL, suite INTEGER NOT NULL, at INTEGER NOT NULL,
+    answered INTEGER NOT NULL DEFAULT 0, mac BLOB NOT NULL DEFAULT x'',
     PRIMARY KEY (partner, key_id, public_key, manifest)
 ) STRICT;
 CREATE TABLE hellos (
     partner BLOB NOT NULL, day INTEGER NOT NULL, count INTEGER NOT NULL,
+    mac BLOB NOT NULL DEFAULT x'',
     PRIMARY KEY (partner, day)
 ) STRICT;
 CREATE TABLE tables_seen (
-    partner BLOB PRIMARY KEY NOT NULL, tag_count INTEGER NOT NULL, root BLOB NOT NULL
+    partner BLOB PRIMARY KEY NOT NULL, tag_count INTEGER NOT NULL, root BLOB NOT NULL,
+    mac BLOB NOT NULL DEFAULT x''
 ) STRICT;
 CREATE TABLE sessions (
     sid BLOB PRIMARY KEY NOT NULL, partner BLOB NOT NULL, profile INTEGER NOT NULL,
     state TEXT NOT NULL, started_at INTEGER NOT NULL, ended_at INTEGER,
-    elements INTEGER NOT NULL, outcome TEXT
+    elements INTEGER NOT NULL, outcome TEXT, mac BLOB NOT NULL DEFAULT x''
+) STRICT;
+CREATE TABLE checks (
+    name TEXT PRIMARY KEY NOT NULL, rows INTEGER NOT NULL, sum BLOB NOT NULL, mac BLOB NOT NULL
 ) STRICT;
 PRAGMA user_version = 2;
 ";
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::{MetadataExt, PermissionsExt};
-    use std::sync::Barrier;
-
-    use protocol::codec::StreamId;
-    use protocol::identifier::{IdentifierKind, RulesetId};
-    use protocol::suite::Profile;
-    use protocol::terms::MatchTerms;
-
-    use super::*;
-    use crate::world::tests::private_tempdir;
-
-    const ONE: Partner = [0xa1; 32];
-    const OTHER: Partner = [0xb2; 32];
-    const E: u64 = 32_768;
-    const NOW: u64 = 1_700_000_000;
-    const ROOMY: Budget = Budget {
-        evaluations_max_per_epoch: 1 << 40,
-        epoch_s: 30 * DAY_S,
-        evaluations_max_per_day: 1 << 40,
-    };
-
-    fn reserve_after(head: &LedgerHead, session: u8) -> LedgerEntry {
-        let kinds = [IdentifierKind::EMAIL_STRICT];
-        let mut terms = MatchTerms::defaults(Profile::MatchedRows, RulesetId::CRM_FR_1, &kinds);
-        terms.opened_at = NOW;
-        LedgerEntry::reserve(head, &[session; 32], Profile::MatchedRows, &terms, E).unwrap()
-    }
-
-    fn frame(byte: u8) -> RawFrame {
-        let header = FrameHeader {
-            stream: StreamId::ControlAdvertiser,
-            kind: 3,
-            elements: 0,
-            index: 1,
-            payload_len: 4,
-        };
-        RawFrame::new(header, [byte; 4].into()).unwrap()
-    }
-
-    fn ledger() -> (tempfile::TempDir, PathBuf, Ledger) {
-        let dir = private_tempdir();
-        let path = dir.path().join("ledger.db");
-        let ledger = Ledger::open(&path).unwrap();
-        (dir, path, ledger)
-    }
-
-    /// Sessions 1 to `count` with a partner, each reserved and settled.
-    fn fill(ledger: &Ledger, partner: &Partner, count: u8) {
-        for session in 1..=count {
-            let entry = reserve_after(&ledger.head(partner).unwrap(), session);
-            let reservation =
-                ledger.reserve(partner, &entry, &frame(session), &ROOMY, NOW).unwrap();
-            assert_eq!(reservation.entry(), &entry);
-            let settle = entry.settle(3, 0, NOW + 9).unwrap();
-            ledger.append(partner, &settle, &frame(9)).unwrap();
-        }
-    }
-
-    fn refusal(outcome: Result<Reservation, ReserveError>) -> (Refusal, u32) {
-        match outcome {
-            Err(ReserveError::Refused { refusal, retry_after_s }) => (refusal, retry_after_s),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn what_was_written_is_there_after_opening_again() {
-        // G40
-        let (_dir, path, ledger) = ledger();
-        fill(&ledger, &ONE, 2);
-        fill(&ledger, &OTHER, 1);
-        let head = ledger.head(&ONE).unwrap();
-        assert_eq!(head.seq, 4);
-        // Another process sees it while this one still has it open: it was committed.
-        let reader = Ledger::open(&path).unwrap();
-        assert_eq!(reader.head(&ONE).unwrap(), head);
-        drop((reader, ledger));
-        let ledger = Ledger::open(&path).unwrap();
-        assert_eq!(ledger.head(&ONE).unwrap(), head);
-        assert_eq!(ledger.head(&OTHER).unwrap().seq, 2);
-        assert_eq!(ledger.head(&[0; 32]).unwrap(), LedgerHead::EMPTY);
-        let stored = ledger.entry(&ONE, 3).unwrap().unwrap();
-        assert_eq!(stored.entry.sid, [2; 32]);
-        assert_eq!(parse_frame(&stored.terms_frame).unwrap(), frame(2));
-        assert_eq!(ledger.entry(&ONE, 4).unwrap().unwrap().signatures, frame_bytes(&frame(9)));
-        assert_eq!(ledger.entry(&ONE, 5).unwrap(), None);
-    }
-
-    #[test]
-    fn commits_are_synced_and_the_file_is_private() {
-        // G40, G54
-        let (_dir, path, ledger) = ledger();
-        let connection = ledger.lock();
-        let synchronous: i64 =
-            connection.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
-        assert_eq!(synchronous, SYNCHRONOUS_FULL);
-        for suffix in ["", "-wal", "-shm"] {
-            let path = PathBuf::from(format!("{}{suffix}", path.display()));
-            let mode = std::fs::metadata(&path).unwrap().mode() & 0o7777;
-            assert_eq!(mode, 0o600, "{}", path.display());
-        }
-        drop(connection);
-        drop(ledger);
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-        let error = Ledger::open(&path).unwrap_err().to_string();
-        assert!(error.contains("chmod 600"), "{error}");
-    }
-
-    #[test]
-    fn chain_with_a_removed_or_altered_entry_is_refused() {
-        // G62, A46
-        for (change, seq) in [
-            ("DELETE FROM entries WHERE seq = 1", 1),
-            ("DELETE FROM entries WHERE seq = 3", 3),
-            ("DELETE FROM entries WHERE seq IN (2, 3)", 2),
-            ("UPDATE entries SET evaluations = 1 WHERE seq = 2", 2),
-            ("UPDATE entries SET sid = zeroblob(32) WHERE seq = 4", 4),
-            ("UPDATE entries SET handles = 2 WHERE seq = 6", 6),
-            ("UPDATE entries SET hash = zeroblob(32) WHERE seq = 3", 3),
-            ("UPDATE entries SET seq = 9 WHERE seq = 6", 6),
-        ] {
-            let (_dir, path, ledger) = ledger();
-            fill(&ledger, &OTHER, 1);
-            fill(&ledger, &ONE, 3);
-            let only = format!("{change} AND partner = ?1");
-            let changed = ledger.lock().execute(&only, params![ONE]).unwrap();
-            assert!(changed > 0);
-            drop(ledger);
-            match Ledger::open(&path) {
-                Err(LedgerError::Chain { partner, seq: at }) => {
-                    assert_eq!((partner.as_str(), at), ("a1a1a1a1", seq), "{change}");
-                }
-                other => panic!("{change}: {other:?}"),
-            }
-        }
-    }
-
-    #[test]
-    fn settle_closes_its_own_reserve_in_full_and_nothing_else() {
-        // G41
-        let (_dir, _path, ledger) = ledger();
-        let entry = reserve_after(&LedgerHead::EMPTY, 1);
-        let early = entry.settle(0, 0, NOW).unwrap();
-        assert!(matches!(ledger.append(&ONE, &early, &frame(7)), Err(LedgerError::Follow { .. })));
-        let _ = ledger.reserve(&ONE, &entry, &frame(1), &ROOMY, NOW).unwrap();
-        for settle in [
-            LedgerEntry { evaluations: E - 1, ..early.clone() },
-            LedgerEntry { sid: [9; 32], ..early.clone() },
-            LedgerEntry { kind: 3, ..early.clone() },
-        ] {
-            assert!(ledger.append(&ONE, &settle, &frame(7)).is_err());
-        }
-        ledger.append(&ONE, &early, &frame(9)).unwrap();
-        ledger.append(&ONE, &early, &frame(9)).unwrap();
-        assert_eq!(ledger.head(&ONE).unwrap().seq, 2);
-        let twice = LedgerEntry { seq: 3, previous: early.hash().unwrap(), ..early };
-        assert!(ledger.append(&ONE, &twice, &frame(7)).is_err());
-    }
-
-    #[test]
-    fn session_is_charged_once_and_a_superseded_one_is_dead() {
-        // A45
-        let (_dir, _path, ledger) = ledger();
-        let first = reserve_after(&LedgerHead::EMPTY, 1);
-        for _ in 0..3 {
-            let _ = ledger.reserve(&ONE, &first, &frame(1), &ROOMY, NOW).unwrap();
-        }
-        assert_eq!(ledger.spent(&ONE, 0).unwrap(), E);
-        // Terms that build on an unsettled reserve leave it spent and its session dead.
-        let second = reserve_after(&ledger.head(&ONE).unwrap(), 2);
-        let _ = ledger.reserve(&ONE, &second, &frame(2), &ROOMY, NOW).unwrap();
-        let again = ledger.reserve(&ONE, &first, &frame(1), &ROOMY, NOW);
-        assert_eq!(refusal(again), (Refusal::ResumeExpired, 0));
-        assert_eq!(ledger.spent(&ONE, 0).unwrap(), 2 * E);
-        let late = reserve_after(&LedgerHead::EMPTY, 3);
-        let busy = ledger.reserve(&ONE, &late, &frame(3), &ROOMY, NOW);
-        assert_eq!(refusal(busy), (Refusal::SessionBusy, BUSY_RETRY_S));
-        let settle = first.settle(0, 0, NOW).unwrap();
-        assert!(ledger.reserve(&ONE, &settle, &frame(1), &ROOMY, NOW).is_err());
-    }
-
-    #[test]
-    fn budget_counts_reserves_in_full_in_sliding_windows() {
-        // A44
-        let (_dir, _path, ledger) = ledger();
-        let budget = Budget {
-            evaluations_max_per_epoch: 3 * E,
-            epoch_s: 10 * DAY_S,
-            evaluations_max_per_day: 2 * E,
-        };
-        let mut session = 0;
-        let mut reserve = |now: u64| {
-            session += 1;
-            let entry = reserve_after(&ledger.head(&ONE).unwrap(), session);
-            ledger.reserve(&ONE, &entry, &frame(1), &budget, now)
-        };
-        assert!(reserve(NOW).is_ok());
-        assert!(reserve(NOW + 100).is_ok());
-        let left = |now| ledger.evaluations_left(&ONE, &budget, now).unwrap();
-        assert_eq!(left(NOW + 200), 0);
-        assert_eq!(refusal(reserve(NOW + 200)), (Refusal::BudgetExceeded, 86_400 - 200));
-        assert_eq!(left(NOW + DAY_S), E);
-        // The time in the entry is the peer's; ours counts.
-        assert!(reserve(NOW + DAY_S).is_ok());
-        assert_eq!(refusal(reserve(NOW + 3 * DAY_S)), (Refusal::BudgetExceeded, 7 * 86_400));
-        // A clock that goes back frees nothing.
-        assert!(reserve(NOW - 5 * DAY_S).is_err());
-        assert!(reserve(NOW + 10 * DAY_S).is_ok());
-        assert_eq!(ledger.spent(&ONE, NOW + DAY_S).unwrap(), 2 * E);
-        assert_eq!(ledger.spent(&OTHER, 0).unwrap(), 0);
-        let small = Budget { evaluations_max_per_day: E - 1, ..budget };
-        let entry = reserve_after(&LedgerHead::EMPTY, 1);
-        let never = ledger.reserve(&OTHER, &entry, &frame(1), &small, NOW);
-        assert_eq!(refusal(never), (Refusal::BudgetExceeded, 0));
-    }
-
-    #[test]
-    fn last_budget_goes_to_exactly_one_of_eight_threads() {
-        let (_dir, path, shared) = ledger();
-        fill(&shared, &ONE, 1);
-        let budget = Budget { evaluations_max_per_epoch: 2 * E, ..ROOMY };
-        let barrier = Barrier::new(8);
-        let won: usize = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..8)
-                .map(|thread| {
-                    let (shared, path, barrier) = (&shared, &path, &barrier);
-                    scope.spawn(move || {
-                        // Half of them have a connection of their own, as another process would.
-                        let own = (thread % 2 == 0).then(|| Ledger::open(path).unwrap());
-                        let ledger = own.as_ref().unwrap_or(shared);
-                        barrier.wait();
-                        loop {
-                            let head = ledger.head(&ONE).unwrap();
-                            let entry = reserve_after(&head, 10 + thread);
-                            let outcome = ledger.reserve(&ONE, &entry, &frame(1), &budget, NOW + 1);
-                            match outcome {
-                                Ok(_) => return 1,
-                                Err(ReserveError::Refused {
-                                    refusal: Refusal::SessionBusy,
-                                    ..
-                                }) => {}
-                                Err(ReserveError::Refused { refusal, .. }) => {
-                                    assert_eq!(refusal, Refusal::BudgetExceeded);
-                                    return 0;
-                                }
-                                Err(error) => panic!("{error}"),
-                            }
-                        }
-                    })
-                })
-                .collect();
-            threads.into_iter().map(|one| one.join().unwrap()).sum()
-        });
-        assert_eq!(won, 1);
-        assert_eq!(shared.spent(&ONE, 0).unwrap(), 2 * E);
-        assert_eq!(shared.evaluations_left(&ONE, &budget, NOW + 1).unwrap(), 0);
-        drop(shared);
-        assert_eq!(Ledger::open(&path).unwrap().head(&ONE).unwrap().seq, 3);
-    }
-
-    #[test]
-    fn ledger_is_read_beside_its_writer_and_after_it() {
-        let (_dir, path, writer) = ledger();
-        let entry = reserve_after(&LedgerHead::EMPTY, 1);
-        let _ = writer.hold(&ONE, &entry, &frame(1)).unwrap();
-        writer.append(&ONE, &entry, &frame(8)).unwrap();
-        let reader = Ledger::open_read_only(&path).unwrap();
-        let row = SessionRow::begun(ONE, &entry, NOW);
-        writer.record_session(&row).unwrap();
-        assert_eq!(reader.sessions(10).unwrap(), std::slice::from_ref(&row));
-        assert!(reader.record_session(&row).is_err(), "nothing can be changed");
-        writer.interrupt_sessions().unwrap();
-        assert_eq!(reader.sessions(10).unwrap()[0].state, SessionRow::INTERRUPTED);
-        let done = row.ended(SessionRow::DONE, "served", NOW + 1);
-        writer.record_session(&done).unwrap();
-        writer.interrupt_sessions().unwrap();
-        drop((reader, writer));
-        let reader = Ledger::open_read_only(&path).unwrap();
-        assert_eq!(reader.sessions(10).unwrap(), [done]);
-        assert_eq!(reader.head(&ONE).unwrap().seq, 1);
-        assert!(Ledger::open_read_only(&path.with_extension("absent")).is_err());
-    }
-
-    #[test]
-    fn hold_lasts_until_its_reserve_joins_the_chain() {
-        let (_dir, path, ledger) = ledger();
-        let lost = reserve_after(&LedgerHead::EMPTY, 1);
-        let entry = reserve_after(&LedgerHead::EMPTY, 2);
-        assert_eq!(ledger.hold(&ONE, &lost, &frame(1)).unwrap().entry(), &lost);
-        let _ = ledger.hold(&ONE, &entry, &frame(2)).unwrap();
-        let _ = ledger.hold(&ONE, &entry, &frame(2)).unwrap();
-        drop(ledger);
-        let ledger = Ledger::open(&path).unwrap();
-        let holds = ledger.open_holds(&ONE).unwrap();
-        assert_eq!(holds.len(), 2);
-        assert_eq!((&holds[1].entry, &holds[1].terms), (&entry, &frame(2)));
-        assert_eq!(ledger.head(&ONE).unwrap(), LedgerHead::EMPTY, "outside the chain");
-        assert!(ledger.open_holds(&OTHER).unwrap().is_empty());
-        ledger.append(&ONE, &entry, &frame(8)).unwrap();
-        let stored = ledger.entry(&ONE, 1).unwrap().unwrap();
-        assert_eq!(parse_frame(&stored.terms_frame).unwrap(), frame(2));
-        assert!(ledger.open_holds(&ONE).unwrap().is_empty(), "neither can join");
-        assert!(matches!(ledger.hold(&ONE, &lost, &frame(1)), Err(LedgerError::Follow { .. })));
-        let next = reserve_after(&ledger.head(&ONE).unwrap(), 3);
-        let _ = ledger.hold(&ONE, &next, &frame(3)).unwrap();
-        ledger.drop_hold(&ONE, &next.sid).unwrap();
-        assert!(ledger.open_holds(&ONE).unwrap().is_empty());
-    }
-
-    #[test]
-    fn numbers_keep_their_bits() {
-        let (_dir, path, ledger) = ledger();
-        let entry = LedgerEntry {
-            handles: u64::MAX,
-            ids: 1 << 63,
-            at: u64::MAX - 1,
-            ..reserve_after(&LedgerHead::EMPTY, 1)
-        };
-        ledger.append(&ONE, &entry, &frame(7)).unwrap();
-        drop(ledger);
-        let ledger = Ledger::open(&path).unwrap();
-        assert_eq!(ledger.entry(&ONE, 1).unwrap().unwrap().entry, entry);
-    }
-
-    #[test]
-    fn small_facts_are_remembered() {
-        let (_dir, path, ledger) = ledger();
-        let key = |id: u8, public: u8| KnownKey {
-            key_id: [id; 16],
-            public_key: [public; 32],
-            manifest: [id; 32],
-        };
-        for (key, now) in [(key(2, 2), 1), (key(1, 1), 2), (key(2, 2), 3), (key(1, 9), 4)] {
-            ledger.mark_key_used(&ONE, &key, SuiteId::Aligned, now).unwrap();
-        }
-        for day in [5, 5, 6] {
-            ledger.count_hello(&ONE, day).unwrap();
-        }
-        assert_eq!(ledger.last_table(&ONE).unwrap(), None);
-        for tag_count in [7, 9] {
-            let table = SeenTable { tag_count, root: [tag_count as u8; 32] };
-            ledger.record_table(&ONE, &table).unwrap();
-        }
-        let mut session = SessionRow {
-            sid: [1; 32],
-            partner: ONE,
-            profile: 2,
-            state: "blind".into(),
-            started_at: 10,
-            ended_at: None,
-            elements: E,
-            outcome: None,
-        };
-        ledger.record_session(&session).unwrap();
-        session.ended_at = Some(20);
-        session.outcome = Some("completed".into());
-        ledger.record_session(&session).unwrap();
-        let newer = SessionRow { sid: [2; 32], started_at: 11, ..session.clone() };
-        ledger.record_session(&newer).unwrap();
-        drop(ledger);
-        let ledger = Ledger::open(&path).unwrap();
-        let keys = ledger.known_keys(&ONE).unwrap();
-        assert_eq!(keys, [key(2, 2), key(1, 1), key(1, 9)]);
-        assert_eq!((ledger.hellos(&ONE, 5).unwrap(), ledger.hellos(&ONE, 7).unwrap()), (2, 0));
-        assert_eq!(ledger.count_hello(&ONE, 5).unwrap(), 3);
-        assert_eq!(ledger.count_hello(&ONE, 6).unwrap(), 2);
-        assert_eq!(ledger.count_hello(&OTHER, 6).unwrap(), 1);
-        assert_eq!(ledger.count_hello(&ONE, 20).unwrap(), 1);
-        assert_eq!(ledger.last_table(&ONE).unwrap().unwrap().tag_count, 9);
-        assert_eq!(ledger.sessions(10).unwrap(), [newer.clone(), session]);
-        assert_eq!(ledger.sessions(1).unwrap(), [newer]);
-    }
-
-    #[test]
-    fn another_version_is_refused() {
-        // D19
-        let (_dir, path, ledger) = ledger();
-        ledger.lock().pragma_update(None, "user_version", 1).unwrap();
-        drop(ledger);
-        assert!(matches!(Ledger::open(&path), Err(LedgerError::Version { version: 1, .. })));
-    }
-
-    #[test]
-    fn damaged_file_is_refused_or_reads_as_it_was() {
-        // D13
-        let (_dir, path, ledger) = ledger();
-        fill(&ledger, &ONE, 3);
-        let head = ledger.head(&ONE).unwrap();
-        drop(ledger);
-        let whole = std::fs::read(&path).unwrap();
-        let mut refused = 0;
-        for at in (0..whole.len()).step_by(whole.len() / 300) {
-            let mut altered = whole.clone();
-            altered[at] ^= 0x10;
-            std::fs::write(&path, &altered).unwrap();
-            match Ledger::open(&path).and_then(|ledger| ledger.head(&ONE)) {
-                Ok(found) => assert_eq!(found, head, "byte {at}"),
-                Err(_) => refused += 1,
-            }
-            for suffix in ["-wal", "-shm"] {
-                let _ = std::fs::remove_file(format!("{}{suffix}", path.display()));
-            }
-        }
-        assert!(refused > 10, "{refused}");
-        for cut in (0..whole.len()).step_by(whole.len() / 60) {
-            std::fs::write(&path, &whole[..cut]).unwrap();
-            if let Ok(found) = Ledger::open(&path).and_then(|ledger| ledger.head(&ONE)) {
-                // A file of no bytes is a new ledger, whose head the partner will not share.
-                let expected = if cut == 0 { LedgerHead::EMPTY } else { head };
-                assert_eq!(found, expected, "cut at {cut}");
-            }
-        }
-    }
-}
+mod tests;

@@ -11,6 +11,7 @@ pub mod data;
 pub mod driver;
 pub mod engine;
 pub mod error;
+pub mod exchange;
 pub mod exit;
 pub mod failure;
 pub mod guardrails;

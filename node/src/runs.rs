@@ -726,7 +726,8 @@ impl Arena {
             block.zeroize();
         }
         (self.used, self.bytes) = (0, 0);
-        self.order.clear();
+        // The prefixes are parts of records.
+        self.order.zeroize();
     }
 
     /// Bytes in use once a record of `len` has joined.

@@ -19,11 +19,11 @@ use crate::ledger::{Ledger, Partner, SessionRow};
 ///
 /// [`Failure`] of storage, or a chain that does not hold.
 pub fn ledger(home: &Home<impl Settings>) -> Result<Option<Ledger>, Failure> {
-    let path = home.path("ledger.sqlite");
-    if !path.exists() {
+    let place = home.ledger();
+    if place.trace_of_lost()?.is_none() && !place.exists()? {
         return Ok(None);
     }
-    Ok(Some(Ledger::open_read_only(&path)?))
+    Ok(Some(Ledger::open_read_only(&place)?))
 }
 
 /// The state of a session that ended so.
@@ -156,7 +156,7 @@ fn is_session(row: &SessionRow) -> bool {
     row.state != SessionRow::UNOPENED
 }
 
-fn profile(code: u16) -> String {
+pub(crate) fn profile(code: u16) -> String {
     protocol::suite::Profile::from_code(code)
         .map_or_else(|| format!("profile {code}"), |profile| profile.name().to_owned())
 }
@@ -177,7 +177,10 @@ mod tests {
     #[test]
     fn session_of_a_program_that_is_gone_is_not_shown_as_running() {
         let dir = tempfile::tempdir().unwrap();
-        let ledger = Ledger::open(&dir.path().join("ledger.sqlite")).unwrap();
+        std::fs::create_dir(dir.path().join("keys")).unwrap();
+        let key = crate::seal::StorageKey::from_bytes([1; 32]);
+        let place = crate::ledger::LedgerPlace::of(dir.path(), &key);
+        let ledger = Ledger::open(&place).unwrap();
         let why = "V0417".to_owned();
         let begun = SessionRow {
             state: SessionRow::RUNNING.to_owned(),

@@ -634,6 +634,7 @@ pub(crate) mod tests {
     thread_local! {
         static OPERATIONS: Cell<u64> = const { Cell::new(0) };
         static FAIL_AT: Cell<Option<u64>> = const { Cell::new(None) };
+        static DIE_AT: Cell<Option<u64>> = const { Cell::new(None) };
         static DIRS_SYNCED: RefCell<Vec<PathBuf>> = const { RefCell::new(Vec::new()) };
     }
 
@@ -641,6 +642,10 @@ pub(crate) mod tests {
     pub(crate) fn fault_point() -> io::Result<()> {
         let operation = OPERATIONS.get();
         OPERATIONS.set(operation + 1);
+        if DIE_AT.get() == Some(operation) {
+            // Silent, and nobody on this thread goes on.
+            std::panic::resume_unwind(Box::new("killed"));
+        }
         match FAIL_AT.get() {
             Some(at) if operation >= at => Err(io::ErrorKind::StorageFull.into()),
             _ => Ok(()),
@@ -658,6 +663,21 @@ pub(crate) mod tests {
         let outcome = run();
         FAIL_AT.set(None);
         (outcome, OPERATIONS.get() > at)
+    }
+
+    /// Runs until storage operation `at`, where the thread dies as if it were killed; what it gave,
+    /// if it did not, and how many operations it had.
+    pub(crate) fn dying_at<T>(at: Option<u64>, run: impl FnOnce() -> T) -> (Option<T>, u64) {
+        OPERATIONS.set(0);
+        DIE_AT.set(at);
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
+        DIE_AT.set(None);
+        let died = at.is_some_and(|at| OPERATIONS.get() > at);
+        match outcome {
+            Ok(outcome) => (Some(outcome), OPERATIONS.get()),
+            Err(_) if died => (None, OPERATIONS.get()),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
     }
 
     /// Directories synced by this thread during `run`.

@@ -13,6 +13,7 @@ use node::transport::{Channel, Close, FrameSender, Loss, Side, TransportError, U
 use protocol::codec::{FrameHeader, RawFrame, StreamId};
 use protocol::error::{Bug, Violation};
 use protocol::session::{ChannelFacts, VerifiedPeer};
+use protocol::suite::ALPN;
 use quinn::crypto::rustls::QuicClientConfig;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::pem::PemObject;
@@ -108,7 +109,7 @@ async fn foreign_tls_rules_do_not_connect() {
         (world.raw_client(b"", &nothing), Check::Alpn),
         (world.raw_client(b"veilmatch/1", &nothing), Check::Alpn),
         (world.raw_client(b"veilmatch/3", &nothing), Check::Alpn),
-        (world.raw_client(b"veilmatch/2", &x25519), Check::KeyExchange),
+        (world.raw_client(ALPN, &x25519), Check::KeyExchange),
     ] {
         let endpoint = client_endpoint();
         let result = endpoint.connect_with(client, service.address, "x").expect("started").await;
@@ -129,7 +130,7 @@ async fn foreign_tls_rules_do_not_connect() {
     for (shown, checks) in
         [(identity, [Check::KeyType, Check::Missing]), (None, [Check::Missing, Check::Missing])]
     {
-        let client = raw_config(b"veilmatch/2", &nothing, shown);
+        let client = raw_config(ALPN, &nothing, shown);
         let endpoint = client_endpoint();
         let connection =
             endpoint.connect_with(client, service.address, "x").expect("started").await;
@@ -228,7 +229,7 @@ async fn address_that_has_not_proved_itself_gets_a_retry_and_no_place() {
     // A client that hears nothing of what it is answered, as one with a forged address.
     let relay = Relay::hearing(service.address, loopback(), Hears::Nothing).await;
     let endpoint = client_endpoint();
-    let client = world.raw_client(b"veilmatch/1", &|_| {});
+    let client = world.raw_client(ALPN, &|_| {});
     let attempt = endpoint.connect_with(client, relay.address, "x").expect("started");
     let answered = async {
         while relay.first.load(Ordering::Relaxed) == 0 {
@@ -834,7 +835,7 @@ impl World {
     /// A connection of the pinned advertiser whose control stream starts with `first`, and the
     /// provider's end.
     async fn raw_session(&self, service: &mut Service, first: &[u8]) -> (Raw, Channel) {
-        let client = self.raw_client(b"veilmatch/2", &|_| {});
+        let client = self.raw_client(ALPN, &|_| {});
         let endpoint = client_endpoint();
         let connection = endpoint
             .connect_with(client, service.address, "x")
@@ -1021,7 +1022,7 @@ impl Flood {
         longest: Duration,
     ) -> Self {
         let relay = Relay::hearing(service, SocketAddr::from((from, 0)), Hears::RetryAlone).await;
-        let config = world.raw_client(b"veilmatch/1", &|_| {});
+        let config = world.raw_client(ALPN, &|_| {});
         let going = Arc::new(AtomicBool::new(true));
         let goes_on = Arc::clone(&going);
         let task = tokio::spawn(async move {

@@ -88,6 +88,8 @@ pub const EVALUATIONS_PER_KEY_MAX: u64 = 1 << 30;
 pub const TABLE_TAGS_MAX: u64 = 1 << 31;
 /// Frames a sender may have unanswered, at most.
 pub const FRAMES_IN_FLIGHT_MAX: u32 = 64;
+/// Sessions in an export of a ledger.
+pub const EVIDENCE_SESSIONS_MAX: u32 = 1 << 20;
 /// Kinds and namespaces that terms may list, at most.
 pub const TERMS_LIST_MAX: usize = 16;
 /// Bulk streams a receipt may list, at most.

@@ -146,6 +146,16 @@ impl KnownKey {
     }
 }
 
+/// A key that terms were signed for, as its advertiser remembers it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MetKey {
+    /// The key.
+    pub key: KnownKey,
+    /// Whether an answer under it is here. Without one nothing was learned under it, and a second
+    /// offer is an accident of storage and no fault of the peer's.
+    pub answered: bool,
+}
+
 /// The signed commitment to the provider's data of one day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignedSnapshot {

@@ -21,6 +21,10 @@ use crate::limits::{
 use crate::purpose::Purpose;
 use crate::suite::{Profile, sig};
 
+mod relaxation;
+
+pub use relaxation::Relaxation;
+
 /// What a provider offers in HELLO_P: minima that terms may raise, and what is left to spend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Offer {
@@ -246,10 +250,13 @@ impl MatchTerms {
         }
         let lifetime = self.expires_at.checked_sub(self.opened_at);
         // [G36]
-        let in_time = now < self.expires_at
+        // Judged at the opening too, which is all that an auditor can do: who signs by a clock that
+        // is behind must not sign what an auditor calls expired.
+        let first = now.max(self.opened_at);
+        let in_time = first < self.expires_at
             && lifetime.is_some_and(|seconds| seconds <= TERMS_LIFETIME_S_MAX)
             && self.audit_until >= self.expires_at
-            && now < offer.expires_at;
+            && first < offer.expires_at;
         if in_time { Ok(()) } else { Err(TermsRejected::Refused(Refusal::TermsExpired)) }
     }
 }
@@ -350,6 +357,15 @@ pub(crate) fn sign_sid(key: &AttestationKey, sid: &[u8; 32]) -> Signature {
     key.sign(sig::TERMS, &[sid])
 }
 
+/// Verifies a party's agreement to the terms that a session id binds.
+pub(crate) fn verify_sid(
+    key: &[u8; 32],
+    sid: &[u8; 32],
+    signature: &Signature,
+) -> Result<(), Violation> {
+    signature.verify(key, sig::TERMS, &[sid])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -399,6 +415,9 @@ mod tests {
         let expired = Err(TermsRejected::Refused(Refusal::TermsExpired));
         let short = MatchTerms { expires_at: 1_200, ..terms() };
         assert_eq!(check(&short, 1_200), expired);
+        // By a clock that is behind: an auditor would judge them at their opening.
+        let at_once = MatchTerms { opened_at: 1_500, ..terms() };
+        assert_eq!(check(&at_once, 1_400), expired);
         let clocks = |local| Err(TermsRejected::Clocks(Clocks { local, peer: 1_000 }));
         assert_eq!(check(&terms(), 700), Ok(()));
         assert_eq!(check(&terms(), 699), clocks(699));

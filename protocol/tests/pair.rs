@@ -16,7 +16,7 @@ use protocol::error::{Blame, Bug, Error, Incompatibility, Location, Refusal, Vio
 use protocol::identifier::{IdentifierKind, RulesetId};
 use protocol::ledger::{LedgerEntry, LedgerHead};
 use protocol::limits::{ALIGNED_EPOCH_S_MAX, Limits, TERMS_LIFETIME_S_MAX};
-use protocol::manifest::{KnownKey, ManifestBody, SignedManifest};
+use protocol::manifest::{KnownKey, ManifestBody, MetKey, SignedManifest};
 use protocol::message::{
     Checkpoint, Control, HelloA, HelloP, Released, SignedReceipt, TableDescriptor, TermsAccept,
 };
@@ -489,11 +489,13 @@ fn a_key_that_comes_back_under_another_name_or_manifest_is_refused() {
         KnownKey { public_key: [9; 32], manifest: [9; 32], ..same },
         KnownKey { key_id: [9; 16], manifest: [9; 32], ..same },
     ] {
-        let world = World { known_keys: vec![same, known], ..World::five_by_seven() };
+        let known_keys = [same, known].map(|key| MetKey { key, answered: false }).to_vec();
+        let world = World { known_keys, ..World::five_by_seven() };
         expect_blames_provider(&run(world.setup()), Violation::KeyReused, (2, 0));
     }
     let other = KnownKey { key_id: [9; 16], public_key: [9; 32], manifest: [9; 32] };
-    let world = World { known_keys: vec![other, same], ..World::five_by_seven() };
+    let known_keys = [other, same].map(|key| MetKey { key, answered: true }).to_vec();
+    let world = World { known_keys, ..World::five_by_seven() };
     run(world.setup()).expect_honest();
 }
 
@@ -656,7 +658,9 @@ fn nothing_is_evaluated_under_expired_terms_and_the_charge_stands() {
     expect_told(&ended.advertiser, refusal(Refusal::TermsExpired));
     assert!(ended.stream(StreamId::Eval).is_empty());
     assert_eq!(ended.provider.entries.len(), 1);
-    assert!(ended.provider.keys.is_empty(), "a key without an evaluation is not used");
+    let [spent] = ended.advertiser.keys[..] else { panic!("one key") };
+    assert_eq!(ended.provider.keys, [spent], "the terms spend the key on both sides");
+    assert!(!spent.answered);
 }
 
 #[test]

@@ -10,11 +10,11 @@ use proptest::prelude::*;
 use protocol::codec::{FrameHeader, RawFrame, StreamId};
 use protocol::digital_id::DigitalId;
 use protocol::disclosure::{MatchCount, Outcome, Rate, Withheld};
-use protocol::error::{Bug, Error, Incompatibility, Refusal, RefuseCode, Violation};
+use protocol::error::{Bug, Error, Incompatibility, Refusal, RefuseCode, Violation, WireCode};
 use protocol::group::{Element, SecretScalar};
 use protocol::identifier::{Identifier, IdentifierKind, PrfInput};
 use protocol::limits::Limits;
-use protocol::manifest::KnownKey;
+use protocol::manifest::MetKey;
 use protocol::message::Control;
 use protocol::oprf::Blind;
 use protocol::rows::{RowOrder, RowWidth};
@@ -266,9 +266,13 @@ fn check_agreement(ended: &Ended) -> Result<(), TestCaseError> {
         let verdict = side.verdict();
         prop_assert!(verdict.is_accepted(), "{:?}", verdict.checks);
     }
-    let keys: Vec<KnownKey> = ended.advertiser.keys.clone();
-    prop_assert_eq!(keys.len(), 1);
-    prop_assert_eq!(&keys, &ended.provider.keys);
+    let (ours, theirs) = (&ended.advertiser.keys, &ended.provider.keys);
+    prop_assert_eq!(ours.len(), 1);
+    prop_assert_eq!(
+        ours.iter().map(|met| met.key).collect::<Vec<_>>(),
+        theirs.iter().map(|met| met.key).collect::<Vec<_>>()
+    );
+    prop_assert!(ours.iter().all(|met| met.answered));
     Ok(())
 }
 
@@ -492,12 +496,25 @@ fn a_run_key_serves_one_run() {
     let reused = Violation::KeyReused;
     assert!(matches!(refused.advertiser.error,
         Some(Error::PeerMisbehaved { violation, .. }) if violation == reused));
-    // Offered, but with no element sent under it: the key may come again.
+    // Spent by terms, but with no answer under it: nobody broke a rule, and another key will do.
+    let mut spent = world.setup();
+    spent.refuse_reserve = Some(Refusal::BudgetExceeded);
+    spent.hold_allowed = true;
+    let spent = run(spent);
+    let keys = spent.advertiser.keys.clone();
+    assert!(matches!(keys[..], [MetKey { answered: false, .. }]));
+    let again = run(World { known_keys: keys.clone(), ..world.clone() }.setup());
+    assert_eq!(again.advertiser.error, Some(Error::Refused(Refusal::KeySpent)));
+    let told = WireCode::Refusal(Refusal::KeySpent);
+    assert!(matches!(again.provider.error,
+        Some(Error::AbortedByPeer { code, .. }) if code == told));
+    assert!(again.advertiser.holds.is_empty(), "told before anything is reserved");
+    let next = World { known_keys: keys, session: world.session + 1, ..world.clone() };
+    run(next.setup()).expect_honest();
+    // Offered, and no terms signed: the key may come again.
     let mut unspent = world.setup();
     unspent.refuse_reserve = Some(Refusal::BudgetExceeded);
-    unspent.hold_allowed = true;
-    let unspent = run(unspent);
-    assert!(unspent.advertiser.keys.is_empty());
+    assert_eq!(run(unspent).provider.keys, []);
     run(world.setup()).expect_honest();
     // The next run has another key, and nothing on the wire is like the first.
     let second = run(world.after(&first).setup());

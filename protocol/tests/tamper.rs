@@ -11,7 +11,7 @@ use protocol::group::Portable;
 use protocol::limits::Limits;
 use protocol::suite::Profile;
 use protocol::transcript::verify::{
-    CheckResult, Expected, FrameSource, FrameUnreadable, Verdict, verify,
+    CheckResult, Conclusion, Expected, FrameSource, FrameUnreadable, Signers, Verdict, verify,
 };
 use protocol::transcript::{Record, Transcript};
 use support::*;
@@ -30,17 +30,31 @@ fn every_flipped_bit_of_the_file_is_noticed() {
 }
 
 #[test]
-fn every_prefix_is_damaged_or_fails_a_rule() {
+fn every_prefix_is_an_interrupted_session_and_no_failure_of_anybody() {
     for ended in small_sessions() {
-        let bytes = &ended.advertiser.transcript;
-        let mut cuts_between_records = 0;
-        for cut in 0..bytes.len() {
-            if let Ok(transcript) = Transcript::parse(&bytes[..cut]) {
-                cuts_between_records += 1;
-                assert!(fails(&judge(&transcript, &[])), "cut at {cut}");
+        for side in [&ended.advertiser, &ended.provider] {
+            let bytes = &side.transcript;
+            let (mut judged, mut between) = (0, 0);
+            for cut in 0..bytes.len() {
+                let Ok((transcript, torn)) = Transcript::parse_prefix(&bytes[..cut]) else {
+                    // Nothing is there before the opening.
+                    assert_eq!(judged, 0, "cut at {cut}");
+                    continue;
+                };
+                judged += 1;
+                // A torn record says nothing: what comes before was judged when it was whole.
+                if torn.is_some() {
+                    continue;
+                }
+                between += 1;
+                for frames in [&[][..], &side.frames] {
+                    let verdict = judge(&transcript, frames);
+                    let conclusion = verdict.conclusion();
+                    assert_eq!(conclusion, Conclusion::Interrupted, "cut at {cut}: {verdict:?}");
+                }
             }
+            assert!(between > 10 && judged > 100 * between, "{judged}, {between}");
         }
-        assert!(cuts_between_records > 10);
     }
 }
 
@@ -61,6 +75,7 @@ fn alter_every_byte(honest: &Transcript) -> u32 {
             flip(&mut transcript.records[at], byte, byte % 8);
             let verdict = judge(&transcript, &[]);
             assert!(fails(&verdict), "record {at}, byte {byte}: {verdict:?}");
+            assert_eq!(verdict.accused(), Signers::NOBODY, "record {at}, byte {byte}");
             altered += 1;
         }
     }
@@ -71,7 +86,9 @@ fn alter_every_byte(honest: &Transcript) -> u32 {
             let fields =
                 [&mut opening.exporter, &mut opening.spki_advertiser, &mut opening.spki_provider];
             fields.into_iter().nth(field).unwrap()[flip] ^= 1;
-            assert!(fails(&judge(&transcript, &[])), "opening, field {field}");
+            let verdict = judge(&transcript, &[]);
+            assert!(fails(&verdict), "opening, field {field}");
+            assert_eq!(verdict.accused(), Signers::NOBODY, "opening, field {field}");
         }
     }
     altered
@@ -91,6 +108,7 @@ fn a_swap_of_two_records_fails_unless_every_stream_keeps_its_order() {
                 let unchanged = by_stream(&transcript) == by_stream(&honest);
                 let verdict = judge(&transcript, &[]);
                 assert!(unchanged || fails(&verdict), "records {first} and {second}");
+                assert_eq!(verdict.accused(), Signers::NOBODY, "records {first} and {second}");
                 if unchanged { same += 1 } else { failed += 1 }
             }
         }
@@ -115,6 +133,7 @@ fn alter_frames(side: &Side) {
             frames[at].payload = payload.into();
             let verdict = judge(&transcript, &frames);
             assert!(is_failed(&verdict, "T0-20"), "frame {at}, byte {byte}");
+            assert_eq!(verdict.accused(), Signers::NOBODY, "frame {at}, byte {byte}");
         }
     }
 }

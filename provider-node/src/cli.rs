@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use node::exchange::LedgerOptions;
 use node::telemetry::OutputOptions;
 
 /// Serves matches on an identity graph, without seeing the advertisers' identifiers.
@@ -52,6 +53,11 @@ pub(crate) enum Command {
     },
     /// Serves partners until it is stopped.
     Serve(ServeOptions),
+    /// Shows the ledger with a partner, and mends it from the partner's entries.
+    ///
+    /// `adopt` needs the service stopped. Entries that were adopted show that a copy was put back:
+    /// every prepared run key of the partner is retired then.
+    Ledger(LedgerOptions),
     /// Shows the node, its partners with budgets and tables, and the last sessions.
     ///
     /// Reads beside a running `serve` and changes nothing.

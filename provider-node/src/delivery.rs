@@ -62,6 +62,9 @@ impl DeliveryDesk {
         tenant: &Tenant,
         snapshot: &Published,
     ) -> Result<Self, Failure> {
+        let releases = Releases::at(tenant.path("releases"), &home.storage);
+        releases.verify()?;
+        snapshot.stored.verify()?;
         Ok(Self {
             names: Namespaces::read(home)?.by_code(),
             storage: home.storage.clone(),
@@ -70,7 +73,7 @@ impl DeliveryDesk {
             objections_before: snapshot.stored.objections(),
             bundles: snapshot.stored.bundles()?,
             people: Some(snapshot.stored.people()?),
-            releases: Releases::at(tenant.path("releases"), &home.storage),
+            releases,
             node: home.path(""),
             deliveries: tenant.path("deliveries"),
             form: tenant.policy.delivery_form,

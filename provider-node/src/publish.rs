@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use node::data::DataError;
 use node::data::graph::{GraphRules, StoredSnapshot};
 use node::failure::Failure;
 use node::world;
@@ -106,18 +107,33 @@ impl Published {
         let name = match std::fs::read_to_string(graph.join(CURRENT)) {
             Ok(name) => name,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == std::io::ErrorKind::InvalidData => String::new(),
             Err(error) => {
                 return Err(Failure::storage(&format!("cannot read the graph: {error}")));
             }
         };
         let directory = graph.join(&name);
+        if name.is_empty() || !directory.is_dir() {
+            let what = "it names no snapshot that is here".to_owned();
+            return Err(DataError::Damaged { path: graph.join(CURRENT), what }.into());
+        }
         let path = directory.join(SIGNED);
         let bytes = std::fs::read(&path).map_err(|error| {
             Failure::storage(&format!("cannot read {}: {error}", path.display()))
         })?;
-        let signed = SignedSnapshot::decode(&bytes)
-            .map_err(|_| Failure::storage(&format!("{} is damaged", path.display())))?;
+        let signed = SignedSnapshot::decode(&bytes).map_err(|_| {
+            let what = "it is no signed snapshot".to_owned();
+            DataError::Damaged { path: path.clone(), what }
+        })?;
         let stored = StoredSnapshot::open(&directory, &home.storage)?;
+        // Everybody who is shown it verifies this; so do we, before anybody is.
+        let ours = signed.body.provider == home.identity.party().0
+            && signed.verify(&home.identity.attestation_key().public()).is_ok()
+            && signed.body.commitment == stored.root().commitment();
+        if !ours {
+            let what = "it is not what this node signed".to_owned();
+            return Err(DataError::Damaged { path, what }.into());
+        }
         Ok(Some(Self { stored, signed, name, directory }))
     }
 

@@ -1,8 +1,9 @@
 //! Tables of partners, built ahead of the sessions: one for each profile that the policy allows.
 //!
-//! The aligned table serves an epoch under the epoch's key. Each shuffled profile has one prepared
-//! table under a key of its own, which serves one run; when that key is used another table is
-//! prepared. A table lies in a directory named by profile, snapshot and key, which gets its name
+//! The aligned table serves an epoch under the epoch's key. Each shuffled profile has some prepared
+//! tables, each under a key of its own that serves one run; when a key is spent another table is
+//! prepared. Every bit of a table is verified before it is offered, and a damaged one is built
+//! again. A table lies in a directory named by profile, snapshot and key, which gets its name
 //! when all of it is on disk, so that no half of one table is ever served with half of another.
 
 use std::io::ErrorKind;
@@ -18,6 +19,7 @@ use node::keyring::{AlignedKey, Keyring, RunKey};
 use node::world::{self, DirectoryLock, DraftDir};
 use protocol::message::TableDescriptor;
 use protocol::purpose::Purpose;
+use protocol::session::advertiser::MetKey;
 use protocol::session::provider::{MatchKey, Prepared};
 use protocol::suite::{Order, Profile, SuiteId};
 use serde::{Deserialize, Serialize};
@@ -92,18 +94,41 @@ pub(crate) enum State {
     Missing,
 }
 
-/// The tenant's table of the current snapshot for a profile, if it is built and may be offered.
+/// A table of the tenant's of the current snapshot for a profile, if one is built, whole, and may
+/// be offered; none under a run key that `spent` names.
 pub(crate) fn ready(
     home: &Home,
     tenant: &Tenant,
     snapshot: &Published,
     profile: Profile,
+    spent: &[MetKey],
+    now: u64,
+) -> Result<Option<Ready>, Failure> {
+    let objections = recorded(&home.path(OBJECTIONS), &home.storage)?;
+    let found = find(tenant, &tenant.keyring(home)?, (snapshot, objections), profile, now)?;
+    for found in found {
+        let of_run = profile.suite() == SuiteId::Shuffled;
+        if of_run && spent.iter().any(|met| met.key.key_id == found.key_id) {
+            // Terms were signed for it, whatever its mark says.
+            tenant.keyring(home)?.retire_run(&found.key_id, now)?;
+            continue;
+        }
+        if let Some(ready) = open(home, tenant, profile, found, now)? {
+            return Ok(Some(ready));
+        }
+    }
+    Ok(None)
+}
+
+/// Opens a table that was found, if it still may be offered and is whole.
+fn open(
+    home: &Home,
+    tenant: &Tenant,
+    profile: Profile,
+    found: Found,
     now: u64,
 ) -> Result<Option<Ready>, Failure> {
     let keyring = tenant.keyring(home)?;
-    let objections = recorded(&home.path(OBJECTIONS), &home.storage)?;
-    let found = find(tenant, &keyring, (snapshot, objections), profile, now)?;
-    let Some(found) = found else { return Ok(None) };
     let signer = home.identity.attestation_key();
     let partner = tenant.identity.party().0;
     let key = match profile.suite() {
@@ -116,9 +141,12 @@ pub(crate) fn ready(
         }
     };
     let Some(key) = key else { return Ok(None) };
-    let Some(frames) = unless_gone(StoredTable::open(&found.directory.join(FRAMES)))? else {
+    if !found.is_whole(home, profile)? {
         return Ok(None);
-    };
+    }
+    let described = found.described();
+    let frames = StoredTable::open_verified(&found.directory.join(FRAMES), &described);
+    let Some(frames) = unless_gone(frames)? else { return Ok(None) };
     let index = found.directory.join(HANDLES);
     let handles = match profile.sends_handles() {
         true => unless_gone(StoredHandles::open(&index, &home.storage))?,
@@ -127,8 +155,7 @@ pub(crate) fn ready(
     if handles.is_some() != profile.sends_handles() {
         return Ok(None);
     }
-    let table = TableDescriptor { tag_count: found.stored.tag_count, root: found.stored.root };
-    Ok(Some(Ready { profile, key, table, frames, handles }))
+    Ok(Some(Ready { profile, key, table: described, frames, handles }))
 }
 
 /// How far the tenant's table for a profile is; makes neither key nor directory.
@@ -144,9 +171,9 @@ pub(crate) fn state(
         (Some(snapshot), Some(keyring)) => {
             find(tenant, &keyring, (snapshot, objections), profile, now)?
         }
-        _ => None,
+        _ => Vec::new(),
     };
-    if let Some(found) = found {
+    if let Some(found) = found.first() {
         return Ok(State::Ready(found.stored.tag_count));
     }
     let directory = tenant.tables_path();
@@ -158,44 +185,55 @@ pub(crate) fn state(
     })
 }
 
-/// Builds the tenant's table for a profile unless it is there, and removes those that can no
-/// longer be offered.
+/// Builds the tenant's tables for a profile until `wanted` are there and whole, and removes those
+/// that can no longer be offered. In aligned order there is one.
 ///
-/// One process at a time builds for a tenant; another one waits, and finds the table built.
+/// One process at a time builds for a tenant; another one waits, and finds the tables built.
 pub(crate) fn ensure(
     home: &Home,
     tenant: &Tenant,
     snapshot: &Published,
-    profile: Profile,
+    (profile, wanted): (Profile, u8),
     engine: &Engine,
     now: u64,
     progress: &dyn Fn(u64),
 ) -> Result<(), Failure> {
     let keyring = tenant.keyring(home)?;
     let objections = recorded(&home.path(OBJECTIONS), &home.storage)?;
-    let found = || find(tenant, &keyring, (snapshot, objections), profile, now);
-    if found()?.is_some() {
+    let whole = || {
+        let mut whole = 0_usize;
+        for found in find(tenant, &keyring, (snapshot, objections), profile, now)? {
+            whole = whole.saturating_add(usize::from(found.is_whole(home, profile)?));
+        }
+        Ok::<_, Failure>(whole)
+    };
+    // What tables are made from, and releases are taken from, is looked at before either.
+    snapshot.stored.verify()?;
+    let wanted = match profile.suite() {
+        SuiteId::Aligned => 1,
+        SuiteId::Shuffled => usize::from(wanted.max(1)),
+    };
+    if whole()? >= wanted {
         return Ok(());
     }
     let tables = tenant.tables()?;
     let lock = DirectoryLock::wait(&tables)?;
-    if found()?.is_some() {
-        return Ok(());
-    }
     lock.sweep()?;
     let signer = home.identity.attestation_key();
     let partner = tenant.identity.party().0;
     let build = Build { home, tenant, snapshot, profile, engine, progress };
-    match profile.suite() {
-        SuiteId::Aligned => {
-            let key = keyring.aligned(&signer, &partner, now)?;
-            let id = key.manifest.body.key_id;
-            build.table(&TableKey { key: &key.key, derivation: &key.derivation }, &id)?;
-        }
-        SuiteId::Shuffled => {
-            let key = keyring.make_run(&signer, &partner, now)?;
-            let id = key.manifest.body.key_id;
-            build.table(&TableKey { key: &key.key, derivation: &key.derivation }, &id)?;
+    for _ in whole()?..wanted {
+        match profile.suite() {
+            SuiteId::Aligned => {
+                let key = keyring.aligned(&signer, &partner, now)?;
+                let id = key.manifest.body.key_id;
+                build.table(&TableKey { key: &key.key, derivation: &key.derivation }, &id)?;
+            }
+            SuiteId::Shuffled => {
+                let key = keyring.make_run(&signer, &partner, now)?;
+                let id = key.manifest.body.key_id;
+                build.table(&TableKey { key: &key.key, derivation: &key.derivation }, &id)?;
+            }
         }
     }
     keyring.sweep_runs(now)?;
@@ -259,6 +297,34 @@ struct Found {
 }
 
 impl Found {
+    fn described(&self) -> TableDescriptor {
+        TableDescriptor { tag_count: self.stored.tag_count, root: self.stored.root }
+    }
+
+    /// Whether every bit of the table is as it was built; one that is not is removed, with a line
+    /// in the log, and another is built in its place.
+    fn is_whole(&self, home: &Home, profile: Profile) -> Result<bool, Failure> {
+        let frames = StoredTable::open_verified(&self.directory.join(FRAMES), &self.described());
+        let verified = frames.and_then(|_| match profile.sends_handles() {
+            true => StoredHandles::verify(&self.directory.join(HANDLES), &home.storage),
+            false => Ok(()),
+        });
+        match unless_gone(verified) {
+            Ok(found) => Ok(found.is_some()),
+            Err(DataError::Damaged { .. } | DataError::Contradiction { .. }) => {
+                tracing::warn!(
+                    target: "veilmatch::table",
+                    "the table in {} is damaged and is built again",
+                    self.directory.display()
+                );
+                // What fails to go is damaged the next time too.
+                let _ = std::fs::remove_dir_all(&self.directory);
+                Ok(false)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// The table of this name, if it is whole, of the tenant's conditions, and without everybody
     /// who has objected.
     fn read(tenant: &Tenant, state: Graph<'_>, profile: Profile, name: &str) -> Option<Self> {
@@ -278,14 +344,15 @@ impl Found {
 /// The snapshot in force, and how many objections there are.
 type Graph<'a> = (&'a Published, u64);
 
-/// The table that may be offered now.
+/// The tables that may be offered now, if they are whole.
 fn find(
     tenant: &Tenant,
     keyring: &Keyring,
     state: Graph<'_>,
     profile: Profile,
     now: u64,
-) -> Result<Option<Found>, Failure> {
+) -> Result<Vec<Found>, Failure> {
+    let mut tables = Vec::new();
     for name in names(&tenant.tables_path()) {
         let Some(found) = Found::read(tenant, state, profile, &name) else { continue };
         let offered = match profile.suite() {
@@ -293,17 +360,18 @@ fn find(
             SuiteId::Shuffled => keyring.is_run_prepared(&found.key_id, now)?,
         };
         if offered {
-            return Ok(Some(found));
+            tables.push(found);
         }
     }
-    Ok(None)
+    Ok(tables)
 }
 
 /// Removes every table that may not be offered any more. A session that reads one has it open.
 fn retire(tenant: &Tenant, keyring: &Keyring, state: Graph<'_>, now: u64) -> Result<(), Failure> {
     let mut kept = Vec::new();
     for profile in tenant.policy.profiles() {
-        kept.extend(find(tenant, keyring, state, profile, now)?.map(|found| found.directory));
+        let found = find(tenant, keyring, state, profile, now)?;
+        kept.extend(found.into_iter().map(|found| found.directory));
     }
     let directory = tenant.tables_path();
     for name in names(&directory) {
@@ -382,6 +450,8 @@ pub(crate) mod tests {
     use node::data::graph::GraphRules;
     use node::data::objections::Objections;
 
+    use protocol::transcript::Role;
+
     use super::*;
 
     pub(crate) const NOW: u64 = 1_793_577_600;
@@ -435,7 +505,7 @@ pub(crate) mod tests {
         }
 
         pub(crate) fn ready(&self, profile: Profile) -> Option<Ready> {
-            ready(&self.home, &self.tenant, &self.snapshot, profile, NOW).unwrap()
+            ready(&self.home, &self.tenant, &self.snapshot, profile, &[], NOW).unwrap()
         }
 
         fn state(&self, profile: Profile) -> State {
@@ -444,7 +514,7 @@ pub(crate) mod tests {
 
         pub(crate) fn ensure(&self, profile: Profile) {
             let Self { home, tenant, snapshot, engine, .. } = self;
-            ensure(home, tenant, snapshot, profile, engine, NOW, &|_| {}).unwrap();
+            ensure(home, tenant, snapshot, (profile, 1), engine, NOW, &|_| {}).unwrap();
         }
 
         fn tables(&self) -> usize {
@@ -473,7 +543,7 @@ pub(crate) mod tests {
         let world = World::new();
         world.ensure(Profile::DigitalIds);
         let used = world.ready(Profile::DigitalIds).unwrap();
-        // Offered again as long as nothing was evaluated under its key.
+        // Offered again as long as no terms were signed for its key.
         assert_eq!(world.ready(Profile::DigitalIds).unwrap().key_id(), used.key_id());
         let keyring = world.tenant.keyring(&world.home).unwrap();
         keyring.mark_run_used(used.key_id(), NOW).unwrap();
@@ -486,6 +556,107 @@ pub(crate) mod tests {
         let mut frames = used.frames;
         assert!(frames.next_frame().unwrap().is_some());
         assert!(used.handles.unwrap().next_entry().unwrap().is_some());
+    }
+
+    /// Files below a directory.
+    fn files(directory: &Path) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        for name in names(directory) {
+            let path = directory.join(name);
+            match path.is_dir() {
+                true => found.extend(files(&path)),
+                false => found.push(path),
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn flipped_bit_in_any_stored_file_is_mended_or_named() {
+        let world = World::new();
+        let profiles = [Profile::DigitalIds, Profile::MatchedRows];
+        profiles.into_iter().for_each(|profile| world.ensure(profile));
+        let offer = || -> Result<(), Failure> {
+            let World { home, tenant, engine, .. } = &world;
+            let Some(snapshot) = Published::current(home)? else { panic!("a snapshot") };
+            for profile in profiles {
+                ensure(home, tenant, &snapshot, (profile, 1), engine, NOW, &|_| {})?;
+                let mut ready = ready(home, tenant, &snapshot, profile, &[], NOW)?.unwrap();
+                let table = ready.table;
+                let mut tags = 0_u64;
+                while let Some(frame) = ready.frames.next_frame()? {
+                    tags += u64::from(frame.header.elements);
+                }
+                assert_eq!(tags, table.tag_count);
+            }
+            crate::delivery::DeliveryDesk::open(home, tenant, &snapshot).map(drop)
+        };
+        offer().unwrap();
+        let (graph, tenant) = (world.home.path("graph"), &world.tenant);
+        let stored = [graph, tenant.path("keys"), tenant.tables_path()];
+        let flip = |kind: &str| {
+            let all: Vec<PathBuf> = stored.iter().flat_map(|directory| files(directory)).collect();
+            let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
+            let path = all.iter().find(|path| name(path).starts_with(kind)).unwrap();
+            let whole = std::fs::read(path).unwrap();
+            let mut altered = whole.clone();
+            let middle = altered.len() / 2;
+            altered[middle] ^= 1;
+            std::fs::write(path, altered).unwrap();
+            let offered = offer();
+            if let Err(failure) = &offered {
+                assert_eq!(failure.exit().code(), 74, "{kind}");
+                let report = failure.report(Role::Provider).to_string();
+                assert!(report.contains(&name(path)), "{kind}: {report}");
+                std::fs::write(path, whole).unwrap();
+                offer().unwrap();
+            }
+            offered.is_ok()
+        };
+        for kind in ["run-", "frames", "handles", "table.json"] {
+            assert!(flip(kind), "{kind} is not mended");
+        }
+        let snapshot = ["leaves", "digital-ids", "people", "snapshot.meta", "snapshot.seed"];
+        for kind in snapshot.into_iter().chain(["snapshot.signed", "current", "aligned-"]) {
+            assert!(!flip(kind), "{kind} is not named");
+        }
+        let aside = files(&tenant.path("keys"));
+        let aside = aside.iter().filter(|path| path.extension().is_some_and(|it| it == "damaged"));
+        assert_eq!(aside.count(), 1, "the run key was put aside");
+    }
+
+    #[test]
+    fn table_that_changes_while_it_is_sent_is_not_sent() {
+        let world = World::new();
+        world.ensure(Profile::MatchedRows);
+        let found = names(&world.tenant.tables_path()).into_iter().find(|name| name != "lock");
+        let path = world.tenant.tables_path().join(found.unwrap()).join(FRAMES);
+        let mut ready = world.ready(Profile::MatchedRows).unwrap();
+        let mut altered = std::fs::read(&path).unwrap();
+        let last = altered.len() - 1;
+        altered[last] ^= 1;
+        std::fs::write(&path, altered).unwrap();
+        assert!(matches!(ready.frames.next_frame(), Err(DataError::Damaged { .. })));
+    }
+
+    #[test]
+    fn several_tables_are_prepared_and_a_spent_one_is_passed_over() {
+        let world = World::new();
+        let World { home, tenant, snapshot, engine, .. } = &world;
+        let prepare = || {
+            ensure(home, tenant, snapshot, (Profile::MatchRate, 2), engine, NOW, &|_| {}).unwrap()
+        };
+        prepare();
+        assert_eq!(world.tables(), 2);
+        let first = world.ready(Profile::MatchRate).unwrap();
+        // The ledger remembers it, although its mark is lost.
+        let ReadyKey::Run(key) = &first.key else { panic!("a run key") };
+        let met = MetKey { key: key.manifest.known_key().unwrap(), answered: false };
+        let second = ready(home, tenant, snapshot, Profile::MatchRate, &[met], NOW);
+        assert_ne!(second.unwrap().unwrap().key_id(), first.key_id());
+        assert_ne!(world.ready(Profile::MatchRate).unwrap().key_id(), first.key_id(), "retired");
+        prepare();
+        assert_eq!(world.tables(), 2);
     }
 
     #[test]

@@ -269,7 +269,7 @@ const PROTOCOL: &[&str] = &[
 ];
 
 /// Outside crates the auditor may use besides those of `protocol`.
-const AUDITOR: &[&str] = &["clap", "serde_json"];
+const AUDITOR: &[&str] = &["bech32", "clap", "serde_json"];
 
 /// What reaches for the world; the audited trees hold none of it.
 const WORLD: &[&str] = &[
@@ -287,7 +287,7 @@ const WORLD: &[&str] = &[
 /// Sizes: growth needs a reason.
 const CAPS: &[Cap] = &[
     Cap { package: "protocol", packages_max: 40, direct_max: 9 },
-    Cap { package: "auditor", packages_max: 60, direct_max: 11 },
+    Cap { package: "auditor", packages_max: 60, direct_max: 12 },
     Cap { package: "advertiser-node", packages_max: 300, direct_max: 40 },
     Cap { package: "provider-node", packages_max: 300, direct_max: 40 },
 ];

@@ -566,7 +566,7 @@ impl Pair<'_> {
             return Ok(Verdict { party, transcript, status: None, complaint });
         }
         let json = format!("verdict-{party}-{}.json", profile.name());
-        let arguments = ["verify", path(&transcript)?, "--json", &json];
+        let arguments = ["verify", path(&transcript)?, "--json", &json, "--overwrite"];
         let name = format!("auditor-{party}-{}", profile.name());
         let running = Running::start(&name, &self.programs.auditor, &arguments, self.work)?;
         let ended = running.wait(self.limit, self.stop, None)?;

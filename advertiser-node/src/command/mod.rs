@@ -8,6 +8,7 @@ use crate::cli::Command;
 mod accept;
 mod check;
 mod init;
+mod ledger;
 mod normalize;
 mod plan;
 mod result;
@@ -23,6 +24,7 @@ pub(crate) fn run(
         Command::Init { dir } => init::run(&dir, terminal),
         Command::Accept { dir, invitation } => accept::run(&dir, &invitation, terminal),
         Command::Check(options) => check::run(&options, output, terminal),
+        Command::Ledger(options) => ledger::run(&options, terminal),
         Command::Normalize(options) => normalize::run(&options, terminal),
         Command::Plan(options) => plan::run(&options, output, terminal),
         Command::Result(options) => result::run(&options, terminal),

@@ -197,7 +197,7 @@ impl StoredBundles {
 }
 
 /// Snapshots of earlier versions have `digital-ids`, with values of 64 bytes at most.
-const BUNDLES: &str = "digital-ids-2";
+pub(crate) const BUNDLES: &str = "digital-ids-2";
 /// A persona has at most 64 digital IDs.
 const BODY_BYTES_MAX: u32 = 1 << 16;
 

@@ -189,9 +189,9 @@ fn encode_row(id: &Entry, namespaces: &BTreeMap<u16, String>) -> Option<Vec<u8>>
     Some(bytes)
 }
 
-/// What was sealed a moment ago is not what was written.
+/// Sealed frames that are not what the session took.
 fn damaged() -> DataError {
-    protocol::error::Bug::InternalInvariant.into()
+    protocol::error::Bug::StoredDataChanged.into()
 }
 
 impl<'a> Row<'a> {

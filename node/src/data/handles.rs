@@ -11,8 +11,9 @@ use protocol::oprf::Handle;
 
 use crate::data::DataError;
 use crate::data::sealed::{
-    SealedFile, create_sealed, fill, finish_sealed, open_sealed, read_or_end,
+    SealedFile, create_sealed, fill, finish_sealed, open_sealed, read_or_end, verify_sealed,
 };
+use crate::data::verified::VerifiedFiles;
 use crate::runs::FixedSorted;
 use crate::seal::StorageKey;
 
@@ -84,6 +85,15 @@ impl StoredHandles {
         Ok(Self { reader: open_sealed(path, key, HANDLES)?, path: path.to_path_buf() })
     }
 
+    /// Reads the index at `path` to its end, unless it was verified and not touched since.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`] if it is damaged.
+    pub fn verify(path: &Path, key: &StorageKey) -> Result<(), DataError> {
+        VERIFIED.of(path, || verify_sealed(path, key, HANDLES))
+    }
+
     /// The next entry in increasing order of handles, if any.
     ///
     /// # Errors
@@ -98,6 +108,9 @@ impl StoredHandles {
         entry.map(Some).ok_or_else(|| DataError::contradiction(&self.path))
     }
 }
+
+/// Indexes that are whole.
+static VERIFIED: VerifiedFiles<()> = VerifiedFiles::new();
 
 const HANDLES: &str = "table-handles";
 const CHUNK_BYTES: usize = 1 << 20;

@@ -38,6 +38,7 @@ pub(crate) use sealed::{
 pub mod source;
 pub mod table;
 mod text;
+mod verified;
 
 /// Why a set could not be prepared or read back.
 #[derive(Debug, thiserror::Error)]
@@ -100,6 +101,14 @@ pub enum DataError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// A stored file is not what was written.
+    #[error("{} is damaged: {what}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// How it shows.
+        what: String,
+    },
     /// A stored set contradicts itself: damaged, or written by another version.
     #[error("{} does not hold what it should", path.display())]
     Contradiction {
@@ -114,6 +123,15 @@ pub enum DataError {
 impl DataError {
     pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
         move |source| Self::Io { path: path.to_path_buf(), source }
+    }
+
+    /// What a sealed file of ours gives that does not open.
+    pub(crate) fn sealed(path: &Path) -> impl FnOnce(SealError) -> Self + '_ {
+        move |error| match error {
+            SealError::Io(source) => Self::Io { path: path.to_path_buf(), source },
+            SealError::World(error) => error.into(),
+            error => Self::Damaged { path: path.to_path_buf(), what: error.to_string() },
+        }
     }
 
     pub(crate) fn contradiction(path: &Path) -> Self {

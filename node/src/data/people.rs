@@ -76,5 +76,5 @@ impl StoredPeople {
     }
 }
 
-const PEOPLE: &str = "people";
+pub(crate) const PEOPLE: &str = "people";
 const CHUNK_BYTES: usize = 1 << 20;

@@ -748,15 +748,9 @@ mod tests {
         told.sort_unstable();
         assert_eq!(told, sorted);
         let path = world.path("delivery.csv");
+        let output = Outputs::new(false).claim(&path).unwrap();
         let label = DeliveryLabel { run_id: "r-1", segment: "S1" };
-        resolved
-            .write_delivery(
-                &Outputs::new(false).claim(&path).unwrap(),
-                &label,
-                &all,
-                &world.workspace,
-            )
-            .unwrap();
+        resolved.write_delivery(&output, &label, &all, &world.workspace).unwrap();
         let mut reader = csv::Reader::from_path(&path).unwrap();
         let written: Vec<String> = reader.records().map(|row| row.unwrap()[6].to_owned()).collect();
         assert_eq!(written, sorted);

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 
 use crate::data::DataError;
 use crate::data::bundles::Fingerprint;
-use crate::data::sealed::{SealedFile, hex, open_sealed, read_or_end};
+use crate::data::sealed::{SealedFile, hex, open_sealed, read_or_end, verify_sealed};
+use crate::data::verified::VerifiedFiles;
 use crate::runs::FixedSorted;
 use crate::seal::{SealedWriter, StorageKey};
 use crate::world;
@@ -88,6 +89,19 @@ impl Releases {
         .map_err(|error| failed.take().unwrap_or_else(|| error.into()))
     }
 
+    /// Reads every release that is kept, unless it was verified and not touched since: one that is
+    /// damaged is found before a session depends on it.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`] names the file.
+    pub fn verify(&self) -> Result<(), DataError> {
+        for path in self.files()? {
+            VERIFIED.of(&path, || verify_sealed(&path, &self.key, RELEASE))?;
+        }
+        Ok(())
+    }
+
     /// Removes releases whose time is over.
     ///
     /// # Errors
@@ -120,6 +134,9 @@ impl Releases {
         Ok(files)
     }
 }
+
+/// Releases that are whole.
+static VERIFIED: VerifiedFiles<()> = VerifiedFiles::new();
 
 /// An earlier release: `u64 time ‖ u64 kept until ‖ u64 count ‖ sorted fingerprints`.
 struct Stored {

@@ -1,7 +1,7 @@
 //! Sealed files of fixed-width records: what prepared sets are kept in.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufReader, BufWriter, Read, Write as _};
+use std::io::{BufReader, BufWriter, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
@@ -44,7 +44,14 @@ pub(crate) fn open_sealed(
     context: &str,
 ) -> Result<SealedFile, DataError> {
     let file = File::open(path).map_err(DataError::io(path))?;
-    Ok(SealedReader::new(BufReader::new(file), key, context)?)
+    SealedReader::new(BufReader::new(file), key, context).map_err(DataError::sealed(path))
+}
+
+/// Reads a sealed file to its end: every block of it is as it was written.
+pub(crate) fn verify_sealed(path: &Path, key: &StorageKey, context: &str) -> Result<(), DataError> {
+    let mut reader = open_sealed(path, key, context)?;
+    while reader.next_block().map_err(DataError::sealed(path))?.is_some() {}
+    Ok(())
 }
 
 /// Fills `out` from the file: true when it did, false at the end; anything between is damage.
@@ -55,7 +62,7 @@ pub(crate) fn read_or_end(
 ) -> Result<bool, DataError> {
     let mut filled = 0;
     while let Some(room) = out.get_mut(filled..).filter(|room| !room.is_empty()) {
-        let read = reader.read(room).map_err(DataError::io(path))?;
+        let read = reader.read_some(room).map_err(DataError::sealed(path))?;
         if read == 0 {
             break;
         }

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 
 use protocol::codec::{FrameHeader, RawFrame};
@@ -19,9 +20,11 @@ use protocol::seed::KeyDerivation;
 use protocol::suite::Order;
 use protocol::table::{TableWriter, padded_tags};
 use protocol::terms::LinkFilter;
+use protocol::transcript::merkle::{Tree, leaf_hash};
 
 use crate::data::graph::StoredSnapshot;
 use crate::data::handles::{HandleEntry, write_handles};
+use crate::data::verified::VerifiedFiles;
 use crate::data::{DataError, Workspace};
 use crate::engine::Engine;
 use crate::runs::{FixedSorted, FixedSorter};
@@ -100,7 +103,8 @@ pub fn build<O: Order>(
             }
         }
         if inputs.len() == INPUTS_AT_ONCE || ended {
-            for (output, record) in evaluate(key.key, engine, &inputs).iter().zip(&records) {
+            let outputs = evaluate(key.key, engine, &inputs);
+            for (output, record) in outputs.iter().flatten().zip(&records) {
                 tags.push(&output.tag().0)?;
                 if let Some(handles) = &mut handles {
                     let handle = *output.handle().expose_bytes();
@@ -132,7 +136,15 @@ pub fn build<O: Order>(
 pub struct StoredTable {
     reader: BufReader<File>,
     path: PathBuf,
+    /// Leaf hashes of its frames, if it was verified.
+    leaves: Option<Arc<[Hash]>>,
+    next: usize,
 }
+
+type Hash = [u8; 32];
+
+/// Tables that are whole, with what each frame of them must hash to.
+static VERIFIED: VerifiedFiles<(TableDescriptor, Arc<[Hash]>)> = VerifiedFiles::new();
 
 impl StoredTable {
     /// Opens the table at `path`.
@@ -142,7 +154,34 @@ impl StoredTable {
     /// [`DataError::Io`].
     pub fn open(path: &Path) -> Result<Self, DataError> {
         let file = File::open(path).map_err(DataError::io(path))?;
-        Ok(Self { reader: BufReader::with_capacity(1 << 20, file), path: path.to_path_buf() })
+        let (reader, path) = (BufReader::with_capacity(1 << 20, file), path.to_path_buf());
+        Ok(Self { reader, path, leaves: None, next: 0 })
+    }
+
+    /// Opens the table at `path` if it is the described one in every bit; each frame is compared
+    /// once more as it is read. A table that was verified and not touched since is not read twice.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Damaged`] if it is another one; [`DataError::Io`].
+    pub fn open_verified(path: &Path, described: &TableDescriptor) -> Result<Self, DataError> {
+        let opened = Self::open(path)?;
+        let (found, leaves) = VERIFIED.of(path, || {
+            let (mut tree, mut leaves, mut tags) = (Tree::new(), Vec::new(), 0_u64);
+            let mut table = Self::open(path)?;
+            while let Some(frame) = table.next_frame()? {
+                let leaf = leaf_hash(&[&frame.header.encode(), &frame.payload]);
+                tree.push(leaf);
+                leaves.push(leaf);
+                tags = tags.saturating_add(frame.header.elements.into());
+            }
+            Ok((TableDescriptor { tag_count: tags, root: tree.root() }, leaves.into()))
+        })?;
+        if found != *described {
+            let what = "it is not the table that was built".to_owned();
+            return Err(DataError::Damaged { path: path.to_path_buf(), what });
+        }
+        Ok(Self { leaves: Some(leaves), ..opened })
     }
 
     /// The next frame, if any.
@@ -161,12 +200,26 @@ impl StoredTable {
         let header = FrameHeader::parse(&header).map_err(|_| damaged())?;
         let mut payload = vec![0; usize::try_from(header.payload_len).map_err(|_| damaged())?];
         self.reader.read_exact(&mut payload).map_err(|_| damaged())?;
-        RawFrame::new(header, payload.into()).map(Some).map_err(|_| damaged())
+        let frame = RawFrame::new(header, payload.into()).map_err(|_| damaged())?;
+        if let Some(leaves) = &self.leaves {
+            let leaf = leaf_hash(&[&frame.header.encode(), &frame.payload]);
+            if leaves.get(self.next) != Some(&leaf) {
+                let what = format!("frame {} is not as it was built", self.next);
+                return Err(DataError::Damaged { path: self.path.clone(), what });
+            }
+            self.next = self.next.saturating_add(1);
+        }
+        Ok(Some(frame))
     }
 }
 
-/// Outputs of the inputs in their order, on all threads.
-fn evaluate<O: Order>(key: &PrfKey<O>, engine: &Engine, inputs: &[PrfInput]) -> Vec<PrfOutput<O>> {
+/// Outputs of the inputs in their order, on all threads, a part from each: outputs that moved would
+/// leave copies behind that nobody erases.
+fn evaluate<O: Order>(
+    key: &PrfKey<O>,
+    engine: &Engine,
+    inputs: &[PrfInput],
+) -> Vec<Vec<PrfOutput<O>>> {
     let share = inputs.len().div_ceil(engine.threads().max(1)).max(1);
     thread::scope(|scope| {
         let running: Vec<_> = inputs
@@ -176,9 +229,7 @@ fn evaluate<O: Order>(key: &PrfKey<O>, engine: &Engine, inputs: &[PrfInput]) -> 
         // A thread that panicked has found a defect; its panic goes on here.
         running
             .into_iter()
-            .flat_map(|thread| {
-                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            })
+            .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
             .collect()
     })
 }
@@ -198,7 +249,8 @@ fn padding_tags<O: Order>(
             let numbers = next..next.saturating_add(missing);
             next = numbers.end;
             let inputs: Vec<PrfInput> = numbers.map(|m| key.derivation.table_padding(m)).collect();
-            padding.extend(evaluate(key.key, engine, &inputs).iter().map(PrfOutput::tag));
+            let outputs = evaluate(key.key, engine, &inputs);
+            padding.extend(outputs.iter().flatten().map(PrfOutput::tag));
         }
         let before = padding.len();
         for_each_distinct(tags, |tag| {

@@ -2,7 +2,7 @@
 //!
 //! Nothing is kept for an address before it has proved itself by a QUIC Retry. From then on each
 //! handshake holds a place until its certificate has been judged, and places are shared out so that
-//! nobody who stalls can keep the others out: a cap for each address, a wider one for each
+//! nobody who stalls can keep the others out [S-10]: a cap for each address, a wider one for each
 //! network, and places of their own for addresses from which a partner has authenticated before.
 //! Memory is bounded by the places and by the number of partners.
 //!

@@ -13,7 +13,7 @@ use crate::commitment::InputRoot;
 use crate::error::{Bug, Error, Refusal, Violation};
 use crate::ledger::{LedgerEntry, LedgerHead, Reservation};
 use crate::limits::{AUDIT_WINDOW_S_DEFAULT, FRAMES_IN_FLIGHT_MAX, Limits, TERMS_LIFETIME_S_MAX};
-pub use crate::manifest::KnownKey;
+pub use crate::manifest::{KnownKey, MetKey};
 use crate::message::{
     Control, HelloA, HelloP, Program, SessionBinding, TableDescriptor, Terms, TermsAccept,
 };
@@ -68,8 +68,8 @@ pub struct AdvertiserConfig {
     pub table_tags_max: u64,
     /// The table we hold from an earlier session, to skip its transfer.
     pub cached_table: Option<TableDescriptor>,
-    /// Keys we have met from this provider, with the hash of their manifest.
-    pub known_keys: Vec<KnownKey>,
+    /// Keys of this provider that terms of ours have spent.
+    pub known_keys: Vec<MetKey>,
     /// Frames to have unanswered; at most [`FRAMES_IN_FLIGHT_MAX`].
     pub frames_in_flight: u32,
     /// Our program, as HELLO_A states it.
@@ -401,6 +401,15 @@ impl Core {
             SuiteId::Aligned => ExpectEvaluations::start(self, terms, reservation, out),
             SuiteId::Shuffled => ExpectAnswers::start(self, terms, reservation, out),
         }
+    }
+
+    /// Has it noted, with the first answer, that the key is answered: from then on nobody may
+    /// offer it for another run [K-12].
+    pub(super) fn note_answer(&self, frame: &RawFrame, out: &mut Outbox) -> Result<(), Error> {
+        if frame.header.index == 0 {
+            out.push(Output::KeyAnswered(self.hello.manifest.known_key()?));
+        }
+        Ok(())
     }
 
     pub(super) fn send_checkpoint(

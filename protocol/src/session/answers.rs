@@ -79,7 +79,7 @@ impl ExpectBlinds {
     }
 
     fn take_blinds(&mut self, frame: RawFrame, out: &mut Outbox) -> Result<(), Error> {
-        self.core.admit_blinds(&frame, &self.terms, out)?;
+        self.core.admit_blinds(&frame, &self.terms)?;
         self.pending = self.pending.saturating_add(1);
         let MatchKey::Aligned(key) = &self.core.prepared.key else {
             return Err(Bug::InternalInvariant.into());

@@ -104,7 +104,7 @@ impl ExpectRows {
 
     fn take_rows(&mut self, frame: RawFrame, out: &mut Outbox) -> Result<(), Error> {
         let at = |violation| Error::peer(violation, StreamId::Blind.code(), frame.header.index);
-        self.core.admit_blinds(&frame, &self.terms, out)?;
+        self.core.admit_blinds(&frame, &self.terms)?;
         self.order.check(frame.encodings()).map_err(at)?;
         let MatchKey::Shuffled(key) = &self.core.prepared.key else {
             return Err(Bug::InternalInvariant.into());

@@ -92,7 +92,7 @@ impl ExpectIds {
                     if self.core.now >= self.terms.terms().expires_at {
                         return Err(Refusal::TermsExpired.into());
                     }
-                    handles.take(&records, chunk.last)?;
+                    handles.take(records.clone(), chunk.last)?;
                     handles.drain();
                     let wire = &mut self.core.wire;
                     framer.push(&records, chunk.last, |frame| wire.send_bulk(frame, out))?;

@@ -1,20 +1,17 @@
 //! The advertiser's longest state, aligned order: blind, check every answer, look up, close.
 
 use alloc::collections::BTreeMap;
-use alloc::vec::Vec;
-
-use zeroize::Zeroizing;
 
 use crate::codec::{RawFrame, StreamId};
 use crate::disclosure::{self, AlignedEvidence, Outcome};
 use crate::error::{Bug, Error, Refusal, Violation};
 use crate::ledger::Reservation;
-use crate::oprf::MatchTag;
 use crate::session::advertiser::{AdvertiserSession, Core};
 use crate::session::blinder::{Blinder, Plan};
 use crate::session::close::Closing;
 use crate::session::lookup::{Found, Lookup, Progress, Spilled};
-use crate::session::task::{BlindedFrame, Done, FinalizeTask};
+use crate::session::merge::spill;
+use crate::session::task::{BlindedFrame, Done, FinalizeTask, OWN_TAG_LEN};
 use crate::session::wire::Received;
 use crate::session::{Input, Outbox, Output, RunName, Task};
 use crate::terms::SignedTerms;
@@ -57,7 +54,6 @@ impl ExpectEvaluations {
         let frame_elements = core.wire.limits().frame_elements;
         core.wire.open(StreamId::Blind, frame_elements);
         core.wire.open(StreamId::Eval, frame_elements);
-        out.push(Output::KeyUsed(core.hello.manifest.known_key()?));
         let plan = Plan {
             elements: core.elements,
             distinct: core.distinct,
@@ -101,8 +97,9 @@ impl ExpectEvaluations {
                 Done::Finalized(frame) => {
                     self.finalizing = self.finalizing.saturating_sub(1);
                     self.evidence.add(&frame.evidence);
-                    self.own_tags = self.own_tags.saturating_add(frame.tags.len() as u64);
-                    spill_tags(&frame.tags, out);
+                    let tags = frame.tags.len() / OWN_TAG_LEN;
+                    self.own_tags = self.own_tags.saturating_add(tags as u64);
+                    spill(RunName::OwnTags, frame.tags, out);
                 }
                 _ => return Err(Bug::ApiMisuse.into()),
             },
@@ -132,6 +129,7 @@ impl ExpectEvaluations {
         {
             return Err(at(Violation::CountMismatch));
         }
+        self.core.note_answer(&frame, out)?;
         self.finalizing = self.finalizing.saturating_add(1);
         let task = FinalizeTask {
             blinded,
@@ -207,16 +205,5 @@ impl From<Progress> for Phase {
             Progress::Continue(lookup) => Self::LookUp(lookup),
             Progress::Finished(found) => Self::Found(found),
         }
-    }
-}
-
-fn spill_tags(tags: &[(MatchTag, u64)], out: &mut Outbox) {
-    let mut records = Zeroizing::new(Vec::with_capacity(tags.len().saturating_mul(17)));
-    for (tag, element) in tags {
-        records.extend_from_slice(&tag.0);
-        records.extend_from_slice(&element.to_be_bytes());
-    }
-    if !records.is_empty() {
-        out.push(Output::Spill { run: RunName::OwnTags, records });
     }
 }

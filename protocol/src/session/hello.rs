@@ -5,7 +5,7 @@ use crate::codec::StreamId;
 use crate::error::{Clocks, Error, Incompatibility, Refusal, Violation};
 use crate::group::Element;
 use crate::limits::{ELEMENTS_ALIGNED_MAX, Limits, ROWS_SHUFFLED_MAX, TABLE_TAGS_MAX};
-use crate::manifest::KnownKey;
+use crate::manifest::{KnownKey, MetKey};
 use crate::message::{HelloA, HelloP};
 use crate::rows::RowWidth;
 use crate::session::advertiser::AdvertiserConfig;
@@ -128,16 +128,7 @@ pub(super) fn accept_provider(
         return Err(at(Violation::ManifestMismatch));
     }
     Element::decode(&manifest.public_key).map_err(at)?;
-    // [G21] An aligned key may come back, but only under the manifest it first had.
-    let offered = hello.manifest.known_key()?;
-    let reused = |known: &KnownKey| match config.profile.suite() {
-        SuiteId::Aligned => known.contradicts(&offered),
-        // A key of shuffled order serves one run.
-        SuiteId::Shuffled => known.shares_with(&offered),
-    };
-    if config.known_keys.iter().any(reused) {
-        return Err(at(Violation::KeyReused));
-    }
+    accept_key(&config.known_keys, config.profile.suite(), &hello.manifest.known_key()?)?;
     let padded = hello.table.tag_count.is_multiple_of(u64::from(config.limits.frame_elements));
     let tags_max = config.table_tags_max.min(TABLE_TAGS_MAX);
     // [G45]
@@ -159,4 +150,26 @@ pub(super) fn accept_provider(
         return Err(Refusal::BudgetExceeded.into());
     }
     Ok(())
+}
+
+/// Accepts a key that is new, or that may come back [K-12].
+///
+/// # Errors
+///
+/// [`Violation::KeyReused`] for a key under which an answer is here, and for an aligned one under
+/// another name or manifest; [`Refusal::KeySpent`] for a run key that only terms have spent.
+fn accept_key(met: &[MetKey], suite: SuiteId, offered: &KnownKey) -> Result<(), Error> {
+    let reused = Error::peer(Violation::KeyReused, StreamId::ControlProvider.code(), 0);
+    let mut spent = false;
+    for MetKey { key, answered } in met {
+        match suite {
+            // [G21] An aligned key may come back, but only under the manifest it first had.
+            SuiteId::Aligned if key.contradicts(offered) => return Err(reused),
+            SuiteId::Aligned => {}
+            // [G21] A key of shuffled order serves one run.
+            SuiteId::Shuffled if key.shares_with(offered) && *answered => return Err(reused),
+            SuiteId::Shuffled => spent |= key.shares_with(offered),
+        }
+    }
+    if spent { Err(Refusal::KeySpent.into()) } else { Ok(()) }
 }

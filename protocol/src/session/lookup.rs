@@ -89,21 +89,21 @@ impl Lookup {
         match &mut self.stage {
             Stage::Tags { tags, column, .. } => match (chunk.run, chunk.content) {
                 (RunName::OwnTags, RunContent::Records(records)) => {
-                    tags.take(&records, chunk.last)?;
+                    tags.take(records, chunk.last)?;
                 }
                 (RunName::Table, RunContent::Frame(frame)) => column.take(&frame)?,
                 _ => return Err(Bug::ApiMisuse.into()),
             },
             Stage::Places { hits, places, .. } => match (chunk.run, chunk.content) {
-                (RunName::Hits, RunContent::Records(records)) => hits.take(&records, chunk.last)?,
+                (RunName::Hits, RunContent::Records(records)) => hits.take(records, chunk.last)?,
                 (RunName::Placements, RunContent::Records(records)) => {
-                    places.take(&records, chunk.last)?;
+                    places.take(records, chunk.last)?;
                 }
                 _ => return Err(Bug::ApiMisuse.into()),
             },
             Stage::Rows { hits, .. } => match (chunk.run, chunk.content) {
                 (RunName::RowHits, RunContent::Records(records)) => {
-                    hits.take(&records, chunk.last)?;
+                    hits.take(records, chunk.last)?;
                 }
                 _ => return Err(Bug::ApiMisuse.into()),
             },

@@ -153,11 +153,15 @@ impl Reread {
     }
 }
 
-/// A sorted run of records coming back chunk by chunk.
+/// A sorted run of records coming back chunk by chunk; each is erased once it has been passed.
+///
+/// Records are PRF outputs, or say what matched.
 pub(super) struct Sorted<const LEN: usize> {
     run: RunName,
-    records: VecDeque<[u8; LEN]>,
-    last: Option<[u8; LEN]>,
+    /// The chunk at hand, and how many bytes of it have been passed.
+    chunk: Zeroizing<Vec<u8>>,
+    passed: usize,
+    last: Option<Zeroizing<[u8; LEN]>>,
     /// Records that were spilled and have not come back yet.
     missing: u64,
     ended: bool,
@@ -178,45 +182,53 @@ impl<const LEN: usize> Sorted<LEN> {
     /// Expects a run of which `spilled` records were given to the driver.
     pub(super) fn new(run: RunName, spilled: u64) -> Self {
         debug_assert_eq!(run.record_len(), Some(LEN));
-        Self { run, records: VecDeque::new(), last: None, missing: spilled, ended: false }
+        let chunk = Zeroizing::default();
+        Self { run, chunk, passed: 0, last: None, missing: spilled, ended: false }
     }
 
-    pub(super) fn take(&mut self, bytes: &[u8], last: bool) -> Result<(), Bug> {
+    /// Takes the next chunk, once the one at hand is passed.
+    pub(super) fn take(&mut self, bytes: Zeroizing<Vec<u8>>, last: bool) -> Result<(), Bug> {
         let (records, rest) = bytes.as_chunks::<LEN>();
-        if !rest.is_empty() || self.ended {
+        if !rest.is_empty() || self.ended || !self.at_hand().is_empty() {
             return Err(Bug::ApiMisuse);
         }
         for record in records {
             // An out-of-order run is a defect of the sorter, which must not become a wrong result;
             // nor must a record that comes twice be laid at the peer's door.
-            let in_order = self.last.is_none_or(|last| match self.run.repeats() {
-                true => last <= *record,
-                false => last < *record,
+            let in_order = self.last.as_ref().is_none_or(|last| match self.run.repeats() {
+                true => **last <= *record,
+                false => **last < *record,
             });
             if !in_order {
                 return Err(Bug::InternalInvariant);
             }
             self.missing = self.missing.checked_sub(1).ok_or(Bug::StoredDataChanged)?;
-            self.last = Some(*record);
-            self.records.push_back(*record);
+            self.last = Some(Zeroizing::new(*record));
         }
         // Nor must a shortened run: rows would silently not have matched.
         if last && self.missing != 0 {
             return Err(Bug::StoredDataChanged);
         }
         self.ended = last;
+        (self.chunk, self.passed) = (bytes, 0);
         Ok(())
+    }
+
+    /// Records of the chunk that have not been passed.
+    fn at_hand(&self) -> &[[u8; LEN]] {
+        self.chunk.get(self.passed..).unwrap_or(&[]).as_chunks().0
     }
 
     /// Room for one record of another run per record that waits here and one more, so that what is
     /// written there never moves.
     pub(super) fn room_for(&self, run: RunName) -> Zeroizing<Vec<u8>> {
         let len = run.record_len().unwrap_or(0);
-        Zeroizing::new(Vec::with_capacity(self.records.len().saturating_add(1).saturating_mul(len)))
+        let records = self.at_hand().len().saturating_add(1);
+        Zeroizing::new(Vec::with_capacity(records.saturating_mul(len)))
     }
 
     pub(super) fn peek(&self) -> Peek<'_, LEN> {
-        match self.records.front() {
+        match self.at_hand().first() {
             Some(record) => Peek::Record(record),
             None if self.ended => Peek::Ended,
             None => Peek::Wanting,
@@ -224,12 +236,16 @@ impl<const LEN: usize> Sorted<LEN> {
     }
 
     pub(super) fn advance(&mut self) {
-        self.records.pop_front().zeroize();
+        let end = self.passed.saturating_add(LEN).min(self.chunk.len());
+        if let Some(record) = self.chunk.get_mut(self.passed..end) {
+            record.zeroize();
+        }
+        self.passed = end;
     }
 
     pub(super) fn drain(&mut self) -> Drained {
-        self.records.iter_mut().for_each(Zeroize::zeroize);
-        self.records.clear();
+        self.chunk.zeroize();
+        self.passed = 0;
         if self.ended { Drained::Ended } else { Drained::Wanting }
     }
 }
@@ -340,16 +356,37 @@ impl Framer {
 
 opaque_debug!(Framer);
 
-/// Records are PRF outputs, or say what matched.
-impl<const LEN: usize> Drop for Sorted<LEN> {
-    fn drop(&mut self) {
-        self.records.iter_mut().for_each(Zeroize::zeroize);
-        self.last.zeroize();
-    }
-}
-
 impl<const LEN: usize> fmt::Debug for Sorted<LEN> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Sorted(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Hits of the elements 1, 2 and so on.
+    fn hits(elements: core::ops::RangeInclusive<u64>) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(elements.flat_map(u64::to_be_bytes).collect())
+    }
+
+    #[test]
+    fn records_are_erased_as_they_are_passed() {
+        // priv-8
+        let mut run = Sorted::<8>::new(RunName::Hits, 3);
+        assert!(matches!(run.peek(), Peek::Wanting));
+        run.take(hits(1..=2), false).unwrap();
+        assert!(run.take(hits(3..=3), true).is_err(), "two chunks at once");
+        run.advance();
+        assert_eq!(&run.chunk[..8], [0; 8]);
+        assert!(matches!(run.peek(), Peek::Record(record) if be64(record, 0) == 2));
+        run.advance();
+        assert_eq!(**run.chunk, [0; 16]);
+        assert!(matches!(run.peek(), Peek::Wanting));
+        run.take(hits(3..=3), true).unwrap();
+        assert!(matches!(run.drain(), Drained::Ended));
+        assert!(run.chunk.is_empty() && matches!(run.peek(), Peek::Ended));
+        run.advance();
     }
 }

@@ -10,10 +10,11 @@
 //!
 //! 1. writes [`Output::Append`] to the transcript, and the frame beside it, and has both on disk
 //!    before it transmits the [`Output::Send`] that follows [T-01];
-//! 2. has [`Output::Reserve`], [`Output::Ledger`], [`Output::KeyUsed`], [`Output::RecordRelease`]
-//!    and [`Output::KeepResult`] on disk before it goes on to the next output, and answers
-//!    `Reserve` with [`Input::Reserved`] or [`Input::ReserveRefused`], `Resolve` with
-//!    [`Input::Resolved`], `WantApproval` with [`Input::Approved`] or [`Input::Declined`];
+//! 2. has [`Output::Reserve`], [`Output::Ledger`], [`Output::KeyAnswered`],
+//!    [`Output::RecordRelease`] and [`Output::KeepResult`] on disk before it goes on to the next
+//!    output, with the reserve also that the key of HELLO_P is spent, and answers `Reserve` with
+//!    [`Input::Reserved`] or [`Input::ReserveRefused`], `Resolve` with [`Input::Resolved`],
+//!    `WantApproval` with [`Input::Approved`] or [`Input::Declined`];
 //! 3. runs each [`Task`] anywhere, in any order, and returns its [`Computed`];
 //! 4. answers [`Output::WantRows`] with at most as many identifiers as asked, then
 //!    [`Input::EndOfRows`];
@@ -137,7 +138,7 @@ pub enum Output {
     },
     /// Give the next chunk of a run, sorted.
     WantRun(RunName),
-    /// Set evaluations aside durably, then answer.
+    /// Set evaluations aside durably, and spend the key of HELLO_P with them; then answer.
     Reserve {
         /// The entry to reserve (provider) or hold (advertiser).
         entry: LedgerEntry,
@@ -153,8 +154,8 @@ pub enum Output {
         /// in [`Output::Reserve`].
         evidence: RawFrame,
     },
-    /// The key of the session is used from now on; write that durably.
-    KeyUsed(KnownKey),
+    /// The first answer under the key of the session is here; write that durably.
+    KeyAnswered(KnownKey),
     /// Ask the operator whether to go on to the release.
     WantApproval {
         /// How many rows matched, as far as the terms let it be shown.
@@ -193,7 +194,7 @@ impl fmt::Debug for Output {
             Self::WantRun(run) => write!(f, "WantRun({run:?})"),
             Self::Reserve { entry, .. } => write!(f, "Reserve({entry:?})"),
             Self::Ledger { entry, .. } => write!(f, "Ledger({entry:?})"),
-            Self::KeyUsed(key) => write!(f, "KeyUsed({key:?})"),
+            Self::KeyAnswered(key) => write!(f, "KeyAnswered({key:?})"),
             Self::WantApproval { .. } => f.write_str("WantApproval(..)"),
             Self::Resolve => f.write_str("Resolve"),
             Self::RecordRelease => f.write_str("RecordRelease"),

@@ -317,13 +317,11 @@ impl Core {
         self.wire.settle_checkpoint(stream, &self.peer_key, key, &self.sid, out)
     }
 
-    /// Checks that the table is sent, the number of blinded elements, the time, and that the key is
-    /// noted as used before the first of them is evaluated.
+    /// Checks that the table is sent, the number of blinded elements, and the time.
     pub(super) fn admit_blinds(
         &mut self,
         frame: &RawFrame,
         terms: &SignedTerms,
-        out: &mut Outbox,
     ) -> Result<(), Error> {
         let at = |violation| Error::peer(violation, StreamId::Blind.code(), frame.header.index);
         if !self.table_sent(terms) {
@@ -337,9 +335,6 @@ impl Core {
         }
         if self.now >= terms.terms().expires_at {
             return Err(Refusal::TermsExpired.into());
-        }
-        if frame.header.index == 0 {
-            out.push(Output::KeyUsed(self.prepared.manifest.known_key()?));
         }
         Ok(())
     }

@@ -131,17 +131,14 @@ pub struct UnblindTask {
     pub(super) keys: SessionKeys,
 }
 
-/// PRF outputs of one frame of answers, with the row of the answers each belongs to.
+/// PRF outputs of one frame of answers: records of [`crate::session::RunName::ResponseTags`],
+/// erased when dropped.
 pub(super) struct UnblindedRows {
-    pub(super) outputs: Vec<ResponseOutput>,
+    pub(super) outputs: Zeroizing<Vec<u8>>,
 }
 
-/// What is compared, what a match is named by, and the row of the answers it stands in.
-pub(super) struct ResponseOutput {
-    pub(super) tag: MatchTag,
-    pub(super) row: u64,
-    pub(super) handle: Handle,
-}
+/// Bytes of such a record: what is compared, the row of the answers, what a match is named by.
+pub(super) const RESPONSE_LEN: usize = MatchTag::LEN + 8 + Handle::LEN;
 
 impl UnblindTask {
     pub(super) fn elements(&self) -> usize {
@@ -157,9 +154,13 @@ impl UnblindTask {
         let rows = (self.first_row..).zip(unblinded.chunks(self.width.slots()));
         let elements =
             rows.flat_map(|(row, elements)| elements.iter().map(move |element| (row, element)));
-        let mut outputs = Vec::with_capacity(self.answers.len());
+        // With room from the start: a vector that grows leaves its secrets behind unwiped.
+        let room = self.answers.len().saturating_mul(RESPONSE_LEN);
+        let mut outputs = Zeroizing::new(Vec::with_capacity(room));
         PrfOutput::of_each_unblinded(arithmetic, &self.public_key, elements, |row, output| {
-            outputs.push(ResponseOutput { tag: output.tag(), row, handle: output.handle() });
+            outputs.extend_from_slice(&output.tag().0);
+            outputs.extend_from_slice(&row.to_be_bytes());
+            outputs.extend_from_slice(output.handle().expose_bytes());
         });
         Ok(UnblindedRows { outputs })
     }

@@ -16,8 +16,8 @@ use crate::session::advertiser::{AdvertiserSession, Core};
 use crate::session::arranger::{Arranger, RowPlan};
 use crate::session::close::Closing;
 use crate::session::delivery::ExpectIds;
-use crate::session::merge::{Framer, Reread, RowsChanged, SortedRows};
-use crate::session::row_task::{ResponseOutput, UnblindTask};
+use crate::session::merge::{Framer, Reread, RowsChanged, SortedRows, spill};
+use crate::session::row_task::{RESPONSE_LEN, UnblindTask};
 use crate::session::tally::{Counted, Counting, Tally};
 use crate::session::task::Done;
 use crate::session::wire::Received;
@@ -119,7 +119,7 @@ impl ExpectAnswers {
             Input::Time(now) => self.core.now = now,
             Input::Frame(frame) => match self.core.wire.receive(frame, out)? {
                 Received::Control(control, frame) => self.core.take_control(control, &frame)?,
-                Received::Bulk(frame) => self.take_answers(&frame)?,
+                Received::Bulk(frame) => self.take_answers(&frame, out)?,
             },
             Input::Rows(rows) => self.arranger()?.take(rows)?,
             Input::EndOfRows => self.arranger()?.end_rows()?,
@@ -173,8 +173,9 @@ impl ExpectAnswers {
             }
             (Phase::Unblind(unblinding), Done::Unblinded(rows)) => {
                 unblinding.pending = unblinding.pending.saturating_sub(1);
-                unblinding.outputs = unblinding.outputs.saturating_add(rows.outputs.len() as u64);
-                spill_outputs(&rows.outputs, out);
+                let outputs = rows.outputs.len() / RESPONSE_LEN;
+                unblinding.outputs = unblinding.outputs.saturating_add(outputs as u64);
+                spill(RunName::ResponseTags, rows.outputs, out);
             }
             _ => return Err(Bug::ApiMisuse.into()),
         }
@@ -223,7 +224,7 @@ impl ExpectAnswers {
     }
 
     /// Takes one frame of answers: its order, its number, and the canary rows in it.
-    fn take_answers(&mut self, frame: &RawFrame) -> Result<(), Error> {
+    fn take_answers(&mut self, frame: &RawFrame, out: &mut Outbox) -> Result<(), Error> {
         let at = |violation| Error::peer(violation, StreamId::Eval.code(), frame.header.index);
         let Phase::Receive(receiving) = &mut self.phase else {
             return Err(at(Violation::UnexpectedMessage));
@@ -238,6 +239,7 @@ impl ExpectAnswers {
         if encodings.len() != frame.header.elements as usize {
             return Err(at(Violation::FrameMalformed));
         }
+        self.core.note_answer(frame, out)?;
         receiving.order.check(encodings).map_err(at)?;
         for row in encodings.chunks(self.core.width.slots()) {
             if receiving.missing.is_none() {
@@ -281,8 +283,6 @@ impl ExpectAnswers {
 
     fn start_sending(&mut self, out: &mut Outbox) -> Result<(), Error> {
         self.canaries.seal();
-        // [G21] From here on the key is spent, whatever becomes of the session.
-        out.push(Output::KeyUsed(self.core.hello.manifest.known_key()?));
         let width = self.core.width;
         out.push(Output::WantRun(RunName::BlindedRows(width)));
         let frame_elements = width.frame_elements(self.core.wire.limits());
@@ -428,17 +428,5 @@ impl Unblinding {
             })));
         }
         Ok(self)
-    }
-}
-
-fn spill_outputs(outputs: &[ResponseOutput], out: &mut Outbox) {
-    let mut records = Zeroizing::new(Vec::with_capacity(outputs.len().saturating_mul(33)));
-    for ResponseOutput { tag, row, handle } in outputs {
-        records.extend_from_slice(&tag.0);
-        records.extend_from_slice(&row.to_be_bytes());
-        records.extend_from_slice(handle.expose_bytes());
-    }
-    if !records.is_empty() {
-        out.push(Output::Spill { run: RunName::ResponseTags, records });
     }
 }

@@ -28,7 +28,13 @@ pub(super) struct Tally {
 enum Stage {
     /// Merging the tags of the answers with the table. `twice` says that two answers are one
     /// person's: told when everything is read, since the place in either run would say which.
-    Tags { tags: Sorted<33>, column: Column, hits: u64, last: Option<[u8; 33]>, twice: bool },
+    Tags {
+        tags: Sorted<33>,
+        column: Column,
+        hits: u64,
+        last: Option<Zeroizing<[u8; 33]>>,
+        twice: bool,
+    },
     /// Counting the hits of each row.
     Rows { hits: Sorted<24>, open: Option<OpenCount> },
 }
@@ -89,16 +95,16 @@ impl Tally {
                 for record in records.as_chunks::<33>().0 {
                     // Whether the table has the tag is not asked: the answer would tell whoever
                     // put an element twice if it matched.
-                    *twice |= last.is_some_and(|last| same_output(&last, record));
-                    *last = Some(*record);
+                    *twice |= last.as_ref().is_some_and(|last| same_output(last, record));
+                    *last = Some(Zeroizing::new(*record));
                 }
-                tags.take(&records, chunk.last)?;
+                tags.take(records, chunk.last)?;
             }
             (Stage::Tags { column, .. }, RunName::Table, RunContent::Frame(frame)) => {
                 column.take(&frame)?;
             }
             (Stage::Rows { hits, .. }, RunName::RowHandles, RunContent::Records(records)) => {
-                hits.take(&records, chunk.last)?;
+                hits.take(records, chunk.last)?;
             }
             _ => return Err(Bug::ApiMisuse.into()),
         }

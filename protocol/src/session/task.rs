@@ -234,8 +234,9 @@ pub struct FinalizeTask {
 
 pub(super) struct FinalizedFrame {
     pub(super) evidence: EvaluationVerified,
-    /// Tags of the real elements, with the element each belongs to.
-    pub(super) tags: Vec<(MatchTag, u64)>,
+    /// Tags of the real elements, with the element each belongs to: records of
+    /// [`crate::session::RunName::OwnTags`], erased when dropped.
+    pub(super) tags: Zeroizing<Vec<u8>>,
 }
 
 impl FinalizeTask {
@@ -263,15 +264,21 @@ impl FinalizeTask {
         arithmetic
             .multiply_each(&inverses, &answers, &mut unblinded)
             .map_err(|bad| bad_element(&bad, StreamId::Eval, frame))?;
-        let mut tags = Vec::with_capacity(reals.len());
+        // With room from the start: a vector that grows leaves its secrets behind unwiped.
+        let room = reals.len().saturating_mul(OWN_TAG_LEN);
+        let mut tags = Zeroizing::new(Vec::with_capacity(room));
         let pairs = reals.iter().zip(unblinded.iter());
         let pairs = pairs.map(|(real, unblinded)| (real.element, &real.input, unblinded));
         finalize_hash_each(arithmetic, pairs, |element, output| {
-            tags.push((MatchTag::of(output), element));
+            tags.extend_from_slice(&MatchTag::of(output).0);
+            tags.extend_from_slice(&element.to_be_bytes());
         });
         Ok(FinalizedFrame { evidence, tags })
     }
 }
+
+/// Bytes of a record of [`crate::session::RunName::OwnTags`].
+pub(super) const OWN_TAG_LEN: usize = MatchTag::LEN + 8;
 
 /// Splits an aligned EVAL payload into its elements and its proof.
 pub(crate) fn split_eval(

@@ -11,6 +11,7 @@ use alloc::vec::Vec;
 use sha2::{Digest, Sha256};
 
 use crate::codec::{FrameHeader, RawFrame};
+use crate::limits::CONTROL_BODY_MAX;
 use crate::suite::PROTOCOL_VERSION;
 
 pub mod merkle;
@@ -163,16 +164,40 @@ impl Transcript {
     ///
     /// # Errors
     ///
-    /// [`Unreadable::OtherVersion`] by the first line; [`Unreadable::Damaged`] at the first record
-    /// that is torn, altered, or out of sequence.
+    /// [`Unreadable::OtherVersion`] by the first line or record; [`Unreadable::Damaged`] at the
+    /// first record that is torn, altered, or out of sequence.
     pub fn parse(bytes: &[u8]) -> Result<Self, Unreadable> {
+        match Self::parse_prefix(bytes)? {
+            (transcript, None) => Ok(transcript),
+            (_, Some(record)) => Err(Damaged { record }.into()),
+        }
+    }
+
+    /// Parses the bytes of a transcript file as far as they go, and says which record they end in
+    /// the middle of, if they do.
+    ///
+    /// A writer that was cut leaves a file like that, so it is the beginning of a transcript and
+    /// not a damaged one [T-05]. Every byte of the torn record has to fit what it says of itself.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::parse`], without a torn last record; a file that ends within its first record
+    /// says nothing and is damaged.
+    pub fn parse_prefix(bytes: &[u8]) -> Result<(Self, Option<u64>), Unreadable> {
         let mut rest = bytes.strip_prefix(MAGIC).ok_or_else(|| unread(bytes))?;
         let mut seq = 0_u64;
         let mut opening = None;
+        let mut torn = None;
         let mut records = Vec::new();
         while !rest.is_empty() {
             let damaged = Damaged { record: seq };
-            let (kind, body, tail) = decode_record(seq, rest).ok_or(damaged)?;
+            let Some((kind, body, tail)) = decode_record(seq, rest) else {
+                if opening.is_some() && is_torn(seq, rest) {
+                    torn = Some(seq);
+                    break;
+                }
+                return Err(damaged.into());
+            };
             rest = tail;
             match (kind, opening) {
                 (TYPE_OPENING, None) => {
@@ -186,7 +211,10 @@ impl Transcript {
             seq = seq.saturating_add(1);
         }
         let opening = opening.ok_or(Damaged { record: 0 })?;
-        Ok(Self { opening, records })
+        if opening.protocol != PROTOCOL_VERSION {
+            return Err(Unreadable::OtherVersion);
+        }
+        Ok((Self { opening, records }, torn))
     }
 }
 
@@ -248,6 +276,46 @@ fn decode_record(seq: u64, bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     (*sum == checksum(head, body)).then_some((*kind, body, rest))
 }
 
+/// Whether bytes are the beginning of record `seq`, and not all of it.
+///
+/// Lengths stand in a record twice, as its own and in the frame header, so that an altered one is
+/// seen.
+fn is_torn(seq: u64, bytes: &[u8]) -> bool {
+    let begins = |at: usize, whole: &[u8]| {
+        let there = bytes.get(at..).unwrap_or_default();
+        there.iter().zip(whole).all(|(one, other)| one == other)
+    };
+    let kind = bytes.get(4);
+    let is_record = kind.is_none_or(|kind| [TYPE_CONTROL, TYPE_BULK].contains(kind));
+    if !is_record || !begins(5, &seq.to_le_bytes()) {
+        return false;
+    }
+    let Some((len, _)) = bytes.split_first_chunk::<4>() else {
+        return true;
+    };
+    let (least, most) = match kind {
+        Some(&TYPE_BULK) => (BULK_BODY_LEN, BULK_BODY_LEN),
+        _ => (FrameHeader::LEN, FrameHeader::LEN.saturating_add(CONTROL_BODY_MAX as usize)),
+    };
+    let len = usize::try_from(u32::from_le_bytes(*len)).unwrap_or(usize::MAX);
+    let ends_early = bytes.len() < RECORD_HEAD_LEN.saturating_add(len).saturating_add(CHECKSUM_LEN);
+    let body = bytes.get(RECORD_HEAD_LEN..).unwrap_or_default();
+    let header_fits = match body.split_first_chunk::<{ FrameHeader::LEN }>() {
+        None => true,
+        Some((header, _)) => FrameHeader::parse(header).is_ok_and(|header| {
+            let payload = usize::try_from(header.payload_len).unwrap_or(usize::MAX);
+            match header.stream.is_control() {
+                true => {
+                    kind == Some(&TYPE_CONTROL)
+                        && FrameHeader::LEN.checked_add(payload) == Some(len)
+                }
+                false => kind == Some(&TYPE_BULK),
+            }
+        }),
+    };
+    (least..=most).contains(&len) && ends_early && header_fits
+}
+
 fn checksum(head: &[u8], body: &[u8]) -> [u8; CHECKSUM_LEN] {
     let hash: [u8; 32] = Sha256::new().chain_update(head).chain_update(body).finalize().into();
     let (sum, _) = hash.split_first_chunk().unwrap_or((&[0; CHECKSUM_LEN], &[]));
@@ -290,6 +358,8 @@ const MAGIC_OF_ANY: &[u8] = b"VEILMATCH-TRANSCRIPT-";
 const _: () = assert!(PROTOCOL_VERSION == 2, "the first line carries this number");
 const RECORD_HEAD_LEN: usize = 13;
 const CHECKSUM_LEN: usize = 8;
+/// Header and leaf hash.
+const BULK_BODY_LEN: usize = FrameHeader::LEN + 32;
 const TYPE_OPENING: u8 = 1;
 const TYPE_CONTROL: u8 = 2;
 const TYPE_BULK: u8 = 3;
@@ -352,6 +422,43 @@ mod tests {
             let altered = [line.as_bytes(), bytes.strip_prefix(MAGIC).unwrap()].concat();
             assert_eq!(Transcript::parse(&altered), Err(expected), "{line}");
         }
+    }
+
+    #[test]
+    fn a_file_cut_anywhere_after_its_opening_is_the_beginning_of_a_transcript() {
+        let (transcript, bytes) = sample();
+        let (_, opening) = Writer::open(&transcript.opening);
+        for cut in 0..=bytes.len() {
+            let read = Transcript::parse_prefix(&bytes[..cut]);
+            if cut < opening.len() {
+                assert_eq!(read, Err(Damaged { record: 0 }.into()), "cut at {cut}");
+                continue;
+            }
+            let (beginning, torn) = read.unwrap();
+            assert!(transcript.records.starts_with(&beginning.records), "cut at {cut}");
+            let whole = Transcript::parse(&bytes[..cut]).is_ok();
+            let next = beginning.records.len() as u64 + 1;
+            assert_eq!(torn, (!whole).then_some(next), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn an_altered_bit_is_damage_and_never_a_torn_end() {
+        let (transcript, bytes) = sample();
+        let (_, opening) = Writer::open(&transcript.opening);
+        for bit in opening.len() * 8..bytes.len() * 8 {
+            let mut altered = bytes.clone();
+            altered[bit / 8] ^= 1 << (bit % 8);
+            let read = Transcript::parse_prefix(&altered);
+            assert!(matches!(read, Err(Unreadable::Damaged(_))), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn a_record_of_another_protocol_is_told_from_a_damaged_one() {
+        let (transcript, _) = sample();
+        let (_, bytes) = Writer::open(&Opening { protocol: 3, ..transcript.opening });
+        assert_eq!(Transcript::parse(&bytes), Err(Unreadable::OtherVersion));
     }
 
     #[test]

@@ -30,7 +30,9 @@ use protocol::group::Portable;
 use protocol::identifier::{Identifier, IdentifierDigest, IdentifierKind, PrfInput, RulesetId};
 use protocol::ledger::{LedgerEntry, LedgerHead, Reservation};
 use protocol::limits::{AUDIT_SAMPLE_DEFAULT, AUDIT_WINDOW_S_DEFAULT, Limits};
-use protocol::manifest::{KnownKey, ManifestBody, SignedManifest, SignedSnapshot, SnapshotBody};
+use protocol::manifest::{
+    KnownKey, ManifestBody, MetKey, SignedManifest, SignedSnapshot, SnapshotBody,
+};
 use protocol::message::{Checkpoint, Control, Program, SessionBinding, TableDescriptor, Terms};
 use protocol::oprf::PrfKey;
 use protocol::purpose::Purpose;
@@ -80,7 +82,7 @@ pub(crate) struct World {
     /// Head of the ledger, as both sides hold it.
     pub(crate) ledger: LedgerHead,
     /// Keys the advertiser has met.
-    pub(crate) known_keys: Vec<KnownKey>,
+    pub(crate) known_keys: Vec<MetKey>,
     /// Table the advertiser holds.
     pub(crate) cached: Vec<RawFrame>,
     /// What that table was announced as.
@@ -176,7 +178,8 @@ pub(crate) struct Side {
     /// Entries that joined the chain.
     pub(crate) entries: Vec<LedgerEntry>,
     pub(crate) holds: Vec<LedgerEntry>,
-    pub(crate) keys: Vec<KnownKey>,
+    /// Keys that this side spent, and whether it has an answer under them.
+    pub(crate) keys: Vec<MetKey>,
     pub(crate) runs: BTreeMap<RunName, Vec<Vec<u8>>>,
     /// What the operator was asked to release.
     pub(crate) asked: Option<MatchCount>,
@@ -607,6 +610,8 @@ struct Node {
     ids: Vec<DigitalId>,
     approves: bool,
     writer: Writer,
+    /// The key of HELLO_P.
+    offered: Option<KnownKey>,
     /// The record that was appended last: a frame may be sent only right after its own.
     appended: Option<FrameHeader>,
     kept: Option<Outcome>,
@@ -637,6 +642,7 @@ impl Node {
             ids: Vec::new(),
             approves: true,
             writer,
+            offered: None,
             appended: None,
             kept: None,
             cursors: BTreeMap::new(),
@@ -764,7 +770,12 @@ impl Node {
                     }
                     self.side.transcript.extend(self.writer.append(&record));
                     self.appended = Some(match record {
-                        Record::Control(control) => control.header,
+                        Record::Control(control) => {
+                            if let Ok(Control::HelloP(hello)) = Control::decode(&control) {
+                                self.offered = Some(hello.manifest.known_key().unwrap());
+                            }
+                            control.header
+                        }
                         Record::Bulk { header, .. } => {
                             let kept = header.stream != StreamId::Ids;
                             assert_eq!(frame.is_some(), kept, "digital IDs are in no package");
@@ -815,6 +826,8 @@ impl Node {
                         Role::Advertiser => &mut self.side.holds,
                     };
                     kept.push(entry.clone());
+                    let key = self.offered.expect("HELLO_P comes before terms");
+                    self.side.keys.push(MetKey { key, answered: false });
                     self.work.push(Work::Reserve(entry));
                 }
                 Output::Ledger { entry, evidence } => {
@@ -826,7 +839,10 @@ impl Node {
                     assert_eq!(Control::decode(&evidence).unwrap().name(), expected);
                     self.side.entries.push(entry);
                 }
-                Output::KeyUsed(key) => self.side.keys.push(key),
+                Output::KeyAnswered(key) => {
+                    let mut keys = self.side.keys.iter_mut();
+                    keys.find(|met| met.key == key).expect("a key that is spent").answered = true;
+                }
                 Output::WantApproval { count } => {
                     self.side.asked = Some(count);
                     self.work.push(Work::Approve);

@@ -97,7 +97,8 @@ fn build_tables(
         tenant.policy.profiles().into_iter().try_for_each(|profile| {
             progress.stage_of("table", snapshot.stored.root().leaves);
             let done = |done| progress.done(done);
-            tables::ensure(home, tenant, snapshot, profile, engine, now, &done)
+            // The service prepares further ones while it serves.
+            tables::ensure(home, tenant, snapshot, (profile, 1), engine, now, &done)
         })
     };
     let failure = |tenant: &Tenant| Some((tenant.name.clone(), build(tenant).err()?));

@@ -8,6 +8,7 @@ use crate::cli::Command;
 mod ingest;
 mod init;
 pub(crate) mod invite;
+mod ledger;
 pub(crate) mod object;
 mod serve;
 mod status;
@@ -24,6 +25,7 @@ pub(crate) fn run(
         Command::Object { dir, file, rejects } => {
             object::run(&dir, &file, rejects.as_deref(), terminal)
         }
+        Command::Ledger(options) => ledger::run(&options, terminal),
         Command::Serve(options) => serve::run(&options, output, terminal),
         Command::Status { dir, json } => status::run(&dir, json, terminal),
     }

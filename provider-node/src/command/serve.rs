@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use node::data::DataError;
 use node::data::objections::suppression_epoch;
-use node::driver::{Driver, Duties, Ended, Session};
+use node::driver::{DriveError, Driver, Duties, Ended, Session};
 use node::engine::Engine;
 use node::failure::Failure;
 use node::identity::Pins;
 use node::journal::SessionJournal;
+use node::keyring::KeyringError;
 use node::ledger::{Ledger, LedgerError, ReserveError, SessionRow};
 use node::normalize::manifest::RulesManifest;
 use node::program;
@@ -24,7 +25,8 @@ use node::world::{self, Clock, SystemClock};
 use protocol::codec::RawFrame;
 use protocol::digital_id::DigitalId;
 use protocol::disclosure::{MatchCount, Resolution};
-use protocol::error::{Bug, Refusal};
+use protocol::error::{Bug, Error, Refusal, WireCode};
+use protocol::ledger::evidence::SessionEvidence;
 use protocol::ledger::{LedgerEntry, Reservation};
 use protocol::limits::{AUDIT_SAMPLE_DEFAULT, AUDIT_WINDOW_S_DEFAULT, HELLOS_PER_DAY_MAX, Limits};
 use protocol::message::Control;
@@ -93,7 +95,7 @@ struct Service {
 impl Service {
     fn new(home: Home, rules_digest: [u8; 32], output: OutputOptions) -> Result<Self, Failure> {
         Ok(Self {
-            ledger: Ledger::open(&home.path("ledger.sqlite"))?,
+            ledger: Ledger::open(&home.ledger())?,
             engine: Engine::start(home.config.common.threads),
             rules_digest,
             admission: Admission::default(),
@@ -116,10 +118,11 @@ impl Service {
                 "read one with `provider-node ingest`",
             ));
         };
+        snapshot.stored.verify()?;
         let now = SystemClock::new().now_unix();
         for tenant in Partners::load(&self.home)?.with_tables() {
             // What is wrong with one partner's keys or tables is no matter of the others.
-            if let Err(failure) = self.build_tables_of(tenant, &snapshot, now) {
+            if let Err(failure) = self.build_tables_of(tenant, &snapshot, 1, now) {
                 let report = failure.report(Role::Provider);
                 let partner = &tenant.name;
                 tracing::error!(target: "veilmatch::table", partner, "{report}");
@@ -132,10 +135,12 @@ impl Service {
         &self,
         tenant: &Tenant,
         snapshot: &Published,
+        wanted: u8,
         now: u64,
     ) -> Result<(), Failure> {
+        let (home, engine) = (&self.home, &self.engine);
         for profile in tenant.policy.profiles() {
-            tables::ensure(&self.home, tenant, snapshot, profile, &self.engine, now, &|_| {})?;
+            tables::ensure(home, tenant, snapshot, (profile, wanted), engine, now, &|_| {})?;
         }
         Ok(())
     }
@@ -150,7 +155,11 @@ impl Service {
             let _turn = service.turn.lock().unwrap_or_else(PoisonError::into_inner);
             let now = SystemClock::new().now_unix();
             let built = match Published::current(&service.home) {
-                Ok(Some(snapshot)) => service.build_tables_of(&tenant, &snapshot, now),
+                Ok(Some(snapshot)) => {
+                    // One table for every profile before a second for any.
+                    let build = |wanted| service.build_tables_of(&tenant, &snapshot, wanted, now);
+                    build(1).and_then(|()| build(service.home.config.prepared))
+                }
                 Ok(None) => Ok(()),
                 Err(failure) => Err(failure),
             };
@@ -223,7 +232,13 @@ impl Service {
         let (Offered { tables, prepared, desk }, busy) = match faulty {
             true => (Offered::default(), Some((Refusal::CannotServe, 0))),
             false => {
-                let offered = self.offered(&tenant, now)?;
+                let offered = self.offered(&tenant, now).unwrap_or_else(|failure| {
+                    // Our own misfortune: nothing is offered, and the partner may come again.
+                    let report = failure.report(Role::Provider);
+                    tracing::error!(target: "veilmatch::table", partner = tenant.name, "{report}");
+                    self.prepare(&tenant);
+                    Offered::default()
+                });
                 let busy = self.busy(&partner, live.is_some(), now)?;
                 (offered, busy)
             }
@@ -243,6 +258,7 @@ impl Service {
             desk,
             chosen: None,
             delivery: None,
+            offered: None,
             session: None,
             clock: &clock,
         };
@@ -266,7 +282,7 @@ impl Service {
         };
         let done = driver.run().await.map_err(Failure::from);
         self.note_end(duties.session.take(), &done, clock.now_unix());
-        if matches!(&duties.chosen, Some(table) if matches!(table.key, ReadyKey::Run(_))) {
+        if duties.run_key_is_spent(&done)? {
             self.prepare(&tenant);
         }
         drop(live);
@@ -297,6 +313,7 @@ impl Service {
             prepared,
             rules_digest: self.rules_digest,
             suppression_epoch: suppression_epoch(&self.home.path(OBJECTIONS), &self.home.storage)?,
+            // One that is behind its anchor differs from the partner's, who is told so.
             ledger: self.ledger.head(peer.party())?,
             busy,
             frames_pending_max: FRAMES_PENDING,
@@ -356,8 +373,10 @@ impl Service {
         let showing = Published::hold_showing(&self.home)?;
         let Some(snapshot) = Published::current(&self.home)? else { return Ok(Offered::default()) };
         let mut offered = Offered::default();
+        let spent = self.ledger.known_keys(&tenant.identity.party().0)?;
         for profile in tenant.policy.profiles() {
-            let Some(ready) = tables::ready(&self.home, tenant, &snapshot, profile, now)? else {
+            let found = tables::ready(&self.home, tenant, &snapshot, profile, &spent, now)?;
+            let Some(ready) = found else {
                 self.prepare(tenant);
                 return Ok(Offered::default());
             };
@@ -418,12 +437,42 @@ struct ProviderDuties<'a> {
     chosen: Option<Ready>,
     /// What is released, in profiles that disclose handles.
     delivery: Option<Delivery>,
+    /// Id of the run key that the partner was offered.
+    offered: Option<[u8; 16]>,
     /// The session as `status` shows it, once its reserve is written.
     session: Option<SessionRow>,
     clock: &'a dyn Clock,
 }
 
 impl ProviderDuties<'_> {
+    /// Whether the run key that was offered serves nobody any more: its terms spent it, or the
+    /// partner says that earlier ones did, and then it is retired here [K-12].
+    fn run_key_is_spent(&self, done: &Result<Ended, Failure>) -> Result<bool, Failure> {
+        let Some(id) = self.offered else { return Ok(false) };
+        let keyring = self.tenant.keyring(&self.service.home)?;
+        let now = self.clock.now_unix();
+        if let Err(Failure::Drive(DriveError::Protocol(Error::AbortedByPeer { code, .. }))) = done
+            && *code == WireCode::Refusal(Refusal::KeySpent)
+        {
+            keyring.retire_run(&id, now)?;
+        }
+        Ok(!keyring.is_run_prepared(&id, now)?)
+    }
+
+    /// Marks the run key of a table as spent; a second time it is refused.
+    fn spend(&self, entry: &LedgerEntry, now: u64) -> Result<(), ReserveError> {
+        let table = self.tables.iter().find(|table| table.profile.code() == entry.profile);
+        let Some(Ready { key: ReadyKey::Run(key), .. }) = table else { return Ok(()) };
+        let keyring = self.tenant.keyring(&self.service.home).map_err(LedgerError::from)?;
+        match keyring.mark_run_used(&key.manifest.body.key_id, now) {
+            Err(KeyringError::Used) => Err(ReserveError::Refused {
+                refusal: Refusal::KeySpent,
+                retry_after_s: RETRY_BUSY_S,
+            }),
+            marked => Ok(marked.map_err(LedgerError::from)?),
+        }
+    }
+
     /// Turns to the table and the release that the terms are for.
     fn choose(&mut self, entry: &LedgerEntry, terms: &MatchTerms, now: u64) {
         let tables = std::mem::take(&mut self.tables);
@@ -459,14 +508,17 @@ impl Duties for ProviderDuties<'_> {
     fn reserve(
         &mut self,
         entry: &LedgerEntry,
-        terms: &RawFrame,
+        opening: &SessionEvidence,
     ) -> Result<Reservation, ReserveError> {
         let now = self.clock.now_unix();
-        let Ok(Control::Terms(signed)) = Control::decode(terms) else {
+        let Ok(Control::Terms(signed)) = Control::decode(&opening.terms) else {
             return Err(LedgerError::from(Bug::InternalInvariant).into());
         };
+        self.service.ledger.session_head(&self.partner)?;
+        // First the mark: between the two a power loss costs a table and never a second use.
+        self.spend(entry, now)?;
         let ledger = &self.service.ledger;
-        let reservation = ledger.reserve(&self.partner, entry, terms, &self.budget, now)?;
+        let reservation = ledger.reserve(&self.partner, entry, opening, &self.budget, now)?;
         self.choose(entry, &signed.terms, now);
         let session = SessionRow::begun(self.partner, entry, now);
         ledger.record_session(&session)?;
@@ -478,14 +530,18 @@ impl Duties for ProviderDuties<'_> {
         self.service.ledger.append(&self.partner, entry, evidence)
     }
 
-    fn key_used(&mut self, key: &KnownKey) -> Result<(), LedgerError> {
-        let now = self.clock.now_unix();
-        let table = self.chosen.as_ref().filter(|table| *table.key_id() == key.key_id);
-        let suite = table.ok_or(Bug::InternalInvariant)?.profile.suite();
-        if suite == SuiteId::Shuffled {
-            self.tenant.keyring(&self.service.home)?.mark_run_used(&key.key_id, now)?;
-        }
-        self.service.ledger.mark_key_used(&self.partner, key, suite, now)
+    fn offered(&mut self, key: &KnownKey) {
+        let table = self.tables.iter().find(|table| *table.key_id() == key.key_id);
+        self.offered =
+            table.filter(|table| table.profile.suite() == SuiteId::Shuffled).map(|_| key.key_id);
+    }
+
+    fn receipt(&mut self, _sid: &[u8; 32], _receipt: &RawFrame) -> Result<(), LedgerError> {
+        Err(Bug::ApiMisuse.into())
+    }
+
+    fn key_answered(&mut self, _key: &KnownKey) -> Result<(), LedgerError> {
+        Err(Bug::ApiMisuse.into())
     }
 
     fn approve(&mut self, _count: &MatchCount) -> bool {

@@ -41,8 +41,8 @@ impl Case {
         let paths: Vec<String> = files.iter().map(|file| self.path(file)).collect();
         let (node, rejects, json) =
             (self.path("node"), self.path("rejects.out"), self.path("report.json"));
-        let mut args =
-            vec!["check", "--dir", &node, "--rejects", &rejects, "--json", &json, "--overwrite"];
+        let mut args = vec!["check", "--dir", &node, "--rejects", &rejects, "--json", &json];
+        args.push("--overwrite");
         paths.iter().for_each(|path| args.extend(["--input", path]));
         args.extend(more);
         run("advertiser-node", &args)

@@ -36,7 +36,7 @@ fn match_is_right_and_both_transcripts_verify() {
         let session = sessions[0].display().to_string();
         let verdict = run("auditor", &["verify", &session]).expect(0);
         assert!(verdict.stdout.contains("verdict: accepted"), "{}", verdict.stdout);
-        let shown = run("auditor", &["show", &session]).expect(0);
+        let shown = run("auditor", &["show", &session, "--messages"]).expect(0);
         assert!(shown.stdout.contains("RECEIPT_ACK"), "{}", shown.stdout);
     }
 
@@ -64,12 +64,7 @@ fn altered_frame_or_transcript_is_found_by_the_auditor() {
     pair.run().expect(0);
     let session = pair.sessions("a")[0].clone();
     let shown = session.display().to_string();
-    for (file, at) in [
-        ("frames/EVAL", 40),
-        ("frames/BLIND", 1_000),
-        ("frames/TABLE", 99),
-        ("RUN.transcript", 500),
-    ] {
+    for (file, at) in [("frames/EVAL", 40), ("frames/BLIND", 1_000), ("frames/TABLE", 99)] {
         let path = session.join(file);
         let good = std::fs::read(&path).unwrap();
         let mut bad = good.clone();
@@ -77,11 +72,90 @@ fn altered_frame_or_transcript_is_found_by_the_auditor() {
         std::fs::write(&path, &bad).unwrap();
         let verdict = run("auditor", &["verify", &shown]).expect(1);
         assert!(verdict.stdout.contains("NOT accepted"), "{file}: {}", verdict.stdout);
+        let nobody = "claimed by whoever holds this package";
+        assert!(verdict.stdout.contains(nobody), "{file}: {}", verdict.stdout);
+        assert!(!verdict.stdout.contains("inside what is"), "{file}: {}", verdict.stdout);
         std::fs::write(&path, &good).unwrap();
     }
     std::fs::remove_file(session.join("frames/EVAL")).unwrap();
-    let verdict = run("auditor", &["verify", &shown]).expect(1);
+    let verdict = run("auditor", &["verify", &shown]).expect(3);
     assert!(verdict.stdout.contains("not checked"), "{}", verdict.stdout);
+    assert!(verdict.stdout.contains("verdict: incomplete"), "{}", verdict.stdout);
+
+    // A cut file is the beginning of a session; a damaged one says nothing about anybody.
+    let path = session.join("RUN.transcript");
+    let good = std::fs::read(&path).unwrap();
+    for cut in [400, good.len() / 2, good.len() - 70, good.len() - 3] {
+        std::fs::write(&path, &good[..cut]).unwrap();
+        let verdict = run("auditor", &["verify", &shown]).expect(3);
+        assert!(verdict.stdout.contains("verdict: interrupted"), "{cut}: {}", verdict.stdout);
+    }
+    let mut bad = good.clone();
+    bad[500] ^= 1;
+    std::fs::write(&path, &bad).unwrap();
+    run("auditor", &["verify", &shown]).expect(74).says(&["damaged", "nothing about either"]);
+    let other = [&b"VEILMATCH-TRANSCRIPT-1"[..], &good[22..]].concat();
+    std::fs::write(&path, &other).unwrap();
+    run("auditor", &["verify", &shown]).expect(74).says(&["another version of the protocol"]);
+    run("auditor", &["show", &shown]).expect(74).says(&["another version of the protocol"]);
+}
+
+#[test]
+fn auditor_tells_a_session_and_its_parties_by_their_own_names() {
+    let pair = Pair::serving(&links(borrowed(&persons())));
+    pair.write("crm.csv", &crm(borrowed(&rows())));
+    pair.run().expect(0);
+    let session = pair.sessions("a")[0].display().to_string();
+    let told = run("auditor", &["show", &session]).expect(0).stdout;
+    let word = |label: &str| {
+        let line = told.lines().find_map(|line| line.trim_start().strip_prefix(label));
+        line.unwrap_or_else(|| panic!("{label}\n{told}")).trim().to_owned()
+    };
+    for words in
+        ["purpose  ads.match  profile matched-rows  kinds email.strict", "n_min 1,000  k_min"]
+    {
+        assert!(told.contains(words), "{words}\n{told}");
+    }
+    for words in
+        ["32,768 padded rows of 1 slot", "no handle, no digital ID", "signed by both parties"]
+    {
+        assert!(told.contains(words), "{words}\n{told}");
+    }
+    assert!(told.contains("relaxed: none"), "{told}");
+    // The line of each party leads to the party id beside it.
+    let identity = word("identity ");
+    let printed = run("auditor", &["party", &identity]).expect(0).stdout;
+    assert_eq!(printed.trim(), word("advertiser  party "));
+    let file = pair.path("a/identity.txt");
+    assert!(pair.read("a/identity.txt").starts_with(&identity), "{told}");
+    assert_eq!(run("auditor", &["party", &file]).expect(0).stdout, printed);
+    pair.write("names.toml", &format!("\"Enseigne A\" = \"{identity}\"\n"));
+    let names = pair.path("names.toml");
+    let json = pair.path("verdict.json");
+    let arguments =
+        ["verify", &session, "--names", &names, "--advertiser", "Enseigne A", "--json", &json];
+    let verdict = run("auditor", &arguments).expect(0).stdout;
+    assert!(verdict.contains("parties  Enseigne A (advertiser), "), "{verdict}");
+    let report: serde_json::Value = serde_json::from_str(&pair.read("verdict.json")).unwrap();
+    assert_eq!(report["verdict"], "accepted");
+    assert_eq!(report["parties"]["advertiser"]["name"], "Enseigne A");
+    assert_eq!(report["relaxations"], serde_json::json!([]));
+    assert_eq!(report["signed"]["terms"], "both");
+    assert_eq!(report["checks"][0]["rule"], "T0-01");
+    // Nothing is replaced, least of all the package.
+    run("auditor", &arguments).expect(73).says(&["it exists"]);
+    let own = format!("{session}/RUN.transcript");
+    let over = ["verify", &session, "--json", &own, "--overwrite"];
+    run("auditor", &over).expect(73).says(&["a file of the package"]);
+    let other = ["verify", &session, "--names", &names, "--provider", "Enseigne A"];
+    let verdict = run("auditor", &other).expect(1).stdout;
+    assert!(verdict.contains("the provider is not the expected party"), "{verdict}");
+    let unknown = ["verify", &session, "--names", &names, "--provider", "Régie B"];
+    run("auditor", &unknown).expect(2).says(&["--provider", "name of `--names`"]);
+    let piped = run("auditor", &["verify", &session, "--json", "-"]).expect(0);
+    let report: serde_json::Value = serde_json::from_str(&piped.stdout).unwrap();
+    assert_eq!((report["exit"].as_u64(), report["verdict"].as_str()), (Some(0), Some("accepted")));
+    assert!(piped.stderr.contains("verdict: accepted"), "{}", piped.stderr);
 }
 
 #[test]
@@ -205,36 +279,4 @@ fn connection_that_drops_ends_both_sides_and_the_next_run_works() {
     pair.serve();
     pair.run().expect(0);
     assert_eq!(pair.stop(), Some(0));
-}
-
-#[test]
-fn advertiser_that_lost_the_last_answer_adopts_what_it_signed() {
-    let pair = Pair::serving(&links(borrowed(&persons())));
-    pair.write("crm.csv", &crm(borrowed(&rows())));
-    pair.run().expect(0);
-    let ledger = pair.path("a/ledger.sqlite");
-    let before = std::fs::read(&ledger).unwrap();
-    pair.run().expect(0);
-
-    // As if a copy from before the second session had been put back: two entries are ours to adopt.
-    std::fs::write(&ledger, &before).unwrap();
-    pair.run().expect(0);
-
-    // As if the last session's RECEIPT_ACK, or its TERMS_ACCEPT, had been lost.
-    for lost in [1, 2] {
-        let connection = rusqlite::Connection::open(&ledger).unwrap();
-        for _ in 0..lost {
-            let last = "DELETE FROM entries WHERE seq = (SELECT max(seq) FROM entries)";
-            assert_eq!(connection.execute(last, []).unwrap(), 1);
-        }
-        drop(connection);
-        pair.run().expect(0);
-    }
-
-    // Without the record of the lost session there is nothing of ours to adopt.
-    std::fs::write(&ledger, &before).unwrap();
-    for session in pair.sessions("a") {
-        std::fs::remove_dir_all(session).unwrap();
-    }
-    pair.run().expect(69).says(&["ledger"]);
 }

@@ -166,7 +166,7 @@ fn one_party_is_one_partner_and_both_of_its_keys_are_proved() {
     // Neither a file that is there nor one of the node is written over.
     let identity = pair.path("b/identity.txt");
     let who = ["invite", "second", "--identity", &identity, "--rows", "50000", "--address", "h:1"];
-    for (output, said) in [("invitation.toml", "exists"), ("p/x.toml", "directory of the node")] {
+    for (output, said) in [("invitation.toml", "exists"), ("p/x.toml", "lies in the node")] {
         let output = pair.path(output);
         let more = ["--legal-entity", "Enseigne A SAS", "--output", &output];
         pair.provider(&[&who[..], &more].concat()).expect(73).says(&[said]);

@@ -62,9 +62,14 @@ fn ended(mut child: Child) -> (Option<i32>, Duration) {
 
 /// A run whose session the provider has under way.
 fn under_way(pair: &Pair) -> Child {
+    // A question that was answered before is not asked again.
+    pair.forget_results();
     let before = pair.sessions("p").len();
-    let child = start_run(pair, &[]);
-    wait_for("no session begins", || pair.sessions("p").len() > before);
+    let mut child = start_run(pair, &[]);
+    wait_for("no session begins", || {
+        assert!(child.try_wait().unwrap().is_none(), "{}", pair.read("run.log"));
+        pair.sessions("p").len() > before
+    });
     child
 }
 
@@ -305,7 +310,7 @@ fn disk_without_room_is_told_before_anything_is_charged() {
         // The system lets nobody mount; the unit tests of the demand hold all the same.
         return;
     }
-    let told = small(6).expect(74).says(&["V0431", "MiB free", "nothing was charged"]);
+    let told = small(6).expect(74).says(&["V0432", "MiB free", "nothing was charged"]);
     assert!(told.stdout.contains("spent: 0 in 24 hours"), "{}", told.stdout);
     let shown = pair.provider(&["status"]).expect(0).stdout;
     assert!(shown.contains("spent: 0 of") && shown.contains("no session yet"), "{shown}");

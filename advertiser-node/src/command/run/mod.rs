@@ -71,7 +71,7 @@ fn matched(
         overwrite: options.overwrite,
     };
     let places = Places::claim(&home, &options.inputs.files()?, request.profile, named, terminal)?;
-    let ledger = Ledger::open(&home.path("ledger.sqlite"))?;
+    let ledger = Ledger::open(&home.ledger())?;
     // Nobody else has the directory, so what is noted as running is not.
     ledger.interrupt_sessions()?;
     let invitation = invitation(&home, options.provider.as_deref())?;

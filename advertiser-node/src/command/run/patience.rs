@@ -23,12 +23,14 @@ impl Patience {
     /// turned away together do not come back together.
     pub(super) fn after(&mut self, failure: &Failure, drawn: u32) -> Option<Duration> {
         let wait = match failure {
+            // Found here: the provider hears of it now, and takes the next key.
+            Failure::Drive(DriveError::Protocol(Error::Refused(Refusal::KeySpent))) => KEY_SPENT,
             Failure::Drive(DriveError::Protocol(
                 refused @ Error::RefusedByPeer { retry_after_s, .. },
             )) if *retry_after_s > 0
                 && matches!(
                     refused.refusal(),
-                    Some(Refusal::TableNotReady | Refusal::SessionBusy)
+                    Some(Refusal::TableNotReady | Refusal::SessionBusy | Refusal::KeySpent)
                 ) =>
             {
                 self.crowded = 0;
@@ -49,6 +51,8 @@ impl Patience {
     }
 }
 
+/// Long enough for the provider to take the next key.
+const KEY_SPENT: Duration = Duration::from_secs(1);
 /// Longest wait in all, by default.
 const WAIT_MAX: Duration = Duration::from_secs(1_800);
 /// Waits for a place at the provider's door: doubled from the first to the longest.
@@ -83,6 +87,15 @@ mod tests {
             assert!((1_499..=1_501).contains(&waits[2]), "{waits:?}");
             assert_eq!(waits[3..], [2_000, 8_000, 10_000, 10_000]);
         }
+    }
+
+    #[test]
+    fn spent_key_is_no_reason_to_give_up() {
+        let mut patience = Patience::default();
+        let found = Error::Refused(Refusal::KeySpent).into();
+        assert_eq!(patience.after(&found, 0), Some(KEY_SPENT));
+        let told = refused(Refusal::KeySpent, 5);
+        assert_eq!(patience.after(&told, 0), Some(Duration::from_secs(5)));
     }
 
     #[test]

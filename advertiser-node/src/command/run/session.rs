@@ -28,6 +28,7 @@ use protocol::codec::RawFrame;
 use protocol::digital_id::DigitalId;
 use protocol::disclosure::{MatchCount, Outcome, Resolution};
 use protocol::error::{Bug, Error, Incompatibility, Refusal, RefuseCode};
+use protocol::ledger::evidence::SessionEvidence;
 use protocol::ledger::{LedgerEntry, LedgerHead, Reservation};
 use protocol::limits::{Limits, TABLE_GROWTH_PERCENT_DEFAULT};
 use protocol::message::{Control, Terms};
@@ -46,7 +47,6 @@ use crate::committed::Committed;
 use crate::partner::kinds;
 use crate::places::again;
 use crate::policy::Policy;
-use crate::repair;
 use crate::request::{Request, Shape};
 
 /// Everything the sessions of one run share.
@@ -96,7 +96,12 @@ impl Run<'_> {
                 Ok(finish) => return Ok(finish),
                 Err(missed) => missed,
             };
-            if !repaired && self.adopts(&missed.failure)? {
+            if let Some(named) = other_head(&missed.failure) {
+                if repaired || !self.joins_own(&named)? {
+                    let failure = self.ledgers_differ(&named)?;
+                    self.note_unopened(&failure, begun);
+                    return Err(failure);
+                }
                 repaired = true;
                 continue;
             }
@@ -106,7 +111,7 @@ impl Run<'_> {
                 false => patience.after(&missed.failure, drawn),
             };
             let Some(wait) = wait else {
-                if !missed.charged {
+                if !missed.noted {
                     self.note_unopened(&missed.failure, begun);
                 }
                 return Err(missed.failure);
@@ -124,18 +129,32 @@ impl Run<'_> {
         }
     }
 
-    /// Whether the provider was ahead by entries of a lost session, which now are ours too.
-    fn adopts(&self, error: &Failure) -> Result<bool, Failure> {
-        let Failure::Drive(DriveError::Protocol(Error::RefusedByPeer {
-            why: RefuseCode::Incompatibility(Incompatibility::LedgerHeadsDiffer),
-            ledger_head,
-            ..
-        })) = error
-        else {
-            return Ok(false);
+    /// Whether the provider was ahead by entries that we signed in a lost session, which are ours
+    /// too now [L-09].
+    fn joins_own(&self, named: &[u8; 32]) -> Result<bool, Failure> {
+        Ok(self.ledger.join_own(&self.invitation.provider.party().0, named)?)
+    }
+
+    /// Tells where the two ledgers end, and whose entries go to whom.
+    fn ledgers_differ(&self, named: &[u8; 32]) -> Result<Failure, Failure> {
+        let partner = self.invitation.provider.party().0;
+        let ours = self.ledger.head(&partner)?.seq;
+        let (theirs, try_this) = match self.ledger.position_of(&partner, named)? {
+            Some(seq) => (
+                format!("theirs at {seq}, which lacks what both signed after it"),
+                "`advertiser-node ledger export FILE`, and have the provider read it with \
+                 `provider-node ledger adopt FILE`",
+            ),
+            None => (
+                format!("theirs with an entry that is not in it ({})", node::status::short(named)),
+                "ask the provider for the file of its `ledger export`, then \
+                 `advertiser-node ledger adopt FILE`",
+            ),
         };
-        let sessions = self.home.path("sessions");
-        repair::adopt(&self.ledger, &self.invitation.provider, &sessions, ledger_head)
+        Ok(Failure::LedgersDiffer {
+            what: format!("your ledger with this provider ends at {ours}, {theirs}"),
+            try_this: try_this.to_owned(),
+        })
     }
 
     /// Connects and runs one session, if there is room for what it will write.
@@ -146,7 +165,7 @@ impl Run<'_> {
         let sessions = self.home.private_dir("sessions")?;
         let facts = channel.peer().channel();
         let journal = SessionJournal::begin(&sessions, Role::Advertiser, facts)?;
-        let head = self.ledger.head(&self.partner())?;
+        let head = self.ledger.session_head(&self.partner())?;
         let seed = self.session_seed(journal.directory())?;
         let config = self.config(*channel.peer(), seed, head, clock.now_unix())?;
         let exporter = config.peer.channel().exporter;
@@ -187,7 +206,11 @@ impl Run<'_> {
             return Ok(Finish::Stored(Box::new(known)));
         }
         let session = duties.session.take();
-        let charged = session.is_some();
+        // Terms that the provider refuses are held here and charged nowhere.
+        let refused =
+            matches!(&done, Err(Failure::Drive(DriveError::Protocol(Error::RefusedByPeer { .. }))));
+        let noted = session.is_some();
+        let charged = noted && !refused;
         self.note_end(session, &done, clock.now_unix());
         let kept = duties.kept.take();
         match done {
@@ -203,7 +226,7 @@ impl Run<'_> {
                     let command = again(&result.about.sid, &self.home.path(""));
                     self.terminal.error(&format!("the result is known and kept: `{command}`"));
                 }
-                Err(Missed { failure, charged })
+                Err(Missed { failure, charged, noted })
             }
         }
     }
@@ -412,11 +435,13 @@ struct Missed {
     failure: Failure,
     /// Whether evaluations were held for it: it is never repeated by itself.
     charged: bool,
+    /// Whether `status` has a row of it.
+    noted: bool,
 }
 
 impl<E: Into<Failure>> From<E> for Missed {
     fn from(error: E) -> Self {
-        Self { failure: error.into(), charged: false }
+        Self { failure: error.into(), charged: false, noted: false }
     }
 }
 
@@ -467,9 +492,9 @@ impl Duties for AdvertiserDuties<'_> {
     fn reserve(
         &mut self,
         entry: &LedgerEntry,
-        terms: &RawFrame,
+        opening: &SessionEvidence,
     ) -> Result<Reservation, ReserveError> {
-        let reservation = self.run.ledger.hold(&self.partner, entry, terms)?;
+        let reservation = self.run.ledger.hold(&self.partner, entry, opening)?;
         let session = SessionRow::begun(self.partner, entry, self.clock.now_unix());
         self.run.ledger.record_session(&session)?;
         self.session = Some(session);
@@ -521,9 +546,12 @@ impl Duties for AdvertiserDuties<'_> {
         self.run.ledger.append(&self.partner, entry, evidence)
     }
 
-    fn key_used(&mut self, key: &KnownKey) -> Result<(), LedgerError> {
-        let now = self.clock.now_unix();
-        self.run.ledger.mark_key_used(&self.partner, key, self.run.request.profile.suite(), now)
+    fn receipt(&mut self, sid: &[u8; 32], receipt: &RawFrame) -> Result<(), LedgerError> {
+        self.run.ledger.keep_receipt(&self.partner, sid, receipt)
+    }
+
+    fn key_answered(&mut self, key: &KnownKey) -> Result<(), LedgerError> {
+        self.run.ledger.mark_key_answered(&self.partner, key)
     }
 
     fn approve(&mut self, count: &MatchCount) -> bool {
@@ -545,6 +573,18 @@ impl Duties for AdvertiserDuties<'_> {
 }
 
 const DAY_S: u64 = 86_400;
+/// The head that the provider names, if it refused because the ledgers differ.
+fn other_head(error: &Failure) -> Option<[u8; 32]> {
+    match error {
+        Failure::Drive(DriveError::Protocol(Error::RefusedByPeer {
+            why: RefuseCode::Incompatibility(Incompatibility::LedgerHeadsDiffer),
+            ledger_head,
+            ..
+        })) => Some(*ledger_head),
+        _ => None,
+    }
+}
+
 /// Frames to have unanswered: enough to keep the wire and both machines busy.
 const FRAMES_IN_FLIGHT: u32 = 8;
 /// Tags by which a table may grow whatever its size.

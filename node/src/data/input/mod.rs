@@ -205,7 +205,7 @@ impl PreparedInput {
     pub fn open(directory: &Path, key: &StorageKey) -> Result<Self, DataError> {
         let path = directory.join(META);
         let sealed = std::fs::read(&path).map_err(DataError::io(&path))?;
-        let text = seal::open_bytes(key, META, &sealed)?;
+        let text = seal::open_bytes(key, META, &sealed).map_err(DataError::sealed(&path))?;
         let meta: Meta =
             serde_json::from_slice(&text).map_err(|_| DataError::contradiction(&path))?;
         Ok(Self {
@@ -346,7 +346,9 @@ pub fn shown(files: &[InputFile]) -> PathBuf {
 fn seed_of(store: &Path, content: &[u8; 32], key: &StorageKey) -> Result<InputSeed, DataError> {
     let path = store.join(SEEDS);
     let mut seeds = match std::fs::read(&path) {
-        Ok(sealed) => seal::open_bytes(key, SEEDS, &sealed)?.to_vec(),
+        Ok(sealed) => {
+            seal::open_bytes(key, SEEDS, &sealed).map_err(DataError::sealed(&path))?.to_vec()
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         Err(source) => return Err(DataError::Io { path, source }),
     };

@@ -8,36 +8,40 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::attestation::PartyId;
-use crate::codec::{FrameHeader, StreamId};
-use crate::digital_id::DigitalId;
+use crate::codec::StreamId;
 use crate::group::Element;
 use crate::last_word::LastWord;
 use crate::ledger::{LedgerEntry, LedgerHead};
-use crate::limits::{DIGITAL_ID_MAX, IDS_PAYLOAD_MAX, Limits, TABLE_TAGS_MAX, UNKNOWN_HANDLES_MAX};
-use crate::message::{
-    Checkpoint, Control, HelloA, HelloP, Released, SessionBinding, SignedReceipt, TableDescriptor,
-    Terms,
-};
-use crate::proof::FrameProof;
+use crate::limits::{Limits, TABLE_TAGS_MAX, UNKNOWN_HANDLES_MAX};
+use crate::message::{Checkpoint, Control, HelloA, HelloP, Released, SignedReceipt, Terms};
 use crate::session::{accept_shape, verify_checkpoint};
-use crate::suite::{PROTOCOL_VERSION, Profile, SuiteId};
+use crate::suite::{PROTOCOL_VERSION, Profile};
 use crate::terms::SignedTerms;
 use crate::transcript::receipt::{Receipt, StreamHead};
+use crate::transcript::verify::evidence::is_signed;
 use crate::transcript::verify::outline::Outline;
+use crate::transcript::verify::shape::{Announced, Shape};
+use crate::transcript::verify::signers::Signers;
 use crate::transcript::verify::{Expected, Parties};
-use crate::transcript::{BuildFlags, Transcript};
+use crate::transcript::{BuildFlags, Role, Transcript};
 
 /// Why a check did not pass.
 pub(super) enum Finding {
     /// What it needs is not in the package.
     Absent(&'static str),
     /// The rule is broken.
-    Failed(String),
+    Failed {
+        /// Where and how.
+        why: String,
+        /// Who signed what breaks it.
+        by: Signers,
+    },
 }
 
 impl From<String> for Finding {
+    /// A failure that accuses nobody.
     fn from(why: String) -> Self {
-        Self::Failed(why)
+        Self::Failed { why, by: Signers::NOBODY }
     }
 }
 
@@ -59,23 +63,22 @@ impl Outline {
     pub(super) fn check_programs(&self, transcript: &Transcript, limits: &Limits) -> Checked {
         let opening = &transcript.opening;
         let known = opening.protocol == PROTOCOL_VERSION;
-        let version = || format!("protocol version {} is not known here", opening.protocol);
-        if !known {
-            return Err(Finding::Failed(version()));
-        }
+        let version = format!("protocol version {} is not known here", opening.protocol);
+        ensure(known, &version)?;
         let small = *limits != Limits::STANDARD;
+        let signed = &self.evidence;
         let programs = [
-            (self.hello_a.as_ref().map(|(hello, _)| hello.program), "advertiser"),
-            (self.hello_p.as_ref().map(|(hello, _)| hello.program), "provider"),
+            (self.hello_a.as_ref().map(|(hello, _)| hello.program), "advertiser", signed.hello_a),
+            (self.hello_p.as_ref().map(|(hello, _)| hello.program), "provider", signed.hello_p),
         ];
-        for (program, name) in programs {
+        for (program, name, by) in programs {
             let Some(program) = program else { continue };
             // Other bits do not decode.
             let build = BuildFlags::from_bits(program.flags).unwrap_or_default();
             let exchange = format!("the {name}'s program offered a key exchange without ML-KEM");
-            ensure(!build.classical_kx, &exchange)?;
+            require(by, !build.classical_kx, &exchange)?;
             let limits = format!("the {name}'s program had test limits");
-            ensure(build.small_limits == small, &limits)?;
+            require(by, build.small_limits == small, &limits)?;
         }
         self.hellos().map(drop)
     }
@@ -94,33 +97,37 @@ impl Outline {
 
     /// Every REFUSE and ABORT is signed by its sender, about streams as they are recorded.
     pub(super) fn check_last_words(&self) -> Checked {
-        for (word, ground, by_advertiser) in &self.last_words {
-            let key = match by_advertiser {
-                true => self.hello_a.as_ref().map(|(hello, _)| hello.attestation_key),
-                false => self.hello_p.as_ref().map(|(hello, _)| hello.attestation_key),
-            };
+        for (at, (word, _, by_advertiser)) in self.last_words.iter().enumerate() {
             let streams = match word {
                 Control::Refuse(refuse) => refuse.streams(),
                 Control::Abort(abort) => abort.streams(),
                 _ => &[],
             };
+            let sender = if *by_advertiser { Role::Advertiser } else { Role::Provider };
+            let own = Signers::only(sender, is_signed(self, at));
             for head in streams {
-                self.check_head(head)?;
+                self.check_head(head, own)?;
             }
-            let key = key.ok_or(Finding::Absent("its sender has not introduced itself"))?;
-            let signed = match word {
-                Control::Refuse(refuse) => refuse.verify(&key, ground),
-                Control::Abort(abort) => abort.verify(&key, ground),
-                _ => Ok(()),
+            let sender_is_known = match by_advertiser {
+                true => self.hello_a.is_some(),
+                false => self.hello_p.is_some(),
             };
+            if !sender_is_known {
+                return Err(Finding::Absent("its sender has not introduced itself"));
+            }
             let name = word.name();
-            ensure(signed.is_ok(), &format!("{name} does not have its sender's signature"))?;
+            let signed = is_signed(self, at);
+            ensure(signed, &format!("{name} does not have its sender's signature"))?;
         }
         Ok(())
     }
 
     /// A head that a REFUSE or ABORT lists; frames on their way are in one transcript only.
-    fn check_head(&self, head: &StreamHead) -> Checked {
+    ///
+    /// Its signer contradicts itself if it signed as many frames under another head.
+    fn check_head(&self, head: &StreamHead, by: Signers) -> Checked {
+        let (signed, what) = (self.evidence.of_other_root(head), "two heads of one stream");
+        require(by, by.and(signed).is_nobody(), what)?;
         let record = StreamId::from_code(head.stream)
             .and_then(|stream| Some((stream, self.record(stream)?)));
         let recorded = record.and_then(|(stream, record)| record.head_at(stream, head.frames));
@@ -142,62 +149,68 @@ impl Outline {
             ensure(!other, &format!("the {name} is not the expected party"))?;
         }
         let (hello_a, hello_p) = self.hellos()?;
-        ensure(parties.advertiser != parties.provider, "one party on both sides")?;
-        let profile = profile(hello_a)?;
-        ensure(hello_a.suite == profile.suite().code(), "suite and profile do not fit")?;
+        let (by_a, by_p) = (self.evidence.hello_a, self.evidence.hello_p);
+        let profile = profile(hello_a).map_err(|why| Finding::Failed { why, by: by_a })?;
+        require(by_a, hello_a.suite == profile.suite().code(), "suite and profile do not fit")?;
         let shape = accept_shape(profile, hello_a, limits);
-        shape.map_err(|why| format!("row width, sample or padded rows: {why}"))?;
-        ensure(hello_p.protocol == PROTOCOL_VERSION, "protocol version")?;
-        let spoken = hello_a.protocol_min..=hello_a.protocol_max;
-        ensure(spoken.contains(&hello_p.protocol), "a protocol version that was not offered")?;
+        let fits = |why| format!("row width, sample or padded rows: {why}");
+        shape.map_err(|why| Finding::Failed { why: fits(why), by: by_a })?;
+        require(by_p, hello_p.protocol == PROTOCOL_VERSION, "protocol version")?;
         let tags = hello_p.table.tag_count;
-        ensure(tags != 0 && tags <= TABLE_TAGS_MAX, "number of tags out of range")?;
+        require(by_p, tags != 0 && tags <= TABLE_TAGS_MAX, "number of tags out of range")?;
         let whole = tags.is_multiple_of(u64::from(limits.frame_elements));
-        ensure(whole, "number of tags not padded to whole frames")?;
-        ensure(hello_a.rules_digest == hello_p.rules_digest, "normalization rules differ")?;
-        ensure(hello_a.ledger_head == hello_p.ledger_head, "ledger heads differ")
+        require(by_p, whole, "number of tags not padded to whole frames")?;
+        // Hellos that do not fit each other are a failure once somebody agreed to both.
+        self.terms()?;
+        let by = self.evidence.session;
+        require(by, parties.advertiser != parties.provider, "one party on both sides")?;
+        let spoken = hello_a.protocol_min..=hello_a.protocol_max;
+        let offered = spoken.contains(&hello_p.protocol);
+        require(by, offered, "a protocol version that was not offered")?;
+        let rules = hello_a.rules_digest == hello_p.rules_digest;
+        require(by, rules, "normalization rules differ")?;
+        require(by, hello_a.ledger_head == hello_p.ledger_head, "ledger heads differ")
     }
 
     pub(super) fn check_manifest(&self) -> Checked {
         let (hello_a, hello_p) = self.hellos()?;
+        let by = self.evidence.hello_p;
         let (manifest, key) = (&hello_p.manifest, &hello_p.attestation_key);
-        manifest.verify(key).map_err(|_| "the manifest's signature".to_string())?;
-        hello_p.snapshot.verify(key).map_err(|_| "the snapshot's signature".to_string())?;
+        require(by, manifest.verify(key).is_ok(), "the manifest's signature")?;
+        require(by, hello_p.snapshot.verify(key).is_ok(), "the snapshot's signature")?;
         let body = &manifest.body;
         let provider = PartyId::of(key).0;
-        ensure(body.provider == provider, "the manifest names another provider")?;
-        ensure(hello_p.snapshot.body.provider == provider, "the snapshot names another provider")?;
-        let partner = PartyId::of(&hello_a.attestation_key).0;
-        ensure(body.partner == partner, "the manifest names another partner")?;
-        ensure(body.suite == hello_a.suite, "the manifest's key serves another suite")?;
-        ensure(body.is_within_bounds(), "the key lives or serves longer than a key may")?;
-        let evaluations = elements(hello_a)?;
-        ensure(evaluations <= body.evaluations_max, "more evaluations than the key allows")?;
-        Element::decode(&body.public_key).map_err(|why| why.to_string())?;
+        require(by, body.provider == provider, "the manifest names another provider")?;
+        let named = hello_p.snapshot.body.provider == provider;
+        require(by, named, "the snapshot names another provider")?;
+        let bounds = body.is_within_bounds();
+        require(by, bounds, "the key lives or serves longer than a key may")?;
+        let decoded = Element::decode(&body.public_key);
+        decoded.map_err(|why| Finding::Failed { why: why.to_string(), by })?;
+        // What fits this session is a failure once somebody agreed to it.
         let terms = &self.terms()?.terms;
-        ensure(body.covers(terms), "the key is not valid for as long as the terms")
+        let by = self.evidence.session;
+        let partner = PartyId::of(&hello_a.attestation_key).0;
+        require(by, body.partner == partner, "the manifest names another partner")?;
+        require(by, body.suite == hello_a.suite, "the manifest's key serves another suite")?;
+        let evaluations = elements(hello_a)?;
+        let enough = evaluations <= body.evaluations_max;
+        require(by, enough, "more evaluations than the key allows")?;
+        // The provider alone knows both times for certain when it signs: [D-27] is its duty.
+        let by = by.and(Signers::of(Role::Provider));
+        require(by, body.covers(terms), "the key is not valid for as long as the terms")
     }
 
-    pub(super) fn check_binding(&self, transcript: &Transcript) -> Checked {
-        let opening = &transcript.opening;
+    /// Nobody can be accused of an id that is not the session's: it may be of another one.
+    pub(super) fn check_binding(&self) -> Checked {
         let terms = self.terms()?;
-        let (Some((_, hello_a)), Some((_, hello_p))) = (&self.hello_a, &self.hello_p) else {
-            return Err(Finding::Absent("the session has no hellos"));
+        let Some(sid) = self.evidence.sid else {
+            return Err("the id in TERMS is not the session's".to_string().into());
         };
-        let sid = SessionBinding {
-            hello_a: &hello_a.payload,
-            hello_p: &hello_p.payload,
-            spki_advertiser: &opening.spki_advertiser,
-            spki_provider: &opening.spki_provider,
-            exporter: &opening.exporter,
-        }
-        .sid(&terms.terms)
-        .map_err(|why| why.to_string())?;
-        ensure(sid == terms.sid, "the id in TERMS is not the session's")?;
         let accepted = self.accept.is_none_or(|accept| accept.sid == sid);
         ensure(accepted, "the id in TERMS_ACCEPT is not the session's")?;
         let closed = self.receipt.as_ref().is_none_or(|message| message.receipt.sid == sid);
-        ensure(closed, "the id in the receipt is not the session's")
+        ensure(closed && terms.sid == sid, "the id in the receipt is not the session's")
     }
 
     pub(super) fn check_terms_signed(&self) -> Checked {
@@ -217,14 +230,15 @@ impl Outline {
     pub(super) fn check_terms(&self, limits: &Limits) -> Checked {
         let (hello_a, hello_p) = self.hellos()?;
         let terms = &self.terms()?.terms;
+        let by = self.evidence.session;
         terms
             .check(profile(hello_a)?, &hello_p.offer, limits, terms.opened_at)
-            .map_err(|why| format!("{why:?}"))?;
-        ensure(terms.handles_max <= hello_a.row_slots, "more handles than rows")?;
+            .map_err(|why| Finding::Failed { why: format!("{why:?}"), by })?;
+        require(by, terms.handles_max <= hello_a.row_slots, "more handles than rows")?;
         let phones = terms.phone_evaluations_max <= elements(hello_a)?;
-        ensure(phones, "more telephone numbers than elements")?;
+        require(by, phones, "more telephone numbers than elements")?;
         let left = hello_p.offer.evaluations_left;
-        ensure(elements(hello_a)? <= left, "more evaluations than the offer leaves")
+        require(by, elements(hello_a)? <= left, "more evaluations than the offer leaves")
     }
 
     pub(super) fn check_streams(&self, limits: &Limits) -> Checked {
@@ -254,9 +268,18 @@ impl Outline {
                 Announced::Exactly(count) => head.elements < count,
                 Announced::AtMost(count) => head.elements <= count,
             };
-            ensure(fits, &format!("{name} has another count"))?;
+            // Count and root stand in the head; all else in records that anyone can alter.
+            let sender = if stream.from_advertiser() { Role::Advertiser } else { Role::Provider };
+            let signed = self.evidence.of_head(&head).and(Signers::of(sender));
+            let by = match stream {
+                // The bound is that of RELEASED, which nobody signs.
+                StreamId::Ids => Signers::NOBODY,
+                _ if record.ended => signed.and(self.evidence.session),
+                _ => Signers::NOBODY,
+            };
+            require(by, fits, &format!("{name} has another count"))?;
             let announced = *stream != StreamId::Table || head.root == shape.table.root;
-            ensure(announced || !record.ended, "the table is not the announced one")?;
+            require(by, announced || !record.ended, "the table is not the announced one")?;
         }
         for stream in shape.required() {
             let whole = self.record(*stream).is_some_and(|record| record.ended);
@@ -302,6 +325,8 @@ impl Outline {
     pub(super) fn check_checkpoints(&self) -> Checked {
         let heads = self.heads();
         for (stream, head) in &heads {
+            let by = self.evidence.of_two_heads(stream.code());
+            require(by, by.is_nobody(), &format!("{}: two heads were signed", stream.name()))?;
             for from_sender in [true, false] {
                 let mut signed = self.signed(*stream, from_sender);
                 if let Some(checkpoint) = signed.next() {
@@ -353,11 +378,17 @@ impl Outline {
         let by_advertiser = receipt.verify(self.key(true)?, signature);
         ensure(by_advertiser.is_ok(), "the advertiser's signature of the receipt")?;
         let heads: Vec<StreamHead> = self.heads().into_iter().map(|(_, head)| head).collect();
-        ensure(receipt.streams == heads, "the receipt lists other streams")?;
+        let by = self.evidence.receipt;
+        let other = receipt
+            .streams
+            .iter()
+            .fold(Signers::NOBODY, |all, head| all.or(self.evidence.of_other_head(head)));
+        require(by.and(other), receipt.streams == heads, "the receipt lists other streams")?;
         self.check_outcome(receipt)?;
-        ensure(receipt.report_commitment != [0; 32], "no report commitment")?;
+        require(by, receipt.report_commitment != [0; 32], "no report commitment")?;
         let opened_at = self.terms()?.terms.opened_at;
-        ensure(receipt.closed_at >= opened_at, "closed before it was opened")?;
+        let by = by.and(self.evidence.session);
+        require(by, receipt.closed_at >= opened_at, "closed before it was opened")?;
         let acknowledged =
             self.acknowledgement.ok_or(Finding::Absent("the session has no RECEIPT_ACK"))?;
         let by_provider = receipt.verify(self.key(false)?, &acknowledged.signature);
@@ -378,17 +409,22 @@ impl Outline {
         let told = (released.handles_known, released.handles_unknown, released.ids_suppressed);
         let listed = (receipt.handles_known, receipt.handles_unknown, receipt.ids_suppressed);
         ensure(told == listed, "the receipt counts other handles than RELEASED")?;
+        // From here on the receipt says the same as RELEASED, and lists the recorded streams.
+        let by = self.evidence.receipt;
         let returned = self.stream_elements(StreamId::Ids);
-        ensure(receipt.ids_returned == returned, "the receipt counts other digital IDs")?;
+        let same = receipt.ids_returned == returned;
+        require(by, same, "the receipt counts other digital IDs")?;
         if self.released.is_some() {
             let sent = self.stream_elements(StreamId::Handles);
             let answered = told.0.saturating_add(u64::from(told.1));
-            ensure(answered == sent, "RELEASED counts other handles than were sent")?;
+            require(by, answered == sent, "RELEASED counts other handles than were sent")?;
             // [G47]
-            ensure(told.1 <= UNKNOWN_HANDLES_MAX, "more unknown handles than chance explains")?;
+            let few = told.1 <= UNKNOWN_HANDLES_MAX;
+            require(by, few, "more unknown handles than chance explains")?;
             // [G43] One record may have several handles, never the other way round.
             let k_min = u64::from(self.terms()?.terms.k_min);
-            ensure(told.0 >= k_min, "a release below the least number of matches")?;
+            let by = by.and(self.evidence.session);
+            require(by, told.0 >= k_min, "a release below the least number of matches")?;
         }
         Ok(())
     }
@@ -404,10 +440,13 @@ impl Outline {
         let settle = &receipt.ledger;
         let reserve_seq = settle.seq.checked_sub(1);
         let before = reserve_seq.and_then(|seq| seq.checked_sub(1));
-        let seq = before.ok_or("the reserve has no place in the chain".to_string())?;
+        let by = self.evidence.receipt.and(self.evidence.session);
+        let no_place = || "the reserve has no place in the chain".to_string();
+        let seq = before.ok_or_else(|| Finding::Failed { why: no_place(), by })?;
         let head = LedgerHead { seq, hash: hello_a.ledger_head };
         let empty = head.seq == 0;
-        ensure(empty == (head.hash == [0; 32]), "the chain does not start with zeros")?;
+        let starts = empty == (head.hash == [0; 32]);
+        require(by, starts, "the chain does not start with zeros")?;
         let profile = profile(hello_a)?;
         let handles = self.stream_elements(StreamId::Handles);
         let ids = self.stream_elements(StreamId::Ids);
@@ -415,7 +454,11 @@ impl Outline {
             LedgerEntry::reserve(&head, &terms.sid, profile, &terms.terms, elements(hello_a)?)
                 .and_then(|reserve| reserve.settle(handles, ids, receipt.closed_at))
                 .map_err(|why| why.to_string())?;
-        ensure(*settle == expected, "the settle is not the one of this session")
+        // The receipt's own list of streams has to say the same, or they are the holder's.
+        let heads = self.heads();
+        let listed = receipt.streams.iter().eq(heads.iter().map(|(_, head)| head));
+        let by = if listed { by } else { Signers::NOBODY };
+        require(by, *settle == expected, "the settle is not the one of this session")
     }
 
     pub(super) fn hellos(&self) -> Result<(&HelloA, &HelloP), Finding> {
@@ -445,7 +488,7 @@ impl Outline {
     pub(super) fn required(&self, holds: bool, otherwise: impl Fn() -> String) -> Checked {
         match (holds, &self.receipt) {
             (true, _) => Ok(()),
-            (false, Some(_)) => Err(Finding::Failed(otherwise())),
+            (false, Some(_)) => Err(otherwise().into()),
             (false, None) => Err(Finding::Absent("the session ended before that")),
         }
     }
@@ -460,83 +503,6 @@ fn elements(hello: &HelloA) -> Result<u64, String> {
     hello.elements().ok_or_else(|| "number of elements out of range".to_string())
 }
 
-/// What the first messages say about the streams of a session.
-struct Shape {
-    profile: Profile,
-    table_sent: bool,
-    table: TableDescriptor,
-    elements: u64,
-    /// Elements of a full frame of whole rows.
-    row_frame: u32,
-    /// Elements of any other full frame.
-    frame: u32,
-    handles_max: u64,
-    ids_max: u64,
-}
-
-/// Bytes of the longest entry of an IDS frame.
-const ID_ENTRY_MAX: u32 = DigitalId::OVERHEAD as u32 + DIGITAL_ID_MAX as u32;
-
-/// Number of elements a stream must or may have.
-enum Announced {
-    Exactly(u64),
-    AtMost(u64),
-}
-
-impl Shape {
-    const fn allows(&self, stream: StreamId) -> bool {
-        match stream {
-            StreamId::Table => self.table_sent,
-            StreamId::Blind | StreamId::Eval => true,
-            StreamId::Handles => self.profile.sends_handles(),
-            StreamId::Ids => matches!(self.profile, Profile::DigitalIds),
-            StreamId::ControlAdvertiser | StreamId::ControlProvider => false,
-        }
-    }
-
-    /// Streams without which no session of this shape is complete.
-    const fn required(&self) -> &[StreamId] {
-        match self.table_sent {
-            true => &[StreamId::Table, StreamId::Blind, StreamId::Eval],
-            false => &[StreamId::Blind, StreamId::Eval],
-        }
-    }
-
-    /// Whether a frame that is not the last is full.
-    const fn is_full(&self, header: &FrameHeader) -> bool {
-        // An IDS frame may also close when the next entry might not fit.
-        let closed = matches!(header.stream, StreamId::Ids)
-            && header.payload_len > IDS_PAYLOAD_MAX - ID_ENTRY_MAX;
-        closed || header.elements == self.full_frame(header.stream)
-    }
-
-    /// Whether an EVAL frame has a proof in aligned order, and none in shuffled order.
-    fn has_right_length(&self, header: &FrameHeader) -> bool {
-        let proof = match self.profile.suite() {
-            SuiteId::Aligned => FrameProof::LEN as u64,
-            SuiteId::Shuffled => 0,
-        };
-        let len = u64::from(header.elements).saturating_mul(32).saturating_add(proof);
-        header.stream != StreamId::Eval || u64::from(header.payload_len) == len
-    }
-
-    const fn full_frame(&self, stream: StreamId) -> u32 {
-        match stream {
-            StreamId::Blind | StreamId::Eval => self.row_frame,
-            _ => self.frame,
-        }
-    }
-
-    const fn announced(&self, stream: StreamId) -> Announced {
-        match stream {
-            StreamId::Table => Announced::Exactly(self.table.tag_count),
-            StreamId::Handles => Announced::AtMost(self.handles_max),
-            StreamId::Ids => Announced::AtMost(self.ids_max),
-            _ => Announced::Exactly(self.elements),
-        }
-    }
-}
-
 fn missing(stream: StreamId, from_sender: bool) -> String {
     format!("{} lacks its {}'s signature", stream.name(), side(from_sender))
 }
@@ -545,6 +511,12 @@ const fn side(from_sender: bool) -> &'static str {
     if from_sender { "sender" } else { "receiver" }
 }
 
+/// A condition whose failure accuses nobody: anyone who holds the package could have made it.
 fn ensure(holds: bool, otherwise: &str) -> Checked {
-    if holds { Ok(()) } else { Err(Finding::Failed(otherwise.to_string())) }
+    require(Signers::NOBODY, holds, otherwise)
+}
+
+/// A condition whose failure is inside what these parties signed.
+pub(super) fn require(by: Signers, holds: bool, otherwise: &str) -> Checked {
+    if holds { Ok(()) } else { Err(Finding::Failed { why: otherwise.to_string(), by }) }
 }

@@ -18,12 +18,19 @@ use crate::group::BatchArithmetic;
 use crate::limits::Limits;
 use crate::transcript::Transcript;
 
+mod account;
 mod checks;
+mod evidence;
 mod outline;
 mod replay;
+mod shape;
+mod signers;
+
+pub use account::{Account, Ending};
+pub use signers::Signers;
 
 use checks::{Checked, Finding};
-use outline::Outline;
+use outline::{Outline, Read};
 use replay::FrameReplay;
 
 /// Reads the frames that lie beside a transcript.
@@ -53,6 +60,9 @@ pub struct Check {
     pub title: &'static str,
     /// What came of it.
     pub result: CheckResult,
+    /// Who signed what fails; nobody for a failure that anyone who holds the package could have
+    /// made, and for every other result [T-18].
+    pub by: Signers,
 }
 
 /// What came of a check.
@@ -99,12 +109,40 @@ pub struct Expected {
 }
 
 /// Every check of a level, in the order of the rules.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
     /// Whose session it is.
     pub parties: Parties,
+    /// What the session says of itself.
+    pub account: Account,
     /// The checks.
     pub checks: Vec<Check>,
+}
+
+/// What the checks of a session come to, together [T-19].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Conclusion {
+    /// Every check was made and passed.
+    Accepted,
+    /// Nothing failed in a session that ended early.
+    Interrupted,
+    /// Nothing failed in a whole session, and not all could be checked.
+    Incomplete,
+    /// A check failed.
+    NotAccepted,
+}
+
+impl Conclusion {
+    /// The word for people and machines.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Interrupted => "interrupted",
+            Self::Incomplete => "incomplete",
+            Self::NotAccepted => "NOT accepted",
+        }
+    }
 }
 
 impl Verdict {
@@ -115,13 +153,31 @@ impl Verdict {
             && self.checks.iter().all(|check| check.result == CheckResult::Passed)
     }
 
+    /// What the checks come to.
+    #[must_use]
+    pub fn conclusion(&self) -> Conclusion {
+        let failed = |check: &Check| matches!(check.result, CheckResult::Failed(_));
+        match self.checks.iter().any(failed) {
+            true => Conclusion::NotAccepted,
+            false if self.is_accepted() => Conclusion::Accepted,
+            false if self.account.ending == Ending::Closed => Conclusion::Incomplete,
+            false => Conclusion::Interrupted,
+        }
+    }
+
+    /// Whoever signed something that fails a check.
+    #[must_use]
+    pub fn accused(&self) -> Signers {
+        self.checks.iter().fold(Signers::NOBODY, |all, check| all.or(check.by))
+    }
+
     fn add(&mut self, (rule, title): Rule, result: Checked) {
-        let result = match result {
-            Ok(()) => CheckResult::Passed,
-            Err(Finding::Failed(why)) => CheckResult::Failed(why),
-            Err(Finding::Absent(why)) => CheckResult::NotChecked(why),
+        let (result, by) = match result {
+            Ok(()) => (CheckResult::Passed, Signers::NOBODY),
+            Err(Finding::Failed { why, by }) => (CheckResult::Failed(why), by),
+            Err(Finding::Absent(why)) => (CheckResult::NotChecked(why), Signers::NOBODY),
         };
-        self.checks.push(Check { rule, title, result });
+        self.checks.push(Check { rule, title, result, by });
     }
 }
 
@@ -137,14 +193,16 @@ pub fn verify(
     elements_per_pass: usize,
     expected: &Expected,
 ) -> Verdict {
-    let (outline, complete) = Outline::read(transcript);
+    let (outline, read) = Outline::read(transcript);
     let parties = outline.parties(transcript);
-    let mut verdict = Verdict { parties, checks: Vec::new() };
+    let sequence = check_sequence(&read);
+    let account = Account::from_outline(&outline, read, transcript);
+    let mut verdict = Verdict { parties, account, checks: Vec::new() };
     verdict.add(OPENING, outline.check_programs(transcript, limits));
-    verdict.add(SEQUENCE, complete.map_err(Finding::Failed));
+    verdict.add(SEQUENCE, sequence);
     verdict.add(PARTIES, outline.check_parties(&parties, expected, limits));
     verdict.add(MANIFEST, outline.check_manifest());
-    verdict.add(BINDING, outline.check_binding(transcript));
+    verdict.add(BINDING, outline.check_binding());
     verdict.add(TERMS_SIGNED, outline.check_terms_signed());
     verdict.add(TERMS_RESPECTED, outline.check_terms(limits));
     verdict.add(STREAMS, outline.check_streams(limits));
@@ -153,17 +211,27 @@ pub fn verify(
     verdict.add(LEDGER, outline.check_ledger());
     verdict.add(HELLOS_SIGNED, outline.check_hellos_signed(transcript));
     verdict.add(LAST_WORDS, outline.check_last_words());
-    let mut replay = FrameReplay { outline: &outline, frames, arithmetic, elements_per_pass };
+    let mut replay = FrameReplay::new(&outline, frames, arithmetic, elements_per_pass);
     for (rule, check) in FRAME_CHECKS {
         verdict.add(*rule, check(&mut replay));
     }
     verdict
 }
 
+/// The records are one session to its end; a session that ended early is no failure of anybody.
+fn check_sequence(read: &Read) -> Checked {
+    match read {
+        Read::Complete => Ok(()),
+        Read::Prefix => Err(Finding::Absent("the records end before the close")),
+        Read::Ended => Err(Finding::Absent("a refusal or abort ends the session")),
+        Read::Broken(why) => Err(why.clone().into()),
+    }
+}
+
 type Rule = (&'static str, &'static str);
 type FrameCheck = fn(&mut FrameReplay<'_>) -> Checked;
 
-const OPENING: Rule = ("T0-01", "made by a release build, protocol version known");
+const OPENING: Rule = ("T0-01", "both sides say their program is a release; protocol known");
 const SEQUENCE: Rule = ("T0-02", "messages form one complete session, in order");
 const PARTIES: Rule = ("T0-03", "both parties, suite, profile and sizes are consistent");
 const MANIFEST: Rule = ("T0-04", "key manifest and snapshot are signed and fit the session");

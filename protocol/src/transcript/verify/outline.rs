@@ -8,7 +8,6 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::codec::{FrameHeader, RawFrame, StreamId};
-use crate::error::WireCode;
 use crate::last_word::Ground;
 use crate::message::{
     Checkpoint, Control, HelloA, HelloP, ReceiptAck, Released, SignedReceipt, Terms, TermsAccept,
@@ -16,6 +15,8 @@ use crate::message::{
 use crate::suite::SuiteId;
 use crate::transcript::merkle::{Hash, Tree};
 use crate::transcript::receipt::StreamHead;
+use crate::transcript::verify::account;
+use crate::transcript::verify::evidence::Evidence;
 use crate::transcript::{Record, Role, Transcript};
 
 /// A session, message by message, up to where it ends or breaks.
@@ -39,6 +40,34 @@ pub(super) struct Outline {
     pub(super) receipt: Option<SignedReceipt>,
     pub(super) acknowledgement: Option<ReceiptAck>,
     pub(super) streams: Vec<(StreamId, StreamRecord)>,
+    /// The last record that belongs where it stands: its name, and its place in a bulk stream.
+    pub(super) last: Option<(&'static str, Option<u32>)>,
+    /// The signatures that hold.
+    pub(super) evidence: Evidence,
+}
+
+/// How far the records are one session.
+pub(super) enum Read {
+    /// To its end.
+    Complete,
+    /// To their own end: they begin a session.
+    Prefix,
+    /// To a REFUSE or ABORT.
+    Ended,
+    /// To a record that does not belong where it stands.
+    Broken(String),
+}
+
+/// Why no further record is read.
+enum Stop {
+    Ended,
+    Broken(String),
+}
+
+impl From<String> for Stop {
+    fn from(why: String) -> Self {
+        Self::Broken(why)
+    }
 }
 
 /// What is recorded of one bulk stream.
@@ -51,9 +80,9 @@ pub(super) struct StreamRecord {
 }
 
 impl Outline {
-    /// Reads the records, and says whether they are one complete session: opening four messages,
-    /// streams, close.
-    pub(super) fn read(transcript: &Transcript) -> (Self, Result<(), String>) {
+    /// Reads the records, and says how far they are one session: opening four messages, streams,
+    /// close.
+    pub(super) fn read(transcript: &Transcript) -> (Self, Read) {
         let mut outline = Self {
             role: transcript.opening.role,
             exporter: transcript.opening.exporter,
@@ -69,13 +98,21 @@ impl Outline {
             receipt: None,
             acknowledgement: None,
             streams: Vec::new(),
+            last: None,
+            evidence: Evidence::default(),
         };
         let in_order = transcript.records.iter().try_for_each(|record| match record {
             Record::Control(frame) => outline.take_control(frame),
-            Record::Bulk { header, leaf } => outline.take_bulk(header, *leaf),
+            Record::Bulk { header, leaf } => Ok(outline.take_bulk(header, *leaf)?),
         });
-        let complete = in_order.and_then(|()| outline.is_complete());
-        (outline, complete)
+        let read = match in_order {
+            Err(Stop::Ended) => Read::Ended,
+            Err(Stop::Broken(why)) => Read::Broken(why),
+            Ok(()) if outline.acknowledgement.is_some() => Read::Complete,
+            Ok(()) => Read::Prefix,
+        };
+        outline.evidence = Evidence::of(&outline, transcript);
+        (outline, read)
     }
 
     /// What is recorded of a stream, if any frame of it is.
@@ -110,21 +147,7 @@ impl Outline {
         self.checkpoints.iter().any(|(c, sender)| c.stream == code && *sender == by_sender)
     }
 
-    fn is_complete(&self) -> Result<(), String> {
-        for (present, name) in [
-            (self.hello_a.is_some(), "HELLO_A"),
-            (self.hello_p.is_some(), "HELLO_P"),
-            (self.terms.is_some(), "TERMS"),
-            (self.accept.is_some(), "TERMS_ACCEPT"),
-            (self.receipt.is_some(), "RECEIPT"),
-            (self.acknowledgement.is_some(), "RECEIPT_ACK"),
-        ] {
-            ensure(present, &format!("{name} is missing"))?;
-        }
-        Ok(())
-    }
-
-    fn take_control(&mut self, frame: &RawFrame) -> Result<(), String> {
+    fn take_control(&mut self, frame: &RawFrame) -> Result<(), Stop> {
         let from_advertiser = frame.header.stream.from_advertiser();
         let [by_advertiser, by_provider] = &mut self.sent;
         let next = if from_advertiser { by_advertiser } else { by_provider };
@@ -167,12 +190,13 @@ impl Outline {
             (Control::ReceiptAck(m), false) if self.receipt.is_some() => {
                 self.acknowledgement = Some(m);
             }
-            (Control::Abort(m), _) => return Err(ended("aborted", from_advertiser, m.code)),
-            (Control::Refuse(m), false) if self.hello_a.is_some() && !opened => {
-                return Err(ended("refused", from_advertiser, m.code));
+            (Control::Abort(_), _) => return Err(Stop::Ended),
+            (Control::Refuse(_), false) if self.hello_a.is_some() && !opened => {
+                return Err(Stop::Ended);
             }
-            _ => return Err(format!("{name} out of place")),
+            _ => return Err(Stop::Broken(format!("{name} out of place"))),
         }
+        self.last = Some((name, None));
         Ok(())
     }
 
@@ -224,6 +248,7 @@ impl Outline {
         record.frames.push((*header, leaf));
         record.elements = record.elements.saturating_add(u64::from(header.elements));
         record.ended = header.is_last();
+        self.last = Some(account::place(header.stream, header.index));
         Ok(())
     }
 
@@ -280,14 +305,6 @@ impl StreamRecord {
 /// Whether the advertiser sends the stream of a checkpoint.
 fn sends(checkpoint: &Checkpoint) -> Option<bool> {
     StreamId::from_code(checkpoint.stream).map(StreamId::from_advertiser)
-}
-
-fn ended(how: &str, by_advertiser: bool, code: u16) -> String {
-    let by = if by_advertiser { Role::Advertiser } else { Role::Provider };
-    match WireCode::from_code(code) {
-        Some(why) => format!("the session was {how} by the {}: {why}", by.name()),
-        None => format!("the session was {how} by the {}", by.name()),
-    }
 }
 
 fn ensure(holds: bool, otherwise: &str) -> Result<(), String> {

@@ -1,38 +1,45 @@
 //! The checks that read the frames of a session again.
 
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use crate::codec::{RawFrame, StreamId};
-use crate::error::Error;
+use crate::error::Violation;
 use crate::group::{BatchArithmetic, Element};
 use crate::proof;
 use crate::rows::{RowOrder, RowWidth};
 use crate::session::task::{eval_context, split_eval};
 use crate::suite::SuiteId;
 use crate::table::TableReader;
+use crate::transcript::Role;
 use crate::transcript::merkle;
 use crate::transcript::merkle::Tree;
 use crate::transcript::verify::checks::{Checked, Finding};
 use crate::transcript::verify::outline::Outline;
+use crate::transcript::verify::signers::Signers;
 use crate::transcript::verify::{FrameSource, FrameUnreadable};
 
 /// The checks that read frames.
 pub(super) struct FrameReplay<'a> {
-    pub(super) outline: &'a Outline,
-    pub(super) frames: &'a mut dyn FrameSource,
-    pub(super) arithmetic: &'a dyn BatchArithmetic,
-    pub(super) elements_per_pass: usize,
+    outline: &'a Outline,
+    frames: &'a mut dyn FrameSource,
+    arithmetic: &'a dyn BatchArithmetic,
+    elements_per_pass: usize,
+    /// Streams whose elements are canonical, and those whose elements are distinct.
+    sound: [Vec<StreamId>; 2],
 }
 
-impl From<Error> for Finding {
-    fn from(error: Error) -> Self {
-        Self::Failed(error.to_string())
+impl<'a> FrameReplay<'a> {
+    pub(super) const fn new(
+        outline: &'a Outline,
+        frames: &'a mut dyn FrameSource,
+        arithmetic: &'a dyn BatchArithmetic,
+        elements_per_pass: usize,
+    ) -> Self {
+        Self { outline, frames, arithmetic, elements_per_pass, sound: [Vec::new(), Vec::new()] }
     }
-}
 
-impl FrameReplay<'_> {
     pub(super) fn check_match(&mut self) -> Checked {
         if self.outline.streams.is_empty() {
             return Err(NO_FRAMES);
@@ -46,7 +53,8 @@ impl FrameReplay<'_> {
                 let frame = self.frame(*stream, index)?;
                 let hash = merkle::leaf_hash(&[&frame.header.encode(), &frame.payload]);
                 if hash != *leaf || frame.header != *header {
-                    return Err(failed(*stream, index, "is not the recorded one"));
+                    let by = Signers::NOBODY;
+                    return Err(failed(*stream, index, "is not the recorded one", by));
                 }
             }
         }
@@ -54,21 +62,26 @@ impl FrameReplay<'_> {
     }
 
     pub(super) fn check_canonical(&mut self) -> Checked {
-        self.over_elements(|replay, stream| {
+        self.over_elements(CANONICAL, |replay, stream| {
             for index in 0..replay.frame_count(stream) {
                 let frame = replay.frame(stream, index)?;
                 for encoded in elements(&frame) {
-                    Element::decode(encoded)
-                        .map_err(|why| failed(stream, index, &why.to_string()))?;
+                    if let Err(why) = Element::decode(encoded) {
+                        let by = replay.sender(stream);
+                        return Err(failed(stream, index, &why.to_string(), by));
+                    }
                 }
             }
             Ok(())
         })
     }
 
-    /// Sorts the elements of one range of encodings at a time, so that memory stays bounded.
+    /// Sorts the elements of one range of encodings at a time.
+    ///
+    /// Ranges are equally full as long as encodings are spread like those of honest sessions; who
+    /// makes the elements can choose them to lie in one.
     pub(super) fn check_distinct(&mut self) -> Checked {
-        self.over_elements(|replay, stream| {
+        self.over_elements(DISTINCT, |replay, stream| {
             let total = replay.outline.record(stream).map_or(0, |r| r.head(stream).elements);
             let total = usize::try_from(total).unwrap_or(usize::MAX);
             let passes = total.div_ceil(replay.elements_per_pass.max(1)).clamp(1, 1 << 16);
@@ -82,7 +95,8 @@ impl FrameReplay<'_> {
                 seen.sort_unstable();
                 // [G13]
                 if !seen.is_sorted_by(|a, b| a < b) {
-                    return Err(Finding::Failed(format!("{} repeats an element", stream.name())));
+                    let why = format!("{} repeats an element", stream.name());
+                    return Err(Finding::Failed { why, by: replay.answerer(stream) });
                 }
             }
             Ok(())
@@ -90,9 +104,16 @@ impl FrameReplay<'_> {
     }
 
     /// Runs a check over BLIND and EVAL; a stream without a frame leaves it not made.
-    fn over_elements(&mut self, check: impl Fn(&mut Self, StreamId) -> Checked) -> Checked {
+    fn over_elements(
+        &mut self,
+        rule: usize,
+        check: impl Fn(&mut Self, StreamId) -> Checked,
+    ) -> Checked {
         for stream in [StreamId::Blind, StreamId::Eval] {
             check(self, stream)?;
+            if let Some(sound) = self.sound.get_mut(rule) {
+                sound.push(stream);
+            }
         }
         let none = |stream| self.frame_count(stream) == 0;
         if none(StreamId::Blind) || none(StreamId::Eval) { Err(NO_FRAMES) } else { Ok(()) }
@@ -108,14 +129,15 @@ impl FrameReplay<'_> {
         if hello.suite == SuiteId::Aligned.code() {
             return self.check_proofs();
         }
-        let width = width.ok_or_else(|| Finding::Failed("row width".to_string()))?;
+        let width = width.ok_or_else(|| Finding::from("row width".to_string()))?;
         for stream in [StreamId::Blind, StreamId::Eval] {
             let mut order = RowOrder::new(width);
             for index in 0..self.frame_count(stream) {
                 let frame = self.frame(stream, index)?;
-                order
-                    .check(frame.encodings())
-                    .map_err(|why| failed(stream, index, &why.to_string()))?;
+                if let Err(why) = order.check(frame.encodings()) {
+                    let by = self.answerer(stream);
+                    return Err(failed(stream, index, &why.to_string(), by));
+                }
             }
         }
         Ok(())
@@ -132,7 +154,8 @@ impl FrameReplay<'_> {
             let (handles, _) = frame.payload.as_chunks::<16>();
             let after = last.as_ref().is_none_or(|last| handles.first() > Some(last));
             if !after || !handles.is_sorted_by(|a, b| a < b) {
-                return Err(failed(StreamId::Handles, index, "is not in strict order"));
+                let by = self.sender(StreamId::Handles);
+                return Err(failed(StreamId::Handles, index, "is not in strict order", by));
             }
             last = handles.last().copied();
         }
@@ -140,27 +163,75 @@ impl FrameReplay<'_> {
     }
 
     fn check_proofs(&mut self) -> Checked {
-        let sid = self.outline.terms()?.sid;
-        let public_key = self.outline.hellos()?.1.manifest.body.public_key;
         for index in 0..self.frame_count(StreamId::Eval) {
             let blinded = self.frame(StreamId::Blind, index)?;
             let answer = self.frame(StreamId::Eval, index)?;
-            let at = |why: String| failed(StreamId::Eval, index, &why);
-            let (evaluated, proof) = split_eval(&answer, blinded.encodings().len())
-                .map_err(|why| at(why.to_string()))?;
-            let context = eval_context(&sid, index);
-            let _evidence = proof::verify(
-                self.arithmetic,
-                SuiteId::Aligned,
-                &public_key,
-                &context,
-                blinded.encodings(),
-                evaluated,
-                &proof,
-            )
-            .map_err(|why| at(why.to_string()))?;
+            if let Err(why) = self.prove(&blinded, &answer, index) {
+                let by = self.answerer(StreamId::Eval);
+                return Err(match why {
+                    Unproved::Absent(what) => what,
+                    Unproved::Wrong(why) => failed(StreamId::Eval, index, &why.to_string(), by),
+                });
+            }
         }
         Ok(())
+    }
+
+    fn prove(&self, blinded: &RawFrame, answer: &RawFrame, index: u32) -> Result<(), Unproved> {
+        let sid = self.outline.terms()?.sid;
+        let public_key = &self.outline.hellos()?.1.manifest.body.public_key;
+        let (evaluated, proof) = split_eval(answer, blinded.encodings().len())?;
+        let _evidence = proof::verify(
+            self.arithmetic,
+            SuiteId::Aligned,
+            public_key,
+            &eval_context(&sid, index),
+            blinded.encodings(),
+            evaluated,
+            &proof,
+        )?;
+        Ok(())
+    }
+
+    /// The sender of a stream, if it signed exactly the frames that are stored.
+    fn sender(&mut self, stream: StreamId) -> Signers {
+        let sender = if stream.from_advertiser() { Role::Advertiser } else { Role::Provider };
+        self.signed(stream).and(Signers::of(sender))
+    }
+
+    /// The sender of BLIND, or of EVAL if its question was signed by it too and is sound.
+    ///
+    /// Else an honest answer could be judged by another question, which its asker made afterwards.
+    fn answerer(&mut self, stream: StreamId) -> Signers {
+        let by = self.sender(stream);
+        if stream != StreamId::Eval || by.is_nobody() {
+            return by;
+        }
+        match self.sound.iter().all(|streams| streams.contains(&StreamId::Blind)) {
+            true => by.and(self.signed(StreamId::Blind)),
+            false => Signers::NOBODY,
+        }
+    }
+
+    /// Whoever signed exactly the frames that are stored.
+    ///
+    /// Frames are read again: what the records say of them is not signed, but for the leaves.
+    fn signed(&mut self, stream: StreamId) -> Signers {
+        let Some(record) = self.outline.record(stream) else {
+            return Signers::NOBODY;
+        };
+        let by = self.outline.evidence.of_head(&record.head(stream));
+        if by.is_nobody() {
+            return by;
+        }
+        let same = (0_u32..).zip(&record.frames).all(|(index, (header, leaf))| {
+            let Ok(Some(frame)) = self.frames.frame(stream, index) else {
+                return false;
+            };
+            let hash = merkle::leaf_hash(&[&frame.header.encode(), &frame.payload]);
+            hash == *leaf && frame.header == *header
+        });
+        if same { by } else { Signers::NOBODY }
     }
 
     /// Reads the table whether it was sent in this session or an earlier one.
@@ -179,13 +250,31 @@ impl FrameReplay<'_> {
                 break;
             }
             let frame = self.frame(StreamId::Table, index)?;
-            reader.read(&frame)?;
+            if let Err(why) = reader.read(&frame) {
+                return Err(Finding::Failed { why: why.to_string(), by: self.announcer(count) });
+            }
             tree.push(merkle::leaf_hash(&[&frame.header.encode(), &frame.payload]));
         }
         self.outline.required(reader.is_complete(), || "the table ends early".to_string())?;
         match tree.root() == table.root {
             true => Ok(()),
-            false => Err(Finding::Failed("the table has another root".to_string())),
+            false => Err("the table has another root".to_string().into()),
+        }
+    }
+
+    /// The provider, if the stored frames have the root that it signed in its HELLO.
+    fn announcer(&mut self, count: u32) -> Signers {
+        let Ok((_, hello)) = self.outline.hellos() else {
+            return Signers::NOBODY;
+        };
+        let mut tree = Tree::new();
+        for index in 0..count {
+            let Ok(Some(frame)) = self.frames.frame(StreamId::Table, index) else { break };
+            tree.push(merkle::leaf_hash(&[&frame.header.encode(), &frame.payload]));
+        }
+        match tree.root() == hello.table.root {
+            true => self.outline.evidence.hello_p,
+            false => Signers::NOBODY,
         }
     }
 
@@ -193,7 +282,7 @@ impl FrameReplay<'_> {
         match self.frames.frame(stream, index) {
             Ok(Some(frame)) => Ok(frame),
             Ok(None) => Err(Finding::Absent("frames are not in the package")),
-            Err(FrameUnreadable) => Err(failed(stream, index, "cannot be read")),
+            Err(FrameUnreadable) => Err(failed(stream, index, "cannot be read", Signers::NOBODY)),
         }
     }
 
@@ -219,8 +308,30 @@ fn elements(frame: &RawFrame) -> &[[u8; 32]] {
     encodings.get(..count).unwrap_or(encodings)
 }
 
-fn failed(stream: StreamId, index: u32, why: &str) -> Finding {
-    Finding::Failed(format!("{} frame {index} {why}", stream.name()))
+fn failed(stream: StreamId, index: u32, why: &str, by: Signers) -> Finding {
+    Finding::Failed { why: format!("{} frame {index} {why}", stream.name()), by }
 }
+
+/// Why an answer is not proved.
+enum Unproved {
+    Absent(Finding),
+    Wrong(Violation),
+}
+
+impl From<Finding> for Unproved {
+    fn from(what: Finding) -> Self {
+        Self::Absent(what)
+    }
+}
+
+impl From<Violation> for Unproved {
+    fn from(why: Violation) -> Self {
+        Self::Wrong(why)
+    }
+}
+
+/// Places of [`FrameReplay::sound`].
+const CANONICAL: usize = 0;
+const DISTINCT: usize = 1;
 
 const NO_FRAMES: Finding = Finding::Absent("the stream has no frames");

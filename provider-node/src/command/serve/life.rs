@@ -14,6 +14,7 @@ use node::telemetry::Terminal;
 use node::transport::Close;
 use node::transport::quic::{Incoming, ProviderEndpoint};
 use node::world;
+use protocol::error::Bug;
 use protocol::transcript::Role;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
@@ -36,7 +37,8 @@ pub(super) async fn serve(
     tokio::select! {
         biased;
         () = stopped(&mut signals) => return Ok(()),
-        built = building => built.map_err(|_| Failure::from(protocol::error::Bug::InternalInvariant))??,
+        // A panic has told about itself, and is a defect.
+        built = building => built.map_err(|_| Failure::from(Bug::InternalInvariant))??,
     }
     let pins = Pins::default();
     service.read_partners(&pins)?;

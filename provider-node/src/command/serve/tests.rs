@@ -58,7 +58,7 @@ impl Partners {
             OutputOptions { log: LogLevel::Error, log_json: false, progress: ProgressForm::Json };
         let service = Arc::new(Service::new(home, [7; 32], output).unwrap());
         service.build_tables().unwrap();
-        let ledger = Ledger::open(&advertiser.path("ledger.sqlite")).unwrap();
+        let ledger = Ledger::open(&advertiser.ledger()).unwrap();
         let runtime =
             tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build();
         Self { world, service, advertiser, ledger, runtime: runtime.unwrap() }
@@ -165,7 +165,6 @@ impl Partners {
             partner,
             rows: self.rows(matched).into_iter(),
             table: None,
-            clock: &clock,
         };
         let progress = Progress::silent();
         let driver = Driver {
@@ -224,7 +223,6 @@ struct Advertiser<'a> {
     partner: [u8; 32],
     rows: std::vec::IntoIter<RowSlot>,
     table: Option<node::data::table::StoredTable>,
-    clock: &'a dyn Clock,
 }
 
 impl Duties for Advertiser<'_> {
@@ -244,18 +242,21 @@ impl Duties for Advertiser<'_> {
     fn reserve(
         &mut self,
         entry: &LedgerEntry,
-        terms: &RawFrame,
+        opening: &SessionEvidence,
     ) -> Result<Reservation, ReserveError> {
-        Ok(self.ledger.hold(&self.partner, entry, terms)?)
+        Ok(self.ledger.hold(&self.partner, entry, opening)?)
     }
 
     fn ledger(&mut self, entry: &LedgerEntry, evidence: &RawFrame) -> Result<(), LedgerError> {
         self.ledger.append(&self.partner, entry, evidence)
     }
 
-    fn key_used(&mut self, key: &KnownKey) -> Result<(), LedgerError> {
-        let now = self.clock.now_unix();
-        self.ledger.mark_key_used(&self.partner, key, SuiteId::Shuffled, now)
+    fn receipt(&mut self, sid: &[u8; 32], receipt: &RawFrame) -> Result<(), LedgerError> {
+        self.ledger.keep_receipt(&self.partner, sid, receipt)
+    }
+
+    fn key_answered(&mut self, key: &KnownKey) -> Result<(), LedgerError> {
+        self.ledger.mark_key_answered(&self.partner, key)
     }
 
     fn approve(&mut self, _count: &MatchCount) -> bool {

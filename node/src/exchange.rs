@@ -1,0 +1,305 @@
+//! `ledger`: shows the ledger with a party, and mends it from the entries that the other side has.
+//!
+//! Entries travel by files of signed messages ([`protocol::ledger::evidence`]). Nothing in such a
+//! file is believed: every signature is verified against the two parties' own keys, what both
+//! signed may be added, and nothing is ever taken away or made cheaper [L-11].
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use protocol::attestation::AttestationKey;
+use protocol::ledger::evidence::{ChainEvidence, Pair, ProvenChain};
+use protocol::ledger::{LedgerEntry, LedgerHead};
+use protocol::transcript::Role;
+
+use crate::failure::Failure;
+use crate::ledger::{Adopted, Ledger, LedgerPlace, Partner, SignedBy};
+use crate::status::{profile, short, time};
+use crate::world;
+
+/// What `ledger` does.
+#[derive(Debug, clap::Subcommand)]
+pub enum LedgerCommand {
+    /// Lists the entries with a party: number, kind, session, what was charged, and who signed.
+    Show,
+    /// Writes the entries with a party, and the signed messages that prove them, for that party.
+    Export {
+        /// The new file.
+        file: PathBuf,
+    },
+    /// Tells where this ledger and the other side's part, from the file of its `ledger export`.
+    Compare {
+        /// The file of the other side.
+        file: PathBuf,
+    },
+    /// Takes from the other side's file the entries that both signed and this ledger lacks.
+    ///
+    /// Nothing is removed, and nothing that was charged becomes less. If an entry of the file
+    /// contradicts one that is here, nothing is changed.
+    Adopt {
+        /// The file of the other side.
+        file: PathBuf,
+    },
+}
+
+/// Options of `ledger`.
+#[derive(Debug, clap::Args)]
+pub struct LedgerOptions {
+    /// Directory of the node.
+    #[arg(long, global = true)]
+    pub dir: Option<PathBuf>,
+    /// The party the ledger is kept with, if there are several: its name here, or the first digits
+    /// of its party id.
+    #[arg(long, global = true, value_name = "PARTY")]
+    pub party: Option<String>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: LedgerCommand,
+}
+
+impl LedgerOptions {
+    /// The directory, which must be named.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Usage`].
+    pub fn directory(&self) -> Result<&Path, Failure> {
+        self.dir
+            .as_deref()
+            .ok_or_else(|| Failure::usage("no directory of a node is named", "name it with --dir"))
+    }
+
+    /// The party that is meant, of those that this node knows by name.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Usage`] that lists the names.
+    pub fn choose(&self, known: &[(String, Partner)]) -> Result<(String, Partner), Failure> {
+        let wanted = self.party.as_deref();
+        let fits = |(name, party): &&(String, Partner)| match wanted {
+            None => true,
+            Some(wanted) => name == wanted || crate::hex(party).starts_with(wanted),
+        };
+        let found: Vec<&(String, Partner)> = known.iter().filter(fits).collect();
+        let names: Vec<&str> = known.iter().map(|(name, _)| name.as_str()).collect();
+        match (found[..].split_first(), wanted) {
+            (Some((one, [])), _) => Ok((*one).clone()),
+            (Some((one, _)), Some(wanted)) if one.0 == wanted => Ok((*one).clone()),
+            (None, None) => Err(Failure::operator(
+                "this node has no partner yet, hence no ledger",
+                "accept an invitation, or invite a partner",
+            )),
+            (None, Some(wanted)) => Err(Failure::usage(
+                &format!("no party is called {}", crate::error::shown(wanted)),
+                &format!("this node has: {}", names.join(", ")),
+            )),
+            (Some(_), _) => Err(Failure::usage(
+                "there are several parties",
+                &format!("choose one with --party: {}", names.join(", ")),
+            )),
+        }
+    }
+}
+
+/// The ledger with one party, and who the two are.
+#[derive(Debug)]
+pub struct Exchange {
+    /// Where it lies.
+    pub place: LedgerPlace,
+    /// Our role.
+    pub role: Role,
+    /// Our attestation key.
+    pub key: Arc<AttestationKey>,
+    /// The other party.
+    pub partner: Partner,
+    /// What it is called here.
+    pub name: String,
+}
+
+impl Exchange {
+    /// Lists the entries.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] of the ledger.
+    pub fn show(&self) -> Result<Vec<String>, Failure> {
+        let ledger = Ledger::open_read_only(&self.place)?;
+        let head = ledger.head(&self.partner)?;
+        let name = crate::error::shown(&self.name);
+        let mut lines = vec![match head.seq {
+            0 => format!("ledger with {name}: no entry yet"),
+            seq => format!("ledger with {name}: {seq} entries, head {}", short(&head.hash)),
+        }];
+        for stored in ledger.chain(&self.partner, self.role)? {
+            let signed = match stored.signed {
+                SignedBy::Both => "signed by both",
+                SignedBy::Us => "signed by us, and named by them as their head",
+            };
+            lines.push(format!("  {}  {signed}", line(&stored.entry)));
+        }
+        for hold in ledger.open_holds(&self.partner)? {
+            lines.push(format!("  {}  offered by us, not answered", line(&hold)));
+        }
+        if let Err(behind) = ledger.session_head(&self.partner) {
+            return Err(behind.into());
+        }
+        Ok(lines)
+    }
+
+    /// Writes the entries and what proves them into a new file.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] of the ledger or the file.
+    pub fn export(&self, file: &Path) -> Result<Vec<String>, Failure> {
+        let ledger = Ledger::open_read_only(&self.place)?;
+        let mut sessions = ledger.evidence(&self.partner)?;
+        if self.role == Role::Provider {
+            for session in &mut sessions {
+                session.sign_as_provider(&self.key)?;
+            }
+        }
+        let evidence = ChainEvidence { pair: self.pair(), sessions };
+        let bytes = evidence.encode();
+        // What would not convince us convinces nobody.
+        let proven = evidence.verify().map_err(|fault| {
+            Failure::storage(&format!("the ledger does not prove itself: {fault}"))
+        })?;
+        world::publish_new(file, world::PRIVATE_MODE, |out| out.write_all(&bytes))?;
+        Ok(vec![
+            format!("wrote {} entries to {}", proven.entries.len(), file.display()),
+            format!(
+                "Next: give the file to {}, who runs `ledger compare FILE` or `ledger adopt FILE`",
+                crate::error::shown(&self.name)
+            ),
+        ])
+    }
+
+    /// Tells where the two ledgers part.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::LedgersDiffer`] if they contradict each other; of the ledger or the file.
+    pub fn compare(&self, file: &Path) -> Result<Vec<String>, Failure> {
+        let theirs = self.read(file)?;
+        let ledger = Ledger::open_read_only(&self.place)?;
+        let (ours, agreed) = (ledger.head(&self.partner)?.seq, theirs.agreed().len() as u64);
+        let listed = theirs.entries.len() as u64;
+        for proven in &theirs.entries {
+            let own = ledger.entry(&self.partner, proven.entry.seq)?;
+            if own.is_some_and(|own| own != proven.entry) {
+                return Err(self.contradiction(proven.entry.seq));
+            }
+        }
+        let mut lines =
+            vec![format!("this ledger ends at {ours}, theirs at {listed}; both signed {agreed}")];
+        lines.push(match agreed.cmp(&ours) {
+            std::cmp::Ordering::Greater => format!(
+                "theirs has entries {} to {agreed} that are missing here\n\
+                 Next: ledger adopt {}",
+                ours.saturating_add(1),
+                file.display()
+            ),
+            std::cmp::Ordering::Less if listed < ours => "theirs lacks entries of this one\n\
+                 Next: ledger export FILE, and let them adopt it"
+                .to_owned(),
+            _ => "the two are the same".to_owned(),
+        });
+        if listed > agreed.max(ours) {
+            lines.push(format!(
+                "entries after {agreed} are signed by one side only, and prove nothing"
+            ));
+        }
+        Ok(lines)
+    }
+
+    /// Takes what both signed and is missing here, into a ledger that may be lost altogether.
+    ///
+    /// The caller holds the lock of the directory. Entries that are missing here show that an older
+    /// copy was put back; `restored` then runs before they are written.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::LedgersDiffer`] if they contradict each other, and nothing is changed then; of
+    /// the ledger or the file.
+    pub fn adopt(
+        &self,
+        file: &Path,
+        restored: impl FnOnce() -> Result<(), Failure>,
+    ) -> Result<Vec<String>, Failure> {
+        let theirs = self.read(file)?;
+        let ledger = Ledger::open_anew(&self.place)?;
+        if theirs.agreed().len() as u64 > ledger.head(&self.partner)?.seq {
+            restored()?;
+        }
+        let adopted = ledger.adopt(&self.partner, &theirs)?;
+        let Adopted { from, to, theirs: agreed } = adopted;
+        let name = crate::error::shown(&self.name);
+        let mut lines = vec![if to > from {
+            let first = from.saturating_add(1);
+            format!("adopted entries {first} to {to}; the ledger with {name} ends at {to}")
+        } else {
+            format!("nothing to adopt: the ledger with {name} ends at {from}, theirs at {agreed}")
+        }];
+        if theirs.entries.len() as u64 > agreed {
+            lines.push(format!(
+                "entries after {agreed} are signed by one side only, and were not taken"
+            ));
+        }
+        // Says so if the file does not lead as far as this node once was.
+        let LedgerHead { .. } = ledger.session_head(&self.partner)?;
+        Ok(lines)
+    }
+
+    fn pair(&self) -> Pair {
+        let own = self.key.party().0;
+        match self.role {
+            Role::Advertiser => Pair { advertiser: own, provider: self.partner },
+            Role::Provider => Pair { advertiser: self.partner, provider: own },
+        }
+    }
+
+    /// Reads and verifies a file of the other side.
+    fn read(&self, file: &Path) -> Result<ProvenChain, Failure> {
+        let refused = |what: &str| {
+            Failure::evidence(
+                &format!("{}: {what}", file.display()),
+                "ask for the file again: `ledger export FILE` on the other node",
+            )
+        };
+        let size = std::fs::metadata(file).map(|found| found.len());
+        match size {
+            Ok(size) if size > EVIDENCE_BYTES_MAX => return Err(refused("it is too large")),
+            Ok(_) => {}
+            Err(error) => return Err(refused(&format!("cannot be read: {error}"))),
+        }
+        let bytes =
+            std::fs::read(file).map_err(|error| refused(&format!("cannot be read: {error}")))?;
+        let evidence = ChainEvidence::parse(&bytes).map_err(|error| refused(&error.to_string()))?;
+        if evidence.pair != self.pair() {
+            return Err(refused("it is the ledger of two other parties"));
+        }
+        evidence.verify().map_err(|error| refused(&error.to_string()))
+    }
+
+    fn contradiction(&self, seq: u64) -> Failure {
+        let partner = short(&self.partner);
+        crate::ledger::LedgerError::Contradiction { partner, seq }.into()
+    }
+}
+
+/// One entry as `show` prints it.
+fn line(entry: &LedgerEntry) -> String {
+    let kind = if entry.kind == LedgerEntry::RESERVE { "reserve" } else { "settle" };
+    format!(
+        "{:>4}  {kind:<7}  {:<12}  {:>10} evaluations  {}  session {}",
+        entry.seq,
+        profile(entry.profile),
+        entry.evaluations,
+        time(entry.at),
+        short(&entry.sid),
+    )
+}
+
+/// A million sessions take about 3 GB; no pair of parties comes near this.
+const EVIDENCE_BYTES_MAX: u64 = 1 << 30;

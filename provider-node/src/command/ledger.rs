@@ -1,0 +1,48 @@
+//! `ledger`: the ledger with a partner, shown, given and mended.
+
+use node::exchange::{Exchange, LedgerCommand, LedgerOptions};
+use node::failure::Failure;
+use node::telemetry::Terminal;
+use node::world::{Clock as _, SystemClock};
+use protocol::transcript::Role;
+
+use crate::Home;
+use crate::partners::Partners;
+use crate::tenant::Tenant;
+
+pub(crate) fn run(options: &LedgerOptions, terminal: &Terminal) -> Result<(), Failure> {
+    let home = Home::open(options.directory()?)?;
+    let partners = Partners::load(&home)?;
+    // Entries are entries, whatever mistake is in the policy of today.
+    let told = partners.quarantined.into_iter().filter_map(|one| one.tenant);
+    let tenants: Vec<Tenant> = partners.tenants.into_iter().chain(told).collect();
+    let known: Vec<_> =
+        tenants.iter().map(|one| (one.name.clone(), one.identity.party().0)).collect();
+    let (name, partner) = options.choose(&known)?;
+    let exchange = Exchange {
+        place: home.ledger(),
+        role: Role::Provider,
+        key: home.identity.attestation_key(),
+        partner,
+        name: name.clone(),
+    };
+    let lines = match &options.command {
+        LedgerCommand::Show => exchange.show()?,
+        LedgerCommand::Export { file } => exchange.export(file)?,
+        LedgerCommand::Compare { file } => exchange.compare(file)?,
+        LedgerCommand::Adopt { file } => {
+            let _lock = home.lock()?;
+            let tenant = tenants.iter().find(|tenant| tenant.name == name);
+            // Nobody knows here which keys the partner has met since.
+            exchange.adopt(file, || {
+                if let Some(keyring) = tenant.map(|one| one.keyring_if_made(&home)).transpose()? {
+                    keyring
+                        .map_or(Ok(()), |keys| keys.retire_runs(SystemClock::new().now_unix()))?;
+                }
+                Ok(())
+            })?
+        }
+    };
+    lines.iter().for_each(|line| terminal.line(line));
+    Ok(())
+}
