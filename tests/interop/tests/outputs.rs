@@ -192,6 +192,13 @@ fn streams_are_written_through_and_text_for_people_makes_room() {
     matched(&pair, &["--output", "/dev/null", "--json", "/dev/null"]).expect(0);
     assert!(std::fs::metadata("/dev/null").unwrap().file_type().is_char_device());
 
+    // A ledger that is given away is an output too.
+    for (bad, words) in [(&input, "it exists"), (&pair.path("a/new.ledger"), "it lies in the node")]
+    {
+        pair.advertiser(&["ledger", "export", bad]).expect(73).says(&[words]);
+    }
+    assert_eq!(pair.read("crm.csv"), rows());
+
     // The auditor keeps the same rules.
     let session = pair.sessions("a")[0].display().to_string();
     let verify = |json: &str| run("auditor", &["verify", &session, "--json", json]);
