@@ -14,8 +14,8 @@ use protocol::transcript::Role;
 
 use crate::failure::Failure;
 use crate::ledger::{Adopted, Ledger, LedgerPlace, Partner, SignedBy};
+use crate::output::Outputs;
 use crate::status::{profile, short, time};
-use crate::world;
 
 /// What `ledger` does.
 #[derive(Debug, clap::Subcommand)]
@@ -152,6 +152,8 @@ impl Exchange {
     ///
     /// [`Failure`] of the ledger or the file.
     pub fn export(&self, file: &Path) -> Result<Vec<String>, Failure> {
+        let mut outputs = Outputs::new(false);
+        let output = outputs.claim(file)?;
         let ledger = Ledger::open_read_only(&self.place)?;
         let mut sessions = ledger.evidence(&self.partner)?;
         if self.role == Role::Provider {
@@ -165,9 +167,13 @@ impl Exchange {
         let proven = evidence.verify().map_err(|fault| {
             Failure::storage(&format!("the ledger does not prove itself: {fault}"))
         })?;
-        world::publish_new(file, world::PRIVATE_MODE, |out| out.write_all(&bytes))?;
+        output.publish(|out| out.write_all(&bytes))?;
+        // What is read from standard output is the file and nothing else.
+        if outputs.take_standard_output() {
+            return Ok(Vec::new());
+        }
         Ok(vec![
-            format!("wrote {} entries to {}", proven.entries.len(), file.display()),
+            format!("wrote {} entries to {}", proven.entries.len(), output.shown()),
             format!(
                 "Next: give the file to {}, who runs `ledger compare FILE` or `ledger adopt FILE`",
                 crate::error::shown(&self.name)
