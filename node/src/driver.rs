@@ -64,6 +64,15 @@ impl Session {
     }
 }
 
+/// What a provider says in HELLO_P of the data that it answers from.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Shown {
+    /// Commitment of its snapshot.
+    pub snapshot: [u8; 32],
+    /// Head of its list of objections.
+    pub objections: [u8; 32],
+}
+
 /// What a session asks of the party it belongs to, beside the wire.
 pub trait Duties: Send {
     /// At most so many further identifiers of the committed input; empty at its end.
@@ -104,13 +113,13 @@ pub trait Duties: Send {
         opening: &SessionEvidence,
     ) -> Result<Reservation, ReserveError>;
 
-    /// Whether the answer to the question that these terms ask of a snapshot is kept, so that there
-    /// is nothing to ask; the advertiser's side.
+    /// Whether the answer to the question that these terms ask of what a provider shows is kept, so
+    /// that there is nothing to ask; the advertiser's side.
     ///
     /// # Errors
     ///
     /// [`DataError`].
-    fn knows_answer(&mut self, _terms: &RawFrame, _snapshot: &[u8; 32]) -> Result<bool, DataError> {
+    fn knows_answer(&mut self, _terms: &RawFrame, _shown: &Shown) -> Result<bool, DataError> {
         Ok(false)
     }
 
@@ -356,7 +365,7 @@ impl Driver<'_> {
             inputs: VecDeque::new(),
             hellos: [None, None],
             table_tags: 0,
-            snapshot: [0; 32],
+            shown: Shown::default(),
             cut_short: false,
         };
         match self.advance(&mut state).await {
@@ -470,7 +479,7 @@ impl Driver<'_> {
             Output::Spill { run, records } => self.runs.spill(run, records)?,
             Output::WantRun(run) => state.inputs.push_back(Input::Run(self.chunk(run)?)),
             Output::Reserve { entry, terms } => {
-                if self.duties.knows_answer(&terms, &state.snapshot)? {
+                if self.duties.knows_answer(&terms, &state.shown)? {
                     self.open_session(&entry, state)?;
                     let refusal = Refusal::NothingToAsk;
                     state.inputs.push_back(Input::ReserveRefused { refusal, retry_after_s: 0 });
@@ -683,8 +692,8 @@ struct State {
     hellos: [Option<RawFrame>; 2],
     /// Tags of the table that HELLO_P names.
     table_tags: u64,
-    /// Commitment of the snapshot that HELLO_P names.
-    snapshot: [u8; 32],
+    /// What HELLO_P names.
+    shown: Shown,
     /// Something the session had queued was not sent, so that nothing may follow it [S-11].
     cut_short: bool,
 }
@@ -720,7 +729,10 @@ impl State {
             && let Ok(Control::HelloP(hello)) = Control::decode(frame)
         {
             self.table_tags = hello.table.tag_count;
-            self.snapshot = hello.snapshot.body.commitment;
+            self.shown = Shown {
+                snapshot: hello.snapshot.body.commitment,
+                objections: hello.suppression_epoch,
+            };
         }
     }
 }

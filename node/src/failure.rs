@@ -324,7 +324,8 @@ fn data_exit(error: &DataError) -> Exit {
         | DataError::World(_)
         | DataError::Io { .. }
         | DataError::Damaged { .. }
-        | DataError::Contradiction { .. } => Exit::Storage,
+        | DataError::Contradiction { .. }
+        | DataError::ObjectionsLost { .. } => Exit::Storage,
     }
 }
 
@@ -414,6 +415,13 @@ fn data_report(error: &DataError) -> Report {
             "V0415",
             error.to_string(),
             "prepare the set again; if it happens twice, check the disk".into(),
+        ),
+        DataError::ObjectionsLost { .. } => (
+            "V0415",
+            error.to_string(),
+            "restore `objections/` from the latest copy and give later feeds again; without a \
+             copy, move `objections.anchor` away and give every feed again before anything else"
+                .into(),
         ),
         DataError::Bug(bug) => {
             return protocol_report(&Error::Bug(*bug), Role::Advertiser);

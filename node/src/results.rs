@@ -43,6 +43,9 @@ pub struct Question<'a> {
     pub sample_rows: u64,
     /// Commitment of the provider's snapshot.
     pub snapshot: &'a [u8; 32],
+    /// Head of the provider's list of objections. A result that names persons is the answer for as
+    /// long as nobody else objects; a count names nobody.
+    pub objections: &'a [u8; 32],
     /// The terms; their times are no part of the question, nor is how the table comes.
     pub terms: &'a MatchTerms,
 }
@@ -105,7 +108,7 @@ impl Results {
     ///
     /// [`Bug`] if the terms do not encode.
     pub fn key(&self, party: &[u8; 32], question: &Question<'_>) -> Result<QuestionKey, Bug> {
-        let Question { profile, input, sample_rows, snapshot, terms } = question;
+        let Question { profile, input, sample_rows, snapshot, objections, terms } = question;
         let timeless = MatchTerms {
             opened_at: 0,
             expires_at: 0,
@@ -116,7 +119,12 @@ impl Results {
         let terms = serde_json::to_vec(&timeless).map_err(|_| Bug::InternalInvariant)?;
         let (profile, sample) = (profile.code().to_be_bytes(), sample_rows.to_be_bytes());
         let rows = input.rows.to_be_bytes();
-        let parts: [&[u8]; 6] = [&profile, &input.root, &rows, &sample, *snapshot, &terms];
+        let objections = match question.profile {
+            Profile::MatchedRows | Profile::DigitalIds => *objections,
+            Profile::MatchRate | Profile::Activation => &[0; 32],
+        };
+        let parts: [&[u8]; 7] =
+            [&profile, &input.root, &rows, &sample, *snapshot, objections, &terms];
         Ok(QuestionKey { party: *party, key: self.names.of(&parts) })
     }
 
@@ -368,6 +376,7 @@ mod tests {
             input: &ROOT,
             sample_rows: 0,
             snapshot: &[3; 32],
+            objections: &[0; 32],
             terms: &borrowed,
         };
         change(&mut question, &mut terms);
@@ -395,6 +404,7 @@ mod tests {
             key_of(&results, |question, _| question.input = &OTHER),
             key_of(&results, |question, _| question.sample_rows = 100_000),
             key_of(&results, |question, _| question.snapshot = &[4; 32]),
+            key_of(&results, |question, _| question.objections = &[4; 32]),
             key_of(&results, |_, terms| terms.k_min += 1),
             key_of(&results, |_, terms| terms.purpose = Purpose::Suppress),
         ];

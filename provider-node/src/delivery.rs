@@ -212,7 +212,6 @@ impl Delivery {
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
-    use node::data::graph::GraphRules;
     use node::data::objections::{FeedRules, import_feed};
     use node::runs::FixedSorter;
     use protocol::identifier::{IdentifierKind, PrfInput, RulesetId};
@@ -348,35 +347,24 @@ mod tests {
         assert_eq!((resolution.handles_known, resolution.records), (PERSONS - 2, PERSONS - 2));
     }
 
+    /// Also those that came after the snapshot, which does not know of them.
     #[test]
-    fn lost_objections_stop_a_release() {
+    fn lost_objections_stop_tables_and_releases() {
         let world = world();
         object(&world, "email,n0@exemple.fr\n");
-        let file = world.dir.path().join("links.csv");
-        let normalizer = world.home.config.common.normalizer();
-        let objections = Objections::all(&world.home.path(OBJECTIONS), &world.home.storage);
-        let rules = GraphRules {
-            normalizer: &normalizer,
-            source: world.home.config.common.source(),
-            email_sha256: None,
-            objections: &objections.unwrap(),
-            now: NOW,
-        };
-        let day = u32::try_from(NOW / 86_400).unwrap();
-        let snapshot = Published::ingest(&world.home, &file, &rules, day).unwrap();
-        let mut world = world;
-        world.snapshot = snapshot;
         world.ensure(Profile::DigitalIds);
-        let ready = world.ready(Profile::DigitalIds).unwrap();
-        std::fs::remove_dir_all(world.home.path(OBJECTIONS)).unwrap();
-        assert!(world.ready(Profile::DigitalIds).is_none());
+        let index = world.ready(Profile::DigitalIds).unwrap().handles.unwrap();
         let World { home, tenant, snapshot, .. } = &world;
+        assert_eq!(snapshot.stored.objections(), 0);
+        std::fs::remove_dir_all(home.path(OBJECTIONS)).unwrap();
+        let lost = crate::tables::ready(home, tenant, snapshot, Profile::DigitalIds, &[], NOW);
+        assert_eq!(lost.unwrap_err().exit().code(), 74);
         let desk = DeliveryDesk::open(home, tenant, snapshot).unwrap();
         let terms = terms(Profile::DigitalIds);
-        let index = ready.handles.unwrap();
         let mut delivery = desk.begin(Profile::DigitalIds, &[1; 32], &terms, index, NOW);
         let none = FixedSorter::new(&world.dir.path().join("work"), 16, 1 << 16).unwrap();
-        assert!(delivery.resolve(none.finish().unwrap(), NOW).is_err());
+        let refused = delivery.resolve(none.finish().unwrap(), NOW);
+        assert!(matches!(refused, Err(DataError::ObjectionsLost { found: 0, least: 1, .. })));
     }
 
     #[test]

@@ -102,6 +102,11 @@ pub(in crate::data) fn time(cell: &str, now: u64) -> Result<Timestamp, TimeFault
     if seconds > latest { Err(TimeFault::Future) } else { Ok(time) }
 }
 
+/// Whether a cell is a day without a time of day.
+pub(in crate::data) fn is_day(cell: &str) -> bool {
+    like(cell.trim(), DAY)
+}
+
 fn read(cell: &str) -> Option<Timestamp> {
     let (date, clock) = match cell.split_at_checked(DAY.len())? {
         (date, "") => (date, None),

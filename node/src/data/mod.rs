@@ -115,6 +115,20 @@ pub enum DataError {
         /// The file.
         path: PathBuf,
     },
+    /// The store of objections has fewer than this node took.
+    #[error(
+        "{} has {found} objections, but this node took {least}: it was lost, or an older copy was \
+         put back",
+        path.display()
+    )]
+    ObjectionsLost {
+        /// The store.
+        path: PathBuf,
+        /// Objections in it.
+        found: u64,
+        /// Objections that were in it.
+        least: u64,
+    },
     /// A defect of ours.
     #[error(transparent)]
     Bug(#[from] Bug),

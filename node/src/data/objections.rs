@@ -5,14 +5,18 @@
 //! the head of a keyed chain over its entries, which a session shows to its partner. An import into
 //! the graph leaves the persons out; tables and releases look at those that came after the
 //! snapshot. An entry has no date that could make it weaker: it holds from the moment it is there.
+//!
+//! Beside the store lies its anchor, which says how far it went: a store that is gone, or was taken
+//! back to an earlier state, would bring persons back who objected, and is refused.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::data::DataError;
 use crate::data::digital::DigitalId;
 use crate::data::sealed::{SealedFile, fill, open_sealed, read_or_end};
-use crate::seal::{KeyedHash, SealedWriter, StorageKey};
+use crate::seal::{self, KeyedHash, SealedWriter, StorageKey};
 use crate::world;
 
 mod feed;
@@ -98,7 +102,7 @@ impl Objections {
     ///
     /// # Errors
     ///
-    /// [`DataError`] if the store is damaged.
+    /// [`DataError`] if the store is damaged, cannot be read, or lacks what its anchor names.
     pub fn all(directory: &Path, key: &StorageKey) -> Result<Self, DataError> {
         Self::since(directory, key, 0)
     }
@@ -110,10 +114,7 @@ impl Objections {
     /// As [`Self::since`].
     pub fn complete(directory: &Path, key: &StorageKey, at_least: u64) -> Result<Self, DataError> {
         let these = Self::all(directory, key)?;
-        match these.recorded < at_least {
-            true => Err(DataError::contradiction(&directory.join(STORE))),
-            false => Ok(these),
-        }
+        whole(directory, these.recorded, at_least).map(|()| these)
     }
 
     /// The objections that were recorded after the first `recorded` ones.
@@ -134,9 +135,7 @@ impl Objections {
             }
             these.recorded = position;
         }
-        if these.recorded < recorded {
-            return Err(DataError::contradiction(&directory.join(STORE)));
-        }
+        whole(directory, these.recorded, recorded)?;
         these.sorted.sort_unstable();
         Ok(these)
     }
@@ -222,18 +221,29 @@ struct Store {
 }
 
 impl Store {
+    /// Opens the store; none if there never was one. A store that cannot be read is not none.
     fn open(directory: &Path, key: &StorageKey) -> Result<Option<Self>, DataError> {
+        // First the anchor: a store that is written meanwhile goes further than it says.
+        let anchor = Anchor::read(directory, key)?;
+        let least = anchor.as_ref().map_or(0, |anchor| anchor.count);
         let path = directory.join(STORE);
-        if !path.exists() {
-            return Ok(None);
-        }
-        let mut reader = open_sealed(&path, key, STORE)?;
+        let mut reader = match open_sealed(&path, key, STORE) {
+            Err(DataError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
+                return whole(directory, 0, least).map(|()| None);
+            }
+            opened => opened?,
+        };
         let mut header = [0; 40];
         let read = read_or_end(&mut reader, &mut header, &path)?;
         let parts = header.split_first_chunk::<32>().filter(|_| read);
         let (head, count) = parts.ok_or_else(|| DataError::contradiction(&path))?;
         let count = count.try_into().map_err(|_| DataError::contradiction(&path))?;
-        Ok(Some(Self { reader, head: *head, left: u64::from_be_bytes(count), path }))
+        let count = u64::from_be_bytes(count);
+        whole(directory, count, least)?;
+        if anchor.is_some_and(|anchor| anchor.count == count && anchor.head != *head) {
+            return Err(DataError::contradiction(&path));
+        }
+        Ok(Some(Self { reader, head: *head, left: count, path }))
     }
 
     fn next_entry(&mut self) -> Result<Option<Entry>, DataError> {
@@ -282,9 +292,56 @@ fn write(directory: &Path, key: &StorageKey, added: &[Entry]) -> Result<(), Data
             std::io::ErrorKind::Other.into()
         })
     })
-    .map_err(|error| failed.take().unwrap_or_else(|| error.into()))
+    .map_err(|error| failed.take().unwrap_or_else(|| error.into()))?;
+    Anchor { head, count }.write(directory, key)
 }
 
+/// How far the store went, kept outside its directory. It is written after the store, so that it
+/// may lag by an import after a crash and is never ahead.
+struct Anchor {
+    head: [u8; 32],
+    count: u64,
+}
+
+impl Anchor {
+    fn path(directory: &Path) -> PathBuf {
+        directory.with_extension(ANCHOR)
+    }
+
+    fn read(directory: &Path, key: &StorageKey) -> Result<Option<Self>, DataError> {
+        let path = Self::path(directory);
+        let sealed = match std::fs::read(&path) {
+            Ok(sealed) => sealed,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(DataError::Io { path, source }),
+        };
+        let bytes =
+            seal::open_bytes(key, ANCHOR_CONTEXT, &sealed).map_err(DataError::sealed(&path))?;
+        let (head, count) =
+            bytes.split_first_chunk().ok_or_else(|| DataError::contradiction(&path))?;
+        let count = count.try_into().map_err(|_| DataError::contradiction(&path))?;
+        Ok(Some(Self { head: *head, count: u64::from_be_bytes(count) }))
+    }
+
+    fn write(&self, directory: &Path, key: &StorageKey) -> Result<(), DataError> {
+        let mut bytes = [0; 40];
+        fill(&mut bytes, &[&self.head, &self.count.to_be_bytes()]);
+        let sealed = seal::seal_bytes(key, ANCHOR_CONTEXT, &bytes)?;
+        let path = Self::path(directory);
+        Ok(world::publish_atomically(&path, world::PRIVATE_MODE, |out| out.write_all(&sealed))?)
+    }
+}
+
+/// Refuses a store that has fewer objections than this node is known to have taken.
+fn whole(directory: &Path, found: u64, least: u64) -> Result<(), DataError> {
+    match found < least {
+        true => Err(DataError::ObjectionsLost { path: directory.join(STORE), found, least }),
+        false => Ok(()),
+    }
+}
+
+const ANCHOR: &str = "anchor";
+const ANCHOR_CONTEXT: &str = "objections-anchor";
 const STORE: &str = "objections";
 /// They are held in memory while a graph is read: 16 bytes each.
 const OBJECTIONS_MAX: u64 = 1 << 23;

@@ -229,7 +229,7 @@ impl Service {
             }
         };
         let live = self.admission.enter(partner);
-        let (Offered { tables, prepared, desk }, busy) = match faulty {
+        let (Offered { tables, prepared, desk, objections }, busy) = match faulty {
             true => (Offered::default(), Some((Refusal::CannotServe, 0))),
             false => {
                 let offered = self.offered(&tenant, now).unwrap_or_else(|failure| {
@@ -246,7 +246,7 @@ impl Service {
         let sessions = self.home.private_dir("sessions")?;
         let facts = channel.peer().channel();
         let journal = SessionJournal::begin(&sessions, Role::Provider, facts)?;
-        let config = self.config(&tenant, *channel.peer(), prepared, busy, now)?;
+        let config = self.config(&tenant, *channel.peer(), (prepared, objections), busy, now)?;
         let exporter = config.peer.channel().exporter;
         let (head, budget) = (config.ledger, tenant.policy.budget());
         let mut duties = ProviderDuties {
@@ -300,7 +300,7 @@ impl Service {
         &self,
         tenant: &Tenant,
         peer: VerifiedPeer,
-        prepared: Vec<Prepared>,
+        (prepared, suppression_epoch): (Vec<Prepared>, [u8; 32]),
         busy: Option<(Refusal, u32)>,
         now: u64,
     ) -> Result<ProviderConfig, Failure> {
@@ -312,7 +312,7 @@ impl Service {
             policy: self.policy(tenant, now)?,
             prepared,
             rules_digest: self.rules_digest,
-            suppression_epoch: suppression_epoch(&self.home.path(OBJECTIONS), &self.home.storage)?,
+            suppression_epoch,
             // One that is behind its anchor differs from the partner's, who is told so.
             ledger: self.ledger.head(peer.party())?,
             busy,
@@ -372,7 +372,8 @@ impl Service {
     fn offered(self: &Arc<Self>, tenant: &Tenant, now: u64) -> Result<Offered, Failure> {
         let showing = Published::hold_showing(&self.home)?;
         let Some(snapshot) = Published::current(&self.home)? else { return Ok(Offered::default()) };
-        let mut offered = Offered::default();
+        let objections = self.objections()?;
+        let mut offered = Offered { objections, ..Offered::default() };
         let spent = self.ledger.known_keys(&tenant.identity.party().0)?;
         for profile in tenant.policy.profiles() {
             let found = tables::ready(&self.home, tenant, &snapshot, profile, &spent, now)?;
@@ -386,9 +387,19 @@ impl Service {
         if offered.tables.iter().any(|table| table.handles.is_some()) {
             offered.desk = Some(DeliveryDesk::open(&self.home, tenant, &snapshot)?);
         }
+        if self.objections()? != objections {
+            // Somebody objected meanwhile: the head that we show would not be that of the tables.
+            self.prepare(tenant);
+            return Ok(Offered::default());
+        }
         snapshot.mark_shown()?;
         drop(showing);
         Ok(offered)
+    }
+
+    /// Head of the list of objections as it is now.
+    fn objections(&self) -> Result<[u8; 32], Failure> {
+        Ok(suppression_epoch(&self.home.path(OBJECTIONS), &self.home.storage)?)
     }
 
     fn policy(&self, tenant: &Tenant, now: u64) -> Result<Policy, Failure> {
@@ -423,6 +434,8 @@ struct Offered {
     tables: Vec<Ready>,
     prepared: Vec<Prepared>,
     desk: Option<DeliveryDesk>,
+    /// Head of the list of objections that the tables were made without; shown with a table alone.
+    objections: [u8; 32],
 }
 
 struct ProviderDuties<'a> {

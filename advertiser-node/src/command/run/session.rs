@@ -6,7 +6,7 @@ use std::sync::Arc;
 use node::data::DataError;
 use node::data::input::{Identifiers, PreparedInput};
 use node::data::table::StoredTable;
-use node::driver::{DriveError, Driver, Duties, Ended, Session};
+use node::driver::{DriveError, Driver, Duties, Ended, Session, Shown};
 use node::engine::Engine;
 use node::error::shown;
 use node::exit::Exit;
@@ -501,7 +501,7 @@ impl Duties for AdvertiserDuties<'_> {
         Ok(reservation)
     }
 
-    fn knows_answer(&mut self, terms: &RawFrame, snapshot: &[u8; 32]) -> Result<bool, DataError> {
+    fn knows_answer(&mut self, terms: &RawFrame, shown: &Shown) -> Result<bool, DataError> {
         let Ok(Control::Terms(planned)) = Control::decode(terms) else {
             return Err(Bug::InternalInvariant.into());
         };
@@ -510,7 +510,8 @@ impl Duties for AdvertiserDuties<'_> {
             profile: run.request.profile,
             input: &run.input.root(),
             sample_rows: run.shape.sample_rows,
-            snapshot,
+            snapshot: &shown.snapshot,
+            objections: &shown.objections,
             terms: &terms,
         };
         let key = run.results.key(&self.partner, &question)?;

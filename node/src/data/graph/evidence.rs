@@ -97,6 +97,8 @@ fn a_line_is_published_only_with_evidence_in_its_form() {
         (&[(DAY, "1999-11-18")], "day_early"),
         (&[(0, "NULL")], "reference_missing"),
         (&[(1, "#N/A")], "reference_missing"),
+        (&[(0, "1.23457E+15")], "reference_rounded"),
+        (&[(1, " 1001.0")], "reference_rounded"),
         (&[(7, "short")], "cookie_malformed"),
         (&[(6, "idfa")], "cookie_namespace_malformed"),
     ] {

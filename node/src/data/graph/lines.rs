@@ -336,6 +336,11 @@ impl Line {
         let (Some(persona), Some(person)) = (persona, found.person) else {
             return Err("reference_missing");
         };
+        // Of different persons it would make one, whose digital IDs are then of each of them.
+        let references = [columns.persona_ref, columns.person_ref];
+        if references.into_iter().any(|column| cell::is_rounded_number(field(column))) {
+            return Err("reference_rounded");
+        }
         let Some(evidence) = evidence_bit(field(columns.evidence)) else {
             return Err("evidence_unknown");
         };

@@ -173,6 +173,16 @@ pub(super) fn check_rules(rules: &InputRules<'_>) -> Result<(), DataError> {
     let wrong = rules.not_for_purpose.iter().find(|field| !known(field));
     let SharedLimits { email, phone, phone_fixed } = rules.shared;
     let limits = [email, phone, phone_fixed];
+    let ours = name(OBJECTIONS);
+    let theirs = rules.source.columns.get(ours).map_or(ours, String::as_str);
+    if rules.source.ignore.iter().any(|ignored| ignored == theirs) {
+        return Err(DataError::Declared {
+            what: "`ignore` names the column of objections, which no run may pass over".into(),
+            try_this: "take it out; if objections stand in another column, name that one under \
+                       `[columns]`"
+                .into(),
+        });
+    }
     let names = IDENTIFIERS.map(|(at, _)| name(at)).join(", ");
     match wrong {
         Some(_) => Err(DataError::Declared {

@@ -282,6 +282,9 @@ impl Last<'_, '_> {
         // The scan caps an id at 1,024 bytes.
         let len =
             u16::try_from(row.row_id.len()).map_err(|_| DataError::contradiction(self.path))?;
+        // A result names rows by their ids: under other ids it is the result of another input.
+        self.content.update(len.to_be_bytes());
+        self.content.update(row.row_id);
         self.row_ids.append(&len.to_be_bytes())?;
         self.row_ids.append(row.row_id)?;
         self.tally.counts.eligible += 1;

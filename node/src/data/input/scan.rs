@@ -174,14 +174,19 @@ impl Digested {
         let line = row.line();
         let row_id = row_id(row)?;
         identifiers.clear();
+        let mut unread = 0;
         for (at, values) in IDENTIFIERS {
-            self.normalize(row, at, values, rules, identifiers);
+            unread += u64::from(!self.normalize(row, at, values, rules, identifiers));
         }
         identifiers.sort_by_key(|found| found.kind);
         let cut = self.cut(identifiers);
         let source = self.tag(row.get(columns::SOURCE));
         let (gate, consent_at) = Gate::of(row, &rules.gate);
-        let updated_at = self.age(row.get(columns::UPDATED_AT), rules.gate.now);
+        if gate.objects() && unread > 0 {
+            // Another row of this person may hold the value in a form that can be read.
+            *self.tally.counts.warnings.entry(OBJECTOR_UNREAD.to_owned()).or_default() += unread;
+        }
+        let updated_at = self.age(row.get(columns::UPDATED_AT), rules.gate.now, gate);
         let found = identifiers.iter();
         let found: Vec<[u8; Found::LEN]> = found.map(Found::encode).collect();
         let encoded = ScannedRow {
@@ -218,9 +223,15 @@ impl Digested {
     }
 
     /// Microseconds since 1970 of a readable age; 0 for any other.
-    fn age(&mut self, cell: &str, now: u64) -> u64 {
+    ///
+    /// When in a day somebody objected nobody knows: what a row restricts holds to the end of it.
+    fn age(&mut self, cell: &str, now: u64, gate: Gate) -> u64 {
         match cell::time(cell, now) {
-            Ok(at) => u64::try_from(at.as_microsecond()).unwrap_or(0),
+            Ok(at) => {
+                let restricts = gate != Gate::Eligible && cell::is_day(cell);
+                let rest_of_day = if restricts { DAY_MICROS - 1 } else { 0 };
+                u64::try_from(at.as_microsecond()).unwrap_or(0).saturating_add(rest_of_day)
+            }
             Err(TimeFault::Absent) => 0,
             Err(_) => {
                 add(&mut self.tally.counts.warnings, UPDATED_AT_UNREADABLE);
@@ -248,7 +259,8 @@ impl Digested {
         self.rejected.push(Rejected { row: self.ends.len(), column, reason });
     }
 
-    /// Normalizes one field and keeps its identifiers of agreed kinds.
+    /// Normalizes one field and keeps its identifiers of agreed kinds; false if it holds a value
+    /// that cannot be read.
     fn normalize(
         &mut self,
         row: &Row<'_>,
@@ -256,7 +268,7 @@ impl Digested {
         values: Values,
         rules: &InputRules<'_>,
         identifiers: &mut Vec<Found>,
-    ) {
+    ) -> bool {
         let raw = row.get(at);
         let context = PhoneContext {
             country: Some(row.get(columns::COUNTRY)),
@@ -270,6 +282,7 @@ impl Digested {
             Values::PhoneDigest => rules.normalizer.phone_sha256(raw, rules.phone_sha256),
         };
         let name = columns::name(at);
+        let read = !matches!(outcome, Outcome::Reject(_));
         match outcome {
             Outcome::Ok(found) => {
                 self.tally.counts.values_read += 1;
@@ -305,6 +318,7 @@ impl Digested {
             }
             Outcome::Absent => self.tally.columns.entry(name).or_default().absent += 1,
         }
+        read
     }
 }
 
@@ -534,6 +548,11 @@ pub(super) const USED: u8 = 4;
 
 /// What a warning about the age of a row is counted under.
 const UPDATED_AT_UNREADABLE: &str = "updated_at_unreadable";
+
+/// What a value of a row that objects is counted under besides, if it cannot be read.
+const OBJECTOR_UNREAD: &str = "objector_identifier_unread";
+
+const DAY_MICROS: u64 = 86_400_000_000;
 
 /// The longest row id.
 const ROW_ID_BYTES_MAX: usize = 1024;

@@ -566,8 +566,42 @@ mod tests {
         std::fs::write(&path, bytes).unwrap();
         assert!(since(0).is_err());
         std::fs::remove_file(&path).unwrap();
-        assert!(since(0).unwrap().is_empty());
         assert!(since(2).is_err());
+    }
+
+    /// Also one that no snapshot knew of, and one that cannot be read.
+    #[test]
+    fn a_store_that_lacks_what_this_node_took_is_refused() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let directory = dir.path().join("objections");
+        let path = directory.join(super::super::STORE);
+        import(dir.path(), "email,one@exemple.fr,,\n");
+        let older = std::fs::read(&path).unwrap();
+        import(dir.path(), "email,two@exemple.fr,,\n");
+        let newer = std::fs::read(&path).unwrap();
+        let refused = |put_back: &dyn Fn()| {
+            put_back();
+            let lost = |error| matches!(error, DataError::ObjectionsLost { least: 2, .. });
+            assert!(lost(Objections::all(&directory, &key()).unwrap_err()));
+            assert!(lost(recorded(&directory, &key()).unwrap_err()));
+            assert!(lost(suppression_epoch(&directory, &key()).unwrap_err()));
+            let feed = b"type,value\nemail,three@exemple.fr\n";
+            assert!(lost(import_bytes(dir.path(), CsvOptions::default(), feed).unwrap_err()));
+        };
+        refused(&|| std::fs::write(&path, &older).unwrap());
+        refused(&|| std::fs::remove_dir_all(&directory).unwrap());
+        // Another store of as many is not the one that was.
+        std::fs::remove_file(dir.path().join("objections.anchor")).unwrap();
+        import(dir.path(), "email,three@exemple.fr,,\nemail,four@exemple.fr,,\n");
+        std::fs::write(&path, &newer).unwrap();
+        assert!(Objections::all(&directory, &key()).is_err());
+        // A directory that may not be entered is not an empty one.
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("objections");
+        std::fs::write(&file, "").unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+        assert!(recorded(&file, &key()).is_err(), "a file in the place of the store");
     }
 
     const TYPES: &str = "(?i)(email|phone|idfa|cookie:a\\.fr| aaid|[a-z]{0,6})";

@@ -170,11 +170,11 @@ proptest! {
     /// and order they come.
     #[test]
     fn a_restriction_stands_unless_a_later_row_overrules_it(
-        rows in prop::collection::vec((0..4_u8, 0..4_u8, 0..6_u8), 1..14),
+        rows in prop::collection::vec((0..4_u8, 0..4_u8, 0..7_u8), 1..14),
         cut in any::<prop::sample::Index>(),
     ) {
         let ages = ["", "hier", "2126-01-01", "2026-06-01 09:00:00", "2026-06-01 17:00:00",
-            "2026-06-02"];
+            "2026-06-02", "2026-06-01"];
         let header = "row_id,email,consent_purposes,consent_ref,consent_at,consent_notice,\
             objections,updated_at\n";
         let line = |(at, (id, says, age)): (usize, &(u8, u8, u8))| {
@@ -195,9 +195,13 @@ proptest! {
         };
         let expected: Vec<String> = (0..4_u8).filter(|id| {
             let of_id = rows.iter().filter(|row| row.0 == *id);
-            let readable = |age: u8| (age > 2).then_some(age);
-            let latest = of_id.clone().filter(|row| row.1 == 0).map(|row| readable(row.2)).max();
-            let overruled = |age: u8| match (readable(age), latest.flatten()) {
+            // A day allows from its first instant, and restricts to its last.
+            let allows = |age: u8| [None, None, None, Some(6), Some(8), Some(10), Some(5)]
+                [usize::from(age)];
+            let restricts = |age: u8| [None, None, None, Some(6), Some(8), Some(11), Some(9)]
+                [usize::from(age)];
+            let latest = of_id.clone().filter(|row| row.1 == 0).map(|row| allows(row.2)).max();
+            let overruled = |age: u8| match (restricts(age), latest.flatten()) {
                 (Some(age), Some(latest)) => latest > age,
                 _ => false,
             };
@@ -346,4 +350,56 @@ fn inputs_for_two_purposes_are_two_inputs_even_with_the_same_rows() {
     let reopened =
         PreparedInput::open(&store.join(hex(&for_suppress.root().root[..8])), &bench.key);
     assert_eq!(reopened.unwrap().purpose(), Purpose::Suppress);
+}
+
+/// A result names rows by their ids, and an equal root is answered from it.
+#[test]
+fn rows_under_other_ids_are_another_input() {
+    let bench = Bench::new();
+    let of = |ids: [&str; 2]| {
+        let [a, b] = ids.map(|id| row(id, &format!("n{}@exemple.fr", id.len()), "ads.match"));
+        bench.prepare(&format!("{a}{b}")).unwrap()
+    };
+    let (before, after) = (of(["1", "23"]), of(["2", "33"]));
+    assert_eq!(contents(&before), contents(&after));
+    assert_ne!(before.root(), after.root());
+    assert_eq!(before.root(), of(["1", "23"]).root());
+}
+
+/// Settings that would have the objections of a file passed over.
+#[test]
+fn objections_cannot_be_ignored() {
+    let header = HEADER.replace("consent_notice", "consent_notice,OPT_OUT,objections");
+    let text = format!("{header}a,x.y@exemple.fr,ads.match,R-1,2026-03-02,N-1,all,none\n");
+    let prepare = |mapped: &[&str], ignore: &[&str]| {
+        let mut bench = Bench::new();
+        bench.source.columns =
+            mapped.iter().map(|name| ("objections".to_owned(), (*name).to_owned())).collect();
+        bench.source.ignore = ignore.iter().map(|name| (*name).to_owned()).collect();
+        bench.prepare_files(&[("crm.csv", text.clone().into_bytes())]).map(drop)
+    };
+    for (mapped, ignore) in [(&[][..], "objections"), (&["OPT_OUT"], "OPT_OUT")] {
+        let refused = prepare(mapped, &[ignore, "OPT_OUT", "objections"]);
+        assert!(matches!(refused, Err(DataError::Declared { .. })), "{ignore}");
+    }
+    // A column of that name that holds something else may be.
+    let objected = prepare(&["OPT_OUT"], &["objections"]);
+    assert!(matches!(objected, Err(DataError::Empty { .. })));
+}
+
+/// Nobody can look for an address that cannot be read, so that its owner has to be told.
+#[test]
+fn what_cannot_be_read_of_an_objector_is_told() {
+    let header = HEADER.replace("consent_notice", "consent_notice,objections");
+    let row =
+        |id: &str, email: &str, says: &str| format!("{id},{email},ads.match,{EVIDENCE},{says}\n");
+    let rows = [
+        row("a", "jane@exemple.fr; j@exemple.fr", "all"),
+        row("b", "no address", ""),
+        row("c", "jane@exemple.fr", ""),
+        row("d", "", "perhaps"),
+    ];
+    let survey = Bench::new().survey(&format!("{header}{}", rows.concat()), &mut Noted::default());
+    assert_eq!(survey.counts.eligible, 1);
+    assert_eq!(survey.counts.warnings.get("objector_identifier_unread"), Some(&1));
 }
