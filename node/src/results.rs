@@ -2,7 +2,7 @@
 //! be used.
 //!
 //! A result lies under the party that answered and under the key of its question: profile, input,
-//! sample, snapshot, and terms without their times. Output files are written from here, so that a
+//! sample, snapshot, and terms without their times; and how its rows are called, if it names rows. Output files are written from here, so that a
 //! kill, a full disk or a wrong path loses none; and an equal question is answered from here,
 //! which costs nothing and tells the provider nothing further.
 
@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 
 use crate::data::{
     DataError, SealedFile, SealedOut, create_sealed, finish_sealed, hex, open_sealed, read_or_end,
+    verify_sealed,
 };
 use crate::seal::{self, KeyedHash, StorageKey};
 use crate::world::{self, DraftDir, WorldError};
@@ -39,6 +40,8 @@ pub struct Question<'a> {
     pub profile: Profile,
     /// The committed input.
     pub input: &'a InputRoot,
+    /// Hash of the row ids; a result that names rows is of no use under other ids.
+    pub row_ids: &'a [u8; 32],
     /// Rows drawn for a sample; 0 for all.
     pub sample_rows: u64,
     /// Commitment of the provider's snapshot.
@@ -105,7 +108,7 @@ impl Results {
     ///
     /// [`Bug`] if the terms do not encode.
     pub fn key(&self, party: &[u8; 32], question: &Question<'_>) -> Result<QuestionKey, Bug> {
-        let Question { profile, input, sample_rows, snapshot, terms } = question;
+        let Question { profile, input, row_ids, sample_rows, snapshot, terms } = question;
         let timeless = MatchTerms {
             opened_at: 0,
             expires_at: 0,
@@ -116,7 +119,11 @@ impl Results {
         let terms = serde_json::to_vec(&timeless).map_err(|_| Bug::InternalInvariant)?;
         let (profile, sample) = (profile.code().to_be_bytes(), sample_rows.to_be_bytes());
         let rows = input.rows.to_be_bytes();
-        let parts: [&[u8]; 6] = [&profile, &input.root, &rows, &sample, *snapshot, &terms];
+        let names: &[u8] = match question.profile {
+            Profile::MatchedRows => *row_ids,
+            _ => &[],
+        };
+        let parts: [&[u8]; 7] = [&profile, &input.root, &rows, names, &sample, *snapshot, &terms];
         Ok(QuestionKey { party: *party, key: self.names.of(&parts) })
     }
 
@@ -135,7 +142,7 @@ impl Results {
         if !directory.exists() {
             return Ok(None);
         }
-        match self.read(&directory) {
+        match self.read_whole(&directory) {
             Ok(found) => Ok(Some(found).filter(|found| now <= found.about.kept_until)),
             Err(error) => {
                 tracing::warn!(target: "veilmatch::results", %error, "not read");
@@ -201,6 +208,17 @@ impl Results {
 
     fn place(&self, key: &QuestionKey) -> PathBuf {
         self.directory.join(hex(&key.party)).join(hex(&key.key))
+    }
+
+    /// Reads a result of which every record can be read too: one that answers a question stands in
+    /// the way of asking it.
+    fn read_whole<T: for<'de> Deserialize<'de>>(
+        &self,
+        directory: &Path,
+    ) -> Result<StoredResult<T>, DataError> {
+        let context = context_at(RECORDS, directory);
+        verify_sealed(&directory.join(RECORDS), &self.storage, &context)?;
+        self.read(directory)
     }
 
     fn read<T: for<'de> Deserialize<'de>>(
@@ -366,6 +384,7 @@ mod tests {
         let mut question = Question {
             profile: Profile::MatchedRows,
             input: &ROOT,
+            row_ids: &[5; 32],
             sample_rows: 0,
             snapshot: &[3; 32],
             terms: &borrowed,
@@ -393,6 +412,7 @@ mod tests {
         let others = [
             key_of(&results, |question, _| question.profile = Profile::MatchRate),
             key_of(&results, |question, _| question.input = &OTHER),
+            key_of(&results, |question, _| question.row_ids = &[6; 32]),
             key_of(&results, |question, _| question.sample_rows = 100_000),
             key_of(&results, |question, _| question.snapshot = &[4; 32]),
             key_of(&results, |_, terms| terms.k_min += 1),
@@ -401,6 +421,13 @@ mod tests {
         for (at, other) in others.iter().enumerate() {
             assert_ne!(*other, same, "{at}");
         }
+        // A count is the same whatever its rows are called.
+        let counted = |row_ids| {
+            key_of(&results, |question, _| {
+                (question.profile, question.row_ids) = (Profile::MatchRate, row_ids);
+            })
+        };
+        assert_eq!(counted(&[5; 32]), counted(&[6; 32]));
         // Nobody without the storage key can make the name of a question.
         let strange = StorageKey::ephemeral().unwrap();
         let strange = store(private_tempdir().path(), &strange, None);
@@ -446,15 +473,17 @@ mod tests {
         assert!(failed.is_err());
         assert!(results.find::<String>(&key, 0).unwrap().is_none());
         assert!(results.all::<String>().unwrap().is_empty());
-        let sealed = results.seal(&key, &about(1, 500), |_| Ok(())).unwrap();
-        let path = sealed.directory.join(ABOUT);
-        let mut bytes = fs::read(&path).unwrap();
-        *bytes.last_mut().unwrap() ^= 1;
-        fs::write(&path, &bytes).unwrap();
-        assert!(results.find::<String>(&key, 0).unwrap().is_none());
-        // The new one takes its place.
-        results.seal(&key, &about(2, 500), |_| Ok(())).unwrap();
-        assert_eq!(results.find::<String>(&key, 0).unwrap().unwrap().about.sid, [2; 32]);
+        for (name, sid) in [(ABOUT, 2), (RECORDS, 3)] {
+            let sealed = results.seal(&key, &about(1, 500), |out| out.push(&[b"row"])).unwrap();
+            let path = sealed.directory.join(name);
+            let mut bytes = fs::read(&path).unwrap();
+            *bytes.last_mut().unwrap() ^= 1;
+            fs::write(&path, &bytes).unwrap();
+            assert!(results.find::<String>(&key, 0).unwrap().is_none(), "{name}");
+            // The new one takes its place.
+            results.seal(&key, &about(sid, 500), |_| Ok(())).unwrap();
+            assert_eq!(results.find::<String>(&key, 0).unwrap().unwrap().about.sid, [sid; 32]);
+        }
     }
 
     #[test]

@@ -34,6 +34,7 @@ pub mod releases;
 mod sealed;
 pub(crate) use sealed::{
     SealedFile, SealedOut, create_sealed, finish_sealed, hex, open_sealed, read_or_end,
+    verify_sealed,
 };
 pub mod source;
 pub mod table;

@@ -508,6 +508,7 @@ impl Duties for AdvertiserDuties<'_> {
         let question = Question {
             profile: run.request.profile,
             input: &run.input.root(),
+            row_ids: run.input.row_ids_digest(),
             sample_rows: run.shape.sample_rows,
             snapshot,
             terms: &terms,

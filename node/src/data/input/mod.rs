@@ -120,6 +120,7 @@ pub struct PreparedInput {
     directory: PathBuf,
     key: StorageKey,
     root: InputRoot,
+    row_ids: [u8; 32],
     purpose: Purpose,
     consent_max_age_days: u16,
     distinct: u64,
@@ -145,7 +146,7 @@ impl PreparedInput {
     ) -> Result<Self, DataError> {
         let staging = Staging::create(store)?;
         let none = &mut Reasons(None);
-        let Gathered { content, tally, distinct, files: uses } =
+        let Gathered { content, row_ids, tally, distinct, files: uses } =
             gather(files, rules, &staging, key, workspace, none)?;
         let row_identifiers_max = uses.iter().map(|file| file.row_identifiers_max).max();
         let counts = tally.counts;
@@ -158,6 +159,7 @@ impl PreparedInput {
             root: root.root,
             leaves: root.leaves,
             rows: root.rows,
+            row_ids,
             purpose: rules.gate.purpose.code(),
             consent_max_age_days: rules.gate.consent_max_age_days,
             distinct,
@@ -212,6 +214,7 @@ impl PreparedInput {
             directory: directory.to_path_buf(),
             key: key.clone(),
             root: InputRoot { root: meta.root, leaves: meta.leaves, rows: meta.rows },
+            row_ids: meta.row_ids,
             purpose: Purpose::from_code(meta.purpose)
                 .ok_or_else(|| DataError::contradiction(&path))?,
             consent_max_age_days: meta.consent_max_age_days,
@@ -225,6 +228,13 @@ impl PreparedInput {
     #[must_use]
     pub const fn root(&self) -> InputRoot {
         self.root
+    }
+
+    /// Hash of the row ids in committed order. The root is not over them, so that inputs of one
+    /// root may name their rows differently.
+    #[must_use]
+    pub const fn row_ids_digest(&self) -> &[u8; 32] {
+        &self.row_ids
     }
 
     /// The purpose that every row consents to; terms for this input name it and no other [D-28].
@@ -457,6 +467,7 @@ struct Meta {
     root: [u8; 32],
     leaves: u64,
     rows: u64,
+    row_ids: [u8; 32],
     purpose: u16,
     consent_max_age_days: u16,
     distinct: u64,

@@ -30,6 +30,8 @@ use crate::seal::StorageKey;
 pub(super) struct Gathered {
     /// Hash of its content, which chooses the seed of its commitment.
     pub(super) content: [u8; 32],
+    /// Hash of its row ids, which are not in the commitment.
+    pub(super) row_ids: [u8; 32],
     pub(super) tally: Tally,
     /// Distinct identifiers.
     pub(super) distinct: u64,
@@ -62,10 +64,11 @@ pub(super) fn gather(
         content: content_of(rules),
         identifiers: create_sealed(&path, key, IDENTIFIERS)?,
         row_ids: create_sealed(&staging.directory.join(ROWS), key, ROWS)?,
+        named: Sha256::new(),
         path: &path,
     };
-    let (content, distinct) = last.write(&left.rows)?;
-    Ok(Gathered { content, tally, distinct, files })
+    let Written { content, row_ids, distinct } = last.write(&left.rows)?;
+    Ok(Gathered { content, row_ids, tally, distinct, files })
 }
 
 /// Identifiers of several rows.
@@ -218,13 +221,21 @@ struct Last<'a, 'b> {
     content: Sha256,
     identifiers: SealedOut,
     row_ids: SealedOut,
+    /// Of the row ids.
+    named: Sha256,
     path: &'a Path,
 }
 
+/// What was written.
+struct Written {
+    content: [u8; 32],
+    row_ids: [u8; 32],
+    distinct: u64,
+}
+
 impl Last<'_, '_> {
-    /// Writes row ids and identifiers in committed order; the hash of the content, and how many
-    /// identifiers are distinct.
-    fn write(mut self, rows: &SealedRecords) -> Result<([u8; 32], u64), DataError> {
+    /// Writes row ids and identifiers in committed order.
+    fn write(mut self, rows: &SealedRecords) -> Result<Written, DataError> {
         let mut rows = rows.read()?;
         while let Some(bytes) = rows.next_record()? {
             let (sources, encoded) = bytes.split_first_chunk::<8>().unwrap_or((&[0; 8], &[]));
@@ -235,7 +246,11 @@ impl Last<'_, '_> {
         finish_sealed(self.identifiers, self.path)?;
         finish_sealed(self.row_ids, self.path)?;
         self.content.update(self.tally.counts.eligible.to_be_bytes());
-        Ok((self.content.finalize().into(), self.distinct))
+        Ok(Written {
+            content: self.content.finalize().into(),
+            row_ids: self.named.finalize().into(),
+            distinct: self.distinct,
+        })
     }
 
     fn write_row(&mut self, row: &ScannedRow<'_>, sources: u64) -> Result<(), DataError> {
@@ -282,8 +297,10 @@ impl Last<'_, '_> {
         // The scan caps an id at 1,024 bytes.
         let len =
             u16::try_from(row.row_id.len()).map_err(|_| DataError::contradiction(self.path))?;
-        self.row_ids.append(&len.to_be_bytes())?;
-        self.row_ids.append(row.row_id)?;
+        for part in [&len.to_be_bytes(), row.row_id] {
+            self.named.update(part);
+            self.row_ids.append(part)?;
+        }
         self.tally.counts.eligible += 1;
         self.tally.counts.rows_cut += u64::from(row.cut);
         self.tally.count_kinds(kinds.into_iter().take(slot.into()));
