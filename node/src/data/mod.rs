@@ -140,6 +140,15 @@ impl DataError {
     }
 }
 
+/// Has every stored file verified again before it is next offered: after one of them could not be
+/// read as it was written, though nothing had touched it since.
+pub fn verify_anew() {
+    table::VERIFIED.forget();
+    [&handles::VERIFIED, &graph::VERIFIED, &releases::VERIFIED]
+        .into_iter()
+        .for_each(verified::VerifiedFiles::forget);
+}
+
 /// Bounds of one preparation.
 #[derive(Debug, Clone)]
 pub struct Workspace {
