@@ -16,8 +16,8 @@ use protocol::transcript::Role;
 
 use crate::failure::Failure;
 use crate::ledger::{Adopted, Ledger, LedgerPlace, Partner, SignedBy};
+use crate::output::Outputs;
 use crate::status::{profile, short, time};
-use crate::world;
 
 /// What `ledger` does.
 #[derive(Debug, clap::Subcommand)]
@@ -148,12 +148,14 @@ impl Exchange {
         Ok(lines)
     }
 
-    /// Writes the entries and what proves them into a new file.
+    /// Writes the entries and what proves them into a new file, or to standard output for `-`.
     ///
     /// # Errors
     ///
     /// [`Failure`] of the ledger or the file.
     pub fn export(&self, file: &Path) -> Result<Vec<String>, Failure> {
+        let mut outputs = Outputs::new(false);
+        let output = outputs.claim(file)?;
         let ledger = Ledger::open_read_only(&self.place)?;
         let mut sessions = ledger.evidence(&self.partner)?;
         if self.role == Role::Provider {
@@ -167,7 +169,12 @@ impl Exchange {
         let proven = evidence.verify().map_err(|fault| {
             Failure::storage(&format!("the ledger does not prove itself: {fault}"))
         })?;
-        world::publish_new(file, world::PRIVATE_MODE, |out| out.write_all(&bytes))?;
+        let written = output.publish(|out| out.write_all(&bytes));
+        written.map_err(|error| Failure::Data(error.into()))?;
+        if outputs.take_standard_output() {
+            // Nothing else belongs there.
+            return Ok(Vec::new());
+        }
         Ok(vec![
             format!("wrote {} entries to {}", proven.entries.len(), file.display()),
             format!(
