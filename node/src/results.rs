@@ -2,9 +2,10 @@
 //! be used.
 //!
 //! A result lies under the party that answered and under the key of its question: profile, input,
-//! sample, snapshot, and terms without their times; and how its rows are called, if it names rows. Output files are written from here, so that a
-//! kill, a full disk or a wrong path loses none; and an equal question is answered from here,
-//! which costs nothing and tells the provider nothing further.
+//! sample, snapshot, and terms without their times; and how its rows are called, if it names rows.
+//! Output files are written from here, so that a kill, a full disk or a wrong path loses none; and
+//! an equal question is answered from here, which costs nothing and tells the provider nothing
+//! further.
 
 use std::fs;
 use std::io::ErrorKind;
