@@ -6,7 +6,6 @@ use node::data::DataError;
 use node::data::columns::{self, Cell, TableColumn};
 use node::data::delivery::{self, Delivery, DeliveryOutput};
 use node::data::source::InputFile;
-use node::exit::Exit;
 use node::failure::Failure;
 use node::output::{Output, Outputs};
 use node::results::StoredResult;
@@ -114,11 +113,7 @@ impl Places {
 }
 
 /// A failure to write what was paid for, which says how to have it.
-pub(crate) fn kept(failure: Failure, sid: &[u8; 32], dir: &Path) -> Failure {
-    // Digital IDs that none may deliver are no better a second time.
-    if failure.exit() == Exit::Peer {
-        return failure;
-    }
+pub(crate) fn kept(failure: &Failure, sid: &[u8; 32], dir: &Path) -> Failure {
     let what = failure.report(Role::Advertiser).what;
     Failure::output(
         &format!("{what}; the result is paid for and kept"),

@@ -169,14 +169,13 @@ impl Exchange {
         let proven = evidence.verify().map_err(|fault| {
             Failure::storage(&format!("the ledger does not prove itself: {fault}"))
         })?;
-        let written = output.publish(|out| out.write_all(&bytes));
-        written.map_err(|error| Failure::Data(error.into()))?;
+        output.publish(|out| out.write_all(&bytes))?;
+        // What is read from standard output is the file and nothing else.
         if outputs.take_standard_output() {
-            // Nothing else belongs there.
             return Ok(Vec::new());
         }
         Ok(vec![
-            format!("wrote {} entries to {}", proven.entries.len(), file.display()),
+            format!("wrote {} entries to {}", proven.entries.len(), output.shown()),
             format!(
                 "Next: give the file to {}, who runs `ledger compare FILE` or `ledger adopt FILE`",
                 crate::error::shown(&self.name)

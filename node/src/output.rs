@@ -73,7 +73,7 @@ impl Outputs {
         let found = match fs::metadata(path) {
             Ok(found) => Some(found),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(refused(path, &error.to_string(), OTHER)),
+            Err(error) => return Err(unwritable(path, &error)),
         };
         let to = match found {
             Some(found) if is_stream(&found) => To::Through,
@@ -489,3 +489,117 @@ pub const STANDARD: &str = "-";
 /// Notes of partial files, inside the node's directory.
 const NOTES: &str = "outputs";
 const OTHER: &str = "name another file";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::tests::{private_tempdir, with_fault};
+
+    fn names(dir: &Path) -> Vec<String> {
+        let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    fn claim(node: &Path, path: &Path, overwrite: bool) -> Result<Output, Failure> {
+        Outputs::new(overwrite).noted_in(node).claim(path)
+    }
+
+    #[test]
+    fn an_output_is_absent_or_whole_at_every_failure_and_replaces_nothing_in_part() {
+        let (node, dir) = (private_tempdir(), private_tempdir());
+        let path = dir.path().join("ids.csv");
+        for old in [None, Some("old")] {
+            for at in 0.. {
+                if let Some(old) = old {
+                    fs::write(&path, old).unwrap();
+                }
+                let output = claim(node.path(), &path, true).unwrap();
+                let (done, reached) = with_fault(at, || output.publish_text("new"));
+                sweep(node.path()).unwrap();
+                let content = fs::read_to_string(&path).ok();
+                assert_eq!(names(dir.path()).len(), usize::from(content.is_some()), "{at}");
+                if !reached {
+                    done.unwrap();
+                    assert_eq!(content.as_deref(), Some("new"));
+                    break;
+                }
+                // The last sync of the directory may fail after the name is given.
+                assert!([old, Some("new")].contains(&content.as_deref()), "{at}");
+                let _ = fs::remove_file(&path);
+            }
+            fs::remove_file(&path).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_file_that_comes_after_the_check_is_left() {
+        let (node, dir) = (private_tempdir(), private_tempdir());
+        let path = dir.path().join("result.csv");
+        let output = claim(node.path(), &path, false).unwrap();
+        fs::write(&path, "somebody's").unwrap();
+        let error = output.publish_text("ours").unwrap_err();
+        assert!(error.to_string().contains("exists by now"), "{error}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "somebody's");
+        assert_eq!(names(dir.path()), ["result.csv"]);
+    }
+
+    #[test]
+    fn what_an_interrupted_command_wrote_is_its_own_until_a_command_ends_or_somebody_writes_it() {
+        let (node, dir) = (private_tempdir(), private_tempdir());
+        let path = dir.path().join("result.csv");
+        let outputs = Outputs::new(false).noted_in(node.path());
+        claim(node.path(), &path, false).unwrap().publish_text("ours").unwrap();
+        // The command dies here; the next one has swept.
+        sweep(node.path()).unwrap();
+        claim(node.path(), &path, false).unwrap().publish_text("again").unwrap();
+        sweep(node.path()).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "again");
+        fs::write(&path, "edited").unwrap();
+        claim(node.path(), &path, false).unwrap_err();
+        claim(node.path(), &path, true).unwrap().publish_text("ours").unwrap();
+        outputs.done();
+        assert!(names(&node.path().join(NOTES)).is_empty());
+        claim(node.path(), &path, false).unwrap_err();
+    }
+
+    #[test]
+    fn a_sweep_removes_what_is_noted_and_nothing_else() {
+        let (node, dir) = (private_tempdir(), private_tempdir());
+        let notes = node.path().join(NOTES);
+        fs::create_dir(&notes).unwrap();
+        let at = |name: &str| dir.path().join(name);
+        for name in [".ids.csv.0a.partial", ".other.csv.0b.partial", "crm.csv"] {
+            fs::write(at(name), "text").unwrap();
+        }
+        for (noted, partial) in [("0a", ".ids.csv.0a.partial"), ("0c", "crm.csv")] {
+            let note = Note { partial: at(partial), target: at("ids.csv"), stamp: None };
+            note.write(&notes.join(noted)).unwrap();
+        }
+        fs::write(notes.join("0d"), "no note").unwrap();
+        sweep(node.path()).unwrap();
+        assert_eq!(names(dir.path()), [".other.csv.0b.partial", "crm.csv"]);
+        assert!(names(&notes).is_empty());
+    }
+
+    #[test]
+    fn a_file_of_the_node_keeps_its_note_no_longer_than_it_is_in_part() {
+        let node = private_tempdir();
+        let path = node.path().join("delivery.csv");
+        for text in ["one", "two"] {
+            Output::of_node(node.path(), path.clone()).publish_text(text).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), text);
+        }
+        assert!(names(&node.path().join(NOTES)).is_empty());
+    }
+
+    #[test]
+    fn hash_is_that_of_the_bytes_that_were_written() {
+        let dir = private_tempdir();
+        let output = claim(dir.path(), &dir.path().join("a"), false).unwrap();
+        let hash = output.publish(|out| out.write_all(b"abc")).unwrap();
+        assert_eq!(hash, <[u8; 32]>::from(Sha256::digest(b"abc")));
+    }
+}

@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 
 use crate::sample::Flavour;
 use crate::tool::{self, Done};
-use crate::{demo, floors, tidy, wasm};
+use crate::{chaos, demo, floors, tidy, wasm};
 
 /// Options of the command.
 #[derive(Args)]
@@ -37,7 +37,7 @@ pub(crate) type Step<'a> = dyn Fn() -> Result<Done, String> + 'a;
 /// Runs the tier.
 pub(crate) fn run(options: &Options) -> Result<(), String> {
     let Tier::P = options.tier;
-    let steps: [(&str, &Step<'_>); 10] = [
+    let steps: [(&str, &Step<'_>); 11] = [
         ("fmt", &fmt),
         ("clippy", &clippy),
         ("rustdoc", &rustdoc),
@@ -48,6 +48,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
         ("test", &test),
         ("forced", &forced),
         ("demo", &small_demo),
+        ("chaos", &few_interruptions),
     ];
     run_steps("ci", &steps)
 }
@@ -139,6 +140,12 @@ fn small_demo() -> Result<Done, String> {
         limit_s: None,
     })
     .map(|()| Done::Passed)
+}
+
+/// Kills and cuts in the middle of runs, a few; the nightly command makes many.
+fn few_interruptions() -> Result<Done, String> {
+    let options = chaos::Options { kills: 8, cuts: 4, seed: None, jobs: 3, out: None };
+    chaos::run(&options).map(|()| Done::Passed)
 }
 
 /// Runs a cargo command that needs a component or an extension of this name.

@@ -76,7 +76,7 @@ enum Command {
     Sample(sample::Options),
     /// Run every check of one tier.
     Ci(ci::Options),
-    /// Test the kernel for as long as a change request cannot wait.
+    /// Test for as long as a change request cannot wait: interruptions, and the kernel.
     Nightly(nightly::Options),
     /// Kill nodes and cut the path in the middle of runs; the next run has to succeed.
     Chaos(chaos::Options),

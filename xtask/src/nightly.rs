@@ -1,13 +1,15 @@
-//! `cargo xtask nightly`: what is too slow for every change request, on the kernel.
+//! `cargo xtask nightly`: what is too slow for every change request.
 //!
-//! The tests of ristretto-batch in release mode with millions of elements on each path of each
-//! backend and a seed of their own, the timing bench with its threshold, and the plain-integer
-//! model under Miri. The same random elements can be had again by the printed command.
+//! A hundred runs that are killed or cut; the tests of ristretto-batch in release mode with
+//! millions of elements on each path of each backend and a seed of their own; the timing bench with
+//! its threshold; the plain-integer model under Miri. The same random points and elements can be
+//! had again by the printed commands.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 
+use crate::chaos;
 use crate::ci::{self, Step};
 use crate::tool::{self, Done};
 
@@ -24,9 +26,19 @@ pub(crate) struct Options {
 
 /// Runs every step, whatever became of the one before.
 pub(crate) fn run(options: &Options) -> Result<(), String> {
-    let steps: [(&str, &Step<'_>); 3] =
-        [("kernel", &|| kernel(options)), ("timing", &timing), ("miri", &miri)];
+    let steps: [(&str, &Step<'_>); 4] = [
+        ("chaos", &interruptions),
+        ("kernel", &|| kernel(options)),
+        ("timing", &timing),
+        ("miri", &miri),
+    ];
     ci::run_steps("nightly", &steps)
+}
+
+/// Runs that are killed and cut in every profile, each followed by one that has to succeed.
+fn interruptions() -> Result<Done, String> {
+    let options = chaos::Options { kills: 60, cuts: 40, seed: None, jobs: 3, out: None };
+    chaos::run(&options).map(|()| Done::Passed)
 }
 
 /// The tests of the kernel, with a build in which they can force a backend.

@@ -33,13 +33,11 @@ pub(crate) fn run(options: &ResultOptions, terminal: &Terminal) -> Result<(), Fa
             "start a new run",
         ));
     }
-    if let Some(why) = answer.figures.withheld() {
-        return Err(Failure::withheld(why));
-    }
+    let withheld = answer.figures.withheld();
     let profile = Profile::from_name(&answer.profile);
     let profile = profile.ok_or_else(|| Failure::storage("a result names no profile"))?;
     let rows = matches!(profile, Profile::MatchedRows | Profile::DigitalIds);
-    if rows && options.output.is_none() {
+    if rows && withheld.is_none() && options.output.is_none() {
         return Err(Failure::usage(
             &format!("{} writes a file, and none is named", profile.name()),
             "name one with --output",
@@ -51,10 +49,13 @@ pub(crate) fn run(options: &ResultOptions, terminal: &Terminal) -> Result<(), Fa
         overwrite: options.overwrite,
     };
     let places = Places::claim(&home, &[], profile, named, terminal)?;
-    let paid = |failure| places::kept(failure, &about.sid, &options.dir);
+    let paid = |failure: Failure| places::kept(&failure, &about.sid, &options.dir);
     places.write(&home, &found, None).map_err(paid)?;
     places.write_summary(answer.summary(&about.sid)).map_err(paid)?;
     places.done();
+    if let Some(why) = withheld {
+        return Err(Failure::withheld(why));
+    }
     show(terminal, answer, &places);
     if !found.has_receipt() {
         terminal.error(

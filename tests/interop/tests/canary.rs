@@ -188,11 +188,16 @@ fn marked_identifiers_and_digital_ids_occur_nowhere_in_shuffled_profiles() {
         run("digital-ids", &["--approve", "--output", "/dev/null/none"]).expect(73),
         run("digital-ids", &["--output", &output]).expect(2),
     ];
+    // A question that was not answered before.
+    let renamed: Vec<_> =
+        rows.iter().map(|(id, email)| (format!("x{id}"), email.clone())).collect();
+    pair.write("crm.csv", &crm(borrowed(&renamed)));
     let asked = [&args("digital-ids")[..], &["--output", &never]].concat();
     let declined = pair.advertiser_at_terminal(&asked, "n\n");
     assert!(declined.stdout.contains("declined"), "{}", declined.stdout);
     assert!(!Path::new(&never).exists());
     outputs.push(declined);
+    pair.write("crm.csv", &crm(borrowed(&rows)));
     for bad in [pair.read("crm.csv").replacen("R-r00700,", "", 1), "row_id;email\n".to_owned()] {
         pair.write("crm.csv", &bad);
         outputs.push(run("digital-ids", &release).expect(65));

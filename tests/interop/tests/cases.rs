@@ -42,6 +42,7 @@ impl Case {
         let (node, rejects, json) =
             (self.path("node"), self.path("rejects.out"), self.path("report.json"));
         let mut args = vec!["check", "--dir", &node, "--rejects", &rejects, "--json", &json];
+        args.push("--overwrite");
         paths.iter().for_each(|path| args.extend(["--input", path]));
         args.extend(more);
         run("advertiser-node", &args)

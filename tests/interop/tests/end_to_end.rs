@@ -143,10 +143,10 @@ fn auditor_tells_a_session_and_its_parties_by_their_own_names() {
     assert_eq!(report["signed"]["terms"], "both");
     assert_eq!(report["checks"][0]["rule"], "T0-01");
     // Nothing is replaced, least of all the package.
-    run("auditor", &arguments).expect(73).says(&["is there already"]);
+    run("auditor", &arguments).expect(73).says(&["it exists"]);
     let own = format!("{session}/RUN.transcript");
     let over = ["verify", &session, "--json", &own, "--overwrite"];
-    run("auditor", &over).expect(73).says(&["a part of the package"]);
+    run("auditor", &over).expect(73).says(&["a file of the package"]);
     let other = ["verify", &session, "--names", &names, "--provider", "Enseigne A"];
     let verdict = run("auditor", &other).expect(1).stdout;
     assert!(verdict.contains("the provider is not the expected party"), "{verdict}");

@@ -192,6 +192,13 @@ fn streams_are_written_through_and_text_for_people_makes_room() {
     matched(&pair, &["--output", "/dev/null", "--json", "/dev/null"]).expect(0);
     assert!(std::fs::metadata("/dev/null").unwrap().file_type().is_char_device());
 
+    // A ledger that is given away is an output too.
+    for (bad, words) in [(&input, "it exists"), (&pair.path("a/new.ledger"), "it lies in the node")]
+    {
+        pair.advertiser(&["ledger", "export", bad]).expect(73).says(&[words]);
+    }
+    assert_eq!(pair.read("crm.csv"), rows());
+
     // The auditor keeps the same rules.
     let session = pair.sessions("a")[0].display().to_string();
     let verify = |json: &str| run("auditor", &["verify", &session, "--json", json]);
@@ -305,6 +312,39 @@ fn a_kill_between_the_seal_and_the_file_loses_nothing() {
     pair.write("a/advertiser.toml", &format!("{settings}\nk_min = 250\n"));
     pair.advertiser(&[&args[..], &["--output", &third, "--overwrite"]].concat()).expect(0);
     assert_eq!(entries(&pair, "a"), 4);
+}
+
+#[test]
+fn a_kill_as_soon_as_the_result_is_sealed_costs_nothing_further() {
+    let mut pair = serving();
+    let (input, output) = (pair.path("crm.csv"), pair.path("result.csv"));
+    let args = ["run", "--profile", "matched-rows", "--input", &input, "--output", &output];
+    for round in 1..=3 {
+        // Sealed, and the receipt not sent, or sent and not answered, or answered.
+        pair.forget_results();
+        let mut child = start(&pair, &args);
+        wait_until("a sealed result", || !results(&pair).is_empty());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let _ = std::fs::remove_file(&output);
+        let reserves = reserves(&pair);
+        assert_eq!(reserves, round);
+        // Without anybody's help, one charge for one result.
+        pair.advertiser(&args).expect(0);
+        assert_eq!(pair.read("result.csv"), expected());
+        assert_eq!(self::reserves(&pair), round);
+        std::fs::remove_file(&output).unwrap();
+    }
+    pair.stop();
+    pair.advertiser(&["result", "last", "--output", &output]).expect(0);
+    assert_eq!(pair.read("result.csv"), expected());
+}
+
+/// Charges in the provider's chain.
+fn reserves(pair: &Pair) -> i64 {
+    let connection = rusqlite::Connection::open(pair.path("p/ledger.sqlite")).unwrap();
+    let reserves = "SELECT count(*) FROM entries WHERE kind = 1";
+    connection.query_row(reserves, [], |row| row.get(0)).unwrap()
 }
 
 #[test]

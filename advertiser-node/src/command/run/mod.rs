@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use node::data::input::{GateRules, InputRules, PreparedInput};
 use node::data::source::SourceOptions;
-use node::driver::Stopwatch;
+use node::driver::{Ended, Stage, Stopwatch};
 use node::engine::Engine;
 use node::failure::Failure;
 use node::invite::Invitation;
@@ -34,6 +34,7 @@ use crate::request::Request;
 use crate::shared::WidelyShared;
 
 mod approval;
+mod keep;
 mod patience;
 mod session;
 mod summary;
@@ -62,7 +63,6 @@ fn matched(
     terminal: &Terminal,
     (runtime, stop): (&Runtime, &Stop),
 ) -> Result<(), Failure> {
-    let files = options.inputs.files()?;
     let home = Home::open(&options.dir)?;
     let _lock = home.lock()?;
     let named = Named {
@@ -70,7 +70,7 @@ fn matched(
         summary: options.json.as_deref(),
         overwrite: options.overwrite,
     };
-    let places = Places::claim(&home, &files, request.profile, named, terminal)?;
+    let places = Places::claim(&home, &options.inputs.files()?, request.profile, named, terminal)?;
     let ledger = Ledger::open(&home.ledger())?;
     // Nobody else has the directory, so what is noted as running is not.
     ledger.interrupt_sessions()?;
@@ -119,16 +119,32 @@ fn matched(
     stop.heed();
     let finish = runtime.block_on(run.until_done())?;
     progress.finish();
-    let (mut ended, kept) = match finish {
-        Finish::Ended(ended, kept) => (ended, kept),
-        Finish::Stored(known) => return again(&run, &known, &places, terminal),
-    };
-    watch = Stopwatch::start();
-    let paid = |failure| places::kept(failure, &ended.sid, &options.dir);
-    if let Some(kept) = &kept {
-        places.write(&home, kept, None).map_err(paid)?;
+    match finish {
+        Finish::Ended(ended, kept) => {
+            end(&run, *ended, kept.as_deref(), &places, (prepared, started))
+        }
+        Finish::Stored(known) => again(&run, &known, &places, terminal),
     }
-    let answer = match &kept {
+}
+
+/// Writes what a session gave, from where it is kept.
+fn end(
+    run: &Run<'_>,
+    mut ended: Ended,
+    kept: Option<&Kept>,
+    places: &Places,
+    (prepared, started): (Stage, Instant),
+) -> Result<(), Failure> {
+    let mut watch = Stopwatch::start();
+    let (sid, dir) = (ended.sid, run.home.path(""));
+    let paid = |failure: Failure| match kept {
+        Some(_) => places::kept(&failure, &sid, &dir),
+        None => failure,
+    };
+    if let Some(kept) = kept {
+        places.write(run.home, kept, None).map_err(paid)?;
+    }
+    let answer = match kept {
         Some(kept) => kept.about.answer.clone(),
         None => {
             let days = run.policy.ids_valid_days();
@@ -137,7 +153,7 @@ fn matched(
     };
     ended.figures.stages.insert(0, prepared);
     ended.figures.stages.push(watch.lap("write"));
-    let summary = summary::of_session(&run, &answer, &ended, started.elapsed());
+    let summary = summary::of_session(run, &answer, &ended, started.elapsed());
     places.write_summary(summary).map_err(paid)?;
     places.done();
     if let Err(failure) = run.remember_table(&ended) {
@@ -148,15 +164,15 @@ fn matched(
     if let Outcome::Withheld(why) = ended.outcome {
         return Err(Failure::withheld(why));
     }
-    show(terminal, &answer, &places);
-    terminal.line(&format!("transcript: {}", ended.directory.display()));
+    show(run.terminal, &answer, places);
+    run.terminal.line(&format!("transcript: {}", ended.directory.display()));
     Ok(())
 }
 
 /// Ends a run whose question was answered before: nothing was asked, and nothing is charged.
 fn again(run: &Run<'_>, known: &Kept, places: &Places, terminal: &Terminal) -> Result<(), Failure> {
     let About { sid, sealed_at, answer, .. } = &known.about;
-    let paid = |failure| places::kept(failure, sid, &run.home.path(""));
+    let paid = |failure: Failure| places::kept(&failure, sid, &run.home.path(""));
     places.write(run.home, known, run.segment).map_err(paid)?;
     places.write_summary(summary::of_stored(answer, sid)).map_err(paid)?;
     places.done();

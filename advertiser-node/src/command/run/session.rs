@@ -15,7 +15,7 @@ use node::invite::Invitation;
 use node::journal::SessionJournal;
 use node::ledger::{Ledger, LedgerError, ReserveError, SeenTable, SessionRow};
 use node::program;
-use node::results::{About, Question, QuestionKey, RecordWriter, Results, StoredResult};
+use node::results::{About, Question, QuestionKey, Results, StoredResult};
 use node::room::Demand;
 use node::runs::{FixedSorted, RunStore};
 use node::seal;
@@ -34,11 +34,12 @@ use protocol::limits::{Limits, TABLE_GROWTH_PERCENT_DEFAULT};
 use protocol::message::{Control, Terms};
 use protocol::seed::SessionSeed;
 use protocol::session::advertiser::{AdvertiserConfig, AdvertiserSession, KnownKey};
-use protocol::session::{Outbox, RowSlot, RunContent, RunName, VerifiedPeer};
+use protocol::session::{Outbox, RowSlot, VerifiedPeer};
 use protocol::terms::MatchTerms;
 use protocol::transcript::{Record, Role};
 
 use super::approval::Approval;
+use super::keep::{keep_ids, keep_rows};
 use super::patience::Patience;
 use crate::Home;
 use crate::answer::{Answer, Figures};
@@ -570,44 +571,6 @@ impl Duties for AdvertiserDuties<'_> {
     fn digital_ids(&mut self) -> Result<(Vec<DigitalId>, bool), DataError> {
         Err(self.without_records())
     }
-}
-
-/// Keeps the ids of the matched rows, each after the kinds that matched, in the order of the rows.
-fn keep_rows(
-    input: &PreparedInput,
-    runs: &mut RunStore,
-    kept: &mut RecordWriter,
-) -> Result<(), DataError> {
-    let mut ids = input.row_ids()?;
-    let mut next_row = 0_u64;
-    loop {
-        let chunk = runs.next_chunk(RunName::MatchedRows)?;
-        let RunContent::Records(records) = chunk.content else { break };
-        for record in records.as_chunks::<10>().0 {
-            let (row, bits) = record.split_at(8);
-            let row = u64::from_be_bytes(row.try_into().unwrap_or_default());
-            let mut id = None;
-            while next_row <= row {
-                id = ids.next_id()?;
-                next_row = next_row.saturating_add(1);
-            }
-            // The input is not the committed one any more.
-            let id = id.ok_or(Bug::StoredDataChanged)?;
-            kept.push(&[bits, &id])?;
-        }
-        if chunk.last {
-            break;
-        }
-    }
-    Ok(())
-}
-
-fn keep_ids(runs: &mut RunStore, kept: &mut RecordWriter) -> Result<(), DataError> {
-    let mut records = runs.take_digital_ids()?.read()?;
-    while let Some(record) = records.next_record()? {
-        kept.push(&[record])?;
-    }
-    Ok(())
 }
 
 const DAY_S: u64 = 86_400;

@@ -1,0 +1,47 @@
+//! What of a session's runs is sealed with its result.
+
+use node::data::DataError;
+use node::data::input::PreparedInput;
+use node::results::RecordWriter;
+use node::runs::RunStore;
+use protocol::error::Bug;
+use protocol::session::{RunContent, RunName};
+
+/// Keeps the ids of the matched rows, each after the kinds that matched, in the order of the rows.
+pub(super) fn keep_rows(
+    input: &PreparedInput,
+    runs: &mut RunStore,
+    kept: &mut RecordWriter,
+) -> Result<(), DataError> {
+    let mut ids = input.row_ids()?;
+    let mut next_row = 0_u64;
+    loop {
+        let chunk = runs.next_chunk(RunName::MatchedRows)?;
+        let RunContent::Records(records) = chunk.content else { break };
+        for record in records.as_chunks::<10>().0 {
+            let (row, bits) = record.split_at(8);
+            let row = u64::from_be_bytes(row.try_into().unwrap_or_default());
+            let mut id = None;
+            while next_row <= row {
+                id = ids.next_id()?;
+                next_row = next_row.saturating_add(1);
+            }
+            // The input is not the committed one any more.
+            let id = id.ok_or(Bug::StoredDataChanged)?;
+            kept.push(&[bits, &id])?;
+        }
+        if chunk.last {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Keeps the frames of digital IDs as they came.
+pub(super) fn keep_ids(runs: &mut RunStore, kept: &mut RecordWriter) -> Result<(), DataError> {
+    let mut records = runs.take_digital_ids()?.read()?;
+    while let Some(record) = records.next_record()? {
+        kept.push(&[record])?;
+    }
+    Ok(())
+}
