@@ -88,7 +88,11 @@ mod tests {
         let mut read = 0;
         let mut verified = |times: usize| {
             for _ in 0..times {
-                files.of(&path, || Ok(read += 1)).unwrap();
+                let verify = || {
+                    read += 1;
+                    Ok(())
+                };
+                files.of(&path, verify).unwrap();
             }
             read
         };
