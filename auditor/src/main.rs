@@ -195,11 +195,16 @@ fn expected(text: Option<&str>, option: &str, names: &Names) -> Result<Option<Pa
 fn read_text(file: &Path) -> Result<String, Refusal> {
     let mut text = String::new();
     let read = if file == Path::new("-") {
-        io::stdin().take(TEXT_BYTES_MAX).read_to_string(&mut text)
+        io::stdin().take(TEXT_BYTES_MAX + 1).read_to_string(&mut text)
     } else {
-        File::open(file).and_then(|file| file.take(TEXT_BYTES_MAX).read_to_string(&mut text))
+        File::open(file).and_then(|file| file.take(TEXT_BYTES_MAX + 1).read_to_string(&mut text))
     };
-    read.map(|_| text).map_err(|error| Refusal {
+    // A file that is cut here would be another file, with other names.
+    let read = read.and_then(|bytes| match bytes as u64 > TEXT_BYTES_MAX {
+        true => Err(io::Error::other("it is larger than any list of names")),
+        false => Ok(text),
+    });
+    read.map_err(|error| Refusal {
         status: STORAGE,
         text: format!("V0402: cannot read {}: {error}", file.display()),
         whose: "yours",

@@ -27,3 +27,20 @@ fn a_package_of_another_version_or_damaged_is_told_as_one_and_judged_in_no_way()
         }
     }
 }
+
+#[test]
+fn a_names_file_that_is_too_long_is_refused_and_not_cut() {
+    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("long-names");
+    std::fs::create_dir_all(&directory).unwrap();
+    let names = directory.join("names.toml");
+    std::fs::write(&names, "# a comment is cut where nobody sees it\n".repeat(1 << 15)).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_auditor"))
+        .args(["show", "--names"])
+        .arg(&names)
+        .arg(&directory)
+        .output()
+        .unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(74), "{errors}");
+    assert!(errors.contains("names.toml") && errors.contains("larger than"), "{errors}");
+}

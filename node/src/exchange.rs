@@ -4,6 +4,8 @@
 //! file is believed: every signature is verified against the two parties' own keys, what both
 //! signed may be added, and nothing is ever taken away or made cheaper [L-11].
 
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -146,7 +148,7 @@ impl Exchange {
         Ok(lines)
     }
 
-    /// Writes the entries and what proves them into a new file.
+    /// Writes the entries and what proves them into a new file, or to standard output for `-`.
     ///
     /// # Errors
     ///
@@ -273,14 +275,11 @@ impl Exchange {
                 "ask for the file again: `ledger export FILE` on the other node",
             )
         };
-        let size = std::fs::metadata(file).map(|found| found.len());
-        match size {
-            Ok(size) if size > EVIDENCE_BYTES_MAX => return Err(refused("it is too large")),
-            Ok(_) => {}
+        let bytes = match read_at_most(file, EVIDENCE_BYTES_MAX) {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return Err(refused("it is too large")),
             Err(error) => return Err(refused(&format!("cannot be read: {error}"))),
-        }
-        let bytes =
-            std::fs::read(file).map_err(|error| refused(&format!("cannot be read: {error}")))?;
+        };
         let evidence = ChainEvidence::parse(&bytes).map_err(|error| refused(&error.to_string()))?;
         if evidence.pair != self.pair() {
             return Err(refused("it is the ledger of two other parties"));
@@ -292,6 +291,14 @@ impl Exchange {
         let partner = short(&self.partner);
         crate::ledger::LedgerError::Contradiction { partner, seq }.into()
     }
+}
+
+/// The bytes of a file, unless there are more than `most`: by what is read, since a pipe or device
+/// tells no length.
+fn read_at_most(file: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    File::open(file)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64 <= most).then_some(bytes))
 }
 
 /// One entry as `show` prints it.
@@ -309,3 +316,18 @@ fn line(entry: &LedgerEntry) -> String {
 
 /// A million sessions take about 3 GB; no pair of parties comes near this.
 const EVIDENCE_BYTES_MAX: u64 = 1 << 30;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_without_end_is_too_large() {
+        assert_eq!(read_at_most(Path::new("/dev/zero"), 1_000).unwrap(), None);
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        std::fs::write(&file, [7; 10]).unwrap();
+        assert_eq!(read_at_most(&file, 10).unwrap(), Some(vec![7; 10]));
+        assert_eq!(read_at_most(&file, 9).unwrap(), None);
+    }
+}

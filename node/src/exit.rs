@@ -171,6 +171,8 @@ impl From<&Error> for Exit {
             Error::Refused(Refusal::SizeOutOfRange) => Self::Input,
             Error::Refused(refusal) => (*refusal).into(),
             Error::RefusedByPeer { why, .. } => match why {
+                // No provider answers a question with that: no status of success without a result.
+                RefuseCode::Refusal(Refusal::NothingToAsk) => Self::Peer,
                 RefuseCode::Refusal(refusal) => (*refusal).into(),
                 RefuseCode::Incompatibility(_) => Self::Incompatible,
             },
@@ -321,7 +323,8 @@ mod tests {
             let (_, expected) = numbers.iter().find(|(number, _)| *number == code).unwrap();
             let why = RefuseCode::Refusal(*refusal);
             let by_peer = Error::RefusedByPeer { why, retry_after_s: 0, ledger_head: [0; 32] };
-            assert_eq!(Exit::from(&by_peer).code(), *expected, "V{code:04X}");
+            let told = if *refusal == Refusal::NothingToAsk { 76 } else { *expected };
+            assert_eq!(Exit::from(&by_peer).code(), told, "V{code:04X}");
             let own = if *refusal == Refusal::SizeOutOfRange { 65 } else { *expected };
             assert_eq!(Exit::from(&Error::Refused(*refusal)).code(), own, "V{code:04X}");
         }

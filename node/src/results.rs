@@ -2,9 +2,10 @@
 //! be used.
 //!
 //! A result lies under the party that answered and under the key of its question: profile, input,
-//! sample, snapshot, and terms without their times. Output files are written from here, so that a
-//! kill, a full disk or a wrong path loses none; and an equal question is answered from here,
-//! which costs nothing and tells the provider nothing further.
+//! sample, snapshot, and terms without their times; and how its rows are called, if it names rows.
+//! Output files are written from here, so that a kill, a full disk or a wrong path loses none; and
+//! an equal question is answered from here, which costs nothing and tells the provider nothing
+//! further.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -20,6 +21,7 @@ use zeroize::Zeroizing;
 
 use crate::data::{
     DataError, SealedFile, SealedOut, create_sealed, finish_sealed, hex, open_sealed, read_or_end,
+    verify_sealed,
 };
 use crate::seal::{self, KeyedHash, StorageKey};
 use crate::world::{self, DraftDir, WorldError};
@@ -143,7 +145,7 @@ impl Results {
         if !directory.exists() {
             return Ok(None);
         }
-        match self.read(&directory) {
+        match self.read_whole(&directory) {
             Ok(found) => Ok(Some(found).filter(|found| now <= found.about.kept_until)),
             Err(error) => {
                 tracing::warn!(target: "veilmatch::results", %error, "not read");
@@ -209,6 +211,17 @@ impl Results {
 
     fn place(&self, key: &QuestionKey) -> PathBuf {
         self.directory.join(hex(&key.party)).join(hex(&key.key))
+    }
+
+    /// Reads a result of which every record can be read too: one that answers a question stands in
+    /// the way of asking it.
+    fn read_whole<T: for<'de> Deserialize<'de>>(
+        &self,
+        directory: &Path,
+    ) -> Result<StoredResult<T>, DataError> {
+        let context = context_at(RECORDS, directory);
+        verify_sealed(&directory.join(RECORDS), &self.storage, &context)?;
+        self.read(directory)
     }
 
     fn read<T: for<'de> Deserialize<'de>>(
@@ -456,15 +469,17 @@ mod tests {
         assert!(failed.is_err());
         assert!(results.find::<String>(&key, 0).unwrap().is_none());
         assert!(results.all::<String>().unwrap().is_empty());
-        let sealed = results.seal(&key, &about(1, 500), |_| Ok(())).unwrap();
-        let path = sealed.directory.join(ABOUT);
-        let mut bytes = fs::read(&path).unwrap();
-        *bytes.last_mut().unwrap() ^= 1;
-        fs::write(&path, &bytes).unwrap();
-        assert!(results.find::<String>(&key, 0).unwrap().is_none());
-        // The new one takes its place.
-        results.seal(&key, &about(2, 500), |_| Ok(())).unwrap();
-        assert_eq!(results.find::<String>(&key, 0).unwrap().unwrap().about.sid, [2; 32]);
+        for (name, sid) in [(ABOUT, 2), (RECORDS, 3)] {
+            let sealed = results.seal(&key, &about(1, 500), |out| out.push(&[b"row"])).unwrap();
+            let path = sealed.directory.join(name);
+            let mut bytes = fs::read(&path).unwrap();
+            *bytes.last_mut().unwrap() ^= 1;
+            fs::write(&path, &bytes).unwrap();
+            assert!(results.find::<String>(&key, 0).unwrap().is_none(), "{name}");
+            // The new one takes its place.
+            results.seal(&key, &about(sid, 500), |_| Ok(())).unwrap();
+            assert_eq!(results.find::<String>(&key, 0).unwrap().unwrap().about.sid, [sid; 32]);
+        }
     }
 
     #[test]

@@ -46,6 +46,11 @@ impl Ground {
         self.sid = Some(sid);
     }
 
+    /// Whether HELLO_P has passed and no TERMS: the one place where there may be nothing to ask.
+    pub(crate) const fn is_offer(&self) -> bool {
+        self.hello_p.is_some() && self.sid.is_none()
+    }
+
     /// The bytes to sign after a body: the most that is shared.
     fn shared(&self) -> Vec<u8> {
         self.candidates().into_iter().next().unwrap_or_default()

@@ -199,6 +199,14 @@ fn two_heads_of_one_stream_accuse_whoever_signed_both() {
     package.renumber();
     let verdict = package.judge();
     assert_eq!(by(&verdict, "T0-09"), Some(Signers::of(A)), "{verdict:?}");
+
+    // Two show it; a package with any number of them is not read to its end.
+    let third = package.transcript.records[at + 1].clone();
+    package.transcript.records.insert(at + 2, third);
+    package.renumber();
+    let verdict = package.judge();
+    assert_eq!(by(&verdict, "T0-02"), Some(Signers::NOBODY), "{verdict:?}");
+    assert_eq!(by(&verdict, "T0-09"), Some(Signers::of(A)), "{verdict:?}");
 }
 
 #[test]

@@ -4,13 +4,14 @@
 mod support;
 
 use proptest::prelude::*;
+use protocol::attestation::Signature;
 use protocol::codec::{RawFrame, StreamId};
 use protocol::error::{Blame, Clocks, Error, Refusal, Violation, WireCode};
 use protocol::group::Portable;
 use protocol::identifier::Identifier;
 use protocol::limits::Limits;
 use protocol::manifest::SignedManifest;
-use protocol::message::Control;
+use protocol::message::{Abort, Control};
 use protocol::suite::Profile;
 use protocol::transcript::verify::{
     CheckResult, Expected, FrameSource, FrameUnreadable, Verdict, verify,
@@ -300,6 +301,29 @@ fn a_refusal_that_is_not_signed_for_this_session_is_not_believed() {
     });
     let forged = Error::peer(Violation::SignatureInvalid, 2, 0);
     assert_eq!(ended.advertiser.error, Some(forged));
+}
+
+#[test]
+fn nobody_but_an_advertiser_before_its_terms_has_nothing_to_ask() {
+    // Said by a provider it would end a run well, without a result.
+    let mut setup = World::five_by_seven().setup();
+    setup.provider.busy = Some((Refusal::NothingToAsk, 0));
+    let ended = run(setup);
+    let misplaced = Error::peer(Violation::UnexpectedMessage, 2, 0);
+    assert_eq!(ended.advertiser.error, Some(misplaced));
+    // Said when evaluations are charged it would hide that a session failed.
+    let alter = |frame: &RawFrame| {
+        let header = frame.header;
+        let signature = Signature { r: [0; 32], s: [0; 32] };
+        let abort = Abort { code: 0x0314, stream: 0, index: 0, streams: Vec::new(), signature };
+        (header.stream == StreamId::ControlAdvertiser && header.kind == 8)
+            .then(|| Control::Abort(abort).encode(header.stream, header.index).unwrap())
+            .map(|abort| vec![bytes(&abort)])
+    };
+    let ended = run_altered(World::five_by_seven().setup(), alter);
+    let error = ended.provider.error.unwrap();
+    assert_eq!(error.blame(), Blame::Peer, "{error}");
+    assert_eq!(error.wire().0, WireCode::Violation(Violation::UnexpectedMessage));
 }
 
 #[test]

@@ -685,21 +685,21 @@ fn step(party: &'static str, name: &'static str, profile: Option<Profile>, cost:
     Step { party, name, profile, cost }
 }
 
-/// A TOML text with the value of a setting replaced, however many lines it had.
+/// A TOML text with the value of a setting replaced, a list of several lines included.
 pub(crate) fn with_setting(text: &str, name: &str, value: &str) -> String {
     let (mut changed, mut within) = (String::new(), false);
     for line in text.lines() {
-        let begins = line.strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with('='));
-        if begins {
+        let old = line.strip_prefix(name).and_then(|rest| rest.trim_start().strip_prefix('='));
+        if let Some(old) = old {
             changed.push_str(&format!("{name} = {value}\n"));
+            within = old.trim_start().starts_with('[');
         }
-        within |= begins;
         if within {
             within = !line.trim_end().ends_with(']');
-            continue;
+        } else if old.is_none() {
+            changed.push_str(line);
+            changed.push('\n');
         }
-        changed.push_str(line);
-        changed.push('\n');
     }
     changed
 }
@@ -809,10 +809,10 @@ mod tests {
 
     #[test]
     fn a_setting_is_replaced_whatever_its_lines() {
-        let text = "kinds = [\n    \"email.strict\",\n]\nkinds_of = 1\nn_min = [1]\n";
+        let text = "kinds = [\n    \"email.strict\",\n]\nkinds_of = 1\nn_min = 1\n";
         let changed = with_setting(text, "kinds", "[\"phone\"]");
-        assert_eq!(changed, "kinds = [\"phone\"]\nkinds_of = 1\nn_min = [1]\n");
-        assert_eq!(with_setting(&changed, "n_min", "[2]").lines().last(), Some("n_min = [2]"));
+        assert_eq!(changed, "kinds = [\"phone\"]\nkinds_of = 1\nn_min = 1\n");
+        assert_eq!(with_setting(&changed, "n_min", "2").lines().last(), Some("n_min = 2"));
     }
 
     /// Programs that keep to the command lines and tell the known answer.

@@ -293,7 +293,7 @@ impl StoredSnapshot {
 }
 
 /// Files of snapshots that are whole.
-static VERIFIED: VerifiedFiles<()> = VerifiedFiles::new();
+pub(super) static VERIFIED: VerifiedFiles<()> = VerifiedFiles::new();
 
 /// Leaves of a snapshot, read from its sealed file.
 #[derive(Debug)]

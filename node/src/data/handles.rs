@@ -110,7 +110,7 @@ impl StoredHandles {
 }
 
 /// Indexes that are whole.
-static VERIFIED: VerifiedFiles<()> = VerifiedFiles::new();
+pub(super) static VERIFIED: VerifiedFiles<()> = VerifiedFiles::new();
 
 const HANDLES: &str = "table-handles";
 const CHUNK_BYTES: usize = 1 << 20;

@@ -34,6 +34,7 @@ pub mod releases;
 mod sealed;
 pub(crate) use sealed::{
     SealedFile, SealedOut, create_sealed, finish_sealed, hex, open_sealed, read_or_end,
+    verify_sealed,
 };
 pub mod source;
 pub mod table;
@@ -151,6 +152,15 @@ impl DataError {
     pub(crate) fn contradiction(path: &Path) -> Self {
         Self::Contradiction { path: path.to_path_buf() }
     }
+}
+
+/// Has every stored file verified again before it is next offered: after one of them could not be
+/// read as it was written, though nothing had touched it since.
+pub fn verify_anew() {
+    table::VERIFIED.forget();
+    [&handles::VERIFIED, &graph::VERIFIED, &releases::VERIFIED]
+        .into_iter()
+        .for_each(verified::VerifiedFiles::forget);
 }
 
 /// Bounds of one preparation.

@@ -136,7 +136,7 @@ impl Releases {
 }
 
 /// Releases that are whole.
-static VERIFIED: VerifiedFiles<()> = VerifiedFiles::new();
+pub(super) static VERIFIED: VerifiedFiles<()> = VerifiedFiles::new();
 
 /// An earlier release: `u64 time ‖ u64 kept until ‖ u64 count ‖ sorted fingerprints`.
 struct Stored {

@@ -144,7 +144,7 @@ pub struct StoredTable {
 type Hash = [u8; 32];
 
 /// Tables that are whole, with what each frame of them must hash to.
-static VERIFIED: VerifiedFiles<(TableDescriptor, Arc<[Hash]>)> = VerifiedFiles::new();
+pub(super) static VERIFIED: VerifiedFiles<(TableDescriptor, Arc<[Hash]>)> = VerifiedFiles::new();
 
 impl StoredTable {
     /// Opens the table at `path`.

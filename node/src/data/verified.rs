@@ -63,8 +63,43 @@ impl<T: Clone> VerifiedFiles<T> {
         Ok(found)
     }
 
+    /// Has every file verified again, whatever the file system says of it: bits that rot change no
+    /// date.
+    pub(crate) fn forget(&self) {
+        self.lock().clear();
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<PathBuf, (Stamp, T)>> {
         // An entry is inserted whole or not at all.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_verified_once_until_it_is_touched_or_in_doubt() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        std::fs::write(&path, b"as it was").unwrap();
+        let files = VerifiedFiles::new();
+        let mut read = 0;
+        let mut verified = |times: usize| {
+            for _ in 0..times {
+                let verify = || {
+                    read += 1;
+                    Ok(())
+                };
+                files.of(&path, verify).unwrap();
+            }
+            read
+        };
+        assert_eq!(verified(3), 1);
+        files.forget();
+        assert_eq!(verified(3), 2);
+        std::fs::write(&path, b"as it is not").unwrap();
+        assert_eq!(verified(3), 3);
     }
 }

@@ -84,7 +84,11 @@ impl Wire {
         if matches!((self.role, frame.header.kind), (Role::Provider, 1) | (Role::Advertiser, 2)) {
             out.ground().hello(self.role.peer(), &frame.payload);
         }
-        match Control::decode(&frame).map_err(fail)? {
+        let message = Control::decode(&frame).map_err(fail)?;
+        if self.is_misplaced(&message, out) {
+            return Err(fail(Violation::UnexpectedMessage));
+        }
+        match message {
             Control::Abort(abort) => Err(aborted_by_peer(&abort, self.holds(&abort, out))),
             // [G60]
             Control::Refuse(refuse)
@@ -94,6 +98,19 @@ impl Wire {
             }
             message => Ok(Received::Control(message, frame)),
         }
+    }
+
+    /// Whether a last word says that there is nothing to ask where something is: an advertiser says
+    /// so to an offer, and nobody else. Its receiver counts it as no failure, so that it must not
+    /// stand for a result that never came.
+    fn is_misplaced(&self, message: &Control, out: &mut Outbox) -> bool {
+        let code = match message {
+            Control::Abort(abort) => abort.code,
+            Control::Refuse(refuse) => refuse.code,
+            _ => return false,
+        };
+        let expected = self.role == Role::Provider && out.ground().is_offer();
+        code == Refusal::NothingToAsk.code() && !expected
     }
 
     /// Whether the peer signed its last word on what we share, and about streams as we know them.

@@ -232,7 +232,9 @@ impl Service {
         let (Offered { tables, prepared, desk, objections }, busy) = match faulty {
             true => (Offered::default(), Some((Refusal::CannotServe, 0))),
             false => {
-                let offered = self.offered(&tenant, now).unwrap_or_else(|failure| {
+                // Tables are read whole the first time: other connections must not wait for it.
+                let offered = tokio::task::block_in_place(|| self.offered(&tenant, now));
+                let offered = offered.unwrap_or_else(|failure| {
                     // Our own misfortune: nothing is offered, and the partner may come again.
                     let report = failure.report(Role::Provider);
                     tracing::error!(target: "veilmatch::table", partner = tenant.name, "{report}");
@@ -282,6 +284,10 @@ impl Service {
         };
         let done = driver.run().await.map_err(Failure::from);
         self.note_end(duties.session.take(), &done, clock.now_unix());
+        if matches!(done, Err(Failure::Drive(DriveError::Data(_)))) {
+            // Else what has rotted would be offered, and charged, session after session.
+            node::data::verify_anew();
+        }
         if duties.run_key_is_spent(&done)? {
             self.prepare(&tenant);
         }

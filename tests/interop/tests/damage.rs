@@ -57,6 +57,8 @@ fn flipped_bit_in_any_file_of_an_advertiser_is_found_by_itself() {
         let text = path.display().to_string();
         let kept = [
             "/history/",
+            // Each run here forgets them, so a flip would cost two openings of the day for nothing.
+            "/results/",
             "/sessions/",
             "/work/",
             "/providers/",

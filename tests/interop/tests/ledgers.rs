@@ -33,6 +33,9 @@ fn advertiser_that_was_restored_adopts_from_its_provider() {
     pair.run().expect(69).says(&["V0207", "ends at 2", "ledger adopt"]);
     let file = pair.path("theirs");
     pair.provider(&["ledger", "export", &file]).expect(0);
+    // Like every output it replaces nothing, and does not lie in a node.
+    pair.provider(&["ledger", "export", &file]).expect(73).says(&["V0403"]);
+    pair.provider(&["ledger", "export", &pair.path("p/entries")]).expect(73).says(&["V0403"]);
     let told = pair.advertiser(&["ledger", "compare", &file]).expect(0);
     assert!(told.stdout.contains("this ledger ends at 2, theirs at 4"), "{}", told.stdout);
     let told = pair.advertiser(&["ledger", "adopt", &file]).expect(0);

@@ -156,7 +156,11 @@ fn end(
     let summary = summary::of_session(run, &answer, &ended, started.elapsed());
     places.write_summary(summary).map_err(paid)?;
     places.done();
-    run.remember_table(&ended)?;
+    if let Err(failure) = run.remember_table(&ended) {
+        // The result is written: what only bounds the growth of the next table is no failure of it.
+        let report = failure.report(protocol::transcript::Role::Advertiser);
+        tracing::warn!(target: "veilmatch::table", "size not remembered: {report}");
+    }
     if let Outcome::Withheld(why) = ended.outcome {
         return Err(Failure::withheld(why));
     }

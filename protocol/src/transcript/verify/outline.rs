@@ -176,13 +176,13 @@ impl Outline {
             }
             (Control::Checkpoint(m), _) if self.is_open() => {
                 ensure(sends(&m) == Some(from_advertiser), "a CHECKPOINT by the receiver")?;
-                self.checkpoints.push((m, true));
+                self.push_checkpoint(m, true)?;
             }
             (Control::CheckpointAck(m), _) if self.is_open() => {
                 ensure(sends(&m) == Some(!from_advertiser), "a CHECKPOINT_ACK by the sender")?;
                 let whole = self.streams.iter().any(|(s, r)| s.code() == m.stream && r.ended);
                 ensure(whole, "a stream was acknowledged before its last frame")?;
-                self.checkpoints.push((m, false));
+                self.push_checkpoint(m, false)?;
             }
             (Control::Released(m), false) if self.may_answer_handles() => self.released = Some(m),
             (Control::Refuse(_), false) if self.may_answer_handles() => self.refused = true,
@@ -197,6 +197,17 @@ impl Outline {
             _ => return Err(Stop::Broken(format!("{name} out of place"))),
         }
         self.last = Some((name, None));
+        Ok(())
+    }
+
+    /// Keeps a checkpoint; the second of one kind shows all that further ones could.
+    fn push_checkpoint(&mut self, checkpoint: Checkpoint, by_sender: bool) -> Result<(), String> {
+        let same = |(other, sender): &&(Checkpoint, bool)| {
+            other.stream == checkpoint.stream && *sender == by_sender
+        };
+        let few = self.checkpoints.iter().filter(same).count() < 2;
+        ensure(few, "a stream was signed again and again")?;
+        self.checkpoints.push((checkpoint, by_sender));
         Ok(())
     }
 
