@@ -146,7 +146,7 @@ impl Published {
         Ok(world::publish_atomically(&path, world::PRIVATE_MODE, |_| Ok(()))?)
     }
 
-    fn is_shown(&self) -> bool {
+    pub(crate) fn is_shown(&self) -> bool {
         self.directory.join(SHOWN).exists()
     }
 }
