@@ -202,8 +202,8 @@ struct Work {
     terminal: Terminal,
     clock: Box<dyn Clock>,
     state: Mutex<State>,
-    /// Whether a person is asked something, below which nothing may be written.
-    asking: AtomicBool,
+    /// Whether no line may be written: a person is asked something, or all is done.
+    quiet: AtomicBool,
 }
 
 enum Shape {
@@ -340,10 +340,10 @@ impl Progress {
         }
         // Whoever writes a line looks again once it has the state.
         let state = lock(&self.work.state);
-        self.work.asking.store(true, Ordering::SeqCst);
+        self.work.quiet.store(true, Ordering::SeqCst);
         drop(state);
         let answer = ask();
-        self.work.asking.store(false, Ordering::SeqCst);
+        self.work.quiet.store(false, Ordering::SeqCst);
         answer
     }
 
@@ -356,7 +356,8 @@ impl Progress {
             Shape::Json if state.total.is_some() || state.done > 0 => {
                 self.work.tell(&mut state, true);
             }
-            Shape::Json | Shape::Lines | Shape::Off => {}
+            Shape::Lines => self.work.quiet.store(true, Ordering::SeqCst),
+            Shape::Json | Shape::Off => {}
         }
     }
 
@@ -384,8 +385,8 @@ impl Work {
         terminal: Terminal,
         clock: Box<dyn Clock>,
     ) -> Self {
-        let (state, asking) = (Mutex::new(State::default()), AtomicBool::new(false));
-        Self { shape, partner, terminal, clock, state, asking }
+        let (state, quiet) = (Mutex::new(State::default()), AtomicBool::new(false));
+        Self { shape, partner, terminal, clock, state, quiet }
     }
 
     /// Writes a line each time so much has passed, also where a stage does not get on, until what
@@ -403,7 +404,7 @@ impl Work {
 
     fn write_line(&self) {
         let state = lock(&self.state);
-        if state.stage.is_empty() || self.asking.load(Ordering::SeqCst) {
+        if state.stage.is_empty() || self.quiet.load(Ordering::SeqCst) {
             return;
         }
         let line = match state.waiting {
@@ -673,7 +674,6 @@ mod tests {
         });
         wait_for(1);
         progress.finish();
-        std::thread::sleep(Duration::from_millis(20));
         let before = lines();
         std::thread::sleep(Duration::from_millis(50));
         assert_eq!(lines(), before);
