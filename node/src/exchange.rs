@@ -14,8 +14,9 @@ use protocol::transcript::Role;
 
 use crate::failure::Failure;
 use crate::ledger::{Adopted, Ledger, LedgerPlace, Partner, SignedBy};
+use crate::output::Outputs;
 use crate::status::{profile, short, time};
-use crate::world;
+use crate::telemetry::Terminal;
 
 /// What `ledger` does.
 #[derive(Debug, clap::Subcommand)]
@@ -146,12 +147,18 @@ impl Exchange {
         Ok(lines)
     }
 
-    /// Writes the entries and what proves them into a new file.
+    /// Writes the entries and what proves them into a new file; text is put aside if that is
+    /// standard output.
     ///
     /// # Errors
     ///
     /// [`Failure`] of the ledger or the file.
-    pub fn export(&self, file: &Path) -> Result<Vec<String>, Failure> {
+    pub fn export(&self, file: &Path, terminal: &Terminal) -> Result<Vec<String>, Failure> {
+        let mut outputs = Outputs::new_only();
+        let output = outputs.claim(file)?;
+        if outputs.take_standard_output() {
+            terminal.put_text_aside();
+        }
         let ledger = Ledger::open_read_only(&self.place)?;
         let mut sessions = ledger.evidence(&self.partner)?;
         if self.role == Role::Provider {
@@ -165,9 +172,9 @@ impl Exchange {
         let proven = evidence.verify().map_err(|fault| {
             Failure::storage(&format!("the ledger does not prove itself: {fault}"))
         })?;
-        world::publish_new(file, world::PRIVATE_MODE, |out| out.write_all(&bytes))?;
+        output.publish(|out| out.write_all(&bytes))?;
         Ok(vec![
-            format!("wrote {} entries to {}", proven.entries.len(), file.display()),
+            format!("wrote {} entries to {}", proven.entries.len(), output.shown()),
             format!(
                 "Next: give the file to {}, who runs `ledger compare FILE` or `ledger adopt FILE`",
                 crate::error::shown(&self.name)
