@@ -19,6 +19,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::failure::Failure;
 use crate::world::{Clock, SystemClock};
 
 /// Options of both programs on what they print.
@@ -148,14 +149,18 @@ impl Terminal {
         lock(&self.0.out).failed.is_some()
     }
 
-    /// Why standard output did not take everything, unless its reader had enough.
+    /// Fails if standard output did not take everything, unless its reader had enough; for
+    /// commands whose result is this text, and not a file.
     ///
-    /// A program whose result is this text, and not a file, ends with [`Exit::Output`] then.
+    /// # Errors
     ///
-    /// [`Exit::Output`]: crate::exit::Exit::Output
-    #[must_use]
-    pub fn failure(&self) -> Option<io::ErrorKind> {
-        lock(&self.0.out).failed.filter(|kind| *kind != io::ErrorKind::BrokenPipe)
+    /// [`Failure::Output`].
+    pub fn written(&self) -> Result<(), Failure> {
+        let failed = lock(&self.0.out).failed.filter(|kind| *kind != io::ErrorKind::BrokenPipe);
+        failed.map_or(Ok(()), |kind| {
+            let what = format!("cannot write to standard output: {kind}");
+            Err(Failure::output(&what, "look at what reads it"))
+        })
     }
 }
 
@@ -604,11 +609,11 @@ mod tests {
         let closed = Terminal::to(Broken(io::ErrorKind::BrokenPipe), io::sink());
         closed.line("one");
         closed.line("two");
-        assert_eq!(closed.failure(), None);
+        assert!(closed.written().is_ok());
         assert!(closed.is_closed());
         let full = Terminal::to(Broken(io::ErrorKind::StorageFull), Kept::default());
         full.line("one");
-        assert_eq!(full.failure(), Some(io::ErrorKind::StorageFull));
+        assert_eq!(full.written().unwrap_err().exit().code(), 73);
     }
 
     #[test]

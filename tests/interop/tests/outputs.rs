@@ -170,6 +170,23 @@ fn outputs_over_inputs_node_files_and_existing_files_are_refused_before_anything
     );
     assert_eq!(done.stdout.lines().count(), 2);
 
+    // What is only shown is a result too.
+    for (program, node, command) in [
+        ("advertiser-node", "a", &["status"][..]),
+        ("advertiser-node", "a", &["check", "--input", &input]),
+        ("advertiser-node", "a", &["plan", "--input", &input]),
+        ("provider-node", "p", &["status", "--json"]),
+    ] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let done = Command::new(programs().join(program))
+            .args(command)
+            .args(["--dir", &pair.path(node)])
+            .stdout(full)
+            .output()
+            .unwrap();
+        assert_eq!(done.status.code(), Some(73), "{command:?}: {done:?}");
+    }
+
     // The ready file replaces one of its kind, and nothing else.
     let ready = ["serve", "--listen", "127.0.0.1:0", "--ready-file", &input];
     pair.provider(&ready).expect(73).says(&["no ready file"]);
