@@ -82,7 +82,7 @@ impl Outputs {
         let found = match fs::metadata(path) {
             Ok(found) => Some(found),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(refused(path, &error.to_string(), OTHER)),
+            Err(error) => return Err(unwritable(path, &error)),
         };
         let to = match found {
             Some(found) if is_stream(&found) => To::Through,
