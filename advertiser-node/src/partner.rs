@@ -39,18 +39,27 @@ pub(crate) fn invitation(home: &Home, wanted: Option<&str>) -> Result<Invitation
                 &format!("choose one with --provider: {}", names.join(", ")),
             ));
         }
-        (Some(wanted), _) => {
-            let by_name = found.iter().find(|(name, _)| name.starts_with(wanted));
-            let Some((_, path)) = by_name else {
-                return Err(Failure::usage(
-                    &format!("no provider is called {}", node::error::shown(wanted)),
-                    &format!("this node has: {}", names.join(", ")),
-                ));
-            };
-            path
-        }
+        (Some(wanted), _) => named(&found, wanted)?,
     };
     Ok(Invitation::read(path)?)
+}
+
+/// The one provider of this name, or whose name begins so.
+fn named<'a>(found: &'a [(String, PathBuf)], wanted: &str) -> Result<&'a PathBuf, Failure> {
+    let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
+    let begins: Vec<_> = found.iter().filter(|(name, _)| name.starts_with(wanted)).collect();
+    let exact = begins.iter().find(|(name, _)| name == wanted);
+    match (exact, &begins[..]) {
+        (Some((_, path)), _) | (None, [(_, path)]) => Ok(path),
+        (None, []) => Err(Failure::usage(
+            &format!("no provider is called {}", node::error::shown(wanted)),
+            &format!("this node has: {}", names.join(", ")),
+        )),
+        (None, _) => Err(Failure::usage(
+            &format!("several providers begin with `{}`", node::error::shown(wanted)),
+            &format!("write more of one: {}", names.join(", ")),
+        )),
+    }
 }
 
 /// The accepted invitations of this node, by the name that `--provider` takes.
@@ -78,4 +87,21 @@ pub(crate) fn kinds(invitation: &Invitation) -> Vec<u8> {
     kinds.sort_unstable();
     kinds.dedup();
     kinds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beginning_of_a_name_has_to_mean_one_provider() {
+        let found = ["abc", "abcd", "xyz"].map(|name| (name.to_owned(), PathBuf::from(name)));
+        for (wanted, path) in [("abc", "abc"), ("abcd", "abcd"), ("x", "xyz")] {
+            assert_eq!(named(&found, wanted).unwrap(), &PathBuf::from(path));
+        }
+        for wanted in ["ab", "", "q", "abcde"] {
+            let refused = named(&found, wanted).unwrap_err();
+            assert_eq!(refused.exit().code(), 2, "{wanted}");
+        }
+    }
 }

@@ -331,11 +331,12 @@ impl DriveError {
     /// be sent again, and there is nothing to keep of it.
     #[must_use]
     pub fn is_come_back_later(&self) -> bool {
-        use Refusal::{SessionBusy, TableNotReady, TooManyHellos};
+        use Refusal::{CannotServe, SessionBusy, TableNotReady, TooManyHellos};
         match self {
-            Self::Protocol(error) => {
-                matches!(error.refusal(), Some(SessionBusy | TableNotReady | TooManyHellos))
-            }
+            Self::Protocol(error) => matches!(
+                error.refusal(),
+                Some(CannotServe | SessionBusy | TableNotReady | TooManyHellos)
+            ),
             Self::Transport(error) => error.is_overload(),
             _ => false,
         }

@@ -345,8 +345,8 @@ fn violation_advice(violation: Violation, peer: &str) -> String {
 fn incompatibility_advice(why: Incompatibility) -> &'static str {
     match why {
         Incompatibility::Version => {
-            "compare `--version` of both nodes and upgrade the older one; neighbouring versions \
-             always fit"
+            "compare `--version` of both nodes and upgrade the older one: versions of the protocol \
+             do not mix"
         }
         Incompatibility::Suite | Incompatibility::Profile => {
             "agree on a profile that both versions have; `--version` of both nodes tells"

@@ -18,6 +18,7 @@ use crate::failure::Failure;
 use crate::ledger::{Adopted, Ledger, LedgerPlace, Partner, SignedBy};
 use crate::output::Outputs;
 use crate::status::{profile, short, time};
+use crate::telemetry::Terminal;
 
 /// What `ledger` does.
 #[derive(Debug, clap::Subcommand)]
@@ -148,14 +149,18 @@ impl Exchange {
         Ok(lines)
     }
 
-    /// Writes the entries and what proves them into a new file, or to standard output for `-`.
+    /// Writes the entries and what proves them into a new file; text is put aside if that is
+    /// standard output.
     ///
     /// # Errors
     ///
     /// [`Failure`] of the ledger or the file.
-    pub fn export(&self, file: &Path) -> Result<Vec<String>, Failure> {
-        let mut outputs = Outputs::new(false);
+    pub fn export(&self, file: &Path, terminal: &Terminal) -> Result<Vec<String>, Failure> {
+        let mut outputs = Outputs::new_only();
         let output = outputs.claim(file)?;
+        if outputs.take_standard_output() {
+            terminal.put_text_aside();
+        }
         let ledger = Ledger::open_read_only(&self.place)?;
         let mut sessions = ledger.evidence(&self.partner)?;
         if self.role == Role::Provider {
@@ -170,10 +175,6 @@ impl Exchange {
             Failure::storage(&format!("the ledger does not prove itself: {fault}"))
         })?;
         output.publish(|out| out.write_all(&bytes))?;
-        // What is read from standard output is the file and nothing else.
-        if outputs.take_standard_output() {
-            return Ok(Vec::new());
-        }
         Ok(vec![
             format!("wrote {} entries to {}", proven.entries.len(), output.shown()),
             format!(

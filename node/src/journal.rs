@@ -452,8 +452,9 @@ fn unopened(sessions: &Path) -> Result<PathBuf, JournalError> {
         .collect();
     found.sort();
     let surplus = found.len().saturating_sub(UNOPENED_KEPT);
-    for (_, path) in found.into_iter().take(surplus) {
-        // One that is open at this moment is young, hence not among the oldest.
+    // A young one may be open at this moment, and be another partner's, however many came since.
+    let ended = |time: &std::time::SystemTime| time.elapsed().is_ok_and(|age| age >= UNOPENED_OPEN);
+    for (_, path) in found.into_iter().take(surplus).take_while(|(time, _)| ended(time)) {
         let _ = std::fs::remove_dir_all(path);
     }
     let name = crate::data::hex(&world::entropy::<8>()?);
@@ -463,6 +464,8 @@ fn unopened(sessions: &Path) -> Result<PathBuf, JournalError> {
 const UNOPENED: &str = "unopened-";
 /// Sessions without an id that are kept.
 const UNOPENED_KEPT: usize = 256;
+/// Longer than a session can be without an id: the waits for HELLO_P and TERMS are shorter.
+const UNOPENED_OPEN: std::time::Duration = std::time::Duration::from_secs(300);
 
 /// Name of the directory of frames in the directory of a run.
 pub const FRAMES_DIR: &str = "frames";
@@ -718,6 +721,26 @@ mod tests {
             .iter()
             .map(|name| (name.to_string(), fs::read(dir.join(name)).unwrap()))
             .collect()
+    }
+
+    #[test]
+    fn crowd_of_unopened_sessions_removes_none_that_may_be_open() {
+        let dir = tempfile::tempdir().unwrap();
+        let sessions = dir.path();
+        let before = |seconds: u64| {
+            let time = std::time::SystemTime::now() - std::time::Duration::from_secs(seconds);
+            let name = unopened(sessions).unwrap();
+            fs::create_dir(&name).unwrap();
+            File::open(&name).unwrap().set_modified(time).unwrap();
+            name
+        };
+        let ended = before(301);
+        let open = before(200);
+        for _ in 0..UNOPENED_KEPT + 10 {
+            fs::create_dir(unopened(sessions).unwrap()).unwrap();
+        }
+        assert!(open.exists(), "somebody's session may be about to get its id");
+        assert!(!ended.exists());
     }
 
     #[test]

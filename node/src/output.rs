@@ -29,13 +29,22 @@ pub struct Outputs {
     taken: Vec<PathBuf>,
     standard: bool,
     notes: Option<PathBuf>,
+    /// What to do about a file that exists.
+    exists: &'static str,
 }
 
 impl Outputs {
     /// No output yet; `overwrite` allows them to replace files that are no input and no node's.
     #[must_use]
-    pub const fn new(overwrite: bool) -> Self {
-        Self { overwrite, inputs: Vec::new(), taken: Vec::new(), standard: false, notes: None }
+    pub fn new(overwrite: bool) -> Self {
+        let (inputs, taken) = (Vec::new(), Vec::new());
+        Self { overwrite, inputs, taken, standard: false, notes: None, exists: OVERWRITE }
+    }
+
+    /// No output yet, of a command that replaces nothing and has no `--overwrite`.
+    #[must_use]
+    pub fn new_only() -> Self {
+        Self { exists: "name a file that does not exist", ..Self::new(false) }
     }
 
     /// Keeps notes of partial files in the directory of a node, whose lock the caller holds.
@@ -145,8 +154,7 @@ impl Outputs {
         let ours = |found| self.notes.as_deref().is_some_and(|at| Note::owns(at, &target, found));
         let place = match found {
             Some(found) if !self.overwrite && !ours(found) => {
-                let advice = "name another file, or add --overwrite to replace this one";
-                return Err(refused(path, "it exists", advice));
+                return Err(refused(path, "it exists", self.exists));
             }
             Some(_) => Place::Replace,
             None => Place::New,
@@ -489,6 +497,7 @@ pub const STANDARD: &str = "-";
 /// Notes of partial files, inside the node's directory.
 const NOTES: &str = "outputs";
 const OTHER: &str = "name another file";
+const OVERWRITE: &str = "name another file, or add --overwrite to replace this one";
 
 #[cfg(test)]
 mod tests {

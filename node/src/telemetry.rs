@@ -8,6 +8,7 @@
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::failure::Failure;
 use crate::world::{Clock, SystemClock};
 
 /// Options of both programs on what they print.
@@ -54,7 +56,7 @@ pub enum LogLevel {
 pub enum ProgressForm {
     /// A bar on a terminal, lines elsewhere.
     Auto,
-    /// A line at most every two seconds.
+    /// A line every 30 seconds, the first one after 30.
     Lines,
     /// One JSON object a line.
     Json,
@@ -147,14 +149,18 @@ impl Terminal {
         lock(&self.0.out).failed.is_some()
     }
 
-    /// Why standard output did not take everything, unless its reader had enough.
+    /// Fails if standard output did not take everything, unless its reader had enough; for
+    /// commands whose result is this text, and not a file.
     ///
-    /// A program whose result is this text, and not a file, ends with [`Exit::Output`] then.
+    /// # Errors
     ///
-    /// [`Exit::Output`]: crate::exit::Exit::Output
-    #[must_use]
-    pub fn failure(&self) -> Option<io::ErrorKind> {
-        lock(&self.0.out).failed.filter(|kind| *kind != io::ErrorKind::BrokenPipe)
+    /// [`Failure::Output`].
+    pub fn written(&self) -> Result<(), Failure> {
+        let failed = lock(&self.0.out).failed.filter(|kind| *kind != io::ErrorKind::BrokenPipe);
+        failed.map_or(Ok(()), |kind| {
+            let what = format!("cannot write to standard output: {kind}");
+            Err(Failure::output(&what, "look at what reads it"))
+        })
     }
 }
 
@@ -188,12 +194,21 @@ impl Sink {
 /// Each stage has a name, what is done of it, its rate, and the time that remains where the total
 /// is known. Counts are of frames and elements, never of matches.
 pub struct Progress {
+    work: Arc<Work>,
+    /// Writes the lines, until it is dropped.
+    lines: Mutex<Option<Sender<()>>>,
+}
+
+/// What is shown, and how.
+struct Work {
     shape: Shape,
     /// Whose session it is, where a node serves several at once.
     partner: Option<String>,
     terminal: Terminal,
     clock: Box<dyn Clock>,
     state: Mutex<State>,
+    /// Whether no line may be written: a person is asked something, or all is done.
+    quiet: AtomicBool,
 }
 
 enum Shape {
@@ -208,10 +223,12 @@ struct State {
     stage: &'static str,
     done: u64,
     total: Option<u64>,
+    /// Seconds that the peer asks to wait, while we do.
+    waiting: Option<u64>,
     /// Elements of the session, once its terms are signed.
     session: Option<u64>,
     started: Duration,
-    /// When a line was last written; never for the stage as long as it is `None`.
+    /// When an event was last written; never for the stage as long as it is `None`.
     told: Option<Duration>,
 }
 
@@ -229,7 +246,7 @@ impl Progress {
             ProgressForm::Json => Shape::Json,
             ProgressForm::Off => Shape::Off,
         };
-        Self::with(shape, Terminal::new(), Box::new(SystemClock::new()))
+        Self::of(Work::new(shape, None, Terminal::new(), Box::new(SystemClock::new())), LINE_EVERY)
     }
 
     /// Progress of one session of several, each line with the partner's name.
@@ -244,15 +261,16 @@ impl Progress {
             ProgressForm::Json => Shape::Json,
             ProgressForm::Auto | ProgressForm::Off => Shape::Off,
         };
-        let partner = Some(partner.to_owned());
-        let clock = Box::new(SystemClock::new());
-        Self { partner, ..Self::with(shape, Terminal::new(), clock) }
+        let (partner, clock) = (Some(partner.to_owned()), Box::new(SystemClock::new()));
+        Self::of(Work::new(shape, partner, Terminal::new(), clock), LINE_EVERY)
     }
 
     /// Progress that nobody sees.
     #[must_use]
     pub fn silent() -> Self {
-        Self::with(Shape::Off, Terminal::to(io::sink(), io::sink()), Box::new(SystemClock::new()))
+        let terminal = Terminal::to(io::sink(), io::sink());
+        let work = Work::new(Shape::Off, None, terminal, Box::new(SystemClock::new()));
+        Self::of(work, LINE_EVERY)
     }
 
     /// Begins a stage whose size is not known.
@@ -267,21 +285,21 @@ impl Progress {
 
     /// Tells that `done` steps of the stage are done in all.
     pub fn done(&self, done: u64) {
-        let mut state = lock(&self.state);
+        let mut state = lock(&self.work.state);
         state.done = done;
-        self.tell(&mut state, false);
+        self.work.tell(&mut state, false);
     }
 
     /// Tells the size of the session, once its terms are signed.
     pub fn session(&self, sid: &[u8; 32], elements: u64) {
-        lock(&self.state).session = Some(elements);
-        if let Shape::Json = self.shape {
+        lock(&self.work.state).session = Some(elements);
+        if let Shape::Json = self.work.shape {
             let sid = sid.iter().fold(String::new(), |mut text, byte| {
                 let _ = write!(text, "{byte:02x}");
                 text
             });
             let event = json!({ "event": "session", "session": sid, "elements": elements });
-            self.tell_event(event);
+            self.work.tell_event(event);
         }
     }
 
@@ -296,54 +314,112 @@ impl Progress {
             StreamId::Handles => "send handles",
             StreamId::Ids => "send digital IDs",
         };
-        let mut state = lock(&self.state);
+        let mut state = lock(&self.work.state);
         if state.stage != name {
             let total = match stream {
                 StreamId::Blind | StreamId::Eval => state.session,
                 _ => None,
             };
-            self.restart(&mut state, name, total);
+            self.work.restart(&mut state, name, total);
         }
         if stream != StreamId::Handles {
             state.done = state.done.saturating_add(elements.into());
-            self.tell(&mut state, false);
+            self.work.tell(&mut state, false);
         }
     }
 
     /// Tells that the run waits for the peer this many seconds, then goes on by itself.
     pub fn waiting(&self, seconds: u64) {
-        match &self.shape {
+        match &self.work.shape {
             Shape::Bar(bar) => bar.set_message(format!("waiting {seconds} s, as the peer asks")),
-            Shape::Lines => {
-                self.terminal.error(&format!("waiting {seconds} s, as the peer asks"));
-            }
-            Shape::Json => {
-                let event = json!({ "event": "waiting", "seconds": seconds });
-                self.terminal.error(&event.to_string());
-            }
+            Shape::Lines => lock(&self.work.state).waiting = Some(seconds),
+            Shape::Json => self.work.tell_event(json!({ "event": "waiting", "seconds": seconds })),
             Shape::Off => {}
         }
     }
 
+    /// Writes nothing while a person is asked something.
+    pub fn aside<T>(&self, ask: impl FnOnce() -> T) -> T {
+        if let Shape::Bar(bar) = &self.work.shape {
+            return bar.suspend(ask);
+        }
+        // Whoever writes a line looks again once it has the state.
+        let state = lock(&self.work.state);
+        self.work.quiet.store(true, Ordering::SeqCst);
+        drop(state);
+        let answer = ask();
+        self.work.quiet.store(false, Ordering::SeqCst);
+        answer
+    }
+
     /// Ends the last stage and takes the bar away.
     pub fn finish(&self) {
-        let mut state = lock(&self.state);
-        if state.total.is_some() || state.done > 0 {
-            self.tell(&mut state, true);
-        }
-        if let Shape::Bar(bar) = &self.shape {
-            bar.finish_and_clear();
+        drop(lock(&self.lines).take());
+        let mut state = lock(&self.work.state);
+        match &self.work.shape {
+            Shape::Bar(bar) => bar.finish_and_clear(),
+            Shape::Json if state.total.is_some() || state.done > 0 => {
+                self.work.tell(&mut state, true);
+            }
+            Shape::Lines => self.work.quiet.store(true, Ordering::SeqCst),
+            Shape::Json | Shape::Off => {}
         }
     }
 
-    fn with(shape: Shape, terminal: Terminal, clock: Box<dyn Clock>) -> Self {
-        Self { shape, partner: None, terminal, clock, state: Mutex::new(State::default()) }
+    /// Progress that writes its lines after so much time each.
+    fn of(work: Work, every: Duration) -> Self {
+        let work = Arc::new(work);
+        let lines = match work.shape {
+            Shape::Lines => Work::start_lines(&work, every),
+            _ => None,
+        };
+        Self { work, lines: Mutex::new(lines) }
     }
 
     fn begin(&self, name: &'static str, total: Option<u64>) {
-        let mut state = lock(&self.state);
-        self.restart(&mut state, name, total);
-        self.tell(&mut state, true);
+        let mut state = lock(&self.work.state);
+        self.work.restart(&mut state, name, total);
+        self.work.tell(&mut state, true);
+    }
+}
+
+impl Work {
+    fn new(
+        shape: Shape,
+        partner: Option<String>,
+        terminal: Terminal,
+        clock: Box<dyn Clock>,
+    ) -> Self {
+        let (state, quiet) = (Mutex::new(State::default()), AtomicBool::new(false));
+        Self { shape, partner, terminal, clock, state, quiet }
+    }
+
+    /// Writes a line each time so much has passed, also where a stage does not get on, until what
+    /// comes back is dropped; none if the system has no thread for it.
+    fn start_lines(work: &Arc<Self>, every: Duration) -> Option<Sender<()>> {
+        let (alive, ended) = mpsc::channel();
+        let work = Arc::clone(work);
+        let lines = move || {
+            while ended.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
+                work.write_line();
+            }
+        };
+        std::thread::Builder::new().name("progress".to_owned()).spawn(lines).ok().map(|_| alive)
+    }
+
+    fn write_line(&self) {
+        let state = lock(&self.state);
+        if state.stage.is_empty() || self.quiet.load(Ordering::SeqCst) {
+            return;
+        }
+        let line = match state.waiting {
+            Some(seconds) => format!("waiting {seconds} s, as the peer asks"),
+            None => Figures::of(&state, self.clock.monotonic()).line(&state),
+        };
+        self.terminal.error(&match &self.partner {
+            Some(partner) => format!("{partner}: {line}"),
+            None => line,
+        });
     }
 
     fn restart(&self, state: &mut State, name: &'static str, total: Option<u64>) {
@@ -369,23 +445,12 @@ impl Progress {
             bar.set_position(state.done);
             return;
         }
+        let Shape::Json = self.shape else { return };
         let now = self.clock.monotonic();
-        let due = state.told.is_none_or(|told| now.saturating_sub(told) >= LINE_EVERY);
-        if !due && !now_or_never {
-            return;
-        }
-        state.told = Some(now);
-        let figures = Figures::of(state, now);
-        match self.shape {
-            Shape::Lines => {
-                let line = figures.line(state);
-                self.terminal.error(&match &self.partner {
-                    Some(partner) => format!("{partner}: {line}"),
-                    None => line,
-                });
-            }
-            Shape::Json => self.tell_event(figures.event(state)),
-            Shape::Bar(_) | Shape::Off => {}
+        let due = state.told.is_none_or(|told| now.saturating_sub(told) >= EVENT_EVERY);
+        if due || now_or_never {
+            state.told = Some(now);
+            self.tell_event(Figures::of(state, now).event(state));
         }
     }
 
@@ -399,7 +464,7 @@ impl Progress {
 
 impl std::fmt::Debug for Progress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Progress({})", lock(&self.state).stage)
+        write!(f, "Progress({})", lock(&self.work.state).stage)
     }
 }
 
@@ -475,7 +540,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Targets of the log that are ours.
 const OURS: [&str; 6] =
     ["veilmatch", "node", "protocol", "ristretto_batch", "advertiser_node", "provider_node"];
-const LINE_EVERY: Duration = Duration::from_secs(2);
+const LINE_EVERY: Duration = Duration::from_secs(30);
+const EVENT_EVERY: Duration = Duration::from_secs(2);
 const BAR_TICK: Duration = Duration::from_millis(200);
 const BAR: &str = "{prefix} {wide_bar} {percent} % {human_pos}/{human_len} {per_sec} {eta} {msg}";
 const SPINNER: &str = "{prefix} {spinner} {human_pos} {per_sec} {msg}";
@@ -533,7 +599,8 @@ mod tests {
     fn progress(shape: Shape) -> (Progress, Kept, Hand) {
         let (kept, hand) = (Kept::default(), Hand::default());
         let terminal = Terminal::to(io::sink(), kept.clone());
-        (Progress::with(shape, terminal, Box::new(hand.clone())), kept, hand)
+        let work = Work::new(shape, Some("shop".to_owned()), terminal, Box::new(hand.clone()));
+        (Progress::of(work, LINE_EVERY), kept, hand)
     }
 
     #[test]
@@ -542,11 +609,11 @@ mod tests {
         let closed = Terminal::to(Broken(io::ErrorKind::BrokenPipe), io::sink());
         closed.line("one");
         closed.line("two");
-        assert_eq!(closed.failure(), None);
+        assert!(closed.written().is_ok());
         assert!(closed.is_closed());
         let full = Terminal::to(Broken(io::ErrorKind::StorageFull), Kept::default());
         full.line("one");
-        assert_eq!(full.failure(), Some(io::ErrorKind::StorageFull));
+        assert_eq!(full.written().unwrap_err().exit().code(), 73);
     }
 
     #[test]
@@ -559,56 +626,87 @@ mod tests {
     }
 
     #[test]
-    fn lines_come_at_most_every_two_seconds() {
+    fn no_line_is_written_before_its_time() {
         let (progress, kept, hand) = progress(Shape::Lines);
         progress.stage_of("prepare", 4_000);
-        for step in 1..=40 {
-            hand.0.store(step * 100, Ordering::Relaxed);
-            progress.done(step * 100);
-        }
+        progress.work.write_line();
+        hand.0.store(2_000, Ordering::Relaxed);
+        progress.done(2_000);
+        progress.work.write_line();
+        progress.stage("connect");
+        progress.session(&[1; 32], 65_536);
+        progress.waiting(5);
+        progress.work.write_line();
+        progress.sent(StreamId::ControlAdvertiser, 0);
+        progress.sent(StreamId::Handles, 4_711);
+        progress.work.write_line();
+        progress.sent(StreamId::Blind, 32_768);
+        progress.work.write_line();
         progress.finish();
         assert_eq!(
             kept.text(),
-            "prepare: 0 % (0 of 4,000)\n\
-             prepare: 50 % (2,000 of 4,000), 1,000/s, 2 s left\n\
-             prepare: 100 % (4,000 of 4,000), 1,000/s, 0 s left\n\
-             prepare: 100 % (4,000 of 4,000), 1,000/s, 0 s left\n"
+            "shop: prepare: 0 % (0 of 4,000)\n\
+             shop: prepare: 50 % (2,000 of 4,000), 1,000/s, 2 s left\n\
+             shop: waiting 5 s, as the peer asks\n\
+             shop: send handles\n\
+             shop: blind: 50 % (32,768 of 65,536)\n",
+            "each of them because the test asked for it"
         );
+        assert_eq!((LINE_EVERY, EVENT_EVERY), (Duration::from_secs(30), Duration::from_secs(2)));
     }
 
     #[test]
-    fn frames_make_stages_of_a_known_size() {
-        let (progress, kept, hand) = progress(Shape::Lines);
+    fn lines_come_by_themselves_also_where_a_stage_stands_still_and_end_with_it() {
+        let (kept, hand) = (Kept::default(), Hand::default());
+        let terminal = Terminal::to(io::sink(), kept.clone());
+        let work = Work::new(Shape::Lines, None, terminal, Box::new(hand));
+        let progress = Progress::of(work, Duration::from_millis(5));
+        let lines = || kept.text().lines().count();
+        let wait_for = |more: usize| {
+            let (from, begun) = (lines(), std::time::Instant::now());
+            while lines() < from + more {
+                assert!(begun.elapsed() < Duration::from_secs(60), "{}", kept.text());
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        };
         progress.stage("connect");
-        progress.session(&[1; 32], 65_536);
-        progress.sent(StreamId::ControlAdvertiser, 0);
-        progress.sent(StreamId::Handles, 4_711);
-        hand.0.store(1_000, Ordering::Relaxed);
-        progress.sent(StreamId::Blind, 32_768);
-        hand.0.store(4_000, Ordering::Relaxed);
-        progress.sent(StreamId::Blind, 32_768);
-        progress.waiting(5);
-        assert_eq!(
-            kept.text(),
-            "connect\n\
-             blind: 50 % (32,768 of 65,536)\n\
-             blind: 100 % (65,536 of 65,536), 21,845/s, 0 s left\n\
-             waiting 5 s, as the peer asks\n"
-        );
+        wait_for(2);
+        // Nothing is written below a question.
+        progress.aside(|| {
+            let before = lines();
+            std::thread::sleep(Duration::from_millis(50));
+            assert_eq!(lines(), before);
+        });
+        wait_for(1);
+        progress.finish();
+        let before = lines();
+        std::thread::sleep(Duration::from_millis(50));
+        assert_eq!(lines(), before);
+        assert!(kept.text().lines().all(|line| line == "connect"));
     }
 
     #[test]
-    fn a_session_of_several_names_its_partner() {
-        for (shape, shown) in [
-            (Shape::Lines, "shop: evaluate: 50 % (10 of 20)\n"),
-            (Shape::Json, "\"partner\":\"shop\""),
-        ] {
-            let (progress, kept, _) = progress(shape);
-            let progress = Progress { partner: Some("shop".to_owned()), ..progress };
-            progress.session(&[1; 32], 20);
-            progress.sent(StreamId::Eval, 10);
-            assert!(kept.text().contains(shown), "{}", kept.text());
+    fn stages_and_waits_do_not_write_lines_of_their_own() {
+        let (progress, kept, hand) = progress(Shape::Lines);
+        progress.stage_of("prepare", 10);
+        for step in 1..=10 {
+            hand.0.store(step * 10_000, Ordering::Relaxed);
+            progress.done(step);
         }
+        progress.stage("connect");
+        progress.waiting(5);
+        progress.finish();
+        assert_eq!(kept.text(), "");
+    }
+
+    #[test]
+    fn event_of_a_session_of_several_names_its_partner() {
+        let (progress, kept, _) = progress(Shape::Json);
+        progress.session(&[1; 32], 20);
+        progress.sent(StreamId::Eval, 10);
+        progress.waiting(5);
+        assert!(kept.text().lines().all(|event| event.contains("\"partner\":\"shop\"")));
+        assert_eq!(kept.text().lines().count(), 3, "{}", kept.text());
     }
 
     #[test]

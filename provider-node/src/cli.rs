@@ -99,7 +99,8 @@ pub(crate) struct InviteOptions {
     /// Give a budget for a run of each shuffled profile every day.
     #[arg(long)]
     pub(crate) daily: bool,
-    /// Accept one risk by name: `wide-budget`, a budget above 1 % of the numbering plan.
+    /// Accept one risk by name: `wide-budget`, a budget above 1 % of the mobile numbers of
+    /// France.
     #[arg(long, value_name = "REASON")]
     pub(crate) allow: Vec<Allowed>,
     /// Where to write the invitation; NAME.invitation.toml unless it is given; `-` is
@@ -114,7 +115,7 @@ pub(crate) struct InviteOptions {
 /// A risk that an operator accepts by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Allowed {
-    /// A budget that lets more than 1 % of a national numbering plan be tested in an epoch.
+    /// A budget that lets more than 1 % of the mobile numbers of France be tested in 30 days.
     WideBudget,
 }
 

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use node::failure::Failure;
 use node::identity::PublicIdentity;
 use node::toml_file::Fault;
+use protocol::transcript::Role;
 
 use crate::Home;
 use crate::tenant::{self, POLICY, Tenant};
@@ -87,11 +88,15 @@ impl Partners {
 
     /// Keeps the policies of this load as the last good ones.
     ///
-    /// # Errors
-    ///
-    /// [`Failure`] of storage.
-    pub(crate) fn keep_good(&self) -> Result<(), Failure> {
-        self.tenants.iter().try_for_each(Tenant::keep_good)
+    /// One that cannot be written is no matter of the others, and its own partner is served under
+    /// the file as it is: it is told in the log, until it can be.
+    pub(crate) fn keep_good(&self) {
+        for tenant in &self.tenants {
+            if let Err(failure) = tenant.keep_good() {
+                let (partner, report) = (&tenant.name, failure.report(Role::Provider));
+                tracing::warn!(target: "veilmatch::session", partner, "policy not kept: {report}");
+            }
+        }
     }
 
     /// Identities to pin: of those that are served, and of those that are to be told that they are
@@ -343,7 +348,7 @@ mod tests {
     #[test]
     fn mistake_stops_its_own_partner_and_is_named_with_line_and_remedy() {
         let node = Node::new();
-        node.load().keep_good().unwrap();
+        node.load().keep_good();
         node.change("shop-b", |text| text.replace("n_min = 1000", "n_min = \"1000\""));
         let partners = node.load();
         assert_eq!(served(&partners), ["shop-a", "shop-c"]);
@@ -441,7 +446,7 @@ mod tests {
         }
         let node = Node::new();
         // The one that was served before stays, whatever the names say.
-        node.load().keep_good().unwrap();
+        node.load().keep_good();
         let (own, theirs) = (identity(1, 1).to_string(), identity(7, 3).to_string());
         node.change("shop-a", |text| text.replace(&own, &theirs));
         let partners = node.load();
@@ -467,6 +472,15 @@ mod tests {
         assert!(create(&node.home, other).is_err());
         let same = policy("shop-a", identity(1, 1), &[Profile::MatchRate]);
         assert!(create(&node.home, same).is_ok());
+    }
+
+    #[test]
+    fn policy_that_cannot_be_kept_is_no_matter_of_the_others() {
+        let node = Node::new();
+        std::fs::create_dir(node.file("shop-a").with_file_name("partner.good.toml")).unwrap();
+        node.load().keep_good();
+        assert!(node.file("shop-c").with_file_name("partner.good.toml").is_file());
+        assert_eq!(served(&node.load()), ["shop-a", "shop-b", "shop-c"]);
     }
 
     #[test]

@@ -427,7 +427,11 @@ const fn foreign(name: &'static str) -> Refused {
 
 /// Lines above settings of the file.
 const COMMENTS: &[(&str, &str)] = &[
-    ("rows", "Rows of the partner's customer file, as it declared them; the budget follows."),
+    ("group", "Kept for rules on groups of companies; nothing depends on it yet."),
+    (
+        "rows",
+        "Rows of the partner's customer file, as it declared them: `invite` makes the budget.",
+    ),
     ("purpose", "Purpose of its runs: \"ads.match\" or \"ads.suppress\"."),
     ("profiles", "What it may run."),
     ("n_min", "Least values of its terms."),

@@ -34,6 +34,7 @@ impl Published {
     ) -> Result<Self, Failure> {
         let graph = home.private_dir("graph")?;
         let _lock = world::DirectoryLock::acquire(&graph)?;
+        remove_unsigned(&graph);
         // Told before the work; decided after it, when nobody can be shown anything meanwhile.
         Self::predecessor(Self::current(home)?.as_ref(), day)?;
         let name = format!("{day}-{}", node::random_name()?);
@@ -146,8 +147,20 @@ impl Published {
         Ok(world::publish_atomically(&path, world::PRIVATE_MODE, |_| Ok(()))?)
     }
 
-    fn is_shown(&self) -> bool {
+    pub(crate) fn is_shown(&self) -> bool {
         self.directory.join(SHOWN).exists()
+    }
+}
+
+/// Removes what an ingest that was killed left; what fails to go is only in the way of nothing.
+fn remove_unsigned(graph: &Path) {
+    for entry in std::fs::read_dir(graph).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let named = entry.file_name().to_string_lossy().starts_with(|c: char| c.is_ascii_digit());
+        let kept = [SIGNED, SHOWN].iter().any(|name| path.join(name).exists());
+        if named && path.is_dir() && !kept {
+            let _ = std::fs::remove_dir_all(path);
+        }
     }
 }
 
@@ -157,3 +170,22 @@ const SHOWN: &str = "shown";
 /// The other holder writes three small files.
 const HOLD_EVERY: Duration = Duration::from_millis(20);
 const HOLD_ATTEMPTS: u32 = 500;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn snapshot_of_an_ingest_that_was_killed_goes_with_the_next_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let (left, whole) = (dir.path().join("20000-a"), dir.path().join("20000-b"));
+        for path in [&left, &whole] {
+            std::fs::create_dir(path).unwrap();
+            std::fs::write(path.join("leaves"), "sealed").unwrap();
+        }
+        std::fs::write(whole.join(SIGNED), "signed").unwrap();
+        std::fs::create_dir(dir.path().join("other")).unwrap();
+        remove_unsigned(dir.path());
+        assert!(!left.exists() && whole.exists() && dir.path().join("other").exists());
+    }
+}

@@ -312,7 +312,7 @@ impl Forecast {
             None => "without the table, whose size is not known yet".to_owned(),
         };
         vec![
-            "forecast of a run:".to_owned(),
+            "forecast of a run of matched-rows; `plan` makes that of any profile:".to_owned(),
             format!(
                 "  {} elements after padding; {} multiplications here, {} at the provider",
                 self.elements,

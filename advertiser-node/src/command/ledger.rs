@@ -11,10 +11,17 @@ use crate::partner::providers;
 
 pub(crate) fn run(options: &LedgerOptions, terminal: &Terminal) -> Result<(), Failure> {
     let home = Home::open(options.directory()?)?;
-    let known = providers(&home)
-        .into_iter()
-        .map(|(name, path)| Ok((name, Invitation::read(&path)?.provider.party().0)))
-        .collect::<Result<Vec<_>, Failure>>()?;
+    let mut known = Vec::new();
+    for (name, path) in providers(&home) {
+        match Invitation::read(&path) {
+            Ok(invitation) => known.push((name, invitation.provider.party().0)),
+            // A file with a mistake is in the way of its own provider and nobody else.
+            Err(error) if options.party.as_ref().is_none_or(|wanted| *wanted == name) => {
+                return Err(error.into());
+            }
+            Err(_) => {}
+        }
+    }
     let (name, partner) = options.choose(&known)?;
     let exchange = Exchange {
         place: home.ledger(),
@@ -25,7 +32,7 @@ pub(crate) fn run(options: &LedgerOptions, terminal: &Terminal) -> Result<(), Fa
     };
     let lines = match &options.command {
         LedgerCommand::Show => exchange.show()?,
-        LedgerCommand::Export { file } => exchange.export(file)?,
+        LedgerCommand::Export { file } => exchange.export(file, terminal)?,
         LedgerCommand::Compare { file } => exchange.compare(file)?,
         LedgerCommand::Adopt { file } => {
             let _lock = home.lock()?;

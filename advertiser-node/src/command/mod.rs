@@ -20,6 +20,13 @@ pub(crate) fn run(
     output: &OutputOptions,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
+    let shows = match &command {
+        Command::Init { .. } | Command::Accept { .. } => false,
+        Command::Run(options) => options.output.is_none(),
+        Command::Result(options) => options.output.is_none(),
+        Command::Check(_) | Command::Ledger(_) | Command::Normalize(_) | Command::Plan(_) => true,
+        Command::Status { .. } => true,
+    };
     match command {
         Command::Init { dir } => init::run(&dir, terminal),
         Command::Accept { dir, invitation } => accept::run(&dir, &invitation, terminal),
@@ -30,5 +37,7 @@ pub(crate) fn run(
         Command::Result(options) => result::run(&options, terminal),
         Command::Run(options) => run::run(&options, output, terminal),
         Command::Status { dir, json } => status::run(&dir, json, terminal),
-    }
+    }?;
+    // What is shown is the result of these, and was not shown.
+    if shows { terminal.written() } else { Ok(()) }
 }

@@ -162,13 +162,7 @@ fn convert(
             break;
         }
     }
-    match terminal.failure() {
-        Some(kind) => Err(Failure::output(
-            &format!("cannot write to standard output: {kind}"),
-            "look at what reads it",
-        )),
-        None => Ok(()),
-    }
+    terminal.written()
 }
 
 /// Lines of a text, in memory that is bounded whatever the file holds.

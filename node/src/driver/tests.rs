@@ -34,6 +34,7 @@ use crate::exchange::Exchange;
 use crate::keyring::{Keyring, KeyringError};
 use crate::ledger::{Budget, Ledger, LedgerPlace};
 use crate::seal::StorageKey;
+use crate::telemetry::Terminal;
 use crate::transport::memory;
 use crate::world::SystemClock;
 use crate::world::tests::dying_at;
@@ -686,7 +687,7 @@ fn either_side_is_mended_from_the_others_entries() {
         restore(&world, restored, &older);
         let _ = std::fs::remove_dir_all(world.home(restored).join("sessions"));
         let (other, file) = (world.exchange(restored.peer()), world.dir.path().join("export"));
-        other.export(&file).unwrap();
+        other.export(&file, &Terminal::new()).unwrap();
         let own = world.exchange(restored);
         let told = own.compare(&file).unwrap().join("\n");
         assert!(told.contains(&format!("this ledger ends at 2, theirs at {}", head.seq)), "{told}");
@@ -721,7 +722,7 @@ fn lost_ledger_is_made_anew_from_the_others_entries() {
     let profile = Profile::MatchRate;
     world.next_run(profile, "first");
     let file = world.dir.path().join("export");
-    world.exchange(Role::Provider).export(&file).unwrap();
+    world.exchange(Role::Provider).export(&file, &Terminal::new()).unwrap();
     std::fs::remove_file(world.home(Role::Advertiser).join("ledger.sqlite")).unwrap();
     let gone = Ledger::open(&world.place(Role::Advertiser));
     assert!(matches!(gone, Err(LedgerError::Gone { .. })));
@@ -741,7 +742,7 @@ fn contradicting_or_forged_entries_change_nothing() {
     let older = [backup(&world, Role::Advertiser), backup(&world, Role::Provider)];
     world.next_run(profile, "one future");
     let file = world.dir.path().join("export");
-    world.exchange(Role::Provider).export(&file).unwrap();
+    world.exchange(Role::Provider).export(&file, &Terminal::new()).unwrap();
     // Both go back and on by another way: then two signed entries have one number.
     restore(&world, Role::Advertiser, &older[0]);
     restore(&world, Role::Provider, &older[1]);

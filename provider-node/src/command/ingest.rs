@@ -43,7 +43,7 @@ pub(crate) fn run(
     Namespaces::learn(&home, snapshot.stored.namespaces())?;
     let engine = Engine::start(home.config.common.threads);
     let partners = Partners::load(&home)?;
-    partners.keep_good()?;
+    partners.keep_good();
     let mut failed = build_tables(&home, &partners, &snapshot, &engine, now, &progress);
     progress.finish();
     let counts = snapshot.stored.counts();

@@ -140,7 +140,7 @@ pub(crate) fn shares(policy: &PartnerPolicy, identifiers: Option<u64>) -> String
     if tests_numbers(policy) {
         let share = Share::of_plan;
         parts.push(format!(
-            "{} of all mobile numbers of a country a day, {} in 30 days",
+            "{} of the mobile numbers of France a day, {} in 30 days",
             share(day),
             share(epoch)
         ));
@@ -178,7 +178,7 @@ fn refuse_wide(policy: &PartnerPolicy, allowed: &[Allowed]) -> Result<(), Failur
     }
     Err(Failure::usage(
         &format!(
-            "{} evaluations in 30 days are {share} of all mobile numbers of a country, above 1 %",
+            "{} evaluations in 30 days are {share} of the mobile numbers of France, above 1 %",
             policy.evaluations_per_epoch,
         ),
         "declare fewer rows or profiles, or accept it with --allow wide-budget",

@@ -28,7 +28,7 @@ pub(crate) fn run(options: &LedgerOptions, terminal: &Terminal) -> Result<(), Fa
     };
     let lines = match &options.command {
         LedgerCommand::Show => exchange.show()?,
-        LedgerCommand::Export { file } => exchange.export(file)?,
+        LedgerCommand::Export { file } => exchange.export(file, terminal)?,
         LedgerCommand::Compare { file } => exchange.compare(file)?,
         LedgerCommand::Adopt { file } => {
             let _lock = home.lock()?;

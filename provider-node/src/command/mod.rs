@@ -25,8 +25,12 @@ pub(crate) fn run(
         Command::Object { dir, file, rejects } => {
             object::run(&dir, &file, rejects.as_deref(), terminal)
         }
-        Command::Ledger(options) => ledger::run(&options, terminal),
+        Command::Ledger(options) => {
+            ledger::run(&options, terminal).and_then(|()| terminal.written())
+        }
         Command::Serve(options) => serve::run(&options, output, terminal),
-        Command::Status { dir, json } => status::run(&dir, json, terminal),
+        Command::Status { dir, json } => {
+            status::run(&dir, json, terminal).and_then(|()| terminal.written())
+        }
     }
 }

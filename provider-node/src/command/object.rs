@@ -4,6 +4,7 @@ use std::path::Path;
 
 use node::data::objections::{Feed, FeedRules, import_feed};
 use node::failure::Failure;
+use node::output::{Output, Outputs};
 use node::telemetry::Terminal;
 use node::world::{Clock, SystemClock};
 
@@ -16,11 +17,12 @@ pub(crate) fn run(
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let home = Home::open(dir)?;
-    if let Some(path) = rejects.filter(|path| path.symlink_metadata().is_ok()) {
-        return Err(Failure::output(
-            &format!("{} is there already, and nothing was carried out yet", path.display()),
-            "name a file that does not exist, or mend and remove that one",
-        ));
+    let mut outputs = Outputs::new_only();
+    outputs.reads(file);
+    // Before anything is carried out: what is left must have a place.
+    let rejects = rejects.map(|path| outputs.claim(path)).transpose().map_err(not_begun)?;
+    if outputs.take_standard_output() {
+        terminal.put_text_aside();
     }
     let now = SystemClock::new().now_unix();
     let normalizer = home.config.common.normalizer();
@@ -57,14 +59,24 @@ pub(crate) fn run(
         return Ok(());
     }
     let written = rejects.filter(|_| counts.left() > 0);
-    if let Some(path) = written {
-        feed.write_left(path).map_err(|error| {
+    if let Some(output) = &written {
+        feed.write_left(output).map_err(|error| {
             let what = format!("{}; {error}", left(&feed));
             let try_this = "give the same feed again, with `--rejects` on a disk that has room";
             Failure::output(&what, try_this)
         })?;
     }
-    Err(Failure::partly(&left(&feed), &advice(dir, &feed, written)))
+    Err(Failure::partly(&left(&feed), &advice(dir, &feed, written.as_ref())))
+}
+
+/// The refusal of an output, with what holds of the feed.
+fn not_begun(failure: Failure) -> Failure {
+    match failure {
+        Failure::Output { what, try_this } => {
+            Failure::output(&format!("{what}; nothing was carried out yet"), &try_this)
+        }
+        other => other,
+    }
 }
 
 /// What is not carried out, by line.
@@ -89,13 +101,13 @@ fn left(feed: &Feed) -> String {
     parts.join("; ")
 }
 
-fn advice(dir: &Path, feed: &Feed, written: Option<&Path>) -> String {
+fn advice(dir: &Path, feed: &Feed, written: Option<&Output>) -> String {
     let command = format!("provider-node object --dir {} --file", dir.display());
     match (feed.unread(), written) {
         (Some(why), _) => format!("{}, then give the whole feed again", why.try_this()),
-        (None, Some(path)) => {
-            let path = path.display();
-            format!("mend {path}, which has these lines, then `{command} {path}`")
+        (None, Some(output)) => {
+            let (shown, name) = (output.shown(), output.name().display());
+            format!("mend {shown}, which has these lines, then `{command} {name}`")
         }
         (None, None) => {
             "keep the feed, mend these lines and give it again; `--rejects FILE` writes them to a \

@@ -186,7 +186,7 @@ impl Service {
     /// [`Failure`] of storage; the pins stay as they were.
     fn read_partners(&self, pins: &Pins) -> Result<Vec<Change>, Failure> {
         let partners = Partners::load(&self.home)?;
-        partners.keep_good()?;
+        partners.keep_good();
         pins.replace(partners.identities());
         let mut last = self.partners.lock().unwrap_or_else(PoisonError::into_inner);
         let changes = partners.changes(&last);
@@ -229,21 +229,23 @@ impl Service {
             }
         };
         let live = self.admission.enter(partner);
-        let (Offered { tables, prepared, desk, objections }, busy) = match faulty {
-            true => (Offered::default(), Some((Refusal::CannotServe, 0))),
-            false => {
-                // Tables are read whole the first time: other connections must not wait for it.
-                let offered = tokio::task::block_in_place(|| self.offered(&tenant, now));
-                let offered = offered.unwrap_or_else(|failure| {
+        let busy = match faulty {
+            true => Some((Refusal::CannotServe, 0)),
+            false => self.busy(&partner, live.is_some(), now)?,
+        };
+        let Offered { tables, prepared, desk, objections } = match busy {
+            // Nothing is read for a partner that is turned away: it may come as often as it likes.
+            Some(_) => Offered::default(),
+            // Tables are read whole: other connections must not wait for it.
+            None => tokio::task::block_in_place(|| self.offered(&tenant, now)).unwrap_or_else(
+                |failure| {
                     // Our own misfortune: nothing is offered, and the partner may come again.
                     let report = failure.report(Role::Provider);
                     tracing::error!(target: "veilmatch::table", partner = tenant.name, "{report}");
                     self.prepare(&tenant);
                     Offered::default()
-                });
-                let busy = self.busy(&partner, live.is_some(), now)?;
-                (offered, busy)
-            }
+                },
+            ),
         };
         let sessions = self.home.private_dir("sessions")?;
         let facts = channel.peer().channel();

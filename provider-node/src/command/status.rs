@@ -9,12 +9,13 @@ use node::status::{self, Sessions};
 use node::telemetry::Terminal;
 use node::world::{Clock, SystemClock};
 use protocol::suite::Profile;
+use protocol::transcript::Role;
 use serde_json::{Value, json};
 
 use crate::Home;
 use crate::budget::Share;
 use crate::command::invite::{shares, tests_numbers};
-use crate::partners::Partners;
+use crate::partners::{Partners, Quarantined};
 use crate::publish::Published;
 use crate::tables::{self, State};
 use crate::tenant::{POLICY, Tenant};
@@ -25,11 +26,15 @@ pub(crate) fn run(dir: &Path, as_json: bool, terminal: &Terminal) -> Result<(), 
     let ledger = status::ledger(&home)?;
     let snapshot = Published::current(&home)?;
     let loaded = Partners::load(&home)?;
-    let partners = loaded
-        .tenants
-        .iter()
-        .map(|tenant| PartnerShown::read(&home, tenant, snapshot.as_ref(), ledger.as_ref(), now))
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut attention: Vec<Attention> = loaded.quarantined.iter().map(Attention::from).collect();
+    let mut partners = Vec::new();
+    for tenant in &loaded.tenants {
+        match PartnerShown::read(&home, tenant, snapshot.as_ref(), ledger.as_ref(), now) {
+            Ok(partner) => partners.push(partner),
+            // What is wrong with one partner's keys or tables hides nobody else.
+            Err(failure) => attention.push(Attention::unreadable(tenant, &failure)),
+        }
+    }
     let told = loaded.quarantined.iter().filter_map(|one| one.tenant.as_ref());
     let names: BTreeMap<_, _> = told
         .chain(&loaded.tenants)
@@ -45,7 +50,7 @@ pub(crate) fn run(dir: &Path, as_json: bool, terminal: &Terminal) -> Result<(), 
             "party": status::short(&identity.party().0),
             "snapshot_day": day,
             "partners": partners,
-            "attention": attention(&loaded),
+            "attention": attention.iter().map(Attention::json).collect::<Vec<_>>(),
             "sessions": sessions.json(),
         });
         terminal.line(&format!("{shown:#}"));
@@ -57,11 +62,14 @@ pub(crate) fn run(dir: &Path, as_json: bool, terminal: &Terminal) -> Result<(), 
         Some(day) => format!("snapshot of {day}"),
         None => "no graph yet; read one with `provider-node ingest`".to_owned(),
     });
-    if !loaded.quarantined.is_empty() {
+    if !attention.is_empty() {
         terminal.line("attention:");
-        loaded.warnings().for_each(|line| terminal.line(&format!("  {line}")));
     }
-    if partners.is_empty() && loaded.quarantined.is_empty() {
+    for Attention { text, try_this, .. } in &attention {
+        terminal.line(&format!("  {text}"));
+        terminal.line(&format!("    try: {try_this}"));
+    }
+    if partners.is_empty() && attention.is_empty() {
         terminal.line("no partner yet; open one with `provider-node invite`");
     }
     for line in partners.iter().flat_map(PartnerShown::lines).chain(sessions.lines()) {
@@ -70,18 +78,40 @@ pub(crate) fn run(dir: &Path, as_json: bool, terminal: &Terminal) -> Result<(), 
     Ok(())
 }
 
-/// Partners that are not served, for a script.
-fn attention(partners: &Partners) -> Vec<Value> {
-    let told = partners.quarantined.iter().map(|one| {
+/// A partner that needs its operator's attention.
+struct Attention {
+    partner: String,
+    /// The file of a policy with a mistake, and the line if one is known.
+    policy: Option<Option<usize>>,
+    text: String,
+    try_this: String,
+}
+
+impl From<&Quarantined> for Attention {
+    fn from(one: &Quarantined) -> Self {
+        let (partner, policy) = (one.name.clone(), Some(one.fault.line));
+        Self { partner, policy, text: one.line(), try_this: one.fault.try_this.clone() }
+    }
+}
+
+impl Attention {
+    /// A partner whose keys, tables or budget cannot be looked at.
+    fn unreadable(tenant: &Tenant, failure: &Failure) -> Self {
+        let (partner, report) = (tenant.name.clone(), failure.report(Role::Provider));
+        let text = format!("{partner}: {} {}", report.code, report.what);
+        Self { partner, policy: None, text, try_this: report.try_this.to_string() }
+    }
+
+    /// The same for a script.
+    fn json(&self) -> Value {
         json!({
-            "partner": one.name,
-            "file": POLICY,
-            "line": one.fault.line,
-            "text": one.line(),
-            "try": one.fault.try_this,
+            "partner": self.partner,
+            "file": self.policy.map(|_| POLICY),
+            "line": self.policy.flatten(),
+            "text": self.text,
+            "try": self.try_this,
         })
-    });
-    told.collect()
+    }
 }
 
 /// One partner as the operator sees it.
@@ -200,3 +230,52 @@ impl<'a> PartnerShown<'a> {
 }
 
 const DAY_S: u64 = 86_400;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use crate::tenant::tests::{create, home, policy};
+
+    use super::*;
+
+    /// What is written to it, sent on.
+    struct Sent(mpsc::Sender<u8>);
+
+    impl std::io::Write for Sent {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            bytes.iter().for_each(|byte| self.0.send(*byte).unwrap());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn shown(dir: &Path, as_json: bool) -> String {
+        let (to, text) = mpsc::channel();
+        run(dir, as_json, &Terminal::to(Sent(to), std::io::sink())).unwrap();
+        String::from_utf8(text.iter().collect()).unwrap()
+    }
+
+    #[test]
+    fn partner_whose_keys_cannot_be_read_is_named_and_hides_nobody() {
+        let (dir, home, identity) = home();
+        let other = node::identity::PublicIdentity { attestation_key: [1; 32], spki: [1; 32] };
+        create(&home, policy("shop-a", identity, &[Profile::MatchRate])).unwrap();
+        let broken = create(&home, policy("shop-b", other, &[Profile::MatchRate])).unwrap();
+        std::fs::write(broken.path("keys"), "").unwrap();
+        let node = dir.path().join("p");
+        let text = shown(&node, false);
+        assert!(text.contains("partner shop-a: "), "{text}");
+        assert!(
+            text.contains("attention:\n  shop-b: V0414 ") && text.contains("    try: "),
+            "{text}"
+        );
+        let told: Value = serde_json::from_str(&shown(&node, true)).unwrap();
+        assert_eq!(told["attention"][0]["partner"], "shop-b");
+        assert_eq!(told["attention"][0]["file"], Value::Null);
+        assert_eq!(told["partners"].as_array().unwrap().len(), 1);
+    }
+}

@@ -147,6 +147,46 @@ fn outputs_over_inputs_node_files_and_existing_files_are_refused_before_anything
     let new = pair.path("new.csv");
     matched(&pair, &["--output", &new, "--json", &new]).expect(2).says(&["two outputs"]);
 
+    // What a provider's commands write has no other rules.
+    pair.write("feed.csv", "type,value,scope,recorded_at\nfax,1,all,\n");
+    let feed = pair.path("feed.csv");
+    for (name, words) in [
+        ("feed.csv", "it is an input"),
+        ("old.csv", "name a file that does not exist"),
+        ("p/left.csv", "it lies in the node"),
+        ("a/left.csv", "it lies in the node"),
+    ] {
+        let path = pair.path(name);
+        let done = pair.provider(&["object", "--file", &feed, "--rejects", &path]).expect(73);
+        done.says(&[words, "nothing was carried out"]);
+        if name != "feed.csv" {
+            pair.provider(&["ledger", "export", &path]).expect(73).says(&[words]);
+        }
+    }
+    let done = pair.provider(&["object", "--file", &feed, "--rejects", "-"]).expect(80);
+    assert!(
+        done.stdout.starts_with("type,value,scope,recorded_at,line,reason\nfax,1,"),
+        "{done:?}"
+    );
+    assert_eq!(done.stdout.lines().count(), 2);
+
+    // What is only shown is a result too.
+    for (program, node, command) in [
+        ("advertiser-node", "a", &["status"][..]),
+        ("advertiser-node", "a", &["check", "--input", &input]),
+        ("advertiser-node", "a", &["plan", "--input", &input]),
+        ("provider-node", "p", &["status", "--json"]),
+    ] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let done = Command::new(programs().join(program))
+            .args(command)
+            .args(["--dir", &pair.path(node)])
+            .stdout(full)
+            .output()
+            .unwrap();
+        assert_eq!(done.status.code(), Some(73), "{command:?}: {done:?}");
+    }
+
     // The ready file replaces one of its kind, and nothing else.
     let ready = ["serve", "--listen", "127.0.0.1:0", "--ready-file", &input];
     pair.provider(&ready).expect(73).says(&["no ready file"]);

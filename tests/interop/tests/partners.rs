@@ -160,7 +160,7 @@ fn one_party_is_one_partner_and_both_of_its_keys_are_proved() {
     assert_eq!(code(&invited), code(&accepted));
     assert!(invited.contains("may run: match-rate for ads.match"), "{invited}");
     assert!(
-        invited.contains("0.5 % of all mobile numbers of a country a day, 1.0 % in 30"),
+        invited.contains("0.5 % of the mobile numbers of France a day, 1.0 % in 30"),
         "{invited}"
     );
     // Neither a file that is there nor one of the node is written over.

@@ -557,7 +557,8 @@ impl Duties for AdvertiserDuties<'_> {
 
     fn approve(&mut self, count: &MatchCount) -> bool {
         let run = self.run;
-        run.approval.of(run.request.profile, count, run.terminal, &run.stop)
+        let ask = || run.approval.of(run.request.profile, count, run.terminal, &run.stop);
+        run.progress.aside(ask)
     }
 
     fn resolve(&mut self, _handles: FixedSorted) -> Result<Resolution, DataError> {

@@ -469,10 +469,16 @@ struct Staging {
 }
 
 impl Staging {
+    /// Starts one, and removes those that a kill or a signal left: whoever prepares an input holds
+    /// the node's directory.
     fn create(store: &Path) -> Result<Self, DataError> {
         world::create_private_dir(store)?;
-        let directory = store.join(format!("staging-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&directory);
+        for entry in std::fs::read_dir(store).map_err(DataError::io(store))?.flatten() {
+            if entry.file_name().to_string_lossy().starts_with(STAGING) {
+                let _ = std::fs::remove_dir_all(entry.path());
+            }
+        }
+        let directory = store.join(format!("{STAGING}{}", std::process::id()));
         world::create_private_dir(&directory)?;
         Ok(Self { directory })
     }
@@ -494,6 +500,7 @@ impl Drop for Staging {
     }
 }
 
+const STAGING: &str = "staging-";
 const META: &str = "input.meta";
 const IDENTIFIERS: &str = "identifiers";
 const ROWS: &str = "rows";

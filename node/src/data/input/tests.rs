@@ -146,6 +146,21 @@ fn contents(input: &PreparedInput) -> Vec<(u64, u8, u64, [u8; 32])> {
 }
 
 #[test]
+fn what_an_interrupted_preparation_left_goes_with_the_next_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = dir.path().join("inputs");
+    let left = store.join("staging-1");
+    world::create_private_dir(&store).unwrap();
+    std::fs::create_dir(&left).unwrap();
+    std::fs::write(left.join(ROWS), "sealed").unwrap();
+    std::fs::create_dir(store.join("0123456789abcdef")).unwrap();
+    let staging = Staging::create(&store).unwrap();
+    assert!(!left.exists() && staging.directory.exists());
+    drop(staging);
+    assert_eq!(std::fs::read_dir(&store).unwrap().count(), 1, "the input that was whole");
+}
+
+#[test]
 fn rows_are_committed_by_row_id_whatever_the_order_of_the_file() {
     let bench = Bench::new();
     let rows = [

@@ -18,6 +18,7 @@ use crate::data::digital::DigitalId;
 use crate::data::source::InputError;
 use crate::data::{DataError, Workspace, add};
 use crate::normalize::{EmailPrehash, Normalizer, Outcome, PhoneContext};
+use crate::output::Output;
 use crate::runs::{SealedLog, SealedRecords};
 use crate::seal::StorageKey;
 use crate::world::{self, DirectoryLock};
@@ -91,15 +92,15 @@ impl Feed {
     }
 
     /// Writes the lines that are left as a feed of their own, in the form of the one they come
-    /// from, with the line and the reason of each; a file that is there is never replaced.
+    /// from, with the line and the reason of each.
     ///
     /// # Errors
     ///
-    /// [`DataError`] of the file system, [`crate::world::WorldError::Exists`] among them.
-    pub fn write_left(&self, path: &Path) -> Result<(), DataError> {
+    /// [`DataError`] of the output, or of what is left.
+    pub fn write_left(&self, output: &Output) -> Result<(), DataError> {
         let mut failed = None;
         let header = COLUMNS.map(|name| name.to_owned());
-        world::publish_new(path, world::PRIVATE_MODE, |out| {
+        let written = output.publish(|out| {
             let CsvOptions { encoding, delimiter, .. } = self.csv;
             let mut bytes = encoding.mark().to_vec();
             encoding.encode_into(&row(&header, delimiter.character()), &mut bytes);
@@ -109,8 +110,8 @@ impl Feed {
                 failed = Some(error);
                 std::io::ErrorKind::Other.into()
             })
-        })
-        .map_err(|error| failed.take().unwrap_or_else(|| error.into()))
+        });
+        written.map(drop).map_err(|error| failed.take().unwrap_or_else(|| error.into()))
     }
 
     fn copy_left(&self, out: &mut (dyn Write + Send)) -> Result<(), DataError> {
@@ -331,7 +332,9 @@ mod tests {
     use crate::data::csv::Delimiter;
     use crate::data::objections::{recorded, suppression_epoch};
     use crate::data::text::Encoding;
+    use crate::failure::Failure;
     use crate::normalize::{Options, Ruleset};
+    use crate::output::Outputs;
 
     use super::*;
 
@@ -341,6 +344,10 @@ mod tests {
 
     fn key() -> StorageKey {
         StorageKey::from_bytes([1; 32])
+    }
+
+    fn claim(path: &Path) -> Result<Output, Failure> {
+        Outputs::new(false).claim(path)
     }
 
     fn normalizer() -> Normalizer {
@@ -484,7 +491,7 @@ mod tests {
         let feed = import(dir.path(), body);
         assert_eq!((feed.counts().lines_read, feed.counts().new, feed.counts().left()), (5, 2, 3));
         let left = dir.path().join("left.csv");
-        feed.write_left(&left).unwrap();
+        feed.write_left(&claim(&left).unwrap()).unwrap();
         let text = std::fs::read_to_string(&left).unwrap();
         let rows: Vec<&str> = text.lines().collect();
         assert_eq!(rows[0], "type,value,scope,recorded_at,line,reason");
@@ -492,7 +499,7 @@ mod tests {
         assert_eq!(rows[2], "fax,\"=1+1\",,,4,type_unknown");
         assert_eq!(rows[3], "email,short@exemple.fr,,,5,columns_ragged");
         assert_eq!(std::fs::metadata(&left).unwrap().permissions().mode() & 0o777, 0o600);
-        assert!(feed.write_left(&left).is_err(), "a file that is there is not replaced");
+        assert!(claim(&left).is_err(), "a file that is there is not replaced");
         // Mended, it is carried out as any feed is.
         let mended = text
             .replace("\"a;b, c\"", "mended@exemple.fr")
@@ -513,11 +520,11 @@ mod tests {
             let feed = import_bytes(dir.path(), csv, &bytes).unwrap();
             assert_eq!(feed.counts().left(), 2, "{encoding}");
             let left = dir.path().join("left.csv");
-            feed.write_left(&left).unwrap();
+            feed.write_left(&claim(&left).unwrap()).unwrap();
             let again = import_bytes(dir.path(), csv, &std::fs::read(&left).unwrap()).unwrap();
             assert_eq!(again.counts(), feed.counts(), "{encoding}");
             let twice = dir.path().join("twice.csv");
-            again.write_left(&twice).unwrap();
+            again.write_left(&claim(&twice).unwrap()).unwrap();
             let values = |path: &Path| {
                 let mut reader =
                     CsvReader::new(BufReader::new(File::open(path).unwrap()), csv).unwrap();

@@ -351,6 +351,8 @@ fn refusals_are_no_openings_and_the_limit_says_when_it_ends() {
     let live = partners.service.admission.enter(party).unwrap();
     assert_eq!((refused().exit().code(), opened()), (75, 0));
     drop(live);
+    // Nor does a partner that is turned away hold the operator to the snapshot of the day.
+    assert!(!partners.world.snapshot.is_shown());
     let (policy, tables) =
         (partners.world.tenant.path("partner.toml"), partners.world.tenant.path("tables"));
     let text = std::fs::read_to_string(&policy).unwrap();
@@ -359,6 +361,10 @@ fn refusals_are_no_openings_and_the_limit_says_when_it_ends() {
     let told = "the provider cannot serve you: its file for you has a mistake";
     assert_eq!((&*report.code, &*report.what, opened()), ("V0315", told, 0));
     std::fs::write(&policy, text).unwrap();
+    // Nor do they fill a disk.
+    for sessions in [partners.service.home.path("sessions"), partners.advertiser.path("sessions")] {
+        assert_eq!(std::fs::read_dir(sessions).unwrap().count(), 0);
+    }
     let away = partners.world.tenant.path("away");
     std::fs::rename(&tables, &away).unwrap();
     assert_eq!((refused().exit().code(), opened()), (75, 0));
