@@ -71,7 +71,7 @@ fn mistakes_on_the_command_line_and_in_the_set_up_are_told_as_in_the_manual() {
     told(run(&["--profile", "matched-rows"]), 2, "writes a file, and none is named");
     told(run(&["--profile", "activation"]), 2, "needs --approve or a terminal to ask on");
     let nowhere = ["--profile", "matched-rows", "--output", "/dev/null/x"];
-    told(run(&nowhere), 73, "is not written: Not a directory");
+    told(run(&nowhere), 73, "cannot write to");
     let check = ["check", "--input", &input, "--rejects", &input];
     told(pair.advertiser(&check), 73, "is not written: it is an input");
     pair.write("old.csv", "");
