@@ -102,6 +102,12 @@ pub(in crate::data) fn time(cell: &str, now: u64) -> Result<Timestamp, TimeFault
     if seconds > latest { Err(TimeFault::Future) } else { Ok(time) }
 }
 
+/// Whether a cell that [`time`] reads states a zone.
+pub(in crate::data) fn has_zone(cell: &str) -> bool {
+    let clock = cell.trim().get(DAY.len() + 1 + TIME.len()..).unwrap_or_default();
+    !clock.trim_start_matches(|c: char| c == '.' || c.is_ascii_digit()).is_empty()
+}
+
 /// Whether a cell is a day without a time of day.
 pub(in crate::data) fn is_day(cell: &str) -> bool {
     like(cell.trim(), DAY)

@@ -84,8 +84,35 @@ struct Group {
     sources: u64,
     /// Of each of [`Says`], the row that stands for it, as it was encoded; empty if there is none.
     standing: [Zeroizing<Vec<u8>>; 3],
-    /// Of each of [`Says`], the age up to which it stands.
-    until: [u64; 3],
+    /// Of each of [`Says`], the ages up to which it stands.
+    until: [Ages; 3],
+}
+
+/// The latest ages of rows that say the same, in microseconds since 1970: of those that state a
+/// zone, and of those that do not; 0 for none.
+#[derive(Clone, Copy, Default)]
+struct Ages {
+    zoned: u64,
+    local: u64,
+}
+
+impl Ages {
+    fn add(&mut self, age: u64, zoned: bool) {
+        let latest = if zoned { &mut self.zoned } else { &mut self.local };
+        *latest = age.max(*latest);
+    }
+
+    /// Whether one of these ages is later than all the others are, in whatever zone a local one
+    /// may be.
+    fn are_later_than(&self, others: &Self) -> bool {
+        let after = |age: u64, other: u64, apart: u64| {
+            other == 0 || age.checked_sub(other).is_some_and(|later| later > apart)
+        };
+        let by = |age, zoned, local| {
+            age > 0 && after(age, others.zoned, zoned) && after(age, others.local, local)
+        };
+        by(self.zoned, 0, ZONES_MICROS) || by(self.local, ZONES_MICROS, 0)
+    }
 }
 
 impl Group {
@@ -102,8 +129,8 @@ impl Group {
     fn stands(&self, says: Says) -> bool {
         let [objects, lacks, allows] = &self.until;
         match says {
-            Says::Objects => self.row(says).is_some() && objects >= allows,
-            Says::LacksConsent => self.row(says).is_some() && lacks >= allows,
+            Says::Objects => self.row(says).is_some() && !allows.are_later_than(objects),
+            Says::LacksConsent => self.row(says).is_some() && !allows.are_later_than(lacks),
             Says::Allows => true,
         }
     }
@@ -143,7 +170,7 @@ impl Merging<'_> {
         if let (Some(standing), Some(until)) = (group.standing.get_mut(at), group.until.get_mut(at))
         {
             replace(standing, bytes);
-            *until = age.max(*until);
+            until.add(age, row.zoned);
         }
         group.rows += 1;
         group.sources |= set_of(row.source);
@@ -185,7 +212,7 @@ impl Merging<'_> {
             }
         }
         group.standing.iter_mut().for_each(|row| row.clear());
-        (group.rows, group.sources, group.until) = (0, 0, [0; 3]);
+        (group.rows, group.sources, group.until) = (0, 0, [Ages::default(); 3]);
         Ok(())
     }
 }
@@ -249,3 +276,6 @@ fn replace(buffer: &mut Zeroizing<Vec<u8>>, bytes: &[u8]) {
 pub(super) const BY_VALUE_LEN: usize = 1 + 32 + 8 + 1;
 /// Room for most rows.
 const ROW_BYTES: usize = 512;
+
+/// A local time is at most so far from what it would be in UTC.
+const ZONES_MICROS: u64 = 14 * 3_600 * 1_000_000;

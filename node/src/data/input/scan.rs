@@ -197,6 +197,7 @@ impl Digested {
             consent_at: consent_at.map_or(0, |at| u64::try_from(at.as_second()).unwrap_or(0)),
             identifiers: &found,
             cut,
+            zoned: cell::has_zone(row.get(columns::UPDATED_AT)),
             source,
             line,
         };
@@ -352,15 +353,17 @@ pub(super) struct ScannedRow<'a> {
     pub(super) identifiers: &'a [[u8; Found::LEN]],
     /// Whether it had more identifiers than a row may have.
     pub(super) cut: bool,
+    /// Whether its age states a zone; read as UTC without one, it may be hours off.
+    pub(super) zoned: bool,
     pub(super) source: u8,
     pub(super) line: u64,
 }
 
 impl<'a> ScannedRow<'a> {
-    /// `row id ‖ 0 ‖ objects ‖ updated ‖ gate ‖ evidence ‖ time ‖ identifiers ‖ cut ‖ source ‖
-    /// line`: sorts by row id, rows that object first, then by age, then by content, so that
-    /// neither the order of rows nor their files decide which of one id is kept. No row id holds a
-    /// zero byte: the readers refuse them.
+    /// `row id ‖ 0 ‖ objects ‖ updated ‖ gate ‖ evidence ‖ time ‖ identifiers ‖ cut ‖ zoned ‖
+    /// source ‖ line`: sorts by row id, rows that object first, then by age, then by content, so
+    /// that neither the order of rows nor their files decide which of one id is kept. No row id
+    /// holds a zero byte: the readers refuse them.
     pub(super) fn encode(&self, out: &mut Zeroizing<Vec<u8>>) {
         let parts: [&[u8]; 10] = [
             self.row_id,
@@ -371,7 +374,7 @@ impl<'a> ScannedRow<'a> {
             self.evidence,
             &self.consent_at.to_be_bytes(),
             self.identifiers.as_flattened(),
-            &[self.cut.into(), self.source],
+            &[self.cut.into(), self.zoned.into(), self.source],
             &self.line.to_be_bytes(),
         ];
         parts.into_iter().for_each(|part| grow(out, part, usize::MAX));
@@ -386,7 +389,7 @@ impl<'a> ScannedRow<'a> {
         let (evidence, rest) = rest.split_first_chunk::<32>()?;
         let (consent_at, rest) = rest.split_first_chunk::<8>()?;
         let (rest, line) = rest.split_last_chunk::<8>()?;
-        let (rest, [cut, source]) = rest.split_last_chunk()?;
+        let (rest, [cut, zoned, source]) = rest.split_last_chunk()?;
         let (identifiers, tail) = rest.as_chunks();
         tail.is_empty().then_some(())?;
         Some(Self {
@@ -397,6 +400,7 @@ impl<'a> ScannedRow<'a> {
             consent_at: u64::from_be_bytes(*consent_at),
             identifiers,
             cut: *cut == 1,
+            zoned: *zoned == 1,
             source: *source,
             line: u64::from_be_bytes(*line),
         })

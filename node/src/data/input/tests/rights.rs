@@ -403,3 +403,30 @@ fn what_cannot_be_read_of_an_objector_is_told() {
     assert_eq!(survey.counts.eligible, 1);
     assert_eq!(survey.counts.warnings.get("objector_identifier_unread"), Some(&1));
 }
+
+#[test]
+fn a_local_time_overrules_a_zoned_one_only_where_no_zone_could_turn_them_round() {
+    let header = "row_id,email,consent_purposes,consent_ref,consent_at,consent_notice,\
+                  objections,updated_at\n";
+    let bench = Bench::new();
+    let used = |consent: &str, objection: &str| {
+        let row = |purposes, objections, age: &str| {
+            format!("C,some.body@exemple.fr,{purposes},{EVIDENCE},{objections},{age}\n")
+        };
+        let (agrees, objects) = (row("ads.match", "", consent), row("", "all", objection));
+        // Another row, so that the file is never empty.
+        let other = format!("D,other.body@exemple.fr,ads.match,{EVIDENCE},,\n");
+        let text = format!("{header}{objects}{agrees}{other}");
+        ids(&bench.prepare_files(&[("crm.csv", text.into_bytes())]).unwrap()).len() == 2
+    };
+    // Half an hour later by the clock on the wall, half an hour earlier in Paris.
+    assert!(!used("2026-06-01 18:00:00", "2026-06-01T17:30:00Z"));
+    assert!(!used("2026-06-02 07:30:00", "2026-06-01T17:30:00Z"));
+    assert!(used("2026-06-02 07:30:01", "2026-06-01T17:30:00Z"));
+    assert!(!used("2026-06-02T07:30:00Z", "2026-06-01 17:30:00"));
+    assert!(used("2026-06-02T07:30:01+00:00", "2026-06-01 17:30:00"));
+    // Of one kind each the order is plain.
+    assert!(used("2026-06-01 18:00:00", "2026-06-01 17:30:00"));
+    assert!(used("2026-06-01T18:00:00+02:00", "2026-06-01T15:30:00Z"));
+    assert!(!used("2026-06-01T18:00:00+02:00", "2026-06-01T16:30:00Z"));
+}
