@@ -106,45 +106,32 @@ pub(crate) trait LastWord: Sized {
     }
 }
 
-impl LastWord for Refuse {
-    const LABEL: Label = sig::REFUSE;
+/// A message whose fields have the names of [`LastWord`].
+macro_rules! last_word {
+    ($name:ident, $label:expr) => {
+        impl LastWord for $name {
+            const LABEL: Label = $label;
 
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
+            fn signature(&self) -> &Signature {
+                &self.signature
+            }
 
-    fn streams(&self) -> &[StreamHead] {
-        &self.streams
-    }
+            fn streams(&self) -> &[StreamHead] {
+                &self.streams
+            }
 
-    fn with_signature(self, signature: Signature) -> Self {
-        Self { signature, ..self }
-    }
+            fn with_signature(self, signature: Signature) -> Self {
+                Self { signature, ..self }
+            }
 
-    fn encoded(&self) -> Result<Vec<u8>, Bug> {
-        codec::encode(self)
-    }
+            fn encoded(&self) -> Result<Vec<u8>, Bug> {
+                codec::encode(self)
+            }
+        }
+    };
 }
-
-impl LastWord for Abort {
-    const LABEL: Label = sig::ABORT;
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn streams(&self) -> &[StreamHead] {
-        &self.streams
-    }
-
-    fn with_signature(self, signature: Signature) -> Self {
-        Self { signature, ..self }
-    }
-
-    fn encoded(&self) -> Result<Vec<u8>, Bug> {
-        codec::encode(self)
-    }
-}
+last_word!(Refuse, sig::REFUSE);
+last_word!(Abort, sig::ABORT);
 
 /// The bytes of a message before its signature, which stands last.
 pub(crate) fn unsigned(body: &[u8]) -> &[u8] {
