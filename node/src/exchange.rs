@@ -15,10 +15,12 @@ use protocol::ledger::{LedgerEntry, LedgerHead};
 use protocol::transcript::Role;
 
 use crate::failure::Failure;
+use crate::home::HomeError;
 use crate::ledger::{Adopted, Ledger, LedgerPlace, Partner, SignedBy};
 use crate::output::Outputs;
 use crate::status::{profile, short, time};
 use crate::telemetry::Terminal;
+use crate::world::DirectoryLock;
 
 /// What `ledger` does.
 #[derive(Debug, clap::Subcommand)]
@@ -120,6 +122,32 @@ pub struct Exchange {
 }
 
 impl Exchange {
+    /// Does what was asked for, and prints it. Before entries are adopted `lock` takes the lock of
+    /// the directory; `restored` is as for [`Self::adopt`].
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] of the ledger, the file, the lock or `restored`.
+    pub fn carry_out(
+        &self,
+        command: &LedgerCommand,
+        lock: impl FnOnce() -> Result<DirectoryLock, HomeError>,
+        restored: impl FnOnce() -> Result<(), Failure>,
+        terminal: &Terminal,
+    ) -> Result<(), Failure> {
+        let lines = match command {
+            LedgerCommand::Show => self.show()?,
+            LedgerCommand::Export { file } => self.export(file, terminal)?,
+            LedgerCommand::Compare { file } => self.compare(file)?,
+            LedgerCommand::Adopt { file } => {
+                let _lock = lock()?;
+                self.adopt(file, restored)?
+            }
+        };
+        lines.iter().for_each(|line| terminal.line(line));
+        Ok(())
+    }
+
     /// Lists the entries.
     ///
     /// # Errors

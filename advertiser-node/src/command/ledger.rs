@@ -1,6 +1,6 @@
 //! `ledger`: the ledger with a provider, shown, given and mended.
 
-use node::exchange::{Exchange, LedgerCommand, LedgerOptions};
+use node::exchange::{Exchange, LedgerOptions};
 use node::failure::Failure;
 use node::invite::Invitation;
 use node::telemetry::Terminal;
@@ -30,16 +30,6 @@ pub(crate) fn run(options: &LedgerOptions, terminal: &Terminal) -> Result<(), Fa
         partner,
         name,
     };
-    let lines = match &options.command {
-        LedgerCommand::Show => exchange.show()?,
-        LedgerCommand::Export { file } => exchange.export(file, terminal)?,
-        LedgerCommand::Compare { file } => exchange.compare(file)?,
-        LedgerCommand::Adopt { file } => {
-            let _lock = home.lock()?;
-            // The keys met come with the entries.
-            exchange.adopt(file, || Ok(()))?
-        }
-    };
-    lines.iter().for_each(|line| terminal.line(line));
-    Ok(())
+    // The keys met come with the entries.
+    exchange.carry_out(&options.command, || home.lock(), || Ok(()), terminal)
 }

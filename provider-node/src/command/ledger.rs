@@ -1,6 +1,6 @@
 //! `ledger`: the ledger with a partner, shown, given and mended.
 
-use node::exchange::{Exchange, LedgerCommand, LedgerOptions};
+use node::exchange::{Exchange, LedgerOptions};
 use node::failure::Failure;
 use node::telemetry::Terminal;
 use node::world::{Clock as _, SystemClock};
@@ -26,23 +26,13 @@ pub(crate) fn run(options: &LedgerOptions, terminal: &Terminal) -> Result<(), Fa
         partner,
         name: name.clone(),
     };
-    let lines = match &options.command {
-        LedgerCommand::Show => exchange.show()?,
-        LedgerCommand::Export { file } => exchange.export(file, terminal)?,
-        LedgerCommand::Compare { file } => exchange.compare(file)?,
-        LedgerCommand::Adopt { file } => {
-            let _lock = home.lock()?;
-            let tenant = tenants.iter().find(|tenant| tenant.name == name);
-            // Nobody knows here which keys the partner has met since.
-            exchange.adopt(file, || {
-                if let Some(keyring) = tenant.map(|one| one.keyring_if_made(&home)).transpose()? {
-                    keyring
-                        .map_or(Ok(()), |keys| keys.retire_runs(SystemClock::new().now_unix()))?;
-                }
-                Ok(())
-            })?
+    // Nobody knows here which keys the partner has met since.
+    let retire = || {
+        let tenant = tenants.iter().find(|tenant| tenant.name == name);
+        if let Some(keyring) = tenant.map(|one| one.keyring_if_made(&home)).transpose()? {
+            keyring.map_or(Ok(()), |keys| keys.retire_runs(SystemClock::new().now_unix()))?;
         }
+        Ok(())
     };
-    lines.iter().for_each(|line| terminal.line(line));
-    Ok(())
+    exchange.carry_out(&options.command, || home.lock(), retire, terminal)
 }
