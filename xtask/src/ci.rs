@@ -107,7 +107,7 @@ fn clippy() -> Result<Done, String> {
 }
 
 fn rustdoc() -> Result<Done, String> {
-    with("rustdoc", &["doc", "--package", "protocol", "--no-deps"], |command| {
+    with("rustdoc", &["doc", "--package", "veilmatch-protocol", "--no-deps"], |command| {
         command.env("RUSTDOCFLAGS", "-D warnings");
     })
 }

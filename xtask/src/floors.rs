@@ -26,7 +26,7 @@ pub(crate) fn run() -> Result<(), String> {
             continue;
         };
         say!(
-            "floors: {:<16} {:>3} packages of at most {}",
+            "floors: {:<25} {:>3} packages of at most {}",
             cap.package,
             tree.len(),
             cap.packages_max
@@ -123,7 +123,7 @@ fn edges(members: &[Member]) -> Vec<String> {
 fn outside(members: &[Member]) -> Vec<String> {
     let mut faults = Vec::new();
     let find = |name: &str| members.iter().find(|member| member.name == name);
-    if let Some(protocol) = find("protocol") {
+    if let Some(protocol) = find("veilmatch-protocol") {
         let expected: BTreeSet<String> = PROTOCOL.iter().map(ToString::to_string).collect();
         for name in protocol.outside.difference(&expected) {
             faults.push(format!("protocol must not use {name}"));
@@ -132,7 +132,7 @@ fn outside(members: &[Member]) -> Vec<String> {
             faults.push(format!("protocol no longer uses {name}: shorten its table"));
         }
     }
-    if let Some(auditor) = find("auditor") {
+    if let Some(auditor) = find("veilmatch-auditor") {
         let allowed = |name: &str| AUDITOR.contains(&name) || PROTOCOL.contains(&name);
         for name in auditor.outside.iter().filter(|name| !allowed(name)) {
             faults.push(format!("auditor must not use {name}"));
@@ -198,7 +198,7 @@ fn size(cap: &Cap, tree: &BTreeSet<Package>, members: &[Member]) -> Vec<String> 
 /// Packages that must not be there, must not be old, or must not be there twice.
 fn contents(package: &str, tree: &BTreeSet<Package>) -> Vec<String> {
     let mut faults = Vec::new();
-    if ["protocol", "auditor"].contains(&package) {
+    if ["veilmatch-protocol", "veilmatch-auditor"].contains(&package) {
         for (name, _) in tree.iter().filter(|(name, _)| WORLD.contains(&name.as_str())) {
             faults.push(format!("the tree of {package} contains {name}"));
         }
@@ -246,11 +246,15 @@ fn is_last_series(floor: &[u64]) -> bool {
 /// Our own crates: what each may use, and what its tests may use besides.
 const EDGES: &[(&str, &[&str], &[&str])] = &[
     ("ristretto-batch", &[], &[]),
-    ("protocol", &[], &[]),
-    ("node", &["protocol", "ristretto-batch"], &[]),
-    ("auditor", &["protocol"], &[]),
-    ("advertiser-node", &["node", "protocol"], &["auditor"]),
-    ("provider-node", &["node", "protocol"], &["auditor"]),
+    ("veilmatch-protocol", &[], &[]),
+    ("veilmatch-node", &["veilmatch-protocol", "ristretto-batch"], &[]),
+    ("veilmatch-auditor", &["veilmatch-protocol"], &[]),
+    (
+        "veilmatch-advertiser-node",
+        &["veilmatch-node", "veilmatch-protocol"],
+        &["veilmatch-auditor"],
+    ),
+    ("veilmatch-provider-node", &["veilmatch-node", "veilmatch-protocol"], &["veilmatch-auditor"]),
     ("interop", &[], &[]),
     ("xtask", &["ristretto-batch"], &[]),
 ];
@@ -286,10 +290,10 @@ const WORLD: &[&str] = &[
 
 /// Sizes: growth needs a reason.
 const CAPS: &[Cap] = &[
-    Cap { package: "protocol", packages_max: 40, direct_max: 9 },
-    Cap { package: "auditor", packages_max: 60, direct_max: 12 },
-    Cap { package: "advertiser-node", packages_max: 300, direct_max: 40 },
-    Cap { package: "provider-node", packages_max: 300, direct_max: 40 },
+    Cap { package: "veilmatch-protocol", packages_max: 40, direct_max: 9 },
+    Cap { package: "veilmatch-auditor", packages_max: 60, direct_max: 12 },
+    Cap { package: "veilmatch-advertiser-node", packages_max: 300, direct_max: 40 },
+    Cap { package: "veilmatch-provider-node", packages_max: 300, direct_max: 40 },
 ];
 
 /// Lowest versions without a known advisory; single bad versions are bans of `deny.toml`.
@@ -328,30 +332,34 @@ mod tests {
 
     #[test]
     fn an_edge_downwards_passes_and_one_upwards_does_not() {
-        assert!(edges(&[member("node", &["protocol"], &[])]).is_empty());
-        assert_eq!(edges(&[member("protocol", &["node"], &[])]).len(), 1);
-        assert_eq!(edges(&[member("auditor", &["node", "protocol"], &[])]).len(), 1);
+        assert!(edges(&[member("veilmatch-node", &["veilmatch-protocol"], &[])]).is_empty());
+        assert_eq!(edges(&[member("veilmatch-protocol", &["veilmatch-node"], &[])]).len(), 1);
+        assert_eq!(
+            edges(&[member("veilmatch-auditor", &["veilmatch-node", "veilmatch-protocol"], &[])])
+                .len(),
+            1
+        );
         assert_eq!(edges(&[member("unknown", &[], &[])]).len(), 1);
     }
 
     #[test]
     fn protocol_uses_exactly_its_crates() {
-        assert!(outside(&[member("protocol", &[], PROTOCOL)]).is_empty());
+        assert!(outside(&[member("veilmatch-protocol", &[], PROTOCOL)]).is_empty());
         let more = [PROTOCOL, &["rand"]].concat();
-        assert_eq!(outside(&[member("protocol", &[], &more)]).len(), 1);
-        assert_eq!(outside(&[member("protocol", &[], &PROTOCOL[1..])]).len(), 1);
-        assert_eq!(outside(&[member("auditor", &[], &["clap", "tokio"])]).len(), 1);
+        assert_eq!(outside(&[member("veilmatch-protocol", &[], &more)]).len(), 1);
+        assert_eq!(outside(&[member("veilmatch-protocol", &[], &PROTOCOL[1..])]).len(), 1);
+        assert_eq!(outside(&[member("veilmatch-auditor", &[], &["clap", "tokio"])]).len(), 1);
     }
 
     #[test]
     fn trees_are_read_and_searched() {
         let tree = parse_tree(
-            "auditor v0.1.0 (/src/auditor)\nsubtle v2.6.1\nserde_derive v1.0.1 (proc-macro)\n\
+            "veilmatch-auditor v0.1.0 (/a)\nsubtle v2.6.1\nserde_derive v1.0.1 (proc-macro)\n\
              subtle v2.6.1 (*)\ngetrandom v0.4.3\nbytes v1.11.0\ndigest v0.10.7\ndigest v0.11.3\n",
         );
         assert_eq!(tree.len(), 7);
-        assert_eq!(contents("auditor", &tree).len(), 3);
-        assert_eq!(contents("node", &tree).len(), 2);
+        assert_eq!(contents("veilmatch-auditor", &tree).len(), 3);
+        assert_eq!(contents("veilmatch-node", &tree).len(), 2);
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub(crate) struct Programs {
 impl Programs {
     /// Builds them in release; the build's own output stays visible.
     pub(crate) fn build(stop: &Interrupt) -> Result<Self, String> {
-        let packages = ["-p", ADVERTISER, "-p", PROVIDER, "-p", AUDITOR];
+        let packages = [ADVERTISER, PROVIDER, AUDITOR].map(|name| format!("-pveilmatch-{name}"));
         let built = tool::succeed(tool::cargo(&["build", "--release"]).args(packages));
         // Ctrl-C reaches cargo too; then the interruption is the reason, not the build.
         stop.check()?;

@@ -11,14 +11,19 @@ use crate::tool::{self, Context, Done};
 
 /// Builds and looks; *not run* if the target is not installed.
 pub(crate) fn run() -> Result<Done, String> {
-    tool::succeed(&mut tool::cargo(&["build", "-p", "protocol", "--no-default-features"]))?;
+    tool::succeed(&mut tool::cargo(&[
+        "build",
+        "-p",
+        "veilmatch-protocol",
+        "--no-default-features",
+    ]))?;
     say!("wasm: protocol builds without default features");
     if !installed()? {
         let reason = format!("target {TARGET} is not installed");
         say!("wasm: NOT RUN: {reason}");
         return Ok(Done::NotRun(reason));
     }
-    let arguments = ["build", "-p", "auditor", "--bin", "auditor", "--target", TARGET];
+    let arguments = ["build", "-p", "veilmatch-auditor", "--bin", "auditor", "--target", TARGET];
     tool::succeed(&mut tool::cargo(&arguments))?;
     let module = tool::target_directory()?.join(TARGET).join("debug").join("auditor.wasm");
     let bytes = fs::read(&module).at("read", &module)?;

@@ -16,8 +16,8 @@ pub(crate) fn programs() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let status = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "-p", "advertiser-node", "-p", "provider-node"])
-            .args(["-p", "auditor"])
+            .args(["build", "--quiet", "-p", "veilmatch-advertiser-node"])
+            .args(["-p", "veilmatch-provider-node", "-p", "veilmatch-auditor"])
             .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
             .status()
             .expect("cargo runs");
