@@ -13,7 +13,8 @@ use crate::tool;
 /// Compares everything and names each difference.
 pub(crate) fn run() -> Result<(), String> {
     let members = members(&tool::metadata()?)?;
-    let mut faults = edges(&members);
+    let mut faults = table(ROOMS);
+    faults.extend(edges(&members));
     faults.extend(outside(&members));
     let mut trees = BTreeMap::new();
     for cap in CAPS {
@@ -97,19 +98,42 @@ fn members(metadata: &Value) -> Result<Vec<Member>, String> {
         .collect()
 }
 
+/// The table of rooms against its own floors: no arrow it allows runs up.
+fn table(rooms: &[Room]) -> Vec<String> {
+    let mut faults = Vec::new();
+    for room in rooms {
+        let mut judge = |used: &str, test: bool| {
+            let Some(below) = rooms.iter().find(|room| room.package == used) else {
+                faults.push(format!("{} names {used}, which has no room", room.package));
+                return;
+            };
+            let sideways = SIDEWAYS.contains(&(room.package, used));
+            if below.floor > room.floor || (below.floor == room.floor && !test && !sideways) {
+                faults.push(format!(
+                    "{} on floor {} must not name {used} on floor {}",
+                    room.package, room.floor, below.floor
+                ));
+            }
+        };
+        room.uses.iter().for_each(|used| judge(used, false));
+        room.in_tests.iter().for_each(|used| judge(used, true));
+    }
+    faults
+}
+
 /// Edges between our own crates.
 fn edges(members: &[Member]) -> Vec<String> {
     let mut faults = Vec::new();
     for member in members {
         let name = &member.name;
-        let Some((_, allowed, in_tests)) = EDGES.iter().find(|(crate_, ..)| crate_ == name) else {
-            faults.push(format!("{name} has no line in the table of floors"));
+        let Some(room) = ROOMS.iter().find(|room| room.package == name) else {
+            faults.push(format!("{name} has no line in the table of rooms"));
             continue;
         };
-        for used in member.own.iter().filter(|used| !allowed.contains(&used.as_str())) {
+        for used in member.own.iter().filter(|used| !room.uses.contains(&used.as_str())) {
             faults.push(format!("{name} must not depend on {used}"));
         }
-        let fine = |used: &str| allowed.contains(&used) || in_tests.contains(&used);
+        let fine = |used: &str| room.uses.contains(&used) || room.in_tests.contains(&used);
         // Cargo lets a crate's tests ask for its own test-only features by naming itself.
         let itself = |used: &str| used == name;
         for used in member.own_in_tests.iter().filter(|used| !fine(used) && !itself(used)) {
@@ -119,23 +143,26 @@ fn edges(members: &[Member]) -> Vec<String> {
     faults
 }
 
-/// Direct outside crates of the audited crates.
+/// Direct outside crates of `protocol` and of the narrow rooms.
 fn outside(members: &[Member]) -> Vec<String> {
     let mut faults = Vec::new();
     let find = |name: &str| members.iter().find(|member| member.name == name);
-    if let Some(protocol) = find("veilmatch-protocol") {
-        let expected: BTreeSet<String> = PROTOCOL.iter().map(ToString::to_string).collect();
+    if let Some(protocol) = find(PROTOCOL) {
+        let expected: BTreeSet<String> = OF_PROTOCOL.iter().map(ToString::to_string).collect();
         for name in protocol.outside.difference(&expected) {
-            faults.push(format!("protocol must not use {name}"));
+            faults.push(format!("{PROTOCOL} must not use {name}"));
         }
         for name in expected.difference(&protocol.outside) {
-            faults.push(format!("protocol no longer uses {name}: shorten its table"));
+            faults.push(format!("{PROTOCOL} no longer uses {name}: shorten its table"));
         }
     }
-    if let Some(auditor) = find("veilmatch-auditor") {
-        let allowed = |name: &str| AUDITOR.contains(&name) || PROTOCOL.contains(&name);
-        for name in auditor.outside.iter().filter(|name| !allowed(name)) {
-            faults.push(format!("auditor must not use {name}"));
+    for (narrow, besides) in NARROW {
+        let Some(member) = find(narrow) else {
+            continue;
+        };
+        let allowed = |name: &str| besides.contains(&name) || OF_PROTOCOL.contains(&name);
+        for name in member.outside.iter().filter(|name| !allowed(name)) {
+            faults.push(format!("{narrow} must not use {name}"));
         }
     }
     faults
@@ -198,7 +225,7 @@ fn size(cap: &Cap, tree: &BTreeSet<Package>, members: &[Member]) -> Vec<String> 
 /// Packages that must not be there, must not be old, or must not be there twice.
 fn contents(package: &str, tree: &BTreeSet<Package>) -> Vec<String> {
     let mut faults = Vec::new();
-    if ["veilmatch-protocol", "veilmatch-auditor"].contains(&package) {
+    if package == PROTOCOL || NARROW.iter().any(|(narrow, _)| *narrow == package) {
         for (name, _) in tree.iter().filter(|(name, _)| WORLD.contains(&name.as_str())) {
             faults.push(format!("the tree of {package} contains {name}"));
         }
@@ -243,24 +270,72 @@ fn is_last_series(floor: &[u64]) -> bool {
     !matches!(floor, [0, 8 | 9, ..])
 }
 
-/// Our own crates: what each may use, and what its tests may use besides.
-const EDGES: &[(&str, &[&str], &[&str])] = &[
-    ("ristretto-batch", &[], &[]),
-    ("veilmatch-protocol", &[], &[]),
-    ("veilmatch-node", &["veilmatch-protocol", "ristretto-batch"], &[]),
-    ("veilmatch-auditor", &["veilmatch-protocol"], &[]),
-    (
-        "veilmatch-advertiser-node",
-        &["veilmatch-node", "veilmatch-protocol"],
-        &["veilmatch-auditor"],
+/// A crate of ours: its floor, which own crates it may use, and which its tests may use besides.
+struct Room {
+    package: &'static str,
+    floor: u8,
+    uses: &'static [&'static str],
+    in_tests: &'static [&'static str],
+}
+
+/// Shorthand for a line of the table.
+const fn room(
+    floor: u8,
+    package: &'static str,
+    uses: &'static [&'static str],
+    in_tests: &'static [&'static str],
+) -> Room {
+    Room { package, floor, uses, in_tests }
+}
+
+const KERNEL: &str = "ristretto-batch";
+const PROTOCOL: &str = "veilmatch-protocol";
+const SESSION: &str = "veilmatch-session";
+const VERIFY: &str = "veilmatch-verify";
+const REPORT: &str = "veilmatch-report";
+const STORE: &str = "veilmatch-store";
+const NORMALIZE: &str = "veilmatch-normalize";
+const CHANNEL: &str = "veilmatch-channel";
+const TABULAR: &str = "veilmatch-tabular";
+const RIGHTS: &str = "veilmatch-rights";
+const NODE: &str = "veilmatch-node";
+const AUDITOR: &str = "veilmatch-auditor";
+
+/// All rooms, floor by floor. Arrows run down; only tests, and [`SIDEWAYS`], stay on a floor.
+const ROOMS: &[Room] = &[
+    room(1, KERNEL, &[], &[]),
+    room(1, PROTOCOL, &[], &[]),
+    room(2, SESSION, &[PROTOCOL], &[VERIFY]),
+    room(2, VERIFY, &[PROTOCOL], &[SESSION]),
+    room(2, REPORT, &[PROTOCOL], &[]),
+    room(3, STORE, &[REPORT, SESSION, PROTOCOL], &[]),
+    room(3, NORMALIZE, &[REPORT, PROTOCOL], &[]),
+    room(4, CHANNEL, &[STORE, REPORT, PROTOCOL], &[]),
+    room(4, TABULAR, &[STORE, NORMALIZE, REPORT, PROTOCOL], &[]),
+    room(4, RIGHTS, &[TABULAR, STORE, NORMALIZE, REPORT, PROTOCOL], &[]),
+    room(
+        5,
+        NODE,
+        &[CHANNEL, TABULAR, RIGHTS, STORE, NORMALIZE, REPORT, SESSION, PROTOCOL, KERNEL],
+        &[VERIFY],
     ),
-    ("veilmatch-provider-node", &["veilmatch-node", "veilmatch-protocol"], &["veilmatch-auditor"]),
-    ("interop", &[], &[]),
-    ("xtask", &["ristretto-batch"], &[]),
+    room(6, AUDITOR, &[VERIFY, REPORT, PROTOCOL], &[]),
+    room(6, "veilmatch-advertiser-node", OF_A_NODE, &[VERIFY, AUDITOR]),
+    room(6, "veilmatch-provider-node", OF_A_NODE, &[VERIFY, AUDITOR]),
+    room(6, "sample", &[], &[]),
+    room(7, "interop", &[], &["sample"]),
+    room(7, "xtask", &["sample"], &[]),
 ];
 
+/// Own crates of the two nodes' programs.
+const OF_A_NODE: &[&str] =
+    &[NODE, CHANNEL, TABULAR, RIGHTS, STORE, NORMALIZE, REPORT, SESSION, PROTOCOL];
+
+/// Arrows between rooms of one floor: files of objections are read as all tables are.
+const SIDEWAYS: &[(&str, &str)] = &[(RIGHTS, TABULAR)];
+
 /// Outside crates of `protocol`, exactly.
-const PROTOCOL: &[&str] = &[
+const OF_PROTOCOL: &[&str] = &[
     "bincode",
     "curve25519-dalek",
     "ed25519-dalek",
@@ -272,8 +347,13 @@ const PROTOCOL: &[&str] = &[
     "zeroize",
 ];
 
-/// Outside crates the auditor may use besides those of `protocol`.
-const AUDITOR: &[&str] = &["bech32", "clap", "serde_json"];
+/// Rooms that stay narrow, and the outside crates they may use besides those of `protocol`.
+const NARROW: &[(&str, &[&str])] = &[
+    (SESSION, &[]),
+    (VERIFY, &[]),
+    (REPORT, &["fluent-bundle", "fluent-syntax", "jiff", "serde_json", "unic-langid"]),
+    (AUDITOR, &["bech32", "clap", "serde_json"]),
+];
 
 /// What reaches for the world; the audited trees hold none of it.
 const WORLD: &[&str] = &[
@@ -290,10 +370,13 @@ const WORLD: &[&str] = &[
 
 /// Sizes: growth needs a reason.
 const CAPS: &[Cap] = &[
-    Cap { package: "veilmatch-protocol", packages_max: 40, direct_max: 9 },
-    Cap { package: "veilmatch-auditor", packages_max: 60, direct_max: 12 },
-    Cap { package: "veilmatch-advertiser-node", packages_max: 300, direct_max: 40 },
-    Cap { package: "veilmatch-provider-node", packages_max: 300, direct_max: 40 },
+    Cap { package: PROTOCOL, packages_max: 40, direct_max: 9 },
+    Cap { package: SESSION, packages_max: 40, direct_max: 9 },
+    Cap { package: VERIFY, packages_max: 40, direct_max: 9 },
+    // Texts by id brought Fluent and its dozen of packages.
+    Cap { package: AUDITOR, packages_max: 80, direct_max: 16 },
+    Cap { package: "veilmatch-advertiser-node", packages_max: 300, direct_max: 45 },
+    Cap { package: "veilmatch-provider-node", packages_max: 300, direct_max: 45 },
 ];
 
 /// Lowest versions without a known advisory; single bad versions are bans of `deny.toml`.
@@ -332,23 +415,31 @@ mod tests {
 
     #[test]
     fn an_edge_downwards_passes_and_one_upwards_does_not() {
-        assert!(edges(&[member("veilmatch-node", &["veilmatch-protocol"], &[])]).is_empty());
-        assert_eq!(edges(&[member("veilmatch-protocol", &["veilmatch-node"], &[])]).len(), 1);
-        assert_eq!(
-            edges(&[member("veilmatch-auditor", &["veilmatch-node", "veilmatch-protocol"], &[])])
-                .len(),
-            1
-        );
+        assert!(edges(&[member(NODE, &[PROTOCOL], &[])]).is_empty());
+        assert_eq!(edges(&[member(PROTOCOL, &[NODE], &[])]).len(), 1);
+        assert_eq!(edges(&[member(AUDITOR, &[NODE, SESSION, VERIFY], &[])]).len(), 2);
         assert_eq!(edges(&[member("unknown", &[], &[])]).len(), 1);
     }
 
     #[test]
-    fn protocol_uses_exactly_its_crates() {
-        assert!(outside(&[member("veilmatch-protocol", &[], PROTOCOL)]).is_empty());
-        let more = [PROTOCOL, &["rand"]].concat();
-        assert_eq!(outside(&[member("veilmatch-protocol", &[], &more)]).len(), 1);
-        assert_eq!(outside(&[member("veilmatch-protocol", &[], &PROTOCOL[1..])]).len(), 1);
-        assert_eq!(outside(&[member("veilmatch-auditor", &[], &["clap", "tokio"])]).len(), 1);
+    fn the_table_of_rooms_has_no_arrow_up() {
+        assert_eq!(table(ROOMS), Vec::<String>::new());
+        let up = [room(1, PROTOCOL, &[NODE], &[]), room(5, NODE, &[], &[])];
+        assert_eq!(table(&up).len(), 1);
+        let beside = [room(4, TABULAR, &[RIGHTS], &[]), room(4, RIGHTS, &[TABULAR], &[])];
+        assert_eq!(table(&beside).len(), 1);
+        let tests = [room(2, SESSION, &[], &[VERIFY, NODE]), room(2, VERIFY, &[], &[SESSION])];
+        assert_eq!(table(&tests).len(), 1);
+    }
+
+    #[test]
+    fn narrow_rooms_use_their_crates_and_no_others() {
+        assert!(outside(&[member(PROTOCOL, &[], OF_PROTOCOL)]).is_empty());
+        let more = [OF_PROTOCOL, &["rand"]].concat();
+        assert_eq!(outside(&[member(PROTOCOL, &[], &more)]).len(), 1);
+        assert_eq!(outside(&[member(PROTOCOL, &[], &OF_PROTOCOL[1..])]).len(), 1);
+        assert_eq!(outside(&[member(AUDITOR, &[], &["clap", "tokio"])]).len(), 1);
+        assert_eq!(outside(&[member(VERIFY, &[], &["clap", "sha2"])]).len(), 1);
     }
 
     #[test]
@@ -358,8 +449,8 @@ mod tests {
              subtle v2.6.1 (*)\ngetrandom v0.4.3\nbytes v1.11.0\ndigest v0.10.7\ndigest v0.11.3\n",
         );
         assert_eq!(tree.len(), 7);
-        assert_eq!(contents("veilmatch-auditor", &tree).len(), 3);
-        assert_eq!(contents("veilmatch-node", &tree).len(), 2);
+        assert_eq!(contents(AUDITOR, &tree).len(), 3);
+        assert_eq!(contents(NODE, &tree).len(), 2);
     }
 
     #[test]

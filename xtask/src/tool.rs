@@ -130,6 +130,14 @@ pub(crate) fn metadata() -> Result<serde_json::Value, String> {
     serde_json::from_str(&text).map_err(|error| format!("cargo metadata: {error}"))
 }
 
+/// Tells if the workspace has a member of this name.
+pub(crate) fn is_member(package: &str) -> Result<bool, String> {
+    let metadata = metadata()?;
+    let packages = metadata.get("packages").and_then(serde_json::Value::as_array);
+    let name = |one: &serde_json::Value| one.get("name").is_some_and(|name| name == package);
+    Ok(packages.is_some_and(|packages| packages.iter().any(name)))
+}
+
 /// The directory where cargo leaves what it builds.
 pub(crate) fn target_directory() -> Result<PathBuf, String> {
     metadata()?

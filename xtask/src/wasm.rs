@@ -2,7 +2,8 @@
 //!
 //! The auditor is built for a machine without files, network, clock, or random source. If
 //! anything in it could reach for one, the module would import a function; it must import none.
-//! `protocol` is built without its default features too, as the plain `no_std` crate it is.
+//! `protocol`, `verify` and `session` are built without default features too, as the plain
+//! `no_std` crates they are.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,13 +12,13 @@ use crate::tool::{self, Context, Done};
 
 /// Builds and looks; *not run* if the target is not installed.
 pub(crate) fn run() -> Result<Done, String> {
-    tool::succeed(&mut tool::cargo(&[
-        "build",
-        "-p",
-        "veilmatch-protocol",
-        "--no-default-features",
-    ]))?;
-    say!("wasm: protocol builds without default features");
+    for package in PURE {
+        if !tool::is_member(package)? {
+            continue;
+        }
+        tool::succeed(&mut tool::cargo(&["build", "-p", package, "--no-default-features"]))?;
+        say!("wasm: {package} builds without default features");
+    }
     if !installed()? {
         let reason = format!("target {TARGET} is not installed");
         say!("wasm: NOT RUN: {reason}");
@@ -131,6 +132,9 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 }
+
+/// Crates without `std`, built as they are: what a verification consists of, and the sessions.
+const PURE: &[&str] = &["veilmatch-protocol", "veilmatch-verify", "veilmatch-session"];
 
 /// The machine that has nothing.
 const TARGET: &str = "wasm32-unknown-unknown";
