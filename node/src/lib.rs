@@ -21,7 +21,7 @@ pub mod invite;
 pub mod journal;
 pub mod keyring;
 pub mod ledger;
-pub mod normalize;
+pub use normalize;
 pub mod output;
 pub mod program;
 pub mod results;

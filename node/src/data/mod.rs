@@ -22,7 +22,7 @@ pub mod columns;
 mod consent;
 pub mod csv;
 pub mod delivery;
-pub mod digital;
+pub use normalize::digital;
 pub mod graph;
 pub mod handles;
 pub mod history;

@@ -12,8 +12,11 @@
 //! Built so far: e-mail, telephone, and pre-hashed columns of both. Names, postal addresses,
 //! customer numbers and device ids have no rules yet, and no reason codes either.
 
+#![forbid(unsafe_code)]
+
 mod country;
 mod decode;
+pub mod digital;
 mod email;
 mod generic;
 pub mod manifest;
@@ -30,7 +33,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 pub use self::country::Country;
 use self::decode::Miss;
-pub(crate) use self::decode::is_null_marker;
+pub use self::decode::is_null_marker;
 pub use self::options::{FixedLine, ListAction, OptionError, Options, Ruleset};
 pub use self::phone::PhoneContext;
 pub use self::prehashed::{EmailPrehash, PhonePrehash};
@@ -426,7 +429,7 @@ impl fmt::Debug for IdentifierDigest {
 /// accident.
 ///
 /// ```compile_fail
-/// let raw = node::normalize::RawIdentifier::new(String::from("jane@exemple.fr"));
+/// let raw = normalize::RawIdentifier::new(String::from("jane@exemple.fr"));
 /// format!("{raw:?}");
 /// ```
 pub struct RawIdentifier(Zeroizing<String>);

@@ -282,11 +282,8 @@ const SELF_TEST_CRM_INTL_1: &str =
     "56141f5eb50d744da9ec1a3ad4e7c0ffbca6c6f5be29d96aaa2fb19972954df2";
 
 static VECTORS: [VectorFile; 2] = [
-    VectorFile {
-        name: "normalization.json",
-        text: include_str!("../../../spec/vectors/normalization.json"),
-    },
-    VectorFile { name: "email.json", text: include_str!("../../../spec/vectors/email.json") },
+    VectorFile { name: "normalization.json", text: include_str!("../vectors/normalization.json") },
+    VectorFile { name: "email.json", text: include_str!("../vectors/email.json") },
 ];
 
 #[cfg(test)]

@@ -55,8 +55,9 @@ pub(super) fn checked(raw: &str) -> Result<&str, Miss> {
     Ok(value)
 }
 
-/// Whether a trimmed value stands for "nothing", whatever its ASCII case.
-pub(crate) fn is_null_marker(trimmed: &str) -> bool {
+/// Tells if a trimmed value stands for "nothing", whatever its ASCII case.
+#[must_use]
+pub fn is_null_marker(trimmed: &str) -> bool {
     NULL_MARKERS.iter().any(|marker| marker.eq_ignore_ascii_case(trimmed))
 }
 

@@ -6,7 +6,7 @@
 //! Names, streets, post codes and cities have no rules yet and are skipped; so are the rows of
 //! platform rulesets, which belong to the writers.
 
-use node::normalize::{
+use normalize::{
     EmailPrehash, Explained, Explanation, IdentifierDigest, Kind, Normalizer, Options, Outcome,
     PhoneContext, PhonePrehash, Reason, Ruleset, Warning,
 };
@@ -197,5 +197,5 @@ fn hex(digest: &IdentifierDigest) -> String {
     digest.expose_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-const PUBLIC: &str = include_str!("../../spec/vectors/normalization.json");
-const EMAIL: &str = include_str!("../../spec/vectors/email.json");
+const PUBLIC: &str = include_str!("../vectors/normalization.json");
+const EMAIL: &str = include_str!("../vectors/email.json");

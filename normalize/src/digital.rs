@@ -89,7 +89,8 @@ impl DigitalId {
     }
 
     /// Reads [`Self::encoded`] back.
-    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+    #[must_use]
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
         let mut parts = bytes.split(|byte| *byte == 0);
         let mut next = || text(parts.next()?);
         let (kind, namespace, value) = (DigitalKind::from_name(next()?)?, next()?, next()?);
@@ -174,7 +175,7 @@ pub fn deserialize_names<'de, D: Deserializer<'de>>(source: D) -> Result<Vec<Str
 /// # Errors
 ///
 /// As there.
-pub(crate) fn deserialize_names_if_any<'de, D: Deserializer<'de>>(
+pub fn deserialize_names_if_any<'de, D: Deserializer<'de>>(
     source: D,
 ) -> Result<Option<Vec<String>>, D::Error> {
     deserialize_names(source).map(Some)
