@@ -12,8 +12,8 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::pair::Summary;
-use crate::sample::{IdFiles, Lost, Truth};
 use crate::tool::Context;
+use sample::{IdFiles, Lost, Truth};
 
 /// Who learns what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,8 +18,8 @@ use crate::answer::Profile;
 use crate::demo::{Workplace, limit};
 use crate::kernel::{self, KernelOptions};
 use crate::pair::{self, Pair, Programs, Report, Run, Served, Stage, Step, Task};
-use crate::sample::{Day, Flavour, Sample};
 use crate::tool::Interrupt;
+use sample::{Day, Flavour, Sample};
 
 /// Options of the command.
 #[derive(Args)]

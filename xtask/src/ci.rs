@@ -9,9 +9,9 @@ use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 
-use crate::sample::Flavour;
 use crate::tool::{self, Done};
 use crate::{chaos, demo, floors, tidy, wasm};
+use sample::Flavour;
 
 /// Options of the command.
 #[derive(Args)]

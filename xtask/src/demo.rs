@@ -12,8 +12,8 @@ use clap::Args;
 
 use crate::answer::{self, Profile};
 use crate::pair::{self, Pair, Programs, Report, Run, Stage};
-use crate::sample::{Day, Flavour, Sample};
 use crate::tool::{Context, Interrupt};
+use sample::{Day, Flavour, Sample};
 
 /// Options of the command.
 #[derive(Args)]

@@ -299,6 +299,7 @@ const CHANNEL: &str = "veilmatch-channel";
 const TABULAR: &str = "veilmatch-tabular";
 const RIGHTS: &str = "veilmatch-rights";
 const NODE: &str = "veilmatch-node";
+const SAMPLE: &str = "veilmatch-sample";
 const AUDITOR: &str = "veilmatch-auditor";
 
 /// All rooms, floor by floor. Arrows run down; only tests, and [`SIDEWAYS`], stay on a floor.
@@ -322,9 +323,9 @@ const ROOMS: &[Room] = &[
     room(6, AUDITOR, &[VERIFY, REPORT, PROTOCOL], &[]),
     room(6, "veilmatch-advertiser-node", OF_A_NODE, &[VERIFY, AUDITOR]),
     room(6, "veilmatch-provider-node", OF_A_NODE, &[VERIFY, AUDITOR]),
-    room(6, "sample", &[], &[]),
-    room(7, "interop", &[], &["sample"]),
-    room(7, "xtask", &["sample"], &[]),
+    room(6, SAMPLE, &[], &[]),
+    room(7, "interop", &[], &[SAMPLE]),
+    room(7, "xtask", &[SAMPLE], &[]),
 ];
 
 /// Own crates of the two nodes' programs.

@@ -23,7 +23,7 @@ mod native;
 mod nightly;
 mod pair;
 mod process;
-mod sample;
+mod sample_files;
 mod source;
 mod tidy;
 mod tool;
@@ -40,7 +40,7 @@ fn main() -> ExitCode {
     let outcome = match Xtask::parse().command {
         Command::Demo(options) => demo::run(&options).map(|()| Done::Passed),
         Command::Bench(options) => bench::run(&options).map(|()| Done::Passed),
-        Command::Sample(options) => sample::run(&options).map(|()| Done::Passed),
+        Command::Sample(options) => sample_files::run(&options).map(|()| Done::Passed),
         Command::Ci(options) => ci::run(&options).map(|()| Done::Passed),
         Command::Nightly(options) => nightly::run(&options).map(|()| Done::Passed),
         Command::Chaos(options) => chaos::run(&options).map(|()| Done::Passed),
@@ -73,7 +73,7 @@ enum Command {
     /// Measure a run of both nodes on generated data, or the arithmetic alone.
     Bench(bench::Options),
     /// Write sample data and its known answer.
-    Sample(sample::Options),
+    Sample(sample_files::Options),
     /// Run every check of one tier.
     Ci(ci::Options),
     /// Test for as long as a change request cannot wait: interruptions, and the kernel.

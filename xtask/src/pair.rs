@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 
 use crate::answer::{self, Profile, Quality, Results};
 use crate::process::{Cost, Ended, Running};
-use crate::sample::{CrmFile, NAMESPACES, Sample, Truth};
 use crate::tool::{self, Context, Interrupt};
+use sample::{CrmFile, NAMESPACES, Sample, Truth};
 
 /// The three programs, built.
 pub(crate) struct Programs {
@@ -341,7 +341,7 @@ impl Pair<'_> {
     /// Generates the data, runs everything, compares, audits; an error if a program failed.
     pub(crate) fn drive(&self) -> Result<Report, String> {
         say!("generate    {} rows, {} persons", self.sample.rows, self.sample.persons);
-        let truth = self.sample.generate(self.work, self.stop)?;
+        let truth = self.sample.generate(self.work, &|| self.stop.check())?;
         let started = Instant::now();
         let mut steps = Vec::new();
         let address = self.introduce(&mut steps)?;

@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use crate::sample::Day;
 use crate::source::{Source, has_word};
 use crate::tool::{self, Context};
+use sample::Day;
 
 /// Checks every file and names each finding.
 pub(crate) fn run() -> Result<(), String> {

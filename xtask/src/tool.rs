@@ -1,11 +1,12 @@
 //! What several commands share: output, the workspace, cargo, and an interruption flag.
 
-use std::fmt::Display;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+pub(crate) use sample::Context;
 
 /// How a step ended when it did not fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,18 +42,6 @@ impl Interrupt {
     /// Fails once a signal has arrived.
     pub(crate) fn check(&self) -> Result<(), String> {
         if self.0.load(Ordering::Relaxed) { Err("interrupted".to_owned()) } else { Ok(()) }
-    }
-}
-
-/// Adds to an error what was being done, and to what.
-pub(crate) trait Context<T> {
-    /// Prefixes the error with `doing` and the path.
-    fn at(self, doing: &str, path: &Path) -> Result<T, String>;
-}
-
-impl<T, E: Display> Context<T> for Result<T, E> {
-    fn at(self, doing: &str, path: &Path) -> Result<T, String> {
-        self.map_err(|error| format!("cannot {doing} {}: {error}", path.display()))
     }
 }
 

@@ -16,8 +16,8 @@ use super::relay::Relay;
 use crate::answer::Profile;
 use crate::pair::{Programs, with_setting};
 use crate::process::{Ended, Running};
-use crate::sample::Day;
 use crate::tool::{Context, Interrupt};
+use sample::Day;
 
 /// Both nodes, the service running.
 pub(super) struct Stand<'a> {

@@ -451,7 +451,7 @@ fn key(id_type: &str, namespace: &str, value: &str) -> String {
 }
 
 /// Namespaces of cookies that the partner policy lists.
-pub(crate) const NAMESPACES: [&str; 3] = ["exemple-regie.fr", "mesure-exemple.com", "plateforme-7"];
+pub const NAMESPACES: [&str; 3] = ["exemple-regie.fr", "mesure-exemple.com", "plateforme-7"];
 
 /// One that it does not list.
 const UNLISTED: &str = "exemple-prive.fr";

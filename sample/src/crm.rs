@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::draw::Permutation;
 use super::row::Row;
 use super::{CrmFile, Flavour, Generator, STOP_EVERY, address, push_field};
-use crate::tool::{Context, Interrupt};
+use crate::{Context, Stop};
 
 /// The exports of a dirty sample; the third is read as NDJSON and lies there as CSV, too.
 const EXPORTS: [(&str, &str); 4] = [
@@ -29,7 +29,7 @@ enum Cell {
 
 impl Generator<'_> {
     /// Writes the files, in an order that is not the order of row ids.
-    pub(super) fn write_rows(&self, dir: &Path, stop: &Interrupt) -> Result<Vec<CrmFile>, String> {
+    pub(super) fn write_rows(&self, dir: &Path, stop: Stop<'_>) -> Result<Vec<CrmFile>, String> {
         let mut outputs = match self.sample.is_dirty() {
             true => EXPORTS
                 .iter()
@@ -44,7 +44,7 @@ impl Generator<'_> {
         let order = Permutation::new(self.sample.rows, self.sample.seed, "row-order");
         for position in 0..self.sample.rows {
             if position % STOP_EVERY == 0 {
-                stop.check()?;
+                stop()?;
             }
             let row = self.row(order.at(position) + 1);
             let mut versions: Vec<Row> = self.older(row.number).into_iter().collect();

@@ -1,4 +1,4 @@
-//! `cargo xtask sample`: fictional CRM files, a fictional identity graph, and the known answer.
+//! Fictional CRM files, a fictional identity graph, and the known answer.
 //!
 //! Every row and every person is a pure function of the seed and a number, so any number of rows
 //! streams to disk. A permutation sends the advertiser's rows into one population of individuals,
@@ -6,15 +6,15 @@
 //! digital IDs come of it is known by construction, and the known answer is written without
 //! running any part of Veilmatch.
 
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use clap::Args;
-
-use crate::tool::{Context, Interrupt};
-
 mod address;
+mod context;
 mod crm;
 mod day;
 mod draw;
@@ -25,73 +25,35 @@ mod row;
 mod tests;
 mod truth;
 
-pub(crate) use self::day::Day;
+pub use self::context::Context;
+pub use self::day::Day;
 use self::draw::{Permutation, draw};
-pub(crate) use self::person::NAMESPACES;
-pub(crate) use self::truth::{IdFiles, Lost, Truth};
+pub use self::person::NAMESPACES;
+pub use self::truth::{IdFiles, Lost, Truth};
 
-/// Options of the command.
-#[derive(Args)]
-pub(crate) struct Options {
-    /// Rows of the advertiser's files.
-    #[arg(long, default_value_t = 20_000)]
-    rows: u64,
-    /// Persons of the provider's graph.
-    #[arg(long, default_value_t = 40_000)]
-    persons: u64,
-    /// E-mail addresses per row and per person, 1 to 3.
-    #[arg(long, default_value_t = 1)]
-    identifiers: u8,
-    /// The same seed gives the same files.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// How tidy the data are.
-    #[arg(long, value_enum, default_value_t = Flavour::Dirty)]
-    flavour: Flavour,
-    /// The day on which the data are taken to be exported, as 2026-11-21.
-    #[arg(long, default_value = "2026-11-21")]
-    as_of: Day,
-    /// Directory to write to.
-    #[arg(long)]
-    dir: PathBuf,
-}
+/// Asks if the work is still wanted, now and then; an error ends it.
+pub type Stop<'a> = &'a dyn Fn() -> Result<(), String>;
 
-/// Writes the files and says where they lie.
-pub(crate) fn run(options: &Options) -> Result<(), String> {
-    let sample = Sample {
-        identifiers: options.identifiers,
-        flavour: options.flavour,
-        as_of: options.as_of,
-        ..Sample::new(options.rows, options.persons, options.seed)
-    };
-    let truth = sample.generate(&options.dir, &Interrupt::never())?;
-    say!("{} rows, {} eligible, {} matched", truth.rows, truth.eligible, truth.matched);
-    say!("{} lines of links for {} persons", truth.links, truth.persons);
-    say!("{} digital IDs of the matched", truth.digital_ids_text());
-    say!("written to {}", options.dir.display());
-    Ok(())
-}
-
-/// What to generate.
+/// Everything that a sample is a function of.
 #[derive(Clone, Debug)]
-pub(crate) struct Sample {
+pub struct Sample {
     /// Rows of the advertiser's files.
-    pub(crate) rows: u64,
+    pub rows: u64,
     /// Persons of the provider's graph.
-    pub(crate) persons: u64,
+    pub persons: u64,
     /// Source of every choice.
-    pub(crate) seed: u64,
+    pub seed: u64,
     /// E-mail addresses per row and per person, 1 to 3.
-    pub(crate) identifiers: u8,
+    pub identifiers: u8,
     /// How tidy the data are.
-    pub(crate) flavour: Flavour,
+    pub flavour: Flavour,
     /// The day of the export: every date lies before it.
-    pub(crate) as_of: Day,
+    pub as_of: Day,
 }
 
 /// How tidy the data are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Flavour {
+pub enum Flavour {
     /// Four files with telephone numbers, corrections, objections, and everything badly written,
     /// as in real life.
     Dirty,
@@ -106,22 +68,22 @@ pub(crate) enum Flavour {
 
 /// A file of rows, and the tag that names where it comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct CrmFile {
+pub struct CrmFile {
     /// The tag; a single file has none.
-    pub(crate) tag: Option<&'static str>,
+    pub tag: Option<&'static str>,
     /// Where it lies.
-    pub(crate) path: PathBuf,
+    pub path: PathBuf,
 }
 
 impl Sample {
     /// A dirty sample with one address a row, as of the default day.
-    pub(crate) fn new(rows: u64, persons: u64, seed: u64) -> Self {
+    pub fn new(rows: u64, persons: u64, seed: u64) -> Self {
         let as_of = Day::DEFAULT;
         Self { rows, persons, seed, identifiers: 1, flavour: Flavour::Dirty, as_of }
     }
 
     /// Writes the CRM files, `flat_links.csv`, `objections.csv`, and `truth/` under `dir`.
-    pub(crate) fn generate(&self, dir: &Path, stop: &Interrupt) -> Result<Truth, String> {
+    pub fn generate(&self, dir: &Path, stop: Stop<'_>) -> Result<Truth, String> {
         if self.rows == 0 || self.persons == 0 {
             return Err("a sample needs at least one row and one person".to_owned());
         }
@@ -147,12 +109,12 @@ impl Sample {
     }
 
     /// Whether rows and persons have telephone numbers.
-    pub(crate) fn has_phones(&self) -> bool {
+    pub fn has_phones(&self) -> bool {
         self.flavour != Flavour::Bench
     }
 
     /// Identifiers that a row can hold by the columns of the files: an address has two forms.
-    pub(crate) fn row_width(&self) -> u64 {
+    pub fn row_width(&self) -> u64 {
         let phones = if self.has_phones() { 2 } else { 0 };
         u64::from(self.identifiers) * 2 + phones
     }
@@ -177,7 +139,7 @@ struct GraphFiles {
 impl Generator<'_> {
     /// The provider's files: one line per identifier, device, digital ID, and day of evidence, and
     /// the feed of objections.
-    fn write_graph(&self, dir: &Path, stop: &Interrupt) -> Result<GraphFiles, String> {
+    fn write_graph(&self, dir: &Path, stop: Stop<'_>) -> Result<GraphFiles, String> {
         let path = dir.join("flat_links.csv");
         let mut out = BufWriter::new(File::create(&path).at("create", &path)?);
         writeln!(
@@ -191,7 +153,7 @@ impl Generator<'_> {
         let header = feed.len();
         for position in 0..self.sample.persons {
             if position % STOP_EVERY == 0 {
-                stop.check()?;
+                stop()?;
             }
             let person = order.at(position);
             for line in self.person_lines(person) {

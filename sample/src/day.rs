@@ -2,14 +2,14 @@
 
 /// A calendar day, as a count of days since 1 January 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Day(pub(super) u64);
+pub struct Day(pub(super) u64);
 
 impl Day {
     /// 21 November 2026.
-    pub(crate) const DEFAULT: Self = Self(20_778);
+    pub const DEFAULT: Self = Self(20_778);
 
     /// Today in UTC by this machine's clock, as the programs see it.
-    pub(crate) fn today() -> Self {
+    pub fn today() -> Self {
         let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
         Self(since.as_secs() / 86_400)
     }

@@ -14,68 +14,68 @@ use super::draw::Lexicographic;
 use super::person::{Found, Persona};
 use super::row::Row;
 use super::{CrmFile, Flavour, Generator, GraphFiles, Identifier, Kind, STOP_EVERY};
-use crate::tool::{Context, Interrupt};
+use crate::{Context, Stop};
 
 /// The known answer, and where the files lie.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Truth {
+pub struct Truth {
     /// The advertiser's files.
-    pub(crate) crm: Vec<CrmFile>,
+    pub crm: Vec<CrmFile>,
     /// The provider's file.
-    pub(crate) links_file: PathBuf,
+    pub links_file: PathBuf,
     /// The provider's feed of objections, if anybody objected.
-    pub(crate) objections: Option<PathBuf>,
+    pub objections: Option<PathBuf>,
     /// Matched rows and kinds, sorted by row id.
-    pub(crate) matched_rows: PathBuf,
+    pub matched_rows: PathBuf,
     /// What a delivery to the advertiser holds.
-    pub(crate) delivered: IdFiles,
+    pub delivered: IdFiles,
     /// What a delivery of the provider to platforms holds.
-    pub(crate) activated: IdFiles,
+    pub activated: IdFiles,
     /// Rows of persons whom the provider publishes, with consent, and why a run misses some.
-    pub(crate) known_rows: PathBuf,
+    pub known_rows: PathBuf,
     /// Digital IDs of those persons.
-    pub(crate) known_ids: PathBuf,
+    pub known_ids: PathBuf,
     /// Distinct rows.
-    pub(crate) rows: u64,
+    pub rows: u64,
     /// Rows with consent and a usable identifier.
-    pub(crate) eligible: u64,
+    pub eligible: u64,
     /// Eligible rows with a match, as aligned order counts them.
-    pub(crate) matched: u64,
+    pub matched: u64,
     /// Eligible rows by identifiers that match in shuffled order, from none to the row width.
-    pub(crate) rows_by_hits: Vec<u64>,
+    pub rows_by_hits: Vec<u64>,
     /// Digital IDs of the matched records, at least and at most.
-    pub(crate) digital_ids: [u64; 2],
+    pub digital_ids: [u64; 2],
     /// Persons written.
-    pub(crate) persons: u64,
+    pub persons: u64,
     /// Lines of the provider's file.
-    pub(crate) links: u64,
+    pub links: u64,
     /// Identifiers that a row can hold.
-    pub(crate) row_width: u64,
+    pub row_width: u64,
 }
 
 /// Files of digital IDs of the matched records.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct IdFiles {
+pub struct IdFiles {
     /// Those that a delivery must hold.
-    pub(crate) least: PathBuf,
+    pub least: PathBuf,
     /// Those that it may hold; others than the above in crossed samples only.
-    pub(crate) most: PathBuf,
+    pub most: PathBuf,
 }
 
 impl Truth {
     /// Rows that match in shuffled order, where an identifier of several rows stays with the
     /// first.
-    pub(crate) fn matched_shuffled(&self) -> u64 {
+    pub fn matched_shuffled(&self) -> u64 {
         self.rows_by_hits.iter().skip(1).sum()
     }
 
     /// Slots of a session in shuffled order: all that the other side sees of the size.
-    pub(crate) fn slots(&self) -> u64 {
+    pub fn slots(&self) -> u64 {
         (self.eligible + CANARY_ROWS).next_multiple_of(PADDED_TO) * self.row_width
     }
 
     /// How many digital IDs a delivery has to hold, in words.
-    pub(crate) fn digital_ids_text(&self) -> String {
+    pub fn digital_ids_text(&self) -> String {
         let [least, most] = self.digital_ids;
         if least == most { least.to_string() } else { format!("{least} to {most}") }
     }
@@ -83,7 +83,7 @@ impl Truth {
 
 /// Why a run misses a row of somebody whom the provider knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Lost {
+pub enum Lost {
     /// Nothing in the row can be used.
     Unusable,
     /// Both sides have a number, and one of them has it so that no rule can read it.
@@ -94,10 +94,10 @@ pub(crate) enum Lost {
 
 impl Lost {
     /// Every reason, in the order in which they are told.
-    pub(crate) const ALL: [Self; 3] = [Self::Unusable, Self::Unreadable, Self::NothingInCommon];
+    pub const ALL: [Self; 3] = [Self::Unusable, Self::Unreadable, Self::NothingInCommon];
 
     /// Its name in `known-rows.csv`.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Unusable => "unusable",
             Self::Unreadable => "unreadable",
@@ -131,7 +131,7 @@ impl Generator<'_> {
         dir: &Path,
         crm: Vec<CrmFile>,
         graph: GraphFiles,
-        stop: &Interrupt,
+        stop: Stop<'_>,
     ) -> Result<Truth, String> {
         let dir = dir.join("truth");
         let several = self.sample.flavour != Flavour::Bench;
@@ -155,7 +155,7 @@ impl Generator<'_> {
         };
         for (position, number) in Lexicographic::up_to(self.sample.rows).enumerate() {
             if (position as u64).is_multiple_of(STOP_EVERY) {
-                stop.check()?;
+                stop()?;
             }
             let row = self.row(number);
             if stays(&row, &objected) {
@@ -167,14 +167,14 @@ impl Generator<'_> {
 
     /// Addresses and mobile numbers of persons who object, of whatever version of their rows. An
     /// objection of the older version stands unless the later one consents.
-    fn objected(&self, stop: &Interrupt) -> Result<HashSet<u64>, String> {
+    fn objected(&self, stop: Stop<'_>) -> Result<HashSet<u64>, String> {
         let mut objected = HashSet::new();
         if !self.sample.is_dirty() {
             return Ok(objected);
         }
         for number in 1..=self.sample.rows {
             if number % STOP_EVERY == 0 {
-                stop.check()?;
+                stop()?;
             }
             let (row, older) = (self.row(number), self.older(number));
             let earlier = older.as_ref().is_some_and(Row::objects) && !row.admitted();
@@ -187,7 +187,7 @@ impl Generator<'_> {
     }
 
     /// Identifiers that more rows carry than a file of persons should have.
-    fn shared(&self, objected: &HashSet<u64>, stop: &Interrupt) -> Result<HashSet<u64>, String> {
+    fn shared(&self, objected: &HashSet<u64>, stop: Stop<'_>) -> Result<HashSet<u64>, String> {
         let mut rows = HashMap::<u64, u32>::new();
         let mut shared = HashSet::new();
         if !self.sample.is_dirty() {
@@ -195,7 +195,7 @@ impl Generator<'_> {
         }
         for number in 1..=self.sample.rows {
             if number % STOP_EVERY == 0 {
-                stop.check()?;
+                stop()?;
             }
             let row = self.row(number);
             let stays = stays(&row, objected);
