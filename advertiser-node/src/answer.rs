@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 
 use node::data::input::InputCounts;
 use node::error::protocol_report;
-use protocol::disclosure::{self, MatchCount, Outcome, Withheld};
 use protocol::error::Error;
 use protocol::purpose::Purpose;
 use protocol::transcript::Role;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use session::disclosure::{self, MatchCount, Outcome, Withheld};
 
 /// The result of a run and what its files and summaries say of it.
 #[derive(Debug, Clone, Serialize, Deserialize)]

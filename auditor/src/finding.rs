@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use protocol::codec::StreamId;
 use protocol::message::Control;
 use protocol::terms::MatchTerms;
-use protocol::transcript::verify::{Account, CheckResult, Conclusion, Signers, Verdict};
 use protocol::transcript::{Record, Role, Transcript};
 use serde_json::{Value, json};
+use verify::{Account, CheckResult, Conclusion, Signers, Verdict};
 
 use crate::moment;
 use crate::parties::Names;
@@ -277,7 +277,7 @@ fn flush(text: &mut String, bulk: Option<(StreamId, u32, u64)>, terms: Option<&M
 mod tests {
     use super::*;
     use protocol::transcript::Opening;
-    use protocol::transcript::verify::{Check, Ending, Parties};
+    use verify::{Check, Ending, Parties};
 
     #[test]
     fn party_ids_read_back_what_the_checklist_prints() {

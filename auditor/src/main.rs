@@ -15,8 +15,8 @@ use clap::{Args, Parser, Subcommand};
 use protocol::attestation::PartyId;
 use protocol::group::Portable;
 use protocol::limits::Limits;
-use protocol::transcript::verify::{Account, Conclusion, Expected, Verdict, verify};
 use serde_json::{Value, json};
+use verify::{Account, Conclusion, Expected, Verdict, verify};
 
 /// Verifies Veilmatch sessions offline, without secrets.
 #[derive(Parser)]

@@ -8,8 +8,8 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use protocol::codec::{FrameHeader, RawFrame, StreamId};
-use protocol::transcript::verify::{FrameSource, FrameUnreadable};
 use protocol::transcript::{Damaged, Transcript, Unreadable};
+use verify::{FrameSource, FrameUnreadable};
 
 /// A package on disk: `RUN.transcript` and, where they were kept, `frames/`.
 #[derive(Debug)]

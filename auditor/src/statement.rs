@@ -10,8 +10,8 @@ use protocol::error::WireCode;
 use protocol::identifier::{IdentifierKind, RulesetId};
 use protocol::message::Program;
 use protocol::terms::{LinkFilter, MatchTerms, Relaxation};
-use protocol::transcript::verify::{Account, Ending, Signers};
 use protocol::transcript::{BuildFlags, Role};
+use verify::{Account, Ending, Signers};
 
 use crate::finding::hex;
 use crate::moment;

@@ -2,7 +2,7 @@
 //! engine meet.
 //!
 //! The loop carries out what a session asks for, in order, and feeds it what happened. It decides
-//! nothing: it keeps the contract of [`protocol::session`], which is to write before it sends.
+//! nothing: it keeps the contract of [`session`], which is to write before it sends.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
@@ -10,15 +10,15 @@ use std::time::{Duration, Instant};
 
 use protocol::codec::{RawFrame, StreamId};
 use protocol::digital_id::DigitalId;
-use protocol::disclosure::{MatchCount, Outcome, Resolution};
 use protocol::error::{Bug, Error, Refusal};
 use protocol::ledger::evidence::SessionEvidence;
 use protocol::ledger::{LedgerEntry, Reservation};
 use protocol::message::Control;
-use protocol::session::advertiser::{AdvertiserSession, KnownKey};
-use protocol::session::provider::ProviderSession;
-use protocol::session::{Input, Outbox, Output, RowSlot, RunChunk, RunContent, RunName};
 use protocol::transcript::Record;
+use session::advertiser::{AdvertiserSession, KnownKey};
+use session::disclosure::{MatchCount, Outcome, Resolution};
+use session::provider::ProviderSession;
+use session::{Input, Outbox, Output, RowSlot, RunChunk, RunContent, RunName};
 
 use crate::data::DataError;
 use crate::engine::{Spent, TaskPanicked, Workbench};

@@ -16,8 +16,8 @@ use protocol::batch_hash::BatchHash;
 use protocol::error::Violation;
 use protocol::group::{BadElement, BatchArithmetic, Element, Encoded, PublicScalar, SecretScalar};
 use protocol::identifier::PrfInput;
-use protocol::session::{Computed, Task};
 use ristretto_batch::{BadReason, Hash};
+use session::{Computed, Task};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::world;

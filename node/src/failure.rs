@@ -3,9 +3,9 @@
 //! Commands return a [`Failure`]; what a person reads and what a script gets are decided here, in
 //! one exhaustive match, so that a new kind of error forces a decision.
 
-use protocol::disclosure::Withheld;
 use protocol::error::{Bug, Error, Violation};
 use protocol::transcript::Role;
+use session::disclosure::Withheld;
 
 use crate::config::ConfigError;
 use crate::data::DataError;

@@ -14,7 +14,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use protocol::attestation::{AttestationKey, PartyId};
-use protocol::session::{ChannelFacts, VerifiedPeer};
 use protocol::suite::{ALPN, EXPORTER_LABEL};
 use protocol::transcript::Role;
 use quinn::crypto::rustls::HandshakeData;
@@ -30,6 +29,7 @@ use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{NoServerSessionStorage, ParsedCertificate};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, SignatureScheme};
+use session::{ChannelFacts, VerifiedPeer};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 

@@ -14,7 +14,7 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use protocol::codec::{FrameHeader, RawFrame, StreamId};
-use protocol::session::ChannelFacts;
+use protocol::identity::ChannelFacts;
 use protocol::suite::PROTOCOL_VERSION;
 use protocol::transcript::{Opening, Record, Role, Transcript, Unreadable, Writer, merkle};
 use sha2::{Digest, Sha256};

@@ -22,10 +22,10 @@ use protocol::codec::{FrameHeader, RawFrame};
 use protocol::error::{Bug, Refusal};
 use protocol::ledger::evidence::SessionEvidence;
 use protocol::ledger::{LedgerEntry, LedgerHead, Reservation};
-use protocol::session::advertiser::{KnownKey, MetKey};
 use protocol::suite::SuiteId;
 use rusqlite::params;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Transaction, TransactionBehavior};
+use session::advertiser::{KnownKey, MetKey};
 
 use crate::keyring::KeyringError;
 use crate::world::{self, WorldError};

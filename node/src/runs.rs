@@ -18,8 +18,8 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use protocol::session::{RunChunk, RunContent, RunName};
 use rayon::prelude::*;
+use session::{RunChunk, RunContent, RunName};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::seal::{BLOCK_LEN_MAX, SealError, SealedReader, SealedWriter, StorageKey};

@@ -71,7 +71,7 @@ impl Signature {
     pub const LEN: usize = 64;
 
     /// The place of a signature that is not made yet.
-    pub(crate) const NONE: Self = Self { r: [0; 32], s: [0; 32] };
+    pub const NONE: Self = Self { r: [0; 32], s: [0; 32] };
 
     /// Verifies strictly: canonical S and R, no small-order key [K-06].
     ///

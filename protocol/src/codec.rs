@@ -302,7 +302,11 @@ impl RawFrame {
     }
 
     /// Builds a bulk frame of ours.
-    pub(crate) fn bulk(
+    ///
+    /// # Errors
+    ///
+    /// [`Bug`] for a payload or number of elements that no frame of the stream may have.
+    pub fn bulk(
         stream: StreamId,
         index: u32,
         last: bool,

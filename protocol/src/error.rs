@@ -152,7 +152,7 @@ impl Clocks {
     ///
     /// [`Error::ClocksDiffer`]; neither side is to blame before somebody compares both with a third
     /// clock.
-    pub(crate) fn check(self) -> Result<(), Error> {
+    pub fn check(self) -> Result<(), Error> {
         // [G36]
         match self.difference() <= CLOCK_SKEW_S_MAX {
             true => Ok(()),

@@ -6,10 +6,56 @@
 
 use alloc::vec::Vec;
 
-use crate::attestation::{AttestationKey, Signature};
+use crate::attestation::{AttestationKey, PartyId, Signature};
 use crate::error::Violation;
 use crate::suite::{self, h, sig};
 use crate::transcript::Role;
+
+/// Facts of the authenticated channel, all of them inside the session id.
+#[derive(Debug, Clone, Copy)]
+pub struct ChannelFacts {
+    /// The TLS exporter.
+    pub exporter: [u8; 32],
+    /// SHA-256 of the advertiser's SubjectPublicKeyInfo.
+    pub spki_advertiser: [u8; 32],
+    /// SHA-256 of the provider's SubjectPublicKeyInfo.
+    pub spki_provider: [u8; 32],
+}
+
+/// The fact that the peer on this channel holds the TLS key pinned for a partner.
+#[derive(Debug, Clone, Copy)]
+#[must_use]
+pub struct VerifiedPeer {
+    key: [u8; 32],
+    party: [u8; 32],
+    channel: ChannelFacts,
+}
+
+impl VerifiedPeer {
+    /// Asserts that the finished handshake proved the TLS key pinned for the party with this
+    /// attestation key. Called in one place of `node`.
+    pub fn assertion(key: [u8; 32], channel: ChannelFacts) -> Self {
+        Self { key, party: PartyId::of(&key).0, channel }
+    }
+
+    /// The attestation key of the party, which signs what it says.
+    #[must_use]
+    pub const fn key(&self) -> &[u8; 32] {
+        &self.key
+    }
+
+    /// The party the pin belongs to.
+    #[must_use]
+    pub const fn party(&self) -> &[u8; 32] {
+        &self.party
+    }
+
+    /// The channel.
+    #[must_use]
+    pub const fn channel(&self) -> &ChannelFacts {
+        &self.channel
+    }
+}
 
 /// Proof of possession of the two keys of an identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -19,7 +19,7 @@ use crate::transcript::receipt::StreamHead;
 
 /// What both sides share of a session, as far as it has got.
 #[derive(Debug, Clone)]
-pub(crate) struct Ground {
+pub struct Ground {
     exporter: [u8; 32],
     hello_a: Option<[u8; 32]>,
     hello_p: Option<[u8; 32]>,
@@ -28,12 +28,13 @@ pub(crate) struct Ground {
 
 impl Ground {
     /// The channel alone.
-    pub(crate) const fn new(exporter: [u8; 32]) -> Self {
+    #[must_use]
+    pub const fn new(exporter: [u8; 32]) -> Self {
         Self { exporter, hello_a: None, hello_p: None, sid: None }
     }
 
     /// A HELLO has passed, as these bytes; only the first of each side counts.
-    pub(crate) fn hello(&mut self, from: Role, body: &[u8]) {
+    pub fn hello(&mut self, from: Role, body: &[u8]) {
         let (place, label) = match from {
             Role::Advertiser => (&mut self.hello_a, h::HELLO_A),
             Role::Provider => (&mut self.hello_p, h::HELLO_P),
@@ -42,12 +43,13 @@ impl Ground {
     }
 
     /// TERMS with this sid have left or been accepted as fitting.
-    pub(crate) const fn session(&mut self, sid: [u8; 32]) {
+    pub const fn session(&mut self, sid: [u8; 32]) {
         self.sid = Some(sid);
     }
 
     /// Whether HELLO_P has passed and no TERMS: the one place where there may be nothing to ask.
-    pub(crate) const fn is_offer(&self) -> bool {
+    #[must_use]
+    pub const fn is_offer(&self) -> bool {
         self.hello_p.is_some() && self.sid.is_none()
     }
 
@@ -70,7 +72,7 @@ impl Ground {
 }
 
 /// A message that ends something, without its signature.
-pub(crate) trait LastWord: Sized {
+pub trait LastWord: Sized {
     /// The label of its signature.
     const LABEL: Label;
 
@@ -84,9 +86,17 @@ pub(crate) trait LastWord: Sized {
     fn with_signature(self, signature: Signature) -> Self;
 
     /// The encoding, the signature last.
+    ///
+    /// # Errors
+    ///
+    /// [`Bug`] above the limit of a control body.
     fn encoded(&self) -> Result<Vec<u8>, Bug>;
 
     /// Signs the message over the most that is shared.
+    ///
+    /// # Errors
+    ///
+    /// [`Bug`] if it does not encode.
     fn signed(self, key: &AttestationKey, ground: &Ground) -> Result<Self, Bug> {
         let body = self.encoded()?;
         let signature = key.sign(Self::LABEL, &[unsigned(&body), &ground.shared()]);
@@ -94,6 +104,10 @@ pub(crate) trait LastWord: Sized {
     }
 
     /// Verifies the signature over anything that both sides shared before.
+    ///
+    /// # Errors
+    ///
+    /// [`Violation::SignatureInvalid`]; it proves nothing of the one who is said to have sent it.
     fn verify(&self, key: &[u8; 32], ground: &Ground) -> Result<(), Violation> {
         let body = self.encoded().map_err(|_| Violation::SignatureInvalid)?;
         let holds = |shared: Vec<u8>| {

@@ -161,7 +161,8 @@ impl Reservation {
     }
 
     /// Whether the reserve is the one of these terms.
-    pub(crate) fn is_for(&self, terms: &SignedTerms) -> bool {
+    #[must_use]
+    pub fn is_for(&self, terms: &SignedTerms) -> bool {
         self.entry.sid == *terms.sid() && self.entry.kind == LedgerEntry::RESERVE
     }
 }

@@ -58,18 +58,16 @@ extern crate std;
 
 pub mod attestation;
 pub mod batch_hash;
-pub mod canary;
 pub mod codec;
 pub mod commitment;
 pub mod digital_id;
-pub mod disclosure;
 pub mod error;
 pub mod group;
 #[cfg(any(test, feature = "hazmat"))]
 pub mod hazmat;
 pub mod identifier;
 pub mod identity;
-mod last_word;
+pub mod last_word;
 pub mod ledger;
 pub mod limits;
 pub mod manifest;
@@ -79,7 +77,6 @@ pub mod proof;
 pub mod purpose;
 pub mod rows;
 pub mod seed;
-pub mod session;
 pub mod suite;
 pub mod table;
 pub mod terms;

@@ -112,7 +112,8 @@ impl Program {
     }
 
     /// The program with the flag of the limits that its session runs with.
-    pub(crate) fn with_limits(self, limits: &Limits) -> Self {
+    #[must_use]
+    pub fn with_limits(self, limits: &Limits) -> Self {
         let build = BuildFlags::from_bits(self.flags).unwrap_or_default();
         let small_limits = *limits != Limits::STANDARD;
         Self { flags: BuildFlags { small_limits, ..build }.bits(), ..self }
@@ -375,8 +376,24 @@ impl SessionBinding<'_> {
 }
 
 impl Checkpoint {
+    /// Signs the head of a stream within a session [T-03].
+    #[must_use]
+    pub fn sign(head: &StreamHead, key: &AttestationKey, sid: &[u8; 32]) -> Self {
+        let StreamHead { stream, frames, elements, root } = *head;
+        let unsigned = Self { stream, frames, elements, root, signature: Signature::NONE };
+        let signature = key.sign(sig::CHECKPOINT, &[sid, &unsigned.signed_bytes()]);
+        Self { signature, ..unsigned }
+    }
+
+    /// Head of the stream that the signature is over.
+    #[must_use]
+    pub const fn head(&self) -> StreamHead {
+        let Self { stream, frames, elements, root, .. } = *self;
+        StreamHead { stream, frames, elements, root }
+    }
+
     /// The bytes that both sides sign after the sid.
-    pub(crate) fn signed_bytes(&self) -> [u8; 45] {
+    fn signed_bytes(&self) -> [u8; 45] {
         let mut bytes = [0; 45];
         let fields: [&[u8]; 4] =
             [&[self.stream], &self.frames.to_le_bytes(), &self.elements.to_le_bytes(), &self.root];
@@ -388,23 +405,31 @@ impl Checkpoint {
         }
         bytes
     }
+}
 
-    /// Whether two checkpoints are about the same frames.
-    pub(crate) fn same_head(&self, other: &Self) -> bool {
-        self.signed_bytes() == other.signed_bytes()
-    }
+/// Verifies one party's signature over the head of a stream.
+///
+/// # Errors
+///
+/// [`Violation::SignatureInvalid`]; the signer is to blame.
+pub fn verify_checkpoint(
+    checkpoint: &Checkpoint,
+    key: &[u8; 32],
+    sid: &[u8; 32],
+) -> Result<(), Violation> {
+    checkpoint.signature.verify(key, sig::CHECKPOINT, &[sid, &checkpoint.signed_bytes()])
 }
 
 /// Signing and verifying of a HELLO: over its fields and the channel it is sent on [K-13].
 macro_rules! hello {
     ($name:ident) => {
         impl $name {
-            /// The HELLO with its signature.
-            pub(crate) fn signed(
-                self,
-                key: &AttestationKey,
-                exporter: &[u8; 32],
-            ) -> Result<Self, Bug> {
+            /// Signs the HELLO for the channel with this exporter.
+            ///
+            /// # Errors
+            ///
+            /// [`Bug`] if it does not encode.
+            pub fn signed(self, key: &AttestationKey, exporter: &[u8; 32]) -> Result<Self, Bug> {
                 let body = codec::encode(&self)?;
                 let signature = key.sign(sig::HELLO, &[unsigned(&body), exporter]);
                 Ok(Self { signature, ..self })
@@ -415,7 +440,7 @@ macro_rules! hello {
             /// # Errors
             ///
             /// [`Violation::SignatureInvalid`]; the sender is to blame.
-            pub(crate) fn verify(&self, exporter: &[u8; 32]) -> Result<(), Violation> {
+            pub fn verify(&self, exporter: &[u8; 32]) -> Result<(), Violation> {
                 let body = codec::encode(self).map_err(|_| Violation::SignatureInvalid)?;
                 let parts = [unsigned(&body), exporter];
                 self.signature.verify(&self.attestation_key, sig::HELLO, &parts)

@@ -13,7 +13,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::batch_hash::{self, BatchHash};
 use crate::error::{Bug, Violation};
-use crate::group::{self, BatchArithmetic, Element, Encoded, SecretScalar};
+use crate::group::{self, BadElement, BatchArithmetic, Element, Encoded, SecretScalar};
 use crate::identifier::PrfInput;
 use crate::seed::KeyDerivation;
 use crate::suite::{self, FINALIZE, KEY_INFO, Order, RfcFunction, Shuffled, h64};
@@ -69,6 +69,20 @@ impl<O: Order> PrfKey<O> {
     #[must_use]
     pub fn evaluate(&self, element: &BlindedElement<O>) -> EvaluatedElement<O> {
         EvaluatedElement { element: element.element.multiply(&self.scalar), order: PhantomData }
+    }
+
+    /// [`PrfKey::evaluate`] of many encodings at once, decoded strictly on the way.
+    ///
+    /// # Errors
+    ///
+    /// [`BadElement`] for the first that is no element; the sender is to blame.
+    pub fn evaluate_each(
+        &self,
+        arithmetic: &dyn BatchArithmetic,
+        blinded: &[Encoded],
+        evaluated: &mut [Encoded],
+    ) -> Result<(), BadElement> {
+        arithmetic.multiply(&self.scalar, blinded, evaluated)
     }
 
     /// The PRF output of an input the holder of the key knows; what fills the tag table.
@@ -246,7 +260,7 @@ impl PrfOutput<Shuffled> {
     }
 
     /// [`PrfOutput::of_unblinded`] of each element, handed to `take` with what comes with it.
-    pub(crate) fn of_each_unblinded<'a, T>(
+    pub fn of_each_unblinded<'a, T>(
         arithmetic: &dyn BatchArithmetic,
         public_key: &Encoded,
         unblinded: impl Iterator<Item = (T, &'a Encoded)>,
@@ -272,8 +286,17 @@ impl MatchTag {
     /// Bytes of a tag.
     pub const LEN: usize = 9;
 
+    /// Tags of unblinded evaluations in aligned order, each handed to `take` with what comes with it.
+    pub fn finalize_each<'a, T>(
+        arithmetic: &dyn BatchArithmetic,
+        items: impl Iterator<Item = (T, &'a PrfInput, &'a Encoded)>,
+        mut take: impl FnMut(T, Self),
+    ) {
+        finalize_hash_each(arithmetic, items, |item, output| take(item, Self::of(output)));
+    }
+
     /// The first bytes of a PRF output.
-    pub(crate) fn of(output: &[u8; 64]) -> Self {
+    fn of(output: &[u8; 64]) -> Self {
         let (tag, _) = output.split_first_chunk().unwrap_or((&[0; Self::LEN], &[]));
         Self(*tag)
     }
@@ -327,7 +350,7 @@ pub(crate) fn finalize_hash(input: &[u8], unblinded: &Encoded) -> [u8; 64] {
 
 /// [`finalize_hash`] for each item, an input and its unblinded evaluation, and what comes with
 /// them to `take`.
-pub(crate) fn finalize_hash_each<'a, T>(
+fn finalize_hash_each<'a, T>(
     arithmetic: &dyn BatchArithmetic,
     items: impl Iterator<Item = (T, &'a PrfInput, &'a Encoded)>,
     mut take: impl FnMut(T, &[u8; 64]),

@@ -8,6 +8,7 @@
 
 use alloc::vec::Vec;
 
+use crate::codec::{RawFrame, StreamId};
 use crate::error::{Bug, Violation};
 use crate::group::{BatchArithmetic, Element, Encoded, PublicScalar, SecretScalar};
 use crate::oprf::PrfKey;
@@ -82,8 +83,40 @@ impl FrameProof {
 #[derive(Debug)]
 #[must_use = "outputs of a frame may be used only with its evidence"]
 pub struct EvaluationVerified {
+    elements: u32,
+}
+
+impl EvaluationVerified {
     /// Pairs that the proof covers.
-    pub(crate) elements: u32,
+    #[must_use]
+    pub const fn elements(&self) -> u32 {
+        self.elements
+    }
+}
+
+/// Splits an aligned EVAL payload into its elements and its proof.
+///
+/// # Errors
+///
+/// [`Violation::FrameMalformed`] for another number of elements, [`Violation::ScalarNotCanonical`]
+/// for a proof that does not decode; the provider is to blame.
+pub fn split_eval(
+    frame: &RawFrame,
+    elements: usize,
+) -> Result<(&[Encoded], FrameProof), Violation> {
+    let (run, proof) =
+        frame.payload.split_last_chunk::<{ FrameProof::LEN }>().ok_or(Violation::FrameMalformed)?;
+    let (evaluated, rest) = run.as_chunks::<32>();
+    if !rest.is_empty() || evaluated.len() != elements {
+        return Err(Violation::FrameMalformed);
+    }
+    Ok((evaluated, FrameProof::decode(proof)?))
+}
+
+/// Context that the proof of an aligned EVAL frame is bound to.
+#[must_use]
+pub const fn eval_context(sid: &[u8; 32], frame: u32) -> ProofContext<'_> {
+    ProofContext { purpose: ProofPurpose::AlignedFrame, sid, stream: StreamId::Eval.code(), frame }
 }
 
 /// Proves that `evaluated` is `blinded` times the key, element by element; `GenerateProof`.

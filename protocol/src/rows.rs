@@ -5,9 +5,11 @@
 //! the order follows from the elements alone and *is* the shuffle [M-41]. Nothing random has to be
 //! got right, and anybody with the frames can check it.
 
-use crate::error::Violation;
+use crate::error::{Error, Incompatibility, Refusal, Violation};
 use crate::group::Encoded;
-use crate::limits::{Limits, ROW_WIDTH_MAX, ROWS_SHUFFLED_MAX};
+use crate::limits::{ELEMENTS_ALIGNED_MAX, Limits, ROW_WIDTH_MAX, ROWS_SHUFFLED_MAX};
+use crate::message::HelloA;
+use crate::suite::{Profile, SuiteId};
 
 /// Identifier slots of every row of a session, 1 to 8; public.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -127,7 +129,7 @@ impl Histogram {
     }
 
     /// Moves one row from "no hit" to `hits`; `None` if there is no such row or no such bin.
-    pub(crate) fn hit(&mut self, hits: usize) -> Option<()> {
+    pub fn hit(&mut self, hits: usize) -> Option<()> {
         let [none, some @ ..] = &mut self.bins;
         let bin = some.get_mut(hits.checked_sub(1)?)?;
         *none = none.checked_sub(1)?;
@@ -147,6 +149,36 @@ impl Histogram {
         let [_, some @ ..] = &self.bins;
         some.iter().fold(0, |sum, bin| sum.saturating_add(*bin))
     }
+}
+
+/// Row width of a HELLO whose width, sample and padded size its order and profile may have.
+///
+/// # Errors
+///
+/// [`Incompatibility::Parameters`] or [`Refusal::SizeOutOfRange`]; nobody broke a rule of the wire.
+pub fn accept_shape(profile: Profile, hello: &HelloA, limits: &Limits) -> Result<RowWidth, Error> {
+    let width = RowWidth::new(hello.row_width).ok_or(Incompatibility::Parameters)?;
+    let (rows_max, sized) = match profile.suite() {
+        SuiteId::Aligned if width != RowWidth::ONE || hello.sample_rows != 0 => {
+            return Err(Incompatibility::Parameters.into());
+        }
+        SuiteId::Aligned => (ELEMENTS_ALIGNED_MAX, true),
+        SuiteId::Shuffled if hello.sample_rows == 0 => (ROWS_SHUFFLED_MAX, true),
+        SuiteId::Shuffled => {
+            let enough = hello.sample_rows >= limits.sample_rows_min;
+            if profile != Profile::MatchRate || !enough {
+                return Err(Incompatibility::Parameters.into());
+            }
+            let padded = RowWidth::padded_rows(hello.sample_rows, limits);
+            (ROWS_SHUFFLED_MAX, padded == Some(hello.row_slots))
+        }
+    };
+    let whole = hello.row_slots.is_multiple_of(u64::from(limits.frame_elements));
+    // [G45]
+    if hello.row_slots == 0 || !whole || !sized || hello.row_slots > rows_max {
+        return Err(Refusal::SizeOutOfRange.into());
+    }
+    Ok(width)
 }
 
 #[cfg(test)]

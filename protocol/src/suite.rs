@@ -41,6 +41,12 @@ impl SuiteId {
         self as u16
     }
 
+    /// Domain of `HashToGroup` under the suite, RFC 9497 4.
+    #[must_use]
+    pub const fn hash_to_group(self) -> &'static [u8] {
+        self.dst(RfcFunction::HashToGroup)
+    }
+
     pub(crate) const fn dst(self, function: RfcFunction) -> &'static [u8] {
         use RfcFunction::{DeriveKeyPair, HashToGroup, HashToScalar, Seed};
         match (self, function) {

@@ -353,16 +353,17 @@ fn is_phone(kind: u8) -> bool {
 }
 
 /// Signs a session id as one party's agreement to the terms it binds.
-pub(crate) fn sign_sid(key: &AttestationKey, sid: &[u8; 32]) -> Signature {
+#[must_use]
+pub fn sign_sid(key: &AttestationKey, sid: &[u8; 32]) -> Signature {
     key.sign(sig::TERMS, &[sid])
 }
 
 /// Verifies a party's agreement to the terms that a session id binds.
-pub(crate) fn verify_sid(
-    key: &[u8; 32],
-    sid: &[u8; 32],
-    signature: &Signature,
-) -> Result<(), Violation> {
+///
+/// # Errors
+///
+/// [`Violation::SignatureInvalid`].
+pub fn verify_sid(key: &[u8; 32], sid: &[u8; 32], signature: &Signature) -> Result<(), Violation> {
     signature.verify(key, sig::TERMS, &[sid])
 }
 

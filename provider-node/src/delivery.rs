@@ -20,13 +20,13 @@ use node::runs::FixedSorted;
 use node::seal::StorageKey;
 use node::world;
 use protocol::digital_id::DigitalId;
-use protocol::disclosure::Resolution;
 use protocol::error::Bug;
 use protocol::limits::AUDIT_WINDOW_S_DEFAULT;
 use protocol::purpose::Purpose;
 use protocol::suite::Profile;
 use protocol::terms::MatchTerms;
 use serde_json::json;
+use session::disclosure::Resolution;
 
 use crate::Home;
 use crate::command::object::OBJECTIONS;

@@ -14,10 +14,10 @@ use protocol::limits::{
     TERMS_LIST_MAX,
 };
 use protocol::purpose::Purpose;
-use protocol::session::provider::Guardrails;
 use protocol::suite::Profile;
 use protocol::terms::LinkFilter;
 use serde::{Deserialize, Serialize};
+use session::provider::Guardrails;
 
 use crate::budget::Allowance;
 use crate::namespaces::Namespaces;

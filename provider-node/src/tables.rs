@@ -19,10 +19,10 @@ use node::keyring::{AlignedKey, Keyring, RunKey};
 use node::world::{self, DirectoryLock, DraftDir};
 use protocol::message::TableDescriptor;
 use protocol::purpose::Purpose;
-use protocol::session::advertiser::MetKey;
-use protocol::session::provider::{MatchKey, Prepared};
 use protocol::suite::{Order, Profile, SuiteId};
 use serde::{Deserialize, Serialize};
+use session::advertiser::MetKey;
+use session::provider::{MatchKey, Prepared};
 
 use crate::Home;
 use crate::command::object::OBJECTIONS;

@@ -107,9 +107,22 @@ fn clippy() -> Result<Done, String> {
 }
 
 fn rustdoc() -> Result<Done, String> {
-    with("rustdoc", &["doc", "--package", "veilmatch-protocol", "--no-deps"], |command| {
-        command.env("RUSTDOCFLAGS", "-D warnings");
-    })
+    with(
+        "rustdoc",
+        &[
+            "doc",
+            "-p",
+            "veilmatch-protocol",
+            "-p",
+            "veilmatch-session",
+            "-p",
+            "veilmatch-verify",
+            "--no-deps",
+        ],
+        |command| {
+            command.env("RUSTDOCFLAGS", "-D warnings");
+        },
+    )
 }
 
 fn deny() -> Result<Done, String> {

@@ -19,8 +19,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use protocol::session::RowSlot;
 use rayon::prelude::*;
+use session::RowSlot;
 use zeroize::Zeroizing;
 
 use crate::data::input::PreparedInput;

@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use protocol::digital_id::DigitalId as Entry;
-use protocol::disclosure::Resolution;
 use protocol::oprf::Handle;
 use protocol::terms::LinkFilter;
+use session::disclosure::Resolution;
 
 use crate::data::bundles::{Bundle, BundleId, Fingerprint, StoredBundles};
 use crate::data::columns::{Cell, TableColumn, write_table};

@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex};
 
 use protocol::attestation::AttestationKey;
 use protocol::commitment::{InputCommitter, InputLeaf, InputRoot};
-use protocol::disclosure::Outcome;
 use protocol::error::{Incompatibility, RefuseCode, WireCode};
 use protocol::identifier::{Identifier, IdentifierDigest, IdentifierKind, PrfInput, RulesetId};
 use protocol::ledger::evidence::ChainEvidence;
@@ -20,13 +19,14 @@ use protocol::oprf::PrfKey;
 use protocol::purpose::Purpose;
 use protocol::rows::RowWidth;
 use protocol::seed::{InputSeed, KeyDerivation, SessionSeed};
-use protocol::session::advertiser::AdvertiserConfig;
-use protocol::session::provider::{Guardrails, MatchKey, Policy, Prepared, ProviderConfig};
-use protocol::session::{ChannelFacts, VerifiedPeer};
 use protocol::suite::{Order, Profile, SuiteId};
 use protocol::table::{TableWriter, padded_tags};
 use protocol::terms::{LinkFilter, MatchTerms, Offer};
 use protocol::transcript::Role;
+use session::advertiser::AdvertiserConfig;
+use session::disclosure::Outcome;
+use session::provider::{Guardrails, MatchKey, Policy, Prepared, ProviderConfig};
+use session::{ChannelFacts, VerifiedPeer};
 
 use super::*;
 use crate::engine::Engine;

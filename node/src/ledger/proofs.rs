@@ -4,10 +4,10 @@ use std::sync::PoisonError;
 
 use protocol::codec::RawFrame;
 use protocol::error::Bug;
+use protocol::identity::ChannelFacts;
 use protocol::ledger::evidence::{ProvenChain, SessionEvidence};
 use protocol::ledger::{LedgerEntry, LedgerHead};
 use protocol::message::Control;
-use protocol::session::ChannelFacts;
 use protocol::transcript::Role;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, named_params, params};
 

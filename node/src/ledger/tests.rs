@@ -5,11 +5,11 @@ use protocol::attestation::{AttestationKey, Signature};
 
 use protocol::codec::StreamId;
 use protocol::identifier::{IdentifierKind, RulesetId};
+use protocol::identity::ChannelFacts;
 use protocol::manifest::{ManifestBody, SignedManifest, SignedSnapshot, SnapshotBody};
 use protocol::message::{
     Control, HelloA, HelloP, Program, ReceiptAck, TableDescriptor, Terms, TermsAccept,
 };
-use protocol::session::ChannelFacts;
 use protocol::suite::Profile;
 use protocol::terms::{MatchTerms, Offer};
 use protocol::transcript::{BuildFlags, Role};

@@ -6,8 +6,8 @@
 
 use std::time::Duration;
 
-use protocol::session::VerifiedPeer;
 use protocol::transcript::Role;
+use session::VerifiedPeer;
 use tokio::io::DuplexStream;
 use tokio::sync::{mpsc, watch};
 

@@ -13,7 +13,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use protocol::error::{Bug, Violation};
-use protocol::session::VerifiedPeer;
 use protocol::transcript::Role;
 use quinn::congestion::{BbrConfig, CubicConfig};
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
@@ -21,6 +20,7 @@ use quinn::{
     ConnectionError, EndpointConfig, IdleTimeout, NoneTokenLog, ReadError, RecvStream, SendStream,
     StoppedError, TokioRuntime, TransportConfig, ValidationTokenConfig, VarInt, WriteError,
 };
+use session::VerifiedPeer;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};

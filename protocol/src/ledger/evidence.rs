@@ -12,13 +12,13 @@ use alloc::vec::Vec;
 use crate::attestation::{AttestationKey, PartyId};
 use crate::codec::{FrameHeader, RawFrame, StreamId};
 use crate::error::Bug;
+use crate::identity::ChannelFacts;
 use crate::ledger::{LedgerEntry, LedgerHead};
 use crate::limits::EVIDENCE_SESSIONS_MAX;
 use crate::manifest::KnownKey;
 use crate::message::{
     Control, HelloA, HelloP, ReceiptAck, SessionBinding, SignedReceipt, Terms, TermsAccept,
 };
-use crate::session::ChannelFacts;
 use crate::suite::{Profile, SuiteId};
 use crate::terms;
 use crate::transcript::merkle;

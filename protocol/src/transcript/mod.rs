@@ -16,7 +16,7 @@ use crate::suite::PROTOCOL_VERSION;
 
 pub mod merkle;
 pub mod receipt;
-pub mod verify;
+pub mod result;
 
 /// What a transcript opens with: whose it is, and the facts of the channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

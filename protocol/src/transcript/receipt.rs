@@ -73,7 +73,7 @@ impl Receipt {
     /// # Errors
     ///
     /// [`Bug`] if the receipt does not encode.
-    pub(crate) fn sign(&self, key: &AttestationKey) -> Result<Signature, Bug> {
+    pub fn sign(&self, key: &AttestationKey) -> Result<Signature, Bug> {
         Ok(key.sign(sig::RECEIPT, &[&self.digest()?]))
     }
 

@@ -5,8 +5,8 @@ use std::io::{BufRead, IsTerminal as _};
 use node::failure::Failure;
 use node::stop::Stop;
 use node::telemetry::Terminal;
-use protocol::disclosure::MatchCount;
 use protocol::suite::Profile;
+use session::disclosure::MatchCount;
 
 use crate::answer::Count;
 use crate::learn::{Learned, learned};

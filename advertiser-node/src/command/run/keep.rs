@@ -5,7 +5,7 @@ use node::data::input::PreparedInput;
 use node::results::RecordWriter;
 use node::runs::RunStore;
 use protocol::error::Bug;
-use protocol::session::{RunContent, RunName};
+use session::{RunContent, RunName};
 
 /// Keeps the ids of the matched rows, each after the kinds that matched, in the order of the rows.
 pub(super) fn keep_rows(

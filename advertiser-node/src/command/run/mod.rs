@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use ::session::disclosure::Outcome;
 use node::data::input::{GateRules, InputRules, PreparedInput};
 use node::data::source::SourceOptions;
 use node::driver::{Ended, Stage, Stopwatch};
@@ -15,7 +16,6 @@ use node::status;
 use node::stop::Stop;
 use node::telemetry::{OutputOptions, Progress, Terminal};
 use node::world::{Clock as _, SystemClock};
-use protocol::disclosure::Outcome;
 use protocol::error::Refusal;
 use protocol::identifier::IdentifierKind;
 use protocol::suite::Profile;

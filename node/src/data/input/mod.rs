@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use protocol::commitment::{InputCommitter, InputLeaf, InputRoot, identifier_from_parts};
 use protocol::purpose::Purpose;
 use protocol::seed::InputSeed;
-use protocol::session::RowSlot;
 use serde::{Deserialize, Serialize};
+use session::RowSlot;
 use zeroize::Zeroize;
 
 use crate::data::sealed::{SealedFile, hex, open_sealed, read_or_end};

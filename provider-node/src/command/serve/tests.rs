@@ -8,13 +8,13 @@ use node::identity::NodeIdentity;
 use node::telemetry::{LogLevel, OutputOptions, ProgressForm};
 use node::transport::memory;
 use protocol::commitment::{InputRoot, identifier_from_parts};
-use protocol::disclosure::Outcome;
 use protocol::identifier::{Identifier, IdentifierKind, RulesetId};
+use protocol::identity::ChannelFacts;
 use protocol::rows::RowWidth;
 use protocol::seed::SessionSeed;
-use protocol::session::ChannelFacts;
-use protocol::session::advertiser::{AdvertiserConfig, AdvertiserSession};
 use protocol::suite::Profile;
+use session::advertiser::{AdvertiserConfig, AdvertiserSession};
+use session::disclosure::Outcome;
 
 use crate::tables::State;
 use crate::tables::tests::World;

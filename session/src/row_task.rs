@@ -1,0 +1,169 @@
+//! Frames of arithmetic of shuffled order, by whole rows.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use zeroize::Zeroizing;
+
+use crate::canary::CanaryRows;
+use crate::task::{bad_element, opaque_debug};
+use protocol::codec::{RawFrame, StreamId};
+use protocol::error::{Bug, Error};
+use protocol::group::{BatchArithmetic, Encoded, SecretScalar};
+use protocol::identifier::{Identifier, PrfInput};
+use protocol::oprf::{Handle, MatchTag, PrfKey, PrfOutput};
+use protocol::rows::RowWidth;
+use protocol::seed::SessionKeys;
+use protocol::suite::{Order, Shuffled};
+
+/// A real row before blinding: what stands in each slot, `None` for filler.
+pub(crate) struct OpenRow {
+    pub(crate) row: u64,
+    pub(crate) slots: Vec<Option<Identifier>>,
+}
+
+/// Blinding of real rows; made by the advertiser's session.
+pub struct BlindRowsTask {
+    pub(crate) width: RowWidth,
+    pub(crate) rows: Vec<OpenRow>,
+    pub(crate) keys: SessionKeys,
+}
+
+/// Whole rows of encodings, sorted inside each row.
+///
+/// In what order they come is secret: the committed order, or the provider's permutation.
+pub(crate) struct RowsDone {
+    pub(crate) encodings: Zeroizing<Vec<Encoded>>,
+}
+
+impl BlindRowsTask {
+    pub(crate) fn elements(&self) -> usize {
+        self.rows.len().saturating_mul(self.width.slots())
+    }
+
+    /// Fills every row to w slots and blinds all of them by the one blind of the session [M-42].
+    pub(crate) fn run(self, arithmetic: &dyn BatchArithmetic) -> Result<RowsDone, Error> {
+        // A filler is a hashed point: its logarithm is unknown to us too, so that we cannot
+        // recognise our own row by it.
+        let mut fillers = Vec::with_capacity(self.elements());
+        fillers.extend(
+            self.slots().filter(|(.., real)| real.is_none()).map(|(row, slot, _)| (row, slot)),
+        );
+        let dummies = self.keys.row_dummies(arithmetic, fillers.iter().copied());
+        let (mut inputs, mut dummies) = (Vec::with_capacity(self.elements()), dummies.iter());
+        for (.., real) in self.slots() {
+            inputs.push(match real {
+                Some(identifier) => PrfInput::of(identifier),
+                None => dummies.next().ok_or(Bug::InternalInvariant)?.clone(),
+            });
+        }
+        let blind = self.keys.session_blind()?;
+        let mut encodings = Zeroizing::new(alloc::vec![[0; 32]; inputs.len()]);
+        let dst = Shuffled::SUITE.hash_to_group();
+        arithmetic.hash_multiply(&blind, dst, &inputs, &mut encodings);
+        self.width.sort_inside(&mut encodings);
+        Ok(RowsDone { encodings })
+    }
+
+    /// Every slot of every row: the row, the slot, and the identifier in it, `None` for filler.
+    fn slots(&self) -> impl Iterator<Item = (u64, u8, Option<&Identifier>)> {
+        self.rows.iter().flat_map(|OpenRow { row, slots }| {
+            (0..self.width.get()).map(move |slot| {
+                (*row, slot, slots.get(usize::from(slot)).and_then(Option::as_ref))
+            })
+        })
+    }
+}
+
+/// Making of canary rows; made by the advertiser's session.
+pub struct CanaryTask {
+    pub(crate) width: RowWidth,
+    /// Row of the unsorted list at which these begin.
+    pub(crate) first_row: u64,
+    pub(crate) rows: u32,
+    pub(crate) public_key: Encoded,
+    pub(crate) keys: SessionKeys,
+}
+
+impl CanaryTask {
+    pub(crate) fn elements(&self) -> usize {
+        (self.rows as usize).saturating_mul(self.width.slots())
+    }
+
+    pub(crate) fn run(self, arithmetic: &dyn BatchArithmetic) -> Result<CanaryRows, Error> {
+        let Self { width, first_row, rows, public_key, keys } = self;
+        Ok(CanaryRows::make(&keys, &public_key, width, first_row, rows, arithmetic)?)
+    }
+}
+
+/// Evaluation of the rows of one frame; made by the provider's session.
+pub struct EvaluateRowsTask {
+    pub(crate) blinded: RawFrame,
+    pub(crate) width: RowWidth,
+    pub(crate) key: Arc<PrfKey<Shuffled>>,
+}
+
+impl EvaluateRowsTask {
+    pub(crate) fn elements(&self) -> usize {
+        self.blinded.encodings().len()
+    }
+
+    pub(crate) fn run(self, arithmetic: &dyn BatchArithmetic) -> Result<RowsDone, Error> {
+        let blinded = self.blinded.encodings();
+        let mut encodings = Zeroizing::new(alloc::vec![[0; 32]; blinded.len()]);
+        self.key
+            .evaluate_each(arithmetic, blinded, &mut encodings)
+            .map_err(|bad| bad_element(&bad, StreamId::Blind, self.blinded.header.index))?;
+        self.width.sort_inside(&mut encodings);
+        Ok(RowsDone { encodings })
+    }
+}
+
+/// Unblinding of answers that are no canaries; made by the advertiser's session.
+pub struct UnblindTask {
+    /// Frame of EVAL they came in.
+    pub(crate) frame: u32,
+    pub(crate) width: RowWidth,
+    /// Number of the first row among the answers that are no canaries.
+    pub(crate) first_row: u64,
+    pub(crate) answers: Vec<Encoded>,
+    pub(crate) public_key: Encoded,
+    pub(crate) keys: SessionKeys,
+}
+
+/// PRF outputs of one frame of answers: records of [`crate::RunName::ResponseTags`],
+/// erased when dropped.
+pub(crate) struct UnblindedRows {
+    pub(crate) outputs: Zeroizing<Vec<u8>>,
+}
+
+/// Bytes of such a record: what is compared, the row of the answers, what a match is named by.
+pub(crate) const RESPONSE_LEN: usize = MatchTag::LEN + 8 + Handle::LEN;
+
+impl UnblindTask {
+    pub(crate) fn elements(&self) -> usize {
+        self.answers.len()
+    }
+
+    pub(crate) fn run(self, arithmetic: &dyn BatchArithmetic) -> Result<UnblindedRows, Error> {
+        let inverse: SecretScalar = self.keys.session_blind()?.invert();
+        let mut unblinded = Zeroizing::new(alloc::vec![[0; 32]; self.answers.len()]);
+        arithmetic
+            .multiply(&inverse, &self.answers, &mut unblinded)
+            .map_err(|bad| bad_element(&bad, StreamId::Eval, self.frame))?;
+        let rows = (self.first_row..).zip(unblinded.chunks(self.width.slots()));
+        let elements =
+            rows.flat_map(|(row, elements)| elements.iter().map(move |element| (row, element)));
+        // With room from the start: a vector that grows leaves its secrets behind unwiped.
+        let room = self.answers.len().saturating_mul(RESPONSE_LEN);
+        let mut outputs = Zeroizing::new(Vec::with_capacity(room));
+        PrfOutput::of_each_unblinded(arithmetic, &self.public_key, elements, |row, output| {
+            outputs.extend_from_slice(&output.tag().0);
+            outputs.extend_from_slice(&row.to_be_bytes());
+            outputs.extend_from_slice(output.handle().expose_bytes());
+        });
+        Ok(UnblindedRows { outputs })
+    }
+}
+
+opaque_debug!(BlindRowsTask, CanaryTask, EvaluateRowsTask, UnblindTask);
