@@ -1,0 +1,2 @@
+## advertiser
+

@@ -1,0 +1,60 @@
+## Échecs : trois lignes
+
+failure-what = erreur { $code } : { $what }
+failure-whose = à qui d’agir : { $whose }
+failure-try = essayez : { $advice }
+whose-and-note = { $whose }. { $note }
+
+whose-you = à vous
+whose-peer = { $peer ->
+    [provider] au prestataire
+    [advertiser] à l’annonceur
+   *[other] à l’autre partie
+ }
+whose-you-or-peer = { $peer ->
+    [provider] à vous ou au prestataire
+    [advertiser] à vous ou à l’annonceur
+   *[other] à vous ou à l’autre partie
+ }
+whose-you-and-peer = { $peer ->
+    [provider] à vous et au prestataire ensemble
+    [advertiser] à vous et à l’annonceur ensemble
+   *[other] à vous et à l’autre partie ensemble
+ }
+whose-advertiser = { $own ->
+    [advertiser] à vous
+   *[other] à l’annonceur
+ }
+whose-provider = { $own ->
+    [provider] à vous
+   *[other] au prestataire
+ }
+whose-auditor = à l’auditeur
+whose-giver = à la personne qui vous a remis le dossier
+whose-developers = aux développeurs
+whose-nobody = à personne
+
+## Codes de retour, pour le manuel
+
+exit-0 = un résultat vérifié est écrit ; pour l’auditeur, tous les contrôles sont satisfaits
+exit-1 = auditeur : un contrôle est en échec
+exit-2 = ligne de commande
+exit-3 = auditeur : aucun contrôle en échec ; la session a fini avant son terme, ou tout n’a pas pu être contrôlé
+exit-65 = données d’entrée refusées : leur forme, aucune fiche éligible, moins de `n_min`
+exit-66 = une entrée est absente ou vide
+exit-69 = version, suite, règles, types, conditions, grands livres ou canal diffèrent
+exit-70 = un défaut de Veilmatch
+exit-73 = une sortie a été refusée ou n’a pas pu être écrite
+exit-74 = stockage local : une erreur de lecture ou d’écriture, des données conservées qui ont changé
+exit-75 = pas maintenant : réseau perdu ou trop lent, autre nœud occupé, verrou tenu par une autre exécution, table ou clé qui n’est pas prête
+exit-76 = manquement de l’autre nœud au protocole
+exit-77 = une politique, une suspension, une horloge ou un certificat s’y oppose
+exit-78 = configuration, fichiers de clés, ou une étape à faire d’abord par l’exploitant
+exit-80 = fait en partie, le reste est listé
+exit-81 = le résultat n’est pas communiqué, ou sa divulgation a été déclinée : décompté, sans résultat
+exit-82 = un budget est épuisé
+exit-83 = l’autre nœud n’est pas la partie épinglée, ou ce nœud n’y est pas connu
+exit-84 = l’entrée est trop proche d’une entrée antérieure
+exit-129 = SIGHUP a mis fin au programme
+exit-130 = SIGINT a mis fin au programme
+exit-143 = SIGTERM a mis fin au programme
