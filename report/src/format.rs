@@ -134,11 +134,17 @@ mod tests {
         assert_eq!(grouped(1_200, Lang::En), "1,200");
         assert_eq!(grouped(1_402_300, Lang::Fr), "1\u{202F}402\u{202F}300");
         assert_eq!(grouped(999, Lang::Fr), "999");
-        assert_eq!((decimal(4, 1, Lang::En), decimal(4, 1, Lang::Fr)), ("0.4".into(), "0,4".into()));
+        assert_eq!(
+            (decimal(4, 1, Lang::En), decimal(4, 1, Lang::Fr)),
+            ("0.4".into(), "0,4".into())
+        );
         assert_eq!(decimal(1_234_05, 2, Lang::En), "1,234.05");
         assert_eq!(size(1_000_000, Lang::En), "1.0 MB");
         assert_eq!(size(1_049_999, Lang::Fr), "1,0\u{A0}Mo");
-        assert_eq!((size(32, Lang::En), size(32, Lang::Fr)), ("32 bytes".into(), "32\u{A0}octets".into()));
+        assert_eq!(
+            (size(32, Lang::En), size(32, Lang::Fr)),
+            ("32 bytes".into(), "32\u{A0}octets".into())
+        );
     }
 
     #[test]

@@ -55,8 +55,7 @@ impl Lang {
                 return lang;
             }
         }
-        let set = |name: &&str| variable(name).is_some_and(|value| !value.is_empty());
-        let first = VARIABLES.iter().find(set).and_then(|name| variable(name));
+        let first = first_set(&VARIABLES, variable);
         first.and_then(|value| Self::parse(&value)).unwrap_or_default()
     }
 }
@@ -82,8 +81,7 @@ impl Reader {
     pub fn detect(own: Option<Role>) -> Self {
         let variable = |name: &str| std::env::var(name).ok();
         let lang = Lang::detect(std::env::args_os().skip(1), variable);
-        let set = |name: &&str| variable(name).is_some_and(|value| !value.is_empty());
-        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find(set).and_then(|name| variable(name));
+        let locale = first_set(&["LC_ALL", "LC_CTYPE", "LANG"], variable);
         let charset = locale.and_then(|locale| {
             let (_, rest) = locale.split_once('.')?;
             Some(rest.split('@').next().unwrap_or_default().to_ascii_lowercase())
@@ -97,6 +95,11 @@ impl Reader {
     pub const fn in_english(self) -> Self {
         Self { lang: Lang::En, plain: false, ..self }
     }
+}
+
+/// The value of the first of these variables that is set and not empty.
+fn first_set(names: &[&str], variable: impl Fn(&str) -> Option<String>) -> Option<String> {
+    names.iter().filter_map(|name| variable(name)).find(|value| !value.is_empty())
 }
 
 const VARIABLES: [&str; 4] = ["VEILMATCH_LANG", "LC_ALL", "LC_MESSAGES", "LANG"];

@@ -24,4 +24,4 @@ pub use exit::{Exit, Signal};
 pub use format::decimal;
 pub use lang::{Lang, Reader};
 pub use shown::{shown, shown_long};
-pub use text::{Arg, Text};
+pub use text::{Arg, FILES, Text};

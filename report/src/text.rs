@@ -111,7 +111,13 @@ impl Text {
             Some(name) => message.get_attribute(name).map(|attribute| attribute.value()),
         });
         let Some(pattern) = pattern else {
-            debug_assert!(false, "no text {} {:?} in {}", self.id, self.attribute, reader.lang.name());
+            debug_assert!(
+                false,
+                "no text {} {:?} in {}",
+                self.id,
+                self.attribute,
+                reader.lang.name()
+            );
             return self.id.clone().into_owned();
         };
         let mut errors = Vec::new();
@@ -181,10 +187,9 @@ impl Arg {
             Self::Day(unix) => json!(format::instant(*unix).get(..10)),
             Self::Word(word) => json!(word),
             Self::Text(text) => json!({ "id": text.id, "args": text.json() }),
-            Self::List(texts) => texts
-                .iter()
-                .map(|text| json!({ "id": text.id, "args": text.json() }))
-                .collect(),
+            Self::List(texts) => {
+                texts.iter().map(|text| json!({ "id": text.id, "args": text.json() })).collect()
+            }
         }
     }
 }
@@ -297,7 +302,7 @@ fn build(lang: Lang) -> Bundle {
 macro_rules! files {
     ($($room:literal),+ $(,)?) => {
         /// Rooms with their texts in English and French.
-        pub(crate) const FILES: &[(&str, &str, &str)] = &[$((
+        pub const FILES: &[(&str, &str, &str)] = &[$((
             $room,
             include_str!(concat!("../texts/en/", $room, ".ftl")),
             include_str!(concat!("../texts/fr/", $room, ".ftl")),
