@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fluent_syntax::ast::{Entry, Expression, InlineExpression, Pattern, PatternElement, Resource};
 use fluent_syntax::parser::parse;
-use report::{Exit, FILES, Lang, Whose};
+use report::{Code, Exit, FILES, Lang, Reader, Whose};
 
 /// Variables of every message and attribute of a file, by `id` or `id.attribute`.
 fn messages(room: &str, source: &str) -> BTreeMap<String, BTreeSet<String>> {
@@ -84,6 +84,12 @@ fn every_row_of_the_tables_has_its_words() {
         }
         for exit in Exit::ALL {
             assert!(exit.meaning().exists(lang), "{exit:?}");
+        }
+        for code in Code::ALL {
+            let meaning = code.meaning().render(&Reader { lang, ..Reader::LOG });
+            assert!(!meaning.is_empty() && !meaning.contains(['{', '$']), "{code:?}: {meaning}");
+            let advice = code.meaning().attribute("try");
+            assert!(!advice.render(&Reader { lang, ..Reader::LOG }).is_empty(), "{code:?}");
         }
     }
 }

@@ -291,8 +291,8 @@ refusal-cannot-serve = { $by ->
        *[own] mend the partner's file: `status` names the line
      }
 
-# With the times of both clocks: $difference and $limit in seconds, $local, $theirs.
-clocks-differ = the clocks of the two nodes differ by { $difference } s, more than { $limit }: { $local } here, { $theirs } at { peer-the }
+# With the times of both clocks: $seconds between them and $limit, $local, $theirs.
+clocks-differ = the clocks of the two nodes differ by { $seconds_text } s, more than { $limit }: { $local } here, { $theirs } at { peer-the }
     .note = One of the two clocks is wrong; nothing was compared
     .try = compare both times with a third clock, set the wrong one (NTP keeps it right), then run again; if yours is right, tell { peer-the }'s operator both times
 # Without them: what a peer says when it ends a session.
@@ -322,14 +322,14 @@ abort-unsigned = { peer-the } ended the session with { $code } ({ $told }), and 
 ## Defects
 
 try-defect = report it with the version (`--version`) and the last lines of the log; do not repeat the run with real data until it is answered
-# $place is a file and line of the source.
-defect-invariant = defect in Veilmatch: an internal invariant does not hold ({ $place })
-    .note = Nothing was published
-    .try = { try-defect }
-defect-misuse = defect in Veilmatch: the session was driven out of order ({ $place })
-    .note = Nothing was published
-    .try = { try-defect }
-defect = defect in Veilmatch: an internal invariant does not hold
+# $place is a file and line of the source, or `none`.
+defect = defect in Veilmatch: { $kind ->
+    [misuse] the session was driven out of order
+   *[invariant] an internal invariant does not hold
+ }{ $place ->
+    [none] { "" }
+   *[known] { " " }({ $place })
+ }
     .note = Nothing was published
     .try = { try-defect }
 stored-data-changed = what this node stored for the session is not what it reads back

@@ -297,7 +297,7 @@ refusal-cannot-serve = { $by ->
        *[own] corrigez le fichier du partenaire : `status` nomme la ligne
      }
 
-clocks-differ = les horloges des deux nœuds diffèrent de { $difference } s, plus de { $limit } : { $local } ici, { $theirs } chez { peer-the }
+clocks-differ = les horloges des deux nœuds diffèrent de { $seconds_text } s, plus de { $limit } : { $local } ici, { $theirs } chez { peer-the }
     .note = L’une des deux horloges se trompe ; rien n’a été comparé
     .try = comparez les deux heures avec une troisième horloge, réglez celle qui se trompe (NTP la garde juste), puis relancez ; si la vôtre est juste, donnez les deux heures à l’exploitant { peer-of }
 refusal-clocks-differ = { refused-by }les horloges des deux nœuds diffèrent de plus de 300 s
@@ -325,13 +325,13 @@ abort-unsigned = { peer-the } a interrompu la session avec { $code } ({ $told })
 ## Défauts du logiciel
 
 try-defect = signalez-le avec la version (`--version`) et les dernières lignes du journal ; ne relancez pas avec des données réelles avant la réponse
-defect-invariant = défaut de Veilmatch : une condition interne n’est pas remplie ({ $place })
-    .note = Rien n’a été publié
-    .try = { try-defect }
-defect-misuse = défaut de Veilmatch : les étapes de la session ont été appelées en désordre ({ $place })
-    .note = Rien n’a été publié
-    .try = { try-defect }
-defect = défaut de Veilmatch : une condition interne n’est pas remplie
+defect = défaut de Veilmatch : { $kind ->
+    [misuse] les étapes de la session ont été appelées en désordre
+   *[invariant] une condition interne n’est pas remplie
+ }{ $place ->
+    [none] { "" }
+   *[known] { " " }({ $place })
+ }
     .note = Rien n’a été publié
     .try = { try-defect }
 stored-data-changed = ce que ce nœud a conservé pour la session n’est pas ce qu’il relit
