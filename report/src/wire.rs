@@ -118,7 +118,8 @@ fn said(code: WireCode, by: &'static str) -> Text {
 fn placed(text: Text, at: Location) -> Text {
     let stream = match StreamId::from_code(at.stream) {
         None => return text.with("stream", "none"),
-        Some(StreamId::ControlAdvertiser | StreamId::ControlProvider) => "control",
+        Some(StreamId::ControlAdvertiser) => "control-advertiser",
+        Some(StreamId::ControlProvider) => "control-provider",
         Some(StreamId::Table) => "table",
         Some(StreamId::Blind) => "blind",
         Some(StreamId::Eval) => "eval",
@@ -184,9 +185,7 @@ fn later(refusal: Refusal, seconds: u64) -> Text {
     let rest = Arg::Number(minutes % 60);
     let span = match minutes / 60 {
         0 => Text::new("span-minutes").with("minutes", rest),
-        hours => {
-            Text::new("span-hours").with("hours", Arg::Number(hours)).with("minutes", rest)
-        }
+        hours => Text::new("span-hours").with("hours", Arg::Number(hours)).with("minutes", rest),
     };
     Text::new("try-again-later").with("span", span)
 }
@@ -259,7 +258,7 @@ mod tests {
         for code in codes() {
             for lang in Lang::ALL {
                 let text = meaning(code).render(&Reader { lang, ..Reader::LOG });
-                assert!(!text.is_empty() && !text.contains(['{', ':']), "{text}");
+                assert!(!text.is_empty() && !text.contains(['{', '(']), "{text}");
             }
         }
     }

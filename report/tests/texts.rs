@@ -93,3 +93,86 @@ fn every_row_of_the_tables_has_its_words() {
         }
     }
 }
+
+/// Text outside code of every message of a file, by id.
+fn prose(source: &str) -> Vec<(String, String)> {
+    let resource: Resource<&str> = parse(source).unwrap_or_else(|(resource, _)| resource);
+    let mut found = Vec::new();
+    for entry in resource.body {
+        let Entry::Message(message) = entry else { continue };
+        let attributes = message.attributes.iter().map(|attribute| &attribute.value);
+        for pattern in message.value.iter().chain(attributes) {
+            let mut text = String::new();
+            write_out(pattern, &mut text);
+            let outside: Vec<&str> = text.split('`').step_by(2).collect();
+            found.push((message.id.name.to_owned(), outside.join("x")));
+        }
+    }
+    found
+}
+
+/// The pattern with its variants in a row and a letter for every value.
+fn write_out(pattern: &Pattern<&str>, text: &mut String) {
+    for element in &pattern.elements {
+        match element {
+            PatternElement::TextElement { value } => text.push_str(value),
+            PatternElement::Placeable { expression: Expression::Select { variants, .. } } => {
+                for variant in variants {
+                    write_out(&variant.value, text);
+                    text.push('\n');
+                }
+            }
+            PatternElement::Placeable { expression: Expression::Inline(_) } => text.push('x'),
+        }
+    }
+}
+
+#[test]
+fn french_keeps_its_typography() {
+    // Narrow and plain no-break spaces, and the curly apostrophe, outside code.
+    let faults = [" ;", " :", " !", " ?", " %", "'", "\"", "« ", " »", "art. "];
+    for (room, _, french) in FILES {
+        for (id, text) in prose(french) {
+            for fault in faults {
+                assert!(!text.contains(fault), "{room}.ftl: {id}: {fault:?} in {text:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn words_that_mislead_are_not_used() {
+    let never = |text: &str, words: &[&str]| {
+        let text = text.to_lowercase().replace("cryptographi", "");
+        words.iter().find(|word| text.contains(**word)).map(|word| (*word).to_owned())
+    };
+    let english_words =
+        ["anonym", "encrypted element", "encrypted digest", "unsubscribe", "consent flag"];
+    let french_words = [
+        "anonym",
+        "crypté",
+        "crypter",
+        "cryptage",
+        "courriel",
+        "contrôleur",
+        "processeur",
+        "désinscription",
+        "jeton",
+        "taux de match",
+        "veuillez",
+        "sécurisé",
+        "conforme au rgpd",
+        "empreinte digitale",
+        "case cochée",
+        "utilisateur",
+        "hash ",
+        "(e)s",
+    ];
+    for (room, english, french) in FILES {
+        for (source, words) in [(english, &english_words[..]), (french, &french_words[..])] {
+            for (id, text) in prose(source) {
+                assert_eq!(never(&text, words), None, "{room}.ftl: {id}: {text}");
+            }
+        }
+    }
+}

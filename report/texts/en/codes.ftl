@@ -17,12 +17,10 @@ peer-to = to { peer-the }
 
 ## Places on the wire
 
-# $stream, $index; $from is the role whose control message it is.
+# $stream and $index.
 place = { $stream ->
-    [control] { " " }({ $from ->
-        [advertiser] message { $index } of the advertiser
-       *[provider] message { $index } of the provider
-     })
+    [control-advertiser] { " " }(message { $index } of the advertiser)
+    [control-provider] { " " }(message { $index } of the provider)
     [table] { " " }(frame { $index } of the tag table)
     [blind] { " " }(frame { $index } of the blinded elements)
     [eval] { " " }(frame { $index } of the evaluations)

@@ -26,10 +26,8 @@ peer-to = { $peer ->
 ## Endroits de la liaison
 
 place = { $stream ->
-    [control] { " " }({ $from ->
-        [advertiser] message { $index } de l’annonceur
-       *[provider] message { $index } du prestataire
-     })
+    [control-advertiser] { " " }(message { $index } de l’annonceur)
+    [control-provider] { " " }(message { $index } du prestataire)
     [table] { " " }(trame { $index } de la table d’étiquettes)
     [blind] { " " }(trame { $index } des éléments masqués)
     [eval] { " " }(trame { $index } des évaluations)
