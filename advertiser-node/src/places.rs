@@ -195,7 +195,7 @@ fn write_ids(
     };
     let mut records = stored.records()?;
     let workspace = home.workspace()?;
-    delivery::write_digital_ids(output, &delivery, || records.next_record(), &workspace)?;
+    delivery::write_digital_ids(output, &delivery, || Ok(records.next_record()?), &workspace)?;
     Ok(())
 }
 

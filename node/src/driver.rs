@@ -24,6 +24,7 @@ use crate::data::DataError;
 use crate::engine::{Spent, TaskPanicked, Workbench};
 use crate::exit::Signal;
 use crate::journal::{Frames, JournalError, SessionJournal};
+use crate::keyring::KeyringError;
 use crate::ledger::{LedgerError, ReserveError};
 use crate::room::{Demand, NoRoom};
 use crate::runs::{FixedSorted, RunStore, RunsError};
@@ -106,12 +107,12 @@ pub trait Duties: Send {
     ///
     /// # Errors
     ///
-    /// [`ReserveError`], by policy or of storage.
+    /// [`ChargeError`], by policy or of storage.
     fn reserve(
         &mut self,
         entry: &LedgerEntry,
         opening: &SessionEvidence,
-    ) -> Result<Reservation, ReserveError>;
+    ) -> Result<Reservation, ChargeError>;
 
     /// Whether the answer to the question that these terms ask of what a provider shows is kept, so
     /// that there is nothing to ask; the advertiser's side.
@@ -315,6 +316,9 @@ pub enum DriveError {
     /// Our ledger.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// The key of the session could not be marked as used.
+    #[error(transparent)]
+    Key(#[from] KeyringError),
     /// A defect of ours.
     #[error(transparent)]
     Panicked(#[from] TaskPanicked),
@@ -324,6 +328,36 @@ pub enum DriveError {
     /// Our operator ended it; the peer was told.
     #[error("ended by {}", .0.name())]
     Stopped(Signal),
+}
+
+/// A reserve that was not written, or whose key was not spent with it.
+#[derive(Debug, thiserror::Error)]
+pub enum ChargeError {
+    /// Budget, chain or key do not allow it; nothing failed.
+    #[error("{refusal}")]
+    Refused {
+        /// Reason for the peer.
+        refusal: Refusal,
+        /// Seconds after which the same request may succeed, 0 for never.
+        retry_after_s: u32,
+    },
+    /// The ledger failed.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The key could not be marked as used.
+    #[error(transparent)]
+    Key(#[from] KeyringError),
+}
+
+impl From<ReserveError> for ChargeError {
+    fn from(error: ReserveError) -> Self {
+        match error {
+            ReserveError::Refused { refusal, retry_after_s } => {
+                Self::Refused { refusal, retry_after_s }
+            }
+            ReserveError::Storage(error) => Self::Ledger(error),
+        }
+    }
 }
 
 impl DriveError {
@@ -491,11 +525,12 @@ impl Driver<'_> {
                 let opening = self.opening(terms, state)?;
                 state.inputs.push_back(match self.duties.reserve(&entry, &opening) {
                     Ok(reservation) => Input::Reserved(reservation),
-                    Err(ReserveError::Refused { refusal, retry_after_s }) => {
+                    Err(ChargeError::Refused { refusal, retry_after_s }) => {
                         self.retry_after_s = retry_after_s;
                         Input::ReserveRefused { refusal, retry_after_s }
                     }
-                    Err(ReserveError::Storage(error)) => return Err(error.into()),
+                    Err(ChargeError::Ledger(error)) => return Err(error.into()),
+                    Err(ChargeError::Key(error)) => return Err(error.into()),
                 });
             }
             Output::Ledger { entry, evidence } => self.duties.ledger(&entry, &evidence)?,
@@ -634,7 +669,8 @@ impl Driver<'_> {
             | DriveError::Data(_)
             | DriveError::Runs(_)
             | DriveError::Journal(_)
-            | DriveError::Ledger(_) => self.outbox.close_for_operator(),
+            | DriveError::Ledger(_)
+            | DriveError::Key(_) => self.outbox.close_for_operator(),
         }
     }
 

@@ -6,6 +6,7 @@
 use protocol::error::{Bug, Error, Violation};
 use protocol::transcript::Role;
 use session::disclosure::Withheld;
+use store::StoreError;
 
 use crate::config::ConfigError;
 use crate::data::DataError;
@@ -20,6 +21,7 @@ use crate::journal::JournalError;
 use crate::keyring::KeyringError;
 use crate::ledger::LedgerError;
 use crate::normalize::manifest::{Difference, ManifestError};
+use crate::output::OutputError;
 use crate::room::NoRoom;
 use crate::runs::RunsError;
 use crate::seal::SealError;
@@ -316,16 +318,10 @@ fn data_exit(error: &DataError) -> Exit {
             _ => Exit::Storage,
         },
         DataError::Declared { .. } => Exit::Configuration,
-        DataError::Bug(_) => Exit::Bug,
+        DataError::Store(StoreError::Bug(_)) => Exit::Bug,
         DataError::Output(_) => Exit::Output,
-        DataError::World(WorldError::Locked { .. }) => Exit::TryAgain,
-        DataError::Runs(_)
-        | DataError::Seal(_)
-        | DataError::World(_)
-        | DataError::Io { .. }
-        | DataError::Damaged { .. }
-        | DataError::Contradiction { .. }
-        | DataError::ObjectionsLost { .. } => Exit::Storage,
+        DataError::Store(StoreError::Os(WorldError::Locked { .. })) => Exit::TryAgain,
+        DataError::Store(_) | DataError::ObjectionsLost { .. } => Exit::Storage,
     }
 }
 
@@ -336,7 +332,10 @@ fn drive_exit(error: &DriveError) -> Exit {
         DriveError::Silent { .. } => Exit::TryAgain,
         DriveError::Data(error) => data_exit(error),
         DriveError::Ledger(LedgerError::Contradiction { .. }) => Exit::Incompatible,
-        DriveError::Runs(_) | DriveError::Journal(_) | DriveError::Ledger(_) => Exit::Storage,
+        DriveError::Runs(_)
+        | DriveError::Journal(_)
+        | DriveError::Ledger(_)
+        | DriveError::Key(_) => Exit::Storage,
         DriveError::NoRoom(_) => Exit::Storage,
         DriveError::Panicked(_) => Exit::Bug,
         DriveError::Stopped(signal) => (*signal).into(),
@@ -399,19 +398,21 @@ fn data_report(error: &DataError) -> Report {
         }
         DataError::Declared { what, try_this } => ("V0413", what.clone(), try_this.clone()),
         DataError::Output(error) => ("V0403", error.to_string(), error.try_this().to_owned()),
-        DataError::Runs(_) | DataError::World(_) | DataError::Io { .. } | DataError::Seal(_) => (
+        DataError::Store(
+            StoreError::Spill(_) | StoreError::Os(_) | StoreError::Io { .. } | StoreError::Seal(_),
+        ) => (
             "V0414",
             error.to_string(),
             "check the disk, its free space, and the permissions of the node's directory".into(),
         ),
-        DataError::Damaged { .. } => (
+        DataError::Store(StoreError::Damaged { .. }) => (
             "V0418",
             error.to_string(),
             "check the disk and who else writes to the node's directory, and restore the file from \
              a copy; without one, move it away: inputs, tables and snapshots can be made again"
                 .into(),
         ),
-        DataError::Contradiction { .. } => (
+        DataError::Store(StoreError::Contradiction { .. }) => (
             "V0415",
             error.to_string(),
             "prepare the set again; if it happens twice, check the disk".into(),
@@ -423,7 +424,7 @@ fn data_report(error: &DataError) -> Report {
              copy, move `objections.anchor` away and give every feed again before anything else"
                 .into(),
         ),
-        DataError::Bug(bug) => {
+        DataError::Store(StoreError::Bug(bug)) => {
             return protocol_report(&Error::Bug(*bug), Role::Advertiser);
         }
     };
@@ -441,7 +442,10 @@ fn drive_report(error: &DriveError, role: Role) -> Report {
                 .to_owned(),
         ),
         DriveError::Data(error) => data_report(error),
-        DriveError::Runs(_) | DriveError::Journal(_) | DriveError::Ledger(_) => Report::operator(
+        DriveError::Runs(_)
+        | DriveError::Journal(_)
+        | DriveError::Ledger(_)
+        | DriveError::Key(_) => Report::operator(
             match error {
                 DriveError::Ledger(LedgerError::Gone { .. } | LedgerError::Behind { .. }) => {
                     "V0428"
@@ -495,6 +499,7 @@ macro_rules! from {
 }
 from! {
     DataError => Data,
+    StoreError => Data,
     RunsError => Data,
     SealError => Data,
     WorldError => Data,
@@ -518,17 +523,29 @@ impl From<Violation> for Failure {
     }
 }
 
+impl From<OutputError> for Failure {
+    fn from(error: OutputError) -> Self {
+        let (what, try_this) = (error.to_string(), error.try_this());
+        match error {
+            OutputError::StandardTwice | OutputError::Twice { .. } => Self::usage(&what, try_this),
+            OutputError::Refused { .. } | OutputError::Place { .. } | OutputError::Write { .. } => {
+                Self::output(&what, try_this)
+            }
+        }
+    }
+}
+
 impl From<KeyringError> for Failure {
     fn from(error: KeyringError) -> Self {
         match error {
             KeyringError::Seal(error) => error.into(),
-            KeyringError::World(error) => error.into(),
+            KeyringError::Os(error) => error.into(),
             KeyringError::Bug(bug) => bug.into(),
             KeyringError::Used => Self::try_later(
                 "the key of this run is used already",
                 "run again; the next run has a new key and table",
             ),
-            KeyringError::Damaged { path } => DataError::Damaged {
+            KeyringError::Damaged { path } => StoreError::Damaged {
                 path,
                 what: "it is not a key of this node, or keys/storage.key is not the key it was \
                        sealed under; try: restore the file from a copy; without one, move it away, \
@@ -536,7 +553,7 @@ impl From<KeyringError> for Failure {
                     .to_owned(),
             }
             .into(),
-            KeyringError::Io { path, source } => DataError::Io { path, source }.into(),
+            KeyringError::Io { path, source } => StoreError::Io { path, source }.into(),
             KeyringError::ClockBehind => Self::Operator {
                 what: error.to_string(),
                 try_this: "restore the key from your backup; without it the partner needs a new \

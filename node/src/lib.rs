@@ -18,22 +18,30 @@ pub mod guardrails;
 pub mod home;
 pub mod identity;
 pub mod invite;
-pub mod journal;
-pub mod keyring;
-pub mod ledger;
 pub use normalize;
-pub mod output;
 pub mod program;
-pub mod results;
 pub mod room;
-pub mod runs;
-pub mod seal;
 pub mod status;
 pub mod stop;
 pub mod telemetry;
 pub mod toml_file;
 pub mod transport;
-pub mod world;
+
+pub use store::{hex, journal, keyring, ledger, output, results, seal};
+
+/// Spills under the names they had here.
+pub mod runs {
+    pub use store::spill::*;
+    pub use store::spill::{SpillError as RunsError, SpillStore as RunStore};
+}
+
+/// The system under the name it had here.
+pub mod world {
+    pub use store::os::OsError as WorldError;
+    #[cfg(test)]
+    pub(crate) use store::os::testing as tests;
+    pub use store::os::*;
+}
 
 /// Sets a program up: no core dumps, events to standard error as asked.
 ///
@@ -44,12 +52,6 @@ pub fn start(output: &telemetry::OutputOptions) -> Result<(), failure::Failure> 
     world::forbid_core_dumps()?;
     telemetry::start_log(output);
     Ok(())
-}
-
-/// Lower-case hexadecimal.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    data::hex(bytes)
 }
 
 /// Sixteen random hexadecimal digits, for names that must not collide.

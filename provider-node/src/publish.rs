@@ -11,6 +11,7 @@ use node::data::graph::{GraphRules, StoredSnapshot};
 use node::failure::Failure;
 use node::world;
 use protocol::manifest::{SignedSnapshot, SnapshotBody};
+use store::StoreError;
 
 use crate::Home;
 
@@ -116,7 +117,9 @@ impl Published {
         let directory = graph.join(&name);
         if name.is_empty() || !directory.is_dir() {
             let what = "it names no snapshot that is here".to_owned();
-            return Err(DataError::Damaged { path: graph.join(CURRENT), what }.into());
+            return Err(
+                DataError::Store(StoreError::Damaged { path: graph.join(CURRENT), what }).into()
+            );
         }
         let path = directory.join(SIGNED);
         let bytes = std::fs::read(&path).map_err(|error| {
@@ -124,7 +127,7 @@ impl Published {
         })?;
         let signed = SignedSnapshot::decode(&bytes).map_err(|_| {
             let what = "it is no signed snapshot".to_owned();
-            DataError::Damaged { path: path.clone(), what }
+            DataError::Store(StoreError::Damaged { path: path.clone(), what })
         })?;
         let stored = StoredSnapshot::open(&directory, &home.storage)?;
         // Everybody who is shown it verifies this; so do we, before anybody is.
@@ -133,7 +136,7 @@ impl Published {
             && signed.body.commitment == stored.root().commitment();
         if !ours {
             let what = "it is not what this node signed".to_owned();
-            return Err(DataError::Damaged { path, what }.into());
+            return Err(DataError::Store(StoreError::Damaged { path, what }).into());
         }
         Ok(Some(Self { stored, signed, name, directory }))
     }

@@ -23,6 +23,7 @@ use protocol::suite::{Order, Profile, SuiteId};
 use serde::{Deserialize, Serialize};
 use session::advertiser::MetKey;
 use session::provider::{MatchKey, Prepared};
+use store::StoreError;
 
 use crate::Home;
 use crate::command::object::OBJECTIONS;
@@ -311,7 +312,10 @@ impl Found {
         });
         match unless_gone(verified) {
             Ok(found) => Ok(found.is_some()),
-            Err(DataError::Damaged { .. } | DataError::Contradiction { .. }) => {
+            Err(
+                DataError::Store(StoreError::Damaged { .. })
+                | DataError::Store(StoreError::Contradiction { .. }),
+            ) => {
                 tracing::warn!(
                     target: "veilmatch::table",
                     "the table in {} is damaged and is built again",
@@ -387,7 +391,11 @@ fn retire(tenant: &Tenant, keyring: &Keyring, state: Graph<'_>, now: u64) -> Res
 /// What was opened; none if another process retired the table since it was found.
 fn unless_gone<T>(opened: Result<T, DataError>) -> Result<Option<T>, DataError> {
     match opened {
-        Err(DataError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
+        Err(DataError::Store(StoreError::Io { source, .. }))
+            if source.kind() == ErrorKind::NotFound =>
+        {
+            Ok(None)
+        }
         opened => opened.map(Some),
     }
 }
@@ -636,7 +644,10 @@ pub(crate) mod tests {
         let last = altered.len() - 1;
         altered[last] ^= 1;
         std::fs::write(&path, altered).unwrap();
-        assert!(matches!(ready.frames.next_frame(), Err(DataError::Damaged { .. })));
+        assert!(matches!(
+            ready.frames.next_frame(),
+            Err(DataError::Store(StoreError::Damaged { .. }))
+        ));
     }
 
     #[test]

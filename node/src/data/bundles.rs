@@ -127,7 +127,7 @@ impl BundleWriter {
     }
 
     pub(crate) fn finish(self) -> Result<(), DataError> {
-        finish_sealed(self.out, &self.path)
+        Ok(finish_sealed(self.out, &self.path)?)
     }
 }
 

@@ -88,7 +88,7 @@ impl fmt::Debug for Cell<'_> {
 ///
 /// # Errors
 ///
-/// What `rows` gives; [`DataError::Output`]; [`DataError::Bug`] if a row does not fit the columns.
+/// What `rows` gives; [`DataError::Output`]; [`StoreError::Bug`] if a row does not fit the columns.
 pub fn write_table<E: From<DataError>>(
     output: &Output,
     columns: &[TableColumn],
@@ -156,7 +156,7 @@ impl<'a> TableWriter<'a> {
     ///
     /// # Errors
     ///
-    /// [`DataError`] of the file system; [`DataError::Bug`] if the cells do not fit the columns.
+    /// [`DataError`] of the file system; [`StoreError::Bug`] if the cells do not fit the columns.
     pub fn row(&mut self, cells: &[Cell<'_>]) -> Result<(), DataError> {
         let fits = cells.len() == self.columns.len()
             && cells.iter().zip(self.columns).all(|(cell, column)| fits(*cell, *column));
@@ -391,6 +391,8 @@ const TEXT_OVERHEAD_BYTES: usize = 64;
 
 #[cfg(test)]
 mod tests {
+    use store::StoreError;
+
     use std::fs::{self, File};
     use std::os::unix::fs::PermissionsExt;
 
@@ -504,7 +506,7 @@ mod tests {
             let path = dir.path().join(name);
             for cells in wrong {
                 let result = write_table(&output(&path), &COLUMNS, |table| table.row(cells));
-                assert!(matches!(result, Err(DataError::Bug(_))));
+                assert!(matches!(result, Err(DataError::Store(StoreError::Bug(_)))));
             }
         }
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
@@ -518,7 +520,7 @@ mod tests {
             fs::write(&path, b"old").unwrap();
             let result =
                 write_table(&output(&path), &COLUMNS, |_| Err(DataError::contradiction(&path)));
-            assert!(matches!(result, Err(DataError::Contradiction { .. })));
+            assert!(matches!(result, Err(DataError::Store(StoreError::Contradiction { .. }))));
             assert_eq!(fs::read(&path).unwrap(), b"old");
         }
     }

@@ -65,7 +65,7 @@ pub(crate) fn write_handles(
             }
         }
     }
-    finish_sealed(out, path)
+    Ok(finish_sealed(out, path)?)
 }
 
 /// An index on disk, read from its start.
@@ -91,7 +91,7 @@ impl StoredHandles {
     ///
     /// [`DataError`] if it is damaged.
     pub fn verify(path: &Path, key: &StorageKey) -> Result<(), DataError> {
-        VERIFIED.of(path, || verify_sealed(path, key, HANDLES))
+        Ok(VERIFIED.of(path, || verify_sealed(path, key, HANDLES))?)
     }
 
     /// The next entry in increasing order of handles, if any.

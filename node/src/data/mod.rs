@@ -11,10 +11,11 @@ use std::path::{Path, PathBuf};
 use protocol::error::Bug;
 
 use crate::data::source::InputError;
-use crate::output::OutputError;
-use crate::runs::RunsError;
-use crate::seal::SealError;
-use crate::world::WorldError;
+use store::StoreError;
+use store::os::OsError;
+use store::output::OutputError;
+use store::seal::SealError;
+use store::spill::SpillError;
 
 pub mod bundles;
 mod cell;
@@ -31,15 +32,15 @@ pub mod objections;
 pub mod people;
 pub mod release;
 pub mod releases;
-mod sealed;
-pub(crate) use sealed::{
-    SealedFile, SealedOut, create_sealed, finish_sealed, hex, open_sealed, read_or_end,
-    verify_sealed,
-};
+pub(crate) use store::{hex, verified};
+/// Sealed files, with the text of bytes.
+pub(crate) mod sealed {
+    pub(crate) use store::hex;
+    pub(crate) use store::sealed::*;
+}
 pub mod source;
 pub mod table;
 mod text;
-mod verified;
 
 /// Why a set could not be prepared or read back.
 #[derive(Debug, thiserror::Error)]
@@ -85,37 +86,9 @@ pub enum DataError {
         /// What to do.
         try_this: String,
     },
-    /// Sorting or spilling failed.
+    /// A file or set of this node.
     #[error(transparent)]
-    Runs(#[from] RunsError),
-    /// A sealed file cannot be written, or does not open.
-    #[error(transparent)]
-    Seal(#[from] SealError),
-    /// The file system.
-    #[error(transparent)]
-    World(#[from] WorldError),
-    /// A file of ours cannot be read or written.
-    #[error("cannot use {}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// A stored file is not what was written.
-    #[error("{} is damaged: {what}", path.display())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// How it shows.
-        what: String,
-    },
-    /// A stored set contradicts itself: damaged, or written by another version.
-    #[error("{} does not hold what it should", path.display())]
-    Contradiction {
-        /// The file.
-        path: PathBuf,
-    },
+    Store(#[from] StoreError),
     /// The store of objections has fewer than this node took.
     #[error(
         "{} has {found} objections, but this node took {least}: it was lost, or an older copy was \
@@ -130,27 +103,43 @@ pub enum DataError {
         /// Objections that were in it.
         least: u64,
     },
-    /// A defect of ours.
-    #[error(transparent)]
-    Bug(#[from] Bug),
 }
 
 impl DataError {
     pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
-        move |source| Self::Io { path: path.to_path_buf(), source }
+        move |source| StoreError::io(path)(source).into()
     }
 
-    /// What a sealed file of ours gives that does not open.
     pub(crate) fn sealed(path: &Path) -> impl FnOnce(SealError) -> Self + '_ {
-        move |error| match error {
-            SealError::Io(source) => Self::Io { path: path.to_path_buf(), source },
-            SealError::World(error) => error.into(),
-            error => Self::Damaged { path: path.to_path_buf(), what: error.to_string() },
-        }
+        move |error| StoreError::sealed(path)(error).into()
     }
 
     pub(crate) fn contradiction(path: &Path) -> Self {
-        Self::Contradiction { path: path.to_path_buf() }
+        StoreError::contradiction(path).into()
+    }
+}
+
+impl From<SpillError> for DataError {
+    fn from(error: SpillError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<SealError> for DataError {
+    fn from(error: SealError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<OsError> for DataError {
+    fn from(error: OsError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<Bug> for DataError {
+    fn from(bug: Bug) -> Self {
+        Self::Store(bug.into())
     }
 }
 

@@ -12,6 +12,7 @@
 use std::fmt;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use store::StoreError;
 
 use crate::data::DataError;
 use crate::data::digital::DigitalId;
@@ -48,7 +49,7 @@ impl Mason {
     ///
     /// # Errors
     ///
-    /// [`DataError::Seal`] if the key cannot be derived.
+    /// [`StoreError::Seal`] if the key cannot be derived.
     pub fn new(key: &StorageKey) -> Result<Self, DataError> {
         Ok(Self(key.keyed_hash("objection")?))
     }
@@ -85,7 +86,7 @@ impl Objections {
     ///
     /// # Errors
     ///
-    /// [`DataError::Seal`] if the key cannot be derived.
+    /// [`StoreError::Seal`] if the key cannot be derived.
     pub fn none(key: &StorageKey) -> Result<Self, DataError> {
         Ok(Self { mason: Mason::new(key)?, sorted: Vec::new(), recorded: 0 })
     }
@@ -228,7 +229,7 @@ impl Store {
         let least = anchor.as_ref().map_or(0, |anchor| anchor.count);
         let path = directory.join(STORE);
         let mut reader = match open_sealed(&path, key, STORE) {
-            Err(DataError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
+            Err(StoreError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
                 return whole(directory, 0, least).map(|()| None);
             }
             opened => opened?,
@@ -313,7 +314,7 @@ impl Anchor {
         let sealed = match std::fs::read(&path) {
             Ok(sealed) => sealed,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(DataError::Io { path, source }),
+            Err(source) => return Err(DataError::Store(StoreError::Io { path, source })),
         };
         let bytes =
             seal::open_bytes(key, ANCHOR_CONTEXT, &sealed).map_err(DataError::sealed(&path))?;

@@ -37,7 +37,7 @@ pub(super) fn write_people(
             }
         }
     }
-    finish_sealed(out, &path)
+    Ok(finish_sealed(out, &path)?)
 }
 
 /// The people of a snapshot, read from their start.

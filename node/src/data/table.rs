@@ -21,6 +21,7 @@ use protocol::suite::Order;
 use protocol::table::{TableWriter, padded_tags};
 use protocol::terms::LinkFilter;
 use protocol::transcript::merkle::{Tree, leaf_hash};
+use store::StoreError;
 
 use crate::data::graph::StoredSnapshot;
 use crate::data::handles::{HandleEntry, write_handles};
@@ -151,7 +152,7 @@ impl StoredTable {
     ///
     /// # Errors
     ///
-    /// [`DataError::Io`].
+    /// [`StoreError::Io`].
     pub fn open(path: &Path) -> Result<Self, DataError> {
         let file = File::open(path).map_err(DataError::io(path))?;
         let (reader, path) = (BufReader::with_capacity(1 << 20, file), path.to_path_buf());
@@ -163,7 +164,7 @@ impl StoredTable {
     ///
     /// # Errors
     ///
-    /// [`DataError::Damaged`] if it is another one; [`DataError::Io`].
+    /// [`StoreError::Damaged`] if it is another one; [`StoreError::Io`].
     pub fn open_verified(path: &Path, described: &TableDescriptor) -> Result<Self, DataError> {
         let opened = Self::open(path)?;
         let (found, leaves) = VERIFIED.of(path, || {
@@ -175,11 +176,12 @@ impl StoredTable {
                 leaves.push(leaf);
                 tags = tags.saturating_add(frame.header.elements.into());
             }
-            Ok((TableDescriptor { tag_count: tags, root: tree.root() }, leaves.into()))
+            let table = TableDescriptor { tag_count: tags, root: tree.root() };
+            Ok::<_, DataError>((table, leaves.into()))
         })?;
         if found != *described {
             let what = "it is not the table that was built".to_owned();
-            return Err(DataError::Damaged { path: path.to_path_buf(), what });
+            return Err(DataError::Store(StoreError::Damaged { path: path.to_path_buf(), what }));
         }
         Ok(Self { leaves: Some(leaves), ..opened })
     }
@@ -188,13 +190,15 @@ impl StoredTable {
     ///
     /// # Errors
     ///
-    /// [`DataError::Contradiction`] for a damaged file.
+    /// [`StoreError::Contradiction`] for a damaged file.
     pub fn next_frame(&mut self) -> Result<Option<RawFrame>, DataError> {
         let mut header = [0; FrameHeader::LEN];
         match self.reader.read_exact(&mut header) {
             Ok(()) => {}
             Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(None),
-            Err(source) => return Err(DataError::Io { path: self.path.clone(), source }),
+            Err(source) => {
+                return Err(DataError::Store(StoreError::Io { path: self.path.clone(), source }));
+            }
         }
         let damaged = || DataError::contradiction(&self.path);
         let header = FrameHeader::parse(&header).map_err(|_| damaged())?;
@@ -205,7 +209,10 @@ impl StoredTable {
             let leaf = leaf_hash(&[&frame.header.encode(), &frame.payload]);
             if leaves.get(self.next) != Some(&leaf) {
                 let what = format!("frame {} is not as it was built", self.next);
-                return Err(DataError::Damaged { path: self.path.clone(), what });
+                return Err(DataError::Store(StoreError::Damaged {
+                    path: self.path.clone(),
+                    what,
+                }));
             }
             self.next = self.next.saturating_add(1);
         }

@@ -403,7 +403,7 @@ impl Duties for Advertiser<'_> {
         &mut self,
         entry: &LedgerEntry,
         opening: &SessionEvidence,
-    ) -> Result<Reservation, ReserveError> {
+    ) -> Result<Reservation, ChargeError> {
         Ok(self.ledger.hold(&self.partner, entry, opening)?)
     }
 
@@ -460,15 +460,15 @@ impl Duties for Provider<'_> {
         &mut self,
         entry: &LedgerEntry,
         opening: &SessionEvidence,
-    ) -> Result<Reservation, ReserveError> {
+    ) -> Result<Reservation, ChargeError> {
         let now = SystemClock::new().now_unix();
         if let Some(id) = &self.run {
             match self.keyring.mark_run_used(id, now) {
                 Err(KeyringError::Used) => {
                     let refusal = Refusal::KeySpent;
-                    return Err(ReserveError::Refused { refusal, retry_after_s: 1 });
+                    return Err(ChargeError::Refused { refusal, retry_after_s: 1 });
                 }
-                marked => marked.map_err(LedgerError::from)?,
+                marked => marked?,
             }
         }
         let budget = Budget {
@@ -476,7 +476,7 @@ impl Duties for Provider<'_> {
             epoch_s: 86_400,
             evaluations_max_per_day: 1 << 30,
         };
-        self.ledger.reserve(&self.partner, entry, opening, &budget, now)
+        Ok(self.ledger.reserve(&self.partner, entry, opening, &budget, now)?)
     }
 
     fn ledger(&mut self, entry: &LedgerEntry, evidence: &RawFrame) -> Result<(), LedgerError> {

@@ -20,7 +20,8 @@ pub(crate) fn run(
     let mut outputs = Outputs::new_only();
     outputs.reads(file);
     // Before anything is carried out: what is left must have a place.
-    let rejects = rejects.map(|path| outputs.claim(path)).transpose().map_err(not_begun)?;
+    let rejects = rejects.map(|path| outputs.claim(path)).transpose();
+    let rejects = rejects.map_err(|error| not_begun(error.into()))?;
     if outputs.take_standard_output() {
         terminal.put_text_aside();
     }

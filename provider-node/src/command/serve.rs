@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use node::data::DataError;
 use node::data::objections::suppression_epoch;
-use node::driver::{DriveError, Driver, Duties, Ended, Session};
+use node::driver::{ChargeError, DriveError, Driver, Duties, Ended, Session};
 use node::engine::Engine;
 use node::failure::Failure;
 use node::identity::Pins;
 use node::journal::SessionJournal;
 use node::keyring::KeyringError;
-use node::ledger::{Ledger, LedgerError, ReserveError, SessionRow};
+use node::ledger::{Ledger, LedgerError, SessionRow};
 use node::normalize::manifest::RulesManifest;
 use node::program;
 use node::runs::{FixedSorted, RunStore};
@@ -36,6 +36,7 @@ use session::advertiser::KnownKey;
 use session::disclosure::{MatchCount, Resolution};
 use session::provider::{Policy, Prepared, ProviderConfig, ProviderSession};
 use session::{Outbox, RowSlot, VerifiedPeer};
+use store::StoreError;
 
 use crate::Home;
 use crate::admission::Admission;
@@ -481,16 +482,16 @@ impl ProviderDuties<'_> {
     }
 
     /// Marks the run key of a table as spent; a second time it is refused.
-    fn spend(&self, entry: &LedgerEntry, now: u64) -> Result<(), ReserveError> {
+    fn spend(&self, entry: &LedgerEntry, now: u64) -> Result<(), ChargeError> {
         let table = self.tables.iter().find(|table| table.profile.code() == entry.profile);
         let Some(Ready { key: ReadyKey::Run(key), .. }) = table else { return Ok(()) };
-        let keyring = self.tenant.keyring(&self.service.home).map_err(LedgerError::from)?;
+        let keyring = self.tenant.keyring(&self.service.home)?;
         match keyring.mark_run_used(&key.manifest.body.key_id, now) {
-            Err(KeyringError::Used) => Err(ReserveError::Refused {
+            Err(KeyringError::Used) => Err(ChargeError::Refused {
                 refusal: Refusal::KeySpent,
                 retry_after_s: RETRY_BUSY_S,
             }),
-            marked => Ok(marked.map_err(LedgerError::from)?),
+            marked => Ok(marked?),
         }
     }
 
@@ -515,7 +516,8 @@ impl Duties for ProviderDuties<'_> {
     }
 
     fn table_frame(&mut self, session: &Path) -> Result<RawFrame, DataError> {
-        let missing = || DataError::Contradiction { path: session.to_path_buf() };
+        let missing =
+            || DataError::Store(StoreError::Contradiction { path: session.to_path_buf() });
         let table = self.chosen.as_mut().ok_or_else(missing)?;
         table.frames.next_frame()?.ok_or_else(missing)
     }
@@ -530,7 +532,7 @@ impl Duties for ProviderDuties<'_> {
         &mut self,
         entry: &LedgerEntry,
         opening: &SessionEvidence,
-    ) -> Result<Reservation, ReserveError> {
+    ) -> Result<Reservation, ChargeError> {
         let now = self.clock.now_unix();
         let Ok(Control::Terms(signed)) = Control::decode(&opening.terms) else {
             return Err(LedgerError::from(Bug::InternalInvariant).into());

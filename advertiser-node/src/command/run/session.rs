@@ -6,14 +6,14 @@ use std::sync::Arc;
 use node::data::DataError;
 use node::data::input::{Identifiers, PreparedInput};
 use node::data::table::StoredTable;
-use node::driver::{DriveError, Driver, Duties, Ended, Session, Shown};
+use node::driver::{ChargeError, DriveError, Driver, Duties, Ended, Session, Shown};
 use node::engine::Engine;
 use node::error::shown;
 use node::exit::Exit;
 use node::failure::Failure;
 use node::invite::Invitation;
 use node::journal::SessionJournal;
-use node::ledger::{Ledger, LedgerError, ReserveError, SeenTable, SessionRow};
+use node::ledger::{Ledger, LedgerError, SeenTable, SessionRow};
 use node::program;
 use node::results::{About, Question, QuestionKey, Results, StoredResult};
 use node::room::Demand;
@@ -37,6 +37,7 @@ use protocol::transcript::{Record, Role};
 use session::advertiser::{AdvertiserConfig, AdvertiserSession, KnownKey};
 use session::disclosure::{MatchCount, Outcome, Resolution};
 use session::{Outbox, RowSlot, VerifiedPeer};
+use store::StoreError;
 
 use super::approval::Approval;
 use super::keep::{keep_ids, keep_rows};
@@ -471,7 +472,7 @@ struct Asked {
 impl AdvertiserDuties<'_> {
     /// The advertiser's session never asks for what only a provider has.
     fn without_records(&self) -> DataError {
-        DataError::Contradiction { path: self.run.home.path("sessions") }
+        DataError::Store(StoreError::Contradiction { path: self.run.home.path("sessions") })
     }
 }
 
@@ -486,14 +487,14 @@ impl Duties for AdvertiserDuties<'_> {
             Some(table) => table,
             None => self.table.insert(StoredTable::open(&path)?),
         };
-        table.next_frame()?.ok_or(DataError::Contradiction { path })
+        table.next_frame()?.ok_or(DataError::Store(StoreError::Contradiction { path }))
     }
 
     fn reserve(
         &mut self,
         entry: &LedgerEntry,
         opening: &SessionEvidence,
-    ) -> Result<Reservation, ReserveError> {
+    ) -> Result<Reservation, ChargeError> {
         let reservation = self.run.ledger.hold(&self.partner, entry, opening)?;
         let session = SessionRow::begun(self.partner, entry, self.clock.now_unix());
         self.run.ledger.record_session(&session)?;

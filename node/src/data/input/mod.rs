@@ -12,6 +12,7 @@ use protocol::purpose::Purpose;
 use protocol::seed::InputSeed;
 use serde::{Deserialize, Serialize};
 use session::RowSlot;
+use store::StoreError;
 use zeroize::Zeroize;
 
 use crate::data::sealed::{SealedFile, hex, open_sealed, read_or_end};
@@ -350,7 +351,7 @@ fn seed_of(store: &Path, content: &[u8; 32], key: &StorageKey) -> Result<InputSe
             seal::open_bytes(key, SEEDS, &sealed).map_err(DataError::sealed(&path))?.to_vec()
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        Err(source) => return Err(DataError::Io { path, source }),
+        Err(source) => return Err(DataError::Store(StoreError::Io { path, source })),
     };
     let (entries, rest) = seeds.as_chunks::<64>();
     if !rest.is_empty() {

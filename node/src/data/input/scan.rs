@@ -7,6 +7,7 @@ use std::mem;
 use jiff::Timestamp;
 use protocol::limits::ROW_WIDTH_MAX;
 use sha2::{Digest, Sha256};
+use store::StoreError;
 use zeroize::Zeroizing;
 
 use super::columns::{self, CRM, IDENTIFIERS, Values};
@@ -525,9 +526,11 @@ impl Reasons<'_> {
         reason: Reason,
     ) -> Result<(), DataError> {
         match &mut self.0 {
-            Some(to) => to
-                .note(&String::from_utf8_lossy(row_id), line, column, reason)
-                .map_err(|source: io::Error| DataError::Io { path: REASONS.into(), source }),
+            Some(to) => to.note(&String::from_utf8_lossy(row_id), line, column, reason).map_err(
+                |source: io::Error| {
+                    DataError::Store(StoreError::Io { path: REASONS.into(), source })
+                },
+            ),
             None => Ok(()),
         }
     }

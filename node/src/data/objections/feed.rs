@@ -347,7 +347,7 @@ mod tests {
     }
 
     fn claim(path: &Path) -> Result<Output, Failure> {
-        Outputs::new(false).claim(path)
+        Ok(Outputs::new(false).claim(path)?)
     }
 
     fn normalizer() -> Normalizer {

@@ -15,6 +15,7 @@ use protocol::seed::SessionSeed;
 use protocol::suite::Profile;
 use session::advertiser::{AdvertiserConfig, AdvertiserSession};
 use session::disclosure::Outcome;
+use store::StoreError;
 
 use crate::tables::State;
 use crate::tables::tests::World;
@@ -236,14 +237,14 @@ impl Duties for Advertiser<'_> {
             Some(table) => table,
             None => self.table.insert(node::data::table::StoredTable::open(&path)?),
         };
-        table.next_frame()?.ok_or(DataError::Contradiction { path })
+        table.next_frame()?.ok_or(DataError::Store(StoreError::Contradiction { path }))
     }
 
     fn reserve(
         &mut self,
         entry: &LedgerEntry,
         opening: &SessionEvidence,
-    ) -> Result<Reservation, ReserveError> {
+    ) -> Result<Reservation, ChargeError> {
         Ok(self.ledger.hold(&self.partner, entry, opening)?)
     }
 

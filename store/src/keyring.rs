@@ -19,8 +19,8 @@ use protocol::oprf::PrfKey;
 use protocol::seed::{KeyDerivation, KeySeed};
 use protocol::suite::{Aligned, Order, Shuffled, SuiteId};
 
+use crate::os::{self, OsError};
 use crate::seal::{self, SealError, StorageKey};
-use crate::world::{self, WorldError};
 
 /// A key of one partner, with everything a session needs of it.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ impl Keyring {
     ///
     /// [`KeyringError`].
     pub fn open(directory: &Path, storage: &StorageKey) -> Result<Self, KeyringError> {
-        world::create_private_dir(directory)?;
+        os::create_private_dir(directory)?;
         let (directory, storage) = (directory.to_path_buf(), storage.clone());
         Ok(Self { directory, storage, epoch_s: ALIGNED_EPOCH_S_MAX })
     }
@@ -145,11 +145,11 @@ impl Keyring {
     /// Else as [`Self::aligned`].
     pub fn mark_run_used(&self, id: &[u8; 16], now: u64) -> Result<(), KeyringError> {
         let path = self.run_path(id, USED);
-        let marked = world::publish_new(&path, world::PRIVATE_MODE, |out| {
+        let marked = os::publish_new(&path, os::PRIVATE_MODE, |out| {
             out.write_all(now.to_string().as_bytes())
         });
         match marked {
-            Err(WorldError::Exists { .. }) => Err(KeyringError::Used),
+            Err(OsError::Exists { .. }) => Err(KeyringError::Used),
             other => Ok(other?),
         }
     }
@@ -231,7 +231,7 @@ impl Keyring {
     }
 
     fn run_path(&self, id: &[u8; 16], suffix: &str) -> PathBuf {
-        self.directory.join(format!("{RUN}{}{suffix}", crate::data::hex(id)))
+        self.directory.join(format!("{RUN}{}{suffix}", crate::hex(id)))
     }
 
     fn usable(&self, now: u64) -> Result<Option<StoredKey>, KeyringError> {
@@ -275,14 +275,14 @@ impl Keyring {
     /// their key has ended.
     fn make(&self, prefix: &str, now: u64, lifetime_s: u64) -> Result<StoredKey, KeyringError> {
         let key = StoredKey {
-            id: world::entropy()?,
-            seed: KeySeed::from_bytes(world::entropy()?),
+            id: os::entropy()?,
+            seed: KeySeed::from_bytes(os::entropy()?),
             not_before: now,
             not_after: now.saturating_add(lifetime_s),
         };
         let sealed = seal::seal_bytes(&self.storage, CONTEXT, &key.encode())?;
-        let path = self.directory.join(format!("{prefix}{}{KEY}", crate::data::hex(&key.id)));
-        world::publish_new(&path, world::PRIVATE_MODE, |out| out.write_all(&sealed))?;
+        let path = self.directory.join(format!("{prefix}{}{KEY}", crate::hex(&key.id)));
+        os::publish_new(&path, os::PRIVATE_MODE, |out| out.write_all(&sealed))?;
         Ok(key)
     }
 }
@@ -315,7 +315,7 @@ pub enum KeyringError {
     Seal(#[from] SealError),
     /// The file system, or no randomness.
     #[error(transparent)]
-    World(#[from] WorldError),
+    Os(#[from] OsError),
     /// A defect of ours.
     #[error(transparent)]
     Bug(#[from] Bug),
@@ -389,7 +389,7 @@ impl StoredKey {
 /// The id in the name of a key's file.
 fn id_from_hex(text: &str) -> Option<[u8; 16]> {
     let id = u128::from_str_radix(text, 16).ok()?.to_be_bytes();
-    (crate::data::hex(&id) == text).then_some(id)
+    (crate::hex(&id) == text).then_some(id)
 }
 
 const ALIGNED: &str = "aligned-";
@@ -509,7 +509,7 @@ mod tests {
             let (keyring, signer) = keyring(dir.path());
             let id = keyring.make_run(&signer, &[3; 32], 1_000).unwrap().manifest.body.key_id;
             let (marked, failed) =
-                world::tests::with_fault(at, || keyring.mark_run_used(&id, 1_000));
+                os::testing::with_fault(at, || keyring.mark_run_used(&id, 1_000));
             let (reopened, _) = self::keyring(dir.path());
             assert!(marked.is_err() || !reopened.is_run_prepared(&id, 1_000).unwrap());
             assert_eq!(marked.is_err(), failed);

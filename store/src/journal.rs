@@ -19,7 +19,7 @@ use protocol::suite::PROTOCOL_VERSION;
 use protocol::transcript::{Opening, Record, Role, Transcript, Unreadable, Writer, merkle};
 use sha2::{Digest, Sha256};
 
-use crate::world::{self, Storage, WorldError};
+use crate::os::{self, OsError, Storage};
 
 /// The journal of one session, open for writing.
 #[derive(Debug)]
@@ -69,16 +69,16 @@ impl SessionJournal {
     ///
     /// # Errors
     ///
-    /// [`JournalError::World`], also if the directory has a transcript already.
+    /// [`JournalError::Os`], also if the directory has a transcript already.
     pub fn create(dir: &Path, opening: &Opening) -> Result<Self, JournalError> {
         let frames = dir.join(FRAMES_DIR);
-        world::create_private_dir(dir)?;
-        world::create_private_dir(&frames)?;
+        os::create_private_dir(dir)?;
+        os::create_private_dir(&frames)?;
         let path = dir.join(TRANSCRIPT_NAME);
         let (writer, bytes) = Writer::open(opening);
         let mut journal = Self {
             directory: dir.into(),
-            transcript: world::create_private(&path)?,
+            transcript: os::create_private(&path)?,
             writer,
             pending: bytes,
             streams: BTreeMap::new(),
@@ -87,7 +87,7 @@ impl SessionJournal {
         };
         journal.sync()?;
         // [G57]
-        world::sync_dir(dir)?;
+        os::sync_dir(dir)?;
         Ok(journal)
     }
 
@@ -100,17 +100,17 @@ impl SessionJournal {
     ///
     /// [`JournalError::Damaged`] if a record is bad and a good one follows, or if the opening is
     /// bad; [`JournalError::FrameDamaged`] if a recorded frame is missing or altered;
-    /// [`JournalError::World`].
+    /// [`JournalError::Os`].
     pub fn recover(dir: &Path) -> Result<Recovered, JournalError> {
         let path = dir.join(TRANSCRIPT_NAME);
-        let mut file = world::open_private(&path, OpenOptions::new().read(true).write(true))?;
+        let mut file = os::open_private(&path, OpenOptions::new().read(true).write(true))?;
         let bytes = read_transcript(&path, &file)?;
         let (transcript, len) = parse_whole_records(&path, &bytes)?;
         let dropped_bytes = bytes.len().saturating_sub(len) as u64;
         if dropped_bytes > 0 {
             cut(&path, &mut file, len as u64)?;
         }
-        file.seek(SeekFrom::End(0)).map_err(world::at("read", &path))?;
+        file.seek(SeekFrom::End(0)).map_err(os::at("read", &path))?;
         let (mut writer, _) = Writer::open(&transcript.opening);
         for record in &transcript.records {
             let _ = writer.append(record);
@@ -134,7 +134,7 @@ impl SessionJournal {
     ///
     /// # Errors
     ///
-    /// [`JournalError::Misuse`] if the frame is not the record's; [`JournalError::World`] if it
+    /// [`JournalError::Misuse`] if the frame is not the record's; [`JournalError::Os`] if it
     /// cannot be written. The journal then takes nothing more.
     pub fn append(
         &mut self,
@@ -160,7 +160,7 @@ impl SessionJournal {
     ///
     /// # Errors
     ///
-    /// [`JournalError::World`]. The journal then takes nothing more: after a failed sync the
+    /// [`JournalError::Os`]. The journal then takes nothing more: after a failed sync the
     /// system may have forgotten what it could not write, and a second sync would lie.
     pub fn sync(&mut self) -> Result<(), JournalError> {
         self.guarded(Self::flush)
@@ -170,7 +170,7 @@ impl SessionJournal {
     ///
     /// # Errors
     ///
-    /// [`JournalError::World`], also if the stream is not kept.
+    /// [`JournalError::Os`], also if the stream is not kept.
     pub fn read_frames(&self, stream: StreamId) -> Result<Frames, JournalError> {
         Frames::open(&self.directory, stream)
     }
@@ -179,20 +179,20 @@ impl SessionJournal {
     ///
     /// # Errors
     ///
-    /// [`JournalError::World`]; the journal then takes nothing more.
+    /// [`JournalError::Os`]; the journal then takes nothing more.
     pub fn rename(&mut self, to: &Path) -> Result<(), JournalError> {
         self.guarded(|journal| {
             if to.symlink_metadata().is_ok() {
-                return Err(WorldError::Exists { path: to.into() }.into());
+                return Err(OsError::Exists { path: to.into() }.into());
             }
-            world::fault_point()
+            os::fault_point()
                 .and_then(|()| std::fs::rename(&journal.directory, to))
-                .map_err(world::at("name", to))?;
+                .map_err(os::at("name", to))?;
             let from = std::mem::replace(&mut journal.directory, to.into());
             // [G57]
-            world::sync_dir(world::parent(to))?;
-            if world::parent(&from) != world::parent(to) {
-                world::sync_dir(world::parent(&from))?;
+            os::sync_dir(os::parent(to))?;
+            if os::parent(&from) != os::parent(to) {
+                os::sync_dir(os::parent(&from))?;
             }
             Ok(())
         })
@@ -237,7 +237,7 @@ impl SessionJournal {
                 Some(_) => {
                     self.names_changed = true;
                     Kept::Frames {
-                        file: world::create_private(&frame_path(&self.directory, stream))?,
+                        file: os::create_private(&frame_path(&self.directory, stream))?,
                         frames: 0,
                         changed: false,
                     }
@@ -257,7 +257,7 @@ impl SessionJournal {
                 storage
                     .write_all(&header.encode())
                     .and_then(|()| storage.write_all(&frame.payload))
-                    .map_err(world::at("write", &path))?;
+                    .map_err(os::at("write", &path))?;
                 Ok(())
             }
             _ => Err(JournalError::Misuse),
@@ -271,13 +271,13 @@ impl SessionJournal {
                 && *changed
             {
                 let path = frame_path(&self.directory, *stream);
-                Storage(file).sync().map_err(world::at("sync", &path))?;
+                Storage(file).sync().map_err(os::at("sync", &path))?;
                 *changed = false;
             }
         }
         if self.names_changed {
             // [G57]
-            world::sync_dir(&self.directory.join(FRAMES_DIR))?;
+            os::sync_dir(&self.directory.join(FRAMES_DIR))?;
             self.names_changed = false;
         }
         if self.pending.is_empty() {
@@ -285,8 +285,8 @@ impl SessionJournal {
         }
         let path = self.directory.join(TRANSCRIPT_NAME);
         let mut storage = Storage(&self.transcript);
-        storage.write_all(&self.pending).map_err(world::at("write", &path))?;
-        storage.sync().map_err(world::at("sync", &path))?;
+        storage.write_all(&self.pending).map_err(os::at("write", &path))?;
+        storage.sync().map_err(os::at("sync", &path))?;
         self.pending.clear();
         Ok(())
     }
@@ -320,10 +320,10 @@ impl Frames {
     ///
     /// # Errors
     ///
-    /// [`JournalError::World`], also if the stream is not kept.
+    /// [`JournalError::Os`], also if the stream is not kept.
     pub fn open(dir: &Path, stream: StreamId) -> Result<Self, JournalError> {
         let path = frame_path(dir, stream);
-        let file = world::open_private(&path, OpenOptions::new().read(true))?;
+        let file = os::open_private(&path, OpenOptions::new().read(true))?;
         Ok(Self {
             path,
             stream,
@@ -337,7 +337,7 @@ impl Frames {
     fn read(&mut self) -> Result<Option<RawFrame>, JournalError> {
         let damaged = || JournalError::FrameDamaged { path: self.path.clone(), index: self.next };
         let mut header = [0; FrameHeader::LEN];
-        match fill(&mut self.file, &mut header).map_err(world::at("read", &self.path))? {
+        match fill(&mut self.file, &mut header).map_err(os::at("read", &self.path))? {
             0 => return Ok(None),
             FrameHeader::LEN => {}
             _ => return Err(damaged()),
@@ -349,7 +349,7 @@ impl Frames {
         // At most a frame, as the header was checked against the limits.
         let len = usize::try_from(header.payload_len).map_err(|_| damaged())?;
         let mut payload = vec![0; len];
-        let read = fill(&mut self.file, &mut payload).map_err(world::at("read", &self.path))?;
+        let read = fill(&mut self.file, &mut payload).map_err(os::at("read", &self.path))?;
         if read < len {
             return Err(damaged());
         }
@@ -379,7 +379,7 @@ impl Iterator for Frames {
 pub enum JournalError {
     /// A file or directory.
     #[error(transparent)]
-    World(#[from] WorldError),
+    Os(#[from] OsError),
     /// A record is altered or missing, and others follow it.
     #[error("{}: record {record} is damaged; try: restore the run from a copy, or start a new one",
         path.display())]
@@ -429,7 +429,7 @@ pub const TRANSCRIPT_NAME: &str = "RUN.transcript";
 /// [`SessionJournal::recover`] for the file itself.
 pub fn read_ended(dir: &Path) -> Result<Transcript, JournalError> {
     let path = dir.join(TRANSCRIPT_NAME);
-    let file = world::open_private(&path, OpenOptions::new().read(true))?;
+    let file = os::open_private(&path, OpenOptions::new().read(true))?;
     let bytes = read_transcript(&path, &file)?;
     Transcript::parse(&bytes).map_err(|why| unreadable(&path, why))
 }
@@ -441,7 +441,7 @@ pub fn read_ended(dir: &Path) -> Result<Transcript, JournalError> {
 ///
 /// # Errors
 ///
-/// [`JournalError::World`] without randomness.
+/// [`JournalError::Os`] without randomness.
 fn unopened(sessions: &Path) -> Result<PathBuf, JournalError> {
     let mut found: Vec<(std::time::SystemTime, PathBuf)> = std::fs::read_dir(sessions)
         .into_iter()
@@ -457,7 +457,7 @@ fn unopened(sessions: &Path) -> Result<PathBuf, JournalError> {
     for (_, path) in found.into_iter().take(surplus).take_while(|(time, _)| ended(time)) {
         let _ = std::fs::remove_dir_all(path);
     }
-    let name = crate::data::hex(&world::entropy::<8>()?);
+    let name = crate::hex(&os::entropy::<8>()?);
     Ok(sessions.join(format!("{UNOPENED}{name}")))
 }
 
@@ -478,7 +478,7 @@ fn read_transcript(path: &Path, file: &File) -> Result<Vec<u8>, JournalError> {
     let mut bytes = Vec::new();
     file.take(TRANSCRIPT_BYTES_MAX.saturating_add(1))
         .read_to_end(&mut bytes)
-        .map_err(world::at("read", path))?;
+        .map_err(os::at("read", path))?;
     if bytes.len() as u64 > TRANSCRIPT_BYTES_MAX {
         return Err(JournalError::TooLarge { path: path.into() });
     }
@@ -567,13 +567,13 @@ fn recover_frames(
         });
         let path = frame_path(dir, stream);
         let recorded = leaves.clone().next().is_some();
-        let kept = path.try_exists().map_err(world::at("look at", &path))?;
+        let kept = path.try_exists().map_err(os::at("look at", &path))?;
         match (kept, recorded) {
             (true, true) => {
                 streams.insert(stream, recover_stream(dir, stream, leaves)?);
             }
             (true, false) => {
-                std::fs::remove_file(&path).map_err(world::at("remove", &path))?;
+                std::fs::remove_file(&path).map_err(os::at("remove", &path))?;
             }
             (false, true) => {
                 streams.insert(stream, Kept::LeavesOnly);
@@ -593,7 +593,7 @@ fn recover_stream<'a>(
     let mut frames = Frames::open(dir, stream)?;
     for (header, leaf) in leaves {
         let frame = match frames.next() {
-            Some(Err(error @ JournalError::World(_))) => return Err(error),
+            Some(Err(error @ JournalError::Os(_))) => return Err(error),
             Some(Ok(frame)) => Some(frame),
             _ => None,
         };
@@ -606,8 +606,8 @@ fn recover_stream<'a>(
             return Err(JournalError::FrameDamaged { path, index: header.index });
         }
     }
-    let mut file = world::open_private(&path, OpenOptions::new().read(true).write(true))?;
-    let len = file.seek(SeekFrom::End(0)).map_err(world::at("read", &path))?;
+    let mut file = os::open_private(&path, OpenOptions::new().read(true).write(true))?;
+    let len = file.seek(SeekFrom::End(0)).map_err(os::at("read", &path))?;
     if len > frames.read_bytes {
         cut(&path, &mut file, frames.read_bytes)?;
     }
@@ -619,7 +619,7 @@ fn cut(path: &Path, file: &mut File, len: u64) -> Result<(), JournalError> {
     file.set_len(len)
         .and_then(|()| Storage(file).sync())
         .and_then(|()| file.seek(SeekFrom::End(0)))
-        .map_err(world::at("shorten", path))?;
+        .map_err(os::at("shorten", path))?;
     Ok(())
 }
 
@@ -651,7 +651,7 @@ mod tests {
     use std::os::unix::fs::MetadataExt;
 
     use super::*;
-    use crate::world::tests::{dirs_synced_in, private_tempdir, with_fault};
+    use crate::os::testing::{dirs_synced_in, private_tempdir, with_fault};
 
     fn opening() -> Opening {
         Opening {
@@ -841,10 +841,8 @@ mod tests {
         for cut in 0..whole.len() {
             fs::write(dir.path().join(TRANSCRIPT_NAME), &whole[..cut]).unwrap();
             for (name, bytes) in &files[1..] {
-                world::publish_atomically(&dir.path().join(name), 0o600, |out| {
-                    out.write_all(bytes)
-                })
-                .unwrap();
+                os::publish_atomically(&dir.path().join(name), 0o600, |out| out.write_all(bytes))
+                    .unwrap();
             }
             match SessionJournal::recover(dir.path()) {
                 Err(JournalError::Damaged { record, .. }) => assert_eq!(record, 0, "{cut}"),

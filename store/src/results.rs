@@ -19,12 +19,13 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::data::{
-    DataError, SealedFile, SealedOut, create_sealed, finish_sealed, hex, open_sealed, read_or_end,
-    verify_sealed,
-};
+use crate::error::StoreError;
+use crate::hex;
+use crate::os::{self, DraftDir, OsError};
 use crate::seal::{self, KeyedHash, StorageKey};
-use crate::world::{self, DraftDir, WorldError};
+use crate::sealed::{
+    SealedFile, SealedOut, create_sealed, finish_sealed, open_sealed, read_or_end, verify_sealed,
+};
 
 /// The results of a node, of which the caller holds the lock.
 #[derive(Debug)]
@@ -80,14 +81,14 @@ impl Results {
     ///
     /// # Errors
     ///
-    /// [`DataError`].
+    /// [`StoreError`].
     pub fn open(
         node: &Path,
         storage: &StorageKey,
         ledger_time: Option<u64>,
-    ) -> Result<Self, DataError> {
+    ) -> Result<Self, StoreError> {
         let directory = node.join(DIRECTORY);
-        world::create_private_dir(&directory)?;
+        os::create_private_dir(&directory)?;
         let store = Self { directory, storage: storage.clone(), names: storage.keyed_hash(NAMES)? };
         for (party, _) in entries(&store.directory)? {
             for (path, name) in entries(&party)? {
@@ -96,8 +97,8 @@ impl Results {
                     let found = store.read::<IgnoredAny>(&path);
                     found.is_ok_and(|found| past(found.about.kept_until))
                 };
-                if world::is_partial(Path::new(&name)) || expired() {
-                    fs::remove_dir_all(&path).map_err(DataError::io(&path))?;
+                if os::is_partial(Path::new(&name)) || expired() {
+                    fs::remove_dir_all(&path).map_err(StoreError::io(&path))?;
                 }
             }
         }
@@ -134,13 +135,13 @@ impl Results {
     ///
     /// # Errors
     ///
-    /// [`DataError`] of the file system. A result that is damaged answers nothing: it is asked
+    /// [`StoreError`] of the file system. A result that is damaged answers nothing: it is asked
     /// again.
     pub fn find<T: for<'de> Deserialize<'de>>(
         &self,
         key: &QuestionKey,
         now: u64,
-    ) -> Result<Option<StoredResult<T>>, DataError> {
+    ) -> Result<Option<StoredResult<T>>, StoreError> {
         let directory = self.place(key);
         if !directory.exists() {
             return Ok(None);
@@ -158,8 +159,8 @@ impl Results {
     ///
     /// # Errors
     ///
-    /// [`DataError`] of the file system.
-    pub fn all<T: for<'de> Deserialize<'de>>(&self) -> Result<Vec<StoredResult<T>>, DataError> {
+    /// [`StoreError`] of the file system.
+    pub fn all<T: for<'de> Deserialize<'de>>(&self) -> Result<Vec<StoredResult<T>>, StoreError> {
         let mut all = Vec::new();
         for (party, _) in entries(&self.directory)? {
             for (path, _) in entries(&party)? {
@@ -179,31 +180,44 @@ impl Results {
     ///
     /// # Errors
     ///
-    /// [`DataError`]; nothing is there in part.
-    pub fn seal<T: Serialize + for<'de> Deserialize<'de>>(
+    /// That of `write`, or [`StoreError`]; nothing is there in part.
+    pub fn seal<T: Serialize + for<'de> Deserialize<'de>, E: From<StoreError>>(
         &self,
         key: &QuestionKey,
         about: &About<T>,
-        write: impl FnOnce(&mut RecordWriter) -> Result<(), DataError>,
-    ) -> Result<StoredResult<T>, DataError> {
+        write: impl FnOnce(&mut RecordWriter) -> Result<(), E>,
+    ) -> Result<StoredResult<T>, E> {
+        let (draft, mut records) = self.draft(key)?;
+        write(&mut records)?;
+        Ok(self.publish(key, about, draft, records)?)
+    }
+
+    fn draft(&self, key: &QuestionKey) -> Result<(DraftDir, RecordWriter), StoreError> {
         let directory = self.place(key);
-        let party = world::parent(&directory);
-        world::create_private_dir(party)?;
+        let party = os::parent(&directory);
+        os::create_private_dir(party)?;
         let draft = DraftDir::create(party, "result")?;
         let path = draft.path(RECORDS);
-        let mut records = RecordWriter {
-            out: create_sealed(&path, &self.storage, &context(RECORDS, key))?,
-            path: path.clone(),
-        };
-        write(&mut records)?;
-        finish_sealed(records.out, &path)?;
+        let out = create_sealed(&path, &self.storage, &context(RECORDS, key))?;
+        Ok((draft, RecordWriter { out, path }))
+    }
+
+    fn publish<T: Serialize + for<'de> Deserialize<'de>>(
+        &self,
+        key: &QuestionKey,
+        about: &About<T>,
+        draft: DraftDir,
+        records: RecordWriter,
+    ) -> Result<StoredResult<T>, StoreError> {
+        finish_sealed(records.out, &records.path)?;
         let text = serde_json::to_vec(about).map_err(|_| Bug::InternalInvariant)?;
         let sealed = seal::seal_bytes(&self.storage, &context(ABOUT, key), &Zeroizing::new(text))?;
-        world::publish_new(&draft.path(ABOUT), world::PRIVATE_MODE, |out| out.write_all(&sealed))?;
+        os::publish_new(&draft.path(ABOUT), os::PRIVATE_MODE, |out| out.write_all(&sealed))?;
+        let directory = self.place(key);
         // One that is there is past its time or damaged, or it would have been the answer.
         if directory.exists() {
-            let aside = DraftDir::create(party, "result")?;
-            fs::rename(&directory, aside.path("old")).map_err(DataError::io(&directory))?;
+            let aside = DraftDir::create(os::parent(&directory), "result")?;
+            fs::rename(&directory, aside.path("old")).map_err(StoreError::io(&directory))?;
         }
         draft.publish(&hex(&key.key))?;
         self.read(&directory)
@@ -218,7 +232,7 @@ impl Results {
     fn read_whole<T: for<'de> Deserialize<'de>>(
         &self,
         directory: &Path,
-    ) -> Result<StoredResult<T>, DataError> {
+    ) -> Result<StoredResult<T>, StoreError> {
         let context = context_at(RECORDS, directory);
         verify_sealed(&directory.join(RECORDS), &self.storage, &context)?;
         self.read(directory)
@@ -227,11 +241,11 @@ impl Results {
     fn read<T: for<'de> Deserialize<'de>>(
         &self,
         directory: &Path,
-    ) -> Result<StoredResult<T>, DataError> {
+    ) -> Result<StoredResult<T>, StoreError> {
         let path = directory.join(ABOUT);
-        let sealed = fs::read(&path).map_err(DataError::io(&path))?;
+        let sealed = fs::read(&path).map_err(StoreError::io(&path))?;
         let text = seal::open_bytes(&self.storage, &context_at(ABOUT, directory), &sealed)?;
-        let about = serde_json::from_slice(&text).map_err(|_| DataError::contradiction(&path))?;
+        let about = serde_json::from_slice(&text).map_err(|_| StoreError::contradiction(&path))?;
         Ok(StoredResult { directory: directory.into(), storage: self.storage.clone(), about })
     }
 }
@@ -250,8 +264,8 @@ impl<T> StoredResult<T> {
     ///
     /// # Errors
     ///
-    /// [`DataError`].
-    pub fn records(&self) -> Result<Records, DataError> {
+    /// [`StoreError`].
+    pub fn records(&self) -> Result<Records, StoreError> {
         let path = self.directory.join(RECORDS);
         let reader = open_sealed(&path, &self.storage, &context_at(RECORDS, &self.directory))?;
         Ok(Records { reader, path })
@@ -261,9 +275,9 @@ impl<T> StoredResult<T> {
     ///
     /// # Errors
     ///
-    /// [`WorldError`].
-    pub fn note_receipt(&self) -> Result<(), WorldError> {
-        world::publish_atomically(&self.directory.join(RECEIPT), world::PRIVATE_MODE, |_| Ok(()))
+    /// [`OsError`].
+    pub fn note_receipt(&self) -> Result<(), OsError> {
+        os::publish_atomically(&self.directory.join(RECEIPT), os::PRIVATE_MODE, |_| Ok(()))
     }
 
     /// Whether the provider signed the receipt of the session, as far as this node saw.
@@ -285,11 +299,11 @@ impl RecordWriter {
     ///
     /// # Errors
     ///
-    /// [`DataError`].
-    pub fn push(&mut self, parts: &[&[u8]]) -> Result<(), DataError> {
+    /// [`StoreError`].
+    pub fn push(&mut self, parts: &[&[u8]]) -> Result<(), StoreError> {
         let len: usize = parts.iter().map(|part| part.len()).sum();
         let len = u32::try_from(len).ok().filter(|len| *len <= RECORD_BYTES_MAX);
-        let len = len.ok_or_else(|| DataError::contradiction(&self.path))?;
+        let len = len.ok_or_else(|| StoreError::contradiction(&self.path))?;
         self.out.append(&len.to_be_bytes())?;
         parts.iter().try_for_each(|part| Ok(self.out.append(part)?))
     }
@@ -307,13 +321,13 @@ impl Records {
     ///
     /// # Errors
     ///
-    /// [`DataError`] if the file is damaged.
-    pub fn next_record(&mut self) -> Result<Option<Zeroizing<Vec<u8>>>, DataError> {
+    /// [`StoreError`] if the file is damaged.
+    pub fn next_record(&mut self) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
         let mut len = [0; 4];
         if !read_or_end(&mut self.reader, &mut len, &self.path)? {
             return Ok(None);
         }
-        let damaged = || DataError::contradiction(&self.path);
+        let damaged = || StoreError::contradiction(&self.path);
         let len = u32::from_be_bytes(len);
         let len = usize::try_from(len.min(RECORD_BYTES_MAX)).map_err(|_| damaged())?;
         let mut record = Zeroizing::new(vec![0; len]);
@@ -323,16 +337,16 @@ impl Records {
 }
 
 /// What lies in a directory, hidden names included; nothing if there is none.
-fn entries(directory: &Path) -> Result<Vec<(PathBuf, std::ffi::OsString)>, DataError> {
+fn entries(directory: &Path) -> Result<Vec<(PathBuf, std::ffi::OsString)>, StoreError> {
     let read = match fs::read_dir(directory) {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             return Ok(Vec::new());
         }
-        read => read.map_err(DataError::io(directory))?,
+        read => read.map_err(StoreError::io(directory))?,
     };
     let mut found = Vec::new();
     for entry in read {
-        let entry = entry.map_err(DataError::io(directory))?;
+        let entry = entry.map_err(StoreError::io(directory))?;
         found.push((entry.path(), entry.file_name()));
     }
     Ok(found)
@@ -364,8 +378,9 @@ mod tests {
     use protocol::purpose::Purpose;
 
     use super::*;
-    use crate::world::tests::private_tempdir;
+    use crate::os::testing::private_tempdir;
 
+    const NOTHING: Result<(), StoreError> = Ok(());
     const PARTY: [u8; 32] = [7; 32];
     const OTHER: InputRoot = InputRoot { root: [2; 32], leaves: 10, rows: 5 };
     const ROOT: InputRoot = InputRoot { root: [1; 32], leaves: 10, rows: 5 };
@@ -465,7 +480,7 @@ mod tests {
         let storage = StorageKey::ephemeral().unwrap();
         let results = store(dir.path(), &storage, None);
         let key = key_of(&results, |_, _| {});
-        let failed = results.seal(&key, &about(1, 500), |_| Err(Bug::ApiMisuse.into()));
+        let failed = results.seal(&key, &about(1, 500), |_| Err(StoreError::Bug(Bug::ApiMisuse)));
         assert!(failed.is_err());
         assert!(results.find::<String>(&key, 0).unwrap().is_none());
         assert!(results.all::<String>().unwrap().is_empty());
@@ -477,7 +492,7 @@ mod tests {
             fs::write(&path, &bytes).unwrap();
             assert!(results.find::<String>(&key, 0).unwrap().is_none(), "{name}");
             // The new one takes its place.
-            results.seal(&key, &about(sid, 500), |_| Ok(())).unwrap();
+            results.seal(&key, &about(sid, 500), |_| NOTHING).unwrap();
             assert_eq!(results.find::<String>(&key, 0).unwrap().unwrap().about.sid, [sid; 32]);
         }
     }
@@ -488,7 +503,7 @@ mod tests {
         let storage = StorageKey::ephemeral().unwrap();
         let results = store(dir.path(), &storage, None);
         let key = key_of(&results, |_, _| {});
-        results.seal(&key, &about(1, 500), |_| Ok(())).unwrap();
+        results.seal(&key, &about(1, 500), |_| NOTHING).unwrap();
         // A clock that stands ahead finds no answer, and removes none.
         assert!(results.find::<String>(&key, 501).unwrap().is_none());
         for time in [None, Some(0), Some(500)] {

@@ -27,8 +27,7 @@ use rusqlite::params;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Transaction, TransactionBehavior};
 use session::advertiser::{KnownKey, MetKey};
 
-use crate::keyring::KeyringError;
-use crate::world::{self, WorldError};
+use crate::os::{self, OsError};
 
 mod anchor;
 mod checks;
@@ -61,7 +60,7 @@ impl Ledger {
     ///
     /// [`LedgerError::Gone`] if there is none where sessions, marks or the anchor say that there
     /// was one; [`LedgerError::Chain`] names the partner and the first entry that is missing or
-    /// altered; [`LedgerError::Altered`] the table of another row that was; [`LedgerError::World`]
+    /// altered; [`LedgerError::Altered`] the table of another row that was; [`LedgerError::Os`]
     /// if others can read the file; [`LedgerError::Version`] if it is of another version of this
     /// program; [`LedgerError::Storage`].
     pub fn open(place: &LedgerPlace) -> Result<Self, LedgerError> {
@@ -82,10 +81,10 @@ impl Ledger {
 
     fn open_or_make(place: &LedgerPlace) -> Result<Self, LedgerError> {
         let path = &place.file;
-        match world::create_private(path) {
-            Ok(_) => world::sync_dir(world::parent(path))?,
-            Err(WorldError::Exists { .. }) => {
-                drop(world::open_private(path, OpenOptions::new().read(true))?);
+        match os::create_private(path) {
+            Ok(_) => os::sync_dir(os::parent(path))?,
+            Err(OsError::Exists { .. }) => {
+                drop(os::open_private(path, OpenOptions::new().read(true))?);
             }
             Err(error) => return Err(error.into()),
         }
@@ -113,7 +112,7 @@ impl Ledger {
         if let Some(trace) = place.trace_of_lost()? {
             return Err(LedgerError::Gone { path: path.clone(), trace });
         }
-        drop(world::open_private(path, OpenOptions::new().read(true))?);
+        drop(os::open_private(path, OpenOptions::new().read(true))?);
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let ledger = Self::connect(place, flags)?;
         let at = |source: rusqlite::Error| Step::Sql(source).at(path);
@@ -827,7 +826,7 @@ impl SessionRow {
 pub enum LedgerError {
     /// The file itself.
     #[error(transparent)]
-    World(#[from] WorldError),
+    Os(#[from] OsError),
     /// SQLite failed.
     #[error("cannot read or write the ledger {}: {source}; try: check space and health of the disk",
         path.display())]
@@ -932,9 +931,6 @@ pub enum LedgerError {
         /// Number of the entry.
         seq: u64,
     },
-    /// The key of a run cannot be marked as used, or is used already.
-    #[error(transparent)]
-    Key(#[from] KeyringError),
     /// A defect of ours.
     #[error(transparent)]
     Bug(#[from] Bug),

@@ -22,8 +22,8 @@ use rayon::prelude::*;
 use session::{RunChunk, RunContent, RunName};
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::os::{self, OsError, Storage};
 use crate::seal::{BLOCK_LEN_MAX, SealError, SealedReader, SealedWriter, StorageKey};
-use crate::world::{self, Storage, WorldError};
 
 /// Sorts records of one length by their bytes; equal ones are all kept.
 #[derive(Debug)]
@@ -37,10 +37,10 @@ impl FixedSorter {
     ///
     /// # Errors
     ///
-    /// [`RunsError::RecordLen`] for records of no byte or above 64 KiB; [`RunsError::World`].
-    pub fn new(dir: &Path, record_len: usize, memory_bytes: usize) -> Result<Self, RunsError> {
+    /// [`SpillError::RecordLen`] for records of no byte or above 64 KiB; [`SpillError::Os`].
+    pub fn new(dir: &Path, record_len: usize, memory_bytes: usize) -> Result<Self, SpillError> {
         if !(1..=RECORD_LEN_MAX).contains(&record_len) {
-            return Err(RunsError::RecordLen);
+            return Err(SpillError::RecordLen);
         }
         Ok(Self { core: Sorter::new(dir, Layout::Fixed(record_len), memory_bytes)?, record_len })
     }
@@ -49,11 +49,11 @@ impl FixedSorter {
     ///
     /// # Errors
     ///
-    /// [`RunsError::RecordLen`] if it has another length; [`RunsError::Seal`] if it cannot be
+    /// [`SpillError::RecordLen`] if it has another length; [`SpillError::Seal`] if it cannot be
     /// spilled.
-    pub fn push(&mut self, record: &[u8]) -> Result<(), RunsError> {
+    pub fn push(&mut self, record: &[u8]) -> Result<(), SpillError> {
         if record.len() != self.record_len {
-            return Err(RunsError::RecordLen);
+            return Err(SpillError::RecordLen);
         }
         self.core.push(record, &[])
     }
@@ -63,9 +63,9 @@ impl FixedSorter {
     /// # Errors
     ///
     /// As [`FixedSorter::push`].
-    pub fn extend(&mut self, records: &[u8]) -> Result<(), RunsError> {
+    pub fn extend(&mut self, records: &[u8]) -> Result<(), SpillError> {
         if !records.len().is_multiple_of(self.record_len) {
-            return Err(RunsError::RecordLen);
+            return Err(SpillError::RecordLen);
         }
         records.chunks(self.record_len).try_for_each(|record| self.core.push(record, &[]))
     }
@@ -74,8 +74,8 @@ impl FixedSorter {
     ///
     /// # Errors
     ///
-    /// [`RunsError::Seal`] if the last run cannot be spilled or an earlier one is damaged.
-    pub fn finish(self) -> Result<FixedSorted, RunsError> {
+    /// [`SpillError::Seal`] if the last run cannot be spilled or an earlier one is damaged.
+    pub fn finish(self) -> Result<FixedSorted, SpillError> {
         Ok(FixedSorted { core: self.core.finish()?, record_len: self.record_len })
     }
 }
@@ -93,11 +93,11 @@ impl FixedSorted {
     ///
     /// # Errors
     ///
-    /// [`RunsError::Seal`] if a run is damaged; [`RunsError::Failed`] on every call after that.
+    /// [`SpillError::Seal`] if a run is damaged; [`SpillError::Failed`] on every call after that.
     pub fn next_chunk(
         &mut self,
         max_bytes: usize,
-    ) -> Result<Option<Zeroizing<Vec<u8>>>, RunsError> {
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, SpillError> {
         let most = (max_bytes / self.record_len).max(1);
         let left = usize::try_from(self.core.left).unwrap_or(usize::MAX);
         let bytes = most.min(left).saturating_mul(self.record_len);
@@ -116,8 +116,8 @@ impl FixedSorted {
     ///
     /// # Errors
     ///
-    /// [`RunsError::Seal`] if a run is damaged.
-    pub fn rewind(&mut self) -> Result<(), RunsError> {
+    /// [`SpillError::Seal`] if a run is damaged.
+    pub fn rewind(&mut self) -> Result<(), SpillError> {
         self.core.rewind()
     }
 
@@ -145,8 +145,8 @@ impl VarSorter {
     ///
     /// # Errors
     ///
-    /// [`RunsError::World`].
-    pub fn new(dir: &Path, memory_bytes: usize) -> Result<Self, RunsError> {
+    /// [`SpillError::Os`].
+    pub fn new(dir: &Path, memory_bytes: usize) -> Result<Self, SpillError> {
         let core = Sorter::new(dir, Layout::Keyed, memory_bytes)?;
         Ok(Self { core })
     }
@@ -156,7 +156,7 @@ impl VarSorter {
     /// # Errors
     ///
     /// As [`VarSorter::push_keyed`].
-    pub fn push(&mut self, record: &[u8]) -> Result<(), RunsError> {
+    pub fn push(&mut self, record: &[u8]) -> Result<(), SpillError> {
         self.push_keyed(record, record.len())
     }
 
@@ -164,11 +164,11 @@ impl VarSorter {
     ///
     /// # Errors
     ///
-    /// [`RunsError::RecordLen`] above 64 KiB or if the key is longer than the record;
-    /// [`RunsError::Seal`] if it cannot be spilled.
-    pub fn push_keyed(&mut self, record: &[u8], key_len: usize) -> Result<(), RunsError> {
+    /// [`SpillError::RecordLen`] above 64 KiB or if the key is longer than the record;
+    /// [`SpillError::Seal`] if it cannot be spilled.
+    pub fn push_keyed(&mut self, record: &[u8], key_len: usize) -> Result<(), SpillError> {
         if record.len() > RECORD_LEN_MAX || key_len > record.len() {
-            return Err(RunsError::RecordLen);
+            return Err(SpillError::RecordLen);
         }
         let len = |len: usize| u32::try_from(len).unwrap_or(u32::MAX).to_le_bytes();
         let [a, b, c, d] = len(record.len());
@@ -180,8 +180,8 @@ impl VarSorter {
     ///
     /// # Errors
     ///
-    /// [`RunsError::Seal`] if the last run cannot be spilled or an earlier one is damaged.
-    pub fn finish(self) -> Result<VarSorted, RunsError> {
+    /// [`SpillError::Seal`] if the last run cannot be spilled or an earlier one is damaged.
+    pub fn finish(self) -> Result<VarSorted, SpillError> {
         let core = self.core.finish()?;
         Ok(VarSorted { core, given: false })
     }
@@ -200,8 +200,8 @@ impl VarSorted {
     ///
     /// # Errors
     ///
-    /// [`RunsError::Seal`] if a run is damaged; [`RunsError::Failed`] on every call after that.
-    pub fn next_record(&mut self) -> Result<Option<&[u8]>, RunsError> {
+    /// [`SpillError::Seal`] if a run is damaged; [`SpillError::Failed`] on every call after that.
+    pub fn next_record(&mut self) -> Result<Option<&[u8]>, SpillError> {
         if self.given {
             self.core.advance()?;
         }
@@ -214,8 +214,8 @@ impl VarSorted {
     ///
     /// # Errors
     ///
-    /// [`RunsError::Seal`] if a run is damaged.
-    pub fn rewind(&mut self) -> Result<(), RunsError> {
+    /// [`SpillError::Seal`] if a run is damaged.
+    pub fn rewind(&mut self) -> Result<(), SpillError> {
         self.given = false;
         self.core.rewind()
     }
@@ -241,9 +241,9 @@ impl SealedLog {
     ///
     /// # Errors
     ///
-    /// [`RunsError::World`].
-    pub fn new(dir: &Path) -> Result<Self, RunsError> {
-        world::create_private_dir(dir)?;
+    /// [`SpillError::Os`].
+    pub fn new(dir: &Path) -> Result<Self, SpillError> {
+        os::create_private_dir(dir)?;
         let file = scratch_file(dir)?;
         let key = StorageKey::ephemeral()?;
         let writer = SealedWriter::new(ScratchWriter::new(&file), &key, CONTEXT)?;
@@ -254,9 +254,9 @@ impl SealedLog {
     ///
     /// # Errors
     ///
-    /// [`RunsError::RecordLen`]; [`RunsError::Seal`] if it cannot be written, and the log is then
+    /// [`SpillError::RecordLen`]; [`SpillError::Seal`] if it cannot be written, and the log is then
     /// of no use.
-    pub fn push(&mut self, record: &[u8]) -> Result<(), RunsError> {
+    pub fn push(&mut self, record: &[u8]) -> Result<(), SpillError> {
         self.push_parts(&[record])
     }
 
@@ -265,10 +265,10 @@ impl SealedLog {
     /// # Errors
     ///
     /// As [`SealedLog::push`].
-    pub fn push_parts(&mut self, parts: &[&[u8]]) -> Result<(), RunsError> {
+    pub fn push_parts(&mut self, parts: &[&[u8]]) -> Result<(), SpillError> {
         let len = parts.iter().map(|part| part.len()).sum::<usize>();
         if len > LOG_RECORD_LEN_MAX {
-            return Err(RunsError::RecordLen);
+            return Err(SpillError::RecordLen);
         }
         let len = u32::try_from(len).unwrap_or(u32::MAX);
         self.writer.append(&len.to_le_bytes())?;
@@ -283,8 +283,8 @@ impl SealedLog {
     ///
     /// # Errors
     ///
-    /// [`RunsError::Seal`] if its end cannot be written.
-    pub fn finish(self) -> Result<SealedRecords, RunsError> {
+    /// [`SpillError::Seal`] if its end cannot be written.
+    pub fn finish(self) -> Result<SealedRecords, SpillError> {
         let written = self.writer.finish()?.written;
         Ok(SealedRecords {
             run: Run { file: self.file, start: 0, end: written },
@@ -307,8 +307,8 @@ impl SealedRecords {
     ///
     /// # Errors
     ///
-    /// [`RunsError::Seal`] if the log cannot be read.
-    pub fn read(&self) -> Result<SealedRecordsReader, RunsError> {
+    /// [`SpillError::Seal`] if the log cannot be read.
+    pub fn read(&self) -> Result<SealedRecordsReader, SpillError> {
         Ok(SealedRecordsReader {
             reader: self.run.open(&self.key)?,
             record: Zeroizing::new(Vec::new()),
@@ -334,8 +334,8 @@ impl SealedRecordsReader {
     ///
     /// # Errors
     ///
-    /// [`RunsError::Seal`] if the log is damaged.
-    pub fn next_record(&mut self) -> Result<Option<&[u8]>, RunsError> {
+    /// [`SpillError::Seal`] if the log is damaged.
+    pub fn next_record(&mut self) -> Result<Option<&[u8]>, SpillError> {
         let mut len = [0; 4];
         if !fill(&mut self.reader, &mut len)? {
             return Ok(None);
@@ -343,7 +343,7 @@ impl SealedRecordsReader {
         let len = usize::try_from(u32::from_le_bytes(len)).unwrap_or(usize::MAX);
         resize(&mut self.record, len);
         if !fill(&mut self.reader, &mut self.record)? && len > 0 {
-            return Err(RunsError::Failed);
+            return Err(SpillError::Failed);
         }
         Ok(Some(&self.record))
     }
@@ -354,7 +354,7 @@ impl SealedRecordsReader {
 /// A run is spilled whole before its first chunk is asked for. The received table is not one of
 /// these: its chunks are frames, and the journal has them.
 #[derive(Debug)]
-pub struct RunStore {
+pub struct SpillStore {
     dir: PathBuf,
     memory_bytes: usize,
     filling: BTreeMap<RunName, FixedSorter>,
@@ -363,14 +363,14 @@ pub struct RunStore {
     digital_ids: Option<SealedLog>,
 }
 
-impl RunStore {
+impl SpillStore {
     /// A store that spills to `dir`, which is made private; all runs share `memory_bytes`.
     ///
     /// # Errors
     ///
-    /// [`RunsError::World`].
-    pub fn new(dir: &Path, memory_bytes: usize) -> Result<Self, RunsError> {
-        world::create_private_dir(dir)?;
+    /// [`SpillError::Os`].
+    pub fn new(dir: &Path, memory_bytes: usize) -> Result<Self, SpillError> {
+        os::create_private_dir(dir)?;
         Ok(Self {
             dir: dir.into(),
             memory_bytes: memory_bytes / RUNS_AT_ONCE,
@@ -390,9 +390,9 @@ impl RunStore {
     ///
     /// # Errors
     ///
-    /// [`RunsError::Order`] for the table, or once the run has been read; else as
+    /// [`SpillError::Order`] for the table, or once the run has been read; else as
     /// [`FixedSorter::extend`].
-    pub fn spill(&mut self, run: RunName, records: Zeroizing<Vec<u8>>) -> Result<(), RunsError> {
+    pub fn spill(&mut self, run: RunName, records: Zeroizing<Vec<u8>>) -> Result<(), SpillError> {
         if run == RunName::DigitalIds {
             let log = match &mut self.digital_ids {
                 Some(log) => log,
@@ -401,7 +401,7 @@ impl RunStore {
             return log.push(&records);
         }
         if self.reading.contains_key(&run) {
-            return Err(RunsError::Order);
+            return Err(SpillError::Order);
         }
         let mut sorter = match self.filling.remove(&run) {
             Some(sorter) => sorter,
@@ -416,8 +416,8 @@ impl RunStore {
     ///
     /// # Errors
     ///
-    /// [`RunsError::Order`] for the table; [`RunsError::Seal`] if the run is damaged.
-    pub fn next_chunk(&mut self, run: RunName) -> Result<RunChunk, RunsError> {
+    /// [`SpillError::Order`] for the table; [`SpillError::Seal`] if the run is damaged.
+    pub fn next_chunk(&mut self, run: RunName) -> Result<RunChunk, SpillError> {
         let sorted = self.sorted(run)?;
         let records = sorted.next_chunk(CHUNK_BYTES)?.unwrap_or_default();
         Ok(RunChunk { run, last: sorted.is_at_end(), content: RunContent::Records(records) })
@@ -427,25 +427,25 @@ impl RunStore {
     ///
     /// # Errors
     ///
-    /// As [`RunStore::next_chunk`].
-    pub fn take(&mut self, run: RunName) -> Result<FixedSorted, RunsError> {
+    /// As [`SpillStore::next_chunk`].
+    pub fn take(&mut self, run: RunName) -> Result<FixedSorted, SpillError> {
         self.sorted(run)?.rewind()?;
-        self.reading.remove(&run).ok_or(RunsError::Order)
+        self.reading.remove(&run).ok_or(SpillError::Order)
     }
 
     /// Takes the digital IDs out of the store: runs of encoded entries, in the order they came.
     ///
     /// # Errors
     ///
-    /// [`RunsError::Seal`] if they cannot be read back.
-    pub fn take_digital_ids(&mut self) -> Result<SealedRecords, RunsError> {
+    /// [`SpillError::Seal`] if they cannot be read back.
+    pub fn take_digital_ids(&mut self) -> Result<SealedRecords, SpillError> {
         match self.digital_ids.take() {
             Some(log) => log.finish(),
             None => SealedLog::new(&self.dir)?.finish(),
         }
     }
 
-    fn sorted(&mut self, run: RunName) -> Result<&mut FixedSorted, RunsError> {
+    fn sorted(&mut self, run: RunName) -> Result<&mut FixedSorted, SpillError> {
         if !self.reading.contains_key(&run) {
             let sorter = match self.filling.remove(&run) {
                 Some(sorter) => sorter,
@@ -453,21 +453,21 @@ impl RunStore {
             };
             self.reading.insert(run, sorter.finish()?);
         }
-        self.reading.get_mut(&run).ok_or(RunsError::Order)
+        self.reading.get_mut(&run).ok_or(SpillError::Order)
     }
 
-    fn sorter(&self, run: RunName) -> Result<FixedSorter, RunsError> {
-        let record_len = run.record_len().ok_or(RunsError::Order)?;
+    fn sorter(&self, run: RunName) -> Result<FixedSorter, SpillError> {
+        let record_len = run.record_len().ok_or(SpillError::Order)?;
         FixedSorter::new(&self.dir, record_len, self.memory_bytes)
     }
 }
 
 /// Records cannot be kept or given back.
 #[derive(Debug, thiserror::Error)]
-pub enum RunsError {
+pub enum SpillError {
     /// The work directory.
     #[error(transparent)]
-    World(#[from] WorldError),
+    Os(#[from] OsError),
     /// Spilled data cannot be written, read, or trusted.
     #[error(transparent)]
     Seal(#[from] SealError),
@@ -561,8 +561,8 @@ struct Sorter {
 }
 
 impl Sorter {
-    fn new(dir: &Path, layout: Layout, memory_bytes: usize) -> Result<Self, RunsError> {
-        world::create_private_dir(dir)?;
+    fn new(dir: &Path, layout: Layout, memory_bytes: usize) -> Result<Self, SpillError> {
+        os::create_private_dir(dir)?;
         // Small blocks when memory is small, so that a merge can still read several runs.
         let block_len = (memory_bytes / 64).clamp(BLOCK_LEN_MIN, BLOCK_LEN_MAX);
         Ok(Self {
@@ -580,7 +580,7 @@ impl Sorter {
     }
 
     /// Takes an encoded record, in two parts so that its head needs no copy of it.
-    fn push(&mut self, head: &[u8], tail: &[u8]) -> Result<(), RunsError> {
+    fn push(&mut self, head: &[u8], tail: &[u8]) -> Result<(), SpillError> {
         let len = head.len().saturating_add(tail.len());
         if self.arena.bytes_with(len) > self.arena_bytes_max && !self.arena.order.is_empty() {
             self.spill()?;
@@ -590,7 +590,7 @@ impl Sorter {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Sorted, RunsError> {
+    fn finish(mut self) -> Result<Sorted, SpillError> {
         if self.runs.is_empty() {
             self.arena.sort(self.layout);
         } else if !self.arena.order.is_empty() {
@@ -614,7 +614,7 @@ impl Sorter {
     }
 
     /// Writes the collected records as one sorted run and forgets them.
-    fn spill(&mut self) -> Result<(), RunsError> {
+    fn spill(&mut self) -> Result<(), SpillError> {
         self.arena.sort(self.layout);
         let scratch = match self.scratch.take() {
             Some(scratch) => scratch,
@@ -630,7 +630,7 @@ impl Sorter {
     }
 
     /// Merges groups of runs into longer ones; the file of the shorter ones is given back.
-    fn merge_pass(&mut self) -> Result<(), RunsError> {
+    fn merge_pass(&mut self) -> Result<(), SpillError> {
         let runs = std::mem::take(&mut self.runs);
         let mut scratch = ScratchWriter::new(&scratch_file(&self.dir)?);
         for group in runs.chunks(self.merge_width) {
@@ -763,11 +763,7 @@ impl fmt::Debug for Arena {
 }
 
 /// Appends to a buffer that leaves no copy behind when it moves.
-pub(crate) fn grow<T: Zeroize + Copy>(
-    buffer: &mut Zeroizing<Vec<T>>,
-    items: &[T],
-    bytes_max: usize,
-) {
+pub fn grow<T: Zeroize + Copy>(buffer: &mut Zeroizing<Vec<T>>, items: &[T], bytes_max: usize) {
     let needed = buffer.len().saturating_add(items.len());
     if needed > buffer.capacity() {
         let most = (bytes_max / size_of::<T>().max(1)).max(needed);
@@ -807,20 +803,20 @@ enum Source {
 
 impl Sorted {
     /// The current record, encoded; `None` after the last.
-    fn peek(&self) -> Result<Option<&[u8]>, RunsError> {
+    fn peek(&self) -> Result<Option<&[u8]>, SpillError> {
         let record = match &self.source {
             Source::Memory { arena, next } => arena.record(self.layout, *next),
             Source::Merge(heap) => heap.peek().map(|head| head.cursor.record.as_slice()),
-            Source::Failed => return Err(RunsError::Failed),
+            Source::Failed => return Err(SpillError::Failed),
         };
         // Fewer records than were taken would be a smaller match, not a visible failure.
         match (record, self.left) {
-            (Some(_), 0) | (None, 1..) => Err(RunsError::Failed),
+            (Some(_), 0) | (None, 1..) => Err(SpillError::Failed),
             (record, _) => Ok(record),
         }
     }
 
-    fn advance(&mut self) -> Result<(), RunsError> {
+    fn advance(&mut self) -> Result<(), SpillError> {
         self.left = self.left.saturating_sub(1);
         let advanced = match &mut self.source {
             Source::Memory { next, .. } => {
@@ -828,7 +824,7 @@ impl Sorted {
                 Ok(())
             }
             Source::Merge(heap) => advance(heap),
-            Source::Failed => Err(RunsError::Failed),
+            Source::Failed => Err(SpillError::Failed),
         };
         if advanced.is_err() {
             self.source = Source::Failed;
@@ -836,7 +832,7 @@ impl Sorted {
         advanced
     }
 
-    fn rewind(&mut self) -> Result<(), RunsError> {
+    fn rewind(&mut self) -> Result<(), SpillError> {
         self.left = self.records;
         match &mut self.source {
             Source::Memory { next, .. } if self.runs.is_empty() => *next = 0,
@@ -847,7 +843,7 @@ impl Sorted {
 }
 
 /// Opens runs for merging.
-fn merge(layout: Layout, key: &StorageKey, runs: &[Run]) -> Result<BinaryHeap<Head>, RunsError> {
+fn merge(layout: Layout, key: &StorageKey, runs: &[Run]) -> Result<BinaryHeap<Head>, SpillError> {
     let mut heads = Vec::with_capacity(runs.len());
     for run in runs {
         let mut cursor =
@@ -860,7 +856,7 @@ fn merge(layout: Layout, key: &StorageKey, runs: &[Run]) -> Result<BinaryHeap<He
 }
 
 /// Moves the run with the smallest record on to its next one.
-fn advance(heap: &mut BinaryHeap<Head>) -> Result<(), RunsError> {
+fn advance(heap: &mut BinaryHeap<Head>) -> Result<(), SpillError> {
     let Some(mut head) = heap.peek_mut() else {
         return Ok(());
     };
@@ -922,7 +918,7 @@ impl Cursor {
     }
 
     /// Reads the next record; false after the last.
-    fn advance(&mut self) -> Result<bool, RunsError> {
+    fn advance(&mut self) -> Result<bool, SpillError> {
         if let Layout::Fixed(len) = self.layout {
             resize(&mut self.record, len);
             return fill(&mut self.reader, &mut self.record);
@@ -934,10 +930,10 @@ impl Cursor {
         let len = read_len(&head, 0).saturating_add(KEYED_HEAD_LEN);
         resize(&mut self.record, len);
         let (to, body) =
-            self.record.split_first_chunk_mut::<KEYED_HEAD_LEN>().ok_or(RunsError::Failed)?;
+            self.record.split_first_chunk_mut::<KEYED_HEAD_LEN>().ok_or(SpillError::Failed)?;
         *to = head;
         let whole = body.is_empty() || fill(&mut self.reader, body)?;
-        whole.then_some(true).ok_or(RunsError::Failed)
+        whole.then_some(true).ok_or(SpillError::Failed)
     }
 }
 
@@ -948,11 +944,11 @@ impl fmt::Debug for Cursor {
 }
 
 /// Fills `out`, or says that nothing was left; part of it is an error.
-fn fill(reader: &mut SealedReader<Section>, mut out: &mut [u8]) -> Result<bool, RunsError> {
+fn fill(reader: &mut SealedReader<Section>, mut out: &mut [u8]) -> Result<bool, SpillError> {
     let mut started = false;
     while !out.is_empty() {
         match reader.read_some(out)? {
-            0 if started => return Err(RunsError::Failed),
+            0 if started => return Err(SpillError::Failed),
             0 => return Ok(false),
             read => out = out.get_mut(read..).unwrap_or(&mut []),
         }
@@ -970,7 +966,7 @@ struct Run {
 }
 
 impl Run {
-    fn open(&self, key: &StorageKey) -> Result<SealedReader<Section>, RunsError> {
+    fn open(&self, key: &StorageKey) -> Result<SealedReader<Section>, SpillError> {
         let section = Section { file: Arc::clone(&self.file), at: self.start, end: self.end };
         Ok(SealedReader::new(section, key, CONTEXT)?)
     }
@@ -983,13 +979,13 @@ struct RunWriter {
 }
 
 impl RunWriter {
-    fn new(scratch: ScratchWriter, key: &StorageKey, block_len: usize) -> Result<Self, RunsError> {
+    fn new(scratch: ScratchWriter, key: &StorageKey, block_len: usize) -> Result<Self, SpillError> {
         let start = scratch.written;
         let writer = SealedWriter::with_block_len(scratch, key, CONTEXT, block_len)?;
         Ok(Self { writer, start })
     }
 
-    fn finish(self, runs: &mut Vec<Run>) -> Result<ScratchWriter, RunsError> {
+    fn finish(self, runs: &mut Vec<Run>) -> Result<ScratchWriter, SpillError> {
         let scratch = self.writer.finish()?;
         runs.push(Run { file: Arc::clone(&scratch.file), start: self.start, end: scratch.written });
         Ok(scratch)
@@ -997,10 +993,10 @@ impl RunWriter {
 }
 
 /// Opens a file without a name: it ends with its last user, however that ends.
-fn scratch_file(dir: &Path) -> Result<Arc<File>, RunsError> {
-    let path = dir.join(format!("{}.spill", world::unique_name()?));
-    let file = world::create_private(&path)?;
-    fs::remove_file(&path).map_err(world::at("unlink", &path))?;
+fn scratch_file(dir: &Path) -> Result<Arc<File>, SpillError> {
+    let path = dir.join(format!("{}.spill", os::unique_name()?));
+    let file = os::create_private(&path)?;
+    fs::remove_file(&path).map_err(os::at("unlink", &path))?;
     Ok(Arc::new(file))
 }
 
@@ -1060,7 +1056,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::world::tests::{private_tempdir, with_fault};
+    use crate::os::testing::{private_tempdir, with_fault};
 
     /// A stream of numbers that differ, from a seed that a failure prints.
     fn numbers(seed: u64) -> impl Iterator<Item = u64> {
@@ -1221,7 +1217,7 @@ mod tests {
             });
             assert!(outcome.is_err(), "byte {at}");
             if matches!(back.core.source, Source::Failed) {
-                assert!(matches!(back.next_chunk(64), Err(RunsError::Failed)));
+                assert!(matches!(back.next_chunk(64), Err(SpillError::Failed)));
             }
             file.write_all_at(&bytes[at..=at], at as u64).unwrap();
         }
@@ -1276,7 +1272,7 @@ mod tests {
     #[test]
     fn store_marks_the_last_chunk_and_gives_an_empty_one_for_no_records() {
         let dir = private_tempdir();
-        let mut store = RunStore::new(&dir.path().join("work"), 1 << 20).unwrap();
+        let mut store = SpillStore::new(&dir.path().join("work"), 1 << 20).unwrap();
         let chunk = store.next_chunk(RunName::Hits).unwrap();
         assert!(chunk.last);
         assert!(matches!(chunk.content, RunContent::Records(records) if records.is_empty()));
@@ -1299,12 +1295,12 @@ mod tests {
         }
         assert_eq!(all, sorted(&records, 17));
         let late = store.spill(RunName::OwnTags, Zeroizing::new(vec![0; 17]));
-        assert!(matches!(late, Err(RunsError::Order)));
+        assert!(matches!(late, Err(SpillError::Order)));
         let mut taken = store.take(RunName::OwnTags).unwrap();
         assert_eq!(read_all(&mut taken, 1 << 16), all);
         assert!(store.next_chunk(RunName::Table).is_err());
         let ragged = store.spill(RunName::RowHits, Zeroizing::new(vec![0; 10]));
-        assert!(matches!(ragged, Err(RunsError::RecordLen)));
+        assert!(matches!(ragged, Err(SpillError::RecordLen)));
     }
 
     proptest! {

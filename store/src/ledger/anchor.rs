@@ -14,8 +14,8 @@ use std::sync::{Mutex, PoisonError};
 use protocol::ledger::LedgerHead;
 
 use super::{LedgerError, Partner};
+use crate::os;
 use crate::seal::{KeyedHash, StorageKey};
-use crate::world;
 
 /// The anchor of one node.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl Anchor {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) if error.kind() == ErrorKind::InvalidData => return Err(self.damaged()),
-            Err(error) => return Err(world::at("read", &self.path)(error).into()),
+            Err(error) => return Err(os::at("read", &self.path)(error).into()),
         };
         self.parse(&text).map(Some).ok_or_else(|| self.damaged())
     }
@@ -63,13 +63,13 @@ impl Anchor {
     pub(super) fn write(&self, heads: &Heads) -> Result<(), LedgerError> {
         let mut text = format!("{TITLE}\n");
         for (partner, head) in heads {
-            let (partner, hash) = (crate::data::hex(partner), crate::data::hex(&head.hash));
+            let (partner, hash) = (crate::hex(partner), crate::hex(&head.hash));
             // Writing to a string cannot fail.
             let _ = writeln!(text, "{partner} {} {hash}", head.seq);
         }
-        let check = crate::data::hex(&self.check.of(&[text.as_bytes()]));
+        let check = crate::hex(&self.check.of(&[text.as_bytes()]));
         text.push_str(&format!("{CHECK}{check}\n"));
-        Ok(world::publish_atomically(&self.path, world::PRIVATE_MODE, |out| {
+        Ok(os::publish_atomically(&self.path, os::PRIVATE_MODE, |out| {
             out.write_all(text.as_bytes())
         })?)
     }
@@ -81,7 +81,7 @@ impl Anchor {
     fn parse(&self, text: &str) -> Option<Heads> {
         let (body, check) = text.strip_suffix('\n')?.rsplit_once('\n')?;
         let body = text.get(..body.len().checked_add(1)?)?;
-        if check.strip_prefix(CHECK)? != crate::data::hex(&self.check.of(&[body.as_bytes()])) {
+        if check.strip_prefix(CHECK)? != crate::hex(&self.check.of(&[body.as_bytes()])) {
             return None;
         }
         let mut lines = body.lines();
@@ -118,7 +118,7 @@ const PURPOSE: &str = "ledger-anchor";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::world::tests::{private_tempdir, with_fault};
+    use crate::os::testing::{private_tempdir, with_fault};
 
     fn anchor(dir: &Path) -> Anchor {
         Anchor::at(&dir.join("ledger.anchor"), &StorageKey::from_bytes([1; 32])).unwrap()

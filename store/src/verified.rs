@@ -10,19 +10,19 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use crate::data::DataError;
+use crate::error::StoreError;
 
 /// What was found in files that were verified in this process.
 #[derive(Debug)]
-pub(crate) struct VerifiedFiles<T>(Mutex<BTreeMap<PathBuf, (Stamp, T)>>);
+pub struct VerifiedFiles<T>(Mutex<BTreeMap<PathBuf, (Stamp, T)>>);
 
 /// Device, number, length and the last change of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stamp([i64; 7]);
 
 impl Stamp {
-    fn of(path: &Path) -> Result<Self, DataError> {
-        let found = std::fs::metadata(path).map_err(DataError::io(path))?;
+    fn of(path: &Path) -> Result<Self, StoreError> {
+        let found = std::fs::metadata(path).map_err(StoreError::io(path))?;
         Ok(Self([
             found.dev().cast_signed(),
             found.ino().cast_signed(),
@@ -35,8 +35,16 @@ impl Stamp {
     }
 }
 
+impl<T: Clone> Default for VerifiedFiles<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<T: Clone> VerifiedFiles<T> {
-    pub(crate) const fn new() -> Self {
+    /// Nothing verified yet.
+    #[must_use]
+    pub const fn new() -> Self {
         Self(Mutex::new(BTreeMap::new()))
     }
 
@@ -44,12 +52,12 @@ impl<T: Clone> VerifiedFiles<T> {
     ///
     /// # Errors
     ///
-    /// That of `verify`, or [`DataError::Io`].
-    pub(crate) fn of(
+    /// That of `verify`, or [`StoreError::Io`].
+    pub fn of<E: From<StoreError>>(
         &self,
         path: &Path,
-        verify: impl FnOnce() -> Result<T, DataError>,
-    ) -> Result<T, DataError> {
+        verify: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
         let stamp = Stamp::of(path)?;
         let known = self.lock().get(path).filter(|(seen, _)| *seen == stamp).cloned();
         if let Some((_, found)) = known {
@@ -65,7 +73,7 @@ impl<T: Clone> VerifiedFiles<T> {
 
     /// Has every file verified again, whatever the file system says of it: bits that rot change no
     /// date.
-    pub(crate) fn forget(&self) {
+    pub fn forget(&self) {
         self.lock().clear();
     }
 
@@ -90,7 +98,7 @@ mod tests {
             for _ in 0..times {
                 let verify = || {
                     read += 1;
-                    Ok(())
+                    Ok::<_, StoreError>(())
                 };
                 files.of(&path, verify).unwrap();
             }

@@ -15,7 +15,7 @@ use protocol::terms::{MatchTerms, Offer};
 use protocol::transcript::{BuildFlags, Role};
 
 use super::*;
-use crate::world::tests::private_tempdir;
+use crate::os::testing::private_tempdir;
 
 const ONE: Partner = [0xa1; 32];
 const OTHER: Partner = [0xb2; 32];

@@ -14,7 +14,7 @@ use aws_lc_rs::aead::{self, AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::{hkdf, hmac};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::world::{self, PRIVATE_MODE, WorldError};
+use crate::os::{self, OsError, PRIVATE_MODE};
 
 /// The key under which a node seals what it keeps.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
@@ -25,11 +25,11 @@ impl StorageKey {
     ///
     /// # Errors
     ///
-    /// [`SealError::World`], also if the file exists: a key that seals something is never lost to
+    /// [`SealError::Os`], also if the file exists: a key that seals something is never lost to
     /// a slip.
     pub fn create(path: &Path) -> Result<Self, SealError> {
         let key = Self::ephemeral()?;
-        world::publish_new(path, PRIVATE_MODE, |out| out.write_all(&key.0))?;
+        os::publish_new(path, PRIVATE_MODE, |out| out.write_all(&key.0))?;
         Ok(key)
     }
 
@@ -37,10 +37,10 @@ impl StorageKey {
     ///
     /// # Errors
     ///
-    /// [`SealError::World`] with the fix if others can read the file, [`SealError::NotAKey`] if it
+    /// [`SealError::Os`] with the fix if others can read the file, [`SealError::NotAKey`] if it
     /// does not hold a key.
     pub fn load(path: &Path) -> Result<Self, SealError> {
-        let bytes = world::read_private(path)?;
+        let bytes = os::read_private(path)?;
         let bytes: &[u8; 32] =
             bytes.as_slice().try_into().map_err(|_| SealError::NotAKey { path: path.into() })?;
         Ok(Self(*bytes))
@@ -50,9 +50,9 @@ impl StorageKey {
     ///
     /// # Errors
     ///
-    /// [`SealError::World`] without randomness.
+    /// [`SealError::Os`] without randomness.
     pub fn ephemeral() -> Result<Self, SealError> {
-        Ok(Self(world::entropy()?))
+        Ok(Self(os::entropy()?))
     }
 
     /// Wraps bytes from a systemd credential, a descriptor, or a passphrase.
@@ -111,9 +111,9 @@ impl fmt::Debug for KeyedHash {
 ///
 /// # Errors
 ///
-/// [`SealError::World`] without randomness.
+/// [`SealError::Os`] without randomness.
 pub fn seal_bytes(key: &StorageKey, context: &str, secret: &[u8]) -> Result<Vec<u8>, SealError> {
-    let id: [u8; ID_LEN] = world::entropy()?;
+    let id: [u8; ID_LEN] = os::entropy()?;
     let mut content = Zeroizing::new(secret.to_vec());
     let tag = key
         .derive(&id, &[SECRET_MAGIC])?
@@ -179,7 +179,7 @@ impl<W: Write> SealedWriter<W> {
     ) -> Result<Self, SealError> {
         let block_len = block_len.clamp(BLOCK_LEN_MIN, BLOCK_LEN_MAX);
         let header = Header {
-            id: world::entropy()?,
+            id: os::entropy()?,
             // At most 64 KiB by the line above.
             block_len: u32::try_from(block_len).unwrap_or(u32::MAX),
         };
@@ -367,7 +367,7 @@ impl<R: Read> fmt::Debug for SealedReader<R> {
 pub enum SealError {
     /// A file or the random source.
     #[error(transparent)]
-    World(#[from] WorldError),
+    Os(#[from] OsError),
     /// The sealed stream cannot be read or written.
     #[error("cannot read or write sealed data: {0}; try: check space and health of the disk")]
     Io(#[source] io::Error),

@@ -18,8 +18,10 @@ use rustix::process::{Resource, Rlimit};
 use rustix::time::ClockId;
 use zeroize::Zeroizing;
 
-#[cfg(test)]
-pub(crate) use tests::{fault_point, note_dir_sync};
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use testing::fault_point;
+#[cfg(any(test, feature = "testing"))]
+use testing::note_dir_sync;
 
 /// Time as a session's driver sees it.
 pub trait Clock: Send + Sync {
@@ -65,10 +67,10 @@ impl Clock for SystemClock {
 ///
 /// # Errors
 ///
-/// [`WorldError::Entropy`]; the machine is to blame, and nothing may go on without.
-pub fn entropy<const N: usize>() -> Result<[u8; N], WorldError> {
+/// [`OsError::Entropy`]; the machine is to blame, and nothing may go on without.
+pub fn entropy<const N: usize>() -> Result<[u8; N], OsError> {
     let mut bytes = [0; N];
-    SysRng.try_fill_bytes(&mut bytes).map_err(WorldError::Entropy)?;
+    SysRng.try_fill_bytes(&mut bytes).map_err(OsError::Entropy)?;
     Ok(bytes)
 }
 
@@ -98,13 +100,13 @@ fn cpu(clock: ClockId) -> Duration {
 ///
 /// # Errors
 ///
-/// [`WorldError::Io`] with the step that failed. The new content is then not under `path`, except
+/// [`OsError::Io`] with the step that failed. The new content is then not under `path`, except
 /// when syncing the directory failed: then it is there, but may not survive a power loss.
 pub fn publish_atomically(
     path: &Path,
     mode: u32,
     write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
-) -> Result<(), WorldError> {
+) -> Result<(), OsError> {
     publish(path, mode, Place::Replace, write)
 }
 
@@ -112,12 +114,12 @@ pub fn publish_atomically(
 ///
 /// # Errors
 ///
-/// [`WorldError::Exists`] if `path` exists, and as [`publish_atomically`].
+/// [`OsError::Exists`] if `path` exists, and as [`publish_atomically`].
 pub fn publish_new(
     path: &Path,
     mode: u32,
     write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
-) -> Result<(), WorldError> {
+) -> Result<(), OsError> {
     publish(path, mode, Place::New, write)
 }
 
@@ -126,15 +128,15 @@ pub fn publish_new(
 /// # Errors
 ///
 /// An error that names the exact fix if the file is a link, not a regular file, another user's,
-/// or open to others; [`WorldError::TooLarge`] above a mebibyte.
-pub fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>, WorldError> {
+/// or open to others; [`OsError::TooLarge`] above a mebibyte.
+pub fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>, OsError> {
     let file = open_private(path, OpenOptions::new().read(true))?;
     let mut bytes = Zeroizing::new(Vec::new());
     // The capacity is set first, so that no copy of a secret is left behind by growing.
     bytes.reserve_exact(PRIVATE_BYTES_MAX + 1);
     (&file).take(PRIVATE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(at("read", path))?;
     if bytes.len() > PRIVATE_BYTES_MAX {
-        return Err(WorldError::TooLarge { path: path.into() });
+        return Err(OsError::TooLarge { path: path.into() });
     }
     Ok(bytes)
 }
@@ -145,7 +147,7 @@ pub fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>, WorldError> {
 /// # Errors
 ///
 /// As [`read_private`].
-pub fn create_private_dir(path: &Path) -> Result<(), WorldError> {
+pub fn create_private_dir(path: &Path) -> Result<(), OsError> {
     fault_point().map_err(at("create", path))?;
     let made = DirBuilder::new().mode(PRIVATE_DIR_MODE).create(path);
     match made {
@@ -159,10 +161,10 @@ pub fn create_private_dir(path: &Path) -> Result<(), WorldError> {
     }
     let found = fs::symlink_metadata(path).map_err(at("look at", path))?;
     if found.is_symlink() {
-        return Err(WorldError::Symlink { path: path.into() });
+        return Err(OsError::Symlink { path: path.into() });
     }
     if !found.is_dir() {
-        return Err(WorldError::NotDirectory { path: path.into() });
+        return Err(OsError::NotDirectory { path: path.into() });
     }
     check_owner_and_mode(path, &found, PRIVATE_DIR_MODE)
 }
@@ -183,7 +185,7 @@ impl DraftDir {
     /// # Errors
     ///
     /// As [`create_private_dir`].
-    pub fn create(dir: &Path, label: &str) -> Result<Self, WorldError> {
+    pub fn create(dir: &Path, label: &str) -> Result<Self, OsError> {
         let path = dir.join(format!(".{label}.{}{PARTIAL_SUFFIX}", unique_name()?));
         create_private_dir(&path)?;
         Ok(Self { path })
@@ -199,8 +201,8 @@ impl DraftDir {
     ///
     /// # Errors
     ///
-    /// [`WorldError::Io`] with the step that failed, also if the name is taken.
-    pub fn publish(self, name: &str) -> Result<(), WorldError> {
+    /// [`OsError::Io`] with the step that failed, also if the name is taken.
+    pub fn publish(self, name: &str) -> Result<(), OsError> {
         let dir = parent(&self.path).to_path_buf();
         let path = dir.join(name);
         sync_dir(&self.path)?;
@@ -221,10 +223,10 @@ impl Drop for DraftDir {
 ///
 /// # Errors
 ///
-/// [`WorldError::Io`].
-pub fn sync_dir(path: &Path) -> Result<(), WorldError> {
+/// [`OsError::Io`].
+pub fn sync_dir(path: &Path) -> Result<(), OsError> {
     fault_point().map_err(at("sync", path))?;
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     note_dir_sync(path);
     File::open(path).and_then(|dir| dir.sync_all()).map_err(at("sync", path))
 }
@@ -240,15 +242,15 @@ pub fn free_bytes(dir: &Path) -> Option<u64> {
 ///
 /// # Errors
 ///
-/// [`WorldError::CoreDumps`]; the programs start without it only if told to.
-pub fn forbid_core_dumps() -> Result<(), WorldError> {
+/// [`OsError::CoreDumps`]; the programs start without it only if told to.
+pub fn forbid_core_dumps() -> Result<(), OsError> {
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     rustix::process::setrlimit(Resource::Core, none)
-        .map_err(|errno| WorldError::CoreDumps(errno.into()))?;
+        .map_err(|errno| OsError::CoreDumps(errno.into()))?;
     // A limit of zero does not stop a core handler that is a pipe; this does.
     #[cfg(target_os = "linux")]
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
-        .map_err(|errno| WorldError::CoreDumps(errno.into()))?;
+        .map_err(|errno| OsError::CoreDumps(errno.into()))?;
     Ok(())
 }
 
@@ -268,8 +270,8 @@ impl DirectoryLock {
     ///
     /// # Errors
     ///
-    /// [`WorldError::Locked`] if another process, or another part of this one, has it.
-    pub fn acquire(dir: &Path) -> Result<Self, WorldError> {
+    /// [`OsError::Locked`] if another process, or another part of this one, has it.
+    pub fn acquire(dir: &Path) -> Result<Self, OsError> {
         let path = dir.join(LOCK_NAME);
         let file = OpenOptions::new()
             .write(true)
@@ -283,7 +285,7 @@ impl DirectoryLock {
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => {
-                return Err(WorldError::Locked { path: dir.into() });
+                return Err(OsError::Locked { path: dir.into() });
             }
             Err(errno) => return Err(at("lock", &path)(errno.into())),
         }
@@ -294,11 +296,11 @@ impl DirectoryLock {
     ///
     /// # Errors
     ///
-    /// [`WorldError::Io`].
-    pub fn wait(dir: &Path) -> Result<Self, WorldError> {
+    /// [`OsError::Io`].
+    pub fn wait(dir: &Path) -> Result<Self, OsError> {
         loop {
             match Self::acquire(dir) {
-                Err(WorldError::Locked { .. }) => std::thread::sleep(LOCK_EVERY),
+                Err(OsError::Locked { .. }) => std::thread::sleep(LOCK_EVERY),
                 other => return other,
             }
         }
@@ -319,8 +321,8 @@ impl DirectoryLock {
     ///
     /// # Errors
     ///
-    /// [`WorldError::Io`].
-    pub fn sweep(&self) -> Result<(), WorldError> {
+    /// [`OsError::Io`].
+    pub fn sweep(&self) -> Result<(), OsError> {
         let entries = fs::read_dir(&self.dir).map_err(at("read", &self.dir))?;
         for entry in entries {
             let entry = entry.map_err(at("read", &self.dir))?;
@@ -339,7 +341,7 @@ impl DirectoryLock {
 
 /// Something between this program and its machine does not work, or is not safe to use.
 #[derive(Debug, thiserror::Error)]
-pub enum WorldError {
+pub enum OsError {
     /// No randomness.
     #[error("the operating system gave no randomness; try: check that getrandom is not filtered")]
     Entropy(#[source] rand::rngs::SysError),
@@ -424,24 +426,32 @@ pub const PRIVATE_MODE: u32 = 0o600;
 pub const PRIVATE_DIR_MODE: u32 = 0o700;
 
 /// Opens a file that must be private, without following a link or waiting for a pipe.
-pub(crate) fn open_private(path: &Path, options: &mut OpenOptions) -> Result<File, WorldError> {
+///
+/// # Errors
+///
+/// As [`read_private`].
+pub fn open_private(path: &Path, options: &mut OpenOptions) -> Result<File, OsError> {
     let opened = options.custom_flags(open_flags()).open(path);
     let file = match opened {
         Err(error) if is(&error, rustix::io::Errno::LOOP) => {
-            return Err(WorldError::Symlink { path: path.into() });
+            return Err(OsError::Symlink { path: path.into() });
         }
         other => other.map_err(at("open", path))?,
     };
     let found = file.metadata().map_err(at("look at", path))?;
     if !found.is_file() {
-        return Err(WorldError::NotRegular { path: path.into() });
+        return Err(OsError::NotRegular { path: path.into() });
     }
     check_owner_and_mode(path, &found, PRIVATE_MODE)?;
     Ok(file)
 }
 
 /// Makes a private file that must not be there yet, for reading and writing.
-pub(crate) fn create_private(path: &Path) -> Result<File, WorldError> {
+///
+/// # Errors
+///
+/// [`OsError::Exists`] if it is there, [`OsError::Io`].
+pub fn create_private(path: &Path) -> Result<File, OsError> {
     fault_point().map_err(at("create", path))?;
     OpenOptions::new()
         .read(true)
@@ -450,18 +460,22 @@ pub(crate) fn create_private(path: &Path) -> Result<File, WorldError> {
         .mode(PRIVATE_MODE)
         .open(path)
         .map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => WorldError::Exists { path: path.into() },
+            io::ErrorKind::AlreadyExists => OsError::Exists { path: path.into() },
             _ => at("create", path)(error),
         })
 }
 
 /// A file to which every write is a storage operation of its own.
 #[derive(Debug)]
-pub(crate) struct Storage<'a>(pub(crate) &'a File);
+pub struct Storage<'a>(pub &'a File);
 
 impl Storage<'_> {
     /// Makes the content survive a power loss.
-    pub(crate) fn sync(&self) -> io::Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub fn sync(&self) -> io::Result<()> {
         fault_point()?;
         self.0.sync_data()
     }
@@ -479,12 +493,14 @@ impl Write for Storage<'_> {
 }
 
 /// Names a step and a path in an I/O error.
-pub(crate) fn at(action: &'static str, path: &Path) -> impl Fn(io::Error) -> WorldError {
-    move |source| WorldError::Io { action, path: path.into(), source }
+#[must_use = "it makes an error of another"]
+pub fn at(action: &'static str, path: &Path) -> impl Fn(io::Error) -> OsError {
+    move |source| OsError::Io { action, path: path.into(), source }
 }
 
 /// The directory a path lies in.
-pub(crate) fn parent(path: &Path) -> &Path {
+#[must_use]
+pub fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(dir) if dir.as_os_str().is_empty() => Path::new("."),
         Some(dir) => dir,
@@ -493,12 +509,16 @@ pub(crate) fn parent(path: &Path) -> &Path {
 }
 
 /// A name that nobody else has.
-pub(crate) fn unique_name() -> Result<String, WorldError> {
+///
+/// # Errors
+///
+/// [`OsError::Entropy`].
+pub fn unique_name() -> Result<String, OsError> {
     Ok(format!("{:032x}", u128::from_le_bytes(entropy()?)))
 }
 
 /// Before every storage operation; tests make it fail.
-#[cfg(not(test))]
+#[cfg(not(any(test, feature = "testing")))]
 #[expect(clippy::unnecessary_wraps, reason = "fails in tests")]
 pub(crate) const fn fault_point() -> io::Result<()> {
     Ok(())
@@ -530,12 +550,12 @@ fn publish(
     mode: u32,
     place: Place,
     write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
-) -> Result<(), WorldError> {
+) -> Result<(), OsError> {
     publish_as(path, &unique_name()?, mode, place, write, |_| Ok(()))
 }
 
 /// Where the content of `path` lies before it is whole.
-pub(crate) fn partial_path(path: &Path, unique: &str) -> Result<PathBuf, WorldError> {
+pub(crate) fn partial_path(path: &Path, unique: &str) -> Result<PathBuf, OsError> {
     let name =
         path.file_name().ok_or_else(|| at("create", path)(io::ErrorKind::InvalidInput.into()))?;
     let mut partial_name = std::ffi::OsString::from(".");
@@ -551,8 +571,8 @@ pub(crate) fn publish_as(
     mode: u32,
     place: Place,
     write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
-    whole: impl FnOnce(&File) -> Result<(), WorldError>,
-) -> Result<(), WorldError> {
+    whole: impl FnOnce(&File) -> Result<(), OsError>,
+) -> Result<(), OsError> {
     let partial_path = partial_path(path, unique)?;
     let file = create_private(&partial_path)?;
     let partial = Partial { path: partial_path };
@@ -572,9 +592,9 @@ pub(crate) fn publish_as(
 }
 
 /// Gives a file a name that is free.
-fn name_new(from: &Path, to: &Path) -> Result<(), WorldError> {
+fn name_new(from: &Path, to: &Path) -> Result<(), OsError> {
     let taken = |error: io::Error| match error.kind() {
-        io::ErrorKind::AlreadyExists => WorldError::Exists { path: to.into() },
+        io::ErrorKind::AlreadyExists => OsError::Exists { path: to.into() },
         _ => at("name", to)(error),
     };
     // A hard link is the one portable way to name a file only if the name is free.
@@ -590,21 +610,22 @@ fn name_new(from: &Path, to: &Path) -> Result<(), WorldError> {
     }
 }
 
-fn check_owner_and_mode(path: &Path, found: &fs::Metadata, fix: u32) -> Result<(), WorldError> {
+fn check_owner_and_mode(path: &Path, found: &fs::Metadata, fix: u32) -> Result<(), OsError> {
     let ours = rustix::process::geteuid().as_raw();
     if found.uid() != ours {
-        return Err(WorldError::Owner { path: path.into(), owner: found.uid(), ours });
+        return Err(OsError::Owner { path: path.into(), owner: found.uid(), ours });
     }
     let mode = found.mode() & 0o7777;
     // [G54]
     if mode & 0o077 != 0 {
-        return Err(WorldError::Mode { path: path.into(), mode, fix });
+        return Err(OsError::Mode { path: path.into(), mode, fix });
     }
     Ok(())
 }
 
-/// Whether a file of this name is one that a publication left behind.
-pub(crate) fn is_partial(name: &Path) -> bool {
+/// Tells if a file of this name is one that a publication left behind.
+#[must_use]
+pub fn is_partial(name: &Path) -> bool {
     let name = name.as_os_str().as_encoded_bytes();
     name.starts_with(b".") && name.ends_with(PARTIAL_SUFFIX.as_bytes())
 }
@@ -620,16 +641,22 @@ fn open_flags() -> i32 {
 
 const LOCK_NAME: &str = "lock";
 /// End of the name of a file that is not whole.
-pub(crate) const PARTIAL_SUFFIX: &str = ".partial";
+pub const PARTIAL_SUFFIX: &str = ".partial";
 /// Whoever has a lock that is waited for works for seconds at least.
 const LOCK_EVERY: Duration = Duration::from_millis(100);
 const PRIVATE_BYTES_MAX: usize = 1 << 20;
 
-#[cfg(test)]
-pub(crate) mod tests {
+/// Storage that fails or dies at a chosen operation, for the tests of this crate and of those above
+/// it; no release has the feature.
+#[cfg(any(test, feature = "testing"))]
+pub mod testing {
     use std::cell::{Cell, RefCell};
+    use std::fs::Permissions;
+    use std::io;
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::path::{Path, PathBuf};
 
-    use super::*;
+    use super::PRIVATE_DIR_MODE;
 
     thread_local! {
         static OPERATIONS: Cell<u64> = const { Cell::new(0) };
@@ -652,12 +679,12 @@ pub(crate) mod tests {
         }
     }
 
-    pub(crate) fn note_dir_sync(path: &Path) {
+    pub(super) fn note_dir_sync(path: &Path) {
         DIRS_SYNCED.with_borrow_mut(|dirs| dirs.push(path.into()));
     }
 
     /// Runs with the storage failing from operation `at` on; tells whether it got that far.
-    pub(crate) fn with_fault<T>(at: u64, run: impl FnOnce() -> T) -> (T, bool) {
+    pub fn with_fault<T>(at: u64, run: impl FnOnce() -> T) -> (T, bool) {
         OPERATIONS.set(0);
         FAIL_AT.set(Some(at));
         let outcome = run();
@@ -667,7 +694,7 @@ pub(crate) mod tests {
 
     /// Runs until storage operation `at`, where the thread dies as if it were killed; what it gave,
     /// if it did not, and how many operations it had.
-    pub(crate) fn dying_at<T>(at: Option<u64>, run: impl FnOnce() -> T) -> (Option<T>, u64) {
+    pub fn dying_at<T>(at: Option<u64>, run: impl FnOnce() -> T) -> (Option<T>, u64) {
         OPERATIONS.set(0);
         DIE_AT.set(at);
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
@@ -681,17 +708,23 @@ pub(crate) mod tests {
     }
 
     /// Directories synced by this thread during `run`.
-    pub(crate) fn dirs_synced_in(run: impl FnOnce()) -> Vec<PathBuf> {
+    pub fn dirs_synced_in(run: impl FnOnce()) -> Vec<PathBuf> {
         DIRS_SYNCED.with_borrow_mut(Vec::clear);
         run();
         DIRS_SYNCED.with_borrow(Clone::clone)
     }
 
     /// A temporary directory that counts as private.
-    pub(crate) fn private_tempdir() -> tempfile::TempDir {
+    pub fn private_tempdir() -> tempfile::TempDir {
         let private = Permissions::from_mode(PRIVATE_DIR_MODE);
         tempfile::Builder::new().permissions(private).tempdir().unwrap()
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::{dirs_synced_in, private_tempdir, with_fault};
+    use super::*;
 
     fn names(dir: &Path) -> Vec<String> {
         let mut names: Vec<String> = fs::read_dir(dir)
@@ -757,7 +790,7 @@ pub(crate) mod tests {
         let path = dir.path().join("a");
         publish_new(&path, PRIVATE_MODE, |out| out.write_all(b"first")).unwrap();
         let second = publish_new(&path, PRIVATE_MODE, |out| out.write_all(b"second"));
-        assert!(matches!(second, Err(WorldError::Exists { .. })));
+        assert!(matches!(second, Err(OsError::Exists { .. })));
         assert_eq!(fs::read(&path).unwrap(), b"first");
         assert_eq!(names(dir.path()), ["a"]);
     }
@@ -799,14 +832,14 @@ pub(crate) mod tests {
         publish_new(&path, PRIVATE_MODE, |out| out.write_all(b"secret")).unwrap();
         let link = dir.path().join("link");
         std::os::unix::fs::symlink(&path, &link).unwrap();
-        assert!(matches!(read_private(&link), Err(WorldError::Symlink { .. })));
-        assert!(matches!(read_private(dir.path()), Err(WorldError::NotRegular { .. })));
+        assert!(matches!(read_private(&link), Err(OsError::Symlink { .. })));
+        assert!(matches!(read_private(dir.path()), Err(OsError::NotRegular { .. })));
         let pipe = dir.path().join("pipe");
         rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).unwrap();
-        assert!(matches!(read_private(&pipe), Err(WorldError::NotRegular { .. })));
+        assert!(matches!(read_private(&pipe), Err(OsError::NotRegular { .. })));
         let large = vec![0; PRIVATE_BYTES_MAX + 1];
         publish_atomically(&path, PRIVATE_MODE, |out| out.write_all(&large)).unwrap();
-        assert!(matches!(read_private(&path), Err(WorldError::TooLarge { .. })));
+        assert!(matches!(read_private(&path), Err(OsError::TooLarge { .. })));
     }
 
     #[test]
@@ -818,7 +851,7 @@ pub(crate) mod tests {
         let ours = rustix::process::geteuid().as_raw();
         if std::os::unix::fs::chown(&path, Some(ours + 1), None).is_ok() {
             let refused = read_private(&path);
-            assert!(matches!(refused, Err(WorldError::Owner { .. })));
+            assert!(matches!(refused, Err(OsError::Owner { .. })));
         }
     }
 
@@ -836,7 +869,7 @@ pub(crate) mod tests {
         assert!(error.to_string().contains("try: chmod 700 "), "{error}");
         let file = dir.path().join("file");
         fs::write(&file, b"").unwrap();
-        assert!(matches!(create_private_dir(&file), Err(WorldError::NotDirectory { .. })));
+        assert!(matches!(create_private_dir(&file), Err(OsError::NotDirectory { .. })));
     }
 
     #[test]
@@ -845,7 +878,7 @@ pub(crate) mod tests {
         let dir = tempfile::tempdir().unwrap();
         let first = DirectoryLock::acquire(dir.path()).unwrap();
         let second = DirectoryLock::acquire(dir.path());
-        assert!(matches!(second, Err(WorldError::Locked { .. })));
+        assert!(matches!(second, Err(OsError::Locked { .. })));
         drop(first);
         // The file is still there, as after a kill; it holds nobody up.
         assert_eq!(names(dir.path()), ["lock"]);

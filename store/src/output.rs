@@ -18,8 +18,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::failure::Failure;
-use crate::world::{self, Place, WorldError};
+use crate::os::{self, OsError, Place};
 
 /// The outputs of one command, and what none of them may be.
 #[derive(Debug)]
@@ -29,8 +28,8 @@ pub struct Outputs {
     taken: Vec<PathBuf>,
     standard: bool,
     notes: Option<PathBuf>,
-    /// What to do about a file that exists.
-    exists: &'static str,
+    /// The command has an option that lets it replace a file.
+    may_be_told: bool,
 }
 
 impl Outputs {
@@ -38,13 +37,13 @@ impl Outputs {
     #[must_use]
     pub fn new(overwrite: bool) -> Self {
         let (inputs, taken) = (Vec::new(), Vec::new());
-        Self { overwrite, inputs, taken, standard: false, notes: None, exists: OVERWRITE }
+        Self { overwrite, inputs, taken, standard: false, notes: None, may_be_told: true }
     }
 
     /// No output yet, of a command that replaces nothing and has no `--overwrite`.
     #[must_use]
     pub fn new_only() -> Self {
-        Self { exists: "name a file that does not exist", ..Self::new(false) }
+        Self { may_be_told: false, ..Self::new(false) }
     }
 
     /// Keeps notes of partial files in the directory of a node, whose lock the caller holds.
@@ -67,28 +66,25 @@ impl Outputs {
     ///
     /// # Errors
     ///
-    /// [`Failure::Output`] for a path that must not or cannot be written; [`Failure::Usage`] for a
-    /// second claim on standard output, or on one file.
-    pub fn claim(&mut self, path: &Path) -> Result<Output, Failure> {
+    /// [`OutputError::Refused`] and [`OutputError::Place`] for a path that must not or cannot be
+    /// written; [`OutputError::StandardTwice`] and [`OutputError::Twice`] for a second claim.
+    pub fn claim(&mut self, path: &Path) -> Result<Output, OutputError> {
         if path.as_os_str() == STANDARD || is_standard_output(path) {
             if std::mem::replace(&mut self.standard, true) {
-                return Err(Failure::usage(
-                    "two outputs claim standard output",
-                    "name `-` once, and write the other output to a file",
-                ));
+                return Err(OutputError::StandardTwice);
             }
             return Ok(Output { named: STANDARD.into(), to: To::Standard });
         }
         let found = match fs::metadata(path) {
             Ok(found) => Some(found),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(unwritable(path, &error)),
+            Err(error) => return Err(unwritable(path, error)),
         };
         let to = match found {
             Some(found) if is_stream(&found) => To::Through,
             Some(found) if !found.is_file() => {
-                let what = if found.is_dir() { "it is a directory" } else { "it is no file" };
-                return Err(refused(path, what, OTHER));
+                let why = if found.is_dir() { Refusal::Directory } else { Refusal::NoFile };
+                return Err(refused(path, why));
             }
             found => self.file(path, found.as_ref())?,
         };
@@ -105,7 +101,7 @@ impl Outputs {
         &mut self,
         output: &Output,
         suffix: &str,
-    ) -> Result<Option<Output>, Failure> {
+    ) -> Result<Option<Output>, OutputError> {
         let To::File(_) = &output.to else { return Ok(None) };
         let mut name = output.named.clone().into_os_string();
         name.push(suffix);
@@ -125,41 +121,37 @@ impl Outputs {
         }
     }
 
-    fn file(&mut self, path: &Path, found: Option<&Metadata>) -> Result<To, Failure> {
+    fn file(&mut self, path: &Path, found: Option<&Metadata>) -> Result<To, OutputError> {
         // Through links, so that a file is itself under every name.
         let target = match found {
             Some(_) => fs::canonicalize(path),
             None if fs::symlink_metadata(path).is_ok() => {
-                return Err(refused(path, "it is a link to nothing", OTHER));
+                return Err(refused(path, Refusal::DeadLink));
             }
-            None => fs::canonicalize(world::parent(path)).and_then(|dir| {
+            None => fs::canonicalize(os::parent(path)).and_then(|dir| {
                 let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
                 Ok(dir.join(name))
             }),
         };
-        let target = target.map_err(|error| unwritable(path, &error))?;
+        let target = target.map_err(|error| unwritable(path, error))?;
         if found.is_some_and(|found| self.inputs.contains(&FileId::of(found))) {
-            return Err(refused(path, "it is an input", OTHER));
+            return Err(refused(path, Refusal::Input));
         }
         if let Some(node) = target.ancestors().skip(1).find(|above| is_node(above)) {
-            let what = format!("it lies in the node {}", node.display());
-            return Err(refused(path, &what, "name a file outside of it"));
+            return Err(refused(path, Refusal::InNode { node: node.to_path_buf() }));
         }
         if self.taken.contains(&target) {
-            return Err(Failure::usage(
-                &format!("two outputs are named {}", path.display()),
-                "give each output a file of its own",
-            ));
+            return Err(OutputError::Twice { path: path.to_path_buf() });
         }
         let ours = |found| self.notes.as_deref().is_some_and(|at| Note::owns(at, &target, found));
         let place = match found {
             Some(found) if !self.overwrite && !ours(found) => {
-                return Err(refused(path, "it exists", self.exists));
+                return Err(refused(path, Refusal::Exists { may_be_told: self.may_be_told }));
             }
             Some(_) => Place::Replace,
             None => Place::New,
         };
-        probe(&target).map_err(|error| unwritable(path, &error))?;
+        probe(&target).map_err(|error| unwritable(path, error))?;
         self.taken.push(target.clone());
         Ok(To::File(Target { path: target, place, notes: self.notes.clone(), own: false }))
     }
@@ -237,51 +229,122 @@ impl Output {
     /// What the system said of a write to this output.
     pub fn failed(&self) -> impl Fn(io::Error) -> OutputError {
         let shown = self.shown();
-        move |error| OutputError { shown: shown.clone(), why: error.to_string() }
+        move |error| OutputError::Write { shown: shown.clone(), why: error.to_string() }
     }
 
-    fn told(&self, error: &WorldError) -> OutputError {
+    fn told(&self, error: &OsError) -> OutputError {
         let why = match error {
-            WorldError::Io { source, .. } => source.to_string(),
-            WorldError::Exists { .. } => "it exists by now".to_owned(),
+            OsError::Io { source, .. } => source.to_string(),
+            OsError::Exists { .. } => "it exists by now".to_owned(),
             other => other.to_string(),
         };
-        OutputError { shown: self.shown(), why }
+        OutputError::Write { shown: self.shown(), why }
     }
 }
 
-/// An output that was not written.
+/// An output that is refused or was not written.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write {shown}: {why}")]
-pub struct OutputError {
-    shown: String,
-    why: String,
+pub enum OutputError {
+    /// Two outputs claim standard output.
+    #[error("two outputs claim standard output")]
+    StandardTwice,
+    /// Two outputs claim one file.
+    #[error("two outputs are named {}", path.display())]
+    Twice {
+        /// The name of the second.
+        path: PathBuf,
+    },
+    /// The path must not be written.
+    #[error("{} is not written: {why}", path.display())]
+    Refused {
+        /// The path.
+        path: PathBuf,
+        /// Reason against it.
+        why: Refusal,
+    },
+    /// The directory of the output cannot be written to.
+    #[error("cannot write to {}: {source}", dir.display())]
+    Place {
+        /// The directory.
+        dir: PathBuf,
+        /// Reason the system gives.
+        source: io::Error,
+    },
+    /// Writing failed.
+    #[error("cannot write {shown}: {why}")]
+    Write {
+        /// The output.
+        shown: String,
+        /// Reason.
+        why: String,
+    },
 }
 
 impl OutputError {
-    /// What to do about it, unless there is more to say.
+    /// Advice for the operator, unless there is more to say.
     #[must_use]
     pub const fn try_this(&self) -> &'static str {
-        "name another file, or make room on the disk"
+        match self {
+            Self::StandardTwice => "name `-` once, and write the other output to a file",
+            Self::Twice { .. } => "give each output a file of its own",
+            Self::Refused { why, .. } => match why {
+                Refusal::Exists { may_be_told: true } => {
+                    "name another file, or add --overwrite to replace this one"
+                }
+                Refusal::Exists { may_be_told: false } => "name a file that does not exist",
+                Refusal::InNode { .. } => "name a file outside of it",
+                Refusal::Directory | Refusal::NoFile | Refusal::DeadLink | Refusal::Input => {
+                    "name another file"
+                }
+            },
+            Self::Place { .. } => {
+                "check that the directory exists, that you may write to it, and that the disk has \
+                 room"
+            }
+            Self::Write { .. } => "name another file, or make room on the disk",
+        }
     }
 }
 
-impl From<OutputError> for Failure {
-    fn from(error: OutputError) -> Self {
-        Self::output(&error.to_string(), error.try_this())
-    }
+/// Reason against writing to a path.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// A directory.
+    #[error("it is a directory")]
+    Directory,
+    /// A socket or block device.
+    #[error("it is no file")]
+    NoFile,
+    /// A link whose target is missing.
+    #[error("it is a link to nothing")]
+    DeadLink,
+    /// An input of the same command.
+    #[error("it is an input")]
+    Input,
+    /// A file of a node.
+    #[error("it lies in the node {}", node.display())]
+    InNode {
+        /// The node.
+        node: PathBuf,
+    },
+    /// A file that is there already.
+    #[error("it exists")]
+    Exists {
+        /// The command has an option that lets it replace the file.
+        may_be_told: bool,
+    },
 }
 
 /// Removes the partial files of commands that died; for the holder of the node's lock.
 ///
 /// # Errors
 ///
-/// [`WorldError::Io`] of the node's directory.
-pub fn sweep(node: &Path) -> Result<(), WorldError> {
+/// [`OsError::Io`] of the node's directory.
+pub fn sweep(node: &Path) -> Result<(), OsError> {
     for (path, note) in Note::all(&node.join(NOTES)) {
         // Nothing but a partial file of ours is ever removed, whatever a note says.
         if let Some(note) = &note
-            && world::is_partial(note.partial.file_name().map_or(Path::new(""), Path::new))
+            && os::is_partial(note.partial.file_name().map_or(Path::new(""), Path::new))
         {
             match fs::remove_file(&note.partial) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -297,7 +360,7 @@ pub fn sweep(node: &Path) -> Result<(), WorldError> {
             fs::metadata(&note.target).is_ok_and(|found| note.stamp == Some(Stamp::of(&found)))
         });
         if !stands {
-            fs::remove_file(&path).map_err(world::at("remove", &path))?;
+            fs::remove_file(&path).map_err(os::at("remove", &path))?;
         }
     }
     Ok(())
@@ -321,8 +384,8 @@ fn is_node(dir: &Path) -> bool {
 
 /// Finds out whether a file can be made beside this one.
 fn probe(target: &Path) -> Result<(), io::Error> {
-    let name = format!(".veilmatch-probe-{}{}", std::process::id(), world::PARTIAL_SUFFIX);
-    let path = world::parent(target).join(name);
+    let name = format!(".veilmatch-probe-{}{}", std::process::id(), os::PARTIAL_SUFFIX);
+    let path = os::parent(target).join(name);
     OpenOptions::new().write(true).create_new(true).open(&path)?;
     fs::remove_file(&path)
 }
@@ -331,16 +394,12 @@ fn standard_file(stream: impl std::os::fd::AsFd) -> io::Result<Metadata> {
     File::from(stream.as_fd().try_clone_to_owned()?).metadata()
 }
 
-fn refused(path: &Path, why: &str, try_this: &str) -> Failure {
-    Failure::output(&format!("{} is not written: {why}", path.display()), try_this)
+fn refused(path: &Path, why: Refusal) -> OutputError {
+    OutputError::Refused { path: path.to_path_buf(), why }
 }
 
-fn unwritable(path: &Path, error: &io::Error) -> Failure {
-    let dir = world::parent(path).display();
-    Failure::output(
-        &format!("cannot write to {dir}: {error}"),
-        "check that the directory exists, that you may write to it, and that the disk has room",
-    )
+fn unwritable(path: &Path, source: io::Error) -> OutputError {
+    OutputError::Place { dir: os::parent(path).to_path_buf(), source }
 }
 
 #[derive(Debug, Clone)]
@@ -364,13 +423,13 @@ impl Target {
     fn publish(
         &self,
         write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
-    ) -> Result<(), WorldError> {
-        let unique = world::unique_name()?;
-        let partial = world::partial_path(&self.path, &unique)?;
+    ) -> Result<(), OsError> {
+        let unique = os::unique_name()?;
+        let partial = os::partial_path(&self.path, &unique)?;
         let note = match &self.notes {
             None => None,
             Some(notes) => {
-                world::create_private_dir(notes)?;
+                os::create_private_dir(notes)?;
                 let note = Note { partial, target: self.path.clone(), stamp: None };
                 note.write(&notes.join(&unique))?;
                 Some((notes.join(&unique), note))
@@ -379,13 +438,13 @@ impl Target {
         let own = self.own.then(|| note.as_ref().map(|(path, _)| path.clone())).flatten();
         let whole = |file: &File| match note {
             Some((path, note)) if !self.own => {
-                let found = file.metadata().map_err(world::at("look at", &self.path))?;
+                let found = file.metadata().map_err(os::at("look at", &self.path))?;
                 Note { stamp: Some(Stamp::of(&found)), ..note }.write(&path)
             }
             _ => Ok(()),
         };
-        world::publish_as(&self.path, &unique, world::PRIVATE_MODE, self.place, write, whole)?;
-        own.map_or(Ok(()), |path| fs::remove_file(&path).map_err(world::at("remove", &path)))
+        os::publish_as(&self.path, &unique, os::PRIVATE_MODE, self.place, write, whole)?;
+        own.map_or(Ok(()), |path| fs::remove_file(&path).map_err(os::at("remove", &path)))
     }
 }
 
@@ -403,9 +462,8 @@ impl Note {
     fn all(notes: &Path) -> Vec<(PathBuf, Option<Self>)> {
         let entries = fs::read_dir(notes).into_iter().flatten().flatten();
         let paths = entries.map(|entry| entry.path());
-        let whole = paths.filter(|path| {
-            path.file_name().is_some_and(|name| !world::is_partial(Path::new(name)))
-        });
+        let whole = paths
+            .filter(|path| path.file_name().is_some_and(|name| !os::is_partial(Path::new(name))));
         whole.map(|path| (path.clone(), Self::read(&path))).collect()
     }
 
@@ -416,14 +474,14 @@ impl Note {
         all.any(|note| note.target == target && note.stamp == stamp)
     }
 
-    fn write(&self, path: &Path) -> Result<(), WorldError> {
+    fn write(&self, path: &Path) -> Result<(), OsError> {
         let stamp = match self.stamp {
             None => String::new(),
             Some(Stamp { dev, ino, len, changed }) => format!("{dev} {ino} {len} {changed}"),
         };
         let (partial, target) = (self.partial.as_os_str(), self.target.as_os_str());
         let parts = [partial.as_bytes(), target.as_bytes(), stamp.as_bytes()];
-        world::publish_atomically(path, world::PRIVATE_MODE, |out| out.write_all(&parts.join(&0)))
+        os::publish_atomically(path, os::PRIVATE_MODE, |out| out.write_all(&parts.join(&0)))
     }
 
     fn read(path: &Path) -> Option<Self> {
@@ -496,13 +554,11 @@ impl Write for Hashed<'_> {
 pub const STANDARD: &str = "-";
 /// Notes of partial files, inside the node's directory.
 const NOTES: &str = "outputs";
-const OTHER: &str = "name another file";
-const OVERWRITE: &str = "name another file, or add --overwrite to replace this one";
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::world::tests::{private_tempdir, with_fault};
+    use crate::os::testing::{private_tempdir, with_fault};
 
     fn names(dir: &Path) -> Vec<String> {
         let entries = fs::read_dir(dir).into_iter().flatten().flatten();
@@ -512,7 +568,7 @@ mod tests {
         names
     }
 
-    fn claim(node: &Path, path: &Path, overwrite: bool) -> Result<Output, Failure> {
+    fn claim(node: &Path, path: &Path, overwrite: bool) -> Result<Output, OutputError> {
         Outputs::new(overwrite).noted_in(node).claim(path)
     }
 

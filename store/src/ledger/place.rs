@@ -5,8 +5,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::LedgerError;
+use crate::os;
 use crate::seal::StorageKey;
-use crate::world;
 
 /// The files of a ledger inside a node's directory, and the key that checks them.
 #[derive(Debug)]
@@ -33,12 +33,12 @@ impl LedgerPlace {
     ///
     /// # Errors
     ///
-    /// [`LedgerError::World`] of the file system.
+    /// [`LedgerError::Os`] of the file system.
     pub fn exists(&self) -> Result<bool, LedgerError> {
         match std::fs::symlink_metadata(&self.file) {
             Ok(found) => Ok(found.len() > 0),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(world::at("read", &self.file)(error).into()),
+            Err(error) => Err(os::at("read", &self.file)(error).into()),
         }
     }
 

@@ -1,0 +1,28 @@
+//! What a node keeps: private files, sealed sets, spills, keys, results, the ledger and the journal.
+//!
+//! `os` is the only way to the system: time, randomness, locks, and files that are whole or absent.
+//! Above it everything that lies on disk is sealed, signed or under a check, so that a bit that
+//! flipped, an older copy and a torn end are noticed. Nothing here knows what a row or a link is.
+
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+pub mod error;
+pub mod journal;
+pub mod keyring;
+pub mod ledger;
+pub mod os;
+pub mod output;
+pub mod results;
+pub mod seal;
+pub mod sealed;
+pub mod spill;
+pub mod verified;
+
+pub use error::StoreError;
+
+/// Lower-case hexadecimal.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    data_encoding::HEXLOWER.encode(bytes)
+}
