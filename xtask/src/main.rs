@@ -45,7 +45,7 @@ fn main() -> ExitCode {
         Command::Nightly(options) => nightly::run(&options).map(|()| Done::Passed),
         Command::Chaos(options) => chaos::run(&options).map(|()| Done::Passed),
         Command::Floors => floors::run().map(|()| Done::Passed),
-        Command::Tidy => tidy::run().map(|()| Done::Passed),
+        Command::Tidy(options) => tidy::run(&options).map(|()| Done::Passed),
         Command::Wasm => wasm::run(),
     };
     match outcome {
@@ -83,7 +83,7 @@ enum Command {
     /// Compare dependencies with the table of what may depend on what.
     Floors,
     /// Check the shape of the code and the words of the documents.
-    Tidy,
+    Tidy(tidy::Options),
     /// Prove that verification needs nothing from its host: a wasm build without imports.
     Wasm,
 }

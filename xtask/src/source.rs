@@ -18,6 +18,19 @@ pub(crate) struct Source {
     test: Vec<bool>,
     /// Modules that exist in tests only and live in files of their own.
     test_modules: Vec<String>,
+    /// The quoted texts, in order.
+    literals: Vec<Literal>,
+}
+
+/// A quoted text outside comments.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Literal {
+    /// The line it begins on, from 1.
+    pub(crate) line: usize,
+    /// Where it begins in the masked text, in bytes.
+    pub(crate) start: usize,
+    /// The text between the quotation marks, escapes as they stand.
+    pub(crate) text: String,
 }
 
 /// A function outside tests.
@@ -29,12 +42,14 @@ pub(crate) struct Function {
     pub(crate) line: usize,
     /// Its lines, from `fn` to the closing brace.
     pub(crate) lines: usize,
+    /// True if a trait asks for it.
+    pub(crate) of_trait: bool,
 }
 
 impl Source {
     /// Reads the text of a file.
     pub(crate) fn new(path: String, text: String) -> Self {
-        let masked = mask(&text);
+        let (masked, literals) = mask(&text);
         let (ranges, test_modules) = test_items(&masked);
         let whole = path.split('/').any(|part| matches!(part, "tests" | "benches" | "tests.rs"));
         let mut test = vec![whole; text.lines().count()];
@@ -42,7 +57,7 @@ impl Source {
             let last = lines.end.min(test.len());
             test[lines.start.min(last)..last].fill(true);
         }
-        Self { path, text, masked, test, test_modules }
+        Self { path, text, masked, test, test_modules, literals }
     }
 
     /// The files of modules that exist in tests only.
@@ -78,6 +93,73 @@ impl Source {
         self.masked.lines().enumerate().map(|(index, line)| (index + 1, line))
     }
 
+    /// The crate's directory, if the file is part of a crate's own code.
+    pub(crate) fn room(&self) -> Option<&str> {
+        self.path.split_once("/src/").map(|(room, _)| room)
+    }
+
+    /// Doc comments outside tests: the number of their first line, and what stands on it.
+    pub(crate) fn doc_comments(&self) -> impl Iterator<Item = (usize, &str)> {
+        let mut before = None;
+        self.text.lines().enumerate().filter_map(move |(index, line)| {
+            let marked = |marker| line.trim_start().strip_prefix(marker).map(|rest| (marker, rest));
+            let found = marked("//!").or_else(|| marked("///")).filter(|(_, rest)| {
+                // Four slashes are a plain comment.
+                !rest.starts_with('/')
+            });
+            let first = found.filter(|(marker, _)| before != Some(*marker));
+            before = found.map(|(marker, _)| marker);
+            let (_, rest) = first?;
+            (!self.test[index]).then(|| (index + 1, rest.trim()))
+        })
+    }
+
+    /// Quoted texts outside tests.
+    pub(crate) fn literals(&self) -> impl Iterator<Item = &Literal> {
+        self.literals.iter().filter(|literal| !self.test[literal.line - 1])
+    }
+
+    /// All code before a quoted text.
+    pub(crate) fn before(&self, literal: &Literal) -> &str {
+        self.masked[..literal.start].trim_end()
+    }
+
+    /// Names of the calls, macros and attributes around a position, innermost first.
+    pub(crate) fn around(&self, position: usize) -> Vec<&str> {
+        let before = &self.masked[..position];
+        let (mut depth, mut found) = (0_usize, Vec::new());
+        for (at, c) in before.char_indices().rev() {
+            match c {
+                ')' | ']' | '}' => depth += 1,
+                '(' | '[' | '{' if depth > 0 => depth -= 1,
+                '(' | '[' => {
+                    let head = before[..at].trim_end_matches('!');
+                    let part = |c: char| c.is_alphanumeric() || c == '_';
+                    found.push(&head[head.trim_end_matches(part).len()..]);
+                }
+                // A body begins: what stands before it is no call around this.
+                '{' | ';' if depth == 0 => break,
+                _ => {}
+            }
+        }
+        found
+    }
+
+    /// Identifiers outside tests and imports.
+    pub(crate) fn identifiers(&self) -> impl Iterator<Item = &str> {
+        let mut import = false;
+        let code = self.code().filter(move |(_, line)| {
+            let line = line.trim();
+            let begins = ["use ", "pub use ", "pub(crate) use ", "pub(super) use "];
+            import |= begins.iter().any(|begin| line.starts_with(begin));
+            let kept = !import;
+            import &= !line.ends_with(';');
+            kept
+        });
+        code.flat_map(|(_, line)| line.split(|c: char| !c.is_alphanumeric() && c != '_'))
+            .filter(|word| !word.is_empty())
+    }
+
     /// Lines that hold code outside tests.
     pub(crate) fn code_lines(&self) -> usize {
         self.code().filter(|(_, line)| !line.trim().is_empty()).count()
@@ -86,6 +168,7 @@ impl Source {
     /// Functions with a body, outside tests.
     pub(crate) fn functions(&self) -> Vec<Function> {
         let bytes = self.masked.as_bytes();
+        let traits = trait_impls(&self.masked);
         let mut found = Vec::new();
         for start in words(&self.masked, "fn") {
             let name: String = self.masked[start + 2..]
@@ -100,7 +183,8 @@ impl Source {
             let open = item_end(bytes, start);
             if bytes.get(open) == Some(&b'{') {
                 let lines = line_of(bytes, closing(bytes, open)) - line + 1;
-                found.push(Function { name, line: line + 1, lines });
+                let of_trait = traits.iter().any(|range| range.contains(&start));
+                found.push(Function { name, line: line + 1, lines, of_trait });
             }
         }
         found
@@ -119,6 +203,18 @@ fn words<'a>(text: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
         let end = start + word.len();
         !part(text[..start].chars().next_back()) && !part(text[end..].chars().next())
     })
+}
+
+/// Where traits are implemented.
+fn trait_impls(masked: &str) -> Vec<Range<usize>> {
+    let bytes = masked.as_bytes();
+    let heads = words(masked, "impl").filter_map(|start| {
+        let open = item_end(bytes, start);
+        let head = masked.get(start..open)?;
+        (bytes.get(open) == Some(&b'{') && words(head, "for").next().is_some())
+            .then(|| open..closing(bytes, open))
+    });
+    heads.collect()
 }
 
 /// Lines of items that exist in tests only, and names of such modules in other files.
@@ -179,14 +275,24 @@ fn line_of(bytes: &[u8], position: usize) -> usize {
     bytes[..position.min(bytes.len())].iter().filter(|byte| **byte == b'\n').count()
 }
 
-/// The text with comments blanked and the insides of literals filled; lines stay where they are.
-fn mask(text: &str) -> String {
+/// The text with comments blanked and the insides of literals filled, and the literals; lines stay
+/// where they are.
+fn mask(text: &str) -> (String, Vec<Literal>) {
     let chars: Vec<char> = text.chars().collect();
     let mut out = String::with_capacity(text.len());
-    let mut at = 0;
+    let mut literals = Vec::new();
+    let (mut at, mut line) = (0, 1);
     while at < chars.len() {
         let (end, kind) = token(&chars, at);
+        if matches!(kind, Kind::Literal) && chars[at] != '\'' {
+            let text: String = chars[at..end].iter().collect();
+            let text = text.trim_start_matches(['r', '#']).trim_end_matches('#');
+            let text = text.strip_prefix('"').unwrap_or(text);
+            let text = text.strip_suffix('"').unwrap_or(text).to_owned();
+            literals.push(Literal { line, start: out.len(), text });
+        }
         for (offset, &c) in chars[at..end].iter().enumerate() {
+            line += usize::from(c == '\n');
             out.push(match kind {
                 _ if c == '\n' => c,
                 Kind::Code => c,
@@ -197,7 +303,7 @@ fn mask(text: &str) -> String {
         }
         at = end;
     }
-    out
+    (out, literals)
 }
 
 /// What a stretch of text is.
@@ -293,7 +399,7 @@ mod tests {
         let found = source(text);
         assert!(found.all_code().all(|(_, line)| !has_word(line, "unsafe")));
         assert_eq!(found.functions().len(), 1);
-        assert_eq!(mask(text).lines().count(), text.lines().count());
+        assert_eq!(mask(text).0.lines().count(), text.lines().count());
     }
 
     #[test]
@@ -320,6 +426,47 @@ mod tests {
                     ) -> u8\n\
                     where\n    u8: Copy,\n{\n    a\n}\nstatic F: fn(u8) -> u8 = long;\n";
         let found = source(text).functions();
-        assert_eq!(found, [Function { name: "long".to_owned(), line: 4, lines: 8 }]);
+        assert_eq!(
+            found,
+            [Function { name: "long".to_owned(), line: 4, lines: 8, of_trait: false }]
+        );
+    }
+
+    #[test]
+    fn doc_comments_are_found_by_their_first_lines() {
+        let text = "//! A module.\n//! More.\n\n/// A thing.\n/// More.\nstruct A {\n    \
+                    /// A part.\n    a: u8,\n}\n//// no\n#[cfg(test)]\nmod tests {\n    \
+                    /// One.\n}\n";
+        let found = source(text);
+        let docs: Vec<_> = found.doc_comments().collect();
+        assert_eq!(docs, [(1, "A module."), (4, "A thing."), (7, "A part.")]);
+    }
+
+    #[test]
+    fn literals_know_what_stands_around_them() {
+        let text = "fn f() {\n    warn!(\"one {}\", g(r#\"t\"wo\"#));\n    let c = '\"';\n    \
+                    say(&[\"three\"]);\n}\n#[error(\"four\")]\nstruct E;\n";
+        let found = source(text);
+        let literals: Vec<_> = found
+            .literals()
+            .map(|one| (one.line, one.text.as_str(), found.around(one.start)))
+            .collect();
+        let expected: [(usize, &str, Vec<&str>); 4] = [
+            (2, "one {}", vec!["warn"]),
+            (2, "t\"wo", vec!["g", "warn"]),
+            (4, "three", vec!["", "say"]),
+            (6, "four", vec!["error", ""]),
+        ];
+        assert_eq!(literals, expected);
+    }
+
+    #[test]
+    fn imports_and_tests_name_nothing() {
+        let text = "use a::{\n    b,\n};\nfn c() { d() }\nimpl E for F { fn g() {} }\n\
+                    #[cfg(test)]\nmod tests { fn h() {} }\n";
+        let found = source(text);
+        let names: Vec<_> = found.identifiers().collect();
+        assert_eq!(names, ["fn", "c", "d", "impl", "E", "for", "F", "fn", "g"]);
+        assert_eq!(found.functions().iter().filter(|one| one.of_trait).count(), 1);
     }
 }
