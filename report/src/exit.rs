@@ -88,7 +88,6 @@ impl Exit {
     }
 
     /// Id of the meaning in one line, for the manual.
-    #[must_use]
     pub fn meaning(self) -> crate::Text {
         crate::Text::named(format!("exit-{}", self.code()))
     }

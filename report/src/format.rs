@@ -138,7 +138,7 @@ mod tests {
             (decimal(4, 1, Lang::En), decimal(4, 1, Lang::Fr)),
             ("0.4".into(), "0,4".into())
         );
-        assert_eq!(decimal(1_234_05, 2, Lang::En), "1,234.05");
+        assert_eq!(decimal(123_405, 2, Lang::En), "1,234.05");
         assert_eq!(size(1_000_000, Lang::En), "1.0 MB");
         assert_eq!(size(1_049_999, Lang::Fr), "1,0\u{A0}Mo");
         assert_eq!(

@@ -9,6 +9,8 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+#[cfg(feature = "clap")]
+pub mod cli;
 mod code;
 mod diagnose;
 mod exit;

@@ -11,7 +11,6 @@ help-frame-usage = Usage:
 help-frame-commands = Commands:
 help-frame-options = Options:
 help-frame-arguments = Arguments:
-help-frame-command = COMMAND
 help-frame-default = (default: { $values })
 help-frame-values = (possible values: { $values })
 help-frame-values-heading = Possible values:

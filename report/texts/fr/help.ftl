@@ -6,7 +6,6 @@ help-frame-usage = Utilisation :
 help-frame-commands = Commandes :
 help-frame-options = Options :
 help-frame-arguments = Arguments :
-help-frame-command = COMMANDE
 help-frame-default = (par défaut : { $values })
 help-frame-values = (valeurs possibles : { $values })
 help-frame-values-heading = Valeurs possibles :
