@@ -137,7 +137,7 @@ fn write_matched_rows(
     stored: &StoredResult<Answer>,
 ) -> Result<(), Failure> {
     let mut records = stored.records()?;
-    let damaged = || DataError::from(protocol::error::Bug::StoredDataChanged);
+    let damaged = || DataError::from(protocol::error::Bug::stored_data_changed());
     let mut written = 0_u64;
     columns::write_table(output, &ROW_COLUMNS, |table| {
         while let Some(record) = records.next_record()? {

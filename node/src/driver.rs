@@ -430,7 +430,7 @@ impl Driver<'_> {
         self.perform(state).await?;
         loop {
             if let Some(outcome) = state.outcome.take() {
-                let sid = state.sid.ok_or(Error::from(Bug::InternalInvariant))?;
+                let sid = state.sid.ok_or(Error::from(Bug::invariant()))?;
                 return Ok((outcome, sid));
             }
             if let Some(signal) = self.stop.requested() {
@@ -559,7 +559,7 @@ impl Driver<'_> {
     /// The messages that the reserve of this session follows from.
     fn opening(&self, terms: RawFrame, state: &State) -> Result<SessionEvidence, DriveError> {
         let [Some(hello_a), Some(hello_p)] = &state.hellos else {
-            return Err(Error::from(Bug::InternalInvariant).into());
+            return Err(Error::from(Bug::invariant()).into());
         };
         Ok(SessionEvidence {
             hello_a: hello_a.clone(),
@@ -602,7 +602,7 @@ impl Driver<'_> {
             Some(frames) => frames,
             None => self.evaluations.insert(self.journal.read_frames(StreamId::Eval)?),
         };
-        let frame = frames.next().ok_or(Error::from(Bug::StoredDataChanged))?;
+        let frame = frames.next().ok_or(Error::from(Bug::stored_data_changed()))?;
         Ok(frame?)
     }
 
@@ -659,9 +659,8 @@ impl Driver<'_> {
                     self.outbox.close(&error, self.ledger_head, 0);
                 }
             }
-            DriveError::Panicked(_) => {
-                let bug = Error::from(Bug::InternalInvariant);
-                self.outbox.close(&bug, self.ledger_head, 0);
+            DriveError::Panicked(TaskPanicked(bug)) => {
+                self.outbox.close(&Error::from(*bug), self.ledger_head, 0);
             }
             DriveError::Silent { .. }
             | DriveError::NoRoom(_)

@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use protocol::batch_hash::BatchHash;
-use protocol::error::Violation;
+use protocol::error::{Bug, Violation};
 use protocol::group::{BadElement, BatchArithmetic, Element, Encoded, PublicScalar, SecretScalar};
 use protocol::identifier::PrfInput;
 use ristretto_batch::{BadReason, Hash};
@@ -122,8 +122,8 @@ pub struct Spent {
 
 /// A task panicked: a defect of ours, which ends its session and no other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a calculation failed")]
-pub struct TaskPanicked;
+#[error("a calculation failed: {0}")]
+pub struct TaskPanicked(pub Bug);
 
 impl Workbench {
     /// Queues a task.
@@ -141,14 +141,14 @@ impl Workbench {
     /// [`TaskPanicked`].
     pub async fn next(&mut self) -> Result<Computed, TaskPanicked> {
         let Some(finished) = self.inbox.recv().await else {
-            return Err(TaskPanicked);
+            return Err(TaskPanicked(Bug::invariant()));
         };
         self.pending = self.pending.saturating_sub(1);
         let spent = self.spent.entry(finished.name).or_default();
         spent.seconds += finished.took.as_secs_f64();
         spent.arithmetic_seconds += finished.arithmetic.as_secs_f64();
         spent.elements = spent.elements.saturating_add(finished.elements as u64);
-        finished.computed.ok_or(TaskPanicked)
+        finished.computed.ok_or(TaskPanicked(Bug::invariant()))
     }
 
     /// Tasks queued or running.

@@ -10,7 +10,7 @@ use std::fmt;
 
 use protocol::codec::StreamId;
 use protocol::error::{
-    Bug, Clocks, Error, Incompatibility, Location, Refusal, RefuseCode, Violation, WireCode,
+    BugKind, Clocks, Error, Incompatibility, Location, Refusal, RefuseCode, Violation, WireCode,
 };
 use protocol::limits::CLOCK_SKEW_S_MAX;
 use protocol::transcript::Role;
@@ -124,12 +124,12 @@ pub fn protocol_report(error: &Error, own: Role) -> Report {
         Error::AbortedByPeer { code: told, at, signed: true } => aborted(*told, *at, own),
         Error::AbortedByPeer { code: told, signed: false, .. } => unsigned_abort(*told, own),
         Error::ClocksDiffer { clocks, .. } => clocks_report(code, *clocks, own),
-        Error::Bug(Bug::StoredDataChanged) => Report::operator(
+        Error::Bug(bug) if bug.kind() == BugKind::StoredDataChanged => Report::operator(
             "V0418",
             "what this node stored for the session is not what it reads back",
             "check the disk and who else writes to the node's directory, then run again",
         ),
-        Error::Bug(bug @ (Bug::ApiMisuse | Bug::InternalInvariant)) => Report::wire(
+        Error::Bug(bug) => Report::wire(
             code,
             format!("defect in Veilmatch: {bug}"),
             "the developers'. Nothing was published",
@@ -582,6 +582,8 @@ const CUT: &str = "...";
 
 #[cfg(test)]
 mod tests {
+    use protocol::error::Bug;
+
     use super::*;
     use crate::transport::{Loss, Wait};
 
@@ -627,7 +629,7 @@ mod tests {
                 errors.push(Error::RefusedByPeer { why, retry_after_s, ledger_head });
             }
         }
-        errors.extend([Error::Bug(Bug::ApiMisuse), Error::Bug(Bug::InternalInvariant)]);
+        errors.extend([Error::Bug(Bug::misuse()), Error::Bug(Bug::invariant())]);
         for error in errors {
             for role in [Role::Advertiser, Role::Provider] {
                 let text = protocol_report(&error, role).to_string();
@@ -641,8 +643,17 @@ mod tests {
     }
 
     #[test]
+    fn a_defect_is_reported_with_its_place() {
+        let bug = Bug::invariant();
+        let text = protocol_report(&bug.into(), Role::Provider).to_string();
+        let place = format!(", at {}:{}\n", file!(), bug.place().line());
+        let first = "error V0501: defect in Veilmatch: an internal invariant does not hold";
+        assert!(text.starts_with(&format!("{first}{place}")), "{text}");
+    }
+
+    #[test]
     fn changed_storage_is_the_operators() {
-        let report = protocol_report(&Error::Bug(Bug::StoredDataChanged), Role::Provider);
+        let report = protocol_report(&Error::Bug(Bug::stored_data_changed()), Role::Provider);
         assert_eq!((&*report.code, &*report.whose_move), ("V0418", "yours"));
     }
 
@@ -673,7 +684,7 @@ mod tests {
             TransportError::Lost(Loss::Quic(7)),
             TransportError::Deadline(Wait::Close),
             TransportError::Local { action: "open a UDP socket", why: "taken".into() },
-            TransportError::Bug(Bug::ApiMisuse),
+            TransportError::Bug(Bug::misuse()),
             TransportError::Malformed { violation: Violation::FrameTooLarge, stream: 17, index: 3 },
         ];
         for error in closes.chain(refused).chain(unreachable).chain(others) {

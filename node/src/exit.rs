@@ -4,7 +4,7 @@
 //! signal, wait on 66 and 82, be content with 81, wake somebody on 69, 76 and 83, open a ticket for
 //! the rest. A status of 0 means a verified result, nothing less.
 
-use protocol::error::{Bug, Error, Refusal, RefuseCode, WireCode};
+use protocol::error::{Bug, BugKind, Error, Refusal, RefuseCode, WireCode};
 
 use crate::identity::{Check, IdentityError};
 use crate::transport::{Close, TransportError, Unreachable};
@@ -194,9 +194,9 @@ impl From<&Error> for Exit {
 
 impl From<Bug> for Exit {
     fn from(bug: Bug) -> Self {
-        match bug {
-            Bug::StoredDataChanged => Self::Storage,
-            Bug::ApiMisuse | Bug::InternalInvariant => Self::Bug,
+        match bug.kind() {
+            BugKind::StoredDataChanged => Self::Storage,
+            BugKind::ApiMisuse | BugKind::InternalInvariant => Self::Bug,
         }
     }
 }
@@ -328,8 +328,8 @@ mod tests {
             let own = if *refusal == Refusal::SizeOutOfRange { 65 } else { *expected };
             assert_eq!(Exit::from(&Error::Refused(*refusal)).code(), own, "V{code:04X}");
         }
-        assert_eq!(Exit::from(&Error::Bug(Bug::ApiMisuse)), Exit::Bug);
-        assert_eq!(Exit::from(&Error::Bug(Bug::StoredDataChanged)), Exit::Storage);
+        assert_eq!(Exit::from(&Error::Bug(Bug::misuse())), Exit::Bug);
+        assert_eq!(Exit::from(&Error::Bug(Bug::stored_data_changed())), Exit::Storage);
         let refused = |check| TransportError::Refused { by: Side::Us, check };
         for (error, expected) in [
             (refused(Check::Unpinned), Exit::Party),

@@ -12,6 +12,7 @@ use crate::config::ConfigError;
 use crate::data::DataError;
 use crate::data::source::InputError;
 use crate::driver::DriveError;
+use crate::engine::TaskPanicked;
 use crate::error::{Report, protocol_report, transport_report};
 use crate::exit::{Exit, Signal};
 use crate::home::HomeError;
@@ -462,7 +463,7 @@ fn drive_report(error: &DriveError, role: Role) -> Report {
             error.to_string(),
             "free some space there, then run again; nothing was charged".to_owned(),
         ),
-        DriveError::Panicked(_) => protocol_report(&Error::Bug(Bug::InternalInvariant), role),
+        DriveError::Panicked(TaskPanicked(bug)) => protocol_report(&Error::Bug(*bug), role),
         DriveError::Stopped(signal) => Failure::Stopped(*signal).report(role),
     }
 }

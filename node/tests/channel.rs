@@ -413,7 +413,7 @@ async fn control_overtakes_bulk() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn misuse_of_a_stream_is_ours() {
     let (mut advertiser, _provider) = memory_pair(1 << 20);
-    let misuse = Err(TransportError::Bug(Bug::ApiMisuse));
+    let misuse = Err(TransportError::Bug(Bug::misuse()));
     assert_eq!(advertiser.send(blind(0, false)).await, misuse, "no session id yet");
     advertiser.set_sid(SID);
     let foreign = frame(StreamId::Eval, 0, false, 1);

@@ -29,9 +29,9 @@ pub(crate) trait Checked {
 ///
 /// # Errors
 ///
-/// [`Bug::InternalInvariant`] above the limit of a control body, which no message of ours reaches.
+/// [`Bug::invariant`] above the limit of a control body, which no message of ours reaches.
 pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, Bug> {
-    bincode::serde::encode_to_vec(value, CONFIG).map_err(|_| Bug::InternalInvariant)
+    bincode::serde::encode_to_vec(value, CONFIG).map_err(|_| Bug::invariant())
 }
 
 /// Decodes the one encoding of a value; refuses leftovers and values outside their limits [W-01].
@@ -313,9 +313,9 @@ impl RawFrame {
         elements: u32,
         payload: Vec<u8>,
     ) -> Result<Self, Bug> {
-        let payload_len = u32::try_from(payload.len()).map_err(|_| Bug::InternalInvariant)?;
+        let payload_len = u32::try_from(payload.len()).map_err(|_| Bug::invariant())?;
         let header = FrameHeader { stream, kind: u8::from(last), elements, index, payload_len };
-        header.check().map_err(|_| Bug::InternalInvariant)?;
+        header.check().map_err(|_| Bug::invariant())?;
         Ok(Self { header, payload: payload.into() })
     }
 

@@ -5,6 +5,7 @@
 //! identifier, digest, element, tag, handle or key [S-02].
 
 use core::fmt;
+use core::panic::Location as Place;
 
 use crate::limits::CLOCK_SKEW_S_MAX;
 
@@ -326,16 +327,82 @@ coded! {
     }
 }
 
-/// A defect of ours; the code on the wire is 0x0501 for every one of them.
+/// A defect of this program and the line of its source that found it; 0x0501 on the wire.
+///
+/// Holds no data. Two defects are equal if their kinds are: a place moves with every edit.
+#[derive(Clone, Copy)]
+pub struct Bug {
+    kind: BugKind,
+    place: &'static Place<'static>,
+}
+
+impl Bug {
+    /// Defect of the driver: it called a session out of order.
+    #[must_use]
+    #[track_caller]
+    pub const fn misuse() -> Self {
+        Self { kind: BugKind::ApiMisuse, place: Place::caller() }
+    }
+
+    /// State that the design excludes, such as a zero scalar out of a derivation.
+    #[must_use]
+    #[track_caller]
+    pub const fn invariant() -> Self {
+        Self { kind: BugKind::InternalInvariant, place: Place::caller() }
+    }
+
+    /// Table or spill that comes back other than the session gave it to the driver to keep.
+    #[must_use]
+    #[track_caller]
+    pub const fn stored_data_changed() -> Self {
+        Self { kind: BugKind::StoredDataChanged, place: Place::caller() }
+    }
+
+    /// Kind of the defect, which decides whose matter it is.
+    #[must_use]
+    pub const fn kind(&self) -> BugKind {
+        self.kind
+    }
+
+    /// Place in the source where the defect was raised; its file is relative to the workspace.
+    #[must_use]
+    pub const fn place(&self) -> &'static Place<'static> {
+        self.place
+    }
+}
+
+impl PartialEq for Bug {
+    fn eq(&self, other: &Self) -> bool {
+        self.kind == other.kind
+    }
+}
+
+impl Eq for Bug {}
+
+impl fmt::Debug for Bug {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} at {}:{}", self.kind, self.place.file(), self.place.line())
+    }
+}
+
+impl fmt::Display for Bug {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, at {}:{}", self.kind, self.place.file(), self.place.line())
+    }
+}
+
+impl core::error::Error for Bug {}
+
+/// Kinds of defects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Bug {
+pub enum BugKind {
     /// The driver called a session out of order.
     #[error("the session was driven out of order")]
     ApiMisuse,
-    /// A state that the design excludes, such as a zero scalar out of a derivation.
+    /// A state that the design excludes is reached.
     #[error("an internal invariant does not hold")]
     InternalInvariant,
-    /// A table or run that the driver kept is not what the session gave it to keep.
+    /// A table or spill that the driver kept is not as the session gave it.
     #[error("what the driver kept has changed")]
     StoredDataChanged,
 }
@@ -454,9 +521,30 @@ impl fmt::Display for WireCode {
 
 #[cfg(test)]
 mod tests {
+    use alloc::format;
+    use alloc::string::ToString;
     use alloc::vec::Vec;
 
     use super::*;
+
+    #[test]
+    fn a_defect_names_the_line_where_it_was_raised() {
+        let (bug, line) = (Bug::invariant(), line!());
+        assert_eq!((bug.place().file(), bug.place().line()), (file!(), line));
+        assert!(!bug.place().file().starts_with('/'), "{bug}");
+        let place = format!("{}:{line}", file!());
+        assert_eq!(bug.to_string(), format!("an internal invariant does not hold, at {place}"));
+        assert_eq!(format!("{bug:?}"), format!("InternalInvariant at {place}"));
+        assert_eq!(bug, Bug::invariant());
+        assert_ne!(bug, Bug::misuse());
+    }
+
+    #[test]
+    fn a_defect_behind_a_conversion_keeps_its_line() {
+        let raise = || -> Result<(), Error> { None.ok_or(Bug::misuse())? };
+        let Err(Error::Bug(bug)) = raise() else { panic!("not a defect") };
+        assert_eq!(bug.place().line(), line!() - 2);
+    }
 
     #[test]
     fn codes_are_in_the_order_of_the_specification() {

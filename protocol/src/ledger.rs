@@ -48,7 +48,7 @@ impl LedgerEntry {
     ///
     /// # Errors
     ///
-    /// [`Bug::InternalInvariant`] when the chain is at the end of its numbers.
+    /// [`Bug::invariant`] when the chain is at the end of its numbers.
     pub fn reserve(
         head: &LedgerHead,
         sid: &[u8; 32],
@@ -63,14 +63,14 @@ impl LedgerEntry {
             Some(0)
         };
         Ok(Self {
-            seq: head.seq.checked_add(1).ok_or(Bug::InternalInvariant)?,
+            seq: head.seq.checked_add(1).ok_or(Bug::invariant())?,
             previous: head.hash,
             sid: *sid,
             kind: Self::RESERVE,
             profile: profile.code(),
             evaluations,
             handles,
-            ids: ids.ok_or(Bug::InternalInvariant)?,
+            ids: ids.ok_or(Bug::invariant())?,
             epsilon_milli: terms.epsilon_milli,
             at: terms.opened_at,
         })
@@ -83,10 +83,10 @@ impl LedgerEntry {
     /// [`Bug`] if this is not a reserve.
     pub fn settle(&self, handles: u64, ids: u64, closed_at: u64) -> Result<Self, Bug> {
         if self.kind != Self::RESERVE {
-            return Err(Bug::ApiMisuse);
+            return Err(Bug::misuse());
         }
         Ok(Self {
-            seq: self.seq.checked_add(1).ok_or(Bug::InternalInvariant)?,
+            seq: self.seq.checked_add(1).ok_or(Bug::invariant())?,
             previous: self.hash()?,
             kind: Self::SETTLE,
             handles,
@@ -190,7 +190,7 @@ mod tests {
         let next = reserve(&LedgerHead::of(&settle).unwrap());
         assert!(!next.follows(&head), "an entry was removed");
         assert_eq!(settle.evaluations, first.evaluations);
-        assert_eq!(settle.settle(0, 0, 9), Err(Bug::ApiMisuse));
+        assert_eq!(settle.settle(0, 0, 9), Err(Bug::misuse()));
     }
 
     #[test]

@@ -286,7 +286,7 @@ impl Control {
     /// [`Bug`] above the control limit, which no message of ours reaches.
     pub fn encode(&self, stream: StreamId, index: u32) -> Result<RawFrame, Bug> {
         let body = self.body()?;
-        let payload_len = u32::try_from(body.len()).map_err(|_| Bug::InternalInvariant)?;
+        let payload_len = u32::try_from(body.len()).map_err(|_| Bug::invariant())?;
         let header = FrameHeader { stream, kind: self.kind(), elements: 0, index, payload_len };
         Ok(RawFrame { header, payload: Arc::from(body) })
     }

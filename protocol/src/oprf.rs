@@ -34,7 +34,7 @@ impl<O: Order> PrfKey<O> {
     ///
     /// # Errors
     ///
-    /// [`Bug::InternalInvariant`] after 256 refused candidates, which does not happen.
+    /// [`Bug::invariant`] after 256 refused candidates, which does not happen.
     pub fn derive(
         derivation: &KeyDerivation,
         provider: &[u8; 32],
@@ -399,10 +399,10 @@ fn shuffled_hash_each<'a, T>(
 /// `DeriveKeyPair` of RFC 9497 3.2.1 under the context string of the order.
 pub(crate) fn derive_key_pair<O: Order>(seed: &[u8; 32], info: &[u8]) -> Result<SecretScalar, Bug> {
     let dst = O::SUITE.dst(RfcFunction::DeriveKeyPair);
-    let info_len = u16::try_from(info.len()).map_err(|_| Bug::ApiMisuse)?.to_be_bytes();
+    let info_len = u16::try_from(info.len()).map_err(|_| Bug::misuse())?.to_be_bytes();
     (0..=u8::MAX)
         .find_map(|counter| group::hash_to_secret_scalar(dst, &[seed, &info_len, info, &[counter]]))
-        .ok_or(Bug::InternalInvariant)
+        .ok_or(Bug::invariant())
 }
 
 #[cfg(test)]

@@ -142,7 +142,7 @@ pub fn prove<O: Order>(
         .vartime_sum(&weights, blinded)
         .ok()
         .and_then(|sum| Element::decode(&sum).ok())
-        .ok_or(Bug::InternalInvariant)?;
+        .ok_or(Bug::invariant())?;
     let image = composite.multiply(key.scalar());
     let prk = Prk::extract(context.sid, key.scalar().expose_bytes());
     let nonce = seed::scalar(
@@ -259,9 +259,9 @@ fn frame_seed(
     blinded: &[Encoded],
     evaluated: &[Encoded],
 ) -> Result<[u8; 64], Bug> {
-    let count = u16::try_from(blinded.len()).map_err(|_| Bug::ApiMisuse)?;
+    let count = u16::try_from(blinded.len()).map_err(|_| Bug::misuse())?;
     if count == 0 || blinded.len() != evaluated.len() {
-        return Err(Bug::ApiMisuse);
+        return Err(Bug::misuse());
     }
     // [G23]
     let mut hasher = LabelledHash64::new(h64::FRAME_PROOF);

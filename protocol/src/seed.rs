@@ -152,7 +152,7 @@ impl SessionKeys {
     ///
     /// # Errors
     ///
-    /// [`Bug::InternalInvariant`] if the derived scalar is one that [`SecretScalar`] refuses, which
+    /// [`Bug::invariant`] if the derived scalar is one that [`SecretScalar`] refuses, which
     /// happens with probability 2^-249 and is never retried.
     pub fn element_blind(&self, position: u64, input: &PrfInput) -> Result<SecretScalar, Bug> {
         self.scalar(kdf::ELEMENT_BLIND, &[&position.to_le_bytes(), bound_part(input)])
@@ -269,7 +269,7 @@ impl SessionKeys {
                 None => refused = true,
             }
         });
-        if refused { Err(Bug::InternalInvariant) } else { Ok(scalars) }
+        if refused { Err(Bug::invariant()) } else { Ok(scalars) }
     }
 }
 
@@ -333,7 +333,7 @@ impl LeafSalts {
 /// `Scalar(prk, label; ctx)` [K-02]: 64 bytes of KDF reduced modulo the group order.
 pub(crate) fn scalar(prk: &Prk, label: Label, context: &[&[u8]]) -> Result<SecretScalar, Bug> {
     let wide: Zeroizing<[u8; 64]> = prk.expand(label, context);
-    SecretScalar::from_wide_bytes(&wide).ok_or(Bug::InternalInvariant)
+    SecretScalar::from_wide_bytes(&wide).ok_or(Bug::invariant())
 }
 
 /// Deterministic draws [K-04]: `KDF(prk, label; u8 z ‖ u64 i, 64)` read as u64 after u64.

@@ -40,10 +40,10 @@ impl TableWriter {
     ///
     /// # Errors
     ///
-    /// [`Bug::ApiMisuse`] for an empty table or one above the limit.
+    /// [`Bug::misuse`] for an empty table or one above the limit.
     pub fn new(tag_count: u64, limits: &Limits) -> Result<Self, Bug> {
         if tag_count == 0 || tag_count > TABLE_TAGS_MAX {
-            return Err(Bug::ApiMisuse);
+            return Err(Bug::misuse());
         }
         Ok(Self {
             limits: *limits,
@@ -61,10 +61,10 @@ impl TableWriter {
     ///
     /// # Errors
     ///
-    /// [`Bug::ApiMisuse`] if tags are not strictly increasing or too many.
+    /// [`Bug::misuse`] if tags are not strictly increasing or too many.
     pub fn push(&mut self, tag: MatchTag) -> Result<Option<RawFrame>, Bug> {
         if self.last.is_some_and(|last| last >= tag) || self.written >= self.tag_count {
-            return Err(Bug::ApiMisuse);
+            return Err(Bug::misuse());
         }
         self.last = Some(tag);
         self.written = self.written.saturating_add(1);
@@ -74,7 +74,7 @@ impl TableWriter {
         if !is_last && !full {
             return Ok(None);
         }
-        let elements = u32::try_from(self.buffer.len()).map_err(|_| Bug::InternalInvariant)?;
+        let elements = u32::try_from(self.buffer.len()).map_err(|_| Bug::invariant())?;
         let payload = encode_tags(&self.buffer, self.rice);
         self.buffer.clear();
         let frame = RawFrame::bulk(StreamId::Table, self.frames, is_last, elements, payload)?;
@@ -87,10 +87,10 @@ impl TableWriter {
     ///
     /// # Errors
     ///
-    /// [`Bug::ApiMisuse`] if tags are missing.
+    /// [`Bug::misuse`] if tags are missing.
     pub fn finish(self) -> Result<TableDescriptor, Bug> {
         if self.written != self.tag_count {
-            return Err(Bug::ApiMisuse);
+            return Err(Bug::misuse());
         }
         Ok(TableDescriptor { tag_count: self.tag_count, root: self.tree.root() })
     }
@@ -320,7 +320,7 @@ mod tests {
             assert_eq!(frames.len() as u64, count.div_ceil(64));
             assert_eq!(read(&frames, &descriptor).unwrap(), tags);
         }
-        assert_eq!(TableWriter::new(0, &Limits::SMALL).err(), Some(Bug::ApiMisuse));
+        assert_eq!(TableWriter::new(0, &Limits::SMALL).err(), Some(Bug::misuse()));
     }
 
     #[test]

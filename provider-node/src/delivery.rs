@@ -141,9 +141,9 @@ impl Delivery {
         let desk = &mut self.desk;
         let late = Objections::since(&desk.objections, &desk.storage, desk.objections_before)?;
         let source = ReleaseSource {
-            handles: self.handles.take().ok_or(Bug::ApiMisuse)?,
+            handles: self.handles.take().ok_or(Bug::misuse())?,
             bundles: &mut desk.bundles,
-            people: desk.people.take().ok_or(Bug::ApiMisuse)?,
+            people: desk.people.take().ok_or(Bug::misuse())?,
             late: &late,
             earlier: &desk.releases,
             workspace: &desk.workspace,
@@ -156,7 +156,7 @@ impl Delivery {
 
     /// Has it on disk that the records are released; in `activation` writes what is delivered.
     pub(crate) fn record_release(&mut self, now: u64) -> Result<(), DataError> {
-        let resolved = self.resolved.as_mut().ok_or(Bug::ApiMisuse)?;
+        let resolved = self.resolved.as_mut().ok_or(Bug::misuse())?;
         resolved.record(&self.desk.releases, &self.sid, now, self.keep_until)?;
         if self.profile == Profile::Activation {
             self.write_file()?;
@@ -169,7 +169,7 @@ impl Delivery {
         let entries = match &mut self.entries {
             Some(entries) => entries,
             None => {
-                let resolved = self.resolved.as_mut().ok_or(Bug::ApiMisuse)?;
+                let resolved = self.resolved.as_mut().ok_or(Bug::misuse())?;
                 let made =
                     resolved.entries(&self.conditions, self.attributes, &self.desk.workspace)?;
                 self.entries.insert(made)
@@ -192,7 +192,7 @@ impl Delivery {
         let file_of =
             |name: &str| Output::of_node(&self.desk.node, self.desk.deliveries.join(name));
         let output = file_of(&name);
-        let resolved = self.resolved.as_mut().ok_or(Bug::ApiMisuse)?;
+        let resolved = self.resolved.as_mut().ok_or(Bug::misuse())?;
         let file =
             resolved.write_delivery(&output, &label, &self.conditions, &self.desk.workspace)?;
         let manifest = json!({

@@ -4,7 +4,7 @@
 //! refusal of the peer; `ended`, the peer's reason to end the session; `none`, the bare meaning.
 
 use protocol::codec::StreamId;
-use protocol::error::{Bug, Clocks, Error, Location, Refusal, RefuseCode, WireCode};
+use protocol::error::{Bug, BugKind, Clocks, Error, Location, Refusal, RefuseCode, WireCode};
 use protocol::limits::CLOCK_SKEW_S_MAX;
 
 use crate::code::{Code, Whose};
@@ -15,7 +15,7 @@ use crate::text::{Arg, Text};
 impl Diagnose for Error {
     fn code(&self) -> Code {
         match self {
-            Self::Bug(Bug::StoredDataChanged) => Code::Damaged,
+            Self::Bug(bug) if bug.kind() == BugKind::StoredDataChanged => Code::Damaged,
             // A set that this node itself finds too small or too large is a matter of the file.
             Self::Refused(Refusal::SizeOutOfRange) => Code::TooFewRows,
             error => Code::of(error.wire().0),
@@ -138,13 +138,15 @@ fn clocks_differ(clocks: Clocks) -> Text {
         .with("theirs", Arg::Instant(clocks.peer))
 }
 
+/// Defect and the line of the source that raised it; changed storage is the operator's matter.
 fn defect(bug: Bug) -> Text {
-    let kind = match bug {
-        Bug::StoredDataChanged => return Text::new("stored-data-changed"),
-        Bug::ApiMisuse => "misuse",
-        Bug::InternalInvariant => "invariant",
+    let kind = match bug.kind() {
+        BugKind::ApiMisuse => "misuse",
+        BugKind::InternalInvariant => "invariant",
+        BugKind::StoredDataChanged => return Text::new("stored-data-changed"),
     };
-    Text::new("defect").with("kind", kind).with("place", "none")
+    let place = format!("{}:{}", bug.place().file(), bug.place().line());
+    Text::new("defect").with("kind", kind).with("place", place)
 }
 
 /// Whose move a refusal leaves, by whether this node refused.
@@ -233,7 +235,7 @@ mod tests {
                 errors.push(Error::RefusedByPeer { why, retry_after_s, ledger_head });
             }
         }
-        errors.extend([Error::Bug(Bug::ApiMisuse), Error::Bug(Bug::InternalInvariant)]);
+        errors.extend([Error::Bug(Bug::misuse()), Error::Bug(Bug::invariant())]);
         for error in errors {
             let number = format!("V{:04X}", error.wire().0.code());
             for role in [Role::Advertiser, Role::Provider] {
@@ -265,7 +267,7 @@ mod tests {
 
     #[test]
     fn changed_storage_is_the_operators() {
-        let error = Error::Bug(Bug::StoredDataChanged);
+        let error = Error::Bug(Bug::stored_data_changed());
         assert_eq!((error.code().number(), error.whose()), (0x0418, Whose::You));
         assert_eq!(error.exit(), Exit::Storage);
     }
@@ -393,7 +395,7 @@ mod tests {
             let own = if *refusal == Refusal::SizeOutOfRange { 65 } else { *expected };
             assert_eq!(Error::Refused(*refusal).exit().code(), own, "V{code:04X}");
         }
-        assert_eq!(Error::Bug(Bug::ApiMisuse).exit(), Exit::Bug);
-        assert_eq!(Error::Bug(Bug::StoredDataChanged).exit(), Exit::Storage);
+        assert_eq!(Error::Bug(Bug::misuse()).exit(), Exit::Bug);
+        assert_eq!(Error::Bug(Bug::stored_data_changed()).exit(), Exit::Storage);
     }
 }

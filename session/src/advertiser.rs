@@ -171,7 +171,7 @@ impl AdvertiserSession {
             Self::Closed => match input {
                 Input::Time(_) => Ok(Self::Closed),
                 Input::Frame(frame) => Err(unexpected(&frame)),
-                _ => Err(Bug::ApiMisuse.into()),
+                _ => Err(Bug::misuse().into()),
             },
         }
     }
@@ -279,7 +279,7 @@ impl ExpectHello {
                 }
                 Received::Control(_, frame) | Received::Bulk(frame) => Err(unexpected(&frame)),
             },
-            _ => Err(Bug::ApiMisuse.into()),
+            _ => Err(Bug::misuse().into()),
         }
     }
 
@@ -474,7 +474,7 @@ impl ExpectReservation {
             Input::Frame(frame) => match self.core.wire.receive(frame, out)? {
                 Received::Control(_, frame) | Received::Bulk(frame) => Err(unexpected(&frame)),
             },
-            _ => Err(Bug::ApiMisuse.into()),
+            _ => Err(Bug::misuse().into()),
         }
     }
 }
@@ -504,7 +504,7 @@ impl ExpectTerms {
                 }
                 Received::Control(_, frame) | Received::Bulk(frame) => Err(unexpected(&frame)),
             },
-            _ => Err(Bug::ApiMisuse.into()),
+            _ => Err(Bug::misuse().into()),
         }
     }
 
@@ -561,7 +561,7 @@ impl ExpectTable {
                 // The driver keeps the frame; it comes back when tags are looked up.
                 Received::Bulk(frame) => drop(self.table.read(&frame)?),
             },
-            _ => return Err(Bug::ApiMisuse.into()),
+            _ => return Err(Bug::misuse().into()),
         }
         let table = StreamId::Table;
         let root = self.core.wire.head(table).map(|head| head.root);

@@ -64,16 +64,16 @@ impl ExpectBlinds {
                 (RunName::Table, RunContent::Frame(frame)) if !self.table_sent() => {
                     self.core.send_table(frame, out)?;
                 }
-                _ => return Err(Bug::ApiMisuse.into()),
+                _ => return Err(Bug::misuse().into()),
             },
             Input::Computed(computed) => match computed.0? {
                 Done::Evaluated(frame) => {
                     self.pending = self.pending.saturating_sub(1);
                     self.ready.insert(frame.frame, frame);
                 }
-                _ => return Err(Bug::ApiMisuse.into()),
+                _ => return Err(Bug::misuse().into()),
             },
-            _ => return Err(Bug::ApiMisuse.into()),
+            _ => return Err(Bug::misuse().into()),
         }
         self.advance(out)
     }
@@ -82,7 +82,7 @@ impl ExpectBlinds {
         self.core.admit_blinds(&frame, &self.terms)?;
         self.pending = self.pending.saturating_add(1);
         let MatchKey::Aligned(key) = &self.core.prepared.key else {
-            return Err(Bug::InternalInvariant.into());
+            return Err(Bug::invariant().into());
         };
         let key = Arc::clone(key);
         let task = EvaluateTask { blinded: frame, key, sid: self.core.sid };

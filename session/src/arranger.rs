@@ -85,7 +85,7 @@ impl Arranger {
     /// Takes identifiers in (row, slot) order.
     pub(crate) fn take(&mut self, slots: Vec<RowSlot>) -> Result<(), Bug> {
         if !self.rows_wanted || slots.len() > self.slots_max() {
-            return Err(Bug::ApiMisuse);
+            return Err(Bug::misuse());
         }
         self.rows_wanted = false;
         for slot in &slots {
@@ -96,7 +96,7 @@ impl Arranger {
             // The input was checked to have no row wider than w.
             let fits = slot.row < self.plan.rows && slot.slot < self.plan.width.get();
             if !in_order || !agreed || !fits || slot.element > self.next_element {
-                return Err(Bug::ApiMisuse);
+                return Err(Bug::misuse());
             }
             self.last_place = Some(place);
             if slot.element == self.next_element {
@@ -110,7 +110,7 @@ impl Arranger {
     /// There are no further identifiers; they were the committed ones, or the driver is wrong.
     pub(crate) fn end_rows(&mut self) -> Result<(), Bug> {
         if !self.rows_wanted || self.next_element != self.plan.distinct {
-            return Err(Bug::ApiMisuse);
+            return Err(Bug::misuse());
         }
         self.rows_ended = true;
         Ok(())
@@ -137,7 +137,7 @@ impl Arranger {
                 return Ok(());
             }
             if self.drawn != self.plan.drawn || !self.waiting.is_empty() {
-                return Err(Bug::ApiMisuse.into());
+                return Err(Bug::misuse().into());
             }
             let left = self.plan.padded.saturating_sub(self.next_canary);
             if left == 0 {
@@ -201,7 +201,7 @@ impl Arranger {
         let row = self.row;
         self.row = self.row.saturating_add(1);
         let drawn = match &mut self.plan.sample {
-            Some(sample) => sample.next().ok_or(Bug::InternalInvariant)?,
+            Some(sample) => sample.next().ok_or(Bug::invariant())?,
             None => true,
         };
         if !drawn {
@@ -212,7 +212,7 @@ impl Arranger {
         for found in self.open.drain(..) {
             // The first row keeps an identifier; equal elements would be equal on the wire.
             if self.kept.insert(found.element)? {
-                let place = slots.get_mut(usize::from(found.slot)).ok_or(Bug::ApiMisuse)?;
+                let place = slots.get_mut(usize::from(found.slot)).ok_or(Bug::misuse())?;
                 *place = Some(found.identifier);
             }
         }
@@ -229,14 +229,14 @@ struct Seen {
 
 impl Seen {
     fn new(elements: u64) -> Result<Self, Bug> {
-        let words = usize::try_from(elements.div_ceil(64)).map_err(|_| Bug::InternalInvariant)?;
+        let words = usize::try_from(elements.div_ceil(64)).map_err(|_| Bug::invariant())?;
         Ok(Self { words: alloc::vec![0; words] })
     }
 
     /// Adds an element; false if it was there.
     fn insert(&mut self, element: u64) -> Result<bool, Bug> {
         let word = usize::try_from(element / 64).ok().and_then(|at| self.words.get_mut(at));
-        let word = word.ok_or(Bug::ApiMisuse)?;
+        let word = word.ok_or(Bug::misuse())?;
         let bit = 1_u64 << (element % 64);
         let new = *word & bit == 0;
         *word |= bit;

@@ -87,13 +87,13 @@ impl ExpectRows {
                 (run, RunContent::Records(rows)) if run == self.run() => {
                     self.answer(&rows, chunk.last, out)?;
                 }
-                _ => return Err(Bug::ApiMisuse.into()),
+                _ => return Err(Bug::misuse().into()),
             },
             Input::Computed(computed) => match computed.0? {
                 Done::RowsEvaluated(rows) => self.keep(&rows, out),
-                _ => return Err(Bug::ApiMisuse.into()),
+                _ => return Err(Bug::misuse().into()),
             },
-            _ => return Err(Bug::ApiMisuse.into()),
+            _ => return Err(Bug::misuse().into()),
         }
         self.advance(out)
     }
@@ -107,7 +107,7 @@ impl ExpectRows {
         self.core.admit_blinds(&frame, &self.terms)?;
         self.order.check(frame.encodings()).map_err(at)?;
         let MatchKey::Shuffled(key) = &self.core.prepared.key else {
-            return Err(Bug::InternalInvariant.into());
+            return Err(Bug::invariant().into());
         };
         let (key, width) = (Arc::clone(key), self.core.width);
         self.pending = self.pending.saturating_add(1);
@@ -148,7 +148,7 @@ impl ExpectRows {
             return Err(Refusal::TermsExpired.into());
         }
         let run = self.run();
-        let answers = self.answers.as_mut().ok_or(Bug::ApiMisuse)?;
+        let answers = self.answers.as_mut().ok_or(Bug::misuse())?;
         answers.rows.take(rows, last).map_err(|changed| match changed {
             // Evaluation keeps elements apart: what is twice here was twice in BLIND.
             RowsChanged::Repeated => {

@@ -63,7 +63,7 @@ pub(crate) struct Blinder {
 
 impl Blinder {
     pub(crate) fn new(plan: Plan, limits: &Limits) -> Result<Self, Error> {
-        let frames = limits.frames(plan.elements).ok_or(Bug::InternalInvariant)?;
+        let frames = limits.frames(plan.elements).ok_or(Bug::invariant())?;
         Ok(Self {
             select: Select::new(plan.keys.padding_stream(), plan.elements, plan.distinct),
             drawn: None,
@@ -72,7 +72,7 @@ impl Blinder {
             distinct: plan.distinct,
             next_element: 0,
             frame_elements: limits.frame_elements,
-            last_frame: frames.checked_sub(1).ok_or(Bug::InternalInvariant)?,
+            last_frame: frames.checked_sub(1).ok_or(Bug::invariant())?,
             next_frame: 0,
             slots: Vec::with_capacity(limits.frame_elements as usize),
             first: 0,
@@ -93,19 +93,19 @@ impl Blinder {
     /// Takes identifiers in (row, slot) order; repeated ones only leave their place.
     pub(crate) fn take(&mut self, rows: Vec<RowSlot>, out: &mut Outbox) -> Result<(), Error> {
         if !self.rows_wanted || rows.len() > self.frame_elements as usize {
-            return Err(Bug::ApiMisuse.into());
+            return Err(Bug::misuse().into());
         }
         self.rows_wanted = false;
         let mut places = Zeroizing::new(Vec::with_capacity(rows.len().saturating_mul(17)));
         for entry in rows {
             let place = (entry.row, entry.slot);
             let kind = self.kinds.iter().position(|kind| *kind == entry.identifier.kind.code());
-            let kind = kind.and_then(|at| u8::try_from(at).ok()).ok_or(Bug::ApiMisuse)?;
+            let kind = kind.and_then(|at| u8::try_from(at).ok()).ok_or(Bug::misuse())?;
             let in_order = self.last_place.is_none_or(|last| last < place);
             // Identifiers of two rulesets never meet: the terms name the one of this session.
             let ours = entry.identifier.ruleset.code() == self.ruleset;
             if !in_order || !ours || entry.row >= self.rows || entry.element > self.next_element {
-                return Err(Bug::ApiMisuse.into());
+                return Err(Bug::misuse().into());
             }
             self.last_place = Some(place);
             self.placements = self.placements.saturating_add(1);
@@ -136,7 +136,7 @@ impl Blinder {
             if !self.fill()? {
                 // Fewer distinct identifiers than committed: the driver's input changed.
                 if self.rows_ended {
-                    return Err(Bug::ApiMisuse.into());
+                    return Err(Bug::misuse().into());
                 }
                 self.want_rows(out);
                 return Ok(());
@@ -155,7 +155,7 @@ impl Blinder {
     pub(crate) fn end_rows(&mut self) -> Result<(), Bug> {
         // The input is the committed one, or the driver is wrong.
         if !self.rows_wanted || self.next_element != self.distinct {
-            return Err(Bug::ApiMisuse);
+            return Err(Bug::misuse());
         }
         self.rows_ended = true;
         Ok(())
@@ -173,7 +173,7 @@ impl Blinder {
         while self.slots.len() < self.frame_elements as usize {
             let real = match self.drawn.take() {
                 Some(real) => real,
-                None => self.select.next().ok_or(Bug::InternalInvariant)?,
+                None => self.select.next().ok_or(Bug::invariant())?,
             };
             if real {
                 let Some((element, identifier)) = self.waiting.pop_front() else {

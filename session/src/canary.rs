@@ -33,7 +33,7 @@ impl CanaryRows {
     ///
     /// # Errors
     ///
-    /// [`Bug::InternalInvariant`] for a scalar that happens with probability 2^-249, or a public
+    /// [`Bug::invariant`] for a scalar that happens with probability 2^-249, or a public
     /// key that does not decode, which was checked before.
     pub(crate) fn make(
         keys: &SessionKeys,
@@ -44,17 +44,15 @@ impl CanaryRows {
         arithmetic: &dyn BatchArithmetic,
     ) -> Result<Self, Bug> {
         let slots = u64::from(width.get());
-        let first = first_row.checked_mul(slots).ok_or(Bug::InternalInvariant)?;
-        let elements = u64::from(count).checked_mul(slots).ok_or(Bug::InternalInvariant)?;
-        let end = first.checked_add(elements).ok_or(Bug::InternalInvariant)?;
+        let first = first_row.checked_mul(slots).ok_or(Bug::invariant())?;
+        let elements = u64::from(count).checked_mul(slots).ok_or(Bug::invariant())?;
+        let end = first.checked_add(elements).ok_or(Bug::invariant())?;
         let scalars = keys.canaries(arithmetic, first..end)?;
         let mut blinded = Zeroizing::new(alloc::vec![[0; 32]; scalars.len()]);
         arithmetic.multiply_base_each(&scalars, &mut blinded);
         let mut answers = Zeroizing::new(alloc::vec![[0; 32]; scalars.len()]);
         let key = alloc::vec![*public_key; scalars.len()];
-        arithmetic
-            .multiply_each(&scalars, &key, &mut answers)
-            .map_err(|_| Bug::InternalInvariant)?;
+        arithmetic.multiply_each(&scalars, &key, &mut answers).map_err(|_| Bug::invariant())?;
         width.sort_inside(&mut blinded);
         width.sort_inside(&mut answers);
         Ok(Self { blinded, answers })
@@ -73,8 +71,8 @@ pub(crate) struct Canaries {
 impl Canaries {
     /// Room for the answers of `rows` canary rows.
     pub(crate) fn new(width: RowWidth, rows: u64) -> Result<Self, Bug> {
-        let rows = usize::try_from(rows).map_err(|_| Bug::InternalInvariant)?;
-        let len = rows.checked_mul(width.row_len()).ok_or(Bug::InternalInvariant)?;
+        let rows = usize::try_from(rows).map_err(|_| Bug::invariant())?;
+        let len = rows.checked_mul(width.row_len()).ok_or(Bug::invariant())?;
         Ok(Self { width, rows: Zeroizing::new(Vec::with_capacity(len)), met: 0 })
     }
 

@@ -117,7 +117,7 @@ impl ExpectReceipt {
                 }
                 Received::Control(_, frame) | Received::Bulk(frame) => Err(unexpected(&frame)),
             },
-            _ => Err(Bug::ApiMisuse.into()),
+            _ => Err(Bug::misuse().into()),
         }
     }
 }

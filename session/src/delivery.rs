@@ -104,9 +104,9 @@ impl ExpectIds {
                         out.push(Output::WantRun(RunName::MatchedHandles));
                     }
                 }
-                _ => return Err(Bug::ApiMisuse.into()),
+                _ => return Err(Bug::misuse().into()),
             },
-            _ => return Err(Bug::ApiMisuse.into()),
+            _ => return Err(Bug::misuse().into()),
         }
         self.advance(out)
     }

@@ -235,7 +235,7 @@ pub(crate) fn release_rows(
         return Err(Refusal::ProfileNotAllowed.into());
     }
     if !reservation.is_for(terms) || !evidence.covers(reservation.entry().evaluations) {
-        return Err(Bug::InternalInvariant.into());
+        return Err(Bug::invariant().into());
     }
     let k_min = terms.terms().k_min;
     // [G43]
@@ -280,7 +280,7 @@ pub(crate) fn release_count(
         return Err(Refusal::ProfileNotAllowed.into());
     }
     if !reservation.is_for(terms) || !evidence.covers(reservation.entry().evaluations) {
-        return Err(Bug::InternalInvariant.into());
+        return Err(Bug::invariant().into());
     }
     let (terms, handles) = (terms.terms(), terms.profile().sends_handles());
     let matched = counts.histogram.matched();
@@ -309,7 +309,7 @@ pub(crate) fn release_delivery(
     suppressed: u64,
 ) -> Result<Outcome, Error> {
     if !reservation.is_for(terms) {
-        return Err(Bug::InternalInvariant.into());
+        return Err(Bug::invariant().into());
     }
     match terms.profile() {
         Profile::Activation => Ok(Outcome::Handles(Activated { count })),
@@ -346,7 +346,7 @@ pub(crate) fn judge_handles(
     resolution: &Resolution,
 ) -> Result<Result<(), Refusal>, Error> {
     if !terms.profile().sends_handles() || !reservation.is_for(terms) {
-        return Err(Bug::InternalInvariant.into());
+        return Err(Bug::invariant().into());
     }
     // [G47]
     if resolution.handles_unknown > UNKNOWN_HANDLES_MAX {

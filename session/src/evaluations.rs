@@ -101,15 +101,15 @@ impl ExpectEvaluations {
                     self.own_tags = self.own_tags.saturating_add(tags as u64);
                     spill(RunName::OwnTags, frame.tags, out);
                 }
-                _ => return Err(Bug::ApiMisuse.into()),
+                _ => return Err(Bug::misuse().into()),
             },
             Input::Run(chunk) => match self.phase {
                 Phase::LookUp(lookup) => {
                     self.phase = lookup.take(chunk, out)?.into();
                 }
-                _ => return Err(Bug::ApiMisuse.into()),
+                _ => return Err(Bug::misuse().into()),
             },
-            _ => return Err(Bug::ApiMisuse.into()),
+            _ => return Err(Bug::misuse().into()),
         }
         self.advance(out)
     }
@@ -170,8 +170,7 @@ impl ExpectEvaluations {
                 return Err(Refusal::TermsExpired.into());
             }
             let last = frame.frame == self.blinder.last_frame;
-            let elements =
-                u32::try_from(frame.blinded.len()).map_err(|_| Bug::InternalInvariant)?;
+            let elements = u32::try_from(frame.blinded.len()).map_err(|_| Bug::invariant())?;
             let payload = frame.blinded.as_flattened().to_vec();
             let raw = RawFrame::bulk(StreamId::Blind, frame.frame, last, elements, payload)?;
             self.core.wire.send_bulk(raw, out)?;
@@ -187,7 +186,7 @@ impl ExpectEvaluations {
     /// Releases the outcome to our own operator, and signs the receipt.
     fn close(self, out: &mut Outbox) -> Result<AdvertiserSession, Error> {
         let Phase::Found(found) = self.phase else {
-            return Err(Bug::InternalInvariant.into());
+            return Err(Bug::invariant().into());
         };
         let outcome =
             disclosure::release_rows(&self.terms, &self.reservation, &self.evidence, found.counts)?;

@@ -69,7 +69,7 @@ impl ExpectHandles {
             },
             Input::Resolved(resolution) => return self.judge(resolution, out),
             Input::Run(chunk) => return self.deliver(chunk, out),
-            _ => return Err(Bug::ApiMisuse.into()),
+            _ => return Err(Bug::misuse().into()),
         }
         // The batch is ours to look at once both have signed its head.
         if matches!(self.phase, Phase::Batch)
@@ -139,7 +139,7 @@ impl ExpectHandles {
         let asked = self.core.wire.elements(StreamId::Handles);
         let told = resolution.handles_known.saturating_add(u64::from(resolution.handles_unknown));
         if !matches!(self.phase, Phase::Resolving) || told != asked {
-            return Err(Bug::ApiMisuse.into());
+            return Err(Bug::misuse().into());
         }
         let expired = self.core.now >= self.terms.terms().expires_at;
         let judged = match expired {
@@ -172,7 +172,7 @@ impl ExpectHandles {
         let (Phase::Delivering(delivery), RunContent::Ids(ids), RunName::DigitalIds) =
             (&mut self.phase, chunk.content, chunk.run)
         else {
-            return Err(Bug::ApiMisuse.into());
+            return Err(Bug::misuse().into());
         };
         let terms = self.terms.terms();
         let most =
@@ -182,7 +182,7 @@ impl ExpectHandles {
             let listed = terms.namespaces.contains(&id.namespace);
             let within = delivery.packer.entries < most;
             if !listed || !within || (terms.flags == 0 && id.has_attributes()) {
-                return Err(Bug::ApiMisuse.into());
+                return Err(Bug::misuse().into());
             }
             if let Some(frame) = delivery.packer.push(id)? {
                 self.core.wire.send_bulk(frame, out)?;
@@ -240,9 +240,9 @@ impl IdPacker {
     /// Appends an entry; the frame before comes out when there is no room for it.
     fn push(&mut self, id: &DigitalId) -> Result<Option<RawFrame>, Bug> {
         let mut entry = Vec::with_capacity(id.encoded_len());
-        id.encode_into(&mut entry).ok_or(Bug::ApiMisuse)?;
+        id.encode_into(&mut entry).ok_or(Bug::misuse())?;
         if self.entries > 0 && entry <= self.last {
-            return Err(Bug::ApiMisuse);
+            return Err(Bug::misuse());
         }
         let fits = self.payload.len().saturating_add(entry.len()) <= IDS_PAYLOAD_MAX as usize;
         let full = !fits || self.in_frame == self.frame_elements;
@@ -258,7 +258,7 @@ impl IdPacker {
         let payload = core::mem::take(&mut self.payload);
         let frame = RawFrame::bulk(StreamId::Ids, self.next, last, self.in_frame, payload)?;
         self.in_frame = 0;
-        self.next = self.next.checked_add(1).ok_or(Bug::InternalInvariant)?;
+        self.next = self.next.checked_add(1).ok_or(Bug::invariant())?;
         Ok(frame)
     }
 }

@@ -462,7 +462,7 @@ impl Outbox {
             Role::Provider => StreamId::ControlProvider,
         };
         let frame = message.encode(stream, self.control_sent)?;
-        self.control_sent = self.control_sent.checked_add(1).ok_or(Bug::InternalInvariant)?;
+        self.control_sent = self.control_sent.checked_add(1).ok_or(Bug::invariant())?;
         match message {
             Control::HelloA(_) | Control::HelloP(_) => {
                 self.ground.hello(self.role, &frame.payload);

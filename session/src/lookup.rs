@@ -90,20 +90,20 @@ impl Lookup {
                     tags.take(records, chunk.last)?;
                 }
                 (RunName::Table, RunContent::Frame(frame)) => column.take(&frame)?,
-                _ => return Err(Bug::ApiMisuse.into()),
+                _ => return Err(Bug::misuse().into()),
             },
             Stage::Places { hits, places, .. } => match (chunk.run, chunk.content) {
                 (RunName::Hits, RunContent::Records(records)) => hits.take(records, chunk.last)?,
                 (RunName::Placements, RunContent::Records(records)) => {
                     places.take(records, chunk.last)?;
                 }
-                _ => return Err(Bug::ApiMisuse.into()),
+                _ => return Err(Bug::misuse().into()),
             },
             Stage::Rows { hits, .. } => match (chunk.run, chunk.content) {
                 (RunName::RowHits, RunContent::Records(records)) => {
                     hits.take(records, chunk.last)?;
                 }
-                _ => return Err(Bug::ApiMisuse.into()),
+                _ => return Err(Bug::misuse().into()),
             },
         }
         self.advance(out)
@@ -116,7 +116,7 @@ impl Lookup {
                 // [G18] Answers are proved in their order here, so a second element on a tag is an
                 // identifier that our own driver numbered twice.
                 Stage::Tags { tags, column, hits } => {
-                    let twice = || Err(Bug::InternalInvariant.into());
+                    let twice = || Err(Bug::invariant().into());
                     merge_tags(tags, column, RunName::Hits, hits, twice, out)?
                 }
                 Stage::Places { hits, places, placed, row_hits } => {
@@ -151,16 +151,17 @@ impl Lookup {
     fn gather_rows(&mut self, out: &mut Outbox) -> Result<bool, Error> {
         let mut records = match &self.stage {
             Stage::Rows { hits, .. } => hits.room_for(RunName::MatchedRows),
-            _ => return Err(Bug::InternalInvariant.into()),
+            _ => return Err(Bug::invariant().into()),
         };
         loop {
             let Stage::Rows { hits, open } = &mut self.stage else {
-                return Err(Bug::InternalInvariant.into());
+                return Err(Bug::invariant().into());
             };
             let next = match hits.peek() {
                 Peek::Record(record) => {
                     let (row, kind) = (be64(record, 0), record.get(8).copied().unwrap_or(0));
-                    let bit = 1_u16.checked_shl(u32::from(kind)).ok_or(Bug::StoredDataChanged)?;
+                    let bit =
+                        1_u16.checked_shl(u32::from(kind)).ok_or(Bug::stored_data_changed())?;
                     Some((row, bit))
                 }
                 Peek::Ended => None,
@@ -196,7 +197,7 @@ impl Lookup {
 
     fn close_row(&mut self, row: u64, bits: u16, records: &mut Vec<u8>) -> Result<(), Error> {
         if row >= self.rows {
-            return Err(Bug::StoredDataChanged.into());
+            return Err(Bug::stored_data_changed().into());
         }
         self.hash_unmatched_until(row);
         self.result.update(&bits.to_le_bytes());
@@ -254,7 +255,7 @@ fn merge_places(
             (Some(place), hit) if hit.is_none_or(|hit| be64(place, 0) < hit) => places.advance(),
             (_, _) => {
                 if !*placed {
-                    return Err(Bug::StoredDataChanged.into());
+                    return Err(Bug::stored_data_changed().into());
                 }
                 *placed = false;
                 hits.advance();

@@ -114,9 +114,9 @@ impl Column {
     /// Takes the next frame; the last one closes only over the root that both sides signed.
     pub(crate) fn take(&mut self, frame: &RawFrame) -> Result<(), Bug> {
         if self.is_complete() {
-            return Err(Bug::ApiMisuse);
+            return Err(Bug::misuse());
         }
-        let tags = self.reader.read(frame).map_err(|_| Bug::StoredDataChanged)?;
+        let tags = self.reader.read(frame).map_err(|_| Bug::stored_data_changed())?;
         self.reread.take(frame)?;
         self.tags.extend(tags);
         Ok(())
@@ -149,7 +149,7 @@ impl Reread {
     pub(crate) fn take(&mut self, frame: &RawFrame) -> Result<(), Bug> {
         self.tree.push(merkle::leaf_hash(&[&frame.header.encode(), &frame.payload]));
         let whole = !frame.header.is_last() || self.tree.root() == self.root;
-        if whole { Ok(()) } else { Err(Bug::StoredDataChanged) }
+        if whole { Ok(()) } else { Err(Bug::stored_data_changed()) }
     }
 }
 
@@ -190,7 +190,7 @@ impl<const LEN: usize> Sorted<LEN> {
     pub(crate) fn take(&mut self, bytes: Zeroizing<Vec<u8>>, last: bool) -> Result<(), Bug> {
         let (records, rest) = bytes.as_chunks::<LEN>();
         if !rest.is_empty() || self.ended || !self.at_hand().is_empty() {
-            return Err(Bug::ApiMisuse);
+            return Err(Bug::misuse());
         }
         for record in records {
             // An out-of-order run is a defect of the sorter, which must not become a wrong result;
@@ -200,14 +200,14 @@ impl<const LEN: usize> Sorted<LEN> {
                 false => **last < *record,
             });
             if !in_order {
-                return Err(Bug::InternalInvariant);
+                return Err(Bug::invariant());
             }
-            self.missing = self.missing.checked_sub(1).ok_or(Bug::StoredDataChanged)?;
+            self.missing = self.missing.checked_sub(1).ok_or(Bug::stored_data_changed())?;
             self.last = Some(Zeroizing::new(*record));
         }
         // Nor must a shortened run: rows would silently not have matched.
         if last && self.missing != 0 {
-            return Err(Bug::StoredDataChanged);
+            return Err(Bug::stored_data_changed());
         }
         self.ended = last;
         (self.chunk, self.passed) = (bytes, 0);
@@ -277,7 +277,7 @@ impl SortedRows {
     pub(crate) fn take(&mut self, bytes: &[u8], last: bool) -> Result<(), RowsChanged> {
         let (encodings, rest) = bytes.as_chunks::<32>();
         if !rest.is_empty() || !encodings.len().is_multiple_of(self.width.slots()) {
-            return Err(RowsChanged::Storage(Bug::ApiMisuse));
+            return Err(RowsChanged::Storage(Bug::misuse()));
         }
         for row in encodings.chunks(self.width.slots()) {
             let first = self.last.is_empty() || self.last.first() < row.first();
@@ -287,18 +287,18 @@ impl SortedRows {
                 return Err(RowsChanged::Repeated);
             }
             if !first || !row.is_sorted_by(|a, b| a < b) {
-                return Err(RowsChanged::Storage(Bug::StoredDataChanged));
+                return Err(RowsChanged::Storage(Bug::stored_data_changed()));
             }
             self.last.clear();
             self.last.extend_from_slice(row);
             let missing = self.missing.checked_sub(1);
-            self.missing = missing.ok_or(RowsChanged::Storage(Bug::StoredDataChanged))?;
+            self.missing = missing.ok_or(RowsChanged::Storage(Bug::stored_data_changed()))?;
         }
         // Nor must a run be shortened: rows would silently be left out.
         if last == (self.missing == 0) {
             return Ok(());
         }
-        Err(RowsChanged::Storage(Bug::StoredDataChanged))
+        Err(RowsChanged::Storage(Bug::stored_data_changed()))
     }
 }
 
@@ -347,9 +347,9 @@ impl Framer {
         let payload = core::mem::take(&mut self.buffer);
         let elements = payload.len().checked_div(self.element_len);
         let elements = elements.and_then(|count| u32::try_from(count).ok());
-        let elements = elements.ok_or(Bug::InternalInvariant)?;
+        let elements = elements.ok_or(Bug::invariant())?;
         let frame = RawFrame::bulk(self.stream, self.next, last, elements, payload)?;
-        self.next = self.next.checked_add(1).ok_or(Bug::InternalInvariant)?;
+        self.next = self.next.checked_add(1).ok_or(Bug::invariant())?;
         Ok(frame)
     }
 }

@@ -111,7 +111,7 @@ impl ProviderSession {
             Self::Closed => match input {
                 Input::Time(_) => Ok(Self::Closed),
                 Input::Frame(frame) => Err(unexpected(&frame)),
-                _ => Err(Bug::ApiMisuse.into()),
+                _ => Err(Bug::misuse().into()),
             },
         }
     }
@@ -175,7 +175,7 @@ impl ExpectHello {
                 Received::Control(Control::HelloA(hello), frame) => self.accept(hello, frame, out),
                 Received::Control(_, frame) | Received::Bulk(frame) => Err(unexpected(&frame)),
             },
-            _ => Err(Bug::ApiMisuse.into()),
+            _ => Err(Bug::misuse().into()),
         }
     }
 
@@ -202,7 +202,7 @@ impl ExpectHello {
         let suite = profile.suite();
         let fits = manifest.suite == suite.code() && prepared.key.suite() == suite;
         if !manifest.is_within_bounds() || !fits {
-            return Err(Bug::ApiMisuse.into());
+            return Err(Bug::misuse().into());
         }
         if !manifest.is_valid_at(now) {
             return Err(Refusal::TableNotReady.into());
@@ -295,7 +295,7 @@ impl Core {
         if sent.map(|head| (head.elements, head.root))
             != Some((announced.tag_count, announced.root))
         {
-            return Err(Bug::InternalInvariant.into());
+            return Err(Bug::invariant().into());
         }
         self.send_checkpoint(StreamId::Table, out)
     }
@@ -373,7 +373,7 @@ impl ExpectTerms {
                 }
                 Received::Control(_, frame) | Received::Bulk(frame) => Err(unexpected(&frame)),
             },
-            _ => Err(Bug::ApiMisuse.into()),
+            _ => Err(Bug::misuse().into()),
         }
     }
 
@@ -462,7 +462,7 @@ impl ExpectReservation {
             Input::Frame(frame) => match self.core.wire.receive(frame, out)? {
                 Received::Control(_, frame) | Received::Bulk(frame) => Err(unexpected(&frame)),
             },
-            _ => Err(Bug::ApiMisuse.into()),
+            _ => Err(Bug::misuse().into()),
         }
     }
 }
@@ -516,7 +516,7 @@ impl ExpectReceipt {
                 }
                 Received::Bulk(frame) => Err(unexpected(&frame)),
             },
-            _ => Err(Bug::ApiMisuse.into()),
+            _ => Err(Bug::misuse().into()),
         }
     }
 

@@ -54,7 +54,7 @@ impl BlindRowsTask {
         for (.., real) in self.slots() {
             inputs.push(match real {
                 Some(identifier) => PrfInput::of(identifier),
-                None => dummies.next().ok_or(Bug::InternalInvariant)?.clone(),
+                None => dummies.next().ok_or(Bug::invariant())?.clone(),
             });
         }
         let blind = self.keys.session_blind()?;

@@ -130,7 +130,7 @@ impl ExpectAnswers {
             Input::Declined if matches!(self.phase, Phase::Approve { .. }) => {
                 return self.withhold(Withheld::Declined, out);
             }
-            _ => return Err(Bug::ApiMisuse.into()),
+            _ => return Err(Bug::misuse().into()),
         }
         self.advance(out)
     }
@@ -155,7 +155,7 @@ impl ExpectAnswers {
     fn arranger(&mut self) -> Result<&mut Arranger, Bug> {
         match &mut self.phase {
             Phase::Arrange(arranger) => Ok(arranger),
-            _ => Err(Bug::ApiMisuse),
+            _ => Err(Bug::misuse()),
         }
     }
 
@@ -178,7 +178,7 @@ impl ExpectAnswers {
                 unblinding.outputs = unblinding.outputs.saturating_add(outputs as u64);
                 spill(RunName::ResponseTags, rows.outputs, out);
             }
-            _ => return Err(Bug::ApiMisuse.into()),
+            _ => return Err(Bug::misuse().into()),
         }
         Ok(())
     }
@@ -194,7 +194,7 @@ impl ExpectAnswers {
                 }
                 // Equal elements are one identifier that our own driver numbered twice.
                 rows.take(&records, last).map_err(|changed| match changed {
-                    RowsChanged::Repeated => Bug::InternalInvariant,
+                    RowsChanged::Repeated => Bug::invariant(),
                     RowsChanged::Storage(bug) => bug,
                 })?;
                 let wire = &mut self.core.wire;
@@ -219,7 +219,7 @@ impl ExpectAnswers {
                     Counting::Finished(counted) => Phase::Counted(evidence, counted),
                 }
             }
-            _ => return Err(Bug::ApiMisuse.into()),
+            _ => return Err(Bug::misuse().into()),
         };
         Ok(self)
     }
@@ -294,7 +294,7 @@ impl ExpectAnswers {
 
     fn start_unblinding(&mut self, out: &mut Outbox) -> Result<(), Error> {
         let Phase::Receive(Receiving { missing, .. }) = &self.phase else {
-            return Err(Bug::InternalInvariant.into());
+            return Err(Bug::invariant().into());
         };
         // [G24]
         if let Some(violation) = missing {
@@ -302,7 +302,7 @@ impl ExpectAnswers {
         }
         let evidence = self.canaries.finish(self.core.wire.elements(StreamId::Eval))?;
         self.canaries.rewind();
-        let root = self.core.wire.head(StreamId::Eval).ok_or(Bug::InternalInvariant)?.root;
+        let root = self.core.wire.head(StreamId::Eval).ok_or(Bug::invariant())?.root;
         let mut unblinding = Unblinding {
             evidence,
             reread: Reread::new(root),
@@ -327,7 +327,7 @@ impl ExpectAnswers {
         let table = &self.core.hello.table;
         match Tally::start(table, self.core.drawn, outputs, keeps_handles, out)? {
             Counting::Continue(tally) => self.phase = Phase::Count(evidence, tally),
-            Counting::Finished(_) => return Err(Bug::InternalInvariant.into()),
+            Counting::Finished(_) => return Err(Bug::invariant().into()),
         }
         Ok(AdvertiserSession::ExpectAnswers(self))
     }
@@ -374,7 +374,7 @@ impl ExpectAnswers {
     fn release(self, out: &mut Outbox) -> Result<AdvertiserSession, Error> {
         let Self { core, terms, reservation, phase, .. } = self;
         let Phase::Approve { count, handles } = phase else {
-            return Err(Bug::ApiMisuse.into());
+            return Err(Bug::misuse().into());
         };
         ExpectIds::start(core, terms, reservation, count, handles, out)
     }
@@ -402,14 +402,14 @@ impl Unblinding {
         out: &mut Outbox,
     ) -> Result<Self, Error> {
         if !self.wanted {
-            return Err(Bug::ApiMisuse.into());
+            return Err(Bug::misuse().into());
         }
         self.wanted = false;
         self.ended = frame.header.is_last();
         self.reread.take(frame)?;
         let mut answers = Vec::with_capacity(frame.encodings().len());
         for row in frame.encodings().chunks(core.width.slots()) {
-            if !canaries.is_canary(row).map_err(|_| Bug::StoredDataChanged)? {
+            if !canaries.is_canary(row).map_err(|_| Bug::stored_data_changed())? {
                 answers.extend_from_slice(row);
             }
         }

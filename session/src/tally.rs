@@ -106,7 +106,7 @@ impl Tally {
             (Stage::Rows { hits, .. }, RunName::RowHandles, RunContent::Records(records)) => {
                 hits.take(records, chunk.last)?;
             }
-            _ => return Err(Bug::ApiMisuse.into()),
+            _ => return Err(Bug::misuse().into()),
         }
         self.advance(out)
     }
@@ -145,7 +145,7 @@ impl Tally {
     fn count_rows(&mut self, out: &mut Outbox) -> Result<bool, Error> {
         let Self { stage, histogram, handles, keeps_handles } = self;
         let Stage::Rows { hits, open } = stage else {
-            return Err(Bug::InternalInvariant.into());
+            return Err(Bug::invariant().into());
         };
         let mut kept: Zeroizing<Vec<u8>> = hits.room_for(RunName::MatchedHandles);
         let done = loop {
@@ -162,7 +162,7 @@ impl Tally {
                 Some(count) if row == Some(count.row) => count.hits = count.hits.saturating_add(1),
                 _ => {
                     if let Some(count) = open.take() {
-                        histogram.hit(count.hits).ok_or(Bug::StoredDataChanged)?;
+                        histogram.hit(count.hits).ok_or(Bug::stored_data_changed())?;
                     }
                     let Some((record, row)) = next.zip(row) else { break true };
                     *open = Some(OpenCount { row, hits: 1 });

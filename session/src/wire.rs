@@ -197,7 +197,7 @@ impl Wire {
         sid: &[u8; 32],
         out: &mut Outbox,
     ) -> Result<(), Error> {
-        let state = self.state_mut(stream).ok_or(Bug::InternalInvariant)?;
+        let state = self.state_mut(stream).ok_or(Bug::invariant())?;
         state.checkpointed = true;
         let checkpoint = Checkpoint::sign(&state.head(), key, sid);
         out.send_control(&Control::Checkpoint(checkpoint))?;

@@ -439,7 +439,7 @@ fn a_provider_does_not_offer_a_key_out_of_its_time_or_bounds() {
     // G20, K-05
     type Edit = fn(&mut ManifestBody);
     let not_ready = Error::Refused(Refusal::TableNotReady);
-    let misuse = Error::Bug(Bug::ApiMisuse);
+    let misuse = Error::Bug(Bug::misuse());
     let cases: [(Edit, Error); 5] = [
         (|m| m.not_after = NOW, not_ready),
         (|m| (m.not_before, m.not_after) = (NOW + 301, NOW + 400), not_ready),
@@ -1508,7 +1508,7 @@ fn a_driver_that_breaks_the_contract_gets_a_defect_and_no_outcome() {
     for input in
         [Input::Rows(vec![]), Input::EndOfRows, Input::Approved, Input::Declined, Input::Run(chunk)]
     {
-        assert_eq!(misuse(input), Some(Error::Bug(Bug::ApiMisuse)));
+        assert_eq!(misuse(input), Some(Error::Bug(Bug::misuse())));
     }
 }
 
@@ -1526,7 +1526,7 @@ fn a_reservation_of_another_entry_does_not_count() {
                 Role::Advertiser => &ended.advertiser,
                 Role::Provider => &ended.provider,
             };
-            assert_eq!(side.error, Some(Error::Bug(Bug::ApiMisuse)));
+            assert_eq!(side.error, Some(Error::Bug(Bug::misuse())));
             assert!(ended.stream(StreamId::Table).is_empty());
         }
     }
@@ -1548,7 +1548,7 @@ fn an_input_that_changed_since_it_was_committed_is_a_defect() {
         let mut setup = World::new(vec![vec![email(1), email(2)], vec![email(3)]], vec![]).setup();
         change(&mut setup);
         let ended = run(setup);
-        assert_eq!(ended.advertiser.error, Some(Error::Bug(Bug::ApiMisuse)));
+        assert_eq!(ended.advertiser.error, Some(Error::Bug(Bug::misuse())));
         assert!(ended.advertiser.outcome.is_none());
     }
 }
@@ -1564,7 +1564,7 @@ fn a_sorter_that_does_not_sort_is_noticed() {
             _ => |run, records| reverse(run, records, RunName::RowHits),
         });
         let ended = run(setup);
-        assert_eq!(ended.advertiser.error, Some(Error::Bug(Bug::InternalInvariant)));
+        assert_eq!(ended.advertiser.error, Some(Error::Bug(Bug::invariant())));
         assert!(ended.advertiser.outcome.is_none(), "{run_name:?}");
     }
 }
@@ -1583,7 +1583,7 @@ fn a_run_that_lost_or_gained_a_record_gives_no_outcome() {
         let mut setup = World::five_by_seven().setup();
         setup.alter_run = Some(change);
         let ended = run(setup);
-        assert_eq!(ended.advertiser.error, Some(Error::Bug(Bug::StoredDataChanged)));
+        assert_eq!(ended.advertiser.error, Some(Error::Bug(Bug::stored_data_changed())));
         assert!(ended.advertiser.outcome.is_none());
     }
 }
@@ -1596,7 +1596,7 @@ fn an_identifier_that_was_numbered_twice_is_a_defect_once_it_matches() {
     setup.rows[1].element = 1;
     setup.advertiser.distinct = 2;
     let ended = run(setup);
-    assert_eq!(ended.advertiser.error, Some(Error::Bug(Bug::InternalInvariant)));
+    assert_eq!(ended.advertiser.error, Some(Error::Bug(Bug::invariant())));
     assert!(ended.advertiser.outcome.is_none());
 }
 
@@ -1613,7 +1613,7 @@ fn a_stored_table_that_changed_gives_no_outcome_and_blames_nobody() {
         let cached_table = Some(prepared.table);
         let cached = World { cached: stored, cached_table, ..world.clone() };
         let ended = run(cached.setup());
-        assert_eq!(ended.advertiser.error, Some(Error::Bug(Bug::StoredDataChanged)));
+        assert_eq!(ended.advertiser.error, Some(Error::Bug(Bug::stored_data_changed())));
         assert!(ended.advertiser.outcome.is_none());
     }
 }
@@ -1624,7 +1624,7 @@ fn a_provider_never_sends_a_table_it_did_not_announce() {
     let (key, derivation) = prf_key();
     setup.table = table(&key, &derivation, &[email(77)], &Limits::SMALL).1;
     let ended = run(setup);
-    assert_eq!(ended.provider.error, Some(Error::Bug(Bug::InternalInvariant)));
+    assert_eq!(ended.provider.error, Some(Error::Bug(Bug::invariant())));
     // The advertiser sees for itself, before the provider's ABORT and before it signs anything.
     let at = Location { stream: StreamId::Table.code(), index: 0 };
     let seen = Error::PeerMisbehaved { violation: Violation::TableRootMismatch, at };

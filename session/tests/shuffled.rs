@@ -943,7 +943,7 @@ fn digital_ids_outside_the_terms_are_refused_by_both_nodes() {
         let mut setup = world.setup();
         setup.graph.alter_ids = Some(alter);
         let ended = run(setup);
-        assert_eq!(ended.provider.error, Some(Error::Bug(Bug::ApiMisuse)));
+        assert_eq!(ended.provider.error, Some(Error::Bug(Bug::misuse())));
         assert!(ended.advertiser.digital_ids().is_empty());
         // A peer that sends it all the same is to blame.
         expect_violation(

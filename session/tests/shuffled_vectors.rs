@@ -869,7 +869,7 @@ fn a_row_wider_than_the_session_sends_nothing() {
     world.rows[1] = vec![email(2), phone(102), phone(202)];
     let ended = run(world.setup());
     // The node refuses such an input before; a session that meets one sends no row.
-    assert_eq!(ended.advertiser.error, Some(protocol::error::Bug::ApiMisuse.into()));
+    assert_eq!(ended.advertiser.error, Some(protocol::error::Bug::misuse().into()));
     assert!(ended.stream(StreamId::Blind).is_empty());
     let counts: Vec<usize> = world.rows.iter().map(Vec::len).collect();
     golden(

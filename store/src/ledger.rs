@@ -135,7 +135,7 @@ impl Ledger {
         let path = &place.file;
         let connection = Connection::open_with_flags(path, flags)
             .map_err(|source| Step::Sql(source).at(path))?;
-        let hash = place.key.keyed_hash(CHECKS).map_err(|_| Bug::InternalInvariant)?;
+        let hash = place.key.keyed_hash(CHECKS).map_err(|_| Bug::invariant())?;
         Ok(Self {
             path: path.clone(),
             connection: Mutex::new(connection),
@@ -162,7 +162,7 @@ impl Ledger {
     ) -> Result<Reservation, LedgerError> {
         let committed = self.transact(|tx| {
             if entry.kind != LedgerEntry::RESERVE {
-                return Err(Bug::ApiMisuse.into());
+                return Err(Bug::misuse().into());
             }
             if is_head(tx, partner, entry)? {
                 return Ok(());
@@ -199,7 +199,7 @@ impl Ledger {
     ) -> Result<Reservation, ReserveError> {
         let decided = self.transact(|tx| {
             if entry.kind != LedgerEntry::RESERVE {
-                return Err(Bug::ApiMisuse.into());
+                return Err(Bug::misuse().into());
             }
             if is_head(tx, partner, entry)? {
                 return Ok(Ok(()));
@@ -213,7 +213,7 @@ impl Ledger {
                     retry_after_s: BUSY_RETRY_S,
                 }));
             }
-            let (key, suite) = opening.key().map_err(|_| Bug::InternalInvariant)?;
+            let (key, suite) = opening.key().map_err(|_| Bug::invariant())?;
             if suite == SuiteId::Shuffled && is_key_met(tx, partner, &key)? {
                 let refusal = Refusal::KeySpent;
                 return Ok(Err(Refused { refusal, retry_after_s: SPENT_RETRY_S }));

@@ -119,7 +119,7 @@ impl Results {
             table_delivery: 0,
             ..(*terms).clone()
         };
-        let terms = serde_json::to_vec(&timeless).map_err(|_| Bug::InternalInvariant)?;
+        let terms = serde_json::to_vec(&timeless).map_err(|_| Bug::invariant())?;
         let (profile, sample) = (profile.code().to_be_bytes(), sample_rows.to_be_bytes());
         let rows = input.rows.to_be_bytes();
         let objections = match question.profile {
@@ -210,7 +210,7 @@ impl Results {
         records: RecordWriter,
     ) -> Result<StoredResult<T>, StoreError> {
         finish_sealed(records.out, &records.path)?;
-        let text = serde_json::to_vec(about).map_err(|_| Bug::InternalInvariant)?;
+        let text = serde_json::to_vec(about).map_err(|_| Bug::invariant())?;
         let sealed = seal::seal_bytes(&self.storage, &context(ABOUT, key), &Zeroizing::new(text))?;
         os::publish_new(&draft.path(ABOUT), os::PRIVATE_MODE, |out| out.write_all(&sealed))?;
         let directory = self.place(key);
@@ -480,7 +480,7 @@ mod tests {
         let storage = StorageKey::ephemeral().unwrap();
         let results = store(dir.path(), &storage, None);
         let key = key_of(&results, |_, _| {});
-        let failed = results.seal(&key, &about(1, 500), |_| Err(StoreError::Bug(Bug::ApiMisuse)));
+        let failed = results.seal(&key, &about(1, 500), |_| Err(StoreError::Bug(Bug::misuse())));
         assert!(failed.is_err());
         assert!(results.find::<String>(&key, 0).unwrap().is_none());
         assert!(results.all::<String>().unwrap().is_empty());

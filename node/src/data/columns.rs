@@ -161,7 +161,7 @@ impl<'a> TableWriter<'a> {
         let fits = cells.len() == self.columns.len()
             && cells.iter().zip(self.columns).all(|(cell, column)| fits(*cell, *column));
         if !fits {
-            return Err(Bug::ApiMisuse.into());
+            return Err(Bug::misuse().into());
         }
         match &mut self.form {
             Form::Csv(csv) => {

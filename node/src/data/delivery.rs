@@ -191,7 +191,7 @@ fn encode_row(id: &Entry, namespaces: &BTreeMap<u16, String>) -> Option<Vec<u8>>
 
 /// Sealed frames that are not what the session took.
 fn damaged() -> DataError {
-    protocol::error::Bug::StoredDataChanged.into()
+    protocol::error::Bug::stored_data_changed().into()
 }
 
 impl<'a> Row<'a> {

@@ -482,7 +482,7 @@ fn text(bytes: &[u8]) -> Result<&str, DataError> {
 
 /// What we sealed ourselves a moment ago is not what we wrote.
 fn damaged() -> DataError {
-    protocol::error::Bug::InternalInvariant.into()
+    protocol::error::Bug::invariant().into()
 }
 
 /// Names of the codes 1, 2, … in files.

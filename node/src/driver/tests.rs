@@ -424,15 +424,15 @@ impl Duties for Advertiser<'_> {
     }
 
     fn resolve(&mut self, _handles: FixedSorted) -> Result<Resolution, DataError> {
-        Err(Bug::ApiMisuse.into())
+        Err(Bug::misuse().into())
     }
 
     fn record_release(&mut self) -> Result<(), DataError> {
-        Err(Bug::ApiMisuse.into())
+        Err(Bug::misuse().into())
     }
 
     fn digital_ids(&mut self) -> Result<(Vec<DigitalId>, bool), DataError> {
-        Err(Bug::ApiMisuse.into())
+        Err(Bug::misuse().into())
     }
 }
 
@@ -484,11 +484,11 @@ impl Duties for Provider<'_> {
     }
 
     fn receipt(&mut self, _sid: &[u8; 32], _receipt: &RawFrame) -> Result<(), LedgerError> {
-        Err(Bug::ApiMisuse.into())
+        Err(Bug::misuse().into())
     }
 
     fn key_answered(&mut self, _key: &KnownKey) -> Result<(), LedgerError> {
-        Err(Bug::ApiMisuse.into())
+        Err(Bug::misuse().into())
     }
 
     fn approve(&mut self, _count: &MatchCount) -> bool {

@@ -611,7 +611,7 @@ impl Outgoing {
     /// The queue of a stream of ours, opened at its first frame.
     fn queue(self: &Arc<Self>, stream: StreamId) -> Result<mpsc::Sender<RawFrame>, TransportError> {
         let ours = stream.from_advertiser() == (self.role == Role::Advertiser);
-        let misuse = TransportError::Bug(Bug::ApiMisuse);
+        let misuse = TransportError::Bug(Bug::misuse());
         let mut streams = self.streams();
         if let Some(outlet) = streams.get(&stream) {
             return outlet.queue.clone().ok_or(misuse);
@@ -790,7 +790,7 @@ impl FrameReader {
         }
         ready!(self.poll_body(cx))?;
         let Some((header, payload)) = self.body.take() else {
-            return Poll::Ready(Err(TransportError::Bug(Bug::InternalInvariant)));
+            return Poll::Ready(Err(TransportError::Bug(Bug::invariant())));
         };
         self.filled = 0;
         self.complete = header.is_last();
@@ -835,7 +835,7 @@ impl FrameReader {
         // Nobody else has the payload before it is complete.
         let payload = self.body.as_mut().and_then(|(_, payload)| Arc::get_mut(payload));
         let Some(payload) = payload else {
-            return Poll::Ready(Err(TransportError::Bug(Bug::InternalInvariant)));
+            return Poll::Ready(Err(TransportError::Bug(Bug::invariant())));
         };
         while let Some(rest) = payload.get_mut(self.filled..).filter(|rest| !rest.is_empty()) {
             match ready!(self.half.poll_read(cx, rest, code, index))? {

@@ -668,7 +668,7 @@ pub(crate) async fn finish(stream: &mut SendStream) -> Result<(), TransportError
         Ok(None) => Ok(()),
         Ok(Some(_)) => Err(stopped()),
         Err(StoppedError::ConnectionLost(error)) => Err(connection_error(error)),
-        Err(StoppedError::ZeroRttRejected) => Err(TransportError::Bug(Bug::InternalInvariant)),
+        Err(StoppedError::ZeroRttRejected) => Err(TransportError::Bug(Bug::invariant())),
     }
 }
 
@@ -677,7 +677,7 @@ pub(crate) fn write_error(error: WriteError) -> TransportError {
         WriteError::Stopped(_) => stopped(),
         WriteError::ConnectionLost(error) => connection_error(error),
         WriteError::ClosedStream | WriteError::ZeroRttRejected => {
-            TransportError::Bug(Bug::InternalInvariant)
+            TransportError::Bug(Bug::invariant())
         }
     }
 }
@@ -690,7 +690,7 @@ pub(crate) fn read_error(error: ReadError, stream: u8, index: u32) -> TransportE
         }
         ReadError::ConnectionLost(error) => connection_error(error),
         ReadError::ClosedStream | ReadError::IllegalOrderedRead | ReadError::ZeroRttRejected => {
-            TransportError::Bug(Bug::InternalInvariant)
+            TransportError::Bug(Bug::invariant())
         }
     }
 }
@@ -732,7 +732,7 @@ fn connection_error(error: ConnectionError) -> TransportError {
         ConnectionError::Reset => TransportError::Lost(Loss::Restarted),
         ConnectionError::TimedOut => TransportError::Lost(Loss::Idle),
         ConnectionError::LocallyClosed => TransportError::Closed(Close::Dropped),
-        ConnectionError::CidsExhausted => TransportError::Bug(Bug::InternalInvariant),
+        ConnectionError::CidsExhausted => TransportError::Bug(Bug::invariant()),
     }
 }
 

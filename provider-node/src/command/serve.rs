@@ -506,7 +506,7 @@ impl ProviderDuties<'_> {
     }
 
     fn delivery(&mut self) -> Result<&mut Delivery, DataError> {
-        Ok(self.delivery.as_mut().ok_or(Bug::ApiMisuse)?)
+        Ok(self.delivery.as_mut().ok_or(Bug::misuse())?)
     }
 }
 
@@ -535,7 +535,7 @@ impl Duties for ProviderDuties<'_> {
     ) -> Result<Reservation, ChargeError> {
         let now = self.clock.now_unix();
         let Ok(Control::Terms(signed)) = Control::decode(&opening.terms) else {
-            return Err(LedgerError::from(Bug::InternalInvariant).into());
+            return Err(LedgerError::from(Bug::invariant()).into());
         };
         self.service.ledger.session_head(&self.partner)?;
         // First the mark: between the two a power loss costs a table and never a second use.
@@ -560,11 +560,11 @@ impl Duties for ProviderDuties<'_> {
     }
 
     fn receipt(&mut self, _sid: &[u8; 32], _receipt: &RawFrame) -> Result<(), LedgerError> {
-        Err(Bug::ApiMisuse.into())
+        Err(Bug::misuse().into())
     }
 
     fn key_answered(&mut self, _key: &KnownKey) -> Result<(), LedgerError> {
-        Err(Bug::ApiMisuse.into())
+        Err(Bug::misuse().into())
     }
 
     fn approve(&mut self, _count: &MatchCount) -> bool {

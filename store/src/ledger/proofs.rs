@@ -83,13 +83,13 @@ impl Ledger {
                     entries.iter().map(LedgerEntry::hash).collect::<Result<Vec<_>, _>>()?;
                 let Some(reached) = hashes.iter().position(|hash| hash == named) else { continue };
                 entries.truncate(reached.saturating_add(1));
-                if !joins(last.as_ref(), entries.first().ok_or(Bug::InternalInvariant)?)? {
+                if !joins(last.as_ref(), entries.first().ok_or(Bug::invariant())?)? {
                     continue;
                 }
                 for entry in &entries {
                     self.insert_entry(tx, partner, entry, entry.at)?;
                 }
-                let head = entries.last().ok_or(Bug::InternalInvariant)?;
+                let head = entries.last().ok_or(Bug::invariant())?;
                 self.drop_holds_below(tx, partner, head.seq)?;
                 return Ok(Some(LedgerHead::of(head)?));
             }
@@ -184,10 +184,10 @@ impl Ledger {
                 }
                 if own.is_none() {
                     if !joins(last.as_ref(), entry)? {
-                        return Err(Bug::InternalInvariant.into());
+                        return Err(Bug::invariant().into());
                     }
                     self.insert_entry(tx, partner, entry, entry.at)?;
-                    let proof = session.ok_or(Bug::InternalInvariant)?;
+                    let proof = session.ok_or(Bug::invariant())?;
                     self.insert_proof(tx, partner, &entry.sid, proof)?;
                     self.spend_key_of(tx, partner, proof, entry.at)?;
                     if entry.kind == LedgerEntry::SETTLE {
@@ -354,7 +354,7 @@ impl Ledger {
             Ok(Control::TermsAccept(_)) => "accept",
             Ok(Control::Receipt(_)) => "receipt",
             Ok(Control::ReceiptAck(_)) => "receipt_ack",
-            _ => return Err(Bug::ApiMisuse.into()),
+            _ => return Err(Bug::misuse().into()),
         };
         let place = params![partner, sid];
         self.checks.write(tx, "proofs", "partner = ?1 AND sid = ?2", place, |tx| {
@@ -374,7 +374,7 @@ impl Ledger {
         proof: &SessionEvidence,
         now: u64,
     ) -> Result<(), Step> {
-        let (key, suite) = proof.key().map_err(|_| Bug::InternalInvariant)?;
+        let (key, suite) = proof.key().map_err(|_| Bug::invariant())?;
         let place = params![partner, key.key_id, key.public_key, key.manifest];
         self.checks.write(tx, "keys_used", KEY, place, |tx| {
             tx.prepare_cached(
@@ -400,7 +400,7 @@ impl Ledger {
         partner: &Partner,
         proof: &SessionEvidence,
     ) -> Result<(), Step> {
-        let (key, _) = proof.key().map_err(|_| Bug::InternalInvariant)?;
+        let (key, _) = proof.key().map_err(|_| Bug::invariant())?;
         let place = params![partner, key.key_id, key.public_key, key.manifest];
         self.checks.write(tx, "keys_used", KEY, place, |tx| {
             tx.prepare_cached(&format!("UPDATE keys_used SET answered = 1 WHERE {KEY}"))?

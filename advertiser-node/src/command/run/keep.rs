@@ -27,7 +27,7 @@ pub(super) fn keep_rows(
                 next_row = next_row.saturating_add(1);
             }
             // The input is not the committed one any more.
-            let id = id.ok_or(Bug::StoredDataChanged)?;
+            let id = id.ok_or(Bug::stored_data_changed())?;
             kept.push(&[bits, &id])?;
         }
         if chunk.last {

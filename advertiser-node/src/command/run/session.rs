@@ -504,7 +504,7 @@ impl Duties for AdvertiserDuties<'_> {
 
     fn knows_answer(&mut self, terms: &RawFrame, shown: &Shown) -> Result<bool, DataError> {
         let Ok(Control::Terms(planned)) = Control::decode(terms) else {
-            return Err(Bug::InternalInvariant.into());
+            return Err(Bug::invariant().into());
         };
         let (run, Terms { terms, sid, .. }) = (self.run, planned);
         let question = Question {
@@ -526,7 +526,7 @@ impl Duties for AdvertiserDuties<'_> {
         if !figures.is_answer() {
             return Ok(());
         }
-        let Asked { sid, terms, key } = self.question.as_ref().ok_or(Bug::ApiMisuse)?;
+        let Asked { sid, terms, key } = self.question.as_ref().ok_or(Bug::misuse())?;
         let now = self.clock.now_unix();
         let days = u64::from(terms.ids_valid_days);
         let kept_until = match &figures {

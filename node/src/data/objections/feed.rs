@@ -118,7 +118,7 @@ impl Feed {
         let mut rows = self.left.read()?;
         let mut bytes = Vec::new();
         while let Some(row) = rows.next_record()? {
-            let row = str::from_utf8(row).map_err(|_| protocol::error::Bug::InternalInvariant)?;
+            let row = str::from_utf8(row).map_err(|_| protocol::error::Bug::invariant())?;
             bytes.clear();
             self.csv.encoding.encode_into(row, &mut bytes);
             out.write_all(&bytes).map_err(DataError::io(Path::new("the file of what is left")))?;

@@ -38,7 +38,7 @@ pub(super) async fn serve(
         biased;
         () = stopped(&mut signals) => return Ok(()),
         // A panic has told about itself, and is a defect.
-        built = building => built.map_err(|_| Failure::from(Bug::InternalInvariant))??,
+        built = building => built.map_err(|_| Failure::from(Bug::invariant()))??,
     }
     let pins = Pins::default();
     service.read_partners(&pins)?;

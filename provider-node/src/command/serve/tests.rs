@@ -265,15 +265,15 @@ impl Duties for Advertiser<'_> {
     }
 
     fn resolve(&mut self, _handles: FixedSorted) -> Result<Resolution, DataError> {
-        Err(Bug::ApiMisuse.into())
+        Err(Bug::misuse().into())
     }
 
     fn record_release(&mut self) -> Result<(), DataError> {
-        Err(Bug::ApiMisuse.into())
+        Err(Bug::misuse().into())
     }
 
     fn digital_ids(&mut self) -> Result<(Vec<DigitalId>, bool), DataError> {
-        Err(Bug::ApiMisuse.into())
+        Err(Bug::misuse().into())
     }
 }
 
