@@ -10,8 +10,7 @@ use std::path::{Path, PathBuf};
 
 use protocol::transcript::Role;
 
-use crate::data::csv::{CsvOptions, Delimiter, Encoding};
-use crate::data::source::SourceOptions;
+use crate::data::source::{CsvOptions, Delimiter, Encoding, SourceOptions};
 use crate::normalize::{EmailPrehash, Normalizer, Options, Ruleset};
 use crate::toml_file::{self, Fault};
 use crate::transport::quic::{Congestion, QuicOptions};

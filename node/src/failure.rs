@@ -10,7 +10,7 @@ use store::StoreError;
 
 use crate::config::ConfigError;
 use crate::data::DataError;
-use crate::data::source::InputError;
+use crate::data::source::{InputError, SourceError};
 use crate::driver::DriveError;
 use crate::engine::TaskPanicked;
 use crate::error::{Report, protocol_report, transport_report};
@@ -308,21 +308,33 @@ fn withheld_report(why: Withheld, role: Role) -> Report {
     Report::operator(code, what, try_this.to_owned())
 }
 
+impl From<SourceError> for Failure {
+    fn from(error: SourceError) -> Self {
+        DataError::from(error).into()
+    }
+}
+
 fn data_exit(error: &DataError) -> Exit {
     match error {
-        DataError::Input { source: InputError::Empty, .. } => Exit::Absent,
-        DataError::Input { .. } | DataError::Empty { .. } | DataError::NothingPublished { .. } => {
-            Exit::Input
-        }
-        DataError::Open { source, .. } => match source.kind() {
-            std::io::ErrorKind::NotFound => Exit::Absent,
-            _ => Exit::Storage,
-        },
+        DataError::Source(error) => source_exit(error),
+        DataError::Empty { .. } | DataError::NothingPublished { .. } => Exit::Input,
         DataError::Declared { .. } => Exit::Configuration,
         DataError::Store(StoreError::Bug(_)) => Exit::Bug,
         DataError::Output(_) => Exit::Output,
         DataError::Store(StoreError::Os(WorldError::Locked { .. })) => Exit::TryAgain,
         DataError::Store(_) | DataError::ObjectionsLost { .. } => Exit::Storage,
+    }
+}
+
+fn source_exit(error: &SourceError) -> Exit {
+    match error {
+        SourceError::Input { source: InputError::Empty, .. } => Exit::Absent,
+        SourceError::Input { .. } => Exit::Input,
+        SourceError::Open { source, .. } => match source.kind() {
+            std::io::ErrorKind::NotFound => Exit::Absent,
+            _ => Exit::Storage,
+        },
+        SourceError::Mapping(_) => Exit::Configuration,
     }
 }
 
@@ -375,13 +387,16 @@ const fn is_damaged(error: &HomeError) -> bool {
 
 fn data_report(error: &DataError) -> Report {
     let (code, what, try_this): (_, String, String) = match error {
-        DataError::Input { file, source } => {
-            ("V0410", format!("{}: {}", file.display(), source.what()), source.try_this())
+        DataError::Source(error @ SourceError::Input { source, .. }) => {
+            ("V0410", error.to_string(), source.try_this())
         }
-        DataError::Open { file, source } => (
-            "V0411",
-            format!("cannot open {}: {source}", file.display()),
-            "name a file that exists and that you may read".into(),
+        DataError::Source(error @ SourceError::Open { .. }) => {
+            ("V0411", error.to_string(), "name a file that exists and that you may read".into())
+        }
+        DataError::Source(error @ SourceError::Mapping(_)) => (
+            "V0413",
+            error.to_string(),
+            "write `[columns]` as ours = \"yours\", for example `email = \"MAIL\"`".into(),
         ),
         DataError::Empty { file } => (
             "V0412",

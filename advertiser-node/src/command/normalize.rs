@@ -5,10 +5,9 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use node::data::DataError;
-use node::data::csv::{Encoding, InputError};
+use node::data::source::{Encoding, InputError, SourceError};
 use node::error::shown;
 use node::failure::Failure;
 use node::normalize::{
@@ -27,8 +26,7 @@ pub(crate) fn run(options: &NormalizeOptions, terminal: &Terminal) -> Result<(),
         let source = BufReader::with_capacity(BUFFER_BYTES, io::stdin().lock());
         return convert(source, Path::new("standard input"), &rules, terminal);
     }
-    let opened =
-        File::open(file).map_err(|source| DataError::Open { file: file.clone(), source })?;
+    let opened = File::open(file).map_err(SourceError::open(file))?;
     convert(BufReader::with_capacity(BUFFER_BYTES, opened), file, &rules, terminal)
 }
 
@@ -182,8 +180,8 @@ enum Text {
 }
 
 impl<R: Read> Lines<R> {
-    fn next(&mut self, name: &Path) -> Result<Option<Text>, DataError> {
-        let input = |source| DataError::Input { file: PathBuf::from(name), source };
+    fn next(&mut self, name: &Path) -> Result<Option<Text>, SourceError> {
+        let input = SourceError::input(name);
         let unreadable =
             |line| move |error: io::Error| InputError::Read { line, kind: error.kind() };
         self.kept.clear();
@@ -192,7 +190,7 @@ impl<R: Read> Lines<R> {
             .take(LINE_BYTES_MAX)
             .read_until(b'\n', &mut self.kept)
             .map_err(unreadable(line))
-            .map_err(input)?;
+            .map_err(&input)?;
         if read == 0 {
             return Ok(None);
         }
@@ -200,7 +198,7 @@ impl<R: Read> Lines<R> {
         let whole = self.kept.last() == Some(&b'\n');
         let too_long = !whole && read as u64 >= LINE_BYTES_MAX;
         if too_long {
-            self.skip().map_err(unreadable(line)).map_err(input)?;
+            self.skip().map_err(unreadable(line)).map_err(&input)?;
         }
         let invalid = || {
             input(InputError::InvalidEncoding {

@@ -987,7 +987,7 @@ pub(crate) mod tests {
         let workspace = Workspace { directory: dir.path().join("work"), memory_bytes: 1 << 16 };
         let rules = FeedRules {
             normalizer: &normalizer,
-            csv: crate::data::csv::CsvOptions::default(),
+            csv: crate::data::source::CsvOptions::default(),
             email_sha256: None,
             workspace: &workspace,
         };

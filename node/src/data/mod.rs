@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use protocol::error::Bug;
 
-use crate::data::source::InputError;
+use crate::data::source::SourceError;
 use store::StoreError;
 use store::os::OsError;
 use store::output::OutputError;
@@ -18,10 +18,9 @@ use store::seal::SealError;
 use store::spill::SpillError;
 
 pub mod bundles;
-mod cell;
+pub use tabular::cell;
 pub mod columns;
 mod consent;
-pub mod csv;
 pub mod delivery;
 pub use normalize::digital;
 pub mod graph;
@@ -38,29 +37,15 @@ pub(crate) mod sealed {
     pub(crate) use store::hex;
     pub(crate) use store::sealed::*;
 }
-pub mod source;
+pub use tabular as source;
 pub mod table;
-mod text;
 
 /// Why a set could not be prepared or read back.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
-    /// The party's file cannot be used as it is.
-    #[error("{}: {source}", file.display())]
-    Input {
-        /// The file.
-        file: PathBuf,
-        /// What is wrong, where, and what to do.
-        source: InputError,
-    },
-    /// The party's file cannot be opened.
-    #[error("cannot open {}: {source}", file.display())]
-    Open {
-        /// The file.
-        file: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
+    /// The party's file cannot be used as it is, or not be opened.
+    #[error(transparent)]
+    Source(#[from] SourceError),
     /// The file holds nothing that may be used.
     #[error("{}: no eligible row", file.display())]
     Empty {

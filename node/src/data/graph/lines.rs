@@ -13,7 +13,7 @@ use crate::data::consent::{self, Scheme};
 use crate::data::digital::{DigitalId, DigitalKind};
 use crate::data::people;
 use crate::data::source::batch::{RowBatch, look_ahead};
-use crate::data::source::{Column, InputFile, Row, RowSource, Schema};
+use crate::data::source::{Column, InputFile, Row, RowSource, Schema, SourceError};
 use crate::data::{DataError, Workspace};
 use crate::normalize::{Level, Normalized, Outcome, PhoneContext};
 use crate::runs::{FixedSorter, VarSorter, grow};
@@ -37,7 +37,7 @@ pub(super) fn scan(
     rules: &GraphRules<'_>,
     workspace: &Workspace,
 ) -> Result<Scanned, DataError> {
-    let input = |source| DataError::Input { file: file.to_path_buf(), source };
+    let input = |fault| DataError::from(SourceError::input(file)(fault));
     let mut source = RowSource::open(&InputFile::new(file), &FLAT, &rules.source)?;
     let columns = Columns::find(&source, file)?;
     let mut scanned = Scanned {
@@ -211,9 +211,7 @@ struct Columns {
 impl Columns {
     fn find(reader: &RowSource, file: &Path) -> Result<Self, DataError> {
         let required = |name: &str| {
-            reader
-                .column(name)
-                .map_err(|source| DataError::Input { file: file.to_path_buf(), source })
+            reader.column(name).map_err(|fault| DataError::from(SourceError::input(file)(fault)))
         };
         Ok(Self {
             person_ref: required("person_ref")?,

@@ -18,7 +18,7 @@ use super::{InputRules, RowReasons};
 use crate::data::cell::{self, TimeFault};
 use crate::data::sealed::fill;
 use crate::data::source::batch::{self, RowBatch, look_ahead};
-use crate::data::source::{InputError, InputFile, Row, RowSource};
+use crate::data::source::{InputError, InputFile, Row, RowSource, SourceError};
 use crate::data::{DataError, Workspace, add};
 use crate::normalize::{Kind, Level, Line, Normalized, Outcome, PhoneContext, Reason};
 use crate::runs::{VarSorter, grow};
@@ -63,7 +63,7 @@ impl Scanned {
         rules: &InputRules<'_>,
         reasons: &mut Reasons<'_>,
     ) -> Result<(), DataError> {
-        let input = |source| DataError::Input { file: file.shown(), source };
+        let input = |fault| DataError::from(SourceError::input(&file.shown())(fault));
         let mut source = RowSource::open(file, &CRM, rules.source)?;
         if source.has_header() {
             columns::check(&source, rules)?.map_err(input)?;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
+use crate::data::source::SourceError;
 use crate::data::source::testing::{Holds, Table, gzip, zstd};
 use crate::normalize::{Options, Ruleset};
 
@@ -622,7 +623,8 @@ fn a_field_not_for_the_purpose_gives_no_identifier() {
 fn a_row_without_an_id_is_an_error_with_its_line() {
     for id in ["", &"x".repeat(1025)] {
         let body = row("a", "x@exemple.fr", "ads.match") + &row(id, "y@exemple.fr", "ads.match");
-        let Err(DataError::Input { source, .. }) = Bench::new().prepare(&body) else {
+        let Err(DataError::Source(SourceError::Input { source, .. })) = Bench::new().prepare(&body)
+        else {
             panic!("accepted")
         };
         assert_eq!(source.line(), Some(3));

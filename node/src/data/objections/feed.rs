@@ -13,9 +13,9 @@ use serde::Serialize;
 use super::{Entry, Mason, OBJECTIONS_MAX, Objections, Tombstone, write};
 use crate::data::cell::{self, TimeFault};
 use crate::data::columns::csv_text;
-use crate::data::csv::{CsvOptions, CsvReader, Record};
 use crate::data::digital::DigitalId;
-use crate::data::source::InputError;
+use crate::data::source::{CsvOptions, CsvReader, Record};
+use crate::data::source::{InputError, SourceError};
 use crate::data::{DataError, Workspace, add};
 use crate::normalize::{EmailPrehash, Normalizer, Outcome, PhoneContext};
 use crate::output::Output;
@@ -147,10 +147,9 @@ pub fn import_feed(
     world::create_private_dir(directory)?;
     let _lock = DirectoryLock::acquire(directory)?;
     let known = Objections::all(directory, key)?;
-    let input = |source| DataError::Input { file: file.to_path_buf(), source };
-    let handle =
-        File::open(file).map_err(|source| DataError::Open { file: file.to_path_buf(), source })?;
-    let mut reader = CsvReader::new(BufReader::new(handle), rules.csv).map_err(input)?;
+    let input = SourceError::input(file);
+    let handle = File::open(file).map_err(SourceError::open(file))?;
+    let mut reader = CsvReader::new(BufReader::new(handle), rules.csv).map_err(&input)?;
     let columns = Columns::find(&reader).map_err(input)?;
     let mut scan = Scan {
         rules,
@@ -329,9 +328,9 @@ const FIRST_LEFT: usize = 20;
 mod tests {
     use proptest::prelude::*;
 
-    use crate::data::csv::Delimiter;
     use crate::data::objections::{recorded, suppression_epoch};
-    use crate::data::text::Encoding;
+    use crate::data::source::Delimiter;
+    use crate::data::source::Encoding;
     use crate::failure::Failure;
     use crate::normalize::{Options, Ruleset};
     use crate::output::Outputs;

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::InputError;
-use super::names::{ColumnName, looks_like_data, near_misses};
-use crate::data::DataError;
+use crate::InputError;
+use crate::error::MappingError;
+use crate::names::{ColumnName, looks_like_data, near_misses};
 
 /// The columns that a kind of file may have.
 #[derive(Debug)]
 pub struct Schema {
-    /// Every column by name; its position here is its position in a [`super::Row`].
+    /// Every column by name; its position here is its position in a [`crate::Row`].
     pub columns: &'static [Column],
     /// Beginnings of names that are accepted and not used in this version.
     pub families: &'static [&'static str],
@@ -84,28 +84,27 @@ pub enum Role {
 
 /// The names of one file's columns: those of the schema, renamed as the settings say.
 #[derive(Debug)]
-pub(super) struct Names {
+pub(crate) struct Names {
     schema: &'static Schema,
     roles: HashMap<String, Role>,
 }
 
 impl Names {
     /// Applies a mapping (ours = yours) and the names to ignore.
-    pub(super) fn new(
+    pub(crate) fn new(
         schema: &'static Schema,
         mapping: &BTreeMap<String, String>,
         ignored: &[String],
-    ) -> Result<Self, DataError> {
+    ) -> Result<Self, MappingError> {
         let family = |name: &str| schema.families.iter().any(|start| name.starts_with(start));
         let mut theirs = BTreeSet::new();
         for (ours, name) in mapping {
             let shown = ColumnName::new(ours);
             if !family(ours) && !schema.columns.iter().any(|column| column.name == ours) {
-                return Err(declared(&format!("`[columns]` names {shown}, which is no column")));
+                return Err(MappingError::NoColumn { name: shown });
             }
             if !theirs.insert(name) {
-                let name = ColumnName::new(name);
-                return Err(declared(&format!("`[columns]` names `{name}` twice")));
+                return Err(MappingError::Twice { name: ColumnName::new(name) });
             }
         }
         let mut roles = HashMap::new();
@@ -125,12 +124,12 @@ impl Names {
         Ok(Self { schema, roles })
     }
 
-    pub(super) const fn columns(&self) -> &'static [Column] {
+    pub(crate) const fn columns(&self) -> &'static [Column] {
         self.schema.columns
     }
 
     /// What a column of the file is; an error if nothing says.
-    pub(super) fn role(&self, name: &str, line: Option<u64>) -> Result<Role, InputError> {
+    pub(crate) fn role(&self, name: &str, line: Option<u64>) -> Result<Role, InputError> {
         if let Some(role) = self.roles.get(name) {
             return Ok(*role);
         }
@@ -152,7 +151,7 @@ impl Names {
     ///
     /// A column that must be there and is not is told before one that is not known, which may be
     /// the same under another name.
-    pub(super) fn roles<'a>(
+    pub(crate) fn roles<'a>(
         &self,
         header: impl Iterator<Item = &'a str>,
     ) -> Result<Seen, InputError> {
@@ -172,7 +171,7 @@ impl Names {
     }
 
     /// Whether every column is there that must be.
-    pub(super) fn required(&self, seen: &Seen) -> Result<(), InputError> {
+    pub(crate) fn required(&self, seen: &Seen) -> Result<(), InputError> {
         let there = |at: usize| seen.iter().any(|(_, role)| *role == Role::Used(at));
         let needed = |(_, column): &(usize, &Column)| column.need == Need::Required;
         let mut missing = self.columns().iter().enumerate().filter(needed);
@@ -180,7 +179,7 @@ impl Names {
     }
 
     /// The error for a column that must be there and is not.
-    pub(super) fn missing(&self, position: usize, seen: &Seen) -> InputError {
+    pub(crate) fn missing(&self, position: usize, seen: &Seen) -> InputError {
         let ours = self.schema.columns.get(position).map_or("", |column| column.name);
         let others = seen.iter().map(|(name, _)| name.as_str());
         let others = others.filter(|name| !self.roles.contains_key(*name));
@@ -189,14 +188,7 @@ impl Names {
 }
 
 /// Names of columns in the order of their first appearance, and what they are.
-pub(super) type Seen = Vec<(String, Role)>;
-
-fn declared(what: &str) -> DataError {
-    DataError::Declared {
-        what: what.to_owned(),
-        try_this: "write `[columns]` as ours = \"yours\", for example `email = \"MAIL\"`".into(),
-    }
-}
+pub(crate) type Seen = Vec<(String, Role)>;
 
 #[cfg(test)]
 mod tests {
@@ -207,7 +199,7 @@ mod tests {
         families: &["custom."],
     };
 
-    fn names(mapping: &[(&str, &str)], ignored: &[&str]) -> Result<Names, DataError> {
+    fn names(mapping: &[(&str, &str)], ignored: &[&str]) -> Result<Names, MappingError> {
         let own = |(a, b): &(&str, &str)| ((*a).to_owned(), (*b).to_owned());
         let ignored: Vec<String> = ignored.iter().map(ToString::to_string).collect();
         Names::new(&SCHEMA, &mapping.iter().map(own).collect(), &ignored)
@@ -245,7 +237,10 @@ mod tests {
     #[test]
     fn a_mapping_of_no_column_or_of_one_name_twice_is_refused() {
         for mapping in [&[("emial", "MAIL")][..], &[("email", "X"), ("row_id", "X")]] {
-            assert!(matches!(names(mapping, &[]), Err(DataError::Declared { .. })));
+            assert!(matches!(
+                names(mapping, &[]),
+                Err(MappingError::NoColumn { .. } | MappingError::Twice { .. })
+            ));
         }
     }
 }

@@ -4,7 +4,7 @@
 //! the line that the error names (0 where it is of the whole file). The same table checks that
 //! no message repeats a field, and that every error says what to try.
 
-use node::data::csv::{CsvOptions, CsvReader, Delimiter, Encoding, InputError};
+use tabular::{CsvOptions, CsvReader, Delimiter, Encoding, InputError};
 
 use Class::{Refused, Rows};
 use Delimiter::{Comma, Semicolon, Tab};

@@ -63,7 +63,8 @@ impl Encoding {
     }
 
     /// The bytes that a file of this encoding begins with where it needs them to be read.
-    pub(super) const fn mark(self) -> &'static [u8] {
+    #[must_use]
+    pub const fn mark(self) -> &'static [u8] {
         match self {
             Self::Utf16 => &[0xFF, 0xFE],
             _ => &[],
@@ -72,7 +73,7 @@ impl Encoding {
 
     /// Appends a text in this encoding, as it is read back; a character that the encoding does not
     /// have becomes a question mark.
-    pub(super) fn encode_into(self, text: &str, out: &mut Vec<u8>) {
+    pub fn encode_into(self, text: &str, out: &mut Vec<u8>) {
         let mut legacy = |table: fn(u8) -> Option<char>| {
             let byte = |c: char| (0..=u8::MAX).find(|byte| table(*byte) == Some(c));
             out.extend(text.chars().map(|c| byte(c).unwrap_or(b'?')));
@@ -102,7 +103,7 @@ impl fmt::Display for Encoding {
 
 /// Why a file cannot be read as text at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TextFailure {
+pub(crate) enum TextFailure {
     /// The file could not be read.
     Read(ErrorKind),
     /// The file is not text; names what it is.
@@ -116,7 +117,7 @@ pub(super) enum TextFailure {
 /// Bytes that the declared encoding does not define come out as 0xFF, which no UTF-8 text
 /// holds; of a UTF-8 source every byte comes out as it is. The reader of records finds both,
 /// with their line.
-pub(super) struct Decoder<R> {
+pub(crate) struct Decoder<R> {
     source: R,
     encoding: Encoding,
     opened: bool,
@@ -128,7 +129,7 @@ pub(super) struct Decoder<R> {
 }
 
 impl<R: Read> Decoder<R> {
-    pub(super) fn new(source: R, encoding: Encoding) -> Self {
+    pub(crate) fn new(source: R, encoding: Encoding) -> Self {
         Self {
             source,
             encoding,
@@ -141,7 +142,7 @@ impl<R: Read> Decoder<R> {
     }
 
     /// The decoded bytes at hand; empty at the end of the source only.
-    pub(super) fn fill(&mut self) -> Result<&[u8], TextFailure> {
+    pub(crate) fn fill(&mut self) -> Result<&[u8], TextFailure> {
         while self.taken >= self.decoded.len() && !self.ended {
             self.decoded.clear();
             self.taken = 0;
@@ -156,7 +157,7 @@ impl<R: Read> Decoder<R> {
     }
 
     /// Marks bytes of the last [`Self::fill`] as read.
-    pub(super) fn consume(&mut self, bytes: usize) {
+    pub(crate) fn consume(&mut self, bytes: usize) {
         self.taken = self.taken.saturating_add(bytes).min(self.decoded.len());
     }
 

@@ -9,23 +9,23 @@ use std::path::Path;
 
 /// What the first bytes of an input say it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Nature {
+pub(crate) enum Nature {
     Text,
     Parquet,
 }
 
 /// An input that was opened.
-pub(super) struct Opened {
-    pub(super) nature: Nature,
+pub(crate) struct Opened {
+    pub(crate) nature: Nature,
     /// Whether the text, unpacked, begins like a JSON object.
-    pub(super) object: bool,
+    pub(crate) object: bool,
     /// Whether it can be opened again from its start.
-    pub(super) again: bool,
-    pub(super) bytes: Box<dyn Read>,
+    pub(crate) again: bool,
+    pub(crate) bytes: Box<dyn Read>,
 }
 
 /// Opens a file, or standard input where `path` is `-`.
-pub(super) fn open(path: &Path) -> io::Result<Opened> {
+pub(crate) fn open(path: &Path) -> io::Result<Opened> {
     if is_standard_input(path) {
         return inspect(Box::new(io::stdin().lock()));
     }
@@ -38,7 +38,7 @@ pub(super) fn open(path: &Path) -> io::Result<Opened> {
 }
 
 /// Whether a path means standard input.
-pub(super) fn is_standard_input(path: &Path) -> bool {
+pub(crate) fn is_standard_input(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 

@@ -9,18 +9,18 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
 
-use crate::normalize::is_null_marker;
+use normalize::is_null_marker;
 
 /// Whether a cell stands for nothing: a null marker of identifiers [N-10], or one of those that
 /// databases and spreadsheets write besides [N-60].
-pub(in crate::data) fn is_null(cell: &str) -> bool {
+pub fn is_null(cell: &str) -> bool {
     let cell = cell.trim();
     is_null_marker(cell) || is_one_of(cell, &FURTHER_NULLS)
 }
 
 /// The text of a cell that must name something: a reference, a notice, the id of a row; `None`
 /// for a null marker, a mere yes or no, and a text without a letter or a digit other than 0.
-pub(in crate::data) fn reference(cell: &str) -> Option<&str> {
+pub fn reference(cell: &str) -> Option<&str> {
     let cell = cell.trim();
     let names = cell.chars().any(|c| c.is_alphanumeric() && c != '0');
     let answers = cell.len() > 1 && answer(cell).is_some();
@@ -29,7 +29,7 @@ pub(in crate::data) fn reference(cell: &str) -> Option<&str> {
 
 /// Whether a text is a number that went through a column of decimal numbers, `1.23457E+15` or
 /// `1001.0`: it lost digits on the way, or was given some, and names another row elsewhere or none.
-pub(in crate::data) fn is_rounded_number(text: &str) -> bool {
+pub fn is_rounded_number(text: &str) -> bool {
     let text = text.strip_prefix(['+', '-']).unwrap_or(text);
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {
@@ -56,7 +56,7 @@ pub(in crate::data) fn is_rounded_number(text: &str) -> bool {
 
 /// What a cell says if it is a flag: yes or no. `None` for every other text, null markers
 /// included.
-pub(in crate::data) fn answer(cell: &str) -> Option<bool> {
+pub fn answer(cell: &str) -> Option<bool> {
     if is_one_of(cell.trim(), &YES) {
         return Some(true);
     }
@@ -65,13 +65,13 @@ pub(in crate::data) fn answer(cell: &str) -> Option<bool> {
 
 /// Whether a cell says that nothing was recorded. Narrower than [`is_null`]: a text that says
 /// that something is not known, or that a formula failed, does not say that there is nothing.
-pub(in crate::data) fn says_nothing(cell: &str) -> bool {
+pub fn says_nothing(cell: &str) -> bool {
     is_one_of(cell.trim(), &NOTHING_RECORDED)
 }
 
 /// Why a cell is no time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::data) enum TimeFault {
+pub enum TimeFault {
     /// A null marker, or nothing but zeros and signs.
     Absent,
     /// No form of [N-61].
@@ -86,7 +86,7 @@ pub(in crate::data) enum TimeFault {
 /// fraction and a zone, or a day, which is its first instant. Without a zone it is UTC.
 ///
 /// `now` is in seconds since 1970. A time is kept whole, to the nanosecond.
-pub(in crate::data) fn time(cell: &str, now: u64) -> Result<Timestamp, TimeFault> {
+pub fn time(cell: &str, now: u64) -> Result<Timestamp, TimeFault> {
     let cell = cell.trim();
     if !cell.bytes().any(|byte| matches!(byte, b'1'..=b'9')) {
         // Some databases have `0000-00-00 00:00:00` for none.
@@ -103,13 +103,13 @@ pub(in crate::data) fn time(cell: &str, now: u64) -> Result<Timestamp, TimeFault
 }
 
 /// Whether a cell that [`time`] reads states a zone.
-pub(in crate::data) fn has_zone(cell: &str) -> bool {
+pub fn has_zone(cell: &str) -> bool {
     let clock = cell.trim().get(DAY.len() + 1 + TIME.len()..).unwrap_or_default();
     !clock.trim_start_matches(|c: char| c == '.' || c.is_ascii_digit()).is_empty()
 }
 
 /// Whether a cell is a day without a time of day.
-pub(in crate::data) fn is_day(cell: &str) -> bool {
+pub fn is_day(cell: &str) -> bool {
     like(cell.trim(), DAY)
 }
 
@@ -156,7 +156,7 @@ fn like(text: &str, form: &str) -> bool {
 }
 
 /// Whether a trimmed text is one of these words, which are in lower case.
-pub(in crate::data) fn is_one_of(text: &str, words: &[&str]) -> bool {
+pub fn is_one_of(text: &str, words: &[&str]) -> bool {
     if text.len() > WORD_BYTES_MAX {
         return false;
     }

@@ -8,7 +8,7 @@ pub struct ColumnName(String);
 
 impl ColumnName {
     /// Escapes and caps a name.
-    pub(in crate::data) fn new(name: &str) -> Self {
+    pub fn new(name: &str) -> Self {
         let mut shown = String::new();
         for c in name.chars() {
             let plain = c.is_ascii_graphic() || c == ' ' || (c.is_alphanumeric() && !c.is_ascii());
@@ -35,7 +35,7 @@ impl fmt::Display for ColumnName {
 }
 
 /// The names that come near to a missing one, the nearest first, three at most.
-pub(in crate::data) fn near_misses<'a>(
+pub(crate) fn near_misses<'a>(
     name: &str,
     columns: impl IntoIterator<Item = &'a str>,
 ) -> Vec<ColumnName> {
@@ -84,7 +84,7 @@ fn distance(a: &[char], b: &[char]) -> usize {
 }
 
 /// Whether a name is an address, a telephone number or a digest.
-pub(in crate::data) fn looks_like_data(name: &str) -> bool {
+pub(crate) fn looks_like_data(name: &str) -> bool {
     let digits = name.bytes().filter(u8::is_ascii_digit).count();
     let letters = name.chars().any(char::is_alphabetic);
     let digest = name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit());

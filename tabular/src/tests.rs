@@ -1,12 +1,12 @@
 //! The same rows out of every form, and an error with its place out of every fault.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 
 use proptest::prelude::*;
 
-use super::testing::{Holds, Table, gzip, zstd};
-use super::*;
-use crate::data::text::Encoding;
+use crate::testing::{Holds, Table, gzip, zstd};
+use crate::*;
 
 const SCHEMA: Schema = Schema {
     columns: &[
@@ -19,14 +19,18 @@ const SCHEMA: Schema = Schema {
     families: &["custom."],
 };
 
-fn read(name: &str, bytes: &[u8], options: &SourceOptions) -> Result<Vec<Vec<String>>, DataError> {
+fn read(
+    name: &str,
+    bytes: &[u8],
+    options: &SourceOptions,
+) -> Result<Vec<Vec<String>>, SourceError> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join(name);
     std::fs::write(&path, bytes).unwrap();
     let file = InputFile::new(&path);
     let mut source = RowSource::open(&file, &SCHEMA, options)?;
     let mut rows = Vec::new();
-    let refuse = |source| DataError::Input { file: path.clone(), source };
+    let refuse = |source| SourceError::Input { file: path.clone(), source };
     while let Some(row) = source.next_row().map_err(refuse)? {
         rows.push((0..4).map(|at| row.get(at).to_owned()).collect());
     }
@@ -39,7 +43,7 @@ fn rows(name: &str, bytes: &[u8]) -> Vec<Vec<String>> {
 
 fn error(name: &str, bytes: &[u8]) -> InputError {
     match read(name, bytes, &SourceOptions::default()) {
-        Err(DataError::Input { source, .. }) => source,
+        Err(SourceError::Input { source, .. }) => source,
         other => panic!("{other:?}"),
     }
 }
@@ -86,7 +90,7 @@ fn an_option_says_the_form_where_the_name_is_wrong() {
     let options = SourceOptions { format: Some(Format::Ndjson), ..SourceOptions::default() };
     assert_eq!(read("t.csv", &sample().ndjson(), &options).unwrap(), sample().rows);
     let options = SourceOptions { format: Some(Format::Parquet), ..SourceOptions::default() };
-    let Err(DataError::Input { source, .. }) = read("t.csv", b"row_id\n", &options) else {
+    let Err(SourceError::Input { source, .. }) = read("t.csv", b"row_id\n", &options) else {
         panic!("CSV read as Parquet")
     };
     assert_eq!(source.what(), "the file is not a Parquet file");

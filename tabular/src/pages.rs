@@ -9,15 +9,15 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 
 /// What the pages of one column in one group of rows claim.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Claims {
+pub(crate) struct Claims {
     /// Values of all data pages, absent ones included.
-    pub(super) values: u64,
+    pub(crate) values: u64,
     /// Bytes of the largest page, unpacked.
-    pub(super) page_bytes_max: u64,
+    pub(crate) page_bytes_max: u64,
 }
 
 /// Reads the headers of the pages in a range of the file; `None` if they make no sense.
-pub(super) fn claims(file: &File, start: u64, len: u64) -> Option<Claims> {
+pub(crate) fn claims(file: &File, start: u64, len: u64) -> Option<Claims> {
     let mut source = BufReader::new(file);
     source.seek(SeekFrom::Start(start)).ok()?;
     let mut left = len;

@@ -18,10 +18,9 @@ use std::mem;
 
 use csv::{ByteRecord, Reader, ReaderBuilder, StringRecord, Terminator};
 
-use super::source::names::{looks_like_data, near_misses};
-pub use super::source::{ColumnName, InputError};
-pub use super::text::Encoding;
-use super::text::{Decoder, TextFailure};
+use crate::InputError;
+use crate::names::{ColumnName, looks_like_data, near_misses};
+use crate::text::{Decoder, Encoding, TextFailure};
 
 /// How a file is written, as its mapping file declares it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -67,7 +66,9 @@ impl Delimiter {
         }
     }
 
-    pub(super) const fn character(self) -> char {
+    /// The character itself.
+    #[must_use]
+    pub const fn character(self) -> char {
         self.byte() as char
     }
 }
@@ -154,7 +155,10 @@ impl<R: Read> CsvReader<R> {
     }
 
     /// Reads the next record; false at the end of the file.
-    pub(super) fn advance(&mut self) -> Result<bool, InputError> {
+    ///
+    /// # Errors
+    /// [`InputError`]; the owner of the file has to act.
+    pub fn advance(&mut self) -> Result<bool, InputError> {
         let expected = self.columns.len();
         loop {
             let Some(line) = self.read_any()? else {
@@ -173,12 +177,13 @@ impl<R: Read> CsvReader<R> {
     }
 
     /// The record read last.
-    pub(super) const fn current(&self) -> Record<'_> {
+    #[must_use]
+    pub const fn current(&self) -> Record<'_> {
         Record { line: self.line, fields: &self.record }
     }
 
     /// Exchanges the record read last for another, whose room serves the next ones; its line.
-    pub(super) const fn swap(&mut self, record: &mut StringRecord) -> u64 {
+    pub(crate) const fn swap(&mut self, record: &mut StringRecord) -> u64 {
         mem::swap(&mut self.record, record);
         self.line
     }
@@ -233,7 +238,8 @@ pub struct Record<'a> {
 
 impl<'a> Record<'a> {
     /// The fields of a record that another reader made.
-    pub(super) const fn of(line: u64, fields: &'a StringRecord) -> Self {
+    #[must_use]
+    pub const fn of(line: u64, fields: &'a StringRecord) -> Self {
         Self { line, fields }
     }
 

@@ -1,12 +1,68 @@
-//! Why a file, or one row of it, is refused.
+//! Refusals of files and of single rows.
 
 use core::fmt;
 use std::io;
+use std::path::{Path, PathBuf};
 
-use super::names::ColumnName;
-use crate::data::text::Encoding;
+use crate::names::ColumnName;
+use crate::text::Encoding;
 
-/// Why a file, or one row of it, is refused. Always for the owner of the file to mend.
+/// Refusal of an input file, by its name.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// A file that cannot be used as it is.
+    #[error("{}: {source}", file.display())]
+    Input {
+        /// The file.
+        file: PathBuf,
+        /// The fault, its place, and the remedy.
+        source: InputError,
+    },
+    /// A file that cannot be opened.
+    #[error("cannot open {}: {source}", file.display())]
+    Open {
+        /// The file.
+        file: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// Names of columns in the settings that cannot be applied.
+    #[error(transparent)]
+    Mapping(#[from] MappingError),
+}
+
+impl SourceError {
+    /// The refusal of a file for a fault in it.
+    pub fn input(file: &Path) -> impl Fn(InputError) -> Self {
+        let file = file.to_path_buf();
+        move |source| Self::Input { file: file.clone(), source }
+    }
+
+    /// The refusal of a file that the system does not open.
+    pub fn open(file: &Path) -> impl Fn(io::Error) -> Self {
+        let file = file.to_path_buf();
+        move |source| Self::Open { file: file.clone(), source }
+    }
+}
+
+/// Fault in the names of columns that the settings give; for the operator to mend.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MappingError {
+    /// A name on our side that is no column.
+    #[error("`[columns]` names {name}, which is no column")]
+    NoColumn {
+        /// The name.
+        name: ColumnName,
+    },
+    /// One column of the file for two of ours.
+    #[error("`[columns]` names `{name}` twice")]
+    Twice {
+        /// Its name.
+        name: ColumnName,
+    },
+}
+
+/// Fault of a file, or of one row of it. Always for the owner of the file to mend.
 ///
 /// Lines and columns count from 1. No variant holds the content of a field.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use parquet::schema::parser::parse_message_type;
 
 /// A column of a test table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Holds {
+pub enum Holds {
     Text,
     List,
     Time,
@@ -25,13 +25,13 @@ pub(crate) enum Holds {
 
 /// A table of texts, empty where absent; lists have `|` between entries.
 #[derive(Debug, Clone)]
-pub(crate) struct Table {
-    pub(crate) columns: Vec<(&'static str, Holds)>,
-    pub(crate) rows: Vec<Vec<String>>,
+pub struct Table {
+    pub columns: Vec<(&'static str, Holds)>,
+    pub rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    pub(crate) fn csv(&self) -> Vec<u8> {
+    pub fn csv(&self) -> Vec<u8> {
         let mut writer = csv::Writer::from_writer(Vec::new());
         writer.write_record(self.columns.iter().map(|column| column.0)).unwrap();
         for row in &self.rows {
@@ -40,7 +40,7 @@ impl Table {
         writer.into_inner().unwrap()
     }
 
-    pub(crate) fn ndjson(&self) -> Vec<u8> {
+    pub fn ndjson(&self) -> Vec<u8> {
         let mut text = Vec::new();
         for (number, row) in self.rows.iter().enumerate() {
             let mut object = serde_json::Map::new();
@@ -62,7 +62,7 @@ impl Table {
     }
 
     /// Parquet with groups of `group_rows` rows.
-    pub(crate) fn parquet(&self, group_rows: usize, zstd: bool) -> Vec<u8> {
+    pub fn parquet(&self, group_rows: usize, zstd: bool) -> Vec<u8> {
         let field = |(name, holds): &(&str, Holds)| match holds {
             Holds::Text => format!("optional binary {name} (STRING);"),
             Holds::Time => format!("optional int64 {name} (TIMESTAMP(MILLIS,true));"),
@@ -162,12 +162,12 @@ fn lists(texts: &[&str]) -> (Vec<ByteArray>, Vec<i16>, Vec<i16>) {
     (values, levels, repeated)
 }
 
-pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
 
-pub(crate) fn zstd(bytes: &[u8]) -> Vec<u8> {
+pub fn zstd(bytes: &[u8]) -> Vec<u8> {
     zstd::encode_all(bytes, 0).unwrap()
 }

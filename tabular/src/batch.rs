@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use csv::StringRecord;
 
-use super::{InputError, Row, RowSource};
-use crate::data::csv::Record;
+use crate::InputError;
+use crate::csv::Record;
+use crate::source::{Row, RowSource};
 
 /// Consecutive rows of one file.
-pub(in crate::data) struct RowBatch {
+pub struct RowBatch {
     /// Rows of an earlier use lie behind those of now, for their room.
     rows: Vec<(u64, StringRecord)>,
     used: usize,
@@ -18,7 +19,7 @@ pub(in crate::data) struct RowBatch {
 
 impl RowBatch {
     /// The rows in file order.
-    pub(in crate::data) fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+    pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
         self.rows
             .iter()
             .take(self.used)
@@ -60,7 +61,7 @@ impl RowBatch {
 /// # Errors
 ///
 /// [`InputError`] of the file, made an `E`, or what `given` returns.
-pub(in crate::data) fn look_ahead<T: Send, E>(
+pub fn look_ahead<T: Send, E>(
     source: &mut RowSource,
     failed: impl Fn(InputError) -> E,
     look: impl Fn(&RowBatch) -> T + Sync,
@@ -129,7 +130,7 @@ impl Round {
 }
 
 /// Rows of a batch, at most.
-pub(in crate::data) const ROWS: usize = 256;
+pub const ROWS: usize = 256;
 /// Bytes of a batch; the last row of it may lie above them.
 const BYTES: usize = 1 << 16;
 /// Room of a row that is kept for the next ones.

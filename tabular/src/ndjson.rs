@@ -11,14 +11,14 @@ use csv::StringRecord;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use zeroize::Zeroizing;
 
-use super::InputError;
-use super::names::{ColumnName, looks_like_data};
-use super::schema::{Names, Role, Seen};
-use crate::data::csv::{CsvOptions, Record};
-use crate::data::text::{Decoder, Encoding, TextFailure};
+use crate::InputError;
+use crate::csv::{CsvOptions, Record};
+use crate::names::{ColumnName, looks_like_data};
+use crate::schema::{Names, Role, Seen};
+use crate::text::{Decoder, Encoding, TextFailure};
 
 /// Reads the objects of one file.
-pub(super) struct NdjsonReader<R> {
+pub(crate) struct NdjsonReader<R> {
     lines: Lines<R>,
     values: Vec<Option<String>>,
     record: StringRecord,
@@ -27,7 +27,7 @@ pub(super) struct NdjsonReader<R> {
 
 impl<R: Read> NdjsonReader<R> {
     /// Of the options only those of every text file count.
-    pub(super) fn new(source: R, options: CsvOptions) -> Self {
+    pub(crate) fn new(source: R, options: CsvOptions) -> Self {
         Self {
             lines: Lines::new(source, options),
             values: Vec::new(),
@@ -39,7 +39,7 @@ impl<R: Read> NdjsonReader<R> {
     /// Reads the next object; false at the end of the file.
     ///
     /// `seen` gets the names of members in the order of their first appearance.
-    pub(super) fn advance(&mut self, names: &Names, seen: &mut Seen) -> Result<bool, InputError> {
+    pub(crate) fn advance(&mut self, names: &Names, seen: &mut Seen) -> Result<bool, InputError> {
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
         }
@@ -49,17 +49,17 @@ impl<R: Read> NdjsonReader<R> {
     }
 
     /// Whether the file has ended with a line that has no line end, which the options allowed.
-    pub(super) const fn ended_open(&self) -> bool {
+    pub(crate) const fn ended_open(&self) -> bool {
         self.lines.ended_open
     }
 
     /// The object read last, in the order of the schema.
-    pub(super) const fn current(&self) -> Record<'_> {
+    pub(crate) const fn current(&self) -> Record<'_> {
         Record::of(self.lines.line, &self.record)
     }
 
     /// Exchanges the record read last for another, whose room serves the next ones; its line.
-    pub(super) const fn swap(&mut self, record: &mut StringRecord) -> u64 {
+    pub(crate) const fn swap(&mut self, record: &mut StringRecord) -> u64 {
         core::mem::swap(&mut self.record, record);
         self.lines.line
     }
@@ -81,7 +81,7 @@ impl<R: Read> NdjsonReader<R> {
 }
 
 /// The names of all members of a file, in the order of their first appearance.
-pub(super) fn header(source: impl Read, options: CsvOptions) -> Result<Vec<String>, InputError> {
+pub(crate) fn header(source: impl Read, options: CsvOptions) -> Result<Vec<String>, InputError> {
     let mut lines = Lines::new(source, options);
     let mut names = Vec::new();
     while let Some((line, text)) = lines.next_line()? {

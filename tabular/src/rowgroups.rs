@@ -2,7 +2,7 @@
 //!
 //! Text stays text. Days become `2026-11-21` and times `2026-03-02T10:14:00Z`, as CSV would say
 //! them. Any other type is refused with the name of its column, because there is no one way to
-//! write it. Before a column is decoded its pages are looked at ([`super::pages`]), and a panic of
+//! write it. Before a column is decoded its pages are looked at ([`pages`]), and a panic of
 //! the decoder is an error of the file.
 
 use std::collections::BTreeSet;
@@ -18,14 +18,13 @@ use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
 
-use super::InputError;
-use super::names::{ColumnName, looks_like_data};
-use super::pages;
-use super::schema::{Column, Names, Role, Seen};
-use crate::data::csv::Record;
+use crate::csv::Record;
+use crate::names::{ColumnName, looks_like_data};
+use crate::schema::{Column, Names, Role, Seen};
+use crate::{InputError, pages};
 
 /// Reads the rows of one file.
-pub(super) struct ParquetReader {
+pub(crate) struct ParquetReader {
     file: SerializedFileReader<File>,
     handle: File,
     columns: Vec<Selected>,
@@ -42,7 +41,7 @@ pub(super) struct ParquetReader {
 
 impl ParquetReader {
     /// Opens a file and finds its columns, which come back in the order of the file.
-    pub(super) fn open(file: File, names: &Names) -> Result<(Self, Seen), InputError> {
+    pub(crate) fn open(file: File, names: &Names) -> Result<(Self, Seen), InputError> {
         check_footer(&file)?;
         let handle = file.try_clone().map_err(read_error)?;
         let file = guarded(|| SerializedFileReader::new(file))?;
@@ -87,7 +86,7 @@ impl ParquetReader {
     }
 
     /// Reads the next row; false at the end of the file.
-    pub(super) fn advance(&mut self) -> Result<bool, InputError> {
+    pub(crate) fn advance(&mut self) -> Result<bool, InputError> {
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
         }
@@ -97,12 +96,12 @@ impl ParquetReader {
     }
 
     /// The row read last, in the order of the schema; its line is its number.
-    pub(super) const fn current(&self) -> Record<'_> {
+    pub(crate) const fn current(&self) -> Record<'_> {
         Record::of(self.row, &self.record)
     }
 
     /// Exchanges the record read last for another, whose room serves the next ones; its line.
-    pub(super) const fn swap(&mut self, record: &mut StringRecord) -> u64 {
+    pub(crate) const fn swap(&mut self, record: &mut StringRecord) -> u64 {
         core::mem::swap(&mut self.record, record);
         self.row
     }

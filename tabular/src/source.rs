@@ -18,25 +18,13 @@ use std::sync::Arc;
 
 use csv::StringRecord;
 
-pub(super) mod batch;
-mod bytes;
-mod error;
-pub(super) mod names;
-mod ndjson;
-mod pages;
-mod rowgroups;
-mod schema;
-
-pub use self::error::InputError;
-pub use self::names::ColumnName;
-pub use self::schema::{Column, Need, Role, Schema};
-
-use self::bytes::Nature;
-use self::ndjson::NdjsonReader;
-use self::rowgroups::ParquetReader;
-use self::schema::{Names, Seen};
-use super::DataError;
-use super::csv::{CsvOptions, CsvReader, Record};
+use crate::bytes::{self, Nature};
+use crate::csv::{CsvOptions, CsvReader, Record};
+use crate::names::ColumnName;
+use crate::ndjson::{self, NdjsonReader};
+use crate::rowgroups::ParquetReader;
+use crate::schema::{Names, Role, Schema, Seen};
+use crate::{InputError, SourceError};
 
 /// The form of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,7 +135,7 @@ pub struct RowSource {
     seen: Seen,
     rows: Rows,
     /// Where each column of the schema stands in a record.
-    places: Arc<[Option<usize>]>,
+    pub(crate) places: Arc<[Option<usize>]>,
 }
 
 enum Rows {
@@ -164,16 +152,17 @@ impl RowSource {
     ///
     /// # Errors
     ///
-    /// [`DataError::Open`], [`DataError::Declared`], or [`DataError::Input`] with what is wrong.
+    /// [`SourceError`]; the owner of the file or of the settings has to act.
     pub fn open(
         file: &InputFile,
         schema: &'static Schema,
         options: &SourceOptions,
-    ) -> Result<Self, DataError> {
+    ) -> Result<Self, SourceError> {
         let names = Names::new(schema, &options.columns, &options.ignore)?;
-        let open = |source| DataError::Open { file: file.shown(), source };
-        let refuse = |source| DataError::Input { file: file.shown(), source };
-        let opened = bytes::open(&file.path).map_err(open)?;
+        let shown = file.shown();
+        let open = SourceError::open(&shown);
+        let refuse = SourceError::input(&shown);
+        let opened = bytes::open(&file.path).map_err(&open)?;
         let format = match (options.format, opened.nature) {
             (Some(format), _) => format,
             (None, Nature::Parquet) => Format::Parquet,
@@ -184,7 +173,7 @@ impl RowSource {
             }),
         };
         match format {
-            Format::Csv => Self::of_csv(names, opened.bytes, options.csv).map_err(refuse),
+            Format::Csv => Self::of_csv(names, opened.bytes, options.csv).map_err(&refuse),
             Format::Ndjson => {
                 let text = options.csv;
                 if !opened.again {
@@ -192,8 +181,8 @@ impl RowSource {
                 }
                 let header = ndjson::header(opened.bytes, text);
                 let seen = header.and_then(|header| names.roles(header.iter().map(String::as_str)));
-                let opened = bytes::open(&file.path).map_err(open)?;
-                Ok(Self::of_ndjson(names, opened.bytes, text, Some(seen.map_err(refuse)?)))
+                let opened = bytes::open(&file.path).map_err(&open)?;
+                Ok(Self::of_ndjson(names, opened.bytes, text, Some(seen.map_err(&refuse)?)))
             }
             Format::Parquet if !opened.again => {
                 Err(refuse(InputError::Parquet { found: ON_STANDARD_INPUT }))
@@ -202,8 +191,8 @@ impl RowSource {
                 Err(refuse(InputError::Parquet { found: "not a Parquet file" }))
             }
             Format::Parquet => {
-                let handle = File::open(&file.path).map_err(open)?;
-                Self::of_parquet(names, handle).map_err(refuse)
+                let handle = File::open(&file.path).map_err(&open)?;
+                Self::of_parquet(names, handle).map_err(&refuse)
             }
         }
     }
@@ -324,7 +313,7 @@ impl RowSource {
     }
 
     /// Reads the next record; false at the end of the file.
-    fn advance(&mut self) -> Result<bool, InputError> {
+    pub(crate) fn advance(&mut self) -> Result<bool, InputError> {
         let more = match &mut self.rows {
             Rows::Csv(reader) => reader.advance()?,
             Rows::Ndjson(reader) => reader.advance(&self.names, &mut self.seen)?,
@@ -340,7 +329,7 @@ impl RowSource {
     }
 
     /// Exchanges the record read last for another, whose room serves the next ones; its line.
-    fn swap(&mut self, record: &mut StringRecord) -> u64 {
+    pub(crate) fn swap(&mut self, record: &mut StringRecord) -> u64 {
         match &mut self.rows {
             Rows::Csv(reader) => reader.swap(record),
             Rows::Ndjson(reader) => reader.swap(record),
@@ -358,8 +347,8 @@ impl fmt::Debug for RowSource {
 /// One row: its fields as text by their position in the schema, and its place in the file.
 #[derive(Clone, Copy)]
 pub struct Row<'a> {
-    record: Record<'a>,
-    places: &'a [Option<usize>],
+    pub(crate) record: Record<'a>,
+    pub(crate) places: &'a [Option<usize>],
 }
 
 impl<'a> Row<'a> {
@@ -384,8 +373,3 @@ impl fmt::Debug for Row<'_> {
 }
 
 const ON_STANDARD_INPUT: &str = "Parquet, which is read from a file and not from a stream";
-
-#[cfg(test)]
-pub(crate) mod testing;
-#[cfg(test)]
-mod tests;

@@ -1,0 +1,32 @@
+//! Tables: rows of text out of files of every accepted form.
+//!
+//! [`RowSource`] reads CSV, NDJSON and Parquet, packed or not, as records of text in the order of a
+//! [`Schema`]; [`batch`] reads ahead and looks at rows on all cores. [`cell`] knows the vocabularies
+//! of cells that decide about a person. Every refusal names the file, the place and the fault, never
+//! the content of a field.
+
+#![forbid(unsafe_code)]
+
+pub mod batch;
+mod bytes;
+pub mod cell;
+mod csv;
+mod error;
+mod names;
+mod ndjson;
+mod pages;
+mod rowgroups;
+mod schema;
+mod source;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub use self::csv::{CsvOptions, CsvReader, Delimiter, Record};
+pub use self::error::{InputError, MappingError, SourceError};
+pub use self::names::ColumnName;
+pub use self::schema::{Column, Need, Role, Schema};
+pub use self::source::{Format, InputFile, Row, RowSource, SourceOptions, is_tag};
+pub use self::text::Encoding;
