@@ -1,8 +1,8 @@
 //! Tables: rows of text out of files of every accepted form.
 //!
-//! [`RowSource`] reads CSV, NDJSON and Parquet, packed or not, as records of text in the order of a
-//! [`Schema`]; [`batch`] reads ahead and looks at rows on all cores. [`cell`] knows the vocabularies
-//! of cells that decide about a person. Every refusal names the file, the place and the fault, never
+//! [`RowSource`] reads CSV, NDJSON and Parquet, packed or not, as records of text in the order of
+//! a [`Schema`]; [`batch`] reads ahead and looks at rows on all cores. [`cell`] knows the words of
+//! cells that decide about a person. Every refusal names the file, the place and the fault, never
 //! the content of a field.
 
 #![forbid(unsafe_code)]
