@@ -1,4 +1,4 @@
-//! `cargo xtask ci TIER`: every check of a tier, in order, with a table at the end.
+//! `cargo xtask ci [TIER]`: every check of a tier, in order, with a table at the end.
 //!
 //! Each step's own output stays visible. A step whose facility is missing is reported as *not
 //! run* by its name and is never counted as passed; any failure makes the whole fail, after the
@@ -10,14 +10,14 @@ use std::time::Instant;
 use clap::{Args, ValueEnum};
 
 use crate::tool::{self, Done};
-use crate::{chaos, demo, floors, tidy, wasm};
+use crate::{chaos, demo, floors, package, tidy, wasm};
 use sample::Flavour;
 
 /// Options of the command.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Which tier.
-    #[arg(value_enum)]
+    /// Occasion whose checks are made.
+    #[arg(value_enum, default_value_t = Tier::P)]
     tier: Tier,
 }
 
@@ -37,7 +37,7 @@ pub(crate) type Step<'a> = dyn Fn() -> Result<Done, String> + 'a;
 /// Runs the tier.
 pub(crate) fn run(options: &Options) -> Result<(), String> {
     let Tier::P = options.tier;
-    let steps: [(&str, &Step<'_>); 11] = [
+    let steps: [(&str, &Step<'_>); 12] = [
         ("fmt", &fmt),
         ("clippy", &clippy),
         ("rustdoc", &rustdoc),
@@ -45,6 +45,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
         ("tidy", &|| tidy::run(&tidy::Options { write: false }).map(|()| Done::Passed)),
         ("deny", &deny),
         ("wasm", &wasm::run),
+        ("package", &package::run),
         ("test", &test),
         ("forced", &forced),
         ("demo", &small_demo),

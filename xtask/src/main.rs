@@ -1,9 +1,9 @@
 //! Project tasks, run as `cargo xtask COMMAND`; one file per command.
 //!
 //! Nothing here is part of a release. `demo` and `bench` drive the three programs as a user
-//! would; `ci`, `nightly`, `floors`, `tidy`, and `wasm` hold the tree to its written rules;
-//! `sample` makes the fictional data they run on. Output goes through `say!`, which survives a
-//! closed pipe, so the workspace's ban on print macros needs no exception here.
+//! would; `ci`, `nightly`, `floors`, `tidy`, `wasm` and `package` hold the tree to its written
+//! rules; `sample` writes the fictional data they run on. Output goes through `say!`, which
+//! survives a closed pipe, so the workspace's ban on print macros needs no exception here.
 
 #![forbid(unsafe_code)]
 
@@ -21,6 +21,7 @@ mod floors;
 mod kernel;
 mod native;
 mod nightly;
+mod package;
 mod pair;
 mod process;
 mod sample_files;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         Command::Floors => floors::run().map(|()| Done::Passed),
         Command::Tidy(options) => tidy::run(&options).map(|()| Done::Passed),
         Command::Wasm => wasm::run(),
+        Command::Package => package::run(),
     };
     match outcome {
         Ok(Done::Passed | Done::NotRun(_)) => ExitCode::SUCCESS,
@@ -86,4 +88,6 @@ enum Command {
     Tidy(tidy::Options),
     /// Prove that verification needs nothing from its host: a wasm build without imports.
     Wasm,
+    /// Package every crate and build it from its package.
+    Package,
 }

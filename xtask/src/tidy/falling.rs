@@ -285,7 +285,7 @@ const OPENERS: &[&str] = &[
 /// Words after which `One` stands for a noun that is not there.
 const AFTER_ONE: &[&str] = &["as", "at", "by", "from", "in", "of", "that", "to", "which", "who"];
 
-/// Calls and attributes whose texts people do not read: logs, proofs, and derived code.
+/// Calls and attributes whose texts people do not read, or that are counted by themselves.
 const FOR_DEVELOPERS: &[&str] = &[
     "assert",
     "assert_eq",
@@ -297,6 +297,7 @@ const FOR_DEVELOPERS: &[&str] = &[
     "debug_span",
     "deprecated",
     "doc",
+    "error",
     "event",
     "expect",
     "info",
