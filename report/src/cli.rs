@@ -14,6 +14,7 @@ use clap::{Arg, Command, CommandFactory, Parser};
 
 use crate::code::Code;
 use crate::diagnose::Failure;
+use crate::exit::Exit;
 use crate::lang::{Lang, Reader};
 use crate::text::Text;
 
@@ -25,6 +26,23 @@ pub enum Unparsed {
     Shown(clap::Error),
     /// A command line that makes no sense.
     Mistake(Failure),
+}
+
+impl Unparsed {
+    /// Prints what there is to say, a mistake by `tell`, and returns the status to end with.
+    pub fn end(self, tell: impl FnOnce(&Failure)) -> Exit {
+        match self {
+            Self::Shown(error) => {
+                // A reader that has gone is no failure.
+                let _ = error.print();
+                if error.use_stderr() { Exit::Usage } else { Exit::Done }
+            }
+            Self::Mistake(failure) => {
+                tell(&failure);
+                failure.exit()
+            }
+        }
+    }
 }
 
 /// The arguments of the process, parsed.
@@ -190,7 +208,7 @@ impl Words<'_> {
 
     /// The values of an option, one a line, with what each of them means.
     fn listed(&self, option: &str, values: &[clap::builder::PossibleValue]) -> String {
-        let width = values.iter().map(|value| value.get_name().len()).max().unwrap_or(0);
+        let width = values.iter().fold(0, |width, value| width.max(value.get_name().len()));
         let mut listed = self.frame("help-frame-values-heading");
         for value in values {
             let name = value.get_name();
@@ -307,30 +325,28 @@ fn paragraphs<const N: usize>(
 
 /// A mistake on the command line, by its kind and what the parser found.
 fn mistake(error: &clap::Error) -> Text {
+    // Nothing is an empty word.
     let found = |kind| match error.get(kind) {
-        Some(ContextValue::String(word)) => Some(word.clone()),
-        Some(ContextValue::Strings(words)) => Some(words.join(", ")),
-        _ => None,
+        Some(ContextValue::String(word)) => word.clone(),
+        Some(ContextValue::Strings(words)) => words.join(", "),
+        _ => String::new(),
     };
-    let argument = found(ContextKind::InvalidArg).unwrap_or_default();
-    let value = found(ContextKind::InvalidValue).unwrap_or_default();
-    let values = found(ContextKind::ValidValue).unwrap_or_default();
+    let argument = found(ContextKind::InvalidArg);
+    let (value, values) = (found(ContextKind::InvalidValue), found(ContextKind::ValidValue));
     let about = |id| Text::new(id).with("argument", &argument);
     match error.kind() {
         ErrorKind::UnknownArgument => match found(ContextKind::SuggestedArg) {
-            Some(near) => about("usage-unknown-argument-near").with("near", near),
-            None => about("usage-unknown-argument"),
+            near if near.is_empty() => about("usage-unknown-argument"),
+            near => about("usage-unknown-argument-near").with("near", near),
         },
-        ErrorKind::InvalidSubcommand => {
-            let command = found(ContextKind::InvalidSubcommand).unwrap_or_default();
-            match found(ContextKind::SuggestedSubcommand) {
-                Some(near) => about("usage-unknown-command-near").with("near", near),
-                None => about("usage-unknown-command"),
-            }
-            .with("argument", command)
+        ErrorKind::InvalidSubcommand => match found(ContextKind::SuggestedSubcommand) {
+            near if near.is_empty() => Text::new("usage-unknown-command"),
+            near => Text::new("usage-unknown-command-near").with("near", near),
         }
-        ErrorKind::MissingSubcommand => Text::new("usage-no-command")
-            .with("values", found(ContextKind::ValidSubcommand).unwrap_or_default()),
+        .with("argument", found(ContextKind::InvalidSubcommand)),
+        ErrorKind::MissingSubcommand => {
+            Text::new("usage-no-command").with("values", found(ContextKind::ValidSubcommand))
+        }
         ErrorKind::MissingRequiredArgument => {
             Text::new("usage-missing").with("arguments", argument)
         }
@@ -347,8 +363,8 @@ fn mistake(error: &clap::Error) -> Text {
             about("usage-number-of-values")
         }
         ErrorKind::ArgumentConflict => match found(ContextKind::PriorArg) {
-            Some(other) if other != argument => about("usage-conflict").with("other", other),
-            _ => about("usage-twice"),
+            other if other.is_empty() || other == argument => about("usage-twice"),
+            other => about("usage-conflict").with("other", other),
         },
         ErrorKind::InvalidUtf8 => Text::new("usage-not-utf8"),
         _ => Text::new("usage-other"),
@@ -416,18 +432,22 @@ mod tests {
     fn help_is_of_the_language() {
         let (status, english) = shown(&["init", "--help"], &ENGLISH);
         assert_eq!(status, 0);
+        let lines: Vec<&str> = english.lines().map(str::trim).collect();
         assert_eq!(
-            english,
-            "Make a node: keys, settings, and the identity to give to providers\n\n\
-             Usage: advertiser-node init [OPTIONS] --dir <DIR>\n\n\
-             Options:\n      \
-                   --dir <DIR>\n          Directory of the node; made if absent\n\n      \
-                   --lang <LANG>\n          Print texts in this language: en or fr.\n          \n          \
-                       Without it the variables VEILMATCH_LANG, LC_ALL, LC_MESSAGES and LANG \
-             decide, in this order. Files, JSON and the log stay as they are.\n          \n          \
-                       Possible values:\n          - en  English\n          - fr  French\n\n  \
-               -h, --help\n          Print help (see a summary with `-h`)\n"
+            lines[..9],
+            [
+                "Make a node: keys, settings, and the identity to give to providers",
+                "",
+                "Usage: advertiser-node init [OPTIONS] --dir <DIR>",
+                "",
+                "Options:",
+                "--dir <DIR>",
+                "Directory of the node; made if absent",
+                "",
+                "--lang <LANG>",
+            ]
         );
+        assert_eq!(lines[13..16], ["Possible values:", "- en  English", "- fr  French"]);
         let (_, french) = shown(&["--lang", "fr", "--help"], &FRENCH);
         assert!(french.starts_with("Mettre un fichier CRM en correspondance"), "{french}");
         let usage = "\nUtilisation\u{A0}: advertiser-node [OPTIONS] <COMMAND>\n";
