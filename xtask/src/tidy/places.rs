@@ -91,7 +91,6 @@ const PRINTS: &[&str] = &["print", "println", "eprint", "eprintln", "dbg"];
 const PLAINTEXT: &[&str] = &[
     "normalize/src",
     "tabular/src",
-    "tabular/src",
     "rights/src",
     "node/src/normalize",
     "node/src/data",
