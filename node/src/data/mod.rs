@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use protocol::error::Bug;
 
+use crate::data::columns::WriteError;
 use crate::data::source::SourceError;
 use store::StoreError;
 use store::os::OsError;
@@ -19,7 +20,7 @@ use store::spill::SpillError;
 
 pub mod bundles;
 pub use tabular::cell;
-pub mod columns;
+pub use tabular::write as columns;
 mod consent;
 pub mod delivery;
 pub use normalize::digital;
@@ -88,6 +89,15 @@ pub enum DataError {
         /// Objections that were in it.
         least: u64,
     },
+}
+
+impl From<WriteError> for DataError {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Output(error) => error.into(),
+            WriteError::Bug(error) => error.into(),
+        }
+    }
 }
 
 impl DataError {

@@ -18,9 +18,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::{Type, TypePtr};
 use protocol::error::Bug;
-
-use crate::data::DataError;
-use crate::output::Output;
+use store::output::{Output, OutputError};
 
 /// A column of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,14 +80,26 @@ impl fmt::Debug for Cell<'_> {
     }
 }
 
+/// A table that was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The output.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// A row that does not fit the columns; a defect.
+    #[error(transparent)]
+    Bug(#[from] Bug),
+}
+
 /// Writes a table to an output, and gives the SHA-256 of its bytes.
 ///
 /// `rows` writes the rows in their order; an error of it, or of the disk, leaves no file.
 ///
 /// # Errors
 ///
-/// What `rows` gives; [`DataError::Output`]; [`StoreError::Bug`] if a row does not fit the columns.
-pub fn write_table<E: From<DataError>>(
+/// The error of `rows`; [`WriteError::Output`]; [`WriteError::Bug`] if a row does not fit the
+/// columns.
+pub fn write_table<E: From<WriteError>>(
     output: &Output,
     columns: &[TableColumn],
     rows: impl FnOnce(&mut TableWriter<'_>) -> Result<(), E>,
@@ -109,7 +119,7 @@ pub fn write_table<E: From<DataError>>(
     match (failure, published) {
         (Some(failure), _) => Err(failure),
         (None, Ok(sha256)) => Ok(sha256),
-        (None, Err(error)) => Err(DataError::from(error).into()),
+        (None, Err(error)) => Err(WriteError::from(error).into()),
     }
 }
 
@@ -138,7 +148,7 @@ impl<'a> TableWriter<'a> {
         output: &'a Output,
         columns: &'a [TableColumn],
         out: Out<'a>,
-    ) -> Result<Self, DataError> {
+    ) -> Result<Self, WriteError> {
         let form = if is_parquet(output.name()) {
             let table = ParquetTable::new(columns, out).map_err(unwritten(output))?;
             Form::Parquet(Box::new(table))
@@ -156,8 +166,8 @@ impl<'a> TableWriter<'a> {
     ///
     /// # Errors
     ///
-    /// [`DataError`] of the file system; [`StoreError::Bug`] if the cells do not fit the columns.
-    pub fn row(&mut self, cells: &[Cell<'_>]) -> Result<(), DataError> {
+    /// [`WriteError`] of the file system, or [`WriteError::Bug`] if the cells do not fit the columns.
+    pub fn row(&mut self, cells: &[Cell<'_>]) -> Result<(), WriteError> {
         let fits = cells.len() == self.columns.len()
             && cells.iter().zip(self.columns).all(|(cell, column)| fits(*cell, *column));
         if !fits {
@@ -171,7 +181,7 @@ impl<'a> TableWriter<'a> {
         }
     }
 
-    fn finish(self) -> Result<(), DataError> {
+    fn finish(self) -> Result<(), WriteError> {
         match self.form {
             Form::Csv(mut csv) => csv.flush().map_err(|error| self.output.failed()(error).into()),
             Form::Parquet(table) => table.finish().map_err(unwritten(self.output)),
@@ -211,7 +221,8 @@ fn csv_row(csv: &mut csv::Writer<Out<'_>>, cells: &[Cell<'_>]) -> Result<(), csv
 ///
 /// Nothing is put before a formula or taken away: a value is read back as it was. Quotes tell a
 /// reader of CSV that it is text; a spreadsheet that opens the file may calculate it all the same.
-pub(crate) fn csv_text(text: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn csv_text(text: &str) -> Cow<'_, str> {
     let begins = text.starts_with(['=', '+', '-', '@', '\t', ' ']) || text.ends_with(' ');
     match begins || text.is_empty() || text.contains([',', ';', '"', '\r', '\n', '\t']) {
         true => format!("\"{}\"", text.replace('"', "\"\"")).into(),
@@ -367,7 +378,7 @@ fn write_column<T: DataType, W: Write + Send>(
 }
 
 /// What the disk said, if it was the disk.
-fn unwritten(output: &Output) -> impl Fn(ParquetError) -> DataError + '_ {
+fn unwritten(output: &Output) -> impl Fn(ParquetError) -> WriteError + '_ {
     move |error| {
         let source = match error {
             ParquetError::External(inner) => match inner.downcast::<io::Error>() {
@@ -391,7 +402,6 @@ const TEXT_OVERHEAD_BYTES: usize = 64;
 
 #[cfg(test)]
 mod tests {
-    use store::StoreError;
 
     use std::fs::{self, File};
     use std::os::unix::fs::PermissionsExt;
@@ -400,7 +410,7 @@ mod tests {
     use parquet::record::Field;
 
     use super::*;
-    use crate::output::Outputs;
+    use store::output::Outputs;
 
     const COLUMNS: [TableColumn; 4] = [
         TableColumn::text("run_id"),
@@ -413,7 +423,7 @@ mod tests {
         Outputs::new(true).claim(path).unwrap()
     }
 
-    fn write(path: &Path, rows: i64) -> Result<[u8; 32], DataError> {
+    fn write(path: &Path, rows: i64) -> Result<[u8; 32], WriteError> {
         write_table(&output(path), &COLUMNS, |table| {
             for seq in 0..rows {
                 let odd = seq % 2 == 1;
@@ -506,7 +516,7 @@ mod tests {
             let path = dir.path().join(name);
             for cells in wrong {
                 let result = write_table(&output(&path), &COLUMNS, |table| table.row(cells));
-                assert!(matches!(result, Err(DataError::Store(StoreError::Bug(_)))));
+                assert!(matches!(result, Err(WriteError::Bug(_))));
             }
         }
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
@@ -518,9 +528,10 @@ mod tests {
         for name in ["out.csv", "out.parquet"] {
             let path = dir.path().join(name);
             fs::write(&path, b"old").unwrap();
-            let result =
-                write_table(&output(&path), &COLUMNS, |_| Err(DataError::contradiction(&path)));
-            assert!(matches!(result, Err(DataError::Store(StoreError::Contradiction { .. }))));
+            let result = write_table(&output(&path), &COLUMNS, |_| {
+                Err(WriteError::from(Bug::stored_data_changed()))
+            });
+            assert!(matches!(result, Err(WriteError::Bug(_))));
             assert_eq!(fs::read(&path).unwrap(), b"old");
         }
     }
