@@ -286,7 +286,7 @@ impl MatchTag {
     /// Bytes of a tag.
     pub const LEN: usize = 9;
 
-    /// Tags of unblinded evaluations in aligned order, each handed to `take` with what comes with it.
+    /// Tags of unblinded evaluations in aligned order; `take` gets each with what comes with it.
     pub fn finalize_each<'a, T>(
         arithmetic: &dyn BatchArithmetic,
         items: impl Iterator<Item = (T, &'a PrfInput, &'a Encoded)>,
