@@ -6,6 +6,8 @@
 
 #![forbid(unsafe_code)]
 
+pub use channel as transport;
+pub use channel::identity;
 pub mod config;
 pub mod data;
 pub mod driver;
@@ -16,7 +18,6 @@ pub mod exit;
 pub mod failure;
 pub mod guardrails;
 pub mod home;
-pub mod identity;
 pub mod invite;
 pub use normalize;
 pub mod program;
@@ -25,7 +26,6 @@ pub mod status;
 pub mod stop;
 pub mod telemetry;
 pub mod toml_file;
-pub mod transport;
 
 pub use store::{hex, journal, keyring, ledger, output, results, seal};
 

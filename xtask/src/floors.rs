@@ -311,7 +311,7 @@ const ROOMS: &[Room] = &[
     room(2, REPORT, &[PROTOCOL], &[]),
     room(3, STORE, &[REPORT, SESSION, PROTOCOL], &[]),
     room(3, NORMALIZE, &[REPORT, PROTOCOL], &[]),
-    room(4, CHANNEL, &[STORE, REPORT, PROTOCOL], &[]),
+    room(4, CHANNEL, &[STORE, REPORT, SESSION, PROTOCOL], &[]),
     room(4, TABULAR, &[STORE, NORMALIZE, REPORT, PROTOCOL], &[]),
     room(4, RIGHTS, &[TABULAR, STORE, NORMALIZE, REPORT, PROTOCOL], &[]),
     room(

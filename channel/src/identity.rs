@@ -33,7 +33,7 @@ use session::{ChannelFacts, VerifiedPeer};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::world::{self, Clock, SystemClock, WorldError};
+use store::os::{self, Clock, OsError, SystemClock};
 
 mod text;
 
@@ -68,12 +68,12 @@ impl NodeIdentity {
         if files.attestation.exists() || files.tls_key.exists() {
             return Err(IdentityError::Exists { path: files.keys });
         }
-        world::create_private_dir(&files.keys)?;
+        os::create_private_dir(&files.keys)?;
         let attestation = KeyDocument::generate()?;
         let tls = KeyDocument::generate()?;
         let certificate = tls.certificate(now)?;
-        world::publish_new(&files.attestation, 0o600, |to| attestation.write(to))?;
-        world::publish_new(&files.tls_key, 0o600, |to| tls.write(to))?;
+        os::publish_new(&files.attestation, 0o600, |to| attestation.write(to))?;
+        os::publish_new(&files.tls_key, 0o600, |to| tls.write(to))?;
         publish_certificate(&files, &certificate)?;
         Self::assemble(&files, &attestation, &tls, certificate.as_bytes())
     }
@@ -199,7 +199,7 @@ impl fmt::Debug for NodeIdentity {
 pub enum IdentityError {
     /// A file or directory is not as it must be.
     #[error(transparent)]
-    World(#[from] WorldError),
+    World(#[from] OsError),
     /// There is an identity already.
     #[error("an identity is in {} already; try: keep it, partners have pinned it", path.display())]
     Exists {
@@ -269,7 +269,7 @@ pub enum IdentityError {
 /// Clones share one set. A change holds for the next handshake; connections that stand are closed
 /// by [`close_unpinned`].
 ///
-/// [`close_unpinned`]: crate::transport::quic::ProviderEndpoint::close_unpinned
+/// [`close_unpinned`]: crate::quic::ProviderEndpoint::close_unpinned
 #[derive(Clone, Default)]
 pub struct Pins(Arc<PinSet>);
 
@@ -511,14 +511,15 @@ pub(crate) fn peer_spki(peer: &VerifiedPeer, role: Role) -> [u8; 32] {
     }
 }
 
-/// The provider of cryptography: one key exchange, TLS 1.3 suites only (A24).
-///
-/// quinn does not report the negotiated group, so the policy is kept by offering nothing else.
-/// Whether a key exchange without ML-KEM is among those we offer, which no release does.
-pub(crate) fn offers_classical() -> bool {
+/// True if a key exchange without ML-KEM is among those offered, which no release does.
+#[must_use]
+pub fn offers_classical() -> bool {
     provider().kx_groups.iter().any(|group| group.name() != rustls::NamedGroup::X25519MLKEM768)
 }
 
+/// The provider of cryptography: one key exchange, TLS 1.3 suites only (A24).
+///
+/// quinn does not report the negotiated group, so the policy is kept by offering nothing else.
 fn provider() -> Arc<CryptoProvider> {
     static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
     Arc::clone(PROVIDER.get_or_init(|| {
@@ -728,13 +729,13 @@ impl Files {
 }
 
 fn publish_certificate(files: &Files, pem: &str) -> Result<(), IdentityError> {
-    world::publish_atomically(&files.certificate, 0o600, |to| to.write_all(pem.as_bytes()))?;
+    os::publish_atomically(&files.certificate, 0o600, |to| to.write_all(pem.as_bytes()))?;
     Ok(())
 }
 
 fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, IdentityError> {
-    match world::read_private(path) {
-        Err(WorldError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+    match os::read_private(path) {
+        Err(OsError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
             Err(IdentityError::Missing { path: path.into() })
         }
         other => Ok(other?),
@@ -746,7 +747,7 @@ struct KeyDocument(Zeroizing<Vec<u8>>);
 
 impl KeyDocument {
     fn generate() -> Result<Self, IdentityError> {
-        let seed = Zeroizing::new(world::entropy::<32>()?);
+        let seed = Zeroizing::new(os::entropy::<32>()?);
         let mut document = Zeroizing::new(Vec::with_capacity(PKCS8_V1.len() + 32));
         document.extend_from_slice(&PKCS8_V1);
         document.extend_from_slice(seed.as_ref());
@@ -765,7 +766,7 @@ impl KeyDocument {
     }
 
     fn write(&self, to: &mut dyn Write) -> std::io::Result<()> {
-        let body = Zeroizing::new(base64_encode(&self.0));
+        let body = Zeroizing::new(data_encoding::BASE64.encode(&self.0));
         to.write_all(b"-----BEGIN PRIVATE KEY-----\n")?;
         to.write_all(body.as_bytes())?;
         to.write_all(b"\n-----END PRIVATE KEY-----\n")
@@ -792,7 +793,7 @@ impl KeyDocument {
         params.not_before = rcgen::date_time_ymd(year, month, day);
         let (year, month, day) = date(now.saturating_add(CERTIFICATE_DAYS * DAY_S))?;
         params.not_after = rcgen::date_time_ymd(year, month, day);
-        params.serial_number = Some(rcgen::SerialNumber::from_slice(&world::entropy::<16>()?));
+        params.serial_number = Some(rcgen::SerialNumber::from_slice(&os::entropy::<16>()?));
         params.key_usages = vec![rcgen::KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![
             rcgen::ExtendedKeyUsagePurpose::ServerAuth,
@@ -815,20 +816,6 @@ fn date(seconds: u64) -> Result<(i32, u8, u8), IdentityError> {
     Ok((i32::from(day.year()), month, of_month))
 }
 
-/// Base64 of a key, whose length is a multiple of three, so that nothing is padded.
-fn base64_encode(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() / 3 * 4);
-    for [a, b, c] in bytes.as_chunks::<3>().0 {
-        let held = u32::from_be_bytes([0, *a, *b, *c]);
-        for shift in [18, 12, 6, 0] {
-            let value = (held >> shift) & 63;
-            text.push(BASE64.get(value as usize).map_or('=', |byte| char::from(*byte)));
-        }
-    }
-    text
-}
-
-const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 /// Everything before the seed in RFC 8410's version 1 form.
 const PKCS8_V1: [u8; 16] = [
     0x30, 0x2E, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2B, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
@@ -957,7 +944,7 @@ mod tests {
             let pem = fs::read(home.join("keys/tls.key")).expect("read");
             let der = PrivatePkcs8KeyDer::from_pem_slice(&pem).expect("PEM");
             let seed: &[u8; 32] = der.secret_pkcs8_der().last_chunk().expect("seed");
-            assert!(!shown.contains(&crate::hex(seed)));
+            assert!(!shown.contains(&data_encoding::HEXLOWER.encode(seed)));
         });
     }
 

@@ -60,7 +60,7 @@ impl Default for DoorLimits {
 
 /// The places of one endpoint.
 #[derive(Debug)]
-pub(super) struct Door {
+pub(crate) struct Door {
     limits: DoorLimits,
     places: Mutex<Places>,
     /// Whether more handshakes are in progress than leave everybody the longer deadline.
@@ -80,7 +80,7 @@ struct Places {
 }
 
 impl Door {
-    pub(super) fn new(limits: DoorLimits) -> Arc<Self> {
+    pub(crate) fn new(limits: DoorLimits) -> Arc<Self> {
         Arc::new(Self {
             limits,
             places: Mutex::default(),
@@ -92,7 +92,7 @@ impl Door {
 
     /// Takes a place for a handshake from an address that has proved itself; `None` if there is
     /// none for it.
-    pub(super) fn enter(self: &Arc<Self>, from: IpAddr) -> Option<Place> {
+    pub(crate) fn enter(self: &Arc<Self>, from: IpAddr) -> Option<Place> {
         let address = Address::of(from);
         let open = !self.closed.load(Ordering::SeqCst);
         let kind = open.then(|| self.places().take(address, &self.limits)).flatten();
@@ -105,28 +105,28 @@ impl Door {
     }
 
     /// Gives no place any more.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
     }
 
     /// Remembers where a partner authenticated from.
-    pub(super) fn remember(&self, partner: [u8; 32], from: IpAddr) {
+    pub(crate) fn remember(&self, partner: [u8; 32], from: IpAddr) {
         let most = self.limits.known_per_partner;
         self.places().known.remember(partner, Address::of(from), most);
     }
 
     /// Forgets the addresses of partners that are none any more.
-    pub(super) fn keep(&self, is_partner: impl Fn(&[u8; 32]) -> bool) {
+    pub(crate) fn keep(&self, is_partner: impl Fn(&[u8; 32]) -> bool) {
         self.places().known.keep(is_partner);
     }
 
     /// Handshakes in progress.
-    pub(super) fn in_progress(&self) -> usize {
+    pub(crate) fn in_progress(&self) -> usize {
         self.places().in_progress()
     }
 
     /// Handshakes that found no place so far.
-    pub(super) fn turned_away(&self) -> u64 {
+    pub(crate) fn turned_away(&self) -> u64 {
         self.turned_away.load(Ordering::Relaxed)
     }
 
@@ -193,7 +193,7 @@ enum Kind {
 
 /// The place of one handshake, given back when dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(crate) struct Place {
     door: Arc<Door>,
     address: Address,
     kind: Kind,
@@ -205,7 +205,7 @@ impl Place {
     ///
     /// A handshake that began when it was quiet has no right to the longer time: otherwise whoever
     /// came before the crowd would hold places three times as long as whoever comes with it.
-    pub(super) async fn overdue(&self, longest: Duration) {
+    pub(crate) async fn overdue(&self, longest: Duration) {
         let mut changes = self.door.crowded.subscribe();
         loop {
             let crowded = *changes.borrow_and_update();
@@ -222,7 +222,7 @@ impl Place {
 
     /// Keeps the place of a failed handshake for a little while, so that one address fails at a
     /// bounded rate.
-    pub(super) fn fail(self) {
+    pub(crate) fn fail(self) {
         let time = self.door.limits.failed_for;
         tokio::spawn(async move {
             sleep(time).await;

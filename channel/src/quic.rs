@@ -25,12 +25,12 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
-pub use super::door::DoorLimits;
-use super::door::{Door, Place};
-use super::{
+use crate::channel::{
     Channel, Close, Link, Loss, Parts, PathFigures, ReceiveHalf, SendHalf, Side, TransportError,
     Unreachable, Wait,
 };
+pub use crate::door::DoorLimits;
+use crate::door::{Door, Place};
 use crate::identity::{
     Check, NodeIdentity, Pins, PublicIdentity, Verdict, client_tls, peer_spki, server_tls,
     verified_peer,

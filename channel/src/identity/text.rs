@@ -78,7 +78,9 @@ pub struct Introduction {
 }
 
 impl Introduction {
-    pub(crate) fn make(role: Role, attestation: &AttestationKey, tls: &AttestationKey) -> Self {
+    /// Signs both keys over each other, for a role.
+    #[must_use]
+    pub fn make(role: Role, attestation: &AttestationKey, tls: &AttestationKey) -> Self {
         let proof = KeyProof::make(role, attestation, tls);
         let spki = spki_of(&proof.tls_key);
         let identity = PublicIdentity { attestation_key: attestation.public(), spki };

@@ -1,4 +1,4 @@
-//! A channel inside one process: the twin of [`super::quic`] for tests.
+//! A channel inside one process: the twin of [`crate::quic`] for tests.
 //!
 //! The framing, the checks and the queues are those of the network; only bytes move through
 //! bounded buffers instead of packets. Nothing here authenticates anybody: the two facts come from
@@ -11,7 +11,7 @@ use session::VerifiedPeer;
 use tokio::io::DuplexStream;
 use tokio::sync::{mpsc, watch};
 
-use super::{Channel, Close, Link, Parts, ReceiveHalf, SendHalf, TransportError};
+use crate::channel::{Channel, Close, Link, Parts, ReceiveHalf, SendHalf, TransportError};
 
 /// Two ends of one channel: the advertiser's, then the provider's.
 ///

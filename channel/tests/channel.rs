@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use node::identity::{Check, NodeIdentity, Pins, PublicIdentity};
-use node::transport::memory;
-use node::transport::quic::{DoorLimits, ProviderEndpoint, QuicOptions, connect};
-use node::transport::{Channel, Close, FrameSender, Loss, Side, TransportError, Unreachable, Wait};
+use channel::identity::{Check, NodeIdentity, Pins, PublicIdentity};
+use channel::memory;
+use channel::quic::{DoorLimits, ProviderEndpoint, QuicOptions, connect};
+use channel::{Channel, Close, FrameSender, Loss, Side, TransportError, Unreachable, Wait};
 use protocol::codec::{FrameHeader, RawFrame, StreamId};
 use protocol::error::{Bug, Violation};
 use protocol::suite::ALPN;

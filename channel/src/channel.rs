@@ -27,10 +27,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::identity::Check;
-
-mod door;
-pub mod memory;
-pub mod quic;
+use crate::{memory, quic};
 
 /// Why a channel did not come about or ended.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
