@@ -7,12 +7,16 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+// Layouts are declared here as everywhere else.
+extern crate self as store;
+
 pub mod error;
 pub mod journal;
 pub mod keyring;
 pub mod ledger;
 pub mod os;
 pub mod output;
+pub mod record;
 pub mod results;
 pub mod seal;
 pub mod sealed;

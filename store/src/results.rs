@@ -24,7 +24,8 @@ use crate::hex;
 use crate::os::{self, DraftDir, OsError};
 use crate::seal::{self, KeyedHash, StorageKey};
 use crate::sealed::{
-    SealedFile, SealedOut, create_sealed, finish_sealed, open_sealed, read_or_end, verify_sealed,
+    RawSealedFile, RawSealedOut, create_sealed, finish_sealed, open_sealed, read_or_end,
+    verify_sealed,
 };
 
 /// The results of a node, of which the caller holds the lock.
@@ -290,7 +291,7 @@ impl<T> StoredResult<T> {
 /// Takes the records of a result that is being sealed.
 #[derive(Debug)]
 pub struct RecordWriter {
-    out: SealedOut,
+    out: RawSealedOut,
     path: PathBuf,
 }
 
@@ -312,7 +313,7 @@ impl RecordWriter {
 /// Reads the records of a result in their order.
 #[derive(Debug)]
 pub struct Records {
-    reader: SealedFile,
+    reader: RawSealedFile,
     path: PathBuf,
 }
 

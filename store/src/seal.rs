@@ -508,7 +508,8 @@ const VERSION: u16 = 1;
 const ID_LEN: usize = 16;
 const TAG_LEN: usize = 16;
 const AAD_LEN: usize = ID_LEN + 8 + 1;
-const BLOCK_LEN_MIN: usize = 256;
+/// Bytes of plaintext in a full block, at least.
+pub(crate) const BLOCK_LEN_MIN: usize = 256;
 
 #[cfg(test)]
 mod tests {

@@ -36,7 +36,10 @@ pub(crate) use store::{hex, verified};
 /// Sealed files, with the text of bytes.
 pub(crate) mod sealed {
     pub(crate) use store::hex;
-    pub(crate) use store::sealed::*;
+    pub(crate) use store::sealed::{
+        RawSealedFile as SealedFile, RawSealedOut as SealedOut, create_sealed, fill, finish_sealed,
+        open_sealed, read_or_end, verify_sealed,
+    };
 }
 pub use tabular as source;
 pub mod table;

@@ -1,0 +1,148 @@
+//! Records in memory, sorted in place.
+
+use std::fmt;
+
+use rayon::prelude::*;
+use zeroize::{Zeroize, Zeroizing};
+
+use super::sorter::Layout;
+
+/// Records in memory: their bytes in blocks that never move, and where each one starts, by prefix.
+pub(super) struct Arena {
+    pub(super) block_len: usize,
+    pub(super) blocks: Vec<Zeroizing<Vec<u8>>>,
+    /// Blocks that hold records; those behind them are kept for their room.
+    pub(super) used: usize,
+    /// Room of the blocks in use.
+    pub(super) bytes: usize,
+    pub(super) order: Zeroizing<Vec<(u64, Start)>>,
+}
+
+/// Where a record starts: its block, and the place in it.
+pub(super) type Start = (u32, u32);
+
+impl Arena {
+    /// An empty arena for about `bytes_max` bytes.
+    pub(super) fn new(bytes_max: usize) -> Self {
+        let block_len = (bytes_max / 16).clamp(ARENA_BLOCK_LEN_MIN, ARENA_BLOCK_LEN_MAX);
+        Self { block_len, blocks: Vec::new(), used: 0, bytes: 0, order: Zeroizing::default() }
+    }
+
+    pub(super) fn push(&mut self, head: &[u8], tail: &[u8], bytes_max: usize) {
+        let len = head.len().saturating_add(tail.len());
+        if !self.has_room(len) {
+            self.open_block(len);
+        }
+        let at = self.used.saturating_sub(1);
+        if let Some(block) = self.blocks.get_mut(at) {
+            // A block is at most 1 MiB, or one record, and memory holds fewer than 2^32 of them.
+            let start = u32::try_from(block.len()).unwrap_or(u32::MAX);
+            block.extend_from_slice(head);
+            block.extend_from_slice(tail);
+            let block = u32::try_from(at).unwrap_or(u32::MAX);
+            grow(&mut self.order, &[(0, (block, start))], bytes_max);
+        }
+    }
+
+    /// Whether the block at hand takes `len` more bytes without moving.
+    pub(super) fn has_room(&self, len: usize) -> bool {
+        let block = self.used.checked_sub(1).and_then(|at| self.blocks.get(at));
+        block.is_some_and(|block| block.capacity().saturating_sub(block.len()) >= len)
+    }
+
+    pub(super) fn open_block(&mut self, len: usize) {
+        // What was kept may be too short for a long record; then it stays where it is.
+        let kept = self.blocks.get(self.used).is_some_and(|block| block.capacity() >= len);
+        if !kept {
+            let room = self.block_len.max(len);
+            self.blocks.insert(self.used, Zeroizing::new(Vec::with_capacity(room)));
+        }
+        let room = self.blocks.get(self.used).map_or(0, |block| block.capacity());
+        self.bytes = self.bytes.saturating_add(room);
+        self.used = self.used.saturating_add(1);
+    }
+
+    pub(super) fn sort(&mut self, layout: Layout) {
+        let blocks = &self.blocks;
+        let record = |start: Start| layout.first(bytes_from(blocks, start));
+        // Row ids often begin alike.
+        let mut keys = self.order.iter().map(|(_, start)| layout.key_and_rest(record(*start)).0);
+        let first = keys.next().unwrap_or(&[]);
+        let shared = keys.fold(first.len(), |shared, key| {
+            let pairs = first.iter().take(shared).zip(key);
+            pairs.take_while(|(one, other)| one == other).count()
+        });
+        self.order.par_iter_mut().for_each(|(prefix, start)| {
+            *prefix = layout.prefix(record(*start), shared);
+        });
+        self.order.par_sort_unstable_by(|one, other| {
+            one.0.cmp(&other.0).then_with(|| layout.compare(record(one.1), record(other.1)))
+        });
+    }
+
+    /// Erases the records and keeps the room.
+    pub(super) fn clear(&mut self) {
+        for block in self.blocks.iter_mut().take(self.used) {
+            block.zeroize();
+        }
+        (self.used, self.bytes) = (0, 0);
+        // The prefixes are parts of records.
+        self.order.zeroize();
+    }
+
+    /// Bytes in use once a record of `len` has joined.
+    pub(super) fn bytes_with(&self, len: usize) -> usize {
+        // The order holds each record twice while it grows.
+        let records = self.order.len().saturating_add(1);
+        let block = if self.has_room(len) { 0 } else { self.block_len.max(len) };
+        let order = records.saturating_mul(2).max(self.order.capacity());
+        let order = order.saturating_mul(size_of::<(u64, Start)>());
+        self.bytes.saturating_add(block).saturating_add(order)
+    }
+
+    pub(super) fn record(&self, layout: Layout, at: usize) -> Option<&[u8]> {
+        let (_, start) = self.order.get(at)?;
+        Some(layout.first(bytes_from(&self.blocks, *start)))
+    }
+
+    pub(super) fn records(&self, layout: Layout) -> impl Iterator<Item = &[u8]> {
+        (0..self.order.len()).filter_map(move |at| self.record(layout, at))
+    }
+}
+
+/// A block from the start of a record on.
+pub(super) fn bytes_from(blocks: &[Zeroizing<Vec<u8>>], (block, start): Start) -> &[u8] {
+    let place = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    blocks.get(place(block)).and_then(|block| block.get(place(start)..)).unwrap_or(&[])
+}
+
+impl fmt::Debug for Arena {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Arena(..)")
+    }
+}
+
+/// Appends to a buffer that leaves no copy behind when it moves.
+pub fn grow<T: Zeroize + Copy>(buffer: &mut Zeroizing<Vec<T>>, items: &[T], bytes_max: usize) {
+    let needed = buffer.len().saturating_add(items.len());
+    if needed > buffer.capacity() {
+        let most = (bytes_max / size_of::<T>().max(1)).max(needed);
+        let room = needed.saturating_mul(2).clamp(needed, most);
+        let mut larger = Zeroizing::new(Vec::with_capacity(room));
+        larger.extend_from_slice(buffer);
+        *buffer = larger;
+    }
+    buffer.extend_from_slice(items);
+}
+
+/// Gives a buffer a length without leaving a copy behind.
+pub(super) fn resize(buffer: &mut Zeroizing<Vec<u8>>, len: usize) {
+    if len > buffer.capacity() {
+        *buffer = Zeroizing::new(Vec::with_capacity(len));
+    }
+    buffer.resize(len, 0);
+}
+
+/// Room of a block of an arena, unless one record is longer.
+pub(super) const ARENA_BLOCK_LEN_MIN: usize = 1 << 10;
+pub(super) const ARENA_BLOCK_LEN_MAX: usize = 1 << 20;

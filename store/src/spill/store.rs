@@ -1,0 +1,129 @@
+//! The spills of a session, by name.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use session::{RunChunk, RunContent, RunName};
+use zeroize::Zeroizing;
+
+use super::log::{SealedLog, SealedRecords};
+use super::{FixedSorted, FixedSorter, SpillError};
+use crate::os;
+
+/// The spills that a session spills and wants back, by name.
+///
+/// A spill is spilled whole before its first chunk is asked for. The received table is not one of
+/// these: its chunks are frames, and the journal has them.
+#[derive(Debug)]
+pub struct SpillStore {
+    dir: PathBuf,
+    memory_bytes: usize,
+    filling: BTreeMap<RunName, FixedSorter>,
+    reading: BTreeMap<RunName, FixedSorted>,
+    /// Digital IDs as they came; their session has checked their order.
+    digital_ids: Option<SealedLog>,
+}
+
+impl SpillStore {
+    /// A store that spills to `dir`, which is made private; all spills share `memory_bytes`.
+    ///
+    /// # Errors
+    ///
+    /// [`SpillError::Os`].
+    pub fn new(dir: &Path, memory_bytes: usize) -> Result<Self, SpillError> {
+        os::create_private_dir(dir)?;
+        Ok(Self {
+            dir: dir.into(),
+            memory_bytes: memory_bytes / SPILLS_AT_ONCE,
+            filling: BTreeMap::new(),
+            reading: BTreeMap::new(),
+            digital_ids: None,
+        })
+    }
+
+    /// Bytes that one spill has before it is spilled.
+    #[must_use]
+    pub const fn memory_bytes(&self) -> usize {
+        self.memory_bytes
+    }
+
+    /// Keeps records under a spill name, and erases them here.
+    ///
+    /// # Errors
+    ///
+    /// [`SpillError::Order`] for the table, or once the spill has been read; else as
+    /// [`FixedSorter::extend`].
+    pub fn spill(&mut self, spill: RunName, records: Zeroizing<Vec<u8>>) -> Result<(), SpillError> {
+        if spill == RunName::DigitalIds {
+            let log = match &mut self.digital_ids {
+                Some(log) => log,
+                None => self.digital_ids.insert(SealedLog::new(&self.dir)?),
+            };
+            return log.push(&records);
+        }
+        if self.reading.contains_key(&spill) {
+            return Err(SpillError::Order);
+        }
+        let mut sorter = match self.filling.remove(&spill) {
+            Some(sorter) => sorter,
+            None => self.sorter(spill)?,
+        };
+        sorter.extend(&records)?;
+        self.filling.insert(spill, sorter);
+        Ok(())
+    }
+
+    /// The next chunk of a spill, as the session takes it; a spill that nobody spilled is empty.
+    ///
+    /// # Errors
+    ///
+    /// [`SpillError::Order`] for the table; [`SpillError::Seal`] if the spill is damaged.
+    pub fn next_chunk(&mut self, spill: RunName) -> Result<RunChunk, SpillError> {
+        let sorted = self.sorted(spill)?;
+        let records = sorted.next_chunk(CHUNK_BYTES)?.unwrap_or_default();
+        Ok(RunChunk { run: spill, last: sorted.is_at_end(), content: RunContent::Records(records) })
+    }
+
+    /// Takes a spill out of the store, from its first record on, such as the outcome of a session.
+    ///
+    /// # Errors
+    ///
+    /// As [`SpillStore::next_chunk`].
+    pub fn take(&mut self, spill: RunName) -> Result<FixedSorted, SpillError> {
+        self.sorted(spill)?.rewind()?;
+        self.reading.remove(&spill).ok_or(SpillError::Order)
+    }
+
+    /// Takes the digital IDs out of the store: spills of encoded entries, in the order they came.
+    ///
+    /// # Errors
+    ///
+    /// [`SpillError::Seal`] if they cannot be read back.
+    pub fn take_digital_ids(&mut self) -> Result<SealedRecords, SpillError> {
+        match self.digital_ids.take() {
+            Some(log) => log.finish(),
+            None => SealedLog::new(&self.dir)?.finish(),
+        }
+    }
+
+    fn sorted(&mut self, spill: RunName) -> Result<&mut FixedSorted, SpillError> {
+        if !self.reading.contains_key(&spill) {
+            let sorter = match self.filling.remove(&spill) {
+                Some(sorter) => sorter,
+                None => self.sorter(spill)?,
+            };
+            self.reading.insert(spill, sorter.finish()?);
+        }
+        self.reading.get_mut(&spill).ok_or(SpillError::Order)
+    }
+
+    fn sorter(&self, spill: RunName) -> Result<FixedSorter, SpillError> {
+        let record_len = spill.record_len().ok_or(SpillError::Order)?;
+        FixedSorter::new(&self.dir, record_len, self.memory_bytes)
+    }
+}
+
+/// Bytes of a chunk that a session takes at once, before it is cut to whole records.
+const CHUNK_BYTES: usize = 1 << 18;
+/// Spills of a session that can have content at the same time.
+const SPILLS_AT_ONCE: usize = 5;
