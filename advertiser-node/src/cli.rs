@@ -13,7 +13,7 @@ use crate::Home;
 
 /// Matches a CRM file with an onboarding provider, without handing identifiers over.
 #[derive(Debug, Parser)]
-#[command(name = "advertiser-node", version)]
+#[command(name = "advertiser-node", version, long_version = version_in_full())]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) output: OutputOptions,
@@ -277,4 +277,9 @@ pub(crate) enum ValueKind {
     /// SHA-256 of a telephone number, in hexadecimal or Base64.
     #[value(name = "phone_sha256")]
     PhoneSha256,
+}
+
+/// The answer to `--version`.
+fn version_in_full() -> &'static str {
+    node::program::version_in_full(env!("VEILMATCH_COMMIT"), env!("VEILMATCH_COMPILER"))
 }

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use auditor::output::Output;
 use auditor::parties::{self, Names};
@@ -15,12 +16,13 @@ use clap::{Args, Parser, Subcommand};
 use protocol::attestation::PartyId;
 use protocol::group::Portable;
 use protocol::limits::Limits;
+use protocol::suite::PROTOCOL_VERSION;
 use serde_json::{Value, json};
 use verify::{Account, Conclusion, Expected, Verdict, verify};
 
 /// Verifies Veilmatch sessions offline, without secrets.
 #[derive(Parser)]
-#[command(name = "auditor", version)]
+#[command(name = "auditor", version, long_version = version_in_full())]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -268,6 +270,20 @@ impl From<PackageError> for Refusal {
         let text = format!("V0402: {error}");
         Self { status: STORAGE, text, whose, advice: advice.to_string() }
     }
+}
+
+/// The answer to `--version`; the arithmetic here is always the portable one.
+fn version_in_full() -> &'static str {
+    static TEXT: OnceLock<String> = OnceLock::new();
+    TEXT.get_or_init(|| {
+        format!(
+            "{}\ncommit      {}\ncompiler    {}\narithmetic  portable\n\
+             protocol    {PROTOCOL_VERSION}",
+            env!("CARGO_PKG_VERSION"),
+            env!("VEILMATCH_COMMIT"),
+            env!("VEILMATCH_COMPILER"),
+        )
+    })
 }
 
 /// Writes to standard output; a closed pipe is not an error of the audit.

@@ -4,7 +4,9 @@ use std::fs::File;
 use std::io;
 use std::sync::OnceLock;
 
+use normalize::Ruleset;
 use protocol::message::Program;
+use protocol::suite::PROTOCOL_VERSION;
 use protocol::transcript::{BuildFlags, Role};
 use sha2::{Digest, Sha256};
 
@@ -27,6 +29,23 @@ fn version() -> u32 {
     let (major, minor) = (env!("CARGO_PKG_VERSION_MAJOR"), env!("CARGO_PKG_VERSION_MINOR"));
     let patch = env!("CARGO_PKG_VERSION_PATCH");
     part(major) << 24 | part(minor) << 16 | part(patch)
+}
+
+/// The answer of a node to `--version`: all that two builds may differ in.
+///
+/// Commit and compiler are those of the program, which its build script tells.
+#[must_use]
+pub fn version_in_full(commit: &str, compiler: &str) -> &'static str {
+    static TEXT: OnceLock<String> = OnceLock::new();
+    TEXT.get_or_init(|| {
+        let backend = ristretto_batch::Engine::detect().backend();
+        let rulesets = Ruleset::ALL.map(Ruleset::name).join(", ");
+        format!(
+            "{}\ncommit      {commit}\ncompiler    {compiler}\narithmetic  {backend}\n\
+             protocol    {PROTOCOL_VERSION}\nrulesets    {rulesets}",
+            env!("CARGO_PKG_VERSION")
+        )
+    })
 }
 
 fn digest() -> io::Result<[u8; 32]> {

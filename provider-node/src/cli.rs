@@ -9,7 +9,7 @@ use node::telemetry::OutputOptions;
 
 /// Serves matches on an identity graph, without seeing the advertisers' identifiers.
 #[derive(Debug, Parser)]
-#[command(name = "provider-node", version)]
+#[command(name = "provider-node", version, long_version = version_in_full())]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) output: OutputOptions,
@@ -130,4 +130,9 @@ pub(crate) struct ServeOptions {
     /// Written with the bound address once the node can be reached.
     #[arg(long, value_name = "FILE")]
     pub(crate) ready_file: Option<PathBuf>,
+}
+
+/// The answer to `--version`.
+fn version_in_full() -> &'static str {
+    node::program::version_in_full(env!("VEILMATCH_COMMIT"), env!("VEILMATCH_COMPILER"))
 }

@@ -49,6 +49,8 @@ struct Member {
     name: String,
     /// Our own crates it uses, tests apart.
     own: BTreeSet<String>,
+    /// Our own crates its build script uses.
+    own_in_build: BTreeSet<String>,
     /// Our own crates its tests use.
     own_in_tests: BTreeSet<String>,
     /// Outside crates it uses, tests apart.
@@ -77,19 +79,21 @@ fn members(metadata: &Value) -> Result<Vec<Member>, String> {
             let mut member = Member {
                 name: name.to_owned(),
                 own: BTreeSet::new(),
+                own_in_build: BTreeSet::new(),
                 own_in_tests: BTreeSet::new(),
                 outside: BTreeSet::new(),
             };
             let dependencies = package.get("dependencies").and_then(Value::as_array);
             for dependency in dependencies.into_iter().flatten() {
                 let name = dependency.get("name").and_then(Value::as_str).unwrap_or_default();
-                let test = dependency.get("kind").and_then(Value::as_str) == Some("dev");
+                let kind = dependency.get("kind").and_then(Value::as_str);
                 let own = dependency.get("path").is_some_and(Value::is_string);
-                let set = match (own, test) {
-                    (true, false) => &mut member.own,
-                    (true, true) => &mut member.own_in_tests,
-                    (false, false) => &mut member.outside,
-                    (false, true) => continue,
+                let set = match (own, kind) {
+                    (true, Some("dev")) => &mut member.own_in_tests,
+                    (true, Some("build")) => &mut member.own_in_build,
+                    (true, _) => &mut member.own,
+                    (false, Some("dev")) => continue,
+                    (false, _) => &mut member.outside,
                 };
                 set.insert(name.to_owned());
             }
@@ -132,6 +136,9 @@ fn edges(members: &[Member]) -> Vec<String> {
         };
         for used in member.own.iter().filter(|used| !room.uses.contains(&used.as_str())) {
             faults.push(format!("{name} must not depend on {used}"));
+        }
+        for used in member.own_in_build.iter().filter(|used| *used != STAMP) {
+            faults.push(format!("the build script of {name} must not use {used}"));
         }
         let fine = |used: &str| room.uses.contains(&used) || room.in_tests.contains(&used);
         // Cargo lets a crate's tests ask for its own test-only features by naming itself.
@@ -288,6 +295,7 @@ const fn room(
     Room { package, floor, uses, in_tests }
 }
 
+const STAMP: &str = "veilmatch-stamp";
 const KERNEL: &str = "ristretto-batch";
 const PROTOCOL: &str = "veilmatch-protocol";
 const SESSION: &str = "veilmatch-session";
@@ -304,6 +312,7 @@ const AUDITOR: &str = "veilmatch-auditor";
 
 /// All rooms, floor by floor. Arrows run down; only tests, and [`SIDEWAYS`], stay on a floor.
 const ROOMS: &[Room] = &[
+    room(1, STAMP, &[], &[]),
     room(1, KERNEL, &[], &[]),
     room(1, PROTOCOL, &[], &[]),
     room(2, SESSION, &[PROTOCOL], &[VERIFY]),
@@ -352,7 +361,7 @@ const OF_PROTOCOL: &[&str] = &[
 const NARROW: &[(&str, &[&str])] = &[
     (SESSION, &[]),
     (VERIFY, &[]),
-    (REPORT, &["fluent-bundle", "fluent-syntax", "jiff", "serde_json", "unic-langid"]),
+    (REPORT, &["clap", "fluent-bundle", "fluent-syntax", "jiff", "serde_json", "unic-langid"]),
     (AUDITOR, &["bech32", "clap", "serde_json"]),
 ];
 
@@ -409,6 +418,7 @@ mod tests {
         Member {
             name: name.to_owned(),
             own: set(own),
+            own_in_build: BTreeSet::new(),
             own_in_tests: BTreeSet::new(),
             outside: set(outside),
         }

@@ -390,3 +390,24 @@ fn inputs_come_in_every_form_and_results_as_parquet() {
     let mode = std::fs::metadata(&result).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 }
+
+#[test]
+fn every_program_tells_what_it_was_built_from() {
+    for (program, rulesets) in
+        [("advertiser-node", true), ("provider-node", true), ("auditor", false)]
+    {
+        let told = run(program, &["--version"]).expect(0).stdout;
+        for (label, holds) in [
+            ("commit", true),
+            ("compiler    rustc 1.", true),
+            ("arithmetic", true),
+            ("protocol    2", true),
+            ("rulesets    crm-fr/1, crm-intl/1", rulesets),
+        ] {
+            assert_eq!(told.lines().any(|line| line.starts_with(label)), holds, "{told}");
+        }
+        let short = run(program, &["-V"]).expect(0).stdout;
+        assert_eq!(short.lines().count(), 1, "{short}");
+        assert!(told.starts_with(short.trim_end()), "{told}{short}");
+    }
+}
