@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use node::data::source::{Format, InputFile, SourceOptions};
 use node::exchange::LedgerOptions;
-use node::failure::Failure;
+use node::failure::{Failure, Inline as _};
 use node::telemetry::OutputOptions;
 
 use crate::Home;

@@ -5,7 +5,9 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use node::failure::Reader;
 use node::telemetry::Terminal;
+use protocol::transcript::Role;
 
 mod answer;
 mod cli;
@@ -24,7 +26,7 @@ pub(crate) type Home = node::home::Home<node::config::AdvertiserSettings>;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
-    let terminal = Terminal::new();
+    let terminal = Terminal::for_reader(Reader::detect(Some(Role::Advertiser)));
     let done = match node::start(&cli.output) {
         Ok(()) => command::run(cli.command, &cli.output, &terminal),
         Err(failure) => Err(failure),
@@ -32,8 +34,7 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            let report = failure.report(protocol::transcript::Role::Advertiser);
-            terminal.error(&report.to_string());
+            terminal.failure(&failure);
             ExitCode::from(failure.exit().code())
         }
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use node::failure::Failure;
+use node::failure::{Failure, Inline as _};
 use node::invite::Invitation;
 use node::normalize::manifest::RulesManifest;
 use protocol::identifier::IdentifierKind;
@@ -14,7 +14,8 @@ pub(crate) fn rules_must_agree(
     home: &Home,
     invitation: &Invitation,
 ) -> Result<RulesManifest, Failure> {
-    let own = RulesManifest::build(home.config.common.ruleset, &home.config.common.options)?;
+    let own = RulesManifest::build(home.config.common.ruleset, &home.config.common.options)
+        .map_err(node::failure::RulesBroken)?;
     match own.first_difference(&invitation.rules_manifest) {
         None => Ok(own),
         Some(difference) => Err(Failure::rules_differ(&difference)),

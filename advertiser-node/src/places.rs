@@ -6,14 +6,13 @@ use node::data::DataError;
 use node::data::columns::{self, Cell, TableColumn};
 use node::data::delivery::{self, Delivery, DeliveryOutput};
 use node::data::source::InputFile;
-use node::failure::Failure;
+use node::failure::{Failure, Inline as _};
 use node::output::{Output, Outputs};
 use node::results::StoredResult;
 use node::telemetry::Terminal;
 use node::world::{Clock as _, SystemClock};
 use protocol::identifier::IdentifierKind;
 use protocol::suite::Profile;
-use protocol::transcript::Role;
 use serde_json::{Map, Value};
 
 use crate::Home;
@@ -114,7 +113,7 @@ impl Places {
 
 /// A failure to write what was paid for, which says how to have it.
 pub(crate) fn kept(failure: &Failure, sid: &[u8; 32], dir: &Path) -> Failure {
-    let what = failure.report(Role::Advertiser).what;
+    let what = failure.text().to_string();
     Failure::output(
         &format!("{what}; the result is paid for and kept"),
         &format!("`{}` writes it, and charges nothing", again(sid, dir)),

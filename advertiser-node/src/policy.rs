@@ -4,7 +4,7 @@
 //! run stricter than the default and never less strict: that takes the settings of both.
 
 use node::data::input::PreparedInput;
-use node::failure::Failure;
+use node::failure::{Failure, Inline as _};
 use node::guardrails::GuardrailSettings;
 use node::invite::{COOKIE_NAMESPACE_MIN, Invitation};
 use protocol::error::{Error, Refusal};

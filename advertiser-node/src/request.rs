@@ -5,7 +5,7 @@
 
 use node::data::input::PreparedInput;
 use node::error::shown;
-use node::failure::Failure;
+use node::failure::{Failure, Inline as _};
 use node::invite::Invitation;
 use protocol::error::{Error, Refusal};
 use protocol::limits::{Limits, ROW_WIDTH_MAX};
@@ -172,7 +172,7 @@ mod tests {
     fn too_many_rows_are_a_size_out_of_range() {
         let request = Request::parse("match-rate", None).unwrap();
         assert_eq!(Shape::of(request, 1 << 24, 1 << 24, 1).unwrap_err().exit().code(), 65);
-        let text = long_rows(7).report(protocol::transcript::Role::Advertiser).to_string();
+        let text = long_rows(7).lines(&node::failure::Reader::LOG);
         assert!(text.contains("7 rows have more than 8"), "{text}");
     }
 }

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use node::data::input::InputCounts;
-use node::failure::Failure;
+use node::failure::{Failure, Inline as _};
 
 /// The identifier that most rows hold, where it is in more than 0.5 % of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +78,7 @@ mod tests {
     fn more_than_one_row_in_two_hundred_is_told_with_count_and_kind() {
         let found = WidelyShared::find(&counts(3, 11, 2_000)).unwrap();
         assert_eq!((found.kind.as_str(), found.rows), ("phone", 11));
-        let text = found.refused().report(protocol::transcript::Role::Advertiser).to_string();
+        let text = found.refused().lines(&node::failure::Reader::LOG);
         for part in ["11 rows", "2000 eligible", "--accept-shared"] {
             assert!(text.contains(part), "no {part:?} in {text}");
         }

@@ -11,6 +11,7 @@ mod door;
 pub mod identity;
 pub mod memory;
 pub mod quic;
+mod told;
 
 pub use channel::{
     Channel, Close, FrameSender, Loss, PathFigures, Side, TransportError, Unreachable, Wait,

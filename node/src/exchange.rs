@@ -14,7 +14,7 @@ use protocol::ledger::evidence::{ChainEvidence, Pair, ProvenChain};
 use protocol::ledger::{LedgerEntry, LedgerHead};
 use protocol::transcript::Role;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Inline as _};
 use crate::home::HomeError;
 use crate::ledger::{Adopted, Ledger, LedgerPlace, Partner, SignedBy};
 use crate::output::Outputs;

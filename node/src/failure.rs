@@ -1,322 +1,368 @@
-//! Everything that can end a command, with its exit status and its three lines.
+//! Everything that can end a command of a node.
 //!
-//! Commands return a [`Failure`]; what a person reads and what a script gets are decided here, in
-//! one exhaustive match, so that a new kind of error forces a decision.
+//! Commands return a [`Failure`] of the crate `report`. The errors of this crate are told here in
+//! exhaustive matches, so that a new kind of error forces a decision.
 
-use protocol::error::{Bug, Error, Violation};
-use protocol::transcript::Role;
+use protocol::error::{Error, RefuseCode};
+use report::{Arg, Code, Diagnose, Text, Whose};
+pub use report::{Failure, Reader};
 use session::disclosure::Withheld;
 use store::StoreError;
 
-use crate::config::ConfigError;
 use crate::data::DataError;
-use crate::data::source::{InputError, SourceError};
 use crate::driver::DriveError;
-use crate::engine::TaskPanicked;
-use crate::error::{Report, protocol_report, transport_report};
+use crate::error::Report;
 use crate::exit::{Exit, Signal};
 use crate::home::HomeError;
 use crate::identity::IdentityError;
 use crate::invite::InvitationError;
-use crate::journal::JournalError;
-use crate::keyring::KeyringError;
-use crate::ledger::LedgerError;
-use crate::normalize::manifest::{Difference, ManifestError};
-use crate::output::OutputError;
+use crate::normalize::manifest::Difference;
 use crate::room::NoRoom;
-use crate::runs::RunsError;
 use crate::seal::SealError;
 use crate::transport::TransportError;
 use crate::world::WorldError;
 
-/// Why a command did not do what was asked.
-#[derive(Debug)]
-pub enum Failure {
-    /// The command line does not make sense; exit 2.
-    Usage {
-        /// What is wrong.
-        what: String,
-        /// What to do.
-        try_this: String,
-    },
-    /// Configuration, keys, or something the operator has to do first; exit 78.
-    Operator {
-        /// What is wrong.
-        what: String,
-        /// What to do.
-        try_this: String,
-    },
-    /// An output that is refused or was not written; exit 73.
-    Output {
-        /// What is wrong.
-        what: String,
-        /// What to do.
-        try_this: String,
-    },
-    /// Local storage; exit 74.
-    Storage {
-        /// What is wrong.
-        what: String,
-    },
-    /// Nothing is wrong, but not now; exit 75.
-    Later {
-        /// Why.
-        what: String,
-        /// When.
-        try_this: String,
-    },
-    /// The two nodes normalize by different rules; exit 69.
-    RulesDiffer {
-        /// The first line that differs.
-        line: String,
-    },
-    /// Done in part; what is left is listed; exit 80.
-    Partly {
-        /// What was done and what was not.
-        what: String,
-        /// What to do about the rest.
-        try_this: String,
-    },
-    /// A signal ended the command; exit 129, 130 or 143.
-    Stopped(Signal),
-    /// The result may not be shown or released; exit 81.
-    Withheld(Withheld),
-    /// Too few eligible rows, told before the provider is contacted; exit 65.
-    TooFewRows {
-        /// Rows that may be used.
-        eligible: u64,
-        /// The minimum.
-        n_min: u32,
-    },
-    /// The two ledgers end differently, and what we signed does not lead from one to the other;
-    /// exit 69.
-    LedgersDiffer {
-        /// Where each of them ends, as far as it is known.
-        what: String,
-        /// Whose entries go to whom.
-        try_this: String,
-    },
-    /// A file of ledger entries that proves nothing; exit 65.
-    Evidence {
-        /// What is wrong with it.
-        what: String,
-        /// What to do.
-        try_this: String,
-    },
-    /// The input is not the committed one any more; exit 65.
-    InputChanged,
-    /// The party's data.
-    Data(DataError),
-    /// A session.
-    Drive(DriveError),
-    /// The channel.
-    Transport(TransportError),
-    /// The directory of the node.
-    Home(HomeError),
-    /// The invitation.
-    Invitation(InvitationError),
-    /// The normalization rules.
-    Manifest(ManifestError),
-}
+/// Failures whose sentences stand where they happen.
+pub trait Inline: Sized {
+    /// A row of the table with a sentence and its advice.
+    fn inline(code: Code, what: &str, try_this: &str) -> Self;
 
-impl Failure {
     /// A command line that does not make sense.
     #[must_use]
-    pub fn usage(what: &str, try_this: &str) -> Self {
-        Self::Usage { what: what.to_owned(), try_this: try_this.to_owned() }
+    fn usage(what: &str, try_this: &str) -> Self {
+        Self::inline(Code::Usage, what, try_this)
     }
 
     /// Something the operator has to do first.
     #[must_use]
-    pub fn operator(what: &str, try_this: &str) -> Self {
-        Self::Operator { what: what.to_owned(), try_this: try_this.to_owned() }
+    fn operator(what: &str, try_this: &str) -> Self {
+        Self::inline(Code::ToDoFirst, what, try_this)
     }
 
     /// An output that is refused or was not written.
     #[must_use]
-    pub fn output(what: &str, try_this: &str) -> Self {
-        Self::Output { what: what.to_owned(), try_this: try_this.to_owned() }
+    fn output(what: &str, try_this: &str) -> Self {
+        Self::inline(Code::Output, what, try_this)
     }
 
     /// Done in part; what is left is listed where `try_this` says.
     #[must_use]
-    pub fn partly(what: &str, try_this: &str) -> Self {
-        Self::Partly { what: what.to_owned(), try_this: try_this.to_owned() }
+    fn partly(what: &str, try_this: &str) -> Self {
+        Self::inline(Code::Partly, what, try_this)
     }
 
     /// Local storage.
     #[must_use]
-    pub fn storage(what: &str) -> Self {
-        Self::Storage { what: what.to_owned() }
+    fn storage(what: &str) -> Self {
+        let advice = "check the disk, its free space, and the permissions of the node's directory";
+        Self::inline(Code::Storage, what, advice)
     }
 
     /// Nothing is wrong, but not now.
     #[must_use]
-    pub fn try_later(what: &str, try_this: &str) -> Self {
-        Self::Later { what: what.to_owned(), try_this: try_this.to_owned() }
+    fn try_later(what: &str, try_this: &str) -> Self {
+        Self::inline(Code::SnapshotShown, what, try_this)
     }
 
     /// The two nodes normalize by different rules.
     #[must_use]
-    pub fn rules_differ(difference: &Difference) -> Self {
+    fn rules_differ(difference: &Difference) -> Self {
         let side = |text: &Option<String>| text.clone().unwrap_or_else(|| "nothing".to_owned());
-        Self::RulesDiffer {
-            line: format!(
-                "line {}: {} here, {} there",
-                difference.line,
-                side(&difference.ours),
-                crate::error::shown(&side(&difference.theirs)),
-            ),
-        }
-    }
-
-    /// The result may not be shown or released.
-    #[must_use]
-    pub const fn withheld(why: Withheld) -> Self {
-        Self::Withheld(why)
+        let what = format!(
+            "the two nodes normalize by different rules, line {}: {} here, {} there",
+            difference.line,
+            side(&difference.ours),
+            crate::error::shown(&side(&difference.theirs)),
+        );
+        let advice = "use the same ruleset, options and version on both nodes, and accept a new \
+                      invitation";
+        Self::inline(Code::Ruleset, &what, advice)
     }
 
     /// A file of ledger entries that proves nothing.
     #[must_use]
-    pub fn evidence(what: &str, try_this: &str) -> Self {
-        Self::Evidence { what: what.to_owned(), try_this: try_this.to_owned() }
+    fn evidence(what: &str, try_this: &str) -> Self {
+        Self::inline(Code::Evidence, what, try_this)
     }
 
     /// The input is not the committed one any more.
     #[must_use]
-    pub const fn input_changed() -> Self {
-        Self::InputChanged
+    fn input_changed() -> Self {
+        let what = "the input is not the committed one any more";
+        Self::inline(Code::InputChanged, what, "run again; if it happens twice, check the disk")
+    }
+}
+
+impl Inline for Failure {
+    fn inline(code: Code, what: &str, try_this: &str) -> Self {
+        Sentence { code, what: what.to_owned(), try_this: try_this.to_owned() }.into()
+    }
+}
+
+/// A failure with its sentences.
+#[derive(Debug)]
+struct Sentence {
+    code: Code,
+    what: String,
+    try_this: String,
+}
+
+impl Diagnose for Sentence {
+    fn code(&self) -> Code {
+        self.code
     }
 
-    /// The exit status of the program.
-    #[must_use]
-    pub fn exit(&self) -> Exit {
-        match self {
-            Self::Usage { .. } => Exit::Usage,
-            Self::Operator { .. } | Self::Invitation(_) => Exit::Configuration,
-            Self::Output { .. } => Exit::Output,
-            Self::Storage { .. } => Exit::Storage,
-            Self::Later { .. } => Exit::TryAgain,
-            Self::RulesDiffer { .. } | Self::LedgersDiffer { .. } => Exit::Incompatible,
-            Self::Partly { .. } => Exit::Partly,
-            Self::Stopped(signal) => (*signal).into(),
-            Self::Withheld(_) => Exit::Withheld,
-            Self::TooFewRows { .. } | Self::InputChanged | Self::Evidence { .. } => Exit::Input,
-            Self::Data(error) => data_exit(error),
-            Self::Drive(error) => drive_exit(error),
-            Self::Transport(error) => Exit::from(error),
-            Self::Home(error) => home_exit(error),
-            Self::Manifest(_) => Exit::Bug,
+    fn text(&self) -> Text {
+        inline(&self.what)
+    }
+
+    fn advice(&self) -> Option<Text> {
+        Some(inline(&self.try_this))
+    }
+}
+
+impl std::error::Error for Sentence {}
+report::told_in_english!(Sentence);
+
+/// A command that a signal ended.
+#[derive(Debug)]
+pub struct Stopped(pub Signal);
+
+impl Diagnose for Stopped {
+    fn code(&self) -> Code {
+        Code::of_signal(self.0)
+    }
+
+    fn text(&self) -> Text {
+        Text::new("stopped").with("signal", self.0.name())
+    }
+}
+
+impl std::error::Error for Stopped {}
+report::told_in_english!(Stopped);
+
+/// Too few eligible rows, told before the provider is contacted.
+#[derive(Debug)]
+pub struct TooFewRows {
+    /// Rows that may be used.
+    pub eligible: u64,
+    /// The minimum.
+    pub n_min: u32,
+}
+
+impl Diagnose for TooFewRows {
+    fn code(&self) -> Code {
+        Code::TooFewRows
+    }
+
+    fn text(&self) -> Text {
+        let Self { eligible, n_min } = self;
+        Text::new("few-rows").with("eligible", *eligible).with("n_min", *n_min)
+    }
+}
+
+impl std::error::Error for TooFewRows {}
+report::told_in_english!(TooFewRows);
+
+/// A result that may not be shown or released; the same words whatever the true count [D-05].
+#[derive(Debug)]
+pub struct WithheldResult(pub Withheld);
+
+impl Diagnose for WithheldResult {
+    fn code(&self) -> Code {
+        match self.0 {
+            Withheld::BelowMatchMinimum { .. } => Code::BelowMatchMinimum,
+            Withheld::AboveHandlesMaximum => Code::TooManyMatched,
+            Withheld::Declined | Withheld::ByAdvertiser => Code::ReleaseDeclined,
+            Withheld::Refused(why) => Code::of(why.into()),
         }
     }
 
-    /// The three lines a person reads.
-    #[must_use]
-    pub fn report(&self, role: Role) -> Report {
-        let yours = |code: &'static str, what: String, try_this: String| {
-            Report::operator(code, what, try_this)
-        };
-        match self {
-            Self::Usage { what, try_this } => yours("V0400", what.clone(), try_this.clone()),
-            Self::Operator { what, try_this } => yours("V0402", what.clone(), try_this.clone()),
-            Self::Output { what, try_this } => yours("V0403", what.clone(), try_this.clone()),
-            Self::Storage { what } => yours(
-                "V0414",
-                what.clone(),
-                "check the disk, its free space, and the permissions of the node's directory"
-                    .into(),
-            ),
-            Self::Later { what, try_this } => yours("V0404", what.clone(), try_this.clone()),
-            Self::RulesDiffer { line } => yours(
-                "V0204",
-                format!("the two nodes normalize by different rules, {line}"),
-                "use the same ruleset, options and version on both nodes, and accept a new \
-                 invitation"
-                    .into(),
-            ),
-            Self::Evidence { what, try_this } => yours("V0431", what.clone(), try_this.clone()),
-            Self::LedgersDiffer { what, try_this } => {
-                yours("V0207", what.clone(), try_this.clone())
+    fn text(&self) -> Text {
+        match self.0 {
+            Withheld::BelowMatchMinimum { k_min } => {
+                Text::new("withheld-below-match-minimum").with("k_min", k_min)
             }
-            Self::Partly { what, try_this } => yours("V0429", what.clone(), try_this.clone()),
-            Self::Stopped(signal) => yours(
-                "V0430",
-                format!("ended by {}", signal.name()),
-                "start the command again when it may run".into(),
-            ),
-            Self::Withheld(why) => withheld_report(*why, role),
-            Self::TooFewRows { eligible, n_min } => yours(
-                "V0304",
-                format!(
-                    "refused, {eligible} eligible rows; a match needs at least {n_min} (n_min)"
-                ),
-                "`advertiser-node check` shows why rows were left out, by reason".into(),
-            ),
-            Self::InputChanged => yours(
-                "V0405",
-                "the input is not the committed one any more".into(),
-                "run again; if it happens twice, check the disk".into(),
-            ),
-            Self::Data(error) => data_report(error),
-            Self::Drive(error) => drive_report(error, role),
-            Self::Transport(error) => transport_report(error, role),
-            Self::Home(error) => yours(
-                if is_damaged(error) { "V0418" } else { "V0407" },
-                error.to_string(),
-                home_advice(error),
-            ),
-            Self::Invitation(error) => yours("V0408", error.to_string(), error.try_this()),
-            Self::Manifest(error) => yours(
-                "V0409",
-                error.to_string(),
-                "reinstall this version; a node whose own rules fail their test does not run"
-                    .into(),
-            ),
+            Withheld::AboveHandlesMaximum => Text::new("withheld-above-handles-maximum"),
+            Withheld::Declined => Text::new("withheld-declined"),
+            Withheld::Refused(why) => refused(why).text(),
+            Withheld::ByAdvertiser => Text::new("withheld-by-advertiser"),
+        }
+    }
+
+    fn whose(&self) -> Whose {
+        match self.0 {
+            Withheld::Refused(why) => refused(why).whose(),
+            _ => Whose::You,
+        }
+    }
+
+    fn exit(&self) -> Exit {
+        Exit::Withheld
+    }
+
+    fn note(&self) -> Option<Text> {
+        match self.0 {
+            Withheld::Refused(why) => refused(why).note(),
+            _ => None,
+        }
+    }
+
+    fn advice(&self) -> Option<Text> {
+        match self.0 {
+            Withheld::Refused(why) => refused(why).advice(),
+            _ => None,
         }
     }
 }
 
-/// The same words whatever the true count [D-05].
-fn withheld_report(why: Withheld, role: Role) -> Report {
-    let (code, what, try_this): (_, String, &str) = match why {
-        Withheld::BelowMatchMinimum { k_min } => (
-            "V0308",
-            format!("withheld: fewer matched rows than the minimum of {k_min} (k_min)"),
-            "match a larger or another file; the count itself is not shown",
-        ),
-        Withheld::AboveHandlesMaximum => (
-            "V0304",
-            "withheld: more matched rows than the terms let be released at once".into(),
-            "match a smaller file; the count itself is not shown",
-        ),
-        Withheld::Declined => (
-            "V030D",
-            "withheld: the release was declined here; nothing was released to anybody".into(),
-            "start a new run when it may be released",
-        ),
-        Withheld::Refused(why) => {
-            let ledger_head = [0; 32];
-            let error = Error::RefusedByPeer { why, retry_after_s: 0, ledger_head };
-            return protocol_report(&error, role);
-        }
-        Withheld::ByAdvertiser => (
-            "V030D",
-            "withheld by the advertiser, who sent no handles".into(),
-            "nothing to do here",
-        ),
-    };
-    Report::operator(code, what, try_this.to_owned())
+/// The refusal of a release by the peer.
+const fn refused(why: RefuseCode) -> Error {
+    Error::RefusedByPeer { why, retry_after_s: 0, ledger_head: [0; 32] }
 }
 
-impl From<SourceError> for Failure {
-    fn from(error: SourceError) -> Self {
-        DataError::from(error).into()
+impl std::error::Error for WithheldResult {}
+report::told_in_english!(WithheldResult);
+
+/// The error of a session inside a failure, if there is one.
+#[must_use]
+pub fn session_error(failure: &Failure) -> Option<&Error> {
+    match failure.get::<DriveError>() {
+        Some(DriveError::Protocol(error)) => Some(error),
+        Some(_) => None,
+        None => failure.get::<Error>(),
     }
+}
+
+/// The error of the channel inside a failure, if there is one.
+#[must_use]
+pub fn channel_error(failure: &Failure) -> Option<&TransportError> {
+    match failure.get::<DriveError>() {
+        Some(DriveError::Transport(error)) => Some(error),
+        Some(_) => None,
+        None => failure.get::<TransportError>(),
+    }
+}
+
+fn inline(what: &str) -> Text {
+    Text::new("inline").with("what", Arg::Word(what.to_owned()))
+}
+
+/// The row of a number in print and a status.
+fn row(number: &str, exit: Exit) -> Code {
+    let same = |code: &&Code| code.shown() == number;
+    let exact = Code::ALL.iter().filter(same).find(|code| code.exit() == exit);
+    exact.or_else(|| Code::ALL.iter().find(same)).copied().unwrap_or(Code::Defect)
+}
+
+impl DriveError {
+    /// The error inside that tells itself.
+    fn inner(&self) -> Option<&dyn Diagnose> {
+        match self {
+            Self::Protocol(error) => Some(error),
+            Self::Transport(error) => Some(error),
+            Self::Data(error) => Some(error),
+            Self::Runs(error) => Some(error),
+            Self::Journal(error) => Some(error),
+            Self::Ledger(error) => Some(error),
+            Self::Key(error) => Some(error),
+            Self::NoRoom(error) => Some(error),
+            Self::Silent { .. } | Self::Panicked(_) | Self::Stopped(_) => None,
+        }
+    }
+}
+
+impl Diagnose for DriveError {
+    fn code(&self) -> Code {
+        match self {
+            // Spills, journal and ledger of a session that is going on.
+            Self::Runs(_) => Code::SessionStorage,
+            Self::Silent { .. } => Code::Silent,
+            Self::Panicked(_) => Code::Defect,
+            Self::Stopped(signal) => Code::of_signal(*signal),
+            error => error.inner().map_or(Code::Defect, Diagnose::code),
+        }
+    }
+
+    fn text(&self) -> Text {
+        match self {
+            Self::Silent { stage, seconds } => Text::new("peer-silent")
+                .with("seconds", Arg::Number(*seconds))
+                .with("stage", *stage),
+            Self::Stopped(signal) => Stopped(*signal).text(),
+            Self::Panicked(_) => Text::new("task-panicked"),
+            error => error.inner().map_or(Text::new("task-panicked"), Diagnose::text),
+        }
+    }
+
+    fn whose(&self) -> Whose {
+        self.inner().map_or(self.code().whose(), Diagnose::whose)
+    }
+
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Runs(_) => Exit::Storage,
+            error => error.inner().map_or(error.code().exit(), Diagnose::exit),
+        }
+    }
+
+    fn note(&self) -> Option<Text> {
+        self.inner().and_then(Diagnose::note)
+    }
+
+    fn advice(&self) -> Option<Text> {
+        self.inner().and_then(Diagnose::advice)
+    }
+
+    fn retry_after_s(&self) -> Option<u64> {
+        self.inner().and_then(Diagnose::retry_after_s)
+    }
+}
+
+/// Tells errors by the sentences of this crate.
+macro_rules! told {
+    ($($error:ty => |$one:ident| $report:expr, $exit:expr;)+) => { $(
+        impl Diagnose for $error {
+            fn code(&self) -> Code {
+                let $one = self;
+                row(&$report.code, $exit)
+            }
+
+            fn text(&self) -> Text {
+                let $one = self;
+                inline(&$report.what)
+            }
+
+            #[allow(unused_variables, reason = "some errors have one status")]
+            fn exit(&self) -> Exit {
+                let $one = self;
+                $exit
+            }
+
+            fn advice(&self) -> Option<Text> {
+                let $one = self;
+                Some(inline(&$report.try_this))
+            }
+        }
+    )+ };
+}
+
+told! {
+    DataError => |error| data_report(error), data_exit(error);
+    HomeError => |error| home_report(error), home_exit(error);
+    InvitationError => |error| Report::operator("V0408", error.to_string(), error.try_this()),
+        Exit::Configuration;
+    RulesBroken => |error| Report::operator(
+        "V0409",
+        error.to_string(),
+        "reinstall this version; a node whose own rules fail their test does not run",
+    ), Exit::Bug;
+    NoRoom => |error| no_room_report(error), Exit::Storage;
 }
 
 fn data_exit(error: &DataError) -> Exit {
     match error {
-        DataError::Source(error) => source_exit(error),
+        DataError::Source(error) => error.exit(),
         DataError::Empty { .. } | DataError::NothingPublished { .. } => Exit::Input,
         DataError::Declared { .. } => Exit::Configuration,
         DataError::Store(StoreError::Bug(_)) => Exit::Bug,
@@ -326,39 +372,10 @@ fn data_exit(error: &DataError) -> Exit {
     }
 }
 
-fn source_exit(error: &SourceError) -> Exit {
-    match error {
-        SourceError::Input { source: InputError::Empty, .. } => Exit::Absent,
-        SourceError::Input { .. } => Exit::Input,
-        SourceError::Open { source, .. } => match source.kind() {
-            std::io::ErrorKind::NotFound => Exit::Absent,
-            _ => Exit::Storage,
-        },
-        SourceError::Mapping(_) => Exit::Configuration,
-    }
-}
-
-fn drive_exit(error: &DriveError) -> Exit {
-    match error {
-        DriveError::Protocol(error) => Exit::from(error),
-        DriveError::Transport(error) => Exit::from(error),
-        DriveError::Silent { .. } => Exit::TryAgain,
-        DriveError::Data(error) => data_exit(error),
-        DriveError::Ledger(LedgerError::Contradiction { .. }) => Exit::Incompatible,
-        DriveError::Runs(_)
-        | DriveError::Journal(_)
-        | DriveError::Ledger(_)
-        | DriveError::Key(_) => Exit::Storage,
-        DriveError::NoRoom(_) => Exit::Storage,
-        DriveError::Panicked(_) => Exit::Bug,
-        DriveError::Stopped(signal) => (*signal).into(),
-    }
-}
-
 fn home_exit(error: &HomeError) -> Exit {
     match error {
         HomeError::World(error @ (WorldError::Locked { .. } | WorldError::Exists { .. })) => {
-            Exit::from(error)
+            error.exit()
         }
         HomeError::World(_) => Exit::Storage,
         error if is_damaged(error) => Exit::Storage,
@@ -387,17 +404,7 @@ const fn is_damaged(error: &HomeError) -> bool {
 
 fn data_report(error: &DataError) -> Report {
     let (code, what, try_this): (_, String, String) = match error {
-        DataError::Source(error @ SourceError::Input { source, .. }) => {
-            ("V0410", error.to_string(), source.try_this())
-        }
-        DataError::Source(error @ SourceError::Open { .. }) => {
-            ("V0411", error.to_string(), "name a file that exists and that you may read".into())
-        }
-        DataError::Source(error @ SourceError::Mapping(_)) => (
-            "V0413",
-            error.to_string(),
-            "write `[columns]` as ours = \"yours\", for example `email = \"MAIL\"`".into(),
-        ),
+        DataError::Source(error) => return report_of(error),
         DataError::Empty { file } => (
             "V0412",
             format!("{} has no row that may be used", file.display()),
@@ -414,25 +421,7 @@ fn data_report(error: &DataError) -> Report {
         }
         DataError::Declared { what, try_this } => ("V0413", what.clone(), try_this.clone()),
         DataError::Output(error) => ("V0403", error.to_string(), error.try_this().to_owned()),
-        DataError::Store(
-            StoreError::Spill(_) | StoreError::Os(_) | StoreError::Io { .. } | StoreError::Seal(_),
-        ) => (
-            "V0414",
-            error.to_string(),
-            "check the disk, its free space, and the permissions of the node's directory".into(),
-        ),
-        DataError::Store(StoreError::Damaged { .. }) => (
-            "V0418",
-            error.to_string(),
-            "check the disk and who else writes to the node's directory, and restore the file from \
-             a copy; without one, move it away: inputs, tables and snapshots can be made again"
-                .into(),
-        ),
-        DataError::Store(StoreError::Contradiction { .. }) => (
-            "V0415",
-            error.to_string(),
-            "prepare the set again; if it happens twice, check the disk".into(),
-        ),
+        DataError::Store(error) => return report_of(error),
         DataError::ObjectionsLost { .. } => (
             "V0415",
             error.to_string(),
@@ -440,47 +429,8 @@ fn data_report(error: &DataError) -> Report {
              copy, move `objections.anchor` away and give every feed again before anything else"
                 .into(),
         ),
-        DataError::Store(StoreError::Bug(bug)) => {
-            return protocol_report(&Error::Bug(*bug), Role::Advertiser);
-        }
     };
     Report::operator(code, what, try_this)
-}
-
-fn drive_report(error: &DriveError, role: Role) -> Report {
-    match error {
-        DriveError::Protocol(error) => protocol_report(error, role),
-        DriveError::Transport(error) => transport_report(error, role),
-        DriveError::Silent { stage, seconds } => Report::operator(
-            "V0416",
-            format!("the {} sent nothing for {seconds} s in stage {stage}", role.peer().name()),
-            "run again; if it happens twice, ask the other side's operator whether its node runs"
-                .to_owned(),
-        ),
-        DriveError::Data(error) => data_report(error),
-        DriveError::Runs(_)
-        | DriveError::Journal(_)
-        | DriveError::Ledger(_)
-        | DriveError::Key(_) => Report::operator(
-            match error {
-                DriveError::Ledger(LedgerError::Gone { .. } | LedgerError::Behind { .. }) => {
-                    "V0428"
-                }
-                DriveError::Ledger(LedgerError::Contradiction { .. }) => "V0207",
-                _ => "V0417",
-            },
-            error.to_string(),
-            "check the disk, its free space, and the permissions of the node's directory"
-                .to_owned(),
-        ),
-        DriveError::NoRoom(error) => Report::operator(
-            "V0432",
-            error.to_string(),
-            "free some space there, then run again; nothing was charged".to_owned(),
-        ),
-        DriveError::Panicked(TaskPanicked(bug)) => protocol_report(&Error::Bug(*bug), role),
-        DriveError::Stopped(signal) => Failure::Stopped(*signal).report(role),
-    }
 }
 
 fn home_advice(error: &HomeError) -> String {
@@ -503,82 +453,33 @@ fn home_advice(error: &HomeError) -> String {
     }
 }
 
-/// Failures that come from one error type each.
-macro_rules! from {
-    ($($source:ty => $variant:ident),+ $(,)?) => { $(
-        impl From<$source> for Failure {
-            fn from(error: $source) -> Self {
-                Self::$variant(error.into())
-            }
-        }
-    )+ };
-}
-from! {
-    DataError => Data,
-    StoreError => Data,
-    RunsError => Data,
-    SealError => Data,
-    WorldError => Data,
-    Bug => Data,
-    DriveError => Drive,
-    Error => Drive,
-    JournalError => Drive,
-    NoRoom => Drive,
-    LedgerError => Drive,
-    TransportError => Transport,
-    HomeError => Home,
-    IdentityError => Home,
-    ConfigError => Home,
-    InvitationError => Invitation,
-    ManifestError => Manifest,
+fn home_report(error: &HomeError) -> Report {
+    let number = match error {
+        error if is_damaged(error) => "V0418",
+        HomeError::World(WorldError::Locked { .. }) => "V0438",
+        _ => "V0407",
+    };
+    Report::operator(number, error.to_string(), home_advice(error))
 }
 
-impl From<Violation> for Failure {
-    fn from(violation: Violation) -> Self {
-        Self::Drive(Error::peer(violation, 0, 0).into())
+/// The words of an error that tells itself.
+fn report_of(error: &dyn Diagnose) -> Report {
+    let advice = error.advice().map_or_else(String::new, |text| text.to_string());
+    Report {
+        code: error.code().shown().into(),
+        ..Report::operator("", error.text().to_string(), advice)
     }
 }
 
-impl From<OutputError> for Failure {
-    fn from(error: OutputError) -> Self {
-        let (what, try_this) = (error.to_string(), error.try_this());
-        match error {
-            OutputError::StandardTwice | OutputError::Twice { .. } => Self::usage(&what, try_this),
-            OutputError::Refused { .. } | OutputError::Place { .. } | OutputError::Write { .. } => {
-                Self::output(&what, try_this)
-            }
-        }
-    }
+fn no_room_report(error: &NoRoom) -> Report {
+    let advice = "free some space there, then run again; nothing was charged";
+    Report::operator("V0432", error.to_string(), advice)
 }
 
-impl From<KeyringError> for Failure {
-    fn from(error: KeyringError) -> Self {
-        match error {
-            KeyringError::Seal(error) => error.into(),
-            KeyringError::Os(error) => error.into(),
-            KeyringError::Bug(bug) => bug.into(),
-            KeyringError::Used => Self::try_later(
-                "the key of this run is used already",
-                "run again; the next run has a new key and table",
-            ),
-            KeyringError::Damaged { path } => StoreError::Damaged {
-                path,
-                what: "it is not a key of this node, or keys/storage.key is not the key it was \
-                       sealed under; try: restore the file from a copy; without one, move it away, \
-                       and the partner gets a new key and table"
-                    .to_owned(),
-            }
-            .into(),
-            KeyringError::Io { path, source } => StoreError::Io { path, source }.into(),
-            KeyringError::ClockBehind => Self::Operator {
-                what: error.to_string(),
-                try_this: "restore the key from your backup; without it the partner needs a new \
-                           table"
-                    .to_owned(),
-            },
-        }
-    }
-}
+/// Normalization rules of this build that fail their own test.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct RulesBroken(#[from] pub crate::normalize::manifest::ManifestError);
 
 #[cfg(test)]
 mod tests {
@@ -596,9 +497,9 @@ mod tests {
             Withheld::Refused(RefuseCode::Incompatibility(Incompatibility::Parameters)),
             Withheld::ByAdvertiser,
         ] {
-            let failure = Failure::withheld(why);
+            let failure = Failure::from(WithheldResult(why));
             assert_eq!(failure.exit().code(), 81);
-            let text = failure.report(Role::Advertiser).to_string();
+            let text = failure.lines(&Reader::LOG);
             assert_eq!(text.lines().count(), 3, "{text}");
         }
     }

@@ -251,9 +251,12 @@ mod tests {
             let error = Home::<AdvertiserSettings>::open(&node).unwrap_err();
             assert!(matches!(error, HomeError::OtherVersion { .. }), "{format:?}");
             let failure = Failure::from(error);
-            let report = failure.report(Role::Advertiser);
             assert_eq!(failure.exit().code(), 78);
-            assert!(report.try_this.contains("anew with `advertiser-node init`"), "{report}");
+            assert!(
+                failure
+                    .lines(&crate::failure::Reader::LOG)
+                    .contains("anew with `advertiser-node init`")
+            );
         }
     }
 }

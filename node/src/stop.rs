@@ -13,7 +13,7 @@ use tokio::signal::unix::{self, SignalKind};
 use tokio::sync::watch;
 
 use crate::exit::{Exit, Signal};
-use crate::failure::Failure;
+use crate::failure::{Failure, Inline as _};
 use crate::telemetry::Terminal;
 
 /// A wish to stop, shared by everything that has to hear of it.
@@ -55,9 +55,7 @@ impl Stop {
                     heard.request(signal);
                     continue;
                 }
-                let failure = Failure::Stopped(signal);
-                // Both roles read the same words.
-                terminal.error(&failure.report(protocol::transcript::Role::Advertiser).to_string());
+                terminal.failure(&crate::failure::Stopped(signal).into());
                 std::process::exit(Exit::from(signal).code().into());
             }
         });

@@ -14,12 +14,13 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use protocol::codec::StreamId;
+use report::{Reader, Text};
 use serde_json::json;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Inline as _};
 use crate::world::{Clock, SystemClock};
 
 /// Options of both programs on what they print.
@@ -96,6 +97,7 @@ pub fn start_log(options: &OutputOptions) {
 pub struct Terminal(Arc<Streams>);
 
 struct Streams {
+    reader: Reader,
     text_aside: AtomicBool,
     out: Mutex<Sink>,
     error: Mutex<Sink>,
@@ -107,21 +109,57 @@ struct Sink {
 }
 
 impl Terminal {
-    /// The streams of the process.
+    /// The streams of the process, for an English reader.
     #[must_use]
     pub fn new() -> Self {
-        Self::to(io::stdout(), io::stderr())
+        Self::for_reader(Reader::LOG)
     }
 
-    /// Streams of the caller's choice.
+    /// The streams of the process.
+    #[must_use]
+    pub fn for_reader(reader: Reader) -> Self {
+        Self::on(reader, io::stdout(), io::stderr())
+    }
+
+    /// Streams of the caller's choice, for an English reader.
     #[must_use]
     pub fn to(out: impl Write + Send + 'static, error: impl Write + Send + 'static) -> Self {
+        Self::on(Reader::LOG, out, error)
+    }
+
+    fn on(
+        reader: Reader,
+        out: impl Write + Send + 'static,
+        error: impl Write + Send + 'static,
+    ) -> Self {
         let sink = |to: Box<dyn Write + Send>| Mutex::new(Sink { to, failed: None });
         Self(Arc::new(Streams {
+            reader,
             text_aside: AtomicBool::new(false),
             out: sink(Box::new(out)),
             error: sink(Box::new(error)),
         }))
+    }
+
+    /// The reader of the texts.
+    #[must_use]
+    pub fn reader(&self) -> &Reader {
+        &self.0.reader
+    }
+
+    /// Writes a message of the result to standard output.
+    pub fn say(&self, text: &Text) {
+        self.line(&text.render(&self.0.reader));
+    }
+
+    /// Writes a message about the work to standard error.
+    pub fn tell(&self, text: &Text) {
+        self.error(&text.render(&self.0.reader));
+    }
+
+    /// Writes the three lines of a failure to standard error.
+    pub fn failure(&self, failure: &Failure) {
+        self.error(&failure.lines(&self.0.reader));
     }
 
     /// Writes a line of the result to standard output.

@@ -3,7 +3,7 @@
 //! The unit is a full run: the padded rows of the whole list times the widest row. A budget is what
 //! limits guessing, so it is told as a share of what there is to guess.
 
-use node::failure::Failure;
+use node::failure::{Failure, Inline as _};
 use protocol::limits::{ELEMENTS_ALIGNED_MAX, Limits, ROW_WIDTH_MAX, ROWS_SHUFFLED_MAX};
 use protocol::rows::RowWidth;
 use protocol::suite::{Profile, SuiteId};

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use node::data::digital::{DigitalKind, is_listed_name};
-use node::failure::Failure;
+use node::failure::{Failure, Inline as _};
 use node::invite::COOKIE_NAMESPACE_MIN;
 use node::world::{self, DirectoryLock};
 use serde::{Deserialize, Serialize};

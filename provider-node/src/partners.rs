@@ -7,10 +7,9 @@
 
 use std::collections::BTreeMap;
 
-use node::failure::Failure;
+use node::failure::{Failure, Inline as _};
 use node::identity::PublicIdentity;
 use node::toml_file::Fault;
-use protocol::transcript::Role;
 
 use crate::Home;
 use crate::tenant::{self, POLICY, Tenant};
@@ -93,7 +92,7 @@ impl Partners {
     pub(crate) fn keep_good(&self) {
         for tenant in &self.tenants {
             if let Err(failure) = tenant.keep_good() {
-                let (partner, report) = (&tenant.name, failure.report(Role::Provider));
+                let (partner, report) = (&tenant.name, &failure);
                 tracing::warn!(target: "veilmatch::session", partner, "policy not kept: {report}");
             }
         }
@@ -465,7 +464,7 @@ mod tests {
             let identity = identity(attestation, spki);
             let new = policy("shop-d", identity, &[Profile::MatchRate]);
             let refused = create(&node.home, new).unwrap_err();
-            let report = refused.report(protocol::transcript::Role::Provider).to_string();
+            let report = refused.lines(&node::failure::Reader::LOG);
             assert!(report.contains("that of the partner shop-a"), "{report}");
         }
         let other = policy("shop-a", identity(9, 9), &[Profile::MatchRate]);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use node::data::DataError;
 use node::data::graph::{GraphRules, StoredSnapshot};
-use node::failure::Failure;
+use node::failure::{Failure, Inline as _};
 use node::world;
 use protocol::manifest::{SignedSnapshot, SnapshotBody};
 use store::StoreError;

@@ -14,7 +14,7 @@ use node::data::handles::StoredHandles;
 use node::data::objections::{Objections, recorded};
 use node::data::table::{StoredTable, TableConditions, TableFiles, TableKey, build};
 use node::engine::Engine;
-use node::failure::Failure;
+use node::failure::{Failure, Inline as _};
 use node::keyring::{AlignedKey, Keyring, RunKey};
 use node::world::{self, DirectoryLock, DraftDir};
 use protocol::message::TableDescriptor;
@@ -458,8 +458,6 @@ pub(crate) mod tests {
     use node::data::graph::GraphRules;
     use node::data::objections::Objections;
 
-    use protocol::transcript::Role;
-
     use super::*;
 
     pub(crate) const NOW: u64 = 1_793_577_600;
@@ -614,7 +612,7 @@ pub(crate) mod tests {
             let offered = offer();
             if let Err(failure) = &offered {
                 assert_eq!(failure.exit().code(), 74, "{kind}");
-                let report = failure.report(Role::Provider).to_string();
+                let report = failure.lines(&node::failure::Reader::LOG);
                 assert!(report.contains(&name(path)), "{kind}: {report}");
                 std::fs::write(path, whole).unwrap();
                 offer().unwrap();

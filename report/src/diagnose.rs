@@ -82,6 +82,16 @@ impl Failure {
         self.0.exit()
     }
 
+    /// The fact, without its number.
+    pub fn text(&self) -> Text {
+        self.0.text()
+    }
+
+    /// The advice.
+    pub fn advice(&self) -> Text {
+        advice(&*self.0)
+    }
+
     /// The error inside.
     #[must_use]
     pub fn diagnosis(&self) -> &dyn Diagnose {
@@ -125,9 +135,10 @@ impl fmt::Debug for Failure {
     }
 }
 
+/// Number and fact in English, in one line, for the log.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.text().fmt(f)
+        write!(f, "{} {}", self.code().shown(), self.0.text())
     }
 }
 

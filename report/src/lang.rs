@@ -90,6 +90,12 @@ impl Reader {
         Self { lang, own, plain }
     }
 
+    /// An English reader of this role.
+    #[must_use]
+    pub const fn of(own: Role) -> Self {
+        Self { lang: Lang::En, own: Some(own), plain: false }
+    }
+
     /// The same reader of English, for files and machines.
     #[must_use]
     pub const fn in_english(self) -> Self {

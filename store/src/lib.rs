@@ -21,6 +21,7 @@ pub mod results;
 pub mod seal;
 pub mod sealed;
 pub mod spill;
+mod told;
 pub mod verified;
 
 pub use error::StoreError;

@@ -23,6 +23,7 @@ pub mod testing;
 #[cfg(test)]
 mod tests;
 mod text;
+mod told;
 pub mod write;
 
 pub use self::csv::{CsvOptions, CsvReader, Delimiter, Record};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use node::failure::Failure;
+use node::failure::{Failure, Inline as _};
 use node::identity::comparison_code;
 use node::invite::Invitation;
 use node::telemetry::Terminal;

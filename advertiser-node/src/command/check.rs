@@ -13,7 +13,7 @@ use node::data::input::{
 };
 use node::data::source::InputFile;
 use node::engine::Engine;
-use node::failure::Failure;
+use node::failure::{Failure, Inline as _};
 use node::invite::Invitation;
 use node::normalize::Reason;
 use node::output::Output;

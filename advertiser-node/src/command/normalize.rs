@@ -9,7 +9,7 @@ use std::path::Path;
 
 use node::data::source::{Encoding, InputError, SourceError};
 use node::error::shown;
-use node::failure::Failure;
+use node::failure::{Failure, Inline as _};
 use node::normalize::{
     Country, EmailPrehash, Explanation, Normalizer, Options, Outcome, PhoneContext, PhonePrehash,
     Reason, Ruleset,
@@ -451,7 +451,7 @@ mod tests {
         assert_eq!(lines.len(), 1);
         let failure = done.unwrap_err();
         assert_eq!(failure.exit().code(), 65);
-        let report = failure.report(protocol::transcript::Role::Advertiser).to_string();
+        let report = failure.lines(&node::failure::Reader::LOG);
         assert!(report.contains("line 2"), "{report}");
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use node::failure::Failure;
+use node::failure::{Failure, Inline as _};
 use node::results::{Results, StoredResult};
 use node::status;
 use node::telemetry::Terminal;
@@ -54,7 +54,7 @@ pub(crate) fn run(options: &ResultOptions, terminal: &Terminal) -> Result<(), Fa
     places.write_summary(answer.summary(&about.sid)).map_err(paid)?;
     places.done();
     if let Some(why) = withheld {
-        return Err(Failure::withheld(why));
+        return Err(node::failure::WithheldResult(why).into());
     }
     show(terminal, answer, &places);
     if !found.has_receipt() {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use node::failure::Failure;
+use node::failure::{Failure, Inline as _};
 use node::identity::{IdentityTextError, Introduction, NodeIdentity, comparison_code};
 use node::invite::{COOKIE_NAMESPACE_MIN, Invitation};
 use node::normalize::manifest::RulesManifest;
@@ -79,8 +79,10 @@ fn invitation(
     tenant: &Tenant,
     namespaces: &Namespaces,
 ) -> Result<Invitation, Failure> {
-    let rules = RulesManifest::build(home.config.common.ruleset, &home.config.common.options)?;
-    let provider = NodeIdentity::introduction(&options.dir, Role::Provider)?;
+    let rules = RulesManifest::build(home.config.common.ruleset, &home.config.common.options)
+        .map_err(node::failure::RulesBroken)?;
+    let provider = NodeIdentity::introduction(&options.dir, Role::Provider)
+        .map_err(node::home::HomeError::from)?;
     let policy = &tenant.policy;
     Ok(Invitation {
         address: options.address.clone(),

@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use node::data::objections::{Feed, FeedRules, import_feed};
-use node::failure::Failure;
+use node::failure::{Failure, Inline as _};
 use node::output::{Output, Outputs};
 use node::telemetry::Terminal;
 use node::world::{Clock, SystemClock};
+use report::Code;
 
 use crate::Home;
 
@@ -72,11 +73,12 @@ pub(crate) fn run(
 
 /// The refusal of an output, with what holds of the feed.
 fn not_begun(failure: Failure) -> Failure {
-    match failure {
-        Failure::Output { what, try_this } => {
-            Failure::output(&format!("{what}; nothing was carried out yet"), &try_this)
+    match failure.code() {
+        Code::Output => {
+            let what = format!("{}; nothing was carried out yet", failure.text());
+            Failure::output(&what, "name another file, in a directory you may write to")
         }
-        other => other,
+        _ => failure,
     }
 }
 

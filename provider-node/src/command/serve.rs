@@ -8,7 +8,7 @@ use node::data::DataError;
 use node::data::objections::suppression_epoch;
 use node::driver::{ChargeError, DriveError, Driver, Duties, Ended, Session};
 use node::engine::Engine;
-use node::failure::Failure;
+use node::failure::{Failure, Inline as _, session_error};
 use node::identity::Pins;
 use node::journal::SessionJournal;
 use node::keyring::KeyringError;
@@ -60,7 +60,8 @@ pub(crate) fn run(
 ) -> Result<(), Failure> {
     let home = Home::open(&options.dir)?;
     let _lock = home.lock()?;
-    let rules = RulesManifest::build(home.config.common.ruleset, &home.config.common.options)?;
+    let rules = RulesManifest::build(home.config.common.ruleset, &home.config.common.options)
+        .map_err(node::failure::RulesBroken)?;
     let service = Arc::new(Service::new(home, rules.rules_digest(), output.clone())?);
     service.ledger.interrupt_sessions()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -124,7 +125,7 @@ impl Service {
         for tenant in Partners::load(&self.home)?.with_tables() {
             // What is wrong with one partner's keys or tables is no matter of the others.
             if let Err(failure) = self.build_tables_of(tenant, &snapshot, 1, now) {
-                let report = failure.report(Role::Provider);
+                let report = &failure;
                 let partner = &tenant.name;
                 tracing::error!(target: "veilmatch::table", partner, "{report}");
             }
@@ -165,7 +166,7 @@ impl Service {
                 Err(failure) => Err(failure),
             };
             if let Err(failure) = built {
-                let report = failure.report(Role::Provider);
+                let report = &failure;
                 tracing::warn!(target: "veilmatch::table", "{report}");
             }
         });
@@ -211,7 +212,7 @@ impl Service {
                 changes
             }
             Err(failure) => {
-                let report = failure.report(Role::Provider);
+                let report = &failure;
                 tracing::warn!(target: "veilmatch::session", "{report}");
                 Vec::new()
             }
@@ -241,7 +242,7 @@ impl Service {
             None => tokio::task::block_in_place(|| self.offered(&tenant, now)).unwrap_or_else(
                 |failure| {
                     // Our own misfortune: nothing is offered, and the partner may come again.
-                    let report = failure.report(Role::Provider);
+                    let report = &failure;
                     tracing::error!(target: "veilmatch::table", partner = tenant.name, "{report}");
                     self.prepare(&tenant);
                     Offered::default()
@@ -287,7 +288,7 @@ impl Service {
         };
         let done = driver.run().await.map_err(Failure::from);
         self.note_end(duties.session.take(), &done, clock.now_unix());
-        if matches!(done, Err(Failure::Drive(DriveError::Data(_)))) {
+        if matches!(done.as_ref().err().and_then(Failure::get), Some(DriveError::Data(_))) {
             // Else what has rotted would be offered, and charged, session after session.
             node::data::verify_anew();
         }
@@ -353,7 +354,7 @@ impl Service {
         let Some(session) = session else { return };
         let (state, outcome) = match done {
             Ok(_) => (SessionRow::DONE, "served".into()),
-            Err(failure) => (status::state_after(failure), failure.report(Role::Provider).code),
+            Err(failure) => (status::state_after(failure), failure.code().shown()),
         };
         self.note(session.ended(state, &outcome, now));
     }
@@ -473,7 +474,7 @@ impl ProviderDuties<'_> {
         let Some(id) = self.offered else { return Ok(false) };
         let keyring = self.tenant.keyring(&self.service.home)?;
         let now = self.clock.now_unix();
-        if let Err(Failure::Drive(DriveError::Protocol(Error::AbortedByPeer { code, .. }))) = done
+        if let Some(Error::AbortedByPeer { code, .. }) = done.as_ref().err().and_then(session_error)
             && *code == WireCode::Refusal(Refusal::KeySpent)
         {
             keyring.retire_run(&id, now)?;

@@ -9,7 +9,6 @@ use node::status::{self, Sessions};
 use node::telemetry::Terminal;
 use node::world::{Clock, SystemClock};
 use protocol::suite::Profile;
-use protocol::transcript::Role;
 use serde_json::{Value, json};
 
 use crate::Home;
@@ -97,9 +96,9 @@ impl From<&Quarantined> for Attention {
 impl Attention {
     /// A partner whose keys, tables or budget cannot be looked at.
     fn unreadable(tenant: &Tenant, failure: &Failure) -> Self {
-        let (partner, report) = (tenant.name.clone(), failure.report(Role::Provider));
-        let text = format!("{partner}: {} {}", report.code, report.what);
-        Self { partner, policy: None, text, try_this: report.try_this.to_string() }
+        let partner = tenant.name.clone();
+        let text = format!("{partner}: {failure}");
+        Self { partner, policy: None, text, try_this: failure.advice().to_string() }
     }
 
     /// The same for a script.
@@ -270,7 +269,7 @@ mod tests {
         let text = shown(&node, false);
         assert!(text.contains("partner shop-a: "), "{text}");
         assert!(
-            text.contains("attention:\n  shop-b: V0414 ") && text.contains("    try: "),
+            text.contains("attention:\n  shop-b: V0407 ") && text.contains("    try: "),
             "{text}"
         );
         let told: Value = serde_json::from_str(&shown(&node, true)).unwrap();

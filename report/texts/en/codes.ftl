@@ -335,7 +335,7 @@ stored-data-changed = what this node stored for the session is not what it reads
 
 ## Results that are withheld
 
-withheld-below-match-minimum = withheld: fewer matched rows than the minimum of { $k_min } (k_min)
+withheld-below-match-minimum = withheld: fewer matched rows than the minimum of { $k_min_text } (k_min)
     .try = match a larger or another file; the count itself is not shown
 withheld-above-handles-maximum = withheld: more matched rows than the terms let be released at once
     .try = match a smaller file; the count itself is not shown

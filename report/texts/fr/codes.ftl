@@ -337,7 +337,7 @@ stored-data-changed = ce que ce nœud a conservé pour la session n’est pas ce
 
 ## Résultats non communiqués
 
-withheld-below-match-minimum = résultat non communiqué : moins de fiches correspondantes que le minimum de { $k_min } (k_min)
+withheld-below-match-minimum = résultat non communiqué : moins de fiches correspondantes que le minimum de { $k_min_text } (k_min)
     .try = utilisez un fichier plus grand ou un autre ; le nombre lui-même n’est pas affiché
 withheld-above-handles-maximum = résultat non communiqué : plus de fiches correspondantes que les conditions signées n’en laissent divulguer à la fois
     .try = utilisez un fichier plus petit ; le nombre lui-même n’est pas affiché

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, IsTerminal as _};
 
-use node::failure::Failure;
+use node::failure::{Failure, Inline as _};
 use node::stop::Stop;
 use node::telemetry::Terminal;
 use protocol::suite::Profile;

@@ -7,7 +7,7 @@ use node::data::input::{GateRules, InputRules, PreparedInput};
 use node::data::source::SourceOptions;
 use node::driver::{Ended, Stage, Stopwatch};
 use node::engine::Engine;
-use node::failure::Failure;
+use node::failure::{Failure, Inline as _, TooFewRows};
 use node::invite::Invitation;
 use node::ledger::Ledger;
 use node::normalize::{Normalizer, PhonePrehash};
@@ -158,11 +158,11 @@ fn end(
     places.done();
     if let Err(failure) = run.remember_table(&ended) {
         // The result is written: what only bounds the growth of the next table is no failure of it.
-        let report = failure.report(protocol::transcript::Role::Advertiser);
+        let report = &failure;
         tracing::warn!(target: "veilmatch::table", "size not remembered: {report}");
     }
     if let Outcome::Withheld(why) = ended.outcome {
-        return Err(Failure::withheld(why));
+        return Err(node::failure::WithheldResult(why).into());
     }
     show(run.terminal, &answer, places);
     run.terminal.line(&format!("transcript: {}", ended.directory.display()));
@@ -182,7 +182,7 @@ fn again(run: &Run<'_>, known: &Kept, places: &Places, terminal: &Terminal) -> R
         status::short(sid),
     ));
     match answer.figures.withheld() {
-        Some(why) => Err(Failure::withheld(why)),
+        Some(why) => Err(node::failure::WithheldResult(why).into()),
         None => {
             show(terminal, answer, places);
             Ok(())
@@ -228,7 +228,7 @@ fn check_segment(segment: &str) -> Result<(), Failure> {
 /// Too few rows are told before the provider is contacted.
 pub(super) fn enough_rows(input: &PreparedInput, n_min: u32) -> Result<(), Failure> {
     let eligible = input.counts().eligible;
-    if eligible < u64::from(n_min) { Err(Failure::TooFewRows { eligible, n_min }) } else { Ok(()) }
+    if eligible < u64::from(n_min) { Err(TooFewRows { eligible, n_min }.into()) } else { Ok(()) }
 }
 
 /// The result for a person, and where it lies.

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use node::driver::DriveError;
-use node::failure::Failure;
+use node::failure::{Failure, channel_error, session_error};
 use node::transport::TransportError;
 use protocol::error::{Error, Refusal};
 
@@ -22,23 +21,20 @@ impl Patience {
     /// Only for a session in which nothing is charged. `drawn` is random: advertisers who were
     /// turned away together do not come back together.
     pub(super) fn after(&mut self, failure: &Failure, drawn: u32) -> Option<Duration> {
-        let wait = match failure {
+        let wait = match (session_error(failure), channel_error(failure)) {
             // Found here: the provider hears of it now, and takes the next key.
-            Failure::Drive(DriveError::Protocol(Error::Refused(Refusal::KeySpent))) => KEY_SPENT,
-            Failure::Drive(DriveError::Protocol(
-                refused @ Error::RefusedByPeer { retry_after_s, .. },
-            )) if *retry_after_s > 0
-                && matches!(
-                    refused.refusal(),
-                    Some(Refusal::TableNotReady | Refusal::SessionBusy | Refusal::KeySpent)
-                ) =>
+            (Some(Error::Refused(Refusal::KeySpent)), _) => KEY_SPENT,
+            (Some(refused @ Error::RefusedByPeer { retry_after_s, .. }), _)
+                if *retry_after_s > 0
+                    && matches!(
+                        refused.refusal(),
+                        Some(Refusal::TableNotReady | Refusal::SessionBusy | Refusal::KeySpent)
+                    ) =>
             {
                 self.crowded = 0;
                 Duration::from_secs((*retry_after_s).into())
             }
-            Failure::Transport(error) | Failure::Drive(DriveError::Transport(error))
-                if TransportError::is_overload(error) =>
-            {
+            (_, Some(error)) if TransportError::is_overload(error) => {
                 let doubled = FIRST.saturating_mul(1_u32.checked_shl(self.crowded)?);
                 self.crowded = self.crowded.saturating_add(1).min(CROWDED_MAX);
                 let half = doubled.min(LONGEST) / 2;
@@ -62,6 +58,8 @@ const CROWDED_MAX: u32 = 8;
 
 #[cfg(test)]
 mod tests {
+    use node::failure::TooFewRows;
+
     use super::*;
     use node::transport::Close;
     use protocol::error::RefuseCode;
@@ -121,7 +119,7 @@ mod tests {
             closed(Close::Unpinned),
             closed(Close::Error),
             closed(Close::Dropped),
-            Failure::usage("a", "b"),
+            TooFewRows { eligible: 1, n_min: 2 }.into(),
         ] {
             assert_eq!(patience.after(&failure, 0), None, "{failure:?}");
         }

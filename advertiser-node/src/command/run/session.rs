@@ -6,11 +6,11 @@ use std::sync::Arc;
 use node::data::DataError;
 use node::data::input::{Identifiers, PreparedInput};
 use node::data::table::StoredTable;
-use node::driver::{ChargeError, DriveError, Driver, Duties, Ended, Session, Shown};
+use node::driver::{ChargeError, Driver, Duties, Ended, Session, Shown};
 use node::engine::Engine;
 use node::error::shown;
 use node::exit::Exit;
-use node::failure::Failure;
+use node::failure::{Failure, Inline as _, session_error};
 use node::invite::Invitation;
 use node::journal::SessionJournal;
 use node::ledger::{Ledger, LedgerError, SeenTable, SessionRow};
@@ -34,6 +34,7 @@ use protocol::message::{Control, Terms};
 use protocol::seed::SessionSeed;
 use protocol::terms::MatchTerms;
 use protocol::transcript::{Record, Role};
+use report::Code;
 use session::advertiser::{AdvertiserConfig, AdvertiserSession, KnownKey};
 use session::disclosure::{MatchCount, Outcome, Resolution};
 use session::{Outbox, RowSlot, VerifiedPeer};
@@ -121,7 +122,7 @@ impl Run<'_> {
             tokio::select! {
                 biased;
                 signal = self.stop.wait() => {
-                    let failure = Failure::Stopped(signal);
+                    let failure = node::failure::Stopped(signal).into();
                     self.note_unopened(&failure, begun);
                     return Err(failure);
                 }
@@ -152,10 +153,8 @@ impl Run<'_> {
                  `advertiser-node ledger adopt FILE`",
             ),
         };
-        Ok(Failure::LedgersDiffer {
-            what: format!("your ledger with this provider ends at {ours}, {theirs}"),
-            try_this: try_this.to_owned(),
-        })
+        let what = format!("your ledger with this provider ends at {ours}, {theirs}");
+        Ok(Failure::inline(Code::LedgerHeadsDiffer, &what, try_this))
     }
 
     /// Connects and runs one session, if there is room for what it will write.
@@ -208,8 +207,11 @@ impl Run<'_> {
         }
         let session = duties.session.take();
         // Terms that the provider refuses are held here and charged nowhere.
-        let refused =
-            matches!(&done, Err(Failure::Drive(DriveError::Protocol(Error::RefusedByPeer { .. }))));
+        let refused = done
+            .as_ref()
+            .err()
+            .and_then(session_error)
+            .is_some_and(|error| matches!(error, Error::RefusedByPeer { .. }));
         let noted = session.is_some();
         let charged = noted && !refused;
         self.note_end(session, &done, clock.now_unix());
@@ -289,7 +291,7 @@ impl Run<'_> {
         let (address, provider) = (&self.invitation.address, &self.invitation.provider);
         tokio::select! {
             biased;
-            signal = self.stop.wait() => Err(Failure::Stopped(signal)),
+            signal = self.stop.wait() => Err(node::failure::Stopped(signal).into()),
             channel = quic::connect(address, &self.home.identity, provider, options) => {
                 Ok(channel?)
             }
@@ -343,7 +345,7 @@ impl Run<'_> {
         let (state, outcome) = match done {
             Ok(ended) => (SessionRow::DONE, Figures::of(&ended.outcome).text()),
             Err(failure) => {
-                let code = failure.report(Role::Advertiser).code.into_owned();
+                let code = failure.code().shown();
                 (status::state_after(failure), code)
             }
         };
@@ -393,11 +395,11 @@ impl Run<'_> {
 
     /// Notes a run that came to no session: when it was, with whom, and why.
     fn note_unopened(&self, failure: &Failure, begun: u64) {
-        let report = failure.report(Role::Advertiser);
         let address = shown(&self.invitation.address);
-        let why = match report.what.contains(&*address) {
-            true => format!("{} {}", report.code, report.what),
-            false => format!("{} {address}: {}", report.code, report.what),
+        let (code, what) = (failure.code().shown(), failure.text().to_string());
+        let why = match what.contains(&*address) {
+            true => format!("{code} {what}"),
+            false => format!("{code} {address}: {what}"),
         };
         let times = (begun, SystemClock::new().now_unix());
         let noted = world::entropy().map_err(Failure::from).and_then(|id| {
@@ -406,7 +408,7 @@ impl Run<'_> {
             Ok(self.ledger.record_session(&row)?)
         });
         if let Err(failure) = noted {
-            let report = failure.report(Role::Advertiser);
+            let report = &failure;
             tracing::warn!(target: "veilmatch::session", "not noted: {report}");
         }
     }
@@ -422,7 +424,7 @@ impl Run<'_> {
             started_at: now,
             ended_at: Some(now),
             elements: 0,
-            outcome: Some(failure.report(Role::Advertiser).code.into_owned()),
+            outcome: Some(failure.code().shown()),
         };
         if let Err(error) = self.ledger.record_session(&row) {
             tracing::warn!(target: "veilmatch::session", %error, "refusal not noted");
@@ -578,12 +580,12 @@ impl Duties for AdvertiserDuties<'_> {
 const DAY_S: u64 = 86_400;
 /// The head that the provider names, if it refused because the ledgers differ.
 fn other_head(error: &Failure) -> Option<[u8; 32]> {
-    match error {
-        Failure::Drive(DriveError::Protocol(Error::RefusedByPeer {
+    match session_error(error)? {
+        Error::RefusedByPeer {
             why: RefuseCode::Incompatibility(Incompatibility::LedgerHeadsDiffer),
             ledger_head,
             ..
-        })) => Some(*ledger_head),
+        } => Some(*ledger_head),
         _ => None,
     }
 }

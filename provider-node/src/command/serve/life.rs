@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use node::exit::{Exit, Signal};
-use node::failure::Failure;
+use node::failure::{Failure, Inline as _};
 use node::identity::Pins;
 use node::stop::Signals;
 use node::telemetry::Terminal;
@@ -15,7 +15,6 @@ use node::transport::Close;
 use node::transport::quic::{Incoming, ProviderEndpoint};
 use node::world;
 use protocol::error::Bug;
-use protocol::transcript::Role;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -160,7 +159,7 @@ async fn connection(service: Arc<Service>, incoming: Incoming) {
             "nothing to ask: the advertiser has the answer to this question"
         ),
         Err(failure) => {
-            let report = failure.report(Role::Provider);
+            let report = &failure;
             tracing::warn!(target: "veilmatch::session", partner = short, "{report}");
         }
     }

@@ -13,6 +13,7 @@ use protocol::identity::ChannelFacts;
 use protocol::rows::RowWidth;
 use protocol::seed::SessionSeed;
 use protocol::suite::Profile;
+use report::Reader;
 use session::advertiser::{AdvertiserConfig, AdvertiserSession};
 use session::disclosure::Outcome;
 use store::StoreError;
@@ -314,7 +315,7 @@ fn local_misfortune_between_two_messages_accuses_nobody() {
     let (ended, served) = partners.try_run(Profile::Activation, 300, 0);
     assert_eq!(served.unwrap_err().exit().code(), 74);
     let failure = Failure::from(ended.unwrap_err());
-    let report = failure.report(Role::Advertiser).to_string();
+    let report = failure.lines(&Reader::of(Role::Advertiser));
     assert_eq!(failure.exit().code(), 75, "{report}");
 }
 
@@ -326,12 +327,12 @@ fn a_clock_that_is_wrong_by_minutes_is_told_with_both_times_on_both_sides() {
         let (told, found) = partners.try_run(Profile::DigitalIds, 300, ahead);
         let told = Failure::from(told.unwrap_err());
         for (failure, role) in [(told, Role::Advertiser), (found.unwrap_err(), Role::Provider)] {
-            let report = failure.report(role);
-            assert_eq!((failure.exit().code(), &*report.code), (77, "V0311"), "{report}");
-            assert!(report.what.contains("differ by"), "{report}");
-            let times = report.what.matches('Z').count();
+            let report = failure.lines(&Reader::of(role));
+            assert_eq!((failure.exit().code(), failure.code().number()), (77, 0x0311), "{report}");
+            assert!(report.contains("differ by"), "{report}");
+            let times = report.lines().next().unwrap().matches('Z').count();
             assert_eq!(times, 2, "both times, in UTC: {report}");
-            assert!(!report.to_string().contains("broke"), "nobody is accused: {report}");
+            assert!(!report.contains("broke"), "nobody is accused: {report}");
         }
     }
     let (outcome, _) = partners.try_run(Profile::DigitalIds, 300, -280);
@@ -358,9 +359,9 @@ fn refusals_are_no_openings_and_the_limit_says_when_it_ends() {
         (partners.world.tenant.path("partner.toml"), partners.world.tenant.path("tables"));
     let text = std::fs::read_to_string(&policy).unwrap();
     std::fs::write(&policy, text.replace("k_min = 100", "k_min = 1")).unwrap();
-    let report = refused().report(Role::Advertiser);
-    let told = "the provider cannot serve you: its file for you has a mistake";
-    assert_eq!((&*report.code, &*report.what, opened()), ("V0315", told, 0));
+    let report = refused().lines(&Reader::of(Role::Advertiser));
+    let told = "V0315: the provider cannot serve you: its file for you has a mistake";
+    assert!(report.contains(told) && opened() == 0, "{report}");
     std::fs::write(&policy, text).unwrap();
     // Nor do they fill a disk.
     for sessions in [partners.service.home.path("sessions"), partners.advertiser.path("sessions")] {
@@ -378,7 +379,7 @@ fn refusals_are_no_openings_and_the_limit_says_when_it_ends() {
         partners.service.ledger.count_hello(&party, day_of(now)).unwrap();
     }
     let failure = refused();
-    let report = failure.report(Role::Advertiser).to_string();
+    let report = failure.lines(&Reader::of(Role::Advertiser));
     assert_eq!((failure.exit().code(), opened()), (82, HELLOS_PER_DAY_MAX));
     for part in ["V030F", "again in ", "`run` does not wait for it"] {
         assert!(report.contains(part), "{report}");
