@@ -1,6 +1,6 @@
 //! Line counts in ARCHITECTURE.md, written by `cargo xtask tidy --write` and compared.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
@@ -20,12 +20,16 @@ pub(super) fn figures(root: &Path, sources: &[Source], write: bool) -> Result<Ve
     let Some((old, after)) = rest.split_once(END) else {
         return Ok(vec![format!("{FILE} has no line `{END}`")]);
     };
-    let new = table(sources);
-    if old.trim() == new.trim() {
+    let lines = lines(sources);
+    let (new, findings) = filled(old, &lines);
+    if !findings.is_empty() {
+        return Ok(findings);
+    }
+    if old == new {
         return Ok(Vec::new());
     }
     if write {
-        let text = format!("{before}{BEGIN}\n{new}{END}{after}");
+        let text = format!("{before}{BEGIN}{new}{END}{after}");
         fs::write(&path, text).at("write", &path)?;
         return Ok(Vec::new());
     }
@@ -44,17 +48,42 @@ pub(super) fn lines(sources: &[Source]) -> BTreeMap<&str, usize> {
     lines
 }
 
-/// The table.
-fn table(sources: &[Source]) -> String {
-    let lines = lines(sources);
-    let mut text = String::from("| crate | lines of code |\n|---|---:|\n");
-    for (room, lines) in &lines {
-        let _ = writeln!(text, "| `{room}` | {} |", grouped(*lines));
+/// The table with the last cell of every row written anew, and the crates that have no row or are
+/// none.
+fn filled(table: &str, lines: &BTreeMap<&str, usize>) -> (String, Vec<String>) {
+    let mut findings = Vec::new();
+    let mut named = BTreeSet::new();
+    let mut text = String::new();
+    for row in table.split_inclusive('\n') {
+        let cells: Vec<&str> = row.trim().trim_matches('|').split('|').map(str::trim).collect();
+        let (first, rest) =
+            cells.split_first().map_or(("", &[][..]), |(first, rest)| (*first, rest));
+        let count = if first == TOTAL {
+            Some(super::shape::AUDITED.iter().filter_map(|room| lines.get(room)).sum())
+        } else {
+            let names: Vec<&str> = first.split('`').skip(1).step_by(2).collect();
+            named.extend(names.iter().copied());
+            let counts: Vec<usize> =
+                names.iter().filter_map(|name| lines.get(name)).copied().collect();
+            if counts.len() < names.len() {
+                findings.push(format!("{FILE}: {first} is no crate with code"));
+            }
+            (!names.is_empty()).then(|| counts.iter().sum())
+        };
+        match (count, rest) {
+            (Some(count), [middle @ .., _]) => {
+                let _ = write!(text, "| {first} | ");
+                middle.iter().for_each(|cell| {
+                    let _ = write!(text, "{cell} | ");
+                });
+                let _ = writeln!(text, "{} |", grouped(count));
+            }
+            _ => text.push_str(row),
+        }
     }
-    let total = |rooms: &[&str]| -> usize { rooms.iter().filter_map(|room| lines.get(room)).sum() };
-    let audited = grouped(total(super::shape::AUDITED));
-    let _ = writeln!(text, "| what the auditor stands on, itself included | {audited} |");
-    text
+    let missing = lines.keys().filter(|room| !named.contains(**room));
+    findings.extend(missing.map(|room| format!("{FILE} has no row for `{room}`")));
+    (text, findings)
 }
 
 /// A count with its thousands set apart.
@@ -73,6 +102,9 @@ fn grouped(count: usize) -> String {
 /// The document.
 const FILE: &str = "ARCHITECTURE.md";
 
+/// The first cell of the row that adds up what the auditor links.
+const TOTAL: &str = "what the auditor stands on";
+
 /// Around the table.
 const BEGIN: &str = "<!-- lines: written by `cargo xtask tidy --write` -->";
 const END: &str = "<!-- end of lines -->";
@@ -89,11 +121,17 @@ mod tests {
         let path = dir.path().join(FILE);
         fs::write(&path, "no markers").unwrap();
         assert_eq!(figures(dir.path(), &sources, true).unwrap().len(), 1);
-        fs::write(&path, format!("a\n{BEGIN}\n{END}\nb\n")).unwrap();
+        let page =
+            |rows: &str| format!("a\n{BEGIN}\n| crate | lines |\n|---|---:|\n{rows}{END}\nb\n");
+        fs::write(&path, page("")).unwrap();
+        assert_eq!(figures(dir.path(), &sources, true).unwrap().len(), 1);
+        fs::write(&path, page("| `node` | the world | |\n| `gone` | x | 1 |\n")).unwrap();
+        assert_eq!(figures(dir.path(), &sources, true).unwrap().len(), 1);
+        fs::write(&path, page("| `node` | the world | |\n")).unwrap();
         assert_eq!(figures(dir.path(), &sources, false).unwrap().len(), 1);
         assert_eq!(figures(dir.path(), &sources, true).unwrap().len(), 0);
         assert_eq!(figures(dir.path(), &sources, false).unwrap().len(), 0);
         let text = fs::read_to_string(&path).unwrap();
-        assert!(text.contains("| `node` | 1,234 |") && text.ends_with("\nb\n"));
+        assert_eq!(text, page("| `node` | the world | 1,234 |\n"));
     }
 }
