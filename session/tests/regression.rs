@@ -16,6 +16,7 @@ use protocol::transcript::{Record, Role, Transcript};
 use session::advertiser::AdvertiserSession;
 use session::{Outbox, Output, RunContent, RunName};
 use support::*;
+use verify::rules::T0;
 use verify::{
     CheckResult, Conclusion, Ending, Expected, FrameSource, FrameUnreadable, Signers, Verdict,
     verify,
@@ -299,7 +300,7 @@ impl Package {
 
     fn judge_for(&self, expected: &Expected) -> Verdict {
         let mut frames = self;
-        verify(&self.transcript, &mut frames, &Portable, &Limits::SMALL, 16, expected)
+        verify(&T0, &self.transcript, &mut frames, &Portable, &Limits::SMALL, 16, expected).unwrap()
     }
 
     fn records(&mut self) -> &mut Vec<Record> {

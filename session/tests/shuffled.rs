@@ -23,6 +23,7 @@ use protocol::transcript::receipt::Receipt;
 use session::RunName;
 use session::disclosure::{MatchCount, Outcome, Rate, Withheld};
 use support::*;
+use verify::{CheckResult, Finding};
 
 /// Sets of both sides, and everything else that may vary.
 #[derive(Debug, Clone)]
@@ -673,7 +674,8 @@ fn an_element_repeated_in_the_middle_of_two_rows_is_found_at_the_barrier_or_by_t
         }
         found += 1;
         let by_t0 = ended.provider.verdict().checks.iter().any(|check| {
-            check.rule == "T0-22" && check.result.to_string().contains("repeats an element")
+            let twice = |why: &Finding| why.id == "verify-element-twice";
+            check.rule == "T0-22" && matches!(&check.result, CheckResult::Failed(why) if twice(why))
         });
         assert!(by_t0, "{at}");
         // Where it leads two rows of the answers, the provider sees it on the way out.

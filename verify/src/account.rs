@@ -1,20 +1,20 @@
-//! A session told for people: who, when, why, how much, under which terms, and who signed that.
+//! Account of a session: who, when, why, how much, under which terms, and who signed that.
 
-use alloc::format;
-use alloc::string::String;
-
-use crate::Parties;
-use crate::evidence::is_signed;
-use crate::outline::{Outline, Read};
-use crate::signers::Signers;
 use protocol::codec::StreamId;
+use protocol::error::Bug;
 use protocol::message::{Control, HelloA, HelloP};
 use protocol::suite::Profile;
 use protocol::terms::MatchTerms;
 use protocol::transcript::receipt::Receipt;
 use protocol::transcript::{Opening, Role, Transcript};
 
-/// What the messages of a transcript say of its session, each with who signed it [T-15].
+use crate::Parties;
+use crate::evidence::is_signed;
+use crate::finding::Finding;
+use crate::outline::{Outline, Read, Spoken};
+use crate::signers::Signers;
+
+/// A session as its messages state it, each statement with its signers [T-15].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
     /// The facts of the channel, which the holder claims unless the session id is signed.
@@ -25,66 +25,90 @@ pub struct Account {
     pub hello_a: Option<HelloA>,
     /// The provider's HELLO.
     pub hello_p: Option<HelloP>,
-    /// Who signed the own HELLO for this channel.
+    /// Each party that signed its own HELLO for this channel.
     pub hellos: Signers,
     /// The terms.
     pub terms: Option<MatchTerms>,
-    /// The session id as TERMS states it.
+    /// The session id in TERMS.
     pub sid: Option<[u8; 32]>,
-    /// Who signed the session id, hence HELLOs, terms and channel; nobody if it does not follow
+    /// Signers of the session id, hence of HELLOs, terms and channel; nobody if it does not follow
     /// from them.
     pub session: Signers,
     /// The receipt.
     pub receipt: Option<Receipt>,
-    /// Who signed the receipt.
+    /// Signers of the receipt.
     pub receipt_by: Signers,
-    /// How the records end.
+    /// End of the records.
     pub ending: Ending,
 }
 
-/// How the records of a transcript end.
+/// End of the records of a transcript.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
     /// They are one complete session.
     Closed,
     /// They end early: those that are there begin a session.
     Cut {
-        /// The last record that is there, in words.
-        after: String,
+        /// The last record that is there; `None` if no message is.
+        after: Option<Place>,
     },
     /// A REFUSE or ABORT ends the session.
     Word {
         /// Name of the message.
         name: &'static str,
-        /// Whose word it is.
+        /// Sender of the message.
         by: Role,
-        /// Whether its signature holds; else the holder of the package claims it.
+        /// True if its signature holds; else the holder of the package claims it.
         signed: bool,
-        /// The reason it gives, as the code on the wire.
+        /// Reason it gives, as the code on the wire.
         code: u16,
     },
-    /// A record does not belong where it stands.
+    /// A record does not belong in its place.
     Broken {
-        /// Why not.
-        why: String,
+        /// The rule of order that it breaks.
+        why: Finding,
     },
 }
 
+/// Record of a transcript by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Name of the message or stream.
+    pub name: &'static str,
+    /// Index of the frame in its stream; `None` for a message.
+    pub frame: Option<u32>,
+}
+
+impl Place {
+    /// Frame of a bulk stream.
+    pub(crate) const fn frame(stream: StreamId, index: u32) -> Self {
+        Self { name: stream.name(), frame: Some(index) }
+    }
+
+    /// Control message.
+    pub(crate) const fn message(name: &'static str) -> Self {
+        Self { name, frame: None }
+    }
+}
+
 impl Account {
+    /// Tells a session from its records alone; no frame is read and nothing is judged.
+    ///
+    /// # Errors
+    ///
+    /// [`Bug`] for a state that the design excludes.
+    pub fn of(transcript: &Transcript) -> Result<Self, Bug> {
+        let (outline, read) = Outline::read(transcript)?;
+        Ok(Self::from_outline(&outline, &read, transcript))
+    }
+
     /// The profile of HELLO_A, if it is known.
     #[must_use]
     pub fn profile(&self) -> Option<Profile> {
         Profile::from_code(self.hello_a.as_ref()?.profile)
     }
 
-    /// Tells a session from its records alone; no frame is read and nothing is judged.
-    #[must_use]
-    pub fn of(transcript: &Transcript) -> Self {
-        let (outline, read) = Outline::read(transcript);
-        Self::from_outline(&outline, read, transcript)
-    }
-
-    pub(crate) fn from_outline(outline: &Outline, read: Read, transcript: &Transcript) -> Self {
+    pub(crate) fn from_outline(outline: &Outline, read: &Read, transcript: &Transcript) -> Self {
         let evidence = &outline.evidence;
         Self {
             opening: transcript.opening,
@@ -102,40 +126,25 @@ impl Account {
     }
 }
 
-fn ending(outline: &Outline, read: Read) -> Ending {
-    match read {
-        Read::Complete => Ending::Closed,
-        Read::Broken(why) => Ending::Broken { why },
-        Read::Prefix => Ending::Cut { after: last_record(outline) },
-        Read::Ended => {
-            // The word that ended the session is the last of them.
-            let last = outline.last_words.len().saturating_sub(1);
-            match outline.last_words.get(last) {
-                Some((word, _, by_advertiser)) => Ending::Word {
-                    name: word.name(),
-                    by: if *by_advertiser { Role::Advertiser } else { Role::Provider },
-                    signed: is_signed(outline, last),
-                    code: match word {
-                        Control::Refuse(refuse) => refuse.code,
-                        Control::Abort(abort) => abort.code,
-                        _ => 0,
-                    },
-                },
-                None => Ending::Cut { after: last_record(outline) },
-            }
-        }
+fn ending(outline: &Outline, read: &Read) -> Ending {
+    // The word that ended the session is the last of them.
+    match (read, outline.last_words.last()) {
+        (Read::Complete, _) => Ending::Closed,
+        (Read::Broken(why), _) => Ending::Broken { why: why.clone() },
+        (Read::Ended, Some(word)) => word_of(outline, word),
+        (Read::Prefix | Read::Ended, _) => Ending::Cut { after: outline.last },
     }
 }
 
-fn last_record(outline: &Outline) -> String {
-    match outline.last {
-        None => "before any message".into(),
-        Some((name, None)) => format!("after {name}"),
-        Some((name, Some(index))) => format!("after {name} frame {index}"),
+fn word_of(outline: &Outline, word: &Spoken) -> Ending {
+    Ending::Word {
+        name: word.message.name(),
+        by: word.by,
+        signed: is_signed(outline, word),
+        code: match &word.message {
+            Control::Refuse(refuse) => refuse.code,
+            Control::Abort(abort) => abort.code,
+            _ => 0,
+        },
     }
-}
-
-/// The name of a stream, and the place of a frame in it.
-pub(crate) const fn place(stream: StreamId, index: u32) -> (&'static str, Option<u32>) {
-    (stream.name(), Some(index))
 }

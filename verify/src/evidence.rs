@@ -1,20 +1,21 @@
-//! What in a transcript bears a signature that holds, and whose.
+//! Parts of a transcript under a signature that holds, and the signers.
 //!
-//! Everything else in a package is what its holder says. A signature counts only over the session
+//! Everything else in a package is its holder's claim. A signature counts only over the session
 //! id that follows from the HELLOs, the terms and the channel as they are recorded: under another
 //! one it may be of another session.
 
 use alloc::vec::Vec;
 
-use crate::outline::Outline;
-use crate::signers::Signers;
+use protocol::attestation::Signature;
 use protocol::codec::StreamId;
-use protocol::last_word::LastWord;
-use protocol::message::verify_checkpoint;
-use protocol::message::{Checkpoint, Control, SessionBinding, SignedReceipt};
+use protocol::last_word::LastWord as _;
+use protocol::message::{Checkpoint, Control, SessionBinding, SignedReceipt, verify_checkpoint};
 use protocol::terms::verify_sid;
 use protocol::transcript::receipt::StreamHead;
 use protocol::transcript::{Role, Transcript};
+
+use crate::outline::{Outline, Spoken};
+use crate::signers::Signers;
 
 /// The signatures of a transcript that hold.
 #[derive(Debug, Clone, Default)]
@@ -25,11 +26,11 @@ pub(crate) struct Evidence {
     pub(crate) hello_p: Signers,
     /// The id of this session, if TERMS states it.
     pub(crate) sid: Option<[u8; 32]>,
-    /// Who signed the session id: hence HELLOs, terms and channel.
+    /// Signers of the session id: hence of HELLOs, terms and channel.
     pub(crate) session: Signers,
-    /// Heads of streams, each with one who signed it over the session id.
+    /// Heads of streams, each with a party that signed it over the session id.
     pub(crate) heads: Vec<(Role, StreamHead)>,
-    /// Who signed the receipt of this session.
+    /// Signers of the receipt of this session.
     pub(crate) receipt: Signers,
 }
 
@@ -49,7 +50,7 @@ impl Evidence {
         evidence
     }
 
-    /// The signatures over the session id, and what they are made with.
+    /// Keeps the signatures over the session id, by the keys of the HELLOs.
     fn read_session(&mut self, outline: &Outline, sid: &[u8; 32]) {
         let (Some((hello_a, _)), Some((hello_p, _))) = (&outline.hello_a, &outline.hello_p) else {
             return;
@@ -58,9 +59,7 @@ impl Evidence {
             Role::Advertiser => &hello_a.attestation_key,
             Role::Provider => &hello_p.attestation_key,
         };
-        let holds = |signature: &protocol::attestation::Signature, role| {
-            verify_sid(key(role), sid, signature).is_ok()
-        };
+        let holds = |signature: &Signature, role| verify_sid(key(role), sid, signature).is_ok();
         let terms = outline.terms.as_ref();
         let accept = outline.accept.filter(|accept| accept.sid == *sid);
         self.session = Signers {
@@ -83,13 +82,13 @@ impl Evidence {
         }
     }
 
-    /// Whoever of the two signed exactly this head of a stream.
+    /// Signers of exactly this head of a stream.
     pub(crate) fn of_head(&self, wanted: &StreamHead) -> Signers {
         let signed = self.heads.iter().filter(|(_, head)| head == wanted);
         signed.fold(Signers::NOBODY, |all, (role, _)| all.or(Signers::of(*role)))
     }
 
-    /// Whoever signed as many frames of a stream under another head.
+    /// Signers of as many frames of a stream under another head.
     pub(crate) fn of_other_root(&self, than: &StreamHead) -> Signers {
         let other = |head: &StreamHead| {
             (head.stream, head.frames) == (than.stream, than.frames) && head != than
@@ -98,7 +97,7 @@ impl Evidence {
         signed.fold(Signers::NOBODY, |all, (role, _)| all.or(Signers::of(*role)))
     }
 
-    /// Whoever signed two heads of a stream.
+    /// Signers of two heads of a stream.
     pub(crate) fn of_two_heads(&self, stream: u8) -> Signers {
         let twice = |role: Role| {
             let mut own =
@@ -109,7 +108,7 @@ impl Evidence {
         twice(Role::Advertiser).or(twice(Role::Provider))
     }
 
-    /// Whoever signed a head of a stream that differs from this one.
+    /// Signers of a head of a stream that differs from this one.
     pub(crate) fn of_other_head(&self, wanted: &StreamHead) -> Signers {
         let other =
             |(_, head): &&(Role, StreamHead)| head.stream == wanted.stream && head != wanted;
@@ -118,18 +117,15 @@ impl Evidence {
     }
 }
 
-/// Whether a REFUSE or ABORT bears the signature of the key that its sender introduced.
-pub(crate) fn is_signed(outline: &Outline, word: usize) -> bool {
-    let Some((message, ground, by_advertiser)) = outline.last_words.get(word) else {
-        return false;
+/// True if a REFUSE or ABORT bears the signature of the key that its sender introduced.
+pub(crate) fn is_signed(outline: &Outline, word: &Spoken) -> bool {
+    let key = match word.by {
+        Role::Advertiser => outline.hello_a.as_ref().map(|(hello, _)| hello.attestation_key),
+        Role::Provider => outline.hello_p.as_ref().map(|(hello, _)| hello.attestation_key),
     };
-    let key = match by_advertiser {
-        true => outline.hello_a.as_ref().map(|(hello, _)| hello.attestation_key),
-        false => outline.hello_p.as_ref().map(|(hello, _)| hello.attestation_key),
-    };
-    key.is_some_and(|key| match message {
-        Control::Refuse(refuse) => refuse.verify(&key, ground).is_ok(),
-        Control::Abort(abort) => abort.verify(&key, ground).is_ok(),
+    key.is_some_and(|key| match &word.message {
+        Control::Refuse(refuse) => refuse.verify(&key, &word.ground).is_ok(),
+        Control::Abort(abort) => abort.verify(&key, &word.ground).is_ok(),
         _ => false,
     })
 }

@@ -1,57 +1,68 @@
-//! T0: what anybody can check of a session with its transcript and frames alone.
+//! Verification of a session by its transcript and frames alone, for anybody.
 //!
-//! Every check has a rule id and leaves one line in the [`Verdict`]. A check that needs messages or
-//! frames which are not there says *not checked*, never *passed* [T-09], so a session that ended
-//! early is judged as far as it went. Nothing here needs a secret, a clock or randomness, and
-//! everything is recomputed with the portable arithmetic.
+//! A level is a table of [`rules`]; each has an id and leaves one line in the [`Verdict`]. A check
+//! that needs messages or frames which are not there is *not made*, never *passed* [T-09], and a
+//! session that ended early is judged as far as it went. Nothing here needs a secret, a clock or
+//! randomness, and everything is recomputed with the portable arithmetic. The sentences are not
+//! here either: a [`Finding`] is an id with values, and its reader has the words.
 //!
-//! Whether the two parties are the ones a reader has in mind is not in the bytes: compare
-//! [`Verdict::parties`] with what you know of them, or say so beforehand in [`Expected`].
+//! The identity of the two parties is not in the bytes: compare [`Verdict::parties`] with your own
+//! knowledge of them, or state them beforehand in [`Expected`].
 
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 #![cfg_attr(
     not(test),
-    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unwrap_used
+    )
 )]
 
 extern crate alloc;
 #[cfg(test)]
-#[macro_use]
 extern crate std;
 
-use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt;
 
 use protocol::attestation::PartyId;
 use protocol::codec::{RawFrame, StreamId};
+use protocol::error::Bug;
 use protocol::group::BatchArithmetic;
 use protocol::limits::Limits;
 use protocol::transcript::Transcript;
 
 mod account;
-mod checks;
+mod close;
 mod evidence;
+mod finding;
+mod opening;
 mod outline;
 mod replay;
+pub mod rules;
 mod shape;
 mod signers;
+mod streams;
 
-pub use account::{Account, Ending};
+pub use account::{Account, Ending, Place};
+pub use finding::{Arg, Finding};
 pub use signers::Signers;
 
-use checks::{Checked, Finding};
-use outline::{Outline, Read};
+use finding::{Checked, Miss};
+use outline::Outline;
 use replay::FrameReplay;
+use rules::{Case, Level};
 
-/// Reads the frames that lie beside a transcript.
+/// Reader of the frames that lie beside a transcript.
 pub trait FrameSource {
     /// The frame at `index` of a stream; `Ok(None)` when the stream's frames are not there.
     ///
     /// A table that was not sent, because the advertiser held it from an earlier session, is asked
-    /// for as well: whoever kept its frames can show them.
+    /// for too: whoever kept its frames can show them.
     ///
     /// # Errors
     ///
@@ -59,47 +70,36 @@ pub trait FrameSource {
     fn frame(&mut self, stream: StreamId, index: u32) -> Result<Option<RawFrame>, FrameUnreadable>;
 }
 
-/// A stored frame is torn, misplaced or cannot be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the stored frame cannot be read")]
+/// Stored frame that is torn, misplaced or unreadable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FrameUnreadable;
 
-/// One check and what came of it.
+/// One check and its result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
     /// Id of the rule in `spec/transcript.md`.
     pub rule: &'static str,
-    /// What the rule says, in a few words.
-    pub title: &'static str,
-    /// What came of it.
+    /// Stable name of the rule.
+    pub name: &'static str,
+    /// Result of the check.
     pub result: CheckResult,
-    /// Who signed what fails; nobody for a failure that anyone who holds the package could have
-    /// made, and for every other result [T-18].
+    /// Signers of the part that fails; nobody for a failure that anyone who holds the package
+    /// could have made, and for every other result [T-18].
     pub by: Signers,
 }
 
-/// What came of a check.
+/// Result of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CheckResult {
     /// The rule holds.
     Passed,
-    /// The rule is broken; the text names the place and holds no data.
-    Failed(String),
+    /// The rule is broken; the finding names the place and holds no data.
+    Failed(Finding),
     /// The check could not be made, for this reason.
-    NotChecked(&'static str),
+    NotChecked(Finding),
 }
 
-impl fmt::Display for CheckResult {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Passed => f.write_str("passed"),
-            Self::Failed(why) => write!(f, "FAILED: {why}"),
-            Self::NotChecked(why) => write!(f, "not checked: {why}"),
-        }
-    }
-}
-
-/// The parties of a session: who signed it, and which certificates its channel had.
+/// The parties of a session by their signatures, and the certificates of its channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Parties {
     /// The party that signed as advertiser; `None` if it never said hello.
@@ -124,15 +124,17 @@ pub struct Expected {
 /// Every check of a level, in the order of the rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
-    /// Whose session it is.
+    /// Name of the level.
+    pub level: &'static str,
+    /// The parties of the session.
     pub parties: Parties,
-    /// What the session says of itself.
+    /// The session by its own words.
     pub account: Account,
     /// The checks.
     pub checks: Vec<Check>,
 }
 
-/// What the checks of a session come to, together [T-19].
+/// Sum of all checks of a session [T-19].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Conclusion {
     /// Every check was made and passed.
@@ -146,7 +148,7 @@ pub enum Conclusion {
 }
 
 impl Conclusion {
-    /// The word for people and machines.
+    /// Word for machines.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -159,14 +161,14 @@ impl Conclusion {
 }
 
 impl Verdict {
-    /// Whether every check was made and passed.
+    /// True if every check was made and passed.
     #[must_use]
     pub fn is_accepted(&self) -> bool {
         !self.checks.is_empty()
             && self.checks.iter().all(|check| check.result == CheckResult::Passed)
     }
 
-    /// What the checks come to.
+    /// Sum of the checks.
     #[must_use]
     pub fn conclusion(&self) -> Conclusion {
         let failed = |check: &Check| matches!(check.result, CheckResult::Failed(_));
@@ -178,96 +180,48 @@ impl Verdict {
         }
     }
 
-    /// Whoever signed something that fails a check.
+    /// Signers of everything that fails a check.
     #[must_use]
     pub fn accused(&self) -> Signers {
         self.checks.iter().fold(Signers::NOBODY, |all, check| all.or(check.by))
     }
-
-    fn add(&mut self, (rule, title): Rule, result: Checked) {
-        let (result, by) = match result {
-            Ok(()) => (CheckResult::Passed, Signers::NOBODY),
-            Err(Finding::Failed { why, by }) => (CheckResult::Failed(why), by),
-            Err(Finding::Absent(why)) => (CheckResult::NotChecked(why), Signers::NOBODY),
-        };
-        self.checks.push(Check { rule, title, result, by });
-    }
 }
 
-/// Verifies a transcript at T0.
+/// Verifies a transcript at a level.
 ///
 /// `elements_per_pass` bounds memory: the distinctness check reads the frames again for every so
 /// many elements. `expected` may name the parties the caller has in mind.
+///
+/// # Errors
+///
+/// [`Bug`] for a state that the design excludes; it says nothing about either party.
 pub fn verify(
+    level: &Level,
     transcript: &Transcript,
     frames: &mut dyn FrameSource,
     arithmetic: &dyn BatchArithmetic,
     limits: &Limits,
     elements_per_pass: usize,
     expected: &Expected,
-) -> Verdict {
-    let (outline, read) = Outline::read(transcript);
+) -> Result<Verdict, Bug> {
+    let (outline, read) = Outline::read(transcript)?;
     let parties = outline.parties(transcript);
-    let sequence = check_sequence(&read);
-    let account = Account::from_outline(&outline, read, transcript);
-    let mut verdict = Verdict { parties, account, checks: Vec::new() };
-    verdict.add(OPENING, outline.check_programs(transcript, limits));
-    verdict.add(SEQUENCE, sequence);
-    verdict.add(PARTIES, outline.check_parties(&parties, expected, limits));
-    verdict.add(MANIFEST, outline.check_manifest());
-    verdict.add(BINDING, outline.check_binding());
-    verdict.add(TERMS_SIGNED, outline.check_terms_signed());
-    verdict.add(TERMS_RESPECTED, outline.check_terms(limits));
-    verdict.add(STREAMS, outline.check_streams(limits));
-    verdict.add(CHECKPOINTS, outline.check_checkpoints());
-    verdict.add(RECEIPT, outline.check_receipt());
-    verdict.add(LEDGER, outline.check_ledger());
-    verdict.add(HELLOS_SIGNED, outline.check_hellos_signed(transcript));
-    verdict.add(LAST_WORDS, outline.check_last_words());
-    let mut replay = FrameReplay::new(&outline, frames, arithmetic, elements_per_pass);
-    for (rule, check) in FRAME_CHECKS {
-        verdict.add(*rule, check(&mut replay));
+    let account = Account::from_outline(&outline, &read, transcript);
+    let replay = FrameReplay::new(&outline, frames, arithmetic, elements_per_pass);
+    let mut case = Case { transcript, outline: &outline, read, parties, limits, expected, replay };
+    let mut checks = Vec::with_capacity(level.rules.len());
+    for rule in level.rules {
+        let (result, by) = outcome(rule.check(&mut case))?;
+        checks.push(Check { rule: rule.id, name: rule.name, result, by });
     }
-    verdict
+    Ok(Verdict { level: level.name, parties, account, checks })
 }
 
-/// The records are one session to its end; a session that ended early is no failure of anybody.
-fn check_sequence(read: &Read) -> Checked {
-    match read {
-        Read::Complete => Ok(()),
-        Read::Prefix => Err(Finding::Absent("the records end before the close")),
-        Read::Ended => Err(Finding::Absent("a refusal or abort ends the session")),
-        Read::Broken(why) => Err(why.clone().into()),
+fn outcome(checked: Checked) -> Result<(CheckResult, Signers), Bug> {
+    match checked {
+        Ok(()) => Ok((CheckResult::Passed, Signers::NOBODY)),
+        Err(Miss::Failed { why, by }) => Ok((CheckResult::Failed(why), by)),
+        Err(Miss::Absent(why)) => Ok((CheckResult::NotChecked(why), Signers::NOBODY)),
+        Err(Miss::Defect(bug)) => Err(bug),
     }
 }
-
-type Rule = (&'static str, &'static str);
-type FrameCheck = fn(&mut FrameReplay<'_>) -> Checked;
-
-const OPENING: Rule = ("T0-01", "both sides say their program is a release; protocol known");
-const SEQUENCE: Rule = ("T0-02", "messages form one complete session, in order");
-const PARTIES: Rule = ("T0-03", "both parties, suite, profile and sizes are consistent");
-const MANIFEST: Rule = ("T0-04", "key manifest and snapshot are signed and fit the session");
-const BINDING: Rule = ("T0-05", "session id binds hellos, terms, certificates and channel");
-const TERMS_SIGNED: Rule = ("T0-06", "both parties signed the terms");
-const TERMS_RESPECTED: Rule = ("T0-07", "terms keep within offer, limits and time");
-const STREAMS: Rule = ("T0-08", "every stream is whole, with the announced counts");
-const CHECKPOINTS: Rule = ("T0-09", "both parties signed the head of every stream");
-const RECEIPT: Rule = ("T0-10", "both parties signed a receipt that says what happened");
-const LEDGER: Rule = ("T0-11", "the ledger entry charges the run in full and follows its reserve");
-const HELLOS_SIGNED: Rule = ("T0-12", "both parties signed their hello for this channel");
-const LAST_WORDS: Rule = ("T0-13", "a refusal or abort is signed by whoever it is from");
-const FRAMES_MATCH: Rule = ("T0-20", "frames are the recorded ones");
-const CANONICAL: Rule = ("T0-21", "every element is canonical and not the identity");
-const DISTINCT: Rule = ("T0-22", "all elements are pairwise distinct");
-const ANSWERS: Rule = ("T0-23", "every answer has the evidence of its order");
-const TABLE: Rule = ("T0-24", "the table is in strict order and has the announced root");
-const HANDLES: Rule = ("T0-25", "handles are one batch in strict order");
-const FRAME_CHECKS: &[(Rule, FrameCheck)] = &[
-    (FRAMES_MATCH, |replay| replay.check_match()),
-    (CANONICAL, |replay| replay.check_canonical()),
-    (DISTINCT, |replay| replay.check_distinct()),
-    (ANSWERS, |replay| replay.check_answers()),
-    (TABLE, |replay| replay.check_table()),
-    (HANDLES, |replay| replay.check_handles()),
-];

@@ -1,15 +1,12 @@
 //! The messages of a transcript read as one session, as far as they are one.
 //!
-//! Reading stops at the first record that does not belong where it stands: what comes before it is
-//! a session that ended early, and is checked like any other.
+//! Reading stops at the first record that does not belong in its place: the records before it are
+//! a session that ended early, and are checked like any other.
 
-use alloc::format;
-use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use crate::account;
-use crate::evidence::Evidence;
 use protocol::codec::{FrameHeader, RawFrame, StreamId};
+use protocol::error::{Bug, WireCode};
 use protocol::last_word::Ground;
 use protocol::message::{
     Checkpoint, Control, HelloA, HelloP, ReceiptAck, Released, SignedReceipt, Terms, TermsAccept,
@@ -19,11 +16,16 @@ use protocol::transcript::merkle::{Hash, Tree};
 use protocol::transcript::receipt::StreamHead;
 use protocol::transcript::{Record, Role, Transcript};
 
-/// A session, message by message, up to where it ends or breaks.
+use crate::account::Place;
+use crate::evidence::Evidence;
+use crate::finding::Finding;
+
+/// A session, message by message, up to its end or its first fault.
 pub(crate) struct Outline {
-    /// Whose transcript it is.
+    /// The party whose transcript it is.
     role: Role,
     exporter: [u8; 32],
+    /// Control messages so far: the advertiser's, then the provider's.
     sent: [u32; 2],
     pub(crate) hello_a: Option<(HelloA, RawFrame)>,
     pub(crate) hello_p: Option<(HelloP, RawFrame)>,
@@ -31,22 +33,29 @@ pub(crate) struct Outline {
     pub(crate) accept: Option<TermsAccept>,
     /// CHECKPOINT and CHECKPOINT_ACK; true for the sender's.
     pub(crate) checkpoints: Vec<(Checkpoint, bool)>,
-    /// What the provider released for the handles.
+    /// The provider's answer to the handles.
     pub(crate) released: Option<Released>,
-    /// Whether the provider refused to release anything for the handles.
+    /// True if the provider refused to release anything for the handles.
     pub(crate) refused: bool,
-    /// REFUSE and ABORT with what both sides shared then; true for the advertiser's.
-    pub(crate) last_words: Vec<(Control, Ground, bool)>,
+    pub(crate) last_words: Vec<Spoken>,
     pub(crate) receipt: Option<SignedReceipt>,
     pub(crate) acknowledgement: Option<ReceiptAck>,
     pub(crate) streams: Vec<(StreamId, StreamRecord)>,
-    /// The last record that belongs where it stands: its name, and its place in a bulk stream.
-    pub(crate) last: Option<(&'static str, Option<u32>)>,
+    /// The last record that belongs in its place.
+    pub(crate) last: Option<Place>,
     /// The signatures that hold.
     pub(crate) evidence: Evidence,
 }
 
-/// How far the records are one session.
+/// REFUSE or ABORT of a session.
+pub(crate) struct Spoken {
+    pub(crate) message: Control,
+    /// Everything both sides shared then, over which it is signed.
+    pub(crate) ground: Ground,
+    pub(crate) by: Role,
+}
+
+/// Length of the part of the records that is one session.
 pub(crate) enum Read {
     /// To its end.
     Complete,
@@ -54,35 +63,47 @@ pub(crate) enum Read {
     Prefix,
     /// To a REFUSE or ABORT.
     Ended,
-    /// To a record that does not belong where it stands.
-    Broken(String),
+    /// To a record that does not belong in its place.
+    Broken(Finding),
 }
 
-/// Why no further record is read.
+/// Reason to read no further record.
 enum Stop {
     Ended,
-    Broken(String),
+    Broken(Finding),
+    Defect(Bug),
 }
 
-impl From<String> for Stop {
-    fn from(why: String) -> Self {
+impl From<Finding> for Stop {
+    fn from(why: Finding) -> Self {
         Self::Broken(why)
     }
 }
 
-/// What is recorded of one bulk stream.
+impl From<Bug> for Stop {
+    fn from(bug: Bug) -> Self {
+        Self::Defect(bug)
+    }
+}
+
+/// Record of one bulk stream.
 #[derive(Default)]
 pub(crate) struct StreamRecord {
     tree: Tree,
     pub(crate) frames: Vec<(FrameHeader, Hash)>,
+    /// Number of the frames.
+    pub(crate) count: u32,
     elements: u64,
     pub(crate) ended: bool,
 }
 
 impl Outline {
-    /// Reads the records, and says how far they are one session: opening four messages, streams,
-    /// close.
-    pub(crate) fn read(transcript: &Transcript) -> (Self, Read) {
+    /// Reads the records as far as they are one session: opening four messages, streams, close.
+    ///
+    /// # Errors
+    ///
+    /// [`Bug`] if a counter overflows, which the lengths of records exclude.
+    pub(crate) fn read(transcript: &Transcript) -> Result<(Self, Read), Bug> {
         let mut outline = Self {
             role: transcript.opening.role,
             exporter: transcript.opening.exporter,
@@ -103,19 +124,20 @@ impl Outline {
         };
         let in_order = transcript.records.iter().try_for_each(|record| match record {
             Record::Control(frame) => outline.take_control(frame),
-            Record::Bulk { header, leaf } => Ok(outline.take_bulk(header, *leaf)?),
+            Record::Bulk { header, leaf } => outline.take_bulk(header, *leaf),
         });
         let read = match in_order {
+            Err(Stop::Defect(bug)) => return Err(bug),
             Err(Stop::Ended) => Read::Ended,
             Err(Stop::Broken(why)) => Read::Broken(why),
             Ok(()) if outline.acknowledgement.is_some() => Read::Complete,
             Ok(()) => Read::Prefix,
         };
         outline.evidence = Evidence::of(&outline, transcript);
-        (outline, read)
+        Ok((outline, read))
     }
 
-    /// What is recorded of a stream, if any frame of it is.
+    /// The record of a stream, if any frame of it is there.
     pub(crate) fn record(&self, stream: StreamId) -> Option<&StreamRecord> {
         self.streams.iter().find(|(id, _)| *id == stream).map(|(_, record)| record)
     }
@@ -141,7 +163,7 @@ impl Outline {
         self.is_open() && signed && self.released.is_none() && !self.refused
     }
 
-    /// Whether the CHECKPOINT (by the sender) or CHECKPOINT_ACK of a stream is there.
+    /// True if the CHECKPOINT (by the sender) or CHECKPOINT_ACK of a stream is there.
     fn is_signed(&self, stream: StreamId, by_sender: bool) -> bool {
         let code = stream.code();
         self.checkpoints.iter().any(|(c, sender)| c.stream == code && *sender == by_sender)
@@ -151,14 +173,16 @@ impl Outline {
         let from_advertiser = frame.header.stream.from_advertiser();
         let [by_advertiser, by_provider] = &mut self.sent;
         let next = if from_advertiser { by_advertiser } else { by_provider };
-        ensure(frame.header.index == *next, "a control message is missing or repeated")?;
-        *next = next.saturating_add(1);
-        let message = Control::decode(frame).map_err(|why| why.to_string())?;
+        ensure(frame.header.index == *next, "verify-message-gap")?;
+        *next = next.checked_add(1).ok_or(Bug::InternalInvariant)?;
+        let message = Control::decode(frame)
+            .map_err(|why| Finding::new("verify-undecodable").because(WireCode::Violation(why)))?;
         let name = message.name();
-        ensure(self.acknowledgement.is_none(), "a message after the close")?;
+        ensure(self.acknowledgement.is_none(), "verify-after-close")?;
         if matches!(message, Control::Refuse(_) | Control::Abort(_)) {
+            let by = if from_advertiser { Role::Advertiser } else { Role::Provider };
             let ground = self.ground();
-            self.last_words.push((message.clone(), ground, from_advertiser));
+            self.last_words.push(Spoken { message: message.clone(), ground, by });
         }
         let opened = self.accept.is_some();
         match (message, from_advertiser) {
@@ -175,13 +199,13 @@ impl Outline {
                 self.accept = Some(m);
             }
             (Control::Checkpoint(m), _) if self.is_open() => {
-                ensure(sends(&m) == Some(from_advertiser), "a CHECKPOINT by the receiver")?;
+                ensure(sends(&m) == Some(from_advertiser), "verify-checkpoint-by-receiver")?;
                 self.push_checkpoint(m, true)?;
             }
             (Control::CheckpointAck(m), _) if self.is_open() => {
-                ensure(sends(&m) == Some(!from_advertiser), "a CHECKPOINT_ACK by the sender")?;
+                ensure(sends(&m) == Some(!from_advertiser), "verify-ack-by-sender")?;
                 let whole = self.streams.iter().any(|(s, r)| s.code() == m.stream && r.ended);
-                ensure(whole, "a stream was acknowledged before its last frame")?;
+                ensure(whole, "verify-ack-early")?;
                 self.push_checkpoint(m, false)?;
             }
             (Control::Released(m), false) if self.may_answer_handles() => self.released = Some(m),
@@ -194,24 +218,24 @@ impl Outline {
             (Control::Refuse(_), false) if self.hello_a.is_some() && !opened => {
                 return Err(Stop::Ended);
             }
-            _ => return Err(Stop::Broken(format!("{name} out of place"))),
+            _ => return Err(Finding::new("verify-out-of-place").with("message", name).into()),
         }
-        self.last = Some((name, None));
+        self.last = Some(Place::message(name));
         Ok(())
     }
 
     /// Keeps a checkpoint; the second of one kind shows all that further ones could.
-    fn push_checkpoint(&mut self, checkpoint: Checkpoint, by_sender: bool) -> Result<(), String> {
+    fn push_checkpoint(&mut self, checkpoint: Checkpoint, by_sender: bool) -> Result<(), Finding> {
         let same = |(other, sender): &&(Checkpoint, bool)| {
             other.stream == checkpoint.stream && *sender == by_sender
         };
         let few = self.checkpoints.iter().filter(same).count() < 2;
-        ensure(few, "a stream was signed again and again")?;
+        ensure(few, "verify-signed-again")?;
         self.checkpoints.push((checkpoint, by_sender));
         Ok(())
     }
 
-    /// What both sides share so far.
+    /// Everything both sides share so far.
     fn ground(&self) -> Ground {
         let mut ground = Ground::new(self.exporter);
         if let Some((_, frame)) = &self.hello_a {
@@ -226,40 +250,33 @@ impl Outline {
         ground
     }
 
-    fn take_bulk(&mut self, header: &FrameHeader, leaf: Hash) -> Result<(), String> {
-        let name = header.stream.name();
-        ensure(self.is_open(), &format!("a {name} frame outside the session"))?;
+    fn take_bulk(&mut self, header: &FrameHeader, leaf: Hash) -> Result<(), Stop> {
+        let of_stream = |id| Finding::new(id).with("stream", header.stream.name());
+        ensure(self.is_open(), of_stream("verify-frame-outside"))?;
         match header.stream {
             StreamId::Eval => {
-                let asked = self.record(StreamId::Blind).map_or(0, |record| record.tree.leaves());
-                let answers = u64::from(header.index) < asked;
-                ensure(answers, "an EVAL frame before the frame it answers")?;
+                let asked = self.record(StreamId::Blind).map_or(0, |record| record.count);
+                ensure(header.index < asked, "verify-eval-early")?;
                 self.check_barrier()?;
             }
             StreamId::Blind => self.check_table_came_first()?,
             StreamId::Handles => {
                 let answered = self.record(StreamId::Eval).is_some_and(|record| record.ended);
                 let signed = self.is_signed(StreamId::Eval, true);
-                ensure(answered && signed, "a HANDLES frame before the answers were signed")?;
+                ensure(answered && signed, "verify-handles-early")?;
             }
-            StreamId::Ids => ensure(self.released.is_some(), "an IDS frame before RELEASED")?,
+            StreamId::Ids => ensure(self.released.is_some(), "verify-ids-early")?,
             _ => {}
         }
         if self.record(header.stream).is_none() {
             self.streams.push((header.stream, StreamRecord::default()));
         }
         let record = self.streams.iter_mut().find(|(stream, _)| *stream == header.stream);
-        let Some((_, record)) = record else {
-            return Ok(());
-        };
-        ensure(!record.ended, &format!("a {name} frame after the last one"))?;
-        let in_sequence = record.tree.leaves() == u64::from(header.index);
-        ensure(in_sequence, &format!("{name} frames have a gap"))?;
-        record.tree.push(leaf);
-        record.frames.push((*header, leaf));
-        record.elements = record.elements.saturating_add(u64::from(header.elements));
-        record.ended = header.is_last();
-        self.last = Some(account::place(header.stream, header.index));
+        let (_, record) = record.ok_or(Bug::InternalInvariant)?;
+        ensure(!record.ended, of_stream("verify-frame-after-last"))?;
+        ensure(record.count == header.index, of_stream("verify-frame-gap"))?;
+        record.push(header, leaf)?;
+        self.last = Some(Place::frame(header.stream, header.index));
         Ok(())
     }
 
@@ -267,34 +284,44 @@ impl Outline {
     ///
     /// The advertiser may receive the acknowledgement later: the streams of a connection overtake
     /// each other.
-    fn check_barrier(&self) -> Result<(), String> {
+    fn check_barrier(&self) -> Result<(), Finding> {
         let shuffled = |(hello, _): &(HelloA, RawFrame)| hello.suite == SuiteId::Shuffled.code();
         if !self.hello_a.as_ref().is_some_and(shuffled) {
             return Ok(());
         }
         let whole = self.record(StreamId::Blind).is_some_and(|record| record.ended);
-        ensure(whole, "an EVAL frame before the last row")?;
+        ensure(whole, "verify-eval-before-last-row")?;
         let shown = self.is_signed(StreamId::Blind, false) || self.role == Role::Advertiser;
-        ensure(shown, "an EVAL frame before the rows were acknowledged")
+        ensure(shown, "verify-eval-before-ack")
     }
 
     /// Nothing is blinded before the table is there, and the advertiser has said that it is.
     ///
     /// The provider may receive the acknowledgement later: the streams of a connection overtake
     /// each other.
-    fn check_table_came_first(&self) -> Result<(), String> {
+    fn check_table_came_first(&self) -> Result<(), Finding> {
         if self.terms.as_ref().is_none_or(|terms| terms.terms.table_delivery == 0) {
             return Ok(());
         }
         let whole = self.record(StreamId::Table).is_some_and(|record| record.ended);
-        ensure(whole, "a BLIND frame before the table is whole")?;
+        ensure(whole, "verify-blind-before-table")?;
         let shown = self.is_signed(StreamId::Table, false) || self.role == Role::Provider;
-        ensure(shown, "a BLIND frame before the table was acknowledged")
+        ensure(shown, "verify-blind-before-ack")
     }
 }
 
 impl StreamRecord {
-    /// The head as it was after so many frames; `None` if there are not as many.
+    fn push(&mut self, header: &FrameHeader, leaf: Hash) -> Result<(), Bug> {
+        self.tree.push(leaf);
+        self.frames.push((*header, leaf));
+        self.count = self.count.checked_add(1).ok_or(Bug::InternalInvariant)?;
+        let elements = self.elements.checked_add(header.elements.into());
+        self.elements = elements.ok_or(Bug::InternalInvariant)?;
+        self.ended = header.is_last();
+        Ok(())
+    }
+
+    /// The head after so many frames; `None` if there are not as many.
     pub(crate) fn head_at(&self, stream: StreamId, frames: u32) -> Option<StreamHead> {
         let first = self.frames.get(..usize::try_from(frames).ok()?)?;
         let mut tree = Tree::new();
@@ -306,18 +333,18 @@ impl StreamRecord {
     pub(crate) fn head(&self, stream: StreamId) -> StreamHead {
         StreamHead {
             stream: stream.code(),
-            frames: u32::try_from(self.tree.leaves()).unwrap_or(u32::MAX),
+            frames: self.count,
             elements: self.elements,
             root: self.tree.root(),
         }
     }
 }
 
-/// Whether the advertiser sends the stream of a checkpoint.
+/// True if the advertiser sends the stream of a checkpoint.
 fn sends(checkpoint: &Checkpoint) -> Option<bool> {
     StreamId::from_code(checkpoint.stream).map(StreamId::from_advertiser)
 }
 
-fn ensure(holds: bool, otherwise: &str) -> Result<(), String> {
-    if holds { Ok(()) } else { Err(otherwise.to_string()) }
+fn ensure(holds: bool, otherwise: impl Into<Finding>) -> Result<(), Finding> {
+    if holds { Ok(()) } else { Err(otherwise.into()) }
 }

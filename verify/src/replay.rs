@@ -1,24 +1,21 @@
 //! The checks that read the frames of a session again.
 
-use alloc::format;
-use alloc::string::ToString;
 use alloc::vec::Vec;
 
-use crate::checks::{Checked, Finding};
-use crate::outline::Outline;
-use crate::signers::Signers;
-use crate::{FrameSource, FrameUnreadable};
-use protocol::codec::{RawFrame, StreamId};
-use protocol::error::Violation;
+use protocol::codec::{FrameHeader, RawFrame, StreamId};
+use protocol::error::{Bug, Violation, WireCode};
 use protocol::group::{BatchArithmetic, Element};
-use protocol::proof;
-use protocol::proof::{eval_context, split_eval};
+use protocol::proof::{self, eval_context, split_eval};
 use protocol::rows::{RowOrder, RowWidth};
 use protocol::suite::SuiteId;
 use protocol::table::TableReader;
 use protocol::transcript::Role;
-use protocol::transcript::merkle;
-use protocol::transcript::merkle::Tree;
+use protocol::transcript::merkle::{self, Tree};
+
+use crate::finding::{Checked, Finding, Miss, absent, failed, require};
+use crate::outline::Outline;
+use crate::signers::Signers;
+use crate::{FrameSource, FrameUnreadable};
 
 /// The checks that read frames.
 pub(crate) struct FrameReplay<'a> {
@@ -40,35 +37,33 @@ impl<'a> FrameReplay<'a> {
         Self { outline, frames, arithmetic, elements_per_pass, sound: [Vec::new(), Vec::new()] }
     }
 
+    /// Every stored frame is the recorded one.
     pub(crate) fn check_match(&mut self) -> Checked {
         if self.outline.streams.is_empty() {
-            return Err(NO_FRAMES);
+            return Err(absent(NO_FRAMES));
         }
         for (stream, record) in &self.outline.streams {
-            // Digital IDs are in no package: what is recorded of them is their leaves.
+            // Digital IDs are in no package: their leaves alone are recorded.
             if *stream == StreamId::Ids {
                 continue;
             }
             for (index, (header, leaf)) in (0_u32..).zip(&record.frames) {
                 let frame = self.frame(*stream, index)?;
-                let hash = merkle::leaf_hash(&[&frame.header.encode(), &frame.payload]);
-                if hash != *leaf || frame.header != *header {
-                    let by = Signers::NOBODY;
-                    return Err(failed(*stream, index, "is not the recorded one", by));
-                }
+                let same = leaf_of(&frame) == *leaf && frame.header == *header;
+                require(Signers::NOBODY, same, at("verify-frame-other", *stream, index))?;
             }
         }
         Ok(())
     }
 
+    /// Every element is canonical and not the identity.
     pub(crate) fn check_canonical(&mut self) -> Checked {
         self.over_elements(CANONICAL, |replay, stream| {
             for index in 0..replay.frame_count(stream) {
                 let frame = replay.frame(stream, index)?;
-                for encoded in elements(&frame) {
+                for encoded in elements(&frame)? {
                     if let Err(why) = Element::decode(encoded) {
-                        let by = replay.sender(stream);
-                        return Err(failed(stream, index, &why.to_string(), by));
+                        return Err(breach(stream, index, why, replay.sender(stream)));
                     }
                 }
             }
@@ -76,27 +71,28 @@ impl<'a> FrameReplay<'a> {
         })
     }
 
-    /// Sorts the elements of one range of encodings at a time.
+    /// All elements of a stream are pairwise distinct; sorts one range of encodings at a time.
     ///
-    /// Ranges are equally full as long as encodings are spread like those of honest sessions; who
-    /// makes the elements can choose them to lie in one.
+    /// Ranges are equally full as long as encodings are spread like those of honest sessions; a
+    /// party that makes the elements can choose them to lie in one.
     pub(crate) fn check_distinct(&mut self) -> Checked {
         self.over_elements(DISTINCT, |replay, stream| {
-            let total = replay.outline.record(stream).map_or(0, |r| r.head(stream).elements);
-            let total = usize::try_from(total).unwrap_or(usize::MAX);
-            let passes = total.div_ceil(replay.elements_per_pass.max(1)).clamp(1, 1 << 16);
+            let total = replay.outline.stream_elements(stream);
+            let per_pass = u64::try_from(replay.elements_per_pass.max(1));
+            let per_pass = per_pass.map_err(|_| Bug::InternalInvariant)?;
+            let passes = total.div_ceil(per_pass).clamp(1, 1 << 16);
             for pass in 0..passes {
                 let mut seen: Vec<[u8; 32]> = Vec::new();
                 for index in 0..replay.frame_count(stream) {
                     let frame = replay.frame(stream, index)?;
-                    let in_pass = |encoded: &&[u8; 32]| range_of(encoded, passes) == pass;
-                    seen.extend(elements(&frame).iter().filter(in_pass));
+                    let in_pass = |encoded: &&[u8; 32]| range_of(encoded, passes) == Some(pass);
+                    seen.extend(elements(&frame)?.iter().filter(in_pass));
                 }
                 seen.sort_unstable();
                 // [G13]
                 if !seen.is_sorted_by(|a, b| a < b) {
-                    let why = format!("{} repeats an element", stream.name());
-                    return Err(Finding::Failed { why, by: replay.answerer(stream) });
+                    let why = Finding::new("verify-element-twice").with("stream", stream.name());
+                    return Err(failed(replay.answerer(stream), why));
                 }
             }
             Ok(())
@@ -111,32 +107,31 @@ impl<'a> FrameReplay<'a> {
     ) -> Checked {
         for stream in [StreamId::Blind, StreamId::Eval] {
             check(self, stream)?;
-            if let Some(sound) = self.sound.get_mut(rule) {
-                sound.push(stream);
-            }
+            self.sound.get_mut(rule).ok_or(Bug::InternalInvariant)?.push(stream);
         }
         let none = |stream| self.frame_count(stream) == 0;
-        if none(StreamId::Blind) || none(StreamId::Eval) { Err(NO_FRAMES) } else { Ok(()) }
+        match none(StreamId::Blind) || none(StreamId::Eval) {
+            true => Err(absent(NO_FRAMES)),
+            false => Ok(()),
+        }
     }
 
-    /// What the order asks of the answers: a proof of every frame, or strict order of every row.
+    /// Every answer has the evidence of its order: a proof of each frame, or strict order of rows.
     pub(crate) fn check_answers(&mut self) -> Checked {
         if self.frame_count(StreamId::Eval) == 0 {
-            return Err(NO_FRAMES);
+            return Err(absent(NO_FRAMES));
         }
         let hello = &self.outline.hellos()?.0;
-        let width = RowWidth::new(hello.row_width);
         if hello.suite == SuiteId::Aligned.code() {
             return self.check_proofs();
         }
-        let width = width.ok_or_else(|| Finding::from("row width".to_string()))?;
+        let width = RowWidth::new(hello.row_width).ok_or(Finding::new("verify-row-width"))?;
         for stream in [StreamId::Blind, StreamId::Eval] {
             let mut order = RowOrder::new(width);
             for index in 0..self.frame_count(stream) {
                 let frame = self.frame(stream, index)?;
                 if let Err(why) = order.check(frame.encodings()) {
-                    let by = self.answerer(stream);
-                    return Err(failed(stream, index, &why.to_string(), by));
+                    return Err(breach(stream, index, why, self.answerer(stream)));
                 }
             }
         }
@@ -146,7 +141,7 @@ impl<'a> FrameReplay<'a> {
     /// Handles are strictly increasing over the whole batch.
     pub(crate) fn check_handles(&mut self) -> Checked {
         if self.outline.streams.is_empty() {
-            return Err(NO_FRAMES);
+            return Err(absent(NO_FRAMES));
         }
         let mut last: Option<[u8; 16]> = None;
         for index in 0..self.frame_count(StreamId::Handles) {
@@ -155,7 +150,7 @@ impl<'a> FrameReplay<'a> {
             let after = last.as_ref().is_none_or(|last| handles.first() > Some(last));
             if !after || !handles.is_sorted_by(|a, b| a < b) {
                 let by = self.sender(StreamId::Handles);
-                return Err(failed(StreamId::Handles, index, "is not in strict order", by));
+                return Err(failed(by, at("verify-handles-order", StreamId::Handles, index)));
             }
             last = handles.last().copied();
         }
@@ -163,33 +158,28 @@ impl<'a> FrameReplay<'a> {
     }
 
     fn check_proofs(&mut self) -> Checked {
+        let sid = self.outline.terms()?.sid;
+        let public_key = &self.outline.hellos()?.1.manifest.body.public_key;
         for index in 0..self.frame_count(StreamId::Eval) {
             let blinded = self.frame(StreamId::Blind, index)?;
             let answer = self.frame(StreamId::Eval, index)?;
-            if let Err(why) = self.prove(&blinded, &answer, index) {
-                let by = self.answerer(StreamId::Eval);
-                return Err(match why {
-                    Unproved::Absent(what) => what,
-                    Unproved::Wrong(why) => failed(StreamId::Eval, index, &why.to_string(), by),
-                });
+            let blinded = blinded.encodings();
+            let proved = split_eval(&answer, blinded.len()).and_then(|(evaluated, proof)| {
+                let context = eval_context(&sid, index);
+                proof::verify(
+                    self.arithmetic,
+                    SuiteId::Aligned,
+                    public_key,
+                    &context,
+                    blinded,
+                    evaluated,
+                    &proof,
+                )
+            });
+            if let Err(why) = proved {
+                return Err(breach(StreamId::Eval, index, why, self.answerer(StreamId::Eval)));
             }
         }
-        Ok(())
-    }
-
-    fn prove(&self, blinded: &RawFrame, answer: &RawFrame, index: u32) -> Result<(), Unproved> {
-        let sid = self.outline.terms()?.sid;
-        let public_key = &self.outline.hellos()?.1.manifest.body.public_key;
-        let (evaluated, proof) = split_eval(answer, blinded.encodings().len())?;
-        let _evidence = proof::verify(
-            self.arithmetic,
-            SuiteId::Aligned,
-            public_key,
-            &eval_context(&sid, index),
-            blinded.encodings(),
-            evaluated,
-            &proof,
-        )?;
         Ok(())
     }
 
@@ -213,9 +203,9 @@ impl<'a> FrameReplay<'a> {
         }
     }
 
-    /// Whoever signed exactly the frames that are stored.
+    /// Signers of exactly the frames that are stored.
     ///
-    /// Frames are read again: what the records say of them is not signed, but for the leaves.
+    /// Frames are read again: the records of them are not signed, but for the leaves.
     fn signed(&mut self, stream: StreamId) -> Signers {
         let Some(record) = self.outline.record(stream) else {
             return Signers::NOBODY;
@@ -228,13 +218,12 @@ impl<'a> FrameReplay<'a> {
             let Ok(Some(frame)) = self.frames.frame(stream, index) else {
                 return false;
             };
-            let hash = merkle::leaf_hash(&[&frame.header.encode(), &frame.payload]);
-            hash == *leaf && frame.header == *header
+            leaf_of(&frame) == *leaf && frame.header == *header
         });
         if same { by } else { Signers::NOBODY }
     }
 
-    /// Reads the table whether it was sent in this session or an earlier one.
+    /// The table is in strict order under its root, sent in this session or an earlier one.
     pub(crate) fn check_table(&mut self) -> Checked {
         let table = self.outline.hellos()?.1.table;
         let sent = self.outline.terms()?.terms.table_delivery == 1;
@@ -251,15 +240,13 @@ impl<'a> FrameReplay<'a> {
             }
             let frame = self.frame(StreamId::Table, index)?;
             if let Err(why) = reader.read(&frame) {
-                return Err(Finding::Failed { why: why.to_string(), by: self.announcer(count) });
+                let why = at("verify-frame-breach", StreamId::Table, index).because(why.wire().0);
+                return Err(failed(self.announcer(count), why));
             }
-            tree.push(merkle::leaf_hash(&[&frame.header.encode(), &frame.payload]));
+            tree.push(leaf_of(&frame));
         }
-        self.outline.required(reader.is_complete(), || "the table ends early".to_string())?;
-        match tree.root() == table.root {
-            true => Ok(()),
-            false => Err("the table has another root".to_string().into()),
-        }
+        self.outline.required(reader.is_complete(), || "verify-table-short")?;
+        require(Signers::NOBODY, tree.root() == table.root, "verify-table-root")
     }
 
     /// The provider, if the stored frames have the root that it signed in its HELLO.
@@ -270,7 +257,7 @@ impl<'a> FrameReplay<'a> {
         let mut tree = Tree::new();
         for index in 0..count {
             let Ok(Some(frame)) = self.frames.frame(StreamId::Table, index) else { break };
-            tree.push(merkle::leaf_hash(&[&frame.header.encode(), &frame.payload]));
+            tree.push(leaf_of(&frame));
         }
         match tree.root() == hello.table.root {
             true => self.outline.evidence.hello_p,
@@ -278,60 +265,50 @@ impl<'a> FrameReplay<'a> {
         }
     }
 
-    fn frame(&mut self, stream: StreamId, index: u32) -> Result<RawFrame, Finding> {
+    fn frame(&mut self, stream: StreamId, index: u32) -> Checked<RawFrame> {
         match self.frames.frame(stream, index) {
             Ok(Some(frame)) => Ok(frame),
-            Ok(None) => Err(Finding::Absent("frames are not in the package")),
-            Err(FrameUnreadable) => Err(failed(stream, index, "cannot be read", Signers::NOBODY)),
+            Ok(None) => Err(absent("verify-frames-absent")),
+            Err(FrameUnreadable) => Err(at("verify-frame-unreadable", stream, index).into()),
         }
     }
 
     fn frame_count(&self, stream: StreamId) -> u32 {
-        self.outline
-            .record(stream)
-            .map_or(0, |record| u32::try_from(record.frames.len()).unwrap_or(u32::MAX))
+        self.outline.record(stream).map_or(0, |record| record.count)
     }
 }
 
-/// Which of `passes` equal ranges an encoding falls into, by two bytes in its middle.
+/// Number of the range, of `passes` equal ones, that an encoding falls into, by two middle bytes.
 ///
 /// The first byte would not do: it is even in every encoding.
-fn range_of(encoded: &[u8; 32], passes: usize) -> usize {
+fn range_of(encoded: &[u8; 32], passes: u64) -> Option<u64> {
     let [.., low, high, _, _, _, _, _, _, _, _] = *encoded;
-    usize::from(u16::from_be_bytes([high, low])).saturating_mul(passes) >> 16
+    u64::from(u16::from_be_bytes([high, low])).checked_mul(passes).map(|scaled| scaled >> 16)
 }
 
 /// The elements of a BLIND or aligned EVAL frame, without the proof.
-fn elements(frame: &RawFrame) -> &[[u8; 32]] {
-    let count = usize::try_from(frame.header.elements).unwrap_or(0);
-    let encodings = frame.encodings();
-    encodings.get(..count).unwrap_or(encodings)
+fn elements(frame: &RawFrame) -> Result<&[[u8; 32]], Finding> {
+    let FrameHeader { stream, elements, index, .. } = frame.header;
+    let count = usize::try_from(elements).ok();
+    let run = count.and_then(|count| frame.encodings().get(..count));
+    run.ok_or_else(|| at("verify-frame-unreadable", stream, index))
 }
 
-fn failed(stream: StreamId, index: u32, why: &str, by: Signers) -> Finding {
-    Finding::Failed { why: format!("{} frame {index} {why}", stream.name()), by }
+fn leaf_of(frame: &RawFrame) -> merkle::Hash {
+    merkle::leaf_hash(&[&frame.header.encode(), &frame.payload])
 }
 
-/// Why an answer is not proved.
-enum Unproved {
-    Absent(Finding),
-    Wrong(Violation),
+/// A frame that breaks a rule of the protocol.
+fn breach(stream: StreamId, index: u32, why: Violation, by: Signers) -> Miss {
+    failed(by, at("verify-frame-breach", stream, index).because(WireCode::Violation(why)))
 }
 
-impl From<Finding> for Unproved {
-    fn from(what: Finding) -> Self {
-        Self::Absent(what)
-    }
-}
-
-impl From<Violation> for Unproved {
-    fn from(why: Violation) -> Self {
-        Self::Wrong(why)
-    }
+fn at(id: &'static str, stream: StreamId, index: u32) -> Finding {
+    Finding::new(id).with("stream", stream.name()).with_number("frame", index)
 }
 
 /// Places of [`FrameReplay::sound`].
 const CANONICAL: usize = 0;
 const DISTINCT: usize = 1;
 
-const NO_FRAMES: Finding = Finding::Absent("the stream has no frames");
+const NO_FRAMES: &str = "verify-no-frames";

@@ -1,4 +1,4 @@
-//! The streams that a session may have, and their sizes, as its first messages say them.
+//! The streams that a session may have, and their sizes, by its first messages.
 
 use protocol::codec::{FrameHeader, StreamId};
 use protocol::digital_id::DigitalId;
@@ -7,7 +7,7 @@ use protocol::message::TableDescriptor;
 use protocol::proof::FrameProof;
 use protocol::suite::{Profile, SuiteId};
 
-/// What the first messages say about the streams of a session.
+/// Streams of a session and their sizes, by its first messages.
 pub(crate) struct Shape {
     pub(crate) profile: Profile,
     pub(crate) table_sent: bool,
@@ -49,7 +49,7 @@ impl Shape {
         }
     }
 
-    /// Whether a frame that is not the last is full.
+    /// True if a frame that is not the last is full.
     pub(crate) const fn is_full(&self, header: &FrameHeader) -> bool {
         // An IDS frame may also close when the next entry might not fit.
         let closed = matches!(header.stream, StreamId::Ids)
@@ -57,14 +57,15 @@ impl Shape {
         closed || header.elements == self.full_frame(header.stream)
     }
 
-    /// Whether an EVAL frame has a proof in aligned order, and none in shuffled order.
+    /// True if an EVAL frame has a proof in aligned order, and none in shuffled order.
     pub(crate) fn has_right_length(&self, header: &FrameHeader) -> bool {
         let proof = match self.profile.suite() {
             SuiteId::Aligned => FrameProof::LEN as u64,
             SuiteId::Shuffled => 0,
         };
-        let len = u64::from(header.elements).saturating_mul(32).saturating_add(proof);
-        header.stream != StreamId::Eval || u64::from(header.payload_len) == len
+        let encodings = u64::from(header.elements).checked_mul(32);
+        let len = encodings.and_then(|bytes| bytes.checked_add(proof));
+        header.stream != StreamId::Eval || len == Some(header.payload_len.into())
     }
 
     pub(crate) const fn full_frame(&self, stream: StreamId) -> u32 {

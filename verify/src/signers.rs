@@ -1,6 +1,4 @@
-//! Who signed something: the only ones whom a failure inside it can accuse [T-18].
-
-use core::fmt;
+//! Signers of a part of a session: the only ones whom a failure inside it can accuse [T-18].
 
 use protocol::transcript::Role;
 
@@ -34,7 +32,7 @@ impl Signers {
         if signed { Self::of(role) } else { Self::NOBODY }
     }
 
-    /// Whoever signed both of two things that contradict each other.
+    /// Signers of both of two things that contradict each other.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self {
@@ -43,7 +41,7 @@ impl Signers {
         }
     }
 
-    /// Whoever signed one of two things.
+    /// Signers of at least one of two things.
     pub(crate) const fn or(self, other: Self) -> Self {
         Self {
             advertiser: self.advertiser || other.advertiser,
@@ -51,7 +49,7 @@ impl Signers {
         }
     }
 
-    /// Whether a party is among them.
+    /// True if a party is among them.
     #[must_use]
     pub const fn contains(self, role: Role) -> bool {
         match role {
@@ -60,7 +58,7 @@ impl Signers {
         }
     }
 
-    /// Whether neither party is among them.
+    /// True if neither party is among them.
     #[must_use]
     pub const fn is_nobody(self) -> bool {
         !self.advertiser && !self.provider
@@ -75,17 +73,6 @@ impl Signers {
             (false, true) => "provider",
             (false, false) => "holder",
         }
-    }
-}
-
-impl fmt::Display for Signers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match (self.advertiser, self.provider) {
-            (true, true) => "signed by both parties",
-            (true, false) => "signed by the advertiser",
-            (false, true) => "signed by the provider",
-            (false, false) => "claimed by whoever holds this package",
-        })
     }
 }
 

@@ -15,6 +15,7 @@ use protocol::transcript::merkle::leaf_hash;
 use protocol::transcript::{Record, Role, Transcript};
 use support::words::sign_over;
 use support::*;
+use verify::rules::T0;
 use verify::{
     CheckResult, Conclusion, Expected, FrameSource, FrameUnreadable, Signers, Verdict, verify,
 };
@@ -268,7 +269,8 @@ impl Package {
     fn judge(&self) -> Verdict {
         let mut frames = self;
         let expected = Expected::default();
-        verify(&self.transcript, &mut frames, &Portable, &Limits::SMALL, 1 << 10, &expected)
+        verify(&T0, &self.transcript, &mut frames, &Portable, &Limits::SMALL, 1 << 10, &expected)
+            .unwrap()
     }
 
     /// Whom the verdict accuses; it accepts nothing that was edited.

@@ -16,6 +16,7 @@ use protocol::message::{Abort, Control};
 use protocol::suite::Profile;
 use protocol::transcript::{Record, Transcript};
 use support::*;
+use verify::rules::T0;
 use verify::{CheckResult, Expected, FrameSource, FrameUnreadable, Verdict, verify};
 
 // HELLO
@@ -500,7 +501,7 @@ fn edit(frame: &mut RawFrame, edit: impl Fn(&mut Control)) {
 
 fn judge(transcript: &Transcript, limits: &Limits) -> Verdict {
     let mut none = NoFrames;
-    verify(transcript, &mut none, &Portable, limits, 1 << 10, &Expected::default())
+    verify(&T0, transcript, &mut none, &Portable, limits, 1 << 10, &Expected::default()).unwrap()
 }
 
 struct NoFrames;

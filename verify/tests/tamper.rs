@@ -13,6 +13,7 @@ use protocol::limits::Limits;
 use protocol::suite::Profile;
 use protocol::transcript::{Record, Transcript};
 use support::*;
+use verify::rules::T0;
 use verify::{
     CheckResult, Conclusion, Expected, FrameSource, FrameUnreadable, Signers, Verdict, verify,
 };
@@ -153,7 +154,7 @@ fn small_sessions() -> [Ended; 2] {
 fn judge(transcript: &Transcript, frames: &[RawFrame]) -> Verdict {
     let mut frames = Beside(frames);
     let expected = Expected::default();
-    verify(transcript, &mut frames, &Portable, &Limits::SMALL, 1 << 10, &expected)
+    verify(&T0, transcript, &mut frames, &Portable, &Limits::SMALL, 1 << 10, &expected).unwrap()
 }
 
 struct Beside<'a>(&'a [RawFrame]);

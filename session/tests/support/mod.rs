@@ -49,6 +49,7 @@ use session::{
     ChannelFacts, Input, Outbox, Output, RowSlot, RunChunk, RunContent, RunName, Task, VerifiedPeer,
 };
 use sha2::{Digest, Sha256, Sha512, Sha512_256};
+use verify::rules::T0;
 use verify::{self, Expected, FrameSource, FrameUnreadable, Verdict};
 use words::Words;
 
@@ -972,7 +973,8 @@ impl Side {
             advertiser: Some(advertiser_key().party()),
             provider: Some(provider_key().party()),
         };
-        verify::verify(&transcript, &mut frames, &Portable, &limits, 1 << 10, &expected)
+        verify::verify(&T0, &transcript, &mut frames, &Portable, &limits, 1 << 10, &expected)
+            .unwrap()
     }
 
     pub(crate) fn parsed(&self) -> Transcript {
