@@ -1,21 +1,23 @@
-//! Where the checklist goes: checked before the session is, and never over what it must not
-//! replace.
+//! Output of the report: its place is checked before the session is, and it replaces nothing that
+//! it must not.
 //!
 //! The same rules as the nodes have for their outputs, without their code: a file appears whole
-//! and for its owner alone; what is no regular file is written through; `-` is standard output.
+//! and for its owner alone; a pipe or device is written through; `-` is standard output.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+
+use report::{Code, Diagnose, Text, told_in_english};
 
 /// A checked place for one report.
 #[derive(Debug)]
 pub enum Output {
     /// Standard output.
     Standard,
-    /// What is no regular file, such as a pipe.
+    /// A pipe or a device.
     Stream(PathBuf),
-    /// A file, through links, and whether one that is there is replaced.
+    /// A file, through links; true if one that is there is replaced.
     File(PathBuf, bool),
 }
 
@@ -24,47 +26,46 @@ impl Output {
     ///
     /// # Errors
     ///
-    /// Why the path is not written: a file of the package or of a node, one that exists, unless
-    /// `overwrite` allows to replace it, or a place that cannot be written.
-    pub fn claim(path: &Path, package: &Path, overwrite: bool) -> Result<Self, String> {
+    /// [`OutputError`] for a file of the package or of a node, one that exists, unless `overwrite`
+    /// allows to replace it, or a place that cannot be written.
+    pub fn claim(path: &Path, package: &Path, overwrite: bool) -> Result<Self, OutputError> {
         if ["-", "/dev/stdout", "/dev/fd/1"].iter().any(|name| path == Path::new(name)) {
             return Ok(Self::Standard);
         }
-        let shown = path.display();
+        let refused = |why| OutputError::Refused { path: path.into(), why };
+        let system = |source| OutputError::System { path: path.into(), source };
         let found = match fs::metadata(path) {
             Ok(found) => Some(found),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(format!("{shown} is not written: {error}")),
+            Err(error) => return Err(system(error)),
         };
         if let Some(found) = &found
             && !found.is_file()
         {
             return match found.is_dir() {
-                true => Err(format!("{shown} is not written: it is a directory")),
+                true => Err(refused("directory")),
                 false => Ok(Self::Stream(path.into())),
             };
         }
         let target = match &found {
             Some(_) => fs::canonicalize(path),
             None if fs::symlink_metadata(path).is_ok() => {
-                return Err(format!("{shown} is not written: it is a link to nothing"));
+                return Err(refused("link"));
             }
             None => fs::canonicalize(parent(path))
                 .and_then(|dir| Ok(dir.join(path.file_name().ok_or(io::ErrorKind::InvalidInput)?))),
         };
-        let target = target.map_err(|error| format!("cannot write {shown}: {error}"))?;
+        let target = target.map_err(system)?;
         if found.is_some() {
             if files_of(package).iter().any(|file| is_same(file, path)) {
-                return Err(format!("{shown} is not written: it is a file of the package"));
+                return Err(refused("package"));
             }
             if !overwrite {
-                return Err(format!(
-                    "{shown} is not written: it exists, and --overwrite is not given"
-                ));
+                return Err(refused("exists"));
             }
         }
         if let Some(node) = target.ancestors().skip(1).find(|above| is_node(above)) {
-            return Err(format!("{shown} is not written: it lies in the node {}", node.display()));
+            return Err(OutputError::InNode { path: path.into(), node: node.into() });
         }
         Ok(Self::File(target, found.is_some()))
     }
@@ -73,7 +74,7 @@ impl Output {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn write(&self, text: &str) -> io::Result<()> {
         match self {
             Self::Standard => {
@@ -88,8 +89,57 @@ impl Output {
     }
 }
 
+/// Reason not to write a report; its reader acts.
+#[derive(Debug)]
+pub enum OutputError {
+    /// Something is there that stays.
+    Refused {
+        /// The path.
+        path: PathBuf,
+        /// Kind of thing, as the text selects it.
+        why: &'static str,
+    },
+    /// The place belongs to a node.
+    InNode {
+        /// The path.
+        path: PathBuf,
+        /// Directory of the node.
+        node: PathBuf,
+    },
+    /// The system says no.
+    System {
+        /// The path.
+        path: PathBuf,
+        /// Words of the system.
+        source: io::Error,
+    },
+}
+
+impl Diagnose for OutputError {
+    fn code(&self) -> Code {
+        Code::Output
+    }
+
+    fn text(&self) -> Text {
+        match self {
+            Self::Refused { path, why } => {
+                Text::new("audit-output").with("path", path).with("why", *why)
+            }
+            Self::InNode { path, node } => {
+                Text::new("audit-output-node").with("path", path).with("node", node)
+            }
+            Self::System { path, source } => {
+                Text::new("audit-output-error").with("path", path).with("error", source)
+            }
+        }
+    }
+}
+
+impl std::error::Error for OutputError {}
+told_in_english!(OutputError);
+
 fn publish(path: &Path, replace: bool, text: &str) -> io::Result<()> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
     let partial = parent(path).join(format!(".{name}.{}.partial", std::process::id()));
     let written = (|| {
         let mut file = private(OpenOptions::new().write(true).create_new(true)).open(&partial)?;
@@ -106,7 +156,7 @@ fn publish(path: &Path, replace: bool, text: &str) -> io::Result<()> {
     written
 }
 
-/// Whether two names lead to one file, hard links included where the system tells.
+/// True if two names lead to one file, hard links included where the system tells.
 #[cfg(unix)]
 fn is_same(one: &Path, other: &Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
@@ -173,7 +223,7 @@ mod tests {
             claim(name, true).unwrap_err();
         }
         fs::write(at("report.json"), "old").unwrap();
-        assert!(claim("report.json", false).unwrap_err().contains("--overwrite"));
+        assert!(claim("report.json", false).unwrap_err().to_string().contains("--overwrite"));
         claim("report.json", true).unwrap().write("new").unwrap();
         assert_eq!(fs::read_to_string(at("report.json")).unwrap(), "new");
         // A file that came after the check is left.

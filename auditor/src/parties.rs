@@ -1,12 +1,14 @@
-//! Whom a reader means: party ids, identity lines, and names of the reader's own.
+//! Parties as a reader names them: party ids, identity lines, and names of the reader's own.
 
-use std::fmt;
+use std::path::PathBuf;
 
 use bech32::primitives::decode::CheckedHrpstring;
 use bech32::{Bech32m, Hrp};
+use data_encoding::HEXLOWER_PERMISSIVE;
 use protocol::attestation::PartyId;
+use report::{Arg, Code, Diagnose, Text, told_in_english};
 
-use crate::finding::{hex, unhex};
+use crate::statement::hex;
 
 /// The party of an identity line (`vmid1…`, K-11): the hash of the first of its two keys.
 ///
@@ -24,7 +26,9 @@ pub fn of_line(line: &str) -> Result<PartyId, PartyError> {
     let bytes: Vec<u8> = checked.byte_iter().collect();
     match bytes.as_chunks::<32>() {
         // Bits that pad the last character are zero: one identity has one text.
-        ([key, spki], []) if identity_line(key, spki) == line => Ok(PartyId::of(key)),
+        ([key, spki], []) if identity_line(key, spki).as_ref() == Some(&line) => {
+            Ok(PartyId::of(key))
+        }
         _ => Err(PartyError::Checksum),
     }
 }
@@ -35,15 +39,18 @@ pub fn of_line(line: &str) -> Result<PartyId, PartyError> {
 ///
 /// As [`of_line`].
 pub fn of_text(text: &str) -> Result<PartyId, PartyError> {
-    unhex(text.trim()).map_or_else(|| of_line(text), |id| Ok(PartyId(id)))
+    let id = HEXLOWER_PERMISSIVE.decode(text.trim().as_bytes()).ok();
+    match id.and_then(|id| id.try_into().ok()) {
+        Some(id) => Ok(PartyId(id)),
+        None => of_line(text),
+    }
 }
 
-/// The identity line of two keys.
+/// The identity line of two keys; `None` for one of more than 1,023 characters, which none is.
 #[must_use]
-pub fn identity_line(attestation_key: &[u8; 32], spki: &[u8; 32]) -> String {
+pub fn identity_line(attestation_key: &[u8; 32], spki: &[u8; 32]) -> Option<String> {
     let bytes = [&attestation_key[..], spki].concat();
-    // Fails for lengths above 1,023 characters alone.
-    bech32::encode::<Bech32m>(PART, &bytes).unwrap_or_default()
+    bech32::encode::<Bech32m>(PART, &bytes).ok()
 }
 
 /// Names that the reader gives to parties, from a file of lines `name = "PARTY"`.
@@ -55,11 +62,11 @@ impl Names {
     ///
     /// # Errors
     ///
-    /// [`NamesError`] at the first line that is no name of a party, or that names one again.
-    pub fn parse(text: &str) -> Result<Self, NamesError> {
+    /// [`NamesFault`] at the first line that is no name of a party, or that names one again.
+    pub fn parse(text: &str) -> Result<Self, NamesFault> {
         let mut names = Self::default();
         for (number, line) in (1..).zip(text.lines()) {
-            let at = |why| NamesError { line: number, why };
+            let at = |why| NamesFault { line: number, why };
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
                 continue;
@@ -92,18 +99,15 @@ impl Names {
 
     /// The name of a party, or the first digits of its id.
     #[must_use]
-    pub fn short(&self, party: Option<&PartyId>) -> String {
-        match party {
-            None => "unknown".to_string(),
-            Some(party) => match self.of(party) {
-                Some(name) => name.to_string(),
-                None => hex(&party.0).chars().take(8).chain(['…']).collect(),
-            },
+    pub fn short(&self, party: &PartyId) -> String {
+        match self.of(party) {
+            Some(name) => name.to_string(),
+            None => hex(&party.0).chars().take(8).chain(['…']).collect(),
         }
     }
 }
 
-/// Why a text names no party; whoever wrote it acts.
+/// Fault of a text that names no party; its writer acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PartyError {
     /// Something else.
@@ -112,25 +116,25 @@ pub enum PartyError {
     Checksum,
 }
 
-impl fmt::Display for PartyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Neither => "neither a party id of 64 hexadecimal digits nor an identity `vmid1…`",
-            Self::Checksum => "an identity with a wrong or missing character; copy it again",
-        })
+impl PartyError {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Neither => "neither",
+            Self::Checksum => "checksum",
+        }
     }
 }
 
 /// A line of a names file that names no party.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NamesError {
+pub struct NamesFault {
     /// Number of the line, from 1.
-    pub line: usize,
-    /// Why not.
+    pub line: u64,
+    /// Fault of the line.
     pub why: NameFault,
 }
 
-/// Why a line names no party.
+/// Fault of a line that names no party.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NameFault {
     /// No name with a party.
@@ -141,16 +145,102 @@ pub enum NameFault {
     Party(PartyError),
 }
 
-impl fmt::Display for NamesError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: ", self.line)?;
-        match self.why {
-            NameFault::Form => f.write_str("not of the form: \"name\" = \"vmid1…\""),
-            NameFault::Again => f.write_str("the name or the party stands in an earlier line"),
-            NameFault::Party(why) => why.fmt(f),
+/// The argument of `party` is no identity.
+#[derive(Debug)]
+pub struct NotParty(pub PartyError);
+
+impl Diagnose for NotParty {
+    fn code(&self) -> Code {
+        Code::Usage
+    }
+
+    fn text(&self) -> Text {
+        Text::new("audit-identity").with("why", self.0.name())
+    }
+}
+
+/// The value of an option names no party.
+#[derive(Debug)]
+pub struct Unnamed {
+    /// The option.
+    pub option: &'static str,
+    /// Fault of its value.
+    pub why: PartyError,
+}
+
+impl Diagnose for Unnamed {
+    fn code(&self) -> Code {
+        Code::Usage
+    }
+
+    fn text(&self) -> Text {
+        Text::new("audit-expected").with("why", self.why.name()).with("option", self.option)
+    }
+}
+
+/// A names file that is no list of names.
+#[derive(Debug)]
+pub struct NamesError {
+    /// The file.
+    pub path: PathBuf,
+    /// Its first fault.
+    pub fault: NamesFault,
+}
+
+impl Diagnose for NamesError {
+    fn code(&self) -> Code {
+        Code::Usage
+    }
+
+    fn text(&self) -> Text {
+        let NamesFault { line, why } = self.fault;
+        let why = match why {
+            NameFault::Form => "form",
+            NameFault::Again => "again",
+            NameFault::Party(why) => why.name(),
+        };
+        let text = Text::new("audit-names").with("why", why).with("path", &self.path);
+        text.with("line", Arg::Number(line))
+    }
+}
+
+/// A text file of the reader that cannot be read.
+#[derive(Debug)]
+pub enum TextError {
+    /// The system says no.
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Words of the system.
+        source: std::io::Error,
+    },
+    /// Larger than any list of names.
+    Large {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl Diagnose for TextError {
+    fn code(&self) -> Code {
+        Code::Storage
+    }
+
+    fn text(&self) -> Text {
+        match self {
+            Self::Unreadable { path, source } => {
+                Text::new("audit-text-unreadable").with("path", path).with("error", source)
+            }
+            Self::Large { path } => Text::new("audit-text-large").with("path", path),
         }
     }
 }
+
+impl std::error::Error for NotParty {}
+impl std::error::Error for Unnamed {}
+impl std::error::Error for NamesError {}
+impl std::error::Error for TextError {}
+told_in_english!(NotParty, Unnamed, NamesError, TextError);
 
 /// Name and value of `name = "value"`; the name is bare, or quoted where it has other characters.
 fn assignment(line: &str) -> Option<(&str, &str)> {
@@ -187,7 +277,7 @@ mod tests {
 
     #[test]
     fn identity_lines_are_those_of_the_nodes() {
-        assert_eq!(identity_line(&[7; 32], &[9; 32]), FIXED);
+        assert_eq!(identity_line(&[7; 32], &[9; 32]).as_deref(), Some(FIXED));
         let party = Ok(PartyId::of(&[7; 32]));
         assert_eq!(of_line(FIXED), party);
         assert_eq!(of_line(&format!("identity: {}\r\n", FIXED.to_uppercase())), party);
@@ -199,7 +289,10 @@ mod tests {
             assert_eq!(of_line(&changed), Err(PartyError::Checksum), "{at}");
         }
         assert_eq!(of_line(&FIXED[..100]), Err(PartyError::Checksum));
-        assert_eq!(of_text("Régie B"), Err(PartyError::Neither));
+        for other in ["Régie B", "", "00", &"00".repeat(33), &"0g".repeat(32), &"é".repeat(32)] {
+            assert_eq!(of_text(other), Err(PartyError::Neither), "{other}");
+        }
+        assert_eq!(of_text(&"aB".repeat(32)), Ok(PartyId([0xAB; 32])));
     }
 
     #[test]
@@ -213,9 +306,8 @@ mod tests {
         assert_eq!(names.party("Régie B"), Ok(PartyId::of(&[7; 32])));
         assert_eq!(names.party(FIXED), Ok(PartyId::of(&[7; 32])));
         assert_eq!(names.party("régie b"), Err(PartyError::Neither));
-        assert_eq!(names.short(Some(&PartyId([0xA1; 32]))), "shop-a");
-        assert_eq!(names.short(Some(&PartyId([0xB2; 32]))), "b2b2b2b2…");
-        assert_eq!(names.short(None), "unknown");
+        assert_eq!(names.short(&PartyId([0xA1; 32])), "shop-a");
+        assert_eq!(names.short(&PartyId([0xB2; 32])), "b2b2b2b2…");
     }
 
     #[test]
@@ -233,7 +325,7 @@ mod tests {
             (format!("a = \"{id}\"\nb = \"{id}\""), 2, NameFault::Again),
             (format!("a = \"{id}\"\na = \"{FIXED}\""), 2, NameFault::Again),
         ] {
-            assert_eq!(Names::parse(&file).map(|_| ()), Err(NamesError { line, why }), "{file}");
+            assert_eq!(Names::parse(&file).map(|_| ()), Err(NamesFault { line, why }), "{file}");
         }
     }
 }

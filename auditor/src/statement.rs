@@ -1,93 +1,114 @@
-//! What a session says of itself, for people: who, when, why, how much, under which terms.
+//! The statement of a session, for people: who, when, why, how much, under which terms.
 //!
-//! Every line comes from signed messages, and says so; what only the holder of the package claims
-//! is told as a claim. Counts of matched records are rounded as the terms say: a paper of an
-//! auditor must not show exact ones. They stay in the package.
+//! Every line comes from signed messages, and names the signers; a claim of the holder of the
+//! package is told as a claim. Counts of matched records are rounded as the terms say: a paper of
+//! an auditor must not show exact ones. They stay in the package.
 
-use std::fmt::Write as _;
-
+use data_encoding::HEXLOWER;
+use protocol::attestation::PartyId;
 use protocol::error::WireCode;
 use protocol::identifier::{IdentifierKind, RulesetId};
 use protocol::message::Program;
 use protocol::terms::{LinkFilter, MatchTerms, Relaxation};
 use protocol::transcript::{BuildFlags, Role};
+use report::{Arg, Reader, Text};
 use verify::{Account, Ending, Signers};
 
-use crate::finding::hex;
-use crate::moment;
+use crate::page::{Page, chain, list, padded, told};
 use crate::parties::{Names, identity_line};
 
-/// The head of every report: a few lines on the session, ending with what is signed.
+/// The head of every report: a few lines on the session, ending with its signers.
 #[must_use]
-pub fn head(account: &Account, names: &Names) -> String {
-    let mut text = String::new();
-    line(&mut text, "session", &account.sid.map_or_else(|| NO_TERMS.to_string(), |sid| hex(&sid)));
-    line(&mut text, "time", &time(account));
-    let [advertiser, provider] = [Role::Advertiser, Role::Provider].map(|role| {
-        let party = Party::of(account, role);
-        (names.short(party.id.as_ref()), party)
-    });
-    let both = format!("{} (advertiser), {} (provider)", advertiser.0, provider.0);
-    line(&mut text, "parties", &both);
-    for (role, (_, party)) in [(Role::Advertiser, &advertiser), (Role::Provider, &provider)] {
-        party.tell(&mut text, role);
-    }
-    let profile = account.profile().map_or("unknown profile", |profile| profile.name());
+pub fn head(account: &Account, names: &Names, reader: &Reader) -> String {
+    let mut head = Head::new(reader);
+    let sid = account.sid.map_or_else(|| Text::new("audit-no-terms"), |sid| word(&hex(&sid)));
+    head.line("audit-label-session", &sid);
+    head.line("audit-label-time", &time(account));
+    let [advertiser, provider] = ROLES.map(|role| Party::of(account, role));
+    let short = |party: &Party| match &party.id {
+        None => Text::new("audit-unknown"),
+        Some(id) => word(&names.short(id)),
+    };
+    let both = Text::new("audit-parties");
+    let both = both.with("advertiser", short(&advertiser)).with("provider", short(&provider));
+    head.line("audit-label-parties", &both);
+    head.parties([&advertiser, &provider]);
+    let profile = account.profile().map_or_else(unknown, |profile| word(profile.name()));
     match &account.terms {
-        None => line(&mut text, "purpose", &format!("not agreed  profile {profile}")),
+        None => {
+            let none = Text::new("audit-purpose-none").with("profile", profile);
+            head.line("audit-label-purpose", &none);
+        }
         Some(terms) => {
-            let kinds = kinds(terms).join(", ");
-            let purpose = terms.purpose.name();
-            line(&mut text, "purpose", &format!("{purpose}  profile {profile}  kinds {kinds}"));
-            tell_terms(&mut text, terms);
-            line(&mut text, "relaxed:", &relaxed(&relaxations(account)));
+            let purpose = Text::new("audit-purpose")
+                .with("purpose", terms.purpose.name())
+                .with("profile", profile)
+                .with("kinds", kinds(terms).join(", "));
+            head.line("audit-label-purpose", &purpose);
+            head.terms(terms);
+            head.line("audit-label-relaxed", &relaxed(&relaxations(account)));
         }
     }
-    line(&mut text, "sizes", &sizes(account));
-    line(&mut text, "signed", &signed(account));
-    let role = account.opening.role.name();
-    let channel = match account.session.is_nobody() {
-        true => ", and which certificates its channel had",
-        false => "",
+    head.line("audit-label-sizes", &sizes(account));
+    head.line("audit-label-signed", &signed(account));
+    let claimed = match account.session.is_nobody() {
+        true => "audit-claimed-channel",
+        false => "audit-claimed",
     };
-    let claimed = format!("by whoever holds this package: that it is the {role}'s{channel}");
-    line(&mut text, "claimed", &claimed);
-    text
+    head.line("audit-label-claimed", &Text::new(claimed).with("party", account.opening.role));
+    head.page.finish()
 }
 
-/// How the records end, in words.
+/// The line of `show` that says how the records end.
 #[must_use]
-pub fn ending(account: &Account, torn: Option<u64>) -> String {
-    match (&account.ending, torn) {
-        (Ending::Closed, None) => "closed by a receipt".to_string(),
-        (Ending::Closed, Some(record)) => {
-            format!("closed by a receipt; record {record}, after it, is cut")
-        }
-        (Ending::Cut { after }, None) => format!("the records end {after}"),
-        (Ending::Cut { after }, Some(record)) => {
-            format!("the records end {after}, in the middle of record {record}")
-        }
-        (Ending::Word { name, by, signed, code }, _) => {
-            let whose = match signed {
-                true => format!("the {}'s signed word", by.name()),
-                false => {
-                    let by = by.name();
-                    format!("the {by}'s word, as whoever holds this package claims it")
-                }
+pub fn end(account: &Account, torn: Option<u64>, reader: &Reader) -> String {
+    let mut head = Head::new(reader);
+    head.line("audit-label-ended", &ending(account, torn));
+    head.page.finish()
+}
+
+/// End of the records, in words; `torn` is the record that the file ends in the middle of.
+pub fn ending(account: &Account, torn: Option<u64>) -> Text {
+    let record = torn.map(Arg::Number);
+    match &account.ending {
+        Ending::Closed => match record {
+            None => Text::new("audit-ended-closed"),
+            Some(record) => Text::new("audit-ended-closed-torn").with("record", record),
+        },
+        Ending::Cut { after } => {
+            let ended = match after {
+                None => Text::new("audit-ended-nothing"),
+                Some(place) => match place.frame {
+                    None => Text::new("audit-ended-message").with("name", place.name),
+                    Some(frame) => Text::new("audit-ended-frame")
+                        .with("name", place.name)
+                        .with("frame", Arg::Number(frame.into())),
+                },
             };
-            let why = WireCode::from_code(*code);
-            let why =
-                why.map_or_else(|| "a reason unknown here".to_string(), |why| why.to_string());
-            format!("ended by {whose}: {name}, V{code:04X}, {why}")
+            match record {
+                None => ended,
+                Some(record) => {
+                    Text::new("audit-ended-torn").with("ended", ended).with("record", record)
+                }
+            }
         }
-        (Ending::Broken { why }, _) => format!("a record does not belong where it stands: {why}"),
+        Ending::Word { name, by, signed, code } => {
+            let why = WireCode::from_code(*code).map(|code| report::Code::of(code).meaning());
+            let id = if *signed { "audit-ended-word-signed" } else { "audit-ended-word-claimed" };
+            Text::new(id)
+                .with("party", *by)
+                .with("name", *name)
+                .with("code", format!("V{code:04X}"))
+                .with("why", why.unwrap_or(Text::new("audit-reason-unknown")))
+        }
+        Ending::Broken { why } => Text::new("audit-ended-broken").with("why", told(why)),
     }
 }
 
 /// One party as the session shows it.
 #[derive(Debug)]
 pub(crate) struct Party {
-    pub(crate) id: Option<protocol::attestation::PartyId>,
+    pub(crate) id: Option<PartyId>,
     /// Both keys as partners exchange them.
     pub(crate) identity: Option<String>,
     pub(crate) spki: [u8; 32],
@@ -97,47 +118,122 @@ pub(crate) struct Party {
 impl Party {
     pub(crate) fn of(account: &Account, role: Role) -> Self {
         let parties = &account.parties;
-        let (id, spki, key, program) = match role {
+        let (id, spki, said) = match role {
             Role::Advertiser => {
                 let hello = account.hello_a.as_ref();
-                let key = hello.map(|hello| hello.attestation_key);
-                let program = hello.map(|hello| hello.program);
-                (parties.advertiser, parties.spki_advertiser, key, program)
+                let said = hello.map(|hello| (hello.attestation_key, hello.program));
+                (parties.advertiser, parties.spki_advertiser, said)
             }
             Role::Provider => {
                 let hello = account.hello_p.as_ref();
-                let key = hello.map(|hello| hello.attestation_key);
-                let program = hello.map(|hello| hello.program);
-                (parties.provider, parties.spki_provider, key, program)
+                let said = hello.map(|hello| (hello.attestation_key, hello.program));
+                (parties.provider, parties.spki_provider, said)
             }
         };
-        Self { id, identity: key.map(|key| identity_line(&key, &spki)), spki, program }
-    }
-
-    fn tell(&self, text: &mut String, role: Role) {
-        let role = role.name();
-        let id = self.id.map_or_else(|| "unknown".to_string(), |id| hex(&id.0));
-        let _ = writeln!(text, "  {role:<10}  party    {id}");
-        if let Some(identity) = &self.identity {
-            let _ = writeln!(text, "              identity {identity}");
-        }
-        if let Some(program) = &self.program {
-            let (version, digest) = (version(program), hex(&program.digest));
-            let _ = writeln!(text, "              program  {version}, SHA-256 {digest}");
-        }
+        let identity = said.and_then(|(key, _)| identity_line(&key, &spki));
+        Self { id, identity, spki, program: said.map(|(_, program)| program) }
     }
 }
 
-/// The version of a program, with what it says of its build.
-pub(crate) fn version(program: &Program) -> String {
+/// Lines with a label in front.
+struct Head<'a> {
+    page: Page<'a>,
+    /// Characters of the longest label.
+    width: usize,
+}
+
+impl<'a> Head<'a> {
+    fn new(reader: &'a Reader) -> Self {
+        let page = Page::new(reader);
+        let width = widest(&page, &LABELS);
+        Self { page, width }
+    }
+
+    fn line(&mut self, label: &'static str, content: &Text) {
+        let label = padded(&self.page.words(&Text::new(label)), self.width);
+        let content = self.page.words(content);
+        self.page.line(0, &format!("{label} {content}"));
+    }
+
+    /// A line that goes on with the label above.
+    fn more(&mut self, content: &Text) {
+        let content = self.page.words(content);
+        self.page.line(self.width + 1, &content);
+    }
+
+    /// Three lines on each party: its id, its keys, its program.
+    fn parties(&mut self, parties: [&Party; 2]) {
+        let roles = widest(&self.page, &ROLE_LABELS);
+        let labels = widest(&self.page, &PARTY_LABELS);
+        for (role, party) in ROLE_LABELS.into_iter().zip(parties) {
+            let id = party.id.as_ref().map_or_else(unknown, |id| word(&hex(&id.0)));
+            let lines = [
+                Some(id),
+                party.identity.as_deref().map(word),
+                party.program.as_ref().map(|program| {
+                    let digest = Text::new("audit-program-digest");
+                    let mut words = version(program);
+                    words.push(digest.with("digest", hex(&program.digest)));
+                    list(words)
+                }),
+            ];
+            let mut role = self.page.words(&Text::new(role));
+            for (label, content) in PARTY_LABELS.into_iter().zip(lines) {
+                let Some(content) = content else { continue };
+                let label = padded(&self.page.words(&Text::new(label)), labels);
+                let content = self.page.words(&content);
+                self.page.line(2, &format!("{}  {label} {content}", padded(&role, roles)));
+                role.clear();
+            }
+        }
+    }
+
+    fn terms(&mut self, terms: &MatchTerms) {
+        let minima = Text::new("audit-minima")
+            .with("n", terms.n_min)
+            .with("k", terms.k_min)
+            .with("group", terms.group_min)
+            .with("cell", terms.cell_min);
+        self.line("audit-label-terms", &minima);
+        let shown = Text::new("audit-shown")
+            .with("step", terms.count_rounding)
+            .with("precision", Arg::Number(terms.rate_precision.into()))
+            .with("cap", Arg::Number(terms.rate_cap.into()));
+        self.more(&shown);
+        let rules = RulesetId::from_code(terms.ruleset).map(|rules| word(rules.name()));
+        self.more(&list(vec![
+            Text::new("audit-rules").with("rules", rules.unwrap_or_else(unknown)),
+            Text::new("audit-consent").with("days", u64::from(terms.consent_max_age_days)),
+            Text::new("audit-phones").with("n", terms.phone_evaluations_max),
+        ]));
+        self.more(&links(&terms.link_filter));
+        if terms.handles_max > 0 {
+            let mut release = vec![
+                Text::new("audit-release-handles").with("n", terms.handles_max),
+                Text::new("audit-release-ids").with("n", u64::from(terms.ids_per_record_max)),
+                Text::new("audit-release-days").with("days", u64::from(terms.ids_valid_days)),
+            ];
+            if terms.flags & 1 == 1 {
+                release.push(Text::new("audit-release-attributes"));
+            }
+            self.more(&list(release));
+        }
+        self.more(&Text::new("audit-kept").with("until", Arg::Time(terms.audit_until)));
+    }
+}
+
+/// The version of a program, with its own words on its build.
+pub(crate) fn version(program: &Program) -> Vec<Text> {
     let (major, minor, patch) = program.version_parts();
+    // Other bits do not decode.
     let build = BuildFlags::from_bits(program.flags).unwrap_or_default();
-    let test = if build.small_limits { ", test limits" } else { "" };
-    let exchange = if build.classical_kx { ", key exchange without ML-KEM" } else { "" };
-    format!("{major}.{minor}.{patch}{test}{exchange}")
+    let mut words = vec![word(&format!("{major}.{minor}.{patch}"))];
+    words.extend(build.small_limits.then_some(Text::new("audit-program-limits")));
+    words.extend(build.classical_kx.then_some(Text::new("audit-program-exchange")));
+    words
 }
 
-/// What the terms relax, by the profile of the session.
+/// The values of the terms that are less strict than the default of the session's profile.
 pub(crate) fn relaxations(account: &Account) -> Vec<Relaxation> {
     match (&account.terms, account.profile()) {
         (Some(terms), Some(profile)) => terms.relaxations(profile),
@@ -154,233 +250,256 @@ pub(crate) fn kinds(terms: &MatchTerms) -> Vec<&'static str> {
 /// A count rounded to the nearest step of the terms; without terms there is no step and no count.
 pub(crate) fn rounded(count: u64, terms: Option<&MatchTerms>) -> Option<u64> {
     let step = u64::from(terms?.count_rounding.max(1));
-    (count.saturating_add(step / 2) / step).checked_mul(step)
+    count.checked_add(step / 2)?.checked_div(step)?.checked_mul(step)
 }
 
-/// A number with a comma at every thousand.
-pub(crate) fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+/// The handles a receipt counts, known and unknown; `None` if no number holds them.
+pub(crate) fn handles(receipt: &protocol::transcript::receipt::Receipt) -> Option<u64> {
+    receipt.handles_known.checked_add(receipt.handles_unknown.into())
 }
 
-/// A count of matched records in words.
-pub(crate) fn about(number: u64, terms: Option<&MatchTerms>, one: &str, many: &str) -> String {
-    match rounded(number, terms) {
-        None => format!("no agreed rounding for its {many}"),
-        Some(_) if number == 0 => format!("no {one}"),
-        Some(0) => format!("few {many}"),
-        Some(number) if terms.is_some_and(|terms| terms.count_rounding > 1) => {
-            format!("about {} {many}", count(number))
-        }
-        Some(number) => format!("{} {many}", count(number)),
-    }
+/// A count of matched records, rounded, by the message of its noun.
+pub(crate) fn about(id: &'static str, number: Option<u64>, terms: Option<&MatchTerms>) -> Text {
+    let rounds = terms.is_some_and(|terms| terms.count_rounding > 1);
+    let (how, shown) = match number.and_then(|number| rounded(number, terms)) {
+        None => ("hidden", 0),
+        Some(_) if number == Some(0) => ("none", 0),
+        Some(0) => ("few", 0),
+        Some(shown) if rounds => ("about", shown),
+        Some(shown) => ("exact", shown),
+    };
+    Text::new(id).with("how", how).with("n", shown)
 }
 
-fn time(account: &Account) -> String {
+fn time(account: &Account) -> Text {
     let opened = account.terms.as_ref().map(|terms| terms.opened_at);
     match (opened, &account.receipt, &account.hello_a) {
-        (Some(opened), Some(receipt), _) => moment::span(opened, receipt.closed_at),
-        (Some(opened), None, _) => format!("{} UTC, without a close", moment::text(opened)),
-        (None, _, Some(hello)) => {
-            format!("{} UTC by the advertiser's clock, no terms", moment::text(hello.sent_at))
+        (Some(opened), Some(receipt), _) => {
+            let at = |id| Text::new(id).with("opened", Arg::Time(opened));
+            match receipt.closed_at.checked_sub(opened) {
+                None => at("audit-time-backwards"),
+                Some(seconds) => at("audit-time-closed").with("length", length(seconds)),
+            }
         }
-        (None, _, None) => "unknown: nobody said hello".to_string(),
+        (Some(opened), None, _) => Text::new("audit-time-open").with("opened", Arg::Time(opened)),
+        (None, _, Some(hello)) => {
+            Text::new("audit-time-hello").with("sent", Arg::Time(hello.sent_at))
+        }
+        (None, _, None) => Text::new("audit-no-hello"),
     }
 }
 
-fn tell_terms(text: &mut String, terms: &MatchTerms) {
-    let minima = format!(
-        "n_min {}  k_min {}  group_min {}  cell_min {}",
-        count(terms.n_min.into()),
-        count(terms.k_min.into()),
-        count(terms.group_min.into()),
-        count(terms.cell_min.into()),
-    );
-    line(text, "terms", &minima);
-    let shown = format!(
-        "counts rounded to {}, rates in steps of {} %, over {} % only as \"over\"",
-        count(terms.count_rounding.into()),
-        terms.rate_precision,
-        terms.rate_cap,
-    );
-    line(text, "", &shown);
-    let rules = RulesetId::from_code(terms.ruleset).map_or("unknown", RulesetId::name);
-    let phones = match terms.phone_evaluations_max {
-        0 => "no telephone numbers".to_string(),
-        most => format!("at most {} telephone numbers", count(most)),
+fn length(seconds: u64) -> Text {
+    let (hours, minutes) = (seconds / 3_600, seconds / 60 % 60);
+    let id = match (hours, minutes) {
+        (0, 0) => "audit-seconds",
+        (0, _) => "audit-minutes",
+        _ => "audit-hours",
     };
-    let days = count(terms.consent_max_age_days.into());
-    line(text, "", &format!("rules {rules}, consent at most {days} days old, {phones}"));
-    line(text, "", &links(&terms.link_filter));
-    if terms.handles_max > 0 {
-        let ids = format!(
-            "at most {} handles, {} digital IDs of a record, to be used for {} days{}",
-            count(terms.handles_max),
-            terms.ids_per_record_max,
-            terms.ids_valid_days,
-            if terms.flags & 1 == 1 { ", with attributes" } else { "" },
-        );
-        line(text, "", &ids);
-    }
-    let until = moment::text(terms.audit_until);
-    line(text, "", &format!("evidence kept for audit until {until} UTC"));
+    Text::new(id)
+        .with("hours", Arg::Number(hours))
+        .with("minutes", Arg::Number(minutes))
+        .with("seconds", Arg::Number(seconds % 60))
 }
 
 /// The conditions on the links behind the table, in words.
-fn links(filter: &LinkFilter) -> String {
+fn links(filter: &LinkFilter) -> Text {
     let LinkFilter { max_age_days, evidence_mask, device_mask, level, min_logins, max_persons } =
         *filter;
-    let level = if level == 0 { "individual links" } else { "individual and household links" };
-    let mut text = format!("{level} seen within {max_age_days} days");
-    let devices = match device_mask {
-        u16::MAX => "any device".to_string(),
-        mask => format!("devices of class {}", numbers(mask)),
-    };
-    let _ = write!(text, " by {}, {devices}", evidence(evidence_mask));
+    let level = if level == 0 { "individual" } else { "household" };
+    let mut conditions = vec![
+        Text::new("audit-links")
+            .with("level", level)
+            .with("days", Arg::Number(max_age_days.into()))
+            .with("evidence", Arg::List(evidence(evidence_mask))),
+        match device_mask {
+            u16::MAX => Text::new("audit-devices-any"),
+            0 => Text::new("audit-devices-none"),
+            mask => Text::new("audit-devices").with("numbers", numbers(mask)),
+        },
+    ];
     if min_logins > 0 {
-        let _ = write!(text, ", logins on {min_logins} days or more");
+        conditions.push(Text::new("audit-logins").with("days", u64::from(min_logins)));
     }
     if max_persons < u8::MAX {
-        let _ = write!(text, ", at most {max_persons} persons on a device");
+        conditions.push(Text::new("audit-persons").with("n", u64::from(max_persons)));
     }
-    text
+    list(conditions)
 }
 
 /// The evidence classes of a mask, by the names of the provider's file.
-fn evidence(mask: u16) -> String {
-    let named = (0_u16..).zip(EVIDENCE).filter(|(bit, _)| mask >> bit & 1 == 1);
-    let mut told: Vec<String> = named.map(|(_, name)| (*name).to_string()).collect();
-    let known = EVIDENCE.len() as u32;
-    let others = mask.checked_shr(known).unwrap_or_default();
+fn evidence(mask: u16) -> Vec<Text> {
+    let is_set = |bit: u16| mask >> bit & 1 == 1;
+    let named = (0..).zip(EVIDENCE).filter(|(bit, _)| is_set(*bit));
+    let mut classes: Vec<Text> = named.map(|(_, id)| Text::new(id)).collect();
+    let others = mask & !((1 << EVIDENCE.len()) - 1);
     if others != 0 {
-        told.push(format!("class {}", numbers(others << known)));
+        classes.push(Text::new("audit-evidence-class").with("numbers", numbers(others)));
     }
-    if told.is_empty() { "no evidence".to_string() } else { told.join(", ") }
+    if classes.is_empty() {
+        classes.push(Text::new("audit-evidence-none"));
+    }
+    classes
 }
 
 /// The numbers of the bits of a mask.
 fn numbers(mask: u16) -> String {
     let set = (0..u16::BITS).filter(|bit| mask >> bit & 1 == 1);
-    let set: Vec<String> = set.map(|bit| bit.to_string()).collect();
-    if set.is_empty() { "none".to_string() } else { set.join(" ") }
+    set.map(|bit| bit.to_string()).collect::<Vec<_>>().join(" ")
 }
 
-fn relaxed(relaxations: &[Relaxation]) -> String {
+fn relaxed(relaxations: &[Relaxation]) -> Text {
     if relaxations.is_empty() {
-        return "none".to_string();
+        return Text::new("audit-none");
     }
     let told = relaxations.iter().map(|Relaxation { name, value, default }| {
-        format!("{name} {} (default {})", count(*value), count(*default))
+        Text::new("audit-relaxed")
+            .with("name", *name)
+            .with("value", *value)
+            .with("default", *default)
     });
-    told.collect::<Vec<_>>().join(", ")
+    list(told.collect())
 }
 
-fn sizes(account: &Account) -> String {
+fn sizes(account: &Account) -> Text {
     let Some(hello) = &account.hello_a else {
-        return "unknown: nobody said hello".to_string();
+        return Text::new("audit-no-hello");
     };
-    let slots = if hello.row_width == 1 { "slot" } else { "slots" };
-    let rows = count(hello.row_slots);
-    let mut text = format!("{rows} padded rows of {} {slots}", hello.row_width);
+    let rows = Text::new("audit-rows").with("rows", hello.row_slots);
+    let mut sizes = vec![rows.with("slots", u64::from(hello.row_width))];
     if hello.sample_rows > 0 {
-        let _ = write!(text, ", a sample of {} rows", count(hello.sample_rows));
+        sizes.push(Text::new("audit-sample").with("rows", u64::from(hello.sample_rows)));
     }
     if let Some(hello) = &account.hello_p {
-        let _ = write!(text, ", {} tags", count(hello.table.tag_count));
+        sizes.push(Text::new("audit-tags").with("n", hello.table.tag_count));
     }
-    match &account.receipt {
-        None => text.push_str("; no receipt that counts handles and digital IDs"),
+    let counts = match &account.receipt {
+        None => Text::new("audit-no-receipt"),
         Some(receipt) => {
             let terms = account.terms.as_ref();
-            let handles = receipt.handles_known.saturating_add(receipt.handles_unknown.into());
-            let handles = about(handles, terms, "handle", "handles");
-            let ids = about(receipt.ids_returned, terms, "digital ID", "digital IDs");
-            let _ = write!(text, "; {handles}, {ids}");
+            list(vec![
+                about("audit-count-handles", handles(receipt), terms),
+                about("audit-count-ids", Some(receipt.ids_returned), terms),
+            ])
         }
-    }
-    text
+    };
+    Text::new("audit-and").with("first", list(sizes)).with("second", counts)
 }
 
-fn signed(account: &Account) -> String {
+fn signed(account: &Account) -> Text {
+    let by = |role| account.hellos.and(Signers::of(role));
     let said = [
-        account.hello_a.is_some().then_some(("hello", account.hellos.and(A))),
-        account.hello_p.is_some().then_some(("answer", account.hellos.and(P))),
-        account.terms.is_some().then_some(("terms and channel", account.session)),
-        account.receipt.is_some().then_some(("receipt", account.receipt_by)),
+        account.hello_a.is_some().then(|| ("audit-signed-hello", by(Role::Advertiser))),
+        account.hello_p.is_some().then(|| ("audit-signed-answer", by(Role::Provider))),
+        account.terms.is_some().then_some(("audit-signed-terms", account.session)),
+        account.receipt.is_some().then_some(("audit-signed-receipt", account.receipt_by)),
     ];
-    let told: Vec<String> =
-        said.into_iter().flatten().map(|(what, by)| format!("{what} {by}")).collect();
-    if told.is_empty() { "nothing".to_string() } else { told.join("; ") }
+    let told = said.into_iter().flatten().map(|(id, by)| Text::new(id).with("by", by.name()));
+    chain(told).unwrap_or(Text::new("audit-nothing-signed"))
 }
 
-fn line(text: &mut String, label: &str, content: &str) {
-    // Writing to a string cannot fail.
-    let _ = writeln!(text, "{label:<8} {content}");
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    HEXLOWER.encode(bytes)
 }
 
-const A: Signers = Signers::of(Role::Advertiser);
-const P: Signers = Signers::of(Role::Provider);
+fn word(word: &str) -> Text {
+    Text::new("audit-list").with("items", word)
+}
+
+fn unknown() -> Text {
+    Text::new("audit-unknown")
+}
+
+/// Characters of the longest of some labels.
+fn widest(page: &Page<'_>, labels: &[&'static str]) -> usize {
+    let width = |label: &&'static str| page.words(&Text::new(label)).chars().count();
+    labels.iter().map(width).max().unwrap_or_default()
+}
+
+const ROLES: [Role; 2] = [Role::Advertiser, Role::Provider];
+/// Labels of the head, in its order.
+const LABELS: [&str; 10] = [
+    "audit-label-session",
+    "audit-label-time",
+    "audit-label-parties",
+    "audit-label-purpose",
+    "audit-label-terms",
+    "audit-label-relaxed",
+    "audit-label-sizes",
+    "audit-label-signed",
+    "audit-label-claimed",
+    "audit-label-ended",
+];
+const ROLE_LABELS: [&str; 2] = ["audit-label-advertiser", "audit-label-provider"];
+const PARTY_LABELS: [&str; 3] =
+    ["audit-label-party", "audit-label-identity", "audit-label-program"];
 /// Evidence classes by their bits.
-const EVIDENCE: &[&str] = &["login", "purchase", "loyalty", "e-mail click", "form", "CRM import"];
-const NO_TERMS: &str = "none: no terms were sent";
+const EVIDENCE: [&str; 6] = [
+    "audit-evidence-login",
+    "audit-evidence-purchase",
+    "audit-evidence-loyalty",
+    "audit-evidence-email",
+    "audit-evidence-form",
+    "audit-evidence-crm",
+];
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use protocol::suite::Profile;
+    use report::Lang;
+
+    const FR: Reader = Reader { lang: Lang::Fr, own: None, plain: false };
 
     fn terms() -> MatchTerms {
         let kinds = [IdentifierKind::EMAIL_STRICT, IdentifierKind::PHONE];
         MatchTerms::defaults(Profile::DigitalIds, RulesetId::CRM_FR_1, &kinds)
     }
 
+    fn english(text: &Text) -> String {
+        text.render(&Reader::LOG)
+    }
+
     #[test]
     fn counts_of_matched_records_are_rounded_as_the_terms_say() {
         let terms = terms();
-        let told = |number| about(number, Some(&terms), "handle", "handles");
+        let told = |number| english(&about("audit-count-handles", Some(number), Some(&terms)));
         assert_eq!(told(0), "no handle");
         assert_eq!(told(1), "few handles");
         assert_eq!(told(50), "about 100 handles");
         assert_eq!(told(349), "about 300 handles");
         assert_eq!(told(1_350), "about 1,400 handles");
         let exact = MatchTerms { count_rounding: 1, ..terms.clone() };
-        assert_eq!(about(1_349, Some(&exact), "handle", "handles"), "1,349 handles");
-        assert!(!about(1_349, None, "handle", "handles").contains("349"));
-    }
-
-    #[test]
-    fn numbers_have_commas_at_thousands() {
-        let told = [0, 999, 1_000, 32_768, 1_048_576].map(count);
-        assert_eq!(told, ["0", "999", "1,000", "32,768", "1,048,576"]);
+        let told = |terms| english(&about("audit-count-handles", Some(1_349), terms));
+        assert_eq!(told(Some(&exact)), "1,349 handles");
+        assert!(!told(None).contains("349"));
     }
 
     #[test]
     fn link_filters_are_told_in_words() {
         let filter = LinkFilter::DEFAULT;
         assert_eq!(
-            links(&filter),
+            english(&links(&filter)),
             "individual links seen within 90 days by login, purchase, loyalty, e-mail click, any \
              device"
         );
         let odd = LinkFilter { evidence_mask: 0x0090, device_mask: 0x0006, ..filter };
-        assert!(links(&odd).ends_with("by form, class 7, devices of class 1 2"));
+        assert!(english(&links(&odd)).ends_with("by form, class 7, devices of class 1 2"));
         let strict = LinkFilter { level: 1, min_logins: 2, max_persons: 4, ..filter };
-        assert!(links(&strict).starts_with("individual and household links"));
-        let end = "logins on 2 days or more, at most 4 persons on a device";
-        assert!(links(&strict).ends_with(end));
+        let strict = english(&links(&strict));
+        assert!(strict.starts_with("individual and household links"));
+        assert!(strict.ends_with("logins on 2 days or more, at most 4 persons on a device"));
     }
 
     #[test]
     fn every_condition_of_the_terms_is_told() {
-        let mut text = String::new();
-        tell_terms(&mut text, &terms());
+        let told = |reader: &Reader| {
+            let mut head = Head::new(reader);
+            head.terms(&terms());
+            head.page.finish()
+        };
+        let text = told(&Reader::LOG);
         for words in [
             "n_min 1,000  k_min 100  group_min 1,000  cell_min 50",
             "counts rounded to 100, rates in steps of 1 %, over 85 % only as \"over\"",
@@ -389,8 +508,23 @@ mod tests {
         ] {
             assert!(text.contains(words), "{words}\n{text}");
         }
+        let text = told(&FR).replace(['\u{202F}', '\u{A0}'], " ");
+        for words in [
+            "conditions n_min 1 000  k_min 100  group_min 1 000  cell_min 50",
+            "taux par pas de 1 %, au-delà de 85 % seulement « plus de 85 % »",
+            "consentement d’au plus 1 095 jours, au plus 1 073 741 824 numéros de téléphone",
+        ] {
+            assert!(text.contains(words), "{words}\n{text}");
+        }
         let relaxations = MatchTerms { k_min: 50, ..terms() }.relaxations(Profile::DigitalIds);
-        assert!(relaxed(&relaxations).starts_with("k_min 50 (default 100)"));
-        assert_eq!(relaxed(&[]), "none");
+        assert!(english(&relaxed(&relaxations)).starts_with("k_min 50 (default 100)"));
+        assert_eq!(english(&relaxed(&[])), "none");
+    }
+
+    #[test]
+    fn lengths_are_told_in_the_largest_units() {
+        assert_eq!(english(&length(7)), "7 s");
+        assert_eq!(english(&length(139)), "2 min 19 s");
+        assert_eq!(english(&length(86_400)), "24 h 0 min 0 s");
     }
 }

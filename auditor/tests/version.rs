@@ -1,4 +1,4 @@
-//! Packages of another version, and damaged ones, through the program.
+//! Packages of another version, and damaged ones, given to the program.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -16,12 +16,14 @@ fn a_package_of_another_version_or_damaged_is_told_as_one_and_judged_in_no_way()
         std::fs::write(directory.join("RUN.transcript"), line).unwrap();
         for command in ["verify", "show"] {
             let output = Command::new(env!("CARGO_BIN_EXE_auditor"))
+                .env("VEILMATCH_LANG", "en")
                 .arg(command)
                 .arg(&directory)
                 .output()
                 .unwrap();
             let errors = String::from_utf8(output.stderr).unwrap();
             assert_eq!(output.status.code(), Some(74), "{line}{errors}");
+            assert!(errors.contains("error V0433: "), "{line}{errors}");
             assert!(errors.contains(told) && errors.contains(whose), "{line}{errors}");
             assert_eq!(String::from_utf8(output.stdout).unwrap(), "", "{line}");
         }
@@ -35,6 +37,7 @@ fn a_names_file_that_is_too_long_is_refused_and_not_cut() {
     let names = directory.join("names.toml");
     std::fs::write(&names, "# a comment is cut where nobody sees it\n".repeat(1 << 15)).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_auditor"))
+        .env("VEILMATCH_LANG", "en")
         .args(["show", "--names"])
         .arg(&names)
         .arg(&directory)

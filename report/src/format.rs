@@ -87,7 +87,8 @@ pub(crate) fn day(unix: u64, lang: Lang) -> String {
 }
 
 /// A Unix time to the second as ISO 8601 writes it, for files, machines and evidence.
-pub(crate) fn instant(unix: u64) -> String {
+#[must_use]
+pub fn instant(unix: u64) -> String {
     zoned(unix).map_or_else(|| unix.to_string(), |zoned| zoned.timestamp().to_string())
 }
 

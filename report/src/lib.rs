@@ -23,7 +23,7 @@ mod wire;
 pub use code::{Code, Whose};
 pub use diagnose::{Diagnose, Failure, Said};
 pub use exit::{Exit, Signal};
-pub use format::decimal;
+pub use format::{decimal, instant};
 pub use lang::{Lang, Reader};
 pub use shown::{shown, shown_long};
 pub use text::{Arg, FILES, Text};

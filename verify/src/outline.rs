@@ -174,7 +174,7 @@ impl Outline {
         let [by_advertiser, by_provider] = &mut self.sent;
         let next = if from_advertiser { by_advertiser } else { by_provider };
         ensure(frame.header.index == *next, "verify-message-gap")?;
-        *next = next.checked_add(1).ok_or(Bug::InternalInvariant)?;
+        *next = next.checked_add(1).ok_or(Bug::invariant())?;
         let message = Control::decode(frame)
             .map_err(|why| Finding::new("verify-undecodable").because(WireCode::Violation(why)))?;
         let name = message.name();
@@ -272,7 +272,7 @@ impl Outline {
             self.streams.push((header.stream, StreamRecord::default()));
         }
         let record = self.streams.iter_mut().find(|(stream, _)| *stream == header.stream);
-        let (_, record) = record.ok_or(Bug::InternalInvariant)?;
+        let (_, record) = record.ok_or(Bug::invariant())?;
         ensure(!record.ended, of_stream("verify-frame-after-last"))?;
         ensure(record.count == header.index, of_stream("verify-frame-gap"))?;
         record.push(header, leaf)?;
@@ -314,9 +314,9 @@ impl StreamRecord {
     fn push(&mut self, header: &FrameHeader, leaf: Hash) -> Result<(), Bug> {
         self.tree.push(leaf);
         self.frames.push((*header, leaf));
-        self.count = self.count.checked_add(1).ok_or(Bug::InternalInvariant)?;
+        self.count = self.count.checked_add(1).ok_or(Bug::invariant())?;
         let elements = self.elements.checked_add(header.elements.into());
-        self.elements = elements.ok_or(Bug::InternalInvariant)?;
+        self.elements = elements.ok_or(Bug::invariant())?;
         self.ended = header.is_last();
         Ok(())
     }

@@ -79,7 +79,7 @@ impl<'a> FrameReplay<'a> {
         self.over_elements(DISTINCT, |replay, stream| {
             let total = replay.outline.stream_elements(stream);
             let per_pass = u64::try_from(replay.elements_per_pass.max(1));
-            let per_pass = per_pass.map_err(|_| Bug::InternalInvariant)?;
+            let per_pass = per_pass.map_err(|_| Bug::invariant())?;
             let passes = total.div_ceil(per_pass).clamp(1, 1 << 16);
             for pass in 0..passes {
                 let mut seen: Vec<[u8; 32]> = Vec::new();
@@ -107,7 +107,7 @@ impl<'a> FrameReplay<'a> {
     ) -> Checked {
         for stream in [StreamId::Blind, StreamId::Eval] {
             check(self, stream)?;
-            self.sound.get_mut(rule).ok_or(Bug::InternalInvariant)?.push(stream);
+            self.sound.get_mut(rule).ok_or(Bug::invariant())?.push(stream);
         }
         let none = |stream| self.frame_count(stream) == 0;
         match none(StreamId::Blind) || none(StreamId::Eval) {

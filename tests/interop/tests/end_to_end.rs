@@ -75,12 +75,23 @@ fn altered_frame_or_transcript_is_found_by_the_auditor() {
         let nobody = "claimed by whoever holds this package";
         assert!(verdict.stdout.contains(nobody), "{file}: {}", verdict.stdout);
         assert!(!verdict.stdout.contains("inside what is"), "{file}: {}", verdict.stdout);
+        let french = run("auditor", &["verify", &shown, "--lang", "fr"]).expect(1).stdout;
+        assert!(french.contains("verdict\u{A0}: NON accepté, "), "{file}: {french}");
+        assert!(french.contains("affirmé par le détenteur de ce dossier"), "{file}: {french}");
         std::fs::write(&path, &good).unwrap();
     }
+    let french = run("auditor", &["verify", &shown, "--lang", "fr"]).expect(0).stdout;
+    let accepted = "verdict\u{A0}: accepté, les 19 contrôles sont satisfaits\n";
+    assert!(french.ends_with(accepted), "{french}");
     std::fs::remove_file(session.join("frames/EVAL")).unwrap();
     let verdict = run("auditor", &["verify", &shown]).expect(3);
     assert!(verdict.stdout.contains("not checked"), "{}", verdict.stdout);
-    assert!(verdict.stdout.contains("verdict: incomplete"), "{}", verdict.stdout);
+    let incomplete = "verdict: incomplete, 4 of 19 checks could not be made; none failed\n";
+    assert!(verdict.stdout.ends_with(incomplete), "{}", verdict.stdout);
+    let french = run("auditor", &["verify", &shown, "--lang", "fr"]).expect(3).stdout;
+    let incomplete = "verdict\u{A0}: incomplet, 4 contrôles sur 19 n’ont pas pu être faits\u{202F}; \
+                      aucun n’est en échec\n";
+    assert!(french.ends_with(incomplete), "{french}");
 
     // A cut file is the beginning of a session; a damaged one says nothing about anybody.
     let path = session.join("RUN.transcript");

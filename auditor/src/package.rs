@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use protocol::codec::{FrameHeader, RawFrame, StreamId};
+use protocol::suite::PROTOCOL_VERSION;
 use protocol::transcript::{Damaged, Transcript, Unreadable};
+use report::{Arg, Code, Diagnose, Text, Whose, told_in_english};
 use verify::{FrameSource, FrameUnreadable};
 
 /// A package on disk: `RUN.transcript` and, where they were kept, `frames/`.
@@ -24,7 +25,7 @@ impl Package {
     ///
     /// # Errors
     ///
-    /// [`PackageError`], which says what is missing or damaged.
+    /// [`PackageError`], which names the file and its fault.
     pub fn open(path: &Path) -> Result<Self, PackageError> {
         let (directory, file) = places(path);
         let unreadable = |source| PackageError::Unreadable { path: file.clone(), source };
@@ -71,14 +72,14 @@ fn places(package: &Path) -> (PathBuf, PathBuf) {
     }
 }
 
-/// Why a package cannot be read.
+/// Fault of a package that cannot be read.
 #[derive(Debug)]
 pub enum PackageError {
     /// The transcript file cannot be opened or read.
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// Words of the system.
         source: io::Error,
     },
     /// The transcript file is larger than any session's.
@@ -100,27 +101,38 @@ pub enum PackageError {
     },
 }
 
-impl fmt::Display for PackageError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Diagnose for PackageError {
+    fn code(&self) -> Code {
+        Code::Package
+    }
+
+    fn text(&self) -> Text {
         match self {
             Self::Unreadable { path, source } => {
-                write!(f, "cannot read {}: {source}", path.display())
+                Text::new("audit-package-unreadable").with("path", path).with("error", source)
             }
-            Self::TooLarge { path } => {
-                let most = TRANSCRIPT_BYTES_MAX >> 20;
-                write!(f, "{} has more than the {most} MiB of any transcript", path.display())
-            }
-            Self::OtherVersion { path } => {
-                write!(f, "{}: {}", path.display(), Unreadable::OtherVersion)
-            }
-            Self::Damaged { path, source } => {
-                write!(f, "{}: {source}, which says nothing about either party", path.display())
-            }
+            Self::TooLarge { path } => Text::new("audit-package-large")
+                .with("path", path)
+                .with("most", Arg::Number(TRANSCRIPT_BYTES_MAX >> 20)),
+            Self::OtherVersion { path } => Text::new("audit-package-version")
+                .with("path", path)
+                .with("version", Arg::Number(PROTOCOL_VERSION.into())),
+            Self::Damaged { path, source } => Text::new("audit-package-damaged")
+                .with("path", path)
+                .with("record", Arg::Number(source.record)),
+        }
+    }
+
+    fn whose(&self) -> Whose {
+        match self {
+            Self::Unreadable { .. } | Self::OtherVersion { .. } => Whose::You,
+            Self::TooLarge { .. } | Self::Damaged { .. } => Whose::Giver,
         }
     }
 }
 
 impl std::error::Error for PackageError {}
+told_in_english!(PackageError);
 
 /// Stored frames, found by index through the offsets of the headers.
 #[derive(Debug)]
@@ -131,7 +143,7 @@ pub struct Frames {
 }
 
 impl Frames {
-    /// What this machine could not read although it is there, if anything.
+    /// The file that is there and that this machine could not read, if any.
     #[must_use]
     pub fn trouble(self) -> Option<PackageError> {
         self.trouble
@@ -153,11 +165,11 @@ struct StoredStream {
     offsets: Vec<u64>,
 }
 
-/// Why a frame is not read.
+/// Reason not to read a frame.
 enum Unread {
     /// The file ends before the frame does: frames are missing, or were cut while written.
     Missing,
-    /// What stands there is no frame of this stream.
+    /// The bytes there are no frame of this stream.
     Malformed,
     /// The machine cannot read it.
     Machine(io::Error),
@@ -198,17 +210,14 @@ impl StoredStream {
 
     fn read(&mut self, stream: StreamId, index: u32) -> Result<RawFrame, Unread> {
         let index = usize::try_from(index).map_err(|_| Unread::Missing)?;
-        while self.offsets.len() <= index.saturating_add(1) {
-            let at = self.offsets.last().copied().unwrap_or_default();
+        while self.offsets.len() <= index {
+            let at = self.offsets.last().copied().ok_or(Unread::Missing)?;
             let header = self.header(at)?;
-            let end = at.saturating_add(HEADER_LEN).saturating_add(header.payload_len.into());
-            if end > self.len {
-                return Err(Unread::Missing);
-            }
-            self.offsets.push(end);
+            self.offsets.push(self.end(at, header.payload_len)?);
         }
         let at = self.offsets.get(index).copied().ok_or(Unread::Missing)?;
         let header = self.header(at)?;
+        self.end(at, header.payload_len)?;
         // `header` checked the length against the limits, so this allocates at most a frame.
         let len = usize::try_from(header.payload_len).map_err(|_| Unread::Malformed)?;
         let mut payload = vec![0; len];
@@ -219,11 +228,15 @@ impl StoredStream {
         }
     }
 
+    /// The end of a frame whose header is at an offset, if the file is that long.
+    fn end(&self, at: u64, payload_len: u32) -> Result<u64, Unread> {
+        let end = at.checked_add(HEADER_LEN).and_then(|end| end.checked_add(payload_len.into()));
+        end.filter(|end| *end <= self.len).ok_or(Unread::Missing)
+    }
+
     /// Reads the header at an offset and leaves the file at its payload.
     fn header(&mut self, at: u64) -> Result<FrameHeader, Unread> {
-        if at.saturating_add(HEADER_LEN) > self.len {
-            return Err(Unread::Missing);
-        }
+        self.end(at, 0)?;
         let mut bytes = [0; FrameHeader::LEN];
         self.file.seek(SeekFrom::Start(at)).map_err(Unread::Machine)?;
         self.file.read_exact(&mut bytes).map_err(Unread::Machine)?;

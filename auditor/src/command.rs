@@ -1,0 +1,172 @@
+//! The commands: verify, show, party.
+
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+
+use protocol::attestation::PartyId;
+use protocol::group::Portable;
+use protocol::limits::Limits;
+use report::cli::Unparsed;
+use report::{Exit, Failure, Reader};
+use verify::rules::T0;
+use verify::{Account, Conclusion, Expected, Verdict};
+
+use crate::arguments::{Command, Show, Verify};
+use crate::output::{Output, OutputError};
+use crate::package::Package;
+use crate::parties::{self, Names, NamesError, NotParty, TextError, Unnamed};
+use crate::{checklist, machine, outline, statement};
+
+/// Runs a command; the exit status is the verdict.
+#[must_use]
+pub fn run(command: Command, reader: &Reader) -> Exit {
+    let done = match command {
+        Command::Verify(arguments) => verify(&arguments, reader),
+        Command::Show(arguments) => show(&arguments, reader),
+        Command::Party { identity } => party(&identity),
+    };
+    done.unwrap_or_else(|failure| tell(&failure, reader))
+}
+
+/// Ends a program whose command line was not parsed: help, version, or a mistake.
+#[must_use]
+pub fn unparsed(unparsed: &Unparsed, reader: &Reader) -> ExitCode {
+    match unparsed {
+        Unparsed::Shown(shown) => {
+            let _ = shown.print();
+            u8::try_from(shown.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
+        }
+        Unparsed::Mistake(failure) => tell(failure, reader).into(),
+    }
+}
+
+fn verify(arguments: &Verify, reader: &Reader) -> Result<Exit, Failure> {
+    let claim = |file| Output::claim(file, &arguments.package, arguments.overwrite);
+    let output = arguments.json.as_deref().map(claim).transpose()?;
+    let (exit, text, mut report) = match judge(arguments) {
+        Ok((verdict, names, torn)) => {
+            let exit = match verdict.conclusion() {
+                Conclusion::Accepted => Exit::Done,
+                Conclusion::NotAccepted => Exit::Finding,
+                Conclusion::Interrupted | Conclusion::Incomplete => Exit::Unchecked,
+            };
+            let text = checklist::checklist(&verdict, &names, torn, reader);
+            (exit, text, machine::verdict(&verdict, &names, torn))
+        }
+        Err(failure) => (tell(&failure, reader), String::new(), machine::failure(&failure)),
+    };
+    if let Some(object) = report.as_object_mut() {
+        object.insert("exit".to_string(), exit.code().into());
+    }
+    // Standard output is the report's, if it claimed it.
+    match output {
+        Some(Output::Standard) => complain(&text),
+        _ => say(&text),
+    }
+    if let (Some(output), Some(path)) = (output, &arguments.json) {
+        let written = output.write(&format!("{report:#}\n"));
+        written.map_err(|source| OutputError::System { path: path.clone(), source })?;
+    }
+    Ok(exit)
+}
+
+/// The verdict, the reader's names, and the record that the transcript is cut in.
+fn judge(arguments: &Verify) -> Result<(Verdict, Names, Option<u64>), Failure> {
+    let names = names(arguments.names.as_deref())?;
+    let expected = Expected {
+        advertiser: expected(arguments.advertiser.as_deref(), "--advertiser", &names)?,
+        provider: expected(arguments.provider.as_deref(), "--provider", &names)?,
+    };
+    let package = Package::open(&arguments.package)?;
+    let mut frames = package.frames();
+    let verdict = verify::verify(
+        &T0,
+        package.transcript(),
+        &mut frames,
+        &Portable,
+        &Limits::STANDARD,
+        ELEMENTS_PER_PASS,
+        &expected,
+    )?;
+    match frames.trouble() {
+        Some(trouble) => Err(trouble.into()),
+        None => Ok((verdict, names, package.torn())),
+    }
+}
+
+fn show(arguments: &Show, reader: &Reader) -> Result<Exit, Failure> {
+    let names = names(arguments.names.as_deref())?;
+    let package = Package::open(&arguments.package)?;
+    let account = Account::of(package.transcript())?;
+    say(&match arguments.messages {
+        true => outline::outline(package.transcript(), account.terms.as_ref(), reader),
+        false => {
+            let end = statement::end(&account, package.torn(), reader);
+            statement::head(&account, &names, reader) + &end
+        }
+    });
+    Ok(Exit::Done)
+}
+
+fn party(identity: &str) -> Result<Exit, Failure> {
+    let is_line = identity.trim().to_ascii_lowercase().starts_with("vmid1");
+    let text = if is_line { identity.to_string() } else { read_text(Path::new(identity))? };
+    // An identity file has a second line, which proves whose keys the first one names.
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let party = parties::of_line(lines.next().unwrap_or_default()).map_err(NotParty)?;
+    say(&format!("{}\n", statement::hex(&party.0)));
+    Ok(Exit::Done)
+}
+
+fn names(file: Option<&Path>) -> Result<Names, Failure> {
+    let Some(file) = file else {
+        return Ok(Names::default());
+    };
+    let names = Names::parse(&read_text(file)?);
+    Ok(names.map_err(|fault| NamesError { path: file.into(), fault })?)
+}
+
+fn expected(
+    text: Option<&str>,
+    option: &'static str,
+    names: &Names,
+) -> Result<Option<PartyId>, Unnamed> {
+    text.map(|text| names.party(text).map_err(|why| Unnamed { option, why })).transpose()
+}
+
+/// A small text file, or standard input.
+fn read_text(file: &Path) -> Result<String, TextError> {
+    let mut text = String::new();
+    let read = if file == Path::new("-") {
+        io::stdin().take(TEXT_BYTES_MAX + 1).read_to_string(&mut text)
+    } else {
+        File::open(file).and_then(|file| file.take(TEXT_BYTES_MAX + 1).read_to_string(&mut text))
+    };
+    match read {
+        Err(source) => Err(TextError::Unreadable { path: file.into(), source }),
+        // A file that is cut here would be another file, with other names.
+        Ok(bytes) if bytes as u64 > TEXT_BYTES_MAX => Err(TextError::Large { path: file.into() }),
+        Ok(_) => Ok(text),
+    }
+}
+
+fn tell(failure: &Failure, reader: &Reader) -> Exit {
+    complain(&format!("{}\n", failure.lines(reader)));
+    failure.exit()
+}
+
+/// Writes to standard output; a closed pipe is not an error of the audit.
+fn say(text: &str) {
+    let _ = io::stdout().write_all(text.as_bytes());
+}
+
+fn complain(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
+/// Elements whose encodings are sorted at a time, as far as they are spread evenly.
+const ELEMENTS_PER_PASS: usize = 1 << 22;
+/// A names file or an identity is far smaller.
+const TEXT_BYTES_MAX: u64 = 1 << 20;
