@@ -226,12 +226,6 @@ impl Normalized {
         &self.digest
     }
 
-    /// Gives the digest away.
-    #[must_use]
-    pub fn into_digest(self) -> IdentifierDigest {
-        self.digest
-    }
-
     /// Whether the identifier names a person or a household.
     #[must_use]
     pub fn level(&self) -> Level {
@@ -423,42 +417,6 @@ impl fmt::Debug for IdentifierDigest {
     }
 }
 
-/// A raw value as it came from a file or a terminal: plaintext, erased on drop.
-///
-/// Has no `Debug`, `Clone`, `Hash` or serde, so that it cannot be printed, kept or sent by
-/// accident.
-///
-/// ```compile_fail
-/// let raw = normalize::RawIdentifier::new(String::from("jane@exemple.fr"));
-/// format!("{raw:?}");
-/// ```
-pub struct RawIdentifier(Zeroizing<String>);
-
-impl RawIdentifier {
-    /// Takes a value over.
-    #[must_use]
-    pub fn new(value: String) -> Self {
-        Self(Zeroizing::new(value))
-    }
-
-    /// Takes bytes over, if they are UTF-8; erases them otherwise.
-    ///
-    /// # Errors
-    /// [`Reason::EncodingInvalid`]: the owner of the file has to declare its encoding.
-    pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, Reason> {
-        String::from_utf8(bytes).map(Self::new).map_err(|refused| {
-            refused.into_bytes().zeroize();
-            Reason::EncodingInvalid
-        })
-    }
-
-    /// The value in clear, to be given to a [`Normalizer`].
-    #[must_use]
-    pub fn expose_str(&self) -> &str {
-        &self.0
-    }
-}
-
 /// A canonical string, erased on drop.
 struct Canonical(Zeroizing<String>);
 
@@ -556,14 +514,6 @@ mod tests {
             .collect();
         // The digest part of the PRF input printed in the rules, section 13.
         assert_eq!(hex, "c34aab1ea62b2711e687b2928492f1eca5b52cc7542df841649abad691c0e0bc");
-    }
-
-    #[test]
-    fn raw_identifiers_are_utf8_or_refused() {
-        let raw = RawIdentifier::from_bytes(b"jane@exemple.fr".to_vec()).ok().unwrap();
-        assert!(matches!(normalizer().email(raw.expose_str()), Outcome::Ok(_)));
-        let refused = RawIdentifier::from_bytes(vec![b'j', 0xE9]);
-        assert!(matches!(refused, Err(Reason::EncodingInvalid)));
     }
 
     #[test]

@@ -57,7 +57,15 @@ fn last_part(path: &str) -> &str {
 }
 
 /// Functions that may stand without a caller: file, name, and why.
-const EXCUSED: &[(&str, &str, &str)] = &[];
+const EXCUSED: &[(&str, &str, &str)] = &[
+    ("normalize/src/lib.rs", "email_synthetic", "rule 8 of emails; the truth test reads by it"),
+    ("normalize/src/lib.rs", "reason_code", "read by the tests of conformance"),
+    ("normalize/src/lib.rs", "into_found", "read by the tests of conformance"),
+    ("protocol/src/oprf.rs", "of_unblinded", "the definition that the batch is tested against"),
+    ("protocol/src/seed.rs", "element_blind", "the definition that the batch is tested against"),
+    ("ristretto-batch/src/dispatch.rs", "with_backend", "benches and tests choose a backend"),
+    ("store/src/journal.rs", "recover", "resuming a session will start here"),
+];
 
 #[cfg(test)]
 mod tests {
