@@ -66,6 +66,7 @@ impl Running {
         let child = Command::new(program)
             .args(arguments)
             .current_dir(work)
+            .env("VEILMATCH_LANG", "en")
             .stdin(Stdio::null())
             .stdout(File::create(&stdout).at("create", &stdout)?)
             .stderr(File::create(&stderr).at("create", &stderr)?)

@@ -5,7 +5,7 @@ mod support;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use support::{Done, Pair, borrowed, crm, links, numbered, run};
 
@@ -38,7 +38,7 @@ fn normalize_shows_outcomes_and_needs_no_node() {
     run("advertiser-node", &args).expect(2).says(&["--kind phone"]);
 
     // From standard input, into a pipe that is closed after the first line.
-    let mut child = Command::new(support::programs().join("advertiser-node"))
+    let mut child = support::node_command("advertiser-node")
         .args(["normalize", "--kind", "phone", "--postcode", "97400", "-"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -267,7 +267,7 @@ fn connection_that_drops_ends_both_sides_and_the_next_run_works() {
     pair.write("crm.csv", &crm(borrowed(&rows)));
     let (input, output) = (pair.path("crm.csv"), pair.path("result.csv"));
     let dir = pair.path("a");
-    let running = std::process::Command::new(support::programs().join("advertiser-node"))
+    let running = support::node_command("advertiser-node")
         .args(["run", "--dir", &dir, "--profile", "matched-rows", "--input", &input])
         .args(["--output", &output])
         .stderr(std::process::Stdio::piped())

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use support::{Done, Pair, borrowed, crm, links, numbered, programs, run};
+use support::{Done, Pair, borrowed, crm, links, node_command, numbered, run};
 
 const ROWS: usize = 1_200;
 
@@ -51,7 +51,7 @@ fn entries(pair: &Pair, node: &str) -> i64 {
 
 fn start(pair: &Pair, args: &[&str]) -> Child {
     let (command, rest) = args.split_first().unwrap();
-    Command::new(programs().join("advertiser-node"))
+    node_command("advertiser-node")
         .args([command, "--dir", &pair.path("a")])
         .args(rest)
         .stdin(Stdio::null())
@@ -135,7 +135,7 @@ fn outputs_over_inputs_node_files_and_existing_files_are_refused_before_anything
     // The input on standard input is an input too, and two claims on one place make no sense.
     let file = std::fs::File::open(&input).unwrap();
     let args = ["--dir", &pair.path("a"), "--profile", "matched-rows", "--input", "-"];
-    let done = Command::new(programs().join("advertiser-node"))
+    let done = node_command("advertiser-node")
         .arg("run")
         .args(args)
         .args(["--output", &input, "--overwrite"])
@@ -178,7 +178,7 @@ fn outputs_over_inputs_node_files_and_existing_files_are_refused_before_anything
         ("provider-node", "p", &["status", "--json"]),
     ] {
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let done = Command::new(programs().join(program))
+        let done = node_command(program)
             .args(command)
             .args(["--dir", &pair.path(node)])
             .stdout(full)

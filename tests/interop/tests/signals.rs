@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use support::{Done, Pair, borrowed, crm, links, numbered, programs};
+use support::{Done, Pair, borrowed, crm, links, numbered, programs, tool};
 
 /// A pair that serves, and a file of which half is known.
 fn pair() -> Pair {
@@ -20,7 +20,7 @@ fn pair() -> Pair {
 /// Starts a program as a shell would in the foreground: no signal is ignored.
 fn start(program: &str, args: &[&str], log: &Path) -> Child {
     let log = std::fs::File::create(log).unwrap();
-    Command::new("env")
+    tool("env")
         .arg("--default-signal=INT,HUP,TERM")
         .arg(programs().join(program))
         .args(args)
@@ -140,7 +140,7 @@ fn run_under_nohup_outlives_its_terminal() {
     let pair = pair();
     let (home, input, output) = (pair.path("a"), pair.path("crm.csv"), pair.path("result.csv"));
     let before = pair.sessions("p").len();
-    let mut child = Command::new("env")
+    let mut child = tool("env")
         .arg("--ignore-signal=HUP")
         .arg(programs().join("advertiser-node"))
         .args(["run", "--dir", &home, "--profile", "matched-rows", "--input", &input])
@@ -294,7 +294,7 @@ fn disk_without_room_is_told_before_anything_is_charged() {
             away = pair.path("away"),
             out = pair.path("result.csv"),
         );
-        let output = Command::new("unshare").args(["-Urm", "sh", "-c", &script]).output().unwrap();
+        let output = tool("unshare").args(["-Urm", "sh", "-c", &script]).output().unwrap();
         Done {
             code: output.status.code(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -302,7 +302,7 @@ fn disk_without_room_is_told_before_anything_is_charged() {
         }
     };
     std::fs::create_dir(pair.path("away")).unwrap();
-    let possible = Command::new("unshare")
+    let possible = tool("unshare")
         .args(["-Urm", "sh", "-c", "mount -t tmpfs none /mnt"])
         .status()
         .is_ok_and(|status| status.success());

@@ -5,10 +5,10 @@ mod support;
 
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use support::{free_address, programs};
+use support::{free_address, programs, tool};
 
 const PAGE: &str = include_str!("../../../docs/start.md");
 
@@ -130,7 +130,7 @@ impl Shell {
     /// it.
     fn start(script: &str, work: &Path, port: &str) -> Self {
         let path = std::env::var("PATH").unwrap_or_default();
-        let child = Command::new("bash")
+        let child = tool("bash")
             .args(["-euc", script])
             .current_dir(work)
             .env("PATH", format!("{}:{path}", programs().display()))
@@ -160,7 +160,7 @@ impl Shell {
 impl Drop for Shell {
     /// Ends the shell and whatever it left running.
     fn drop(&mut self) {
-        let _ = Command::new("bash")
+        let _ = tool("bash")
             .args(["-c", &format!("kill -KILL -- -{}", self.0.id())])
             .stderr(Stdio::null())
             .status();

@@ -28,13 +28,24 @@ pub(crate) fn programs() -> &'static Path {
     })
 }
 
+/// A program of ours, which speaks English whatever the machine speaks.
+pub(crate) fn node_command(program: &str) -> Command {
+    let mut command = Command::new(programs().join(program));
+    command.env("VEILMATCH_LANG", "en");
+    command
+}
+
+/// A tool of the system that runs our programs, which then speak English.
+pub(crate) fn tool(name: &str) -> Command {
+    let mut command = Command::new(name);
+    command.env("VEILMATCH_LANG", "en");
+    command
+}
+
 /// Runs a program to its end.
 pub(crate) fn run(program: &str, args: &[&str]) -> Done {
-    let output = Command::new(programs().join(program))
-        .args(args)
-        .stdin(Stdio::null())
-        .output()
-        .expect("the program starts");
+    let output =
+        node_command(program).args(args).stdin(Stdio::null()).output().expect("the program starts");
     Done::of(output)
 }
 
@@ -136,7 +147,7 @@ impl Pair {
         let _ = std::fs::remove_file(&ready);
         let log = std::fs::File::create(self.path("serve.log")).unwrap();
         // As a shell starts it in the foreground: no signal is ignored.
-        let child = Command::new("env")
+        let child = tool("env")
             .arg("--default-signal=INT,HUP,TERM")
             .arg(programs().join("provider-node"))
             .args(["serve", "--dir", &self.path("p"), "--listen", &self.address])
@@ -199,7 +210,7 @@ impl Pair {
     /// Runs the advertiser's program with a text on its standard input.
     pub(crate) fn advertiser_reading(&self, args: &[&str], text: &str) -> Done {
         let (command, rest) = args.split_first().expect("a command");
-        let mut child = Command::new(programs().join("advertiser-node"))
+        let mut child = node_command("advertiser-node")
             .args([command, "--dir", &self.path("a")])
             .args(rest)
             .stdin(Stdio::piped())
@@ -220,7 +231,7 @@ impl Pair {
         let program = programs().join("advertiser-node").display().to_string();
         let dir = self.path("a");
         let line = [&[program.as_str(), command, "--dir", &dir], rest].concat().join(" ");
-        let mut child = Command::new("script")
+        let mut child = tool("script")
             .args(["-qec", &line, "/dev/null"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -241,7 +252,7 @@ impl Pair {
         let program = programs().join("advertiser-node").display().to_string();
         let dir = self.path("a");
         let line = [&[program.as_str(), command, "--dir", &dir], rest].concat().join(" ");
-        let mut child = Command::new("env")
+        let mut child = tool("env")
             .args(["--default-signal=INT,HUP", "script", "-qefc", &line, "/dev/null"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
