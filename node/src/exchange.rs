@@ -22,25 +22,22 @@ use crate::status::{profile, short, time};
 use crate::telemetry::Terminal;
 use crate::world::DirectoryLock;
 
-/// What `ledger` does.
+/// Commands under `ledger`.
 #[derive(Debug, clap::Subcommand)]
 pub enum LedgerCommand {
-    /// Lists the entries with a party: number, kind, session, what was charged, and who signed.
+    /// List of the entries with a party.
     Show,
-    /// Writes the entries with a party, and the signed messages that prove them, for that party.
+    /// File of the entries with a party and of what proves them.
     Export {
         /// The new file.
         file: PathBuf,
     },
-    /// Tells where this ledger and the other side's part, from the file of its `ledger export`.
+    /// Comparison with the other side's entries.
     Compare {
         /// The file of the other side.
         file: PathBuf,
     },
-    /// Takes from the other side's file the entries that both signed and this ledger lacks.
-    ///
-    /// Nothing is removed, and nothing that was charged becomes less. If an entry of the file
-    /// contradicts one that is here, nothing is changed.
+    /// Entries that both signed and this ledger lacks, taken from the other side.
     Adopt {
         /// The file of the other side.
         file: PathBuf,
@@ -53,11 +50,10 @@ pub struct LedgerOptions {
     /// Directory of the node.
     #[arg(long, global = true)]
     pub dir: Option<PathBuf>,
-    /// The party the ledger is kept with, if there are several: its name here, or the first digits
-    /// of its party id.
+    /// Party that the ledger is kept with: its name here, or the first digits of its id.
     #[arg(long, global = true, value_name = "PARTY")]
     pub party: Option<String>,
-    /// What to do.
+    /// Command under it.
     #[command(subcommand)]
     pub command: LedgerCommand,
 }

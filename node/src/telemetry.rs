@@ -26,13 +26,13 @@ use crate::world::{Clock, SystemClock};
 /// Options of both programs on what they print.
 #[derive(Debug, Clone, clap::Args)]
 pub struct OutputOptions {
-    /// How much the log tells: error, warn, info, debug or trace.
+    /// Level of the log.
     #[arg(long, global = true, value_enum, default_value = "warn", value_name = "LEVEL")]
     pub log: LogLevel,
-    /// Write the log as one JSON object a line.
+    /// True for a log of JSON objects.
     #[arg(long, global = true)]
     pub log_json: bool,
-    /// How progress is shown on standard error.
+    /// Form of progress on standard error.
     #[arg(long, global = true, value_enum, default_value = "auto", value_name = "FORM")]
     pub progress: ProgressForm,
 }

@@ -4,10 +4,9 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-use node::failure::Reader;
 use node::telemetry::Terminal;
 use protocol::transcript::Role;
+use report::Reader;
 
 mod admission;
 mod budget;
@@ -25,8 +24,11 @@ mod tenant;
 pub(crate) type Home = node::home::Home<node::config::ProviderSettings>;
 
 fn main() -> ExitCode {
-    let cli = cli::Cli::parse();
     let terminal = Terminal::for_reader(Reader::detect(Some(Role::Provider)));
+    let cli: cli::Cli = match report::cli::parse(terminal.reader()) {
+        Ok(cli) => cli,
+        Err(unparsed) => return unparsed.end(|failure| terminal.failure(failure)).into(),
+    };
     let done = match node::start(&cli.output) {
         Ok(()) => command::run(cli.command, &cli.output, &terminal),
         Err(failure) => Err(failure),

@@ -1,6 +1,6 @@
-//! `docs/reference/commands.md` is what the programs say of themselves.
+//! `docs/reference/commands.md` and its French twin are what the programs say of themselves.
 //!
-//! `VEILMATCH_WRITE_REFERENCE=1 cargo test -p interop --test reference` writes it anew.
+//! `VEILMATCH_WRITE_REFERENCE=1 cargo test -p interop --test reference` writes them anew.
 
 mod support;
 
@@ -8,10 +8,21 @@ use std::fmt::Write as _;
 
 use support::run;
 
-const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/commands.md");
+/// A page of the manual: language, file, head, and the heading above the names of commands.
+struct Page {
+    lang: &'static str,
+    file: &'static str,
+    head: &'static str,
+    commands: &'static str,
+}
 
-const HEAD: &str = "\
+const ENGLISH: Page = Page {
+    lang: "en",
+    file: "docs/reference/commands.md",
+    head: "\
 # Commands and options
+
+In [French](commands.fr.md).
 
 What `--help` says for every command of the three programs, word for word; options that a program
 shows beside its commands belong to each of them and are not repeated there. What the commands do in
@@ -21,28 +32,74 @@ the order of a day's work stands in the guides: [start](../start.md),
 
 This page is compared with the programs by a test, and written anew by
 `VEILMATCH_WRITE_REFERENCE=1 cargo test -p interop --test reference`.
-";
+",
+    commands: "Commands:",
+};
+
+const FRENCH: Page = Page {
+    lang: "fr",
+    file: "docs/reference/commands.fr.md",
+    head: "\
+# Commandes et options
+
+En [anglais](commands.md).
+
+Ce que dit `--help` de chaque commande des trois programmes, mot pour mot\u{202F}; les options qu’un
+programme montre à côté de ses commandes valent pour chacune d’elles et n’y sont pas répétées. Ce
+que font les commandes dans l’ordre d’une journée de travail est dans les guides, en anglais\u{A0}:
+[start](../start.md), [advertiser](../operating/advertiser.md),
+[provider](../operating/provider.md), [auditing](../auditing/README.md). Les réglages sont dans
+[node](node.md).
+
+Un test compare cette page aux programmes\u{202F};
+`VEILMATCH_WRITE_REFERENCE=1 cargo test -p interop --test reference` l’écrit de nouveau.
+",
+    commands: "Commandes\u{A0}:",
+};
 
 #[test]
-fn page_of_commands_is_what_the_programs_say() {
-    let mut page = HEAD.to_owned();
-    for program in ["advertiser-node", "provider-node", "auditor"] {
-        let overview = run(program, &["--help"]).expect(0).stdout;
-        section(&mut page, "##", program, &overview, &[]);
-        let shared = options(&overview);
-        for command in commands(&overview) {
-            let help = run(program, &[command, "--help"]).expect(0).stdout;
-            section(&mut page, "###", &format!("{program} {command}"), &help, &shared);
+fn pages_of_commands_are_what_the_programs_say() {
+    for page in [ENGLISH, FRENCH] {
+        page.compare();
+    }
+}
+
+impl Page {
+    fn compare(&self) {
+        let mut page = self.head.to_owned();
+        for program in ["advertiser-node", "provider-node", "auditor"] {
+            let overview = run(program, &["--lang", self.lang, "--help"]).expect(0).stdout;
+            section(&mut page, "##", program, &overview, &[]);
+            let shared = options(&overview);
+            for command in self.commands(&overview) {
+                let arguments = [command, "--lang", self.lang, "--help"];
+                let help = run(program, &arguments).expect(0).stdout;
+                section(&mut page, "###", &format!("{program} {command}"), &help, &shared);
+            }
         }
+        let path = format!("{}/../../{}", env!("CARGO_MANIFEST_DIR"), self.file);
+        if std::env::var_os("VEILMATCH_WRITE_REFERENCE").is_some() {
+            std::fs::write(&path, &page).unwrap();
+        }
+        let written = std::fs::read_to_string(&path).unwrap_or_default();
+        for (number, (written, said)) in written.lines().zip(page.lines()).enumerate() {
+            assert_eq!(written, said, "line {} of {}", number + 1, self.file);
+        }
+        assert_eq!(written.lines().count(), page.lines().count(), "{}", self.file);
     }
-    if std::env::var_os("VEILMATCH_WRITE_REFERENCE").is_some() {
-        std::fs::write(PAGE, &page).unwrap();
+
+    /// The names of the commands but for `help`, which says what `--help` says.
+    fn commands<'a>(&self, overview: &'a str) -> Vec<&'a str> {
+        let lines = overview.lines().skip_while(|line| *line != self.commands).skip(1);
+        let named = lines.take_while(|line| !line.is_empty());
+        let names: Vec<&str> = named
+            .filter(|line| line.strip_prefix("  ").is_some_and(|rest| !rest.starts_with(' ')))
+            .filter_map(|line| line.split_whitespace().next())
+            .filter(|name| *name != "help")
+            .collect();
+        assert!(!names.is_empty(), "{overview}");
+        names
     }
-    let written = std::fs::read_to_string(PAGE).unwrap_or_default();
-    for (number, (written, said)) in written.lines().zip(page.lines()).enumerate() {
-        assert_eq!(written, said, "line {} of docs/reference/commands.md", number + 1);
-    }
-    assert_eq!(written.lines().count(), page.lines().count(), "docs/reference/commands.md");
 }
 
 /// Adds what one command says, without the options `left_out`.
@@ -69,17 +126,4 @@ fn options(help: &str) -> Vec<&str> {
 fn is_option(line: &str) -> bool {
     let named = line.trim_start();
     named.starts_with('-') && line.len() - named.len() <= 6
-}
-
-/// The names under `Commands:` but for `help`, which says what `--help` says.
-fn commands(overview: &str) -> Vec<&str> {
-    let lines = overview.lines().skip_while(|line| *line != "Commands:").skip(1);
-    let named = lines.take_while(|line| !line.is_empty());
-    let names: Vec<&str> = named
-        .filter(|line| line.strip_prefix("  ").is_some_and(|rest| !rest.starts_with(' ')))
-        .filter_map(|line| line.split_whitespace().next())
-        .filter(|name| *name != "help")
-        .collect();
-    assert!(!names.is_empty(), "{overview}");
-    names
 }
