@@ -193,7 +193,7 @@ impl Exchange {
             }
         }
         let evidence = ChainEvidence { pair: self.pair(), sessions };
-        let bytes = evidence.encode();
+        let bytes = evidence.encode()?;
         // What would not convince us convinces nobody.
         let proven = evidence.verify().map_err(|fault| {
             Failure::storage(&format!("the ledger does not prove itself: {fault}"))

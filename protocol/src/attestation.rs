@@ -5,6 +5,7 @@ use core::fmt;
 use ed25519_dalek::{Signature as DalekSignature, Signer, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
+use crate::bytes::part;
 use crate::error::Violation;
 use crate::suite::{self, Label, h};
 
@@ -46,8 +47,7 @@ impl AttestationKey {
     #[must_use]
     pub(crate) fn sign(&self, label: Label, parts: &[&[u8]]) -> Signature {
         let bytes = self.0.sign(&message(label, parts)).to_bytes();
-        let (r, s) = bytes.split_at(32);
-        Signature { r: r.try_into().unwrap_or_default(), s: s.try_into().unwrap_or_default() }
+        Signature { r: part::<0, 32, 64>(&bytes), s: part::<32, 32, 64>(&bytes) }
     }
 }
 

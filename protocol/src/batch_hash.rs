@@ -38,10 +38,13 @@ impl BatchHash<'_> {
         match self {
             Self::Sha512 => Zeroizing::new(Sha512::digest(message).into()),
             Self::HmacSha512 { key } => {
-                // A key of 64 bytes is within the block of 128.
-                let hmac = Hmac::<Sha512>::new_from_slice(*key).map(|h| h.chain_update(message));
-                let tag = hmac.map(|hmac| hmac.finalize().into_bytes().into());
-                Zeroizing::new(tag.unwrap_or([0; 64]))
+                // RFC 2104 fills a key up to the block of the hash with zeros.
+                let mut block = Zeroizing::new([0; 128]);
+                for (to, from) in block.iter_mut().zip(*key) {
+                    *to = *from;
+                }
+                let hmac = Hmac::<Sha512>::new((&*block).into()).chain_update(message);
+                Zeroizing::new(hmac.finalize().into_bytes().into())
             }
             Self::ExpandXmd { dst } => group::expand_message_xmd(dst, &[message]),
         }
@@ -55,13 +58,17 @@ impl fmt::Debug for BatchHash<'_> {
 }
 
 /// A message under construction.
-pub(crate) struct Message<'a>(&'a mut Vec<u8>);
+pub(crate) struct Message<'a> {
+    bytes: &'a mut Vec<u8>,
+    len: usize,
+}
 
 impl Message<'_> {
     /// Appends the parts.
     pub(crate) fn write(&mut self, parts: &[&[u8]]) {
         for part in parts {
-            self.0.extend_from_slice(part);
+            self.bytes.extend_from_slice(part);
+            self.len += part.len();
         }
     }
 }
@@ -79,25 +86,31 @@ pub(crate) fn hash_each<T>(
     let mut items = items.fuse();
     let run = items.size_hint().1.unwrap_or(RUN).clamp(1, RUN);
     // With room from the start: a vector that grows leaves what it held behind unwiped.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(run.saturating_mul(MESSAGE_MAX)));
+    let mut bytes = Zeroizing::new(Vec::with_capacity(run * MESSAGE_MAX));
     let mut hashes = Zeroizing::new(vec![[0; 64]; run]);
     loop {
         bytes.clear();
         // A place that is not written must not repeat what stood there.
         hashes.fill([0; 64]);
-        let (mut held, mut ends) = (Vec::with_capacity(run), Vec::with_capacity(run));
+        let (mut held, mut lens) = (Vec::with_capacity(run), Vec::with_capacity(run));
         for item in items.by_ref().take(run) {
-            message(&item, &mut Message(&mut bytes));
-            ends.push(bytes.len());
+            let mut one = Message { bytes: &mut bytes, len: 0 };
+            message(&item, &mut one);
+            lens.push(one.len);
             held.push(item);
         }
         if held.is_empty() {
             return;
         }
-        debug_assert!(bytes.len() <= run.saturating_mul(MESSAGE_MAX), "room from the start");
-        let starts = core::iter::once(0).chain(ends.iter().copied());
-        let messages: Vec<&[u8]> =
-            starts.zip(&ends).map(|(from, to)| bytes.get(from..*to).unwrap_or_default()).collect();
+        debug_assert!(bytes.len() <= run * MESSAGE_MAX, "room from the start");
+        let mut rest = bytes.as_slice();
+        let mut next = |len| {
+            // The lengths are of what was appended, so that the last message ends the bytes.
+            let (message, after) = rest.split_at(len);
+            rest = after;
+            message
+        };
+        let messages: Vec<&[u8]> = lens.into_iter().map(&mut next).collect();
         let (hashes, _) = hashes.split_at_mut(messages.len());
         arithmetic.hash_each(hash, &messages, hashes);
         for (item, hash) in held.into_iter().zip(hashes.iter()) {

@@ -245,23 +245,21 @@ impl FrameHeader {
             return Err(Violation::FrameTooLarge);
         }
         let (elements, len) = (u64::from(elements), u64::from(payload_len));
+        let each = |bytes| elements.checked_mul(bytes);
+        let at_most = |most: Option<u64>| most.is_some_and(|most| len <= most);
         // [G03]
         let fits = match stream {
-            StreamId::Blind => len == elements.saturating_mul(32),
-            StreamId::Eval => {
-                let run = elements.saturating_mul(32);
-                len == run || len == run.saturating_add(64)
-            }
-            StreamId::Handles => len == elements.saturating_mul(16),
+            StreamId::Blind => each(32) == Some(len),
+            StreamId::Eval => [Some(len), len.checked_sub(64)].contains(&each(32)),
+            StreamId::Handles => each(16) == Some(len),
             StreamId::Table => {
-                let further = elements.saturating_sub(1);
-                let least = further.saturating_mul(TAG_BITS_MIN).div_ceil(8).saturating_add(9);
-                len >= least && len <= elements.saturating_mul(FULL_TAG_BYTES)
+                let least = table_payload_min(elements);
+                least.is_some_and(|least| len >= least) && at_most(each(FULL_TAG_BYTES))
             }
             StreamId::Ids => {
                 len <= u64::from(IDS_PAYLOAD_MAX)
-                    && len >= elements.saturating_mul(8)
-                    && len <= elements.saturating_mul(71)
+                    && each(8).is_some_and(|least| len >= least)
+                    && at_most(each(71))
             }
             StreamId::ControlAdvertiser | StreamId::ControlProvider => false,
         };
@@ -271,6 +269,13 @@ impl FrameHeader {
         }
         Ok(())
     }
+}
+
+/// Bytes of the shortest TABLE frame with this many tags; `None` without tags.
+const fn table_payload_min(tags: u64) -> Option<u64> {
+    let Some(further) = tags.checked_sub(1) else { return None };
+    let Some(bits) = further.checked_mul(TAG_BITS_MIN) else { return None };
+    bits.div_ceil(8).checked_add(9)
 }
 
 /// Bits of the shortest code of a tag after the first: Rice parameter of the largest table, stop.

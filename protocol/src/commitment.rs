@@ -151,6 +151,7 @@ impl SnapshotLeaf {
     /// until objections by partner exist, which errs on the side of the person.
     #[must_use]
     pub fn passes(&self, filter: &LinkFilter, kinds: &[u8], purpose: Purpose, at: u64) -> bool {
+        // Evidence that is younger than the snapshot has no age.
         let age_days = at.saturating_sub(self.last_seen) / 86_400;
         kinds.contains(&self.identifier.kind.code())
             && age_days <= u64::from(filter.max_age_days)

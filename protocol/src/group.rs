@@ -16,6 +16,7 @@ use subtle::Choice;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::batch_hash::{self, BatchHash, Message};
+use crate::bytes::part;
 use crate::error::Violation;
 use crate::identifier::PrfInput;
 
@@ -325,7 +326,7 @@ pub trait BatchArithmetic: Send + Sync {
         let sum = self.vartime_sum(weights, first)?;
         let other = self
             .vartime_sum(weights, second)
-            .map_err(|bad| BadElement { index: first.len().saturating_add(bad.index), ..bad })?;
+            .map_err(|bad| BadElement { index: first.len() + bad.index, ..bad })?;
         Ok([sum, other])
     }
 
@@ -466,7 +467,7 @@ pub(crate) fn expand_message_xmd<const LEN: usize>(
     parts: &[&[u8]],
 ) -> Zeroizing<[u8; LEN]> {
     const { assert!(LEN <= 64, "one block of SHA-512") };
-    // Every DST of `suite.rs` is below 64 bytes.
+    // A tag of the suites is below 256 bytes, which `suite.rs` holds when it is built.
     let dst_len = [u8::try_from(dst.len()).unwrap_or(u8::MAX)];
     let mut first = Sha512::new().chain_update([0; 128]);
     for part in parts {
@@ -482,7 +483,7 @@ pub(crate) fn expand_message_xmd<const LEN: usize>(
         .chain_update(dst)
         .chain_update(dst_len);
     let block: Zeroizing<[u8; 64]> = Zeroizing::new(block.finalize().into());
-    Zeroizing::new(block.first_chunk().copied().unwrap_or([0; LEN]))
+    Zeroizing::new(part::<0, LEN, 64>(&block))
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ pub fn generate_proof(
     let secret = SecretScalar::from_canonical_bytes(secret)?;
     let nonce = SecretScalar::from_canonical_bytes(nonce)?;
     let proof = rfc::prove(&Portable, SuiteId::Aligned, &secret, &nonce, blinded, evaluated);
-    Some(proof.encode())
+    Some(proof.ok()?.encode())
 }
 
 /// `VerifyProof` of RFC 9497 with its own seed.
@@ -80,5 +80,6 @@ pub fn verify_proof(
 pub fn finalize(input: &[u8], blind: &[u8; 32], evaluated: &Encoded) -> Option<[u8; 64]> {
     let blind = SecretScalar::from_canonical_bytes(blind)?;
     let unblinded = Element::decode(evaluated).ok()?.multiply(&blind.invert()).encode();
-    Some(oprf::finalize_hash(input, &unblinded))
+    let len = u16::try_from(input.len()).ok()?;
+    Some(oprf::finalize_hash(len, input, &unblinded))
 }

@@ -129,12 +129,11 @@ impl KeyProof {
 /// The code that two parties read to each other: four groups of five digits of a hash of both
 /// identities, each attestation key ‖ SPKI hash, the advertiser's first [K-14].
 #[must_use]
-pub fn comparison_code(advertiser: &[u8; 64], provider: &[u8; 64]) -> [u32; 4] {
+pub fn comparison_code(advertiser: &[u8; 64], provider: &[u8; 64]) -> [u64; 4] {
     let digest = suite::hash(h::COMPARISON, &[advertiser, provider]);
     let mut groups = [0; 4];
     for (group, bytes) in groups.iter_mut().zip(digest.as_chunks::<8>().0) {
-        let value = u64::from_be_bytes(*bytes) % 100_000;
-        *group = u32::try_from(value).unwrap_or(0);
+        *group = u64::from_be_bytes(*bytes) % 100_000;
     }
     groups
 }

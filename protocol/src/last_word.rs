@@ -55,19 +55,19 @@ impl Ground {
 
     /// The bytes to sign after a body: the most that is shared.
     fn shared(&self) -> Vec<u8> {
-        self.candidates().into_iter().next().unwrap_or_default()
+        let [sid, hellos, hello] = self.exchanged();
+        sid.or(hellos).or(hello).unwrap_or_else(|| self.exporter.to_vec())
     }
 
     /// What the other side may have signed over, most first: it may have known less than we do.
-    fn candidates(&self) -> Vec<Vec<u8>> {
-        let both = self.hello_a.zip(self.hello_p).map(|(a, p)| [a, p].concat());
-        let parts = [
-            self.sid.map(|sid| sid.to_vec()),
-            both,
-            self.hello_a.map(|hello| hello.to_vec()),
-            Some(self.exporter.to_vec()),
-        ];
-        parts.into_iter().flatten().collect()
+    fn candidates(&self) -> impl Iterator<Item = Vec<u8>> {
+        self.exchanged().into_iter().flatten().chain([self.exporter.to_vec()])
+    }
+
+    /// The sid, both HELLOs and HELLO_A, as far as they have passed.
+    fn exchanged(&self) -> [Option<Vec<u8>>; 3] {
+        let hellos = self.hello_a.zip(self.hello_p).map(|(a, p)| [a, p].concat());
+        [self.sid.map(|sid| sid.to_vec()), hellos, self.hello_a.map(|hello| hello.to_vec())]
     }
 }
 
@@ -113,7 +113,7 @@ pub trait LastWord: Sized {
         let holds = |shared: Vec<u8>| {
             self.signature().verify(key, Self::LABEL, &[unsigned(&body), &shared]).is_ok()
         };
-        match ground.candidates().into_iter().any(holds) {
+        match ground.candidates().any(holds) {
             true => Ok(()),
             false => Err(Violation::SignatureInvalid),
         }

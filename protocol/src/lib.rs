@@ -58,6 +58,8 @@ extern crate std;
 
 pub mod attestation;
 pub mod batch_hash;
+mod bytes;
+#[cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 pub mod codec;
 pub mod commitment;
 pub mod digital_id;
@@ -68,6 +70,7 @@ pub mod hazmat;
 pub mod identifier;
 pub mod identity;
 pub mod last_word;
+#[cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 pub mod ledger;
 pub mod limits;
 pub mod manifest;
@@ -80,4 +83,5 @@ pub mod seed;
 pub mod suite;
 pub mod table;
 pub mod terms;
+#[cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 pub mod transcript;

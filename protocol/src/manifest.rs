@@ -103,7 +103,8 @@ impl ManifestBody {
     /// Whether the key is valid at a time, give or take the clocks' skew at its start.
     #[must_use]
     pub fn is_valid_at(&self, time: u64) -> bool {
-        self.not_before <= time.saturating_add(CLOCK_SKEW_S_MAX) && time < self.not_after
+        let latest = time.checked_add(CLOCK_SKEW_S_MAX);
+        latest.is_none_or(|latest| self.not_before <= latest) && time < self.not_after
     }
 
     /// Whether terms are opened and expire while the key is valid.

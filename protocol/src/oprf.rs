@@ -12,6 +12,7 @@ use sha2::{Digest, Sha512};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::batch_hash::{self, BatchHash};
+use crate::bytes::part;
 use crate::error::{Bug, Violation};
 use crate::group::{self, BadElement, BatchArithmetic, Element, Encoded, SecretScalar};
 use crate::identifier::PrfInput;
@@ -225,7 +226,7 @@ impl<O: Order> PrfOutput<O> {
     /// Hashes an unblinded evaluation into the output of its order.
     pub(crate) fn of(input: &PrfInput, public_key: &Encoded, unblinded: &Encoded) -> Self {
         let bytes = match O::SUITE {
-            suite::SuiteId::Aligned => finalize_hash(input.as_ref(), unblinded),
+            suite::SuiteId::Aligned => finalize_hash(INPUT_LEN, input.as_ref(), unblinded),
             suite::SuiteId::Shuffled => shuffled_hash(public_key, unblinded),
         };
         Self { bytes, order: PhantomData }
@@ -240,9 +241,7 @@ impl<O: Order> PrfOutput<O> {
     /// The secret name of a match.
     #[must_use]
     pub fn handle(&self) -> Handle {
-        let (_, tail) = self.bytes.split_at(16);
-        let (handle, _) = tail.split_first_chunk().unwrap_or((&[0; Handle::LEN], &[]));
-        Handle(*handle)
+        Handle(part::<16, { Handle::LEN }, 64>(&self.bytes))
     }
 
     /// All 64 bytes; they can be re-tested against later tables, so they are as secret as inputs.
@@ -297,8 +296,7 @@ impl MatchTag {
 
     /// The first bytes of a PRF output.
     fn of(output: &[u8; 64]) -> Self {
-        let (tag, _) = output.split_first_chunk().unwrap_or((&[0; Self::LEN], &[]));
-        Self(*tag)
+        Self(part::<0, { Self::LEN }, 64>(output))
     }
 }
 
@@ -341,10 +339,10 @@ fn hash_to_group<O: Order>(input: &PrfInput) -> Element {
     Element::hash(O::SUITE.dst(RfcFunction::HashToGroup), input.as_ref())
 }
 
-/// `Finalize` of RFC 9497, after unblinding.
-pub(crate) fn finalize_hash(input: &[u8], unblinded: &Encoded) -> [u8; 64] {
+/// `Finalize` of RFC 9497 after unblinding, of an input of `len` bytes.
+pub(crate) fn finalize_hash(len: u16, input: &[u8], unblinded: &Encoded) -> [u8; 64] {
     let mut hasher = Sha512::new();
-    finalize_message(input, unblinded, |part| hasher.update(part));
+    finalize_message(len, input, unblinded, |part| hasher.update(part));
     hasher.finalize().into()
 }
 
@@ -360,16 +358,15 @@ fn finalize_hash_each<'a, T>(
         BatchHash::Sha512,
         items,
         |(_, input, unblinded), message| {
-            finalize_message(input.as_ref(), unblinded, |part| message.write(&[part]));
+            finalize_message(INPUT_LEN, input.as_ref(), unblinded, |part| message.write(&[part]));
         },
         |(item, ..), hash| take(item, hash),
     );
 }
 
 /// Feeds what `Finalize` hashes.
-fn finalize_message(input: &[u8], unblinded: &Encoded, mut sink: impl FnMut(&[u8])) {
-    // Inputs of a session have 45 bytes; those of the RFC's vectors fewer than 2^16.
-    sink(&u16::try_from(input.len()).unwrap_or(u16::MAX).to_be_bytes());
+fn finalize_message(len: u16, input: &[u8], unblinded: &Encoded, mut sink: impl FnMut(&[u8])) {
+    sink(&len.to_be_bytes());
     sink(input);
     sink(&32_u16.to_be_bytes());
     sink(unblinded);
@@ -404,6 +401,9 @@ pub(crate) fn derive_key_pair<O: Order>(seed: &[u8; 32], info: &[u8]) -> Result<
         .find_map(|counter| group::hash_to_secret_scalar(dst, &[seed, &info_len, info, &[counter]]))
         .ok_or(Bug::invariant())
 }
+
+/// Length of every input of a session, as `Finalize` hashes it.
+const INPUT_LEN: u16 = PrfInput::LEN as u16;
 
 #[cfg(test)]
 mod tests {

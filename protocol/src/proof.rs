@@ -8,6 +8,7 @@
 
 use alloc::vec::Vec;
 
+use crate::bytes::part;
 use crate::codec::{RawFrame, StreamId};
 use crate::error::{Bug, Violation};
 use crate::group::{BatchArithmetic, Element, Encoded, PublicScalar, SecretScalar};
@@ -61,10 +62,9 @@ impl FrameProof {
     ///
     /// [`Violation::ScalarNotCanonical`]; the prover is to blame.
     pub fn decode(bytes: &[u8; Self::LEN]) -> Result<Self, Violation> {
-        let (challenge, response) = halves(bytes);
         Ok(Self {
-            challenge: PublicScalar::decode(&challenge)?,
-            response: PublicScalar::decode(&response)?,
+            challenge: PublicScalar::decode(&part::<0, 32, 64>(bytes))?,
+            response: PublicScalar::decode(&part::<32, 32, 64>(bytes))?,
         })
     }
 
@@ -298,11 +298,6 @@ fn weights(
     })
 }
 
-fn halves(bytes: &[u8; 64]) -> ([u8; 32], [u8; 32]) {
-    let (first, second) = bytes.split_at(32);
-    (first.try_into().unwrap_or_default(), second.try_into().unwrap_or_default())
-}
-
 /// Entry points with the RFC's own seed, so that its vectors test every line above.
 #[cfg(any(test, feature = "hazmat"))]
 pub(crate) mod rfc {
@@ -320,13 +315,12 @@ pub(crate) mod rfc {
         nonce: &SecretScalar,
         blinded: &[Encoded],
         evaluated: &[Encoded],
-    ) -> FrameProof {
+    ) -> Result<FrameProof, Violation> {
         let public_key = Element::multiply_base(secret).encode();
         let seed = seed(suite, &public_key);
         let weights = weights(arithmetic, suite, &seed, blinded, evaluated);
-        let [composite, image] = composites(arithmetic, &weights, blinded, evaluated)
-            .unwrap_or([Element::base(), Element::base()]);
-        respond(suite, secret, nonce, &public_key, &composite, &image)
+        let [composite, image] = composites(arithmetic, &weights, blinded, evaluated)?;
+        Ok(respond(suite, secret, nonce, &public_key, &composite, &image))
     }
 
     /// `VerifyProof` of RFC 9497 with its seed.
@@ -358,7 +352,8 @@ pub(crate) mod rfc {
 
     fn seed(suite: SuiteId, public_key: &Encoded) -> [u8; 64] {
         let dst = suite.dst(RfcFunction::Seed);
-        let dst_len = u16::try_from(dst.len()).unwrap_or(u16::MAX).to_be_bytes();
+        // A tag of the suites is far below 2^16 bytes.
+        let dst_len = (dst.len() as u16).to_be_bytes();
         Sha512::new()
             .chain_update(32_u16.to_be_bytes())
             .chain_update(public_key)

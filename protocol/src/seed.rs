@@ -12,6 +12,7 @@ use core::fmt;
 use zeroize::Zeroizing;
 
 use crate::batch_hash::Message;
+use crate::bytes::part;
 use crate::error::Bug;
 use crate::group::{BatchArithmetic, SecretScalar};
 use crate::identifier::PrfInput;
@@ -229,8 +230,8 @@ impl SessionKeys {
             fillers,
             |(row, slot), context| context.write(&[&row.to_le_bytes(), &[*slot]]),
             |_, bytes| {
-                let (digest, _) = bytes.split_first_chunk().unwrap_or((&[0; 32], &[]));
-                dummies.push(PrfInput::row_dummy(digest));
+                let digest = Zeroizing::new(part::<0, 32, 64>(bytes));
+                dummies.push(PrfInput::row_dummy(&digest));
             },
         );
         dummies
@@ -322,10 +323,7 @@ impl LeafSalts {
             kdf::LEAF_SALT,
             (first..).zip(leaves),
             |(index, _), context| context.write(&[&index.to_le_bytes()]),
-            |(_, leaf), bytes| {
-                let (salt, _) = bytes.split_first_chunk().unwrap_or((&[0; 16], &[]));
-                take(leaf, salt);
-            },
+            |(_, leaf), bytes| take(leaf, &Zeroizing::new(part::<0, 16, 64>(bytes))),
         );
     }
 }
@@ -343,13 +341,15 @@ pub struct Stream {
     label: Label,
     purpose: u8,
     block_index: u64,
-    block: Zeroizing<[u8; 64]>,
+    /// Words of the block, the next one first.
+    block: Zeroizing<[u64; BLOCK_WORDS]>,
     words_left: usize,
 }
 
 impl Stream {
     pub(crate) fn new(prk: Arc<Prk>, label: Label, purpose: u8) -> Self {
-        Self { prk, label, purpose, block_index: 0, block: Zeroizing::new([0; 64]), words_left: 0 }
+        let block = Zeroizing::new([0; BLOCK_WORDS]);
+        Self { prk, label, purpose, block_index: 0, block, words_left: 0 }
     }
 
     /// An unbiased draw below `bound`, by rejection; 0 when `bound` is 0.
@@ -368,16 +368,26 @@ impl Stream {
     }
 
     fn next_word(&mut self) -> u64 {
-        if self.words_left == 0 {
-            let index = self.block_index.to_le_bytes();
-            self.block = self.prk.expand(self.label, &[&[self.purpose], &index]);
-            self.block_index = self.block_index.wrapping_add(1);
-            self.words_left = 8;
+        self.words_left = match self.words_left.checked_sub(1) {
+            Some(left) => left,
+            None => {
+                self.next_block();
+                BLOCK_WORDS - 1
+            }
+        };
+        let [word, ..] = *self.block;
+        self.block.rotate_left(1);
+        word
+    }
+
+    fn next_block(&mut self) {
+        let index = self.block_index.to_le_bytes();
+        let bytes: Zeroizing<[u8; 64]> = self.prk.expand(self.label, &[&[self.purpose], &index]);
+        for (word, bytes) in self.block.iter_mut().zip(bytes.as_chunks().0) {
+            *word = u64::from_le_bytes(*bytes);
         }
-        let (words, _) = self.block.as_chunks::<8>();
-        let word = words.get(8_usize.wrapping_sub(self.words_left)).copied().unwrap_or_default();
-        self.words_left = self.words_left.wrapping_sub(1);
-        u64::from_le_bytes(word)
+        // No session draws 2^64 blocks.
+        self.block_index = self.block_index.wrapping_add(1);
     }
 }
 
@@ -386,6 +396,9 @@ impl fmt::Debug for Stream {
         f.write_str("Stream(..)")
     }
 }
+
+/// Words of one block of a stream.
+const BLOCK_WORDS: usize = 8;
 
 /// `Select(m, s)`: which `s` of `m` positions are taken, decided one position at a time [K-04].
 #[derive(Debug, Clone)]
@@ -411,7 +424,7 @@ impl Iterator for Select {
         self.positions_left = left.checked_sub(1)?;
         let taken = self.stream.uniform(left) < self.to_take;
         if taken {
-            self.to_take = self.to_take.wrapping_sub(1);
+            self.to_take = self.to_take.checked_sub(1)?;
         }
         Some(taken)
     }

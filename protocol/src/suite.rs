@@ -195,65 +195,69 @@ impl fmt::Display for Profile {
 
 /// Label of one use of a hash, derivation or signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Label(&'static str);
+pub struct Label {
+    text: &'static str,
+    /// Bytes of the product's prefix and the text.
+    len: u8,
+}
 
 /// `H(label; x)` over commitments and identifiers.
 pub(crate) mod h {
     use super::Label;
-    pub(crate) const PARTY: Label = Label("party");
-    pub(crate) const SEED: Label = Label("seed");
-    pub(crate) const KEY_SEED: Label = Label("key-seed");
-    pub(crate) const INPUT_ROOT: Label = Label("input-root");
-    pub(crate) const SNAPSHOT_ROOT: Label = Label("snapshot-root");
-    pub(crate) const MANIFEST: Label = Label("manifest");
-    pub(crate) const SNAPSHOT: Label = Label("snapshot");
-    pub(crate) const HELLO_A: Label = Label("hello-a");
-    pub(crate) const HELLO_P: Label = Label("hello-p");
-    pub(crate) const TERMS: Label = Label("terms");
-    pub(crate) const SID: Label = Label("sid");
-    pub(crate) const LEDGER: Label = Label("ledger");
-    pub(crate) const RESULT: Label = Label("result");
-    pub(crate) const REPORT: Label = Label("report");
-    pub(crate) const RECEIPT: Label = Label("receipt");
-    pub(crate) const COMPARISON: Label = Label("comparison");
+    pub(crate) const PARTY: Label = Label::new("party");
+    pub(crate) const SEED: Label = Label::new("seed");
+    pub(crate) const KEY_SEED: Label = Label::new("key-seed");
+    pub(crate) const INPUT_ROOT: Label = Label::new("input-root");
+    pub(crate) const SNAPSHOT_ROOT: Label = Label::new("snapshot-root");
+    pub(crate) const MANIFEST: Label = Label::new("manifest");
+    pub(crate) const SNAPSHOT: Label = Label::new("snapshot");
+    pub(crate) const HELLO_A: Label = Label::new("hello-a");
+    pub(crate) const HELLO_P: Label = Label::new("hello-p");
+    pub(crate) const TERMS: Label = Label::new("terms");
+    pub(crate) const SID: Label = Label::new("sid");
+    pub(crate) const LEDGER: Label = Label::new("ledger");
+    pub(crate) const RESULT: Label = Label::new("result");
+    pub(crate) const REPORT: Label = Label::new("report");
+    pub(crate) const RECEIPT: Label = Label::new("receipt");
+    pub(crate) const COMPARISON: Label = Label::new("comparison");
 }
 
 /// `H64(label; x)`.
 pub(crate) mod h64 {
     use super::Label;
-    pub(crate) const SHUFFLED_OUTPUT: Label = Label("shuffled-output");
-    pub(crate) const FRAME_PROOF: Label = Label("frame-proof");
+    pub(crate) const SHUFFLED_OUTPUT: Label = Label::new("shuffled-output");
+    pub(crate) const FRAME_PROOF: Label = Label::new("frame-proof");
 }
 
 /// `KDF(prk, label; ctx)`.
 pub(crate) mod kdf {
     use super::Label;
-    pub(crate) const INPUT_SALT: Label = Label("input-salt");
-    pub(crate) const SAMPLE: Label = Label("sample");
-    pub(crate) const PADDING: Label = Label("padding");
-    pub(crate) const ELEMENT_BLIND: Label = Label("element-blind");
-    pub(crate) const SESSION_BLIND: Label = Label("session-blind");
-    pub(crate) const ROW_DUMMY: Label = Label("row-dummy");
-    pub(crate) const CANARY: Label = Label("canary");
-    pub(crate) const RESULT_SALT: Label = Label("result-salt");
-    pub(crate) const PRF_KEY: Label = Label("prf-key");
-    pub(crate) const TABLE_PAD: Label = Label("table-pad");
-    pub(crate) const LEAF_SALT: Label = Label("leaf-salt");
-    pub(crate) const DLEQ_NONCE: Label = Label("dleq-nonce");
+    pub(crate) const INPUT_SALT: Label = Label::new("input-salt");
+    pub(crate) const SAMPLE: Label = Label::new("sample");
+    pub(crate) const PADDING: Label = Label::new("padding");
+    pub(crate) const ELEMENT_BLIND: Label = Label::new("element-blind");
+    pub(crate) const SESSION_BLIND: Label = Label::new("session-blind");
+    pub(crate) const ROW_DUMMY: Label = Label::new("row-dummy");
+    pub(crate) const CANARY: Label = Label::new("canary");
+    pub(crate) const RESULT_SALT: Label = Label::new("result-salt");
+    pub(crate) const PRF_KEY: Label = Label::new("prf-key");
+    pub(crate) const TABLE_PAD: Label = Label::new("table-pad");
+    pub(crate) const LEAF_SALT: Label = Label::new("leaf-salt");
+    pub(crate) const DLEQ_NONCE: Label = Label::new("dleq-nonce");
 }
 
 /// `Sig(label; x)`.
 pub(crate) mod sig {
     use super::Label;
-    pub(crate) const MANIFEST: Label = Label("sign-manifest");
-    pub(crate) const SNAPSHOT: Label = Label("sign-snapshot");
-    pub(crate) const TERMS: Label = Label("sign-terms");
-    pub(crate) const CHECKPOINT: Label = Label("sign-checkpoint");
-    pub(crate) const RECEIPT: Label = Label("sign-receipt");
-    pub(crate) const IDENTITY: Label = Label("sign-identity");
-    pub(crate) const HELLO: Label = Label("sign-hello");
-    pub(crate) const REFUSE: Label = Label("sign-refuse");
-    pub(crate) const ABORT: Label = Label("sign-abort");
+    pub(crate) const MANIFEST: Label = Label::new("sign-manifest");
+    pub(crate) const SNAPSHOT: Label = Label::new("sign-snapshot");
+    pub(crate) const TERMS: Label = Label::new("sign-terms");
+    pub(crate) const CHECKPOINT: Label = Label::new("sign-checkpoint");
+    pub(crate) const RECEIPT: Label = Label::new("sign-receipt");
+    pub(crate) const IDENTITY: Label = Label::new("sign-identity");
+    pub(crate) const HELLO: Label = Label::new("sign-hello");
+    pub(crate) const REFUSE: Label = Label::new("sign-refuse");
+    pub(crate) const ABORT: Label = Label::new("sign-abort");
 }
 
 /// What every label follows, so that no label of another product is one of ours.
@@ -357,19 +361,20 @@ impl LabelledHash {
 }
 
 impl Label {
+    const fn new(text: &'static str) -> Self {
+        let len = PRODUCT.len() + text.len();
+        assert!(len < 256, "one byte states the length");
+        Self { text, len: len as u8 }
+    }
+
     /// Feeds `u8(len(l)) ‖ l` with `l = "VEILMATCH-1-" ‖ label`.
     pub(crate) fn write(self, sink: impl FnMut(&[u8])) {
-        self.parts(&[self.len()]).into_iter().for_each(sink);
+        self.parts(&[self.len]).into_iter().for_each(sink);
     }
 
     /// The parts of `u8(len(l)) ‖ l`, given its first.
     const fn parts(self, len: &[u8; 1]) -> [&[u8]; 3] {
-        [len, PRODUCT, self.0.as_bytes()]
-    }
-
-    /// `len(l)`; labels are constants of this file, all far below 243 bytes.
-    fn len(self) -> u8 {
-        u8::try_from(PRODUCT.len().saturating_add(self.0.len())).unwrap_or(u8::MAX)
+        [len, PRODUCT, self.text.as_bytes()]
     }
 }
 
@@ -397,7 +402,7 @@ impl Prk {
     #[must_use]
     pub fn expand<const N: usize>(&self, label: Label, context: &[&[u8]]) -> Zeroizing<[u8; N]> {
         const { assert!(N <= 255 * 64, "HKDF-Expand-SHA512 yields at most 255 blocks") };
-        let len = [label.len()];
+        let len = [label.len];
         let head = label.parts(&len);
         // Fed part by part, so no length of context is cut off and none is copied.
         let info: Vec<&[u8]> = head.into_iter().chain(context.iter().copied()).collect();
@@ -421,7 +426,7 @@ impl Prk {
         let hash = BatchHash::HmacSha512 { key: &self.key };
         let first_block = |item: &T, message: &mut Message<'_>| {
             // T(1) of RFC 5869: HMAC(prk, info ‖ 0x01).
-            message.write(&label.parts(&[label.len()]));
+            message.write(&label.parts(&[label.len]));
             context(item, message);
             message.write(&[&[1]]);
         };
@@ -454,7 +459,7 @@ mod tests {
         let x = b"same input";
         assert_ne!(hash(h::SEED, &[x]), hash(h::KEY_SEED, &[x]));
         // The length byte keeps a label and its input apart.
-        assert_ne!(hash(h::SEED, &[b"-tail"]), hash(Label("seed-tail"), &[]));
+        assert_ne!(hash(h::SEED, &[b"-tail"]), hash(Label::new("seed-tail"), &[]));
     }
 
     #[test]

@@ -67,7 +67,7 @@ impl TableWriter {
             return Err(Bug::misuse());
         }
         self.last = Some(tag);
-        self.written = self.written.saturating_add(1);
+        self.written = self.written.checked_add(1).ok_or(Bug::invariant())?;
         self.buffer.push(tag);
         let is_last = self.written == self.tag_count;
         let full = u32::try_from(self.buffer.len()) == Ok(self.limits.frame_elements);
@@ -75,10 +75,10 @@ impl TableWriter {
             return Ok(None);
         }
         let elements = u32::try_from(self.buffer.len()).map_err(|_| Bug::invariant())?;
-        let payload = encode_tags(&self.buffer, self.rice);
+        let payload = encode_tags(&self.buffer, self.rice).ok_or(Bug::invariant())?;
         self.buffer.clear();
         let frame = RawFrame::bulk(StreamId::Table, self.frames, is_last, elements, payload)?;
-        self.frames = self.frames.saturating_add(1);
+        self.frames = self.frames.checked_add(1).ok_or(Bug::invariant())?;
         self.tree.push(merkle::leaf_hash(&[&frame.header.encode(), &frame.payload]));
         Ok(Some(frame))
     }
@@ -146,9 +146,9 @@ impl TableReader {
     }
 }
 
-/// `b = 71 - floor(log2 T)`: gaps average 2^72 / T.
-fn rice_parameter(tag_count: u64) -> u32 {
-    71_u32.saturating_sub(tag_count.checked_ilog2().unwrap_or(0))
+/// `b = 71 - floor(log2 T)`: gaps average 2^72 / T. Without tags there is no gap to read.
+const fn rice_parameter(tag_count: u64) -> u32 {
+    71 - (tag_count | 1).ilog2()
 }
 
 fn to_integer(tag: &MatchTag) -> u128 {
@@ -161,21 +161,21 @@ fn from_integer(integer: u128) -> Option<MatchTag> {
 }
 
 /// First tag ‖ gaps minus one: quotient in unary, then `rice` low bits, most significant first.
-fn encode_tags(tags: &[MatchTag], rice: u32) -> Vec<u8> {
-    let Some((first, rest)) = tags.split_first() else {
-        return Vec::new();
-    };
+///
+/// `None` without tags, and for tags that are not strictly increasing.
+fn encode_tags(tags: &[MatchTag], rice: u32) -> Option<Vec<u8>> {
+    let (first, rest) = tags.split_first()?;
     let mut out = BitWriter::new(first.0.to_vec());
     let mut previous = to_integer(first);
     for tag in rest {
         let integer = to_integer(tag);
-        let value = integer.wrapping_sub(previous).wrapping_sub(1);
+        let value = integer.checked_sub(previous)?.checked_sub(1)?;
         out.write_ones(value >> rice);
         out.write(0, 1);
         out.write(value, rice);
         previous = integer;
     }
-    out.finish()
+    Some(out.finish())
 }
 
 fn decode_tags(payload: &[u8], elements: u32, rice: u32) -> Option<Vec<MatchTag>> {
@@ -207,18 +207,20 @@ impl BitWriter {
     }
 
     fn write_ones(&mut self, mut count: u128) {
-        while count > 0 {
-            let step = u32::try_from(count.min(32)).unwrap_or(32);
-            self.write((1_u128 << step).wrapping_sub(1), step);
-            count = count.wrapping_sub(u128::from(step));
+        while let Some(rest) = count.checked_sub(32) {
+            self.write(u128::MAX, 32);
+            count = rest;
+        }
+        for _ in 0..count {
+            self.write(1, 1);
         }
     }
 
     /// Appends the low `len` bits of `value`, `len` at most 72.
     fn write(&mut self, value: u128, len: u32) {
-        let mask = (1_u128 << len).wrapping_sub(1);
+        let mask = (1_u128 << len) - 1;
         self.pending = (self.pending << len) | (value & mask);
-        self.pending_len = self.pending_len.wrapping_add(len);
+        self.pending_len += len;
         while let Some(left) = self.pending_len.checked_sub(8) {
             self.bytes.push((self.pending >> left) as u8);
             self.pending_len = left;
@@ -276,7 +278,7 @@ impl<'a> BitReader<'a> {
     }
 
     fn keep_pending(&mut self) {
-        self.pending &= (1_u128 << self.pending_len).wrapping_sub(1);
+        self.pending &= (1_u128 << self.pending_len) - 1;
     }
 }
 

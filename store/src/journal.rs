@@ -14,6 +14,7 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use protocol::codec::{FrameHeader, RawFrame, StreamId};
+use protocol::error::Bug;
 use protocol::identity::ChannelFacts;
 use protocol::suite::PROTOCOL_VERSION;
 use protocol::transcript::{Opening, Record, Role, Transcript, Unreadable, Writer, merkle};
@@ -75,7 +76,7 @@ impl SessionJournal {
         os::create_private_dir(dir)?;
         os::create_private_dir(&frames)?;
         let path = dir.join(TRANSCRIPT_NAME);
-        let (writer, bytes) = Writer::open(opening);
+        let (writer, bytes) = Writer::open(opening)?;
         let mut journal = Self {
             directory: dir.into(),
             transcript: os::create_private(&path)?,
@@ -111,9 +112,9 @@ impl SessionJournal {
             cut(&path, &mut file, len as u64)?;
         }
         file.seek(SeekFrom::End(0)).map_err(os::at("read", &path))?;
-        let (mut writer, _) = Writer::open(&transcript.opening);
+        let (mut writer, _) = Writer::open(&transcript.opening)?;
         for record in &transcript.records {
-            let _ = writer.append(record);
+            writer.append(record)?;
         }
         let streams = recover_frames(dir, &transcript)?;
         let journal = Self {
@@ -147,7 +148,7 @@ impl SessionJournal {
                 (Record::Control(_), Some(_)) => return Err(JournalError::Misuse),
                 (Record::Bulk { header, .. }, frame) => journal.keep(header, frame)?,
             }
-            let bytes = journal.writer.append(record);
+            let bytes = journal.writer.append(record)?;
             journal.pending.extend(bytes);
             if journal.pending.len() >= PENDING_BYTES_MAX {
                 journal.flush()?;
@@ -413,6 +414,9 @@ pub enum JournalError {
     /// A frame came without its record, or a stream was kept in part.
     #[error("the journal was driven out of order; try: report this as a defect")]
     Misuse,
+    /// The transcript is longer than its records can count.
+    #[error(transparent)]
+    Bug(#[from] Bug),
     /// An earlier write failed.
     #[error("the journal failed earlier and takes nothing more; try: free space, then run again")]
     Failed,

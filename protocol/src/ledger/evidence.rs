@@ -281,12 +281,15 @@ impl ChainEvidence {
     }
 
     /// Writes the evidence; the last 32 bytes are a checksum.
-    #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
+    ///
+    /// # Errors
+    ///
+    /// [`Bug`] for more sessions than their number can state.
+    pub fn encode(&self) -> Result<Vec<u8>, Bug> {
         let mut bytes = EVIDENCE_MAGIC.to_vec();
         bytes.extend_from_slice(&self.pair.advertiser);
         bytes.extend_from_slice(&self.pair.provider);
-        let count = u32::try_from(self.sessions.len()).unwrap_or(u32::MAX);
+        let count = u32::try_from(self.sessions.len()).map_err(|_| Bug::invariant())?;
         bytes.extend_from_slice(&count.to_le_bytes());
         for session in &self.sessions {
             for frame in session.frames() {
@@ -303,7 +306,7 @@ impl ChainEvidence {
         }
         let checksum = merkle::leaf_hash(&[&bytes]);
         bytes.extend_from_slice(&checksum);
-        bytes
+        Ok(bytes)
     }
 
     /// Reads evidence; nothing in it is verified yet.
@@ -340,9 +343,11 @@ impl ProvenChain {
     /// it.
     #[must_use]
     pub fn agreed(&self) -> &[ProvenEntry] {
-        let last = self.entries.iter().rposition(|entry| entry.by_both);
-        let count = last.map_or(0, |last| last.saturating_add(1));
-        self.entries.get(..count).unwrap_or(&[])
+        let mut agreed = self.entries.as_slice();
+        while let [before @ .., ProvenEntry { by_both: false, .. }] = agreed {
+            agreed = before;
+        }
+        agreed
     }
 }
 

@@ -77,6 +77,7 @@ impl MatchTerms {
         found.above("consent_max_age_days", *consent_max_age_days, days);
         found.above("ids_valid_days", *ids_valid_days, default.ids_valid_days);
         found.above("ids_per_record_max", *ids_per_record_max, default.ids_per_record_max);
+        // Terms whose audits end before they expire have no window.
         let window = audit_until.saturating_sub(*expires_at);
         found.below("audit window in seconds", window, AUDIT_WINDOW_S_DEFAULT);
         // Levels are agreed bit by bit.

@@ -45,6 +45,7 @@ impl Tree {
             }
         }
         self.frontier.push(node);
+        // Nobody hashes 2^64 leaves, and a clamp spares every caller an error that cannot be.
         self.leaves = self.leaves.saturating_add(1);
     }
 

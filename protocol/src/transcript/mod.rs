@@ -10,7 +10,9 @@ use alloc::vec::Vec;
 
 use sha2::{Digest, Sha256};
 
+use crate::bytes::part;
 use crate::codec::{FrameHeader, RawFrame};
+use crate::error::Bug;
 use crate::limits::CONTROL_BODY_MAX;
 use crate::suite::PROTOCOL_VERSION;
 
@@ -119,8 +121,11 @@ pub struct Writer {
 
 impl Writer {
     /// The bytes a transcript file starts with.
-    #[must_use]
-    pub fn open(opening: &Opening) -> (Self, Vec<u8>) {
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::append`].
+    pub fn open(opening: &Opening) -> Result<(Self, Vec<u8>), Bug> {
         let body = [
             &opening.protocol.to_le_bytes()[..],
             &[opening.role.code()],
@@ -130,12 +135,16 @@ impl Writer {
         ]
         .concat();
         let mut bytes = MAGIC.to_vec();
-        bytes.extend(encode_record(TYPE_OPENING, 0, &body));
-        (Self { next: 1 }, bytes)
+        bytes.extend(encode_record(TYPE_OPENING, 0, &body)?);
+        Ok((Self { next: 1 }, bytes))
     }
 
     /// The bytes to append for a record.
-    pub fn append(&mut self, record: &Record) -> Vec<u8> {
+    ///
+    /// # Errors
+    ///
+    /// [`Bug`] past the last number or length that a record can state.
+    pub fn append(&mut self, record: &Record) -> Result<Vec<u8>, Bug> {
         let (kind, body) = match record {
             Record::Control(frame) => {
                 (TYPE_CONTROL, [&frame.header.encode()[..], &frame.payload].concat())
@@ -144,9 +153,9 @@ impl Writer {
                 (TYPE_BULK, [&header.encode()[..], &leaf[..]].concat())
             }
         };
-        let bytes = encode_record(kind, self.next, &body);
-        self.next = self.next.saturating_add(1);
-        bytes
+        let bytes = encode_record(kind, self.next, &body)?;
+        self.next = self.next.checked_add(1).ok_or(Bug::invariant())?;
+        Ok(bytes)
     }
 }
 
@@ -208,7 +217,7 @@ impl Transcript {
                 }
                 _ => return Err(damaged.into()),
             }
-            seq = seq.saturating_add(1);
+            seq = seq.checked_add(1).ok_or(damaged)?;
         }
         let opening = opening.ok_or(Damaged { record: 0 })?;
         if opening.protocol != PROTOCOL_VERSION {
@@ -255,12 +264,12 @@ fn unread(bytes: &[u8]) -> Unreadable {
 }
 
 /// `u32 length ‖ u8 type ‖ u64 sequence ‖ body ‖ checksum`, the length counting the body.
-fn encode_record(kind: u8, seq: u64, body: &[u8]) -> Vec<u8> {
+fn encode_record(kind: u8, seq: u64, body: &[u8]) -> Result<Vec<u8>, Bug> {
     // Bodies are control frames, headers and hashes: below 66 kB.
-    let len = u32::try_from(body.len()).unwrap_or(u32::MAX);
+    let len = u32::try_from(body.len()).map_err(|_| Bug::invariant())?;
     let head = [&len.to_le_bytes()[..], &[kind], &seq.to_le_bytes()].concat();
     let sum = checksum(&head, body);
-    [&head[..], body, &sum].concat()
+    Ok([&head[..], body, &sum].concat())
 }
 
 fn decode_record(seq: u64, bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
@@ -281,10 +290,8 @@ fn decode_record(seq: u64, bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
 /// Lengths stand in a record twice, as its own and in the frame header, so that an altered one is
 /// seen.
 fn is_torn(seq: u64, bytes: &[u8]) -> bool {
-    let begins = |at: usize, whole: &[u8]| {
-        let there = bytes.get(at..).unwrap_or_default();
-        there.iter().zip(whole).all(|(one, other)| one == other)
-    };
+    let begins =
+        |at: usize, whole: &[u8]| bytes.iter().skip(at).zip(whole).all(|(one, other)| one == other);
     let kind = bytes.get(4);
     let is_record = kind.is_none_or(|kind| [TYPE_CONTROL, TYPE_BULK].contains(kind));
     if !is_record || !begins(5, &seq.to_le_bytes()) {
@@ -295,31 +302,32 @@ fn is_torn(seq: u64, bytes: &[u8]) -> bool {
     };
     let (least, most) = match kind {
         Some(&TYPE_BULK) => (BULK_BODY_LEN, BULK_BODY_LEN),
-        _ => (FrameHeader::LEN, FrameHeader::LEN.saturating_add(CONTROL_BODY_MAX as usize)),
+        _ => (FrameHeader::LEN, CONTROL_RECORD_LEN_MAX),
     };
-    let len = usize::try_from(u32::from_le_bytes(*len)).unwrap_or(usize::MAX);
-    let ends_early = bytes.len() < RECORD_HEAD_LEN.saturating_add(len).saturating_add(CHECKSUM_LEN);
-    let body = bytes.get(RECORD_HEAD_LEN..).unwrap_or_default();
-    let header_fits = match body.split_first_chunk::<{ FrameHeader::LEN }>() {
+    let Ok(len) = usize::try_from(u32::from_le_bytes(*len)) else {
+        return false;
+    };
+    let whole = len.checked_add(RECORD_HEAD_LEN + CHECKSUM_LEN);
+    let ends_early = whole.is_none_or(|whole| bytes.len() < whole);
+    let body = bytes.get(RECORD_HEAD_LEN..);
+    let header_fits = match body.and_then(<[u8]>::split_first_chunk::<{ FrameHeader::LEN }>) {
         None => true,
-        Some((header, _)) => FrameHeader::parse(header).is_ok_and(|header| {
-            let payload = usize::try_from(header.payload_len).unwrap_or(usize::MAX);
-            match header.stream.is_control() {
+        Some((header, _)) => {
+            FrameHeader::parse(header).is_ok_and(|header| match header.stream.is_control() {
                 true => {
-                    kind == Some(&TYPE_CONTROL)
-                        && FrameHeader::LEN.checked_add(payload) == Some(len)
+                    let payload = usize::try_from(header.payload_len).ok();
+                    kind == Some(&TYPE_CONTROL) && payload == len.checked_sub(FrameHeader::LEN)
                 }
                 false => kind == Some(&TYPE_BULK),
-            }
-        }),
+            })
+        }
     };
     (least..=most).contains(&len) && ends_early && header_fits
 }
 
 fn checksum(head: &[u8], body: &[u8]) -> [u8; CHECKSUM_LEN] {
     let hash: [u8; 32] = Sha256::new().chain_update(head).chain_update(body).finalize().into();
-    let (sum, _) = hash.split_first_chunk().unwrap_or((&[0; CHECKSUM_LEN], &[]));
-    *sum
+    part::<0, CHECKSUM_LEN, 32>(&hash)
 }
 
 fn parse_opening(body: &[u8]) -> Option<Opening> {
@@ -360,6 +368,8 @@ const RECORD_HEAD_LEN: usize = 13;
 const CHECKSUM_LEN: usize = 8;
 /// Header and leaf hash.
 const BULK_BODY_LEN: usize = FrameHeader::LEN + 32;
+/// Header and the longest body of a control message.
+const CONTROL_RECORD_LEN_MAX: usize = FrameHeader::LEN + CONTROL_BODY_MAX as usize;
 const TYPE_OPENING: u8 = 1;
 const TYPE_CONTROL: u8 = 2;
 const TYPE_BULK: u8 = 3;
@@ -395,9 +405,9 @@ mod tests {
             Record::Control(RawFrame { header: control, payload: [7, 8, 9].into() }),
             Record::Bulk { header, leaf: [4; 32] },
         ];
-        let (mut writer, mut bytes) = Writer::open(&opening);
+        let (mut writer, mut bytes) = Writer::open(&opening).unwrap();
         for record in &records {
-            bytes.extend(writer.append(record));
+            bytes.extend(writer.append(record).unwrap());
         }
         (Transcript { opening, records }, bytes)
     }
@@ -427,7 +437,7 @@ mod tests {
     #[test]
     fn a_file_cut_anywhere_after_its_opening_is_the_beginning_of_a_transcript() {
         let (transcript, bytes) = sample();
-        let (_, opening) = Writer::open(&transcript.opening);
+        let (_, opening) = Writer::open(&transcript.opening).unwrap();
         for cut in 0..=bytes.len() {
             let read = Transcript::parse_prefix(&bytes[..cut]);
             if cut < opening.len() {
@@ -445,7 +455,7 @@ mod tests {
     #[test]
     fn an_altered_bit_is_damage_and_never_a_torn_end() {
         let (transcript, bytes) = sample();
-        let (_, opening) = Writer::open(&transcript.opening);
+        let (_, opening) = Writer::open(&transcript.opening).unwrap();
         for bit in opening.len() * 8..bytes.len() * 8 {
             let mut altered = bytes.clone();
             altered[bit / 8] ^= 1 << (bit % 8);
@@ -457,7 +467,7 @@ mod tests {
     #[test]
     fn a_record_of_another_protocol_is_told_from_a_damaged_one() {
         let (transcript, _) = sample();
-        let (_, bytes) = Writer::open(&Opening { protocol: 3, ..transcript.opening });
+        let (_, bytes) = Writer::open(&Opening { protocol: 3, ..transcript.opening }).unwrap();
         assert_eq!(Transcript::parse(&bytes), Err(Unreadable::OtherVersion));
     }
 

@@ -620,7 +620,7 @@ struct Node {
 
 impl Node {
     fn new(opening: &Opening, head: [u8; 32], out: Outbox) -> Self {
-        let (writer, transcript) = Writer::open(opening);
+        let (writer, transcript) = Writer::open(opening).unwrap();
         Self {
             role: opening.role,
             window: usize::MAX,
@@ -767,7 +767,7 @@ impl Node {
                     {
                         assert!(self.kept.is_some(), "a receipt over a result nobody keeps");
                     }
-                    self.side.transcript.extend(self.writer.append(&record));
+                    self.side.transcript.extend(self.writer.append(&record).unwrap());
                     self.appended = Some(match record {
                         Record::Control(control) => {
                             if let Ok(Control::HelloP(hello)) = Control::decode(&control) {
