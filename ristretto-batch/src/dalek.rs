@@ -13,7 +13,7 @@ use crate::hash::Hasher;
 use crate::scalar::SecretScalar;
 use crate::{BadElement, BadReason, Encoded};
 
-/// Which scalar multiplies which element of a run.
+/// Scalars of a run of elements: one for all, or one for each.
 #[derive(Clone, Copy)]
 pub(crate) enum Scalars<'a> {
     /// One for the whole run.

@@ -90,7 +90,7 @@ impl HmacKey {
         HmacKey { blocks, inner, outer }
     }
 
-    /// What is hashed before the message, and what before its hash.
+    /// Blocks that are hashed before the message, and before its hash.
     pub(crate) fn blocks(&self) -> &[[u8; BLOCK]; 2] {
         &self.blocks
     }

@@ -65,11 +65,11 @@ pub type Encoded = [u8; 32];
 pub struct BadElement {
     /// Position in the run, from 0.
     pub index: usize,
-    /// What is wrong with the element.
+    /// Fault of the element.
     pub reason: BadReason,
 }
 
-/// What is wrong with a [`BadElement`].
+/// Fault of a [`BadElement`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadReason {
     /// The strict decoding of RFC 9496 refuses the bytes.

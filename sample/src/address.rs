@@ -23,7 +23,7 @@ impl Address {
         }
     }
 
-    /// What the rules make of the address in this form.
+    /// Identifiers that the rules make of the address in this form.
     pub(super) fn identifiers(&self, form: u8) -> Vec<Identifier> {
         let strict = Identifier { kind: Kind::Strict, value: self.canonical(form) };
         let gmail = self.gmail.clone().map(|value| Identifier { kind: Kind::Gmail, value });
@@ -87,7 +87,7 @@ impl Generator<'_> {
     }
 }
 
-/// What stands in the address column of a row without a usable address.
+/// Text in the address column of a row without a usable address.
 pub(super) fn unusable(address: &Address, draw: u8) -> String {
     match draw % 12 {
         0..3 => String::new(),

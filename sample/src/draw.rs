@@ -42,7 +42,7 @@ impl Permutation {
         Self { size, factor, offset: u64::from_le_bytes(word) % size }
     }
 
-    /// Where this position is sent.
+    /// Position to which this one is sent.
     pub(super) fn at(&self, position: u64) -> u64 {
         let sent = u128::from(position) * u128::from(self.factor) + u128::from(self.offset);
         (sent % u128::from(self.size)) as u64

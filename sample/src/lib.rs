@@ -45,19 +45,19 @@ pub struct Sample {
     pub seed: u64,
     /// E-mail addresses per row and per person, 1 to 3.
     pub identifiers: u8,
-    /// How tidy the data are.
+    /// Tidiness of the data.
     pub flavour: Flavour,
     /// The day of the export: every date lies before it.
     pub as_of: Day,
 }
 
-/// How tidy the data are.
+/// Tidiness of the data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Flavour {
     /// Four files with telephone numbers, corrections, objections, and everything badly written,
     /// as in real life.
     Dirty,
-    /// As dirty, and some rows carry the number of a second person, so that the digital IDs of
+    /// Dirty, and some rows carry the number of a second person, so that the digital IDs of
     /// these rows depend on keys: the known answer is a least and a largest set.
     Crossed,
     /// Every address and number in canonical form, every row usable.
@@ -71,7 +71,7 @@ pub enum Flavour {
 pub struct CrmFile {
     /// The tag; a single file has none.
     pub tag: Option<&'static str>,
-    /// Where it lies.
+    /// Path of the file.
     pub path: PathBuf,
 }
 
@@ -103,12 +103,12 @@ impl Sample {
         generator.write_truth(dir, files, graph, stop)
     }
 
-    /// Whether values are written as badly as in real files.
+    /// True if values are written as badly as in real files.
     fn is_dirty(&self) -> bool {
         matches!(self.flavour, Flavour::Dirty | Flavour::Crossed)
     }
 
-    /// Whether rows and persons have telephone numbers.
+    /// True if rows and persons have telephone numbers.
     pub fn has_phones(&self) -> bool {
         self.flavour != Flavour::Bench
     }
@@ -222,5 +222,5 @@ fn push_field(line: &mut String, field: &str) {
 /// Most rows, and most persons.
 const COUNT_MAX: u64 = 1 << 40;
 
-/// How often a long loop looks whether it should stop.
+/// Rounds of a long loop between two looks whether it should stop.
 const STOP_EVERY: u64 = 1 << 14;

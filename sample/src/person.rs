@@ -14,7 +14,7 @@ use super::draw::hex;
 use super::phone::{self, Number};
 use super::{Flavour, Generator, Identifier, Kind, push_field};
 
-/// One of the lives of a person.
+/// Life of a person: private or at work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Persona {
     /// At home.
@@ -23,7 +23,7 @@ pub(super) enum Persona {
     Work,
 }
 
-/// Why a persona is found, or not.
+/// Reason why a persona is found, or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
     /// Seen lately, by evidence that counts, with consent.
@@ -40,7 +40,7 @@ enum Standing {
     Objected,
 }
 
-/// What a run can find of a persona.
+/// Part of a persona that a run can find.
 #[derive(Default)]
 pub(super) struct Found {
     /// Identifiers in the partner's table.
@@ -49,7 +49,7 @@ pub(super) struct Found {
     pub(super) ids: Vec<String>,
     /// Digital IDs of a delivery in which each has its own end.
     pub(super) ids_to_their_end: Vec<String>,
-    /// Whether the graph has a mobile number, readable or not.
+    /// True if the graph has a mobile number, readable or not.
     pub(super) has_mobile: bool,
 }
 
@@ -65,7 +65,7 @@ struct Held {
 struct Entry {
     kind: &'static str,
     written: String,
-    /// What the rules make of it.
+    /// Identifiers that the rules make of it.
     identifiers: Vec<Identifier>,
 }
 
@@ -82,22 +82,22 @@ struct Sighting {
     habit: Habit,
 }
 
-/// How a device was seen.
+/// Manner in which a device was seen.
 #[derive(Clone)]
 struct Habit {
     evidence: &'static str,
     /// Days before the export.
     ages: Vec<u64>,
-    /// Which deliveries take it.
+    /// Deliveries that take it.
     delivered: Delivered,
 }
 
-/// Which deliveries take a digital ID.
+/// Deliveries that take a digital ID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Delivered {
     /// None: its evidence is too old or too weak.
     Never,
-    /// Those in which each has its own end: less than thirty days of use are left.
+    /// Deliveries in which each has its own end: less than thirty days of use are left.
     ToItsEnd,
     /// All.
     Always,
@@ -112,7 +112,7 @@ impl Sighting {
 }
 
 impl Generator<'_> {
-    /// What a run can find of a persona; none if the graph does not have it or does not publish it.
+    /// Part of a persona that a run can find; none if the graph does not have or publish it.
     pub(super) fn found(&self, individual: u64, persona: Persona) -> Option<Found> {
         let held = self.held(individual, persona).filter(|held| held.standing == Standing::Live)?;
         let delivered = |by| -> Vec<String> {
@@ -339,7 +339,7 @@ impl Generator<'_> {
         found
     }
 
-    /// How a device was seen; its evidence passes the rules on links, if any does.
+    /// Manner in which a device was seen; its evidence passes the rules on links, if any does.
     fn habit(&self, standing: Standing, device: u64, draw: &[u8; 32]) -> Habit {
         let last = 1 + u64::from(draw[3]) % 40;
         let old = || habit("purchase", vec![100 + u64::from(draw[3]) % 90], Delivered::Never);
@@ -453,13 +453,13 @@ fn key(id_type: &str, namespace: &str, value: &str) -> String {
 /// Namespaces of cookies that the partner policy lists.
 pub const NAMESPACES: [&str; 3] = ["exemple-regie.fr", "mesure-exemple.com", "plateforme-7"];
 
-/// One that it does not list.
+/// Namespace that it does not list.
 const UNLISTED: &str = "exemple-prive.fr";
 
 /// Digital IDs of one record in a delivery, at most.
 const IDS_PER_PERSONA: usize = 10;
 
-/// What stands where a digital ID should: permission refused, opted out, cut, or nowhere from.
+/// Texts in place of a digital ID: permission refused, opted out, cut, or nowhere from.
 const SPOILT: [(&str, &str, &str); 5] = [
     ("idfa", "", "00000000-0000-0000-0000-000000000000"),
     ("aaid", "", "00000000-0000-0000-0000-000000000000"),

@@ -9,7 +9,7 @@ pub(super) struct Plan {
     pub(super) country: &'static str,
     /// Calling code.
     pub(super) code: &'static str,
-    /// What precedes a national number.
+    /// Digits that precede a national number.
     trunk: &'static str,
     /// Beginnings of national numbers; digits that no placeholder has, and no other plan reads.
     heads: &'static [&'static str],
@@ -46,7 +46,7 @@ impl Number {
         format!("+{}{}", self.plan.code, self.national)
     }
 
-    /// Its plan.
+    /// Numbering plan of the country.
     pub(super) fn plan(&self) -> &'static Plan {
         self.plan
     }
@@ -85,7 +85,7 @@ impl Number {
         format!("+33 {}", grouped(&self.national, " "))
     }
 
-    /// What the rules read where a national number comes without its country, so that France is
+    /// Number that the rules read where a national one comes without its country, so that France is
     /// taken for granted: another number, or none.
     pub(super) fn taken_for_french(&self) -> Option<String> {
         let abroad = self.plan.overseas.is_none() && self.plan.code != "33";
@@ -93,7 +93,7 @@ impl Number {
     }
 }
 
-/// Whether a canonical number is a fixed line, which names a household: no table of individuals
+/// True if a canonical number is a fixed line, which names a household: no table of individuals
 /// holds it. Of the plans here only those of metropolitan France have any.
 pub(super) fn is_fixed(canonical: &str) -> bool {
     canonical.strip_prefix("+33").is_some_and(|national| !national.starts_with(['6', '7']))
@@ -112,7 +112,7 @@ fn full_width(digit: char) -> char {
     digit.to_digit(10).and_then(|digit| char::from_u32(0xff10 + digit)).unwrap_or(digit)
 }
 
-/// What stands in the column of a row without a usable number; abroad only what is unusable
+/// Text in the column of a row without a usable number; abroad only what is unusable
 /// everywhere.
 pub(super) fn unusable(draw: u8, in_france: bool) -> &'static str {
     let count = if in_france { UNUSABLE.len() } else { UNUSABLE_ANYWHERE };

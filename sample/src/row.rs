@@ -16,9 +16,9 @@ pub(super) struct Row {
     pub(super) postcode: String,
     pub(super) purposes: &'static [&'static str],
     pub(super) objections: &'static [&'static str],
-    /// What the rules make of addresses and numbers, each once.
+    /// Identifiers that the rules make of addresses and numbers, each once.
     pub(super) identifiers: Vec<Identifier>,
-    /// Whether the person's mobile number stands there, readable or not.
+    /// True if the person's mobile number stands there, readable or not.
     pub(super) has_mobile: bool,
     /// Days before the export.
     pub(super) age: u64,
@@ -31,17 +31,17 @@ impl Row {
         format!("C-{}", self.number)
     }
 
-    /// Whether the row may be used, if it has anything to be used and nobody who objects has it.
+    /// True if the row may be used, if it has anything to be used and nobody who objects has it.
     pub(super) fn admitted(&self) -> bool {
         self.purposes.contains(&"ads.match") && !self.objects()
     }
 
-    /// Whether the person objects to matching.
+    /// True if the person objects to matching.
     pub(super) fn objects(&self) -> bool {
         ["ads.match", "all"].iter().any(|one| self.objections.contains(one))
     }
 
-    /// Which of the files holds the row.
+    /// Index of the file that holds the row.
     pub(super) fn file(&self) -> usize {
         match self.draw[11] {
             0..100 => 0,
@@ -61,7 +61,7 @@ impl Generator<'_> {
         self.compose(number, self.population.at(source - 1), age, draw)
     }
 
-    /// What the row of this number said before it was corrected, in some export: somebody else's
+    /// Content of the row of this number before it was corrected, in some export: somebody else's
     /// addresses, and another consent. The later version replaces all of it.
     pub(super) fn older(&self, number: u64) -> Option<Row> {
         let draw = self.draw("older", number);
@@ -110,7 +110,7 @@ impl Generator<'_> {
         row
     }
 
-    /// What stands in an address column; keeps what the rules make of it.
+    /// Text of an address column; keeps what the rules make of it.
     fn written_address(&self, row: &mut Row, which: u8) -> String {
         let source = match (row.persona, which) {
             (Persona::Private, which) => which,
@@ -201,12 +201,12 @@ impl Generator<'_> {
         (self.sample.is_dirty() && number % 32 == 5 && self.has_shop(block)).then_some(block)
     }
 
-    /// Whether there is a shop of this number: its keeper is the person of the same number.
+    /// True if there is a shop of this number: its keeper is the person of the same number.
     pub(super) fn has_shop(&self, shop: u64) -> bool {
         self.sample.is_dirty() && shop < self.sample.rows / SHOP_ROWS
     }
 
-    /// Whether this row repeats the individual of the row numbered one less.
+    /// True if this row repeats the individual of the row numbered one less.
     fn is_twin(&self, number: u64) -> bool {
         self.sample.flavour != Flavour::Bench
             && number.is_multiple_of(2)
@@ -254,7 +254,7 @@ impl Row {
     }
 }
 
-/// Which way of writing a Gmail address a row uses.
+/// Way of writing a Gmail address that a row uses.
 fn row_form(address: &Address, draw: &[u8; 32]) -> u8 {
     if address.gmail.is_some() { draw[4] % 4 } else { 0 }
 }

@@ -27,9 +27,9 @@ pub struct Truth {
     pub objections: Option<PathBuf>,
     /// Matched rows and kinds, sorted by row id.
     pub matched_rows: PathBuf,
-    /// What a delivery to the advertiser holds.
+    /// Digital IDs of a delivery to the advertiser.
     pub delivered: IdFiles,
-    /// What a delivery of the provider to platforms holds.
+    /// Digital IDs of a delivery of the provider to platforms.
     pub activated: IdFiles,
     /// Rows of persons whom the provider publishes, with consent, and why a run misses some.
     pub known_rows: PathBuf,
@@ -56,9 +56,9 @@ pub struct Truth {
 /// Files of digital IDs of the matched records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdFiles {
-    /// Those that a delivery must hold.
+    /// Digital IDs that a delivery must hold.
     pub least: PathBuf,
-    /// Those that it may hold; others than the above in crossed samples only.
+    /// Digital IDs that it may hold; others than the above in crossed samples only.
     pub most: PathBuf,
 }
 
@@ -74,14 +74,14 @@ impl Truth {
         (self.eligible + CANARY_ROWS).next_multiple_of(PADDED_TO) * self.row_width
     }
 
-    /// How many digital IDs a delivery has to hold, in words.
+    /// Number of digital IDs that a delivery has to hold, in words.
     pub fn digital_ids_text(&self) -> String {
         let [least, most] = self.digital_ids;
         if least == most { least.to_string() } else { format!("{least} to {most}") }
     }
 }
 
-/// Why a run misses a row of somebody whom the provider knows.
+/// Reason why a run misses a row of somebody whom the provider knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lost {
     /// Nothing in the row can be used.
@@ -96,7 +96,7 @@ impl Lost {
     /// Every reason, in the order in which they are told.
     pub const ALL: [Self; 3] = [Self::Unusable, Self::Unreadable, Self::NothingInCommon];
 
-    /// Its name in `known-rows.csv`.
+    /// Name of the reason in `known-rows.csv`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Unusable => "unusable",
@@ -114,7 +114,7 @@ struct Answer<'a> {
     seen: HashSet<u64>,
     matched_rows: Lines,
     known_rows: Lines,
-    /// What each row holds, canonical: for people who look into a difference.
+    /// Content of each row, canonical: for people who look into a difference.
     rows: Option<Lines>,
     delivered: Ids,
     activated: Ids,
@@ -210,7 +210,7 @@ impl Generator<'_> {
         Ok(shared)
     }
 
-    /// What the graph holds of a row's person, and of a second one in crossed samples.
+    /// Personas of a row's person in the graph, and of a second person in crossed samples.
     fn personas_near(&self, row: &Row) -> [Option<Found>; 2] {
         let crossed = self.sample.flavour == Flavour::Crossed;
         let neighbour = crossed.then(|| self.found(row.individual ^ 1, Persona::Private));

@@ -15,7 +15,7 @@ use crate::pair::Summary;
 use crate::tool::Context;
 use sample::{IdFiles, Lost, Truth};
 
-/// Who learns what.
+/// Release profile: the rule of who learns what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Profile {
     /// The advertiser learns how many rows matched.
@@ -33,7 +33,7 @@ impl Profile {
     pub(crate) const ALL: [Self; 4] =
         [Self::MatchRate, Self::DigitalIds, Self::MatchedRows, Self::Activation];
 
-    /// What `all` stands for: those that tell the advertiser something, one after the other.
+    /// Profiles that `all` stands for: each tells the advertiser something, one after the other.
     const IN_TURN: [Self; 3] = [Self::MatchRate, Self::DigitalIds, Self::MatchedRows];
 
     /// The name on command lines.
@@ -46,7 +46,7 @@ impl Profile {
         }
     }
 
-    /// Whether rows are evaluated in shuffled order, by rows of one width.
+    /// True if rows are evaluated in shuffled order, by rows of one width.
     pub(crate) fn is_shuffled(self) -> bool {
         self != Self::MatchedRows
     }
@@ -64,13 +64,13 @@ impl Profile {
 
 /// The files of a result.
 pub(crate) struct Results<'a> {
-    /// What the advertiser's node wrote.
+    /// File that the advertiser's node wrote.
     pub(crate) advertiser: &'a Path,
-    /// What the provider's node wrote, in `activation`.
+    /// File that the provider's node wrote, in `activation`.
     pub(crate) provider: Option<&'a Path>,
 }
 
-/// Where result and summary differ from the known answer; the first few places.
+/// Differences of result and summary from the known answer; the first few places.
 pub(crate) fn compare(
     profile: Profile,
     truth: &Truth,
@@ -111,7 +111,7 @@ pub(crate) fn compare(
     Ok(differences)
 }
 
-/// What the terms let out of a count.
+/// Count as far as the terms let it out.
 #[derive(Debug, PartialEq, Eq)]
 struct Released {
     matched: Option<u64>,
@@ -174,10 +174,10 @@ pub(crate) fn cells(cells: &[Option<u64>]) -> String {
     cells.iter().map(|cell| shown(*cell)).collect::<Vec<_>>().join(", ")
 }
 
-/// How much of what there is was found, and how much of what was found is right.
+/// Recall and precision of a result.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Quality {
-    /// What is counted.
+    /// Name of the things that are counted.
     pub(crate) unit: &'static str,
     /// Found.
     pub(crate) found: u64,
@@ -230,7 +230,7 @@ impl Quality {
         ]
     }
 
-    /// As a machine reads it.
+    /// Returns the figures as a machine reads them.
     pub(crate) fn to_json(&self) -> Value {
         let lost: BTreeMap<&str, u64> = self.lost.iter().copied().collect();
         json!({
@@ -263,7 +263,7 @@ fn share(part: u64, whole: u64) -> String {
     format!("{}.{:02} %", hundredths / 100, hundredths % 100)
 }
 
-/// Where two text files differ, line by line; the first few places and a count.
+/// Compares two text files line by line; tells the first few places and a count.
 fn compare_lines(found: &Path, expected: &Path) -> Result<Vec<String>, String> {
     let open = |path: &Path| Ok::<_, String>(BufReader::new(File::open(path).at("read", path)?));
     let (mut left, mut right) = (open(found)?.lines(), open(expected)?.lines());
@@ -290,7 +290,7 @@ fn compare_lines(found: &Path, expected: &Path) -> Result<Vec<String>, String> {
     Ok(differences)
 }
 
-/// Where a set of digital IDs differs from the known one.
+/// Compares a set of digital IDs with the known one.
 fn compare_ids(found: &BTreeSet<String>, expected: &IdFiles) -> Result<Vec<String>, String> {
     let (least, most) = (read_ids(&expected.least)?, read_ids(&expected.most)?);
     let mut differences = Vec::new();

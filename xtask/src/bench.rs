@@ -28,7 +28,7 @@ pub(crate) struct Options {
     what: What,
 }
 
-/// What to measure.
+/// Measurement to make.
 #[derive(Subcommand)]
 enum What {
     /// Two nodes over loopback and the auditor, on generated data.
@@ -49,7 +49,7 @@ struct RunOptions {
     /// Identifiers per row and per person, 1 to 3.
     #[arg(long, default_value_t = 1)]
     identifiers: u8,
-    /// Who learns what: match-rate, digital-ids, matched-rows, activation, or `all` for the first
+    /// Release profile: match-rate, digital-ids, matched-rows, activation, or `all` for the first
     /// three in turn.
     #[arg(long, default_value = "matched-rows")]
     profile: String,
@@ -111,7 +111,7 @@ fn complete_run(options: &RunOptions) -> Result<(), String> {
     report.passed()
 }
 
-/// What a cost is divided by.
+/// Counts that a cost is divided by.
 struct Elements {
     /// Identifiers of the rows.
     rows: u64,
@@ -128,7 +128,7 @@ impl Elements {
         Self { rows, persons, slots: report.truth.slots() }
     }
 
-    /// What a run works through.
+    /// Elements that a run works through.
     fn of_run(&self, profile: Profile) -> u64 {
         if profile.is_shuffled() { self.slots } else { self.rows }
     }
@@ -190,11 +190,11 @@ fn show(report: &Report, elements: &Elements) {
     say!("CPU        {cpu:.2} s, both parties together");
 }
 
-/// What a run made of the processors, both parties together.
+/// Processor time of a run, both parties together.
 struct UseOf {
     /// Processor time.
     cpu_s: f64,
-    /// Of it, in group arithmetic and hashing to group.
+    /// Share of it in group arithmetic and hashing to group.
     arithmetic_s: f64,
     /// Wall time of the advertiser's run.
     wall_s: f64,

@@ -21,7 +21,7 @@ pub(crate) struct Options {
     tier: Tier,
 }
 
-/// How much is checked, by occasion.
+/// Occasion of a check, which decides how much is checked.
 #[derive(Clone, Copy, ValueEnum)]
 enum Tier {
     /// Every change request.

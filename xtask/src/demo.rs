@@ -24,7 +24,7 @@ pub(crate) struct Options {
     /// Persons of the provider's graph.
     #[arg(long, default_value_t = 40_000)]
     pub(crate) persons: u64,
-    /// Who learns what: match-rate, digital-ids, matched-rows, activation, or `all` for the first
+    /// Release profile: match-rate, digital-ids, matched-rows, activation, or `all` for the first
     /// three in turn.
     #[arg(long, default_value = "digital-ids")]
     pub(crate) profile: String,
@@ -37,7 +37,7 @@ pub(crate) struct Options {
     /// The same seed gives the same data.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// How tidy the data are.
+    /// Tidiness of the data.
     #[arg(long, value_enum, default_value_t = Flavour::Dirty)]
     pub(crate) flavour: Flavour,
     /// Seconds that any one program may take.
@@ -76,7 +76,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     Ok(())
 }
 
-/// Where a run takes place: the user's directory, or one that goes away with this value.
+/// Place of a run: the user's directory, or one that goes away with this value.
 pub(crate) struct Workplace {
     path: PathBuf,
     _temporary: Option<tempfile::TempDir>,
@@ -96,13 +96,13 @@ impl Workplace {
         Ok(Self { path, _temporary: Some(temporary) })
     }
 
-    /// Its absolute path.
+    /// Absolute path of the directory.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 }
 
-/// How long one program may take: as asked, or generous for the slowest arithmetic.
+/// Longest time of one program: as asked, or generous for the slowest arithmetic.
 pub(crate) fn limit(asked_s: Option<u64>, sample: &Sample) -> Duration {
     let elements = sample.rows.saturating_add(sample.persons) * u64::from(sample.identifiers);
     Duration::from_secs(asked_s.unwrap_or(120 + elements / 1_000))

@@ -60,7 +60,7 @@ struct Member {
 /// Name and version of a package in a tree.
 type Package = (String, String);
 
-/// What one package may amount to.
+/// Largest tree of one package.
 struct Cap {
     package: &'static str,
     packages_max: usize,
@@ -204,7 +204,7 @@ fn parse_tree(text: &str) -> BTreeSet<Package> {
         .collect()
 }
 
-/// How many packages there are, and how many of them we chose ourselves.
+/// Compares the number of packages, and of those we chose ourselves, with the cap.
 fn size(cap: &Cap, tree: &BTreeSet<Package>, members: &[Member]) -> Vec<String> {
     let mut faults = Vec::new();
     if tree.len() > cap.packages_max {
@@ -256,7 +256,7 @@ fn contents(package: &str, tree: &BTreeSet<Package>) -> Vec<String> {
     faults
 }
 
-/// Whether a version is compatible with the floor and not below it, or of a later series.
+/// True if a version is compatible with the floor and not below it, or of a later series.
 fn at_least(version: &str, floor: &str) -> bool {
     let numbers = |text: &str| -> Vec<u64> {
         let plain = text.split(['-', '+']).next().unwrap_or_default();
@@ -271,7 +271,7 @@ fn at_least(version: &str, floor: &str) -> bool {
     version >= floor && (series(&version) == series(&floor) || is_last_series(&floor))
 }
 
-/// Whether later series than the floor's are fixed too, as they are for the highest floor.
+/// True if later series than the floor's are fixed too, as they are for the highest floor.
 fn is_last_series(floor: &[u64]) -> bool {
     // Only `rand` has floors in several series; its 0.10 line is the highest.
     !matches!(floor, [0, 8 | 9, ..])
@@ -365,7 +365,7 @@ const NARROW: &[(&str, &[&str])] = &[
     (AUDITOR, &["bech32", "clap", "data-encoding", "serde_json"]),
 ];
 
-/// What reaches for the world; the audited trees hold none of it.
+/// Crates that reach for the world; the narrow trees hold none of them.
 const WORLD: &[&str] = &[
     "arrow",
     "datafusion",

@@ -53,7 +53,7 @@ pub(crate) fn run(options: &KernelOptions) -> Result<(), String> {
     }
 }
 
-/// What the bench has written.
+/// Reads the figures that the bench has written.
 fn read(file: &Path) -> Result<Value, String> {
     let text = fs::read_to_string(file).at("read", file)?;
     serde_json::from_str(&text).at("read", file)

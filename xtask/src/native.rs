@@ -54,7 +54,7 @@ pub(crate) fn run(rounds: usize, report: &mut Value) -> Result<(), String> {
     Ok(())
 }
 
-/// As many digits as the bench itself writes.
+/// Rounds to as many digits as the bench itself writes.
 fn rounded(value: f64) -> f64 {
     (value * 1e4).round() / 1e4
 }
@@ -170,7 +170,7 @@ impl Drop for Server {
 struct Answer {
     /// Microseconds per element.
     us: f64,
-    /// Of everything that was written.
+    /// Digest of everything that was written.
     digest: String,
 }
 

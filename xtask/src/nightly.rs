@@ -53,7 +53,7 @@ fn kernel(options: &Options) -> Result<Done, String> {
     tool::succeed(&mut command).map(|()| Done::Passed)
 }
 
-/// Whether running time depends on secrets.
+/// Measures if running time depends on secrets.
 fn timing() -> Result<Done, String> {
     let mut command = tool::cargo(&["bench", "-p", "ristretto-batch", "--bench", "timing", "--"]);
     command.args(["--samples", "4000", "--fail-above", "10"]);

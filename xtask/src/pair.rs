@@ -53,17 +53,17 @@ pub(crate) struct Pair<'a> {
     pub(crate) programs: &'a Programs,
     /// An existing directory, absolute, empty; everything is written under it.
     pub(crate) work: &'a Path,
-    /// What to match.
+    /// Sample to match.
     pub(crate) sample: &'a Sample,
-    /// Who learns what, in turn.
+    /// Release profiles, in turn.
     pub(crate) profiles: &'a [Profile],
-    /// How long any one step may take.
+    /// Longest time of any one step.
     pub(crate) limit: Duration,
     /// Looked at all the time.
     pub(crate) stop: &'a Interrupt,
 }
 
-/// What the runs showed.
+/// Outcome of the runs.
 pub(crate) struct Report {
     /// The known answer.
     pub(crate) truth: Truth,
@@ -77,11 +77,11 @@ pub(crate) struct Report {
 
 /// One run and what became of it.
 pub(crate) struct Run {
-    /// Who learns what.
+    /// Release profile: the rule of who learns what.
     pub(crate) profile: Profile,
-    /// What the advertiser's node says.
+    /// Summary of the advertiser's node.
     pub(crate) summary: Summary,
-    /// Where the result differs from the known answer; empty if it is right.
+    /// Differences of the result from the known answer; empty if it is right.
     pub(crate) differences: Vec<String>,
     /// Recall and precision, where a result names rows or digital IDs.
     pub(crate) quality: Option<Quality>,
@@ -89,15 +89,15 @@ pub(crate) struct Run {
     pub(crate) verdicts: Vec<Verdict>,
     /// The advertiser's result.
     pub(crate) result: PathBuf,
-    /// What the provider's node says of its tasks, if it does.
+    /// Times of the provider's tasks, if its node tells them.
     pub(crate) served: Option<Served>,
 }
 
 /// One thing a party did.
 pub(crate) struct Step {
-    /// Who.
+    /// Party that took the step.
     pub(crate) party: &'static str,
-    /// What, a name such as `ingest`.
+    /// Name of the step, such as `ingest`.
     pub(crate) name: &'static str,
     /// In which run, if in one.
     pub(crate) profile: Option<Profile>,
@@ -137,7 +137,7 @@ pub(crate) struct Summary {
     pub(crate) transcript_dir: PathBuf,
 }
 
-/// What a stage of a run took.
+/// Time that a stage of a run took.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Stage {
     pub(crate) name: String,
@@ -147,14 +147,14 @@ pub(crate) struct Stage {
     pub(crate) cpu_seconds: f64,
 }
 
-/// What one kind of task of a session took.
+/// Time that one kind of task of a session took.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Task {
     pub(crate) name: String,
     pub(crate) elements: u64,
     /// Processor time.
     pub(crate) seconds: f64,
-    /// Of it, in the batch arithmetic: group operations and hashing to group.
+    /// Share of it in the batch arithmetic: group operations and hashing to group.
     pub(crate) arithmetic_seconds: f64,
 }
 
@@ -192,12 +192,12 @@ impl Task {
     }
 }
 
-/// What the tasks of a provider's session took.
+/// Time that the tasks of a provider's session took.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Served {
     /// Processor time.
     pub(crate) seconds: f64,
-    /// Of it, in the batch arithmetic.
+    /// Share of it in the batch arithmetic.
     pub(crate) arithmetic_seconds: f64,
 }
 
@@ -223,27 +223,27 @@ impl Served {
     }
 }
 
-/// What the auditor said about one transcript.
+/// Verdict of the auditor on one transcript.
 pub(crate) struct Verdict {
-    /// Whose transcript.
+    /// Party whose transcript was judged.
     pub(crate) party: &'static str,
-    /// Where it lies.
+    /// Place of the transcript.
     pub(crate) transcript: PathBuf,
-    /// Its exit status; nothing if a signal ended it.
+    /// Exit status of the auditor; nothing if a signal ended it.
     pub(crate) status: Option<i32>,
     /// The end of what it wrote, if it did not accept.
     pub(crate) complaint: String,
 }
 
 impl Verdict {
-    /// Whether every check passed.
+    /// True if every check passed.
     pub(crate) fn accepted(&self) -> bool {
         self.status == Some(0)
     }
 }
 
 impl Report {
-    /// Whether every result is right and the auditor accepts every transcript.
+    /// True if every result is right and the auditor accepts every transcript.
     pub(crate) fn passed(&self) -> Result<(), String> {
         let reasons: Vec<String> = self.runs.iter().flat_map(Run::reasons).collect();
         if reasons.is_empty() { Ok(()) } else { Err(reasons.join("\n")) }
@@ -275,7 +275,7 @@ impl Report {
 }
 
 impl Run {
-    /// What is wrong with it.
+    /// Reasons why the run does not pass.
     fn reasons(&self) -> Vec<String> {
         let profile = self.profile.name();
         let first = self.differences.first();
@@ -413,7 +413,7 @@ impl Pair<'_> {
         })
     }
 
-    /// Where the provider writes a delivery of a session.
+    /// Path of the file to which the provider writes the delivery of a session.
     fn delivery(&self, session: &str) -> Option<PathBuf> {
         let directory = self.work.join("provider/partners").join(PARTNER).join("deliveries");
         Some(directory.join(format!("{session}.csv")))
@@ -662,7 +662,7 @@ struct Released {
 }
 
 impl Released {
-    /// What a shuffled session lets out; a figure that is hidden is null.
+    /// Reads the figures that a shuffled session lets out; a hidden one is null.
     fn read(summary: &Value) -> Option<Self> {
         let rate = summary.get("rate")?;
         let (percent, over) = (rate.get("percent")?.as_u64()?, rate.get("over")?.as_bool()?);
@@ -674,7 +674,7 @@ impl Released {
         })
     }
 
-    /// What an advertiser counts itself where it knows its rows.
+    /// Figures that an advertiser counts itself where it knows its rows.
     fn exact(matched: u64, eligible: u64) -> Self {
         let percent = matched as f64 * 100.0 / eligible.max(1) as f64;
         Self { matched: Some(matched), rate: format!("{percent:.1} %"), rows_by_hits: Vec::new() }
@@ -743,13 +743,13 @@ const ADVERTISER: &str = "advertiser-node";
 const PROVIDER: &str = "provider-node";
 const AUDITOR: &str = "auditor";
 
-/// What the provider calls the advertiser.
+/// Name of the advertiser at the provider.
 const PARTNER: &str = "demo-advertiser";
 
 /// The promise on SIGTERM.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 
-/// How often the ready file is looked for.
+/// Time between two looks for the ready file.
 const READY_POLL: Duration = Duration::from_millis(10);
 #[cfg(test)]
 mod tests {

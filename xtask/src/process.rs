@@ -25,7 +25,7 @@ pub(crate) struct Running {
     ended: bool,
 }
 
-/// What a process has cost so far, or in all.
+/// Cost of a process so far, or in all.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Cost {
     /// Seconds since it was started.
@@ -41,9 +41,9 @@ pub(crate) struct Cost {
 pub(crate) struct Ended {
     /// Name for messages.
     pub(crate) name: String,
-    /// What it cost.
+    /// Cost of the process.
     pub(crate) cost: Cost,
-    /// How it ended.
+    /// Exit status of the process.
     pub(crate) status: ExitStatus,
     /// File with its standard output.
     pub(crate) stdout: PathBuf,
@@ -132,7 +132,7 @@ impl Running {
         tail(&self.stderr)
     }
 
-    /// What it has cost until now.
+    /// Cost of the process until now.
     pub(crate) fn cost(&self) -> Cost {
         Cost {
             wall_s: self.started.elapsed().as_secs_f64(),
@@ -198,7 +198,7 @@ fn cpu_s(pid: u32) -> Option<f64> {
     Some((user + system) / rustix::param::clock_ticks_per_second() as f64)
 }
 
-/// How often a running process is looked at.
+/// Time between two looks at a running process.
 const POLL: Duration = Duration::from_millis(10);
 
 /// Lines shown of a failed program's output.

@@ -20,7 +20,7 @@ pub(crate) struct Options {
     /// The same seed gives the same files.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How tidy the data are.
+    /// Tidiness of the data.
     #[arg(long, value_enum, default_value_t = Flavour::Dirty)]
     flavour: Flavour,
     /// The day on which the data are taken to be exported, as 2026-11-21.

@@ -27,7 +27,7 @@ pub(crate) struct Source {
 pub(crate) struct Literal {
     /// The line it begins on, from 1.
     pub(crate) line: usize,
-    /// Where it begins in the masked text, in bytes.
+    /// Byte of the masked text at which it begins.
     pub(crate) start: usize,
     /// The text between the quotation marks, escapes as they stand.
     pub(crate) text: String,
@@ -36,11 +36,11 @@ pub(crate) struct Literal {
 /// A function outside tests.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Function {
-    /// Its name.
+    /// Name of the function.
     pub(crate) name: String,
-    /// Its first line, from 1.
+    /// First line, from 1.
     pub(crate) line: usize,
-    /// Its lines, from `fn` to the closing brace.
+    /// Lines from `fn` to the closing brace.
     pub(crate) lines: usize,
     /// True if a trait asks for it.
     pub(crate) of_trait: bool,
@@ -191,12 +191,12 @@ impl Source {
     }
 }
 
-/// Whether a line holds the word, not as part of a longer one.
+/// True if a line holds the word, not as part of a longer one.
 pub(crate) fn has_word(line: &str, word: &str) -> bool {
     words(line, word).next().is_some()
 }
 
-/// Where a word stands in a text.
+/// Places of a word in a text.
 fn words<'a>(text: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
     let part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
     text.match_indices(word).map(|(start, _)| start).filter(move |&start| {
@@ -205,7 +205,7 @@ fn words<'a>(text: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
     })
 }
 
-/// Where traits are implemented.
+/// Ranges of the implementations of traits.
 fn trait_impls(masked: &str) -> Vec<Range<usize>> {
     let bytes = masked.as_bytes();
     let heads = words(masked, "impl").filter_map(|start| {
@@ -306,7 +306,7 @@ fn mask(text: &str) -> (String, Vec<Literal>) {
     (out, literals)
 }
 
-/// What a stretch of text is.
+/// Nature of a stretch of text.
 #[derive(Clone, Copy)]
 enum Kind {
     Code,
@@ -333,7 +333,7 @@ fn token(chars: &[char], at: usize) -> (usize, Kind) {
     }
 }
 
-/// Whether the `r` here ends a longer word; `br` and `cr` open raw strings too.
+/// True if the `r` here ends a longer word; `br` and `cr` open raw strings too.
 fn continues(chars: &[char], at: usize) -> bool {
     let before = |offset: usize| at.checked_sub(offset).map(|index| chars[index]);
     let word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');

@@ -1,4 +1,4 @@
-//! What several commands share: output, the workspace, cargo, and an interruption flag.
+//! Tools of several commands: output, the workspace, cargo, and an interruption flag.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(crate) use sample::Context;
 
-/// How a step ended when it did not fail.
+/// End of a step that did not fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Done {
     /// Everything asked was checked and held.
@@ -104,7 +104,7 @@ pub(crate) fn output(command: &mut Command) -> Result<String, String> {
     String::from_utf8(output.stdout).map_err(|_| format!("`{shown}` did not write UTF-8"))
 }
 
-/// Whether a program answers when asked for its version.
+/// True if a program answers when asked for its version.
 pub(crate) fn answers(command: &mut Command) -> bool {
     command
         .stdout(std::process::Stdio::null())

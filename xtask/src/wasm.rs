@@ -36,7 +36,7 @@ pub(crate) fn run() -> Result<Done, String> {
     Ok(Done::Passed)
 }
 
-/// Whether this toolchain can build for the target.
+/// True if this toolchain can build for the target.
 fn installed() -> Result<bool, String> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let mut command = std::process::Command::new(rustc);
@@ -48,7 +48,7 @@ fn installed() -> Result<bool, String> {
     Ok(entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("libcore-")))
 }
 
-/// What a WebAssembly module imports, as `module.name`.
+/// Imports of a WebAssembly module, as `module.name`.
 fn imports(bytes: &[u8]) -> Result<Vec<String>, String> {
     let mut module = Reader { bytes };
     if module.take(8)? != b"\0asm\x01\0\0\0" {
@@ -77,7 +77,7 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// So many bytes.
+    /// Takes so many bytes.
     fn take(&mut self, count: usize) -> Result<&'a [u8], String> {
         let (taken, rest) = self.bytes.split_at_checked(count).ok_or("the module is cut short")?;
         self.bytes = rest;

@@ -8,7 +8,7 @@ use super::{Constant, Decoded, Kernel, LANES_MAX, Lanes};
 pub(crate) struct Mapped<F: Lanes> {
     u: F::Operand,
     v: F::Operand,
-    /// What both have to be divided by; zero only at points that nobody can find.
+    /// Number by which both have to be divided; zero only at points that nobody can find.
     pub(crate) denominator: F::Operand,
 }
 

@@ -163,7 +163,7 @@ pub(crate) trait Kernel: Lanes {
     fn encode_point(self, point: &Extended<Self>, out: &mut [Encoded]);
 }
 
-/// As many operands as pass through a long power together: their chains overlap.
+/// Operands that pass through a long power together: their chains overlap.
 pub(crate) type Four<T> = [T; 4];
 
 /// [`Lanes::product`], for [`Kernel::call_product`].

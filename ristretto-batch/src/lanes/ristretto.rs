@@ -17,7 +17,7 @@ impl<F: Lanes> Decoded<F> {
     }
 }
 
-/// What the encoder needs of a point that it doubles; names as in RFC 9496's sources.
+/// Parts that the encoder needs of a point that it doubles; names as in RFC 9496's sources.
 ///
 /// The point is 2·Q with projective Edwards coordinates (E : G, F : H): x = e/f, y = g/h.
 #[derive(Clone, Copy)]
@@ -28,7 +28,7 @@ pub(crate) struct Doubling<F: Lanes> {
     h: F::Operand,
     eg: F::Operand,
     fh: F::Operand,
-    /// What has to be inverted: the product of all four.
+    /// Number that has to be inverted: the product of all four.
     pub(crate) all: F::Operand,
 }
 
@@ -74,7 +74,7 @@ pub(crate) fn decode_rows<F: Kernel>(f: F, encodings: &[Encoded], rows: &mut [F:
     good
 }
 
-/// What decoding finds on the way to a point; names as in RFC 9496.
+/// Numbers that decoding finds on the way to a point; names as in RFC 9496.
 #[derive(Clone, Copy)]
 struct Affine<F: Lanes> {
     s: F::Operand,

@@ -29,7 +29,7 @@ pub(crate) trait Words: Copy {
     fn pick(self, mask: u8, yes: Self::Word, no: Self::Word) -> Self::Word;
 }
 
-/// How a hash is made of one or two runs of SHA-512.
+/// Recipe of a hash that is made of one or two runs of SHA-512.
 pub(crate) struct Recipe {
     over_message: Pass,
     /// For a hash of a hash.
@@ -194,7 +194,7 @@ fn schedule<F: Words>(f: F, words: &[F::Word; 16], i: usize) -> F::Word {
     f.add(f.add(words[i], s0), f.add(words[(i + 9) % 16], s1))
 }
 
-/// What follows the hashed bytes: perhaps a few bytes and a tag, and the padding.
+/// Bytes that follow the hashed ones: perhaps a few bytes and a tag, and the padding.
 struct Tail {
     bytes: [u8; 3 + 256 + 1],
     len: usize,

@@ -230,7 +230,7 @@ impl Digits {
 pub(crate) struct Window {
     /// Rows of the table, with the sign of the digit, by bucket.
     entries: Vec<u32>,
-    /// Where each bucket starts in `entries`, and the end.
+    /// Index in `entries` at which each bucket starts, and the end.
     starts: Vec<u32>,
     /// The buckets, largest first.
     order: Vec<u32>,

@@ -1,4 +1,4 @@
-//! What a processor has to offer: the few instructions under the field arithmetic.
+//! Offers of a processor: the few instructions under the field arithmetic.
 //!
 //! The field code is written over these traits, so the plain-integer model runs the very same
 //! formulas as the registers do and can follow the bounds of every limb through them.

@@ -51,7 +51,7 @@ struct Trial {
     number: usize,
     profile: Profile,
     act: Act,
-    /// Whose transcript is watched.
+    /// Side whose transcript is watched.
     watched: Side,
     /// The record after which to act.
     record: usize,
@@ -65,16 +65,16 @@ enum Act {
     Cut,
 }
 
-/// How a trial went.
+/// Course of a trial.
 struct Outcome {
     trial: Trial,
-    /// How the interrupted run ended: an exit status, `killed`, or `done` if it was done before.
+    /// End of the interrupted run: an exit status, `killed`, or `done` if it was done before.
     first: String,
-    /// Whether the interrupted run was charged and left no result.
+    /// True if the interrupted run was charged and left no result.
     charged_for_nothing: bool,
-    /// Whether the next run was answered from the store.
+    /// True if the next run was answered from the store.
     stored: bool,
-    /// What was wrong.
+    /// Fault of the trial, if there was one.
     fault: Option<String>,
 }
 
@@ -252,7 +252,7 @@ fn status(ended: &crate::process::Ended) -> String {
     }
 }
 
-/// Whether the charges of a trial are those of one result.
+/// Fault of a trial whose charges are not those of one result.
 fn miscounted(
     before: Charged,
     between: Charged,
@@ -334,10 +334,10 @@ const RECORDS: u64 = 26;
 /// Longest time from a record to the act.
 const DELAY_MS_MAX: u64 = 400;
 
-/// How long a record is waited for.
+/// Longest wait for a record.
 const WATCH_LIMIT: Duration = Duration::from_secs(120);
 
-/// How often a transcript is looked at.
+/// Time between two looks at a transcript.
 const WATCH_POLL: Duration = Duration::from_millis(1);
 
 #[cfg(test)]

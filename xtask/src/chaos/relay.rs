@@ -117,7 +117,7 @@ fn answer(
     Some((socket, thread))
 }
 
-/// Whether an error of a socket says nothing about the datagrams to come.
+/// True if an error of a socket says nothing about the datagrams to come.
 fn is_passing(kind: ErrorKind) -> bool {
     matches!(
         kind,
@@ -128,7 +128,7 @@ fn is_passing(kind: ErrorKind) -> bool {
     )
 }
 
-/// How long a thread waits for a datagram before it looks whether the relay has ended.
+/// Longest wait for a datagram before a thread looks whether the relay has ended.
 const PATIENCE: Duration = Duration::from_millis(50);
 
 /// More than any datagram.

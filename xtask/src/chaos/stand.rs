@@ -31,7 +31,7 @@ pub(super) struct Stand<'a> {
     starts: u32,
 }
 
-/// Which node.
+/// Side of a pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
     Advertiser,
@@ -47,7 +47,7 @@ impl Side {
     }
 }
 
-/// What both ledgers say was charged to the advertiser, in evaluations.
+/// Evaluations that both ledgers say were charged to the advertiser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Charged {
     pub(super) advertiser: u64,
@@ -345,10 +345,10 @@ const RECORD_FRAME_BYTES: usize = 4 + 1 + 8 + 8;
 /// Name of the partner at the provider.
 const PARTNER: &str = "retailer-a";
 
-/// How long any one step may take.
+/// Longest time of any one step.
 const LIMIT: Duration = Duration::from_secs(180);
 
-/// How often a file is looked for.
+/// Time between two looks for a file.
 const POLL: Duration = Duration::from_millis(20);
 
 #[cfg(test)]

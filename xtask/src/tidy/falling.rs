@@ -221,7 +221,7 @@ struct Bar {
 /// Bars that are reached.
 const BARS: &[Bar] = &[];
 
-/// Where the counts are kept.
+/// File of the counts.
 const FILE: &str = "xtask/falling.toml";
 
 /// Places shown of a count that rose.

@@ -296,10 +296,10 @@ fn text_before(chars: &[char], at: usize, word: &str) -> bool {
         && chars.get(at + 1).is_some_and(char::is_ascii_digit)
 }
 
-/// Where the texts lie.
+/// Directory of the texts.
 const PLACE: &str = "report/texts/";
 
-/// What stands for a placeable or a piece of code.
+/// Character in place of a placeable or a piece of code.
 const HOLE: char = '\u{FFFC}';
 
 /// Blanks that break no line: the full one, and the narrow one.

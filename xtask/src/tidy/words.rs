@@ -23,7 +23,7 @@ pub(super) fn every_text(path: &str, text: &str) -> Vec<String> {
     findings
 }
 
-/// Whether a comment line draws a line.
+/// True if a comment line draws a line.
 fn is_banner(line: &str, comment: &str) -> bool {
     let Some(rest) = line.trim_start().strip_prefix(comment) else {
         return false;
@@ -92,7 +92,7 @@ const UNFINISHED: &[&str] = &[
     concat!("unimplemented", "!"),
 ];
 
-/// What banners are drawn with.
+/// Characters that banners are drawn with.
 const BANNERS: &str = "-=*~_#─═";
 
 /// Words of the glossary that mean something else here, and what to say instead.
