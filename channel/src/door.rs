@@ -10,7 +10,7 @@
 //! an IPv4 /24 or an IPv6 /48, the smallest that is routed by itself and commonly the largest that
 //! one customer is given.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -38,7 +38,7 @@ pub struct DoorLimits {
     pub crowded_above: usize,
     /// Longest wait for the client's certificate while it is crowded.
     pub crowded_deadline: Duration,
-    /// How long a failed handshake keeps its place.
+    /// Time for which a failed handshake keeps its place.
     pub failed_for: Duration,
 }
 
@@ -63,19 +63,18 @@ impl Default for DoorLimits {
 pub(crate) struct Door {
     limits: DoorLimits,
     places: Mutex<Places>,
-    /// Whether more handshakes are in progress than leave everybody the longer deadline.
+    /// True while more handshakes are in progress than leave everybody the longer deadline.
     crowded: watch::Sender<bool>,
     turned_away: AtomicU64,
     closed: AtomicBool,
 }
 
+/// Handshakes in progress, each under a number of its own; counted anew where a share is asked
+/// for, because there are a few hundred at most.
 #[derive(Debug, Default)]
 struct Places {
-    open: usize,
-    reserved: usize,
-    open_of_address: BTreeMap<Address, usize>,
-    open_of_network: BTreeMap<Network, usize>,
-    reserved_of: BTreeMap<Address, usize>,
+    next: u64,
+    taken: BTreeMap<u64, (Kind, Address)>,
     known: Known,
 }
 
@@ -95,13 +94,13 @@ impl Door {
     pub(crate) fn enter(self: &Arc<Self>, from: IpAddr) -> Option<Place> {
         let address = Address::of(from);
         let open = !self.closed.load(Ordering::SeqCst);
-        let kind = open.then(|| self.places().take(address, &self.limits)).flatten();
-        let Some(kind) = kind else {
+        let number = open.then(|| self.places().take(address, &self.limits)).flatten();
+        let Some(number) = number else {
             self.turned_away.fetch_add(1, Ordering::Relaxed);
             return None;
         };
         self.tell();
-        Some(Place { door: Arc::clone(self), address, kind, since: Instant::now() })
+        Some(Place { door: Arc::clone(self), number, since: Instant::now() })
     }
 
     /// Gives no place any more.
@@ -122,7 +121,7 @@ impl Door {
 
     /// Handshakes in progress.
     pub(crate) fn in_progress(&self) -> usize {
-        self.places().in_progress()
+        self.places().taken.len()
     }
 
     /// Handshakes that found no place so far.
@@ -141,50 +140,45 @@ impl Door {
 }
 
 impl Places {
-    fn take(&mut self, address: Address, limits: &DoorLimits) -> Option<Kind> {
+    /// Takes a place under the number that comes back.
+    fn take(&mut self, address: Address, limits: &DoorLimits) -> Option<u64> {
         let network = address.network();
-        let of_address = count(&self.open_of_address, &address);
-        let of_network = count(&self.open_of_network, &network);
-        if self.open < limits.open
+        let (mut open, mut of_address, mut of_network) = (0, 0, 0);
+        let (mut reserved, mut reserved_of) = (0, 0);
+        for (kind, held) in self.taken.values() {
+            match kind {
+                Kind::Open => {
+                    open += 1;
+                    of_address += usize::from(*held == address);
+                    of_network += usize::from(held.network() == network);
+                }
+                Kind::Reserved => {
+                    reserved += 1;
+                    reserved_of += usize::from(*held == address);
+                }
+            }
+        }
+        let kind = if open < limits.open
             && of_address < limits.per_address
             && of_network < limits.per_network
         {
-            self.open = self.open.saturating_add(1);
-            add(&mut self.open_of_address, address);
-            add(&mut self.open_of_network, network);
-            return Some(Kind::Open);
-        }
-        if self.reserved < limits.reserved
+            Kind::Open
+        } else if reserved < limits.reserved
+            && reserved_of < limits.reserved_per_address
             && self.known.contains(&address)
-            && count(&self.reserved_of, &address) < limits.reserved_per_address
         {
-            self.reserved = self.reserved.saturating_add(1);
-            add(&mut self.reserved_of, address);
-            return Some(Kind::Reserved);
-        }
-        None
-    }
-
-    fn give_back(&mut self, address: Address, kind: Kind) {
-        match kind {
-            Kind::Open => {
-                self.open = self.open.saturating_sub(1);
-                subtract(&mut self.open_of_address, address);
-                subtract(&mut self.open_of_network, address.network());
-            }
-            Kind::Reserved => {
-                self.reserved = self.reserved.saturating_sub(1);
-                subtract(&mut self.reserved_of, address);
-            }
-        }
-    }
-
-    const fn in_progress(&self) -> usize {
-        self.open.saturating_add(self.reserved)
+            Kind::Reserved
+        } else {
+            return None;
+        };
+        let number = self.next;
+        self.next = self.next.wrapping_add(1);
+        self.taken.insert(number, (kind, address));
+        Some(number)
     }
 }
 
-/// Which share a place is taken from.
+/// Share that a place is taken from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Open,
@@ -195,8 +189,7 @@ enum Kind {
 #[derive(Debug)]
 pub(crate) struct Place {
     door: Arc<Door>,
-    address: Address,
-    kind: Kind,
+    number: u64,
     since: Instant,
 }
 
@@ -233,7 +226,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.door.places().give_back(self.address, self.kind);
+        self.door.places().taken.remove(&self.number);
         self.door.tell();
     }
 }
@@ -242,8 +235,8 @@ impl Drop for Place {
 #[derive(Debug, Default)]
 struct Known {
     of_partner: BTreeMap<[u8; 32], VecDeque<Address>>,
-    /// How many partners have an address.
-    partners_at: BTreeMap<Address, usize>,
+    /// The partners that have an address.
+    partners_at: BTreeMap<Address, BTreeSet<[u8; 32]>>,
 }
 
 impl Known {
@@ -253,16 +246,12 @@ impl Known {
 
     fn remember(&mut self, partner: [u8; 32], address: Address, most: usize) {
         let addresses = self.of_partner.entry(partner).or_default();
-        match addresses.iter().position(|known| *known == address) {
-            Some(at) => {
-                addresses.remove(at);
-            }
-            None => add(&mut self.partners_at, address),
-        }
+        addresses.retain(|known| *known != address);
         addresses.push_back(address);
+        self.partners_at.entry(address).or_default().insert(partner);
         while addresses.len() > most {
             if let Some(oldest) = addresses.pop_front() {
-                subtract(&mut self.partners_at, oldest);
+                forget(&mut self.partners_at, oldest, &partner);
             }
         }
     }
@@ -272,14 +261,27 @@ impl Known {
         self.of_partner.retain(|partner, addresses| {
             let kept = is_partner(partner);
             if !kept {
-                addresses.drain(..).for_each(|address| subtract(partners_at, address));
+                addresses.drain(..).for_each(|address| forget(partners_at, address, partner));
             }
             kept
         });
     }
 }
 
-/// What one host or one subscriber has.
+fn forget(
+    partners_at: &mut BTreeMap<Address, BTreeSet<[u8; 32]>>,
+    address: Address,
+    partner: &[u8; 32],
+) {
+    if let Some(partners) = partners_at.get_mut(&address) {
+        partners.remove(partner);
+        if partners.is_empty() {
+            partners_at.remove(&address);
+        }
+    }
+}
+
+/// Address range of one host or one subscriber.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Address {
     V4(Ipv4Addr),
@@ -287,7 +289,7 @@ enum Address {
     V6([u8; 8]),
 }
 
-/// What one organisation commonly has.
+/// Address range that one organisation commonly has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Network {
     V4([u8; 3]),
@@ -317,26 +319,6 @@ impl Address {
     }
 }
 
-fn count<K: Ord>(counts: &BTreeMap<K, usize>, key: &K) -> usize {
-    counts.get(key).copied().unwrap_or(0)
-}
-
-fn add<K: Ord>(counts: &mut BTreeMap<K, usize>, key: K) {
-    let count = counts.entry(key).or_insert(0);
-    *count = count.saturating_add(1);
-}
-
-fn subtract<K: Ord>(counts: &mut BTreeMap<K, usize>, key: K) {
-    if let std::collections::btree_map::Entry::Occupied(mut entry) = counts.entry(key) {
-        let left = entry.get().saturating_sub(1);
-        if left == 0 {
-            entry.remove();
-        } else {
-            entry.insert(left);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -345,7 +327,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// As many places as an address gets.
+    /// Takes all places that an address gets.
     fn fill(door: &Arc<Door>, from: &str) -> Vec<Place> {
         std::iter::from_fn(|| door.enter(ip(from))).take(1_000).collect()
     }

@@ -1,4 +1,4 @@
-//! Who this node is on the wire, and whom it accepts: keys, pins, and the TLS rules.
+//! Identities of nodes: the keys of this one, the pins of its partners, and the rules of TLS.
 //!
 //! A node has two Ed25519 keys. The TLS key authenticates connections and is pinned by partners as
 //! the SHA-256 of its SubjectPublicKeyInfo; the attestation key signs what auditors later read.
@@ -6,38 +6,30 @@
 //! are no authorities, host names or tickets: each connection is a full handshake, and the one
 //! question is whether the key at the other end is pinned (N19, N21).
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::Arc;
 
+use data_encoding::BASE64;
 use protocol::attestation::{AttestationKey, PartyId};
-use protocol::suite::{ALPN, EXPORTER_LABEL};
 use protocol::transcript::Role;
-use quinn::crypto::rustls::HandshakeData;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{Resumption, verify_server_cert_signed_by_trust_anchor};
-use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{
-    CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, SubjectPublicKeyInfoDer,
-    UnixTime,
-};
-use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::server::{NoServerSessionStorage, ParsedCertificate};
-use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, SignatureScheme};
-use session::{ChannelFacts, VerifiedPeer};
-use sha2::{Digest, Sha256};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::sign::CertifiedKey;
+use store::os::{self, Clock, OsError, SystemClock};
 use zeroize::Zeroizing;
 
-use store::os::{self, Clock, OsError, SystemClock};
-
+mod error;
+mod pins;
 mod text;
+mod tls;
 
-pub use text::{IdentityTextError, Introduction, PublicIdentity, comparison_code};
+pub use error::IdentityError;
+pub use pins::Pins;
+pub use text::{IdentityTextError, Introduction, LineKind, PublicIdentity, comparison_code};
+pub use tls::{Check, offers_classical, verified_peer};
+pub(crate) use tls::{Verdict, client_tls, peer_spki, server_tls};
 
 /// The keys of this node; secret, and cheap to clone.
 #[derive(Clone)]
@@ -62,7 +54,7 @@ impl NodeIdentity {
     ///
     /// # Errors
     ///
-    /// As [`Self::create`].
+    /// The same as of [`Self::create`].
     pub fn create_at(dir: &Path, now: u64) -> Result<Self, IdentityError> {
         let files = Files::of(dir);
         if files.attestation.exists() || files.tls_key.exists() {
@@ -108,7 +100,7 @@ impl NodeIdentity {
     ///
     /// # Errors
     ///
-    /// As [`Self::load`], without those about the certificate.
+    /// The same as of [`Self::load`], without those about the certificate.
     pub fn renew_certificate(dir: &Path) -> Result<Self, IdentityError> {
         let files = Files::of(dir);
         let tls = KeyDocument::read(&files.tls_key)?;
@@ -120,7 +112,7 @@ impl NodeIdentity {
     ///
     /// # Errors
     ///
-    /// As [`Self::load`], for the two key files.
+    /// The same as of [`Self::load`], for the two key files.
     pub fn introduction(dir: &Path, role: Role) -> Result<Introduction, IdentityError> {
         let files = Files::of(dir);
         let key = |path| -> Result<AttestationKey, IdentityError> {
@@ -130,7 +122,7 @@ impl NodeIdentity {
         Ok(Introduction::make(role, &attestation, &tls))
     }
 
-    /// What partners pin.
+    /// Public keys, which partners pin.
     #[must_use]
     pub fn public(&self) -> PublicIdentity {
         PublicIdentity { attestation_key: self.attestation.public(), spki: self.spki }
@@ -157,8 +149,8 @@ impl NodeIdentity {
         let unreadable = || IdentityError::CertificateMalformed { path: files.certificate.clone() };
         let certificate =
             CertificateDer::from_pem_slice(certificate).map_err(|_| unreadable())?.into_owned();
-        let spki = spki_of(&certificate).map_err(|_| unreadable())?;
-        let key = provider()
+        let spki = tls::spki_of(&certificate).map_err(|_| unreadable())?;
+        let key = tls::provider()
             .key_provider
             .load_private_key(PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(tls.0.to_vec())))
             .map_err(|_| IdentityError::KeyMalformed { path: files.tls_key.clone() })?;
@@ -169,7 +161,7 @@ impl NodeIdentity {
         Ok(Self {
             attestation: Arc::new(AttestationKey::from_bytes(&seed)),
             tls: Arc::new(tls),
-            spki: spki_hash(&spki),
+            spki: tls::spki_hash(&spki),
         })
     }
 
@@ -179,7 +171,7 @@ impl NodeIdentity {
             .tls
             .end_entity_cert()
             .map_err(|_| IdentityError::CertificateMalformed { path: path() })?;
-        match check_certificate(certificate, unix(now)) {
+        match tls::check_certificate(certificate, tls::unix(now)) {
             Ok(()) => Ok(()),
             Err(Check::Expired) => Err(IdentityError::Expired { path: path() }),
             Err(Check::NotYetValid) => Err(IdentityError::NotYetValid { path: path() }),
@@ -192,520 +184,6 @@ impl fmt::Debug for NodeIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "NodeIdentity({})", self.public())
     }
-}
-
-/// Why this node's own keys cannot be used; the operator acts, exit status 78.
-#[derive(Debug, thiserror::Error)]
-pub enum IdentityError {
-    /// A file or directory is not as it must be.
-    #[error(transparent)]
-    World(#[from] OsError),
-    /// There is an identity already.
-    #[error("an identity is in {} already; try: keep it, partners have pinned it", path.display())]
-    Exists {
-        /// The directory of the keys.
-        path: PathBuf,
-    },
-    /// A file of the identity is absent.
-    #[error(
-        "{} is missing; try: restore it from the backup of this directory, or run `init` in an \
-         empty one and have partners pin the new identity",
-        path.display()
-    )]
-    Missing {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A key file is damaged or of another kind.
-    #[error(
-        "{} is not an Ed25519 key in PKCS#8 version 1 (PEM); try: restore it from the backup",
-        path.display()
-    )]
-    KeyMalformed {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The certificate file is damaged.
-    #[error(
-        "{} is not a usable certificate; try: delete it, and it is made anew from tls.key",
-        path.display()
-    )]
-    CertificateMalformed {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The certificate is another key's.
-    #[error(
-        "{} belongs to another key than tls.key beside it; try: restore both from one backup, or \
-         delete the certificate if tls.key is the right one",
-        path.display()
-    )]
-    KeyMismatch {
-        /// The certificate.
-        path: PathBuf,
-    },
-    /// The certificate is no longer valid.
-    #[error(
-        "{} has expired; try: delete it, and it is made anew; partners need to do nothing",
-        path.display()
-    )]
-    Expired {
-        /// The certificate.
-        path: PathBuf,
-    },
-    /// The certificate is not valid yet.
-    #[error("{} is not valid yet; try: check the clock of this machine", path.display())]
-    NotYetValid {
-        /// The certificate.
-        path: PathBuf,
-    },
-    /// The cryptographic library refused its own work.
-    #[error("the TLS library failed to make a certificate: {0}")]
-    Library(String),
-}
-
-/// The partners this node accepts, by the SPKI hash of their TLS key.
-///
-/// Clones share one set. A change holds for the next handshake; connections that stand are closed
-/// by [`close_unpinned`].
-///
-/// [`close_unpinned`]: crate::quic::ProviderEndpoint::close_unpinned
-#[derive(Clone, Default)]
-pub struct Pins(Arc<PinSet>);
-
-#[derive(Default)]
-struct PinSet {
-    /// Attestation keys by the hash of the TLS key.
-    keys: RwLock<BTreeMap<[u8; 32], [u8; 32]>>,
-    verifier_calls: AtomicU64,
-}
-
-impl Pins {
-    /// Pins these identities.
-    #[must_use]
-    pub fn new(identities: impl IntoIterator<Item = PublicIdentity>) -> Self {
-        let pins = Self::default();
-        pins.replace(identities);
-        pins
-    }
-
-    /// Pins these identities and no other.
-    pub fn replace(&self, identities: impl IntoIterator<Item = PublicIdentity>) {
-        let keys = identities.into_iter().map(|one| (one.spki, one.attestation_key)).collect();
-        *self.0.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
-    }
-
-    /// The party whose TLS key has this SPKI hash.
-    #[must_use]
-    pub fn party(&self, spki: &[u8; 32]) -> Option<PartyId> {
-        self.attestation_key(spki).map(|key| PartyId::of(&key))
-    }
-
-    /// The attestation key of that party.
-    #[must_use]
-    pub fn attestation_key(&self, spki: &[u8; 32]) -> Option<[u8; 32]> {
-        self.0.keys.read().unwrap_or_else(PoisonError::into_inner).get(spki).copied()
-    }
-
-    /// How often a certificate was checked against this set; equals the number of handshakes that
-    /// came that far, because nothing is resumed (N21).
-    #[must_use]
-    pub fn verifier_calls(&self) -> u64 {
-        self.0.verifier_calls.load(Ordering::Relaxed)
-    }
-}
-
-impl fmt::Debug for Pins {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = self.0.keys.read().unwrap_or_else(PoisonError::into_inner).len();
-        write!(f, "Pins({count})")
-    }
-}
-
-/// The check of a handshake that failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Check {
-    /// The TLS key is not among the pins.
-    #[error("the TLS key is not pinned")]
-    Unpinned,
-    /// The certificate is no longer valid.
-    #[error("the certificate has expired")]
-    Expired,
-    /// The certificate is not valid yet.
-    #[error("the certificate is not valid yet")]
-    NotYetValid,
-    /// The peer says that ours is outside its validity, without saying on which side.
-    #[error("the certificate is outside its period of validity")]
-    Validity,
-    /// The key is not an Ed25519 key, or the certificate forbids this use.
-    #[error("the certificate is not for an Ed25519 key that may sign handshakes")]
-    KeyType,
-    /// The certificate cannot be read, is not signed by its own key, or came with others.
-    #[error("the certificate is not a self-signed one that can be read")]
-    Certificate,
-    /// The handshake was not signed by the key of the certificate.
-    #[error("the handshake is not signed by the key of the certificate")]
-    Signature,
-    /// There was no certificate.
-    #[error("no certificate was shown")]
-    Missing,
-    /// Another application protocol, or none.
-    #[error("the application protocol (ALPN) is not veilmatch/2")]
-    Alpn,
-    /// No common key exchange or cipher suite: X25519MLKEM768 is the only one we offer.
-    #[error("no common key exchange: X25519MLKEM768 is required")]
-    KeyExchange,
-    /// No common version of QUIC or TLS.
-    #[error("no common version of QUIC and TLS 1.3")]
-    Version,
-    /// Another TLS alert.
-    #[error("TLS alert {0}")]
-    Alert(u8),
-}
-
-impl Check {
-    /// The check behind a TLS alert.
-    #[must_use]
-    pub const fn from_alert(alert: u8) -> Self {
-        match alert {
-            40 => Self::KeyExchange,
-            42 | 46 | 48 => Self::Certificate,
-            43 => Self::KeyType,
-            45 => Self::Validity,
-            49 => Self::Unpinned,
-            51 => Self::Signature,
-            70 => Self::Version,
-            116 => Self::Missing,
-            120 => Self::Alpn,
-            other => Self::Alert(other),
-        }
-    }
-
-    /// Whether the nodes do not fit together, rather than one not trusting the other.
-    #[must_use]
-    pub const fn is_incompatibility(self) -> bool {
-        matches!(self, Self::Alpn | Self::KeyExchange | Self::Version | Self::Alert(_))
-    }
-
-    /// What rustls tells the peer: distinct alerts, so that the other side can name the check too.
-    fn alert(self) -> rustls::Error {
-        let error = match self {
-            Self::Unpinned => CertificateError::ApplicationVerificationFailure,
-            Self::Expired => CertificateError::Expired,
-            Self::NotYetValid => CertificateError::NotValidYet,
-            Self::KeyType => CertificateError::InvalidPurpose,
-            Self::Signature => CertificateError::BadSignature,
-            _ => CertificateError::BadEncoding,
-        };
-        rustls::Error::InvalidCertificate(error)
-    }
-}
-
-/// The check that failed in one handshake, kept aside because QUIC carries errors as text.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Verdict(Arc<OnceLock<Check>>);
-
-impl Verdict {
-    /// The first check that failed, if one of ours did.
-    pub(crate) fn failed(&self) -> Option<Check> {
-        self.0.get().copied()
-    }
-
-    fn refuse(&self, check: Check) -> rustls::Error {
-        let _ = self.0.set(check);
-        check.alert()
-    }
-}
-
-/// TLS rules of the provider for one connection (N17, N21, N23).
-///
-/// # Errors
-///
-/// [`rustls::Error`] if the library refuses the configuration; a defect.
-pub(crate) fn server_tls(
-    identity: &NodeIdentity,
-    pins: &Pins,
-) -> Result<(rustls::ServerConfig, Verdict), rustls::Error> {
-    let (verifier, verdict) = PinVerifier::new(pins);
-    let mut config = rustls::ServerConfig::builder_with_provider(provider())
-        .with_protocol_versions(&[&rustls::version::TLS13])?
-        .with_client_cert_verifier(Arc::new(verifier))
-        .with_cert_resolver(Arc::new(SingleCertAndKey::from(Arc::clone(&identity.tls))));
-    // [G31]
-    config.alpn_protocols = vec![ALPN.to_vec()];
-    // [G30]
-    config.send_tls13_tickets = 0;
-    config.max_early_data_size = 0;
-    config.session_storage = Arc::new(NoServerSessionStorage {});
-    Ok((config, verdict))
-}
-
-/// TLS rules of the advertiser for one connection (N17, N21, N23).
-///
-/// # Errors
-///
-/// [`rustls::Error`] if the library refuses the configuration; a defect.
-pub(crate) fn client_tls(
-    identity: &NodeIdentity,
-    pins: &Pins,
-) -> Result<(rustls::ClientConfig, Verdict), rustls::Error> {
-    let (verifier, verdict) = PinVerifier::new(pins);
-    let mut config = rustls::ClientConfig::builder_with_provider(provider())
-        .with_protocol_versions(&[&rustls::version::TLS13])?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_client_cert_resolver(Arc::new(SingleCertAndKey::from(Arc::clone(&identity.tls))));
-    config.alpn_protocols = vec![ALPN.to_vec()];
-    config.resumption = Resumption::disabled();
-    config.enable_early_data = false;
-    // The name in a ClientHello is readable on the path, and nothing here depends on names.
-    config.enable_sni = false;
-    Ok((config, verdict))
-}
-
-/// Turns a finished handshake into the fact that sessions rest on; the one place that does.
-///
-/// Takes the certificate the peer proved, looks its key up once more, and derives the exporter
-/// that binds the session to this connection.
-///
-/// # Errors
-///
-/// The [`Check`] that failed; nothing of a session may start then.
-pub fn verified_peer(
-    connection: &quinn::Connection,
-    own: &NodeIdentity,
-    role: Role,
-    pins: &Pins,
-) -> Result<VerifiedPeer, Check> {
-    let protocol = connection
-        .handshake_data()
-        .and_then(|data| data.downcast::<HandshakeData>().ok())
-        .and_then(|data| data.protocol);
-    // [G31]
-    if protocol.as_deref() != Some(ALPN) {
-        return Err(Check::Alpn);
-    }
-    let chain = connection
-        .peer_identity()
-        .and_then(|chain| chain.downcast::<Vec<CertificateDer<'static>>>().ok())
-        .ok_or(Check::Missing)?;
-    let certificate = chain.first().ok_or(Check::Missing)?;
-    let spki = spki_hash(&spki_of(certificate)?);
-    let key = pins.attestation_key(&spki).ok_or(Check::Unpinned)?;
-    let mut exporter = [0; 32];
-    connection
-        .export_keying_material(&mut exporter, EXPORTER_LABEL, b"")
-        .map_err(|_| Check::Version)?;
-    let (spki_advertiser, spki_provider) = match role {
-        Role::Advertiser => (own.spki, spki),
-        Role::Provider => (spki, own.spki),
-    };
-    Ok(VerifiedPeer::assertion(key, ChannelFacts { exporter, spki_advertiser, spki_provider }))
-}
-
-/// SHA-256 of the SubjectPublicKeyInfo that the peer of a connection proved.
-pub(crate) fn peer_spki(peer: &VerifiedPeer, role: Role) -> [u8; 32] {
-    match role {
-        Role::Advertiser => peer.channel().spki_provider,
-        Role::Provider => peer.channel().spki_advertiser,
-    }
-}
-
-/// True if a key exchange without ML-KEM is among those offered, which no release does.
-#[must_use]
-pub fn offers_classical() -> bool {
-    provider().kx_groups.iter().any(|group| group.name() != rustls::NamedGroup::X25519MLKEM768)
-}
-
-/// The provider of cryptography: one key exchange, TLS 1.3 suites only (A24).
-///
-/// quinn does not report the negotiated group, so the policy is kept by offering nothing else.
-fn provider() -> Arc<CryptoProvider> {
-    static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
-    Arc::clone(PROVIDER.get_or_init(|| {
-        let mut provider = aws_lc_rs::default_provider();
-        provider.kx_groups = vec![aws_lc_rs::kx_group::X25519MLKEM768];
-        provider.cipher_suites.retain(|suite| suite.tls13().is_some());
-        Arc::new(provider)
-    }))
-}
-
-/// Accepts a certificate if its key is pinned, it is valid now, and the handshake is signed by it.
-#[derive(Debug)]
-struct PinVerifier {
-    pins: Pins,
-    verdict: Verdict,
-}
-
-impl PinVerifier {
-    fn new(pins: &Pins) -> (Self, Verdict) {
-        let verdict = Verdict::default();
-        (Self { pins: pins.clone(), verdict: verdict.clone() }, verdict)
-    }
-
-    fn check(
-        &self,
-        certificate: &CertificateDer<'_>,
-        others: &[CertificateDer<'_>],
-        now: UnixTime,
-    ) -> Result<(), rustls::Error> {
-        self.pins.0.verifier_calls.fetch_add(1, Ordering::Relaxed);
-        self.examine(certificate, others, now).map_err(|check| self.verdict.refuse(check))
-    }
-
-    fn examine(
-        &self,
-        certificate: &CertificateDer<'_>,
-        others: &[CertificateDer<'_>],
-        now: UnixTime,
-    ) -> Result<(), Check> {
-        if !others.is_empty() {
-            return Err(Check::Certificate);
-        }
-        let spki = spki_of(certificate)?;
-        if !is_ed25519(&spki) {
-            return Err(Check::KeyType);
-        }
-        self.pins.party(&spki_hash(&spki)).ok_or(Check::Unpinned)?;
-        check_certificate(certificate, now)
-    }
-
-    fn check_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        if signature.scheme != SignatureScheme::ED25519 {
-            return Err(self.verdict.refuse(Check::KeyType));
-        }
-        let algorithms = &provider().signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signature, algorithms)
-            .map_err(|_| self.verdict.refuse(Check::Signature))
-    }
-}
-
-impl ServerCertVerifier for PinVerifier {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        self.check(end_entity, intermediates, now).map(|()| ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _cert: &CertificateDer<'_>,
-        _dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Err(self.verdict.refuse(Check::Version))
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.check_signature(message, cert, dss)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        vec![SignatureScheme::ED25519]
-    }
-}
-
-impl ClientCertVerifier for PinVerifier {
-    fn client_auth_mandatory(&self) -> bool {
-        // [G29]
-        true
-    }
-
-    fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        &[]
-    }
-
-    fn verify_client_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        now: UnixTime,
-    ) -> Result<ClientCertVerified, rustls::Error> {
-        self.check(end_entity, intermediates, now).map(|()| ClientCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _cert: &CertificateDer<'_>,
-        _dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Err(self.verdict.refuse(Check::Version))
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.check_signature(message, cert, dss)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        vec![SignatureScheme::ED25519]
-    }
-}
-
-/// Whether a certificate is signed by its own key, valid at `now`, and may sign handshakes.
-///
-/// The certificate is its own trust anchor here: the pin says whose key it is, and webpki then
-/// reads the dates and the purposes, so that no parser of ours meets a peer's bytes. Purposes are
-/// checked as a server's on both sides, since certificates of nodes serve both.
-fn check_certificate(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), Check> {
-    let parsed = ParsedCertificate::try_from(certificate).map_err(|_| Check::Certificate)?;
-    let mut anchors = rustls::RootCertStore::empty();
-    anchors.add(certificate.clone().into_owned()).map_err(|_| Check::Certificate)?;
-    let algorithms = provider().signature_verification_algorithms.all;
-    verify_server_cert_signed_by_trust_anchor(&parsed, &anchors, &[], now, algorithms).map_err(
-        |error| match error {
-            rustls::Error::InvalidCertificate(why) => match why {
-                CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                    Check::Expired
-                }
-                CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                    Check::NotYetValid
-                }
-                CertificateError::InvalidPurpose
-                | CertificateError::InvalidPurposeContext { .. } => Check::KeyType,
-                _ => Check::Certificate,
-            },
-            _ => Check::Certificate,
-        },
-    )
-}
-
-fn spki_of(certificate: &CertificateDer<'_>) -> Result<SubjectPublicKeyInfoDer<'static>, Check> {
-    ParsedCertificate::try_from(certificate)
-        .map(|parsed| parsed.subject_public_key_info())
-        .map_err(|_| Check::Certificate)
-}
-
-fn spki_hash(spki: &SubjectPublicKeyInfoDer<'_>) -> [u8; 32] {
-    Sha256::digest(spki.as_ref()).into()
-}
-
-fn is_ed25519(spki: &SubjectPublicKeyInfoDer<'_>) -> bool {
-    spki.len() == SPKI_ED25519.len() + 32 && spki.starts_with(&SPKI_ED25519)
-}
-
-fn unix(seconds: u64) -> UnixTime {
-    UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds))
 }
 
 /// Places of the three files.
@@ -766,7 +244,7 @@ impl KeyDocument {
     }
 
     fn write(&self, to: &mut dyn Write) -> std::io::Result<()> {
-        let body = Zeroizing::new(data_encoding::BASE64.encode(&self.0));
+        let body = Zeroizing::new(BASE64.encode(&self.0));
         to.write_all(b"-----BEGIN PRIVATE KEY-----\n")?;
         to.write_all(body.as_bytes())?;
         to.write_all(b"\n-----END PRIVATE KEY-----\n")
@@ -789,9 +267,10 @@ impl KeyDocument {
             rcgen::CertificateParams::new(vec![COMMON_NAME.into()]).map_err(library)?;
         params.distinguished_name = rcgen::DistinguishedName::new();
         params.distinguished_name.push(rcgen::DnType::CommonName, COMMON_NAME);
-        let (year, month, day) = date(now.saturating_sub(DAY_S))?;
+        // A clock that was never set stands at 1970, and so does the certificate.
+        let (year, month, day) = date(Some(now.saturating_sub(DAY_S)))?;
         params.not_before = rcgen::date_time_ymd(year, month, day);
-        let (year, month, day) = date(now.saturating_add(CERTIFICATE_DAYS * DAY_S))?;
+        let (year, month, day) = date(now.checked_add(CERTIFICATE_DAYS * DAY_S))?;
         params.not_after = rcgen::date_time_ymd(year, month, day);
         params.serial_number = Some(rcgen::SerialNumber::from_slice(&os::entropy::<16>()?));
         params.key_usages = vec![rcgen::KeyUsagePurpose::DigitalSignature];
@@ -804,10 +283,10 @@ impl KeyDocument {
 }
 
 /// Day of a Unix time in UTC.
-fn date(seconds: u64) -> Result<(i32, u8, u8), IdentityError> {
+fn date(seconds: Option<u64>) -> Result<(i32, u8, u8), IdentityError> {
     let range = || IdentityError::Library("date out of range".into());
-    let timestamp = i64::try_from(seconds)
-        .ok()
+    let timestamp = seconds
+        .and_then(|seconds| i64::try_from(seconds).ok())
         .and_then(|seconds| jiff::Timestamp::from_second(seconds).ok())
         .ok_or_else(range)?;
     let day = jiff::tz::TimeZone::UTC.to_datetime(timestamp).date();
@@ -820,9 +299,6 @@ fn date(seconds: u64) -> Result<(i32, u8, u8), IdentityError> {
 const PKCS8_V1: [u8; 16] = [
     0x30, 0x2E, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2B, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
 ];
-/// Everything before the key in the SubjectPublicKeyInfo of an Ed25519 key.
-const SPKI_ED25519: [u8; 12] =
-    [0x30, 0x2A, 0x30, 0x05, 0x06, 0x03, 0x2B, 0x65, 0x70, 0x03, 0x21, 0x00];
 const COMMON_NAME: &str = "veilmatch";
 /// Three years: renewing is a local act, because partners pin the key and not the certificate.
 const CERTIFICATE_DAYS: u64 = 3 * 365;
@@ -831,12 +307,10 @@ const DAY_S: u64 = 86_400;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use data_encoding::HEXLOWER;
+    use report::{Failure, Reader};
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
-
-    fn fixed() -> PublicIdentity {
-        PublicIdentity { attestation_key: [7; 32], spki: [9; 32] }
-    }
 
     fn with_node(test: impl FnOnce(&Path, NodeIdentity)) {
         let dir = tempfile::tempdir().expect("temporary directory");
@@ -904,7 +378,9 @@ mod tests {
     #[test]
     fn load_names_the_file_and_the_fix() {
         // D11, M33
-        let message = |home: &Path| NodeIdentity::load(home).expect_err("refused").to_string();
+        let message = |home: &Path| {
+            Failure::from(NodeIdentity::load(home).expect_err("refused")).lines(&Reader::LOG)
+        };
         with_node(|home, _| {
             let key = home.join("keys/tls.key");
             fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).expect("chmod");
@@ -944,40 +420,7 @@ mod tests {
             let pem = fs::read(home.join("keys/tls.key")).expect("read");
             let der = PrivatePkcs8KeyDer::from_pem_slice(&pem).expect("PEM");
             let seed: &[u8; 32] = der.secret_pkcs8_der().last_chunk().expect("seed");
-            assert!(!shown.contains(&data_encoding::HEXLOWER.encode(seed)));
+            assert!(!shown.contains(&HEXLOWER.encode(seed)));
         });
-    }
-
-    #[test]
-    fn tls_rules_offer_one_group_and_nothing_to_resume() {
-        // N21, N23, A24, arch-6, arch-8, arch-10
-        with_node(|_, identity| {
-            let pins = Pins::new([fixed()]);
-            let (server, _) = server_tls(&identity, &pins).expect("server");
-            let (client, _) = client_tls(&identity, &pins).expect("client");
-            assert_eq!(server.send_tls13_tickets, 0);
-            assert_eq!(server.max_early_data_size, 0);
-            assert!(!server.session_storage.can_cache());
-            assert!(!client.enable_early_data);
-            assert!(!client.enable_sni);
-            assert_eq!(server.alpn_protocols, [b"veilmatch/2"]);
-            assert_eq!(client.alpn_protocols, [b"veilmatch/2"]);
-            for provider in [server.crypto_provider(), client.crypto_provider()] {
-                let groups: Vec<_> = provider.kx_groups.iter().map(|group| group.name()).collect();
-                assert_eq!(groups, [rustls::NamedGroup::X25519MLKEM768]);
-                let suites: Vec<_> = provider.cipher_suites.iter().map(|s| s.suite()).collect();
-                assert!(suites.contains(&rustls::CipherSuite::TLS13_AES_128_GCM_SHA256));
-            }
-        });
-    }
-
-    #[test]
-    fn pins_change_for_every_holder() {
-        let pins = Pins::new([fixed()]);
-        let held = pins.clone();
-        assert_eq!(held.party(&[9; 32]), Some(fixed().party()));
-        pins.replace([]);
-        assert_eq!(held.party(&[9; 32]), None);
-        assert_eq!(format!("{held:?}"), "Pins(0)");
     }
 }

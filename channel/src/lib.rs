@@ -8,11 +8,14 @@
 
 mod channel;
 mod door;
+mod error;
+mod frames;
 pub mod identity;
+mod link;
 pub mod memory;
 pub mod quic;
-mod told;
+mod sender;
 
-pub use channel::{
-    Channel, Close, FrameSender, Loss, PathFigures, Side, TransportError, Unreachable, Wait,
-};
+pub use channel::{Channel, PathFigures};
+pub use error::{Close, LocalStep, Loss, Side, TransportError, Unreachable, Wait};
+pub use sender::FrameSender;

@@ -11,7 +11,9 @@ use session::VerifiedPeer;
 use tokio::io::DuplexStream;
 use tokio::sync::{mpsc, watch};
 
-use crate::channel::{Channel, Close, Link, Parts, ReceiveHalf, SendHalf, TransportError};
+use crate::channel::{Channel, Parts};
+use crate::error::{Close, TransportError};
+use crate::link::{Link, ReceiveHalf, SendHalf};
 
 /// Two ends of one channel: the advertiser's, then the provider's.
 ///
@@ -50,12 +52,12 @@ pub fn pair(
     )
 }
 
-/// One end's view of the connection.
+/// View of the connection from one end.
 #[derive(Debug, Clone)]
 pub(crate) struct MemoryLink {
     role: Role,
     opened: mpsc::Sender<ReceiveHalf>,
-    /// Who closed first, and why.
+    /// The party that closed first, and its reason.
     closed: watch::Sender<Option<(Role, Close)>>,
     window: usize,
 }
@@ -92,7 +94,7 @@ impl MemoryLink {
         })
     }
 
-    /// Why a stream of this end broke.
+    /// Reason why a stream of this end broke.
     pub(crate) fn ended(&self) -> TransportError {
         self.close_reason().unwrap_or(TransportError::Closed(Close::Dropped))
     }

@@ -25,16 +25,15 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::channel::{
-    Channel, Close, Link, Loss, Parts, PathFigures, ReceiveHalf, SendHalf, Side, TransportError,
-    Unreachable, Wait,
-};
+use crate::channel::{Channel, Parts, PathFigures};
 pub use crate::door::DoorLimits;
 use crate::door::{Door, Place};
+use crate::error::{Close, LocalStep, Loss, Side, TransportError, Unreachable, Wait};
 use crate::identity::{
     Check, NodeIdentity, Pins, PublicIdentity, Verdict, client_tls, peer_spki, server_tls,
     verified_peer,
 };
+use crate::link::{Link, ReceiveHalf, SendHalf};
 
 /// The settings of QUIC and of the service; the defaults are those of production.
 #[derive(Debug, Clone)]
@@ -55,7 +54,7 @@ pub struct QuicOptions {
     pub send_window: u32,
     /// Most bytes a grant gives each way.
     pub grant_max: u64,
-    /// What grants are taken from; clones share it.
+    /// Bytes that grants are taken from; clones share them.
     pub pool: WindowPool,
     /// Congestion controller.
     pub congestion: Congestion,
@@ -99,7 +98,7 @@ impl Default for QuicOptions {
 impl QuicOptions {
     fn transport(&self, role: Role) -> Result<TransportConfig, TransportError> {
         let idle = IdleTimeout::try_from(self.idle_timeout)
-            .map_err(|error| local("set the idle timeout", error))?;
+            .map_err(|error| local(LocalStep::Timeouts, error))?;
         let (bidirectional, unidirectional) = match role {
             Role::Advertiser => (0_u8, 3_u8),
             Role::Provider => (1, 2),
@@ -125,13 +124,13 @@ impl QuicOptions {
     }
 }
 
-/// How the sender reacts to loss.
+/// Reaction of the sender to loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Congestion {
     /// The default; collapses under random loss on long paths.
     #[default]
     Cubic,
-    /// For long paths with random loss; experimental upstream.
+    /// Controller for long paths with random loss; experimental upstream.
     Bbr,
 }
 
@@ -167,12 +166,16 @@ impl WindowPool {
     /// Takes an equal window each way: at most `most`, and at most `share` of what is left for
     /// both together, so that the next connection finds something too.
     fn take(&self, most: u64, least: u64, share: u64) -> Option<Granted> {
-        let mut each_way = 0;
-        let taken = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-            each_way = most.min(left / 2 / share.max(1));
-            (each_way > least).then(|| left.saturating_sub(each_way.saturating_mul(2)))
+        let each_of = |left: u64| {
+            let each_way = most.min((left / 2).checked_div(share)?);
+            let both_ways = each_way.checked_mul(2)?;
+            (each_way > least).then_some((each_way, both_ways))
+        };
+        let left = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+            each_of(left).and_then(|(_, both_ways)| left.checked_sub(both_ways))
         });
-        taken.ok().map(|_| Granted { pool: self.clone(), each_way })
+        let (each_way, both_ways) = each_of(left.ok()?)?;
+        Some(Granted { pool: self.clone(), each_way, both_ways })
     }
 }
 
@@ -187,11 +190,12 @@ impl fmt::Debug for WindowPool {
 struct Granted {
     pool: WindowPool,
     each_way: u64,
+    both_ways: u64,
 }
 
 impl Drop for Granted {
     fn drop(&mut self) {
-        self.pool.0.fetch_add(self.each_way.saturating_mul(2), Ordering::Relaxed);
+        self.pool.0.fetch_add(self.both_ways, Ordering::Relaxed);
     }
 }
 
@@ -205,7 +209,7 @@ pub struct ProviderEndpoint {
     service: Arc<Service>,
 }
 
-/// What every handshake of an endpoint needs.
+/// Everything that the handshakes of an endpoint need.
 #[derive(Debug)]
 struct Service {
     identity: NodeIdentity,
@@ -235,8 +239,9 @@ impl ProviderEndpoint {
         pins: Pins,
         options: QuicOptions,
     ) -> Result<Self, TransportError> {
-        let (tls, _) = server_tls(identity, &pins).map_err(|error| local("set TLS up", error))?;
-        let crypto = QuicServerConfig::try_from(tls).map_err(|error| local("set TLS up", error))?;
+        let (tls, _) = server_tls(identity, &pins).map_err(|error| local(LocalStep::Tls, error))?;
+        let crypto =
+            QuicServerConfig::try_from(tls).map_err(|error| local(LocalStep::Tls, error))?;
         let mut config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
         config
             .transport_config(Arc::new(options.transport(Role::Provider)?))
@@ -251,7 +256,7 @@ impl ProviderEndpoint {
             socket,
             Arc::new(TokioRuntime),
         )
-        .map_err(|error| local("use the UDP socket", error))?;
+        .map_err(|error| local(LocalStep::Endpoint, error))?;
         let service = Service {
             identity: identity.clone(),
             pins,
@@ -269,7 +274,7 @@ impl ProviderEndpoint {
     ///
     /// [`TransportError::Local`] if the system does not say.
     pub fn local_addr(&self) -> Result<SocketAddr, TransportError> {
-        self.endpoint.local_addr().map_err(|error| local("read the local address", error))
+        self.endpoint.local_addr().map_err(|error| local(LocalStep::Address, error))
     }
 
     /// The next handshake to serve; `None` once the endpoint has ended.
@@ -347,8 +352,9 @@ impl Service {
     ) -> Result<(quinn::Connection, VerifiedPeer, Admission), TransportError> {
         // TLS rules of its own for each connection, so that the failed check is known by type.
         let (tls, verdict) =
-            server_tls(&self.identity, &self.pins).map_err(|error| local("set TLS up", error))?;
-        let crypto = QuicServerConfig::try_from(tls).map_err(|error| local("set TLS up", error))?;
+            server_tls(&self.identity, &self.pins).map_err(|error| local(LocalStep::Tls, error))?;
+        let crypto =
+            QuicServerConfig::try_from(tls).map_err(|error| local(LocalStep::Tls, error))?;
         let mut config = self.config.clone();
         config.crypto = Arc::new(crypto);
         let connection = incoming
@@ -405,7 +411,7 @@ pub struct Incoming {
 }
 
 impl Incoming {
-    /// Where the packets came from.
+    /// Address that the packets came from.
     #[must_use]
     pub fn remote_address(&self) -> SocketAddr {
         self.incoming.remote_address()
@@ -465,7 +471,10 @@ pub async fn connect(
     let unreachable = |why| TransportError::Unreachable { address: address.into(), why };
     let attempt = async {
         let found = resolve(address).await.map_err(unreachable)?;
-        let each = options.handshake_deadline / u32::try_from(found.len().max(1)).unwrap_or(1);
+        // One address at least was found, and a few are tried.
+        let each = u32::try_from(found.len()).ok();
+        let each = each.and_then(|count| options.handshake_deadline.checked_div(count));
+        let each = each.ok_or(TransportError::Bug(Bug::invariant()))?;
         let mut last = unreachable(Unreachable::Name);
         for target in found {
             match timeout(each, connect_to(target, identity, provider, options)).await {
@@ -501,8 +510,9 @@ async fn connect_to(
     options: &QuicOptions,
 ) -> Result<Channel, TransportError> {
     let pins = Pins::new([*provider]);
-    let (tls, verdict) = client_tls(identity, &pins).map_err(|error| local("set TLS up", error))?;
-    let crypto = QuicClientConfig::try_from(tls).map_err(|error| local("set TLS up", error))?;
+    let (tls, verdict) =
+        client_tls(identity, &pins).map_err(|error| local(LocalStep::Tls, error))?;
+    let crypto = QuicClientConfig::try_from(tls).map_err(|error| local(LocalStep::Tls, error))?;
     let mut config = quinn::ClientConfig::new(Arc::new(crypto));
     config.transport_config(Arc::new(options.transport(Role::Advertiser)?));
     let any = match target {
@@ -512,10 +522,10 @@ async fn connect_to(
     let socket = socket(any, options)?;
     let endpoint =
         quinn::Endpoint::new(EndpointConfig::default(), None, socket, Arc::new(TokioRuntime))
-            .map_err(|error| local("use the UDP socket", error))?;
+            .map_err(|error| local(LocalStep::Endpoint, error))?;
     let connection = endpoint
         .connect_with(config, target, SERVER_NAME)
-        .map_err(|error| local("start a connection", error))?
+        .map_err(|error| local(LocalStep::Start, error))?
         .await
         .map_err(|error| refusal(error, &verdict))?;
     let peer = verify(&connection, identity, Role::Advertiser, &pins)?;
@@ -581,7 +591,7 @@ struct Shared {
     pool: WindowPool,
     grant_max: u64,
     grant_least: u64,
-    /// What is left of the pool is divided by this for one grant.
+    /// Divisor of the rest of the pool for one grant.
     share: u64,
 }
 
@@ -761,8 +771,7 @@ fn socket(
         socket.bind(&address.into())?;
         Ok(socket)
     };
-    let socket =
-        open().map_err(|error| local("open a UDP socket", format!("{address}: {error}")))?;
+    let socket = open().map_err(|error| local(LocalStep::Socket, format!("{address}: {error}")))?;
     let got = socket.recv_buffer_size().unwrap_or(0).min(socket.send_buffer_size().unwrap_or(0));
     // Linux reports twice what it gives.
     let got = if cfg!(target_os = "linux") { got / 2 } else { got };
@@ -776,8 +785,8 @@ fn socket(
     Ok(socket.into())
 }
 
-fn local(action: &'static str, why: impl fmt::Display) -> TransportError {
-    TransportError::Local { action, why: why.to_string() }
+fn local(step: LocalStep, why: impl fmt::Display) -> TransportError {
+    TransportError::Local { step, why: why.to_string() }
 }
 
 const MIB: u32 = 1 << 20;

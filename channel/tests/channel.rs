@@ -812,7 +812,7 @@ impl World {
         (advertiser, provider)
     }
 
-    /// How a connection of this identity fails, as its own program sees it.
+    /// The failure of a connection of this identity, as its own program sees it.
     async fn refused(&self, service: &Service, identity: &NodeIdentity) -> TransportError {
         let options = QuicOptions::default();
         match connect(&service.at(), identity, &self.provider.public(), &options).await {
@@ -909,7 +909,7 @@ impl Service {
         }
     }
 
-    /// Why the next handshake failed; ones that garbage started are skipped.
+    /// Reason why the next handshake failed; handshakes that garbage started are skipped.
     async fn failure(&mut self) -> TransportError {
         self.result().await.expect_err("failed handshake")
     }
@@ -937,7 +937,7 @@ struct Relay {
     dead: Arc<AtomicBool>,
 }
 
-/// What of the service's datagrams gets to the client.
+/// Datagrams of the service that get to the client.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Hears {
     All,
@@ -1000,7 +1000,7 @@ impl Relay {
     }
 }
 
-/// Whether a QUIC packet with this first byte is a Retry: a long header of type 3.
+/// True if a QUIC packet with this first byte is a Retry: a long header of type 3.
 const fn is_retry(first: u8) -> bool {
     first & 0xF0 == 0xF0
 }

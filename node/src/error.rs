@@ -16,10 +16,6 @@ use protocol::limits::CLOCK_SKEW_S_MAX;
 use protocol::transcript::Role;
 
 pub use report::shown;
-use report::shown_long;
-
-use crate::identity::Check;
-use crate::transport::{Close, Side, TransportError, Unreachable};
 
 /// An error in the three lines that every failure is printed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,80 +138,6 @@ pub fn protocol_report(error: &Error, own: Role) -> Report {
     }
 }
 
-/// Tells an error of the channel to the operator of the node whose role is `own`.
-#[must_use]
-pub fn transport_report(error: &TransportError, own: Role) -> Report {
-    if let Some(error) = error.session_error() {
-        return match error {
-            Error::PeerIncompatible(_) => incompatible_channel(own),
-            other => protocol_report(&other, own),
-        };
-    }
-    let peer = own.peer().name();
-    let both = format!("nobody's yet: the network, or the {peer}'s node. The run can be repeated");
-    let (code, whose_move, try_this): (&'static str, String, String) = match error {
-        TransportError::Unreachable { why: Unreachable::Address, .. } => (
-            "V0420",
-            "yours".into(),
-            "write the address as host:port, for example provider.example:4433".into(),
-        ),
-        TransportError::Unreachable { why: Unreachable::Name, .. } => (
-            "V0421",
-            "yours".into(),
-            "check the name in the invitation and this machine's DNS".into(),
-        ),
-        TransportError::Unreachable { why: Unreachable::NoAnswer, .. } => (
-            "V0422",
-            format!("yours or the {peer}'s"),
-            format!(
-                "ask whether the {peer}'s node runs; if it does, let UDP to its port through your \
-                 firewall, answers included"
-            ),
-        ),
-        TransportError::Refused { by, check } => {
-            ("V0423", format!("yours and the {peer}'s together"), refused_advice(*by, *check, peer))
-        }
-        TransportError::Lost(_) => (
-            "V0424",
-            both,
-            "run again; if it happens often, compare loss and round trip in the log, and try \
-             `congestion = \"bbr\"` on long paths"
-                .into(),
-        ),
-        TransportError::Closed(Close::TooManyConnections) => (
-            "V0425",
-            "yours".into(),
-            "end other runs with this partner, or wait until lost ones time out (15 s)".into(),
-        ),
-        TransportError::Closed(Close::Unpinned) => (
-            "V0425",
-            format!("the {peer}'s"),
-            format!("ask the {peer} whether it removed or replaced your identity"),
-        ),
-        TransportError::Closed(_) => (
-            "V0425",
-            both,
-            format!("run again; if it happens twice, ask the {peer} what its log says"),
-        ),
-        TransportError::Deadline(_) => (
-            "V0426",
-            both,
-            format!("run again; if it happens twice, ask the {peer} what its log says"),
-        ),
-        TransportError::Local { .. } => (
-            "V0427",
-            "yours".into(),
-            "check the address and port in the configuration, and that no other program uses them"
-                .into(),
-        ),
-        // Both have a wire code and were told above.
-        TransportError::Malformed { .. } | TransportError::Bug(_) => {
-            ("V0501", "the developers'".into(), "report it with the version".into())
-        }
-    };
-    Report { code: code.into(), what: shown_long(&error.to_string()), whose_move, try_this }
-}
-
 /// What the peer did, in words that name its part of the exchange.
 fn violation_text(violation: Violation, own: Role) -> String {
     let peer = own.peer().name();
@@ -325,14 +247,6 @@ fn incompatibility_advice(why: Incompatibility) -> &'static str {
              terminates TLS"
         }
     }
-}
-
-fn incompatible_channel(own: Role) -> Report {
-    let mut report = protocol_report(&Error::PeerIncompatible(Incompatibility::ChannelPolicy), own);
-    report.what = "the two nodes do not fit together: at the address answers no Veilmatch node \
-                   with ALPN veilmatch/2, TLS 1.3 and X25519MLKEM768"
-        .into();
-    report
 }
 
 /// Whose policy said no, and what that means.
@@ -503,41 +417,11 @@ fn aborted(told: WireCode, at: Location, own: Role) -> Report {
     }
 }
 
-fn refused_advice(by: Side, check: Check, peer: &str) -> String {
-    let whose = match by {
-        Side::Us => format!("the {peer}'s"),
-        Side::Peer => "this node's".to_owned(),
-    };
-    match check {
-        Check::Unpinned => match by {
-            Side::Us => format!(
-                "compare the {peer}'s identity with the pinned one over a second path; if it has \
-                 a new one, exchange identities again"
-            ),
-            Side::Peer => {
-                format!("give the {peer} this node's identity line, and have it pinned there")
-            }
-        },
-        Check::Expired | Check::NotYetValid | Check::Validity => format!(
-            "compare the clocks of both machines; if they are right, renew {whose} certificate: \
-             delete keys/tls.crt and start the node again, pins stay as they are"
-        ),
-        Check::KeyType | Check::Certificate | Check::Signature | Check::Missing => format!(
-            "check that {whose} keys directory is the one `init` made, and that nothing terminates \
-             TLS between the nodes"
-        ),
-        Check::Alpn | Check::KeyExchange | Check::Version | Check::Alert(_) => {
-            incompatibility_advice(Incompatibility::ChannelPolicy).to_owned()
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use protocol::error::Bug;
 
     use super::*;
-    use crate::transport::{Loss, Wait};
 
     #[test]
     fn report_has_three_lines() {
@@ -620,43 +504,5 @@ mod tests {
              try: send the transcript and its frames to the provider's operator; do not repeat \
              the run, the budget is already charged and the answers cannot be trusted"
         );
-    }
-
-    #[test]
-    fn every_error_of_the_channel_is_told() {
-        let closes = (0..8).map(|code| TransportError::Closed(Close::from_code(code)));
-        let checks = (0..=255).map(Check::from_alert).chain([Check::Expired, Check::NotYetValid]);
-        let refused = checks.flat_map(|check| {
-            [Side::Us, Side::Peer].map(|by| TransportError::Refused { by, check })
-        });
-        let unreachable = [Unreachable::Address, Unreachable::Name, Unreachable::NoAnswer]
-            .map(|why| TransportError::Unreachable { address: "p.example:4433".into(), why });
-        let others = [
-            TransportError::Lost(Loss::Idle),
-            TransportError::Lost(Loss::Quic(7)),
-            TransportError::Deadline(Wait::Close),
-            TransportError::Local { action: "open a UDP socket", why: "taken".into() },
-            TransportError::Bug(Bug::misuse()),
-            TransportError::Malformed { violation: Violation::FrameTooLarge, stream: 17, index: 3 },
-        ];
-        for error in closes.chain(refused).chain(unreachable).chain(others) {
-            for role in [Role::Advertiser, Role::Provider] {
-                let text = transport_report(&error, role).to_string();
-                assert!(text.starts_with("error V0"), "{text}");
-                assert_eq!(text.lines().count(), 3, "{text}");
-            }
-        }
-        let unpinned = TransportError::Refused { by: Side::Peer, check: Check::Unpinned };
-        let text = transport_report(&unpinned, Role::Advertiser).to_string();
-        assert!(text.contains("the peer refused the connection: the TLS key is not pinned"));
-    }
-
-    #[test]
-    fn hostile_strings_cannot_reach_the_terminal() {
-        // S16
-        let address = format!("\u{1b}]0;{}", "x".repeat(9_000));
-        let error = TransportError::Unreachable { address, why: Unreachable::Name };
-        let text = transport_report(&error, Role::Advertiser).to_string();
-        assert!(!text.contains('\u{1b}') && text.len() < 1_024, "{text}");
     }
 }

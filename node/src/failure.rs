@@ -14,7 +14,6 @@ use crate::driver::DriveError;
 use crate::error::Report;
 use crate::exit::{Exit, Signal};
 use crate::home::HomeError;
-use crate::identity::IdentityError;
 use crate::invite::InvitationError;
 use crate::normalize::manifest::Difference;
 use crate::room::NoRoom;
@@ -378,10 +377,10 @@ fn home_exit(error: &HomeError) -> Exit {
             error.exit()
         }
         HomeError::World(_) => Exit::Storage,
+        HomeError::Identity(error) => error.exit(),
         error if is_damaged(error) => Exit::Storage,
         HomeError::NotANode { .. }
         | HomeError::OtherVersion { .. }
-        | HomeError::Identity(_)
         | HomeError::Changed { .. }
         | HomeError::Seal(_)
         | HomeError::Config(_) => Exit::Configuration,
@@ -390,16 +389,7 @@ fn home_exit(error: &HomeError) -> Exit {
 
 /// Whether a key of this node is not what it was, rather than missing or not yet made.
 const fn is_damaged(error: &HomeError) -> bool {
-    matches!(
-        error,
-        HomeError::Changed { .. }
-            | HomeError::Identity(
-                IdentityError::KeyMalformed { .. }
-                    | IdentityError::KeyMismatch { .. }
-                    | IdentityError::CertificateMalformed { .. }
-            )
-            | HomeError::Seal(SealError::NotAKey { .. })
-    )
+    matches!(error, HomeError::Changed { .. } | HomeError::Seal(SealError::NotAKey { .. }))
 }
 
 fn data_report(error: &DataError) -> Report {
@@ -455,6 +445,7 @@ fn home_advice(error: &HomeError) -> String {
 
 fn home_report(error: &HomeError) -> Report {
     let number = match error {
+        HomeError::Identity(error) => return report_of(error),
         error if is_damaged(error) => "V0418",
         HomeError::World(WorldError::Locked { .. }) => "V0438",
         _ => "V0407",
@@ -464,7 +455,10 @@ fn home_report(error: &HomeError) -> Report {
 
 /// The words of an error that tells itself.
 fn report_of(error: &dyn Diagnose) -> Report {
-    let advice = error.advice().map_or_else(String::new, |text| text.to_string());
+    let own = error.text().attribute("try");
+    let of_code = || error.code().meaning().attribute("try").with_all_of(&error.text());
+    let advice = error.advice().or_else(|| own.exists(report::Lang::En).then_some(own));
+    let advice = advice.unwrap_or_else(of_code).to_string();
     Report {
         code: error.code().shown().into(),
         ..Report::operator("", error.text().to_string(), advice)

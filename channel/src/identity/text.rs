@@ -8,15 +8,16 @@ use bech32::{Bech32m, Hrp};
 use protocol::attestation::{AttestationKey, PartyId};
 use protocol::identity::KeyProof;
 use protocol::transcript::Role;
+use report::{Arg, Code, Diagnose, Text};
 use sha2::{Digest, Sha256};
 
-use super::SPKI_ED25519;
+use super::tls::SPKI_ED25519;
 
 /// Both public keys of a node, in one line of text.
 ///
 /// The text is bech32m with the human-readable part `vmid` over attestation key ‖ SPKI hash [K-11].
-/// It is not secret, but whoever can replace it in transit replaces the partner: it is compared
-/// over a second path once.
+/// The line is not secret, but whoever can replace it in transit replaces the partner: both sides
+/// compare a code over a second path once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PublicIdentity {
     /// Ed25519 key that signs terms, checkpoints and receipts.
@@ -121,7 +122,7 @@ impl Introduction {
     ///
     /// # Errors
     ///
-    /// As [`Self::parse`].
+    /// The same as of [`Self::parse`].
     pub fn verify(
         identity: PublicIdentity,
         proof: &str,
@@ -152,72 +153,115 @@ pub fn comparison_code(advertiser: &PublicIdentity, provider: &PublicIdentity) -
     groups.map(|group| format!("{group:05}")).join(" ")
 }
 
-/// Why a text is not an identity; whoever typed it acts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+/// Reason why a text is not an identity; whoever typed it acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IdentityTextError {
     /// The prefix is absent.
-    #[error("this is not an identity: one starts with `vmid1` and has 114 characters")]
     NotAnIdentity,
     /// Another text where the proof should be.
-    #[error("the line after the identity is not its proof: one starts with `vmproof1`")]
     NotAProof,
     /// Sixty-four hexadecimal digits.
-    #[error("this is a fingerprint or session id, not an identity: one starts with `vmid1`")]
     Fingerprint,
     /// The end is missing.
-    #[error("this {what} is cut short: {missing} of {length} characters are missing at the end")]
     Truncated {
-        /// Identity or proof.
-        what: &'static str,
-        /// How many.
+        /// The kind of line.
+        line: LineKind,
+        /// Characters that are missing.
         missing: usize,
-        /// How many there should be.
+        /// Characters of a whole line.
         length: usize,
     },
     /// Something follows.
-    #[error("this {what} has {extra} characters too many: two lines may have been joined")]
     TooLong {
-        /// Identity or proof.
-        what: &'static str,
-        /// How many.
+        /// The kind of line.
+        line: LineKind,
+        /// Characters that are too many.
         extra: usize,
     },
     /// A character that bech32 does not have.
-    #[error(
-        "character {at} of this {what} is {found:?}, which never occurs there; an identity of an \
-         earlier version is made anew by `init`; try: copy it again instead of typing it"
-    )]
     Character {
-        /// Identity or proof.
-        what: &'static str,
+        /// The kind of line.
+        line: LineKind,
         /// Position, from 1.
         at: usize,
         /// The character.
         found: char,
     },
     /// Every character is possible, but some are wrong.
-    #[error("the checksum of this line is wrong: a character was changed; try: copy it again")]
     Checksum,
     /// The identity line is alone.
-    #[error("the identity is there without the line `vmproof1…` that proves whose keys they are")]
     ProofMissing,
     /// More follows after the proof.
-    #[error("there is more than an identity and its proof")]
     MoreLines,
     /// The proof is for the other role.
-    #[error("this is the identity of a node of the {} role", is.name())]
     Role {
         /// The role it is for.
         is: Role,
     },
     /// The signatures do not hold for these two keys.
-    #[error("the two keys of this identity are not proved to be one party's")]
     Proof,
 }
 
-/// A kind of line: bech32m under a human-readable part of its own.
+impl IdentityTextError {
+    /// The reason in words, for a message that names the file or the setting.
+    pub fn text(&self) -> Text {
+        let of_line = |id, line: LineKind| Text::new(id).with("line", line.name());
+        match self {
+            Self::NotAnIdentity => Text::new("identity-not-one"),
+            Self::NotAProof => Text::new("identity-not-a-proof"),
+            Self::Fingerprint => Text::new("identity-fingerprint"),
+            Self::Truncated { line, missing, length } => of_line("identity-truncated", *line)
+                .with("missing", *missing)
+                .with("length", *length),
+            Self::TooLong { line, extra } => {
+                of_line("identity-too-long", *line).with("extra", *extra)
+            }
+            Self::Character { line, at, found } => of_line("identity-character", *line)
+                .with("at", Arg::Number(*at as u64))
+                .with("found", format!("{found:?}")),
+            Self::Checksum => Text::new("identity-checksum"),
+            Self::ProofMissing => Text::new("identity-proof-missing"),
+            Self::MoreLines => Text::new("identity-more-lines"),
+            Self::Role { is } => Text::new("identity-role").with("role", *is),
+            Self::Proof => Text::new("identity-unproved"),
+        }
+    }
+}
+
+impl Diagnose for IdentityTextError {
+    fn code(&self) -> Code {
+        Code::Usage
+    }
+
+    fn text(&self) -> Text {
+        Self::text(self)
+    }
+}
+
+impl std::error::Error for IdentityTextError {}
+report::told_in_english!(IdentityTextError);
+
+/// Line of an identity: its keys, or their proof.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LineKind {
+    /// The line of both public keys.
+    Identity,
+    /// The line that proves whose keys they are.
+    Proof,
+}
+
+impl LineKind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Identity => "identity",
+            Self::Proof => "proof",
+        }
+    }
+}
+
+/// Form of a line: bech32m under a human-readable part of its own.
 struct Line {
-    what: &'static str,
+    kind: LineKind,
     part: Hrp,
     /// Bytes of its content.
     bytes: usize,
@@ -235,7 +279,7 @@ impl Line {
     }
 
     fn decode(&self, text: &str) -> Result<Vec<u8>, IdentityTextError> {
-        let what = self.what;
+        let line = self.kind;
         let text = text.trim().to_ascii_lowercase();
         let code = text.strip_prefix(self.part.as_str()).and_then(|rest| rest.strip_prefix('1'));
         let Some(code) = code else {
@@ -245,14 +289,14 @@ impl Line {
         let before = self.part.len() + 1;
         if let Some((at, found)) = code.chars().enumerate().find(|(_, c)| !CHARACTERS.contains(*c))
         {
-            return Err(IdentityTextError::Character { what, at: at + before + 1, found });
+            return Err(IdentityTextError::Character { line, at: at + before + 1, found });
         }
         let (have, length) = (text.len(), self.length());
         if have < length {
-            return Err(IdentityTextError::Truncated { what, missing: length - have, length });
+            return Err(IdentityTextError::Truncated { line, missing: length - have, length });
         }
         if have > length {
-            return Err(IdentityTextError::TooLong { what, extra: have - length });
+            return Err(IdentityTextError::TooLong { line, extra: have - length });
         }
         let checked = CheckedHrpstring::new::<Bech32m>(&text);
         let bytes: Vec<u8> =
@@ -267,13 +311,13 @@ fn spki_of(tls_key: &[u8; 32]) -> [u8; 32] {
 }
 
 const LINE: Line = Line {
-    what: "identity",
+    kind: LineKind::Identity,
     part: Hrp::parse_unchecked("vmid"),
     bytes: 64,
     foreign: IdentityTextError::NotAnIdentity,
 };
 const PROOF: Line = Line {
-    what: "proof",
+    kind: LineKind::Proof,
     part: Hrp::parse_unchecked("vmproof"),
     bytes: KeyProof::BYTES,
     foreign: IdentityTextError::NotAProof,
@@ -285,6 +329,7 @@ const CHECKSUM: usize = 6;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use report::{Failure, Lang, Reader};
 
     fn fixed() -> PublicIdentity {
         PublicIdentity { attestation_key: [7; 32], spki: [9; 32] }
@@ -313,12 +358,13 @@ mod tests {
         assert_eq!(parse("advertiser.example"), IdentityTextError::NotAnIdentity);
         assert_eq!(parse(""), IdentityTextError::NotAnIdentity);
         assert_eq!(parse(&"0f".repeat(32)), IdentityTextError::Fingerprint);
-        let cut = IdentityTextError::Truncated { what: "identity", missing: 14, length: 114 };
+        let cut =
+            IdentityTextError::Truncated { line: LineKind::Identity, missing: 14, length: 114 };
         assert_eq!(parse(&text[..100]), cut);
-        let long = IdentityTextError::TooLong { what: "identity", extra: 2 };
+        let long = IdentityTextError::TooLong { line: LineKind::Identity, extra: 2 };
         assert_eq!(parse(&format!("{text}aa")), long);
         let one = format!("vmid1b{}", &text[6..]);
-        let odd = IdentityTextError::Character { what: "identity", at: 6, found: 'b' };
+        let odd = IdentityTextError::Character { line: LineKind::Identity, at: 6, found: 'b' };
         assert_eq!(parse(&one), odd);
         for at in 5..text.len() {
             let mut changed = text.clone().into_bytes();
@@ -362,6 +408,33 @@ mod tests {
                 assert_eq!(refused, Err(IdentityTextError::Proof));
             }
         }
+    }
+
+    #[test]
+    fn every_refusal_has_its_words_in_both_languages() {
+        let line = LineKind::Identity;
+        for error in [
+            IdentityTextError::NotAnIdentity,
+            IdentityTextError::NotAProof,
+            IdentityTextError::Fingerprint,
+            IdentityTextError::Truncated { line, missing: 1, length: 114 },
+            IdentityTextError::Truncated { line: LineKind::Proof, missing: 2, length: 272 },
+            IdentityTextError::TooLong { line, extra: 1 },
+            IdentityTextError::Character { line, at: 6, found: 'b' },
+            IdentityTextError::Checksum,
+            IdentityTextError::ProofMissing,
+            IdentityTextError::MoreLines,
+            IdentityTextError::Role { is: Role::Provider },
+            IdentityTextError::Proof,
+        ] {
+            for lang in Lang::ALL {
+                let reader = Reader { lang, own: Some(Role::Provider), plain: false };
+                assert_eq!(Failure::from(error).lines(&reader).lines().count(), 3, "{error:?}");
+            }
+        }
+        let cut = IdentityTextError::Truncated { line, missing: 14, length: 114 };
+        let shown = "this identity is cut short: 14 of 114 characters are missing at the end";
+        assert_eq!(cut.to_string(), shown);
     }
 
     #[test]
