@@ -18,7 +18,7 @@ use std::mem;
 
 use csv::{ByteRecord, Reader, ReaderBuilder, StringRecord, Terminator};
 
-use crate::InputError;
+use crate::error::{Found, InputError};
 use crate::names::{ColumnName, looks_like_data, near_misses};
 use crate::text::{Decoder, Encoding, TextFailure};
 
@@ -75,8 +75,8 @@ impl Delimiter {
 
 /// Reads the records of one file.
 ///
-/// After an error of a single row ([`InputError::is_row_error`]) the next record can be read;
-/// after any other, every further call gives the same error.
+/// After an error of a single row ([`InputError::Ragged`], [`InputError::InvalidEncoding`]) the next
+/// record can be read; after any other, every further call gives the same error.
 pub struct CsvReader<R: Read> {
     reader: Reader<Guard<R>>,
     columns: Vec<String>,
@@ -555,9 +555,9 @@ fn header(record: &StringRecord, delimiter: Delimiter) -> Result<Vec<String>, In
 }
 
 /// The delimiter that a single column seems to hold, in words.
-fn other_delimiter(name: &str, delimiter: Delimiter) -> Option<&'static str> {
+fn other_delimiter(name: &str, delimiter: Delimiter) -> Option<Found> {
     let candidates =
-        [(b';', "semicolon `;`"), (b'\t', "tab"), (b',', "comma `,`"), (b'|', "vertical bar `|`")];
+        [(b';', Found::SEMICOLON), (b'\t', Found::TAB), (b',', Found::COMMA), (b'|', Found::BAR)];
     let count = |wanted: u8| name.bytes().filter(|&byte| byte == wanted).count();
     let others = candidates.into_iter().filter(|(byte, _)| *byte != delimiter.byte());
     let most = others.max_by_key(|(byte, _)| count(*byte))?;
@@ -590,6 +590,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::testing::advice;
+
+    /// True after an error that leaves the next record readable.
+    fn is_of_a_row(error: &InputError) -> bool {
+        matches!(error, InputError::Ragged { .. } | InputError::InvalidEncoding { .. })
+    }
 
     fn open(text: &[u8]) -> Result<CsvReader<&[u8]>, InputError> {
         CsvReader::new(text, CsvOptions::default())
@@ -628,7 +634,7 @@ mod tests {
         assert_eq!(near(b"ROW ID,emial\n", "row_id"), ["ROW ID"]);
         assert_eq!(near(b"row_id,emial\n", "email"), ["emial"]);
         assert_eq!(near(b"id,name\n", "consent_purposes"), [""; 0]);
-        let advice = open(b"id,E-Mail\n").unwrap().column("email").unwrap_err().try_this();
+        let advice = advice(&open(b"id,E-Mail\n").unwrap().column("email").unwrap_err());
         assert_eq!(advice, "did you mean `E-Mail`? Map it under `[columns]` in the settings");
     }
 
@@ -674,8 +680,8 @@ mod tests {
                 Ok(None) => break,
                 Ok(Some(record)) => seen.push(format!("{}", record.line())),
                 Err(error) => {
-                    assert!(error.is_row_error());
-                    seen.push(format!("{} {}", error.line().unwrap(), error.code()));
+                    assert!(is_of_a_row(&error));
+                    seen.push(format!("{} {}", error.line().unwrap(), error.id()));
                 }
             }
         }
@@ -709,7 +715,7 @@ mod tests {
         for text in ["1,canary@exemple.fr\n", "0199001234,x\n2,y\n", "canary@exemple.fr;x\n"] {
             let error = error(text.as_bytes());
             assert!(matches!(error, InputError::HeaderIsData { .. }));
-            let printed = format!("{error} {error:?} {}", error.try_this());
+            let printed = format!("{error} {error:?} {}", advice(&error));
             assert!(!printed.contains("canary") && !printed.contains("0199"), "{printed}");
         }
     }
@@ -727,7 +733,7 @@ mod tests {
         ];
         for text in texts {
             let error = error(text);
-            let printed = format!("{error} {error:?} {} {}", error.what(), error.try_this());
+            let printed = format!("{error} {error:?} {} {}", error.to_string(), advice(&error));
             assert!(!printed.contains("canary") && !printed.contains("ary"), "{printed}");
         }
         let mut reader = open(b"id,x\n1,canary\n").unwrap();
@@ -813,9 +819,9 @@ mod tests {
                             last = record.line();
                         }
                         Ok(None) => break,
-                        Err(error) if error.is_row_error() => {}
+                        Err(error) if is_of_a_row(&error) => {}
                         Err(error) => {
-                            prop_assert_ne!(error.code(), "parser");
+                            prop_assert_ne!(error.id(), "input-parser");
                             break;
                         }
                     }

@@ -1,17 +1,17 @@
 //! Refusals of files and of single rows.
 
-use core::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use report::{Arg, Code, Diagnose, Text, told_in_english};
+
 use crate::names::ColumnName;
-use crate::text::Encoding;
+use crate::text::{Encoding, Form};
 
 /// Refusal of an input file, by its name.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// A file that cannot be used as it is.
-    #[error("{}: {source}", file.display())]
     Input {
         /// The file.
         file: PathBuf,
@@ -19,7 +19,6 @@ pub enum SourceError {
         source: InputError,
     },
     /// A file that cannot be opened.
-    #[error("cannot open {}: {source}", file.display())]
     Open {
         /// The file.
         file: PathBuf,
@@ -27,7 +26,6 @@ pub enum SourceError {
         source: io::Error,
     },
     /// Names of columns in the settings that cannot be applied.
-    #[error(transparent)]
     Mapping(#[from] MappingError),
 }
 
@@ -45,27 +43,72 @@ impl SourceError {
     }
 }
 
+impl Diagnose for SourceError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Input { source, .. } => source.code(),
+            Self::Open { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                Code::InputAbsent
+            }
+            Self::Open { .. } => Code::Storage,
+            Self::Mapping(error) => error.code(),
+        }
+    }
+
+    fn text(&self) -> Text {
+        match self {
+            Self::Input { file, source } => {
+                Text::new("source-input").with("file", file).with("fault", source.text())
+            }
+            Self::Open { file, source } => {
+                Text::new("source-open").with("file", file).with("error", source)
+            }
+            Self::Mapping(error) => error.text(),
+        }
+    }
+
+    fn advice(&self) -> Option<Text> {
+        match self {
+            Self::Input { source, .. } => Some(source.text().attribute("try")),
+            Self::Open { .. } | Self::Mapping(_) => None,
+        }
+    }
+}
+
 /// Fault in the names of columns that the settings give; for the operator to mend.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MappingError {
     /// A name on our side that is no column.
-    #[error("`[columns]` names {name}, which is no column")]
     NoColumn {
         /// The name.
         name: ColumnName,
     },
     /// One column of the file for two of ours.
-    #[error("`[columns]` names `{name}` twice")]
     Twice {
         /// Its name.
         name: ColumnName,
     },
 }
 
+impl Diagnose for MappingError {
+    fn code(&self) -> Code {
+        Code::DigestsUndeclared
+    }
+
+    fn text(&self) -> Text {
+        match self {
+            Self::NoColumn { name } => Text::new("mapping-no-column").with("name", name),
+            Self::Twice { name } => Text::new("mapping-twice").with("name", name),
+        }
+    }
+}
+
+told_in_english!(SourceError, MappingError, InputError);
+
 /// Fault of a file, or of one row of it. Always for the owner of the file to mend.
 ///
 /// Lines and columns count from 1. No variant holds the content of a field.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InputError {
     /// The file could not be read.
@@ -78,14 +121,14 @@ pub enum InputError {
     /// The file is not text.
     NotText {
         /// What it is.
-        found: &'static str,
+        found: Found,
     },
     /// The file is text in another encoding than declared.
     WrongEncoding {
         /// The declared encoding.
         declared: Encoding,
-        /// What the file is.
-        found: &'static str,
+        /// The encoding or form found.
+        found: Form,
     },
     /// A row holds bytes that the declared encoding does not define.
     InvalidEncoding {
@@ -129,7 +172,7 @@ pub enum InputError {
     /// The header is one column that holds another delimiter.
     WrongDelimiter {
         /// What the file probably uses, in words.
-        likely: &'static str,
+        likely: Found,
     },
     /// A required column does not exist.
     MissingColumn {
@@ -209,7 +252,7 @@ pub enum InputError {
         /// The line.
         line: u64,
         /// What it is.
-        found: &'static str,
+        found: Found,
     },
     /// A member of a JSON object cannot be read as text.
     JsonMember {
@@ -218,19 +261,19 @@ pub enum InputError {
         /// Its name.
         name: ColumnName,
         /// What it is.
-        found: &'static str,
+        found: Found,
     },
     /// A Parquet file cannot be read.
     Parquet {
         /// What it is.
-        found: &'static str,
+        found: Found,
     },
     /// A column of a Parquet file cannot be read as text.
     ParquetColumn {
         /// Its name.
         name: ColumnName,
         /// What it holds.
-        found: &'static str,
+        found: Found,
     },
     /// A field of a Parquet file cannot be read as text.
     ParquetField {
@@ -239,7 +282,7 @@ pub enum InputError {
         /// The name of its column.
         name: ColumnName,
         /// What it is.
-        found: &'static str,
+        found: Found,
     },
     /// The parser refused what the guard had passed; a defect of ours.
     Parser {
@@ -249,47 +292,6 @@ pub enum InputError {
 }
 
 impl InputError {
-    /// A stable name of the error, for tests and counts.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::Read { .. } => "read",
-            Self::NotText { .. } => "not_text",
-            Self::WrongEncoding { .. } => "wrong_encoding",
-            Self::InvalidEncoding { .. } => "invalid_encoding",
-            Self::NulByte { .. } => "nul_byte",
-            Self::Empty => "empty",
-            Self::SeparatorLine => "separator_line",
-            Self::HeaderIsData { .. } => "header_is_data",
-            Self::UnnamedColumn { .. } => "unnamed_column",
-            Self::DuplicateColumn { .. } => "duplicate_column",
-            Self::WrongDelimiter { .. } => "wrong_delimiter",
-            Self::MissingColumn { .. } => "missing_column",
-            Self::StrayQuote { .. } => "stray_quote",
-            Self::TextAfterQuote { .. } => "text_after_quote",
-            Self::UnclosedQuote { .. } => "unclosed_quote",
-            Self::RecordTooLong { .. } => "record_too_long",
-            Self::Ragged { .. } => "ragged",
-            Self::UnknownColumn { .. } => "unknown_column",
-            Self::NoRowId { .. } => "no_row_id",
-            Self::LongRowId { .. } => "long_row_id",
-            Self::NumberForRowId { .. } => "number_for_row_id",
-            Self::OpenLastLine { .. } => "open_last_line",
-            Self::Json { .. } => "json",
-            Self::JsonMember { .. } => "json_member",
-            Self::Parquet { .. } => "parquet",
-            Self::ParquetColumn { .. } => "parquet_column",
-            Self::ParquetField { .. } => "parquet_field",
-            Self::Parser { .. } => "parser",
-        }
-    }
-
-    /// Whether the error is of one row, after which reading can go on.
-    #[must_use]
-    pub const fn is_row_error(&self) -> bool {
-        matches!(self, Self::Ragged { .. } | Self::InvalidEncoding { .. })
-    }
-
     /// The line the error is on; `None` if it is of the whole file.
     #[must_use]
     pub const fn line(&self) -> Option<u64> {
@@ -324,216 +326,209 @@ impl InputError {
             | Self::ParquetColumn { .. } => None,
         }
     }
+}
 
-    /// The column the error is in; `None` if it is not of one column.
-    #[must_use]
-    pub const fn column(&self) -> Option<usize> {
+impl Diagnose for InputError {
+    fn code(&self) -> Code {
         match self {
-            Self::InvalidEncoding { column, .. }
-            | Self::NulByte { column, .. }
+            Self::Empty => Code::InputAbsent,
+            Self::Parser { .. } => Code::Defect,
+            Self::Read { kind, .. } => match kind {
+                // A decoder's words about an archive that is cut or damaged.
+                io::ErrorKind::UnexpectedEof
+                | io::ErrorKind::InvalidData
+                | io::ErrorKind::InvalidInput
+                | io::ErrorKind::Other => Code::InputForm,
+                _ => Code::Storage,
+            },
+            _ => Code::InputForm,
+        }
+    }
+
+    fn text(&self) -> Text {
+        let text = Text::new(self.id());
+        let text = match self.line() {
+            Some(line) => text.with("line", Arg::Number(line)),
+            None => text,
+        };
+        match self {
+            Self::Read { kind, .. } => text.with("error", kind.to_string()),
+            Self::WrongEncoding { declared, found } => {
+                let known = matches!(found, Form::Encoding(_));
+                text.with("declared", declared.name())
+                    .with("found", found.arg())
+                    .with("known", if known { "yes" } else { "no" })
+            }
+            Self::InvalidEncoding { column, declared, .. } => {
+                text.with("column", position(*column)).with("declared", declared.name())
+            }
+            Self::NulByte { column, .. }
             | Self::HeaderIsData { column }
             | Self::UnnamedColumn { column }
             | Self::StrayQuote { column, .. }
-            | Self::TextAfterQuote { column, .. }
-            | Self::UnclosedQuote { column, .. } => Some(*column),
-            Self::DuplicateColumn { second, .. } => Some(*second),
-            _ => None,
+            | Self::UnclosedQuote { column, .. } => text.with("column", position(*column)),
+            Self::TextAfterQuote { opened, column, .. } => {
+                text.with("column", position(*column)).with("opened", Arg::Number(*opened))
+            }
+            Self::DuplicateColumn { name, first, second } => text
+                .with("name", name)
+                .with("first", position(*first))
+                .with("second", position(*second)),
+            Self::WrongDelimiter { likely } => text.with("likely", Text::new(likely.0)),
+            Self::MissingColumn { name, near } | Self::UnknownColumn { name, near, .. } => {
+                nearby(text.with("name", name), near)
+            }
+            Self::Ragged { expected, found, .. } => {
+                let more = if found > expected { "more" } else { "fewer" };
+                text.with("expected", *expected).with("found", *found).with("relation", more)
+            }
+            Self::NotText { found } | Self::Json { found, .. } | Self::Parquet { found } => {
+                text.with("found", Text::new(found.0))
+            }
+            Self::JsonMember { name, found, .. }
+            | Self::ParquetColumn { name, found }
+            | Self::ParquetField { name, found, .. } => {
+                text.with("name", name).with("found", Text::new(found.0))
+            }
+            Self::Empty
+            | Self::SeparatorLine
+            | Self::RecordTooLong { .. }
+            | Self::NoRowId { .. }
+            | Self::LongRowId { .. }
+            | Self::NumberForRowId { .. }
+            | Self::OpenLastLine { .. }
+            | Self::Parser { .. } => text,
         }
     }
 
-    /// What happened, in one line.
+    fn advice(&self) -> Option<Text> {
+        Some(self.text().attribute("try"))
+    }
+}
+
+impl InputError {
+    /// The id of the text, which names the fault.
     #[must_use]
-    pub fn what(&self) -> String {
+    pub const fn id(&self) -> &'static str {
         match self {
-            Self::Read { line, kind } => {
-                format!("the file cannot be read after line {line}: {kind}")
-            }
-            Self::NotText { found } => format!("the file is {found}, not text"),
-            Self::WrongEncoding { declared, found } => {
-                format!("the file is {found}; its declared encoding is {declared}")
-            }
-            Self::InvalidEncoding { line, column, declared } => {
-                format!("line {line}, column {column}: not valid {declared}")
-            }
-            Self::NulByte { line, column } => format!("line {line}, column {column}: a NUL byte"),
-            Self::Empty => "the file is empty; it needs at least a header".to_owned(),
-            Self::SeparatorLine => "the first line is a spreadsheet's `sep=` directive".to_owned(),
-            Self::HeaderIsData { column } => {
-                format!("the first line looks like data (column {column}); the header is missing")
-            }
-            Self::UnnamedColumn { column } => format!("column {column} of the header has no name"),
-            Self::DuplicateColumn { name, first, second } => {
-                format!("columns {first} and {second} have the same name `{name}`")
-            }
-            Self::WrongDelimiter { likely } => {
-                format!("the header is a single column; the file seems to use the {likely}")
-            }
-            Self::MissingColumn { name, .. } => format!("there is no column `{name}`"),
-            Self::StrayQuote { line, column } => {
-                format!("line {line}, column {column}: a quote inside a field without quotes")
-            }
-            Self::TextAfterQuote { line, opened, column } => format!(
-                "line {line}, column {column}: text after the closing quote of a field whose \
-                 quote opened on line {opened}"
-            ),
-            Self::UnclosedQuote { opened, column } => {
-                format!("line {opened}, column {column}: a quote opens here and never closes")
-            }
-            Self::RecordTooLong { line } => {
-                format!("the record that begins on line {line} is longer than 64 KiB")
-            }
-            Self::Ragged { line, expected, found } => {
-                format!("line {line} has {found} fields; the header has {expected}")
-            }
-            Self::UnknownColumn { line: None, name, .. } => {
-                format!("the column `{name}` is not known")
-            }
-            Self::UnknownColumn { line: Some(line), name, .. } => {
-                format!("line {line}: the column `{name}` is not known")
-            }
-            Self::NoRowId { line } => {
-                format!("line {line}: the row has no id, or a null marker for one")
-            }
-            Self::LongRowId { line } => {
-                format!("line {line}: the id of the row is longer than 1024 bytes")
-            }
-            Self::NumberForRowId { line } => {
-                format!("line {line}: the id of the row is a number that was rounded on its way")
-            }
-            Self::OpenLastLine { line } => {
-                format!("line {line}, the last one, has no line end: the file may be cut short")
-            }
-            Self::Json { line, found } => format!("line {line} is {found}, not one JSON object"),
-            Self::JsonMember { line, name, found } => format!("line {line}: `{name}` is {found}"),
-            Self::Parquet { found } => format!("the file is {found}"),
-            Self::ParquetColumn { name, found } => format!("column `{name}` holds {found}"),
-            Self::ParquetField { row, name, found } => {
-                format!("row {row}, column `{name}`: {found}")
-            }
-            Self::Parser { line } => format!("the parser stopped near line {line}"),
+            Self::Read { .. } => "input-read",
+            Self::NotText { .. } => "input-not-text",
+            Self::WrongEncoding { .. } => "input-wrong-encoding",
+            Self::InvalidEncoding { .. } => "input-invalid-encoding",
+            Self::NulByte { .. } => "input-nul-byte",
+            Self::Empty => "input-empty",
+            Self::SeparatorLine => "input-separator-line",
+            Self::HeaderIsData { .. } => "input-header-is-data",
+            Self::UnnamedColumn { .. } => "input-unnamed-column",
+            Self::DuplicateColumn { .. } => "input-duplicate-column",
+            Self::WrongDelimiter { .. } => "input-wrong-delimiter",
+            Self::MissingColumn { .. } => "input-missing-column",
+            Self::StrayQuote { .. } => "input-stray-quote",
+            Self::TextAfterQuote { .. } => "input-text-after-quote",
+            Self::UnclosedQuote { .. } => "input-unclosed-quote",
+            Self::RecordTooLong { .. } => "input-record-too-long",
+            Self::Ragged { .. } => "input-ragged",
+            Self::UnknownColumn { line: None, .. } => "input-unknown-column",
+            Self::UnknownColumn { line: Some(_), .. } => "input-unknown-member",
+            Self::NoRowId { .. } => "input-no-row-id",
+            Self::LongRowId { .. } => "input-long-row-id",
+            Self::NumberForRowId { .. } => "input-number-for-row-id",
+            Self::OpenLastLine { .. } => "input-open-last-line",
+            Self::Json { .. } => "input-json",
+            Self::JsonMember { .. } => "input-json-member",
+            Self::Parquet { .. } => "input-parquet",
+            Self::ParquetColumn { .. } => "input-parquet-column",
+            Self::ParquetField { .. } => "input-parquet-field",
+            Self::Parser { .. } => "input-parser",
         }
     }
+}
 
-    /// What to try, in one line.
-    #[must_use]
-    pub fn try_this(&self) -> String {
-        match self {
-            Self::Read { .. } => {
-                "check the file, its disk and its compression, then run again".to_owned()
-            }
-            Self::NotText { .. } => "export it as CSV or NDJSON in UTF-8, or as Parquet".to_owned(),
-            Self::WrongEncoding { found, .. } => match Encoding::parse(found) {
-                Some(found) => {
-                    format!("declare `encoding = \"{found}\"`, or export the file as UTF-8")
-                }
-                None => "export the file as UTF-8".to_owned(),
-            },
-            Self::InvalidEncoding { declared: Encoding::Utf8, .. } => {
-                "export the file as UTF-8, or declare its encoding, often `windows-1252`".to_owned()
-            }
-            Self::InvalidEncoding { declared, .. } => {
-                format!("the file is probably not {declared}; export it as UTF-8")
-            }
-            Self::NulByte { .. } => {
-                "export the file again; a NUL byte means that it is damaged or is not text"
-                    .to_owned()
-            }
-            Self::Empty => "check that the export ran and that this is its file".to_owned(),
-            Self::SeparatorLine => {
-                "remove that line and declare the `delimiter` in the settings".to_owned()
-            }
-            Self::HeaderIsData { .. } => {
-                "add a first line with the names of the columns".to_owned()
-            }
-            Self::UnnamedColumn { .. } => {
-                "name the column, or remove the delimiter at the end of the line".to_owned()
-            }
-            Self::DuplicateColumn { .. } => "rename or remove one of the two columns".to_owned(),
-            Self::WrongDelimiter { likely } => {
-                format!("declare the {likely} as `delimiter`, or export with another one")
-            }
-            Self::MissingColumn { name, near } => match near.as_slice() {
-                [] => format!("add `{name}`, or say under `[columns]` what yours is called"),
-                near => {
-                    format!(
-                        "did you mean {}? Map it under `[columns]` in the settings",
-                        any_of(near)
-                    )
-                }
-            },
-            Self::StrayQuote { .. } | Self::TextAfterQuote { .. } => {
-                "put the whole field in quotes and double every quote inside it".to_owned()
-            }
-            Self::UnclosedQuote { .. } => {
-                "close the quote on that line, or double it if it is part of the text".to_owned()
-            }
-            Self::RecordTooLong { .. } => {
-                "check the quotes and line ends near that line".to_owned()
-            }
-            Self::Ragged { expected, found, .. } if found > expected => {
-                "put fields that contain the delimiter in quotes".to_owned()
-            }
-            Self::Ragged { .. } => {
-                "check line ends inside fields, and the end of the row".to_owned()
-            }
-            Self::Parser { .. } => "report this: it is a defect of the program".to_owned(),
-            _ => self.try_other(),
-        }
-    }
+/// The place of a column, which is a number that nobody groups.
+fn position(column: usize) -> Arg {
+    Arg::Number(column as u64)
+}
 
-    /// What to try against an error that every form of file has, or that CSV does not.
-    fn try_other(&self) -> String {
-        let text = match self {
-            Self::UnknownColumn { name, near, .. } => {
-                let first = match near.as_slice() {
-                    [] => "rename it".to_owned(),
-                    near => format!("did you mean {}? Rename it", any_of(near)),
-                };
-                return format!(
-                    "{first} under `[columns]` in the settings, or list `{name}` under `ignore`"
-                );
-            }
-            Self::NoRowId { .. } => {
-                "give every row an id, which never changes and is the same in every file"
-            }
-            Self::LongRowId { .. } => "check that the right column is the row id",
-            Self::NumberForRowId { .. } => {
-                "export the ids as text: spreadsheets and decimal columns write 1.23457E+15 or 12.0"
-            }
-            Self::OpenLastLine { .. } => {
-                "wait until the export has ended, or export again; if the file is whole, end its \
-                 last line, or say `--allow open-last-line` to a command that has the option"
-            }
-            Self::Json { .. } => {
-                "write one object a line, such as {\"row_id\":\"C-1\"}, and no comma after it"
-            }
-            Self::JsonMember { .. } => {
-                "write the value as text in quotes, so that it stays as it is; lists may be arrays \
-                 of texts, absent values null"
-            }
-            Self::Parquet { .. } => {
-                "write it again as Parquet with snappy or zstd, without encryption, or as CSV"
-            }
-            Self::ParquetColumn { .. } => {
-                "write the column as STRING (of numbers the digits alone, without `.0`), DATE, \
-                 TIMESTAMP in UTC, BOOLEAN or LIST of STRING"
-            }
-            _ => "correct the value and write the file again",
-        };
-        text.to_owned()
+/// The text with the names that come near, and with their number.
+fn nearby(text: Text, near: &[ColumnName]) -> Text {
+    let name = |at: usize| near.get(at).map_or("", ColumnName::as_str);
+    let count = match near {
+        [] => "none",
+        [_] => "one",
+        [_, _] => "two",
+        _ => "three",
+    };
+    let (a, b, c) = (name(0), name(1), name(2));
+    text.with("near", count).with("a", a).with("b", b).with("c", c)
+}
+
+impl From<&ColumnName> for Arg {
+    fn from(name: &ColumnName) -> Self {
+        name.as_str().into()
     }
 }
 
-/// Names joined for a question.
-fn any_of(names: &[ColumnName]) -> String {
-    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    names.join(" or ")
+/// Thing that stands where another is expected, by the id of its words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found(&'static str);
+
+/// Things found in place of text.
+impl Found {
+    pub(crate) const ZIP: Self = Self("found-zip");
+    pub(crate) const OLD_WORKBOOK: Self = Self("found-old-workbook");
+    pub(crate) const GZIP: Self = Self("found-gzip");
+    pub(crate) const ZSTD: Self = Self("found-zstd");
+    pub(crate) const PARQUET: Self = Self("found-parquet");
+    pub(crate) const SQLITE: Self = Self("found-sqlite");
+    pub(crate) const PDF: Self = Self("found-pdf");
 }
 
-impl fmt::Display for InputError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.what())
-    }
+/// Delimiters in place of the declared one.
+impl Found {
+    pub(crate) const SEMICOLON: Self = Self("delimiter-semicolon");
+    pub(crate) const TAB: Self = Self("delimiter-tab");
+    pub(crate) const COMMA: Self = Self("delimiter-comma");
+    pub(crate) const BAR: Self = Self("delimiter-bar");
 }
 
-impl std::error::Error for InputError {}
+/// Things found in NDJSON.
+impl Found {
+    pub(crate) const BROKEN_OBJECT: Self = Self("json-broken-object");
+    pub(crate) const ARRAY: Self = Self("json-array");
+    pub(crate) const OTHER_TEXT: Self = Self("json-other-text");
+    pub(crate) const DATA_FOR_NAMES: Self = Self("json-data-for-names");
+    pub(crate) const TOO_MANY_MEMBERS: Self = Self("json-too-many-members");
+    pub(crate) const TWICE: Self = Self("json-twice");
+    pub(crate) const NUMBER: Self = Self("json-number");
+    pub(crate) const OBJECT: Self = Self("json-object");
+    pub(crate) const LIST_OF_OTHERS: Self = Self("json-list-of-others");
+}
+
+/// Things found in NDJSON and Parquet.
+impl Found {
+    pub(crate) const LIST: Self = Self("found-list");
+    pub(crate) const BAR_IN_ENTRY: Self = Self("found-bar-in-entry");
+}
+
+/// Things found in Parquet.
+impl Found {
+    pub(crate) const NOT_PARQUET: Self = Self("parquet-not");
+    pub(crate) const STREAM: Self = Self("parquet-stream");
+    pub(crate) const DAMAGED: Self = Self("parquet-damaged");
+    pub(crate) const ENCRYPTED: Self = Self("parquet-encrypted");
+    pub(crate) const COMPRESSION: Self = Self("parquet-compression");
+    pub(crate) const LONG_PAGE: Self = Self("parquet-long-page");
+    pub(crate) const LONG_DESCRIPTION: Self = Self("parquet-long-description");
+    pub(crate) const NAME_TWICE: Self = Self("parquet-name-twice");
+    pub(crate) const DATA_FOR_NAMES_OF_COLUMNS: Self = Self("parquet-data-for-names");
+    pub(crate) const SEVERAL_VALUES: Self = Self("parquet-several-values");
+    pub(crate) const NESTED: Self = Self("parquet-nested");
+    pub(crate) const BYTES: Self = Self("parquet-bytes");
+    pub(crate) const INT96: Self = Self("parquet-int96");
+    pub(crate) const NUMBERS: Self = Self("parquet-numbers");
+    pub(crate) const LEVELS: Self = Self("parquet-levels");
+    pub(crate) const LONG_FIELD: Self = Self("parquet-long-field");
+    pub(crate) const NOT_UTF8: Self = Self("parquet-not-utf8");
+    pub(crate) const NUL: Self = Self("parquet-nul");
+    pub(crate) const OUT_OF_RANGE: Self = Self("parquet-out-of-range");
+}

@@ -27,8 +27,8 @@ mod told;
 pub mod write;
 
 pub use self::csv::{CsvOptions, CsvReader, Delimiter, Record};
-pub use self::error::{InputError, MappingError, SourceError};
+pub use self::error::{Found, InputError, MappingError, SourceError};
 pub use self::names::ColumnName;
 pub use self::schema::{Column, Need, Role, Schema};
 pub use self::source::{Format, InputFile, Row, RowSource, SourceOptions, is_tag};
-pub use self::text::Encoding;
+pub use self::text::{Encoding, Form};

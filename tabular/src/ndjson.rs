@@ -11,8 +11,8 @@ use csv::StringRecord;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use zeroize::Zeroizing;
 
-use crate::InputError;
 use crate::csv::{CsvOptions, Record};
+use crate::error::{Found, InputError};
 use crate::names::{ColumnName, looks_like_data};
 use crate::schema::{Names, Role, Seen};
 use crate::text::{Decoder, Encoding, TextFailure};
@@ -87,10 +87,10 @@ pub(crate) fn header(source: impl Read, options: CsvOptions) -> Result<Vec<Strin
     while let Some((line, text)) = lines.next_line()? {
         parse(text, Members(&mut names)).map_err(|found| InputError::Json { line, found })?;
         if names.iter().any(|name| looks_like_data(name)) {
-            return Err(InputError::Json { line, found: "an object with data for names" });
+            return Err(InputError::Json { line, found: Found::DATA_FOR_NAMES });
         }
         if names.len() > COLUMNS_MAX {
-            return Err(InputError::Json { line, found: TOO_MANY });
+            return Err(InputError::Json { line, found: Found::TOO_MANY_MEMBERS });
         }
     }
     if names.is_empty() { Err(InputError::Empty) } else { Ok(names) }
@@ -99,10 +99,7 @@ pub(crate) fn header(source: impl Read, options: CsvOptions) -> Result<Vec<Strin
 /// Parses one object and nothing else; what the line is if it is no such thing.
 ///
 /// What the parser itself says is left out, for it may quote the line.
-fn parse<'de>(
-    text: &'de str,
-    seed: impl DeserializeSeed<'de, Value = ()>,
-) -> Result<(), &'static str> {
+fn parse<'de>(text: &'de str, seed: impl DeserializeSeed<'de, Value = ()>) -> Result<(), Found> {
     let mut parser = serde_json::Deserializer::from_str(text);
     seed.deserialize(&mut parser).and_then(|()| parser.end()).map_err(|_| not_an_object(text))
 }
@@ -182,11 +179,11 @@ impl<R: Read> Lines<R> {
 }
 
 /// What a line is that is no object.
-fn not_an_object(text: &str) -> &'static str {
+fn not_an_object(text: &str) -> Found {
     match text.trim().bytes().next() {
-        Some(b'{') => "a broken or unfinished JSON object",
-        Some(b'[') => "a JSON array or the start of one",
-        _ => "other text",
+        Some(b'{') => Found::BROKEN_OBJECT,
+        Some(b'[') => Found::ARRAY,
+        _ => Found::OTHER_TEXT,
     }
 }
 
@@ -207,7 +204,7 @@ impl Object<'_> {
         }
         let role = self.names.role(name, Some(self.line))?;
         if self.seen.len() >= COLUMNS_MAX {
-            return Err(InputError::Json { line: self.line, found: TOO_MANY });
+            return Err(InputError::Json { line: self.line, found: Found::TOO_MANY_MEMBERS });
         }
         self.seen.push((name.to_owned(), role));
         Ok(role)
@@ -229,7 +226,7 @@ impl Object<'_> {
                 *slot = Some(text);
                 Ok(())
             }
-            _ => Err(member("there twice")),
+            _ => Err(member(Found::TWICE)),
         }
     }
 }
@@ -281,7 +278,7 @@ enum Text {
     Absent,
     Of(String),
     /// It is something else.
-    No(&'static str),
+    No(Found),
 }
 
 #[derive(Clone, Copy)]
@@ -293,7 +290,7 @@ struct Value {
 
 impl Value {
     fn number(self, number: impl fmt::Display) -> Text {
-        if self.flag { Text::Of(number.to_string()) } else { Text::No(A_NUMBER) }
+        if self.flag { Text::Of(number.to_string()) } else { Text::No(Found::NUMBER) }
     }
 }
 
@@ -342,7 +339,7 @@ impl<'de> Visitor<'de> for Value {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Text, A::Error> {
         let mut joined = String::new();
-        let mut wrong = (!self.list).then_some("a list, where one text is expected");
+        let mut wrong = (!self.list).then_some(Found::LIST);
         let mut first = true;
         while let Some(entry) = entries.next_element_seed(Self { list: false, ..self })? {
             match entry {
@@ -353,8 +350,8 @@ impl<'de> Visitor<'de> for Value {
                     }
                     joined.push_str(&text);
                 }
-                Text::Of(_) => wrong = Some("a list with `|` inside an entry"),
-                Text::No(_) => wrong = Some("a list of something other than texts"),
+                Text::Of(_) => wrong = Some(Found::BAR_IN_ENTRY),
+                Text::No(_) => wrong = Some(Found::LIST_OF_OTHERS),
             }
         }
         Ok(wrong.map_or(Text::Of(joined), Text::No))
@@ -362,7 +359,7 @@ impl<'de> Visitor<'de> for Value {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Text, A::Error> {
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Text::No("an object"))
+        Ok(Text::No(Found::OBJECT))
     }
 }
 
@@ -393,9 +390,6 @@ impl<'de> Visitor<'de> for Members<'_> {
         Ok(())
     }
 }
-
-const A_NUMBER: &str = "a number";
-const TOO_MANY: &str = "one of too many columns";
 
 /// The longest line, without its end.
 const LINE_BYTES_MAX: usize = 64 * 1024;

@@ -19,9 +19,10 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
 
 use crate::csv::Record;
+use crate::error::{Found, InputError};
 use crate::names::{ColumnName, looks_like_data};
+use crate::pages;
 use crate::schema::{Column, Names, Role, Seen};
-use crate::{InputError, pages};
 
 /// Reads the rows of one file.
 pub(crate) struct ParquetReader {
@@ -52,10 +53,10 @@ impl ParquetReader {
         }
         let distinct: BTreeSet<&str> = fields.iter().map(|field| field.name()).collect();
         if distinct.len() < fields.len() {
-            return Err(unreadable("a Parquet file with two columns of one name"));
+            return Err(unreadable(Found::NAME_TWICE));
         }
         if fields.iter().any(|field| looks_like_data(field.name())) {
-            return Err(unreadable("a Parquet file with data for names of columns"));
+            return Err(unreadable(Found::DATA_FOR_NAMES_OF_COLUMNS));
         }
         let seen = names.roles(fields.iter().map(|field| field.name()))?;
         let mut columns = Vec::new();
@@ -208,18 +209,18 @@ impl Selected {
         let of_root = |leaf: &usize| schema.get_column_root_idx(*leaf) == root;
         let mut leaves = (0..schema.num_columns()).filter(of_root);
         let (Some(leaf), None) = (leaves.next(), leaves.next()) else {
-            return Err(refuse("a group of several values"));
+            return Err(refuse(Found::SEVERAL_VALUES));
         };
         let column = schema.column(leaf);
         let list = column.max_rep_level() > 0;
         let flat = column.path().parts().len() == 1;
         if column.max_rep_level() > 1 || (!list && !flat) {
-            return Err(refuse("groups or nested lists"));
+            return Err(refuse(Found::NESTED));
         }
         let flag = Holds::flag(&column).filter(|_| ours.flag);
         let holds = flag.map_or_else(|| Holds::of(&column), Ok).map_err(refuse)?;
         if list && !(ours.list && matches!(holds, Holds::Text)) {
-            return Err(refuse("a list, where one text is expected"));
+            return Err(refuse(Found::LIST));
         }
         Ok(Self {
             name: ColumnName::new(name),
@@ -245,15 +246,13 @@ impl Selected {
         match chunk.compression() {
             Compression::UNCOMPRESSED | Compression::SNAPPY | Compression::ZSTD(_) => {}
             _ => {
-                return Err(unreadable(
-                    "a Parquet file with another compression than snappy or zstd",
-                ));
+                return Err(unreadable(Found::COMPRESSION));
             }
         }
         let range = guarded(|| Ok(chunk.byte_range()))?;
         let claims = pages::claims(file, range.0, range.1).ok_or_else(damaged)?;
         if claims.page_bytes_max > PAGE_BYTES_MAX {
-            return Err(unreadable("a Parquet file with a page above 64 MiB"));
+            return Err(unreadable(Found::LONG_PAGE));
         }
         let rows = u64::try_from(rows).unwrap_or(u64::MAX);
         let fits = if self.list {
@@ -331,8 +330,8 @@ impl Selected {
         &mut self,
         rows: usize,
         values: &[T],
-        append: impl Fn(&T, &mut String) -> Result<(), &'static str>,
-    ) -> Result<(), (usize, &'static str)> {
+        append: impl Fn(&T, &mut String) -> Result<(), Found>,
+    ) -> Result<(), (usize, Found)> {
         let mut values = values.iter();
         let Batch { text, ends } = &mut self.batch;
         let mut start = text.len();
@@ -352,13 +351,14 @@ impl Selected {
                 text.push('|');
             }
             let entry = text.len();
-            append(values.next().ok_or((row, DISAGREES))?, text).map_err(|found| (row, found))?;
+            append(values.next().ok_or((row, Found::LEVELS))?, text)
+                .map_err(|found| (row, found))?;
             let added = text.get(entry..).unwrap_or_default();
             if self.list && added.contains('|') {
-                return Err((row, "a list with `|` inside an entry"));
+                return Err((row, Found::BAR_IN_ENTRY));
             }
             if text.len().saturating_sub(start) > ROW_BYTES_MAX {
-                return Err((row, "longer than 64 KiB"));
+                return Err((row, Found::LONG_FIELD));
             }
             entries = entries.saturating_add(1);
         }
@@ -392,12 +392,12 @@ impl Holds {
     }
 
     /// The type of a column, or what it is that has no one form as text.
-    fn of(column: &ColumnDescriptor) -> Result<Self, &'static str> {
+    fn of(column: &ColumnDescriptor) -> Result<Self, Found> {
         let logical = column.logical_type_ref();
         match (column.physical_type(), logical, column.converted_type()) {
             (PhysicalType::BYTE_ARRAY, Some(LogicalType::String), _)
             | (PhysicalType::BYTE_ARRAY, None, ConvertedType::UTF8) => Ok(Self::Text),
-            (PhysicalType::BYTE_ARRAY, _, _) => Err("bytes that are not declared as text"),
+            (PhysicalType::BYTE_ARRAY, _, _) => Err(Found::BYTES),
             (PhysicalType::INT32, Some(LogicalType::Date), _)
             | (PhysicalType::INT32, None, ConvertedType::DATE) => Ok(Self::Day),
             (PhysicalType::INT64, Some(LogicalType::Timestamp(time)), _) => {
@@ -416,8 +416,8 @@ impl Holds {
                 Ok(Self::Time(jiff::Timestamp::from_microsecond, Zone::Utc))
             }
             (PhysicalType::BOOLEAN, _, _) => Ok(Self::Boolean),
-            (PhysicalType::INT96, _, _) => Err("times of the old form INT96"),
-            _ => Err("numbers"),
+            (PhysicalType::INT96, _, _) => Err(Found::INT96),
+            _ => Err(Found::NUMBERS),
         }
     }
 }
@@ -426,23 +426,23 @@ fn nanoseconds(value: i64) -> Result<jiff::Timestamp, jiff::Error> {
     jiff::Timestamp::from_nanosecond(value.into())
 }
 
-fn append_text(value: &ByteArray, text: &mut String) -> Result<(), &'static str> {
-    let value = core::str::from_utf8(value.data()).map_err(|_| "not valid UTF-8")?;
+fn append_text(value: &ByteArray, text: &mut String) -> Result<(), Found> {
+    let value = core::str::from_utf8(value.data()).map_err(|_| Found::NOT_UTF8)?;
     if value.contains('\0') {
-        return Err("a NUL character");
+        return Err(Found::NUL);
     }
     text.push_str(value);
     Ok(())
 }
 
-fn append_day(days: i32, text: &mut String) -> Result<(), &'static str> {
-    let span = jiff::Span::new().try_days(days).map_err(|_| OUT_OF_RANGE)?;
-    let day = jiff::civil::date(1970, 1, 1).checked_add(span).map_err(|_| OUT_OF_RANGE)?;
+fn append_day(days: i32, text: &mut String) -> Result<(), Found> {
+    let span = jiff::Span::new().try_days(days).map_err(|_| Found::OUT_OF_RANGE)?;
+    let day = jiff::civil::date(1970, 1, 1).checked_add(span).map_err(|_| Found::OUT_OF_RANGE)?;
     text.push_str(&day.to_string());
     Ok(())
 }
 
-fn append_number(value: i64, text: &mut String) -> Result<(), &'static str> {
+fn append_number(value: i64, text: &mut String) -> Result<(), Found> {
     text.push_str(&value.to_string());
     Ok(())
 }
@@ -451,8 +451,8 @@ fn append_time(
     time: Result<jiff::Timestamp, jiff::Error>,
     zone: Zone,
     text: &mut String,
-) -> Result<(), &'static str> {
-    let written = time.map_err(|_| OUT_OF_RANGE)?.to_string();
+) -> Result<(), Found> {
+    let written = time.map_err(|_| Found::OUT_OF_RANGE)?.to_string();
     text.push_str(match zone {
         Zone::Utc => &written,
         Zone::None => written.trim_end_matches('Z'),
@@ -490,11 +490,11 @@ fn check_footer(file: &File) -> Result<(), InputError> {
     let [a, b, c, d, magic @ ..] = end;
     match &magic {
         b"PAR1" => {}
-        b"PARE" => return Err(unreadable("an encrypted Parquet file")),
+        b"PARE" => return Err(unreadable(Found::ENCRYPTED)),
         _ => return Err(damaged()),
     }
     if u32::from_le_bytes([a, b, c, d]) > FOOTER_BYTES_MAX {
-        return Err(unreadable("a Parquet file whose description is above 64 MiB"));
+        return Err(unreadable(Found::LONG_DESCRIPTION));
     }
     Ok(())
 }
@@ -510,19 +510,16 @@ fn guarded<T>(work: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, Input
 }
 
 fn damaged() -> InputError {
-    unreadable("a Parquet file that is damaged or cut short")
+    unreadable(Found::DAMAGED)
 }
 
-const fn unreadable(found: &'static str) -> InputError {
+const fn unreadable(found: Found) -> InputError {
     InputError::Parquet { found }
 }
 
 fn read_error(error: std::io::Error) -> InputError {
     InputError::Read { line: 0, kind: error.kind() }
 }
-
-const DISAGREES: &str = "levels and values that disagree";
-const OUT_OF_RANGE: &str = "a day or time out of range";
 
 /// Rows decoded at a time.
 const BATCH_ROWS: usize = 256;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::InputError;
-use crate::error::MappingError;
+use crate::error::{Found, MappingError};
 use crate::names::{ColumnName, looks_like_data, near_misses};
 
 /// The columns that a kind of file may have.
@@ -137,7 +137,7 @@ impl Names {
             return Ok(Role::Unused);
         }
         if let (Some(line), true) = (line, looks_like_data(name)) {
-            return Err(InputError::Json { line, found: "an object with data for names" });
+            return Err(InputError::Json { line, found: Found::DATA_FOR_NAMES });
         }
         let known = self.schema.columns.iter().map(|column| column.name);
         Err(InputError::UnknownColumn {
@@ -193,6 +193,7 @@ pub(crate) type Seen = Vec<(String, Role)>;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::advice;
 
     const SCHEMA: Schema = Schema {
         columns: &[Column::required("row_id"), Column::optional("email"), Column::unused("city")],
@@ -227,11 +228,11 @@ mod tests {
     #[test]
     fn unknown_columns_say_what_to_do() {
         let error = names(&[], &[]).unwrap().role("emial", Some(3)).unwrap_err();
-        assert_eq!(error.what(), "line 3: the column `emial` is not known");
-        assert!(error.try_this().starts_with("did you mean `email`?"));
-        assert!(error.try_this().contains("`ignore`"));
+        assert_eq!(error.to_string(), "line 3: the column `emial` is not known");
+        assert!(advice(&error).starts_with("did you mean `email`?"));
+        assert!(advice(&error).contains("`ignore`"));
         let error = names(&[], &[]).unwrap().role("xyz", None).unwrap_err();
-        assert!(error.try_this().contains("list `xyz` under `ignore`"));
+        assert!(advice(&error).contains("list `xyz` under `ignore`"));
     }
 
     #[test]

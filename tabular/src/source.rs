@@ -20,11 +20,11 @@ use csv::StringRecord;
 
 use crate::bytes::{self, Nature};
 use crate::csv::{CsvOptions, CsvReader, Record};
+use crate::error::{Found, InputError, SourceError};
 use crate::names::ColumnName;
 use crate::ndjson::{self, NdjsonReader};
 use crate::rowgroups::ParquetReader;
 use crate::schema::{Names, Role, Schema, Seen};
-use crate::{InputError, SourceError};
 
 /// The form of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -185,10 +185,10 @@ impl RowSource {
                 Ok(Self::of_ndjson(names, opened.bytes, text, Some(seen.map_err(&refuse)?)))
             }
             Format::Parquet if !opened.again => {
-                Err(refuse(InputError::Parquet { found: ON_STANDARD_INPUT }))
+                Err(refuse(InputError::Parquet { found: Found::STREAM }))
             }
             Format::Parquet if opened.nature != Nature::Parquet => {
-                Err(refuse(InputError::Parquet { found: "not a Parquet file" }))
+                Err(refuse(InputError::Parquet { found: Found::NOT_PARQUET }))
             }
             Format::Parquet => {
                 let handle = File::open(&file.path).map_err(&open)?;
@@ -371,5 +371,3 @@ impl fmt::Debug for Row<'_> {
         write!(formatter, "Row(line {})", self.line())
     }
 }
-
-const ON_STANDARD_INPUT: &str = "Parquet, which is read from a file and not from a stream";

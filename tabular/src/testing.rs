@@ -171,3 +171,9 @@ pub fn gzip(bytes: &[u8]) -> Vec<u8> {
 pub fn zstd(bytes: &[u8]) -> Vec<u8> {
     zstd::encode_all(bytes, 0).unwrap()
 }
+
+/// The advice of an error, in English.
+#[cfg(test)]
+pub(crate) fn advice(error: &impl report::Diagnose) -> String {
+    error.advice().map(|advice| advice.to_string()).unwrap_or_default()
+}

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 
 use proptest::prelude::*;
 
-use crate::testing::{Holds, Table, gzip, zstd};
+use crate::testing::{Holds, Table, advice, gzip, zstd};
 use crate::*;
 
 const SCHEMA: Schema = Schema {
@@ -93,7 +93,7 @@ fn an_option_says_the_form_where_the_name_is_wrong() {
     let Err(SourceError::Input { source, .. }) = read("t.csv", b"row_id\n", &options) else {
         panic!("CSV read as Parquet")
     };
-    assert_eq!(source.what(), "the file is not a Parquet file");
+    assert_eq!(source.to_string(), "the file is not a Parquet file");
 }
 
 #[test]
@@ -116,8 +116,8 @@ fn columns_are_renamed_left_unused_or_ignored_in_every_form() {
     ] {
         assert_eq!(read(name, &bytes, &options).unwrap(), sample().rows, "{name}");
         let unknown = error(name, &bytes);
-        assert_eq!(unknown.code(), "unknown_column", "{name}");
-        assert!(unknown.try_this().contains("`ignore`"), "{unknown}");
+        assert_eq!(unknown.id(), "input-unknown-column", "{name}");
+        assert!(advice(&unknown).contains("`ignore`"), "{unknown}");
     }
 }
 
@@ -130,7 +130,7 @@ fn a_missing_column_is_named_in_every_form() {
         ("t.ndjson", table.ndjson()),
         ("t.parquet", table.parquet(2, true)),
     ] {
-        assert_eq!(error(name, &bytes).what(), "there is no column `row_id`", "{name}");
+        assert_eq!(error(name, &bytes).to_string(), "there is no column `row_id`", "{name}");
     }
 }
 
@@ -138,26 +138,26 @@ fn a_missing_column_is_named_in_every_form() {
 fn faults_of_ndjson_have_their_line() {
     let long = format!("{{\"row_id\":\"{}\"}}", "a".repeat(64 * 1024));
     let faults: [(&[u8], &str, Option<u64>); 15] = [
-        (b"{\"row_id\":\"1\"}\n\n{\"row_id\":2}\n", "json_member", Some(3)),
-        (b"{\"row_id\":\"1\"}\n{\"row_id\":[\"2\"]}\n", "json_member", Some(2)),
-        (b"{\"row_id\":\"1\",\"row_id\":\"2\"}", "json_member", Some(1)),
-        (b"{\"row_id\":{\"a\":1}}", "json_member", Some(1)),
-        (b"{\"row_id\":\"1\",\"purposes\":[\"a|b\"]}", "json_member", Some(1)),
-        (b"{\"row_id\":\"1\",\"purposes\":[1]}", "json_member", Some(1)),
-        (b"{\"row_id\":\"1\"},\n", "json", Some(1)),
-        (b"[{\"row_id\":\"1\"}]", "json", Some(1)),
-        (b"{\"row_id\":\"1\"}\nrow_id,email\n", "json", Some(2)),
-        (b"{\"row_id\":\"a\\u0000\"}", "nul_byte", Some(1)),
-        (b"{\"row_id\":\"1\"}\n{\"row_id\":\"\xE9\"}\n", "invalid_encoding", Some(2)),
-        (b"{\"row_id\":\"1\",\"emial\":\"x\"}", "unknown_column", None),
-        (b"{\"canary@exemple.fr\":\"x\"}", "json", Some(1)),
-        (b"\n\n", "empty", None),
-        (long.as_bytes(), "record_too_long", Some(1)),
+        (b"{\"row_id\":\"1\"}\n\n{\"row_id\":2}\n", "input-json-member", Some(3)),
+        (b"{\"row_id\":\"1\"}\n{\"row_id\":[\"2\"]}\n", "input-json-member", Some(2)),
+        (b"{\"row_id\":\"1\",\"row_id\":\"2\"}", "input-json-member", Some(1)),
+        (b"{\"row_id\":{\"a\":1}}", "input-json-member", Some(1)),
+        (b"{\"row_id\":\"1\",\"purposes\":[\"a|b\"]}", "input-json-member", Some(1)),
+        (b"{\"row_id\":\"1\",\"purposes\":[1]}", "input-json-member", Some(1)),
+        (b"{\"row_id\":\"1\"},\n", "input-json", Some(1)),
+        (b"[{\"row_id\":\"1\"}]", "input-json", Some(1)),
+        (b"{\"row_id\":\"1\"}\nrow_id,email\n", "input-json", Some(2)),
+        (b"{\"row_id\":\"a\\u0000\"}", "input-nul-byte", Some(1)),
+        (b"{\"row_id\":\"1\"}\n{\"row_id\":\"\xE9\"}\n", "input-invalid-encoding", Some(2)),
+        (b"{\"row_id\":\"1\",\"emial\":\"x\"}", "input-unknown-column", None),
+        (b"{\"canary@exemple.fr\":\"x\"}", "input-json", Some(1)),
+        (b"\n\n", "input-empty", None),
+        (long.as_bytes(), "input-record-too-long", Some(1)),
     ];
     for (bytes, code, line) in faults {
         let error = error("t.ndjson", bytes);
-        assert_eq!((error.code(), error.line()), (code, line), "{error}");
-        let printed = format!("{error} {error:?} {}", error.try_this());
+        assert_eq!((error.id(), error.line()), (code, line), "{error}");
+        let printed = format!("{error} {error:?} {}", advice(&error));
         assert!(!printed.contains("canary") && !printed.contains("exemple"), "{printed}");
     }
 }
@@ -171,7 +171,7 @@ fn a_last_line_without_an_end_is_refused_unless_it_is_allowed() {
     for (name, bytes, line) in [("t.csv", &csv, 3), ("t.ndjson", &ndjson, 2), ("t.csv", &quoted, 4)]
     {
         let refused = error(name, bytes);
-        assert_eq!((refused.code(), refused.line()), ("open_last_line", Some(line)), "{name}");
+        assert_eq!((refused.id(), refused.line()), ("input-open-last-line", Some(line)), "{name}");
         let csv = CsvOptions { open_last_line: true, ..CsvOptions::default() };
         let options = SourceOptions { csv, ..SourceOptions::default() };
         assert_eq!(read(name, bytes, &options).unwrap().len(), 2, "{name}");
@@ -179,7 +179,7 @@ fn a_last_line_without_an_end_is_refused_unless_it_is_allowed() {
         assert_eq!(rows(name, &whole).len(), 2, "{name}");
         assert_eq!(rows(name, &[&whole[..], b"\n \n"].concat()).len(), 2, "{name}");
     }
-    assert_eq!(error("t.csv", &gzip(&csv)).code(), "open_last_line");
+    assert_eq!(error("t.csv", &gzip(&csv)).id(), "input-open-last-line");
     // A single line has no others that it differs from.
     assert_eq!(rows("t.csv", b"row_id,email").len(), 0);
     assert_eq!(rows("t.ndjson", b"{\"row_id\":\"1\"}").len(), 1);
@@ -192,7 +192,7 @@ fn ndjson_is_read_in_the_declared_encoding() {
     let units = "\u{FEFF}{\"row_id\":\"é\"}".encode_utf16();
     let bytes: Vec<u8> = units.flat_map(u16::to_le_bytes).collect();
     assert_eq!(read("t.ndjson", &bytes, &options).unwrap()[0][0], "é");
-    assert_eq!(error("t.ndjson", &bytes).code(), "wrong_encoding");
+    assert_eq!(error("t.ndjson", &bytes).id(), "input-wrong-encoding");
 }
 
 /// Writes one column of a type and tells how it is refused.
@@ -223,8 +223,8 @@ fn types_without_one_text_are_refused_with_their_column() {
         "repeated int64 purposes;",
     ] {
         let error = refused(field);
-        assert_eq!(error.code(), "parquet_column", "{field}");
-        assert!(error.what().contains('`') && error.try_this().contains("STRING"), "{error}");
+        assert_eq!(error.id(), "input-parquet-column", "{field}");
+        assert!(error.to_string().contains('`') && advice(&error).contains("STRING"), "{error}");
     }
 }
 
@@ -237,7 +237,7 @@ fn damaged_parquet_is_refused_wherever_it_is_cut() {
     let mut encrypted = bytes.clone();
     let end = encrypted.len() - 4;
     encrypted[end..].copy_from_slice(b"PARE");
-    assert_eq!(error("t.parquet", &encrypted).what(), "the file is an encrypted Parquet file");
+    assert_eq!(error("t.parquet", &encrypted).to_string(), "the file is an encrypted Parquet file");
 }
 
 /// Two thousand long rows in one page, which packs to almost nothing.
@@ -265,7 +265,7 @@ fn a_page_that_unpacks_beyond_its_bound_is_refused_before_it_is() {
     let bytes = file.into_inner().unwrap();
     assert!(bytes.len() < 1 << 20, "{}", bytes.len());
     assert_eq!(
-        error("t.parquet", &bytes).what(),
+        error("t.parquet", &bytes).to_string(),
         "the file is a Parquet file with a page above 64 MiB"
     );
 }
@@ -275,7 +275,7 @@ fn a_cut_archive_is_an_error_with_its_line() {
     for (name, bytes) in [("t.csv", gzip(&sample().csv())), ("t.ndjson", zstd(&sample().ndjson()))]
     {
         let cut = &bytes[..bytes.len() - 6];
-        assert_eq!(error(name, cut).code(), "read", "{name}");
+        assert_eq!(error(name, cut).id(), "input-read", "{name}");
     }
 }
 

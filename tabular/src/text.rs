@@ -7,7 +7,10 @@
 use core::fmt;
 use std::io::{self, ErrorKind, Read};
 
+use report::{Arg, Text};
 use zeroize::Zeroizing;
+
+use crate::error::Found;
 
 /// The declared encoding of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -101,15 +104,37 @@ impl fmt::Display for Encoding {
     }
 }
 
-/// Why a file cannot be read as text at all.
+/// Encoding or form of a text file, as its first bytes show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// An encoding that can be declared.
+    Encoding(Encoding),
+    /// UTF-32, which cannot.
+    Utf32,
+    /// No byte-order mark.
+    Unmarked,
+}
+
+impl Form {
+    /// The form in a message.
+    pub(crate) fn arg(self) -> Arg {
+        match self {
+            Self::Encoding(encoding) => encoding.name().into(),
+            Self::Utf32 => "utf-32".into(),
+            Self::Unmarked => Text::new("found-unmarked").into(),
+        }
+    }
+}
+
+/// Failure to read a file as text at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TextFailure {
     /// The file could not be read.
     Read(ErrorKind),
     /// The file is not text; names what it is.
-    NotText(&'static str),
+    NotText(Found),
     /// The file is text in another encoding than declared; names it.
-    Encoding(&'static str),
+    Encoding(Form),
 }
 
 /// Streams a source as UTF-8, in bounded memory.
@@ -187,7 +212,7 @@ impl<R: Read> Decoder<R> {
     fn open(&mut self) -> Result<(), TextFailure> {
         let start: &[u8] = &self.raw;
         if let Some((_, what)) = SIGNATURES.iter().find(|(bytes, _)| start.starts_with(bytes)) {
-            return Err(TextFailure::NotText(what));
+            return Err(TextFailure::NotText(*what));
         }
         let mark = MARKS.iter().find(|(bytes, _)| start.starts_with(bytes));
         let found = match mark {
@@ -196,11 +221,11 @@ impl<R: Read> Decoder<R> {
             None => unmarked_utf16(start),
         };
         self.encoding = match (self.encoding, found) {
-            (Encoding::Utf16, None) => return Err(TextFailure::Encoding("text without a mark")),
+            (Encoding::Utf16, None) => return Err(TextFailure::Encoding(Form::Unmarked)),
             (declared, None) => declared,
-            (Encoding::Utf8, Some("utf-8")) => Encoding::Utf8,
-            (Encoding::Utf16 | Encoding::Utf16Le, Some("utf-16le")) => Encoding::Utf16Le,
-            (Encoding::Utf16 | Encoding::Utf16Be, Some("utf-16be")) => Encoding::Utf16Be,
+            (Encoding::Utf8, Some(UTF_8)) => Encoding::Utf8,
+            (Encoding::Utf16 | Encoding::Utf16Le, Some(UTF_16LE)) => Encoding::Utf16Le,
+            (Encoding::Utf16 | Encoding::Utf16Be, Some(UTF_16BE)) => Encoding::Utf16Be,
             (_, Some(found)) => return Err(TextFailure::Encoding(found)),
         };
         if let Some((bytes, _)) = mark {
@@ -232,7 +257,7 @@ impl<R: Read> Decoder<R> {
 }
 
 /// Recognises UTF-16 without a mark: ASCII text with a zero beside each character.
-fn unmarked_utf16(start: &[u8]) -> Option<&'static str> {
+fn unmarked_utf16(start: &[u8]) -> Option<Form> {
     let start = start.get(..start.len().min(SNIFFED_BYTES) & !1)?;
     if start.len() < 4 {
         return None;
@@ -241,9 +266,9 @@ fn unmarked_utf16(start: &[u8]) -> Option<&'static str> {
         start.chunks_exact(2).all(|pair| pair.try_into().is_ok_and(|pair| wanted(&pair)))
     };
     if every(|[low, high]| *low != 0 && *high == 0) {
-        return Some("utf-16le");
+        return Some(UTF_16LE);
     }
-    every(|[high, low]| *high == 0 && *low != 0).then_some("utf-16be")
+    every(|[high, low]| *high == 0 && *low != 0).then_some(UTF_16BE)
 }
 
 fn decode_bytes(raw: &[u8], out: &mut Vec<u8>, table: fn(u8) -> Option<char>) -> usize {
@@ -327,24 +352,28 @@ const CHUNK_BYTES: usize = 16 * 1024;
 /// Bytes looked at when a file opens.
 const SNIFFED_BYTES: usize = 64;
 
+const UTF_8: Form = Form::Encoding(Encoding::Utf8);
+const UTF_16LE: Form = Form::Encoding(Encoding::Utf16Le);
+const UTF_16BE: Form = Form::Encoding(Encoding::Utf16Be);
+
 /// Byte-order marks; the longer ones first, because they begin with the shorter.
-const MARKS: [(&[u8], &str); 5] = [
-    (&[0xFF, 0xFE, 0x00, 0x00], "utf-32"),
-    (&[0x00, 0x00, 0xFE, 0xFF], "utf-32"),
-    (&[0xEF, 0xBB, 0xBF], "utf-8"),
-    (&[0xFF, 0xFE], "utf-16le"),
-    (&[0xFE, 0xFF], "utf-16be"),
+const MARKS: [(&[u8], Form); 5] = [
+    (&[0xFF, 0xFE, 0x00, 0x00], Form::Utf32),
+    (&[0x00, 0x00, 0xFE, 0xFF], Form::Utf32),
+    (&[0xEF, 0xBB, 0xBF], UTF_8),
+    (&[0xFF, 0xFE], UTF_16LE),
+    (&[0xFE, 0xFF], UTF_16BE),
 ];
 
 /// First bytes of files that are often given instead of text.
-const SIGNATURES: [(&[u8], &str); 7] = [
-    (b"PK\x03\x04", "a ZIP archive or an Excel workbook"),
-    (&[0xD0, 0xCF, 0x11, 0xE0], "an old Excel workbook"),
-    (&[0x1F, 0x8B], "a gzip archive"),
-    (&[0x28, 0xB5, 0x2F, 0xFD], "a zstd archive"),
-    (b"PAR1", "a Parquet file"),
-    (b"SQLite format 3\0", "an SQLite database"),
-    (b"%PDF-", "a PDF document"),
+const SIGNATURES: [(&[u8], Found); 7] = [
+    (b"PK\x03\x04", Found::ZIP),
+    (&[0xD0, 0xCF, 0x11, 0xE0], Found::OLD_WORKBOOK),
+    (&[0x1F, 0x8B], Found::GZIP),
+    (&[0x28, 0xB5, 0x2F, 0xFD], Found::ZSTD),
+    (b"PAR1", Found::PARQUET),
+    (b"SQLite format 3\0", Found::SQLITE),
+    (b"%PDF-", Found::PDF),
 ];
 
 #[cfg(test)]
@@ -429,13 +458,10 @@ mod tests {
         assert_eq!(decode(&high[2..], Encoding::Utf16Be).unwrap(), expected);
         assert_eq!(
             decode(&high, Encoding::Utf16Le),
-            Err(TextFailure::Encoding("utf-16be")),
+            Err(TextFailure::Encoding(UTF_16BE)),
             "the mark contradicts"
         );
-        assert_eq!(
-            decode(&low[2..], Encoding::Utf16),
-            Err(TextFailure::Encoding("text without a mark"))
-        );
+        assert_eq!(decode(&low[2..], Encoding::Utf16), Err(TextFailure::Encoding(Form::Unmarked)));
     }
 
     #[test]
@@ -452,18 +478,18 @@ mod tests {
         let text = "id,email\n1,a@b.fr\n";
         let marked = format!("\u{FEFF}{text}");
         for (bytes, name) in [
-            (utf16(&marked, u16::to_le_bytes), "utf-16le"),
-            (utf16(&marked, u16::to_be_bytes), "utf-16be"),
-            (utf16(text, u16::to_le_bytes), "utf-16le"),
-            (utf16(text, u16::to_be_bytes), "utf-16be"),
-            (b"\xFF\xFE\0\0i\0\0\0".to_vec(), "utf-32"),
+            (utf16(&marked, u16::to_le_bytes), UTF_16LE),
+            (utf16(&marked, u16::to_be_bytes), UTF_16BE),
+            (utf16(text, u16::to_le_bytes), UTF_16LE),
+            (utf16(text, u16::to_be_bytes), UTF_16BE),
+            (b"\xFF\xFE\0\0i\0\0\0".to_vec(), Form::Utf32),
         ] {
             for declared in [Encoding::Utf8, Encoding::Windows1252] {
                 assert_eq!(decode(&bytes, declared), Err(TextFailure::Encoding(name)));
             }
         }
         let utf8 = b"\xEF\xBB\xBFid\n";
-        assert_eq!(decode(utf8, Encoding::Iso8859_1), Err(TextFailure::Encoding("utf-8")));
+        assert_eq!(decode(utf8, Encoding::Iso8859_1), Err(TextFailure::Encoding(UTF_8)));
     }
 
     #[test]

@@ -1,2 +1,145 @@
 ## tabular
 
+## Files
+
+source-input = { $file }: { $fault }
+source-open = cannot open { $file }: { $error }
+    .try = name a file that exists and that you may read
+mapping-no-column = `[columns]` names `{ $name }`, which is no column
+    .try = { try-mapping }
+mapping-twice = `[columns]` names `{ $name }` twice
+    .try = { try-mapping }
+try-mapping = write `[columns]` as `ours = "yours"`, for example `email = "MAIL"`
+
+## Faults of a file, or of one row of it
+
+input-read = the file cannot be read after line { $line }: { $error }
+    .try = check the file, its disk and its compression, then run again
+input-not-text = the file is { $found }, not text
+    .try = export it as CSV or NDJSON in UTF-8, or as Parquet
+input-wrong-encoding = the file is { $found }; its declared encoding is { $declared }
+    .try = { $known ->
+        [yes] declare `encoding = "{ $found }"`, or export the file as UTF-8
+       *[no] export the file as UTF-8
+     }
+input-invalid-encoding = line { $line }, column { $column }: not valid { $declared }
+    .try = { $declared ->
+        [utf-8] export the file as UTF-8, or declare its encoding, often `windows-1252`
+       *[other] the file is probably not { $declared }; export it as UTF-8
+     }
+input-nul-byte = line { $line }, column { $column }: a NUL byte
+    .try = export the file again; a NUL byte means that it is damaged or is not text
+input-empty = the file is empty; it needs at least a header
+    .try = check that the export ran and that this is its file
+input-separator-line = the first line is a spreadsheet's `sep=` directive
+    .try = remove that line and declare the `delimiter` in the settings
+input-header-is-data = the first line looks like data (column { $column }); the header is missing
+    .try = add a first line with the names of the columns
+input-unnamed-column = column { $column } of the header has no name
+    .try = name the column, or remove the delimiter at the end of the line
+input-duplicate-column = columns { $first } and { $second } have the same name `{ $name }`
+    .try = rename or remove one of the two columns
+input-wrong-delimiter = the header is a single column; the file seems to use the { $likely }
+    .try = declare the { $likely } as `delimiter`, or export with another one
+input-missing-column = there is no column `{ $name }`
+    .try = { $near ->
+        [none] add `{ $name }`, or say under `[columns]` what yours is called
+       *[other] did you mean { near-names }? Map it under `[columns]` in the settings
+     }
+input-stray-quote = line { $line }, column { $column }: a quote inside a field without quotes
+    .try = { try-quote-field }
+input-text-after-quote = line { $line }, column { $column }: text after the closing quote of a field whose quote opened on line { $opened }
+    .try = { try-quote-field }
+try-quote-field = put the whole field in quotes and double every quote inside it
+input-unclosed-quote = line { $line }, column { $column }: a quote opens here and never closes
+    .try = close the quote on that line, or double it if it is part of the text
+input-record-too-long = the record that begins on line { $line } is longer than 64 KiB
+    .try = check the quotes and line ends near that line
+input-ragged = line { $line } has { $found ->
+    [one] 1 field
+   *[other] { $found_text } fields
+ }; the header has { $expected_text }
+    .try = { $relation ->
+        [more] put fields that contain the delimiter in quotes
+       *[fewer] check line ends inside fields, and the end of the row
+     }
+input-unknown-column = the column `{ $name }` is not known
+    .try = { try-unknown-column }
+input-unknown-member = line { $line }: the column `{ $name }` is not known
+    .try = { try-unknown-column }
+try-unknown-column = { $near ->
+    [none] rename it under `[columns]` in the settings, or list `{ $name }` under `ignore`
+   *[other] did you mean { near-names }? Rename it under `[columns]` in the settings, or list `{ $name }` under `ignore`
+ }
+input-no-row-id = line { $line }: the row has no id, or a null marker for one
+    .try = give every row an id, which never changes and is the same in every file
+input-long-row-id = line { $line }: the id of the row is longer than 1024 bytes
+    .try = check that the right column is the row id
+input-number-for-row-id = line { $line }: the id of the row is a number that was rounded on its way
+    .try = export the ids as text: spreadsheets and decimal columns write 1.23457E+15 or 12.0
+input-open-last-line = line { $line }, the last one, has no line end: the file may be cut short
+    .try = wait until the export has ended, or export again; if the file is whole, end its last line, or say `--allow open-last-line` to a command that has the option
+input-json = line { $line } is { $found }, not one JSON object
+    .try = write one object a line, such as `{ "{" }"row_id":"C-1"{ "}" }`, and no comma after it
+input-json-member = line { $line }: `{ $name }` is { $found }
+    .try = write the value as text in quotes, so that it stays as it is; lists may be arrays of texts, absent values null
+input-parquet = the file is { $found }
+    .try = write it again as Parquet with snappy or zstd, without encryption, or as CSV
+input-parquet-column = column `{ $name }` holds { $found }
+    .try = write the column as STRING (of numbers the digits alone, without `.0`), DATE, TIMESTAMP in UTC, BOOLEAN or LIST of STRING
+input-parquet-field = row { $line }, column `{ $name }`: { $found }
+    .try = correct the value and write the file again
+input-parser = the parser stopped near line { $line }
+    .try = report this: it is a defect of the program
+
+near-names = { $near ->
+    [one] `{ $a }`
+    [two] `{ $a }` or `{ $b }`
+   *[three] `{ $a }` or `{ $b }` or `{ $c }`
+ }
+
+## Things found in place of others
+
+found-zip = a ZIP archive or an Excel workbook
+found-old-workbook = an old Excel workbook
+found-gzip = a gzip archive
+found-zstd = a zstd archive
+found-parquet = a Parquet file
+found-sqlite = an SQLite database
+found-pdf = a PDF document
+found-unmarked = text without a mark
+found-list = a list, where one text is expected
+found-bar-in-entry = a list with `|` inside an entry
+# After “the”.
+delimiter-semicolon = semicolon `;`
+delimiter-tab = tab
+delimiter-comma = comma `,`
+delimiter-bar = vertical bar `|`
+json-broken-object = a broken or unfinished JSON object
+json-array = a JSON array or the start of one
+json-other-text = other text
+json-data-for-names = an object with data for names
+json-too-many-members = one of too many columns
+json-twice = there twice
+json-number = a number
+json-object = an object
+json-list-of-others = a list of something other than texts
+parquet-not = not a Parquet file
+parquet-stream = Parquet, which is read from a file and not from a stream
+parquet-damaged = a Parquet file that is damaged or cut short
+parquet-encrypted = an encrypted Parquet file
+parquet-compression = a Parquet file with another compression than snappy or zstd
+parquet-long-page = a Parquet file with a page above 64 MiB
+parquet-long-description = a Parquet file whose description is above 64 MiB
+parquet-name-twice = a Parquet file with two columns of one name
+parquet-data-for-names = a Parquet file with data for names of columns
+parquet-several-values = a group of several values
+parquet-nested = groups or nested lists
+parquet-bytes = bytes that are not declared as text
+parquet-int96 = times of the old form INT96
+parquet-numbers = numbers
+parquet-levels = levels and values that disagree
+parquet-long-field = longer than 64 KiB
+parquet-not-utf8 = not valid UTF-8
+parquet-nul = a NUL character
+parquet-out-of-range = a day or time out of range

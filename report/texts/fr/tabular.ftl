@@ -1,2 +1,145 @@
 ## tabular
 
+## Fichiers
+
+source-input = { $file } : { $fault }
+source-open = impossible d’ouvrir le fichier { $file } : { $error }
+    .try = nommez un fichier qui existe et que vous pouvez lire
+mapping-no-column = `[columns]` nomme `{ $name }`, qui n’est pas une colonne
+    .try = { try-mapping }
+mapping-twice = `[columns]` nomme `{ $name }` deux fois
+    .try = { try-mapping }
+try-mapping = écrivez `[columns]` sous la forme `la nôtre = "la vôtre"`, par exemple `email = "MAIL"`
+
+## Fautes d’un fichier, ou d’une de ses lignes
+
+input-read = le fichier ne peut pas être lu après la ligne { $line } : { $error }
+    .try = vérifiez le fichier, son disque et sa compression, puis relancez
+input-not-text = le fichier est { $found }, pas du texte
+    .try = exportez-le en CSV ou NDJSON en UTF-8, ou en Parquet
+input-wrong-encoding = le fichier est { $found } ; son encodage déclaré est { $declared }
+    .try = { $known ->
+        [yes] déclarez `encoding = "{ $found }"`, ou exportez le fichier en UTF-8
+       *[no] exportez le fichier en UTF-8
+     }
+input-invalid-encoding = ligne { $line }, colonne { $column } : { $declared } non valide
+    .try = { $declared ->
+        [utf-8] exportez le fichier en UTF-8, ou déclarez son encodage, souvent `windows-1252`
+       *[other] le fichier n’est sans doute pas en { $declared } ; exportez-le en UTF-8
+     }
+input-nul-byte = ligne { $line }, colonne { $column } : un octet NUL
+    .try = exportez de nouveau le fichier ; un octet NUL veut dire qu’il est endommagé ou n’est pas du texte
+input-empty = le fichier est vide ; il lui faut au moins un en-tête
+    .try = vérifiez que l’export a eu lieu et que c’est bien son fichier
+input-separator-line = la première ligne est la directive `sep=` d’un tableur
+    .try = retirez cette ligne et déclarez le réglage `delimiter`
+input-header-is-data = la première ligne ressemble à des données (colonne { $column }) ; l’en-tête manque
+    .try = ajoutez une première ligne avec les noms des colonnes
+input-unnamed-column = la colonne { $column } de l’en-tête n’a pas de nom
+    .try = nommez la colonne, ou retirez le séparateur à la fin de la ligne
+input-duplicate-column = les colonnes { $first } et { $second } ont le même nom `{ $name }`
+    .try = renommez ou retirez l’une des deux colonnes
+input-wrong-delimiter = l’en-tête n’a qu’une colonne ; le fichier semble utiliser { $likely }
+    .try = déclarez { $likely } par le réglage `delimiter`, ou exportez avec un autre séparateur
+input-missing-column = il n’y a pas de colonne `{ $name }`
+    .try = { $near ->
+        [none] ajoutez `{ $name }`, ou dites sous `[columns]` comment s’appelle la vôtre
+       *[other] s’agit-il de { near-names } ? Affectez-la sous `[columns]` dans les réglages
+     }
+input-stray-quote = ligne { $line }, colonne { $column } : un guillemet dans un champ sans guillemets
+    .try = { try-quote-field }
+input-text-after-quote = ligne { $line }, colonne { $column } : du texte après le guillemet fermant d’un champ ouvert à la ligne { $opened }
+    .try = { try-quote-field }
+try-quote-field = mettez tout le champ entre guillemets et doublez chaque guillemet à l’intérieur
+input-unclosed-quote = ligne { $line }, colonne { $column } : un guillemet s’ouvre ici et ne se ferme jamais
+    .try = fermez le guillemet sur cette ligne, ou doublez-le s’il fait partie du texte
+input-record-too-long = l’enregistrement qui commence à la ligne { $line } dépasse 64 Kio
+    .try = vérifiez les guillemets et les fins de ligne près de cette ligne
+input-ragged = la ligne { $line } a { $found ->
+    [one] { $found_text } champ
+   *[other] { $found_text } champs
+ } ; l’en-tête en a { $expected_text }
+    .try = { $relation ->
+        [more] mettez entre guillemets les champs qui contiennent le séparateur
+       *[fewer] vérifiez les fins de ligne dans les champs, et la fin de la ligne
+     }
+input-unknown-column = la colonne `{ $name }` n’est pas connue
+    .try = { try-unknown-column }
+input-unknown-member = ligne { $line } : la colonne `{ $name }` n’est pas connue
+    .try = { try-unknown-column }
+try-unknown-column = { $near ->
+    [none] renommez-la sous `[columns]` dans les réglages, ou ajoutez `{ $name }` au réglage `ignore`
+   *[other] s’agit-il de { near-names } ? Renommez-la sous `[columns]` dans les réglages, ou ajoutez `{ $name }` au réglage `ignore`
+ }
+input-no-row-id = ligne { $line } : la fiche n’a pas d’identifiant de fiche, ou une marque de valeur absente à sa place
+    .try = donnez à chaque fiche un identifiant qui ne change jamais et qui est le même dans tous les fichiers
+input-long-row-id = ligne { $line } : l’identifiant de la fiche dépasse 1024 octets
+    .try = vérifiez que l’identifiant de fiche est dans la bonne colonne
+input-number-for-row-id = ligne { $line } : l’identifiant de la fiche est un nombre qui a été arrondi en chemin
+    .try = exportez les identifiants de fiche comme du texte : les tableurs et les colonnes décimales écrivent 1.23457E+15 ou 12.0
+input-open-last-line = la ligne { $line }, la dernière, n’a pas de fin de ligne : le fichier est peut-être tronqué
+    .try = attendez la fin de l’export, ou exportez de nouveau ; si le fichier est entier, terminez sa dernière ligne, ou donnez `--allow open-last-line` à une commande qui a cette option
+input-json = la ligne { $line } est { $found }, pas un objet JSON
+    .try = écrivez un objet par ligne, comme `{ "{" }"row_id":"C-1"{ "}" }`, sans virgule après lui
+input-json-member = ligne { $line } : `{ $name }` est { $found }
+    .try = écrivez la valeur comme du texte entre guillemets, pour qu’elle reste telle quelle ; les listes peuvent être des tableaux de textes, les valeurs absentes null
+input-parquet = le fichier est { $found }
+    .try = écrivez-le de nouveau en Parquet avec snappy ou zstd, sans chiffrement, ou en CSV
+input-parquet-column = la colonne `{ $name }` contient { $found }
+    .try = écrivez la colonne en STRING (des nombres les seuls chiffres, sans `.0`), DATE, TIMESTAMP en UTC, BOOLEAN ou LIST de STRING
+input-parquet-field = ligne { $line }, colonne `{ $name }` : { $found }
+    .try = corrigez la valeur et écrivez de nouveau le fichier
+input-parser = l’analyse s’est arrêtée près de la ligne { $line }
+    .try = signalez-le : c’est un défaut du logiciel
+
+near-names = { $near ->
+    [one] `{ $a }`
+    [two] `{ $a }` ou `{ $b }`
+   *[three] `{ $a }` ou `{ $b }` ou `{ $c }`
+ }
+
+## Ce qui est trouvé à la place d’autre chose
+
+found-zip = une archive ZIP ou un classeur Excel
+found-old-workbook = un ancien classeur Excel
+found-gzip = une archive gzip
+found-zstd = une archive zstd
+found-parquet = un fichier Parquet
+found-sqlite = une base de données SQLite
+found-pdf = un document PDF
+found-unmarked = du texte sans marque d’ordre des octets
+found-list = une liste, là où un seul texte est attendu
+found-bar-in-entry = une liste avec `|` dans un élément
+# Avec l’article.
+delimiter-semicolon = le point-virgule `;`
+delimiter-tab = la tabulation
+delimiter-comma = la virgule `,`
+delimiter-bar = la barre verticale `|`
+json-broken-object = un objet JSON cassé ou inachevé
+json-array = un tableau JSON ou le début d’un tableau
+json-other-text = un autre texte
+json-data-for-names = un objet dont les noms sont des données
+json-too-many-members = une ligne de trop de colonnes
+json-twice = présent deux fois
+json-number = un nombre
+json-object = un objet
+json-list-of-others = une liste d’autre chose que des textes
+parquet-not = autre chose qu’un fichier Parquet
+parquet-stream = du Parquet, qui se lit dans un fichier et non dans un flux
+parquet-damaged = un fichier Parquet endommagé ou tronqué
+parquet-encrypted = un fichier Parquet chiffré
+parquet-compression = un fichier Parquet compressé autrement qu’avec snappy ou zstd
+parquet-long-page = un fichier Parquet dont une page dépasse 64 Mio
+parquet-long-description = un fichier Parquet dont la description dépasse 64 Mio
+parquet-name-twice = un fichier Parquet avec deux colonnes d’un même nom
+parquet-data-for-names = un fichier Parquet avec des données comme noms de colonnes
+parquet-several-values = un groupe de plusieurs valeurs
+parquet-nested = des groupes ou des listes imbriquées
+parquet-bytes = des octets qui ne sont pas déclarés comme texte
+parquet-int96 = des dates de l’ancienne forme INT96
+parquet-numbers = des nombres
+parquet-levels = des niveaux et des valeurs qui se contredisent
+parquet-long-field = plus de 64 Kio
+parquet-not-utf8 = UTF-8 non valide
+parquet-nul = un caractère NUL
+parquet-out-of-range = un jour ou une heure hors limites
