@@ -685,7 +685,10 @@ mod tests {
                 }
             }
         }
-        assert_eq!(seen, ["2 ragged", "3", "4 ragged", "6 invalid_encoding", "7"]);
+        assert_eq!(
+            seen,
+            ["2 input-ragged", "3", "4 input-ragged", "6 input-invalid-encoding", "7"]
+        );
     }
 
     #[test]

@@ -23,7 +23,6 @@ pub mod testing;
 #[cfg(test)]
 mod tests;
 mod text;
-mod told;
 pub mod write;
 
 pub use self::csv::{CsvOptions, CsvReader, Delimiter, Record};

@@ -18,6 +18,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::{Type, TypePtr};
 use protocol::error::Bug;
+use report::{Code, Diagnose, Text, told_in_english};
 use store::output::{Output, OutputError};
 
 /// A column of a table.
@@ -84,12 +85,35 @@ impl fmt::Debug for Cell<'_> {
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
     /// The output.
-    #[error(transparent)]
     Output(#[from] OutputError),
     /// A row that does not fit the columns; a defect.
-    #[error(transparent)]
     Bug(#[from] Bug),
 }
+
+impl WriteError {
+    fn inner(&self) -> &dyn Diagnose {
+        match self {
+            Self::Output(error) => error,
+            Self::Bug(bug) => bug,
+        }
+    }
+}
+
+impl Diagnose for WriteError {
+    fn code(&self) -> Code {
+        self.inner().code()
+    }
+
+    fn text(&self) -> Text {
+        self.inner().text()
+    }
+
+    fn advice(&self) -> Option<Text> {
+        self.inner().advice()
+    }
+}
+
+told_in_english!(WriteError);
 
 /// Writes a table to an output, and gives the SHA-256 of its bytes.
 ///

@@ -7,7 +7,7 @@ use node::failure::{Failure, Inline as _};
 use node::output::{Output, Outputs};
 use node::telemetry::Terminal;
 use node::world::{Clock, SystemClock};
-use report::Code;
+use report::{Code, Diagnose as _};
 
 use crate::Home;
 
@@ -99,7 +99,7 @@ fn left(feed: &Feed) -> String {
         ));
     }
     if let Some(why) = feed.unread() {
-        parts.push(format!("nothing was read beyond an unreadable place: {}", why.what()));
+        parts.push(format!("nothing was read beyond an unreadable place: {why}"));
     }
     parts.join("; ")
 }
@@ -107,7 +107,9 @@ fn left(feed: &Feed) -> String {
 fn advice(dir: &Path, feed: &Feed, written: Option<&Output>) -> String {
     let command = format!("provider-node object --dir {} --file", dir.display());
     match (feed.unread(), written) {
-        (Some(why), _) => format!("{}, then give the whole feed again", why.try_this()),
+        (Some(why), _) => {
+            format!("{}, then give the whole feed again", why.text().attribute("try"))
+        }
         (None, Some(output)) => {
             let (shown, name) = (output.shown(), output.name().display());
             format!("mend {shown}, which has these lines, then `{command} {name}`")

@@ -15,6 +15,8 @@ fn told(done: Done, code: i32, words: &str) {
     let row = manual.lines().find(|line| plain(line).contains(&plain(words)));
     let row = row.unwrap_or_else(|| panic!("{words:?} is not in the manual"));
     assert!(row.contains(&format!("| {code} |")), "{row}");
+    let number = first.trim_start_matches("error ").split(':').next().unwrap();
+    assert!(row.contains(number), "{number} in {row}");
 }
 
 fn rows(count: usize) -> String {
