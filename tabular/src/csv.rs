@@ -75,8 +75,8 @@ impl Delimiter {
 
 /// Reads the records of one file.
 ///
-/// After an error of a single row ([`InputError::Ragged`], [`InputError::InvalidEncoding`]) the next
-/// record can be read; after any other, every further call gives the same error.
+/// After an error of a single row ([`InputError::Ragged`], [`InputError::InvalidEncoding`]) the
+/// next record can be read; after any other, every further call gives the same error.
 pub struct CsvReader<R: Read> {
     reader: Reader<Guard<R>>,
     columns: Vec<String>,

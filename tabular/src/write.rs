@@ -190,7 +190,7 @@ impl<'a> TableWriter<'a> {
     ///
     /// # Errors
     ///
-    /// [`WriteError`] of the file system, or [`WriteError::Bug`] if the cells do not fit the columns.
+    /// [`WriteError`] of the file system; [`WriteError::Bug`] if the cells do not fit the columns.
     pub fn row(&mut self, cells: &[Cell<'_>]) -> Result<(), WriteError> {
         let fits = cells.len() == self.columns.len()
             && cells.iter().zip(self.columns).all(|(cell, column)| fits(*cell, *column));
