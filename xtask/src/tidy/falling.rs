@@ -302,6 +302,7 @@ const FOR_DEVELOPERS: &[&str] = &[
     "expect",
     "info",
     "info_span",
+    "must_use",
     "panic",
     "span",
     "trace",
