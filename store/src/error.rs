@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use protocol::error::Bug;
+use report::{Code, Diagnose, Text};
 
 use crate::os::OsError;
 use crate::seal::SealError;
@@ -12,16 +13,12 @@ use crate::spill::SpillError;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Sorting or spilling failed.
-    #[error(transparent)]
     Spill(#[from] SpillError),
     /// A sealed file cannot be written, or does not open.
-    #[error(transparent)]
     Seal(#[from] SealError),
     /// The file system.
-    #[error(transparent)]
     Os(#[from] OsError),
     /// A file of ours cannot be read or written.
-    #[error("cannot use {}: {source}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
@@ -29,21 +26,18 @@ pub enum StoreError {
         source: std::io::Error,
     },
     /// A stored file is not what was written.
-    #[error("{} is damaged: {what}", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
         /// Sign of the damage.
-        what: String,
+        how: Text,
     },
     /// A stored set contradicts itself: damaged, or written by another version.
-    #[error("{} does not hold what it should", path.display())]
     Contradiction {
         /// The file.
         path: PathBuf,
     },
     /// A defect of ours.
-    #[error(transparent)]
     Bug(#[from] Bug),
 }
 
@@ -58,7 +52,7 @@ impl StoreError {
         move |error| match error {
             SealError::Io(source) => Self::Io { path: path.to_path_buf(), source },
             SealError::Os(error) => error.into(),
-            error => Self::Damaged { path: path.to_path_buf(), what: error.to_string() },
+            error => Self::Damaged { path: path.to_path_buf(), how: error.text() },
         }
     }
 
@@ -68,3 +62,34 @@ impl StoreError {
         Self::Contradiction { path: path.to_path_buf() }
     }
 }
+
+impl Diagnose for StoreError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Spill(error) => error.code(),
+            Self::Seal(error) => error.code(),
+            Self::Os(error) => error.code(),
+            Self::Io { .. } => Code::Storage,
+            Self::Damaged { .. } => Code::Damaged,
+            Self::Contradiction { .. } => Code::Contradiction,
+            Self::Bug(bug) => bug.code(),
+        }
+    }
+
+    fn text(&self) -> Text {
+        match self {
+            Self::Spill(error) => error.text(),
+            Self::Seal(error) => error.text(),
+            Self::Os(error) => error.text(),
+            Self::Io { path, source } => {
+                Text::new("store-io").with("path", path).with("why", source)
+            }
+            Self::Damaged { path, how } => {
+                Text::new("store-damaged").with("path", path).with("how", how.clone())
+            }
+            Self::Contradiction { path } => Text::new("store-contradiction").with("path", path),
+            Self::Bug(bug) => bug.text(),
+        }
+    }
+}
+report::told_in_english!(StoreError);

@@ -18,9 +18,10 @@ use protocol::error::Bug;
 use protocol::identity::ChannelFacts;
 use protocol::suite::PROTOCOL_VERSION;
 use protocol::transcript::{Opening, Record, Role, Transcript, Unreadable, Writer, merkle};
+use report::{Arg, Code, Diagnose, Text};
 use sha2::{Digest, Sha256};
 
-use crate::os::{self, OsError, Storage};
+use crate::os::{self, Action, OsError, Storage};
 
 /// The journal of one session, open for writing.
 #[derive(Debug)]
@@ -111,7 +112,7 @@ impl SessionJournal {
         if dropped_bytes > 0 {
             cut(&path, &mut file, len as u64)?;
         }
-        file.seek(SeekFrom::End(0)).map_err(os::at("read", &path))?;
+        file.seek(SeekFrom::End(0)).map_err(os::at(Action::Read, &path))?;
         let (mut writer, _) = Writer::open(&transcript.opening)?;
         for record in &transcript.records {
             writer.append(record)?;
@@ -135,7 +136,7 @@ impl SessionJournal {
     ///
     /// # Errors
     ///
-    /// [`JournalError::Misuse`] if the frame is not the record's; [`JournalError::Os`] if it
+    /// [`JournalError::Bug`] if the frame is not the record's; [`JournalError::Os`] if it
     /// cannot be written. The journal then takes nothing more.
     pub fn append(
         &mut self,
@@ -145,7 +146,7 @@ impl SessionJournal {
         self.guarded(|journal| {
             match (record, frame) {
                 (Record::Control(_), None) => {}
-                (Record::Control(_), Some(_)) => return Err(JournalError::Misuse),
+                (Record::Control(_), Some(_)) => return Err(Bug::misuse().into()),
                 (Record::Bulk { header, .. }, frame) => journal.keep(header, frame)?,
             }
             let bytes = journal.writer.append(record)?;
@@ -188,7 +189,7 @@ impl SessionJournal {
             }
             os::fault_point()
                 .and_then(|()| std::fs::rename(&journal.directory, to))
-                .map_err(os::at("name", to))?;
+                .map_err(os::at(Action::Name, to))?;
             let from = std::mem::replace(&mut journal.directory, to.into());
             // [G57]
             os::sync_dir(os::parent(to))?;
@@ -258,10 +259,10 @@ impl SessionJournal {
                 storage
                     .write_all(&header.encode())
                     .and_then(|()| storage.write_all(&frame.payload))
-                    .map_err(os::at("write", &path))?;
+                    .map_err(os::at(Action::Write, &path))?;
                 Ok(())
             }
-            _ => Err(JournalError::Misuse),
+            _ => Err(Bug::misuse().into()),
         }
     }
 
@@ -272,7 +273,7 @@ impl SessionJournal {
                 && *changed
             {
                 let path = frame_path(&self.directory, *stream);
-                Storage(file).sync().map_err(os::at("sync", &path))?;
+                Storage(file).sync().map_err(os::at(Action::Sync, &path))?;
                 *changed = false;
             }
         }
@@ -286,8 +287,8 @@ impl SessionJournal {
         }
         let path = self.directory.join(TRANSCRIPT_NAME);
         let mut storage = Storage(&self.transcript);
-        storage.write_all(&self.pending).map_err(os::at("write", &path))?;
-        storage.sync().map_err(os::at("sync", &path))?;
+        storage.write_all(&self.pending).map_err(os::at(Action::Write, &path))?;
+        storage.sync().map_err(os::at(Action::Sync, &path))?;
         self.pending.clear();
         Ok(())
     }
@@ -338,7 +339,7 @@ impl Frames {
     fn read(&mut self) -> Result<Option<RawFrame>, JournalError> {
         let damaged = || JournalError::FrameDamaged { path: self.path.clone(), index: self.next };
         let mut header = [0; FrameHeader::LEN];
-        match fill(&mut self.file, &mut header).map_err(os::at("read", &self.path))? {
+        match fill(&mut self.file, &mut header).map_err(os::at(Action::Read, &self.path))? {
             0 => return Ok(None),
             FrameHeader::LEN => {}
             _ => return Err(damaged()),
@@ -350,7 +351,7 @@ impl Frames {
         // At most a frame, as the header was checked against the limits.
         let len = usize::try_from(header.payload_len).map_err(|_| damaged())?;
         let mut payload = vec![0; len];
-        let read = fill(&mut self.file, &mut payload).map_err(os::at("read", &self.path))?;
+        let read = fill(&mut self.file, &mut payload).map_err(os::at(Action::Read, &self.path))?;
         if read < len {
             return Err(damaged());
         }
@@ -379,11 +380,8 @@ impl Iterator for Frames {
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// A file or directory.
-    #[error(transparent)]
     Os(#[from] OsError),
     /// A record is altered or missing, and others follow it.
-    #[error("{}: record {record} is damaged; try: restore the run from a copy, or start a new one",
-        path.display())]
     Damaged {
         /// The transcript.
         path: PathBuf,
@@ -391,14 +389,11 @@ pub enum JournalError {
         record: u64,
     },
     /// A transcript of another version of the protocol.
-    #[error("{}: {}; try: start a new run", path.display(), Unreadable::OtherVersion)]
     OtherVersion {
         /// The transcript.
         path: PathBuf,
     },
     /// A recorded frame is altered or missing.
-    #[error("{}: frame {index} is damaged; try: restore the run from a copy, or start a new one",
-        path.display())]
     FrameDamaged {
         /// The frames.
         path: PathBuf,
@@ -406,21 +401,47 @@ pub enum JournalError {
         index: u32,
     },
     /// A transcript is larger than any session's.
-    #[error("{} is too large for a transcript; try: name the directory of a run", path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,
     },
-    /// A frame came without its record, or a stream was kept in part.
-    #[error("the journal was driven out of order; try: report this as a defect")]
-    Misuse,
-    /// The transcript is longer than its records can count.
-    #[error(transparent)]
-    Bug(#[from] Bug),
     /// An earlier write failed.
-    #[error("the journal failed earlier and takes nothing more; try: free space, then run again")]
     Failed,
+    /// A defect of ours: a frame came without its record, a stream was kept in part, or there are
+    /// more records than a transcript counts.
+    Bug(#[from] Bug),
 }
+
+impl Diagnose for JournalError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Os(_)
+            | Self::Damaged { .. }
+            | Self::OtherVersion { .. }
+            | Self::FrameDamaged { .. }
+            | Self::TooLarge { .. }
+            | Self::Failed => Code::SessionStorage,
+            Self::Bug(bug) => bug.code(),
+        }
+    }
+
+    fn text(&self) -> Text {
+        match self {
+            Self::Os(error) => error.text(),
+            Self::Damaged { path, record } => {
+                Text::new("journal-damaged").with("path", path).with("record", Arg::Number(*record))
+            }
+            Self::OtherVersion { path } => Text::new("journal-other-version").with("path", path),
+            Self::FrameDamaged { path, index } => Text::new("journal-frame-damaged")
+                .with("path", path)
+                .with("index", Arg::Number((*index).into())),
+            Self::TooLarge { path } => Text::new("journal-too-large").with("path", path),
+            Self::Failed => Text::new("journal-failed"),
+            Self::Bug(bug) => bug.text(),
+        }
+    }
+}
+report::told_in_english!(JournalError);
 
 /// Name of the transcript in the directory of a run.
 pub const TRANSCRIPT_NAME: &str = "RUN.transcript";
@@ -482,7 +503,7 @@ fn read_transcript(path: &Path, file: &File) -> Result<Vec<u8>, JournalError> {
     let mut bytes = Vec::new();
     file.take(TRANSCRIPT_BYTES_MAX.saturating_add(1))
         .read_to_end(&mut bytes)
-        .map_err(os::at("read", path))?;
+        .map_err(os::at(Action::Read, path))?;
     if bytes.len() as u64 > TRANSCRIPT_BYTES_MAX {
         return Err(JournalError::TooLarge { path: path.into() });
     }
@@ -571,13 +592,13 @@ fn recover_frames(
         });
         let path = frame_path(dir, stream);
         let recorded = leaves.clone().next().is_some();
-        let kept = path.try_exists().map_err(os::at("look at", &path))?;
+        let kept = path.try_exists().map_err(os::at(Action::LookAt, &path))?;
         match (kept, recorded) {
             (true, true) => {
                 streams.insert(stream, recover_stream(dir, stream, leaves)?);
             }
             (true, false) => {
-                std::fs::remove_file(&path).map_err(os::at("remove", &path))?;
+                std::fs::remove_file(&path).map_err(os::at(Action::Remove, &path))?;
             }
             (false, true) => {
                 streams.insert(stream, Kept::LeavesOnly);
@@ -611,7 +632,7 @@ fn recover_stream<'a>(
         }
     }
     let mut file = os::open_private(&path, OpenOptions::new().read(true).write(true))?;
-    let len = file.seek(SeekFrom::End(0)).map_err(os::at("read", &path))?;
+    let len = file.seek(SeekFrom::End(0)).map_err(os::at(Action::Read, &path))?;
     if len > frames.read_bytes {
         cut(&path, &mut file, frames.read_bytes)?;
     }
@@ -623,7 +644,7 @@ fn cut(path: &Path, file: &mut File, len: u64) -> Result<(), JournalError> {
     file.set_len(len)
         .and_then(|()| Storage(file).sync())
         .and_then(|()| file.seek(SeekFrom::End(0)))
-        .map_err(os::at("shorten", path))?;
+        .map_err(os::at(Action::Shorten, path))?;
     Ok(())
 }
 
@@ -971,7 +992,7 @@ mod tests {
         let session = session();
         take(&mut journal, &session[2]).unwrap();
         let gap = journal.append(&record(&session[4]), None);
-        assert!(matches!(gap, Err(JournalError::Misuse)));
+        assert!(matches!(gap, Err(JournalError::Bug(_))));
         assert!(matches!(take(&mut journal, &session[4]), Err(JournalError::Failed)));
         let dir = private_tempdir();
         let mut journal = SessionJournal::create(dir.path(), &opening()).unwrap();
@@ -979,7 +1000,7 @@ mod tests {
         journal.append(&record(&session[4]), None).unwrap();
         journal.sync().unwrap();
         let other = journal.append(&record(&session[3]), Some(&session[5]));
-        assert!(matches!(other, Err(JournalError::Misuse)));
+        assert!(matches!(other, Err(JournalError::Bug(_))));
     }
 
     #[test]

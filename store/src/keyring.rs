@@ -18,6 +18,7 @@ use protocol::manifest::{ManifestBody, SignedManifest};
 use protocol::oprf::PrfKey;
 use protocol::seed::{KeyDerivation, KeySeed};
 use protocol::suite::{Aligned, Order, Shuffled, SuiteId};
+use report::{Code, Diagnose, Text};
 
 use crate::os::{self, OsError};
 use crate::seal::{self, SealError, StorageKey};
@@ -291,13 +292,11 @@ impl Keyring {
 #[derive(Debug, thiserror::Error)]
 pub enum KeyringError {
     /// A key file is damaged, or sealed under another storage key.
-    #[error("{} is not a key of this node", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
     },
     /// A key file cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
@@ -305,21 +304,45 @@ pub enum KeyringError {
         source: std::io::Error,
     },
     /// This machine's clock stands before the key was made.
-    #[error("the clock of this machine is behind the newest key; try: set the clock")]
     ClockBehind,
     /// The key of this run was used in another session.
-    #[error("the key of this run is used already; try: run again, with a new table")]
     Used,
     /// Sealing failed.
-    #[error(transparent)]
     Seal(#[from] SealError),
     /// The file system, or no randomness.
-    #[error(transparent)]
     Os(#[from] OsError),
     /// A defect of ours.
-    #[error(transparent)]
     Bug(#[from] Bug),
 }
+
+impl Diagnose for KeyringError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Damaged { .. } => Code::Damaged,
+            Self::Io { .. } => Code::Storage,
+            Self::ClockBehind => Code::ToDoFirst,
+            Self::Used => Code::InUse,
+            Self::Seal(error) => error.code(),
+            Self::Os(error) => error.code(),
+            Self::Bug(bug) => bug.code(),
+        }
+    }
+
+    fn text(&self) -> Text {
+        match self {
+            Self::Damaged { path } => Text::new("key-damaged").with("path", path),
+            Self::Io { path, source } => {
+                Text::new("store-io").with("path", path).with("why", source)
+            }
+            Self::ClockBehind => Text::new("key-clock-behind"),
+            Self::Used => Text::new("key-used"),
+            Self::Seal(error) => error.text(),
+            Self::Os(error) => error.text(),
+            Self::Bug(bug) => bug.text(),
+        }
+    }
+}
+report::told_in_english!(KeyringError);
 
 struct StoredKey {
     id: [u8; 16],

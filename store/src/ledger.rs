@@ -19,10 +19,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use protocol::codec::{FrameHeader, RawFrame};
-use protocol::error::{Bug, Refusal};
+use protocol::error::{Bug, Error, Refusal};
 use protocol::ledger::evidence::SessionEvidence;
 use protocol::ledger::{LedgerEntry, LedgerHead, Reservation};
 use protocol::suite::SuiteId;
+use report::{Arg, Code, Diagnose, Text};
 use rusqlite::params;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Transaction, TransactionBehavior};
 use session::advertiser::{KnownKey, MetKey};
@@ -825,11 +826,8 @@ impl SessionRow {
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
     /// The file itself.
-    #[error(transparent)]
     Os(#[from] OsError),
     /// SQLite failed.
-    #[error("cannot read or write the ledger {}: {source}; try: check space and health of the disk",
-        path.display())]
     Storage {
         /// The file.
         path: PathBuf,
@@ -837,10 +835,6 @@ pub enum LedgerError {
         source: rusqlite::Error,
     },
     /// An entry is missing or altered.
-    #[error(
-        "the ledger with {partner} is broken at entry {seq}; try: restore it from a copy, or \
-             adopt the partner's entries"
-    )]
     Chain {
         /// First 8 hexadecimal digits of the party id.
         partner: String,
@@ -848,15 +842,11 @@ pub enum LedgerError {
         seq: u64,
     },
     /// The file is not a sound database.
-    #[error("the ledger {} is damaged; try: restore it from a copy, or move it away and adopt the \
-             partners' entries with `ledger adopt`", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
     },
     /// A row beside the chains was changed, added or removed by something else.
-    #[error("the ledger {} was altered in its table `{table}`; try: restore it from a copy, or \
-             move it away and adopt the partners' entries with `ledger adopt`", path.display())]
     Altered {
         /// The file.
         path: PathBuf,
@@ -864,9 +854,6 @@ pub enum LedgerError {
         table: &'static str,
     },
     /// There is no ledger, and there was one.
-    #[error("the ledger {} is gone, but {trace} shows that there was one; try: put it back from a \
-             copy, or ask each partner for its `ledger export` and read it with `ledger adopt`",
-        path.display())]
     Gone {
         /// The file.
         path: PathBuf,
@@ -874,10 +861,6 @@ pub enum LedgerError {
         trace: String,
     },
     /// The chain with a partner lacks entries that it had.
-    #[error(
-        "the ledger with {partner} ends at {seq}, but it had {anchored} entries: an older copy was \
-         put back; try: ask the partner for its `ledger export` and read it with `ledger adopt`"
-    )]
     Behind {
         /// First 8 hexadecimal digits of the party id.
         partner: String,
@@ -887,18 +870,11 @@ pub enum LedgerError {
         anchored: u64,
     },
     /// The anchor is damaged.
-    #[error("{} is damaged, or keys/storage.key is not the key it was written under; try: restore \
-             the file from a copy, or compare the ledger with each partner's and remove it",
-        path.display())]
     Anchor {
         /// The file.
         path: PathBuf,
     },
     /// Two entries of one number differ, and a signed one is not taken back.
-    #[error(
-        "this ledger and the other side's contradict each other at entry {seq}; try: keep both \
-         exports and talk to {partner}"
-    )]
     Contradiction {
         /// First 8 hexadecimal digits of the party id.
         partner: String,
@@ -906,8 +882,6 @@ pub enum LedgerError {
         seq: u64,
     },
     /// The file was written by another version.
-    #[error("the ledger {} has version {version}; try: make the directory anew with this version, \
-             or use the program that wrote it", path.display())]
     Version {
         /// The file.
         path: PathBuf,
@@ -915,16 +889,11 @@ pub enum LedgerError {
         version: i64,
     },
     /// The place of the file cannot keep commits.
-    #[error("commits do not last at {}; try: a local disk", path.display())]
     NotDurable {
         /// The file.
         path: PathBuf,
     },
     /// An entry does not follow the chain.
-    #[error(
-        "entry {seq} does not follow the ledger with {partner}; try: compare ledgers with the \
-             partner"
-    )]
     Follow {
         /// First 8 hexadecimal digits of the party id.
         partner: String,
@@ -932,15 +901,69 @@ pub enum LedgerError {
         seq: u64,
     },
     /// A defect of ours.
-    #[error(transparent)]
     Bug(#[from] Bug),
 }
+
+impl Diagnose for LedgerError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Gone { .. } | Self::Behind { .. } => Code::LedgerGone,
+            Self::Contradiction { .. } => Code::LedgerHeadsDiffer,
+            Self::Os(_)
+            | Self::Storage { .. }
+            | Self::Chain { .. }
+            | Self::Damaged { .. }
+            | Self::Altered { .. }
+            | Self::Anchor { .. }
+            | Self::Version { .. }
+            | Self::NotDurable { .. }
+            | Self::Follow { .. } => Code::SessionStorage,
+            Self::Bug(bug) => bug.code(),
+        }
+    }
+
+    fn text(&self) -> Text {
+        let number = |number: &u64| Arg::Number(*number);
+        match self {
+            Self::Os(error) => error.text(),
+            Self::Storage { path, source } => {
+                Text::new("ledger-storage").with("path", path).with("why", source.to_string())
+            }
+            Self::Chain { partner, seq } => {
+                Text::new("ledger-chain").with("partner", partner).with("seq", number(seq))
+            }
+            Self::Damaged { path } => Text::new("ledger-damaged").with("path", path),
+            Self::Altered { path, table } => {
+                Text::new("ledger-altered").with("path", path).with("table", *table)
+            }
+            Self::Gone { path, trace } => {
+                Text::new("ledger-gone").with("path", path).with("trace", trace)
+            }
+            Self::Behind { partner, seq, anchored } => Text::new("ledger-behind")
+                .with("partner", partner)
+                .with("seq", number(seq))
+                .with("anchored", number(anchored)),
+            Self::Anchor { path } => Text::new("ledger-anchor").with("path", path),
+            Self::Contradiction { partner, seq } => {
+                Text::new("ledger-contradiction").with("partner", partner).with("seq", number(seq))
+            }
+            Self::Version { path, version } => {
+                Text::new("ledger-version").with("path", path).with("version", version.to_string())
+            }
+            Self::NotDurable { path } => Text::new("ledger-not-durable").with("path", path),
+            Self::Follow { partner, seq } => {
+                Text::new("ledger-follow").with("partner", partner).with("seq", number(seq))
+            }
+            Self::Bug(bug) => bug.text(),
+        }
+    }
+}
+report::told_in_english!(LedgerError);
 
 /// A reserve was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum ReserveError {
     /// Budget or chain do not allow it; nothing failed.
-    #[error("{refusal}")]
     Refused {
         /// Why.
         refusal: Refusal,
@@ -948,9 +971,34 @@ pub enum ReserveError {
         retry_after_s: u32,
     },
     /// The ledger failed.
-    #[error(transparent)]
     Storage(#[from] LedgerError),
 }
+
+impl Diagnose for ReserveError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Refused { refusal, .. } => Error::Refused(*refusal).code(),
+            Self::Storage(error) => error.code(),
+        }
+    }
+
+    fn text(&self) -> Text {
+        match self {
+            Self::Refused { refusal, .. } => Error::Refused(*refusal).text(),
+            Self::Storage(error) => error.text(),
+        }
+    }
+
+    fn retry_after_s(&self) -> Option<u64> {
+        match self {
+            Self::Refused { retry_after_s, .. } if *retry_after_s > 0 => {
+                Some((*retry_after_s).into())
+            }
+            _ => None,
+        }
+    }
+}
+report::told_in_english!(ReserveError);
 
 /// Asserts the reservation of an entry that a commit has just put on disk, or found there.
 fn reserved(_committed: Committed<()>, entry: &LedgerEntry) -> Reservation {

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rand::TryRng;
 use rand::rngs::SysRng;
+use report::{Arg, Code, Diagnose, Text};
 use rustix::fs::{FlockOperation, OFlags};
 use rustix::process::{Resource, Rlimit};
 use rustix::time::ClockId;
@@ -134,7 +135,10 @@ pub fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>, OsError> {
     let mut bytes = Zeroizing::new(Vec::new());
     // The capacity is set first, so that no copy of a secret is left behind by growing.
     bytes.reserve_exact(PRIVATE_BYTES_MAX + 1);
-    (&file).take(PRIVATE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(at("read", path))?;
+    (&file)
+        .take(PRIVATE_BYTES_MAX as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(at(Action::Read, path))?;
     if bytes.len() > PRIVATE_BYTES_MAX {
         return Err(OsError::TooLarge { path: path.into() });
     }
@@ -148,7 +152,7 @@ pub fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>, OsError> {
 ///
 /// As [`read_private`].
 pub fn create_private_dir(path: &Path) -> Result<(), OsError> {
-    fault_point().map_err(at("create", path))?;
+    fault_point().map_err(at(Action::Create, path))?;
     let made = DirBuilder::new().mode(PRIVATE_DIR_MODE).create(path);
     match made {
         Ok(()) => return sync_dir(parent(path)),
@@ -157,9 +161,9 @@ pub fn create_private_dir(path: &Path) -> Result<(), OsError> {
             create_private_dir(parent(path))?;
             return create_private_dir(path);
         }
-        Err(error) => return Err(at("create", path)(error)),
+        Err(error) => return Err(at(Action::Create, path)(error)),
     }
-    let found = fs::symlink_metadata(path).map_err(at("look at", path))?;
+    let found = fs::symlink_metadata(path).map_err(at(Action::LookAt, path))?;
     if found.is_symlink() {
         return Err(OsError::Symlink { path: path.into() });
     }
@@ -206,8 +210,8 @@ impl DraftDir {
         let dir = parent(&self.path).to_path_buf();
         let path = dir.join(name);
         sync_dir(&self.path)?;
-        fault_point().map_err(at("name", &path))?;
-        fs::rename(&self.path, &path).map_err(at("name", &path))?;
+        fault_point().map_err(at(Action::Name, &path))?;
+        fs::rename(&self.path, &path).map_err(at(Action::Name, &path))?;
         sync_dir(&dir)
     }
 }
@@ -225,10 +229,10 @@ impl Drop for DraftDir {
 ///
 /// [`OsError::Io`].
 pub fn sync_dir(path: &Path) -> Result<(), OsError> {
-    fault_point().map_err(at("sync", path))?;
+    fault_point().map_err(at(Action::Sync, path))?;
     #[cfg(any(test, feature = "testing"))]
     note_dir_sync(path);
-    File::open(path).and_then(|dir| dir.sync_all()).map_err(at("sync", path))
+    File::open(path).and_then(|dir| dir.sync_all()).map_err(at(Action::Sync, path))
 }
 
 /// Bytes that this user may still write to the disk that holds a directory, if the system tells.
@@ -280,14 +284,14 @@ impl DirectoryLock {
             .mode(PRIVATE_MODE)
             .custom_flags(open_flags())
             .open(&path)
-            .map_err(at("open", &path))?;
+            .map_err(at(Action::Open, &path))?;
         // [G55]
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => {
                 return Err(OsError::Locked { path: dir.into() });
             }
-            Err(errno) => return Err(at("lock", &path)(errno.into())),
+            Err(errno) => return Err(at(Action::Lock, &path)(errno.into())),
         }
         Ok(Self { dir: dir.into(), _held: file })
     }
@@ -323,16 +327,16 @@ impl DirectoryLock {
     ///
     /// [`OsError::Io`].
     pub fn sweep(&self) -> Result<(), OsError> {
-        let entries = fs::read_dir(&self.dir).map_err(at("read", &self.dir))?;
+        let entries = fs::read_dir(&self.dir).map_err(at(Action::Read, &self.dir))?;
         for entry in entries {
-            let entry = entry.map_err(at("read", &self.dir))?;
+            let entry = entry.map_err(at(Action::Read, &self.dir))?;
             if is_partial(Path::new(&entry.file_name())) {
                 let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
                 let removed = match is_dir {
                     true => fs::remove_dir_all(entry.path()),
                     false => fs::remove_file(entry.path()),
                 };
-                removed.map_err(at("remove", &entry.path()))?;
+                removed.map_err(at(Action::Remove, &entry.path()))?;
             }
         }
         Ok(())
@@ -343,41 +347,32 @@ impl DirectoryLock {
 #[derive(Debug, thiserror::Error)]
 pub enum OsError {
     /// No randomness.
-    #[error("the operating system gave no randomness; try: check that getrandom is not filtered")]
     Entropy(#[source] rand::rngs::SysError),
     /// A step on a file or directory failed.
-    #[error("cannot {action} {}: {source}", path.display())]
     Io {
         /// What was tried.
-        action: &'static str,
+        action: Action,
         /// On what.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
     },
     /// A private file or directory is a link.
-    #[error("{} is a symbolic link; try: name the place it points to", path.display())]
     Symlink {
         /// The link.
         path: PathBuf,
     },
     /// A private file is a device, pipe, or directory.
-    #[error("{} is not a regular file; try: name a file", path.display())]
     NotRegular {
         /// What was named.
         path: PathBuf,
     },
     /// A private directory is something else.
-    #[error("{} is not a directory; try: name another place", path.display())]
     NotDirectory {
         /// What was named.
         path: PathBuf,
     },
     /// A private file or directory belongs to somebody else.
-    #[error(
-        "{0} belongs to user {owner}, not to user {ours}; try: chown {ours} {0}",
-        path.display()
-    )]
     Owner {
         /// The file.
         path: PathBuf,
@@ -387,7 +382,6 @@ pub enum OsError {
         ours: u32,
     },
     /// A private file or directory is open to others.
-    #[error("{0} has mode {mode:o}, others can use it; try: chmod {fix:o} {0}", path.display())]
     Mode {
         /// The file.
         path: PathBuf,
@@ -397,26 +391,117 @@ pub enum OsError {
         fix: u32,
     },
     /// A private file is larger than any key.
-    #[error("{} is above a mebibyte; try: name the right file", path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,
     },
     /// A file that must be new is there.
-    #[error("{} exists and is not overwritten; try: another name", path.display())]
     Exists {
         /// The file.
         path: PathBuf,
     },
     /// Another run works in this directory.
-    #[error("{} is used by another run; try: wait for it, or name another place", path.display())]
     Locked {
         /// The directory.
         path: PathBuf,
     },
     /// The system keeps core dumps on.
-    #[error("cannot switch core dumps off: {0}; try: start with `ulimit -c 0`")]
     CoreDumps(#[source] io::Error),
+}
+
+impl Diagnose for OsError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Entropy(_) | Self::Io { .. } | Self::CoreDumps(_) => Code::Storage,
+            Self::Symlink { .. }
+            | Self::NotRegular { .. }
+            | Self::NotDirectory { .. }
+            | Self::Owner { .. }
+            | Self::Mode { .. }
+            | Self::TooLarge { .. }
+            | Self::Exists { .. } => Code::Node,
+            Self::Locked { .. } => Code::InUse,
+        }
+    }
+
+    fn text(&self) -> Text {
+        match self {
+            Self::Entropy(_) => Text::new("os-entropy"),
+            Self::Io { action, path, source } => Text::new("os-io")
+                .with("action", action.name())
+                .with("path", path)
+                .with("why", source),
+            Self::Symlink { path } => Text::new("os-symlink").with("path", path),
+            Self::NotRegular { path } => Text::new("os-not-regular").with("path", path),
+            Self::NotDirectory { path } => Text::new("os-not-directory").with("path", path),
+            Self::Owner { path, owner, ours } => Text::new("os-owner")
+                .with("path", path)
+                .with("owner", Arg::Number((*owner).into()))
+                .with("ours", Arg::Number((*ours).into())),
+            Self::Mode { path, mode, fix } => Text::new("os-mode")
+                .with("path", path)
+                .with("mode", format!("{mode:o}"))
+                .with("fix", format!("{fix:o}")),
+            Self::TooLarge { path } => Text::new("os-too-large").with("path", path),
+            Self::Exists { path } => Text::new("os-exists").with("path", path),
+            Self::Locked { path } => Text::new("os-locked").with("path", path),
+            Self::CoreDumps(source) => Text::new("os-core-dumps").with("why", source),
+        }
+    }
+}
+report::told_in_english!(OsError);
+
+/// Step on a file or directory that the system can refuse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Making it.
+    Create,
+    /// Opening it.
+    Open,
+    /// Reading it.
+    Read,
+    /// Asking the system about it.
+    LookAt,
+    /// Writing it.
+    Write,
+    /// Cutting off its end.
+    Shorten,
+    /// Setting its permission bits.
+    SetMode,
+    /// Having it on disk.
+    Sync,
+    /// Giving it its name.
+    Name,
+    /// Taking its name away while it is used.
+    Unlink,
+    /// Removing it.
+    Remove,
+    /// Locking it.
+    Lock,
+    /// Starting threads that work for it.
+    StartThreads,
+}
+
+impl Action {
+    /// The word that selects the text.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Open => "open",
+            Self::Read => "read",
+            Self::LookAt => "look-at",
+            Self::Write => "write",
+            Self::Shorten => "shorten",
+            Self::SetMode => "set-mode",
+            Self::Sync => "sync",
+            Self::Name => "name",
+            Self::Unlink => "unlink",
+            Self::Remove => "remove",
+            Self::Lock => "lock",
+            Self::StartThreads => "start-threads",
+        }
+    }
 }
 
 /// Permission bits of a file that only its owner can use.
@@ -436,9 +521,9 @@ pub fn open_private(path: &Path, options: &mut OpenOptions) -> Result<File, OsEr
         Err(error) if is(&error, rustix::io::Errno::LOOP) => {
             return Err(OsError::Symlink { path: path.into() });
         }
-        other => other.map_err(at("open", path))?,
+        other => other.map_err(at(Action::Open, path))?,
     };
-    let found = file.metadata().map_err(at("look at", path))?;
+    let found = file.metadata().map_err(at(Action::LookAt, path))?;
     if !found.is_file() {
         return Err(OsError::NotRegular { path: path.into() });
     }
@@ -452,7 +537,7 @@ pub fn open_private(path: &Path, options: &mut OpenOptions) -> Result<File, OsEr
 ///
 /// [`OsError::Exists`] if it is there, [`OsError::Io`].
 pub fn create_private(path: &Path) -> Result<File, OsError> {
-    fault_point().map_err(at("create", path))?;
+    fault_point().map_err(at(Action::Create, path))?;
     OpenOptions::new()
         .read(true)
         .write(true)
@@ -461,7 +546,7 @@ pub fn create_private(path: &Path) -> Result<File, OsError> {
         .open(path)
         .map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => OsError::Exists { path: path.into() },
-            _ => at("create", path)(error),
+            _ => at(Action::Create, path)(error),
         })
 }
 
@@ -494,7 +579,7 @@ impl Write for Storage<'_> {
 
 /// Names a step and a path in an I/O error.
 #[must_use = "it makes an error of another"]
-pub fn at(action: &'static str, path: &Path) -> impl Fn(io::Error) -> OsError {
+pub fn at(action: Action, path: &Path) -> impl Fn(io::Error) -> OsError {
     move |source| OsError::Io { action, path: path.into(), source }
 }
 
@@ -556,8 +641,9 @@ fn publish(
 
 /// Where the content of `path` lies before it is whole.
 pub(crate) fn partial_path(path: &Path, unique: &str) -> Result<PathBuf, OsError> {
-    let name =
-        path.file_name().ok_or_else(|| at("create", path)(io::ErrorKind::InvalidInput.into()))?;
+    let name = path
+        .file_name()
+        .ok_or_else(|| at(Action::Create, path)(io::ErrorKind::InvalidInput.into()))?;
     let mut partial_name = std::ffi::OsString::from(".");
     partial_name.push(name);
     partial_name.push(format!(".{unique}{PARTIAL_SUFFIX}"));
@@ -576,14 +662,14 @@ pub(crate) fn publish_as(
     let partial_path = partial_path(path, unique)?;
     let file = create_private(&partial_path)?;
     let partial = Partial { path: partial_path };
-    write(&mut Storage(&file)).map_err(at("write", path))?;
+    write(&mut Storage(&file)).map_err(at(Action::Write, path))?;
     // Widened only now: at no time can more people read it than at the end.
-    file.set_permissions(Permissions::from_mode(mode)).map_err(at("set the mode of", path))?;
-    fault_point().and_then(|()| file.sync_all()).map_err(at("sync", path))?;
+    file.set_permissions(Permissions::from_mode(mode)).map_err(at(Action::SetMode, path))?;
+    fault_point().and_then(|()| file.sync_all()).map_err(at(Action::Sync, path))?;
     whole(&file)?;
-    fault_point().map_err(at("name", path))?;
+    fault_point().map_err(at(Action::Name, path))?;
     match place {
-        Place::Replace => fs::rename(&partial.path, path).map_err(at("name", path))?,
+        Place::Replace => fs::rename(&partial.path, path).map_err(at(Action::Name, path))?,
         Place::New => name_new(&partial.path, path)?,
     }
     drop(partial);
@@ -595,7 +681,7 @@ pub(crate) fn publish_as(
 fn name_new(from: &Path, to: &Path) -> Result<(), OsError> {
     let taken = |error: io::Error| match error.kind() {
         io::ErrorKind::AlreadyExists => OsError::Exists { path: to.into() },
-        _ => at("name", to)(error),
+        _ => at(Action::Name, to)(error),
     };
     // A hard link is the one portable way to name a file only if the name is free.
     match fs::hard_link(from, to) {
@@ -735,6 +821,10 @@ mod tests {
         names
     }
 
+    fn advice(error: &OsError) -> String {
+        error.text().attribute("try").to_string()
+    }
+
     fn set_mode(path: &Path, mode: u32) {
         fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
     }
@@ -817,8 +907,8 @@ mod tests {
         for mode in [0o640, 0o604, 0o620, 0o610, 0o777] {
             set_mode(&path, mode);
             let error = read_private(&path).unwrap_err();
-            let fix = format!("try: chmod 600 {}", path.display());
-            assert!(error.to_string().ends_with(&fix), "{error}");
+            let fix = format!("chmod 600 {}", path.display());
+            assert!(advice(&error).ends_with(&fix), "{error}");
         }
         set_mode(&path, 0o400);
         assert!(read_private(&path).is_ok());
@@ -866,7 +956,7 @@ mod tests {
         create_private_dir(&path).unwrap();
         set_mode(&path, 0o750);
         let error = create_private_dir(&path).unwrap_err();
-        assert!(error.to_string().contains("try: chmod 700 "), "{error}");
+        assert!(advice(&error).starts_with("chmod 700 "), "{error}");
         let file = dir.path().join("file");
         fs::write(&file, b"").unwrap();
         assert!(matches!(create_private_dir(&file), Err(OsError::NotDirectory { .. })));

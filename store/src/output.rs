@@ -16,9 +16,10 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
+use report::{Arg, Code, Diagnose, Text};
 use sha2::{Digest as _, Sha256};
 
-use crate::os::{self, OsError, Place};
+use crate::os::{self, Action, OsError, Place};
 
 /// The outputs of one command, and what none of them may be.
 #[derive(Debug)]
@@ -181,10 +182,10 @@ impl Output {
 
     /// The name as a person reads it.
     #[must_use]
-    pub fn shown(&self) -> String {
+    pub fn shown(&self) -> Arg {
         match self.to {
-            To::Standard => "standard output".to_owned(),
-            To::Through | To::File(_) => self.named.display().to_string(),
+            To::Standard => Text::new("output-standard").into(),
+            To::Through | To::File(_) => self.named.as_path().into(),
         }
     }
 
@@ -229,14 +230,14 @@ impl Output {
     /// What the system said of a write to this output.
     pub fn failed(&self) -> impl Fn(io::Error) -> OutputError {
         let shown = self.shown();
-        move |error| OutputError::Write { shown: shown.clone(), why: error.to_string() }
+        move |error| OutputError::Write { shown: shown.clone(), why: (&error).into() }
     }
 
     fn told(&self, error: &OsError) -> OutputError {
         let why = match error {
-            OsError::Io { source, .. } => source.to_string(),
-            OsError::Exists { .. } => "it exists by now".to_owned(),
-            other => other.to_string(),
+            OsError::Io { source, .. } => source.into(),
+            OsError::Exists { .. } => Text::new("output-exists-by-now").into(),
+            other => other.text().into(),
         };
         OutputError::Write { shown: self.shown(), why }
     }
@@ -246,16 +247,13 @@ impl Output {
 #[derive(Debug, thiserror::Error)]
 pub enum OutputError {
     /// Two outputs claim standard output.
-    #[error("two outputs claim standard output")]
     StandardTwice,
     /// Two outputs claim one file.
-    #[error("two outputs are named {}", path.display())]
     Twice {
         /// The name of the second.
         path: PathBuf,
     },
     /// The path must not be written.
-    #[error("{} is not written: {why}", path.display())]
     Refused {
         /// The path.
         path: PathBuf,
@@ -263,7 +261,6 @@ pub enum OutputError {
         why: Refusal,
     },
     /// The directory of the output cannot be written to.
-    #[error("cannot write to {}: {source}", dir.display())]
     Place {
         /// The directory.
         dir: PathBuf,
@@ -271,68 +268,73 @@ pub enum OutputError {
         source: io::Error,
     },
     /// Writing failed.
-    #[error("cannot write {shown}: {why}")]
     Write {
         /// The output.
-        shown: String,
+        shown: Arg,
         /// Reason.
-        why: String,
+        why: Arg,
     },
 }
 
-impl OutputError {
-    /// Advice for the operator, unless there is more to say.
-    #[must_use]
-    pub const fn try_this(&self) -> &'static str {
+impl Diagnose for OutputError {
+    fn code(&self) -> Code {
         match self {
-            Self::StandardTwice => "name `-` once, and write the other output to a file",
-            Self::Twice { .. } => "give each output a file of its own",
-            Self::Refused { why, .. } => match why {
-                Refusal::Exists { may_be_told: true } => {
-                    "name another file, or add --overwrite to replace this one"
-                }
-                Refusal::Exists { may_be_told: false } => "name a file that does not exist",
-                Refusal::InNode { .. } => "name a file outside of it",
-                Refusal::Directory | Refusal::NoFile | Refusal::DeadLink | Refusal::Input => {
-                    "name another file"
-                }
-            },
-            Self::Place { .. } => {
-                "check that the directory exists, that you may write to it, and that the disk has \
-                 room"
+            Self::StandardTwice | Self::Twice { .. } => Code::Usage,
+            Self::Refused { .. } | Self::Place { .. } | Self::Write { .. } => Code::Output,
+        }
+    }
+
+    fn text(&self) -> Text {
+        match self {
+            Self::StandardTwice => Text::new("output-standard-twice"),
+            Self::Twice { path } => Text::new("output-twice").with("path", path),
+            Self::Refused { path, why } => why.text().with("path", path),
+            Self::Place { dir, source } => {
+                Text::new("output-place").with("path", dir).with("why", source)
             }
-            Self::Write { .. } => "name another file, or make room on the disk",
+            Self::Write { shown, why } => {
+                Text::new("output-write").with("path", shown.clone()).with("why", why.clone())
+            }
         }
     }
 }
+report::told_in_english!(OutputError);
 
 /// Reason against writing to a path.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
     /// A directory.
-    #[error("it is a directory")]
     Directory,
     /// A socket or block device.
-    #[error("it is no file")]
     NoFile,
     /// A link whose target is missing.
-    #[error("it is a link to nothing")]
     DeadLink,
     /// An input of the same command.
-    #[error("it is an input")]
     Input,
     /// A file of a node.
-    #[error("it lies in the node {}", node.display())]
     InNode {
         /// The node.
         node: PathBuf,
     },
     /// A file that is there already.
-    #[error("it exists")]
     Exists {
         /// The command has an option that lets it replace the file.
         may_be_told: bool,
     },
+}
+
+impl Refusal {
+    fn text(&self) -> Text {
+        match self {
+            Self::Directory => Text::new("output-directory"),
+            Self::NoFile => Text::new("output-no-file"),
+            Self::DeadLink => Text::new("output-dead-link"),
+            Self::Input => Text::new("output-input"),
+            Self::InNode { node } => Text::new("output-in-node").with("node", node),
+            Self::Exists { may_be_told: true } => Text::new("output-exists"),
+            Self::Exists { may_be_told: false } => Text::new("output-exists-always"),
+        }
+    }
 }
 
 /// Removes the partial files of commands that died; for the holder of the node's lock.
@@ -360,7 +362,7 @@ pub fn sweep(node: &Path) -> Result<(), OsError> {
             fs::metadata(&note.target).is_ok_and(|found| note.stamp == Some(Stamp::of(&found)))
         });
         if !stands {
-            fs::remove_file(&path).map_err(os::at("remove", &path))?;
+            fs::remove_file(&path).map_err(os::at(Action::Remove, &path))?;
         }
     }
     Ok(())
@@ -438,13 +440,13 @@ impl Target {
         let own = self.own.then(|| note.as_ref().map(|(path, _)| path.clone())).flatten();
         let whole = |file: &File| match note {
             Some((path, note)) if !self.own => {
-                let found = file.metadata().map_err(os::at("look at", &self.path))?;
+                let found = file.metadata().map_err(os::at(Action::LookAt, &self.path))?;
                 Note { stamp: Some(Stamp::of(&found)), ..note }.write(&path)
             }
             _ => Ok(()),
         };
         os::publish_as(&self.path, &unique, os::PRIVATE_MODE, self.place, write, whole)?;
-        own.map_or(Ok(()), |path| fs::remove_file(&path).map_err(os::at("remove", &path)))
+        own.map_or(Ok(()), |path| fs::remove_file(&path).map_err(os::at(Action::Remove, &path)))
     }
 }
 

@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 
 use aws_lc_rs::aead::{self, AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::{hkdf, hmac};
+use protocol::error::Bug;
+use report::{Arg, Code, Diagnose, Text};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::os::{self, OsError, PRIVATE_MODE};
@@ -65,18 +67,18 @@ impl StorageKey {
     ///
     /// # Errors
     ///
-    /// [`SealError::Aead`], which does not happen.
+    /// [`SealError::Bug`], which does not happen.
     pub fn keyed_hash(&self, purpose: &str) -> Result<KeyedHash, SealError> {
         let prk = hkdf::Salt::new(hkdf::HKDF_SHA256, HASH_MAGIC).extract(&self.0);
         let info = [purpose.as_bytes()];
-        let okm = prk.expand(&info, hmac::HMAC_SHA256).map_err(|_| SealError::Aead)?;
+        let okm = prk.expand(&info, hmac::HMAC_SHA256).map_err(|_| Bug::invariant())?;
         Ok(KeyedHash(hmac::Key::from(okm)))
     }
 
     /// The AEAD key of one file or secret.
     fn derive(&self, id: &[u8; ID_LEN], info: &[&[u8]]) -> Result<LessSafeKey, SealError> {
         let prk = hkdf::Salt::new(hkdf::HKDF_SHA256, id).extract(&self.0);
-        let okm = prk.expand(info, &AES_256_GCM).map_err(|_| SealError::Aead)?;
+        let okm = prk.expand(info, &AES_256_GCM).map_err(|_| Bug::invariant())?;
         Ok(LessSafeKey::new(UnboundKey::from(okm)))
     }
 }
@@ -118,7 +120,7 @@ pub fn seal_bytes(key: &StorageKey, context: &str, secret: &[u8]) -> Result<Vec<
     let tag = key
         .derive(&id, &[SECRET_MAGIC])?
         .seal_in_place_separate_tag(nonce(0), Aad::from(context.as_bytes()), &mut content)
-        .map_err(|_| SealError::Aead)?;
+        .map_err(|_| Bug::invariant())?;
     Ok([SECRET_MAGIC, &id, &content, tag.as_ref()].concat())
 }
 
@@ -366,36 +368,55 @@ impl<R: Read> fmt::Debug for SealedReader<R> {
 #[derive(Debug, thiserror::Error)]
 pub enum SealError {
     /// A file or the random source.
-    #[error(transparent)]
     Os(#[from] OsError),
     /// The sealed stream cannot be read or written.
-    #[error("cannot read or write sealed data: {0}; try: check space and health of the disk")]
     Io(#[source] io::Error),
     /// A file does not hold a storage key.
-    #[error("{} does not hold a storage key of 32 bytes; try: name the key file", path.display())]
     NotAKey {
         /// The file.
         path: PathBuf,
     },
     /// The data does not start like sealed data.
-    #[error("this is not sealed data; try: name another file, or restore it from a copy")]
     NotSealed,
     /// The data is of a later version.
-    #[error("the data was sealed by a later version ({version}); try: update this program")]
     Version {
         /// The version it names.
         version: u16,
     },
     /// A block was altered, moved, cut off, or sealed under another key.
-    #[error("block {block} of sealed data is damaged; try: check the key, or restore from a copy")]
     Damaged {
         /// Number of the first bad block.
         block: u64,
     },
-    /// The cipher refused, which it does for no input of ours.
-    #[error("the cipher failed; try: report this as a defect")]
-    Aead,
+    /// A defect of ours: the cipher refused, which it does for no input of ours.
+    Bug(#[from] Bug),
 }
+
+impl Diagnose for SealError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Os(error) => error.code(),
+            Self::NotAKey { .. } | Self::Damaged { .. } => Code::Damaged,
+            Self::Io(_) | Self::NotSealed | Self::Version { .. } => Code::Storage,
+            Self::Bug(bug) => bug.code(),
+        }
+    }
+
+    fn text(&self) -> Text {
+        match self {
+            Self::Os(error) => error.text(),
+            Self::Io(source) => Text::new("seal-io").with("why", source),
+            Self::NotAKey { path } => Text::new("seal-not-a-key").with("path", path),
+            Self::NotSealed => Text::new("seal-not-sealed"),
+            Self::Version { version } => {
+                Text::new("seal-version").with("version", Arg::Number((*version).into()))
+            }
+            Self::Damaged { block } => Text::new("seal-damaged").with("block", Arg::Number(*block)),
+            Self::Bug(bug) => bug.text(),
+        }
+    }
+}
+report::told_in_english!(SealError);
 
 impl From<SealError> for io::Error {
     fn from(error: SealError) -> Self {
@@ -467,7 +488,7 @@ impl BlockCipher {
 
     fn seal(&mut self, last: bool, block: &mut [u8]) -> Result<aead::Tag, SealError> {
         let (nonce, aad) = self.step(last)?;
-        self.key.seal_in_place_separate_tag(nonce, aad, block).map_err(|_| SealError::Aead)
+        self.key.seal_in_place_separate_tag(nonce, aad, block).map_err(|_| Bug::invariant().into())
     }
 
     fn open(&mut self, last: bool, block: &mut [u8]) -> Result<usize, SealError> {
@@ -485,7 +506,7 @@ impl BlockCipher {
     /// Nonce and associated data of the next block: file id, number, whether it is the last.
     fn step(&mut self, last: bool) -> Result<(Nonce, Aad<[u8; AAD_LEN]>), SealError> {
         let number = self.next;
-        self.next = number.checked_add(1).ok_or(SealError::Aead)?;
+        self.next = number.checked_add(1).ok_or_else(Bug::invariant)?;
         let mut aad = [0; AAD_LEN];
         let parts: [&[u8]; 3] = [&self.id, &number.to_le_bytes(), &[u8::from(last)]];
         for (to, from) in aad.iter_mut().zip(parts.into_iter().flatten()) {

@@ -10,6 +10,8 @@
 
 use std::path::Path;
 
+use protocol::error::Bug;
+use report::{Code, Diagnose, Text};
 use zerocopy::IntoBytes as _;
 use zeroize::Zeroizing;
 
@@ -43,10 +45,10 @@ impl FixedSorter {
     ///
     /// # Errors
     ///
-    /// [`SpillError::RecordLen`] for records of no byte or above 64 KiB; [`SpillError::Os`].
+    /// [`SpillError::Bug`] for records of no byte or above 64 KiB; [`SpillError::Os`].
     pub fn new(dir: &Path, record_len: usize, memory_bytes: usize) -> Result<Self, SpillError> {
         if !(1..=RECORD_LEN_MAX).contains(&record_len) {
-            return Err(SpillError::RecordLen);
+            return Err(Bug::misuse().into());
         }
         Ok(Self { core: Collector::new(dir, Layout::Fixed(record_len), memory_bytes)?, record_len })
     }
@@ -55,11 +57,11 @@ impl FixedSorter {
     ///
     /// # Errors
     ///
-    /// [`SpillError::RecordLen`] if it has another length; [`SpillError::Seal`] if it cannot be
+    /// [`SpillError::Bug`] if it has another length; [`SpillError::Seal`] if it cannot be
     /// spilled.
     pub fn push(&mut self, record: &[u8]) -> Result<(), SpillError> {
         if record.len() != self.record_len {
-            return Err(SpillError::RecordLen);
+            return Err(Bug::misuse().into());
         }
         self.core.push(record, &[])
     }
@@ -71,7 +73,7 @@ impl FixedSorter {
     /// As [`FixedSorter::push`].
     pub fn extend(&mut self, records: &[u8]) -> Result<(), SpillError> {
         if !records.len().is_multiple_of(self.record_len) {
-            return Err(SpillError::RecordLen);
+            return Err(Bug::misuse().into());
         }
         records.chunks(self.record_len).try_for_each(|record| self.core.push(record, &[]))
     }
@@ -186,11 +188,11 @@ impl VarSorter {
     ///
     /// # Errors
     ///
-    /// [`SpillError::RecordLen`] above 64 KiB or if the key is longer than the record;
+    /// [`SpillError::Bug`] above 64 KiB or if the key is longer than the record;
     /// [`SpillError::Seal`] if it cannot be spilled.
     pub fn push_keyed(&mut self, record: &[u8], key_len: usize) -> Result<(), SpillError> {
         if record.len() > RECORD_LEN_MAX || key_len > record.len() {
-            return Err(SpillError::RecordLen);
+            return Err(Bug::misuse().into());
         }
         self.core.push(KeyedHead::new(record.len(), key_len)?.as_bytes(), record)
     }
@@ -250,21 +252,36 @@ impl VarSorted {
 #[derive(Debug, thiserror::Error)]
 pub enum SpillError {
     /// The work directory.
-    #[error(transparent)]
     Os(#[from] OsError),
     /// Spilled data cannot be written, read, or trusted.
-    #[error(transparent)]
     Seal(#[from] SealError),
-    /// A record is longer than allowed, or not of the sorter's length.
-    #[error("a record does not have the length of its spill; try: report this as a defect")]
-    RecordLen,
-    /// Something was spilled to a spill that is being read, or a spill has no records.
-    #[error("a spill was used out of order; try: report this as a defect")]
-    Order,
     /// An earlier error ended this spill.
-    #[error("spilled records can no longer be read; try: spill again")]
     Failed,
+    /// A defect of ours: a record of another length than its spill's or longer than allowed, or a
+    /// spill that is filled while it is read.
+    Bug(#[from] Bug),
 }
+
+impl Diagnose for SpillError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Os(error) => error.code(),
+            Self::Seal(error) => error.code(),
+            Self::Failed => Code::Storage,
+            Self::Bug(bug) => bug.code(),
+        }
+    }
+
+    fn text(&self) -> Text {
+        match self {
+            Self::Os(error) => error.text(),
+            Self::Seal(error) => error.text(),
+            Self::Failed => Text::new("spill-failed"),
+            Self::Bug(bug) => bug.text(),
+        }
+    }
+}
+report::told_in_english!(SpillError);
 
 /// Bytes of a record in a sorter, at most.
 pub const RECORD_LEN_MAX: usize = 1 << 16;

@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use protocol::ledger::LedgerHead;
 
 use super::{LedgerError, Partner};
-use crate::os;
+use crate::os::{self, Action};
 use crate::seal::{KeyedHash, StorageKey};
 
 /// The anchor of one node.
@@ -41,7 +41,7 @@ impl Anchor {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) if error.kind() == ErrorKind::InvalidData => return Err(self.damaged()),
-            Err(error) => return Err(os::at("read", &self.path)(error).into()),
+            Err(error) => return Err(os::at(Action::Read, &self.path)(error).into()),
         };
         self.parse(&text).map(Some).ok_or_else(|| self.damaged())
     }

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::LedgerError;
-use crate::os;
+use crate::os::{self, Action};
 use crate::seal::StorageKey;
 
 /// The files of a ledger inside a node's directory, and the key that checks them.
@@ -38,7 +38,7 @@ impl LedgerPlace {
         match std::fs::symlink_metadata(&self.file) {
             Ok(found) => Ok(found.len() > 0),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(os::at("read", &self.file)(error).into()),
+            Err(error) => Err(os::at(Action::Read, &self.file)(error).into()),
         }
     }
 

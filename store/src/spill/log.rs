@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
+use protocol::error::Bug;
 use zeroize::Zeroizing;
 
 use super::SpillError;
@@ -39,7 +40,7 @@ impl SealedLog {
     ///
     /// # Errors
     ///
-    /// [`SpillError::RecordLen`]; [`SpillError::Seal`] if it cannot be written, and the log is then
+    /// [`SpillError::Bug`]; [`SpillError::Seal`] if it cannot be written, and the log is then
     /// of no use.
     pub fn push(&mut self, record: &[u8]) -> Result<(), SpillError> {
         self.push_parts(&[record])
@@ -53,7 +54,7 @@ impl SealedLog {
     pub fn push_parts(&mut self, parts: &[&[u8]]) -> Result<(), SpillError> {
         let len = parts.iter().map(|part| part.len()).sum::<usize>();
         if len > LOG_RECORD_LEN_MAX {
-            return Err(SpillError::RecordLen);
+            return Err(Bug::misuse().into());
         }
         let len = u32::try_from(len).unwrap_or(u32::MAX);
         self.writer.append(&len.to_le_bytes())?;

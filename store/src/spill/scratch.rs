@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::SpillError;
-use crate::os::{self, Storage};
+use crate::os::{self, Action, Storage};
 use crate::seal::{SealedReader, SealedWriter, StorageKey};
 
 /// Fills `out`, or says that nothing was left; part of it is an error.
@@ -74,7 +74,7 @@ impl SpillWriter {
 pub(super) fn scratch_file(dir: &Path) -> Result<Arc<File>, SpillError> {
     let path = dir.join(format!("{}.spill", os::unique_name()?));
     let file = os::create_private(&path)?;
-    fs::remove_file(&path).map_err(os::at("unlink", &path))?;
+    fs::remove_file(&path).map_err(os::at(Action::Unlink, &path))?;
     Ok(Arc::new(file))
 }
 

@@ -4,6 +4,7 @@
 use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 
+use protocol::error::Bug;
 use zerocopy::byteorder::{LittleEndian, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -72,8 +73,8 @@ impl KeyedHead {
     pub(super) const LEN: usize = size_of::<Self>();
 
     /// The head of a record of at most [`RECORD_LEN_MAX`](super::RECORD_LEN_MAX) bytes.
-    pub(super) fn new(len: usize, key_len: usize) -> Result<Self, SpillError> {
-        let number = |len| u32::try_from(len).map(U32::new).map_err(|_| SpillError::RecordLen);
+    pub(super) fn new(len: usize, key_len: usize) -> Result<Self, Bug> {
+        let number = |len| u32::try_from(len).map(U32::new).map_err(|_| Bug::misuse());
         Ok(Self { len: number(len)?, key_len: number(key_len)? })
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use protocol::error::Bug;
 use session::{RunChunk, RunContent, RunName};
 use zeroize::Zeroizing;
 
@@ -51,7 +52,7 @@ impl SpillStore {
     ///
     /// # Errors
     ///
-    /// [`SpillError::Order`] for the table, or once the spill has been read; else as
+    /// [`SpillError::Bug`] for the table, or once the spill has been read; else as
     /// [`FixedSorter::extend`].
     pub fn spill(&mut self, spill: RunName, records: Zeroizing<Vec<u8>>) -> Result<(), SpillError> {
         if spill == RunName::DigitalIds {
@@ -62,7 +63,7 @@ impl SpillStore {
             return log.push(&records);
         }
         if self.reading.contains_key(&spill) {
-            return Err(SpillError::Order);
+            return Err(Bug::misuse().into());
         }
         let mut sorter = match self.filling.remove(&spill) {
             Some(sorter) => sorter,
@@ -77,7 +78,7 @@ impl SpillStore {
     ///
     /// # Errors
     ///
-    /// [`SpillError::Order`] for the table; [`SpillError::Seal`] if the spill is damaged.
+    /// [`SpillError::Bug`] for the table; [`SpillError::Seal`] if the spill is damaged.
     pub fn next_chunk(&mut self, spill: RunName) -> Result<RunChunk, SpillError> {
         let sorted = self.sorted(spill)?;
         let records = sorted.next_chunk(CHUNK_BYTES)?.unwrap_or_default();
@@ -91,7 +92,7 @@ impl SpillStore {
     /// As [`SpillStore::next_chunk`].
     pub fn take(&mut self, spill: RunName) -> Result<FixedSorted, SpillError> {
         self.sorted(spill)?.rewind()?;
-        self.reading.remove(&spill).ok_or(SpillError::Order)
+        self.reading.remove(&spill).ok_or_else(|| Bug::misuse().into())
     }
 
     /// Takes the digital IDs out of the store: spills of encoded entries, in the order they came.
@@ -114,11 +115,11 @@ impl SpillStore {
             };
             self.reading.insert(spill, sorter.finish()?);
         }
-        self.reading.get_mut(&spill).ok_or(SpillError::Order)
+        self.reading.get_mut(&spill).ok_or_else(|| Bug::misuse().into())
     }
 
     fn sorter(&self, spill: RunName) -> Result<FixedSorter, SpillError> {
-        let record_len = spill.record_len().ok_or(SpillError::Order)?;
+        let record_len = spill.record_len().ok_or_else(Bug::misuse)?;
         FixedSorter::new(&self.dir, record_len, self.memory_bytes)
     }
 }

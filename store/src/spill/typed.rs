@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::{FixedSorted, FixedSorter, RECORD_LEN_MAX, SpillError};
 use crate::record::Record;
+use protocol::error::Bug;
 
 /// Sorts records of one layout by their bytes; equal ones are all kept.
 #[derive(Debug)]
@@ -59,7 +60,7 @@ impl<R: Record> Sorted<R> {
     pub fn peek(&self) -> Result<Option<&R>, SpillError> {
         match self.inner.peek()? {
             None => Ok(None),
-            Some(bytes) => R::read(bytes).map(Some).ok_or(SpillError::RecordLen),
+            Some(bytes) => R::read(bytes).map(Some).ok_or_else(|| Bug::invariant().into()),
         }
     }
 
@@ -114,7 +115,7 @@ impl<R: Record> TryFrom<FixedSorted> for Sorted<R> {
     fn try_from(inner: FixedSorted) -> Result<Self, SpillError> {
         match inner.record_len() == R::LEN {
             true => Ok(Self { inner, layout: PhantomData }),
-            false => Err(SpillError::RecordLen),
+            false => Err(Bug::misuse().into()),
         }
     }
 }
