@@ -410,7 +410,7 @@ fn data_report(error: &DataError) -> Report {
             )
         }
         DataError::Declared { what, try_this } => ("V0413", what.clone(), try_this.clone()),
-        DataError::Output(error) => ("V0403", error.to_string(), error.try_this().to_owned()),
+        DataError::Output(error) => return report_of(error),
         DataError::Store(error) => return report_of(error),
         DataError::ObjectionsLost { .. } => (
             "V0415",

@@ -13,7 +13,7 @@ use crate::identity::{IdentityError, NodeIdentity, PublicIdentity};
 use crate::ledger::LedgerPlace;
 use crate::output;
 use crate::seal::{SealError, StorageKey};
-use crate::world::{self, DirectoryLock, WorldError};
+use crate::world::{self, Action, DirectoryLock, WorldError};
 
 /// An opened node directory; the type of its settings says the role.
 #[derive(Debug)]
@@ -71,7 +71,7 @@ impl<S: Settings> Home<S> {
         }
         let config = S::read(&config)?;
         start_threads(config.common().threads)
-            .map_err(world::at("start threads for", directory))?;
+            .map_err(world::at(Action::StartThreads, directory))?;
         let identity = NodeIdentity::load(directory)?;
         Self::compare_with_shown(directory)?;
         Ok(Self {
@@ -91,7 +91,7 @@ impl<S: Settings> Home<S> {
             // Whoever moved it away has the partners' word for it.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) if error.kind() == io::ErrorKind::InvalidData => String::new(),
-            Err(error) => return Err(world::at("read", &path)(error).into()),
+            Err(error) => return Err(world::at(Action::Read, &path)(error).into()),
         };
         let own = NodeIdentity::introduction(directory, S::ROLE)?.to_string();
         if shown.trim() == own.trim() { Ok(()) } else { Err(HomeError::Changed { path }) }
@@ -204,7 +204,7 @@ fn is_of_this_version(directory: &Path) -> Result<bool, HomeError> {
     match std::fs::read(&path) {
         Ok(text) => Ok(text == format!("{PROTOCOL_VERSION}\n").as_bytes()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(world::at("read", &path)(error).into()),
+        Err(error) => Err(world::at(Action::Read, &path)(error).into()),
     }
 }
 

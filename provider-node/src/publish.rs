@@ -11,6 +11,7 @@ use node::data::graph::{GraphRules, StoredSnapshot};
 use node::failure::{Failure, Inline as _};
 use node::world;
 use protocol::manifest::{SignedSnapshot, SnapshotBody};
+use report::Text;
 use store::StoreError;
 
 use crate::Home;
@@ -116,9 +117,9 @@ impl Published {
         };
         let directory = graph.join(&name);
         if name.is_empty() || !directory.is_dir() {
-            let what = "it names no snapshot that is here".to_owned();
+            let how = Text::new("snapshot-not-here");
             return Err(
-                DataError::Store(StoreError::Damaged { path: graph.join(CURRENT), what }).into()
+                DataError::Store(StoreError::Damaged { path: graph.join(CURRENT), how }).into()
             );
         }
         let path = directory.join(SIGNED);
@@ -126,8 +127,8 @@ impl Published {
             Failure::storage(&format!("cannot read {}: {error}", path.display()))
         })?;
         let signed = SignedSnapshot::decode(&bytes).map_err(|_| {
-            let what = "it is no signed snapshot".to_owned();
-            DataError::Store(StoreError::Damaged { path: path.clone(), what })
+            let how = Text::new("snapshot-not-signed");
+            DataError::Store(StoreError::Damaged { path: path.clone(), how })
         })?;
         let stored = StoredSnapshot::open(&directory, &home.storage)?;
         // Everybody who is shown it verifies this; so do we, before anybody is.
@@ -135,8 +136,8 @@ impl Published {
             && signed.verify(&home.identity.attestation_key().public()).is_ok()
             && signed.body.commitment == stored.root().commitment();
         if !ours {
-            let what = "it is not what this node signed".to_owned();
-            return Err(DataError::Store(StoreError::Damaged { path, what }).into());
+            let how = Text::new("snapshot-not-ours");
+            return Err(DataError::Store(StoreError::Damaged { path, how }).into());
         }
         Ok(Some(Self { stored, signed, name, directory }))
     }

@@ -321,7 +321,7 @@ impl Diagnose for KeyringError {
             Self::Damaged { .. } => Code::Damaged,
             Self::Io { .. } => Code::Storage,
             Self::ClockBehind => Code::ToDoFirst,
-            Self::Used => Code::InUse,
+            Self::Used => Code::KeySpent,
             Self::Seal(error) => error.code(),
             Self::Os(error) => error.code(),
             Self::Bug(bug) => bug.code(),

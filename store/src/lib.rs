@@ -1,4 +1,4 @@
-//! What a node keeps: private files, sealed sets, spills, keys, results, the ledger and the journal.
+//! Storage of a node: private and sealed files, spills, keys, results, its ledger, its journals.
 //!
 //! `os` is the only way to the system: time, randomness, locks, and files that are whole or absent.
 //! Above it everything that lies on disk is sealed, signed or under a check, so that a bit that
@@ -21,7 +21,6 @@ pub mod results;
 pub mod seal;
 pub mod sealed;
 pub mod spill;
-mod told;
 pub mod verified;
 
 pub use error::StoreError;

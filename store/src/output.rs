@@ -180,12 +180,21 @@ impl Output {
         &self.named
     }
 
-    /// The name as a person reads it.
+    /// The name as a person reads it, in a message.
     #[must_use]
-    pub fn shown(&self) -> Arg {
+    pub fn told(&self) -> Arg {
         match self.to {
             To::Standard => Text::new("output-standard").into(),
             To::Through | To::File(_) => self.named.as_path().into(),
+        }
+    }
+
+    /// The name as a log shows it.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        match self.to {
+            To::Standard => Text::new("output-standard").to_string(),
+            To::Through | To::File(_) => self.named.display().to_string(),
         }
     }
 
@@ -213,7 +222,7 @@ impl Output {
                 .open(&self.named)
                 .and_then(|mut file| hashed(&mut file))
                 .map_err(self.failed())?,
-            To::File(target) => target.publish(hashed).map_err(|error| self.told(&error))?,
+            To::File(target) => target.publish(hashed).map_err(|error| self.unwritten(&error))?,
         }
         Ok(hash.finalize().into())
     }
@@ -229,17 +238,17 @@ impl Output {
 
     /// What the system said of a write to this output.
     pub fn failed(&self) -> impl Fn(io::Error) -> OutputError {
-        let shown = self.shown();
+        let shown = self.told();
         move |error| OutputError::Write { shown: shown.clone(), why: (&error).into() }
     }
 
-    fn told(&self, error: &OsError) -> OutputError {
+    fn unwritten(&self, error: &OsError) -> OutputError {
         let why = match error {
             OsError::Io { source, .. } => source.into(),
             OsError::Exists { .. } => Text::new("output-exists-by-now").into(),
             other => other.text().into(),
         };
-        OutputError::Write { shown: self.shown(), why }
+        OutputError::Write { shown: self.told(), why }
     }
 }
 

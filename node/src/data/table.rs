@@ -21,6 +21,7 @@ use protocol::suite::Order;
 use protocol::table::{TableWriter, padded_tags};
 use protocol::terms::LinkFilter;
 use protocol::transcript::merkle::{Tree, leaf_hash};
+use report::{Arg, Text};
 use store::StoreError;
 
 use crate::data::graph::StoredSnapshot;
@@ -180,8 +181,8 @@ impl StoredTable {
             Ok::<_, DataError>((table, leaves.into()))
         })?;
         if found != *described {
-            let what = "it is not the table that was built".to_owned();
-            return Err(DataError::Store(StoreError::Damaged { path: path.to_path_buf(), what }));
+            let how = Text::new("table-not-built");
+            return Err(DataError::Store(StoreError::Damaged { path: path.to_path_buf(), how }));
         }
         Ok(Self { leaves: Some(leaves), ..opened })
     }
@@ -208,11 +209,9 @@ impl StoredTable {
         if let Some(leaves) = &self.leaves {
             let leaf = leaf_hash(&[&frame.header.encode(), &frame.payload]);
             if leaves.get(self.next) != Some(&leaf) {
-                let what = format!("frame {} is not as it was built", self.next);
-                return Err(DataError::Store(StoreError::Damaged {
-                    path: self.path.clone(),
-                    what,
-                }));
+                let how = Text::new("table-frame-not-built");
+                let how = how.with("frame", Arg::Number(self.next as u64));
+                return Err(DataError::Store(StoreError::Damaged { path: self.path.clone(), how }));
             }
             self.next = self.next.saturating_add(1);
         }

@@ -1,2 +1,10 @@
 ## provider
 
+
+## Signs of damage in what is published
+
+table-not-built = it is not the table that was built
+table-frame-not-built = frame { $frame } is not as it was built
+snapshot-not-here = it names no snapshot that is here
+snapshot-not-signed = it is no signed snapshot
+snapshot-not-ours = it is not what this node signed

@@ -204,8 +204,9 @@ fn commits_are_synced_and_the_file_is_private() {
     drop(connection);
     drop(ledger);
     std::fs::set_permissions(&place.file, std::fs::Permissions::from_mode(0o644)).unwrap();
-    let error = Ledger::open(&place).unwrap_err().to_string();
-    assert!(error.contains("chmod 600"), "{error}");
+    let error = Ledger::open(&place).unwrap_err();
+    let advice = error.text().attribute("try").to_string();
+    assert!(advice.starts_with("chmod 600"), "{error}");
 }
 
 #[test]
