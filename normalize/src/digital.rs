@@ -9,6 +9,7 @@ use std::fmt;
 use icu_normalizer::ComposingNormalizerBorrowed;
 pub use protocol::digital_id::DigitalKind;
 use protocol::digital_id::MalformedId;
+use report::{Code, Diagnose, Text, told_in_english};
 use serde::de::{Deserialize as _, Deserializer, Error as _};
 
 /// A digital ID in canonical form; opaque when printed.
@@ -148,6 +149,30 @@ pub fn is_listed_name(name: &str) -> bool {
     listed_name(name).as_deref() == Ok(name)
 }
 
+/// Fault in a list of names of digital IDs in the settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NamesError {
+    /// A name that [`listed_name`] refuses.
+    Malformed,
+    /// A name that is there twice.
+    Twice,
+}
+
+impl Diagnose for NamesError {
+    fn code(&self) -> Code {
+        Code::Node
+    }
+
+    fn text(&self) -> Text {
+        Text::new(match self {
+            Self::Malformed => "names-malformed",
+            Self::Twice => "names-twice",
+        })
+    }
+}
+
+told_in_english!(NamesError);
+
 /// Reads a list of names of settings in canonical form; none of them may be there twice.
 ///
 /// # Errors
@@ -156,14 +181,9 @@ pub fn is_listed_name(name: &str) -> bool {
 pub fn deserialize_names<'de, D: Deserializer<'de>>(source: D) -> Result<Vec<String>, D::Error> {
     let mut names: Vec<String> = Vec::new();
     for written in Vec::<String>::deserialize(source)? {
-        let name = listed_name(&written).map_err(|_| {
-            D::Error::custom(
-                "a name of digital IDs is neither idfa, aaid nor a cookie namespace of 1 to 64 \
-                 letters, digits, '.', '-' and '_'",
-            )
-        })?;
+        let name = listed_name(&written).map_err(|_| D::Error::custom(NamesError::Malformed))?;
         if names.contains(&name) {
-            return Err(D::Error::custom("a name of digital IDs is there twice"));
+            return Err(D::Error::custom(NamesError::Twice));
         }
         names.push(name);
     }

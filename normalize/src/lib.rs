@@ -34,7 +34,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 pub use self::country::Country;
 use self::decode::Miss;
 pub use self::decode::is_null_marker;
-pub use self::options::{FixedLine, ListAction, OptionError, Options, Ruleset};
+pub use self::options::{FixedLine, ListAction, Options, Ruleset};
 pub use self::phone::PhoneContext;
 pub use self::prehashed::{EmailPrehash, PhonePrehash};
 pub use self::reason::{Reason, Repair, Warning};

@@ -12,8 +12,7 @@
 //! part of it. Rows labelled with the ruleset are read with the lists of role mailboxes,
 //! throw-away domains and placeholders off; rows labelled `crm-fr/1+lists` with the lists on.
 
-use core::fmt;
-
+use report::{Arg, Code, Diagnose, Text, told_in_english};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -99,19 +98,36 @@ impl RulesManifest {
     }
 }
 
-/// The first line in which two manifests differ.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The first line in which two manifests differ: the two nodes normalize by different rules.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct Difference {
     /// Its number, from 1.
     pub line: u64,
-    /// What our manifest says there; `None` if ours ends before.
+    /// The line in our manifest; `None` if ours ends before.
     pub ours: Option<String>,
-    /// What the peer's manifest says there, escaped and capped; `None` if theirs ends before.
+    /// The line in the peer's manifest, escaped and capped; `None` if theirs ends before.
     pub theirs: Option<String>,
 }
 
-/// Why this build must not run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+impl Diagnose for Difference {
+    fn code(&self) -> Code {
+        Code::Ruleset
+    }
+
+    fn text(&self) -> Text {
+        let side = |line: &Option<String>| match line {
+            Some(line) => Arg::from(line),
+            None => Text::new("rules-no-line").into(),
+        };
+        Text::new("rules-differ")
+            .with("line", Arg::Number(self.line))
+            .with("ours", side(&self.ours))
+            .with("theirs", side(&self.theirs))
+    }
+}
+
+/// A build that does not carry out the rules it names, and must not run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ManifestError {
     /// The Unicode tables of this build are not of the version the rules name.
     UnicodeVersion,
@@ -121,17 +137,21 @@ pub enum ManifestError {
     SelfTest,
 }
 
-impl fmt::Display for ManifestError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::UnicodeVersion => "the Unicode tables are not of the version the rules name",
-            Self::Vectors => "a normalization vector file of this build cannot be read",
-            Self::SelfTest => "the normalizer does not give the pinned results",
+impl Diagnose for ManifestError {
+    fn code(&self) -> Code {
+        Code::RulesBroken
+    }
+
+    fn text(&self) -> Text {
+        Text::new(match self {
+            Self::UnicodeVersion => "rules-unicode",
+            Self::Vectors => "rules-vectors",
+            Self::SelfTest => "rules-self-test",
         })
     }
 }
 
-impl std::error::Error for ManifestError {}
+told_in_english!(Difference, ManifestError);
 
 /// Runs the normalizer over the pinned vectors and hashes what it gives, in file order.
 ///

@@ -3,8 +3,6 @@
 //! A ruleset is numbered and, once frozen, never changes. Options are part of the ruleset
 //! manifest and hence equal on both sides of a session; see [`super::manifest`].
 
-use core::fmt;
-
 use super::country::Country;
 
 /// A complete, numbered set of normalization rules.
@@ -20,13 +18,10 @@ impl Ruleset {
     /// Every ruleset, in the order of their codes.
     pub const ALL: [Self; 2] = [Self::CrmFr1, Self::CrmIntl1];
 
-    /// Reads a ruleset name such as `crm-fr/1`.
-    ///
-    /// # Errors
-    /// [`OptionError::UnknownRuleset`]; ours to correct, in the configuration.
-    pub fn parse(name: &str) -> Result<Self, OptionError> {
-        let found = Self::ALL.into_iter().find(|ruleset| ruleset.name() == name.trim());
-        found.ok_or(OptionError::UnknownRuleset)
+    /// Reads a ruleset name such as `crm-fr/1`; `None` if there is none of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|ruleset| ruleset.name() == name.trim())
     }
 
     /// Returns the ruleset of a wire code, if the code is known.
@@ -109,57 +104,26 @@ impl Options {
         }
     }
 
-    /// Reads options from text: one `name value` pair a line, `#` starts a comment line.
-    ///
-    /// A line may begin with the word `option`, so that the lines of a manifest are accepted
-    /// as they stand. An option that is not named keeps its default.
-    ///
-    /// # Errors
-    /// [`OptionError`]; ours to correct, in the configuration.
-    pub fn parse(ruleset: Ruleset, text: &str) -> Result<Self, OptionError> {
-        let mut options = Self::defaults(ruleset);
-        for line in text.lines() {
-            let line = line.trim();
-            if line.is_empty() || line.starts_with('#') {
-                continue;
-            }
-            let mut words = line.split_ascii_whitespace();
-            let mut name = words.next();
-            if name == Some("option") {
-                name = words.next();
-            }
-            match (name, words.next(), words.next()) {
-                (Some(name), Some(value), None) => options.set(name, value)?,
-                _ => return Err(OptionError::Malformed),
-            }
-        }
-        Ok(options)
-    }
-
-    /// Sets one option by name.
-    ///
-    /// # Errors
-    /// [`OptionError`]; ours to correct, in the configuration. The options are unchanged.
-    pub fn set(&mut self, name: &str, value: &str) -> Result<(), OptionError> {
+    /// Sets one option by name; `None`, and nothing is changed, if there is no such option or it
+    /// does not take the value.
+    #[must_use]
+    pub fn set(&mut self, name: &str, value: &str) -> Option<()> {
         match name {
-            "pad4" => self.pad4 = switch("pad4", value)?,
-            "default_country" => self.default_country = country("default_country", value)?,
-            "default_phone_region" => {
-                let region = country("default_phone_region", value)?;
-                self.phone_region = PhoneRegion::Own(region);
-            }
+            "pad4" => self.pad4 = switch(value)?,
+            "default_country" => self.default_country = country(value)?,
+            "default_phone_region" => self.phone_region = PhoneRegion::Own(country(value)?),
             "fixed_line" => {
                 self.fixed_line = match value {
                     "household" => FixedLine::Household,
                     "exclude" => FixedLine::Exclude,
-                    _ => return Err(bad_value("fixed_line", "household or exclude")),
+                    _ => return None,
                 }
             }
-            "role_mailbox" => self.role_mailbox = action("role_mailbox", value)?,
-            "disposable" => self.disposable = action("disposable", value)?,
-            _ => return Err(OptionError::UnknownOption),
+            "role_mailbox" => self.role_mailbox = action(value)?,
+            "disposable" => self.disposable = action(value)?,
+            _ => return None,
         }
-        Ok(())
+        Some(())
     }
 
     /// Every option with its effective value, in the order of the manifest.
@@ -213,67 +177,25 @@ pub(super) enum PhoneRegion {
     Own(Option<Country>),
 }
 
-/// Why a ruleset name or an option was not understood; names the option, never its value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum OptionError {
-    /// No ruleset of that name exists in this version.
-    UnknownRuleset,
-    /// No option of that name exists.
-    UnknownOption,
-    /// A line is not a `name value` pair.
-    Malformed,
-    /// The option exists, the value does not suit it.
-    BadValue {
-        /// The option.
-        option: &'static str,
-        /// The values it takes.
-        expected: &'static str,
-    },
-}
-
-impl fmt::Display for OptionError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::UnknownRuleset => formatter.write_str("unknown ruleset"),
-            Self::UnknownOption => formatter.write_str("unknown option"),
-            Self::Malformed => formatter.write_str("an option line is not a name and a value"),
-            Self::BadValue { option, expected } => {
-                write!(formatter, "option {option} takes {expected}")
-            }
-        }
-    }
-}
-
-impl std::error::Error for OptionError {}
-
-fn switch(option: &'static str, value: &str) -> Result<bool, OptionError> {
+fn switch(value: &str) -> Option<bool> {
     match value {
-        "on" | "true" => Ok(true),
-        "off" | "false" => Ok(false),
-        _ => Err(bad_value(option, "on or off")),
+        "on" | "true" => Some(true),
+        "off" | "false" => Some(false),
+        _ => None,
     }
 }
 
-fn action(option: &'static str, value: &str) -> Result<ListAction, OptionError> {
+fn action(value: &str) -> Option<ListAction> {
     match value {
-        "refuse" => Ok(ListAction::Refuse),
-        "warn" => Ok(ListAction::Warn),
-        _ => Err(bad_value(option, "refuse or warn")),
+        "refuse" => Some(ListAction::Refuse),
+        "warn" => Some(ListAction::Warn),
+        _ => None,
     }
 }
 
-fn country(option: &'static str, value: &str) -> Result<Option<Country>, OptionError> {
-    if value == "none" {
-        return Ok(None);
-    }
-    match Country::from_code(value) {
-        Some(country) => Ok(Some(country)),
-        None => Err(bad_value(option, "a country code of two letters, or none")),
-    }
-}
-
-fn bad_value(option: &'static str, expected: &'static str) -> OptionError {
-    OptionError::BadValue { option, expected }
+/// A country code of two letters, or `none`.
+fn country(value: &str) -> Option<Option<Country>> {
+    if value == "none" { Some(None) } else { Country::from_code(value).map(Some) }
 }
 
 fn country_text(country: Option<Country>) -> String {
@@ -298,11 +220,11 @@ mod tests {
     #[test]
     fn rulesets_keep_their_names_and_codes() {
         for ruleset in Ruleset::ALL {
-            assert_eq!(Ruleset::parse(ruleset.name()), Ok(ruleset));
+            assert_eq!(Ruleset::parse(ruleset.name()), Some(ruleset));
             assert_eq!(Ruleset::from_code(ruleset.code()), Some(ruleset));
         }
         assert_eq!(Ruleset::from_code(0), None);
-        assert_eq!(Ruleset::parse("pair/1"), Err(OptionError::UnknownRuleset));
+        assert_eq!(Ruleset::parse("pair/1"), None);
     }
 
     #[test]
@@ -324,36 +246,30 @@ mod tests {
     }
 
     #[test]
-    fn reads_the_option_lines_of_a_manifest() {
-        let text = "option pad4 on\n# comment\n\nfixed_line exclude\nrole_mailbox warn\n";
-        let options = Options::parse(Ruleset::CrmFr1, text).unwrap();
-        assert_eq!(value_of(&options, "pad4"), "on");
-        assert_eq!(value_of(&options, "fixed_line"), "exclude");
-        assert_eq!(value_of(&options, "role_mailbox"), "warn");
-        assert_eq!(value_of(&options, "disposable"), "refuse");
-    }
-
-    #[test]
     fn written_options_read_back_equal() {
         let mut options = Options::defaults(Ruleset::CrmIntl1);
         options.set("default_phone_region", "CH").unwrap();
         options.set("disposable", "warn").unwrap();
-        let text: String = options
-            .pairs()
-            .iter()
-            .map(|(name, value)| format!("option {name} {value}\n"))
-            .collect();
-        assert_eq!(Options::parse(Ruleset::CrmIntl1, &text).unwrap().pairs(), options.pairs());
+        let mut read = Options::defaults(Ruleset::CrmIntl1);
+        for (name, value) in options.pairs() {
+            read.set(name, &value).unwrap();
+        }
+        assert_eq!(read.pairs(), options.pairs());
     }
 
     #[test]
     fn refuses_unknown_names_and_values() {
-        let parse = |text| Options::parse(Ruleset::CrmFr1, text);
-        assert_eq!(parse("pad5 on"), Err(OptionError::UnknownOption));
-        assert_eq!(parse("pad4"), Err(OptionError::Malformed));
-        assert_eq!(parse("pad4 on off"), Err(OptionError::Malformed));
-        for text in ["pad4 maybe", "default_country XX", "default_country fr", "disposable no"] {
-            assert!(matches!(parse(text), Err(OptionError::BadValue { .. })), "{text}");
+        let mut options = Options::defaults(Ruleset::CrmFr1);
+        for (name, value) in [
+            ("pad5", "on"),
+            ("pad4", "maybe"),
+            ("default_country", "XX"),
+            ("default_country", "fr"),
+            ("fixed_line", "keep"),
+            ("disposable", "no"),
+        ] {
+            assert_eq!(options.set(name, value), None, "{name} {value}");
         }
+        assert_eq!(options, Options::defaults(Ruleset::CrmFr1));
     }
 }
