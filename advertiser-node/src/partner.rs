@@ -14,11 +14,10 @@ pub(crate) fn rules_must_agree(
     home: &Home,
     invitation: &Invitation,
 ) -> Result<RulesManifest, Failure> {
-    let own = RulesManifest::build(home.config.common.ruleset, &home.config.common.options)
-        .map_err(node::failure::RulesBroken)?;
+    let own = RulesManifest::build(home.config.common.ruleset, &home.config.common.options)?;
     match own.first_difference(&invitation.rules_manifest) {
         None => Ok(own),
-        Some(difference) => Err(Failure::rules_differ(&difference)),
+        Some(difference) => Err(difference.into()),
     }
 }
 

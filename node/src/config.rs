@@ -114,7 +114,7 @@ impl CommonSettings {
         let ruleset = match &file.ruleset {
             None => Ruleset::CrmFr1,
             Some(name) => Ruleset::parse(name)
-                .map_err(|_| wrong("ruleset", "\"crm-fr/1\" or \"crm-intl/1\""))?,
+                .ok_or_else(|| wrong("ruleset", "\"crm-fr/1\" or \"crm-intl/1\""))?,
         };
         let delimiter = match &file.delimiter {
             None => Delimiter::Comma,

@@ -15,7 +15,6 @@ use crate::error::Report;
 use crate::exit::{Exit, Signal};
 use crate::home::HomeError;
 use crate::invite::InvitationError;
-use crate::normalize::manifest::Difference;
 use crate::room::NoRoom;
 use crate::seal::SealError;
 use crate::transport::TransportError;
@@ -61,21 +60,6 @@ pub trait Inline: Sized {
     #[must_use]
     fn try_later(what: &str, try_this: &str) -> Self {
         Self::inline(Code::SnapshotShown, what, try_this)
-    }
-
-    /// The two nodes normalize by different rules.
-    #[must_use]
-    fn rules_differ(difference: &Difference) -> Self {
-        let side = |text: &Option<String>| text.clone().unwrap_or_else(|| "nothing".to_owned());
-        let what = format!(
-            "the two nodes normalize by different rules, line {}: {} here, {} there",
-            difference.line,
-            side(&difference.ours),
-            crate::error::shown(&side(&difference.theirs)),
-        );
-        let advice = "use the same ruleset, options and version on both nodes, and accept a new \
-                      invitation";
-        Self::inline(Code::Ruleset, &what, advice)
     }
 
     /// A file of ledger entries that proves nothing.
@@ -351,11 +335,6 @@ told! {
     HomeError => |error| home_report(error), home_exit(error);
     InvitationError => |error| Report::operator("V0408", error.to_string(), error.try_this()),
         Exit::Configuration;
-    RulesBroken => |error| Report::operator(
-        "V0409",
-        error.to_string(),
-        "reinstall this version; a node whose own rules fail their test does not run",
-    ), Exit::Bug;
     NoRoom => |error| no_room_report(error), Exit::Storage;
 }
 
@@ -469,11 +448,6 @@ fn no_room_report(error: &NoRoom) -> Report {
     let advice = "free some space there, then run again; nothing was charged";
     Report::operator("V0432", error.to_string(), advice)
 }
-
-/// Normalization rules of this build that fail their own test.
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-pub struct RulesBroken(#[from] pub crate::normalize::manifest::ManifestError);
 
 #[cfg(test)]
 mod tests {

@@ -45,7 +45,7 @@ enum Value {
 
 impl Rules {
     fn of(options: &NormalizeOptions) -> Result<Self, Failure> {
-        let ruleset = Ruleset::parse(&options.ruleset).map_err(|_| {
+        let ruleset = Ruleset::parse(&options.ruleset).ok_or_else(|| {
             Failure::usage(
                 &format!("there is no ruleset {}", shown(&options.ruleset)),
                 "choose --ruleset crm-fr/1 or --ruleset crm-intl/1",

@@ -79,8 +79,7 @@ fn invitation(
     tenant: &Tenant,
     namespaces: &Namespaces,
 ) -> Result<Invitation, Failure> {
-    let rules = RulesManifest::build(home.config.common.ruleset, &home.config.common.options)
-        .map_err(node::failure::RulesBroken)?;
+    let rules = RulesManifest::build(home.config.common.ruleset, &home.config.common.options)?;
     let provider = NodeIdentity::introduction(&options.dir, Role::Provider)
         .map_err(node::home::HomeError::from)?;
     let policy = &tenant.policy;

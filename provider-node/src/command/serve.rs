@@ -60,8 +60,7 @@ pub(crate) fn run(
 ) -> Result<(), Failure> {
     let home = Home::open(&options.dir)?;
     let _lock = home.lock()?;
-    let rules = RulesManifest::build(home.config.common.ruleset, &home.config.common.options)
-        .map_err(node::failure::RulesBroken)?;
+    let rules = RulesManifest::build(home.config.common.ruleset, &home.config.common.options)?;
     let service = Arc::new(Service::new(home, rules.rules_digest(), output.clone())?);
     service.ledger.interrupt_sessions()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
