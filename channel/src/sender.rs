@@ -21,11 +21,11 @@ use crate::link::{Link, SendHalf};
 pub struct FrameSender(pub(crate) Arc<Outgoing>);
 
 impl FrameSender {
-    /// Sends a frame, as [`Channel::send`] does.
+    /// Sends a frame, as [`Channel::send`](crate::Channel::send) does.
     ///
     /// # Errors
     ///
-    /// The same as of [`Channel::send`].
+    /// The same as of [`Channel::send`](crate::Channel::send).
     pub async fn send(&self, frame: RawFrame) -> Result<(), TransportError> {
         if let Some(ended) = self.0.link.close_reason() {
             return Err(ended);

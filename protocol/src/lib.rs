@@ -38,10 +38,9 @@
 //! Shuffled order is not secure against a malicious advertiser, which can mark a row and know its
 //! answer again; `spec/threat-model.md` says what that costs.
 //!
-//! To read the protocol in one sitting: this page, [`suite`], [`oprf`], [`session::advertiser`],
-//! [`session::provider`], [`disclosure`]; for shuffled order [`rows`] and [`canary`]. The
-//! driver's contract is in [`session`]. Nothing here touches the world: no I/O, no clock, no
-//! randomness, no threads; `node` does.
+//! To read the protocol in one sitting: this page, [`suite`], [`oprf`], and of the crate `session`
+//! its page, with the driver's contract, the states of both parties, and `disclosure`; for shuffled
+//! order also [`rows`]. Nothing here touches the world: no I/O, no clock, no randomness, no threads.
 
 #![no_std]
 #![forbid(unsafe_code)]

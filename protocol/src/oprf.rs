@@ -1,7 +1,7 @@
 //! Blind, evaluate, finalize: RFC 9497 under its own names, one element at a time.
 //!
 //! These functions are the definition. A frame of a session is the same functions in order, done
-//! by [`crate::session::task`] on a batch engine; a property test holds the two together. The
+//! by `session::task` on a batch engine; a property test holds the two together. The
 //! order is a type parameter, so a key or element of one order cannot meet one of the other.
 
 use alloc::vec::Vec;

@@ -29,7 +29,7 @@ pub trait Clock: Send + Sync {
     /// Seconds since 1970, as signed times and the ledger use them; may jump.
     fn now_unix(&self) -> u64;
 
-    /// Time since some fixed moment of this process; never goes back. Deadlines use it [D17].
+    /// Time since some fixed moment of this process; never goes back. Deadlines use it `[D17]`.
     fn monotonic(&self) -> Duration;
 }
 

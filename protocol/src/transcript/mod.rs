@@ -4,7 +4,7 @@
 //! message whole and every bulk frame as its leaf hash; the frames themselves lie beside it or are
 //! re-derived. A message is appended before it is sent, so an unrecorded message cannot exist
 //! [T-01]. Records carry a checksum against torn and damaged files; what protects against a liar
-//! is the signatures and roots inside, which [`verify`] checks.
+//! is the signatures and roots inside, which the crate `verify` checks.
 
 use alloc::vec::Vec;
 
