@@ -40,7 +40,8 @@
 //!
 //! To read the protocol in one sitting: this page, [`suite`], [`oprf`], and of the crate `session`
 //! its page, with the driver's contract, the states of both parties, and `disclosure`; for shuffled
-//! order also [`rows`]. Nothing here touches the world: no I/O, no clock, no randomness, no threads.
+//! order also [`rows`]. Nothing here touches the world: no I/O, no clock, no randomness, no
+//! threads.
 
 #![no_std]
 #![forbid(unsafe_code)]

@@ -385,8 +385,8 @@ const CAPS: &[Cap] = &[
     Cap { package: VERIFY, packages_max: 40, direct_max: 9 },
     // Texts by id brought Fluent and its dozen of packages.
     Cap { package: AUDITOR, packages_max: 80, direct_max: 17 },
-    Cap { package: "veilmatch-advertiser-node", packages_max: 300, direct_max: 45 },
-    Cap { package: "veilmatch-provider-node", packages_max: 300, direct_max: 45 },
+    Cap { package: "veilmatch-advertiser-node", packages_max: 300, direct_max: 50 },
+    Cap { package: "veilmatch-provider-node", packages_max: 300, direct_max: 50 },
 ];
 
 /// Lowest versions without a known advisory; single bad versions are bans of `deny.toml`.
