@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use node::data::input::InputCounts;
+use crate::crm::InputCounts;
 use node::error::protocol_report;
 use protocol::error::Error;
 use protocol::purpose::Purpose;

@@ -4,10 +4,10 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-use node::data::source::{Format, InputFile, SourceOptions};
 use node::exchange::LedgerOptions;
 use node::failure::{Failure, Inline as _};
 use node::telemetry::OutputOptions;
+use tabular::{Format, InputFile, SourceOptions};
 
 use crate::Home;
 

@@ -2,9 +2,9 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use crate::crm::PreparedInput;
+use crate::history::InputHistory;
 use node::data::DataError;
-use node::data::history::InputHistory;
-use node::data::input::PreparedInput;
 use node::failure::Failure;
 use node::runs::FixedSorted;
 use protocol::limits::{AUDIT_WINDOW_S_DEFAULT, TERMS_LIFETIME_S_MAX};

@@ -2,10 +2,8 @@
 
 use std::path::Path;
 
+use crate::delivery::{self, Delivery, DeliveryOutput};
 use node::data::DataError;
-use node::data::columns::{self, Cell, TableColumn};
-use node::data::delivery::{self, Delivery, DeliveryOutput};
-use node::data::source::InputFile;
 use node::failure::{Failure, Inline as _};
 use node::output::{Output, Outputs};
 use node::results::StoredResult;
@@ -14,6 +12,8 @@ use node::world::{Clock as _, SystemClock};
 use protocol::identifier::IdentifierKind;
 use protocol::suite::Profile;
 use serde_json::{Map, Value};
+use tabular::InputFile;
+use tabular::write::{Cell, TableColumn};
 
 use crate::Home;
 use crate::answer::{Answer, Count, Figures};
@@ -138,7 +138,7 @@ fn write_matched_rows(
     let mut records = stored.records()?;
     let damaged = || DataError::from(protocol::error::Bug::stored_data_changed());
     let mut written = 0_u64;
-    columns::write_table(output, &ROW_COLUMNS, |table| {
+    tabular::write::write_table(output, &ROW_COLUMNS, |table| {
         while let Some(record) = records.next_record()? {
             let (bits, id) = record.split_first_chunk::<2>().ok_or_else(damaged)?;
             let id = str::from_utf8(id).map_err(|_| damaged())?;
@@ -164,7 +164,7 @@ fn names(bits: u16, kinds: &[u8]) -> String {
 
 /// Writes a count as `figure,value`; a figure that is not shown has no value.
 fn write_count(output: &Output, count: &Count) -> Result<(), Failure> {
-    columns::write_table(output, &COUNT_COLUMNS, |table| {
+    tabular::write::write_table(output, &COUNT_COLUMNS, |table| {
         for (figure, value) in count.figures() {
             let value = value.and_then(|value| i64::try_from(value).ok());
             table.row(&[Cell::Text(&figure), value.map_or(Cell::Absent, Cell::Number)])?;

@@ -3,9 +3,9 @@
 //! A value of ours that is not set is the default of the product. So a partner alone can make a
 //! run stricter than the default and never less strict: that takes the settings of both.
 
-use node::data::input::PreparedInput;
+use crate::crm::PreparedInput;
+use crate::guardrails::GuardrailSettings;
 use node::failure::{Failure, Inline as _};
-use node::guardrails::GuardrailSettings;
 use node::invite::{COOKIE_NAMESPACE_MIN, Invitation};
 use protocol::error::{Error, Refusal};
 use protocol::identifier::{IdentifierKind, RulesetId};
@@ -342,14 +342,14 @@ fn stricter<T: Ord + Copy + serde::Serialize>(
 mod tests {
     use std::collections::BTreeMap;
 
-    use node::data::Workspace;
-    use node::data::input::{GateRules, InputRules, SharedLimits};
-    use node::data::source::{InputFile, SourceOptions};
+    use crate::crm::{GateRules, InputRules, SharedLimits};
     use node::identity::PublicIdentity;
     use node::invite::InvitedGuardrails;
     use node::normalize::{Normalizer, Options, Ruleset};
     use node::seal::StorageKey;
     use protocol::terms::LinkFilter;
+    use store::spill::Workspace;
+    use tabular::{InputFile, SourceOptions};
 
     use super::*;
 

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use node::data::input::InputCounts;
+use crate::crm::InputCounts;
 use node::failure::{Failure, Inline as _};
 
 /// The identifier that most rows hold, where it is in more than 0.5 % of them.
@@ -57,7 +57,7 @@ const ROWS_USUAL: u64 = 5;
 mod tests {
     use std::collections::BTreeMap;
 
-    use node::data::input::SharedIdentifiers;
+    use crate::crm::SharedIdentifiers;
 
     use super::*;
 

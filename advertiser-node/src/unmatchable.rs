@@ -1,6 +1,6 @@
 //! Identifiers that cannot match under the invitation: left out, counted, and told in words.
 
-use node::data::input::InputCounts;
+use crate::crm::InputCounts;
 use node::normalize::Reason;
 use serde_json::Value;
 

@@ -20,9 +20,9 @@ use session::disclosure::{MatchCount, Outcome, Resolution};
 use session::provider::ProviderSession;
 use session::{Input, Outbox, Output, RowSlot, RunChunk, RunContent, RunName};
 
-use crate::data::DataError;
 use crate::engine::{Spent, TaskPanicked, Workbench};
 use crate::exit::Signal;
+use crate::failure::Failure;
 use crate::journal::{Frames, JournalError, SessionJournal};
 use crate::keyring::KeyringError;
 use crate::ledger::{LedgerError, ReserveError};
@@ -80,15 +80,15 @@ pub trait Duties: Send {
     ///
     /// # Errors
     ///
-    /// [`DataError`].
-    fn rows(&mut self, identifiers_max: usize) -> Result<Vec<RowSlot>, DataError>;
+    /// [`Failure`] of the party's data.
+    fn rows(&mut self, identifiers_max: usize) -> Result<Vec<RowSlot>, Failure>;
 
     /// The next frame of the table: the prepared one (provider) or the received one (advertiser).
     ///
     /// # Errors
     ///
-    /// [`DataError`].
-    fn table_frame(&mut self, session: &Path) -> Result<RawFrame, DataError>;
+    /// [`Failure`] of the party's data.
+    fn table_frame(&mut self, session: &Path) -> Result<RawFrame, Failure>;
 
     /// Hears of the key that the session offers; the provider's side.
     fn offered(&mut self, _key: &KnownKey) {}
@@ -119,8 +119,8 @@ pub trait Duties: Send {
     ///
     /// # Errors
     ///
-    /// [`DataError`].
-    fn knows_answer(&mut self, _terms: &RawFrame, _shown: &Shown) -> Result<bool, DataError> {
+    /// [`Failure`] of the party's data.
+    fn knows_answer(&mut self, _terms: &RawFrame, _shown: &Shown) -> Result<bool, Failure> {
         Ok(false)
     }
 
@@ -129,8 +129,8 @@ pub trait Duties: Send {
     ///
     /// # Errors
     ///
-    /// [`DataError`].
-    fn keep_result(&mut self, _outcome: &Outcome, _runs: &mut RunStore) -> Result<(), DataError> {
+    /// [`Failure`] of the party's data.
+    fn keep_result(&mut self, _outcome: &Outcome, _runs: &mut RunStore) -> Result<(), Failure> {
         Ok(())
     }
 
@@ -163,24 +163,24 @@ pub trait Duties: Send {
     ///
     /// # Errors
     ///
-    /// [`DataError`].
-    fn resolve(&mut self, handles: FixedSorted) -> Result<Resolution, DataError>;
+    /// [`Failure`] of the party's data.
+    fn resolve(&mut self, handles: FixedSorted) -> Result<Resolution, Failure>;
 
     /// Writes that the records behind the handles are released in this session, and has it on
     /// disk; the provider's side.
     ///
     /// # Errors
     ///
-    /// [`DataError`].
-    fn record_release(&mut self) -> Result<(), DataError>;
+    /// [`Failure`] of the party's data.
+    fn record_release(&mut self) -> Result<(), Failure>;
 
     /// The next digital IDs of these records, strictly increasing, and whether they are the last;
     /// the provider's side.
     ///
     /// # Errors
     ///
-    /// [`DataError`].
-    fn digital_ids(&mut self) -> Result<(Vec<DigitalId>, bool), DataError>;
+    /// [`Failure`] of the party's data.
+    fn digital_ids(&mut self) -> Result<(Vec<DigitalId>, bool), Failure>;
 }
 
 /// Everything a session runs on.
@@ -305,8 +305,8 @@ pub enum DriveError {
         seconds: u64,
     },
     /// Our data.
-    #[error(transparent)]
-    Data(#[from] DataError),
+    #[error("{0}")]
+    Duty(Failure),
     /// Our spills.
     #[error(transparent)]
     Runs(#[from] RunsError),
@@ -357,6 +357,12 @@ impl From<ReserveError> for ChargeError {
             }
             ReserveError::Storage(error) => Self::Ledger(error),
         }
+    }
+}
+
+impl From<Failure> for DriveError {
+    fn from(failure: Failure) -> Self {
+        Self::Duty(failure)
     }
 }
 
@@ -610,7 +616,7 @@ impl Driver<'_> {
     fn open_session(&mut self, entry: &LedgerEntry, state: &mut State) -> Result<(), DriveError> {
         state.sid = Some(entry.sid);
         self.channel.set_sid(entry.sid);
-        let target = self.sessions.join(crate::data::hex(&entry.sid));
+        let target = self.sessions.join(store::hex(&entry.sid));
         self.journal.rename(&target)?;
         // More in flight now that terms are about to be signed; without it the run is only slower.
         let _ = self.channel.grant();
@@ -665,7 +671,7 @@ impl Driver<'_> {
             DriveError::Silent { .. }
             | DriveError::NoRoom(_)
             | DriveError::Stopped(_)
-            | DriveError::Data(_)
+            | DriveError::Duty(_)
             | DriveError::Runs(_)
             | DriveError::Journal(_)
             | DriveError::Ledger(_)

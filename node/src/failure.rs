@@ -244,7 +244,7 @@ impl DriveError {
         match self {
             Self::Protocol(error) => Some(error),
             Self::Transport(error) => Some(error),
-            Self::Data(error) => Some(error),
+            Self::Duty(failure) => Some(failure.diagnosis()),
             Self::Runs(error) => Some(error),
             Self::Journal(error) => Some(error),
             Self::Ledger(error) => Some(error),

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use protocol::suite::PROTOCOL_VERSION;
 use protocol::transcript::Role;
 
-use crate::config::{ConfigError, Settings};
 use crate::data::Workspace;
 use crate::identity::{IdentityError, NodeIdentity, PublicIdentity};
 use crate::ledger::LedgerPlace;
 use crate::output;
 use crate::seal::{SealError, StorageKey};
+use crate::settings::{ConfigError, Settings};
 use crate::world::{self, Action, DirectoryLock, WorldError};
 
 /// An opened node directory; the type of its settings says the role.
@@ -229,18 +229,18 @@ const IDENTITY: &str = "identity.txt";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{AdvertiserSettings, ProviderSettings};
     use crate::failure::Failure;
+    use crate::settings::testing::{OfAdvertiser, OfProvider};
     use crate::world::tests::private_tempdir;
 
     #[test]
     fn a_directory_of_another_version_is_refused_in_one_sentence() {
         let dir = private_tempdir();
         let node = dir.path().join("node");
-        Home::<AdvertiserSettings>::create(&node).unwrap();
-        Home::<AdvertiserSettings>::open(&node).unwrap();
+        Home::<OfAdvertiser>::create(&node).unwrap();
+        Home::<OfAdvertiser>::open(&node).unwrap();
         // Its role is looked at first, and a file it never had is no version.
-        let other = Home::<ProviderSettings>::open(&node);
+        let other = Home::<OfProvider>::open(&node);
         assert!(matches!(other, Err(HomeError::NotANode { .. })));
         for format in [Some("1\n"), Some("3\n"), Some("2"), Some(""), None] {
             let path = node.join(FORMAT);
@@ -248,7 +248,7 @@ mod tests {
                 Some(text) => std::fs::write(&path, text).unwrap(),
                 None => std::fs::remove_file(&path).unwrap(),
             }
-            let error = Home::<AdvertiserSettings>::open(&node).unwrap_err();
+            let error = Home::<OfAdvertiser>::open(&node).unwrap_err();
             assert!(matches!(error, HomeError::OtherVersion { .. }), "{format:?}");
             let failure = Failure::from(error);
             assert_eq!(failure.exit().code(), 78);

@@ -8,7 +8,6 @@
 
 pub use channel as transport;
 pub use channel::identity;
-pub mod config;
 pub mod data;
 pub mod driver;
 pub mod engine;
@@ -16,12 +15,12 @@ pub mod error;
 pub mod exchange;
 pub mod exit;
 pub mod failure;
-pub mod guardrails;
 pub mod home;
 pub mod invite;
 pub use normalize;
 pub mod program;
 pub mod room;
+pub mod settings;
 pub mod status;
 pub mod stop;
 pub mod telemetry;

@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::config::Settings;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::ledger::{Ledger, Partner, SessionRow};
+use crate::settings::Settings;
 
 /// The ledger of a node for reading; none before the first run.
 ///

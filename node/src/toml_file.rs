@@ -70,6 +70,34 @@ pub fn names(text: &str) -> Result<Vec<String>, Fault> {
     Ok(names.into_iter().map(|name| name.get_ref().to_string()).collect())
 }
 
+/// The text and the line of what a name is set to, top level or `table.name`; `None` if it is not.
+///
+/// # Errors
+///
+/// [`Fault`] if the text is not TOML.
+pub fn value(text: &str, name: &str) -> Result<Option<(String, usize)>, Fault> {
+    let parsed = DeTable::parse(text).map_err(|error| fault(&error, text, &[]))?;
+    let (table, key) = name.rsplit_once('.').unwrap_or(("", name));
+    let mut at = parsed.get_ref();
+    if !table.is_empty() {
+        match at.get(table).map(|table| table.get_ref()) {
+            Some(DeValue::Table(inner)) => at = inner,
+            _ => return Ok(None),
+        }
+    }
+    Ok(at.get_key_value(key).map(|(found, value)| {
+        let set = text.get(value.span()).unwrap_or_default().trim();
+        let line = line_at(text, found.span().start);
+        // A table of its own stands on lines of its own.
+        let set = if set.contains('\n') || set.starts_with('[') && !set.ends_with(']') {
+            "set".to_owned()
+        } else {
+            shown(set)
+        };
+        (set, line)
+    }))
+}
+
 /// Reads a file; names that are refused with their own words come with them.
 ///
 /// # Errors

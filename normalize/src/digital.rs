@@ -217,6 +217,17 @@ fn text(bytes: &[u8]) -> Option<&str> {
 /// Bytes of a namespace, which an invitation has to hold.
 const NAMESPACE_BYTES_MAX: usize = 64;
 
+/// The name of a code on the wire, which counts from 1; empty for a code without a name.
+#[must_use]
+pub fn name_of(names: &'static [&'static str], code: u8) -> &'static str {
+    usize::from(code).checked_sub(1).and_then(|at| names.get(at)).copied().unwrap_or("")
+}
+
+/// Device classes in the order of their codes on the wire.
+pub const DEVICE_CLASSES: &[&str] = &["smartphone", "tablet", "desktop", "ctv", "other", "unknown"];
+/// Days since a digital ID was seen, in the order of their codes on the wire.
+pub const AGE_BUCKETS: &[&str] = &["0-7", "8-30", "31-90"];
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,13 +7,13 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use node::data::bundles::StoredBundles;
-use node::data::handles::StoredHandles;
+use crate::graph::bundles::StoredBundles;
+use crate::graph::handles::StoredHandles;
+use crate::graph::people::StoredPeople;
+use crate::release::releases::Releases;
+use crate::release::{DeliveryLabel, Entries, ReleaseConditions, ReleaseSource, Resolved};
+use node::data::DataError;
 use node::data::objections::Objections;
-use node::data::people::StoredPeople;
-use node::data::release::{DeliveryLabel, Entries, ReleaseConditions, ReleaseSource, Resolved};
-use node::data::releases::Releases;
-use node::data::{DataError, Workspace};
 use node::failure::Failure;
 use node::output::Output;
 use node::runs::FixedSorted;
@@ -27,6 +27,7 @@ use protocol::suite::Profile;
 use protocol::terms::MatchTerms;
 use serde_json::json;
 use session::disclosure::Resolution;
+use store::spill::Workspace;
 
 use crate::Home;
 use crate::command::object::OBJECTIONS;

@@ -7,10 +7,10 @@
 
 use std::collections::BTreeMap;
 
-use node::data::digital::{DigitalKind, is_listed_name};
 use node::failure::{Failure, Inline as _};
 use node::invite::COOKIE_NAMESPACE_MIN;
 use node::world::{self, DirectoryLock};
+use normalize::digital::{DigitalKind, is_listed_name};
 use serde::{Deserialize, Serialize};
 
 use crate::Home;

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use node::data::digital::{deserialize_names, is_listed_name};
 use node::identity::PublicIdentity;
 use node::invite::InvitedGuardrails;
 use node::ledger::Budget;
 use node::toml_file::{self, Fault, Refused};
+use normalize::digital::{deserialize_names, is_listed_name};
 use protocol::identifier::IdentifierKind;
 use protocol::limits::{
     EVALUATIONS_PER_KEY_MAX, GROUP_MIN_DEFAULT, K_MIN_DEFAULT, Limits, N_MIN_DEFAULT,

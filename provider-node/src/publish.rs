@@ -6,8 +6,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::graph::{GraphRules, StoredSnapshot};
 use node::data::DataError;
-use node::data::graph::{GraphRules, StoredSnapshot};
 use node::failure::{Failure, Inline as _};
 use node::world;
 use protocol::manifest::{SignedSnapshot, SnapshotBody};

@@ -9,10 +9,10 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use crate::graph::handles::StoredHandles;
+use crate::graph::table::{StoredTable, TableConditions, TableFiles, TableKey, build};
 use node::data::DataError;
-use node::data::handles::StoredHandles;
 use node::data::objections::{Objections, recorded};
-use node::data::table::{StoredTable, TableConditions, TableFiles, TableKey, build};
 use node::engine::Engine;
 use node::failure::{Failure, Inline as _};
 use node::keyring::{AlignedKey, Keyring, RunKey};
@@ -455,7 +455,7 @@ const HANDLES: &str = "handles";
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use node::data::graph::GraphRules;
+    use crate::graph::GraphRules;
     use node::data::objections::Objections;
 
     use super::*;
@@ -485,9 +485,10 @@ pub(crate) mod tests {
         /// The same, ingested at another time.
         pub(crate) fn at(lines: &str, now: u64) -> Self {
             let dir = tempfile::tempdir().unwrap();
-            let identity =
-                node::home::Home::<node::config::AdvertiserSettings>::create(&dir.path().join("a"))
-                    .unwrap();
+            let identity = node::home::Home::<node::settings::testing::OfAdvertiser>::create(
+                &dir.path().join("a"),
+            )
+            .unwrap();
             Home::create(&dir.path().join("p")).unwrap();
             let home = Home::open(&dir.path().join("p")).unwrap();
             let policy = crate::tenant::tests::policy("partner", identity, &Profile::ALL);

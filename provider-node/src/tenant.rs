@@ -213,7 +213,7 @@ pub(crate) mod tests {
         let dir = tempfile::tempdir().unwrap();
         let advertiser = dir.path().join("a");
         let identity =
-            node::home::Home::<node::config::AdvertiserSettings>::create(&advertiser).unwrap();
+            node::home::Home::<node::settings::testing::OfAdvertiser>::create(&advertiser).unwrap();
         Home::create(&dir.path().join("p")).unwrap();
         let home = Home::open(&dir.path().join("p")).unwrap();
         (dir, home, identity)

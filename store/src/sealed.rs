@@ -241,6 +241,9 @@ pub fn fill(record: &mut [u8], parts: &[&[u8]]) {
     }
 }
 
+/// Leaves that are hashed together.
+pub const LEAVES_AT_ONCE: usize = 1 << 10;
+
 #[cfg(test)]
 mod tests {
     use super::*;

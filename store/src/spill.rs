@@ -8,7 +8,7 @@
 //! Memory stays near the stated bound whatever the number of records: a merge that would need
 //! more buffers than that is done in several passes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use protocol::error::Bug;
 use report::{Code, Diagnose, Text};
@@ -285,6 +285,15 @@ report::told_in_english!(SpillError);
 
 /// Bytes of a record in a sorter, at most.
 pub const RECORD_LEN_MAX: usize = 1 << 16;
+
+/// Bounds of one preparation.
+#[derive(Debug, Clone)]
+pub struct Workspace {
+    /// Private directory for sealed spills.
+    pub directory: PathBuf,
+    /// Bytes a sorter may hold in memory.
+    pub memory_bytes: usize,
+}
 
 #[cfg(test)]
 mod tests;

@@ -18,6 +18,7 @@ mod pages;
 mod rowgroups;
 mod schema;
 mod source;
+pub mod tally;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 #[cfg(test)]

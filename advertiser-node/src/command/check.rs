@@ -6,12 +6,11 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use node::data::DataError;
-use node::data::input::{
+use crate::crm::{
     ColumnCounts, ColumnUse, FileUse, InputCounts, PreparedInput, RowReasons, SharedIdentifiers,
     SourceCounts, Survey, shown,
 };
-use node::data::source::InputFile;
+use node::data::DataError;
 use node::engine::Engine;
 use node::failure::{Failure, Inline as _};
 use node::invite::Invitation;
@@ -23,6 +22,7 @@ use protocol::identifier::IdentifierKind;
 use protocol::limits::{Limits, N_MIN_DEFAULT};
 use protocol::terms::LinkFilter;
 use serde_json::{Value, json};
+use tabular::InputFile;
 
 use super::run::{input_rules, normalizer};
 use crate::Home;

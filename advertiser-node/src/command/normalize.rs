@@ -7,7 +7,6 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-use node::data::source::{Encoding, InputError, SourceError};
 use node::error::shown;
 use node::failure::{Failure, Inline as _};
 use node::normalize::{
@@ -16,6 +15,7 @@ use node::normalize::{
 };
 use node::telemetry::Terminal;
 use serde::Serialize;
+use tabular::{Encoding, InputError, SourceError};
 
 use crate::cli::{NormalizeOptions, ValueKind};
 

@@ -15,7 +15,7 @@ use self::bits::Bits;
 
 /// How consent was asked for and recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Scheme {
+pub enum Scheme {
     /// A TC string of the Transparency and Consent Framework, version 2.
     Tcf,
     /// A string of the Global Privacy Platform.
@@ -26,7 +26,7 @@ pub(super) enum Scheme {
 
 impl Scheme {
     /// The name in files and counts.
-    pub(super) const fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Tcf => "tcf",
             Self::Gpp => "gpp",
@@ -50,11 +50,7 @@ impl Scheme {
 /// # Errors
 ///
 /// The reason code under which the link is left out.
-pub(super) fn judge(
-    scheme: &str,
-    string: &str,
-    now: u64,
-) -> Result<(Scheme, [u8; 32]), &'static str> {
+pub fn judge(scheme: &str, string: &str, now: u64) -> Result<(Scheme, [u8; 32]), &'static str> {
     let string = string.trim();
     let scheme = Scheme::parse(scheme.trim())?.ok_or("consent_missing")?;
     if cell::is_null(string) {
@@ -73,7 +69,7 @@ pub(super) fn judge(
 /// # Errors
 ///
 /// The reason code under which the link is left out.
-pub(super) fn captured(time: &str, now: u64) -> Result<(), &'static str> {
+pub fn captured(time: &str, now: u64) -> Result<(), &'static str> {
     cell::time(time, now).map(drop).map_err(|fault| match fault {
         TimeFault::Absent => "consent_time_missing",
         TimeFault::Unreadable => "consent_time_malformed",
@@ -83,7 +79,7 @@ pub(super) fn captured(time: &str, now: u64) -> Result<(), &'static str> {
 }
 
 /// What a leaf commits to where a file has no columns of consent.
-pub(super) fn no_evidence() -> [u8; 32] {
+pub fn no_evidence() -> [u8; 32] {
     evidence("", "")
 }
 

@@ -5,7 +5,6 @@
 //! under the node's storage key in the order in which the protocol commits them. Memory is bounded
 //! by configuration, whatever the number of rows.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use protocol::error::Bug;
@@ -18,31 +17,16 @@ use store::output::OutputError;
 use store::seal::SealError;
 use store::spill::SpillError;
 
-pub mod bundles;
 pub use tabular::cell;
 pub use tabular::write as columns;
-mod consent;
-pub mod delivery;
+pub mod consent;
 pub use normalize::digital;
-pub mod graph;
-pub mod handles;
-pub mod history;
-pub mod input;
 pub mod objections;
-pub mod people;
-pub mod release;
-pub mod releases;
-pub(crate) use store::{hex, verified};
 /// Sealed files, with the text of bytes.
 pub(crate) mod sealed {
-    pub(crate) use store::hex;
-    pub(crate) use store::sealed::{
-        RawSealedFile as SealedFile, RawSealedOut as SealedOut, create_sealed, fill, finish_sealed,
-        open_sealed, read_or_end, verify_sealed,
-    };
+    pub(crate) use store::sealed::{RawSealedFile as SealedFile, fill, open_sealed, read_or_end};
 }
 pub use tabular as source;
-pub mod table;
 
 /// Why a set could not be prepared or read back.
 #[derive(Debug, thiserror::Error)]
@@ -104,15 +88,17 @@ impl From<WriteError> for DataError {
 }
 
 impl DataError {
-    pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
+    /// The error of a file of ours.
+    pub fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
         move |source| StoreError::io(path)(source).into()
     }
 
-    pub(crate) fn sealed(path: &Path) -> impl FnOnce(SealError) -> Self + '_ {
+    pub fn sealed(path: &Path) -> impl FnOnce(SealError) -> Self + '_ {
         move |error| StoreError::sealed(path)(error).into()
     }
 
-    pub(crate) fn contradiction(path: &Path) -> Self {
+    /// A stored set that contradicts itself.
+    pub fn contradiction(path: &Path) -> Self {
         StoreError::contradiction(path).into()
     }
 }
@@ -141,38 +127,5 @@ impl From<Bug> for DataError {
     }
 }
 
-/// Has every stored file verified again before it is next offered: after one of them could not be
-/// read as it was written, though nothing had touched it since.
-pub fn verify_anew() {
-    table::VERIFIED.forget();
-    [&handles::VERIFIED, &graph::VERIFIED, &releases::VERIFIED]
-        .into_iter()
-        .for_each(verified::VerifiedFiles::forget);
-}
-
 /// Bounds of one preparation.
-#[derive(Debug, Clone)]
-pub struct Workspace {
-    /// Private directory for sealed spills.
-    pub directory: PathBuf,
-    /// Bytes a sorter may hold in memory.
-    pub memory_bytes: usize,
-}
-
-/// Adds one under a code.
-fn add(counts: &mut BTreeMap<String, u64>, code: &str) {
-    match counts.get_mut(code) {
-        Some(count) => *count += 1,
-        None => drop(counts.insert(code.to_owned(), 1)),
-    }
-}
-
-/// Adds what was counted elsewhere, code by code.
-fn add_all(to: &mut BTreeMap<String, u64>, from: BTreeMap<String, u64>) {
-    for (code, count) in from {
-        *to.entry(code).or_default() += count;
-    }
-}
-
-/// Leaves that are hashed together.
-const LEAVES_AT_ONCE: usize = 1 << 10;
+pub use store::spill::Workspace;

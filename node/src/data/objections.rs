@@ -91,8 +91,9 @@ impl Objections {
         Ok(Self { mason: Mason::new(key)?, sorted: Vec::new(), recorded: 0 })
     }
 
-    #[cfg(test)]
-    pub(crate) fn of(key: &StorageKey, tombstones: &[Tombstone]) -> Self {
+    #[cfg(any(test, feature = "testing"))]
+    #[must_use]
+    pub fn of(key: &StorageKey, tombstones: &[Tombstone]) -> Self {
         let mut these = Self::none(key).unwrap();
         these.sorted = tombstones.to_vec();
         these.sorted.sort_unstable();

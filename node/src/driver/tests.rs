@@ -387,11 +387,11 @@ struct Advertiser<'a> {
 }
 
 impl Duties for Advertiser<'_> {
-    fn rows(&mut self, identifiers_max: usize) -> Result<Vec<RowSlot>, DataError> {
+    fn rows(&mut self, identifiers_max: usize) -> Result<Vec<RowSlot>, Failure> {
         Ok(self.rows.by_ref().take(identifiers_max).collect())
     }
 
-    fn table_frame(&mut self, session: &Path) -> Result<RawFrame, DataError> {
+    fn table_frame(&mut self, session: &Path) -> Result<RawFrame, Failure> {
         let frames = match &mut self.table {
             Some(frames) => frames,
             None => self.table.insert(Frames::open(session, StreamId::Table).unwrap()),
@@ -423,15 +423,15 @@ impl Duties for Advertiser<'_> {
         true
     }
 
-    fn resolve(&mut self, _handles: FixedSorted) -> Result<Resolution, DataError> {
+    fn resolve(&mut self, _handles: FixedSorted) -> Result<Resolution, Failure> {
         Err(Bug::misuse().into())
     }
 
-    fn record_release(&mut self) -> Result<(), DataError> {
+    fn record_release(&mut self) -> Result<(), Failure> {
         Err(Bug::misuse().into())
     }
 
-    fn digital_ids(&mut self) -> Result<(Vec<DigitalId>, bool), DataError> {
+    fn digital_ids(&mut self) -> Result<(Vec<DigitalId>, bool), Failure> {
         Err(Bug::misuse().into())
     }
 }
@@ -448,11 +448,11 @@ struct Provider<'a> {
 }
 
 impl Duties for Provider<'_> {
-    fn rows(&mut self, _identifiers_max: usize) -> Result<Vec<RowSlot>, DataError> {
+    fn rows(&mut self, _identifiers_max: usize) -> Result<Vec<RowSlot>, Failure> {
         Ok(Vec::new())
     }
 
-    fn table_frame(&mut self, _session: &Path) -> Result<RawFrame, DataError> {
+    fn table_frame(&mut self, _session: &Path) -> Result<RawFrame, Failure> {
         Ok(self.frames.next().unwrap())
     }
 
@@ -495,7 +495,7 @@ impl Duties for Provider<'_> {
         false
     }
 
-    fn resolve(&mut self, mut handles: FixedSorted) -> Result<Resolution, DataError> {
+    fn resolve(&mut self, mut handles: FixedSorted) -> Result<Resolution, Failure> {
         let mut records = BTreeSet::new();
         let mut known = 0;
         while let Some(chunk) = handles.next_chunk(1 << 10)? {
@@ -523,11 +523,11 @@ impl Duties for Provider<'_> {
         })
     }
 
-    fn record_release(&mut self) -> Result<(), DataError> {
+    fn record_release(&mut self) -> Result<(), Failure> {
         Ok(())
     }
 
-    fn digital_ids(&mut self) -> Result<(Vec<DigitalId>, bool), DataError> {
+    fn digital_ids(&mut self) -> Result<(Vec<DigitalId>, bool), Failure> {
         Ok((std::mem::take(&mut self.ids), true))
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use node::data::graph::{GraphCounts, GraphRules};
+use crate::graph::{GraphCounts, GraphRules};
 use node::data::objections::Objections;
 use node::engine::Engine;
 use node::failure::Failure;

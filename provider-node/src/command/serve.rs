@@ -287,9 +287,9 @@ impl Service {
         };
         let done = driver.run().await.map_err(Failure::from);
         self.note_end(duties.session.take(), &done, clock.now_unix());
-        if matches!(done.as_ref().err().and_then(Failure::get), Some(DriveError::Data(_))) {
+        if matches!(done.as_ref().err().and_then(Failure::get), Some(DriveError::Duty(_))) {
             // Else what has rotted would be offered, and charged, session after session.
-            node::data::verify_anew();
+            crate::release::verify_anew();
         }
         if duties.run_key_is_spent(&done)? {
             self.prepare(&tenant);
@@ -511,15 +511,15 @@ impl ProviderDuties<'_> {
 }
 
 impl Duties for ProviderDuties<'_> {
-    fn rows(&mut self, _identifiers_max: usize) -> Result<Vec<RowSlot>, DataError> {
+    fn rows(&mut self, _identifiers_max: usize) -> Result<Vec<RowSlot>, Failure> {
         Ok(Vec::new())
     }
 
-    fn table_frame(&mut self, session: &Path) -> Result<RawFrame, DataError> {
+    fn table_frame(&mut self, session: &Path) -> Result<RawFrame, Failure> {
         let missing =
             || DataError::Store(StoreError::Contradiction { path: session.to_path_buf() });
         let table = self.chosen.as_mut().ok_or_else(missing)?;
-        table.frames.next_frame()?.ok_or_else(missing)
+        Ok(table.frames.next_frame()?.ok_or_else(missing)?)
     }
 
     fn count_opening(&mut self) -> Result<(), LedgerError> {
@@ -571,22 +571,22 @@ impl Duties for ProviderDuties<'_> {
         false
     }
 
-    fn resolve(&mut self, handles: FixedSorted) -> Result<Resolution, DataError> {
+    fn resolve(&mut self, handles: FixedSorted) -> Result<Resolution, Failure> {
         let now = self.clock.now_unix();
         let delivery = self.delivery()?;
         // Takes as long as reading the index: other connections must not wait for it.
-        tokio::task::block_in_place(|| delivery.resolve(handles, now))
+        Ok(tokio::task::block_in_place(|| delivery.resolve(handles, now))?)
     }
 
-    fn record_release(&mut self) -> Result<(), DataError> {
+    fn record_release(&mut self) -> Result<(), Failure> {
         let now = self.clock.now_unix();
         let delivery = self.delivery()?;
-        tokio::task::block_in_place(|| delivery.record_release(now))
+        Ok(tokio::task::block_in_place(|| delivery.record_release(now))?)
     }
 
-    fn digital_ids(&mut self) -> Result<(Vec<DigitalId>, bool), DataError> {
+    fn digital_ids(&mut self) -> Result<(Vec<DigitalId>, bool), Failure> {
         let delivery = self.delivery()?;
-        tokio::task::block_in_place(|| delivery.digital_ids())
+        Ok(tokio::task::block_in_place(|| delivery.digital_ids())?)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What of a session's runs is sealed with its result.
 
+use crate::crm::PreparedInput;
 use node::data::DataError;
-use node::data::input::PreparedInput;
 use node::results::RecordWriter;
 use node::runs::RunStore;
 use protocol::error::Bug;

@@ -2,9 +2,8 @@
 
 use std::time::Instant;
 
+use crate::crm::{GateRules, InputRules, PreparedInput};
 use ::session::disclosure::Outcome;
-use node::data::input::{GateRules, InputRules, PreparedInput};
-use node::data::source::SourceOptions;
 use node::driver::{Ended, Stage, Stopwatch};
 use node::engine::Engine;
 use node::failure::{Failure, Inline as _, TooFewRows};
@@ -19,6 +18,7 @@ use node::world::{Clock as _, SystemClock};
 use protocol::error::Refusal;
 use protocol::identifier::IdentifierKind;
 use protocol::suite::Profile;
+use tabular::SourceOptions;
 use tokio::runtime::Runtime;
 
 use self::approval::Approval;

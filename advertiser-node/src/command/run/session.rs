@@ -3,16 +3,15 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::crm::{Identifiers, PreparedInput};
 use node::data::DataError;
-use node::data::input::{Identifiers, PreparedInput};
-use node::data::table::StoredTable;
 use node::driver::{ChargeError, Driver, Duties, Ended, Session, Shown};
 use node::engine::Engine;
 use node::error::shown;
 use node::exit::Exit;
 use node::failure::{Failure, Inline as _, session_error};
 use node::invite::Invitation;
-use node::journal::SessionJournal;
+use node::journal::{Frames, SessionJournal};
 use node::ledger::{Ledger, LedgerError, SeenTable, SessionRow};
 use node::program;
 use node::results::{About, Question, QuestionKey, Results, StoredResult};
@@ -24,7 +23,7 @@ use node::stop::Stop;
 use node::telemetry::{Progress, Terminal};
 use node::transport::{Channel, quic};
 use node::world::{self, Clock, SystemClock};
-use protocol::codec::RawFrame;
+use protocol::codec::{RawFrame, StreamId};
 use protocol::digital_id::DigitalId;
 use protocol::error::{Bug, Error, Incompatibility, Refusal, RefuseCode};
 use protocol::ledger::evidence::SessionEvidence;
@@ -452,7 +451,7 @@ struct AdvertiserDuties<'a> {
     run: &'a Run<'a>,
     partner: [u8; 32],
     identifiers: Identifiers,
-    table: Option<StoredTable>,
+    table: Option<Frames>,
     /// The session as `status` shows it, once its hold is written.
     session: Option<SessionRow>,
     /// What the planned terms ask.
@@ -479,17 +478,17 @@ impl AdvertiserDuties<'_> {
 }
 
 impl Duties for AdvertiserDuties<'_> {
-    fn rows(&mut self, identifiers_max: usize) -> Result<Vec<RowSlot>, DataError> {
-        self.identifiers.next_chunk(identifiers_max)
+    fn rows(&mut self, identifiers_max: usize) -> Result<Vec<RowSlot>, Failure> {
+        Ok(self.identifiers.next_chunk(identifiers_max)?)
     }
 
-    fn table_frame(&mut self, session: &Path) -> Result<RawFrame, DataError> {
-        let path = session.join("frames").join("TABLE");
+    fn table_frame(&mut self, session: &Path) -> Result<RawFrame, Failure> {
         let table = match &mut self.table {
             Some(table) => table,
-            None => self.table.insert(StoredTable::open(&path)?),
+            None => self.table.insert(Frames::open(session, StreamId::Table)?),
         };
-        table.next_frame()?.ok_or(DataError::Store(StoreError::Contradiction { path }))
+        // The session asks for as many frames as it received.
+        Ok(table.next().ok_or(Bug::stored_data_changed())??)
     }
 
     fn reserve(
@@ -504,7 +503,7 @@ impl Duties for AdvertiserDuties<'_> {
         Ok(reservation)
     }
 
-    fn knows_answer(&mut self, terms: &RawFrame, shown: &Shown) -> Result<bool, DataError> {
+    fn knows_answer(&mut self, terms: &RawFrame, shown: &Shown) -> Result<bool, Failure> {
         let Ok(Control::Terms(planned)) = Control::decode(terms) else {
             return Err(Bug::invariant().into());
         };
@@ -523,7 +522,7 @@ impl Duties for AdvertiserDuties<'_> {
         Ok(self.known.is_some())
     }
 
-    fn keep_result(&mut self, outcome: &Outcome, runs: &mut RunStore) -> Result<(), DataError> {
+    fn keep_result(&mut self, outcome: &Outcome, runs: &mut RunStore) -> Result<(), Failure> {
         let figures = Figures::of(outcome);
         if !figures.is_answer() {
             return Ok(());
@@ -564,16 +563,16 @@ impl Duties for AdvertiserDuties<'_> {
         run.progress.aside(ask)
     }
 
-    fn resolve(&mut self, _handles: FixedSorted) -> Result<Resolution, DataError> {
-        Err(self.without_records())
+    fn resolve(&mut self, _handles: FixedSorted) -> Result<Resolution, Failure> {
+        Err(self.without_records().into())
     }
 
-    fn record_release(&mut self) -> Result<(), DataError> {
-        Err(self.without_records())
+    fn record_release(&mut self) -> Result<(), Failure> {
+        Err(self.without_records().into())
     }
 
-    fn digital_ids(&mut self) -> Result<(Vec<DigitalId>, bool), DataError> {
-        Err(self.without_records())
+    fn digital_ids(&mut self) -> Result<(Vec<DigitalId>, bool), Failure> {
+        Err(self.without_records().into())
     }
 }
 

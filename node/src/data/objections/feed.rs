@@ -16,12 +16,13 @@ use crate::data::columns::csv_text;
 use crate::data::digital::DigitalId;
 use crate::data::source::{CsvOptions, CsvReader, Record};
 use crate::data::source::{InputError, SourceError};
-use crate::data::{DataError, Workspace, add};
+use crate::data::{DataError, Workspace};
 use crate::normalize::{EmailPrehash, Normalizer, Outcome, PhoneContext};
 use crate::output::Output;
 use crate::runs::{SealedLog, SealedRecords};
 use crate::seal::StorageKey;
 use crate::world::{self, DirectoryLock};
+use tabular::tally::add;
 
 /// What the scan of an objection feed needs to know.
 #[derive(Debug)]

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use node::config::AdvertiserSettings;
 use node::driver::DriveError;
 use node::identity::NodeIdentity;
+use node::settings::testing::OfAdvertiser;
 use node::telemetry::{LogLevel, OutputOptions, ProgressForm};
 use node::transport::memory;
 use protocol::commitment::{InputRoot, identifier_from_parts};
@@ -30,7 +30,7 @@ const PERSONS: usize = 400;
 struct Partners {
     world: World,
     service: Arc<Service>,
-    advertiser: node::home::Home<AdvertiserSettings>,
+    advertiser: node::home::Home<OfAdvertiser>,
     ledger: Ledger,
     runtime: tokio::runtime::Runtime,
 }
@@ -224,21 +224,21 @@ struct Advertiser<'a> {
     ledger: &'a Ledger,
     partner: [u8; 32],
     rows: std::vec::IntoIter<RowSlot>,
-    table: Option<node::data::table::StoredTable>,
+    table: Option<crate::graph::table::StoredTable>,
 }
 
 impl Duties for Advertiser<'_> {
-    fn rows(&mut self, identifiers_max: usize) -> Result<Vec<RowSlot>, DataError> {
+    fn rows(&mut self, identifiers_max: usize) -> Result<Vec<RowSlot>, Failure> {
         Ok(self.rows.by_ref().take(identifiers_max).collect())
     }
 
-    fn table_frame(&mut self, session: &Path) -> Result<RawFrame, DataError> {
+    fn table_frame(&mut self, session: &Path) -> Result<RawFrame, Failure> {
         let path = session.join("frames").join("TABLE");
         let table = match &mut self.table {
             Some(table) => table,
-            None => self.table.insert(node::data::table::StoredTable::open(&path)?),
+            None => self.table.insert(crate::graph::table::StoredTable::open(&path)?),
         };
-        table.next_frame()?.ok_or(DataError::Store(StoreError::Contradiction { path }))
+        Ok(table.next_frame()?.ok_or(DataError::Store(StoreError::Contradiction { path }))?)
     }
 
     fn reserve(
@@ -265,15 +265,15 @@ impl Duties for Advertiser<'_> {
         true
     }
 
-    fn resolve(&mut self, _handles: FixedSorted) -> Result<Resolution, DataError> {
+    fn resolve(&mut self, _handles: FixedSorted) -> Result<Resolution, Failure> {
         Err(Bug::misuse().into())
     }
 
-    fn record_release(&mut self) -> Result<(), DataError> {
+    fn record_release(&mut self) -> Result<(), Failure> {
         Err(Bug::misuse().into())
     }
 
-    fn digital_ids(&mut self) -> Result<(Vec<DigitalId>, bool), DataError> {
+    fn digital_ids(&mut self) -> Result<(Vec<DigitalId>, bool), Failure> {
         Err(Bug::misuse().into())
     }
 }

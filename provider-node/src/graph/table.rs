@@ -24,14 +24,15 @@ use protocol::transcript::merkle::{Tree, leaf_hash};
 use report::{Arg, Text};
 use store::StoreError;
 
-use crate::data::graph::StoredSnapshot;
-use crate::data::handles::{HandleEntry, write_handles};
-use crate::data::verified::VerifiedFiles;
-use crate::data::{DataError, Workspace};
-use crate::engine::Engine;
-use crate::runs::{FixedSorted, FixedSorter};
-use crate::seal::StorageKey;
-use crate::world;
+use crate::graph::StoredSnapshot;
+use crate::graph::handles::{HandleEntry, write_handles};
+use node::data::DataError;
+use node::engine::Engine;
+use store::os as world;
+use store::seal::StorageKey;
+use store::spill::Workspace;
+use store::spill::{FixedSorted, FixedSorter};
+use store::verified::VerifiedFiles;
 
 /// Conditions of one partner: which leaves its table holds.
 #[derive(Debug, Clone)]
@@ -146,7 +147,7 @@ pub struct StoredTable {
 type Hash = [u8; 32];
 
 /// Tables that are whole, with what each frame of them must hash to.
-pub(super) static VERIFIED: VerifiedFiles<(TableDescriptor, Arc<[Hash]>)> = VerifiedFiles::new();
+pub(crate) static VERIFIED: VerifiedFiles<(TableDescriptor, Arc<[Hash]>)> = VerifiedFiles::new();
 
 impl StoredTable {
     /// Opens the table at `path`.
@@ -335,9 +336,9 @@ mod tests {
     use protocol::suite::{Aligned, Shuffled};
     use protocol::table::TableReader;
 
-    use crate::data::graph::tests::{ingest, line};
-    use crate::data::handles::StoredHandles;
-    use crate::keyring::Keyring;
+    use crate::graph::handles::StoredHandles;
+    use crate::graph::tests::{ingest, line};
+    use store::keyring::Keyring;
 
     use super::*;
 

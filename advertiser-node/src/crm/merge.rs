@@ -12,10 +12,11 @@ use super::counts::Tally;
 use super::objectors::Objectors;
 use super::scan::{Found, Reasons, ScannedRow};
 use super::sources::{Sources, set_of};
-use crate::data::sealed::fill;
-use crate::data::{DataError, Workspace};
-use crate::normalize::Reason;
-use crate::runs::{FixedSorter, SealedLog, SealedRecords, VarSorter, grow};
+use node::data::DataError;
+use normalize::Reason;
+use store::sealed::fill;
+use store::spill::Workspace;
+use store::spill::{FixedSorter, SealedLog, SealedRecords, VarSorter, grow};
 
 /// Rows that may be used, each id once.
 pub(super) struct Merged {

@@ -5,6 +5,8 @@
 //! the terms and caps is sorted by value, so that an ID of two records is released once and nothing
 //! tells which IDs belong together. Everything spilled is sealed.
 
+pub mod releases;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -13,16 +15,17 @@ use protocol::oprf::Handle;
 use protocol::terms::LinkFilter;
 use session::disclosure::Resolution;
 
-use crate::data::bundles::{Bundle, BundleId, Fingerprint, StoredBundles};
-use crate::data::columns::{Cell, TableColumn, write_table};
-use crate::data::digital::{DigitalId, DigitalKind};
-use crate::data::handles::{HandleEntry, StoredHandles};
-use crate::data::objections::Objections;
-use crate::data::people::{Person, StoredPeople};
-use crate::data::releases::Releases;
-use crate::data::{DataError, Workspace};
-use crate::output::Output;
-use crate::runs::{FixedSorted, FixedSorter, VarSorted, VarSorter};
+use crate::graph::bundles::{Bundle, BundleId, Fingerprint, StoredBundles};
+use crate::graph::handles::{HandleEntry, StoredHandles};
+use crate::graph::people::{Person, StoredPeople};
+use crate::release::releases::Releases;
+use node::data::DataError;
+use node::data::objections::Objections;
+use normalize::digital::{AGE_BUCKETS, DEVICE_CLASSES, DigitalId, DigitalKind, name_of};
+use store::output::Output;
+use store::spill::Workspace;
+use store::spill::{FixedSorted, FixedSorter, VarSorted, VarSorter};
+use tabular::write::{Cell, TableColumn, write_table};
 
 /// What the terms of a session allow to be released.
 #[derive(Debug, Clone)]
@@ -471,11 +474,6 @@ const fn age_bucket(last_day: u32, today: u32) -> u8 {
     }
 }
 
-/// The name of a code that counts from 1; none for 0, which is "not told".
-pub(crate) fn name_of(names: &'static [&'static str], code: u8) -> &'static str {
-    usize::from(code).checked_sub(1).and_then(|at| names.get(at)).copied().unwrap_or("")
-}
-
 fn text(bytes: &[u8]) -> Result<&str, DataError> {
     std::str::from_utf8(bytes).map_err(|_| damaged())
 }
@@ -485,10 +483,6 @@ fn damaged() -> DataError {
     protocol::error::Bug::invariant().into()
 }
 
-/// Names of the codes 1, 2, … in files.
-pub(crate) const DEVICE_CLASSES: &[&str] =
-    &["smartphone", "tablet", "desktop", "ctv", "other", "unknown"];
-pub(crate) const AGE_BUCKETS: &[&str] = &["0-7", "8-30", "31-90"];
 /// By bit, the strongest first.
 const EVIDENCE: &[&str] = &["login", "purchase", "loyalty", "email_click", "form", "crm_import"];
 const COLUMNS: [TableColumn; 14] = [
@@ -510,18 +504,27 @@ const COLUMNS: [TableColumn; 14] = [
 const ENTRIES_AT_ONCE: usize = 4_096;
 const CHUNK_BYTES: usize = 1 << 20;
 
+/// Has every stored file verified again before it is next offered: after one of them could not be
+/// read as it was written, though nothing had touched it since.
+pub(crate) fn verify_anew() {
+    crate::graph::table::VERIFIED.forget();
+    [&crate::graph::handles::VERIFIED, &crate::graph::VERIFIED, &releases::VERIFIED]
+        .into_iter()
+        .for_each(store::verified::VerifiedFiles::forget);
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
 
     use sha2::{Digest as _, Sha256};
 
-    use crate::data::bundles::BundleWriter;
-    use crate::data::handles::write_handles;
-    use crate::data::objections::{Mason, Tombstone};
-    use crate::data::people::write_people;
-    use crate::output::Outputs;
-    use crate::seal::StorageKey;
+    use crate::graph::bundles::BundleWriter;
+    use crate::graph::handles::write_handles;
+    use crate::graph::people::write_people;
+    use node::data::objections::{Mason, Tombstone};
+    use store::output::Outputs;
+    use store::seal::StorageKey;
 
     use super::*;
 

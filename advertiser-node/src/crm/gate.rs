@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use protocol::purpose::Purpose;
 
 use super::columns;
-use crate::data::cell::{self, TimeFault};
-use crate::data::source::Row;
-use crate::normalize::Reason;
+use normalize::Reason;
+use tabular::Row;
+use tabular::cell::{self, TimeFault};
 
 /// What a row must carry evidence for, and how old that evidence may be.
 #[derive(Debug, Clone, Copy)]

@@ -8,10 +8,10 @@ use protocol::terms::LinkFilter;
 
 use super::StoredSnapshot;
 use super::tests::{ingest, ingest_file, leaves, line};
-use crate::data::DataError;
-use crate::data::columns::csv_text;
-use crate::data::objections::Objections;
-use crate::seal::StorageKey;
+use node::data::DataError;
+use node::data::objections::Objections;
+use store::seal::StorageKey;
+use tabular::write::csv_text;
 
 const HEADER: &str = "person_ref,persona_ref,type,value,class,id_type,id_namespace,id_value,\
                       evidence,day,consent_scheme,consent_string,captured_at\n";

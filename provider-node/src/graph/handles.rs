@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 
 use protocol::oprf::Handle;
 
-use crate::data::DataError;
-use crate::data::sealed::{
-    SealedFile, create_sealed, fill, finish_sealed, open_sealed, read_or_end, verify_sealed,
+use node::data::DataError;
+use store::seal::StorageKey;
+use store::sealed::{
+    RawSealedFile as SealedFile, create_sealed, fill, finish_sealed, open_sealed, read_or_end,
+    verify_sealed,
 };
-use crate::data::verified::VerifiedFiles;
-use crate::runs::FixedSorted;
-use crate::seal::StorageKey;
+use store::spill::FixedSorted;
+use store::verified::VerifiedFiles;
 
 /// A handle and the record behind it; opaque when printed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -110,14 +111,14 @@ impl StoredHandles {
 }
 
 /// Indexes that are whole.
-pub(super) static VERIFIED: VerifiedFiles<()> = VerifiedFiles::new();
+pub(crate) static VERIFIED: VerifiedFiles<()> = VerifiedFiles::new();
 
 const HANDLES: &str = "table-handles";
 const CHUNK_BYTES: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {
-    use crate::runs::FixedSorter;
+    use store::spill::FixedSorter;
 
     use super::*;
 

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use crate::data::source::SourceError;
-use crate::data::source::testing::{Holds, Table, gzip, zstd};
-use crate::normalize::{Options, Ruleset};
+use normalize::{Options, Ruleset};
+use tabular::SourceError;
+use tabular::testing::{Holds, Table, gzip, zstd};
 
 use sha2::{Digest, Sha256};
 

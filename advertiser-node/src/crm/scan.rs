@@ -15,13 +15,15 @@ use super::counts::{FileUse, Tally};
 use super::gate::Gate;
 use super::sources::{Sources, set_of};
 use super::{InputRules, RowReasons};
-use crate::data::cell::{self, TimeFault};
-use crate::data::sealed::fill;
-use crate::data::source::batch::{self, RowBatch, look_ahead};
-use crate::data::source::{InputError, InputFile, Row, RowSource, SourceError};
-use crate::data::{DataError, Workspace, add};
-use crate::normalize::{Kind, Level, Line, Normalized, Outcome, PhoneContext, Reason};
-use crate::runs::{VarSorter, grow};
+use node::data::DataError;
+use normalize::{Kind, Level, Line, Normalized, Outcome, PhoneContext, Reason};
+use store::sealed::fill;
+use store::spill::Workspace;
+use store::spill::{VarSorter, grow};
+use tabular::batch::{self, RowBatch, look_ahead};
+use tabular::cell::{self, TimeFault};
+use tabular::tally::add;
+use tabular::{InputError, InputFile, Row, RowSource, SourceError};
 
 /// Every row of an input after the scan.
 pub(super) struct Scanned {

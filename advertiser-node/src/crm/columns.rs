@@ -4,8 +4,8 @@ use protocol::identifier::IdentifierKind;
 
 use super::counts::ColumnUse;
 use super::{InputRules, SharedLimits};
-use crate::data::DataError;
-use crate::data::source::{Column, InputError, Role, RowSource, Schema};
+use node::data::DataError;
+use tabular::{Column, InputError, Role, RowSource, Schema};
 
 /// The columns of a CRM file; those that are read come first, in the order of the constants below.
 pub(super) static CRM: Schema = Schema {
@@ -122,7 +122,7 @@ pub(super) fn name(position: usize) -> &'static str {
 
 /// What each column of a file is read as.
 pub(super) fn uses(source: &RowSource) -> Vec<ColumnUse> {
-    let one = |(name, role): (crate::data::source::ColumnName, Role)| ColumnUse {
+    let one = |(name, role): (tabular::ColumnName, Role)| ColumnUse {
         name: name.as_str().to_owned(),
         meaning: match role {
             Role::Used(at) => MEANINGS.get(at).copied(),

@@ -2,10 +2,10 @@
 
 use protocol::transcript::Role;
 
-use super::{
+use node::settings::{
     CommonSettings, Settings, TEMPLATE_FILES, TEMPLATE_IGNORE, TEMPLATE_MACHINE, check_names, wrong,
 };
-use crate::toml_file::{self, Fault};
+use node::toml_file::{self, Fault};
 
 /// Settings of a provider's node, valid by construction.
 ///
@@ -20,16 +20,13 @@ pub struct ProviderSettings {
     pub prepared: u8,
 }
 
-impl ProviderSettings {
-    /// Names that only this role has.
-    pub(super) const NAMES: &'static [&'static str] = ProviderFile::NAMES;
-}
-
 impl Settings for ProviderSettings {
     const ROLE: Role = Role::Provider;
+    const DEFAULTS: &'static [(&'static str, &'static str)] =
+        &[("drain_s", "30"), ("prepared", "2")];
 
     fn parse(text: &str) -> Result<Self, Fault> {
-        check_names(text, Self::ROLE, Self::NAMES, super::AdvertiserSettings::NAMES)?;
+        check_names(text, Self::ROLE)?;
         let common = CommonSettings::parse(text)?;
         let file: ProviderFile = toml_file::parse(text, &[])?;
         let drain_s = file.drain_s.unwrap_or(DRAIN_S_DEFAULT);
@@ -60,7 +57,7 @@ impl Settings for ProviderSettings {
     }
 }
 
-settings! {
+node::settings! {
     /// Settings of a provider alone, as its file has them.
     ProviderFile {
         drain_s: u16,
@@ -101,5 +98,61 @@ mod tests {
         for text in ["drain_s = 3601", "prepared = 0", "prepared = 17"] {
             assert!(parse(text).unwrap_err().what.contains("must be"), "{text}");
         }
+    }
+
+    fn refused(text: &str) -> Fault {
+        ProviderSettings::parse(text).map(|_| ()).expect_err(text)
+    }
+
+    #[test]
+    fn names_are_those_that_the_other_role_refuses() {
+        assert_eq!(ProviderFile::NAMES, node::settings::names_of(Role::Provider));
+        let defaults = ProviderSettings::DEFAULTS;
+        let named: Vec<_> = defaults.iter().map(|(name, _)| *name).collect();
+        assert_eq!(named, ProviderFile::NAMES);
+        let lines = defaults.iter().map(|(name, value)| format!("{name} = {value}\n"));
+        let shown = ProviderSettings::parse(&lines.collect::<String>()).unwrap();
+        let absent = ProviderSettings::parse("").unwrap();
+        assert_eq!(format!("{shown:?}"), format!("{absent:?}"));
+    }
+
+    #[test]
+    fn template_is_valid_and_says_the_defaults() {
+        let written = ProviderSettings::parse(&ProviderSettings::template()).unwrap();
+        let absent = ProviderSettings::parse("email_sha256 = \"plain\"").unwrap();
+        assert_eq!(format!("{written:?}"), format!("{absent:?}"));
+    }
+
+    #[test]
+    fn restrictions_that_a_provider_does_not_apply_are_refused() {
+        for text in [
+            "purpose = \"nonsense\"",
+            "purpose = \"ads.match\"",
+            "not_for_purpose = [\"email\"]",
+            "table_tags_max = 5",
+            "[shared]\nemail = 1",
+            "[guardrails]\nk_min = 200",
+            "shared.email = 1",
+        ] {
+            let fault = refused(text);
+            assert!(fault.what.ends_with("is a setting of the advertiser's node"), "{text}");
+        }
+    }
+
+    #[test]
+    fn misspelt_and_wrong_settings_are_refused_with_their_line() {
+        let template = ProviderSettings::template();
+        let fault = refused(&template.replace("memory_mib", "memory_mb"));
+        assert_eq!(fault.what, "`memory_mb` is no setting of this file");
+        let at = template.lines().position(|line| line.starts_with("memory_mib")).unwrap() + 1;
+        assert_eq!(fault.line, Some(at));
+        let fault = refused(&template.replace("\"cubic\"", "\"reno\""));
+        assert!(fault.what.starts_with("`congestion` must be"), "{}", fault.what);
+        assert!(fault.line.is_some());
+        let fault = refused(&template.replace("threads = 0", "threads = \"2\""));
+        assert_eq!(
+            (fault.what.as_str(), fault.try_this.as_str()),
+            ("`threads` is a number of 0 to 65535", "write `threads = 2`")
+        );
     }
 }

@@ -23,12 +23,14 @@ use rayon::prelude::*;
 use session::RowSlot;
 use zeroize::Zeroizing;
 
-use crate::data::input::PreparedInput;
-use crate::data::sealed::{SealedFile, fill, hex, open_sealed, read_or_end};
-use crate::data::{DataError, Workspace};
-use crate::runs::{FixedSorted, FixedSorter};
-use crate::seal::{KeyedHash, SealedWriter, StorageKey};
-use crate::world;
+use crate::crm::PreparedInput;
+use node::data::DataError;
+use store::hex;
+use store::os as world;
+use store::seal::{KeyedHash, SealedWriter, StorageKey};
+use store::sealed::{RawSealedFile as SealedFile, fill, open_sealed, read_or_end};
+use store::spill::Workspace;
+use store::spill::{FixedSorted, FixedSorter};
 
 /// Fingerprints of the inputs that one provider was told of.
 #[derive(Debug)]
@@ -277,11 +279,11 @@ const CHUNK_IDENTIFIERS: usize = 1 << 13;
 
 #[cfg(test)]
 mod tests {
-    use crate::data::input::{GateRules, InputRules, SharedLimits};
-    use crate::data::source::{InputFile, SourceOptions};
-    use crate::normalize::{Normalizer, Options, Ruleset};
-    use crate::world::tests::private_tempdir;
+    use crate::crm::{GateRules, InputRules, SharedLimits};
+    use normalize::{Normalizer, Options, Ruleset};
     use protocol::purpose::Purpose;
+    use store::os::testing::private_tempdir;
+    use tabular::{InputFile, SourceOptions};
 
     use super::*;
 

@@ -19,12 +19,13 @@ use super::merge::{BY_VALUE_LEN, merge_rows, value};
 use super::scan::{FIXED, Found, Reasons, Scanned, ScannedRow, USED, scan};
 use super::sources::Sources;
 use super::{IDENTIFIERS, InputRules, Place, ROWS, SharedLimits, Staging, columns, objectors};
-use crate::data::sealed::{SealedOut, create_sealed, fill, finish_sealed};
-use crate::data::source::InputFile;
-use crate::data::{DataError, Workspace};
-use crate::normalize::Reason;
-use crate::runs::{FixedSorted, FixedSorter, SealedRecords};
-use crate::seal::StorageKey;
+use node::data::DataError;
+use normalize::Reason;
+use store::seal::StorageKey;
+use store::sealed::{RawSealedOut as SealedOut, create_sealed, fill, finish_sealed};
+use store::spill::Workspace;
+use store::spill::{FixedSorted, FixedSorter, SealedRecords};
+use tabular::InputFile;
 
 /// An input in its committed order, written to the staging directory.
 pub(super) struct Gathered {

@@ -13,10 +13,11 @@ use super::counts::Tally;
 use super::merge::{BY_VALUE_LEN, Kept, Merged, value};
 use super::order::Stream;
 use super::scan::{Found, HOUSEHOLD, Reasons, ScannedRow};
-use crate::data::sealed::fill;
-use crate::data::{DataError, Workspace};
-use crate::normalize::Reason;
-use crate::runs::{FixedSorted, FixedSorter, SealedLog, SealedRecords};
+use node::data::DataError;
+use normalize::Reason;
+use store::sealed::fill;
+use store::spill::Workspace;
+use store::spill::{FixedSorted, FixedSorter, SealedLog, SealedRecords};
 
 /// Gathers the identifiers of the ids that object.
 pub(super) struct Objectors {

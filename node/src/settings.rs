@@ -16,6 +16,7 @@ use crate::toml_file::{self, Fault};
 use crate::transport::quic::{Congestion, QuicOptions};
 
 /// Declares the settings of a file, each absent or not, and the list of their names.
+#[macro_export]
 macro_rules! settings {
     ($(#[$meta:meta])* $name:ident { $($field:ident: $type:ty),+ $(,)? }) => {
         $(#[$meta])*
@@ -31,12 +32,6 @@ macro_rules! settings {
     };
 }
 
-mod advertiser;
-mod provider;
-
-pub use advertiser::AdvertiserSettings;
-pub use provider::ProviderSettings;
-
 /// The settings of one role, valid by construction.
 pub trait Settings: Sized {
     /// The role of the node.
@@ -48,6 +43,10 @@ pub trait Settings: Sized {
     ///
     /// [`Fault`], which names the setting, its line, and what it may be.
     fn parse(text: &str) -> Result<Self, Fault>;
+
+    /// Settings of this role with their defaults, as a file would set them; `unset` where there is
+    /// none.
+    const DEFAULTS: &'static [(&'static str, &'static str)];
 
     /// The file that `init` writes.
     fn template() -> String;
@@ -108,7 +107,12 @@ impl CommonSettings {
         Normalizer::new(self.ruleset, self.options.clone())
     }
 
-    fn parse(text: &str) -> Result<Self, Fault> {
+    /// Reads the settings of both roles out of a file.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`], which names the setting, its line, and what it may be.
+    pub fn parse(text: &str) -> Result<Self, Fault> {
         let file: CommonFile = toml_file::parse(text, &[])?;
         let wrong = |setting: &str, allowed: &str| wrong(text, setting, allowed);
         let ruleset = match &file.ruleset {
@@ -192,18 +196,19 @@ impl ConfigError {
     }
 }
 
-/// Refuses names that are not this role's, in the words of the role or issue they belong to.
-fn check_names(text: &str, role: Role, own: &[&str], foreign: &[&str]) -> Result<(), Fault> {
+/// Refuses names that are neither of both roles nor of this one, and tells those of the other.
+///
+/// # Errors
+///
+/// [`Fault`] of the first such name.
+pub fn check_names(text: &str, role: Role) -> Result<(), Fault> {
     for name in toml_file::names(text)? {
         let known = |names: &[&str]| names.contains(&name.as_str());
-        if known(CommonFile::NAMES) || known(own) {
+        if known(CommonFile::NAMES) || known(names_of(role)) {
             continue;
         }
-        let (what, try_this) = if known(foreign) {
-            let whose = match role {
-                Role::Advertiser => "provider",
-                Role::Provider => "advertiser",
-            };
+        let (what, try_this) = if known(names_of(role.peer())) {
+            let whose = role.peer().name();
             let what = format!("`{name}` is a setting of the {whose}'s node");
             (what, "delete the line, here it would do nothing".to_owned())
         } else {
@@ -214,7 +219,52 @@ fn check_names(text: &str, role: Role, own: &[&str], foreign: &[&str]) -> Result
     Ok(())
 }
 
-fn wrong(text: &str, setting: &str, allowed: &str) -> Fault {
+/// A setting in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Effective {
+    /// Its name; `table.name` inside a table.
+    pub name: &'static str,
+    /// Its value, as a file sets it.
+    pub value: String,
+    /// The line of the file that sets it; none for a default.
+    pub line: Option<usize>,
+}
+
+/// Every setting of a file of this role in force, those of both roles first.
+///
+/// # Errors
+///
+/// [`Fault`] if the text is not TOML.
+pub fn effective<S: Settings>(text: &str) -> Result<Vec<Effective>, Fault> {
+    let all = COMMON_DEFAULTS.iter().chain(S::DEFAULTS);
+    all.map(|&(name, default)| {
+        Ok(match toml_file::value(text, name)? {
+            Some((value, line)) => Effective { name, value, line: Some(line) },
+            None => Effective { name, value: default.to_owned(), line: None },
+        })
+    })
+    .collect()
+}
+
+/// The names of settings that only this role has.
+#[must_use]
+pub const fn names_of(role: Role) -> &'static [&'static str] {
+    match role {
+        Role::Advertiser => &[
+            "phone_sha256",
+            "not_for_purpose",
+            "purpose",
+            "table_tags_max",
+            "shared",
+            "guardrails",
+        ],
+        Role::Provider => &["drain_s", "prepared"],
+    }
+}
+
+/// The fault of a setting whose value is not allowed.
+#[must_use]
+pub fn wrong(text: &str, setting: &str, allowed: &str) -> Fault {
     let fault = Fault::new(format!("`{setting}` must be {allowed}"), "correct the line");
     fault.at(text, setting)
 }
@@ -234,8 +284,24 @@ settings! {
     }
 }
 
+/// Settings of both roles with their defaults.
+const COMMON_DEFAULTS: &[(&str, &str)] = &[
+    ("ruleset", "\"crm-fr/1\""),
+    ("delimiter", "\",\""),
+    ("encoding", "\"utf-8\""),
+    ("email_sha256", UNSET),
+    ("ignore", "[]"),
+    ("memory_mib", "192"),
+    ("threads", "0"),
+    ("congestion", "\"cubic\""),
+    ("columns", "{}"),
+];
+
+/// Value of a setting without a default.
+pub const UNSET: &str = "unset";
+
 /// First lines of the file that `init` writes, up to the digests.
-const TEMPLATE_FILES: &str = "\
+pub const TEMPLATE_FILES: &str = "\
     # Settings of this node. Unknown names are refused; one that is absent has its default.\n\
     \n\
     # Normalization rules; both nodes of a run must have the same.\n\
@@ -249,11 +315,13 @@ const TEMPLATE_FILES: &str = "\
     # Which rules made columns of e-mail digests, such as \"plain\" (trim, lower case).\n\
     # Without it such columns are refused: there is no guessing.\n";
 
-const TEMPLATE_IGNORE: &str = "\n\
+/// Lines on columns of the file that `init` writes.
+pub const TEMPLATE_IGNORE: &str = "\n\
     # Columns of your files not to look at; others that are not known are refused.\n\
     # ignore = [\"COMMENT\"]\n";
 
-const TEMPLATE_MACHINE: &str = "\n\
+/// Lines on the machine of the file that `init` writes.
+pub const TEMPLATE_MACHINE: &str = "\n\
     # Memory for sorting, in MiB; larger sets are spilled to disk, sealed.\n\
     memory_mib = 192\n\
     \n\
@@ -266,81 +334,74 @@ const TEMPLATE_MACHINE: &str = "\n\
 const MEMORY_MIB_DEFAULT: u64 = 192;
 const THREADS_MAX: u16 = 1_024;
 
+/// Settings of a node with none of its own, for tests.
+#[cfg(any(test, feature = "testing"))]
+pub mod testing {
+    use super::*;
+
+    macro_rules! plain {
+        ($name:ident, $role:ident) => {
+            #[derive(Debug)]
+            #[doc = concat!("Settings of the ", stringify!($role), " alone.")]
+            pub struct $name(CommonSettings);
+
+            impl Settings for $name {
+                const ROLE: Role = Role::$role;
+                const DEFAULTS: &'static [(&'static str, &'static str)] = &[];
+
+                fn parse(text: &str) -> Result<Self, Fault> {
+                    CommonSettings::parse(text).map(Self)
+                }
+
+                fn template() -> String {
+                    [TEMPLATE_FILES, TEMPLATE_IGNORE, TEMPLATE_MACHINE].concat()
+                }
+
+                fn common(&self) -> &CommonSettings {
+                    &self.0
+                }
+            }
+        };
+    }
+    plain!(OfAdvertiser, Advertiser);
+    plain!(OfProvider, Provider);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn refused<S: Settings>(text: &str) -> Fault {
-        S::parse(text).map(|_| ()).expect_err(text)
-    }
-
-    #[test]
-    fn templates_are_valid_and_say_the_defaults() {
-        let written = AdvertiserSettings::parse(&AdvertiserSettings::template()).unwrap();
-        let absent = AdvertiserSettings::parse("").unwrap();
-        assert_eq!(format!("{written:?}"), format!("{absent:?}"));
-        let written = ProviderSettings::parse(&ProviderSettings::template()).unwrap();
-        let absent = ProviderSettings::parse("email_sha256 = \"plain\"").unwrap();
-        assert_eq!(format!("{written:?}"), format!("{absent:?}"));
-    }
-
     #[test]
     fn every_setting_of_one_role_is_refused_by_name_in_the_file_of_the_other() {
-        let table = ["shared", "guardrails"];
-        let line = |name: &str| match table.contains(&name) {
-            true => format!("\n[{name}]\nemail = 1\n"),
-            false => format!("\n{name} = 1\n"),
-        };
-        for name in AdvertiserSettings::NAMES {
-            let fault = refused::<ProviderSettings>(&line(name));
-            assert_eq!(fault.what, format!("`{name}` is a setting of the advertiser's node"));
-            assert_eq!(fault.line, Some(2), "{name}");
-            assert!(fault.try_this.starts_with("delete the line"));
-        }
-        for name in ProviderSettings::NAMES {
-            let fault = refused::<AdvertiserSettings>(&line(name));
-            assert_eq!(fault.what, format!("`{name}` is a setting of the provider's node"));
-        }
-        // A name is of one role, of both, or of none.
-        for name in AdvertiserSettings::NAMES {
-            assert!(!ProviderSettings::NAMES.contains(name) && !CommonFile::NAMES.contains(name));
-        }
-        for name in ProviderSettings::NAMES {
-            assert!(!CommonFile::NAMES.contains(name));
+        for (role, line) in [(Role::Advertiser, 2), (Role::Provider, 2)] {
+            for name in names_of(role.peer()) {
+                let fault = check_names(&format!("\n{name} = 1\n"), role).unwrap_err();
+                let whose = role.peer().name();
+                assert_eq!(fault.what, format!("`{name}` is a setting of the {whose}'s node"));
+                assert_eq!(fault.line, Some(line), "{name}");
+                assert!(fault.try_this.starts_with("delete the line"));
+                // A name is of one role, of both, or of none.
+                assert!(!names_of(role).contains(name) && !CommonFile::NAMES.contains(name));
+            }
         }
     }
 
     #[test]
-    fn restrictions_that_a_provider_does_not_apply_are_refused() {
-        for text in [
-            "purpose = \"nonsense\"",
-            "purpose = \"ads.match\"",
-            "not_for_purpose = [\"email\"]",
-            "table_tags_max = 5",
-            "[shared]\nemail = 1",
-            "[guardrails]\nk_min = 200",
-            "shared.email = 1",
-        ] {
-            let fault = refused::<ProviderSettings>(text);
-            assert!(fault.what.ends_with("is a setting of the advertiser's node"), "{text}");
-        }
+    fn defaults_that_are_shown_are_those_in_force() {
+        let set: Vec<_> = COMMON_DEFAULTS.iter().filter(|(_, value)| *value != UNSET).collect();
+        let lines: String = set.iter().map(|(name, value)| format!("{name} = {value}\n")).collect();
+        let (shown, absent) = (CommonSettings::parse(&lines), CommonSettings::parse(""));
+        assert_eq!(format!("{:?}", shown.unwrap()), format!("{:?}", absent.unwrap()));
+        let names: Vec<_> = COMMON_DEFAULTS.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, CommonFile::NAMES);
     }
 
     #[test]
-    fn misspelt_and_wrong_settings_are_refused_with_their_line() {
-        let template = ProviderSettings::template();
-        let fault = refused::<ProviderSettings>(&template.replace("memory_mib", "memory_mb"));
-        assert_eq!(fault.what, "`memory_mb` is no setting of this file");
-        let at = template.lines().position(|line| line.starts_with("memory_mib")).unwrap() + 1;
-        assert_eq!(fault.line, Some(at));
-        let fault = refused::<ProviderSettings>(&template.replace("\"cubic\"", "\"reno\""));
-        assert!(fault.what.starts_with("`congestion` must be"), "{}", fault.what);
-        assert!(fault.line.is_some());
-        let fault =
-            refused::<ProviderSettings>(&template.replace("threads = 0", "threads = \"2\""));
-        assert_eq!(
-            (fault.what.as_str(), fault.try_this.as_str()),
-            ("`threads` is a number of 0 to 65535", "write `threads = 2`")
-        );
+    fn settings_of_a_file_are_told_with_their_lines() {
+        let found = effective::<testing::OfProvider>("# text\nthreads = 2\n").unwrap();
+        let threads = found.iter().find(|setting| setting.name == "threads").unwrap();
+        assert_eq!((threads.value.as_str(), threads.line), ("2", Some(2)));
+        let other = found.iter().find(|setting| setting.name == "memory_mib").unwrap();
+        assert_eq!((other.value.as_str(), other.line), ("192", None));
     }
 }

@@ -4,13 +4,14 @@ use protocol::purpose::Purpose;
 use protocol::transcript::Role;
 use serde::Deserialize;
 
-use super::{
-    CommonSettings, Settings, TEMPLATE_FILES, TEMPLATE_IGNORE, TEMPLATE_MACHINE, check_names, wrong,
-};
-use crate::data::input::SharedLimits;
+use crate::crm::SharedLimits;
 use crate::guardrails::GuardrailSettings;
-use crate::normalize::PhonePrehash;
-use crate::toml_file::{self, Fault};
+use node::settings::{
+    CommonSettings, Settings, TEMPLATE_FILES, TEMPLATE_IGNORE, TEMPLATE_MACHINE, UNSET,
+    check_names, wrong,
+};
+use node::toml_file::{self, Fault};
+use normalize::PhonePrehash;
 
 /// Settings of an advertiser's node, valid by construction.
 #[derive(Debug)]
@@ -31,16 +32,32 @@ pub struct AdvertiserSettings {
     pub guardrails: GuardrailSettings,
 }
 
-impl AdvertiserSettings {
-    /// Names that only this role has.
-    pub(super) const NAMES: &'static [&'static str] = AdvertiserFile::NAMES;
-}
-
 impl Settings for AdvertiserSettings {
     const ROLE: Role = Role::Advertiser;
+    const DEFAULTS: &'static [(&'static str, &'static str)] = &[
+        ("phone_sha256", UNSET),
+        ("not_for_purpose", "[]"),
+        ("purpose", "\"ads.match\""),
+        ("table_tags_max", "2147483648"),
+        ("shared.email", "5"),
+        ("shared.phone", "5"),
+        ("shared.phone_fixed", "10"),
+        ("guardrails.n_min", UNSET),
+        ("guardrails.k_min", UNSET),
+        ("guardrails.group_min", UNSET),
+        ("guardrails.rate_precision", UNSET),
+        ("guardrails.rate_cap", UNSET),
+        ("guardrails.count_rounding", UNSET),
+        ("guardrails.cell_min", UNSET),
+        ("guardrails.consent_max_age_days", UNSET),
+        ("guardrails.ids_per_person", UNSET),
+        ("guardrails.ids_valid_days", UNSET),
+        ("guardrails.namespaces", UNSET),
+        ("guardrails.attributes", UNSET),
+    ];
 
     fn parse(text: &str) -> Result<Self, Fault> {
-        check_names(text, Self::ROLE, Self::NAMES, super::ProviderSettings::NAMES)?;
+        check_names(text, Self::ROLE)?;
         let common = CommonSettings::parse(text)?;
         let file: AdvertiserFile = toml_file::parse(text, toml_file::LEFT)?;
         let wrong = |setting: &str, allowed: &str| wrong(text, setting, allowed);
@@ -92,7 +109,7 @@ impl Settings for AdvertiserSettings {
     }
 }
 
-settings! {
+node::settings! {
     /// Settings of an advertiser alone, as its file has them.
     AdvertiserFile {
         phone_sha256: String,
@@ -218,5 +235,23 @@ mod tests {
             refused("[guardrails]\ndelta_min = 1000"),
             "line 2: `delta_min` is called `group_min` now"
         );
+    }
+
+    #[test]
+    fn names_are_those_that_the_other_role_refuses() {
+        assert_eq!(AdvertiserFile::NAMES, node::settings::names_of(Role::Advertiser));
+        let defaults = AdvertiserSettings::DEFAULTS.iter();
+        let set = defaults.filter(|(_, value)| *value != UNSET);
+        let lines = set.map(|(name, value)| format!("{name} = {value}\n"));
+        let shown = AdvertiserSettings::parse(&lines.collect::<String>()).unwrap();
+        let absent = AdvertiserSettings::parse("").unwrap();
+        assert_eq!(format!("{shown:?}"), format!("{absent:?}"));
+    }
+
+    #[test]
+    fn template_is_valid_and_says_the_defaults() {
+        let written = AdvertiserSettings::parse(&AdvertiserSettings::template()).unwrap();
+        let absent = AdvertiserSettings::parse("").unwrap();
+        assert_eq!(format!("{written:?}"), format!("{absent:?}"));
     }
 }

@@ -8,15 +8,16 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::{GraphCounts, GraphRules, NAMESPACES_MAX};
-use crate::data::cell::{self, TimeFault};
-use crate::data::consent::{self, Scheme};
-use crate::data::digital::{DigitalId, DigitalKind};
-use crate::data::people;
-use crate::data::source::batch::{RowBatch, look_ahead};
-use crate::data::source::{Column, InputFile, Row, RowSource, Schema, SourceError};
-use crate::data::{DataError, Workspace};
-use crate::normalize::{Level, Normalized, Outcome, PhoneContext};
-use crate::runs::{FixedSorter, VarSorter, grow};
+use crate::graph::people;
+use node::data::DataError;
+use node::data::consent::{self, Scheme};
+use normalize::digital::{DigitalId, DigitalKind};
+use normalize::{Level, Normalized, Outcome, PhoneContext};
+use store::spill::Workspace;
+use store::spill::{FixedSorter, VarSorter, grow};
+use tabular::batch::{RowBatch, look_ahead};
+use tabular::cell::{self, TimeFault};
+use tabular::{Column, InputFile, Row, RowSource, Schema, SourceError};
 
 /// A file after its scan.
 pub(super) struct Scanned {

@@ -7,13 +7,14 @@
 use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 
-use crate::data::DataError;
-use crate::data::bundles::Fingerprint;
-use crate::data::sealed::{SealedFile, hex, open_sealed, read_or_end, verify_sealed};
-use crate::data::verified::VerifiedFiles;
-use crate::runs::FixedSorted;
-use crate::seal::{SealedWriter, StorageKey};
-use crate::world;
+use crate::graph::bundles::Fingerprint;
+use node::data::DataError;
+use store::hex;
+use store::os as world;
+use store::seal::{SealedWriter, StorageKey};
+use store::sealed::{RawSealedFile as SealedFile, open_sealed, read_or_end, verify_sealed};
+use store::spill::FixedSorted;
+use store::verified::VerifiedFiles;
 
 /// The releases to one partner.
 #[derive(Debug)]
@@ -136,7 +137,7 @@ impl Releases {
 }
 
 /// Releases that are whole.
-pub(super) static VERIFIED: VerifiedFiles<()> = VerifiedFiles::new();
+pub(crate) static VERIFIED: VerifiedFiles<()> = VerifiedFiles::new();
 
 /// An earlier release: `u64 time ‖ u64 kept until ‖ u64 count ‖ sorted fingerprints`.
 struct Stored {
@@ -218,7 +219,7 @@ const CHUNK_BYTES: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {
-    use crate::runs::FixedSorter;
+    use store::spill::FixedSorter;
 
     use super::*;
 

@@ -1,7 +1,7 @@
 //! Where rows come from: tags of files, or what their column `source` says.
 
 use super::counts::{InputCounts, SourceCounts};
-use crate::data::source::is_tag;
+use tabular::is_tag;
 
 /// The sources of one input, numbered in the order they are met.
 #[derive(Debug, Default)]

@@ -7,12 +7,14 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::data::DataError;
-use crate::data::bundles::Bundle;
-use crate::data::objections::{Objections, Tombstone};
-use crate::data::sealed::{SealedFile, create_sealed, finish_sealed, open_sealed, read_or_end};
-use crate::runs::FixedSorter;
-use crate::seal::StorageKey;
+use crate::graph::bundles::Bundle;
+use node::data::DataError;
+use node::data::objections::{Objections, Tombstone};
+use store::seal::StorageKey;
+use store::sealed::{
+    RawSealedFile as SealedFile, create_sealed, finish_sealed, open_sealed, read_or_end,
+};
+use store::spill::FixedSorter;
 
 /// A name of a person within a snapshot.
 pub type Person = [u8; Bundle::PERSON_LEN];
@@ -21,7 +23,7 @@ pub type Person = [u8; Bundle::PERSON_LEN];
 pub(super) const ENTRY_LEN: usize = Tombstone::LEN + Bundle::PERSON_LEN;
 
 /// Writes sorted entries of [`ENTRY_LEN`] bytes into `directory`, each once.
-pub(super) fn write_people(
+pub(crate) fn write_people(
     entries: FixedSorter,
     directory: &Path,
     key: &StorageKey,
@@ -48,7 +50,7 @@ pub struct StoredPeople {
 }
 
 impl StoredPeople {
-    pub(super) fn open(directory: &Path, key: &StorageKey) -> Result<Self, DataError> {
+    pub(crate) fn open(directory: &Path, key: &StorageKey) -> Result<Self, DataError> {
         let path = directory.join(PEOPLE);
         Ok(Self { reader: open_sealed(&path, key, PEOPLE)?, path })
     }

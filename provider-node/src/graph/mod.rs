@@ -15,25 +15,34 @@ use protocol::seed::SnapshotSeed;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::data::bundles::{BUNDLES, Bundle, BundleId, BundleWriter, Fingerprint, StoredBundles};
-use crate::data::digital::DigitalId;
-use crate::data::objections::Objections;
-use crate::data::people::{PEOPLE, StoredPeople, write_people};
-use crate::data::sealed::{
-    SealedFile, create_sealed, fill, finish_sealed, open_sealed, read_or_end, verify_sealed,
+use crate::graph::bundles::{BUNDLES, Bundle, BundleId, BundleWriter, Fingerprint, StoredBundles};
+use crate::graph::people::{PEOPLE, StoredPeople, write_people};
+use node::data::DataError;
+use node::data::objections::Objections;
+use node::engine::BatchEngine;
+use normalize::digital::DigitalId;
+use normalize::{EmailPrehash, Normalizer};
+use store::os as world;
+use store::seal::{self, KeyedHash, StorageKey};
+use store::sealed::LEAVES_AT_ONCE;
+use store::sealed::{
+    RawSealedFile as SealedFile, create_sealed, fill, finish_sealed, open_sealed, read_or_end,
+    verify_sealed,
 };
-use crate::data::source::SourceOptions;
-use crate::data::verified::VerifiedFiles;
-use crate::data::{DataError, LEAVES_AT_ONCE, Workspace, add, add_all};
-use crate::engine::BatchEngine;
-use crate::normalize::{EmailPrehash, Normalizer};
-use crate::runs::{FixedSorter, VarSorter};
-use crate::seal::{self, KeyedHash, StorageKey};
-use crate::world;
+use store::spill::Workspace;
+use store::spill::{FixedSorter, VarSorter};
+use store::verified::VerifiedFiles;
+use tabular::SourceOptions;
+use tabular::tally::add;
+use tabular::tally::add_all;
 
+pub mod bundles;
 #[cfg(test)]
 mod evidence;
+pub mod handles;
 mod lines;
+pub mod people;
+pub mod table;
 
 use self::lines::{EVIDENCE_LOGIN, Identifier, Kept, Line, Scanned, scan};
 
@@ -293,7 +302,7 @@ impl StoredSnapshot {
 }
 
 /// Files of snapshots that are whole.
-pub(super) static VERIFIED: VerifiedFiles<()> = VerifiedFiles::new();
+pub(crate) static VERIFIED: VerifiedFiles<()> = VerifiedFiles::new();
 
 /// Leaves of a snapshot, read from its sealed file.
 #[derive(Debug)]
@@ -724,8 +733,8 @@ pub(crate) mod tests {
     use protocol::purpose::Purpose;
     use protocol::terms::LinkFilter;
 
-    use crate::data::objections::{FeedRules, import_feed};
-    use crate::normalize::{Options, Ruleset};
+    use node::data::objections::{FeedRules, import_feed};
+    use normalize::{Options, Ruleset};
 
     use super::*;
 
@@ -809,7 +818,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_graph_has_one_content_in_every_form() {
-        use crate::data::source::testing::{Holds, Table, gzip, zstd};
+        use tabular::testing::{Holds, Table, gzip, zstd};
         let names = HEADER.trim().split(',');
         let columns = names.map(|name| (name, Holds::Text)).collect();
         let row = |at: u8| {
@@ -987,7 +996,7 @@ pub(crate) mod tests {
         let workspace = Workspace { directory: dir.path().join("work"), memory_bytes: 1 << 16 };
         let rules = FeedRules {
             normalizer: &normalizer,
-            csv: crate::data::source::CsvOptions::default(),
+            csv: tabular::CsvOptions::default(),
             email_sha256: None,
             workspace: &workspace,
         };

@@ -14,14 +14,15 @@ use protocol::suite::Profile;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use crate::data::columns::{self, Cell, TableColumn};
-use crate::data::digital::DigitalKind;
-use crate::data::release::{AGE_BUCKETS, DEVICE_CLASSES, name_of};
-use crate::data::sealed::hex;
-use crate::data::{DataError, Workspace};
-use crate::failure::Failure;
-use crate::output::{Output, Outputs};
-use crate::runs::VarSorter;
+use node::data::DataError;
+use node::failure::Failure;
+use normalize::digital::DigitalKind;
+use normalize::digital::{AGE_BUCKETS, DEVICE_CLASSES, name_of};
+use store::hex;
+use store::output::{Output, Outputs};
+use store::spill::VarSorter;
+use store::spill::Workspace;
+use tabular::write::{Cell, TableColumn};
 
 /// What a delivery file says of the run it comes from.
 #[derive(Debug)]
@@ -73,7 +74,7 @@ pub fn write_digital_ids(
     let run_id = run_id(delivery.sid);
     let mut seq = 0_i64;
     let file = &output.file;
-    let sha256 = columns::write_table(file, &COLUMNS, |table| {
+    let sha256 = tabular::write::write_table(file, &COLUMNS, |table| {
         while let Some(bytes) = sorted.next_record()? {
             let row = Row::decode(bytes).ok_or_else(damaged)?;
             seq += 1;
@@ -230,8 +231,8 @@ mod tests {
     use proptest::prelude::*;
     use sha2::{Digest as _, Sha256};
 
-    use crate::data::digital::DigitalId as CanonicalId;
-    use crate::world::tests::private_tempdir;
+    use normalize::digital::DigitalId as CanonicalId;
+    use store::os::testing::private_tempdir;
 
     use super::*;
 
@@ -335,7 +336,7 @@ mod tests {
     /// Type, namespace and value of the rows of a file.
     fn read_back(path: &Path) -> Vec<[String; 3]> {
         let file = std::fs::File::open(path).unwrap();
-        if !columns::is_parquet(path) {
+        if !tabular::write::is_parquet(path) {
             let mut reader = csv::Reader::from_reader(file);
             let rows = reader.records().map(Result::unwrap);
             return rows.map(|row| [4, 5, 6].map(|at| row[at].to_owned())).collect();

@@ -9,7 +9,7 @@ use protocol::limits::{
 };
 use serde::Deserialize;
 
-use crate::data::digital::deserialize_names_if_any;
+use normalize::digital::deserialize_names_if_any;
 
 /// The table `[guardrails]`; every setting may be absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]

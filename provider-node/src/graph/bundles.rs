@@ -7,12 +7,13 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::data::DataError;
-use crate::data::digital::DigitalId;
-use crate::data::sealed::{
-    SealedFile, SealedOut, create_sealed, finish_sealed, open_sealed, read_or_end,
+use node::data::DataError;
+use normalize::digital::DigitalId;
+use store::seal::StorageKey;
+use store::sealed::{
+    RawSealedFile as SealedFile, RawSealedOut as SealedOut, create_sealed, finish_sealed,
+    open_sealed, read_or_end,
 };
-use crate::seal::StorageKey;
 
 /// A name of the provider's own persona that is the same in every snapshot of this node.
 ///

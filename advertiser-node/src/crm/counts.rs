@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::{add, add_all};
-use crate::normalize::{Normalized, Reason};
+use normalize::{Normalized, Reason};
+use tabular::tally::add;
+use tabular::tally::add_all;
 
 /// Populations of an input, as the report defines them; no value of any row.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

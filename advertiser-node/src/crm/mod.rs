@@ -15,13 +15,16 @@ use session::RowSlot;
 use store::StoreError;
 use zeroize::Zeroize;
 
-use crate::data::sealed::{SealedFile, hex, open_sealed, read_or_end};
-use crate::data::source::{InputFile, SourceOptions};
-use crate::data::{DataError, LEAVES_AT_ONCE, Workspace};
-use crate::engine::BatchEngine;
-use crate::normalize::{EmailPrehash, Level, Line, Normalized, Normalizer, PhonePrehash, Reason};
-use crate::seal::{self, StorageKey};
-use crate::world;
+use node::data::DataError;
+use node::engine::BatchEngine;
+use normalize::{EmailPrehash, Level, Line, Normalized, Normalizer, PhonePrehash, Reason};
+use store::hex;
+use store::os as world;
+use store::seal::{self, StorageKey};
+use store::sealed::LEAVES_AT_ONCE;
+use store::sealed::{RawSealedFile as SealedFile, open_sealed, read_or_end};
+use store::spill::Workspace;
+use tabular::{InputFile, SourceOptions};
 
 mod columns;
 mod counts;

@@ -1,0 +1,50 @@
+//! `advertiser-node`: matches a CRM file with an onboarding provider, on the advertiser's premises.
+
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+use node::telemetry::Terminal;
+use protocol::transcript::Role;
+use report::Reader;
+
+mod answer;
+mod cli;
+mod command;
+mod committed;
+pub mod crm;
+pub mod delivery;
+pub mod guardrails;
+pub mod history;
+mod learn;
+mod partner;
+mod places;
+mod policy;
+mod request;
+pub mod settings;
+mod shared;
+mod unmatchable;
+
+/// The directory of an advertiser's node.
+pub(crate) type Home = node::home::Home<crate::settings::AdvertiserSettings>;
+
+/// Runs the program on the arguments of the process, to its end.
+#[must_use]
+pub fn program() -> ExitCode {
+    let terminal = Terminal::for_reader(Reader::detect(Some(Role::Advertiser)));
+    let cli: cli::Cli = match report::cli::parse(terminal.reader()) {
+        Ok(cli) => cli,
+        Err(unparsed) => return unparsed.end(|failure| terminal.failure(failure)).into(),
+    };
+    let done = match node::start(&cli.output) {
+        Ok(()) => command::run(cli.command, &cli.output, &terminal),
+        Err(failure) => Err(failure),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            terminal.failure(&failure);
+            ExitCode::from(failure.exit().code())
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! `provider-node`: serves matches on an identity graph to many advertisers.
+
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+use node::telemetry::Terminal;
+use protocol::transcript::Role;
+use report::Reader;
+
+mod admission;
+mod budget;
+mod cli;
+mod command;
+mod delivery;
+pub mod graph;
+mod namespaces;
+mod partners;
+mod policy;
+mod publish;
+pub mod release;
+pub mod settings;
+mod tables;
+mod tenant;
+
+/// The directory of a provider's node.
+pub(crate) type Home = node::home::Home<crate::settings::ProviderSettings>;
+
+/// Runs the program on the arguments of the process, to its end.
+#[must_use]
+pub fn program() -> ExitCode {
+    let terminal = Terminal::for_reader(Reader::detect(Some(Role::Provider)));
+    let cli: cli::Cli = match report::cli::parse(terminal.reader()) {
+        Ok(cli) => cli,
+        Err(unparsed) => return unparsed.end(|failure| terminal.failure(failure)).into(),
+    };
+    let done = match node::start(&cli.output) {
+        Ok(()) => command::run(cli.command, &cli.output, &terminal),
+        Err(failure) => Err(failure),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            terminal.failure(&failure);
+            ExitCode::from(failure.exit().code())
+        }
+    }
+}
