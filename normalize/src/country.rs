@@ -12,24 +12,22 @@ use super::options::{Options, Ruleset};
 
 /// An assigned ISO 3166-1 alpha-2 code.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Country([u8; 2]);
+pub struct Country(&'static str);
 
 impl Country {
     /// France.
-    pub(super) const FR: Self = Self(*b"FR");
+    pub(super) const FR: Self = Self("FR");
 
     /// Reads an upper-case, assigned code; anything else is `None`.
     #[must_use]
     pub fn from_code(code: &str) -> Option<Self> {
-        let bytes: [u8; 2] = code.as_bytes().try_into().ok()?;
-        let known = ASSIGNED.split_ascii_whitespace().any(|assigned| assigned == code);
-        known.then_some(Self(bytes))
+        ASSIGNED.split_ascii_whitespace().find(|assigned| *assigned == code).map(Self)
     }
 
     /// The two letters.
     #[must_use]
-    pub fn as_str(&self) -> &str {
-        core::str::from_utf8(&self.0).unwrap_or_default()
+    pub const fn as_str(&self) -> &'static str {
+        self.0
     }
 }
 
@@ -45,7 +43,7 @@ impl fmt::Debug for Country {
     }
 }
 
-/// What the country column of a record says.
+/// Country of a record, as its column states it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RecordCountry {
     /// Empty, a null marker, or no such column.
@@ -153,10 +151,12 @@ impl PostCode {
         (digits.len() == 5 && !refused).then_some(Self(digits))
     }
 
-    /// Whether the code belongs to the French overseas ranges 971 to 978 and 986 to 988.
+    /// True if the code belongs to the French overseas ranges 971 to 978 and 986 to 988.
     fn is_overseas(&self) -> bool {
-        let prefix = self.0.get(..3).unwrap_or_default();
-        matches!(prefix, "986" | "987" | "988") || ("971"..="978").contains(&prefix)
+        let overseas = |prefix: &str| {
+            matches!(prefix, "986" | "987" | "988") || ("971"..="978").contains(&prefix)
+        };
+        self.0.get(..3).is_some_and(overseas)
     }
 }
 
@@ -246,7 +246,7 @@ mod tests {
         assert_eq!(region(Some("RE"), "75001"), None);
         assert_eq!(
             record_country(Ruleset::CrmFr1, Some("RE"), None),
-            RecordCountry::Known(Country(*b"RE"))
+            RecordCountry::Known(Country("RE"))
         );
     }
 
@@ -263,9 +263,9 @@ mod tests {
     #[test]
     fn country_column_is_read_strictly() {
         let read = |text| record_country(Ruleset::CrmIntl1, Some(text), None);
-        assert_eq!(read("NA"), RecordCountry::Known(Country(*b"NA")));
-        assert_eq!(read("nc"), RecordCountry::Known(Country(*b"NC")));
-        assert_eq!(read("MC"), RecordCountry::Known(Country(*b"MC")));
+        assert_eq!(read("NA"), RecordCountry::Known(Country("NA")));
+        assert_eq!(read("nc"), RecordCountry::Known(Country("NC")));
+        assert_eq!(read("MC"), RecordCountry::Known(Country("MC")));
         assert_eq!(read(" "), RecordCountry::Unstated);
         assert_eq!(read("n/a"), RecordCountry::Unstated);
         assert_eq!(read("Frankreich"), RecordCountry::Invalid);

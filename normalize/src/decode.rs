@@ -1,4 +1,4 @@
-//! What every rule does first: checks on raw text, and the Unicode functions all rules share.
+//! First steps of every rule: checks on raw text, and the Unicode functions all rules share.
 //!
 //! White space, categories, normalization and lower-casing all come from one version of
 //! Unicode ([`UNICODE_VERSION`]); the standard library's own tables are not used, because they
@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 
 use super::reason::{Reason, Repair};
 
-/// Why a value yields no identifier.
+/// Value that yields no identifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Miss {
     /// Empty, or a null marker.
@@ -66,12 +66,12 @@ pub(super) fn trim(text: &str) -> &str {
     text.trim_matches(is_white_space)
 }
 
-/// Whether a character has the property `White_Space`.
+/// True if a character has the property `White_Space`.
 pub(super) fn is_white_space(c: char) -> bool {
     if c.is_ascii() { matches!(c, '\t'..='\r' | ' ') } else { WHITE_SPACE.contains(c) }
 }
 
-/// Whether a character is a letter, category L.
+/// True if a character is a letter, category L.
 pub(super) fn is_letter(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_alphabetic();
@@ -105,7 +105,7 @@ pub(super) fn without_text_mark(trimmed: &str) -> (&str, Option<Repair>) {
     }
 }
 
-/// Whether a number bears the mark of a column of decimal numbers, whose zero after the point
+/// True if a number bears the mark of a column of decimal numbers, whose zero after the point
 /// would become a digit: `1717654321.0`, `1717654321,00`, `1.717.654.321,0`, `1717654321.`.
 ///
 /// Dots between groups are none, unless the last group is one digit.
@@ -125,7 +125,7 @@ pub(super) fn is_decimal(number: &str) -> bool {
     number && (one_digit || (zeros && point))
 }
 
-/// Whether a character is a letter, a mark or a digit, visible, and none that stands for a
+/// True if a character is a letter, a mark or a digit, visible, and none that stands for a
 /// quotation mark.
 pub(super) fn is_word(c: char) -> bool {
     if c.is_ascii() {
@@ -140,14 +140,14 @@ pub(super) fn is_word(c: char) -> bool {
         && !SPACING_MODIFIERS.contains(&c)
 }
 
-/// Whether a character is punctuation that no domain name holds.
+/// True if a character is punctuation that no domain name holds.
 pub(super) fn is_foreign_punctuation(c: char) -> bool {
     !c.is_ascii()
         && GeneralCategoryGroup::Punctuation.contains(CATEGORY.get(c))
         && !DOMAIN_PUNCTUATION.contains(&c)
 }
 
-/// Whether a character is a number of another kind than a decimal digit, such as `²` or `①`.
+/// True if a character is a number of another kind than a decimal digit, such as `²` or `①`.
 pub(super) fn is_odd_number(c: char) -> bool {
     !c.is_ascii() && CATEGORY.get(c) == GeneralCategory::OtherNumber
 }
@@ -181,11 +181,12 @@ pub(super) fn decimal_digit(c: char) -> Option<u8> {
         return None;
     }
     // Decimal digits are encoded as whole runs of ten, some runs side by side.
-    let run = (1..=DIGIT_RUN_MAX).take_while(|&back| category(code.saturating_sub(back))).count();
+    let digit = |back: &u32| code.checked_sub(*back).is_some_and(category);
+    let run = (1..=DIGIT_RUN_MAX).take_while(digit).count();
     u8::try_from(run % 10).ok()
 }
 
-/// Whether the Unicode tables in this build are those of [`UNICODE_VERSION`].
+/// True if the Unicode tables in this build are those of [`UNICODE_VERSION`].
 ///
 /// Looks at one property that each table has since that version and not before: a category,
 /// a compatibility decomposition, and a lower-case mapping.
@@ -196,7 +197,7 @@ pub(super) fn unicode_version_holds() -> bool {
     category && decomposition && lower_case
 }
 
-/// Whether text was decoded twice, as in `FranÃ§ois`, or lost characters on the way.
+/// True if text was decoded twice, as in `FranÃ§ois`, or lost characters on the way.
 fn is_mojibake(text: &str) -> bool {
     let mut previous = ['\0'; 2];
     for c in text.chars() {

@@ -18,15 +18,15 @@ pub struct DigitalId {
     /// `type ‖ 0 ‖ namespace ‖ 0 ‖ value`.
     bytes: Vec<u8>,
     kind: DigitalKind,
-    /// Where the value begins.
+    /// Start of the value.
     value_at: usize,
 }
 
 impl DigitalId {
     /// Brings a declared type, namespace and value into canonical form; the type is never guessed.
     ///
-    /// What comes of it passes [`DigitalKind::check`], the one validator that delivery and receipt
-    /// ask too [W-13].
+    /// The result passes [`DigitalKind::check`], the one validator that delivery and receipt ask
+    /// too [W-13].
     ///
     /// # Errors
     ///
@@ -50,11 +50,11 @@ impl DigitalId {
     fn of(kind: DigitalKind, namespace: &str, value: &str) -> Self {
         let parts = [kind.name().as_bytes(), &[0], namespace.as_bytes(), &[0], value.as_bytes()];
         let bytes = parts.concat();
-        let value_at = bytes.len().saturating_sub(value.len());
+        let value_at = bytes.len() - value.len();
         Self { bytes, kind, value_at }
     }
 
-    /// Its type.
+    /// The type of the digital ID.
     #[must_use]
     pub const fn kind(&self) -> DigitalKind {
         self.kind
@@ -63,8 +63,7 @@ impl DigitalId {
     /// The namespace of a cookie; empty for an advertising id.
     #[must_use]
     pub fn namespace(&self) -> &str {
-        let end = self.value_at.saturating_sub(1);
-        let start = self.kind.name().len().saturating_add(1);
+        let (start, end) = (self.kind.name().len() + 1, self.value_at - 1);
         self.bytes.get(start..end).and_then(text).unwrap_or("")
     }
 
@@ -134,7 +133,7 @@ pub fn namespace(written: &str) -> Result<String, &'static str> {
 ///
 /// # Errors
 ///
-/// As [`namespace`].
+/// The reason codes of [`namespace`].
 pub fn listed_name(written: &str) -> Result<String, &'static str> {
     let kind = DigitalKind::from_name(written.trim());
     match kind.filter(|kind| kind.number().is_some()) {
@@ -143,7 +142,7 @@ pub fn listed_name(written: &str) -> Result<String, &'static str> {
     }
 }
 
-/// Whether a name is in the canonical form of [`listed_name`].
+/// True if a name is in the canonical form of [`listed_name`].
 #[must_use]
 pub fn is_listed_name(name: &str) -> bool {
     listed_name(name).as_deref() == Ok(name)
@@ -190,11 +189,11 @@ pub fn deserialize_names<'de, D: Deserializer<'de>>(source: D) -> Result<Vec<Str
     Ok(names)
 }
 
-/// As [`deserialize_names`], for a list that may be absent.
+/// Reads a list of names that may be absent, by [`deserialize_names`].
 ///
 /// # Errors
 ///
-/// As there.
+/// The errors of that function.
 pub fn deserialize_names_if_any<'de, D: Deserializer<'de>>(
     source: D,
 ) -> Result<Option<Vec<String>>, D::Error> {

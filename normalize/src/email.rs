@@ -13,12 +13,12 @@ use super::options::{ListAction, Options};
 use super::reason::{Reason, Repair, Warning};
 use super::{Canonical, Draft, Kind, Level};
 
-/// What the e-mail rules need beside the value.
+/// Inputs of the e-mail rules beside the value.
 pub(super) struct Context<'a> {
     pub(super) options: &'a Options,
-    /// Whether the lists of role mailboxes, throw-away domains and placeholders apply.
+    /// True if the lists of role mailboxes, throw-away domains and placeholders apply.
     pub(super) lists: bool,
-    /// Whether the row is flagged synthetic, for the truth test.
+    /// True if the row is flagged synthetic, for the truth test.
     pub(super) synthetic: bool,
 }
 
@@ -93,7 +93,7 @@ fn split(address: &str) -> Result<(&str, &str), Reason> {
 
 /// Step 6: length, then characters, then lower case.
 ///
-/// What is left of a label, a bracket or a quotation mark is another mailbox than the one meant,
+/// The rest of a label, a bracket or a quotation mark is another mailbox than the one meant,
 /// or none.
 fn local_part(local: &str) -> Result<Zeroizing<String>, Reason> {
     if local.len() > LOCAL_BYTES_MAX {
@@ -143,7 +143,7 @@ fn ascii_domain(domain: &str) -> Result<Zeroizing<String>, Reason> {
     Ok(ascii)
 }
 
-/// Whether a domain holds a quotation mark or the like, which UTS 46 admits and no registry does.
+/// True if a domain holds a quotation mark or the like, which UTS 46 admits and no registry does.
 fn holds_punctuation(ascii: &str) -> bool {
     if !ascii.contains("xn--") {
         return false;
@@ -188,7 +188,7 @@ fn judge(local: &str, domain: &str, context: &Context<'_>) -> Result<Vec<Warning
     Ok(warnings)
 }
 
-/// Whether a character is rarely the first or last of a local part.
+/// True if a character is rarely the first or last of a local part.
 fn is_odd_end(c: char) -> bool {
     !decode::is_word(c) && !"_-+".contains(c)
 }
@@ -202,7 +202,7 @@ fn gmail_local(local: &str) -> Option<Zeroizing<String>> {
 }
 
 fn joined(local: &str, domain: &str) -> Canonical {
-    let bytes = local.len().saturating_add(domain.len()).saturating_add(1);
+    let bytes = local.len() + domain.len() + 1;
     let mut address = String::with_capacity(bytes);
     address.push_str(local);
     address.push('@');
@@ -221,7 +221,7 @@ fn draft(
 
 const MAILTO: &str = "mailto:";
 const LOCAL_BYTES_MAX: usize = 64;
-/// What an atom holds beside letters and digits (RFC 5322, 3.2.3).
+/// Characters of an atom beside letters and digits (RFC 5322, 3.2.3).
 const ATEXT_SIGNS: &str = "!#$%&'*+-/=?^_`{|}~";
 /// Atom characters that are quotation marks at either end of a local part.
 const QUOTES: [char; 2] = ['\'', '`'];

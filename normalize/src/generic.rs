@@ -31,38 +31,38 @@ impl Table {
     }
 }
 
-/// Whether a canonical local part, up to its first `+`, is a mailbox of a function.
+/// True if a canonical local part, up to its first `+`, is a mailbox of a function.
 pub(super) fn is_role_mailbox(local: &str) -> bool {
     let name = local.split('+').next().unwrap_or_default();
     LISTS.roles.contains(name)
 }
 
-/// Whether a domain, or one it belongs to, gives throw-away addresses.
+/// True if a domain, or one it belongs to, gives throw-away addresses.
 pub(super) fn is_disposable(domain: &str) -> bool {
     has_domain(&LISTS.disposable, domain)
 }
 
-/// Whether a domain, or one it belongs to, gives private relay aliases.
+/// True if a domain, or one it belongs to, gives private relay aliases.
 pub(super) fn is_relay(domain: &str) -> bool {
     has_domain(&LISTS.relays, domain)
 }
 
-/// Whether a domain is a frequent misspelling of a large mailbox provider.
+/// True if a domain is a frequent misspelling of a large mailbox provider.
 pub(super) fn is_typo_domain(domain: &str) -> bool {
     LISTS.typos.contains(domain)
 }
 
-/// Whether the last label of a domain is in the pinned list of top-level domains.
+/// True if the last label of a domain is in the pinned list of top-level domains.
 pub(super) fn is_known_tld(domain: &str) -> bool {
     LISTS.tlds.contains(domain.rsplit('.').next().unwrap_or_default())
 }
 
-/// Whether a canonical e-mail address, strict or Gmail form, is a placeholder.
+/// True if a canonical e-mail address, strict or Gmail form, is a placeholder.
 pub(super) fn is_generic_email(canonical: &str) -> bool {
     LISTS.generic_emails.contains(canonical)
 }
 
-/// Whether a canonical telephone number is a placeholder: listed, or one digit repeated.
+/// True if a canonical telephone number is a placeholder: listed, or one digit repeated.
 ///
 /// `national` is its national significant number. One repeated digit means that all digits
 /// after the first are equal or, in the French overseas plans, where the first three digits
@@ -70,14 +70,16 @@ pub(super) fn is_generic_email(canonical: &str) -> bool {
 pub(super) fn is_generic_phone(canonical: &str, national: &str) -> bool {
     let overseas = ["+590", "+594", "+596", "+262"].iter().any(|code| canonical.starts_with(code));
     let repeats = |prefix: usize| {
-        let rest = national.as_bytes().get(prefix..).unwrap_or_default();
-        let first = rest.first();
-        rest.len() >= REPEATED_DIGITS_MIN && rest.iter().all(|digit| Some(digit) == first)
+        let same = |rest: &[u8]| {
+            let first = rest.first();
+            rest.len() >= REPEATED_DIGITS_MIN && rest.iter().all(|digit| Some(digit) == first)
+        };
+        national.as_bytes().get(prefix..).is_some_and(same)
     };
     LISTS.generic_phones.contains(canonical) || repeats(1) || (overseas && repeats(3))
 }
 
-/// Whether a digest is that of a placeholder, of a null marker, or of the empty string.
+/// True if a digest is that of a placeholder, of a null marker, or of the empty string.
 pub(super) fn is_generic_digest(digest: &[u8; 32]) -> bool {
     LISTS.digests.contains(digest)
 }

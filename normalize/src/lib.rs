@@ -226,7 +226,7 @@ impl Normalized {
         &self.digest
     }
 
-    /// Whether the identifier names a person or a household.
+    /// Level of the identifier: a person or a household.
     #[must_use]
     pub fn level(&self) -> Level {
         self.level
@@ -350,7 +350,7 @@ impl Kind {
     }
 }
 
-/// Whom an identifier names.
+/// Level of an identifier: a person or a household.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
     /// One person.
@@ -370,7 +370,7 @@ impl Level {
     }
 }
 
-/// What kind of line a telephone number is.
+/// Kind of line of a telephone number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Line {
     /// A mobile number.

@@ -12,6 +12,7 @@
 //! part of it. Rows labelled with the ruleset are read with the lists of role mailboxes,
 //! throw-away domains and placeholders off; rows labelled `crm-fr/1+lists` with the lists on.
 
+use data_encoding::HEXLOWER;
 use report::{Arg, Code, Diagnose, Text, told_in_english};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -42,7 +43,7 @@ impl RulesManifest {
             return Err(ManifestError::UnicodeVersion);
         }
         let self_test_digest = self_test_digest(ruleset)?;
-        if hex(&self_test_digest) != pinned_self_test(ruleset) {
+        if HEXLOWER.encode(&self_test_digest) != pinned_self_test(ruleset) {
             return Err(ManifestError::SelfTest);
         }
         Ok(Self { text: text(ruleset, options), self_test_digest })
@@ -87,7 +88,7 @@ impl RulesManifest {
         let mut theirs = theirs.split('\n');
         let mut line = 0_u64;
         loop {
-            line = line.saturating_add(1);
+            line += 1;
             let (our_line, their_line) = (ours.next(), theirs.next());
             if our_line != their_line {
                 let (ours, theirs) = (our_line.map(shown), their_line.map(shown));
@@ -101,7 +102,7 @@ impl RulesManifest {
 /// The first line in which two manifests differ: the two nodes normalize by different rules.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct Difference {
-    /// Its number, from 1.
+    /// Number of the line, from 1.
     pub line: u64,
     /// The line in our manifest; `None` if ours ends before.
     pub ours: Option<String>,
@@ -247,7 +248,7 @@ fn text(ruleset: Ruleset, options: &Options) -> String {
         format!("libphonenumber {METADATA_VERSION}"),
         format!("kinds {}", kinds.join(" ")),
     ];
-    let digest = |text: &str| hex(&Sha256::digest(text.as_bytes()).into());
+    let digest = |text: &str| HEXLOWER.encode(&Sha256::digest(text.as_bytes()));
     for table in generic::TABLES {
         lines.push(format!("table {} {}", table.name, digest(table.text)));
     }
@@ -267,11 +268,6 @@ fn text(ruleset: Ruleset, options: &Options) -> String {
 /// A line from a manifest, safe to print.
 fn shown(line: &str) -> String {
     line.chars().take(SHOWN_CHARACTERS_MAX).flat_map(char::escape_default).collect()
-}
-
-fn hex(digest: &[u8; 32]) -> String {
-    let nibbles = digest.iter().flat_map(|byte| [byte >> 4, byte & 0xF]);
-    nibbles.filter_map(|nibble| char::from_digit(u32::from(nibble), 16)).collect()
 }
 
 fn pinned_self_test(ruleset: Ruleset) -> &'static str {
@@ -317,7 +313,7 @@ mod tests {
     #[test]
     fn self_test_gives_the_pinned_result() {
         for ruleset in Ruleset::ALL {
-            let digest = hex(&self_test_digest(ruleset).unwrap());
+            let digest = HEXLOWER.encode(&self_test_digest(ruleset).unwrap());
             assert_eq!(digest, pinned_self_test(ruleset), "{}", ruleset.name());
         }
     }

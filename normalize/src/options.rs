@@ -48,7 +48,7 @@ impl Ruleset {
         }
     }
 
-    /// Whether the rules may still change under this name: `unfrozen` or `frozen`.
+    /// State of the rules under this name: `unfrozen` while they may change, else `frozen`.
     #[must_use]
     pub const fn status(self) -> &'static str {
         match self {
@@ -57,7 +57,7 @@ impl Ruleset {
     }
 }
 
-/// What is done with a fixed-line number.
+/// Treatment of a fixed-line number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FixedLine {
     /// Kept, at household level.
@@ -66,7 +66,7 @@ pub enum FixedLine {
     Exclude,
 }
 
-/// What is done with a value found in a list of shared or throw-away addresses.
+/// Treatment of a value found in a list of shared or throw-away addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListAction {
     /// The value is rejected.
@@ -161,14 +161,14 @@ impl Options {
         self.default_country
     }
 
-    /// What is done with a fixed-line number.
+    /// Treatment of a fixed-line number.
     #[must_use]
     pub fn fixed_line(&self) -> FixedLine {
         self.fixed_line
     }
 }
 
-/// Where the default region of telephone numbers comes from.
+/// Source of the default region of telephone numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PhoneRegion {
     /// Follows `default_country`.

@@ -27,13 +27,13 @@ pub struct PhoneContext<'a> {
     pub postcode: Option<&'a str>,
 }
 
-/// What the telephone rules need beside the value.
+/// Inputs of the telephone rules beside the value.
 pub(super) struct Rules<'a> {
     pub(super) ruleset: Ruleset,
     pub(super) options: &'a Options,
-    /// Whether the list of placeholders applies.
+    /// True if the list of placeholders applies.
     pub(super) lists: bool,
-    /// Whether the form without `+` is emitted too, for peers with pre-hashed columns.
+    /// True if the form without `+` is emitted too, for peers with pre-hashed columns.
     pub(super) digits: bool,
 }
 
@@ -77,7 +77,7 @@ pub(super) fn normalize(
     Ok(drafts(canonical, line, repair.or(text_mark), rules.digits))
 }
 
-/// Whether a value is a telephone number in clear, wherever it may be from.
+/// True if a value is a telephone number in clear, wherever it may be from.
 ///
 /// Used on pre-hashed columns, where only the shape counts.
 pub(super) fn looks_like_number(value: &str) -> bool {
@@ -117,7 +117,7 @@ fn clean(value: &str) -> Result<(Zeroizing<String>, Option<Repair>), Reason> {
 
 /// A number without its separators, `+` for a leading `00`.
 fn dialled(number: &str) -> Result<Zeroizing<String>, Reason> {
-    let mut kept = Zeroizing::new(String::with_capacity(number.len().saturating_add(1)));
+    let mut kept = Zeroizing::new(String::with_capacity(number.len() + 1));
     for c in number.chars() {
         match c {
             '0'..='9' => kept.push(c),
@@ -148,14 +148,14 @@ fn ascii_digits(text: &str) -> Zeroizing<String> {
     let mut replaced = Zeroizing::new(String::with_capacity(text.len()));
     for c in text.chars() {
         match decode::decimal_digit(c) {
-            Some(digit) => replaced.push(char::from(b'0'.saturating_add(digit))),
+            Some(digit) => replaced.push(char::from(b'0' + digit)),
             None => replaced.push(c),
         }
     }
     replaced
 }
 
-/// Whether a number ends with an extension marker and digits.
+/// True if a number ends with an extension marker and digits.
 fn has_extension(number: &str) -> bool {
     let head = number.trim_end_matches(|c: char| c.is_ascii_digit());
     if head.len() == number.len() {
@@ -183,7 +183,7 @@ fn international(
             return None;
         }
         // The zero of `+33 (0)690 ...` is the trunk zero that is about to be added.
-        let mut national = Zeroizing::new(String::with_capacity(rest.len().saturating_add(1)));
+        let mut national = Zeroizing::new(String::with_capacity(rest.len() + 1));
         national.push('0');
         national.push_str(rest.strip_prefix('0').unwrap_or(rest));
         valid(&national, Some(region))
@@ -228,7 +228,7 @@ fn in_region(cleaned: &str, region: &str) -> Result<Option<PhoneNumber>, Reason>
     if !code.is_some_and(|code| cleaned.starts_with(&code.to_string())) {
         return Ok(national);
     }
-    let mut with_plus = Zeroizing::new(String::with_capacity(cleaned.len().saturating_add(1)));
+    let mut with_plus = Zeroizing::new(String::with_capacity(cleaned.len() + 1));
     with_plus.push('+');
     with_plus.push_str(cleaned);
     match (national, valid(&with_plus, None)) {

@@ -4,6 +4,7 @@
 //! if the source's rules give the same string; validity, role mailboxes, typing errors and the
 //! line of a telephone can no longer be judged, and the report says so.
 
+use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOPAD, HEXLOWER_PERMISSIVE};
 use zeroize::Zeroizing;
 
 use super::decode::{self, Miss};
@@ -131,63 +132,37 @@ fn is_base64_of_hex(value: &str) -> bool {
 
 fn from_hex(value: &str) -> Option<Zeroizing<[u8; 32]>> {
     let mut digest = Zeroizing::new([0; 32]);
-    if value.len() != 64 {
+    if value.len() != 2 * digest.len() {
         return None;
     }
-    for (byte, pair) in digest.iter_mut().zip(value.as_bytes().chunks_exact(2)) {
-        for &digit in pair {
-            let digit = char::from(digit).to_digit(16)?;
-            *byte = (*byte << 4) | u8::try_from(digit).ok()?;
-        }
-    }
+    HEXLOWER_PERMISSIVE.decode_mut(value.as_bytes(), digest.as_mut_slice()).ok()?;
     Some(digest)
 }
 
 fn from_base64(value: &str) -> Option<Zeroizing<[u8; 32]>> {
     let mut digest = Zeroizing::new([0; 32]);
-    if !matches!(value.len(), 43 | 44) {
-        return None;
-    }
     base64(value, digest.as_mut_slice())?;
     Some(digest)
 }
 
-/// Decodes Base64 of exactly `out.len()` bytes: standard or URL alphabet, not both; padding
-/// whole or absent; unused bits zero.
+/// Decodes Base64 of exactly `out.len()` bytes, 64 at most: standard or URL alphabet, not both;
+/// padding whole or absent; unused bits zero.
 fn base64(value: &str, out: &mut [u8]) -> Option<()> {
-    let text = value.trim_end_matches('=');
-    let padding = value.len().checked_sub(text.len())?;
-    let characters = out.len().checked_mul(4)?.div_ceil(3);
-    let whole = characters.next_multiple_of(4).checked_sub(characters)?;
-    if text.len() != characters || !(padding == 0 || padding == whole) {
+    let encoding = match (value.contains(['-', '_']), value.ends_with('=')) {
+        (false, false) => BASE64_NOPAD,
+        (false, true) => BASE64,
+        (true, false) => BASE64URL_NOPAD,
+        (true, true) => BASE64URL,
+    };
+    // Before padding is looked at, it counts as bytes.
+    let mut decoded = Zeroizing::new([0; 66]);
+    let room = decoded.get_mut(..encoding.decode_len(value.len()).ok()?)?;
+    let len = encoding.decode_mut(value.as_bytes(), room).ok()?;
+    if len != out.len() {
         return None;
     }
-    if text.contains(['+', '/']) && text.contains(['-', '_']) {
-        return None;
-    }
-    let (mut bits, mut held) = (0_u32, 0_u32);
-    let mut bytes = out.iter_mut();
-    for c in text.bytes() {
-        bits = (bits << 6) | u32::from(base64_digit(c)?);
-        held = held.checked_add(6)?;
-        if held >= 8 {
-            held = held.checked_sub(8)?;
-            *bytes.next()? = u8::try_from((bits >> held) & 0xFF).ok()?;
-            bits &= !(u32::MAX << held);
-        }
-    }
-    (bits == 0).then_some(())
-}
-
-fn base64_digit(c: u8) -> Option<u8> {
-    match c {
-        b'A'..=b'Z' => c.checked_sub(b'A'),
-        b'a'..=b'z' => c.checked_sub(b'a')?.checked_add(26),
-        b'0'..=b'9' => c.checked_sub(b'0')?.checked_add(52),
-        b'+' | b'-' => Some(62),
-        b'/' | b'_' => Some(63),
-        _ => None,
-    }
+    out.copy_from_slice(decoded.get(..len)?);
+    Some(())
 }
 
 #[cfg(test)]

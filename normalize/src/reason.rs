@@ -3,7 +3,7 @@
 //! Every value that yields no identifier is counted under exactly one code, the first that
 //! applies in the order of the rules. Codes of kinds that are not built yet are not listed.
 
-/// Why a value, or a whole row, yields no identifier.
+/// Reason for which a value, or a whole row, yields no identifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Reason {

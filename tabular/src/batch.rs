@@ -44,7 +44,7 @@ impl RowBatch {
                     *fields = StringRecord::new();
                 }
                 *line = source.swap(fields);
-                bytes = bytes.saturating_add(fields.as_slice().len());
+                bytes += fields.as_slice().len();
                 self.used += 1;
             }
         }
@@ -55,7 +55,7 @@ impl RowBatch {
 /// Reads the rows of a file on this thread while all cores `look` at those already read; this
 /// thread is then `given` what they saw, batch by batch in file order.
 ///
-/// What comes before an error of the file is still looked at and given: the first error of all
+/// Rows before an error of the file are still looked at and given: the first error of all
 /// is the one returned. Memory is bounded by [`ROUND`] batches in each of three steps.
 ///
 /// # Errors
@@ -99,7 +99,7 @@ pub fn look_ahead<T: Send, E>(
 struct Round {
     batches: Vec<RowBatch>,
     used: usize,
-    /// Whether nothing comes after them, and why, unless the file is at its end.
+    /// True if nothing comes after the batches; then `failure` says why, unless the file has ended.
     ended: bool,
     failure: Option<InputError>,
 }

@@ -1,13 +1,13 @@
 //! The bytes of an input: a file or standard input, unpacked as they are read.
 //!
-//! What a file is shows in its first bytes, not in its name. An archive is unpacked as a stream:
+//! The first bytes of a file, not its name, show its nature. An archive is unpacked as a stream:
 //! however much it holds, no more than a buffer of it is in memory.
 
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read};
 use std::path::Path;
 
-/// What the first bytes of an input say it is.
+/// Nature of an input, as its first bytes show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Nature {
     Text,
@@ -17,9 +17,9 @@ pub(crate) enum Nature {
 /// An input that was opened.
 pub(crate) struct Opened {
     pub(crate) nature: Nature,
-    /// Whether the text, unpacked, begins like a JSON object.
+    /// True if the text, unpacked, begins like a JSON object.
     pub(crate) object: bool,
-    /// Whether it can be opened again from its start.
+    /// True if the input can be opened again from its start.
     pub(crate) again: bool,
     pub(crate) bytes: Box<dyn Read>,
 }
@@ -37,7 +37,7 @@ pub(crate) fn open(path: &Path) -> io::Result<Opened> {
     Ok(Opened { again: found.is_file(), ..inspect(Box::new(file))? })
 }
 
-/// Whether a path means standard input.
+/// True if a path means standard input.
 pub(crate) fn is_standard_input(path: &Path) -> bool {
     path.as_os_str() == "-"
 }

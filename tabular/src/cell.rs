@@ -11,7 +11,7 @@ use jiff::tz::Offset;
 
 use normalize::is_null_marker;
 
-/// Whether a cell stands for nothing: a null marker of identifiers [N-10], or one of those that
+/// True if a cell stands for nothing: a null marker of identifiers [N-10], or one of those that
 /// databases and spreadsheets write besides [N-60].
 pub fn is_null(cell: &str) -> bool {
     let cell = cell.trim();
@@ -27,7 +27,7 @@ pub fn reference(cell: &str) -> Option<&str> {
     (names && !answers && !is_null(cell)).then_some(cell)
 }
 
-/// Whether a text is a number that went through a column of decimal numbers, `1.23457E+15` or
+/// True if a text is a number that went through a column of decimal numbers, `1.23457E+15` or
 /// `1001.0`: it lost digits on the way, or was given some, and names another row elsewhere or none.
 pub fn is_rounded_number(text: &str) -> bool {
     let text = text.strip_prefix(['+', '-']).unwrap_or(text);
@@ -54,7 +54,7 @@ pub fn is_rounded_number(text: &str) -> bool {
     }
 }
 
-/// What a cell says if it is a flag: yes or no. `None` for every other text, null markers
+/// The answer of a cell that is a flag: yes or no. `None` for every other text, null markers
 /// included.
 pub fn answer(cell: &str) -> Option<bool> {
     if is_one_of(cell.trim(), &YES) {
@@ -63,13 +63,13 @@ pub fn answer(cell: &str) -> Option<bool> {
     is_one_of(cell.trim(), &NO).then_some(false)
 }
 
-/// Whether a cell says that nothing was recorded. Narrower than [`is_null`]: a text that says
+/// True if a cell says that nothing was recorded. Narrower than [`is_null`]: a text that says
 /// that something is not known, or that a formula failed, does not say that there is nothing.
 pub fn says_nothing(cell: &str) -> bool {
     is_one_of(cell.trim(), &NOTHING_RECORDED)
 }
 
-/// Why a cell is no time.
+/// Fault of a cell that is no time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TimeFault {
     /// A null marker, or nothing but zeros and signs.
@@ -98,17 +98,17 @@ pub fn time(cell: &str, now: u64) -> Result<Timestamp, TimeFault> {
     if seconds < EARLIEST {
         return Err(TimeFault::Early);
     }
-    let latest = i64::try_from(now.saturating_add(AHEAD_S_MAX)).unwrap_or(i64::MAX);
-    if seconds > latest { Err(TimeFault::Future) } else { Ok(time) }
+    let latest = i128::from(now) + AHEAD_S_MAX;
+    if i128::from(seconds) > latest { Err(TimeFault::Future) } else { Ok(time) }
 }
 
-/// Whether a cell that [`time`] reads states a zone.
+/// True if a cell that [`time`] reads states a zone.
 pub fn has_zone(cell: &str) -> bool {
     let clock = cell.trim().get(DAY.len() + 1 + TIME.len()..).unwrap_or_default();
     !clock.trim_start_matches(|c: char| c == '.' || c.is_ascii_digit()).is_empty()
 }
 
-/// Whether a cell is a day without a time of day.
+/// True if a cell is a day without a time of day.
 pub fn is_day(cell: &str) -> bool {
     like(cell.trim(), DAY)
 }
@@ -146,7 +146,7 @@ fn is_clock(text: &str) -> bool {
     like(text, TIME)
 }
 
-/// Whether a text has a digit where the form has 0, and otherwise the same bytes.
+/// True if a text has a digit where the form has 0, and otherwise the same bytes.
 fn like(text: &str, form: &str) -> bool {
     text.len() == form.len()
         && text.bytes().zip(form.bytes()).all(|(byte, form)| match form {
@@ -155,7 +155,7 @@ fn like(text: &str, form: &str) -> bool {
         })
 }
 
-/// Whether a trimmed text is one of these words, which are in lower case.
+/// True if a trimmed text is one of these words, which are in lower case.
 pub fn is_one_of(text: &str, words: &[&str]) -> bool {
     if text.len() > WORD_BYTES_MAX {
         return false;
@@ -173,8 +173,8 @@ const TIME: &str = "00:00:00";
 /// The first second of the year 2000.
 const EARLIEST: i64 = 946_684_800;
 
-/// How far ahead of our clock a time may be, for clocks differ.
-const AHEAD_S_MAX: u64 = 300;
+/// Seconds that a time may be ahead of our clock, for clocks differ.
+const AHEAD_S_MAX: i128 = 300;
 
 const WORD_BYTES_MAX: usize = 24;
 

@@ -22,14 +22,14 @@ use crate::error::{Found, InputError};
 use crate::names::{ColumnName, looks_like_data, near_misses};
 use crate::text::{Decoder, Encoding, TextFailure};
 
-/// How a file is written, as its mapping file declares it.
+/// Form of a CSV file, as the settings declare it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct CsvOptions {
     /// The encoding; UTF-8 if nothing is declared.
     pub encoding: Encoding,
     /// The character between fields; a comma if nothing is declared.
     pub delimiter: Delimiter,
-    /// Whether the last line may lack the line end that others have. An export that is still being
+    /// True if the last line may lack the line end that others have. An export that is still being
     /// written, or was cut, looks the same, and its last field may be somebody else's.
     pub open_last_line: bool,
 }
@@ -123,7 +123,7 @@ impl<R: Read> CsvReader<R> {
         &self.columns
     }
 
-    /// Whether the file has ended with a line that has no line end, which the options allowed.
+    /// True if the file has ended with a line that has no line end, which the options allowed.
     #[must_use]
     pub fn ended_open(&self) -> bool {
         self.reader.get_ref().ended_open
@@ -198,7 +198,10 @@ impl<R: Read> CsvReader<R> {
         let guard = self.reader.get_mut();
         let line = match read {
             Ok(false) => return Ok(None),
-            Ok(true) => guard.scanner.lines.pop_front().unwrap_or(guard.scanner.line),
+            Ok(true) => {
+                let line = guard.scanner.line;
+                guard.scanner.lines.pop_front().ok_or(InputError::Parser { line })?
+            }
             Err(_) => {
                 let line = guard.scanner.line;
                 let failure = guard.failure.take().unwrap_or(InputError::Parser { line });
@@ -215,8 +218,8 @@ impl<R: Read> CsvReader<R> {
                 let field = refused.utf8_error().field();
                 let valid = refused.utf8_error().valid_up_to();
                 self.spare = refused.into_byte_record();
-                let line = line.saturating_add(line_ends_before(&self.spare, field, valid));
-                let column = field.saturating_add(1);
+                let line = line + line_ends_before(&self.spare, field, valid);
+                let column = field + 1;
                 Err(InputError::InvalidEncoding { line, column, declared: self.encoding })
             }
         }
@@ -261,7 +264,7 @@ impl<'a> Record<'a> {
         self.fields.len()
     }
 
-    /// Whether there are no fields, which never happens.
+    /// True if there are no fields, which never happens.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.fields.is_empty()
@@ -346,8 +349,8 @@ impl<R: Read> Guard<R> {
                     }
                 }
             }
-            let (read, left) = (chunk.len().saturating_sub(rest.len()), room.len());
-            written = out.len().saturating_sub(left);
+            let (read, left) = (chunk.len() - rest.len(), room.len());
+            written = out.len() - left;
             self.decoder.consume(read);
         }
         written
@@ -384,7 +387,7 @@ struct Scanner {
     state: State,
     /// The line of the next byte.
     line: u64,
-    /// Whether the last byte was a CR, so that an LF belongs to it.
+    /// True if the last byte was a CR, so that an LF belongs to it.
     after_cr: bool,
     record_line: u64,
     record_bytes: usize,
@@ -394,7 +397,7 @@ struct Scanner {
     lines: VecDeque<u64>,
 }
 
-/// Where in a record the scanner stands.
+/// Place of the scanner in a record.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     RecordStart,
@@ -420,7 +423,7 @@ impl Scanner {
         }
     }
 
-    /// How many of the next bytes pass as they are and leave the scanner in its state; takes them.
+    /// Takes the next bytes that pass as they are and leave the scanner in its state; their number.
     fn plain(&mut self, bytes: &[u8]) -> usize {
         if !matches!(self.state, State::Plain | State::Quoted) {
             return 0;
@@ -428,7 +431,7 @@ impl Scanner {
         let special = |byte: u8| matches!(byte, 0 | b'\r' | b'\n' | b'"') || byte == self.delimiter;
         let room = RECORD_BYTES_MAX.saturating_sub(self.record_bytes);
         let plain = bytes.iter().take(room).take_while(|&&byte| !special(byte)).count();
-        self.record_bytes = self.record_bytes.saturating_add(plain);
+        self.record_bytes += plain;
         self.after_cr &= plain == 0;
         plain
     }
@@ -449,7 +452,7 @@ impl Scanner {
             self.state = State::FieldStart;
         }
         // A record without a cap would grow as long as the file.
-        self.record_bytes = self.record_bytes.saturating_add(1);
+        self.record_bytes += 1;
         if self.record_bytes > RECORD_BYTES_MAX {
             return Err(self.too_long());
         }
@@ -458,7 +461,7 @@ impl Scanner {
         }
         self.state = self.next_state(byte)?;
         if line_end && !half {
-            self.line = self.line.saturating_add(1);
+            self.line += 1;
         }
         Ok(Some(byte))
     }
@@ -468,7 +471,7 @@ impl Scanner {
         if half {
             return None;
         }
-        self.line = self.line.saturating_add(1);
+        self.line += 1;
         let blank = self.state == State::RecordStart;
         self.state = State::RecordStart;
         (!blank).then_some(b'\n')
@@ -481,7 +484,7 @@ impl Scanner {
             State::Quoted if byte == b'"' => Ok(State::QuoteInQuoted),
             State::Quoted => Ok(State::Quoted),
             _ if delimiter => {
-                self.column = self.column.saturating_add(1);
+                self.column += 1;
                 Ok(State::FieldStart)
             }
             State::RecordStart | State::FieldStart if byte == b'"' => {
@@ -507,7 +510,7 @@ impl Scanner {
         }
     }
 
-    /// Whether the line at hand has text and no line end, and an earlier line has one.
+    /// True if the line at hand has text and no line end, and an earlier line has one.
     fn is_in_open_line(&self) -> bool {
         self.state != State::RecordStart && self.line > 1
     }
@@ -532,7 +535,7 @@ fn header(record: &StringRecord, delimiter: Delimiter) -> Result<Vec<String>, In
     }
     // A header that is data must be found before any of its fields is named in an error.
     if let Some(position) = names.iter().position(|name| looks_like_data(name)) {
-        return Err(InputError::HeaderIsData { column: position.saturating_add(1) });
+        return Err(InputError::HeaderIsData { column: position + 1 });
     }
     if let [name] = names.as_slice()
         && let Some(likely) = other_delimiter(name, delimiter)
@@ -540,7 +543,7 @@ fn header(record: &StringRecord, delimiter: Delimiter) -> Result<Vec<String>, In
         return Err(InputError::WrongDelimiter { likely });
     }
     if let Some(position) = names.iter().position(|name| name.is_empty()) {
-        return Err(InputError::UnnamedColumn { column: position.saturating_add(1) });
+        return Err(InputError::UnnamedColumn { column: position + 1 });
     }
     let mut sorted: Vec<(&str, usize)> = names.iter().copied().zip(1..).collect();
     sorted.sort_unstable();
@@ -567,12 +570,12 @@ fn other_delimiter(name: &str, delimiter: Delimiter) -> Option<Found> {
 /// The line ends of a record before a byte of one of its fields.
 fn line_ends_before(record: &ByteRecord, field: usize, valid: usize) -> u64 {
     let mut ends = 0_u64;
-    for (position, bytes) in record.iter().enumerate().take(field.saturating_add(1)) {
+    for (position, bytes) in record.iter().enumerate().take(field + 1) {
         let bytes = if position == field { bytes.get(..valid) } else { Some(bytes) };
         let mut after_cr = false;
-        for &byte in bytes.unwrap_or_default() {
+        for &byte in bytes.into_iter().flatten() {
             let counts = byte == b'\r' || (byte == b'\n' && !after_cr);
-            ends = ends.saturating_add(u64::from(counts));
+            ends += u64::from(counts);
             after_cr = byte == b'\r';
         }
     }
@@ -582,7 +585,7 @@ fn line_ends_before(record: &ByteRecord, field: usize, valid: usize) -> u64 {
 /// The longest record, without its line end.
 const RECORD_BYTES_MAX: usize = 64 * 1024;
 
-/// What the parser reads at a time.
+/// Bytes that the parser reads at a time.
 const BUFFER_BYTES: usize = 16 * 1024;
 
 #[cfg(test)]

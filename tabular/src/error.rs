@@ -85,7 +85,7 @@ pub enum MappingError {
     },
     /// One column of the file for two of ours.
     Twice {
-        /// Its name.
+        /// Name of the column.
         name: ColumnName,
     },
 }
@@ -115,12 +115,12 @@ pub enum InputError {
     Read {
         /// The line reached.
         line: u64,
-        /// What the operating system said.
+        /// The system's answer.
         kind: io::ErrorKind,
     },
     /// The file is not text.
     NotText {
-        /// What it is.
+        /// The thing found.
         found: Found,
     },
     /// The file is text in another encoding than declared.
@@ -134,16 +134,16 @@ pub enum InputError {
     InvalidEncoding {
         /// The line of the first such byte.
         line: u64,
-        /// Its column.
+        /// Number of the column.
         column: usize,
         /// The declared encoding.
         declared: Encoding,
     },
     /// The file holds a NUL byte.
     NulByte {
-        /// Its line.
+        /// Number of the line.
         line: u64,
-        /// Its column.
+        /// Number of the column.
         column: usize,
     },
     /// The file is empty, or holds blank lines only.
@@ -157,7 +157,7 @@ pub enum InputError {
     },
     /// A column of the header has no name.
     UnnamedColumn {
-        /// Its position.
+        /// Position of the column.
         column: usize,
     },
     /// Two columns have the same name.
@@ -171,7 +171,7 @@ pub enum InputError {
     },
     /// The header is one column that holds another delimiter.
     WrongDelimiter {
-        /// What the file probably uses, in words.
+        /// The delimiter that the file probably uses.
         likely: Found,
     },
     /// A required column does not exist.
@@ -183,9 +183,9 @@ pub enum InputError {
     },
     /// A quote stands inside a field that does not begin with one.
     StrayQuote {
-        /// Its line.
+        /// Number of the line.
         line: u64,
-        /// Its column.
+        /// Number of the column.
         column: usize,
     },
     /// Text follows the closing quote of a field.
@@ -211,7 +211,7 @@ pub enum InputError {
     },
     /// A row has more or fewer fields than the header.
     Ragged {
-        /// Its line.
+        /// Number of the line.
         line: u64,
         /// The fields of the header.
         expected: usize,
@@ -222,66 +222,66 @@ pub enum InputError {
     UnknownColumn {
         /// The line it appeared on; `None` for one of the header.
         line: Option<u64>,
-        /// Its name.
+        /// Name of the column.
         name: ColumnName,
         /// Known names that come near, the nearest first.
         near: Vec<ColumnName>,
     },
     /// A row has no id.
     NoRowId {
-        /// Its line.
+        /// Number of the line.
         line: u64,
     },
     /// The id of a row is longer than 1,024 bytes.
     LongRowId {
-        /// Its line.
+        /// Number of the line.
         line: u64,
     },
     /// The id of a row is a number out of a column of decimal numbers, such as `1.23457E+15`.
     NumberForRowId {
-        /// Its line.
+        /// Number of the line.
         line: u64,
     },
     /// The last line of a text file has no line end, while others do.
     OpenLastLine {
-        /// Its line.
+        /// Number of the line.
         line: u64,
     },
     /// A line of an NDJSON file is not one JSON object.
     Json {
         /// The line.
         line: u64,
-        /// What it is.
+        /// The thing found.
         found: Found,
     },
     /// A member of a JSON object cannot be read as text.
     JsonMember {
-        /// Its line.
+        /// Number of the line.
         line: u64,
-        /// Its name.
+        /// Name of the column.
         name: ColumnName,
-        /// What it is.
+        /// The thing found.
         found: Found,
     },
     /// A Parquet file cannot be read.
     Parquet {
-        /// What it is.
+        /// The thing found.
         found: Found,
     },
     /// A column of a Parquet file cannot be read as text.
     ParquetColumn {
-        /// Its name.
+        /// Name of the column.
         name: ColumnName,
-        /// What it holds.
+        /// The content found.
         found: Found,
     },
     /// A field of a Parquet file cannot be read as text.
     ParquetField {
-        /// Its row, from 1.
+        /// Number of the row, from 1.
         row: u64,
         /// The name of its column.
         name: ColumnName,
-        /// What it is.
+        /// The thing found.
         found: Found,
     },
     /// The parser refused what the guard had passed; a defect of ours.

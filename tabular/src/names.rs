@@ -13,7 +13,7 @@ impl ColumnName {
         for c in name.chars() {
             let plain = c.is_ascii_graphic() || c == ' ' || (c.is_alphanumeric() && !c.is_ascii());
             let piece = if plain { c.to_string() } else { c.escape_default().to_string() };
-            if shown.len().saturating_add(piece.len()) > NAME_BYTES_MAX {
+            if shown.len() + piece.len() > NAME_BYTES_MAX {
                 break;
             }
             shown.push_str(&piece);
@@ -68,22 +68,22 @@ fn distance(a: &[char], b: &[char]) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.iter().enumerate() {
         let mut diagonal = i;
-        let mut left = i.saturating_add(1);
+        let mut left = i + 1;
         for (slot, y) in row.iter_mut().skip(1).zip(b) {
             let above = *slot;
-            let changed = diagonal.saturating_add(usize::from(x != y));
-            left = changed.min(above.saturating_add(1)).min(left.saturating_add(1));
+            let changed = diagonal + usize::from(x != y);
+            left = changed.min(above + 1).min(left + 1);
             *slot = left;
             diagonal = above;
         }
         if let Some(first) = row.first_mut() {
-            *first = i.saturating_add(1);
+            *first = i + 1;
         }
     }
     row.last().copied().unwrap_or_default()
 }
 
-/// Whether a name is an address, a telephone number or a digest.
+/// True if a name is an address, a telephone number or a digest.
 pub(crate) fn looks_like_data(name: &str) -> bool {
     let digits = name.bytes().filter(u8::is_ascii_digit).count();
     let letters = name.chars().any(char::is_alphabetic);

@@ -26,7 +26,7 @@ pub(crate) struct NdjsonReader<R> {
 }
 
 impl<R: Read> NdjsonReader<R> {
-    /// Of the options only those of every text file count.
+    /// Makes a reader; the options for CSV alone are not used.
     pub(crate) fn new(source: R, options: CsvOptions) -> Self {
         Self {
             lines: Lines::new(source, options),
@@ -48,7 +48,7 @@ impl<R: Read> NdjsonReader<R> {
         read
     }
 
-    /// Whether the file has ended with a line that has no line end, which the options allowed.
+    /// True if the file has ended with a line that has no line end, which the options allowed.
     pub(crate) const fn ended_open(&self) -> bool {
         self.lines.ended_open
     }
@@ -98,7 +98,7 @@ pub(crate) fn header(source: impl Read, options: CsvOptions) -> Result<Vec<Strin
 
 /// Parses one object and nothing else; what the line is if it is no such thing.
 ///
-/// What the parser itself says is left out, for it may quote the line.
+/// The words of the parser itself are left out, for they may quote the line.
 fn parse<'de>(text: &'de str, seed: impl DeserializeSeed<'de, Value = ()>) -> Result<(), Found> {
     let mut parser = serde_json::Deserializer::from_str(text);
     seed.deserialize(&mut parser).and_then(|()| parser.end()).map_err(|_| not_an_object(text))
@@ -143,7 +143,7 @@ impl<R: Read> Lines<R> {
     /// Reads one line without its end; false at the end of the file.
     fn read_line(&mut self) -> Result<bool, InputError> {
         self.buffer.clear();
-        self.line = self.line.saturating_add(1);
+        self.line += 1;
         let line = self.line;
         let mut any = false;
         loop {
@@ -165,8 +165,8 @@ impl<R: Read> Lines<R> {
             any = true;
             let end = chunk.iter().position(|byte| *byte == b'\n');
             let part = chunk.get(..end.unwrap_or(chunk.len())).unwrap_or_default();
-            let taken = part.len().saturating_add(usize::from(end.is_some()));
-            if self.buffer.len().saturating_add(part.len()) > LINE_BYTES_MAX {
+            let taken = part.len() + usize::from(end.is_some());
+            if self.buffer.len() + part.len() > LINE_BYTES_MAX {
                 return Err(InputError::RecordTooLong { line });
             }
             self.buffer.extend_from_slice(part);
@@ -178,7 +178,7 @@ impl<R: Read> Lines<R> {
     }
 }
 
-/// What a line is that is no object.
+/// Nature of a line that is no object.
 fn not_an_object(text: &str) -> Found {
     match text.trim().bytes().next() {
         Some(b'{') => Found::BROKEN_OBJECT,
@@ -193,7 +193,7 @@ struct Object<'a> {
     seen: &'a mut Seen,
     values: &'a mut Vec<Option<String>>,
     line: u64,
-    /// What is wrong, told beside the parser's own error.
+    /// The fault, told beside the parser's own error.
     failure: &'a mut Option<InputError>,
 }
 
@@ -249,7 +249,7 @@ impl<'de> Visitor<'de> for Object<'_> {
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
         let mut column = 0_usize;
         while let Some(name) = map.next_key::<String>()? {
-            column = column.saturating_add(1);
+            column += 1;
             let kept = match self.role(&name) {
                 Ok(Role::Used(at)) => {
                     let column_of = self.names.columns().get(at);
@@ -277,14 +277,14 @@ impl<'de> Visitor<'de> for Object<'_> {
 enum Text {
     Absent,
     Of(String),
-    /// It is something else.
+    /// Something else than text.
     No(Found),
 }
 
 #[derive(Clone, Copy)]
 struct Value {
     list: bool,
-    /// Whether a number may stand there, which is then no more than a text to be judged.
+    /// True if a number may stand there, which is then no more than a text to be judged.
     flag: bool,
 }
 

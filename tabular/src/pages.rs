@@ -7,7 +7,7 @@
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 
-/// What the pages of one column in one group of rows claim.
+/// Claims of the pages of one column in one group of rows.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Claims {
     /// Values of all data pages, absent ones included.

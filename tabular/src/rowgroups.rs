@@ -115,18 +115,18 @@ impl ParquetReader {
             self.read_batch()?;
         }
         self.record.clear();
-        self.row = self.row.saturating_add(1);
+        self.row += 1;
         let mut bytes = 0_usize;
         for place in &self.places {
             let column = place.and_then(|place| self.columns.get(place));
             let text = column.map_or("", |column| column.batch.get(self.batch_at));
-            bytes = bytes.saturating_add(text.len());
+            bytes += text.len();
             self.record.push_field(text);
         }
         if bytes > ROW_BYTES_MAX {
             return Err(InputError::RecordTooLong { line: self.row });
         }
-        self.batch_at = self.batch_at.saturating_add(1);
+        self.batch_at += 1;
         Ok(true)
     }
 
@@ -134,7 +134,7 @@ impl ParquetReader {
     fn open_group(&mut self) -> Result<bool, InputError> {
         while self.group < self.file.num_row_groups() {
             let group = guarded(|| self.file.get_row_group(self.group))?;
-            self.group = self.group.saturating_add(1);
+            self.group += 1;
             let rows = usize::try_from(group.metadata().num_rows()).map_err(|_| damaged())?;
             if rows == 0 {
                 continue;
@@ -155,7 +155,7 @@ impl ParquetReader {
         for column in &mut self.columns {
             column.read_batch(rows, self.row)?;
         }
-        self.group_rows_left = self.group_rows_left.saturating_sub(rows);
+        self.group_rows_left -= rows;
         self.batch_rows = rows;
         self.batch_at = 0;
         Ok(())
@@ -176,7 +176,7 @@ struct Selected {
     batch: Batch,
 }
 
-/// What a column holds, of the types that have one form as text.
+/// Content of a column, of the types that have one form as text.
 #[derive(Clone, Copy)]
 enum Holds {
     Text,
@@ -190,11 +190,11 @@ enum Holds {
 /// Reads a time of one unit.
 type Unit = fn(i64) -> Result<jiff::Timestamp, jiff::Error>;
 
-/// Whether a column of times says that they are UTC.
+/// Zone that a column of times states.
 #[derive(Clone, Copy)]
 enum Zone {
     Utc,
-    /// It says nothing: the time is written without a zone, as other forms of file have it.
+    /// None: the time is written without a zone, as other forms of file have it.
     None,
 }
 
@@ -254,9 +254,10 @@ impl Selected {
         if claims.page_bytes_max > PAGE_BYTES_MAX {
             return Err(unreadable(Found::LONG_PAGE));
         }
-        let rows = u64::try_from(rows).unwrap_or(u64::MAX);
+        let rows = rows as u64;
         let fits = if self.list {
-            let most = rows.saturating_mul(LIST_ENTRIES_USUAL).saturating_add(LEVELS_SPARE);
+            let most = rows.checked_mul(LIST_ENTRIES_USUAL);
+            let most = most.and_then(|most| most.checked_add(LEVELS_SPARE)).ok_or_else(damaged)?;
             (rows..=most).contains(&claims.values)
         } else {
             claims.values == rows
@@ -302,7 +303,7 @@ impl Selected {
         };
         self.reader = Some(reader);
         read.map_err(|(row, found)| {
-            let row = before.saturating_add(u64::try_from(row).unwrap_or(0)).saturating_add(1);
+            let row = before + row as u64 + 1;
             InputError::ParquetField { row, name: self.name.clone(), found }
         })?;
         if self.batch.ends.len() == rows { Ok(()) } else { Err(damaged()) }
@@ -357,10 +358,10 @@ impl Selected {
             if self.list && added.contains('|') {
                 return Err((row, Found::BAR_IN_ENTRY));
             }
-            if text.len().saturating_sub(start) > ROW_BYTES_MAX {
+            if text.len() - start > ROW_BYTES_MAX {
                 return Err((row, Found::LONG_FIELD));
             }
-            entries = entries.saturating_add(1);
+            entries += 1;
         }
         if ends.len() < rows {
             ends.push(text.len());

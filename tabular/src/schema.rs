@@ -1,4 +1,4 @@
-//! Which columns a kind of file may have, and what a file calls them.
+//! Columns that a kind of file may have, and their names in one file.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -18,13 +18,13 @@ pub struct Schema {
 /// One column of a [`Schema`].
 #[derive(Debug, Clone, Copy)]
 pub struct Column {
-    /// Its name.
+    /// Name of the column.
     pub name: &'static str,
-    /// Whether it must be there, and whether it is read.
+    /// Need of the column in a file.
     pub need: Need,
-    /// Whether it holds a list: separated by `|` in text, an array elsewhere.
+    /// True if the column holds a list: separated by `|` in text, an array elsewhere.
     pub list: bool,
-    /// Whether it may hold a flag, so that 0 and 1 may stand there as numbers.
+    /// True if the column may hold a flag, so that 0 and 1 may stand there as numbers.
     pub flag: bool,
 }
 
@@ -60,25 +60,25 @@ impl Column {
     }
 }
 
-/// Whether a column must be there, and whether it is read.
+/// Need of a column in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
-    /// It must be there.
+    /// Must be there.
     Required,
-    /// It may be there.
+    /// May be there.
     Optional,
-    /// It may be there and is not read.
+    /// May be there and is not read.
     Unused,
 }
 
-/// What a column of a file is to the program.
+/// Role of a column of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// It is read, as the column at this position of the [`Schema`].
+    /// Read, as the column at this position of the [`Schema`].
     Used(usize),
-    /// It is known and not used in this version.
+    /// Known and not used in this version.
     Unused,
-    /// The settings say to ignore it.
+    /// Ignored, as the settings say.
     Ignored,
 }
 
@@ -128,7 +128,7 @@ impl Names {
         self.schema.columns
     }
 
-    /// What a column of the file is; an error if nothing says.
+    /// Role of a column of the file; an error if nothing says.
     pub(crate) fn role(&self, name: &str, line: Option<u64>) -> Result<Role, InputError> {
         if let Some(role) = self.roles.get(name) {
             return Ok(*role);
@@ -147,7 +147,7 @@ impl Names {
         })
     }
 
-    /// What the columns of a header are.
+    /// Roles of the columns of a header.
     ///
     /// A column that must be there and is not is told before one that is not known, which may be
     /// the same under another name.
@@ -170,7 +170,7 @@ impl Names {
         unknown.map(|()| seen)
     }
 
-    /// Whether every column is there that must be.
+    /// Checks that every column is there that must be.
     pub(crate) fn required(&self, seen: &Seen) -> Result<(), InputError> {
         let there = |at: usize| seen.iter().any(|(_, role)| *role == Role::Used(at));
         let needed = |(_, column): &(usize, &Column)| column.need == Need::Required;

@@ -48,7 +48,7 @@ impl Format {
         }
     }
 
-    /// What the name of a file says, an ending of an archive left out.
+    /// Form that the name of a file states, an ending of an archive left out.
     fn of_name(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_str()?.to_ascii_lowercase();
         let name = [".gz", ".zst"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
@@ -61,14 +61,14 @@ impl Format {
     }
 }
 
-/// How files are read, as the settings say.
+/// Settings for the reading of files.
 #[derive(Debug, Clone, Default)]
 pub struct SourceOptions {
     /// Encoding of text files, and form of CSV.
     pub csv: CsvOptions,
     /// The form of every file, where its name and first bytes shall not decide.
     pub format: Option<Format>,
-    /// What files call our columns: ours, theirs.
+    /// Names of our columns in the files: ours, theirs.
     pub columns: BTreeMap<String, String>,
     /// Columns of files that are not looked at.
     pub ignore: Vec<String>,
@@ -79,7 +79,7 @@ pub struct SourceOptions {
 pub struct InputFile {
     /// The file; `-` is standard input.
     pub path: PathBuf,
-    /// Where its rows come from, unless their column `source` says: the name of the file if the
+    /// Origin of the rows, unless their column `source` says: the name of the file if the
     /// operator gave no tag.
     pub tag: String,
 }
@@ -105,7 +105,7 @@ impl InputFile {
         }
     }
 
-    /// Whether this is standard input.
+    /// True if this is standard input.
     #[must_use]
     pub fn is_standard_input(&self) -> bool {
         bytes::is_standard_input(&self.path)
@@ -118,7 +118,7 @@ impl InputFile {
     }
 }
 
-/// Whether a text may be a tag: letters, digits, `-` and `_`, 32 at most.
+/// True if a text may be a tag: letters, digits, `-` and `_`, 32 at most.
 #[must_use]
 pub fn is_tag(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
@@ -134,7 +134,7 @@ pub struct RowSource {
     has_header: bool,
     seen: Seen,
     rows: Rows,
-    /// Where each column of the schema stands in a record.
+    /// Place of each column of the schema in a record.
     pub(crate) places: Arc<[Option<usize>]>,
 }
 
@@ -247,13 +247,13 @@ impl RowSource {
         self.seen.iter().map(|(name, role)| (ColumnName::new(name), *role))
     }
 
-    /// Whether the file has a column of the schema; without a header, whether it was seen yet.
+    /// True if the file has a column of the schema; without a header, if it was seen yet.
     #[must_use]
     pub fn has(&self, position: usize) -> bool {
         self.seen.iter().any(|(_, role)| *role == Role::Used(position))
     }
 
-    /// Whether a text file has ended with a line that has no line end, which the options allowed.
+    /// True if a text file has ended with a line that has no line end, which the options allowed.
     #[must_use]
     pub fn ended_open(&self) -> bool {
         match &self.rows {
@@ -263,7 +263,7 @@ impl RowSource {
         }
     }
 
-    /// Whether the columns are known before the rows: of all but NDJSON on standard input.
+    /// True if the columns are known before the rows: of all but NDJSON on standard input.
     #[must_use]
     pub const fn has_header(&self) -> bool {
         self.has_header

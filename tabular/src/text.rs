@@ -161,7 +161,7 @@ impl<R: Read> Decoder<R> {
             opened: false,
             ended: false,
             raw: Zeroizing::new(Vec::with_capacity(CHUNK_BYTES)),
-            decoded: Zeroizing::new(Vec::with_capacity(CHUNK_BYTES.saturating_mul(3))),
+            decoded: Zeroizing::new(Vec::with_capacity(3 * CHUNK_BYTES)),
             taken: 0,
         }
     }
@@ -183,7 +183,7 @@ impl<R: Read> Decoder<R> {
 
     /// Marks bytes of the last [`Self::fill`] as read.
     pub(crate) fn consume(&mut self, bytes: usize) {
-        self.taken = self.taken.saturating_add(bytes).min(self.decoded.len());
+        self.taken += bytes;
     }
 
     /// Adds to the raw bytes; enough of them, or the end of the source, when the file opens.
@@ -199,7 +199,7 @@ impl<R: Read> Decoder<R> {
                 }
                 Ok(read) => {
                     self.raw.extend_from_slice(chunk.get(..read).unwrap_or_default());
-                    added = added.saturating_add(read);
+                    added += read;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(TextFailure::Read(error.kind())),
@@ -251,7 +251,7 @@ impl<R: Read> Decoder<R> {
                 decode_utf16(&self.raw, &mut self.decoded, u16::from_be_bytes, self.ended)
             }
         };
-        let done = self.raw.len().saturating_sub(kept);
+        let done = self.raw.len() - kept;
         self.raw.drain(..done);
     }
 }
@@ -288,7 +288,7 @@ fn decode_utf16(raw: &[u8], out: &mut Vec<u8>, order: fn([u8; 2]) -> u16, ended:
     let mut buffer = [0; 4];
     let mut at = 0_usize;
     while let Some(first) = unit(at) {
-        let second = unit(at.saturating_add(2));
+        let second = unit(at + 2);
         let high = (0xD800..0xDC00).contains(&first);
         if high && second.is_none() && !ended {
             break;
@@ -301,9 +301,9 @@ fn decode_utf16(raw: &[u8], out: &mut Vec<u8>, order: fn([u8; 2]) -> u16, ended:
             out.push(UNDEFINED);
             1
         };
-        at = at.saturating_add(units.saturating_mul(2));
+        at += 2 * units;
     }
-    let kept = raw.len().saturating_sub(at);
+    let kept = raw.len() - at;
     if ended && kept > 0 {
         out.push(UNDEFINED);
         return 0;

@@ -147,7 +147,7 @@ pub fn write_table<E: From<WriteError>>(
     }
 }
 
-/// Whether a table under this name is written as Parquet.
+/// True if a table under this name is written as Parquet.
 #[must_use]
 pub fn is_parquet(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("parquet"))
@@ -284,9 +284,9 @@ impl<'a> ParquetTable<'a> {
 
     fn row(&mut self, cells: &[Cell<'_>]) -> Result<(), ParquetError> {
         for (buffer, cell) in self.buffers.iter_mut().zip(cells) {
-            self.bytes = self.bytes.saturating_add(buffer.push(*cell));
+            self.bytes += buffer.push(*cell);
         }
-        self.rows = self.rows.saturating_add(1);
+        self.rows += 1;
         if self.rows >= GROUP_ROWS_MAX || self.bytes >= GROUP_BYTES_MAX {
             self.write_group()?;
         }
@@ -359,7 +359,7 @@ impl Buffer {
         match (&mut self.values, cell) {
             (Values::Text(values), Cell::Text(text)) => {
                 values.push(text.into());
-                text.len().saturating_add(TEXT_OVERHEAD_BYTES)
+                text.len() + TEXT_OVERHEAD_BYTES
             }
             (Values::Number(values), Cell::Number(number)) => {
                 values.push(number);
@@ -401,7 +401,7 @@ fn write_column<T: DataType, W: Write + Send>(
     column.close()
 }
 
-/// What the disk said, if it was the disk.
+/// The system's answer, if the disk was the cause.
 fn unwritten(output: &Output) -> impl Fn(ParquetError) -> WriteError + '_ {
     move |error| {
         let source = match error {
@@ -421,7 +421,7 @@ const GROUP_ROWS_MAX: usize = 128 * 1024;
 /// Bytes of one group in memory, before encoding.
 const GROUP_BYTES_MAX: usize = 16 << 20;
 
-/// What a text takes in memory besides its bytes.
+/// Bytes of memory that a text takes besides its own.
 const TEXT_OVERHEAD_BYTES: usize = 64;
 
 #[cfg(test)]
