@@ -346,7 +346,8 @@ fn data_exit(error: &DataError) -> Exit {
         DataError::Store(StoreError::Bug(_)) => Exit::Bug,
         DataError::Output(_) => Exit::Output,
         DataError::Store(StoreError::Os(WorldError::Locked { .. })) => Exit::TryAgain,
-        DataError::Store(_) | DataError::ObjectionsLost { .. } => Exit::Storage,
+        DataError::Rights(error) => error.exit(),
+        DataError::Store(_) => Exit::Storage,
     }
 }
 
@@ -391,13 +392,7 @@ fn data_report(error: &DataError) -> Report {
         DataError::Declared { what, try_this } => ("V0413", what.clone(), try_this.clone()),
         DataError::Output(error) => return report_of(error),
         DataError::Store(error) => return report_of(error),
-        DataError::ObjectionsLost { .. } => (
-            "V0415",
-            error.to_string(),
-            "restore `objections/` from the latest copy and give later feeds again; without a \
-             copy, move `objections.anchor` away and give every feed again before anything else"
-                .into(),
-        ),
+        DataError::Rights(error) => return report_of(error),
     };
     Report::operator(code, what, try_this)
 }

@@ -13,7 +13,6 @@ use crate::graph::people::StoredPeople;
 use crate::release::releases::Releases;
 use crate::release::{DeliveryLabel, Entries, ReleaseConditions, ReleaseSource, Resolved};
 use node::data::DataError;
-use node::data::objections::Objections;
 use node::failure::Failure;
 use node::output::Output;
 use node::runs::FixedSorted;
@@ -25,6 +24,7 @@ use protocol::limits::AUDIT_WINDOW_S_DEFAULT;
 use protocol::purpose::Purpose;
 use protocol::suite::Profile;
 use protocol::terms::MatchTerms;
+use rights::objections::Objections;
 use serde_json::json;
 use session::disclosure::Resolution;
 use store::spill::Workspace;
@@ -213,9 +213,10 @@ impl Delivery {
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
-    use node::data::objections::{FeedRules, import_feed};
     use node::runs::FixedSorter;
     use protocol::identifier::{IdentifierKind, PrfInput, RulesetId};
+    use rights::RightsError;
+    use rights::objections::{FeedRules, import_feed};
 
     use crate::tables::tests::{NOW, World};
     use crate::tables::{Ready, ReadyKey};
@@ -302,7 +303,7 @@ mod tests {
             normalizer: &normalizer,
             csv: world.home.config.common.csv,
             email_sha256: None,
-            workspace: &workspace,
+            spills: &workspace.directory,
         };
         let store = world.home.path(OBJECTIONS);
         let feed = import_feed(&store, &file, &rules, &world.home.storage, NOW).unwrap();
@@ -365,7 +366,10 @@ mod tests {
         let mut delivery = desk.begin(Profile::DigitalIds, &[1; 32], &terms, index, NOW);
         let none = FixedSorter::new(&world.dir.path().join("work"), 16, 1 << 16).unwrap();
         let refused = delivery.resolve(none.finish().unwrap(), NOW);
-        assert!(matches!(refused, Err(DataError::ObjectionsLost { found: 0, least: 1, .. })));
+        assert!(matches!(
+            refused,
+            Err(DataError::Rights(RightsError::Lost { found: 0, least: 1, .. }))
+        ));
     }
 
     #[test]

@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 use crate::graph::handles::StoredHandles;
 use crate::graph::table::{StoredTable, TableConditions, TableFiles, TableKey, build};
 use node::data::DataError;
-use node::data::objections::{Objections, recorded};
 use node::engine::Engine;
 use node::failure::{Failure, Inline as _};
 use node::keyring::{AlignedKey, Keyring, RunKey};
@@ -20,6 +19,7 @@ use node::world::{self, DirectoryLock, DraftDir};
 use protocol::message::TableDescriptor;
 use protocol::purpose::Purpose;
 use protocol::suite::{Order, Profile, SuiteId};
+use rights::objections::{Objections, recorded};
 use serde::{Deserialize, Serialize};
 use session::advertiser::MetKey;
 use session::provider::{MatchKey, Prepared};
@@ -456,7 +456,7 @@ const HANDLES: &str = "handles";
 #[cfg(test)]
 pub(crate) mod tests {
     use crate::graph::GraphRules;
-    use node::data::objections::Objections;
+    use rights::objections::Objections;
 
     use super::*;
 

@@ -11,22 +11,17 @@ use protocol::error::Bug;
 
 use crate::data::columns::WriteError;
 use crate::data::source::SourceError;
+use rights::RightsError;
 use store::StoreError;
 use store::os::OsError;
 use store::output::OutputError;
 use store::seal::SealError;
 use store::spill::SpillError;
 
+pub use normalize::digital;
+pub use tabular as source;
 pub use tabular::cell;
 pub use tabular::write as columns;
-pub mod consent;
-pub use normalize::digital;
-pub mod objections;
-/// Sealed files, with the text of bytes.
-pub(crate) mod sealed {
-    pub(crate) use store::sealed::{RawSealedFile as SealedFile, fill, open_sealed, read_or_end};
-}
-pub use tabular as source;
 
 /// Why a set could not be prepared or read back.
 #[derive(Debug, thiserror::Error)]
@@ -62,20 +57,9 @@ pub enum DataError {
     /// A file or set of this node.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The store of objections has fewer than this node took.
-    #[error(
-        "{} has {found} objections, but this node took {least}: it was lost, or an older copy was \
-         put back",
-        path.display()
-    )]
-    ObjectionsLost {
-        /// The store.
-        path: PathBuf,
-        /// Objections in it.
-        found: u64,
-        /// Objections that were in it.
-        least: u64,
-    },
+    /// Objections, or a feed of them.
+    #[error(transparent)]
+    Rights(#[from] RightsError),
 }
 
 impl From<WriteError> for DataError {

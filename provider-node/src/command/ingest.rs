@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::graph::{GraphCounts, GraphRules};
-use node::data::objections::Objections;
 use node::engine::Engine;
 use node::failure::Failure;
 use node::telemetry::{OutputOptions, Progress, Terminal};
 use node::world::{Clock, SystemClock};
+use rights::objections::Objections;
 
 use crate::Home;
 use crate::command::object::OBJECTIONS;

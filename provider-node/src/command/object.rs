@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use node::data::objections::{Feed, FeedRules, import_feed};
 use node::failure::{Failure, Inline as _};
 use node::output::{Output, Outputs};
 use node::telemetry::Terminal;
 use node::world::{Clock, SystemClock};
 use report::{Code, Diagnose as _};
+use rights::objections::{Feed, FeedRules, import_feed};
 
 use crate::Home;
 
@@ -33,7 +33,7 @@ pub(crate) fn run(
         normalizer: &normalizer,
         csv: home.config.common.csv,
         email_sha256: home.config.common.email_sha256,
-        workspace: &workspace,
+        spills: &workspace.directory,
     };
     let feed = import_feed(&home.path(OBJECTIONS), file, &rules, &home.storage, now)?;
     let counts = feed.counts();

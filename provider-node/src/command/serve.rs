@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use node::data::DataError;
-use node::data::objections::suppression_epoch;
 use node::driver::{ChargeError, DriveError, Driver, Duties, Ended, Session};
 use node::engine::Engine;
 use node::failure::{Failure, Inline as _, session_error};
@@ -32,6 +31,7 @@ use protocol::message::Control;
 use protocol::suite::SuiteId;
 use protocol::terms::{MatchTerms, Offer};
 use protocol::transcript::Role;
+use rights::objections::suppression_epoch;
 use session::advertiser::KnownKey;
 use session::disclosure::{MatchCount, Resolution};
 use session::provider::{Policy, Prepared, ProviderConfig, ProviderSession};

@@ -9,7 +9,7 @@ use protocol::terms::LinkFilter;
 use super::StoredSnapshot;
 use super::tests::{ingest, ingest_file, leaves, line};
 use node::data::DataError;
-use node::data::objections::Objections;
+use rights::objections::Objections;
 use store::seal::StorageKey;
 use tabular::write::csv_text;
 

@@ -18,10 +18,10 @@ use sha2::{Digest, Sha256};
 use crate::graph::bundles::{BUNDLES, Bundle, BundleId, BundleWriter, Fingerprint, StoredBundles};
 use crate::graph::people::{PEOPLE, StoredPeople, write_people};
 use node::data::DataError;
-use node::data::objections::Objections;
 use node::engine::BatchEngine;
 use normalize::digital::DigitalId;
 use normalize::{EmailPrehash, Normalizer};
+use rights::objections::Objections;
 use store::os as world;
 use store::seal::{self, KeyedHash, StorageKey};
 use store::sealed::LEAVES_AT_ONCE;
@@ -733,8 +733,8 @@ pub(crate) mod tests {
     use protocol::purpose::Purpose;
     use protocol::terms::LinkFilter;
 
-    use node::data::objections::{FeedRules, import_feed};
     use normalize::{Options, Ruleset};
+    use rights::objections::{FeedRules, import_feed};
 
     use super::*;
 
@@ -998,7 +998,7 @@ pub(crate) mod tests {
             normalizer: &normalizer,
             csv: tabular::CsvOptions::default(),
             email_sha256: None,
-            workspace: &workspace,
+            spills: &workspace.directory,
         };
         let store = dir.path().join("objections");
         import_feed(&store, &feed, &rules, &key, 1).unwrap();

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::graph::bundles::Bundle;
 use node::data::DataError;
-use node::data::objections::{Objections, Tombstone};
+use rights::objections::{Objections, Tombstone};
 use store::seal::StorageKey;
 use store::sealed::{
     RawSealedFile as SealedFile, create_sealed, finish_sealed, open_sealed, read_or_end,

@@ -20,8 +20,8 @@ use crate::graph::handles::{HandleEntry, StoredHandles};
 use crate::graph::people::{Person, StoredPeople};
 use crate::release::releases::Releases;
 use node::data::DataError;
-use node::data::objections::Objections;
 use normalize::digital::{AGE_BUCKETS, DEVICE_CLASSES, DigitalId, DigitalKind, name_of};
+use rights::objections::Objections;
 use store::output::Output;
 use store::spill::Workspace;
 use store::spill::{FixedSorted, FixedSorter, VarSorted, VarSorter};
@@ -522,7 +522,7 @@ mod tests {
     use crate::graph::bundles::BundleWriter;
     use crate::graph::handles::write_handles;
     use crate::graph::people::write_people;
-    use node::data::objections::{Mason, Tombstone};
+    use rights::objections::{Mason, Tombstone};
     use store::output::Outputs;
     use store::seal::StorageKey;
 
@@ -716,7 +716,7 @@ mod tests {
         ]);
         let mason = Mason::new(&world.key).unwrap();
         let device = mason.digital_id(&cookie("value-c1", 1).id);
-        world.late = Objections::of(&world.key, &[Tombstone([0; 16]), device]);
+        world.late = Objections::of(&world.key, &[Tombstone([0; 16]), device]).unwrap();
         // Record 1 is of the person behind record 0, who did not even match.
         let (resolution, mut resolved) = world.look_up(&[1, 2], &conditions());
         assert_eq!((resolution.records, resolution.ids_suppressed), (2, 2));

@@ -5,26 +5,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{BufReader, Write};
+use std::io::{self, BufReader, ErrorKind};
 use std::path::Path;
 
+use normalize::digital::DigitalId;
+use normalize::{EmailPrehash, Normalizer, Outcome, PhoneContext};
+use protocol::error::Bug;
 use serde::Serialize;
+use store::os::{self, DirectoryLock};
+use store::output::Output;
+use store::seal::StorageKey;
+use store::spill::{SealedLog, SealedRecords};
+use tabular::cell::{self, TimeFault};
+use tabular::write::csv_text;
+use tabular::{CsvOptions, CsvReader, InputError, Record, SourceError};
 
 use super::{Entry, Mason, OBJECTIONS_MAX, Objections, Tombstone, write};
-use crate::data::cell::{self, TimeFault};
-use crate::data::columns::csv_text;
-use crate::data::digital::DigitalId;
-use crate::data::source::{CsvOptions, CsvReader, Record};
-use crate::data::source::{InputError, SourceError};
-use crate::data::{DataError, Workspace};
-use crate::normalize::{EmailPrehash, Normalizer, Outcome, PhoneContext};
-use crate::output::Output;
-use crate::runs::{SealedLog, SealedRecords};
-use crate::seal::StorageKey;
-use crate::world::{self, DirectoryLock};
-use tabular::tally::add;
+use crate::RightsError;
 
-/// What the scan of an objection feed needs to know.
+/// Rules by which a feed is read.
 #[derive(Debug)]
 pub struct FeedRules<'a> {
     /// Rules that turn values into digests.
@@ -33,11 +32,11 @@ pub struct FeedRules<'a> {
     pub csv: CsvOptions,
     /// Rules that made values of type `email_sha256`; none means such values are refused.
     pub email_sha256: Option<EmailPrehash>,
-    /// Where lines that are left wait, sealed.
-    pub workspace: &'a Workspace,
+    /// Private directory for lines that are left, sealed.
+    pub spills: &'a Path,
 }
 
-/// What became of a feed's lines; no value of any line.
+/// Counts of a feed's lines by their end; no value of any line.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct FeedCounts {
     /// Lines in the feed.
@@ -49,7 +48,7 @@ pub struct FeedCounts {
     /// Tombstones that were not in the store before.
     pub added: u64,
     /// Lines that could not be used, by reason: these objections are not carried out.
-    pub rejected: BTreeMap<String, u64>,
+    pub rejected: BTreeMap<&'static str, u64>,
     /// Objections whose date cannot be read: carried out as if they had always been there.
     pub undated: u64,
 }
@@ -73,7 +72,7 @@ pub struct Feed {
 }
 
 impl Feed {
-    /// What became of the lines.
+    /// Counts of the lines by their end.
     #[must_use]
     pub const fn counts(&self) -> &FeedCounts {
         &self.counts
@@ -85,8 +84,8 @@ impl Feed {
         &self.first
     }
 
-    /// Why the feed could not be read to its end, if it could not: what comes after that place is
-    /// not carried out, and not counted.
+    /// Reason why the feed could not be read to its end, if it could not: what comes after that
+    /// place is not carried out, and not counted.
     #[must_use]
     pub const fn unread(&self) -> Option<&InputError> {
         self.unread.as_ref()
@@ -97,34 +96,30 @@ impl Feed {
     ///
     /// # Errors
     ///
-    /// [`DataError`] of the output, or of what is left.
-    pub fn write_left(&self, output: &Output) -> Result<(), DataError> {
+    /// [`RightsError`] of the output, or of the lines that are left.
+    pub fn write_left(&self, output: &Output) -> Result<(), RightsError> {
         let mut failed = None;
         let header = COLUMNS.map(|name| name.to_owned());
         let written = output.publish(|out| {
+            // What fails here is not the output.
+            let mut keep = |error: RightsError| {
+                failed = Some(error);
+                io::Error::from(ErrorKind::Other)
+            };
             let CsvOptions { encoding, delimiter, .. } = self.csv;
             let mut bytes = encoding.mark().to_vec();
             encoding.encode_into(&row(&header, delimiter.character()), &mut bytes);
             out.write_all(&bytes)?;
-            let copied = self.copy_left(out);
-            copied.map_err(|error| {
-                failed = Some(error);
-                std::io::ErrorKind::Other.into()
-            })
+            let mut rows = self.left.read().map_err(|error| keep(error.into()))?;
+            while let Some(row) = rows.next_record().map_err(|error| keep(error.into()))? {
+                let row = str::from_utf8(row).map_err(|_| keep(Bug::invariant().into()))?;
+                bytes.clear();
+                encoding.encode_into(row, &mut bytes);
+                out.write_all(&bytes)?;
+            }
+            Ok(())
         });
         written.map(drop).map_err(|error| failed.take().unwrap_or_else(|| error.into()))
-    }
-
-    fn copy_left(&self, out: &mut (dyn Write + Send)) -> Result<(), DataError> {
-        let mut rows = self.left.read()?;
-        let mut bytes = Vec::new();
-        while let Some(row) = rows.next_record()? {
-            let row = str::from_utf8(row).map_err(|_| protocol::error::Bug::invariant())?;
-            bytes.clear();
-            self.csv.encoding.encode_into(row, &mut bytes);
-            out.write_all(&bytes).map_err(DataError::io(Path::new("the file of what is left")))?;
-        }
-        Ok(())
     }
 }
 
@@ -137,15 +132,15 @@ impl Feed {
 ///
 /// # Errors
 ///
-/// [`DataError`]; a feed that cannot be read at all is named with line and column.
+/// [`RightsError`]; a feed that cannot be read at all is named with line and column.
 pub fn import_feed(
     directory: &Path,
     file: &Path,
     rules: &FeedRules<'_>,
     key: &StorageKey,
     now: u64,
-) -> Result<Feed, DataError> {
-    world::create_private_dir(directory)?;
+) -> Result<Feed, RightsError> {
+    os::create_private_dir(directory)?;
     let _lock = DirectoryLock::acquire(directory)?;
     let known = Objections::all(directory, key)?;
     let input = SourceError::input(file);
@@ -161,7 +156,7 @@ pub fn import_feed(
         added: Vec::new(),
         fresh: BTreeSet::new(),
         first: Vec::new(),
-        left: SealedLog::new(&rules.workspace.directory)?,
+        left: SealedLog::new(rules.spills)?,
     };
     let unread = scan.read(&mut reader)?;
     scan.counts.added = scan.added.len() as u64;
@@ -172,7 +167,7 @@ pub fn import_feed(
     Ok(Feed { counts, first, left: left.finish()?, unread, csv: rules.csv })
 }
 
-/// Where the columns of a feed stand.
+/// Places of the columns of a feed.
 struct Columns {
     kind: usize,
     value: usize,
@@ -206,11 +201,11 @@ struct Scan<'a> {
 }
 
 impl Scan<'_> {
-    /// Reads every line; why the file could not be read to its end, if it could not.
+    /// Reads every line; the reason why the file could not be read to its end, if it could not.
     fn read(
         &mut self,
         reader: &mut CsvReader<BufReader<File>>,
-    ) -> Result<Option<InputError>, DataError> {
+    ) -> Result<Option<InputError>, RightsError> {
         loop {
             match reader.advance() {
                 Ok(false) => return Ok(None),
@@ -228,7 +223,7 @@ impl Scan<'_> {
         }
     }
 
-    fn take(&mut self, record: &Record<'_>) -> Result<(), DataError> {
+    fn take(&mut self, record: &Record<'_>) -> Result<(), RightsError> {
         self.counts.lines_read += 1;
         let tombstones = match tombstones(record, &self.columns, self.rules, self.known.mason()) {
             Ok(tombstones) => tombstones,
@@ -237,7 +232,7 @@ impl Scan<'_> {
         let before = self.added.len();
         for tombstone in tombstones {
             if !self.known.has(tombstone) && self.fresh.insert(tombstone) {
-                self.added.push(Entry { tombstone, taken_at: self.now });
+                self.added.push(Entry { tombstone: tombstone.0, taken_at: self.now.into() });
             }
         }
         match self.added.len() > before {
@@ -247,18 +242,16 @@ impl Scan<'_> {
         let date = self.columns.recorded_at.and_then(|column| record.get(column)).unwrap_or("");
         let fault = cell::time(date, self.now).err();
         self.counts.undated += u64::from(fault.is_some_and(|fault| fault != TimeFault::Absent));
-        if self.known.recorded().saturating_add(self.added.len() as u64) > OBJECTIONS_MAX {
-            return Err(DataError::Declared {
-                what: format!("this node keeps at most {OBJECTIONS_MAX} objections"),
-                try_this: "leave the persons out of the graph file instead".to_owned(),
-            });
+        let all = self.known.recorded().checked_add(self.added.len() as u64);
+        match all.is_some_and(|all| all <= OBJECTIONS_MAX) {
+            true => Ok(()),
+            false => Err(RightsError::Full { most: OBJECTIONS_MAX }),
         }
-        Ok(())
     }
 
     /// Notes a line that is not carried out, and keeps it.
-    fn leave(&mut self, record: &Record<'_>, reason: &'static str) -> Result<(), DataError> {
-        add(&mut self.counts.rejected, reason);
+    fn leave(&mut self, record: &Record<'_>, reason: &'static str) -> Result<(), RightsError> {
+        *self.counts.rejected.entry(reason).or_default() += 1;
         if self.first.len() < FIRST_LEFT {
             self.first.push((record.line(), reason));
         }
@@ -329,12 +322,11 @@ const FIRST_LEFT: usize = 20;
 mod tests {
     use proptest::prelude::*;
 
-    use crate::data::objections::{recorded, suppression_epoch};
-    use crate::data::source::Delimiter;
-    use crate::data::source::Encoding;
-    use crate::failure::Failure;
-    use crate::normalize::{Options, Ruleset};
-    use crate::output::Outputs;
+    use normalize::{Options, Ruleset};
+    use store::output::{OutputError, Outputs};
+    use tabular::{Delimiter, Encoding};
+
+    use crate::objections::{recorded, suppression_epoch};
 
     use super::*;
 
@@ -346,23 +338,22 @@ mod tests {
         StorageKey::from_bytes([1; 32])
     }
 
-    fn claim(path: &Path) -> Result<Output, Failure> {
-        Ok(Outputs::new(false).claim(path)?)
+    fn claim(path: &Path) -> Result<Output, OutputError> {
+        Outputs::new(false).claim(path)
     }
 
     fn normalizer() -> Normalizer {
         Normalizer::new(Ruleset::CrmFr1, Options::defaults(Ruleset::CrmFr1))
     }
 
-    fn import_bytes(dir: &Path, csv: CsvOptions, bytes: &[u8]) -> Result<Feed, DataError> {
+    fn import_bytes(dir: &Path, csv: CsvOptions, bytes: &[u8]) -> Result<Feed, RightsError> {
         let file = dir.join("feed.csv");
         std::fs::write(&file, bytes).unwrap();
-        let workspace = Workspace { directory: dir.join("work"), memory_bytes: 1 << 16 };
         let rules = FeedRules {
             normalizer: &normalizer(),
             csv,
             email_sha256: EmailPrehash::parse("plain"),
-            workspace: &workspace,
+            spills: &dir.join("work"),
         };
         import_feed(&dir.join("objections"), &file, &rules, &key(), NOW)
     }
@@ -589,7 +580,7 @@ mod tests {
         let newer = std::fs::read(&path).unwrap();
         let refused = |put_back: &dyn Fn()| {
             put_back();
-            let lost = |error| matches!(error, DataError::ObjectionsLost { least: 2, .. });
+            let lost = |error| matches!(error, RightsError::Lost { least: 2, .. });
             assert!(lost(Objections::all(&directory, &key()).unwrap_err()));
             assert!(lost(recorded(&directory, &key()).unwrap_err()));
             assert!(lost(suppression_epoch(&directory, &key()).unwrap_err()));

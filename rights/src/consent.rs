@@ -6,14 +6,13 @@
 
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
-
-use crate::data::cell::{self, TimeFault};
+use tabular::cell::{self, TimeFault};
 
 mod bits;
 
 use self::bits::Bits;
 
-/// How consent was asked for and recorded.
+/// Scheme by which consent was asked for and recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scheme {
     /// A TC string of the Transparency and Consent Framework, version 2.
@@ -26,6 +25,7 @@ pub enum Scheme {
 
 impl Scheme {
     /// The name in files and counts.
+    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Tcf => "tcf",
@@ -78,7 +78,8 @@ pub fn captured(time: &str, now: u64) -> Result<(), &'static str> {
     })
 }
 
-/// What a leaf commits to where a file has no columns of consent.
+/// Digest that a leaf commits to where a file has no columns of consent.
+#[must_use]
 pub fn no_evidence() -> [u8; 32] {
     evidence("", "")
 }
@@ -122,14 +123,14 @@ fn tcf(string: &str, now: u64) -> Result<(), &'static str> {
     let (created, updated) =
         tc_string(string).and_then(|()| days(core)).ok_or("consent_malformed")?;
     for deciseconds in [created, updated] {
-        let seconds = i64::try_from(deciseconds / 10).unwrap_or(i64::MAX);
+        let seconds = i64::try_from(deciseconds / 10).map_err(|_| "consent_malformed")?;
         let time = Timestamp::from_second(seconds).map_err(|_| "consent_malformed")?;
         captured(&time.to_string(), now)?;
     }
     Ok(())
 }
 
-/// When a core segment was created and last updated, in tenths of a second since 1970.
+/// Times at which a core segment was created and last updated, in tenths of a second since 1970.
 fn days(core: &str) -> Option<(u64, u64)> {
     let mut bits = Bits::new(core)?;
     bits.number(6)?;
