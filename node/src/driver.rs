@@ -18,7 +18,7 @@ use protocol::transcript::Record;
 use session::advertiser::{AdvertiserSession, KnownKey};
 use session::disclosure::{MatchCount, Outcome, Resolution};
 use session::provider::ProviderSession;
-use session::{Input, Outbox, Output, RowSlot, RunChunk, RunContent, RunName};
+use session::{Input, Outbox, Output, RowSlot, SpillChunk, SpillContent, SpillName};
 
 use crate::engine::{Spent, TaskPanicked, Workbench};
 use crate::exit::Signal;
@@ -43,10 +43,10 @@ pub enum Session {
 }
 
 impl Session {
-    fn handle(self, input: Input, out: &mut Outbox) -> Result<Self, Error> {
+    fn handle(self, now: u64, input: Input, out: &mut Outbox) -> Result<Self, Error> {
         match self {
-            Self::Advertiser(session) => session.handle(input, out).map(Self::Advertiser),
-            Self::Provider(session) => session.handle(input, out).map(Self::Provider),
+            Self::Advertiser(session) => session.handle(now, input, out).map(Self::Advertiser),
+            Self::Provider(session) => session.handle(now, input, out).map(Self::Provider),
         }
     }
 
@@ -57,7 +57,7 @@ impl Session {
         }
     }
 
-    fn stage(&self) -> &'static str {
+    fn stage(&self) -> session::Stage {
         match self {
             Self::Advertiser(session) => session.stage(),
             Self::Provider(session) => session.stage(),
@@ -411,7 +411,7 @@ impl Driver<'_> {
         };
         match self.advance(&mut state).await {
             Ok((outcome, sid)) => {
-                state.enter("closed");
+                state.enter(session::Stage::Closed);
                 let figures = self.figures(state);
                 let directory = self.journal.directory().to_path_buf();
                 // The last message is sent and recorded; a peer that vanishes now harms itself.
@@ -446,7 +446,6 @@ impl Driver<'_> {
                 Some(input) => input,
                 None => self.wait(state).await?,
             };
-            self.step(Input::Time(self.clock.now_unix()))?;
             self.step(input)?;
             state.enter(self.session.stage());
             self.perform(state).await?;
@@ -457,7 +456,7 @@ impl Driver<'_> {
         // A session is consumed by its error; what is left in its place accepts nothing.
         let closed = Session::Advertiser(AdvertiserSession::Closed);
         let session = std::mem::replace(&mut self.session, closed);
-        self.session = session.handle(input, &mut self.outbox)?;
+        self.session = session.handle(self.clock.now_unix(), input, &mut self.outbox)?;
         Ok(())
     }
 
@@ -517,8 +516,8 @@ impl Driver<'_> {
                     false => Input::Rows(rows),
                 });
             }
-            Output::Spill { run, records } => self.runs.spill(run, records)?,
-            Output::WantRun(run) => state.inputs.push_back(Input::Run(self.chunk(run)?)),
+            Output::Spill { spill, records } => self.runs.spill(spill, records)?,
+            Output::WantSpill(run) => state.inputs.push_back(Input::Spilled(self.chunk(run)?)),
             Output::Reserve { entry, terms } => {
                 if self.duties.knows_answer(&terms, &state.shown)? {
                     self.open_session(&entry, state)?;
@@ -542,7 +541,7 @@ impl Driver<'_> {
             Output::Ledger { entry, evidence } => self.duties.ledger(&entry, &evidence)?,
             Output::KeyAnswered(key) => self.duties.key_answered(&key)?,
             Output::Resolve => {
-                let handles = self.runs.take(RunName::Handles)?;
+                let handles = self.runs.take(SpillName::Handles)?;
                 let resolution = self.duties.resolve(handles)?;
                 state.inputs.push_back(Input::Resolved(resolution));
             }
@@ -588,18 +587,18 @@ impl Driver<'_> {
         Ok(())
     }
 
-    fn chunk(&mut self, run: RunName) -> Result<RunChunk, DriveError> {
+    fn chunk(&mut self, run: SpillName) -> Result<SpillChunk, DriveError> {
         let frame = match run {
-            RunName::Table => self.duties.table_frame(self.journal.directory())?,
-            RunName::Evaluations => self.evaluation_frame()?,
-            RunName::DigitalIds => {
+            SpillName::Table => self.duties.table_frame(self.journal.directory())?,
+            SpillName::Evaluations => self.evaluation_frame()?,
+            SpillName::DigitalIds => {
                 let (ids, last) = self.duties.digital_ids()?;
-                return Ok(RunChunk { run, content: RunContent::Ids(ids), last });
+                return Ok(SpillChunk { spill: run, content: SpillContent::Ids(ids), last });
             }
             _ => return Ok(self.runs.next_chunk(run)?),
         };
         let last = frame.header.is_last();
-        Ok(RunChunk { run, content: RunContent::Frame(frame), last })
+        Ok(SpillChunk { spill: run, content: SpillContent::Frame(frame), last })
     }
 
     /// The next frame of EVAL as it lies beside the transcript.
@@ -654,7 +653,7 @@ impl Driver<'_> {
         self.journal
     }
 
-    fn queue_last_word(&mut self, error: &DriveError, stage: &'static str) {
+    fn queue_last_word(&mut self, error: &DriveError, stage: session::Stage) {
         match error {
             DriveError::Protocol(error) => {
                 self.outbox.close(error, self.ledger_head, self.retry_after(error, stage));
@@ -705,9 +704,9 @@ impl Driver<'_> {
     }
 
     /// A table that is not ready at HELLO_A will be; one that the terms ask for in vain will not.
-    fn retry_after(&self, error: &Error, stage: &str) -> u32 {
+    fn retry_after(&self, error: &Error, stage: session::Stage) -> u32 {
         match error {
-            Error::Refused(Refusal::TableNotReady) if stage != "hello" => 0,
+            Error::Refused(Refusal::TableNotReady) if stage != session::Stage::Hello => 0,
             Error::Refused(Refusal::TableNotReady | Refusal::SessionBusy) => {
                 if self.retry_after_s == 0 { RETRY_SOON_S } else { self.retry_after_s }
             }
@@ -725,7 +724,7 @@ impl Driver<'_> {
 /// What the loop itself keeps.
 struct State {
     sid: Option<[u8; 32]>,
-    stage: &'static str,
+    stage: session::Stage,
     watch: Stopwatch,
     figures: Figures,
     outcome: Option<Outcome>,
@@ -756,9 +755,9 @@ impl State {
         None
     }
 
-    fn enter(&mut self, stage: &'static str) {
+    fn enter(&mut self, stage: session::Stage) {
         if stage != self.stage {
-            self.figures.stages.push(self.watch.lap(self.stage));
+            self.figures.stages.push(self.watch.lap(self.stage.name()));
             self.stage = stage;
         }
     }
@@ -784,7 +783,7 @@ impl State {
 async fn in_time<T>(
     stop: &Stop,
     grace: Duration,
-    stage: &'static str,
+    stage: session::Stage,
     waited_for: impl Future<Output = Result<T, TransportError>>,
 ) -> Result<T, DriveError> {
     let patience = patience(stage);
@@ -798,24 +797,33 @@ async fn in_time<T>(
         signal = stopped => Err(DriveError::Stopped(signal)),
         done = tokio::time::timeout(patience, waited_for) => match done {
             Ok(done) => Ok(done?),
-            Err(_) => Err(DriveError::Silent { stage, seconds: patience.as_secs() }),
+            Err(_) => Err(DriveError::Silent { stage: stage.name(), seconds: patience.as_secs() }),
         },
     }
 }
 
 /// How long the peer may owe us its next frame.
 ///
-/// The names are those of [`Session::stage`]: a wait of hours ends with the first frame that comes.
-const fn patience(stage: &'static str) -> Duration {
-    Duration::from_secs(match stage.as_bytes() {
-        b"hello" => 30,
+/// A wait of hours ends with the first frame that comes.
+const fn patience(stage: session::Stage) -> Duration {
+    use session::Stage;
+    Duration::from_secs(match stage {
+        Stage::Hello => 30,
         // The barrier of shuffled order: one side blinds every row before the first leaves, the
         // other evaluates every row before the first answer leaves.
-        b"rows" | b"answers" => BARRIER_S,
+        Stage::Rows | Stage::Answers => BARRIER_S,
         // The other side looks up, and may ask its operator.
-        b"release" | b"closing" => BARRIER_S,
-        b"receipt" => 600,
-        _ => 60,
+        Stage::Release | Stage::Closing => BARRIER_S,
+        Stage::Receipt => 600,
+        Stage::Terms
+        | Stage::Table
+        | Stage::Blind
+        | Stage::Match
+        | Stage::Finalize
+        | Stage::LookUp
+        | Stage::Approval
+        | Stage::Handles
+        | Stage::Closed => 60,
     })
 }
 

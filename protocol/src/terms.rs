@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::attestation::{AttestationKey, PartyId, Signature};
 use crate::codec::{self, Checked};
-use crate::error::{Clocks, Incompatibility, Refusal, Violation};
+use crate::error::{Clocks, Error, Incompatibility, Refusal, Violation};
 use crate::identifier::{IdentifierKind, RulesetId};
 use crate::limits::{
     AUDIT_SAMPLE_DEFAULT, CELL_MIN_DEFAULT, CONSENT_MAX_AGE_DAYS_DEFAULT, CONSENT_MAX_AGE_DAYS_MAX,
@@ -281,6 +281,16 @@ pub enum TermsRejected {
     Refused(Refusal),
     /// The terms were opened by another clock than that of whoever judges them.
     Clocks(Clocks),
+}
+
+impl From<TermsRejected> for Error {
+    fn from(why: TermsRejected) -> Self {
+        match why {
+            TermsRejected::Incompatible(why) => why.into(),
+            TermsRejected::Refused(why) => why.into(),
+            TermsRejected::Clocks(clocks) => Self::ClocksDiffer { clocks, by_peer: false },
+        }
+    }
 }
 
 /// Terms that both parties signed; what every later step asks for.

@@ -1,19 +1,21 @@
-//! Who may learn what: the only maker of an [`Outcome`] [D-01].
+//! Rules of disclosure: the only maker of an [`Outcome`] [D-01].
 //!
 //! An outcome exists when terms are signed, evaluations are reserved, and the order's evidence is
 //! complete; thresholds are applied here and nowhere else. The content of an outcome larger than
-//! memory lies in a run that the driver keeps sealed until this module says it may be read.
+//! memory lies in a spill that the driver keeps sealed until this module says it may be read.
 
 use alloc::vec::Vec;
 
-use crate::canary::CanariesAnswered;
+use crate::CanariesAnswered;
+use crate::count::Count;
+use crate::order::{Evidence, InSession};
 use protocol::codec::StreamId;
 use protocol::error::{Bug, Error, Refusal, RefuseCode, Violation};
 use protocol::ledger::Reservation;
 use protocol::limits::UNKNOWN_HANDLES_MAX;
 use protocol::proof::EvaluationVerified;
 use protocol::rows::{Histogram, RowWidth};
-use protocol::suite::{Profile, SuiteId};
+use protocol::suite::{Aligned, Profile, Shuffled};
 use protocol::terms::{MatchTerms, SignedTerms};
 
 /// Evidence that every frame of an aligned session was proved; counts frame tokens.
@@ -24,27 +26,28 @@ pub struct AlignedEvidence {
 
 impl AlignedEvidence {
     /// Adds the token of one frame.
-    pub(crate) fn add(&mut self, frame: &EvaluationVerified) {
-        self.elements = self.elements.saturating_add(u64::from(frame.elements()));
+    pub(crate) fn add(&mut self, frame: &EvaluationVerified) -> Result<(), Bug> {
+        self.elements.grow(u64::from(frame.elements()))
     }
+}
 
-    /// Whether the tokens cover all elements sent.
-    pub(crate) const fn covers(&self, elements: u64) -> bool {
+impl Evidence for AlignedEvidence {
+    fn covers(&self, elements: u64) -> bool {
         self.elements == elements
     }
 }
 
-/// What a session discloses to its own operator.
+/// Result that a session discloses to its own operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub enum Outcome {
-    /// `match-rate`: how many rows matched.
+    /// `match-rate`: the number of matched rows.
     Count(MatchCount),
     /// `matched-rows`: rows and kinds that matched.
     Rows(MatchedRows),
-    /// `activation`, the advertiser's side: how many rows matched; the provider activates them.
+    /// `activation`, the advertiser's side: the number of matched rows; the provider activates them.
     Handles(Activated),
-    /// `digital-ids`, the advertiser's side: how many rows matched, and the digital IDs.
+    /// `digital-ids`, the advertiser's side: the number of matched rows, and the digital IDs.
     DigitalIds(DigitalIds),
     /// The terms, our operator or the other side do not allow the result to be released.
     Withheld(Withheld),
@@ -54,7 +57,7 @@ pub enum Outcome {
     Released(Released),
 }
 
-/// How many rows matched, as far as the terms let it be shown; exact figures are not in here.
+/// Number of matched rows as far as the terms let it be shown; exact figures are not in here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MatchCount {
     rows: u64,
@@ -72,7 +75,7 @@ impl MatchCount {
         self.rows
     }
 
-    /// Whether the rows are a sample of the input.
+    /// True if the rows are a sample of the input.
     #[must_use]
     pub const fn is_sample(&self) -> bool {
         self.sampled
@@ -90,7 +93,7 @@ impl MatchCount {
         self.rate
     }
 
-    /// Where the rate of the whole input lies with 95 % confidence, if the rows are a sample.
+    /// Range of the whole input's rate with 95 % confidence, if the rows are a sample.
     #[must_use]
     pub const fn interval(&self) -> Option<Interval> {
         self.interval
@@ -129,15 +132,15 @@ pub struct Activated {
 }
 
 impl Activated {
-    /// How many rows matched.
+    /// Number of matched rows.
     #[must_use]
     pub const fn count(&self) -> &MatchCount {
         &self.count
     }
 }
 
-/// The advertiser's result of `digital-ids`; the IDs lie in the run
-/// [`crate::RunName::DigitalIds`].
+/// The advertiser's result of `digital-ids`; the IDs lie in the spill
+/// [`crate::SpillName::DigitalIds`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DigitalIds {
     count: MatchCount,
@@ -146,7 +149,7 @@ pub struct DigitalIds {
 }
 
 impl DigitalIds {
-    /// How many rows matched.
+    /// Number of matched rows.
     #[must_use]
     pub const fn count(&self) -> &MatchCount {
         &self.count
@@ -165,14 +168,14 @@ impl DigitalIds {
     }
 }
 
-/// What the provider learned of a session with handles.
+/// Disclosure of a session with handles to the provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Released {
     /// Distinct records behind the handles.
     pub records: u64,
     /// Handles the provider knew.
     pub handles_known: u64,
-    /// Handles it did not know.
+    /// Handles the provider did not know.
     pub handles_unknown: u32,
     /// Digital IDs returned, 0 in `activation`.
     pub ids: u64,
@@ -180,7 +183,8 @@ pub struct Released {
     pub suppressed: u64,
 }
 
-/// The result of `matched-rows`; the rows lie in the run [`crate::RunName::MatchedRows`].
+/// The result of `matched-rows`; the rows lie in the spill
+/// [`crate::SpillName::MatchedRows`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MatchedRows {
     rows: u64,
@@ -201,7 +205,7 @@ impl MatchedRows {
     }
 }
 
-/// Why a result may not be released; the true count is not in here.
+/// Reasons for which a result may not be released; the true count is not in here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Withheld {
     /// Fewer matched rows than `k_min`.
@@ -231,18 +235,29 @@ pub(crate) fn release_rows(
     evidence: &AlignedEvidence,
     counts: RowCounts,
 ) -> Result<Outcome, Error> {
-    if terms.profile() != Profile::MatchedRows {
-        return Err(Refusal::ProfileNotAllowed.into());
-    }
-    if !reservation.is_for(terms) || !evidence.covers(reservation.entry().evaluations) {
-        return Err(Bug::invariant().into());
-    }
+    is_proved::<Aligned>(terms, reservation, evidence)?;
     let k_min = terms.terms().k_min;
     // [G43]
     if counts.matched < u64::from(k_min) {
         return Ok(Outcome::Withheld(Withheld::BelowMatchMinimum { k_min }));
     }
     Ok(Outcome::Rows(MatchedRows { rows: counts.rows, matched: counts.matched }))
+}
+
+/// Checks that the order is the one of the terms, and that its evidence and the reservation are
+/// those of the session.
+fn is_proved<O: InSession>(
+    terms: &SignedTerms,
+    reservation: &Reservation,
+    evidence: &O::Evidence,
+) -> Result<(), Error> {
+    if terms.profile().suite() != O::SUITE {
+        return Err(Refusal::ProfileNotAllowed.into());
+    }
+    if !reservation.is_for(terms) || !evidence.covers(reservation.entry().evaluations) {
+        return Err(Bug::invariant().into());
+    }
+    Ok(())
 }
 
 /// Counts of a finished look-up, not yet released.
@@ -257,7 +272,7 @@ pub(crate) struct RowCounts {
 pub(crate) struct ShuffledCounts {
     /// Rows asked for.
     pub(crate) rows: u64,
-    /// Whether they are a sample.
+    /// True if they are a sample.
     pub(crate) sampled: bool,
     pub(crate) width: RowWidth,
     pub(crate) histogram: Histogram,
@@ -276,12 +291,7 @@ pub(crate) fn release_count(
     evidence: CanariesAnswered,
     counts: &ShuffledCounts,
 ) -> Result<Result<MatchCount, Withheld>, Error> {
-    if terms.profile().suite() != SuiteId::Shuffled {
-        return Err(Refusal::ProfileNotAllowed.into());
-    }
-    if !reservation.is_for(terms) || !evidence.covers(reservation.entry().evaluations) {
-        return Err(Bug::invariant().into());
-    }
+    is_proved::<Shuffled>(terms, reservation, &evidence)?;
     let (terms, handles) = (terms.terms(), terms.profile().sends_handles());
     let matched = counts.histogram.matched();
     // [G43]
@@ -318,7 +328,7 @@ pub(crate) fn release_delivery(
     }
 }
 
-/// What the provider's node found out about a batch of handles; its own facts, from its own data.
+/// Facts of the provider's node about a batch of handles, from its own data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Resolution {
     /// Handles of this table, with a record behind them.
@@ -398,16 +408,15 @@ fn shown(terms: &MatchTerms, counts: &ShuffledCounts) -> MatchCount {
     }
 }
 
-/// Which cells may be shown: none below the minimum, and of the others as many as leave the hidden
-/// ones, whose sum the total gives away, at least that large together.
+/// Marks the cells that may be shown: none below the minimum, and of the others as many as leave
+/// the hidden ones, whose sum the total gives away, at least that large together.
 fn unsuppressed(cells: &[u64], cell_min: u64) -> Vec<bool> {
     let mut kept: Vec<bool> = cells.iter().map(|cell| *cell >= cell_min).collect();
     loop {
         let hidden = cells.iter().zip(&kept).filter(|(_, kept)| !**kept);
-        let (count, sum) = hidden.fold((0_u32, 0_u64), |(count, sum), (cell, _)| {
-            (count.saturating_add(1), sum.saturating_add(*cell))
-        });
-        let safe = count == 0 || (count > 1 && sum >= cell_min);
+        let (count, sum) = hidden
+            .fold((0_u32, 0_u128), |(count, sum), (cell, _)| (count + 1, sum + u128::from(*cell)));
+        let safe = count == 0 || (count > 1 && sum >= u128::from(cell_min));
         let shown = cells.iter().zip(kept.iter_mut()).filter(|(_, kept)| **kept);
         match shown.min_by_key(|(cell, _)| **cell) {
             Some((_, kept)) if !safe => *kept = false,
@@ -418,12 +427,12 @@ fn unsuppressed(cells: &[u64], cell_min: u64) -> Vec<bool> {
 
 fn round_to(count: u64, step: u64) -> u64 {
     let step = step.max(1);
-    let below = (count / step).saturating_mul(step);
-    let up = count.saturating_sub(below).saturating_mul(2) >= step;
-    if up { below.saturating_add(step) } else { below }
+    let (below, rest) = (count - count % step, count % step);
+    // Above the greatest u64 there is no multiple to round up to; no count comes near it.
+    if rest >= step - rest { below.saturating_add(step) } else { below }
 }
 
-/// Whether `part` of `whole` is more than `percent`.
+/// Tells if `part` of `whole` is more than `percent`.
 fn percent_over(part: u64, whole: u64, percent: u8) -> bool {
     u128::from(part) * 100 > u128::from(whole) * u128::from(percent)
 }
@@ -432,7 +441,7 @@ fn percent_over(part: u64, whole: u64, percent: u8) -> bool {
 fn nearest_percent(part: u64, whole: u64, step: u8) -> u8 {
     let (part, whole, step) = (u128::from(part), u128::from(whole.max(1)), u128::from(step.max(1)));
     let steps = (part * 200 + whole * step) / (2 * whole * step);
-    u8::try_from(steps.saturating_mul(step)).unwrap_or(100).min(100)
+    u8::try_from((steps * step).min(100)).unwrap_or(100)
 }
 
 /// Wilson's 95 % interval of a rate in percent, rounded outwards to multiples of `step`.
@@ -443,12 +452,13 @@ fn wilson_percent(part: u64, whole: u64, step: u8) -> (u8, u8) {
     const SCALE: u128 = 10_000;
     const Z: u128 = 19_600;
     const Z2: u128 = 38_416;
-    let (part, whole, step) = (u128::from(part), u128::from(whole.max(1)), u128::from(step.max(1)));
+    let (whole, step) = (u128::from(whole.max(1)), u128::from(step.max(1)));
+    let part = u128::from(part).min(whole);
     let centre = 2 * part * SCALE + Z2;
-    let spread = 4 * part * whole.saturating_sub(part) * SCALE * SCALE / whole + Z2 * SCALE;
+    let spread = 4 * part * (whole - part) * SCALE * SCALE / whole + Z2 * SCALE;
     let half = Z * (spread.isqrt() + 1) / SCALE;
     let scale = 2 * (whole * SCALE + Z2);
-    let low = 100 * centre.saturating_sub(half) / scale / step * step;
+    let low = 100 * (centre - half.min(centre)) / scale / step * step;
     let high = (100 * (centre + half)).div_ceil(scale).div_ceil(step) * step;
     let percent = |value: u128| u8::try_from(value.min(100)).unwrap_or(100);
     (percent(low), percent(high))

@@ -1,4 +1,4 @@
-//! Sorted runs coming back from the driver chunk by chunk, and merges over them.
+//! Sorted spills coming back from the driver chunk by chunk, and merges over them.
 //!
 //! Neither sorter nor storage is trusted: order, number of records and the table's root are checked
 //! as chunks come.
@@ -7,11 +7,15 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::fmt;
+use core::marker::PhantomData;
 
+use zerocopy::FromBytes;
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::count::Count;
+use crate::spills::{Hit, OwnTag, Record, ResponseTag, RowHandle, Spilling};
 use crate::task::opaque_debug;
-use crate::{Outbox, Output, RunName};
+use crate::{Outbox, Output, SpillChunk, SpillContent, SpillName};
 use protocol::codec::{RawFrame, StreamId};
 use protocol::error::{Bug, Error};
 use protocol::group::Encoded;
@@ -21,75 +25,74 @@ use protocol::rows::RowWidth;
 use protocol::table::TableReader;
 use protocol::transcript::merkle::{self, Tree};
 
-/// Own tags that stand in the table become hits: what follows the tag in each record goes to `to`.
-/// True when both sides are exhausted.
+/// Record that begins with a tag, and names its owner by the rest of it.
+pub(crate) trait Tagged: Record {
+    /// Rest of the record.
+    type Hit: Record;
+
+    fn tag(&self) -> &[u8; MatchTag::LEN];
+    fn hit(&self) -> &Self::Hit;
+}
+
+macro_rules! tagged {
+    ($($record:ident => $hit:ident),+) => { $(
+        impl Tagged for $record {
+            type Hit = $hit;
+
+            fn tag(&self) -> &[u8; MatchTag::LEN] {
+                &self.tag
+            }
+
+            fn hit(&self) -> &$hit {
+                &self.hit
+            }
+        }
+    )+ };
+}
+tagged!(OwnTag => Hit, ResponseTag => RowHandle);
+
+/// Turns own tags that stand in the table into hits. True when both sides are exhausted.
 ///
 /// `twice` hears of two records on one tag of the table; the second one is not a hit.
-pub(crate) fn merge_tags<const LEN: usize>(
-    tags: &mut Sorted<LEN>,
+pub(crate) fn merge_tags<R: Tagged>(
+    tags: &mut Sorted<R>,
     column: &mut Column,
-    to: RunName,
     hit_count: &mut u64,
     mut twice: impl FnMut() -> Result<(), Error>,
     out: &mut Outbox,
 ) -> Result<bool, Error> {
-    let mut hits = tags.room_for(to);
+    let mut hits = tags.room_for::<R::Hit>();
     let done = loop {
         let Some(table_tag) = column.tags.front() else {
             if column.is_complete() {
                 // The rest of our tags match nothing, but each chunk still has to be taken.
-                match tags.drain() {
-                    Drained::Ended => break true,
-                    Drained::Wanting => {
-                        out.push(Output::WantRun(tags.run));
-                        break false;
-                    }
-                }
+                break tags.drain_or_want(out);
             }
-            out.push(Output::WantRun(RunName::Table));
+            out.push(Output::WantSpill(SpillName::Table));
             break false;
         };
-        match tags.peek() {
-            Peek::Record(record) => {
-                let own: &[u8] = record.get(..MatchTag::LEN).unwrap_or(&[]);
-                match own.cmp(&table_tag.0) {
-                    Ordering::Less => tags.advance(),
-                    Ordering::Greater => column.advance(),
-                    Ordering::Equal => {
-                        // [G18]
-                        if column.front_was_hit {
-                            twice()?;
-                        } else {
-                            *hit_count = hit_count.saturating_add(1);
-                            hits.extend_from_slice(record.get(MatchTag::LEN..).unwrap_or(&[]));
-                        }
-                        column.front_was_hit = true;
-                        tags.advance();
+        match tags.peek_or_want(out) {
+            Peek::Record(record) => match record.tag().cmp(&table_tag.0) {
+                Ordering::Less => tags.advance(),
+                Ordering::Greater => column.advance(),
+                Ordering::Equal => {
+                    // [G18]
+                    if column.front_was_hit {
+                        twice()?;
+                    } else {
+                        hit_count.grow(1)?;
+                        hits.push(record.hit());
                     }
+                    column.front_was_hit = true;
+                    tags.advance();
                 }
-            }
+            },
             Peek::Ended => column.advance(),
-            Peek::Wanting => {
-                out.push(Output::WantRun(tags.run));
-                break false;
-            }
+            Peek::Wanting => break false,
         }
     };
-    spill(to, hits, out);
+    hits.spill(out);
     Ok(done)
-}
-
-pub(crate) fn spill(run: RunName, records: Zeroizing<Vec<u8>>, out: &mut Outbox) {
-    if !records.is_empty() {
-        out.push(Output::Spill { run, records });
-    }
-}
-
-pub(crate) fn be64(record: &[u8], at: usize) -> u64 {
-    record
-        .get(at..)
-        .and_then(|tail| tail.first_chunk())
-        .map_or(0, |bytes| u64::from_be_bytes(*bytes))
 }
 
 /// The table coming back frame by frame: tags not yet passed, and whether the foremost was hit.
@@ -112,7 +115,10 @@ impl Column {
     }
 
     /// Takes the next frame; the last one closes only over the root that both sides signed.
-    pub(crate) fn take(&mut self, frame: &RawFrame) -> Result<(), Bug> {
+    pub(crate) fn take(&mut self, chunk: &SpillChunk) -> Result<(), Bug> {
+        let SpillContent::Frame(frame) = &chunk.content else {
+            return Err(Bug::misuse());
+        };
         if self.is_complete() {
             return Err(Bug::misuse());
         }
@@ -153,81 +159,85 @@ impl Reread {
     }
 }
 
-/// A sorted run of records coming back chunk by chunk; each is erased once it has been passed.
+/// A sorted spill of records coming back chunk by chunk; each is erased once it has been passed.
 ///
-/// Records are PRF outputs, or say what matched.
-pub(crate) struct Sorted<const LEN: usize> {
-    run: RunName,
-    /// The chunk at hand, and how many bytes of it have been passed.
+/// Records are PRF outputs, or tell which rows matched.
+pub(crate) struct Sorted<R> {
+    /// The chunk at hand, and how many records of it have been passed.
     chunk: Zeroizing<Vec<u8>>,
     passed: usize,
-    last: Option<Zeroizing<[u8; LEN]>>,
+    last: Zeroizing<Vec<u8>>,
     /// Records that were spilled and have not come back yet.
     missing: u64,
     ended: bool,
+    kind: PhantomData<R>,
 }
 
-pub(crate) enum Peek<'a, const LEN: usize> {
-    Record(&'a [u8; LEN]),
+/// The foremost record of a spill.
+pub(crate) enum Peek<'a, R> {
+    Record(&'a R),
     Wanting,
     Ended,
 }
 
-pub(crate) enum Drained {
-    Wanting,
-    Ended,
-}
-
-impl<const LEN: usize> Sorted<LEN> {
-    /// Expects a run of which `spilled` records were given to the driver.
-    pub(crate) fn new(run: RunName, spilled: u64) -> Self {
-        debug_assert_eq!(run.record_len(), Some(LEN));
-        let chunk = Zeroizing::default();
-        Self { run, chunk, passed: 0, last: None, missing: spilled, ended: false }
+impl<R: Record> Sorted<R> {
+    /// Expects a spill of which `spilled` records were given to the driver.
+    pub(crate) fn new(spilled: u64) -> Self {
+        Self {
+            chunk: Zeroizing::default(),
+            passed: 0,
+            last: Zeroizing::default(),
+            missing: spilled,
+            ended: false,
+            kind: PhantomData,
+        }
     }
 
     /// Takes the next chunk, once the one at hand is passed.
-    pub(crate) fn take(&mut self, bytes: Zeroizing<Vec<u8>>, last: bool) -> Result<(), Bug> {
-        let (records, rest) = bytes.as_chunks::<LEN>();
-        if !rest.is_empty() || self.ended || !self.at_hand().is_empty() {
+    pub(crate) fn take(&mut self, chunk: SpillChunk) -> Result<&[R], Bug> {
+        if self.ended || !self.at_hand().is_empty() {
             return Err(Bug::misuse());
         }
-        for record in records {
-            // An out-of-order run is a defect of the sorter, which must not become a wrong result;
-            // nor must a record that comes twice be laid at the peer's door.
-            let in_order = self.last.as_ref().is_none_or(|last| match self.run.repeats() {
-                true => **last <= *record,
-                false => **last < *record,
-            });
+        for record in chunk.records::<R>()? {
+            // An out-of-order spill is a defect of the sorter, which must not become a wrong
+            // result; nor must a record that comes twice be laid at the peer's door.
+            let in_order = match self.last.as_slice().cmp(record.as_bytes()) {
+                Ordering::Less => true,
+                Ordering::Equal => R::REPEATS,
+                Ordering::Greater => false,
+            };
             if !in_order {
                 return Err(Bug::invariant());
             }
             self.missing = self.missing.checked_sub(1).ok_or(Bug::stored_data_changed())?;
-            self.last = Some(Zeroizing::new(*record));
+            self.last.clear();
+            self.last.extend_from_slice(record.as_bytes());
         }
-        // Nor must a shortened run: rows would silently not have matched.
-        if last && self.missing != 0 {
+        // Nor must a shortened spill: rows would silently not have matched.
+        if chunk.last && self.missing != 0 {
             return Err(Bug::stored_data_changed());
         }
-        self.ended = last;
+        let SpillContent::Records(bytes) = chunk.content else {
+            return Err(Bug::invariant());
+        };
+        self.ended = chunk.last;
         (self.chunk, self.passed) = (bytes, 0);
-        Ok(())
+        Ok(self.at_hand())
     }
 
     /// Records of the chunk that have not been passed.
-    fn at_hand(&self) -> &[[u8; LEN]] {
-        self.chunk.get(self.passed..).unwrap_or(&[]).as_chunks().0
+    fn at_hand(&self) -> &[R] {
+        let records = <[R]>::ref_from_bytes(&self.chunk).unwrap_or_default();
+        records.get(self.passed..).unwrap_or_default()
     }
 
-    /// Room for one record of another run per record that waits here and one more, so that what is
-    /// written there never moves.
-    pub(crate) fn room_for(&self, run: RunName) -> Zeroizing<Vec<u8>> {
-        let len = run.record_len().unwrap_or(0);
-        let records = self.at_hand().len().saturating_add(1);
-        Zeroizing::new(Vec::with_capacity(records.saturating_mul(len)))
+    /// Room for one record of another spill per record that waits here and one more, so that what
+    /// is written there never moves.
+    pub(crate) fn room_for<T: Record>(&self) -> Spilling<T> {
+        Spilling::with_room(self.at_hand().len() + 1)
     }
 
-    pub(crate) fn peek(&self) -> Peek<'_, LEN> {
+    pub(crate) fn peek(&self) -> Peek<'_, R> {
         match self.at_hand().first() {
             Some(record) => Peek::Record(record),
             None if self.ended => Peek::Ended,
@@ -235,22 +245,37 @@ impl<const LEN: usize> Sorted<LEN> {
         }
     }
 
-    pub(crate) fn advance(&mut self) {
-        let end = self.passed.saturating_add(LEN).min(self.chunk.len());
-        if let Some(record) = self.chunk.get_mut(self.passed..end) {
-            record.zeroize();
+    /// The foremost record; asks for the next chunk if there is none at hand.
+    pub(crate) fn peek_or_want(&self, out: &mut Outbox) -> Peek<'_, R> {
+        let peek = self.peek();
+        if matches!(peek, Peek::Wanting) {
+            out.push(Output::WantSpill(R::SPILL));
         }
-        self.passed = end;
+        peek
     }
 
-    pub(crate) fn drain(&mut self) -> Drained {
+    pub(crate) fn advance(&mut self) {
+        let records = <[R]>::mut_from_bytes(&mut self.chunk).unwrap_or_default();
+        if let Some(record) = records.get_mut(self.passed) {
+            record.as_mut_bytes().zeroize();
+            self.passed += 1;
+        }
+    }
+
+    /// Passes every record at hand; true at the end of the spill, else asks for the next chunk.
+    pub(crate) fn drain_or_want(&mut self, out: &mut Outbox) -> bool {
+        self.drain();
+        matches!(self.peek_or_want(out), Peek::Ended)
+    }
+
+    /// Passes every record at hand.
+    pub(crate) fn drain(&mut self) {
         self.chunk.zeroize();
         self.passed = 0;
-        if self.ended { Drained::Ended } else { Drained::Wanting }
     }
 }
 
-/// A sorted run of rows of encodings coming back chunk by chunk, strictly increasing.
+/// A sorted spill of rows of encodings coming back chunk by chunk, strictly increasing.
 #[derive(Debug)]
 pub(crate) struct SortedRows {
     width: RowWidth,
@@ -259,7 +284,7 @@ pub(crate) struct SortedRows {
     missing: u64,
 }
 
-/// Why a run of rows is not what it should be.
+/// Reasons for which a spill of rows cannot be sent.
 pub(crate) enum RowsChanged {
     /// Two rows that differ begin with one encoding.
     Repeated,
@@ -281,7 +306,7 @@ impl SortedRows {
         }
         for row in encodings.chunks(self.width.slots()) {
             let first = self.last.is_empty() || self.last.first() < row.first();
-            // Whose fault equal beginnings are is the caller's to say; no sorter makes them of rows
+            // The caller says who is to blame for equal beginnings; no sorter makes them of rows
             // that differ.
             if self.last.first() == row.first() && self.last != row {
                 return Err(RowsChanged::Repeated);
@@ -294,7 +319,7 @@ impl SortedRows {
             let missing = self.missing.checked_sub(1);
             self.missing = missing.ok_or(RowsChanged::Storage(Bug::stored_data_changed()))?;
         }
-        // Nor must a run be shortened: rows would silently be left out.
+        // Nor must a spill be shortened: rows would silently be left out.
         if last == (self.missing == 0) {
             return Ok(());
         }
@@ -302,7 +327,7 @@ impl SortedRows {
     }
 }
 
-/// Cuts a byte run into frames of a bulk stream of ours.
+/// Cuts bytes into frames of a bulk stream of ours.
 pub(crate) struct Framer {
     stream: StreamId,
     /// Bytes of an element, and of a full frame.
@@ -331,7 +356,8 @@ impl Framer {
     ) -> Result<(), Error> {
         let mut rest = elements;
         loop {
-            let room = self.frame_len.saturating_sub(self.buffer.len()).min(rest.len());
+            let room = self.frame_len.checked_sub(self.buffer.len()).ok_or(Bug::invariant())?;
+            let room = room.min(rest.len());
             let (now, later) = rest.split_at_checked(room).unwrap_or((rest, &[]));
             self.buffer.extend_from_slice(now);
             rest = later;
@@ -349,14 +375,14 @@ impl Framer {
         let elements = elements.and_then(|count| u32::try_from(count).ok());
         let elements = elements.ok_or(Bug::invariant())?;
         let frame = RawFrame::bulk(self.stream, self.next, last, elements, payload)?;
-        self.next = self.next.checked_add(1).ok_or(Bug::invariant())?;
+        self.next.grow(1)?;
         Ok(frame)
     }
 }
 
 opaque_debug!(Framer);
 
-impl<const LEN: usize> fmt::Debug for Sorted<LEN> {
+impl<R> fmt::Debug for Sorted<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Sorted(..)")
     }
@@ -367,26 +393,41 @@ mod tests {
     use super::*;
 
     /// Hits of the elements 1, 2 and so on.
-    fn hits(elements: core::ops::RangeInclusive<u64>) -> Zeroizing<Vec<u8>> {
-        Zeroizing::new(elements.flat_map(u64::to_be_bytes).collect())
+    fn hits(elements: core::ops::RangeInclusive<u64>, last: bool) -> SpillChunk {
+        let records = Zeroizing::new(elements.flat_map(u64::to_be_bytes).collect());
+        SpillChunk { spill: SpillName::Hits, content: SpillContent::Records(records), last }
     }
 
     #[test]
     fn records_are_erased_as_they_are_passed() {
         // priv-8
-        let mut run = Sorted::<8>::new(RunName::Hits, 3);
-        assert!(matches!(run.peek(), Peek::Wanting));
-        run.take(hits(1..=2), false).unwrap();
-        assert!(run.take(hits(3..=3), true).is_err(), "two chunks at once");
-        run.advance();
-        assert_eq!(&run.chunk[..8], [0; 8]);
-        assert!(matches!(run.peek(), Peek::Record(record) if be64(record, 0) == 2));
-        run.advance();
-        assert_eq!(**run.chunk, [0; 16]);
-        assert!(matches!(run.peek(), Peek::Wanting));
-        run.take(hits(3..=3), true).unwrap();
-        assert!(matches!(run.drain(), Drained::Ended));
-        assert!(run.chunk.is_empty() && matches!(run.peek(), Peek::Ended));
-        run.advance();
+        let mut spill = Sorted::<Hit>::new(3);
+        assert!(matches!(spill.peek(), Peek::Wanting));
+        spill.take(hits(1..=2, false)).unwrap();
+        assert!(spill.take(hits(3..=3, true)).is_err(), "two chunks at once");
+        spill.advance();
+        assert_eq!(&spill.chunk[..8], [0; 8]);
+        assert!(matches!(spill.peek(), Peek::Record(record) if record.element.get() == 2));
+        spill.advance();
+        assert_eq!(**spill.chunk, [0; 16]);
+        assert!(matches!(spill.peek(), Peek::Wanting));
+        spill.take(hits(3..=3, true)).unwrap();
+        spill.drain();
+        assert!(spill.chunk.is_empty() && matches!(spill.peek(), Peek::Ended));
+        spill.advance();
+    }
+
+    #[test]
+    fn a_spill_of_another_order_number_or_name_is_refused() {
+        let fresh = || Sorted::<Hit>::new(2);
+        assert!(fresh().take(hits(1..=1, true)).is_err(), "one is missing");
+        assert!(fresh().take(hits(1..=3, true)).is_err(), "one too many");
+        assert!(
+            fresh().take(SpillChunk { spill: SpillName::RowHits, ..hits(1..=2, true) }).is_err()
+        );
+        let mut spill = fresh();
+        spill.take(hits(7..=7, false)).unwrap();
+        spill.drain();
+        assert!(spill.take(hits(7..=7, true)).is_err(), "twice");
     }
 }

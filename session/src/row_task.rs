@@ -5,18 +5,19 @@ use alloc::vec::Vec;
 
 use zeroize::Zeroizing;
 
-use crate::canary::CanaryRows;
+use crate::advertiser::canary::CanaryRows;
+use crate::spills::{NamedMatch, ResponseTag, RowHandle, Spilling};
 use crate::task::{bad_element, opaque_debug};
 use protocol::codec::{RawFrame, StreamId};
 use protocol::error::{Bug, Error};
 use protocol::group::{BatchArithmetic, Encoded, SecretScalar};
 use protocol::identifier::{Identifier, PrfInput};
-use protocol::oprf::{Handle, MatchTag, PrfKey, PrfOutput};
+use protocol::oprf::{PrfKey, PrfOutput};
 use protocol::rows::RowWidth;
 use protocol::seed::SessionKeys;
 use protocol::suite::{Order, Shuffled};
 
-/// A real row before blinding: what stands in each slot, `None` for filler.
+/// A real row before blinding: the identifier of each slot, `None` for filler.
 pub(crate) struct OpenRow {
     pub(crate) row: u64,
     pub(crate) slots: Vec<Option<Identifier>>,
@@ -31,14 +32,14 @@ pub struct BlindRowsTask {
 
 /// Whole rows of encodings, sorted inside each row.
 ///
-/// In what order they come is secret: the committed order, or the provider's permutation.
+/// Their order is secret: the committed one, or the provider's permutation.
 pub(crate) struct RowsDone {
     pub(crate) encodings: Zeroizing<Vec<Encoded>>,
 }
 
 impl BlindRowsTask {
     pub(crate) fn elements(&self) -> usize {
-        self.rows.len().saturating_mul(self.width.slots())
+        self.rows.len() * self.width.slots()
     }
 
     /// Fills every row to w slots and blinds all of them by the one blind of the session [M-42].
@@ -87,7 +88,7 @@ pub struct CanaryTask {
 
 impl CanaryTask {
     pub(crate) fn elements(&self) -> usize {
-        (self.rows as usize).saturating_mul(self.width.slots())
+        self.rows as usize * self.width.slots()
     }
 
     pub(crate) fn run(self, arithmetic: &dyn BatchArithmetic) -> Result<CanaryRows, Error> {
@@ -131,14 +132,10 @@ pub struct UnblindTask {
     pub(crate) keys: SessionKeys,
 }
 
-/// PRF outputs of one frame of answers: records of [`crate::RunName::ResponseTags`],
-/// erased when dropped.
+/// PRF outputs of one frame of answers.
 pub(crate) struct UnblindedRows {
-    pub(crate) outputs: Zeroizing<Vec<u8>>,
+    pub(crate) outputs: Spilling<ResponseTag>,
 }
-
-/// Bytes of such a record: what is compared, the row of the answers, what a match is named by.
-pub(crate) const RESPONSE_LEN: usize = MatchTag::LEN + 8 + Handle::LEN;
 
 impl UnblindTask {
     pub(crate) fn elements(&self) -> usize {
@@ -154,13 +151,11 @@ impl UnblindTask {
         let rows = (self.first_row..).zip(unblinded.chunks(self.width.slots()));
         let elements =
             rows.flat_map(|(row, elements)| elements.iter().map(move |element| (row, element)));
-        // With room from the start: a vector that grows leaves its secrets behind unwiped.
-        let room = self.answers.len().saturating_mul(RESPONSE_LEN);
-        let mut outputs = Zeroizing::new(Vec::with_capacity(room));
+        let mut outputs = Spilling::with_room(self.answers.len());
         PrfOutput::of_each_unblinded(arithmetic, &self.public_key, elements, |row, output| {
-            outputs.extend_from_slice(&output.tag().0);
-            outputs.extend_from_slice(&row.to_be_bytes());
-            outputs.extend_from_slice(output.handle().expose_bytes());
+            let handle = NamedMatch { handle: *output.handle().expose_bytes() };
+            let hit = RowHandle { row: row.into(), handle };
+            outputs.push(&ResponseTag { tag: output.tag().0, hit });
         });
         Ok(UnblindedRows { outputs })
     }

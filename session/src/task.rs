@@ -9,11 +9,12 @@ use core::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::canary::CanaryRows;
+use crate::advertiser::canary::CanaryRows;
 pub use crate::row_task::{BlindRowsTask, CanaryTask, EvaluateRowsTask, UnblindTask};
 use crate::row_task::{RowsDone, UnblindedRows};
+use crate::spills::{Hit, OwnTag, Spilling};
 use protocol::codec::{RawFrame, StreamId};
-use protocol::error::Error;
+use protocol::error::{Bug, Error};
 use protocol::group::{BadElement, BatchArithmetic, Encoded, SecretScalar};
 use protocol::identifier::{Identifier, PrfInput};
 use protocol::oprf::{MatchTag, PrfKey};
@@ -40,7 +41,7 @@ pub enum Task {
 }
 
 impl Task {
-    /// Does the work. What it finds wrong with a peer's bytes is inside the result.
+    /// Does the work. A breach by the peer that it finds is inside the result.
     #[must_use]
     pub fn run(self, arithmetic: &dyn BatchArithmetic) -> Computed {
         Computed(match self {
@@ -140,7 +141,7 @@ pub struct BlindTask {
 pub(crate) struct BlindedFrame {
     pub(crate) frame: u32,
     pub(crate) blinded: Vec<Encoded>,
-    /// Where the real slots stand in the frame, and which element each is.
+    /// Places of the real slots in the frame, and the element of each.
     pub(crate) reals: Vec<RealSlot>,
     pub(crate) blinds: Vec<SecretScalar>,
 }
@@ -167,7 +168,9 @@ impl BlindTask {
                 BlindSlot::Padding => paddings.push(at),
             }
         }
-        let position = |at: usize| self.first.saturating_add(at as u64);
+        // Positions of a frame, whose last one is checked here.
+        self.first.checked_add(count as u64).ok_or(Bug::invariant())?;
+        let position = |at: usize| self.first + at as u64;
         let elements = reals.iter().map(|real: &RealSlot| (position(real.at), &real.input));
         let blinds = self.keys.element_blinds(arithmetic, elements)?;
         // w_j·G is uniform, as a blinded element is: the provider cannot tell them apart.
@@ -234,9 +237,8 @@ pub struct FinalizeTask {
 
 pub(crate) struct FinalizedFrame {
     pub(crate) evidence: EvaluationVerified,
-    /// Tags of the real elements, with the element each belongs to: records of
-    /// [`crate::RunName::OwnTags`], erased when dropped.
-    pub(crate) tags: Zeroizing<Vec<u8>>,
+    /// Tags of the real elements.
+    pub(crate) tags: Spilling<OwnTag>,
 }
 
 impl FinalizeTask {
@@ -264,21 +266,15 @@ impl FinalizeTask {
         arithmetic
             .multiply_each(&inverses, &answers, &mut unblinded)
             .map_err(|bad| bad_element(&bad, StreamId::Eval, frame))?;
-        // With room from the start: a vector that grows leaves its secrets behind unwiped.
-        let room = reals.len().saturating_mul(OWN_TAG_LEN);
-        let mut tags = Zeroizing::new(Vec::with_capacity(room));
+        let mut tags = Spilling::with_room(reals.len());
         let pairs = reals.iter().zip(unblinded.iter());
         let pairs = pairs.map(|(real, unblinded)| (real.element, &real.input, unblinded));
         MatchTag::finalize_each(arithmetic, pairs, |element, tag| {
-            tags.extend_from_slice(&tag.0);
-            tags.extend_from_slice(&element.to_be_bytes());
+            tags.push(&OwnTag { tag: tag.0, hit: Hit { element: element.into() } });
         });
         Ok(FinalizedFrame { evidence, tags })
     }
 }
-
-/// Bytes of a record of [`crate::RunName::OwnTags`].
-pub(crate) const OWN_TAG_LEN: usize = MatchTag::LEN + 8;
 
 pub(crate) fn bad_element(bad: &BadElement, stream: StreamId, frame: u32) -> Error {
     Error::peer(bad.violation, stream.code(), frame)

@@ -1,19 +1,21 @@
 //! The receiving half of the wire, and the trees of every bulk stream of a session.
 //!
-//! Whatever comes or goes passes here once: sequence and full-frame rules are checked, the leaf is
+//! Every frame that comes or goes passes here once: sequence and full-frame rules are checked, the leaf is
 //! appended, the record is written, and only then may a state look at it.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
-use crate::{Outbox, Output, VerifiedPeer};
+use crate::count::Count;
+use crate::{ChannelFacts, Outbox, Output, VerifiedPeer};
 use protocol::attestation::AttestationKey;
 use protocol::codec::{RawFrame, StreamId};
 use protocol::error::{Bug, Clocks, Error, Location, Refusal, RefuseCode, Violation, WireCode};
 use protocol::last_word::LastWord;
 use protocol::limits::Limits;
-use protocol::message::{Abort, Checkpoint, Control, Refuse, verify_checkpoint};
+use protocol::message::{Abort, Checkpoint, Control, Refuse, SessionBinding, verify_checkpoint};
+use protocol::terms::MatchTerms;
 use protocol::transcript::merkle::{self, Tree};
 use protocol::transcript::receipt::StreamHead;
 use protocol::transcript::{Record, Role};
@@ -23,8 +25,10 @@ use protocol::transcript::{Record, Role};
 pub(crate) struct Wire {
     role: Role,
     limits: Limits,
-    /// The peer's attestation key.
-    peer_key: [u8; 32],
+    /// Our attestation key.
+    key: Arc<AttestationKey>,
+    peer: VerifiedPeer,
+    sid: Option<[u8; 32]>,
     control_received: u32,
     streams: Vec<StreamState>,
 }
@@ -34,6 +38,7 @@ pub(crate) struct Wire {
 struct StreamState {
     stream: StreamId,
     tree: Tree,
+    frames: u32,
     elements: u64,
     /// Elements of a full frame; every frame but the last has as many.
     frame_elements: u32,
@@ -44,7 +49,7 @@ struct StreamState {
     acknowledged: bool,
 }
 
-/// What a received frame turned out to be.
+/// Kinds of received frames that a state judges.
 #[derive(Debug)]
 pub(crate) enum Received {
     Control(Control, RawFrame),
@@ -52,9 +57,51 @@ pub(crate) enum Received {
 }
 
 impl Wire {
-    pub(crate) fn new(role: Role, limits: Limits, peer: &VerifiedPeer) -> Self {
-        let (peer_key, streams) = (*peer.key(), Vec::new());
-        Self { role, limits, peer_key, control_received: 0, streams }
+    pub(crate) const fn new(
+        role: Role,
+        limits: Limits,
+        key: Arc<AttestationKey>,
+        peer: VerifiedPeer,
+    ) -> Self {
+        Self { role, limits, key, peer, sid: None, control_received: 0, streams: Vec::new() }
+    }
+
+    /// Our attestation key.
+    pub(crate) fn key(&self) -> &AttestationKey {
+        &self.key
+    }
+
+    /// The party at the other end of the channel.
+    pub(crate) const fn peer(&self) -> &VerifiedPeer {
+        &self.peer
+    }
+
+    /// Session id, once it is computed.
+    pub(crate) const fn sid(&self) -> Option<&[u8; 32]> {
+        self.sid.as_ref()
+    }
+
+    /// Session id of a session that must have one.
+    #[track_caller]
+    pub(crate) fn bound(&self) -> Result<&[u8; 32], Bug> {
+        self.sid.as_ref().ok_or(Bug::invariant())
+    }
+
+    /// Computes the session id from both HELLOs as they were sent, the terms and the channel.
+    pub(crate) fn sid_of(
+        &self,
+        hello_a: &RawFrame,
+        hello_p: &RawFrame,
+        terms: &MatchTerms,
+    ) -> Result<[u8; 32], Bug> {
+        let ChannelFacts { exporter, spki_advertiser, spki_provider } = self.peer.channel();
+        let (hello_a, hello_p) = (&hello_a.payload, &hello_p.payload);
+        SessionBinding { hello_a, hello_p, spki_advertiser, spki_provider, exporter }.sid(terms)
+    }
+
+    /// Binds the session to its id.
+    pub(crate) const fn bind(&mut self, sid: [u8; 32]) {
+        self.sid = Some(sid);
     }
 
     /// Checks a frame's place in its stream, records it, and decodes a control message.
@@ -77,7 +124,7 @@ impl Wire {
         if frame.header.index != self.control_received {
             return Err(fail(Violation::FrameOutOfSequence));
         }
-        self.control_received = self.control_received.saturating_add(1);
+        self.control_received.grow(1)?;
         out.push(Output::Append { record: Record::Control(frame.clone()), frame: None });
         // As it came, decodable or not: a refusal of it is signed over these bytes.
         if matches!((self.role, frame.header.kind), (Role::Provider, 1) | (Role::Advertiser, 2)) {
@@ -99,8 +146,8 @@ impl Wire {
         }
     }
 
-    /// Whether a last word says that there is nothing to ask where something is: an advertiser says
-    /// so to an offer, and nobody else. Its receiver counts it as no failure, so that it must not
+    /// Tells if a last word says that there is nothing to ask where something is: an advertiser says
+    /// so to an offer, and nobody else. Its receiver counts that as no failure, and so it must not
     /// stand for a result that never came.
     fn is_misplaced(&self, message: &Control, out: &mut Outbox) -> bool {
         let code = match message {
@@ -112,7 +159,8 @@ impl Wire {
         code == Refusal::NothingToAsk.code() && !expected
     }
 
-    /// Whether the peer signed its last word on what we share, and about streams as we know them.
+    /// Tells if the peer signed its last word on ground that we share, and about streams as we know
+    /// them.
     fn holds(&self, word: &impl LastWord, out: &mut Outbox) -> bool {
         let known = |head: &StreamHead| {
             let stream = StreamId::from_code(head.stream);
@@ -126,7 +174,7 @@ impl Wire {
                 Ordering::Greater => ours,
             }
         };
-        word.streams().iter().all(known) && word.verify(&self.peer_key, out.ground()).is_ok()
+        word.streams().iter().all(known) && word.verify(self.peer.key(), out.ground()).is_ok()
     }
 
     /// Appends a frame of ours to its tree, records it and sends it.
@@ -141,6 +189,7 @@ impl Wire {
         self.streams.push(StreamState {
             stream,
             tree: Tree::new(),
+            frames: 0,
             elements: 0,
             frame_elements,
             complete: false,
@@ -154,19 +203,19 @@ impl Wire {
         &self.limits
     }
 
-    /// Whether a stream's last frame has been sent or received.
+    /// Tells if a stream's last frame has been sent or received.
     pub(crate) fn is_complete(&self, stream: StreamId) -> bool {
         self.state(stream).is_some_and(|state| state.complete)
     }
 
-    /// Whether both checkpoint signatures over a stream are in.
+    /// Tells if both checkpoint signatures over a stream are in.
     pub(crate) fn is_settled(&self, stream: StreamId) -> bool {
         self.state(stream).is_some_and(|state| state.checkpointed && state.acknowledged)
     }
 
-    /// Whether both checkpoint signatures over every stream that was sent are in.
+    /// Tells if both checkpoint signatures over every stream that was sent are in.
     pub(crate) fn all_settled(&self) -> bool {
-        let mut sent = self.streams.iter().filter(|state| state.tree.leaves() > 0);
+        let mut sent = self.streams.iter().filter(|state| state.frames > 0);
         sent.all(|state| state.checkpointed && state.acknowledged)
     }
 
@@ -177,13 +226,13 @@ impl Wire {
 
     /// Head of a stream of which a frame was sent or received.
     pub(crate) fn head(&self, stream: StreamId) -> Option<StreamHead> {
-        self.state(stream).filter(|state| state.tree.leaves() > 0).map(StreamState::head)
+        self.state(stream).filter(|state| state.frames > 0).map(StreamState::head)
     }
 
     /// Heads of all streams, by increasing stream number, as the receipt lists them.
     pub(crate) fn heads(&self) -> Vec<StreamHead> {
         // HANDLES may stay open without a frame: a stream that is not sent is not listed.
-        let sent = self.streams.iter().filter(|state| state.tree.leaves() > 0);
+        let sent = self.streams.iter().filter(|state| state.frames > 0);
         let mut heads: Vec<StreamHead> = sent.map(StreamState::head).collect();
         heads.sort_unstable_by_key(|head| head.stream);
         heads
@@ -193,13 +242,11 @@ impl Wire {
     pub(crate) fn send_checkpoint(
         &mut self,
         stream: StreamId,
-        key: &AttestationKey,
-        sid: &[u8; 32],
         out: &mut Outbox,
     ) -> Result<(), Error> {
-        let state = self.state_mut(stream).ok_or(Bug::invariant())?;
-        state.checkpointed = true;
-        let checkpoint = Checkpoint::sign(&state.head(), key, sid);
+        let head = self.head(stream).ok_or(Bug::invariant())?;
+        let checkpoint = Checkpoint::sign(&head, &self.key, self.bound()?);
+        self.state_mut(stream).ok_or(Bug::invariant())?.checkpointed = true;
         out.send_control(&Control::Checkpoint(checkpoint))?;
         Ok(())
     }
@@ -224,9 +271,6 @@ impl Wire {
     pub(crate) fn settle_checkpoint(
         &mut self,
         stream: StreamId,
-        peer_key: &[u8; 32],
-        key: &AttestationKey,
-        sid: &[u8; 32],
         out: &mut Outbox,
     ) -> Result<bool, Error> {
         let Some(state) = self.state_mut(stream).filter(|state| state.complete) else {
@@ -236,12 +280,15 @@ impl Wire {
             return Ok(false);
         };
         let fail = |violation| Error::peer(violation, stream.code(), 0);
-        let own = Checkpoint::sign(&state.head(), key, sid);
+        let head = state.head();
         // [G16] [G17]
-        if checkpoint.head() != own.head() {
+        if checkpoint.head() != head {
             return Err(fail(Violation::CheckpointMismatch));
         }
-        verify_checkpoint(&checkpoint, peer_key, sid).map_err(fail)?;
+        let sid = self.bound()?;
+        verify_checkpoint(&checkpoint, self.peer.key(), sid).map_err(fail)?;
+        let own = Checkpoint::sign(&head, &self.key, sid);
+        let state = self.state_mut(stream).ok_or(Bug::invariant())?;
         state.checkpointed = true;
         state.acknowledged = true;
         out.send_control(&Control::CheckpointAck(own))?;
@@ -249,26 +296,21 @@ impl Wire {
     }
 
     /// Takes the peer's CHECKPOINT_ACK of a stream of ours.
-    pub(crate) fn take_acknowledgement(
-        &mut self,
-        checkpoint: &Checkpoint,
-        peer_key: &[u8; 32],
-        sid: &[u8; 32],
-    ) -> Result<(), Error> {
+    pub(crate) fn take_acknowledgement(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
         let fail = |violation| Error::peer(violation, checkpoint.stream, 0);
-        let state = StreamId::from_code(checkpoint.stream)
+        let stream = StreamId::from_code(checkpoint.stream)
             .filter(|stream| stream.from_advertiser() == (self.role == Role::Advertiser))
-            .and_then(|stream| self.state_mut(stream))
-            .filter(|state| state.checkpointed && !state.acknowledged)
             .ok_or_else(|| fail(Violation::UnexpectedMessage))?;
-        let head = state.head();
-        let same = (head.stream, head.frames, head.elements, head.root)
-            == (checkpoint.stream, checkpoint.frames, checkpoint.elements, checkpoint.root);
-        if !same {
+        let head = self
+            .state(stream)
+            .filter(|state| state.checkpointed && !state.acknowledged)
+            .map(StreamState::head)
+            .ok_or_else(|| fail(Violation::UnexpectedMessage))?;
+        if checkpoint.head() != head {
             return Err(fail(Violation::CheckpointMismatch));
         }
-        verify_checkpoint(checkpoint, peer_key, sid).map_err(fail)?;
-        state.acknowledged = true;
+        verify_checkpoint(checkpoint, self.peer.key(), self.bound()?).map_err(fail)?;
+        self.state_mut(stream).ok_or(Bug::invariant())?.acknowledged = true;
         Ok(())
     }
 
@@ -286,7 +328,7 @@ impl Wire {
             }));
         }
         // [G15]
-        if u64::from(header.index) != state.tree.leaves() {
+        if header.index != state.frames {
             return Err(fail(Violation::FrameOutOfSequence));
         }
         let full = header.elements == state.frame_elements;
@@ -298,6 +340,7 @@ impl Wire {
         }
         let leaf = merkle::leaf_hash(&[&header.encode(), &frame.payload]);
         state.tree.push(leaf);
+        state.frames = state.frames.checked_add(1).ok_or_else(|| fail(Violation::CountMismatch))?;
         state.elements = state
             .elements
             .checked_add(u64::from(header.elements))
@@ -324,8 +367,7 @@ impl StreamState {
     fn head(&self) -> StreamHead {
         StreamHead {
             stream: self.stream.code(),
-            // Frame counts fit u32 by the sequence check on a u32 index.
-            frames: u32::try_from(self.tree.leaves()).unwrap_or(u32::MAX),
+            frames: self.frames,
             elements: self.elements,
             root: self.tree.root(),
         }
@@ -350,11 +392,4 @@ fn aborted_by_peer(abort: &Abort, signed: bool) -> Error {
     let code = WireCode::from_code(abort.code).unwrap_or(WireCode::Bug);
     let at = Location { stream: abort.stream, index: abort.index };
     Error::AbortedByPeer { code, at, signed }
-}
-
-/// Facts both roles hold for the life of a session.
-#[derive(Debug)]
-pub(crate) struct Identity {
-    pub(crate) key: Arc<AttestationKey>,
-    pub(crate) peer: VerifiedPeer,
 }

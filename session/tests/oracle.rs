@@ -18,7 +18,7 @@ use protocol::seed::{Select, SessionSeed};
 use protocol::suite::Aligned;
 use protocol::transcript::merkle::{Tree, leaf_hash};
 use protocol::transcript::receipt::{Receipt, StreamHead};
-use session::RunName;
+use session::SpillName;
 use session::disclosure::{Outcome, Withheld};
 use support::*;
 
@@ -143,7 +143,7 @@ proptest! {
         }
         prop_assert_eq!(elements.next().map(|slot| slot.element), None);
         tags.sort_unstable();
-        prop_assert_eq!(&ended.advertiser.runs[&RunName::OwnTags], &tags);
+        prop_assert_eq!(&ended.advertiser.runs[&SpillName::OwnTags], &tags);
     }
 
     /// Tasks and frames in any order, rows and runs in any chunks: the same bytes.

@@ -30,7 +30,9 @@ use session::advertiser::AdvertiserSession;
 use session::disclosure::{Outcome, Withheld};
 use session::provider::MatchKey;
 use session::provider::Prepared;
-use session::{ChannelFacts, Input, Outbox, Output, RunChunk, RunContent, RunName, VerifiedPeer};
+use session::{
+    ChannelFacts, Input, Outbox, Output, SpillChunk, SpillContent, SpillName, VerifiedPeer,
+};
 use support::*;
 use verify::CheckResult;
 
@@ -1501,13 +1503,20 @@ fn a_driver_that_breaks_the_contract_gets_a_defect_and_no_outcome() {
         let setup = World::five_by_seven().setup();
         let mut out = Outbox::new(Role::Advertiser, setup.advertiser.key.clone(), [1; 32]);
         let session = AdvertiserSession::open(setup.advertiser, &mut out).unwrap();
-        session.handle(input, &mut out).err()
+        session.handle(NOW, input, &mut out).err()
     };
-    let chunk =
-        RunChunk { run: RunName::Hits, content: RunContent::Records(vec![].into()), last: true };
-    for input in
-        [Input::Rows(vec![]), Input::EndOfRows, Input::Approved, Input::Declined, Input::Run(chunk)]
-    {
+    let chunk = SpillChunk {
+        spill: SpillName::Hits,
+        content: SpillContent::Records(vec![].into()),
+        last: true,
+    };
+    for input in [
+        Input::Rows(vec![]),
+        Input::EndOfRows,
+        Input::Approved,
+        Input::Declined,
+        Input::Spilled(chunk),
+    ] {
         assert_eq!(misuse(input), Some(Error::Bug(Bug::misuse())));
     }
 }
@@ -1555,13 +1564,14 @@ fn an_input_that_changed_since_it_was_committed_is_a_defect() {
 
 #[test]
 fn a_sorter_that_does_not_sort_is_noticed() {
-    for run_name in [RunName::OwnTags, RunName::Hits, RunName::Placements, RunName::RowHits] {
+    for run_name in [SpillName::OwnTags, SpillName::Hits, SpillName::Placements, SpillName::RowHits]
+    {
         let mut setup = World::five_by_seven().setup();
         setup.alter_run = Some(match run_name {
-            RunName::OwnTags => |run, records| reverse(run, records, RunName::OwnTags),
-            RunName::Hits => |run, records| reverse(run, records, RunName::Hits),
-            RunName::Placements => |run, records| reverse(run, records, RunName::Placements),
-            _ => |run, records| reverse(run, records, RunName::RowHits),
+            SpillName::OwnTags => |run, records| reverse(run, records, SpillName::OwnTags),
+            SpillName::Hits => |run, records| reverse(run, records, SpillName::Hits),
+            SpillName::Placements => |run, records| reverse(run, records, SpillName::Placements),
+            _ => |run, records| reverse(run, records, SpillName::RowHits),
         });
         let ended = run(setup);
         assert_eq!(ended.advertiser.error, Some(Error::Bug(Bug::invariant())));
@@ -1573,11 +1583,11 @@ fn a_sorter_that_does_not_sort_is_noticed() {
 fn a_run_that_lost_or_gained_a_record_gives_no_outcome() {
     // D13, F3
     let changes: [AlterRun; 5] = [
-        |run, records| records.truncate(without_last(run == RunName::OwnTags, records)),
-        |run, records| records.extend((run == RunName::OwnTags).then(|| vec![0xFF; 17])),
-        |run, records| records.truncate(without_last(run == RunName::Placements, records)),
-        |run, records| records.truncate(without_last(run == RunName::Hits, records)),
-        |run, records| records.truncate(without_last(run == RunName::RowHits, records)),
+        |run, records| records.truncate(without_last(run == SpillName::OwnTags, records)),
+        |run, records| records.extend((run == SpillName::OwnTags).then(|| vec![0xFF; 17])),
+        |run, records| records.truncate(without_last(run == SpillName::Placements, records)),
+        |run, records| records.truncate(without_last(run == SpillName::Hits, records)),
+        |run, records| records.truncate(without_last(run == SpillName::RowHits, records)),
     ];
     for change in changes {
         let mut setup = World::five_by_seven().setup();
@@ -1649,7 +1659,7 @@ fn without_last(here: bool, records: &[Vec<u8>]) -> usize {
     records.len() - usize::from(here)
 }
 
-fn reverse(run: RunName, records: &mut [Vec<u8>], only: RunName) {
+fn reverse(run: SpillName, records: &mut [Vec<u8>], only: SpillName) {
     if run == only {
         records.reverse();
     }
@@ -1934,8 +1944,8 @@ fn expect_checkpoint_refused(ended: &Ended, kind: u8, stream: u8, violation: Vio
 
 /// No output of an unproved frame was used.
 fn expect_nothing_used(ended: &Ended) {
-    assert!(!ended.advertiser.runs.contains_key(&RunName::OwnTags));
-    assert!(!ended.advertiser.runs.contains_key(&RunName::MatchedRows));
+    assert!(!ended.advertiser.runs.contains_key(&SpillName::OwnTags));
+    assert!(!ended.advertiser.runs.contains_key(&SpillName::MatchedRows));
 }
 
 /// The invalid encodings of RFC 9496 A.2.

@@ -14,7 +14,7 @@ use protocol::message::{Checkpoint, Control};
 use protocol::oprf::MatchTag;
 use protocol::transcript::{Record, Role, Transcript};
 use session::advertiser::AdvertiserSession;
-use session::{Outbox, Output, RunContent, RunName};
+use session::{Outbox, Output, SpillContent, SpillName};
 use support::*;
 use verify::rules::T0;
 use verify::{
@@ -267,8 +267,8 @@ fn a_message_that_does_not_decode_is_recorded_before_it_ends_the_session() {
 #[test]
 fn nothing_that_passes_through_the_driver_shows_its_content() {
     let secret = vec![0xAB; 17];
-    let spill = Output::Spill { run: RunName::OwnTags, records: secret.clone().into() };
-    let content = RunContent::Records(secret.into());
+    let spill = Output::Spill { spill: SpillName::OwnTags, records: secret.clone().into() };
+    let content = SpillContent::Records(secret.into());
     let tag = MatchTag([0xAB; 9]);
     let shown = format!("{spill:?} {content:?} {tag:?}");
     assert_eq!(shown, "Spill(OwnTags, 17 bytes) Records(17 bytes) MatchTag(..)");

@@ -20,7 +20,7 @@ use protocol::rows::{RowOrder, RowWidth};
 use protocol::seed::{Select, SessionSeed};
 use protocol::suite::{Profile, Shuffled};
 use protocol::transcript::receipt::Receipt;
-use session::RunName;
+use session::SpillName;
 use session::disclosure::{MatchCount, Outcome, Rate, Withheld};
 use support::*;
 use verify::{CheckResult, Finding};
@@ -604,7 +604,7 @@ fn answers_under_another_key_miss_a_canary() {
             }),
         );
         // Nothing was unblinded, and the place is not told.
-        assert!(!ended.advertiser.runs.contains_key(&RunName::ResponseTags));
+        assert!(!ended.advertiser.runs.contains_key(&SpillName::ResponseTags));
         let Ok(Control::Abort(abort)) = Control::decode(ended.control(12)) else { panic!("ABORT") };
         assert_eq!(abort.index, 0);
     }
@@ -803,7 +803,7 @@ fn no_answer_leaves_before_the_rows_are_signed_and_none_is_opened_before_the_ans
     let ended = run_altered(world.setup(), |frame| hold(frame).or_else(|| spoil(frame)));
     assert_eq!(ended.advertiser.error, None);
     assert_eq!(ended.advertiser.stage, "match");
-    assert!(!ended.advertiser.runs.contains_key(&RunName::ResponseTags));
+    assert!(!ended.advertiser.runs.contains_key(&SpillName::ResponseTags));
 }
 
 #[test]

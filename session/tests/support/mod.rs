@@ -46,7 +46,8 @@ use session::advertiser::{AdvertiserConfig, AdvertiserSession};
 use session::disclosure::{MatchCount, Outcome, Resolution};
 use session::provider::{Guardrails, MatchKey, Policy, Prepared, ProviderConfig, ProviderSession};
 use session::{
-    ChannelFacts, Input, Outbox, Output, RowSlot, RunChunk, RunContent, RunName, Task, VerifiedPeer,
+    ChannelFacts, Input, Outbox, Output, RowSlot, SpillChunk, SpillContent, SpillName, Task,
+    VerifiedPeer,
 };
 use sha2::{Digest, Sha256, Sha512, Sha512_256};
 use verify::rules::T0;
@@ -102,7 +103,7 @@ pub(crate) enum Schedule {
 }
 
 /// Changes a sorted run behind the session's back.
-pub(crate) type AlterRun = fn(RunName, &mut Vec<Vec<u8>>);
+pub(crate) type AlterRun = fn(SpillName, &mut Vec<Vec<u8>>);
 
 /// Changes the entry that a side reserves.
 pub(crate) type AlterReserve = fn(&mut LedgerEntry);
@@ -179,7 +180,7 @@ pub(crate) struct Side {
     pub(crate) holds: Vec<LedgerEntry>,
     /// Keys that this side spent, and whether it has an answer under them.
     pub(crate) keys: Vec<MetKey>,
-    pub(crate) runs: BTreeMap<RunName, Vec<Vec<u8>>>,
+    pub(crate) runs: BTreeMap<SpillName, Vec<Vec<u8>>>,
     /// What the operator was asked to release.
     pub(crate) asked: Option<MatchCount>,
     /// Whether a release was recorded before it left.
@@ -547,10 +548,10 @@ enum Session {
 }
 
 impl Session {
-    fn handle(self, input: Input, out: &mut Outbox) -> Result<Self, Error> {
+    fn handle(self, now: u64, input: Input, out: &mut Outbox) -> Result<Self, Error> {
         match self {
-            Self::Advertiser(session) => session.handle(input, out).map(Self::Advertiser),
-            Self::Provider(session) => session.handle(input, out).map(Self::Provider),
+            Self::Advertiser(session) => session.handle(now, input, out).map(Self::Advertiser),
+            Self::Provider(session) => session.handle(now, input, out).map(Self::Provider),
         }
     }
 
@@ -563,8 +564,8 @@ impl Session {
 
     fn stage(&self) -> &'static str {
         match self {
-            Self::Advertiser(session) => session.stage(),
-            Self::Provider(session) => session.stage(),
+            Self::Advertiser(session) => session.stage().name(),
+            Self::Provider(session) => session.stage().name(),
         }
     }
 }
@@ -581,7 +582,7 @@ enum Step {
 enum Work {
     Compute(Task),
     Rows { identifiers_max: usize },
-    Run(RunName),
+    Run(SpillName),
     Reserve(LedgerEntry),
     Resolve,
     Approve,
@@ -614,7 +615,7 @@ struct Node {
     /// The record that was appended last: a frame may be sent only right after its own.
     appended: Option<FrameHeader>,
     kept: Option<Outcome>,
-    cursors: BTreeMap<RunName, usize>,
+    cursors: BTreeMap<SpillName, usize>,
     side: Side,
 }
 
@@ -693,7 +694,7 @@ impl Node {
                         false => Input::Rows(self.rows.drain(..take).collect()),
                     }
                 }
-                Work::Run(run) => Input::Run(self.chunk(run, hostile, draw)),
+                Work::Run(run) => Input::Spilled(self.chunk(run, hostile, draw)),
                 Work::Reserve(mut entry) => match self.refuse_reserve {
                     Some(refusal) => Input::ReserveRefused { refusal, retry_after_s: 60 },
                     None => {
@@ -716,9 +717,7 @@ impl Node {
         let Some(session) = self.session.take() else {
             return;
         };
-        let stepped = session
-            .handle(Input::Time(now), &mut self.out)
-            .and_then(|session| session.handle(input, &mut self.out));
+        let stepped = session.handle(now, input, &mut self.out);
         self.settle(stepped);
     }
 
@@ -800,10 +799,10 @@ impl Node {
                 Output::WantRows { identifiers_max } => {
                     self.work.push(Work::Rows { identifiers_max });
                 }
-                Output::Spill { run, records } => {
-                    assert!(!self.cursors.contains_key(&run), "{run:?} grew while it was read");
-                    if run == RunName::DigitalIds {
-                        let kept = self.side.runs.entry(run).or_default();
+                Output::Spill { spill, records } => {
+                    assert!(!self.cursors.contains_key(&spill), "{spill:?} grew while it was read");
+                    if spill == SpillName::DigitalIds {
+                        let kept = self.side.runs.entry(spill).or_default();
                         let mut rest: &[u8] = &records;
                         while let Some((id, after)) = DigitalId::decode(rest) {
                             kept.push(rest[..id.encoded_len()].to_vec());
@@ -812,12 +811,12 @@ impl Node {
                         assert!(rest.is_empty(), "whole entries");
                         continue;
                     }
-                    let len = run.record_len().expect("records, not frames");
-                    assert_eq!(records.len() % len, 0, "{run:?} was given in whole records");
-                    let kept = self.side.runs.entry(run).or_default();
+                    let len = spill.record_len().expect("records, not frames");
+                    assert_eq!(records.len() % len, 0, "{spill:?} was given in whole records");
+                    let kept = self.side.runs.entry(spill).or_default();
                     kept.extend(records.chunks(len).map(<[u8]>::to_vec));
                 }
-                Output::WantRun(run) => self.work.push(Work::Run(run)),
+                Output::WantSpill(run) => self.work.push(Work::Run(run)),
                 Output::Reserve { entry, terms } => {
                     assert!(matches!(Control::decode(&terms), Ok(Control::Terms(_))));
                     let kept = match self.role {
@@ -870,7 +869,7 @@ impl Node {
 
     /// Looks up the batch of handles, as the provider's node does.
     fn resolve(&mut self) -> Resolution {
-        let batch = self.side.runs.get(&RunName::Handles).cloned().unwrap_or_default();
+        let batch = self.side.runs.get(&SpillName::Handles).cloned().unwrap_or_default();
         let handles: Vec<[u8; 16]> = batch.iter().map(|h| h[..].try_into().unwrap()).collect();
         let known: Vec<u64> =
             handles.iter().filter_map(|handle| self.graph.handles.get(handle).copied()).collect();
@@ -900,15 +899,15 @@ impl Node {
     }
 
     /// The next chunk of a run, sorted.
-    fn chunk(&mut self, run: RunName, hostile: bool, draw: &mut Draw) -> RunChunk {
+    fn chunk(&mut self, run: SpillName, hostile: bool, draw: &mut Draw) -> SpillChunk {
         let cursor = self.cursors.entry(run).or_insert(0);
-        if run == RunName::Table {
+        if run == SpillName::Table {
             let frame = self.table[*cursor].clone();
             *cursor += 1;
             let last = *cursor == self.table.len();
-            return RunChunk { run, content: RunContent::Frame(frame), last };
+            return SpillChunk { spill: run, content: SpillContent::Frame(frame), last };
         }
-        if run == RunName::Evaluations {
+        if run == SpillName::Evaluations {
             let mut kept = self.side.frames.iter().filter(|f| f.header.stream == StreamId::Eval);
             let mut frame = kept.nth(*cursor).cloned().expect("a further frame of EVAL");
             *cursor += 1;
@@ -918,14 +917,14 @@ impl Node {
                 frame = RawFrame { payload: rows.concat().into(), ..frame };
             }
             let last = frame.header.is_last();
-            return RunChunk { run, content: RunContent::Frame(frame), last };
+            return SpillChunk { spill: run, content: SpillContent::Frame(frame), last };
         }
-        if run == RunName::DigitalIds {
+        if run == SpillName::DigitalIds {
             let left = self.ids.len() - *cursor;
             let take = if hostile { draw.below(left + 1) } else { left.min(50) };
-            let content = RunContent::Ids(self.ids[*cursor..*cursor + take].to_vec());
+            let content = SpillContent::Ids(self.ids[*cursor..*cursor + take].to_vec());
             *cursor += take;
-            return RunChunk { run, content, last: *cursor == self.ids.len() };
+            return SpillChunk { spill: run, content, last: *cursor == self.ids.len() };
         }
         let records = self.side.runs.entry(run).or_default();
         if *cursor == 0 {
@@ -939,14 +938,14 @@ impl Node {
         let content = records[*cursor..*cursor + take].concat();
         *cursor += take;
         let last = *cursor == records.len();
-        RunChunk { run, content: RunContent::Records(content.into()), last }
+        SpillChunk { spill: run, content: SpillContent::Records(content.into()), last }
     }
 }
 
 impl Side {
     /// The outcome run: row and kind bits, as the operator may read it.
     pub(crate) fn matched_rows(&self) -> Vec<(u64, u16)> {
-        let records = self.runs.get(&RunName::MatchedRows).map_or(&[][..], Vec::as_slice);
+        let records = self.runs.get(&SpillName::MatchedRows).map_or(&[][..], Vec::as_slice);
         records
             .iter()
             .map(|record| {
@@ -959,7 +958,7 @@ impl Side {
 
     /// The digital IDs that came back, as their encodings.
     pub(crate) fn digital_ids(&self) -> Vec<Vec<u8>> {
-        self.runs.get(&RunName::DigitalIds).cloned().unwrap_or_default()
+        self.runs.get(&SpillName::DigitalIds).cloned().unwrap_or_default()
     }
 
     /// What an auditor finds at T0 in this side's transcript and frames.

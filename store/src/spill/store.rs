@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use protocol::error::Bug;
-use session::{RunChunk, RunContent, RunName};
+use session::{SpillChunk, SpillContent, SpillName};
 use zeroize::Zeroizing;
 
 use super::log::{SealedLog, SealedRecords};
@@ -19,8 +19,8 @@ use crate::os;
 pub struct SpillStore {
     dir: PathBuf,
     memory_bytes: usize,
-    filling: BTreeMap<RunName, FixedSorter>,
-    reading: BTreeMap<RunName, FixedSorted>,
+    filling: BTreeMap<SpillName, FixedSorter>,
+    reading: BTreeMap<SpillName, FixedSorted>,
     /// Digital IDs as they came; their session has checked their order.
     digital_ids: Option<SealedLog>,
 }
@@ -54,8 +54,12 @@ impl SpillStore {
     ///
     /// [`SpillError::Bug`] for the table, or once the spill has been read; else as
     /// [`FixedSorter::extend`].
-    pub fn spill(&mut self, spill: RunName, records: Zeroizing<Vec<u8>>) -> Result<(), SpillError> {
-        if spill == RunName::DigitalIds {
+    pub fn spill(
+        &mut self,
+        spill: SpillName,
+        records: Zeroizing<Vec<u8>>,
+    ) -> Result<(), SpillError> {
+        if spill == SpillName::DigitalIds {
             let log = match &mut self.digital_ids {
                 Some(log) => log,
                 None => self.digital_ids.insert(SealedLog::new(&self.dir)?),
@@ -79,10 +83,10 @@ impl SpillStore {
     /// # Errors
     ///
     /// [`SpillError::Bug`] for the table; [`SpillError::Seal`] if the spill is damaged.
-    pub fn next_chunk(&mut self, spill: RunName) -> Result<RunChunk, SpillError> {
+    pub fn next_chunk(&mut self, spill: SpillName) -> Result<SpillChunk, SpillError> {
         let sorted = self.sorted(spill)?;
         let records = sorted.next_chunk(CHUNK_BYTES)?.unwrap_or_default();
-        Ok(RunChunk { run: spill, last: sorted.is_at_end(), content: RunContent::Records(records) })
+        Ok(SpillChunk { spill, last: sorted.is_at_end(), content: SpillContent::Records(records) })
     }
 
     /// Takes a spill out of the store, from its first record on, such as the outcome of a session.
@@ -90,7 +94,7 @@ impl SpillStore {
     /// # Errors
     ///
     /// As [`SpillStore::next_chunk`].
-    pub fn take(&mut self, spill: RunName) -> Result<FixedSorted, SpillError> {
+    pub fn take(&mut self, spill: SpillName) -> Result<FixedSorted, SpillError> {
         self.sorted(spill)?.rewind()?;
         self.reading.remove(&spill).ok_or_else(|| Bug::misuse().into())
     }
@@ -107,7 +111,7 @@ impl SpillStore {
         }
     }
 
-    fn sorted(&mut self, spill: RunName) -> Result<&mut FixedSorted, SpillError> {
+    fn sorted(&mut self, spill: SpillName) -> Result<&mut FixedSorted, SpillError> {
         if !self.reading.contains_key(&spill) {
             let sorter = match self.filling.remove(&spill) {
                 Some(sorter) => sorter,
@@ -118,7 +122,7 @@ impl SpillStore {
         self.reading.get_mut(&spill).ok_or_else(|| Bug::misuse().into())
     }
 
-    fn sorter(&self, spill: RunName) -> Result<FixedSorter, SpillError> {
+    fn sorter(&self, spill: SpillName) -> Result<FixedSorter, SpillError> {
         let record_len = spill.record_len().ok_or_else(Bug::misuse)?;
         FixedSorter::new(&self.dir, record_len, self.memory_bytes)
     }

@@ -3,7 +3,7 @@ use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use session::{RunContent, RunName};
+use session::{SpillContent, SpillName};
 
 use super::merge::Source;
 use super::*;
@@ -224,18 +224,18 @@ fn log_gives_records_back_in_order_any_number_of_times() {
 fn store_marks_the_last_chunk_and_gives_an_empty_one_for_no_records() {
     let dir = private_tempdir();
     let mut store = SpillStore::new(&dir.path().join("work"), 1 << 20).unwrap();
-    let chunk = store.next_chunk(RunName::Hits).unwrap();
+    let chunk = store.next_chunk(SpillName::Hits).unwrap();
     assert!(chunk.last);
-    assert!(matches!(chunk.content, RunContent::Records(records) if records.is_empty()));
+    assert!(matches!(chunk.content, SpillContent::Records(records) if records.is_empty()));
 
     let records = fixed_records(11, 40_000, 17);
     for part in records.chunks(17 * 999) {
-        store.spill(RunName::OwnTags, Zeroizing::new(part.to_vec())).unwrap();
+        store.spill(SpillName::OwnTags, Zeroizing::new(part.to_vec())).unwrap();
     }
     let mut all = Vec::new();
     loop {
-        let chunk = store.next_chunk(RunName::OwnTags).unwrap();
-        let RunContent::Records(records) = chunk.content else {
+        let chunk = store.next_chunk(SpillName::OwnTags).unwrap();
+        let SpillContent::Records(records) = chunk.content else {
             panic!("records");
         };
         assert!(!records.is_empty());
@@ -245,12 +245,12 @@ fn store_marks_the_last_chunk_and_gives_an_empty_one_for_no_records() {
         }
     }
     assert_eq!(all, sorted(&records, 17));
-    let late = store.spill(RunName::OwnTags, Zeroizing::new(vec![0; 17]));
+    let late = store.spill(SpillName::OwnTags, Zeroizing::new(vec![0; 17]));
     assert!(matches!(late, Err(SpillError::Bug(_))));
-    let mut taken = store.take(RunName::OwnTags).unwrap();
+    let mut taken = store.take(SpillName::OwnTags).unwrap();
     assert_eq!(read_all(&mut taken, 1 << 16), all);
-    assert!(store.next_chunk(RunName::Table).is_err());
-    let ragged = store.spill(RunName::RowHits, Zeroizing::new(vec![0; 10]));
+    assert!(store.next_chunk(SpillName::Table).is_err());
+    let ragged = store.spill(SpillName::RowHits, Zeroizing::new(vec![0; 10]));
     assert!(matches!(ragged, Err(SpillError::Bug(_))));
 }
 

@@ -5,7 +5,8 @@ use node::data::DataError;
 use node::results::RecordWriter;
 use node::runs::RunStore;
 use protocol::error::Bug;
-use session::{RunContent, RunName};
+use session::SpillName;
+use session::spills::MatchedRow;
 
 /// Keeps the ids of the matched rows, each after the kinds that matched, in the order of the rows.
 pub(super) fn keep_rows(
@@ -16,19 +17,16 @@ pub(super) fn keep_rows(
     let mut ids = input.row_ids()?;
     let mut next_row = 0_u64;
     loop {
-        let chunk = runs.next_chunk(RunName::MatchedRows)?;
-        let RunContent::Records(records) = chunk.content else { break };
-        for record in records.as_chunks::<10>().0 {
-            let (row, bits) = record.split_at(8);
-            let row = u64::from_be_bytes(row.try_into().unwrap_or_default());
+        let chunk = runs.next_chunk(SpillName::MatchedRows)?;
+        for MatchedRow { row, kinds } in chunk.records()? {
             let mut id = None;
-            while next_row <= row {
+            while next_row <= row.get() {
                 id = ids.next_id()?;
                 next_row = next_row.saturating_add(1);
             }
             // The input is not the committed one any more.
             let id = id.ok_or(Bug::stored_data_changed())?;
-            kept.push(&[bits, &id])?;
+            kept.push(&[&kinds.to_bytes(), &id])?;
         }
         if chunk.last {
             break;

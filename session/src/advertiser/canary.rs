@@ -12,6 +12,8 @@ use core::fmt;
 
 use zeroize::Zeroizing;
 
+use crate::order::Evidence;
+use protocol::codec::StreamId;
 use protocol::error::{Bug, Error, Violation};
 use protocol::group::{BatchArithmetic, Encoded};
 use protocol::rows::RowWidth;
@@ -93,7 +95,7 @@ impl Canaries {
         self.met = 0;
     }
 
-    /// Whether the next row of EVAL, in strict order, is a canary row.
+    /// Tells if the next row of EVAL, in strict order, is a canary row.
     ///
     /// # Errors
     ///
@@ -107,7 +109,8 @@ impl Canaries {
         match first(row).cmp(&first(expected)) {
             core::cmp::Ordering::Less => Ok(false),
             core::cmp::Ordering::Equal if row == expected => {
-                self.met = self.met.saturating_add(1);
+                // Below the number of rows, one of which this is.
+                self.met += 1;
                 Ok(true)
             }
             // [G24]
@@ -125,7 +128,7 @@ impl Canaries {
         if self.met == all {
             return Ok(CanariesAnswered { elements, rows: all as u64 });
         }
-        Err(Error::peer(Violation::CanaryMissing, protocol::codec::StreamId::Eval.code(), 0))
+        Err(Error::peer(Violation::CanaryMissing, StreamId::Eval.code(), 0))
     }
 }
 
@@ -144,15 +147,16 @@ pub struct CanariesAnswered {
 }
 
 impl CanariesAnswered {
-    /// Whether the answers checked are all that were asked for.
-    pub(crate) const fn covers(&self, elements: u64) -> bool {
-        self.elements == elements
-    }
-
     /// Canary rows answered; the more, the smaller the share of wrong answers that may have passed.
     #[must_use]
     pub const fn rows(&self) -> u64 {
         self.rows
+    }
+}
+
+impl Evidence for CanariesAnswered {
+    fn covers(&self, elements: u64) -> bool {
+        self.elements == elements
     }
 }
 

@@ -6,6 +6,7 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
+use crate::count::Count;
 use crate::row_task::OpenRow;
 use crate::task::{BlindRowsTask, CanaryTask, opaque_debug};
 use crate::{Outbox, Output, RowSlot, Task};
@@ -13,7 +14,7 @@ use protocol::error::{Bug, Error};
 use protocol::rows::RowWidth;
 use protocol::seed::{Select, SessionKeys};
 
-/// What a session is to arrange.
+/// Input, sizes and derivations of the rows of a session.
 pub(crate) struct RowPlan {
     pub(crate) width: RowWidth,
     /// Rows of the committed input.
@@ -42,7 +43,7 @@ pub(crate) struct Arranger {
     plan: RowPlan,
     /// Identifiers given by the driver and not yet placed.
     waiting: VecDeque<RowSlot>,
-    /// Row of the input that is being gathered, and what it has so far.
+    /// Row of the input that is being gathered, and its identifiers so far.
     row: u64,
     open: Vec<RowSlot>,
     /// Drawn rows that are whole.
@@ -100,7 +101,7 @@ impl Arranger {
             }
             self.last_place = Some(place);
             if slot.element == self.next_element {
-                self.next_element = self.next_element.saturating_add(1);
+                self.next_element.grow(1)?;
             }
         }
         self.waiting.extend(slots);
@@ -127,7 +128,7 @@ impl Arranger {
                 let rows = core::mem::take(&mut self.ready);
                 if !rows.is_empty() {
                     let (width, keys) = (self.plan.width, self.plan.keys.clone());
-                    self.start(Task::BlindRows(BlindRowsTask { width, rows, keys }), out);
+                    self.start(Task::BlindRows(BlindRowsTask { width, rows, keys }), out)?;
                 }
                 continue;
             }
@@ -139,31 +140,34 @@ impl Arranger {
             if self.drawn != self.plan.drawn || !self.waiting.is_empty() {
                 return Err(Bug::misuse().into());
             }
-            let left = self.plan.padded.saturating_sub(self.next_canary);
+            let mut left = self.plan.padded;
+            left.shrink(self.next_canary)?;
             if left == 0 {
                 return Ok(());
             }
-            self.start_canaries(left, out);
+            self.start_canaries(left, out)?;
         }
         Ok(())
     }
 
-    /// Whether every row has been made and its task is done.
+    /// Tells if every row has been made and its task is done.
     pub(crate) const fn is_done(&self) -> bool {
         self.rows_ended && self.pending == 0 && self.next_canary == self.plan.padded
     }
 
-    fn start_canaries(&mut self, left: u64, out: &mut Outbox) {
-        let rows = u32::try_from(left).unwrap_or(u32::MAX).min(self.plan.frame_rows);
+    fn start_canaries(&mut self, left: u64, out: &mut Outbox) -> Result<(), Bug> {
+        let full = self.plan.frame_rows;
+        let rows = u32::try_from(left).map_or(full, |left| left.min(full));
         let RowPlan { width, public_key, ref keys, .. } = self.plan;
         let (first_row, keys) = (self.next_canary, keys.clone());
-        self.next_canary = self.next_canary.saturating_add(u64::from(rows));
-        self.start(Task::Canaries(CanaryTask { width, first_row, rows, public_key, keys }), out);
+        self.next_canary.grow(u64::from(rows))?;
+        self.start(Task::Canaries(CanaryTask { width, first_row, rows, public_key, keys }), out)
     }
 
-    fn start(&mut self, task: Task, out: &mut Outbox) {
-        self.pending = self.pending.saturating_add(1);
+    fn start(&mut self, task: Task, out: &mut Outbox) -> Result<(), Bug> {
+        self.pending.grow(1)?;
         out.push(Output::Compute(task));
+        Ok(())
     }
 
     fn want_rows(&mut self, out: &mut Outbox) {
@@ -174,7 +178,8 @@ impl Arranger {
     }
 
     fn slots_max(&self) -> usize {
-        (self.plan.frame_rows as usize).saturating_mul(self.plan.width.slots())
+        // A frame's elements at most.
+        self.plan.frame_rows as usize * self.plan.width.slots()
     }
 
     /// Gathers drawn rows for one task; false when identifiers are missing.
@@ -199,7 +204,7 @@ impl Arranger {
     /// Draws the gathered row or leaves it out; a row without identifiers is drawn like any other.
     fn close_row(&mut self) -> Result<(), Bug> {
         let row = self.row;
-        self.row = self.row.saturating_add(1);
+        self.row.grow(1)?;
         let drawn = match &mut self.plan.sample {
             Some(sample) => sample.next().ok_or(Bug::invariant())?,
             None => true,
@@ -216,7 +221,7 @@ impl Arranger {
                 *place = Some(found.identifier);
             }
         }
-        self.drawn = self.drawn.saturating_add(1);
+        self.drawn.grow(1)?;
         self.ready.push(OpenRow { row, slots });
         Ok(())
     }

@@ -6,16 +6,16 @@
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
-use zeroize::Zeroizing;
-
+use crate::count::Count;
+use crate::spills::{Placement, RowHit, Spilling};
 use crate::task::{BlindSlot, BlindTask, BlindedFrame};
-use crate::{Outbox, Output, RowSlot, RunName, Task};
+use crate::{Outbox, Output, RowSlot, Task};
 use protocol::error::{Bug, Error};
 use protocol::identifier::Identifier;
 use protocol::limits::Limits;
 use protocol::seed::{Select, SessionKeys};
 
-/// What a session is to blind.
+/// Input and derivations of the padded sequence of a session.
 pub(crate) struct Plan {
     /// Padded elements E.
     pub(crate) elements: u64,
@@ -35,7 +35,7 @@ pub(crate) struct Plan {
 #[derive(Debug)]
 pub(crate) struct Blinder {
     select: Select,
-    /// Whether the next position is real, drawn but not yet filled.
+    /// Draw of the next position, real or not, that is not yet filled.
     drawn: Option<bool>,
     position: u64,
     elements: u64,
@@ -54,7 +54,7 @@ pub(crate) struct Blinder {
     kinds: Vec<u8>,
     rows: u64,
     last_place: Option<(u64, u8)>,
-    /// Records spilled as [`RunName::Placements`].
+    /// Records spilled as [`Placement`].
     pub(crate) placements: u64,
     pub(crate) ready: BTreeMap<u32, BlindedFrame>,
     pub(crate) next_to_send: u32,
@@ -96,7 +96,7 @@ impl Blinder {
             return Err(Bug::misuse().into());
         }
         self.rows_wanted = false;
-        let mut places = Zeroizing::new(Vec::with_capacity(rows.len().saturating_mul(17)));
+        let mut places = Spilling::with_room(rows.len());
         for entry in rows {
             let place = (entry.row, entry.slot);
             let kind = self.kinds.iter().position(|kind| *kind == entry.identifier.kind.code());
@@ -108,16 +108,15 @@ impl Blinder {
                 return Err(Bug::misuse().into());
             }
             self.last_place = Some(place);
-            self.placements = self.placements.saturating_add(1);
-            places.extend_from_slice(&entry.element.to_be_bytes());
-            places.extend_from_slice(&entry.row.to_be_bytes());
-            places.push(kind);
+            self.placements.grow(1)?;
+            let place = RowHit { row: entry.row.into(), kind };
+            places.push(&Placement { element: entry.element.into(), place });
             if entry.element == self.next_element {
-                self.next_element = self.next_element.saturating_add(1);
+                self.next_element.grow(1)?;
                 self.waiting.push_back((entry.element, entry.identifier));
             }
         }
-        out.push(Output::Spill { run: RunName::Placements, records: places });
+        places.spill(out);
         Ok(())
     }
 
@@ -129,8 +128,10 @@ impl Blinder {
                 self.want_rows(out);
                 return Ok(());
             }
-            let started = self.next_frame.saturating_sub(self.next_to_send);
-            if open.saturating_add(started) >= window {
+            let mut unanswered = self.next_frame;
+            unanswered.shrink(self.next_to_send)?;
+            unanswered.grow(open)?;
+            if unanswered >= window {
                 return Ok(());
             }
             if !self.fill()? {
@@ -145,7 +146,7 @@ impl Blinder {
             let room = Vec::with_capacity(self.frame_elements as usize);
             let slots = core::mem::replace(&mut self.slots, room);
             let frame = self.next_frame;
-            self.next_frame = self.next_frame.saturating_add(1);
+            self.next_frame.grow(1)?;
             let task = BlindTask { frame, first: self.first, slots, keys: self.keys.clone() };
             self.first = self.position;
             out.push(Output::Compute(Task::Blind(task)));
@@ -184,7 +185,7 @@ impl Blinder {
             } else {
                 self.slots.push(BlindSlot::Padding);
             }
-            self.position = self.position.saturating_add(1);
+            self.position.grow(1)?;
         }
         Ok(true)
     }

@@ -1,0 +1,418 @@
+//! The advertiser's longest state, shuffled order: rows out in an order of their own, answers back
+//! in another, canaries first, then a count.
+
+use alloc::vec::Vec;
+
+use zeroize::Zeroizing;
+
+use crate::advertiser::arranger::{Arranger, RowPlan};
+use crate::advertiser::canary::{Canaries, CanariesAnswered};
+use crate::advertiser::tally::{Counted, Tally};
+use crate::advertiser::{AdvertiserSession, Asking, ExpectIds};
+use crate::count::Count;
+use crate::disclosure::{self, MatchCount, Outcome, ShuffledCounts, Withheld};
+use crate::merge::{Framer, Reread, RowsChanged, SortedRows};
+use crate::row_task::UnblindTask;
+use crate::state::{Agreed, State};
+use crate::task::{Computed, Done};
+use crate::{Outbox, Output, RowSlot, SpillChunk, SpillContent, SpillName, Stage, Task};
+use protocol::codec::{RawFrame, StreamId};
+use protocol::error::{Bug, Error, Violation};
+use protocol::group::Encoded;
+use protocol::rows::RowOrder;
+use protocol::seed::Select;
+use protocol::suite::Profile;
+use protocol::transcript::result::ResultCommitment;
+
+/// Sends every row, waits for the answers to all of them, and counts.
+///
+/// Rows leave in strict order of their encodings, so that nothing of the input's order is in them.
+/// No answer is unblinded before both sides have signed EVAL and every canary row is among it
+/// [M-44]. Leaves to [`crate::advertiser::ExpectReceipt`], or to [`ExpectIds`] once the operator
+/// has approved a release.
+#[derive(Debug)]
+pub struct ExpectAnswers {
+    pub(crate) core: Agreed<Asking>,
+    canaries: Canaries,
+    phase: Phase,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// Real rows are blinded and canary rows made.
+    Arrange(Arranger),
+    /// Rows go out.
+    Send(SortedRows, Framer),
+    /// Answers come in.
+    Receive(Receiving),
+    /// Answers that are no canaries are unblinded.
+    Unblind(Unblinding),
+    /// Unblinded answers are looked up.
+    Count(CanariesAnswered, Tally),
+    /// Every row is counted.
+    Counted(CanariesAnswered, Counted),
+    /// The operator is asked.
+    Approve { count: MatchCount, handles: u64 },
+}
+
+#[derive(Debug)]
+struct Receiving {
+    order: RowOrder,
+    /// A canary row that was not there. Told once the provider has signed the stream: then the
+    /// stream is evidence.
+    missing: Option<Violation>,
+}
+
+#[derive(Debug)]
+struct Unblinding {
+    evidence: CanariesAnswered,
+    reread: Reread,
+    /// A frame has been asked for.
+    wanted: bool,
+    ended: bool,
+    /// Rows read that are no canaries.
+    rows: u64,
+    /// Tasks out.
+    pending: u32,
+    /// Tags that were spilled.
+    outputs: u64,
+}
+
+impl ExpectAnswers {
+    pub(crate) fn start(
+        mut core: Agreed<Asking>,
+        out: &mut Outbox,
+    ) -> Result<AdvertiserSession, Error> {
+        core.open_exchange();
+        let (rows, drawn, padded) = (core.own.rows, core.own.drawn, core.padded_rows());
+        let stream = core.own.sample_stream.take();
+        let terms = core.terms.terms();
+        let plan = RowPlan {
+            width: core.width,
+            rows,
+            drawn,
+            padded,
+            distinct: core.own.distinct,
+            sample: stream.map(|stream| Select::new(stream, rows, drawn)),
+            ruleset: terms.ruleset,
+            kinds: terms.kinds.clone(),
+            public_key: core.own.public_key(),
+            keys: core.own.keys.clone(),
+            frame_rows: core.width.frame_rows(core.wire.limits()),
+        };
+        let canaries = padded.checked_sub(drawn).ok_or(Bug::invariant())?;
+        let canaries = Canaries::new(core.width, canaries)?;
+        let phase = Phase::Arrange(Arranger::new(plan)?);
+        Self { core, canaries, phase }.advance(out)
+    }
+
+    fn arranger(&mut self) -> Result<&mut Arranger, Bug> {
+        match &mut self.phase {
+            Phase::Arrange(arranger) => Ok(arranger),
+            _ => Err(Bug::misuse()),
+        }
+    }
+
+    /// Has rows on their way to BLIND kept until all are made.
+    fn keep(&self, encodings: &[Encoded], out: &mut Outbox) {
+        let records = Zeroizing::new(encodings.as_flattened().to_vec());
+        out.push(Output::Spill { spill: SpillName::BlindedRows(self.core.width), records });
+    }
+
+    fn start_sending(&mut self, out: &mut Outbox) {
+        self.canaries.seal();
+        let width = self.core.width;
+        out.push(Output::WantSpill(SpillName::BlindedRows(width)));
+        let framer = Framer::new(StreamId::Blind, 32, self.core.row_frame());
+        self.phase = Phase::Send(SortedRows::new(width, self.core.padded_rows()), framer);
+    }
+
+    /// Sends the next rows, in the order that follows from them alone.
+    fn send(&mut self, chunk: &SpillChunk, out: &mut Outbox) -> Result<(), Error> {
+        let name = SpillName::BlindedRows(self.core.width);
+        let (Phase::Send(rows, framer), SpillContent::Records(records)) =
+            (&mut self.phase, &chunk.content)
+        else {
+            return Err(Bug::misuse().into());
+        };
+        if chunk.spill != name {
+            return Err(Bug::misuse().into());
+        }
+        self.core.check_open(out)?;
+        rows.take(records, chunk.last).map_err(|changed| match changed {
+            // Equal elements are one identifier that our own driver numbered twice.
+            RowsChanged::Repeated => Bug::invariant(),
+            RowsChanged::Storage(bug) => bug,
+        })?;
+        let wire = &mut self.core.wire;
+        framer.push(records, chunk.last, |frame| wire.send_bulk(frame, out))?;
+        if chunk.last {
+            wire.send_checkpoint(StreamId::Blind, out)?;
+            let order = RowOrder::new(self.core.width);
+            self.phase = Phase::Receive(Receiving { order, missing: None });
+        } else {
+            out.push(Output::WantSpill(name));
+        }
+        Ok(())
+    }
+
+    fn start_unblinding(&mut self, out: &mut Outbox) -> Result<(), Error> {
+        let Phase::Receive(Receiving { missing, .. }) = &self.phase else {
+            return Err(Bug::invariant().into());
+        };
+        // [G24]
+        if let Some(violation) = missing {
+            return Err(Error::peer(*violation, StreamId::Eval.code(), 0));
+        }
+        let evidence = self.canaries.finish(self.core.wire.elements(StreamId::Eval))?;
+        self.canaries.rewind();
+        let root = self.core.wire.head(StreamId::Eval).ok_or(Bug::invariant())?.root;
+        let mut unblinding = Unblinding {
+            evidence,
+            reread: Reread::new(root),
+            wanted: false,
+            ended: false,
+            rows: 0,
+            pending: 0,
+            outputs: 0,
+        };
+        unblinding.want(self.core.own.frames_in_flight, out);
+        self.phase = Phase::Unblind(unblinding);
+        Ok(())
+    }
+
+    fn start_counting(
+        &mut self,
+        evidence: CanariesAnswered,
+        outputs: u64,
+        out: &mut Outbox,
+    ) -> Result<(), Error> {
+        let keeps_handles = self.core.profile.sends_handles();
+        let Asking { hello, drawn, .. } = &self.core.own;
+        let tally = Tally::start(&hello.table, *drawn, outputs, keeps_handles, out)?;
+        self.phase = Phase::Count(evidence, tally);
+        Ok(())
+    }
+
+    /// Releases the count, or withholds it; where handles follow, asks the operator first.
+    fn judge(
+        mut self,
+        evidence: CanariesAnswered,
+        counted: Counted,
+        out: &mut Outbox,
+    ) -> Result<AdvertiserSession, Error> {
+        let Counted { histogram, handles } = counted;
+        let core = &self.core;
+        let counts = ShuffledCounts {
+            rows: core.own.drawn,
+            sampled: core.own.is_sampled(),
+            width: core.width,
+            histogram,
+        };
+        let count =
+            match disclosure::release_count(&core.terms, &core.reservation, evidence, &counts)? {
+                Err(why) => return self.core.withhold(why, out),
+                Ok(count) => count,
+            };
+        if core.profile.sends_handles() {
+            out.push(Output::WantApproval { count: count.clone() });
+            self.phase = Phase::Approve { count, handles };
+            return Ok(self.into());
+        }
+        let salt = core.own.keys.result_salt();
+        let mut result = ResultCommitment::released(&salt, Profile::MatchRate);
+        for bin in histogram.bins(core.width) {
+            result.update(&bin.to_le_bytes());
+        }
+        self.core.complete(Outcome::Count(count), result.finish(), out)
+    }
+}
+
+impl State for ExpectAnswers {
+    type Session = AdvertiserSession;
+
+    const STREAMS_OPEN: bool = true;
+
+    fn stage(&self) -> Stage {
+        match self.phase {
+            // The provider evaluates every row before the first answer leaves.
+            Phase::Receive(_) if self.core.wire.elements(StreamId::Eval) == 0 => Stage::Answers,
+            Phase::Arrange(_) => Stage::Blind,
+            Phase::Send(..) | Phase::Receive(_) => Stage::Match,
+            Phase::Unblind(_) => Stage::Finalize,
+            Phase::Count(..) | Phase::Counted(..) => Stage::LookUp,
+            Phase::Approve { .. } => Stage::Approval,
+        }
+    }
+
+    fn accepts(&self, stream: StreamId) -> bool {
+        stream == StreamId::Eval && matches!(self.phase, Phase::Receive(_))
+    }
+
+    /// Takes one frame of answers: its order, its number, and the canary rows in it.
+    fn bulk(&mut self, frame: RawFrame, out: &mut Outbox) -> Result<(), Error> {
+        let at = |violation| Error::peer(violation, StreamId::Eval.code(), frame.header.index);
+        let Phase::Receive(receiving) = &mut self.phase else {
+            return Err(at(Violation::UnexpectedMessage));
+        };
+        let received = self.core.wire.elements(StreamId::Eval);
+        let complete = received == self.core.elements;
+        // [G06]
+        if received > self.core.elements || frame.header.is_last() != complete {
+            return Err(at(Violation::CountMismatch));
+        }
+        let encodings = frame.encodings();
+        if encodings.len() != frame.header.elements as usize {
+            return Err(at(Violation::FrameMalformed));
+        }
+        self.core.note_answer(&frame, out)?;
+        receiving.order.check(encodings).map_err(at)?;
+        for row in encodings.chunks(self.core.width.slots()) {
+            if receiving.missing.is_none() {
+                receiving.missing = self.canaries.is_canary(row).err();
+            }
+        }
+        Ok(())
+    }
+
+    fn rows(&mut self, rows: Vec<RowSlot>, _out: &mut Outbox) -> Result<(), Error> {
+        Ok(self.arranger()?.take(rows)?)
+    }
+
+    fn end_of_rows(&mut self) -> Result<(), Error> {
+        Ok(self.arranger()?.end_rows()?)
+    }
+
+    fn computed(&mut self, computed: Computed, out: &mut Outbox) -> Result<(), Error> {
+        match (&mut self.phase, computed.0?) {
+            (Phase::Arrange(arranger), Done::RowsBlinded(rows)) => {
+                arranger.pending.shrink(1)?;
+                self.keep(&rows.encodings, out);
+            }
+            (Phase::Arrange(arranger), Done::Canaries(rows)) => {
+                arranger.pending.shrink(1)?;
+                self.canaries.add(&rows.answers);
+                self.keep(&rows.blinded, out);
+            }
+            (Phase::Unblind(unblinding), Done::Unblinded(rows)) => {
+                unblinding.pending.shrink(1)?;
+                unblinding.outputs.grow(rows.outputs.count())?;
+                rows.outputs.spill(out);
+            }
+            _ => return Err(Bug::misuse().into()),
+        }
+        Ok(())
+    }
+
+    fn spilled(&mut self, chunk: SpillChunk, out: &mut Outbox) -> Result<(), Error> {
+        match &mut self.phase {
+            Phase::Send(..) => self.send(&chunk, out),
+            Phase::Unblind(unblinding) => {
+                unblinding.take(&chunk, &self.core, &mut self.canaries, out)
+            }
+            Phase::Count(evidence, tally) => {
+                if let Some(counted) = tally.take(chunk, out)? {
+                    self.phase = Phase::Counted(*evidence, counted);
+                }
+                Ok(())
+            }
+            _ => Err(Bug::misuse().into()),
+        }
+    }
+
+    fn decided(self, approved: bool, out: &mut Outbox) -> Result<AdvertiserSession, Error> {
+        match (self.phase, approved) {
+            (Phase::Approve { count, handles }, true) => {
+                Ok(ExpectIds::start(self.core, count, handles, out).into())
+            }
+            (Phase::Approve { .. }, false) => self.core.withhold(Withheld::Declined, out),
+            _ => Err(Bug::misuse().into()),
+        }
+    }
+
+    fn advance(mut self, out: &mut Outbox) -> Result<AdvertiserSession, Error> {
+        let window = self.core.own.frames_in_flight;
+        match &mut self.phase {
+            Phase::Arrange(arranger) => {
+                arranger.go_on(window, out)?;
+                if arranger.is_done() {
+                    self.start_sending(out);
+                }
+            }
+            Phase::Receive(_) => {
+                self.core.wire.settle_checkpoint(StreamId::Eval, out)?;
+                let wire = &self.core.wire;
+                if wire.is_settled(StreamId::Blind) && wire.is_settled(StreamId::Eval) {
+                    self.start_unblinding(out)?;
+                }
+            }
+            Phase::Unblind(unblinding) => {
+                if unblinding.is_done() {
+                    let (evidence, outputs) = (unblinding.evidence, unblinding.outputs);
+                    self.start_counting(evidence, outputs, out)?;
+                } else {
+                    unblinding.want(window, out);
+                }
+            }
+            Phase::Counted(evidence, counted) => {
+                let (evidence, counted) = (*evidence, *counted);
+                return self.judge(evidence, counted, out);
+            }
+            Phase::Send(..) | Phase::Count(..) | Phase::Approve { .. } => {}
+        }
+        Ok(self.into())
+    }
+}
+
+impl Unblinding {
+    /// Asks for the next frame while fewer than `window` tasks are out.
+    fn want(&mut self, window: u32, out: &mut Outbox) {
+        if !self.wanted && !self.ended && self.pending < window {
+            self.wanted = true;
+            out.push(Output::WantSpill(SpillName::Evaluations));
+        }
+    }
+
+    const fn is_done(&self) -> bool {
+        self.ended && self.pending == 0
+    }
+
+    /// Takes the next frame of answers as it comes back from storage, and leaves its canaries out.
+    fn take(
+        &mut self,
+        chunk: &SpillChunk,
+        core: &Agreed<Asking>,
+        canaries: &mut Canaries,
+        out: &mut Outbox,
+    ) -> Result<(), Error> {
+        let (SpillName::Evaluations, SpillContent::Frame(frame), true) =
+            (chunk.spill, &chunk.content, self.wanted)
+        else {
+            return Err(Bug::misuse().into());
+        };
+        self.wanted = false;
+        self.ended = frame.header.is_last();
+        self.reread.take(frame)?;
+        let mut answers = Vec::with_capacity(frame.encodings().len());
+        for row in frame.encodings().chunks(core.width.slots()) {
+            if !canaries.is_canary(row).map_err(|_| Bug::stored_data_changed())? {
+                answers.extend_from_slice(row);
+            }
+        }
+        let first_row = self.rows;
+        let rows = (answers.len() / core.width.slots()) as u64;
+        self.rows.grow(rows)?;
+        if rows > 0 {
+            self.pending.grow(1)?;
+            out.push(Output::Compute(Task::Unblind(UnblindTask {
+                frame: frame.header.index,
+                width: core.width,
+                first_row,
+                answers,
+                public_key: core.own.public_key(),
+                keys: core.own.keys.clone(),
+            })));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,71 @@
+//! The advertiser's wait for the provider's agreement to the terms.
+
+use crate::advertiser::{AdvertiserSession, Asking, ExpectTable};
+use crate::state::{Agreed, Core, State};
+use crate::wire::refused_by_peer;
+use crate::{Outbox, Output, Stage};
+use protocol::attestation::Signature;
+use protocol::codec::{RawFrame, StreamId};
+use protocol::error::{Error, Violation};
+use protocol::ledger::Reservation;
+use protocol::message::{Refuse, TermsAccept};
+use protocol::terms::{MatchTerms, SignedTerms};
+
+/// Waits for the provider's signature under the terms.
+#[derive(Debug)]
+pub struct ExpectTerms {
+    pub(crate) core: Core<Asking>,
+    pub(crate) terms: MatchTerms,
+    pub(crate) signature: Signature,
+    pub(crate) reservation: Reservation,
+}
+
+impl State for ExpectTerms {
+    type Session = AdvertiserSession;
+
+    fn stage(&self) -> Stage {
+        Stage::Terms
+    }
+
+    fn terms_accept(
+        self,
+        accept: TermsAccept,
+        frame: RawFrame,
+        out: &mut Outbox,
+    ) -> Result<AdvertiserSession, Error> {
+        let Self { core, terms, signature, reservation } = self;
+        let at = |violation| {
+            Error::peer(violation, StreamId::ControlProvider.code(), frame.header.index)
+        };
+        let (wire, sid) = (&core.wire, *core.wire.bound()?);
+        // [G27]
+        if accept.sid != sid {
+            return Err(at(Violation::SessionBindingMismatch));
+        }
+        let own_key = wire.key().public();
+        let signed = SignedTerms::verify(
+            terms,
+            core.profile,
+            sid,
+            (&own_key, &signature),
+            (wire.peer().key(), &accept.signature),
+        )
+        .map_err(at)?;
+        let entry = reservation.entry().clone();
+        out.push(Output::Ledger { entry, evidence: frame });
+        let core = Agreed::new(core, signed, reservation);
+        match core.terms.terms().table_delivery {
+            0 => core.start_match(out),
+            _ => Ok(ExpectTable::start(core).into()),
+        }
+    }
+
+    fn refuse(
+        self,
+        refuse: Refuse,
+        _frame: RawFrame,
+        out: &mut Outbox,
+    ) -> Result<AdvertiserSession, Error> {
+        Err(refused_by_peer(&refuse, out.now()))
+    }
+}

@@ -1,0 +1,381 @@
+//! Skeleton of both parties' sessions: what a state is, what states hold, how all of them end.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::ops::{Deref, DerefMut};
+
+use crate::disclosure::{Outcome, Resolution};
+use crate::spills::SpillChunk;
+use crate::task::Computed;
+use crate::wire::{Received, Wire};
+use crate::{Input, Outbox, RowSlot, Stage};
+use protocol::codec::{RawFrame, StreamId};
+use protocol::error::{Bug, Error, Refusal, Violation};
+use protocol::ledger::Reservation;
+use protocol::message::{
+    Control, HelloA, HelloP, ReceiptAck, Refuse, Released, SignedReceipt, Terms, TermsAccept,
+};
+use protocol::rows::RowWidth;
+use protocol::suite::Profile;
+use protocol::terms::SignedTerms;
+use protocol::transcript::receipt::Receipt;
+
+/// Declares a control message that a state may accept, and refuses it for all others.
+macro_rules! messages {
+    ($($name:ident($message:ty);)+) => { $(
+        fn $name(
+            self,
+            _message: $message,
+            frame: RawFrame,
+            _out: &mut Outbox,
+        ) -> Result<Self::Session, Error> {
+            Err(unexpected(&frame))
+        }
+    )+ };
+}
+
+/// A state of a session.
+///
+/// A state lists what it accepts. Everything else is refused here: a frame as a breach of the
+/// protocol by the peer, anything else as a defect of the driver.
+pub(crate) trait State: OnWire + Sized + Into<Self::Session> {
+    /// Session of the party whose state it is.
+    type Session;
+
+    /// True while bulk streams are open, so that checkpoints may come.
+    const STREAMS_OPEN: bool = false;
+
+    /// Stage of the session in this state.
+    fn stage(&self) -> Stage;
+
+    /// Tells if frames of a bulk stream may be read now.
+    fn accepts(&self, _stream: StreamId) -> bool {
+        false
+    }
+
+    messages! {
+        hello_a(HelloA);
+        hello_p(Box<HelloP>);
+        refuse(Refuse);
+        terms(Terms);
+        terms_accept(TermsAccept);
+        released(Released);
+        receipt(SignedReceipt);
+        receipt_ack(ReceiptAck);
+    }
+
+    /// Takes a frame of a bulk stream.
+    fn bulk(&mut self, frame: RawFrame, _out: &mut Outbox) -> Result<(), Error> {
+        Err(unexpected(&frame))
+    }
+
+    /// Takes identifiers of the committed input.
+    fn rows(&mut self, _rows: Vec<RowSlot>, _out: &mut Outbox) -> Result<(), Error> {
+        Err(Bug::misuse().into())
+    }
+
+    /// Notes that there are no further identifiers.
+    fn end_of_rows(&mut self) -> Result<(), Error> {
+        Err(Bug::misuse().into())
+    }
+
+    /// Takes the result of a task.
+    fn computed(&mut self, _computed: Computed, _out: &mut Outbox) -> Result<(), Error> {
+        Err(Bug::misuse().into())
+    }
+
+    /// Takes the next chunk of a spill.
+    fn spilled(&mut self, _chunk: SpillChunk, _out: &mut Outbox) -> Result<(), Error> {
+        Err(Bug::misuse().into())
+    }
+
+    /// Takes the reserve or the hold that is on disk, or the refusal of it with the seconds after
+    /// which it may succeed.
+    fn reserved(
+        self,
+        _reserved: Result<Reservation, (Refusal, u32)>,
+        _out: &mut Outbox,
+    ) -> Result<Self::Session, Error> {
+        Err(Bug::misuse().into())
+    }
+
+    /// Takes the facts about a batch of handles.
+    fn resolved(self, _resolved: Resolution, _out: &mut Outbox) -> Result<Self::Session, Error> {
+        Err(Bug::misuse().into())
+    }
+
+    /// Takes the operator's decision about a release.
+    fn decided(self, _approved: bool, _out: &mut Outbox) -> Result<Self::Session, Error> {
+        Err(Bug::misuse().into())
+    }
+
+    /// Goes on as far as it can after something was taken.
+    fn advance(self, _out: &mut Outbox) -> Result<Self::Session, Error> {
+        Ok(self.into())
+    }
+
+    /// Advances by one input.
+    fn handle(mut self, input: Input, out: &mut Outbox) -> Result<Self::Session, Error> {
+        match input {
+            Input::Frame(frame) => match self.wire_mut().receive(frame, out)? {
+                Received::Control(message, frame) => return self.control(message, frame, out),
+                Received::Bulk(frame) => self.bulk(frame, out)?,
+            },
+            Input::Rows(rows) => self.rows(rows, out)?,
+            Input::EndOfRows => self.end_of_rows()?,
+            Input::Computed(computed) => self.computed(computed, out)?,
+            Input::Spilled(chunk) => self.spilled(chunk, out)?,
+            Input::Reserved(reservation) => return self.reserved(Ok(reservation), out),
+            Input::ReserveRefused { refusal, retry_after_s } => {
+                return self.reserved(Err((refusal, retry_after_s)), out);
+            }
+            Input::Resolved(resolution) => return self.resolved(resolution, out),
+            Input::Approved => return self.decided(true, out),
+            Input::Declined => return self.decided(false, out),
+        }
+        self.advance(out)
+    }
+
+    /// Hands a control message to whoever accepts it.
+    fn control(
+        mut self,
+        message: Control,
+        frame: RawFrame,
+        out: &mut Outbox,
+    ) -> Result<Self::Session, Error> {
+        match message {
+            Control::HelloA(message) => self.hello_a(message, frame, out),
+            Control::HelloP(message) => self.hello_p(message, frame, out),
+            Control::Refuse(message) => self.refuse(message, frame, out),
+            Control::Terms(message) => self.terms(message, frame, out),
+            Control::TermsAccept(message) => self.terms_accept(message, frame, out),
+            Control::Released(message) => self.released(message, frame, out),
+            Control::Receipt(message) => self.receipt(message, frame, out),
+            Control::ReceiptAck(message) => self.receipt_ack(message, frame, out),
+            Control::Checkpoint(checkpoint) if Self::STREAMS_OPEN => {
+                self.wire_mut().take_checkpoint(checkpoint)?;
+                self.advance(out)
+            }
+            Control::CheckpointAck(checkpoint) if Self::STREAMS_OPEN => {
+                self.wire_mut().take_acknowledgement(&checkpoint)?;
+                self.advance(out)
+            }
+            Control::Checkpoint(_) | Control::CheckpointAck(_) | Control::Abort(_) => {
+                Err(unexpected(&frame))
+            }
+        }
+    }
+}
+
+/// Access to the wire, which every state holds.
+pub(crate) trait OnWire {
+    fn wire(&self) -> &Wire;
+    fn wire_mut(&mut self) -> &mut Wire;
+}
+
+/// Declares the states of a session and where each holds its wire.
+macro_rules! session {
+    ($session:ident: $($state:ident($($wire:ident).+),)+) => {
+        impl $session {
+            /// Advances by one input at a Unix time.
+            ///
+            /// # Errors
+            ///
+            /// The session is over; see [`Error`] for who must act.
+            pub fn handle(self, now: u64, input: Input, out: &mut Outbox) -> Result<Self, Error> {
+                out.at(now);
+                match self {
+                    $(Self::$state(state) => state.handle(input, out),)+
+                    Self::Closed => Err($crate::state::after_close(&input)),
+                }
+            }
+
+            /// Tells if frames of a bulk stream may be read now.
+            #[must_use]
+            pub fn accepts(&self, stream: StreamId) -> bool {
+                match self {
+                    $(Self::$state(state) => state.accepts(stream),)+
+                    Self::Closed => false,
+                }
+            }
+
+            /// Session id, from its computation to the close.
+            #[must_use]
+            pub fn sid(&self) -> Option<&[u8; 32]> {
+                match self {
+                    $(Self::$state(state) => state.wire().sid(),)+
+                    Self::Closed => None,
+                }
+            }
+
+            /// Stage of the session, for deadlines, progress and diagnostics.
+            #[must_use]
+            pub fn stage(&self) -> Stage {
+                match self {
+                    $(Self::$state(state) => state.stage(),)+
+                    Self::Closed => Stage::Closed,
+                }
+            }
+        }
+
+        $(
+            impl From<$state> for $session {
+                fn from(state: $state) -> Self {
+                    Self::$state(state)
+                }
+            }
+
+            impl $crate::state::OnWire for $state {
+                fn wire(&self) -> &Wire {
+                    &self.$($wire).+
+                }
+
+                fn wire_mut(&mut self) -> &mut Wire {
+                    &mut self.$($wire).+
+                }
+            }
+        )+
+    };
+}
+pub(crate) use session;
+
+/// What states hold from both HELLOs on; `P` is known to one party alone.
+#[derive(Debug)]
+pub(crate) struct Core<P> {
+    pub(crate) wire: Wire,
+    pub(crate) profile: Profile,
+    /// Padded elements E, announced in HELLO_A.
+    pub(crate) elements: u64,
+    pub(crate) width: RowWidth,
+    pub(crate) own: P,
+}
+
+impl<P> Core<P> {
+    /// Padded rows n̂.
+    pub(crate) const fn padded_rows(&self) -> u64 {
+        self.elements / self.width.get() as u64
+    }
+
+    /// Elements of a full frame of BLIND or EVAL, which holds whole rows.
+    pub(crate) const fn row_frame(&self) -> u32 {
+        self.width.frame_elements(self.wire.limits())
+    }
+}
+
+/// What states hold once both parties signed the terms and evaluations are reserved.
+#[derive(Debug)]
+pub(crate) struct Agreed<P> {
+    core: Core<P>,
+    pub(crate) terms: SignedTerms,
+    pub(crate) reservation: Reservation,
+}
+
+impl<P> Agreed<P> {
+    pub(crate) const fn new(core: Core<P>, terms: SignedTerms, reservation: Reservation) -> Self {
+        Self { core, terms, reservation }
+    }
+
+    /// Checks that the terms have not expired.
+    pub(crate) const fn check_open(&self, out: &Outbox) -> Result<(), Refusal> {
+        if out.now() >= self.terms.terms().expires_at {
+            return Err(Refusal::TermsExpired);
+        }
+        Ok(())
+    }
+
+    /// Opens BLIND and EVAL.
+    pub(crate) fn open_exchange(&mut self) {
+        let frame_elements = self.row_frame();
+        self.wire.open(StreamId::Blind, frame_elements);
+        self.wire.open(StreamId::Eval, frame_elements);
+    }
+
+    /// Opens a bulk stream whose full frames have as many elements as the limits say.
+    pub(crate) fn open(&mut self, stream: StreamId) {
+        let frame_elements = self.wire.limits().frame_elements;
+        self.wire.open(stream, frame_elements);
+    }
+
+    /// Receipt over everything that happened on the wire, and over how the session ends.
+    pub(crate) fn receipt(
+        &self,
+        closing: &Closing,
+        commitments: Commitments,
+        closed_at: u64,
+    ) -> Result<Receipt, Bug> {
+        let handles = self.wire.elements(StreamId::Handles);
+        let ids_returned = self.wire.elements(StreamId::Ids);
+        Ok(Receipt {
+            sid: *self.wire.bound()?,
+            outcome: closing.code,
+            streams: self.wire.heads(),
+            result_commitment: commitments.result,
+            report_commitment: commitments.report,
+            handles_known: closing.handles_known,
+            handles_unknown: closing.handles_unknown,
+            ids_returned,
+            ids_suppressed: closing.ids_suppressed,
+            ledger: self.reservation.entry().settle(handles, ids_returned, closed_at)?,
+            closed_at,
+        })
+    }
+}
+
+impl<P> Deref for Agreed<P> {
+    type Target = Core<P>;
+
+    fn deref(&self) -> &Core<P> {
+        &self.core
+    }
+}
+
+impl<P> DerefMut for Agreed<P> {
+    fn deref_mut(&mut self) -> &mut Core<P> {
+        &mut self.core
+    }
+}
+
+/// Commitments that only the advertiser can open.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Commitments {
+    pub(crate) result: [u8; 32],
+    pub(crate) report: [u8; 32],
+}
+
+/// End of a session: the receipt's part of it, and the outcome for our own operator.
+#[derive(Debug)]
+pub(crate) struct Closing {
+    /// [`Receipt::COMPLETED`] or [`Receipt::WITHHELD`].
+    pub(crate) code: u16,
+    pub(crate) handles_known: u64,
+    pub(crate) handles_unknown: u32,
+    pub(crate) ids_suppressed: u64,
+    pub(crate) outcome: Outcome,
+}
+
+impl Closing {
+    /// End of a session that is complete and released nothing for handles.
+    pub(crate) const fn completed(outcome: Outcome) -> Self {
+        let code = Receipt::COMPLETED;
+        Self { code, handles_known: 0, handles_unknown: 0, ids_suppressed: 0, outcome }
+    }
+
+    /// End of a session whose receipt says that its result stays withheld.
+    pub(crate) fn withheld(outcome: Outcome) -> Self {
+        Self { code: Receipt::WITHHELD, ..Self::completed(outcome) }
+    }
+}
+
+/// Breach by a peer that may not send this message now.
+pub(crate) fn unexpected(frame: &RawFrame) -> Error {
+    // [G33]
+    Error::peer(Violation::UnexpectedMessage, frame.header.stream.code(), frame.header.index)
+}
+
+/// Refuses whatever comes to a session that both parties closed.
+pub(crate) fn after_close(input: &Input) -> Error {
+    match input {
+        Input::Frame(frame) => unexpected(frame),
+        _ => Bug::misuse().into(),
+    }
+}
