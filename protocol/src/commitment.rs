@@ -8,7 +8,7 @@ use crate::identifier::{Identifier, IdentifierDigest, IdentifierKind, RulesetId}
 use crate::purpose::Purpose;
 use crate::seed::LeafSalts;
 use crate::suite::{self, h};
-use crate::terms::{LinkFilter, MatchTerms};
+use crate::terms::LinkFilter;
 use crate::transcript::merkle::{self, Hash, Tree};
 
 /// One real identifier of one row of the advertiser.
@@ -162,12 +162,6 @@ impl SnapshotLeaf {
             && self.persons <= filter.max_persons
             && self.purposes & purpose.bit() != 0
             && self.objection_scope == [0; 32]
-    }
-
-    /// Whether the leaf passes the conditions of signed terms.
-    #[must_use]
-    pub fn passes_terms(&self, terms: &MatchTerms, at: u64) -> bool {
-        self.passes(&terms.link_filter, &terms.kinds, terms.purpose, at)
     }
 }
 

@@ -190,15 +190,6 @@ impl SnapshotBody {
     pub fn hash(&self) -> Result<[u8; 32], Bug> {
         Ok(suite::hash(h::SNAPSHOT, &[&codec::encode(self)?]))
     }
-
-    /// Whether one provider that signed both showed different data to different partners: two
-    /// commitments of one day and edition, or two successors of one snapshot [T-08].
-    #[must_use]
-    pub fn contradicts(&self, other: &Self) -> bool {
-        let place = (self.day, self.edition) == (other.day, other.edition);
-        let follow = self.previous == other.previous && self.previous != [0; 32];
-        self.provider == other.provider && self != other && (place || follow)
-    }
 }
 
 impl SignedSnapshot {
@@ -263,28 +254,6 @@ mod tests {
     fn body(day: u32, edition: u16, commitment: u8, previous: u8) -> SnapshotBody {
         let (commitment, previous) = ([commitment; 32], [previous; 32]);
         SnapshotBody { provider: [1; 32], day, edition, commitment, previous }
-    }
-
-    #[test]
-    fn two_commitments_of_one_edition_or_two_successors_contradict() {
-        let base = body(9, 0, 2, 3);
-        assert!(!base.contradicts(&base));
-        for (other, contradicts) in [
-            (body(9, 0, 7, 3), true),
-            (body(9, 0, 2, 8), true),
-            // Another edition of the day, or another day, after one and the same snapshot.
-            (body(9, 1, 7, 3), true),
-            (body(10, 0, 7, 3), true),
-            (body(9, 1, 7, 8), false),
-            (body(10, 0, 2, 8), false),
-            (SnapshotBody { provider: [5; 32], ..body(9, 0, 7, 3) }, false),
-        ] {
-            assert_eq!(base.contradicts(&other), contradicts, "{other:?}");
-            assert_eq!(other.contradicts(&base), contradicts, "{other:?}");
-        }
-        // Zeros name no snapshot: a provider may begin anew.
-        assert!(!body(9, 0, 2, 0).contradicts(&body(10, 0, 7, 0)));
-        assert!(body(9, 0, 2, 0).contradicts(&body(9, 0, 7, 0)));
     }
 
     #[test]

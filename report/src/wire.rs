@@ -4,7 +4,9 @@
 //! refusal of the peer; `ended`, the peer's reason to end the session; `none`, the bare meaning.
 
 use protocol::codec::StreamId;
-use protocol::error::{Bug, BugKind, Clocks, Error, Location, Refusal, RefuseCode, WireCode};
+use protocol::error::{
+    Blame, Bug, BugKind, Clocks, Error, Location, Refusal, RefuseCode, WireCode,
+};
 use protocol::limits::CLOCK_SKEW_S_MAX;
 
 use crate::code::{Code, Whose};
@@ -42,16 +44,12 @@ impl Diagnose for Error {
     }
 
     fn whose(&self) -> Whose {
-        match self {
-            Self::Refused(refusal) => whose(*refusal, true),
-            Self::RefusedByPeer { why: RefuseCode::Refusal(refusal), .. }
-            | Self::AbortedByPeer { code: WireCode::Refusal(refusal), signed: true, .. } => {
-                whose(*refusal, false)
-            }
-            Self::AbortedByPeer { signed: false, .. }
-            | Self::AbortedByPeer { code: WireCode::Violation(_), .. } => Whose::YouAndPeer,
-            Self::AbortedByPeer { code: WireCode::Bug, .. } => Whose::Peer,
-            error => error.code().whose(),
+        match (self.blame(), self.refusal()) {
+            (Blame::Peer, _) => Whose::Peer,
+            (Blame::Policy, Some(refusal)) => whose(refusal, matches!(self, Self::Refused(_))),
+            // One of the two clocks is wrong, and nobody knows which.
+            (Blame::Both, _) if !matches!(self, Self::ClocksDiffer { .. }) => Whose::YouAndPeer,
+            _ => self.code().whose(),
         }
     }
 
