@@ -7,10 +7,9 @@
 use std::collections::BTreeMap;
 
 use crate::crm::InputCounts;
-use node::error::protocol_report;
 use protocol::error::Error;
 use protocol::purpose::Purpose;
-use protocol::transcript::Role;
+use report::Diagnose as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use session::disclosure::{self, MatchCount, Outcome, Withheld};
@@ -167,7 +166,7 @@ impl Reason {
             Withheld::Declined => Self::Decided("declined".to_owned()),
             Withheld::Refused(why) => {
                 let error = Error::RefusedByPeer { why, retry_after_s: 0, ledger_head: [0; 32] };
-                let code = protocol_report(&error, Role::Advertiser).code;
+                let code = error.code().shown();
                 Self::Decided(format!("refused by the provider, {code}"))
             }
             Withheld::ByAdvertiser => Self::Decided("withheld".to_owned()),

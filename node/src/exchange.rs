@@ -13,6 +13,7 @@ use protocol::attestation::AttestationKey;
 use protocol::ledger::evidence::{ChainEvidence, Pair, ProvenChain};
 use protocol::ledger::{LedgerEntry, LedgerHead};
 use protocol::transcript::Role;
+use report::Diagnose as _;
 
 use crate::failure::{Failure, Inline as _};
 use crate::home::HomeError;
@@ -196,7 +197,7 @@ impl Exchange {
         let bytes = evidence.encode()?;
         // What would not convince us convinces nobody.
         let proven = evidence.verify().map_err(|fault| {
-            Failure::storage(&format!("the ledger does not prove itself: {fault}"))
+            Failure::storage(&format!("the ledger does not prove itself: {}", fault.text()))
         })?;
         output.publish(|out| out.write_all(&bytes))?;
         Ok(vec![
@@ -305,11 +306,12 @@ impl Exchange {
             Ok(None) => return Err(refused("it is too large")),
             Err(error) => return Err(refused(&format!("cannot be read: {error}"))),
         };
-        let evidence = ChainEvidence::parse(&bytes).map_err(|error| refused(&error.to_string()))?;
+        let evidence =
+            ChainEvidence::parse(&bytes).map_err(|error| refused(&error.text().to_string()))?;
         if evidence.pair != self.pair() {
             return Err(refused("it is the ledger of two other parties"));
         }
-        evidence.verify().map_err(|error| refused(&error.to_string()))
+        evidence.verify().map_err(|error| refused(&error.text().to_string()))
     }
 
     fn contradiction(&self, seq: u64) -> Failure {

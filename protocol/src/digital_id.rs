@@ -81,20 +81,17 @@ impl DigitalKind {
     }
 }
 
-/// Why a value is no digital ID.
+/// Fault of a value that is no digital ID; shown by its reason code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.code())]
 pub enum MalformedId {
     /// No advertising id in lower case with hyphens.
-    #[error("no advertising id")]
     Advertising,
     /// Zeros, which a device gives when its owner opted out.
-    #[error("an advertising id of zeros")]
     AdvertisingZero,
     /// No value of a cookie: too short or long, zeros only, or other than visible ASCII.
-    #[error("no value of a cookie")]
     Cookie,
     /// A word that platforms write in place of a cookie when its owner opted out.
-    #[error("an opt-out in place of a cookie")]
     CookieOptOut,
 }
 

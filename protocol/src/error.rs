@@ -1,33 +1,31 @@
 //! Errors of a session, sorted by who must act.
 //!
-//! A variant of [`Error`] is what its reader can do about it; the small enums below name the rule.
-//! On the wire an error is a code, a stream and an index, never text, and nothing here can hold an
-//! identifier, digest, element, tag, handle or key [S-02].
+//! A variant of [`Error`] stands for one thing that its reader can do; the small enums below name
+//! the rule. On the wire an error is a code, a stream and an index, never text, and nothing here
+//! can hold an identifier, digest, element, tag, handle or key [S-02]. `Display` writes the names
+//! of the specification, for logs; the crate `report` tells an error to people.
 
 use core::fmt;
 use core::panic::Location as Place;
 
+use crate::codec::StreamId;
 use crate::limits::CLOCK_SKEW_S_MAX;
 
-/// Why a session ended before its receipt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+/// End of a session before its receipt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Error {
     /// The peer broke a rule; the transcript is evidence, and the run is not repeated.
-    #[error("the peer broke the protocol: {violation} ({at})")]
     PeerMisbehaved {
         /// The rule that was broken.
         violation: Violation,
-        /// Where on the wire.
+        /// Place on the wire.
         at: Location,
     },
     /// The two nodes cannot work together as configured.
-    #[error("the nodes are incompatible: {0}")]
     PeerIncompatible(Incompatibility),
     /// We refuse, by policy, budget or threshold. Not a failure.
-    #[error("refused: {0}")]
     Refused(Refusal),
     /// The peer refused, and says when to try again.
-    #[error("the peer refused: {why}")]
     RefusedByPeer {
         /// The peer's reason.
         why: RefuseCode,
@@ -37,25 +35,22 @@ pub enum Error {
         ledger_head: [u8; 32],
     },
     /// The peer ended the session with a code of its own.
-    #[error("the peer ended the session with {code} ({at})")]
     AbortedByPeer {
-        /// What the peer says happened; a violation is one it ascribes to us.
+        /// The peer's account of what happened; a violation is one it ascribes to us.
         code: WireCode,
-        /// Where on the wire.
+        /// Place on the wire.
         at: Location,
-        /// Whether the peer's signature under it holds; without one it proves nothing.
+        /// True if the peer's signature under it holds; without one it proves nothing.
         signed: bool,
     },
     /// The two clocks differ by more than a session tolerates, or one of them has jumped.
-    #[error("the clocks of the two nodes differ by {} s", clocks.difference())]
     ClocksDiffer {
-        /// What they showed.
+        /// Both times.
         clocks: Clocks,
-        /// Whether the peer found it, and refused.
+        /// True if the peer found it, and refused.
         by_peer: bool,
     },
     /// Veilmatch itself is wrong.
-    #[error("defect in Veilmatch: {0}")]
     Bug(Bug),
 }
 
@@ -66,7 +61,7 @@ impl Error {
         Self::PeerMisbehaved { violation, at: Location { stream, index } }
     }
 
-    /// Who must act on this error.
+    /// Party that must act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
@@ -119,6 +114,27 @@ impl Error {
     }
 }
 
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self {
+            Self::PeerMisbehaved { .. } => "PeerMisbehaved",
+            Self::PeerIncompatible(_) => "PeerIncompatible",
+            Self::Refused(_) => "Refused",
+            Self::RefusedByPeer { .. } => "RefusedByPeer",
+            Self::AbortedByPeer { .. } => "AbortedByPeer",
+            Self::ClocksDiffer { clocks, .. } => {
+                return write!(f, "ClocksDiffer: {} s", clocks.difference());
+            }
+            Self::Bug(bug) => return bug.fmt(f),
+        };
+        let (code, at) = self.wire();
+        write!(f, "{kind}: {code}")?;
+        if at == Location::NONE { Ok(()) } else { write!(f, " ({at})") }
+    }
+}
+
+impl core::error::Error for Error {}
+
 impl From<Bug> for Error {
     fn from(bug: Bug) -> Self {
         Self::Bug(bug)
@@ -137,12 +153,12 @@ impl From<Incompatibility> for Error {
     }
 }
 
-/// What two clocks showed at the same moment, in Unix time.
+/// Times of two clocks at the same moment, in Unix time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Clocks {
-    /// This node's.
+    /// Time of this node.
     pub local: u64,
-    /// The peer's.
+    /// Time of the peer.
     pub peer: u64,
 }
 
@@ -168,7 +184,7 @@ impl Clocks {
     }
 }
 
-/// Who must act.
+/// Party that must act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Blame {
     /// The other node.
@@ -177,7 +193,7 @@ pub enum Blame {
     Both,
     /// Nobody: a policy says no.
     Policy,
-    /// This node or its operator.
+    /// We: this node or its operator.
     Local,
 }
 
@@ -197,32 +213,25 @@ impl Location {
 
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = match self.stream {
-            0 => return f.write_str("session"),
-            1 => "control A->P",
-            2 => "control P->A",
-            16 => "TABLE",
-            17 => "BLIND",
-            18 => "EVAL",
-            19 => "HANDLES",
-            20 => "IDS",
-            _ => "unknown stream",
-        };
-        write!(f, "{name}, frame {}", self.index)
+        let Self { stream, index } = self;
+        match StreamId::from_code(*stream) {
+            None => f.write_str("session"),
+            Some(stream) => write!(f, "{} {index}", stream.name()),
+        }
     }
 }
 
-/// Declares a u16-coded enum with its texts, so that code, name and text cannot drift apart.
+/// Declares a u16-coded enum whose names are those of the specification.
 macro_rules! coded {
     (
         $(#[$meta:meta])* $name:ident {
-            $($(#[$vmeta:meta])* $variant:ident = $code:literal, $text:literal;)+
+            $($(#[$vmeta:meta])* $variant:ident = $code:literal;)+
         }
     ) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[repr(u16)]
-        pub enum $name { $(#[doc = $text] $(#[$vmeta])* $variant = $code,)+ }
+        pub enum $name { $($(#[$vmeta])* $variant = $code,)+ }
 
         impl $name {
             /// Every variant, in the order of the codes.
@@ -249,7 +258,7 @@ macro_rules! coded {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(match self { $(Self::$variant => $text,)+ })
+                f.write_str(self.name())
             }
         }
     };
@@ -258,72 +267,126 @@ macro_rules! coded {
 coded! {
     /// Rules whose breach is the peer's fault, wire codes 0x0101 and up.
     Violation {
-        EncodingNotCanonical = 0x0101, "a control message is not in its one canonical encoding";
-        UnexpectedMessage = 0x0102, "a message is not allowed in this state";
-        FrameMalformed = 0x0103, "a frame header or length is malformed";
-        FrameTooLarge = 0x0104, "a frame is larger than the limit";
-        FrameOutOfSequence = 0x0105, "a frame index has a gap";
-        ElementNotCanonical = 0x0106, "an element is not a canonical encoding";
-        ElementIdentity = 0x0107, "an element is the identity";
-        ScalarNotCanonical = 0x0108, "a proof scalar is zero or not canonical";
-        OrderNotStrict = 0x0109, "elements are not in strict order";
-        CountMismatch = 0x010A, "fewer or more elements than announced";
-        ProofInvalid = 0x010B, "a frame of evaluations fails its proof";
-        CanaryMissing = 0x010C, "a canary row did not come back";
-        TableMalformed = 0x010D, "the tag table is malformed";
-        TableRootMismatch = 0x010E, "the tag table is not the announced one";
-        TagHitTwice = 0x010F, "one table tag was hit by two elements";
-        SignatureInvalid = 0x0110, "a signature is invalid";
-        CommitmentMismatch = 0x0111, "a commitment does not open";
-        SessionBindingMismatch = 0x0112, "the session id differs: relay, replay or other terms";
-        ManifestMismatch = 0x0113, "the key manifest does not fit the session";
-        KeyReused = 0x0114, "a key was offered under another manifest or a second time";
-        CheckpointMismatch = 0x0115, "a checkpoint differs from the stream";
-        LeafChanged = 0x0116, "a re-sent frame differs from the first one";
-        HandleMalformed = 0x0117, "handles are out of order or too many";
-        UnknownHandles = 0x0118, "too many unknown handles";
-        SecondHandleBatch = 0x0119, "a second batch of handles";
-        IdListMalformed = 0x011A, "the list of digital IDs is malformed";
-        ReceiptMismatch = 0x011B, "the receipt differs from the session";
+        /// Control message that is not in its one canonical encoding.
+        EncodingNotCanonical = 0x0101;
+        /// Message that is not allowed in this state.
+        UnexpectedMessage = 0x0102;
+        /// Frame header or length that is malformed.
+        FrameMalformed = 0x0103;
+        /// Frame above the limit.
+        FrameTooLarge = 0x0104;
+        /// Gap in the indices of frames.
+        FrameOutOfSequence = 0x0105;
+        /// Element that is not a canonical encoding.
+        ElementNotCanonical = 0x0106;
+        /// Element that is the identity.
+        ElementIdentity = 0x0107;
+        /// Proof scalar that is zero or not canonical.
+        ScalarNotCanonical = 0x0108;
+        /// Elements that are not in strict order.
+        OrderNotStrict = 0x0109;
+        /// Fewer or more elements than announced.
+        CountMismatch = 0x010A;
+        /// Frame of evaluations that fails its proof.
+        ProofInvalid = 0x010B;
+        /// Canary row that did not come back.
+        CanaryMissing = 0x010C;
+        /// Tag table that is malformed.
+        TableMalformed = 0x010D;
+        /// Tag table that is not the announced one.
+        TableRootMismatch = 0x010E;
+        /// Table tag that two elements hit.
+        TagHitTwice = 0x010F;
+        /// Signature that does not verify.
+        SignatureInvalid = 0x0110;
+        /// Commitment that does not open.
+        CommitmentMismatch = 0x0111;
+        /// Other session id than ours: relay, replay or other terms.
+        SessionBindingMismatch = 0x0112;
+        /// Key manifest that does not fit the session.
+        ManifestMismatch = 0x0113;
+        /// Key that was offered under another manifest or a second time.
+        KeyReused = 0x0114;
+        /// Checkpoint that differs from the stream.
+        CheckpointMismatch = 0x0115;
+        /// Re-sent frame that differs from the first one.
+        LeafChanged = 0x0116;
+        /// Handles out of order, or too many of them.
+        HandleMalformed = 0x0117;
+        /// Too many unknown handles.
+        UnknownHandles = 0x0118;
+        /// Second batch of handles.
+        SecondHandleBatch = 0x0119;
+        /// List of digital IDs that is malformed.
+        IdListMalformed = 0x011A;
+        /// Receipt that differs from the session.
+        ReceiptMismatch = 0x011B;
     }
 }
 
 coded! {
     /// Reasons for which two honest nodes cannot work together, wire codes 0x0201 and up.
     Incompatibility {
-        Version = 0x0201, "no common protocol version";
-        Suite = 0x0202, "the suite is not supported";
-        Profile = 0x0203, "the profile is not supported";
-        Ruleset = 0x0204, "the normalization rules differ";
-        Kinds = 0x0205, "the kinds of identifiers do not fit";
-        Parameters = 0x0206, "a parameter or flag is not supported";
-        LedgerHeadsDiffer = 0x0207, "the two ledgers have different heads";
-        ChannelPolicy = 0x0208, "the channel does not meet the policy";
+        /// No common version of the protocol.
+        Version = 0x0201;
+        /// Suite that is not supported.
+        Suite = 0x0202;
+        /// Profile that is not supported.
+        Profile = 0x0203;
+        /// Normalization rules that differ.
+        Ruleset = 0x0204;
+        /// Kinds of identifiers that do not fit.
+        Kinds = 0x0205;
+        /// Parameter or flag that is not supported.
+        Parameters = 0x0206;
+        /// Heads of the two ledgers that differ.
+        LedgerHeadsDiffer = 0x0207;
+        /// Channel that does not meet the policy.
+        ChannelPolicy = 0x0208;
     }
 }
 
 coded! {
     /// Reasons for which a policy says no, wire codes 0x0301 and up.
     Refusal {
-        PartnerUnknown = 0x0301, "the partner is not known here";
-        ProfileNotAllowed = 0x0302, "the partner policy does not allow this profile";
-        PurposeNotAllowed = 0x0303, "the partner policy does not allow this purpose";
-        SizeOutOfRange = 0x0304, "a set is too small or too large";
-        BudgetExceeded = 0x0305, "the evaluation budget is spent";
-        KeyExhausted = 0x0306, "the key has no evaluations left";
-        DeltaTooSmall = 0x0307, "the set is too close to an earlier one";
-        BelowMatchMinimum = 0x0308, "fewer matched records than k_min";
-        TermsExpired = 0x0309, "the terms have expired or are not yet valid";
-        SessionBusy = 0x030A, "another session of this pair is live";
-        TableNotReady = 0x030B, "the table for this run is not ready";
-        ResumeExpired = 0x030C, "the session can no longer be resumed";
-        ReleaseDeclined = 0x030D, "the operator declined the release";
-        AuditChallengeStale = 0x030E, "the audit challenge is stale";
-        TooManyHellos = 0x030F, "too many sessions were opened today";
-        KeySpent = 0x0310, "the offered key was spent by earlier terms";
-        ClocksDiffer = 0x0311, "the clocks of the two nodes differ by more than 300 s";
-        NothingToAsk = 0x0314, "the same question was answered before";
-        CannotServe = 0x0315, "the file for this partner has a mistake";
+        /// Partner that is not known here.
+        PartnerUnknown = 0x0301;
+        /// Profile that the partner policy does not allow.
+        ProfileNotAllowed = 0x0302;
+        /// Purpose that the partner policy does not allow.
+        PurposeNotAllowed = 0x0303;
+        /// Set that is too small or too large.
+        SizeOutOfRange = 0x0304;
+        /// Evaluation budget that is spent.
+        BudgetExceeded = 0x0305;
+        /// Key without evaluations left.
+        KeyExhausted = 0x0306;
+        /// Set that is too close to an earlier one.
+        DeltaTooSmall = 0x0307;
+        /// Fewer matched records than k_min.
+        BelowMatchMinimum = 0x0308;
+        /// Terms that have expired or are not yet valid.
+        TermsExpired = 0x0309;
+        /// Another session of this pair is live.
+        SessionBusy = 0x030A;
+        /// Table for this run that is not ready.
+        TableNotReady = 0x030B;
+        /// Session that can no longer be resumed.
+        ResumeExpired = 0x030C;
+        /// Release that the operator declined.
+        ReleaseDeclined = 0x030D;
+        /// Audit challenge that is stale.
+        AuditChallengeStale = 0x030E;
+        /// Too many sessions were opened today.
+        TooManyHellos = 0x030F;
+        /// Offered key that earlier terms spent.
+        KeySpent = 0x0310;
+        /// Clocks of the two nodes that differ by more than 300 s.
+        ClocksDiffer = 0x0311;
+        /// Question that was answered before.
+        NothingToAsk = 0x0314;
+        /// Mistake in the provider's file for this partner.
+        CannotServe = 0x0315;
     }
 }
 
@@ -379,35 +442,32 @@ impl PartialEq for Bug {
 
 impl Eq for Bug {}
 
-impl fmt::Debug for Bug {
+impl fmt::Display for Bug {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?} at {}:{}", self.kind, self.place.file(), self.place.line())
     }
 }
 
-impl fmt::Display for Bug {
+impl fmt::Debug for Bug {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, at {}:{}", self.kind, self.place.file(), self.place.line())
+        fmt::Display::fmt(self, f)
     }
 }
 
 impl core::error::Error for Bug {}
 
 /// Kinds of defects.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BugKind {
     /// The driver called a session out of order.
-    #[error("the session was driven out of order")]
     ApiMisuse,
     /// A state that the design excludes is reached.
-    #[error("an internal invariant does not hold")]
     InternalInvariant,
     /// A table or spill that the driver kept is not as the session gave it.
-    #[error("what the driver kept has changed")]
     StoredDataChanged,
 }
 
-/// What a REFUSE may carry: a policy that says no, or two nodes that do not fit.
+/// Reason in a REFUSE: a policy that says no, or two nodes that do not fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefuseCode {
     /// A policy says no.
@@ -513,8 +573,8 @@ impl fmt::Display for WireCode {
             Self::Violation(violation) => violation.fmt(f),
             Self::Incompatibility(why) => why.fmt(f),
             Self::Refusal(why) => why.fmt(f),
-            Self::Operator => f.write_str("a problem on its own machine"),
-            Self::Bug => f.write_str("a defect it found in itself"),
+            Self::Operator => f.write_str("Operator"),
+            Self::Bug => f.write_str("Bug"),
         }
     }
 }
@@ -533,8 +593,8 @@ mod tests {
         assert_eq!((bug.place().file(), bug.place().line()), (file!(), line));
         assert!(!bug.place().file().starts_with('/'), "{bug}");
         let place = format!("{}:{line}", file!());
-        assert_eq!(bug.to_string(), format!("an internal invariant does not hold, at {place}"));
-        assert_eq!(format!("{bug:?}"), format!("InternalInvariant at {place}"));
+        assert_eq!(bug.to_string(), format!("InternalInvariant at {place}"));
+        assert_eq!(format!("{bug:?}"), bug.to_string());
         assert_eq!(bug, Bug::invariant());
         assert_ne!(bug, Bug::misuse());
     }
@@ -544,6 +604,15 @@ mod tests {
         let raise = || -> Result<(), Error> { None.ok_or(Bug::misuse())? };
         let Err(Error::Bug(bug)) = raise() else { panic!("not a defect") };
         assert_eq!(bug.place().line(), line!() - 2);
+    }
+
+    #[test]
+    fn errors_are_shown_by_the_names_of_the_specification() {
+        let misbehaved = Error::peer(Violation::ProofInvalid, StreamId::Eval.code(), 12);
+        assert_eq!(misbehaved.to_string(), "PeerMisbehaved: ProofInvalid (EVAL 12)");
+        assert_eq!(Error::from(Refusal::SessionBusy).to_string(), "Refused: SessionBusy");
+        let (clocks, by_peer) = (Clocks { local: 400, peer: 0 }, true);
+        assert_eq!(Error::ClocksDiffer { clocks, by_peer }.to_string(), "ClocksDiffer: 400 s");
     }
 
     #[test]

@@ -90,9 +90,9 @@ impl TryFrom<u16> for Purpose {
     }
 }
 
-/// A name or code that is no purpose; it does not repeat it.
+/// Name or code of no purpose, which it does not repeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a purpose")]
+#[error("UnknownPurpose")]
 pub struct UnknownPurpose;
 
 impl FromStr for Purpose {

@@ -16,6 +16,7 @@ mod diagnose;
 mod exit;
 mod format;
 mod lang;
+mod protocol;
 mod shown;
 mod text;
 mod wire;

@@ -265,6 +265,15 @@ mod tests {
     }
 
     #[test]
+    fn a_defect_is_told_with_its_place() {
+        let bug = Bug::invariant();
+        let text = told(bug.into(), Role::Provider, Lang::En);
+        let place = format!("({}:{})\n", file!(), bug.place().line());
+        let first = "error V0501: defect in Veilmatch: an internal invariant does not hold ";
+        assert!(text.starts_with(&format!("{first}{place}")), "{text}");
+    }
+
+    #[test]
     fn changed_storage_is_the_operators() {
         let error = Error::Bug(Bug::stored_data_changed());
         assert_eq!((error.code().number(), error.whose()), (0x0418, Whose::You));

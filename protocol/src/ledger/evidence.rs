@@ -60,26 +60,21 @@ pub struct ProvenEntry {
     pub by_both: bool,
 }
 
-/// Why evidence does not prove what it should.
+/// Fault of evidence that does not prove its session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{self:?}")]
 pub enum EvidenceFault {
     /// A message does not decode, or is not the one that belongs in its place.
-    #[error("a message is malformed")]
     Malformed,
     /// A HELLO names another party.
-    #[error("it is of other parties")]
     Party,
     /// The session was opened on another head than the entry before it.
-    #[error("it does not follow the entry before it")]
     Head,
     /// The terms are for another session.
-    #[error("its terms are of another session")]
     Session,
     /// A signature does not verify.
-    #[error("a signature does not verify")]
     Signature,
     /// The receipt is not of this session.
-    #[error("its receipt is of another session")]
     Receipt,
 }
 
@@ -241,22 +236,21 @@ pub struct ProvenChain {
 
 /// Evidence that does not prove its chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("session {session} of it: {fault}")]
+#[error("{session}:{fault}")]
 pub struct NotProven {
     /// Number of the session, from 1.
     pub session: usize,
-    /// Why.
+    /// Fault of the session.
     pub fault: EvidenceFault,
 }
 
 /// Bytes that are no evidence of a chain, or were changed on their way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{self:?}")]
 pub enum BadEvidenceFile {
     /// Something else, or of another version.
-    #[error("it is no export of a ledger of this version")]
     Other,
     /// Cut, or changed.
-    #[error("it is cut or damaged")]
     Damaged,
 }
 

@@ -227,29 +227,26 @@ impl Transcript {
     }
 }
 
-/// Why a transcript file cannot be read.
+/// Fault of a transcript file that cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
-    /// It was written by another version; none is converted.
-    #[error(
-        "the transcript is of another version of the protocol than {PROTOCOL_VERSION}, which this \
-         program reads; the session has to be made anew"
-    )]
+    /// The file is of another version of the protocol; none is converted.
+    #[error("OtherVersion")]
     OtherVersion,
     /// A record is torn or altered, or the file is no transcript.
     #[error(transparent)]
     Damaged(#[from] Damaged),
 }
 
-/// A transcript file is torn, altered, or not a transcript.
+/// Transcript file that is torn, altered, or not a transcript.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("record {record} of the transcript is damaged")]
+#[error("Damaged({record})")]
 pub struct Damaged {
     /// Number of the first bad record.
     pub record: u64,
 }
 
-/// Why a file without our first line cannot be read.
+/// Fault of a file without our first line.
 fn unread(bytes: &[u8]) -> Unreadable {
     let version = bytes.strip_prefix(MAGIC_OF_ANY).and_then(|rest| {
         let end = rest.iter().position(|byte| *byte == b'\n')?;
