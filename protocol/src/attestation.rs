@@ -1,4 +1,4 @@
-//! Who signs: parties, their Ed25519 attestation keys, strict verification.
+//! Signers: parties, their Ed25519 attestation keys, strict verification.
 
 use core::fmt;
 
@@ -31,7 +31,7 @@ impl AttestationKey {
         Self(SigningKey::from_bytes(bytes))
     }
 
-    /// The public key, as it stands in the HELLOs.
+    /// The public key of the HELLOs.
     #[must_use]
     pub fn public(&self) -> [u8; 32] {
         self.0.verifying_key().to_bytes()

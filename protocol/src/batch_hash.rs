@@ -84,16 +84,16 @@ pub(crate) fn hash_each<T>(
     mut take: impl FnMut(T, &[u8; 64]),
 ) {
     let mut items = items.fuse();
-    let run = items.size_hint().1.unwrap_or(RUN).clamp(1, RUN);
+    let batch = items.size_hint().1.unwrap_or(BATCH).clamp(1, BATCH);
     // With room from the start: a vector that grows leaves what it held behind unwiped.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(run * MESSAGE_MAX));
-    let mut hashes = Zeroizing::new(vec![[0; 64]; run]);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(batch * MESSAGE_MAX));
+    let mut hashes = Zeroizing::new(vec![[0; 64]; batch]);
     loop {
         bytes.clear();
         // A place that is not written must not repeat what stood there.
         hashes.fill([0; 64]);
-        let (mut held, mut lens) = (Vec::with_capacity(run), Vec::with_capacity(run));
-        for item in items.by_ref().take(run) {
+        let (mut held, mut lens) = (Vec::with_capacity(batch), Vec::with_capacity(batch));
+        for item in items.by_ref().take(batch) {
             let mut one = Message { bytes: &mut bytes, len: 0 };
             message(&item, &mut one);
             lens.push(one.len);
@@ -102,7 +102,7 @@ pub(crate) fn hash_each<T>(
         if held.is_empty() {
             return;
         }
-        debug_assert!(bytes.len() <= run * MESSAGE_MAX, "room from the start");
+        debug_assert!(bytes.len() <= batch * MESSAGE_MAX, "room from the start");
         let mut rest = bytes.as_slice();
         let mut next = |len| {
             // The lengths are of what was appended, so that the last message ends the bytes.
@@ -120,7 +120,7 @@ pub(crate) fn hash_each<T>(
 }
 
 /// Messages hashed together: what they need stays in the first two levels of cache.
-const RUN: usize = 256;
+const BATCH: usize = 256;
 /// The longest message: 145 bytes, for a weight of a proof.
 const MESSAGE_MAX: usize = 160;
 
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn every_item_gets_the_hash_of_its_message() {
         let key = &[7; 64];
-        for count in [0, 1, 2, RUN - 1, RUN, RUN + 1, 3 * RUN + 5] {
+        for count in [0, 1, 2, BATCH - 1, BATCH, BATCH + 1, 3 * BATCH + 5] {
             for hash in [
                 BatchHash::Sha512,
                 BatchHash::HmacSha512 { key },

@@ -21,7 +21,7 @@ use crate::limits::{
 
 /// A structure whose decoded values still have to be within their stated maxima and codes.
 pub(crate) trait Checked {
-    /// Whether lengths, orders and codes are allowed.
+    /// True if lengths, orders and codes are allowed.
     fn is_within_limits(&self) -> bool;
 }
 
@@ -146,13 +146,13 @@ impl StreamId {
         self as u8
     }
 
-    /// Whether the stream carries control messages.
+    /// True for a stream of control messages.
     #[must_use]
     pub const fn is_control(self) -> bool {
         matches!(self, Self::ControlAdvertiser | Self::ControlProvider)
     }
 
-    /// Whether the advertiser sends this stream; the provider sends the others.
+    /// True for a stream that the advertiser sends; the provider sends the others.
     #[must_use]
     pub const fn from_advertiser(self) -> bool {
         matches!(self, Self::ControlAdvertiser | Self::Blind | Self::Handles)
@@ -224,7 +224,7 @@ impl FrameHeader {
         [self.stream.code(), self.kind, 0, 0, e0, e1, e2, e3, i0, i1, i2, i3, p0, p1, p2, p3]
     }
 
-    /// Whether this is the last frame of its bulk stream.
+    /// True for the last frame of a bulk stream.
     #[must_use]
     pub const fn is_last(&self) -> bool {
         !self.stream.is_control() && self.kind == 1
@@ -289,7 +289,7 @@ const FULL_TAG_BYTES: u64 = 10;
 pub struct RawFrame {
     /// The checked header.
     pub header: FrameHeader,
-    /// The bytes after it; shared, because they are recorded and sent, or recorded and computed on.
+    /// The bytes after the header; shared, since they are recorded, and sent or computed on.
     pub payload: Arc<[u8]>,
 }
 
@@ -324,14 +324,14 @@ impl RawFrame {
         Ok(Self { header, payload: payload.into() })
     }
 
-    /// The payload as a run of 32-byte encodings, without what follows the last whole one.
+    /// The payload as encodings of 32 bytes, without what follows the last whole one.
     #[must_use]
     pub fn encodings(&self) -> &[[u8; 32]] {
         self.payload.as_chunks::<32>().0
     }
 }
 
-/// What a frame is and how long; what it holds may be handles or digital IDs.
+/// Stream, index and size only: the payload may be handles or digital IDs.
 impl fmt::Debug for RawFrame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let FrameHeader { stream, index, elements, payload_len, .. } = self.header;

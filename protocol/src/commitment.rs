@@ -1,4 +1,4 @@
-//! What each side fixes before a session: salted leaves and sealed roots of its data.
+//! Commitments of each side before a session: salted leaves and sealed roots of its data.
 //!
 //! Leaves are salted, so an opening shows one row and nothing of its neighbours. The advertiser's
 //! root is sealed anew for every session; the provider's commitment is the same for all partners.
@@ -145,7 +145,7 @@ impl SnapshotLeaf {
         ])
     }
 
-    /// Whether the leaf is in a partner's table: a pure function of leaf, conditions and day.
+    /// True if the leaf is in a partner's table: a pure function of leaf, conditions and day.
     ///
     /// `at` is the Unix time of the snapshot's day. A leaf with any scoped objection is left out
     /// until objections by partner exist, which errs on the side of the person.

@@ -96,7 +96,7 @@ pub enum MalformedId {
 }
 
 impl MalformedId {
-    /// The reason code to count it under.
+    /// The reason code under which the fault is counted.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
@@ -140,13 +140,13 @@ fn cookie(value: &[u8]) -> Result<(), MalformedId> {
 /// One entry of an IDS frame; personal data of the provider's, so `Debug` shows its size only.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DigitalId {
-    /// What kind of value it is: 1 IDFA, 2 AAID, from 0x0100 cookies by namespace.
+    /// Kind of the value: 1 IDFA, 2 AAID, from 0x0100 cookies by namespace.
     pub namespace: u16,
     /// Class of the device, 0 unless the terms ask for attributes.
     pub device_class: u8,
-    /// How long ago it was seen, as a bucket, 0 unless the terms ask for attributes.
+    /// Bucket of the time since the value was seen, 0 unless the terms ask for attributes.
     pub age_bucket: u8,
-    /// Days it may be used, 0 unless the terms ask for attributes.
+    /// Days for which the value may be used, 0 unless the terms ask for attributes.
     pub days_valid: u16,
     /// The value in the form of its type, at most 255 bytes.
     pub value: Vec<u8>,
@@ -173,7 +173,7 @@ impl DigitalId {
         Some(())
     }
 
-    /// Reads the first entry of a run of entries, and returns what follows it.
+    /// Reads the first of several entries, and returns the bytes after it.
     ///
     /// `None` for a cut entry, or a value that [`Self::is_sound`] refuses.
     #[must_use]
@@ -191,7 +191,7 @@ impl DigitalId {
         id.is_sound().then_some((id, rest))
     }
 
-    /// Whether the namespace is of a known type, and the value in the form of that type [W-13].
+    /// True if the namespace is of a known type, and the value in the form of that type [W-13].
     #[must_use]
     pub fn is_sound(&self) -> bool {
         DigitalKind::of_namespace(self.namespace)
@@ -204,7 +204,7 @@ impl DigitalId {
         Self::OVERHEAD + self.value.len()
     }
 
-    /// Whether the entry says anything beside namespace and value.
+    /// True if the entry says anything beside namespace and value.
     #[must_use]
     pub const fn has_attributes(&self) -> bool {
         self.device_class != 0 || self.age_bucket != 0 || self.days_valid != 0
@@ -217,7 +217,7 @@ impl fmt::Debug for DigitalId {
     }
 }
 
-/// What platforms write in place of a cookie's value when the person opted out.
+/// Words that platforms write in place of a cookie's value when the person opted out.
 const OPTED_OUT: [&[u8]; 5] = [b"optout", b"opt_out", b"opt-out", b"0", b"-1"];
 const COOKIE_BYTES_MIN: usize = 8;
 const ADVERTISING_ID_BYTES: usize = 36;

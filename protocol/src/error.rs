@@ -496,7 +496,7 @@ impl RefuseCode {
         }
     }
 
-    /// The refusal, if it is one.
+    /// The refusal; `None` for an incompatibility.
     #[must_use]
     pub const fn refusal(self) -> Option<Refusal> {
         match self {
@@ -524,7 +524,7 @@ impl From<RefuseCode> for WireCode {
     }
 }
 
-/// An error code as it stands on the wire.
+/// An error code of the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WireCode {
     /// The sender says that the receiver broke a rule.

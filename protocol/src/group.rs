@@ -65,13 +65,13 @@ impl Element {
         Self(RistrettoPoint::from_uniform_bytes(uniform))
     }
 
-    /// This element times a secret scalar, in constant time.
+    /// Multiplies the element by a secret scalar, in constant time.
     #[must_use]
     pub fn multiply(&self, by: &SecretScalar) -> Self {
         Self(by.0 * self.0)
     }
 
-    /// The base point times a secret scalar, in constant time.
+    /// Multiplies the base point by a secret scalar, in constant time.
     #[must_use]
     pub fn multiply_base(by: &SecretScalar) -> Self {
         Self(RistrettoPoint::mul_base(&by.0))
@@ -240,7 +240,7 @@ pub(crate) fn hash_to_secret_scalar(dst: &[u8], parts: &[&[u8]]) -> Option<Secre
 /// The index of the first element that does not decode, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BadElement {
-    /// Position in the given run.
+    /// Position among the given elements.
     pub index: usize,
     /// [`Violation::ElementNotCanonical`] or [`Violation::ElementIdentity`].
     pub violation: Violation,
@@ -250,8 +250,8 @@ pub struct BadElement {
 /// compute.
 ///
 /// Every implementation writes the bytes of [`Portable`], in time independent of scalars and
-/// inputs, except for [`BatchArithmetic::vartime_sum`], whose arguments are public. Output runs are
-/// as long as the input runs; an implementation may panic on a caller that breaks this.
+/// inputs, except for [`BatchArithmetic::vartime_sum`], whose arguments are public. Outputs are
+/// as many as inputs; an implementation may panic on a caller that breaks this.
 pub trait BatchArithmetic: Send + Sync {
     /// Strictly decodes each element, multiplies it by one scalar, and encodes it.
     ///
@@ -266,7 +266,7 @@ pub trait BatchArithmetic: Send + Sync {
         out: &mut [Encoded],
     ) -> Result<(), BadElement>;
 
-    /// As [`BatchArithmetic::multiply`], with a scalar of its own for each element.
+    /// Multiplies like [`BatchArithmetic::multiply`], each element by a scalar of its own.
     ///
     /// # Errors
     ///
@@ -290,7 +290,7 @@ pub trait BatchArithmetic: Send + Sync {
         out: &mut [Encoded],
     );
 
-    /// As [`BatchArithmetic::hash_multiply`], with a scalar of its own for each input.
+    /// Multiplies like [`BatchArithmetic::hash_multiply`], each input by a scalar of its own.
     fn hash_multiply_each(
         &self,
         by: &[SecretScalar],
@@ -310,7 +310,7 @@ pub trait BatchArithmetic: Send + Sync {
         elements: &[Encoded],
     ) -> Result<Encoded, BadElement>;
 
-    /// [`BatchArithmetic::vartime_sum`] of two runs under the same weights; an engine may share
+    /// [`BatchArithmetic::vartime_sum`] of two lists under the same weights; an engine may share
     /// the work on the weights.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! What the protocol knows of an identifier: its kind, its ruleset, its digest.
+//! Identifiers as far as the protocol knows them: kind, ruleset, digest.
 //!
 //! Plaintext never enters this crate. A digest is still personal data: it has no readable `Debug`
 //! and is wiped when dropped.
@@ -144,7 +144,7 @@ impl fmt::Debug for IdentifierDigest {
 /// One identifier of a party: kind, ruleset and digest.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Identifier {
-    /// Its typed domain.
+    /// Typed domain of the identifier.
     pub kind: IdentifierKind,
     /// The rules that made its canonical form.
     pub ruleset: RulesetId,

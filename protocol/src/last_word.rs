@@ -1,4 +1,4 @@
-//! The last word of a side: what a REFUSE or ABORT is signed over, and how it is verified.
+//! The last word of a side: signing and verifying of REFUSE and ABORT.
 //!
 //! Such a message is signed over its body and the *ground*: what both sides share of the session
 //! when it is said. That is the sid once both know it; before, the hashes of the HELLOs that have
@@ -17,7 +17,7 @@ use crate::suite::{self, Label, h, sig};
 use crate::transcript::Role;
 use crate::transcript::receipt::StreamHead;
 
-/// What both sides share of a session, as far as it has got.
+/// Facts of a session that both sides share so far.
 #[derive(Debug, Clone)]
 pub struct Ground {
     exporter: [u8; 32],
@@ -47,7 +47,7 @@ impl Ground {
         self.sid = Some(sid);
     }
 
-    /// Whether HELLO_P has passed and no TERMS: the one place where there may be nothing to ask.
+    /// True after HELLO_P and before TERMS: the one place where there may be nothing to ask.
     #[must_use]
     pub const fn is_offer(&self) -> bool {
         self.hello_p.is_some() && self.sid.is_none()
@@ -59,12 +59,12 @@ impl Ground {
         sid.or(hellos).or(hello).unwrap_or_else(|| self.exporter.to_vec())
     }
 
-    /// What the other side may have signed over, most first: it may have known less than we do.
+    /// Bytes that the other side may have signed over, most first: it may know less than we do.
     fn candidates(&self) -> impl Iterator<Item = Vec<u8>> {
         self.exchanged().into_iter().flatten().chain([self.exporter.to_vec()])
     }
 
-    /// The sid, both HELLOs and HELLO_A, as far as they have passed.
+    /// The sid, both HELLOs, and HELLO_A; `None` for what has not passed.
     fn exchanged(&self) -> [Option<Vec<u8>>; 3] {
         let hellos = self.hello_a.zip(self.hello_p).map(|(a, p)| [a, p].concat());
         [self.sid.map(|sid| sid.to_vec()), hellos, self.hello_a.map(|hello| hello.to_vec())]
@@ -76,10 +76,10 @@ pub trait LastWord: Sized {
     /// The label of its signature.
     const LABEL: Label;
 
-    /// The signature it carries.
+    /// The signature of the message.
     fn signature(&self) -> &Signature;
 
-    /// The heads it lists.
+    /// The heads that the message lists.
     fn streams(&self) -> &[StreamHead];
 
     /// The same message with this signature.
@@ -152,7 +152,7 @@ pub(crate) fn unsigned(body: &[u8]) -> &[u8] {
     body.split_last_chunk::<{ Signature::LEN }>().map_or(&[], |(head, _)| head)
 }
 
-/// Whether heads are of bulk streams, each once, by increasing number.
+/// True for heads of bulk streams, each once, by increasing number.
 pub(crate) fn are_heads(streams: &[StreamHead]) -> bool {
     let bulk = |head: &StreamHead| {
         StreamId::from_code(head.stream).is_some_and(|stream| !stream.is_control())

@@ -105,7 +105,7 @@ impl LedgerEntry {
         Ok(suite::hash(h::LEDGER, &[&codec::encode(self)?]))
     }
 
-    /// Whether this entry may follow `head` in a chain.
+    /// True if the entry may follow `head` in a chain.
     #[must_use]
     pub fn follows(&self, head: &LedgerHead) -> bool {
         // [G62]
@@ -115,12 +115,12 @@ impl LedgerEntry {
     }
 }
 
-/// The last entry of a chain, as far as the next one needs it.
+/// End of a chain, to which the next entry is joined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LedgerHead {
     /// Position of the last entry, 0 for an empty chain.
     pub seq: u64,
-    /// Its hash, zeros for an empty chain.
+    /// Hash of the last entry, zeros for an empty chain.
     pub hash: [u8; 32],
 }
 
@@ -160,7 +160,7 @@ impl Reservation {
         &self.entry
     }
 
-    /// Whether the reserve is the one of these terms.
+    /// True for the reserve of these terms.
     #[must_use]
     pub fn is_for(&self, terms: &SignedTerms) -> bool {
         self.entry.sid == *terms.sid() && self.entry.kind == LedgerEntry::RESERVE

@@ -1,4 +1,4 @@
-//! What the provider signs about its keys and its data of the day.
+//! Statements that the provider signs about its keys and its data of the day.
 //!
 //! A manifest names one PRF key for one partner; a snapshot is one commitment a day for all
 //! partners, chained to the day before, so that a provider that shows different data to different
@@ -18,7 +18,7 @@ use crate::terms::MatchTerms;
 /// The signed listing of one PRF key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignedManifest {
-    /// What is signed.
+    /// The signed statement.
     pub body: ManifestBody,
     /// `Sig("sign-manifest"; H("manifest"; body))` of the provider.
     pub signature: Signature,
@@ -91,7 +91,7 @@ impl SignedManifest {
 }
 
 impl ManifestBody {
-    /// Whether the key lives and serves no longer than a key may: at most 30 days and 2^30
+    /// True if the key lives and serves no longer than a key may: at most 30 days and 2^30
     /// evaluations, since every evaluation answers a static Diffie-Hellman query [K-05].
     #[must_use]
     pub fn is_within_bounds(&self) -> bool {
@@ -100,14 +100,14 @@ impl ManifestBody {
             && self.evaluations_max <= EVALUATIONS_PER_KEY_MAX
     }
 
-    /// Whether the key is valid at a time, give or take the clocks' skew at its start.
+    /// True if the key is valid at a time, give or take the clocks' skew at its start.
     #[must_use]
     pub fn is_valid_at(&self, time: u64) -> bool {
         let latest = time.checked_add(CLOCK_SKEW_S_MAX);
         latest.is_none_or(|latest| self.not_before <= latest) && time < self.not_after
     }
 
-    /// Whether terms are opened and expire while the key is valid.
+    /// True for terms that are opened and expire while the key is valid.
     #[must_use]
     pub fn covers(&self, terms: &MatchTerms) -> bool {
         self.is_valid_at(terms.opened_at) && terms.expires_at <= self.not_after
@@ -123,7 +123,7 @@ impl ManifestBody {
 /// The three belong together for good: the manifest of a key never changes at the provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KnownKey {
-    /// Its id.
+    /// Id of the key.
     pub key_id: [u8; 16],
     /// The public key K.
     pub public_key: [u8; 32],
@@ -132,13 +132,13 @@ pub struct KnownKey {
 }
 
 impl KnownKey {
-    /// Whether two keys share some but not all of id, public key and manifest: one was renamed.
+    /// True if two keys share some but not all of id, public key and manifest: one was renamed.
     #[must_use]
     pub fn contradicts(&self, other: &Self) -> bool {
         self.shares_with(other) && self != other
     }
 
-    /// Whether two keys share id, public key or manifest.
+    /// True if two keys share id, public key or manifest.
     #[must_use]
     pub fn shares_with(&self, other: &Self) -> bool {
         self.key_id == other.key_id
@@ -152,15 +152,15 @@ impl KnownKey {
 pub struct MetKey {
     /// The key.
     pub key: KnownKey,
-    /// Whether an answer under it is here. Without one nothing was learned under it, and a second
-    /// offer is an accident of storage and no fault of the peer's.
+    /// True if an answer under the key is here. Without one nothing was learned under it, and a
+    /// second offer is an accident of storage and no fault of the peer's.
     pub answered: bool,
 }
 
 /// The signed commitment to the provider's data of one day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignedSnapshot {
-    /// What is signed.
+    /// The signed statement.
     pub body: SnapshotBody,
     /// `Sig("sign-snapshot"; H("snapshot"; body))` of the provider.
     pub signature: Signature,

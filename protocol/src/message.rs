@@ -126,7 +126,7 @@ impl Program {
         (major, minor, u16::from_be_bytes([high, low]))
     }
 
-    /// Whether the fields have a meaning and the program is one of this side.
+    /// True if the fields have a meaning and the program is of this side.
     const fn is_of(&self, role: Role) -> bool {
         self.role == role.code() && BuildFlags::from_bits(self.flags).is_some()
     }
@@ -198,7 +198,7 @@ pub struct Checkpoint {
 /// The advertiser's signed close of the session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignedReceipt {
-    /// What happened.
+    /// The account of the session.
     pub receipt: Receipt,
     /// `Sig("sign-receipt"; H("receipt"; body))` of the advertiser.
     pub signature: Signature,
@@ -227,7 +227,7 @@ pub struct Abort {
     pub signature: Signature,
 }
 
-/// How many of the handles the provider knew.
+/// Numbers of handles that the provider knew and did not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Released {
     /// Handles with a record.
@@ -343,7 +343,8 @@ impl Control {
     }
 }
 
-/// What the session id binds: both HELLOs as sent, the terms, both certificates, the channel.
+/// Everything that the session id binds beside the terms: both HELLOs as sent, both certificates,
+/// the channel.
 #[derive(Debug, Clone, Copy)]
 pub struct SessionBinding<'a> {
     /// Body of HELLO_A.

@@ -86,7 +86,7 @@ impl<O: Order> PrfKey<O> {
         arithmetic.multiply(&self.scalar, blinded, evaluated)
     }
 
-    /// The PRF output of an input the holder of the key knows; what fills the tag table.
+    /// The PRF output of an input that the holder of the key knows; its tags fill the table.
     #[must_use]
     pub fn output(&self, input: &PrfInput) -> PrfOutput<O> {
         let unblinded = hash_to_group::<O>(input).multiply(&self.scalar).encode();
@@ -176,14 +176,14 @@ impl<O: Order> fmt::Debug for Blind<O> {
     }
 }
 
-/// An input hidden by a blind; what the advertiser sends.
+/// An input hidden by a blind: the advertiser's question.
 #[derive(Debug, Clone, Copy)]
 pub struct BlindedElement<O: Order> {
     element: Element,
     order: PhantomData<O>,
 }
 
-/// A blinded element multiplied by the PRF key; what the provider answers.
+/// A blinded element multiplied by the PRF key: the provider's answer.
 #[derive(Debug, Clone, Copy)]
 pub struct EvaluatedElement<O: Order> {
     element: Element,

@@ -18,7 +18,7 @@ use crate::suite::{
     CHALLENGE, COMPOSITE, LabelledHash64, Order, Prk, RfcFunction, SuiteId, h64, kdf,
 };
 
-/// What a frame proof is about; bound into its seed, so that no proof serves another purpose.
+/// Purpose of a frame proof; bound into its seed, so that no proof serves another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ProofPurpose {
@@ -35,7 +35,7 @@ pub enum ProofPurpose {
 /// Everything a proof is bound to beside the elements.
 #[derive(Debug, Clone, Copy)]
 pub struct ProofContext<'a> {
-    /// What is proved.
+    /// Purpose of the proof.
     pub purpose: ProofPurpose,
     /// The session.
     pub sid: &'a [u8; 32],
@@ -126,7 +126,7 @@ pub const fn eval_context(sid: &[u8; 32], frame: u32) -> ProofContext<'_> {
 ///
 /// # Errors
 ///
-/// [`Bug`] when the runs differ in length, are empty, or hold bytes that are not elements: the
+/// [`Bug`] when the two differ in length, are empty, or hold bytes that are not elements: the
 /// caller has decoded both.
 pub fn prove<O: Order>(
     arithmetic: &dyn BatchArithmetic,
@@ -164,7 +164,7 @@ pub fn prove<O: Order>(
 ///
 /// # Errors
 ///
-/// [`Violation::ProofInvalid`] when the statement is false or the runs have other lengths,
+/// [`Violation::ProofInvalid`] when the statement is false or the two differ in length,
 /// [`Violation::ElementNotCanonical`] and [`Violation::ElementIdentity`] when an element of
 /// `evaluated` does not decode. The provider is to blame.
 pub fn verify(
@@ -290,7 +290,7 @@ fn weights(
     let dst = suite.dst(RfcFunction::HashToScalar);
     let seed_len = 64_u16.to_be_bytes();
     let element_len = 32_u16.to_be_bytes();
-    // The pairs come first: they end the run before the index is asked for one too many.
+    // The pairs come first: they end the zip before the index is asked for one too many.
     let pairs = blinded.iter().zip(evaluated).zip(0_u16..);
     PublicScalar::hash_each(arithmetic, dst, pairs, |((c, d), index), message| {
         let index = index.to_be_bytes();

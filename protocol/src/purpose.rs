@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 /// A purpose that a person can agree or object to.
 ///
-/// Its code is what signed terms carry. Only some can be run between two nodes: see
+/// Signed terms carry its code. Only some can be run between two nodes: see
 /// [`Purpose::is_runnable`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u16", into = "u16")]
@@ -57,7 +57,7 @@ impl Purpose {
         }
     }
 
-    /// Whether terms may carry the purpose. The others are reserved and refused.
+    /// True for a purpose that terms may carry. The others are reserved and refused.
     #[must_use]
     pub const fn is_runnable(self) -> bool {
         matches!(self, Self::Match | Self::Suppress)

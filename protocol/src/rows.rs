@@ -1,4 +1,4 @@
-//! Shuffled order by rows: constant width, filler, strict order, and how many identifiers hit.
+//! Shuffled order by rows: constant width, filler, strict order, and numbers of hits.
 //!
 //! A row crosses the wire as w elements whatever it holds, so its size says nothing. Inside a row
 //! the encodings are strictly increasing, and rows are strictly increasing by their first encoding:
@@ -111,7 +111,7 @@ impl RowOrder {
     }
 }
 
-/// Rows by how many of their slots hit the table: what a shuffled session counts.
+/// Rows by how many of their slots hit the table: the count of a shuffled session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Histogram {
     /// Rows with 0, 1, … 8 hits.

@@ -139,7 +139,7 @@ impl KeySeed {
     }
 }
 
-/// What the advertiser derives for one session, all of it from [`SessionSeed`] and the sid.
+/// Derivations of the advertiser for one session, all from [`SessionSeed`] and the sid.
 ///
 /// Clones share one key, which is wiped with the last of them.
 #[derive(Debug, Clone)]
@@ -274,13 +274,13 @@ impl SessionKeys {
     }
 }
 
-/// What a blind is bound to of its input: kind ‖ ruleset ‖ digest, all but the constant prefix.
+/// Part of an input that its blind is bound to: kind ‖ ruleset ‖ digest, without the prefix.
 fn bound_part(input: &PrfInput) -> &[u8] {
     let (_, tail) = input.expose_bytes().split_at(11);
     tail
 }
 
-/// What the provider derives for one PRF key.
+/// Derivations of the provider for one PRF key.
 #[derive(Debug, Clone)]
 pub struct KeyDerivation(Prk);
 

@@ -79,7 +79,7 @@ pub(crate) enum RfcFunction {
     Seed,
 }
 
-/// How answers come back; a type, so that keys and elements of two orders never mix.
+/// Order in which answers come back; a type, so that keys and elements of two never mix.
 ///
 /// An aligned element under a shuffled key does not compile:
 ///
@@ -117,7 +117,7 @@ mod sealed {
     impl Sealed for super::Shuffled {}
 }
 
-/// Who learns what; a value in the terms, never a code path of its own [D-01].
+/// Profile of disclosure: a value in the terms, never a code path of its own [D-01].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u16)]
 pub enum Profile {
@@ -180,7 +180,7 @@ impl Profile {
         }
     }
 
-    /// Whether the advertiser sends handles of matched rows.
+    /// True if the advertiser sends handles of matched rows.
     #[must_use]
     pub const fn sends_handles(self) -> bool {
         matches!(self, Self::Activation | Self::DigitalIds)
@@ -260,7 +260,7 @@ pub(crate) mod sig {
     pub(crate) const ABORT: Label = Label::new("sign-abort");
 }
 
-/// What every label follows, so that no label of another product is one of ours.
+/// Prefix of every label, so that no label of another product is one of ours.
 const PRODUCT: &[u8] = b"VEILMATCH-1-";
 /// Salts of `Extract`, and the strings that TLS carries.
 pub(crate) const SALT_INPUT: &[u8] = b"VEILMATCH-1-input";

@@ -139,7 +139,7 @@ impl TableReader {
         Ok(tags)
     }
 
-    /// Whether every announced tag has been read.
+    /// True once every announced tag has been read.
     #[must_use]
     pub const fn is_complete(&self) -> bool {
         self.tags_left == 0
@@ -266,7 +266,7 @@ impl<'a> BitReader<'a> {
         Some(ones)
     }
 
-    /// Whether less than a byte is left and all of it is zero [G10].
+    /// True if less than a byte is left and all of it is zero [G10].
     fn is_at_zero_padding(&self) -> bool {
         self.bytes.as_slice().is_empty() && self.pending_len < 8 && self.pending == 0
     }

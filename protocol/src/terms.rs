@@ -25,7 +25,7 @@ mod relaxation;
 
 pub use relaxation::Relaxation;
 
-/// What a provider offers in HELLO_P: minima that terms may raise, and what is left to spend.
+/// Offer of a provider in HELLO_P: minima that terms may raise, and the budget's rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Offer {
     /// Least eligible rows.
@@ -76,7 +76,7 @@ pub struct MatchTerms {
     pub count_rounding: u32,
     /// Least matched rows in a breakdown cell.
     pub cell_min: u32,
-    /// Which snapshot leaves the table holds.
+    /// Filter of the snapshot leaves that the table holds.
     pub link_filter: LinkFilter,
     /// Days after which a consent behind a row is no longer taken.
     pub consent_max_age_days: u16,
@@ -243,7 +243,7 @@ impl MatchTerms {
     }
 
     fn check_times(&self, offer: &Offer, now: u64) -> Result<(), TermsRejected> {
-        // Who judges stands in the place of the local clock.
+        // The clock of whoever judges stands in the place of the local one.
         let clocks = Clocks { local: now, peer: self.opened_at };
         if clocks.check().is_err() {
             return Err(TermsRejected::Clocks(clocks));
@@ -272,7 +272,7 @@ impl Checked for MatchTerms {
     }
 }
 
-/// Why terms do not hold.
+/// Reason why terms do not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TermsRejected {
     /// The two sides cannot agree as configured.
@@ -357,7 +357,7 @@ impl SignedTerms {
     }
 }
 
-/// Whether a kind of identifiers can be counted through: telephone numbers.
+/// True for a kind of identifiers that can be counted through: telephone numbers.
 fn is_phone(kind: u8) -> bool {
     [IdentifierKind::PHONE, IdentifierKind::PHONE_DIGITS].iter().any(|phone| phone.code() == kind)
 }

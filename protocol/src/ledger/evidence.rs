@@ -1,4 +1,4 @@
-//! What proves a chain of entries to somebody who lacks it: the messages that both parties signed.
+//! Proof of a chain of entries to somebody who lacks it: the messages that both parties signed.
 //!
 //! The entries themselves do not travel, because each follows from signed messages: a reserve from
 //! both HELLOs, TERMS and the channel, by the sid that both sign; a settle from RECEIPT. A session
@@ -56,7 +56,7 @@ pub struct SessionEvidence {
 pub struct ProvenEntry {
     /// The entry.
     pub entry: LedgerEntry,
-    /// Whether the provider signed it too; the advertiser always did.
+    /// True if the provider signed the entry too; the advertiser always did.
     pub by_both: bool,
 }
 
@@ -219,9 +219,9 @@ fn read(frame: Option<&RawFrame>) -> Result<Option<Control>, EvidenceFault> {
 /// A whole chain as one party holds it, with its evidence.
 #[derive(Debug, Clone)]
 pub struct ChainEvidence {
-    /// Whose chain.
+    /// The two parties of the chain.
     pub pair: Pair,
-    /// Its sessions, first to last.
+    /// Sessions of the chain, first to last.
     pub sessions: Vec<SessionEvidence>,
 }
 
@@ -345,7 +345,7 @@ impl ProvenChain {
     }
 }
 
-/// What is left of a file.
+/// Rest of a file that is being read.
 struct Rest<'a>(&'a [u8]);
 
 impl Rest<'_> {

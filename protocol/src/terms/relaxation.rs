@@ -1,4 +1,4 @@
-//! Where signed terms are less strict than those the product proposes.
+//! Relaxations: values of signed terms that are less strict than those the product proposes.
 
 use alloc::vec::Vec;
 
@@ -43,7 +43,7 @@ impl MatchTerms {
             // Both at their maximum by default: the session's size bounds them.
             handles_max: _,
             phone_evaluations_max: _,
-            // When the run was; how long it may take bounds nobody's data.
+            // Time of the run; how long it may take bounds nobody's data.
             opened_at: _,
             flags,
             n_min,

@@ -20,12 +20,12 @@ pub mod merkle;
 pub mod receipt;
 pub mod result;
 
-/// What a transcript opens with: whose it is, and the facts of the channel.
+/// Opening of a transcript: its owner, and the facts of the channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Opening {
     /// Version of the protocol.
     pub protocol: u16,
-    /// Whose transcript this is.
+    /// Owner of the transcript.
     pub role: Role,
     /// The TLS exporter of the connection.
     pub exporter: [u8; 32],
@@ -35,7 +35,7 @@ pub struct Opening {
     pub spki_provider: [u8; 32],
 }
 
-/// One of the two parties.
+/// Role of a party.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
     /// Brings CRM rows.
@@ -282,7 +282,7 @@ fn decode_record(seq: u64, bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     (*sum == checksum(head, body)).then_some((*kind, body, rest))
 }
 
-/// Whether bytes are the beginning of record `seq`, and not all of it.
+/// True for bytes that are the beginning of record `seq`, and not all of it.
 ///
 /// Lengths stand in a record twice, as its own and in the frame header, so that an altered one is
 /// seen.

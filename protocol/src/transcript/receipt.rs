@@ -1,4 +1,4 @@
-//! The two-party receipt: what both sides say happened in a session.
+//! The two-party receipt: the account of a session that both sides sign.
 
 use alloc::vec::Vec;
 
@@ -28,7 +28,7 @@ pub struct Receipt {
     pub report_commitment: [u8; 32],
     /// Handles the provider knew.
     pub handles_known: u64,
-    /// Handles it did not know.
+    /// Handles the provider did not know.
     pub handles_unknown: u32,
     /// Digital IDs returned.
     pub ids_returned: u64,
