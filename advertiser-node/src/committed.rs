@@ -12,7 +12,7 @@ use protocol::suite::Profile;
 
 use crate::Home;
 
-/// How the input stands to those this provider was told of before.
+/// Relation of the input to those this provider was told of before.
 pub(crate) struct Committed {
     history: InputHistory,
     /// Until they are kept.
@@ -41,7 +41,7 @@ impl Committed {
         self.nearest
     }
 
-    /// Whether only `matched-rows` may run on an input this near to another [D-14].
+    /// True if only `matched-rows` may run on an input this near to another [D-14].
     pub(crate) fn is_too_near(&self, profile: Profile, group_min: u32) -> bool {
         profile != Profile::MatchedRows
             && self.nearest.is_some_and(|changed| changed < u64::from(group_min))

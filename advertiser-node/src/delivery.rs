@@ -24,12 +24,12 @@ use store::spill::VarSorter;
 use store::spill::Workspace;
 use tabular::write::{Cell, TableColumn};
 
-/// What a delivery file says of the run it comes from.
+/// Statement of a delivery file about the run it comes from.
 #[derive(Debug)]
 pub struct Delivery<'a> {
     /// The session.
     pub sid: &'a [u8; 32],
-    /// Its profile.
+    /// Profile of the run.
     pub profile: Profile,
     /// Purpose the digital IDs may be used for.
     pub purpose: Purpose,
@@ -105,7 +105,7 @@ pub fn write_digital_ids(
     Ok(rows)
 }
 
-/// Where a delivery goes: its file, and the manifest beside it.
+/// Place of a delivery: its file, and the manifest beside it.
 #[derive(Debug, Clone)]
 pub struct DeliveryOutput {
     file: Output,

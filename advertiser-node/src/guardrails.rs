@@ -1,4 +1,4 @@
-//! What an operator sets itself of the guardrails of its runs, in the settings of its node.
+//! Guardrails of its runs that an operator sets itself, in the settings of its node.
 //!
 //! A setting that is absent is the default of the product, which a partner alone cannot relax: a
 //! value below it holds only where both sides have set it.
@@ -38,7 +38,7 @@ pub struct GuardrailSettings {
     /// Names of the namespaces of digital IDs to take, in canonical form.
     #[serde(default, deserialize_with = "deserialize_names_if_any")]
     pub namespaces: Option<Vec<String>>,
-    /// Whether attributes of digital IDs may be delivered.
+    /// Permission to deliver attributes of digital IDs.
     pub attributes: Option<bool>,
 }
 

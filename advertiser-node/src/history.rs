@@ -1,4 +1,4 @@
-//! How far an input is from those that were committed before: what the rule of nearly equal inputs
+//! Distance of an input from those that were committed before: what the rule of nearly equal inputs
 //! is applied to.
 //!
 //! If today's file is yesterday's with three rows more, the difference of two results belongs to

@@ -1,4 +1,4 @@
-//! What the operator asks for, and the shape it gives a session: rows, slots, elements.
+//! Request of the operator, and the shape it gives a session: rows, slots, elements.
 //!
 //! The shape is public to both sides. It follows from the number of rows and from what the files
 //! could hold by their columns, never from what a row does hold.
@@ -51,7 +51,7 @@ impl Request {
         Err(Error::from(Refusal::ProfileNotAllowed).into())
     }
 
-    /// Whether the result is a file that cannot do without `--output`.
+    /// True if the result is a file that cannot do without `--output`.
     pub(crate) fn needs_output(&self) -> bool {
         matches!(self.profile, Profile::MatchedRows | Profile::DigitalIds)
     }
@@ -72,7 +72,7 @@ impl Request {
     }
 }
 
-/// What both sides see of the size of a session.
+/// Size of a session as both sides see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Shape {
     /// Identifier slots of a row.

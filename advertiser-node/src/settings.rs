@@ -22,7 +22,7 @@ pub struct AdvertiserSettings {
     pub phone_sha256: Option<PhonePrehash>,
     /// Columns of identifiers that may not be used for the purpose.
     pub not_for_purpose: Vec<String>,
-    /// How many rows may share an identifier.
+    /// Largest number of rows that may share an identifier.
     pub shared: SharedLimits,
     /// Purpose that rows need evidence for, and that the terms carry.
     pub purpose: Purpose,

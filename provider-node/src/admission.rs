@@ -15,7 +15,7 @@ impl Admission {
     }
 }
 
-/// What goes on for a partner; ends when dropped, also by a panic.
+/// Work that goes on for a partner; ends when dropped, also by a panic.
 #[derive(Debug)]
 pub(crate) struct Live {
     admission: Admission,

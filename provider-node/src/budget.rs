@@ -75,7 +75,7 @@ impl Share {
         Self(u64::try_from(tenths.min(1_000)).unwrap_or(1_000))
     }
 
-    /// Whether a second flag has to be given for it: it is shown as more than 1.0 %.
+    /// True if a second flag has to be given for it: it is shown as more than 1.0 %.
     pub(crate) const fn is_wide(self) -> bool {
         self.0 > 10
     }

@@ -1,4 +1,4 @@
-//! What a session of a profile that discloses handles releases, and what is kept of it.
+//! Release of a session whose profile discloses handles, and what is kept of it.
 //!
 //! In `digital-ids` the IDs go back to the advertiser; in `activation` they stay here, in a file
 //! for the platforms that the provider activates the audience on. Either way the release is
@@ -36,7 +36,7 @@ use crate::policy::DeliveryForm;
 use crate::publish::Published;
 use crate::tenant::Tenant;
 
-/// What releases of a partner are made from, opened before terms exist, so that nothing can fail
+/// Material of a partner's releases, opened before terms exist, so that nothing can fail
 /// once evaluations are reserved.
 #[derive(Debug)]
 pub(crate) struct DeliveryDesk {
@@ -47,7 +47,7 @@ pub(crate) struct DeliveryDesk {
     /// Objections that the snapshot leaves out already.
     objections_before: u64,
     bundles: StoredBundles,
-    /// Whom objections concern, until it is read.
+    /// Persons whom objections concern, until they are read.
     people: Option<StoredPeople>,
     releases: Releases,
     /// The directory of the node, which notes files that are not whole yet.

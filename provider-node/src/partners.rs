@@ -26,14 +26,14 @@ pub(crate) struct Partners {
 /// A partner that is not served because of its file.
 #[derive(Debug, Clone)]
 pub(crate) struct Quarantined {
-    /// Its name, which is that of its directory.
+    /// Name of the partner, which is that of its directory.
     pub(crate) name: String,
     /// The mistake.
     pub(crate) fault: Fault,
     /// The partner under its last good policy, or under one that allows nothing; none if nobody
     /// can tell who it is.
     pub(crate) tenant: Option<Tenant>,
-    /// Whether there was a good load.
+    /// True if there was a good load.
     had_policy: bool,
 }
 
@@ -53,9 +53,9 @@ impl Quarantined {
 /// A partner by its party.
 #[derive(Debug)]
 pub(crate) enum Standing {
-    /// It is served.
+    /// Partner that is served.
     Served(Tenant),
-    /// Its file has a mistake.
+    /// Partner whose file has a mistake.
     Quarantined(Tenant),
     /// There is no such partner.
     Unknown,
@@ -237,7 +237,7 @@ impl Partners {
 pub(crate) struct Change {
     /// The partner and how it is now.
     pub(crate) line: String,
-    /// Whether it is not served.
+    /// True if it is not served.
     pub(crate) faulty: bool,
 }
 

@@ -82,7 +82,7 @@ pub(crate) struct PartnerPolicy {
     /// Days since consent was given, at most.
     #[serde(default = "guardrails::consent_max_age_days")]
     pub(crate) consent_max_age_days: u16,
-    /// Whether device class, age and validity of digital IDs may be told.
+    /// True if device class, age and validity of digital IDs may be told.
     #[serde(default)]
     pub(crate) attributes: bool,
     /// Days that a table key lives, at most.
@@ -104,7 +104,7 @@ pub(crate) enum DeliveryForm {
     Parquet,
 }
 
-/// What holds where a policy written by an earlier version says nothing.
+/// Values where a policy written by an earlier version says nothing.
 mod guardrails {
     use node::invite::InvitedGuardrails;
     use protocol::purpose::Purpose;
@@ -387,9 +387,9 @@ impl PartnerPolicy {
 
 /// Facts about a new partner that its invitation is given for.
 pub(crate) struct NewPartner<'a> {
-    /// Its name on this node.
+    /// Name of the partner on this node.
     pub(crate) name: &'a str,
-    /// Its identity.
+    /// Identity of the partner.
     pub(crate) identity: PublicIdentity,
     /// The company behind it.
     pub(crate) legal_entity: &'a str,
@@ -399,7 +399,7 @@ pub(crate) struct NewPartner<'a> {
     pub(crate) rows: u64,
     /// Profiles it may run.
     pub(crate) profiles: &'a [Profile],
-    /// Whether shuffled profiles are run every day.
+    /// True if shuffled profiles are run every day.
     pub(crate) daily: bool,
 }
 

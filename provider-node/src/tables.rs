@@ -38,25 +38,25 @@ pub(crate) struct Ready {
     pub(crate) profile: Profile,
     /// The key it was made under.
     pub(crate) key: ReadyKey,
-    /// Its size and root.
+    /// Size and root of the table.
     pub(crate) table: TableDescriptor,
-    /// Its frames.
+    /// Frames of the table.
     pub(crate) frames: StoredTable,
-    /// Which records its handles name, for profiles that disclose handles.
+    /// Records that its handles name, for profiles that disclose handles.
     pub(crate) handles: Option<StoredHandles>,
 }
 
 /// The key of a table.
 #[derive(Debug)]
 pub(crate) enum ReadyKey {
-    /// Of the epoch.
+    /// Key of the epoch.
     Aligned(AlignedKey),
-    /// Of one run.
+    /// Key of one run.
     Run(RunKey),
 }
 
 impl Ready {
-    /// What a session needs of it.
+    /// Part of it that a session needs.
     pub(crate) fn prepared(&self, home: &Home, tenant: &Tenant, snapshot: &Published) -> Prepared {
         let (key, manifest) = match &self.key {
             ReadyKey::Aligned(key) => (MatchKey::Aligned(key.key.clone()), &key.manifest),
@@ -84,10 +84,10 @@ impl Ready {
     }
 }
 
-/// How far the table of a profile is.
+/// Progress of the table of a profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
-    /// It may be offered; so many tags.
+    /// Table that may be offered, with its number of tags.
     Ready(u64),
     /// Somebody builds it.
     Building,
@@ -159,7 +159,7 @@ fn open(
     Ok(Some(Ready { profile, key, table: described, frames, handles }))
 }
 
-/// How far the tenant's table for a profile is; makes neither key nor directory.
+/// Progress of the tenant's table for a profile; makes neither key nor directory.
 pub(crate) fn state(
     home: &Home,
     tenant: &Tenant,
@@ -241,7 +241,7 @@ pub(crate) fn ensure(
     retire(tenant, &keyring, (snapshot, objections), now)
 }
 
-/// What one table is built from.
+/// Material that one table is built from.
 struct Build<'a> {
     home: &'a Home,
     tenant: &'a Tenant,
@@ -388,7 +388,7 @@ fn retire(tenant: &Tenant, keyring: &Keyring, state: Graph<'_>, now: u64) -> Res
     Ok(())
 }
 
-/// What was opened; none if another process retired the table since it was found.
+/// Opened table; none if another process retired it since it was found.
 fn unless_gone<T>(opened: Result<T, DataError>) -> Result<Option<T>, DataError> {
     match opened {
         Err(DataError::Store(StoreError::Io { source, .. }))
@@ -425,12 +425,12 @@ fn from_hex(text: &str) -> Option<[u8; 16]> {
 struct Stored {
     tag_count: u64,
     root: [u8; 32],
-    /// How many objections it was made without: one that came later makes it out of date.
+    /// Number of objections it was made without: a later one makes it out of date.
     objections: u64,
     conditions: Conditions,
 }
 
-/// What a table was filtered by; another policy makes another table.
+/// Conditions a table was filtered by; another policy makes another table.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Conditions {

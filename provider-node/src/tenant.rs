@@ -123,12 +123,12 @@ impl Tenant {
         self.directory.join(name)
     }
 
-    /// Where this partner's tables lie, or will.
+    /// Directory of this partner's tables, made or not.
     pub(crate) fn tables_path(&self) -> PathBuf {
         self.directory.join("tables")
     }
 
-    /// Where this partner's tables lie; made if absent.
+    /// Directory of this partner's tables; made if absent.
     pub(crate) fn tables(&self) -> Result<PathBuf, Failure> {
         let directory = self.tables_path();
         world::create_private_dir(&directory)?;
@@ -151,13 +151,13 @@ impl Tenant {
     }
 }
 
-/// Whether a partner may have this name: what else lies in the directory of partners is none.
+/// True if a partner may have this name: what else lies in the directory of partners is none.
 pub(crate) fn is_name(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     (1..=64).contains(&name.len()) && name.chars().all(allowed)
 }
 
-/// Where the partner of this name lies, or will.
+/// Directory of the partner of this name, made or not.
 pub(crate) fn directory(home: &Home, name: &str) -> PathBuf {
     home.path("partners").join(name)
 }

@@ -70,7 +70,7 @@ pub(super) const IDENTIFIERS: [(usize, Values); 7] = [
     (PHONE_SHA256, Values::PhoneDigest),
 ];
 
-/// What a column of identifiers holds.
+/// Content of a column of identifiers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Values {
     Email,
@@ -80,7 +80,7 @@ pub(super) enum Values {
 }
 
 impl Values {
-    /// How many of these kinds a value can give.
+    /// Number of these kinds that a value can give.
     fn agreed(self, kinds: &[u8]) -> usize {
         let given = match self {
             Self::Email | Self::EmailDigest => {
@@ -94,7 +94,7 @@ impl Values {
     }
 }
 
-/// What each column is read as, by its position.
+/// Meaning of each column, by its position.
 const MEANINGS: [&str; 17] = [
     "row id",
     "purposes consented to",
@@ -120,7 +120,7 @@ pub(super) fn name(position: usize) -> &'static str {
     CRM.columns.get(position).map_or("", |column| column.name)
 }
 
-/// What each column of a file is read as.
+/// Use of each column of a file.
 pub(super) fn uses(source: &RowSource) -> Vec<ColumnUse> {
     let one = |(name, role): (tabular::ColumnName, Role)| ColumnUse {
         name: name.as_str().to_owned(),
@@ -164,7 +164,7 @@ pub(super) fn check(source: &RowSource, rules: &InputRules<'_>) -> Result<Checke
     Ok(if any { Ok(()) } else { Err(source.missing(EMAIL)) })
 }
 
-/// Whether the columns of a file will do.
+/// Verdict on the columns of a file.
 pub(super) type Checked = Result<(), InputError>;
 
 /// Refuses settings that name columns which are none of identifiers.

@@ -1,4 +1,4 @@
-//! What is told of a CRM file: populations, reasons, sharing; never a value of a row.
+//! Counts of a CRM file: populations, reasons, sharing; never a value of a row.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ pub struct InputCounts {
     pub open_last_lines: u64,
     /// Rows that may be used.
     pub eligible: u64,
-    /// Of these, rows with more identifiers than a row may have; the surplus is left out.
+    /// Rows among these with more identifiers than a row may have; the surplus is left out.
     #[serde(default)]
     pub rows_cut: u64,
     /// Values by reason code.
@@ -65,7 +65,7 @@ pub struct InputCounts {
     pub sources: BTreeMap<String, SourceCounts>,
 }
 
-/// How identifiers of one kind are shared between rows.
+/// Sharing of identifiers of one kind between rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SharedIdentifiers {
@@ -83,11 +83,11 @@ pub struct SourceCounts {
     pub rows_read: u64,
     /// Distinct rows it holds.
     pub rows: u64,
-    /// Those of them that may be used.
+    /// Rows among them that may be used.
     pub eligible: u64,
 }
 
-/// What became of the values of one column.
+/// Counts of the values of one column, by what became of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct ColumnCounts {
     /// Values that gave an identifier of an agreed kind.
@@ -98,7 +98,7 @@ pub struct ColumnCounts {
     pub rejected: BTreeMap<String, u64>,
 }
 
-/// What is known of an input before a run; nothing of it is kept.
+/// Knowledge of an input before a run; nothing of it is kept.
 #[derive(Debug)]
 pub struct Survey {
     /// The files, in the order they were named.
@@ -111,28 +111,28 @@ pub struct Survey {
     pub distinct: u64,
 }
 
-/// How a file is understood.
+/// Understanding of a file: its form and its columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileUse {
     /// The tag of its rows, unless they have their own.
     pub tag: String,
-    /// Its form: `csv`, `ndjson` or `parquet`.
+    /// Form of the file: `csv`, `ndjson` or `parquet`.
     pub format: &'static str,
-    /// Its columns, in file order.
+    /// Columns of the file, in its order.
     pub columns: Vec<ColumnUse>,
     /// Identifiers that a row of it can have at most: by its columns and the agreed kinds alone,
     /// whatever its rows hold.
     pub row_identifiers_max: usize,
 }
 
-/// How a column of a file is understood.
+/// Understanding of a column of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ColumnUse {
-    /// Its name, as it may be printed.
+    /// Name of the column, as it may be printed.
     pub name: String,
-    /// What it is read as; `None` for a column that is not read.
+    /// Meaning under which it is read; `None` for a column that is not read.
     pub meaning: Option<&'static str>,
-    /// Whether the settings list it as ignored; other columns that are not read are known, and not
+    /// True if the settings list it as ignored; other columns that are not read are known, and not
     /// used in this version.
     pub ignored: bool,
 }

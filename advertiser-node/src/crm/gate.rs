@@ -1,4 +1,4 @@
-//! Whether a row may be used: no objection, consent to the purpose, and evidence of it.
+//! Admission of a row: no objection, consent to the purpose, and evidence of it.
 //!
 //! Every column has a closed vocabulary, and a cell outside it never lets a row through [N-62].
 
@@ -10,7 +10,7 @@ use normalize::Reason;
 use tabular::Row;
 use tabular::cell::{self, TimeFault};
 
-/// What a row must carry evidence for, and how old that evidence may be.
+/// Purpose that a row must carry evidence for, and the age that evidence may have.
 #[derive(Debug, Clone, Copy)]
 pub struct GateRules {
     /// The purpose, which the terms of a run on these rows name too [D-28].
@@ -21,7 +21,7 @@ pub struct GateRules {
     pub now: u64,
 }
 
-/// Whether a row may be used, and why not.
+/// Admission of a row, or the reason against it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Gate {
     Eligible,
@@ -63,7 +63,7 @@ impl Gate {
         (gate, at.ok())
     }
 
-    /// Whether the person objects, as far as can be told.
+    /// True if the person objects, as far as can be told.
     pub(super) const fn objects(self) -> bool {
         matches!(self, Self::ObjectionUnknown | Self::Objection)
     }
@@ -76,7 +76,7 @@ impl Gate {
         Self::ALL.get(usize::from(code)).copied()
     }
 
-    /// Why a row is left out; `None` for one that may be used.
+    /// Reason why a row is left out; `None` for one that may be used.
     pub(super) const fn reason(self) -> Option<Reason> {
         Some(match self {
             Self::Eligible => return None,
@@ -94,7 +94,7 @@ impl Gate {
     }
 }
 
-/// What a cell of objections says against the purpose, if anything [N-63].
+/// Statement of a cell of objections against the purpose, if there is any [N-63].
 fn objection(cell: &str, purpose: Purpose) -> Option<Gate> {
     if cell::says_nothing(cell) || cell::answer(cell) == Some(false) {
         return None;
@@ -113,7 +113,7 @@ fn objection(cell: &str, purpose: Purpose) -> Option<Gate> {
     said
 }
 
-/// Why a cell of purposes is no consent to this one, if it is none [N-64].
+/// Reason why a cell of purposes is no consent to this one, if it is none [N-64].
 fn consent(cell: &str, purpose: Purpose) -> Option<Gate> {
     if cell::is_null(cell) || cell::answer(cell) == Some(false) {
         return Some(Gate::NoConsent);
@@ -128,7 +128,7 @@ fn consent(cell: &str, purpose: Purpose) -> Option<Gate> {
     (!agreed).then_some(Gate::NoConsent)
 }
 
-/// What is missing of the evidence of a consent, if anything [N-65].
+/// Part that is missing of the evidence of a consent, if any [N-65].
 fn evidence(row: &Row<'_>, at: Result<&Timestamp, &TimeFault>, rules: &GateRules) -> Option<Gate> {
     if cell::reference(row.get(columns::CONSENT_REF)).is_none() {
         return Some(Gate::NoReference);

@@ -57,7 +57,7 @@ pub(super) fn merge_rows(
     Ok((merging.kept.finish()?, merging.objectors))
 }
 
-/// What a row says about its id; of rows that say the same the last one, in the order of their
+/// Statement of a row about its id; of rows that say the same the last one, in the order of their
 /// ages, stands for all.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Says {
@@ -103,7 +103,7 @@ impl Ages {
         *latest = age.max(*latest);
     }
 
-    /// Whether one of these ages is later than all the others are, in whatever zone a local one
+    /// True if one of these ages is later than all the others are, in whatever zone a local one
     /// may be.
     fn are_later_than(&self, others: &Self) -> bool {
         let after = |age: u64, other: u64, apart: u64| {
@@ -126,7 +126,7 @@ impl Group {
         self.standing.get(says as usize).and_then(|row| ScannedRow::decode(row))
     }
 
-    /// Whether what a row says is not overruled by a later one that may be used.
+    /// True if what a row says is not overruled by a later one that may be used.
     fn stands(&self, says: Says) -> bool {
         let [objects, lacks, allows] = &self.until;
         match says {
@@ -136,7 +136,7 @@ impl Group {
         }
     }
 
-    /// What decides about the id.
+    /// Statement that decides about the id.
     fn decides(&self) -> Says {
         Says::ALL.into_iter().find(|says| self.stands(*says)).unwrap_or(Says::LacksConsent)
     }
@@ -222,7 +222,7 @@ impl Merging<'_> {
 pub(super) struct Kept {
     rows: SealedLog,
     by_value: FixedSorter,
-    /// Of the next identifier.
+    /// Number of the next identifier.
     ordinal: u64,
     encoded: Zeroizing<Vec<u8>>,
 }

@@ -45,14 +45,14 @@ pub use self::gate::GateRules;
 use self::order::{Gathered, gather};
 use self::scan::Reasons;
 
-/// What the scan of CRM files needs to know.
+/// Knowledge that the scan of CRM files needs.
 #[derive(Debug)]
 pub struct InputRules<'a> {
     /// Rules that turn values into digests.
     pub normalizer: &'a Normalizer,
     /// Form of the files and names of their columns.
     pub source: &'a SourceOptions,
-    /// What a row must carry evidence for.
+    /// Evidence that a row must carry.
     pub gate: GateRules,
     /// Kinds of identifiers that the terms will list; others are left out and counted.
     pub kinds: &'a [u8],
@@ -63,14 +63,14 @@ pub struct InputRules<'a> {
     pub email_sha256: Option<EmailPrehash>,
     /// Rules that made a column of telephone digests; none means such a column is refused.
     pub phone_sha256: Option<PhonePrehash>,
-    /// How many rows may share an identifier.
+    /// Largest number of rows that may share an identifier.
     pub shared: SharedLimits,
     /// Columns of identifiers, by our names, whose values may not be used for the purpose.
     pub not_for_purpose: &'a [String],
 }
 
 impl InputRules<'_> {
-    /// Why an identifier can be in no table of these terms, if it cannot [N-27].
+    /// Reason why an identifier can be in no table of these terms, if it cannot [N-27].
     ///
     /// A digest does not say which line it is of: it stays.
     fn unmatchable(&self, values: Values, found: &Normalized) -> Option<Reason> {
@@ -85,7 +85,7 @@ impl InputRules<'_> {
     }
 }
 
-/// How many rows of an input may hold one identifier, by its kind; with more it is refused.
+/// Largest number of rows of an input that hold one identifier, by its kind; more are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SharedLimits {
     /// E-mail addresses.

@@ -1,4 +1,4 @@
-//! What the persons who object hold, and the rows of others that hold it too.
+//! Identifiers of the persons who object, and the rows of others that hold them too.
 //!
 //! An objection is of a person, and a person may stand in a file under several ids. So an address
 //! or a mobile number of a row that objects takes every row out that holds it; a number of a
@@ -60,7 +60,7 @@ impl Objectors {
         Ok(())
     }
 
-    /// What the ids whose objection stands hold, by value; `None` if nothing.
+    /// Identifiers of the ids whose objection stands, by value; `None` if there are none.
     fn values(self, workspace: &Workspace) -> Result<Option<FixedSorted>, DataError> {
         let (held, standing) = (self.held.finish()?, self.standing.finish()?);
         if standing.records() == 0 || held.records() == 0 {
@@ -156,7 +156,7 @@ fn hits(
 /// A pass over the rows that takes out what was hit.
 struct Striking<'a, 'b> {
     hits: Stream<HIT_LEN>,
-    /// Of the next identifier.
+    /// Number of the next identifier.
     ordinal: u64,
     kept: Kept,
     tally: &'a mut Tally,

@@ -209,7 +209,7 @@ struct Last<'a, 'b> {
     ruleset: u8,
     refused: Stream<8>,
     numbered: Stream<16>,
-    /// Of the next identifier.
+    /// Number of the next identifier.
     ordinal: u64,
     /// Identifiers met so far; the number of the next new one.
     distinct: u64,

@@ -130,14 +130,14 @@ impl Scanned {
     }
 }
 
-/// What a batch of rows gives, until its turn comes.
+/// Yield of a batch of rows, until its turn comes.
 #[derive(Default)]
 struct Digested {
     /// Encoded rows one after the other; the source of each is the place of its tag in `tags`.
     rows: Zeroizing<Vec<u8>>,
-    /// Where each row ends.
+    /// End of each row.
     ends: Vec<usize>,
-    /// What the column `source` says, in the order of the rows, and how many say it.
+    /// Statements of the column `source`, in the order of the rows, and how many rows make each.
     tags: Vec<(String, u64)>,
     tally: Tally,
     /// Values that are left out, in the order of the rows.
@@ -352,11 +352,11 @@ pub(super) struct ScannedRow<'a> {
     pub(super) evidence: &'a [u8; 32],
     /// Seconds since 1970.
     pub(super) consent_at: u64,
-    /// Of [`Found`], in the order of the kinds, then of the columns, each once.
+    /// Encodings of [`Found`], in the order of the kinds, then of the columns, each once.
     pub(super) identifiers: &'a [[u8; Found::LEN]],
-    /// Whether it had more identifiers than a row may have.
+    /// True if it had more identifiers than a row may have.
     pub(super) cut: bool,
-    /// Whether its age states a zone; read as UTC without one, it may be hours off.
+    /// True if its age states a zone; read as UTC without one, it may be hours off.
     pub(super) zoned: bool,
     pub(super) source: u8,
     pub(super) line: u64,
@@ -409,12 +409,12 @@ impl<'a> ScannedRow<'a> {
         })
     }
 
-    /// Whether it has an identifier that it may be matched by.
+    /// True if it has an identifier that it may be matched by.
     pub(super) fn is_usable(&self) -> bool {
         self.identifiers.iter().any(|found| Found::decode(found).used)
     }
 
-    /// Where an encoded row has its source.
+    /// Byte of an encoded row that holds its source.
     fn source_mut(bytes: &mut [u8]) -> Option<&mut u8> {
         let (rest, _) = bytes.split_last_chunk_mut::<8>()?;
         rest.last_mut()
@@ -426,11 +426,11 @@ impl<'a> ScannedRow<'a> {
 pub(super) struct Found {
     pub(super) kind: u8,
     pub(super) digest: [u8; 32],
-    /// Whether it is a fixed line, which more rows may share.
+    /// True if it is a fixed line, which more rows may share.
     pub(super) fixed: bool,
-    /// Whether it names a household; a digest does not say so.
+    /// True if it names a household; a digest does not say so.
     pub(super) household: bool,
-    /// Whether the row may be matched by it; objections see the others too.
+    /// True if the row may be matched by it; objections see the others too.
     pub(super) used: bool,
     pub(super) column: u8,
 }
@@ -467,7 +467,7 @@ impl Found {
         }
     }
 
-    /// Its flags in one byte.
+    /// Flags of the row in one byte.
     pub(super) fn flags(&self) -> u8 {
         [(self.fixed, FIXED), (self.household, HOUSEHOLD), (self.used, USED)]
             .into_iter()
@@ -505,7 +505,7 @@ fn consent_evidence(row: &Row<'_>, at: Option<Timestamp>) -> [u8; 32] {
     hasher.finalize().into()
 }
 
-/// Whether a time is spelt as we would spell it: `2026-11-21T09:30:00Z`.
+/// True if a time is spelt as we would spell it: `2026-11-21T09:30:00Z`.
 fn is_plain_time(text: &str) -> bool {
     text.len() == PLAIN_TIME.len()
         && text.bytes().zip(PLAIN_TIME.bytes()).all(|(byte, plain)| match plain {
@@ -516,7 +516,7 @@ fn is_plain_time(text: &str) -> bool {
         && !text.ends_with("60Z")
 }
 
-/// Where reasons go, if anybody asked for them.
+/// Taker of reasons, if anybody asked for them.
 pub(super) struct Reasons<'a>(pub(super) Option<&'a mut dyn RowReasons>);
 
 impl Reasons<'_> {
@@ -545,7 +545,7 @@ impl Reasons<'_> {
     }
 }
 
-/// What a failure to write reasons is told of; the caller knows the file.
+/// Name under which a failure to write reasons is told; the caller knows the file.
 const REASONS: &str = "the file of reasons";
 
 const PLAIN_TIME: &str = "0000-00-00T00:00:00Z";
@@ -555,10 +555,10 @@ pub(super) const FIXED: u8 = 1;
 pub(super) const HOUSEHOLD: u8 = 2;
 pub(super) const USED: u8 = 4;
 
-/// What a warning about the age of a row is counted under.
+/// Name under which a warning about the age of a row is counted.
 const UPDATED_AT_UNREADABLE: &str = "updated_at_unreadable";
 
-/// What a value of a row that objects is counted under besides, if it cannot be read.
+/// Name under which an unreadable value of a row that objects is counted besides.
 const OBJECTOR_UNREAD: &str = "objector_identifier_unread";
 
 const DAY_MICROS: u64 = 86_400_000_000;

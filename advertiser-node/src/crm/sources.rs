@@ -1,4 +1,4 @@
-//! Where rows come from: tags of files, or what their column `source` says.
+//! Origins of rows: tags of files, or what their column `source` says.
 
 use super::counts::{InputCounts, SourceCounts};
 use tabular::is_tag;

@@ -38,11 +38,11 @@ impl fmt::Debug for Fingerprint {
 pub struct Bundle {
     /// Number of the record in the snapshot.
     pub record: u64,
-    /// Its name across snapshots.
+    /// Name of the bundle across snapshots.
     pub fingerprint: Fingerprint,
     /// Names its person within the snapshot: records of one person share it.
     pub person: [u8; Bundle::PERSON_LEN],
-    /// Its digital IDs.
+    /// Digital IDs of the bundle.
     pub ids: Vec<BundleId>,
 }
 

@@ -1,4 +1,4 @@
-//! What is evidence in a graph file and what is not: for any cell outside its vocabulary the link
+//! Evidence in a graph file: for any cell outside its vocabulary the link
 //! is not published.
 
 use proptest::prelude::*;
@@ -55,7 +55,7 @@ fn other(cells: &[(usize, &str)]) -> String {
     fields(&[&person[..], cells].concat())
 }
 
-/// Why a line of another person is left out; `None` if it is published.
+/// Reason why a line of another person is left out; `None` if it is published.
 fn dropped(cells: &[(usize, &str)]) -> Option<String> {
     let counts = with(&[other(cells)]).1.counts().clone();
     assert_eq!(counts.records + counts.lines_dropped.values().sum::<u64>(), 2);

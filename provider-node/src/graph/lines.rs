@@ -26,7 +26,7 @@ pub(super) struct Scanned {
     /// Identifiers of all lines with their persons, as [`people`] keeps them.
     pub(super) people: FixedSorter,
     pub(super) counts: GraphCounts,
-    /// Of cookies.
+    /// Namespaces of cookies.
     pub(super) namespaces: BTreeSet<String>,
     /// Persons with an identifier that was objected to.
     pub(super) objected: BTreeSet<[u8; 16]>,
@@ -88,22 +88,22 @@ impl Scanned {
     }
 }
 
-/// What a batch of lines gives, until its turn comes.
+/// Yield of a batch of lines, until its turn comes.
 #[derive(Default)]
 struct Digested {
     /// Encoded lines one after the other.
     lines: Zeroizing<Vec<u8>>,
     places: Vec<Place>,
-    /// Of cookies, in the order in which they are met.
+    /// Namespaces of cookies, in the order in which they are met.
     namespaces: Vec<String>,
     counts: GraphCounts,
     objected: BTreeSet<[u8; 16]>,
     people: Vec<u8>,
 }
 
-/// Where a line ends, and which namespace its cookie is of.
+/// End of a line, and the namespace of its cookie.
 struct Place {
-    /// Its number in the file.
+    /// Number of the line in the file.
     number: u64,
     end: usize,
     namespace: Option<usize>,
@@ -192,7 +192,7 @@ static FLAT: Schema = Schema {
     families: &[],
 };
 
-/// Where the columns of the flat form stand in a row.
+/// Places of the columns of the flat form in a row.
 struct Columns {
     person_ref: usize,
     persona_ref: usize,
@@ -237,7 +237,7 @@ impl Columns {
 pub(super) struct Identifier {
     pub(super) kind: u8,
     pub(super) digest: [u8; 32],
-    /// As `LinkFilter::level` has it: 0 individual, 1 household.
+    /// Level as `LinkFilter::level` has it: 0 individual, 1 household.
     pub(super) level: u8,
 }
 
@@ -278,7 +278,7 @@ struct Found {
     /// None if the reference stands for nothing.
     person: Option<[u8; 16]>,
     identifiers: Vec<Identifier>,
-    /// Why the value gave no identifier.
+    /// Reason why the value gave no identifier.
     rejected: Option<&'static str>,
     kind_known: bool,
 }
@@ -313,7 +313,7 @@ impl Found {
     }
 }
 
-/// What is counted of a line that is kept.
+/// Counted properties of a line that is kept.
 pub(super) struct Kept {
     pub(super) rejected: Option<&'static str>,
     /// None where the file has no columns of consent.

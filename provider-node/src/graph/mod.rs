@@ -46,7 +46,7 @@ pub mod table;
 
 use self::lines::{EVIDENCE_LOGIN, Identifier, Kept, Line, Scanned, scan};
 
-/// What the scan of a graph file needs to know.
+/// Knowledge that the scan of a graph file needs.
 #[derive(Debug)]
 pub struct GraphRules<'a> {
     /// Rules that turn values into digests.
@@ -55,13 +55,13 @@ pub struct GraphRules<'a> {
     pub source: SourceOptions,
     /// Rules that made values of type `email_sha256`; none means such values are refused.
     pub email_sha256: Option<EmailPrehash>,
-    /// Who is left out.
+    /// Objections, whose persons are left out.
     pub objections: &'a Objections,
     /// Unix time: what is dated later is no evidence.
     pub now: u64,
 }
 
-/// What became of a file's lines; no value of any line.
+/// Counts of a file's lines, by what became of them; no value of any line.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GraphCounts {
@@ -83,7 +83,7 @@ pub struct GraphCounts {
     pub personas_dropped: BTreeMap<String, u64>,
     /// Identifiers published.
     pub identifiers: u64,
-    /// Of these, identifiers of a household: in no table of individuals.
+    /// Identifiers of a household among these: in no table of individuals.
     #[serde(default)]
     pub household: u64,
     /// Identifiers under two persons, hence not published.
@@ -133,7 +133,7 @@ impl GraphCounts {
         }
     }
 
-    /// Why lines, personas and values were left out, the most frequent reason first.
+    /// Reason why lines, personas and values were left out, the most frequent reason first.
     fn reasons(&self) -> Vec<(String, u64)> {
         let all = [&self.lines_dropped, &self.personas_dropped, &self.identifiers_rejected];
         let mut reasons: Vec<(String, u64)> =
@@ -214,7 +214,7 @@ impl StoredSnapshot {
         SnapshotRoot { root, leaves, records }
     }
 
-    /// What became of the lines.
+    /// Counts of the lines, by what became of them.
     #[must_use]
     pub const fn counts(&self) -> &GraphCounts {
         &self.meta.counts
@@ -259,7 +259,7 @@ impl StoredSnapshot {
         Ok(())
     }
 
-    /// Which persons an objection concerns.
+    /// Persons whom an objection concerns.
     ///
     /// # Errors
     ///
@@ -329,7 +329,7 @@ impl Leaves {
     }
 }
 
-/// When and how a digital ID was seen with a persona.
+/// Sighting of a digital ID with a persona: time and manner.
 #[derive(Clone, Copy, Default)]
 struct Seen {
     last_day: u32,
@@ -405,7 +405,7 @@ impl Persona {
     }
 }
 
-/// What personas are gathered by.
+/// Key by which personas are gathered.
 struct Gathering {
     ruleset: u8,
     objected: BTreeSet<[u8; 16]>,
@@ -455,7 +455,7 @@ impl Gathering {
         Ok(by_value)
     }
 
-    /// Why the persona is not published, if it is not.
+    /// Reason why the persona is not published, if it is not.
     fn dropped(&self, persona: &Persona) -> Option<&'static str> {
         if persona.two_persons {
             Some("persona_of_two_persons")
@@ -539,7 +539,7 @@ fn covered_purposes() -> u32 {
     runnable.fold(0, |bits, purpose| bits | purpose.bit())
 }
 
-/// What a leaf commits to of the digital IDs of its record: each ID with its length, and the last
+/// Digest of the digital IDs of a record, for its leaf: each ID with its length, and the last
 /// day it was seen.
 fn ids_digest(ids: &BTreeMap<DigitalId, Seen>) -> [u8; 32] {
     let mut bundle = Sha256::new();

@@ -1,4 +1,4 @@
-//! Which persons an objection concerns: the tombstones that their identifiers would have, sealed.
+//! Persons whom an objection concerns: the tombstones that their identifiers would have, sealed.
 //!
 //! All identifiers of a graph file are here, those of lines and personas that are not published
 //! too, because an objection by any of them concerns the whole person. Tables and releases look

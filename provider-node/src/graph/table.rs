@@ -54,14 +54,14 @@ pub struct TableConditions {
 pub struct TableKey<'a, O: Order> {
     /// The PRF key.
     pub key: &'a PrfKey<O>,
-    /// Its derivation.
+    /// Derivation of the key.
     pub derivation: &'a KeyDerivation,
 }
 
-/// Where a table goes.
+/// Files of a table.
 #[derive(Debug, Clone, Copy)]
 pub struct TableFiles<'a> {
-    /// Its frames.
+    /// Frames of the table.
     pub frames: &'a Path,
     /// The index from handle to record, and the key that seals it; none for profiles that disclose
     /// no handles.

@@ -27,7 +27,7 @@ use store::spill::Workspace;
 use store::spill::{FixedSorted, FixedSorter, VarSorted, VarSorter};
 use tabular::write::{Cell, TableColumn, write_table};
 
-/// What the terms of a session allow to be released.
+/// Conditions of the terms of a session on what is released.
 #[derive(Debug, Clone)]
 pub struct ReleaseConditions {
     /// Names of types of advertising ids and of cookie namespaces, with their numbers.
@@ -38,7 +38,7 @@ pub struct ReleaseConditions {
     pub ids_valid_days: u16,
     /// Conditions on links.
     pub filter: LinkFilter,
-    /// Whether each digital ID carries its own expiry; else all of them have the same, and one
+    /// True if each digital ID carries its own expiry; else all of them have the same, and one
     /// that ends earlier is left out.
     pub own_expiry: bool,
     /// Days since 1970.
@@ -82,20 +82,20 @@ impl ReleaseConditions {
     }
 }
 
-/// What a batch of handles is looked up in.
+/// Sources in which a batch of handles is looked up.
 #[derive(Debug)]
 pub struct ReleaseSource<'a> {
     /// The index of the session's table.
     pub handles: StoredHandles,
     /// The digital IDs of the snapshot it was made from.
     pub bundles: &'a mut StoredBundles,
-    /// Whom objections concern.
+    /// Persons whom objections concern.
     pub people: StoredPeople,
     /// Objections that came after that snapshot.
     pub late: &'a Objections,
     /// Earlier releases to the partner.
     pub earlier: &'a Releases,
-    /// Where to spill.
+    /// Workspace for spills.
     pub workspace: &'a Workspace,
     /// Unix time.
     pub now: u64,
@@ -244,7 +244,7 @@ impl Resolved {
     }
 }
 
-/// What a delivery file says about itself in every row.
+/// Statement of a delivery file about itself in every row.
 #[derive(Debug, Clone, Copy)]
 pub struct DeliveryLabel<'a> {
     /// Names the run.
@@ -478,7 +478,7 @@ fn text(bytes: &[u8]) -> Result<&str, DataError> {
     std::str::from_utf8(bytes).map_err(|_| damaged())
 }
 
-/// What we sealed ourselves a moment ago is not what we wrote.
+/// Error for bytes we sealed a moment ago that are not what we wrote.
 fn damaged() -> DataError {
     protocol::error::Bug::invariant().into()
 }

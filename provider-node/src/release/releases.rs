@@ -1,4 +1,4 @@
-//! What was released to one partner: which records, and when, for as long as the audit window.
+//! Releases to one partner: which records, and when, for as long as the audit window.
 //!
 //! Two releases that differ by a few records tell which these are. So the records of every release
 //! are kept, by fingerprints that are the same in every snapshot, and a new one is compared with

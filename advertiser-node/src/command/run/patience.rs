@@ -1,4 +1,4 @@
-//! How long a run waits before it asks again, and when it has waited enough.
+//! Patience of a run: time before it asks again, and the end of waiting.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ pub(super) struct Patience {
 }
 
 impl Patience {
-    /// How long to wait before the same is asked again; `None` if that would not help, or if the
+    /// Time to wait before the same is asked again; `None` if that would not help, or if the
     /// run has waited enough.
     ///
     /// Only for a session in which nothing is charged. `drawn` is random: advertisers who were
