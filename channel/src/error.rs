@@ -71,19 +71,6 @@ impl TransportError {
         matches!(self, Self::Closed(Overloaded | TooManyConnections | ShuttingDown))
     }
 
-    /// True if the same connection may succeed later with nobody changing anything.
-    #[must_use]
-    pub const fn is_transient(&self) -> bool {
-        match self {
-            Self::Unreachable { why, .. } => !matches!(why, Unreachable::Address),
-            Self::Lost(_) | Self::Deadline(_) => true,
-            Self::Closed(why) => !matches!(why, Close::Unpinned),
-            Self::Refused { .. } | Self::Malformed { .. } | Self::Local { .. } | Self::Bug(_) => {
-                false
-            }
-        }
-    }
-
     /// The same as an error of the session, which tells it.
     fn of_session(&self) -> Option<Error> {
         match self {
@@ -424,8 +411,8 @@ mod tests {
         assert_eq!(
             lines(&unpinned, Lang::En, Role::Advertiser),
             "error V0436: the peer refused the connection: the TLS key is not pinned\n  \
-             whose move: the provider's\n  try: give this node's identity line to the provider, and \
-             have it pinned there"
+             whose move: the provider's\n  try: give this node's identity line to the provider, \
+             and have it pinned there"
         );
         let expired = TransportError::Refused { by: Side::Us, check: Check::Expired };
         let text = lines(&expired, Lang::Fr, Role::Advertiser);

@@ -96,18 +96,6 @@ impl NodeIdentity {
         Ok(identity)
     }
 
-    /// Writes a new certificate for the TLS key that is there; partners keep their pins.
-    ///
-    /// # Errors
-    ///
-    /// The same as of [`Self::load`], without those about the certificate.
-    pub fn renew_certificate(dir: &Path) -> Result<Self, IdentityError> {
-        let files = Files::of(dir);
-        let tls = KeyDocument::read(&files.tls_key)?;
-        publish_certificate(&files, &tls.certificate(SystemClock::new().now_unix())?)?;
-        Self::load(dir)
-    }
-
     /// The text that partners get: the identity line, and the proof that both keys are ours.
     ///
     /// # Errors
@@ -347,7 +335,8 @@ mod tests {
     fn renewal_keeps_the_pin() {
         with_node(|home, made| {
             let before = fs::read(home.join("keys/tls.crt")).expect("read");
-            let renewed = NodeIdentity::renew_certificate(home).expect("renewed");
+            fs::remove_file(home.join("keys/tls.crt")).expect("removed");
+            let renewed = NodeIdentity::load(home).expect("made anew");
             assert_eq!(renewed.public(), made.public());
             assert_ne!(fs::read(home.join("keys/tls.crt")).expect("read"), before);
         });

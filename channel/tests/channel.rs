@@ -14,6 +14,7 @@ use protocol::codec::{FrameHeader, RawFrame, StreamId};
 use protocol::error::{Bug, Violation};
 use protocol::suite::ALPN;
 use quinn::crypto::rustls::QuicClientConfig;
+use report::{Diagnose, Exit};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
@@ -167,7 +168,7 @@ async fn connection_of_a_revoked_key_is_closed() {
     assert_eq!(service.endpoint.close_unpinned(), 1);
     let error = advertiser.next(|_| false).await.expect_err("closed");
     assert_eq!(error, TransportError::Closed(Close::Unpinned));
-    assert!(!error.is_transient());
+    assert_eq!(error.exit(), Exit::Party);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -217,7 +218,7 @@ async fn whoever_finds_no_place_is_told_so() {
     let service = world.serve(QuicOptions { door, ..QuicOptions::default() });
     let error = world.refused(&service, &world.advertiser).await;
     assert_eq!(error, TransportError::Closed(Close::Overloaded));
-    assert!(error.is_transient());
+    assert_eq!(error.exit(), Exit::TryAgain);
     assert_eq!(service.endpoint.handshakes(), (0, 1));
 }
 
@@ -325,13 +326,13 @@ async fn blocked_udp_is_named_within_the_deadline() {
     let error = connect(&address, &world.advertiser, &provider, &options).await.expect_err("none");
     assert!(started.elapsed() < Duration::from_secs(3));
     assert!(error.to_string().contains("UDP"), "{error}");
-    assert!(error.is_transient());
+    assert_eq!(error.exit(), Exit::TryAgain);
     let error = connect("provider.example", &world.advertiser, &provider, &options)
         .await
         .expect_err("none");
     let TransportError::Unreachable { why, .. } = &error else { panic!("{error}") };
     assert_eq!(*why, Unreachable::Address);
-    assert!(!error.is_transient());
+    assert_eq!(error.exit(), Exit::Configuration);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -536,7 +537,8 @@ async fn peer_that_vanishes_is_lost_within_the_idle_timeout() {
     }
     assert_eq!(advertiser.next(|_| true).await, Err(idle.clone()));
     assert!(started.elapsed() < Duration::from_millis(900 + 2_000), "{:?}", started.elapsed());
-    assert!(idle.is_transient() && idle.session_error().is_none());
+    assert_eq!(idle.exit(), Exit::TryAgain);
+    assert!(idle.session_error().is_none());
     assert_eq!(advertiser.send(blind(3, false)).await, Err(idle));
 }
 

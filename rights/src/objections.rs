@@ -133,8 +133,8 @@ impl Objections {
     ///
     /// # Errors
     ///
-    /// The same as of [`Self::all`]; and if the store has fewer than these, because then it was lost or taken
-    /// back to an earlier state, and whoever objected in between would come back.
+    /// The same as of [`Self::all`]; and if the store has fewer than these, because then it was
+    /// lost or taken back to an earlier state, and whoever objected in between would come back.
     pub fn since(directory: &Path, key: &StorageKey, recorded: u64) -> Result<Self, RightsError> {
         let mut these = Self::none(key)?;
         if let Some(mut store) = Store::open(directory, key)? {
@@ -174,12 +174,6 @@ impl Objections {
     #[must_use]
     pub fn has(&self, tombstone: Tombstone) -> bool {
         self.sorted.binary_search(&tombstone).is_ok()
-    }
-
-    /// True if the person behind an identifier objected.
-    #[must_use]
-    pub fn has_identifier(&self, kind: u8, digest: &[u8; 32]) -> bool {
-        !self.is_empty() && self.has(self.mason.identifier(kind, digest))
     }
 
     /// True if a digital ID was objected to.

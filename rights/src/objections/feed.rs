@@ -322,7 +322,7 @@ const FIRST_LEFT: usize = 20;
 mod tests {
     use proptest::prelude::*;
 
-    use normalize::{Options, Ruleset};
+    use normalize::{Normalized, Options, Ruleset};
     use store::output::{OutputError, Outputs};
     use tabular::{Delimiter, Encoding};
 
@@ -367,11 +367,14 @@ mod tests {
         Objections::all(&dir.join("objections"), &key()).unwrap()
     }
 
+    fn has_identifier(objections: &Objections, one: &Normalized) -> bool {
+        let (kind, digest) = (one.kind().code(), one.digest().expose_bytes());
+        objections.has(objections.mason().identifier(kind, digest))
+    }
+
     fn has_email(objections: &Objections, address: &str) -> bool {
         let Outcome::Ok(found) = normalizer().email(address) else { panic!("an address") };
-        found
-            .iter()
-            .all(|one| objections.has_identifier(one.kind().code(), one.digest().expose_bytes()))
+        found.iter().all(|one| has_identifier(objections, one))
     }
 
     #[test]
@@ -444,10 +447,7 @@ mod tests {
                     let Outcome::Ok(found) = outcome else { panic!("{other}") };
                     // By one of its identifiers at least, which takes the person out.
                     assert!(
-                        found.iter().any(|one| {
-                            let digest = one.digest().expose_bytes();
-                            objections.has_identifier(one.kind().code(), digest)
-                        }),
+                        found.iter().any(|one| has_identifier(&objections, one)),
                         "{spelling} for {other}"
                     );
                 }
