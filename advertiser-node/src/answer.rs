@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use crate::crm::InputCounts;
 use protocol::error::Error;
 use protocol::purpose::Purpose;
-use report::Diagnose as _;
+use report::{Arg, Diagnose as _, Line, Text};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use session::disclosure::{self, MatchCount, Outcome, Withheld};
@@ -125,10 +125,10 @@ impl Figures {
     pub(crate) fn text(&self) -> String {
         match self {
             Self::Rows { matched } => format!("matched {matched}"),
-            Self::Count(count) => format!("matched {}", count.shown()),
-            Self::Handles(count) => format!("matched {}, activated by the provider", count.shown()),
+            Self::Count(count) => format!("matched {}", count.told()),
+            Self::Handles(count) => format!("matched {}, activated by the provider", count.told()),
             Self::DigitalIds { count, ids, .. } => {
-                format!("matched {}, {ids} digital IDs", count.shown())
+                format!("matched {}, {ids} digital IDs", count.told())
             }
             Self::Withheld(Reason::Decided(how)) => how.clone(),
             Self::Withheld(_) => "withheld".to_owned(),
@@ -209,16 +209,17 @@ impl Rate {
 
 impl Count {
     /// A count in one line.
-    pub(crate) fn shown(&self) -> String {
-        let of = if self.sampled { "rows drawn" } else { "eligible rows" };
-        let rows = self.rows;
-        match (self.rate, self.matched) {
-            (Rate::Percent(percent), Some(matched)) => {
-                format!("about {matched} of {rows} {of} ({percent} %)")
+    pub(crate) fn told(&self) -> Text {
+        let text = match (self.rate, self.matched) {
+            (Rate::Percent(percent), Some(matched)) => Text::new("count-about")
+                .with("matched", matched)
+                .with("percent", u32::from(percent)),
+            (Rate::Over(cap), _) => Text::new("count-over").with("percent", u32::from(cap)),
+            (Rate::Percent(percent), None) => {
+                Text::new("count-percent").with("percent", u32::from(percent))
             }
-            (Rate::Over(cap), _) => format!("over {cap} % of {rows} {of}"),
-            (Rate::Percent(percent), None) => format!("{percent} % of {rows} {of}"),
-        }
+        };
+        text.with("rows", self.rows).with("sampled", if self.sampled { "yes" } else { "no" })
     }
 
     /// The table of a count; a figure that is not shown has no value.
@@ -246,22 +247,27 @@ impl Count {
         figures
     }
 
-    fn lines(&self, eligible: u64, rows: u64) -> Vec<String> {
-        let mut lines = vec![format!("matched {}", self.shown())];
+    fn lines(&self, eligible: u64, rows: u64) -> Vec<Line> {
+        let mut lines = vec![Line::of(Text::new("result-count").with("count", self.told()))];
         if let Some(file) = self.file_rate(eligible, rows) {
-            lines.push(format!("file match rate: about {file} % of {rows} rows"));
+            let rate = Text::new("result-file-rate").with("percent", u32::from(file));
+            lines.push(Line::of(rate.with("rows", rows)));
         }
         if let Some(Interval { low, high }) = self.interval {
-            let high = match high {
-                Rate::Percent(percent) => format!("{percent} %"),
-                Rate::Over(cap) => format!("more than {cap} %"),
+            let (id, high) = match high {
+                Rate::Percent(percent) => ("result-interval", percent),
+                Rate::Over(cap) => ("result-interval-open", cap),
             };
-            lines.push(format!("with 95 % confidence between {low} % and {high} of all rows"));
+            let interval = Text::new(id).with("low", u32::from(low));
+            lines.push(Line::of(interval.with("high", u32::from(high))));
         }
-        lines.push("rows by identifiers that matched:".to_owned());
-        lines.extend((1..).zip(&self.rows_by_hits).map(|(hits, cell)| match cell {
-            Some(rows) => format!("  {hits}: about {rows}"),
-            None => format!("  {hits}: fewer than the minimum, or hidden beside one that is"),
+        lines.push(Line::of(Text::new("result-by-hits")));
+        lines.extend((1_u32..).zip(&self.rows_by_hits).map(|(hits, cell)| {
+            let text = match cell {
+                Some(rows) => Text::new("result-hits").with("rows", *rows),
+                None => Text::new("result-hits-hidden"),
+            };
+            Line::under(text.with("hits", hits))
         }));
         lines
     }
@@ -275,31 +281,37 @@ impl Count {
     }
 }
 
+/// A share as a percentage with one decimal.
+fn tenths_of_a_percent(part: u64, of: u64) -> Arg {
+    let (part, of) = (u128::from(part), u128::from(of.max(1)));
+    let tenths = (part * 1_000 + of / 2) / of;
+    Arg::Decimal(u64::try_from(tenths).unwrap_or(u64::MAX), 1)
+}
+
 impl Answer {
     /// The result for a person; empty for one that is withheld, which has a report of its own.
-    pub(crate) fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<Line> {
         let (eligible, rows) = (self.eligible, self.rows);
         match &self.figures {
             Figures::Rows { matched } => {
-                let percent = |of: u64| 100.0 * *matched as f64 / of.max(1) as f64;
-                vec![format!(
-                    "matched {matched} of {eligible} eligible rows (active match rate {:.1} %, \
-                     file match rate {:.1} %)",
-                    percent(eligible),
-                    percent(rows),
-                )]
+                let percent = |of: u64| tenths_of_a_percent(*matched, of);
+                let text = Text::new("result-rows")
+                    .with("matched", *matched)
+                    .with("eligible", eligible)
+                    .with("active", percent(eligible))
+                    .with("file", percent(rows));
+                vec![Line::of(text)]
             }
             Figures::Count(count) => count.lines(eligible, rows),
             Figures::Handles(count) => {
                 let mut lines = count.lines(eligible, rows);
-                lines.push("the provider activates the matched records".to_owned());
+                lines.push(Line::of(Text::new("result-activated")));
                 lines
             }
             Figures::DigitalIds { count, ids, suppressed } => {
                 let mut lines = count.lines(eligible, rows);
-                lines.push(format!(
-                    "digital IDs: {ids}; left out for objections since the snapshot: {suppressed}"
-                ));
+                let text = Text::new("result-digital-ids").with("ids", *ids);
+                lines.push(Line::of(text.with("suppressed", *suppressed)));
                 lines
             }
             Figures::Withheld(_) | Figures::Served => Vec::new(),

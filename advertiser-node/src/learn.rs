@@ -1,42 +1,30 @@
-//! What each side learns from a run; the same words stand in `docs/reference/profiles.md`.
+//! Words for what each side learns from a run; the same stand in `docs/reference/profiles.md`.
 
 use protocol::suite::Profile;
+use report::Text;
 
 /// What one run tells whom, beside what both see anyway.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Learned {
     /// The advertiser.
-    pub(crate) advertiser: &'static str,
+    pub(crate) advertiser: Text,
     /// The provider.
-    pub(crate) provider: &'static str,
+    pub(crate) provider: Text,
 }
 
 /// What a profile tells whom.
 pub(crate) const fn learned(profile: Profile) -> Learned {
-    match profile {
-        Profile::MatchRate => Learned {
-            advertiser: "how many rows matched, rounded, and how many by how many identifiers",
-            provider: "nothing about any row, not even how many matched",
-        },
-        Profile::MatchedRows => Learned {
-            advertiser: "which of its rows matched, and by which kinds of identifiers",
-            provider: "nothing about any row, not even how many matched",
-        },
-        Profile::Activation => Learned {
-            advertiser: "how many rows matched, rounded; no digital ID",
-            provider: "which of its records matched, not through which row; it activates them",
-        },
-        Profile::DigitalIds => Learned {
-            advertiser: "how many rows matched, rounded, and one bag of the digital IDs of all \
-                         matched records, without rows and without persons",
-            provider: "which of its records matched, not through which row",
-        },
-    }
+    let (advertiser, provider) = match profile {
+        Profile::MatchRate => ("learn-advertiser-match-rate", "learn-provider-match-rate"),
+        Profile::MatchedRows => ("learn-advertiser-matched-rows", "learn-provider-matched-rows"),
+        Profile::Activation => ("learn-advertiser-activation", "learn-provider-activation"),
+        Profile::DigitalIds => ("learn-advertiser-digital-ids", "learn-provider-digital-ids"),
+    };
+    Learned { advertiser: Text::new(advertiser), provider: Text::new(provider) }
 }
 
 /// What both sides see of every run.
-pub(crate) const PUBLIC: &str = "both see the profile, the padded number of rows, the slots of a \
-                                 row, the size of the table, the times, and the signed terms";
+pub(crate) const PUBLIC: Text = Text::new("learn-both");
 
 #[cfg(test)]
 mod tests {
@@ -52,6 +40,6 @@ mod tests {
             let row = format!("| `{}` | {advertiser} | {provider} |", profile.name());
             assert!(manual.contains(&row), "docs/reference/profiles.md lacks:\n{row}");
         }
-        assert!(manual.replace('\n', " ").to_lowercase().contains(PUBLIC));
+        assert!(manual.replace('\n', " ").to_lowercase().contains(&PUBLIC.to_string()));
     }
 }

@@ -5,7 +5,7 @@
 
 use crate::crm::PreparedInput;
 use crate::guardrails::GuardrailSettings;
-use node::failure::{Failure, Inline as _};
+use node::failure::Failure;
 use node::invite::{COOKIE_NAMESPACE_MIN, Invitation};
 use protocol::error::{Error, Refusal};
 use protocol::identifier::{IdentifierKind, RulesetId};
@@ -17,6 +17,7 @@ use protocol::limits::{
 use protocol::purpose::Purpose;
 use protocol::suite::{Profile, SuiteId};
 use protocol::terms::MatchTerms;
+use report::{Code, Text};
 use serde_json::{Value, json};
 
 use crate::Home;
@@ -54,12 +55,24 @@ pub(crate) enum Side {
 }
 
 impl Side {
-    /// What the operator reads.
+    /// The name in the JSON of a plan.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Default => "default",
             Self::Ours => "your settings",
             Self::Provider => "the provider",
+            Self::Both => "both",
+        }
+    }
+}
+
+impl Side {
+    /// The name that selects its words.
+    pub(crate) const fn id(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Ours => "ours",
+            Self::Provider => "provider",
             Self::Both => "both",
         }
     }
@@ -78,7 +91,7 @@ impl Policy {
         profile: Profile,
     ) -> Result<Self, Failure> {
         let ruleset = RulesetId::from_code(home.config.common.ruleset.code())
-            .ok_or_else(|| Failure::operator("the ruleset has no code", "choose crm-fr/1"))?;
+            .ok_or_else(|| Failure::new(Code::ToDoFirst, Text::new("terms-ruleset-unknown")))?;
         let own = &home.config.guardrails;
         Self::combine(own, invitation, profile, ruleset, home.config.purpose)
     }
@@ -114,7 +127,7 @@ impl Policy {
     }
 
     /// Told where the terms let no cookie be delivered, which the operator may not have meant.
-    pub(crate) fn no_cookie(&self, profile: Profile) -> Option<&'static str> {
+    pub(crate) fn no_cookie(&self, profile: Profile) -> Option<Text> {
         no_cookie(profile, &self.terms)
     }
 
@@ -150,24 +163,16 @@ impl Policy {
         if profile == Profile::DigitalIds {
             combine_attributes(own, invitation, &mut terms, &mut rules);
             if terms.namespaces.is_empty() {
-                return Err(Failure::operator(
-                    "no type or namespace of digital IDs is agreed, so none could be delivered",
-                    "compare `namespaces` under [guardrails] in advertiser.toml with the \
-                     invitation's",
-                ));
+                return Err(Failure::new(Code::ToDoFirst, Text::new("terms-no-namespace")));
             }
         }
         Ok(Self { terms, rules })
     }
 }
 
-fn no_cookie(profile: Profile, terms: &MatchTerms) -> Option<&'static str> {
+fn no_cookie(profile: Profile, terms: &MatchTerms) -> Option<Text> {
     let cookies = terms.namespaces.iter().any(|code| *code >= COOKIE_NAMESPACE_MIN);
-    (profile == Profile::DigitalIds && !cookies).then_some(
-        "warning: no cookie namespace is in force, so no cookie is delivered; compare \
-         `namespaces` under [guardrails] in advertiser.toml, or ask the provider to invite again \
-         with the cookie namespaces of its graph",
-    )
+    (profile == Profile::DigitalIds && !cookies).then_some(Text::new("terms-no-cookie"))
 }
 
 impl Rule {
@@ -415,7 +420,10 @@ mod tests {
         let told = |invitation: &Invitation, profile| {
             no_cookie(profile, &combine(&none, invitation, profile).unwrap().terms)
         };
-        assert!(told(&bare, Profile::DigitalIds).is_some_and(|text| text.contains("no cookie")));
+        assert!(
+            told(&bare, Profile::DigitalIds)
+                .is_some_and(|text| text.to_string().contains("no cookie"))
+        );
         assert_eq!(told(&bare, Profile::MatchRate), None);
         assert_eq!(told(&invitation(), Profile::DigitalIds), None);
     }

@@ -4,10 +4,9 @@
 //! A run stops there before anything leaves, until the operator says that it is meant. Counts and
 //! the kind are told, never the value.
 
-use std::fmt;
-
 use crate::crm::InputCounts;
-use node::failure::{Failure, Inline as _};
+use node::failure::Failure;
+use report::{Code, Text};
 
 /// The identifier that most rows hold, where it is in more than 0.5 % of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,22 +30,16 @@ impl WidelyShared {
 
     /// The end of a run that was not told to go on.
     pub(crate) fn refused(&self) -> Failure {
-        Failure::operator(
-            &self.to_string(),
-            "mend the export, whose rows `advertiser-node check --rejects FILE` names where the \
-             value was refused; if it is meant, run again with --accept-shared",
-        )
+        Failure::new(Code::ToDoFirst, self.told())
     }
-}
 
-impl fmt::Display for WidelyShared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// The identifier's kind and counts, in a sentence.
+    pub(crate) fn told(&self) -> Text {
         let Self { kind, rows, eligible } = self;
-        write!(
-            f,
-            "one identifier ({kind}) is in {rows} rows, more than 0.5 % of the {eligible} \
-             eligible: nearly always a defect of the export"
-        )
+        Text::new("widely-shared")
+            .with("kind", kind)
+            .with("rows", *rows)
+            .with("eligible", *eligible)
     }
 }
 
@@ -79,7 +72,7 @@ mod tests {
         let found = WidelyShared::find(&counts(3, 11, 2_000)).unwrap();
         assert_eq!((found.kind.as_str(), found.rows), ("phone", 11));
         let text = found.refused().lines(&node::failure::Reader::LOG);
-        for part in ["11 rows", "2000 eligible", "--accept-shared"] {
+        for part in ["11 rows", "2,000 eligible", "--accept-shared"] {
             assert!(text.contains(part), "no {part:?} in {text}");
         }
         assert_eq!(WidelyShared::find(&counts(3, 10, 2_000)), None);

@@ -2,6 +2,7 @@
 
 use crate::crm::InputCounts;
 use node::normalize::Reason;
+use report::Text;
 use serde_json::Value;
 
 /// What was left out of an input because no table of the invitation holds it.
@@ -17,11 +18,9 @@ impl Unmatchable {
         Self(WHY.iter().filter_map(one).collect())
     }
 
-    /// A line for each reason.
-    pub(crate) fn lines(&self) -> impl Iterator<Item = String> {
-        self.0.iter().map(|(code, count, why)| {
-            format!("  cannot match, so not used: {count} {why} ({code})")
-        })
+    /// A sentence for each reason.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = Text> {
+        self.0.iter().map(|(code, count, id)| Text::new(id).with("n", *count).with("code", *code))
     }
 
     /// Counts by reason code.
@@ -33,16 +32,9 @@ impl Unmatchable {
 
 /// The reasons that lie in the invitation, and not in the values.
 const WHY: [(Reason, &str); 3] = [
-    (Reason::KindNotInTerms, "identifiers of kinds that the invitation does not list"),
-    (
-        Reason::HouseholdNotInTerms,
-        "fixed lines: they name households, and the provider's tables hold individuals only",
-    ),
-    (
-        Reason::PhoneMobileUnknown,
-        "telephone numbers whose plan does not tell mobile from fixed, as in North America and \
-         Mexico: the provider's tables hold individuals only",
-    ),
+    (Reason::KindNotInTerms, "unmatchable-kind"),
+    (Reason::HouseholdNotInTerms, "unmatchable-household"),
+    (Reason::PhoneMobileUnknown, "unmatchable-mobile-unknown"),
 ];
 
 #[cfg(test)]
@@ -60,7 +52,7 @@ mod tests {
             ..InputCounts::default()
         };
         let found = Unmatchable::find(&counts);
-        let lines: Vec<String> = found.lines().collect();
+        let lines: Vec<String> = found.lines().map(|line| line.to_string()).collect();
         assert_eq!(lines.len(), 2, "{lines:?}");
         assert!(lines[0].contains(" 3 identifiers") && lines[0].ends_with("(kind_not_in_terms)"));
         assert!(lines[1].contains(" 12 telephone numbers"), "{lines:?}");

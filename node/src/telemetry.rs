@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use protocol::codec::StreamId;
-use report::{Reader, Text};
+use report::{Line, Reader, Text};
 use serde_json::json;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
@@ -150,6 +150,13 @@ impl Terminal {
     /// Writes a message of the result to standard output.
     pub fn say(&self, text: &Text) {
         self.line(&text.render(&self.0.reader));
+    }
+
+    /// Writes the lines of the result to standard output.
+    pub fn list(&self, lines: impl IntoIterator<Item = Line>) {
+        for line in lines {
+            self.line(&line.render(&self.0.reader));
+        }
     }
 
     /// Writes a message about the work to standard error.

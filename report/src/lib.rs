@@ -27,4 +27,4 @@ pub use exit::{Exit, Signal};
 pub use format::{decimal, instant};
 pub use lang::{Lang, Reader};
 pub use shown::{shown, shown_long};
-pub use text::{Arg, FILES, Text};
+pub use text::{Arg, FILES, Line, Text};

@@ -26,6 +26,32 @@ pub struct Text {
     args: Vec<(&'static str, Arg)>,
 }
 
+/// A line of a longer answer: a message, and its indent, which the files of texts cannot hold.
+#[derive(Debug, Clone, PartialEq)]
+#[must_use]
+pub struct Line {
+    depth: usize,
+    text: Text,
+}
+
+impl Line {
+    /// A line of its own.
+    pub const fn of(text: Text) -> Self {
+        Self { depth: 0, text }
+    }
+
+    /// A line that belongs to the one before it.
+    pub const fn under(text: Text) -> Self {
+        Self { depth: 1, text }
+    }
+
+    /// The line in the language of its reader.
+    #[must_use]
+    pub fn render(&self, reader: &Reader) -> String {
+        format!("{:blank$}{}", "", self.text.render(reader), blank = 2 * self.depth)
+    }
+}
+
 /// An argument of a message.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Arg {

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::crm::{
-    ColumnCounts, ColumnUse, FileUse, InputCounts, PreparedInput, RowReasons, SharedIdentifiers,
-    SourceCounts, Survey, shown,
+    ColumnUse, FileUse, InputCounts, PreparedInput, RowReasons, SharedIdentifiers, SourceCounts,
+    Survey, shown,
 };
 use node::data::DataError;
 use node::engine::Engine;
@@ -21,6 +21,7 @@ use node::telemetry::{OutputOptions, Progress, Terminal};
 use protocol::identifier::IdentifierKind;
 use protocol::limits::{Limits, N_MIN_DEFAULT};
 use protocol::terms::LinkFilter;
+use report::{Arg, Line, Text};
 use serde_json::{Value, json};
 use tabular::InputFile;
 
@@ -64,18 +65,14 @@ pub(crate) fn run(
         json.publish_text(&format!("{:#}\n", report(&survey, &forecast, n_min)))?;
     }
     outputs.done();
-    let file = file_lines(&survey, n_min);
-    for line in file.into_iter().chain(forecast.lines()) {
-        terminal.line(&line);
-    }
+    terminal.list(file_lines(&survey, n_min));
+    terminal.list(forecast.lines());
     if let Some(rejects) = &rejects {
-        terminal.line(&format!("reasons by row: {}", rejects.shown()));
+        terminal.say(&Text::new("check-rejects").with("file", rejects.shown()));
     }
     match &invitation {
         Some(invitation) => drop(rules_must_agree(&home, invitation)?),
-        None => {
-            terminal.line("no provider is accepted yet: its kinds, level and minimum may differ")
-        }
+        None => terminal.say(&Text::new("check-no-provider")),
     }
     if survey.counts.eligible == 0 {
         return Err(DataError::Empty { file: shown(&files) }.into());
@@ -140,122 +137,139 @@ fn all_kinds() -> Vec<u8> {
     kinds.map(IdentifierKind::code).to_vec()
 }
 
-/// What the files hold, in lines for a person.
-fn file_lines(survey: &Survey, n_min: u32) -> Vec<String> {
+/// Contents of the files, in lines for a person.
+fn file_lines(survey: &Survey, n_min: u32) -> Vec<Line> {
     let counts = &survey.counts;
     let mut lines = Vec::new();
     for file in &survey.files {
-        let several = survey.files.len() > 1;
-        lines.push(match several {
-            true => format!("{}, form: {}", file.tag, file.format),
-            false => format!("form: {}", file.format),
-        });
+        let form = match survey.files.len() {
+            1 => Text::new("check-form"),
+            _ => Text::new("check-form-of").with("file", &file.tag),
+        };
+        lines.push(Line::of(form.with("format", file.format)));
         lines.extend(column_lines(file));
     }
-    lines.push(format!(
-        "rows: {} read, {} merged into another of the same id, {} distinct",
-        counts.rows_read, counts.rows_merged, counts.rows
-    ));
-    lines.push(format!(
-        "rows left out: {} without consent evidence, {} objected, {} without usable identifier",
-        counts.excluded_consent,
-        counts.excluded_optout + counts.excluded_optout_by_identifier,
-        counts.excluded_no_usable_identifier
-    ));
-    if !counts.rows_left_out.is_empty() {
-        lines.push(format!("  by reason: {}", numbers(&counts.rows_left_out)));
-    }
-    if counts.open_last_lines > 0 {
-        lines.push(format!(
-            "files whose last line has no line end, as allowed: {}",
-            counts.open_last_lines
-        ));
-    }
-    lines.push(format!("rows eligible: {}", counts.eligible));
-    lines.extend(source_lines(counts));
-    if counts.eligible < u64::from(n_min) {
-        lines.push(format!("  a match needs at least {n_min} eligible rows (n_min)"));
-    }
-    lines.push(format!("values read: {}", counts.values_read));
-    lines.push(format!("values rejected: {}", shares(counts)));
-    lines.extend(Unmatchable::find(counts).lines());
+    lines.extend(row_lines(counts, n_min));
+    lines.push(Line::of(Text::new("check-values").with("n", counts.values_read)));
+    lines.push(Line::of(Text::new("check-rejected").with("reasons", shares(counts))));
+    lines.extend(Unmatchable::find(counts).lines().map(Line::under));
     lines.extend(survey.columns.iter().map(|(name, column)| {
-        let ColumnCounts { valid, absent, rejected } = column;
-        format!("  {name}: {valid} valid, {absent} absent, rejected: {}", numbers(rejected))
+        let text = Text::new("check-column")
+            .with("name", name)
+            .with("valid", column.valid)
+            .with("absent", column.absent);
+        Line::under(text.with("reasons", numbers(&column.rejected)))
     }));
-    lines.push(format!("warnings: {}", numbers(&counts.warnings)));
-    lines.push(format!("repairs: {}", numbers(&counts.repairs)));
-    lines.push(format!(
-        "identifiers of eligible rows: {}; {} distinct",
-        numbers(&counts.identifiers),
-        survey.distinct
-    ));
-    lines.push(format!("eligible rows with a kind: {}", numbers(&counts.eligible_with)));
-    lines.push(format!("identifiers held by several rows: {}", sharing(&counts.shared)));
+    let identifiers = Text::new("check-identifiers").with("kinds", numbers(&counts.identifiers));
+    for text in [
+        Text::new("check-warnings").with("reasons", numbers(&counts.warnings)),
+        Text::new("check-repairs").with("reasons", numbers(&counts.repairs)),
+        identifiers.with("distinct", survey.distinct),
+        Text::new("check-eligible-with").with("kinds", numbers(&counts.eligible_with)),
+        Text::new("check-shared").with("kinds", sharing(&counts.shared)),
+    ] {
+        lines.push(Line::of(text));
+    }
     if !counts.shared_refused.is_empty() {
         let refused = sharing(&counts.shared_refused);
-        lines.push(format!("identifiers refused, held by too many rows: {refused}"));
+        lines.push(Line::of(Text::new("check-shared-refused").with("kinds", refused)));
     }
     if let Some(shared) = WidelyShared::find(counts) {
-        lines.push(format!("  {shared}"));
-        lines.push("  a run stops there unless it has --accept-shared".to_owned());
+        lines.push(Line::under(shared.told()));
+        lines.push(Line::under(Text::new("check-stops")));
     }
     lines
 }
 
-/// How the columns of a file are understood.
-fn column_lines(file: &FileUse) -> Vec<String> {
-    let used =
-        |column: &ColumnUse| column.meaning.map(|meaning| format!("  {}: {meaning}", column.name));
-    let mut lines = vec!["columns:".to_owned()];
+/// Rows that are read, left out and eligible.
+fn row_lines(counts: &InputCounts, n_min: u32) -> Vec<Line> {
+    let rows = Text::new("check-rows")
+        .with("read", counts.rows_read)
+        .with("merged", counts.rows_merged)
+        .with("rows", counts.rows);
+    let left_out = Text::new("check-left-out")
+        .with("consent", counts.excluded_consent)
+        .with("objected", counts.excluded_optout + counts.excluded_optout_by_identifier)
+        .with("unusable", counts.excluded_no_usable_identifier);
+    let mut lines = vec![Line::of(rows), Line::of(left_out)];
+    if !counts.rows_left_out.is_empty() {
+        let reasons = numbers(&counts.rows_left_out);
+        lines.push(Line::under(Text::new("check-by-reason").with("reasons", reasons)));
+    }
+    if counts.open_last_lines > 0 {
+        let open = Text::new("check-open-last-lines").with("n", counts.open_last_lines);
+        lines.push(Line::of(open));
+    }
+    lines.push(Line::of(Text::new("check-eligible").with("n", counts.eligible)));
+    lines.extend(source_lines(counts));
+    if counts.eligible < u64::from(n_min) {
+        lines.push(Line::under(Text::new("check-too-few").with("n_min", n_min)));
+    }
+    lines
+}
+
+/// Columns of a file and how they are understood.
+fn column_lines(file: &FileUse) -> Vec<Line> {
+    let used = |column: &ColumnUse| {
+        let meaning = column.meaning?;
+        let text = Text::new("check-column-read").with("name", &column.name);
+        Some(Line::under(text.with("meaning", meaning)))
+    };
+    let mut lines = vec![Line::of(Text::new("check-columns"))];
     lines.extend(file.columns.iter().filter_map(used));
     let ignored = |column: &&ColumnUse| column.meaning.is_none();
     let why = |column: &ColumnUse| match column.ignored {
-        true => column.name.clone(),
-        false => format!("{} (not used in this version)", column.name),
+        true => Text::new("word").with("word", &column.name),
+        false => Text::new("check-column-unused").with("name", &column.name),
     };
-    let ignored: Vec<String> = file.columns.iter().filter(ignored).map(why).collect();
-    lines.push(format!("columns ignored: {}", listed(&ignored.join(", "))));
+    let ignored = listed(file.columns.iter().filter(ignored).map(why).collect());
+    lines.push(Line::of(Text::new("check-columns-ignored").with("columns", ignored)));
     lines
 }
 
 /// Rows by source, where there are several.
-fn source_lines(counts: &InputCounts) -> Vec<String> {
+fn source_lines(counts: &InputCounts) -> Vec<Line> {
     if counts.sources.len() < 2 {
         return Vec::new();
     }
     let line = |(name, of): (&String, &SourceCounts)| {
-        let SourceCounts { rows_read, rows, eligible } = of;
-        format!("  {name}: {rows_read} read, {rows} distinct, {eligible} eligible")
+        let text = Text::new("check-source")
+            .with("name", name)
+            .with("read", of.rows_read)
+            .with("rows", of.rows);
+        Line::under(text.with("eligible", of.eligible))
     };
-    let lines = counts.sources.iter().map(line);
-    core::iter::once("rows by source; one of two sources counts in both:".to_owned())
-        .chain(lines)
-        .collect()
+    let head = Line::of(Text::new("check-by-source"));
+    core::iter::once(head).chain(counts.sources.iter().map(line)).collect()
 }
 
-fn sharing(by_kind: &BTreeMap<String, SharedIdentifiers>) -> String {
+fn sharing(by_kind: &BTreeMap<String, SharedIdentifiers>) -> Arg {
     let one = |(kind, shared): (&String, &SharedIdentifiers)| {
-        format!("{kind} {}, by at most {} rows", shared.identifiers, shared.rows_max)
+        let text = Text::new("kind-and-holders").with("kind", kind);
+        text.with("n", shared.identifiers).with("rows", shared.rows_max)
     };
-    listed(&by_kind.iter().map(one).collect::<Vec<_>>().join("; "))
+    listed(by_kind.iter().map(one).collect())
 }
 
-fn shares(counts: &InputCounts) -> String {
+fn shares(counts: &InputCounts) -> Arg {
     let of = |(code, count): (&String, &u64)| {
         let share = 100.0 * *count as f64 / counts.values_read.max(1) as f64;
-        format!("{code} {count} ({share:.1} %)")
+        let text = Text::new("code-and-share").with("code", code).with("n", *count);
+        text.with("share", decimal(share, 1))
     };
-    listed(&counts.identifiers_rejected.iter().map(of).collect::<Vec<_>>().join(", "))
+    listed(counts.identifiers_rejected.iter().map(of).collect())
 }
 
-fn numbers(counts: &BTreeMap<String, u64>) -> String {
-    let each: Vec<String> = counts.iter().map(|(code, count)| format!("{code} {count}")).collect();
-    listed(&each.join(", "))
+/// Counts by code, in the order of the codes.
+fn numbers(counts: &BTreeMap<String, u64>) -> Arg {
+    let one = |(code, count): (&String, &u64)| {
+        Text::new("code-and-count").with("code", code).with("n", *count)
+    };
+    listed(counts.iter().map(one).collect())
 }
 
-fn listed(list: &str) -> String {
-    if list.is_empty() { "none".to_owned() } else { list.to_owned() }
+fn listed(list: Vec<Text>) -> Arg {
+    if list.is_empty() { Text::new("none").into() } else { Arg::List(list) }
 }
 
 /// What a run on this file will take.
@@ -306,37 +320,29 @@ impl Forecast {
         self.elements as f64 / self.elements_per_s.max(1.0)
     }
 
-    fn lines(&self) -> Vec<String> {
-        let table = match self.tags {
-            Some(tags) => format!("with a table of {tags} tags, as last seen"),
-            None => "without the table, whose size is not known yet".to_owned(),
+    fn lines(&self) -> Vec<Line> {
+        let elements = Text::new("check-elements")
+            .with("elements", self.elements)
+            .with("here", self.elements.saturating_mul(2))
+            .with("there", self.elements);
+        let network = match self.tags {
+            Some(tags) => Text::new("check-network").with("tags", tags),
+            None => Text::new("check-network-without-table"),
         };
-        vec![
-            "forecast of a run of matched-rows; `plan` makes that of any profile:".to_owned(),
-            format!(
-                "  {} elements after padding; {} multiplications here, {} at the provider",
-                self.elements,
-                self.elements.saturating_mul(2),
-                self.elements
-            ),
-            format!(
-                "  {} sent, {} received, {table}",
-                megabytes(self.bytes_sent),
-                megabytes(self.bytes_received)
-            ),
-            format!(
-                "  about {:.1} s of work on this machine: {:.1} s to read the file, {:.1} s of \
-                 arithmetic",
-                self.scan_s + self.arithmetic_s(),
-                self.scan_s,
-                self.arithmetic_s()
-            ),
-            format!(
-                "  measured: {:.0} elements a second, {} threads, {}; network and provider are not \
-                 in it",
-                self.elements_per_s, self.threads, self.backend
-            ),
-        ]
+        let network = network
+            .with("sent", Arg::Size(self.bytes_sent))
+            .with("received", Arg::Size(self.bytes_received));
+        let time = Text::new("check-time")
+            .with("total", decimal(self.scan_s + self.arithmetic_s(), 1))
+            .with("read", decimal(self.scan_s, 1))
+            .with("arithmetic", decimal(self.arithmetic_s(), 1));
+        let measured = Text::new("check-measured")
+            .with("rate", self.elements_per_s as u64)
+            .with("threads", self.threads)
+            .with("backend", &self.backend);
+        let head = Line::of(Text::new("check-forecast"));
+        let under = [elements, network, time, measured].map(Line::under);
+        core::iter::once(head).chain(under).collect()
     }
 
     fn json(&self) -> Value {
@@ -376,8 +382,9 @@ fn report(survey: &Survey, forecast: &Forecast, n_min: u32) -> Value {
     })
 }
 
-pub(super) fn megabytes(bytes: u64) -> String {
-    format!("{:.1} MB", bytes as f64 / 1e6)
+/// A measured figure with so many decimals.
+pub(super) fn decimal(value: f64, places: u32) -> Arg {
+    Arg::Decimal((value * 10_f64.powi(places.cast_signed())).round() as u64, places)
 }
 
 /// How long the engine is measured.
@@ -387,6 +394,9 @@ pub(super) const TAG_BYTES: u64 = 7;
 
 #[cfg(test)]
 mod tests {
+    use crate::crm::ColumnCounts;
+    use report::Reader;
+
     use super::*;
 
     fn forecast() -> Forecast {
@@ -432,9 +442,14 @@ mod tests {
         Survey { files, counts, columns, distinct: 4 }
     }
 
+    fn told(lines: Vec<Line>) -> String {
+        let lines = lines.iter().map(|line| line.render(&Reader::LOG));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
     #[test]
     fn report_tells_what_is_used_and_what_is_left_out() {
-        let text = file_lines(&survey(), 1_000).join("\n");
+        let text = told(file_lines(&survey(), 1_000));
         for part in [
             "  email: e-mail address",
             "form: csv",
@@ -442,12 +457,12 @@ mod tests {
             "  email: 9 valid, 0 absent, rejected: email_no_at 3",
             "rows: 12 read, 1 merged",
             "1 without consent evidence",
-            "at least 1000 eligible rows",
+            "at least 1,000 eligible rows",
             "email_no_at 3 (25.0 %)",
             "warnings: none",
             "email.strict 10; 4 distinct",
-            "email.strict 2, by at most 9 rows",
-            "held by too many rows: phone 2, by at most 9 rows",
+            "email.strict 2 (by at most 9 rows)",
+            "held by too many rows: phone 2 (by at most 9 rows)",
             "more than 0.5 %",
         ] {
             assert!(text.contains(part), "no {part:?} in:\n{text}");
@@ -456,8 +471,9 @@ mod tests {
 
     #[test]
     fn forecast_counts_elements_bytes_and_seconds() {
-        let text = forecast().lines().join("\n");
-        for part in ["32768 elements", "65536 multiplications", "1.0 MB sent", "8.0 MB received"] {
+        let text = told(forecast().lines());
+        for part in ["32,768 elements", "65,536 multiplications", "1.0 MB sent", "8.0 MB received"]
+        {
             assert!(text.contains(part), "no {part:?} in:\n{text}");
         }
         assert!(text.contains("about 1.5 s") && text.contains("portable"), "{text}");

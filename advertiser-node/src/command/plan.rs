@@ -14,9 +14,10 @@ use node::world::{Clock as _, SystemClock};
 use protocol::limits::Limits;
 use protocol::purpose::Purpose;
 use protocol::suite::{Profile, SuiteId};
+use report::{Arg, Line, Text};
 use serde_json::{Value, json};
 
-use super::check::{MEASURE, TAG_BYTES, megabytes};
+use super::check::{MEASURE, TAG_BYTES, decimal};
 use super::run::{enough_rows, prepare};
 use crate::Home;
 use crate::cli::PlanOptions;
@@ -77,9 +78,7 @@ pub(crate) fn run(
         json.publish_text(&format!("{:#}\n", plan.json()))?;
     }
     outputs.done();
-    for line in plan.lines() {
-        terminal.line(&line);
-    }
+    terminal.list(plan.lines());
     Ok(())
 }
 
@@ -104,81 +103,77 @@ struct Plan {
 }
 
 impl Plan {
-    fn lines(&self) -> Vec<String> {
+    fn lines(&self) -> Vec<Line> {
         let Learned { advertiser, provider } = learned(self.profile);
+        let notice = match self.notice() {
+            Some(notice) => Text::new("plan-notice").with("notice", notice),
+            None => Text::new("plan-no-notice"),
+        };
         let mut lines = vec![
-            format!("profile: {}", self.profile.name()),
-            format!("  you learn {advertiser}"),
-            format!("  the provider learns {provider}"),
-            format!("  {PUBLIC}"),
-            format!("purpose: {}", self.purpose),
-            format!("kinds: {}", self.invitation.kinds.join(", ")),
-            format!("notice: {}", self.notice().unwrap_or_else(|| "none agreed".to_owned())),
-            "terms, and whose value is in force:".to_owned(),
+            Line::of(Text::new("plan-profile").with("profile", self.profile.name())),
+            Line::under(Text::new("plan-you-learn").with("learned", advertiser)),
+            Line::under(Text::new("plan-provider-learns").with("learned", provider)),
+            Line::under(PUBLIC),
+            Line::of(Text::new("plan-purpose").with("purpose", self.purpose.name())),
+            Line::of(Text::new("plan-kinds").with("kinds", self.invitation.kinds.join(", "))),
+            Line::of(notice),
+            Line::of(Text::new("plan-terms")),
         ];
         lines.extend(self.policy.rules.iter().map(|rule| {
-            let mark = if rule.relaxed { "; RELAXED by both sides" } else { "" };
-            format!("  {} {} ({}{mark})", rule.name, rule.shown(), rule.side.name())
+            let text = Text::new("plan-term")
+                .with("name", rule.name)
+                .with("value", rule.shown())
+                .with("side", rule.side.id())
+                .with("relaxed", if rule.relaxed { "yes" } else { "no" });
+            Line::under(text)
         }));
-        lines.extend(self.policy.no_cookie(self.profile).map(str::to_owned));
-        lines
-            .push("  the provider may raise n_min, k_min and group_min when it answers".to_owned());
+        lines.extend(self.policy.no_cookie(self.profile).map(Line::of));
+        lines.push(Line::under(Text::new("plan-may-raise")));
         lines.extend(self.shape_lines());
         lines.extend(self.cost.lines());
         lines.extend(self.file_lines());
         lines
     }
 
-    fn shape_lines(&self) -> Vec<String> {
+    fn shape_lines(&self) -> Vec<Line> {
         let Shape { width, rows, padded_rows, elements, .. } = self.shape;
-        let mut lines = vec![format!("rows: {} eligible, {rows} asked for", self.eligible)];
-        lines.extend(self.unmatchable.lines());
-        lines.push(match self.profile.suite() {
-            SuiteId::Aligned => format!("  {elements} identifiers after padding"),
-            SuiteId::Shuffled => format!(
-                "  {padded_rows} rows after padding, {} slots each: {elements} elements",
-                width.get()
-            ),
-        });
-        lines.push(match (self.changed_rows, self.too_near) {
-            (None, _) => "  no other input was shown to this provider in the audit window".into(),
-            (Some(changed), false) => {
-                format!("  {changed} rows changed since the nearest other input")
-            }
-            (Some(changed), true) => format!(
-                "  REFUSED: {changed} rows changed since the nearest other input, fewer than \
-                 group_min; repeat that input unchanged, or change more rows"
-            ),
-        });
-        lines.push(match self.undetected() {
-            None => "  every answer is proved; a wrong one is found surely".to_owned(),
-            Some(share) => format!(
-                "  {} canary rows: more than {:.3} % wrong answers would be found with 95 % \
-                 confidence",
-                self.shape.canary_rows(),
-                share * 100.0
-            ),
-        });
+        let asked = Text::new("plan-rows").with("eligible", self.eligible).with("asked", rows);
+        let mut lines = vec![Line::of(asked)];
+        lines.extend(self.unmatchable.lines().map(Line::under));
+        let padded = match self.profile.suite() {
+            SuiteId::Aligned => Text::new("plan-padded-elements"),
+            SuiteId::Shuffled => Text::new("plan-padded-rows")
+                .with("rows", padded_rows)
+                .with("slots", u32::from(width.get())),
+        };
+        lines.push(Line::under(padded.with("elements", elements)));
+        lines.push(Line::under(match (self.changed_rows, self.too_near) {
+            (None, _) => Text::new("plan-first-input"),
+            (Some(changed), false) => Text::new("plan-changed").with("rows", changed),
+            (Some(changed), true) => Text::new("plan-too-near").with("rows", changed),
+        }));
+        lines.push(Line::under(match self.undetected() {
+            None => Text::new("plan-proved"),
+            Some(share) => Text::new("plan-canaries")
+                .with("canaries", self.shape.canary_rows())
+                .with("share", decimal(share * 100.0, 3)),
+        }));
         lines
     }
 
-    fn file_lines(&self) -> Vec<String> {
-        let result = match self.profile {
-            Profile::MatchRate | Profile::Activation => "the counts, if --output names a file",
-            Profile::MatchedRows => "matched rows, where --output says",
-            Profile::DigitalIds => "digital IDs where --output says, and a manifest beside them",
+    fn file_lines(&self) -> Vec<Line> {
+        let files = match self.profile {
+            Profile::MatchRate | Profile::Activation => "plan-files-counts",
+            Profile::MatchedRows => "plan-files-rows",
+            Profile::DigitalIds => "plan-files-digital-ids",
         };
-        let approval = if self.profile.sends_handles() {
-            "the release needs --approve, or a yes on the terminal"
-        } else {
-            "nothing is released that needs an approval"
+        let approval = match self.profile.sends_handles() {
+            true => "plan-needs-approval",
+            false => "plan-no-approval",
         };
-        let mut lines = vec![
-            format!("files: {result}; a summary with --json; sessions/ and inputs/ of the node"),
-            approval.to_owned(),
-        ];
+        let mut lines = vec![Line::of(Text::new(files)), Line::of(Text::new(approval))];
         if let Some(shared) = &self.shared {
-            lines.push(format!("the run needs --accept-shared: {shared}"));
+            lines.push(Line::of(Text::new("plan-accept-shared").with("shared", shared.told())));
         }
         lines
     }
@@ -203,7 +198,11 @@ impl Plan {
         let rules: serde_json::Map<String, Value> = self.policy.rules.iter().map(rule).collect();
         json!({
             "profile": self.profile.name(),
-            "learns": { "advertiser": advertiser, "provider": provider, "both": PUBLIC },
+            "learns": {
+                "advertiser": advertiser.to_string(),
+                "provider": provider.to_string(),
+                "both": PUBLIC.to_string(),
+            },
             "purpose": self.purpose.name(),
             "kinds": self.invitation.kinds,
             "notice": self.notice(),
@@ -281,36 +280,30 @@ impl Cost {
         self.elements as f64 / self.elements_per_s.max(1.0)
     }
 
-    fn lines(&self) -> Vec<String> {
+    fn lines(&self) -> Vec<Line> {
         let [day, month] = self.spent;
-        let table = match self.tags {
-            Some(tags) => format!("with a table of {tags} tags, as last seen"),
-            None => "without the table, whose size is not known yet".to_owned(),
+        let network = match self.tags {
+            Some(tags) => Text::new("plan-network").with("tags", tags),
+            None => Text::new("plan-network-without-table"),
         };
-        let mut lines = vec![
-            format!(
-                "budget: {} evaluations are charged; spent before: {day} in 24 hours, {month} in \
-                 30 days; what is left the provider says when it answers",
-                self.elements
-            ),
-            format!(
-                "network: {} sent, {} received, {table}",
-                megabytes(self.bytes_sent),
-                megabytes(self.bytes_received)
-            ),
-        ];
+        let budget = Text::new("plan-budget")
+            .with("elements", self.elements)
+            .with("day", day)
+            .with("month", month);
+        let network = network
+            .with("sent", Arg::Size(self.bytes_sent))
+            .with("received", Arg::Size(self.bytes_received));
+        let mut lines = vec![Line::of(budget), Line::of(network)];
         if self.handles_bytes_max > 0 {
-            let handles = megabytes(self.handles_bytes_max);
-            lines.push(format!("  and at most {handles} of handles, one for each matched row"));
+            let handles = Arg::Size(self.handles_bytes_max);
+            lines.push(Line::under(Text::new("plan-handles").with("handles", handles)));
         }
-        lines.push(format!(
-            "time: about {:.1} s of work here: {:.1} s to read the files, {:.1} s of arithmetic at \
-             {:.0} elements a second; network and provider are not in it",
-            self.prepared_s + self.arithmetic_s(),
-            self.prepared_s,
-            self.arithmetic_s(),
-            self.elements_per_s
-        ));
+        let time = Text::new("plan-time")
+            .with("total", decimal(self.prepared_s + self.arithmetic_s(), 1))
+            .with("prepare", decimal(self.prepared_s, 1))
+            .with("arithmetic", decimal(self.arithmetic_s(), 1))
+            .with("rate", self.elements_per_s as u64);
+        lines.push(Line::of(time));
         lines
     }
 

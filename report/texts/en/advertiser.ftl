@@ -1,2 +1,154 @@
-## advertiser
+# Texts of the advertiser's node: its commands, and what they print.
 
+## Who learns what
+
+learn-advertiser-match-rate = how many rows matched, rounded, and how many by how many identifiers
+learn-advertiser-matched-rows = which of its rows matched, and by which kinds of identifiers
+learn-advertiser-activation = how many rows matched, rounded; no digital ID
+learn-advertiser-digital-ids = how many rows matched, rounded, and one bag of the digital IDs of all matched records, without rows and without persons
+learn-provider-match-rate = nothing about any row, not even how many matched
+learn-provider-matched-rows = nothing about any row, not even how many matched
+learn-provider-activation = which of its records matched, not through which row; it activates them
+learn-provider-digital-ids = which of its records matched, not through which row
+learn-both = both see the profile, the padded number of rows, the slots of a row, the size of the table, the times, and the signed terms
+
+## Release
+
+approval-matched = matched: { $count }
+approval-provider = the provider will learn: { $learned }
+approval-advertiser = this node gets: { $learned }
+approval-question = release about { $handles ->
+    [one] { $handles_text } handle
+   *[other] { $handles_text } handles
+ } of `{ $profile }`? [y/N]
+approval-question-uncounted = release the handles of the matched rows of `{ $profile }`? [y/N]
+approval-needed = { $profile } needs --approve or a terminal to ask on
+    .try = add --approve if the release is approved, or run it in a terminal
+
+## Counts
+
+# $percent is whole; $sampled is `yes` for a forecast.
+count-about = about { $matched_text } of { $rows_text } { $sampled ->
+    [yes] rows drawn
+   *[no] eligible rows
+ } ({ $percent } %)
+count-over = over { $percent } % of { $rows_text } { $sampled ->
+    [yes] rows drawn
+   *[no] eligible rows
+ }
+count-percent = { $percent } % of { $rows_text } { $sampled ->
+    [yes] rows drawn
+   *[no] eligible rows
+ }
+result-count = matched { $count }
+result-rows = matched { $matched_text } of { $eligible_text } eligible rows (active match rate { $active } %, file match rate { $file } %)
+result-file-rate = file match rate: about { $percent } % of { $rows_text } rows
+result-interval = with 95 % confidence between { $low } % and { $high } % of all rows
+result-interval-open = with 95 % confidence between { $low } % and more than { $high } % of all rows
+result-by-hits = rows by identifiers that matched:
+result-hits = { $hits }: about { $rows_text }
+result-hits-hidden = { $hits }: fewer than the minimum, or hidden beside one that is
+result-activated = the provider activates the matched records
+result-digital-ids = digital IDs: { $ids_text }; left out for objections since the snapshot: { $suppressed_text }
+
+## Identifiers that cannot match, and those that too many rows hold
+
+unmatchable-kind = cannot match, so not used: { $n_text } identifiers of kinds that the invitation does not list ({ $code })
+unmatchable-household = cannot match, so not used: { $n_text } fixed lines: they name households, and the provider's tables hold individuals only ({ $code })
+unmatchable-mobile-unknown = cannot match, so not used: { $n_text } telephone numbers whose plan does not tell mobile from fixed, as in North America and Mexico: the provider's tables hold individuals only ({ $code })
+widely-shared = one identifier ({ $kind }) is in { $rows_text } rows, more than 0.5 % of the { $eligible_text } eligible: nearly always a defect of the export
+    .try = mend the export, whose rows `advertiser-node check --rejects FILE` names where the value was refused; if it is meant, run again with --accept-shared
+
+## Plan
+
+plan-profile = profile: { $profile }
+plan-you-learn = you learn { $learned }
+plan-provider-learns = the provider learns { $learned }
+plan-purpose = purpose: { $purpose }
+plan-kinds = kinds: { $kinds }
+plan-notice = notice: { $notice }
+plan-no-notice = notice: none agreed
+plan-terms = terms, and whose value is in force:
+plan-term = { $name } { $value } ({ $side ->
+    [ours] your settings
+    [provider] the provider
+    [both] both
+   *[default] default
+ }{ $relaxed ->
+    [yes] ; RELAXED by both sides
+   *[no] { "" }
+ })
+plan-may-raise = the provider may raise n_min, k_min and group_min when it answers
+plan-rows = rows: { $eligible_text } eligible, { $asked_text } asked for
+plan-padded-elements = { $elements_text } identifiers after padding
+plan-padded-rows = { $rows_text } rows after padding, { $slots } slots each: { $elements_text } elements
+plan-first-input = no other input was shown to this provider in the audit window
+plan-changed = { $rows ->
+    [one] { $rows_text } row
+   *[other] { $rows_text } rows
+ } changed since the nearest other input
+plan-too-near = REFUSED: { $rows ->
+    [one] { $rows_text } row
+   *[other] { $rows_text } rows
+ } changed since the nearest other input, fewer than group_min; repeat that input unchanged, or change more rows
+plan-proved = every answer is proved; a wrong one is found surely
+plan-canaries = { $canaries_text } canary rows: more than { $share } % wrong answers would be found with 95 % confidence
+plan-budget = budget: { $elements_text } evaluations are charged; spent before: { $day_text } in 24 hours, { $month_text } in 30 days; what is left the provider says when it answers
+plan-network = network: { $sent } sent, { $received } received, with a table of { $tags_text } tags, as last seen
+plan-network-without-table = network: { $sent } sent, { $received } received, without the table, whose size is not known yet
+plan-handles = and at most { $handles } of handles, one for each matched row
+plan-time = time: about { $total } s of work here: { $prepare } s to read the files, { $arithmetic } s of arithmetic at { $rate_text } elements a second; network and provider are not in it
+plan-files-counts = files: the counts, if --output names a file; a summary with --json; sessions/ and inputs/ of the node
+plan-files-rows = files: matched rows, where --output says; a summary with --json; sessions/ and inputs/ of the node
+plan-files-digital-ids = files: digital IDs where --output says, and a manifest beside them; a summary with --json; sessions/ and inputs/ of the node
+plan-needs-approval = the release needs --approve, or a yes on the terminal
+plan-no-approval = nothing is released that needs an approval
+plan-accept-shared = the run needs --accept-shared: { $shared }
+
+## Terms of a run
+
+terms-no-namespace = no type or namespace of digital IDs is agreed, so none could be delivered
+    .try = compare `namespaces` under [guardrails] in advertiser.toml with the invitation's
+terms-no-cookie = warning: no cookie namespace is in force, so no cookie is delivered; compare `namespaces` under [guardrails] in advertiser.toml, or ask the provider to invite again with the cookie namespaces of its graph
+terms-ruleset-unknown = the ruleset has no code
+    .try = choose crm-fr/1
+
+## Check
+
+word = { $word }
+none = none
+code-and-count = { $code } { $n_text }
+code-and-share = { $code } { $n_text } ({ $share } %)
+kind-and-holders = { $kind } { $n_text } (by at most { $rows_text } rows)
+check-form = form: { $format }
+check-form-of = { $file }, form: { $format }
+check-columns = columns:
+check-column-read = { $name }: { $meaning }
+check-column-unused = { $name } (not used in this version)
+check-columns-ignored = columns ignored: { $columns }
+check-rows = rows: { $read_text } read, { $merged_text } merged into another of the same id, { $rows_text } distinct
+check-left-out = rows left out: { $consent_text } without consent evidence, { $objected_text } objected, { $unusable_text } without usable identifier
+check-by-reason = by reason: { $reasons }
+check-open-last-lines = files whose last line has no line end, as allowed: { $n_text }
+check-eligible = rows eligible: { $n_text }
+check-by-source = rows by source; one of two sources counts in both:
+check-source = { $name }: { $read_text } read, { $rows_text } distinct, { $eligible_text } eligible
+check-too-few = a match needs at least { $n_min_text } eligible rows (n_min)
+check-values = values read: { $n_text }
+check-rejected = values rejected: { $reasons }
+check-column = { $name }: { $valid_text } valid, { $absent_text } absent, rejected: { $reasons }
+check-warnings = warnings: { $reasons }
+check-repairs = repairs: { $reasons }
+check-identifiers = identifiers of eligible rows: { $kinds }; { $distinct_text } distinct
+check-eligible-with = eligible rows with a kind: { $kinds }
+check-shared = identifiers held by several rows: { $kinds }
+check-shared-refused = identifiers refused, held by too many rows: { $kinds }
+check-stops = a run stops there unless it has --accept-shared
+check-forecast = forecast of a run of matched-rows; `plan` makes that of any profile:
+check-elements = { $elements_text } elements after padding; { $here_text } multiplications here, { $there_text } at the provider
+check-network = { $sent } sent, { $received } received, with a table of { $tags_text } tags, as last seen
+check-network-without-table = { $sent } sent, { $received } received, without the table, whose size is not known yet
+check-time = about { $total } s of work on this machine: { $read } s to read the file, { $arithmetic } s of arithmetic
+check-measured = measured: { $rate_text } elements a second, { $threads } threads, { $backend }; network and provider are not in it
+check-rejects = reasons by row: { $file }
+check-no-provider = no provider is accepted yet: its kinds, level and minimum may differ

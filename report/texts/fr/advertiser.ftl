@@ -1,2 +1,153 @@
-## advertiser
+# Textes du nœud de l’annonceur : ses commandes, et ce qu’elles affichent.
 
+## Qui apprend quoi
+
+learn-advertiser-match-rate = combien de fiches correspondent, en arrondi, et combien par combien d’identifiants
+learn-advertiser-matched-rows = lesquelles de ses fiches correspondent, et par quels types d’identifiants
+learn-advertiser-activation = combien de fiches correspondent, en arrondi ; aucun identifiant digital
+learn-advertiser-digital-ids = combien de fiches correspondent, en arrondi, et une liste non reliée des identifiants digitaux de tous les enregistrements correspondants, sans fiches et sans personnes
+learn-provider-match-rate = rien d’aucune fiche, pas même combien correspondent
+learn-provider-matched-rows = rien d’aucune fiche, pas même combien correspondent
+learn-provider-activation = lesquels de ses enregistrements correspondent, non par quelle fiche ; il les active
+learn-provider-digital-ids = lesquels de ses enregistrements correspondent, non par quelle fiche
+learn-both = les deux voient le profil, le nombre de fiches après remplissage, les positions d’une fiche, la taille de la table, les heures et les conditions signées
+
+## Divulgation
+
+approval-matched = correspondances : { $count }
+approval-provider = le prestataire apprendra : { $learned }
+approval-advertiser = ce nœud obtient : { $learned }
+approval-question = divulguer environ { $handles ->
+    [one] { $handles_text } référence de correspondance
+   *[other] { $handles_text } références de correspondance
+ } de `{ $profile }` ? [o/N]
+approval-question-uncounted = divulguer les références des fiches correspondantes de `{ $profile }` ? [o/N]
+approval-needed = le profil { $profile } demande --approve, ou un terminal où poser la question
+    .try = ajoutez --approve si la divulgation est approuvée, ou lancez la commande dans un terminal
+
+## Comptes
+
+count-about = environ { $matched_text } sur { $rows_text } { $sampled ->
+    [yes] fiches tirées
+   *[no] fiches éligibles
+ } ({ $percent } %)
+count-over = plus de { $percent } % de { $rows_text } { $sampled ->
+    [yes] fiches tirées
+   *[no] fiches éligibles
+ }
+count-percent = { $percent } % de { $rows_text } { $sampled ->
+    [yes] fiches tirées
+   *[no] fiches éligibles
+ }
+result-count = correspondances : { $count }
+result-rows = correspondances : { $matched_text } sur { $eligible_text } fiches éligibles (taux de correspondance actif { $active } %, taux de correspondance du fichier { $file } %)
+result-file-rate = taux de correspondance du fichier : environ { $percent } % de { $rows_text } fiches
+result-interval = avec une confiance de 95 %, entre { $low } % et { $high } % de toutes les fiches
+result-interval-open = avec une confiance de 95 %, entre { $low } % et plus de { $high } % de toutes les fiches
+result-by-hits = fiches par nombre d’identifiants correspondants :
+result-hits = { $hits } : environ { $rows_text }
+result-hits-hidden = { $hits } : moins que le minimum, ou non affiché à côté d’une case qui l’est
+result-activated = le prestataire active les enregistrements correspondants
+result-digital-ids = identifiants digitaux : { $ids_text } ; écartés pour opposition depuis l’instantané : { $suppressed_text }
+
+## Identifiants qui ne peuvent pas correspondre, ou que trop de fiches portent
+
+unmatchable-kind = sans correspondance possible, donc non utilisés : { $n_text } identifiants de types que l’invitation n’énumère pas ({ $code })
+unmatchable-household = sans correspondance possible, donc non utilisés : { $n_text } numéros fixes : ils désignent des foyers, et les tables du prestataire ne portent que le niveau individuel ({ $code })
+unmatchable-mobile-unknown = sans correspondance possible, donc non utilisés : { $n_text } numéros de téléphone dont le plan ne distingue pas mobile et fixe, comme en Amérique du Nord et au Mexique : les tables du prestataire ne portent que le niveau individuel ({ $code })
+widely-shared = un identifiant ({ $kind }) est dans { $rows_text } fiches, plus de 0,5 % des { $eligible_text } fiches éligibles : presque toujours une erreur de l’export
+    .try = corrigez l’export : `advertiser-node check --rejects FILE` nomme ses fiches là où la valeur a été refusée ; si c’est voulu, relancez avec --accept-shared
+
+## Plan
+
+plan-profile = profil : { $profile }
+plan-you-learn = vous apprenez : { $learned }
+plan-provider-learns = le prestataire apprend : { $learned }
+plan-purpose = finalité : { $purpose }
+plan-kinds = types : { $kinds }
+plan-notice = contrat de référence : { $notice }
+plan-no-notice = contrat de référence : aucun convenu
+plan-terms = conditions, et de qui vient la valeur en vigueur :
+plan-term = { $name } { $value } ({ $side ->
+    [ours] vos réglages
+    [provider] le prestataire
+    [both] les deux
+   *[default] par défaut
+ }{ $relaxed ->
+    [yes] { "" } ; ASSOUPLI par les deux parties
+   *[no] { "" }
+ })
+plan-may-raise = le prestataire peut relever n_min, k_min et group_min en répondant
+plan-rows = fiches : { $eligible_text } éligibles, { $asked_text } demandées
+plan-padded-elements = { $elements_text } identifiants après remplissage
+plan-padded-rows = { $rows_text } fiches après remplissage, { $slots } positions chacune : { $elements_text } éléments
+plan-first-input = aucune autre entrée n’a été montrée à ce prestataire dans la fenêtre d’audit
+plan-changed = { $rows ->
+    [one] { $rows_text } fiche a changé
+   *[other] { $rows_text } fiches ont changé
+ } depuis l’autre entrée la plus proche
+plan-too-near = REFUSÉ : { $rows ->
+    [one] { $rows_text } fiche a changé
+   *[other] { $rows_text } fiches ont changé
+ } depuis l’autre entrée la plus proche, moins que group_min ; répétez cette entrée sans changement, ou changez davantage de fiches
+plan-proved = chaque réponse est prouvée ; une réponse fausse est trouvée à coup sûr
+plan-canaries = { $canaries_text } fiches témoins : plus de { $share } % de réponses fausses seraient trouvées avec une confiance de 95 %
+plan-budget = budget : { $elements_text } évaluations sont débitées ; dépensées avant : { $day_text } en 24 heures, { $month_text } en 30 jours ; ce qui reste, le prestataire le dit en répondant
+plan-network = réseau : { $sent } envoyés, { $received } reçus, avec une table de { $tags_text } étiquettes, telle qu’à la dernière session
+plan-network-without-table = réseau : { $sent } envoyés, { $received } reçus, sans la table, dont la taille n’est pas encore connue
+plan-handles = et au plus { $handles } de références de correspondance, une par fiche correspondante
+plan-time = temps : environ { $total } s de travail ici : { $prepare } s pour lire les fichiers, { $arithmetic } s de calcul à { $rate_text } éléments par seconde ; le réseau et le prestataire n’y sont pas
+plan-files-counts = fichiers : les comptes, si --output nomme un fichier ; un résumé avec --json ; sessions/ et inputs/ du nœud
+plan-files-rows = fichiers : les fiches correspondantes, où --output le dit ; un résumé avec --json ; sessions/ et inputs/ du nœud
+plan-files-digital-ids = fichiers : les identifiants digitaux où --output le dit, et un manifeste à côté ; un résumé avec --json ; sessions/ et inputs/ du nœud
+plan-needs-approval = la divulgation demande --approve, ou un oui sur le terminal
+plan-no-approval = rien n’est divulgué qui demande une approbation
+plan-accept-shared = l’exécution demande --accept-shared : { $shared }
+
+## Conditions d’une exécution
+
+terms-no-namespace = aucun type ni espace de noms d’identifiants digitaux n’est convenu, aucun ne pourrait donc être livré
+    .try = comparez `namespaces` sous [guardrails] dans advertiser.toml avec ceux de l’invitation
+terms-no-cookie = avertissement : aucun espace de noms de cookies n’est en vigueur, aucun cookie n’est donc livré ; comparez `namespaces` sous [guardrails] dans advertiser.toml, ou demandez au prestataire une nouvelle invitation avec les espaces de noms de cookies de son graphe
+terms-ruleset-unknown = le jeu de règles n’a pas de code
+    .try = choisissez crm-fr/1
+
+## Examen
+
+word = { $word }
+none = aucun
+code-and-count = { $code } { $n_text }
+code-and-share = { $code } { $n_text } ({ $share } %)
+kind-and-holders = { $kind } { $n_text } (dans { $rows_text } fiches au plus)
+check-form = format : { $format }
+check-form-of = { $file }, format : { $format }
+check-columns = colonnes :
+check-column-read = { $name } : { $meaning }
+check-column-unused = { $name } (non utilisée dans cette version)
+check-columns-ignored = colonnes ignorées : { $columns }
+check-rows = fiches : { $read_text } lues, { $merged_text } fusionnées avec une autre du même numéro, { $rows_text } distinctes
+check-left-out = fiches écartées : { $consent_text } sans preuve du consentement, { $objected_text } pour opposition, { $unusable_text } sans identifiant utilisable
+check-by-reason = par motif : { $reasons }
+check-open-last-lines = fichiers dont la dernière ligne n’a pas de fin de ligne, comme accepté : { $n_text }
+check-eligible = fiches éligibles : { $n_text }
+check-by-source = fiches par source ; une fiche de deux sources compte dans les deux :
+check-source = { $name } : { $read_text } lues, { $rows_text } distinctes, { $eligible_text } éligibles
+check-too-few = une mise en correspondance demande au moins { $n_min_text } fiches éligibles (n_min)
+check-values = valeurs lues : { $n_text }
+check-rejected = valeurs rejetées : { $reasons }
+check-column = { $name } : { $valid_text } valides, { $absent_text } absentes, rejetées : { $reasons }
+check-warnings = avertissements : { $reasons }
+check-repairs = réparations : { $reasons }
+check-identifiers = identifiants des fiches éligibles : { $kinds } ; { $distinct_text } distincts
+check-eligible-with = fiches éligibles par type : { $kinds }
+check-shared = identifiants que portent plusieurs fiches : { $kinds }
+check-shared-refused = identifiants refusés, que portent trop de fiches : { $kinds }
+check-stops = une exécution s’arrête là sans --accept-shared
+check-forecast = prévision d’une exécution de matched-rows ; `plan` donne celle de tout profil :
+check-elements = { $elements_text } éléments après remplissage ; { $here_text } multiplications ici, { $there_text } chez le prestataire
+check-network = { $sent } envoyés, { $received } reçus, avec une table de { $tags_text } étiquettes, telle qu’à la dernière session
+check-network-without-table = { $sent } envoyés, { $received } reçus, sans la table, dont la taille n’est pas encore connue
+check-time = environ { $total } s de travail sur cette machine : { $read } s pour lire le fichier, { $arithmetic } s de calcul
+check-measured = mesuré : { $rate_text } éléments par seconde, { $threads } fils d’exécution, { $backend } ; le réseau et le prestataire n’y sont pas
+check-rejects = motifs par fiche : { $file }
+check-no-provider = aucun prestataire n’est encore accepté : ses types, son niveau et son minimum peuvent différer

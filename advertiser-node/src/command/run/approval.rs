@@ -2,10 +2,11 @@
 
 use std::io::{BufRead, IsTerminal as _};
 
-use node::failure::{Failure, Inline as _};
+use node::failure::Failure;
 use node::stop::Stop;
 use node::telemetry::Terminal;
 use protocol::suite::Profile;
+use report::{Code, Text};
 use session::disclosure::MatchCount;
 
 use crate::answer::Count;
@@ -32,10 +33,10 @@ impl Approval {
         match (profile.sends_handles() && !approve, terminal) {
             (false, _) => Ok(Self::Given),
             (true, true) => Ok(Self::Ask),
-            (true, false) => Err(Failure::usage(
-                &format!("{} needs --approve or a terminal to ask on", profile.name()),
-                "add --approve if the release is approved, or run it in a terminal",
-            )),
+            (true, false) => {
+                let text = Text::new("approval-needed").with("profile", profile.name());
+                Err(Failure::new(Code::Usage, text))
+            }
         }
     }
 
@@ -51,7 +52,7 @@ impl Approval {
             return true;
         }
         for line in question(profile, count) {
-            terminal.error(&line);
+            terminal.tell(&line);
         }
         answer(stop, || is_yes(&mut std::io::stdin().lock()))
     }
@@ -74,26 +75,29 @@ fn answer(stop: &Stop, read: impl FnOnce() -> bool + Send + 'static) -> bool {
     answer
 }
 
-fn question(profile: Profile, count: &MatchCount) -> Vec<String> {
+fn question(profile: Profile, count: &MatchCount) -> [Text; 4] {
     let Learned { advertiser, provider } = learned(profile);
-    let handles = match count.matched() {
-        Some(matched) => format!("about {matched} handles"),
-        None => "the handles of the matched rows".to_owned(),
+    let question = match count.matched() {
+        Some(matched) => Text::new("approval-question").with("handles", matched),
+        None => Text::new("approval-question-uncounted"),
     };
-    vec![
-        format!("matched: {}", Count::from(count).shown()),
-        format!("the provider will learn: {provider}"),
-        format!("we get: {advertiser}"),
-        format!("release {handles} of `{}`? [y/N]", profile.name()),
+    [
+        Text::new("approval-matched").with("count", Count::from(count).told()),
+        Text::new("approval-provider").with("learned", provider),
+        Text::new("approval-advertiser").with("learned", advertiser),
+        question.with("profile", profile.name()),
     ]
 }
 
-/// Anything but a clear yes is a no, as is the end of the input.
+/// Reads an answer, in either language whatever the language of the question; anything but a clear
+/// yes is a no, as is the end of the input.
 fn is_yes(from: &mut impl BufRead) -> bool {
     let mut line = String::new();
     let read = from.read_line(&mut line);
-    read.is_ok() && ["y", "yes"].contains(&line.trim().to_ascii_lowercase().as_str())
+    read.is_ok() && YES.contains(&line.trim().to_ascii_lowercase().as_str())
 }
+
+const YES: [&str; 4] = ["y", "yes", "o", "oui"];
 
 #[cfg(test)]
 mod tests {
@@ -132,6 +136,10 @@ mod tests {
         for (line, expected) in [
             ("y\n", true),
             (" Yes \n", true),
+            ("o\n", true),
+            ("Oui\n", true),
+            ("ok\n", false),
+            ("non\n", false),
             ("\n", false),
             ("", false),
             ("n\n", false),

@@ -79,7 +79,7 @@ fn matched(
     let rules = rules_must_agree(&home, &invitation)?;
     let policy = Policy::of(&home, &invitation, request.profile)?;
     if let Some(warning) = policy.no_cookie(request.profile) {
-        terminal.error(warning);
+        terminal.tell(&warning);
     }
     let progress = Progress::new(output);
     let (started, mut watch) = (Instant::now(), Stopwatch::start());
@@ -233,9 +233,7 @@ pub(super) fn enough_rows(input: &PreparedInput, n_min: u32) -> Result<(), Failu
 
 /// The result for a person, and where it lies.
 pub(super) fn show(terminal: &Terminal, answer: &Answer, places: &Places) {
-    for line in answer.lines() {
-        terminal.line(&line);
-    }
+    terminal.list(answer.lines());
     let counts = &answer.populations;
     terminal.line(&format!(
         "rows {}, without consent evidence {}, without usable identifier {}, objected {}",
