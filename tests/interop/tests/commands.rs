@@ -147,7 +147,7 @@ fn numbers_that_no_table_holds_are_told_and_never_sent() {
     let mexico = "cannot match, so not used: 12 telephone numbers whose plan does not tell mobile";
     let fixed = "cannot match, so not used: 8 fixed lines";
     let check = pair.advertiser(&["check", "--input", &input]).expect(0).stdout;
-    let identifiers = "identifiers of eligible rows: email.strict 1000, phone 5; 1005 distinct";
+    let identifiers = "identifiers of eligible rows: email.strict 1,000, phone 5; 1,005 distinct";
     for part in [mexico, fixed, identifiers, "phone: 5 valid, 975 absent"] {
         assert!(check.contains(part), "no {part:?} in:\n{check}");
     }
@@ -211,18 +211,18 @@ fn check_counts_what_is_wrong_and_prints_no_value() {
         "  email: e-mail address",
         "  objections: purposes objected to",
         "columns ignored: city",
-        "rows: 1101 read, 1 merged into another of the same id, 1100 distinct",
+        "rows: 1,101 read, 1 merged into another of the same id, 1,100 distinct",
         "30 without consent evidence, 20 objected, 50 without usable identifier",
-        "rows eligible: 1000",
-        "values read: 1141",
+        "rows eligible: 1,000",
+        "values read: 1,141",
         "email_no_at 50 (4.4 %)",
         "email_typo_domain 1",
         "shared_identifier 40 (3.5 %)",
-        "email.strict 1000; 1000 distinct",
-        "identifiers refused, held by too many rows: email.strict 1, by at most 40 rows",
-        "(email.strict) is in 40 rows, more than 0.5 % of the 1000 eligible",
+        "email.strict 1,000; 1,000 distinct",
+        "identifiers refused, held by too many rows: email.strict 1 (by at most 40 rows)",
+        "(email.strict) is in 40 rows, more than 0.5 % of the 1,000 eligible",
         "--accept-shared",
-        "32768 elements after padding",
+        "32,768 elements after padding",
         "elements a second",
     ] {
         assert!(done.stdout.contains(part), "no {part:?} in:\n{}", done.stdout);
@@ -252,7 +252,7 @@ fn check_counts_what_is_wrong_and_prints_no_value() {
     clean(&pair.advertiser(&args).expect(73).says(&["it is an input"]));
     pair.write("crm.csv", &dirty().replace("ads.match", "other"));
     let done = pair.advertiser(&["check", "--input", &input]).expect(65).says(&["consent"]);
-    assert!(done.stdout.contains("1080 without consent evidence"), "{}", done.stdout);
+    assert!(done.stdout.contains("1,080 without consent evidence"), "{}", done.stdout);
     clean(&done);
 }
 
@@ -303,7 +303,7 @@ fn status_tells_both_nodes_what_was_run() {
 
     // The forecast now knows the table.
     let done = pair.advertiser(&["check", "--input", &pair.path("crm.csv")]).expect(0);
-    for part in ["at least 1000 eligible rows", "as last seen"] {
+    for part in ["at least 1,000 eligible rows", "as last seen"] {
         assert!(done.stdout.contains(part), "no {part:?} in:\n{}", done.stdout);
     }
 }
@@ -349,7 +349,7 @@ fn inputs_come_in_every_form_and_results_as_parquet() {
     }
     let eligible = |done: &Done, more: &[&str]| {
         clean(done);
-        for part in [&["rows eligible: 1050"], more].concat() {
+        for part in [&["rows eligible: 1,050"], more].concat() {
             assert!(done.stdout.contains(part), "no {part:?} in:\n{}", done.stdout);
         }
     };
@@ -373,9 +373,9 @@ fn inputs_come_in_every_form_and_results_as_parquet() {
     eligible(
         &done,
         &[
-            "rows: 1250 read, 200 merged",
+            "rows: 1,250 read, 200 merged",
             "app: 200 read, 200 distinct, 200 eligible",
-            "crm.csv: 1050 read, 1050 distinct, 1050 eligible",
+            "crm.csv: 1,050 read, 1,050 distinct, 1,050 eligible",
         ],
     );
 

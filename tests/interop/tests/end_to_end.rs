@@ -24,7 +24,7 @@ fn match_is_right_and_both_transcripts_verify() {
     let rows = rows();
     pair.write("crm.csv", &crm(borrowed(&rows)));
     let done = pair.run().expect(0);
-    assert!(done.stdout.contains("matched 400 of 1200"), "{}", done.stdout);
+    assert!(done.stdout.contains("matched 400 of 1,200"), "{}", done.stdout);
 
     let expected: String =
         rows.iter().step_by(3).map(|(id, _)| format!("{id},email.strict\n")).collect();

@@ -200,7 +200,7 @@ fn streams_are_written_through_and_text_for_people_makes_room() {
     let fresh = || pair.forget_results();
     let done = matched(&pair, &["--output", "-"]).expect(0);
     assert_eq!(done.stdout, expected());
-    assert!(done.stderr.contains("matched 400 of 1200"), "{}", done.stderr);
+    assert!(done.stderr.contains("matched 400 of 1,200"), "{}", done.stderr);
     fresh();
     let done = matched(&pair, &["--output", "/dev/stdout"]).expect(0);
     assert_eq!(done.stdout, expected());

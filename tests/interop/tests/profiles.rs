@@ -45,7 +45,7 @@ fn what_makes_no_sense_is_refused_before_anything_is_read() {
     let settings = pair.read("a/advertiser.toml");
     for (line, code, words) in [
         ("k_min = 10", 78, "guardrails.k_min"),
-        ("n_min = 5000", 65, "at least 5000"),
+        ("n_min = 5000", 65, "at least 5,000"),
         ("namespaces = [\"other.example\"]", 78, "no type or namespace"),
     ] {
         pair.write("a/advertiser.toml", &format!("{settings}\n{line}\n"));
@@ -90,7 +90,7 @@ fn rows_of_more_identifiers_than_a_row_has_slots_are_told_and_never_cut() {
     pair.advertiser(&["plan", "--input", &input, "--profile", "matched-rows"]).expect(0);
     pair.write("crm.csv", &text.replace("06 98", "00 98"));
     let done = pair.advertiser(&["plan", "--input", &input]).expect(0);
-    assert!(done.stdout.contains("8 slots each: 262144 elements"), "{}", done.stdout);
+    assert!(done.stdout.contains("8 slots each: 262,144 elements"), "{}", done.stdout);
 }
 
 #[test]
@@ -109,10 +109,10 @@ fn plan_tells_terms_shape_and_cost_without_a_provider() {
         "n_min 1000 (default)",
         "ids_per_person 3 (your settings)",
         "namespaces idfa, aaid, exemple-regie.fr (the provider)",
-        "rows: 1200 eligible, 1200 asked for",
-        "32768 rows after padding",
+        "rows: 1,200 eligible, 1,200 asked for",
+        "32,768 rows after padding",
         "no other input was shown",
-        "31568 canary rows: more than 0.010 %",
+        "31,568 canary rows: more than 0.010 %",
         "evaluations are charged; spent before: 0 in 24 hours",
         "of handles",
         "elements a second",
@@ -148,7 +148,7 @@ fn counts_and_digital_ids_are_released_as_the_terms_say() {
     };
     // 300 of 1,200.
     let done = run("match-rate", &[]).expect(0);
-    for part in ["matched about 300 of 1200 eligible rows (25 %)", "file match rate: about 25 %"] {
+    for part in ["matched about 300 of 1,200 eligible rows (25 %)", "file match rate: about 25 %"] {
         assert!(done.stdout.contains(part), "no {part:?} in:\n{}", done.stdout);
     }
     let summary = pair.read("s.json");
@@ -170,7 +170,7 @@ fn counts_and_digital_ids_are_released_as_the_terms_say() {
     let mode = std::fs::metadata(&output).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let status = pair.advertiser(&["status"]).expect(0);
-    for part in ["matched about 300 of 1200 eligible rows (25 %), 300 digital IDs", "match-rate"] {
+    for part in ["matched about 300 of 1,200 eligible rows (25 %), 300 digital IDs", "match-rate"] {
         assert!(status.stdout.contains(part), "no {part:?} in:\n{}", status.stdout);
     }
 
