@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::home::Home;
-use crate::ledger::{Ledger, Partner, SessionRow};
+use crate::ledger::{Ledger, Partner, SessionRow, SessionState};
 use crate::settings::Settings;
 
 /// The ledger of a node for reading; none before the first run.
@@ -28,10 +28,10 @@ pub fn ledger(home: &Home<impl Settings>) -> Result<Option<Ledger>, Failure> {
 
 /// The state of a session that ended so.
 #[must_use]
-pub fn state_after(failure: &Failure) -> &'static str {
+pub fn state_after(failure: &Failure) -> SessionState {
     match failure.exit() {
-        Exit::Hangup | Exit::Interrupt | Exit::Terminate => SessionRow::INTERRUPTED,
-        _ => SessionRow::FAILED,
+        Exit::Hangup | Exit::Interrupt | Exit::Terminate => SessionState::Interrupted,
+        _ => SessionState::Failed,
     }
 }
 
@@ -48,7 +48,7 @@ pub fn unopened(
         sid: id,
         partner,
         profile,
-        state: SessionRow::UNOPENED.to_owned(),
+        state: SessionState::Unopened,
         started_at: begun,
         ended_at: Some(now),
         elements: 0,
@@ -78,8 +78,8 @@ impl Sessions {
         in_use: bool,
     ) -> Result<Self, Failure> {
         let mut rows = ledger.map_or(Ok(Vec::new()), |ledger| ledger.sessions(SESSIONS_SHOWN))?;
-        for row in rows.iter_mut().filter(|row| !in_use && row.state == SessionRow::RUNNING) {
-            row.state = SessionRow::INTERRUPTED.to_owned();
+        for row in rows.iter_mut().filter(|row| !in_use && row.state == SessionState::Running) {
+            row.state = SessionState::Interrupted;
         }
         Ok(Self { rows, names })
     }
@@ -95,7 +95,7 @@ impl Sessions {
             format!(
                 "  {}  {:<11}  {:<12}  {:>10} elements  {:<8}  {}  {}",
                 time(row.started_at),
-                row.state,
+                row.state.name(),
                 profile(row.profile),
                 row.elements,
                 if is_session(row) { short(&row.sid) } else { "-".to_owned() },
@@ -116,7 +116,7 @@ impl Sessions {
                     "session": is_session(row).then(|| crate::hex(&row.sid)),
                     "partner": self.name(&row.partner),
                     "profile": profile(row.profile),
-                    "state": row.state,
+                    "state": row.state.name(),
                     "elements": row.elements,
                     "started_at": time(row.started_at),
                     "ended_at": row.ended_at.map(time),
@@ -153,7 +153,7 @@ pub fn short(id: &[u8; 32]) -> String {
 
 /// Whether a row is about a session: a run that came to none has a row too.
 fn is_session(row: &SessionRow) -> bool {
-    row.state != SessionRow::UNOPENED
+    row.state != SessionState::Unopened
 }
 
 pub(crate) fn profile(code: u16) -> String {
@@ -183,7 +183,7 @@ mod tests {
         let ledger = Ledger::open(&place).unwrap();
         let why = "V0417".to_owned();
         let begun = SessionRow {
-            state: SessionRow::RUNNING.to_owned(),
+            state: SessionState::Running,
             ..unopened([1; 32], [2; 32], 2, (1, 2), why)
         };
         ledger.record_session(&begun).unwrap();
@@ -199,7 +199,7 @@ mod tests {
             sid: [0xAB; 32],
             partner: [1; 32],
             profile: 2,
-            state: SessionRow::RUNNING.into(),
+            state: SessionState::Running,
             started_at: 86_400,
             ended_at: None,
             elements: 32_768,

@@ -21,6 +21,7 @@ use protocol::suite::{Aligned, Order, Shuffled, SuiteId};
 use report::{Code, Diagnose, Text};
 
 use crate::os::{self, OsError};
+use crate::record::{Erased, LittleEndian, Record as _, U64, record};
 use crate::seal::{self, SealError, StorageKey};
 
 /// A key of one partner, with everything a session needs of it.
@@ -63,7 +64,8 @@ impl Keyring {
     /// The same keys, of which new ones for an epoch live no longer than this.
     #[must_use]
     pub fn with_epoch_days(self, days: u16) -> Self {
-        let epoch_s = u64::from(days).saturating_mul(86_400).min(ALIGNED_EPOCH_S_MAX);
+        // A number of 16 bits of days fits.
+        let epoch_s = (u64::from(days) * 86_400).min(ALIGNED_EPOCH_S_MAX);
         Self { epoch_s, ..self }
     }
 
@@ -175,8 +177,9 @@ impl Keyring {
     /// As [`Self::aligned`].
     pub fn retire_runs(&self, now: u64) -> Result<(), KeyringError> {
         for path in self.files(RUN, KEY)? {
-            let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
-            if let Some(id) = name.strip_prefix(RUN).and_then(id_from_hex) {
+            let name = path.file_stem().and_then(|name| name.to_str());
+            let id = name.and_then(|name| name.strip_prefix(RUN)).and_then(crate::from_hex);
+            if let Some(id) = id {
                 self.retire_run(&id, now)?;
             }
         }
@@ -193,7 +196,7 @@ impl Keyring {
     pub fn sweep_runs(&self, now: u64) -> Result<(), KeyringError> {
         for path in self.files(RUN, KEY)? {
             let Some(key) = self.read_run(&path)? else { continue };
-            if !path.with_extension("used").exists() && key.not_after <= now {
+            if !path.with_extension("used").exists() && key.not_after.get() <= now {
                 std::fs::remove_file(&path)
                     .map_err(|source| KeyringError::Io { path: path.clone(), source })?;
             }
@@ -202,18 +205,18 @@ impl Keyring {
     }
 
     /// The run key of this id unless it is used, about to end, or not here.
-    fn offered(&self, id: &[u8; 16], now: u64) -> Result<Option<StoredKey>, KeyringError> {
+    fn offered(&self, id: &[u8; 16], now: u64) -> Result<Option<Erased<StoredKey>>, KeyringError> {
         let path = self.run_path(id, KEY);
         if !path.exists() || self.run_path(id, USED).exists() {
             return Ok(None);
         }
         let key = self.read_run(&path)?;
-        Ok(key.filter(|key| key.not_before <= now && key.outlives_terms_at(now)))
+        Ok(key.filter(|key| key.not_before.get() <= now && key.outlives_terms_at(now)))
     }
 
     /// Reads the key of a run; none for one that is damaged, which is put aside: another can be
     /// made at any time, and the file stays as it is.
-    fn read_run(&self, path: &Path) -> Result<Option<StoredKey>, KeyringError> {
+    fn read_run(&self, path: &Path) -> Result<Option<Erased<StoredKey>>, KeyringError> {
         match self.read(path) {
             Err(KeyringError::Damaged { path }) => {
                 let aside = path.with_extension("damaged");
@@ -235,19 +238,19 @@ impl Keyring {
         self.directory.join(format!("{RUN}{}{suffix}", crate::hex(id)))
     }
 
-    fn usable(&self, now: u64) -> Result<Option<StoredKey>, KeyringError> {
-        let mut newest: Option<StoredKey> = None;
+    fn usable(&self, now: u64) -> Result<Option<Erased<StoredKey>>, KeyringError> {
+        let mut newest: Option<Erased<StoredKey>> = None;
         for path in self.files(ALIGNED, KEY)? {
             let key = self.read(&path)?;
             // By id where two were made at once, so that every process takes the same.
-            let order = |key: &StoredKey| (key.not_before, key.id);
+            let order = |key: &StoredKey| (key.not_before.get(), key.id);
             if newest.as_ref().is_none_or(|known| order(known) < order(&key)) {
                 newest = Some(key);
             }
         }
         match newest {
             // A clock that jumped back must not cost a key.
-            Some(key) if now < key.not_before => Err(KeyringError::ClockBehind),
+            Some(key) if now < key.not_before.get() => Err(KeyringError::ClockBehind),
             newest => Ok(newest.filter(|key| key.outlives_terms_at(now))),
         }
     }
@@ -258,15 +261,15 @@ impl Keyring {
         let mut files = Vec::new();
         for entry in std::fs::read_dir(&self.directory).map_err(unreadable)? {
             let path = entry.map_err(unreadable)?.path();
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
-            if name.starts_with(prefix) && name.ends_with(suffix) {
+            let name = path.file_name().and_then(|name| name.to_str());
+            if name.is_some_and(|name| name.starts_with(prefix) && name.ends_with(suffix)) {
                 files.push(path);
             }
         }
         Ok(files)
     }
 
-    fn read(&self, path: &Path) -> Result<StoredKey, KeyringError> {
+    fn read(&self, path: &Path) -> Result<Erased<StoredKey>, KeyringError> {
         let sealed = std::fs::read(path)
             .map_err(|source| KeyringError::Io { path: path.to_path_buf(), source })?;
         StoredKey::open(&sealed, &self.storage, path)
@@ -274,14 +277,20 @@ impl Keyring {
 
     /// Makes a key in a file of its own: earlier ones stay, because sessions are audited long after
     /// their key has ended.
-    fn make(&self, prefix: &str, now: u64, lifetime_s: u64) -> Result<StoredKey, KeyringError> {
-        let key = StoredKey {
+    fn make(
+        &self,
+        prefix: &str,
+        now: u64,
+        lifetime_s: u64,
+    ) -> Result<Erased<StoredKey>, KeyringError> {
+        let not_after = now.checked_add(lifetime_s).ok_or(Bug::invariant())?;
+        let key = Erased::from(StoredKey {
             id: os::entropy()?,
-            seed: KeySeed::from_bytes(os::entropy()?),
-            not_before: now,
-            not_after: now.saturating_add(lifetime_s),
-        };
-        let sealed = seal::seal_bytes(&self.storage, CONTEXT, &key.encode())?;
+            seed: os::entropy()?,
+            not_before: now.into(),
+            not_after: not_after.into(),
+        });
+        let sealed = seal::seal_bytes(&self.storage, CONTEXT, key.bytes())?;
         let path = self.directory.join(format!("{prefix}{}{KEY}", crate::hex(&key.id)));
         os::publish_new(&path, os::PRIVATE_MODE, |out| out.write_all(&sealed))?;
         Ok(key)
@@ -344,40 +353,30 @@ impl Diagnose for KeyringError {
 }
 report::told_in_english!(KeyringError);
 
-struct StoredKey {
-    id: [u8; 16],
-    seed: KeySeed,
-    not_before: u64,
-    not_after: u64,
+record! {
+    /// A key file's content, sealed.
+    struct StoredKey {
+        id: [u8; 16],
+        seed: [u8; 32],
+        not_before: U64<LittleEndian>,
+        not_after: U64<LittleEndian>,
+    }
 }
 
 impl StoredKey {
-    fn encode(&self) -> zeroize::Zeroizing<Vec<u8>> {
-        let times = [self.not_before.to_le_bytes(), self.not_after.to_le_bytes()];
-        let parts: [&[u8]; 3] = [&self.id, self.seed.expose_bytes(), times.as_flattened()];
-        zeroize::Zeroizing::new(parts.concat())
+    fn open(
+        sealed: &[u8],
+        storage: &StorageKey,
+        path: &Path,
+    ) -> Result<Erased<Self>, KeyringError> {
+        let bytes = seal::open_bytes(storage, CONTEXT, sealed).ok();
+        let key = bytes.and_then(|bytes| Self::read(&bytes).copied());
+        key.map(Erased::from).ok_or_else(|| KeyringError::Damaged { path: path.to_path_buf() })
     }
 
-    fn open(sealed: &[u8], storage: &StorageKey, path: &Path) -> Result<Self, KeyringError> {
-        let damaged = || KeyringError::Damaged { path: path.to_path_buf() };
-        let bytes = seal::open_bytes(storage, CONTEXT, sealed).map_err(|_| damaged())?;
-        let parse = || {
-            let (id, rest) = bytes.split_first_chunk::<16>()?;
-            let (seed, rest) = rest.split_first_chunk::<32>()?;
-            let (not_before, rest) = rest.split_first_chunk::<8>()?;
-            Some(Self {
-                id: *id,
-                seed: KeySeed::from_bytes(*seed),
-                not_before: u64::from_le_bytes(*not_before),
-                not_after: u64::from_le_bytes(rest.try_into().ok()?),
-            })
-        };
-        parse().ok_or_else(damaged)
-    }
-
-    /// Whether terms made now may end before the key does.
-    const fn outlives_terms_at(&self, now: u64) -> bool {
-        now.saturating_add(RENEW_BEFORE_S) < self.not_after
+    /// True if terms made now end before the key does.
+    fn outlives_terms_at(&self, now: u64) -> bool {
+        self.not_after.get().checked_sub(now).is_some_and(|left| left > RENEW_BEFORE_S)
     }
 
     fn derive<O: Order>(
@@ -386,7 +385,8 @@ impl StoredKey {
         partner: &[u8; 32],
     ) -> Result<OfferedKey<O>, KeyringError> {
         let provider = signer.party().0;
-        let derivation = self.seed.key_derivation(&self.id, &provider, partner);
+        let seed = KeySeed::from_bytes(self.seed);
+        let derivation = seed.key_derivation(&self.id, &provider, partner);
         let key = PrfKey::<O>::derive(&derivation, &provider, partner, &self.id)?;
         let manifest = SignedManifest::sign(
             ManifestBody {
@@ -395,9 +395,9 @@ impl StoredKey {
                 suite: O::SUITE.code(),
                 key_id: self.id,
                 public_key: *key.public(),
-                key_seed_commitment: self.seed.commitment(),
-                not_before: self.not_before,
-                not_after: self.not_after,
+                key_seed_commitment: seed.commitment(),
+                not_before: self.not_before.get(),
+                not_after: self.not_after.get(),
                 evaluations_max: match O::SUITE {
                     SuiteId::Aligned => EVALUATIONS_PER_KEY_MAX,
                     SuiteId::Shuffled => EVALUATIONS_PER_RUN_MAX,
@@ -407,12 +407,6 @@ impl StoredKey {
         )?;
         Ok(OfferedKey { key: Arc::new(key), derivation, manifest })
     }
-}
-
-/// The id in the name of a key's file.
-fn id_from_hex(text: &str) -> Option<[u8; 16]> {
-    let id = u128::from_str_radix(text, 16).ok()?.to_be_bytes();
-    (crate::hex(&id) == text).then_some(id)
 }
 
 const ALIGNED: &str = "aligned-";

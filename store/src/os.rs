@@ -239,7 +239,7 @@ pub fn sync_dir(path: &Path) -> Result<(), OsError> {
 #[must_use]
 pub fn free_bytes(dir: &Path) -> Option<u64> {
     let disk = rustix::fs::statvfs(dir).ok()?;
-    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+    disk.f_bavail.checked_mul(disk.f_frsize)
 }
 
 /// Keeps this process from leaving a core file, and others from reading its memory.
@@ -575,6 +575,21 @@ impl Write for Storage<'_> {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// Reads until `out` is full or nothing is left, and returns the number of bytes.
+pub(crate) fn read_full(from: &mut impl Read, out: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while let Some(room) = out.get_mut(filled..).filter(|room| !room.is_empty()) {
+        match from.read(room) {
+            Ok(0) => break,
+            // At most the length of `out`.
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
 }
 
 /// Names a step and a path in an I/O error.

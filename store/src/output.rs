@@ -552,7 +552,8 @@ struct Hashed<'a> {
 impl Write for Hashed<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let taken = self.to.write(bytes)?;
-        self.hash.update(bytes.get(..taken).unwrap_or_default());
+        let (taken_bytes, _) = bytes.split_at_checked(taken).ok_or(io::ErrorKind::InvalidData)?;
+        self.hash.update(taken_bytes);
         Ok(taken)
     }
 

@@ -22,6 +22,8 @@ use zeroize::Zeroizing;
 use crate::error::StoreError;
 use crate::hex;
 use crate::os::{self, DraftDir, OsError};
+use crate::record::zerocopy::IntoBytes as _;
+use crate::record::{BigEndian, Record as _, U32, record};
 use crate::seal::{self, KeyedHash, StorageKey};
 use crate::sealed::{
     RawSealedFile, RawSealedOut, create_sealed, finish_sealed, open_sealed, read_or_end,
@@ -302,10 +304,11 @@ impl RecordWriter {
     ///
     /// [`StoreError`].
     pub fn push(&mut self, parts: &[&[u8]]) -> Result<(), StoreError> {
-        let len: usize = parts.iter().map(|part| part.len()).sum();
-        let len = u32::try_from(len).ok().filter(|len| *len <= RECORD_BYTES_MAX);
+        let len = parts.iter().try_fold(0_usize, |sum, part| sum.checked_add(part.len()));
+        let len =
+            len.and_then(|len| u32::try_from(len).ok()).filter(|len| *len <= RECORD_BYTES_MAX);
         let len = len.ok_or_else(|| StoreError::contradiction(&self.path))?;
-        self.out.append(&len.to_be_bytes())?;
+        self.out.append(Head { len: len.into() }.bytes())?;
         parts.iter().try_for_each(|part| Ok(self.out.append(part)?))
     }
 }
@@ -324,16 +327,24 @@ impl Records {
     ///
     /// [`StoreError`] if the file is damaged.
     pub fn next_record(&mut self) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
-        let mut len = [0; 4];
-        if !read_or_end(&mut self.reader, &mut len, &self.path)? {
+        let mut head = Head { len: 0.into() };
+        if !read_or_end(&mut self.reader, head.as_mut_bytes(), &self.path)? {
             return Ok(None);
         }
         let damaged = || StoreError::contradiction(&self.path);
-        let len = u32::from_be_bytes(len);
-        let len = usize::try_from(len.min(RECORD_BYTES_MAX)).map_err(|_| damaged())?;
+        let len =
+            Some(head.len.get()).filter(|len| *len <= RECORD_BYTES_MAX).ok_or_else(damaged)?;
+        let len = usize::try_from(len).map_err(|_| damaged())?;
         let mut record = Zeroizing::new(vec![0; len]);
         let whole = len == 0 || read_or_end(&mut self.reader, &mut record, &self.path)?;
         if whole { Ok(Some(record)) } else { Err(damaged()) }
+    }
+}
+
+record! {
+    /// Length of a record, in front of it.
+    struct Head {
+        len: U32<BigEndian>,
     }
 }
 

@@ -17,6 +17,8 @@ use report::{Arg, Code, Diagnose, Text};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::os::{self, OsError, PRIVATE_MODE};
+use crate::record::zerocopy::{self, FromZeros as _, IntoBytes as _};
+use crate::record::{BigEndian, LittleEndian, Record as _, U16, U32, U64, record};
 
 /// The key under which a node seals what it keeps.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
@@ -99,7 +101,10 @@ impl KeyedHash {
     pub fn of(&self, parts: &[&[u8]]) -> [u8; 32] {
         let mut context = hmac::Context::with_key(&self.0);
         parts.iter().for_each(|part| context.update(part));
-        context.sign().as_ref().try_into().unwrap_or_default()
+        let mut hash = [0; 32];
+        // The tag of HMAC-SHA-256 has as many bytes.
+        hash.iter_mut().zip(context.sign().as_ref()).for_each(|(to, from)| *to = *from);
+        hash
     }
 }
 
@@ -180,12 +185,8 @@ impl<W: Write> SealedWriter<W> {
         block_len: usize,
     ) -> Result<Self, SealError> {
         let block_len = block_len.clamp(BLOCK_LEN_MIN, BLOCK_LEN_MAX);
-        let header = Header {
-            id: os::entropy()?,
-            // At most 64 KiB by the line above.
-            block_len: u32::try_from(block_len).unwrap_or(u32::MAX),
-        };
-        inner.write_all(&header.encode()).map_err(SealError::Io)?;
+        let header = Header::new(os::entropy()?, block_len)?;
+        inner.write_all(header.bytes()).map_err(SealError::Io)?;
         Ok(Self {
             inner,
             cipher: BlockCipher::new(key, &header, context)?,
@@ -205,7 +206,7 @@ impl<W: Write> SealedWriter<W> {
             if self.block.len() == self.block_len {
                 self.seal_block(false)?;
             }
-            let room = self.block_len.saturating_sub(self.block.len());
+            let room = self.block_len.checked_sub(self.block.len()).ok_or(Bug::invariant())?;
             let (now, later) = bytes.split_at(room.min(bytes.len()));
             self.block.extend_from_slice(now);
             bytes = later;
@@ -272,20 +273,19 @@ impl<R: Read> SealedReader<R> {
     /// [`SealError::NotSealed`] if this is something else, [`SealError::Version`] if it is newer
     /// than this program, [`SealError::Io`].
     pub fn new(mut inner: R, key: &StorageKey, context: &str) -> Result<Self, SealError> {
-        let mut header = [0; Header::LEN];
-        match inner.read_exact(&mut header) {
+        let mut header = Header::new_zeroed();
+        match inner.read_exact(header.as_mut_bytes()) {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 return Err(SealError::NotSealed);
             }
             read => read.map_err(SealError::Io)?,
         }
-        let header = Header::parse(&header)?;
-        let block_len = usize::try_from(header.block_len).map_err(|_| SealError::NotSealed)?;
-        let sealed_len = block_len.saturating_add(TAG_LEN);
+        // A block is at most 64 KiB, and followed by the first byte of the next.
+        let sealed_len = header.block_len()? + TAG_LEN;
         Ok(Self {
             inner,
             cipher: BlockCipher::new(key, &header, context)?,
-            block: Zeroizing::new(vec![0; sealed_len.saturating_add(1)]),
+            block: Zeroizing::new(vec![0; sealed_len + 1]),
             filled: 0,
             used: 0,
             sealed_len,
@@ -327,28 +327,22 @@ impl<R: Read> SealedReader<R> {
                 return Ok(0);
             }
         }
-        let mut ready = self.block.get(self.used..self.filled).unwrap_or(&[]);
+        let mut ready = self.block.get(self.used..self.filled).ok_or(Bug::invariant())?;
         let taken = ready.read(out).map_err(SealError::Io)?;
-        self.used = self.used.saturating_add(taken);
+        // At most what was ready.
+        self.used += taken;
         Ok(taken)
     }
 
     /// Reads one sealed block and, if there is one, the byte after it.
     fn read_block(&mut self) -> Result<usize, SealError> {
-        let mut filled = 0;
+        let mut taken = 0;
         if let (Some(byte), Some(first)) = (self.ahead.take(), self.block.first_mut()) {
             *first = byte;
-            filled = 1;
+            taken = 1;
         }
-        while let Some(room) = self.block.get_mut(filled..).filter(|room| !room.is_empty()) {
-            match self.inner.read(room) {
-                Ok(0) => break,
-                Ok(read) => filled = filled.saturating_add(read),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(SealError::Io(error)),
-            }
-        }
-        Ok(filled)
+        let room = self.block.get_mut(taken..).ok_or(Bug::invariant())?;
+        Ok(taken + os::read_full(&mut self.inner, room).map_err(SealError::Io)?)
     }
 }
 
@@ -433,42 +427,51 @@ impl From<SealError> for io::Error {
 /// Bytes of plaintext in a full block, at most.
 pub const BLOCK_LEN_MAX: usize = 1 << 16;
 
-/// Start of a sealed stream.
-struct Header {
-    id: [u8; ID_LEN],
-    block_len: u32,
+record! {
+    /// Start of a sealed stream.
+    struct Header {
+        magic: [u8; 8],
+        version: U16<LittleEndian>,
+        id: [u8; ID_LEN],
+        block_len: U32<LittleEndian>,
+    }
 }
 
 impl Header {
-    const LEN: usize = MAGIC.len() + 2 + ID_LEN + 4;
-
-    fn encode(&self) -> [u8; Self::LEN] {
-        let mut bytes = [0; Self::LEN];
-        let parts: [&[u8]; 4] =
-            [MAGIC, &VERSION.to_le_bytes(), &self.id, &self.block_len.to_le_bytes()];
-        for (to, from) in bytes.iter_mut().zip(parts.into_iter().flatten()) {
-            *to = *from;
-        }
-        bytes
+    fn new(id: [u8; ID_LEN], block_len: usize) -> Result<Self, Bug> {
+        let block_len = u32::try_from(block_len).map_err(|_| Bug::invariant())?.into();
+        Ok(Self { magic: MAGIC, version: VERSION.into(), id, block_len })
     }
 
-    fn parse(bytes: &[u8; Self::LEN]) -> Result<Self, SealError> {
-        let rest = bytes.strip_prefix(MAGIC).ok_or(SealError::NotSealed)?;
-        let (version, rest) = rest.split_first_chunk().ok_or(SealError::NotSealed)?;
-        let version = u16::from_le_bytes(*version);
+    /// Bytes of plaintext in a full block, if this is a header of this version.
+    fn block_len(&self) -> Result<usize, SealError> {
+        if self.magic != MAGIC {
+            return Err(SealError::NotSealed);
+        }
+        let version = self.version.get();
         if version != VERSION {
             return Err(SealError::Version { version });
         }
-        let (id, rest) = rest.split_first_chunk().ok_or(SealError::NotSealed)?;
-        let block_len: [u8; 4] = rest.try_into().map_err(|_| SealError::NotSealed)?;
-        let block_len = u32::from_le_bytes(block_len);
         // Checked before anything of that size is allocated.
-        let allowed = usize::try_from(block_len)
-            .is_ok_and(|len| (BLOCK_LEN_MIN..=BLOCK_LEN_MAX).contains(&len));
-        if !allowed {
-            return Err(SealError::NotSealed);
-        }
-        Ok(Self { id: *id, block_len })
+        let len = usize::try_from(self.block_len.get()).ok();
+        len.filter(|len| (BLOCK_LEN_MIN..=BLOCK_LEN_MAX).contains(len)).ok_or(SealError::NotSealed)
+    }
+}
+
+record! {
+    /// Place of a block, under its authentication.
+    struct Place {
+        id: [u8; ID_LEN],
+        number: U64<LittleEndian>,
+        last: u8,
+    }
+}
+
+record! {
+    /// Nonce of a block; the key is of one file, so its number never repeats under it.
+    struct BlockNonce {
+        zero: [u8; 4],
+        number: U64<BigEndian>,
     }
 }
 
@@ -482,7 +485,7 @@ struct BlockCipher {
 impl BlockCipher {
     fn new(key: &StorageKey, header: &Header, context: &str) -> Result<Self, SealError> {
         // The whole header and the context enter the key, so no block says them again.
-        let info = [header.encode().as_slice(), context.as_bytes()].concat();
+        let info = [header.bytes(), context.as_bytes()].concat();
         Ok(Self { key: key.derive(&header.id, &[&info])?, id: header.id, next: 0 })
     }
 
@@ -503,32 +506,32 @@ impl BlockCipher {
         }
     }
 
-    /// Nonce and associated data of the next block: file id, number, whether it is the last.
-    fn step(&mut self, last: bool) -> Result<(Nonce, Aad<[u8; AAD_LEN]>), SealError> {
+    /// Nonce and place of the next block.
+    fn step(&mut self, last: bool) -> Result<(Nonce, Aad<Place>), Bug> {
         let number = self.next;
-        self.next = number.checked_add(1).ok_or_else(Bug::invariant)?;
-        let mut aad = [0; AAD_LEN];
-        let parts: [&[u8]; 3] = [&self.id, &number.to_le_bytes(), &[u8::from(last)]];
-        for (to, from) in aad.iter_mut().zip(parts.into_iter().flatten()) {
-            *to = *from;
-        }
-        Ok((nonce(number), Aad::from(aad)))
+        self.next = number.checked_add(1).ok_or(Bug::invariant())?;
+        let place = Place { id: self.id, number: number.into(), last: last.into() };
+        Ok((nonce(number), Aad::from(place)))
     }
 }
 
-/// The nonce of a block; the key is of one file, so its number never repeats under it.
-fn nonce(number: u64) -> Nonce {
-    let [a, b, c, d, e, f, g, h] = number.to_be_bytes();
-    Nonce::assume_unique_for_key([0, 0, 0, 0, a, b, c, d, e, f, g, h])
+impl AsRef<[u8]> for Place {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes()
+    }
 }
 
-const MAGIC: &[u8] = b"VEILSEAL";
+fn nonce(number: u64) -> Nonce {
+    let nonce = BlockNonce { zero: [0; 4], number: number.into() };
+    Nonce::assume_unique_for_key(zerocopy::transmute!(nonce))
+}
+
+const MAGIC: [u8; 8] = *b"VEILSEAL";
 const SECRET_MAGIC: &[u8] = b"VEILMATCH-SECRET-1\n";
 const HASH_MAGIC: &[u8] = b"VEILMATCH-HASH-1\n";
 const VERSION: u16 = 1;
 const ID_LEN: usize = 16;
 const TAG_LEN: usize = 16;
-const AAD_LEN: usize = ID_LEN + 8 + 1;
 /// Bytes of plaintext in a full block, at least.
 pub(crate) const BLOCK_LEN_MIN: usize = 256;
 

@@ -107,8 +107,8 @@ impl FixedSorted {
         max_bytes: usize,
     ) -> Result<Option<Zeroizing<Vec<u8>>>, SpillError> {
         let most = (max_bytes / self.record_len).max(1);
-        let left = usize::try_from(self.core.left).unwrap_or(usize::MAX);
-        let bytes = most.min(left).saturating_mul(self.record_len);
+        let records = usize::try_from(self.core.left).map_or(most, |left| left.min(most));
+        let bytes = records.checked_mul(self.record_len).ok_or(Bug::invariant())?;
         let mut chunk = Zeroizing::new(Vec::with_capacity(bytes));
         while let Some(record) = self.core.peek()? {
             if chunk.len() >= bytes {
@@ -228,7 +228,7 @@ impl VarSorted {
         }
         let encoded = self.core.peek()?;
         self.given = encoded.is_some();
-        Ok(encoded.map(|encoded| encoded.get(KeyedHead::LEN..).unwrap_or(&[])))
+        Ok(encoded.map(|encoded| encoded.get(KeyedHead::LEN..).unwrap_or_default()))
     }
 
     /// Starts again with the first record.

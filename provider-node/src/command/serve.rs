@@ -11,7 +11,7 @@ use node::failure::{Failure, Inline as _, session_error};
 use node::identity::Pins;
 use node::journal::SessionJournal;
 use node::keyring::KeyringError;
-use node::ledger::{Ledger, LedgerError, SessionRow};
+use node::ledger::{Ledger, LedgerError, SessionRow, SessionState};
 use node::normalize::manifest::RulesManifest;
 use node::program;
 use node::runs::{FixedSorted, RunStore};
@@ -352,7 +352,7 @@ impl Service {
     fn note_end(&self, session: Option<SessionRow>, done: &Result<Ended, Failure>, now: u64) {
         let Some(session) = session else { return };
         let (state, outcome) = match done {
-            Ok(_) => (SessionRow::DONE, "served".into()),
+            Ok(_) => (SessionState::Done, "served".into()),
             Err(failure) => (status::state_after(failure), failure.code().shown()),
         };
         self.note(session.ended(state, &outcome, now));

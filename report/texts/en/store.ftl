@@ -136,3 +136,10 @@ ledger-not-durable = commits do not last at { $path }
 ledger-follow = entry { $seq } does not follow the ledger with { $partner }
     .try = compare ledgers with the partner
 try-adopt = restore it from a copy, or move it away and adopt the partners' entries with `ledger adopt`
+session-state = { $state ->
+    [running] running
+    [done] done
+    [failed] failed
+    [interrupted] interrupted
+   *[unopened] unopened
+ }

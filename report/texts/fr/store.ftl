@@ -136,3 +136,10 @@ ledger-not-durable = les écritures ne sont pas durables à { $path }
 ledger-follow = l’entrée { $seq } ne suit pas le grand livre avec le partenaire { $partner }
     .try = comparez les grands livres avec le partenaire
 try-adopt = restaurez-le depuis une copie, ou déplacez-le et reprenez les entrées des partenaires avec `ledger adopt`
+session-state = { $state ->
+    [running] en cours
+    [done] terminée
+    [failed] en échec
+    [interrupted] interrompue
+   *[unopened] non ouverte
+ }

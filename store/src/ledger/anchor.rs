@@ -91,24 +91,11 @@ impl Anchor {
         let head = |line: &str| {
             let mut words = line.split(' ');
             let (partner, seq, hash) = (words.next()?, words.next()?, words.next()?);
-            let head = LedgerHead { seq: seq.parse().ok()?, hash: bytes(hash)? };
-            words.next().is_none().then_some((bytes(partner)?, head))
+            let head = LedgerHead { seq: seq.parse().ok()?, hash: crate::from_hex(hash)? };
+            words.next().is_none().then_some((crate::from_hex(partner)?, head))
         };
         lines.map(head).collect()
     }
-}
-
-/// 32 bytes from lower-case hexadecimal.
-fn bytes(text: &str) -> Option<[u8; 32]> {
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    let mut bytes = [0; 32];
-    if pairs.len() != bytes.len() || !rest.is_empty() {
-        return None;
-    }
-    for (byte, pair) in bytes.iter_mut().zip(pairs) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(bytes)
 }
 
 const TITLE: &str = "veilmatch ledger anchor 2";

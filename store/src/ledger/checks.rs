@@ -5,10 +5,11 @@
 //! every table a keyed sum over its rows, under the node's storage key: a row that was changed,
 //! added or removed by anything but this program is found when the ledger is opened [L-13].
 
+use protocol::error::Bug;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Params, Row, Transaction, params};
 
-use super::Step;
+use super::error::Step;
 use crate::seal::KeyedHash;
 
 /// Makes and verifies the checks.
@@ -47,14 +48,14 @@ impl RowChecks {
     ) -> Result<T, Step> {
         let mut tally = self.kept(tx, table)?;
         for (_, mac) in self.rows(tx, table, filter, values.clone())? {
-            tally.rows = tally.rows.saturating_sub(1);
+            tally.rows = tally.rows.checked_sub(1).ok_or(Bug::invariant())?;
             add(&mut tally.sum, &mac.verified(table)?);
         }
         let written = write(tx)?;
         for (rowid, mac) in self.rows(tx, table, filter, values)? {
             tx.prepare_cached(&format!("UPDATE {table} SET mac = ?1 WHERE rowid = ?2"))?
                 .execute(params![mac.computed, rowid])?;
-            tally.rows = tally.rows.saturating_add(1);
+            tally.rows = tally.rows.checked_add(1).ok_or(Bug::invariant())?;
             add(&mut tally.sum, &mac.computed);
         }
         self.keep(tx, table, &tally)?;
@@ -66,7 +67,7 @@ impl RowChecks {
         for table in TABLES {
             let mut found = Tally { rows: 0, sum: [0; 32] };
             for (_, mac) in self.rows(connection, table, "1 = 1", [])? {
-                found.rows = found.rows.saturating_add(1);
+                found.rows = found.rows.checked_add(1).ok_or(Bug::invariant())?;
                 add(&mut found.sum, &mac.verified(table)?);
             }
             if self.kept(connection, table)? != found {

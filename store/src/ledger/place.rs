@@ -62,7 +62,7 @@ impl LedgerPlace {
         if anchored {
             return Some(self.anchor.clone());
         }
-        let session = |name: &OsStr| name.len() == 64 && name.to_string_lossy().chars().all(is_hex);
+        let session = |name: &OsStr| name.to_str().and_then(crate::from_hex::<32>).is_some();
         let used = |name: &OsStr| name.to_string_lossy().ends_with(".used");
         let any = |_: &OsStr| true;
         let sessions = within(&self.directory.join("sessions"), &session);
@@ -73,10 +73,6 @@ impl LedgerPlace {
             .or_else(|| partners.iter().find_map(|one| within(&one.join("keys"), &used)))
             .or_else(|| partners.iter().find_map(|one| within(&one.join("releases"), &any)))
     }
-}
-
-fn is_hex(character: char) -> bool {
-    matches!(character, '0'..='9' | 'a'..='f')
 }
 
 /// The first path in a directory whose name is such a one.

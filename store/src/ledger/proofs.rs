@@ -1,20 +1,17 @@
 //! The signed messages behind the entries: kept with them, given to the other side, taken from it.
 
-use std::sync::PoisonError;
-
-use protocol::codec::RawFrame;
+use protocol::codec::{FrameHeader, RawFrame};
 use protocol::error::Bug;
 use protocol::identity::ChannelFacts;
 use protocol::ledger::evidence::{ProvenChain, SessionEvidence};
 use protocol::ledger::{LedgerEntry, LedgerHead};
 use protocol::message::Control;
 use protocol::transcript::Role;
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, named_params, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
-use super::{
-    Ledger, LedgerError, Partner, Step, clamp, entry_of, frame_bytes, holds, joins, last_entry,
-    parse_frame, short,
-};
+use super::chain::{entry_of, holds, joins, last_entry};
+use super::error::Step;
+use super::{Ledger, LedgerError, Partner, short};
 
 /// An entry as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,7 +79,7 @@ impl Ledger {
                 let hashes =
                     entries.iter().map(LedgerEntry::hash).collect::<Result<Vec<_>, _>>()?;
                 let Some(reached) = hashes.iter().position(|hash| hash == named) else { continue };
-                entries.truncate(reached.saturating_add(1));
+                entries.truncate(reached + 1);
                 if !joins(last.as_ref(), entries.first().ok_or(Bug::invariant())?)? {
                     continue;
                 }
@@ -191,7 +188,8 @@ impl Ledger {
                     self.insert_proof(tx, partner, &entry.sid, proof)?;
                     self.spend_key_of(tx, partner, proof, entry.at)?;
                     if entry.kind == LedgerEntry::SETTLE {
-                        self.answer_key_of(tx, partner, proof)?;
+                        let (key, _) = proof.key().map_err(|_| Bug::invariant())?;
+                        self.answer_key(tx, partner, &key)?;
                     }
                 }
                 last = Some(entry.clone());
@@ -204,111 +202,6 @@ impl Ledger {
         self.anchor.raise(partner, head)?;
         self.leaves_behind(partner)?;
         Ok(committed.0)
-    }
-
-    /// Forgets that a chain was behind its anchor once it no longer is.
-    fn leaves_behind(&self, partner: &Partner) -> Result<(), LedgerError> {
-        let anchored = self.behind.lock().unwrap_or_else(PoisonError::into_inner).remove(partner);
-        let Some(anchored) = anchored else { return Ok(()) };
-        let found = self.entry(partner, anchored.seq)?;
-        if found.map(|entry| entry.hash()).transpose()? != Some(anchored.hash) {
-            let mut behind = self.behind.lock().unwrap_or_else(PoisonError::into_inner);
-            let _ = behind.insert(*partner, anchored);
-        }
-        Ok(())
-    }
-
-    pub(super) fn insert_entry(
-        &self,
-        tx: &Transaction<'_>,
-        partner: &Partner,
-        entry: &LedgerEntry,
-        recorded_at: u64,
-    ) -> Result<(), Step> {
-        let place = params![partner, entry.seq.cast_signed()];
-        let hash = entry.hash()?;
-        self.checks.write(tx, "entries", "partner = ?1 AND seq = ?2", place, |tx| {
-            tx.prepare_cached(
-                "INSERT INTO entries (partner, seq, previous, sid, kind, profile, evaluations,
-                 handles, ids, epsilon_milli, at, hash, recorded_at)
-                 VALUES (:partner, :seq, :previous, :sid, :kind, :profile, :evaluations,
-                 :handles, :ids, :epsilon_milli, :at, :hash, :recorded_at)",
-            )?
-            .execute(named_params! {
-                ":partner": partner,
-                ":seq": entry.seq.cast_signed(),
-                ":previous": entry.previous,
-                ":sid": entry.sid,
-                ":kind": entry.kind,
-                ":profile": entry.profile,
-                ":evaluations": entry.evaluations.cast_signed(),
-                ":handles": entry.handles.cast_signed(),
-                ":ids": entry.ids.cast_signed(),
-                ":epsilon_milli": entry.epsilon_milli,
-                ":at": entry.at.cast_signed(),
-                ":hash": hash,
-                ":recorded_at": clamp(recorded_at),
-            })?;
-            Ok(())
-        })
-    }
-
-    pub(super) fn insert_hold(
-        &self,
-        tx: &Transaction<'_>,
-        partner: &Partner,
-        entry: &LedgerEntry,
-    ) -> Result<(), Step> {
-        let place = params![partner, entry.sid];
-        self.checks.write(tx, "holds", "partner = ?1 AND sid = ?2", place, |tx| {
-            tx.prepare_cached(
-                "INSERT OR REPLACE INTO holds (partner, seq, previous, sid, kind, profile,
-                 evaluations, handles, ids, epsilon_milli, at)
-                 VALUES (:partner, :seq, :previous, :sid, :kind, :profile, :evaluations,
-                 :handles, :ids, :epsilon_milli, :at)",
-            )?
-            .execute(named_params! {
-                ":partner": partner,
-                ":seq": entry.seq.cast_signed(),
-                ":previous": entry.previous,
-                ":sid": entry.sid,
-                ":kind": entry.kind,
-                ":profile": entry.profile,
-                ":evaluations": entry.evaluations.cast_signed(),
-                ":handles": entry.handles.cast_signed(),
-                ":ids": entry.ids.cast_signed(),
-                ":epsilon_milli": entry.epsilon_milli,
-                ":at": entry.at.cast_signed(),
-            })?;
-            Ok(())
-        })
-    }
-
-    /// Drops holds that can no longer join the chain, and their messages but for those of entries.
-    pub(super) fn drop_holds_below(
-        &self,
-        tx: &Transaction<'_>,
-        partner: &Partner,
-        seq: u64,
-    ) -> Result<(), Step> {
-        for hold in holds(tx, partner)?.into_iter().filter(|hold| hold.seq <= seq) {
-            let place = params![partner, hold.sid];
-            let filter = "partner = ?1 AND sid = ?2";
-            for table in ["holds", "proofs"] {
-                let joined = table == "proofs"
-                    && tx
-                        .prepare_cached("SELECT 1 FROM entries WHERE partner = ?1 AND sid = ?2")?
-                        .exists(place)?;
-                if !joined {
-                    self.checks.write(tx, table, filter, place, |tx| {
-                        tx.prepare_cached(&format!("DELETE FROM {table} WHERE {filter}"))?
-                            .execute(place)?;
-                        Ok(())
-                    })?;
-                }
-            }
-        }
-        Ok(())
     }
 
     pub(super) fn insert_proof(
@@ -365,49 +258,6 @@ impl Ledger {
             Ok(())
         })
     }
-
-    /// Notes that the key of a session is spent.
-    pub(super) fn spend_key_of(
-        &self,
-        tx: &Transaction<'_>,
-        partner: &Partner,
-        proof: &SessionEvidence,
-        now: u64,
-    ) -> Result<(), Step> {
-        let (key, suite) = proof.key().map_err(|_| Bug::invariant())?;
-        let place = params![partner, key.key_id, key.public_key, key.manifest];
-        self.checks.write(tx, "keys_used", KEY, place, |tx| {
-            tx.prepare_cached(
-                "INSERT INTO keys_used (partner, key_id, public_key, manifest, suite, at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
-            )?
-            .execute(params![
-                partner,
-                key.key_id,
-                key.public_key,
-                key.manifest,
-                suite.code(),
-                clamp(now)
-            ])?;
-            Ok(())
-        })
-    }
-
-    /// Notes that a session whose key is spent was answered.
-    fn answer_key_of(
-        &self,
-        tx: &Transaction<'_>,
-        partner: &Partner,
-        proof: &SessionEvidence,
-    ) -> Result<(), Step> {
-        let (key, _) = proof.key().map_err(|_| Bug::invariant())?;
-        let place = params![partner, key.key_id, key.public_key, key.manifest];
-        self.checks.write(tx, "keys_used", KEY, place, |tx| {
-            tx.prepare_cached(&format!("UPDATE keys_used SET answered = 1 WHERE {KEY}"))?
-                .execute(place)?;
-            Ok(())
-        })
-    }
 }
 
 /// The settle of the receipt that we sent in the session of this reserve.
@@ -461,5 +311,12 @@ fn proof(row: &Row<'_>) -> Result<SessionEvidence, Step> {
     })
 }
 
-/// One key of a partner.
-const KEY: &str = "partner = ?1 AND key_id = ?2 AND public_key = ?3 AND manifest = ?4";
+fn frame_bytes(frame: &RawFrame) -> Vec<u8> {
+    [&frame.header.encode()[..], &frame.payload].concat()
+}
+
+fn parse_frame(bytes: &[u8]) -> Option<RawFrame> {
+    let (header, payload) = bytes.split_first_chunk::<{ FrameHeader::LEN }>()?;
+    let header = FrameHeader::parse(header).ok()?;
+    RawFrame::new(header, payload.into()).ok()
+}

@@ -1,5 +1,14 @@
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
 use std::sync::Barrier;
+
+use protocol::codec::RawFrame;
+use protocol::error::Refusal;
+use protocol::ledger::evidence::SessionEvidence;
+use protocol::suite::SuiteId;
+use report::Diagnose as _;
+use rusqlite::params;
+use session::advertiser::MetKey;
 
 use protocol::attestation::{AttestationKey, Signature};
 
@@ -14,6 +23,8 @@ use protocol::suite::Profile;
 use protocol::terms::{MatchTerms, Offer};
 use protocol::transcript::{BuildFlags, Role};
 
+use super::budget::DAY_S;
+use super::chain::{BUSY_RETRY_S, SPENT_RETRY_S};
 use super::*;
 use crate::os::testing::private_tempdir;
 
@@ -372,8 +383,8 @@ fn ledger_is_read_beside_its_writer_and_after_it() {
     assert_eq!(reader.sessions(10).unwrap(), std::slice::from_ref(&row));
     assert!(reader.record_session(&row).is_err(), "nothing can be changed");
     writer.interrupt_sessions().unwrap();
-    assert_eq!(reader.sessions(10).unwrap()[0].state, SessionRow::INTERRUPTED);
-    let done = row.ended(SessionRow::DONE, "served", NOW + 1);
+    assert_eq!(reader.sessions(10).unwrap()[0].state, SessionState::Interrupted);
+    let done = row.ended(SessionState::Done, "served", NOW + 1);
     writer.record_session(&done).unwrap();
     writer.interrupt_sessions().unwrap();
     drop((reader, writer));
@@ -442,7 +453,7 @@ fn small_facts_are_remembered() {
         sid: [1; 32],
         partner: ONE,
         profile: 2,
-        state: "blind".into(),
+        state: SessionState::Running,
         started_at: 10,
         ended_at: None,
         elements: E,
@@ -575,7 +586,7 @@ fn rows_that_change_all_the_time_keep_their_checks() {
         let row = SessionRow::begun(OTHER, &entry, NOW);
         ledger.record_session(&row).unwrap();
         ledger.interrupt_sessions().unwrap();
-        ledger.record_session(&row.ended(SessionRow::FAILED, "V0424", NOW)).unwrap();
+        ledger.record_session(&row.ended(SessionState::Failed, "V0424", NOW)).unwrap();
         if session == 2 {
             ledger.append(&OTHER, &entry, &answer(false)).unwrap();
             assert_eq!(ledger.open_holds(&OTHER).unwrap(), []);

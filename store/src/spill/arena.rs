@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use protocol::error::Bug;
 use rayon::prelude::*;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -28,38 +29,45 @@ impl Arena {
         Self { block_len, blocks: Vec::new(), used: 0, bytes: 0, order: Zeroizing::default() }
     }
 
-    pub(super) fn push(&mut self, head: &[u8], tail: &[u8], bytes_max: usize) {
-        let len = head.len().saturating_add(tail.len());
+    /// Takes an encoded record, in two parts.
+    pub(super) fn push(&mut self, head: &[u8], tail: &[u8], bytes_max: usize) -> Result<(), Bug> {
+        let len = sum([head.len(), tail.len()])?;
         if !self.has_room(len) {
-            self.open_block(len);
+            self.open_block(len)?;
         }
-        let at = self.used.saturating_sub(1);
-        if let Some(block) = self.blocks.get_mut(at) {
-            // A block is at most 1 MiB, or one record, and memory holds fewer than 2^32 of them.
-            let start = u32::try_from(block.len()).unwrap_or(u32::MAX);
-            block.extend_from_slice(head);
-            block.extend_from_slice(tail);
-            let block = u32::try_from(at).unwrap_or(u32::MAX);
-            grow(&mut self.order, &[(0, (block, start))], bytes_max);
-        }
+        let at = self.used.checked_sub(1).ok_or(Bug::invariant())?;
+        let block = self.blocks.get_mut(at).ok_or(Bug::invariant())?;
+        // A block is at most 1 MiB, or one record, and memory holds fewer than 2^32 of them.
+        let place = |at: usize| u32::try_from(at).map_err(|_| Bug::invariant());
+        let start = (place(at)?, place(block.len())?);
+        block.extend_from_slice(head);
+        block.extend_from_slice(tail);
+        grow(&mut self.order, &[(0, start)], bytes_max);
+        Ok(())
     }
 
-    /// Whether the block at hand takes `len` more bytes without moving.
-    pub(super) fn has_room(&self, len: usize) -> bool {
+    /// True if the block at hand takes `len` more bytes without moving.
+    fn has_room(&self, len: usize) -> bool {
         let block = self.used.checked_sub(1).and_then(|at| self.blocks.get(at));
-        block.is_some_and(|block| block.capacity().saturating_sub(block.len()) >= len)
+        let room = block.and_then(|block| block.capacity().checked_sub(block.len()));
+        room.is_some_and(|room| room >= len)
     }
 
-    pub(super) fn open_block(&mut self, len: usize) {
+    fn open_block(&mut self, len: usize) -> Result<(), Bug> {
         // What was kept may be too short for a long record; then it stays where it is.
-        let kept = self.blocks.get(self.used).is_some_and(|block| block.capacity() >= len);
-        if !kept {
-            let room = self.block_len.max(len);
-            self.blocks.insert(self.used, Zeroizing::new(Vec::with_capacity(room)));
-        }
-        let room = self.blocks.get(self.used).map_or(0, |block| block.capacity());
-        self.bytes = self.bytes.saturating_add(room);
-        self.used = self.used.saturating_add(1);
+        let kept = self.blocks.get(self.used).map(|block| block.capacity());
+        let room = match kept.filter(|room| *room >= len) {
+            Some(room) => room,
+            None => {
+                let block = Zeroizing::new(Vec::with_capacity(self.block_len.max(len)));
+                let room = block.capacity();
+                self.blocks.insert(self.used, block);
+                room
+            }
+        };
+        self.bytes = sum([self.bytes, room])?;
+        self.used = sum([self.used, 1])?;
+        Ok(())
     }
 
     pub(super) fn sort(&mut self, layout: Layout) {
@@ -91,13 +99,12 @@ impl Arena {
     }
 
     /// Bytes in use once a record of `len` has joined.
-    pub(super) fn bytes_with(&self, len: usize) -> usize {
+    pub(super) fn bytes_with(&self, len: usize) -> Result<usize, Bug> {
         // The order holds each record twice while it grows.
-        let records = self.order.len().saturating_add(1);
+        let records = sum([self.order.len(), self.order.len(), 2])?.max(self.order.capacity());
+        let order = records.checked_mul(size_of::<(u64, Start)>()).ok_or(Bug::invariant())?;
         let block = if self.has_room(len) { 0 } else { self.block_len.max(len) };
-        let order = records.saturating_mul(2).max(self.order.capacity());
-        let order = order.saturating_mul(size_of::<(u64, Start)>());
-        self.bytes.saturating_add(block).saturating_add(order)
+        sum([self.bytes, block, order])
     }
 
     pub(super) fn record(&self, layout: Layout, at: usize) -> Option<&[u8]> {
@@ -110,10 +117,10 @@ impl Arena {
     }
 }
 
-/// A block from the start of a record on.
-pub(super) fn bytes_from(blocks: &[Zeroizing<Vec<u8>>], (block, start): Start) -> &[u8] {
-    let place = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
-    blocks.get(place(block)).and_then(|block| block.get(place(start)..)).unwrap_or(&[])
+/// Block from the start of a record on; empty for a place where no record starts.
+fn bytes_from(blocks: &[Zeroizing<Vec<u8>>], (block, start): Start) -> &[u8] {
+    let block = blocks.get(block as usize);
+    block.and_then(|block| block.get(start as usize..)).unwrap_or_default()
 }
 
 impl fmt::Debug for Arena {
@@ -124,10 +131,11 @@ impl fmt::Debug for Arena {
 
 /// Appends to a buffer that leaves no copy behind when it moves.
 pub fn grow<T: Zeroize + Copy>(buffer: &mut Zeroizing<Vec<T>>, items: &[T], bytes_max: usize) {
-    let needed = buffer.len().saturating_add(items.len());
+    // Two lengths in memory are at most `usize::MAX` together.
+    let needed = buffer.len() + items.len();
     if needed > buffer.capacity() {
         let most = (bytes_max / size_of::<T>().max(1)).max(needed);
-        let room = needed.saturating_mul(2).clamp(needed, most);
+        let room = needed.checked_mul(2).map_or(most, |room| room.min(most));
         let mut larger = Zeroizing::new(Vec::with_capacity(room));
         larger.extend_from_slice(buffer);
         *buffer = larger;
@@ -141,6 +149,13 @@ pub(super) fn resize(buffer: &mut Zeroizing<Vec<u8>>, len: usize) {
         *buffer = Zeroizing::new(Vec::with_capacity(len));
     }
     buffer.resize(len, 0);
+}
+
+/// Sum of lengths in memory, which fit.
+#[track_caller]
+pub(super) fn sum<const N: usize>(lengths: [usize; N]) -> Result<usize, Bug> {
+    let bug = Bug::invariant();
+    lengths.into_iter().try_fold(0_usize, |sum, len| sum.checked_add(len)).ok_or(bug)
 }
 
 /// Room of a block of an arena, unless one record is longer.

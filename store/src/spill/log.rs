@@ -11,6 +11,8 @@ use super::SpillError;
 use super::arena::resize;
 use super::scratch::{CONTEXT, ScratchWriter, Section, Spill, fill, scratch_file};
 use crate::os;
+use crate::record::zerocopy::IntoBytes as _;
+use crate::record::{LittleEndian, Record as _, U32, record};
 use crate::seal::{SealedReader, SealedWriter, StorageKey};
 
 /// Records in the order they come, sealed on disk.
@@ -52,16 +54,14 @@ impl SealedLog {
     ///
     /// As [`SealedLog::push`].
     pub fn push_parts(&mut self, parts: &[&[u8]]) -> Result<(), SpillError> {
-        let len = parts.iter().map(|part| part.len()).sum::<usize>();
-        if len > LOG_RECORD_LEN_MAX {
-            return Err(Bug::misuse().into());
-        }
-        let len = u32::try_from(len).unwrap_or(u32::MAX);
-        self.writer.append(&len.to_le_bytes())?;
+        let len = parts.iter().try_fold(0_usize, |sum, part| sum.checked_add(part.len()));
+        let len = len.filter(|len| *len <= LOG_RECORD_LEN_MAX).ok_or(Bug::misuse())?;
+        let head = LogHead { len: u32::try_from(len).map_err(|_| Bug::misuse())?.into() };
+        self.writer.append(head.bytes())?;
         for part in parts {
             self.writer.append(part)?;
         }
-        self.records = self.records.saturating_add(1);
+        self.records = self.records.checked_add(1).ok_or(Bug::invariant())?;
         Ok(())
     }
 
@@ -77,6 +77,13 @@ impl SealedLog {
             key: self.key,
             records: self.records,
         })
+    }
+}
+
+record! {
+    /// Length of a record, in front of it.
+    struct LogHead {
+        len: U32<LittleEndian>,
     }
 }
 
@@ -122,11 +129,11 @@ impl SealedRecordsReader {
     ///
     /// [`SpillError::Seal`] if the log is damaged.
     pub fn next_record(&mut self) -> Result<Option<&[u8]>, SpillError> {
-        let mut len = [0; 4];
-        if !fill(&mut self.reader, &mut len)? {
+        let mut head = LogHead { len: 0.into() };
+        if !fill(&mut self.reader, head.as_mut_bytes())? {
             return Ok(None);
         }
-        let len = usize::try_from(u32::from_le_bytes(len)).unwrap_or(usize::MAX);
+        let len = head.len.get() as usize;
         resize(&mut self.record, len);
         if !fill(&mut self.reader, &mut self.record)? && len > 0 {
             return Err(SpillError::Failed);

@@ -5,6 +5,7 @@ use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
 use std::fmt;
 
+use protocol::error::Bug;
 use zerocopy::{FromBytes as _, FromZeros as _, IntoBytes as _};
 use zeroize::Zeroizing;
 
@@ -48,10 +49,10 @@ impl Merged {
     }
 
     pub(super) fn advance(&mut self) -> Result<(), SpillError> {
-        self.left = self.left.saturating_sub(1);
+        self.left = self.left.checked_sub(1).ok_or(SpillError::Failed)?;
         let advanced = match &mut self.source {
             Source::Memory { next, .. } => {
-                *next = next.saturating_add(1);
+                *next = next.checked_add(1).ok_or(Bug::invariant())?;
                 Ok(())
             }
             Source::Merge(heap) => advance(heap),
@@ -166,7 +167,7 @@ impl Cursor {
             return Ok(false);
         }
         // Authenticated, and at most a record that was taken.
-        resize(&mut self.record, KeyedHead::LEN + head.len());
+        resize(&mut self.record, head.encoded_len());
         let (to, body) =
             KeyedHead::mut_from_prefix(&mut self.record).map_err(|_| SpillError::Failed)?;
         *to = head;

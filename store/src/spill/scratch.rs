@@ -6,6 +6,8 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use protocol::error::Bug;
+
 use super::SpillError;
 use crate::os::{self, Action, Storage};
 use crate::seal::{SealedReader, SealedWriter, StorageKey};
@@ -20,7 +22,7 @@ pub(super) fn fill(
         match reader.read_some(out)? {
             0 if started => return Err(SpillError::Failed),
             0 => return Ok(false),
-            read => out = out.get_mut(read..).unwrap_or(&mut []),
+            read => out = out.get_mut(read..).ok_or(Bug::invariant())?,
         }
         started = true;
     }
@@ -94,7 +96,7 @@ impl ScratchWriter {
 impl Write for ScratchWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = Storage(&self.file).write(bytes)?;
-        self.written = self.written.saturating_add(written as u64);
+        self.written = counted(self.written, written)?;
         Ok(written)
     }
 
@@ -113,12 +115,23 @@ pub(super) struct Section {
 
 impl Read for Section {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let left = usize::try_from(self.end.saturating_sub(self.at)).unwrap_or(usize::MAX);
-        let most = left.min(out.len());
-        let read = self.file.read_at(out.get_mut(..most).unwrap_or(&mut []), self.at)?;
-        self.at = self.at.saturating_add(read as u64);
+        let left = self.end.checked_sub(self.at).ok_or_else(|| defect(Bug::invariant()))?;
+        let most = usize::try_from(left).map_or(out.len(), |left| left.min(out.len()));
+        let (out, _) = out.split_at_mut(most);
+        let read = self.file.read_at(out, self.at)?;
+        self.at = counted(self.at, read)?;
         Ok(read)
     }
+}
+
+/// Place in a file after so many more bytes.
+fn counted(at: u64, bytes: usize) -> io::Result<u64> {
+    at.checked_add(bytes as u64).ok_or_else(|| defect(Bug::invariant()))
+}
+
+/// Defect of ours inside an operation of the system.
+fn defect(bug: Bug) -> io::Error {
+    io::Error::other(bug)
 }
 
 pub(super) const CONTEXT: &str = "spilled records";

@@ -9,7 +9,7 @@ use zerocopy::byteorder::{LittleEndian, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::SpillError;
-use super::arena::Arena;
+use super::arena::{Arena, sum};
 use super::merge::{Merged, Source, advance, merge};
 use super::scratch::{ScratchWriter, Spill, SpillWriter, scratch_file};
 use crate::os;
@@ -29,9 +29,9 @@ impl Layout {
     pub(super) fn first(self, bytes: &[u8]) -> &[u8] {
         let len = match self {
             Self::Fixed(len) => len,
-            Self::Keyed => KeyedHead::of(bytes).map_or(0, |(head, _)| KeyedHead::LEN + head.len()),
+            Self::Keyed => KeyedHead::of(bytes).map_or(0, |(head, _)| head.encoded_len()),
         };
-        bytes.get(..len).unwrap_or(&[])
+        bytes.get(..len).unwrap_or_default()
     }
 
     /// What an encoded record is ordered by: its key, then the rest of it.
@@ -40,7 +40,7 @@ impl Layout {
             Self::Fixed(_) => (encoded, &[]),
             Self::Keyed => KeyedHead::of(encoded)
                 .and_then(|(head, record)| record.split_at_checked(head.key_len()))
-                .unwrap_or((&[], &[])),
+                .unwrap_or_default(),
         }
     }
 
@@ -48,12 +48,10 @@ impl Layout {
     /// records without a look at them.
     pub(super) fn prefix(self, encoded: &[u8], shared: usize) -> u64 {
         let (key, _) = self.key_and_rest(encoded);
-        let rest = key.get(shared..).unwrap_or(&[]);
-        u64::from_be_bytes(rest.first_chunk().copied().unwrap_or_else(|| {
-            let mut short = [0; 8];
-            short.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-            short
-        }))
+        let rest = key.get(shared..).unwrap_or_default();
+        let mut prefix = [0; 8];
+        prefix.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        u64::from_be_bytes(prefix)
     }
 
     pub(super) fn compare(self, one: &[u8], other: &[u8]) -> Ordering {
@@ -82,8 +80,10 @@ impl KeyedHead {
         Self::ref_from_prefix(encoded).ok()
     }
 
-    pub(super) fn len(self) -> usize {
-        self.len.get() as usize
+    /// Bytes of the record with this head.
+    pub(super) fn encoded_len(self) -> usize {
+        // A record is at most 64 KiB.
+        Self::LEN + self.len.get() as usize
     }
 
     fn key_len(self) -> usize {
@@ -127,12 +127,12 @@ impl Collector {
 
     /// Takes an encoded record, in two parts so that its head needs no copy of it.
     pub(super) fn push(&mut self, head: &[u8], tail: &[u8]) -> Result<(), SpillError> {
-        let len = head.len().saturating_add(tail.len());
-        if self.arena.bytes_with(len) > self.arena_bytes_max && !self.arena.order.is_empty() {
+        let len = sum([head.len(), tail.len()])?;
+        if self.arena.bytes_with(len)? > self.arena_bytes_max && !self.arena.order.is_empty() {
             self.spill()?;
         }
-        self.arena.push(head, tail, self.arena_bytes_max);
-        self.records = self.records.saturating_add(1);
+        self.arena.push(head, tail, self.arena_bytes_max)?;
+        self.records = self.records.checked_add(1).ok_or(Bug::invariant())?;
         Ok(())
     }
 

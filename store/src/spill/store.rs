@@ -123,7 +123,7 @@ impl SpillStore {
     }
 
     fn sorter(&self, spill: SpillName) -> Result<FixedSorter, SpillError> {
-        let record_len = spill.record_len().ok_or_else(Bug::misuse)?;
+        let record_len = spill.record_len().ok_or(Bug::misuse())?;
         FixedSorter::new(&self.dir, record_len, self.memory_bytes)
     }
 }

@@ -64,7 +64,6 @@ const EXCUSED: &[(&str, &str, &str)] = &[
     ("protocol/src/oprf.rs", "of_unblinded", "the definition that the batch is tested against"),
     ("protocol/src/seed.rs", "element_blind", "the definition that the batch is tested against"),
     ("ristretto-batch/src/dispatch.rs", "with_backend", "benches and tests choose a backend"),
-    ("store/src/journal.rs", "recover", "resuming a session will start here"),
 ];
 
 #[cfg(test)]

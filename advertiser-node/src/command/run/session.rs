@@ -12,7 +12,7 @@ use node::exit::Exit;
 use node::failure::{Failure, Inline as _, session_error};
 use node::invite::Invitation;
 use node::journal::{Frames, SessionJournal};
-use node::ledger::{Ledger, LedgerError, SeenTable, SessionRow};
+use node::ledger::{Ledger, LedgerError, SeenTable, SessionRow, SessionState};
 use node::program;
 use node::results::{About, Question, QuestionKey, Results, StoredResult};
 use node::room::Demand;
@@ -265,7 +265,7 @@ impl Run<'_> {
             sid: question.sid,
             partner: self.invitation.provider.party().0,
             profile: self.request.profile.code(),
-            state: SessionRow::DONE.to_owned(),
+            state: SessionState::Done,
             started_at: now,
             ended_at: Some(now),
             elements: 0,
@@ -342,7 +342,7 @@ impl Run<'_> {
     fn note_end(&self, session: Option<SessionRow>, done: &Result<Ended, Failure>, now: u64) {
         let Some(session) = session else { return };
         let (state, outcome) = match done {
-            Ok(ended) => (SessionRow::DONE, Figures::of(&ended.outcome).text()),
+            Ok(ended) => (SessionState::Done, Figures::of(&ended.outcome).text()),
             Err(failure) => {
                 let code = failure.code().shown();
                 (status::state_after(failure), code)
@@ -419,7 +419,7 @@ impl Run<'_> {
             sid: self.input.root().root,
             partner: self.invitation.provider.party().0,
             profile: self.request.profile.code(),
-            state: SessionRow::FAILED.to_owned(),
+            state: SessionState::Failed,
             started_at: now,
             ended_at: Some(now),
             elements: 0,
