@@ -4,9 +4,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use node::console::{OutputOptions, Told};
 use node::exchange::LedgerOptions;
 use node::failure::{Failure, Inline as _};
-use node::telemetry::OutputOptions;
 use tabular::{Format, InputFile, SourceOptions};
 
 use crate::Home;
@@ -33,6 +33,14 @@ pub(crate) enum Command {
         dir: PathBuf,
         invitation: PathBuf,
     },
+    CheckConfig {
+        #[arg(long)]
+        dir: PathBuf,
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+        #[arg(long)]
+        overwrite: bool,
+    },
     Check(CheckOptions),
     Plan(PlanOptions),
     Run(RunOptions),
@@ -45,6 +53,25 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+}
+
+impl Command {
+    /// The command, as machines are told of it.
+    pub(crate) fn told(&self) -> Told {
+        let (command, json, overwrite) = match self {
+            Self::Init { .. } => ("init", None, false),
+            Self::Accept { .. } => ("accept", None, false),
+            Self::CheckConfig { json, overwrite, .. } => ("check-config", json.clone(), *overwrite),
+            Self::Check(options) => ("check", options.json.clone(), options.overwrite),
+            Self::Plan(options) => ("plan", options.json.clone(), options.overwrite),
+            Self::Run(options) => ("run", options.json.clone(), options.overwrite),
+            Self::Result(options) => ("result", options.json.clone(), options.overwrite),
+            Self::Ledger(_) => ("ledger", None, false),
+            Self::Normalize(_) => ("normalize", None, false),
+            Self::Status { .. } => ("status", None, false),
+        };
+        Told { command, json, overwrite }
+    }
 }
 
 /// CRM files of a run, and how they are read.

@@ -4,7 +4,7 @@
 
 use std::process::ExitCode;
 
-use node::telemetry::Terminal;
+use node::console::Terminal;
 use protocol::transcript::Role;
 use report::Reader;
 
@@ -36,15 +36,14 @@ pub fn program() -> ExitCode {
         Ok(cli) => cli,
         Err(unparsed) => return unparsed.end(|failure| terminal.failure(failure)).into(),
     };
-    let done = match node::start(&cli.output) {
-        Ok(()) => command::run(cli.command, &cli.output, &terminal),
-        Err(failure) => Err(failure),
-    };
+    let told = cli.command.told();
+    let done =
+        node::start(&cli.output).and_then(|()| command::run(cli.command, &cli.output, &terminal));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            terminal.failure(&failure);
-            ExitCode::from(failure.exit().code())
+            node::console::tell_failure(&failure, &cli.output, &told, &terminal);
+            failure.exit().into()
         }
     }
 }

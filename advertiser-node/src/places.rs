@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use crate::delivery::{self, Delivery, DeliveryOutput};
+use node::console::Terminal;
 use node::data::DataError;
 use node::failure::{Failure, Inline as _};
 use node::output::{Output, Outputs};
 use node::results::StoredResult;
-use node::telemetry::Terminal;
 use node::world::{Clock as _, SystemClock};
 use protocol::identifier::IdentifierKind;
 use protocol::suite::Profile;

@@ -20,6 +20,7 @@ use session::disclosure::{MatchCount, Outcome, Resolution};
 use session::provider::ProviderSession;
 use session::{Input, Outbox, Output, RowSlot, SpillChunk, SpillContent, SpillName};
 
+use crate::console::Progress;
 use crate::engine::{Spent, TaskPanicked, Workbench};
 use crate::exit::Signal;
 use crate::failure::Failure;
@@ -29,7 +30,6 @@ use crate::ledger::{LedgerError, ReserveError};
 use crate::room::{Demand, NoRoom};
 use crate::runs::{FixedSorted, RunStore, RunsError};
 use crate::stop::Stop;
-use crate::telemetry::Progress;
 use crate::transport::{Channel, Close, TransportError};
 use crate::world::{self, Clock};
 

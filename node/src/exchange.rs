@@ -15,12 +15,12 @@ use protocol::ledger::{LedgerEntry, LedgerHead};
 use protocol::transcript::Role;
 use report::Diagnose as _;
 
+use crate::console::Terminal;
 use crate::failure::{Failure, Inline as _};
 use crate::home::HomeError;
 use crate::ledger::{Adopted, Ledger, LedgerPlace, Partner, SignedBy};
 use crate::output::Outputs;
 use crate::status::{profile, short, time};
-use crate::telemetry::Terminal;
 use crate::world::DirectoryLock;
 
 /// Commands under `ledger`.

@@ -61,6 +61,16 @@ impl<S: Settings> Home<S> {
     ///
     /// [`HomeError`], which says the exact fix.
     pub fn open(directory: &Path) -> Result<Self, HomeError> {
+        let config = S::read(&Self::settings_path(directory)?)?;
+        Self::open_with(directory, config)
+    }
+
+    /// The file of the settings of a node of this role and version.
+    ///
+    /// # Errors
+    ///
+    /// [`HomeError::NotANode`] or [`HomeError::OtherVersion`].
+    pub fn settings_path(directory: &Path) -> Result<PathBuf, HomeError> {
         let config = directory.join(config_name(S::ROLE));
         if !config.exists() {
             return Err(HomeError::NotANode { path: directory.to_path_buf(), role: S::ROLE });
@@ -69,7 +79,15 @@ impl<S: Settings> Home<S> {
         if !is_of_this_version(directory)? {
             return Err(HomeError::OtherVersion { path: directory.to_path_buf(), role: S::ROLE });
         }
-        let config = S::read(&config)?;
+        Ok(config)
+    }
+
+    /// Opens a node's directory under settings that were read before.
+    ///
+    /// # Errors
+    ///
+    /// [`HomeError`] of its keys.
+    pub fn open_with(directory: &Path, config: S) -> Result<Self, HomeError> {
         start_threads(config.common().threads)
             .map_err(world::at(Action::StartThreads, directory))?;
         let identity = NodeIdentity::load(directory)?;

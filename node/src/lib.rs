@@ -8,6 +8,8 @@
 
 pub use channel as transport;
 pub use channel::identity;
+pub mod check_config;
+pub mod console;
 pub mod data;
 pub mod driver;
 pub mod engine;
@@ -23,7 +25,6 @@ pub mod room;
 pub mod settings;
 pub mod status;
 pub mod stop;
-pub mod telemetry;
 pub mod toml_file;
 
 pub use store::{hex, journal, keyring, ledger, output, results, seal};
@@ -47,9 +48,9 @@ pub mod world {
 /// # Errors
 ///
 /// [`failure::Failure`] if the system refuses either.
-pub fn start(output: &telemetry::OutputOptions) -> Result<(), failure::Failure> {
+pub fn start(output: &console::OutputOptions) -> Result<(), failure::Failure> {
     world::forbid_core_dumps()?;
-    telemetry::start_log(output);
+    console::start_log(output);
     Ok(())
 }
 

@@ -12,9 +12,9 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{self, SignalKind};
 use tokio::sync::watch;
 
+use crate::console::Terminal;
 use crate::exit::{Exit, Signal};
 use crate::failure::{Failure, Inline as _};
-use crate::telemetry::Terminal;
 
 /// A wish to stop, shared by everything that has to hear of it.
 #[derive(Debug, Clone)]

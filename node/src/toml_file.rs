@@ -23,6 +23,16 @@ impl Fault {
         Self { line: None, what: what.into(), try_this: try_this.into() }
     }
 
+    /// The problem without the line, as a text.
+    pub fn told(&self) -> report::Text {
+        report::Text::new("inline").with("what", report::Arg::Word(self.what.clone()))
+    }
+
+    /// The remedy, as a text.
+    pub fn advice(&self) -> report::Text {
+        report::Text::new("inline").with("what", report::Arg::Word(self.try_this.clone()))
+    }
+
     /// The problem with its line, as it follows the name of the file.
     #[must_use]
     pub fn text(&self) -> String {

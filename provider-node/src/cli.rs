@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use node::console::{OutputOptions, Told};
 use node::exchange::LedgerOptions;
-use node::telemetry::OutputOptions;
 
 /// Command line of the program.
 #[derive(Debug, Parser)]
@@ -23,6 +23,14 @@ pub(crate) enum Command {
     Init {
         #[arg(long)]
         dir: PathBuf,
+    },
+    CheckConfig {
+        #[arg(long)]
+        dir: PathBuf,
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+        #[arg(long)]
+        overwrite: bool,
     },
     Invite(InviteOptions),
     Ingest {
@@ -46,6 +54,23 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+}
+
+impl Command {
+    /// The command, as machines are told of it.
+    pub(crate) fn told(&self) -> Told {
+        let (command, json, overwrite) = match self {
+            Self::Init { .. } => ("init", None, false),
+            Self::CheckConfig { json, overwrite, .. } => ("check-config", json.clone(), *overwrite),
+            Self::Invite(_) => ("invite", None, false),
+            Self::Ingest { .. } => ("ingest", None, false),
+            Self::Object { .. } => ("object", None, false),
+            Self::Serve(_) => ("serve", None, false),
+            Self::Ledger(_) => ("ledger", None, false),
+            Self::Status { .. } => ("status", None, false),
+        };
+        Told { command, json, overwrite }
+    }
 }
 
 /// Options of `invite`.

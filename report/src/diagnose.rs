@@ -54,7 +54,11 @@ pub trait Diagnose: Error + Send + Sync + 'static {
 }
 
 /// The end of a command that did not do what was asked.
-pub struct Failure(Box<dyn Diagnose>);
+pub struct Failure {
+    error: Box<dyn Diagnose>,
+    /// The session that it ended.
+    session: Option<[u8; 32]>,
+}
 
 impl Failure {
     /// A failure of a command itself: a row of the table and a text.
@@ -63,51 +67,64 @@ impl Failure {
         Said { code, text }.into()
     }
 
+    /// The same failure as the end of a session.
+    #[must_use]
+    pub const fn in_session(mut self, sid: [u8; 32]) -> Self {
+        self.session = Some(sid);
+        self
+    }
+
+    /// The session that it ended, if there was one.
+    #[must_use]
+    pub const fn session(&self) -> Option<&[u8; 32]> {
+        self.session.as_ref()
+    }
+
     /// The error inside, if it is of this type.
     #[must_use]
     pub fn get<E: Diagnose>(&self) -> Option<&E> {
-        let error: &(dyn Error + 'static) = &*self.0;
+        let error: &(dyn Error + 'static) = &*self.error;
         error.downcast_ref()
     }
 
     /// The row of the table of codes.
     #[must_use]
     pub fn code(&self) -> Code {
-        self.0.code()
+        self.error.code()
     }
 
     /// The exit status of the program.
     #[must_use]
     pub fn exit(&self) -> Exit {
-        self.0.exit()
+        self.error.exit()
     }
 
     /// The fact, without its number.
     pub fn text(&self) -> Text {
-        self.0.text()
+        self.error.text()
     }
 
     /// The advice.
     pub fn advice(&self) -> Text {
-        advice(&*self.0)
+        advice(&*self.error)
     }
 
     /// The error inside.
     #[must_use]
     pub fn diagnosis(&self) -> &dyn Diagnose {
-        &*self.0
+        &*self.error
     }
 
     /// The three lines a person reads.
     #[must_use]
     pub fn lines(&self, reader: &Reader) -> String {
-        lines(&*self.0, reader)
+        lines(&*self.error, reader)
     }
 
     /// The object `error` that a machine reads; its texts are English.
     #[must_use]
     pub fn json(&self, reader: &Reader) -> Value {
-        let (error, reader) = (&*self.0, reader.in_english());
+        let (error, reader) = (&*self.error, reader.in_english());
         let text = error.text();
         json!({
             "code": error.code().shown(),
@@ -125,20 +142,20 @@ impl Failure {
 
 impl<E: Diagnose> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self(Box::new(error))
+        Self { error: Box::new(error), session: None }
     }
 }
 
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {:?}", self.code().shown(), self.0)
+        write!(f, "{} {:?}", self.code().shown(), self.error)
     }
 }
 
 /// Number and fact in English, in one line, for the log.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.code().shown(), self.0.text())
+        write!(f, "{} {}", self.code().shown(), self.error.text())
     }
 }
 
@@ -182,7 +199,8 @@ fn lines(error: &dyn Diagnose, reader: &Reader) -> String {
     format!("{what}\n  {whose}\n  {advice}")
 }
 
-fn advice(error: &dyn Diagnose) -> Text {
+/// The advice of an error: its own, or that of its code.
+pub fn advice(error: &dyn Diagnose) -> Text {
     error.advice().unwrap_or_else(|| {
         let own = error.text().attribute("try");
         if own.exists(crate::Lang::En) {

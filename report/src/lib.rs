@@ -22,7 +22,7 @@ mod text;
 mod wire;
 
 pub use code::{Code, Whose};
-pub use diagnose::{Diagnose, Failure, Said};
+pub use diagnose::{Diagnose, Failure, Said, advice};
 pub use exit::{Exit, Signal};
 pub use format::{decimal, instant};
 pub use lang::{Lang, Reader};

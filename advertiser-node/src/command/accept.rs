@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
+use node::console::Terminal;
 use node::failure::{Failure, Inline as _};
 use node::identity::comparison_code;
 use node::invite::Invitation;
-use node::telemetry::Terminal;
 
 use crate::Home;
 use crate::partner::rules_must_agree;

@@ -10,6 +10,7 @@ use crate::crm::{
     ColumnUse, FileUse, InputCounts, PreparedInput, RowReasons, SharedIdentifiers, SourceCounts,
     Survey, shown,
 };
+use node::console::{OutputOptions, Progress, Terminal};
 use node::data::DataError;
 use node::engine::Engine;
 use node::failure::{Failure, Inline as _};
@@ -17,7 +18,6 @@ use node::invite::Invitation;
 use node::normalize::Reason;
 use node::output::Output;
 use node::status;
-use node::telemetry::{OutputOptions, Progress, Terminal};
 use protocol::identifier::IdentifierKind;
 use protocol::limits::{Limits, N_MIN_DEFAULT};
 use protocol::terms::LinkFilter;
@@ -52,7 +52,7 @@ pub(crate) fn run(
     if outputs.take_standard_output() {
         terminal.put_text_aside();
     }
-    let progress = Progress::new(output);
+    let progress = Progress::new(output, terminal);
     progress.stage("check");
     let started = Instant::now();
     let survey = survey(&home, options, &files, rejects.as_ref(), invitation.as_ref())?;

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use node::console::Terminal;
 use node::failure::Failure;
-use node::telemetry::Terminal;
 
 use crate::Home;
 

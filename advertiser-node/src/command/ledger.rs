@@ -1,9 +1,9 @@
 //! `ledger`: the ledger with a provider, shown, given and mended.
 
+use node::console::Terminal;
 use node::exchange::{Exchange, LedgerOptions};
 use node::failure::Failure;
 use node::invite::Invitation;
-use node::telemetry::Terminal;
 use protocol::transcript::Role;
 
 use crate::Home;

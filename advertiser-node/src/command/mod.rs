@@ -1,12 +1,13 @@
 //! One file per command.
 
+use node::console::{OutputOptions, Terminal};
 use node::failure::Failure;
-use node::telemetry::{OutputOptions, Terminal};
 
 use crate::cli::Command;
 
 mod accept;
 mod check;
+mod check_config;
 mod init;
 mod ledger;
 mod normalize;
@@ -25,11 +26,14 @@ pub(crate) fn run(
         Command::Run(options) => options.output.is_none(),
         Command::Result(options) => options.output.is_none(),
         Command::Check(_) | Command::Ledger(_) | Command::Normalize(_) | Command::Plan(_) => true,
-        Command::Status { .. } => true,
+        Command::CheckConfig { .. } | Command::Status { .. } => true,
     };
     match command {
         Command::Init { dir } => init::run(&dir, terminal),
         Command::Accept { dir, invitation } => accept::run(&dir, &invitation, terminal),
+        Command::CheckConfig { dir, json, overwrite } => {
+            check_config::run(&dir, json.as_ref(), overwrite, terminal)
+        }
         Command::Check(options) => check::run(&options, output, terminal),
         Command::Ledger(options) => ledger::run(&options, terminal),
         Command::Normalize(options) => normalize::run(&options, terminal),

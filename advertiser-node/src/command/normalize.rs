@@ -7,13 +7,13 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
+use node::console::Terminal;
 use node::error::shown;
 use node::failure::{Failure, Inline as _};
 use node::normalize::{
     Country, EmailPrehash, Explanation, Normalizer, Options, Outcome, PhoneContext, PhonePrehash,
     Reason, Ruleset,
 };
-use node::telemetry::Terminal;
 use serde::Serialize;
 use tabular::{Encoding, InputError, SourceError};
 

@@ -5,11 +5,11 @@
 
 use std::time::Instant;
 
+use node::console::{OutputOptions, Progress, Terminal};
 use node::engine::Engine;
 use node::failure::Failure;
 use node::invite::Invitation;
 use node::status;
-use node::telemetry::{OutputOptions, Progress, Terminal};
 use node::world::{Clock as _, SystemClock};
 use protocol::limits::Limits;
 use protocol::purpose::Purpose;
@@ -47,7 +47,7 @@ pub(crate) fn run(
     request.allowed_by(&invitation)?;
     rules_must_agree(&home, &invitation)?;
     let policy = Policy::of(&home, &invitation, request.profile)?;
-    let progress = Progress::new(output);
+    let progress = Progress::new(output, terminal);
     let started = Instant::now();
     progress.stage("prepare");
     let max_age_days = policy.consent_max_age_days();

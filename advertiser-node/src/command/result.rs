@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
+use node::console::Terminal;
 use node::failure::{Failure, Inline as _};
 use node::results::{Results, StoredResult};
 use node::status;
-use node::telemetry::Terminal;
 use protocol::suite::Profile;
 
 use super::run::show;

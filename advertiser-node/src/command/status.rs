@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use node::console::Terminal;
 use node::error::shown;
 use node::failure::Failure;
 use node::invite::{Invitation, InvitationError};
 use node::ledger::Ledger;
 use node::status::{self, Sessions};
-use node::telemetry::Terminal;
 use node::world::{Clock, SystemClock};
 use serde_json::{Value, json};
 

@@ -29,12 +29,12 @@ use session::provider::{Guardrails, MatchKey, Policy, Prepared, ProviderConfig};
 use session::{ChannelFacts, VerifiedPeer};
 
 use super::*;
+use crate::console::Terminal;
 use crate::engine::Engine;
 use crate::exchange::Exchange;
 use crate::keyring::{Keyring, KeyringError};
 use crate::ledger::{Budget, Ledger, LedgerPlace};
 use crate::seal::StorageKey;
-use crate::telemetry::Terminal;
 use crate::transport::memory;
 use crate::world::SystemClock;
 use crate::world::tests::dying_at;

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::graph::{GraphCounts, GraphRules};
+use node::console::{OutputOptions, Progress, Terminal};
 use node::engine::Engine;
 use node::failure::Failure;
-use node::telemetry::{OutputOptions, Progress, Terminal};
 use node::world::{Clock, SystemClock};
 use rights::objections::Objections;
 
@@ -37,7 +37,7 @@ pub(crate) fn run(
         objections: &objections,
         now,
     };
-    let progress = Progress::new(output);
+    let progress = Progress::new(output, terminal);
     progress.stage("ingest");
     let snapshot = Published::ingest(&home, file, &rules, day)?;
     Namespaces::learn(&home, snapshot.stored.namespaces())?;

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use node::console::Terminal;
 use node::failure::{Failure, Inline as _};
 use node::identity::{IdentityTextError, Introduction, NodeIdentity, comparison_code};
 use node::invite::{COOKIE_NAMESPACE_MIN, Invitation};
 use node::normalize::manifest::RulesManifest;
 use node::output::{Output, Outputs};
-use node::telemetry::Terminal;
 use protocol::identifier::IdentifierKind;
 use protocol::limits::TERMS_LIST_MAX;
 use protocol::suite::{Profile, SuiteId};

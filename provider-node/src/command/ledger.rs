@@ -1,8 +1,8 @@
 //! `ledger`: the ledger with a partner, shown, given and mended.
 
+use node::console::Terminal;
 use node::exchange::{Exchange, LedgerOptions};
 use node::failure::Failure;
-use node::telemetry::Terminal;
 use node::world::{Clock as _, SystemClock};
 use protocol::transcript::Role;
 

@@ -1,10 +1,11 @@
 //! One file per command.
 
+use node::console::{OutputOptions, Terminal};
 use node::failure::Failure;
-use node::telemetry::{OutputOptions, Terminal};
 
 use crate::cli::Command;
 
+mod check_config;
 mod ingest;
 mod init;
 pub(crate) mod invite;
@@ -20,6 +21,10 @@ pub(crate) fn run(
 ) -> Result<(), Failure> {
     match command {
         Command::Init { dir } => init::run(&dir, terminal),
+        Command::CheckConfig { dir, json, overwrite } => {
+            check_config::run(&dir, json.as_ref(), overwrite, terminal)
+                .and_then(|()| terminal.written())
+        }
         Command::Invite(options) => invite::run(&options, terminal),
         Command::Ingest { dir, file } => ingest::run(&dir, &file, output, terminal),
         Command::Object { dir, file, rejects } => {

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use node::console::Terminal;
 use node::failure::{Failure, Inline as _};
 use node::output::{Output, Outputs};
-use node::telemetry::Terminal;
 use node::world::{Clock, SystemClock};
 use report::{Code, Diagnose as _};
 use rights::objections::{Feed, FeedRules, import_feed};

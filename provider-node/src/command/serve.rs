@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use node::console::{OutputOptions, Progress, Terminal};
 use node::data::DataError;
 use node::driver::{ChargeError, DriveError, Driver, Duties, Ended, Session};
 use node::engine::Engine;
@@ -17,7 +18,6 @@ use node::program;
 use node::runs::{FixedSorted, RunStore};
 use node::status;
 use node::stop::Stop;
-use node::telemetry::{OutputOptions, Progress, Terminal};
 use node::transport::Channel;
 use node::transport::quic::ProviderEndpoint;
 use node::world::{self, Clock, SystemClock};
@@ -61,7 +61,7 @@ pub(crate) fn run(
     let home = Home::open(&options.dir)?;
     let _lock = home.lock()?;
     let rules = RulesManifest::build(home.config.common.ruleset, &home.config.common.options)?;
-    let service = Arc::new(Service::new(home, rules.rules_digest(), output.clone())?);
+    let service = Arc::new(Service::new(home, rules.rules_digest(), output.clone(), terminal)?);
     service.ledger.interrupt_sessions()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -76,6 +76,7 @@ struct Service {
     home: Home,
     /// Where and how progress of sessions is told.
     output: OutputOptions,
+    terminal: Terminal,
     ledger: Ledger,
     engine: Arc<Engine>,
     rules_digest: [u8; 32],
@@ -94,7 +95,12 @@ struct Service {
 }
 
 impl Service {
-    fn new(home: Home, rules_digest: [u8; 32], output: OutputOptions) -> Result<Self, Failure> {
+    fn new(
+        home: Home,
+        rules_digest: [u8; 32],
+        output: OutputOptions,
+        terminal: &Terminal,
+    ) -> Result<Self, Failure> {
         Ok(Self {
             ledger: Ledger::open(&home.ledger())?,
             engine: Engine::start(home.config.common.threads),
@@ -107,6 +113,7 @@ impl Service {
             stop: Stop::new(),
             unnoted: Mutex::default(),
             output,
+            terminal: terminal.clone(),
             home,
         })
     }
@@ -267,7 +274,7 @@ impl Service {
             session: None,
             clock: &clock,
         };
-        let progress = Progress::of_session(&self.output, &tenant.name);
+        let progress = Progress::of_session(&self.output, &tenant.name, &self.terminal);
         let outbox = Outbox::new(Role::Provider, config.key.clone(), exporter);
         let driver = Driver {
             session: Session::Provider(ProviderSession::open(config)),

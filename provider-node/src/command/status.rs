@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use node::console::Terminal;
 use node::failure::Failure;
 use node::ledger::Ledger;
 use node::status::{self, Sessions};
-use node::telemetry::Terminal;
 use node::world::{Clock, SystemClock};
 use protocol::suite::Profile;
 use serde_json::{Value, json};

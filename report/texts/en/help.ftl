@@ -189,3 +189,5 @@ help-auditor-show--package = Directory of the session, or its RUN.transcript
 help-auditor-show--messages = List the messages and streams in order instead
 help-auditor-party = Print the party id of an identity line
 help-auditor-party--identity = Identity line `vmid1…`, a file with one, or `-` for standard input
+help-command-check-config = Find mistakes in settings, keys and partners; show where values come from
+    .long = Every mistake is listed at once, with file, line and remedy, and the command ends with 78 if there is one. It shows each setting in force, and whether the file or the default sets it.

@@ -17,3 +17,32 @@ few-rows = refusé, { $eligible ->
    *[other] { $eligible_text } fiches éligibles
  } ; il en faut au moins { $n_min_text } (n_min)
     .try = lancez `check`, qui compte par motif les fiches écartées
+
+## Avancement
+
+progress-line = { $parts }
+progress-stage = { $stage }
+progress-done = { $stage } : { $done_text }
+progress-of-total = { $stage } : { $percent } % ({ $done_text } sur { $total_text })
+progress-rate = { $rate_text }/s
+progress-left = encore { $seconds } s
+progress-waiting = attente de { $seconds } s, à la demande de l’autre nœud
+progress-of = { $partner } : { $line }
+
+standard-output-failed = impossible d’écrire sur la sortie standard : { $why }
+    .try = examinez ce qui la lit
+
+## check-config
+
+config-from-file = { $name } = { $value }    ({ $file }, ligne { $line })
+config-from-default = { $name } = { $value }    (par défaut)
+config-fault = erreur : { $text }
+config-fault-file = erreur : { $file } : { $text }
+config-fault-line = erreur : { $file }, ligne { $line } : { $text }
+config-fault-try = essayez : { $advice }
+config-without-fault = aucune erreur dans les paramètres, les clés et les partenaires
+config-faults = { $found ->
+    [one] { $found_text } erreur dans les paramètres, les clés ou les partenaires
+   *[other] { $found_text } erreurs dans les paramètres, les clés ou les partenaires
+ }
+    .try = corrigez ce qui est listé, puis vérifiez de nouveau

@@ -2,9 +2,9 @@
 
 use std::io::{BufRead, IsTerminal as _};
 
+use node::console::Terminal;
 use node::failure::Failure;
 use node::stop::Stop;
-use node::telemetry::Terminal;
 use protocol::suite::Profile;
 use report::{Code, Text};
 use session::disclosure::MatchCount;

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use crate::crm::{GateRules, InputRules, PreparedInput};
 use ::session::disclosure::Outcome;
+use node::console::{OutputOptions, Progress, Terminal};
 use node::driver::{Ended, Stage, Stopwatch};
 use node::engine::Engine;
 use node::failure::{Failure, Inline as _, TooFewRows};
@@ -13,7 +14,6 @@ use node::normalize::{Normalizer, PhonePrehash};
 use node::results::{About, Results};
 use node::status;
 use node::stop::Stop;
-use node::telemetry::{OutputOptions, Progress, Terminal};
 use node::world::{Clock as _, SystemClock};
 use protocol::error::Refusal;
 use protocol::identifier::IdentifierKind;
@@ -81,7 +81,7 @@ fn matched(
     if let Some(warning) = policy.no_cookie(request.profile) {
         terminal.tell(&warning);
     }
-    let progress = Progress::new(output);
+    let progress = Progress::new(output, terminal);
     let (started, mut watch) = (Instant::now(), Stopwatch::start());
     progress.stage("prepare");
     let max_age_days = policy.consent_max_age_days();

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::crm::{Identifiers, PreparedInput};
+use node::console::{Progress, Terminal};
 use node::data::DataError;
 use node::driver::{ChargeError, Driver, Duties, Ended, Session, Shown};
 use node::engine::Engine;
@@ -20,7 +21,6 @@ use node::runs::{FixedSorted, RunStore};
 use node::seal;
 use node::status;
 use node::stop::Stop;
-use node::telemetry::{Progress, Terminal};
 use node::transport::{Channel, quic};
 use node::world::{self, Clock, SystemClock};
 use protocol::codec::{RawFrame, StreamId};

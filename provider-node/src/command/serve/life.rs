@@ -6,11 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use node::console::Terminal;
 use node::exit::{Exit, Signal};
 use node::failure::{Failure, Inline as _};
 use node::identity::Pins;
 use node::stop::Signals;
-use node::telemetry::Terminal;
 use node::transport::Close;
 use node::transport::quic::{Incoming, ProviderEndpoint};
 use node::world;

@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
+use node::console::{LogLevel, OutputOptions, ProgressForm};
 use node::driver::DriveError;
 use node::identity::NodeIdentity;
 use node::settings::testing::OfAdvertiser;
-use node::telemetry::{LogLevel, OutputOptions, ProgressForm};
 use node::transport::memory;
 use protocol::commitment::{InputRoot, identifier_from_parts};
 use protocol::identifier::{Identifier, IdentifierKind, RulesetId};
@@ -58,7 +58,7 @@ impl Partners {
         let advertiser = node::home::Home::open(&world.dir.path().join("a")).unwrap();
         let output =
             OutputOptions { log: LogLevel::Error, log_json: false, progress: ProgressForm::Json };
-        let service = Arc::new(Service::new(home, [7; 32], output).unwrap());
+        let service = Arc::new(Service::new(home, [7; 32], output, &Terminal::new()).unwrap());
         service.build_tables().unwrap();
         let ledger = Ledger::open(&advertiser.ledger()).unwrap();
         let runtime =

@@ -1,240 +1,20 @@
-//! What the programs print: results, errors, progress, and the log.
-//!
-//! Text for people goes through one [`Terminal`] that survives a closed pipe; the standard print
-//! macros end a process that cannot write, so nothing here or above uses them. The log goes to
-//! standard error through `tracing`, and a lost line never stops a run. Neither holds a value of
-//! anybody's data.
+//! Progress of a run on standard error: a bar, lines, or events for machines.
 
-use std::fmt::Write as _;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use protocol::codec::StreamId;
-use report::{Line, Reader, Text};
+use report::{Arg, Text};
 use serde_json::json;
-use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::failure::{Failure, Inline as _};
+use super::{OutputOptions, ProgressForm, Terminal, lock};
 use crate::world::{Clock, SystemClock};
 
-/// Options of both programs on what they print.
-#[derive(Debug, Clone, clap::Args)]
-pub struct OutputOptions {
-    /// Level of the log.
-    #[arg(long, global = true, value_enum, default_value = "warn", value_name = "LEVEL")]
-    pub log: LogLevel,
-    /// True for a log of JSON objects.
-    #[arg(long, global = true)]
-    pub log_json: bool,
-    /// Form of progress on standard error.
-    #[arg(long, global = true, value_enum, default_value = "auto", value_name = "FORM")]
-    pub progress: ProgressForm,
-}
-
-/// How much the log tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum LogLevel {
-    /// What failed.
-    Error,
-    /// What needs attention.
-    Warn,
-    /// One line for each session.
-    Info,
-    /// Steps of a session.
-    Debug,
-    /// Everything, libraries included.
-    Trace,
-}
-
-/// How progress is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum ProgressForm {
-    /// A bar on a terminal, lines elsewhere.
-    Auto,
-    /// A line every 30 seconds, the first one after 30.
-    Lines,
-    /// One JSON object a line.
-    Json,
-    /// Nothing.
-    Off,
-}
-
-/// Starts the log on standard error; a second call in one process changes nothing.
-pub fn start_log(options: &OutputOptions) {
-    let level = match options.log {
-        LogLevel::Error => LevelFilter::ERROR,
-        LogLevel::Warn => LevelFilter::WARN,
-        LogLevel::Info => LevelFilter::INFO,
-        LogLevel::Debug => LevelFilter::DEBUG,
-        LogLevel::Trace => LevelFilter::TRACE,
-    };
-    let libraries = if level == LevelFilter::TRACE { level } else { level.min(LevelFilter::WARN) };
-    let targets =
-        Targets::new().with_default(libraries).with_targets(OURS.map(|name| (name, level)));
-    // Without this the library reports a failed write with a macro that panics.
-    let layer = tracing_subscriber::fmt::layer()
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .log_internal_errors(false);
-    let registry = tracing_subscriber::registry().with(targets);
-    let _ = if options.log_json {
-        registry.with(layer.json()).try_init()
-    } else {
-        registry.with(layer).try_init()
-    };
-}
-
-/// Standard output and standard error, for text that people read.
-///
-/// A pipe that is closed ends the text and not the program; clones write to the same place.
-#[derive(Clone)]
-pub struct Terminal(Arc<Streams>);
-
-struct Streams {
-    reader: Reader,
-    text_aside: AtomicBool,
-    out: Mutex<Sink>,
-    error: Mutex<Sink>,
-}
-
-struct Sink {
-    to: Box<dyn Write + Send>,
-    failed: Option<io::ErrorKind>,
-}
-
-impl Terminal {
-    /// The streams of the process, for an English reader.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::for_reader(Reader::LOG)
-    }
-
-    /// The streams of the process.
-    #[must_use]
-    pub fn for_reader(reader: Reader) -> Self {
-        Self::on(reader, io::stdout(), io::stderr())
-    }
-
-    /// Streams of the caller's choice, for an English reader.
-    #[must_use]
-    pub fn to(out: impl Write + Send + 'static, error: impl Write + Send + 'static) -> Self {
-        Self::on(Reader::LOG, out, error)
-    }
-
-    fn on(
-        reader: Reader,
-        out: impl Write + Send + 'static,
-        error: impl Write + Send + 'static,
-    ) -> Self {
-        let sink = |to: Box<dyn Write + Send>| Mutex::new(Sink { to, failed: None });
-        Self(Arc::new(Streams {
-            reader,
-            text_aside: AtomicBool::new(false),
-            out: sink(Box::new(out)),
-            error: sink(Box::new(error)),
-        }))
-    }
-
-    /// The reader of the texts.
-    #[must_use]
-    pub fn reader(&self) -> &Reader {
-        &self.0.reader
-    }
-
-    /// Writes a message of the result to standard output.
-    pub fn say(&self, text: &Text) {
-        self.line(&text.render(&self.0.reader));
-    }
-
-    /// Writes the lines of the result to standard output.
-    pub fn list(&self, lines: impl IntoIterator<Item = Line>) {
-        for line in lines {
-            self.line(&line.render(&self.0.reader));
-        }
-    }
-
-    /// Writes a message about the work to standard error.
-    pub fn tell(&self, text: &Text) {
-        self.error(&text.render(&self.0.reader));
-    }
-
-    /// Writes the three lines of a failure to standard error.
-    pub fn failure(&self, failure: &Failure) {
-        self.error(&failure.lines(&self.0.reader));
-    }
-
-    /// Writes a line of the result to standard output.
-    pub fn line(&self, text: &str) {
-        match self.0.text_aside.load(Ordering::Relaxed) {
-            true => self.error(text),
-            false => lock(&self.0.out).line(text),
-        }
-    }
-
-    /// Leaves standard output to an output that claimed it: text goes to standard error from now
-    /// on.
-    pub fn put_text_aside(&self) {
-        self.0.text_aside.store(true, Ordering::Relaxed);
-    }
-
-    /// Writes a line about the work to standard error.
-    pub fn error(&self, text: &str) {
-        lock(&self.0.error).line(text);
-    }
-
-    /// Whether standard output takes nothing more: what only writes to it may stop.
-    #[must_use]
-    pub fn is_closed(&self) -> bool {
-        lock(&self.0.out).failed.is_some()
-    }
-
-    /// Fails if standard output did not take everything, unless its reader had enough; for
-    /// commands whose result is this text, and not a file.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure::Output`].
-    pub fn written(&self) -> Result<(), Failure> {
-        let failed = lock(&self.0.out).failed.filter(|kind| *kind != io::ErrorKind::BrokenPipe);
-        failed.map_or(Ok(()), |kind| {
-            let what = format!("cannot write to standard output: {kind}");
-            Err(Failure::output(&what, "look at what reads it"))
-        })
-    }
-}
-
-impl Default for Terminal {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl std::fmt::Debug for Terminal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Terminal(..)")
-    }
-}
-
-impl Sink {
-    fn line(&mut self, text: &str) {
-        if self.failed.is_some() {
-            return;
-        }
-        // One write a line, so that lines of several threads do not mix.
-        let line = format!("{text}\n");
-        if let Err(error) = self.to.write_all(line.as_bytes()).and_then(|()| self.to.flush()) {
-            self.failed = Some(error.kind());
-        }
-    }
-}
-
-/// What a run is doing, shown on standard error (F8).
+/// Work of a run, shown on standard error (F8).
 ///
 /// Each stage has a name, what is done of it, its rate, and the time that remains where the total
 /// is known. Counts are of frames and elements, never of matches.
@@ -280,7 +60,7 @@ struct State {
 impl Progress {
     /// Progress in the form that was asked for.
     #[must_use]
-    pub fn new(options: &OutputOptions) -> Self {
+    pub fn new(options: &OutputOptions, terminal: &Terminal) -> Self {
         let shape = match options.progress {
             ProgressForm::Auto if io::stderr().is_terminal() => {
                 let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
@@ -291,7 +71,7 @@ impl Progress {
             ProgressForm::Json => Shape::Json,
             ProgressForm::Off => Shape::Off,
         };
-        Self::of(Work::new(shape, None, Terminal::new(), Box::new(SystemClock::new())), LINE_EVERY)
+        Self::of(Work::new(shape, None, terminal.clone(), Box::new(SystemClock::new())), LINE_EVERY)
     }
 
     /// Progress of one session of several, each line with the partner's name.
@@ -299,7 +79,7 @@ impl Progress {
     /// There is no bar for several sessions at once; by default lines are written to a terminal
     /// and to nothing else.
     #[must_use]
-    pub fn of_session(options: &OutputOptions, partner: &str) -> Self {
+    pub fn of_session(options: &OutputOptions, partner: &str, terminal: &Terminal) -> Self {
         let shape = match options.progress {
             ProgressForm::Auto if io::stderr().is_terminal() => Shape::Lines,
             ProgressForm::Lines => Shape::Lines,
@@ -307,7 +87,7 @@ impl Progress {
             ProgressForm::Auto | ProgressForm::Off => Shape::Off,
         };
         let (partner, clock) = (Some(partner.to_owned()), Box::new(SystemClock::new()));
-        Self::of(Work::new(shape, partner, Terminal::new(), clock), LINE_EVERY)
+        Self::of(Work::new(shape, partner, terminal.clone(), clock), LINE_EVERY)
     }
 
     /// Progress that nobody sees.
@@ -339,10 +119,7 @@ impl Progress {
     pub fn session(&self, sid: &[u8; 32], elements: u64) {
         lock(&self.work.state).session = Some(elements);
         if let Shape::Json = self.work.shape {
-            let sid = sid.iter().fold(String::new(), |mut text, byte| {
-                let _ = write!(text, "{byte:02x}");
-                text
-            });
+            let sid = store::hex(sid);
             let event = json!({ "event": "session", "session": sid, "elements": elements });
             self.work.tell_event(event);
         }
@@ -376,7 +153,9 @@ impl Progress {
     /// Tells that the run waits for the peer this many seconds, then goes on by itself.
     pub fn waiting(&self, seconds: u64) {
         match &self.work.shape {
-            Shape::Bar(bar) => bar.set_message(format!("waiting {seconds} s, as the peer asks")),
+            Shape::Bar(bar) => {
+                bar.set_message(waiting(seconds).render(self.work.terminal.reader()))
+            }
             Shape::Lines => lock(&self.work.state).waiting = Some(seconds),
             Shape::Json => self.work.tell_event(json!({ "event": "waiting", "seconds": seconds })),
             Shape::Off => {}
@@ -458,11 +237,11 @@ impl Work {
             return;
         }
         let line = match state.waiting {
-            Some(seconds) => format!("waiting {seconds} s, as the peer asks"),
+            Some(seconds) => waiting(seconds),
             None => Figures::of(&state, self.clock.monotonic()).line(&state),
         };
-        self.terminal.error(&match &self.partner {
-            Some(partner) => format!("{partner}: {line}"),
+        self.terminal.tell(&match &self.partner {
+            Some(partner) => Text::new("progress-of").with("partner", partner).with("line", line),
             None => line,
         });
     }
@@ -531,26 +310,26 @@ impl Figures {
         Self { rate, remaining_s }
     }
 
-    fn line(&self, state: &State) -> String {
-        let mut line = state.stage.to_owned();
-        match state.total {
-            Some(total) => {
-                let percent = u128::from(state.done) * 100 / u128::from(total.max(1));
-                let _ =
-                    write!(line, ": {percent} % ({} of {})", grouped(state.done), grouped(total));
+    fn line(&self, state: &State) -> Text {
+        let stage = state.stage;
+        let mut parts = vec![
+            match state.total {
+                Some(total) => {
+                    let percent = u128::from(state.done) * 100 / u128::from(total.max(1));
+                    Text::new("progress-of-total")
+                        .with("percent", Arg::Number(u64::try_from(percent).unwrap_or(100)))
+                        .with("done", state.done)
+                        .with("total", total)
+                }
+                None if state.done > 0 => Text::new("progress-done").with("done", state.done),
+                None => Text::new("progress-stage"),
             }
-            None if state.done > 0 => {
-                let _ = write!(line, ": {}", grouped(state.done));
-            }
-            None => {}
-        }
-        if let Some(rate) = self.rate {
-            let _ = write!(line, ", {}/s", grouped(rate));
-        }
-        if let Some(seconds) = self.remaining_s {
-            let _ = write!(line, ", {seconds} s left");
-        }
-        line
+            .with("stage", stage),
+        ];
+        parts.extend(self.rate.map(|rate| Text::new("progress-rate").with("rate", rate)));
+        let left = |seconds| Text::new("progress-left").with("seconds", Arg::Number(seconds));
+        parts.extend(self.remaining_s.map(left));
+        Text::new("progress-line").with("parts", Arg::List(parts))
     }
 
     fn event(&self, state: &State) -> serde_json::Value {
@@ -565,26 +344,10 @@ impl Figures {
     }
 }
 
-/// A number with commas, as reports write them.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+fn waiting(seconds: u64) -> Text {
+    Text::new("progress-waiting").with("seconds", Arg::Number(seconds))
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Targets of the log that are ours.
-const OURS: [&str; 6] =
-    ["veilmatch", "node", "protocol", "ristretto_batch", "advertiser_node", "provider_node"];
 const LINE_EVERY: Duration = Duration::from_secs(30);
 const EVENT_EVERY: Duration = Duration::from_secs(2);
 const BAR_TICK: Duration = Duration::from_millis(200);
@@ -594,39 +357,8 @@ const SPINNER: &str = "{prefix} {spinner} {human_pos} {per_sec} {msg}";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::console::terminal::tests::Kept;
     use std::sync::atomic::{AtomicU64, Ordering};
-
-    #[derive(Clone, Default)]
-    struct Kept(Arc<Mutex<Vec<u8>>>);
-
-    impl Kept {
-        fn text(&self) -> String {
-            String::from_utf8(lock(&self.0).clone()).expect("UTF-8")
-        }
-    }
-
-    impl Write for Kept {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            lock(&self.0).extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    struct Broken(io::ErrorKind);
-
-    impl Write for Broken {
-        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-            Err(self.0.into())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Err(self.0.into())
-        }
-    }
 
     #[derive(Clone, Default)]
     struct Hand(Arc<AtomicU64>);
@@ -646,28 +378,6 @@ mod tests {
         let terminal = Terminal::to(io::sink(), kept.clone());
         let work = Work::new(shape, Some("shop".to_owned()), terminal, Box::new(hand.clone()));
         (Progress::of(work, LINE_EVERY), kept, hand)
-    }
-
-    #[test]
-    fn a_closed_pipe_ends_the_text_and_nothing_else() {
-        // R5, F8
-        let closed = Terminal::to(Broken(io::ErrorKind::BrokenPipe), io::sink());
-        closed.line("one");
-        closed.line("two");
-        assert!(closed.written().is_ok());
-        assert!(closed.is_closed());
-        let full = Terminal::to(Broken(io::ErrorKind::StorageFull), Kept::default());
-        full.line("one");
-        assert_eq!(full.written().unwrap_err().exit().code(), 73);
-    }
-
-    #[test]
-    fn results_and_remarks_have_their_own_stream() {
-        let (out, error) = (Kept::default(), Kept::default());
-        let terminal = Terminal::to(out.clone(), error.clone());
-        terminal.line("result");
-        terminal.clone().error("remark");
-        assert_eq!((out.text().as_str(), error.text().as_str()), ("result\n", "remark\n"));
     }
 
     #[test]
@@ -778,14 +488,5 @@ mod tests {
         progress.finish();
         assert_eq!(kept.text(), "");
         Progress::silent().stage("quiet");
-    }
-
-    #[test]
-    fn the_log_can_be_started_twice() {
-        let options =
-            OutputOptions { log: LogLevel::Error, log_json: true, progress: ProgressForm::Off };
-        start_log(&options);
-        start_log(&options);
-        tracing::error!(target: "veilmatch::test", "a line that may be lost");
     }
 }

@@ -1,0 +1,30 @@
+//! `check-config`: mistakes in settings, keys and invitations, all at once.
+
+use std::path::{Path, PathBuf};
+
+use node::check_config::{self, ConfigFault};
+use node::console::Terminal;
+use node::failure::Failure;
+use node::invite::Invitation;
+
+use crate::Home;
+use crate::partner::providers;
+use crate::settings::AdvertiserSettings;
+
+pub(crate) fn run(
+    dir: &Path,
+    json: Option<&PathBuf>,
+    overwrite: bool,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    check_config::run::<AdvertiserSettings>(dir, json, overwrite, terminal, invitations)
+}
+
+fn invitations(home: &Home) -> Result<Vec<ConfigFault>, Failure> {
+    let found = providers(home).into_iter().filter_map(|(name, path)| {
+        let failure = Failure::from(Invitation::read(&path).err()?);
+        let (text, advice) = (failure.text(), failure.advice());
+        Some(ConfigFault { file: Some(format!("providers/{name}")), line: None, text, advice })
+    });
+    Ok(found.collect())
+}

@@ -1,0 +1,53 @@
+//! The log: events on standard error, for operators and collectors.
+
+use std::io::{self, IsTerminal};
+
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use super::{LogLevel, OutputOptions};
+
+/// Starts the log on standard error; a second call in one process changes nothing.
+pub fn start_log(options: &OutputOptions) {
+    let level = match options.log {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    };
+    let libraries = if level == LevelFilter::TRACE { level } else { level.min(LevelFilter::WARN) };
+    let targets =
+        Targets::new().with_default(libraries).with_targets(OURS.map(|name| (name, level)));
+    // Without this the library reports a failed write with a macro that panics.
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .log_internal_errors(false);
+    let registry = tracing_subscriber::registry().with(targets);
+    let _ = if options.log_json {
+        registry.with(layer.json()).try_init()
+    } else {
+        registry.with(layer).try_init()
+    };
+}
+
+/// Targets of the log that are ours.
+const OURS: [&str; 6] =
+    ["veilmatch", "node", "protocol", "ristretto_batch", "advertiser_node", "provider_node"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::console::ProgressForm;
+
+    #[test]
+    fn the_log_can_be_started_twice() {
+        let options =
+            OutputOptions { log: LogLevel::Error, log_json: true, progress: ProgressForm::Off };
+        start_log(&options);
+        start_log(&options);
+        tracing::error!(target: "veilmatch::test", "a line that may be lost");
+    }
+}
