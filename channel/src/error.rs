@@ -39,7 +39,7 @@ pub enum TransportError {
     },
     /// The peer let a deadline pass.
     Deadline(Wait),
-    /// This machine or its configuration is in the way.
+    /// The machine of this node, or its configuration, is in the way.
     Local {
         /// The step that failed.
         step: LocalStep,
@@ -192,7 +192,7 @@ pub enum Unreachable {
 /// Side of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
-    /// This node.
+    /// The node that reads this.
     Us,
     /// The other node.
     Peer,

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use data_encoding::BASE64;
 use protocol::attestation::{AttestationKey, PartyId};
+use protocol::error::Bug;
 use protocol::transcript::Role;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -242,7 +243,7 @@ impl KeyDocument {
         self.0
             .last_chunk::<32>()
             .map(|seed| Zeroizing::new(*seed))
-            .ok_or_else(|| IdentityError::Library("short key".into()))
+            .ok_or_else(|| Bug::invariant().into())
     }
 
     /// A self-signed certificate in PEM; it names nobody, since the pin is what counts.
@@ -272,7 +273,7 @@ impl KeyDocument {
 
 /// Day of a Unix time in UTC.
 fn date(seconds: Option<u64>) -> Result<(i32, u8, u8), IdentityError> {
-    let range = || IdentityError::Library("date out of range".into());
+    let range = || IdentityError::Clock;
     let timestamp = seconds
         .and_then(|seconds| i64::try_from(seconds).ok())
         .and_then(|seconds| jiff::Timestamp::from_second(seconds).ok())

@@ -6,6 +6,8 @@
 
 #![forbid(unsafe_code)]
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 mod channel;
 mod door;
 mod error;
@@ -19,3 +21,8 @@ mod sender;
 pub use channel::{Channel, PathFigures};
 pub use error::{Close, LocalStep, Loss, Side, TransportError, Unreachable, Wait};
 pub use sender::FrameSender;
+
+/// Locks a value that every holder changes in one step, so that no panic leaves it half-changed.
+fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+    lock.lock().unwrap_or_else(PoisonError::into_inner)
+}

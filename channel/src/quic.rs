@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use protocol::error::{Bug, Violation};
@@ -29,6 +29,7 @@ use crate::channel::{Channel, Parts, PathFigures};
 pub use crate::door::DoorLimits;
 use crate::door::{Door, Place};
 use crate::error::{Close, LocalStep, Loss, Side, TransportError, Unreachable, Wait};
+use crate::held;
 use crate::identity::{
     Check, NodeIdentity, Pins, PublicIdentity, Verdict, client_tls, peer_spki, server_tls,
     verified_peer,
@@ -342,7 +343,7 @@ impl ProviderEndpoint {
 
 impl Service {
     fn live(&self) -> MutexGuard<'_, Live> {
-        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+        held(&self.live)
     }
 
     /// Ends the handshake with a peer whose key is pinned and who may have one connection more.
@@ -647,7 +648,7 @@ impl QuicLink {
 
     pub(crate) fn grant(&self) -> Option<u64> {
         let shared = &self.shared;
-        let mut granted = shared.granted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut granted = held(&shared.granted);
         if granted.is_none() {
             *granted = shared.pool.take(shared.grant_max, shared.grant_least, shared.share);
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use protocol::codec::{RawFrame, StreamId};
 use protocol::error::Bug;
@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 
 use crate::error::{Close, TransportError};
 use crate::frames::{Counters, PREFIX_LEN};
+use crate::held;
 use crate::link::{Link, SendHalf};
 
 /// The sending half of a channel; clones feed the same streams.
@@ -168,7 +169,7 @@ impl Outgoing {
     }
 
     fn streams(&self) -> MutexGuard<'_, BTreeMap<StreamId, Outlet>> {
-        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+        held(&self.streams)
     }
 }
 

@@ -299,12 +299,12 @@ mod tests {
 
     /// 2026-11-30T12:00:00Z.
     const NOW: u64 = 1_796_040_000;
-    /// Of the specification of the framework, version 2: a core alone, and one with segments.
+    /// Strings of the specification of the framework, version 2: a core alone, and one with segments.
     const CORE: &str = "COvFyGBOvFyGBAbAAAENAPCAAOAAAAAAAAAAAEEUACCKAAA";
     const SEGMENTS: &str = "\
         COvFyGBOvFyGBAbAAAENAPCAAOAAAAAAAAAAAEEUACCKAAA.IFoEUQQgAIQwgIwQABAEAAAAOIAACAIAAAAQAI\
         AgEAACEAAAAAgAQBAAAAAAAGBAAgAAAAAAAFAAECAAAgAAQARAEQAAAAAJAAIAAgAAAYQEAAAQmAgBC3ZAYzUw";
-    /// Of the specification of the platform: TCF for the EU, and with US privacy after it.
+    /// Strings of the specification of the platform: TCF for the EU, and with US privacy after it.
     const GPP: &str = "DBABMA~CPXxRfAPXxRfAAfKABENB-CgAAAAAAAAAAYgAAAAAAAA";
     const GPP_TWO: &str = "DBACNY~CPXxRfAPXxRfAAfKABENB-CgAAAAAAAAAAYgAAAAAAAA~1YNN";
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use protocol::error::Bug;
 use report::{Code, Diagnose, Exit, Text, Whose};
 use store::os::OsError;
 
@@ -45,14 +46,30 @@ pub enum IdentityError {
         /// The certificate.
         path: PathBuf,
     },
+    /// The clock stands at a time that no certificate can name.
+    Clock,
     /// The cryptographic library refused its own work.
     Library(String),
+    /// A defect of ours.
+    Bug(#[from] Bug),
+}
+
+impl IdentityError {
+    /// The error inside that tells itself.
+    fn inner(&self) -> Option<&dyn Diagnose> {
+        match self {
+            Self::Os(error) => Some(error),
+            Self::Bug(bug) => Some(bug),
+            _ => None,
+        }
+    }
 }
 
 impl Diagnose for IdentityError {
     fn code(&self) -> Code {
         match self {
             Self::Os(error) => error.code(),
+            Self::Bug(bug) => bug.code(),
             Self::KeyMalformed { .. }
             | Self::KeyMismatch { .. }
             | Self::CertificateMalformed { .. } => Code::Damaged,
@@ -60,6 +77,7 @@ impl Diagnose for IdentityError {
             | Self::Missing { .. }
             | Self::Expired { .. }
             | Self::NotYetValid { .. }
+            | Self::Clock
             | Self::Library(_) => Code::Node,
         }
     }
@@ -67,6 +85,8 @@ impl Diagnose for IdentityError {
     fn text(&self) -> Text {
         let (id, path) = match self {
             Self::Os(error) => return error.text(),
+            Self::Bug(bug) => return bug.text(),
+            Self::Clock => return Text::new("identity-clock"),
             Self::Exists { path } => ("identity-exists", path),
             Self::Missing { path } => ("identity-missing", path),
             Self::KeyMalformed { path } => ("identity-key-malformed", path),
@@ -80,31 +100,19 @@ impl Diagnose for IdentityError {
     }
 
     fn whose(&self) -> Whose {
-        match self {
-            Self::Os(error) => error.whose(),
-            _ => self.code().whose(),
-        }
+        self.inner().map_or_else(|| self.code().whose(), Diagnose::whose)
     }
 
     fn exit(&self) -> Exit {
-        match self {
-            Self::Os(error) => error.exit(),
-            _ => self.code().exit(),
-        }
+        self.inner().map_or_else(|| self.code().exit(), Diagnose::exit)
     }
 
     fn note(&self) -> Option<Text> {
-        match self {
-            Self::Os(error) => error.note(),
-            _ => None,
-        }
+        self.inner()?.note()
     }
 
     fn advice(&self) -> Option<Text> {
-        match self {
-            Self::Os(error) => error.advice(),
-            _ => None,
-        }
+        self.inner()?.advice()
     }
 }
 

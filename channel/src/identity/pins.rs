@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex};
 
 use protocol::attestation::PartyId;
 
 use super::PublicIdentity;
+use crate::held;
 
 /// The partners this node accepts, by the SPKI hash of their TLS key.
 ///
@@ -21,7 +22,7 @@ pub struct Pins(Arc<PinSet>);
 #[derive(Default)]
 struct PinSet {
     /// Attestation keys by the hash of the TLS key.
-    keys: RwLock<BTreeMap<[u8; 32], [u8; 32]>>,
+    keys: Mutex<BTreeMap<[u8; 32], [u8; 32]>>,
     verifier_calls: AtomicU64,
 }
 
@@ -37,7 +38,7 @@ impl Pins {
     /// Pins these identities and no other.
     pub fn replace(&self, identities: impl IntoIterator<Item = PublicIdentity>) {
         let keys = identities.into_iter().map(|one| (one.spki, one.attestation_key)).collect();
-        *self.0.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        *held(&self.0.keys) = keys;
     }
 
     /// The party whose TLS key has this SPKI hash.
@@ -49,7 +50,7 @@ impl Pins {
     /// The attestation key of that party.
     #[must_use]
     pub fn attestation_key(&self, spki: &[u8; 32]) -> Option<[u8; 32]> {
-        self.0.keys.read().unwrap_or_else(PoisonError::into_inner).get(spki).copied()
+        held(&self.0.keys).get(spki).copied()
     }
 
     /// Number of checks of a certificate against this set; equals the number of handshakes that
@@ -66,7 +67,7 @@ impl Pins {
 
 impl fmt::Debug for Pins {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = self.0.keys.read().unwrap_or_else(PoisonError::into_inner).len();
+        let count = held(&self.0.keys).len();
         write!(f, "Pins({count})")
     }
 }

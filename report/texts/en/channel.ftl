@@ -91,6 +91,8 @@ identity-expired = { $path } has expired
     .try = delete it, and it is made anew; partners need to do nothing
 identity-not-yet-valid = { $path } is not valid yet
     .try = check the clock of this machine
+identity-clock = the clock of this machine stands at a time that no certificate can name
+    .try = set the clock of this machine, then run again
 identity-library = the TLS library failed to make a certificate: { $why }
     .try = check the clock of this machine, then run again
 

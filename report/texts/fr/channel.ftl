@@ -91,6 +91,8 @@ identity-expired = le certificat { $path } a expiré
     .try = supprimez-le, il est refait ; les partenaires n’ont rien à faire
 identity-not-yet-valid = le certificat { $path } n’est pas encore valable
     .try = vérifiez l’horloge de cette machine
+identity-clock = l’horloge de cette machine indique une date qu’aucun certificat ne peut porter
+    .try = réglez l’horloge de cette machine, puis relancez
 identity-library = la bibliothèque TLS n’a pas pu produire un certificat : { $why }
     .try = vérifiez l’horloge de cette machine, puis relancez
 
