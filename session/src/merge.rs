@@ -14,7 +14,9 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::count::Count;
 use crate::spills::{Hit, OwnTag, Record, ResponseTag, RowHandle, Spilling};
+use crate::state::Core;
 use crate::task::opaque_debug;
+use crate::wire::Wire;
 use crate::{Outbox, Output, SpillChunk, SpillContent, SpillName};
 use protocol::codec::{RawFrame, StreamId};
 use protocol::error::{Bug, Error};
@@ -275,55 +277,77 @@ impl<R: Record> Sorted<R> {
     }
 }
 
-/// A sorted spill of rows of encodings coming back chunk by chunk, strictly increasing.
+/// Rows of encodings on their way out, in the strict order that follows from them alone.
 #[derive(Debug)]
-pub(crate) struct SortedRows {
+pub(crate) struct RowsOut {
+    spill: SpillName,
+    stream: StreamId,
     width: RowWidth,
     last: Vec<Encoded>,
     /// Rows that were spilled and have not come back yet.
     missing: u64,
+    framer: Framer,
 }
 
-/// Reasons for which a spill of rows cannot be sent.
-pub(crate) enum RowsChanged {
-    /// Two rows that differ begin with one encoding.
-    Repeated,
-    /// The sorter or the storage is at fault.
-    Storage(Bug),
-}
-
-impl SortedRows {
-    /// Expects `rows` rows.
-    pub(crate) const fn new(width: RowWidth, rows: u64) -> Self {
-        Self { width, last: Vec::new(), missing: rows }
+impl RowsOut {
+    /// Asks for the first of `rows` rows.
+    pub(crate) fn start<P>(
+        spill: SpillName,
+        stream: StreamId,
+        core: &Core<P>,
+        rows: u64,
+        out: &mut Outbox,
+    ) -> Self {
+        out.push(Output::WantSpill(spill));
+        let framer = Framer::new(stream, 32, core.row_frame());
+        Self { spill, stream, width: core.width, last: Vec::new(), missing: rows, framer }
     }
 
-    /// Checks the next chunk, whole rows.
-    pub(crate) fn take(&mut self, bytes: &[u8], last: bool) -> Result<(), RowsChanged> {
-        let (encodings, rest) = bytes.as_chunks::<32>();
+    /// Sends the next chunk; true after the last one, whose stream is then signed.
+    ///
+    /// `twice` is the error for two rows that differ and begin with one encoding.
+    pub(crate) fn send(
+        &mut self,
+        chunk: &SpillChunk,
+        wire: &mut Wire,
+        twice: Error,
+        out: &mut Outbox,
+    ) -> Result<bool, Error> {
+        let SpillContent::Records(rows) = &chunk.content else {
+            return Err(Bug::misuse().into());
+        };
+        if chunk.spill != self.spill {
+            return Err(Bug::misuse().into());
+        }
+        self.check(rows, chunk.last, twice)?;
+        self.framer.push(rows, chunk.last, |frame| wire.send_bulk(frame, out))?;
+        match chunk.last {
+            true => wire.send_checkpoint(self.stream, out)?,
+            false => out.push(Output::WantSpill(self.spill)),
+        }
+        Ok(chunk.last)
+    }
+
+    /// Checks whole rows: neither a sorter nor storage makes equal beginnings of rows that differ.
+    fn check(&mut self, rows: &[u8], last: bool, twice: Error) -> Result<(), Error> {
+        let (encodings, rest) = rows.as_chunks::<32>();
         if !rest.is_empty() || !encodings.len().is_multiple_of(self.width.slots()) {
-            return Err(RowsChanged::Storage(Bug::misuse()));
+            return Err(Bug::misuse().into());
         }
         for row in encodings.chunks(self.width.slots()) {
             let first = self.last.is_empty() || self.last.first() < row.first();
-            // The caller says who is to blame for equal beginnings; no sorter makes them of rows
-            // that differ.
             if self.last.first() == row.first() && self.last != row {
-                return Err(RowsChanged::Repeated);
+                return Err(twice);
             }
             if !first || !row.is_sorted_by(|a, b| a < b) {
-                return Err(RowsChanged::Storage(Bug::stored_data_changed()));
+                return Err(Bug::stored_data_changed().into());
             }
             self.last.clear();
             self.last.extend_from_slice(row);
-            let missing = self.missing.checked_sub(1);
-            self.missing = missing.ok_or(RowsChanged::Storage(Bug::stored_data_changed()))?;
+            self.missing = self.missing.checked_sub(1).ok_or(Bug::stored_data_changed())?;
         }
         // Nor must a spill be shortened: rows would silently be left out.
-        if last == (self.missing == 0) {
-            return Ok(());
-        }
-        Err(RowsChanged::Storage(Bug::stored_data_changed()))
+        if last == (self.missing == 0) { Ok(()) } else { Err(Bug::stored_data_changed().into()) }
     }
 }
 

@@ -2,14 +2,13 @@
 
 use alloc::sync::Arc;
 
-use crate::Outbox;
 use crate::advertiser::canary::CanariesAnswered;
-use crate::advertiser::{AdvertiserConfig, AdvertiserSession, Asking, ExpectAnswers};
-use crate::advertiser::{ExpectEvaluations, MetKey};
+use crate::advertiser::{AdvertiserConfig, Asking, ExpectAnswers, ExpectEvaluations, MetKey};
 use crate::disclosure::AlignedEvidence;
-use crate::provider::{ExpectBlinds, ExpectRows, MatchKey, ProviderSession, Serving};
+use crate::provider::{ExpectBlinds, ExpectRows, MatchKey, Serving};
 use crate::state::Agreed;
-use protocol::error::{Bug, Error};
+use crate::{Outbox, advertiser, provider};
+use protocol::error::Bug;
 use protocol::manifest::KnownKey;
 use protocol::oprf::PrfKey;
 use protocol::rows::RowWidth;
@@ -30,10 +29,10 @@ pub(crate) trait InSession: Order {
     fn judge_key(met: &MetKey, offered: &KnownKey) -> Offered;
 
     /// The advertiser's longest state.
-    fn ask(core: Agreed<Asking>, out: &mut Outbox) -> Result<AdvertiserSession, Error>;
+    fn ask(core: Agreed<Asking>, out: &mut Outbox) -> advertiser::Next;
 
     /// The provider's longest state.
-    fn serve(core: Agreed<Serving>, out: &mut Outbox) -> Result<ProviderSession, Error>;
+    fn serve(core: Agreed<Serving>, out: &mut Outbox) -> provider::Next;
 }
 
 /// Evidence of an order about the answers of a whole session.
@@ -74,11 +73,11 @@ impl InSession for Aligned {
         if met.key.contradicts(offered) { Offered::Reused } else { Offered::Free }
     }
 
-    fn ask(core: Agreed<Asking>, out: &mut Outbox) -> Result<AdvertiserSession, Error> {
+    fn ask(core: Agreed<Asking>, out: &mut Outbox) -> advertiser::Next {
         ExpectEvaluations::start(core, out)
     }
 
-    fn serve(core: Agreed<Serving>, out: &mut Outbox) -> Result<ProviderSession, Error> {
+    fn serve(core: Agreed<Serving>, out: &mut Outbox) -> provider::Next {
         Ok(ExpectBlinds::start(core, out).into())
     }
 }
@@ -110,11 +109,11 @@ impl InSession for Shuffled {
         }
     }
 
-    fn ask(core: Agreed<Asking>, out: &mut Outbox) -> Result<AdvertiserSession, Error> {
+    fn ask(core: Agreed<Asking>, out: &mut Outbox) -> advertiser::Next {
         ExpectAnswers::start(core, out)
     }
 
-    fn serve(core: Agreed<Serving>, out: &mut Outbox) -> Result<ProviderSession, Error> {
+    fn serve(core: Agreed<Serving>, out: &mut Outbox) -> provider::Next {
         Ok(ExpectRows::start(core, out).into())
     }
 }
@@ -124,8 +123,8 @@ pub(crate) struct Way {
     pub(crate) padded_rows: fn(&AdvertiserConfig) -> Option<u64>,
     pub(crate) judge_key: fn(&MetKey, &KnownKey) -> Offered,
     pub(crate) has_key: fn(&MatchKey) -> bool,
-    pub(crate) ask: fn(Agreed<Asking>, &mut Outbox) -> Result<AdvertiserSession, Error>,
-    pub(crate) serve: fn(Agreed<Serving>, &mut Outbox) -> Result<ProviderSession, Error>,
+    pub(crate) ask: fn(Agreed<Asking>, &mut Outbox) -> advertiser::Next,
+    pub(crate) serve: fn(Agreed<Serving>, &mut Outbox) -> provider::Next,
 }
 
 impl Way {

@@ -20,6 +20,12 @@ use protocol::suite::Profile;
 use protocol::terms::SignedTerms;
 use protocol::transcript::receipt::Receipt;
 
+/// Next state, or the error that ends the session.
+pub(crate) type Next<S> = Result<<S as State>::Session, Error>;
+
+/// Reservation that is on disk, or the refusal of it and the seconds after which it may succeed.
+pub(crate) type Reserved = Result<Reservation, (Refusal, u32)>;
+
 /// Declares a control message that a state may accept, and refuses it for all others.
 macro_rules! messages {
     ($($name:ident($message:ty);)+) => { $(
@@ -28,7 +34,7 @@ macro_rules! messages {
             _message: $message,
             frame: RawFrame,
             _out: &mut Outbox,
-        ) -> Result<Self::Session, Error> {
+        ) -> Next<Self> {
             Err(unexpected(&frame))
         }
     )+ };
@@ -89,33 +95,28 @@ pub(crate) trait State: OnWire + Sized + Into<Self::Session> {
         Err(Bug::misuse().into())
     }
 
-    /// Takes the reserve or the hold that is on disk, or the refusal of it with the seconds after
-    /// which it may succeed.
-    fn reserved(
-        self,
-        _reserved: Result<Reservation, (Refusal, u32)>,
-        _out: &mut Outbox,
-    ) -> Result<Self::Session, Error> {
+    /// Takes the reserve or the hold.
+    fn reserved(self, _reserved: Reserved, _out: &mut Outbox) -> Next<Self> {
         Err(Bug::misuse().into())
     }
 
     /// Takes the facts about a batch of handles.
-    fn resolved(self, _resolved: Resolution, _out: &mut Outbox) -> Result<Self::Session, Error> {
+    fn resolved(self, _resolved: Resolution, _out: &mut Outbox) -> Next<Self> {
         Err(Bug::misuse().into())
     }
 
     /// Takes the operator's decision about a release.
-    fn decided(self, _approved: bool, _out: &mut Outbox) -> Result<Self::Session, Error> {
+    fn decided(self, _approved: bool, _out: &mut Outbox) -> Next<Self> {
         Err(Bug::misuse().into())
     }
 
     /// Goes on as far as it can after something was taken.
-    fn advance(self, _out: &mut Outbox) -> Result<Self::Session, Error> {
+    fn advance(self, _out: &mut Outbox) -> Next<Self> {
         Ok(self.into())
     }
 
     /// Advances by one input.
-    fn handle(mut self, input: Input, out: &mut Outbox) -> Result<Self::Session, Error> {
+    fn handle(mut self, input: Input, out: &mut Outbox) -> Next<Self> {
         match input {
             Input::Frame(frame) => match self.wire_mut().receive(frame, out)? {
                 Received::Control(message, frame) => return self.control(message, frame, out),
@@ -137,12 +138,7 @@ pub(crate) trait State: OnWire + Sized + Into<Self::Session> {
     }
 
     /// Hands a control message to whoever accepts it.
-    fn control(
-        mut self,
-        message: Control,
-        frame: RawFrame,
-        out: &mut Outbox,
-    ) -> Result<Self::Session, Error> {
+    fn control(mut self, message: Control, frame: RawFrame, out: &mut Outbox) -> Next<Self> {
         match message {
             Control::HelloA(message) => self.hello_a(message, frame, out),
             Control::HelloP(message) => self.hello_p(message, frame, out),

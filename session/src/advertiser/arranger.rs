@@ -6,41 +6,34 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
+use crate::advertiser::Asking;
+use crate::advertiser::intake::Intake;
 use crate::count::Count;
 use crate::row_task::OpenRow;
+use crate::state::Agreed;
 use crate::task::{BlindRowsTask, CanaryTask, opaque_debug};
 use crate::{Outbox, Output, RowSlot, Task};
-use protocol::error::{Bug, Error};
+use protocol::error::Bug;
+use protocol::group::Encoded;
 use protocol::rows::RowWidth;
 use protocol::seed::{Select, SessionKeys};
 
-/// Input, sizes and derivations of the rows of a session.
-pub(crate) struct RowPlan {
-    pub(crate) width: RowWidth,
-    /// Rows of the committed input.
-    pub(crate) rows: u64,
-    /// Rows asked for: all of them, or the sample.
-    pub(crate) drawn: u64,
-    /// Padded rows n̂.
-    pub(crate) padded: u64,
-    /// Distinct identifiers of the input.
-    pub(crate) distinct: u64,
-    /// The draw of the sample, if there is one.
-    pub(crate) sample: Option<Select>,
-    /// Normalization rules of the terms.
-    pub(crate) ruleset: u8,
-    /// Kinds of the terms.
-    pub(crate) kinds: Vec<u8>,
-    pub(crate) public_key: [u8; 32],
-    /// Derivations of the session.
-    pub(crate) keys: SessionKeys,
-    /// Rows of a full frame, which is what a task works on.
-    pub(crate) frame_rows: u32,
-}
-
 /// Turns identifiers into tasks: real rows first, then canary rows.
 pub(crate) struct Arranger {
-    plan: RowPlan,
+    width: RowWidth,
+    /// Rows of a full frame, which is the work of a task.
+    frame_rows: u32,
+    /// Rows of the committed input.
+    rows: u64,
+    /// The draw of the sample, if there is one.
+    sample: Option<Select>,
+    /// Rows asked for: all of them, or the sample.
+    to_draw: u64,
+    /// Padded rows n̂.
+    padded: u64,
+    public_key: Encoded,
+    keys: SessionKeys,
+    intake: Intake,
     /// Identifiers given by the driver and not yet placed.
     waiting: VecDeque<RowSlot>,
     /// Row of the input that is being gathered, and its identifiers so far.
@@ -52,10 +45,6 @@ pub(crate) struct Arranger {
     drawn: u64,
     /// Identifiers that a drawn row has kept.
     kept: Seen,
-    next_element: u64,
-    last_place: Option<(u64, u8)>,
-    rows_wanted: bool,
-    rows_ended: bool,
     /// Row of the list at which the next canary rows begin.
     next_canary: u64,
     /// Tasks out.
@@ -63,84 +52,76 @@ pub(crate) struct Arranger {
 }
 
 impl Arranger {
-    pub(crate) fn new(plan: RowPlan) -> Result<Self, Bug> {
-        let kept = Seen::new(plan.distinct)?;
-        let next_canary = plan.drawn;
+    pub(crate) fn new(core: &mut Agreed<Asking>) -> Result<Self, Bug> {
+        let Asking { rows, drawn, distinct, .. } = core.own;
+        let sample = core.own.sample_stream.take();
+        let (width, frame_rows) = (core.width, core.width.frame_rows(core.wire.limits()));
+        // A frame's elements at most.
+        let slots_max = frame_rows as usize * width.slots();
         Ok(Self {
-            plan,
+            width,
+            frame_rows,
+            rows,
+            sample: sample.map(|stream| Select::new(stream, rows, drawn)),
+            to_draw: drawn,
+            padded: core.padded_rows(),
+            public_key: core.own.public_key(),
+            keys: core.own.keys.clone(),
+            intake: Intake::new(core, slots_max),
             waiting: VecDeque::new(),
             row: 0,
             open: Vec::new(),
             ready: Vec::new(),
             drawn: 0,
-            kept,
-            next_element: 0,
-            last_place: None,
-            rows_wanted: false,
-            rows_ended: false,
-            next_canary,
+            kept: Seen::new(distinct)?,
+            next_canary: drawn,
             pending: 0,
         })
     }
 
     /// Takes identifiers in (row, slot) order.
     pub(crate) fn take(&mut self, slots: Vec<RowSlot>) -> Result<(), Bug> {
-        if !self.rows_wanted || slots.len() > self.slots_max() {
-            return Err(Bug::misuse());
-        }
-        self.rows_wanted = false;
+        self.intake.begin(slots.len())?;
         for slot in &slots {
-            let place = (slot.row, slot.slot);
-            let in_order = self.last_place.is_none_or(|last| last < place);
-            let agreed = slot.identifier.ruleset.code() == self.plan.ruleset
-                && self.plan.kinds.contains(&slot.identifier.kind.code());
+            self.intake.admit(slot)?;
             // The input was checked to have no row wider than w.
-            let fits = slot.row < self.plan.rows && slot.slot < self.plan.width.get();
-            if !in_order || !agreed || !fits || slot.element > self.next_element {
+            if slot.slot >= self.width.get() {
                 return Err(Bug::misuse());
-            }
-            self.last_place = Some(place);
-            if slot.element == self.next_element {
-                self.next_element.grow(1)?;
             }
         }
         self.waiting.extend(slots);
         Ok(())
     }
 
-    /// There are no further identifiers; they were the committed ones, or the driver is wrong.
-    pub(crate) fn end_rows(&mut self) -> Result<(), Bug> {
-        if !self.rows_wanted || self.next_element != self.plan.distinct {
-            return Err(Bug::misuse());
-        }
-        self.rows_ended = true;
-        Ok(())
+    /// Notes that there are no further identifiers.
+    pub(crate) const fn end_rows(&mut self) -> Result<(), Bug> {
+        self.intake.end()
     }
 
     /// Starts tasks while fewer than `window` are out, and asks for identifiers when dry.
-    pub(crate) fn go_on(&mut self, window: u32, out: &mut Outbox) -> Result<(), Error> {
+    pub(crate) fn go_on(&mut self, window: u32, out: &mut Outbox) -> Result<(), Bug> {
         while self.pending < window {
-            if self.row < self.plan.rows || !self.ready.is_empty() {
+            if self.row < self.rows || !self.ready.is_empty() {
                 if !self.fill()? {
-                    self.want_rows(out);
+                    self.intake.want(out);
                     return Ok(());
                 }
                 let rows = core::mem::take(&mut self.ready);
                 if !rows.is_empty() {
-                    let (width, keys) = (self.plan.width, self.plan.keys.clone());
+                    let (width, keys) = (self.width, self.keys.clone());
                     self.start(Task::BlindRows(BlindRowsTask { width, rows, keys }), out)?;
                 }
                 continue;
             }
             // The input may end with identifiers of rows that were not drawn.
-            if !self.rows_ended {
-                self.want_rows(out);
+            if !self.intake.is_ended() {
+                self.intake.want(out);
                 return Ok(());
             }
-            if self.drawn != self.plan.drawn || !self.waiting.is_empty() {
-                return Err(Bug::misuse().into());
+            if self.drawn != self.to_draw || !self.waiting.is_empty() {
+                return Err(Bug::misuse());
             }
-            let mut left = self.plan.padded;
+            let mut left = self.padded;
             left.shrink(self.next_canary)?;
             if left == 0 {
                 return Ok(());
@@ -152,14 +133,14 @@ impl Arranger {
 
     /// Tells if every row has been made and its task is done.
     pub(crate) const fn is_done(&self) -> bool {
-        self.rows_ended && self.pending == 0 && self.next_canary == self.plan.padded
+        self.intake.is_ended() && self.pending == 0 && self.next_canary == self.padded
     }
 
     fn start_canaries(&mut self, left: u64, out: &mut Outbox) -> Result<(), Bug> {
-        let full = self.plan.frame_rows;
+        let full = self.frame_rows;
         let rows = u32::try_from(left).map_or(full, |left| left.min(full));
-        let RowPlan { width, public_key, ref keys, .. } = self.plan;
-        let (first_row, keys) = (self.next_canary, keys.clone());
+        let Self { width, public_key, .. } = *self;
+        let (first_row, keys) = (self.next_canary, self.keys.clone());
         self.next_canary.grow(u64::from(rows))?;
         self.start(Task::Canaries(CanaryTask { width, first_row, rows, public_key, keys }), out)
     }
@@ -170,21 +151,9 @@ impl Arranger {
         Ok(())
     }
 
-    fn want_rows(&mut self, out: &mut Outbox) {
-        if !self.rows_ended && !self.rows_wanted {
-            self.rows_wanted = true;
-            out.push(Output::WantRows { identifiers_max: self.slots_max() });
-        }
-    }
-
-    fn slots_max(&self) -> usize {
-        // A frame's elements at most.
-        self.plan.frame_rows as usize * self.plan.width.slots()
-    }
-
     /// Gathers drawn rows for one task; false when identifiers are missing.
     fn fill(&mut self) -> Result<bool, Bug> {
-        while self.row < self.plan.rows && self.ready.len() < self.plan.frame_rows as usize {
+        while self.row < self.rows && self.ready.len() < self.frame_rows as usize {
             while let Some(slot) = self.waiting.pop_front() {
                 if slot.row != self.row {
                     self.waiting.push_front(slot);
@@ -193,7 +162,7 @@ impl Arranger {
                 self.open.push(slot);
             }
             // Further slots of this row may still be to come.
-            if self.waiting.is_empty() && !self.rows_ended {
+            if self.waiting.is_empty() && !self.intake.is_ended() {
                 return Ok(false);
             }
             self.close_row()?;
@@ -205,7 +174,7 @@ impl Arranger {
     fn close_row(&mut self) -> Result<(), Bug> {
         let row = self.row;
         self.row.grow(1)?;
-        let drawn = match &mut self.plan.sample {
+        let drawn = match &mut self.sample {
             Some(sample) => sample.next().ok_or(Bug::invariant())?,
             None => true,
         };
@@ -213,7 +182,7 @@ impl Arranger {
             self.open.clear();
             return Ok(());
         }
-        let mut slots = alloc::vec![None; self.plan.width.slots()];
+        let mut slots = alloc::vec![None; self.width.slots()];
         for found in self.open.drain(..) {
             // The first row keeps an identifier; equal elements would be equal on the wire.
             if self.kept.insert(found.element)? {

@@ -6,30 +6,16 @@
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
+use crate::advertiser::Asking;
+use crate::advertiser::intake::{Admitted, Intake};
 use crate::count::Count;
 use crate::spills::{Placement, RowHit, Spilling};
+use crate::state::Agreed;
 use crate::task::{BlindSlot, BlindTask, BlindedFrame};
 use crate::{Outbox, Output, RowSlot, Task};
-use protocol::error::{Bug, Error};
+use protocol::error::Bug;
 use protocol::identifier::Identifier;
-use protocol::limits::Limits;
 use protocol::seed::{Select, SessionKeys};
-
-/// Input and derivations of the padded sequence of a session.
-pub(crate) struct Plan {
-    /// Padded elements E.
-    pub(crate) elements: u64,
-    /// Real elements among them.
-    pub(crate) distinct: u64,
-    /// Rows of the input.
-    pub(crate) rows: u64,
-    /// Normalization rules of the terms.
-    pub(crate) ruleset: u8,
-    /// Kinds of the terms, in their order.
-    pub(crate) kinds: Vec<u8>,
-    /// Derivations of the session.
-    pub(crate) keys: SessionKeys,
-}
 
 /// Turns rows into frames of the padded sequence: `Select` says which positions are real.
 #[derive(Debug)]
@@ -39,8 +25,6 @@ pub(crate) struct Blinder {
     drawn: Option<bool>,
     position: u64,
     elements: u64,
-    distinct: u64,
-    next_element: u64,
     frame_elements: u32,
     pub(crate) last_frame: u32,
     next_frame: u32,
@@ -48,12 +32,7 @@ pub(crate) struct Blinder {
     first: u64,
     /// Distinct identifiers given by the driver and not yet placed.
     waiting: VecDeque<(u64, Identifier)>,
-    rows_wanted: bool,
-    pub(crate) rows_ended: bool,
-    ruleset: u8,
-    kinds: Vec<u8>,
-    rows: u64,
-    last_place: Option<(u64, u8)>,
+    intake: Intake,
     /// Records spilled as [`Placement`].
     pub(crate) placements: u64,
     pub(crate) ready: BTreeMap<u32, BlindedFrame>,
@@ -62,70 +41,62 @@ pub(crate) struct Blinder {
 }
 
 impl Blinder {
-    pub(crate) fn new(plan: Plan, limits: &Limits) -> Result<Self, Error> {
-        let frames = limits.frames(plan.elements).ok_or(Bug::invariant())?;
+    pub(crate) fn new(core: &Agreed<Asking>) -> Result<Self, Bug> {
+        let (limits, Asking { keys, distinct, .. }) = (core.wire.limits(), &core.own);
+        let frames = limits.frames(core.elements).ok_or(Bug::invariant())?;
+        let frame = limits.frame_elements as usize;
         Ok(Self {
-            select: Select::new(plan.keys.padding_stream(), plan.elements, plan.distinct),
+            select: Select::new(keys.padding_stream(), core.elements, *distinct),
             drawn: None,
             position: 0,
-            elements: plan.elements,
-            distinct: plan.distinct,
-            next_element: 0,
+            elements: core.elements,
             frame_elements: limits.frame_elements,
             last_frame: frames.checked_sub(1).ok_or(Bug::invariant())?,
             next_frame: 0,
-            slots: Vec::with_capacity(limits.frame_elements as usize),
+            slots: Vec::with_capacity(frame),
             first: 0,
-            waiting: VecDeque::with_capacity(limits.frame_elements as usize),
-            rows_wanted: false,
-            rows_ended: false,
-            ruleset: plan.ruleset,
-            kinds: plan.kinds,
-            rows: plan.rows,
-            last_place: None,
+            waiting: VecDeque::with_capacity(frame),
+            intake: Intake::new(core, frame),
             placements: 0,
             ready: BTreeMap::new(),
             next_to_send: 0,
-            keys: plan.keys,
+            keys: keys.clone(),
         })
     }
 
     /// Takes identifiers in (row, slot) order; repeated ones only leave their place.
-    pub(crate) fn take(&mut self, rows: Vec<RowSlot>, out: &mut Outbox) -> Result<(), Error> {
-        if !self.rows_wanted || rows.len() > self.frame_elements as usize {
-            return Err(Bug::misuse().into());
-        }
-        self.rows_wanted = false;
+    pub(crate) fn take(&mut self, rows: Vec<RowSlot>, out: &mut Outbox) -> Result<(), Bug> {
+        self.intake.begin(rows.len())?;
         let mut places = Spilling::with_room(rows.len());
         for entry in rows {
-            let place = (entry.row, entry.slot);
-            let kind = self.kinds.iter().position(|kind| *kind == entry.identifier.kind.code());
-            let kind = kind.and_then(|at| u8::try_from(at).ok()).ok_or(Bug::misuse())?;
-            let in_order = self.last_place.is_none_or(|last| last < place);
-            // Identifiers of two rulesets never meet: the terms name the one of this session.
-            let ours = entry.identifier.ruleset.code() == self.ruleset;
-            if !in_order || !ours || entry.row >= self.rows || entry.element > self.next_element {
-                return Err(Bug::misuse().into());
-            }
-            self.last_place = Some(place);
-            self.placements.grow(1)?;
+            let Admitted { kind, is_first } = self.intake.admit(&entry)?;
             let place = RowHit { row: entry.row.into(), kind };
             places.push(&Placement { element: entry.element.into(), place });
-            if entry.element == self.next_element {
-                self.next_element.grow(1)?;
+            if is_first {
                 self.waiting.push_back((entry.element, entry.identifier));
             }
         }
+        self.placements.grow(places.count())?;
         places.spill(out);
         Ok(())
     }
 
+    /// Notes that there are no further identifiers.
+    pub(crate) const fn end_rows(&mut self) -> Result<(), Bug> {
+        self.intake.end()
+    }
+
+    /// Tells if all identifiers were given.
+    pub(crate) const fn is_fed(&self) -> bool {
+        self.intake.is_ended()
+    }
+
     /// Builds frames while fewer than `window` are unanswered, and asks for rows when dry.
-    pub(crate) fn go_on(&mut self, open: u32, window: u32, out: &mut Outbox) -> Result<(), Error> {
+    pub(crate) fn go_on(&mut self, open: u32, window: u32, out: &mut Outbox) -> Result<(), Bug> {
         loop {
             // Repeated identifiers after the last distinct one still have to leave their place.
             if self.position == self.elements {
-                self.want_rows(out);
+                self.intake.want(out);
                 return Ok(());
             }
             let mut unanswered = self.next_frame;
@@ -136,10 +107,10 @@ impl Blinder {
             }
             if !self.fill()? {
                 // Fewer distinct identifiers than committed: the driver's input changed.
-                if self.rows_ended {
-                    return Err(Bug::misuse().into());
+                if self.is_fed() {
+                    return Err(Bug::misuse());
                 }
-                self.want_rows(out);
+                self.intake.want(out);
                 return Ok(());
             }
             // With room from the start: a vector that grows leaves its secrets behind unwiped.
@@ -150,22 +121,6 @@ impl Blinder {
             let task = BlindTask { frame, first: self.first, slots, keys: self.keys.clone() };
             self.first = self.position;
             out.push(Output::Compute(Task::Blind(task)));
-        }
-    }
-
-    pub(crate) fn end_rows(&mut self) -> Result<(), Bug> {
-        // The input is the committed one, or the driver is wrong.
-        if !self.rows_wanted || self.next_element != self.distinct {
-            return Err(Bug::misuse());
-        }
-        self.rows_ended = true;
-        Ok(())
-    }
-
-    fn want_rows(&mut self, out: &mut Outbox) {
-        if !self.rows_ended && !self.rows_wanted {
-            self.rows_wanted = true;
-            out.push(Output::WantRows { identifiers_max: self.frame_elements as usize });
         }
     }
 

@@ -5,13 +5,13 @@ use alloc::vec::Vec;
 
 use zeroize::Zeroizing;
 
-use crate::advertiser::arranger::{Arranger, RowPlan};
+use crate::advertiser::arranger::Arranger;
 use crate::advertiser::canary::{Canaries, CanariesAnswered};
 use crate::advertiser::tally::{Counted, Tally};
-use crate::advertiser::{AdvertiserSession, Asking, ExpectIds};
+use crate::advertiser::{AdvertiserSession, Asking, ExpectIds, Next};
 use crate::count::Count;
 use crate::disclosure::{self, MatchCount, Outcome, ShuffledCounts, Withheld};
-use crate::merge::{Framer, Reread, RowsChanged, SortedRows};
+use crate::merge::{Reread, RowsOut};
 use crate::row_task::UnblindTask;
 use crate::state::{Agreed, State};
 use crate::task::{Computed, Done};
@@ -20,7 +20,6 @@ use protocol::codec::{RawFrame, StreamId};
 use protocol::error::{Bug, Error, Violation};
 use protocol::group::Encoded;
 use protocol::rows::RowOrder;
-use protocol::seed::Select;
 use protocol::suite::Profile;
 use protocol::transcript::result::ResultCommitment;
 
@@ -42,7 +41,7 @@ enum Phase {
     /// Real rows are blinded and canary rows made.
     Arrange(Arranger),
     /// Rows go out.
-    Send(SortedRows, Framer),
+    Send(RowsOut),
     /// Answers come in.
     Receive(Receiving),
     /// Answers that are no canaries are unblinded.
@@ -79,30 +78,11 @@ struct Unblinding {
 }
 
 impl ExpectAnswers {
-    pub(crate) fn start(
-        mut core: Agreed<Asking>,
-        out: &mut Outbox,
-    ) -> Result<AdvertiserSession, Error> {
+    pub(crate) fn start(mut core: Agreed<Asking>, out: &mut Outbox) -> Next {
         core.open_exchange();
-        let (rows, drawn, padded) = (core.own.rows, core.own.drawn, core.padded_rows());
-        let stream = core.own.sample_stream.take();
-        let terms = core.terms.terms();
-        let plan = RowPlan {
-            width: core.width,
-            rows,
-            drawn,
-            padded,
-            distinct: core.own.distinct,
-            sample: stream.map(|stream| Select::new(stream, rows, drawn)),
-            ruleset: terms.ruleset,
-            kinds: terms.kinds.clone(),
-            public_key: core.own.public_key(),
-            keys: core.own.keys.clone(),
-            frame_rows: core.width.frame_rows(core.wire.limits()),
-        };
-        let canaries = padded.checked_sub(drawn).ok_or(Bug::invariant())?;
+        let canaries = core.padded_rows().checked_sub(core.own.drawn).ok_or(Bug::invariant())?;
         let canaries = Canaries::new(core.width, canaries)?;
-        let phase = Phase::Arrange(Arranger::new(plan)?);
+        let phase = Phase::Arrange(Arranger::new(&mut core)?);
         Self { core, canaries, phase }.advance(out)
     }
 
@@ -121,39 +101,10 @@ impl ExpectAnswers {
 
     fn start_sending(&mut self, out: &mut Outbox) {
         self.canaries.seal();
-        let width = self.core.width;
-        out.push(Output::WantSpill(SpillName::BlindedRows(width)));
-        let framer = Framer::new(StreamId::Blind, 32, self.core.row_frame());
-        self.phase = Phase::Send(SortedRows::new(width, self.core.padded_rows()), framer);
-    }
-
-    /// Sends the next rows, in the order that follows from them alone.
-    fn send(&mut self, chunk: &SpillChunk, out: &mut Outbox) -> Result<(), Error> {
-        let name = SpillName::BlindedRows(self.core.width);
-        let (Phase::Send(rows, framer), SpillContent::Records(records)) =
-            (&mut self.phase, &chunk.content)
-        else {
-            return Err(Bug::misuse().into());
-        };
-        if chunk.spill != name {
-            return Err(Bug::misuse().into());
-        }
-        self.core.check_open(out)?;
-        rows.take(records, chunk.last).map_err(|changed| match changed {
-            // Equal elements are one identifier that our own driver numbered twice.
-            RowsChanged::Repeated => Bug::invariant(),
-            RowsChanged::Storage(bug) => bug,
-        })?;
-        let wire = &mut self.core.wire;
-        framer.push(records, chunk.last, |frame| wire.send_bulk(frame, out))?;
-        if chunk.last {
-            wire.send_checkpoint(StreamId::Blind, out)?;
-            let order = RowOrder::new(self.core.width);
-            self.phase = Phase::Receive(Receiving { order, missing: None });
-        } else {
-            out.push(Output::WantSpill(name));
-        }
-        Ok(())
+        let (core, rows) = (&self.core, self.core.padded_rows());
+        let spill = SpillName::BlindedRows(core.width);
+        let rows = RowsOut::start(spill, StreamId::Blind, core, rows, out);
+        self.phase = Phase::Send(rows);
     }
 
     fn start_unblinding(&mut self, out: &mut Outbox) -> Result<(), Error> {
@@ -195,12 +146,7 @@ impl ExpectAnswers {
     }
 
     /// Releases the count, or withholds it; where handles follow, asks the operator first.
-    fn judge(
-        mut self,
-        evidence: CanariesAnswered,
-        counted: Counted,
-        out: &mut Outbox,
-    ) -> Result<AdvertiserSession, Error> {
+    fn judge(mut self, evidence: CanariesAnswered, counted: Counted, out: &mut Outbox) -> Next {
         let Counted { histogram, handles } = counted;
         let core = &self.core;
         let counts = ShuffledCounts {
@@ -238,7 +184,7 @@ impl State for ExpectAnswers {
             // The provider evaluates every row before the first answer leaves.
             Phase::Receive(_) if self.core.wire.elements(StreamId::Eval) == 0 => Stage::Answers,
             Phase::Arrange(_) => Stage::Blind,
-            Phase::Send(..) | Phase::Receive(_) => Stage::Match,
+            Phase::Send(_) | Phase::Receive(_) => Stage::Match,
             Phase::Unblind(_) => Stage::Finalize,
             Phase::Count(..) | Phase::Counted(..) => Stage::LookUp,
             Phase::Approve { .. } => Stage::Approval,
@@ -306,7 +252,16 @@ impl State for ExpectAnswers {
 
     fn spilled(&mut self, chunk: SpillChunk, out: &mut Outbox) -> Result<(), Error> {
         match &mut self.phase {
-            Phase::Send(..) => self.send(&chunk, out),
+            Phase::Send(rows) => {
+                self.core.check_open(out)?;
+                // Equal elements are one identifier that our own driver numbered twice.
+                let twice = Bug::invariant().into();
+                if rows.send(&chunk, &mut self.core.wire, twice, out)? {
+                    let order = RowOrder::new(self.core.width);
+                    self.phase = Phase::Receive(Receiving { order, missing: None });
+                }
+                Ok(())
+            }
             Phase::Unblind(unblinding) => {
                 unblinding.take(&chunk, &self.core, &mut self.canaries, out)
             }
@@ -320,7 +275,7 @@ impl State for ExpectAnswers {
         }
     }
 
-    fn decided(self, approved: bool, out: &mut Outbox) -> Result<AdvertiserSession, Error> {
+    fn decided(self, approved: bool, out: &mut Outbox) -> Next {
         match (self.phase, approved) {
             (Phase::Approve { count, handles }, true) => {
                 Ok(ExpectIds::start(self.core, count, handles, out).into())
@@ -330,7 +285,7 @@ impl State for ExpectAnswers {
         }
     }
 
-    fn advance(mut self, out: &mut Outbox) -> Result<AdvertiserSession, Error> {
+    fn advance(mut self, out: &mut Outbox) -> Next {
         let window = self.core.own.frames_in_flight;
         match &mut self.phase {
             Phase::Arrange(arranger) => {
@@ -358,7 +313,7 @@ impl State for ExpectAnswers {
                 let (evidence, counted) = (*evidence, *counted);
                 return self.judge(evidence, counted, out);
             }
-            Phase::Send(..) | Phase::Count(..) | Phase::Approve { .. } => {}
+            Phase::Send(_) | Phase::Count(..) | Phase::Approve { .. } => {}
         }
         Ok(self.into())
     }

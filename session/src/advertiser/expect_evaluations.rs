@@ -3,9 +3,9 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use crate::advertiser::blinder::{Blinder, Plan};
+use crate::advertiser::blinder::Blinder;
 use crate::advertiser::lookup::{Found, Lookup, Spilled};
-use crate::advertiser::{AdvertiserSession, Asking};
+use crate::advertiser::{AdvertiserSession, Asking, Next};
 use crate::count::Count;
 use crate::disclosure::{self, AlignedEvidence, Outcome};
 use crate::state::{Agreed, State};
@@ -41,21 +41,9 @@ enum Phase {
 }
 
 impl ExpectEvaluations {
-    pub(crate) fn start(
-        mut core: Agreed<Asking>,
-        out: &mut Outbox,
-    ) -> Result<AdvertiserSession, Error> {
+    pub(crate) fn start(mut core: Agreed<Asking>, out: &mut Outbox) -> Next {
         core.open_exchange();
-        let terms = core.terms.terms();
-        let plan = Plan {
-            elements: core.elements,
-            distinct: core.own.distinct,
-            rows: core.own.rows,
-            ruleset: terms.ruleset,
-            kinds: terms.kinds.clone(),
-            keys: core.own.keys.clone(),
-        };
-        let blinder = Blinder::new(plan, core.wire.limits())?;
+        let blinder = Blinder::new(&core)?;
         Self {
             core,
             blinder,
@@ -94,7 +82,7 @@ impl ExpectEvaluations {
     }
 
     /// Releases the outcome to our own operator, and signs the receipt.
-    fn close(self, found: &Found, out: &mut Outbox) -> Result<AdvertiserSession, Error> {
+    fn close(self, found: &Found, out: &mut Outbox) -> Next {
         let Self { core, evidence, .. } = self;
         let outcome =
             disclosure::release_rows(&core.terms, &core.reservation, &evidence, found.counts)?;
@@ -145,7 +133,7 @@ impl State for ExpectEvaluations {
     }
 
     fn rows(&mut self, rows: Vec<RowSlot>, out: &mut Outbox) -> Result<(), Error> {
-        self.blinder.take(rows, out)
+        Ok(self.blinder.take(rows, out)?)
     }
 
     fn end_of_rows(&mut self) -> Result<(), Error> {
@@ -178,13 +166,13 @@ impl State for ExpectEvaluations {
         Ok(())
     }
 
-    fn advance(mut self, out: &mut Outbox) -> Result<AdvertiserSession, Error> {
+    fn advance(mut self, out: &mut Outbox) -> Next {
         self.send_ready(out)?;
         self.blinder.go_on(self.unanswered()?, self.core.own.frames_in_flight, out)?;
         self.core.wire.settle_checkpoint(StreamId::Eval, out)?;
         let exchanged = self.core.wire.is_settled(StreamId::Blind)
             && self.core.wire.is_settled(StreamId::Eval)
-            && self.blinder.rows_ended
+            && self.blinder.is_fed()
             && self.finalizing == 0;
         match self.phase {
             Phase::Exchange if exchanged => {

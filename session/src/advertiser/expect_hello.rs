@@ -2,7 +2,9 @@
 
 use alloc::boxed::Box;
 
-use crate::advertiser::{AdvertiserConfig, AdvertiserSession, Asking, ExpectReservation, MetKey};
+use crate::advertiser::{
+    AdvertiserConfig, AdvertiserSession, Asking, ExpectReservation, MetKey, Next,
+};
 use crate::order::{Offered, Way};
 use crate::state::{Core, State};
 use crate::wire::{Wire, refused_by_peer};
@@ -38,12 +40,7 @@ impl State for ExpectHello {
     }
 
     /// Judges HELLO_P, computes the sid, and asks for a hold of the evaluations.
-    fn hello_p(
-        self,
-        hello: Box<HelloP>,
-        frame: RawFrame,
-        out: &mut Outbox,
-    ) -> Result<AdvertiserSession, Error> {
+    fn hello_p(self, hello: Box<HelloP>, frame: RawFrame, out: &mut Outbox) -> Next {
         let Self { config, mut wire, hello_a, elements } = self;
         let (hello, now) = (*hello, out.now());
         accept_provider(&config, &hello, elements, now)?;
@@ -77,12 +74,7 @@ impl State for ExpectHello {
         Ok(ExpectReservation { core, message, entry }.into())
     }
 
-    fn refuse(
-        self,
-        refuse: Refuse,
-        _frame: RawFrame,
-        out: &mut Outbox,
-    ) -> Result<AdvertiserSession, Error> {
+    fn refuse(self, refuse: Refuse, _frame: RawFrame, out: &mut Outbox) -> Next {
         Err(refused_by_peer(&refuse, out.now()))
     }
 }

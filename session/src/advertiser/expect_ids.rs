@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use zerocopy::IntoBytes;
 use zeroize::Zeroizing;
 
-use crate::advertiser::{AdvertiserSession, Asking};
+use crate::advertiser::{AdvertiserSession, Asking, Next};
 use crate::count::Count;
 use crate::disclosure::{self, MatchCount, Withheld};
 use crate::merge::{Framer, Sorted};
@@ -64,12 +64,7 @@ impl ExpectIds {
         if matches!(self.phase, Phase::Decide) && signed { Ok(()) } else { Err(unexpected(frame)) }
     }
 
-    fn close(
-        self,
-        released: Released,
-        ids: u64,
-        out: &mut Outbox,
-    ) -> Result<AdvertiserSession, Error> {
+    fn close(self, released: Released, ids: u64, out: &mut Outbox) -> Next {
         let Self { core, count, .. } = self;
         let Released { handles_known, handles_unknown, ids_suppressed } = released;
         let (terms, reservation) = (&core.terms, &core.reservation);
@@ -103,12 +98,7 @@ impl State for ExpectIds {
         stream == StreamId::Ids && matches!(self.phase, Phase::Receive(..))
     }
 
-    fn released(
-        mut self,
-        released: Released,
-        frame: RawFrame,
-        out: &mut Outbox,
-    ) -> Result<AdvertiserSession, Error> {
+    fn released(mut self, released: Released, frame: RawFrame, out: &mut Outbox) -> Next {
         self.expect_decision(&frame)?;
         let sent = self.core.wire.elements(StreamId::Handles);
         let told = released.handles_known.checked_add(u64::from(released.handles_unknown));
@@ -127,12 +117,7 @@ impl State for ExpectIds {
         Ok(self.into())
     }
 
-    fn refuse(
-        self,
-        refuse: Refuse,
-        frame: RawFrame,
-        out: &mut Outbox,
-    ) -> Result<AdvertiserSession, Error> {
+    fn refuse(self, refuse: Refuse, frame: RawFrame, out: &mut Outbox) -> Next {
         let Error::RefusedByPeer { why, .. } = refused_by_peer(&refuse, out.now()) else {
             return Err(unexpected(&frame));
         };
@@ -170,7 +155,7 @@ impl State for ExpectIds {
         Ok(())
     }
 
-    fn advance(mut self, out: &mut Outbox) -> Result<AdvertiserSession, Error> {
+    fn advance(mut self, out: &mut Outbox) -> Next {
         if let Phase::Receive(released, reader) = &self.phase {
             let (released, ids) = (*released, reader.entries);
             if self.core.wire.settle_checkpoint(StreamId::Ids, out)? {

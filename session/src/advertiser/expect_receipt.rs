@@ -1,6 +1,6 @@
 //! The advertiser's close: a receipt over everything that happened, and the provider's signature.
 
-use crate::advertiser::{AdvertiserSession, Asking};
+use crate::advertiser::{AdvertiserSession, Asking, Next};
 use crate::disclosure::{Outcome, Withheld};
 use crate::state::{Agreed, Closing, Commitments, State};
 use crate::{Outbox, Output, Stage};
@@ -20,22 +20,13 @@ pub struct ExpectReceipt {
 
 impl Agreed<Asking> {
     /// Closes a session that released its result, and nothing for handles.
-    pub(crate) fn complete(
-        self,
-        outcome: Outcome,
-        result: [u8; 32],
-        out: &mut Outbox,
-    ) -> Result<AdvertiserSession, Error> {
+    pub(crate) fn complete(self, outcome: Outcome, result: [u8; 32], out: &mut Outbox) -> Next {
         self.close(Closing::completed(outcome), result, out)
     }
 
     /// Closes a session whose result stays withheld. In the profiles without handles the receipt
     /// does not say so: the provider is not to learn if a threshold held.
-    pub(crate) fn withhold(
-        self,
-        why: Withheld,
-        out: &mut Outbox,
-    ) -> Result<AdvertiserSession, Error> {
+    pub(crate) fn withhold(self, why: Withheld, out: &mut Outbox) -> Next {
         let result = ResultCommitment::withheld(&self.own.keys.result_salt(), self.profile);
         let outcome = Outcome::Withheld(why);
         let closing = match self.profile.sends_handles() {
@@ -46,12 +37,7 @@ impl Agreed<Asking> {
     }
 
     /// Signs the receipt over everything that happened, and waits for the provider's signature.
-    pub(crate) fn close(
-        self,
-        closing: Closing,
-        result: [u8; 32],
-        out: &mut Outbox,
-    ) -> Result<AdvertiserSession, Error> {
+    pub(crate) fn close(self, closing: Closing, result: [u8; 32], out: &mut Outbox) -> Next {
         let closed_at = out.now().max(self.terms.terms().opened_at);
         let report = report_commitment(&self.own.keys.result_salt());
         let receipt = self.receipt(&closing, Commitments { result, report }, closed_at)?;
@@ -71,12 +57,7 @@ impl State for ExpectReceipt {
         Stage::Receipt
     }
 
-    fn receipt_ack(
-        self,
-        ack: ReceiptAck,
-        frame: RawFrame,
-        out: &mut Outbox,
-    ) -> Result<AdvertiserSession, Error> {
+    fn receipt_ack(self, ack: ReceiptAck, frame: RawFrame, out: &mut Outbox) -> Next {
         let Self { core, receipt, outcome } = self;
         receipt.verify(core.wire.peer().key(), &ack.signature).map_err(|violation| {
             Error::peer(violation, StreamId::ControlProvider.code(), frame.header.index)

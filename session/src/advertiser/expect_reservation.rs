@@ -1,10 +1,10 @@
 //! The advertiser's hold: no terms are sent before the evaluations they ask for are on disk.
 
-use crate::advertiser::{AdvertiserSession, Asking, ExpectTerms};
-use crate::state::{Core, State};
+use crate::advertiser::{AdvertiserSession, Asking, ExpectTerms, Next};
+use crate::state::{Core, Reserved, State};
 use crate::{Outbox, Stage};
-use protocol::error::{Bug, Error, Refusal};
-use protocol::ledger::{LedgerEntry, Reservation};
+use protocol::error::Bug;
+use protocol::ledger::LedgerEntry;
 use protocol::message::{Control, Terms};
 
 /// Waits until the hold of the evaluations is on disk.
@@ -22,11 +22,7 @@ impl State for ExpectReservation {
         Stage::Terms
     }
 
-    fn reserved(
-        self,
-        reserved: Result<Reservation, (Refusal, u32)>,
-        out: &mut Outbox,
-    ) -> Result<AdvertiserSession, Error> {
+    fn reserved(self, reserved: Reserved, out: &mut Outbox) -> Next {
         let Self { core, message, entry } = self;
         let reservation = reserved.map_err(|(refusal, _)| refusal)?;
         if *reservation.entry() != entry {

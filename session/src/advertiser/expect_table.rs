@@ -1,6 +1,6 @@
 //! The advertiser's wait for the tag table.
 
-use crate::advertiser::{AdvertiserSession, Asking};
+use crate::advertiser::{AdvertiserSession, Asking, Next};
 use crate::state::{Agreed, State};
 use crate::{Outbox, Stage};
 use protocol::codec::{RawFrame, StreamId};
@@ -41,7 +41,7 @@ impl State for ExpectTable {
         Ok(())
     }
 
-    fn advance(mut self, out: &mut Outbox) -> Result<AdvertiserSession, Error> {
+    fn advance(mut self, out: &mut Outbox) -> Next {
         let (table, announced) = (StreamId::Table, self.core.own.hello.table.root);
         let root = self.core.wire.head(table).map(|head| head.root);
         // Before its checkpoint is signed: our signature never stands under another table.

@@ -1,6 +1,6 @@
 //! The advertiser's wait for the provider's agreement to the terms.
 
-use crate::advertiser::{AdvertiserSession, Asking, ExpectTable};
+use crate::advertiser::{AdvertiserSession, Asking, ExpectTable, Next};
 use crate::state::{Agreed, Core, State};
 use crate::wire::refused_by_peer;
 use crate::{Outbox, Output, Stage};
@@ -27,12 +27,7 @@ impl State for ExpectTerms {
         Stage::Terms
     }
 
-    fn terms_accept(
-        self,
-        accept: TermsAccept,
-        frame: RawFrame,
-        out: &mut Outbox,
-    ) -> Result<AdvertiserSession, Error> {
+    fn terms_accept(self, accept: TermsAccept, frame: RawFrame, out: &mut Outbox) -> Next {
         let Self { core, terms, signature, reservation } = self;
         let at = |violation| {
             Error::peer(violation, StreamId::ControlProvider.code(), frame.header.index)
@@ -60,12 +55,7 @@ impl State for ExpectTerms {
         }
     }
 
-    fn refuse(
-        self,
-        refuse: Refuse,
-        _frame: RawFrame,
-        out: &mut Outbox,
-    ) -> Result<AdvertiserSession, Error> {
+    fn refuse(self, refuse: Refuse, _frame: RawFrame, out: &mut Outbox) -> Next {
         Err(refused_by_peer(&refuse, out.now()))
     }
 }

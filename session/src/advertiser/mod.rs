@@ -41,6 +41,7 @@ pub(crate) mod canary;
 
 mod arranger;
 mod blinder;
+mod intake;
 mod lookup;
 mod tally;
 
@@ -122,6 +123,9 @@ pub enum AdvertiserSession {
     /// Both signed; nothing may follow.
     Closed,
 }
+
+/// Next state, or the error that ends the session.
+pub(crate) type Next = Result<AdvertiserSession, Error>;
 
 session! { AdvertiserSession:
     ExpectHello(wire),
@@ -234,7 +238,7 @@ impl Asking {
 
 impl Agreed<Asking> {
     /// Goes on in the order of the profile's suite, once the table is here.
-    fn start_match(self, out: &mut Outbox) -> Result<AdvertiserSession, Error> {
+    fn start_match(self, out: &mut Outbox) -> Next {
         (Way::of(self.profile.suite()).ask)(self, out)
     }
 

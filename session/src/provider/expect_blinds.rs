@@ -5,7 +5,7 @@ use alloc::collections::BTreeMap;
 
 use crate::count::Count;
 use crate::order::key_of;
-use crate::provider::{ExpectReceipt, ProviderSession, Serving};
+use crate::provider::{ExpectReceipt, Next, ProviderSession, Serving};
 use crate::state::{Agreed, State};
 use crate::task::{Computed, Done, EvaluateTask, EvaluatedFrame};
 use crate::{Outbox, Output, SpillChunk, Stage, Task};
@@ -66,7 +66,7 @@ impl State for ExpectBlinds {
         self.core.send_table(chunk, out)
     }
 
-    fn advance(mut self, out: &mut Outbox) -> Result<ProviderSession, Error> {
+    fn advance(mut self, out: &mut Outbox) -> Next {
         let wire = &mut self.core.wire;
         wire.settle_checkpoint(StreamId::Blind, out)?;
         while let Some(frame) = self.ready.remove(&self.next_to_send) {

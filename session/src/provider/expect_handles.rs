@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::count::Count;
 use crate::disclosure::{self, Outcome, Released, Resolution, Withheld};
-use crate::provider::{ExpectReceipt, ProviderSession, Serving};
+use crate::provider::{ExpectReceipt, Next, ProviderSession, Serving};
 use crate::spills::NamedMatch;
 use crate::state::{Agreed, Closing, State, unexpected};
 use crate::task::opaque_debug;
@@ -107,12 +107,7 @@ impl State for ExpectHandles {
     }
 
     /// Without a handle the advertiser's result stays withheld; that is all we learn.
-    fn receipt(
-        self,
-        message: SignedReceipt,
-        frame: RawFrame,
-        out: &mut Outbox,
-    ) -> Result<ProviderSession, Error> {
+    fn receipt(self, message: SignedReceipt, frame: RawFrame, out: &mut Outbox) -> Next {
         if !matches!(self.phase, Phase::Batch) || self.core.wire.elements(StreamId::Handles) != 0 {
             return Err(unexpected(&frame));
         }
@@ -139,11 +134,7 @@ impl State for ExpectHandles {
     }
 
     /// Releases, or refuses and goes on to a receipt that says so.
-    fn resolved(
-        mut self,
-        resolution: Resolution,
-        out: &mut Outbox,
-    ) -> Result<ProviderSession, Error> {
+    fn resolved(mut self, resolution: Resolution, out: &mut Outbox) -> Next {
         let Resolution { handles_known, handles_unknown, ids_suppressed, .. } = resolution;
         let asked = self.core.wire.elements(StreamId::Handles);
         let told = handles_known.checked_add(u64::from(handles_unknown));
@@ -180,7 +171,7 @@ impl State for ExpectHandles {
         }
     }
 
-    fn advance(mut self, out: &mut Outbox) -> Result<ProviderSession, Error> {
+    fn advance(mut self, out: &mut Outbox) -> Next {
         match self.phase {
             Phase::Delivered(closing) => {
                 return Ok(ExpectReceipt { core: self.core, closing }.into());

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 
 use crate::order::Way;
-use crate::provider::{ExpectTerms, ProviderConfig, ProviderSession, Serving};
+use crate::provider::{ExpectTerms, Next, ProviderConfig, ProviderSession, Serving};
 use crate::state::{Core, State};
 use crate::wire::Wire;
 use crate::{Outbox, Output, Stage};
@@ -28,12 +28,7 @@ impl State for ExpectHello {
         Stage::Hello
     }
 
-    fn hello_a(
-        self,
-        hello: HelloA,
-        hello_a: RawFrame,
-        out: &mut Outbox,
-    ) -> Result<ProviderSession, Error> {
+    fn hello_a(self, hello: HelloA, hello_a: RawFrame, out: &mut Outbox) -> Next {
         let (Self { config, wire }, now) = (self, out.now());
         if let Some((refusal, retry_after_s)) = config.busy {
             out.retry_after(retry_after_s);

@@ -1,7 +1,7 @@
 //! The provider's close: the advertiser's receipt, signed if it says what happened here too.
 
 use crate::disclosure::Outcome;
-use crate::provider::{ProviderSession, Serving};
+use crate::provider::{Next, ProviderSession, Serving};
 use crate::state::{Agreed, Closing, Commitments, State};
 use crate::{Outbox, Output, Stage};
 use protocol::codec::{RawFrame, StreamId};
@@ -33,12 +33,7 @@ impl State for ExpectReceipt {
     }
 
     /// Compares the receipt with the session as we know it, and signs it.
-    fn receipt(
-        self,
-        message: SignedReceipt,
-        frame: RawFrame,
-        out: &mut Outbox,
-    ) -> Result<ProviderSession, Error> {
+    fn receipt(self, message: SignedReceipt, frame: RawFrame, out: &mut Outbox) -> Next {
         let Self { core, closing } = self;
         let at = |violation| {
             Error::peer(violation, StreamId::ControlAdvertiser.code(), frame.header.index)

@@ -1,10 +1,10 @@
 //! The provider's reserve: no terms are accepted before their evaluations are on disk.
 
-use crate::provider::{ProviderSession, Serving};
-use crate::state::{Agreed, Core, State};
+use crate::provider::{Next, ProviderSession, Serving};
+use crate::state::{Agreed, Core, Reserved, State};
 use crate::{Outbox, Stage};
-use protocol::error::{Bug, Error, Refusal};
-use protocol::ledger::{LedgerEntry, Reservation};
+use protocol::error::Bug;
+use protocol::ledger::LedgerEntry;
 use protocol::message::{Control, TermsAccept};
 use protocol::terms::SignedTerms;
 
@@ -24,11 +24,7 @@ impl State for ExpectReservation {
         Stage::Terms
     }
 
-    fn reserved(
-        self,
-        reserved: Result<Reservation, (Refusal, u32)>,
-        out: &mut Outbox,
-    ) -> Result<ProviderSession, Error> {
+    fn reserved(self, reserved: Reserved, out: &mut Outbox) -> Next {
         let Self { core, terms, entry, accept } = self;
         let reservation = reserved.map_err(|(refusal, retry_after_s)| {
             out.retry_after(retry_after_s);

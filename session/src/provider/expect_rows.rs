@@ -8,12 +8,12 @@
 use zeroize::Zeroizing;
 
 use crate::count::Count;
-use crate::merge::{Framer, RowsChanged, SortedRows};
+use crate::merge::RowsOut;
 use crate::order::key_of;
-use crate::provider::{ExpectHandles, ExpectReceipt, ProviderSession, Serving};
+use crate::provider::{ExpectHandles, ExpectReceipt, Next, ProviderSession, Serving};
 use crate::state::{Agreed, State};
 use crate::task::{Computed, Done, EvaluateRowsTask};
-use crate::{Outbox, Output, SpillChunk, SpillContent, SpillName, Stage, Task};
+use crate::{Outbox, Output, SpillChunk, SpillName, Stage, Task};
 use protocol::codec::{RawFrame, StreamId};
 use protocol::error::{Bug, Error, Violation};
 use protocol::rows::RowOrder;
@@ -30,14 +30,8 @@ pub struct ExpectRows {
     pending: u32,
     /// Rows given to the driver.
     spilled: u64,
-    answers: Option<Answers>,
-}
-
-/// The answers on their way out.
-#[derive(Debug)]
-struct Answers {
-    rows: SortedRows,
-    framer: Framer,
+    /// The answers on their way out.
+    answers: Option<RowsOut>,
 }
 
 impl ExpectRows {
@@ -50,26 +44,6 @@ impl ExpectRows {
 
     fn spill(&self) -> SpillName {
         SpillName::EvaluatedRows(self.core.width)
-    }
-
-    /// Sends the next answers, in the order that follows from them alone.
-    fn answer(&mut self, rows: &[u8], last: bool, out: &mut Outbox) -> Result<(), Error> {
-        self.core.check_open(out)?;
-        let answers = self.answers.as_mut().ok_or(Bug::misuse())?;
-        answers.rows.take(rows, last).map_err(|changed| match changed {
-            // Evaluation keeps elements apart: an element that is twice here was twice in BLIND.
-            RowsChanged::Repeated => {
-                Error::peer(Violation::OrderNotStrict, StreamId::Blind.code(), 0)
-            }
-            RowsChanged::Storage(bug) => bug.into(),
-        })?;
-        let wire = &mut self.core.wire;
-        answers.framer.push(rows, last, |frame| wire.send_bulk(frame, out))?;
-        if last {
-            return wire.send_checkpoint(StreamId::Eval, out);
-        }
-        out.push(Output::WantSpill(self.spill()));
-        Ok(())
     }
 }
 
@@ -114,26 +88,26 @@ impl State for ExpectRows {
     }
 
     fn spilled(&mut self, chunk: SpillChunk, out: &mut Outbox) -> Result<(), Error> {
-        match &chunk.content {
-            SpillContent::Records(rows) if chunk.spill == self.spill() => {
-                self.answer(rows, chunk.last, out)
-            }
-            _ => self.core.send_table(chunk, out),
+        if chunk.spill != self.spill() {
+            return self.core.send_table(chunk, out);
         }
+        self.core.check_open(out)?;
+        // Evaluation keeps elements apart: an element that is twice here was twice in BLIND.
+        let twice = Error::peer(Violation::OrderNotStrict, StreamId::Blind.code(), 0);
+        let answers = self.answers.as_mut().ok_or(Bug::misuse())?;
+        answers.send(&chunk, &mut self.core.wire, twice, out)?;
+        Ok(())
     }
 
-    fn advance(mut self, out: &mut Outbox) -> Result<ProviderSession, Error> {
+    fn advance(mut self, out: &mut Outbox) -> Next {
         if self.pending == 0 {
             self.core.wire.settle_checkpoint(StreamId::Blind, out)?;
         }
         let wire = &self.core.wire;
         let barrier = wire.is_settled(StreamId::Blind) && wire.all_settled();
         if barrier && self.answers.is_none() {
-            self.answers = Some(Answers {
-                rows: SortedRows::new(self.core.width, self.spilled),
-                framer: Framer::new(StreamId::Eval, 32, self.core.row_frame()),
-            });
-            out.push(Output::WantSpill(self.spill()));
+            let (spill, core) = (self.spill(), &self.core);
+            self.answers = Some(RowsOut::start(spill, StreamId::Eval, core, self.spilled, out));
         }
         match (self.core.wire.is_complete(StreamId::Eval), self.core.profile.sends_handles()) {
             (false, _) => Ok(self.into()),

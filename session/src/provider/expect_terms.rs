@@ -1,6 +1,6 @@
 //! The provider's judgement of the terms.
 
-use crate::provider::{ExpectReservation, Policy, ProviderSession, Serving};
+use crate::provider::{ExpectReservation, Next, Policy, ProviderSession, Serving};
 use crate::state::{Core, State};
 use crate::{Outbox, Output, Stage};
 use protocol::codec::{RawFrame, StreamId};
@@ -26,12 +26,7 @@ impl State for ExpectTerms {
         Stage::Terms
     }
 
-    fn terms(
-        self,
-        message: Terms,
-        frame: RawFrame,
-        out: &mut Outbox,
-    ) -> Result<ProviderSession, Error> {
+    fn terms(self, message: Terms, frame: RawFrame, out: &mut Outbox) -> Next {
         let Self { mut core, hello_a, hello_p, policy, ledger } = self;
         let at = |violation| {
             Error::peer(violation, StreamId::ControlAdvertiser.code(), frame.header.index)

@@ -92,6 +92,9 @@ pub enum ProviderSession {
     Closed,
 }
 
+/// Next state, or the error that ends the session.
+pub(crate) type Next = Result<ProviderSession, Error>;
+
 session! { ProviderSession:
     ExpectHello(wire),
     ExpectTerms(core.wire),
@@ -121,7 +124,7 @@ pub(crate) struct Serving {
 
 impl Agreed<Serving> {
     /// Starts the longest state, in the order of the profile's suite.
-    fn start_match(self, out: &mut Outbox) -> Result<ProviderSession, Error> {
+    fn start_match(self, out: &mut Outbox) -> Next {
         (Way::of(self.profile.suite()).serve)(self, out)
     }
 
