@@ -45,7 +45,8 @@ pub enum Outcome {
     Count(MatchCount),
     /// `matched-rows`: rows and kinds that matched.
     Rows(MatchedRows),
-    /// `activation`, the advertiser's side: the number of matched rows; the provider activates them.
+    /// `activation`, the advertiser's side: the number of matched rows, which the provider
+    /// activates.
     Handles(Activated),
     /// `digital-ids`, the advertiser's side: the number of matched rows, and the digital IDs.
     DigitalIds(DigitalIds),

@@ -158,11 +158,11 @@ pub enum Output {
     KeyAnswered(KnownKey),
     /// Ask the operator whether to go on to the release.
     WantApproval {
-        /// How many rows matched, as far as the terms let it be shown.
+        /// Number of matched rows, as far as the terms let it be shown.
         count: MatchCount,
     },
-    /// Look up the handles of the spill [`SpillName::Handles`], apply objections, compare with earlier
-    /// releases, and answer with [`Input::Resolved`].
+    /// Look up the handles of the spill [`SpillName::Handles`], apply objections, compare with
+    /// earlier releases, and answer with [`Input::Resolved`].
     Resolve,
     /// The records behind the handles are about to be released; write that durably, since later
     /// releases are compared with this one.
@@ -204,7 +204,7 @@ impl fmt::Debug for Output {
     }
 }
 
-/// One identifier of the committed input.
+/// Identifier of the committed input and its place.
 #[derive(Debug, Clone)]
 pub struct RowSlot {
     /// Row in committed order.

@@ -382,7 +382,7 @@ impl Framer {
         loop {
             let room = self.frame_len.checked_sub(self.buffer.len()).ok_or(Bug::invariant())?;
             let room = room.min(rest.len());
-            let (now, later) = rest.split_at_checked(room).unwrap_or((rest, &[]));
+            let (now, later) = rest.split_at_checked(room).ok_or(Bug::invariant())?;
             self.buffer.extend_from_slice(now);
             rest = later;
             if !rest.is_empty() {

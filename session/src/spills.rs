@@ -212,7 +212,7 @@ impl<R: Record> Spilling<R> {
 pub struct SpillChunk {
     /// Spill that the chunk is of.
     pub spill: SpillName,
-    /// Its content.
+    /// Content of the chunk.
     pub content: SpillContent,
     /// True if nothing follows.
     pub last: bool,
@@ -258,27 +258,4 @@ impl fmt::Debug for SpillContent {
 /// Stream and index of a frame, without its content.
 pub(crate) fn name_of(frame: &RawFrame) -> String {
     format!("{} {}", frame.header.stream.name(), frame.header.index)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn records_lie_as_the_specification_says() {
-        let row = |row: u64| U64::new(row);
-        let kind = RowHit { row: row(0x0102), kind: 3 };
-        assert_eq!(kind.as_bytes(), [0, 0, 0, 0, 0, 0, 1, 2, 3]);
-        let place = Placement { element: row(7), place: kind };
-        assert_eq!(place.as_bytes(), [0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 1, 2, 3]);
-        assert_eq!(Hit { element: row(7) }.as_bytes(), [0, 0, 0, 0, 0, 0, 0, 7]);
-        let own = OwnTag { tag: [9; 9], hit: Hit { element: row(7) } };
-        assert_eq!(own.as_bytes(), [9, 9, 9, 9, 9, 9, 9, 9, 9, 0, 0, 0, 0, 0, 0, 0, 7]);
-        let matched = MatchedRow { row: row(5), kinds: U16::new(0x0102) };
-        assert_eq!(matched.as_bytes(), [0, 0, 0, 0, 0, 0, 0, 5, 1, 2]);
-        let hit = RowHandle { row: row(5), handle: NamedMatch { handle: [6; 16] } };
-        assert_eq!(hit.as_bytes(), [[0, 0, 0, 0, 0, 0, 0, 5], [6; 8], [6; 8]].as_flattened());
-        let tag = ResponseTag { tag: [9; 9], hit };
-        assert_eq!(tag.as_bytes(), [&[9; 9][..], hit.as_bytes()].concat());
-    }
 }

@@ -1,4 +1,4 @@
-//! Skeleton of both parties' sessions: what a state is, what states hold, how all of them end.
+//! Skeleton of both parties' sessions: the state, the core of all states, and the close.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -235,7 +235,7 @@ macro_rules! session {
 }
 pub(crate) use session;
 
-/// What states hold from both HELLOs on; `P` is known to one party alone.
+/// Common part of all states from both HELLOs on; `P` is known to one party alone.
 #[derive(Debug)]
 pub(crate) struct Core<P> {
     pub(crate) wire: Wire,
@@ -258,7 +258,7 @@ impl<P> Core<P> {
     }
 }
 
-/// What states hold once both parties signed the terms and evaluations are reserved.
+/// Core of a session whose terms both parties signed and whose evaluations are reserved.
 #[derive(Debug)]
 pub(crate) struct Agreed<P> {
     core: Core<P>,

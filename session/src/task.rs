@@ -1,6 +1,6 @@
-//! One frame of arithmetic: owned, pure, runnable anywhere and in any order.
+//! Arithmetic of one frame: owned, pure, runnable anywhere and in any order.
 //!
-//! A task is where opaque frames are opened: strict decode and multiplication are one pass of the
+//! Opaque frames are opened in a task: strict decode and multiplication are one pass of the
 //! batch engine, so no path reads an undecoded element.
 
 use alloc::sync::Arc;
@@ -122,7 +122,7 @@ pub(crate) enum Done {
     Unblinded(UnblindedRows),
 }
 
-/// One position of the padded sequence.
+/// Position of the padded sequence.
 pub(crate) enum BlindSlot {
     Real { element: u64, identifier: Identifier },
     Padding,

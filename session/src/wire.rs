@@ -1,7 +1,7 @@
 //! The receiving half of the wire, and the trees of every bulk stream of a session.
 //!
-//! Every frame that comes or goes passes here once: sequence and full-frame rules are checked, the leaf is
-//! appended, the record is written, and only then may a state look at it.
+//! Every frame that comes or goes passes here once: sequence and full-frame rules are checked, the
+//! leaf is appended, the record is written, and only then may a state look at it.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -33,7 +33,7 @@ pub(crate) struct Wire {
     streams: Vec<StreamState>,
 }
 
-/// One bulk stream so far.
+/// State of a bulk stream.
 #[derive(Debug)]
 struct StreamState {
     stream: StreamId,
@@ -146,8 +146,8 @@ impl Wire {
         }
     }
 
-    /// Tells if a last word says that there is nothing to ask where something is: an advertiser says
-    /// so to an offer, and nobody else. Its receiver counts that as no failure, and so it must not
+    /// Tells if a last word says that there is nothing to ask where something is: an advertiser
+    /// says so to an offer, and nobody else. Its receiver counts that as no failure, and so it must not
     /// stand for a result that never came.
     fn is_misplaced(&self, message: &Control, out: &mut Outbox) -> bool {
         let code = match message {
@@ -389,7 +389,10 @@ pub(crate) fn refused_by_peer(refuse: &Refuse, now: u64) -> Error {
 }
 
 fn aborted_by_peer(abort: &Abort, signed: bool) -> Error {
-    let code = WireCode::from_code(abort.code).unwrap_or(WireCode::Bug);
     let at = Location { stream: abort.stream, index: abort.index };
-    Error::AbortedByPeer { code, at, signed }
+    match WireCode::from_code(abort.code) {
+        Some(code) => Error::AbortedByPeer { code, at, signed },
+        // `Abort` decodes with a known code only.
+        None => Error::peer(Violation::EncodingNotCanonical, 0, 0),
+    }
 }

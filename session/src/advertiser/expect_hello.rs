@@ -90,9 +90,10 @@ fn terms_for(
     let latest = now.checked_add(LIFETIME_S).ok_or(Bug::invariant())?;
     let expires_at = latest.min(offered).min(valid);
     let audit_until = expires_at.checked_add(AUDIT_WINDOW_S_DEFAULT).ok_or(Bug::invariant())?;
+    let rows = config.padded_rows().ok_or(Bug::invariant())?;
     let wanted = &config.terms;
     Ok(MatchTerms {
-        handles_max: wanted.handles_max.min(config.padded_rows().unwrap_or(0)),
+        handles_max: wanted.handles_max.min(rows),
         phone_evaluations_max: wanted.phone_evaluations_max.min(elements),
         n_min: wanted.n_min.max(hello.offer.n_min),
         k_min: wanted.k_min.max(hello.offer.k_min),

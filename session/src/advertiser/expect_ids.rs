@@ -196,7 +196,7 @@ impl IdReader {
         let mut rest: &[u8] = &frame.payload;
         let mut in_frame = 0_u32;
         while let Some((id, after)) = DigitalId::decode(rest) {
-            let entry = rest.get(..id.encoded_len()).unwrap_or(rest);
+            let entry = rest.get(..id.encoded_len()).ok_or(Bug::invariant())?;
             // A frame closes early only before an entry that would not fit.
             let short = self.short.take();
             if short.is_some_and(|len| len + entry.len() <= IDS_PAYLOAD_MAX as usize) {

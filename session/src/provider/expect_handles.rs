@@ -106,7 +106,8 @@ impl State for ExpectHandles {
         stream == StreamId::Handles && matches!(self.phase, Phase::Batch)
     }
 
-    /// Without a handle the advertiser's result stays withheld; that is all we learn.
+    /// Accepts a receipt without handles: the advertiser's result stays withheld, and we learn
+    /// nothing else.
     fn receipt(self, message: SignedReceipt, frame: RawFrame, out: &mut Outbox) -> Next {
         if !matches!(self.phase, Phase::Batch) || self.core.wire.elements(StreamId::Handles) != 0 {
             return Err(unexpected(&frame));

@@ -1,4 +1,4 @@
-//! What the provider's side of a partnership allows, and what it has ready for it.
+//! Limits that the provider sets for an advertiser, and the keys and tables that are ready.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -16,7 +16,7 @@ use protocol::purpose::Purpose;
 use protocol::suite::{Aligned, Profile, Shuffled, SuiteId};
 use protocol::terms::{LinkFilter, MatchTerms, Offer};
 
-/// What the partner policy allows this advertiser.
+/// Limits that the partner policy sets for an advertiser.
 #[derive(Debug, Clone)]
 pub struct Policy {
     /// Profiles it may run.
@@ -27,7 +27,7 @@ pub struct Policy {
     pub elements_max: u64,
     /// Minima and budget, as they stand in HELLO_P.
     pub offer: Offer,
-    /// How much a result may say at most.
+    /// Precision and size of a result at most.
     pub guardrails: Guardrails,
     /// Hash of the human contract that terms must name; with `None` they must name none.
     pub notice: Option<[u8; 32]>,
@@ -48,7 +48,7 @@ pub struct Prepared {
     pub profile: Profile,
     /// The key, of the order that the profile's suite has.
     pub key: MatchKey,
-    /// Its manifest.
+    /// Manifest of the key.
     pub manifest: SignedManifest,
     /// The snapshot the table was made from.
     pub snapshot: SignedSnapshot,
@@ -84,7 +84,7 @@ impl MatchKey {
     }
 }
 
-/// How precise a result may be at most, and what a release may hold at most; terms may be stricter
+/// Greatest precision of a result and greatest size of a release; terms may be stricter
 /// than this and never less strict.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Guardrails {
@@ -108,7 +108,7 @@ pub struct Guardrails {
     pub handles_max: u64,
     /// Namespaces of digital IDs that may be asked for, increasing.
     pub namespaces: Vec<u16>,
-    /// Whether attributes of digital IDs may be asked for.
+    /// True if attributes of digital IDs may be asked for.
     pub attributes: bool,
 }
 
@@ -128,7 +128,7 @@ impl Guardrails {
         attributes: false,
     };
 
-    /// Whether terms are at least as strict [D-15].
+    /// Tells if terms are at least as strict [D-15].
     #[must_use]
     pub fn allow(&self, terms: &MatchTerms, profile: Profile) -> bool {
         let counts = terms.rate_precision >= self.rate_precision
@@ -176,6 +176,7 @@ impl Policy {
     }
 
     fn allows_audit(&self, terms: &MatchTerms) -> bool {
+        // Times of the peer's: a sum beyond all times is as good as the last one.
         let kept_until_max = terms.expires_at.saturating_add(self.audit_window_s_max);
         (terms.auditor == [0; 32] || self.auditors.contains(&terms.auditor))
             && terms.audit_levels & !self.audit_levels == 0
