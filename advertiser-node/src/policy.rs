@@ -348,7 +348,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use crate::crm::{GateRules, InputRules, SharedLimits};
-    use node::identity::PublicIdentity;
+    use channel::identity::PublicIdentity;
     use node::invite::InvitedGuardrails;
     use node::normalize::{Normalizer, Options, Ruleset};
     use node::seal::StorageKey;

@@ -30,8 +30,8 @@ use crate::ledger::{LedgerError, ReserveError};
 use crate::room::{Demand, NoRoom};
 use crate::runs::{FixedSorted, RunStore, RunsError};
 use crate::stop::Stop;
-use crate::transport::{Channel, Close, TransportError};
 use crate::world::{self, Clock};
+use channel::{Channel, Close, TransportError};
 
 /// A session of either role.
 #[derive(Debug)]

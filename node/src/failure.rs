@@ -17,8 +17,8 @@ use crate::home::HomeError;
 use crate::invite::InvitationError;
 use crate::room::NoRoom;
 use crate::seal::SealError;
-use crate::transport::TransportError;
 use crate::world::WorldError;
+use channel::TransportError;
 
 /// Failures whose sentences stand where they happen.
 pub trait Inline: Sized {

@@ -8,12 +8,12 @@ use protocol::suite::PROTOCOL_VERSION;
 use protocol::transcript::Role;
 
 use crate::data::Workspace;
-use crate::identity::{IdentityError, NodeIdentity, PublicIdentity};
 use crate::ledger::LedgerPlace;
 use crate::output;
 use crate::seal::{SealError, StorageKey};
 use crate::settings::{ConfigError, Settings};
 use crate::world::{self, Action, DirectoryLock, WorldError};
+use channel::identity::{IdentityError, NodeIdentity, PublicIdentity};
 
 /// An opened node directory; the type of its settings says the role.
 #[derive(Debug)]

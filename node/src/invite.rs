@@ -24,9 +24,9 @@ use serde::{Deserialize, Serialize};
 use crate::data::digital::{DigitalKind, is_listed_name};
 use crate::error::shown;
 use crate::failure::Failure;
-use crate::identity::{IdentityTextError, Introduction, PublicIdentity};
 use crate::output::Output;
 use crate::world::{self, WorldError};
+use channel::identity::{IdentityTextError, Introduction, PublicIdentity};
 
 /// What a provider offers one advertiser; every name in it is one that this version knows.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,8 +6,6 @@
 
 #![forbid(unsafe_code)]
 
-pub use channel as transport;
-pub use channel::identity;
 pub mod check_config;
 pub mod console;
 pub mod data;

@@ -10,7 +10,7 @@ use protocol::suite::PROTOCOL_VERSION;
 use protocol::transcript::{BuildFlags, Role};
 use sha2::{Digest, Sha256};
 
-use crate::identity;
+use channel::identity;
 
 /// The program that runs, in its role; its executable is read once.
 #[must_use]

@@ -13,7 +13,7 @@ use protocol::transcript::Role;
 use crate::data::source::{CsvOptions, Delimiter, Encoding, SourceOptions};
 use crate::normalize::{EmailPrehash, Normalizer, Options, Ruleset};
 use crate::toml_file::{self, Fault};
-use crate::transport::quic::{Congestion, QuicOptions};
+use channel::quic::{Congestion, QuicOptions};
 
 /// Declares the settings of a file, each absent or not, and the list of their names.
 #[macro_export]

@@ -7,8 +7,8 @@
 
 use std::collections::BTreeMap;
 
+use channel::identity::PublicIdentity;
 use node::failure::{Failure, Inline as _};
-use node::identity::PublicIdentity;
 use node::toml_file::Fault;
 
 use crate::Home;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use node::identity::PublicIdentity;
+use channel::identity::PublicIdentity;
 use node::invite::InvitedGuardrails;
 use node::ledger::Budget;
 use node::toml_file::{self, Fault, Refused};

@@ -5,8 +5,8 @@
 
 use std::path::{Path, PathBuf};
 
+use channel::identity::PublicIdentity;
 use node::failure::{Failure, Inline as _};
-use node::identity::PublicIdentity;
 use node::keyring::{Keyring, KeyringError};
 use node::toml_file::Fault;
 use node::world;

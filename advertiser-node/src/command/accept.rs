@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use channel::identity::comparison_code;
 use node::console::Terminal;
 use node::failure::{Failure, Inline as _};
-use node::identity::comparison_code;
 use node::invite::Invitation;
 
 use crate::Home;
@@ -35,7 +35,7 @@ pub(crate) fn run(dir: &Path, file: &Path, terminal: &Terminal) -> Result<(), Fa
 }
 
 /// Named by the provider's key: a second invitation of one provider replaces the first.
-fn file_name(provider: &node::identity::PublicIdentity) -> String {
+fn file_name(provider: &channel::identity::PublicIdentity) -> String {
     let text = provider.to_string();
     let short: String = text.chars().skip(5).take(12).collect();
     format!("{short}.toml")

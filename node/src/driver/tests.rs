@@ -35,9 +35,9 @@ use crate::exchange::Exchange;
 use crate::keyring::{Keyring, KeyringError};
 use crate::ledger::{Budget, Ledger, LedgerPlace};
 use crate::seal::StorageKey;
-use crate::transport::memory;
 use crate::world::SystemClock;
 use crate::world::tests::dying_at;
+use channel::memory;
 
 /// Frames of a table, and which record each of its handles names.
 type Made = (Vec<RawFrame>, BTreeMap<[u8; 16], u64>);

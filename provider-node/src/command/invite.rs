@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use channel::identity::{IdentityTextError, Introduction, NodeIdentity, comparison_code};
 use node::console::Terminal;
 use node::failure::{Failure, Inline as _};
-use node::identity::{IdentityTextError, Introduction, NodeIdentity, comparison_code};
 use node::invite::{COOKIE_NAMESPACE_MIN, Invitation};
 use node::normalize::manifest::RulesManifest;
 use node::output::{Output, Outputs};

@@ -261,7 +261,7 @@ mod tests {
     #[test]
     fn partner_whose_keys_cannot_be_read_is_named_and_hides_nobody() {
         let (dir, home, identity) = home();
-        let other = node::identity::PublicIdentity { attestation_key: [1; 32], spki: [1; 32] };
+        let other = channel::identity::PublicIdentity { attestation_key: [1; 32], spki: [1; 32] };
         create(&home, policy("shop-a", identity, &[Profile::MatchRate])).unwrap();
         let broken = create(&home, policy("shop-b", other, &[Profile::MatchRate])).unwrap();
         std::fs::write(broken.path("keys"), "").unwrap();

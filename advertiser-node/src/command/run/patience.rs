@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use channel::TransportError;
 use node::failure::{Failure, channel_error, session_error};
-use node::transport::TransportError;
 use protocol::error::{Error, Refusal};
 
 /// The waiting time of one run, as it is spent.
@@ -61,7 +61,7 @@ mod tests {
     use node::failure::TooFewRows;
 
     use super::*;
-    use node::transport::Close;
+    use channel::Close;
     use protocol::error::RefuseCode;
 
     fn closed(why: Close) -> Failure {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::crm::{Identifiers, PreparedInput};
+use channel::{Channel, quic};
 use node::console::{Progress, Terminal};
 use node::data::DataError;
 use node::driver::{ChargeError, Driver, Duties, Ended, Session, Shown};
@@ -21,7 +22,6 @@ use node::runs::{FixedSorted, RunStore};
 use node::seal;
 use node::status;
 use node::stop::Stop;
-use node::transport::{Channel, quic};
 use node::world::{self, Clock, SystemClock};
 use protocol::codec::{RawFrame, StreamId};
 use protocol::digital_id::DigitalId;

@@ -6,13 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use channel::Close;
+use channel::identity::Pins;
+use channel::quic::{Incoming, ProviderEndpoint};
 use node::console::Terminal;
 use node::exit::{Exit, Signal};
 use node::failure::{Failure, Inline as _};
-use node::identity::Pins;
 use node::stop::Signals;
-use node::transport::Close;
-use node::transport::quic::{Incoming, ProviderEndpoint};
 use node::world;
 use protocol::error::Bug;
 use tokio::sync::watch;

@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
+use channel::identity::NodeIdentity;
+use channel::memory;
 use node::console::{LogLevel, OutputOptions, ProgressForm};
 use node::driver::DriveError;
-use node::identity::NodeIdentity;
 use node::settings::testing::OfAdvertiser;
-use node::transport::memory;
 use protocol::commitment::{InputRoot, identifier_from_parts};
 use protocol::identifier::{Identifier, IdentifierKind, RulesetId};
 use protocol::identity::ChannelFacts;
