@@ -89,8 +89,8 @@ fn altered_frame_or_transcript_is_found_by_the_auditor() {
     let incomplete = "verdict: incomplete, 4 of 19 checks could not be made; none failed\n";
     assert!(verdict.stdout.ends_with(incomplete), "{}", verdict.stdout);
     let french = run("auditor", &["verify", &shown, "--lang", "fr"]).expect(3).stdout;
-    let incomplete = "verdict\u{A0}: incomplet, 4 contrôles sur 19 n’ont pas pu être faits\u{202F}; \
-                      aucun n’est en échec\n";
+    let incomplete = "verdict\u{A0}: incomplet, 4 contrôles sur 19 n’ont pas pu être faits\u{202F}\
+                      ; aucun n’est en échec\n";
     assert!(french.ends_with(incomplete), "{french}");
 
     // A cut file is the beginning of a session; a damaged one says nothing about anybody.
