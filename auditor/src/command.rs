@@ -9,14 +9,14 @@ use protocol::attestation::PartyId;
 use protocol::group::Portable;
 use protocol::limits::Limits;
 use report::cli::Unparsed;
-use report::{Exit, Failure, Reader};
+use report::{Arg, Code, Exit, Failure, Reader, Text};
 use verify::rules::T0;
 use verify::{Account, Conclusion, Expected, Verdict};
 
 use crate::arguments::{Command, Show, Verify};
-use crate::output::{Output, OutputError};
+use crate::output::{self, Output};
 use crate::package::Package;
-use crate::parties::{self, Names, NamesError, NotParty, TextError, Unnamed};
+use crate::parties::{self, Names, NamesFault};
 use crate::{checklist, machine, outline, statement};
 
 /// Runs a command; the exit status is the verdict.
@@ -67,7 +67,7 @@ fn verify(arguments: &Verify, reader: &Reader) -> Result<Exit, Failure> {
     }
     if let (Some(output), Some(path)) = (output, &arguments.json) {
         let written = output.write(&format!("{report:#}\n"));
-        written.map_err(|source| OutputError::System { path: path.clone(), source })?;
+        written.map_err(|error| output::failed(path, &error))?;
     }
     Ok(exit)
 }
@@ -115,7 +115,8 @@ fn party(identity: &str) -> Result<Exit, Failure> {
     let text = if is_line { identity.to_string() } else { read_text(Path::new(identity))? };
     // An identity file has a second line, which proves whose keys the first one names.
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let party = parties::of_line(lines.next().unwrap_or_default()).map_err(NotParty)?;
+    let party = parties::of_line(lines.next().unwrap_or_default())
+        .map_err(|why| usage(Text::new("audit-identity").with("why", why.name())))?;
     say(&format!("{}\n", statement::hex(&party.0)));
     Ok(Exit::Done)
 }
@@ -124,32 +125,42 @@ fn names(file: Option<&Path>) -> Result<Names, Failure> {
     let Some(file) = file else {
         return Ok(Names::default());
     };
-    let names = Names::parse(&read_text(file)?);
-    Ok(names.map_err(|fault| NamesError { path: file.into(), fault })?)
+    Names::parse(&read_text(file)?).map_err(|NamesFault { line, why }| {
+        let text = Text::new("audit-names").with("why", why.name()).with("path", file);
+        usage(text.with("line", Arg::Number(line)))
+    })
 }
 
 fn expected(
     text: Option<&str>,
     option: &'static str,
     names: &Names,
-) -> Result<Option<PartyId>, Unnamed> {
-    text.map(|text| names.party(text).map_err(|why| Unnamed { option, why })).transpose()
+) -> Result<Option<PartyId>, Failure> {
+    let party = text.map(|text| names.party(text)).transpose();
+    party.map_err(|why| {
+        usage(Text::new("audit-expected").with("why", why.name()).with("option", option))
+    })
 }
 
 /// A small text file, or standard input.
-fn read_text(file: &Path) -> Result<String, TextError> {
+fn read_text(file: &Path) -> Result<String, Failure> {
     let mut text = String::new();
     let read = if file == Path::new("-") {
         io::stdin().take(TEXT_BYTES_MAX + 1).read_to_string(&mut text)
     } else {
         File::open(file).and_then(|file| file.take(TEXT_BYTES_MAX + 1).read_to_string(&mut text))
     };
-    match read {
-        Err(source) => Err(TextError::Unreadable { path: file.into(), source }),
+    let fault = match read {
+        Err(error) => Text::new("audit-text-unreadable").with("error", &error),
         // A file that is cut here would be another file, with other names.
-        Ok(bytes) if bytes as u64 > TEXT_BYTES_MAX => Err(TextError::Large { path: file.into() }),
-        Ok(_) => Ok(text),
-    }
+        Ok(bytes) if bytes as u64 > TEXT_BYTES_MAX => Text::new("audit-text-large"),
+        Ok(_) => return Ok(text),
+    };
+    Err(Failure::new(Code::Storage, fault.with("path", file)))
+}
+
+fn usage(text: Text) -> Failure {
+    Failure::new(Code::Usage, text)
 }
 
 fn tell(failure: &Failure, reader: &Reader) -> Exit {

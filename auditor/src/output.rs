@@ -8,7 +8,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use report::{Code, Diagnose, Text, told_in_english};
+use report::{Code, Failure, Text};
 
 /// A checked place for one report.
 #[derive(Debug)]
@@ -26,18 +26,18 @@ impl Output {
     ///
     /// # Errors
     ///
-    /// [`OutputError`] for a file of the package or of a node, one that exists, unless `overwrite`
+    /// [`Failure`] for a file of the package or of a node, one that exists, unless `overwrite`
     /// allows to replace it, or a place that cannot be written.
-    pub fn claim(path: &Path, package: &Path, overwrite: bool) -> Result<Self, OutputError> {
+    pub fn claim(path: &Path, package: &Path, overwrite: bool) -> Result<Self, Failure> {
         if ["-", "/dev/stdout", "/dev/fd/1"].iter().any(|name| path == Path::new(name)) {
             return Ok(Self::Standard);
         }
-        let refused = |why| OutputError::Refused { path: path.into(), why };
-        let system = |source| OutputError::System { path: path.into(), source };
+        let refuse = |text: Text| Failure::new(Code::Output, text.with("path", path));
+        let refused = |why| refuse(Text::new("audit-output").with("why", why));
         let found = match fs::metadata(path) {
             Ok(found) => Some(found),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(system(error)),
+            Err(error) => return Err(failed(path, &error)),
         };
         if let Some(found) = &found
             && !found.is_file()
@@ -55,7 +55,7 @@ impl Output {
             None => fs::canonicalize(parent(path))
                 .and_then(|dir| Ok(dir.join(path.file_name().ok_or(io::ErrorKind::InvalidInput)?))),
         };
-        let target = target.map_err(system)?;
+        let target = target.map_err(|error| failed(path, &error))?;
         if found.is_some() {
             if files_of(package).iter().any(|file| is_same(file, path)) {
                 return Err(refused("package"));
@@ -65,7 +65,7 @@ impl Output {
             }
         }
         if let Some(node) = target.ancestors().skip(1).find(|above| is_node(above)) {
-            return Err(OutputError::InNode { path: path.into(), node: node.into() });
+            return Err(refuse(Text::new("audit-output-node").with("node", node)));
         }
         Ok(Self::File(target, found.is_some()))
     }
@@ -89,54 +89,12 @@ impl Output {
     }
 }
 
-/// Reason not to write a report; its reader acts.
-#[derive(Debug)]
-pub enum OutputError {
-    /// Something is there that stays.
-    Refused {
-        /// The path.
-        path: PathBuf,
-        /// Kind of thing, as the text selects it.
-        why: &'static str,
-    },
-    /// The place belongs to a node.
-    InNode {
-        /// The path.
-        path: PathBuf,
-        /// Directory of the node.
-        node: PathBuf,
-    },
-    /// The system says no.
-    System {
-        /// The path.
-        path: PathBuf,
-        /// Words of the system.
-        source: io::Error,
-    },
+/// Failure to write a report, by the system's error.
+#[must_use]
+pub fn failed(path: &Path, error: &io::Error) -> Failure {
+    let text = Text::new("audit-output-error").with("path", path).with("error", error);
+    Failure::new(Code::Output, text)
 }
-
-impl Diagnose for OutputError {
-    fn code(&self) -> Code {
-        Code::Output
-    }
-
-    fn text(&self) -> Text {
-        match self {
-            Self::Refused { path, why } => {
-                Text::new("audit-output").with("path", path).with("why", *why)
-            }
-            Self::InNode { path, node } => {
-                Text::new("audit-output-node").with("path", path).with("node", node)
-            }
-            Self::System { path, source } => {
-                Text::new("audit-output-error").with("path", path).with("error", source)
-            }
-        }
-    }
-}
-
-impl std::error::Error for OutputError {}
-told_in_english!(OutputError);
 
 fn publish(path: &Path, replace: bool, text: &str) -> io::Result<()> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();

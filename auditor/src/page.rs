@@ -38,12 +38,6 @@ impl<'a> Page<'a> {
     }
 }
 
-/// A word before others, followed by as many blanks as fill the column.
-pub(crate) fn padded(word: &str, width: usize) -> String {
-    let blanks = width.checked_sub(word.chars().count()).unwrap_or_default();
-    word.chars().chain(std::iter::repeat_n(' ', blanks)).collect()
-}
-
 /// Messages in a row, with commas between them.
 pub(crate) fn list(items: Vec<Text>) -> Text {
     Text::new("audit-list").with("items", Arg::List(items))

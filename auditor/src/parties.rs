@@ -1,12 +1,9 @@
 //! Parties as a reader names them: party ids, identity lines, and names of the reader's own.
 
-use std::path::PathBuf;
-
 use bech32::primitives::decode::CheckedHrpstring;
 use bech32::{Bech32m, Hrp};
 use data_encoding::HEXLOWER_PERMISSIVE;
 use protocol::attestation::PartyId;
-use report::{Arg, Code, Diagnose, Text, told_in_english};
 
 use crate::statement::hex;
 
@@ -37,7 +34,7 @@ pub fn of_line(line: &str) -> Result<PartyId, PartyError> {
 ///
 /// # Errors
 ///
-/// As [`of_line`].
+/// [`PartyError`], if the text is neither or has a wrong character.
 pub fn of_text(text: &str) -> Result<PartyId, PartyError> {
     let id = HEXLOWER_PERMISSIVE.decode(text.trim().as_bytes()).ok();
     match id.and_then(|id| id.try_into().ok()) {
@@ -117,7 +114,9 @@ pub enum PartyError {
 }
 
 impl PartyError {
-    const fn name(self) -> &'static str {
+    /// Word by which a text selects its variant.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Neither => "neither",
             Self::Checksum => "checksum",
@@ -145,102 +144,17 @@ pub enum NameFault {
     Party(PartyError),
 }
 
-/// The argument of `party` is no identity.
-#[derive(Debug)]
-pub struct NotParty(pub PartyError);
-
-impl Diagnose for NotParty {
-    fn code(&self) -> Code {
-        Code::Usage
-    }
-
-    fn text(&self) -> Text {
-        Text::new("audit-identity").with("why", self.0.name())
-    }
-}
-
-/// The value of an option names no party.
-#[derive(Debug)]
-pub struct Unnamed {
-    /// The option.
-    pub option: &'static str,
-    /// Fault of its value.
-    pub why: PartyError,
-}
-
-impl Diagnose for Unnamed {
-    fn code(&self) -> Code {
-        Code::Usage
-    }
-
-    fn text(&self) -> Text {
-        Text::new("audit-expected").with("why", self.why.name()).with("option", self.option)
-    }
-}
-
-/// A names file that is no list of names.
-#[derive(Debug)]
-pub struct NamesError {
-    /// The file.
-    pub path: PathBuf,
-    /// Its first fault.
-    pub fault: NamesFault,
-}
-
-impl Diagnose for NamesError {
-    fn code(&self) -> Code {
-        Code::Usage
-    }
-
-    fn text(&self) -> Text {
-        let NamesFault { line, why } = self.fault;
-        let why = match why {
-            NameFault::Form => "form",
-            NameFault::Again => "again",
-            NameFault::Party(why) => why.name(),
-        };
-        let text = Text::new("audit-names").with("why", why).with("path", &self.path);
-        text.with("line", Arg::Number(line))
-    }
-}
-
-/// A text file of the reader that cannot be read.
-#[derive(Debug)]
-pub enum TextError {
-    /// The system says no.
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Words of the system.
-        source: std::io::Error,
-    },
-    /// Larger than any list of names.
-    Large {
-        /// The file.
-        path: PathBuf,
-    },
-}
-
-impl Diagnose for TextError {
-    fn code(&self) -> Code {
-        Code::Storage
-    }
-
-    fn text(&self) -> Text {
+impl NameFault {
+    /// Word by which a text selects its variant.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
         match self {
-            Self::Unreadable { path, source } => {
-                Text::new("audit-text-unreadable").with("path", path).with("error", source)
-            }
-            Self::Large { path } => Text::new("audit-text-large").with("path", path),
+            Self::Form => "form",
+            Self::Again => "again",
+            Self::Party(why) => why.name(),
         }
     }
 }
-
-impl std::error::Error for NotParty {}
-impl std::error::Error for Unnamed {}
-impl std::error::Error for NamesError {}
-impl std::error::Error for TextError {}
-told_in_english!(NotParty, Unnamed, NamesError, TextError);
 
 /// Name and value of `name = "value"`; the name is bare, or quoted where it has other characters.
 fn assignment(line: &str) -> Option<(&str, &str)> {

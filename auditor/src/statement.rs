@@ -14,7 +14,7 @@ use protocol::transcript::{BuildFlags, Role};
 use report::{Arg, Reader, Text};
 use verify::{Account, Ending, Signers};
 
-use crate::page::{Page, chain, list, padded, told};
+use crate::page::{Page, chain, list, told};
 use crate::parties::{Names, identity_line};
 
 /// The head of every report: a few lines on the session, ending with its signers.
@@ -105,7 +105,7 @@ pub fn ending(account: &Account, torn: Option<u64>) -> Text {
     }
 }
 
-/// One party as the session shows it.
+/// Party as the session shows it.
 #[derive(Debug)]
 pub(crate) struct Party {
     pub(crate) id: Option<PartyId>,
@@ -150,9 +150,9 @@ impl<'a> Head<'a> {
     }
 
     fn line(&mut self, label: &'static str, content: &Text) {
-        let label = padded(&self.page.words(&Text::new(label)), self.width);
+        let (width, label) = (self.width, self.page.words(&Text::new(label)));
         let content = self.page.words(content);
-        self.page.line(0, &format!("{label} {content}"));
+        self.page.line(0, &format!("{label:<width$} {content}"));
     }
 
     /// A line that goes on with the label above.
@@ -180,9 +180,8 @@ impl<'a> Head<'a> {
             let mut role = self.page.words(&Text::new(role));
             for (label, content) in PARTY_LABELS.into_iter().zip(lines) {
                 let Some(content) = content else { continue };
-                let label = padded(&self.page.words(&Text::new(label)), labels);
-                let content = self.page.words(&content);
-                self.page.line(2, &format!("{}  {label} {content}", padded(&role, roles)));
+                let [label, content] = [Text::new(label), content].map(|it| self.page.words(&it));
+                self.page.line(2, &format!("{role:<roles$}  {label:<labels$} {content}"));
                 role.clear();
             }
         }
@@ -368,7 +367,7 @@ fn sizes(account: &Account) -> Text {
     let rows = Text::new("audit-rows").with("rows", hello.row_slots);
     let mut sizes = vec![rows.with("slots", u64::from(hello.row_width))];
     if hello.sample_rows > 0 {
-        sizes.push(Text::new("audit-sample").with("rows", u64::from(hello.sample_rows)));
+        sizes.push(Text::new("audit-sample").with("rows", hello.sample_rows));
     }
     if let Some(hello) = &account.hello_p {
         sizes.push(Text::new("audit-tags").with("n", hello.table.tag_count));

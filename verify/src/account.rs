@@ -45,14 +45,14 @@ pub struct Account {
 /// End of the records of a transcript.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
-    /// They are one complete session.
+    /// Complete session, to its receipt.
     Closed,
-    /// They end early: those that are there begin a session.
+    /// Beginning of a session: the records end early.
     Cut {
         /// The last record that is there; `None` if no message is.
         after: Option<Place>,
     },
-    /// A REFUSE or ABORT ends the session.
+    /// Session that a REFUSE or ABORT ends.
     Word {
         /// Name of the message.
         name: &'static str,
@@ -63,7 +63,7 @@ pub enum Ending {
         /// Reason it gives, as the code on the wire.
         code: u16,
     },
-    /// A record does not belong in its place.
+    /// Session up to a record that does not belong in its place.
     Broken {
         /// The rule of order that it breaks.
         why: Finding,

@@ -24,8 +24,6 @@
 )]
 
 extern crate alloc;
-#[cfg(test)]
-extern crate std;
 
 use alloc::vec::Vec;
 
@@ -74,7 +72,7 @@ pub trait FrameSource {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FrameUnreadable;
 
-/// One check and its result.
+/// Check of a rule, with its result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
     /// Id of the rule in `spec/transcript.md`.

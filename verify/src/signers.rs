@@ -18,7 +18,7 @@ impl Signers {
     /// Both parties.
     pub const BOTH: Self = Self { advertiser: true, provider: true };
 
-    /// One party.
+    /// The party of this role.
     #[must_use]
     pub const fn of(role: Role) -> Self {
         match role {
@@ -27,7 +27,7 @@ impl Signers {
         }
     }
 
-    /// One party if it signed, else nobody.
+    /// The party of this role if it signed, else nobody.
     pub(crate) const fn only(role: Role, signed: bool) -> Self {
         if signed { Self::of(role) } else { Self::NOBODY }
     }

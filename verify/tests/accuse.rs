@@ -1,4 +1,4 @@
-//! Whom a failing check accuses: whoever signed what contradicts itself, and nobody else [T-18].
+//! Accusations of failing checks: signers of a contradiction, and nobody else [T-18].
 //!
 //! Packages are edited as their holder could: freely, and with the keys of one party at most. An
 //! edit without a key accuses nobody, an edit with one's own key never accuses the other party.
@@ -273,7 +273,7 @@ impl Package {
             .unwrap()
     }
 
-    /// Whom the verdict accuses; it accepts nothing that was edited.
+    /// The accused of a verdict, which accepts nothing that was edited.
     fn accused(&self) -> Signers {
         let verdict = self.judge();
         assert!(!verdict.is_accepted());
@@ -438,7 +438,7 @@ impl FrameSource for &Package {
     }
 }
 
-/// Whom a failing check accuses; `None` if it does not fail.
+/// The accused of a failing check; `None` if it does not fail.
 fn by(verdict: &Verdict, rule: &str) -> Option<Signers> {
     let check = verdict.checks.iter().find(|check| check.rule == rule).unwrap();
     matches!(check.result, CheckResult::Failed(_)).then_some(check.by)

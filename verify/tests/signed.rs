@@ -1,5 +1,5 @@
-//! What a side says of itself, of its clock and at its end: signed, and judged without accusing
-//! anybody of what another could have written.
+//! Statements of a side about itself, its clock and its end: signed, and judged without accusing
+//! anybody of words that another could have written.
 
 #[path = "../../session/tests/support/mod.rs"]
 mod support;

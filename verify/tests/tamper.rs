@@ -140,7 +140,7 @@ fn alter_frames(side: &Side) {
     }
 }
 
-/// One session of each order; the shuffled one has every stream.
+/// Sessions of both orders; the shuffled one has every stream.
 fn small_sessions() -> [Ended; 2] {
     let world = World::five_by_seven();
     [world.clone(), world.shuffled(Profile::DigitalIds, 2)].map(|world| {
@@ -166,7 +166,7 @@ impl FrameSource for Beside<'_> {
     }
 }
 
-/// Whether a rule is broken, not merely unchecked.
+/// True if a rule is broken, not merely unchecked.
 fn fails(verdict: &Verdict) -> bool {
     assert!(!verdict.is_accepted());
     verdict.checks.iter().any(|check| matches!(check.result, CheckResult::Failed(_)))

@@ -94,11 +94,11 @@ audit-relaxed = { $name } { $value_text } (par défaut { $default_text })
 ## En-tête d’un rapport : tailles
 
 audit-rows = { $rows ->
-    [one] { $rows_text } fiche avec remplissage
-   *[other] { $rows_text } fiches avec remplissage
+    [one] { $rows_text } fiche après remplissage
+   *[other] { $rows_text } fiches après remplissage
  } de { $slots ->
-    [one] { $slots_text } emplacement
-   *[other] { $slots_text } emplacements
+    [one] { $slots_text } position
+   *[other] { $slots_text } positions
  }
 audit-sample = { $rows ->
     [one] un échantillon de { $rows_text } fiche

@@ -73,7 +73,7 @@ verify-party-unexpected = { $party ->
  }
 verify-profile-unknown = profil inconnu
 verify-suite = la suite et le profil ne vont pas ensemble
-verify-shape = largeur des fiches, échantillon ou fiches avec remplissage : { $why }
+verify-shape = largeur des fiches, échantillon ou fiches après remplissage : { $why }
 verify-protocol-other = le prestataire déclare une autre version du protocole
 verify-tags-range = le nombre d’étiquettes est hors limites
 verify-tags-padding = le nombre d’étiquettes n’est pas complété à des trames entières
