@@ -28,9 +28,9 @@ audit-time-closed = { $opened }, durée { $length }
 audit-time-backwards = { $opened }, avec une clôture antérieure
 audit-time-open = { $opened }, sans clôture
 audit-time-hello = { $sent } à l’horloge de l’annonceur, sans conditions
-audit-seconds = { $seconds }~s
-audit-minutes = { $minutes }~min { $seconds }~s
-audit-hours = { $hours }~h { $minutes }~min { $seconds }~s
+audit-seconds = { $seconds } s
+audit-minutes = { $minutes } min { $seconds } s
+audit-hours = { $hours } h { $minutes } min { $seconds } s
 audit-parties = { $advertiser } (annonceur), { $provider } (prestataire)
 audit-program-limits = limites de test
 audit-program-exchange = échange de clés sans ML-KEM
@@ -53,8 +53,8 @@ audit-phones = { $n ->
    *[other] au plus { $n_text } numéros de téléphone
  }
 audit-links = { $level ->
-    [individual] liens individuels vus depuis { $days } jours au plus par { $evidence }
-   *[household] liens individuels et de niveau foyer vus depuis { $days } jours au plus par { $evidence }
+    [individual] liens individuels vus au cours des { $days } derniers jours par { $evidence }
+   *[household] liens individuels et de niveau foyer vus au cours des { $days } derniers jours par { $evidence }
  }
 audit-evidence-none = aucune observation
 audit-evidence-login = authentification
@@ -94,12 +94,12 @@ audit-relaxed = { $name } { $value_text } (par défaut { $default_text })
 ## En-tête d’un rapport : tailles
 
 audit-rows = { $rows ->
-    [one] { $rows_text } fiche après remplissage
-   *[other] { $rows_text } fiches après remplissage
+    [one] { $rows_text } fiche
+   *[other] { $rows_text } fiches
  } de { $slots ->
     [one] { $slots_text } position
    *[other] { $slots_text } positions
- }
+ }, remplissage compris
 audit-sample = { $rows ->
     [one] un échantillon de { $rows_text } fiche
    *[other] un échantillon de { $rows_text } fiches
@@ -229,12 +229,12 @@ audit-transcript = { $party ->
    *[provider] transcription du prestataire, protocole { $protocol }
  }
 audit-message = { $name }, { $bytes ->
-    [one] { $bytes_text }~octet
-   *[other] { $bytes_text }~octets
+    [one] { $bytes_text } octet
+   *[other] { $bytes_text } octets
  }
 audit-message-undecodable = { $bytes ->
-    [one] indécodable, { $bytes_text }~octet
-   *[other] indécodable, { $bytes_text }~octets
+    [one] indécodable, { $bytes_text } octet
+   *[other] indécodable, { $bytes_text } octets
  }
 audit-stream = { $name }, { $frames ->
     [one] { $frames_text } trame
@@ -245,7 +245,7 @@ audit-stream = { $name }, { $frames ->
 
 audit-package-unreadable = lecture impossible, { $path } : { $error }
     .try = nommez le répertoire d’une session, qui contient RUN.transcript
-audit-package-large = le fichier { $path } dépasse les { $most }~Mio de toute transcription
+audit-package-large = le fichier { $path } dépasse les { $most } Mio de toute transcription
     .try = demandez la transcription que le programme de la partie a écrite
 audit-package-version = { $path } : la transcription est d’une autre version du protocole que la version { $version }, que ce programme lit ; la session est à refaire
     .try = prenez l’auditeur de cette version, ou faites refaire la session
