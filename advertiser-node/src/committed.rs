@@ -6,7 +6,7 @@ use crate::crm::PreparedInput;
 use crate::history::InputHistory;
 use node::data::DataError;
 use node::failure::Failure;
-use node::runs::FixedSorted;
+use node::spill::FixedSorted;
 use protocol::limits::{AUDIT_WINDOW_S_DEFAULT, TERMS_LIFETIME_S_MAX};
 use protocol::suite::Profile;
 

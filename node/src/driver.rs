@@ -1,5 +1,5 @@
-//! One loop for both roles: the only place where session, transport, journal, ledger, runs and
-//! engine meet.
+//! One loop for both roles: the only place where session, transport, journal, ledger, spills
+//! and engine meet.
 //!
 //! The loop carries out what a session asks for, in order, and feeds it what happened. It decides
 //! nothing: it keeps the contract of [`session`], which is to write before it sends.
@@ -28,7 +28,7 @@ use crate::journal::{Frames, JournalError, SessionJournal};
 use crate::keyring::KeyringError;
 use crate::ledger::{LedgerError, ReserveError};
 use crate::room::{Demand, NoRoom};
-use crate::runs::{FixedSorted, RunStore, RunsError};
+use crate::spill::{FixedSorted, SpillError, SpillStore};
 use crate::stop::Stop;
 use crate::world::{self, Clock};
 use channel::{Channel, Close, TransportError};
@@ -124,13 +124,13 @@ pub trait Duties: Send {
         Ok(false)
     }
 
-    /// Keeps the result of a session and what lies in its runs, and has both on disk; the
+    /// Keeps the result of a session and what lies in its spills, and has both on disk; the
     /// advertiser's side.
     ///
     /// # Errors
     ///
     /// [`Failure`] of the party's data.
-    fn keep_result(&mut self, _outcome: &Outcome, _runs: &mut RunStore) -> Result<(), Failure> {
+    fn keep_result(&mut self, _outcome: &Outcome, _spills: &mut SpillStore) -> Result<(), Failure> {
         Ok(())
     }
 
@@ -198,7 +198,7 @@ pub struct Driver<'a> {
     /// Directory that holds the records of all sessions.
     pub sessions: PathBuf,
     /// Its spills.
-    pub runs: RunStore,
+    pub spills: SpillStore,
     /// The answers being read again; `None` before the session asks for the first.
     pub evaluations: Option<Frames>,
     /// Its party.
@@ -224,8 +224,8 @@ pub struct Ended {
     pub sid: [u8; 32],
     /// Where its transcript lies.
     pub directory: PathBuf,
-    /// Its spills, with the outcome's run.
-    pub runs: RunStore,
+    /// Its spills, the outcome's among them.
+    pub spills: SpillStore,
     /// Measurements.
     pub figures: Figures,
 }
@@ -309,7 +309,7 @@ pub enum DriveError {
     Duty(Failure),
     /// Our spills.
     #[error(transparent)]
-    Runs(#[from] RunsError),
+    Spill(#[from] SpillError),
     /// Our record of the session.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -419,7 +419,7 @@ impl Driver<'_> {
                 if let Err(error) = closed {
                     tracing::debug!(target: "veilmatch::session", %error, "close");
                 }
-                Ok(Ended { outcome, sid, directory, runs: self.runs, figures })
+                Ok(Ended { outcome, sid, directory, spills: self.spills, figures })
             }
             Err(error) => {
                 let unopened = state.sid.is_none();
@@ -516,8 +516,8 @@ impl Driver<'_> {
                     false => Input::Rows(rows),
                 });
             }
-            Output::Spill { spill, records } => self.runs.spill(spill, records)?,
-            Output::WantSpill(run) => state.inputs.push_back(Input::Spilled(self.chunk(run)?)),
+            Output::Spill { spill, records } => self.spills.spill(spill, records)?,
+            Output::WantSpill(spill) => state.inputs.push_back(Input::Spilled(self.chunk(spill)?)),
             Output::Reserve { entry, terms } => {
                 if self.duties.knows_answer(&terms, &state.shown)? {
                     self.open_session(&entry, state)?;
@@ -541,7 +541,7 @@ impl Driver<'_> {
             Output::Ledger { entry, evidence } => self.duties.ledger(&entry, &evidence)?,
             Output::KeyAnswered(key) => self.duties.key_answered(&key)?,
             Output::Resolve => {
-                let handles = self.runs.take(SpillName::Handles)?;
+                let handles = self.spills.take(SpillName::Handles)?;
                 let resolution = self.duties.resolve(handles)?;
                 state.inputs.push_back(Input::Resolved(resolution));
             }
@@ -552,7 +552,7 @@ impl Driver<'_> {
                     false => Input::Declined,
                 });
             }
-            Output::KeepResult(outcome) => self.duties.keep_result(&outcome, &mut self.runs)?,
+            Output::KeepResult(outcome) => self.duties.keep_result(&outcome, &mut self.spills)?,
             Output::Finished(outcome) => {
                 self.journal.sync()?;
                 state.outcome = Some(outcome);
@@ -587,18 +587,18 @@ impl Driver<'_> {
         Ok(())
     }
 
-    fn chunk(&mut self, run: SpillName) -> Result<SpillChunk, DriveError> {
-        let frame = match run {
+    fn chunk(&mut self, spill: SpillName) -> Result<SpillChunk, DriveError> {
+        let frame = match spill {
             SpillName::Table => self.duties.table_frame(self.journal.directory())?,
             SpillName::Evaluations => self.evaluation_frame()?,
             SpillName::DigitalIds => {
                 let (ids, last) = self.duties.digital_ids()?;
-                return Ok(SpillChunk { spill: run, content: SpillContent::Ids(ids), last });
+                return Ok(SpillChunk { spill, content: SpillContent::Ids(ids), last });
             }
-            _ => return Ok(self.runs.next_chunk(run)?),
+            _ => return Ok(self.spills.next_chunk(spill)?),
         };
         let last = frame.header.is_last();
-        Ok(SpillChunk { spill: run, content: SpillContent::Frame(frame), last })
+        Ok(SpillChunk { spill, content: SpillContent::Frame(frame), last })
     }
 
     /// The next frame of EVAL as it lies beside the transcript.
@@ -628,7 +628,7 @@ impl Driver<'_> {
         let demand = Demand {
             elements: entry.evaluations,
             table_tags: state.table_tags,
-            spill_memory: self.runs.memory_bytes(),
+            spill_memory: self.spills.memory_bytes(),
         };
         Ok(demand.check(&self.sessions)?)
     }
@@ -671,7 +671,7 @@ impl Driver<'_> {
             | DriveError::NoRoom(_)
             | DriveError::Stopped(_)
             | DriveError::Duty(_)
-            | DriveError::Runs(_)
+            | DriveError::Spill(_)
             | DriveError::Journal(_)
             | DriveError::Ledger(_)
             | DriveError::Key(_) => self.outbox.close_for_operator(),

@@ -245,7 +245,7 @@ impl DriveError {
             Self::Protocol(error) => Some(error),
             Self::Transport(error) => Some(error),
             Self::Duty(failure) => Some(failure.diagnosis()),
-            Self::Runs(error) => Some(error),
+            Self::Spill(error) => Some(error),
             Self::Journal(error) => Some(error),
             Self::Ledger(error) => Some(error),
             Self::Key(error) => Some(error),
@@ -259,7 +259,7 @@ impl Diagnose for DriveError {
     fn code(&self) -> Code {
         match self {
             // Spills, journal and ledger of a session that is going on.
-            Self::Runs(_) => Code::SessionStorage,
+            Self::Spill(_) => Code::SessionStorage,
             Self::Silent { .. } => Code::Silent,
             Self::Panicked(_) => Code::Defect,
             Self::Stopped(signal) => Code::of_signal(*signal),
@@ -284,7 +284,7 @@ impl Diagnose for DriveError {
 
     fn exit(&self) -> Exit {
         match self {
-            Self::Runs(_) => Exit::Storage,
+            Self::Spill(_) => Exit::Storage,
             error => error.inner().map_or(error.code().exit(), Diagnose::exit),
         }
     }

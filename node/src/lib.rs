@@ -25,13 +25,7 @@ pub mod status;
 pub mod stop;
 pub mod toml_file;
 
-pub use store::{hex, journal, keyring, ledger, output, results, seal};
-
-/// Spills under the names they had here.
-pub mod runs {
-    pub use store::spill::*;
-    pub use store::spill::{SpillError as RunsError, SpillStore as RunStore};
-}
+pub use store::{hex, journal, keyring, ledger, output, results, seal, spill};
 
 /// The system under the name it had here.
 pub mod world {

@@ -15,8 +15,8 @@ use crate::release::{DeliveryLabel, Entries, ReleaseConditions, ReleaseSource, R
 use node::data::DataError;
 use node::failure::Failure;
 use node::output::Output;
-use node::runs::FixedSorted;
 use node::seal::StorageKey;
+use node::spill::FixedSorted;
 use node::world;
 use protocol::digital_id::DigitalId;
 use protocol::error::Bug;
@@ -213,7 +213,7 @@ impl Delivery {
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
-    use node::runs::FixedSorter;
+    use node::spill::FixedSorter;
     use protocol::identifier::{IdentifierKind, PrfInput, RulesetId};
     use rights::RightsError;
     use rights::objections::{FeedRules, import_feed};

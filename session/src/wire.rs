@@ -147,8 +147,8 @@ impl Wire {
     }
 
     /// Tells if a last word says that there is nothing to ask where something is: an advertiser
-    /// says so to an offer, and nobody else. Its receiver counts that as no failure, and so it must not
-    /// stand for a result that never came.
+    /// says so to an offer, and nobody else. Its receiver counts that as no failure, and so it must
+    /// not stand for a result that never came.
     fn is_misplaced(&self, message: &Control, out: &mut Outbox) -> bool {
         let code = match message {
             Control::Abort(abort) => abort.code,

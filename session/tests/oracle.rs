@@ -143,10 +143,10 @@ proptest! {
         }
         prop_assert_eq!(elements.next().map(|slot| slot.element), None);
         tags.sort_unstable();
-        prop_assert_eq!(&ended.advertiser.runs[&SpillName::OwnTags], &tags);
+        prop_assert_eq!(&ended.advertiser.spills[&SpillName::OwnTags], &tags);
     }
 
-    /// Tasks and frames in any order, rows and runs in any chunks: the same bytes.
+    /// Tasks and frames in any order, rows and spills in any chunks: the same bytes.
     #[test]
     fn equal_seeds_give_equal_frames_in_every_order_of_work(
         case in small_case(),

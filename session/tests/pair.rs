@@ -1564,10 +1564,11 @@ fn an_input_that_changed_since_it_was_committed_is_a_defect() {
 
 #[test]
 fn a_sorter_that_does_not_sort_is_noticed() {
-    for run_name in [SpillName::OwnTags, SpillName::Hits, SpillName::Placements, SpillName::RowHits]
+    for spill_name in
+        [SpillName::OwnTags, SpillName::Hits, SpillName::Placements, SpillName::RowHits]
     {
         let mut setup = World::five_by_seven().setup();
-        setup.alter_run = Some(match run_name {
+        setup.alter_spill = Some(match spill_name {
             SpillName::OwnTags => |run, records| reverse(run, records, SpillName::OwnTags),
             SpillName::Hits => |run, records| reverse(run, records, SpillName::Hits),
             SpillName::Placements => |run, records| reverse(run, records, SpillName::Placements),
@@ -1575,14 +1576,14 @@ fn a_sorter_that_does_not_sort_is_noticed() {
         });
         let ended = run(setup);
         assert_eq!(ended.advertiser.error, Some(Error::Bug(Bug::invariant())));
-        assert!(ended.advertiser.outcome.is_none(), "{run_name:?}");
+        assert!(ended.advertiser.outcome.is_none(), "{spill_name:?}");
     }
 }
 
 #[test]
 fn a_run_that_lost_or_gained_a_record_gives_no_outcome() {
     // D13, F3
-    let changes: [AlterRun; 5] = [
+    let changes: [AlterSpill; 5] = [
         |run, records| records.truncate(without_last(run == SpillName::OwnTags, records)),
         |run, records| records.extend((run == SpillName::OwnTags).then(|| vec![0xFF; 17])),
         |run, records| records.truncate(without_last(run == SpillName::Placements, records)),
@@ -1591,7 +1592,7 @@ fn a_run_that_lost_or_gained_a_record_gives_no_outcome() {
     ];
     for change in changes {
         let mut setup = World::five_by_seven().setup();
-        setup.alter_run = Some(change);
+        setup.alter_spill = Some(change);
         let ended = run(setup);
         assert_eq!(ended.advertiser.error, Some(Error::Bug(Bug::stored_data_changed())));
         assert!(ended.advertiser.outcome.is_none());
@@ -1944,8 +1945,8 @@ fn expect_checkpoint_refused(ended: &Ended, kind: u8, stream: u8, violation: Vio
 
 /// No output of an unproved frame was used.
 fn expect_nothing_used(ended: &Ended) {
-    assert!(!ended.advertiser.runs.contains_key(&SpillName::OwnTags));
-    assert!(!ended.advertiser.runs.contains_key(&SpillName::MatchedRows));
+    assert!(!ended.advertiser.spills.contains_key(&SpillName::OwnTags));
+    assert!(!ended.advertiser.spills.contains_key(&SpillName::MatchedRows));
 }
 
 /// The invalid encodings of RFC 9496 A.2.

@@ -604,7 +604,7 @@ fn answers_under_another_key_miss_a_canary() {
             }),
         );
         // Nothing was unblinded, and the place is not told.
-        assert!(!ended.advertiser.runs.contains_key(&SpillName::ResponseTags));
+        assert!(!ended.advertiser.spills.contains_key(&SpillName::ResponseTags));
         let Ok(Control::Abort(abort)) = Control::decode(ended.control(12)) else { panic!("ABORT") };
         assert_eq!(abort.index, 0);
     }
@@ -803,7 +803,7 @@ fn no_answer_leaves_before_the_rows_are_signed_and_none_is_opened_before_the_ans
     let ended = run_altered(world.setup(), |frame| hold(frame).or_else(|| spoil(frame)));
     assert_eq!(ended.advertiser.error, None);
     assert_eq!(ended.advertiser.stage, "match");
-    assert!(!ended.advertiser.runs.contains_key(&SpillName::ResponseTags));
+    assert!(!ended.advertiser.spills.contains_key(&SpillName::ResponseTags));
 }
 
 #[test]
@@ -1103,7 +1103,7 @@ fn stored_answers_that_changed_give_no_outcome() {
     // [I-11]
     let world = plain(Profile::DigitalIds, 2);
     for alter in CHANGES.map(|change| altered("EvaluatedRows", change)) {
-        let ended = run(Setup { alter_run: Some(alter), ..world.setup() });
+        let ended = run(Setup { alter_spill: Some(alter), ..world.setup() });
         let bug = matches!(ended.provider.error, Some(Error::Bug(_)));
         assert!(bug, "{:?}", ended.provider.error);
         assert!(ended.stream(StreamId::Eval).iter().all(|frame| !frame.header.is_last()));
@@ -1111,7 +1111,7 @@ fn stored_answers_that_changed_give_no_outcome() {
     for name in ["BlindedRows", "Evaluations", "ResponseTags", "RowHandles", "MatchedHandles"] {
         for alter in CHANGES.map(|change| altered(name, change)) {
             let mut setup = world.setup();
-            setup.alter_run = Some(alter);
+            setup.alter_spill = Some(alter);
             let ended = run(setup);
             let bug = matches!(ended.advertiser.error, Some(Error::Bug(_)));
             assert!(bug, "{name}: {:?}", ended.advertiser.error);
@@ -1121,7 +1121,7 @@ fn stored_answers_that_changed_give_no_outcome() {
 }
 
 /// A sorter that changes the records of the named run in one way.
-fn altered(name: &str, change: Change) -> AlterRun {
+fn altered(name: &str, change: Change) -> AlterSpill {
     macro_rules! alter {
         ($($name:literal),+) => { match (name, change) {
             $(

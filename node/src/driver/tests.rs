@@ -290,7 +290,7 @@ impl World {
             bench: self.engine.bench(),
             journal,
             sessions,
-            runs: RunStore::new(&self.home(role).join("work"), 1 << 20)?,
+            spills: SpillStore::new(&self.home(role).join("work"), 1 << 20)?,
             evaluations: None,
             duties,
             clock: &SystemClock::new(),

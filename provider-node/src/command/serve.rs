@@ -17,7 +17,7 @@ use node::keyring::KeyringError;
 use node::ledger::{Ledger, LedgerError, SessionRow, SessionState};
 use node::normalize::manifest::RulesManifest;
 use node::program;
-use node::runs::{FixedSorted, RunStore};
+use node::spill::{FixedSorted, SpillStore};
 use node::status;
 use node::stop::Stop;
 use node::world::{self, Clock, SystemClock};
@@ -283,7 +283,7 @@ impl Service {
             bench: self.engine.bench(),
             journal,
             sessions,
-            runs: RunStore::new(&self.home.private_dir("work")?, self.spill_bytes())?,
+            spills: SpillStore::new(&self.home.private_dir("work")?, self.spill_bytes())?,
             duties: &mut duties,
             clock: &clock,
             progress: &progress,

@@ -103,7 +103,7 @@ pub(crate) enum Schedule {
 }
 
 /// Changes a sorted run behind the session's back.
-pub(crate) type AlterRun = fn(SpillName, &mut Vec<Vec<u8>>);
+pub(crate) type AlterSpill = fn(SpillName, &mut Vec<Vec<u8>>);
 
 /// Changes the entry that a side reserves.
 pub(crate) type AlterReserve = fn(&mut LedgerEntry);
@@ -131,8 +131,8 @@ pub(crate) struct Setup {
     pub(crate) alter_reserve: Option<(Role, AlterReserve)>,
     /// Lets the advertiser's hold pass, so that the provider's reserve is the one refused.
     pub(crate) hold_allowed: bool,
-    /// Alters runs of both sides after they were sorted.
-    pub(crate) alter_run: Option<AlterRun>,
+    /// Alters spills of both sides after they were sorted.
+    pub(crate) alter_spill: Option<AlterSpill>,
     /// What the provider has behind its table.
     pub(crate) graph: Graph,
     /// What the advertiser's operator says when asked.
@@ -180,7 +180,7 @@ pub(crate) struct Side {
     pub(crate) holds: Vec<LedgerEntry>,
     /// Keys that this side spent, and whether it has an answer under them.
     pub(crate) keys: Vec<MetKey>,
-    pub(crate) runs: BTreeMap<SpillName, Vec<Vec<u8>>>,
+    pub(crate) spills: BTreeMap<SpillName, Vec<Vec<u8>>>,
     /// What the operator was asked to release.
     pub(crate) asked: Option<MatchCount>,
     /// Whether a release was recorded before it left.
@@ -364,7 +364,7 @@ impl World {
             refuse_reserve: None,
             alter_reserve: None,
             hold_allowed: false,
-            alter_run: None,
+            alter_spill: None,
             graph: self.graph(),
             approves: true,
             unheld: &[],
@@ -507,8 +507,8 @@ pub(crate) fn run_altered(
     p.ids_per_record_max = ids_per_record_max;
     a.approves = setup.approves;
     a.refuse_reserve = setup.refuse_reserve.filter(|_| !setup.hold_allowed);
-    a.alter_run = setup.alter_run;
-    p.alter_run = setup.alter_run;
+    a.alter_spill = setup.alter_spill;
+    p.alter_spill = setup.alter_spill;
     for (node, window) in [&mut a, &mut p].into_iter().zip(windows) {
         if setup.unheld.is_empty() {
             node.window = window as usize;
@@ -582,7 +582,7 @@ enum Step {
 enum Work {
     Compute(Task),
     Rows { identifiers_max: usize },
-    Run(SpillName),
+    Spill(SpillName),
     Reserve(LedgerEntry),
     Resolve,
     Approve,
@@ -603,7 +603,7 @@ struct Node {
     table: Vec<RawFrame>,
     refuse_reserve: Option<Refusal>,
     alter_reserve: Option<AlterReserve>,
-    alter_run: Option<AlterRun>,
+    alter_spill: Option<AlterSpill>,
     graph: Graph,
     ids_per_record_max: usize,
     /// Digital IDs of the batch that was resolved.
@@ -636,7 +636,7 @@ impl Node {
             table: Vec::new(),
             refuse_reserve: None,
             alter_reserve: None,
-            alter_run: None,
+            alter_spill: None,
             graph: Graph::default(),
             ids_per_record_max: 0,
             ids: Vec::new(),
@@ -656,7 +656,7 @@ impl Node {
                 entries: Vec::new(),
                 holds: Vec::new(),
                 keys: Vec::new(),
-                runs: BTreeMap::new(),
+                spills: BTreeMap::new(),
                 asked: None,
                 recorded_release: false,
             },
@@ -694,7 +694,7 @@ impl Node {
                         false => Input::Rows(self.rows.drain(..take).collect()),
                     }
                 }
-                Work::Run(run) => Input::Spilled(self.chunk(run, hostile, draw)),
+                Work::Spill(run) => Input::Spilled(self.chunk(run, hostile, draw)),
                 Work::Reserve(mut entry) => match self.refuse_reserve {
                     Some(refusal) => Input::ReserveRefused { refusal, retry_after_s: 60 },
                     None => {
@@ -802,7 +802,7 @@ impl Node {
                 Output::Spill { spill, records } => {
                     assert!(!self.cursors.contains_key(&spill), "{spill:?} grew while it was read");
                     if spill == SpillName::DigitalIds {
-                        let kept = self.side.runs.entry(spill).or_default();
+                        let kept = self.side.spills.entry(spill).or_default();
                         let mut rest: &[u8] = &records;
                         while let Some((id, after)) = DigitalId::decode(rest) {
                             kept.push(rest[..id.encoded_len()].to_vec());
@@ -813,10 +813,10 @@ impl Node {
                     }
                     let len = spill.record_len().expect("records, not frames");
                     assert_eq!(records.len() % len, 0, "{spill:?} was given in whole records");
-                    let kept = self.side.runs.entry(spill).or_default();
+                    let kept = self.side.spills.entry(spill).or_default();
                     kept.extend(records.chunks(len).map(<[u8]>::to_vec));
                 }
-                Output::WantSpill(run) => self.work.push(Work::Run(run)),
+                Output::WantSpill(run) => self.work.push(Work::Spill(run)),
                 Output::Reserve { entry, terms } => {
                     assert!(matches!(Control::decode(&terms), Ok(Control::Terms(_))));
                     let kept = match self.role {
@@ -869,7 +869,7 @@ impl Node {
 
     /// Looks up the batch of handles, as the provider's node does.
     fn resolve(&mut self) -> Resolution {
-        let batch = self.side.runs.get(&SpillName::Handles).cloned().unwrap_or_default();
+        let batch = self.side.spills.get(&SpillName::Handles).cloned().unwrap_or_default();
         let handles: Vec<[u8; 16]> = batch.iter().map(|h| h[..].try_into().unwrap()).collect();
         let known: Vec<u64> =
             handles.iter().filter_map(|handle| self.graph.handles.get(handle).copied()).collect();
@@ -911,7 +911,7 @@ impl Node {
             let mut kept = self.side.frames.iter().filter(|f| f.header.stream == StreamId::Eval);
             let mut frame = kept.nth(*cursor).cloned().expect("a further frame of EVAL");
             *cursor += 1;
-            if let Some(alter) = self.alter_run {
+            if let Some(alter) = self.alter_spill {
                 let mut rows = vec![frame.payload.to_vec()];
                 alter(run, &mut rows);
                 frame = RawFrame { payload: rows.concat().into(), ..frame };
@@ -926,10 +926,10 @@ impl Node {
             *cursor += take;
             return SpillChunk { spill: run, content, last: *cursor == self.ids.len() };
         }
-        let records = self.side.runs.entry(run).or_default();
+        let records = self.side.spills.entry(run).or_default();
         if *cursor == 0 {
             records.sort_unstable();
-            if let Some(alter) = self.alter_run {
+            if let Some(alter) = self.alter_spill {
                 alter(run, records);
             }
         }
@@ -945,7 +945,7 @@ impl Node {
 impl Side {
     /// The outcome run: row and kind bits, as the operator may read it.
     pub(crate) fn matched_rows(&self) -> Vec<(u64, u16)> {
-        let records = self.runs.get(&SpillName::MatchedRows).map_or(&[][..], Vec::as_slice);
+        let records = self.spills.get(&SpillName::MatchedRows).map_or(&[][..], Vec::as_slice);
         records
             .iter()
             .map(|record| {
@@ -958,7 +958,7 @@ impl Side {
 
     /// The digital IDs that came back, as their encodings.
     pub(crate) fn digital_ids(&self) -> Vec<Vec<u8>> {
-        self.runs.get(&SpillName::DigitalIds).cloned().unwrap_or_default()
+        self.spills.get(&SpillName::DigitalIds).cloned().unwrap_or_default()
     }
 
     /// What an auditor finds at T0 in this side's transcript and frames.

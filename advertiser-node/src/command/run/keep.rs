@@ -1,9 +1,9 @@
-//! What of a session's runs is sealed with its result.
+//! Part of a session's spills that is sealed with its result.
 
 use crate::crm::PreparedInput;
 use node::data::DataError;
 use node::results::RecordWriter;
-use node::runs::RunStore;
+use node::spill::SpillStore;
 use protocol::error::Bug;
 use session::SpillName;
 use session::spills::MatchedRow;
@@ -11,13 +11,13 @@ use session::spills::MatchedRow;
 /// Keeps the ids of the matched rows, each after the kinds that matched, in the order of the rows.
 pub(super) fn keep_rows(
     input: &PreparedInput,
-    runs: &mut RunStore,
+    spills: &mut SpillStore,
     kept: &mut RecordWriter,
 ) -> Result<(), DataError> {
     let mut ids = input.row_ids()?;
     let mut next_row = 0_u64;
     loop {
-        let chunk = runs.next_chunk(SpillName::MatchedRows)?;
+        let chunk = spills.next_chunk(SpillName::MatchedRows)?;
         for MatchedRow { row, kinds } in chunk.records()? {
             let mut id = None;
             while next_row <= row.get() {
@@ -36,8 +36,8 @@ pub(super) fn keep_rows(
 }
 
 /// Keeps the frames of digital IDs as they came.
-pub(super) fn keep_ids(runs: &mut RunStore, kept: &mut RecordWriter) -> Result<(), DataError> {
-    let mut records = runs.take_digital_ids()?.read()?;
+pub(super) fn keep_ids(spills: &mut SpillStore, kept: &mut RecordWriter) -> Result<(), DataError> {
+    let mut records = spills.take_digital_ids()?.read()?;
     while let Some(record) = records.next_record()? {
         kept.push(&[record])?;
     }

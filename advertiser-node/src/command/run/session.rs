@@ -18,8 +18,8 @@ use node::ledger::{Ledger, LedgerError, SeenTable, SessionRow, SessionState};
 use node::program;
 use node::results::{About, Question, QuestionKey, Results, StoredResult};
 use node::room::Demand;
-use node::runs::{FixedSorted, RunStore};
 use node::seal;
+use node::spill::{FixedSorted, SpillStore};
 use node::status;
 use node::stop::Stop;
 use node::world::{self, Clock, SystemClock};
@@ -190,7 +190,7 @@ impl Run<'_> {
             bench: self.engine.bench(),
             journal,
             sessions,
-            runs: self.runs()?,
+            spills: self.spills()?,
             duties: &mut duties,
             clock: &clock,
             progress: self.progress,
@@ -283,7 +283,7 @@ impl Run<'_> {
             elements: self.shape.elements,
             // The table of the day may be larger: its size is known after HELLO_P, and looked at.
             table_tags: self.ledger.last_table(&partner)?.map_or(0, |last| last.tag_count),
-            spill_memory: self.runs()?.memory_bytes(),
+            spill_memory: self.spills()?.memory_bytes(),
         };
         demand.check(&self.home.private_dir("sessions")?)?;
         let options = &self.home.config.common.quic;
@@ -297,9 +297,9 @@ impl Run<'_> {
         }
     }
 
-    fn runs(&self) -> Result<RunStore, Failure> {
+    fn spills(&self) -> Result<SpillStore, Failure> {
         let memory = self.home.config.common.memory_bytes;
-        Ok(RunStore::new(&self.home.private_dir("work")?, memory)?)
+        Ok(SpillStore::new(&self.home.private_dir("work")?, memory)?)
     }
 
     fn partner(&self) -> [u8; 32] {
@@ -522,7 +522,7 @@ impl Duties for AdvertiserDuties<'_> {
         Ok(self.known.is_some())
     }
 
-    fn keep_result(&mut self, outcome: &Outcome, runs: &mut RunStore) -> Result<(), Failure> {
+    fn keep_result(&mut self, outcome: &Outcome, spills: &mut SpillStore) -> Result<(), Failure> {
         let figures = Figures::of(outcome);
         if !figures.is_answer() {
             return Ok(());
@@ -537,8 +537,8 @@ impl Duties for AdvertiserDuties<'_> {
         let answer = self.run.answer(figures, terms.ids_valid_days, now);
         let about = About { sid: *sid, sealed_at: now, kept_until, answer };
         let kept = self.run.results.seal(key, &about, |records| match outcome {
-            Outcome::Rows(_) => keep_rows(self.run.input, runs, records),
-            Outcome::DigitalIds(_) => keep_ids(runs, records),
+            Outcome::Rows(_) => keep_rows(self.run.input, spills, records),
+            Outcome::DigitalIds(_) => keep_ids(spills, records),
             _ => Ok(()),
         })?;
         self.kept = Some(kept);

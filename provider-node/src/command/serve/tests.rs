@@ -176,7 +176,8 @@ impl Partners {
             bench: self.service.engine.bench(),
             journal,
             sessions,
-            runs: RunStore::new(&self.advertiser.private_dir("work").unwrap(), 1 << 20).unwrap(),
+            spills: SpillStore::new(&self.advertiser.private_dir("work").unwrap(), 1 << 20)
+                .unwrap(),
             duties: &mut duties,
             clock: &clock,
             progress: &progress,
