@@ -532,3 +532,48 @@ impl Found {
     pub(crate) const NUL: Self = Self("parquet-nul");
     pub(crate) const OUT_OF_RANGE: Self = Self("parquet-out-of-range");
 }
+
+#[cfg(test)]
+mod tests {
+    use report::{Lang, Reader};
+
+    use super::*;
+
+    #[test]
+    fn a_fault_is_told_with_its_file_in_both_languages() {
+        let fault = InputError::Ragged { line: 7, expected: 6, found: 5 };
+        let text = SourceError::input(Path::new("crm.csv"))(fault).text();
+        assert_eq!(text.to_string(), "crm.csv: line 7 has 5 fields; the header has 6");
+        let french = Reader { lang: Lang::Fr, ..Reader::LOG };
+        assert_eq!(
+            text.render(&french),
+            "crm.csv\u{a0}: la ligne 7 a 5 champs\u{202f}; l’en-tête en a 6"
+        );
+    }
+
+    #[test]
+    fn absent_empty_malformed_and_unreadable_files_end_apart() {
+        let file = Path::new("crm.csv");
+        let open = |kind: io::ErrorKind| SourceError::open(file)(kind.into()).code();
+        let input = |fault| SourceError::input(file)(fault).code();
+        let read = |kind| input(InputError::Read { line: 1, kind });
+        assert_eq!(open(io::ErrorKind::NotFound), Code::InputAbsent);
+        assert_eq!(input(InputError::Empty), Code::InputAbsent);
+        assert_eq!(input(InputError::SeparatorLine), Code::InputForm);
+        assert_eq!(read(io::ErrorKind::UnexpectedEof), Code::InputForm);
+        assert_eq!(read(io::ErrorKind::StorageFull), Code::Storage);
+        assert_eq!(open(io::ErrorKind::PermissionDenied), Code::Storage);
+    }
+
+    #[test]
+    fn names_that_come_near_are_asked_for() {
+        let name = ColumnName::new("email");
+        let near = vec![ColumnName::new("emial"), ColumnName::new("e_mail")];
+        let error = InputError::MissingColumn { name, near };
+        let advice = error.advice().unwrap().to_string();
+        assert_eq!(
+            advice,
+            "did you mean `emial` or `e_mail`? Map it under `[columns]` in the settings"
+        );
+    }
+}
