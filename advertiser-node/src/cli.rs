@@ -70,7 +70,16 @@ impl Command {
             Self::Normalize(_) => ("normalize", None, false),
             Self::Status { .. } => ("status", None, false),
         };
-        Told { command, json, overwrite }
+        let (inputs, output) = match self {
+            Self::Check(options) => (Some(&options.inputs), options.rejects.as_ref()),
+            Self::Plan(options) => (Some(&options.inputs), None),
+            Self::Run(options) => (Some(&options.inputs), options.output.as_ref()),
+            Self::Result(options) => (None, options.output.as_ref()),
+            _ => (None, None),
+        };
+        let inputs = inputs.into_iter().flat_map(Inputs::paths);
+        let spared = inputs.chain(output.cloned()).collect();
+        Told { command, json, overwrite, spared }
     }
 }
 
@@ -86,6 +95,11 @@ pub(crate) struct Inputs {
 }
 
 impl Inputs {
+    /// Names of the files.
+    fn paths(&self) -> impl Iterator<Item = PathBuf> {
+        self.input.iter().map(|argument| InputFile::from_argument(argument).path)
+    }
+
     /// The files, in the order they were named.
     pub(crate) fn files(&self) -> Result<Vec<InputFile>, Failure> {
         let files: Vec<InputFile> =

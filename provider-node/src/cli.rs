@@ -69,7 +69,7 @@ impl Command {
             Self::Ledger(_) => ("ledger", None, false),
             Self::Status { .. } => ("status", None, false),
         };
-        Told { command, json, overwrite }
+        Told { command, json, overwrite, spared: Vec::new() }
     }
 }
 

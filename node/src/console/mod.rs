@@ -72,6 +72,8 @@ pub struct Told {
     pub json: Option<PathBuf>,
     /// True if that file may be replaced.
     pub overwrite: bool,
+    /// Its inputs and other outputs, which that file never replaces.
+    pub spared: Vec<PathBuf>,
 }
 
 /// Tells a failure to whoever reads: three lines for people, or one JSON object with `--log-json`,
@@ -87,6 +89,8 @@ pub fn tell_failure(failure: &Failure, options: &OutputOptions, told: &Told, to:
     }
     let Some(file) = told.json.as_deref().filter(|_| failure.exit() != Exit::Usage) else { return };
     let mut outputs = Outputs::new(told.overwrite);
+    // The command may have failed because this very name is an input.
+    told.spared.iter().for_each(|path| outputs.reads(path));
     let text = format!("{object:#}\n");
     let written = outputs.claim(file).and_then(|output| output.publish_text(&text));
     if let Err(error) = written {
@@ -130,7 +134,8 @@ mod tests {
         let failure = || Failure::new(Code::Silent, Text::new("code-silent")).in_session([7; 32]);
         let (out, error) = (Kept::default(), Kept::default());
         let terminal = Terminal::to(out.clone(), error.clone());
-        let told = Told { command: "run", json: Some(file.clone()), overwrite: false };
+        let spared = Vec::new();
+        let told = Told { command: "run", json: Some(file.clone()), overwrite: false, spared };
         tell_failure(&failure(), &options(true), &told, &terminal);
         let line: Value = serde_json::from_str(&error.text()).unwrap();
         assert_eq!(error.text().lines().count(), 1);
@@ -146,6 +151,10 @@ mod tests {
         std::fs::write(&file, "kept").unwrap();
         tell_failure(&failure(), &options(false), &told, &terminal);
         assert_eq!(people.text().lines().count(), 3);
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "kept");
+        // So does an input, whatever may be replaced.
+        let told = Told { overwrite: true, spared: vec![file.clone()], ..told };
+        tell_failure(&failure(), &options(true), &told, &terminal);
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "kept");
     }
 }

@@ -6,7 +6,7 @@ use node::console::Terminal;
 use node::failure::{Failure, Inline as _};
 use node::output::{Output, Outputs};
 use node::world::{Clock, SystemClock};
-use report::{Code, Diagnose as _};
+use report::{Code, Diagnose, Text};
 use rights::objections::{Feed, FeedRules, import_feed};
 
 use crate::Home;
@@ -74,13 +74,31 @@ pub(crate) fn run(
 /// The refusal of an output, with what holds of the feed.
 fn not_begun(failure: Failure) -> Failure {
     match failure.code() {
-        Code::Output => {
-            let what = format!("{}; nothing was carried out yet", failure.text());
-            Failure::output(&what, "name another file, in a directory you may write to")
-        }
+        Code::Output => NotBegun(failure).into(),
         _ => failure,
     }
 }
+
+/// An output that is refused before anything of a feed is carried out.
+#[derive(Debug)]
+struct NotBegun(Failure);
+
+impl Diagnose for NotBegun {
+    fn code(&self) -> Code {
+        self.0.code()
+    }
+
+    fn text(&self) -> Text {
+        Text::new("object-not-begun").with("why", self.0.text())
+    }
+
+    fn advice(&self) -> Option<Text> {
+        Some(self.0.advice())
+    }
+}
+
+impl std::error::Error for NotBegun {}
+report::told_in_english!(NotBegun);
 
 /// What is not carried out, by line.
 fn left(feed: &Feed) -> String {

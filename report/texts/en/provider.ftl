@@ -8,3 +8,7 @@ table-frame-not-built = frame { $frame } is not as it was built
 snapshot-not-here = it names no snapshot that is here
 snapshot-not-signed = it is no signed snapshot
 snapshot-not-ours = it is not what this node signed
+
+## Objections
+
+object-not-begun = { $why }; nothing was carried out yet

@@ -7,3 +7,7 @@ table-frame-not-built = la trame { $frame } n’est pas celle qui a été constr
 snapshot-not-here = il ne nomme aucun instantané présent ici
 snapshot-not-signed = ce n’est pas un instantané signé
 snapshot-not-ours = ce n’est pas ce que ce nœud a signé
+
+## Objections
+
+object-not-begun = { $why } ; rien n’a encore été exécuté
