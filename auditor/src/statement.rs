@@ -9,6 +9,7 @@ use protocol::attestation::PartyId;
 use protocol::error::WireCode;
 use protocol::identifier::{IdentifierKind, RulesetId};
 use protocol::message::Program;
+use protocol::suite::Profile;
 use protocol::terms::{LinkFilter, MatchTerms, Relaxation};
 use protocol::transcript::{BuildFlags, Role};
 use report::{Arg, Reader, Text};
@@ -50,6 +51,13 @@ pub fn head(account: &Account, names: &Names, reader: &Reader) -> String {
         }
     }
     head.line("audit-label-sizes", &sizes(account));
+    if let Some(profile) = account.profile() {
+        let [advertiser, provider] = ROLES.map(|role| learned(role, profile));
+        let of_advertiser = Text::new("audit-learned-advertiser").with("learned", advertiser);
+        head.line("audit-label-learned", &of_advertiser);
+        head.more(&Text::new("audit-learned-provider").with("learned", provider));
+        head.more(&Text::new("audit-personal"));
+    }
     head.line("audit-label-signed", &signed(account));
     let claimed = match account.session.is_nobody() {
         true => "audit-claimed-channel",
@@ -385,6 +393,11 @@ fn sizes(account: &Account) -> Text {
     Text::new("audit-and").with("first", list(sizes)).with("second", counts)
 }
 
+/// Knowledge that a profile gives to a party, in the words of the advertiser's `plan`.
+fn learned(role: Role, profile: Profile) -> Text {
+    Text::named(format!("learn-{}-{}", role.name(), profile.name()))
+}
+
 fn signed(account: &Account) -> Text {
     let by = |role| account.hellos.and(Signers::of(role));
     let said = [
@@ -418,7 +431,7 @@ fn widest(page: &Page<'_>, labels: &[&'static str]) -> usize {
 
 const ROLES: [Role; 2] = [Role::Advertiser, Role::Provider];
 /// Labels of the head, in its order.
-const LABELS: [&str; 10] = [
+const LABELS: [&str; 11] = [
     "audit-label-session",
     "audit-label-time",
     "audit-label-parties",
@@ -426,6 +439,7 @@ const LABELS: [&str; 10] = [
     "audit-label-terms",
     "audit-label-relaxed",
     "audit-label-sizes",
+    "audit-label-learned",
     "audit-label-signed",
     "audit-label-claimed",
     "audit-label-ended",
@@ -446,7 +460,6 @@ const EVIDENCE: [&str; 6] = [
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::suite::Profile;
     use report::Lang;
 
     const FR: Reader = Reader { lang: Lang::Fr, own: None, plain: false };
@@ -518,6 +531,17 @@ mod tests {
         let relaxations = MatchTerms { k_min: 50, ..terms() }.relaxations(Profile::DigitalIds);
         assert!(english(&relaxed(&relaxations)).starts_with("k_min 50 (default 100)"));
         assert_eq!(english(&relaxed(&[])), "none");
+    }
+
+    #[test]
+    fn every_profile_says_who_learns_what() {
+        use Profile::{Activation, DigitalIds, MatchRate, MatchedRows};
+        for profile in [MatchRate, MatchedRows, Activation, DigitalIds] {
+            for role in ROLES {
+                let words = learned(role, profile);
+                assert!(Lang::ALL.iter().all(|lang| words.exists(*lang)), "{profile:?}");
+            }
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ audit-label-parties = parties
 audit-label-purpose = purpose
 audit-label-terms = terms
 audit-label-relaxed = relaxed:
+audit-label-learned = learns
 audit-label-sizes = sizes
 audit-label-signed = signed
 audit-label-claimed = claimed
@@ -139,6 +140,12 @@ audit-count-elements = { $how ->
        *[other] { $n_text } elements
      }
  }
+
+## Head of a report: knowledge
+
+audit-learned-advertiser = advertiser: { $learned }
+audit-learned-provider = provider: { $learned }
+audit-personal = digests, tags and blinded elements are pseudonymised: they remain personal data
 
 ## Head of a report: signers
 

@@ -6,6 +6,7 @@ audit-label-parties = parties
 audit-label-purpose = finalité
 audit-label-terms = conditions
 audit-label-relaxed = assoupli :
+audit-label-learned = apprend
 audit-label-sizes = tailles
 audit-label-signed = signé
 audit-label-claimed = affirmé
@@ -96,10 +97,10 @@ audit-relaxed = { $name } { $value_text } (par défaut { $default_text })
 audit-rows = { $rows ->
     [one] { $rows_text } fiche
    *[other] { $rows_text } fiches
- } de { $slots ->
-    [one] { $slots_text } position
-   *[other] { $slots_text } positions
- }, remplissage compris
+ } après remplissage, { $slots ->
+    [one] { $slots_text } position chacune
+   *[other] { $slots_text } positions chacune
+ }
 audit-sample = { $rows ->
     [one] un échantillon de { $rows_text } fiche
    *[other] un échantillon de { $rows_text } fiches
@@ -139,6 +140,12 @@ audit-count-elements = { $how ->
        *[other] { $n_text } éléments
      }
  }
+
+## En-tête d’un rapport : connaissances
+
+audit-learned-advertiser = annonceur : { $learned }
+audit-learned-provider = prestataire : { $learned }
+audit-personal = les empreintes, étiquettes et éléments masqués sont pseudonymisés : ils restent des données à caractère personnel
 
 ## En-tête d’un rapport : signatures
 
@@ -257,19 +264,19 @@ audit-text-large = lecture impossible, { $path } : le fichier est plus grand qu
     .try = nommez un fichier de texte que vous pouvez lire
 audit-identity = { $why ->
     [checksum] une identité avec un caractère faux ou manquant
-   *[neither] ce n’est ni un identifiant de partie de 64 chiffres hexadécimaux ni une identité `vmid1…`
+   *[neither] ce n’est ni un numéro de partie de 64 chiffres hexadécimaux ni une identité `vmid1…`
  }
     .try = donnez la ligne `vmid1…` que la partie a envoyée, ou son fichier
 audit-expected = { $why ->
     [checksum] l’option { $option } donne une identité avec un caractère faux ou manquant, et aucun nom de `--names`
-   *[neither] l’option { $option } ne donne ni un identifiant de partie de 64 chiffres hexadécimaux, ni une identité `vmid1…`, ni un nom de `--names`
+   *[neither] l’option { $option } ne donne ni un numéro de partie de 64 chiffres hexadécimaux, ni une identité `vmid1…`, ni un nom de `--names`
  }
-    .try = donnez un identifiant de partie, une ligne d’identité, ou un nom du fichier de `--names`
+    .try = donnez un numéro de partie, une ligne d’identité, ou un nom du fichier de `--names`
 audit-names = { $why ->
     [form] { $path }, ligne { $line } : la forme n’est pas `"nom" = "vmid1…"`
     [again] { $path }, ligne { $line } : le nom ou la partie est déjà dans une ligne précédente
     [checksum] { $path }, ligne { $line } : une identité avec un caractère faux ou manquant ; copiez-la de nouveau
-   *[neither] { $path }, ligne { $line } : ni un identifiant de partie de 64 chiffres hexadécimaux ni une identité `vmid1…`
+   *[neither] { $path }, ligne { $line } : ni un numéro de partie de 64 chiffres hexadécimaux ni une identité `vmid1…`
  }
     .try = écrivez un `nom = "PARTIE"` par ligne, chaque nom et chaque partie une fois
 audit-output = { $why ->

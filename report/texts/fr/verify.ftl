@@ -4,7 +4,7 @@ verify-rule-programs = les deux parties déclarent une version publiée du progr
 verify-rule-sequence = les messages forment une seule session, complète et dans l’ordre
 verify-rule-parties = les deux parties, la suite, le profil et les tailles concordent
 verify-rule-manifest = le manifeste de clé et l’instantané sont signés et conviennent à la session
-verify-rule-binding = l’identifiant de session lie les HELLO, les conditions, les certificats et le canal
+verify-rule-binding = le numéro de session lie les HELLO, les conditions, les certificats et le canal
 verify-rule-terms-signed = les deux parties ont signé les conditions
 verify-rule-terms-kept = les conditions respectent l’offre, les limites et les délais
 verify-rule-streams = chaque flux est entier, avec les nombres annoncés
@@ -97,10 +97,10 @@ verify-key-suite = la clé du manifeste sert à une autre suite
 verify-key-evaluations = plus d’évaluations que la clé n’en permet
 verify-key-lifetime = la clé n’est pas valable aussi longtemps que les conditions
 
-## Conditions et identifiant de session
+## Conditions et numéro de session
 
-verify-other-id = l’identifiant dans le message { $message } n’est pas celui de la session
-verify-terms-signature = une signature de l’identifiant de session n’est pas valide
+verify-other-id = le numéro dans le message { $message } n’est pas celui de la session
+verify-terms-signature = une signature du numéro de session n’est pas valide
 verify-terms = les conditions : { $why }
 verify-handles-above-rows = plus de références de correspondance que de fiches
 verify-phones-above-elements = plus de numéros de téléphone que d’éléments
