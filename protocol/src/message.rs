@@ -114,9 +114,12 @@ impl Program {
     /// The program with the flag of the limits that its session runs with.
     #[must_use]
     pub fn with_limits(self, limits: &Limits) -> Self {
-        let build = BuildFlags::from_bits(self.flags).unwrap_or_default();
-        let small_limits = *limits != Limits::STANDARD;
-        Self { flags: BuildFlags { small_limits, ..build }.bits(), ..self }
+        let small = BuildFlags { small_limits: true, classical_kx: false }.bits();
+        let flags = match *limits == Limits::STANDARD {
+            true => self.flags & !small,
+            false => self.flags | small,
+        };
+        Self { flags, ..self }
     }
 
     /// Major, minor and patch of the version.

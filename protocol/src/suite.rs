@@ -68,6 +68,15 @@ impl SuiteId {
     }
 }
 
+// One byte states the length of a tag in `expand_message_xmd`.
+const _: () = assert!(has_short_tags(SuiteId::Aligned) && has_short_tags(SuiteId::Shuffled));
+
+const fn has_short_tags(suite: SuiteId) -> bool {
+    suite.dst(RfcFunction::HashToGroup).len() < 256
+        && suite.dst(RfcFunction::HashToScalar).len() < 256
+        && suite.dst(RfcFunction::DeriveKeyPair).len() < 256
+}
+
 /// Functions of RFC 9497 that have a domain separation tag of their own.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum RfcFunction {

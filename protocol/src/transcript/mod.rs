@@ -410,6 +410,13 @@ mod tests {
     }
 
     #[test]
+    fn a_writer_without_numbers_left_reports_a_defect() {
+        let (transcript, _) = sample();
+        let mut writer = Writer { next: u64::MAX };
+        assert_eq!(writer.append(&transcript.records[0]), Err(Bug::invariant()));
+    }
+
+    #[test]
     fn transcript_round_trips() {
         let (transcript, bytes) = sample();
         assert_eq!(Transcript::parse(&bytes), Ok(transcript));
