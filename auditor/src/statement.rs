@@ -10,10 +10,10 @@ use protocol::error::WireCode;
 use protocol::identifier::{IdentifierKind, RulesetId};
 use protocol::message::Program;
 use protocol::suite::Profile;
-use protocol::terms::{LinkFilter, MatchTerms, Relaxation};
+use protocol::terms::{LinkFilter, MatchTerms};
 use protocol::transcript::{BuildFlags, Role};
 use report::{Arg, Reader, Text};
-use verify::{Account, Ending, Signers};
+use verify::{Account, Ending, Relaxation, Signers};
 
 use crate::page::{Page, chain, list, told};
 use crate::parties::{Names, identity_line};
@@ -243,7 +243,7 @@ pub(crate) fn version(program: &Program) -> Vec<Text> {
 /// The values of the terms that are less strict than the default of the session's profile.
 pub(crate) fn relaxations(account: &Account) -> Vec<Relaxation> {
     match (&account.terms, account.profile()) {
-        (Some(terms), Some(profile)) => terms.relaxations(profile),
+        (Some(terms), Some(profile)) => verify::relaxations(terms, profile),
         _ => Vec::new(),
     }
 }
@@ -528,7 +528,8 @@ mod tests {
         ] {
             assert!(text.contains(words), "{words}\n{text}");
         }
-        let relaxations = MatchTerms { k_min: 50, ..terms() }.relaxations(Profile::DigitalIds);
+        let loose = MatchTerms { k_min: 50, ..terms() };
+        let relaxations = verify::relaxations(&loose, Profile::DigitalIds);
         assert!(english(&relaxed(&relaxations)).starts_with("k_min 50 (default 100)"));
         assert_eq!(english(&relaxed(&[])), "none");
     }

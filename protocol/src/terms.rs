@@ -21,10 +21,6 @@ use crate::limits::{
 use crate::purpose::Purpose;
 use crate::suite::{Profile, sig};
 
-mod relaxation;
-
-pub use relaxation::Relaxation;
-
 /// Offer of a provider in HELLO_P: minima that terms may raise, and the budget's rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Offer {

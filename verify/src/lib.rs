@@ -40,6 +40,7 @@ mod evidence;
 mod finding;
 mod opening;
 mod outline;
+mod relaxation;
 mod replay;
 pub mod rules;
 mod shape;
@@ -48,6 +49,7 @@ mod streams;
 
 pub use account::{Account, Ending, Place};
 pub use finding::{Arg, Finding};
+pub use relaxation::{Relaxation, relaxations};
 pub use signers::Signers;
 
 use finding::{Checked, Miss};

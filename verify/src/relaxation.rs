@@ -2,10 +2,10 @@
 
 use alloc::vec::Vec;
 
-use crate::identifier::RulesetId;
-use crate::limits::AUDIT_WINDOW_S_DEFAULT;
-use crate::suite::Profile;
-use crate::terms::{LinkFilter as Links, MatchTerms};
+use protocol::identifier::RulesetId;
+use protocol::limits::AUDIT_WINDOW_S_DEFAULT;
+use protocol::suite::Profile;
+use protocol::terms::{LinkFilter as Links, MatchTerms};
 
 /// One value of terms that is less strict than its default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,74 +18,72 @@ pub struct Relaxation {
     pub default: u64,
 }
 
-impl MatchTerms {
-    /// Every value that is less strict than the product's default for a profile, in the order of
-    /// the fields.
-    ///
-    /// The fields are taken apart by name, here and in the link filter, so that a new one does not
-    /// compile before somebody has decided what is strict about it.
-    #[must_use]
-    pub fn relaxations(&self, profile: Profile) -> Vec<Relaxation> {
-        let Self {
-            // Facts of the run; nothing is stricter than another.
-            purpose: _,
-            ruleset: _,
-            kinds: _,
-            namespaces: _,
-            table_delivery: _,
-            // Contract and auditor: the default names none.
-            auditor: _,
-            notice: _,
-            // Zero in this version, which adds no noise; the rules refuse anything else.
-            epsilon_milli: _,
-            epsilon_epoch_milli: _,
-            noise_unit: _,
-            // Both at their maximum by default: the session's size bounds them.
-            handles_max: _,
-            phone_evaluations_max: _,
-            // Time of the run; how long it may take bounds nobody's data.
-            opened_at: _,
-            flags,
-            n_min,
-            k_min,
-            group_min,
-            rate_precision,
-            rate_cap,
-            count_rounding,
-            cell_min,
-            link_filter,
-            consent_max_age_days,
-            ids_valid_days,
-            ids_per_record_max,
-            expires_at,
-            audit_until,
-            audit_levels,
-            audit_sample_max,
-        } = self;
-        let default = Self::defaults(profile, RulesetId::CRM_FR_1, &[]);
-        let mut found = Found(Vec::new());
-        found.above("attributes of digital IDs", *flags, default.flags);
-        found.below("n_min", *n_min, default.n_min);
-        found.below("k_min", *k_min, default.k_min);
-        found.below("group_min", *group_min, default.group_min);
-        found.below("rate_precision", *rate_precision, default.rate_precision);
-        found.above("rate_cap", *rate_cap, default.rate_cap);
-        found.below("count_rounding", *count_rounding, default.count_rounding);
-        found.below("cell_min", *cell_min, default.cell_min);
-        found.links(link_filter, &default.link_filter);
-        let days = default.consent_max_age_days;
-        found.above("consent_max_age_days", *consent_max_age_days, days);
-        found.above("ids_valid_days", *ids_valid_days, default.ids_valid_days);
-        found.above("ids_per_record_max", *ids_per_record_max, default.ids_per_record_max);
-        // Terms whose audits end before they expire have no window.
-        let window = audit_until.saturating_sub(*expires_at);
-        found.below("audit window in seconds", window, AUDIT_WINDOW_S_DEFAULT);
-        // Levels are agreed bit by bit.
-        let levels = audit_levels & default.audit_levels;
-        found.below("audit_levels", levels, default.audit_levels);
-        found.below("audit_sample_max", *audit_sample_max, default.audit_sample_max);
-        found.0
-    }
+/// Lists the values that are less strict than the product's defaults for a profile, in the order of
+/// the fields.
+///
+/// The fields are taken apart by name, here and in the link filter, so that a new one does not
+/// compile before somebody has decided what is strict about it.
+#[must_use]
+pub fn relaxations(terms: &MatchTerms, profile: Profile) -> Vec<Relaxation> {
+    let MatchTerms {
+        // Facts of the run; nothing is stricter than another.
+        purpose: _,
+        ruleset: _,
+        kinds: _,
+        namespaces: _,
+        table_delivery: _,
+        // Contract and auditor: the default names none.
+        auditor: _,
+        notice: _,
+        // Zero in this version, which adds no noise; the rules refuse anything else.
+        epsilon_milli: _,
+        epsilon_epoch_milli: _,
+        noise_unit: _,
+        // Both at their maximum by default: the session's size bounds them.
+        handles_max: _,
+        phone_evaluations_max: _,
+        // Time of the run; how long it may take bounds nobody's data.
+        opened_at: _,
+        flags,
+        n_min,
+        k_min,
+        group_min,
+        rate_precision,
+        rate_cap,
+        count_rounding,
+        cell_min,
+        link_filter,
+        consent_max_age_days,
+        ids_valid_days,
+        ids_per_record_max,
+        expires_at,
+        audit_until,
+        audit_levels,
+        audit_sample_max,
+    } = terms;
+    let default = MatchTerms::defaults(profile, RulesetId::CRM_FR_1, &[]);
+    let mut found = Found(Vec::new());
+    found.above("attributes of digital IDs", *flags, default.flags);
+    found.below("n_min", *n_min, default.n_min);
+    found.below("k_min", *k_min, default.k_min);
+    found.below("group_min", *group_min, default.group_min);
+    found.below("rate_precision", *rate_precision, default.rate_precision);
+    found.above("rate_cap", *rate_cap, default.rate_cap);
+    found.below("count_rounding", *count_rounding, default.count_rounding);
+    found.below("cell_min", *cell_min, default.cell_min);
+    found.links(link_filter, &default.link_filter);
+    let days = default.consent_max_age_days;
+    found.above("consent_max_age_days", *consent_max_age_days, days);
+    found.above("ids_valid_days", *ids_valid_days, default.ids_valid_days);
+    found.above("ids_per_record_max", *ids_per_record_max, default.ids_per_record_max);
+    // Terms whose audits end before they expire have no window.
+    let window = audit_until.saturating_sub(*expires_at);
+    found.below("audit window in seconds", window, AUDIT_WINDOW_S_DEFAULT);
+    // Levels are agreed bit by bit.
+    let levels = audit_levels & default.audit_levels;
+    found.below("audit_levels", levels, default.audit_levels);
+    found.below("audit_sample_max", *audit_sample_max, default.audit_sample_max);
+    found.0
 }
 
 struct Found(Vec<Relaxation>);
@@ -129,7 +127,7 @@ impl Found {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identifier::IdentifierKind;
+    use protocol::identifier::IdentifierKind;
 
     const PROFILES: [Profile; 4] =
         [Profile::MatchRate, Profile::MatchedRows, Profile::Activation, Profile::DigitalIds];
@@ -147,7 +145,7 @@ mod tests {
     #[test]
     fn default_terms_relax_nothing_in_any_profile() {
         for profile in PROFILES {
-            assert_eq!(terms(profile).relaxations(profile), []);
+            assert_eq!(relaxations(&terms(profile), profile), []);
         }
     }
 
@@ -190,9 +188,9 @@ mod tests {
             relax(&mut loose);
             tighten(&mut strict);
             let named: Vec<_> =
-                loose.relaxations(Profile::DigitalIds).iter().map(|found| found.name).collect();
+                relaxations(&loose, Profile::DigitalIds).iter().map(|found| found.name).collect();
             assert_eq!(named, [*name]);
-            assert_eq!(strict.relaxations(Profile::DigitalIds), [], "{name}");
+            assert_eq!(relaxations(&strict, Profile::DigitalIds), [], "{name}");
         }
     }
 }
