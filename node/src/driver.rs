@@ -1,24 +1,22 @@
-//! One loop for both roles: the only place where session, transport, journal, ledger, spills
-//! and engine meet.
+//! One loop for both roles: the only place where session, transport, journal, ledger, spills and
+//! engine meet.
 //!
 //! The loop carries out what a session asks for, in order, and feeds it what happened. It decides
 //! nothing: it keeps the contract of [`session`], which is to write before it sends.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use protocol::codec::{RawFrame, StreamId};
-use protocol::digital_id::DigitalId;
 use protocol::error::{Bug, Error, Refusal};
+use protocol::ledger::LedgerEntry;
 use protocol::ledger::evidence::SessionEvidence;
-use protocol::ledger::{LedgerEntry, Reservation};
 use protocol::message::Control;
 use protocol::transcript::Record;
-use session::advertiser::{AdvertiserSession, KnownKey};
-use session::disclosure::{MatchCount, Outcome, Resolution};
-use session::provider::ProviderSession;
-use session::{Input, Outbox, Output, RowSlot, SpillChunk, SpillContent, SpillName};
+use session::advertiser::KnownKey;
+use session::disclosure::Outcome;
+use session::{Input, Outbox, Output, SpillChunk, SpillContent, SpillName};
 
 use crate::console::Progress;
 use crate::engine::{Spent, TaskPanicked, Workbench};
@@ -28,42 +26,14 @@ use crate::journal::{Frames, JournalError, SessionJournal};
 use crate::keyring::KeyringError;
 use crate::ledger::{LedgerError, ReserveError};
 use crate::room::{Demand, NoRoom};
-use crate::spill::{FixedSorted, SpillError, SpillStore};
 use crate::stop::Stop;
 use crate::world::{self, Clock};
 use channel::{Channel, Close, TransportError};
+use store::spill::{SpillError, SpillStore};
 
-/// A session of either role.
-#[derive(Debug)]
-pub enum Session {
-    /// The advertiser's.
-    Advertiser(AdvertiserSession),
-    /// The provider's.
-    Provider(ProviderSession),
-}
+mod party;
 
-impl Session {
-    fn handle(self, now: u64, input: Input, out: &mut Outbox) -> Result<Self, Error> {
-        match self {
-            Self::Advertiser(session) => session.handle(now, input, out).map(Self::Advertiser),
-            Self::Provider(session) => session.handle(now, input, out).map(Self::Provider),
-        }
-    }
-
-    fn accepts(&self, stream: StreamId) -> bool {
-        match self {
-            Self::Advertiser(session) => session.accepts(stream),
-            Self::Provider(session) => session.accepts(stream),
-        }
-    }
-
-    fn stage(&self) -> session::Stage {
-        match self {
-            Self::Advertiser(session) => session.stage(),
-            Self::Provider(session) => session.stage(),
-        }
-    }
-}
+pub use party::{Advertiser, AdvertiserDuties, Duties, Party, Provider, ProviderDuties};
 
 /// What a provider says in HELLO_P of the data that it answers from.
 #[derive(Debug, Clone, Copy, Default)]
@@ -74,119 +44,10 @@ pub struct Shown {
     pub objections: [u8; 32],
 }
 
-/// What a session asks of the party it belongs to, beside the wire.
-pub trait Duties: Send {
-    /// At most so many further identifiers of the committed input; empty at its end.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure`] of the party's data.
-    fn rows(&mut self, identifiers_max: usize) -> Result<Vec<RowSlot>, Failure>;
-
-    /// The next frame of the table: the prepared one (provider) or the received one (advertiser).
-    ///
-    /// # Errors
-    ///
-    /// [`Failure`] of the party's data.
-    fn table_frame(&mut self, session: &Path) -> Result<RawFrame, Failure>;
-
-    /// Hears of the key that the session offers; the provider's side.
-    fn offered(&mut self, _key: &KnownKey) {}
-
-    /// Counts an opening of this partner, and has it on disk; the provider's side.
-    ///
-    /// # Errors
-    ///
-    /// [`LedgerError`].
-    fn count_opening(&mut self) -> Result<(), LedgerError> {
-        Ok(())
-    }
-
-    /// Writes the hold or the reserve, with the messages it follows from, and that the key of the
-    /// session is spent; has all of it on disk.
-    ///
-    /// # Errors
-    ///
-    /// [`ChargeError`], by policy or of storage.
-    fn reserve(
-        &mut self,
-        entry: &LedgerEntry,
-        opening: &SessionEvidence,
-    ) -> Result<Reservation, ChargeError>;
-
-    /// Whether the answer to the question that these terms ask of what a provider shows is kept, so
-    /// that there is nothing to ask; the advertiser's side.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure`] of the party's data.
-    fn knows_answer(&mut self, _terms: &RawFrame, _shown: &Shown) -> Result<bool, Failure> {
-        Ok(false)
-    }
-
-    /// Keeps the result of a session and what lies in its spills, and has both on disk; the
-    /// advertiser's side.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure`] of the party's data.
-    fn keep_result(&mut self, _outcome: &Outcome, _spills: &mut SpillStore) -> Result<(), Failure> {
-        Ok(())
-    }
-
-    /// Writes an entry that joined the chain, with the frame that carried the peer's signature, and
-    /// has both on disk.
-    ///
-    /// # Errors
-    ///
-    /// [`LedgerError`].
-    fn ledger(&mut self, entry: &LedgerEntry, evidence: &RawFrame) -> Result<(), LedgerError>;
-
-    /// Keeps our receipt before it leaves, and has it on disk; the advertiser's side.
-    ///
-    /// # Errors
-    ///
-    /// [`LedgerError`].
-    fn receipt(&mut self, sid: &[u8; 32], receipt: &RawFrame) -> Result<(), LedgerError>;
-
-    /// Writes that an answer under a key is here, and has it on disk; the advertiser's side.
-    ///
-    /// # Errors
-    ///
-    /// [`LedgerError`].
-    fn key_answered(&mut self, key: &KnownKey) -> Result<(), LedgerError>;
-
-    /// Asks the operator whether to go on to the release.
-    fn approve(&mut self, count: &MatchCount) -> bool;
-
-    /// Looks up a batch of handles of 16 bytes, in increasing order; the provider's side.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure`] of the party's data.
-    fn resolve(&mut self, handles: FixedSorted) -> Result<Resolution, Failure>;
-
-    /// Writes that the records behind the handles are released in this session, and has it on
-    /// disk; the provider's side.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure`] of the party's data.
-    fn record_release(&mut self) -> Result<(), Failure>;
-
-    /// The next digital IDs of these records, strictly increasing, and whether they are the last;
-    /// the provider's side.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure`] of the party's data.
-    fn digital_ids(&mut self) -> Result<(Vec<DigitalId>, bool), Failure>;
-}
-
 /// Everything a session runs on.
-pub struct Driver<'a> {
+pub struct Driver<'a, 'd, R: Party> {
     /// The session.
-    pub session: Session,
+    pub session: R::Session,
     /// Where it puts what it wants done.
     pub outbox: Outbox,
     /// The wire.
@@ -202,7 +63,7 @@ pub struct Driver<'a> {
     /// The answers being read again; `None` before the session asks for the first.
     pub evaluations: Option<Frames>,
     /// Its party.
-    pub duties: &'a mut dyn Duties,
+    pub duties: &'a mut R::Duties<'d>,
     /// Time.
     pub clock: &'a dyn Clock,
     /// Who watches.
@@ -224,7 +85,7 @@ pub struct Ended {
     pub sid: [u8; 32],
     /// Where its transcript lies.
     pub directory: PathBuf,
-    /// Its spills, the outcome's among them.
+    /// Its spills, with the outcome's run.
     pub spills: SpillStore,
     /// Measurements.
     pub figures: Figures,
@@ -388,7 +249,7 @@ impl DriveError {
     }
 }
 
-impl Driver<'_> {
+impl<R: Party> Driver<'_, '_, R> {
     /// Runs the session to its end.
     ///
     /// Whatever happens, the peer hears a code if it is to hear one, and what was recorded stays.
@@ -399,7 +260,7 @@ impl Driver<'_> {
     pub async fn run(mut self) -> Result<Ended, DriveError> {
         let mut state = State {
             sid: None,
-            stage: self.session.stage(),
+            stage: R::stage(&self.session),
             watch: Stopwatch::start(),
             figures: Figures::default(),
             outcome: None,
@@ -447,16 +308,15 @@ impl Driver<'_> {
                 None => self.wait(state).await?,
             };
             self.step(input)?;
-            state.enter(self.session.stage());
+            state.enter(R::stage(&self.session));
             self.perform(state).await?;
         }
     }
 
     fn step(&mut self, input: Input) -> Result<(), DriveError> {
         // A session is consumed by its error; what is left in its place accepts nothing.
-        let closed = Session::Advertiser(AdvertiserSession::Closed);
-        let session = std::mem::replace(&mut self.session, closed);
-        self.session = session.handle(self.clock.now_unix(), input, &mut self.outbox)?;
+        let session = std::mem::replace(&mut self.session, R::closed());
+        self.session = R::handle(session, self.clock.now_unix(), input, &mut self.outbox)?;
         Ok(())
     }
 
@@ -469,10 +329,10 @@ impl Driver<'_> {
                 biased;
                 signal = stop.wait() => Err(DriveError::Stopped(signal)),
                 computed = bench.next() => Ok(Input::Computed(computed?)),
-                frame = channel.next(|stream| session.accepts(stream)) => Ok(Input::Frame(frame?)),
+                frame = channel.next(|stream| R::accepts(session, stream)) => Ok(Input::Frame(frame?)),
             };
         }
-        let next = channel.next(|stream| session.accepts(stream));
+        let next = channel.next(|stream| R::accepts(session, stream));
         in_time(stop, Duration::ZERO, state.stage, next).await.map(Input::Frame)
     }
 
@@ -495,31 +355,23 @@ impl Driver<'_> {
             Output::Append { record, frame } => {
                 state.note_table(&record);
                 if let Some(key) = state.note_hello(&record) {
-                    self.duties.offered(&key);
+                    R::offered(self.duties, &key);
                 }
                 self.journal.append(&record, frame.as_ref())?;
             }
             Output::Send(frame) => {
                 self.journal.sync()?;
-                self.keep_receipt(&frame, state)?;
+                R::leaving(self.duties, state.sid.as_ref(), &frame)?;
                 self.progress.sent(frame.header.stream, frame.header.elements);
                 // A peer that does not read is as silent as one that does not send.
                 let sent = self.channel.send(frame);
                 in_time(&self.stop, LAST_WORD, state.stage, sent).await?;
             }
-            Output::Opening => self.duties.count_opening()?,
             Output::Compute(task) => self.bench.submit(task),
-            Output::WantRows { identifiers_max } => {
-                let rows = self.duties.rows(identifiers_max)?;
-                state.inputs.push_back(match rows.is_empty() {
-                    true => Input::EndOfRows,
-                    false => Input::Rows(rows),
-                });
-            }
             Output::Spill { spill, records } => self.spills.spill(spill, records)?,
-            Output::WantSpill(spill) => state.inputs.push_back(Input::Spilled(self.chunk(spill)?)),
+            Output::WantSpill(run) => state.inputs.push_back(Input::Spilled(self.chunk(run)?)),
             Output::Reserve { entry, terms } => {
-                if self.duties.knows_answer(&terms, &state.shown)? {
+                if R::knows_answer(self.duties, &terms, &state.shown)? {
                     self.open_session(&entry, state)?;
                     let refusal = Refusal::NothingToAsk;
                     state.inputs.push_back(Input::ReserveRefused { refusal, retry_after_s: 0 });
@@ -539,23 +391,12 @@ impl Driver<'_> {
                 });
             }
             Output::Ledger { entry, evidence } => self.duties.ledger(&entry, &evidence)?,
-            Output::KeyAnswered(key) => self.duties.key_answered(&key)?,
-            Output::Resolve => {
-                let handles = self.spills.take(SpillName::Handles)?;
-                let resolution = self.duties.resolve(handles)?;
-                state.inputs.push_back(Input::Resolved(resolution));
-            }
-            Output::RecordRelease => self.duties.record_release()?,
-            Output::WantApproval { count } => {
-                state.inputs.push_back(match self.duties.approve(&count) {
-                    true => Input::Approved,
-                    false => Input::Declined,
-                });
-            }
-            Output::KeepResult(outcome) => self.duties.keep_result(&outcome, &mut self.spills)?,
             Output::Finished(outcome) => {
                 self.journal.sync()?;
                 state.outcome = Some(outcome);
+            }
+            own => {
+                state.inputs.extend(R::serve(own, self.duties, &mut self.spills)?);
             }
         }
         Ok(())
@@ -577,28 +418,18 @@ impl Driver<'_> {
         })
     }
 
-    /// Has the receipt kept in the ledger too before it leaves: its answer may be lost.
-    fn keep_receipt(&mut self, frame: &RawFrame, state: &State) -> Result<(), DriveError> {
-        let own = frame.header.stream == StreamId::ControlAdvertiser;
-        if let (true, Some(sid), Ok(Control::Receipt(_))) = (own, state.sid, Control::decode(frame))
-        {
-            self.duties.receipt(&sid, frame)?;
-        }
-        Ok(())
-    }
-
-    fn chunk(&mut self, spill: SpillName) -> Result<SpillChunk, DriveError> {
-        let frame = match spill {
+    fn chunk(&mut self, run: SpillName) -> Result<SpillChunk, DriveError> {
+        let frame = match run {
             SpillName::Table => self.duties.table_frame(self.journal.directory())?,
             SpillName::Evaluations => self.evaluation_frame()?,
             SpillName::DigitalIds => {
-                let (ids, last) = self.duties.digital_ids()?;
-                return Ok(SpillChunk { spill, content: SpillContent::Ids(ids), last });
+                let (ids, last) = R::digital_ids(self.duties)?;
+                return Ok(SpillChunk { spill: run, content: SpillContent::Ids(ids), last });
             }
-            _ => return Ok(self.spills.next_chunk(spill)?),
+            _ => return Ok(self.spills.next_chunk(run)?),
         };
         let last = frame.header.is_last();
-        Ok(SpillChunk { spill, content: SpillContent::Frame(frame), last })
+        Ok(SpillChunk { spill: run, content: SpillContent::Frame(frame), last })
     }
 
     /// The next frame of EVAL as it lies beside the transcript.

@@ -28,6 +28,16 @@ use session::disclosure::Outcome;
 use session::provider::{Guardrails, MatchKey, Policy, Prepared, ProviderConfig};
 use session::{ChannelFacts, VerifiedPeer};
 
+use std::path::Path;
+
+use protocol::digital_id::DigitalId;
+use protocol::ledger::Reservation;
+use session::RowSlot;
+use session::advertiser::AdvertiserSession;
+use session::disclosure::{MatchCount, Resolution};
+use session::provider::ProviderSession;
+use store::spill::FixedSorted;
+
 use super::*;
 use crate::console::Terminal;
 use crate::engine::Engine;
@@ -194,8 +204,15 @@ impl World {
         let head = config.ledger.hash;
         let session = AdvertiserSession::open(config, &mut outbox).unwrap();
         let mut duties =
-            Advertiser { ledger: &ledger, partner, rows: rows.into_iter(), table: None };
-        self.drive(Session::Advertiser(session), outbox, channel, &mut duties, head)
+            OfAdvertiser { ledger: &ledger, partner, rows: rows.into_iter(), table: None };
+        self.drive::<super::Advertiser>(
+            Role::Advertiser,
+            session,
+            outbox,
+            channel,
+            &mut duties,
+            head,
+        )
     }
 
     fn serve(&self, profile: Profile, channel: Channel) -> Result<Outcome, DriveError> {
@@ -249,7 +266,7 @@ impl World {
         let outbox = Outbox::new(Role::Provider, key(Role::Provider), exporter);
         let keyring = self.keyring();
         let run = (profile.suite() == SuiteId::Shuffled).then_some(id);
-        let mut duties = Provider {
+        let mut duties = OfProvider {
             ledger: &ledger,
             keyring: &keyring,
             partner,
@@ -258,8 +275,15 @@ impl World {
             handles,
             ids: Vec::new(),
         };
-        let session = Session::Provider(ProviderSession::open(config));
-        let ended = self.drive(session, outbox, channel, &mut duties, head);
+        let session = ProviderSession::open(config);
+        let ended = self.drive::<super::Provider>(
+            Role::Provider,
+            session,
+            outbox,
+            channel,
+            &mut duties,
+            head,
+        );
         if let Err(DriveError::Protocol(Error::AbortedByPeer { code, .. })) = &ended
             && *code == WireCode::Refusal(Refusal::KeySpent)
         {
@@ -268,22 +292,20 @@ impl World {
         ended
     }
 
-    fn drive(
+    fn drive<'d, R: Party>(
         &self,
-        session: Session,
+        role: Role,
+        session: R::Session,
         outbox: Outbox,
         channel: Channel,
-        duties: &mut dyn Duties,
+        duties: &mut R::Duties<'d>,
         ledger_head: [u8; 32],
     ) -> Result<Outcome, DriveError> {
-        let role = match session {
-            Session::Advertiser(_) => Role::Advertiser,
-            Session::Provider(_) => Role::Provider,
-        };
         let sessions = self.home(role).join("sessions");
         world::create_private_dir(&sessions).unwrap();
         let journal = SessionJournal::begin(&sessions, role, channel.peer().channel())?;
-        let driver = Driver {
+        let (clock, progress) = (SystemClock::new(), Progress::silent());
+        let driver = Driver::<R> {
             session,
             outbox,
             channel,
@@ -293,8 +315,8 @@ impl World {
             spills: SpillStore::new(&self.home(role).join("work"), 1 << 20)?,
             evaluations: None,
             duties,
-            clock: &SystemClock::new(),
-            progress: &Progress::silent(),
+            clock: &clock,
+            progress: &progress,
             ledger_head,
             retry_after_s: 0,
             stop: Stop::new(),
@@ -379,18 +401,14 @@ impl World {
     }
 }
 
-struct Advertiser<'a> {
+struct OfAdvertiser<'a> {
     ledger: &'a Ledger,
     partner: [u8; 32],
     rows: std::vec::IntoIter<RowSlot>,
     table: Option<Frames>,
 }
 
-impl Duties for Advertiser<'_> {
-    fn rows(&mut self, identifiers_max: usize) -> Result<Vec<RowSlot>, Failure> {
-        Ok(self.rows.by_ref().take(identifiers_max).collect())
-    }
-
+impl Duties for OfAdvertiser<'_> {
     fn table_frame(&mut self, session: &Path) -> Result<RawFrame, Failure> {
         let frames = match &mut self.table {
             Some(frames) => frames,
@@ -410,6 +428,12 @@ impl Duties for Advertiser<'_> {
     fn ledger(&mut self, entry: &LedgerEntry, evidence: &RawFrame) -> Result<(), LedgerError> {
         self.ledger.append(&self.partner, entry, evidence)
     }
+}
+
+impl AdvertiserDuties for OfAdvertiser<'_> {
+    fn rows(&mut self, identifiers_max: usize) -> Result<Vec<RowSlot>, Failure> {
+        Ok(self.rows.by_ref().take(identifiers_max).collect())
+    }
 
     fn receipt(&mut self, sid: &[u8; 32], receipt: &RawFrame) -> Result<(), LedgerError> {
         self.ledger.keep_receipt(&self.partner, sid, receipt)
@@ -423,20 +447,16 @@ impl Duties for Advertiser<'_> {
         true
     }
 
-    fn resolve(&mut self, _handles: FixedSorted) -> Result<Resolution, Failure> {
-        Err(Bug::misuse().into())
+    fn knows_answer(&mut self, _terms: &RawFrame, _shown: &Shown) -> Result<bool, Failure> {
+        Ok(false)
     }
 
-    fn record_release(&mut self) -> Result<(), Failure> {
-        Err(Bug::misuse().into())
-    }
-
-    fn digital_ids(&mut self) -> Result<(Vec<DigitalId>, bool), Failure> {
-        Err(Bug::misuse().into())
+    fn keep_result(&mut self, _: &Outcome, _: &mut SpillStore) -> Result<(), Failure> {
+        Ok(())
     }
 }
 
-struct Provider<'a> {
+struct OfProvider<'a> {
     ledger: &'a Ledger,
     keyring: &'a Keyring,
     partner: [u8; 32],
@@ -447,11 +467,7 @@ struct Provider<'a> {
     ids: Vec<DigitalId>,
 }
 
-impl Duties for Provider<'_> {
-    fn rows(&mut self, _identifiers_max: usize) -> Result<Vec<RowSlot>, Failure> {
-        Ok(Vec::new())
-    }
-
+impl Duties for OfProvider<'_> {
     fn table_frame(&mut self, _session: &Path) -> Result<RawFrame, Failure> {
         Ok(self.frames.next().unwrap())
     }
@@ -482,19 +498,9 @@ impl Duties for Provider<'_> {
     fn ledger(&mut self, entry: &LedgerEntry, evidence: &RawFrame) -> Result<(), LedgerError> {
         self.ledger.append(&self.partner, entry, evidence)
     }
+}
 
-    fn receipt(&mut self, _sid: &[u8; 32], _receipt: &RawFrame) -> Result<(), LedgerError> {
-        Err(Bug::misuse().into())
-    }
-
-    fn key_answered(&mut self, _key: &KnownKey) -> Result<(), LedgerError> {
-        Err(Bug::misuse().into())
-    }
-
-    fn approve(&mut self, _count: &MatchCount) -> bool {
-        false
-    }
-
+impl ProviderDuties for OfProvider<'_> {
     fn resolve(&mut self, mut handles: FixedSorted) -> Result<Resolution, Failure> {
         let mut records = BTreeSet::new();
         let mut known = 0;
@@ -529,6 +535,12 @@ impl Duties for Provider<'_> {
 
     fn digital_ids(&mut self) -> Result<(Vec<DigitalId>, bool), Failure> {
         Ok((std::mem::take(&mut self.ids), true))
+    }
+
+    fn offered(&mut self, _key: &KnownKey) {}
+
+    fn count_opening(&mut self) -> Result<(), LedgerError> {
+        Ok(())
     }
 }
 

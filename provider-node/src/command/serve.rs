@@ -9,7 +9,7 @@ use channel::identity::Pins;
 use channel::quic::ProviderEndpoint;
 use node::console::{OutputOptions, Progress, Terminal};
 use node::data::DataError;
-use node::driver::{ChargeError, DriveError, Driver, Duties, Ended, Session};
+use node::driver::{ChargeError, DriveError, Driver, Duties, Ended, ProviderDuties};
 use node::engine::Engine;
 use node::failure::{Failure, Inline as _, session_error};
 use node::journal::SessionJournal;
@@ -33,9 +33,9 @@ use protocol::terms::{MatchTerms, Offer};
 use protocol::transcript::Role;
 use rights::objections::suppression_epoch;
 use session::advertiser::KnownKey;
-use session::disclosure::{MatchCount, Resolution};
+use session::disclosure::Resolution;
 use session::provider::{Policy, Prepared, ProviderConfig, ProviderSession};
-use session::{Outbox, RowSlot, VerifiedPeer};
+use session::{Outbox, VerifiedPeer};
 use store::StoreError;
 
 use crate::Home;
@@ -261,7 +261,7 @@ impl Service {
         let config = self.config(&tenant, *channel.peer(), (prepared, objections), busy, now)?;
         let exporter = config.peer.channel().exporter;
         let (head, budget) = (config.ledger, tenant.policy.budget());
-        let mut duties = ProviderDuties {
+        let mut duties = ProvidersDuties {
             service: self,
             tenant: &tenant,
             partner,
@@ -276,8 +276,8 @@ impl Service {
         };
         let progress = Progress::of_session(&self.output, &tenant.name, &self.terminal);
         let outbox = Outbox::new(Role::Provider, config.key.clone(), exporter);
-        let driver = Driver {
-            session: Session::Provider(ProviderSession::open(config)),
+        let driver = Driver::<node::driver::Provider> {
+            session: ProviderSession::open(config),
             outbox,
             channel,
             bench: self.engine.bench(),
@@ -454,7 +454,7 @@ struct Offered {
     objections: [u8; 32],
 }
 
-struct ProviderDuties<'a> {
+struct ProvidersDuties<'a> {
     service: &'a Service,
     tenant: &'a Tenant,
     partner: [u8; 32],
@@ -473,7 +473,7 @@ struct ProviderDuties<'a> {
     clock: &'a dyn Clock,
 }
 
-impl ProviderDuties<'_> {
+impl ProvidersDuties<'_> {
     /// Whether the run key that was offered serves nobody any more: its terms spent it, or the
     /// partner says that earlier ones did, and then it is retired here [K-12].
     fn run_key_is_spent(&self, done: &Result<Ended, Failure>) -> Result<bool, Failure> {
@@ -517,22 +517,12 @@ impl ProviderDuties<'_> {
     }
 }
 
-impl Duties for ProviderDuties<'_> {
-    fn rows(&mut self, _identifiers_max: usize) -> Result<Vec<RowSlot>, Failure> {
-        Ok(Vec::new())
-    }
-
+impl Duties for ProvidersDuties<'_> {
     fn table_frame(&mut self, session: &Path) -> Result<RawFrame, Failure> {
         let missing =
             || DataError::Store(StoreError::Contradiction { path: session.to_path_buf() });
         let table = self.chosen.as_mut().ok_or_else(missing)?;
         Ok(table.frames.next_frame()?.ok_or_else(missing)?)
-    }
-
-    fn count_opening(&mut self) -> Result<(), LedgerError> {
-        let day = day_of(self.clock.now_unix());
-        self.service.ledger.count_hello(&self.partner, day)?;
-        Ok(())
     }
 
     fn reserve(
@@ -559,23 +549,19 @@ impl Duties for ProviderDuties<'_> {
     fn ledger(&mut self, entry: &LedgerEntry, evidence: &RawFrame) -> Result<(), LedgerError> {
         self.service.ledger.append(&self.partner, entry, evidence)
     }
+}
+
+impl ProviderDuties for ProvidersDuties<'_> {
+    fn count_opening(&mut self) -> Result<(), LedgerError> {
+        let day = day_of(self.clock.now_unix());
+        self.service.ledger.count_hello(&self.partner, day)?;
+        Ok(())
+    }
 
     fn offered(&mut self, key: &KnownKey) {
         let table = self.tables.iter().find(|table| *table.key_id() == key.key_id);
         self.offered =
             table.filter(|table| table.profile.suite() == SuiteId::Shuffled).map(|_| key.key_id);
-    }
-
-    fn receipt(&mut self, _sid: &[u8; 32], _receipt: &RawFrame) -> Result<(), LedgerError> {
-        Err(Bug::misuse().into())
-    }
-
-    fn key_answered(&mut self, _key: &KnownKey) -> Result<(), LedgerError> {
-        Err(Bug::misuse().into())
-    }
-
-    fn approve(&mut self, _count: &MatchCount) -> bool {
-        false
     }
 
     fn resolve(&mut self, handles: FixedSorted) -> Result<Resolution, Failure> {

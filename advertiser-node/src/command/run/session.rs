@@ -6,8 +6,7 @@ use std::sync::Arc;
 use crate::crm::{Identifiers, PreparedInput};
 use channel::{Channel, quic};
 use node::console::{Progress, Terminal};
-use node::data::DataError;
-use node::driver::{ChargeError, Driver, Duties, Ended, Session, Shown};
+use node::driver::{AdvertiserDuties, ChargeError, Driver, Duties, Ended, Shown};
 use node::engine::Engine;
 use node::error::shown;
 use node::exit::Exit;
@@ -19,12 +18,10 @@ use node::program;
 use node::results::{About, Question, QuestionKey, Results, StoredResult};
 use node::room::Demand;
 use node::seal;
-use node::spill::{FixedSorted, SpillStore};
 use node::status;
 use node::stop::Stop;
 use node::world::{self, Clock, SystemClock};
 use protocol::codec::{RawFrame, StreamId};
-use protocol::digital_id::DigitalId;
 use protocol::error::{Bug, Error, Incompatibility, Refusal, RefuseCode};
 use protocol::ledger::evidence::SessionEvidence;
 use protocol::ledger::{LedgerEntry, LedgerHead, Reservation};
@@ -35,9 +32,9 @@ use protocol::terms::MatchTerms;
 use protocol::transcript::{Record, Role};
 use report::Code;
 use session::advertiser::{AdvertiserConfig, AdvertiserSession, KnownKey};
-use session::disclosure::{MatchCount, Outcome, Resolution};
+use session::disclosure::{MatchCount, Outcome};
 use session::{Outbox, RowSlot, VerifiedPeer};
-use store::StoreError;
+use store::spill::SpillStore;
 
 use super::approval::Approval;
 use super::keep::{keep_ids, keep_rows};
@@ -172,7 +169,7 @@ impl Run<'_> {
         let session = AdvertiserSession::open(config, &mut outbox)?;
         // On disk before the provider is told of the input.
         self.committed.record(self.input, clock.now_unix())?;
-        let mut duties = AdvertiserDuties {
+        let mut duties = AdvertisersDuties {
             run: self,
             partner: self.partner(),
             identifiers: self.input.identifiers()?,
@@ -183,14 +180,14 @@ impl Run<'_> {
             kept: None,
             clock: &clock,
         };
-        let driver = Driver {
-            session: Session::Advertiser(session),
+        let driver = Driver::<node::driver::Advertiser> {
+            session: session,
             outbox,
             channel,
             bench: self.engine.bench(),
             journal,
             sessions,
-            spills: self.spills()?,
+            spills: self.runs()?,
             duties: &mut duties,
             clock: &clock,
             progress: self.progress,
@@ -283,7 +280,7 @@ impl Run<'_> {
             elements: self.shape.elements,
             // The table of the day may be larger: its size is known after HELLO_P, and looked at.
             table_tags: self.ledger.last_table(&partner)?.map_or(0, |last| last.tag_count),
-            spill_memory: self.spills()?.memory_bytes(),
+            spill_memory: self.runs()?.memory_bytes(),
         };
         demand.check(&self.home.private_dir("sessions")?)?;
         let options = &self.home.config.common.quic;
@@ -297,7 +294,7 @@ impl Run<'_> {
         }
     }
 
-    fn spills(&self) -> Result<SpillStore, Failure> {
+    fn runs(&self) -> Result<SpillStore, Failure> {
         let memory = self.home.config.common.memory_bytes;
         Ok(SpillStore::new(&self.home.private_dir("work")?, memory)?)
     }
@@ -447,7 +444,7 @@ impl<E: Into<Failure>> From<E> for Missed {
     }
 }
 
-struct AdvertiserDuties<'a> {
+struct AdvertisersDuties<'a> {
     run: &'a Run<'a>,
     partner: [u8; 32],
     identifiers: Identifiers,
@@ -470,18 +467,7 @@ struct Asked {
     key: QuestionKey,
 }
 
-impl AdvertiserDuties<'_> {
-    /// The advertiser's session never asks for what only a provider has.
-    fn without_records(&self) -> DataError {
-        DataError::Store(StoreError::Contradiction { path: self.run.home.path("sessions") })
-    }
-}
-
-impl Duties for AdvertiserDuties<'_> {
-    fn rows(&mut self, identifiers_max: usize) -> Result<Vec<RowSlot>, Failure> {
-        Ok(self.identifiers.next_chunk(identifiers_max)?)
-    }
-
+impl Duties for AdvertisersDuties<'_> {
     fn table_frame(&mut self, session: &Path) -> Result<RawFrame, Failure> {
         let table = match &mut self.table {
             Some(table) => table,
@@ -501,6 +487,16 @@ impl Duties for AdvertiserDuties<'_> {
         self.run.ledger.record_session(&session)?;
         self.session = Some(session);
         Ok(reservation)
+    }
+
+    fn ledger(&mut self, entry: &LedgerEntry, evidence: &RawFrame) -> Result<(), LedgerError> {
+        self.run.ledger.append(&self.partner, entry, evidence)
+    }
+}
+
+impl AdvertiserDuties for AdvertisersDuties<'_> {
+    fn rows(&mut self, identifiers_max: usize) -> Result<Vec<RowSlot>, Failure> {
+        Ok(self.identifiers.next_chunk(identifiers_max)?)
     }
 
     fn knows_answer(&mut self, terms: &RawFrame, shown: &Shown) -> Result<bool, Failure> {
@@ -545,10 +541,6 @@ impl Duties for AdvertiserDuties<'_> {
         Ok(())
     }
 
-    fn ledger(&mut self, entry: &LedgerEntry, evidence: &RawFrame) -> Result<(), LedgerError> {
-        self.run.ledger.append(&self.partner, entry, evidence)
-    }
-
     fn receipt(&mut self, sid: &[u8; 32], receipt: &RawFrame) -> Result<(), LedgerError> {
         self.run.ledger.keep_receipt(&self.partner, sid, receipt)
     }
@@ -561,18 +553,6 @@ impl Duties for AdvertiserDuties<'_> {
         let run = self.run;
         let ask = || run.approval.of(run.request.profile, count, run.terminal, &run.stop);
         run.progress.aside(ask)
-    }
-
-    fn resolve(&mut self, _handles: FixedSorted) -> Result<Resolution, Failure> {
-        Err(self.without_records().into())
-    }
-
-    fn record_release(&mut self) -> Result<(), Failure> {
-        Err(self.without_records().into())
-    }
-
-    fn digital_ids(&mut self) -> Result<(Vec<DigitalId>, bool), Failure> {
-        Err(self.without_records().into())
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 use channel::identity::NodeIdentity;
 use channel::memory;
 use node::console::{LogLevel, OutputOptions, ProgressForm};
-use node::driver::DriveError;
+use node::driver::{AdvertiserDuties, DriveError, Shown};
 use node::settings::testing::OfAdvertiser;
 use protocol::commitment::{InputRoot, identifier_from_parts};
 use protocol::identifier::{Identifier, IdentifierKind, RulesetId};
@@ -14,8 +14,9 @@ use protocol::rows::RowWidth;
 use protocol::seed::SessionSeed;
 use protocol::suite::Profile;
 use report::Reader;
+use session::RowSlot;
 use session::advertiser::{AdvertiserConfig, AdvertiserSession};
-use session::disclosure::Outcome;
+use session::disclosure::{MatchCount, Outcome};
 use store::StoreError;
 
 use crate::tables::State;
@@ -169,8 +170,8 @@ impl Partners {
             table: None,
         };
         let progress = Progress::silent();
-        let driver = Driver {
-            session: Session::Advertiser(session),
+        let driver = Driver::<node::driver::Advertiser> {
+            session: session,
             outbox,
             channel,
             bench: self.service.engine.bench(),
@@ -229,10 +230,6 @@ struct Advertiser<'a> {
 }
 
 impl Duties for Advertiser<'_> {
-    fn rows(&mut self, identifiers_max: usize) -> Result<Vec<RowSlot>, Failure> {
-        Ok(self.rows.by_ref().take(identifiers_max).collect())
-    }
-
     fn table_frame(&mut self, session: &Path) -> Result<RawFrame, Failure> {
         let path = session.join("frames").join("TABLE");
         let table = match &mut self.table {
@@ -253,6 +250,12 @@ impl Duties for Advertiser<'_> {
     fn ledger(&mut self, entry: &LedgerEntry, evidence: &RawFrame) -> Result<(), LedgerError> {
         self.ledger.append(&self.partner, entry, evidence)
     }
+}
+
+impl AdvertiserDuties for Advertiser<'_> {
+    fn rows(&mut self, identifiers_max: usize) -> Result<Vec<RowSlot>, Failure> {
+        Ok(self.rows.by_ref().take(identifiers_max).collect())
+    }
 
     fn receipt(&mut self, sid: &[u8; 32], receipt: &RawFrame) -> Result<(), LedgerError> {
         self.ledger.keep_receipt(&self.partner, sid, receipt)
@@ -266,16 +269,12 @@ impl Duties for Advertiser<'_> {
         true
     }
 
-    fn resolve(&mut self, _handles: FixedSorted) -> Result<Resolution, Failure> {
-        Err(Bug::misuse().into())
+    fn knows_answer(&mut self, _terms: &RawFrame, _shown: &Shown) -> Result<bool, Failure> {
+        Ok(false)
     }
 
-    fn record_release(&mut self) -> Result<(), Failure> {
-        Err(Bug::misuse().into())
-    }
-
-    fn digital_ids(&mut self) -> Result<(Vec<DigitalId>, bool), Failure> {
-        Err(Bug::misuse().into())
+    fn keep_result(&mut self, _: &Outcome, _: &mut SpillStore) -> Result<(), Failure> {
+        Ok(())
     }
 }
 
