@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use protocol::error::Bug;
-use report::{Code, Diagnose, Text};
+use report::{Diagnose as _, Text};
 
 use crate::os::OsError;
 use crate::seal::SealError;
@@ -63,33 +63,8 @@ impl StoreError {
     }
 }
 
-impl Diagnose for StoreError {
-    fn code(&self) -> Code {
-        match self {
-            Self::Spill(error) => error.code(),
-            Self::Seal(error) => error.code(),
-            Self::Os(error) => error.code(),
-            Self::Io { .. } => Code::Storage,
-            Self::Damaged { .. } => Code::Damaged,
-            Self::Contradiction { .. } => Code::Contradiction,
-            Self::Bug(bug) => bug.code(),
-        }
-    }
-
-    fn text(&self) -> Text {
-        match self {
-            Self::Spill(error) => error.text(),
-            Self::Seal(error) => error.text(),
-            Self::Os(error) => error.text(),
-            Self::Io { path, source } => {
-                Text::new("store-io").with("path", path).with("why", source)
-            }
-            Self::Damaged { path, how } => {
-                Text::new("store-damaged").with("path", path).with("how", how.clone())
-            }
-            Self::Contradiction { path } => Text::new("store-contradiction").with("path", path),
-            Self::Bug(bug) => bug.text(),
-        }
-    }
+diagnose! { StoreError: inner [Spill, Seal, Os, Bug];
+    Self::Io { path, source } => Storage, "store-io" { path: path, why: source };
+    Self::Damaged { path, how } => Damaged, "store-damaged" { path: path, how: how.clone() };
+    Self::Contradiction { path } => Contradiction, "store-contradiction" { path: path };
 }
-report::told_in_english!(StoreError);

@@ -18,9 +18,9 @@ use protocol::error::Bug;
 use protocol::identity::ChannelFacts;
 use protocol::suite::PROTOCOL_VERSION;
 use protocol::transcript::{Opening, Record, Role, Transcript, Unreadable, Writer};
-use report::{Arg, Code, Diagnose, Text};
 
 use crate::os::{self, Action, OsError, Storage};
+use crate::told::number;
 
 /// The journal of one session, open for writing.
 #[derive(Debug)]
@@ -361,36 +361,15 @@ pub enum JournalError {
     Bug(#[from] Bug),
 }
 
-impl Diagnose for JournalError {
-    fn code(&self) -> Code {
-        match self {
-            Self::Os(_)
-            | Self::Damaged { .. }
-            | Self::OtherVersion { .. }
-            | Self::FrameDamaged { .. }
-            | Self::TooLarge { .. }
-            | Self::Failed => Code::SessionStorage,
-            Self::Bug(bug) => bug.code(),
-        }
-    }
-
-    fn text(&self) -> Text {
-        match self {
-            Self::Os(error) => error.text(),
-            Self::Damaged { path, record } => {
-                Text::new("journal-damaged").with("path", path).with("record", Arg::Number(*record))
-            }
-            Self::OtherVersion { path } => Text::new("journal-other-version").with("path", path),
-            Self::FrameDamaged { path, index } => Text::new("journal-frame-damaged")
-                .with("path", path)
-                .with("index", Arg::Number((*index).into())),
-            Self::TooLarge { path } => Text::new("journal-too-large").with("path", path),
-            Self::Failed => Text::new("journal-failed"),
-            Self::Bug(bug) => bug.text(),
-        }
-    }
+diagnose! { JournalError: inner [Bug], within [Os => SessionStorage];
+    Self::Damaged { path, record } =>
+        SessionStorage, "journal-damaged" { path: path, record: number(*record) };
+    Self::OtherVersion { path } => SessionStorage, "journal-other-version" { path: path };
+    Self::FrameDamaged { path, index } =>
+        SessionStorage, "journal-frame-damaged" { path: path, index: number(*index) };
+    Self::TooLarge { path } => SessionStorage, "journal-too-large" { path: path };
+    Self::Failed => SessionStorage, "journal-failed";
 }
-report::told_in_english!(JournalError);
 
 /// Name of the transcript in the directory of a run.
 pub const TRANSCRIPT_NAME: &str = "RUN.transcript";

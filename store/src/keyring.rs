@@ -18,7 +18,6 @@ use protocol::manifest::{ManifestBody, SignedManifest};
 use protocol::oprf::PrfKey;
 use protocol::seed::{KeyDerivation, KeySeed};
 use protocol::suite::{Aligned, Order, Shuffled, SuiteId};
-use report::{Code, Diagnose, Text};
 
 use crate::os::{self, OsError};
 use crate::record::{Erased, LittleEndian, Record as _, U64, record};
@@ -324,34 +323,12 @@ pub enum KeyringError {
     Bug(#[from] Bug),
 }
 
-impl Diagnose for KeyringError {
-    fn code(&self) -> Code {
-        match self {
-            Self::Damaged { .. } => Code::Damaged,
-            Self::Io { .. } => Code::Storage,
-            Self::ClockBehind => Code::ToDoFirst,
-            Self::Used => Code::KeySpent,
-            Self::Seal(error) => error.code(),
-            Self::Os(error) => error.code(),
-            Self::Bug(bug) => bug.code(),
-        }
-    }
-
-    fn text(&self) -> Text {
-        match self {
-            Self::Damaged { path } => Text::new("key-damaged").with("path", path),
-            Self::Io { path, source } => {
-                Text::new("store-io").with("path", path).with("why", source)
-            }
-            Self::ClockBehind => Text::new("key-clock-behind"),
-            Self::Used => Text::new("key-used"),
-            Self::Seal(error) => error.text(),
-            Self::Os(error) => error.text(),
-            Self::Bug(bug) => bug.text(),
-        }
-    }
+diagnose! { KeyringError: inner [Seal, Os, Bug];
+    Self::Damaged { path } => Damaged, "key-damaged" { path: path };
+    Self::Io { path, source } => Storage, "store-io" { path: path, why: source };
+    Self::ClockBehind => ToDoFirst, "key-clock-behind";
+    Self::Used => KeySpent, "key-used";
 }
-report::told_in_english!(KeyringError);
 
 record! {
     /// A key file's content, sealed.

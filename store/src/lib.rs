@@ -10,6 +10,9 @@
 // Layouts are declared here as everywhere else.
 extern crate self as store;
 
+#[macro_use]
+mod told;
+
 pub mod error;
 pub mod journal;
 pub mod keyring;

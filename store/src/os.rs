@@ -5,7 +5,7 @@
 //! covers all callers. A file that this module publishes is complete under its name or not there;
 //! a private file is read only if nobody else can read it.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -13,11 +13,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rand::TryRng;
 use rand::rngs::SysRng;
-use report::{Arg, Code, Diagnose, Text};
-use rustix::fs::{FlockOperation, OFlags};
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit};
 use rustix::time::ClockId;
+use tempfile::TempDir;
 use zeroize::Zeroizing;
+
+use crate::told::number;
 
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use testing::fault_point;
@@ -108,7 +111,7 @@ pub fn publish_atomically(
     mode: u32,
     write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
 ) -> Result<(), OsError> {
-    publish(path, mode, Place::Replace, write)
+    publish_as(path, &unique_name()?, mode, Place::Replace, write, |_| Ok(()))
 }
 
 /// Writes a file as [`publish_atomically`] does, but never over one that is there.
@@ -121,7 +124,7 @@ pub fn publish_new(
     mode: u32,
     write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
 ) -> Result<(), OsError> {
-    publish(path, mode, Place::New, write)
+    publish_as(path, &unique_name()?, mode, Place::New, write, |_| Ok(()))
 }
 
 /// Reads a small file that only its owner can read, such as a key.
@@ -179,26 +182,30 @@ pub fn create_private_dir(path: &Path) -> Result<(), OsError> {
 /// no reader looks at.
 #[derive(Debug)]
 #[must_use]
-pub struct DraftDir {
-    path: PathBuf,
-}
+pub struct DraftDir(TempDir);
 
 impl DraftDir {
     /// An empty directory inside `dir`, whose name begins with a dot and `label`.
     ///
     /// # Errors
     ///
-    /// As [`create_private_dir`].
+    /// [`OsError::Io`] with the step that failed.
     pub fn create(dir: &Path, label: &str) -> Result<Self, OsError> {
-        let path = dir.join(format!(".{label}.{}{PARTIAL_SUFFIX}", unique_name()?));
-        create_private_dir(&path)?;
-        Ok(Self { path })
+        fault_point().map_err(at(Action::Create, dir))?;
+        let made = tempfile::Builder::new()
+            .prefix(&format!(".{label}."))
+            .suffix(PARTIAL_SUFFIX)
+            .permissions(Permissions::from_mode(PRIVATE_DIR_MODE))
+            .tempdir_in(dir)
+            .map_err(at(Action::Create, dir))?;
+        sync_dir(dir)?;
+        Ok(Self(made))
     }
 
     /// A path inside it, for now.
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {
-        self.path.join(name)
+        self.0.path().join(name)
     }
 
     /// Gives it its name beside where it is; what it holds must be synced already.
@@ -207,19 +214,14 @@ impl DraftDir {
     ///
     /// [`OsError::Io`] with the step that failed, also if the name is taken.
     pub fn publish(self, name: &str) -> Result<(), OsError> {
-        let dir = parent(&self.path).to_path_buf();
+        let dir = parent(self.0.path()).to_path_buf();
         let path = dir.join(name);
-        sync_dir(&self.path)?;
+        sync_dir(self.0.path())?;
         fault_point().map_err(at(Action::Name, &path))?;
-        fs::rename(&self.path, &path).map_err(at(Action::Name, &path))?;
+        fs::rename(self.0.path(), &path).map_err(at(Action::Name, &path))?;
+        // Nothing is under its first name any more, to be removed.
+        let _ = self.0.keep();
         sync_dir(&dir)
-    }
-}
-
-impl Drop for DraftDir {
-    fn drop(&mut self) {
-        // After a rename there is nothing under this name, and that is fine.
-        let _ = fs::remove_dir_all(&self.path);
     }
 }
 
@@ -286,14 +288,11 @@ impl DirectoryLock {
             .open(&path)
             .map_err(at(Action::Open, &path))?;
         // [G55]
-        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                return Err(OsError::Locked { path: dir.into() });
-            }
-            Err(errno) => return Err(at(Action::Lock, &path)(errno.into())),
+        match file.try_lock() {
+            Ok(()) => Ok(Self { dir: dir.into(), _held: file }),
+            Err(TryLockError::WouldBlock) => Err(OsError::Locked { path: dir.into() }),
+            Err(TryLockError::Error(error)) => Err(at(Action::Lock, &path)(error)),
         }
-        Ok(Self { dir: dir.into(), _held: file })
     }
 
     /// Takes the lock as soon as nobody else has it.
@@ -315,10 +314,7 @@ impl DirectoryLock {
     pub fn is_held(dir: &Path) -> bool {
         let opened =
             OpenOptions::new().read(true).custom_flags(open_flags()).open(dir.join(LOCK_NAME));
-        opened.is_ok_and(|file| {
-            let shared = rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared);
-            shared == Err(rustix::io::Errno::WOULDBLOCK)
-        })
+        opened.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 
     /// Removes what interrupted publications left in the directory; nobody else can be writing.
@@ -409,47 +405,22 @@ pub enum OsError {
     CoreDumps(#[source] io::Error),
 }
 
-impl Diagnose for OsError {
-    fn code(&self) -> Code {
-        match self {
-            Self::Entropy(_) | Self::Io { .. } | Self::CoreDumps(_) => Code::Storage,
-            Self::Symlink { .. }
-            | Self::NotRegular { .. }
-            | Self::NotDirectory { .. }
-            | Self::Owner { .. }
-            | Self::Mode { .. }
-            | Self::TooLarge { .. }
-            | Self::Exists { .. } => Code::Node,
-            Self::Locked { .. } => Code::InUse,
-        }
-    }
-
-    fn text(&self) -> Text {
-        match self {
-            Self::Entropy(_) => Text::new("os-entropy"),
-            Self::Io { action, path, source } => Text::new("os-io")
-                .with("action", action.name())
-                .with("path", path)
-                .with("why", source),
-            Self::Symlink { path } => Text::new("os-symlink").with("path", path),
-            Self::NotRegular { path } => Text::new("os-not-regular").with("path", path),
-            Self::NotDirectory { path } => Text::new("os-not-directory").with("path", path),
-            Self::Owner { path, owner, ours } => Text::new("os-owner")
-                .with("path", path)
-                .with("owner", Arg::Number((*owner).into()))
-                .with("ours", Arg::Number((*ours).into())),
-            Self::Mode { path, mode, fix } => Text::new("os-mode")
-                .with("path", path)
-                .with("mode", format!("{mode:o}"))
-                .with("fix", format!("{fix:o}")),
-            Self::TooLarge { path } => Text::new("os-too-large").with("path", path),
-            Self::Exists { path } => Text::new("os-exists").with("path", path),
-            Self::Locked { path } => Text::new("os-locked").with("path", path),
-            Self::CoreDumps(source) => Text::new("os-core-dumps").with("why", source),
-        }
-    }
+diagnose! { OsError: inner [];
+    Self::Entropy(_) => Storage, "os-entropy";
+    Self::Io { action, path, source } =>
+        Storage, "os-io" { action: action.name(), path: path, why: source };
+    Self::Symlink { path } => Node, "os-symlink" { path: path };
+    Self::NotRegular { path } => Node, "os-not-regular" { path: path };
+    Self::NotDirectory { path } => Node, "os-not-directory" { path: path };
+    Self::Owner { path, owner, ours } =>
+        Node, "os-owner" { path: path, owner: number(*owner), ours: number(*ours) };
+    Self::Mode { path, mode, fix } =>
+        Node, "os-mode" { path: path, mode: format!("{mode:o}"), fix: format!("{fix:o}") };
+    Self::TooLarge { path } => Node, "os-too-large" { path: path };
+    Self::Exists { path } => Node, "os-exists" { path: path };
+    Self::Locked { path } => InUse, "os-locked" { path: path };
+    Self::CoreDumps(source) => Storage, "os-core-dumps" { why: source };
 }
-report::told_in_english!(OsError);
 
 /// Step on a file or directory that the system can refuse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -518,7 +489,7 @@ pub const PRIVATE_DIR_MODE: u32 = 0o700;
 pub fn open_private(path: &Path, options: &mut OpenOptions) -> Result<File, OsError> {
     let opened = options.custom_flags(open_flags()).open(path);
     let file = match opened {
-        Err(error) if is(&error, rustix::io::Errno::LOOP) => {
+        Err(error) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
             return Err(OsError::Symlink { path: path.into() });
         }
         other => other.map_err(at(Action::Open, path))?,
@@ -633,27 +604,6 @@ pub(crate) enum Place {
     New,
 }
 
-/// A file beside its later name; removed unless it got there.
-struct Partial {
-    path: PathBuf,
-}
-
-impl Drop for Partial {
-    fn drop(&mut self) {
-        // After a rename there is nothing under this name, and that is fine.
-        let _ = fs::remove_file(&self.path);
-    }
-}
-
-fn publish(
-    path: &Path,
-    mode: u32,
-    place: Place,
-    write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
-) -> Result<(), OsError> {
-    publish_as(path, &unique_name()?, mode, place, write, |_| Ok(()))
-}
-
 /// Where the content of `path` lies before it is whole.
 pub(crate) fn partial_path(path: &Path, unique: &str) -> Result<PathBuf, OsError> {
     let name = path
@@ -674,41 +624,32 @@ pub(crate) fn publish_as(
     write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
     whole: impl FnOnce(&File) -> Result<(), OsError>,
 ) -> Result<(), OsError> {
-    let partial_path = partial_path(path, unique)?;
-    let file = create_private(&partial_path)?;
-    let partial = Partial { path: partial_path };
-    write(&mut Storage(&file)).map_err(at(Action::Write, path))?;
+    let beside = partial_path(path, unique)?;
+    fault_point().map_err(at(Action::Create, &beside))?;
+    // Its whole name is ours, so that it could be noted before; it goes unless it gets another.
+    let partial = tempfile::Builder::new()
+        .prefix(beside.file_name().unwrap_or_default())
+        .rand_bytes(0)
+        .permissions(Permissions::from_mode(PRIVATE_MODE))
+        .tempfile_in(parent(path))
+        .map_err(at(Action::Create, &beside))?;
+    let file = partial.as_file();
+    write(&mut Storage(file)).map_err(at(Action::Write, path))?;
     // Widened only now: at no time can more people read it than at the end.
     file.set_permissions(Permissions::from_mode(mode)).map_err(at(Action::SetMode, path))?;
     fault_point().and_then(|()| file.sync_all()).map_err(at(Action::Sync, path))?;
-    whole(&file)?;
+    whole(file)?;
     fault_point().map_err(at(Action::Name, path))?;
-    match place {
-        Place::Replace => fs::rename(&partial.path, path).map_err(at(Action::Name, path))?,
-        Place::New => name_new(&partial.path, path)?,
-    }
-    drop(partial);
+    let named = match place {
+        Place::Replace => partial.persist(path),
+        Place::New => partial.persist_noclobber(path),
+    };
+    named.map_err(|failed| match (place, failed.error.kind()) {
+        (Place::New, io::ErrorKind::AlreadyExists) => OsError::Exists { path: path.into() },
+        _ => at(Action::Name, path)(failed.error),
+    })?;
     // [G57]
     sync_dir(parent(path))
-}
-
-/// Gives a file a name that is free.
-fn name_new(from: &Path, to: &Path) -> Result<(), OsError> {
-    let taken = |error: io::Error| match error.kind() {
-        io::ErrorKind::AlreadyExists => OsError::Exists { path: to.into() },
-        _ => at(Action::Name, to)(error),
-    };
-    // A hard link is the one portable way to name a file only if the name is free.
-    match fs::hard_link(from, to) {
-        // Some file systems know no hard links, and a name that is free from the rename alone.
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            let flags = rustix::fs::RenameFlags::NOREPLACE;
-            let cwd = rustix::fs::CWD;
-            rustix::fs::renameat_with(cwd, from, cwd, to, flags)
-                .map_err(|errno| taken(errno.into()))
-        }
-        linked => linked.map_err(taken),
-    }
 }
 
 fn check_owner_and_mode(path: &Path, found: &fs::Metadata, fix: u32) -> Result<(), OsError> {
@@ -729,10 +670,6 @@ fn check_owner_and_mode(path: &Path, found: &fs::Metadata, fix: u32) -> Result<(
 pub fn is_partial(name: &Path) -> bool {
     let name = name.as_os_str().as_encoded_bytes();
     name.starts_with(b".") && name.ends_with(PARTIAL_SUFFIX.as_bytes())
-}
-
-fn is(error: &io::Error, errno: rustix::io::Errno) -> bool {
-    error.raw_os_error() == Some(errno.raw_os_error())
 }
 
 /// Not through links, and without waiting for the other end of a pipe.
@@ -824,6 +761,8 @@ pub mod testing {
 
 #[cfg(test)]
 mod tests {
+    use report::Diagnose as _;
+
     use super::testing::{dirs_synced_in, private_tempdir, with_fault};
     use super::*;
 

@@ -16,7 +16,7 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
-use report::{Arg, Code, Diagnose, Text};
+use report::{Arg, Diagnose as _, Text};
 use sha2::{Digest as _, Sha256};
 
 use crate::os::{self, Action, OsError, Place};
@@ -285,29 +285,23 @@ pub enum OutputError {
     },
 }
 
-impl Diagnose for OutputError {
-    fn code(&self) -> Code {
-        match self {
-            Self::StandardTwice | Self::Twice { .. } => Code::Usage,
-            Self::Refused { .. } | Self::Place { .. } | Self::Write { .. } => Code::Output,
-        }
-    }
-
-    fn text(&self) -> Text {
-        match self {
-            Self::StandardTwice => Text::new("output-standard-twice"),
-            Self::Twice { path } => Text::new("output-twice").with("path", path),
-            Self::Refused { path, why } => why.text().with("path", path),
-            Self::Place { dir, source } => {
-                Text::new("output-place").with("path", dir).with("why", source)
-            }
-            Self::Write { shown, why } => {
-                Text::new("output-write").with("path", shown.clone()).with("why", why.clone())
-            }
-        }
-    }
+diagnose! { OutputError: inner [];
+    Self::StandardTwice => Usage, "output-standard-twice";
+    Self::Twice { path } => Usage, "output-twice" { path: path };
+    Self::Refused { path, why: Refusal::Directory } => Output, "output-directory" { path: path };
+    Self::Refused { path, why: Refusal::NoFile } => Output, "output-no-file" { path: path };
+    Self::Refused { path, why: Refusal::DeadLink } => Output, "output-dead-link" { path: path };
+    Self::Refused { path, why: Refusal::Input } => Output, "output-input" { path: path };
+    Self::Refused { path, why: Refusal::InNode { node } } =>
+        Output, "output-in-node" { path: path, node: node };
+    Self::Refused { path, why: Refusal::Exists { may_be_told: true } } =>
+        Output, "output-exists" { path: path };
+    Self::Refused { path, why: Refusal::Exists { may_be_told: false } } =>
+        Output, "output-exists-always" { path: path };
+    Self::Place { dir, source } => Output, "output-place" { path: dir, why: source };
+    Self::Write { shown, why } =>
+        Output, "output-write" { path: shown.clone(), why: why.clone() };
 }
-report::told_in_english!(OutputError);
 
 /// Reason against writing to a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -330,20 +324,6 @@ pub enum Refusal {
         /// The command has an option that lets it replace the file.
         may_be_told: bool,
     },
-}
-
-impl Refusal {
-    fn text(&self) -> Text {
-        match self {
-            Self::Directory => Text::new("output-directory"),
-            Self::NoFile => Text::new("output-no-file"),
-            Self::DeadLink => Text::new("output-dead-link"),
-            Self::Input => Text::new("output-input"),
-            Self::InNode { node } => Text::new("output-in-node").with("node", node),
-            Self::Exists { may_be_told: true } => Text::new("output-exists"),
-            Self::Exists { may_be_told: false } => Text::new("output-exists-always"),
-        }
-    }
 }
 
 /// Removes the partial files of commands that died; for the holder of the node's lock.

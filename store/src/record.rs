@@ -24,7 +24,6 @@
 //! assert_eq!(Hit::read(hit.bytes()).unwrap().row.get(), 7);
 //! ```
 
-use std::fmt;
 use std::ops::{Deref, DerefMut};
 
 pub use zerocopy;
@@ -126,8 +125,4 @@ impl<R: Record> Drop for Erased<R> {
     }
 }
 
-impl<R: Record> fmt::Debug for Erased<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Erased(..)")
-    }
-}
+opaque!(Erased<R: Record>);

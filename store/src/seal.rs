@@ -6,19 +6,18 @@
 //! moved, repeated, taken from another file, or cut off is noticed. What a file is for is bound as
 //! its context, so that one sealed file cannot stand in for another.
 
-use std::fmt;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::aead::{self, AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::{hkdf, hmac};
 use protocol::error::Bug;
-use report::{Arg, Code, Diagnose, Text};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::os::{self, OsError, PRIVATE_MODE};
 use crate::record::zerocopy::{self, FromZeros as _, IntoBytes as _};
 use crate::record::{BigEndian, LittleEndian, Record as _, U16, U32, U64, record};
+use crate::told::number;
 
 /// The key under which a node seals what it keeps.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
@@ -85,11 +84,7 @@ impl StorageKey {
     }
 }
 
-impl fmt::Debug for StorageKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("StorageKey(..)")
-    }
-}
+opaque!(StorageKey);
 
 /// HMAC-SHA-256 under a key of the node: equal content has equal names, which nobody else can make
 /// or test.
@@ -108,11 +103,7 @@ impl KeyedHash {
     }
 }
 
-impl fmt::Debug for KeyedHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("KeyedHash(..)")
-    }
-}
+opaque!(KeyedHash);
 
 /// Seals a small secret; `context` says what it is, such as `seed 5f0c`, and is bound, not hidden.
 ///
@@ -245,11 +236,7 @@ impl<W: Write> Write for SealedWriter<W> {
     }
 }
 
-impl<W: Write> fmt::Debug for SealedWriter<W> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SealedWriter(..)")
-    }
-}
+opaque!(SealedWriter<W: Write>);
 
 /// Opens a sealed stream block by block; gives out no byte that was not authenticated.
 pub struct SealedReader<R: Read> {
@@ -352,11 +339,7 @@ impl<R: Read> Read for SealedReader<R> {
     }
 }
 
-impl<R: Read> fmt::Debug for SealedReader<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SealedReader(..)")
-    }
-}
+opaque!(SealedReader<R: Read>);
 
 /// Something sealed cannot be written, read, or trusted.
 #[derive(Debug, thiserror::Error)]
@@ -386,31 +369,13 @@ pub enum SealError {
     Bug(#[from] Bug),
 }
 
-impl Diagnose for SealError {
-    fn code(&self) -> Code {
-        match self {
-            Self::Os(error) => error.code(),
-            Self::NotAKey { .. } | Self::Damaged { .. } => Code::Damaged,
-            Self::Io(_) | Self::NotSealed | Self::Version { .. } => Code::Storage,
-            Self::Bug(bug) => bug.code(),
-        }
-    }
-
-    fn text(&self) -> Text {
-        match self {
-            Self::Os(error) => error.text(),
-            Self::Io(source) => Text::new("seal-io").with("why", source),
-            Self::NotAKey { path } => Text::new("seal-not-a-key").with("path", path),
-            Self::NotSealed => Text::new("seal-not-sealed"),
-            Self::Version { version } => {
-                Text::new("seal-version").with("version", Arg::Number((*version).into()))
-            }
-            Self::Damaged { block } => Text::new("seal-damaged").with("block", Arg::Number(*block)),
-            Self::Bug(bug) => bug.text(),
-        }
-    }
+diagnose! { SealError: inner [Os, Bug];
+    Self::Io(source) => Storage, "seal-io" { why: source };
+    Self::NotAKey { path } => Damaged, "seal-not-a-key" { path: path };
+    Self::NotSealed => Storage, "seal-not-sealed";
+    Self::Version { version } => Storage, "seal-version" { version: number(*version) };
+    Self::Damaged { block } => Damaged, "seal-damaged" { block: number(*block) };
 }
-report::told_in_english!(SealError);
 
 impl From<SealError> for io::Error {
     fn from(error: SealError) -> Self {

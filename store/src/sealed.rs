@@ -1,6 +1,5 @@
 //! Sealed files: what prepared sets are kept in, records of one layout one after the other.
 
-use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{BufReader, BufWriter, Write};
 use std::marker::PhantomData;
@@ -15,6 +14,7 @@ use crate::record::Record;
 use crate::seal::{SealError, SealedReader, SealedWriter, StorageKey};
 
 /// Records of one layout on their way into a sealed file, or into a writer that publishes one.
+#[derive(Debug)]
 pub struct SealedOut<R: Record, W: Write = BufWriter<File>> {
     inner: SealedWriter<W>,
     path: PathBuf,
@@ -77,13 +77,8 @@ impl<R: Record, W: Write> SealedOut<R, W> {
     }
 }
 
-impl<R: Record, W: Write> fmt::Debug for SealedOut<R, W> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SealedOut(..)")
-    }
-}
-
 /// A sealed file of records of one layout, read from its start.
+#[derive(Debug)]
 pub struct SealedFile<R: Record> {
     inner: RawSealedFile,
     path: PathBuf,
@@ -132,12 +127,6 @@ impl<R: Record> SealedFile<R> {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
-    }
-}
-
-impl<R: Record> fmt::Debug for SealedFile<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SealedFile(..)")
     }
 }
 

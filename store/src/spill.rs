@@ -11,7 +11,6 @@
 use std::path::{Path, PathBuf};
 
 use protocol::error::Bug;
-use report::{Code, Diagnose, Text};
 use zerocopy::IntoBytes as _;
 use zeroize::Zeroizing;
 
@@ -262,26 +261,9 @@ pub enum SpillError {
     Bug(#[from] Bug),
 }
 
-impl Diagnose for SpillError {
-    fn code(&self) -> Code {
-        match self {
-            Self::Os(error) => error.code(),
-            Self::Seal(error) => error.code(),
-            Self::Failed => Code::Storage,
-            Self::Bug(bug) => bug.code(),
-        }
-    }
-
-    fn text(&self) -> Text {
-        match self {
-            Self::Os(error) => error.text(),
-            Self::Seal(error) => error.text(),
-            Self::Failed => Text::new("spill-failed"),
-            Self::Bug(bug) => bug.text(),
-        }
-    }
+diagnose! { SpillError: inner [Os, Seal, Bug];
+    Self::Failed => Storage, "spill-failed";
 }
-report::told_in_english!(SpillError);
 
 /// Bytes of a record in a sorter, at most.
 pub const RECORD_LEN_MAX: usize = 1 << 16;

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use protocol::error::{Bug, Error, Refusal};
-use report::{Arg, Code, Diagnose, Text};
+use report::{Code, Diagnose, Text};
 
 use crate::os::OsError;
+use crate::told::number;
 
 /// The ledger cannot be read, written, or trusted.
 #[derive(Debug, thiserror::Error)]
@@ -89,62 +90,26 @@ pub enum LedgerError {
     Bug(#[from] Bug),
 }
 
-impl Diagnose for LedgerError {
-    fn code(&self) -> Code {
-        match self {
-            Self::Gone { .. } | Self::Behind { .. } => Code::LedgerGone,
-            Self::Contradiction { .. } => Code::LedgerHeadsDiffer,
-            Self::Os(_)
-            | Self::Storage { .. }
-            | Self::Chain { .. }
-            | Self::Damaged { .. }
-            | Self::Altered { .. }
-            | Self::Anchor { .. }
-            | Self::Version { .. }
-            | Self::NotDurable { .. }
-            | Self::Follow { .. } => Code::SessionStorage,
-            Self::Bug(bug) => bug.code(),
-        }
-    }
-
-    fn text(&self) -> Text {
-        let number = |number: &u64| Arg::Number(*number);
-        match self {
-            Self::Os(error) => error.text(),
-            Self::Storage { path, source } => {
-                Text::new("ledger-storage").with("path", path).with("why", source.to_string())
-            }
-            Self::Chain { partner, seq } => {
-                Text::new("ledger-chain").with("partner", partner).with("seq", number(seq))
-            }
-            Self::Damaged { path } => Text::new("ledger-damaged").with("path", path),
-            Self::Altered { path, table } => {
-                Text::new("ledger-altered").with("path", path).with("table", *table)
-            }
-            Self::Gone { path, trace } => {
-                Text::new("ledger-gone").with("path", path).with("trace", trace)
-            }
-            Self::Behind { partner, seq, anchored } => Text::new("ledger-behind")
-                .with("partner", partner)
-                .with("seq", number(seq))
-                .with("anchored", number(anchored)),
-            Self::Anchor { path } => Text::new("ledger-anchor").with("path", path),
-            Self::Contradiction { partner, seq } => {
-                Text::new("ledger-contradiction").with("partner", partner).with("seq", number(seq))
-            }
-            Self::Version { path, version } => {
-                Text::new("ledger-version").with("path", path).with("version", version.to_string())
-            }
-            Self::NotDurable { path } => Text::new("ledger-not-durable").with("path", path),
-            Self::Follow { partner, seq } => {
-                Text::new("ledger-follow").with("partner", partner).with("seq", number(seq))
-            }
-            Self::Bug(bug) => bug.text(),
-        }
-    }
+diagnose! { LedgerError: inner [Bug], within [Os => SessionStorage];
+    Self::Storage { path, source } =>
+        SessionStorage, "ledger-storage" { path: path, why: source.to_string() };
+    Self::Chain { partner, seq } =>
+        SessionStorage, "ledger-chain" { partner: partner, seq: number(*seq) };
+    Self::Damaged { path } => SessionStorage, "ledger-damaged" { path: path };
+    Self::Altered { path, table } =>
+        SessionStorage, "ledger-altered" { path: path, table: *table };
+    Self::Gone { path, trace } => LedgerGone, "ledger-gone" { path: path, trace: trace };
+    Self::Behind { partner, seq, anchored } => LedgerGone,
+        "ledger-behind" { partner: partner, seq: number(*seq), anchored: number(*anchored) };
+    Self::Anchor { path } => SessionStorage, "ledger-anchor" { path: path };
+    Self::Contradiction { partner, seq } =>
+        LedgerHeadsDiffer, "ledger-contradiction" { partner: partner, seq: number(*seq) };
+    Self::Version { path, version } =>
+        SessionStorage, "ledger-version" { path: path, version: version.to_string() };
+    Self::NotDurable { path } => SessionStorage, "ledger-not-durable" { path: path };
+    Self::Follow { partner, seq } =>
+        SessionStorage, "ledger-follow" { partner: partner, seq: number(*seq) };
 }
-
-report::told_in_english!(LedgerError);
 
 /// A reserve was not written.
 #[derive(Debug, thiserror::Error)]

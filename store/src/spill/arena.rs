@@ -1,7 +1,5 @@
 //! Records in memory, sorted in place.
 
-use std::fmt;
-
 use protocol::error::Bug;
 use rayon::prelude::*;
 use zeroize::{Zeroize, Zeroizing};
@@ -123,11 +121,7 @@ fn bytes_from(blocks: &[Zeroizing<Vec<u8>>], (block, start): Start) -> &[u8] {
     block.and_then(|block| block.get(start as usize..)).unwrap_or_default()
 }
 
-impl fmt::Debug for Arena {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Arena(..)")
-    }
-}
+opaque!(Arena);
 
 /// Appends to a buffer that leaves no copy behind when it moves.
 pub fn grow<T: Zeroize + Copy>(buffer: &mut Zeroizing<Vec<T>>, items: &[T], bytes_max: usize) {

@@ -3,7 +3,6 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
-use std::fmt;
 
 use protocol::error::Bug;
 use zerocopy::{FromBytes as _, FromZeros as _, IntoBytes as _};
@@ -176,8 +175,4 @@ impl Cursor {
     }
 }
 
-impl fmt::Debug for Cursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Cursor(..)")
-    }
-}
+opaque!(Cursor);
