@@ -200,10 +200,12 @@ impl<R: Record> Sorted<R> {
         if self.ended || !self.at_hand().is_empty() {
             return Err(Bug::misuse());
         }
-        for record in chunk.records::<R>()? {
+        let records = chunk.records::<R>()?;
+        let mut last = self.last.as_slice();
+        for record in records {
             // An out-of-order spill is a defect of the sorter, which must not become a wrong
             // result; nor must a record that comes twice be laid at the peer's door.
-            let in_order = match self.last.as_slice().cmp(record.as_bytes()) {
+            let in_order = match last.cmp(record.as_bytes()) {
                 Ordering::Less => true,
                 Ordering::Equal => R::REPEATS,
                 Ordering::Greater => false,
@@ -211,10 +213,11 @@ impl<R: Record> Sorted<R> {
             if !in_order {
                 return Err(Bug::invariant());
             }
-            self.missing = self.missing.checked_sub(1).ok_or(Bug::stored_data_changed())?;
-            self.last.clear();
-            self.last.extend_from_slice(record.as_bytes());
+            last = record.as_bytes();
         }
+        let last = Zeroizing::new(last.to_vec());
+        let missing = self.missing.checked_sub(records.len() as u64);
+        self.missing = missing.ok_or(Bug::stored_data_changed())?;
         // Nor must a shortened spill: rows would silently not have matched.
         if chunk.last && self.missing != 0 {
             return Err(Bug::stored_data_changed());
@@ -223,7 +226,7 @@ impl<R: Record> Sorted<R> {
             return Err(Bug::invariant());
         };
         self.ended = chunk.last;
-        (self.chunk, self.passed) = (bytes, 0);
+        (self.chunk, self.passed, self.last) = (bytes, 0, last);
         Ok(self.at_hand())
     }
 

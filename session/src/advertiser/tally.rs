@@ -83,13 +83,16 @@ impl Tally {
         match (&mut self.stage, chunk.spill) {
             (Stage::Tags { column, .. }, SpillName::Table) => column.take(&chunk)?,
             (Stage::Tags { tags, last, twice, .. }, _) => {
-                for record in tags.take(chunk)? {
-                    // The table is not asked if it has the tag: the answer would tell whoever put
-                    // an element twice if it matched.
-                    let output = output_of(record);
-                    *twice |= last.as_ref().is_some_and(|last| *last == output);
-                    *last = Some(output);
-                }
+                // The table is not asked if it has the tag: the answer would tell whoever put an
+                // element twice if it matched.
+                let records = tags.take(chunk)?;
+                let first = records.first().map(output_of);
+                *twice |= first.is_some() && first == *last;
+                *twice |= records.windows(2).any(|pair| match pair {
+                    [one, next] => one.is_output_of(next),
+                    _ => false,
+                });
+                *last = records.last().map(output_of).or(last.take());
             }
             (Stage::Rows { hits, .. }, _) => drop(hits.take(chunk)?),
         }
@@ -157,6 +160,13 @@ fn output_of(record: &ResponseTag) -> Zeroizing<[u8; PRF_OUTPUT_LEN]> {
     let bytes = record.tag.iter().chain(&record.hit.handle.handle);
     output.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
     output
+}
+
+impl ResponseTag {
+    /// Tells if both records hold one PRF output.
+    fn is_output_of(&self, other: &Self) -> bool {
+        self.tag == other.tag && self.hit.handle.handle == other.hit.handle.handle
+    }
 }
 
 /// Bytes of a PRF output that a record holds.
