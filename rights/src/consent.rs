@@ -299,7 +299,8 @@ mod tests {
 
     /// 2026-11-30T12:00:00Z.
     const NOW: u64 = 1_796_040_000;
-    /// Strings of the specification of the framework, version 2: a core alone, and one with segments.
+    /// Strings of the specification of the framework, version 2: a core alone, and one with
+    /// segments.
     const CORE: &str = "COvFyGBOvFyGBAbAAAENAPCAAOAAAAAAAAAAAEEUACCKAAA";
     const SEGMENTS: &str = "\
         COvFyGBOvFyGBAbAAAENAPCAAOAAAAAAAAAAAEEUACCKAAA.IFoEUQQgAIQwgIwQABAEAAAAOIAACAIAAAAQAI\
