@@ -31,12 +31,12 @@ pub struct SessionJournal {
     /// Records that no sync has written yet.
     pending: Vec<u8>,
     streams: BTreeMap<StreamId, Kept>,
-    /// Whether a frame file was made since the last sync.
+    /// True if a frame file was made since the last sync.
     names_changed: bool,
     failed: bool,
 }
 
-/// What is kept of a bulk stream.
+/// Part of a bulk stream that is kept.
 #[derive(Debug)]
 enum Kept {
     /// Every frame so far.
@@ -171,7 +171,7 @@ impl SessionJournal {
         }
     }
 
-    /// Where the journal lies.
+    /// Directory of the journal.
     #[must_use]
     pub fn directory(&self) -> &Path {
         &self.directory

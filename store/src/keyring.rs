@@ -28,9 +28,9 @@ use crate::seal::{self, SealError, StorageKey};
 pub struct OfferedKey<O: Order> {
     /// The key.
     pub key: Arc<PrfKey<O>>,
-    /// What the padding of its tables derives from.
+    /// Source of the padding of its tables.
     pub derivation: KeyDerivation,
-    /// Its signed manifest.
+    /// Signed manifest that names it.
     pub manifest: SignedManifest,
 }
 
@@ -129,7 +129,7 @@ impl Keyring {
         }
     }
 
-    /// Whether the run key of this id may be offered; signs nothing.
+    /// Tells if the run key of this id may be offered; signs nothing.
     ///
     /// # Errors
     ///
@@ -296,7 +296,7 @@ impl Keyring {
     }
 }
 
-/// Why a key cannot be had.
+/// Reason for which a key cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyringError {
     /// A key file is damaged, or sealed under another storage key.
@@ -308,10 +308,10 @@ pub enum KeyringError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// Reason the system gives.
         source: std::io::Error,
     },
-    /// This machine's clock stands before the key was made.
+    /// The clock of this machine stands before the key was made.
     ClockBehind,
     /// The key of this run was used in another session.
     Used,

@@ -226,7 +226,7 @@ fn reserved(_committed: Committed<()>, entry: &LedgerEntry) -> Reservation {
     Reservation::assertion(entry.clone())
 }
 
-/// What a transaction left behind, once it is on disk.
+/// Outcome of a transaction that is on disk.
 struct Committed<T>(T);
 
 impl Committed<Result<(), Refused>> {
@@ -254,7 +254,7 @@ fn short(partner: &Partner) -> String {
 
 /// A writer waits this long for another process, such as `status`.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// What SQLite calls FULL.
+/// Number that stands for FULL in SQLite.
 const SYNCHRONOUS_FULL: i64 = 2;
 const CHECKS: &str = "ledger-rows";
 /// The version of the protocol whose entries it holds.

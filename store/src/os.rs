@@ -309,7 +309,7 @@ impl DirectoryLock {
         }
     }
 
-    /// Whether somebody has the lock; makes no file.
+    /// Tells if somebody has the lock; makes no file.
     #[must_use]
     pub fn is_held(dir: &Path) -> bool {
         let opened =
@@ -346,11 +346,11 @@ pub enum OsError {
     Entropy(#[source] rand::rngs::SysError),
     /// A step on a file or directory failed.
     Io {
-        /// What was tried.
+        /// Step that was tried.
         action: Action,
-        /// On what.
+        /// File or directory.
         path: PathBuf,
-        /// What the system said.
+        /// Reason the system gives.
         source: io::Error,
     },
     /// A private file or directory is a link.
@@ -360,30 +360,30 @@ pub enum OsError {
     },
     /// A private file is a device, pipe, or directory.
     NotRegular {
-        /// What was named.
+        /// Path that was named.
         path: PathBuf,
     },
     /// A private directory is something else.
     NotDirectory {
-        /// What was named.
+        /// Path that was named.
         path: PathBuf,
     },
     /// A private file or directory belongs to somebody else.
     Owner {
         /// The file.
         path: PathBuf,
-        /// Whose it is.
+        /// Owner of the file.
         owner: u32,
-        /// Who we are.
+        /// User of this process.
         ours: u32,
     },
     /// A private file or directory is open to others.
     Mode {
         /// The file.
         path: PathBuf,
-        /// Its permission bits.
+        /// Permission bits it has.
         mode: u32,
-        /// What they should be.
+        /// Permission bits it should have.
         fix: u32,
     },
     /// A private file is larger than any key.
@@ -595,16 +595,16 @@ pub(crate) const fn fault_point() -> io::Result<()> {
     Ok(())
 }
 
-/// Whether a file may be there under the name.
+/// Treatment of a file that is there under the name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// It is replaced.
+    /// The file is replaced.
     Replace,
-    /// It is left, and that is an error.
+    /// The file is left, and that is an error.
     New,
 }
 
-/// Where the content of `path` lies before it is whole.
+/// Path of the content of `path` before it is whole.
 pub(crate) fn partial_path(path: &Path, unique: &str) -> Result<PathBuf, OsError> {
     let name = path
         .file_name()

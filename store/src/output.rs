@@ -109,7 +109,7 @@ impl Outputs {
         self.claim(Path::new(&name)).map(Some)
     }
 
-    /// Whether standard output is an output, so that text for people belongs to standard error.
+    /// True if standard output is an output, so that text for people belongs to standard error.
     #[must_use]
     pub const fn take_standard_output(&self) -> bool {
         self.standard
@@ -236,7 +236,7 @@ impl Output {
         self.publish(|out| out.write_all(text.as_bytes())).map(drop)
     }
 
-    /// What the system said of a write to this output.
+    /// Error of a write to this output, with the reason the system gives.
     pub fn failed(&self) -> impl Fn(io::Error) -> OutputError {
         let shown = self.told();
         move |error| OutputError::Write { shown: shown.clone(), why: (&error).into() }
@@ -357,18 +357,18 @@ pub fn sweep(node: &Path) -> Result<(), OsError> {
     Ok(())
 }
 
-/// Whether standard output is a regular file or pipe that this path names.
+/// Tells if this path names standard output.
 fn is_standard_output(path: &Path) -> bool {
     ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|name| path == Path::new(name))
 }
 
-/// What takes bytes one after another and has no content to lose.
+/// Tells if a file takes bytes one after another and has no content to lose.
 fn is_stream(found: &Metadata) -> bool {
     let kind = found.file_type();
     kind.is_fifo() || kind.is_char_device()
 }
 
-/// Whether a directory holds the keys of a node.
+/// Tells if a directory holds the keys of a node.
 fn is_node(dir: &Path) -> bool {
     ["storage.key", "attestation.key"].iter().any(|key| dir.join("keys").join(key).exists())
 }
@@ -458,7 +458,7 @@ impl Note {
         whole.map(|path| (path.clone(), Self::read(&path))).collect()
     }
 
-    /// Whether a file is what an interrupted command wrote under this name.
+    /// Tells if a file is what an interrupted command wrote under this name.
     fn owns(notes: &Path, target: &Path, found: &Metadata) -> bool {
         let stamp = Some(Stamp::of(found));
         let mut all = Self::all(notes).into_iter().filter_map(|(_, note)| note);
@@ -542,7 +542,7 @@ impl Write for Hashed<'_> {
     }
 }
 
-/// How standard input and output are named.
+/// Name of standard input and output.
 pub const STANDARD: &str = "-";
 /// Notes of partial files, inside the node's directory.
 const NOTES: &str = "outputs";

@@ -38,10 +38,10 @@ pub struct Results {
     names: KeyedHash,
 }
 
-/// What makes two runs the same question.
+/// Question of a run: two runs that agree in all of it ask the same.
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
-    /// What is to be learned.
+    /// Profile, which says what is to be learned.
     pub profile: Profile,
     /// The committed input.
     pub input: &'a InputRoot,
@@ -56,14 +56,14 @@ pub struct Question<'a> {
     pub terms: &'a MatchTerms,
 }
 
-/// Where a result lies, or would.
+/// Place of a result, whether one is there or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QuestionKey {
     party: [u8; 32],
     key: [u8; 32],
 }
 
-/// What is known of a result beside its records.
+/// Facts of a result beside its records.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct About<T> {
     /// Session that gave it.
@@ -72,7 +72,7 @@ pub struct About<T> {
     pub sealed_at: u64,
     /// Unix time until which it may be used.
     pub kept_until: u64,
-    /// What the program keeps.
+    /// Answer as the program keeps it.
     pub answer: T,
 }
 
@@ -258,12 +258,12 @@ impl Results {
 pub struct StoredResult<T> {
     directory: PathBuf,
     storage: StorageKey,
-    /// What is known of it.
+    /// Facts of the result.
     pub about: About<T>,
 }
 
 impl<T> StoredResult<T> {
-    /// Its records, from the first.
+    /// Records of the result, from the first.
     ///
     /// # Errors
     ///
@@ -283,7 +283,7 @@ impl<T> StoredResult<T> {
         os::publish_atomically(&self.directory.join(RECEIPT), os::PRIVATE_MODE, |_| Ok(()))
     }
 
-    /// Whether the provider signed the receipt of the session, as far as this node saw.
+    /// Tells if the provider signed the receipt of the session, as far as this node saw.
     #[must_use]
     pub fn has_receipt(&self) -> bool {
         self.directory.join(RECEIPT).exists()
@@ -348,7 +348,7 @@ record! {
     }
 }
 
-/// What lies in a directory, hidden names included; nothing if there is none.
+/// Paths and names in a directory, hidden ones included; none if there is no directory.
 fn entries(directory: &Path) -> Result<Vec<(PathBuf, std::ffi::OsString)>, StoreError> {
     let read = match fs::read_dir(directory) {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
@@ -364,7 +364,7 @@ fn entries(directory: &Path) -> Result<Vec<(PathBuf, std::ffi::OsString)>, Store
     Ok(found)
 }
 
-/// What a file is for, bound into it, so that none stands in for another.
+/// Purpose of a file, bound into it, so that none stands in for another.
 fn context(name: &str, key: &QuestionKey) -> String {
     format!("result {name} {}", hex(&key.key))
 }

@@ -123,7 +123,7 @@ impl<R: Record> SealedFile<R> {
         SealedFile { inner: self.inner, path: self.path, layout: PhantomData }
     }
 
-    /// Where the file lies.
+    /// Path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path

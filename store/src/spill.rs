@@ -211,7 +211,7 @@ impl VarSorter {
 #[derive(Debug)]
 pub struct VarSorted {
     core: Merged,
-    /// Whether the current record has been given out.
+    /// True if the current record has been given out.
     given: bool,
 }
 

@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::error::StoreError;
 
-/// What was found in files that were verified in this process.
+/// Findings in files that were verified in this process.
 #[derive(Debug)]
 pub struct VerifiedFiles<T>(Mutex<BTreeMap<PathBuf, (Stamp, T)>>);
 
@@ -48,7 +48,7 @@ impl<T: Clone> VerifiedFiles<T> {
         Self(Mutex::new(BTreeMap::new()))
     }
 
-    /// What the file holds, from `verify` unless that has seen the file as it is now.
+    /// Content of the file, from `verify` unless that has seen the file as it is now.
     ///
     /// # Errors
     ///

@@ -78,7 +78,7 @@ fn parse_whole_records(path: &Path, bytes: &[u8]) -> Result<(Transcript, usize),
     Ok((transcript, whole.len()))
 }
 
-/// Where record `count` starts, by the lengths of the sound ones before it; `None` for the opening,
+/// Start of record `count`, by the lengths of the sound ones before it; `None` for the opening,
 /// which was synced before anything else and is never torn.
 pub(super) fn records_end(bytes: &[u8], count: u64) -> Option<usize> {
     if count == 0 {
@@ -93,7 +93,7 @@ pub(super) fn records_end(bytes: &[u8], count: u64) -> Option<usize> {
     Some(end)
 }
 
-/// Whether a sound record of number `from` or later stands anywhere in `bytes`.
+/// True if a sound record of number `from` or later stands anywhere in `bytes`.
 ///
 /// A write that was torn leaves nothing sound behind it; damage in the middle does.
 fn holds_record_from(from: u64, bytes: &[u8]) -> bool {

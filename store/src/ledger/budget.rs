@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 use super::error::Refused;
 use super::{Ledger, LedgerError, Partner, sortable};
 
-/// How many evaluations a partner may spend.
+/// Evaluations that a partner may spend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {
     /// In any span of an epoch's length.

@@ -197,7 +197,7 @@ impl Ledger {
         })
     }
 
-    /// One entry of a chain.
+    /// Entry of this number in a chain.
     ///
     /// # Errors
     ///
@@ -353,7 +353,7 @@ impl Ledger {
     }
 }
 
-/// Whether an entry may come after the last one: by number and hash, and a settle after its own
+/// Tells if an entry may come after the last one: by number and hash, and a settle after its own
 /// reserve only.
 pub(super) fn joins(last: Option<&LedgerEntry>, entry: &LedgerEntry) -> Result<bool, Bug> {
     let closes = |reserve: &LedgerEntry| {

@@ -17,7 +17,7 @@ pub enum LedgerError {
     Storage {
         /// The file.
         path: PathBuf,
-        /// What SQLite said.
+        /// Reason SQLite gives.
         source: rusqlite::Error,
     },
     /// An entry is missing or altered.
@@ -43,7 +43,7 @@ pub enum LedgerError {
     Gone {
         /// The file.
         path: PathBuf,
-        /// What shows it.
+        /// File or directory that shows it.
         trace: String,
     },
     /// The chain with a partner lacks entries that it had.
@@ -71,7 +71,7 @@ pub enum LedgerError {
     Version {
         /// The file.
         path: PathBuf,
-        /// Its version.
+        /// Version of the file.
         version: i64,
     },
     /// The place of the file cannot keep commits.
@@ -116,7 +116,7 @@ diagnose! { LedgerError: inner [Bug], within [Os => SessionStorage];
 pub enum ReserveError {
     /// Budget or chain do not allow it; nothing failed.
     Refused {
-        /// Why.
+        /// Reason for the peer.
         refusal: Refusal,
         /// Seconds after which the same request may succeed, 0 for never.
         retry_after_s: u32,
@@ -164,7 +164,7 @@ impl Refused {
     }
 }
 
-/// Why a step of a transaction failed, before the file is named.
+/// Failure of a step of a transaction, before the file is named.
 #[derive(Debug)]
 pub(super) enum Step {
     Sql(rusqlite::Error),

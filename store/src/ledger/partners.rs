@@ -11,9 +11,9 @@ use super::{Ledger, LedgerError, Partner, sortable};
 /// The last table accepted from a partner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SeenTable {
-    /// Its tags.
+    /// Number of its tags.
     pub tag_count: u64,
-    /// Its root.
+    /// Root over its tags.
     pub root: [u8; 32],
 }
 
@@ -173,7 +173,7 @@ impl Ledger {
     }
 }
 
-/// Whether a key shares its id, public key or manifest with one that was met.
+/// Tells if a key shares its id, public key or manifest with one that was met.
 pub(super) fn is_key_met(
     connection: &Connection,
     partner: &Partner,
@@ -187,6 +187,6 @@ pub(super) fn is_key_met(
         .exists(params![partner, key.key_id, key.public_key, key.manifest])
 }
 
-/// One key of a partner.
+/// Condition for one key of a partner.
 const KEY: &str = "partner = ?1 AND key_id = ?2 AND public_key = ?3 AND manifest = ?4";
 const HELLO_DAYS_KEPT: u32 = 7;

@@ -1,4 +1,4 @@
-//! Where the ledger of a node lies, and what shows that there was one.
+//! Place of the ledger of a node, and the traces that show that there was one.
 
 use std::ffi::OsStr;
 use std::io::ErrorKind;
@@ -29,7 +29,7 @@ impl LedgerPlace {
         }
     }
 
-    /// Whether there is a ledger.
+    /// Tells if there is a ledger.
     ///
     /// # Errors
     ///
@@ -42,7 +42,7 @@ impl LedgerPlace {
         }
     }
 
-    /// What shows that a ledger that is not here, or empty, is lost and not new [L-12].
+    /// Trace that shows that a ledger that is not here, or empty, is lost and not new [L-12].
     ///
     /// # Errors
     ///

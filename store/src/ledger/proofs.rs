@@ -18,11 +18,11 @@ use super::{Ledger, LedgerError, Partner, short};
 pub struct StoredEntry {
     /// The entry.
     pub entry: LedgerEntry,
-    /// Who signed it, as far as the messages are here.
+    /// Parties that signed it, as far as the messages are here.
     pub signed: SignedBy,
 }
 
-/// Whose signatures under an entry are here.
+/// Parties whose signatures under an entry are here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SignedBy {
     /// Both parties'.
@@ -31,7 +31,7 @@ pub enum SignedBy {
     Us,
 }
 
-/// What was taken from the other side.
+/// Numbers of the entries that were taken from the other side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Adopted {
     /// Number of the last entry before.

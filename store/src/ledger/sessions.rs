@@ -1,4 +1,4 @@
-//! One row per session, for `status`.
+//! Rows of sessions, for `status`.
 
 use protocol::ledger::LedgerEntry;
 use report::Text;
@@ -7,7 +7,7 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 
 use super::{Ledger, LedgerError, Partner, sortable};
 
-/// One session, as `status` shows it.
+/// Session as `status` shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionRow {
     /// The session.
@@ -16,7 +16,7 @@ pub struct SessionRow {
     pub partner: Partner,
     /// Code of the profile.
     pub profile: u16,
-    /// Where it stands.
+    /// State of the session.
     pub state: SessionState,
     /// Unix time of its start.
     pub started_at: u64,
@@ -24,7 +24,7 @@ pub struct SessionRow {
     pub ended_at: Option<u64>,
     /// Padded elements.
     pub elements: u64,
-    /// How it ended, without figures that the profile hides.
+    /// Outcome, without figures that the profile hides.
     pub outcome: Option<String>,
 }
 
@@ -51,18 +51,18 @@ impl SessionRow {
     }
 }
 
-/// Where a session stands.
+/// State of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SessionState {
-    /// Its reserve or hold is written.
+    /// The reserve or hold is written.
     Running,
-    /// It ended as it should.
+    /// The session ended as it should.
     Done,
-    /// An error ended it.
+    /// An error ended the session.
     Failed,
-    /// Its program died, or was told to stop.
+    /// The program died, or was told to stop.
     Interrupted,
-    /// A run came to no session: its row has an id that is drawn, and no elements.
+    /// The run came to no session: the row has an id that is drawn, and no elements.
     Unopened,
 }
 

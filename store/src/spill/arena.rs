@@ -17,7 +17,7 @@ pub(super) struct Arena {
     pub(super) order: Zeroizing<Vec<(u64, Start)>>,
 }
 
-/// Where a record starts: its block, and the place in it.
+/// Start of a record: its block, and the place in it.
 pub(super) type Start = (u32, u32);
 
 impl Arena {

@@ -115,7 +115,7 @@ impl SealedRecords {
     }
 }
 
-/// One pass over a [`SealedRecords`].
+/// Pass over a [`SealedRecords`].
 #[derive(Debug)]
 pub struct SealedRecordsReader {
     reader: SealedReader<Section>,

@@ -15,7 +15,7 @@ use super::scratch::{ScratchWriter, Spill, SpillWriter, scratch_file};
 use crate::os;
 use crate::seal::{BLOCK_LEN_MAX, BLOCK_LEN_MIN, StorageKey};
 
-/// How a record stands in memory and in a spill.
+/// Form of a record in memory and in a spill.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Layout {
     /// The record alone, always of this length.
@@ -34,7 +34,7 @@ impl Layout {
         bytes.get(..len).unwrap_or_default()
     }
 
-    /// What an encoded record is ordered by: its key, then the rest of it.
+    /// Parts that an encoded record is ordered by: its key, then the rest of it.
     pub(super) fn key_and_rest(self, encoded: &[u8]) -> (&[u8], &[u8]) {
         match self {
             Self::Fixed(_) => (encoded, &[]),

@@ -11,9 +11,9 @@ use super::log::{SealedLog, SealedRecords};
 use super::{FixedSorted, FixedSorter, SpillError};
 use crate::os;
 
-/// The spills that a session spills and wants back, by name.
+/// Records that a session spills and wants back, by the name of the spill.
 ///
-/// A spill is spilled whole before its first chunk is asked for. The received table is not one of
+/// A spill is filled before its first chunk is asked for. The received table is not one of
 /// these: its chunks are frames, and the journal has them.
 #[derive(Debug)]
 pub struct SpillStore {
@@ -78,7 +78,7 @@ impl SpillStore {
         Ok(())
     }
 
-    /// The next chunk of a spill, as the session takes it; a spill that nobody spilled is empty.
+    /// The next chunk of a spill, as the session takes it; a spill that was never filled is empty.
     ///
     /// # Errors
     ///
