@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::crm::InputCounts;
+use crm::InputCounts;
 use protocol::error::Error;
 use protocol::purpose::Purpose;
 use report::{Arg, Diagnose as _, Line, Text};

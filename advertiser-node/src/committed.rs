@@ -2,9 +2,9 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::crm::PreparedInput;
 use crate::history::InputHistory;
-use node::data::DataError;
+use crm::CrmError;
+use crm::PreparedInput;
 use node::failure::Failure;
 use node::spill::FixedSorted;
 use protocol::limits::{AUDIT_WINDOW_S_DEFAULT, TERMS_LIFETIME_S_MAX};
@@ -49,7 +49,7 @@ impl Committed {
 
     /// Keeps the fingerprints for as long as the terms of a session opened now may be audited;
     /// once, however often the provider has to be asked.
-    pub(crate) fn record(&self, input: &PreparedInput, now: u64) -> Result<(), DataError> {
+    pub(crate) fn record(&self, input: &PreparedInput, now: u64) -> Result<(), CrmError> {
         let window = TERMS_LIFETIME_S_MAX.saturating_add(AUDIT_WINDOW_S_DEFAULT);
         // What a poisoned lock holds has not been touched.
         let fingerprints = self.fingerprints.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -14,10 +14,9 @@ use protocol::suite::Profile;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use node::data::DataError;
-use node::failure::Failure;
 use normalize::digital::DigitalKind;
 use normalize::digital::{AGE_BUCKETS, DEVICE_CLASSES, name_of};
+use report::Failure;
 use store::hex;
 use store::output::{Output, Outputs};
 use store::spill::VarSorter;
@@ -52,13 +51,13 @@ pub struct Delivery<'a> {
 ///
 /// # Errors
 ///
-/// [`DataError`] of this machine; no file is then there in part.
+/// [`Failure`] of this machine; no file is then there in part.
 pub fn write_digital_ids(
     output: &DeliveryOutput,
     delivery: &Delivery<'_>,
-    mut records: impl FnMut() -> Result<Option<Zeroizing<Vec<u8>>>, DataError>,
+    mut records: impl FnMut() -> Result<Option<Zeroizing<Vec<u8>>>, Failure>,
     workspace: &Workspace,
-) -> Result<u64, DataError> {
+) -> Result<u64, Failure> {
     let mut sorter = VarSorter::new(&workspace.directory, workspace.memory_bytes)?;
     while let Some(record) = records()? {
         let mut rest = record.as_slice();
@@ -96,7 +95,7 @@ pub fn write_digital_ids(
                 text(name_of(AGE_BUCKETS, row.age_bucket)),
             ])?;
         }
-        Ok::<(), DataError>(())
+        Ok::<(), Failure>(())
     })?;
     let rows = u64::try_from(seq).unwrap_or(0);
     if let Some(manifest) = &output.manifest {
@@ -144,7 +143,7 @@ fn write_manifest(
     delivery: &Delivery<'_>,
     rows: u64,
     sha256: &[u8; 32],
-) -> Result<(), DataError> {
+) -> Result<(), Failure> {
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned());
     let manifest = json!({
         "format": FORMAT,
@@ -191,7 +190,7 @@ fn encode_row(id: &Entry, namespaces: &BTreeMap<u16, String>) -> Option<Vec<u8>>
 }
 
 /// Sealed frames that are not what the session took.
-fn damaged() -> DataError {
+fn damaged() -> Failure {
     protocol::error::Bug::stored_data_changed().into()
 }
 
@@ -241,7 +240,7 @@ mod tests {
         Entry { namespace, device_class: 0, age_bucket: 0, days_valid: 0, value }
     }
 
-    fn deliver(dir: &Path, name: &str, ids: &[Entry]) -> Result<u64, DataError> {
+    fn deliver(dir: &Path, name: &str, ids: &[Entry]) -> Result<u64, Failure> {
         let named = [(1, "idfa"), (2, "aaid"), (0x0100, "b.example"), (0x0101, "a.example")];
         deliver_under(dir, name, ids, &named.map(|(code, name)| (code, name.to_owned())).into())
     }
@@ -251,7 +250,7 @@ mod tests {
         name: &str,
         ids: &[Entry],
         namespaces: &BTreeMap<u16, String>,
-    ) -> Result<u64, DataError> {
+    ) -> Result<u64, Failure> {
         // Two frames.
         let frames = ids.chunks(ids.len().div_ceil(2).max(1)).map(|half| {
             let mut frame = Vec::new();

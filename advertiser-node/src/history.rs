@@ -23,8 +23,8 @@ use rayon::prelude::*;
 use session::RowSlot;
 use zeroize::Zeroizing;
 
-use crate::crm::PreparedInput;
-use node::data::DataError;
+use crm::CrmError;
+use crm::PreparedInput;
 use store::hex;
 use store::os as world;
 use store::seal::{KeyedHash, SealedWriter, StorageKey};
@@ -44,19 +44,19 @@ impl InputHistory {
     ///
     /// # Errors
     ///
-    /// [`DataError`] of the file system.
+    /// [`CrmError`] of the file system.
     pub fn open(
         store: &Path,
         provider: &[u8; 32],
         key: &StorageKey,
         now: u64,
-    ) -> Result<Self, DataError> {
+    ) -> Result<Self, CrmError> {
         let directory = store.join(HISTORY).join(hex(provider));
         world::create_private_dir(&directory)?;
         let history = Self { directory, key: key.clone() };
         for entry in history.entries()? {
             if entry.kept_until <= now {
-                fs::remove_file(&entry.path).map_err(DataError::io(&entry.path))?;
+                fs::remove_file(&entry.path).map_err(CrmError::io(&entry.path))?;
             }
         }
         Ok(history)
@@ -66,12 +66,12 @@ impl InputHistory {
     ///
     /// # Errors
     ///
-    /// [`DataError`] if the input is damaged or cannot be sorted.
+    /// [`CrmError`] if the input is damaged or cannot be sorted.
     pub fn fingerprints(
         &self,
         input: &PreparedInput,
         workspace: &Workspace,
-    ) -> Result<FixedSorted, DataError> {
+    ) -> Result<FixedSorted, CrmError> {
         let key = self.key.keyed_hash(HISTORY)?;
         let (directory, memory) = (&workspace.directory, workspace.memory_bytes);
         let mut sorter = FixedSorter::new(directory, FINGERPRINT_LEN, memory)?;
@@ -106,8 +106,8 @@ impl InputHistory {
     ///
     /// # Errors
     ///
-    /// [`DataError`] if a kept list is damaged: the run must not go on as if it were not there.
-    pub fn nearest(&self, fingerprints: &mut FixedSorted) -> Result<Option<u64>, DataError> {
+    /// [`CrmError`] if a kept list is damaged: the run must not go on as if it were not there.
+    pub fn nearest(&self, fingerprints: &mut FixedSorted) -> Result<Option<u64>, CrmError> {
         let mut nearest: Option<u64> = None;
         for entry in self.entries()? {
             fingerprints.rewind()?;
@@ -124,28 +124,28 @@ impl InputHistory {
     ///
     /// # Errors
     ///
-    /// [`DataError`] of the file system; the provider must then not be told.
+    /// [`CrmError`] of the file system; the provider must then not be told.
     pub fn record(
         &self,
         root: &[u8; 32],
         fingerprints: &mut FixedSorted,
         kept_until: u64,
-    ) -> Result<(), DataError> {
+    ) -> Result<(), CrmError> {
         let root = hex(root);
         let target = self.directory.join(format!("{kept_until}-{root}"));
         let known = self.entries()?.into_iter().find(|entry| entry.root == root);
         if let Some(known) = known {
             // The same input again: only its window moves, and never back.
             if known.kept_until < kept_until {
-                fs::rename(&known.path, &target).map_err(DataError::io(&known.path))?;
+                fs::rename(&known.path, &target).map_err(CrmError::io(&known.path))?;
                 world::sync_dir(&self.directory)?;
             }
             return Ok(());
         }
         fingerprints.rewind()?;
-        let mut failure: Option<DataError> = None;
+        let mut failure: Option<CrmError> = None;
         let published = world::publish_new(&target, world::PRIVATE_MODE, |out| {
-            let write = || -> Result<(), DataError> {
+            let write = || -> Result<(), CrmError> {
                 let mut sealed = SealedWriter::new(out, &self.key, HISTORY)?;
                 while let Some(chunk) = fingerprints.next_chunk(CHUNK_BYTES)? {
                     sealed.append(&chunk)?;
@@ -165,10 +165,10 @@ impl InputHistory {
     }
 
     /// The kept lists; a name that is not ours is passed over.
-    fn entries(&self) -> Result<Vec<Entry>, DataError> {
+    fn entries(&self) -> Result<Vec<Entry>, CrmError> {
         let mut entries = Vec::new();
-        for file in fs::read_dir(&self.directory).map_err(DataError::io(&self.directory))? {
-            let path = file.map_err(DataError::io(&self.directory))?.path();
+        for file in fs::read_dir(&self.directory).map_err(CrmError::io(&self.directory))? {
+            let path = file.map_err(CrmError::io(&self.directory))?.path();
             let name = path.file_name().and_then(|name| name.to_str());
             let Some((until, root)) = name.and_then(|name| name.split_once('-')) else { continue };
             let Ok(kept_until) = until.parse() else { continue };
@@ -215,7 +215,7 @@ impl<'a> Own<'a> {
         Self { sorted, chunk: Zeroizing::default(), at: 0 }
     }
 
-    fn next(&mut self) -> Result<Option<Fingerprint>, DataError> {
+    fn next(&mut self) -> Result<Option<Fingerprint>, CrmError> {
         loop {
             let (records, _) = self.chunk.as_chunks::<FINGERPRINT_LEN>();
             if let Some(record) = records.get(self.at) {
@@ -235,18 +235,18 @@ struct Kept<'a> {
 }
 
 impl<'a> Kept<'a> {
-    fn open(path: &'a Path, key: &StorageKey) -> Result<Self, DataError> {
+    fn open(path: &'a Path, key: &StorageKey) -> Result<Self, CrmError> {
         Ok(Self { file: open_sealed(path, key, HISTORY)?, path })
     }
 
-    fn next(&mut self) -> Result<Option<Fingerprint>, DataError> {
+    fn next(&mut self) -> Result<Option<Fingerprint>, CrmError> {
         let mut record = [0; FINGERPRINT_LEN];
         Ok(read_or_end(&mut self.file, &mut record, self.path)?.then_some(record))
     }
 }
 
 /// Merges two sorted lists, equal entries one against one.
-fn changed_rows(own: &mut Own<'_>, mut kept: Kept<'_>) -> Result<u64, DataError> {
+fn changed_rows(own: &mut Own<'_>, mut kept: Kept<'_>) -> Result<u64, CrmError> {
     let (mut only_own, mut only_kept) = (0_u64, 0_u64);
     let (mut left, mut right) = (own.next()?, kept.next()?);
     loop {
@@ -279,7 +279,7 @@ const CHUNK_IDENTIFIERS: usize = 1 << 13;
 
 #[cfg(test)]
 mod tests {
-    use crate::crm::{GateRules, InputRules, SharedLimits};
+    use crm::{GateRules, InputRules, SharedLimits};
     use normalize::{Normalizer, Options, Ruleset};
     use protocol::purpose::Purpose;
     use store::os::testing::private_tempdir;
@@ -339,8 +339,15 @@ mod tests {
             let (store, workspace) = (self.dir.path().join("inputs"), self.workspace());
             world::create_private_dir(&store).unwrap();
             world::create_private_dir(&workspace.directory).unwrap();
-            let input =
-                PreparedInput::prepare(&[file], &rules, &store, &self.key, &workspace).unwrap();
+            let input = PreparedInput::prepare(
+                &[file],
+                &rules,
+                &store,
+                &self.key,
+                &workspace,
+                &protocol::group::Portable,
+            )
+            .unwrap();
             let prints = self.history(0).fingerprints(&input, &workspace).unwrap();
             (input.root().root, prints)
         }

@@ -12,7 +12,6 @@ mod answer;
 mod cli;
 mod command;
 mod committed;
-pub mod crm;
 pub mod delivery;
 pub mod guardrails;
 pub mod history;

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use crate::delivery::{self, Delivery, DeliveryOutput};
 use node::console::Terminal;
-use node::data::DataError;
 use node::failure::{Failure, Inline as _};
 use node::output::{Output, Outputs};
 use node::results::StoredResult;
@@ -136,7 +135,7 @@ fn write_matched_rows(
     stored: &StoredResult<Answer>,
 ) -> Result<(), Failure> {
     let mut records = stored.records()?;
-    let damaged = || DataError::from(protocol::error::Bug::stored_data_changed());
+    let damaged = || Failure::from(protocol::error::Bug::stored_data_changed());
     let mut written = 0_u64;
     tabular::write::write_table(output, &ROW_COLUMNS, |table| {
         while let Some(record) = records.next_record()? {
@@ -169,7 +168,7 @@ fn write_count(output: &Output, count: &Count) -> Result<(), Failure> {
             let value = value.and_then(|value| i64::try_from(value).ok());
             table.row(&[Cell::Text(&figure), value.map_or(Cell::Absent, Cell::Number)])?;
         }
-        Ok::<(), DataError>(())
+        Ok::<(), Failure>(())
     })?;
     Ok(())
 }

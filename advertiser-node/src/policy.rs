@@ -3,8 +3,8 @@
 //! A value of ours that is not set is the default of the product. So a partner alone can make a
 //! run stricter than the default and never less strict: that takes the settings of both.
 
-use crate::crm::PreparedInput;
 use crate::guardrails::GuardrailSettings;
+use crm::PreparedInput;
 use node::failure::Failure;
 use node::invite::{COOKIE_NAMESPACE_MIN, Invitation};
 use protocol::error::{Error, Refusal};
@@ -347,8 +347,8 @@ fn stricter<T: Ord + Copy + serde::Serialize>(
 mod tests {
     use std::collections::BTreeMap;
 
-    use crate::crm::{GateRules, InputRules, SharedLimits};
     use channel::identity::PublicIdentity;
+    use crm::{GateRules, InputRules, SharedLimits};
     use node::invite::InvitedGuardrails;
     use node::normalize::{Normalizer, Options, Ruleset};
     use node::seal::StorageKey;
@@ -525,7 +525,15 @@ mod tests {
         let workspace = Workspace { directory: work, memory_bytes: 1 << 20 };
         let key = StorageKey::from_bytes([7; 32]);
         let files = [InputFile::new(&file)];
-        let input = PreparedInput::prepare(&files, &rules, &store, &key, &workspace).unwrap();
+        let input = PreparedInput::prepare(
+            &files,
+            &rules,
+            &store,
+            &key,
+            &workspace,
+            &protocol::group::Portable,
+        )
+        .unwrap();
         let mut ids = input.row_ids().unwrap();
         let mut rows = Vec::new();
         while let Some(id) = ids.next_id().unwrap() {

@@ -3,7 +3,7 @@
 //! The shape is public to both sides. It follows from the number of rows and from what the files
 //! could hold by their columns, never from what a row does hold.
 
-use crate::crm::PreparedInput;
+use crm::PreparedInput;
 use node::error::shown;
 use node::failure::{Failure, Inline as _};
 use node::invite::Invitation;

@@ -4,8 +4,8 @@ use protocol::purpose::Purpose;
 use protocol::transcript::Role;
 use serde::Deserialize;
 
-use crate::crm::SharedLimits;
 use crate::guardrails::GuardrailSettings;
+use crm::SharedLimits;
 use node::settings::{
     CommonSettings, Settings, TEMPLATE_FILES, TEMPLATE_IGNORE, TEMPLATE_MACHINE, UNSET,
     check_names, wrong,

@@ -4,7 +4,7 @@
 //! A run stops there before anything leaves, until the operator says that it is meant. Counts and
 //! the kind are told, never the value.
 
-use crate::crm::InputCounts;
+use crm::InputCounts;
 use node::failure::Failure;
 use report::{Code, Text};
 
@@ -50,7 +50,7 @@ const ROWS_USUAL: u64 = 5;
 mod tests {
     use std::collections::BTreeMap;
 
-    use crate::crm::SharedIdentifiers;
+    use crm::SharedIdentifiers;
 
     use super::*;
 

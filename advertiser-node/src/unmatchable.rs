@@ -1,6 +1,6 @@
 //! Identifiers that cannot match under the invitation: left out, counted, and told in words.
 
-use crate::crm::InputCounts;
+use crm::InputCounts;
 use node::normalize::Reason;
 use report::Text;
 use serde_json::Value;

@@ -306,6 +306,7 @@ const NORMALIZE: &str = "veilmatch-normalize";
 const CHANNEL: &str = "veilmatch-channel";
 const TABULAR: &str = "veilmatch-tabular";
 const RIGHTS: &str = "veilmatch-rights";
+const CRM: &str = "veilmatch-crm";
 const NODE: &str = "veilmatch-node";
 const SAMPLE: &str = "veilmatch-sample";
 const AUDITOR: &str = "veilmatch-auditor";
@@ -323,6 +324,7 @@ const ROOMS: &[Room] = &[
     room(4, CHANNEL, &[STORE, REPORT, SESSION, PROTOCOL], &[]),
     room(4, TABULAR, &[STORE, NORMALIZE, REPORT, PROTOCOL], &[]),
     room(4, RIGHTS, &[TABULAR, STORE, NORMALIZE, REPORT, PROTOCOL], &[]),
+    room(5, CRM, &[TABULAR, STORE, NORMALIZE, REPORT, SESSION, PROTOCOL], &[]),
     room(
         5,
         NODE,
@@ -330,7 +332,7 @@ const ROOMS: &[Room] = &[
         &[VERIFY],
     ),
     room(6, AUDITOR, &[VERIFY, REPORT, PROTOCOL], &[]),
-    room(6, "veilmatch-advertiser-node", OF_A_NODE, &[VERIFY, AUDITOR]),
+    room(6, "veilmatch-advertiser-node", OF_ADVERTISER, &[VERIFY, AUDITOR]),
     room(6, "veilmatch-provider-node", OF_A_NODE, &[VERIFY, AUDITOR]),
     room(6, SAMPLE, &[], &[]),
     room(7, "interop", &[], &[SAMPLE]),
@@ -340,6 +342,10 @@ const ROOMS: &[Room] = &[
 /// Own crates of the two nodes' programs.
 const OF_A_NODE: &[&str] =
     &[NODE, CHANNEL, TABULAR, RIGHTS, STORE, NORMALIZE, REPORT, SESSION, PROTOCOL];
+
+/// Own crates of the advertiser's program.
+const OF_ADVERTISER: &[&str] =
+    &[NODE, CRM, CHANNEL, TABULAR, STORE, NORMALIZE, REPORT, SESSION, PROTOCOL];
 
 /// Arrows between rooms of one floor: files of objections are read as all tables are.
 const SIDEWAYS: &[(&str, &str)] = &[(RIGHTS, TABULAR)];

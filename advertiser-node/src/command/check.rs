@@ -6,12 +6,11 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::crm::{
-    ColumnUse, FileUse, InputCounts, PreparedInput, RowReasons, SharedIdentifiers, SourceCounts,
-    Survey, shown,
+use crm::{
+    ColumnUse, CrmError, FileUse, InputCounts, PreparedInput, RowReasons, SharedIdentifiers,
+    SourceCounts, Survey, shown,
 };
 use node::console::{OutputOptions, Progress, Terminal};
-use node::data::DataError;
 use node::engine::Engine;
 use node::failure::{Failure, Inline as _};
 use node::invite::Invitation;
@@ -75,7 +74,7 @@ pub(crate) fn run(
         None => terminal.say(&Text::new("check-no-provider")),
     }
     if survey.counts.eligible == 0 {
-        return Err(DataError::Empty { file: shown(&files) }.into());
+        return Err(CrmError::Empty { file: shown(&files) }.into());
     }
     Ok(())
 }
@@ -394,7 +393,7 @@ pub(super) const TAG_BYTES: u64 = 7;
 
 #[cfg(test)]
 mod tests {
-    use crate::crm::ColumnCounts;
+    use crm::ColumnCounts;
     use report::Reader;
 
     use super::*;

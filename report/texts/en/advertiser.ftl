@@ -152,3 +152,15 @@ check-time = about { $total } s of work on this machine: { $read } s to read the
 check-measured = measured: { $rate_text } elements a second, { $threads } threads, { $backend }; network and provider are not in it
 check-rejects = reasons by row: { $file }
 check-no-provider = no provider is accepted yet: its kinds, level and minimum may differ
+
+## Input
+
+crm-no-usable-row = { $path } has no row that may be used
+crm-digests-undeclared = column { $column } holds digests, but not which rules made them
+    .try = declare them, for example `{ $column } = "{ $example }"`, in advertiser.toml
+crm-objections-ignored = `ignore` names the column of objections, which no run may pass over
+    .try = take it out; if objections stand in another column, name that one under `[columns]`
+crm-not-identifiers = `not_for_purpose` names a column that holds no identifiers
+    .try = name one of { $columns }
+crm-shared-out-of-range = a limit under `[shared]` is out of range
+    .try = choose numbers between 1 and { $most }

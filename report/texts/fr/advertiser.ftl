@@ -151,3 +151,15 @@ check-time = environ { $total } s de travail sur cette machine : { $read } s 
 check-measured = mesuré : { $rate_text } éléments par seconde, { $threads } fils d’exécution, { $backend } ; le réseau et le prestataire n’y sont pas
 check-rejects = motifs par fiche : { $file }
 check-no-provider = aucun prestataire n’est encore accepté : ses types, son niveau et son minimum peuvent différer
+
+## Input
+
+crm-no-usable-row = le fichier { $path } n’a aucune fiche utilisable
+crm-digests-undeclared = la colonne { $column } contient des empreintes, sans les règles qui les ont produites
+    .try = déclarez-les, par exemple `{ $column } = "{ $example }"`, dans le fichier advertiser.toml
+crm-objections-ignored = le réglage `ignore` nomme la colonne des oppositions, qu’aucune exécution ne peut passer outre
+    .try = retirez-la ; si les oppositions sont dans une autre colonne, nommez celle-ci sous `[columns]`
+crm-not-identifiers = le réglage `not_for_purpose` nomme une colonne sans identifiants
+    .try = nommez une colonne parmi { $columns }
+crm-shared-out-of-range = une limite sous `[shared]` est hors des bornes
+    .try = choisissez des nombres entre 1 et { $most }

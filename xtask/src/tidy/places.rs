@@ -91,7 +91,7 @@ const PLAINTEXT: &[&str] = &[
     "tabular/src/",
     "rights/src/",
     "node/src/data/",
-    "advertiser-node/src/crm/",
+    "crm/src/",
     "advertiser-node/src/history.rs",
     "provider-node/src/graph",
 ];
@@ -124,7 +124,7 @@ mod tests {
         assert_eq!((found("protocol/src/codec.rs", codec), found("node/src/a.rs", codec)), (0, 1));
         let raw = "use tabular::RowSource;\n";
         assert_eq!(found("tabular/src/csv.rs", raw), 0);
-        assert_eq!(found("advertiser-node/src/crm/scan.rs", raw), 0);
+        assert_eq!(found("crm/src/scan.rs", raw), 0);
         assert_eq!(found("node/src/driver.rs", raw), 1);
         let print = "fn f() {\n    println!(\"x\");\n}\n";
         assert_eq!((found("node/src/a.rs", print), found("xtask/src/a.rs", print)), (1, 0));

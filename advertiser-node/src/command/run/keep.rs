@@ -1,7 +1,7 @@
 //! Part of a session's spills that is sealed with its result.
 
-use crate::crm::PreparedInput;
-use node::data::DataError;
+use crm::CrmError;
+use crm::PreparedInput;
 use node::results::RecordWriter;
 use node::spill::SpillStore;
 use protocol::error::Bug;
@@ -13,7 +13,7 @@ pub(super) fn keep_rows(
     input: &PreparedInput,
     spills: &mut SpillStore,
     kept: &mut RecordWriter,
-) -> Result<(), DataError> {
+) -> Result<(), CrmError> {
     let mut ids = input.row_ids()?;
     let mut next_row = 0_u64;
     loop {
@@ -36,7 +36,7 @@ pub(super) fn keep_rows(
 }
 
 /// Keeps the frames of digital IDs as they came.
-pub(super) fn keep_ids(spills: &mut SpillStore, kept: &mut RecordWriter) -> Result<(), DataError> {
+pub(super) fn keep_ids(spills: &mut SpillStore, kept: &mut RecordWriter) -> Result<(), CrmError> {
     let mut records = spills.take_digital_ids()?.read()?;
     while let Some(record) = records.next_record()? {
         kept.push(&[record])?;

@@ -2,10 +2,11 @@
 
 use std::time::Instant;
 
-use crate::crm::{GateRules, InputRules, PreparedInput};
 use ::session::disclosure::Outcome;
+use crm::{GateRules, InputRules, PreparedInput};
 use node::console::{OutputOptions, Progress, Terminal};
 use node::driver::{Ended, Stage, Stopwatch};
+use node::engine::BatchEngine;
 use node::engine::Engine;
 use node::failure::{Failure, Inline as _, TooFewRows};
 use node::invite::Invitation;
@@ -277,7 +278,14 @@ pub(super) fn prepare(
     let rules = input_rules(home, &normalizer, &source, &kinds, level, consent_max_age_days);
     let store = home.private_dir("inputs")?;
     let workspace = home.workspace()?;
-    Ok(PreparedInput::prepare(&inputs.files()?, &rules, &store, &home.storage, &workspace)?)
+    Ok(PreparedInput::prepare(
+        &inputs.files()?,
+        &rules,
+        &store,
+        &home.storage,
+        &workspace,
+        &BatchEngine::detect(),
+    )?)
 }
 
 /// How this node normalizes values of CRM files.

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::crm::{Identifiers, PreparedInput};
 use channel::{Channel, quic};
+use crm::{Identifiers, PreparedInput};
 use node::console::{Progress, Terminal};
 use node::driver::{AdvertiserDuties, ChargeError, Driver, Duties, Ended, Shown};
 use node::engine::Engine;

@@ -4,7 +4,7 @@ use protocol::identifier::IdentifierKind;
 
 use super::counts::ColumnUse;
 use super::{InputRules, SharedLimits};
-use node::data::DataError;
+use crate::error::{CrmError, Undeclared};
 use tabular::{Column, InputError, Role, RowSource, Schema};
 
 /// The columns of a CRM file; those that are read come first, in the order of the constants below.
@@ -143,20 +143,14 @@ pub(super) fn row_identifiers_max(source: &RowSource, rules: &InputRules<'_>) ->
 }
 
 /// Refuses a file without any identifier, or with digests whose rules nobody declared.
-pub(super) fn check(source: &RowSource, rules: &InputRules<'_>) -> Result<Checked, DataError> {
+pub(super) fn check(source: &RowSource, rules: &InputRules<'_>) -> Result<Checked, CrmError> {
     let undeclared = [
         (EMAIL_SHA256, rules.email_sha256.is_none(), "plain"),
         (PHONE_SHA256, rules.phone_sha256.is_none(), "phone-e164"),
     ];
     for (at, undeclared, example) in undeclared {
         if undeclared && source.has(at) {
-            let name = name(at);
-            return Err(DataError::Declared {
-                what: format!("column {name} holds digests, but not which rules made them"),
-                try_this: format!(
-                    "declare them, for example `{name} = \"{example}\"`, in advertiser.toml"
-                ),
-            });
+            return Err(Undeclared::Digests { column: name(at), example }.into());
         }
     }
     // Without any column of identifiers the error names the plain one.
@@ -168,7 +162,7 @@ pub(super) fn check(source: &RowSource, rules: &InputRules<'_>) -> Result<Checke
 pub(super) type Checked = Result<(), InputError>;
 
 /// Refuses settings that name columns which are none of identifiers.
-pub(super) fn check_rules(rules: &InputRules<'_>) -> Result<(), DataError> {
+pub(super) fn check_rules(rules: &InputRules<'_>) -> Result<(), CrmError> {
     let known = |field: &str| IDENTIFIERS.iter().any(|(at, _)| name(*at) == field);
     let wrong = rules.not_for_purpose.iter().find(|field| !known(field));
     let SharedLimits { email, phone, phone_fixed } = rules.shared;
@@ -176,27 +170,15 @@ pub(super) fn check_rules(rules: &InputRules<'_>) -> Result<(), DataError> {
     let ours = name(OBJECTIONS);
     let theirs = rules.source.columns.get(ours).map_or(ours, String::as_str);
     if rules.source.ignore.iter().any(|ignored| ignored == theirs) {
-        return Err(DataError::Declared {
-            what: "`ignore` names the column of objections, which no run may pass over".into(),
-            try_this: "take it out; if objections stand in another column, name that one under \
-                       `[columns]`"
-                .into(),
-        });
+        return Err(Undeclared::Objections.into());
     }
-    let names = IDENTIFIERS.map(|(at, _)| name(at)).join(", ");
-    match wrong {
-        Some(_) => Err(DataError::Declared {
-            what: "`not_for_purpose` names a column that holds no identifiers".into(),
-            try_this: format!("name one of {names}"),
-        }),
-        None if limits.iter().any(|limit| !(1..=SHARED_ROWS_MAX).contains(limit)) => {
-            Err(DataError::Declared {
-                what: "a limit under `[shared]` is out of range".into(),
-                try_this: format!("choose numbers between 1 and {SHARED_ROWS_MAX}"),
-            })
-        }
-        None => Ok(()),
+    if wrong.is_some() {
+        return Err(Undeclared::Identifiers { columns: IDENTIFIERS.map(|(at, _)| name(at)) }.into());
     }
+    if limits.iter().any(|limit| !(1..=SHARED_ROWS_MAX).contains(limit)) {
+        return Err(Undeclared::Shared { most: SHARED_ROWS_MAX }.into());
+    }
+    Ok(())
 }
 
 /// Rows that may share an identifier at the most generous setting; so many are held in memory.

@@ -19,7 +19,7 @@ use super::merge::{BY_VALUE_LEN, merge_rows, value};
 use super::scan::{FIXED, Found, Reasons, Scanned, ScannedRow, USED, scan};
 use super::sources::Sources;
 use super::{IDENTIFIERS, InputRules, Place, ROWS, SharedLimits, Staging, columns, objectors};
-use node::data::DataError;
+use crate::error::CrmError;
 use normalize::Reason;
 use store::seal::StorageKey;
 use store::sealed::{RawSealedOut as SealedOut, create_sealed, fill, finish_sealed};
@@ -45,7 +45,7 @@ pub(super) fn gather(
     key: &StorageKey,
     workspace: &Workspace,
     reasons: &mut Reasons<'_>,
-) -> Result<Gathered, DataError> {
+) -> Result<Gathered, CrmError> {
     let Scanned { rows, mut tally, sources, files, .. } = scan(files, rules, workspace, reasons)?;
     let (merged, objectors) = merge_rows(rows, workspace, &sources, &mut tally, reasons)?;
     let left = objectors::apply(merged, objectors, workspace, &mut tally, reasons)?;
@@ -83,7 +83,7 @@ fn find_shared(
     limits: SharedLimits,
     workspace: &Workspace,
     tally: &mut Tally,
-) -> Result<Shared, DataError> {
+) -> Result<Shared, CrmError> {
     // Three of them fill beside the one that is read.
     let memory_bytes = workspace.memory_bytes / 3;
     let sorter = |len| FixedSorter::new(&workspace.directory, len, memory_bytes);
@@ -139,7 +139,7 @@ struct Groups {
 }
 
 impl Groups {
-    fn push(&mut self, record: &[u8; BY_VALUE_LEN], tally: &mut Tally) -> Result<(), DataError> {
+    fn push(&mut self, record: &[u8; BY_VALUE_LEN], tally: &mut Tally) -> Result<(), CrmError> {
         if self.members.first().is_some_and(|first| value(first).0 != value(record).0) {
             self.close(tally)?;
         }
@@ -160,7 +160,7 @@ impl Groups {
     }
 
     /// Ends the group at hand.
-    fn close(&mut self, tally: &mut Tally) -> Result<(), DataError> {
+    fn close(&mut self, tally: &mut Tally) -> Result<(), CrmError> {
         let Some((first, later)) = self.members.split_first() else { return Ok(()) };
         let ((kind, _), first_ordinal, _) = value(first);
         let refused = self.rows > u64::from(self.limit(kind));
@@ -225,12 +225,12 @@ struct Last<'a, 'b> {
 impl Last<'_, '_> {
     /// Writes row ids and identifiers in committed order; the hash of the content, and how many
     /// identifiers are distinct.
-    fn write(mut self, rows: &SealedRecords) -> Result<([u8; 32], u64), DataError> {
+    fn write(mut self, rows: &SealedRecords) -> Result<([u8; 32], u64), CrmError> {
         let mut rows = rows.read()?;
         while let Some(bytes) = rows.next_record()? {
             let (sources, encoded) = bytes.split_first_chunk::<8>().unwrap_or((&[0; 8], &[]));
             let row = ScannedRow::decode(encoded);
-            let row = row.ok_or_else(|| DataError::contradiction(self.path))?;
+            let row = row.ok_or_else(|| CrmError::contradiction(self.path))?;
             self.write_row(&row, u64::from_be_bytes(*sources))?;
         }
         finish_sealed(self.identifiers, self.path)?;
@@ -239,7 +239,7 @@ impl Last<'_, '_> {
         Ok((self.content.finalize().into(), self.distinct))
     }
 
-    fn write_row(&mut self, row: &ScannedRow<'_>, sources: u64) -> Result<(), DataError> {
+    fn write_row(&mut self, row: &ScannedRow<'_>, sources: u64) -> Result<(), CrmError> {
         let eligible = self.tally.counts.eligible.to_be_bytes();
         let mut slot = 0;
         let mut kinds = [0; ROW_WIDTH_MAX as usize];
@@ -282,7 +282,7 @@ impl Last<'_, '_> {
         }
         // The scan caps an id at 1,024 bytes.
         let len =
-            u16::try_from(row.row_id.len()).map_err(|_| DataError::contradiction(self.path))?;
+            u16::try_from(row.row_id.len()).map_err(|_| CrmError::contradiction(self.path))?;
         // A result names rows by their ids: under other ids it is the result of another input.
         self.content.update(len.to_be_bytes());
         self.content.update(row.row_id);
@@ -296,7 +296,7 @@ impl Last<'_, '_> {
     }
 
     /// The number of the next identifier; `None` if it is refused.
-    fn element(&mut self) -> Result<Option<u64>, DataError> {
+    fn element(&mut self) -> Result<Option<u64>, CrmError> {
         let ordinal = self.ordinal.to_be_bytes();
         self.ordinal += 1;
         if self.refused.next_of(&ordinal)?.is_some() {
@@ -320,7 +320,7 @@ pub(super) struct Stream<const N: usize> {
 }
 
 impl<const N: usize> Stream<N> {
-    fn new(sorter: FixedSorter) -> Result<Self, DataError> {
+    fn new(sorter: FixedSorter) -> Result<Self, CrmError> {
         Ok(Self::of(sorter.finish()?))
     }
 
@@ -328,29 +328,29 @@ impl<const N: usize> Stream<N> {
         Self { sorted, chunk: Zeroizing::default(), at: 0 }
     }
 
-    fn rewind(&mut self) -> Result<(), DataError> {
+    fn rewind(&mut self) -> Result<(), CrmError> {
         (self.chunk, self.at) = (Zeroizing::default(), 0);
         Ok(self.sorted.rewind()?)
     }
 
-    fn next(&mut self) -> Result<Option<[u8; N]>, DataError> {
+    fn next(&mut self) -> Result<Option<[u8; N]>, CrmError> {
         self.next_if(|_| true)
     }
 
     /// The next record, if it is of this ordinal.
-    pub(super) fn next_of(&mut self, ordinal: &[u8; 8]) -> Result<Option<[u8; N]>, DataError> {
+    pub(super) fn next_of(&mut self, ordinal: &[u8; 8]) -> Result<Option<[u8; N]>, CrmError> {
         self.next_if(|record| record.starts_with(ordinal))
     }
 
     /// The next record, if it is of a lesser ordinal.
-    fn next_below(&mut self, ordinal: &[u8; 8]) -> Result<Option<[u8; N]>, DataError> {
+    fn next_below(&mut self, ordinal: &[u8; 8]) -> Result<Option<[u8; N]>, CrmError> {
         self.next_if(|record| record.as_slice() < ordinal.as_slice())
     }
 
     pub(super) fn next_if(
         &mut self,
         wanted: impl FnOnce(&[u8; N]) -> bool,
-    ) -> Result<Option<[u8; N]>, DataError> {
+    ) -> Result<Option<[u8; N]>, CrmError> {
         if self.at >= self.chunk.len() && !self.sorted.is_at_end() {
             self.chunk = self.sorted.next_chunk(CHUNK_BYTES)?.unwrap_or_default();
             self.at = 0;

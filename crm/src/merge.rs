@@ -12,7 +12,7 @@ use super::counts::Tally;
 use super::objectors::Objectors;
 use super::scan::{Found, Reasons, ScannedRow};
 use super::sources::{Sources, set_of};
-use node::data::DataError;
+use crate::error::CrmError;
 use normalize::Reason;
 use store::sealed::fill;
 use store::spill::Workspace;
@@ -34,8 +34,8 @@ pub(super) fn merge_rows(
     sources: &Sources,
     tally: &mut Tally,
     reasons: &mut Reasons<'_>,
-) -> Result<(Merged, Objectors), DataError> {
-    let damaged = || DataError::contradiction(&workspace.directory);
+) -> Result<(Merged, Objectors), CrmError> {
+    let damaged = || CrmError::contradiction(&workspace.directory);
     let mut merging = Merging {
         kept: Kept::new(workspace)?,
         objectors: Objectors::new(workspace)?,
@@ -157,7 +157,7 @@ impl Merging<'_> {
         row: &ScannedRow<'_>,
         bytes: &[u8],
         reasons: &mut Reasons<'_>,
-    ) -> Result<(), DataError> {
+    ) -> Result<(), CrmError> {
         let says = Says::of(row);
         if let Some(old) = group.row(says) {
             reasons.note(old.row_id, old.line, "", Reason::RowDuplicateId)?;
@@ -183,7 +183,7 @@ impl Merging<'_> {
     }
 
     /// Decides about the id at hand, and begins the next one.
-    fn close(&mut self, group: &mut Group, reasons: &mut Reasons<'_>) -> Result<(), DataError> {
+    fn close(&mut self, group: &mut Group, reasons: &mut Reasons<'_>) -> Result<(), CrmError> {
         let counts = &mut self.tally.counts;
         counts.rows += 1;
         counts.rows_merged += group.rows - 1;
@@ -228,7 +228,7 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    pub(super) fn new(workspace: &Workspace) -> Result<Self, DataError> {
+    pub(super) fn new(workspace: &Workspace) -> Result<Self, CrmError> {
         let Workspace { directory, memory_bytes } = workspace;
         Ok(Self {
             rows: SealedLog::new(directory)?,
@@ -239,7 +239,7 @@ impl Kept {
     }
 
     /// Keeps a row, and numbers its identifiers through.
-    pub(super) fn push(&mut self, row: &ScannedRow<'_>, sources: u64) -> Result<(), DataError> {
+    pub(super) fn push(&mut self, row: &ScannedRow<'_>, sources: u64) -> Result<(), CrmError> {
         self.encoded.clear();
         let mut encoded = mem::take(&mut self.encoded);
         row.encode(&mut encoded);
@@ -255,7 +255,7 @@ impl Kept {
         Ok(())
     }
 
-    pub(super) fn finish(self) -> Result<Merged, DataError> {
+    pub(super) fn finish(self) -> Result<Merged, CrmError> {
         Ok(Merged { rows: self.rows.finish()?, by_value: self.by_value })
     }
 }

@@ -15,7 +15,7 @@ use super::counts::{FileUse, Tally};
 use super::gate::Gate;
 use super::sources::{Sources, set_of};
 use super::{InputRules, RowReasons};
-use node::data::DataError;
+use crate::error::CrmError;
 use normalize::{Kind, Level, Line, Normalized, Outcome, PhoneContext, Reason};
 use store::sealed::fill;
 use store::spill::Workspace;
@@ -41,7 +41,7 @@ pub(super) fn scan(
     rules: &InputRules<'_>,
     workspace: &Workspace,
     reasons: &mut Reasons<'_>,
-) -> Result<Scanned, DataError> {
+) -> Result<Scanned, CrmError> {
     columns::check_rules(rules)?;
     let mut scanned = Scanned {
         rows: VarSorter::new(&workspace.directory, workspace.memory_bytes)?,
@@ -64,8 +64,8 @@ impl Scanned {
         file: &InputFile,
         rules: &InputRules<'_>,
         reasons: &mut Reasons<'_>,
-    ) -> Result<(), DataError> {
-        let input = |fault| DataError::from(SourceError::input(&file.shown())(fault));
+    ) -> Result<(), CrmError> {
+        let input = |fault| CrmError::from(SourceError::input(&file.shown())(fault));
         let mut source = RowSource::open(file, &CRM, rules.source)?;
         if source.has_header() {
             columns::check(&source, rules)?.map_err(input)?;
@@ -99,7 +99,7 @@ impl Scanned {
         digested: &mut Digested,
         file: &InputFile,
         reasons: &mut Reasons<'_>,
-    ) -> Result<(), DataError> {
+    ) -> Result<(), CrmError> {
         self.tally.absorb(mem::take(&mut digested.tally));
         let mut numbers = Vec::with_capacity(digested.tags.len());
         for (tag, rows) in &digested.tags {
@@ -116,8 +116,8 @@ impl Scanned {
                 *source = numbers.get(usize::from(*source)).copied().unwrap_or_default();
             }
             if reasons.0.is_some() {
-                let row = ScannedRow::decode(bytes)
-                    .ok_or_else(|| DataError::contradiction(&file.path))?;
+                let row =
+                    ScannedRow::decode(bytes).ok_or_else(|| CrmError::contradiction(&file.path))?;
                 while let Some(of) = rejected.next_if(|of| of.row == at) {
                     reasons.note(row.row_id, row.line, columns::name(of.column), of.reason)?;
                 }
@@ -526,11 +526,11 @@ impl Reasons<'_> {
         line: u64,
         column: &str,
         reason: Reason,
-    ) -> Result<(), DataError> {
+    ) -> Result<(), CrmError> {
         match &mut self.0 {
             Some(to) => to.note(&String::from_utf8_lossy(row_id), line, column, reason).map_err(
                 |source: io::Error| {
-                    DataError::Store(StoreError::Io { path: REASONS.into(), source })
+                    CrmError::Store(StoreError::Io { path: REASONS.into(), source })
                 },
             ),
             None => Ok(()),
@@ -538,7 +538,7 @@ impl Reasons<'_> {
     }
 
     /// Notes why a row is left out.
-    fn note_row(&mut self, row: &ScannedRow<'_>) -> Result<(), DataError> {
+    fn note_row(&mut self, row: &ScannedRow<'_>) -> Result<(), CrmError> {
         let none = || (!row.is_usable()).then_some(Reason::RowNoUsableIdentifier);
         let Some(reason) = row.gate.reason().or_else(none) else { return Ok(()) };
         self.note(row.row_id, row.line, "", reason)

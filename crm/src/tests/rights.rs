@@ -81,7 +81,7 @@ fn left(bench: &Bench, table: &Table, name: &str) -> Vec<String> {
     let bytes = if name.ends_with("csv") { table.csv() } else { table.parquet(5, true) };
     match bench.prepare_files(&[(name, bytes)]) {
         Ok(input) => ids(&input),
-        Err(DataError::Empty { .. }) => Vec::new(),
+        Err(CrmError::Empty { .. }) => Vec::new(),
         Err(error) => panic!("{error}"),
     }
 }
@@ -190,7 +190,7 @@ proptest! {
         let bench = Bench::new();
         let of = |files: &[(&str, Vec<u8>)]| match bench.prepare_files(files) {
             Ok(input) => ids(&input),
-            Err(DataError::Empty { .. }) => Vec::new(),
+            Err(CrmError::Empty { .. }) => Vec::new(),
             Err(error) => panic!("{error}"),
         };
         let expected: Vec<String> = (0..4_u8).filter(|id| {
@@ -257,7 +257,7 @@ proptest! {
         let bench = Bench { kinds, shared, email_sha256, level: 1, ..Bench::new() };
         let found = match bench.prepare_files(&[("crm.csv", text.into_bytes())]) {
             Ok(input) => ids(&input),
-            Err(DataError::Empty { .. }) => Vec::new(),
+            Err(CrmError::Empty { .. }) => Vec::new(),
             Err(error) => panic!("{error}"),
         };
         prop_assert_eq!(found, expected);
@@ -380,11 +380,11 @@ fn objections_cannot_be_ignored() {
     };
     for (mapped, ignore) in [(&[][..], "objections"), (&["OPT_OUT"], "OPT_OUT")] {
         let refused = prepare(mapped, &[ignore, "OPT_OUT", "objections"]);
-        assert!(matches!(refused, Err(DataError::Declared { .. })), "{ignore}");
+        assert!(matches!(refused, Err(CrmError::Declared { .. })), "{ignore}");
     }
     // A column of that name that holds something else may be.
     let objected = prepare(&["OPT_OUT"], &["objections"]);
-    assert!(matches!(objected, Err(DataError::Empty { .. })));
+    assert!(matches!(objected, Err(CrmError::Empty { .. })));
 }
 
 /// Nobody can look for an address that cannot be read, so that its owner has to be told.

@@ -5,9 +5,13 @@
 //! Three external sorts find both without holding a file in memory; everything they spill is
 //! sealed.
 
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
 use std::path::{Path, PathBuf};
 
 use protocol::commitment::{InputCommitter, InputLeaf, InputRoot, identifier_from_parts};
+use protocol::group::BatchArithmetic;
 use protocol::purpose::Purpose;
 use protocol::seed::InputSeed;
 use serde::{Deserialize, Serialize};
@@ -15,8 +19,6 @@ use session::RowSlot;
 use store::StoreError;
 use zeroize::Zeroize;
 
-use node::data::DataError;
-use node::engine::BatchEngine;
 use normalize::{EmailPrehash, Level, Line, Normalized, Normalizer, PhonePrehash, Reason};
 use store::hex;
 use store::os as world;
@@ -28,6 +30,7 @@ use tabular::{InputFile, SourceOptions};
 
 mod columns;
 mod counts;
+mod error;
 mod gate;
 mod merge;
 mod objectors;
@@ -41,6 +44,7 @@ use self::columns::Values;
 pub use self::counts::{
     ColumnCounts, ColumnUse, FileUse, InputCounts, SharedIdentifiers, SourceCounts, Survey,
 };
+pub use self::error::{CrmError, Undeclared};
 pub use self::gate::GateRules;
 use self::order::{Gathered, gather};
 use self::scan::Reasons;
@@ -139,14 +143,15 @@ impl PreparedInput {
     ///
     /// # Errors
     ///
-    /// [`DataError`]; a file that cannot be used is named with line and column.
+    /// [`CrmError`]; a file that cannot be used is named with line and column.
     pub fn prepare(
         files: &[InputFile],
         rules: &InputRules<'_>,
         store: &Path,
         key: &StorageKey,
         workspace: &Workspace,
-    ) -> Result<Self, DataError> {
+        arithmetic: &dyn BatchArithmetic,
+    ) -> Result<Self, CrmError> {
         let staging = Staging::create(store)?;
         let none = &mut Reasons(None);
         let Gathered { content, tally, distinct, files: uses } =
@@ -154,10 +159,10 @@ impl PreparedInput {
         let row_identifiers_max = uses.iter().map(|file| file.row_identifiers_max).max();
         let counts = tally.counts;
         if counts.eligible == 0 {
-            return Err(DataError::Empty { file: shown(files) });
+            return Err(CrmError::Empty { file: shown(files) });
         }
         let seed = seed_of(store, &content, key)?;
-        let root = commit(&staging.directory, key, &seed, counts.eligible)?;
+        let root = commit(&staging.directory, key, &seed, counts.eligible, arithmetic)?;
         let meta = Meta {
             root: root.root,
             leaves: root.leaves,
@@ -168,7 +173,7 @@ impl PreparedInput {
             counts,
         };
         let text =
-            serde_json::to_vec(&meta).map_err(|_| DataError::contradiction(&staging.directory))?;
+            serde_json::to_vec(&meta).map_err(|_| CrmError::contradiction(&staging.directory))?;
         let sealed = seal::seal_bytes(key, META, &text)?;
         let path = staging.directory.join(META);
         world::publish_atomically(&path, world::PRIVATE_MODE, |out| out.write_all(&sealed))?;
@@ -183,7 +188,7 @@ impl PreparedInput {
     ///
     /// # Errors
     ///
-    /// [`DataError`]; a file that cannot be used is named with line and column.
+    /// [`CrmError`]; a file that cannot be used is named with line and column.
     pub fn survey(
         files: &[InputFile],
         rules: &InputRules<'_>,
@@ -191,7 +196,7 @@ impl PreparedInput {
         key: &StorageKey,
         workspace: &Workspace,
         reasons: Option<&mut dyn RowReasons>,
-    ) -> Result<Survey, DataError> {
+    ) -> Result<Survey, CrmError> {
         // Removed when it is dropped.
         let staging = Staging::create(store)?;
         let Gathered { tally, distinct, files, .. } =
@@ -205,19 +210,19 @@ impl PreparedInput {
     ///
     /// # Errors
     ///
-    /// [`DataError`] if it is damaged or sealed under another key.
-    pub fn open(directory: &Path, key: &StorageKey) -> Result<Self, DataError> {
+    /// [`CrmError`] if it is damaged or sealed under another key.
+    pub fn open(directory: &Path, key: &StorageKey) -> Result<Self, CrmError> {
         let path = directory.join(META);
-        let sealed = std::fs::read(&path).map_err(DataError::io(&path))?;
-        let text = seal::open_bytes(key, META, &sealed).map_err(DataError::sealed(&path))?;
+        let sealed = std::fs::read(&path).map_err(CrmError::io(&path))?;
+        let text = seal::open_bytes(key, META, &sealed).map_err(CrmError::sealed(&path))?;
         let meta: Meta =
-            serde_json::from_slice(&text).map_err(|_| DataError::contradiction(&path))?;
+            serde_json::from_slice(&text).map_err(|_| CrmError::contradiction(&path))?;
         Ok(Self {
             directory: directory.to_path_buf(),
             key: key.clone(),
             root: InputRoot { root: meta.root, leaves: meta.leaves, rows: meta.rows },
             purpose: Purpose::from_code(meta.purpose)
-                .ok_or_else(|| DataError::contradiction(&path))?,
+                .ok_or_else(|| CrmError::contradiction(&path))?,
             consent_max_age_days: meta.consent_max_age_days,
             distinct: meta.distinct,
             counts: meta.counts,
@@ -266,8 +271,8 @@ impl PreparedInput {
     ///
     /// # Errors
     ///
-    /// [`DataError`] if the sealed file does not open.
-    pub fn identifiers(&self) -> Result<Identifiers, DataError> {
+    /// [`CrmError`] if the sealed file does not open.
+    pub fn identifiers(&self) -> Result<Identifiers, CrmError> {
         let path = self.directory.join(IDENTIFIERS);
         Ok(Identifiers { reader: open_sealed(&path, &self.key, IDENTIFIERS)?, path })
     }
@@ -276,8 +281,8 @@ impl PreparedInput {
     ///
     /// # Errors
     ///
-    /// [`DataError`] if the sealed file does not open.
-    pub fn row_ids(&self) -> Result<RowIds, DataError> {
+    /// [`CrmError`] if the sealed file does not open.
+    pub fn row_ids(&self) -> Result<RowIds, CrmError> {
         let path = self.directory.join(ROWS);
         Ok(RowIds { reader: open_sealed(&path, &self.key, ROWS)?, path })
     }
@@ -295,12 +300,12 @@ impl Identifiers {
     ///
     /// # Errors
     ///
-    /// [`DataError`] if the file is damaged.
-    pub fn next_chunk(&mut self, identifiers_max: usize) -> Result<Vec<RowSlot>, DataError> {
+    /// [`CrmError`] if the file is damaged.
+    pub fn next_chunk(&mut self, identifiers_max: usize) -> Result<Vec<RowSlot>, CrmError> {
         let mut chunk = Vec::new();
         while chunk.len() < identifiers_max {
             let Some(place) = Place::read(&mut self.reader, &self.path)? else { break };
-            let damaged = || DataError::contradiction(&self.path);
+            let damaged = || CrmError::contradiction(&self.path);
             let identifier = identifier_from_parts(place.kind, place.ruleset, place.digest)
                 .ok_or_else(damaged)?;
             let Place { row, slot, element, .. } = place;
@@ -322,8 +327,8 @@ impl RowIds {
     ///
     /// # Errors
     ///
-    /// [`DataError`] if the file is damaged.
-    pub fn next_id(&mut self) -> Result<Option<Vec<u8>>, DataError> {
+    /// [`CrmError`] if the file is damaged.
+    pub fn next_id(&mut self) -> Result<Option<Vec<u8>>, CrmError> {
         let mut len = [0; 2];
         if !read_or_end(&mut self.reader, &mut len, &self.path)? {
             return Ok(None);
@@ -331,7 +336,7 @@ impl RowIds {
         let mut id = vec![0; usize::from(u16::from_be_bytes(len))];
         match read_or_end(&mut self.reader, &mut id, &self.path)? {
             true => Ok(Some(id)),
-            false => Err(DataError::contradiction(&self.path)),
+            false => Err(CrmError::contradiction(&self.path)),
         }
     }
 }
@@ -347,18 +352,18 @@ pub fn shown(files: &[InputFile]) -> PathBuf {
 ///
 /// Seeds are kept in one sealed file, because the hash of a small file's content would let a thief
 /// of the disk test guesses.
-fn seed_of(store: &Path, content: &[u8; 32], key: &StorageKey) -> Result<InputSeed, DataError> {
+fn seed_of(store: &Path, content: &[u8; 32], key: &StorageKey) -> Result<InputSeed, CrmError> {
     let path = store.join(SEEDS);
     let mut seeds = match std::fs::read(&path) {
         Ok(sealed) => {
-            seal::open_bytes(key, SEEDS, &sealed).map_err(DataError::sealed(&path))?.to_vec()
+            seal::open_bytes(key, SEEDS, &sealed).map_err(CrmError::sealed(&path))?.to_vec()
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        Err(source) => return Err(DataError::Store(StoreError::Io { path, source })),
+        Err(source) => return Err(CrmError::Store(StoreError::Io { path, source })),
     };
     let (entries, rest) = seeds.as_chunks::<64>();
     if !rest.is_empty() {
-        return Err(DataError::contradiction(&path));
+        return Err(CrmError::contradiction(&path));
     }
     let known = entries.iter().find_map(|entry| {
         let (known, seed) = entry.split_first_chunk::<32>()?;
@@ -384,15 +389,15 @@ fn commit(
     key: &StorageKey,
     seed: &InputSeed,
     rows: u64,
-) -> Result<InputRoot, DataError> {
+    arithmetic: &dyn BatchArithmetic,
+) -> Result<InputRoot, CrmError> {
     let path = directory.join(IDENTIFIERS);
     let mut reader = open_sealed(&path, key, IDENTIFIERS)?;
-    let arithmetic = BatchEngine::detect();
     let mut committer = InputCommitter::new(seed.leaf_salts());
     let mut leaves = Vec::with_capacity(LEAVES_AT_ONCE);
     while let Some(place) = Place::read(&mut reader, &path)? {
         let identifier = identifier_from_parts(place.kind, place.ruleset, place.digest)
-            .ok_or_else(|| DataError::contradiction(&path))?;
+            .ok_or_else(|| CrmError::contradiction(&path))?;
         leaves.push(InputLeaf {
             row: place.row,
             slot: place.slot,
@@ -401,11 +406,11 @@ fn commit(
             source_time: place.time,
         });
         if leaves.len() == LEAVES_AT_ONCE {
-            committer.extend(&arithmetic, &leaves);
+            committer.extend(arithmetic, &leaves);
             leaves.clear();
         }
     }
-    committer.extend(&arithmetic, &leaves);
+    committer.extend(arithmetic, &leaves);
     Ok(committer.finish(rows))
 }
 
@@ -425,12 +430,12 @@ impl Place {
     /// row ‖ slot ‖ element ‖ kind ‖ digest ‖ ruleset ‖ evidence ‖ time.
     const LEN: usize = 8 + 1 + 8 + 1 + 32 + 1 + 32 + 8;
 
-    fn read(reader: &mut SealedFile, path: &Path) -> Result<Option<Self>, DataError> {
+    fn read(reader: &mut SealedFile, path: &Path) -> Result<Option<Self>, CrmError> {
         let mut bytes = [0; Self::LEN];
         if !read_or_end(reader, &mut bytes, path)? {
             return Ok(None);
         }
-        Self::decode(&bytes).map(Some).ok_or_else(|| DataError::contradiction(path))
+        Self::decode(&bytes).map(Some).ok_or_else(|| CrmError::contradiction(path))
     }
 
     fn decode(bytes: &[u8; Self::LEN]) -> Option<Self> {
@@ -475,9 +480,9 @@ struct Staging {
 impl Staging {
     /// Starts one, and removes those that a kill or a signal left: whoever prepares an input holds
     /// the node's directory.
-    fn create(store: &Path) -> Result<Self, DataError> {
+    fn create(store: &Path) -> Result<Self, CrmError> {
         world::create_private_dir(store)?;
-        for entry in std::fs::read_dir(store).map_err(DataError::io(store))?.flatten() {
+        for entry in std::fs::read_dir(store).map_err(CrmError::io(store))?.flatten() {
             if entry.file_name().to_string_lossy().starts_with(STAGING) {
                 let _ = std::fs::remove_dir_all(entry.path());
             }
@@ -488,10 +493,10 @@ impl Staging {
     }
 
     /// Gives the directory its name: the salted root, which says nothing about the content.
-    fn publish(self, store: &Path, root: &[u8; 32]) -> Result<PathBuf, DataError> {
+    fn publish(self, store: &Path, root: &[u8; 32]) -> Result<PathBuf, CrmError> {
         let target = store.join(hex(root.first_chunk::<8>().unwrap_or(&[0; 8])));
         let _ = std::fs::remove_dir_all(&target);
-        std::fs::rename(&self.directory, &target).map_err(DataError::io(&target))?;
+        std::fs::rename(&self.directory, &target).map_err(CrmError::io(&target))?;
         world::sync_dir(store)?;
         Ok(target)
     }

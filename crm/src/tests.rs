@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
+use protocol::group::Portable;
 
 use normalize::{Options, Ruleset};
 use tabular::SourceError;
@@ -51,13 +52,13 @@ impl Bench {
         }
     }
 
-    fn prepare(&self, body: &str) -> Result<PreparedInput, DataError> {
+    fn prepare(&self, body: &str) -> Result<PreparedInput, CrmError> {
         self.prepare_files(&[("crm.csv", format!("{HEADER}{body}").into_bytes())])
     }
 
-    fn prepare_files(&self, files: &[(&str, Vec<u8>)]) -> Result<PreparedInput, DataError> {
+    fn prepare_files(&self, files: &[(&str, Vec<u8>)]) -> Result<PreparedInput, CrmError> {
         self.with(files, |files, rules, store, workspace| {
-            PreparedInput::prepare(files, rules, store, &self.key, workspace)
+            PreparedInput::prepare(files, rules, store, &self.key, workspace, &Portable)
         })
     }
 
@@ -69,7 +70,7 @@ impl Bench {
         &self,
         files: &[(&str, Vec<u8>)],
         noted: &mut Noted,
-    ) -> Result<Survey, DataError> {
+    ) -> Result<Survey, CrmError> {
         self.with(files, |files, rules, store, workspace| {
             PreparedInput::survey(files, rules, store, &self.key, workspace, Some(noted))
         })
@@ -78,8 +79,8 @@ impl Bench {
     fn with<T>(
         &self,
         files: &[(&str, Vec<u8>)],
-        work: impl FnOnce(&[InputFile], &InputRules<'_>, &Path, &Workspace) -> Result<T, DataError>,
-    ) -> Result<T, DataError> {
+        work: impl FnOnce(&[InputFile], &InputRules<'_>, &Path, &Workspace) -> Result<T, CrmError>,
+    ) -> Result<T, CrmError> {
         let write = |(name, bytes): &(&str, Vec<u8>)| {
             let file = self.dir.path().join(name);
             std::fs::write(&file, bytes).unwrap();
@@ -341,7 +342,7 @@ fn survey_tells_reasons_and_sharing_and_keeps_nothing() {
 fn file_without_eligible_row_is_refused() {
     let bench = Bench::new();
     let error = bench.prepare(&row("a", "a@exemple.fr", "other")).unwrap_err();
-    assert!(matches!(error, DataError::Empty { .. }), "{error}");
+    assert!(matches!(error, CrmError::Empty { .. }), "{error}");
 }
 
 #[test]
@@ -494,10 +495,10 @@ fn a_limit_of_shared_rows_is_the_operator_s() {
     let strict = SharedLimits { email: 2, ..SharedLimits::default() };
     assert!(Bench::new().prepare(&body).is_ok());
     let refused = Bench { shared: strict, ..Bench::new() }.prepare(&body);
-    assert!(matches!(refused, Err(DataError::Empty { .. })));
+    assert!(matches!(refused, Err(CrmError::Empty { .. })));
     let none = SharedLimits { email: 0, ..SharedLimits::default() };
     let refused = Bench { shared: none, ..Bench::new() }.prepare(&body);
-    assert!(matches!(refused, Err(DataError::Declared { .. })));
+    assert!(matches!(refused, Err(CrmError::Declared { .. })));
 }
 
 #[test]
@@ -616,14 +617,14 @@ fn a_field_not_for_the_purpose_gives_no_identifier() {
     assert_eq!(survey.counts.identifiers_rejected["field_not_allowed"], 1);
     assert_eq!((survey.counts.eligible, survey.distinct), (0, 0));
     let bench = Bench { not_for_purpose: vec!["city".into()], ..Bench::new() };
-    assert!(matches!(bench.prepare("a"), Err(DataError::Declared { .. })));
+    assert!(matches!(bench.prepare("a"), Err(CrmError::Declared { .. })));
 }
 
 #[test]
 fn a_row_without_an_id_is_an_error_with_its_line() {
     for id in ["", &"x".repeat(1025)] {
         let body = row("a", "x@exemple.fr", "ads.match") + &row(id, "y@exemple.fr", "ads.match");
-        let Err(DataError::Source(SourceError::Input { source, .. })) = Bench::new().prepare(&body)
+        let Err(CrmError::Source(SourceError::Input { source, .. })) = Bench::new().prepare(&body)
         else {
             panic!("accepted")
         };

@@ -13,7 +13,7 @@ use super::counts::Tally;
 use super::merge::{BY_VALUE_LEN, Kept, Merged, value};
 use super::order::Stream;
 use super::scan::{Found, HOUSEHOLD, Reasons, ScannedRow};
-use node::data::DataError;
+use crate::error::CrmError;
 use normalize::Reason;
 use store::sealed::fill;
 use store::spill::Workspace;
@@ -30,7 +30,7 @@ pub(super) struct Objectors {
 }
 
 impl Objectors {
-    pub(super) fn new(workspace: &Workspace) -> Result<Self, DataError> {
+    pub(super) fn new(workspace: &Workspace) -> Result<Self, CrmError> {
         Ok(Self {
             held: SealedLog::new(&workspace.directory)?,
             standing: SealedLog::new(&workspace.directory)?,
@@ -40,7 +40,7 @@ impl Objectors {
     }
 
     /// Takes what a row of the id at hand holds, of whatever kind the terms list.
-    pub(super) fn hold(&mut self, row: &ScannedRow<'_>) -> Result<(), DataError> {
+    pub(super) fn hold(&mut self, row: &ScannedRow<'_>) -> Result<(), CrmError> {
         self.any_held = true;
         for found in row.identifiers.iter().map(Found::decode) {
             let mut value = [0; VALUE_LEN];
@@ -51,7 +51,7 @@ impl Objectors {
     }
 
     /// Ends the id at hand.
-    pub(super) fn close(&mut self, objects: bool) -> Result<(), DataError> {
+    pub(super) fn close(&mut self, objects: bool) -> Result<(), CrmError> {
         if objects {
             self.standing.push(&self.number.to_be_bytes())?;
         }
@@ -61,7 +61,7 @@ impl Objectors {
     }
 
     /// Identifiers of the ids whose objection stands, by value; `None` if there are none.
-    fn values(self, workspace: &Workspace) -> Result<Option<FixedSorted>, DataError> {
+    fn values(self, workspace: &Workspace) -> Result<Option<FixedSorted>, CrmError> {
         let (held, standing) = (self.held.finish()?, self.standing.finish()?);
         if standing.records() == 0 || held.records() == 0 {
             return Ok(None);
@@ -97,7 +97,7 @@ pub(super) fn apply(
     workspace: &Workspace,
     tally: &mut Tally,
     reasons: &mut Reasons<'_>,
-) -> Result<Unobjected, DataError> {
+) -> Result<Unobjected, CrmError> {
     let Merged { rows, by_value } = merged;
     let mut by_value = by_value.finish()?;
     let Some(values) = objectors.values(workspace)? else {
@@ -126,7 +126,7 @@ fn hits(
     by_value: &mut FixedSorted,
     values: FixedSorted,
     workspace: &Workspace,
-) -> Result<FixedSorted, DataError> {
+) -> Result<FixedSorted, CrmError> {
     let Workspace { directory, memory_bytes } = workspace;
     let mut hits = FixedSorter::new(directory, HIT_LEN, memory_bytes / 4)?;
     let mut values = Stream::<VALUE_LEN>::of(values);
@@ -164,18 +164,18 @@ struct Striking<'a, 'b> {
 }
 
 impl Striking<'_, '_> {
-    fn all(mut self, rows: &SealedRecords, workspace: &Workspace) -> Result<Merged, DataError> {
+    fn all(mut self, rows: &SealedRecords, workspace: &Workspace) -> Result<Merged, CrmError> {
         let mut rows = rows.read()?;
         while let Some(bytes) = rows.next_record()? {
             let (sources, encoded) = bytes.split_first_chunk::<8>().unwrap_or((&[0; 8], &[]));
             let row = ScannedRow::decode(encoded)
-                .ok_or_else(|| DataError::contradiction(&workspace.directory))?;
+                .ok_or_else(|| CrmError::contradiction(&workspace.directory))?;
             self.row(&row, u64::from_be_bytes(*sources))?;
         }
         self.kept.finish()
     }
 
-    fn row(&mut self, row: &ScannedRow<'_>, sources: u64) -> Result<(), DataError> {
+    fn row(&mut self, row: &ScannedRow<'_>, sources: u64) -> Result<(), CrmError> {
         let mut left = Vec::with_capacity(row.identifiers.len());
         let mut households = Vec::new();
         let mut objected = false;
