@@ -230,6 +230,11 @@ impl<R: Record> Sorted<R> {
         Ok(self.at_hand())
     }
 
+    /// Last record of the chunks that were taken.
+    pub(crate) fn last(&self) -> Option<&R> {
+        R::ref_from_bytes(&self.last).ok()
+    }
+
     /// Records of the chunk that have not been passed.
     fn at_hand(&self) -> &[R] {
         let records = <[R]>::ref_from_bytes(&self.chunk).unwrap_or_default();

@@ -12,7 +12,7 @@ use protocol::error::Bug;
 use protocol::manifest::KnownKey;
 use protocol::oprf::PrfKey;
 use protocol::rows::RowWidth;
-use protocol::suite::{Aligned, Order, Shuffled, SuiteId};
+use protocol::suite::{Aligned, Order, Shuffled};
 
 /// Session of one order: its key, evidence, output, longest states and their tasks.
 pub(crate) trait InSession: Order {
@@ -118,34 +118,22 @@ impl InSession for Shuffled {
     }
 }
 
-/// Functions of [`InSession`] for the order of a suite.
-pub(crate) struct Way {
-    pub(crate) padded_rows: fn(&AdvertiserConfig) -> Option<u64>,
-    pub(crate) judge_key: fn(&MetKey, &KnownKey) -> Offered,
-    pub(crate) has_key: fn(&MatchKey) -> bool,
-    pub(crate) ask: fn(Agreed<Asking>, &mut Outbox) -> advertiser::Next,
-    pub(crate) serve: fn(Agreed<Serving>, &mut Outbox) -> provider::Next,
-}
-
-impl Way {
-    /// Way of the order that a suite has.
-    pub(crate) fn of(suite: SuiteId) -> Self {
-        match suite {
-            SuiteId::Aligned => Self::in_order::<Aligned>(),
-            SuiteId::Shuffled => Self::in_order::<Shuffled>(),
+/// Evaluates an expression for the order `$order` that a suite has.
+macro_rules! in_order {
+    ($suite:expr, $order:ident => $value:expr) => {
+        match $suite {
+            protocol::suite::SuiteId::Aligned => {
+                type $order = protocol::suite::Aligned;
+                $value
+            }
+            protocol::suite::SuiteId::Shuffled => {
+                type $order = protocol::suite::Shuffled;
+                $value
+            }
         }
-    }
-
-    fn in_order<O: InSession>() -> Self {
-        Self {
-            padded_rows: O::padded_rows,
-            judge_key: O::judge_key,
-            has_key: |key| O::key(key).is_some(),
-            ask: O::ask,
-            serve: O::serve,
-        }
-    }
+    };
 }
+pub(crate) use in_order;
 
 /// The provider's key for the order of the state that asks; the session began with one of it.
 pub(crate) fn key_of<O: InSession>(core: &Agreed<Serving>) -> Result<Arc<PrfKey<O>>, Bug> {

@@ -26,18 +26,33 @@ pub(crate) type Next<S> = Result<<S as State>::Session, Error>;
 /// Reservation that is on disk, or the refusal of it and the seconds after which it may succeed.
 pub(crate) type Reserved = Result<Reservation, (Refusal, u32)>;
 
-/// Declares a control message that a state may accept, and refuses it for all others.
+/// Declares the control messages that states may accept: refused by each that does not list them.
 macro_rules! messages {
-    ($($name:ident($message:ty);)+) => { $(
-        fn $name(
-            self,
-            _message: $message,
-            frame: RawFrame,
-            _out: &mut Outbox,
-        ) -> Next<Self> {
-            Err(unexpected(&frame))
+    ($($kind:ident $name:ident($message:ty);)+) => {
+        $(
+            fn $name(self, _: $message, frame: RawFrame, _out: &mut Outbox) -> Next<Self> {
+                Err(unexpected(&frame))
+            }
+        )+
+
+        /// Hands a control message to whoever accepts it.
+        fn control(mut self, message: Control, frame: RawFrame, out: &mut Outbox) -> Next<Self> {
+            match message {
+                $(Control::$kind(message) => self.$name(message, frame, out),)+
+                Control::Checkpoint(checkpoint) if Self::STREAMS_OPEN => {
+                    self.wire_mut().take_checkpoint(checkpoint)?;
+                    self.advance(out)
+                }
+                Control::CheckpointAck(checkpoint) if Self::STREAMS_OPEN => {
+                    self.wire_mut().take_acknowledgement(&checkpoint)?;
+                    self.advance(out)
+                }
+                Control::Checkpoint(_) | Control::CheckpointAck(_) | Control::Abort(_) => {
+                    Err(unexpected(&frame))
+                }
+            }
         }
-    )+ };
+    };
 }
 
 /// A state of a session.
@@ -60,14 +75,14 @@ pub(crate) trait State: OnWire + Sized + Into<Self::Session> {
     }
 
     messages! {
-        hello_a(HelloA);
-        hello_p(Box<HelloP>);
-        refuse(Refuse);
-        terms(Terms);
-        terms_accept(TermsAccept);
-        released(Released);
-        receipt(SignedReceipt);
-        receipt_ack(ReceiptAck);
+        HelloA hello_a(HelloA);
+        HelloP hello_p(Box<HelloP>);
+        Refuse refuse(Refuse);
+        Terms terms(Terms);
+        TermsAccept terms_accept(TermsAccept);
+        Released released(Released);
+        Receipt receipt(SignedReceipt);
+        ReceiptAck receipt_ack(ReceiptAck);
     }
 
     /// Takes a frame of a bulk stream.
@@ -135,31 +150,6 @@ pub(crate) trait State: OnWire + Sized + Into<Self::Session> {
             Input::Declined => return self.decided(false, out),
         }
         self.advance(out)
-    }
-
-    /// Hands a control message to whoever accepts it.
-    fn control(mut self, message: Control, frame: RawFrame, out: &mut Outbox) -> Next<Self> {
-        match message {
-            Control::HelloA(message) => self.hello_a(message, frame, out),
-            Control::HelloP(message) => self.hello_p(message, frame, out),
-            Control::Refuse(message) => self.refuse(message, frame, out),
-            Control::Terms(message) => self.terms(message, frame, out),
-            Control::TermsAccept(message) => self.terms_accept(message, frame, out),
-            Control::Released(message) => self.released(message, frame, out),
-            Control::Receipt(message) => self.receipt(message, frame, out),
-            Control::ReceiptAck(message) => self.receipt_ack(message, frame, out),
-            Control::Checkpoint(checkpoint) if Self::STREAMS_OPEN => {
-                self.wire_mut().take_checkpoint(checkpoint)?;
-                self.advance(out)
-            }
-            Control::CheckpointAck(checkpoint) if Self::STREAMS_OPEN => {
-                self.wire_mut().take_acknowledgement(&checkpoint)?;
-                self.advance(out)
-            }
-            Control::Checkpoint(_) | Control::CheckpointAck(_) | Control::Abort(_) => {
-                Err(unexpected(&frame))
-            }
-        }
     }
 }
 

@@ -132,19 +132,6 @@ impl ExpectAnswers {
         Ok(())
     }
 
-    fn start_counting(
-        &mut self,
-        evidence: CanariesAnswered,
-        outputs: u64,
-        out: &mut Outbox,
-    ) -> Result<(), Error> {
-        let keeps_handles = self.core.profile.sends_handles();
-        let Asking { hello, drawn, .. } = &self.core.own;
-        let tally = Tally::start(&hello.table, *drawn, outputs, keeps_handles, out)?;
-        self.phase = Phase::Count(evidence, tally);
-        Ok(())
-    }
-
     /// Releases the count, or withholds it; where handles follow, asks the operator first.
     fn judge(mut self, evidence: CanariesAnswered, counted: Counted, out: &mut Outbox) -> Next {
         let Counted { histogram, handles } = counted;
@@ -303,8 +290,10 @@ impl State for ExpectAnswers {
             }
             Phase::Unblind(unblinding) => {
                 if unblinding.is_done() {
-                    let (evidence, outputs) = (unblinding.evidence, unblinding.outputs);
-                    self.start_counting(evidence, outputs, out)?;
+                    let Unblinding { evidence, outputs, .. } = *unblinding;
+                    let (handles, own) = (self.core.profile.sends_handles(), &self.core.own);
+                    let tally = Tally::start(&own.hello.table, own.drawn, outputs, handles, out)?;
+                    self.phase = Phase::Count(evidence, tally);
                 } else {
                     unblinding.want(window, out);
                 }

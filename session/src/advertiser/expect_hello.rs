@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use crate::advertiser::{
     AdvertiserConfig, AdvertiserSession, Asking, ExpectReservation, MetKey, Next,
 };
-use crate::order::{Offered, Way};
+use crate::order::{InSession, Offered, in_order};
 use crate::state::{Core, State};
 use crate::wire::{Wire, refused_by_peer};
 use crate::{Outbox, Output, Stage};
@@ -170,8 +170,8 @@ fn accept_provider(
 /// [`Violation::KeyReused`] for a key under which an answer is here, and for an aligned one under
 /// another name or manifest; [`Refusal::KeySpent`] for a run key that only terms have spent.
 fn accept_key(met: &[MetKey], suite: SuiteId, offered: &KnownKey) -> Result<(), Error> {
-    let judge = Way::of(suite).judge_key;
-    let is = |verdict| met.iter().any(|met| judge(met, offered) == verdict);
+    let judge = |met| in_order!(suite, O => O::judge_key(met, offered));
+    let is = |verdict| met.iter().any(|met| judge(met) == verdict);
     if is(Offered::Reused) {
         return Err(Error::peer(Violation::KeyReused, StreamId::ControlProvider.code(), 0));
     }

@@ -8,7 +8,7 @@
 use crate::count::Count;
 use crate::disclosure::RowCounts;
 use crate::merge::{Column, Peek, Sorted, merge_tags};
-use crate::spills::{Hit, MatchedRow, OwnTag, Placement, RowHit, Spilling};
+use crate::spills::{Hit, MatchedRow, OwnTag, Placement, RowHit};
 use crate::task::opaque_debug;
 use crate::{Outbox, SpillChunk, SpillName};
 use protocol::error::{Bug, Error};
@@ -19,10 +19,15 @@ use protocol::transcript::result::ResultCommitment;
 /// A look-up in progress.
 pub(crate) struct Lookup {
     stage: Stage,
-    rows: u64,
     /// Records spilled as [`Placement`].
     placements: u64,
-    /// Commitment to the outcome so far, and the next row it covers.
+    outcome: RowsSoFar,
+}
+
+/// The outcome so far.
+struct RowsSoFar {
+    rows: u64,
+    /// Commitment to the rows before the next one.
     result: ResultCommitment,
     next_row: u64,
     matched: u64,
@@ -65,11 +70,8 @@ impl Lookup {
         let tags = Sorted::new(spilled.own_tags);
         let mut lookup = Self {
             stage: Stage::Tags { tags, column: Column::new(descriptor), hits: 0 },
-            rows,
             placements: spilled.placements,
-            result,
-            next_row: 0,
-            matched: 0,
+            outcome: RowsSoFar { rows, result, next_row: 0, matched: 0 },
         };
         match lookup.advance(out)? {
             // The table, which is never empty, has not been read.
@@ -113,12 +115,9 @@ impl Lookup {
                     merge_places(hits, places, placed, row_hits, out)?
                         .then(|| Stage::Rows { hits: Sorted::new(*row_hits), open: None })
                 }
-                Stage::Rows { .. } => {
-                    let found = self.gather_rows(out)?.then(|| Found {
-                        counts: RowCounts { rows: self.rows, matched: self.matched },
-                        result: self.result.clone().finish(),
-                    });
-                    return Ok(found);
+                Stage::Rows { hits, open } => {
+                    let done = gather_rows(hits, open, &mut self.outcome, out)?;
+                    return Ok(done.then(|| self.outcome.found()));
                 }
             };
             match next {
@@ -127,51 +126,10 @@ impl Lookup {
             }
         }
     }
+}
 
-    /// Turns (row, kind position) pairs into one bit vector per row; true when all are turned.
-    fn gather_rows(&mut self, out: &mut Outbox) -> Result<bool, Error> {
-        let Stage::Rows { hits, .. } = &self.stage else {
-            return Err(Bug::invariant().into());
-        };
-        let mut records = hits.room_for();
-        let done = loop {
-            let Stage::Rows { hits, open } = &mut self.stage else {
-                return Err(Bug::invariant().into());
-            };
-            let next = match hits.peek_or_want(out) {
-                Peek::Record(RowHit { row, kind }) => {
-                    let bit = 1_u16.checked_shl(u32::from(*kind));
-                    Some((row.get(), bit.ok_or(Bug::stored_data_changed())?))
-                }
-                Peek::Ended => None,
-                Peek::Wanting => break false,
-            };
-            match (next, open.take()) {
-                (Some((row, bit)), Some((at, bits))) if row == at => {
-                    *open = Some((at, bits | bit));
-                    hits.advance();
-                }
-                (_, Some((at, bits))) => self.close_row(at, bits, &mut records)?,
-                (Some(next), None) => {
-                    *open = Some(next);
-                    hits.advance();
-                }
-                (None, None) => break true,
-            }
-        };
-        records.spill(out);
-        if done {
-            self.hash_unmatched_until(self.rows)?;
-        }
-        Ok(done)
-    }
-
-    fn close_row(
-        &mut self,
-        row: u64,
-        bits: u16,
-        records: &mut Spilling<MatchedRow>,
-    ) -> Result<(), Error> {
+impl RowsSoFar {
+    fn close_row(&mut self, row: u64, bits: u16) -> Result<MatchedRow, Error> {
         if row >= self.rows {
             return Err(Bug::stored_data_changed().into());
         }
@@ -179,8 +137,7 @@ impl Lookup {
         self.result.update(&bits.to_le_bytes());
         self.next_row.grow(1)?;
         self.matched.grow(1)?;
-        records.push(&MatchedRow { row: row.into(), kinds: bits.into() });
-        Ok(())
+        Ok(MatchedRow { row: row.into(), kinds: bits.into() })
     }
 
     fn hash_unmatched_until(&mut self, row: u64) -> Result<(), Bug> {
@@ -190,6 +147,48 @@ impl Lookup {
         }
         Ok(())
     }
+
+    fn found(&self) -> Found {
+        let Self { rows, matched, .. } = *self;
+        Found { counts: RowCounts { rows, matched }, result: self.result.clone().finish() }
+    }
+}
+
+/// Turns (row, kind position) pairs into one bit vector per row; true when all are turned.
+fn gather_rows(
+    hits: &mut Sorted<RowHit>,
+    open: &mut Option<(u64, u16)>,
+    outcome: &mut RowsSoFar,
+    out: &mut Outbox,
+) -> Result<bool, Error> {
+    let mut records = hits.room_for();
+    let done = loop {
+        let next = match hits.peek_or_want(out) {
+            Peek::Record(RowHit { row, kind }) => {
+                let bit = 1_u16.checked_shl(u32::from(*kind));
+                Some((row.get(), bit.ok_or(Bug::stored_data_changed())?))
+            }
+            Peek::Ended => None,
+            Peek::Wanting => break false,
+        };
+        match (next, open.take()) {
+            (Some((row, bit)), Some((at, bits))) if row == at => {
+                *open = Some((at, bits | bit));
+                hits.advance();
+            }
+            (_, Some((at, bits))) => records.push(&outcome.close_row(at, bits)?),
+            (Some(next), None) => {
+                *open = Some(next);
+                hits.advance();
+            }
+            (None, None) => break true,
+        }
+    };
+    records.spill(out);
+    if done {
+        outcome.hash_unmatched_until(outcome.rows)?;
+    }
+    Ok(done)
 }
 
 /// Makes each place whose element was hit a hit of its row; true when both spills are exhausted.

@@ -8,7 +8,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use crate::order::Way;
+use crate::order::{InSession, in_order};
 use crate::state::{Agreed, OnWire, State, session};
 use crate::wire::Wire;
 use crate::{Input, Outbox, Output, Stage, VerifiedPeer};
@@ -194,7 +194,7 @@ impl AdvertiserConfig {
 
     /// Padded rows n̂; `None` for an input that no session may have.
     fn padded_rows(&self) -> Option<u64> {
-        (Way::of(self.profile.suite()).padded_rows)(self)
+        in_order!(self.profile.suite(), O => O::padded_rows(self))
     }
 
     /// A result of few changed rows is theirs alone: only `matched-rows`, which is about rows
@@ -239,7 +239,7 @@ impl Asking {
 impl Agreed<Asking> {
     /// Goes on in the order of the profile's suite, once the table is here.
     fn start_match(self, out: &mut Outbox) -> Next {
-        (Way::of(self.profile.suite()).ask)(self, out)
+        in_order!(self.profile.suite(), O => O::ask(self, out))
     }
 
     /// Has it noted, with the first answer, that the key is answered: from then on nobody may

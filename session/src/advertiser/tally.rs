@@ -3,8 +3,6 @@
 //! The rows are rows of the answers, whose order has nothing to do with that of the input: the
 //! count says how many rows matched, and names one handle for each, never which row it is.
 
-use zeroize::Zeroizing;
-
 use crate::count::Count;
 use crate::merge::{Column, Peek, Sorted, merge_tags};
 use crate::spills::{NamedMatch, ResponseTag, RowHandle};
@@ -13,7 +11,6 @@ use crate::{Outbox, SpillChunk, SpillName};
 use protocol::codec::StreamId;
 use protocol::error::{Bug, Error, Violation};
 use protocol::message::TableDescriptor;
-use protocol::oprf::{Handle, MatchTag};
 use protocol::rows::Histogram;
 
 /// A count in progress.
@@ -29,13 +26,7 @@ pub(crate) struct Tally {
 enum Stage {
     /// Merging the tags of the answers with the table. `twice` says that two answers are one
     /// person's: told when everything is read, since the place in either spill would say which.
-    Tags {
-        tags: Sorted<ResponseTag>,
-        column: Column,
-        hits: u64,
-        last: Option<Zeroizing<[u8; PRF_OUTPUT_LEN]>>,
-        twice: bool,
-    },
+    Tags { tags: Sorted<ResponseTag>, column: Column, hits: u64, twice: bool },
     /// Counting the hits of each row.
     Rows { hits: Sorted<RowHandle>, open: Option<OpenCount> },
 }
@@ -64,7 +55,7 @@ impl Tally {
         out: &mut Outbox,
     ) -> Result<Self, Error> {
         let (tags, column) = (Sorted::new(outputs), Column::new(descriptor));
-        let stage = Stage::Tags { tags, column, hits: 0, last: None, twice: false };
+        let stage = Stage::Tags { tags, column, hits: 0, twice: false };
         let histogram = Histogram::of_rows(rows);
         let mut tally = Self { stage, histogram, handles: 0, keeps_handles };
         match tally.advance(out)? {
@@ -82,17 +73,17 @@ impl Tally {
     ) -> Result<Option<Counted>, Error> {
         match (&mut self.stage, chunk.spill) {
             (Stage::Tags { column, .. }, SpillName::Table) => column.take(&chunk)?,
-            (Stage::Tags { tags, last, twice, .. }, _) => {
+            (Stage::Tags { tags, twice, .. }, _) => {
                 // The table is not asked if it has the tag: the answer would tell whoever put an
                 // element twice if it matched.
-                let records = tags.take(chunk)?;
-                let first = records.first().map(output_of);
-                *twice |= first.is_some() && first == *last;
-                *twice |= records.windows(2).any(|pair| match pair {
-                    [one, next] => one.is_output_of(next),
-                    _ => false,
-                });
-                *last = records.last().map(output_of).or(last.take());
+                let first = chunk.records::<ResponseTag>()?.first();
+                let met = tags.last().zip(first);
+                *twice |= met.is_some_and(|(last, first)| last.is_output_of(first));
+                let mut last = None;
+                for record in tags.take(chunk)? {
+                    *twice |= last.is_some_and(|last| record.is_output_of(last));
+                    last = Some(record);
+                }
             }
             (Stage::Rows { hits, .. }, _) => drop(hits.take(chunk)?),
         }
@@ -154,22 +145,11 @@ impl Tally {
     }
 }
 
-/// Tag and handle of an answer, which are its PRF output; its row is left out.
-fn output_of(record: &ResponseTag) -> Zeroizing<[u8; PRF_OUTPUT_LEN]> {
-    let mut output = Zeroizing::new([0; PRF_OUTPUT_LEN]);
-    let bytes = record.tag.iter().chain(&record.hit.handle.handle);
-    output.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-    output
-}
-
 impl ResponseTag {
     /// Tells if both records hold one PRF output.
     fn is_output_of(&self, other: &Self) -> bool {
         self.tag == other.tag && self.hit.handle.handle == other.hit.handle.handle
     }
 }
-
-/// Bytes of a PRF output that a record holds.
-const PRF_OUTPUT_LEN: usize = MatchTag::LEN + Handle::LEN;
 
 opaque_debug!(Tally, Counted);

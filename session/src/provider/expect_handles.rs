@@ -204,6 +204,7 @@ fn completed(resolution: &Resolution, ids: u64) -> Closing {
 
 /// Packs digital IDs into IDS frames: full at a number of entries, or when the next one would not
 /// fit the payload.
+#[derive(Default)]
 struct IdPacker {
     frame_elements: u32,
     payload: Vec<u8>,
@@ -215,15 +216,8 @@ struct IdPacker {
 }
 
 impl IdPacker {
-    const fn new(frame_elements: u32) -> Self {
-        Self {
-            frame_elements,
-            payload: Vec::new(),
-            in_frame: 0,
-            next: 0,
-            entries: 0,
-            last: Vec::new(),
-        }
+    fn new(frame_elements: u32) -> Self {
+        Self { frame_elements, ..Self::default() }
     }
 
     /// Appends an entry; the frame before comes out when there is no room for it.

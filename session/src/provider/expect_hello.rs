@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 
-use crate::order::Way;
+use crate::order::{InSession, in_order};
 use crate::provider::{ExpectTerms, Next, ProviderConfig, ProviderSession, Serving};
 use crate::state::{Core, State};
 use crate::wire::Wire;
@@ -43,7 +43,8 @@ impl State for ExpectHello {
         let manifest = &prepared.manifest.body;
         // A manifest of ours that no advertiser may accept, or a key of the other order.
         let suite = profile.suite();
-        let fits = manifest.suite == suite.code() && (Way::of(suite).has_key)(&prepared.key);
+        let fits = manifest.suite == suite.code()
+            && in_order!(suite, O => O::key(&prepared.key).is_some());
         if !manifest.is_within_bounds() || !fits {
             return Err(Bug::misuse().into());
         }

@@ -7,7 +7,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use crate::order::Way;
+use crate::order::{InSession, in_order};
 use crate::state::{Agreed, OnWire, State, session};
 use crate::wire::Wire;
 use crate::{Input, Outbox, Output, SpillChunk, SpillContent, SpillName, Stage, VerifiedPeer};
@@ -125,7 +125,7 @@ pub(crate) struct Serving {
 impl Agreed<Serving> {
     /// Starts the longest state, in the order of the profile's suite.
     fn start_match(self, out: &mut Outbox) -> Next {
-        (Way::of(self.profile.suite()).serve)(self, out)
+        in_order!(self.profile.suite(), O => O::serve(self, out))
     }
 
     /// Opens TABLE and asks for its first frame, unless the advertiser holds the table.
