@@ -7,12 +7,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::graph::bundles::StoredBundles;
-use crate::graph::handles::StoredHandles;
-use crate::graph::people::StoredPeople;
-use crate::release::releases::Releases;
-use crate::release::{DeliveryLabel, Entries, ReleaseConditions, ReleaseSource, Resolved};
-use node::data::DataError;
+use graph::GraphError;
+use graph::bundles::StoredBundles;
+use graph::handles::StoredHandles;
+use graph::people::StoredPeople;
+use graph::release::releases::Releases;
+use graph::release::{DeliveryLabel, Entries, ReleaseConditions, ReleaseSource, Resolved};
 use node::failure::Failure;
 use node::output::Output;
 use node::seal::StorageKey;
@@ -138,7 +138,7 @@ impl Delivery {
         &mut self,
         handles: FixedSorted,
         now: u64,
-    ) -> Result<Resolution, DataError> {
+    ) -> Result<Resolution, GraphError> {
         let desk = &mut self.desk;
         let late = Objections::since(&desk.objections, &desk.storage, desk.objections_before)?;
         let source = ReleaseSource {
@@ -156,7 +156,7 @@ impl Delivery {
     }
 
     /// Has it on disk that the records are released; in `activation` writes what is delivered.
-    pub(crate) fn record_release(&mut self, now: u64) -> Result<(), DataError> {
+    pub(crate) fn record_release(&mut self, now: u64) -> Result<(), GraphError> {
         let resolved = self.resolved.as_mut().ok_or(Bug::misuse())?;
         resolved.record(&self.desk.releases, &self.sid, now, self.keep_until)?;
         if self.profile == Profile::Activation {
@@ -166,7 +166,7 @@ impl Delivery {
     }
 
     /// The next digital IDs, and whether they are the last.
-    pub(crate) fn digital_ids(&mut self) -> Result<(Vec<DigitalId>, bool), DataError> {
+    pub(crate) fn digital_ids(&mut self) -> Result<(Vec<DigitalId>, bool), GraphError> {
         let entries = match &mut self.entries {
             Some(entries) => entries,
             None => {
@@ -180,7 +180,7 @@ impl Delivery {
     }
 
     /// Writes the delivery file, then the manifest that names it.
-    fn write_file(&mut self) -> Result<(), DataError> {
+    fn write_file(&mut self) -> Result<(), GraphError> {
         world::create_private_dir(&self.desk.deliveries)?;
         let run_id = node::hex(&self.sid);
         let extension = match self.desk.form {
@@ -368,7 +368,7 @@ mod tests {
         let refused = delivery.resolve(none.finish().unwrap(), NOW);
         assert!(matches!(
             refused,
-            Err(DataError::Rights(RightsError::Lost { found: 0, least: 1, .. }))
+            Err(GraphError::Rights(RightsError::Lost { found: 0, least: 1, .. }))
         ));
     }
 

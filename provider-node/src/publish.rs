@@ -6,8 +6,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::graph::{GraphRules, StoredSnapshot};
-use node::data::DataError;
+use graph::GraphError;
+use graph::{GraphRules, StoredSnapshot};
 use node::failure::{Failure, Inline as _};
 use node::world;
 use protocol::manifest::{SignedSnapshot, SnapshotBody};
@@ -119,7 +119,7 @@ impl Published {
         if name.is_empty() || !directory.is_dir() {
             let how = Text::new("snapshot-not-here");
             return Err(
-                DataError::Store(StoreError::Damaged { path: graph.join(CURRENT), how }).into()
+                GraphError::Store(StoreError::Damaged { path: graph.join(CURRENT), how }).into()
             );
         }
         let path = directory.join(SIGNED);
@@ -128,7 +128,7 @@ impl Published {
         })?;
         let signed = SignedSnapshot::decode(&bytes).map_err(|_| {
             let how = Text::new("snapshot-not-signed");
-            DataError::Store(StoreError::Damaged { path: path.clone(), how })
+            GraphError::Store(StoreError::Damaged { path: path.clone(), how })
         })?;
         let stored = StoredSnapshot::open(&directory, &home.storage)?;
         // Everybody who is shown it verifies this; so do we, before anybody is.
@@ -137,7 +137,7 @@ impl Published {
             && signed.body.commitment == stored.root().commitment();
         if !ours {
             let how = Text::new("snapshot-not-ours");
-            return Err(DataError::Store(StoreError::Damaged { path, how }).into());
+            return Err(GraphError::Store(StoreError::Damaged { path, how }).into());
         }
         Ok(Some(Self { stored, signed, name, directory }))
     }

@@ -9,9 +9,9 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::graph::handles::StoredHandles;
-use crate::graph::table::{StoredTable, TableConditions, TableFiles, TableKey, build};
-use node::data::DataError;
+use graph::GraphError;
+use graph::handles::StoredHandles;
+use graph::table::{StoredTable, TableConditions, TableFiles, TableKey, Workers, build};
 use node::engine::Engine;
 use node::failure::{Failure, Inline as _};
 use node::keyring::{AlignedKey, Keyring, RunKey};
@@ -270,8 +270,9 @@ impl Build<'_> {
             handles: profile.sends_handles().then_some((handles.as_path(), &home.storage)),
         };
         let workspace = home.workspace()?;
+        let workers = Workers { arithmetic: engine.arithmetic(), threads: engine.threads() };
         let table =
-            build(&snapshot.stored, &conditions, key, engine, &files, &workspace, progress)?;
+            build(&snapshot.stored, &conditions, key, workers, &files, &workspace, progress)?;
         let stored = Stored {
             tag_count: table.tag_count,
             root: table.root,
@@ -313,8 +314,8 @@ impl Found {
         match unless_gone(verified) {
             Ok(found) => Ok(found.is_some()),
             Err(
-                DataError::Store(StoreError::Damaged { .. })
-                | DataError::Store(StoreError::Contradiction { .. }),
+                GraphError::Store(StoreError::Damaged { .. })
+                | GraphError::Store(StoreError::Contradiction { .. }),
             ) => {
                 tracing::warn!(
                     target: "veilmatch::table",
@@ -389,9 +390,9 @@ fn retire(tenant: &Tenant, keyring: &Keyring, state: Graph<'_>, now: u64) -> Res
 }
 
 /// Opened table; none if another process retired it since it was found.
-fn unless_gone<T>(opened: Result<T, DataError>) -> Result<Option<T>, DataError> {
+fn unless_gone<T>(opened: Result<T, GraphError>) -> Result<Option<T>, GraphError> {
     match opened {
-        Err(DataError::Store(StoreError::Io { source, .. }))
+        Err(GraphError::Store(StoreError::Io { source, .. }))
             if source.kind() == ErrorKind::NotFound =>
         {
             Ok(None)
@@ -455,7 +456,7 @@ const HANDLES: &str = "handles";
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use crate::graph::GraphRules;
+    use graph::GraphRules;
     use rights::objections::Objections;
 
     use super::*;
@@ -499,11 +500,13 @@ pub(crate) mod tests {
             std::fs::write(&file, format!("{header}\n{lines}")).unwrap();
             let normalizer = home.config.common.normalizer();
             let objections = Objections::none(&home.storage).unwrap();
+            let arithmetic = protocol::group::Portable;
             let rules = GraphRules {
                 normalizer: &normalizer,
                 source: home.config.common.source(),
                 email_sha256: None,
                 objections: &objections,
+                arithmetic: &arithmetic,
                 now,
             };
             let day = u32::try_from(now / 86_400).unwrap();
@@ -645,7 +648,7 @@ pub(crate) mod tests {
         std::fs::write(&path, altered).unwrap();
         assert!(matches!(
             ready.frames.next_frame(),
-            Err(DataError::Store(StoreError::Damaged { .. }))
+            Err(GraphError::Store(StoreError::Damaged { .. }))
         ));
     }
 

@@ -308,6 +308,7 @@ const TABULAR: &str = "veilmatch-tabular";
 const RIGHTS: &str = "veilmatch-rights";
 const CRM: &str = "veilmatch-crm";
 const NODE: &str = "veilmatch-node";
+const GRAPH: &str = "veilmatch-graph";
 const SAMPLE: &str = "veilmatch-sample";
 const AUDITOR: &str = "veilmatch-auditor";
 
@@ -331,19 +332,20 @@ const ROOMS: &[Room] = &[
         &[CHANNEL, TABULAR, RIGHTS, STORE, NORMALIZE, REPORT, SESSION, PROTOCOL, KERNEL],
         &[VERIFY],
     ),
+    room(5, GRAPH, &[RIGHTS, TABULAR, STORE, NORMALIZE, REPORT, SESSION, PROTOCOL], &[]),
     room(6, AUDITOR, &[VERIFY, REPORT, PROTOCOL], &[]),
     room(6, "veilmatch-advertiser-node", OF_ADVERTISER, &[VERIFY, AUDITOR]),
-    room(6, "veilmatch-provider-node", OF_A_NODE, &[VERIFY, AUDITOR]),
+    room(6, "veilmatch-provider-node", OF_PROVIDER, &[VERIFY, AUDITOR]),
     room(6, SAMPLE, &[], &[]),
     room(7, "interop", &[], &[SAMPLE]),
     room(7, "xtask", &[SAMPLE], &[]),
 ];
 
-/// Own crates of the two nodes' programs.
-const OF_A_NODE: &[&str] =
-    &[NODE, CHANNEL, TABULAR, RIGHTS, STORE, NORMALIZE, REPORT, SESSION, PROTOCOL];
+/// Own crates of the provider's program: nothing of CRM files.
+const OF_PROVIDER: &[&str] =
+    &[NODE, GRAPH, CHANNEL, TABULAR, RIGHTS, STORE, NORMALIZE, REPORT, SESSION, PROTOCOL];
 
-/// Own crates of the advertiser's program.
+/// Own crates of the advertiser's program: nothing of the graph.
 const OF_ADVERTISER: &[&str] =
     &[NODE, CRM, CHANNEL, TABULAR, STORE, NORMALIZE, REPORT, SESSION, PROTOCOL];
 

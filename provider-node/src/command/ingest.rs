@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::graph::{GraphCounts, GraphRules};
+use graph::{GraphCounts, GraphRules};
 use node::console::{OutputOptions, Progress, Terminal};
-use node::engine::Engine;
+use node::engine::{BatchEngine, Engine};
 use node::failure::Failure;
 use node::world::{Clock, SystemClock};
 use rights::objections::Objections;
@@ -30,11 +30,13 @@ pub(crate) fn run(
     let normalizer = home.config.common.normalizer();
     let before = Published::current(&home)?.map_or(0, |current| current.stored.objections());
     let objections = Objections::complete(&home.path(OBJECTIONS), &home.storage, before)?;
+    let arithmetic = BatchEngine::detect();
     let rules = GraphRules {
         normalizer: &normalizer,
         source: home.config.common.source(),
         email_sha256: home.config.common.email_sha256,
         objections: &objections,
+        arithmetic: &arithmetic,
         now,
     };
     let progress = Progress::new(output, terminal);

@@ -7,8 +7,8 @@ use std::time::Duration;
 use channel::Channel;
 use channel::identity::Pins;
 use channel::quic::ProviderEndpoint;
+use graph::GraphError;
 use node::console::{OutputOptions, Progress, Terminal};
-use node::data::DataError;
 use node::driver::{ChargeError, DriveError, Driver, Duties, Ended, ProviderDuties};
 use node::engine::Engine;
 use node::failure::{Failure, Inline as _, session_error};
@@ -296,7 +296,7 @@ impl Service {
         self.note_end(duties.session.take(), &done, clock.now_unix());
         if matches!(done.as_ref().err().and_then(Failure::get), Some(DriveError::Duty(_))) {
             // Else what has rotted would be offered, and charged, session after session.
-            crate::release::verify_anew();
+            graph::release::verify_anew();
         }
         if duties.run_key_is_spent(&done)? {
             self.prepare(&tenant);
@@ -512,7 +512,7 @@ impl ProvidersDuties<'_> {
         }
     }
 
-    fn delivery(&mut self) -> Result<&mut Delivery, DataError> {
+    fn delivery(&mut self) -> Result<&mut Delivery, GraphError> {
         Ok(self.delivery.as_mut().ok_or(Bug::misuse())?)
     }
 }
@@ -520,7 +520,7 @@ impl ProvidersDuties<'_> {
 impl Duties for ProvidersDuties<'_> {
     fn table_frame(&mut self, session: &Path) -> Result<RawFrame, Failure> {
         let missing =
-            || DataError::Store(StoreError::Contradiction { path: session.to_path_buf() });
+            || GraphError::Store(StoreError::Contradiction { path: session.to_path_buf() });
         let table = self.chosen.as_mut().ok_or_else(missing)?;
         Ok(table.frames.next_frame()?.ok_or_else(missing)?)
     }

@@ -12,3 +12,7 @@ snapshot-not-ours = it is not what this node signed
 ## Objections
 
 object-not-begun = { $why }; nothing was carried out yet
+
+graph-nothing-published = { $path } has no line that may be published
+    .try = mend what is left out most: { $reasons }
+graph-reason = { $reason } { $count_text }

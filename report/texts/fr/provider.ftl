@@ -11,3 +11,7 @@ snapshot-not-ours = ce n’est pas ce que ce nœud a signé
 ## Objections
 
 object-not-begun = { $why } ; rien n’a encore été exécuté
+
+graph-nothing-published = { $path } n’a aucune ligne qui puisse être publiée
+    .try = corrigez ce qui est le plus souvent écarté : { $reasons }
+graph-reason = { $reason } { $count_text }

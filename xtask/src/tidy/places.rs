@@ -93,7 +93,7 @@ const PLAINTEXT: &[&str] = &[
     "node/src/data/",
     "crm/src/",
     "advertiser-node/src/history.rs",
-    "provider-node/src/graph",
+    "graph/src/",
 ];
 
 /// Types made from facts of the world.

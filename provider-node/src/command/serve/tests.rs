@@ -226,7 +226,7 @@ struct Advertiser<'a> {
     ledger: &'a Ledger,
     partner: [u8; 32],
     rows: std::vec::IntoIter<RowSlot>,
-    table: Option<crate::graph::table::StoredTable>,
+    table: Option<graph::table::StoredTable>,
 }
 
 impl Duties for Advertiser<'_> {
@@ -234,9 +234,9 @@ impl Duties for Advertiser<'_> {
         let path = session.join("frames").join("TABLE");
         let table = match &mut self.table {
             Some(table) => table,
-            None => self.table.insert(crate::graph::table::StoredTable::open(&path)?),
+            None => self.table.insert(graph::table::StoredTable::open(&path)?),
         };
-        Ok(table.next_frame()?.ok_or(DataError::Store(StoreError::Contradiction { path }))?)
+        Ok(table.next_frame()?.ok_or(GraphError::Store(StoreError::Contradiction { path }))?)
     }
 
     fn reserve(

@@ -7,8 +7,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::graph::bundles::Bundle;
-use node::data::DataError;
+use crate::GraphError;
+use crate::bundles::Bundle;
 use rights::objections::{Objections, Tombstone};
 use store::seal::StorageKey;
 use store::sealed::{
@@ -27,7 +27,7 @@ pub(crate) fn write_people(
     entries: FixedSorter,
     directory: &Path,
     key: &StorageKey,
-) -> Result<(), DataError> {
+) -> Result<(), GraphError> {
     let path = directory.join(PEOPLE);
     let mut out = create_sealed(&path, key, PEOPLE)?;
     let mut sorted = entries.finish()?;
@@ -50,7 +50,7 @@ pub struct StoredPeople {
 }
 
 impl StoredPeople {
-    pub(crate) fn open(directory: &Path, key: &StorageKey) -> Result<Self, DataError> {
+    pub(crate) fn open(directory: &Path, key: &StorageKey) -> Result<Self, GraphError> {
         let path = directory.join(PEOPLE);
         Ok(Self { reader: open_sealed(&path, key, PEOPLE)?, path })
     }
@@ -59,8 +59,8 @@ impl StoredPeople {
     ///
     /// # Errors
     ///
-    /// [`DataError`] if the file is damaged.
-    pub fn objected(mut self, objections: &Objections) -> Result<BTreeSet<Person>, DataError> {
+    /// [`GraphError`] if the file is damaged.
+    pub fn objected(mut self, objections: &Objections) -> Result<BTreeSet<Person>, GraphError> {
         let mut objected = BTreeSet::new();
         if objections.is_empty() {
             return Ok(objected);

@@ -8,7 +8,7 @@ use protocol::terms::LinkFilter;
 
 use super::StoredSnapshot;
 use super::tests::{ingest, ingest_file, leaves, line};
-use node::data::DataError;
+use crate::GraphError;
 use rights::objections::Objections;
 use store::seal::StorageKey;
 use tabular::write::csv_text;
@@ -115,7 +115,7 @@ fn a_scheme_without_its_string_and_a_string_without_its_scheme_are_no_evidence()
         let text = format!("{header},{name}\n{},{cell}\n", body.trim_end());
         let none = Objections::none(&StorageKey::from_bytes([7; 32])).unwrap();
         let (_dir, result) = ingest_file("links.csv", text.as_bytes(), &none);
-        let Err(DataError::NothingPublished { reasons, .. }) = result else { panic!("{name}") };
+        let Err(GraphError::NothingPublished { reasons, .. }) = result else { panic!("{name}") };
         assert_eq!(reasons, [("consent_missing".to_owned(), 1)]);
     }
 }

@@ -15,11 +15,11 @@ use protocol::oprf::Handle;
 use protocol::terms::LinkFilter;
 use session::disclosure::Resolution;
 
-use crate::graph::bundles::{Bundle, BundleId, Fingerprint, StoredBundles};
-use crate::graph::handles::{HandleEntry, StoredHandles};
-use crate::graph::people::{Person, StoredPeople};
+use crate::GraphError;
+use crate::bundles::{Bundle, BundleId, Fingerprint, StoredBundles};
+use crate::handles::{HandleEntry, StoredHandles};
+use crate::people::{Person, StoredPeople};
 use crate::release::releases::Releases;
-use node::data::DataError;
 use normalize::digital::{AGE_BUCKETS, DEVICE_CLASSES, DigitalId, DigitalKind, name_of};
 use rights::objections::Objections;
 use store::output::Output;
@@ -113,12 +113,12 @@ impl Resolved {
     ///
     /// # Errors
     ///
-    /// [`DataError`].
+    /// [`GraphError`].
     pub fn look_up(
         mut handles: FixedSorted,
         source: ReleaseSource<'_>,
         conditions: &ReleaseConditions,
-    ) -> Result<(Resolution, Self), DataError> {
+    ) -> Result<(Resolution, Self), GraphError> {
         let Workspace { directory, memory_bytes } = source.workspace;
         let (known, unknown, records) =
             find_records(&mut handles, source.handles, directory, *memory_bytes)?;
@@ -148,14 +148,14 @@ impl Resolved {
     ///
     /// # Errors
     ///
-    /// [`DataError`]; nothing may leave then.
+    /// [`GraphError`]; nothing may leave then.
     pub fn record(
         &mut self,
         releases: &Releases,
         sid: &[u8; 32],
         now: u64,
         keep_until: u64,
-    ) -> Result<(), DataError> {
+    ) -> Result<(), GraphError> {
         releases.record(sid, &mut self.records, now, keep_until)?;
         releases.prune(now)
     }
@@ -164,13 +164,13 @@ impl Resolved {
     ///
     /// # Errors
     ///
-    /// [`DataError`].
+    /// [`GraphError`].
     pub fn entries(
         &mut self,
         conditions: &ReleaseConditions,
         attributes: bool,
         workspace: &Workspace,
-    ) -> Result<Entries, DataError> {
+    ) -> Result<Entries, GraphError> {
         let mut sorter = VarSorter::new(&workspace.directory, workspace.memory_bytes)?;
         let mut bytes = Vec::new();
         self.for_each(|found| {
@@ -189,14 +189,14 @@ impl Resolved {
     ///
     /// # Errors
     ///
-    /// [`DataError`].
+    /// [`GraphError`].
     pub fn write_delivery(
         &mut self,
         output: &Output,
         label: &DeliveryLabel<'_>,
         conditions: &ReleaseConditions,
         workspace: &Workspace,
-    ) -> Result<DeliveryFile, DataError> {
+    ) -> Result<DeliveryFile, GraphError> {
         let names: BTreeMap<u16, &str> =
             conditions.namespaces.iter().map(|(name, code)| (*code, name.as_str())).collect();
         let mut sorter = VarSorter::new(&workspace.directory, workspace.memory_bytes)?;
@@ -221,7 +221,7 @@ impl Resolved {
                 let fields = [text(kind)?, text(namespace)?, text(value)?];
                 table.row(&found.row(number, label, fields, conditions.today))?;
             }
-            Ok::<(), DataError>(())
+            Ok::<(), GraphError>(())
         })?;
         Ok(DeliveryFile { rows: sorted.records(), sha256 })
     }
@@ -229,8 +229,8 @@ impl Resolved {
     /// Calls `each` for every distinct ID; of two entries of one ID the newer stands.
     fn for_each(
         &mut self,
-        mut each: impl FnMut(&Found) -> Result<(), DataError>,
-    ) -> Result<(), DataError> {
+        mut each: impl FnMut(&Found) -> Result<(), GraphError>,
+    ) -> Result<(), GraphError> {
         self.ids.rewind()?;
         let mut last: Option<Found> = None;
         while let Some(bytes) = self.ids.next_record()? {
@@ -274,8 +274,8 @@ impl Entries {
     ///
     /// # Errors
     ///
-    /// [`DataError`].
-    pub fn next_batch(&mut self) -> Result<(Vec<Entry>, bool), DataError> {
+    /// [`GraphError`].
+    pub fn next_batch(&mut self) -> Result<(Vec<Entry>, bool), GraphError> {
         let mut batch = Vec::new();
         while batch.len() < ENTRIES_AT_ONCE {
             let Some(bytes) = self.sorted.next_record()? else { break };
@@ -293,7 +293,7 @@ fn find_records(
     mut index: StoredHandles,
     directory: &Path,
     memory_bytes: usize,
-) -> Result<(u64, u32, FixedSorted), DataError> {
+) -> Result<(u64, u32, FixedSorted), GraphError> {
     let mut records = FixedSorter::new(directory, 8, memory_bytes)?;
     let (mut known, mut unknown) = (0_u64, 0_u32);
     let mut entry: Option<HandleEntry> = index.next_entry()?;
@@ -330,7 +330,7 @@ impl Gathering<'_> {
         &mut self,
         mut records: FixedSorted,
         bundles: &mut StoredBundles,
-    ) -> Result<u64, DataError> {
+    ) -> Result<u64, GraphError> {
         let (mut count, mut last) = (0_u64, None);
         while let Some(chunk) = records.next_chunk(CHUNK_BYTES)? {
             for record in chunk.as_chunks().0 {
@@ -345,7 +345,7 @@ impl Gathering<'_> {
         Ok(count)
     }
 
-    fn add(&mut self, bundle: &Bundle) -> Result<(), DataError> {
+    fn add(&mut self, bundle: &Bundle) -> Result<(), GraphError> {
         self.records.push(&bundle.fingerprint.0)?;
         let objected = self.objected.contains(&bundle.person);
         let (gone, kept): (Vec<&BundleId>, Vec<&BundleId>) =
@@ -474,12 +474,12 @@ const fn age_bucket(last_day: u32, today: u32) -> u8 {
     }
 }
 
-fn text(bytes: &[u8]) -> Result<&str, DataError> {
+fn text(bytes: &[u8]) -> Result<&str, GraphError> {
     std::str::from_utf8(bytes).map_err(|_| damaged())
 }
 
 /// Error for bytes we sealed a moment ago that are not what we wrote.
-fn damaged() -> DataError {
+fn damaged() -> GraphError {
     protocol::error::Bug::invariant().into()
 }
 
@@ -506,9 +506,9 @@ const CHUNK_BYTES: usize = 1 << 20;
 
 /// Has every stored file verified again before it is next offered: after one of them could not be
 /// read as it was written, though nothing had touched it since.
-pub(crate) fn verify_anew() {
-    crate::graph::table::VERIFIED.forget();
-    [&crate::graph::handles::VERIFIED, &crate::graph::VERIFIED, &releases::VERIFIED]
+pub fn verify_anew() {
+    crate::table::VERIFIED.forget();
+    [&crate::handles::VERIFIED, &crate::VERIFIED, &releases::VERIFIED]
         .into_iter()
         .for_each(store::verified::VerifiedFiles::forget);
 }
@@ -519,9 +519,9 @@ mod tests {
 
     use sha2::{Digest as _, Sha256};
 
-    use crate::graph::bundles::BundleWriter;
-    use crate::graph::handles::write_handles;
-    use crate::graph::people::write_people;
+    use crate::bundles::BundleWriter;
+    use crate::handles::write_handles;
+    use crate::people::write_people;
     use rights::objections::{Mason, Tombstone};
     use store::output::Outputs;
     use store::seal::StorageKey;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use protocol::oprf::Handle;
 
-use node::data::DataError;
+use crate::GraphError;
 use store::seal::StorageKey;
 use store::sealed::{
     RawSealedFile as SealedFile, create_sealed, fill, finish_sealed, open_sealed, read_or_end,
@@ -54,7 +54,7 @@ pub(crate) fn write_handles(
     mut sorted: FixedSorted,
     path: &Path,
     key: &StorageKey,
-) -> Result<(), DataError> {
+) -> Result<(), GraphError> {
     let mut out = create_sealed(path, key, HANDLES)?;
     let mut last = None;
     while let Some(chunk) = sorted.next_chunk(CHUNK_BYTES)? {
@@ -81,8 +81,8 @@ impl StoredHandles {
     ///
     /// # Errors
     ///
-    /// [`DataError`] if it does not open under this key.
-    pub fn open(path: &Path, key: &StorageKey) -> Result<Self, DataError> {
+    /// [`GraphError`] if it does not open under this key.
+    pub fn open(path: &Path, key: &StorageKey) -> Result<Self, GraphError> {
         Ok(Self { reader: open_sealed(path, key, HANDLES)?, path: path.to_path_buf() })
     }
 
@@ -90,8 +90,8 @@ impl StoredHandles {
     ///
     /// # Errors
     ///
-    /// [`DataError`] if it is damaged.
-    pub fn verify(path: &Path, key: &StorageKey) -> Result<(), DataError> {
+    /// [`GraphError`] if it is damaged.
+    pub fn verify(path: &Path, key: &StorageKey) -> Result<(), GraphError> {
         Ok(VERIFIED.of(path, || verify_sealed(path, key, HANDLES))?)
     }
 
@@ -99,14 +99,14 @@ impl StoredHandles {
     ///
     /// # Errors
     ///
-    /// [`DataError`] if the file is damaged.
-    pub fn next_entry(&mut self) -> Result<Option<HandleEntry>, DataError> {
+    /// [`GraphError`] if the file is damaged.
+    pub fn next_entry(&mut self) -> Result<Option<HandleEntry>, GraphError> {
         let mut bytes = [0; HandleEntry::LEN];
         if !read_or_end(&mut self.reader, &mut bytes, &self.path)? {
             return Ok(None);
         }
         let entry = HandleEntry::decode(&bytes);
-        entry.map(Some).ok_or_else(|| DataError::contradiction(&self.path))
+        entry.map(Some).ok_or_else(|| GraphError::contradiction(&self.path))
     }
 }
 

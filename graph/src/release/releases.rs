@@ -7,8 +7,8 @@
 use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 
-use crate::graph::bundles::Fingerprint;
-use node::data::DataError;
+use crate::GraphError;
+use crate::bundles::Fingerprint;
 use store::hex;
 use store::os as world;
 use store::seal::{SealedWriter, StorageKey};
@@ -35,12 +35,12 @@ impl Releases {
     ///
     /// # Errors
     ///
-    /// [`DataError`], also for a damaged file: then nothing may be released.
+    /// [`GraphError`], also for a damaged file: then nothing may be released.
     pub(crate) fn nearest(
         &self,
         records: &mut FixedSorted,
         now: u64,
-    ) -> Result<Option<u64>, DataError> {
+    ) -> Result<Option<u64>, GraphError> {
         let mut nearest = None;
         for path in self.files()? {
             let mut earlier = Stored::open(&path, &self.key)?;
@@ -58,14 +58,14 @@ impl Releases {
     ///
     /// # Errors
     ///
-    /// [`DataError`]; nothing may leave then.
+    /// [`GraphError`]; nothing may leave then.
     pub(crate) fn record(
         &self,
         sid: &[u8; 32],
         records: &mut FixedSorted,
         now: u64,
         keep_until: u64,
-    ) -> Result<(), DataError> {
+    ) -> Result<(), GraphError> {
         world::create_private_dir(&self.directory)?;
         records.rewind()?;
         let mut failed = None;
@@ -80,7 +80,7 @@ impl Releases {
                     sealed.append(&chunk)?;
                 }
                 sealed.finish()?;
-                Ok::<(), DataError>(())
+                Ok::<(), GraphError>(())
             };
             write().map_err(|error| {
                 failed = Some(error);
@@ -95,8 +95,8 @@ impl Releases {
     ///
     /// # Errors
     ///
-    /// [`DataError`] names the file.
-    pub fn verify(&self) -> Result<(), DataError> {
+    /// [`GraphError`] names the file.
+    pub fn verify(&self) -> Result<(), GraphError> {
         for path in self.files()? {
             VERIFIED.of(&path, || verify_sealed(&path, &self.key, RELEASE))?;
         }
@@ -107,25 +107,25 @@ impl Releases {
     ///
     /// # Errors
     ///
-    /// [`DataError`].
-    pub(crate) fn prune(&self, now: u64) -> Result<(), DataError> {
+    /// [`GraphError`].
+    pub(crate) fn prune(&self, now: u64) -> Result<(), GraphError> {
         for path in self.files()? {
             if Stored::open(&path, &self.key)?.keep_until <= now {
-                std::fs::remove_file(&path).map_err(DataError::io(&path))?;
+                std::fs::remove_file(&path).map_err(GraphError::io(&path))?;
             }
         }
         Ok(())
     }
 
     /// Files that are named by a session.
-    fn files(&self) -> Result<Vec<PathBuf>, DataError> {
+    fn files(&self) -> Result<Vec<PathBuf>, GraphError> {
         let entries = match std::fs::read_dir(&self.directory) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries.map_err(DataError::io(&self.directory))?,
+            entries => entries.map_err(GraphError::io(&self.directory))?,
         };
         let mut files = Vec::new();
         for entry in entries {
-            let path = entry.map_err(DataError::io(&self.directory))?.path();
+            let path = entry.map_err(GraphError::io(&self.directory))?.path();
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
             if name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
                 files.push(path);
@@ -148,14 +148,14 @@ struct Stored {
 }
 
 impl Stored {
-    fn open(path: &Path, key: &StorageKey) -> Result<Self, DataError> {
+    fn open(path: &Path, key: &StorageKey) -> Result<Self, GraphError> {
         let mut reader = open_sealed(path, key, RELEASE)?;
         let mut numbers = [0; 24];
         if !read_or_end(&mut reader, &mut numbers, path)? {
-            return Err(DataError::contradiction(path));
+            return Err(GraphError::contradiction(path));
         }
         let [_, keep_until, left] = *numbers.as_chunks::<8>().0 else {
-            return Err(DataError::contradiction(path));
+            return Err(GraphError::contradiction(path));
         };
         Ok(Self {
             reader,
@@ -165,7 +165,7 @@ impl Stored {
         })
     }
 
-    fn next(&mut self) -> Result<Option<Fingerprint>, DataError> {
+    fn next(&mut self) -> Result<Option<Fingerprint>, GraphError> {
         let mut bytes = [0; Fingerprint::LEN];
         let read = read_or_end(&mut self.reader, &mut bytes, &self.path)?;
         match (read, self.left.checked_sub(1)) {
@@ -175,12 +175,12 @@ impl Stored {
             }
             (false, None) => Ok(None),
             // Fewer records than were released would be a larger difference.
-            _ => Err(DataError::contradiction(&self.path)),
+            _ => Err(GraphError::contradiction(&self.path)),
         }
     }
 
     /// Records that are in one of the two and not in the other.
-    fn difference(&mut self, records: &mut FixedSorted) -> Result<u64, DataError> {
+    fn difference(&mut self, records: &mut FixedSorted) -> Result<u64, GraphError> {
         records.rewind()?;
         let mut theirs = self.next()?;
         let mut difference = 0_u64;

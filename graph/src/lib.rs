@@ -15,12 +15,11 @@ use protocol::seed::SnapshotSeed;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::graph::bundles::{BUNDLES, Bundle, BundleId, BundleWriter, Fingerprint, StoredBundles};
-use crate::graph::people::{PEOPLE, StoredPeople, write_people};
-use node::data::DataError;
-use node::engine::BatchEngine;
+use crate::bundles::{BUNDLES, Bundle, BundleId, BundleWriter, Fingerprint, StoredBundles};
+use crate::people::{PEOPLE, StoredPeople, write_people};
 use normalize::digital::DigitalId;
 use normalize::{EmailPrehash, Normalizer};
+use protocol::group::BatchArithmetic;
 use rights::objections::Objections;
 use store::os as world;
 use store::seal::{self, KeyedHash, StorageKey};
@@ -37,17 +36,20 @@ use tabular::tally::add;
 use tabular::tally::add_all;
 
 pub mod bundles;
+mod error;
 #[cfg(test)]
 mod evidence;
 pub mod handles;
 mod lines;
 pub mod people;
+pub mod release;
 pub mod table;
+
+pub use error::GraphError;
 
 use self::lines::{EVIDENCE_LOGIN, Identifier, Kept, Line, Scanned, scan};
 
 /// Knowledge that the scan of a graph file needs.
-#[derive(Debug)]
 pub struct GraphRules<'a> {
     /// Rules that turn values into digests.
     pub normalizer: &'a Normalizer,
@@ -57,7 +59,9 @@ pub struct GraphRules<'a> {
     pub email_sha256: Option<EmailPrehash>,
     /// Objections, whose persons are left out.
     pub objections: &'a Objections,
-    /// Unix time: what is dated later is no evidence.
+    /// Arithmetic that hashes leaves.
+    pub arithmetic: &'a dyn BatchArithmetic,
+    /// Unix time: a later date is no evidence.
     pub now: u64,
 }
 
@@ -156,14 +160,14 @@ impl StoredSnapshot {
     ///
     /// # Errors
     ///
-    /// [`DataError`]; a file that cannot be used is named with line and column.
+    /// [`GraphError`]; a file that cannot be used is named with line and column.
     pub fn ingest(
         file: &Path,
         rules: &GraphRules<'_>,
         directory: &Path,
         key: &StorageKey,
         workspace: &Workspace,
-    ) -> Result<Self, DataError> {
+    ) -> Result<Self, GraphError> {
         let Scanned { lines, people, mut counts, namespaces, objected } =
             scan(file, rules, workspace)?;
         world::create_private_dir(directory)?;
@@ -174,10 +178,10 @@ impl StoredSnapshot {
             fingerprints: key.keyed_hash(FINGERPRINT)?,
         };
         let by_value = gathering.personas(lines, directory, key, workspace, &mut counts)?;
-        let root = publish_leaves(by_value, directory, key, &mut counts)?;
+        let root = publish_leaves(by_value, directory, key, rules.arithmetic, &mut counts)?;
         if root.leaves == 0 {
             let (file, reasons) = (file.to_path_buf(), counts.reasons());
-            return Err(DataError::NothingPublished { file, reasons });
+            return Err(GraphError::NothingPublished { file, reasons });
         }
         let meta = Meta {
             root: root.root,
@@ -187,7 +191,7 @@ impl StoredSnapshot {
             namespaces,
             objections: rules.objections.recorded(),
         };
-        let text = serde_json::to_vec(&meta).map_err(|_| DataError::contradiction(directory))?;
+        let text = serde_json::to_vec(&meta).map_err(|_| GraphError::contradiction(directory))?;
         let sealed = seal::seal_bytes(key, META, &text)?;
         let path = directory.join(META);
         world::publish_atomically(&path, world::PRIVATE_MODE, |out| out.write_all(&sealed))?;
@@ -198,12 +202,12 @@ impl StoredSnapshot {
     ///
     /// # Errors
     ///
-    /// [`DataError`] if it is damaged or sealed under another key.
-    pub fn open(directory: &Path, key: &StorageKey) -> Result<Self, DataError> {
+    /// [`GraphError`] if it is damaged or sealed under another key.
+    pub fn open(directory: &Path, key: &StorageKey) -> Result<Self, GraphError> {
         let path = directory.join(META);
-        let sealed = std::fs::read(&path).map_err(DataError::io(&path))?;
-        let text = seal::open_bytes(key, META, &sealed).map_err(DataError::sealed(&path))?;
-        let meta = serde_json::from_slice(&text).map_err(|_| DataError::contradiction(&path))?;
+        let sealed = std::fs::read(&path).map_err(GraphError::io(&path))?;
+        let text = seal::open_bytes(key, META, &sealed).map_err(GraphError::sealed(&path))?;
+        let meta = serde_json::from_slice(&text).map_err(|_| GraphError::contradiction(&path))?;
         Ok(Self { directory: directory.to_path_buf(), key: key.clone(), meta })
     }
 
@@ -236,8 +240,8 @@ impl StoredSnapshot {
     ///
     /// # Errors
     ///
-    /// [`DataError`] if the sealed file does not open, as in snapshots of earlier versions.
-    pub fn bundles(&self) -> Result<StoredBundles, DataError> {
+    /// [`GraphError`] if the sealed file does not open, as in snapshots of earlier versions.
+    pub fn bundles(&self) -> Result<StoredBundles, GraphError> {
         StoredBundles::open(&self.directory, &self.key)
     }
 
@@ -246,16 +250,16 @@ impl StoredSnapshot {
     ///
     /// # Errors
     ///
-    /// [`DataError`] names the file.
-    pub fn verify(&self) -> Result<(), DataError> {
+    /// [`GraphError`] names the file.
+    pub fn verify(&self) -> Result<(), GraphError> {
         let Self { directory, key, .. } = self;
         for (name, context) in [(LEAVES, LEAVES), (BUNDLES, BUNDLES), (PEOPLE, PEOPLE)] {
             let path = directory.join(name);
             VERIFIED.of(&path, || verify_sealed(&path, key, context))?;
         }
         let path = directory.join(SEED);
-        let sealed = std::fs::read(&path).map_err(DataError::io(&path))?;
-        seal::open_bytes(key, SEED, &sealed).map_err(DataError::sealed(&path))?;
+        let sealed = std::fs::read(&path).map_err(GraphError::io(&path))?;
+        seal::open_bytes(key, SEED, &sealed).map_err(GraphError::sealed(&path))?;
         Ok(())
     }
 
@@ -263,8 +267,8 @@ impl StoredSnapshot {
     ///
     /// # Errors
     ///
-    /// [`DataError`] if the sealed file does not open.
-    pub fn people(&self) -> Result<StoredPeople, DataError> {
+    /// [`GraphError`] if the sealed file does not open.
+    pub fn people(&self) -> Result<StoredPeople, GraphError> {
         StoredPeople::open(&self.directory, &self.key)
     }
 
@@ -273,8 +277,8 @@ impl StoredSnapshot {
     ///
     /// # Errors
     ///
-    /// [`DataError`] if a sealed file is damaged.
-    pub fn left_out(&self, late: &Objections) -> Result<BTreeSet<u64>, DataError> {
+    /// [`GraphError`] if a sealed file is damaged.
+    pub fn left_out(&self, late: &Objections) -> Result<BTreeSet<u64>, GraphError> {
         let mut records = BTreeSet::new();
         if late.is_empty() {
             return Ok(records);
@@ -294,8 +298,8 @@ impl StoredSnapshot {
     ///
     /// # Errors
     ///
-    /// [`DataError`] if the sealed file does not open.
-    pub fn leaves(&self) -> Result<Leaves, DataError> {
+    /// [`GraphError`] if the sealed file does not open.
+    pub fn leaves(&self) -> Result<Leaves, GraphError> {
         let path = self.directory.join(LEAVES);
         Ok(Leaves { reader: open_sealed(&path, &self.key, LEAVES)?, path })
     }
@@ -316,8 +320,8 @@ impl Leaves {
     ///
     /// # Errors
     ///
-    /// [`DataError`] if the file is damaged.
-    pub fn next_leaf(&mut self) -> Result<Option<SnapshotLeaf>, DataError> {
+    /// [`GraphError`] if the file is damaged.
+    pub fn next_leaf(&mut self) -> Result<Option<SnapshotLeaf>, GraphError> {
         let mut bytes = [0; StoredLeaf::LEN];
         if !read_or_end(&mut self.reader, &mut bytes, &self.path)? {
             return Ok(None);
@@ -325,7 +329,7 @@ impl Leaves {
         StoredLeaf::decode(&bytes)
             .and_then(|stored| stored.leaf())
             .map(Some)
-            .ok_or_else(|| DataError::contradiction(&self.path))
+            .ok_or_else(|| GraphError::contradiction(&self.path))
     }
 }
 
@@ -421,7 +425,7 @@ impl Gathering {
         key: &StorageKey,
         workspace: &Workspace,
         counts: &mut GraphCounts,
-    ) -> Result<FixedSorter, DataError> {
+    ) -> Result<FixedSorter, GraphError> {
         let mut bundles = BundleWriter::create(directory, key)?;
         let mut by_value =
             FixedSorter::new(&workspace.directory, StoredLeaf::LEN, workspace.memory_bytes)?;
@@ -430,7 +434,7 @@ impl Gathering {
         loop {
             let next = match sorted.next_record()? {
                 Some(bytes) => {
-                    Some(Line::decode(bytes).ok_or_else(|| DataError::contradiction(directory))?)
+                    Some(Line::decode(bytes).ok_or_else(|| GraphError::contradiction(directory))?)
                 }
                 None => None,
             };
@@ -476,7 +480,7 @@ impl Gathering {
         bundles: &mut BundleWriter,
         by_value: &mut FixedSorter,
         counts: &mut GraphCounts,
-    ) -> Result<(), DataError> {
+    ) -> Result<(), GraphError> {
         if let Some(reason) = self.dropped(persona) {
             add(&mut counts.personas_dropped, reason);
             return Ok(());
@@ -557,15 +561,15 @@ fn publish_leaves(
     by_value: FixedSorter,
     directory: &Path,
     key: &StorageKey,
+    arithmetic: &dyn BatchArithmetic,
     counts: &mut GraphCounts,
-) -> Result<SnapshotRoot, DataError> {
+) -> Result<SnapshotRoot, GraphError> {
     let path = directory.join(LEAVES);
     let mut out = create_sealed(&path, key, LEAVES)?;
     let seed = world::entropy::<32>()?;
     let sealed = seal::seal_bytes(key, SEED, &seed)?;
     let seed_path = directory.join(SEED);
     world::publish_atomically(&seed_path, world::PRIVATE_MODE, |file| file.write_all(&sealed))?;
-    let arithmetic = BatchEngine::detect();
     let mut committer = SnapshotCommitter::new(SnapshotSeed::from_bytes(seed).leaf_salts());
     let mut leaves: Vec<SnapshotLeaf> = Vec::with_capacity(LEAVES_AT_ONCE);
     let mut group: Vec<StoredLeaf> = Vec::new();
@@ -576,21 +580,21 @@ fn publish_leaves(
         } else {
             counts.identifiers += 1;
             counts.household += u64::from(first.level);
-            leaves.push(first.leaf().ok_or_else(|| DataError::contradiction(&path))?);
+            leaves.push(first.leaf().ok_or_else(|| GraphError::contradiction(&path))?);
             if leaves.len() == LEAVES_AT_ONCE {
-                committer.extend(&arithmetic, &leaves);
+                committer.extend(arithmetic, &leaves);
                 leaves.clear();
             }
             out.append(&first.encode())?;
         }
         group.clear();
-        Ok::<(), DataError>(())
+        Ok::<(), GraphError>(())
     };
     let mut sorted = by_value.finish()?;
     while let Some(chunk) = sorted.next_chunk(CHUNK_BYTES)? {
         for bytes in chunk.as_chunks::<{ StoredLeaf::LEN }>().0 {
             let leaf =
-                StoredLeaf::decode(bytes).ok_or_else(|| DataError::contradiction(directory))?;
+                StoredLeaf::decode(bytes).ok_or_else(|| GraphError::contradiction(directory))?;
             let same = group
                 .first()
                 .is_some_and(|known| (known.kind, known.digest) == (leaf.kind, leaf.digest));
@@ -605,7 +609,7 @@ fn publish_leaves(
         }
     }
     publish(&mut group, counts)?;
-    committer.extend(&arithmetic, &leaves);
+    committer.extend(arithmetic, &leaves);
     finish_sealed(out, &directory.join(LEAVES))?;
     Ok(committer.finish(counts.records))
 }
@@ -751,7 +755,7 @@ pub(crate) mod tests {
         u32::try_from(since.get_days()).ok()
     }
 
-    pub(crate) fn ingest(body: &str) -> (tempfile::TempDir, Result<StoredSnapshot, DataError>) {
+    pub(crate) fn ingest(body: &str) -> (tempfile::TempDir, Result<StoredSnapshot, GraphError>) {
         let key = StorageKey::from_bytes([7; 32]);
         ingest_without(body, &Objections::none(&key).unwrap())
     }
@@ -759,7 +763,7 @@ pub(crate) mod tests {
     pub(crate) fn ingest_without(
         body: &str,
         objections: &Objections,
-    ) -> (tempfile::TempDir, Result<StoredSnapshot, DataError>) {
+    ) -> (tempfile::TempDir, Result<StoredSnapshot, GraphError>) {
         ingest_file("links.csv", format!("{HEADER}{body}").as_bytes(), objections)
     }
 
@@ -767,7 +771,7 @@ pub(crate) mod tests {
         name: &str,
         bytes: &[u8],
         objections: &Objections,
-    ) -> (tempfile::TempDir, Result<StoredSnapshot, DataError>) {
+    ) -> (tempfile::TempDir, Result<StoredSnapshot, GraphError>) {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join(name);
         std::fs::write(&file, bytes).unwrap();
@@ -778,6 +782,7 @@ pub(crate) mod tests {
             source: SourceOptions::default(),
             email_sha256: EmailPrehash::parse("plain"),
             objections,
+            arithmetic: &protocol::group::Portable,
             now: NOW,
         };
         let workspace = Workspace { directory: dir.path().join("work"), memory_bytes: 1 << 20 };
@@ -1022,7 +1027,7 @@ pub(crate) mod tests {
     #[test]
     fn graph_without_published_identifier_is_refused() {
         let (_dir, result) = ingest(&line("p1", "a", "no address", "2026-11-01"));
-        let Err(DataError::NothingPublished { reasons, .. }) = result else {
+        let Err(GraphError::NothingPublished { reasons, .. }) = result else {
             panic!("nothing is published")
         };
         assert!(!reasons.is_empty());

@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::{GraphCounts, GraphRules, NAMESPACES_MAX};
-use crate::graph::people;
-use node::data::DataError;
+use crate::GraphError;
+use crate::people;
 use normalize::digital::{DigitalId, DigitalKind};
 use normalize::{Level, Normalized, Outcome, PhoneContext};
 use rights::consent::{self, Scheme};
@@ -37,8 +37,8 @@ pub(super) fn scan(
     file: &Path,
     rules: &GraphRules<'_>,
     workspace: &Workspace,
-) -> Result<Scanned, DataError> {
-    let input = |fault| DataError::from(SourceError::input(file)(fault));
+) -> Result<Scanned, GraphError> {
+    let input = |fault| GraphError::from(SourceError::input(file)(fault));
     let mut source = RowSource::open(&InputFile::new(file), &FLAT, &rules.source)?;
     let columns = Columns::find(&source, file)?;
     let mut scanned = Scanned {
@@ -59,7 +59,7 @@ pub(super) fn scan(
 
 impl Scanned {
     /// Takes what a batch gave, but for cookies of more namespaces than a file may have.
-    fn take(&mut self, mut digested: Digested) -> Result<(), DataError> {
+    fn take(&mut self, mut digested: Digested) -> Result<(), GraphError> {
         self.counts.absorb(mem::take(&mut digested.counts));
         self.objected.append(&mut digested.objected);
         self.people.extend(&digested.people)?;
@@ -210,9 +210,9 @@ struct Columns {
 }
 
 impl Columns {
-    fn find(reader: &RowSource, file: &Path) -> Result<Self, DataError> {
+    fn find(reader: &RowSource, file: &Path) -> Result<Self, GraphError> {
         let required = |name: &str| {
-            reader.column(name).map_err(|fault| DataError::from(SourceError::input(file)(fault)))
+            reader.column(name).map_err(|fault| GraphError::from(SourceError::input(file)(fault)))
         };
         Ok(Self {
             person_ref: required("person_ref")?,

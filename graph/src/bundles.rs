@@ -7,7 +7,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use node::data::DataError;
+use crate::GraphError;
 use normalize::digital::DigitalId;
 use store::seal::StorageKey;
 use store::sealed::{
@@ -110,24 +110,24 @@ pub(crate) struct BundleWriter {
 }
 
 impl BundleWriter {
-    pub(crate) fn create(directory: &Path, key: &StorageKey) -> Result<Self, DataError> {
+    pub(crate) fn create(directory: &Path, key: &StorageKey) -> Result<Self, GraphError> {
         let path = directory.join(BUNDLES);
         Ok(Self { out: create_sealed(&path, key, BUNDLES)?, path })
     }
 
     /// Appends a bundle, whose record is above the last one.
-    pub(crate) fn push(&mut self, bundle: &Bundle) -> Result<(), DataError> {
+    pub(crate) fn push(&mut self, bundle: &Bundle) -> Result<(), GraphError> {
         let body = bundle.encode();
         let len = u32::try_from(body.len()).unwrap_or(u32::MAX);
         if len > BODY_BYTES_MAX {
-            return Err(DataError::contradiction(&self.path));
+            return Err(GraphError::contradiction(&self.path));
         }
         self.out.append(&bundle.record.to_be_bytes())?;
         self.out.append(&len.to_be_bytes())?;
         Ok(self.out.append(&body)?)
     }
 
-    pub(crate) fn finish(self) -> Result<(), DataError> {
+    pub(crate) fn finish(self) -> Result<(), GraphError> {
         Ok(finish_sealed(self.out, &self.path)?)
     }
 }
@@ -141,7 +141,7 @@ pub struct StoredBundles {
 }
 
 impl StoredBundles {
-    pub(crate) fn open(directory: &Path, key: &StorageKey) -> Result<Self, DataError> {
+    pub(crate) fn open(directory: &Path, key: &StorageKey) -> Result<Self, GraphError> {
         let path = directory.join(BUNDLES);
         Ok(Self { reader: open_sealed(&path, key, BUNDLES)?, path, body: Vec::new() })
     }
@@ -150,11 +150,11 @@ impl StoredBundles {
     ///
     /// # Errors
     ///
-    /// [`DataError`] if the file is damaged or has no such record from here on.
-    pub fn find(&mut self, record: u64) -> Result<Bundle, DataError> {
+    /// [`GraphError`] if the file is damaged or has no such record from here on.
+    pub fn find(&mut self, record: u64) -> Result<Bundle, GraphError> {
         loop {
             let at = self.next_body()?.filter(|at| *at <= record);
-            let at = at.ok_or_else(|| DataError::contradiction(&self.path))?;
+            let at = at.ok_or_else(|| GraphError::contradiction(&self.path))?;
             if at == record {
                 return self.decoded(at);
             }
@@ -165,8 +165,8 @@ impl StoredBundles {
     ///
     /// # Errors
     ///
-    /// [`DataError`] if the file is damaged.
-    pub fn next_bundle(&mut self) -> Result<Option<Bundle>, DataError> {
+    /// [`GraphError`] if the file is damaged.
+    pub fn next_bundle(&mut self) -> Result<Option<Bundle>, GraphError> {
         match self.next_body()? {
             Some(record) => self.decoded(record).map(Some),
             None => Ok(None),
@@ -174,12 +174,12 @@ impl StoredBundles {
     }
 
     /// Reads the next bundle without taking it apart; the number of its record.
-    fn next_body(&mut self) -> Result<Option<u64>, DataError> {
+    fn next_body(&mut self) -> Result<Option<u64>, GraphError> {
         let mut head = [0; 12];
         if !read_or_end(&mut self.reader, &mut head, &self.path)? {
             return Ok(None);
         }
-        let damaged = || DataError::contradiction(&self.path);
+        let damaged = || GraphError::contradiction(&self.path);
         let (record, len) = head.split_first_chunk().ok_or_else(damaged)?;
         let len = u32::from_be_bytes(len.try_into().map_err(|_| damaged())?);
         if !(1..=BODY_BYTES_MAX).contains(&len) {
@@ -192,8 +192,8 @@ impl StoredBundles {
         Ok(Some(u64::from_be_bytes(*record)))
     }
 
-    fn decoded(&self, record: u64) -> Result<Bundle, DataError> {
-        Bundle::decode(record, &self.body).ok_or_else(|| DataError::contradiction(&self.path))
+    fn decoded(&self, record: u64) -> Result<Bundle, GraphError> {
+        Bundle::decode(record, &self.body).ok_or_else(|| GraphError::contradiction(&self.path))
     }
 }
 

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::thread;
 
 use protocol::codec::{FrameHeader, RawFrame};
+use protocol::group::BatchArithmetic;
 use protocol::identifier::PrfInput;
 use protocol::limits::Limits;
 use protocol::message::TableDescriptor;
@@ -24,10 +25,9 @@ use protocol::transcript::merkle::{Tree, leaf_hash};
 use report::{Arg, Text};
 use store::StoreError;
 
-use crate::graph::StoredSnapshot;
-use crate::graph::handles::{HandleEntry, write_handles};
-use node::data::DataError;
-use node::engine::Engine;
+use crate::GraphError;
+use crate::StoredSnapshot;
+use crate::handles::{HandleEntry, write_handles};
 use store::os as world;
 use store::seal::StorageKey;
 use store::spill::Workspace;
@@ -74,16 +74,16 @@ pub struct TableFiles<'a> {
 ///
 /// # Errors
 ///
-/// [`DataError`].
+/// [`GraphError`].
 pub fn build<O: Order>(
     snapshot: &StoredSnapshot,
     conditions: &TableConditions,
     key: &TableKey<'_, O>,
-    engine: &Engine,
+    workers: Workers<'_>,
     files: &TableFiles<'_>,
     workspace: &Workspace,
     progress: &dyn Fn(u64),
-) -> Result<TableDescriptor, DataError> {
+) -> Result<TableDescriptor, GraphError> {
     let limits = Limits::STANDARD;
     let sorter = |len| FixedSorter::new(&workspace.directory, len, workspace.memory_bytes);
     let mut tags = sorter(MatchTag::LEN)?;
@@ -106,7 +106,7 @@ pub fn build<O: Order>(
             }
         }
         if inputs.len() == INPUTS_AT_ONCE || ended {
-            let outputs = evaluate(key.key, engine, &inputs);
+            let outputs = evaluate(key.key, workers, &inputs);
             for (output, record) in outputs.iter().flatten().zip(&records) {
                 tags.push(&output.tag().0)?;
                 if let Some(handles) = &mut handles {
@@ -128,10 +128,19 @@ pub fn build<O: Order>(
     }
     let mut tags = tags.finish()?;
     let distinct = for_each_distinct(&mut tags, |_| Ok(()))?;
-    let contradiction = || DataError::contradiction(files.frames);
+    let contradiction = || GraphError::contradiction(files.frames);
     let total = padded_tags(distinct, &limits).ok_or_else(contradiction)?;
-    let padding = padding_tags(key, engine, total.saturating_sub(distinct), &mut tags)?;
+    let padding = padding_tags(key, workers, total.saturating_sub(distinct), &mut tags)?;
     write(&mut tags, padding, total, files.frames, &limits)
+}
+
+/// Arithmetic of a table, and the threads it runs on.
+#[derive(Clone, Copy)]
+pub struct Workers<'a> {
+    /// Arithmetic of one thread.
+    pub arithmetic: &'a dyn BatchArithmetic,
+    /// Number of threads.
+    pub threads: usize,
 }
 
 /// Frames of a stored table, in order.
@@ -155,8 +164,8 @@ impl StoredTable {
     /// # Errors
     ///
     /// [`StoreError::Io`].
-    pub fn open(path: &Path) -> Result<Self, DataError> {
-        let file = File::open(path).map_err(DataError::io(path))?;
+    pub fn open(path: &Path) -> Result<Self, GraphError> {
+        let file = File::open(path).map_err(GraphError::io(path))?;
         let (reader, path) = (BufReader::with_capacity(1 << 20, file), path.to_path_buf());
         Ok(Self { reader, path, leaves: None, next: 0 })
     }
@@ -167,7 +176,7 @@ impl StoredTable {
     /// # Errors
     ///
     /// [`StoreError::Damaged`] if it is another one; [`StoreError::Io`].
-    pub fn open_verified(path: &Path, described: &TableDescriptor) -> Result<Self, DataError> {
+    pub fn open_verified(path: &Path, described: &TableDescriptor) -> Result<Self, GraphError> {
         let opened = Self::open(path)?;
         let (found, leaves) = VERIFIED.of(path, || {
             let (mut tree, mut leaves, mut tags) = (Tree::new(), Vec::new(), 0_u64);
@@ -179,11 +188,11 @@ impl StoredTable {
                 tags = tags.saturating_add(frame.header.elements.into());
             }
             let table = TableDescriptor { tag_count: tags, root: tree.root() };
-            Ok::<_, DataError>((table, leaves.into()))
+            Ok::<_, GraphError>((table, leaves.into()))
         })?;
         if found != *described {
             let how = Text::new("table-not-built");
-            return Err(DataError::Store(StoreError::Damaged { path: path.to_path_buf(), how }));
+            return Err(GraphError::Store(StoreError::Damaged { path: path.to_path_buf(), how }));
         }
         Ok(Self { leaves: Some(leaves), ..opened })
     }
@@ -193,16 +202,16 @@ impl StoredTable {
     /// # Errors
     ///
     /// [`StoreError::Contradiction`] for a damaged file.
-    pub fn next_frame(&mut self) -> Result<Option<RawFrame>, DataError> {
+    pub fn next_frame(&mut self) -> Result<Option<RawFrame>, GraphError> {
         let mut header = [0; FrameHeader::LEN];
         match self.reader.read_exact(&mut header) {
             Ok(()) => {}
             Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(None),
             Err(source) => {
-                return Err(DataError::Store(StoreError::Io { path: self.path.clone(), source }));
+                return Err(GraphError::Store(StoreError::Io { path: self.path.clone(), source }));
             }
         }
-        let damaged = || DataError::contradiction(&self.path);
+        let damaged = || GraphError::contradiction(&self.path);
         let header = FrameHeader::parse(&header).map_err(|_| damaged())?;
         let mut payload = vec![0; usize::try_from(header.payload_len).map_err(|_| damaged())?];
         self.reader.read_exact(&mut payload).map_err(|_| damaged())?;
@@ -212,7 +221,10 @@ impl StoredTable {
             if leaves.get(self.next) != Some(&leaf) {
                 let how = Text::new("table-frame-not-built");
                 let how = how.with("frame", Arg::Number(self.next as u64));
-                return Err(DataError::Store(StoreError::Damaged { path: self.path.clone(), how }));
+                return Err(GraphError::Store(StoreError::Damaged {
+                    path: self.path.clone(),
+                    how,
+                }));
             }
             self.next = self.next.saturating_add(1);
         }
@@ -224,14 +236,14 @@ impl StoredTable {
 /// leave copies behind that nobody erases.
 fn evaluate<O: Order>(
     key: &PrfKey<O>,
-    engine: &Engine,
+    workers: Workers<'_>,
     inputs: &[PrfInput],
 ) -> Vec<Vec<PrfOutput<O>>> {
-    let share = inputs.len().div_ceil(engine.threads().max(1)).max(1);
+    let share = inputs.len().div_ceil(workers.threads.max(1)).max(1);
     thread::scope(|scope| {
         let running: Vec<_> = inputs
             .chunks(share)
-            .map(|part| scope.spawn(move || key.outputs(engine.arithmetic(), part)))
+            .map(|part| scope.spawn(move || key.outputs(workers.arithmetic, part)))
             .collect();
         // A thread that panicked has found a defect; its panic goes on here.
         running
@@ -244,10 +256,10 @@ fn evaluate<O: Order>(
 /// Padding tags, the next one in place of any that is there already [M-21].
 fn padding_tags<O: Order>(
     key: &TableKey<'_, O>,
-    engine: &Engine,
+    workers: Workers<'_>,
     needed: u64,
     tags: &mut FixedSorted,
-) -> Result<BTreeSet<MatchTag>, DataError> {
+) -> Result<BTreeSet<MatchTag>, GraphError> {
     let mut padding = BTreeSet::new();
     let mut next = 0_u64;
     loop {
@@ -256,7 +268,7 @@ fn padding_tags<O: Order>(
             let numbers = next..next.saturating_add(missing);
             next = numbers.end;
             let inputs: Vec<PrfInput> = numbers.map(|m| key.derivation.table_padding(m)).collect();
-            let outputs = evaluate(key.key, engine, &inputs);
+            let outputs = evaluate(key.key, workers, &inputs);
             padding.extend(outputs.iter().flatten().map(PrfOutput::tag));
         }
         let before = padding.len();
@@ -277,7 +289,7 @@ fn write(
     total: u64,
     path: &Path,
     limits: &Limits,
-) -> Result<TableDescriptor, DataError> {
+) -> Result<TableDescriptor, GraphError> {
     let mut writer = TableWriter::new(total, limits)?;
     let mut padding = padding.into_iter().peekable();
     let mut failed = None;
@@ -292,9 +304,9 @@ fn write(
         };
         let merged = for_each_distinct(tags, |tag| {
             while let Some(other) = padding.next_if(|other| other < tag) {
-                push(other).map_err(DataError::io(path))?;
+                push(other).map_err(GraphError::io(path))?;
             }
-            push(*tag).map_err(DataError::io(path))
+            push(*tag).map_err(GraphError::io(path))
         });
         if let Err(error) = merged {
             failed = Some(error);
@@ -310,8 +322,8 @@ fn write(
 /// Calls `each` for every distinct tag in order, from the start; how many there were.
 fn for_each_distinct(
     tags: &mut FixedSorted,
-    mut each: impl FnMut(&MatchTag) -> Result<(), DataError>,
-) -> Result<u64, DataError> {
+    mut each: impl FnMut(&MatchTag) -> Result<(), GraphError>,
+) -> Result<u64, GraphError> {
     tags.rewind()?;
     let (mut last, mut count) = (None, 0_u64);
     while let Some(chunk) = tags.next_chunk(CHUNK_BYTES)? {
@@ -336,8 +348,8 @@ mod tests {
     use protocol::suite::{Aligned, Shuffled};
     use protocol::table::TableReader;
 
-    use crate::graph::handles::StoredHandles;
-    use crate::graph::tests::{ingest, line};
+    use crate::handles::StoredHandles;
+    use crate::tests::{ingest, line};
     use store::keyring::Keyring;
 
     use super::*;
@@ -386,9 +398,10 @@ mod tests {
             handles: with_handles.then_some((handles.as_path(), &STORAGE)),
         };
         let snapshot = snapshot.unwrap();
-        let engine = Engine::start(1);
+        let arithmetic = protocol::group::Portable;
+        let workers = Workers { arithmetic: &arithmetic, threads: 1 };
         let descriptor =
-            build(&snapshot, &conditions, key, &engine, &files, &workspace, &|_| {}).unwrap();
+            build(&snapshot, &conditions, key, workers, &files, &workspace, &|_| {}).unwrap();
         let mut stored = StoredTable::open(&frames).unwrap();
         let mut reader = TableReader::new(&descriptor);
         let mut tags = Vec::new();
