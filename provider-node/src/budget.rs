@@ -3,10 +3,11 @@
 //! The unit is a full run: the padded rows of the whole list times the widest row. A budget is what
 //! limits guessing, so it is told as a share of what there is to guess.
 
-use node::failure::{Failure, Inline as _};
+use node::failure::Failure;
 use protocol::limits::{ELEMENTS_ALIGNED_MAX, Limits, ROW_WIDTH_MAX, ROWS_SHUFFLED_MAX};
 use protocol::rows::RowWidth;
 use protocol::suite::{Profile, SuiteId};
+use report::{Arg, Code, Text};
 
 /// The budget of a partner, as its policy states it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,10 +41,8 @@ pub(crate) fn check_rows(rows: u64) -> Result<(), Failure> {
     if (1..=ROWS_MAX).contains(&rows) {
         return Ok(());
     }
-    Err(Failure::usage(
-        &format!("--rows {rows} is no size of a customer file"),
-        &format!("write the number of rows that the partner declared, 1 to {ROWS_MAX}"),
-    ))
+    let text = Text::new("invite-rows").with("rows", Arg::Number(rows));
+    Err(Failure::new(Code::Usage, text.with("most", Arg::Number(ROWS_MAX))))
 }
 
 /// Elements of a run over a whole list: padded rows, each of the widest row.
@@ -80,16 +79,15 @@ impl Share {
         self.0 > 10
     }
 
+    /// The share in percent, for a person.
+    pub(crate) const fn told(self) -> Arg {
+        Arg::Decimal(self.0, 1)
+    }
+
     /// The share in percent, for a script.
     pub(crate) fn percent(self) -> serde_json::Number {
         let percent = f64::from(u32::try_from(self.0).unwrap_or(1_000)) / 10.0;
         serde_json::Number::from_f64(percent).unwrap_or_else(|| 100.into())
-    }
-}
-
-impl std::fmt::Display for Share {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}.{} %", self.0 / 10, self.0 % 10)
     }
 }
 
@@ -131,7 +129,7 @@ mod tests {
     fn default_invitation_of_a_small_list_is_not_wide_and_its_budget_no_plan() {
         // The old default let 2^28 be tested in a day, the whole mobile plan.
         let usual = Allowance::of(20_000, &[Profile::MatchRate], false);
-        assert_eq!(Share::of_plan(usual.epoch).to_string(), "0.5 %");
+        assert_eq!(Share::of_plan(usual.epoch).told(), Arg::Decimal(5, 1));
         assert!(!Share::of_plan(usual.epoch).is_wide());
         let two = Allowance::of(20_000, &[Profile::MatchRate, Profile::DigitalIds], false);
         assert!(!Share::of_plan(two.epoch).is_wide());
@@ -142,10 +140,14 @@ mod tests {
 
     #[test]
     fn shares_are_rounded_and_end_at_all() {
-        assert_eq!(Share::of(1, 1_000).to_string(), "0.1 %");
-        assert_eq!(Share::of(149, 10_000).to_string(), "1.5 %");
-        assert_eq!(Share::of(9, 3).to_string(), "100.0 %");
-        assert_eq!(Share::of(9, 0).to_string(), "100.0 %");
+        for (share, tenths) in [
+            (Share::of(1, 1_000), 1),
+            (Share::of(149, 10_000), 15),
+            (Share::of(9, 3), 1_000),
+            (Share::of(9, 0), 1_000),
+        ] {
+            assert_eq!(share, Share(tenths));
+        }
         assert_eq!(Share::of(1, 1_000).percent().to_string(), "0.1");
     }
 

@@ -7,10 +7,12 @@
 
 use std::collections::BTreeMap;
 
-use node::failure::{Failure, Inline as _};
+use node::failure::Failure;
 use node::invite::COOKIE_NAMESPACE_MIN;
-use node::world::{self, DirectoryLock};
+use node::world::{self, Action, DirectoryLock, WorldError};
 use normalize::digital::{DigitalKind, is_listed_name};
+use protocol::error::Bug;
+use report::{Code, Text};
 use serde::{Deserialize, Serialize};
 
 use crate::Home;
@@ -28,21 +30,17 @@ impl Namespaces {
         let path = home.path(DIRECTORY).join(FILE);
         let mut codes: BTreeMap<String, u16> = match std::fs::read_to_string(&path) {
             Ok(text) => toml::from_str(&text).map_err(|error| {
-                Failure::operator(
-                    &format!("{} cannot be used: {}", path.display(), error.message()),
-                    "restore the file from your backup; its numbers stand in signed terms",
-                )
+                let text = Text::new("namespaces-unusable").with("path", &path);
+                Failure::new(Code::ToDoFirst, text.with("why", error.message()))
             })?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
-            Err(error) => {
-                return Err(Failure::storage(&format!("cannot read {}: {error}", path.display())));
+            Err(source) => {
+                return Err(WorldError::Io { action: Action::Read, path, source }.into());
             }
         };
         if codes.keys().any(|name| !is_listed_name(name)) {
-            return Err(Failure::operator(
-                &format!("{} has a name that is not in canonical form", path.display()),
-                "restore the file from your backup; its numbers stand in signed terms",
-            ));
+            let text = Text::new("namespaces-name").with("path", &path);
+            return Err(Failure::new(Code::ToDoFirst, text));
         }
         for kind in DigitalKind::ALL {
             codes.extend(kind.number().map(|number| (kind.name().to_owned(), number)));
@@ -62,18 +60,15 @@ impl Namespaces {
         for name in names {
             if !known.codes.contains_key(name) {
                 let last = known.codes.values().copied().max().unwrap_or(0);
-                let code = last.max(COOKIE_NAMESPACE_MIN - 1).checked_add(1).ok_or_else(|| {
-                    Failure::operator(
-                        "this node has met 65,280 cookie namespaces, more than there are numbers",
-                        "leave namespaces that no partner buys out of the graph file",
-                    )
-                })?;
+                let code = last
+                    .max(COOKIE_NAMESPACE_MIN - 1)
+                    .checked_add(1)
+                    .ok_or_else(|| Failure::new(Code::ToDoFirst, Text::new("namespaces-full")))?;
                 known.codes.insert(name.clone(), code);
             }
         }
         if known.codes.len() > before {
-            let text = toml::to_string(&known)
-                .map_err(|error| Failure::storage(&format!("cannot write names: {error}")))?;
+            let text = toml::to_string(&known).map_err(|_| Bug::invariant())?;
             world::publish_atomically(&directory.join(FILE), world::PRIVATE_MODE, |out| {
                 out.write_all(text.as_bytes())
             })?;

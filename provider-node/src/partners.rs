@@ -8,8 +8,10 @@
 use std::collections::BTreeMap;
 
 use channel::identity::PublicIdentity;
-use node::failure::{Failure, Inline as _};
+use node::failure::Failure;
 use node::toml_file::Fault;
+use node::world::{Action, WorldError};
+use report::{Arg, Code, Line, Text};
 
 use crate::Home;
 use crate::tenant::{self, POLICY, Tenant};
@@ -39,9 +41,13 @@ pub(crate) struct Quarantined {
 
 impl Quarantined {
     /// The mistake in one line, such as ``shop-b is not served: partner.toml line 7: …``.
-    pub(crate) fn line(&self) -> String {
-        let line = self.fault.line.map_or(String::new(), |line| format!(" line {line}"));
-        format!("{} is not served: {POLICY}{line}: {}", self.name, self.fault.what)
+    pub(crate) fn text(&self) -> Text {
+        let text = match self.fault.line {
+            Some(line) => Text::new("partner-not-served-line")
+                .with("line", Arg::Number(line.try_into().unwrap_or(u64::MAX))),
+            None => Text::new("partner-not-served"),
+        };
+        text.with("partner", &self.name).with("file", POLICY).with("what", self.fault.told())
     }
 
     /// The partner under its last good policy.
@@ -112,10 +118,11 @@ impl Partners {
     }
 
     /// Two lines for each partner that is not served: the mistake and what to try.
-    pub(crate) fn warnings(&self) -> impl Iterator<Item = String> {
-        self.quarantined
-            .iter()
-            .flat_map(|one| [one.line(), format!("  try: {}", one.fault.try_this)])
+    pub(crate) fn warnings(&self) -> impl Iterator<Item = Line> {
+        self.quarantined.iter().flat_map(|one| {
+            let advice = Text::new("failure-try").with("advice", one.fault.advice());
+            [Line::of(one.text()), Line::under(advice)]
+        })
     }
 
     /// The partner that a connection is of.
@@ -142,22 +149,15 @@ impl Partners {
         let quarantined = self.quarantined.iter().filter_map(|one| one.tenant.as_ref());
         for known in self.tenants.iter().chain(quarantined) {
             if known.name == name && known.identity != *identity {
-                return Err(Failure::operator(
-                    &format!("there is a partner {name} with another identity"),
-                    "choose another name; a partner that changed its keys is a new tenant",
-                ));
+                let text = Text::new("partner-other-identity").with("partner", name);
+                return Err(Failure::new(Code::ToDoFirst, text));
             }
             if known.name != name
                 && let Some(key) = common_key(&known.identity, identity)
             {
-                return Err(Failure::operator(
-                    &format!("the {key} of this identity is that of the partner {}", known.name),
-                    &format!(
-                        "invite it under that name, or remove partners/{} first: one party is one \
-                         partner",
-                        known.name
-                    ),
-                ));
+                let text = Text::new("partner-same-key").with("key", key.name());
+                let text = text.with("partner", &known.name);
+                return Err(Failure::new(Code::ToDoFirst, text));
             }
         }
         Ok(())
@@ -168,20 +168,18 @@ impl Partners {
         let (now, then) = (self.states(), before.states());
         let mut changes = Vec::new();
         for (name, state) in &now {
-            let how = match then.get(name) {
+            let id = match then.get(name) {
                 Some(earlier) if earlier == state => continue,
-                Some(_) => "changed",
-                None => "new",
+                Some(_) => "partner-changed",
+                None => "partner-new",
             };
             changes.push(match state {
-                State::Served(_) => {
-                    Change { line: format!("{name}: {how}, served"), faulty: false }
-                }
-                State::Faulty(line) => Change { line: line.clone(), faulty: true },
+                State::Served(_) => Change::told(id, name),
+                State::Faulty(text) => Change { text: text.clone(), faulty: true },
             });
         }
         let gone = then.keys().filter(|name| !now.contains_key(*name));
-        changes.extend(gone.map(|name| Change { line: format!("{name}: removed"), faulty: false }));
+        changes.extend(gone.map(|name| Change::told("partner-removed", name)));
         changes
     }
 
@@ -190,7 +188,7 @@ impl Partners {
             (tenant.name.as_str(), State::Served(tenant.policy.text().unwrap_or_default()))
         });
         let faulty =
-            self.quarantined.iter().map(|one| (one.name.as_str(), State::Faulty(one.line())));
+            self.quarantined.iter().map(|one| (one.name.as_str(), State::Faulty(one.text())));
         served.chain(faulty).collect()
     }
 
@@ -211,6 +209,7 @@ impl Partners {
                 self.tenants.push(tenant);
                 continue;
             };
+            let key = key.words();
             let what = format!("the {key} is also that of the partner {}", earlier.name);
             let fix = "one party is one partner: remove one of the two directories";
             let text = std::fs::read_to_string(tenant.path(POLICY)).unwrap_or_default();
@@ -236,16 +235,23 @@ impl Partners {
 #[derive(Debug)]
 pub(crate) struct Change {
     /// The partner and how it is now.
-    pub(crate) line: String,
+    pub(crate) text: Text,
     /// True if it is not served.
     pub(crate) faulty: bool,
 }
 
+impl Change {
+    /// A change of a partner, by the id of its text, that is no mistake.
+    fn told(id: &'static str, partner: &str) -> Self {
+        Self { text: Text::new(id).with("partner", partner), faulty: false }
+    }
+}
+
 /// A partner as a reload compares it.
-#[derive(PartialEq, Eq)]
+#[derive(PartialEq)]
 enum State {
     Served(String),
-    Faulty(String),
+    Faulty(Text),
 }
 
 fn quarantine(home: &Home, name: String, fault: Fault) -> Quarantined {
@@ -273,9 +279,7 @@ fn names(home: &Home) -> Result<Vec<String>, Failure> {
     let entries = match std::fs::read_dir(&path) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => {
-            return Err(Failure::storage(&format!("cannot read {}: {error}", path.display())));
-        }
+        Err(source) => return Err(WorldError::Io { action: Action::Read, path, source }.into()),
     };
     let mut names: Vec<String> = entries
         .flatten()
@@ -287,12 +291,35 @@ fn names(home: &Home) -> Result<Vec<String>, Failure> {
     Ok(names)
 }
 
+/// A key of an identity.
+#[derive(Debug, Clone, Copy)]
+enum Key {
+    Attestation,
+    Tls,
+}
+
+impl Key {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Attestation => "attestation",
+            Self::Tls => "tls",
+        }
+    }
+
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Attestation => "attestation key",
+            Self::Tls => "TLS key",
+        }
+    }
+}
+
 /// The key that two identities have in common.
-fn common_key(one: &PublicIdentity, other: &PublicIdentity) -> Option<&'static str> {
+fn common_key(one: &PublicIdentity, other: &PublicIdentity) -> Option<Key> {
     if one.attestation_key == other.attestation_key {
-        Some("attestation key")
+        Some(Key::Attestation)
     } else if one.spki == other.spki {
-        Some("TLS key")
+        Some(Key::Tls)
     } else {
         None
     }
@@ -359,7 +386,10 @@ mod tests {
             .unwrap()
             + 1;
         let told = format!("shop-b is not served: partner.toml line {at}: `n_min` is a number");
-        assert_eq!((faulty.line(), faulty.fault.try_this.as_str()), (told, "write `n_min = 1000`"));
+        assert_eq!(
+            (faulty.text().to_string(), faulty.fault.try_this.as_str()),
+            (told, "write `n_min = 1000`")
+        );
         // It is pinned, so that it can be told, and its tables are kept.
         assert_eq!(partners.identities().count(), 3);
         assert_eq!(partners.with_tables().count(), 3);
@@ -424,7 +454,7 @@ mod tests {
         std::fs::copy(node.file("shop-a"), copy.join(POLICY)).unwrap();
         let partners = node.load();
         assert_eq!(served(&partners).len(), 3);
-        let line = partners.quarantined[0].line();
+        let line = partners.quarantined[0].text().to_string();
         assert!(line.contains("`name` is not shop-d"), "{line}");
     }
 
@@ -437,7 +467,7 @@ mod tests {
             node.change("shop-c", |text| text.replace(&own, &line));
             let partners = node.load();
             assert_eq!(served(&partners), ["shop-a", "shop-b"]);
-            let told = partners.quarantined[0].line();
+            let told = partners.quarantined[0].text().to_string();
             assert!(told.starts_with("shop-c is not served: partner.toml line "), "{told}");
             assert!(told.ends_with(&format!("the {key} is also that of the partner shop-a")));
             // The pin is that of the partner that is served.
@@ -452,7 +482,8 @@ mod tests {
         assert_eq!(served(&partners), ["shop-b", "shop-c"]);
         assert!(
             partners.quarantined[0]
-                .line()
+                .text()
+                .to_string()
                 .ends_with("the TLS key is also that of the partner shop-c")
         );
     }
@@ -503,7 +534,7 @@ mod tests {
         create(&node.home, policy("shop-d", identity(4, 4), &[Profile::MatchRate])).unwrap();
         let changes = node.load().changes(&before);
         assert_eq!(changes.len(), 4, "{changes:?}");
-        let lines: Vec<&str> = changes.iter().map(|change| change.line.as_str()).collect();
+        let lines: Vec<String> = changes.iter().map(|change| change.text.to_string()).collect();
         assert_eq!(lines[0], "shop-a: changed, served");
         assert!(lines[1].starts_with("shop-b is not served: partner.toml line"), "{}", lines[1]);
         assert_eq!(lines[2..], ["shop-d: new, served", "shop-c: removed"]);

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use graph::GraphError;
 use graph::{GraphRules, StoredSnapshot};
-use node::failure::{Failure, Inline as _};
-use node::world;
+use node::failure::Failure;
+use node::world::{self, Action, WorldError};
 use protocol::manifest::{SignedSnapshot, SnapshotBody};
-use report::Text;
+use report::{Code, Text};
 use store::StoreError;
 
 use crate::Home;
@@ -92,10 +92,7 @@ impl Published {
         match current {
             Some(published) if published.signed.body.day == day => {
                 if published.is_shown() {
-                    return Err(Failure::try_later(
-                        "today's snapshot has been shown to a partner and stands until tomorrow",
-                        "ingest again after midnight UTC",
-                    ));
+                    return Err(Failure::new(Code::SnapshotShown, Text::new("snapshot-stands")));
                 }
                 Ok(published.signed.body.previous)
             }
@@ -111,8 +108,9 @@ impl Published {
             Ok(name) => name,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) if error.kind() == std::io::ErrorKind::InvalidData => String::new(),
-            Err(error) => {
-                return Err(Failure::storage(&format!("cannot read the graph: {error}")));
+            Err(source) => {
+                let path = graph.join(CURRENT);
+                return Err(WorldError::Io { action: Action::Read, path, source }.into());
             }
         };
         let directory = graph.join(&name);
@@ -123,8 +121,10 @@ impl Published {
             );
         }
         let path = directory.join(SIGNED);
-        let bytes = std::fs::read(&path).map_err(|error| {
-            Failure::storage(&format!("cannot read {}: {error}", path.display()))
+        let bytes = std::fs::read(&path).map_err(|source| WorldError::Io {
+            action: Action::Read,
+            path: path.clone(),
+            source,
         })?;
         let signed = SignedSnapshot::decode(&bytes).map_err(|_| {
             let how = Text::new("snapshot-not-signed");

@@ -13,9 +13,10 @@ use graph::GraphError;
 use graph::handles::StoredHandles;
 use graph::table::{StoredTable, TableConditions, TableFiles, TableKey, Workers, build};
 use node::engine::Engine;
-use node::failure::{Failure, Inline as _};
+use node::failure::Failure;
 use node::keyring::{AlignedKey, Keyring, RunKey};
 use node::world::{self, DirectoryLock, DraftDir};
+use protocol::error::Bug;
 use protocol::message::TableDescriptor;
 use protocol::purpose::Purpose;
 use protocol::suite::{Order, Profile, SuiteId};
@@ -279,8 +280,7 @@ impl Build<'_> {
             objections: late.recorded(),
             conditions: Conditions::of(&tenant.policy),
         };
-        let text = serde_json::to_string(&stored)
-            .map_err(|error| Failure::storage(&format!("cannot describe the table: {error}")))?;
+        let text = serde_json::to_string(&stored).map_err(|_| Bug::invariant())?;
         world::publish_atomically(&draft.path(TABLE), world::PRIVATE_MODE, |out| {
             out.write_all(text.as_bytes())
         })?;
@@ -303,7 +303,7 @@ impl Found {
         TableDescriptor { tag_count: self.stored.tag_count, root: self.stored.root }
     }
 
-    /// Whether every bit of the table is as it was built; one that is not is removed, with a line
+    /// Tells if every bit of the table is as it was built; one that is not is removed, with a line
     /// in the log, and another is built in its place.
     fn is_whole(&self, home: &Home, profile: Profile) -> Result<bool, Failure> {
         let frames = StoredTable::open_verified(&self.directory.join(FRAMES), &self.described());

@@ -6,10 +6,12 @@
 use std::path::{Path, PathBuf};
 
 use channel::identity::PublicIdentity;
-use node::failure::{Failure, Inline as _};
+use node::failure::Failure;
 use node::keyring::{Keyring, KeyringError};
 use node::toml_file::Fault;
 use node::world;
+use protocol::error::Bug;
+use report::{Arg, Code, Text};
 
 use crate::Home;
 use crate::partners::Partners;
@@ -37,13 +39,11 @@ impl Tenant {
     pub(crate) fn open(home: &Home, policy: PartnerPolicy, daily: bool) -> Result<Self, Failure> {
         let name = policy.name.clone();
         if !is_name(&name) {
-            return Err(Failure::usage(
-                "a partner's name has 1 to 64 lower-case letters, digits or hyphens",
-                "choose another name, for example retailer-fr",
-            ));
+            return Err(Failure::new(Code::Usage, Text::new("invite-name")));
         }
         let identity = PublicIdentity::parse(&policy.identity).map_err(|error| {
-            Failure::usage(&error.to_string(), "name the partner's identity.txt")
+            let text = Text::new("invite-not-an-identity").with("why", error.text());
+            Failure::new(Code::Usage, text)
         })?;
         let partners = Partners::load(home)?;
         partners.refuse_known(&name, &identity)?;
@@ -53,9 +53,7 @@ impl Tenant {
             Ok(None) => policy,
             Err(fault) => return Err(unusable(&directory, &fault)),
         };
-        let text = policy
-            .text()
-            .map_err(|error| Failure::storage(&format!("cannot write the policy: {error}")))?;
+        let text = policy.text().map_err(|_| Bug::invariant())?;
         // Whatever is written can be read again.
         PartnerPolicy::parse(&text, &name).map_err(|fault| unusable(&directory, &fault))?;
         Ok(Self { name, identity, policy, directory, text })
@@ -163,10 +161,13 @@ pub(crate) fn directory(home: &Home, name: &str) -> PathBuf {
 }
 
 fn unusable(directory: &Path, fault: &Fault) -> Failure {
-    Failure::operator(
-        &format!("{}: {}", directory.join(POLICY).display(), fault.text()),
-        &format!("{}, then invite again", fault.try_this),
-    )
+    let text = match fault.line {
+        Some(line) => Text::new("invite-policy-unusable-line")
+            .with("line", Arg::Number(line.try_into().unwrap_or(u64::MAX))),
+        None => Text::new("invite-policy-unusable"),
+    };
+    let text = text.with("path", &directory.join(POLICY)).with("what", fault.told());
+    Failure::new(Code::ToDoFirst, text.with("advice", fault.advice()))
 }
 
 /// The policy of a partner, which its operator edits.

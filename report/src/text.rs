@@ -45,6 +45,11 @@ impl Line {
         Self { depth: 1, text }
     }
 
+    /// The same line one step further in.
+    pub fn deeper(self) -> Self {
+        Self { depth: self.depth + 1, ..self }
+    }
+
     /// The line in the language of its reader.
     #[must_use]
     pub fn render(&self, reader: &Reader) -> String {

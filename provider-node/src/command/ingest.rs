@@ -8,6 +8,7 @@ use node::console::{OutputOptions, Progress, Terminal};
 use node::engine::{BatchEngine, Engine};
 use node::failure::Failure;
 use node::world::{Clock, SystemClock};
+use report::{Arg, Text};
 use rights::objections::Objections;
 
 use crate::Home;
@@ -49,36 +50,28 @@ pub(crate) fn run(
     let mut failed = build_tables(&home, &partners, &snapshot, &engine, now, &progress);
     progress.finish();
     let counts = snapshot.stored.counts();
-    terminal.line(&format!(
-        "{} lines, {} personas, {} published with {} identifiers and {} digital IDs",
-        counts.lines_read, counts.personas, counts.records, counts.identifiers, counts.digital_ids,
-    ));
+    let read = Text::new("ingest-counts")
+        .with("lines", counts.lines_read)
+        .with("personas", counts.personas)
+        .with("published", counts.records)
+        .with("identifiers", counts.identifiers)
+        .with("ids", counts.digital_ids);
+    terminal.say(&read);
     told(counts, terminal);
-    if counts.identifier_conflicts > 0 {
-        terminal.line(&format!(
-            "identifiers under two persons, not published: {}",
-            counts.identifier_conflicts
-        ));
-    }
-    if counts.household > 0 {
-        terminal.line(&format!(
-            "identifiers of households, in no table of individuals: {}",
-            counts.household
-        ));
-    }
-    if counts.surplus > 0 {
-        terminal.line(&format!(
-            "identifiers and digital IDs beyond what one persona may hold, left out: {}",
-            counts.surplus
-        ));
+    for (id, n) in [
+        ("ingest-conflicts", counts.identifier_conflicts),
+        ("ingest-household", counts.household),
+        ("ingest-surplus", counts.surplus),
+    ] {
+        if n > 0 {
+            terminal.say(&Text::new(id).with("n", n));
+        }
     }
     let ready = partners.with_tables().count().saturating_sub(failed.len());
-    terminal.line(&format!("tables ready for {ready} partners"));
-    for line in partners.warnings() {
-        terminal.line(&line);
-    }
+    terminal.say(&Text::new("ingest-tables").with("n", ready));
+    terminal.list(partners.warnings());
     for (name, _) in &failed {
-        terminal.line(&format!("no tables for {name}"));
+        terminal.say(&Text::new("ingest-no-tables").with("partner", name));
     }
     match failed.is_empty() {
         true => Ok(()),
@@ -107,41 +100,44 @@ fn build_tables(
     partners.with_tables().filter_map(failure).collect()
 }
 
-/// Says why lines, personas and values were left out, and what their consent rests on.
+/// Tells the reasons why lines, personas and values were left out, and the consent of the others.
 fn told(counts: &GraphCounts, terminal: &Terminal) {
-    let reasons = |what: &str, counts: &BTreeMap<String, u64>, first: &Numbers| {
-        let listed: Vec<String> = counts
+    let reasons = |id, counts: &BTreeMap<String, u64>, first: &Numbers| {
+        let listed: Vec<Text> = counts
             .iter()
             .map(|(reason, count)| match first.get(reason) {
-                Some(lines) => format!("{reason} {count} ({})", numbered(lines, *count)),
-                None => format!("{reason} {count}"),
+                Some(lines) => numbered(reason, lines, *count),
+                None => counted(reason, *count),
             })
             .collect();
         if !listed.is_empty() {
-            terminal.line(&format!("{what}: {}", listed.join(", ")));
+            terminal.say(&Text::new(id).with("reasons", Arg::List(listed)));
         }
     };
-    reasons("lines left out", &counts.lines_dropped, &counts.first_dropped);
-    reasons("personas left out", &counts.personas_dropped, &Numbers::new());
-    reasons("values rejected", &counts.identifiers_rejected, &Numbers::new());
+    reasons("ingest-lines-left", &counts.lines_dropped, &counts.first_dropped);
+    reasons("ingest-personas-left", &counts.personas_dropped, &Numbers::new());
+    reasons("ingest-values-rejected", &counts.identifiers_rejected, &Numbers::new());
     if counts.consent.is_empty() {
-        terminal.line("no columns of consent: these links are published on your own word");
+        terminal.say(&Text::new("ingest-no-consent"));
         return;
     }
-    let schemes: Vec<String> =
-        counts.consent.iter().map(|(scheme, count)| format!("{scheme} {count}")).collect();
-    terminal.line(&format!(
-        "consent: {}; the form of each was checked, and not which purposes it allows",
-        schemes.join(", ")
-    ));
+    let schemes = counts.consent.iter().map(|(scheme, count)| counted(scheme, *count));
+    let schemes = Arg::List(schemes.collect());
+    terminal.say(&Text::new("ingest-consent").with("schemes", schemes));
 }
 
-/// The numbers of the first lines of a reason.
-fn numbered(lines: &[u64], count: u64) -> String {
+fn counted(code: &str, count: u64) -> Text {
+    Text::new("code-and-count").with("code", code).with("n", count)
+}
+
+/// A reason with the numbers of its first lines.
+fn numbered(reason: &str, lines: &[u64], count: u64) -> Text {
     let listed: Vec<String> = lines.iter().map(u64::to_string).collect();
-    let more = if count > lines.len() as u64 { ", …" } else { "" };
-    let word = if count == 1 { "line" } else { "lines" };
-    format!("{word} {}{more}", listed.join(", "))
+    Text::new("ingest-reason")
+        .with("code", reason)
+        .with("n", count)
+        .with("lines", Arg::Word(listed.join(", ")))
+        .with("more", if count > lines.len() as u64 { "yes" } else { "no" })
 }
 
 type Numbers = BTreeMap<String, Vec<u64>>;

@@ -4,14 +4,15 @@ use std::path::Path;
 
 use node::console::Terminal;
 use node::failure::Failure;
+use report::Text;
 
 use crate::Home;
 
 pub(crate) fn run(dir: &Path, terminal: &Terminal) -> Result<(), Failure> {
     let identity = Home::create(dir)?;
-    terminal.line(&format!("identity: {identity}"));
+    terminal.say(&Text::new("init-identity").with("identity", identity.to_string()));
     terminal.line("");
-    terminal.line("Next: read a graph, and invite an advertiser by the identity.txt of its node.");
+    terminal.say(&Text::new("init-next-provider"));
     terminal.line(&format!("  provider-node ingest --dir {} flat_links.csv", dir.display()));
     Ok(())
 }

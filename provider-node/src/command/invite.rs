@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use channel::identity::{IdentityTextError, Introduction, NodeIdentity, comparison_code};
 use node::console::Terminal;
-use node::failure::{Failure, Inline as _};
+use node::failure::Failure;
 use node::invite::{COOKIE_NAMESPACE_MIN, Invitation};
 use node::normalize::manifest::RulesManifest;
 use node::output::{Output, Outputs};
@@ -12,6 +12,7 @@ use protocol::identifier::IdentifierKind;
 use protocol::limits::TERMS_LIST_MAX;
 use protocol::suite::{Profile, SuiteId};
 use protocol::transcript::Role;
+use report::{Arg, Code, Line, Text};
 
 use crate::Home;
 use crate::budget::{self, Share};
@@ -27,10 +28,7 @@ pub(crate) fn run(options: &InviteOptions, terminal: &Terminal) -> Result<(), Fa
     let profiles = profiles(&options.profile)?;
     let own = home.identity.public();
     if advertiser.spki == own.spki || advertiser.attestation_key == own.attestation_key {
-        return Err(Failure::usage(
-            "that is the identity of this node itself",
-            "name the identity.txt that `advertiser-node init` wrote",
-        ));
+        return Err(Failure::new(Code::Usage, Text::new("invite-own-identity")));
     }
     budget::check_rows(options.rows)?;
     check_entity(&options.legal_entity)?;
@@ -65,11 +63,10 @@ pub(crate) fn run(options: &InviteOptions, terminal: &Terminal) -> Result<(), Fa
     invitation.publish(&output)?;
     tell(&home, &tenant, &output, terminal)?;
     if let Some(warning) = no_cookie(&profiles, &tenant, &namespaces) {
-        terminal.line(&warning);
-        terminal.line("  then invite again under the same name and have that invitation accepted");
+        terminal.list([Line::of(warning), Line::under(Text::new("invite-no-cookie-then"))]);
     }
     let code = comparison_code(&advertiser, &own);
-    terminal.line(&format!("code {code}: compare it by telephone"));
+    terminal.say(&Text::new("compare-code").with("code", code.to_string()));
     Ok(())
 }
 
@@ -111,53 +108,44 @@ fn invitation(
 /// Tells the operator what the partner may do, and how much of what there is to guess.
 fn tell(home: &Home, tenant: &Tenant, output: &Output, terminal: &Terminal) -> Result<(), Failure> {
     let policy = &tenant.policy;
-    terminal.line(&format!(
-        "partner {} may run: {} for {}",
-        tenant.name,
-        policy.profiles.join(", "),
-        policy.purpose,
-    ));
-    terminal.line(&format!(
-        "budget for {} rows: {} evaluations a day, {} in 30 days",
-        policy.rows, policy.evaluations_per_day, policy.evaluations_per_epoch,
-    ));
+    let may_run = Text::new("invite-may-run")
+        .with("partner", &tenant.name)
+        .with("profiles", Arg::Word(policy.profiles.join(", ")))
+        .with("purpose", &policy.purpose);
+    let budget = Text::new("invite-budget")
+        .with("rows", policy.rows)
+        .with("day", policy.evaluations_per_day)
+        .with("month", policy.evaluations_per_epoch);
     let snapshot = Published::current(home)?;
     let identifiers = snapshot.map(|snapshot| snapshot.stored.counts().identifiers);
-    terminal.line(&format!("  that is {}", shares(policy, identifiers)));
+    let share = Text::new("invite-share").with("shares", shares(policy, identifiers));
+    terminal.list([Line::of(may_run), Line::of(budget), Line::under(share)]);
     if mixes(&policy.profiles()) {
-        terminal.line(
-            "advice: matched-rows shows which rows matched, exactly; what the other profiles \
-             round or hide protects nobody from a partner that has it too",
-        );
+        terminal.say(&Text::new("invite-mixed"));
     }
-    terminal.line(&format!("invitation: {}", output.shown()));
+    terminal.say(&Text::new("invite-written").with("output", output.told()));
     Ok(())
 }
 
-/// The budget as shares of a numbering plan and of the graph, in words.
-pub(crate) fn shares(policy: &PartnerPolicy, identifiers: Option<u64>) -> String {
+/// The budget as shares of a numbering plan and of the graph.
+pub(crate) fn shares(policy: &PartnerPolicy, identifiers: Option<u64>) -> Text {
     let (day, epoch) = (policy.evaluations_per_day, policy.evaluations_per_epoch);
-    let mut parts = Vec::new();
-    if tests_numbers(policy) {
-        let share = Share::of_plan;
-        parts.push(format!(
-            "{} of the mobile numbers of France a day, {} in 30 days",
-            share(day),
-            share(epoch)
-        ));
+    let told = |id, share: &dyn Fn(u64) -> Share| {
+        Text::new(id).with("day", share(day).told()).with("month", share(epoch).told())
+    };
+    let graph = match identifiers {
+        Some(all) => told("shares-graph", &|evaluations| Share::of(evaluations, all)),
+        None => Text::new("shares-no-graph"),
+    };
+    match tests_numbers(policy) {
+        true => Text::new("shares-both")
+            .with("plan", told("shares-plan", &Share::of_plan))
+            .with("graph", graph),
+        false => graph,
     }
-    parts.push(match identifiers {
-        Some(all) => format!(
-            "at most {} of the graph's identifiers a day, {} in 30 days",
-            Share::of(day, all),
-            Share::of(epoch, all)
-        ),
-        None => "the share of the graph is told once there is one".to_owned(),
-    });
-    parts.join("; ")
 }
 
-/// Whether its tables hold identifiers that can be counted through.
+/// True if its tables hold identifiers that can be counted through.
 pub(crate) fn tests_numbers(policy: &PartnerPolicy) -> bool {
     let phone = |name: &String| {
         let kind = IdentifierKind::from_name(name);
@@ -177,13 +165,8 @@ fn refuse_wide(policy: &PartnerPolicy, allowed: &[Allowed]) -> Result<(), Failur
     if !share.is_wide() || !tests_numbers(policy) || allowed.contains(&Allowed::WideBudget) {
         return Ok(());
     }
-    Err(Failure::usage(
-        &format!(
-            "{} evaluations in 30 days are {share} of the mobile numbers of France, above 1 %",
-            policy.evaluations_per_epoch,
-        ),
-        "declare fewer rows or profiles, or accept it with --allow wide-budget",
-    ))
+    let text = Text::new("invite-wide").with("evaluations", policy.evaluations_per_epoch);
+    Err(Failure::new(Code::Usage, text.with("share", share.told())))
 }
 
 fn check_entity(name: &str) -> Result<(), Failure> {
@@ -191,14 +174,11 @@ fn check_entity(name: &str) -> Result<(), Failure> {
     if plain && (1..=128).contains(&name.len()) {
         return Ok(());
     }
-    Err(Failure::usage(
-        "--legal-entity is not 1 to 128 printable characters",
-        "write the company as the contract names it",
-    ))
+    Err(Failure::new(Code::Usage, Text::new("invite-legal-entity")))
 }
 
 /// Told where no cookie could be delivered: nothing adds namespaces to a policy afterwards.
-fn no_cookie(profiles: &[Profile], tenant: &Tenant, known: &Namespaces) -> Option<String> {
+fn no_cookie(profiles: &[Profile], tenant: &Tenant, known: &Namespaces) -> Option<Text> {
     let cookies =
         |names: &[String]| names.iter().any(|name| known.code(name) >= Some(COOKIE_NAMESPACE_MIN));
     if !profiles.iter().any(|profile| profile.sends_handles()) || cookies(&tenant.policy.namespaces)
@@ -206,34 +186,27 @@ fn no_cookie(profiles: &[Profile], tenant: &Tenant, known: &Namespaces) -> Optio
         return None;
     }
     let graph: Vec<String> = known.by_code().into_values().collect();
-    let first = if cookies(&graph) { "" } else { "`ingest` your graph, " };
-    Some(format!(
-        "warning: the invitation lists no cookie namespace, so digital-ids and activation deliver \
-         no cookie; {first}name its cookie namespaces under `namespaces` in {},",
-        tenant.path("partner.toml").display()
-    ))
+    let ingest = if cookies(&graph) { "no" } else { "yes" };
+    let text = Text::new("invite-no-cookie").with("ingest", ingest);
+    Some(text.with("file", &tenant.path("partner.toml")))
 }
 
 /// The identity in a file, proved; the line alone would be anybody's to make.
 fn identity(path: &Path) -> Result<Introduction, Failure> {
     if path.as_os_str().to_string_lossy().trim().to_ascii_lowercase().starts_with("vmid1") {
-        return Err(Failure::usage(
-            "--identity takes the file, not the line: the line does not prove whose keys it names",
-            ASK,
-        ));
+        return Err(Failure::new(Code::Usage, Text::new("invite-line")));
     }
     let text = std::fs::read_to_string(path).map_err(|error| {
-        Failure::usage(&format!("cannot read {}: {error}", path.display()), ASK)
+        let text = Text::new("invite-unreadable").with("path", path);
+        Failure::new(Code::Usage, text.with("why", &error))
     })?;
     Introduction::parse(&text, Role::Advertiser).map_err(|error| {
-        let fix = match error {
-            IdentityTextError::Proof => {
-                "do not invite it: ask whoever sent it, by telephone, for the identity.txt that \
-                 `advertiser-node init` wrote"
-            }
-            _ => ASK,
+        let id = match error {
+            IdentityTextError::Proof => "invite-unproved",
+            _ => "invite-identity",
         };
-        Failure::usage(&format!("{}: {error}", path.display()), fix)
+        let text = Text::new(id).with("path", path).with("why", error.text());
+        Failure::new(Code::Usage, text)
     })
 }
 
@@ -242,10 +215,8 @@ fn profiles(names: &[String]) -> Result<Vec<Profile>, Failure> {
     for name in names {
         let profile = Profile::from_name(name).ok_or_else(|| {
             let known: Vec<&str> = Profile::ALL.iter().map(|profile| profile.name()).collect();
-            Failure::usage(
-                &format!("there is no profile {}", node::error::shown(name)),
-                &format!("use --profile with one of {}", known.join(", ")),
-            )
+            let text = Text::new("invite-no-profile").with("profile", name);
+            Failure::new(Code::Usage, text.with("known", Arg::Word(known.join(", "))))
         })?;
         if !profiles.contains(&profile) {
             profiles.push(profile);
@@ -253,6 +224,3 @@ fn profiles(names: &[String]) -> Result<Vec<Profile>, Failure> {
     }
     Ok(profiles)
 }
-
-const ASK: &str =
-    "ask the advertiser for the file identity.txt that `advertiser-node init` wrote, both lines";

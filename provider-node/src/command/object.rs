@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use node::console::Terminal;
-use node::failure::{Failure, Inline as _};
+use node::failure::Failure;
 use node::output::{Output, Outputs};
 use node::world::{Clock, SystemClock};
-use report::{Code, Diagnose, Text};
+use report::{Arg, Code, Diagnose, Text};
 use rights::objections::{Feed, FeedRules, import_feed};
 
 use crate::Home;
@@ -37,39 +37,55 @@ pub(crate) fn run(
     };
     let feed = import_feed(&home.path(OBJECTIONS), file, &rules, &home.storage, now)?;
     let counts = feed.counts();
-    terminal.line(&format!(
-        "{} read: {} new, {} known, {} not carried out",
-        counts.lines_read,
-        counts.new,
-        counts.known,
-        counts.left(),
-    ));
+    let read = Text::new("object-read")
+        .with("read", counts.lines_read)
+        .with("new", counts.new)
+        .with("known", counts.known)
+        .with("left", counts.left());
+    terminal.say(&read);
     if counts.undated > 0 {
-        terminal.line(&format!(
-            "{} of a date that cannot be read: they hold as if they had always been there",
-            counts.undated
-        ));
+        terminal.say(&Text::new("object-undated").with("n", counts.undated));
     }
     if counts.new > 0 {
-        terminal.line(
-            "Deliveries leave these persons out from now on, and tables are made anew without \
-             them.",
-        );
+        terminal.say(&Text::new("object-effect"));
     }
     if counts.left() == 0 && feed.unread().is_none() {
-        terminal.line("The feed holds personal data: destroy it.");
+        terminal.say(&Text::new("object-destroy"));
         return Ok(());
     }
     let written = rejects.filter(|_| counts.left() > 0);
     if let Some(output) = &written {
         feed.write_left(output).map_err(|error| {
-            let what = format!("{}; {error}", left(&feed));
-            let try_this = "give the same feed again, with `--rejects` on a disk that has room";
-            Failure::output(&what, try_this)
+            let text = Text::new("object-not-written").with("left", left(&feed));
+            Failure::new(Code::Output, text.with("why", error.text()))
         })?;
     }
-    Err(Failure::partly(&left(&feed), &advice(dir, &feed, written.as_ref())))
+    Err(Partly { left: left(&feed), advice: advice(dir, &feed, written.as_ref()) }.into())
 }
+
+/// A feed of which lines are left.
+#[derive(Debug)]
+struct Partly {
+    left: Text,
+    advice: Text,
+}
+
+impl Diagnose for Partly {
+    fn code(&self) -> Code {
+        Code::Partly
+    }
+
+    fn text(&self) -> Text {
+        self.left.clone()
+    }
+
+    fn advice(&self) -> Option<Text> {
+        Some(self.advice.clone())
+    }
+}
+
+impl std::error::Error for Partly {}
+report::told_in_english!(Partly);
 
 /// The refusal of an output, with what holds of the feed.
 fn not_begun(failure: Failure) -> Failure {
@@ -100,43 +116,39 @@ impl Diagnose for NotBegun {
 impl std::error::Error for NotBegun {}
 report::told_in_english!(NotBegun);
 
-/// What is not carried out, by line.
-fn left(feed: &Feed) -> String {
+/// The lines that are not carried out, and the place beyond which nothing was read.
+fn left(feed: &Feed) -> Text {
     let counts = feed.counts();
-    let mut parts = Vec::new();
-    if counts.left() > 0 {
-        let listed: Vec<String> =
-            feed.first_left().iter().map(|(line, why)| format!("line {line} {why}")).collect();
-        let more = counts.left().saturating_sub(listed.len() as u64);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let of = counts.lines_read;
-        parts.push(format!(
-            "{} of {of} not carried out: {}{more}",
-            counts.left(),
-            listed.join(", ")
-        ));
+    let unread = feed.unread().map(|why| Text::new("object-unread").with("why", why.text()));
+    let lines = feed.first_left().iter().map(|(line, why)| {
+        Text::new("object-line").with("line", Arg::Number(*line)).with("why", *why)
+    });
+    let lines: Vec<Text> = lines.collect();
+    let more = counts.left().saturating_sub(lines.len() as u64);
+    let id = if more > 0 { "object-left-more" } else { "object-left" };
+    let left = Text::new(id)
+        .with("left", counts.left())
+        .with("read", counts.lines_read)
+        .with("lines", Arg::List(lines))
+        .with("more", more);
+    match unread {
+        Some(unread) if counts.left() > 0 => {
+            Text::new("object-left-unread").with("left", left).with("unread", unread)
+        }
+        Some(unread) => unread,
+        None => left,
     }
-    if let Some(why) = feed.unread() {
-        parts.push(format!("nothing was read beyond an unreadable place: {why}"));
-    }
-    parts.join("; ")
 }
 
-fn advice(dir: &Path, feed: &Feed, written: Option<&Output>) -> String {
-    let command = format!("provider-node object --dir {} --file", dir.display());
+fn advice(dir: &Path, feed: &Feed, written: Option<&Output>) -> Text {
     match (feed.unread(), written) {
-        (Some(why), _) => {
-            format!("{}, then give the whole feed again", why.text().attribute("try"))
-        }
+        (Some(why), _) => Text::new("object-try-unread").with("try", why.text().attribute("try")),
         (None, Some(output)) => {
-            let (shown, name) = (output.shown(), output.name().display());
-            format!("mend {shown}, which has these lines, then `{command} {name}`")
+            let (dir, name) = (dir.display(), output.name().display());
+            let command = format!("provider-node object --dir {dir} --file {name}");
+            Text::new("object-try-written").with("output", output.told()).with("command", command)
         }
-        (None, None) => {
-            "keep the feed, mend these lines and give it again; `--rejects FILE` writes them to a \
-             file of their own"
-                .to_owned()
-        }
+        (None, None) => Text::new("object-try-kept"),
     }
 }
 

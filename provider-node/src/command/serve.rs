@@ -11,7 +11,7 @@ use graph::GraphError;
 use node::console::{OutputOptions, Progress, Terminal};
 use node::driver::{ChargeError, DriveError, Driver, Duties, Ended, ProviderDuties};
 use node::engine::Engine;
-use node::failure::{Failure, Inline as _, session_error};
+use node::failure::{Failure, session_error};
 use node::journal::SessionJournal;
 use node::keyring::KeyringError;
 use node::ledger::{Ledger, LedgerError, SessionRow, SessionState};
@@ -31,6 +31,7 @@ use protocol::message::Control;
 use protocol::suite::SuiteId;
 use protocol::terms::{MatchTerms, Offer};
 use protocol::transcript::Role;
+use report::{Code, Text};
 use rights::objections::suppression_epoch;
 use session::advertiser::KnownKey;
 use session::disclosure::Resolution;
@@ -63,10 +64,11 @@ pub(crate) fn run(
     let rules = RulesManifest::build(home.config.common.ruleset, &home.config.common.options)?;
     let service = Arc::new(Service::new(home, rules.rules_digest(), output.clone(), terminal)?);
     service.ledger.interrupt_sessions()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::storage(&format!("cannot start the runtime: {error}")))?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
+            let text = Text::new("runtime-not-started").with("why", &error);
+            Failure::new(Code::Storage, text)
+        })?;
     let served = runtime.block_on(life::serve(&service, options, terminal));
     runtime.shutdown_timeout(Duration::from_secs(2));
     served
@@ -74,7 +76,7 @@ pub(crate) fn run(
 
 struct Service {
     home: Home,
-    /// Where and how progress of sessions is told.
+    /// Place and manner of the progress of sessions.
     output: OutputOptions,
     terminal: Terminal,
     ledger: Ledger,
@@ -121,10 +123,7 @@ impl Service {
     /// Builds what is missing before the node can be reached.
     fn build_tables(&self) -> Result<(), Failure> {
         let Some(snapshot) = Published::current(&self.home)? else {
-            return Err(Failure::operator(
-                "this node has no graph yet",
-                "read one with `provider-node ingest`",
-            ));
+            return Err(Failure::new(Code::ToDoFirst, Text::new("serve-no-graph")));
         };
         snapshot.stored.verify()?;
         let now = SystemClock::new().now_unix();
@@ -200,7 +199,7 @@ impl Service {
         let changes = partners.changes(&last);
         *last = partners;
         for change in &changes {
-            let line = &change.line;
+            let line = &change.text;
             match change.faulty {
                 true => tracing::warn!(target: "veilmatch::session", "{line}"),
                 false => tracing::info!(target: "veilmatch::session", "{line}"),
@@ -311,7 +310,7 @@ impl Service {
         (self.home.config.common.memory_bytes / SESSIONS_SPILLING).max(SPILL_BYTES_MIN)
     }
 
-    /// What a session starts from.
+    /// State that a session starts from.
     fn config(
         &self,
         tenant: &Tenant,
@@ -338,7 +337,7 @@ impl Service {
         })
     }
 
-    /// Why a partner has to come back later, and in how many seconds.
+    /// Reason why a partner has to come back later, and in how many seconds.
     fn busy(
         &self,
         partner: &[u8; 32],
@@ -460,11 +459,11 @@ struct ProvidersDuties<'a> {
     partner: [u8; 32],
     budget: node::ledger::Budget,
     tables: Vec<Ready>,
-    /// What a release would be made from, if a profile discloses handles.
+    /// Source of a release, if a profile discloses handles.
     desk: Option<DeliveryDesk>,
     /// The table of the profile that the terms are for.
     chosen: Option<Ready>,
-    /// What is released, in profiles that disclose handles.
+    /// Release to be made, in profiles that disclose handles.
     delivery: Option<Delivery>,
     /// Id of the run key that the partner was offered.
     offered: Option<[u8; 16]>,
@@ -474,7 +473,7 @@ struct ProvidersDuties<'a> {
 }
 
 impl ProvidersDuties<'_> {
-    /// Whether the run key that was offered serves nobody any more: its terms spent it, or the
+    /// Tells if the run key that was offered serves nobody any more: its terms spent it, or the
     /// partner says that earlier ones did, and then it is retired here [K-12].
     fn run_key_is_spent(&self, done: &Result<Ended, Failure>) -> Result<bool, Failure> {
         let Some(id) = self.offered else { return Ok(false) };

@@ -9,6 +9,7 @@ use node::ledger::Ledger;
 use node::status::{self, Sessions};
 use node::world::{Clock, SystemClock};
 use protocol::suite::Profile;
+use report::{Arg, Line, Text};
 use serde_json::{Value, json};
 
 use crate::Home;
@@ -41,13 +42,13 @@ pub(crate) fn run(dir: &Path, as_json: bool, terminal: &Terminal) -> Result<(), 
         .collect();
     let sessions = Sessions::last(ledger.as_ref(), names, home.is_in_use())?;
     let identity = home.identity.public();
-    let day = snapshot.map(|snapshot| status::day(snapshot.signed.body.day));
+    let day = snapshot.map(|snapshot| snapshot.signed.body.day);
     if as_json {
         let partners: Vec<Value> = partners.iter().map(PartnerShown::json).collect();
         let shown = json!({
             "identity": identity.to_string(),
             "party": status::short(&identity.party().0),
-            "snapshot_day": day,
+            "snapshot_day": day.map(status::day),
             "partners": partners,
             "attention": attention.iter().map(Attention::json).collect::<Vec<_>>(),
             "sessions": sessions.json(),
@@ -55,25 +56,23 @@ pub(crate) fn run(dir: &Path, as_json: bool, terminal: &Terminal) -> Result<(), 
         terminal.line(&format!("{shown:#}"));
         return Ok(());
     }
-    terminal.line(&format!("identity: {identity}"));
-    terminal.line(&format!("party: {}", status::short(&identity.party().0)));
-    terminal.line(&match &day {
-        Some(day) => format!("snapshot of {day}"),
-        None => "no graph yet; read one with `provider-node ingest`".to_owned(),
+    terminal.say(&Text::new("status-identity").with("identity", identity.to_string()));
+    terminal.say(&Text::new("status-party").with("party", status::short(&identity.party().0)));
+    terminal.say(&match day {
+        Some(day) => {
+            Text::new("status-snapshot").with("day", Arg::Day(u64::from(day).saturating_mul(DAY_S)))
+        }
+        None => Text::new("status-no-graph"),
     });
     if !attention.is_empty() {
-        terminal.line("attention:");
+        terminal.say(&Text::new("status-attention"));
     }
-    for Attention { text, try_this, .. } in &attention {
-        terminal.line(&format!("  {text}"));
-        terminal.line(&format!("    try: {try_this}"));
-    }
+    terminal.list(attention.iter().flat_map(Attention::lines));
     if partners.is_empty() && attention.is_empty() {
-        terminal.line("no partner yet; open one with `provider-node invite`");
+        terminal.say(&Text::new("status-no-partner"));
     }
-    for line in partners.iter().flat_map(PartnerShown::lines).chain(sessions.lines()) {
-        terminal.line(&line);
-    }
+    terminal.list(partners.iter().flat_map(PartnerShown::lines));
+    sessions.lines().iter().for_each(|line| terminal.line(line));
     Ok(())
 }
 
@@ -82,14 +81,14 @@ struct Attention {
     partner: String,
     /// The file of a policy with a mistake, and the line if one is known.
     policy: Option<Option<usize>>,
-    text: String,
-    try_this: String,
+    text: Text,
+    advice: Text,
 }
 
 impl From<&Quarantined> for Attention {
     fn from(one: &Quarantined) -> Self {
         let (partner, policy) = (one.name.clone(), Some(one.fault.line));
-        Self { partner, policy, text: one.line(), try_this: one.fault.try_this.clone() }
+        Self { partner, policy, text: one.text(), advice: one.fault.advice() }
     }
 }
 
@@ -97,8 +96,17 @@ impl Attention {
     /// A partner whose keys, tables or budget cannot be looked at.
     fn unreadable(tenant: &Tenant, failure: &Failure) -> Self {
         let partner = tenant.name.clone();
-        let text = format!("{partner}: {failure}");
-        Self { partner, policy: None, text, try_this: failure.advice().to_string() }
+        let text = Text::new("status-unreadable")
+            .with("partner", &partner)
+            .with("code", failure.code().shown())
+            .with("what", failure.text());
+        Self { partner, policy: None, text, advice: failure.advice() }
+    }
+
+    /// The same in two lines.
+    fn lines(&self) -> [Line; 2] {
+        let advice = Text::new("failure-try").with("advice", self.advice.clone());
+        [Line::under(self.text.clone()), Line::under(advice).deeper()]
     }
 
     /// The same for a script.
@@ -107,8 +115,8 @@ impl Attention {
             "partner": self.partner,
             "file": self.policy.map(|_| POLICY),
             "line": self.policy.flatten(),
-            "text": self.text,
-            "try": self.try_this,
+            "text": self.text.to_string(),
+            "try": self.advice.to_string(),
         })
     }
 }
@@ -157,35 +165,33 @@ impl<'a> PartnerShown<'a> {
         })
     }
 
-    fn lines(&self) -> Vec<String> {
+    fn lines(&self) -> Vec<Line> {
         let policy = &self.tenant.policy;
         let table = |(profile, state): &(Profile, State)| {
-            let state = match state {
-                State::Ready(tags) => format!("ready, {tags} tags"),
-                State::Building => "being built".to_owned(),
-                State::Missing => "none; `ingest` or `serve` builds it".to_owned(),
+            let text = match state {
+                State::Ready(tags) => Text::new("status-table-ready").with("tags", *tags),
+                State::Building => Text::new("status-table-building"),
+                State::Missing => Text::new("status-table-none"),
             };
-            format!("  table for {profile}: {state}")
+            Line::under(text.with("profile", profile.name()))
         };
-        let of = |spent: u64, most: u64| format!("{spent} of {most}");
-        let partner = format!(
-            "partner {}: {}, party {}, profiles {} for {}",
-            self.tenant.name,
-            policy.legal_entity,
-            status::short(&self.tenant.identity.party().0),
-            policy.profiles.join(", "),
-            policy.purpose,
-        );
-        let spent = format!(
-            "  evaluations spent: {} in 24 hours, {} in 30 days; {} may be spent now",
-            of(self.spent_day, policy.evaluations_per_day),
-            of(self.spent_epoch, policy.evaluations_per_epoch),
-            self.left,
-        );
-        let share = format!("  it may test {}", shares(policy, self.identifiers));
-        std::iter::once(partner)
+        let partner = Text::new("status-partner")
+            .with("partner", &self.tenant.name)
+            .with("entity", &policy.legal_entity)
+            .with("party", status::short(&self.tenant.identity.party().0))
+            .with("profiles", Arg::Word(policy.profiles.join(", ")))
+            .with("purpose", &policy.purpose);
+        let spent = Text::new("status-spent")
+            .with("day", self.spent_day)
+            .with("day_max", policy.evaluations_per_day)
+            .with("month", self.spent_epoch)
+            .with("month_max", policy.evaluations_per_epoch)
+            .with("left", self.left);
+        let shares = shares(policy, self.identifiers);
+        let share = Text::new("status-may-test").with("shares", shares);
+        std::iter::once(Line::of(partner))
             .chain(self.tables.iter().map(table))
-            .chain([spent, share])
+            .chain([Line::under(spent), Line::under(share)])
             .collect()
     }
 

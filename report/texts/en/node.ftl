@@ -28,6 +28,7 @@ progress-of = { $partner }: { $line }
 
 standard-output-failed = cannot write to standard output: { $why }
     .try = look at what reads it
+runtime-not-started = cannot start the runtime: { $why }
 
 ## check-config
 

@@ -12,6 +12,154 @@ snapshot-not-ours = it is not what this node signed
 ## Objections
 
 object-not-begun = { $why }; nothing was carried out yet
+object-read = { $read_text } read: { $new_text } new, { $known_text } known, { $left_text } not carried out
+object-undated = { $n_text } of a date that cannot be read: they hold as if they had always been there
+object-effect = Deliveries leave these persons out from now on, and tables are made anew without them.
+object-destroy = The feed holds personal data: destroy it.
+object-left = { $left_text } of { $read_text } not carried out: { $lines }
+object-left-more = { $left_text } of { $read_text } not carried out: { $lines } and { $more_text } more
+object-line = line { $line } { $why }
+object-unread = nothing was read beyond an unreadable place: { $why }
+object-left-unread = { $left }; { $unread }
+object-not-written = { $left }; { $why }
+    .try = give the same feed again, with `--rejects` on a disk that has room
+object-try-unread = { $try }, then give the whole feed again
+object-try-written = mend { $output }, which has these lines, then `{ $command }`
+object-try-kept = keep the feed, mend these lines and give it again; `--rejects FILE` writes them to a file of their own
+
+## Ingest
+
+ingest-counts = { $lines_text } lines, { $personas_text } personas, { $published_text } published with { $identifiers_text } identifiers and { $ids_text } digital IDs
+ingest-conflicts = identifiers under two persons, not published: { $n_text }
+ingest-household = identifiers of households, in no table of individuals: { $n_text }
+ingest-surplus = identifiers and digital IDs beyond what one persona may hold, left out: { $n_text }
+ingest-lines-left = lines left out: { $reasons }
+ingest-personas-left = personas left out: { $reasons }
+ingest-values-rejected = values rejected: { $reasons }
+# $n lines have the reason; $lines are the first of them, $more is `yes` if there are others.
+ingest-reason = { $code } { $n_text } ({ $n ->
+    [one] line
+   *[other] lines
+ } { $lines }{ $more ->
+    [yes] , …
+   *[no] { "" }
+ })
+ingest-no-consent = no columns of consent: these links are published on your own word
+ingest-consent = consent: { $schemes }; the form of each was checked, and not which purposes it allows
+ingest-tables = tables ready for { $n ->
+    [one] { $n_text } partner
+   *[other] { $n_text } partners
+ }
+ingest-no-tables = no tables for { $partner }
+snapshot-stands = today's snapshot has been shown to a partner and stands until tomorrow
+    .try = ingest again after midnight UTC
+
+## Init
+
+init-identity = identity: { $identity }
+init-next-provider = Next: read a graph, and invite an advertiser by the identity.txt of its node.
+
+## Invite
+
+invite-own-identity = that is the identity of this node itself
+    .try = name the identity.txt that `advertiser-node init` wrote
+invite-line = --identity takes the file, not the line: the line does not prove whose keys it names
+    .try = { try-ask-identity }
+invite-unreadable = cannot read { $path }: { $why }
+    .try = { try-ask-identity }
+invite-identity = { $path }: { $why }
+    .try = { try-ask-identity }
+invite-unproved = { $path }: { $why }
+    .try = do not invite it: ask whoever sent it, by telephone, for the identity.txt that `advertiser-node init` wrote
+try-ask-identity = ask the advertiser for the file identity.txt that `advertiser-node init` wrote, both lines
+invite-not-an-identity = { $why }
+    .try = name the partner's identity.txt
+invite-no-profile = there is no profile { $profile }
+    .try = use --profile with one of { $known }
+invite-rows = --rows { $rows } is no size of a customer file
+    .try = write the number of rows that the partner declared, 1 to { $most }
+invite-legal-entity = --legal-entity is not 1 to 128 printable characters
+    .try = write the company as the contract names it
+invite-wide = { $evaluations_text } evaluations in 30 days are { $share } % of the mobile numbers of France, above 1 %
+    .try = declare fewer rows or profiles, or accept it with --allow wide-budget
+invite-name = a partner's name has 1 to 64 lower-case letters, digits or hyphens
+    .try = choose another name, for example retailer-fr
+invite-policy-unusable = { $path }: { $what }
+    .try = { $advice }, then invite again
+invite-policy-unusable-line = { $path }: line { $line }: { $what }
+    .try = { $advice }, then invite again
+invite-may-run = partner { $partner } may run: { $profiles } for { $purpose }
+invite-budget = budget for { $rows_text } rows: { $day_text } evaluations a day, { $month_text } in 30 days
+invite-share = that is { $shares }
+invite-mixed = advice: matched-rows shows which rows matched, exactly; what the other profiles round or hide protects nobody from a partner that has it too
+invite-written = invitation: { $output }
+# $ingest is `yes` where the graph itself has no cookie namespace yet.
+invite-no-cookie = warning: the invitation lists no cookie namespace, so digital-ids and activation deliver no cookie; { $ingest ->
+    [yes] `ingest` your graph, name
+   *[no] name
+ } its cookie namespaces under `namespaces` in { $file },
+invite-no-cookie-then = then invite again under the same name and have that invitation accepted
+compare-code = code { $code }: compare it by telephone
+shares-plan = { $day } % of the mobile numbers of France a day, { $month } % in 30 days
+shares-graph = at most { $day } % of the graph's identifiers a day, { $month } % in 30 days
+shares-no-graph = the share of the graph is told once there is one
+shares-both = { $plan }; { $graph }
+
+## Namespaces
+
+namespaces-unusable = { $path } cannot be used: { $why }
+    .try = restore the file from your backup; its numbers stand in signed terms
+namespaces-name = { $path } has a name that is not in canonical form
+    .try = restore the file from your backup; its numbers stand in signed terms
+namespaces-full = this node has met 65,280 cookie namespaces, more than there are numbers
+    .try = leave namespaces that no partner buys out of the graph file
+
+## Partners
+
+partner-not-served = { $partner } is not served: { $file }: { $what }
+partner-not-served-line = { $partner } is not served: { $file } line { $line }: { $what }
+partner-changed = { $partner }: changed, served
+partner-new = { $partner }: new, served
+partner-removed = { $partner }: removed
+partner-other-identity = there is a partner { $partner } with another identity
+    .try = choose another name; a partner that changed its keys is a new tenant
+partner-same-key = the { $key ->
+    [attestation] attestation key
+   *[tls] TLS key
+ } of this identity is that of the partner { $partner }
+    .try = invite it under that name, or remove partners/{ $partner } first: one party is one partner
+
+## Serve
+
+serve-no-graph = this node has no graph yet
+    .try = read one with `provider-node ingest`
+serve-on = serving on { $address }, engine { $engine }
+serve-partners-read = partners read again
+serve-stopping = stopping
+serve-stopping-sessions = stopping; sessions in progress have { $seconds } s to end: { $sessions_text }
+serve-socket-lost = the UDP socket was lost
+serve-ready-file = { $path } is there and no ready file
+    .try = name another file
+serve-ready-file-stays = cannot remove { $path }: { $why }
+    .try = name another file
+
+## Status
+
+status-identity = identity: { $identity }
+status-party = party: { $party }
+status-snapshot = snapshot of { $day }
+status-no-graph = no graph yet; read one with `provider-node ingest`
+status-attention = attention:
+status-unreadable = { $partner }: { $code } { $what }
+status-no-partner = no partner yet; open one with `provider-node invite`
+status-partner = partner { $partner }: { $entity }, party { $party }, profiles { $profiles } for { $purpose }
+status-table-ready = table for { $profile }: ready, { $tags_text } tags
+status-table-building = table for { $profile }: being built
+status-table-none = table for { $profile }: none; `ingest` or `serve` builds it
+status-spent = evaluations spent: { $day_text } of { $day_max_text } in 24 hours, { $month_text } of { $month_max_text } in 30 days; { $left_text } may be spent now
+status-may-test = it may test { $shares }
+
+## The graph
 
 graph-nothing-published = { $path } has no line that may be published
     .try = mend what is left out most: { $reasons }

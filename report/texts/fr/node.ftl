@@ -31,6 +31,7 @@ progress-of = { $partner } : { $line }
 
 standard-output-failed = impossible d’écrire sur la sortie standard : { $why }
     .try = examinez ce qui la lit
+runtime-not-started = impossible de démarrer les fils d’exécution : { $why }
 
 ## check-config
 

@@ -11,6 +11,154 @@ snapshot-not-ours = ce n’est pas ce que ce nœud a signé
 ## Objections
 
 object-not-begun = { $why } ; rien n’a encore été exécuté
+object-read = { $read_text } lues : { $new_text } nouvelles, { $known_text } connues, { $left_text } non exécutées
+object-undated = { $n_text } dont la date est illisible : elles valent comme si elles avaient toujours été là
+object-effect = Les livraisons écartent désormais ces personnes, et les tables sont refaites sans elles.
+object-destroy = Le flux contient des données à caractère personnel : détruisez-le.
+object-left = { $left_text } sur { $read_text } non exécutées : { $lines }
+object-left-more = { $left_text } sur { $read_text } non exécutées : { $lines } et { $more_text } autres
+object-line = ligne { $line } { $why }
+object-unread = rien n’a été lu au-delà d’un endroit illisible : { $why }
+object-left-unread = { $left } ; { $unread }
+object-not-written = { $left } ; { $why }
+    .try = redonnez le même flux, avec `--rejects` sur un disque qui a de la place
+object-try-unread = { $try }, puis redonnez le flux entier
+object-try-written = corrigez le fichier { $output }, qui contient ces lignes, puis lancez `{ $command }`
+object-try-kept = gardez le flux, corrigez ces lignes et redonnez-le ; `--rejects FILE` les écrit dans un fichier à part
+
+## Lecture du graphe
+
+ingest-counts = { $lines_text } lignes, { $personas_text } personas, { $published_text } publiés avec { $identifiers_text } identifiants et { $ids_text } identifiants digitaux
+ingest-conflicts = identifiants sous deux personnes, non publiés : { $n_text }
+ingest-household = identifiants de foyers, dans aucune table du niveau individuel : { $n_text }
+ingest-surplus = identifiants et identifiants digitaux au-delà de ce qu’un persona peut porter, écartés : { $n_text }
+ingest-lines-left = lignes écartées : { $reasons }
+ingest-personas-left = personas écartés : { $reasons }
+ingest-values-rejected = valeurs rejetées : { $reasons }
+# $n lignes ont ce motif ; $lines sont les premières, $more vaut `yes` s’il y en a d’autres.
+ingest-reason = { $code } { $n_text } ({ $n ->
+    [one] ligne
+   *[other] lignes
+ } { $lines }{ $more ->
+    [yes] , …
+   *[no] { "" }
+ })
+ingest-no-consent = aucune colonne de consentement : ces liens sont publiés sur votre seule parole
+ingest-consent = consentement : { $schemes } ; la forme de chacun a été vérifiée, non les finalités qu’il autorise
+ingest-tables = tables prêtes pour { $n ->
+    [one] { $n_text } partenaire
+   *[other] { $n_text } partenaires
+ }
+ingest-no-tables = aucune table pour le partenaire { $partner }
+snapshot-stands = l’instantané du jour a été montré à un partenaire et vaut jusqu’à demain
+    .try = relancez `ingest` après minuit UTC
+
+## Création
+
+init-identity = identité : { $identity }
+init-next-provider = Ensuite : lisez un graphe, et invitez un annonceur par le fichier identity.txt de son nœud.
+
+## Invitation
+
+invite-own-identity = c’est l’identité de ce nœud lui-même
+    .try = nommez le fichier identity.txt écrit par `advertiser-node init`
+invite-line = --identity prend le fichier, non la ligne : la ligne ne prouve pas à qui sont les clés qu’elle nomme
+    .try = { try-ask-identity }
+invite-unreadable = impossible de lire { $path } : { $why }
+    .try = { try-ask-identity }
+invite-identity = { $path } : { $why }
+    .try = { try-ask-identity }
+invite-unproved = { $path } : { $why }
+    .try = n’invitez pas cette partie : demandez par téléphone à l’expéditeur le fichier identity.txt écrit par `advertiser-node init`
+try-ask-identity = demandez à l’annonceur le fichier identity.txt écrit par `advertiser-node init`, avec ses deux lignes
+invite-not-an-identity = { $why }
+    .try = nommez le fichier identity.txt du partenaire
+invite-no-profile = il n’y a pas de profil { $profile }
+    .try = utilisez --profile avec un de ceux-ci : { $known }
+invite-rows = --rows { $rows } n’est pas la taille d’un fichier de clients
+    .try = écrivez le nombre de fiches déclaré par le partenaire, de 1 à { $most }
+invite-legal-entity = --legal-entity n’a pas de 1 à 128 caractères imprimables
+    .try = écrivez la société comme le contrat la nomme
+invite-wide = { $evaluations_text } évaluations en 30 jours font { $share } % des numéros mobiles de France, plus de 1 %
+    .try = déclarez moins de fiches ou de profils, ou acceptez-le avec --allow wide-budget
+invite-name = le nom d’un partenaire a de 1 à 64 lettres minuscules, chiffres ou traits d’union
+    .try = choisissez un autre nom, par exemple retailer-fr
+invite-policy-unusable = { $path } : { $what }
+    .try = { $advice }, puis invitez de nouveau
+invite-policy-unusable-line = { $path } : ligne { $line } : { $what }
+    .try = { $advice }, puis invitez de nouveau
+invite-may-run = le partenaire { $partner } peut lancer : { $profiles } pour la finalité { $purpose }
+invite-budget = budget pour { $rows_text } fiches : { $day_text } évaluations par jour, { $month_text } en 30 jours
+invite-share = soit { $shares }
+invite-mixed = conseil : matched-rows montre exactement quelles fiches correspondent ; ce que les autres profils arrondissent ou n’affichent pas ne protège personne d’un partenaire qui a aussi ce profil
+invite-written = invitation : { $output }
+# $ingest vaut `yes` si le graphe lui-même n’a pas encore d’espace de noms de cookies.
+invite-no-cookie = avertissement : l’invitation ne liste aucun espace de noms de cookies, digital-ids et activation ne livrent donc aucun cookie ; { $ingest ->
+    [yes] lisez votre graphe avec `ingest`, nommez
+   *[no] nommez
+ } ses espaces de noms de cookies sous `namespaces` dans { $file },
+invite-no-cookie-then = puis invitez de nouveau sous le même nom et faites accepter cette invitation
+compare-code = code { $code } : comparez-le par téléphone
+shares-plan = { $day } % des numéros mobiles de France par jour, { $month } % en 30 jours
+shares-graph = au plus { $day } % des identifiants du graphe par jour, { $month } % en 30 jours
+shares-no-graph = la part du graphe est donnée dès qu’il y en a un
+shares-both = { $plan } ; { $graph }
+
+## Espaces de noms
+
+namespaces-unusable = le fichier { $path } est inutilisable : { $why }
+    .try = restaurez le fichier depuis votre sauvegarde ; ses numéros figurent dans des conditions signées
+namespaces-name = le fichier { $path } contient un nom qui n’est pas sous sa forme canonique
+    .try = restaurez le fichier depuis votre sauvegarde ; ses numéros figurent dans des conditions signées
+namespaces-full = ce nœud a rencontré 65 280 espaces de noms de cookies, plus qu’il n’y a de numéros
+    .try = retirez du fichier du graphe les espaces de noms qu’aucun partenaire n’achète
+
+## Partenaires
+
+partner-not-served = le partenaire { $partner } n’est pas servi : { $file } : { $what }
+partner-not-served-line = le partenaire { $partner } n’est pas servi : { $file } ligne { $line } : { $what }
+partner-changed = { $partner } : modifié, servi
+partner-new = { $partner } : nouveau, servi
+partner-removed = { $partner } : retiré
+partner-other-identity = il y a déjà un partenaire { $partner }, avec une autre identité
+    .try = choisissez un autre nom ; un partenaire qui a changé de clés est un nouvel espace partenaire
+partner-same-key = la { $key ->
+    [attestation] clé d’attestation
+   *[tls] clé TLS
+ } de cette identité est celle du partenaire { $partner }
+    .try = invitez-le sous ce nom, ou retirez d’abord partners/{ $partner } : une partie est un partenaire
+
+## Service
+
+serve-no-graph = ce nœud n’a pas encore de graphe
+    .try = lisez-en un avec `provider-node ingest`
+serve-on = en service sur { $address }, moteur { $engine }
+serve-partners-read = partenaires relus
+serve-stopping = arrêt
+serve-stopping-sessions = arrêt progressif ; les sessions en cours ont { $seconds } s pour finir : { $sessions_text }
+serve-socket-lost = la socket UDP est perdue
+serve-ready-file = { $path } existe et n’est pas un fichier d’état de service
+    .try = nommez un autre fichier
+serve-ready-file-stays = impossible de retirer { $path } : { $why }
+    .try = nommez un autre fichier
+
+## État
+
+status-identity = identité : { $identity }
+status-party = partie : { $party }
+status-snapshot = instantané du { $day }
+status-no-graph = pas encore de graphe ; lisez-en un avec `provider-node ingest`
+status-attention = à examiner :
+status-unreadable = { $partner } : { $code } { $what }
+status-no-partner = pas encore de partenaire ; ouvrez-en un avec `provider-node invite`
+status-partner = partenaire { $partner } : { $entity }, partie { $party }, profils { $profiles } pour la finalité { $purpose }
+status-table-ready = table pour { $profile } : prête, { $tags_text } étiquettes
+status-table-building = table pour { $profile } : en construction
+status-table-none = table pour { $profile } : aucune ; `ingest` ou `serve` la construit
+status-spent = évaluations dépensées : { $day_text } sur { $day_max_text } en 24 heures, { $month_text } sur { $month_max_text } en 30 jours ; { $left_text } peuvent être dépensées maintenant
+status-may-test = il peut tester { $shares }
+
+## Le graphe
 
 graph-nothing-published = { $path } n’a aucune ligne qui puisse être publiée
     .try = corrigez ce qui est le plus souvent écarté : { $reasons }

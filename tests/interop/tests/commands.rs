@@ -275,7 +275,7 @@ fn status_tells_both_nodes_what_was_run() {
     // While the provider serves.
     let provider = pair.provider(&["status"]).expect(0);
     for part in
-        ["snapshot of ", "ready, ", "32768 of ", "done", "matched-rows", "32768 elements", "served"]
+        ["snapshot of ", "ready, ", "32,768 of ", "done", "matched-rows", "32768 elements", "served"]
     {
         assert!(provider.stdout.contains(part), "no {part:?} in:\n{}", provider.stdout);
     }

@@ -124,7 +124,7 @@ fn damaged_keys_of_one_partner_leave_the_tables_of_the_others() {
     pair.write("a-crm.csv", &customers(2));
     let done = pair.provider(&["ingest", &pair.path("links.csv")]);
     assert!(done.code != Some(0) && done.stderr.contains("partners/second"), "{}", done.stderr);
-    for line in ["tables ready for 1 partners", "no tables for second"] {
+    for line in ["tables ready for 1 partner", "no tables for second"] {
         assert!(done.stdout.lines().any(|said| said == line), "{}", done.stdout);
     }
     pair.serve();

@@ -11,10 +11,11 @@ use channel::identity::Pins;
 use channel::quic::{Incoming, ProviderEndpoint};
 use node::console::Terminal;
 use node::exit::{Exit, Signal};
-use node::failure::{Failure, Inline as _};
+use node::failure::Failure;
 use node::stop::Signals;
 use node::world;
 use protocol::error::Bug;
+use report::{Arg, Code, Text};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -46,7 +47,8 @@ pub(super) async fn serve(
     let endpoint = ProviderEndpoint::bind(options.listen, identity, pins.clone(), quic)?;
     let endpoint = Arc::new(endpoint);
     let address = endpoint.local_addr()?;
-    terminal.line(&format!("serving on {address}, engine {}", service.engine.backend()));
+    let on = Text::new("serve-on").with("address", address.to_string());
+    terminal.say(&on.with("engine", service.engine.backend()));
     ready.write(address)?;
     let served = until_stopped(service, &endpoint, &pins, &mut signals, terminal).await;
     // Whoever looks at the file is told first.
@@ -74,7 +76,9 @@ async fn until_stopped(
     let mut crowd = Crowd::default();
     loop {
         tokio::select! {
-            _ = &mut accepting => return Err(Failure::storage("the UDP socket was lost")),
+            _ = &mut accepting => {
+                return Err(Failure::new(Code::Storage, Text::new("serve-socket-lost")));
+            }
             _ = reload.tick() => {
                 service.reload(pins, endpoint);
                 service.note_again();
@@ -85,8 +89,8 @@ async fn until_stopped(
                 Signal::Hangup => {
                     let changes = service.reload(pins, endpoint);
                     service.renew();
-                    terminal.line("partners read again");
-                    changes.iter().for_each(|change| terminal.line(&change.line));
+                    terminal.say(&Text::new("serve-partners-read"));
+                    changes.iter().for_each(|change| terminal.say(&change.text));
                 }
                 Signal::Interrupt | Signal::Terminate => return Ok(()),
             }
@@ -97,9 +101,11 @@ async fn until_stopped(
 /// Gives sessions their time, then ends them; a second signal ends them at once.
 async fn drain(service: &Service, signals: &mut Signals, terminal: &Terminal) {
     let (sessions, seconds) = (service.sessions.drain(), service.home.config.drain_s);
-    terminal.line(&match sessions {
-        0 => "stopping".to_owned(),
-        _ => format!("stopping; sessions in progress have {seconds} s to end: {sessions}"),
+    terminal.say(&match sessions {
+        0 => Text::new("serve-stopping"),
+        _ => Text::new("serve-stopping-sessions")
+            .with("seconds", Arg::Number(seconds.into()))
+            .with("sessions", sessions),
     });
     tokio::select! {
         biased;
@@ -217,15 +223,15 @@ impl<'a> ReadyFile<'a> {
     /// Removes what a killed service left; a file that is no such thing is not touched.
     fn absent(path: Option<&'a Path>) -> Result<Self, Failure> {
         if let Some(path) = path {
-            let refused = |what: String| Failure::output(&what, "name another file");
             match fs::symlink_metadata(path) {
                 Err(_) => {}
                 Ok(found) if !found.is_file() || !is_ours(path) => {
-                    let what = format!("{} is there and no ready file", path.display());
-                    return Err(refused(what));
+                    let text = Text::new("serve-ready-file").with("path", path);
+                    return Err(Failure::new(Code::Output, text));
                 }
                 Ok(_) => fs::remove_file(path).map_err(|error| {
-                    refused(format!("cannot remove {}: {error}", path.display()))
+                    let text = Text::new("serve-ready-file-stays").with("path", path);
+                    Failure::new(Code::Output, text.with("why", &error))
                 })?,
             }
         }
@@ -250,7 +256,7 @@ impl Drop for ReadyFile<'_> {
     }
 }
 
-/// Whether a file holds an address and nothing else.
+/// True if a file holds an address and nothing else.
 fn is_ours(path: &Path) -> bool {
     let small = fs::metadata(path).is_ok_and(|found| found.len() <= ADDRESS_BYTES_MAX);
     small
@@ -258,7 +264,7 @@ fn is_ours(path: &Path) -> bool {
             .is_ok_and(|text| text.is_empty() || text.trim().parse::<SocketAddr>().is_ok())
 }
 
-/// What the log says about handshakes that found no place: not more than a line a minute.
+/// Account in the log of handshakes that found no place: not more than a line a minute.
 #[derive(Default)]
 struct Crowd {
     told: Option<Instant>,
