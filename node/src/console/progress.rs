@@ -91,6 +91,7 @@ impl Progress {
     }
 
     /// Progress that nobody sees.
+    #[cfg(any(test, feature = "testing"))]
     #[must_use]
     pub fn silent() -> Self {
         let terminal = Terminal::to(io::sink(), io::sink());

@@ -196,7 +196,10 @@ impl Run<'_> {
             retry_after_s: 0,
             stop: self.stop.clone(),
         };
-        let done = driver.run().await.map_err(Failure::from);
+        let done = driver.run().await.map_err(|error| match &duties.session {
+            Some(session) => Failure::from(error).in_session(session.sid),
+            None => error.into(),
+        });
         if let Some(known) = duties.known.take() {
             self.note_known(duties.question.as_ref(), clock.now_unix());
             return Ok(Finish::Stored(Box::new(known)));
