@@ -89,13 +89,14 @@ pub fn run<S: Settings>(
                 })
             })
             .collect();
-        let exit = if faults.is_empty() { 0 } else { Code::ToDoFirst.exit().code() };
+        let failure = (!faults.is_empty()).then(|| Failure::from(ConfigFaults::of(&faults)));
         let object = json!({
             "schema": "veilmatch.check-config/1",
             "version": env!("CARGO_PKG_VERSION"),
             "command": "check-config",
-            "exit": exit,
-            "outcome": if faults.is_empty() { "done" } else { "failed" },
+            "exit": failure.as_ref().map_or(0, |failure| failure.exit().code()),
+            "outcome": if failure.is_some() { "failed" } else { "done" },
+            "error": failure.map(|failure| failure.json(terminal.reader())),
             "settings": settings,
             "faults": faults.iter().map(ConfigFault::json).collect::<Vec<_>>(),
         });
@@ -106,7 +107,7 @@ pub fn run<S: Settings>(
             terminal.say(&Text::new("config-without-fault"));
             Ok(())
         }
-        found => Err(ConfigFaults { found: found as u64 }.into()),
+        _ => Err(ConfigFaults::of(&faults).into()),
     }
 }
 
@@ -159,6 +160,12 @@ fn shown(setting: &Effective, role: protocol::transcript::Role) -> Text {
 pub struct ConfigFaults {
     /// Their number.
     pub found: u64,
+}
+
+impl ConfigFaults {
+    fn of(faults: &[ConfigFault]) -> Self {
+        Self { found: faults.len() as u64 }
+    }
 }
 
 impl Diagnose for ConfigFaults {

@@ -15,6 +15,7 @@ use std::io::{self, Write};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use report::{Arg, Diagnose as _, Text};
 use sha2::{Digest as _, Sha256};
@@ -224,6 +225,7 @@ impl Output {
                 .map_err(self.failed())?,
             To::File(target) => target.publish(hashed).map_err(|error| self.unwritten(&error))?,
         }
+        lock(&PUBLISHED).push(self.named.clone());
         Ok(hash.finalize().into())
     }
 
@@ -250,6 +252,19 @@ impl Output {
         };
         OutputError::Write { shown: self.told(), why }
     }
+}
+
+/// True if this process has written an output of this name already.
+#[must_use]
+pub fn is_published(path: &Path) -> bool {
+    lock(&PUBLISHED).iter().any(|published| published == path)
+}
+
+/// Names of the outputs that this process wrote.
+static PUBLISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// An output that is refused or was not written.

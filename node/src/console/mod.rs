@@ -19,7 +19,7 @@ pub use log::start_log;
 pub use progress::Progress;
 pub use terminal::Terminal;
 
-use crate::output::Outputs;
+use store::output::{Outputs, is_published};
 
 /// Options of both programs on what they print.
 #[derive(Debug, Clone, clap::Args)]
@@ -88,6 +88,10 @@ pub fn tell_failure(failure: &Failure, options: &OutputOptions, told: &Told, to:
         false => to.failure(failure),
     }
     let Some(file) = told.json.as_deref().filter(|_| failure.exit() != Exit::Usage) else { return };
+    // A command that wrote its own object, such as a result that is withheld, has told.
+    if is_published(file) {
+        return;
+    }
     let mut outputs = Outputs::new(told.overwrite);
     // The command may have failed because this very name is an input.
     told.spared.iter().for_each(|path| outputs.reads(path));

@@ -184,5 +184,5 @@ help-auditor-show--package = Répertoire de la session, ou son RUN.transcript
 help-auditor-show--messages = Énumérer plutôt les messages et les flux dans l’ordre
 help-auditor-party = Afficher le numéro de partie d’une ligne d’identité
 help-auditor-party--identity = Ligne d’identité `vmid1…`, un fichier qui en contient une, ou `-` pour l’entrée standard
-help-command-check-config = Trouver les erreurs dans les paramètres, les clés et les partenaires ; montrer d’où viennent les valeurs
+help-command-check-config = Trouver les erreurs dans les réglages, les clés et les partenaires ; montrer d’où viennent les valeurs
     .long = Toutes les erreurs sont listées en une fois, avec le fichier, la ligne et le remède, et la commande se termine par 78 s’il y en a une. Chaque paramètre en vigueur est affiché, avec son origine : le fichier ou la valeur par défaut.

@@ -274,9 +274,15 @@ fn status_tells_both_nodes_what_was_run() {
 
     // While the provider serves.
     let provider = pair.provider(&["status"]).expect(0);
-    for part in
-        ["snapshot of ", "ready, ", "32,768 of ", "done", "matched-rows", "32768 elements", "served"]
-    {
+    for part in [
+        "snapshot of ",
+        "ready, ",
+        "32,768 of ",
+        "done",
+        "matched-rows",
+        "32768 elements",
+        "served",
+    ] {
         assert!(provider.stdout.contains(part), "no {part:?} in:\n{}", provider.stdout);
     }
     let json = pair.provider(&["status", "--json"]).expect(0).stdout;
