@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use crate::GraphError;
 use normalize::digital::DigitalId;
+use store::record::zerocopy::IntoBytes as _;
+use store::record::{BigEndian, Record as _, U16, U32, U64, record};
 use store::seal::StorageKey;
 use store::sealed::{
     RawSealedFile as SealedFile, RawSealedOut as SealedOut, create_sealed, finish_sealed,
@@ -63,42 +65,73 @@ impl Bundle {
     /// Bytes of the name of a person.
     pub const PERSON_LEN: usize = 16;
 
-    /// `fingerprint ‖ person`, then for each ID `u16 length ‖ ID ‖ day ‖ devices ‖ evidence`.
-    fn encode(&self) -> Vec<u8> {
-        let mut bytes = self.fingerprint.0.to_vec();
-        bytes.extend_from_slice(&self.person);
+    /// A [`BodyHead`], then for each ID its length, the ID and [`Sighting`].
+    fn encode(&self) -> Option<Vec<u8>> {
+        let head = BodyHead { fingerprint: self.fingerprint.0, person: self.person };
+        let mut bytes = head.bytes().to_vec();
         for one in &self.ids {
             let id = one.id.encoded();
             // At most 6 + 1 + 64 + 1 + 255 bytes by the canonical form.
-            let len = u16::try_from(id.len()).unwrap_or(u16::MAX);
-            bytes.extend_from_slice(&len.to_be_bytes());
-            bytes.extend_from_slice(id);
-            bytes.extend_from_slice(&one.last_day.to_be_bytes());
-            bytes.extend_from_slice(&one.devices.to_be_bytes());
-            bytes.extend_from_slice(&one.evidence.to_be_bytes());
+            let head = IdHead { len: u16::try_from(id.len()).ok()?.into() };
+            let sighting = Sighting {
+                last_day: one.last_day.into(),
+                devices: one.devices.into(),
+                evidence: one.evidence.into(),
+            };
+            bytes.extend([head.bytes(), id, sighting.bytes()].into_iter().flatten());
         }
-        bytes
+        Some(bytes)
     }
 
     fn decode(record: u64, bytes: &[u8]) -> Option<Self> {
-        let (fingerprint, rest) = bytes.split_first_chunk()?;
-        let (person, mut rest) = rest.split_first_chunk()?;
+        let (head, mut rest) = BodyHead::split(bytes)?;
         let mut ids = Vec::new();
-        while let Some((len, after)) = rest.split_first_chunk() {
-            let (id, after) = after.split_at_checked(usize::from(u16::from_be_bytes(*len)))?;
-            let (day, after) = after.split_first_chunk()?;
-            let (devices, after) = after.split_first_chunk()?;
-            let (evidence, after) = after.split_first_chunk()?;
+        while let Some((IdHead { len }, after)) = IdHead::split(rest) {
+            let (id, after) = after.split_at_checked(len.get().into())?;
+            let (sighting, after) = Sighting::split(after)?;
             ids.push(BundleId {
                 id: DigitalId::decode(id)?,
-                last_day: u32::from_be_bytes(*day),
-                devices: u16::from_be_bytes(*devices),
-                evidence: u16::from_be_bytes(*evidence),
+                last_day: sighting.last_day.get(),
+                devices: sighting.devices.get(),
+                evidence: sighting.evidence.get(),
             });
             rest = after;
         }
-        let fingerprint = Fingerprint(*fingerprint);
-        rest.is_empty().then_some(Self { record, fingerprint, person: *person, ids })
+        let BodyHead { fingerprint, person } = *head;
+        let fingerprint = Fingerprint(fingerprint);
+        rest.is_empty().then_some(Self { record, fingerprint, person, ids })
+    }
+}
+
+record! {
+    /// Start of a bundle in its file; the body follows.
+    struct BundleHead {
+        record: U64<BigEndian>,
+        body_len: U32<BigEndian>,
+    }
+}
+
+record! {
+    /// Start of the body.
+    struct BodyHead {
+        fingerprint: [u8; Fingerprint::LEN],
+        person: [u8; Bundle::PERSON_LEN],
+    }
+}
+
+record! {
+    /// Length of a digital ID, in front of it.
+    struct IdHead {
+        len: U16<BigEndian>,
+    }
+}
+
+record! {
+    /// Sighting of a digital ID, behind it.
+    struct Sighting {
+        last_day: U32<BigEndian>,
+        devices: U16<BigEndian>,
+        evidence: U16<BigEndian>,
     }
 }
 
@@ -118,12 +151,12 @@ impl BundleWriter {
     /// Appends a bundle, whose record is above the last one.
     pub(crate) fn push(&mut self, bundle: &Bundle) -> Result<(), GraphError> {
         let body = bundle.encode();
-        let len = u32::try_from(body.len()).unwrap_or(u32::MAX);
-        if len > BODY_BYTES_MAX {
-            return Err(GraphError::contradiction(&self.path));
-        }
-        self.out.append(&bundle.record.to_be_bytes())?;
-        self.out.append(&len.to_be_bytes())?;
+        let body = body.filter(|body| body.len() <= BODY_BYTES_MAX as usize);
+        let body = body.ok_or_else(|| GraphError::contradiction(&self.path))?;
+        // At most 64 KiB.
+        let head =
+            BundleHead { record: bundle.record.into(), body_len: (body.len() as u32).into() };
+        self.out.append(head.bytes())?;
         Ok(self.out.append(&body)?)
     }
 
@@ -175,13 +208,12 @@ impl StoredBundles {
 
     /// Reads the next bundle without taking it apart; the number of its record.
     fn next_body(&mut self) -> Result<Option<u64>, GraphError> {
-        let mut head = [0; 12];
-        if !read_or_end(&mut self.reader, &mut head, &self.path)? {
+        let mut head = BundleHead { record: 0.into(), body_len: 0.into() };
+        if !read_or_end(&mut self.reader, head.as_mut_bytes(), &self.path)? {
             return Ok(None);
         }
         let damaged = || GraphError::contradiction(&self.path);
-        let (record, len) = head.split_first_chunk().ok_or_else(damaged)?;
-        let len = u32::from_be_bytes(len.try_into().map_err(|_| damaged())?);
+        let len = head.body_len.get();
         if !(1..=BODY_BYTES_MAX).contains(&len) {
             return Err(damaged());
         }
@@ -189,7 +221,7 @@ impl StoredBundles {
         if !read_or_end(&mut self.reader, &mut self.body, &self.path)? {
             return Err(damaged());
         }
-        Ok(Some(u64::from_be_bytes(*record)))
+        Ok(Some(head.record.get()))
     }
 
     fn decoded(&self, record: u64) -> Result<Bundle, GraphError> {

@@ -4,77 +4,46 @@
 //! read once, beside the sorted handles of a session, in constant memory. Padding tags have no
 //! entry.
 
-use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use protocol::oprf::Handle;
 
 use crate::GraphError;
+use store::record::{BigEndian, U64, record};
 use store::seal::StorageKey;
-use store::sealed::{
-    RawSealedFile as SealedFile, create_sealed, fill, finish_sealed, open_sealed, read_or_end,
-    verify_sealed,
-};
-use store::spill::FixedSorted;
+use store::sealed::{SealedFile, SealedOut, verify_sealed};
+use store::spill::Sorted;
 use store::verified::VerifiedFiles;
 
-/// A handle and the record behind it; opaque when printed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct HandleEntry {
-    /// The handle.
-    pub handle: [u8; Handle::LEN],
-    /// Number of the record in the snapshot.
-    pub record: u64,
-}
-
-impl HandleEntry {
-    /// Bytes of an entry: handle, then the record in big-endian order.
-    pub const LEN: usize = Handle::LEN + 8;
-
-    pub(crate) fn encode(&self) -> [u8; Self::LEN] {
-        let mut bytes = [0; Self::LEN];
-        fill(&mut bytes, &[&self.handle, &self.record.to_be_bytes()]);
-        bytes
-    }
-
-    fn decode(bytes: &[u8; Self::LEN]) -> Option<Self> {
-        let (handle, record) = bytes.split_first_chunk()?;
-        Some(Self { handle: *handle, record: u64::from_be_bytes(record.try_into().ok()?) })
-    }
-}
-
-impl fmt::Debug for HandleEntry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("HandleEntry(..)")
+record! {
+    /// A handle and the record behind it.
+    pub struct HandleEntry {
+        /// The handle.
+        pub handle: [u8; Handle::LEN],
+        /// Number of the record in the snapshot.
+        pub record: U64<BigEndian>,
     }
 }
 
 /// Writes sorted entries as the index at `path`; one that repeats a handle is left out.
 pub(crate) fn write_handles(
-    mut sorted: FixedSorted,
+    mut sorted: Sorted<HandleEntry>,
     path: &Path,
     key: &StorageKey,
 ) -> Result<(), GraphError> {
-    let mut out = create_sealed(path, key, HANDLES)?;
+    let mut out = SealedOut::create(path, key, HANDLES)?;
     let mut last = None;
-    while let Some(chunk) = sorted.next_chunk(CHUNK_BYTES)? {
-        for bytes in chunk.as_chunks::<{ HandleEntry::LEN }>().0 {
-            let handle = bytes.first_chunk::<{ Handle::LEN }>().copied();
-            if handle != last {
-                out.append(bytes)?;
-                last = handle;
-            }
+    while let Some(entry) = sorted.next_record()? {
+        if last.replace(entry.handle) != Some(entry.handle) {
+            out.push(&entry)?;
         }
     }
-    Ok(finish_sealed(out, path)?)
+    Ok(out.finish()?)
 }
 
 /// An index on disk, read from its start.
 #[derive(Debug)]
-pub struct StoredHandles {
-    reader: SealedFile,
-    path: PathBuf,
-}
+pub struct StoredHandles(SealedFile<HandleEntry>);
 
 impl StoredHandles {
     /// Opens the index at `path`; a file that is removed meanwhile can be read to its end.
@@ -83,7 +52,7 @@ impl StoredHandles {
     ///
     /// [`GraphError`] if it does not open under this key.
     pub fn open(path: &Path, key: &StorageKey) -> Result<Self, GraphError> {
-        Ok(Self { reader: open_sealed(path, key, HANDLES)?, path: path.to_path_buf() })
+        Ok(Self(SealedFile::open(path, key, HANDLES)?))
     }
 
     /// Reads the index at `path` to its end, unless it was verified and not touched since.
@@ -101,12 +70,7 @@ impl StoredHandles {
     ///
     /// [`GraphError`] if the file is damaged.
     pub fn next_entry(&mut self) -> Result<Option<HandleEntry>, GraphError> {
-        let mut bytes = [0; HandleEntry::LEN];
-        if !read_or_end(&mut self.reader, &mut bytes, &self.path)? {
-            return Ok(None);
-        }
-        let entry = HandleEntry::decode(&bytes);
-        entry.map(Some).ok_or_else(|| GraphError::contradiction(&self.path))
+        Ok(self.0.next_record()?)
     }
 }
 
@@ -114,11 +78,10 @@ impl StoredHandles {
 pub(crate) static VERIFIED: VerifiedFiles<()> = VerifiedFiles::new();
 
 const HANDLES: &str = "table-handles";
-const CHUNK_BYTES: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {
-    use store::spill::FixedSorter;
+    use store::spill::Sorter;
 
     use super::*;
 
@@ -126,17 +89,16 @@ mod tests {
     fn index_is_sorted_and_holds_a_handle_once() {
         let dir = tempfile::tempdir().unwrap();
         let key = StorageKey::from_bytes([1; 32]);
-        let mut sorter =
-            FixedSorter::new(&dir.path().join("work"), HandleEntry::LEN, 1 << 16).unwrap();
+        let of = |handle, record: u64| HandleEntry { handle: [handle; 16], record: record.into() };
+        let mut sorter = Sorter::new(&dir.path().join("work"), 1 << 16).unwrap();
         for (handle, record) in [(9, 1), (2, 7), (9, 0), (5, 7)] {
-            sorter.push(&HandleEntry { handle: [handle; 16], record }.encode()).unwrap();
+            sorter.push(&of(handle, record)).unwrap();
         }
         let path = dir.path().join("handles");
         write_handles(sorter.finish().unwrap(), &path, &key).unwrap();
         let mut stored = StoredHandles::open(&path, &key).unwrap();
         let entries: Vec<HandleEntry> =
             std::iter::from_fn(|| stored.next_entry().unwrap()).collect();
-        let of = |handle, record| HandleEntry { handle: [handle; 16], record };
         assert!(entries == [of(2, 7), of(5, 7), of(9, 0)]);
         let mut foreign = StoredHandles::open(&path, &StorageKey::from_bytes([2; 32])).unwrap();
         assert!(foreign.next_entry().is_err());

@@ -22,14 +22,12 @@ use normalize::{EmailPrehash, Normalizer};
 use protocol::group::BatchArithmetic;
 use rights::objections::Objections;
 use store::os as world;
+use store::record::{BigEndian, U16, U32, U64, record};
 use store::seal::{self, KeyedHash, StorageKey};
 use store::sealed::LEAVES_AT_ONCE;
-use store::sealed::{
-    RawSealedFile as SealedFile, create_sealed, fill, finish_sealed, open_sealed, read_or_end,
-    verify_sealed,
-};
+use store::sealed::{SealedFile, SealedOut, verify_sealed};
 use store::spill::Workspace;
-use store::spill::{FixedSorter, VarSorter};
+use store::spill::{Sorter, VarSorter};
 use store::verified::VerifiedFiles;
 use tabular::SourceOptions;
 use tabular::tally::add;
@@ -301,7 +299,7 @@ impl StoredSnapshot {
     /// [`GraphError`] if the sealed file does not open.
     pub fn leaves(&self) -> Result<Leaves, GraphError> {
         let path = self.directory.join(LEAVES);
-        Ok(Leaves { reader: open_sealed(&path, &self.key, LEAVES)?, path })
+        Ok(Leaves(SealedFile::open(&path, &self.key, LEAVES)?))
     }
 }
 
@@ -310,10 +308,7 @@ pub(crate) static VERIFIED: VerifiedFiles<()> = VerifiedFiles::new();
 
 /// Leaves of a snapshot, read from its sealed file.
 #[derive(Debug)]
-pub struct Leaves {
-    reader: SealedFile,
-    path: PathBuf,
-}
+pub struct Leaves(SealedFile<StoredLeaf>);
 
 impl Leaves {
     /// The next leaf, if any.
@@ -322,14 +317,13 @@ impl Leaves {
     ///
     /// [`GraphError`] if the file is damaged.
     pub fn next_leaf(&mut self) -> Result<Option<SnapshotLeaf>, GraphError> {
-        let mut bytes = [0; StoredLeaf::LEN];
-        if !read_or_end(&mut self.reader, &mut bytes, &self.path)? {
-            return Ok(None);
+        match self.0.next_record()? {
+            None => Ok(None),
+            Some(stored) => {
+                let leaf = stored.leaf().map(Some);
+                leaf.ok_or_else(|| GraphError::contradiction(self.0.path()))
+            }
         }
-        StoredLeaf::decode(&bytes)
-            .and_then(|stored| stored.leaf())
-            .map(Some)
-            .ok_or_else(|| GraphError::contradiction(&self.path))
     }
 }
 
@@ -425,10 +419,9 @@ impl Gathering {
         key: &StorageKey,
         workspace: &Workspace,
         counts: &mut GraphCounts,
-    ) -> Result<FixedSorter, GraphError> {
+    ) -> Result<Sorter<StoredLeaf>, GraphError> {
         let mut bundles = BundleWriter::create(directory, key)?;
-        let mut by_value =
-            FixedSorter::new(&workspace.directory, StoredLeaf::LEN, workspace.memory_bytes)?;
+        let mut by_value = Sorter::new(&workspace.directory, workspace.memory_bytes)?;
         let mut sorted = lines.finish()?;
         let mut current: Option<Persona> = None;
         loop {
@@ -478,7 +471,7 @@ impl Gathering {
         &self,
         persona: &Persona,
         bundles: &mut BundleWriter,
-        by_value: &mut FixedSorter,
+        by_value: &mut Sorter<StoredLeaf>,
         counts: &mut GraphCounts,
     ) -> Result<(), GraphError> {
         if let Some(reason) = self.dropped(persona) {
@@ -512,17 +505,17 @@ impl Gathering {
                 ruleset: self.ruleset,
                 digest: *digest,
                 person: persona.person,
-                record,
-                last_seen: u64::from(persona.last_day) * 86_400,
-                evidence: persona.evidence,
-                devices: persona.devices,
+                record: record.into(),
+                last_seen: (u64::from(persona.last_day) * 86_400).into(),
+                evidence: persona.evidence.into(),
+                devices: persona.devices.into(),
                 logins: u8::try_from(persona.login_days.len()).unwrap_or(u8::MAX),
                 persons: 1,
-                purposes: covered_purposes(),
+                purposes: covered_purposes().into(),
                 ids_digest,
                 consent: persona.consent,
             };
-            by_value.push(&leaf.encode())?;
+            by_value.push(&leaf)?;
         }
         Ok(())
     }
@@ -558,14 +551,14 @@ fn ids_digest(ids: &BTreeMap<DigitalId, Seen>) -> [u8; 32] {
 
 /// Leaves out identifiers of two persons, keeps the first record of one person, and commits.
 fn publish_leaves(
-    by_value: FixedSorter,
+    by_value: Sorter<StoredLeaf>,
     directory: &Path,
     key: &StorageKey,
     arithmetic: &dyn BatchArithmetic,
     counts: &mut GraphCounts,
 ) -> Result<SnapshotRoot, GraphError> {
     let path = directory.join(LEAVES);
-    let mut out = create_sealed(&path, key, LEAVES)?;
+    let mut out = SealedOut::<StoredLeaf>::create(&path, key, LEAVES)?;
     let seed = world::entropy::<32>()?;
     let sealed = seal::seal_bytes(key, SEED, &seed)?;
     let seed_path = directory.join(SEED);
@@ -585,120 +578,62 @@ fn publish_leaves(
                 committer.extend(arithmetic, &leaves);
                 leaves.clear();
             }
-            out.append(&first.encode())?;
+            out.push(first)?;
         }
         group.clear();
         Ok::<(), GraphError>(())
     };
     let mut sorted = by_value.finish()?;
-    while let Some(chunk) = sorted.next_chunk(CHUNK_BYTES)? {
-        for bytes in chunk.as_chunks::<{ StoredLeaf::LEN }>().0 {
-            let leaf =
-                StoredLeaf::decode(bytes).ok_or_else(|| GraphError::contradiction(directory))?;
-            let same = group
-                .first()
-                .is_some_and(|known| (known.kind, known.digest) == (leaf.kind, leaf.digest));
-            if !same {
-                publish(&mut group, counts)?;
-            }
-            // Two leaves decide: the first, and one of another person if there is one.
-            if group.len() < 2 || leaf.person != group.first().map_or(leaf.person, |l| l.person) {
-                group.truncate(1);
-                group.push(leaf);
-            }
+    while let Some(leaf) = sorted.next_record()? {
+        let of = |leaf: &StoredLeaf| (leaf.kind, leaf.digest);
+        if group.first().map(of) != Some(of(&leaf)) {
+            publish(&mut group, counts)?;
+        }
+        // Two leaves decide: the first, and one of another person if there is one.
+        if group.len() < 2 || leaf.person != group.first().map_or(leaf.person, |l| l.person) {
+            group.truncate(1);
+            group.push(leaf);
         }
     }
     publish(&mut group, counts)?;
     committer.extend(arithmetic, &leaves);
-    finish_sealed(out, &directory.join(LEAVES))?;
+    out.finish()?;
     Ok(committer.finish(counts.records))
 }
 
-/// A snapshot leaf as the sealed file holds it; sorts by kind and digest.
-struct StoredLeaf {
-    kind: u8,
-    ruleset: u8,
-    digest: [u8; 32],
-    person: [u8; 16],
-    record: u64,
-    last_seen: u64,
-    evidence: u16,
-    devices: u16,
-    level: u8,
-    logins: u8,
-    persons: u8,
-    purposes: u32,
-    ids_digest: [u8; 32],
-    consent: [u8; 32],
+record! {
+    /// A snapshot leaf as the sealed file holds it; sorts by kind and digest.
+    struct StoredLeaf {
+        kind: u8,
+        digest: [u8; 32],
+        record: U64<BigEndian>,
+        ruleset: u8,
+        person: [u8; 16],
+        last_seen: U64<BigEndian>,
+        evidence: U16<BigEndian>,
+        devices: U16<BigEndian>,
+        level: u8,
+        logins: u8,
+        persons: u8,
+        purposes: U32<BigEndian>,
+        ids_digest: [u8; 32],
+        consent: [u8; 32],
+    }
 }
 
 impl StoredLeaf {
-    const LEN: usize = 1 + 1 + 32 + 8 + 16 + 8 + 2 + 2 + 1 + 1 + 1 + 4 + 32 + 32;
-
-    fn encode(&self) -> [u8; Self::LEN] {
-        let mut bytes = [0; Self::LEN];
-        fill(
-            &mut bytes,
-            &[
-                &[self.kind],
-                &self.digest,
-                &self.record.to_be_bytes(),
-                &[self.ruleset],
-                &self.person,
-                &self.last_seen.to_be_bytes(),
-                &self.evidence.to_be_bytes(),
-                &self.devices.to_be_bytes(),
-                &[self.level, self.logins, self.persons],
-                &self.purposes.to_be_bytes(),
-                &self.ids_digest,
-                &self.consent,
-            ],
-        );
-        bytes
-    }
-
-    fn decode(bytes: &[u8; Self::LEN]) -> Option<Self> {
-        let (kind, rest) = bytes.split_first()?;
-        let (digest, rest) = rest.split_first_chunk::<32>()?;
-        let (record, rest) = rest.split_first_chunk::<8>()?;
-        let (ruleset, rest) = rest.split_first()?;
-        let (person, rest) = rest.split_first_chunk::<16>()?;
-        let (last_seen, rest) = rest.split_first_chunk::<8>()?;
-        let (evidence, rest) = rest.split_first_chunk::<2>()?;
-        let (devices, rest) = rest.split_first_chunk::<2>()?;
-        let ([level, logins, persons], rest) = rest.split_first_chunk::<3>()?;
-        let (purposes, rest) = rest.split_first_chunk::<4>()?;
-        let (ids_digest, rest) = rest.split_first_chunk::<32>()?;
-        Some(Self {
-            kind: *kind,
-            ruleset: *ruleset,
-            digest: *digest,
-            person: *person,
-            record: u64::from_be_bytes(*record),
-            last_seen: u64::from_be_bytes(*last_seen),
-            evidence: u16::from_be_bytes(*evidence),
-            devices: u16::from_be_bytes(*devices),
-            level: *level,
-            logins: *logins,
-            persons: *persons,
-            purposes: u32::from_be_bytes(*purposes),
-            ids_digest: *ids_digest,
-            consent: rest.try_into().ok()?,
-        })
-    }
-
     fn leaf(&self) -> Option<SnapshotLeaf> {
         Some(SnapshotLeaf {
-            record: self.record,
+            record: self.record.get(),
             identifier: identifier_from_parts(self.kind, self.ruleset, self.digest)?,
             ids_digest: self.ids_digest,
-            last_seen: self.last_seen,
-            evidence: self.evidence,
-            devices: self.devices,
+            last_seen: self.last_seen.get(),
+            evidence: self.evidence.get(),
+            devices: self.devices.get(),
             level: self.level,
             logins: self.logins,
             persons: self.persons,
-            purposes: self.purposes,
+            purposes: self.purposes.get(),
             objection_scope: [0; 32],
             consent_evidence: self.consent,
         })
@@ -729,7 +664,6 @@ const NAMESPACES_MAX: usize = 4_096;
 const FINGERPRINT: &str = "persona";
 /// Lines left out that are named for each reason.
 const FIRST_DROPPED: usize = 5;
-const CHUNK_BYTES: usize = 1 << 20;
 
 #[cfg(test)]
 pub(crate) mod tests {

@@ -13,8 +13,9 @@ use crate::people;
 use normalize::digital::{DigitalId, DigitalKind};
 use normalize::{Level, Normalized, Outcome, PhoneContext};
 use rights::consent::{self, Scheme};
+use store::record::{BigEndian, Record as _, U16, U32, record};
 use store::spill::Workspace;
-use store::spill::{FixedSorter, VarSorter, grow};
+use store::spill::{Sorter, VarSorter, grow};
 use tabular::batch::{RowBatch, look_ahead};
 use tabular::cell::{self, TimeFault};
 use tabular::{Column, InputFile, Row, RowSource, Schema, SourceError};
@@ -24,7 +25,7 @@ pub(super) struct Scanned {
     /// Lines, to be sorted by persona.
     pub(super) lines: VarSorter,
     /// Identifiers of all lines with their persons, as [`people`] keeps them.
-    pub(super) people: FixedSorter,
+    pub(super) people: Sorter<people::Entry>,
     pub(super) counts: GraphCounts,
     /// Namespaces of cookies.
     pub(super) namespaces: BTreeSet<String>,
@@ -43,7 +44,7 @@ pub(super) fn scan(
     let columns = Columns::find(&source, file)?;
     let mut scanned = Scanned {
         lines: VarSorter::new(&workspace.directory, workspace.memory_bytes)?,
-        people: FixedSorter::new(&workspace.directory, people::ENTRY_LEN, workspace.memory_bytes)?,
+        people: Sorter::new(&workspace.directory, workspace.memory_bytes)?,
         counts: GraphCounts::default(),
         namespaces: BTreeSet::new(),
         objected: BTreeSet::new(),
@@ -98,7 +99,7 @@ struct Digested {
     namespaces: Vec<String>,
     counts: GraphCounts,
     objected: BTreeSet<[u8; 16]>,
-    people: Vec<u8>,
+    people: Vec<people::Entry>,
 }
 
 /// End of a line, and the namespace of its cookie.
@@ -135,8 +136,7 @@ impl Digested {
         let Some(person) = found.person else { return };
         for one in &found.identifiers {
             let tombstone = rules.objections.mason().identifier(one.kind, &one.digest);
-            self.people.extend_from_slice(&tombstone.0);
-            self.people.extend_from_slice(&person);
+            self.people.push(people::Entry { tombstone: tombstone.0, person });
             if rules.objections.has(tombstone) {
                 self.objected.insert(person);
             }
@@ -232,30 +232,38 @@ impl Columns {
     }
 }
 
-/// An identifier of a persona: its kind, its digest, and whom it names.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Identifier {
-    pub(super) kind: u8,
-    pub(super) digest: [u8; 32],
-    /// Level as `LinkFilter::level` has it: 0 individual, 1 household.
-    pub(super) level: u8,
+record! {
+    /// An identifier of a persona: its kind, its digest, and whom it names.
+    #[derive(PartialOrd, Ord)]
+    pub(super) struct Identifier {
+        pub(super) kind: u8,
+        pub(super) digest: [u8; 32],
+        /// Level as `LinkFilter::level` has it: 0 individual, 1 household.
+        pub(super) level: u8,
+    }
+}
+
+record! {
+    /// What follows the reference of a line's persona; its identifiers and digital ID come after.
+    struct LineHead {
+        /// Ends the reference.
+        zero: u8,
+        person: [u8; 16],
+        evidence: U16<BigEndian>,
+        device: U16<BigEndian>,
+        day: U32<BigEndian>,
+        consent: [u8; 32],
+        identifiers: u8,
+    }
 }
 
 impl Identifier {
-    const LEN: usize = 1 + 32 + 1;
-
     fn of(found: &Normalized) -> Self {
         let level = match found.level() {
             Level::Individual => 0,
             Level::Household => 1,
         };
         Self { kind: found.kind().code(), digest: *found.digest().expose_bytes(), level }
-    }
-
-    fn decode(bytes: &[u8; Self::LEN]) -> Option<Self> {
-        let (kind, rest) = bytes.split_first()?;
-        let (level, digest) = rest.split_last()?;
-        Some(Self { kind: *kind, digest: digest.try_into().ok()?, level: *level })
     }
 }
 
@@ -376,51 +384,39 @@ impl Line {
         Ok((line, Kept { rejected: found.rejected, scheme }))
     }
 
-    /// `persona ‖ 0 ‖ person ‖ evidence ‖ device ‖ day ‖ consent ‖ u8 count ‖ identifiers ‖ id`.
+    /// The persona's reference, then a [`LineHead`], the identifiers, and the digital ID.
     fn encode(&self, out: &mut Zeroizing<Vec<u8>>) {
+        let head = LineHead {
+            zero: 0,
+            person: self.person,
+            evidence: self.evidence.into(),
+            device: self.device.into(),
+            day: self.day.into(),
+            consent: self.consent,
+            // One value yields at most two identifiers.
+            identifiers: self.identifiers.iter().fold(0, |count, _| count + 1),
+        };
         let mut add = |part: &[u8]| grow(out, part, usize::MAX);
         add(&self.persona);
-        add(&[0]);
-        add(&self.person);
-        add(&self.evidence.to_be_bytes());
-        add(&self.device.to_be_bytes());
-        add(&self.day.to_be_bytes());
-        add(&self.consent);
-        // One value yields at most two identifiers.
-        add(&[u8::try_from(self.identifiers.len()).unwrap_or(u8::MAX)]);
-        for Identifier { kind, digest, level } in &self.identifiers {
-            add(&[*kind]);
-            add(digest);
-            add(&[*level]);
-        }
+        add(head.bytes());
+        self.identifiers.iter().for_each(|one| add(one.bytes()));
         add(self.digital_id.encoded());
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
         let end = bytes.iter().position(|byte| *byte == 0)?;
         let (persona, rest) = bytes.split_at_checked(end)?;
-        let (_, rest) = rest.split_first()?;
-        let (person, rest) = rest.split_first_chunk::<16>()?;
-        let (evidence, rest) = rest.split_first_chunk::<2>()?;
-        let (device, rest) = rest.split_first_chunk::<2>()?;
-        let (day, rest) = rest.split_first_chunk::<4>()?;
-        let (consent, rest) = rest.split_first_chunk::<32>()?;
-        let (count, rest) = rest.split_first()?;
-        let (identifiers, digital_id) =
-            rest.split_at_checked(usize::from(*count) * Identifier::LEN)?;
+        let (head, rest) = LineHead::split(rest)?;
+        let len = usize::from(head.identifiers).checked_mul(Identifier::LEN)?;
+        let (identifiers, digital_id) = rest.split_at_checked(len)?;
         Some(Self {
             persona: persona.to_vec(),
-            person: *person,
-            evidence: u16::from_be_bytes(*evidence),
-            device: u16::from_be_bytes(*device),
-            day: u32::from_be_bytes(*day),
-            consent: *consent,
-            identifiers: identifiers
-                .as_chunks::<{ Identifier::LEN }>()
-                .0
-                .iter()
-                .filter_map(Identifier::decode)
-                .collect(),
+            person: head.person,
+            evidence: head.evidence.get(),
+            device: head.device.get(),
+            day: head.day.get(),
+            consent: head.consent,
+            identifiers: Identifier::slice(identifiers)?.to_vec(),
             digital_id: DigitalId::decode(digital_id)?,
         })
     }

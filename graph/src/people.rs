@@ -5,54 +5,51 @@
 //! here for objections that came after the snapshot.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::GraphError;
 use crate::bundles::Bundle;
 use rights::objections::{Objections, Tombstone};
+use store::record::record;
 use store::seal::StorageKey;
-use store::sealed::{
-    RawSealedFile as SealedFile, create_sealed, finish_sealed, open_sealed, read_or_end,
-};
-use store::spill::FixedSorter;
+use store::sealed::{SealedFile, SealedOut};
+use store::spill::Sorter;
 
 /// A name of a person within a snapshot.
 pub type Person = [u8; Bundle::PERSON_LEN];
 
-/// Bytes of an entry: a tombstone, then the person.
-pub(super) const ENTRY_LEN: usize = Tombstone::LEN + Bundle::PERSON_LEN;
+record! {
+    /// A tombstone of a person.
+    pub(crate) struct Entry {
+        pub(crate) tombstone: [u8; Tombstone::LEN],
+        pub(crate) person: Person,
+    }
+}
 
-/// Writes sorted entries of [`ENTRY_LEN`] bytes into `directory`, each once.
+/// Writes sorted entries into `directory`, each once.
 pub(crate) fn write_people(
-    entries: FixedSorter,
+    entries: Sorter<Entry>,
     directory: &Path,
     key: &StorageKey,
 ) -> Result<(), GraphError> {
-    let path = directory.join(PEOPLE);
-    let mut out = create_sealed(&path, key, PEOPLE)?;
+    let mut out = SealedOut::create(&directory.join(PEOPLE), key, PEOPLE)?;
     let mut sorted = entries.finish()?;
     let mut last = None;
-    while let Some(chunk) = sorted.next_chunk(CHUNK_BYTES)? {
-        for entry in chunk.as_chunks::<ENTRY_LEN>().0 {
-            if last.replace(*entry) != Some(*entry) {
-                out.append(entry)?;
-            }
+    while let Some(entry) = sorted.next_record()? {
+        if last.replace(entry) != Some(entry) {
+            out.push(&entry)?;
         }
     }
-    Ok(finish_sealed(out, &path)?)
+    Ok(out.finish()?)
 }
 
 /// The people of a snapshot, read from their start.
 #[derive(Debug)]
-pub struct StoredPeople {
-    reader: SealedFile,
-    path: PathBuf,
-}
+pub struct StoredPeople(SealedFile<Entry>);
 
 impl StoredPeople {
     pub(crate) fn open(directory: &Path, key: &StorageKey) -> Result<Self, GraphError> {
-        let path = directory.join(PEOPLE);
-        Ok(Self { reader: open_sealed(&path, key, PEOPLE)?, path })
+        Ok(Self(SealedFile::open(&directory.join(PEOPLE), key, PEOPLE)?))
     }
 
     /// Persons with an identifier that was objected to.
@@ -65,12 +62,8 @@ impl StoredPeople {
         if objections.is_empty() {
             return Ok(objected);
         }
-        let mut entry = [0; ENTRY_LEN];
-        while read_or_end(&mut self.reader, &mut entry, &self.path)? {
-            let (tombstone, person) = entry.split_at(Tombstone::LEN);
-            if let (Ok(tombstone), Ok(person)) = (tombstone.try_into(), person.try_into())
-                && objections.has(Tombstone(tombstone))
-            {
+        while let Some(Entry { tombstone, person }) = self.0.next_record()? {
+            if objections.has(Tombstone(tombstone)) {
                 objected.insert(person);
             }
         }
@@ -79,4 +72,3 @@ impl StoredPeople {
 }
 
 pub(crate) const PEOPLE: &str = "people";
-const CHUNK_BYTES: usize = 1 << 20;

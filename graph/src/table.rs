@@ -31,7 +31,7 @@ use crate::handles::{HandleEntry, write_handles};
 use store::os as world;
 use store::seal::StorageKey;
 use store::spill::Workspace;
-use store::spill::{FixedSorted, FixedSorter};
+use store::spill::{Sorted, Sorter};
 use store::verified::VerifiedFiles;
 
 /// Conditions of one partner: which leaves its table holds.
@@ -85,10 +85,9 @@ pub fn build<O: Order>(
     progress: &dyn Fn(u64),
 ) -> Result<TableDescriptor, GraphError> {
     let limits = Limits::STANDARD;
-    let sorter = |len| FixedSorter::new(&workspace.directory, len, workspace.memory_bytes);
-    let mut tags = sorter(MatchTag::LEN)?;
+    let mut tags = Sorter::new(&workspace.directory, workspace.memory_bytes)?;
     let mut handles = match files.handles {
-        Some(_) => Some(sorter(HandleEntry::LEN)?),
+        Some(_) => Some(Sorter::new(&workspace.directory, workspace.memory_bytes)?),
         None => None,
     };
     let mut count = 0_u64;
@@ -111,7 +110,7 @@ pub fn build<O: Order>(
                 tags.push(&output.tag().0)?;
                 if let Some(handles) = &mut handles {
                     let handle = *output.handle().expose_bytes();
-                    handles.push(&HandleEntry { handle, record: *record }.encode())?;
+                    handles.push(&HandleEntry { handle, record: (*record).into() })?;
                 }
             }
             count += inputs.len() as u64;
@@ -142,6 +141,9 @@ pub struct Workers<'a> {
     /// Number of threads.
     pub threads: usize,
 }
+
+/// Sorted tags of a table.
+type Tags = Sorted<[u8; MatchTag::LEN]>;
 
 /// Frames of a stored table, in order.
 #[derive(Debug)]
@@ -258,7 +260,7 @@ fn padding_tags<O: Order>(
     key: &TableKey<'_, O>,
     workers: Workers<'_>,
     needed: u64,
-    tags: &mut FixedSorted,
+    tags: &mut Tags,
 ) -> Result<BTreeSet<MatchTag>, GraphError> {
     let mut padding = BTreeSet::new();
     let mut next = 0_u64;
@@ -284,7 +286,7 @@ fn padding_tags<O: Order>(
 
 /// Merges real and padding tags into frames, published atomically.
 fn write(
-    tags: &mut FixedSorted,
+    tags: &mut Tags,
     padding: BTreeSet<MatchTag>,
     total: u64,
     path: &Path,
@@ -321,26 +323,21 @@ fn write(
 
 /// Calls `each` for every distinct tag in order, from the start; how many there were.
 fn for_each_distinct(
-    tags: &mut FixedSorted,
+    tags: &mut Tags,
     mut each: impl FnMut(&MatchTag) -> Result<(), GraphError>,
 ) -> Result<u64, GraphError> {
     tags.rewind()?;
     let (mut last, mut count) = (None, 0_u64);
-    while let Some(chunk) = tags.next_chunk(CHUNK_BYTES)? {
-        for bytes in chunk.as_chunks::<{ MatchTag::LEN }>().0 {
-            let tag = MatchTag(*bytes);
-            if last != Some(tag) {
-                last = Some(tag);
-                count = count.saturating_add(1);
-                each(&tag)?;
-            }
+    while let Some(tag) = tags.next_record()?.map(MatchTag) {
+        if last.replace(tag) != Some(tag) {
+            count += 1;
+            each(&tag)?;
         }
     }
     Ok(count)
 }
 
 const INPUTS_AT_ONCE: usize = 1 << 15;
-const CHUNK_BYTES: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {
@@ -433,7 +430,7 @@ mod tests {
         expected.sort_unstable();
         let mut stored = StoredHandles::open(&built.path("handles"), &STORAGE).unwrap();
         let entries: Vec<_> = std::iter::from_fn(|| stored.next_entry().unwrap())
-            .map(|entry| (entry.handle, entry.record))
+            .map(|entry| (entry.handle, entry.record.get()))
             .collect();
         // Padding tags, which are most of the table, have none.
         assert!(entries == expected);

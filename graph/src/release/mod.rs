@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use protocol::digital_id::DigitalId as Entry;
+use protocol::error::Bug;
 use protocol::oprf::Handle;
 use protocol::terms::LinkFilter;
 use session::disclosure::Resolution;
@@ -19,12 +20,13 @@ use crate::GraphError;
 use crate::bundles::{Bundle, BundleId, Fingerprint, StoredBundles};
 use crate::handles::{HandleEntry, StoredHandles};
 use crate::people::{Person, StoredPeople};
-use crate::release::releases::Releases;
+use crate::release::releases::{Fingerprints, Releases};
 use normalize::digital::{AGE_BUCKETS, DEVICE_CLASSES, DigitalId, DigitalKind, name_of};
 use rights::objections::Objections;
 use store::output::Output;
+use store::record::{BigEndian, Record as _, U16, U32, U64, record};
 use store::spill::Workspace;
-use store::spill::{FixedSorted, FixedSorter, VarSorted, VarSorter};
+use store::spill::{FixedSorted, Sorted, Sorter, VarSorted, VarSorter};
 use tabular::write::{Cell, TableColumn, write_table};
 
 /// Conditions of the terms of a session on what is released.
@@ -104,7 +106,7 @@ pub struct ReleaseSource<'a> {
 /// The records behind a batch of handles and the digital IDs to release for them.
 #[derive(Debug)]
 pub struct Resolved {
-    records: FixedSorted,
+    records: Fingerprints,
     ids: VarSorted,
 }
 
@@ -115,18 +117,18 @@ impl Resolved {
     ///
     /// [`GraphError`].
     pub fn look_up(
-        mut handles: FixedSorted,
+        handles: FixedSorted,
         source: ReleaseSource<'_>,
         conditions: &ReleaseConditions,
     ) -> Result<(Resolution, Self), GraphError> {
         let Workspace { directory, memory_bytes } = source.workspace;
         let (known, unknown, records) =
-            find_records(&mut handles, source.handles, directory, *memory_bytes)?;
+            find_records(handles.try_into()?, source.handles, directory, *memory_bytes)?;
         let mut gathering = Gathering {
             conditions,
             late: source.late,
             objected: source.people.objected(source.late)?,
-            records: FixedSorter::new(directory, Fingerprint::LEN, *memory_bytes)?,
+            records: Sorter::new(directory, *memory_bytes)?,
             ids: VarSorter::new(directory, *memory_bytes)?,
             suppressed: 0,
         };
@@ -204,7 +206,7 @@ impl Resolved {
             let id = found.digital_id(&names).ok_or_else(damaged)?;
             // Values and namespaces hold no zero byte.
             let key = id.encoded();
-            Ok(sorter.push_keyed(&[key, &[0], &found.encode()].concat(), key.len())?)
+            Ok(sorter.push_keyed(&[key, &[0], &found.encode()?].concat(), key.len())?)
         })?;
         let mut sorted = sorter.finish()?;
         let sha256 = write_table(output, &COLUMNS, |table| {
@@ -287,28 +289,33 @@ impl Entries {
     }
 }
 
-/// Merges handles with the index; known handles, unknown ones, and the records as 8 bytes each.
+record! {
+    /// Number of a record in the snapshot.
+    struct RecordNumber {
+        number: U64<BigEndian>,
+    }
+}
+
+/// Merges handles with the index; known handles, unknown ones, and the records.
 fn find_records(
-    handles: &mut FixedSorted,
+    mut handles: Sorted<[u8; Handle::LEN]>,
     mut index: StoredHandles,
     directory: &Path,
     memory_bytes: usize,
-) -> Result<(u64, u32, FixedSorted), GraphError> {
-    let mut records = FixedSorter::new(directory, 8, memory_bytes)?;
-    let (mut known, mut unknown) = (0_u64, 0_u32);
+) -> Result<(u64, u32, Sorted<RecordNumber>), GraphError> {
+    let mut records = Sorter::new(directory, memory_bytes)?;
+    let (mut known, mut unknown) = (0, 0);
     let mut entry: Option<HandleEntry> = index.next_entry()?;
-    while let Some(chunk) = handles.next_chunk(CHUNK_BYTES)? {
-        for handle in chunk.as_chunks::<{ Handle::LEN }>().0 {
-            while entry.is_some_and(|entry| entry.handle < *handle) {
-                entry = index.next_entry()?;
+    while let Some(handle) = handles.next_record()? {
+        while entry.is_some_and(|entry| entry.handle < handle) {
+            entry = index.next_entry()?;
+        }
+        match entry.filter(|entry| entry.handle == handle) {
+            Some(entry) => {
+                known += 1;
+                records.push(&RecordNumber { number: entry.record })?;
             }
-            match entry.filter(|entry| entry.handle == *handle) {
-                Some(entry) => {
-                    known = known.saturating_add(1);
-                    records.push(&entry.record.to_be_bytes())?;
-                }
-                None => unknown = unknown.saturating_add(1),
-            }
+            None => unknown += 1,
         }
     }
     Ok((known, unknown, records.finish()?))
@@ -319,7 +326,7 @@ struct Gathering<'a> {
     conditions: &'a ReleaseConditions,
     late: &'a Objections,
     objected: BTreeSet<Person>,
-    records: FixedSorter,
+    records: Sorter<[u8; Fingerprint::LEN]>,
     ids: VarSorter,
     suppressed: u64,
 }
@@ -328,18 +335,14 @@ impl Gathering<'_> {
     /// Reads the bundles of the records; how many distinct records there are.
     fn read(
         &mut self,
-        mut records: FixedSorted,
+        mut records: Sorted<RecordNumber>,
         bundles: &mut StoredBundles,
     ) -> Result<u64, GraphError> {
-        let (mut count, mut last) = (0_u64, None);
-        while let Some(chunk) = records.next_chunk(CHUNK_BYTES)? {
-            for record in chunk.as_chunks().0 {
-                let record = u64::from_be_bytes(*record);
-                if last != Some(record) {
-                    last = Some(record);
-                    count = count.saturating_add(1);
-                    self.add(&bundles.find(record)?)?;
-                }
+        let (mut count, mut last) = (0, None);
+        while let Some(RecordNumber { number }) = records.next_record()? {
+            if last.replace(number) != Some(number) {
+                count += 1;
+                self.add(&bundles.find(number.get())?)?;
             }
         }
         Ok(count)
@@ -353,10 +356,28 @@ impl Gathering<'_> {
         let suppressed = self.conditions.select(gone.into_iter()).len();
         self.suppressed = self.suppressed.saturating_add(suppressed as u64);
         for found in self.conditions.select(kept.into_iter()) {
-            let bytes = found.encode();
+            let bytes = found.encode()?;
             self.ids.push_keyed(&bytes, found.key_len())?;
         }
         Ok(())
+    }
+}
+
+record! {
+    /// Start of an ID on its way into the sorted set.
+    struct FoundHead {
+        namespace: U16<BigEndian>,
+        len: u8,
+    }
+}
+
+record! {
+    /// Attributes of an ID, behind its value.
+    struct FoundTail {
+        last_day: U32<BigEndian>,
+        days_valid: U16<BigEndian>,
+        devices: U16<BigEndian>,
+        evidence: U16<BigEndian>,
     }
 }
 
@@ -372,38 +393,37 @@ struct Found {
 }
 
 impl Found {
-    /// `namespace ‖ u8 length ‖ value ‖ last day ‖ days ‖ devices ‖ evidence`: an ID is named by
-    /// what stands before the day, and the newest of one name comes last.
-    fn encode(&self) -> Vec<u8> {
-        let mut bytes = self.namespace.to_be_bytes().to_vec();
+    /// A [`FoundHead`], the value, a [`FoundTail`]: an ID is named by what stands before the day, and
+    /// the newest of one name comes last.
+    fn encode(&self) -> Result<Vec<u8>, Bug> {
         // At most 255 bytes by the canonical form.
-        bytes.push(u8::try_from(self.value.len()).unwrap_or(u8::MAX));
-        bytes.extend_from_slice(&self.value);
-        bytes.extend_from_slice(&self.last_day.to_be_bytes());
-        for number in [self.days_valid, self.devices, self.evidence] {
-            bytes.extend_from_slice(&number.to_be_bytes());
-        }
-        bytes
+        let len = u8::try_from(self.value.len()).map_err(|_| Bug::invariant())?;
+        let head = FoundHead { namespace: self.namespace.into(), len };
+        let tail = FoundTail {
+            last_day: self.last_day.into(),
+            days_valid: self.days_valid.into(),
+            devices: self.devices.into(),
+            evidence: self.evidence.into(),
+        };
+        Ok([head.bytes(), &self.value, tail.bytes()].concat())
     }
 
     fn decode(bytes: &[u8]) -> Option<Self> {
-        let (namespace, rest) = bytes.split_first_chunk()?;
-        let (len, rest) = rest.split_first()?;
-        let (value, rest) = rest.split_at_checked(usize::from(*len))?;
-        let (last_day, rest) = rest.split_first_chunk()?;
-        let [days_valid, devices, evidence] = *rest.as_chunks::<2>().0 else { return None };
+        let (head, rest) = FoundHead::split(bytes)?;
+        let (value, rest) = rest.split_at_checked(head.len.into())?;
+        let tail = FoundTail::read(rest)?;
         Some(Self {
-            namespace: u16::from_be_bytes(*namespace),
+            namespace: head.namespace.get(),
             value: value.to_vec(),
-            last_day: u32::from_be_bytes(*last_day),
-            days_valid: u16::from_be_bytes(days_valid),
-            devices: u16::from_be_bytes(devices),
-            evidence: u16::from_be_bytes(evidence),
+            last_day: tail.last_day.get(),
+            days_valid: tail.days_valid.get(),
+            devices: tail.devices.get(),
+            evidence: tail.evidence.get(),
         })
     }
 
     fn key_len(&self) -> usize {
-        self.value.len().saturating_add(3)
+        FoundHead::LEN + self.value.len()
     }
 
     fn is_same_id(&self, other: &Self) -> bool {
@@ -502,7 +522,6 @@ const COLUMNS: [TableColumn; 14] = [
     TableColumn::text("consent_ref").optional(),
 ];
 const ENTRIES_AT_ONCE: usize = 4_096;
-const CHUNK_BYTES: usize = 1 << 20;
 
 /// Has every stored file verified again before it is next offered: after one of them could not be
 /// read as it was written, though nothing had touched it since.
@@ -526,7 +545,10 @@ mod tests {
     use store::output::Outputs;
     use store::seal::StorageKey;
 
+    use store::spill::FixedSorter;
+
     use super::*;
+    use crate::people;
 
     const TODAY: u32 = 20_000;
 
@@ -566,8 +588,8 @@ mod tests {
             let key = StorageKey::from_bytes([1; 32]);
             let work = dir.path().join("work");
             let mut bundles = BundleWriter::create(dir.path(), &key).unwrap();
-            let mut people = FixedSorter::new(&work, 32, 1 << 16).unwrap();
-            let mut handles = FixedSorter::new(&work, HandleEntry::LEN, 1 << 16).unwrap();
+            let mut people = Sorter::new(&work, 1 << 16).unwrap();
+            let mut handles = Sorter::new(&work, 1 << 16).unwrap();
             for (record, ids) in records.iter().enumerate() {
                 let name = record as u8;
                 bundles
@@ -579,10 +601,11 @@ mod tests {
                         ids: ids.clone(),
                     })
                     .unwrap();
-                people.push(&[[name; 16], [name / 2; 16]].concat()).unwrap();
+                let (tombstone, person) = ([name; 16], [name / 2; 16]);
+                people.push(&people::Entry { tombstone, person }).unwrap();
                 for handle in [[name; 16], [100 + name; 16]] {
-                    let entry = HandleEntry { handle, record: record as u64 };
-                    handles.push(&entry.encode()).unwrap();
+                    let entry = HandleEntry { handle, record: (record as u64).into() };
+                    handles.push(&entry).unwrap();
                 }
             }
             bundles.finish().unwrap();

@@ -11,9 +11,10 @@ use crate::GraphError;
 use crate::bundles::Fingerprint;
 use store::hex;
 use store::os as world;
-use store::seal::{SealedWriter, StorageKey};
-use store::sealed::{RawSealedFile as SealedFile, open_sealed, read_or_end, verify_sealed};
-use store::spill::FixedSorted;
+use store::record::{BigEndian, U64, record};
+use store::seal::StorageKey;
+use store::sealed::{SealedFile, SealedOut, verify_sealed};
+use store::spill::Sorted;
 use store::verified::VerifiedFiles;
 
 /// The releases to one partner.
@@ -38,7 +39,7 @@ impl Releases {
     /// [`GraphError`], also for a damaged file: then nothing may be released.
     pub(crate) fn nearest(
         &self,
-        records: &mut FixedSorted,
+        records: &mut Fingerprints,
         now: u64,
     ) -> Result<Option<u64>, GraphError> {
         let mut nearest = None;
@@ -62,7 +63,7 @@ impl Releases {
     pub(crate) fn record(
         &self,
         sid: &[u8; 32],
-        records: &mut FixedSorted,
+        records: &mut Fingerprints,
         now: u64,
         keep_until: u64,
     ) -> Result<(), GraphError> {
@@ -72,14 +73,17 @@ impl Releases {
         let path = self.directory.join(hex(sid));
         world::publish_atomically(&path, world::PRIVATE_MODE, |out| {
             let write = || {
-                let mut sealed = SealedWriter::new(out, &self.key, RELEASE)?;
-                for number in [now, keep_until, records.records()] {
-                    sealed.append(&number.to_be_bytes())?;
+                let mut sealed = SealedOut::over(out, &self.key, RELEASE)?;
+                sealed.push(&Head {
+                    released_at: now.into(),
+                    keep_until: keep_until.into(),
+                    records: records.records().into(),
+                })?;
+                let mut sealed = sealed.then();
+                while let Some(record) = records.next_record()? {
+                    sealed.push(&record)?;
                 }
-                while let Some(chunk) = records.next_chunk(CHUNK_BYTES)? {
-                    sealed.append(&chunk)?;
-                }
-                sealed.finish()?;
+                sealed.into_inner()?;
                 Ok::<(), GraphError>(())
             };
             write().map_err(|error| {
@@ -139,75 +143,69 @@ impl Releases {
 /// Releases that are whole.
 pub(crate) static VERIFIED: VerifiedFiles<()> = VerifiedFiles::new();
 
-/// An earlier release: `u64 time ‖ u64 kept until ‖ u64 count ‖ sorted fingerprints`.
+/// Sorted fingerprints of released records.
+pub(crate) type Fingerprints = Sorted<[u8; Fingerprint::LEN]>;
+
+record! {
+    /// Start of an earlier release; the sorted fingerprints of its records follow.
+    struct Head {
+        released_at: U64<BigEndian>,
+        keep_until: U64<BigEndian>,
+        records: U64<BigEndian>,
+    }
+}
+
+/// An earlier release.
 struct Stored {
-    reader: SealedFile,
-    path: PathBuf,
+    reader: SealedFile<[u8; Fingerprint::LEN]>,
     keep_until: u64,
     left: u64,
 }
 
 impl Stored {
     fn open(path: &Path, key: &StorageKey) -> Result<Self, GraphError> {
-        let mut reader = open_sealed(path, key, RELEASE)?;
-        let mut numbers = [0; 24];
-        if !read_or_end(&mut reader, &mut numbers, path)? {
-            return Err(GraphError::contradiction(path));
-        }
-        let [_, keep_until, left] = *numbers.as_chunks::<8>().0 else {
-            return Err(GraphError::contradiction(path));
-        };
-        Ok(Self {
-            reader,
-            path: path.to_path_buf(),
-            keep_until: u64::from_be_bytes(keep_until),
-            left: u64::from_be_bytes(left),
-        })
+        let mut reader = SealedFile::<Head>::open(path, key, RELEASE)?;
+        let Head { keep_until, records, .. } = reader.require()?;
+        Ok(Self { reader: reader.then(), keep_until: keep_until.get(), left: records.get() })
     }
 
     fn next(&mut self) -> Result<Option<Fingerprint>, GraphError> {
-        let mut bytes = [0; Fingerprint::LEN];
-        let read = read_or_end(&mut self.reader, &mut bytes, &self.path)?;
-        match (read, self.left.checked_sub(1)) {
-            (true, Some(left)) => {
+        match (self.reader.next_record()?, self.left.checked_sub(1)) {
+            (Some(found), Some(left)) => {
                 self.left = left;
-                Ok(Some(Fingerprint(bytes)))
+                Ok(Some(Fingerprint(found)))
             }
-            (false, None) => Ok(None),
+            (None, None) => Ok(None),
             // Fewer records than were released would be a larger difference.
-            _ => Err(GraphError::contradiction(&self.path)),
+            _ => Err(GraphError::contradiction(self.reader.path())),
         }
     }
 
     /// Records that are in one of the two and not in the other.
-    fn difference(&mut self, records: &mut FixedSorted) -> Result<u64, GraphError> {
+    fn difference(&mut self, records: &mut Fingerprints) -> Result<u64, GraphError> {
         records.rewind()?;
         let mut theirs = self.next()?;
-        let mut difference = 0_u64;
-        while let Some(chunk) = records.next_chunk(CHUNK_BYTES)? {
-            for ours in chunk.as_chunks().0 {
-                let ours = Fingerprint(*ours);
-                loop {
-                    let order = theirs.map_or(Ordering::Greater, |theirs| theirs.cmp(&ours));
-                    match order {
-                        Ordering::Less => {
-                            difference = difference.saturating_add(1);
-                            theirs = self.next()?;
-                        }
-                        Ordering::Equal => {
-                            theirs = self.next()?;
-                            break;
-                        }
-                        Ordering::Greater => {
-                            difference = difference.saturating_add(1);
-                            break;
-                        }
+        let mut difference = 0;
+        while let Some(ours) = records.next_record()?.map(Fingerprint) {
+            loop {
+                match theirs.map_or(Ordering::Greater, |theirs| theirs.cmp(&ours)) {
+                    Ordering::Less => {
+                        difference += 1;
+                        theirs = self.next()?;
+                    }
+                    Ordering::Equal => {
+                        theirs = self.next()?;
+                        break;
+                    }
+                    Ordering::Greater => {
+                        difference += 1;
+                        break;
                     }
                 }
             }
         }
         while theirs.is_some() {
-            difference = difference.saturating_add(1);
+            difference += 1;
             theirs = self.next()?;
         }
         Ok(difference)
@@ -215,16 +213,15 @@ impl Stored {
 }
 
 const RELEASE: &str = "release";
-const CHUNK_BYTES: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {
-    use store::spill::FixedSorter;
+    use store::spill::Sorter;
 
     use super::*;
 
-    fn records(dir: &Path, of: impl IntoIterator<Item = u8>) -> FixedSorted {
-        let mut sorter = FixedSorter::new(&dir.join("work"), Fingerprint::LEN, 1 << 16).unwrap();
+    fn records(dir: &Path, of: impl IntoIterator<Item = u8>) -> Fingerprints {
+        let mut sorter = Sorter::new(&dir.join("work"), 1 << 16).unwrap();
         for one in of {
             sorter.push(&[one; Fingerprint::LEN]).unwrap();
         }
@@ -235,7 +232,7 @@ mod tests {
     fn nearest_release_that_differs_at_all_is_found() {
         let dir = tempfile::tempdir().unwrap();
         let releases = Releases::at(dir.path().join("releases"), &StorageKey::from_bytes([1; 32]));
-        let nearest = |set: &mut FixedSorted, now| releases.nearest(set, now).unwrap();
+        let nearest = |set: &mut Fingerprints, now| releases.nearest(set, now).unwrap();
         let mut first = records(dir.path(), 0..10);
         assert_eq!(nearest(&mut first, 5), None);
         releases.record(&[1; 32], &mut first, 5, 100).unwrap();

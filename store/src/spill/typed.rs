@@ -34,6 +34,15 @@ impl<R: Record> Sorter<R> {
         self.inner.push(record.bytes())
     }
 
+    /// Takes several records.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::push`].
+    pub fn extend(&mut self, records: &[R]) -> Result<(), SpillError> {
+        records.iter().try_for_each(|record| self.push(record))
+    }
+
     /// Ends the input; what comes back is sorted.
     ///
     /// # Errors
