@@ -378,8 +378,8 @@ pub const TRANSCRIPT_NAME: &str = "RUN.transcript";
 ///
 /// # Errors
 ///
-/// [`JournalError::Damaged`] at the first record that is torn or altered, and as
-/// [`SessionJournal::recover`] for the file itself.
+/// [`JournalError::Damaged`] at the first record that is torn or altered, and the errors of opening
+/// the file.
 pub fn read_ended(dir: &Path) -> Result<Transcript, JournalError> {
     let path = dir.join(TRANSCRIPT_NAME);
     let file = os::open_private(&path, OpenOptions::new().read(true))?;
