@@ -7,8 +7,10 @@ use protocol::limits::{
     CELL_MIN_DEFAULT, CONSENT_MAX_AGE_DAYS_MAX, COUNT_ROUNDING_DEFAULT, IDS_PER_RECORD_DEFAULT,
     Limits, RATE_CAP_DEFAULT, TERMS_LIST_MAX,
 };
+use report::{Arg, Text};
 use serde::Deserialize;
 
+use node::settings::allowed;
 use normalize::digital::deserialize_names_if_any;
 
 /// The table `[guardrails]`; every setting may be absent.
@@ -48,7 +50,7 @@ impl GuardrailSettings {
     /// # Errors
     ///
     /// The name of the setting, and the values it may have.
-    pub fn check(&self) -> Result<(), (&'static str, String)> {
+    pub fn check(&self) -> Result<(), (&'static str, Text)> {
         let floors = Limits::STANDARD;
         for (name, value, least) in [
             ("n_min", self.n_min, floors.n_min_floor),
@@ -58,7 +60,7 @@ impl GuardrailSettings {
             ("cell_min", self.cell_min, CELL_MIN_DEFAULT),
         ] {
             if value.is_some_and(|value| value < least) {
-                return Err((name, format!("at least {least}")));
+                return Err((name, allowed::at_least(least.into())));
             }
         }
         for (name, value, least, most) in [
@@ -69,11 +71,15 @@ impl GuardrailSettings {
             ("ids_valid_days", self.ids_valid_days, 1, IDS_VALID_DAYS_MOST),
         ] {
             if value.is_some_and(|value| !(least..=most).contains(&value)) {
-                return Err((name, format!("between {least} and {most}")));
+                return Err((name, allowed::range(least.into(), most.into())));
             }
         }
         let many = self.namespaces.as_ref().is_some_and(|names| names.len() > TERMS_LIST_MAX);
-        if many { Err(("namespaces", "a list of at most 16".into())) } else { Ok(()) }
+        if many {
+            let most = Arg::Number(TERMS_LIST_MAX as u64);
+            return Err(("namespaces", Text::new("allowed-list").with("most", most)));
+        }
+        Ok(())
     }
 }
 

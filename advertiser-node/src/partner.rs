@@ -52,11 +52,11 @@ fn named<'a>(found: &'a [(String, PathBuf)], wanted: &str) -> Result<&'a PathBuf
     match (exact, &begins[..]) {
         (Some((_, path)), _) | (None, [(_, path)]) => Ok(path),
         (None, []) => Err(Failure::usage(
-            &format!("no provider is called {}", node::error::shown(wanted)),
+            &format!("no provider is called {}", report::shown(wanted)),
             &format!("this node has: {}", names.join(", ")),
         )),
         (None, _) => Err(Failure::usage(
-            &format!("several providers begin with `{}`", node::error::shown(wanted)),
+            &format!("several providers begin with `{}`", report::shown(wanted)),
             &format!("write more of one: {}", names.join(", ")),
         )),
     }

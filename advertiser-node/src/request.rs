@@ -4,13 +4,13 @@
 //! could hold by their columns, never from what a row does hold.
 
 use crm::PreparedInput;
-use node::error::shown;
 use node::failure::{Failure, Inline as _};
 use node::invite::Invitation;
 use protocol::error::{Error, Refusal};
 use protocol::limits::{Limits, ROW_WIDTH_MAX};
 use protocol::rows::RowWidth;
 use protocol::suite::{Profile, SuiteId};
+use report::shown;
 
 /// A profile and what belongs to it, as the command line has it.
 #[derive(Debug, Clone, Copy)]

@@ -2,12 +2,13 @@
 
 use protocol::purpose::Purpose;
 use protocol::transcript::Role;
+use report::Text;
 use serde::Deserialize;
 
 use crate::guardrails::GuardrailSettings;
 use crm::SharedLimits;
 use node::settings::{
-    CommonSettings, Settings, TEMPLATE_FILES, TEMPLATE_IGNORE, TEMPLATE_MACHINE, UNSET,
+    CommonSettings, Settings, TEMPLATE_FILES, TEMPLATE_IGNORE, TEMPLATE_MACHINE, UNSET, allowed,
     check_names, wrong,
 };
 use node::toml_file::{self, Fault};
@@ -60,26 +61,25 @@ impl Settings for AdvertiserSettings {
         check_names(text, Self::ROLE)?;
         let common = CommonSettings::parse(text)?;
         let file: AdvertiserFile = toml_file::parse(text, toml_file::LEFT)?;
-        let wrong = |setting: &str, allowed: &str| wrong(text, setting, allowed);
+        let wrong = |setting: &str, allowed: Text| wrong(text, setting, allowed);
         let phone_sha256 = match &file.phone_sha256 {
             None => None,
-            Some(name) => Some(
-                PhonePrehash::parse(name)
-                    .ok_or_else(|| wrong("phone_sha256", "\"phone-e164\" or \"phone-digits\""))?,
-            ),
+            Some(name) => Some(PhonePrehash::parse(name).ok_or_else(|| {
+                wrong("phone_sha256", allowed::one_of(&["phone-e164", "phone-digits"]))
+            })?),
         };
         let purpose = match &file.purpose {
             None => Purpose::Match,
-            Some(name) => name
-                .parse()
-                .ok()
-                .filter(|purpose: &Purpose| purpose.is_runnable())
-                .ok_or_else(|| wrong("purpose", "\"ads.match\" or \"ads.suppress\""))?,
+            Some(name) => {
+                name.parse().ok().filter(|purpose: &Purpose| purpose.is_runnable()).ok_or_else(
+                    || wrong("purpose", allowed::one_of(&["ads.match", "ads.suppress"])),
+                )?
+            }
         };
         let guardrails = file.guardrails.unwrap_or_default();
         guardrails
             .check()
-            .map_err(|(name, allowed)| wrong(&format!("guardrails.{name}"), &allowed))?;
+            .map_err(|(name, allowed)| wrong(&format!("guardrails.{name}"), allowed))?;
         Ok(Self {
             common,
             phone_sha256,
@@ -218,13 +218,13 @@ mod tests {
         for name in ["email.newsletter", "ads.measure", "ads.remove", "site.personalise", "all"] {
             let fault = parse(&format!("purpose = \"{name}\"")).unwrap_err();
             let told = "line 1: `purpose` must be \"ads.match\" or \"ads.suppress\"";
-            assert_eq!(fault.text(), told, "{name}");
+            assert_eq!(fault.text().to_string(), told, "{name}");
         }
     }
 
     #[test]
     fn faults_inside_tables_are_named_with_their_line() {
-        let refused = |text: &str| AdvertiserSettings::parse(text).unwrap_err().text();
+        let refused = |text: &str| AdvertiserSettings::parse(text).unwrap_err().text().to_string();
         assert_eq!(
             refused("[guardrails]\nk_min = 10\n"),
             "line 2: `guardrails.k_min` must be at least 50"

@@ -126,7 +126,7 @@ fn look<S: Settings>(
             faults.push(ConfigFault {
                 file: path.file_name().map(|name| name.to_string_lossy().into_owned()),
                 line: fault.line,
-                text: fault.told(),
+                text: fault.what.clone(),
                 advice: fault.advice(),
             });
             // Keys and partners are looked at under the settings that a new node has.

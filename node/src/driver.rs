@@ -14,13 +14,13 @@ use protocol::ledger::LedgerEntry;
 use protocol::ledger::evidence::SessionEvidence;
 use protocol::message::Control;
 use protocol::transcript::Record;
+use report::Signal;
 use session::advertiser::KnownKey;
 use session::disclosure::Outcome;
 use session::{Input, Outbox, Output, SpillChunk, SpillContent, SpillName};
 
 use crate::console::Progress;
 use crate::engine::{Spent, TaskPanicked, Workbench};
-use crate::exit::Signal;
 use crate::failure::Failure;
 use crate::journal::{Frames, JournalError, SessionJournal};
 use crate::keyring::KeyringError;
@@ -152,13 +152,10 @@ impl Stopwatch {
 #[derive(Debug, thiserror::Error)]
 pub enum DriveError {
     /// The protocol says so; [`Error::blame`] says who must act.
-    #[error(transparent)]
     Protocol(#[from] Error),
     /// The channel is gone or was never there.
-    #[error(transparent)]
     Transport(#[from] TransportError),
     /// The peer owed something and did not send it in time.
-    #[error("the peer sent nothing for {seconds} s in stage {stage}")]
     Silent {
         /// Where the session was.
         stage: &'static str,
@@ -166,36 +163,29 @@ pub enum DriveError {
         seconds: u64,
     },
     /// Our data.
-    #[error("{0}")]
     Duty(Failure),
     /// Our spills.
-    #[error(transparent)]
     Spill(#[from] SpillError),
     /// Our record of the session.
-    #[error(transparent)]
     Journal(#[from] JournalError),
     /// Our ledger.
-    #[error(transparent)]
     Ledger(#[from] LedgerError),
     /// The key of the session could not be marked as used.
-    #[error(transparent)]
     Key(#[from] KeyringError),
     /// A defect of ours.
-    #[error(transparent)]
     Panicked(#[from] TaskPanicked),
     /// Too little room on our disk for what the session would write; nothing is charged.
-    #[error(transparent)]
     NoRoom(#[from] NoRoom),
     /// Our operator ended it; the peer was told.
-    #[error("ended by {}", .0.name())]
     Stopped(Signal),
 }
+report::told_in_english!(DriveError);
 
 /// A reserve that was not written, or whose key was not spent with it.
 #[derive(Debug, thiserror::Error)]
 pub enum ChargeError {
     /// Budget, chain or key do not allow it; nothing failed.
-    #[error("{refusal}")]
+    #[error("{refusal:?}")]
     Refused {
         /// Reason for the peer.
         refusal: Refusal,
@@ -329,7 +319,9 @@ impl<R: Party> Driver<'_, '_, R> {
                 biased;
                 signal = stop.wait() => Err(DriveError::Stopped(signal)),
                 computed = bench.next() => Ok(Input::Computed(computed?)),
-                frame = channel.next(|stream| R::accepts(session, stream)) => Ok(Input::Frame(frame?)),
+                frame = channel.next(|stream| R::accepts(session, stream)) => {
+                    Ok(Input::Frame(frame?))
+                }
             };
         }
         let next = channel.next(|stream| R::accepts(session, stream));

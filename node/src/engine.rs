@@ -16,6 +16,7 @@ use protocol::batch_hash::BatchHash;
 use protocol::error::{Bug, Violation};
 use protocol::group::{BadElement, BatchArithmetic, Element, Encoded, PublicScalar, SecretScalar};
 use protocol::identifier::PrfInput;
+use report::{Code, Diagnose, Text};
 use ristretto_batch::{BadReason, Hash};
 use session::{Computed, Task};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -121,9 +122,21 @@ pub struct Spent {
 }
 
 /// A task panicked: a defect of ours, which ends its session and no other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a calculation failed: {0}")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TaskPanicked(pub Bug);
+
+impl Diagnose for TaskPanicked {
+    fn code(&self) -> Code {
+        Code::Defect
+    }
+
+    fn text(&self) -> Text {
+        Text::new("task-panicked")
+    }
+}
+
+impl std::error::Error for TaskPanicked {}
+report::told_in_english!(TaskPanicked);
 
 impl Workbench {
     /// Queues a task.

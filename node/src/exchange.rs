@@ -92,7 +92,7 @@ impl LedgerOptions {
                 "accept an invitation, or invite a partner",
             )),
             (None, Some(wanted)) => Err(Failure::usage(
-                &format!("no party is called {}", crate::error::shown(wanted)),
+                &format!("no party is called {}", report::shown(wanted)),
                 &format!("this node has: {}", names.join(", ")),
             )),
             (Some(_), _) => Err(Failure::usage(
@@ -153,7 +153,7 @@ impl Exchange {
     pub fn show(&self) -> Result<Vec<String>, Failure> {
         let ledger = Ledger::open_read_only(&self.place)?;
         let head = ledger.head(&self.partner)?;
-        let name = crate::error::shown(&self.name);
+        let name = report::shown(&self.name);
         let mut lines = vec![match head.seq {
             0 => format!("ledger with {name}: no entry yet"),
             seq => format!("ledger with {name}: {seq} entries, head {}", short(&head.hash)),
@@ -204,7 +204,7 @@ impl Exchange {
             format!("wrote {} entries to {}", proven.entries.len(), output.shown()),
             format!(
                 "Next: give the file to {}, who runs `ledger compare FILE` or `ledger adopt FILE`",
-                crate::error::shown(&self.name)
+                report::shown(&self.name)
             ),
         ])
     }
@@ -268,7 +268,7 @@ impl Exchange {
         }
         let adopted = ledger.adopt(&self.partner, &theirs)?;
         let Adopted { from, to, theirs: agreed } = adopted;
-        let name = crate::error::shown(&self.name);
+        let name = report::shown(&self.name);
         let mut lines = vec![if to > from {
             let first = from.saturating_add(1);
             format!("adopted entries {first} to {to}; the ledger with {name} ends at {to}")

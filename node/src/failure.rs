@@ -1,23 +1,13 @@
 //! Everything that can end a command of a node.
 //!
-//! Commands return a [`Failure`] of the crate `report`. The errors of this crate are told here in
-//! exhaustive matches, so that a new kind of error forces a decision.
+//! Commands return a [`Failure`] of the crate `report`.
 
 use protocol::error::{Error, RefuseCode};
-use report::{Arg, Code, Diagnose, Text, Whose};
+use report::{Arg, Code, Diagnose, Exit, Signal, Text, Whose};
 pub use report::{Failure, Reader};
 use session::disclosure::Withheld;
-use store::StoreError;
 
-use crate::data::DataError;
 use crate::driver::DriveError;
-use crate::error::Report;
-use crate::exit::{Exit, Signal};
-use crate::home::HomeError;
-use crate::invite::InvitationError;
-use crate::room::NoRoom;
-use crate::seal::SealError;
-use crate::world::WorldError;
 use channel::TransportError;
 
 /// Failures whose sentences stand where they happen.
@@ -43,23 +33,11 @@ pub trait Inline: Sized {
         Self::inline(Code::Output, what, try_this)
     }
 
-    /// Done in part; what is left is listed where `try_this` says.
-    #[must_use]
-    fn partly(what: &str, try_this: &str) -> Self {
-        Self::inline(Code::Partly, what, try_this)
-    }
-
     /// Local storage.
     #[must_use]
     fn storage(what: &str) -> Self {
         let advice = "check the disk, its free space, and the permissions of the node's directory";
         Self::inline(Code::Storage, what, advice)
-    }
-
-    /// Nothing is wrong, but not now.
-    #[must_use]
-    fn try_later(what: &str, try_this: &str) -> Self {
-        Self::inline(Code::SnapshotShown, what, try_this)
     }
 
     /// A file of ledger entries that proves nothing.
@@ -231,13 +209,6 @@ fn inline(what: &str) -> Text {
     Text::new("inline").with("what", Arg::Word(what.to_owned()))
 }
 
-/// The row of a number in print and a status.
-fn row(number: &str, exit: Exit) -> Code {
-    let same = |code: &&Code| code.shown() == number;
-    let exact = Code::ALL.iter().filter(same).find(|code| code.exit() == exit);
-    exact.or_else(|| Code::ALL.iter().find(same)).copied().unwrap_or(Code::Defect)
-}
-
 impl DriveError {
     /// The error inside that tells itself.
     fn inner(&self) -> Option<&dyn Diagnose> {
@@ -250,7 +221,8 @@ impl DriveError {
             Self::Ledger(error) => Some(error),
             Self::Key(error) => Some(error),
             Self::NoRoom(error) => Some(error),
-            Self::Silent { .. } | Self::Panicked(_) | Self::Stopped(_) => None,
+            Self::Panicked(error) => Some(error),
+            Self::Silent { .. } | Self::Stopped(_) => None,
         }
     }
 }
@@ -261,7 +233,6 @@ impl Diagnose for DriveError {
             // Spills, journal and ledger of a session that is going on.
             Self::Spill(_) => Code::SessionStorage,
             Self::Silent { .. } => Code::Silent,
-            Self::Panicked(_) => Code::Defect,
             Self::Stopped(signal) => Code::of_signal(*signal),
             error => error.inner().map_or(Code::Defect, Diagnose::code),
         }
@@ -273,7 +244,6 @@ impl Diagnose for DriveError {
                 .with("seconds", Arg::Number(*seconds))
                 .with("stage", *stage),
             Self::Stopped(signal) => Stopped(*signal).text(),
-            Self::Panicked(_) => Text::new("task-panicked"),
             error => error.inner().map_or(Text::new("task-panicked"), Diagnose::text),
         }
     }
@@ -300,148 +270,6 @@ impl Diagnose for DriveError {
     fn retry_after_s(&self) -> Option<u64> {
         self.inner().and_then(Diagnose::retry_after_s)
     }
-}
-
-/// Tells errors by the sentences of this crate.
-macro_rules! told {
-    ($($error:ty => |$one:ident| $report:expr, $exit:expr;)+) => { $(
-        impl Diagnose for $error {
-            fn code(&self) -> Code {
-                let $one = self;
-                row(&$report.code, $exit)
-            }
-
-            fn text(&self) -> Text {
-                let $one = self;
-                inline(&$report.what)
-            }
-
-            #[allow(unused_variables, reason = "some errors have one status")]
-            fn exit(&self) -> Exit {
-                let $one = self;
-                $exit
-            }
-
-            fn advice(&self) -> Option<Text> {
-                let $one = self;
-                Some(inline(&$report.try_this))
-            }
-        }
-    )+ };
-}
-
-told! {
-    DataError => |error| data_report(error), data_exit(error);
-    HomeError => |error| home_report(error), home_exit(error);
-    InvitationError => |error| Report::operator("V0408", error.to_string(), error.try_this()),
-        Exit::Configuration;
-    NoRoom => |error| no_room_report(error), Exit::Storage;
-}
-
-fn data_exit(error: &DataError) -> Exit {
-    match error {
-        DataError::Source(error) => error.exit(),
-        DataError::Empty { .. } | DataError::NothingPublished { .. } => Exit::Input,
-        DataError::Declared { .. } => Exit::Configuration,
-        DataError::Store(StoreError::Bug(_)) => Exit::Bug,
-        DataError::Output(_) => Exit::Output,
-        DataError::Store(StoreError::Os(WorldError::Locked { .. })) => Exit::TryAgain,
-        DataError::Rights(error) => error.exit(),
-        DataError::Store(_) => Exit::Storage,
-    }
-}
-
-fn home_exit(error: &HomeError) -> Exit {
-    match error {
-        HomeError::World(error @ (WorldError::Locked { .. } | WorldError::Exists { .. })) => {
-            error.exit()
-        }
-        HomeError::World(_) => Exit::Storage,
-        HomeError::Identity(error) => error.exit(),
-        error if is_damaged(error) => Exit::Storage,
-        HomeError::NotANode { .. }
-        | HomeError::OtherVersion { .. }
-        | HomeError::Changed { .. }
-        | HomeError::Seal(_)
-        | HomeError::Config(_) => Exit::Configuration,
-    }
-}
-
-/// Whether a key of this node is not what it was, rather than missing or not yet made.
-const fn is_damaged(error: &HomeError) -> bool {
-    matches!(error, HomeError::Changed { .. } | HomeError::Seal(SealError::NotAKey { .. }))
-}
-
-fn data_report(error: &DataError) -> Report {
-    let (code, what, try_this): (_, String, String) = match error {
-        DataError::Source(error) => return report_of(error),
-        DataError::Empty { file } => (
-            "V0412",
-            format!("{} has no row that may be used", file.display()),
-            "mend the consent columns and the identifiers; `check` counts every reason".into(),
-        ),
-        DataError::NothingPublished { file, reasons } => {
-            let reasons: Vec<String> =
-                reasons.iter().take(5).map(|(reason, count)| format!("{reason} {count}")).collect();
-            (
-                "V0412",
-                format!("{} has no line that may be published", file.display()),
-                format!("mend what is left out most: {}", reasons.join(", ")),
-            )
-        }
-        DataError::Declared { what, try_this } => ("V0413", what.clone(), try_this.clone()),
-        DataError::Output(error) => return report_of(error),
-        DataError::Store(error) => return report_of(error),
-        DataError::Rights(error) => return report_of(error),
-    };
-    Report::operator(code, what, try_this)
-}
-
-fn home_advice(error: &HomeError) -> String {
-    match error {
-        HomeError::NotANode { role, path } => {
-            format!("make one with `{}-node init --dir {}`", role.name(), path.display())
-        }
-        HomeError::OtherVersion { role, .. } => format!(
-            "make the node anew with `{}-node init` in an empty directory, and exchange identities \
-             and invitations again",
-            role.name()
-        ),
-        HomeError::Identity(_) | HomeError::Changed { .. } => "see the file named above".to_owned(),
-        HomeError::Seal(_) => "restore the storage key from your backup".to_owned(),
-        HomeError::Config(error) => error.try_this(),
-        HomeError::World(_) => {
-            "check that the directory exists and is yours alone, and that no other run uses it"
-                .to_owned()
-        }
-    }
-}
-
-fn home_report(error: &HomeError) -> Report {
-    let number = match error {
-        HomeError::Identity(error) => return report_of(error),
-        error if is_damaged(error) => "V0418",
-        HomeError::World(WorldError::Locked { .. }) => "V0438",
-        _ => "V0407",
-    };
-    Report::operator(number, error.to_string(), home_advice(error))
-}
-
-/// The words of an error that tells itself.
-fn report_of(error: &dyn Diagnose) -> Report {
-    let own = error.text().attribute("try");
-    let of_code = || error.code().meaning().attribute("try").with_all_of(&error.text());
-    let advice = error.advice().or_else(|| own.exists(report::Lang::En).then_some(own));
-    let advice = advice.unwrap_or_else(of_code).to_string();
-    Report {
-        code: error.code().shown().into(),
-        ..Report::operator("", error.text().to_string(), advice)
-    }
-}
-
-fn no_room_report(error: &NoRoom) -> Report {
-    let advice = "free some space there, then run again; nothing was charged";
-    Report::operator("V0432", error.to_string(), advice)
 }
 
 #[cfg(test)]

@@ -6,14 +6,15 @@ use std::path::{Path, PathBuf};
 
 use protocol::suite::PROTOCOL_VERSION;
 use protocol::transcript::Role;
+use report::{Arg, Code, Diagnose, Text};
 
-use crate::data::Workspace;
 use crate::ledger::LedgerPlace;
 use crate::output;
 use crate::seal::{SealError, StorageKey};
 use crate::settings::{ConfigError, Settings};
 use crate::world::{self, Action, DirectoryLock, WorldError};
 use channel::identity::{IdentityError, NodeIdentity, PublicIdentity};
+use store::spill::Workspace;
 
 /// An opened node directory; the type of its settings says the role.
 #[derive(Debug)]
@@ -169,11 +170,10 @@ impl<S: Settings> Home<S> {
     }
 }
 
-/// Why a node's directory cannot be made or opened.
+/// A node's directory that cannot be made or opened.
 #[derive(Debug, thiserror::Error)]
 pub enum HomeError {
     /// There is no node of this role.
-    #[error("{} holds no {} node", path.display(), role.name())]
     NotANode {
         /// The directory.
         path: PathBuf,
@@ -181,11 +181,6 @@ pub enum HomeError {
         role: Role,
     },
     /// The directory was made for another version of the protocol.
-    #[error(
-        "{} was made by another version than {PROTOCOL_VERSION}, which this program has, and \
-         nothing in it is converted",
-        path.display()
-    )]
     OtherVersion {
         /// The directory.
         path: PathBuf,
@@ -193,28 +188,71 @@ pub enum HomeError {
         role: Role,
     },
     /// Keys.
-    #[error(transparent)]
     Identity(#[from] IdentityError),
     /// The keys are not those of the identity that partners were shown.
-    #[error(
-        "the keys in keys/ are not those that {} shows; try: restore keys/attestation.key, \
-         keys/tls.key or that file from the backup, whichever changed",
-        path.display()
-    )]
     Changed {
         /// The file.
         path: PathBuf,
     },
     /// The storage key.
-    #[error(transparent)]
     Seal(#[from] SealError),
     /// The configuration.
-    #[error(transparent)]
     Config(#[from] ConfigError),
     /// The file system.
-    #[error(transparent)]
     World(#[from] WorldError),
 }
+
+impl HomeError {
+    /// The error inside that tells itself.
+    fn inner(&self) -> Option<&dyn Diagnose> {
+        match self {
+            Self::Identity(error) => Some(error),
+            Self::Seal(error) => Some(error),
+            Self::Config(error) => Some(error),
+            Self::World(error) => Some(error),
+            Self::NotANode { .. } | Self::OtherVersion { .. } | Self::Changed { .. } => None,
+        }
+    }
+}
+
+impl Diagnose for HomeError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Changed { .. } => Code::Damaged,
+            Self::World(error @ (WorldError::Locked { .. } | WorldError::Exists { .. })) => {
+                error.code()
+            }
+            // A place that is no directory, or not the node's alone, keeps nothing.
+            Self::World(_) => Code::Storage,
+            error => error.inner().map_or(Code::Node, Diagnose::code),
+        }
+    }
+
+    fn text(&self) -> Text {
+        match self {
+            Self::NotANode { path, role } => {
+                Text::new("home-not-a-node").with("path", path).with("role", *role)
+            }
+            Self::OtherVersion { path, role } => Text::new("home-other-version")
+                .with("path", path)
+                .with("version", Arg::Number(PROTOCOL_VERSION.into()))
+                .with("role", *role),
+            Self::Changed { path } => Text::new("home-keys-changed").with("path", path),
+            Self::Identity(error) => error.text(),
+            Self::Seal(error) => error.text(),
+            Self::Config(error) => error.text(),
+            Self::World(error) => error.text(),
+        }
+    }
+
+    fn advice(&self) -> Option<Text> {
+        match self {
+            Self::Seal(SealError::NotAKey { .. }) => Some(Text::new("try-restore-storage-key")),
+            error => error.inner().and_then(Diagnose::advice),
+        }
+    }
+}
+report::told_in_english!(HomeError);
 
 /// Whether the directory carries the version of this program's protocol; one without any is older.
 fn is_of_this_version(directory: &Path) -> Result<bool, HomeError> {

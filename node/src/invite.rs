@@ -19,14 +19,15 @@ use protocol::purpose::Purpose;
 use protocol::suite::{PROTOCOL_VERSION, Profile};
 use protocol::terms::LinkFilter;
 use protocol::transcript::Role;
+use report::{Arg, Code, Diagnose, Text, shown};
 use serde::{Deserialize, Serialize};
 
-use crate::data::digital::{DigitalKind, is_listed_name};
-use crate::error::shown;
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::settings::allowed;
 use crate::world::{self, WorldError};
 use channel::identity::{IdentityTextError, Introduction, PublicIdentity};
+use normalize::digital::{DigitalKind, is_listed_name};
 
 /// What a provider offers one advertiser; every name in it is one that this version knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,33 +109,28 @@ impl Default for InvitedGuardrails {
 }
 
 impl InvitedGuardrails {
-    /// The first value that no guardrail may have: its name, and what it may be.
+    /// The first value that no guardrail may have: its name, and the values it may have.
     #[must_use]
-    pub fn wrong(&self) -> Option<(&'static str, &'static str)> {
+    pub fn wrong(&self) -> Option<(&'static str, Text)> {
         let product = Self::default();
+        let between = |least: u16, most: u16, value: u16| {
+            (!(least..=most).contains(&value)).then(|| allowed::between(least, most))
+        };
+        let least = |least: u32, value: u32| (value < least).then(|| allowed::least(least));
         let rules = [
-            ("rate_precision", (1..=100).contains(&self.rate_precision), "write 1 to 100"),
-            ("rate_cap", (1..=product.rate_cap).contains(&self.rate_cap), "write 1 to 85"),
-            ("count_rounding", self.count_rounding >= product.count_rounding, "write 100 or more"),
-            ("cell_min", self.cell_min >= product.cell_min, "write 50 or more"),
+            ("rate_precision", between(1, 100, self.rate_precision.into())),
+            ("rate_cap", between(1, product.rate_cap.into(), self.rate_cap.into())),
+            ("count_rounding", least(product.count_rounding, self.count_rounding)),
+            ("cell_min", least(product.cell_min, self.cell_min)),
             (
                 "consent_max_age_days",
-                (1..=CONSENT_MAX_AGE_DAYS_MAX).contains(&self.consent_max_age_days),
-                "write 1 to 3650",
+                between(1, CONSENT_MAX_AGE_DAYS_MAX, self.consent_max_age_days),
             ),
-            (
-                "ids_per_person",
-                (1..=product.ids_per_person).contains(&self.ids_per_person),
-                "write 1 to 10",
-            ),
-            ("ids_valid_days", (1..=90).contains(&self.ids_valid_days), "write 1 to 90"),
-            (
-                "scope_days",
-                (SCOPE_DAYS_MIN..=SCOPE_DAYS_MAX).contains(&self.scope_days),
-                "write 3 to 30",
-            ),
+            ("ids_per_person", between(1, product.ids_per_person, self.ids_per_person)),
+            ("ids_valid_days", between(1, IDS_VALID_DAYS_MOST, self.ids_valid_days)),
+            ("scope_days", between(SCOPE_DAYS_MIN, SCOPE_DAYS_MAX, self.scope_days)),
         ];
-        rules.into_iter().find(|(_, allowed, _)| !allowed).map(|(name, _, fix)| (name, fix))
+        rules.into_iter().find_map(|(name, allowed)| Some((name, allowed?)))
     }
 }
 
@@ -210,88 +206,62 @@ impl Invitation {
     }
 
     fn check(&self) -> Result<(), InvitationError> {
-        let wrong = |field, problem: String, try_this| {
-            Err(InvitationError::Field { field, problem, try_this })
-        };
         let port = self.address.rsplit_once(':').map(|(host, port)| (host, port.parse::<u16>()));
         if !matches!(port, Some((host, Ok(1..))) if !host.is_empty()) || self.address.len() > 261 {
-            return wrong(
-                "address",
-                format!("is {:?}", shown(&self.address)),
-                "write host:port, for example provider.example:4433",
-            );
+            let problem = Text::new("invitation-address").with("value", shown(&self.address));
+            return wrong("address", problem);
         }
         if self.name.is_empty()
             || self.name.len() > NAME_BYTES_MAX
             || self.name != shown(&self.name)
         {
-            return wrong(
-                "name",
-                format!("is {:?}", shown(&self.name)),
-                "choose 1 to 64 printable characters",
-            );
+            return wrong("name", Text::new("invitation-name").with("value", shown(&self.name)));
         }
         if self.provider == self.advertiser {
-            return wrong(
-                "advertiser",
-                "is the provider's own identity".into(),
-                "invite the identity that `advertiser-node init` printed",
-            );
+            return wrong("advertiser", Text::new("invitation-own-identity"));
         }
         if let Err(why) = Introduction::verify(self.provider, &self.provider_proof, Role::Provider)
         {
             return Err(InvitationError::Identity { field: "provider_proof", why });
         }
-        self.check_lists(wrong)?;
+        self.check_lists()?;
         if self.rules_manifest.is_empty() || self.rules_manifest.len() > MANIFEST_BYTES_MAX {
-            return wrong(
-                "rules_manifest",
-                format!("has {} bytes", self.rules_manifest.len()),
-                "have the invitation written again by `provider-node invite`",
-            );
+            let bytes = self.rules_manifest.len();
+            return wrong("rules_manifest", Text::new("invitation-bytes").with("bytes", bytes));
         }
         if self.k_min == 0 || self.group_min == 0 || self.n_min < self.k_min {
-            return wrong(
-                "minima",
-                format!(
-                    "are n_min {}, k_min {}, group_min {}",
-                    self.n_min, self.k_min, self.group_min
-                ),
-                "keep each above 0, and n_min at least k_min",
-            );
+            let problem = Text::new("invitation-minima")
+                .with("n_min", Arg::Number(self.n_min.into()))
+                .with("k_min", Arg::Number(self.k_min.into()))
+                .with("group_min", Arg::Number(self.group_min.into()));
+            return wrong("minima", problem);
         }
         if self.link_filter.level > 1 {
-            return wrong(
-                "link_filter.level",
-                format!("is {}", self.link_filter.level),
-                "write 0 for individual links only, 1 for household links too",
-            );
+            let level = Arg::Number(self.link_filter.level.into());
+            return wrong("link_filter.level", Text::new("invitation-level").with("level", level));
         }
-        if let Some((name, fix)) = self.guardrails.wrong() {
-            return wrong("guardrails", format!("have a wrong {name}"), fix);
+        if let Some((name, allowed)) = self.guardrails.wrong() {
+            let problem = Text::new("invitation-guardrail").with("name", name);
+            return wrong("guardrails", problem.with("allowed", allowed));
         }
         Ok(())
     }
 
-    fn check_lists(
-        &self,
-        wrong: impl Fn(&'static str, String, &'static str) -> Result<(), InvitationError>,
-    ) -> Result<(), InvitationError> {
-        let unknown =
-            |name: &str| format!("names {:?}, which this version does not know", shown(name));
+    fn check_lists(&self) -> Result<(), InvitationError> {
         if let Some(name) = self.profiles.iter().find(|name| Profile::from_name(name).is_none()) {
-            return wrong("profiles", unknown(name), UPGRADE);
+            return wrong("profiles", unknown(name));
         }
         let kind = |name: &&String| IdentifierKind::from_name(name).is_none();
         if let Some(name) = self.kinds.iter().find(kind) {
-            return wrong("kinds", unknown(name), UPGRADE);
+            return wrong("kinds", unknown(name));
         }
         if let Some(purpose) = self.purposes.iter().find(|purpose| !purpose.is_runnable()) {
-            return wrong("purposes", format!("names {purpose}, which no run can have"), UPGRADE);
+            let problem = Text::new("invitation-no-run").with("value", purpose.name());
+            return wrong("purposes", problem);
         }
         let mut rulesets = (0..=u8::MAX).filter_map(RulesetId::from_code);
         if !rulesets.any(|ruleset| ruleset.name() == self.ruleset) {
-            return wrong("ruleset", unknown(&self.ruleset), UPGRADE);
+            return wrong("ruleset", unknown(&self.ruleset));
         }
         for (field, len, distinct) in [
             ("profiles", self.profiles.len(), distinct(&self.profiles)),
@@ -299,117 +269,126 @@ impl Invitation {
             ("kinds", self.kinds.len(), distinct(&self.kinds)),
         ] {
             if len == 0 || len > TERMS_LIST_MAX || !distinct {
-                return wrong(
-                    field,
-                    format!("has {len} entries, or one twice"),
-                    "list 1 to 16 different ones",
-                );
+                return wrong(field, Text::new("invitation-entries").with("entries", len));
             }
         }
         let numbers: Vec<u16> = self.namespaces.values().copied().collect();
         if numbers.len() > TERMS_LIST_MAX || !distinct(&numbers) {
-            return wrong(
-                "namespaces",
-                format!("has {} entries, or one number twice", numbers.len()),
-                "list at most 16, each with a number of its own",
-            );
+            let problem = Text::new("invitation-numbers").with("entries", numbers.len());
+            return wrong("namespaces", problem);
         }
         if let Some(name) = self.namespaces.keys().find(|name| !is_listed_name(name)) {
-            return wrong(
-                "namespaces",
-                format!("has a name {:?}", shown(name)),
-                "choose idfa, aaid, and namespaces of lower-case letters, digits, '.', '-', '_'",
-            );
+            let problem = Text::new("invitation-namespace").with("value", shown(name));
+            return wrong("namespaces", problem);
         }
         let numbered = |(name, code): &(&String, &u16)| {
             let fixed = DigitalKind::from_name(name).and_then(DigitalKind::number);
             fixed.map_or(**code >= COOKIE_NAMESPACE_MIN, |fixed| **code == fixed)
         };
         if let Some((name, code)) = self.namespaces.iter().find(|entry| !numbered(entry)) {
-            return wrong(
-                "namespaces",
-                format!("gives {:?} the number {code}", shown(name)),
-                "keep 1 for idfa and 2 for aaid, and numbers from 256 for cookies",
-            );
+            let problem = Text::new("invitation-number")
+                .with("value", shown(name))
+                .with("number", Arg::Number((*code).into()));
+            return wrong("namespaces", problem);
         }
         Ok(())
     }
 }
 
-/// Why an invitation cannot be used; the operator acts, exit status 78.
+fn wrong(field: &'static str, problem: Text) -> Result<(), InvitationError> {
+    Err(InvitationError::Field { field, problem })
+}
+
+/// A name that belongs to no version, or to a later one.
+fn unknown(name: &str) -> Text {
+    Text::new("invitation-unknown").with("value", shown(name))
+}
+
+/// An invitation that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum InvitationError {
     /// A field has a value that is not allowed.
-    #[error("invitation: {field} {problem}")]
     Field {
         /// The field.
         field: &'static str,
-        /// What is wrong, with its value made safe to show.
-        problem: String,
-        /// What to do.
-        try_this: &'static str,
+        /// The problem, with its value made safe to show.
+        problem: Text,
     },
     /// An identity line is damaged.
-    #[error("invitation: {field}: {why}")]
     Identity {
         /// The field.
         field: &'static str,
-        /// What is wrong.
+        /// The damage.
         why: IdentityTextError,
     },
     /// A field is unknown, missing, or of another type; or the file is not TOML.
-    #[error("invitation, line {line}: {what}")]
     Syntax {
         /// The line, 0 if it is not known.
         line: usize,
-        /// What is wrong, made safe to show.
+        /// Words of the parser, made safe to show.
         what: String,
     },
     /// The file is of another format.
-    #[error("invitation: format {format}, this version reads {FORMAT}; none is converted")]
     Version {
-        /// What the file says.
+        /// Format that the file names.
         format: u32,
     },
     /// The file is larger than any invitation.
-    #[error("{} is above a mebibyte and no invitation", path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,
     },
     /// The file cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's words.
         source: io::Error,
     },
     /// The file cannot be written.
-    #[error(transparent)]
     World(#[from] WorldError),
 }
 
-impl InvitationError {
-    /// What to do.
-    #[must_use]
-    pub fn try_this(&self) -> String {
+impl Diagnose for InvitationError {
+    fn code(&self) -> Code {
         match self {
-            Self::Field { try_this, .. } => *try_this,
-            Self::Identity { .. } => "ask your partner for the file again, as it was written",
-            Self::Syntax { .. } => {
-                "ask your partner for the file again; if you changed it, undo that"
-            }
-            Self::Version { .. } => {
-                "have the provider make the invitation anew with the version that both nodes run"
-            }
-            Self::TooLarge { .. } => "name the file that your provider sent",
-            Self::Unreadable { .. } => "name a file that exists and that you may read",
-            Self::World(_) => "check that the directory exists and that you may write to it",
+            Self::World(error) => error.code(),
+            _ => Code::Invitation,
         }
-        .to_owned()
     }
 
+    fn text(&self) -> Text {
+        match self {
+            Self::Field { field, problem } => {
+                Text::new("invitation-field").with("field", *field).with("problem", problem.clone())
+            }
+            Self::Identity { field, why } => {
+                Text::new("invitation-identity").with("field", *field).with("why", why.text())
+            }
+            Self::Syntax { line, what } => Text::new("invitation-syntax")
+                .with("line", Arg::Number(*line as u64))
+                .with("why", Arg::Word(what.clone())),
+            Self::Version { format } => Text::new("invitation-version")
+                .with("format", Arg::Number((*format).into()))
+                .with("ours", Arg::Number(FORMAT.into())),
+            Self::TooLarge { path } => Text::new("invitation-too-large").with("path", path),
+            Self::Unreadable { path, source } => {
+                Text::new("invitation-unreadable").with("path", path).with("why", source)
+            }
+            Self::World(error) => error.text(),
+        }
+    }
+
+    fn advice(&self) -> Option<Text> {
+        match self {
+            Self::Field { problem, .. } => Some(problem.clone().attribute("try")),
+            _ => None,
+        }
+    }
+}
+report::told_in_english!(InvitationError);
+
+impl InvitationError {
     fn syntax(error: &toml::de::Error, text: &str) -> Self {
         let before = error.span().and_then(|span| text.get(..span.start));
         Self::Syntax {
@@ -511,16 +490,12 @@ impl Body {
             None => None,
             Some(text) => Some(from_hexadecimal(text).ok_or_else(|| InvitationError::Field {
                 field: "notice",
-                problem: format!("is {:?}", shown(text)),
-                try_this: "write the SHA-256 of the contract as 64 hexadecimal digits",
+                problem: Text::new("invitation-notice").with("value", shown(text)),
             })?),
         };
         let purpose = |name: &String| {
-            name.parse().map_err(|_| InvitationError::Field {
-                field: "purposes",
-                problem: format!("lists {:?}, which this version does not know", shown(name)),
-                try_this: UPGRADE,
-            })
+            name.parse()
+                .map_err(|_| InvitationError::Field { field: "purposes", problem: unknown(name) })
         };
         let purposes: Vec<Purpose> = self.purposes.iter().map(purpose).collect::<Result<_, _>>()?;
         let Links { max_age_days, evidence_mask, device_mask, level, min_logins, max_persons } =
@@ -579,13 +554,14 @@ const FORMAT: u32 = PROTOCOL_VERSION as u32;
 const HEADING: &str = "\
 # Invitation of a Veilmatch provider. Accept it with `advertiser-node accept`, and compare the\n\
 # provider's identity below over a second path: whoever replaces it replaces the provider.\n\n";
-const UPGRADE: &str = "compare the versions of both nodes (`--version`) and upgrade the older one";
 const FILE_BYTES_MAX: u64 = 1 << 20;
 const MANIFEST_BYTES_MAX: usize = 1 << 18;
 const NAME_BYTES_MAX: usize = 64;
 /// A key must outlive the terms under it by design; see the keyring.
 const SCOPE_DAYS_MIN: u16 = 3;
 const SCOPE_DAYS_MAX: u16 = 30;
+/// Days above which a digital ID is as good as dead.
+const IDS_VALID_DAYS_MOST: u16 = 90;
 
 #[cfg(test)]
 mod tests {
@@ -662,7 +638,7 @@ mod tests {
         assert!(matches!(refused("not a file"), InvitationError::Syntax { .. }));
         let error = refused(&text.replace("format = 2", "format = 1\nold_field = 1"));
         assert!(matches!(error, InvitationError::Version { format: 1 }), "{error}");
-        assert!(error.try_this().contains("make the invitation anew"));
+        assert!(report::advice(&error).to_string().contains("make the invitation anew"));
     }
 
     #[test]
@@ -697,7 +673,7 @@ mod tests {
             let error = invitation.to_text().expect_err(field);
             assert!(error.to_string().starts_with(&format!("invitation: {field} ")), "{error}");
             assert!(!error.to_string().contains('\u{1b}'), "{error}");
-            assert!(!error.try_this().is_empty());
+            assert!(!report::advice(&error).to_string().is_empty());
             let file = toml::to_string_pretty(&Body::of(&invitation)).expect("text");
             assert_eq!(refused(&file).to_string(), error.to_string(), "read and write agree");
         }

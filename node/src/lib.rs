@@ -8,12 +8,9 @@
 
 pub mod check_config;
 pub mod console;
-pub mod data;
 pub mod driver;
 pub mod engine;
-pub mod error;
 pub mod exchange;
-pub mod exit;
 pub mod failure;
 pub mod home;
 pub mod invite;

@@ -5,6 +5,8 @@
 
 use std::path::{Path, PathBuf};
 
+use report::{Code, Diagnose, Text};
+
 use crate::world;
 
 /// Sizes that decide how much a session writes.
@@ -58,11 +60,7 @@ impl Demand {
 }
 
 /// Too little room on a disk for what a session would write.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "{} has {} MiB free, and the session would write up to {} MiB",
-    dir.display(), free >> 20, needed.div_ceil(1 << 20)
-)]
+#[derive(Debug)]
 pub struct NoRoom {
     /// Where the session would write.
     pub dir: PathBuf,
@@ -71,6 +69,22 @@ pub struct NoRoom {
     /// Bytes that are free.
     pub free: u64,
 }
+
+impl Diagnose for NoRoom {
+    fn code(&self) -> Code {
+        Code::NoRoom
+    }
+
+    fn text(&self) -> Text {
+        Text::new("no-room")
+            .with("path", &self.dir)
+            .with("free", self.free >> 20)
+            .with("needed", self.needed.div_ceil(1 << 20))
+    }
+}
+
+impl std::error::Error for NoRoom {}
+report::told_in_english!(NoRoom);
 
 /// BLIND and EVAL, 32 bytes of each; headers and proofs are in the margin.
 const FRAMES_PER_ELEMENT: u64 = 64;

@@ -9,11 +9,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use protocol::transcript::Role;
+use report::{Code, Diagnose, Text};
 
-use crate::data::source::{CsvOptions, Delimiter, Encoding, SourceOptions};
 use crate::normalize::{EmailPrehash, Normalizer, Options, Ruleset};
 use crate::toml_file::{self, Fault};
 use channel::quic::{Congestion, QuicOptions};
+use tabular::{CsvOptions, Delimiter, Encoding, SourceOptions};
 
 /// Declares the settings of a file, each absent or not, and the list of their names.
 #[macro_export]
@@ -114,41 +115,41 @@ impl CommonSettings {
     /// [`Fault`], which names the setting, its line, and what it may be.
     pub fn parse(text: &str) -> Result<Self, Fault> {
         let file: CommonFile = toml_file::parse(text, &[])?;
-        let wrong = |setting: &str, allowed: &str| wrong(text, setting, allowed);
+        let wrong = |setting: &str, allowed: Text| wrong(text, setting, allowed);
         let ruleset = match &file.ruleset {
             None => Ruleset::CrmFr1,
             Some(name) => Ruleset::parse(name)
-                .ok_or_else(|| wrong("ruleset", "\"crm-fr/1\" or \"crm-intl/1\""))?,
+                .ok_or_else(|| wrong("ruleset", allowed::one_of(&["crm-fr/1", "crm-intl/1"])))?,
         };
         let delimiter = match &file.delimiter {
             None => Delimiter::Comma,
             Some(name) => Delimiter::parse(name)
-                .ok_or_else(|| wrong("delimiter", "\",\", \";\" or \"\\t\""))?,
+                .ok_or_else(|| wrong("delimiter", allowed::one_of(&[",", ";", "\\t"])))?,
         };
         let encoding = match &file.encoding {
             None => Encoding::Utf8,
             Some(name) => Encoding::parse(name)
-                .ok_or_else(|| wrong("encoding", "\"utf-8\" or another listed in the file"))?,
+                .ok_or_else(|| wrong("encoding", Text::new("allowed-encoding")))?,
         };
         let email_sha256 = match &file.email_sha256 {
             None => None,
             Some(name) => Some(
                 EmailPrehash::parse(name)
-                    .ok_or_else(|| wrong("email_sha256", "a ruleset such as \"plain\""))?,
+                    .ok_or_else(|| wrong("email_sha256", Text::new("allowed-rules")))?,
             ),
         };
         let congestion = match &file.congestion {
             None => QuicOptions::default().congestion,
             Some(name) => Congestion::from_name(name)
-                .ok_or_else(|| wrong("congestion", "\"cubic\" or \"bbr\""))?,
+                .ok_or_else(|| wrong("congestion", allowed::one_of(&["cubic", "bbr"])))?,
         };
         let memory_mib = file.memory_mib.unwrap_or(MEMORY_MIB_DEFAULT);
-        if !(16..=1 << 20).contains(&memory_mib) {
-            return Err(wrong("memory_mib", "between 16 and 1048576"));
+        if !(MEMORY_MIB_LEAST..=MEMORY_MIB_MOST).contains(&memory_mib) {
+            return Err(wrong("memory_mib", allowed::range(MEMORY_MIB_LEAST, MEMORY_MIB_MOST)));
         }
         let threads = file.threads.unwrap_or(0);
         if threads > THREADS_MAX {
-            return Err(wrong("threads", "at most 1024"));
+            return Err(wrong("threads", allowed::most(THREADS_MAX.into())));
         }
         Ok(Self {
             ruleset,
@@ -164,11 +165,10 @@ impl CommonSettings {
     }
 }
 
-/// Why settings cannot be used.
+/// Settings that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file is not there or not readable.
-    #[error("cannot read {}: {source}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -176,7 +176,6 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// A setting is unknown, of the other role, or out of range.
-    #[error("{}: {}", path.display(), fault.text())]
     Invalid {
         /// The file.
         path: PathBuf,
@@ -185,16 +184,30 @@ pub enum ConfigError {
     },
 }
 
-impl ConfigError {
-    /// A remedy.
-    #[must_use]
-    pub fn try_this(&self) -> String {
+impl Diagnose for ConfigError {
+    fn code(&self) -> Code {
+        Code::Node
+    }
+
+    fn text(&self) -> Text {
         match self {
-            Self::Unreadable { .. } => "restore the file, or make a node in a new directory".into(),
-            Self::Invalid { fault, .. } => fault.try_this.clone(),
+            Self::Unreadable { path, source } => {
+                Text::new("settings-unreadable").with("path", path).with("why", source)
+            }
+            Self::Invalid { path, fault } => {
+                Text::new("settings-invalid").with("path", path).with("fault", fault.text())
+            }
+        }
+    }
+
+    fn advice(&self) -> Option<Text> {
+        match self {
+            Self::Unreadable { .. } => None,
+            Self::Invalid { fault, .. } => Some(fault.advice()),
         }
     }
 }
+report::told_in_english!(ConfigError);
 
 /// Refuses names that are neither of both roles nor of this one, and tells those of the other.
 ///
@@ -207,14 +220,12 @@ pub fn check_names(text: &str, role: Role) -> Result<(), Fault> {
         if known(CommonFile::NAMES) || known(names_of(role)) {
             continue;
         }
-        let (what, try_this) = if known(names_of(role.peer())) {
-            let whose = role.peer().name();
-            let what = format!("`{name}` is a setting of the {whose}'s node");
-            (what, "delete the line, here it would do nothing".to_owned())
+        let what = if known(names_of(role.peer())) {
+            Text::new("setting-of-other-node").with("name", &name).with("role", role.peer())
         } else {
             toml_file::unknown(&name)
         };
-        return Err(Fault::new(what, try_this).at(text, &name));
+        return Err(Fault::new(what).at(text, &name));
     }
     Ok(())
 }
@@ -264,9 +275,50 @@ pub const fn names_of(role: Role) -> &'static [&'static str] {
 
 /// The fault of a setting whose value is not allowed.
 #[must_use]
-pub fn wrong(text: &str, setting: &str, allowed: &str) -> Fault {
-    let fault = Fault::new(format!("`{setting}` must be {allowed}"), "correct the line");
-    fault.at(text, setting)
+pub fn wrong(text: &str, setting: &str, allowed: Text) -> Fault {
+    let what = Text::new("setting-must-be").with("name", setting).with("allowed", allowed);
+    Fault::new(what).at(text, setting)
+}
+
+/// Values that a setting may have.
+pub mod allowed {
+    use report::{Arg, Text};
+
+    /// One of these words, two or three, in quotes.
+    pub fn one_of(words: &[&str]) -> Text {
+        let mut text = Text::new(if words.len() < 3 { "allowed-two" } else { "allowed-three" });
+        for (name, word) in ["a", "b", "c"].into_iter().zip(words) {
+            text = text.with(name, Arg::Word((*word).to_owned()));
+        }
+        text
+    }
+
+    /// A number within these bounds, as the sentence on the setting goes on.
+    pub fn range(least: u64, most: u64) -> Text {
+        Text::new("allowed-range").with("least", Arg::Number(least)).with("most", Arg::Number(most))
+    }
+
+    /// A number of at least this.
+    pub fn at_least(least: u64) -> Text {
+        Text::new("allowed-at-least").with("least", Arg::Number(least))
+    }
+
+    /// A number of at most this.
+    pub fn most(most: u64) -> Text {
+        Text::new("allowed-most").with("most", Arg::Number(most))
+    }
+
+    /// Numbers to write within these bounds.
+    pub fn between(least: u16, most: u16) -> Text {
+        Text::new("write-between")
+            .with("least", Arg::Number(least.into()))
+            .with("most", Arg::Number(most.into()))
+    }
+
+    /// Numbers to write from this one on.
+    pub fn least(least: u32) -> Text {
+        Text::new("write-least").with("least", Arg::Number(least.into()))
+    }
 }
 
 settings! {
@@ -332,6 +384,8 @@ pub const TEMPLATE_MACHINE: &str = "\n\
     congestion = \"cubic\"\n";
 
 const MEMORY_MIB_DEFAULT: u64 = 192;
+const MEMORY_MIB_LEAST: u64 = 16;
+const MEMORY_MIB_MOST: u64 = 1 << 20;
 const THREADS_MAX: u16 = 1_024;
 
 /// Settings of a node with none of its own, for tests.
@@ -377,9 +431,12 @@ mod tests {
             for name in names_of(role.peer()) {
                 let fault = check_names(&format!("\n{name} = 1\n"), role).unwrap_err();
                 let whose = role.peer().name();
-                assert_eq!(fault.what, format!("`{name}` is a setting of the {whose}'s node"));
+                assert_eq!(
+                    fault.what.to_string(),
+                    format!("`{name}` is a setting of the {whose}'s node")
+                );
                 assert_eq!(fault.line, Some(line), "{name}");
-                assert!(fault.try_this.starts_with("delete the line"));
+                assert!(fault.advice().to_string().starts_with("delete the line"));
                 // A name is of one role, of both, or of none.
                 assert!(!names_of(role).contains(name) && !CommonFile::NAMES.contains(name));
             }

@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
+use report::Exit;
 use serde_json::{Value, json};
 
-use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::ledger::{Ledger, Partner, SessionRow, SessionState};

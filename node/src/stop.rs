@@ -8,13 +8,13 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use report::{Code, Exit, Signal, Text};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{self, SignalKind};
 use tokio::sync::watch;
 
 use crate::console::Terminal;
-use crate::exit::{Exit, Signal};
-use crate::failure::{Failure, Inline as _};
+use crate::failure::Failure;
 
 /// A wish to stop, shared by everything that has to hear of it.
 #[derive(Debug, Clone)]
@@ -136,7 +136,9 @@ impl Signals {
                 terminate: listen(SignalKind::terminate())?,
             })
         };
-        all().map_err(|error| Failure::storage(&format!("cannot listen to signals: {error}")))
+        all().map_err(|error| {
+            Failure::new(Code::Storage, Text::new("signals-unheard").with("why", &error))
+        })
     }
 
     /// The next signal.

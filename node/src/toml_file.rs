@@ -1,43 +1,36 @@
 //! TOML files that people write: every fault with its line, in words, and what to write instead.
 
+use report::{Arg, Text, shown};
 use serde::de::DeserializeOwned;
 use toml::de::{DeTable, DeValue, Error};
 
-use crate::error::shown;
-
 /// A fault in a file, for its author.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Fault {
     /// The line, where one is known.
     pub line: Option<usize>,
-    /// The problem, without the line.
-    pub what: String,
-    /// A remedy.
-    pub try_this: String,
+    /// The problem, without the line; its attribute `.try` is the remedy.
+    pub what: Text,
 }
 
 impl Fault {
     /// A fault without a line.
     #[must_use]
-    pub fn new(what: impl Into<String>, try_this: impl Into<String>) -> Self {
-        Self { line: None, what: what.into(), try_this: try_this.into() }
+    pub const fn new(what: Text) -> Self {
+        Self { line: None, what }
     }
 
-    /// The problem without the line, as a text.
-    pub fn told(&self) -> report::Text {
-        report::Text::new("inline").with("what", report::Arg::Word(self.what.clone()))
-    }
-
-    /// The remedy, as a text.
-    pub fn advice(&self) -> report::Text {
-        report::Text::new("inline").with("what", report::Arg::Word(self.try_this.clone()))
+    /// A remedy.
+    pub fn advice(&self) -> Text {
+        self.what.clone().attribute("try")
     }
 
     /// The problem with its line, as it follows the name of the file.
-    #[must_use]
-    pub fn text(&self) -> String {
+    pub fn text(&self) -> Text {
         match self.line {
-            Some(line) => format!("line {line}: {}", self.what),
+            Some(line) => Text::new("fault-at-line")
+                .with("line", Arg::Number(line as u64))
+                .with("fault", self.what.clone()),
             None => self.what.clone(),
         }
     }
@@ -55,18 +48,12 @@ impl Fault {
 pub struct Refused {
     /// The name.
     pub name: &'static str,
-    /// The words after the name that say why.
-    pub why: &'static str,
-    /// A remedy.
-    pub fix: &'static str,
+    /// Id of the text that says why.
+    pub text: &'static str,
 }
 
 /// Names that left, in whichever file they stood.
-pub const LEFT: &[Refused] = &[Refused {
-    name: "delta_min",
-    why: "is called `group_min` now",
-    fix: "write `group_min` in its place",
-}];
+pub const LEFT: &[Refused] = &[Refused { name: "delta_min", text: "setting-renamed-group-min" }];
 
 /// The top-level names of a file, in the order of their lines.
 ///
@@ -143,33 +130,30 @@ fn fault(error: &Error, text: &str, refused: &[Refused]) -> Fault {
         let rest = message.strip_prefix(after)?;
         rest.split_once('`').map(|(name, _)| name)
     };
-    let (what, try_this) = if let Some(name) = quoted("unknown field `") {
+    let what = if let Some(name) = quoted("unknown field `") {
         match refused.iter().find(|refused| refused.name == name) {
-            Some(Refused { why, fix, .. }) => (format!("`{name}` {why}"), (*fix).to_owned()),
+            Some(refused) => Text::new(refused.text).with("name", name),
             None => unknown(name),
         }
     } else if let Some(name) = quoted("missing field `") {
         // The span of what is missing is that of the whole table.
-        let what = format!("`{name}` is missing");
-        return Fault::new(what, format!("add a line that begins `{name} = `"));
+        return Fault::new(Text::new("setting-missing").with("name", name));
     } else if message == "duplicate key" {
         let name = span.and_then(|span| text.get(span)).unwrap_or_default();
-        (format!("`{}` is set twice", shown(name)), DELETE.to_owned())
+        Text::new("setting-twice").with("name", shown(name))
     } else if let Some((_, expected)) = typed(message) {
         let given = span.and_then(|span| text.get(span)).unwrap_or_default();
         let name = line.and_then(|line| name_on(text, line));
         mistyped(name.as_deref(), given, expected)
     } else {
-        let what = shown(message.lines().next().unwrap_or("this is not TOML"));
-        (what, "write `name = value`, text in quotes".to_owned())
+        Text::new("setting-not-toml").with("why", shown(message.lines().next().unwrap_or_default()))
     };
-    Fault { line, what, try_this }
+    Fault { line, what }
 }
 
-/// The words for a name that no file of this kind has.
-#[must_use]
-pub fn unknown(name: &str) -> (String, String) {
-    (format!("`{}` is no setting of this file", shown(name)), "delete or correct the line".into())
+/// A name that no file of this kind has.
+pub fn unknown(name: &str) -> Text {
+    Text::new("setting-unknown").with("name", shown(name))
 }
 
 /// Found and expected, of the library's sentence about a type or a range.
@@ -186,8 +170,8 @@ fn name_on(text: &str, line: usize) -> Option<String> {
     Some(shown(name.trim().trim_matches('"')))
 }
 
-/// The words for a value of another type than its setting's.
-fn mistyped(name: Option<&str>, given: &str, expected: &str) -> (String, String) {
+/// A value of another type than its setting's.
+fn mistyped(name: Option<&str>, given: &str, expected: &str) -> Text {
     let bare = given.trim_matches(['"', '\'']);
     let plain = !bare.is_empty() && bare.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let kind = expected.split_whitespace().last().unwrap_or_default();
@@ -196,34 +180,36 @@ fn mistyped(name: Option<&str>, given: &str, expected: &str) -> (String, String)
             let digits: String = bare.chars().filter(char::is_ascii_digit).collect();
             let whole = bare.chars().all(|c| c.is_ascii_digit() || "_, ".contains(c));
             let number = (whole && !digits.is_empty()).then_some(digits);
-            (format!("a number{}", range(kind)), number.unwrap_or_else(|| "1000".into()))
+            (number_of(kind), number.unwrap_or_else(|| "1000".into()))
         }
         "string" => {
-            ("text in quotes".to_owned(), format!("\"{}\"", if plain { bare } else { "text" }))
+            (Text::new("setting-text"), format!("\"{}\"", if plain { bare } else { "text" }))
         }
         "boolean" | "bool" => {
             let truth = if bare.eq_ignore_ascii_case("true") { "true" } else { "false" };
-            ("`true` or `false`".to_owned(), truth.to_owned())
+            (Text::new("setting-truth"), truth.to_owned())
         }
-        "sequence" => ("a list".to_owned(), format!("[\"{}\"]", if plain { bare } else { "one" })),
-        _ => (shown(expected), "a value of that kind".to_owned()),
+        "sequence" => {
+            (Text::new("setting-list"), format!("[\"{}\"]", if plain { bare } else { "one" }))
+        }
+        _ => (Text::new("setting-of-kind").with("kind", shown(expected)), "…".to_owned()),
     };
-    match name {
-        Some(name) => (format!("`{name}` is {is}"), format!("write `{name} = {instead}`")),
-        None => (format!("a value here is {is}"), format!("write `{instead}`")),
-    }
+    let text = match name {
+        Some(name) => Text::new("setting-mistyped").with("name", name),
+        None => Text::new("setting-mistyped-unnamed"),
+    };
+    text.with("is", is).with("instead", Arg::Word(instead))
 }
 
-fn range(kind: &str) -> String {
+/// A number of this type.
+fn number_of(kind: &str) -> Text {
     let most: u64 = match kind {
         "u8" => u8::MAX.into(),
         "u16" => u16::MAX.into(),
-        _ => return String::new(),
+        _ => return Text::new("setting-number"),
     };
-    format!(" of 0 to {most}")
+    Text::new("setting-number-to").with("most", Arg::Number(most))
 }
-
-const DELETE: &str = "delete the line";
 
 #[cfg(test)]
 mod tests {
@@ -254,7 +240,7 @@ mod tests {
     }
 
     fn faulty(text: &str) -> Fault {
-        let gone = Refused { name: "old_name", why: "is gone", fix: "delete the line" };
+        let gone = Refused { name: "old_name", text: "setting-renamed-group-min" };
         parse::<Example>(text, &[gone]).unwrap_err()
     }
 
@@ -275,7 +261,11 @@ mod tests {
                 "line 3: `text` is text in quotes",
                 "write `text = \"5\"`",
             ),
-            ("n_min = 1\nold_name = 5", "line 2: `old_name` is gone", "delete the line"),
+            (
+                "n_min = 1\nold_name = 5",
+                "line 2: `old_name` is called `group_min` now",
+                "write `group_min` in its place",
+            ),
             (
                 "n_min = 1\nn_mim = 5",
                 "line 2: `n_mim` is no setting of this file",
@@ -285,7 +275,8 @@ mod tests {
             ("n_min = 1\nn_min = 2", "line 2: `n_min` is set twice", "delete the line"),
         ] {
             let fault = faulty(text);
-            assert_eq!((fault.text().as_str(), fault.try_this.as_str()), (what, try_this));
+            let told = (fault.text().to_string(), fault.advice().to_string());
+            assert_eq!(told, (what.to_owned(), try_this.to_owned()));
         }
         assert_eq!(faulty("n_min = 1\nnot toml").line, Some(2));
     }
@@ -294,7 +285,7 @@ mod tests {
     fn names_and_their_lines_are_found() {
         let text = "a = 1\n\nb = [\n 2,\n]\n[c]\nd = 3\n";
         assert_eq!(names(text).unwrap(), ["a", "b", "c"]);
-        let line = |name| Fault::new("", "").at(text, name).line;
+        let line = |name| Fault::new(Text::new("setting-list")).at(text, name).line;
         assert_eq!((line("b"), line("c.d"), line("d")), (Some(3), Some(7), None));
     }
 }

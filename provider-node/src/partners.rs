@@ -47,7 +47,7 @@ impl Quarantined {
                 .with("line", Arg::Number(line.try_into().unwrap_or(u64::MAX))),
             None => Text::new("partner-not-served"),
         };
-        text.with("partner", &self.name).with("file", POLICY).with("what", self.fault.told())
+        text.with("partner", &self.name).with("file", POLICY).with("what", self.fault.what.clone())
     }
 
     /// The partner under its last good policy.
@@ -209,11 +209,11 @@ impl Partners {
                 self.tenants.push(tenant);
                 continue;
             };
-            let key = key.words();
-            let what = format!("the {key} is also that of the partner {}", earlier.name);
-            let fix = "one party is one partner: remove one of the two directories";
+            let what = Text::new("policy-key-of-other")
+                .with("key", key.name())
+                .with("partner", &earlier.name);
             let text = std::fs::read_to_string(tenant.path(POLICY)).unwrap_or_default();
-            let fault = Fault::new(what, fix).at(&text, "identity");
+            let fault = Fault::new(what).at(&text, "identity");
             self.quarantined.push(quarantine(home, tenant.name, fault));
         }
         self.tenants.sort_by(|one, other| one.name.cmp(&other.name));
@@ -305,13 +305,6 @@ impl Key {
             Self::Tls => "tls",
         }
     }
-
-    const fn words(self) -> &'static str {
-        match self {
-            Self::Attestation => "attestation key",
-            Self::Tls => "TLS key",
-        }
-    }
 }
 
 /// The key that two identities have in common.
@@ -387,8 +380,8 @@ mod tests {
             + 1;
         let told = format!("shop-b is not served: partner.toml line {at}: `n_min` is a number");
         assert_eq!(
-            (faulty.text().to_string(), faulty.fault.try_this.as_str()),
-            (told, "write `n_min = 1000`")
+            [faulty.text().to_string(), faulty.fault.advice().to_string()],
+            [told.as_str(), "write `n_min = 1000`"]
         );
         // It is pinned, so that it can be told, and its tables are kept.
         assert_eq!(partners.identities().count(), 3);

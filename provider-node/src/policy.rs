@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use channel::identity::PublicIdentity;
 use node::invite::InvitedGuardrails;
 use node::ledger::Budget;
+use node::settings::allowed;
 use node::toml_file::{self, Fault, Refused};
 use normalize::digital::{deserialize_names, is_listed_name};
 use protocol::identifier::IdentifierKind;
@@ -16,6 +17,7 @@ use protocol::limits::{
 use protocol::purpose::Purpose;
 use protocol::suite::Profile;
 use protocol::terms::LinkFilter;
+use report::Text;
 use serde::{Deserialize, Serialize};
 use session::provider::Guardrails;
 
@@ -220,18 +222,16 @@ impl PartnerPolicy {
     pub(crate) fn parse(text: &str, name: &str) -> Result<(Self, PublicIdentity), Fault> {
         let policy: Self = toml_file::parse(text, FOREIGN)?;
         let identity = PublicIdentity::parse(&policy.identity).map_err(|error| {
-            let fix = "copy the line from the partner's identity.txt, or invite it again";
-            Fault::new(format!("`identity`: {error}"), fix).at(text, "identity")
+            let what = Text::new("policy-identity").with("why", error.text());
+            Fault::new(what).at(text, "identity")
         })?;
         if policy.name != name {
-            let what = format!("`name` is not {name}, the name of the directory");
-            return Err(Fault::new(what, format!("write `name = \"{name}\"`")).at(text, "name"));
+            let what = Text::new("policy-name").with("name", name);
+            return Err(Fault::new(what).at(text, "name"));
         }
         match policy.wrong() {
             None => Ok((policy, identity)),
-            Some((name, what, fix)) => {
-                Err(Fault::new(format!("`{name}` {what}"), fix).at(text, name))
-            }
+            Some((name, what)) => Err(Fault::new(what.with("name", name)).at(text, name)),
         }
     }
 
@@ -289,56 +289,64 @@ impl PartnerPolicy {
         }
     }
 
-    /// The first value that no policy may have: its name, the problem, and what to write.
-    fn wrong(&self) -> Option<(&'static str, &'static str, &'static str)> {
+    /// The first value that no policy may have: its name, and the problem.
+    fn wrong(&self) -> Option<(&'static str, Text)> {
         let distinct: BTreeSet<&String> = self.namespaces.iter().collect();
         let purpose = self.purpose.parse::<Purpose>();
         let floors = Limits::STANDARD;
+        let least = |value: u32, least: u32| (value >= least, "policy-out-of-range", Some(least));
         let rules = [
-            (
-                "purpose",
-                purpose.is_ok_and(Purpose::is_runnable),
-                "is no purpose that can be run",
-                "write \"ads.match\" or \"ads.suppress\"",
-            ),
+            ("purpose", (purpose.is_ok_and(Purpose::is_runnable), "policy-purpose", None)),
             (
                 "kinds",
-                !self.kinds.is_empty() && self.kind_codes().len() == self.kinds.len(),
-                "names an unknown kind of identifier, or one twice, or none",
-                "list kinds such as \"email.strict\", \"email.gmail\", \"phone\"",
+                (
+                    !self.kinds.is_empty() && self.kind_codes().len() == self.kinds.len(),
+                    "policy-kinds",
+                    None,
+                ),
             ),
             (
                 "profiles",
-                !self.profiles.is_empty() && self.profiles().len() == self.profiles.len(),
-                "names an unknown profile, or one twice, or none",
-                "list match-rate, matched-rows, digital-ids or activation",
+                (
+                    !self.profiles.is_empty() && self.profiles().len() == self.profiles.len(),
+                    "policy-profiles",
+                    None,
+                ),
             ),
-            ("n_min", self.n_min >= floors.n_min_floor, "is out of range", "write 1000 or more"),
-            ("k_min", self.k_min >= floors.k_min_floor, "is out of range", "write 50 or more"),
+            ("n_min", least(self.n_min, floors.n_min_floor)),
+            ("k_min", least(self.k_min, floors.k_min_floor)),
+            ("group_min", least(self.group_min, floors.group_min_floor)),
             (
-                "group_min",
-                self.group_min >= floors.group_min_floor,
-                "is out of range",
-                "write 50 or more",
+                "namespaces",
+                (
+                    distinct.len() == self.namespaces.len()
+                        && self.namespaces.len() <= TERMS_LIST_MAX,
+                    "policy-namespaces",
+                    None,
+                ),
             ),
             (
                 "namespaces",
-                distinct.len() == self.namespaces.len() && self.namespaces.len() <= TERMS_LIST_MAX,
-                "lists more than 16, or one twice",
-                "list at most 16 different ones",
-            ),
-            (
-                "namespaces",
-                self.namespaces.iter().all(|name| is_listed_name(name)),
-                "has a name that is no type of advertising id and no cookie namespace",
-                "write idfa, aaid, or a domain as the graph has it",
+                (
+                    self.namespaces.iter().all(|name| is_listed_name(name)),
+                    "policy-namespace-unknown",
+                    None,
+                ),
             ),
         ];
-        rules
-            .into_iter()
-            .find(|(_, allowed, ..)| !allowed)
-            .map(|(name, _, what, fix)| (name, what, fix))
-            .or_else(|| self.invited().wrong().map(|(name, fix)| (name, "is out of range", fix)))
+        let broken = rules.into_iter().find(|(_, (allowed, ..))| !allowed);
+        broken
+            .map(|(name, (_, id, least))| {
+                let text = Text::new(id);
+                (
+                    name,
+                    least.map_or(text.clone(), |most| text.with("allowed", allowed::least(most))),
+                )
+            })
+            .or_else(|| {
+                let (name, allowed) = self.invited().wrong()?;
+                Some((name, Text::new("policy-out-of-range").with("allowed", allowed)))
+            })
     }
 
     /// Conditions on the links of its tables.
@@ -412,17 +420,12 @@ const FOREIGN: &[Refused] = &[
     foreign("not_for_purpose"),
     foreign("shared"),
     foreign("table_tags_max"),
-    Refused {
-        name: "guardrails",
-        why: "is a setting of the advertiser's node",
-        fix: "write its values at the top level of this file",
-    },
+    Refused { name: "guardrails", text: "policy-guardrails" },
     toml_file::LEFT[0],
 ];
 
 const fn foreign(name: &'static str) -> Refused {
-    let fix = "delete the line, here it would do nothing";
-    Refused { name, why: "is a setting of the advertiser's node", fix }
+    Refused { name, text: "policy-of-advertiser" }
 }
 
 /// Lines above settings of the file.

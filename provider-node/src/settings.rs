@@ -3,7 +3,8 @@
 use protocol::transcript::Role;
 
 use node::settings::{
-    CommonSettings, Settings, TEMPLATE_FILES, TEMPLATE_IGNORE, TEMPLATE_MACHINE, check_names, wrong,
+    CommonSettings, Settings, TEMPLATE_FILES, TEMPLATE_IGNORE, TEMPLATE_MACHINE, allowed,
+    check_names, wrong,
 };
 use node::toml_file::{self, Fault};
 
@@ -31,11 +32,11 @@ impl Settings for ProviderSettings {
         let file: ProviderFile = toml_file::parse(text, &[])?;
         let drain_s = file.drain_s.unwrap_or(DRAIN_S_DEFAULT);
         if drain_s > DRAIN_S_MAX {
-            return Err(wrong(text, "drain_s", "at most 3600"));
+            return Err(wrong(text, "drain_s", allowed::most(DRAIN_S_MAX.into())));
         }
         let prepared = file.prepared.unwrap_or(PREPARED_DEFAULT);
         if !(1..=PREPARED_MAX).contains(&prepared) {
-            return Err(wrong(text, "prepared", "between 1 and 16"));
+            return Err(wrong(text, "prepared", allowed::range(1, PREPARED_MAX.into())));
         }
         Ok(Self { common, drain_s, prepared })
     }
@@ -96,7 +97,7 @@ mod tests {
         assert_eq!(parse(""), Ok((30, 2)));
         assert_eq!(parse("drain_s = 0\nprepared = 16"), Ok((0, 16)));
         for text in ["drain_s = 3601", "prepared = 0", "prepared = 17"] {
-            assert!(parse(text).unwrap_err().what.contains("must be"), "{text}");
+            assert!(parse(text).unwrap_err().what.to_string().contains("must be"), "{text}");
         }
     }
 
@@ -135,7 +136,10 @@ mod tests {
             "shared.email = 1",
         ] {
             let fault = refused(text);
-            assert!(fault.what.ends_with("is a setting of the advertiser's node"), "{text}");
+            assert!(
+                fault.what.to_string().ends_with("is a setting of the advertiser's node"),
+                "{text}"
+            );
         }
     }
 
@@ -143,16 +147,16 @@ mod tests {
     fn misspelt_and_wrong_settings_are_refused_with_their_line() {
         let template = ProviderSettings::template();
         let fault = refused(&template.replace("memory_mib", "memory_mb"));
-        assert_eq!(fault.what, "`memory_mb` is no setting of this file");
+        assert_eq!(fault.what.to_string(), "`memory_mb` is no setting of this file");
         let at = template.lines().position(|line| line.starts_with("memory_mib")).unwrap() + 1;
         assert_eq!(fault.line, Some(at));
         let fault = refused(&template.replace("\"cubic\"", "\"reno\""));
-        assert!(fault.what.starts_with("`congestion` must be"), "{}", fault.what);
+        assert!(fault.what.to_string().starts_with("`congestion` must be"), "{}", fault.what);
         assert!(fault.line.is_some());
         let fault = refused(&template.replace("threads = 0", "threads = \"2\""));
         assert_eq!(
-            (fault.what.as_str(), fault.try_this.as_str()),
-            ("`threads` is a number of 0 to 65535", "write `threads = 2`")
+            [fault.what.to_string(), fault.advice().to_string()],
+            ["`threads` is a number of 0 to 65535", "write `threads = 2`"]
         );
     }
 }

@@ -11,7 +11,7 @@ use node::keyring::{Keyring, KeyringError};
 use node::toml_file::Fault;
 use node::world;
 use protocol::error::Bug;
-use report::{Arg, Code, Text};
+use report::{Code, Text};
 
 use crate::Home;
 use crate::partners::Partners;
@@ -139,8 +139,7 @@ impl Tenant {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => {
-                let fix = "make it a text file in UTF-8 that this user can read";
-                return Err(Fault::new(format!("cannot be read: {error}"), fix));
+                return Err(Fault::new(Text::new("policy-unreadable").with("why", &error)));
             }
         };
         let (policy, identity) = PartnerPolicy::parse(&text, name)?;
@@ -161,13 +160,11 @@ pub(crate) fn directory(home: &Home, name: &str) -> PathBuf {
 }
 
 fn unusable(directory: &Path, fault: &Fault) -> Failure {
-    let text = match fault.line {
-        Some(line) => Text::new("invite-policy-unusable-line")
-            .with("line", Arg::Number(line.try_into().unwrap_or(u64::MAX))),
-        None => Text::new("invite-policy-unusable"),
-    };
-    let text = text.with("path", &directory.join(POLICY)).with("what", fault.told());
-    Failure::new(Code::ToDoFirst, text.with("advice", fault.advice()))
+    let text = Text::new("policy-unusable")
+        .with("path", &directory.join(POLICY))
+        .with("fault", fault.text())
+        .with("advice", fault.advice());
+    Failure::new(Code::ToDoFirst, text)
 }
 
 /// The policy of a partner, which its operator edits.
@@ -332,22 +329,22 @@ pub(crate) mod tests {
         let text = policy("partner", identity, &[Profile::MatchRate]).text().unwrap();
         let left = text.replace("group_min = 1000", "delta_min = 1000");
         let fault = PartnerPolicy::parse(&left, "partner").unwrap_err();
-        assert_eq!(fault.what, "`delta_min` is called `group_min` now");
+        assert_eq!(fault.what.to_string(), "`delta_min` is called `group_min` now");
         for line in ["not_for_purpose = [\"email\"]", "table_tags_max = 5"] {
             let fault = PartnerPolicy::parse(&format!("{line}\n{text}"), "partner").unwrap_err();
             let name = line.split_once(" =").unwrap().0;
             assert_eq!(
-                fault.text(),
+                fault.text().to_string(),
                 format!("line 1: `{name}` is a setting of the advertiser's node")
             );
         }
         let fault = PartnerPolicy::parse(&text, "other").unwrap_err();
-        assert_eq!(fault.what, "`name` is not other, the name of the directory");
+        assert_eq!(fault.what.to_string(), "`name` is not other, the name of the directory");
         let typo = text.replace("n_min = 1000", "n_min = \"1000\"");
         let fault = PartnerPolicy::parse(&typo, "partner").unwrap_err();
         assert_eq!(
-            (fault.what.as_str(), fault.try_this.as_str()),
-            ("`n_min` is a number", "write `n_min = 1000`")
+            [fault.what.to_string(), fault.advice().to_string()],
+            ["`n_min` is a number", "write `n_min = 1000`"]
         );
     }
 }

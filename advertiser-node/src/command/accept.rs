@@ -27,7 +27,7 @@ pub(crate) fn run(dir: &Path, file: &Path, terminal: &Terminal) -> Result<(), Fa
     let name = file_name(&invitation.provider);
     invitation.write(&directory.join(&name))?;
     terminal.line(&format!("provider pinned: {}", invitation.provider));
-    terminal.line(&format!("address: {}", node::error::shown(&invitation.address)));
+    terminal.line(&format!("address: {}", report::shown(&invitation.address)));
     terminal.line(&format!("profiles: {}", invitation.profiles.join(", ")));
     let code = comparison_code(&invitation.advertiser, &invitation.provider);
     terminal.line(&format!("code {code}: compare it by telephone"));

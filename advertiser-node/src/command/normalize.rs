@@ -8,12 +8,12 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use node::console::Terminal;
-use node::error::shown;
 use node::failure::{Failure, Inline as _};
 use node::normalize::{
     Country, EmailPrehash, Explanation, Normalizer, Options, Outcome, PhoneContext, PhonePrehash,
     Reason, Ruleset,
 };
+use report::shown;
 use serde::Serialize;
 use tabular::{Encoding, InputError, SourceError};
 

@@ -73,7 +73,7 @@ fn find(
 ) -> Result<StoredResult<Answer>, Failure> {
     let name = session.file_name().map(|name| name.to_string_lossy().to_lowercase());
     let name = name.unwrap_or_default();
-    let shown = node::error::shown(&session.display().to_string());
+    let shown = report::shown(&session.display().to_string());
     let none = || {
         Failure::operator(
             &format!("no result of session {shown} is kept"),

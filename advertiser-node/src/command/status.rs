@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use node::console::Terminal;
-use node::error::shown;
 use node::failure::Failure;
 use node::invite::{Invitation, InvitationError};
 use node::ledger::Ledger;
 use node::status::{self, Sessions};
 use node::world::{Clock, SystemClock};
+use report::shown;
 use serde_json::{Value, json};
 
 use crate::Home;
@@ -54,7 +54,7 @@ pub(crate) fn run(dir: &Path, as_json: bool, terminal: &Terminal) -> Result<(), 
     }
     for (name, error) in &faults {
         terminal.line(&format!("  {name} cannot be used: {error}"));
-        terminal.line(&format!("    try: {}", error.try_this()));
+        terminal.line(&format!("    try: {}", report::advice(error)));
     }
     if accepted.is_empty() && faults.is_empty() {
         terminal.line("no provider yet; accept one with `advertiser-node accept`");
@@ -68,7 +68,8 @@ pub(crate) fn run(dir: &Path, as_json: bool, terminal: &Terminal) -> Result<(), 
 /// Invitations with a mistake, for a script.
 fn attention(faults: &[(String, InvitationError)]) -> Vec<Value> {
     let told = faults.iter().map(|(name, error)| {
-        json!({ "provider": name, "text": error.to_string(), "try": error.try_this() })
+        let advice = report::advice(error).to_string();
+        json!({ "provider": name, "text": error.to_string(), "try": advice })
     });
     told.collect()
 }

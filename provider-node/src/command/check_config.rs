@@ -24,7 +24,7 @@ fn partners(home: &Home) -> Result<Vec<ConfigFault>, Failure> {
     let fault = |one: &crate::partners::Quarantined| ConfigFault {
         file: Some(format!("partners/{}/{POLICY}", one.name)),
         line: one.fault.line,
-        text: one.fault.told(),
+        text: one.fault.what.clone(),
         advice: one.fault.advice(),
     };
     Ok(Partners::load(home)?.quarantined.iter().map(fault).collect())

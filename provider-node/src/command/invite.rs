@@ -170,7 +170,7 @@ fn refuse_wide(policy: &PartnerPolicy, allowed: &[Allowed]) -> Result<(), Failur
 }
 
 fn check_entity(name: &str) -> Result<(), Failure> {
-    let plain = name.trim() == name && name == node::error::shown(name);
+    let plain = name.trim() == name && name == report::shown(name);
     if plain && (1..=128).contains(&name.len()) {
         return Ok(());
     }

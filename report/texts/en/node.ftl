@@ -44,3 +44,105 @@ config-faults = { $found ->
    *[other] { $found_text } faults in settings, keys or partners
  }
     .try = correct what is listed, and check again
+
+## A node's directory
+
+home-not-a-node = { $path } holds no { $role } node
+    .try = make one with `{ $role }-node init --dir { $path }`
+home-other-version = { $path } was made by another version than { $version }, which this program has, and nothing in it is converted
+    .try = make the node anew with `{ $role }-node init` in an empty directory, and exchange identities and invitations again
+home-keys-changed = the keys in keys/ are not those that { $path } shows
+    .try = restore keys/attestation.key, keys/tls.key or that file from the backup, whichever changed
+try-restore-storage-key = restore the storage key from your backup
+no-room = { $path } has { $free_text } MiB free, and the session would write up to { $needed_text } MiB
+    .try = free some space there, then run again; nothing was charged
+signals-unheard = cannot listen to signals: { $why }
+    .try = { try-disk }
+
+## Files that people write
+
+settings-unreadable = cannot read { $path }: { $why }
+    .try = restore the file, or make a node in a new directory
+settings-invalid = { $path }: { $fault }
+fault-at-line = line { $line }: { $fault }
+setting-must-be = `{ $name }` must be { $allowed }
+    .try = correct the line
+setting-of-other-node = `{ $name }` is a setting of the { $role }'s node
+    .try = delete the line, here it would do nothing
+setting-renamed-group-min = `{ $name }` is called `group_min` now
+    .try = write `group_min` in its place
+setting-unknown = `{ $name }` is no setting of this file
+    .try = delete or correct the line
+setting-missing = `{ $name }` is missing
+    .try = add a line that begins `{ $name } = `
+setting-twice = `{ $name }` is set twice
+    .try = delete the line
+setting-not-toml = not TOML: { $why }
+    .try = write `name = value`, text in quotes
+setting-mistyped = `{ $name }` is { $is }
+    .try = write `{ $name } = { $instead }`
+setting-mistyped-unnamed = a value here is { $is }
+    .try = write `{ $instead }`
+# After “is”.
+setting-number = a number
+setting-number-to = a number of 0 to { $most }
+setting-text = text in quotes
+setting-truth = `true` or `false`
+setting-list = a list
+setting-of-kind = { $kind }
+# After “must be”.
+allowed-two = "{ $a }" or "{ $b }"
+allowed-three = "{ $a }", "{ $b }" or "{ $c }"
+allowed-encoding = "utf-8" or another listed in the file
+allowed-rules = a ruleset such as "plain"
+allowed-range = between { $least } and { $most }
+allowed-at-least = at least { $least }
+allowed-most = at most { $most }
+allowed-list = a list of at most { $most }
+# After “write”.
+write-between = { $least } to { $most }
+write-least = { $least } or more
+
+## Invitation
+
+# $problem goes on after the name of the field.
+invitation-field = invitation: { $field } { $problem }
+invitation-identity = invitation: { $field }: { $why }
+    .try = ask your partner for the file again, as it was written
+invitation-syntax = invitation, line { $line }: { $why }
+    .try = ask your partner for the file again; if you changed it, undo that
+invitation-version = invitation: format { $format }, this version reads { $ours }; none is converted
+    .try = have the provider make the invitation anew with the version that both nodes run
+invitation-too-large = { $path } is above a mebibyte and no invitation
+    .try = name the file that your provider sent
+invitation-unreadable = cannot read { $path }: { $why }
+    .try = name a file that exists and that you may read
+invitation-address = is "{ $value }"
+    .try = write host:port, for example provider.example:4433
+invitation-name = is "{ $value }"
+    .try = choose 1 to 64 printable characters
+invitation-notice = is "{ $value }"
+    .try = write the SHA-256 of the contract as 64 hexadecimal digits
+invitation-own-identity = is the provider's own identity
+    .try = invite the identity that `advertiser-node init` printed
+invitation-bytes = has { $bytes_text } bytes
+    .try = have the invitation written again by `provider-node invite`
+invitation-minima = are n_min { $n_min }, k_min { $k_min }, group_min { $group_min }
+    .try = keep each above 0, and n_min at least k_min
+invitation-level = is { $level }
+    .try = write 0 for individual links only, 1 for household links too
+invitation-guardrail = have a wrong { $name }
+    .try = write { $allowed }
+invitation-unknown = names "{ $value }", which this version does not know
+    .try = { try-upgrade }
+invitation-no-run = names { $value }, which no run can have
+    .try = { try-upgrade }
+invitation-entries = has { $entries_text } entries, or one twice
+    .try = list 1 to 16 different ones
+invitation-numbers = has { $entries_text } entries, or one number twice
+    .try = list at most 16, each with a number of its own
+invitation-namespace = has a name "{ $value }"
+    .try = choose idfa, aaid, and namespaces of lower-case letters, digits, '.', '-', '_'
+invitation-number = gives "{ $value }" the number { $number }
+    .try = keep 1 for idfa and 2 for aaid, and numbers from 256 for cookies
+try-upgrade = compare the versions of both nodes (`--version`) and upgrade the older one

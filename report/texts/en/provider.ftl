@@ -84,10 +84,6 @@ invite-wide = { $evaluations_text } evaluations in 30 days are { $share } % of t
     .try = declare fewer rows or profiles, or accept it with --allow wide-budget
 invite-name = a partner's name has 1 to 64 lower-case letters, digits or hyphens
     .try = choose another name, for example retailer-fr
-invite-policy-unusable = { $path }: { $what }
-    .try = { $advice }, then invite again
-invite-policy-unusable-line = { $path }: line { $line }: { $what }
-    .try = { $advice }, then invite again
 invite-may-run = partner { $partner } may run: { $profiles } for { $purpose }
 invite-budget = budget for { $rows_text } rows: { $day_text } evaluations a day, { $month_text } in 30 days
 invite-share = that is { $shares }
@@ -164,3 +160,35 @@ status-may-test = it may test { $shares }
 graph-nothing-published = { $path } has no line that may be published
     .try = mend what is left out most: { $reasons }
 graph-reason = { $reason } { $count_text }
+
+## Policy of a partner
+
+policy-unreadable = cannot be read: { $why }
+    .try = make it a text file in UTF-8 that this user can read
+policy-unusable = { $path }: { $fault }
+    .try = { $advice }, then invite again
+policy-identity = `identity`: { $why }
+    .try = copy the line from the partner's identity.txt, or invite it again
+policy-name = `name` is not { $name }, the name of the directory
+    .try = write `name = "{ $name }"`
+policy-purpose = `{ $name }` is no purpose that can be run
+    .try = write "ads.match" or "ads.suppress"
+policy-kinds = `{ $name }` names an unknown kind of identifier, or one twice, or none
+    .try = list kinds such as "email.strict", "email.gmail", "phone"
+policy-profiles = `{ $name }` names an unknown profile, or one twice, or none
+    .try = list match-rate, matched-rows, digital-ids or activation
+policy-out-of-range = `{ $name }` is out of range
+    .try = write { $allowed }
+policy-namespaces = `{ $name }` lists more than 16, or one twice
+    .try = list at most 16 different ones
+policy-namespace-unknown = `{ $name }` has a name that is no type of advertising id and no cookie namespace
+    .try = write idfa, aaid, or a domain as the graph has it
+policy-of-advertiser = `{ $name }` is a setting of the advertiser's node
+    .try = delete the line, here it would do nothing
+policy-guardrails = `{ $name }` is a setting of the advertiser's node
+    .try = write its values at the top level of this file
+policy-key-of-other = the { $key ->
+    [tls] TLS
+   *[attestation] attestation
+ } key is also that of the partner { $partner }
+    .try = one party is one partner: remove one of the two directories

@@ -47,3 +47,117 @@ config-faults = { $found ->
    *[other] { $found_text } erreurs dans les réglages, les clés ou les partenaires
  }
     .try = corrigez ce qui est listé, puis vérifiez de nouveau
+
+## Répertoire d’un nœud
+
+home-not-a-node = { $path } ne contient pas de nœud { $role ->
+    [advertiser] d’annonceur
+   *[provider] de prestataire
+ }
+    .try = créez-en un avec `{ $role }-node init --dir { $path }`
+home-other-version = { $path } a été créé par une autre version que la { $version }, celle de ce programme, et rien n’y est converti
+    .try = recréez le nœud avec `{ $role }-node init` dans un répertoire vide, puis échangez de nouveau identités et invitations
+home-keys-changed = les clés de keys/ ne sont pas celles que montre { $path }
+    .try = restaurez depuis la sauvegarde keys/attestation.key, keys/tls.key ou ce fichier, selon ce qui a changé
+try-restore-storage-key = restaurez la clé de stockage depuis votre sauvegarde
+no-room = { $path } a { $free_text } Mio libres, et la session écrirait jusqu’à { $needed_text } Mio
+    .try = libérez-y de la place, puis relancez ; rien n’a été imputé au budget
+signals-unheard = impossible d’écouter les signaux : { $why }
+    .try = { try-disk }
+
+## Fichiers écrits par des personnes
+
+settings-unreadable = impossible de lire { $path } : { $why }
+    .try = restaurez le fichier, ou créez un nœud dans un nouveau répertoire
+settings-invalid = { $path } : { $fault }
+fault-at-line = ligne { $line } : { $fault }
+setting-must-be = `{ $name }` doit être { $allowed }
+    .try = corrigez la ligne
+setting-of-other-node = `{ $name }` est un paramètre du nœud { $role ->
+    [advertiser] de l’annonceur
+   *[provider] du prestataire
+ }
+    .try = supprimez la ligne, elle serait ici sans effet
+setting-renamed-group-min = `{ $name }` s’appelle désormais `group_min`
+    .try = écrivez `group_min` à la place
+setting-unknown = `{ $name }` n’est pas un paramètre de ce fichier
+    .try = supprimez ou corrigez la ligne
+setting-missing = `{ $name }` manque
+    .try = ajoutez une ligne qui commence par `{ $name } = `
+setting-twice = `{ $name }` est fixé deux fois
+    .try = supprimez la ligne
+setting-not-toml = ce n’est pas du TOML : { $why }
+    .try = écrivez `name = value`, les textes entre guillemets droits
+setting-mistyped = `{ $name }` est { $is }
+    .try = écrivez `{ $name } = { $instead }`
+setting-mistyped-unnamed = la valeur attendue ici est { $is }
+    .try = écrivez `{ $instead }`
+# Après « est ».
+setting-number = un nombre
+setting-number-to = un nombre de 0 à { $most }
+setting-text = un texte entre guillemets droits
+setting-truth = `true` ou `false`
+setting-list = une liste
+setting-of-kind = { $kind }
+# Après « doit être ».
+allowed-two = `"{ $a }"` ou `"{ $b }"`
+allowed-three = `"{ $a }"`, `"{ $b }"` ou `"{ $c }"`
+allowed-encoding = `"utf-8"` ou un autre de ceux que liste le fichier
+allowed-rules = un jeu de règles tel que `"plain"`
+allowed-range = entre { $least } et { $most }
+allowed-at-least = au moins { $least }
+allowed-most = au plus { $most }
+allowed-list = une liste d’au plus { $most }
+# Après « écrivez ».
+write-between = { $least } à { $most }
+write-least = { $least } ou plus
+
+## Invitation
+
+# $problem continue après le nom du champ.
+invitation-field = invitation : le champ { $field } { $problem }
+invitation-identity = invitation : { $field } : { $why }
+    .try = redemandez le fichier à votre partenaire, tel qu’il a été écrit
+invitation-syntax = invitation, ligne { $line } : { $why }
+    .try = redemandez le fichier à votre partenaire ; si vous l’avez modifié, revenez en arrière
+invitation-version = invitation : format { $format }, cette version lit le format { $ours } ; aucun n’est converti
+    .try = faites refaire l’invitation par le prestataire avec la version des deux nœuds
+invitation-too-large = { $path } dépasse un mébioctet et n’est pas une invitation
+    .try = nommez le fichier envoyé par votre prestataire
+invitation-unreadable = impossible de lire { $path } : { $why }
+    .try = nommez un fichier qui existe et que vous pouvez lire
+invitation-address = contient `{ $value }`
+    .try = écrivez hôte:port, par exemple `provider.example:4433`
+invitation-name = contient `{ $value }`
+    .try = choisissez 1 à 64 caractères imprimables
+invitation-notice = contient `{ $value }`
+    .try = écrivez le SHA-256 du contrat en 64 chiffres hexadécimaux
+invitation-own-identity = est l’identité du prestataire lui-même
+    .try = invitez l’identité affichée par `advertiser-node init`
+invitation-bytes = a { $bytes_text } octets
+    .try = faites réécrire l’invitation par `provider-node invite`
+invitation-minima = contient n_min { $n_min }, k_min { $k_min }, group_min { $group_min }
+    .try = gardez chacun au-dessus de 0, et n_min au moins égal à k_min
+invitation-level = vaut { $level }
+    .try = écrivez 0 pour les liens individuels seuls, 1 pour les liens de foyer aussi
+invitation-guardrail = a une valeur hors bornes pour { $name }
+    .try = écrivez { $allowed }
+invitation-unknown = nomme `{ $value }`, que cette version ne connaît pas
+    .try = { try-upgrade }
+invitation-no-run = nomme { $value }, qu’aucune exécution ne peut avoir
+    .try = { try-upgrade }
+invitation-entries = a { $entries ->
+    [one] { $entries_text } entrée
+   *[other] { $entries_text } entrées
+ }, ou une entrée en double
+    .try = listez de 1 à 16 valeurs différentes
+invitation-numbers = a { $entries ->
+    [one] { $entries_text } entrée
+   *[other] { $entries_text } entrées
+ }, ou un numéro en double
+    .try = listez-en au plus 16, chacune avec son propre numéro
+invitation-namespace = a un nom `{ $value }`
+    .try = choisissez idfa, aaid et des espaces de noms en minuscules, chiffres, points, tirets et soulignés
+invitation-number = donne à `{ $value }` le numéro { $number }
+    .try = gardez 1 pour idfa, 2 pour aaid, et les numéros à partir de 256 pour les cookies
+try-upgrade = comparez les versions des deux nœuds (`--version`) et mettez à jour la plus ancienne

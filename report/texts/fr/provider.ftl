@@ -83,10 +83,6 @@ invite-wide = { $evaluations_text } évaluations en 30 jours font { $share } %
     .try = déclarez moins de fiches ou de profils, ou acceptez-le avec --allow wide-budget
 invite-name = le nom d’un partenaire a de 1 à 64 lettres minuscules, chiffres ou traits d’union
     .try = choisissez un autre nom, par exemple retailer-fr
-invite-policy-unusable = { $path } : { $what }
-    .try = { $advice }, puis invitez de nouveau
-invite-policy-unusable-line = { $path } : ligne { $line } : { $what }
-    .try = { $advice }, puis invitez de nouveau
 invite-may-run = le partenaire { $partner } peut lancer : { $profiles } pour la finalité { $purpose }
 invite-budget = budget pour { $rows_text } fiches : { $day_text } évaluations par jour, { $month_text } en 30 jours
 invite-share = soit { $shares }
@@ -163,3 +159,35 @@ status-may-test = il peut tester { $shares }
 graph-nothing-published = { $path } n’a aucune ligne qui puisse être publiée
     .try = corrigez ce qui est le plus souvent écarté : { $reasons }
 graph-reason = { $reason } { $count_text }
+
+## Politique partenaire
+
+policy-unreadable = fichier illisible : { $why }
+    .try = faites-en un fichier texte en UTF-8 que ce compte peut lire
+policy-unusable = { $path } : { $fault }
+    .try = { $advice }, puis invitez de nouveau
+policy-identity = `identity` : { $why }
+    .try = copiez la ligne de identity.txt du partenaire, ou invitez-le de nouveau
+policy-name = `name` n’est pas { $name }, le nom du répertoire
+    .try = écrivez `name = "{ $name }"`
+policy-purpose = `{ $name }` n’est pas une finalité possible pour une exécution
+    .try = écrivez `"ads.match"` ou `"ads.suppress"`
+policy-kinds = `{ $name }` nomme un type d’identifiant inconnu, le même deux fois, ou aucun
+    .try = listez des types tels que `"email.strict"`, `"email.gmail"`, `"phone"`
+policy-profiles = `{ $name }` nomme un profil inconnu, le même deux fois, ou aucun
+    .try = listez match-rate, matched-rows, digital-ids ou activation
+policy-out-of-range = `{ $name }` est hors bornes
+    .try = écrivez { $allowed }
+policy-namespaces = `{ $name }` a plus de 16 entrées, ou une en double
+    .try = listez-en au plus 16, toutes différentes
+policy-namespace-unknown = `{ $name }` a un nom qui n’est ni un type d’identifiant publicitaire ni un espace de noms de cookies
+    .try = écrivez idfa, aaid, ou un domaine tel que le graphe l’écrit
+policy-of-advertiser = `{ $name }` est un paramètre du nœud de l’annonceur
+    .try = supprimez la ligne, elle serait ici sans effet
+policy-guardrails = `{ $name }` est un paramètre du nœud de l’annonceur
+    .try = écrivez ses valeurs au premier niveau de ce fichier
+policy-key-of-other = { $key ->
+    [tls] la clé TLS
+   *[attestation] la clé d’attestation
+ } est aussi celle du partenaire { $partner }
+    .try = une partie est un seul partenaire : supprimez un des deux répertoires

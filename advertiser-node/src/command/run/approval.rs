@@ -120,7 +120,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
     async fn question_ends_with_the_answer_or_with_the_wish_to_stop() {
-        use node::exit::Signal;
+        use report::Signal;
         let stop = Stop::new();
         assert!(answer(&stop, || true));
         assert!(!answer(&stop, || false));

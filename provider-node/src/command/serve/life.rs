@@ -10,12 +10,11 @@ use channel::Close;
 use channel::identity::Pins;
 use channel::quic::{Incoming, ProviderEndpoint};
 use node::console::Terminal;
-use node::exit::{Exit, Signal};
 use node::failure::Failure;
 use node::stop::Signals;
 use node::world;
 use protocol::error::Bug;
-use report::{Arg, Code, Text};
+use report::{Arg, Code, Exit, Signal, Text};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 

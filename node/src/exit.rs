@@ -1,3 +1,0 @@
-//! Exit statuses, for those that know them by this path.
-
-pub use report::{Exit, Signal};
