@@ -51,7 +51,7 @@ pub(crate) enum Figures {
     Served,
 }
 
-/// How many rows matched, as far as the terms let it be shown.
+/// Number of rows that matched, as far as the terms let it be shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Count {
     rows: u64,
@@ -76,7 +76,7 @@ struct Interval {
     high: Rate,
 }
 
-/// Why a result is withheld.
+/// Reason why a result is withheld.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Reason {
@@ -85,8 +85,12 @@ pub(crate) enum Reason {
         k_min: u32,
     },
     AboveHandlesMaximum,
-    /// Somebody's decision of the day, in words.
-    Decided(String),
+    /// The operator's decision of the day.
+    Declined,
+    /// The provider's decision of the day, with its code.
+    Refused(String),
+    /// The advertiser's decision of the day, as the provider sees it.
+    ByAdvertiser,
 }
 
 impl Figures {
@@ -105,9 +109,19 @@ impl Figures {
         }
     }
 
-    /// Whether asking the same again would give the same.
+    /// True if asking the same again would give the same.
     pub(crate) const fn is_answer(&self) -> bool {
-        !matches!(self, Self::Withheld(Reason::Decided(_)) | Self::Served)
+        match self {
+            Self::Withheld(Reason::Declined | Reason::Refused(_) | Reason::ByAdvertiser)
+            | Self::Served => false,
+            Self::Rows { .. }
+            | Self::Count(_)
+            | Self::Handles(_)
+            | Self::DigitalIds { .. }
+            | Self::Withheld(Reason::BelowMatchMinimum { .. } | Reason::AboveHandlesMaximum) => {
+                true
+            }
+        }
     }
 
     /// The reason for which an answer is withheld.
@@ -121,18 +135,21 @@ impl Figures {
         }
     }
 
-    /// How a session ended, in the released form and as far as its profile lets this side know.
-    pub(crate) fn text(&self) -> String {
+    /// End of a session, in the released form and as far as its profile lets this side know.
+    pub(crate) fn text(&self) -> Text {
         match self {
-            Self::Rows { matched } => format!("matched {matched}"),
-            Self::Count(count) => format!("matched {}", count.told()),
-            Self::Handles(count) => format!("matched {}, activated by the provider", count.told()),
+            Self::Rows { matched } => Text::new("outcome-rows").with("matched", *matched),
+            Self::Count(count) => Text::new("outcome-count").with("count", count.told()),
+            Self::Handles(count) => Text::new("outcome-handles").with("count", count.told()),
             Self::DigitalIds { count, ids, .. } => {
-                format!("matched {}, {ids} digital IDs", count.told())
+                Text::new("outcome-digital-ids").with("count", count.told()).with("ids", *ids)
             }
-            Self::Withheld(Reason::Decided(how)) => how.clone(),
-            Self::Withheld(_) => "withheld".to_owned(),
-            Self::Served => "served".to_owned(),
+            Self::Withheld(Reason::Declined) => Text::new("outcome-declined"),
+            Self::Withheld(Reason::Refused(code)) => {
+                Text::new("outcome-refused").with("code", code)
+            }
+            Self::Withheld(_) => Text::new("outcome-withheld"),
+            Self::Served => Text::new("outcome-served"),
         }
     }
 
@@ -163,13 +180,12 @@ impl Reason {
         match why {
             Withheld::BelowMatchMinimum { k_min } => Self::BelowMatchMinimum { k_min },
             Withheld::AboveHandlesMaximum => Self::AboveHandlesMaximum,
-            Withheld::Declined => Self::Decided("declined".to_owned()),
+            Withheld::Declined => Self::Declined,
             Withheld::Refused(why) => {
                 let error = Error::RefusedByPeer { why, retry_after_s: 0, ledger_head: [0; 32] };
-                let code = error.code().shown();
-                Self::Decided(format!("refused by the provider, {code}"))
+                Self::Refused(error.code().shown())
             }
-            Withheld::ByAdvertiser => Self::Decided("withheld".to_owned()),
+            Withheld::ByAdvertiser => Self::ByAdvertiser,
         }
     }
 }
@@ -333,7 +349,7 @@ impl Answer {
             "changed_rows": self.changed_rows,
             "session_id": node::hex(sid),
             "outcome": self.figures.kind(),
-            "outcome_text": self.figures.text(),
+            "outcome_text": self.figures.text().to_string(),
         });
         let mut summary = match fields {
             Value::Object(fields) => fields,

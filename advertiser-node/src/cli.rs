@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use node::console::{OutputOptions, Told};
 use node::exchange::LedgerOptions;
-use node::failure::{Failure, Inline as _};
+use node::failure::Failure;
+use report::{Code, Text};
 use tabular::{Format, InputFile, SourceOptions};
 
 use crate::Home;
@@ -105,10 +106,7 @@ impl Inputs {
         let files: Vec<InputFile> =
             self.input.iter().map(|argument| InputFile::from_argument(argument)).collect();
         if files.iter().filter(|file| file.is_standard_input()).count() > 1 {
-            return Err(Failure::usage(
-                "standard input can be read once",
-                "name `-` once, and the other inputs as files",
-            ));
+            return Err(Failure::new(Code::Usage, Text::new("input-standard-once")));
         }
         Ok(files)
     }

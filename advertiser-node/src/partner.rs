@@ -1,11 +1,12 @@
-//! The provider a command is about: its invitation, and what follows from it.
+//! The provider a command is about: its invitation, and the consequences of it.
 
 use std::path::PathBuf;
 
-use node::failure::{Failure, Inline as _};
+use node::failure::Failure;
 use node::invite::Invitation;
 use node::normalize::manifest::RulesManifest;
 use protocol::identifier::IdentifierKind;
+use report::{Arg, Code, Text};
 
 use crate::Home;
 
@@ -24,20 +25,12 @@ pub(crate) fn rules_must_agree(
 /// The one accepted provider, or the one that was named.
 pub(crate) fn invitation(home: &Home, wanted: Option<&str>) -> Result<Invitation, Failure> {
     let found = providers(home);
-    let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
     let path = match (wanted, found.as_slice()) {
-        (_, []) => {
-            return Err(Failure::operator(
-                "this node has no provider yet",
-                "run `advertiser-node accept` with the invitation your provider wrote",
-            ));
-        }
+        (_, []) => return Err(Failure::new(Code::ToDoFirst, Text::new("provider-none"))),
         (None, [(_, only)]) => only,
         (None, _) => {
-            return Err(Failure::usage(
-                "this node has several providers",
-                &format!("choose one with --provider: {}", names.join(", ")),
-            ));
+            let text = Text::new("provider-several").with("names", names(&found));
+            return Err(Failure::new(Code::Usage, text));
         }
         (Some(wanted), _) => named(&found, wanted)?,
     };
@@ -46,20 +39,22 @@ pub(crate) fn invitation(home: &Home, wanted: Option<&str>) -> Result<Invitation
 
 /// The one provider of this name, or whose name begins so.
 fn named<'a>(found: &'a [(String, PathBuf)], wanted: &str) -> Result<&'a PathBuf, Failure> {
-    let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
+    let unclear = |id| {
+        let text = Text::new(id).with("name", wanted).with("names", names(found));
+        Err(Failure::new(Code::Usage, text))
+    };
     let begins: Vec<_> = found.iter().filter(|(name, _)| name.starts_with(wanted)).collect();
     let exact = begins.iter().find(|(name, _)| name == wanted);
     match (exact, &begins[..]) {
         (Some((_, path)), _) | (None, [(_, path)]) => Ok(path),
-        (None, []) => Err(Failure::usage(
-            &format!("no provider is called {}", report::shown(wanted)),
-            &format!("this node has: {}", names.join(", ")),
-        )),
-        (None, _) => Err(Failure::usage(
-            &format!("several providers begin with `{}`", report::shown(wanted)),
-            &format!("write more of one: {}", names.join(", ")),
-        )),
+        (None, []) => unclear("provider-unknown"),
+        (None, _) => unclear("provider-ambiguous"),
     }
+}
+
+fn names(found: &[(String, PathBuf)]) -> Arg {
+    let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
+    Arg::Word(names.join(", "))
 }
 
 /// The accepted invitations of this node, by the name that `--provider` takes.

@@ -1,15 +1,16 @@
-//! Where a result and its summary go, and how it gets there from the store.
+//! The places of a result and its summary, and the way there from the store.
 
 use std::path::Path;
 
 use crate::delivery::{self, Delivery, DeliveryOutput};
 use node::console::Terminal;
-use node::failure::{Failure, Inline as _};
+use node::failure::Failure;
 use node::output::{Output, Outputs};
 use node::results::StoredResult;
 use node::world::{Clock as _, SystemClock};
 use protocol::identifier::IdentifierKind;
 use protocol::suite::Profile;
+use report::{Arg, Code, Text};
 use serde_json::{Map, Value};
 use tabular::InputFile;
 use tabular::write::{Cell, TableColumn};
@@ -29,7 +30,7 @@ enum Place {
     Delivery(DeliveryOutput),
 }
 
-/// What the operator named.
+/// Outputs as the operator named them.
 #[derive(Clone, Copy)]
 pub(crate) struct Named<'a> {
     pub(crate) result: Option<&'a Path>,
@@ -68,11 +69,11 @@ impl Places {
         Ok(Self { outputs, result, summary })
     }
 
-    /// Where the result goes, for a person; nothing if it is not written.
-    pub(crate) fn shown(&self) -> Option<String> {
+    /// The place of the result, for a person; nothing if it is not written.
+    pub(crate) fn told(&self) -> Option<Arg> {
         self.result.as_ref().map(|place| match place {
-            Place::Table(output) => output.shown(),
-            Place::Delivery(delivery) => delivery.file().shown(),
+            Place::Table(output) => output.told(),
+            Place::Delivery(delivery) => delivery.file().told(),
         })
     }
 
@@ -112,11 +113,8 @@ impl Places {
 
 /// A failure to write what was paid for, which says how to have it.
 pub(crate) fn kept(failure: &Failure, sid: &[u8; 32], dir: &Path) -> Failure {
-    let what = failure.text().to_string();
-    Failure::output(
-        &format!("{what}; the result is paid for and kept"),
-        &format!("`{}` writes it, and charges nothing", again(sid, dir)),
-    )
+    let text = Text::new("result-kept").with("what", failure.text());
+    Failure::new(Code::Output, text.with("command", again(sid, dir)))
 }
 
 /// The command that writes a kept result.

@@ -4,13 +4,13 @@
 //! could hold by their columns, never from what a row does hold.
 
 use crm::PreparedInput;
-use node::failure::{Failure, Inline as _};
+use node::failure::Failure;
 use node::invite::Invitation;
 use protocol::error::{Error, Refusal};
 use protocol::limits::{Limits, ROW_WIDTH_MAX};
 use protocol::rows::RowWidth;
 use protocol::suite::{Profile, SuiteId};
-use report::shown;
+use report::{Arg, Code, Text};
 
 /// A profile and what belongs to it, as the command line has it.
 #[derive(Debug, Clone, Copy)]
@@ -23,22 +23,19 @@ pub(crate) struct Request {
 impl Request {
     /// Reads the options; nothing of the node is looked at.
     pub(crate) fn parse(profile: &str, sample: Option<u64>) -> Result<Self, Failure> {
-        let profile = Profile::from_name(profile).ok_or_else(|| {
-            Failure::usage(
-                &format!("there is no profile {}", shown(profile)),
-                "choose match-rate, matched-rows, digital-ids or activation",
-            )
-        })?;
+        let usage = |text| Failure::new(Code::Usage, text);
+        let unknown = || usage(Text::new("request-no-profile").with("profile", profile));
+        let profile = Profile::from_name(profile).ok_or_else(unknown)?;
         let least = Limits::STANDARD.sample_rows_min;
         match sample {
-            Some(_) if profile != Profile::MatchRate => Err(Failure::usage(
-                &format!("a sample gives a forecast, and {} delivers", profile.name()),
-                "leave --sample out, or run `match-rate` on it first",
-            )),
-            Some(rows) if rows < least => Err(Failure::usage(
-                &format!("a sample of {rows} rows is too small"),
-                &format!("draw at least {least} rows"),
-            )),
+            Some(_) if profile != Profile::MatchRate => {
+                let text = Text::new("request-sample-delivers");
+                Err(usage(text.with("profile", profile.name())))
+            }
+            Some(rows) if rows < least => {
+                let text = Text::new("request-sample-small").with("rows", rows);
+                Err(usage(text.with("least", Arg::Number(least))))
+            }
             _ => Ok(Self { profile, sample }),
         }
     }
@@ -119,10 +116,8 @@ impl Shape {
 /// Rows that no row of a session can hold; an identifier that is left out might be
 /// the one that matches.
 fn long_rows(rows: u64) -> Failure {
-    Failure::operator(
-        &format!("{rows} rows have more than {ROW_WIDTH_MAX} identifiers, the most of a row"),
-        "leave a column of identifiers out of the files, or agree on fewer kinds",
-    )
+    let text = Text::new("request-long-rows").with("rows", rows);
+    Failure::new(Code::ToDoFirst, text.with("most", Arg::Number(ROW_WIDTH_MAX.into())))
 }
 
 #[cfg(test)]

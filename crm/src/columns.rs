@@ -1,6 +1,7 @@
-//! The columns of a CRM file and what each is read as.
+//! The columns of a CRM file, each with its meaning.
 
 use protocol::identifier::IdentifierKind;
+use report::Text;
 
 use super::counts::ColumnUse;
 use super::{InputRules, SharedLimits};
@@ -94,25 +95,25 @@ impl Values {
     }
 }
 
-/// Meaning of each column, by its position.
+/// Text of the meaning of each column, by its position.
 const MEANINGS: [&str; 17] = [
-    "row id",
-    "purposes consented to",
-    "reference of the consent",
-    "time of the consent",
-    "notice shown",
-    "where the row comes from",
-    "purposes objected to",
-    "age of the row, for rows of one id",
-    "country, for telephone numbers",
-    "post code, for telephone numbers",
-    "e-mail address",
-    "e-mail address",
-    "e-mail address",
-    "digest of an e-mail address",
-    "telephone number",
-    "telephone number",
-    "digest of a telephone number",
+    "column-row-id",
+    "column-consent-purposes",
+    "column-consent-ref",
+    "column-consent-at",
+    "column-consent-notice",
+    "column-source",
+    "column-objections",
+    "column-updated-at",
+    "column-country",
+    "column-postcode",
+    "column-email",
+    "column-email",
+    "column-email",
+    "column-email-digest",
+    "column-phone",
+    "column-phone",
+    "column-phone-digest",
 ];
 
 /// Our name of a column.
@@ -125,7 +126,7 @@ pub(super) fn uses(source: &RowSource) -> Vec<ColumnUse> {
     let one = |(name, role): (tabular::ColumnName, Role)| ColumnUse {
         name: name.as_str().to_owned(),
         meaning: match role {
-            Role::Used(at) => MEANINGS.get(at).copied(),
+            Role::Used(at) => MEANINGS.get(at).map(|id| Text::new(id)),
             Role::Unused | Role::Ignored => None,
         },
         ignored: role == Role::Ignored,

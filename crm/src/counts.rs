@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use report::Text;
 use serde::{Deserialize, Serialize};
 
 use normalize::{Normalized, Reason};
@@ -112,7 +113,7 @@ pub struct Survey {
 }
 
 /// Understanding of a file: its form and its columns.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct FileUse {
     /// The tag of its rows, unless they have their own.
     pub tag: String,
@@ -126,12 +127,12 @@ pub struct FileUse {
 }
 
 /// Understanding of a column of a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ColumnUse {
     /// Name of the column, as it may be printed.
     pub name: String,
     /// Meaning under which it is read; `None` for a column that is not read.
-    pub meaning: Option<&'static str>,
+    pub meaning: Option<Text>,
     /// True if the settings list it as ignored; other columns that are not read are known, and not
     /// used in this version.
     pub ignored: bool,

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use channel::identity::comparison_code;
 use node::console::Terminal;
-use node::failure::{Failure, Inline as _};
+use node::failure::Failure;
 use node::invite::Invitation;
+use report::{Arg, Code, Text};
 
 use crate::Home;
 use crate::partner::rules_must_agree;
@@ -14,23 +15,20 @@ pub(crate) fn run(dir: &Path, file: &Path, terminal: &Terminal) -> Result<(), Fa
     let home = Home::open(dir)?;
     let invitation = Invitation::read(file)?;
     if invitation.advertiser != home.identity.public() {
-        return Err(Failure::operator(
-            "the invitation is for another identity than this node's",
-            &format!(
-                "give your provider the file {} and ask for a new invitation",
-                home.path("identity.txt").display()
-            ),
-        ));
+        let text = Text::new("accept-other-identity").with("path", &home.path("identity.txt"));
+        return Err(Failure::new(Code::ToDoFirst, text));
     }
     rules_must_agree(&home, &invitation)?;
     let directory = home.private_dir("providers")?;
     let name = file_name(&invitation.provider);
     invitation.write(&directory.join(&name))?;
-    terminal.line(&format!("provider pinned: {}", invitation.provider));
-    terminal.line(&format!("address: {}", report::shown(&invitation.address)));
-    terminal.line(&format!("profiles: {}", invitation.profiles.join(", ")));
+    let identity = invitation.provider.to_string();
+    terminal.say(&Text::new("accept-pinned").with("identity", identity));
+    terminal.say(&Text::new("accept-address").with("address", &invitation.address));
+    let profiles = Arg::Word(invitation.profiles.join(", "));
+    terminal.say(&Text::new("accept-profiles").with("profiles", profiles));
     let code = comparison_code(&invitation.advertiser, &invitation.provider);
-    terminal.line(&format!("code {code}: compare it by telephone"));
+    terminal.say(&Text::new("compare-code").with("code", code.to_string()));
     Ok(())
 }
 

@@ -12,11 +12,12 @@ use crm::{
 };
 use node::console::{OutputOptions, Progress, Terminal};
 use node::engine::Engine;
-use node::failure::{Failure, Inline as _};
+use node::failure::Failure;
 use node::invite::Invitation;
 use node::normalize::Reason;
 use node::output::Output;
 use node::status;
+use protocol::error::Bug;
 use protocol::identifier::IdentifierKind;
 use protocol::limits::{Limits, N_MIN_DEFAULT};
 use protocol::terms::LinkFilter;
@@ -111,7 +112,7 @@ fn survey(
         (Some(Err(error)), _) => Err(error.into()),
         (Some(Ok(survey)), Ok(_)) => Ok(survey),
         (_, Err(error)) => Err(error.into()),
-        (None, Ok(_)) => Err(Failure::input_changed()),
+        (None, Ok(_)) => Err(Bug::invariant().into()),
     }
 }
 
@@ -210,7 +211,7 @@ fn row_lines(counts: &InputCounts, n_min: u32) -> Vec<Line> {
 /// Columns of a file and how they are understood.
 fn column_lines(file: &FileUse) -> Vec<Line> {
     let used = |column: &ColumnUse| {
-        let meaning = column.meaning?;
+        let meaning = column.meaning.clone()?;
         let text = Text::new("check-column-read").with("name", &column.name);
         Some(Line::under(text.with("meaning", meaning)))
     };
@@ -364,6 +365,7 @@ impl Forecast {
 fn report(survey: &Survey, forecast: &Forecast, n_min: u32) -> Value {
     let column = |column: &ColumnUse| {
         let ColumnUse { name, meaning, ignored } = column;
+        let meaning = meaning.as_ref().map(Text::to_string);
         json!({ "name": name, "read_as": meaning, "ignored": ignored })
     };
     let file = |file: &FileUse| {
@@ -430,7 +432,7 @@ mod tests {
         let column =
             |name: &str, meaning, ignored| ColumnUse { name: name.into(), meaning, ignored };
         let columns = vec![
-            column("email", Some("e-mail address"), false),
+            column("email", Some(Text::new("column-email")), false),
             column("city", None, false),
             column("COMMENT", None, true),
         ];

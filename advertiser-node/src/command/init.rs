@@ -4,15 +4,15 @@ use std::path::Path;
 
 use node::console::Terminal;
 use node::failure::Failure;
+use report::Text;
 
 use crate::Home;
 
 pub(crate) fn run(dir: &Path, terminal: &Terminal) -> Result<(), Failure> {
     let identity = Home::create(dir)?;
-    terminal.line(&format!("identity: {identity}"));
+    terminal.say(&Text::new("init-identity").with("identity", identity.to_string()));
     terminal.line("");
-    let file = dir.join("identity.txt");
-    terminal.line(&format!("Next: send {} to your provider, then", file.display()));
+    terminal.say(&Text::new("init-next-advertiser").with("path", &dir.join("identity.txt")));
     terminal.line(&format!("  advertiser-node accept --dir {} INVITATION", dir.display()));
     Ok(())
 }

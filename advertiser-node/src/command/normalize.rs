@@ -8,12 +8,13 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use node::console::Terminal;
-use node::failure::{Failure, Inline as _};
+use node::failure::Failure;
 use node::normalize::{
     Country, EmailPrehash, Explanation, Normalizer, Options, Outcome, PhoneContext, PhonePrehash,
     Reason, Ruleset,
 };
-use report::shown;
+use protocol::error::Bug;
+use report::{Code, Text as Told};
 use serde::Serialize;
 use tabular::{Encoding, InputError, SourceError};
 
@@ -30,7 +31,7 @@ pub(crate) fn run(options: &NormalizeOptions, terminal: &Terminal) -> Result<(),
     convert(BufReader::with_capacity(BUFFER_BYTES, opened), file, &rules, terminal)
 }
 
-/// What the options ask for, checked.
+/// The options, checked.
 struct Rules {
     normalizer: Normalizer,
     value: Value,
@@ -46,24 +47,15 @@ enum Value {
 impl Rules {
     fn of(options: &NormalizeOptions) -> Result<Self, Failure> {
         let ruleset = Ruleset::parse(&options.ruleset).ok_or_else(|| {
-            Failure::usage(
-                &format!("there is no ruleset {}", shown(&options.ruleset)),
-                "choose --ruleset crm-fr/1 or --ruleset crm-intl/1",
-            )
+            usage(Told::new("normalize-no-ruleset").with("ruleset", &options.ruleset))
         })?;
         let declared = options.declared.as_deref();
         let phone = matches!(options.kind, ValueKind::Phone);
         if !phone && (options.region.is_some() || options.postcode.is_some()) {
-            return Err(Failure::usage(
-                "--region and --postcode say where a telephone number is from",
-                "leave them out, or use --kind phone",
-            ));
+            return Err(usage(Told::new("normalize-region")));
         }
         if matches!(options.kind, ValueKind::Email | ValueKind::Phone) && declared.is_some() {
-            return Err(Failure::usage(
-                "--declared says which rules made digests; these values are in clear",
-                "leave it out, or use --kind email_sha256 or --kind phone_sha256",
-            ));
+            return Err(usage(Told::new("normalize-declared")));
         }
         let value = match options.kind {
             ValueKind::Email => Value::Email,
@@ -100,27 +92,22 @@ impl Rules {
 fn phone_place(options: &NormalizeOptions) -> Result<Value, Failure> {
     let region = options.region.as_ref().map(|region| region.to_ascii_uppercase());
     if let Some(region) = region.as_ref().filter(|code| Country::from_code(code).is_none()) {
-        return Err(Failure::usage(
-            &format!("there is no country {}", shown(region)),
-            "give the two letters of ISO 3166, for example --region FR",
-        ));
+        return Err(usage(Told::new("normalize-no-country").with("country", region)));
     }
     let french = region.as_deref().is_none_or(|region| region == "FR");
     let five_digits = |code: &String| code.len() == 5 && code.bytes().all(|c| c.is_ascii_digit());
     if french && options.postcode.as_ref().is_some_and(|code| !five_digits(code)) {
-        return Err(Failure::usage(
-            "a French post code has five digits",
-            "give it whole, for example --postcode 97400",
-        ));
+        return Err(usage(Told::new("normalize-postcode")));
     }
     Ok(Value::Phone { region, postcode: options.postcode.clone() })
 }
 
-fn undeclared(rules: &str) -> Failure {
-    Failure::usage(
-        "digests mean something only under the rules that made them",
-        &format!("name those rules with --declared: {rules}"),
-    )
+fn undeclared(rules: &'static str) -> Failure {
+    usage(Told::new("normalize-undeclared").with("rules", Told::new(rules)))
+}
+
+fn usage(text: Told) -> Failure {
+    Failure::new(Code::Usage, text)
 }
 
 /// Normalizes every line; output is written when input pauses, so that a person sees it at once.
@@ -141,8 +128,7 @@ fn convert(
                 Text::Value(at) => rules.apply(line, lines.text(*at)),
                 Text::TooLong => Shown::reject(line, Reason::TooLong),
             };
-            let json = serde_json::to_string(&shown)
-                .map_err(|error| Failure::storage(&format!("cannot write a line: {error}")))?;
+            let json = serde_json::to_string(&shown).map_err(|_| Bug::invariant())?;
             if !ready.is_empty() {
                 ready.push('\n');
             }
@@ -171,7 +157,7 @@ struct Lines<R> {
     kept: Vec<u8>,
 }
 
-/// What a line is.
+/// A line that was read.
 enum Text {
     /// A value: this many bytes of what was kept, after those to skip.
     Value((usize, usize)),
@@ -237,7 +223,7 @@ impl<R: Read> Lines<R> {
         }
     }
 
-    /// Whether the next line may have to be waited for.
+    /// True if the next line may have to be waited for.
     fn pauses(&self) -> bool {
         self.source.buffer().is_empty()
     }
@@ -248,7 +234,7 @@ impl<R: Read> Lines<R> {
     }
 }
 
-/// What is printed of one line.
+/// Printed form of one line.
 #[derive(Serialize)]
 struct Shown {
     line: u64,
@@ -322,9 +308,8 @@ fn digested(line: u64, outcome: Outcome) -> Shown {
     }
 }
 
-const EMAIL_RULES: &str = "plain, uid2, euid, ttd, google-java, google-python, tiktok, amazon, \
-                           crm-fr/1 or \"crm-fr/1 email.gmail\"";
-const PHONE_RULES: &str = "phone-e164 or phone-digits";
+const EMAIL_RULES: &str = "normalize-rules-email";
+const PHONE_RULES: &str = "normalize-rules-phone";
 /// More than any value may have, and than any value that is reported for another reason.
 const LINE_BYTES_MAX: u64 = 16 * 1024;
 const BUFFER_BYTES: usize = 64 * 1024;

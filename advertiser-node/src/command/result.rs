@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use node::console::Terminal;
-use node::failure::{Failure, Inline as _};
+use node::failure::Failure;
 use node::results::{Results, StoredResult};
 use node::status;
 use protocol::suite::Profile;
+use report::{Arg, Code, Text};
 
 use super::run::show;
 use crate::Home;
@@ -24,24 +25,19 @@ pub(crate) fn run(options: &ResultOptions, terminal: &Terminal) -> Result<(), Fa
     let about = &found.about;
     let answer = &about.answer;
     if places::now() > about.kept_until {
-        return Err(Failure::operator(
-            &format!(
-                "the result of session {} could be used until {}",
-                status::short(&about.sid),
-                status::time(about.kept_until)
-            ),
-            "start a new run",
-        ));
+        let text = Text::new("result-too-old")
+            .with("session", status::short(&about.sid))
+            .with("time", Arg::Time(about.kept_until));
+        return Err(Failure::new(Code::ToDoFirst, text));
     }
     let withheld = answer.figures.withheld();
     let profile = Profile::from_name(&answer.profile);
-    let profile = profile.ok_or_else(|| Failure::storage("a result names no profile"))?;
+    let nameless = || Failure::new(Code::Storage, Text::new("result-without-profile"));
+    let profile = profile.ok_or_else(nameless)?;
     let rows = matches!(profile, Profile::MatchedRows | Profile::DigitalIds);
     if rows && withheld.is_none() && options.output.is_none() {
-        return Err(Failure::usage(
-            &format!("{} writes a file, and none is named", profile.name()),
-            "name one with --output",
-        ));
+        let text = Text::new("output-needed").with("profile", profile.name());
+        return Err(Failure::new(Code::Usage, text));
     }
     let named = Named {
         result: options.output.as_deref(),
@@ -58,10 +54,7 @@ pub(crate) fn run(options: &ResultOptions, terminal: &Terminal) -> Result<(), Fa
     }
     show(terminal, answer, &places);
     if !found.has_receipt() {
-        terminal.error(
-            "note: the run ended before the provider's signature under the receipt was here; the \
-             result is complete, and its charge stands",
-        );
+        terminal.tell(&Text::new("result-unsigned"));
     }
     Ok(())
 }
@@ -73,22 +66,13 @@ fn find(
 ) -> Result<StoredResult<Answer>, Failure> {
     let name = session.file_name().map(|name| name.to_string_lossy().to_lowercase());
     let name = name.unwrap_or_default();
-    let shown = report::shown(&session.display().to_string());
-    let none = || {
-        Failure::operator(
-            &format!("no result of session {shown} is kept"),
-            "`advertiser-node status` lists sessions; a result is kept until its audit window \
-             ends, digital IDs until they may no longer be used",
-        )
-    };
+    let told = |code, id| Failure::new(code, Text::new(id).with("session", session));
+    let none = || told(Code::ToDoFirst, "result-none");
     if name == "last" {
         return all.pop().ok_or_else(none);
     }
     if name.len() < DIGITS_MIN {
-        return Err(Failure::usage(
-            &format!("`{shown}` names no session"),
-            "give at least four digits of its id, its directory, or `last`",
-        ));
+        return Err(told(Code::Usage, "result-no-session"));
     }
     let mut found: Vec<_> = all
         .into_iter()
@@ -97,10 +81,10 @@ fn find(
     match (found.pop(), found.len()) {
         (Some(result), 0) => Ok(result),
         (None, _) => Err(none()),
-        (Some(_), more) => Err(Failure::usage(
-            &format!("{} sessions begin with {shown}", more.saturating_add(1)),
-            "give more digits",
-        )),
+        (Some(_), more) => {
+            let text = Text::new("result-several").with("n", more + 1);
+            Err(Failure::new(Code::Usage, text.with("session", session)))
+        }
     }
 }
 

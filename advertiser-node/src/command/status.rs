@@ -9,7 +9,7 @@ use node::invite::{Invitation, InvitationError};
 use node::ledger::Ledger;
 use node::status::{self, Sessions};
 use node::world::{Clock, SystemClock};
-use report::shown;
+use report::{Arg, Diagnose as _, Line, Text};
 use serde_json::{Value, json};
 
 use crate::Home;
@@ -47,21 +47,22 @@ pub(crate) fn run(dir: &Path, as_json: bool, terminal: &Terminal) -> Result<(), 
         terminal.line(&format!("{shown:#}"));
         return Ok(());
     }
-    terminal.line(&format!("identity: {identity}"));
-    terminal.line(&format!("party: {}", status::short(&identity.party().0)));
+    terminal.say(&Text::new("status-identity").with("identity", identity.to_string()));
+    terminal.say(&Text::new("status-party").with("party", status::short(&identity.party().0)));
     if !faults.is_empty() {
-        terminal.line("attention:");
+        terminal.say(&Text::new("status-attention"));
     }
     for (name, error) in &faults {
-        terminal.line(&format!("  {name} cannot be used: {error}"));
-        terminal.line(&format!("    try: {}", report::advice(error)));
+        let fault = Text::new("status-provider-unusable").with("provider", name);
+        let advice = Text::new("failure-try").with("advice", report::advice(error));
+        let fault = fault.with("why", error.text());
+        terminal.list([Line::under(fault), Line::under(advice).deeper()]);
     }
     if accepted.is_empty() && faults.is_empty() {
-        terminal.line("no provider yet; accept one with `advertiser-node accept`");
+        terminal.say(&Text::new("status-no-provider"));
     }
-    for line in accepted.iter().flat_map(ProviderShown::lines).chain(sessions.lines()) {
-        terminal.line(&line);
-    }
+    terminal.list(accepted.iter().flat_map(ProviderShown::lines));
+    sessions.lines().iter().for_each(|line| terminal.line(line));
     Ok(())
 }
 
@@ -76,7 +77,7 @@ fn attention(faults: &[(String, InvitationError)]) -> Vec<Value> {
 
 /// One provider as the operator sees it.
 struct ProviderShown {
-    /// What `--provider` takes.
+    /// Name that `--provider` takes.
     name: String,
     invitation: Invitation,
     spent_day: u64,
@@ -104,25 +105,19 @@ impl ProviderShown {
         Ok(Self { name, spent_day: spent(1)?, spent_epoch: spent(30)?, tags, invitation })
     }
 
-    fn lines(&self) -> Vec<String> {
+    fn lines(&self) -> [Line; 3] {
+        let provider = Text::new("status-provider")
+            .with("provider", &self.name)
+            .with("party", status::short(&self.invitation.provider.party().0))
+            .with("address", &self.invitation.address)
+            .with("profiles", Arg::Word(self.invitation.profiles.join(", ")));
         let table = match self.tags {
-            Some(tags) => format!("  last table: {tags} tags"),
-            None => "  last table: none seen yet".to_owned(),
+            Some(tags) => Text::new("status-last-table").with("tags", tags),
+            None => Text::new("status-no-table"),
         };
-        vec![
-            format!(
-                "provider {}: party {}, at {}, profiles {}",
-                self.name,
-                status::short(&self.invitation.provider.party().0),
-                shown(&self.invitation.address),
-                self.invitation.profiles.join(", "),
-            ),
-            table,
-            format!(
-                "  evaluations spent: {} in 24 hours, {} in 30 days",
-                self.spent_day, self.spent_epoch
-            ),
-        ]
+        let spent = Text::new("status-provider-spent").with("day", self.spent_day);
+        let spent = spent.with("month", self.spent_epoch);
+        [Line::of(provider), Line::under(table), Line::under(spent)]
     }
 
     fn json(&self) -> Value {

@@ -164,3 +164,124 @@ crm-not-identifiers = `not_for_purpose` names a column that holds no identifiers
     .try = name one of { $columns }
 crm-shared-out-of-range = a limit under `[shared]` is out of range
     .try = choose numbers between 1 and { $most }
+
+## Init and accept
+
+init-next-advertiser = Next: send { $path } to your provider, then
+accept-other-identity = the invitation is for another identity than this node's
+    .try = give your provider the file { $path } and ask for a new invitation
+accept-pinned = provider pinned: { $identity }
+accept-address = address: { $address }
+accept-profiles = profiles: { $profiles }
+
+## Provider of a command
+
+provider-none = this node has no provider yet
+    .try = run `advertiser-node accept` with the invitation your provider wrote
+provider-several = this node has several providers
+    .try = choose one with --provider: { $names }
+provider-unknown = no provider is called { $name }
+    .try = this node has: { $names }
+provider-ambiguous = several providers begin with `{ $name }`
+    .try = write more of one: { $names }
+
+## Request
+
+request-no-profile = there is no profile { $profile }
+    .try = choose match-rate, matched-rows, digital-ids or activation
+request-sample-delivers = a sample gives a forecast, and { $profile } delivers
+    .try = leave --sample out, or run `match-rate` on it first
+request-sample-small = a sample of { $rows_text } rows is too small
+    .try = draw at least { $least } rows
+request-long-rows = { $rows_text } rows have more than { $most } identifiers, the most of a row
+    .try = leave a column of identifiers out of the files, or agree on fewer kinds
+input-standard-once = standard input can be read once
+    .try = name `-` once, and the other inputs as files
+output-needed = { $profile } writes a file, and none is named
+    .try = name one with --output
+segment-without-file = { $profile } writes no delivery file that could name a segment
+    .try = leave --segment out
+segment-not-plain = the name of the segment is not plain
+    .try = use at most 64 bytes of letters, digits, spaces, points, hyphens and underscores
+
+## Run
+
+run-known = the same was asked on { $time }, in session { $session }: answered from there, nothing is charged
+run-rows = rows { $rows_text }, without consent evidence { $consent_text }, without usable identifier { $unusable_text }, objected { $objected_text }
+run-result = result: { $output }
+run-transcript = transcript: { $path }
+run-result-kept = the result is known and kept: `{ $command }`
+result-kept = { $what }; the result is paid for and kept
+    .try = `{ $command }` writes it, and charges nothing
+run-ledger-behind = your ledger with this provider ends at { $ours }, theirs at { $theirs }, which lacks what both signed after it
+    .try = `advertiser-node ledger export FILE`, and have the provider read it with `provider-node ledger adopt FILE`
+run-ledger-ahead = your ledger with this provider ends at { $ours }, theirs with an entry that is not in it ({ $entry })
+    .try = ask the provider for the file of its `ledger export`, then `advertiser-node ledger adopt FILE`
+
+## Outcomes of sessions
+
+outcome-rows = matched { $matched_text }
+outcome-count = matched { $count }
+outcome-handles = matched { $count }, activated by the provider
+outcome-digital-ids = matched { $count }, { $ids_text } digital IDs
+outcome-withheld = withheld
+outcome-declined = declined
+outcome-refused = refused by the provider, { $code }
+outcome-served = served
+outcome-stored = asked before, answered from the store
+
+## Results that are kept
+
+result-too-old = the result of session { $session } could be used until { $time }
+    .try = start a new run
+result-without-profile = a result names no profile
+result-unsigned = note: the run ended before the provider's signature under the receipt was here; the result is complete, and its charge stands
+result-none = no result of session { $session } is kept
+    .try = `advertiser-node status` lists sessions; a result is kept until its audit window ends, digital IDs until they may no longer be used
+result-no-session = `{ $session }` names no session
+    .try = give at least four digits of its id, its directory, or `last`
+result-several = { $n_text } sessions begin with { $session }
+    .try = give more digits
+
+## Status
+
+status-provider-unusable = { $provider } cannot be used: { $why }
+status-no-provider = no provider yet; accept one with `advertiser-node accept`
+status-provider = provider { $provider }: party { $party }, at { $address }, profiles { $profiles }
+status-last-table = last table: { $tags_text } tags
+status-no-table = last table: none seen yet
+status-provider-spent = evaluations spent: { $day_text } in 24 hours, { $month_text } in 30 days
+
+## Normalize
+
+normalize-no-ruleset = there is no ruleset { $ruleset }
+    .try = choose --ruleset crm-fr/1 or --ruleset crm-intl/1
+normalize-region = --region and --postcode say where a telephone number is from
+    .try = leave them out, or use --kind phone
+normalize-declared = --declared says which rules made digests; these values are in clear
+    .try = leave it out, or use --kind email_sha256 or --kind phone_sha256
+normalize-no-country = there is no country { $country }
+    .try = give the two letters of ISO 3166, for example --region FR
+normalize-postcode = a French post code has five digits
+    .try = give it whole, for example --postcode 97400
+normalize-undeclared = digests mean something only under the rules that made them
+    .try = name those rules with --declared: { $rules }
+normalize-rules-email = plain, uid2, euid, ttd, google-java, google-python, tiktok, amazon, crm-fr/1 or "crm-fr/1 email.gmail"
+normalize-rules-phone = phone-e164 or phone-digits
+
+## Columns of a CRM file
+
+column-row-id = row id
+column-consent-purposes = purposes consented to
+column-consent-ref = reference of the consent
+column-consent-at = time of the consent
+column-consent-notice = notice shown
+column-source = where the row comes from
+column-objections = purposes objected to
+column-updated-at = age of the row, for rows of one id
+column-country = country, for telephone numbers
+column-postcode = post code, for telephone numbers
+column-email = e-mail address
+column-email-digest = digest of an e-mail address
+column-phone = telephone number
+column-phone-digest = digest of a telephone number

@@ -163,3 +163,124 @@ crm-not-identifiers = le réglage `not_for_purpose` nomme une colonne sans ident
     .try = nommez une colonne parmi { $columns }
 crm-shared-out-of-range = une limite sous `[shared]` est hors des bornes
     .try = choisissez des nombres entre 1 et { $most }
+
+## Création et acceptation
+
+init-next-advertiser = Ensuite : envoyez { $path } à votre prestataire, puis
+accept-other-identity = l’invitation est pour une autre identité que celle de ce nœud
+    .try = donnez à votre prestataire le fichier { $path } et demandez une nouvelle invitation
+accept-pinned = prestataire épinglé : { $identity }
+accept-address = adresse : { $address }
+accept-profiles = profils : { $profiles }
+
+## Prestataire d’une commande
+
+provider-none = ce nœud n’a pas encore de prestataire
+    .try = lancez `advertiser-node accept` avec l’invitation écrite par votre prestataire
+provider-several = ce nœud a plusieurs prestataires
+    .try = choisissez-en un avec --provider : { $names }
+provider-unknown = aucun prestataire ne s’appelle { $name }
+    .try = ce nœud a : { $names }
+provider-ambiguous = plusieurs prestataires commencent par `{ $name }`
+    .try = écrivez-en davantage pour l’un d’eux : { $names }
+
+## Demande
+
+request-no-profile = il n’y a pas de profil { $profile }
+    .try = choisissez match-rate, matched-rows, digital-ids ou activation
+request-sample-delivers = un échantillon donne une prévision, et le profil { $profile } livre
+    .try = retirez --sample, ou lancez d’abord `match-rate` avec cette option
+request-sample-small = un échantillon de { $rows_text } fiches est trop petit
+    .try = tirez au moins { $least } fiches
+request-long-rows = { $rows_text } fiches ont plus de { $most } identifiants, le maximum d’une fiche
+    .try = retirez des fichiers une colonne d’identifiants, ou convenez de moins de types
+input-standard-once = l’entrée standard ne se lit qu’une fois
+    .try = nommez `-` une fois, et les autres entrées par leurs fichiers
+output-needed = le profil { $profile } écrit un fichier, et aucun n’est nommé
+    .try = nommez-en un avec --output
+segment-without-file = le profil { $profile } n’écrit aucun fichier de livraison qui puisse nommer un segment
+    .try = retirez --segment
+segment-not-plain = le nom du segment contient d’autres caractères que ceux admis
+    .try = utilisez au plus 64 octets de lettres, chiffres, espaces, points, traits d’union et soulignés
+
+## Exécution
+
+run-known = la même question a été posée le { $time }, dans la session { $session } : la réponse vient de là, rien n’est débité
+run-rows = fiches { $rows_text }, sans preuve du consentement { $consent_text }, sans identifiant utilisable { $unusable_text }, pour opposition { $objected_text }
+run-result = résultat : { $output }
+run-transcript = transcription : { $path }
+run-result-kept = le résultat est connu et conservé : `{ $command }`
+result-kept = { $what } ; le résultat est payé et conservé
+    .try = `{ $command }` l’écrit, et ne débite rien
+run-ledger-behind = votre grand livre avec ce prestataire finit à { $ours }, le sien à { $theirs }, sans ce que les deux ont signé ensuite
+    .try = lancez `advertiser-node ledger export FILE`, et faites lire le fichier au prestataire avec `provider-node ledger adopt FILE`
+run-ledger-ahead = votre grand livre avec ce prestataire finit à { $ours }, le sien par une écriture qui n’y est pas ({ $entry })
+    .try = demandez au prestataire le fichier de son `ledger export`, puis lancez `advertiser-node ledger adopt FILE`
+
+## Issues des sessions
+
+outcome-rows = correspondances : { $matched_text }
+outcome-count = correspondances : { $count }
+outcome-handles = correspondances : { $count }, activées par le prestataire
+outcome-digital-ids = correspondances : { $count }, { $ids_text } identifiants digitaux
+outcome-withheld = non communiqué
+outcome-declined = décliné
+outcome-refused = refusé par le prestataire, { $code }
+outcome-served = servi
+outcome-stored = déjà demandé, réponse tirée des résultats conservés
+
+## Résultats conservés
+
+result-too-old = le résultat de la session { $session } était utilisable jusqu’au { $time }
+    .try = lancez une nouvelle exécution
+result-without-profile = un résultat ne nomme aucun profil
+result-unsigned = note : l’exécution a fini avant l’arrivée de la signature du prestataire sous le reçu ; le résultat est complet, et son débit reste acquis
+result-none = aucun résultat de la session { $session } n’est conservé
+    .try = `advertiser-node status` liste les sessions ; un résultat est conservé jusqu’à la fin de sa fenêtre d’audit, les identifiants digitaux tant qu’ils peuvent être utilisés
+result-no-session = `{ $session }` ne nomme aucune session
+    .try = donnez au moins quatre chiffres de son numéro, son répertoire, ou `last`
+result-several = { $n_text } sessions commencent par { $session }
+    .try = donnez plus de chiffres
+
+## État
+
+status-provider-unusable = le fichier du prestataire { $provider } est inutilisable : { $why }
+status-no-provider = pas encore de prestataire ; acceptez-en un avec `advertiser-node accept`
+status-provider = prestataire { $provider } : partie { $party }, à l’adresse { $address }, profils { $profiles }
+status-last-table = dernière table : { $tags_text } étiquettes
+status-no-table = dernière table : aucune vue
+status-provider-spent = évaluations dépensées : { $day_text } en 24 heures, { $month_text } en 30 jours
+
+## Normalisation
+
+normalize-no-ruleset = il n’y a pas de jeu de règles { $ruleset }
+    .try = choisissez --ruleset crm-fr/1 ou --ruleset crm-intl/1
+normalize-region = --region et --postcode disent d’où vient un numéro de téléphone
+    .try = retirez-les, ou utilisez --kind phone
+normalize-declared = --declared dit quelles règles ont fait des empreintes ; ces valeurs sont en clair
+    .try = retirez cette option, ou utilisez --kind email_sha256 ou --kind phone_sha256
+normalize-no-country = il n’y a pas de pays { $country }
+    .try = donnez les deux lettres d’ISO 3166, par exemple --region FR
+normalize-postcode = un code postal français a cinq chiffres
+    .try = donnez-le en entier, par exemple --postcode 97400
+normalize-undeclared = des empreintes n’ont de sens que sous les règles qui les ont faites
+    .try = nommez ces règles avec --declared : { $rules }
+normalize-rules-email = plain, uid2, euid, ttd, google-java, google-python, tiktok, amazon, crm-fr/1 ou `"crm-fr/1 email.gmail"`
+normalize-rules-phone = phone-e164 ou phone-digits
+
+## Colonnes d’un fichier CRM
+
+column-row-id = numéro de la fiche
+column-consent-purposes = finalités consenties
+column-consent-ref = référence du consentement
+column-consent-at = date du consentement
+column-consent-notice = mention d’information montrée
+column-source = provenance de la fiche
+column-objections = finalités visées par une opposition
+column-updated-at = âge de la fiche, entre fiches du même numéro
+column-country = pays, pour les numéros de téléphone
+column-postcode = code postal, pour les numéros de téléphone
+column-email = adresse e-mail
+column-email-digest = empreinte d’une adresse e-mail
+column-phone = numéro de téléphone
+column-phone-digest = empreinte d’un numéro de téléphone

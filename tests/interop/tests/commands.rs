@@ -293,7 +293,7 @@ fn status_tells_both_nodes_what_was_run() {
     );
 
     let advertiser = pair.advertiser(&["status"]).expect(0);
-    for part in ["profiles matched-rows", "32768 in 24 hours", "done", "matched 300", "last table"]
+    for part in ["profiles matched-rows", "32,768 in 24 hours", "done", "matched 300", "last table"]
     {
         assert!(advertiser.stdout.contains(part), "no {part:?} in:\n{}", advertiser.stdout);
     }

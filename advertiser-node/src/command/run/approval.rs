@@ -40,7 +40,7 @@ impl Approval {
         }
     }
 
-    /// Whether the release may go on; a signal ends the question, and with it the session.
+    /// Tells if the release may go on; a signal ends the question, and with it the session.
     pub(super) fn of(
         self,
         profile: Profile,

@@ -8,7 +8,7 @@ use node::console::{OutputOptions, Progress, Terminal};
 use node::driver::{Ended, Stage, Stopwatch};
 use node::engine::BatchEngine;
 use node::engine::Engine;
-use node::failure::{Failure, Inline as _, TooFewRows};
+use node::failure::{Failure, TooFewRows};
 use node::invite::Invitation;
 use node::ledger::Ledger;
 use node::normalize::{Normalizer, PhonePrehash};
@@ -19,6 +19,7 @@ use node::world::{Clock as _, SystemClock};
 use protocol::error::Refusal;
 use protocol::identifier::IdentifierKind;
 use protocol::suite::Profile;
+use report::{Arg, Code, Text};
 use tabular::SourceOptions;
 use tokio::runtime::Runtime;
 
@@ -128,7 +129,7 @@ fn matched(
     }
 }
 
-/// Writes what a session gave, from where it is kept.
+/// Writes the result of a session, from its place in the store.
 fn end(
     run: &Run<'_>,
     mut ended: Ended,
@@ -166,7 +167,7 @@ fn end(
         return Err(node::failure::WithheldResult(why).into());
     }
     show(run.terminal, &answer, places);
-    run.terminal.line(&format!("transcript: {}", ended.directory.display()));
+    run.terminal.say(&Text::new("run-transcript").with("path", &ended.directory));
     Ok(())
 }
 
@@ -177,11 +178,8 @@ fn again(run: &Run<'_>, known: &Kept, places: &Places, terminal: &Terminal) -> R
     places.write(run.home, known, run.segment).map_err(paid)?;
     places.write_summary(summary::of_stored(answer, sid)).map_err(paid)?;
     places.done();
-    terminal.line(&format!(
-        "the same was asked on {}, in session {}: answered from there, nothing is charged",
-        status::time(*sealed_at),
-        status::short(sid),
-    ));
+    let asked = Text::new("run-known").with("time", Arg::Time(*sealed_at));
+    terminal.say(&asked.with("session", status::short(sid)));
     match answer.figures.withheld() {
         Some(why) => Err(node::failure::WithheldResult(why).into()),
         None => {
@@ -191,22 +189,18 @@ fn again(run: &Run<'_>, known: &Kept, places: &Places, terminal: &Terminal) -> R
     }
 }
 
-/// What cannot be written is told before anything else is done.
+/// Refuses outputs that cannot be written, before anything else is done.
 fn check_outputs(options: &RunOptions, request: Request) -> Result<(), Failure> {
     let profile = request.profile.name();
     if request.needs_output() && options.output.is_none() {
-        return Err(Failure::usage(
-            &format!("{profile} writes a file, and none is named"),
-            "name one with --output",
-        ));
+        let text = Text::new("output-needed").with("profile", profile);
+        return Err(Failure::new(Code::Usage, text));
     }
     let delivers = request.profile == Profile::DigitalIds;
     if let Some(segment) = &options.segment {
         if !delivers {
-            return Err(Failure::usage(
-                &format!("{profile} writes no delivery file that could name a segment"),
-                "leave --segment out",
-            ));
+            let text = Text::new("segment-without-file").with("profile", profile);
+            return Err(Failure::new(Code::Usage, text));
         }
         check_segment(segment)?;
     }
@@ -220,10 +214,7 @@ fn check_segment(segment: &str) -> Result<(), Failure> {
     if starts && segment.len() <= SEGMENT_BYTES_MAX && segment.chars().all(plain) {
         return Ok(());
     }
-    Err(Failure::usage(
-        "the name of the segment is not plain",
-        "use at most 64 bytes of letters, digits, spaces, points, hyphens and underscores",
-    ))
+    Err(Failure::new(Code::Usage, Text::new("segment-not-plain")))
 }
 
 /// Too few rows are told before the provider is contacted.
@@ -236,33 +227,33 @@ pub(super) fn enough_rows(input: &PreparedInput, n_min: u32) -> Result<(), Failu
 pub(super) fn show(terminal: &Terminal, answer: &Answer, places: &Places) {
     terminal.list(answer.lines());
     let counts = &answer.populations;
-    terminal.line(&format!(
-        "rows {}, without consent evidence {}, without usable identifier {}, objected {}",
-        counts.rows,
-        counts.excluded_consent,
-        counts.excluded_no_usable_identifier,
-        counts.excluded_optout + counts.excluded_optout_by_identifier,
-    ));
+    let rows = Text::new("run-rows")
+        .with("rows", counts.rows)
+        .with("consent", counts.excluded_consent)
+        .with("unusable", counts.excluded_no_usable_identifier)
+        .with("objected", counts.excluded_optout + counts.excluded_optout_by_identifier);
+    terminal.say(&rows);
     if !counts.identifiers_rejected.is_empty() {
-        let reasons: Vec<String> = counts
+        let reasons = counts
             .identifiers_rejected
             .iter()
-            .map(|(code, count)| format!("{code} {count}"))
-            .collect();
-        terminal.line(&format!("values rejected: {}", reasons.join(", ")));
+            .map(|(code, count)| Text::new("code-and-count").with("code", code).with("n", *count));
+        let reasons = Arg::List(reasons.collect());
+        terminal.say(&Text::new("check-rejected").with("reasons", reasons));
     }
-    if let Some(output) = places.shown() {
-        terminal.line(&format!("result: {output}"));
+    if let Some(output) = places.told() {
+        terminal.say(&Text::new("run-result").with("output", output));
     }
 }
 
 /// Threads for the channel; arithmetic has its own.
 fn runtime() -> Result<Runtime, Failure> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::storage(&format!("cannot start the runtime: {error}")))
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(
+        |error| {
+            let text = Text::new("runtime-not-started").with("why", &error);
+            Failure::new(Code::Storage, text)
+        },
+    )
 }
 
 pub(super) fn prepare(
@@ -288,7 +279,7 @@ pub(super) fn prepare(
     )?)
 }
 
-/// How this node normalizes values of CRM files.
+/// Rules by which this node normalizes values of CRM files.
 pub(crate) fn normalizer(home: &Home, kinds: &[u8]) -> Normalizer {
     let normalizer = home.config.common.normalizer();
     // Telephone numbers without `+` are of use to a provider that holds digests of them, and to
@@ -300,7 +291,7 @@ pub(crate) fn normalizer(home: &Home, kinds: &[u8]) -> Normalizer {
     normalizer
 }
 
-/// How this node reads CRM files.
+/// Rules by which this node reads CRM files.
 pub(crate) fn input_rules<'a>(
     home: &'a Home,
     normalizer: &'a Normalizer,

@@ -1,4 +1,4 @@
-//! One session with the provider: what it starts from, and what it asks of this node.
+//! One session with the provider: its start, and its demands on this node.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use crm::{Identifiers, PreparedInput};
 use node::console::{Progress, Terminal};
 use node::driver::{AdvertiserDuties, ChargeError, Driver, Duties, Ended, Shown};
 use node::engine::Engine;
-use node::failure::{Failure, Inline as _, session_error};
+use node::failure::{Failure, session_error};
 use node::invite::Invitation;
 use node::journal::{Frames, SessionJournal};
 use node::ledger::{Ledger, LedgerError, SeenTable, SessionRow, SessionState};
@@ -28,9 +28,7 @@ use protocol::message::{Control, Terms};
 use protocol::seed::SessionSeed;
 use protocol::terms::MatchTerms;
 use protocol::transcript::{Record, Role};
-use report::Code;
-use report::Exit;
-use report::shown;
+use report::{Arg, Code, Exit, Text};
 use session::advertiser::{AdvertiserConfig, AdvertiserSession, KnownKey};
 use session::disclosure::{MatchCount, Outcome};
 use session::{Outbox, RowSlot, VerifiedPeer};
@@ -53,7 +51,7 @@ pub(super) struct Run<'a> {
     pub(super) invitation: &'a Invitation,
     pub(super) request: Request,
     pub(super) shape: Shape,
-    /// What we ask for; the terms are those of [`Policy::on`] for this input.
+    /// Our demands; the terms are those of [`Policy::on`] for this input.
     pub(super) policy: Policy,
     pub(super) rules_digest: [u8; 32],
     pub(super) input: &'a PreparedInput,
@@ -72,7 +70,7 @@ pub(super) struct Run<'a> {
 /// A result that is kept.
 pub(super) type Kept = StoredResult<Answer>;
 
-/// How a run came to its end.
+/// End of a run.
 pub(super) enum Finish {
     /// By a session; its result is kept unless a decision of the day withholds it.
     Ended(Box<Ended>, Option<Box<Kept>>),
@@ -127,7 +125,7 @@ impl Run<'_> {
         }
     }
 
-    /// Whether the provider was ahead by entries that we signed in a lost session, which are ours
+    /// True if the provider was ahead by entries that we signed in a lost session, which are ours
     /// too now [L-09].
     fn joins_own(&self, named: &[u8; 32]) -> Result<bool, Failure> {
         Ok(self.ledger.join_own(&self.invitation.provider.party().0, named)?)
@@ -137,20 +135,11 @@ impl Run<'_> {
     fn ledgers_differ(&self, named: &[u8; 32]) -> Result<Failure, Failure> {
         let partner = self.invitation.provider.party().0;
         let ours = self.ledger.head(&partner)?.seq;
-        let (theirs, try_this) = match self.ledger.position_of(&partner, named)? {
-            Some(seq) => (
-                format!("theirs at {seq}, which lacks what both signed after it"),
-                "`advertiser-node ledger export FILE`, and have the provider read it with \
-                 `provider-node ledger adopt FILE`",
-            ),
-            None => (
-                format!("theirs with an entry that is not in it ({})", node::status::short(named)),
-                "ask the provider for the file of its `ledger export`, then \
-                 `advertiser-node ledger adopt FILE`",
-            ),
+        let text = match self.ledger.position_of(&partner, named)? {
+            Some(seq) => Text::new("run-ledger-behind").with("theirs", Arg::Number(seq)),
+            None => Text::new("run-ledger-ahead").with("entry", status::short(named)),
         };
-        let what = format!("your ledger with this provider ends at {ours}, {theirs}");
-        Ok(Failure::inline(Code::LedgerHeadsDiffer, &what, try_this))
+        Ok(Failure::new(Code::LedgerHeadsDiffer, text.with("ours", Arg::Number(ours))))
     }
 
     /// Connects and runs one session, if there is room for what it will write.
@@ -226,14 +215,14 @@ impl Run<'_> {
             Err(failure) => {
                 if let Some(result) = kept.filter(|_| failure.exit() != Exit::Peer) {
                     let command = again(&result.about.sid, &self.home.path(""));
-                    self.terminal.error(&format!("the result is known and kept: `{command}`"));
+                    self.terminal.tell(&Text::new("run-result-kept").with("command", command));
                 }
                 Err(Missed { failure, charged, noted })
             }
         }
     }
 
-    /// What is kept and told of a result.
+    /// Content of a result, to be kept and told.
     pub(super) fn answer(&self, figures: Figures, valid_days: u16, now: u64) -> Answer {
         let counts = self.input.counts();
         let named = self.invitation.namespaces.iter();
@@ -269,7 +258,7 @@ impl Run<'_> {
             started_at: now,
             ended_at: Some(now),
             elements: 0,
-            outcome: Some("asked before, answered from the store".to_owned()),
+            outcome: Some(Text::new("outcome-stored").to_string()),
         };
         if let Err(error) = self.ledger.record_session(&row) {
             tracing::warn!(target: "veilmatch::session", %error, "session not noted");
@@ -342,7 +331,7 @@ impl Run<'_> {
     fn note_end(&self, session: Option<SessionRow>, done: &Result<Ended, Failure>, now: u64) {
         let Some(session) = session else { return };
         let (state, outcome) = match done {
-            Ok(ended) => (SessionState::Done, Figures::of(&ended.outcome).text()),
+            Ok(ended) => (SessionState::Done, Figures::of(&ended.outcome).text().to_string()),
             Err(failure) => {
                 let code = failure.code().shown();
                 (status::state_after(failure), code)
@@ -394,7 +383,7 @@ impl Run<'_> {
 
     /// Notes a run that came to no session: when it was, with whom, and why.
     fn note_unopened(&self, failure: &Failure, begun: u64) {
-        let address = shown(&self.invitation.address);
+        let address = report::shown(&self.invitation.address);
         let (code, what) = (failure.code().shown(), failure.text().to_string());
         let why = match what.contains(&*address) {
             true => format!("{code} {what}"),
@@ -435,9 +424,9 @@ impl Run<'_> {
 /// A session that did not end well.
 struct Missed {
     failure: Failure,
-    /// Whether evaluations were held for it: it is never repeated by itself.
+    /// True if evaluations were held for it: it is never repeated by itself.
     charged: bool,
-    /// Whether `status` has a row of it.
+    /// True if `status` has a row of it.
     noted: bool,
 }
 
@@ -454,7 +443,7 @@ struct AdvertisersDuties<'a> {
     table: Option<Frames>,
     /// The session as `status` shows it, once its hold is written.
     session: Option<SessionRow>,
-    /// What the planned terms ask.
+    /// Question of the planned terms.
     question: Option<Asked>,
     /// The answer, if it was kept before.
     known: Option<Kept>,
