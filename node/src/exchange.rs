@@ -13,14 +13,14 @@ use protocol::attestation::AttestationKey;
 use protocol::ledger::evidence::{ChainEvidence, Pair, ProvenChain};
 use protocol::ledger::{LedgerEntry, LedgerHead};
 use protocol::transcript::Role;
-use report::Diagnose as _;
+use report::{Arg, Code, Diagnose as _, Line, Text};
 
 use crate::console::Terminal;
-use crate::failure::{Failure, Inline as _};
+use crate::failure::Failure;
 use crate::home::HomeError;
 use crate::ledger::{Adopted, Ledger, LedgerPlace, Partner, SignedBy};
 use crate::output::Outputs;
-use crate::status::{profile, short, time};
+use crate::status::{profile, short};
 use crate::world::DirectoryLock;
 
 /// Commands under `ledger`.
@@ -66,9 +66,8 @@ impl LedgerOptions {
     ///
     /// [`Failure::Usage`].
     pub fn directory(&self) -> Result<&Path, Failure> {
-        self.dir
-            .as_deref()
-            .ok_or_else(|| Failure::usage("no directory of a node is named", "name it with --dir"))
+        let unnamed = || Failure::new(Code::Usage, Text::new("ledger-no-directory"));
+        self.dir.as_deref().ok_or_else(unnamed)
     }
 
     /// The party that is meant, of those that this node knows by name.
@@ -84,21 +83,16 @@ impl LedgerOptions {
         };
         let found: Vec<&(String, Partner)> = known.iter().filter(fits).collect();
         let names: Vec<&str> = known.iter().map(|(name, _)| name.as_str()).collect();
+        let several = |id| Text::new(id).with("names", names.join(", "));
         match (found[..].split_first(), wanted) {
             (Some((one, [])), _) => Ok((*one).clone()),
             (Some((one, _)), Some(wanted)) if one.0 == wanted => Ok((*one).clone()),
-            (None, None) => Err(Failure::operator(
-                "this node has no partner yet, hence no ledger",
-                "accept an invitation, or invite a partner",
-            )),
-            (None, Some(wanted)) => Err(Failure::usage(
-                &format!("no party is called {}", report::shown(wanted)),
-                &format!("this node has: {}", names.join(", ")),
-            )),
-            (Some(_), _) => Err(Failure::usage(
-                "there are several parties",
-                &format!("choose one with --party: {}", names.join(", ")),
-            )),
+            (None, None) => Err(Failure::new(Code::ToDoFirst, Text::new("ledger-without-partner"))),
+            (None, Some(wanted)) => {
+                let text = several("ledger-no-such-party").with("party", report::shown(wanted));
+                Err(Failure::new(Code::Usage, text))
+            }
+            (Some(_), _) => Err(Failure::new(Code::Usage, several("ledger-several-parties"))),
         }
     }
 }
@@ -141,7 +135,7 @@ impl Exchange {
                 self.adopt(file, restored)?
             }
         };
-        lines.iter().for_each(|line| terminal.line(line));
+        terminal.list(lines);
         Ok(())
     }
 
@@ -150,23 +144,23 @@ impl Exchange {
     /// # Errors
     ///
     /// [`Failure`] of the ledger.
-    pub fn show(&self) -> Result<Vec<String>, Failure> {
+    pub fn show(&self) -> Result<Vec<Line>, Failure> {
         let ledger = Ledger::open_read_only(&self.place)?;
         let head = ledger.head(&self.partner)?;
-        let name = report::shown(&self.name);
-        let mut lines = vec![match head.seq {
-            0 => format!("ledger with {name}: no entry yet"),
-            seq => format!("ledger with {name}: {seq} entries, head {}", short(&head.hash)),
-        }];
+        let first = match head.seq {
+            0 => Text::new("ledger-empty"),
+            seq => Text::new("ledger-entries").with("entries", seq).with("head", short(&head.hash)),
+        };
+        let mut lines = vec![Line::of(first.with("partner", &self.name))];
         for stored in ledger.chain(&self.partner, self.role)? {
             let signed = match stored.signed {
-                SignedBy::Both => "signed by both",
-                SignedBy::Us => "signed by us, and named by them as their head",
+                SignedBy::Both => "both",
+                SignedBy::Us => "us",
             };
-            lines.push(format!("  {}  {signed}", line(&stored.entry)));
+            lines.push(line(&stored.entry, signed));
         }
         for hold in ledger.open_holds(&self.partner)? {
-            lines.push(format!("  {}  offered by us, not answered", line(&hold)));
+            lines.push(line(&hold, "offered"));
         }
         if let Err(behind) = ledger.session_head(&self.partner) {
             return Err(behind.into());
@@ -180,7 +174,7 @@ impl Exchange {
     /// # Errors
     ///
     /// [`Failure`] of the ledger or the file.
-    pub fn export(&self, file: &Path, terminal: &Terminal) -> Result<Vec<String>, Failure> {
+    pub fn export(&self, file: &Path, terminal: &Terminal) -> Result<Vec<Line>, Failure> {
         let mut outputs = Outputs::new_only();
         let output = outputs.claim(file)?;
         if outputs.take_standard_output() {
@@ -197,15 +191,17 @@ impl Exchange {
         let bytes = evidence.encode()?;
         // What would not convince us convinces nobody.
         let proven = evidence.verify().map_err(|fault| {
-            Failure::storage(&format!("the ledger does not prove itself: {}", fault.text()))
+            let text = Text::new("ledger-proves-nothing").with("fault", fault.text());
+            Failure::new(Code::Storage, text)
         })?;
         output.publish(|out| out.write_all(&bytes))?;
         Ok(vec![
-            format!("wrote {} entries to {}", proven.entries.len(), output.shown()),
-            format!(
-                "Next: give the file to {}, who runs `ledger compare FILE` or `ledger adopt FILE`",
-                report::shown(&self.name)
+            Line::of(
+                Text::new("ledger-written")
+                    .with("entries", proven.entries.len())
+                    .with("output", output.told()),
             ),
+            Line::of(Text::new("ledger-next-give").with("partner", &self.name)),
         ])
     }
 
@@ -214,7 +210,7 @@ impl Exchange {
     /// # Errors
     ///
     /// [`Failure::LedgersDiffer`] if they contradict each other; of the ledger or the file.
-    pub fn compare(&self, file: &Path) -> Result<Vec<String>, Failure> {
+    pub fn compare(&self, file: &Path) -> Result<Vec<Line>, Failure> {
         let theirs = self.read(file)?;
         let ledger = Ledger::open_read_only(&self.place)?;
         let (ours, agreed) = (ledger.head(&self.partner)?.seq, theirs.agreed().len() as u64);
@@ -225,24 +221,28 @@ impl Exchange {
                 return Err(self.contradiction(proven.entry.seq));
             }
         }
-        let mut lines =
-            vec![format!("this ledger ends at {ours}, theirs at {listed}; both signed {agreed}")];
-        lines.push(match agreed.cmp(&ours) {
-            std::cmp::Ordering::Greater => format!(
-                "theirs has entries {} to {agreed} that are missing here\n\
-                 Next: ledger adopt {}",
-                ours.saturating_add(1),
-                file.display()
-            ),
-            std::cmp::Ordering::Less if listed < ours => "theirs lacks entries of this one\n\
-                 Next: ledger export FILE, and let them adopt it"
-                .to_owned(),
-            _ => "the two are the same".to_owned(),
-        });
+        let ends = Text::new("ledger-ends")
+            .with("ours", Arg::Number(ours))
+            .with("theirs", Arg::Number(listed))
+            .with("agreed", Arg::Number(agreed));
+        let mut lines = vec![Line::of(ends)];
+        match agreed.cmp(&ours) {
+            std::cmp::Ordering::Greater => {
+                let missing = Text::new("ledger-missing-here")
+                    .with("first", Arg::Number(ours.saturating_add(1)))
+                    .with("last", Arg::Number(agreed));
+                lines.push(Line::of(missing));
+                lines.push(Line::of(Text::new("ledger-next-adopt").with("file", file)));
+            }
+            std::cmp::Ordering::Less if listed < ours => {
+                lines.push(Line::of(Text::new("ledger-missing-there")));
+                lines.push(Line::of(Text::new("ledger-next-export")));
+            }
+            _ => lines.push(Line::of(Text::new("ledger-same"))),
+        }
         if listed > agreed.max(ours) {
-            lines.push(format!(
-                "entries after {agreed} are signed by one side only, and prove nothing"
-            ));
+            let text = Text::new("ledger-one-sided").with("last", Arg::Number(agreed));
+            lines.push(Line::of(text));
         }
         Ok(lines)
     }
@@ -260,7 +260,7 @@ impl Exchange {
         &self,
         file: &Path,
         restored: impl FnOnce() -> Result<(), Failure>,
-    ) -> Result<Vec<String>, Failure> {
+    ) -> Result<Vec<Line>, Failure> {
         let theirs = self.read(file)?;
         let ledger = Ledger::open_anew(&self.place)?;
         if theirs.agreed().len() as u64 > ledger.head(&self.partner)?.seq {
@@ -268,17 +268,19 @@ impl Exchange {
         }
         let adopted = ledger.adopt(&self.partner, &theirs)?;
         let Adopted { from, to, theirs: agreed } = adopted;
-        let name = report::shown(&self.name);
-        let mut lines = vec![if to > from {
-            let first = from.saturating_add(1);
-            format!("adopted entries {first} to {to}; the ledger with {name} ends at {to}")
+        let text = if to > from {
+            Text::new("ledger-adopted")
+                .with("first", Arg::Number(from.saturating_add(1)))
+                .with("last", Arg::Number(to))
         } else {
-            format!("nothing to adopt: the ledger with {name} ends at {from}, theirs at {agreed}")
-        }];
+            Text::new("ledger-nothing-to-adopt")
+                .with("ours", Arg::Number(from))
+                .with("theirs", Arg::Number(agreed))
+        };
+        let mut lines = vec![Line::of(text.with("partner", &self.name))];
         if theirs.entries.len() as u64 > agreed {
-            lines.push(format!(
-                "entries after {agreed} are signed by one side only, and were not taken"
-            ));
+            let text = Text::new("ledger-one-sided-left").with("last", Arg::Number(agreed));
+            lines.push(Line::of(text));
         }
         // Says so if the file does not lead as far as this node once was.
         let LedgerHead { .. } = ledger.session_head(&self.partner)?;
@@ -295,23 +297,22 @@ impl Exchange {
 
     /// Reads and verifies a file of the other side.
     fn read(&self, file: &Path) -> Result<ProvenChain, Failure> {
-        let refused = |what: &str| {
-            Failure::evidence(
-                &format!("{}: {what}", file.display()),
-                "ask for the file again: `ledger export FILE` on the other node",
-            )
+        let refused = |why: Text| {
+            let text = Text::new("ledger-file-refused").with("file", file).with("why", why);
+            Failure::new(Code::Evidence, text)
         };
         let bytes = match read_at_most(file, EVIDENCE_BYTES_MAX) {
             Ok(Some(bytes)) => bytes,
-            Ok(None) => return Err(refused("it is too large")),
-            Err(error) => return Err(refused(&format!("cannot be read: {error}"))),
+            Ok(None) => return Err(refused(Text::new("ledger-file-too-large"))),
+            Err(error) => {
+                return Err(refused(Text::new("ledger-file-unreadable").with("why", &error)));
+            }
         };
-        let evidence =
-            ChainEvidence::parse(&bytes).map_err(|error| refused(&error.text().to_string()))?;
+        let evidence = ChainEvidence::parse(&bytes).map_err(|error| refused(error.text()))?;
         if evidence.pair != self.pair() {
-            return Err(refused("it is the ledger of two other parties"));
+            return Err(refused(Text::new("ledger-file-of-others")));
         }
-        evidence.verify().map_err(|error| refused(&error.text().to_string()))
+        evidence.verify().map_err(|error| refused(error.text()))
     }
 
     fn contradiction(&self, seq: u64) -> Failure {
@@ -328,17 +329,18 @@ fn read_at_most(file: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
     Ok((bytes.len() as u64 <= most).then_some(bytes))
 }
 
-/// One entry as `show` prints it.
-fn line(entry: &LedgerEntry) -> String {
+/// One entry as `show` prints it; names and numbers stand in columns.
+fn line(entry: &LedgerEntry, signed: &str) -> Line {
     let kind = if entry.kind == LedgerEntry::RESERVE { "reserve" } else { "settle" };
-    format!(
-        "{:>4}  {kind:<7}  {:<12}  {:>10} evaluations  {}  session {}",
-        entry.seq,
-        profile(entry.profile),
-        entry.evaluations,
-        time(entry.at),
-        short(&entry.sid),
-    )
+    let text = Text::new("ledger-entry")
+        .with("seq", Arg::Word(format!("{:>4}", entry.seq)))
+        .with("kind", Arg::Word(format!("{kind:<7}")))
+        .with("profile", Arg::Word(format!("{:<12}", profile(entry.profile))))
+        .with("evaluations", Arg::Word(format!("{:>10}", entry.evaluations)))
+        .with("at", Arg::Instant(entry.at))
+        .with("session", short(&entry.sid))
+        .with("signed", signed);
+    Line::under(text)
 }
 
 /// A million sessions take about 3 GB; no pair of parties comes near this.

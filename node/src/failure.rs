@@ -10,81 +10,6 @@ use session::disclosure::Withheld;
 use crate::driver::DriveError;
 use channel::TransportError;
 
-/// Failures whose sentences stand where they happen.
-pub trait Inline: Sized {
-    /// A row of the table with a sentence and its advice.
-    fn inline(code: Code, what: &str, try_this: &str) -> Self;
-
-    /// A command line that does not make sense.
-    #[must_use]
-    fn usage(what: &str, try_this: &str) -> Self {
-        Self::inline(Code::Usage, what, try_this)
-    }
-
-    /// Something the operator has to do first.
-    #[must_use]
-    fn operator(what: &str, try_this: &str) -> Self {
-        Self::inline(Code::ToDoFirst, what, try_this)
-    }
-
-    /// An output that is refused or was not written.
-    #[must_use]
-    fn output(what: &str, try_this: &str) -> Self {
-        Self::inline(Code::Output, what, try_this)
-    }
-
-    /// Local storage.
-    #[must_use]
-    fn storage(what: &str) -> Self {
-        let advice = "check the disk, its free space, and the permissions of the node's directory";
-        Self::inline(Code::Storage, what, advice)
-    }
-
-    /// A file of ledger entries that proves nothing.
-    #[must_use]
-    fn evidence(what: &str, try_this: &str) -> Self {
-        Self::inline(Code::Evidence, what, try_this)
-    }
-
-    /// The input is not the committed one any more.
-    #[must_use]
-    fn input_changed() -> Self {
-        let what = "the input is not the committed one any more";
-        Self::inline(Code::InputChanged, what, "run again; if it happens twice, check the disk")
-    }
-}
-
-impl Inline for Failure {
-    fn inline(code: Code, what: &str, try_this: &str) -> Self {
-        Sentence { code, what: what.to_owned(), try_this: try_this.to_owned() }.into()
-    }
-}
-
-/// A failure with its sentences.
-#[derive(Debug)]
-struct Sentence {
-    code: Code,
-    what: String,
-    try_this: String,
-}
-
-impl Diagnose for Sentence {
-    fn code(&self) -> Code {
-        self.code
-    }
-
-    fn text(&self) -> Text {
-        inline(&self.what)
-    }
-
-    fn advice(&self) -> Option<Text> {
-        Some(inline(&self.try_this))
-    }
-}
-
-impl std::error::Error for Sentence {}
-report::told_in_english!(Sentence);
-
 /// A command that a signal ended.
 #[derive(Debug)]
 pub struct Stopped(pub Signal);
@@ -203,10 +128,6 @@ pub fn channel_error(failure: &Failure) -> Option<&TransportError> {
         Some(_) => None,
         None => failure.get::<TransportError>(),
     }
-}
-
-fn inline(what: &str) -> Text {
-    Text::new("inline").with("what", Arg::Word(what.to_owned()))
 }
 
 impl DriveError {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use report::Exit;
+use report::{Arg, Exit, Line, Text};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -86,22 +86,22 @@ impl Sessions {
 
     /// A line for each.
     #[must_use]
-    pub fn lines(&self) -> Vec<String> {
+    pub fn lines(&self) -> Vec<Line> {
         if self.rows.is_empty() {
-            return vec!["no session yet".to_owned()];
+            return vec![Line::of(Text::new("sessions-none"))];
         }
-        let mut lines = vec!["last sessions, newest first:".to_owned()];
+        let mut lines = vec![Line::of(Text::new("sessions-last"))];
         lines.extend(self.rows.iter().map(|row| {
-            format!(
-                "  {}  {:<11}  {:<12}  {:>10} elements  {:<8}  {}  {}",
-                time(row.started_at),
-                row.state.name(),
-                profile(row.profile),
-                row.elements,
-                if is_session(row) { short(&row.sid) } else { "-".to_owned() },
-                self.name(&row.partner),
-                row.outcome.as_deref().unwrap_or("-"),
-            )
+            let sid = if is_session(row) { short(&row.sid) } else { "-".to_owned() };
+            let text = Text::new("sessions-row")
+                .with("started", Arg::Instant(row.started_at))
+                .with("state", row.state.name())
+                .with("profile", Arg::Word(format!("{:<12}", profile(row.profile))))
+                .with("elements", Arg::Word(format!("{:>10}", row.elements)))
+                .with("session", Arg::Word(format!("{sid:<8}")))
+                .with("partner", self.name(&row.partner))
+                .with("outcome", row.outcome.as_deref().unwrap_or("-"));
+            Line::under(text)
         }));
         lines
     }
@@ -207,7 +207,7 @@ mod tests {
         };
         let names = BTreeMap::from([([1; 32], "retailer".to_owned())]);
         let sessions = Sessions { rows: vec![row], names };
-        let line = sessions.lines().pop().unwrap();
+        let line = sessions.lines().pop().unwrap().render(&report::Reader::LOG);
         for part in ["1970-01-02T00:00:00Z", "running", "matched-rows", "32768", "retailer", "ab"] {
             assert!(line.contains(part), "{line}");
         }
@@ -215,13 +215,13 @@ mod tests {
         let why = "V0422 no connection to 192.0.2.1:4433: no answer".to_owned();
         let row = unopened([7; 32], [1; 32], 2, (86_400, 86_401), why);
         let sessions = Sessions { rows: vec![row], names: sessions.names };
-        let line = sessions.lines().pop().unwrap();
+        let line = sessions.lines().pop().unwrap().render(&report::Reader::LOG);
         for part in ["1970-01-02T00:00:00Z", "unopened", "retailer", "V0422", "192.0.2.1:4433"] {
             assert!(line.contains(part), "{line}");
         }
         assert!(!line.contains("07070707"), "no session has that id: {line}");
         assert_eq!(sessions.json()[0]["session"], Value::Null);
         let none = Sessions { rows: Vec::new(), names: BTreeMap::new() };
-        assert_eq!(none.lines(), ["no session yet"]);
+        assert_eq!(none.lines(), [Line::of(Text::new("sessions-none"))]);
     }
 }

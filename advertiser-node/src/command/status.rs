@@ -62,7 +62,7 @@ pub(crate) fn run(dir: &Path, as_json: bool, terminal: &Terminal) -> Result<(), 
         terminal.say(&Text::new("status-no-provider"));
     }
     terminal.list(accepted.iter().flat_map(ProviderShown::lines));
-    sessions.lines().iter().for_each(|line| terminal.line(line));
+    terminal.list(sessions.lines());
     Ok(())
 }
 

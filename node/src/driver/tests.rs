@@ -669,6 +669,11 @@ fn matched_rows_go_on_after_a_death_at_any_record() {
     dies_everywhere(Profile::MatchedRows);
 }
 
+/// Lines as a reader of English sees them.
+fn lines(lines: &[report::Line]) -> Vec<String> {
+    lines.iter().map(|line| line.render(&report::Reader::LOG)).collect()
+}
+
 /// The bytes of a node's ledger and anchor, as a backup has them.
 fn backup(world: &World, role: Role) -> [Vec<u8>; 2] {
     let home = world.home(role);
@@ -701,7 +706,7 @@ fn either_side_is_mended_from_the_others_entries() {
         let (other, file) = (world.exchange(restored.peer()), world.dir.path().join("export"));
         other.export(&file, &Terminal::new()).unwrap();
         let own = world.exchange(restored);
-        let told = own.compare(&file).unwrap().join("\n");
+        let told = lines(&own.compare(&file).unwrap()).join("\n");
         assert!(told.contains(&format!("this ledger ends at 2, theirs at {}", head.seq)), "{told}");
         let mut called = false;
         own.adopt(&file, || {
@@ -720,7 +725,7 @@ fn either_side_is_mended_from_the_others_entries() {
             keys.iter().map(|met| met.key.key_id).collect()
         };
         assert!(keys(Role::Provider).is_subset(&keys(Role::Advertiser)));
-        assert_eq!(own.compare(&file).unwrap()[1], "the two are the same");
+        assert_eq!(lines(&own.compare(&file).unwrap())[1], "the two are the same");
         own.adopt(&file, || panic!("nothing is missing")).unwrap();
         world.next_run(profile, "after adopting");
         world.check_ledgers();

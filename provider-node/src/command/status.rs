@@ -72,7 +72,7 @@ pub(crate) fn run(dir: &Path, as_json: bool, terminal: &Terminal) -> Result<(), 
         terminal.say(&Text::new("status-no-partner"));
     }
     terminal.list(partners.iter().flat_map(PartnerShown::lines));
-    sessions.lines().iter().for_each(|line| terminal.line(line));
+    terminal.list(sessions.lines());
     Ok(())
 }
 

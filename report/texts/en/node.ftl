@@ -1,8 +1,5 @@
 ## node
 
-# Sentences that still stand in the code.
-inline = { $what }
-
 ## Sessions
 
 peer-silent = { peer-the } sent nothing for { $seconds } s in stage { $stage }
@@ -146,3 +143,59 @@ invitation-namespace = has a name "{ $value }"
 invitation-number = gives "{ $value }" the number { $number }
     .try = keep 1 for idfa and 2 for aaid, and numbers from 256 for cookies
 try-upgrade = compare the versions of both nodes (`--version`) and upgrade the older one
+
+## Sessions of a node
+
+sessions-none = no session yet
+sessions-last = last sessions, newest first:
+# The texts of the states have one width.
+sessions-row = { $started }  { $state ->
+    [running] running{ "    " }
+    [done] done{ "       " }
+    [failed] failed{ "     " }
+    [interrupted] interrupted
+   *[unopened] unopened{ "   " }
+ }  { $profile }  { $elements } elements  { $session }  { $partner }  { $outcome }
+
+## Ledger
+
+ledger-no-directory = no directory of a node is named
+    .try = name it with --dir
+ledger-without-partner = this node has no partner yet, hence no ledger
+    .try = accept an invitation, or invite a partner
+ledger-no-such-party = no party is called { $party }
+    .try = this node has: { $names }
+ledger-several-parties = there are several parties
+    .try = choose one with --party: { $names }
+ledger-empty = ledger with { $partner }: no entry yet
+ledger-entries = ledger with { $partner }: { $entries ->
+    [one] { $entries_text } entry
+   *[other] { $entries_text } entries
+ }, head { $head }
+ledger-entry = { $seq }  { $kind }  { $profile }  { $evaluations } evaluations  { $at }  session { $session }  { $signed ->
+    [both] signed by both
+    [us] signed by us, and named by them as their head
+   *[offered] offered by us, not answered
+ }
+ledger-proves-nothing = the ledger does not prove itself: { $fault }
+    .try = { try-disk }
+ledger-written = wrote { $entries ->
+    [one] { $entries_text } entry
+   *[other] { $entries_text } entries
+ } to { $output }
+ledger-next-give = Next: give the file to { $partner }, who runs `ledger compare FILE` or `ledger adopt FILE`
+ledger-ends = this ledger ends at { $ours }, theirs at { $theirs }; both signed { $agreed }
+ledger-missing-here = theirs has entries { $first } to { $last } that are missing here
+ledger-next-adopt = Next: ledger adopt { $file }
+ledger-missing-there = theirs lacks entries of this one
+ledger-next-export = Next: ledger export FILE, and let them adopt it
+ledger-same = the two are the same
+ledger-one-sided = entries after { $last } are signed by one side only, and prove nothing
+ledger-adopted = adopted entries { $first } to { $last }; the ledger with { $partner } ends at { $last }
+ledger-nothing-to-adopt = nothing to adopt: the ledger with { $partner } ends at { $ours }, theirs at { $theirs }
+ledger-one-sided-left = entries after { $last } are signed by one side only, and were not taken
+ledger-file-refused = { $file }: { $why }
+    .try = ask for the file again: `ledger export FILE` on the other node
+ledger-file-too-large = it is too large
+ledger-file-unreadable = cannot be read: { $why }
+ledger-file-of-others = it is the ledger of two other parties

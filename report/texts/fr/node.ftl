@@ -1,8 +1,5 @@
 ## node
 
-# Phrases qui se trouvent encore dans le code.
-inline = { $what }
-
 ## Sessions
 
 peer-silent = { peer-the } n’a rien envoyé pendant { $seconds } s à l’étape { $stage }
@@ -161,3 +158,59 @@ invitation-namespace = a un nom `{ $value }`
 invitation-number = donne à `{ $value }` le numéro { $number }
     .try = gardez 1 pour idfa, 2 pour aaid, et les numéros à partir de 256 pour les cookies
 try-upgrade = comparez les versions des deux nœuds (`--version`) et mettez à jour la plus ancienne
+
+## Sessions d’un nœud
+
+sessions-none = aucune session encore
+sessions-last = dernières sessions, la plus récente d’abord :
+# Les textes des états ont la même largeur.
+sessions-row = { $started }  { $state ->
+    [running] en cours{ "    " }
+    [done] terminée{ "    " }
+    [failed] en échec{ "    " }
+    [interrupted] interrompue{ " " }
+   *[unopened] non ouverte{ " " }
+ }  { $profile }  { $elements } éléments  { $session }  { $partner }  { $outcome }
+
+## Grand livre
+
+ledger-no-directory = aucun répertoire de nœud n’est nommé
+    .try = nommez-le avec --dir
+ledger-without-partner = ce nœud n’a pas encore de partenaire, donc pas de grand livre
+    .try = acceptez une invitation, ou invitez un partenaire
+ledger-no-such-party = aucune partie ne s’appelle { $party }
+    .try = ce nœud connaît : { $names }
+ledger-several-parties = il y a plusieurs parties
+    .try = choisissez-en une avec --party : { $names }
+ledger-empty = grand livre avec { $partner } : aucune entrée encore
+ledger-entries = grand livre avec { $partner } : { $entries ->
+    [one] { $entries_text } entrée
+   *[other] { $entries_text } entrées
+ }, tête { $head }
+ledger-entry = { $seq }  { $kind }  { $profile }  { $evaluations } évaluations  { $at }  session { $session }  { $signed ->
+    [both] signée par les deux parties
+    [us] signée par ce nœud, et désignée par l’autre comme sa tête
+   *[offered] proposée par ce nœud, sans réponse
+ }
+ledger-proves-nothing = le grand livre ne se prouve pas lui-même : { $fault }
+    .try = { try-disk }
+ledger-written = { $entries ->
+    [one] { $entries_text } entrée écrite
+   *[other] { $entries_text } entrées écrites
+ } dans { $output }
+ledger-next-give = Ensuite : donnez le fichier à { $partner }, qui lance `ledger compare FILE` ou `ledger adopt FILE`
+ledger-ends = ce grand livre finit à l’entrée { $ours }, le leur à l’entrée { $theirs } ; les deux parties ont signé jusqu’à l’entrée { $agreed }
+ledger-missing-here = le leur a les entrées { $first } à { $last }, qui manquent ici
+ledger-next-adopt = Ensuite : ledger adopt { $file }
+ledger-missing-there = il manque au leur des entrées de celui-ci
+ledger-next-export = Ensuite : ledger export FILE, à leur faire adopter
+ledger-same = les deux sont identiques
+ledger-one-sided = les entrées après { $last } ne sont signées que d’un côté et ne prouvent rien
+ledger-adopted = entrées { $first } à { $last } adoptées ; le grand livre avec { $partner } finit à l’entrée { $last }
+ledger-nothing-to-adopt = rien à adopter : le grand livre avec { $partner } finit à l’entrée { $ours }, le leur à l’entrée { $theirs }
+ledger-one-sided-left = les entrées après { $last } ne sont signées que d’un côté et n’ont pas été prises
+ledger-file-refused = { $file } : { $why }
+    .try = redemandez le fichier : `ledger export FILE` sur l’autre nœud
+ledger-file-too-large = il est trop grand
+ledger-file-unreadable = illisible : { $why }
+ledger-file-of-others = c’est le grand livre de deux autres parties
