@@ -347,7 +347,7 @@ impl Answer {
             "row_width": self.row_width,
             "elements": self.elements,
             "changed_rows": self.changed_rows,
-            "session_id": node::hex(sid),
+            "session_id": store::hex(sid),
             "outcome": self.figures.kind(),
             "outcome_text": self.figures.text().to_string(),
         });

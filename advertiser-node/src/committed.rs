@@ -6,9 +6,9 @@ use crate::history::InputHistory;
 use crm::CrmError;
 use crm::PreparedInput;
 use node::failure::Failure;
-use node::spill::FixedSorted;
 use protocol::limits::{AUDIT_WINDOW_S_DEFAULT, TERMS_LIFETIME_S_MAX};
 use protocol::suite::Profile;
+use store::spill::FixedSorted;
 
 use crate::Home;
 

@@ -26,7 +26,7 @@ use zeroize::Zeroizing;
 use crm::CrmError;
 use crm::PreparedInput;
 use store::hex;
-use store::os as world;
+use store::os;
 use store::seal::{KeyedHash, SealedWriter, StorageKey};
 use store::sealed::{RawSealedFile as SealedFile, fill, open_sealed, read_or_end};
 use store::spill::Workspace;
@@ -52,7 +52,7 @@ impl InputHistory {
         now: u64,
     ) -> Result<Self, CrmError> {
         let directory = store.join(HISTORY).join(hex(provider));
-        world::create_private_dir(&directory)?;
+        os::create_private_dir(&directory)?;
         let history = Self { directory, key: key.clone() };
         for entry in history.entries()? {
             if entry.kept_until <= now {
@@ -138,13 +138,13 @@ impl InputHistory {
             // The same input again: only its window moves, and never back.
             if known.kept_until < kept_until {
                 fs::rename(&known.path, &target).map_err(CrmError::io(&known.path))?;
-                world::sync_dir(&self.directory)?;
+                os::sync_dir(&self.directory)?;
             }
             return Ok(());
         }
         fingerprints.rewind()?;
         let mut failure: Option<CrmError> = None;
-        let published = world::publish_new(&target, world::PRIVATE_MODE, |out| {
+        let published = os::publish_new(&target, os::PRIVATE_MODE, |out| {
             let write = || -> Result<(), CrmError> {
                 let mut sealed = SealedWriter::new(out, &self.key, HISTORY)?;
                 while let Some(chunk) = fingerprints.next_chunk(CHUNK_BYTES)? {
@@ -337,8 +337,8 @@ mod tests {
                 not_for_purpose: &[],
             };
             let (store, workspace) = (self.dir.path().join("inputs"), self.workspace());
-            world::create_private_dir(&store).unwrap();
-            world::create_private_dir(&workspace.directory).unwrap();
+            os::create_private_dir(&store).unwrap();
+            os::create_private_dir(&workspace.directory).unwrap();
             let input = PreparedInput::prepare(
                 &[file],
                 &rules,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use node::failure::Failure;
 use node::invite::Invitation;
-use node::normalize::manifest::RulesManifest;
+use normalize::manifest::RulesManifest;
 use protocol::identifier::IdentifierKind;
 use report::{Arg, Code, Text};
 

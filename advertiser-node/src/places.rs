@@ -5,13 +5,13 @@ use std::path::Path;
 use crate::delivery::{self, Delivery, DeliveryOutput};
 use node::console::Terminal;
 use node::failure::Failure;
-use node::output::{Output, Outputs};
-use node::results::StoredResult;
-use node::world::{Clock as _, SystemClock};
 use protocol::identifier::IdentifierKind;
 use protocol::suite::Profile;
 use report::{Arg, Code, Text};
 use serde_json::{Map, Value};
+use store::os::{Clock as _, SystemClock};
+use store::output::{Output, Outputs};
+use store::results::StoredResult;
 use tabular::InputFile;
 use tabular::write::{Cell, TableColumn};
 
@@ -119,7 +119,7 @@ pub(crate) fn kept(failure: &Failure, sid: &[u8; 32], dir: &Path) -> Failure {
 
 /// The command that writes a kept result.
 pub(crate) fn again(sid: &[u8; 32], dir: &Path) -> String {
-    let sid = node::hex(sid.first_chunk::<4>().unwrap_or(&[0; 4]));
+    let sid = store::hex(sid.first_chunk::<4>().unwrap_or(&[0; 4]));
     format!("advertiser-node result {sid} --dir {} --output FILE", dir.display())
 }
 

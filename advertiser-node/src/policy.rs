@@ -350,9 +350,9 @@ mod tests {
     use channel::identity::PublicIdentity;
     use crm::{GateRules, InputRules, SharedLimits};
     use node::invite::InvitedGuardrails;
-    use node::normalize::{Normalizer, Options, Ruleset};
-    use node::seal::StorageKey;
+    use normalize::{Normalizer, Options, Ruleset};
     use protocol::terms::LinkFilter;
+    use store::seal::StorageKey;
     use store::spill::Workspace;
     use tabular::{InputFile, SourceOptions};
 

@@ -1,7 +1,7 @@
 //! Identifiers that cannot match under the invitation: left out, counted, and told in words.
 
 use crm::InputCounts;
-use node::normalize::Reason;
+use normalize::Reason;
 use report::Text;
 use serde_json::Value;
 

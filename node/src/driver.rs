@@ -22,13 +22,13 @@ use session::{Input, Outbox, Output, SpillChunk, SpillContent, SpillName};
 use crate::console::Progress;
 use crate::engine::{Spent, TaskPanicked, Workbench};
 use crate::failure::Failure;
-use crate::journal::{Frames, JournalError, SessionJournal};
-use crate::keyring::KeyringError;
-use crate::ledger::{LedgerError, ReserveError};
 use crate::room::{Demand, NoRoom};
 use crate::stop::Stop;
-use crate::world::{self, Clock};
 use channel::{Channel, Close, TransportError};
+use store::journal::{Frames, JournalError, SessionJournal};
+use store::keyring::KeyringError;
+use store::ledger::{LedgerError, ReserveError};
+use store::os::{self, Clock};
 use store::spill::{SpillError, SpillStore};
 
 mod party;
@@ -134,7 +134,7 @@ impl Stopwatch {
     /// Starts now.
     #[must_use]
     pub fn start() -> Self {
-        Self { since: Instant::now(), cpu: world::process_cpu() }
+        Self { since: Instant::now(), cpu: os::process_cpu() }
     }
 
     /// What the stage that ends now took; the next one starts.

@@ -21,7 +21,7 @@ use ristretto_batch::{BadReason, Hash};
 use session::{Computed, Task};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::world;
+use store::os;
 
 /// A pool of threads over the fastest arithmetic this machine has.
 #[derive(Debug)]
@@ -199,10 +199,10 @@ fn work(queue: &Mutex<Receiver<Job>>, arithmetic: &BatchEngine) {
         let Ok(Job { task, results }) = job else { return };
         let (name, elements) = (task.name(), task.elements());
         let arithmetic = Timed { arithmetic, nanoseconds: AtomicU64::new(0) };
-        let started = world::thread_cpu();
+        let started = os::thread_cpu();
         // The task is owned and gone either way, so nothing half-written survives a panic.
         let computed = catch_unwind(AssertUnwindSafe(|| task.run(&arithmetic))).ok();
-        let took = world::thread_cpu().saturating_sub(started);
+        let took = os::thread_cpu().saturating_sub(started);
         let arithmetic = Duration::from_nanos(arithmetic.nanoseconds.into_inner());
         // A session that ended meanwhile no longer listens.
         let _ = results.send(Finished { name, elements, took, arithmetic, computed });
@@ -217,9 +217,9 @@ struct Timed<'a> {
 
 impl Timed<'_> {
     fn count<T>(&self, work: impl FnOnce(&BatchEngine) -> T) -> T {
-        let started = world::thread_cpu();
+        let started = os::thread_cpu();
         let done = work(self.arithmetic);
-        let took = world::thread_cpu().saturating_sub(started).as_nanos();
+        let took = os::thread_cpu().saturating_sub(started).as_nanos();
         self.nanoseconds.fetch_add(u64::try_from(took).unwrap_or_default(), Ordering::Relaxed);
         done
     }

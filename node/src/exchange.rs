@@ -18,10 +18,10 @@ use report::{Arg, Code, Diagnose as _, Line, Text};
 use crate::console::Terminal;
 use crate::failure::Failure;
 use crate::home::HomeError;
-use crate::ledger::{Adopted, Ledger, LedgerPlace, Partner, SignedBy};
-use crate::output::Outputs;
 use crate::status::{profile, short};
-use crate::world::DirectoryLock;
+use store::ledger::{Adopted, Ledger, LedgerPlace, Partner, SignedBy};
+use store::os::DirectoryLock;
+use store::output::Outputs;
 
 /// Commands under `ledger`.
 #[derive(Debug, clap::Subcommand)]
@@ -79,7 +79,7 @@ impl LedgerOptions {
         let wanted = self.party.as_deref();
         let fits = |(name, party): &&(String, Partner)| match wanted {
             None => true,
-            Some(wanted) => name == wanted || crate::hex(party).starts_with(wanted),
+            Some(wanted) => name == wanted || store::hex(party).starts_with(wanted),
         };
         let found: Vec<&(String, Partner)> = known.iter().filter(fits).collect();
         let names: Vec<&str> = known.iter().map(|(name, _)| name.as_str()).collect();
@@ -317,7 +317,7 @@ impl Exchange {
 
     fn contradiction(&self, seq: u64) -> Failure {
         let partner = short(&self.partner);
-        crate::ledger::LedgerError::Contradiction { partner, seq }.into()
+        store::ledger::LedgerError::Contradiction { partner, seq }.into()
     }
 }
 

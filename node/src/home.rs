@@ -8,12 +8,12 @@ use protocol::suite::PROTOCOL_VERSION;
 use protocol::transcript::Role;
 use report::{Arg, Code, Diagnose, Text};
 
-use crate::ledger::LedgerPlace;
-use crate::output;
-use crate::seal::{SealError, StorageKey};
 use crate::settings::{ConfigError, Settings};
-use crate::world::{self, Action, DirectoryLock, WorldError};
 use channel::identity::{IdentityError, NodeIdentity, PublicIdentity};
+use store::ledger::LedgerPlace;
+use store::os::{self, Action, DirectoryLock, OsError};
+use store::output;
+use store::seal::{SealError, StorageKey};
 use store::spill::Workspace;
 
 /// An opened node directory; the type of its settings says the role.
@@ -35,24 +35,22 @@ impl<S: Settings> Home<S> {
     ///
     /// [`HomeError`]; a directory that holds a node already is left as it is.
     pub fn create(directory: &Path) -> Result<PublicIdentity, HomeError> {
-        world::create_private_dir(directory)?;
+        os::create_private_dir(directory)?;
         let config = directory.join(config_name(S::ROLE));
         // Settings of a node that lost its keys are still somebody's work.
         if config.exists() && !directory.join("keys").exists() {
-            return Err(WorldError::Exists { path: config }.into());
+            return Err(OsError::Exists { path: config }.into());
         }
         let identity = NodeIdentity::create(directory)?.public();
         StorageKey::create(&directory.join("keys").join(STORAGE_KEY))?;
         let template = S::template();
-        world::publish_new(&config, world::PRIVATE_MODE, |out| out.write_all(template.as_bytes()))?;
+        os::publish_new(&config, os::PRIVATE_MODE, |out| out.write_all(template.as_bytes()))?;
         let format = format!("{PROTOCOL_VERSION}\n");
-        world::publish_new(&directory.join(FORMAT), world::PRIVATE_MODE, |out| {
+        os::publish_new(&directory.join(FORMAT), os::PRIVATE_MODE, |out| {
             out.write_all(format.as_bytes())
         })?;
         let shown = format!("{}\n", NodeIdentity::introduction(directory, S::ROLE)?);
-        world::publish_new(&directory.join(IDENTITY), 0o644, |out| {
-            out.write_all(shown.as_bytes())
-        })?;
+        os::publish_new(&directory.join(IDENTITY), 0o644, |out| out.write_all(shown.as_bytes()))?;
         Ok(identity)
     }
 
@@ -89,8 +87,7 @@ impl<S: Settings> Home<S> {
     ///
     /// [`HomeError`] of its keys.
     pub fn open_with(directory: &Path, config: S) -> Result<Self, HomeError> {
-        start_threads(config.common().threads)
-            .map_err(world::at(Action::StartThreads, directory))?;
+        start_threads(config.common().threads).map_err(os::at(Action::StartThreads, directory))?;
         let identity = NodeIdentity::load(directory)?;
         Self::compare_with_shown(directory)?;
         Ok(Self {
@@ -110,7 +107,7 @@ impl<S: Settings> Home<S> {
             // Whoever moved it away has the partners' word for it.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) if error.kind() == io::ErrorKind::InvalidData => String::new(),
-            Err(error) => return Err(world::at(Action::Read, &path)(error).into()),
+            Err(error) => return Err(os::at(Action::Read, &path)(error).into()),
         };
         let own = NodeIdentity::introduction(directory, S::ROLE)?.to_string();
         if shown.trim() == own.trim() { Ok(()) } else { Err(HomeError::Changed { path }) }
@@ -120,7 +117,7 @@ impl<S: Settings> Home<S> {
     ///
     /// # Errors
     ///
-    /// [`HomeError::World`].
+    /// [`HomeError::Os`].
     pub fn lock(&self) -> Result<DirectoryLock, HomeError> {
         let lock = DirectoryLock::acquire(&self.directory)?;
         // What a killed process left half-written is nobody's now.
@@ -151,10 +148,10 @@ impl<S: Settings> Home<S> {
     ///
     /// # Errors
     ///
-    /// [`HomeError::World`].
+    /// [`HomeError::Os`].
     pub fn private_dir(&self, name: &str) -> Result<PathBuf, HomeError> {
         let path = self.path(name);
-        world::create_private_dir(&path)?;
+        os::create_private_dir(&path)?;
         Ok(path)
     }
 
@@ -162,7 +159,7 @@ impl<S: Settings> Home<S> {
     ///
     /// # Errors
     ///
-    /// [`HomeError::World`].
+    /// [`HomeError::Os`].
     pub fn workspace(&self) -> Result<Workspace, HomeError> {
         let directory = self.private_dir("work")?;
         // At most three sorters hold or take records at once.
@@ -199,7 +196,7 @@ pub enum HomeError {
     /// The configuration.
     Config(#[from] ConfigError),
     /// The file system.
-    World(#[from] WorldError),
+    Os(#[from] OsError),
 }
 
 impl HomeError {
@@ -209,7 +206,7 @@ impl HomeError {
             Self::Identity(error) => Some(error),
             Self::Seal(error) => Some(error),
             Self::Config(error) => Some(error),
-            Self::World(error) => Some(error),
+            Self::Os(error) => Some(error),
             Self::NotANode { .. } | Self::OtherVersion { .. } | Self::Changed { .. } => None,
         }
     }
@@ -219,11 +216,9 @@ impl Diagnose for HomeError {
     fn code(&self) -> Code {
         match self {
             Self::Changed { .. } => Code::Damaged,
-            Self::World(error @ (WorldError::Locked { .. } | WorldError::Exists { .. })) => {
-                error.code()
-            }
+            Self::Os(error @ (OsError::Locked { .. } | OsError::Exists { .. })) => error.code(),
             // A place that is no directory, or not the node's alone, keeps nothing.
-            Self::World(_) => Code::Storage,
+            Self::Os(_) => Code::Storage,
             error => error.inner().map_or(Code::Node, Diagnose::code),
         }
     }
@@ -241,7 +236,7 @@ impl Diagnose for HomeError {
             Self::Identity(error) => error.text(),
             Self::Seal(error) => error.text(),
             Self::Config(error) => error.text(),
-            Self::World(error) => error.text(),
+            Self::Os(error) => error.text(),
         }
     }
 
@@ -260,7 +255,7 @@ fn is_of_this_version(directory: &Path) -> Result<bool, HomeError> {
     match std::fs::read(&path) {
         Ok(text) => Ok(text == format!("{PROTOCOL_VERSION}\n").as_bytes()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(world::at(Action::Read, &path)(error).into()),
+        Err(error) => Err(os::at(Action::Read, &path)(error).into()),
     }
 }
 
@@ -287,7 +282,7 @@ mod tests {
     use super::*;
     use crate::failure::Failure;
     use crate::settings::testing::{OfAdvertiser, OfProvider};
-    use crate::world::tests::private_tempdir;
+    use store::os::testing::private_tempdir;
 
     #[test]
     fn a_directory_of_another_version_is_refused_in_one_sentence() {

@@ -23,11 +23,11 @@ use report::{Arg, Code, Diagnose, Text, shown};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
-use crate::output::Output;
 use crate::settings::allowed;
-use crate::world::{self, WorldError};
 use channel::identity::{IdentityTextError, Introduction, PublicIdentity};
 use normalize::digital::{DigitalKind, is_listed_name};
+use store::os::{self, OsError};
+use store::output::Output;
 
 /// What a provider offers one advertiser; every name in it is one that this version knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,7 +142,7 @@ impl Invitation {
     /// [`InvitationError::Field`] for a value that [`Self::read`] would refuse, and storage errors.
     pub fn write(&self, path: &Path) -> Result<(), InvitationError> {
         let text = self.to_text()?;
-        world::publish_atomically(path, 0o644, |to| to.write_all(text.as_bytes()))?;
+        os::publish_atomically(path, 0o644, |to| to.write_all(text.as_bytes()))?;
         Ok(())
     }
 
@@ -346,13 +346,13 @@ pub enum InvitationError {
         source: io::Error,
     },
     /// The file cannot be written.
-    World(#[from] WorldError),
+    Os(#[from] OsError),
 }
 
 impl Diagnose for InvitationError {
     fn code(&self) -> Code {
         match self {
-            Self::World(error) => error.code(),
+            Self::Os(error) => error.code(),
             _ => Code::Invitation,
         }
     }
@@ -375,7 +375,7 @@ impl Diagnose for InvitationError {
             Self::Unreadable { path, source } => {
                 Text::new("invitation-unreadable").with("path", path).with("why", source)
             }
-            Self::World(error) => error.text(),
+            Self::Os(error) => error.text(),
         }
     }
 

@@ -14,7 +14,6 @@ pub mod exchange;
 pub mod failure;
 pub mod home;
 pub mod invite;
-pub use normalize;
 pub mod program;
 pub mod room;
 pub mod settings;
@@ -22,23 +21,13 @@ pub mod status;
 pub mod stop;
 pub mod toml_file;
 
-pub use store::{hex, journal, keyring, ledger, output, results, seal, spill};
-
-/// The system under the name it had here.
-pub mod world {
-    pub use store::os::OsError as WorldError;
-    #[cfg(test)]
-    pub(crate) use store::os::testing as tests;
-    pub use store::os::*;
-}
-
 /// Sets a program up: no core dumps, events to standard error as asked.
 ///
 /// # Errors
 ///
 /// [`failure::Failure`] if the system refuses either.
 pub fn start(output: &console::OutputOptions) -> Result<(), failure::Failure> {
-    world::forbid_core_dumps()?;
+    store::os::forbid_core_dumps()?;
     console::start_log(output);
     Ok(())
 }
@@ -49,5 +38,5 @@ pub fn start(output: &console::OutputOptions) -> Result<(), failure::Failure> {
 ///
 /// [`failure::Failure`] without randomness.
 pub fn random_name() -> Result<String, failure::Failure> {
-    Ok(hex(&world::entropy::<8>()?))
+    Ok(store::hex(&store::os::entropy::<8>()?))
 }

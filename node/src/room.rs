@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use report::{Code, Diagnose, Text};
 
-use crate::world;
+use store::os;
 
 /// Sizes that decide how much a session writes.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +40,7 @@ impl Demand {
     /// [`NoRoom`]; a disk whose free space the system does not tell is taken to have enough.
     pub fn check(&self, dir: &Path) -> Result<(), NoRoom> {
         let needed = self.bytes();
-        match world::free_bytes(dir) {
+        match os::free_bytes(dir) {
             Some(free) if free < needed => Err(NoRoom { dir: dir.into(), needed, free }),
             _ => Ok(()),
         }

@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use protocol::transcript::Role;
 use report::{Code, Diagnose, Text};
 
-use crate::normalize::{EmailPrehash, Normalizer, Options, Ruleset};
 use crate::toml_file::{self, Fault};
 use channel::quic::{Congestion, QuicOptions};
+use normalize::{EmailPrehash, Normalizer, Options, Ruleset};
 use tabular::{CsvOptions, Delimiter, Encoding, SourceOptions};
 
 /// Declares the settings of a file, each absent or not, and the list of their names.

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::home::Home;
-use crate::ledger::{Ledger, Partner, SessionRow, SessionState};
 use crate::settings::Settings;
+use store::ledger::{Ledger, Partner, SessionRow, SessionState};
 
 /// The ledger of a node for reading; none before the first run.
 ///
@@ -113,7 +113,7 @@ impl Sessions {
             .iter()
             .map(|row| {
                 json!({
-                    "session": is_session(row).then(|| crate::hex(&row.sid)),
+                    "session": is_session(row).then(|| store::hex(&row.sid)),
                     "partner": self.name(&row.partner),
                     "profile": profile(row.profile),
                     "state": row.state.name(),
@@ -148,7 +148,7 @@ pub fn day(day: u32) -> String {
 /// The first 8 digits of a party or session.
 #[must_use]
 pub fn short(id: &[u8; 32]) -> String {
-    crate::hex(id.first_chunk::<4>().unwrap_or(&[0; 4]))
+    store::hex(id.first_chunk::<4>().unwrap_or(&[0; 4]))
 }
 
 /// Whether a row is about a session: a run that came to none has a row too.
@@ -178,8 +178,8 @@ mod tests {
     fn session_of_a_program_that_is_gone_is_not_shown_as_running() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("keys")).unwrap();
-        let key = crate::seal::StorageKey::from_bytes([1; 32]);
-        let place = crate::ledger::LedgerPlace::of(dir.path(), &key);
+        let key = store::seal::StorageKey::from_bytes([1; 32]);
+        let place = store::ledger::LedgerPlace::of(dir.path(), &key);
         let ledger = Ledger::open(&place).unwrap();
         let why = "V0417".to_owned();
         let begun = SessionRow {

@@ -14,10 +14,6 @@ use graph::people::StoredPeople;
 use graph::release::releases::Releases;
 use graph::release::{DeliveryLabel, Entries, ReleaseConditions, ReleaseSource, Resolved};
 use node::failure::Failure;
-use node::output::Output;
-use node::seal::StorageKey;
-use node::spill::FixedSorted;
-use node::world;
 use protocol::digital_id::DigitalId;
 use protocol::error::Bug;
 use protocol::limits::AUDIT_WINDOW_S_DEFAULT;
@@ -27,6 +23,10 @@ use protocol::terms::MatchTerms;
 use rights::objections::Objections;
 use serde_json::json;
 use session::disclosure::Resolution;
+use store::os;
+use store::output::Output;
+use store::seal::StorageKey;
+use store::spill::FixedSorted;
 use store::spill::Workspace;
 
 use crate::Home;
@@ -181,8 +181,8 @@ impl Delivery {
 
     /// Writes the delivery file, then the manifest that names it.
     fn write_file(&mut self) -> Result<(), GraphError> {
-        world::create_private_dir(&self.desk.deliveries)?;
-        let run_id = node::hex(&self.sid);
+        os::create_private_dir(&self.desk.deliveries)?;
+        let run_id = store::hex(&self.sid);
         let extension = match self.desk.form {
             DeliveryForm::Csv => "csv",
             DeliveryForm::Parquet => "parquet",
@@ -200,7 +200,7 @@ impl Delivery {
             "format": 1,
             "name": name,
             "rows": file.rows,
-            "sha256": node::hex(&file.sha256),
+            "sha256": store::hex(&file.sha256),
             "profile": self.profile.name(),
             "purpose": self.purpose.name(),
         });
@@ -213,10 +213,10 @@ impl Delivery {
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
-    use node::spill::FixedSorter;
     use protocol::identifier::{IdentifierKind, PrfInput, RulesetId};
     use rights::RightsError;
     use rights::objections::{FeedRules, import_feed};
+    use store::spill::FixedSorter;
 
     use crate::tables::tests::{NOW, World};
     use crate::tables::{Ready, ReadyKey};
@@ -382,10 +382,10 @@ mod tests {
         }
         let deliveries = world.tenant.path("deliveries");
         for (sid, extension) in [([1; 32], "csv"), ([2; 32], "parquet")] {
-            let path = deliveries.join(format!("{}.{extension}", node::hex(&sid)));
+            let path = deliveries.join(format!("{}.{extension}", store::hex(&sid)));
             let mode = std::fs::metadata(&path).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
-            let manifest = deliveries.join(format!("{}.manifest.json", node::hex(&sid)));
+            let manifest = deliveries.join(format!("{}.manifest.json", store::hex(&sid)));
             let text = std::fs::read_to_string(manifest).unwrap();
             let manifest: serde_json::Value = serde_json::from_str(&text).unwrap();
             assert_eq!(manifest["rows"], 4);
@@ -393,7 +393,7 @@ mod tests {
             assert_eq!(manifest["purpose"], "ads.match");
             assert_eq!(manifest["name"], path.file_name().unwrap().to_str().unwrap());
         }
-        let csv = deliveries.join(format!("{}.csv", node::hex(&[1; 32])));
+        let csv = deliveries.join(format!("{}.csv", store::hex(&[1; 32])));
         assert_eq!(std::fs::read_to_string(csv).unwrap().lines().count(), 5);
     }
 }

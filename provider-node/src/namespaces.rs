@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 
 use node::failure::Failure;
 use node::invite::COOKIE_NAMESPACE_MIN;
-use node::world::{self, Action, DirectoryLock, WorldError};
 use normalize::digital::{DigitalKind, is_listed_name};
 use protocol::error::Bug;
 use report::{Code, Text};
 use serde::{Deserialize, Serialize};
+use store::os::{self, Action, DirectoryLock, OsError};
 
 use crate::Home;
 
@@ -35,7 +35,7 @@ impl Namespaces {
             })?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
             Err(source) => {
-                return Err(WorldError::Io { action: Action::Read, path, source }.into());
+                return Err(OsError::Io { action: Action::Read, path, source }.into());
             }
         };
         if codes.keys().any(|name| !is_listed_name(name)) {
@@ -69,7 +69,7 @@ impl Namespaces {
         }
         if known.codes.len() > before {
             let text = toml::to_string(&known).map_err(|_| Bug::invariant())?;
-            world::publish_atomically(&directory.join(FILE), world::PRIVATE_MODE, |out| {
+            os::publish_atomically(&directory.join(FILE), os::PRIVATE_MODE, |out| {
                 out.write_all(text.as_bytes())
             })?;
         }

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use channel::identity::PublicIdentity;
 use node::failure::Failure;
 use node::toml_file::Fault;
-use node::world::{Action, WorldError};
 use report::{Arg, Code, Line, Text};
+use store::os::{Action, OsError};
 
 use crate::Home;
 use crate::tenant::{self, POLICY, Tenant};
@@ -279,7 +279,7 @@ fn names(home: &Home) -> Result<Vec<String>, Failure> {
     let entries = match std::fs::read_dir(&path) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(source) => return Err(WorldError::Io { action: Action::Read, path, source }.into()),
+        Err(source) => return Err(OsError::Io { action: Action::Read, path, source }.into()),
     };
     let mut names: Vec<String> = entries
         .flatten()

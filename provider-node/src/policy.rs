@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 
 use channel::identity::PublicIdentity;
 use node::invite::InvitedGuardrails;
-use node::ledger::Budget;
 use node::settings::allowed;
 use node::toml_file::{self, Fault, Refused};
 use normalize::digital::{deserialize_names, is_listed_name};
@@ -20,6 +19,7 @@ use protocol::terms::LinkFilter;
 use report::Text;
 use serde::{Deserialize, Serialize};
 use session::provider::Guardrails;
+use store::ledger::Budget;
 
 use crate::budget::Allowance;
 use crate::namespaces::Namespaces;

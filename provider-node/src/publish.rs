@@ -9,10 +9,10 @@ use std::time::Duration;
 use graph::GraphError;
 use graph::{GraphRules, StoredSnapshot};
 use node::failure::Failure;
-use node::world::{self, Action, WorldError};
 use protocol::manifest::{SignedSnapshot, SnapshotBody};
 use report::{Code, Text};
 use store::StoreError;
+use store::os::{self, Action, OsError};
 
 use crate::Home;
 
@@ -35,7 +35,7 @@ impl Published {
         day: u32,
     ) -> Result<Self, Failure> {
         let graph = home.private_dir("graph")?;
-        let _lock = world::DirectoryLock::acquire(&graph)?;
+        let _lock = os::DirectoryLock::acquire(&graph)?;
         remove_unsigned(&graph);
         // Told before the work; decided after it, when nobody can be shown anything meanwhile.
         Self::predecessor(Self::current(home)?.as_ref(), day)?;
@@ -58,10 +58,10 @@ impl Published {
         };
         let signed = SignedSnapshot::sign(body, &home.identity.attestation_key())?;
         let bytes = signed.encode()?;
-        world::publish_atomically(&directory.join(SIGNED), world::PRIVATE_MODE, |out| {
+        os::publish_atomically(&directory.join(SIGNED), os::PRIVATE_MODE, |out| {
             out.write_all(&bytes)
         })?;
-        world::publish_atomically(&graph.join(CURRENT), world::PRIVATE_MODE, |out| {
+        os::publish_atomically(&graph.join(CURRENT), os::PRIVATE_MODE, |out| {
             out.write_all(name.as_bytes())
         })?;
         if let Some(old) = current.filter(|old| old.signed.body.day == day) {
@@ -74,11 +74,11 @@ impl Published {
     /// Keeps the current snapshot current, and shown or not shown as it is, while it is held.
     ///
     /// Without it a partner could be shown one snapshot of a day just before another replaces it.
-    pub(crate) fn hold_showing(home: &Home) -> Result<world::DirectoryLock, Failure> {
+    pub(crate) fn hold_showing(home: &Home) -> Result<os::DirectoryLock, Failure> {
         let directory = home.private_dir("graph/showing")?;
         let mut attempt = 0_u32;
         loop {
-            match world::DirectoryLock::acquire(&directory) {
+            match os::DirectoryLock::acquire(&directory) {
                 Ok(lock) => return Ok(lock),
                 Err(error) if attempt == HOLD_ATTEMPTS => return Err(error.into()),
                 Err(_) => attempt = attempt.saturating_add(1),
@@ -110,7 +110,7 @@ impl Published {
             Err(error) if error.kind() == std::io::ErrorKind::InvalidData => String::new(),
             Err(source) => {
                 let path = graph.join(CURRENT);
-                return Err(WorldError::Io { action: Action::Read, path, source }.into());
+                return Err(OsError::Io { action: Action::Read, path, source }.into());
             }
         };
         let directory = graph.join(&name);
@@ -121,7 +121,7 @@ impl Published {
             );
         }
         let path = directory.join(SIGNED);
-        let bytes = std::fs::read(&path).map_err(|source| WorldError::Io {
+        let bytes = std::fs::read(&path).map_err(|source| OsError::Io {
             action: Action::Read,
             path: path.clone(),
             source,
@@ -148,7 +148,7 @@ impl Published {
             return Ok(());
         }
         let path = self.directory.join(SHOWN);
-        Ok(world::publish_atomically(&path, world::PRIVATE_MODE, |_| Ok(()))?)
+        Ok(os::publish_atomically(&path, os::PRIVATE_MODE, |_| Ok(()))?)
     }
 
     pub(crate) fn is_shown(&self) -> bool {

@@ -14,8 +14,6 @@ use graph::handles::StoredHandles;
 use graph::table::{StoredTable, TableConditions, TableFiles, TableKey, Workers, build};
 use node::engine::Engine;
 use node::failure::Failure;
-use node::keyring::{AlignedKey, Keyring, RunKey};
-use node::world::{self, DirectoryLock, DraftDir};
 use protocol::error::Bug;
 use protocol::message::TableDescriptor;
 use protocol::purpose::Purpose;
@@ -25,6 +23,8 @@ use serde::{Deserialize, Serialize};
 use session::advertiser::MetKey;
 use session::provider::{MatchKey, Prepared};
 use store::StoreError;
+use store::keyring::{AlignedKey, Keyring, RunKey};
+use store::os::{self, DirectoryLock, DraftDir};
 
 use crate::Home;
 use crate::command::object::OBJECTIONS;
@@ -281,10 +281,10 @@ impl Build<'_> {
             conditions: Conditions::of(&tenant.policy),
         };
         let text = serde_json::to_string(&stored).map_err(|_| Bug::invariant())?;
-        world::publish_atomically(&draft.path(TABLE), world::PRIVATE_MODE, |out| {
+        os::publish_atomically(&draft.path(TABLE), os::PRIVATE_MODE, |out| {
             out.write_all(text.as_bytes())
         })?;
-        let name = format!("{}{}", prefix(profile, snapshot), node::hex(key_id));
+        let name = format!("{}{}", prefix(profile, snapshot), store::hex(key_id));
         // One of the same key may be there that was made for other conditions, or is not whole.
         let _ = std::fs::remove_dir_all(tenant.tables_path().join(&name));
         Ok(draft.publish(&name)?)
@@ -418,7 +418,7 @@ fn prefix(profile: Profile, snapshot: &Published) -> String {
 fn from_hex(text: &str) -> Option<[u8; 16]> {
     let value = u128::from_str_radix(text, 16).ok()?;
     let id = value.to_be_bytes();
-    (node::hex(&id) == text).then_some(id)
+    (store::hex(&id) == text).then_some(id)
 }
 
 #[derive(Debug, Serialize, Deserialize)]

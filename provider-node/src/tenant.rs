@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use channel::identity::PublicIdentity;
 use node::failure::Failure;
-use node::keyring::{Keyring, KeyringError};
 use node::toml_file::Fault;
-use node::world;
 use protocol::error::Bug;
 use report::{Code, Text};
+use store::keyring::{Keyring, KeyringError};
+use store::os;
 
 use crate::Home;
 use crate::partners::Partners;
@@ -66,10 +66,10 @@ impl Tenant {
     /// [`Failure`] of storage.
     pub(crate) fn save(&self, home: &Home) -> Result<(), Failure> {
         home.private_dir("partners")?;
-        world::create_private_dir(&self.directory)?;
+        os::create_private_dir(&self.directory)?;
         let path = self.directory.join(POLICY);
         let text = self.text.as_bytes();
-        Ok(world::publish_atomically(&path, world::PRIVATE_MODE, |out| out.write_all(text))?)
+        Ok(os::publish_atomically(&path, os::PRIVATE_MODE, |out| out.write_all(text))?)
     }
 
     /// Reads the policy of a directory; none if it has no policy.
@@ -92,7 +92,7 @@ impl Tenant {
         if std::fs::read(&path).is_ok_and(|kept| kept == text) {
             return Ok(());
         }
-        Ok(world::publish_atomically(&path, world::PRIVATE_MODE, |out| out.write_all(text))?)
+        Ok(os::publish_atomically(&path, os::PRIVATE_MODE, |out| out.write_all(text))?)
     }
 
     /// A partner whose policy cannot be read and never could: it may do nothing.
@@ -129,7 +129,7 @@ impl Tenant {
     /// Directory of this partner's tables; made if absent.
     pub(crate) fn tables(&self) -> Result<PathBuf, Failure> {
         let directory = self.tables_path();
-        world::create_private_dir(&directory)?;
+        os::create_private_dir(&directory)?;
         Ok(directory)
     }
 

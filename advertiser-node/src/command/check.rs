@@ -14,15 +14,15 @@ use node::console::{OutputOptions, Progress, Terminal};
 use node::engine::Engine;
 use node::failure::Failure;
 use node::invite::Invitation;
-use node::normalize::Reason;
-use node::output::Output;
 use node::status;
+use normalize::Reason;
 use protocol::error::Bug;
 use protocol::identifier::IdentifierKind;
 use protocol::limits::{Limits, N_MIN_DEFAULT};
 use protocol::terms::LinkFilter;
 use report::{Arg, Line, Text};
 use serde_json::{Value, json};
+use store::output::Output;
 use tabular::InputFile;
 
 use super::run::{input_rules, normalizer};

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use node::console::Terminal;
 use node::failure::Failure;
-use node::normalize::{
+use normalize::{
     Country, EmailPrehash, Explanation, Normalizer, Options, Outcome, PhoneContext, PhonePrehash,
     Reason, Ruleset,
 };
@@ -259,14 +259,14 @@ struct ShownIdentifier {
 }
 
 impl ShownIdentifier {
-    fn of(found: &node::normalize::Normalized, normalized: Option<String>) -> Self {
+    fn of(found: &normalize::Normalized, normalized: Option<String>) -> Self {
         Self {
             kind: found.kind().name(),
             normalized,
             level: found.level().name(),
-            line: found.line().map(node::normalize::Line::name),
+            line: found.line().map(normalize::Line::name),
             warnings: found.warnings().iter().map(|warning| warning.code()).collect(),
-            repair: found.repair().map(node::normalize::Repair::code),
+            repair: found.repair().map(normalize::Repair::code),
         }
     }
 }
@@ -288,7 +288,7 @@ impl Shown {
 fn explained(line: u64, explanation: Explanation) -> Shown {
     match explanation {
         Explanation::Ok(found) => {
-            let of = |one: &node::normalize::Explained| {
+            let of = |one: &normalize::Explained| {
                 ShownIdentifier::of(one.normalized(), Some(one.canonical().to_owned()))
             };
             Shown::ok(line, found.iter().map(of).collect())

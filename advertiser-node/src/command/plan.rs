@@ -10,12 +10,12 @@ use node::engine::Engine;
 use node::failure::Failure;
 use node::invite::Invitation;
 use node::status;
-use node::world::{Clock as _, SystemClock};
 use protocol::limits::Limits;
 use protocol::purpose::Purpose;
 use protocol::suite::{Profile, SuiteId};
 use report::{Arg, Line, Text};
 use serde_json::{Value, json};
+use store::os::{Clock as _, SystemClock};
 
 use super::check::{MEASURE, TAG_BYTES, decimal};
 use super::run::{enough_rows, prepare};
@@ -179,7 +179,7 @@ impl Plan {
     }
 
     fn notice(&self) -> Option<String> {
-        self.invitation.notice.map(|notice| node::hex(&notice))
+        self.invitation.notice.map(|notice| store::hex(&notice))
     }
 
     /// The share of wrong answers that the canaries are likely to let pass: 3/q.

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use node::console::Terminal;
 use node::failure::Failure;
-use node::results::{Results, StoredResult};
 use node::status;
 use protocol::suite::Profile;
 use report::{Arg, Code, Text};
+use store::results::{Results, StoredResult};
 
 use super::run::show;
 use crate::Home;
@@ -76,7 +76,7 @@ fn find(
     }
     let mut found: Vec<_> = all
         .into_iter()
-        .filter(|result| node::hex(&result.about.sid).starts_with(name.as_str()))
+        .filter(|result| store::hex(&result.about.sid).starts_with(name.as_str()))
         .collect();
     match (found.pop(), found.len()) {
         (Some(result), 0) => Ok(result),

@@ -6,11 +6,11 @@ use std::path::Path;
 use node::console::Terminal;
 use node::failure::Failure;
 use node::invite::{Invitation, InvitationError};
-use node::ledger::Ledger;
 use node::status::{self, Sessions};
-use node::world::{Clock, SystemClock};
 use report::{Arg, Diagnose as _, Line, Text};
 use serde_json::{Value, json};
+use store::ledger::Ledger;
+use store::os::{Clock, SystemClock};
 
 use crate::Home;
 use crate::partner::providers;

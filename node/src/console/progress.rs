@@ -12,7 +12,7 @@ use report::{Arg, Text};
 use serde_json::json;
 
 use super::{OutputOptions, ProgressForm, Terminal, lock};
-use crate::world::{Clock, SystemClock};
+use store::os::{Clock, SystemClock};
 
 /// Work of a run, shown on standard error (F8).
 ///

@@ -42,12 +42,12 @@ use super::*;
 use crate::console::Terminal;
 use crate::engine::Engine;
 use crate::exchange::Exchange;
-use crate::keyring::{Keyring, KeyringError};
-use crate::ledger::{Budget, Ledger, LedgerPlace};
-use crate::seal::StorageKey;
-use crate::world::SystemClock;
-use crate::world::tests::dying_at;
 use channel::memory;
+use store::keyring::{Keyring, KeyringError};
+use store::ledger::{Budget, Ledger, LedgerPlace};
+use store::os::SystemClock;
+use store::os::testing::dying_at;
+use store::seal::StorageKey;
 
 /// Frames of a table, and which record each of its handles names.
 type Made = (Vec<RawFrame>, BTreeMap<[u8; 16], u64>);
@@ -74,7 +74,7 @@ impl World {
             false => tempfile::tempdir().unwrap(),
         };
         for side in ["a", "p"] {
-            world::create_private_dir(&dir.path().join(side).join("keys")).unwrap();
+            os::create_private_dir(&dir.path().join(side).join("keys")).unwrap();
         }
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -141,7 +141,7 @@ impl World {
         profile: Profile,
         dies: Option<(Role, u64)>,
     ) -> ((Done<Outcome>, u64), (Done<Outcome>, u64)) {
-        let random: [u8; 32] = world::entropy().unwrap();
+        let random: [u8; 32] = os::entropy().unwrap();
         let facts = ChannelFacts {
             exporter: random,
             spki_advertiser: [0xA0; 32],
@@ -182,7 +182,7 @@ impl World {
             profile,
             key: key(Role::Advertiser),
             peer: *channel.peer(),
-            seed: SessionSeed::from_bytes(world::entropy().unwrap()),
+            seed: SessionSeed::from_bytes(os::entropy().unwrap()),
             input: root,
             distinct: rows.len() as u64,
             row_width: RowWidth::ONE,
@@ -226,7 +226,7 @@ impl World {
             limits,
             key: key(Role::Provider),
             peer: *channel.peer(),
-            nonce: world::entropy().unwrap(),
+            nonce: os::entropy().unwrap(),
             policy: Policy {
                 profiles: vec![profile],
                 purposes: vec![Purpose::Match],
@@ -302,7 +302,7 @@ impl World {
         ledger_head: [u8; 32],
     ) -> Result<Outcome, DriveError> {
         let sessions = self.home(role).join("sessions");
-        world::create_private_dir(&sessions).unwrap();
+        os::create_private_dir(&sessions).unwrap();
         let journal = SessionJournal::begin(&sessions, role, channel.peer().channel())?;
         let (clock, progress) = (SystemClock::new(), Progress::silent());
         let driver = Driver::<R> {

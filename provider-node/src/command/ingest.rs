@@ -7,9 +7,9 @@ use graph::{GraphCounts, GraphRules};
 use node::console::{OutputOptions, Progress, Terminal};
 use node::engine::{BatchEngine, Engine};
 use node::failure::Failure;
-use node::world::{Clock, SystemClock};
 use report::{Arg, Text};
 use rights::objections::Objections;
+use store::os::{Clock, SystemClock};
 
 use crate::Home;
 use crate::command::object::OBJECTIONS;

@@ -6,13 +6,13 @@ use channel::identity::{IdentityTextError, Introduction, NodeIdentity, compariso
 use node::console::Terminal;
 use node::failure::Failure;
 use node::invite::{COOKIE_NAMESPACE_MIN, Invitation};
-use node::normalize::manifest::RulesManifest;
-use node::output::{Output, Outputs};
+use normalize::manifest::RulesManifest;
 use protocol::identifier::IdentifierKind;
 use protocol::limits::TERMS_LIST_MAX;
 use protocol::suite::{Profile, SuiteId};
 use protocol::transcript::Role;
 use report::{Arg, Code, Line, Text};
+use store::output::{Output, Outputs};
 
 use crate::Home;
 use crate::budget::{self, Share};

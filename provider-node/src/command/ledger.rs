@@ -3,8 +3,8 @@
 use node::console::Terminal;
 use node::exchange::{Exchange, LedgerOptions};
 use node::failure::Failure;
-use node::world::{Clock as _, SystemClock};
 use protocol::transcript::Role;
+use store::os::{Clock as _, SystemClock};
 
 use crate::Home;
 use crate::partners::Partners;

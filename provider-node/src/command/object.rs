@@ -4,10 +4,10 @@ use std::path::Path;
 
 use node::console::Terminal;
 use node::failure::Failure;
-use node::output::{Output, Outputs};
-use node::world::{Clock, SystemClock};
 use report::{Arg, Code, Diagnose, Text};
 use rights::objections::{Feed, FeedRules, import_feed};
+use store::os::{Clock, SystemClock};
+use store::output::{Output, Outputs};
 
 use crate::Home;
 

@@ -12,15 +12,10 @@ use node::console::{OutputOptions, Progress, Terminal};
 use node::driver::{ChargeError, DriveError, Driver, Duties, Ended, ProviderDuties};
 use node::engine::Engine;
 use node::failure::{Failure, session_error};
-use node::journal::SessionJournal;
-use node::keyring::KeyringError;
-use node::ledger::{Ledger, LedgerError, SessionRow, SessionState};
-use node::normalize::manifest::RulesManifest;
 use node::program;
-use node::spill::{FixedSorted, SpillStore};
 use node::status;
 use node::stop::Stop;
-use node::world::{self, Clock, SystemClock};
+use normalize::manifest::RulesManifest;
 use protocol::codec::RawFrame;
 use protocol::digital_id::DigitalId;
 use protocol::error::{Bug, Error, Refusal, WireCode};
@@ -38,6 +33,11 @@ use session::disclosure::Resolution;
 use session::provider::{Policy, Prepared, ProviderConfig, ProviderSession};
 use session::{Outbox, VerifiedPeer};
 use store::StoreError;
+use store::journal::SessionJournal;
+use store::keyring::KeyringError;
+use store::ledger::{Ledger, LedgerError, SessionRow, SessionState};
+use store::os::{self, Clock, SystemClock};
+use store::spill::{FixedSorted, SpillStore};
 
 use crate::Home;
 use crate::admission::Admission;
@@ -323,7 +323,7 @@ impl Service {
             limits: Limits::STANDARD,
             key: self.home.identity.attestation_key(),
             peer,
-            nonce: world::entropy()?,
+            nonce: os::entropy()?,
             policy: self.policy(tenant, now)?,
             prepared,
             rules_digest: self.rules_digest,
@@ -457,7 +457,7 @@ struct ProvidersDuties<'a> {
     service: &'a Service,
     tenant: &'a Tenant,
     partner: [u8; 32],
-    budget: node::ledger::Budget,
+    budget: store::ledger::Budget,
     tables: Vec<Ready>,
     /// Source of a release, if a profile discloses handles.
     desk: Option<DeliveryDesk>,

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use node::console::Terminal;
 use node::failure::Failure;
-use node::ledger::Ledger;
 use node::status::{self, Sessions};
-use node::world::{Clock, SystemClock};
 use protocol::suite::Profile;
 use report::{Arg, Line, Text};
 use serde_json::{Value, json};
+use store::ledger::Ledger;
+use store::os::{Clock, SystemClock};
 
 use crate::Home;
 use crate::budget::Share;

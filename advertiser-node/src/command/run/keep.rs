@@ -2,11 +2,11 @@
 
 use crm::CrmError;
 use crm::PreparedInput;
-use node::results::RecordWriter;
-use node::spill::SpillStore;
 use protocol::error::Bug;
 use session::SpillName;
 use session::spills::MatchedRow;
+use store::results::RecordWriter;
+use store::spill::SpillStore;
 
 /// Keeps the ids of the matched rows, each after the kinds that matched, in the order of the rows.
 pub(super) fn keep_rows(

@@ -10,15 +10,10 @@ use node::driver::{AdvertiserDuties, ChargeError, Driver, Duties, Ended, Shown};
 use node::engine::Engine;
 use node::failure::{Failure, session_error};
 use node::invite::Invitation;
-use node::journal::{Frames, SessionJournal};
-use node::ledger::{Ledger, LedgerError, SeenTable, SessionRow, SessionState};
 use node::program;
-use node::results::{About, Question, QuestionKey, Results, StoredResult};
 use node::room::Demand;
-use node::seal;
 use node::status;
 use node::stop::Stop;
-use node::world::{self, Clock, SystemClock};
 use protocol::codec::{RawFrame, StreamId};
 use protocol::error::{Bug, Error, Incompatibility, Refusal, RefuseCode};
 use protocol::ledger::evidence::SessionEvidence;
@@ -32,6 +27,11 @@ use report::{Arg, Code, Exit, Text};
 use session::advertiser::{AdvertiserConfig, AdvertiserSession, KnownKey};
 use session::disclosure::{MatchCount, Outcome};
 use session::{Outbox, RowSlot, VerifiedPeer};
+use store::journal::{Frames, SessionJournal};
+use store::ledger::{Ledger, LedgerError, SeenTable, SessionRow, SessionState};
+use store::os::{self, Clock, SystemClock};
+use store::results::{About, Question, QuestionKey, Results, StoredResult};
+use store::seal;
 use store::spill::SpillStore;
 
 use super::approval::Approval;
@@ -101,7 +101,7 @@ impl Run<'_> {
                 repaired = true;
                 continue;
             }
-            let drawn = u32::from_le_bytes(world::entropy()?);
+            let drawn = u32::from_le_bytes(os::entropy()?);
             let wait = match missed.charged {
                 true => None,
                 false => patience.after(&missed.failure, drawn),
@@ -345,9 +345,9 @@ impl Run<'_> {
     /// Draws the seed of a session and keeps it, sealed, beside the transcript: an auditor's
     /// questions of a later level can only be answered from it.
     fn session_seed(&self, directory: &Path) -> Result<SessionSeed, Failure> {
-        let seed = SessionSeed::from_bytes(world::entropy()?);
+        let seed = SessionSeed::from_bytes(os::entropy()?);
         let sealed = seal::seal_bytes(&self.home.storage, "session-seed", seed.expose_bytes())?;
-        world::publish_new(&directory.join("session.seed"), world::PRIVATE_MODE, |out| {
+        os::publish_new(&directory.join("session.seed"), os::PRIVATE_MODE, |out| {
             out.write_all(&sealed)
         })?;
         Ok(seed)
@@ -366,7 +366,7 @@ impl Run<'_> {
     /// Keeps size and root of the table we accepted: growth is measured against it.
     pub(super) fn remember_table(&self, ended: &Ended) -> Result<(), Failure> {
         let partner = self.invitation.provider.party().0;
-        let transcript = node::journal::read_ended(&ended.directory)?;
+        let transcript = store::journal::read_ended(&ended.directory)?;
         let table = transcript.records.iter().find_map(|record| match record {
             Record::Control(frame) => match Control::decode(frame) {
                 Ok(Control::HelloP(hello)) => Some(hello.table),
@@ -390,7 +390,7 @@ impl Run<'_> {
             false => format!("{code} {address}: {what}"),
         };
         let times = (begun, SystemClock::new().now_unix());
-        let noted = world::entropy().map_err(Failure::from).and_then(|id| {
+        let noted = os::entropy().map_err(Failure::from).and_then(|id| {
             let profile = self.request.profile.code();
             let row = status::unopened(id, self.partner(), profile, times, why);
             Ok(self.ledger.record_session(&row)?)

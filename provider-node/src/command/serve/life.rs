@@ -12,9 +12,9 @@ use channel::quic::{Incoming, ProviderEndpoint};
 use node::console::Terminal;
 use node::failure::Failure;
 use node::stop::Signals;
-use node::world;
 use protocol::error::Bug;
 use report::{Arg, Code, Exit, Signal, Text};
+use store::os;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -145,12 +145,12 @@ async fn connection(service: Arc<Service>, incoming: Incoming) {
         return channel.close_with_reason(Close::ShuttingDown).await;
     };
     let partner = *channel.peer().party();
-    let short = node::hex(partner.first_chunk::<4>().unwrap_or(&[0; 4]));
+    let short = store::hex(partner.first_chunk::<4>().unwrap_or(&[0; 4]));
     match service.session(channel).await {
         Ok(ended) => tracing::info!(
             target: "veilmatch::session",
             partner = short,
-            session = node::hex(&ended.sid),
+            session = store::hex(&ended.sid),
             bytes_sent = ended.figures.bytes_sent,
             bytes_received = ended.figures.bytes_received,
             task_seconds = ended.figures.seconds_of(|spent| spent.seconds),
@@ -240,9 +240,7 @@ impl<'a> ReadyFile<'a> {
     fn write(&self, address: SocketAddr) -> Result<(), Failure> {
         let Some(path) = self.0 else { return Ok(()) };
         let text = address.to_string();
-        Ok(world::publish_atomically(path, world::PRIVATE_MODE, |out| {
-            out.write_all(text.as_bytes())
-        })?)
+        Ok(os::publish_atomically(path, os::PRIVATE_MODE, |out| out.write_all(text.as_bytes()))?)
     }
 }
 

@@ -145,7 +145,7 @@ impl Partners {
             profile,
             key: self.advertiser.identity.attestation_key(),
             peer: *channel.peer(),
-            seed: SessionSeed::from_bytes(world::entropy().unwrap()),
+            seed: SessionSeed::from_bytes(os::entropy().unwrap()),
             input: InputRoot { root: [4; 32], leaves: ROWS, rows: ROWS },
             distinct: ROWS,
             row_width: RowWidth::ONE,
