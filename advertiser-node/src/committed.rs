@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use crate::history::Fingerprints;
 use crate::history::InputHistory;
 use crm::CrmError;
 use crm::PreparedInput;
@@ -16,7 +17,7 @@ use crate::Home;
 pub(crate) struct Committed {
     history: InputHistory,
     /// Until they are kept.
-    fingerprints: Mutex<Option<FixedSorted>>,
+    fingerprints: Mutex<Option<Fingerprints>>,
     /// Changed rows against the nearest other one.
     nearest: Option<u64>,
 }

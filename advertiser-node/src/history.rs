@@ -27,10 +27,10 @@ use crm::CrmError;
 use crm::PreparedInput;
 use store::hex;
 use store::os;
-use store::seal::{KeyedHash, SealedWriter, StorageKey};
-use store::sealed::{RawSealedFile as SealedFile, fill, open_sealed, read_or_end};
+use store::seal::{KeyedHash, StorageKey};
+use store::sealed::{SealedFile, SealedOut};
 use store::spill::Workspace;
-use store::spill::{FixedSorted, FixedSorter};
+use store::spill::{Sorted, Sorter};
 
 /// Fingerprints of the inputs that one provider was told of.
 #[derive(Debug)]
@@ -71,10 +71,10 @@ impl InputHistory {
         &self,
         input: &PreparedInput,
         workspace: &Workspace,
-    ) -> Result<FixedSorted, CrmError> {
+    ) -> Result<Fingerprints, CrmError> {
         let key = self.key.keyed_hash(HISTORY)?;
         let (directory, memory) = (&workspace.directory, workspace.memory_bytes);
-        let mut sorter = FixedSorter::new(directory, FINGERPRINT_LEN, memory)?;
+        let mut sorter = Sorter::new(directory, memory)?;
         let mut identifiers = input.identifiers()?;
         // The last row so far, which may go on in the next chunk.
         let mut open: Vec<RowSlot> = Vec::new();
@@ -98,7 +98,7 @@ impl InputHistory {
             }
             let fingerprints: Vec<Fingerprint> =
                 rows.par_iter().map(|row| fingerprint(&key, row)).collect();
-            sorter.extend(fingerprints.as_flattened())?;
+            sorter.extend(&fingerprints)?;
         }
     }
 
@@ -107,12 +107,12 @@ impl InputHistory {
     /// # Errors
     ///
     /// [`CrmError`] if a kept list is damaged: the run must not go on as if it were not there.
-    pub fn nearest(&self, fingerprints: &mut FixedSorted) -> Result<Option<u64>, CrmError> {
+    pub fn nearest(&self, fingerprints: &mut Fingerprints) -> Result<Option<u64>, CrmError> {
         let mut nearest: Option<u64> = None;
         for entry in self.entries()? {
             fingerprints.rewind()?;
-            let kept = Kept::open(&entry.path, &self.key)?;
-            let changed = changed_rows(&mut Own::new(fingerprints), kept)?;
+            let kept = SealedFile::open(&entry.path, &self.key, HISTORY)?;
+            let changed = changed_rows(fingerprints, kept)?;
             if changed > 0 {
                 nearest = Some(nearest.map_or(changed, |nearest| nearest.min(changed)));
             }
@@ -128,7 +128,7 @@ impl InputHistory {
     pub fn record(
         &self,
         root: &[u8; 32],
-        fingerprints: &mut FixedSorted,
+        fingerprints: &mut Fingerprints,
         kept_until: u64,
     ) -> Result<(), CrmError> {
         let root = hex(root);
@@ -146,11 +146,11 @@ impl InputHistory {
         let mut failure: Option<CrmError> = None;
         let published = os::publish_new(&target, os::PRIVATE_MODE, |out| {
             let write = || -> Result<(), CrmError> {
-                let mut sealed = SealedWriter::new(out, &self.key, HISTORY)?;
-                while let Some(chunk) = fingerprints.next_chunk(CHUNK_BYTES)? {
-                    sealed.append(&chunk)?;
+                let mut sealed = SealedOut::over(out, &self.key, HISTORY)?;
+                while let Some(fingerprint) = fingerprints.next_record()? {
+                    sealed.push(&fingerprint)?;
                 }
-                sealed.finish()?;
+                sealed.into_inner()?;
                 Ok(())
             };
             write().map_err(|error| {
@@ -189,13 +189,17 @@ struct Entry {
 
 type Fingerprint = [u8; FINGERPRINT_LEN];
 
+/// Fingerprints of the rows of an input, in order.
+pub type Fingerprints = Sorted<Fingerprint>;
+
 /// The fingerprint of the identifiers of one row, whatever columns they stand in.
 fn fingerprint(key: &KeyedHash, row: &[RowSlot]) -> Fingerprint {
     let mut held: Zeroizing<Vec<[u8; 33]>> = Zeroizing::new(Vec::with_capacity(row.len()));
     held.extend(row.iter().map(|slot| {
         let mut value = [0; 33];
-        let digest = slot.identifier.digest.expose_bytes();
-        fill(&mut value, &[&[slot.identifier.kind.code()], digest]);
+        let [kind, digest @ ..] = &mut value;
+        *kind = slot.identifier.kind.code();
+        *digest = *slot.identifier.digest.expose_bytes();
         value
     }));
     held.sort_unstable();
@@ -203,52 +207,13 @@ fn fingerprint(key: &KeyedHash, row: &[RowSlot]) -> Fingerprint {
     hash.first_chunk().copied().unwrap_or_default()
 }
 
-/// Own fingerprints one by one, out of a sorted set.
-struct Own<'a> {
-    sorted: &'a mut FixedSorted,
-    chunk: Zeroizing<Vec<u8>>,
-    at: usize,
-}
-
-impl<'a> Own<'a> {
-    fn new(sorted: &'a mut FixedSorted) -> Self {
-        Self { sorted, chunk: Zeroizing::default(), at: 0 }
-    }
-
-    fn next(&mut self) -> Result<Option<Fingerprint>, CrmError> {
-        loop {
-            let (records, _) = self.chunk.as_chunks::<FINGERPRINT_LEN>();
-            if let Some(record) = records.get(self.at) {
-                self.at += 1;
-                return Ok(Some(*record));
-            }
-            let Some(chunk) = self.sorted.next_chunk(CHUNK_BYTES)? else { return Ok(None) };
-            (self.chunk, self.at) = (chunk, 0);
-        }
-    }
-}
-
-/// Kept fingerprints one by one, out of their sealed file.
-struct Kept<'a> {
-    file: SealedFile,
-    path: &'a Path,
-}
-
-impl<'a> Kept<'a> {
-    fn open(path: &'a Path, key: &StorageKey) -> Result<Self, CrmError> {
-        Ok(Self { file: open_sealed(path, key, HISTORY)?, path })
-    }
-
-    fn next(&mut self) -> Result<Option<Fingerprint>, CrmError> {
-        let mut record = [0; FINGERPRINT_LEN];
-        Ok(read_or_end(&mut self.file, &mut record, self.path)?.then_some(record))
-    }
-}
-
 /// Merges two sorted lists, equal entries one against one.
-fn changed_rows(own: &mut Own<'_>, mut kept: Kept<'_>) -> Result<u64, CrmError> {
+fn changed_rows(
+    own: &mut Fingerprints,
+    mut kept: SealedFile<Fingerprint>,
+) -> Result<u64, CrmError> {
     let (mut only_own, mut only_kept) = (0_u64, 0_u64);
-    let (mut left, mut right) = (own.next()?, kept.next()?);
+    let (mut left, mut right) = (own.next_record()?, kept.next_record()?);
     loop {
         let order = match (&left, &right) {
             (None, None) => return Ok(only_own.max(only_kept)),
@@ -259,13 +224,13 @@ fn changed_rows(own: &mut Own<'_>, mut kept: Kept<'_>) -> Result<u64, CrmError> 
         match order {
             Ordering::Less => {
                 only_own += 1;
-                left = own.next()?;
+                left = own.next_record()?;
             }
             Ordering::Greater => {
                 only_kept += 1;
-                right = kept.next()?;
+                right = kept.next_record()?;
             }
-            Ordering::Equal => (left, right) = (own.next()?, kept.next()?),
+            Ordering::Equal => (left, right) = (own.next_record()?, kept.next_record()?),
         }
     }
 }
@@ -274,7 +239,6 @@ fn changed_rows(own: &mut Own<'_>, mut kept: Kept<'_>) -> Result<u64, CrmError> 
 const HISTORY: &str = "history";
 /// Bytes of a fingerprint: two of a billion rows are equal by chance with probability 2^-69.
 const FINGERPRINT_LEN: usize = 16;
-const CHUNK_BYTES: usize = 1 << 20;
 const CHUNK_IDENTIFIERS: usize = 1 << 13;
 
 #[cfg(test)]
@@ -306,12 +270,12 @@ mod tests {
         }
 
         /// Prepares rows of (row id, address), and gives root and fingerprints.
-        fn rows(&self, rows: &[(usize, usize)]) -> ([u8; 32], FixedSorted) {
+        fn rows(&self, rows: &[(usize, usize)]) -> ([u8; 32], Fingerprints) {
             let rows: Vec<_> = rows.iter().map(|(id, address)| (*id, plain(*address))).collect();
             self.addresses(&rows)
         }
 
-        fn addresses(&self, rows: &[(usize, String)]) -> ([u8; 32], FixedSorted) {
+        fn addresses(&self, rows: &[(usize, String)]) -> ([u8; 32], Fingerprints) {
             let mut text =
                 "row_id,email,consent_purposes,consent_ref,consent_at,consent_notice\n".to_owned();
             for (id, address) in rows {
@@ -425,7 +389,7 @@ mod tests {
         let other = Bench { key: StorageKey::from_bytes([8; 32]), ..Bench::new() };
         let mut of_other = other.rows(&same(0..50)).1;
         prints.rewind().unwrap();
-        assert_ne!(prints.next_chunk(1 << 20).unwrap(), of_other.next_chunk(1 << 20).unwrap());
+        assert_ne!(prints.next_record().unwrap(), of_other.next_record().unwrap());
         let path = bench.history(0).entries().unwrap().remove(0).path;
         let mut bytes = fs::read(&path).unwrap();
         *bytes.last_mut().unwrap() ^= 1;

@@ -22,9 +22,11 @@ use zeroize::Zeroize;
 use normalize::{EmailPrehash, Level, Line, Normalized, Normalizer, PhonePrehash, Reason};
 use store::hex;
 use store::os as world;
+use store::record::zerocopy::IntoBytes as _;
+use store::record::{BigEndian, Erased, Record as _, U16, U64, record};
 use store::seal::{self, StorageKey};
 use store::sealed::LEAVES_AT_ONCE;
-use store::sealed::{RawSealedFile as SealedFile, open_sealed, read_or_end};
+use store::sealed::{RawSealedFile, SealedFile, open_sealed, read_or_end};
 use store::spill::Workspace;
 use tabular::{InputFile, SourceOptions};
 
@@ -274,7 +276,7 @@ impl PreparedInput {
     /// [`CrmError`] if the sealed file does not open.
     pub fn identifiers(&self) -> Result<Identifiers, CrmError> {
         let path = self.directory.join(IDENTIFIERS);
-        Ok(Identifiers { reader: open_sealed(&path, &self.key, IDENTIFIERS)?, path })
+        Ok(Identifiers(SealedFile::open(&path, &self.key, IDENTIFIERS)?))
     }
 
     /// The row ids in committed order.
@@ -290,10 +292,7 @@ impl PreparedInput {
 
 /// Identifiers of a committed input, read from its sealed file.
 #[derive(Debug)]
-pub struct Identifiers {
-    reader: SealedFile,
-    path: PathBuf,
-}
+pub struct Identifiers(SealedFile<Place>);
 
 impl Identifiers {
     /// At most `identifiers_max` further identifiers; empty at the end.
@@ -304,12 +303,12 @@ impl Identifiers {
     pub fn next_chunk(&mut self, identifiers_max: usize) -> Result<Vec<RowSlot>, CrmError> {
         let mut chunk = Vec::new();
         while chunk.len() < identifiers_max {
-            let Some(place) = Place::read(&mut self.reader, &self.path)? else { break };
-            let damaged = || CrmError::contradiction(&self.path);
+            let Some(place) = self.0.next_record()? else { break };
+            let damaged = || CrmError::contradiction(self.0.path());
             let identifier = identifier_from_parts(place.kind, place.ruleset, place.digest)
                 .ok_or_else(damaged)?;
             let Place { row, slot, element, .. } = place;
-            chunk.push(RowSlot { row, slot, element, identifier });
+            chunk.push(RowSlot { row: row.get(), slot, element: element.get(), identifier });
         }
         Ok(chunk)
     }
@@ -318,7 +317,7 @@ impl Identifiers {
 /// Row ids of a committed input, read from its sealed file.
 #[derive(Debug)]
 pub struct RowIds {
-    reader: SealedFile,
+    reader: RawSealedFile,
     path: PathBuf,
 }
 
@@ -329,11 +328,11 @@ impl RowIds {
     ///
     /// [`CrmError`] if the file is damaged.
     pub fn next_id(&mut self) -> Result<Option<Vec<u8>>, CrmError> {
-        let mut len = [0; 2];
-        if !read_or_end(&mut self.reader, &mut len, &self.path)? {
+        let mut head = RowIdHead { len: 0.into() };
+        if !read_or_end(&mut self.reader, head.as_mut_bytes(), &self.path)? {
             return Ok(None);
         }
-        let mut id = vec![0; usize::from(u16::from_be_bytes(len))];
+        let mut id = vec![0; head.len.get().into()];
         match read_or_end(&mut self.reader, &mut id, &self.path)? {
             true => Ok(Some(id)),
             false => Err(CrmError::contradiction(&self.path)),
@@ -361,22 +360,14 @@ fn seed_of(store: &Path, content: &[u8; 32], key: &StorageKey) -> Result<InputSe
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         Err(source) => return Err(CrmError::Store(StoreError::Io { path, source })),
     };
-    let (entries, rest) = seeds.as_chunks::<64>();
-    if !rest.is_empty() {
-        return Err(CrmError::contradiction(&path));
-    }
-    let known = entries.iter().find_map(|entry| {
-        let (known, seed) = entry.split_first_chunk::<32>()?;
-        (known == content).then_some(())?;
-        seed.first_chunk::<32>().copied()
-    });
+    let entries = KnownSeed::slice(&seeds).ok_or_else(|| CrmError::contradiction(&path))?;
+    let known = entries.iter().find(|entry| entry.content == *content).map(|entry| entry.seed);
     if let Some(seed) = known {
         seeds.zeroize();
         return Ok(InputSeed::from_bytes(seed));
     }
     let seed = world::entropy::<32>()?;
-    seeds.extend_from_slice(content);
-    seeds.extend_from_slice(&seed);
+    seeds.extend_from_slice(Erased::from(KnownSeed { content: *content, seed }).bytes());
     let sealed = seal::seal_bytes(key, SEEDS, &seeds)?;
     seeds.zeroize();
     world::publish_atomically(&path, world::PRIVATE_MODE, |out| out.write_all(&sealed))?;
@@ -392,18 +383,18 @@ fn commit(
     arithmetic: &dyn BatchArithmetic,
 ) -> Result<InputRoot, CrmError> {
     let path = directory.join(IDENTIFIERS);
-    let mut reader = open_sealed(&path, key, IDENTIFIERS)?;
+    let mut reader = SealedFile::<Place>::open(&path, key, IDENTIFIERS)?;
     let mut committer = InputCommitter::new(seed.leaf_salts());
     let mut leaves = Vec::with_capacity(LEAVES_AT_ONCE);
-    while let Some(place) = Place::read(&mut reader, &path)? {
+    while let Some(place) = reader.next_record()? {
         let identifier = identifier_from_parts(place.kind, place.ruleset, place.digest)
             .ok_or_else(|| CrmError::contradiction(&path))?;
         leaves.push(InputLeaf {
-            row: place.row,
+            row: place.row.get(),
             slot: place.slot,
             identifier,
             consent_evidence: place.evidence,
-            source_time: place.time,
+            source_time: place.time.get(),
         });
         if leaves.len() == LEAVES_AT_ONCE {
             committer.extend(arithmetic, &leaves);
@@ -414,49 +405,32 @@ fn commit(
     Ok(committer.finish(rows))
 }
 
-/// One identifier at its place, as the sealed file holds it.
-struct Place {
-    row: u64,
-    slot: u8,
-    element: u64,
-    kind: u8,
-    ruleset: u8,
-    digest: [u8; 32],
-    evidence: [u8; 32],
-    time: u64,
+record! {
+    /// An identifier at its place, as the sealed file holds it.
+    struct Place {
+        row: U64<BigEndian>,
+        slot: u8,
+        element: U64<BigEndian>,
+        kind: u8,
+        digest: [u8; 32],
+        ruleset: u8,
+        evidence: [u8; 32],
+        time: U64<BigEndian>,
+    }
 }
 
-impl Place {
-    /// row ‖ slot ‖ element ‖ kind ‖ digest ‖ ruleset ‖ evidence ‖ time.
-    const LEN: usize = 8 + 1 + 8 + 1 + 32 + 1 + 32 + 8;
-
-    fn read(reader: &mut SealedFile, path: &Path) -> Result<Option<Self>, CrmError> {
-        let mut bytes = [0; Self::LEN];
-        if !read_or_end(reader, &mut bytes, path)? {
-            return Ok(None);
-        }
-        Self::decode(&bytes).map(Some).ok_or_else(|| CrmError::contradiction(path))
+record! {
+    /// Length of a row id, in front of it.
+    struct RowIdHead {
+        len: U16<BigEndian>,
     }
+}
 
-    fn decode(bytes: &[u8; Self::LEN]) -> Option<Self> {
-        let (row, rest) = bytes.split_first_chunk::<8>()?;
-        let (slot, rest) = rest.split_first()?;
-        let (element, rest) = rest.split_first_chunk::<8>()?;
-        let (kind, rest) = rest.split_first()?;
-        let (digest, rest) = rest.split_first_chunk::<32>()?;
-        let (ruleset, rest) = rest.split_first()?;
-        let (evidence, rest) = rest.split_first_chunk::<32>()?;
-        let time: [u8; 8] = rest.try_into().ok()?;
-        Some(Self {
-            row: u64::from_be_bytes(*row),
-            slot: *slot,
-            element: u64::from_be_bytes(*element),
-            kind: *kind,
-            ruleset: *ruleset,
-            digest: *digest,
-            evidence: *evidence,
-            time: u64::from_be_bytes(time),
-        })
+record! {
+    /// Seed of an input, with the hash of its content.
+    struct KnownSeed {
+        content: [u8; 32],
+        seed: [u8; 32],
     }
 }
 

@@ -14,16 +14,16 @@ use super::scan::{Found, Reasons, ScannedRow};
 use super::sources::{Sources, set_of};
 use crate::error::CrmError;
 use normalize::Reason;
-use store::sealed::fill;
+use store::record::{BigEndian, Record as _, U64, record};
 use store::spill::Workspace;
-use store::spill::{FixedSorter, SealedLog, SealedRecords, VarSorter, grow};
+use store::spill::{SealedLog, SealedRecords, Sorter, VarSorter, grow};
 
 /// Rows that may be used, each id once.
 pub(super) struct Merged {
     /// In the order of their ids: the sources of each, then its [`ScannedRow`].
     pub(super) rows: SealedRecords,
-    /// kind ‖ digest ‖ ordinal ‖ flags.
-    pub(super) by_value: FixedSorter,
+    /// Identifiers of them.
+    pub(super) by_value: Sorter<ByValue>,
 }
 
 /// Merges rows of one id, counts exclusions, and sorts identifiers by value; what the rows that
@@ -221,7 +221,7 @@ impl Merging<'_> {
 /// Rows that are kept so far, and their identifiers by value.
 pub(super) struct Kept {
     rows: SealedLog,
-    by_value: FixedSorter,
+    by_value: Sorter<ByValue>,
     /// Number of the next identifier.
     ordinal: u64,
     encoded: Zeroizing<Vec<u8>>,
@@ -232,7 +232,7 @@ impl Kept {
         let Workspace { directory, memory_bytes } = workspace;
         Ok(Self {
             rows: SealedLog::new(directory)?,
-            by_value: FixedSorter::new(directory, BY_VALUE_LEN, *memory_bytes)?,
+            by_value: Sorter::new(directory, *memory_bytes)?,
             ordinal: 0,
             encoded: Zeroizing::new(Vec::with_capacity(ROW_BYTES)),
         })
@@ -243,13 +243,15 @@ impl Kept {
         self.encoded.clear();
         let mut encoded = mem::take(&mut self.encoded);
         row.encode(&mut encoded);
-        self.rows.push_parts(&[&sources.to_be_bytes(), &encoded])?;
+        self.rows.push_parts(&[KeptHead { sources: sources.into() }.bytes(), &encoded])?;
         self.encoded = encoded;
         for found in row.identifiers.iter().map(Found::decode) {
-            let mut record = [0; BY_VALUE_LEN];
-            let ordinal = self.ordinal.to_be_bytes();
-            fill(&mut record, &[&[found.kind], &found.digest, &ordinal, &[found.flags()]]);
-            self.by_value.push(&record)?;
+            self.by_value.push(&ByValue {
+                kind: found.kind,
+                digest: found.digest,
+                ordinal: self.ordinal.into(),
+                flags: found.flags(),
+            })?;
             self.ordinal += 1;
         }
         Ok(())
@@ -260,11 +262,27 @@ impl Kept {
     }
 }
 
-/// The kind and digest of a record by value, its ordinal, and the flags of its identifier.
-pub(super) fn value(record: &[u8; BY_VALUE_LEN]) -> ((u8, &[u8; 32]), &[u8; 8], u8) {
-    let [kind, rest @ .., flags] = record;
-    let (digest, ordinal) = rest.split_first_chunk::<32>().unwrap_or((&[0; 32], &[]));
-    ((*kind, digest), ordinal.first_chunk().unwrap_or(&[0; 8]), *flags)
+record! {
+    /// Start of a kept row; its [`ScannedRow`] follows.
+    pub(super) struct KeptHead {
+        pub(super) sources: U64<BigEndian>,
+    }
+}
+
+record! {
+    /// An identifier of a kept row, sorted by its value.
+    pub(super) struct ByValue {
+        pub(super) kind: u8,
+        pub(super) digest: [u8; 32],
+        pub(super) ordinal: U64<BigEndian>,
+        pub(super) flags: u8,
+    }
+}
+
+impl ByValue {
+    pub(super) const fn value(&self) -> (u8, &[u8; 32]) {
+        (self.kind, &self.digest)
+    }
 }
 
 /// Gives a buffer another content, without leaving a copy of the old one behind.
@@ -273,8 +291,6 @@ fn replace(buffer: &mut Zeroizing<Vec<u8>>, bytes: &[u8]) {
     grow(buffer, bytes, usize::MAX);
 }
 
-/// kind ‖ digest ‖ ordinal ‖ flags.
-pub(super) const BY_VALUE_LEN: usize = 1 + 32 + 8 + 1;
 /// Room for most rows.
 const ROW_BYTES: usize = 512;
 

@@ -8,20 +8,21 @@
 //! Two sorted streams are merged, of which neither is held in memory. Nothing is sorted again
 //! unless a row is hit.
 
+use protocol::error::Bug;
+
 use super::columns;
 use super::counts::Tally;
-use super::merge::{BY_VALUE_LEN, Kept, Merged, value};
-use super::order::Stream;
+use super::merge::{ByValue, Kept, KeptHead, Merged};
 use super::scan::{Found, HOUSEHOLD, Reasons, ScannedRow};
 use crate::error::CrmError;
 use normalize::Reason;
-use store::sealed::fill;
+use store::record::{BigEndian, Record as _, U64, record};
 use store::spill::Workspace;
-use store::spill::{FixedSorted, FixedSorter, SealedLog, SealedRecords};
+use store::spill::{SealedLog, SealedRecords, Sorted, Sorter};
 
 /// Gathers the identifiers of the ids that object.
 pub(super) struct Objectors {
-    /// Number of the id ‖ kind ‖ digest ‖ household.
+    /// [`Held`] one after the other.
     held: SealedLog,
     /// Numbers of the ids whose objection stands, in order.
     standing: SealedLog,
@@ -43,9 +44,9 @@ impl Objectors {
     pub(super) fn hold(&mut self, row: &ScannedRow<'_>) -> Result<(), CrmError> {
         self.any_held = true;
         for found in row.identifiers.iter().map(Found::decode) {
-            let mut value = [0; VALUE_LEN];
-            fill(&mut value, &[&[found.kind], &found.digest, &[found.household.into()]]);
-            self.held.push_parts(&[&self.number.to_be_bytes(), &value])?;
+            let Found { kind, digest, household, .. } = found;
+            let value = Value { kind, digest, household: household.into() };
+            self.held.push(Held { number: self.number.into(), value }.bytes())?;
         }
         Ok(())
     }
@@ -53,7 +54,7 @@ impl Objectors {
     /// Ends the id at hand.
     pub(super) fn close(&mut self, objects: bool) -> Result<(), CrmError> {
         if objects {
-            self.standing.push(&self.number.to_be_bytes())?;
+            self.standing.push(Number { number: self.number.into() }.bytes())?;
         }
         self.number += u64::from(self.any_held);
         self.any_held = false;
@@ -61,18 +62,18 @@ impl Objectors {
     }
 
     /// Identifiers of the ids whose objection stands, by value; `None` if there are none.
-    fn values(self, workspace: &Workspace) -> Result<Option<FixedSorted>, CrmError> {
+    fn values(self, workspace: &Workspace) -> Result<Option<Sorted<Value>>, CrmError> {
         let (held, standing) = (self.held.finish()?, self.standing.finish()?);
         if standing.records() == 0 || held.records() == 0 {
             return Ok(None);
         }
         let Workspace { directory, memory_bytes } = workspace;
-        let mut values = FixedSorter::new(directory, VALUE_LEN, memory_bytes / 4)?;
+        let mut values = Sorter::new(directory, memory_bytes / 4)?;
         let (mut held, mut standing) = (held.read()?, standing.read()?);
-        let number = |record: &[u8]| record.first_chunk::<8>().copied();
+        let number = |record: &[u8]| Number::read(record).map(|one| one.number);
         let mut next = standing.next_record()?.and_then(number);
         while let Some(record) = held.next_record()? {
-            let Some((of, value)) = record.split_first_chunk::<8>() else { break };
+            let Held { number: of, value } = Held::read(record).ok_or(Bug::invariant())?;
             while next.is_some_and(|next| next < *of) {
                 next = standing.next_record()?.and_then(number);
             }
@@ -87,7 +88,7 @@ impl Objectors {
 /// Rows that are left once the objections of others are applied, with their identifiers by value.
 pub(super) struct Unobjected {
     pub(super) rows: SealedRecords,
-    pub(super) by_value: FixedSorted,
+    pub(super) by_value: Sorted<ByValue>,
 }
 
 /// Takes rows out that hold what an objecting row holds, and household numbers off the others.
@@ -109,45 +110,31 @@ pub(super) fn apply(
         return Ok(Unobjected { rows, by_value });
     }
     drop(by_value);
-    let striking = Striking {
-        hits: Stream::of(hits),
-        ordinal: 0,
-        kept: Kept::new(workspace)?,
-        tally,
-        reasons,
-    };
+    let striking = Striking { hits, ordinal: 0, kept: Kept::new(workspace)?, tally, reasons };
     let Merged { rows, by_value } = striking.all(&rows, workspace)?;
     Ok(Unobjected { rows, by_value: by_value.finish()? })
 }
 
-/// Merges both orders of values: ordinal ‖ household of each identifier that is held by an
-/// objecting row too, in the order of the ordinals.
+/// Merges both orders of values: a hit for each identifier that is held by an objecting row too, in
+/// the order of the ordinals.
 fn hits(
-    by_value: &mut FixedSorted,
-    values: FixedSorted,
+    by_value: &mut Sorted<ByValue>,
+    mut values: Sorted<Value>,
     workspace: &Workspace,
-) -> Result<FixedSorted, CrmError> {
+) -> Result<Sorted<Hit>, CrmError> {
     let Workspace { directory, memory_bytes } = workspace;
-    let mut hits = FixedSorter::new(directory, HIT_LEN, memory_bytes / 4)?;
-    let mut values = Stream::<VALUE_LEN>::of(values);
-    let mut objected: Option<[u8; VALUE_LEN]> = None;
-    while let Some(chunk) = by_value.next_chunk(CHUNK_BYTES)? {
-        for record in chunk.as_chunks::<BY_VALUE_LEN>().0 {
-            let ((kind, digest), ordinal, flags) = value(record);
-            let mut wanted = [0; VALUE_LEN];
-            // The greatest record of this value, so that all of them are passed.
-            fill(&mut wanted, &[&[kind], digest, &[1]]);
-            while let Some(next) = values.next_if(|next| *next <= wanted)? {
-                objected = Some(next);
-            }
-            // Of one value the last says whether any row knows it for a household's.
-            let Some([of @ .., household]) = &objected else { continue };
-            if wanted.starts_with(of) {
-                let household = *household == 1 || flags & HOUSEHOLD != 0;
-                let mut hit = [0; HIT_LEN];
-                fill(&mut hit, &[ordinal, &[household.into()]]);
-                hits.push(&hit)?;
-            }
+    let mut hits = Sorter::new(directory, memory_bytes / 4)?;
+    let mut objected: Option<Value> = None;
+    while let Some(ByValue { kind, digest, ordinal, flags }) = by_value.next_record()? {
+        // The greatest record of this value, so that all of them are passed.
+        let wanted = Value { kind, digest, household: 1 };
+        while let Some(next) = values.next_if(|next| *next <= wanted)? {
+            objected = Some(next);
+        }
+        // Of one value the last says whether any row knows it for a household's.
+        if let Some(objected) = objected.filter(|one| one.is_of(&wanted)) {
+            let household = objected.household == 1 || flags & HOUSEHOLD != 0;
+            hits.push(&Hit { ordinal, household: household.into() })?;
         }
     }
     Ok(hits.finish()?)
@@ -155,7 +142,7 @@ fn hits(
 
 /// A pass over the rows that takes out what was hit.
 struct Striking<'a, 'b> {
-    hits: Stream<HIT_LEN>,
+    hits: Sorted<Hit>,
     /// Number of the next identifier.
     ordinal: u64,
     kept: Kept,
@@ -167,10 +154,10 @@ impl Striking<'_, '_> {
     fn all(mut self, rows: &SealedRecords, workspace: &Workspace) -> Result<Merged, CrmError> {
         let mut rows = rows.read()?;
         while let Some(bytes) = rows.next_record()? {
-            let (sources, encoded) = bytes.split_first_chunk::<8>().unwrap_or((&[0; 8], &[]));
-            let row = ScannedRow::decode(encoded)
-                .ok_or_else(|| CrmError::contradiction(&workspace.directory))?;
-            self.row(&row, u64::from_be_bytes(*sources))?;
+            let kept = KeptHead::split(bytes);
+            let kept = kept.and_then(|(head, row)| Some((head, ScannedRow::decode(row)?)));
+            let (head, row) = kept.ok_or_else(|| CrmError::contradiction(&workspace.directory))?;
+            self.row(&row, head.sources.get())?;
         }
         self.kept.finish()
     }
@@ -180,11 +167,11 @@ impl Striking<'_, '_> {
         let mut households = Vec::new();
         let mut objected = false;
         for encoded in row.identifiers {
-            let ordinal = self.ordinal.to_be_bytes();
+            let ordinal = self.ordinal;
             self.ordinal += 1;
-            match self.hits.next_of(&ordinal)? {
+            match self.hits.next_if(|hit| hit.ordinal.get() == ordinal)? {
                 None => left.push(*encoded),
-                Some([.., 1]) => households.push(Found::decode(encoded)),
+                Some(Hit { household: 1, .. }) => households.push(Found::decode(encoded)),
                 Some(_) => objected = true,
             }
         }
@@ -208,8 +195,41 @@ impl Striking<'_, '_> {
     }
 }
 
-/// kind ‖ digest ‖ household.
-const VALUE_LEN: usize = 1 + 32 + 1;
-/// ordinal ‖ household.
-const HIT_LEN: usize = 8 + 1;
-const CHUNK_BYTES: usize = 1 << 20;
+record! {
+    /// An identifier that an objecting row holds.
+    #[derive(PartialOrd, Ord)]
+    struct Value {
+        kind: u8,
+        digest: [u8; 32],
+        household: u8,
+    }
+}
+
+impl Value {
+    fn is_of(&self, other: &Self) -> bool {
+        (self.kind, self.digest) == (other.kind, other.digest)
+    }
+}
+
+record! {
+    /// Value with the number of the id that holds it.
+    struct Held {
+        number: U64<BigEndian>,
+        value: Value,
+    }
+}
+
+record! {
+    /// Number of an id.
+    struct Number {
+        number: U64<BigEndian>,
+    }
+}
+
+record! {
+    /// An identifier of another row that an objecting row holds too.
+    struct Hit {
+        ordinal: U64<BigEndian>,
+        household: u8,
+    }
+}

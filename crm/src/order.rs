@@ -9,22 +9,25 @@
 
 use std::path::Path;
 
+use protocol::error::Bug;
 use protocol::identifier::IdentifierKind;
 use protocol::limits::ROW_WIDTH_MAX;
 use sha2::{Digest, Sha256};
-use zeroize::Zeroizing;
 
 use super::counts::{FileUse, Tally};
-use super::merge::{BY_VALUE_LEN, merge_rows, value};
+use super::merge::{ByValue, KeptHead, merge_rows};
 use super::scan::{FIXED, Found, Reasons, Scanned, ScannedRow, USED, scan};
 use super::sources::Sources;
-use super::{IDENTIFIERS, InputRules, Place, ROWS, SharedLimits, Staging, columns, objectors};
+use super::{
+    IDENTIFIERS, InputRules, Place, ROWS, RowIdHead, SharedLimits, Staging, columns, objectors,
+};
 use crate::error::CrmError;
 use normalize::Reason;
+use store::record::{BigEndian, Record as _, U64, record};
 use store::seal::StorageKey;
-use store::sealed::{RawSealedOut as SealedOut, create_sealed, fill, finish_sealed};
+use store::sealed::{RawSealedOut, SealedOut, create_sealed, finish_sealed};
 use store::spill::Workspace;
-use store::spill::{FixedSorted, FixedSorter, SealedRecords};
+use store::spill::{SealedRecords, Sorted, Sorter};
 use tabular::InputFile;
 
 /// An input in its committed order, written to the staging directory.
@@ -61,7 +64,7 @@ pub(super) fn gather(
         tally: &mut tally,
         reasons,
         content: content_of(rules),
-        identifiers: create_sealed(&path, key, IDENTIFIERS)?,
+        identifiers: SealedOut::create(&path, key, IDENTIFIERS)?,
         row_ids: create_sealed(&staging.directory.join(ROWS), key, ROWS)?,
         path: &path,
     };
@@ -72,81 +75,99 @@ pub(super) fn gather(
 /// Identifiers of several rows.
 struct Shared {
     /// Ordinals of those that too many rows hold, in order.
-    refused: Stream<8>,
-    /// ordinal ‖ number of later occurrences, in order.
-    numbered: Stream<16>,
+    refused: Sorted<Ordinal>,
+    /// Numbers of later occurrences, in order.
+    numbered: Sorted<Numbered>,
 }
 
 /// Refuses identifiers that too many rows hold, and numbers later occurrences of the others.
 fn find_shared(
-    mut sorted: FixedSorted,
+    mut sorted: Sorted<ByValue>,
     limits: SharedLimits,
     workspace: &Workspace,
     tally: &mut Tally,
 ) -> Result<Shared, CrmError> {
     // Three of them fill beside the one that is read.
     let memory_bytes = workspace.memory_bytes / 3;
-    let sorter = |len| FixedSorter::new(&workspace.directory, len, memory_bytes);
+    let directory = &workspace.directory;
     let mut groups = Groups {
         limits,
         members: Vec::new(),
         rows: 0,
         fixed: false,
-        refused: sorter(8)?,
-        later: sorter(8)?,
-        by_first: sorter(16)?,
+        refused: Sorter::new(directory, memory_bytes)?,
+        later: Sorter::new(directory, memory_bytes)?,
+        by_first: Sorter::new(directory, memory_bytes)?,
     };
-    while let Some(chunk) = sorted.next_chunk(CHUNK_BYTES)? {
-        for record in chunk.as_chunks::<BY_VALUE_LEN>().0 {
-            groups.push(record, tally)?;
-        }
+    while let Some(record) = sorted.next_record()? {
+        groups.push(&record, tally)?;
     }
     groups.close(tally)?;
     drop(sorted);
     let Groups { refused, later, by_first, .. } = groups;
-    let (mut refused, mut later) = (Stream::new(refused)?, Stream::<8>::new(later)?);
-    let mut by_first = Stream::<16>::new(by_first)?;
-    let mut numbered = sorter(16)?;
+    let (mut refused, mut later) = (refused.finish()?, later.finish()?);
+    let mut by_first = by_first.finish()?;
+    let mut numbered = Sorter::new(directory, memory_bytes)?;
     // What has no number of its own, of all that comes before the first occurrence at hand.
-    let mut unnumbered = 0_u64;
-    while let Some(record) = by_first.next()? {
-        let (first, own) = record.split_first_chunk::<8>().unwrap_or((&[0; 8], &[]));
-        while refused.next_below(first)?.is_some() || later.next_below(first)?.is_some() {
+    let mut unnumbered = 0;
+    while let Some(Repeated { first, ordinal }) = by_first.next_record()? {
+        let before = |one: &Ordinal| one.ordinal < first;
+        while refused.next_if(before)?.is_some() || later.next_if(before)?.is_some() {
             unnumbered += 1;
         }
-        let number = u64::from_be_bytes(*first).saturating_sub(unnumbered).to_be_bytes();
-        let mut out = [0; 16];
-        fill(&mut out, &[own, &number]);
-        numbered.push(&out)?;
+        // All of them come before it.
+        let number = first.get().checked_sub(unnumbered).ok_or(Bug::invariant())?;
+        numbered.push(&Numbered { ordinal, number: number.into() })?;
     }
     refused.rewind()?;
-    Ok(Shared { refused, numbered: Stream::new(numbered)? })
+    Ok(Shared { refused, numbered: numbered.finish()? })
+}
+
+record! {
+    /// Place of an identifier in the count.
+    struct Ordinal {
+        ordinal: U64<BigEndian>,
+    }
+}
+
+record! {
+    /// A later occurrence of an identifier, by the first one.
+    struct Repeated {
+        first: U64<BigEndian>,
+        ordinal: U64<BigEndian>,
+    }
+}
+
+record! {
+    /// A later occurrence of an identifier, with its number.
+    struct Numbered {
+        ordinal: U64<BigEndian>,
+        number: U64<BigEndian>,
+    }
 }
 
 /// Takes identifiers in the order of their values and tells those that several rows hold.
 struct Groups {
     limits: SharedLimits,
     /// The group at hand, until it is larger than any limit.
-    members: Vec<[u8; BY_VALUE_LEN]>,
+    members: Vec<ByValue>,
     rows: u64,
     fixed: bool,
-    /// Ordinals.
-    refused: FixedSorter,
-    /// Ordinals of all but the first occurrence.
-    later: FixedSorter,
-    /// Ordinal of the first occurrence ‖ that of a later one.
-    by_first: FixedSorter,
+    refused: Sorter<Ordinal>,
+    /// All but the first occurrence.
+    later: Sorter<Ordinal>,
+    by_first: Sorter<Repeated>,
 }
 
 impl Groups {
-    fn push(&mut self, record: &[u8; BY_VALUE_LEN], tally: &mut Tally) -> Result<(), CrmError> {
-        if self.members.first().is_some_and(|first| value(first).0 != value(record).0) {
+    fn push(&mut self, record: &ByValue, tally: &mut Tally) -> Result<(), CrmError> {
+        if self.members.first().is_some_and(|first| first.value() != record.value()) {
             self.close(tally)?;
         }
-        let (_, ordinal, flags) = value(record);
+        let ByValue { ordinal, flags, .. } = *record;
         if flags & USED == 0 {
             // There for objections alone, which have been applied.
-            return Ok(self.refused.push(ordinal)?);
+            return Ok(self.refused.push(&Ordinal { ordinal })?);
         }
         self.rows += 1;
         self.fixed |= flags & FIXED != 0;
@@ -154,7 +175,7 @@ impl Groups {
         if self.rows <= u64::from(most.max(1)) {
             self.members.push(*record);
         } else {
-            self.refused.push(value(record).1)?;
+            self.refused.push(&Ordinal { ordinal })?;
         }
         Ok(())
     }
@@ -162,19 +183,17 @@ impl Groups {
     /// Ends the group at hand.
     fn close(&mut self, tally: &mut Tally) -> Result<(), CrmError> {
         let Some((first, later)) = self.members.split_first() else { return Ok(()) };
-        let ((kind, _), first_ordinal, _) = value(first);
+        let ByValue { kind, ordinal: first, .. } = *first;
         let refused = self.rows > u64::from(self.limit(kind));
         tally.count_shared(kind, self.rows, refused);
         if refused {
-            for record in &self.members {
-                self.refused.push(value(record).1)?;
+            for ByValue { ordinal, .. } in &self.members {
+                self.refused.push(&Ordinal { ordinal: *ordinal })?;
             }
         } else {
-            for record in later {
-                let mut out = [0; 16];
-                fill(&mut out, &[first_ordinal, value(record).1]);
-                self.by_first.push(&out)?;
-                self.later.push(value(record).1)?;
+            for ByValue { ordinal, .. } in later {
+                self.by_first.push(&Repeated { first, ordinal: *ordinal })?;
+                self.later.push(&Ordinal { ordinal: *ordinal })?;
             }
         }
         self.members.clear();
@@ -207,8 +226,8 @@ fn content_of(rules: &InputRules<'_>) -> Sha256 {
 /// The last pass: rows with what is left of their identifiers.
 struct Last<'a, 'b> {
     ruleset: u8,
-    refused: Stream<8>,
-    numbered: Stream<16>,
+    refused: Sorted<Ordinal>,
+    numbered: Sorted<Numbered>,
     /// Number of the next identifier.
     ordinal: u64,
     /// Identifiers met so far; the number of the next new one.
@@ -217,8 +236,8 @@ struct Last<'a, 'b> {
     tally: &'a mut Tally,
     reasons: &'a mut Reasons<'b>,
     content: Sha256,
-    identifiers: SealedOut,
-    row_ids: SealedOut,
+    identifiers: SealedOut<Place>,
+    row_ids: RawSealedOut,
     path: &'a Path,
 }
 
@@ -228,19 +247,19 @@ impl Last<'_, '_> {
     fn write(mut self, rows: &SealedRecords) -> Result<([u8; 32], u64), CrmError> {
         let mut rows = rows.read()?;
         while let Some(bytes) = rows.next_record()? {
-            let (sources, encoded) = bytes.split_first_chunk::<8>().unwrap_or((&[0; 8], &[]));
-            let row = ScannedRow::decode(encoded);
-            let row = row.ok_or_else(|| CrmError::contradiction(self.path))?;
-            self.write_row(&row, u64::from_be_bytes(*sources))?;
+            let kept = KeptHead::split(bytes);
+            let kept = kept.and_then(|(head, row)| Some((head, ScannedRow::decode(row)?)));
+            let (head, row) = kept.ok_or_else(|| CrmError::contradiction(self.path))?;
+            self.write_row(&row, head.sources.get())?;
         }
-        finish_sealed(self.identifiers, self.path)?;
+        self.identifiers.finish()?;
         finish_sealed(self.row_ids, self.path)?;
         self.content.update(self.tally.counts.eligible.to_be_bytes());
         Ok((self.content.finalize().into(), self.distinct))
     }
 
     fn write_row(&mut self, row: &ScannedRow<'_>, sources: u64) -> Result<(), CrmError> {
-        let eligible = self.tally.counts.eligible.to_be_bytes();
+        let eligible = self.tally.counts.eligible;
         let mut slot = 0;
         let mut kinds = [0; ROW_WIDTH_MAX as usize];
         for found in row.identifiers.iter().map(Found::decode) {
@@ -254,26 +273,22 @@ impl Last<'_, '_> {
                 self.reasons.note(row.row_id, row.line, name, Reason::SharedIdentifier)?;
                 continue;
             };
-            let mut out = [0; Place::LEN];
-            fill(
-                &mut out,
-                &[
-                    &eligible,
-                    &[slot],
-                    &element.to_be_bytes(),
-                    &[found.kind],
-                    &found.digest,
-                    &[self.ruleset],
-                    row.evidence,
-                    &row.consent_at.to_be_bytes(),
-                ],
-            );
+            let place = Place {
+                row: eligible.into(),
+                slot,
+                element: element.into(),
+                kind: found.kind,
+                digest: found.digest,
+                ruleset: self.ruleset,
+                evidence: *row.evidence,
+                time: row.consent_at.into(),
+            };
             if let Some(kind) = kinds.get_mut(usize::from(slot)) {
                 *kind = found.kind;
             }
             slot += 1;
-            self.content.update(out);
-            self.identifiers.append(&out)?;
+            self.content.update(place.bytes());
+            self.identifiers.push(&place)?;
         }
         if slot == 0 {
             self.tally.counts.excluded_no_usable_identifier += 1;
@@ -281,12 +296,12 @@ impl Last<'_, '_> {
             return self.reasons.note(row.row_id, row.line, "", Reason::RowNoUsableIdentifier);
         }
         // The scan caps an id at 1,024 bytes.
-        let len =
-            u16::try_from(row.row_id.len()).map_err(|_| CrmError::contradiction(self.path))?;
+        let len = u16::try_from(row.row_id.len()).map_err(|_| Bug::invariant())?;
+        let head = RowIdHead { len: len.into() };
         // A result names rows by their ids: under other ids it is the result of another input.
-        self.content.update(len.to_be_bytes());
+        self.content.update(head.bytes());
         self.content.update(row.row_id);
-        self.row_ids.append(&len.to_be_bytes())?;
+        self.row_ids.append(head.bytes())?;
         self.row_ids.append(row.row_id)?;
         self.tally.counts.eligible += 1;
         self.tally.counts.rows_cut += u64::from(row.cut);
@@ -297,69 +312,16 @@ impl Last<'_, '_> {
 
     /// The number of the next identifier; `None` if it is refused.
     fn element(&mut self) -> Result<Option<u64>, CrmError> {
-        let ordinal = self.ordinal.to_be_bytes();
+        let ordinal = self.ordinal;
         self.ordinal += 1;
-        if self.refused.next_of(&ordinal)?.is_some() {
+        if self.refused.next_if(|one| one.ordinal.get() == ordinal)?.is_some() {
             return Ok(None);
         }
-        if let Some(record) = self.numbered.next_of(&ordinal)? {
-            let (_, number) = record.split_last_chunk::<8>().unwrap_or((&[], &[0; 8]));
-            return Ok(Some(u64::from_be_bytes(*number)));
+        if let Some(found) = self.numbered.next_if(|one| one.ordinal.get() == ordinal)? {
+            return Ok(Some(found.number.get()));
         }
         let number = self.distinct;
         self.distinct += 1;
         Ok(Some(number))
     }
 }
-
-/// Sorted records that begin with an ordinal.
-pub(super) struct Stream<const N: usize> {
-    sorted: FixedSorted,
-    chunk: Zeroizing<Vec<u8>>,
-    at: usize,
-}
-
-impl<const N: usize> Stream<N> {
-    fn new(sorter: FixedSorter) -> Result<Self, CrmError> {
-        Ok(Self::of(sorter.finish()?))
-    }
-
-    pub(super) fn of(sorted: FixedSorted) -> Self {
-        Self { sorted, chunk: Zeroizing::default(), at: 0 }
-    }
-
-    fn rewind(&mut self) -> Result<(), CrmError> {
-        (self.chunk, self.at) = (Zeroizing::default(), 0);
-        Ok(self.sorted.rewind()?)
-    }
-
-    fn next(&mut self) -> Result<Option<[u8; N]>, CrmError> {
-        self.next_if(|_| true)
-    }
-
-    /// The next record, if it is of this ordinal.
-    pub(super) fn next_of(&mut self, ordinal: &[u8; 8]) -> Result<Option<[u8; N]>, CrmError> {
-        self.next_if(|record| record.starts_with(ordinal))
-    }
-
-    /// The next record, if it is of a lesser ordinal.
-    fn next_below(&mut self, ordinal: &[u8; 8]) -> Result<Option<[u8; N]>, CrmError> {
-        self.next_if(|record| record.as_slice() < ordinal.as_slice())
-    }
-
-    pub(super) fn next_if(
-        &mut self,
-        wanted: impl FnOnce(&[u8; N]) -> bool,
-    ) -> Result<Option<[u8; N]>, CrmError> {
-        if self.at >= self.chunk.len() && !self.sorted.is_at_end() {
-            self.chunk = self.sorted.next_chunk(CHUNK_BYTES)?.unwrap_or_default();
-            self.at = 0;
-        }
-        let rest = self.chunk.get(self.at..).unwrap_or_default();
-        let record = rest.first_chunk::<N>().filter(|record| wanted(record)).copied();
-        self.at += if record.is_some() { N } else { 0 };
-        Ok(record)
-    }
-}
-
-const CHUNK_BYTES: usize = 1 << 20;

@@ -17,7 +17,8 @@ use super::sources::{Sources, set_of};
 use super::{InputRules, RowReasons};
 use crate::error::CrmError;
 use normalize::{Kind, Level, Line, Normalized, Outcome, PhoneContext, Reason};
-use store::sealed::fill;
+use store::record::zerocopy::FromBytes as _;
+use store::record::{BigEndian, Record as _, U64, record};
 use store::spill::Workspace;
 use store::spill::{VarSorter, grow};
 use tabular::batch::{self, RowBatch, look_ahead};
@@ -191,7 +192,7 @@ impl Digested {
         }
         let updated_at = self.age(row.get(columns::UPDATED_AT), rules.gate.now, gate);
         let found = identifiers.iter();
-        let found: Vec<[u8; Found::LEN]> = found.map(Found::encode).collect();
+        let found: Vec<Encoded> = found.map(Found::encode).collect();
         let encoded = ScannedRow {
             row_id: row_id.as_bytes(),
             updated_at,
@@ -353,7 +354,7 @@ pub(super) struct ScannedRow<'a> {
     /// Seconds since 1970.
     pub(super) consent_at: u64,
     /// Encodings of [`Found`], in the order of the kinds, then of the columns, each once.
-    pub(super) identifiers: &'a [[u8; Found::LEN]],
+    pub(super) identifiers: &'a [Encoded],
     /// True if it had more identifiers than a row may have.
     pub(super) cut: bool,
     /// True if its age states a zone; read as UTC without one, it may be hours off.
@@ -363,49 +364,46 @@ pub(super) struct ScannedRow<'a> {
 }
 
 impl<'a> ScannedRow<'a> {
-    /// `row id ‖ 0 ‖ objects ‖ updated ‖ gate ‖ evidence ‖ time ‖ identifiers ‖ cut ‖ zoned ‖
-    /// source ‖ line`: sorts by row id, rows that object first, then by age, then by content, so
-    /// that neither the order of rows nor their files decide which of one id is kept. No row id
-    /// holds a zero byte: the readers refuse them.
+    /// The row id, a [`RowHead`], the identifiers, a [`RowTail`]: sorts by row id, rows that object
+    /// first, then by age, then by content, so that neither the order of rows nor their files decide
+    /// which of one id is kept. No row id holds a zero byte: the readers refuse them.
     pub(super) fn encode(&self, out: &mut Zeroizing<Vec<u8>>) {
-        let parts: [&[u8]; 10] = [
-            self.row_id,
-            &[0],
-            &[u8::from(!self.gate.objects())],
-            &self.updated_at.to_be_bytes(),
-            &[self.gate.code()],
-            self.evidence,
-            &self.consent_at.to_be_bytes(),
-            self.identifiers.as_flattened(),
-            &[self.cut.into(), self.zoned.into(), self.source],
-            &self.line.to_be_bytes(),
-        ];
-        parts.into_iter().for_each(|part| grow(out, part, usize::MAX));
+        let head = RowHead {
+            zero: 0,
+            allows: u8::from(!self.gate.objects()),
+            updated_at: self.updated_at.into(),
+            gate: self.gate.code(),
+            evidence: *self.evidence,
+            consent_at: self.consent_at.into(),
+        };
+        let tail = RowTail {
+            cut: self.cut.into(),
+            zoned: self.zoned.into(),
+            source: self.source,
+            line: self.line.into(),
+        };
+        grow(out, self.row_id, usize::MAX);
+        grow(out, head.bytes(), usize::MAX);
+        self.identifiers.iter().for_each(|one| grow(out, one.bytes(), usize::MAX));
+        grow(out, tail.bytes(), usize::MAX);
     }
 
     pub(super) fn decode(bytes: &'a [u8]) -> Option<Self> {
         let end = bytes.iter().position(|byte| *byte == 0)?;
         let (row_id, rest) = bytes.split_at_checked(end)?;
-        let (_, rest) = rest.split_first_chunk::<2>()?;
-        let (updated_at, rest) = rest.split_first_chunk::<8>()?;
-        let (gate, rest) = rest.split_first()?;
-        let (evidence, rest) = rest.split_first_chunk::<32>()?;
-        let (consent_at, rest) = rest.split_first_chunk::<8>()?;
-        let (rest, line) = rest.split_last_chunk::<8>()?;
-        let (rest, [cut, zoned, source]) = rest.split_last_chunk()?;
-        let (identifiers, tail) = rest.as_chunks();
-        tail.is_empty().then_some(())?;
+        let (head, rest) = RowHead::split(rest)?;
+        let (identifiers, tail) = RowTail::split_end(rest)?;
         Some(Self {
             row_id,
-            updated_at: u64::from_be_bytes(*updated_at),
-            gate: Gate::from_code(*gate)?,
-            evidence,
-            consent_at: u64::from_be_bytes(*consent_at),
-            identifiers,
-            cut: *cut == 1,
-            zoned: *zoned == 1,
-            source: *source,
-            line: u64::from_be_bytes(*line),
+            updated_at: head.updated_at.get(),
+            gate: Gate::from_code(head.gate)?,
+            evidence: &head.evidence,
+            consent_at: head.consent_at.get(),
+            identifiers: Encoded::slice(identifiers)?,
+            cut: tail.cut == 1,
+            zoned: tail.zoned == 1,
+            source: tail.source,
+            line: tail.line.get(),
         })
     }
 
@@ -416,8 +414,41 @@ impl<'a> ScannedRow<'a> {
 
     /// Byte of an encoded row that holds its source.
     fn source_mut(bytes: &mut [u8]) -> Option<&mut u8> {
-        let (rest, _) = bytes.split_last_chunk_mut::<8>()?;
-        rest.last_mut()
+        RowTail::mut_from_suffix(bytes).ok().map(|(_, tail)| &mut tail.source)
+    }
+}
+
+record! {
+    /// Part of an encoded row between its id and its identifiers.
+    struct RowHead {
+        /// Ends the row id.
+        zero: u8,
+        /// 0 for a row that objects.
+        allows: u8,
+        updated_at: U64<BigEndian>,
+        gate: u8,
+        evidence: [u8; 32],
+        consent_at: U64<BigEndian>,
+    }
+}
+
+record! {
+    /// End of an encoded row.
+    struct RowTail {
+        cut: u8,
+        zoned: u8,
+        source: u8,
+        line: U64<BigEndian>,
+    }
+}
+
+record! {
+    /// A [`Found`] in an encoded row.
+    pub(super) struct Encoded {
+        kind: u8,
+        digest: [u8; 32],
+        flags: u8,
+        column: u8,
     }
 }
 
@@ -436,9 +467,6 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// kind ‖ digest ‖ flags ‖ column.
-    pub(super) const LEN: usize = 1 + 32 + 1 + 1;
-
     fn of(normalized: &Normalized, values: Values, column: usize) -> Self {
         let clear = matches!(values, Values::Email | Values::Phone);
         Self {
@@ -474,14 +502,13 @@ impl Found {
             .fold(0, |flags, (set, flag)| if set { flags | flag } else { flags })
     }
 
-    fn encode(&self) -> [u8; Self::LEN] {
-        let mut bytes = [0; Self::LEN];
-        fill(&mut bytes, &[&[self.kind], &self.digest, &[self.flags(), self.column]]);
-        bytes
+    fn encode(&self) -> Encoded {
+        let Self { kind, digest, column, .. } = *self;
+        Encoded { kind, digest, flags: self.flags(), column }
     }
 
-    pub(super) fn decode(bytes: &[u8; Self::LEN]) -> Self {
-        let [kind, digest @ .., flags, column] = *bytes;
+    pub(super) fn decode(encoded: &Encoded) -> Self {
+        let Encoded { kind, digest, flags, column } = *encoded;
         let has = |flag| flags & flag != 0;
         Self { kind, digest, fixed: has(FIXED), household: has(HOUSEHOLD), used: has(USED), column }
     }

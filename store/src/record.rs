@@ -53,6 +53,11 @@ pub trait Record:
         Self::ref_from_prefix(bytes).ok()
     }
 
+    /// The record at the end of what has another length each time, and what stands before it.
+    fn split_end(bytes: &[u8]) -> Option<(&[u8], &Self)> {
+        Self::ref_from_suffix(bytes).ok()
+    }
+
     /// Whole records one after the other.
     fn slice(bytes: &[u8]) -> Option<&[Self]> {
         <[Self]>::ref_from_bytes(bytes).ok()

@@ -219,17 +219,6 @@ pub fn read_or_end(
     }
 }
 
-/// Writes the parts one after the other into a record of their total length.
-pub fn fill(record: &mut [u8], parts: &[&[u8]]) {
-    debug_assert_eq!(record.len(), parts.iter().map(|part| part.len()).sum::<usize>());
-    let mut room = record;
-    for part in parts {
-        let Some((now, later)) = room.split_at_mut_checked(part.len()) else { break };
-        now.copy_from_slice(part);
-        room = later;
-    }
-}
-
 /// Leaves that are hashed together.
 pub const LEAVES_AT_ONCE: usize = 1 << 10;
 
