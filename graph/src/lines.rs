@@ -244,7 +244,7 @@ record! {
 }
 
 record! {
-    /// What follows the reference of a line's persona; its identifiers and digital ID come after.
+    /// Fields after the reference of a line's persona; its identifiers and digital ID come after.
     struct LineHead {
         /// Ends the reference.
         zero: u8,

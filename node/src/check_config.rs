@@ -158,7 +158,7 @@ fn shown(setting: &Effective, role: protocol::transcript::Role) -> Text {
 /// Mistakes that `check-config` found and listed.
 #[derive(Debug)]
 pub struct ConfigFaults {
-    /// Their number.
+    /// Number of the mistakes.
     pub found: u64,
 }
 

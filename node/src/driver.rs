@@ -35,7 +35,7 @@ mod party;
 
 pub use party::{Advertiser, AdvertiserDuties, Duties, Party, Provider, ProviderDuties};
 
-/// What a provider says in HELLO_P of the data that it answers from.
+/// Statement of a provider in HELLO_P on the data that it answers from.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Shown {
     /// Commitment of its snapshot.
@@ -48,25 +48,25 @@ pub struct Shown {
 pub struct Driver<'a, 'd, R: Party> {
     /// The session.
     pub session: R::Session,
-    /// Where it puts what it wants done.
+    /// Box in which it puts what it wants done.
     pub outbox: Outbox,
     /// The wire.
     pub channel: Channel,
-    /// Its arithmetic.
+    /// Arithmetic of the session.
     pub bench: Workbench,
-    /// Its record.
+    /// Record of the session.
     pub journal: SessionJournal,
     /// Directory that holds the records of all sessions.
     pub sessions: PathBuf,
-    /// Its spills.
+    /// Spills of the session.
     pub spills: SpillStore,
     /// The answers being read again; `None` before the session asks for the first.
     pub evaluations: Option<Frames>,
-    /// Its party.
+    /// Party of the session.
     pub duties: &'a mut R::Duties<'d>,
     /// Time.
     pub clock: &'a dyn Clock,
-    /// Who watches.
+    /// Watcher of the progress.
     pub progress: &'a Progress,
     /// Head of the ledger, for a REFUSE.
     pub ledger_head: [u8; 32],
@@ -79,13 +79,13 @@ pub struct Driver<'a, 'd, R: Party> {
 /// A session that both sides signed.
 #[derive(Debug)]
 pub struct Ended {
-    /// What our operator may see.
+    /// Outcome that our operator may see.
     pub outcome: Outcome,
     /// The session.
     pub sid: [u8; 32],
-    /// Where its transcript lies.
+    /// Directory of its transcript.
     pub directory: PathBuf,
-    /// Its spills, with the outcome's run.
+    /// Spills of the session, the outcome's among them.
     pub spills: SpillStore,
     /// Measurements.
     pub figures: Figures,
@@ -94,7 +94,7 @@ pub struct Ended {
 /// Measurements of a session.
 #[derive(Debug, Clone, Default)]
 pub struct Figures {
-    /// What each stage took, in order.
+    /// Costs of each stage, in order.
     pub stages: Vec<Stage>,
     /// Processor time by kind of task.
     pub tasks: BTreeMap<&'static str, Spent>,
@@ -112,10 +112,10 @@ impl Figures {
     }
 }
 
-/// What a stage took.
+/// Cost of a stage.
 #[derive(Debug, Clone, Copy)]
 pub struct Stage {
-    /// Its name, as progress tells it.
+    /// Name of the stage, as progress tells it.
     pub name: &'static str,
     /// Seconds of wall time.
     pub seconds: f64,
@@ -137,7 +137,7 @@ impl Stopwatch {
         Self { since: Instant::now(), cpu: os::process_cpu() }
     }
 
-    /// What the stage that ends now took; the next one starts.
+    /// Cost of the stage that ends now; the next one starts.
     pub fn lap(&mut self, name: &'static str) -> Stage {
         let before = std::mem::replace(self, Self::start());
         Stage {
@@ -148,7 +148,7 @@ impl Stopwatch {
     }
 }
 
-/// Why a session ended before its receipt.
+/// Reason for which a session ended before its receipt.
 #[derive(Debug, thiserror::Error)]
 pub enum DriveError {
     /// The protocol says so; [`Error::blame`] says who must act.
@@ -157,9 +157,9 @@ pub enum DriveError {
     Transport(#[from] TransportError),
     /// The peer owed something and did not send it in time.
     Silent {
-        /// Where the session was.
+        /// Stage of the session.
         stage: &'static str,
-        /// How long we waited.
+        /// Seconds that this node waited.
         seconds: u64,
     },
     /// Our data.
@@ -218,7 +218,7 @@ impl From<Failure> for DriveError {
 }
 
 impl DriveError {
-    /// Whether the peer asks to come back later and nothing has been agreed: the same HELLO_A may
+    /// True if the peer asks to come back later and nothing has been agreed: the same HELLO_A may
     /// be sent again, and there is nothing to keep of it.
     #[must_use]
     pub fn is_come_back_later(&self) -> bool {
@@ -233,7 +233,7 @@ impl DriveError {
         }
     }
 
-    /// Whether the record of a session that ended so before it had an id is of no use to anybody.
+    /// True if the record of a session that ended so before it had an id is of no use to anybody.
     fn leaves_nothing(&self) -> bool {
         self.is_come_back_later() || matches!(self, Self::NoRoom(_) | Self::Stopped(_))
     }
@@ -544,7 +544,7 @@ impl<R: Party> Driver<'_, '_, R> {
     }
 }
 
-/// What the loop itself keeps.
+/// State that the loop itself keeps.
 struct State {
     sid: Option<[u8; 32]>,
     stage: session::Stage,
@@ -556,7 +556,7 @@ struct State {
     hellos: [Option<RawFrame>; 2],
     /// Tags of the table that HELLO_P names.
     table_tags: u64,
-    /// What HELLO_P names.
+    /// Data that HELLO_P names.
     shown: Shown,
     /// Something the session had queued was not sent, so that nothing may follow it [S-11].
     cut_short: bool,
@@ -625,7 +625,7 @@ async fn in_time<T>(
     }
 }
 
-/// How long the peer may owe us its next frame.
+/// Longest time that the peer may owe us its next frame.
 ///
 /// A wait of hours ends with the first frame that comes.
 const fn patience(stage: session::Stage) -> Duration {
@@ -653,7 +653,7 @@ const fn patience(stage: session::Stage) -> Duration {
 /// Six hours.
 const BARRIER_S: u64 = 6 * 3_600;
 const RETRY_SOON_S: u32 = 5;
-/// How long a peer that does not read may hold back the code we end with.
+/// Longest time that a peer that does not read may hold back the code we end with.
 const LAST_WORD: Duration = Duration::from_secs(2);
 
 #[cfg(test)]

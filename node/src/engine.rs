@@ -110,12 +110,12 @@ pub struct Workbench {
     spent: BTreeMap<&'static str, Spent>,
 }
 
-/// What one kind of task has cost so far.
+/// Cost of one kind of task so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Spent {
     /// Seconds of processor time.
     pub seconds: f64,
-    /// Of these, in group arithmetic and hashing to group.
+    /// Seconds of these in group arithmetic and hashing to group.
     pub arithmetic_seconds: f64,
     /// Elements worked on.
     pub elements: u64,
@@ -291,7 +291,7 @@ impl BatchArithmetic for Timed<'_> {
     }
 }
 
-/// What an advertiser computes for each element, on a few that mean nothing; how many they were.
+/// Does an advertiser's work on a few elements that mean nothing, and tells how many they were.
 fn work_through(arithmetic: &dyn BatchArithmetic) -> u64 {
     let bytes = |i: usize| [u8::try_from(i % 251).unwrap_or_default().saturating_add(3); 64];
     let by: Vec<SecretScalar> =

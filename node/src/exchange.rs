@@ -100,7 +100,7 @@ impl LedgerOptions {
 /// The ledger with one party, and who the two are.
 #[derive(Debug)]
 pub struct Exchange {
-    /// Where it lies.
+    /// Place of the ledger.
     pub place: LedgerPlace,
     /// Our role.
     pub role: Role,
@@ -108,7 +108,7 @@ pub struct Exchange {
     pub key: Arc<AttestationKey>,
     /// The other party.
     pub partner: Partner,
-    /// What it is called here.
+    /// Name of that party here.
     pub name: String,
 }
 

@@ -24,7 +24,7 @@ pub struct Home<S> {
     pub identity: NodeIdentity,
     /// The key that seals what it keeps.
     pub storage: StorageKey,
-    /// Its settings.
+    /// Settings of the node.
     pub config: S,
 }
 
@@ -126,13 +126,13 @@ impl<S: Settings> Home<S> {
         Ok(lock)
     }
 
-    /// Where the ledger lies.
+    /// Place of the ledger.
     #[must_use]
     pub fn ledger(&self) -> LedgerPlace {
         LedgerPlace::of(&self.directory, &self.storage)
     }
 
-    /// Whether a run or a service has the directory now.
+    /// True if a run or a service has the directory now.
     #[must_use]
     pub fn is_in_use(&self) -> bool {
         DirectoryLock::is_held(&self.directory)
@@ -249,7 +249,7 @@ impl Diagnose for HomeError {
 }
 report::told_in_english!(HomeError);
 
-/// Whether the directory carries the version of this program's protocol; one without any is older.
+/// True if the directory carries the version of this program's protocol; without any it is older.
 fn is_of_this_version(directory: &Path) -> Result<bool, HomeError> {
     let path = directory.join(FORMAT);
     match std::fs::read(&path) {

@@ -29,18 +29,18 @@ use normalize::digital::{DigitalKind, is_listed_name};
 use store::os::{self, OsError};
 use store::output::Output;
 
-/// What a provider offers one advertiser; every name in it is one that this version knows.
+/// Offer of a provider to one advertiser; every name in it is one that this version knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invitation {
-    /// Where the provider is reached, `host:port`.
+    /// Address of the provider, `host:port`.
     pub address: String,
-    /// Whom the advertiser pins.
+    /// Identity that the advertiser pins.
     pub provider: PublicIdentity,
     /// Proof that one party holds both keys of the provider's identity [K-11].
     pub provider_proof: String,
-    /// Whom the invitation is for.
+    /// Identity that the invitation is for.
     pub advertiser: PublicIdentity,
-    /// What the provider calls this partner.
+    /// Name of this partner at the provider.
     pub name: String,
     /// Profiles that the partner may run, by name.
     pub profiles: Vec<String>,
@@ -62,7 +62,7 @@ pub struct Invitation {
     pub group_min: u32,
     /// Conditions on the links behind the prepared tables.
     pub link_filter: LinkFilter,
-    /// How precise results may be, and what a delivery may hold.
+    /// Limits on the precision of results and on what a delivery may hold.
     pub guardrails: InvitedGuardrails,
     /// Hash of the human contract, if one is bound to the terms.
     pub notice: Option<[u8; 32]>,
@@ -86,7 +86,7 @@ pub struct InvitedGuardrails {
     pub ids_per_person: u16,
     /// Days that a delivered digital ID may be used, at most.
     pub ids_valid_days: u16,
-    /// Whether attributes of digital IDs may be asked for.
+    /// Permission to ask for attributes of digital IDs.
     pub attributes: bool,
     /// Days that a table key lives, at most.
     pub scope_days: u16,

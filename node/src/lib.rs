@@ -1,4 +1,4 @@
-//! What both Veilmatch programs share of the world.
+//! World of a node, shared by both Veilmatch programs.
 //!
 //! The protocol is decided in `protocol`; this crate moves its bytes, keeps its records, draws its
 //! randomness, and reads the party's files. Engines move, sort and multiply; `protocol` decides;

@@ -1,4 +1,4 @@
-//! What this program is, as its HELLOs say it.
+//! Description of this program, as its HELLOs carry it.
 
 use std::fs::File;
 use std::io;

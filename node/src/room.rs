@@ -46,7 +46,7 @@ impl Demand {
         }
     }
 
-    /// What one run of records of this length takes on disk.
+    /// Bytes that one spill of records of this length takes on disk.
     fn spilled(&self, record_len: u64) -> u64 {
         let bytes = self.elements.saturating_mul(record_len);
         let memory = u64::try_from(self.spill_memory).unwrap_or(u64::MAX);
@@ -62,7 +62,7 @@ impl Demand {
 /// Too little room on a disk for what a session would write.
 #[derive(Debug)]
 pub struct NoRoom {
-    /// Where the session would write.
+    /// Directory that the session would write to.
     pub dir: PathBuf,
     /// Bytes that it may need.
     pub needed: u64,

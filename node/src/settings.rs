@@ -91,7 +91,7 @@ pub struct CommonSettings {
 }
 
 impl CommonSettings {
-    /// How these settings read files.
+    /// Options of reading files under these settings.
     #[must_use]
     pub fn source(&self) -> SourceOptions {
         SourceOptions {
@@ -233,9 +233,9 @@ pub fn check_names(text: &str, role: Role) -> Result<(), Fault> {
 /// A setting in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Effective {
-    /// Its name; `table.name` inside a table.
+    /// Name of the setting; `table.name` inside a table.
     pub name: &'static str,
-    /// Its value, as a file sets it.
+    /// Value of the setting, as a file sets it.
     pub value: String,
     /// The line of the file that sets it; none for a default.
     pub line: Option<usize>,
@@ -284,7 +284,7 @@ pub fn wrong(text: &str, setting: &str, allowed: Text) -> Fault {
 pub mod allowed {
     use report::{Arg, Text};
 
-    /// One of these words, two or three, in quotes.
+    /// Choice between these words, two or three, in quotes.
     pub fn one_of(words: &[&str]) -> Text {
         let mut text = Text::new(if words.len() < 3 { "allowed-two" } else { "allowed-three" });
         for (name, word) in ["a", "b", "c"].into_iter().zip(words) {

@@ -1,4 +1,4 @@
-//! What `status` shows on either node: times, parties, and the last sessions.
+//! Parts of `status` on either node: times, parties, and the last sessions.
 //!
 //! Everything is read beside a running service and nothing is changed. Counts that a profile hides
 //! are not in the ledger's rows of sessions, so they cannot be shown here.
@@ -151,7 +151,7 @@ pub fn short(id: &[u8; 32]) -> String {
     store::hex(id.first_chunk::<4>().unwrap_or(&[0; 4]))
 }
 
-/// Whether a row is about a session: a run that came to none has a row too.
+/// True if a row is about a session: a run that came to none has a row too.
 fn is_session(row: &SessionRow) -> bool {
     row.state != SessionState::Unopened
 }

@@ -23,7 +23,7 @@ pub struct Stop(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     signal: watch::Sender<Option<Signal>>,
-    /// Whether somebody ends things in good order, so that the first signal need not end them.
+    /// True if somebody ends things in good order, so that the first signal need not end them.
     heeded: AtomicBool,
 }
 

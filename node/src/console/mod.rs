@@ -66,13 +66,13 @@ pub enum ProgressForm {
 /// A command, as machines are told of it.
 #[derive(Debug, Clone)]
 pub struct Told {
-    /// Its name.
+    /// Name of the command.
     pub command: &'static str,
     /// The file of `--json`, if it is given.
     pub json: Option<PathBuf>,
     /// True if that file may be replaced.
     pub overwrite: bool,
-    /// Its inputs and other outputs, which that file never replaces.
+    /// Inputs and other outputs of the command, which that file never replaces.
     pub spared: Vec<PathBuf>,
 }
 

@@ -24,15 +24,15 @@ pub struct Progress {
     lines: Mutex<Option<Sender<()>>>,
 }
 
-/// What is shown, and how.
+/// Form in which progress is shown.
 struct Work {
     shape: Shape,
-    /// Whose session it is, where a node serves several at once.
+    /// Partner of the session, where a node serves several at once.
     partner: Option<String>,
     terminal: Terminal,
     clock: Box<dyn Clock>,
     state: Mutex<State>,
-    /// Whether no line may be written: a person is asked something, or all is done.
+    /// True if no line may be written: a person is asked something, or all is done.
     quiet: AtomicBool,
 }
 
@@ -53,7 +53,7 @@ struct State {
     /// Elements of the session, once its terms are signed.
     session: Option<u64>,
     started: Duration,
-    /// When an event was last written; never for the stage as long as it is `None`.
+    /// Time of the last event written; none for the stage as long as it is `None`.
     told: Option<Duration>,
 }
 

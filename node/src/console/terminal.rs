@@ -106,7 +106,7 @@ impl Terminal {
         lock(&self.0.error).line(text);
     }
 
-    /// Whether standard output takes nothing more: what only writes to it may stop.
+    /// True if standard output takes nothing more: what only writes to it may stop.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         lock(&self.0.out).failed.is_some()

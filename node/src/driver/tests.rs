@@ -52,7 +52,7 @@ use store::seal::StorageKey;
 /// Frames of a table, and which record each of its handles names.
 type Made = (Vec<RawFrame>, BTreeMap<[u8; 16], u64>);
 
-/// What both nodes keep.
+/// Directories that both nodes keep.
 struct World {
     dir: tempfile::TempDir,
     engine: Arc<Engine>,
@@ -62,7 +62,7 @@ struct World {
     tables: Mutex<BTreeMap<[u8; 16], (Prepared, Made)>>,
 }
 
-/// How one side ended; `None` if it died.
+/// End of one side; `None` if it died.
 type Done<T> = Option<Result<T, DriveError>>;
 
 impl World {

@@ -51,7 +51,7 @@ fn control(message: &Control) -> RawFrame {
     message.encode(StreamId::ControlAdvertiser, 1).unwrap()
 }
 
-/// What a reserve is kept with, of which only the key is looked at here.
+/// Companion of a stored reserve, of which only the key is looked at here.
 fn opening(key: u8, suite: SuiteId) -> SessionEvidence {
     let signer = AttestationKey::from_bytes(&[9; 32]);
     let manifest = ManifestBody {
