@@ -9,7 +9,6 @@ use crm::PreparedInput;
 use node::failure::Failure;
 use protocol::limits::{AUDIT_WINDOW_S_DEFAULT, TERMS_LIFETIME_S_MAX};
 use protocol::suite::Profile;
-use store::spill::FixedSorted;
 
 use crate::Home;
 

@@ -405,7 +405,7 @@ fn unopened(sessions: &Path) -> Result<PathBuf, JournalError> {
         .collect();
     found.sort();
     // None while there are fewer.
-    let surplus = found.len().checked_sub(UNOPENED_KEPT).unwrap_or(0);
+    let surplus = found.len().saturating_sub(UNOPENED_KEPT);
     // A young one may be open at this moment, and be another partner's, however many came since.
     let ended = |time: &std::time::SystemTime| time.elapsed().is_ok_and(|age| age >= UNOPENED_OPEN);
     for (_, path) in found.into_iter().take(surplus).take_while(|(time, _)| ended(time)) {

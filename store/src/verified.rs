@@ -35,15 +35,10 @@ impl Stamp {
     }
 }
 
-impl<T: Clone> Default for VerifiedFiles<T> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl<T: Clone> VerifiedFiles<T> {
     /// Nothing verified yet.
     #[must_use]
+    #[expect(clippy::new_without_default, reason = "statics are made of it")]
     pub const fn new() -> Self {
         Self(Mutex::new(BTreeMap::new()))
     }

@@ -393,8 +393,8 @@ struct Found {
 }
 
 impl Found {
-    /// A [`FoundHead`], the value, a [`FoundTail`]: an ID is named by what stands before the day, and
-    /// the newest of one name comes last.
+    /// A [`FoundHead`], the value, a [`FoundTail`]: an ID is named by what stands before the day,
+    /// and the newest of one name comes last.
     fn encode(&self) -> Result<Vec<u8>, Bug> {
         // At most 255 bytes by the canonical form.
         let len = u8::try_from(self.value.len()).map_err(|_| Bug::invariant())?;

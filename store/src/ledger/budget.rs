@@ -56,7 +56,7 @@ impl Budget {
     fn left(&self, spendings: &[Spending], now: u64) -> Result<u64, Bug> {
         let left = |(most, span_s): (u64, u64)| {
             // A budget that was lowered may be overspent.
-            total(within(spendings, span_s, now)).map(|spent| most.checked_sub(spent).unwrap_or(0))
+            total(within(spendings, span_s, now)).map(|spent| most.saturating_sub(spent))
         };
         let [epoch, day] = self.windows().map(left);
         Ok(epoch?.min(day?))

@@ -69,10 +69,7 @@ impl SpillStore {
         if self.reading.contains_key(&spill) {
             return Err(Bug::misuse().into());
         }
-        let mut sorter = match self.filling.remove(&spill) {
-            Some(sorter) => sorter,
-            None => self.sorter(spill)?,
-        };
+        let mut sorter = self.filling.remove(&spill).map_or_else(|| self.sorter(spill), Ok)?;
         sorter.extend(&records)?;
         self.filling.insert(spill, sorter);
         Ok(())
@@ -113,10 +110,8 @@ impl SpillStore {
 
     fn sorted(&mut self, spill: SpillName) -> Result<&mut FixedSorted, SpillError> {
         if !self.reading.contains_key(&spill) {
-            let sorter = match self.filling.remove(&spill) {
-                Some(sorter) => sorter,
-                None => self.sorter(spill)?,
-            };
+            let filled = self.filling.remove(&spill);
+            let sorter = filled.map_or_else(|| self.sorter(spill), Ok)?;
             self.reading.insert(spill, sorter.finish()?);
         }
         self.reading.get_mut(&spill).ok_or_else(|| Bug::misuse().into())
