@@ -1,4 +1,4 @@
-//! What a run gave its operator: as figures that can be kept, as lines, as a table, and as JSON.
+//! The result of a run: as figures that can be kept, as lines, as a table, and as JSON.
 //!
 //! In shuffled order everything that is shown comes from the outcome, rounded and cut as the terms
 //! say; there is no other count in the program. What is kept is what is shown, so that a result

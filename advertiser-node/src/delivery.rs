@@ -117,7 +117,7 @@ impl DeliveryOutput {
     ///
     /// # Errors
     ///
-    /// As [`Outputs::claim`].
+    /// Errors of [`Outputs::claim`].
     pub fn claim(outputs: &mut Outputs, path: &Path) -> Result<Self, Failure> {
         let file = outputs.claim(path)?;
         let manifest = outputs.claim_beside(&file, MANIFEST)?;

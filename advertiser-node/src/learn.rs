@@ -3,7 +3,7 @@
 use protocol::suite::Profile;
 use report::Text;
 
-/// What one run tells whom, beside what both see anyway.
+/// Knowledge that each side gains of one run, beside what both see anyway.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Learned {
     /// The advertiser.
@@ -12,7 +12,7 @@ pub(crate) struct Learned {
     pub(crate) provider: Text,
 }
 
-/// What a profile tells whom.
+/// Knowledge that each side gains under a profile.
 pub(crate) const fn learned(profile: Profile) -> Learned {
     let (advertiser, provider) = match profile {
         Profile::MatchRate => ("learn-advertiser-match-rate", "learn-provider-match-rate"),
@@ -23,7 +23,7 @@ pub(crate) const fn learned(profile: Profile) -> Learned {
     Learned { advertiser: Text::new(advertiser), provider: Text::new(provider) }
 }
 
-/// What both sides see of every run.
+/// Knowledge of both sides in every run.
 pub(crate) const PUBLIC: Text = Text::new("learn-both");
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ pub(crate) struct Rule {
     pub(crate) name: &'static str,
     pub(crate) value: Value,
     pub(crate) side: Side,
-    /// Whether it is less strict than the default, which both sides have set.
+    /// True if it is less strict than the default, which both sides have set.
     pub(crate) relaxed: bool,
 }
 

@@ -5,7 +5,7 @@ use normalize::Reason;
 use report::Text;
 use serde_json::Value;
 
-/// What was left out of an input because no table of the invitation holds it.
+/// Identifiers left out of an input because no table of the invitation holds it.
 pub(crate) struct Unmatchable(Vec<(&'static str, u64, &'static str)>);
 
 impl Unmatchable {

@@ -272,7 +272,7 @@ fn listed(list: Vec<Text>) -> Arg {
     if list.is_empty() { Text::new("none").into() } else { Arg::List(list) }
 }
 
-/// What a run on this file will take.
+/// Forecast of a run on this file.
 struct Forecast {
     /// Elements of the session, padded to whole frames.
     elements: u64,
@@ -388,7 +388,7 @@ pub(super) fn decimal(value: f64, places: u32) -> Arg {
     Arg::Decimal((value * 10_f64.powi(places.cast_signed())).round() as u64, places)
 }
 
-/// How long the engine is measured.
+/// Time for which the engine is measured.
 pub(super) const MEASURE: Duration = Duration::from_secs(1);
 /// About what a tag of a table takes on the wire.
 pub(super) const TAG_BYTES: u64 = 7;

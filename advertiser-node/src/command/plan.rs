@@ -91,13 +91,13 @@ struct Plan {
     /// Eligible rows of the input.
     eligible: u64,
     shape: Shape,
-    /// What the input holds that cannot match under the invitation.
+    /// Identifiers of the input that cannot match under the invitation.
     unmatchable: Unmatchable,
-    /// What is odd about the identifiers of the input, if anything.
+    /// An identifier of the input that is oddly common, if there is one.
     shared: Option<WidelyShared>,
     /// Against the nearest other input this provider was told of.
     changed_rows: Option<u64>,
-    /// Whether the run would be refused for it.
+    /// True if the run would be refused for it.
     too_near: bool,
     cost: Cost,
 }
@@ -223,7 +223,7 @@ impl Plan {
     }
 }
 
-/// What a run will cost.
+/// Costs of a run.
 struct Cost {
     elements: u64,
     /// Evaluations spent with this provider in a day and in 30 days.

@@ -244,7 +244,7 @@ mod tests {
 
     use super::*;
 
-    /// What is written to it, sent on.
+    /// Bytes written, sent on.
     struct Sent(mpsc::Sender<u8>);
 
     impl std::io::Write for Sent {

@@ -12,7 +12,7 @@ use session::disclosure::MatchCount;
 use crate::answer::Count;
 use crate::learn::{Learned, learned};
 
-/// Who decides about a release.
+/// The side that decides about a release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Approval {
     /// The operator has approved it on the command line, or nothing is released.
