@@ -11,12 +11,12 @@ snapshot-not-ours = ce n’est pas ce que ce nœud a signé
 ## Objections
 
 object-not-begun = { $why } ; rien n’a encore été exécuté
-object-read = { $read_text } lues : { $new_text } nouvelles, { $known_text } connues, { $left_text } non exécutées
+object-read = oppositions lues : { $read_text } ; nouvelles : { $new_text }, déjà connues : { $known_text }, non exécutées : { $left_text }
 object-undated = { $n_text } dont la date est illisible : elles valent comme si elles avaient toujours été là
 object-effect = Les livraisons écartent désormais ces personnes, et les tables sont refaites sans elles.
 object-destroy = Le flux contient des données à caractère personnel : détruisez-le.
-object-left = { $left_text } sur { $read_text } non exécutées : { $lines }
-object-left-more = { $left_text } sur { $read_text } non exécutées : { $lines } et { $more_text } autres
+object-left = oppositions non exécutées : { $left_text } sur { $read_text } : { $lines }
+object-left-more = oppositions non exécutées : { $left_text } sur { $read_text } : { $lines }, et encore { $more_text }
 object-line = ligne { $line } { $why }
 object-unread = rien n’a été lu au-delà d’un endroit illisible : { $why }
 object-left-unread = { $left } ; { $unread }
