@@ -64,7 +64,7 @@ impl LedgerOptions {
     ///
     /// # Errors
     ///
-    /// [`Failure::Usage`].
+    /// [`report::Code::Usage`].
     pub fn directory(&self) -> Result<&Path, Failure> {
         let unnamed = || Failure::new(Code::Usage, Text::new("ledger-no-directory"));
         self.dir.as_deref().ok_or_else(unnamed)
@@ -74,7 +74,7 @@ impl LedgerOptions {
     ///
     /// # Errors
     ///
-    /// [`Failure::Usage`] that lists the names.
+    /// [`report::Code::Usage`] that lists the names.
     pub fn choose(&self, known: &[(String, Partner)]) -> Result<(String, Partner), Failure> {
         let wanted = self.party.as_deref();
         let fits = |(name, party): &&(String, Partner)| match wanted {
@@ -209,7 +209,7 @@ impl Exchange {
     ///
     /// # Errors
     ///
-    /// [`Failure::LedgersDiffer`] if they contradict each other; of the ledger or the file.
+    /// [`Failure`] if they contradict each other; of the ledger or the file.
     pub fn compare(&self, file: &Path) -> Result<Vec<Line>, Failure> {
         let theirs = self.read(file)?;
         let ledger = Ledger::open_read_only(&self.place)?;
@@ -254,7 +254,7 @@ impl Exchange {
     ///
     /// # Errors
     ///
-    /// [`Failure::LedgersDiffer`] if they contradict each other, and nothing is changed then; of
+    /// [`Failure`] if they contradict each other, and nothing is changed then; of
     /// the ledger or the file.
     pub fn adopt(
         &self,

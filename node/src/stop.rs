@@ -41,7 +41,7 @@ impl Stop {
     ///
     /// # Errors
     ///
-    /// [`Failure::Storage`] if the system does not let us listen.
+    /// [`report::Code::Storage`] if the system does not let us listen.
     pub fn on_signals(runtime: &Runtime, terminal: &Terminal) -> Result<Self, Failure> {
         let stop = Self::new();
         let (heard, terminal) = (stop.clone(), terminal.clone());
@@ -121,7 +121,7 @@ impl Signals {
     ///
     /// # Errors
     ///
-    /// [`Failure::Storage`] if the system does not let us listen.
+    /// [`report::Code::Storage`] if the system does not let us listen.
     pub fn listen() -> Result<Self, Failure> {
         let ignored = ignored_signals();
         let listen = |kind: SignalKind| -> io::Result<Option<unix::Signal>> {

@@ -54,7 +54,7 @@ pub fn parse<C: Parser>(reader: &Reader) -> Result<C, Unparsed> {
     parse_from(std::env::args_os(), reader)
 }
 
-/// These arguments, parsed; the first is the name of the program.
+/// Parses these arguments; the first is the name of the program.
 ///
 /// # Errors
 ///

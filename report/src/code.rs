@@ -15,7 +15,7 @@ pub enum Whose {
     You,
     /// The operator of the other node.
     Peer,
-    /// One of the two operators.
+    /// Either of the two operators.
     YouOrPeer,
     /// Both operators together.
     YouAndPeer,
@@ -108,7 +108,7 @@ macro_rules! codes {
                 match self { $(Self::$name => Exit::$exit),+ }
             }
 
-            /// Whose move it is.
+            /// Party whose move it is.
             #[must_use]
             pub const fn whose(self) -> Whose {
                 match self { $(Self::$name => Whose::$whose),+ }

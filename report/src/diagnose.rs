@@ -22,7 +22,7 @@ pub trait Diagnose: Error + Send + Sync + 'static {
     /// The fact, by id.
     fn text(&self) -> Text;
 
-    /// Whose move it is.
+    /// Party whose move it is.
     fn whose(&self) -> Whose {
         self.code().whose()
     }

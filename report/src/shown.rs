@@ -7,7 +7,7 @@ pub fn shown(text: &str) -> String {
     escape(text, SHOWN_BYTES_MAX)
 }
 
-/// As [`shown`], for sentences and paths: cut after 512 bytes.
+/// [`shown`] for sentences and paths: cut after 512 bytes.
 #[must_use]
 pub fn shown_long(text: &str) -> String {
     escape(text, 4 * SHOWN_BYTES_MAX)

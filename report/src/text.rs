@@ -110,7 +110,7 @@ impl Text {
         self
     }
 
-    /// This attribute of the message instead of its value.
+    /// Takes this attribute of the message instead of its value.
     pub fn attribute(mut self, name: &'static str) -> Self {
         self.attribute = Some(name);
         self

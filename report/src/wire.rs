@@ -147,7 +147,7 @@ fn defect(bug: Bug) -> Text {
     Text::new("defect").with("kind", kind).with("place", place)
 }
 
-/// Whose move a refusal leaves, by whether this node refused.
+/// Party whose move a refusal leaves, by whether this node refused.
 const fn whose(refusal: Refusal, by_us: bool) -> Whose {
     let refusing = match by_us {
         true => Whose::You,
@@ -176,7 +176,7 @@ const fn whose(refusal: Refusal, by_us: bool) -> Whose {
     }
 }
 
-/// When to ask again; a run waits for what passes in minutes, and for no budget.
+/// Time to ask again; a run waits for what passes in minutes, and for no budget.
 fn later(refusal: Refusal, seconds: u64) -> Text {
     if matches!(refusal, Refusal::SessionBusy | Refusal::TableNotReady) {
         return Text::new("try-again-soon").with("seconds", Arg::Number(seconds));

@@ -117,7 +117,7 @@ impl Terminal {
     ///
     /// # Errors
     ///
-    /// [`Failure::Output`].
+    /// [`report::Code::Output`].
     pub fn written(&self) -> Result<(), Failure> {
         let failed = lock(&self.0.out).failed.filter(|kind| *kind != io::ErrorKind::BrokenPipe);
         failed.map_or(Ok(()), |kind| {

@@ -242,6 +242,8 @@ const BARS: &[Bar] = &[
     },
     Bar { kind: "saturating", rooms: &["protocol", "session", "verify"], per_thousand: 2 },
     Bar { kind: "bugs", rooms: &[], per_thousand: 0 },
+    Bar { kind: "codes", rooms: &[], per_thousand: 0 },
+    Bar { kind: "error-sentences", rooms: &[], per_thousand: 0 },
 ];
 
 /// File of the counts.
