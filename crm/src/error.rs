@@ -67,6 +67,14 @@ impl CrmError {
         StoreError::contradiction(path).into()
     }
 
+    /// True for a place of this node's own that cannot keep the set, which is storage here.
+    const fn is_of_place(&self) -> bool {
+        match self {
+            Self::Store(StoreError::Os(error)) => !matches!(error, OsError::Locked { .. }),
+            _ => false,
+        }
+    }
+
     /// The error inside that tells itself.
     fn inner(&self) -> Option<&dyn Diagnose> {
         match self {
@@ -80,6 +88,7 @@ impl CrmError {
 impl Diagnose for CrmError {
     fn code(&self) -> Code {
         match self {
+            error if error.is_of_place() => Code::Storage,
             Self::Source(error) => error.code(),
             Self::Empty { .. } => Code::NoUsableRow,
             Self::Declared(_) => Code::DigestsUndeclared,
@@ -101,6 +110,9 @@ impl Diagnose for CrmError {
     }
 
     fn exit(&self) -> Exit {
+        if self.is_of_place() {
+            return Code::Storage.exit();
+        }
         self.inner().map_or_else(|| self.code().exit(), Diagnose::exit)
     }
 

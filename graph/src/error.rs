@@ -50,6 +50,14 @@ impl GraphError {
         StoreError::contradiction(path).into()
     }
 
+    /// True for a place of this node's own that cannot keep the set, which is storage here.
+    const fn is_of_place(&self) -> bool {
+        match self {
+            Self::Store(StoreError::Os(error)) => !matches!(error, OsError::Locked { .. }),
+            _ => false,
+        }
+    }
+
     /// The error inside that tells itself.
     fn inner(&self) -> Option<&dyn Diagnose> {
         match self {
@@ -64,6 +72,9 @@ impl GraphError {
 
 impl Diagnose for GraphError {
     fn code(&self) -> Code {
+        if self.is_of_place() {
+            return Code::Storage;
+        }
         self.inner().map_or(Code::NoUsableRow, Diagnose::code)
     }
 
@@ -89,6 +100,9 @@ impl Diagnose for GraphError {
     }
 
     fn exit(&self) -> Exit {
+        if self.is_of_place() {
+            return Code::Storage.exit();
+        }
         self.inner().map_or_else(|| self.code().exit(), Diagnose::exit)
     }
 

@@ -411,7 +411,7 @@ diagnose! { OsError: inner [];
         Storage, "os-io" { action: action.name(), path: path, why: source };
     Self::Symlink { path } => Node, "os-symlink" { path: path };
     Self::NotRegular { path } => Node, "os-not-regular" { path: path };
-    Self::NotDirectory { path } => Storage, "os-not-directory" { path: path };
+    Self::NotDirectory { path } => Node, "os-not-directory" { path: path };
     Self::Owner { path, owner, ours } =>
         Node, "os-owner" { path: path, owner: number(*owner), ours: number(*ours) };
     Self::Mode { path, mode, fix } =>
