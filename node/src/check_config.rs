@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use store::output::Outputs;
 
 use crate::console::Terminal;
-use crate::home::Home;
+use crate::home::{Home, config_name};
 use crate::settings::{Effective, Settings, effective};
 
 /// A mistake that an operator mends in one place.
@@ -67,6 +67,8 @@ pub fn run<S: Settings>(
     of_partners: impl FnOnce(&Home<S>) -> Result<Vec<ConfigFault>, Failure>,
 ) -> Result<(), Failure> {
     let mut outputs = Outputs::new(overwrite);
+    // Also where a node has lost the keys that would show that this is one.
+    outputs.reads(&dir.join(config_name(S::ROLE)));
     let output = json.map(|file| outputs.claim(file)).transpose()?;
     if outputs.take_standard_output() {
         terminal.put_text_aside();
@@ -118,9 +120,11 @@ fn look<S: Settings>(
 ) -> Result<(Vec<Effective>, Vec<ConfigFault>), Failure> {
     let path = Home::<S>::settings_path(dir)?;
     let mut faults = Vec::new();
-    let text = std::fs::read_to_string(&path).unwrap_or_default();
-    let settings = effective::<S>(&text).unwrap_or_default();
-    let home = match S::parse(&text) {
+    // A file that cannot be read sets nothing that could be told, not even defaults.
+    let read = std::fs::read_to_string(&path);
+    let settings = read.as_deref().map(effective::<S>).ok().and_then(Result::ok);
+    let settings = settings.unwrap_or_default();
+    let home = match S::parse(read.as_deref().unwrap_or_default()) {
         Ok(_) => Home::<S>::open(dir),
         Err(fault) => {
             faults.push(ConfigFault {

@@ -268,7 +268,8 @@ fn start_threads(threads: usize) -> io::Result<()> {
     }
 }
 
-fn config_name(role: Role) -> String {
+/// Name of the file of settings.
+pub(crate) fn config_name(role: Role) -> String {
     format!("{}.toml", role.name())
 }
 

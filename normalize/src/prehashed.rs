@@ -154,6 +154,10 @@ fn base64(value: &str, out: &mut [u8]) -> Option<()> {
         (true, false) => BASE64URL_NOPAD,
         (true, true) => BASE64URL,
     };
+    // Padding stands at the end alone, not after a part of the value too.
+    if value.trim_end_matches('=').contains('=') {
+        return None;
+    }
     // Before padding is looked at, it counts as bytes.
     let mut decoded = Zeroizing::new([0; 66]);
     let room = decoded.get_mut(..encoding.decode_len(value.len()).ok()?)?;
@@ -241,7 +245,12 @@ mod tests {
         let md5 = &HEX[..32];
         let sha1 = &HEX[..40];
         let digits = "12345678901234567890123456789012";
-        let cases: [(&str, &str); 17] = [
+        // Two pieces with padding of their own are 32 bytes together.
+        let pieces = format!("{}{}", encode(&[1]), encode(&[2; 31]));
+        let pieces_of_hex = format!("{}{}", encode(&[b'a'; 32]), encode(&[b'a'; 32]));
+        let cases: [(&str, &str); 19] = [
+            (&pieces, "prehash_malformed"),
+            (&pieces_of_hex, "prehash_malformed"),
             (&base64_of_hex, "prehash_base64_of_hex"),
             (no_padding, "prehash_base64_of_hex"),
             (md5, "prehash_algorithm_refused"),

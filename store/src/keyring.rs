@@ -437,6 +437,24 @@ mod tests {
         assert!(matches!(error, KeyringError::Damaged { .. }), "{error}");
     }
 
+    /// Keys of earlier versions are read as long as they may be audited.
+    #[test]
+    fn layout_of_a_key_file_is_fixed() {
+        let dir = tempfile::tempdir().unwrap();
+        let storage = StorageKey::from_bytes([1; 32]);
+        let times = [1_000_u64.to_le_bytes(), 9_000_000_u64.to_le_bytes()];
+        let bytes = [&[4; 16], [5; 32].as_slice(), times.as_flattened()].concat();
+        let sealed = seal::seal_bytes(&storage, "prf-key-seed", &bytes).unwrap();
+        let keyring = Keyring::open(&dir.path().join("keys"), &storage).unwrap();
+        let path = dir.path().join("keys").join(format!("aligned-{}.key", "04".repeat(16)));
+        std::fs::write(path, sealed).unwrap();
+        let signer = AttestationKey::from_bytes(&[2; 32]);
+        let body = keyring.aligned(&signer, &[3; 32], 2_000).unwrap().manifest.body;
+        let seed = KeySeed::from_bytes([5; 32]);
+        assert_eq!((body.key_id, body.key_seed_commitment), ([4; 16], seed.commitment()));
+        assert_eq!((body.not_before, body.not_after), (1_000, 9_000_000));
+    }
+
     fn keyring(dir: &Path) -> (Keyring, AttestationKey) {
         let storage = StorageKey::from_bytes([1; 32]);
         (Keyring::open(&dir.join("keys"), &storage).unwrap(), AttestationKey::from_bytes(&[2; 32]))

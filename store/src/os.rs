@@ -17,7 +17,7 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit};
 use rustix::time::ClockId;
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir, TempPath};
 use zeroize::Zeroizing;
 
 use crate::told::number;
@@ -197,7 +197,8 @@ impl DraftDir {
             .suffix(PARTIAL_SUFFIX)
             .permissions(Permissions::from_mode(PRIVATE_DIR_MODE))
             .tempdir_in(dir)
-            .map_err(at(Action::Create, dir))?;
+            // The library says the name once more, which is of no use to anybody.
+            .map_err(|error| at(Action::Create, dir)(error.kind().into()))?;
         sync_dir(dir)?;
         Ok(Self(made))
     }
@@ -625,14 +626,9 @@ pub(crate) fn publish_as(
     whole: impl FnOnce(&File) -> Result<(), OsError>,
 ) -> Result<(), OsError> {
     let beside = partial_path(path, unique)?;
-    fault_point().map_err(at(Action::Create, &beside))?;
     // Its whole name is ours, so that it could be noted before; it goes unless it gets another.
-    let partial = tempfile::Builder::new()
-        .prefix(beside.file_name().unwrap_or_default())
-        .rand_bytes(0)
-        .permissions(Permissions::from_mode(PRIVATE_MODE))
-        .tempfile_in(parent(path))
-        .map_err(at(Action::Create, &beside))?;
+    let name = TempPath::try_from_path(&beside).map_err(at(Action::Create, &beside))?;
+    let partial = NamedTempFile::from_parts(create_private(&beside)?, name);
     let file = partial.as_file();
     write(&mut Storage(file)).map_err(at(Action::Write, path))?;
     // Widened only now: at no time can more people read it than at the end.
@@ -781,6 +777,16 @@ mod tests {
 
     fn set_mode(path: &Path, mode: u32) {
         fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn a_refused_file_is_named_once_and_not_by_its_partial_name() {
+        let dir = private_tempdir();
+        let absent = dir.path().join("absent").join("file");
+        let error = publish_atomically(&absent, PRIVATE_MODE, |_| Ok(())).unwrap_err();
+        assert!(error.to_string().ends_with("No such file or directory (os error 2)"), "{error}");
+        let error = DraftDir::create(&dir.path().join("absent"), "x").unwrap_err();
+        assert!(!error.to_string().contains(PARTIAL_SUFFIX), "{error}");
     }
 
     #[test]

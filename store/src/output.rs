@@ -257,7 +257,9 @@ impl Output {
 /// True if this process has written an output of this name already.
 #[must_use]
 pub fn is_published(path: &Path) -> bool {
-    lock(&PUBLISHED).iter().any(|published| published == path)
+    // Standard output has one name here, whatever it was called.
+    let name = if is_standard_output(path) { Path::new(STANDARD) } else { path };
+    lock(&PUBLISHED).iter().any(|published| published == name)
 }
 
 /// Names of the outputs that this process wrote.
@@ -665,6 +667,21 @@ mod tests {
             assert_eq!(fs::read_to_string(&path).unwrap(), text);
         }
         assert!(names(&node.path().join(NOTES)).is_empty());
+    }
+
+    #[test]
+    fn what_a_process_wrote_is_known_by_every_name_of_standard_output() {
+        let dir = private_tempdir();
+        let path = dir.path().join("object.json");
+        let output = claim(dir.path(), &path, false).unwrap();
+        assert!(!is_published(&path));
+        output.publish_text("{}").unwrap();
+        assert!(is_published(&path));
+        let standard = claim(dir.path(), Path::new("/dev/stdout"), false).unwrap();
+        standard.publish_text("").unwrap();
+        for name in ["-", "/dev/stdout", "/dev/fd/1"] {
+            assert!(is_published(Path::new(name)), "{name}");
+        }
     }
 
     #[test]

@@ -560,6 +560,26 @@ mod tests {
         }
     }
 
+    /// A stream as its description says, made without the writer.
+    #[test]
+    fn layout_of_a_stream_is_fixed() {
+        let id = [9; ID_LEN];
+        let head = [b"VEILSEAL".as_slice(), &[1, 0], &id, &[0, 1, 0, 0]].concat();
+        let key = KEY.derive(&id, &[&[&head[..], b"test"].concat()]).unwrap();
+        let mut sealed = head;
+        for (number, last, block) in [(0_u64, 0, vec![7; 256]), (1, 1, vec![8; 3])] {
+            let mut nonce = [0; 12];
+            nonce[4..].copy_from_slice(&number.to_be_bytes());
+            let nonce = Nonce::assume_unique_for_key(nonce);
+            let place = [&id[..], &number.to_le_bytes(), &[last]].concat();
+            let mut block = block;
+            let tag = key.seal_in_place_separate_tag(nonce, Aad::from(place), &mut block).unwrap();
+            sealed.extend(block);
+            sealed.extend(tag.as_ref());
+        }
+        assert_eq!(open("test", &sealed).unwrap(), [vec![7; 256], vec![8; 3]].concat());
+    }
+
     #[test]
     fn truncation_at_every_prefix_is_noticed() {
         let sealed = seal("test", &sample(700));

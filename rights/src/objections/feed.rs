@@ -422,6 +422,44 @@ mod tests {
         assert!(objections.has_digital_id(&DigitalId::parse("aaid", "", AAID).unwrap()));
     }
 
+    /// What earlier versions took must stay objected to: their bytes are read, and written alike.
+    #[test]
+    fn layout_of_the_store_and_of_its_anchor_is_fixed() {
+        use std::io::Read as _;
+        use store::seal::{SealedWriter, open_bytes, seal_bytes};
+        let dir = tempfile::tempdir().unwrap();
+        let directory = dir.path().join("objections");
+        os::create_private_dir(&directory).unwrap();
+        let device = DigitalId::parse("idfa", "", AAID).unwrap();
+        let mut old = Mason::new(&key()).unwrap().digital_id(&device).0.to_vec();
+        old.extend(NOW.to_be_bytes());
+        let chain = key().keyed_hash("objection-epoch").unwrap().of(&[&[0; 32], &old]);
+        let head = [&chain[..], &1_u64.to_be_bytes()].concat();
+        let mut sealed = SealedWriter::new(Vec::new(), &key(), "objections").unwrap();
+        sealed.append(&[&head[..], &old].concat()).unwrap();
+        let path = directory.join("objections");
+        std::fs::write(&path, sealed.finish().unwrap()).unwrap();
+        let anchor = dir.path().join("objections.anchor");
+        let sealed = seal_bytes(&key(), "objections-anchor", &head).unwrap();
+        std::fs::write(&anchor, sealed).unwrap();
+        assert!(store(dir.path()).has_digital_id(&device));
+        assert_eq!(suppression_epoch(&directory, &key()).unwrap(), chain);
+        let added = import(dir.path(), "email,one@exemple.fr,,\n").counts().added;
+        let mut bytes = Vec::new();
+        let file = File::open(&path).unwrap();
+        let mut reader = store::seal::SealedReader::new(file, &key(), "objections").unwrap();
+        reader.read_to_end(&mut bytes).unwrap();
+        let len = 24 * usize::try_from(added).unwrap();
+        assert_eq!(bytes.len(), 64 + len);
+        assert_eq!(bytes[32..40], (1 + added).to_be_bytes());
+        assert_eq!(bytes[40..64], old);
+        assert!(bytes[64..].chunks(24).all(|entry| entry[16..] == NOW.to_be_bytes()));
+        let anchored = std::fs::read(&anchor).unwrap();
+        let anchored = open_bytes(&key(), "objections-anchor", &anchored).unwrap();
+        assert_eq!(anchored[..], bytes[..40]);
+        assert!(store(dir.path()).has_digital_id(&device));
+    }
+
     /// The graph's identifier and the feed's go through one normalizer.
     #[test]
     fn an_objection_in_any_spelling_is_of_the_identifier_of_the_graph() {
