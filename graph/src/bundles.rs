@@ -253,6 +253,22 @@ mod tests {
     }
 
     #[test]
+    fn layout_of_a_bundle_is_fixed() {
+        let bundle = bundle(7);
+        let mut expected = [[7; 16], [3; 16]].concat();
+        for (day, devices, evidence) in [(20_000_u32, 2_u16, 1_u16), (20_001, 1, 4)] {
+            let id = bundle.ids[0].id.encoded();
+            expected.extend(u16::try_from(id.len()).unwrap().to_be_bytes());
+            expected.extend(id);
+            expected.extend(day.to_be_bytes());
+            expected.extend([devices.to_be_bytes(), evidence.to_be_bytes()].concat());
+        }
+        assert_eq!(bundle.encode().unwrap(), expected);
+        let head = BundleHead { record: 1.into(), body_len: 2.into() };
+        assert_eq!(head.bytes(), [0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2]);
+    }
+
+    #[test]
     fn bundles_are_found_in_increasing_order() {
         let dir = tempfile::tempdir().unwrap();
         let key = StorageKey::from_bytes([1; 32]);

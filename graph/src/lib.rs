@@ -737,6 +737,41 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn layout_of_a_leaf_is_fixed() {
+        let leaf = StoredLeaf {
+            kind: 1,
+            digest: [2; 32],
+            record: 3.into(),
+            ruleset: 4,
+            person: [5; 16],
+            last_seen: 6.into(),
+            evidence: 7.into(),
+            devices: 8.into(),
+            level: 9,
+            logins: 10,
+            persons: 11,
+            purposes: 12.into(),
+            ids_digest: [13; 32],
+            consent: [14; 32],
+        };
+        let expected: [&[u8]; 12] = [
+            &[1],
+            &[2; 32],
+            &3_u64.to_be_bytes(),
+            &[4],
+            &[5; 16],
+            &6_u64.to_be_bytes(),
+            &7_u16.to_be_bytes(),
+            &8_u16.to_be_bytes(),
+            &[9, 10, 11],
+            &12_u32.to_be_bytes(),
+            &[13; 32],
+            &[14; 32],
+        ];
+        assert_eq!(store::record::Record::bytes(&leaf), expected.concat());
+    }
+
+    #[test]
     fn lines_of_a_persona_become_one_record() {
         let body = [
             line("p1", "a", "one@exemple.fr", "2026-11-01"),
