@@ -93,8 +93,8 @@ impl Partners {
 
     /// Keeps the policies of this load as the last good ones.
     ///
-    /// A policy that cannot be written is no matter of the others, and its own partner is served under
-    /// the file as it is: it is told in the log, until it can be.
+    /// A policy that cannot be written is no matter of the others, and its own partner is served
+    /// under the file as it is: it is told in the log, until it can be.
     pub(crate) fn keep_good(&self) {
         for tenant in &self.tenants {
             if let Err(failure) = tenant.keep_good() {
