@@ -1,8 +1,8 @@
 //! Bytes of the peer as frames: the name of a stream, then headers and payloads.
 //!
 //! Nothing is allocated for a length before the limits have allowed it. The buffer of a stream
-//! grows from one header to the largest frame that came, and to twice that at most; the payload
-//! that leaves it is a copy of exactly its own length.
+//! grows from one header to the largest frame that came, and to less than four times that; the
+//! payload that leaves it is a copy of exactly its own length.
 
 use std::io;
 use std::pin::Pin;

@@ -127,11 +127,11 @@ pub struct TaskPanicked(pub Bug);
 
 impl Diagnose for TaskPanicked {
     fn code(&self) -> Code {
-        Code::Defect
+        self.0.code()
     }
 
     fn text(&self) -> Text {
-        Text::new("task-panicked")
+        self.0.text()
     }
 }
 

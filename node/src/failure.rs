@@ -2,7 +2,7 @@
 //!
 //! Commands return a [`Failure`] of the crate `report`.
 
-use protocol::error::{Error, RefuseCode};
+use protocol::error::{Bug, Error, RefuseCode};
 use report::{Arg, Code, Diagnose, Exit, Signal, Text, Whose};
 pub use report::{Failure, Reader};
 use session::disclosure::Withheld;
@@ -165,7 +165,7 @@ impl Diagnose for DriveError {
                 .with("seconds", Arg::Number(*seconds))
                 .with("stage", *stage),
             Self::Stopped(signal) => Stopped(*signal).text(),
-            error => error.inner().map_or(Text::new("task-panicked"), Diagnose::text),
+            error => error.inner().map_or_else(|| Bug::invariant().text(), Diagnose::text),
         }
     }
 
@@ -198,6 +198,17 @@ mod tests {
     use protocol::error::{Incompatibility, Refusal, RefuseCode};
 
     use super::*;
+    use crate::engine::TaskPanicked;
+
+    #[test]
+    fn a_panicked_task_is_told_as_a_defect_with_its_place() {
+        let bug = Bug::invariant();
+        let failure = Failure::from(DriveError::from(TaskPanicked(bug)));
+        assert_eq!(failure.exit().code(), 70);
+        let text = failure.lines(&Reader::LOG);
+        assert!(text.contains(&format!("({}:{})", file!(), bug.place().line())), "{text}");
+        assert!(text.contains("do not repeat the run with real data"), "{text}");
+    }
 
     #[test]
     fn every_withheld_result_ends_with_one_status_and_three_lines() {
