@@ -148,6 +148,34 @@ fn contents(input: &PreparedInput) -> Vec<(u64, u8, u64, [u8; 32])> {
 }
 
 #[test]
+fn layouts_of_an_input_that_is_kept_are_fixed() {
+    let place = Place {
+        row: 1.into(),
+        slot: 2,
+        element: 3.into(),
+        kind: 4,
+        digest: [5; 32],
+        ruleset: 6,
+        evidence: [7; 32],
+        time: 8.into(),
+    };
+    let expected: [&[u8]; 8] = [
+        &1_u64.to_be_bytes(),
+        &[2],
+        &3_u64.to_be_bytes(),
+        &[4],
+        &[5; 32],
+        &[6],
+        &[7; 32],
+        &8_u64.to_be_bytes(),
+    ];
+    assert_eq!(place.bytes(), expected.concat());
+    let known = KnownSeed { content: [1; 32], seed: [2; 32] };
+    assert_eq!(known.bytes(), [[1; 32], [2; 32]].concat());
+    assert_eq!(RowIdHead { len: 258.into() }.bytes(), [1, 2]);
+}
+
+#[test]
 fn what_an_interrupted_preparation_left_goes_with_the_next_one() {
     let dir = tempfile::tempdir().unwrap();
     let store = dir.path().join("inputs");
