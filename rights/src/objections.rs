@@ -99,7 +99,6 @@ impl Objections {
 
     /// Exactly these, for tests of what asks for them.
     #[cfg(any(test, feature = "testing"))]
-    #[must_use]
     pub fn of(key: &StorageKey, tombstones: &[Tombstone]) -> Result<Self, RightsError> {
         let mut sorted = tombstones.to_vec();
         sorted.sort_unstable();

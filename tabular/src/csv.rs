@@ -739,7 +739,7 @@ mod tests {
         ];
         for text in texts {
             let error = error(text);
-            let printed = format!("{error} {error:?} {} {}", error.to_string(), advice(&error));
+            let printed = format!("{error} {error:?} {}", advice(&error));
             assert!(!printed.contains("canary") && !printed.contains("ary"), "{printed}");
         }
         let mut reader = open(b"id,x\n1,canary\n").unwrap();

@@ -192,7 +192,8 @@ fn used(messages: &BTreeMap<String, Message>, sources: &[Source]) -> Vec<String>
         }
         // Somebody may use an attribute of a message alone.
         let whole = || referred.iter().any(|one| one.split('.').next() == Some(own));
-        if !found && !(attribute.is_none() && whole()) {
+        found |= attribute.is_none() && whole();
+        if !found {
             findings.push(format!("{}: nothing uses {id}", message.path));
         }
     }

@@ -170,7 +170,7 @@ impl Run<'_> {
             clock: &clock,
         };
         let driver = Driver::<node::driver::Advertiser> {
-            session: session,
+            session,
             outbox,
             channel,
             bench: self.engine.bench(),

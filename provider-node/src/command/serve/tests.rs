@@ -171,7 +171,7 @@ impl Partners {
         };
         let progress = Progress::silent();
         let driver = Driver::<node::driver::Advertiser> {
-            session: session,
+            session,
             outbox,
             channel,
             bench: self.service.engine.bench(),
