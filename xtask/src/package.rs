@@ -34,7 +34,9 @@ pub(crate) fn run() -> Result<Done, String> {
     for (name, version) in &members {
         let archive = packages.join(format!("{name}-{version}.crate"));
         let mut tar = Command::new("tar");
-        tool::succeed(tar.arg("-xzf").arg(&archive).arg("-C").arg(&place))?;
+        // With the times of today: cargo gives every file of a package the same old one, and would
+        // take what was built from an earlier package for this one.
+        tool::succeed(tar.arg("-xmzf").arg(&archive).arg("-C").arg(&place))?;
     }
     let root = tool::root();
     let manifest = root.join("Cargo.toml");
