@@ -41,7 +41,7 @@ pub(crate) struct Rule {
     pub(crate) relaxed: bool,
 }
 
-/// Whose value is in force.
+/// Side whose value is in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Side {
     /// Nobody set anything else.

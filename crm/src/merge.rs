@@ -83,9 +83,9 @@ impl Says {
 struct Group {
     rows: u64,
     sources: u64,
-    /// Of each of [`Says`], the row that stands for it, as it was encoded; empty if there is none.
+    /// Row that stands for each of [`Says`], as it was encoded; empty if there is none.
     standing: [Zeroizing<Vec<u8>>; 3],
-    /// Of each of [`Says`], the ages up to which it stands.
+    /// Ages up to which each of [`Says`] stands.
     until: [Ages; 3],
 }
 
