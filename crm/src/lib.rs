@@ -11,6 +11,7 @@
 use std::path::{Path, PathBuf};
 
 use protocol::commitment::{InputCommitter, InputLeaf, InputRoot, identifier_from_parts};
+use protocol::error::Bug;
 use protocol::group::BatchArithmetic;
 use protocol::purpose::Purpose;
 use protocol::seed::InputSeed;
@@ -468,7 +469,7 @@ impl Staging {
 
     /// Gives the directory its name: the salted root, which says nothing about the content.
     fn publish(self, store: &Path, root: &[u8; 32]) -> Result<PathBuf, CrmError> {
-        let target = store.join(hex(root.first_chunk::<8>().unwrap_or(&[0; 8])));
+        let target = store.join(hex(root.first_chunk::<8>().ok_or(Bug::invariant())?));
         let _ = std::fs::remove_dir_all(&target);
         std::fs::rename(&self.directory, &target).map_err(CrmError::io(&target))?;
         world::sync_dir(store)?;

@@ -6,6 +6,7 @@
 
 use std::mem;
 
+use protocol::error::Bug;
 use zeroize::Zeroizing;
 
 use super::counts::Tally;
@@ -138,7 +139,8 @@ impl Group {
 
     /// Statement that decides about the id.
     fn decides(&self) -> Says {
-        Says::ALL.into_iter().find(|says| self.stands(*says)).unwrap_or(Says::LacksConsent)
+        let against = [Says::Objects, Says::LacksConsent];
+        against.into_iter().find(|says| self.stands(*says)).unwrap_or(Says::Allows)
     }
 }
 
@@ -168,11 +170,8 @@ impl Merging<'_> {
             (_, age) => age,
         };
         let at = says as usize;
-        if let (Some(standing), Some(until)) = (group.standing.get_mut(at), group.until.get_mut(at))
-        {
-            replace(standing, bytes);
-            until.add(age, row.zoned);
-        }
+        replace(group.standing.get_mut(at).ok_or(Bug::invariant())?, bytes);
+        group.until.get_mut(at).ok_or(Bug::invariant())?.add(age, row.zoned);
         group.rows += 1;
         group.sources |= set_of(row.source);
         // Rows that object come first, so that no row of such an id is missed.
@@ -296,3 +295,18 @@ const ROW_BYTES: usize = 512;
 
 /// A local time is at most so far from what it would be in UTC.
 const ZONES_MICROS: u64 = 14 * 3_600 * 1_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kept_rows_and_values_have_their_bytes() {
+        let head = KeptHead { sources: 0x0102_0304_0506_0708.into() };
+        assert_eq!(head.bytes(), [1, 2, 3, 4, 5, 6, 7, 8]);
+        let ordinal = 0x0102_0304_0506_0708.into();
+        let by_value = ByValue { kind: 2, digest: [0xdd; 32], ordinal, flags: 5 };
+        let expected = [&[2][..], &[0xdd; 32], &[1, 2, 3, 4, 5, 6, 7, 8, 5]].concat();
+        assert_eq!(by_value.bytes(), expected);
+    }
+}

@@ -70,12 +70,18 @@ impl Objectors {
         let Workspace { directory, memory_bytes } = workspace;
         let mut values = Sorter::new(directory, memory_bytes / 4)?;
         let (mut held, mut standing) = (held.read()?, standing.read()?);
-        let number = |record: &[u8]| Number::read(record).map(|one| one.number);
-        let mut next = standing.next_record()?.and_then(number);
+        let mut next_standing = || match standing.next_record()? {
+            Some(record) => {
+                let one = Number::read(record).ok_or(Bug::invariant())?;
+                Ok::<_, CrmError>(Some(one.number))
+            }
+            None => Ok(None),
+        };
+        let mut next = next_standing()?;
         while let Some(record) = held.next_record()? {
             let Held { number: of, value } = Held::read(record).ok_or(Bug::invariant())?;
             while next.is_some_and(|next| next < *of) {
-                next = standing.next_record()?.and_then(number);
+                next = next_standing()?;
             }
             if next == Some(*of) {
                 values.push(value)?;
@@ -231,5 +237,21 @@ record! {
     struct Hit {
         ordinal: U64<BigEndian>,
         household: u8,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objections_and_hits_have_their_bytes() {
+        let value = Value { kind: 2, digest: [0xdd; 32], household: 1 };
+        let number = 0x0102_0304_0506_0708.into();
+        let expected = [&[1, 2, 3, 4, 5, 6, 7, 8, 2][..], &[0xdd; 32], &[1]].concat();
+        assert_eq!(Held { number, value }.bytes(), expected);
+        assert_eq!(value.bytes(), &expected[8..]);
+        assert_eq!(Number { number }.bytes(), &expected[..8]);
+        assert_eq!(Hit { ordinal: number, household: 1 }.bytes(), [1, 2, 3, 4, 5, 6, 7, 8, 1]);
     }
 }

@@ -283,9 +283,7 @@ impl Last<'_, '_> {
                 evidence: *row.evidence,
                 time: row.consent_at.into(),
             };
-            if let Some(kind) = kinds.get_mut(usize::from(slot)) {
-                *kind = found.kind;
-            }
+            *kinds.get_mut(usize::from(slot)).ok_or(Bug::invariant())? = found.kind;
             slot += 1;
             self.content.update(place.bytes());
             self.identifiers.push(&place)?;
@@ -323,5 +321,19 @@ impl Last<'_, '_> {
         let number = self.distinct;
         self.distinct += 1;
         Ok(Some(number))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn occurrences_have_their_bytes() {
+        let (one, other) = (0x0102_0304_0506_0708.into(), 9.into());
+        let expected = [1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0, 0, 0, 0, 9];
+        assert_eq!(Ordinal { ordinal: one }.bytes(), &expected[..8]);
+        assert_eq!(Repeated { first: one, ordinal: other }.bytes(), expected);
+        assert_eq!(Numbered { ordinal: one, number: other }.bytes(), expected);
     }
 }

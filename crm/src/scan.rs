@@ -5,6 +5,7 @@ use std::io;
 use std::mem;
 
 use jiff::Timestamp;
+use protocol::error::Bug;
 use protocol::limits::ROW_WIDTH_MAX;
 use sha2::{Digest, Sha256};
 use store::StoreError;
@@ -112,10 +113,9 @@ impl Scanned {
         let mut start = 0;
         let mut rejected = digested.rejected.iter().peekable();
         for (at, end) in digested.ends.iter().enumerate() {
-            let bytes = digested.rows.get_mut(start..*end).unwrap_or_default();
-            if let Some(source) = ScannedRow::source_mut(bytes) {
-                *source = numbers.get(usize::from(*source)).copied().unwrap_or_default();
-            }
+            let bytes = digested.rows.get_mut(start..*end).ok_or(Bug::invariant())?;
+            let source = ScannedRow::source_mut(bytes).ok_or(Bug::invariant())?;
+            *source = *numbers.get(usize::from(*source)).ok_or(Bug::invariant())?;
             if reasons.0.is_some() {
                 let row =
                     ScannedRow::decode(bytes).ok_or_else(|| CrmError::contradiction(&file.path))?;
@@ -599,6 +599,43 @@ const ROW_IDENTIFIERS_MAX: usize = ROW_WIDTH_MAX as usize;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_scanned_row_has_its_bytes() {
+        let found = |kind, flags| Encoded { kind, digest: [kind + 0x10; 32], flags, column: 9 };
+        let identifiers = [found(1, USED), found(2, FIXED | HOUSEHOLD)];
+        let row = ScannedRow {
+            row_id: b"r7",
+            updated_at: 0x0102_0304_0506_0708,
+            gate: Gate::NoTime,
+            evidence: &[0xee; 32],
+            consent_at: 0x1112_1314_1516_1718,
+            identifiers: &identifiers,
+            cut: true,
+            zoned: false,
+            source: 3,
+            line: 0x2122_2324_2526_2728,
+        };
+        let mut encoded = Zeroizing::default();
+        row.encode(&mut encoded);
+        let mut expected = b"r7\0\x01\x01\x02\x03\x04\x05\x06\x07\x08\x05".to_vec();
+        expected.extend([0xee; 32]);
+        expected.extend(b"\x11\x12\x13\x14\x15\x16\x17\x18\x01");
+        expected.extend([0x11; 32]);
+        expected.extend(b"\x04\x09\x02");
+        expected.extend([0x12; 32]);
+        expected.extend(b"\x03\x09\x01\x00\x03\x21\x22\x23\x24\x25\x26\x27\x28");
+        assert_eq!(*encoded, expected);
+
+        *ScannedRow::source_mut(&mut encoded).unwrap() = 4;
+        let decoded = ScannedRow::decode(&encoded).unwrap();
+        assert_eq!((decoded.row_id, decoded.updated_at), (row.row_id, row.updated_at));
+        assert_eq!((decoded.gate, decoded.evidence), (row.gate, row.evidence));
+        assert_eq!((decoded.consent_at, decoded.line), (row.consent_at, row.line));
+        assert!(decoded.identifiers == identifiers && decoded.cut && !decoded.zoned);
+        assert_eq!(decoded.source, 4);
+        assert!(ScannedRow::decode(&expected[..expected.len() - 1]).is_none());
+    }
 
     #[test]
     fn a_time_that_looks_plain_is_spelt_as_we_would() {

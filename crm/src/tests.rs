@@ -673,3 +673,28 @@ fn a_row_keeps_eight_identifiers() {
     assert_eq!(survey.counts.rows_cut, 1);
     assert_eq!(survey.distinct, 8);
 }
+
+#[test]
+fn sealed_records_have_their_bytes() {
+    let place = Place {
+        row: 0x0102_0304_0506_0708.into(),
+        slot: 3,
+        element: 9.into(),
+        kind: 2,
+        digest: [0xdd; 32],
+        ruleset: 4,
+        evidence: [0xee; 32],
+        time: 0x1112_1314_1516_1718.into(),
+    };
+    let expected = [
+        &[1, 2, 3, 4, 5, 6, 7, 8, 3, 0, 0, 0, 0, 0, 0, 0, 9, 2][..],
+        &[0xdd; 32],
+        &[4],
+        &[0xee; 32],
+        &[0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18],
+    ];
+    assert_eq!(place.bytes(), expected.concat());
+    assert_eq!(RowIdHead { len: 0x0102.into() }.bytes(), [1, 2]);
+    let seed = KnownSeed { content: [0xcc; 32], seed: [0x55; 32] };
+    assert_eq!(seed.bytes(), [[0xcc; 32], [0x55; 32]].concat());
+}
