@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::GraphError;
 use normalize::digital::DigitalId;
+use protocol::error::Bug;
 use store::record::zerocopy::IntoBytes as _;
 use store::record::{BigEndian, Record as _, U16, U32, U64, record};
 use store::seal::StorageKey;
@@ -66,21 +67,22 @@ impl Bundle {
     pub const PERSON_LEN: usize = 16;
 
     /// A [`BodyHead`], then for each ID its length, the ID and [`Sighting`].
-    fn encode(&self) -> Option<Vec<u8>> {
+    fn encode(&self, out: &mut Vec<u8>) -> Result<(), Bug> {
         let head = BodyHead { fingerprint: self.fingerprint.0, person: self.person };
-        let mut bytes = head.bytes().to_vec();
+        out.extend(head.bytes());
         for one in &self.ids {
             let id = one.id.encoded();
             // At most 6 + 1 + 64 + 1 + 255 bytes by the canonical form.
-            let head = IdHead { len: u16::try_from(id.len()).ok()?.into() };
+            let len = u16::try_from(id.len()).map_err(|_| Bug::invariant())?;
+            let head = IdHead { len: len.into() };
             let sighting = Sighting {
                 last_day: one.last_day.into(),
                 devices: one.devices.into(),
                 evidence: one.evidence.into(),
             };
-            bytes.extend([head.bytes(), id, sighting.bytes()].into_iter().flatten());
+            [head.bytes(), id, sighting.bytes()].into_iter().for_each(|part| out.extend(part));
         }
-        Some(bytes)
+        Ok(())
     }
 
     fn decode(record: u64, bytes: &[u8]) -> Option<Self> {
@@ -140,24 +142,25 @@ record! {
 pub(crate) struct BundleWriter {
     out: SealedOut,
     path: PathBuf,
+    /// Room for an encoded body.
+    body: Vec<u8>,
 }
 
 impl BundleWriter {
     pub(crate) fn create(directory: &Path, key: &StorageKey) -> Result<Self, GraphError> {
         let path = directory.join(BUNDLES);
-        Ok(Self { out: create_sealed(&path, key, BUNDLES)?, path })
+        Ok(Self { out: create_sealed(&path, key, BUNDLES)?, path, body: Vec::new() })
     }
 
     /// Appends a bundle, whose record is above the last one.
     pub(crate) fn push(&mut self, bundle: &Bundle) -> Result<(), GraphError> {
-        let body = bundle.encode();
-        let body = body.filter(|body| body.len() <= BODY_BYTES_MAX as usize);
-        let body = body.ok_or_else(|| GraphError::contradiction(&self.path))?;
-        // At most 64 KiB.
-        let head =
-            BundleHead { record: bundle.record.into(), body_len: (body.len() as u32).into() };
+        self.body.clear();
+        bundle.encode(&mut self.body)?;
+        let len = u32::try_from(self.body.len()).ok().filter(|len| *len <= BODY_BYTES_MAX);
+        let len = len.ok_or(Bug::invariant())?;
+        let head = BundleHead { record: bundle.record.into(), body_len: len.into() };
         self.out.append(head.bytes())?;
-        Ok(self.out.append(&body)?)
+        Ok(self.out.append(&self.body)?)
     }
 
     pub(crate) fn finish(self) -> Result<(), GraphError> {
@@ -263,9 +266,54 @@ mod tests {
             expected.extend(day.to_be_bytes());
             expected.extend([devices.to_be_bytes(), evidence.to_be_bytes()].concat());
         }
-        assert_eq!(bundle.encode().unwrap(), expected);
+        let mut body = Vec::new();
+        bundle.encode(&mut body).unwrap();
+        assert_eq!(body, expected);
         let head = BundleHead { record: 1.into(), body_len: 2.into() };
         assert_eq!(head.bytes(), [0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2]);
+    }
+
+    #[test]
+    fn bundle_is_a_head_and_for_each_id_its_length_the_id_and_its_sighting() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = StorageKey::from_bytes([1; 32]);
+        let mut writer = BundleWriter::create(dir.path(), &key).unwrap();
+        let cookie = DigitalId::parse("cookie", "a.example", "value-01").unwrap();
+        let aaid = "6d92078a-8246-4ba4-ae5b-76104861e7dc";
+        let bundle = Bundle {
+            record: 0x0102_0304_0506_0708,
+            fingerprint: Fingerprint([2; 16]),
+            person: [3; 16],
+            ids: vec![
+                BundleId { id: cookie, last_day: 0x0405_0607, devices: 0x0809, evidence: 0x0a0b },
+                BundleId {
+                    id: DigitalId::parse("aaid", "", aaid).unwrap(),
+                    last_day: 0x1415_1617,
+                    devices: 0x1819,
+                    evidence: 0x1a1b,
+                },
+            ],
+        };
+        writer.push(&bundle).unwrap();
+        writer.finish().unwrap();
+        let expected: [&[u8]; 11] = [
+            &[1, 2, 3, 4, 5, 6, 7, 8],
+            // 2 times 16, 2 + 25 + 8, and 2 + 42 + 8.
+            &[0, 0, 0, 119],
+            &[2; 16],
+            &[3; 16],
+            &[0, 25],
+            b"cookie\0a.example\0value-01",
+            &[4, 5, 6, 7, 8, 9, 10, 11],
+            &[0, 42],
+            b"aaid\0\0",
+            aaid.as_bytes(),
+            &[0x14, 0x15, 0x16, 0x17, 0x18, 0x19, 0x1a, 0x1b],
+        ];
+        let path = dir.path().join(BUNDLES);
+        assert_eq!(crate::tests::unsealed(&path, &key, BUNDLES), expected.concat());
+        let mut stored = StoredBundles::open(dir.path(), &key).unwrap();
+        assert_eq!(stored.find(bundle.record).unwrap(), bundle);
     }
 
     #[test]

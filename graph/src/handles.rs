@@ -96,6 +96,15 @@ mod tests {
         }
         let path = dir.path().join("handles");
         write_handles(sorter.finish().unwrap(), &path, &key).unwrap();
+        let expected: [&[u8]; 6] = [
+            &[2; 16],
+            &[0, 0, 0, 0, 0, 0, 0, 7],
+            &[5; 16],
+            &[0, 0, 0, 0, 0, 0, 0, 7],
+            &[9; 16],
+            &[0, 0, 0, 0, 0, 0, 0, 0],
+        ];
+        assert_eq!(crate::tests::unsealed(&path, &key, HANDLES), expected.concat());
         let mut stored = StoredHandles::open(&path, &key).unwrap();
         let entries: Vec<HandleEntry> =
             std::iter::from_fn(|| stored.next_entry().unwrap()).collect();

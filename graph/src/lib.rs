@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use protocol::commitment::{SnapshotCommitter, SnapshotLeaf, SnapshotRoot, identifier_from_parts};
+use protocol::error::Bug;
 use protocol::purpose::Purpose;
 use protocol::seed::SnapshotSeed;
 use serde::{Deserialize, Serialize};
@@ -45,7 +46,7 @@ pub mod table;
 
 pub use error::GraphError;
 
-use self::lines::{EVIDENCE_LOGIN, Identifier, Kept, Line, Scanned, scan};
+use self::lines::{EVIDENCE_LOGIN, Identifier, Kept, Scanned, SortedLine, scan};
 
 /// Knowledge that the scan of a graph file needs.
 pub struct GraphRules<'a> {
@@ -352,54 +353,60 @@ struct Persona {
 }
 
 impl Persona {
-    fn start(line: Line) -> Self {
+    /// The persona of a line; `None` if its digital ID is none.
+    fn start(line: &SortedLine<'_>) -> Option<Self> {
         let mut persona = Self {
-            reference: line.persona.clone(),
-            person: line.person,
+            reference: line.persona.to_vec(),
+            person: line.head.person,
             evidence: 0,
             devices: 0,
             last_day: 0,
             login_days: BTreeSet::new(),
-            consent: line.consent,
+            consent: line.head.consent,
             identifiers: BTreeSet::new(),
             ids: BTreeMap::new(),
             two_persons: false,
             surplus: 0,
         };
-        persona.add(line);
-        persona
+        persona.add(line)?;
+        Some(persona)
     }
 
-    fn add(&mut self, line: Line) {
-        self.two_persons |= line.person != self.person;
-        self.evidence |= line.evidence;
-        self.devices |= line.device;
-        if line.evidence & EVIDENCE_LOGIN != 0 && self.login_days.len() < 255 {
-            self.login_days.insert(line.day);
+    /// Adds another line of the persona; `None` if its digital ID is none.
+    fn add(&mut self, line: &SortedLine<'_>) -> Option<()> {
+        let digital_id = DigitalId::decode(line.digital_id)?;
+        let (day, device) = (line.head.day.get(), line.head.device.get());
+        let evidence = line.head.evidence.get();
+        self.two_persons |= line.head.person != self.person;
+        self.evidence |= evidence;
+        self.devices |= device;
+        if evidence & EVIDENCE_LOGIN != 0 && self.login_days.len() < usize::from(u8::MAX) {
+            self.login_days.insert(day);
         }
-        if line.day >= self.last_day {
-            self.last_day = line.day;
-            self.consent = line.consent;
+        if day >= self.last_day {
+            self.last_day = day;
+            self.consent = line.head.consent;
         }
         for identifier in line.identifiers {
             if self.identifiers.len() < PER_PERSONA_MAX {
-                self.identifiers.insert(identifier);
-            } else if !self.identifiers.contains(&identifier) {
+                self.identifiers.insert(*identifier);
+            } else if !self.identifiers.contains(identifier) {
                 self.surplus += 1;
             }
         }
-        if self.ids.len() >= PER_PERSONA_MAX && !self.ids.contains_key(&line.digital_id) {
+        if self.ids.len() >= PER_PERSONA_MAX && !self.ids.contains_key(&digital_id) {
             self.surplus += 1;
             let oldest = self.ids.iter().min_by_key(|(_, seen)| seen.last_day);
             match oldest.map(|(id, seen)| (id.clone(), seen.last_day)) {
-                Some((id, day)) if day < line.day => self.ids.remove(&id),
-                _ => return,
+                Some((id, oldest)) if oldest < day => self.ids.remove(&id),
+                _ => return Some(()),
             };
         }
-        let seen = self.ids.entry(line.digital_id).or_default();
-        seen.last_day = seen.last_day.max(line.day);
-        seen.devices |= line.device;
-        seen.evidence |= line.evidence;
+        let seen = self.ids.entry(digital_id).or_default();
+        seen.last_day = seen.last_day.max(day);
+        seen.devices |= device;
+        seen.evidence |= evidence;
+        Some(())
     }
 }
 
@@ -424,29 +431,20 @@ impl Gathering {
         let mut by_value = Sorter::new(&workspace.directory, workspace.memory_bytes)?;
         let mut sorted = lines.finish()?;
         let mut current: Option<Persona> = None;
-        loop {
-            let next = match sorted.next_record()? {
-                Some(bytes) => {
-                    Some(Line::decode(bytes).ok_or_else(|| GraphError::contradiction(directory))?)
-                }
-                None => None,
-            };
-            match (&mut current, next) {
-                (Some(persona), Some(line)) if persona.reference == line.persona => {
-                    persona.add(line);
-                }
-                (_, next) => {
-                    let ended = next.is_none();
-                    let done = std::mem::replace(&mut current, next.map(Persona::start));
-                    if let Some(persona) = done {
-                        counts.personas += 1;
+        while let Some(bytes) = sorted.next_record()? {
+            let line = SortedLine::split(bytes).ok_or(Bug::invariant())?;
+            match current.as_mut().filter(|persona| persona.reference == line.persona) {
+                Some(persona) => persona.add(&line).ok_or(Bug::invariant())?,
+                None => {
+                    let next = Persona::start(&line).ok_or(Bug::invariant())?;
+                    if let Some(persona) = current.replace(next) {
                         self.close(&persona, &mut bundles, &mut by_value, counts)?;
-                    }
-                    if ended {
-                        break;
                     }
                 }
             }
+        }
+        if let Some(persona) = current {
+            self.close(&persona, &mut bundles, &mut by_value, counts)?;
         }
         bundles.finish()?;
         Ok(by_value)
@@ -474,6 +472,7 @@ impl Gathering {
         by_value: &mut Sorter<StoredLeaf>,
         counts: &mut GraphCounts,
     ) -> Result<(), GraphError> {
+        counts.personas += 1;
         if let Some(reason) = self.dropped(persona) {
             add(&mut counts.personas_dropped, reason);
             return Ok(());
@@ -498,6 +497,7 @@ impl Gathering {
                 .collect(),
         })?;
         let ids_digest = ids_digest(&persona.ids);
+        let logins = u8::try_from(persona.login_days.len()).map_err(|_| Bug::invariant())?;
         for Identifier { kind, digest, level } in &persona.identifiers {
             let leaf = StoredLeaf {
                 level: *level,
@@ -509,7 +509,7 @@ impl Gathering {
                 last_seen: (u64::from(persona.last_day) * 86_400).into(),
                 evidence: persona.evidence.into(),
                 devices: persona.devices.into(),
-                logins: u8::try_from(persona.login_days.len()).unwrap_or(u8::MAX),
+                logins,
                 persons: 1,
                 purposes: covered_purposes().into(),
                 ids_digest,
@@ -521,9 +521,14 @@ impl Gathering {
     }
 
     fn fingerprint(&self, reference: &[u8]) -> Fingerprint {
-        let hash = self.fingerprints.of(&[reference]);
-        Fingerprint(hash.first_chunk().copied().unwrap_or_default())
+        Fingerprint(first_half(self.fingerprints.of(&[reference])))
     }
+}
+
+/// The first half of a hash, by which persons and personas are named.
+const fn first_half(hash: [u8; 32]) -> [u8; 16] {
+    let [half @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = hash;
+    half
 }
 
 /// The purposes that a published link is good for, as bits of [`Purpose::bit`]: those that can be
@@ -565,10 +570,9 @@ fn publish_leaves(
     world::publish_atomically(&seed_path, world::PRIVATE_MODE, |file| file.write_all(&sealed))?;
     let mut committer = SnapshotCommitter::new(SnapshotSeed::from_bytes(seed).leaf_salts());
     let mut leaves: Vec<SnapshotLeaf> = Vec::with_capacity(LEAVES_AT_ONCE);
-    let mut group: Vec<StoredLeaf> = Vec::new();
-    let mut publish = |group: &mut Vec<StoredLeaf>, counts: &mut GraphCounts| {
-        let Some(first) = group.first() else { return Ok(()) };
-        if group.iter().any(|leaf| leaf.person != first.person) {
+    let mut publish = |group: Option<SameValue>, counts: &mut GraphCounts| {
+        let Some(SameValue { first, two_persons }) = group else { return Ok(()) };
+        if two_persons {
             counts.identifier_conflicts += 1;
         } else {
             counts.identifiers += 1;
@@ -578,24 +582,22 @@ fn publish_leaves(
                 committer.extend(arithmetic, &leaves);
                 leaves.clear();
             }
-            out.push(first)?;
+            out.push(&first)?;
         }
-        group.clear();
         Ok::<(), GraphError>(())
     };
+    let mut group: Option<SameValue> = None;
     let mut sorted = by_value.finish()?;
     while let Some(leaf) = sorted.next_record()? {
-        let of = |leaf: &StoredLeaf| (leaf.kind, leaf.digest);
-        if group.first().map(of) != Some(of(&leaf)) {
-            publish(&mut group, counts)?;
-        }
-        // Two leaves decide: the first, and one of another person if there is one.
-        if group.len() < 2 || leaf.person != group.first().map_or(leaf.person, |l| l.person) {
-            group.truncate(1);
-            group.push(leaf);
+        match group.as_mut().filter(|group| group.first.is_same_value(&leaf)) {
+            Some(group) => group.two_persons |= leaf.person != group.first.person,
+            None => {
+                let next = SameValue { first: leaf, two_persons: false };
+                publish(group.replace(next), counts)?;
+            }
         }
     }
-    publish(&mut group, counts)?;
+    publish(group, counts)?;
     committer.extend(arithmetic, &leaves);
     out.finish()?;
     Ok(committer.finish(counts.records))
@@ -621,7 +623,18 @@ record! {
     }
 }
 
+/// Leaves of one identifier.
+struct SameValue {
+    /// The one of the lowest record.
+    first: StoredLeaf,
+    two_persons: bool,
+}
+
 impl StoredLeaf {
+    fn is_same_value(&self, other: &Self) -> bool {
+        self.kind == other.kind && self.digest == other.digest
+    }
+
     fn leaf(&self) -> Option<SnapshotLeaf> {
         Some(SnapshotLeaf {
             record: self.record.get(),
@@ -682,6 +695,20 @@ pub(crate) mod tests {
                           class,evidence,day\n";
     const AAID: &str = "6d92078a-8246-4ba4-ae5b-76104861e7dc";
     const ZEROS: &str = "00000000-0000-0000-0000-000000000000";
+
+    /// Everything in a sealed file, as it was before it was sealed.
+    pub(crate) fn unsealed(path: &Path, key: &StorageKey, context: &str) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut reader = store::sealed::open_sealed(path, key, context).unwrap();
+        std::io::Read::read_to_end(&mut reader, &mut bytes).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn half_of_a_hash_is_its_first_bytes() {
+        let hash: [u8; 32] = std::array::from_fn(|at| at as u8);
+        assert_eq!(first_half(hash)[..], hash[..16]);
+    }
 
     fn day_of(text: &str) -> Option<u32> {
         let day: jiff::civil::Date = text.parse().ok()?;

@@ -7,11 +7,12 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::{GraphCounts, GraphRules, NAMESPACES_MAX};
+use super::{GraphCounts, GraphRules, NAMESPACES_MAX, first_half};
 use crate::GraphError;
 use crate::people;
 use normalize::digital::{DigitalId, DigitalKind};
 use normalize::{Level, Normalized, Outcome, PhoneContext};
+use protocol::error::Bug;
 use rights::consent::{self, Scheme};
 use store::record::{BigEndian, Record as _, U16, U32, record};
 use store::spill::Workspace;
@@ -53,7 +54,7 @@ pub(super) fn scan(
         &mut source,
         input,
         |batch| Digested::of(batch, &columns, rules),
-        |digested| scanned.take(digested),
+        |digested| scanned.take(digested?),
     )?;
     Ok(scanned)
 }
@@ -66,7 +67,7 @@ impl Scanned {
         self.people.extend(&digested.people)?;
         let mut start = 0;
         for Place { number, end, namespace } in digested.places {
-            let line = digested.lines.get(start..end).unwrap_or_default();
+            let line = digested.lines.get(start..end).ok_or(Bug::invariant())?;
             start = end;
             let namespace = namespace.and_then(|at| digested.namespaces.get(at));
             if namespace.is_none_or(|namespace| self.admits(namespace)) {
@@ -111,23 +112,26 @@ struct Place {
 }
 
 impl Digested {
-    fn of(batch: &RowBatch, columns: &Columns, rules: &GraphRules<'_>) -> Self {
+    fn of(batch: &RowBatch, columns: &Columns, rules: &GraphRules<'_>) -> Result<Self, Bug> {
         let mut digested = Self::default();
         for row in batch.rows() {
             digested.counts.lines_read += 1;
             let found = Found::read(&row, columns, rules);
             digested.note(&found, rules);
-            let read = Line::read(&row, columns, rules.now, found);
-            let pushed = read.and_then(|(line, kept)| {
-                digested.push(&line, row.line(), rules)?;
-                digested.counts.keep(kept);
-                Ok(())
-            });
-            if let Err(reason) = pushed {
-                digested.counts.drop_line(reason, row.line());
-            }
+            let reason = match Line::read(&row, columns, rules.now, found) {
+                Ok((line, _)) if rules.objections.has_digital_id(&line.digital_id) => {
+                    "digital_id_objected"
+                }
+                Ok((line, kept)) => {
+                    digested.push(&line, row.line())?;
+                    digested.counts.keep(kept);
+                    continue;
+                }
+                Err(reason) => reason,
+            };
+            digested.counts.drop_line(reason, row.line());
         }
-        digested
+        Ok(digested)
     }
 
     /// Takes note of a person's identifiers, whatever becomes of the line: an objection by any of
@@ -143,19 +147,11 @@ impl Digested {
         }
     }
 
-    /// Takes a line; the reason if it is left out.
-    fn push(
-        &mut self,
-        line: &Line,
-        number: u64,
-        rules: &GraphRules<'_>,
-    ) -> Result<(), &'static str> {
-        if rules.objections.has_digital_id(&line.digital_id) {
-            return Err("digital_id_objected");
-        }
+    /// Takes a line and its number in the file.
+    fn push(&mut self, line: &Line, number: u64) -> Result<(), Bug> {
         let cookie = line.digital_id.kind() == DigitalKind::Cookie;
         let namespace = cookie.then(|| self.namespace(line.digital_id.namespace()));
-        line.encode(&mut self.lines);
+        line.encode(&mut self.lines)?;
         self.places.push(Place { number, end: self.lines.len(), namespace });
         Ok(())
     }
@@ -245,14 +241,17 @@ record! {
 
 record! {
     /// Fields after the reference of a line's persona; its identifiers and digital ID come after.
-    struct LineHead {
+    pub(super) struct LineHead {
         /// Ends the reference.
         zero: u8,
-        person: [u8; 16],
-        evidence: U16<BigEndian>,
-        device: U16<BigEndian>,
-        day: U32<BigEndian>,
-        consent: [u8; 32],
+        /// Name of the person; see [`first_half`].
+        pub(super) person: [u8; 16],
+        pub(super) evidence: U16<BigEndian>,
+        pub(super) device: U16<BigEndian>,
+        /// Days since 1970.
+        pub(super) day: U32<BigEndian>,
+        pub(super) consent: [u8; 32],
+        /// Number of identifiers.
         identifiers: u8,
     }
 }
@@ -268,17 +267,37 @@ impl Identifier {
 }
 
 /// One line after the scan: no plaintext but the provider's own references and digital IDs.
-pub(super) struct Line {
-    pub(super) persona: Vec<u8>,
+struct Line {
+    persona: Vec<u8>,
     /// First 16 bytes of SHA-256 of the person's reference.
-    pub(super) person: [u8; 16],
-    pub(super) evidence: u16,
-    pub(super) device: u16,
+    person: [u8; 16],
+    evidence: u16,
+    device: u16,
     /// Days since 1970.
-    pub(super) day: u32,
-    pub(super) consent: [u8; 32],
-    pub(super) identifiers: Vec<Identifier>,
-    pub(super) digital_id: DigitalId,
+    day: u32,
+    consent: [u8; 32],
+    identifiers: Vec<Identifier>,
+    digital_id: DigitalId,
+}
+
+/// A line where it lies in the sorted set.
+pub(super) struct SortedLine<'b> {
+    pub(super) persona: &'b [u8],
+    pub(super) head: &'b LineHead,
+    pub(super) identifiers: &'b [Identifier],
+    /// Form of [`DigitalId::encoded`].
+    pub(super) digital_id: &'b [u8],
+}
+
+impl<'b> SortedLine<'b> {
+    pub(super) fn split(bytes: &'b [u8]) -> Option<Self> {
+        let end = bytes.iter().position(|byte| *byte == 0)?;
+        let (persona, rest) = bytes.split_at_checked(end)?;
+        let (head, rest) = LineHead::split(rest)?;
+        let len = usize::from(head.identifiers).checked_mul(Identifier::LEN)?;
+        let (identifiers, digital_id) = rest.split_at_checked(len)?;
+        Some(Self { persona, head, identifiers: Identifier::slice(identifiers)?, digital_id })
+    }
 }
 
 /// The person of a line and the identifiers that name them.
@@ -294,10 +313,8 @@ struct Found {
 impl Found {
     fn read(record: &Row<'_>, columns: &Columns, rules: &GraphRules<'_>) -> Self {
         let field = |column: usize| record.get(column).trim();
-        let person = cell::reference(field(columns.person_ref)).map(|reference| {
-            let hash: [u8; 32] = Sha256::digest(reference).into();
-            hash.first_chunk().copied().unwrap_or_default()
-        });
+        let person = cell::reference(field(columns.person_ref))
+            .map(|reference| first_half(Sha256::digest(reference).into()));
         let value = field(columns.value);
         let kind = field(columns.kind).to_ascii_lowercase();
         let outcome = match kind.as_str() {
@@ -385,7 +402,7 @@ impl Line {
     }
 
     /// The persona's reference, then a [`LineHead`], the identifiers, and the digital ID.
-    fn encode(&self, out: &mut Zeroizing<Vec<u8>>) {
+    fn encode(&self, out: &mut Zeroizing<Vec<u8>>) -> Result<(), Bug> {
         let head = LineHead {
             zero: 0,
             person: self.person,
@@ -394,31 +411,14 @@ impl Line {
             day: self.day.into(),
             consent: self.consent,
             // One value yields at most two identifiers.
-            identifiers: self.identifiers.iter().fold(0, |count, _| count + 1),
+            identifiers: u8::try_from(self.identifiers.len()).map_err(|_| Bug::invariant())?,
         };
         let mut add = |part: &[u8]| grow(out, part, usize::MAX);
         add(&self.persona);
         add(head.bytes());
         self.identifiers.iter().for_each(|one| add(one.bytes()));
         add(self.digital_id.encoded());
-    }
-
-    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
-        let end = bytes.iter().position(|byte| *byte == 0)?;
-        let (persona, rest) = bytes.split_at_checked(end)?;
-        let (head, rest) = LineHead::split(rest)?;
-        let len = usize::from(head.identifiers).checked_mul(Identifier::LEN)?;
-        let (identifiers, digital_id) = rest.split_at_checked(len)?;
-        Some(Self {
-            persona: persona.to_vec(),
-            person: head.person,
-            evidence: head.evidence.get(),
-            device: head.device.get(),
-            day: head.day.get(),
-            consent: head.consent,
-            identifiers: Identifier::slice(identifiers)?.to_vec(),
-            digital_id: DigitalId::decode(digital_id)?,
-        })
+        Ok(())
     }
 }
 
@@ -451,3 +451,54 @@ fn day(text: &str, now: u64) -> Result<u32, &'static str> {
 const DAY_AHEAD_S: u64 = 14 * 3_600;
 /// The bit of evidence that a person logged in.
 pub(super) const EVIDENCE_LOGIN: u16 = 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_is_its_persona_a_head_identifiers_and_a_digital_id() {
+        let digital_id = DigitalId::parse("cookie", "a.example", "value-01").unwrap();
+        let identifiers = vec![
+            Identifier { kind: 1, digest: [2; 32], level: 0 },
+            Identifier { kind: 3, digest: [4; 32], level: 1 },
+        ];
+        let line = Line {
+            persona: b"P-1".to_vec(),
+            person: [5; 16],
+            evidence: 0x0102,
+            device: 0x0304,
+            day: 0x0506_0708,
+            consent: [6; 32],
+            identifiers: identifiers.clone(),
+            digital_id: digital_id.clone(),
+        };
+        let mut bytes = Zeroizing::new(Vec::new());
+        line.encode(&mut bytes).unwrap();
+        let expected: [&[u8]; 11] = [
+            b"P-1\0",
+            &[5; 16],
+            &[1, 2, 3, 4, 5, 6, 7, 8],
+            &[6; 32],
+            &[2, 1],
+            &[2; 32],
+            &[0, 3],
+            &[4; 32],
+            &[1],
+            b"cookie\0a.example\0",
+            b"value-01",
+        ];
+        assert_eq!(*bytes, expected.concat());
+        let SortedLine { persona, head, identifiers: found, digital_id: id } =
+            SortedLine::split(&bytes).unwrap();
+        assert_eq!((persona, head.person, head.consent), (&b"P-1"[..], [5; 16], [6; 32]));
+        assert_eq!((head.evidence.get(), head.device.get()), (0x0102, 0x0304));
+        assert_eq!((head.day.get(), found), (0x0506_0708, &identifiers[..]));
+        assert_eq!(DigitalId::decode(id).unwrap(), digital_id);
+        // Cut anywhere it is no line, or one whose digital ID is none.
+        for len in 0..bytes.len() - b"value-01".len() {
+            let cut = SortedLine::split(&bytes[..len]);
+            assert!(cut.is_none_or(|line| DigitalId::decode(line.digital_id).is_none()));
+        }
+    }
+}

@@ -72,3 +72,22 @@ impl StoredPeople {
 }
 
 pub(crate) const PEOPLE: &str = "people";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_holds_a_tombstone_of_a_person_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = StorageKey::from_bytes([1; 32]);
+        let mut sorter = Sorter::new(&dir.path().join("work"), 1 << 16).unwrap();
+        for (tombstone, person) in [(4, 1), (2, 3), (4, 1), (2, 2)] {
+            sorter.push(&Entry { tombstone: [tombstone; 16], person: [person; 16] }).unwrap();
+        }
+        write_people(sorter, dir.path(), &key).unwrap();
+        let expected = [[2; 16], [2; 16], [2; 16], [3; 16], [4; 16], [1; 16]].concat();
+        let path = dir.path().join(PEOPLE);
+        assert_eq!(crate::tests::unsealed(&path, &key, PEOPLE), expected);
+    }
+}

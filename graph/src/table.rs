@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::thread;
 
 use protocol::codec::{FrameHeader, RawFrame};
+use protocol::error::Bug;
 use protocol::group::BatchArithmetic;
 use protocol::identifier::PrfInput;
 use protocol::limits::Limits;
@@ -129,7 +130,8 @@ pub fn build<O: Order>(
     let distinct = for_each_distinct(&mut tags, |_| Ok(()))?;
     let contradiction = || GraphError::contradiction(files.frames);
     let total = padded_tags(distinct, &limits).ok_or_else(contradiction)?;
-    let padding = padding_tags(key, workers, total.saturating_sub(distinct), &mut tags)?;
+    let needed = total.checked_sub(distinct).ok_or(Bug::invariant())?;
+    let padding = padding_tags(key, workers, needed, &mut tags)?;
     write(&mut tags, padding, total, files.frames, &limits)
 }
 
@@ -187,7 +189,8 @@ impl StoredTable {
                 let leaf = leaf_hash(&[&frame.header.encode(), &frame.payload]);
                 tree.push(leaf);
                 leaves.push(leaf);
-                tags = tags.saturating_add(frame.header.elements.into());
+                let more = tags.checked_add(frame.header.elements.into());
+                tags = more.ok_or_else(|| GraphError::contradiction(path))?;
             }
             let table = TableDescriptor { tag_count: tags, root: tree.root() };
             Ok::<_, GraphError>((table, leaves.into()))
@@ -228,7 +231,7 @@ impl StoredTable {
                     how,
                 }));
             }
-            self.next = self.next.saturating_add(1);
+            self.next = self.next.checked_add(1).ok_or(Bug::invariant())?;
         }
         Ok(Some(frame))
     }
@@ -265,9 +268,8 @@ fn padding_tags<O: Order>(
     let mut padding = BTreeSet::new();
     let mut next = 0_u64;
     loop {
-        while (padding.len() as u64) < needed {
-            let missing = needed.saturating_sub(padding.len() as u64);
-            let numbers = next..next.saturating_add(missing);
+        while let Some(missing) = needed.checked_sub(padding.len() as u64).filter(|n| *n > 0) {
+            let numbers = next..next.checked_add(missing).ok_or(Bug::invariant())?;
             next = numbers.end;
             let inputs: Vec<PrfInput> = numbers.map(|m| key.derivation.table_padding(m)).collect();
             let outputs = evaluate(key.key, workers, &inputs);

@@ -26,7 +26,7 @@ use rights::objections::Objections;
 use store::output::Output;
 use store::record::{BigEndian, Record as _, U16, U32, U64, record};
 use store::spill::Workspace;
-use store::spill::{FixedSorted, Sorted, Sorter, VarSorted, VarSorter};
+use store::spill::{Sorted, Sorter, VarSorted, VarSorter};
 use tabular::write::{Cell, TableColumn, write_table};
 
 /// Conditions of the terms of a session on what is released.
@@ -56,10 +56,11 @@ impl ReleaseConditions {
         {
             return None;
         }
-        let end = one.last_day.saturating_add(u32::from(self.filter.max_age_days));
-        let days = end.saturating_sub(self.today).min(u32::from(self.ids_valid_days));
+        let end = u64::from(one.last_day) + u64::from(self.filter.max_age_days);
+        // An ID whose time is over has no days left.
+        let left = u16::try_from(end.saturating_sub(self.today.into()));
+        let days = left.map_or(self.ids_valid_days, |left| left.min(self.ids_valid_days));
         let least = if self.own_expiry { 1 } else { self.ids_valid_days.max(1) };
-        let days = u16::try_from(days).unwrap_or(u16::MAX);
         (days >= least).then_some((namespace, days))
     }
 
@@ -111,19 +112,19 @@ pub struct Resolved {
 }
 
 impl Resolved {
-    /// Looks up strictly increasing handles of 16 bytes.
+    /// Looks up strictly increasing handles.
     ///
     /// # Errors
     ///
     /// [`GraphError`].
     pub fn look_up(
-        handles: FixedSorted,
+        handles: Sorted<[u8; Handle::LEN]>,
         source: ReleaseSource<'_>,
         conditions: &ReleaseConditions,
     ) -> Result<(Resolution, Self), GraphError> {
         let Workspace { directory, memory_bytes } = source.workspace;
         let (known, unknown, records) =
-            find_records(handles.try_into()?, source.handles, directory, *memory_bytes)?;
+            find_records(handles, source.handles, directory, *memory_bytes)?;
         let mut gathering = Gathering {
             conditions,
             late: source.late,
@@ -131,6 +132,7 @@ impl Resolved {
             records: Sorter::new(directory, *memory_bytes)?,
             ids: VarSorter::new(directory, *memory_bytes)?,
             suppressed: 0,
+            bytes: Vec::new(),
         };
         let count = gathering.read(records, source.bundles)?;
         let suppressed = gathering.suppressed;
@@ -178,7 +180,7 @@ impl Resolved {
         self.for_each(|found| {
             let entry = found.entry(attributes.then_some(conditions.today));
             bytes.clear();
-            entry.encode_into(&mut bytes).ok_or_else(damaged)?;
+            entry.encode_into(&mut bytes).ok_or(Bug::invariant())?;
             Ok(sorter.push(&bytes)?)
         })?;
         let sorted = sorter.finish()?;
@@ -202,26 +204,19 @@ impl Resolved {
         let names: BTreeMap<u16, &str> =
             conditions.namespaces.iter().map(|(name, code)| (*code, name.as_str())).collect();
         let mut sorter = VarSorter::new(&workspace.directory, workspace.memory_bytes)?;
+        let mut bytes = Vec::new();
         self.for_each(|found| {
-            let id = found.digital_id(&names).ok_or_else(damaged)?;
-            // Values and namespaces hold no zero byte.
-            let key = id.encoded();
-            Ok(sorter.push_keyed(&[key, &[0], &found.encode()?].concat(), key.len())?)
+            let id = found.digital_id(&names).ok_or(Bug::invariant())?;
+            let key_len = Delivered::encode(&id, found, &mut bytes)?;
+            Ok(sorter.push_keyed(&bytes, key_len)?)
         })?;
         let mut sorted = sorter.finish()?;
         let sha256 = write_table(output, &COLUMNS, |table| {
             let mut number = 0_i64;
             while let Some(record) = sorted.next_record()? {
-                let mut parts = record.splitn(4, |byte| *byte == 0);
-                let [Some(kind), Some(namespace), Some(value), Some(rest)] =
-                    [parts.next(), parts.next(), parts.next(), parts.next()]
-                else {
-                    return Err(damaged());
-                };
-                let found = Found::decode(rest).ok_or_else(damaged)?;
-                number = number.saturating_add(1);
-                let fields = [text(kind)?, text(namespace)?, text(value)?];
-                table.row(&found.row(number, label, fields, conditions.today))?;
+                let delivered = Delivered::split(record).ok_or(Bug::invariant())?;
+                number = number.checked_add(1).ok_or(Bug::invariant())?;
+                table.row(&delivered.row(number, label, conditions.today)?)?;
             }
             Ok::<(), GraphError>(())
         })?;
@@ -236,7 +231,7 @@ impl Resolved {
         self.ids.rewind()?;
         let mut last: Option<Found> = None;
         while let Some(bytes) = self.ids.next_record()? {
-            let found = Found::decode(bytes).ok_or_else(damaged)?;
+            let found = Found::decode(bytes).ok_or(Bug::invariant())?;
             if let Some(last) = last.take().filter(|last| !last.is_same_id(&found)) {
                 each(&last)?;
             }
@@ -281,9 +276,9 @@ impl Entries {
         let mut batch = Vec::new();
         while batch.len() < ENTRIES_AT_ONCE {
             let Some(bytes) = self.sorted.next_record()? else { break };
-            let (entry, _) = Entry::decode(bytes).ok_or_else(damaged)?;
+            let (entry, _) = Entry::decode(bytes).ok_or(Bug::invariant())?;
             batch.push(entry);
-            self.left = self.left.saturating_sub(1);
+            self.left = self.left.checked_sub(1).ok_or(Bug::invariant())?;
         }
         Ok((batch, self.left == 0))
     }
@@ -304,7 +299,7 @@ fn find_records(
     memory_bytes: usize,
 ) -> Result<(u64, u32, Sorted<RecordNumber>), GraphError> {
     let mut records = Sorter::new(directory, memory_bytes)?;
-    let (mut known, mut unknown) = (0, 0);
+    let (mut known, mut unknown) = (0_u64, 0_u32);
     let mut entry: Option<HandleEntry> = index.next_entry()?;
     while let Some(handle) = handles.next_record()? {
         while entry.is_some_and(|entry| entry.handle < handle) {
@@ -312,10 +307,10 @@ fn find_records(
         }
         match entry.filter(|entry| entry.handle == handle) {
             Some(entry) => {
-                known += 1;
+                known = known.checked_add(1).ok_or(Bug::invariant())?;
                 records.push(&RecordNumber { number: entry.record })?;
             }
-            None => unknown += 1,
+            None => unknown = unknown.checked_add(1).ok_or(Bug::invariant())?,
         }
     }
     Ok((known, unknown, records.finish()?))
@@ -329,6 +324,8 @@ struct Gathering<'a> {
     records: Sorter<[u8; Fingerprint::LEN]>,
     ids: VarSorter,
     suppressed: u64,
+    /// Room for an encoded ID.
+    bytes: Vec<u8>,
 }
 
 impl Gathering<'_> {
@@ -354,10 +351,12 @@ impl Gathering<'_> {
         let (gone, kept): (Vec<&BundleId>, Vec<&BundleId>) =
             bundle.ids.iter().partition(|one| objected || self.late.has_digital_id(&one.id));
         let suppressed = self.conditions.select(gone.into_iter()).len();
-        self.suppressed = self.suppressed.saturating_add(suppressed as u64);
+        let suppressed = self.suppressed.checked_add(suppressed as u64);
+        self.suppressed = suppressed.ok_or(Bug::invariant())?;
         for found in self.conditions.select(kept.into_iter()) {
-            let bytes = found.encode()?;
-            self.ids.push_keyed(&bytes, found.key_len())?;
+            self.bytes.clear();
+            found.encode_into(&mut self.bytes)?;
+            self.ids.push_keyed(&self.bytes, found.key_len())?;
         }
         Ok(())
     }
@@ -395,7 +394,7 @@ struct Found {
 impl Found {
     /// A [`FoundHead`], the value, a [`FoundTail`]: an ID is named by what stands before the day,
     /// and the newest of one name comes last.
-    fn encode(&self) -> Result<Vec<u8>, Bug> {
+    fn encode_into(&self, out: &mut Vec<u8>) -> Result<(), Bug> {
         // At most 255 bytes by the canonical form.
         let len = u8::try_from(self.value.len()).map_err(|_| Bug::invariant())?;
         let head = FoundHead { namespace: self.namespace.into(), len };
@@ -405,7 +404,8 @@ impl Found {
             devices: self.devices.into(),
             evidence: self.evidence.into(),
         };
-        Ok([head.bytes(), &self.value, tail.bytes()].concat())
+        [head.bytes(), &self.value, tail.bytes()].into_iter().for_each(|part| out.extend(part));
+        Ok(())
     }
 
     fn decode(bytes: &[u8]) -> Option<Self> {
@@ -445,18 +445,47 @@ impl Found {
         let value = std::str::from_utf8(&self.value).ok()?;
         DigitalId::parse(kind.name(), names.get(&self.namespace)?, value).ok()
     }
+}
 
-    /// The row of the delivery file; `fields` are type, namespace and value.
-    fn row<'r>(
+/// A digital ID as the delivery file has it.
+struct Delivered<'b> {
+    kind: &'b str,
+    namespace: &'b str,
+    value: &'b str,
+    found: Found,
+}
+
+impl<'b> Delivered<'b> {
+    /// The ID by which the file is sorted, a zero, and what was found of it; the length of the ID.
+    fn encode(id: &DigitalId, found: &Found, out: &mut Vec<u8>) -> Result<usize, Bug> {
+        let key = id.encoded();
+        out.clear();
+        out.extend(key);
+        out.push(0);
+        found.encode_into(out)?;
+        Ok(key.len())
+    }
+
+    fn split(record: &'b [u8]) -> Option<Self> {
+        // Types, namespaces and values hold no zero.
+        let mut parts = record.splitn(4, |byte| *byte == 0);
+        let mut text = || std::str::from_utf8(parts.next()?).ok();
+        let (kind, namespace, value) = (text()?, text()?, text()?);
+        Some(Self { kind, namespace, value, found: Found::decode(parts.next()?)? })
+    }
+
+    /// The row of the delivery file.
+    fn row(
         &self,
         number: i64,
-        label: &DeliveryLabel<'r>,
-        fields: [&'r str; 3],
+        label: &DeliveryLabel<'b>,
         today: u32,
-    ) -> [Cell<'r>; COLUMNS.len()] {
-        let [kind, namespace, value] = fields;
-        let expires = today.saturating_add(u32::from(self.days_valid));
-        [
+    ) -> Result<[Cell<'b>; COLUMNS.len()], Bug> {
+        let Self { kind, namespace, value, found } = self;
+        let expires = today.checked_add(found.days_valid.into());
+        let expires = expires.and_then(|day| i32::try_from(day).ok()).ok_or(Bug::invariant())?;
+        let evidence = EVIDENCE.get(found.evidence.trailing_zeros() as usize);
+        Ok([
             Cell::Text(label.run_id),
             Cell::Number(number),
             Cell::Text("add"),
@@ -464,25 +493,20 @@ impl Found {
             Cell::Text(kind),
             if namespace.is_empty() { Cell::Absent } else { Cell::Text(namespace) },
             Cell::Text(value),
-            Cell::Day(i32::try_from(expires).unwrap_or(i32::MAX)),
-            Cell::Text(name_of(DEVICE_CLASSES, device_class(self.devices))),
+            Cell::Day(expires),
+            Cell::Text(name_of(DEVICE_CLASSES, device_class(found.devices))),
             Cell::Text("individual"),
-            Cell::Text(name_of(AGE_BUCKETS, age_bucket(self.last_day, today))),
-            Cell::Text(EVIDENCE.get(self.evidence.trailing_zeros() as usize).unwrap_or(&"")),
+            Cell::Text(name_of(AGE_BUCKETS, age_bucket(found.last_day, today))),
+            Cell::Text(evidence.ok_or(Bug::invariant())?),
             Cell::Absent,
             Cell::Absent,
-        ]
+        ])
     }
 }
 
 /// Code of a device class on the wire; what was seen as several is unknown.
 fn device_class(devices: u16) -> u8 {
-    let unknown = DEVICE_CLASSES.len() as u32;
-    let class = match devices.count_ones() {
-        1 => devices.trailing_zeros().saturating_add(1).min(unknown),
-        _ => unknown,
-    };
-    u8::try_from(class).unwrap_or(0)
+    (1..DEVICE_UNKNOWN).find(|code| devices == 1 << (code - 1)).unwrap_or(DEVICE_UNKNOWN)
 }
 
 /// Code of the days since an ID was seen on the wire.
@@ -494,15 +518,9 @@ const fn age_bucket(last_day: u32, today: u32) -> u8 {
     }
 }
 
-fn text(bytes: &[u8]) -> Result<&str, GraphError> {
-    std::str::from_utf8(bytes).map_err(|_| damaged())
-}
-
-/// Error for bytes we sealed a moment ago that are not what we wrote.
-fn damaged() -> GraphError {
-    protocol::error::Bug::invariant().into()
-}
-
+/// Code of the last of [`DEVICE_CLASSES`].
+const DEVICE_UNKNOWN: u8 = 6;
+const _: () = assert!(DEVICE_CLASSES.len() == DEVICE_UNKNOWN as usize);
 /// By bit, the strongest first.
 const EVIDENCE: &[&str] = &["login", "purchase", "loyalty", "email_click", "form", "crm_import"];
 const COLUMNS: [TableColumn; 14] = [
@@ -545,12 +563,55 @@ mod tests {
     use store::output::Outputs;
     use store::seal::StorageKey;
 
-    use store::spill::FixedSorter;
-
     use super::*;
     use crate::people;
 
     const TODAY: u32 = 20_000;
+
+    #[test]
+    fn record_number_is_big_endian() {
+        let record = RecordNumber { number: 0x0102_0304_0506_0708.into() };
+        assert_eq!(record.bytes(), [1, 2, 3, 4, 5, 6, 7, 8]);
+    }
+
+    #[test]
+    fn found_id_is_namespace_length_value_and_attributes() {
+        let id = DigitalId::parse("cookie", "a.example", "value-01").unwrap();
+        let found = Found {
+            namespace: 0x0102,
+            value: b"value-01".to_vec(),
+            last_day: 0x0304_0506,
+            days_valid: 0x0708,
+            devices: 0x090a,
+            evidence: 0x0b0c,
+        };
+        let expected = b"\x01\x02\x08value-01\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c";
+        let mut bytes = Vec::new();
+        found.encode_into(&mut bytes).unwrap();
+        assert_eq!(bytes, expected);
+        assert_eq!(found.key_len(), b"\x01\x02\x08value-01".len());
+        assert!(Found::decode(&bytes) == Some(found.clone()));
+        assert!((0..bytes.len()).all(|len| Found::decode(&bytes[..len]).is_none()));
+        bytes.push(0);
+        assert!(Found::decode(&bytes).is_none());
+        // In the delivery file's order it stands behind the ID in clear.
+        let key_len = Delivered::encode(&id, &found, &mut bytes).unwrap();
+        assert_eq!(bytes, [&b"cookie\0a.example\0value-01\0"[..], expected].concat());
+        assert_eq!(&bytes[..key_len], b"cookie\0a.example\0value-01");
+        let delivered = Delivered::split(&bytes).unwrap();
+        let Delivered { kind, namespace, value, .. } = delivered;
+        assert_eq!((kind, namespace, value), ("cookie", "a.example", "value-01"));
+        assert!(delivered.found == found);
+    }
+
+    #[test]
+    fn device_class_is_the_one_device_or_unknown() {
+        for (devices, class) in
+            [(0, 6), (1, 1), (2, 2), (16, 5), (32, 6), (64, 6), (3, 6), (1 << 15, 6)]
+        {
+            assert_eq!(device_class(devices), class, "{devices}");
+        }
+    }
 
     struct World {
         dir: tempfile::TempDir,
@@ -626,7 +687,7 @@ mod tests {
             handles: &[u8],
             conditions: &ReleaseConditions,
         ) -> (Resolution, Resolved) {
-            let mut sorter = FixedSorter::new(&self.workspace.directory, 16, 1 << 16).unwrap();
+            let mut sorter = Sorter::new(&self.workspace.directory, 1 << 16).unwrap();
             for handle in handles {
                 sorter.push(&[*handle; 16]).unwrap();
             }

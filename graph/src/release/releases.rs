@@ -229,6 +229,24 @@ mod tests {
     }
 
     #[test]
+    fn release_is_a_head_and_sorted_fingerprints() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = StorageKey::from_bytes([1; 32]);
+        let releases = Releases::at(dir.path().join("releases"), &key);
+        let mut set = records(dir.path(), [9, 7]);
+        releases.record(&[3; 32], &mut set, 0x0102, 0x0304_0506_0708_090a).unwrap();
+        let path = dir.path().join("releases").join("03".repeat(32));
+        let expected: [&[u8]; 5] = [
+            &[0, 0, 0, 0, 0, 0, 1, 2],
+            &[3, 4, 5, 6, 7, 8, 9, 10],
+            &[0, 0, 0, 0, 0, 0, 0, 2],
+            &[7; 16],
+            &[9; 16],
+        ];
+        assert_eq!(crate::tests::unsealed(&path, &key, RELEASE), expected.concat());
+    }
+
+    #[test]
     fn nearest_release_that_differs_at_all_is_found() {
         let dir = tempfile::tempdir().unwrap();
         let releases = Releases::at(dir.path().join("releases"), &StorageKey::from_bytes([1; 32]));
