@@ -225,7 +225,6 @@ impl Output {
                 .map_err(self.failed())?,
             To::File(target) => target.publish(hashed).map_err(|error| self.unwritten(&error))?,
         }
-        lock(&PUBLISHED).push(self.named.clone());
         Ok(hash.finalize().into())
     }
 
@@ -235,7 +234,9 @@ impl Output {
     ///
     /// As [`Self::publish`].
     pub fn publish_text(&self, text: &str) -> Result<(), OutputError> {
-        self.publish(|out| out.write_all(text.as_bytes())).map(drop)
+        self.publish(|out| out.write_all(text.as_bytes()))?;
+        lock(&PUBLISHED).push(self.named.clone());
+        Ok(())
     }
 
     /// Error of a write to this output, with the reason the system gives.
@@ -254,7 +255,7 @@ impl Output {
     }
 }
 
-/// True if this process has written an output of this name already.
+/// True if this process has written a text to an output of this name already.
 #[must_use]
 pub fn is_published(path: &Path) -> bool {
     // Standard output has one name here, whatever it was called.
@@ -262,7 +263,7 @@ pub fn is_published(path: &Path) -> bool {
     lock(&PUBLISHED).iter().any(|published| published == name)
 }
 
-/// Names of the outputs that this process wrote.
+/// Names of the outputs that this process wrote a text to: few, such as summaries for machines.
 static PUBLISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
