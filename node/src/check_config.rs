@@ -229,4 +229,20 @@ mod tests {
         assert_eq!(of("threads")["from"], "file");
         assert_eq!(of("email_sha256")["from"], "default");
     }
+
+    #[test]
+    fn settings_that_cannot_be_read_are_no_defaults_and_are_never_replaced() {
+        let dir = store::os::testing::private_tempdir();
+        let node = dir.path().join("p");
+        Home::<OfProvider>::create(&node).unwrap();
+        let settings = node.join("provider.toml");
+        std::fs::write(&settings, b"threads = 2 # \xE9\n").unwrap();
+        let (told, faults) = look::<OfProvider>(&node, |_| Ok(Vec::new())).unwrap();
+        assert_eq!((told.len(), faults.len()), (0, 1));
+        std::fs::remove_dir_all(node.join("keys")).unwrap();
+        let terminal = Terminal::to(std::io::sink(), std::io::sink());
+        let failure = run::<OfProvider>(&node, Some(&settings), true, &terminal, |_| Ok(vec![]));
+        assert_eq!(failure.unwrap_err().exit().code(), 73);
+        assert!(std::fs::read(&settings).unwrap().starts_with(b"threads = 2"));
+    }
 }

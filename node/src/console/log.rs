@@ -34,16 +34,8 @@ pub fn start_log(options: &OutputOptions) {
 }
 
 /// Targets of the log that are ours.
-const OURS: [&str; 8] = [
-    "veilmatch",
-    "node",
-    "channel",
-    "store",
-    "crm",
-    "graph",
-    "advertiser_node",
-    "provider_node",
-];
+const OURS: [&str; 8] =
+    ["veilmatch", "node", "channel", "store", "crm", "graph", "advertiser_node", "provider_node"];
 
 #[cfg(test)]
 mod tests {

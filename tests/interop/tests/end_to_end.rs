@@ -204,7 +204,7 @@ fn mistakes_with_files_are_named_before_the_provider_is_contacted() {
     pair.run().expect(65).says(&["quote"]);
 
     pair.write("crm.csv", &crm(borrowed(&rows()[..500])));
-    pair.run().expect(65).says(&["1000"]);
+    pair.run().expect(65).says(&["1,000"]);
     assert!(!std::path::Path::new(&pair.path("result.csv")).exists());
 }
 
