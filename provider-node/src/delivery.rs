@@ -150,7 +150,8 @@ impl Delivery {
             workspace: &desk.workspace,
             now,
         };
-        let (resolution, resolved) = Resolved::look_up(handles.try_into()?, source, &self.conditions)?;
+        let (resolution, resolved) =
+            Resolved::look_up(handles.try_into()?, source, &self.conditions)?;
         self.resolved = Some(resolved);
         Ok(resolution)
     }
