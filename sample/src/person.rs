@@ -154,7 +154,8 @@ impl Generator<'_> {
         let captured = self.sample.as_of.before(200 + u64::from(draw[3]));
         let consent = match held.standing {
             Standing::Unconsented => String::new(),
-            _ => format!("K-{person:08}{mark}"),
+            // From one: eight zeros are a placeholder, which a node does not take for a receipt.
+            _ => format!("K-{:08}{mark}", person + 1),
         };
         let first = held.sightings.iter().position(|one| one.key.is_some()).unwrap_or(0);
         for (which, entry) in held.entries.iter().enumerate() {
