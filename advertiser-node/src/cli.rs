@@ -4,13 +4,16 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-use node::console::{OutputOptions, Told};
+use node::console::{OutputOptions, Terminal, Told};
 use node::exchange::LedgerOptions;
 use node::failure::Failure;
+use node::program::CommandLine;
+use protocol::transcript::Role;
 use report::{Code, Text};
 use tabular::{Format, InputFile, SourceOptions};
 
 use crate::Home;
+use crate::command;
 
 /// Command line of the program.
 #[derive(Debug, Parser)]
@@ -20,6 +23,22 @@ pub(crate) struct Cli {
     pub(crate) output: OutputOptions,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl CommandLine for Cli {
+    const ROLE: Role = Role::Advertiser;
+
+    fn output(&self) -> &OutputOptions {
+        &self.output
+    }
+
+    fn told(&self) -> Told {
+        self.command.told()
+    }
+
+    fn carry_out(self, terminal: &Terminal) -> Result<(), Failure> {
+        command::run(self.command, &self.output, terminal)
+    }
 }
 
 /// Commands of the program.

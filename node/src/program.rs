@@ -1,16 +1,57 @@
-//! Description of this program, as its HELLOs carry it.
+//! Description of this program, as its HELLOs carry it, and its course from arguments to status.
 
 use std::fs::File;
 use std::io;
+use std::process::ExitCode;
 use std::sync::OnceLock;
 
 use normalize::Ruleset;
 use protocol::message::Program;
 use protocol::suite::PROTOCOL_VERSION;
 use protocol::transcript::{BuildFlags, Role};
+use report::{Failure, Reader};
 use sha2::{Digest, Sha256};
 
 use channel::identity;
+
+use crate::console::{OutputOptions, Terminal, Told, tell_failure};
+
+/// Command line of a node's program.
+pub trait CommandLine: clap::Parser {
+    /// Role of the node.
+    const ROLE: Role;
+
+    /// Options on what is printed.
+    fn output(&self) -> &OutputOptions;
+
+    /// The command, as machines are told of it.
+    fn told(&self) -> Told;
+
+    /// Carries the command out.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] of the command.
+    fn carry_out(self, terminal: &Terminal) -> Result<(), Failure>;
+}
+
+/// Runs a program on the arguments of the process, to its end.
+#[must_use]
+pub fn run<C: CommandLine>() -> ExitCode {
+    let terminal = Terminal::for_reader(Reader::detect(Some(C::ROLE)));
+    let line: C = match report::cli::parse(terminal.reader()) {
+        Ok(line) => line,
+        Err(unparsed) => return unparsed.end(|failure| terminal.failure(failure)).into(),
+    };
+    let (output, told) = (line.output().clone(), line.told());
+    match crate::start(&output).and_then(|()| line.carry_out(&terminal)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            tell_failure(&failure, &output, &told, &terminal);
+            failure.exit().into()
+        }
+    }
+}
 
 /// The program that runs, in its role; its executable is read once.
 #[must_use]

@@ -4,8 +4,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-use node::console::{OutputOptions, Told};
+use node::console::{OutputOptions, Terminal, Told};
 use node::exchange::LedgerOptions;
+use node::failure::Failure;
+use node::program::CommandLine;
+use protocol::transcript::Role;
+
+use crate::command;
 
 /// Command line of the program.
 #[derive(Debug, Parser)]
@@ -15,6 +20,22 @@ pub(crate) struct Cli {
     pub(crate) output: OutputOptions,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl CommandLine for Cli {
+    const ROLE: Role = Role::Provider;
+
+    fn output(&self) -> &OutputOptions {
+        &self.output
+    }
+
+    fn told(&self) -> Told {
+        self.command.told()
+    }
+
+    fn carry_out(self, terminal: &Terminal) -> Result<(), Failure> {
+        command::run(self.command, &self.output, terminal)
+    }
 }
 
 /// Commands of the program.
