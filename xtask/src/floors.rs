@@ -307,6 +307,7 @@ const CHANNEL: &str = "veilmatch-channel";
 const TABULAR: &str = "veilmatch-tabular";
 const RIGHTS: &str = "veilmatch-rights";
 const CRM: &str = "veilmatch-crm";
+const MAPPING: &str = "veilmatch-mapping";
 const NODE: &str = "veilmatch-node";
 const GRAPH: &str = "veilmatch-graph";
 const SAMPLE: &str = "veilmatch-sample";
@@ -325,6 +326,7 @@ const ROOMS: &[Room] = &[
     room(4, CHANNEL, &[STORE, REPORT, SESSION, PROTOCOL], &[]),
     room(4, TABULAR, &[STORE, NORMALIZE, REPORT, PROTOCOL], &[]),
     room(4, RIGHTS, &[TABULAR, STORE, NORMALIZE, REPORT, PROTOCOL], &[]),
+    room(5, MAPPING, &[TABULAR, STORE, NORMALIZE, REPORT, PROTOCOL], &[]),
     room(5, CRM, &[TABULAR, STORE, NORMALIZE, REPORT, SESSION, PROTOCOL], &[]),
     room(
         5,
@@ -343,11 +345,11 @@ const ROOMS: &[Room] = &[
 
 /// Own crates of the provider's program: nothing of CRM files.
 const OF_PROVIDER: &[&str] =
-    &[NODE, GRAPH, CHANNEL, TABULAR, RIGHTS, STORE, NORMALIZE, REPORT, SESSION, PROTOCOL];
+    &[NODE, MAPPING, GRAPH, CHANNEL, TABULAR, RIGHTS, STORE, NORMALIZE, REPORT, SESSION, PROTOCOL];
 
 /// Own crates of the advertiser's program: nothing of the graph.
 const OF_ADVERTISER: &[&str] =
-    &[NODE, CRM, CHANNEL, TABULAR, STORE, NORMALIZE, REPORT, SESSION, PROTOCOL];
+    &[NODE, MAPPING, CRM, CHANNEL, TABULAR, STORE, NORMALIZE, REPORT, SESSION, PROTOCOL];
 
 /// Arrows between rooms of one floor: files of objections are read as all tables are.
 const SIDEWAYS: &[(&str, &str)] = &[(RIGHTS, TABULAR)];

@@ -1,0 +1,9 @@
+//! Maps: how the columns of somebody's exports become our fields.
+//!
+//! A map is a file that its owner can read, sign and pin by its digest. It says for each input its
+//! encoding, delimiter, dates and zone, which column feeds which field, what the values of consent
+//! and objection mean, and what is not looked at. It is read into a
+//! [`tabular::Reading`] per input; a proposal for one is made from the files themselves.
+
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
