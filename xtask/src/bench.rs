@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::answer::Profile;
 use crate::demo::{Workplace, limit};
 use crate::kernel::{self, KernelOptions};
-use crate::pair::{self, Pair, Programs, Report, Run, Served, Stage, Step, Task};
+use crate::pair::{self, BuildProfile, Pair, Programs, Report, Run, Served, Stage, Step, Task};
 use crate::tool::Interrupt;
 use sample::{Day, Flavour, Sample};
 
@@ -79,8 +79,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
 fn complete_run(options: &RunOptions) -> Result<(), String> {
     let profiles = Profile::several(&options.profile)?;
     let stop = Interrupt::watch()?;
-    say!("build       the three programs in release");
-    let programs = Programs::build(&stop)?;
+    let programs = Programs::build(BuildProfile::Release, &stop)?;
     let workplace = Workplace::new(options.out.as_deref())?;
     let sample = Sample {
         identifiers: options.identifiers,

@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::answer::{self, Profile};
-use crate::pair::{self, Pair, Programs, Report, Run, Stage};
+use crate::pair::{self, BuildProfile, Pair, Programs, Report, Run, Stage, Verdict};
 use crate::tool::{Context, Interrupt};
 use sample::{Day, Flavour, Sample};
 
@@ -49,8 +49,7 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<(), String> {
     let profiles = Profile::several(&options.profile)?;
     let stop = Interrupt::watch()?;
-    say!("build       the three programs in release");
-    let programs = Programs::build(&stop)?;
+    let programs = Programs::build(BuildProfile::Demo, &stop)?;
     let workplace = Workplace::new(options.out.as_deref())?;
     // Ages of evidence are counted from today, by the provider's clock.
     let sample = Sample {
@@ -111,21 +110,60 @@ pub(crate) fn limit(asked_s: Option<u64>, sample: &Sample) -> Duration {
 /// Prints what a person wants to know.
 fn show(report: &Report, pair: &Pair<'_>, kept: bool) {
     for run in &report.runs {
-        show_run(run, report, kept);
+        show_run(run, report);
     }
     say!("");
     say!("  in all           {:.1} s", report.wall_s);
     if kept {
-        say!("  known answer     {}", pair.work.join("truth").display());
-        say!("  logs             {}", pair.work.join("logs").display());
+        say!("");
+        left(report, pair).iter().for_each(|line| say!("{line}"));
     } else {
         say!("  files            removed at the end; --out DIR keeps them");
     }
     say!("");
 }
 
+/// Lines on what lies in the working directory, and where.
+fn left(report: &Report, pair: &Pair<'_>) -> Vec<String> {
+    let truth = &report.truth;
+    let mut files: Vec<(PathBuf, String)> = Vec::new();
+    let mut add = |path: &Path, what: &str| files.push((path.to_owned(), what.to_owned()));
+    for file in &truth.crm {
+        add(&file.path, "advertiser's rows");
+    }
+    add(&truth.links_file, "provider's graph");
+    if let Some(feed) = &truth.objections {
+        add(feed, "objections that the provider was told");
+    }
+    add(Path::new("truth"), "known answer, computed without the programs");
+    for party in ["advertiser", "provider"] {
+        add(Path::new(party), "node's directory: keys, settings, ledger, sessions");
+    }
+    add(Path::new("invitation.toml"), "invitation");
+    for run in &report.runs {
+        let name = run.profile.name();
+        add(&run.result, &format!("result of {name}"));
+        add(&pair.work.join(format!("summary-{name}.json")), &format!("summary of {name}"));
+        for verdict in &run.verdicts {
+            let party = verdict.party;
+            add(&verdict.transcript, &format!("{party}'s transcript of {name}"));
+            let file = format!("verdict-{party}-{name}.json");
+            add(&pair.work.join(file), &format!("auditor's verdict on the {party}'s"));
+        }
+    }
+    add(Path::new("logs"), "output of every program");
+    let mut lines = vec![format!("  left in {}:", pair.work.display())];
+    // Paths of the working directory may be relative to it or not.
+    let there = files.iter().map(|(path, what)| (pair.work.join(path), what));
+    lines.extend(there.filter(|(path, _)| path.exists()).filter_map(|(path, what)| {
+        let here = path.strip_prefix(pair.work).ok()?;
+        Some(format!("    {:<36} {what}", here.display()))
+    }));
+    lines
+}
+
 /// Prints one run: what was released, how good it is, what the auditor says.
-fn show_run(run: &Run, report: &Report, kept: bool) {
+fn show_run(run: &Run, report: &Report) {
     let summary = &run.summary;
     say!("");
     say!("  profile          {}", run.profile.name());
@@ -162,22 +200,61 @@ fn show_run(run: &Run, report: &Report, kept: bool) {
     }
     for verdict in &run.verdicts {
         let status = verdict.status.map_or("none".to_owned(), |status| status.to_string());
-        say!("  auditor          {}'s transcript: exit status {status}", verdict.party);
-        if kept {
-            say!("  transcript       {} ({})", verdict.transcript.display(), verdict.party);
-        }
+        let passed = verdict.checks.iter().filter(|check| check.result == "passed").count();
+        let (party, all) = (verdict.party, verdict.checks.len());
+        say!("  auditor          {party}'s transcript: {passed} of {all} checks, status {status}");
     }
-    if kept {
-        say!("  result           {}", run.result.display());
-    }
+    checks(&run.verdicts).iter().for_each(|line| say!("{line}"));
     for difference in &run.differences {
         say!("  differs          {difference}");
     }
 }
 
+/// The auditor's checks, each with its outcome for every transcript.
+fn checks(verdicts: &[Verdict]) -> Vec<String> {
+    let mut titles: Vec<&str> = Vec::new();
+    for check in verdicts.iter().flat_map(|verdict| &verdict.checks) {
+        if !titles.contains(&check.title.as_str()) {
+            titles.push(&check.title);
+        }
+    }
+    let result = |verdict: &Verdict, title: &str| {
+        let of = verdict.checks.iter().find(|check| check.title == title);
+        of.map_or("absent".to_owned(), |check| check.result.replace('_', " "))
+    };
+    let line = |title: &str| {
+        let results: Vec<String> = verdicts.iter().map(|of| result(of, title)).collect();
+        format!("    {:<16} {title}", results.join(", "))
+    };
+    titles.into_iter().map(line).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pair::Check;
+
+    #[test]
+    fn every_check_stands_once_with_its_outcome_for_each_transcript() {
+        let verdict = |party, checks: &[(&str, &str)]| {
+            let check = |(title, result): &(&str, &str)| Check {
+                title: (*title).to_owned(),
+                result: (*result).to_owned(),
+            };
+            let (transcript, complaint) = (PathBuf::new(), String::new());
+            let checks = checks.iter().map(check).collect();
+            Verdict { party, transcript, status: Some(0), complaint, checks }
+        };
+        let both = [
+            verdict("advertiser", &[("form", "passed"), ("proofs", "passed")]),
+            verdict("provider", &[("form", "failed"), ("terms", "not_checked")]),
+        ];
+        let lines: Vec<String> =
+            checks(&both).iter().map(|line| line.trim().replace("  ", "")).collect();
+        assert_eq!(lines[0], "passed, failed form");
+        assert!(lines[1].starts_with("passed, absent") && lines[1].ends_with("proofs"));
+        assert!(lines[2].starts_with("absent, not checked") && lines.len() == 3);
+    }
 
     #[test]
     fn temporary_workplace_goes_away_and_a_given_one_stays() {

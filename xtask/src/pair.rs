@@ -22,28 +22,55 @@ pub(crate) struct Programs {
     advertiser: PathBuf,
     provider: PathBuf,
     auditor: PathBuf,
+    /// Directory in which they lie.
+    directory: PathBuf,
 }
 
 impl Programs {
-    /// Builds them in release; the build's own output stays visible.
-    pub(crate) fn build(stop: &Interrupt) -> Result<Self, String> {
+    /// Builds them in a profile of cargo; the build's own output stays visible.
+    pub(crate) fn build(profile: BuildProfile, stop: &Interrupt) -> Result<Self, String> {
         let packages = [ADVERTISER, PROVIDER, AUDITOR].map(|name| format!("-pveilmatch-{name}"));
-        let built = tool::succeed(tool::cargo(&["build", "--release"]).args(packages));
+        let profile = profile.name();
+        let mut command = tool::cargo(&["build", "--profile", profile]);
+        command.args(packages);
+        say!("build       the three programs");
+        let started = Instant::now();
+        let built = tool::succeed(&mut command);
         // Ctrl-C reaches cargo too; then the interruption is the reason, not the build.
         stop.check()?;
         built?;
-        let release = tool::target_directory()?.join("release");
+        tell(&tool::shown(&command), started.elapsed().as_secs_f64());
+        let directory = tool::target_directory()?.join(profile);
         let found = |name: &str| {
-            let path = release.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+            let path = directory.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
             if path.is_file() { Ok(path) } else { Err(format!("{} is missing", path.display())) }
         };
         let (advertiser, provider) = (found(ADVERTISER)?, found(PROVIDER)?);
-        Ok(Self { advertiser, provider, auditor: found(AUDITOR)? })
+        let auditor = found(AUDITOR)?;
+        Ok(Self { advertiser, provider, auditor, directory })
     }
 
     /// The provider's program, or the advertiser's.
     pub(crate) fn program(&self, provider: bool) -> &Path {
         if provider { &self.provider } else { &self.advertiser }
+    }
+}
+
+/// Profile of cargo in which the programs are built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BuildProfile {
+    /// Built once to run once: its hot paths are optimised, the rest is compiled quickly.
+    Demo,
+    /// The release build, which is what is measured.
+    Release,
+}
+
+impl BuildProfile {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Demo => "demo",
+            Self::Release => "release",
+        }
     }
 }
 
@@ -233,6 +260,30 @@ pub(crate) struct Verdict {
     pub(crate) status: Option<i32>,
     /// The end of what it wrote, if it did not accept.
     pub(crate) complaint: String,
+    /// The checks that it made.
+    pub(crate) checks: Vec<Check>,
+}
+
+/// One check of the auditor, as its file for machines has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Check {
+    /// The check in a few words.
+    pub(crate) title: String,
+    /// Outcome: `passed`, `failed` or `not_checked`.
+    pub(crate) result: String,
+}
+
+impl Check {
+    /// Reads the checks of a verdict; none from a file that is absent or holds none.
+    fn read(file: &Path) -> Vec<Self> {
+        let verdict = fs::read(file).ok().and_then(|text| serde_json::from_slice(&text).ok());
+        let one = |check: &Value| {
+            let text = |key: &str| check.get(key)?.as_str().map(str::to_owned);
+            Some(Self { title: text("title")?, result: text("result")? })
+        };
+        let checks = verdict.as_ref().and_then(|verdict: &Value| verdict.get("checks")?.as_array());
+        checks.into_iter().flatten().filter_map(one).collect()
+    }
 }
 
 impl Verdict {
@@ -342,16 +393,19 @@ impl Pair<'_> {
     pub(crate) fn drive(&self) -> Result<Report, String> {
         say!("generate    {} rows, {} persons", self.sample.rows, self.sample.persons);
         let truth = self.sample.generate(self.work, &|| self.stop.check())?;
+        say!("            each command with the seconds it took, where it ran");
+        let programs = quoted(path(&self.programs.directory)?);
+        say!("  $ cd {} && PATH={programs}:$PATH", quoted(path(self.work)?));
         let started = Instant::now();
         let mut steps = Vec::new();
         let address = self.introduce(&mut steps)?;
         if let Some(feed) = &truth.objections {
             say!("provider    reads objections");
-            let arguments = ["object", "--dir", "provider", "--file", path(feed)?];
+            let arguments = ["object", "--dir", "provider", "--file", self.here(feed)?];
             self.provider(&mut steps, "object", &arguments)?;
         }
         say!("provider    reads {} lines of links", truth.links);
-        let arguments = ["ingest", "--dir", "provider", path(&truth.links_file)?];
+        let arguments = ["ingest", "--dir", "provider", self.here(&truth.links_file)?];
         self.provider(&mut steps, "ingest", &arguments)?;
 
         say!("provider    starts to serve on {address}");
@@ -361,7 +415,10 @@ impl Pair<'_> {
         for profile in self.profiles {
             runs.push(self.turn(*profile, &truth, &mut service, &mut steps)?);
         }
+        say!("provider    is asked to stop, and lets nobody down");
+        let asked = Instant::now();
         let ended = service.stop(STOP_LIMIT)?.expect_success()?;
+        tell("kill %1", asked.elapsed().as_secs_f64());
         let log = fs::read_to_string(&ended.stderr).at("read", &ended.stderr)?;
         for run in &mut runs {
             run.served = Served::find(&log, &run.summary.session_id);
@@ -469,7 +526,11 @@ impl Pair<'_> {
         say!("provider    sets what the partner may have, and invites again");
         let policy = self.work.join("provider/partners").join(PARTNER).join("partner.toml");
         let text = fs::read_to_string(&policy).at("read", &policy)?;
-        fs::write(&policy, self.policy(&text)).at("write", &policy)?;
+        let policed = self.policy(&text);
+        fs::write(&policy, &policed).at("write", &policy)?;
+        say!("  # in {}:", self.here(&policy)?);
+        let changed = |line: &&str| !text.lines().any(|old| old == *line);
+        policed.lines().filter(changed).for_each(|line| say!("  #     {line}"));
         arguments.push("--overwrite");
         self.provider(steps, "invite", &arguments)?;
         say!("advertiser  accepts the invitation");
@@ -493,8 +554,15 @@ impl Pair<'_> {
     /// Starts the service and waits until it is ready; also what that has cost.
     fn serve(&self, address: &str) -> Result<(Running, Cost), String> {
         let ready = self.work.join("provider.ready");
-        let mut arguments =
-            vec!["serve", "--dir", "provider", "--listen", address, "--ready-file", path(&ready)?];
+        let mut arguments = vec![
+            "serve",
+            "--dir",
+            "provider",
+            "--listen",
+            address,
+            "--ready-file",
+            self.here(&ready)?,
+        ];
         arguments.extend(["--log", "info", "--log-json"]);
         let mut service =
             Running::start("provider-serve", &self.programs.provider, &arguments, self.work)?;
@@ -517,6 +585,8 @@ impl Pair<'_> {
             }
         }
         let cost = service.cost();
+        let command = format!("{} 2> serve.log &", shown(PROVIDER, &arguments));
+        tell(&command, cost.wall_s);
         Ok((service, cost))
     }
 
@@ -531,12 +601,12 @@ impl Pair<'_> {
         let name = profile.name();
         let summary = format!("summary-{name}.json");
         let mut arguments =
-            vec!["run", "--dir", "advertiser", "--profile", name, "--output", path(result)?];
+            vec!["run", "--dir", "advertiser", "--profile", name, "--output", self.here(result)?];
         // In a small sample the number of a shop is in more than one row of two hundred.
         arguments.extend(["--json", &summary, "--approve", "--accept-shared"]);
         let mut inputs = Vec::new();
         for CrmFile { tag, path: file } in crm {
-            let file = path(file)?;
+            let file = self.here(file)?;
             inputs.push(tag.map_or(file.to_owned(), |tag| format!("{tag}={file}")));
         }
         arguments.extend(inputs.iter().flat_map(|input| ["--input", input]));
@@ -545,6 +615,7 @@ impl Pair<'_> {
             Running::start(&format!("advertiser-run-{name}"), program, &arguments, self.work)?;
         let ended = running.wait(self.limit, self.stop, Some(&mut *service))?;
         if ended.status.success() {
+            tell(&shown(ADVERTISER, &arguments), ended.cost.wall_s);
             return Ok(ended);
         }
         // The other side often knows why.
@@ -563,19 +634,21 @@ impl Pair<'_> {
         say!("auditor     verifies the {party}'s transcript of {}", profile.name());
         if !transcript.is_dir() {
             let complaint = format!("{} does not exist", transcript.display());
-            return Ok(Verdict { party, transcript, status: None, complaint });
+            return Ok(Verdict { party, transcript, status: None, complaint, checks: Vec::new() });
         }
         let json = format!("verdict-{party}-{}.json", profile.name());
-        let arguments = ["verify", path(&transcript)?, "--json", &json, "--overwrite"];
+        let arguments = ["verify", self.here(&transcript)?, "--json", &json, "--overwrite"];
         let name = format!("auditor-{party}-{}", profile.name());
         let running = Running::start(&name, &self.programs.auditor, &arguments, self.work)?;
         let ended = running.wait(self.limit, self.stop, None)?;
+        tell(&shown(AUDITOR, &arguments), ended.cost.wall_s);
         let name = if party == "advertiser" { "advertiser's" } else { "provider's" };
         steps.push(step("auditor", name, Some(profile), ended.cost));
+        let checks = Check::read(&self.work.join(&json));
         let status = ended.status.code();
         let complaint =
             if status == Some(0) { String::new() } else { ended.unexpected("did not accept") };
-        Ok(Verdict { party, transcript, status, complaint })
+        Ok(Verdict { party, transcript, status, complaint, checks })
     }
 
     /// One command of the provider's node, to its end.
@@ -610,7 +683,17 @@ impl Pair<'_> {
         arguments: &[&str],
     ) -> Result<Ended, String> {
         let running = Running::start(&format!("{party}-{name}"), program, arguments, self.work)?;
-        running.wait(self.limit, self.stop, None)?.expect_success()
+        let ended = running.wait(self.limit, self.stop, None)?.expect_success()?;
+        tell(&shown(&format!("{party}-node"), arguments), ended.cost.wall_s);
+        Ok(ended)
+    }
+
+    /// A path of the working directory, as the programs that run in it are given it.
+    fn here<'p>(&self, path: &'p Path) -> Result<&'p str, String> {
+        match path.strip_prefix(self.work) {
+            Ok(inside) => self::path(inside),
+            Err(_) => self::path(path),
+        }
     }
 }
 
@@ -733,6 +816,26 @@ fn read_identity(stdout: &Path, file: &Path) -> Result<String, String> {
     Ok(identity)
 }
 
+/// Prints a command as a user would type it, and the seconds it took.
+fn tell(command: &str, seconds: f64) {
+    say!("  $ {command}  # {seconds:.1} s");
+}
+
+/// Program and arguments as a shell reads them.
+fn shown(program: &str, arguments: &[&str]) -> String {
+    let words = arguments.iter().map(|word| quoted(word));
+    [program.to_owned()].into_iter().chain(words).collect::<Vec<_>>().join(" ")
+}
+
+/// A word as a shell reads it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./=:,%+@".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
 /// A path as an argument.
 fn path(path: &Path) -> Result<&str, String> {
     path.to_str().ok_or_else(|| format!("{} is not a UTF-8 path", path.display()))
@@ -805,6 +908,17 @@ mod tests {
         let found = Served { seconds: 2.5, arithmetic_seconds: 2.0 };
         assert_eq!(Served::find(&log, "bb"), Some(found));
         assert_eq!(Served::find(&log, "aa"), None);
+    }
+
+    #[test]
+    fn a_command_is_shown_as_a_shell_reads_it() {
+        let arguments = ["invite", "shop", "--legal-entity", "L'Enseigne A", "--rows", "1000"];
+        let command = shown("printf '%s\\n'", &arguments);
+        let read = std::process::Command::new("/bin/sh").args(["-c", &command]).output().unwrap();
+        let words = String::from_utf8(read.stdout).unwrap();
+        assert_eq!(words.lines().collect::<Vec<_>>(), arguments);
+        assert_eq!(shown("auditor", &["verify", "a/b.json"]), "auditor verify a/b.json");
+        assert_eq!((quoted("").as_str(), quoted("$HOME").as_str()), ("''", "'$HOME'"));
     }
 
     #[test]
@@ -881,7 +995,10 @@ END
             echo "$5" >"$7"
             while :; do sleep 0.01; done
         esac"#;
-    const FAKE_AUDITOR: &str = r#"test -d "$2" && echo '{}' >"$4""#;
+    const FAKE_AUDITOR: &str = r#"
+        test -d "$2" && cat >"$4" <<END
+        { "checks": [{ "rule": "T-01", "title": "whole", "result": "passed" }] }
+END"#;
 
     fn drive(advertiser: &str, provider: &str, auditor: &str) -> Result<Report, String> {
         drive_all(&[Profile::MatchedRows], advertiser, provider, auditor)
@@ -905,6 +1022,7 @@ END
             advertiser: script("advertiser", advertiser),
             provider: script("provider", provider),
             auditor: script("auditor", auditor),
+            directory: dir.path().to_owned(),
         };
         let work = prepare_directory(&dir.path().join("work")).unwrap();
         let pair = Pair {
@@ -928,6 +1046,9 @@ END
         assert_eq!(report.steps.len(), 8 + 4 * 4);
         assert_eq!(report.runs.iter().filter(|run| run.quality.is_some()).count(), 2);
         assert!(report.steps.iter().all(|step| step.cost.wall_s >= 0.0));
+        let whole = [Check { title: "whole".to_owned(), result: "passed".to_owned() }];
+        let mut verdicts = report.runs.iter().flat_map(|run| &run.verdicts);
+        assert!(verdicts.all(|verdict| verdict.accepted() && verdict.checks == whole));
     }
 
     #[test]

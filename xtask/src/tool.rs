@@ -137,7 +137,7 @@ pub(crate) fn target_directory() -> Result<PathBuf, String> {
 }
 
 /// Program and arguments, for messages.
-fn shown(command: &Command) -> String {
+pub(crate) fn shown(command: &Command) -> String {
     let program = Path::new(command.get_program());
     let mut text = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
     for argument in command.get_args() {

@@ -22,7 +22,7 @@ use sha2::{Digest, Sha256};
 use self::stand::{Charged, Side, Stand};
 use crate::answer::Profile;
 use crate::demo::Workplace;
-use crate::pair::Programs;
+use crate::pair::{BuildProfile, Programs};
 use crate::tool::Interrupt;
 
 /// Options of the command.
@@ -87,7 +87,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
         options.kills,
         options.cuts
     );
-    let programs = Programs::build(&stop)?;
+    let programs = Programs::build(BuildProfile::Demo, &stop)?;
     let workplace = Workplace::new(options.out.as_deref())?;
     let trials = trials(options.kills, options.cuts, seed);
     let started = Instant::now();
