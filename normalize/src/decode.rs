@@ -202,7 +202,8 @@ fn is_mojibake(text: &str) -> bool {
     let mut previous = ['\0'; 2];
     for c in text.chars() {
         let [before, last] = previous;
-        let doubled = matches!(last, '\u{C2}' | '\u{C3}') && matches!(c, '\u{80}'..='\u{BF}');
+        let doubled = matches!(last, '\u{C2}' | '\u{C3}')
+            && (matches!(c, '\u{80}'..='\u{BF}') || WINDOWS_1252.contains(c));
         let apostrophe = before == '\u{E2}' && last == '\u{20AC}' && c == '\u{2122}';
         if c == '\u{FFFD}' || doubled || apostrophe {
             return true;
@@ -241,6 +242,9 @@ pub(super) const UNICODE_VERSION: &str = "18.0.0";
 
 /// The longest value read, in bytes.
 const VALUE_BYTES_MAX: usize = 1_024;
+
+/// Characters that windows-1252 has in place of U+0080 to U+009F.
+const WINDOWS_1252: &str = "€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ";
 
 /// Longest row of digits encoded side by side, less one.
 const DIGIT_RUN_MAX: u32 = 59;
@@ -304,8 +308,14 @@ mod tests {
 
     #[test]
     fn double_encoding_is_refused_and_real_accents_are_not() {
-        for raw in ["Fran\u{C3}\u{A7}ois", "\u{C2}\u{A0}x", "l\u{E2}\u{20AC}\u{2122}x", "a\u{FFFD}"]
-        {
+        for raw in [
+            "Fran\u{C3}\u{A7}ois",
+            "\u{C3}\u{2030}ric@x",
+            "\u{C3}\u{20AC}x",
+            "\u{C2}\u{A0}x",
+            "l\u{E2}\u{20AC}\u{2122}x",
+            "a\u{FFFD}",
+        ] {
             assert_eq!(reason(raw), Reason::EncodingMojibake);
         }
         for raw in ["François", "\u{C3}o", "\u{C2}me", "\u{E2}\u{20AC}", "JOSÉ\u{C3}"] {

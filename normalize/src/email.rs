@@ -11,6 +11,7 @@ use super::decode::{self, Miss};
 use super::generic;
 use super::options::{ListAction, Options};
 use super::reason::{Reason, Repair, Warning};
+use super::shape;
 use super::{Canonical, Draft, Kind, Level};
 
 /// Inputs of the e-mail rules beside the value.
@@ -70,6 +71,9 @@ fn bare(composed: &str) -> (Zeroizing<String>, Option<Repair>) {
 
 /// Steps 3 to 5: what is not one bare address.
 fn split(address: &str) -> Result<(&str, &str), Reason> {
+    if shape::is_formula(address) {
+        return Err(Reason::SpreadsheetFormula);
+    }
     if address.contains(['<', '>', '"']) {
         return Err(Reason::EmailDisplayName);
     }
@@ -77,7 +81,8 @@ fn split(address: &str) -> Result<(&str, &str), Reason> {
         return Err(Reason::EmailMultipleValues);
     }
     let Some((local, domain)) = address.split_once('@') else {
-        return Err(Reason::EmailNoAt);
+        let digest = shape::is_digest(address);
+        return Err(if digest { Reason::EmailIsDigest } else { Reason::EmailNoAt });
     };
     if domain.contains('@') {
         return Err(Reason::EmailMultipleAt);
@@ -369,6 +374,33 @@ mod tests {
         assert_eq!(strict("अजय@exemple.fr"), "अजय@exemple.fr");
         assert_eq!(warnings("*jane@exemple.fr"), [Warning::EmailOddLocal]);
         assert_eq!(warnings("-jane_@exemple.fr"), []);
+    }
+
+    #[test]
+    fn formulas_digests_and_several_addresses_are_named() {
+        for raw in ["=\"jane@exemple.fr\"", "=HYPERLINK(\"mailto:jane@exemple.fr\")"] {
+            assert_eq!(reason(raw), Reason::SpreadsheetFormula, "{raw}");
+        }
+        let digest = "039937e1bb79178632b8e4af3f0caa3f0a9fc196e8ce71ae9eeacb5d9d132337";
+        for raw in [
+            digest,
+            &format!("\\x{digest}"),
+            &digest[..32],
+            &digest[..40],
+            "KSFohbTYO/eoyzb5++lB2Oc/p4EF6LTr0qa6B/mrTTE=",
+        ] {
+            assert_eq!(reason(raw), Reason::EmailIsDigest, "{raw}");
+        }
+        assert_eq!(reason(&format!("{digest}@exemple.f r")), Reason::EmailInnerSpace);
+        for raw in ["Marie <m@exemple.fr>", "<m@exemple.fr>", "\"Marie\" m@exemple.fr"] {
+            assert_eq!(reason(raw), Reason::EmailDisplayName, "{raw}");
+        }
+        for raw in ["a@exemple.fr; b@exemple.fr", "a@exemple.fr,b@exemple.fr", "a@exemple.fr,"] {
+            assert_eq!(reason(raw), Reason::EmailMultipleValues, "{raw}");
+        }
+        for raw in ["a@exemple.fr b@exemple.fr", "a@exemple.fr/b@exemple.fr"] {
+            assert_eq!(reason(raw), Reason::EmailMultipleAt, "{raw}");
+        }
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod options;
 mod phone;
 mod prehashed;
 mod reason;
+mod shape;
 
 use core::fmt;
 use core::ops::Deref;
@@ -151,18 +152,18 @@ impl Normalizer {
             (Err(Miss::Absent), _) => Err(Miss::Absent),
             (_, None) => Err(Reason::PrehashRulesetMissing.into()),
             (Err(miss), Some(_)) => Err(miss),
-            (Ok(digest), Some(kinds)) => Ok((digest, kinds)),
+            (Ok(read), Some(kinds)) => Ok((read, kinds)),
         };
         match read {
             Err(miss) => Outcome::of(Err(miss)),
-            Ok((digest, kinds)) => {
+            Ok(((digest, mut repair), kinds)) => {
                 let identifier = |&kind| Normalized {
                     kind,
                     digest: digest.clone(),
                     level,
                     line,
                     warnings: Vec::new(),
-                    repair: None,
+                    repair: repair.take(),
                 };
                 Outcome::Ok(kinds.iter().map(identifier).collect())
             }

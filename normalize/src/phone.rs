@@ -1,7 +1,7 @@
 //! Telephone: E.164, after a cleaning that both sides share and before any library sees a digit.
 //!
 //! The cleaning refuses what libphonenumber would silently turn into another number: a second
-//! number, an extension, letters, the zero after a decimal point. The region of a national number
+//! number, an extension, letters, the zero after a decimal point, the notation of spreadsheets. The region of a national number
 //! is inferred from the row, never guessed: from the post code of a French row, then from its
 //! country, then from the options. French overseas numbers are invalid under region `FR` [trap-06].
 
@@ -16,6 +16,7 @@ use super::decode::{self, Miss};
 use super::generic;
 use super::options::{FixedLine, Options, Ruleset};
 use super::reason::{Reason, Repair};
+use super::shape;
 use super::{Canonical, Draft, Kind, Level, Line};
 
 /// The other columns of a row that a telephone number is read with; has no `Debug`.
@@ -44,6 +45,9 @@ pub(super) fn normalize(
     rules: &Rules<'_>,
 ) -> Result<Vec<Draft>, Miss> {
     let (cleaned, text_mark) = clean(decode::checked(raw)?)?;
+    if cleaned.trim_start_matches('+').len() > DIGITS_MAX {
+        return Err(Reason::PhoneTooLong.into());
+    }
     let postcode = context.postcode.and_then(|code| PostCode::parse(code, rules.options.pad4));
     let country = country::record_country(rules.ruleset, context.country, postcode.as_ref());
     let evidence =
@@ -83,7 +87,7 @@ pub(super) fn normalize(
 pub(super) fn looks_like_number(value: &str) -> bool {
     match clean(value) {
         Ok((digits, _)) => digits.len() <= PLAINTEXT_DIGITS_MAX,
-        Err(reason) => reason == Reason::PhoneDecimal,
+        Err(reason) => matches!(reason, Reason::PhoneDecimal | Reason::PhoneScientific),
     }
 }
 
@@ -100,14 +104,26 @@ fn clean(value: &str) -> Result<(Zeroizing<String>, Option<Repair>), Reason> {
         _ => None,
     };
     let number = number.unwrap_or(trimmed);
-    if decode::is_decimal(number) {
+    if number.starts_with('=') {
+        return Err(Reason::SpreadsheetFormula);
+    }
+    if shape::is_digest(number) {
+        return Err(Reason::PhoneIsDigest);
+    }
+    if shape::is_scientific(number) {
+        return Err(Reason::PhoneScientific);
+    }
+    if decode::is_decimal(number) || shape::is_grouped(number) {
         return Err(Reason::PhoneDecimal);
     }
-    if number.contains([';', ',', '|']) {
+    if has_extension(number) || shape::ends_in_parentheses(number) {
+        return Err(Reason::PhoneHasExtension);
+    }
+    if shape::holds_several(number) {
         return Err(Reason::PhoneMultipleValues);
     }
-    if has_extension(number) {
-        return Err(Reason::PhoneHasExtension);
+    if shape::has_label(number) {
+        return Err(Reason::PhoneHasLabel);
     }
     if number.chars().any(decode::is_letter) {
         return Err(Reason::PhoneHasLetters);
@@ -134,13 +150,10 @@ fn dialled(number: &str) -> Result<Zeroizing<String>, Reason> {
     if digits.len() < DIGITS_MIN || digits.bytes().all(|digit| digit == b'0') {
         return Err(Reason::PhoneTooShort);
     }
-    if let Some(rest) = kept.strip_prefix("00") {
-        let mut international = Zeroizing::new(String::with_capacity(kept.len()));
-        international.push('+');
-        international.push_str(rest);
-        return Ok(international);
+    match kept.strip_prefix("00") {
+        Some(rest) => Ok(with_plus(rest)),
+        None => Ok(kept),
     }
-    Ok(kept)
 }
 
 /// Replaces the decimal digits of every script by ASCII digits [trap-08].
@@ -161,10 +174,12 @@ fn has_extension(number: &str) -> bool {
     if head.len() == number.len() {
         return false;
     }
-    let head = head.trim_end_matches(|c| c == '.' || decode::is_white_space(c));
+    let head = head.trim_end_matches(|c| matches!(c, '.' | '=') || decode::is_white_space(c));
     let ends_with = |marker: &&str| {
-        let tail = head.len().checked_sub(marker.len()).and_then(|start| head.get(start..));
-        tail.is_some_and(|tail| tail.eq_ignore_ascii_case(marker))
+        let parts = head.len().checked_sub(marker.len()).and_then(|at| head.split_at_checked(at));
+        parts.is_some_and(|(number, tail)| {
+            tail.eq_ignore_ascii_case(marker) && number.contains(|c: char| c.is_ascii_digit())
+        })
     };
     EXTENSION_MARKERS.iter().any(ends_with)
 }
@@ -204,12 +219,16 @@ fn national(
         RecordCountry::Unstated => default_region,
         RecordCountry::Invalid => return Err(Reason::CountryInvalid),
     };
-    let region = evidence.or(stated.as_ref().map(Country::as_str));
-    let number = region.map_or(Ok(None), |region| in_region(cleaned, region))?;
-    number.ok_or_else(|| {
+    let Some(region) = evidence.or(stated.as_ref().map(Country::as_str)) else {
+        return Err(Reason::PhoneRegionMissing);
+    };
+    in_region(cleaned, region)?.ok_or_else(|| {
         let overseas = || UNPROVED.iter().any(|region| valid(cleaned, Some(region)).is_some());
         if evidence.is_none() && overseas() {
             Reason::PhoneRegionMissing
+        } else if cleaned.len() >= FOREIGN_DIGITS_MIN && valid(&with_plus(cleaned), None).is_some()
+        {
+            Reason::PhonePlusMissing
         } else {
             Reason::PhoneInvalid
         }
@@ -228,13 +247,17 @@ fn in_region(cleaned: &str, region: &str) -> Result<Option<PhoneNumber>, Reason>
     if !code.is_some_and(|code| cleaned.starts_with(&code.to_string())) {
         return Ok(national);
     }
-    let mut with_plus = Zeroizing::new(String::with_capacity(cleaned.len() + 1));
-    with_plus.push('+');
-    with_plus.push_str(cleaned);
-    match (national, valid(&with_plus, None)) {
+    match (national, valid(&with_plus(cleaned), None)) {
         (Some(one), Some(other)) if e164(&one) != e164(&other) => Err(Reason::PhoneAmbiguousPrefix),
         (one, other) => Ok(one.or(other)),
     }
+}
+
+fn with_plus(digits: &str) -> Zeroizing<String> {
+    let mut number = Zeroizing::new(String::with_capacity(digits.len() + 1));
+    number.push('+');
+    number.push_str(digits);
+    number
 }
 
 /// Parses a number and keeps it only if it is valid.
@@ -280,6 +303,10 @@ pub(super) const METADATA_VERSION: &str = "9.0.42";
 
 const TEL: &str = "tel:";
 const DIGITS_MIN: usize = 5;
+/// Digits of E.164, a zero of national calls and one more; two numbers in a row have more.
+const DIGITS_MAX: usize = 17;
+/// Fewest digits that are looked at as a number of another country.
+const FOREIGN_DIGITS_MIN: usize = 10;
 /// `+` and 15 digits.
 const E164_BYTES_MAX: usize = 16;
 const PLAINTEXT_DIGITS_MAX: usize = 20;
@@ -336,7 +363,7 @@ mod tests {
         assert_eq!(plain("0039 02 1234 5678"), "+390212345678 fixed");
         assert_eq!(plain("0801 23 45 67"), "phone_not_personal");
         assert_eq!(plain("06 12 34 56 78;01 23 45 67 89"), "phone_multiple_values");
-        assert_eq!(plain("6.12345678E8"), "phone_has_letters");
+        assert_eq!(plain("6.12345678E8"), "phone_scientific");
         assert_eq!(plain("06 12 34 56 78 (bureau)"), "phone_has_letters");
         assert_eq!(plain("06 39 98 12 34"), "phone_invalid");
     }
@@ -385,9 +412,8 @@ mod tests {
             assert_eq!(plain(raw), "phone_decimal", "{raw}");
             assert_eq!(read(raw, &german), "phone_decimal", "{raw}");
         }
-        for raw in ["3.3637481596E10", "3.3637481596e+10", "1,717654321E+11", "33637481596e0"] {
-            let code = plain(raw);
-            assert!(["phone_has_letters", "phone_multiple_values"].contains(&&*code), "{code}");
+        for raw in ["33,637,481,596", "33’637’481’596", "637,481,596"] {
+            assert_eq!(plain(raw), "phone_decimal", "{raw}");
         }
         for raw in ["06.37.48.15.96", "06.37.48.15.96.", "0637481596.", "33637481596"] {
             assert_eq!(plain(raw), "+33637481596 mobile", "{raw}");
@@ -397,6 +423,38 @@ mod tests {
         // The post code of a float column proves nothing.
         assert_eq!(read("0690 12 34 56", &in_row("FR", "9711.0")), "phone_region_missing");
         assert_eq!(read("0690 12 34 56", &in_row("FR", "97.110")), "+590690123456 mobile");
+    }
+
+    #[test]
+    fn scientific_notation_formulas_and_digests_are_named() {
+        for raw in ["3,36123E+10", "3.36123E+10", "1,717654321e+11", "'3,36E+10", "٣٫٣٦E+١٠"]
+        {
+            assert_eq!(plain(raw), "phone_scientific", "{raw}");
+            assert_eq!(read(raw, &in_row("DE", "")), "phone_scientific", "{raw}");
+        }
+        for raw in ["=\"0637481596\"", "=+33637481596", "'=\"0637481596\""] {
+            assert_eq!(plain(raw), "spreadsheet_formula", "{raw}");
+        }
+        for raw in [
+            "039937e1bb79178632b8e4af3f0caa3f0a9fc196e8ce71ae9eeacb5d9d132337",
+            "\\x039937e1bb79178632b8e4af3f0caa3f0a9fc196e8ce71ae9eeacb5d9d132337",
+            "039937e1bb79178632b8e4af3f0caa3f",
+            "KSFohbTYO/eoyzb5++lB2Oc/p4EF6LTr0qa6B/mrTTE=",
+        ] {
+            assert_eq!(plain(raw), "phone_is_digest", "{raw}");
+        }
+        assert_eq!(plain("#33637481596"), "phone_bad_character");
+    }
+
+    #[test]
+    fn number_of_another_country_without_plus_is_refused_by_name() {
+        for raw in ["491717654321", "4915123836378", "447400123456"] {
+            assert_eq!(plain(raw), "phone_plus_missing", "{raw}");
+        }
+        // Neither a mistyped national number nor one that no country has.
+        for raw in ["01990012345", "99990012345", "637481"] {
+            assert_eq!(plain(raw), "phone_invalid", "{raw}");
+        }
     }
 
     #[test]
@@ -474,10 +532,22 @@ mod tests {
 
     #[test]
     fn trap_t09_second_numbers_extensions_and_words() {
-        for raw in ["0199001234;0199001235", "0199001234,0199001235", "0199001234|5"] {
+        for raw in [
+            "0199001234;0199001235",
+            "0199001234,0199001235",
+            "0199001234|5",
+            "0199001234\n0199001235",
+            "0199001234 & 0199001235",
+            "0199001234 / 0199001235",
+            "0199001234 +33199001235",
+            "+33199001234,",
+        ] {
             assert_eq!(plain(raw), "phone_multiple_values", "{raw}");
         }
+        assert_eq!(plain("0199001234 0199001235"), "phone_too_long");
         let extensions = [
+            "tel:+33199001234;ext=12",
+            "01 99 00 12 34 (12)",
             "01 99 00 12 34 poste 12",
             "01 99 00 12 34 POSTE. 12",
             "0199001234x12",
@@ -489,6 +559,12 @@ mod tests {
         ];
         for raw in extensions {
             assert_eq!(plain(raw), "phone_has_extension", "{raw}");
+        }
+        // Digits behind a German or Austrian number would make another one.
+        assert_eq!(read("030 123456 (12)", &in_row("DE", "")), "phone_has_extension");
+        assert_eq!(read("01 12345/01 54321", &in_row("AT", "")), "phone_multiple_values");
+        for raw in ["p:+33637481596", "Tél. : 06 37 48 15 96", "Mobile 06 37 48 15 96"] {
+            assert_eq!(plain(raw), "phone_has_label", "{raw}");
         }
         for raw in ["01 99 00 12 34 bureau", "0199OO1234", "poste 0199001234 jour", "sans"] {
             assert_eq!(plain(raw), "phone_has_letters", "{raw}");
@@ -566,7 +642,11 @@ mod tests {
         let number = "0470 12 34 57";
         let none = Normalizer::new(Ruleset::CrmIntl1, options.clone());
         let context = PhoneContext::default();
-        assert_eq!(none.phone(number, &context).reason_code(), Some("phone_invalid"));
+        for raw in [number, "0637481596", "33637481596", "12345"] {
+            let code = none.phone(raw, &context).reason_code();
+            assert_eq!(code, Some("phone_region_missing"), "{raw}");
+        }
+        assert!(matches!(none.phone("+33637481596", &context), Outcome::Ok(_)));
         options.set("default_phone_region", "BE").unwrap();
         let belgian = Normalizer::new(Ruleset::CrmIntl1, options);
         assert!(matches!(belgian.phone(number, &context), Outcome::Ok(_)));

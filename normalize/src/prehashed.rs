@@ -10,7 +10,8 @@ use zeroize::Zeroizing;
 use super::decode::{self, Miss};
 use super::generic;
 use super::phone;
-use super::reason::Reason;
+use super::reason::{Reason, Repair};
+use super::shape;
 use super::{IdentifierDigest, Kind};
 
 /// The rules an e-mail column was made by before hashing.
@@ -96,22 +97,43 @@ impl PhonePrehash {
 /// Decodes one digest by section 10.1 of the rules.
 ///
 /// Lists are those of placeholders, by digest.
-pub(super) fn decode(raw: &str, lists: bool) -> Result<IdentifierDigest, Miss> {
+pub(super) fn decode(raw: &str, lists: bool) -> Result<(IdentifierDigest, Option<Repair>), Miss> {
     let value = decode::trim(decode::checked(raw)?);
-    let digest = match from_hex(value) {
-        Some(digest) => digest,
-        None => from_base64(value).ok_or_else(|| refusal(value))?,
-    };
+    let digits = without_hex_prefix(value);
+    let repair = (digits.len() < value.len()).then_some(Repair::HexPrefix);
+    let digest = from_hex(digits).or_else(|| from_base64(value));
+    let digest = digest.ok_or_else(|| refusal(value))?;
     if lists && generic::is_generic_digest(&digest) {
         return Err(Reason::PrehashGenericValue.into());
     }
-    Ok(IdentifierDigest::from_bytes(*digest))
+    Ok((IdentifierDigest::from_bytes(*digest), repair))
+}
+
+/// Removes the mark by which databases write bytes in hexadecimal: `\x`, `0x`.
+pub(super) fn without_hex_prefix(value: &str) -> &str {
+    let marks = ["\\x", "\\X", "0x", "0X"];
+    match marks.into_iter().find_map(|mark| value.strip_prefix(mark)) {
+        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_hexdigit()) => digits,
+        _ => value,
+    }
+}
+
+/// True if a value is Base64 of 32 bytes, of their hexadecimal text, or of 16 or 20 bytes with
+/// the padding, without which a word may look like it.
+pub(super) fn is_base64(value: &str) -> bool {
+    let padded = |bytes: &mut [u8]| value.ends_with('=') && base64(value, bytes).is_some();
+    from_base64(value).is_some()
+        || is_base64_of_hex(value)
+        || padded(Zeroizing::new([0; 16]).as_mut_slice())
+        || padded(Zeroizing::new([0; 20]).as_mut_slice())
 }
 
 /// The reason for a value that is not a digest.
 fn refusal(value: &str) -> Reason {
     let hex = value.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if is_base64_of_hex(value) {
+    if shape::is_formula(value) {
+        Reason::SpreadsheetFormula
+    } else if is_base64_of_hex(value) {
         Reason::PrehashBase64OfHex
     } else if hex && matches!(value.len(), 32 | 40) {
         Reason::PrehashAlgorithmRefused
@@ -227,6 +249,22 @@ mod tests {
     }
 
     #[test]
+    fn marks_of_hexadecimal_are_removed_and_counted() {
+        for mark in ["\\x", "0x", "0X"] {
+            let Outcome::Ok(found) = email(&format!("{mark}{HEX}")) else { panic!("{mark}") };
+            assert_eq!(*found[0].digest().expose_bytes(), digest(HEX), "{mark}");
+            assert_eq!(found[0].repair(), Some(Repair::HexPrefix), "{mark}");
+        }
+        let marked = format!("\\x{HEX}");
+        let Outcome::Ok(found) = normalizer().email_sha256(&marked, EmailPrehash::parse("uid2"))
+        else {
+            panic!()
+        };
+        let repairs: Vec<_> = found.iter().map(|form| form.repair()).collect();
+        assert_eq!(repairs, [Some(Repair::HexPrefix), None]);
+    }
+
+    #[test]
     fn digest_of_a_plaintext_column_is_the_same() {
         let Outcome::Ok(found) = normalizer().email("Camille.Exemple@example.net") else {
             panic!("not accepted")
@@ -241,14 +279,16 @@ mod tests {
         let no_padding = base64_of_hex.trim_end_matches('=');
         let mixed = BASE64.replace('+', "-");
         let loose_bits = BASE64.replace("TTE=", "TTF=");
-        let prefixed = format!("0x{HEX}");
+        let prefixed = format!("\\x{HEX}{HEX}");
+        let formula = format!("=\"{HEX}\"");
         let md5 = &HEX[..32];
         let sha1 = &HEX[..40];
         let digits = "12345678901234567890123456789012";
         // Two pieces with padding of their own are 32 bytes together.
         let pieces = format!("{}{}", encode(&[1]), encode(&[2; 31]));
         let pieces_of_hex = format!("{}{}", encode(&[b'a'; 32]), encode(&[b'a'; 32]));
-        let cases: [(&str, &str); 19] = [
+        let cases: [(&str, &str); 20] = [
+            (&formula, "spreadsheet_formula"),
             (&pieces, "prehash_malformed"),
             (&pieces_of_hex, "prehash_malformed"),
             (&base64_of_hex, "prehash_base64_of_hex"),
@@ -322,8 +362,8 @@ mod tests {
         #[test]
         fn any_digest_decodes_from_hex_and_base64(bytes in any::<[u8; 32]>()) {
             let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            let from_hex = decode(&hex, false).unwrap();
-            let from_base64 = decode(&encode(&bytes), false).unwrap();
+            let from_hex = decode(&hex, false).unwrap().0;
+            let from_base64 = decode(&encode(&bytes), false).unwrap().0;
             prop_assert_eq!(from_hex.expose_bytes(), &bytes);
             prop_assert_eq!(from_base64.expose_bytes(), &bytes);
         }

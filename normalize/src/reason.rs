@@ -15,6 +15,8 @@ pub enum Reason {
     ControlCharacter,
     /// More than 1,024 bytes.
     TooLong,
+    /// A formula of a spreadsheet, such as `="0637481596"`.
+    SpreadsheetFormula,
     /// A placeholder such as `test@test.com`.
     GenericValue,
     /// Carried by more rows of one file than its kind allows.
@@ -30,6 +32,8 @@ pub enum Reason {
     /// An earlier row, in the committed order, holds the same identifier.
     IdentifierHeldByEarlierRow,
 
+    /// A digest, where addresses in clear belong.
+    EmailIsDigest,
     /// No `@`.
     EmailNoAt,
     /// More than one `@`.
@@ -63,24 +67,34 @@ pub enum Reason {
     /// A throw-away address.
     EmailDisposable,
 
+    /// A digest, where numbers in clear belong.
+    PhoneIsDigest,
+    /// The scientific notation of a spreadsheet, which has lost the last digits.
+    PhoneScientific,
     /// A number that went through a column of decimal numbers.
     PhoneDecimal,
-    /// Several numbers in one field.
-    PhoneMultipleValues,
     /// A number behind a switchboard.
     PhoneHasExtension,
+    /// Several numbers in one field.
+    PhoneMultipleValues,
+    /// A label before the number, such as `p:`.
+    PhoneHasLabel,
     /// Letters among the digits.
     PhoneHasLetters,
     /// A character that no telephone number has.
     PhoneBadCharacter,
     /// Fewer than five digits, or only zeros.
     PhoneTooShort,
+    /// More digits than any number has.
+    PhoneTooLong,
     /// A national number, and with the calling code it begins with another one.
     PhoneAmbiguousPrefix,
+    /// A national number, and nothing in the row says of which region.
+    PhoneRegionMissing,
+    /// No number of its region; with `+` before it, one of another country.
+    PhonePlusMissing,
     /// Not a valid number of its region.
     PhoneInvalid,
-    /// Valid in a French overseas region, but nothing in the row says so.
-    PhoneRegionMissing,
     /// A toll-free, premium-rate, shared-cost, universal-access, voicemail or pager number.
     PhoneNotPersonal,
     /// A fixed line, where the options exclude them.
@@ -143,11 +157,12 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason code of this version, in the order of the rules.
-    pub const ALL: [Self; 64] = [
+    pub const ALL: [Self; 71] = [
         Self::EncodingInvalid,
         Self::EncodingMojibake,
         Self::ControlCharacter,
         Self::TooLong,
+        Self::SpreadsheetFormula,
         Self::GenericValue,
         Self::SharedIdentifier,
         Self::TooManyIdentifiers,
@@ -155,6 +170,7 @@ impl Reason {
         Self::KindNotInTerms,
         Self::HouseholdNotInTerms,
         Self::IdentifierHeldByEarlierRow,
+        Self::EmailIsDigest,
         Self::EmailNoAt,
         Self::EmailMultipleAt,
         Self::EmailEmptyPart,
@@ -171,15 +187,20 @@ impl Reason {
         Self::EmailDomainReserved,
         Self::EmailRoleMailbox,
         Self::EmailDisposable,
+        Self::PhoneIsDigest,
+        Self::PhoneScientific,
         Self::PhoneDecimal,
-        Self::PhoneMultipleValues,
         Self::PhoneHasExtension,
+        Self::PhoneMultipleValues,
+        Self::PhoneHasLabel,
         Self::PhoneHasLetters,
         Self::PhoneBadCharacter,
         Self::PhoneTooShort,
+        Self::PhoneTooLong,
         Self::PhoneAmbiguousPrefix,
-        Self::PhoneInvalid,
         Self::PhoneRegionMissing,
+        Self::PhonePlusMissing,
+        Self::PhoneInvalid,
         Self::PhoneNotPersonal,
         Self::PhoneFixedExcluded,
         Self::PhoneMobileUnknown,
@@ -218,6 +239,7 @@ impl Reason {
             Self::EncodingMojibake => "encoding_mojibake",
             Self::ControlCharacter => "control_character",
             Self::TooLong => "too_long",
+            Self::SpreadsheetFormula => "spreadsheet_formula",
             Self::GenericValue => "generic_value",
             Self::SharedIdentifier => "shared_identifier",
             Self::TooManyIdentifiers => "too_many_identifiers",
@@ -225,6 +247,7 @@ impl Reason {
             Self::KindNotInTerms => "kind_not_in_terms",
             Self::HouseholdNotInTerms => "household_not_in_terms",
             Self::IdentifierHeldByEarlierRow => "identifier_held_by_earlier_row",
+            Self::EmailIsDigest => "email_is_digest",
             Self::EmailNoAt => "email_no_at",
             Self::EmailMultipleAt => "email_multiple_at",
             Self::EmailEmptyPart => "email_empty_part",
@@ -241,15 +264,20 @@ impl Reason {
             Self::EmailDomainReserved => "email_domain_reserved",
             Self::EmailRoleMailbox => "email_role_mailbox",
             Self::EmailDisposable => "email_disposable",
+            Self::PhoneIsDigest => "phone_is_digest",
+            Self::PhoneScientific => "phone_scientific",
             Self::PhoneDecimal => "phone_decimal",
-            Self::PhoneMultipleValues => "phone_multiple_values",
             Self::PhoneHasExtension => "phone_has_extension",
+            Self::PhoneMultipleValues => "phone_multiple_values",
+            Self::PhoneHasLabel => "phone_has_label",
             Self::PhoneHasLetters => "phone_has_letters",
             Self::PhoneBadCharacter => "phone_bad_character",
             Self::PhoneTooShort => "phone_too_short",
+            Self::PhoneTooLong => "phone_too_long",
             Self::PhoneAmbiguousPrefix => "phone_ambiguous_prefix",
-            Self::PhoneInvalid => "phone_invalid",
             Self::PhoneRegionMissing => "phone_region_missing",
+            Self::PhonePlusMissing => "phone_plus_missing",
+            Self::PhoneInvalid => "phone_invalid",
             Self::PhoneNotPersonal => "phone_not_personal",
             Self::PhoneFixedExcluded => "phone_fixed_excluded",
             Self::PhoneMobileUnknown => "phone_mobile_unknown",
@@ -343,6 +371,8 @@ pub enum Repair {
     PhoneOverseas,
     /// An apostrophe before the value, by which spreadsheets mark text.
     TextMark,
+    /// `\x` or `0x` before the digits of a digest, by which databases mark hexadecimal.
+    HexPrefix,
 }
 
 impl Repair {
@@ -352,6 +382,7 @@ impl Repair {
         match self {
             Self::PhoneOverseas => "repaired_phone_overseas",
             Self::TextMark => "repaired_text_mark",
+            Self::HexPrefix => "repaired_hex_prefix",
         }
     }
 }

@@ -48,6 +48,22 @@ impl Case {
         run("advertiser-node", &args)
     }
 
+    /// Makes identifiers of each line of a file, and gives what became of each: the first
+    /// identifier with its level where it is the household's, or the reason.
+    fn normalized(&self, args: &[&str], file: &str) -> Vec<String> {
+        let path = self.path(file);
+        let done = run("advertiser-node", &[&["normalize"], args, &[&path]].concat()).expect(0);
+        let told = |line: &str| {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            let of_identifier = |name: &str| line["identifiers"][0][name].as_str();
+            let told = of_identifier("normalized").or(line["reason"].as_str()).unwrap();
+            let repair = of_identifier("repair");
+            let level = of_identifier("level").filter(|level| *level == "household");
+            [Some(told), repair, level].into_iter().flatten().collect::<Vec<_>>().join(" ")
+        };
+        done.stdout.lines().map(told).collect()
+    }
+
     /// The lines of `--rejects`, without its header.
     fn rejects(&self) -> Vec<String> {
         let text = std::fs::read_to_string(self.path("rejects.out")).unwrap();
@@ -102,6 +118,89 @@ fn case_06_a_null_marker_is_no_reference() {
     let rejects = case.rejects();
     assert_eq!(rejects.len(), 10, "{rejects:?}");
     assert!(rejects.iter().all(|line| line.ends_with(",consent_ref_missing")), "{rejects:?}");
+}
+
+#[test]
+fn case_08_the_zero_of_a_decimal_number_never_becomes_a_digit() {
+    let case = Case::advertiser("08-phone-float-dot-zero");
+    let international = ["--kind", "phone", "--ruleset", "crm-intl/1", "--region"];
+    for (region, file, lines) in [("DE", "de.txt", 3), ("AT", "at.txt", 2), ("IT", "it.txt", 1)] {
+        let found = case.normalized(&[&international[..], &[region]].concat(), file);
+        assert_eq!(found, vec!["phone_decimal"; lines], "{file}");
+    }
+    assert_eq!(case.normalized(&["--kind", "phone"], "fr.txt"), ["phone_decimal"]);
+}
+
+#[test]
+fn case_10_marks_and_labels_before_an_address_are_removed_or_refused() {
+    let case = Case::advertiser("10-email-local-part-junk");
+    let mut expected = vec!["jane.roux@exemple.fr repaired_text_mark"];
+    expected.extend(["email_local_character"; 8]);
+    expected.push("email_percent_escape");
+    assert_eq!(case.normalized(&["--kind", "email"], "mail.txt"), expected);
+}
+
+#[test]
+fn case_12_a_joiner_of_a_domain_is_part_of_it() {
+    let case = Case::advertiser("12-idn-joiners");
+    let found = case.normalized(&["--kind", "email", "--ruleset", "crm-intl/1"], "mail.txt");
+    let own = "x@xn--mgba3gch31f060k.com";
+    assert_eq!(found, [own, own, "x@xn--mgba3gch31f.com"]);
+}
+
+#[test]
+fn case_13_numbers_of_north_america_are_of_a_household() {
+    let case = Case::advertiser("13-nanp-phones-never-match");
+    let args = ["--kind", "phone", "--ruleset", "crm-intl/1", "--region", "US"];
+    let numbers = ["+14155552671", "+16135550134", "+525512345678"];
+    let expected = numbers.map(|number| format!("{number} household"));
+    assert_eq!(case.normalized(&args, "us.txt"), expected);
+}
+
+#[test]
+fn case_17_scientific_notation_is_named() {
+    let case = Case::advertiser("17-phone-sci-french-comma");
+    let found = case.normalized(&["--kind", "phone"], "fr.txt");
+    assert_eq!(found, ["phone_scientific", "phone_scientific", "+33637481596"]);
+}
+
+#[test]
+fn case_18_what_tools_put_before_a_number_is_never_misread() {
+    let case = Case::advertiser("18-phone-export-prefixes");
+    let found = case.normalized(&["--kind", "phone"], "fr.txt");
+    let own = "+33637481596 repaired_text_mark";
+    let others = ["phone_bad_character", "spreadsheet_formula"];
+    assert_eq!(found, ["phone_has_label", own, own, others[0], others[1]]);
+}
+
+#[test]
+fn case_19_a_digest_is_no_address() {
+    let case = Case::advertiser("19-digest-in-clear-column");
+    assert_eq!(case.normalized(&["--kind", "email"], "mail.txt"), ["email_is_digest"]);
+}
+
+#[test]
+fn case_30_a_national_number_without_a_region_says_so() {
+    let case = Case::advertiser("30-intl-without-country");
+    let settings = case.path("node/advertiser.toml");
+    let text = std::fs::read_to_string(&settings).unwrap();
+    let international = text.replace("crm-fr/1", "crm-intl/1");
+    assert_ne!(international, text);
+    std::fs::write(&settings, international).unwrap();
+    let done = case.check(&["crm.csv"], &[]).expect(0);
+    assert!(done.stdout.contains("rows eligible: 1"), "{}", done.stdout);
+    let expected = ["C-1,2,phone,phone_region_missing", "C-1,2,,row_no_usable_identifier"];
+    assert_eq!(case.rejects(), expected);
+}
+
+#[test]
+fn case_33_a_calling_code_without_plus_is_refused_where_it_is_ambiguous() {
+    let case = Case::advertiser("33-e164-digits-without-plus");
+    let args = ["--kind", "phone", "--ruleset", "crm-intl/1", "--region", "DE"];
+    let mut expected = ["phone_ambiguous_prefix"; 4];
+    expected[3] = "+491717654321";
+    assert_eq!(case.normalized(&args, "de.txt"), expected);
+    assert_eq!(case.normalized(&["--kind", "phone"], "fr.txt"), ["+33637481596"]);
 }
 
 #[test]
