@@ -1,7 +1,10 @@
 //! Reason codes, warnings, and repairs: stable ASCII identifiers, never translated.
 //!
 //! Every value that yields no identifier is counted under exactly one code, the first that
-//! applies in the order of the rules. Codes of kinds that are not built yet are not listed.
+//! applies in the order of the rules. Codes of kinds that are not built yet are not listed. The
+//! words for each, and what to do about it, are texts of `report`.
+
+use report::Text;
 
 /// Reason for which a value, or a whole row, yields no identifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -309,6 +312,11 @@ impl Reason {
         }
     }
 
+    /// The fact that the code stands for, in words; the attribute `try` says what to do.
+    pub fn text(self) -> Text {
+        Text::named(format!("reason-{}", self.code()))
+    }
+
     /// Reads a code back.
     #[must_use]
     pub fn from_code(code: &str) -> Option<Self> {
@@ -361,6 +369,11 @@ impl Warning {
             Self::EmailDisposable => "email_disposable",
         }
     }
+
+    /// The fact that the code stands for, in words.
+    pub fn text(self) -> Text {
+        Text::named(format!("warning-{}", self.code()))
+    }
 }
 
 /// A value that was mended on the way; counted, not hidden.
@@ -376,6 +389,9 @@ pub enum Repair {
 }
 
 impl Repair {
+    /// Every repair of this version.
+    pub const ALL: [Self; 3] = [Self::PhoneOverseas, Self::TextMark, Self::HexPrefix];
+
     /// The stable code, as counted and printed.
     #[must_use]
     pub const fn code(self) -> &'static str {
@@ -385,10 +401,17 @@ impl Repair {
             Self::HexPrefix => "repaired_hex_prefix",
         }
     }
+
+    /// The repair in words.
+    pub fn text(self) -> Text {
+        Text::named(format!("repair-{}", self.code()))
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use report::Lang;
+
     use super::*;
 
     #[test]
@@ -412,5 +435,22 @@ mod tests {
         assert_eq!(sorted, Reason::ALL);
         assert_eq!(Reason::ALL.len(), Reason::IdentifierObjected as usize + 1);
         assert_eq!(Warning::ALL.len(), Warning::EmailDisposable as usize + 1);
+        assert_eq!(Repair::ALL.len(), Repair::HexPrefix as usize + 1);
+    }
+
+    #[test]
+    fn every_code_has_its_words_in_both_languages() {
+        for lang in Lang::ALL {
+            for reason in Reason::ALL {
+                assert!(reason.text().exists(lang), "{reason:?}");
+                assert!(reason.text().attribute("try").exists(lang), "{reason:?}");
+            }
+            for warning in Warning::ALL {
+                assert!(warning.text().exists(lang), "{warning:?}");
+            }
+            for repair in Repair::ALL {
+                assert!(repair.text().exists(lang), "{repair:?}");
+            }
+        }
     }
 }

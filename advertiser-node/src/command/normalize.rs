@@ -2,7 +2,9 @@
 //!
 //! The only command that prints normalized values. It opens no node, writes no file, and sends
 //! nothing. Memory does not grow with the file: a line is cut at a limit that no value may reach.
+//! What the codes in its answers mean, and what to do, follows on standard error.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
@@ -11,10 +13,10 @@ use node::console::Terminal;
 use node::failure::Failure;
 use normalize::{
     Country, EmailPrehash, Explanation, Normalizer, Options, Outcome, PhoneContext, PhonePrehash,
-    Reason, Ruleset,
+    Reason, Repair, Ruleset, Warning,
 };
 use protocol::error::Bug;
-use report::{Code, Text as Told};
+use report::{Arg, Code, Line, Text as Told};
 use serde::Serialize;
 use tabular::{Encoding, InputError, SourceError};
 
@@ -119,6 +121,7 @@ fn convert(
 ) -> Result<(), Failure> {
     let mut lines = Lines { source, line: 0, kept: Vec::new() };
     let mut ready = String::new();
+    let mut codes = Codes::default();
     loop {
         let next = lines.next(name).map_err(Failure::from);
         let ended = !matches!(next, Ok(Some(_)));
@@ -128,6 +131,7 @@ fn convert(
                 Text::Value(at) => rules.apply(line, lines.text(*at)),
                 Text::TooLong => Shown::reject(line, Reason::TooLong),
             };
+            codes.note(&shown);
             let json = serde_json::to_string(&shown).map_err(|_| Bug::invariant())?;
             if !ready.is_empty() {
                 ready.push('\n');
@@ -146,7 +150,49 @@ fn convert(
             break;
         }
     }
+    for line in codes.lines() {
+        terminal.error(&line.render(terminal.reader()));
+    }
     terminal.written()
+}
+
+/// Codes that the answers hold, with the number of their lines and the first of them.
+#[derive(Default)]
+struct Codes(BTreeMap<&'static str, (u64, u64)>);
+
+impl Codes {
+    fn note(&mut self, shown: &Shown) {
+        let of_identifiers = shown
+            .identifiers
+            .iter()
+            .flat_map(|identifier| identifier.warnings.iter().copied().chain(identifier.repair));
+        for code in shown.reason.into_iter().chain(of_identifiers) {
+            let (lines, _) = self.0.entry(code).or_insert((0, shown.line));
+            *lines += 1;
+        }
+    }
+
+    /// Each code with its words and, for a reason, what to do.
+    fn lines(&self) -> Vec<Line> {
+        let mut told = Vec::new();
+        for (code, (lines, first)) in &self.0 {
+            let reason = Reason::from_code(code);
+            let warning = Warning::ALL.into_iter().find(|warning| warning.code() == *code);
+            let repair = Repair::ALL.into_iter().find(|repair| repair.code() == *code);
+            // By the default options, which hold here, a code that may be either is a reason.
+            let words = reason.map(Reason::text).or(warning.map(Warning::text));
+            let Some(words) = words.or(repair.map(Repair::text)) else { continue };
+            let line = Told::new("normalize-code").with("code", *code).with("n", *lines);
+            told.push(Line::of(
+                line.with("first", Arg::Number(*first)).with("fact", words.clone()),
+            ));
+            if reason.is_some() {
+                let advice = words.attribute("try");
+                told.push(Line::under(Told::new("failure-try").with("advice", advice)));
+            }
+        }
+        told
+    }
 }
 
 /// Lines of a text, in memory that is bounded whatever the file holds.
@@ -388,6 +434,32 @@ mod tests {
         assert_eq!(lines[3]["outcome"], "absent");
         assert_eq!(lines[4]["line"], 5);
         assert_eq!(lines.len(), 5);
+    }
+
+    #[test]
+    fn every_code_is_told_in_words_with_its_cure() {
+        let rules = Rules::of(&options(&["--kind", "phone"])).unwrap();
+        let text = "3,36E+10\n'0637481596\n3.36E+10\n\n";
+        let told = |lang: report::Lang| {
+            let reader = report::Reader { lang, ..report::Reader::LOG };
+            let mut lines =
+                Lines { source: BufReader::new(text.as_bytes()), line: 0, kept: vec![] };
+            let mut codes = Codes::default();
+            while let Some(Text::Value(at)) = lines.next(Path::new("x")).unwrap() {
+                codes.note(&rules.apply(lines.line, lines.text(at)));
+            }
+            codes.lines().iter().map(|line| line.render(&reader)).collect::<Vec<_>>().join("\n")
+        };
+        assert_eq!(
+            told(report::Lang::En),
+            "phone_scientific, 2 lines, first line 1: scientific notation of a spreadsheet, such \
+             as `3,36E+10`: the last digits are lost\n  try: export the column again as text; \
+             saving the spreadsheet once more does not bring the digits back\n\
+             repaired_text_mark, line 2: an apostrophe before the value, by which spreadsheets \
+             mark text, removed"
+        );
+        let french = told(report::Lang::Fr);
+        assert!(french.contains("les derniers chiffres sont perdus\n  essayez\u{A0}:"), "{french}");
     }
 
     #[test]

@@ -254,6 +254,10 @@ status-provider-spent = evaluations spent: { $day_text } in 24 hours, { $month_t
 
 ## Normalize
 
+normalize-code = { $n ->
+    [one] { $code }, line { $first }: { $fact }
+   *[other] { $code }, { $n_text } lines, first line { $first }: { $fact }
+ }
 normalize-no-ruleset = there is no ruleset { $ruleset }
     .try = choose --ruleset crm-fr/1 or --ruleset crm-intl/1
 normalize-region = --region and --postcode say where a telephone number is from

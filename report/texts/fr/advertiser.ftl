@@ -253,6 +253,10 @@ status-provider-spent = évaluations dépensées : { $day_text } en 24 heures, 
 
 ## Normalisation
 
+normalize-code = { $n ->
+    [one] { $code }, ligne { $first } : { $fact }
+   *[other] { $code }, { $n_text } lignes, la première est la ligne { $first } : { $fact }
+ }
 normalize-no-ruleset = il n’y a pas de jeu de règles { $ruleset }
     .try = choisissez --ruleset crm-fr/1 ou --ruleset crm-intl/1
 normalize-region = --region et --postcode disent d’où vient un numéro de téléphone
