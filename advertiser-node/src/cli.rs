@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 use node::console::{OutputOptions, Terminal, Told};
@@ -10,7 +11,7 @@ use node::failure::Failure;
 use node::program::CommandLine;
 use protocol::transcript::Role;
 use report::{Code, Text};
-use tabular::{Format, InputFile, SourceOptions};
+use tabular::{Format, Input, InputFile, Reading};
 
 use crate::Home;
 use crate::command;
@@ -130,16 +131,19 @@ impl Inputs {
         Ok(files)
     }
 
-    /// The settings of the node, with what the command line says.
-    pub(crate) fn source(&self, home: &Home) -> SourceOptions {
+    /// The files, read as the settings of the node and the command line say.
+    pub(crate) fn read(&self, home: &Home) -> Result<Vec<Input>, Failure> {
         let format = self.format.map(|format| match format {
             InputFormat::Csv => Format::Csv,
             InputFormat::Ndjson => Format::Ndjson,
             InputFormat::Parquet => Format::Parquet,
         });
-        let mut source = home.config.common.source();
-        source.csv.open_last_line = self.allow.contains(&Allowed::OpenLastLine);
-        SourceOptions { format, ..source }
+        let mut reading = home.config.common.reading(&crm::SCHEMA);
+        reading.csv.open_last_line = self.allow.contains(&Allowed::OpenLastLine);
+        reading.phone_sha256 = home.config.phone_sha256;
+        let reading = Arc::new(Reading { format, ..reading });
+        let input = |file| Input { file, reading: Arc::clone(&reading) };
+        Ok(self.files()?.into_iter().map(input).collect())
     }
 }
 

@@ -247,7 +247,7 @@ mod tests {
     use normalize::{Normalizer, Options, Ruleset};
     use protocol::purpose::Purpose;
     use store::os::testing::private_tempdir;
-    use tabular::{InputFile, SourceOptions};
+    use tabular::Input;
 
     use super::*;
 
@@ -283,11 +283,10 @@ mod tests {
             }
             let path = self.dir.path().join("crm.csv");
             fs::write(&path, text).unwrap();
-            let file = InputFile::new(&path);
+            let file = Input::own(&path);
             let ruleset = Ruleset::parse("crm-fr/1").unwrap();
             let rules = InputRules {
                 normalizer: &Normalizer::new(ruleset, Options::defaults(ruleset)),
-                source: &SourceOptions::default(),
                 gate: GateRules {
                     purpose: Purpose::Match,
                     consent_max_age_days: 1_095,
@@ -295,8 +294,6 @@ mod tests {
                 },
                 kinds: &[1, 2],
                 level: 0,
-                email_sha256: None,
-                phone_sha256: None,
                 shared: SharedLimits::default(),
                 not_for_purpose: &[],
             };

@@ -354,7 +354,7 @@ mod tests {
     use protocol::terms::LinkFilter;
     use store::seal::StorageKey;
     use store::spill::Workspace;
-    use tabular::{InputFile, SourceOptions};
+    use tabular::Input;
 
     use super::*;
 
@@ -513,18 +513,15 @@ mod tests {
         let ruleset = Ruleset::CrmFr1;
         let rules = InputRules {
             normalizer: &Normalizer::new(ruleset, Options::defaults(ruleset)),
-            source: &SourceOptions::default(),
             gate: GateRules { purpose, consent_max_age_days, now: 1_796_040_000 },
             kinds: &[1],
             level: 0,
-            email_sha256: None,
-            phone_sha256: None,
             shared: SharedLimits::default(),
             not_for_purpose: &[],
         };
         let workspace = Workspace { directory: work, memory_bytes: 1 << 20 };
         let key = StorageKey::from_bytes([7; 32]);
-        let files = [InputFile::new(&file)];
+        let files = [Input::own(&file)];
         let input = PreparedInput::prepare(
             &files,
             &rules,

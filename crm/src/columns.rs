@@ -1,33 +1,33 @@
 //! The columns of a CRM file, each with its meaning.
 
 use protocol::identifier::IdentifierKind;
-use report::Text;
+use report::{Arg, Text};
 
 use super::counts::ColumnUse;
 use super::{InputRules, SharedLimits};
 use crate::error::{CrmError, Undeclared};
-use tabular::{Column, InputError, Role, RowSource, Schema};
+use tabular::{Column, FileColumn, Holds, Ignore, Reading, Role, RowSource, Schema};
 
 /// The columns of a CRM file; those that are read come first, in the order of the constants below.
-pub(super) static CRM: Schema = Schema {
+pub static SCHEMA: Schema = Schema {
     columns: &[
-        Column::required("row_id"),
-        Column::required("consent_purposes").list(),
-        Column::required("consent_ref"),
-        Column::required("consent_at"),
-        Column::required("consent_notice"),
-        Column::optional("source"),
-        Column::optional("objections").list().flag(),
-        Column::optional("updated_at"),
-        Column::optional("country"),
-        Column::optional("postcode"),
-        Column::optional("email"),
-        Column::optional("email_2"),
-        Column::optional("email_3"),
-        Column::optional("email_sha256"),
-        Column::optional("phone"),
-        Column::optional("phone_2"),
-        Column::optional("phone_sha256"),
+        Column::required("row_id", Holds::Name),
+        Column::required("consent_purposes", Holds::Purposes),
+        Column::required("consent_ref", Holds::Name),
+        Column::required("consent_at", Holds::Time),
+        Column::required("consent_notice", Holds::Name),
+        Column::optional("source", Holds::Text),
+        Column::optional("objections", Holds::Objections),
+        Column::optional("updated_at", Holds::Time),
+        Column::optional("country", Holds::Text),
+        Column::optional("postcode", Holds::Text),
+        Column::optional("email", Holds::Email),
+        Column::optional("email_2", Holds::Email).further(),
+        Column::optional("email_3", Holds::Email).further(),
+        Column::optional("email_sha256", Holds::EmailDigest),
+        Column::optional("phone", Holds::Phone),
+        Column::optional("phone_2", Holds::Phone).further(),
+        Column::optional("phone_sha256", Holds::PhoneDigest),
         Column::unused("population"),
         Column::unused("stage"),
         Column::unused("persona"),
@@ -40,10 +40,12 @@ pub(super) static CRM: Schema = Schema {
         Column::unused("aaid"),
         Column::unused("consent_channel"),
         Column::unused("own_last_seen"),
-        Column::unused("segments").list(),
+        Column::unused("segments"),
         Column::unused("suppress"),
     ],
     families: &["custom."],
+    one_of: &[EMAIL, 11, 12, EMAIL_SHA256, 14, 15, PHONE_SHA256],
+    program: "advertiser-node",
 };
 
 pub(super) const ROW_ID: usize = 0;
@@ -118,20 +120,34 @@ const MEANINGS: [&str; 17] = [
 
 /// Our name of a column.
 pub(super) fn name(position: usize) -> &'static str {
-    CRM.columns.get(position).map_or("", |column| column.name)
+    SCHEMA.name(position)
 }
 
 /// Use of each column of a file.
 pub(super) fn uses(source: &RowSource) -> Vec<ColumnUse> {
-    let one = |(name, role): (tabular::ColumnName, Role)| ColumnUse {
-        name: name.as_str().to_owned(),
-        meaning: match role {
-            Role::Used(at) => MEANINGS.get(at).map(|id| Text::new(id)),
+    let one = |column: &FileColumn| ColumnUse {
+        name: column.name().as_str().to_owned(),
+        meaning: match column.role() {
+            Role::Used => meaning(column.feeds()),
             Role::Unused | Role::Ignored => None,
         },
-        ignored: role == Role::Ignored,
+        ignored: column.role() == Role::Ignored,
     };
-    source.columns().map(one).collect()
+    source.columns().iter().map(one).collect()
+}
+
+/// Meaning of a column by the fields that it feeds.
+fn meaning(feeds: &[usize]) -> Option<Text> {
+    let mut meanings: Vec<Text> = Vec::new();
+    for id in feeds.iter().filter_map(|at| MEANINGS.get(*at)) {
+        if !meanings.iter().any(|known| known.id() == *id) {
+            meanings.push(Text::new(id));
+        }
+    }
+    match meanings.len() {
+        0 | 1 => meanings.pop(),
+        _ => Some(Text::new("column-several").with("meanings", Arg::List(meanings))),
+    }
 }
 
 /// Identifiers that a row of a file can have: of each column of identifiers, one of each agreed
@@ -143,24 +159,19 @@ pub(super) fn row_identifiers_max(source: &RowSource, rules: &InputRules<'_>) ->
     IDENTIFIERS.iter().filter(used).map(|(_, values)| values.agreed(rules.kinds)).sum()
 }
 
-/// Refuses a file without any identifier, or with digests whose rules nobody declared.
-pub(super) fn check(source: &RowSource, rules: &InputRules<'_>) -> Result<Checked, CrmError> {
+/// Refuses a file with digests whose rules nobody declared.
+pub(super) fn check(source: &RowSource, reading: &Reading) -> Result<(), CrmError> {
     let undeclared = [
-        (EMAIL_SHA256, rules.email_sha256.is_none(), "plain"),
-        (PHONE_SHA256, rules.phone_sha256.is_none(), "phone-e164"),
+        (EMAIL_SHA256, reading.email_sha256.is_none(), "plain"),
+        (PHONE_SHA256, reading.phone_sha256.is_none(), "phone-e164"),
     ];
     for (at, undeclared, example) in undeclared {
         if undeclared && source.has(at) {
             return Err(Undeclared::Digests { column: name(at), example }.into());
         }
     }
-    // Without any column of identifiers the error names the plain one.
-    let any = IDENTIFIERS.iter().any(|(at, _)| source.has(*at));
-    Ok(if any { Ok(()) } else { Err(source.missing(EMAIL)) })
+    Ok(())
 }
-
-/// Verdict on the columns of a file.
-pub(super) type Checked = Result<(), InputError>;
 
 /// Refuses settings that name columns which are none of identifiers.
 pub(super) fn check_rules(rules: &InputRules<'_>) -> Result<(), CrmError> {
@@ -168,11 +179,6 @@ pub(super) fn check_rules(rules: &InputRules<'_>) -> Result<(), CrmError> {
     let wrong = rules.not_for_purpose.iter().find(|field| !known(field));
     let SharedLimits { email, phone, phone_fixed } = rules.shared;
     let limits = [email, phone, phone_fixed];
-    let ours = name(OBJECTIONS);
-    let theirs = rules.source.columns.get(ours).map_or(ours, String::as_str);
-    if rules.source.ignore.iter().any(|ignored| ignored == theirs) {
-        return Err(Undeclared::Objections.into());
-    }
     if wrong.is_some() {
         return Err(Undeclared::Identifiers { columns: IDENTIFIERS.map(|(at, _)| name(at)) }.into());
     }
@@ -180,6 +186,18 @@ pub(super) fn check_rules(rules: &InputRules<'_>) -> Result<(), CrmError> {
         return Err(Undeclared::Shared { most: SHARED_ROWS_MAX }.into());
     }
     Ok(())
+}
+
+/// Refuses a reading that leaves objections out of sight.
+pub(super) fn check_reading(reading: &Reading) -> Result<(), CrmError> {
+    let fields = reading.fields.as_ref();
+    let mapped = fields.is_some_and(|fields| fields.contains_key(&OBJECTIONS));
+    match &reading.ignore {
+        Ignore::Named(names) if !mapped && names.contains(name(OBJECTIONS)) => {
+            Err(Undeclared::Objections.into())
+        }
+        Ignore::Named(_) | Ignore::Others => Ok(()),
+    }
 }
 
 /// Rows that may share an identifier at the most generous setting; so many are held in memory.

@@ -55,9 +55,9 @@ impl Gate {
 
     /// Judges a row, and reads the time of its consent if it is one.
     pub(super) fn of(row: &Row<'_>, rules: &GateRules) -> (Self, Option<Timestamp>) {
-        let at = cell::time(row.get(columns::CONSENT_AT), rules.now);
-        let gate = objection(row.get(columns::OBJECTIONS), rules.purpose)
-            .or_else(|| consent(row.get(columns::CONSENT_PURPOSES), rules.purpose))
+        let at = cell::time(&row.text(columns::CONSENT_AT), rules.now);
+        let gate = objection(&row.text(columns::OBJECTIONS), rules.purpose)
+            .or_else(|| consent(&row.text(columns::CONSENT_PURPOSES), rules.purpose))
             .or_else(|| evidence(row, at.as_ref(), rules))
             .unwrap_or(Self::Eligible);
         (gate, at.ok())
@@ -130,10 +130,10 @@ fn consent(cell: &str, purpose: Purpose) -> Option<Gate> {
 
 /// Part that is missing of the evidence of a consent, if any [N-65].
 fn evidence(row: &Row<'_>, at: Result<&Timestamp, &TimeFault>, rules: &GateRules) -> Option<Gate> {
-    if cell::reference(row.get(columns::CONSENT_REF)).is_none() {
+    if cell::reference(&row.text(columns::CONSENT_REF)).is_none() {
         return Some(Gate::NoReference);
     }
-    if cell::reference(row.get(columns::CONSENT_NOTICE)).is_none() {
+    if cell::reference(&row.text(columns::CONSENT_NOTICE)).is_none() {
         return Some(Gate::NoNotice);
     }
     match at {

@@ -20,7 +20,7 @@ use session::RowSlot;
 use store::StoreError;
 use zeroize::Zeroize;
 
-use normalize::{EmailPrehash, Level, Line, Normalized, Normalizer, PhonePrehash, Reason};
+use normalize::{Level, Line, Normalized, Normalizer, Reason};
 use store::hex;
 use store::os as world;
 use store::record::zerocopy::IntoBytes as _;
@@ -29,7 +29,7 @@ use store::seal::{self, StorageKey};
 use store::sealed::LEAVES_AT_ONCE;
 use store::sealed::{RawSealedFile, SealedFile, open_sealed, read_or_end};
 use store::spill::Workspace;
-use tabular::{InputFile, SourceOptions};
+use tabular::Input;
 
 mod columns;
 mod counts;
@@ -43,6 +43,7 @@ mod sources;
 #[cfg(test)]
 mod tests;
 
+pub use self::columns::SCHEMA;
 use self::columns::Values;
 pub use self::counts::{
     ColumnCounts, ColumnUse, FileUse, InputCounts, SharedIdentifiers, SourceCounts, Survey,
@@ -57,8 +58,6 @@ use self::scan::Reasons;
 pub struct InputRules<'a> {
     /// Rules that turn values into digests.
     pub normalizer: &'a Normalizer,
-    /// Form of the files and names of their columns.
-    pub source: &'a SourceOptions,
     /// Evidence that a row must carry.
     pub gate: GateRules,
     /// Kinds of identifiers that the terms will list; others are left out and counted.
@@ -66,10 +65,6 @@ pub struct InputRules<'a> {
     /// Level of the links behind the tables, as [`protocol::terms::LinkFilter::level`] has it:
     /// with 0, numbers known to be no mobile numbers are left out and counted.
     pub level: u8,
-    /// Rules that made a column of e-mail digests; none means such a column is refused.
-    pub email_sha256: Option<EmailPrehash>,
-    /// Rules that made a column of telephone digests; none means such a column is refused.
-    pub phone_sha256: Option<PhonePrehash>,
     /// Largest number of rows that may share an identifier.
     pub shared: SharedLimits,
     /// Columns of identifiers, by our names, whose values may not be used for the purpose.
@@ -148,7 +143,7 @@ impl PreparedInput {
     ///
     /// [`CrmError`]; a file that cannot be used is named with line and column.
     pub fn prepare(
-        files: &[InputFile],
+        inputs: &[Input],
         rules: &InputRules<'_>,
         store: &Path,
         key: &StorageKey,
@@ -158,11 +153,11 @@ impl PreparedInput {
         let staging = Staging::create(store)?;
         let none = &mut Reasons(None);
         let Gathered { content, tally, distinct, files: uses } =
-            gather(files, rules, &staging, key, workspace, none)?;
+            gather(inputs, rules, &staging, key, workspace, none)?;
         let row_identifiers_max = uses.iter().map(|file| file.row_identifiers_max).max();
         let counts = tally.counts;
         if counts.eligible == 0 {
-            return Err(CrmError::Empty { file: shown(files) });
+            return Err(CrmError::Empty { file: shown(inputs) });
         }
         let seed = seed_of(store, &content, key)?;
         let root = commit(&staging.directory, key, &seed, counts.eligible, arithmetic)?;
@@ -193,7 +188,7 @@ impl PreparedInput {
     ///
     /// [`CrmError`]; a file that cannot be used is named with line and column.
     pub fn survey(
-        files: &[InputFile],
+        inputs: &[Input],
         rules: &InputRules<'_>,
         store: &Path,
         key: &StorageKey,
@@ -203,7 +198,7 @@ impl PreparedInput {
         // Removed when it is dropped.
         let staging = Staging::create(store)?;
         let Gathered { tally, distinct, files, .. } =
-            gather(files, rules, &staging, key, workspace, &mut Reasons(reasons))?;
+            gather(inputs, rules, &staging, key, workspace, &mut Reasons(reasons))?;
         let columns = tally.columns.into_iter();
         let columns = columns.map(|(name, counts)| (name.to_owned(), counts)).collect();
         Ok(Survey { files, counts: tally.counts, columns, distinct })
@@ -343,8 +338,9 @@ impl RowIds {
 
 /// Files as an error names them.
 #[must_use]
-pub fn shown(files: &[InputFile]) -> PathBuf {
-    let names: Vec<String> = files.iter().map(|file| file.shown().display().to_string()).collect();
+pub fn shown(inputs: &[Input]) -> PathBuf {
+    let name = |input: &Input| input.file.shown().display().to_string();
+    let names: Vec<String> = inputs.iter().map(name).collect();
     names.join(", ").into()
 }
 

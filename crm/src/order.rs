@@ -28,7 +28,7 @@ use store::seal::StorageKey;
 use store::sealed::{RawSealedOut, SealedOut, create_sealed, finish_sealed};
 use store::spill::Workspace;
 use store::spill::{SealedRecords, Sorted, Sorter};
-use tabular::InputFile;
+use tabular::Input;
 
 /// An input in its committed order, written to the staging directory.
 pub(super) struct Gathered {
@@ -42,14 +42,14 @@ pub(super) struct Gathered {
 
 /// Reads files and writes their rows and identifiers in the committed order.
 pub(super) fn gather(
-    files: &[InputFile],
+    inputs: &[Input],
     rules: &InputRules<'_>,
     staging: &Staging,
     key: &StorageKey,
     workspace: &Workspace,
     reasons: &mut Reasons<'_>,
 ) -> Result<Gathered, CrmError> {
-    let Scanned { rows, mut tally, sources, files, .. } = scan(files, rules, workspace, reasons)?;
+    let Scanned { rows, mut tally, sources, files, .. } = scan(inputs, rules, workspace, reasons)?;
     let (merged, objectors) = merge_rows(rows, workspace, &sources, &mut tally, reasons)?;
     let left = objectors::apply(merged, objectors, workspace, &mut tally, reasons)?;
     let shared = find_shared(left.by_value, rules.shared, workspace, &mut tally)?;

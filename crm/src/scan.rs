@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use store::StoreError;
 use zeroize::Zeroizing;
 
-use super::columns::{self, CRM, IDENTIFIERS, Values};
+use super::columns::{self, IDENTIFIERS, SCHEMA, Values};
 use super::counts::{FileUse, Tally};
 use super::gate::Gate;
 use super::sources::{Sources, set_of};
@@ -25,7 +25,7 @@ use store::spill::{VarSorter, grow};
 use tabular::batch::{self, RowBatch, look_ahead};
 use tabular::cell::{self, TimeFault};
 use tabular::tally::add;
-use tabular::{InputError, InputFile, Row, RowSource, SourceError};
+use tabular::{Input, InputError, InputFile, Reading, Row, RowSource, SourceError};
 
 /// Every row of an input after the scan.
 pub(super) struct Scanned {
@@ -39,7 +39,7 @@ pub(super) struct Scanned {
 
 /// Reads every row, normalizes its identifiers, and sorts what is left by row id.
 pub(super) fn scan(
-    files: &[InputFile],
+    inputs: &[Input],
     rules: &InputRules<'_>,
     workspace: &Workspace,
     reasons: &mut Reasons<'_>,
@@ -52,8 +52,11 @@ pub(super) fn scan(
         files: Vec::new(),
         present: BTreeSet::new(),
     };
-    for file in files {
-        scanned.read(file, rules, reasons)?;
+    for Input { reading, .. } in inputs {
+        columns::check_reading(reading)?;
+    }
+    for input in inputs {
+        scanned.read(input, rules, reasons)?;
     }
     let present = &scanned.present;
     scanned.tally.columns.retain(|name, _| present.contains(name));
@@ -63,25 +66,25 @@ pub(super) fn scan(
 impl Scanned {
     fn read(
         &mut self,
-        file: &InputFile,
+        input: &Input,
         rules: &InputRules<'_>,
         reasons: &mut Reasons<'_>,
     ) -> Result<(), CrmError> {
-        let input = |fault| CrmError::from(SourceError::input(&file.shown())(fault));
-        let mut source = RowSource::open(file, &CRM, rules.source)?;
-        if source.has_header() {
-            columns::check(&source, rules)?.map_err(input)?;
-        }
+        let Input { file, reading } = input;
+        let refused = |fault| CrmError::from(SourceError::input(&file.shown())(fault));
+        let mut source = RowSource::open(input, &SCHEMA)?;
+        columns::check(&source, reading)?;
         look_ahead(
             &mut source,
-            input,
-            |batch| Digested::of(batch, rules),
+            refused,
+            |batch| Digested::of(batch, rules, reading),
             |mut digested| {
                 self.take(&mut digested, file, reasons)?;
-                digested.failure.map_or(Ok(()), |failure| Err(input(failure)))
+                digested.failure.map_or(Ok(()), |failure| Err(refused(failure)))
             },
         )?;
-        columns::check(&source, rules)?.map_err(input)?;
+        // Columns may have appeared on the way.
+        columns::check(&source, reading)?;
         self.tally.counts.open_last_lines += u64::from(source.ended_open());
         for (at, _) in IDENTIFIERS.iter().filter(|(at, _)| source.has(*at)) {
             self.present.insert(columns::name(*at));
@@ -156,12 +159,12 @@ struct Rejected {
 }
 
 impl Digested {
-    fn of(batch: &RowBatch, rules: &InputRules<'_>) -> Self {
+    fn of(batch: &RowBatch, rules: &InputRules<'_>, reading: &Reading) -> Self {
         let mut digested = Self::default();
         let mut identifiers = Vec::new();
         for row in batch.rows() {
             digested.tally.counts.rows_read += 1;
-            if let Err(failure) = digested.push(&row, rules, &mut identifiers) {
+            if let Err(failure) = digested.push(&row, (rules, reading), &mut identifiers) {
                 digested.failure = Some(failure);
                 break;
             }
@@ -172,25 +175,26 @@ impl Digested {
     fn push(
         &mut self,
         row: &Row<'_>,
-        rules: &InputRules<'_>,
+        (rules, reading): (&InputRules<'_>, &Reading),
         identifiers: &mut Vec<Found>,
     ) -> Result<(), InputError> {
         let line = row.line();
-        let row_id = row_id(row)?;
+        let row_id = row.text(columns::ROW_ID);
+        let row_id = checked_id(&row_id, line)?;
         identifiers.clear();
         let mut unread = 0;
         for (at, values) in IDENTIFIERS {
-            unread += u64::from(!self.normalize(row, at, values, rules, identifiers));
+            unread += u64::from(!self.normalize(row, (at, values), (rules, reading), identifiers));
         }
         identifiers.sort_by_key(|found| found.kind);
         let cut = self.cut(identifiers);
-        let source = self.tag(row.get(columns::SOURCE));
+        let source = self.tag(&row.text(columns::SOURCE));
         let (gate, consent_at) = Gate::of(row, &rules.gate);
         if gate.objects() && unread > 0 {
             // Another row of this person may hold the value in a form that can be read.
             *self.tally.counts.warnings.entry(OBJECTOR_UNREAD.to_owned()).or_default() += unread;
         }
-        let updated_at = self.age(row.get(columns::UPDATED_AT), rules.gate.now, gate);
+        let updated_at = self.age(&row.text(columns::UPDATED_AT), rules.gate.now, gate);
         let found = identifiers.iter();
         let found: Vec<Encoded> = found.map(Found::encode).collect();
         let encoded = ScannedRow {
@@ -201,7 +205,7 @@ impl Digested {
             consent_at: consent_at.map_or(0, |at| u64::try_from(at.as_second()).unwrap_or(0)),
             identifiers: &found,
             cut,
-            zoned: cell::has_zone(row.get(columns::UPDATED_AT)),
+            zoned: cell::has_zone(&row.text(columns::UPDATED_AT)),
             source,
             line,
         };
@@ -269,22 +273,19 @@ impl Digested {
     fn normalize(
         &mut self,
         row: &Row<'_>,
-        at: usize,
-        values: Values,
-        rules: &InputRules<'_>,
+        (at, values): (usize, Values),
+        (rules, reading): (&InputRules<'_>, &Reading),
         identifiers: &mut Vec<Found>,
     ) -> bool {
-        let raw = row.get(at);
-        let context = PhoneContext {
-            country: Some(row.get(columns::COUNTRY)),
-            postcode: Some(row.get(columns::POSTCODE)),
-        };
+        let raw = &*row.text(at);
+        let (country, postcode) = (row.text(columns::COUNTRY), row.text(columns::POSTCODE));
+        let context = PhoneContext { country: Some(&country), postcode: Some(&postcode) };
         let outcome = match values {
             _ if raw.is_empty() => Outcome::Absent,
             Values::Email => rules.normalizer.email(raw),
-            Values::EmailDigest => rules.normalizer.email_sha256(raw, rules.email_sha256),
+            Values::EmailDigest => rules.normalizer.email_sha256(raw, reading.email_sha256),
             Values::Phone => rules.normalizer.phone(raw, &context),
-            Values::PhoneDigest => rules.normalizer.phone_sha256(raw, rules.phone_sha256),
+            Values::PhoneDigest => rules.normalizer.phone_sha256(raw, reading.phone_sha256),
         };
         let name = columns::name(at);
         let read = !matches!(outcome, Outcome::Reject(_));
@@ -328,9 +329,8 @@ impl Digested {
 }
 
 /// The id of a row, without outer space [N-66].
-fn row_id<'a>(row: &Row<'a>) -> Result<&'a str, InputError> {
-    let line = row.line();
-    let row_id = row.get(columns::ROW_ID).trim();
+fn checked_id(row_id: &str, line: u64) -> Result<&str, InputError> {
+    let row_id = row_id.trim();
     if row_id.len() > ROW_ID_BYTES_MAX {
         return Err(InputError::LongRowId { line });
     }
@@ -517,14 +517,15 @@ impl Found {
 /// SHA-256 of the consent record as it stands in the file, its time in the one form of RFC 3339
 /// that ends with `Z`, so that the spelling of a time does not matter.
 fn consent_evidence(row: &Row<'_>, at: Option<Timestamp>) -> [u8; 32] {
-    let text = row.get(columns::CONSENT_AT).trim();
+    let text = row.text(columns::CONSENT_AT);
+    let text = text.trim();
     let at = at.filter(|_| !is_plain_time(text)).map(|time| time.to_string());
     let mut hasher = Sha256::new();
     for field in [
-        row.get(columns::CONSENT_PURPOSES).trim(),
-        row.get(columns::CONSENT_REF).trim(),
+        row.text(columns::CONSENT_PURPOSES).trim(),
+        row.text(columns::CONSENT_REF).trim(),
         at.as_deref().unwrap_or(text),
-        row.get(columns::CONSENT_NOTICE).trim(),
+        row.text(columns::CONSENT_NOTICE).trim(),
     ] {
         hasher.update((field.len() as u64).to_be_bytes());
         hasher.update(field);

@@ -1,13 +1,14 @@
 //! Committed inputs, from files to roots.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use protocol::group::Portable;
 
-use normalize::{Options, Ruleset};
-use tabular::SourceError;
+use normalize::{EmailPrehash, Options, PhonePrehash, Ruleset};
 use tabular::testing::{Holds, Table, gzip, zstd};
+use tabular::{Field, FieldSource, Ignore, InputFile, Reading, SourceError};
 
 use sha2::{Digest, Sha256};
 
@@ -24,10 +25,9 @@ struct Bench {
     dir: tempfile::TempDir,
     key: StorageKey,
     normalizer: Normalizer,
-    source: SourceOptions,
+    reading: Reading,
     kinds: Vec<u8>,
     level: u8,
-    email_sha256: Option<EmailPrehash>,
     shared: SharedLimits,
     not_for_purpose: Vec<String>,
     purpose: Purpose,
@@ -41,10 +41,12 @@ impl Bench {
             dir: tempfile::tempdir().unwrap(),
             key: StorageKey::from_bytes([7; 32]),
             normalizer: Normalizer::new(ruleset, Options::defaults(ruleset)),
-            source: SourceOptions::default(),
+            reading: Reading {
+                phone_sha256: PhonePrehash::parse("phone-e164"),
+                ..Reading::default()
+            },
             kinds: vec![1, 2],
             level: 0,
-            email_sha256: None,
             shared: SharedLimits::default(),
             not_for_purpose: Vec::new(),
             purpose: Purpose::Match,
@@ -79,17 +81,16 @@ impl Bench {
     fn with<T>(
         &self,
         files: &[(&str, Vec<u8>)],
-        work: impl FnOnce(&[InputFile], &InputRules<'_>, &Path, &Workspace) -> Result<T, CrmError>,
+        work: impl FnOnce(&[Input], &InputRules<'_>, &Path, &Workspace) -> Result<T, CrmError>,
     ) -> Result<T, CrmError> {
         let write = |(name, bytes): &(&str, Vec<u8>)| {
             let file = self.dir.path().join(name);
             std::fs::write(&file, bytes).unwrap();
-            InputFile::new(&file)
+            Input { file: InputFile::new(&file), reading: Arc::new(self.reading.clone()) }
         };
-        let files: Vec<InputFile> = files.iter().map(write).collect();
+        let files: Vec<Input> = files.iter().map(write).collect();
         let rules = InputRules {
             normalizer: &self.normalizer,
-            source: &self.source,
             gate: GateRules {
                 purpose: self.purpose,
                 consent_max_age_days: self.consent_max_age_days,
@@ -97,8 +98,6 @@ impl Bench {
             },
             kinds: &self.kinds,
             level: self.level,
-            email_sha256: self.email_sha256,
-            phone_sha256: PhonePrehash::parse("phone-e164"),
             shared: self.shared,
             not_for_purpose: &self.not_for_purpose,
         };
@@ -108,6 +107,14 @@ impl Bench {
         let store = self.dir.path().join("inputs");
         work(&files, &rules, &store, &workspace)
     }
+}
+
+/// Fields of a map: our name and the column of the file.
+fn fields<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> BTreeMap<usize, Field> {
+    let one = |(ours, theirs): (&str, &str)| {
+        (SCHEMA.find(ours).unwrap(), Field::of(FieldSource::Columns(vec![theirs.to_owned()])))
+    };
+    pairs.into_iter().map(one).collect()
 }
 
 #[derive(Default)]

@@ -18,8 +18,8 @@ use sha2::{Digest, Sha256};
 
 use crate::bundles::{BUNDLES, Bundle, BundleId, BundleWriter, Fingerprint, StoredBundles};
 use crate::people::{PEOPLE, StoredPeople, write_people};
+use normalize::Normalizer;
 use normalize::digital::DigitalId;
-use normalize::{EmailPrehash, Normalizer};
 use protocol::group::BatchArithmetic;
 use rights::objections::Objections;
 use store::os as world;
@@ -30,7 +30,7 @@ use store::sealed::{SealedFile, SealedOut, verify_sealed};
 use store::spill::Workspace;
 use store::spill::{Sorter, VarSorter};
 use store::verified::VerifiedFiles;
-use tabular::SourceOptions;
+use tabular::Input;
 use tabular::tally::add;
 use tabular::tally::add_all;
 
@@ -45,6 +45,7 @@ pub mod release;
 pub mod table;
 
 pub use error::GraphError;
+pub use lines::SCHEMA;
 
 use self::lines::{EVIDENCE_LOGIN, Identifier, Kept, Scanned, SortedLine, scan};
 
@@ -52,10 +53,6 @@ use self::lines::{EVIDENCE_LOGIN, Identifier, Kept, Scanned, SortedLine, scan};
 pub struct GraphRules<'a> {
     /// Rules that turn values into digests.
     pub normalizer: &'a Normalizer,
-    /// Form of the file and names of its columns.
-    pub source: SourceOptions,
-    /// Rules that made values of type `email_sha256`; none means such values are refused.
-    pub email_sha256: Option<EmailPrehash>,
     /// Objections, whose persons are left out.
     pub objections: &'a Objections,
     /// Arithmetic that hashes leaves.
@@ -155,20 +152,20 @@ pub struct StoredSnapshot {
 }
 
 impl StoredSnapshot {
-    /// Reads a graph file and keeps it as the snapshot in `directory`, which is created.
+    /// Reads graph files and keeps them as the snapshot in `directory`, which is created.
     ///
     /// # Errors
     ///
     /// [`GraphError`]; a file that cannot be used is named with line and column.
     pub fn ingest(
-        file: &Path,
+        inputs: &[Input],
         rules: &GraphRules<'_>,
         directory: &Path,
         key: &StorageKey,
         workspace: &Workspace,
     ) -> Result<Self, GraphError> {
         let Scanned { lines, people, mut counts, namespaces, objected } =
-            scan(file, rules, workspace)?;
+            scan(inputs, rules, workspace)?;
         world::create_private_dir(directory)?;
         write_people(people, directory, key)?;
         let gathering = Gathering {
@@ -179,7 +176,9 @@ impl StoredSnapshot {
         let by_value = gathering.personas(lines, directory, key, workspace, &mut counts)?;
         let root = publish_leaves(by_value, directory, key, rules.arithmetic, &mut counts)?;
         if root.leaves == 0 {
-            let (file, reasons) = (file.to_path_buf(), counts.reasons());
+            let name = |input: &Input| input.file.shown().display().to_string();
+            let files: Vec<String> = inputs.iter().map(name).collect();
+            let (file, reasons) = (files.join(", ").into(), counts.reasons());
             return Err(GraphError::NothingPublished { file, reasons });
         }
         let meta = Meta {
@@ -680,12 +679,15 @@ const FIRST_DROPPED: usize = 5;
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::sync::Arc;
+
     use protocol::identifier::IdentifierKind;
     use protocol::purpose::Purpose;
     use protocol::terms::LinkFilter;
 
-    use normalize::{Options, Ruleset};
+    use normalize::{EmailPrehash, Options, Ruleset};
     use rights::objections::{FeedRules, import_feed};
+    use tabular::{InputFile, Reading};
 
     use super::*;
 
@@ -740,8 +742,6 @@ pub(crate) mod tests {
         let normalizer = Normalizer::new(ruleset, Options::defaults(ruleset));
         let rules = GraphRules {
             normalizer: &normalizer,
-            source: SourceOptions::default(),
-            email_sha256: EmailPrehash::parse("plain"),
             objections,
             arithmetic: &protocol::group::Portable,
             now: NOW,
@@ -750,7 +750,10 @@ pub(crate) mod tests {
         world::create_private_dir(&workspace.directory).unwrap();
         let key = StorageKey::from_bytes([7; 32]);
         let directory = dir.path().join("snapshot");
-        let result = StoredSnapshot::ingest(&file, &rules, &directory, &key, &workspace);
+        let email_sha256 = EmailPrehash::parse("plain");
+        let reading = Arc::new(Reading { email_sha256, ..Reading::default() });
+        let input = Input { file: InputFile::new(&file), reading };
+        let result = StoredSnapshot::ingest(&[input], &rules, &directory, &key, &workspace);
         (dir, result)
     }
 

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::mem;
-use std::path::Path;
 
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -19,7 +18,7 @@ use store::spill::Workspace;
 use store::spill::{Sorter, VarSorter, grow};
 use tabular::batch::{RowBatch, look_ahead};
 use tabular::cell::{self, TimeFault};
-use tabular::{Column, InputFile, Row, RowSource, Schema, SourceError};
+use tabular::{Column, Holds, Input, Reading, Row, RowSource, Schema, SourceError};
 
 /// A file after its scan.
 pub(super) struct Scanned {
@@ -36,13 +35,10 @@ pub(super) struct Scanned {
 
 /// Reads every line, digests its identifier, and sorts what is left by persona.
 pub(super) fn scan(
-    file: &Path,
+    inputs: &[Input],
     rules: &GraphRules<'_>,
     workspace: &Workspace,
 ) -> Result<Scanned, GraphError> {
-    let input = |fault| GraphError::from(SourceError::input(file)(fault));
-    let mut source = RowSource::open(&InputFile::new(file), &FLAT, &rules.source)?;
-    let columns = Columns::find(&source, file)?;
     let mut scanned = Scanned {
         lines: VarSorter::new(&workspace.directory, workspace.memory_bytes)?,
         people: Sorter::new(&workspace.directory, workspace.memory_bytes)?,
@@ -50,16 +46,31 @@ pub(super) fn scan(
         namespaces: BTreeSet::new(),
         objected: BTreeSet::new(),
     };
-    look_ahead(
-        &mut source,
-        input,
-        |batch| Digested::of(batch, &columns, rules),
-        |digested| scanned.take(digested?),
-    )?;
+    for input in inputs {
+        scanned.read(input, rules)?;
+    }
     Ok(scanned)
 }
 
 impl Scanned {
+    fn read(&mut self, input: &Input, rules: &GraphRules<'_>) -> Result<(), GraphError> {
+        let file = input.file.shown();
+        let refused = |fault| GraphError::from(SourceError::input(&file)(fault));
+        let mut source = RowSource::open(input, &SCHEMA)?;
+        let reading = &input.reading;
+        let columns = Columns {
+            consent_scheme: source.may_have(CONSENT_SCHEME),
+            consent_string: source.may_have(CONSENT_STRING),
+            captured_at: source.may_have(CAPTURED_AT),
+        };
+        look_ahead(
+            &mut source,
+            refused,
+            |batch| Digested::of(batch, &columns, (rules, reading)),
+            |digested| self.take(digested?),
+        )
+    }
+
     /// Takes what a batch gave, but for cookies of more namespaces than a file may have.
     fn take(&mut self, mut digested: Digested) -> Result<(), GraphError> {
         self.counts.absorb(mem::take(&mut digested.counts));
@@ -112,11 +123,15 @@ struct Place {
 }
 
 impl Digested {
-    fn of(batch: &RowBatch, columns: &Columns, rules: &GraphRules<'_>) -> Result<Self, Bug> {
+    fn of(
+        batch: &RowBatch,
+        columns: &Columns,
+        (rules, reading): (&GraphRules<'_>, &Reading),
+    ) -> Result<Self, Bug> {
         let mut digested = Self::default();
         for row in batch.rows() {
             digested.counts.lines_read += 1;
-            let found = Found::read(&row, columns, rules);
+            let found = Found::read(&row, rules, reading);
             digested.note(&found, rules);
             let reason = match Line::read(&row, columns, rules.now, found) {
                 Ok((line, _)) if rules.objections.has_digital_id(&line.digital_id) => {
@@ -166,66 +181,49 @@ impl Digested {
 }
 
 /// The columns of the flat form.
-static FLAT: Schema = Schema {
+pub static SCHEMA: Schema = Schema {
     columns: &[
-        Column::required("person_ref"),
-        Column::required("persona_ref"),
-        Column::required("type"),
-        Column::required("value"),
-        Column::required("id_type"),
-        Column::required("id_value"),
-        Column::required("evidence"),
-        Column::required("day"),
-        Column::optional("id_namespace"),
-        Column::optional("class"),
-        Column::optional("consent_scheme"),
-        Column::optional("consent_string"),
-        Column::optional("captured_at"),
+        Column::required("person_ref", Holds::Name),
+        Column::required("persona_ref", Holds::Name),
+        Column::required("type", Holds::Code),
+        Column::required("value", Holds::Text),
+        Column::required("id_type", Holds::Code),
+        Column::required("id_value", Holds::Text),
+        Column::required("evidence", Holds::Code),
+        Column::required("day", Holds::Day),
+        Column::optional("id_namespace", Holds::Text),
+        Column::optional("class", Holds::Code),
+        Column::optional("consent_scheme", Holds::Code),
+        Column::optional("consent_string", Holds::Name),
+        Column::optional("captured_at", Holds::Time),
         Column::unused("kind"),
         Column::unused("device_ref"),
         Column::unused("source"),
     ],
     families: &[],
+    one_of: &[VALUE],
+    program: "provider-node",
 };
 
-/// Places of the columns of the flat form in a row.
-struct Columns {
-    person_ref: usize,
-    persona_ref: usize,
-    kind: usize,
-    value: usize,
-    id_type: usize,
-    id_namespace: Option<usize>,
-    id_value: usize,
-    evidence: usize,
-    day: usize,
-    class: Option<usize>,
-    consent_scheme: Option<usize>,
-    consent_string: Option<usize>,
-    captured_at: Option<usize>,
-}
+const PERSON_REF: usize = 0;
+const PERSONA_REF: usize = 1;
+const TYPE: usize = 2;
+const VALUE: usize = 3;
+const ID_TYPE: usize = 4;
+const ID_VALUE: usize = 5;
+const EVIDENCE: usize = 6;
+const DAY: usize = 7;
+const ID_NAMESPACE: usize = 8;
+const CLASS: usize = 9;
+const CONSENT_SCHEME: usize = 10;
+const CONSENT_STRING: usize = 11;
+const CAPTURED_AT: usize = 12;
 
-impl Columns {
-    fn find(reader: &RowSource, file: &Path) -> Result<Self, GraphError> {
-        let required = |name: &str| {
-            reader.column(name).map_err(|fault| GraphError::from(SourceError::input(file)(fault)))
-        };
-        Ok(Self {
-            person_ref: required("person_ref")?,
-            persona_ref: required("persona_ref")?,
-            kind: required("type")?,
-            value: required("value")?,
-            id_type: required("id_type")?,
-            id_namespace: reader.find("id_namespace"),
-            id_value: required("id_value")?,
-            evidence: required("evidence")?,
-            day: required("day")?,
-            class: reader.find("class"),
-            consent_scheme: reader.find("consent_scheme"),
-            consent_string: reader.find("consent_string"),
-            captured_at: reader.find("captured_at"),
-        })
-    }
+/// Columns of a file that change how its lines are judged.
+struct Columns {
+    consent_scheme: bool,
+    consent_string: bool,
+    captured_at: bool,
 }
 
 record! {
@@ -311,19 +309,19 @@ struct Found {
 }
 
 impl Found {
-    fn read(record: &Row<'_>, columns: &Columns, rules: &GraphRules<'_>) -> Self {
-        let field = |column: usize| record.get(column).trim();
-        let person = cell::reference(field(columns.person_ref))
+    fn read(row: &Row<'_>, rules: &GraphRules<'_>, reading: &Reading) -> Self {
+        let person = cell::reference(&row.text(PERSON_REF))
             .map(|reference| first_half(Sha256::digest(reference).into()));
-        let value = field(columns.value);
-        let kind = field(columns.kind).to_ascii_lowercase();
+        let value = row.text(VALUE);
+        let value = value.trim();
+        let kind = row.text(TYPE).trim().to_ascii_lowercase();
         let outcome = match kind.as_str() {
             "email" => rules.normalizer.email(value),
             "phone" => {
                 let context = PhoneContext { country: None, postcode: None };
                 rules.normalizer.phone(value, &context)
             }
-            "email_sha256" => rules.normalizer.email_sha256(value, rules.email_sha256),
+            "email_sha256" => rules.normalizer.email_sha256(value, reading.email_sha256),
             _ => {
                 let identifiers = Vec::new();
                 return Self { person, identifiers, rejected: None, kind_known: false };
@@ -347,43 +345,41 @@ pub(super) struct Kept {
 
 impl Line {
     fn read(
-        record: &Row<'_>,
+        row: &Row<'_>,
         columns: &Columns,
         now: u64,
         found: Found,
     ) -> Result<(Self, Kept), &'static str> {
-        let field = |column: usize| record.get(column).trim();
-        let optional = |column: Option<usize>| column.map_or("", field);
-        let persona = cell::reference(field(columns.persona_ref));
+        let (person_ref, persona_ref) = (row.text(PERSON_REF), row.text(PERSONA_REF));
+        let persona = cell::reference(&persona_ref);
         // A zero byte ends the reference where lines are sorted.
         let persona = persona.filter(|reference| !reference.contains('\0'));
         let (Some(persona), Some(person)) = (persona, found.person) else {
             return Err("reference_missing");
         };
         // Of different persons it would make one, whose digital IDs are then of each of them.
-        let references = [columns.persona_ref, columns.person_ref];
-        if references.into_iter().any(|column| cell::is_rounded_number(field(column))) {
+        if [&persona_ref, &person_ref].iter().any(|one| cell::is_rounded_number(one.trim())) {
             return Err("reference_rounded");
         }
-        let Some(evidence) = evidence_bit(field(columns.evidence)) else {
+        let Some(evidence) = evidence_bit(row.text(EVIDENCE).trim()) else {
             return Err("evidence_unknown");
         };
-        let day = day(field(columns.day), now)?;
-        let (scheme, consent) = match columns.consent_string.or(columns.consent_scheme) {
-            None => (None, consent::no_evidence()),
-            Some(_) => {
-                let (scheme, string) = (columns.consent_scheme, columns.consent_string);
-                let (scheme, digest) = consent::judge(optional(scheme), optional(string), now)?;
+        let day = day(&row.text(DAY), now)?;
+        let (scheme, consent) = match columns.consent_string || columns.consent_scheme {
+            false => (None, consent::no_evidence()),
+            true => {
+                let (scheme, string) = (row.text(CONSENT_SCHEME), row.text(CONSENT_STRING));
+                let (scheme, digest) = consent::judge(scheme.trim(), string.trim(), now)?;
                 (Some(scheme), digest)
             }
         };
-        if let Some(column) = columns.captured_at {
-            consent::captured(field(column), now)?;
+        if columns.captured_at {
+            consent::captured(row.text(CAPTURED_AT).trim(), now)?;
         }
         let digital_id = DigitalId::parse(
-            field(columns.id_type),
-            optional(columns.id_namespace),
-            field(columns.id_value),
+            row.text(ID_TYPE).trim(),
+            row.text(ID_NAMESPACE).trim(),
+            row.text(ID_VALUE).trim(),
         )?;
         if !found.kind_known {
             return Err("type_unknown");
@@ -392,7 +388,7 @@ impl Line {
             persona: persona.as_bytes().to_vec(),
             person,
             evidence,
-            device: device_bit(optional(columns.class)),
+            device: device_bit(row.text(CLASS).trim()),
             day,
             consent,
             identifiers: found.identifiers,

@@ -14,7 +14,7 @@ use report::{Code, Diagnose, Text};
 use crate::toml_file::{self, Fault};
 use channel::quic::{Congestion, QuicOptions};
 use normalize::{EmailPrehash, Normalizer, Options, Ruleset};
-use tabular::{CsvOptions, Delimiter, Encoding, SourceOptions};
+use tabular::{CsvOptions, Delimiter, Encoding, Field, FieldSource, Ignore, Need, Reading, Schema};
 
 /// Declares the settings of a file, each absent or not, and the list of their names.
 #[macro_export]
@@ -91,14 +91,22 @@ pub struct CommonSettings {
 }
 
 impl CommonSettings {
-    /// Options of reading files under these settings.
+    /// Reading of files of a schema under these settings. Where names are renamed, those and the
+    /// required ones are read.
     #[must_use]
-    pub fn source(&self) -> SourceOptions {
-        SourceOptions {
+    pub fn reading(&self, schema: &Schema) -> Reading {
+        let fields = schema.columns.iter().enumerate().filter_map(|(at, column)| {
+            let named = self.columns.get(column.name).map(String::as_str);
+            let own = (column.need == Need::Required).then_some(column.name);
+            let name = named.or(own)?.to_owned();
+            Some((at, Field::of(FieldSource::Columns(vec![name]))))
+        });
+        Reading {
             csv: self.csv,
-            format: None,
-            columns: self.columns.clone(),
-            ignore: self.ignore.clone(),
+            fields: (!self.columns.is_empty()).then(|| fields.collect()),
+            ignore: Ignore::Named(self.ignore.iter().cloned().collect()),
+            email_sha256: self.email_sha256,
+            ..Reading::default()
         }
     }
 

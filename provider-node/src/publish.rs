@@ -13,6 +13,7 @@ use protocol::manifest::{SignedSnapshot, SnapshotBody};
 use report::{Code, Text};
 use store::StoreError;
 use store::os::{self, Action, OsError};
+use tabular::Input;
 
 use crate::Home;
 
@@ -27,10 +28,10 @@ pub(crate) struct Published {
 }
 
 impl Published {
-    /// Reads a graph file and makes it the snapshot of `day`.
+    /// Reads graph files and makes them the snapshot of `day`.
     pub(crate) fn ingest(
         home: &Home,
-        file: &Path,
+        inputs: &[Input],
         rules: &GraphRules<'_>,
         day: u32,
     ) -> Result<Self, Failure> {
@@ -43,7 +44,7 @@ impl Published {
         let directory = graph.join(&name);
         let workspace = home.workspace()?;
         let discard = || drop(std::fs::remove_dir_all(&directory));
-        let stored = StoredSnapshot::ingest(file, rules, &directory, &home.storage, &workspace)
+        let stored = StoredSnapshot::ingest(inputs, rules, &directory, &home.storage, &workspace)
             .inspect_err(|_| discard())?;
         let _publishing = Self::hold_showing(home)?;
         let current = Self::current(home)?;

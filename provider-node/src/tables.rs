@@ -503,14 +503,13 @@ pub(crate) mod tests {
             let arithmetic = protocol::group::Portable;
             let rules = GraphRules {
                 normalizer: &normalizer,
-                source: home.config.common.source(),
-                email_sha256: None,
                 objections: &objections,
                 arithmetic: &arithmetic,
                 now,
             };
             let day = u32::try_from(now / 86_400).unwrap();
-            let snapshot = Published::ingest(&home, &file, &rules, day).unwrap();
+            let snapshot =
+                Published::ingest(&home, &[tabular::Input::own(&file)], &rules, day).unwrap();
             Self { dir, home, tenant, snapshot, engine: Engine::start(1) }
         }
 

@@ -7,14 +7,17 @@ use csv::StringRecord;
 
 use crate::InputError;
 use crate::csv::Record;
-use crate::source::{Row, RowSource};
+use crate::plan::Fields;
+use crate::row::Row;
+use crate::source::RowSource;
 
 /// Consecutive rows of one file.
 pub struct RowBatch {
     /// Rows of an earlier use lie behind those of now, for their room.
     rows: Vec<(u64, StringRecord)>,
     used: usize,
-    places: Arc<[Option<usize>]>,
+    /// The fields as far as they were known when the last row was read.
+    fields: Arc<Fields>,
 }
 
 impl RowBatch {
@@ -23,13 +26,19 @@ impl RowBatch {
         self.rows
             .iter()
             .take(self.used)
-            .map(|(line, fields)| Row { record: Record::of(*line, fields), places: &self.places })
+            .map(|(line, record)| Row { record: Record::of(*line, record), fields: &self.fields })
     }
 
     /// Reads until the batch is full; false once the file has ended. On an error it holds the rows
     /// before it.
     fn fill(&mut self, source: &mut RowSource) -> Result<bool, InputError> {
         self.used = 0;
+        let more = self.read(source);
+        self.fields = Arc::clone(&source.fields);
+        more
+    }
+
+    fn read(&mut self, source: &mut RowSource) -> Result<bool, InputError> {
         let mut bytes = 0_usize;
         while self.used < ROWS && bytes < BYTES {
             if !source.advance()? {
@@ -106,7 +115,7 @@ struct Round {
 
 impl Round {
     fn new(source: &RowSource) -> Self {
-        let empty = || RowBatch { rows: Vec::new(), used: 0, places: Arc::clone(&source.places) };
+        let empty = || RowBatch { rows: Vec::new(), used: 0, fields: Arc::clone(&source.fields) };
         let batches = std::iter::repeat_with(empty).take(ROUND).collect();
         Self { batches, used: 0, ended: false, failure: None }
     }

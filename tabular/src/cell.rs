@@ -7,9 +7,12 @@
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
-use jiff::tz::Offset;
+use jiff::fmt::strtime::BrokenDownTime;
+use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 
 use normalize::is_null_marker;
+
+use crate::reading::Dates;
 
 /// True if a cell stands for nothing: a null marker of identifiers [N-10], or one of those that
 /// databases and spreadsheets write besides [N-60].
@@ -82,24 +85,128 @@ pub enum TimeFault {
     Future,
 }
 
+/// A time as a cell has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Time {
+    /// The instant.
+    pub at: Timestamp,
+    /// True if the instant is known: the cell states a zone, or a zone is declared and its clocks
+    /// showed the time once. Else it may be hours off.
+    pub zoned: bool,
+    /// True if it is the first instant of a day without a time of day.
+    pub is_day: bool,
+}
+
 /// Reads a time in one of the forms of [N-61]: RFC 3339, `2026-11-15 17:00:00` with or without a
 /// fraction and a zone, or a day, which is its first instant. Without a zone it is UTC.
 ///
 /// `now` is in seconds since 1970. A time is kept whole, to the nanosecond.
+///
+/// # Errors
+///
+/// [`TimeFault`] if the cell is no time.
 pub fn time(cell: &str, now: u64) -> Result<Timestamp, TimeFault> {
+    time_as(cell, now, &Dates::Iso, None).map(|time| time.at)
+}
+
+/// Reads a time in a declared form; one that states no zone is one of the declared zone, if there
+/// is any [N-69].
+///
+/// # Errors
+///
+/// [`TimeFault`] if the cell is no time of this form.
+pub fn time_as(
+    cell: &str,
+    now: u64,
+    dates: &Dates,
+    zone: Option<&TimeZone>,
+) -> Result<Time, TimeFault> {
     let cell = cell.trim();
     if !cell.bytes().any(|byte| matches!(byte, b'1'..=b'9')) {
         // Some databases have `0000-00-00 00:00:00` for none.
         let nothing = is_null(cell) || !cell.chars().any(char::is_alphabetic);
         return Err(if nothing { TimeFault::Absent } else { TimeFault::Unreadable });
     }
-    let time = read(cell).ok_or(TimeFault::Unreadable)?;
-    let seconds = time.as_second();
+    let time = match dates {
+        Dates::Iso => iso(cell, zone),
+        Dates::Unix => unix(cell, 0),
+        Dates::UnixMillis => unix(cell, 3),
+        Dates::Pattern(pattern) => by_pattern(cell, pattern, zone),
+    };
+    let time = time.ok_or(TimeFault::Unreadable)?;
+    let seconds = time.at.as_second();
     if seconds < EARLIEST {
         return Err(TimeFault::Early);
     }
     let latest = i128::from(now) + AHEAD_S_MAX;
     if i128::from(seconds) > latest { Err(TimeFault::Future) } else { Ok(time) }
+}
+
+fn iso(cell: &str, zone: Option<&TimeZone>) -> Option<Time> {
+    let (zoned, is_day) = (has_zone(cell), is_day(cell));
+    let at = read(cell)?;
+    match zone {
+        Some(zone) if !zoned => local(Offset::UTC.to_datetime(at), is_day, zone),
+        _ => Some(Time { at, zoned, is_day }),
+    }
+}
+
+/// Reads a number of seconds since 1970, counted in units of `10^-places` s.
+fn unix(cell: &str, places: usize) -> Option<Time> {
+    let (whole, fraction) = match cell.split_once('.') {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (cell, None),
+    };
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !fraction.is_none_or(digits) {
+        return None;
+    }
+    let scale = u32::try_from(NANO_PLACES.checked_sub(places)?).ok()?;
+    let fraction: String = fraction.unwrap_or_default().chars().take(scale as usize).collect();
+    let missing = scale.checked_sub(u32::try_from(fraction.len()).ok()?)?;
+    let fraction: i128 = if fraction.is_empty() { 0 } else { fraction.parse().ok()? };
+    let nanos = whole.parse::<i64>().map(i128::from).ok()? * 10_i128.pow(scale);
+    let at = Timestamp::from_nanosecond(nanos + fraction * 10_i128.pow(missing)).ok()?;
+    Some(Time { at, zoned: true, is_day: false })
+}
+
+fn by_pattern(cell: &str, pattern: &str, zone: Option<&TimeZone>) -> Option<Time> {
+    let time = BrokenDownTime::parse(pattern, cell).ok()?;
+    if let Ok(at) = time.to_timestamp() {
+        return Some(Time { at, zoned: true, is_day: false });
+    }
+    let is_day = time.hour().is_none();
+    let civil = match is_day {
+        true => time.to_date().ok()?.to_datetime(jiff::civil::Time::midnight()),
+        false => time.to_datetime().ok()?,
+    };
+    if civil.year() < 1000 {
+        return None;
+    }
+    match zone {
+        Some(zone) => local(civil, is_day, zone),
+        None => Some(Time { at: Offset::UTC.to_timestamp(civil).ok()?, zoned: false, is_day }),
+    }
+}
+
+/// The instant at which the clocks of a zone showed a time.
+///
+/// A time that they skipped is the first instant after it. One that they showed twice is the
+/// earlier of both, and not known for sure; a day that begins twice begins with the first.
+fn local(civil: DateTime, is_day: bool, zone: &TimeZone) -> Option<Time> {
+    let known = |at| Some(Time { at, zoned: true, is_day });
+    let ambiguous = zone.to_ambiguous_timestamp(civil);
+    match ambiguous.offset() {
+        AmbiguousOffset::Unambiguous { offset } => known(offset.to_timestamp(civil).ok()?),
+        AmbiguousOffset::Fold { .. } => {
+            Some(Time { at: ambiguous.earlier().ok()?, zoned: is_day, is_day })
+        }
+        AmbiguousOffset::Gap { .. } => {
+            // By the offset after the gap the time lies before it.
+            let before = ambiguous.earlier().ok()?;
+            known(zone.following(before).next()?.timestamp())
+        }
+    }
 }
 
 /// True if a cell that [`time`] reads states a zone.
@@ -172,6 +279,9 @@ const TIME: &str = "00:00:00";
 
 /// The first second of the year 2000.
 const EARLIEST: i64 = 946_684_800;
+
+/// Decimal places of a second in nanoseconds.
+const NANO_PLACES: usize = 9;
 
 /// Seconds that a time may be ahead of our clock, for clocks differ.
 const AHEAD_S_MAX: i128 = 300;

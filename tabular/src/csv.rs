@@ -18,7 +18,7 @@ use std::mem;
 
 use csv::{ByteRecord, Reader, ReaderBuilder, StringRecord, Terminator};
 
-use crate::error::{Found, InputError};
+use crate::error::{Astray, Found, InputError};
 use crate::names::{ColumnName, looks_like_data, near_misses};
 use crate::text::{Decoder, Encoding, TextFailure};
 
@@ -140,10 +140,8 @@ impl<R: Read> CsvReader<R> {
     /// # Errors
     /// [`InputError::MissingColumn`], with the names that come near.
     pub fn column(&self, name: &str) -> Result<usize, InputError> {
-        self.find(name).ok_or_else(|| InputError::MissingColumn {
-            name: ColumnName::new(name),
-            near: near_misses(name, self.columns.iter().map(String::as_str)),
-        })
+        let near = || near_misses(name, self.columns.iter().map(String::as_str));
+        self.find(name).ok_or_else(|| InputError::missing(Astray::new(name, near())))
     }
 
     /// The next record, or `None` at the end of the file.
@@ -628,7 +626,8 @@ mod tests {
     #[test]
     fn missing_column_names_what_comes_near() {
         let near = |header: &[u8], name| match open(header).unwrap().column(name) {
-            Err(InputError::MissingColumn { near, .. }) => {
+            Err(InputError::Columns(faults)) => {
+                let near = &faults.missing[0].near;
                 near.iter().map(|name| name.as_str().to_owned()).collect::<Vec<_>>()
             }
             other => panic!("{other:?}"),
@@ -638,7 +637,7 @@ mod tests {
         assert_eq!(near(b"row_id,emial\n", "email"), ["emial"]);
         assert_eq!(near(b"id,name\n", "consent_purposes"), [""; 0]);
         let advice = advice(&open(b"id,E-Mail\n").unwrap().column("email").unwrap_err());
-        assert_eq!(advice, "did you mean `E-Mail`? Map it under `[columns]` in the settings");
+        assert!(advice.starts_with("did you mean `E-Mail` for `email`?"), "{advice}");
     }
 
     #[test]

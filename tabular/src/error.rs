@@ -69,22 +69,22 @@ impl Diagnose for SourceError {
 
     fn advice(&self) -> Option<Text> {
         match self {
-            Self::Input { source, .. } => Some(source.text().attribute("try")),
+            Self::Input { file, source } => Some(source.text().with("file", file).attribute("try")),
             Self::Open { .. } | Self::Mapping(_) => None,
         }
     }
 }
 
-/// Fault in the names of columns that the settings give; for the operator to mend.
+/// Fault in the fields that a map gives; for its owner to mend.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MappingError {
-    /// A name on our side that is no column.
-    NoColumn {
-        /// The name.
-        name: ColumnName,
+    /// A field that must be there has no source.
+    NoField {
+        /// Our name of the field.
+        name: &'static str,
     },
-    /// One column of the file for two of ours.
-    Twice {
+    /// A column that a field is from is ignored too.
+    Ignored {
         /// Name of the column.
         name: ColumnName,
     },
@@ -97,8 +97,8 @@ impl Diagnose for MappingError {
 
     fn text(&self) -> Text {
         match self {
-            Self::NoColumn { name } => Text::new("mapping-no-column").with("name", name),
-            Self::Twice { name } => Text::new("mapping-twice").with("name", name),
+            Self::NoField { name } => Text::new("mapping-no-field").with("name", *name),
+            Self::Ignored { name } => Text::new("mapping-ignored").with("name", name),
         }
     }
 }
@@ -174,13 +174,17 @@ pub enum InputError {
         /// The delimiter that the file probably uses.
         likely: Found,
     },
-    /// A required column does not exist.
-    MissingColumn {
-        /// The name looked for.
-        name: ColumnName,
-        /// Existing names that come near, the nearest first.
-        near: Vec<ColumnName>,
+    /// No column has a name of ours.
+    ForeignColumns {
+        /// Names of the columns.
+        columns: Vec<ColumnName>,
+        /// Product whose export has such columns, if it is known.
+        like: Option<&'static str>,
+        /// Program whose command `map` makes a map of them.
+        program: &'static str,
     },
+    /// Columns are missing, or nothing says what they are.
+    Columns(Box<ColumnFaults>),
     /// A quote stands inside a field that does not begin with one.
     StrayQuote {
         /// Number of the line.
@@ -217,15 +221,6 @@ pub enum InputError {
         expected: usize,
         /// The fields of the row.
         found: usize,
-    },
-    /// A column is neither known nor listed as ignored.
-    UnknownColumn {
-        /// The line it appeared on; `None` for one of the header.
-        line: Option<u64>,
-        /// Name of the column.
-        name: ColumnName,
-        /// Known names that come near, the nearest first.
-        near: Vec<ColumnName>,
     },
     /// A row has no id.
     NoRowId {
@@ -311,7 +306,7 @@ impl InputError {
             | Self::JsonMember { line, .. }
             | Self::ParquetField { row: line, .. }
             | Self::Parser { line } => Some(*line),
-            Self::UnknownColumn { line, .. } => *line,
+            Self::Columns(faults) => faults.line,
             Self::UnclosedQuote { opened, .. } => Some(*opened),
             Self::NotText { .. }
             | Self::WrongEncoding { .. }
@@ -321,7 +316,7 @@ impl InputError {
             | Self::UnnamedColumn { .. }
             | Self::DuplicateColumn { .. }
             | Self::WrongDelimiter { .. }
-            | Self::MissingColumn { .. }
+            | Self::ForeignColumns { .. }
             | Self::Parquet { .. }
             | Self::ParquetColumn { .. } => None,
         }
@@ -375,9 +370,13 @@ impl Diagnose for InputError {
                 .with("first", position(*first))
                 .with("second", position(*second)),
             Self::WrongDelimiter { likely } => text.with("likely", Text::new(likely.0)),
-            Self::MissingColumn { name, near } | Self::UnknownColumn { name, near, .. } => {
-                nearby(text.with("name", name), near)
-            }
+            Self::ForeignColumns { columns, like, program } => text
+                .with("columns", columns.len())
+                .with("known", if like.is_some() { "yes" } else { "no" })
+                .with("like", like.unwrap_or(""))
+                .with("program", *program)
+                .with("file", FILE),
+            Self::Columns(faults) => faults.told(text),
             Self::Ragged { expected, found, .. } => {
                 let more = if found > expected { "more" } else { "fewer" };
                 text.with("expected", *expected).with("found", *found).with("relation", more)
@@ -409,7 +408,7 @@ impl Diagnose for InputError {
 impl InputError {
     /// The id of the text, which names the fault.
     #[must_use]
-    pub const fn id(&self) -> &'static str {
+    pub fn id(&self) -> &'static str {
         match self {
             Self::Read { .. } => "input-read",
             Self::NotText { .. } => "input-not-text",
@@ -422,14 +421,13 @@ impl InputError {
             Self::UnnamedColumn { .. } => "input-unnamed-column",
             Self::DuplicateColumn { .. } => "input-duplicate-column",
             Self::WrongDelimiter { .. } => "input-wrong-delimiter",
-            Self::MissingColumn { .. } => "input-missing-column",
+            Self::ForeignColumns { .. } => "input-foreign-columns",
+            Self::Columns(faults) => faults.id(),
             Self::StrayQuote { .. } => "input-stray-quote",
             Self::TextAfterQuote { .. } => "input-text-after-quote",
             Self::UnclosedQuote { .. } => "input-unclosed-quote",
             Self::RecordTooLong { .. } => "input-record-too-long",
             Self::Ragged { .. } => "input-ragged",
-            Self::UnknownColumn { line: None, .. } => "input-unknown-column",
-            Self::UnknownColumn { line: Some(_), .. } => "input-unknown-member",
             Self::NoRowId { .. } => "input-no-row-id",
             Self::LongRowId { .. } => "input-long-row-id",
             Self::NumberForRowId { .. } => "input-number-for-row-id",
@@ -449,18 +447,98 @@ fn position(column: usize) -> Arg {
     Arg::Number(column as u64)
 }
 
-/// The text with the names that come near, and with their number.
-fn nearby(text: Text, near: &[ColumnName]) -> Text {
-    let name = |at: usize| near.get(at).map_or("", ColumnName::as_str);
-    let count = match near {
-        [] => "none",
-        [_] => "one",
-        [_, _] => "two",
-        _ => "three",
-    };
-    let (a, b, c) = (name(0), name(1), name(2));
-    text.with("near", count).with("a", a).with("b", b).with("c", c)
+/// Columns of a file that are amiss, all at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ColumnFaults {
+    /// The line on which they appeared; `None` for those of the whole file.
+    pub line: Option<u64>,
+    /// Names that the file lacks, ours or the map's, with those of the file that come near.
+    pub missing: Vec<Astray>,
+    /// Names of the file that are not known, with ours or the map's that come near.
+    pub unknown: Vec<Astray>,
+    /// True if a map names the columns.
+    pub mapped: bool,
+    /// Program whose command `map` makes a map of them.
+    pub program: &'static str,
 }
+
+/// A name that is not where it should be, and those that come near, the nearest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Astray {
+    /// The name.
+    pub name: ColumnName,
+    /// Names that come near.
+    pub near: Vec<ColumnName>,
+}
+
+impl Astray {
+    pub(crate) fn new(name: &str, near: Vec<ColumnName>) -> Self {
+        Self { name: ColumnName::new(name), near }
+    }
+}
+
+impl ColumnFaults {
+    fn id(&self) -> &'static str {
+        match (self.missing.as_slice(), self.line) {
+            ([], None) => "input-unknown-column",
+            ([], Some(_)) => "input-unknown-member",
+            _ if self.unknown.is_empty() => "input-missing-column",
+            _ => "input-wrong-columns",
+        }
+    }
+
+    fn told(&self, text: Text) -> Text {
+        let shown = |all: &[Astray]| {
+            let named = |one: &Astray| Text::new("column-named").with("name", &one.name);
+            let mut names: Vec<Text> = all.iter().take(SHOWN_MAX).map(named).collect();
+            if let Some(more) = all.len().checked_sub(SHOWN_MAX).filter(|more| *more > 0) {
+                names.push(Text::new("columns-more").with("more", more));
+            }
+            Arg::List(names)
+        };
+        // The names of the file first.
+        let of_missing = self.missing.iter().filter_map(|one| Some((one.near.first()?, &one.name)));
+        let of_unknown = self.unknown.iter().filter_map(|one| Some((&one.name, one.near.first()?)));
+        let mut pairs: Vec<(&ColumnName, &ColumnName)> = of_missing.collect();
+        for pair in of_unknown {
+            if !pairs.contains(&pair) {
+                pairs.push(pair);
+            }
+        }
+        let pair = |(theirs, ours): &(&ColumnName, &ColumnName)| {
+            Text::new("columns-near").with("theirs", *theirs).with("ours", *ours)
+        };
+        let near: Vec<Text> = pairs.iter().take(SHOWN_MAX).map(pair).collect();
+        text.with("missing", self.missing.len())
+            .with("missing_names", shown(&self.missing))
+            .with("unknown", self.unknown.len())
+            .with("unknown_names", shown(&self.unknown))
+            .with("near", near.len())
+            .with("near_names", Arg::List(near))
+            .with("mapped", if self.mapped { "yes" } else { "no" })
+            .with("program", self.program)
+            .with("file", FILE)
+    }
+}
+
+impl InputError {
+    /// The error for one column that must be there and is not.
+    pub(crate) fn missing(column: Astray) -> Self {
+        Self::Columns(Box::new(ColumnFaults {
+            line: None,
+            missing: vec![column],
+            unknown: Vec::new(),
+            mapped: false,
+            program: "provider-node",
+        }))
+    }
+}
+
+/// Name of a file where none is known.
+const FILE: &str = "FILE";
+
+/// Names of columns that one message shows.
+const SHOWN_MAX: usize = 200;
 
 impl From<&ColumnName> for Arg {
     fn from(name: &ColumnName) -> Self {
@@ -566,14 +644,43 @@ mod tests {
     }
 
     #[test]
-    fn names_that_come_near_are_asked_for() {
-        let name = ColumnName::new("email");
-        let near = vec![ColumnName::new("emial"), ColumnName::new("e_mail")];
-        let error = InputError::MissingColumn { name, near };
-        let advice = error.advice().unwrap().to_string();
+    fn all_columns_that_are_amiss_are_told_at_once_with_those_that_come_near() {
+        let astray = |name: &str, near: &[&str]| {
+            Astray::new(name, near.iter().map(|near| ColumnName::new(near)).collect())
+        };
+        let faults = ColumnFaults {
+            line: None,
+            missing: vec![astray("row_id", &[]), astray("phone", &["fone"])],
+            unknown: vec![astray("emial", &["email"]), astray("fone", &["phone"])],
+            mapped: false,
+            program: "advertiser-node",
+        };
+        let error = SourceError::input(Path::new("a.csv"))(InputError::Columns(Box::new(faults)));
         assert_eq!(
-            advice,
-            "did you mean `emial` or `e_mail`? Map it under `[columns]` in the settings"
+            error.text().to_string(),
+            "a.csv: there are no columns `row_id`, `phone`; the columns `emial`, `fone` are not \
+             known"
         );
+        assert_eq!(
+            error.advice().unwrap().to_string(),
+            "did you mean `fone` for `phone`, `emial` for `email`? Write a map that says which \
+             column is which: `advertiser-node map a.csv`"
+        );
+    }
+
+    #[test]
+    fn files_without_any_name_of_ours_are_led_to_a_map() {
+        let columns = vec![ColumnName::new("Email"), ColumnName::new("Klaviyo ID")];
+        let fault = InputError::ForeignColumns {
+            columns,
+            like: Some("Klaviyo"),
+            program: "advertiser-node",
+        };
+        let error = SourceError::input(Path::new("klaviyo.csv"))(fault);
+        assert_eq!(
+            error.text().to_string(),
+            "klaviyo.csv: none of 2 columns has our names; it looks like Klaviyo"
+        );
+        assert_eq!(error.advice().unwrap().to_string(), "advertiser-node map klaviyo.csv");
     }
 }

@@ -1,7 +1,7 @@
 //! Tables: rows of text out of files of every accepted form.
 //!
-//! [`RowSource`] reads CSV, NDJSON and Parquet, packed or not, as records of text in the order of
-//! a [`Schema`]; [`batch`] reads ahead and looks at rows on all cores. [`cell`] knows the words of
+//! [`RowSource`] reads CSV, NDJSON and Parquet, packed or not, as rows of text by the fields of a
+//! [`Schema`], under our own names or as a [`Reading`] says; [`batch`] reads ahead and looks at rows on all cores. [`cell`] knows the words of
 //! cells that decide about a person. Every refusal names the file, the place and the fault, never
 //! the content of a field.
 
@@ -15,7 +15,9 @@ mod error;
 mod names;
 mod ndjson;
 mod pages;
+mod plan;
 mod reading;
+mod row;
 mod rowgroups;
 mod schema;
 mod source;
@@ -28,9 +30,11 @@ mod text;
 pub mod write;
 
 pub use self::csv::{CsvOptions, CsvReader, Delimiter, Record};
-pub use self::error::{Found, InputError, MappingError, SourceError};
+pub use self::error::{Astray, ColumnFaults, Found, InputError, MappingError, SourceError};
 pub use self::names::ColumnName;
+pub use self::plan::FileColumn;
 pub use self::reading::{Dates, Field, FieldSource, Ignore, Input, Reading, ValueMap};
-pub use self::schema::{Column, Need, Role, Schema};
-pub use self::source::{Format, InputFile, Row, RowSource, SourceOptions, is_tag};
+pub use self::row::{Cell, Row};
+pub use self::schema::{Column, Holds, Need, Role, Schema};
+pub use self::source::{Format, InputFile, RowSource, is_tag};
 pub use self::text::{Encoding, Form};

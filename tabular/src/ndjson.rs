@@ -14,12 +14,16 @@ use zeroize::Zeroizing;
 use crate::csv::{CsvOptions, Record};
 use crate::error::{Found, InputError};
 use crate::names::{ColumnName, looks_like_data};
-use crate::schema::{Names, Role, Seen};
+use crate::plan::{Want, Wanted};
 use crate::text::{Decoder, Encoding, TextFailure};
 
 /// Reads the objects of one file.
+///
+/// A record has the members that are wanted, in the order of their first appearance in the file: a
+/// member that appears late has the next place, which earlier records do not have.
 pub(crate) struct NdjsonReader<R> {
     lines: Lines<R>,
+    members: Members,
     values: Vec<Option<String>>,
     record: StringRecord,
     failure: Option<InputError>,
@@ -30,20 +34,38 @@ impl<R: Read> NdjsonReader<R> {
     pub(crate) fn new(source: R, options: CsvOptions) -> Self {
         Self {
             lines: Lines::new(source, options),
+            members: Members::default(),
             values: Vec::new(),
             record: StringRecord::new(),
             failure: None,
         }
     }
 
+    /// Takes names of members that are known beforehand.
+    pub(crate) fn expect(
+        &mut self,
+        names: &[String],
+        wanted: &impl Wanted,
+    ) -> Result<(), InputError> {
+        names.iter().try_for_each(|name| self.members.find(name, wanted, None).map(drop))
+    }
+
+    /// Names of all members so far, in the order of their first appearance.
+    pub(crate) fn columns(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.members.known.iter().map(|member| member.name.as_str())
+    }
+
+    /// Place of a member in a record, if it is wanted and known.
+    pub(crate) fn place(&self, name: &str) -> Option<usize> {
+        self.members.known.iter().find(|member| member.name == name)?.kept.map(|(place, _)| place)
+    }
+
     /// Reads the next object; false at the end of the file.
-    ///
-    /// `seen` gets the names of members in the order of their first appearance.
-    pub(crate) fn advance(&mut self, names: &Names, seen: &mut Seen) -> Result<bool, InputError> {
+    pub(crate) fn advance(&mut self, wanted: &impl Wanted) -> Result<bool, InputError> {
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
         }
-        let read = self.read(names, seen);
+        let read = self.read(wanted);
         self.failure = read.as_ref().err().cloned();
         read
     }
@@ -53,7 +75,7 @@ impl<R: Read> NdjsonReader<R> {
         self.lines.ended_open
     }
 
-    /// The object read last, in the order of the schema.
+    /// The object read last.
     pub(crate) const fn current(&self) -> Record<'_> {
         Record::of(self.lines.line, &self.record)
     }
@@ -64,14 +86,17 @@ impl<R: Read> NdjsonReader<R> {
         self.lines.line
     }
 
-    fn read(&mut self, names: &Names, seen: &mut Seen) -> Result<bool, InputError> {
+    fn read(&mut self, wanted: &impl Wanted) -> Result<bool, InputError> {
         let Some((line, text)) = self.lines.next_line()? else { return Ok(false) };
         self.values.clear();
-        self.values.resize(names.columns().len(), None);
+        self.values.resize(self.members.places, None);
         let mut failure = None;
-        let values = &mut self.values;
-        parse(text, Object { names, seen, values, line, failure: &mut failure })
-            .map_err(|error| failure.unwrap_or(InputError::Json { line, found: error }))?;
+        let (members, values) = (&mut self.members, &mut self.values);
+        parse(text, Object { wanted, members, values, line, failure: &mut failure })
+            .map_err(|error| failure.take().unwrap_or(InputError::Json { line, found: error }))?;
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
         self.record.clear();
         for value in &self.values {
             self.record.push_field(value.as_deref().unwrap_or_default());
@@ -80,12 +105,48 @@ impl<R: Read> NdjsonReader<R> {
     }
 }
 
+/// The members of a file that appeared so far.
+#[derive(Default)]
+struct Members {
+    known: Vec<Member>,
+    /// Number of those that are wanted.
+    places: usize,
+}
+
+struct Member {
+    name: String,
+    /// Place in a record, and what it is wanted for; `None` if it is not looked at.
+    kept: Option<(usize, Want)>,
+}
+
+impl Members {
+    /// The place of a member and what it is wanted for; a name that is new gets the next place.
+    fn find(
+        &mut self,
+        name: &str,
+        wanted: &impl Wanted,
+        line: Option<u64>,
+    ) -> Result<Option<(usize, Want)>, InputError> {
+        if let Some(member) = self.known.iter().find(|member| member.name == name) {
+            return Ok(member.kept);
+        }
+        let want = wanted.want(name, line)?;
+        if let (Some(line), true) = (line, self.known.len() >= COLUMNS_MAX) {
+            return Err(InputError::Json { line, found: Found::TOO_MANY_MEMBERS });
+        }
+        let kept = want.map(|want| (self.places, want));
+        self.places += usize::from(kept.is_some());
+        self.known.push(Member { name: name.to_owned(), kept });
+        Ok(kept)
+    }
+}
+
 /// The names of all members of a file, in the order of their first appearance.
 pub(crate) fn header(source: impl Read, options: CsvOptions) -> Result<Vec<String>, InputError> {
     let mut lines = Lines::new(source, options);
     let mut names = Vec::new();
     while let Some((line, text)) = lines.next_line()? {
-        parse(text, Members(&mut names)).map_err(|found| InputError::Json { line, found })?;
+        parse(text, Names(&mut names)).map_err(|found| InputError::Json { line, found })?;
         if names.iter().any(|name| looks_like_data(name)) {
             return Err(InputError::Json { line, found: Found::DATA_FOR_NAMES });
         }
@@ -188,28 +249,16 @@ fn not_an_object(text: &str) -> Found {
 }
 
 /// Reads one object into the values of its columns.
-struct Object<'a> {
-    names: &'a Names,
-    seen: &'a mut Seen,
+struct Object<'a, W> {
+    wanted: &'a W,
+    members: &'a mut Members,
     values: &'a mut Vec<Option<String>>,
     line: u64,
     /// The fault, told beside the parser's own error.
     failure: &'a mut Option<InputError>,
 }
 
-impl Object<'_> {
-    fn role(&mut self, name: &str) -> Result<Role, InputError> {
-        if let Some((_, role)) = self.seen.iter().find(|(seen, _)| seen == name) {
-            return Ok(*role);
-        }
-        let role = self.names.role(name, Some(self.line))?;
-        if self.seen.len() >= COLUMNS_MAX {
-            return Err(InputError::Json { line: self.line, found: Found::TOO_MANY_MEMBERS });
-        }
-        self.seen.push((name.to_owned(), role));
-        Ok(role)
-    }
-
+impl<W: Wanted> Object<'_, W> {
     fn keep(&mut self, name: &str, at: usize, column: usize, text: Text) -> Result<(), InputError> {
         let line = self.line;
         let member = |found| InputError::JsonMember { line, name: ColumnName::new(name), found };
@@ -221,6 +270,9 @@ impl Object<'_> {
         if text.contains('\0') {
             return Err(InputError::NulByte { line, column });
         }
+        if at >= self.values.len() {
+            self.values.resize(at + 1, None);
+        }
         match self.values.get_mut(at) {
             Some(slot @ None) => {
                 *slot = Some(text);
@@ -231,7 +283,7 @@ impl Object<'_> {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Object<'_> {
+impl<'de, W: Wanted> DeserializeSeed<'de> for Object<'_, W> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
@@ -239,7 +291,7 @@ impl<'de> DeserializeSeed<'de> for Object<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Object<'_> {
+impl<'de, W: Wanted> Visitor<'de> for Object<'_, W> {
     type Value = ();
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -250,16 +302,23 @@ impl<'de> Visitor<'de> for Object<'_> {
         let mut column = 0_usize;
         while let Some(name) = map.next_key::<String>()? {
             column += 1;
-            let kept = match self.role(&name) {
-                Ok(Role::Used(at)) => {
-                    let column_of = self.names.columns().get(at);
-                    let list = column_of.is_some_and(|column| column.list);
-                    let flag = column_of.is_some_and(|column| column.flag);
+            let kept = match self.members.find(&name, self.wanted, Some(self.line)) {
+                Ok(Some((at, want))) => {
+                    let Want { list, flag, .. } = want;
                     let text = map.next_value_seed(Value { list, flag })?;
                     self.keep(&name, at, column, text)
                 }
-                Ok(Role::Unused | Role::Ignored) => {
+                Ok(None) => {
                     map.next_value::<IgnoredAny>()?;
+                    Ok(())
+                }
+                // All that are unknown are told at once.
+                Err(InputError::Columns(faults)) => {
+                    map.next_value::<IgnoredAny>()?;
+                    match &mut *self.failure {
+                        Some(InputError::Columns(known)) => known.unknown.extend(faults.unknown),
+                        failure => *failure = Some(InputError::Columns(faults)),
+                    }
                     Ok(())
                 }
                 Err(failure) => Err(failure),
@@ -364,9 +423,9 @@ impl<'de> Visitor<'de> for Value {
 }
 
 /// Gathers the names of members.
-struct Members<'a>(&'a mut Vec<String>);
+struct Names<'a>(&'a mut Vec<String>);
 
-impl<'de> DeserializeSeed<'de> for Members<'_> {
+impl<'de> DeserializeSeed<'de> for Names<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
@@ -374,7 +433,7 @@ impl<'de> DeserializeSeed<'de> for Members<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Members<'_> {
+impl<'de> Visitor<'de> for Names<'_> {
     type Value = ();
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,6 +6,7 @@
 //! a file; it never changes what a field means.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
@@ -54,6 +55,14 @@ pub struct Field {
     pub dates: Option<Dates>,
     /// Zone of the times of this field.
     pub zone: Option<TimeZone>,
+}
+
+impl Field {
+    /// A field with nothing declared but its source.
+    #[must_use]
+    pub const fn of(source: FieldSource) -> Self {
+        Self { source, values: None, split: None, dates: None, zone: None }
+    }
 }
 
 /// Origin of a field's text.
@@ -112,4 +121,12 @@ pub struct Input {
     pub file: InputFile,
     /// What a map says of it.
     pub reading: Arc<Reading>,
+}
+
+impl Input {
+    /// A file under its own name, with our own names for its columns.
+    #[must_use]
+    pub fn own(path: &Path) -> Self {
+        Self { file: InputFile::new(path), reading: Arc::default() }
+    }
 }

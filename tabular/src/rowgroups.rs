@@ -22,15 +22,13 @@ use crate::csv::Record;
 use crate::error::{Found, InputError};
 use crate::names::{ColumnName, looks_like_data};
 use crate::pages;
-use crate::schema::{Column, Names, Role, Seen};
+use crate::plan::{Want, Wanted};
 
-/// Reads the rows of one file.
+/// Reads the rows of one file: a record has the columns that were selected, in the file's order.
 pub(crate) struct ParquetReader {
     file: SerializedFileReader<File>,
     handle: File,
     columns: Vec<Selected>,
-    /// Position in `columns` of each column of the schema.
-    places: Vec<Option<usize>>,
     group: usize,
     group_rows_left: usize,
     batch_rows: usize,
@@ -41,8 +39,8 @@ pub(crate) struct ParquetReader {
 }
 
 impl ParquetReader {
-    /// Opens a file and finds its columns, which come back in the order of the file.
-    pub(crate) fn open(file: File, names: &Names) -> Result<(Self, Seen), InputError> {
+    /// Opens a file; none of its columns is selected yet.
+    pub(crate) fn open(file: File) -> Result<Self, InputError> {
         check_footer(&file)?;
         let handle = file.try_clone().map_err(read_error)?;
         let file = guarded(|| SerializedFileReader::new(file))?;
@@ -58,23 +56,10 @@ impl ParquetReader {
         if fields.iter().any(|field| looks_like_data(field.name())) {
             return Err(unreadable(Found::DATA_FOR_NAMES_OF_COLUMNS));
         }
-        let seen = names.roles(fields.iter().map(|field| field.name()))?;
-        let mut columns = Vec::new();
-        let mut places = vec![None; names.columns().len()];
-        for (root, (name, role)) in seen.iter().enumerate() {
-            let Role::Used(at) = *role else { continue };
-            let Some(column) = names.columns().get(at) else { continue };
-            let selected = Selected::new(&schema, root, name, *column)?;
-            if let Some(slot) = places.get_mut(at) {
-                *slot = Some(columns.len());
-            }
-            columns.push(selected);
-        }
-        let reader = Self {
+        Ok(Self {
             file,
             handle,
-            columns,
-            places,
+            columns: Vec::new(),
             group: 0,
             group_rows_left: 0,
             batch_rows: 0,
@@ -82,8 +67,35 @@ impl ParquetReader {
             row: 0,
             record: StringRecord::new(),
             failure: None,
-        };
-        Ok((reader, seen))
+        })
+    }
+
+    /// Names of all columns, in the order of the file.
+    pub(crate) fn columns(&self) -> Vec<String> {
+        let schema = self.file.metadata().file_metadata().schema_descr();
+        schema.root_schema().get_fields().iter().map(|field| field.name().to_owned()).collect()
+    }
+
+    /// Selects the columns that are wanted.
+    pub(crate) fn select(&mut self, wanted: &impl Wanted) -> Result<(), InputError> {
+        let schema = self.file.metadata().file_metadata().schema_descr_ptr();
+        for (root, name) in self.columns().iter().enumerate() {
+            if let Some(want) = wanted.want(name, None)? {
+                self.columns.push(Selected::new(&schema, root, name, want)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Place of a column in a record, if it is selected.
+    pub(crate) fn place(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.name == name)
+    }
+
+    /// True if a selected column holds times or days by its type.
+    pub(crate) fn holds_times(&self, place: usize) -> bool {
+        let times = |column: &Selected| matches!(column.holds, Holds::Day | Holds::Time(..));
+        self.columns.get(place).is_some_and(times)
     }
 
     /// Reads the next row; false at the end of the file.
@@ -96,7 +108,7 @@ impl ParquetReader {
         read
     }
 
-    /// The row read last, in the order of the schema; its line is its number.
+    /// The row read last; its line is its number.
     pub(crate) const fn current(&self) -> Record<'_> {
         Record::of(self.row, &self.record)
     }
@@ -117,9 +129,8 @@ impl ParquetReader {
         self.record.clear();
         self.row += 1;
         let mut bytes = 0_usize;
-        for place in &self.places {
-            let column = place.and_then(|place| self.columns.get(place));
-            let text = column.map_or("", |column| column.batch.get(self.batch_at));
+        for column in &self.columns {
+            let text = column.batch.get(self.batch_at);
             bytes += text.len();
             self.record.push_field(text);
         }
@@ -164,7 +175,7 @@ impl ParquetReader {
 
 /// A column that is read.
 struct Selected {
-    name: ColumnName,
+    name: String,
     leaf: usize,
     holds: Holds,
     /// Definition level of a value that is there.
@@ -203,7 +214,7 @@ impl Selected {
         schema: &SchemaDescriptor,
         root: usize,
         name: &str,
-        ours: Column,
+        want: Want,
     ) -> Result<Self, InputError> {
         let refuse = |found| InputError::ParquetColumn { name: ColumnName::new(name), found };
         let of_root = |leaf: &usize| schema.get_column_root_idx(*leaf) == root;
@@ -217,13 +228,13 @@ impl Selected {
         if column.max_rep_level() > 1 || (!list && !flat) {
             return Err(refuse(Found::NESTED));
         }
-        let flag = Holds::flag(&column).filter(|_| ours.flag);
+        let flag = Holds::flag(&column).filter(|_| want.flag);
         let holds = flag.map_or_else(|| Holds::of(&column), Ok).map_err(refuse)?;
-        if list && !(ours.list && matches!(holds, Holds::Text)) {
+        if list && !(want.list && matches!(holds, Holds::Text)) {
             return Err(refuse(Found::LIST));
         }
         Ok(Self {
-            name: ColumnName::new(name),
+            name: name.to_owned(),
             leaf,
             holds,
             present: column.max_def_level(),
@@ -304,7 +315,7 @@ impl Selected {
         self.reader = Some(reader);
         read.map_err(|(row, found)| {
             let row = before + row as u64 + 1;
-            InputError::ParquetField { row, name: self.name.clone(), found }
+            InputError::ParquetField { row, name: ColumnName::new(&self.name), found }
         })?;
         if self.batch.ends.len() == rows { Ok(()) } else { Err(damaged()) }
     }

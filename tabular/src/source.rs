@@ -1,6 +1,6 @@
 //! Rows out of a file of any accepted form: CSV, NDJSON or Parquet, packed or not.
 //!
-//! A [`RowSource`] gives records of text in the order of a [`Schema`], whatever the order of the
+//! A [`RowSource`] gives rows of text by the fields of a [`Schema`], whatever the order of the
 //! columns in the file and whatever the file calls them. Every value is text: an absent field is
 //! empty, a list has `|` between its entries, a day is `2026-11-21`, a time ends with `Z`. The same
 //! table therefore gives the same rows in every form.
@@ -8,7 +8,6 @@
 //! Memory is bounded whatever the file holds: a record has 64 KiB at most, archives are unpacked
 //! as they are read, and Parquet is decoded a few rows at a time after a look at its pages.
 
-use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs::File;
@@ -19,12 +18,15 @@ use std::sync::Arc;
 use csv::StringRecord;
 
 use crate::bytes::{self, Nature};
-use crate::csv::{CsvOptions, CsvReader, Record};
+use crate::csv::{CsvOptions, CsvReader};
 use crate::error::{Found, InputError, SourceError};
 use crate::names::ColumnName;
 use crate::ndjson::{self, NdjsonReader};
+use crate::plan::{Fields, FileColumn, Origin, Plan, Seen};
+use crate::reading::Input;
+use crate::row::Row;
 use crate::rowgroups::ParquetReader;
-use crate::schema::{Names, Role, Schema, Seen};
+use crate::schema::Schema;
 
 /// The form of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,20 +63,7 @@ impl Format {
     }
 }
 
-/// Settings for the reading of files.
-#[derive(Debug, Clone, Default)]
-pub struct SourceOptions {
-    /// Encoding of text files, and form of CSV.
-    pub csv: CsvOptions,
-    /// The form of every file, where its name and first bytes shall not decide.
-    pub format: Option<Format>,
-    /// Names of our columns in the files: ours, theirs.
-    pub columns: BTreeMap<String, String>,
-    /// Columns of files that are not looked at.
-    pub ignore: Vec<String>,
-}
-
-/// One input of a run: a file or standard input, and the tag of its rows.
+/// A file or standard input, and the tag of its rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InputFile {
     /// The file; `-` is standard input.
@@ -129,13 +118,13 @@ pub fn is_tag(text: &str) -> bool {
 ///
 /// After any error the file stays refused, but for the errors of single rows that CSV knows.
 pub struct RowSource {
-    names: Names,
+    plan: Plan,
     format: Format,
     has_header: bool,
     seen: Seen,
     rows: Rows,
-    /// Place of each column of the schema in a record.
-    pub(crate) places: Arc<[Option<usize>]>,
+    /// The fields as far as the columns that appeared give them.
+    pub(crate) fields: Arc<Fields>,
 }
 
 enum Rows {
@@ -152,18 +141,15 @@ impl RowSource {
     ///
     /// # Errors
     ///
-    /// [`SourceError`]; the owner of the file or of the settings has to act.
-    pub fn open(
-        file: &InputFile,
-        schema: &'static Schema,
-        options: &SourceOptions,
-    ) -> Result<Self, SourceError> {
-        let names = Names::new(schema, &options.columns, &options.ignore)?;
+    /// [`SourceError`]; the owner of the file or of its map has to act.
+    pub fn open(input: &Input, schema: &'static Schema) -> Result<Self, SourceError> {
+        let Input { file, reading } = input;
+        let plan = Plan::new(schema, Arc::clone(reading))?;
         let shown = file.shown();
         let open = SourceError::open(&shown);
         let refuse = SourceError::input(&shown);
         let opened = bytes::open(&file.path).map_err(&open)?;
-        let format = match (options.format, opened.nature) {
+        let format = match (reading.format, opened.nature) {
             (Some(format), _) => format,
             (None, Nature::Parquet) => Format::Parquet,
             (None, Nature::Text) => Format::of_name(&file.path).unwrap_or(if opened.object {
@@ -172,17 +158,16 @@ impl RowSource {
                 Format::Csv
             }),
         };
+        let text = reading.csv;
         match format {
-            Format::Csv => Self::of_csv(names, opened.bytes, options.csv).map_err(&refuse),
+            Format::Csv => Self::of_csv(plan, opened.bytes, text).map_err(&refuse),
             Format::Ndjson => {
-                let text = options.csv;
                 if !opened.again {
-                    return Ok(Self::of_ndjson(names, opened.bytes, text, None));
+                    return Self::of_ndjson(plan, opened.bytes, text, None).map_err(&refuse);
                 }
-                let header = ndjson::header(opened.bytes, text);
-                let seen = header.and_then(|header| names.roles(header.iter().map(String::as_str)));
+                let header = ndjson::header(opened.bytes, text).map_err(&refuse)?;
                 let opened = bytes::open(&file.path).map_err(&open)?;
-                Ok(Self::of_ndjson(names, opened.bytes, text, Some(seen.map_err(&refuse)?)))
+                Self::of_ndjson(plan, opened.bytes, text, Some(&header)).map_err(&refuse)
             }
             Format::Parquet if !opened.again => {
                 Err(refuse(InputError::Parquet { found: Found::STREAM }))
@@ -192,48 +177,43 @@ impl RowSource {
             }
             Format::Parquet => {
                 let handle = File::open(&file.path).map_err(&open)?;
-                Self::of_parquet(names, handle).map_err(&refuse)
+                Self::of_parquet(plan, handle).map_err(&refuse)
             }
         }
     }
 
-    fn of_csv(names: Names, bytes: Box<dyn Read>, options: CsvOptions) -> Result<Self, InputError> {
+    fn of_csv(plan: Plan, bytes: Box<dyn Read>, options: CsvOptions) -> Result<Self, InputError> {
         let reader = CsvReader::new(bytes, options)?;
-        let seen = names.roles(reader.columns().iter().map(String::as_str))?;
-        let mut places = vec![None; names.columns().len()];
-        for (place, (_, role)) in seen.iter().enumerate() {
-            if let Role::Used(at) = role
-                && let Some(slot) = places.get_mut(*at)
-            {
-                *slot = Some(place);
-            }
-        }
-        let rows = Rows::Csv(Box::new(reader));
-        Ok(Self { names, format: Format::Csv, has_header: true, seen, rows, places: places.into() })
+        let seen = plan.header(reader.columns().iter().map(String::as_str))?;
+        Ok(Self::new(plan, Format::Csv, seen, Rows::Csv(Box::new(reader))))
     }
 
-    fn of_parquet(names: Names, file: File) -> Result<Self, InputError> {
-        let (reader, seen) = ParquetReader::open(file, &names)?;
-        let rows = Rows::Parquet(Box::new(reader));
-        Ok(Self::in_order(names, Format::Parquet, seen, rows))
+    fn of_parquet(plan: Plan, file: File) -> Result<Self, InputError> {
+        let mut reader = ParquetReader::open(file)?;
+        let seen = plan.header(reader.columns().iter().map(String::as_str))?;
+        reader.select(&plan)?;
+        Ok(Self::new(plan, Format::Parquet, seen, Rows::Parquet(Box::new(reader))))
     }
 
     fn of_ndjson(
-        names: Names,
+        plan: Plan,
         bytes: Box<dyn Read>,
         options: CsvOptions,
-        header: Option<Seen>,
-    ) -> Self {
-        let rows = Rows::Ndjson(Box::new(NdjsonReader::new(bytes, options)));
-        let has_header = header.is_some();
-        let seen = header.unwrap_or_default();
-        Self { has_header, ..Self::in_order(names, Format::Ndjson, seen, rows) }
+        header: Option<&[String]>,
+    ) -> Result<Self, InputError> {
+        let mut reader = NdjsonReader::new(bytes, options);
+        let mut seen = Seen::new();
+        if let Some(header) = header {
+            seen = plan.header(header.iter().map(String::as_str))?;
+            reader.expect(header, &plan)?;
+        }
+        let source = Self::new(plan, Format::Ndjson, seen, Rows::Ndjson(Box::new(reader)));
+        Ok(Self { has_header: header.is_some(), ..source })
     }
 
-    /// A source whose records come in the order of the schema.
-    fn in_order(names: Names, format: Format, seen: Seen, rows: Rows) -> Self {
-        let places = (0..names.columns().len()).map(Some).collect();
-        Self { names, format, has_header: true, seen, rows, places }
+    fn new(plan: Plan, format: Format, seen: Seen, rows: Rows) -> Self {
+        let fields = Arc::new(rows.fields(&plan, &seen));
+        Self { plan, format, has_header: true, seen, rows, fields }
     }
 
     /// The form the file is read as.
@@ -243,14 +223,16 @@ impl RowSource {
     }
 
     /// The columns of the file, in its order, and what they are; without a header those seen yet.
-    pub fn columns(&self) -> impl Iterator<Item = (ColumnName, Role)> {
-        self.seen.iter().map(|(name, role)| (ColumnName::new(name), *role))
+    #[must_use]
+    pub fn columns(&self) -> &[FileColumn] {
+        &self.seen
     }
 
-    /// True if the file has a column of the schema; without a header, if it was seen yet.
+    /// True if the file has a column for a field of the schema, or the map a constant; without a
+    /// header, if it was seen yet.
     #[must_use]
     pub fn has(&self, position: usize) -> bool {
-        self.seen.iter().any(|(_, role)| *role == Role::Used(position))
+        self.fields.get(position).is_some_and(|plan| !matches!(plan.origin, Origin::Absent))
     }
 
     /// True if a text file has ended with a line that has no line end, which the options allowed.
@@ -269,30 +251,10 @@ impl RowSource {
         self.has_header
     }
 
-    /// The position in a [`Row`] of a column that the file has, or may have.
+    /// True if the file has a field, or may have it still.
     #[must_use]
-    pub fn find(&self, name: &str) -> Option<usize> {
-        let at = self.names.columns().iter().position(|column| column.name == name)?;
-        (self.has(at) || !self.has_header()).then_some(at)
-    }
-
-    /// The position in a [`Row`] of a column that must be there.
-    ///
-    /// # Errors
-    ///
-    /// [`InputError::MissingColumn`], with the names that come near.
-    pub fn column(&self, name: &str) -> Result<usize, InputError> {
-        self.find(name).ok_or_else(|| {
-            let columns = self.names.columns();
-            let position = columns.iter().position(|column| column.name == name);
-            self.missing(position.unwrap_or(columns.len()))
-        })
-    }
-
-    /// The error for a column that must be there and is not.
-    #[must_use]
-    pub fn missing(&self, position: usize) -> InputError {
-        self.names.missing(position, &self.seen)
+    pub fn may_have(&self, position: usize) -> bool {
+        self.has(position) || !self.has_header
     }
 
     /// The next row, or `None` at the end of the file.
@@ -301,29 +263,45 @@ impl RowSource {
     ///
     /// [`InputError`]; the owner of the file has to act.
     pub fn next_row(&mut self) -> Result<Option<Row<'_>>, InputError> {
-        if !self.advance()? {
-            return Ok(None);
-        }
+        Ok(if self.advance()? { Some(self.current()) } else { None })
+    }
+
+    /// The row read last.
+    #[must_use]
+    pub fn current(&self) -> Row<'_> {
         let record = match &self.rows {
             Rows::Csv(reader) => reader.current(),
             Rows::Ndjson(reader) => reader.current(),
             Rows::Parquet(reader) => reader.current(),
         };
-        Ok(Some(Row { record, places: &self.places }))
+        Row { record, fields: &self.fields }
     }
 
     /// Reads the next record; false at the end of the file.
-    pub(crate) fn advance(&mut self) -> Result<bool, InputError> {
+    ///
+    /// # Errors
+    ///
+    /// [`InputError`]; the owner of the file has to act.
+    pub fn advance(&mut self) -> Result<bool, InputError> {
         let more = match &mut self.rows {
             Rows::Csv(reader) => reader.advance()?,
-            Rows::Ndjson(reader) => reader.advance(&self.names, &mut self.seen)?,
+            Rows::Ndjson(reader) => {
+                let more = reader.advance(&self.plan)?;
+                if reader.columns().len() > self.seen.len() {
+                    for name in reader.columns().skip(self.seen.len()) {
+                        self.plan.add(name, &mut self.seen);
+                    }
+                    self.fields = Arc::new(self.rows.fields(&self.plan, &self.seen));
+                }
+                more
+            }
             Rows::Parquet(reader) => reader.advance()?,
         };
         if !more {
             if self.seen.is_empty() {
                 return Err(InputError::Empty);
             }
-            self.names.required(&self.seen)?;
+            self.plan.complete(&self.seen)?;
         }
         Ok(more)
     }
@@ -338,36 +316,21 @@ impl RowSource {
     }
 }
 
+impl Rows {
+    fn fields(&self, plan: &Plan, seen: &Seen) -> Fields {
+        match self {
+            Self::Csv(reader) => plan.fields(seen, |name| reader.find(name), |_| false),
+            Self::Ndjson(reader) => plan.fields(seen, |name| reader.place(name), |_| false),
+            Self::Parquet(reader) => {
+                let typed = |place| reader.holds_times(place);
+                plan.fields(seen, |name| reader.place(name), typed)
+            }
+        }
+    }
+}
+
 impl fmt::Debug for RowSource {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "RowSource({}, {} columns)", self.format.name(), self.seen.len())
-    }
-}
-
-/// One row: its fields as text by their position in the schema, and its place in the file.
-#[derive(Clone, Copy)]
-pub struct Row<'a> {
-    pub(crate) record: Record<'a>,
-    pub(crate) places: &'a [Option<usize>],
-}
-
-impl<'a> Row<'a> {
-    /// The line the row began on, from 1; of a Parquet file, the number of the row.
-    #[must_use]
-    pub fn line(&self) -> u64 {
-        self.record.line()
-    }
-
-    /// A field by the position of its column in the schema; empty if absent.
-    #[must_use]
-    pub fn get(&self, position: usize) -> &'a str {
-        let place = self.places.get(position).copied().flatten();
-        place.and_then(|place| self.record.get(place)).unwrap_or_default()
-    }
-}
-
-impl fmt::Debug for Row<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Row(line {})", self.line())
     }
 }

@@ -2,54 +2,59 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use crate::testing::{Holds, Table, advice, gzip, zstd};
+use crate::testing::{Holds as Of, Table, advice, gzip, zstd};
 use crate::*;
 
-const SCHEMA: Schema = Schema {
+static SCHEMA: Schema = Schema {
     columns: &[
-        Column::required("row_id"),
-        Column::optional("email"),
-        Column::optional("purposes").list(),
-        Column::optional("at"),
+        Column::required("row_id", Holds::Name),
+        Column::optional("email", Holds::Email),
+        Column::optional("purposes", Holds::Purposes),
+        Column::optional("at", Holds::Time),
         Column::unused("city"),
     ],
     families: &["custom."],
+    one_of: &[],
+    program: "advertiser-node",
 };
 
-fn read(
-    name: &str,
-    bytes: &[u8],
-    options: &SourceOptions,
-) -> Result<Vec<Vec<String>>, SourceError> {
+fn read(name: &str, bytes: &[u8], reading: &Reading) -> Result<Vec<Vec<String>>, SourceError> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join(name);
     std::fs::write(&path, bytes).unwrap();
-    let file = InputFile::new(&path);
-    let mut source = RowSource::open(&file, &SCHEMA, options)?;
+    let input = Input { file: InputFile::new(&path), reading: Arc::new(reading.clone()) };
+    let mut source = RowSource::open(&input, &SCHEMA)?;
     let mut rows = Vec::new();
     let refuse = |source| SourceError::Input { file: path.clone(), source };
     while let Some(row) = source.next_row().map_err(refuse)? {
-        rows.push((0..4).map(|at| row.get(at).to_owned()).collect());
+        rows.push((0..4).map(|at| row.text(at).into_owned()).collect());
     }
     Ok(rows)
 }
 
+/// Fields of a map, each from one column.
+fn own(columns: &[(usize, &str)]) -> BTreeMap<usize, Field> {
+    let field = |name: &str| Field::of(FieldSource::Columns(vec![name.to_owned()]));
+    columns.iter().map(|(at, name)| (*at, field(name))).collect()
+}
+
 fn rows(name: &str, bytes: &[u8]) -> Vec<Vec<String>> {
-    read(name, bytes, &SourceOptions::default()).unwrap()
+    read(name, bytes, &Reading::default()).unwrap()
 }
 
 fn error(name: &str, bytes: &[u8]) -> InputError {
-    match read(name, bytes, &SourceOptions::default()) {
+    match read(name, bytes, &Reading::default()) {
         Err(SourceError::Input { source, .. }) => source,
         other => panic!("{other:?}"),
     }
 }
 
 fn table(rows: Vec<Vec<String>>) -> Table {
-    use Holds::{List, Text, Time};
+    use Of::{List, Text, Time};
     let columns = vec![("row_id", Text), ("email", Text), ("purposes", List), ("at", Time)];
     Table { columns, rows }
 }
@@ -87,9 +92,9 @@ fn a_table_reads_the_same_in_every_form() {
 
 #[test]
 fn an_option_says_the_form_where_the_name_is_wrong() {
-    let options = SourceOptions { format: Some(Format::Ndjson), ..SourceOptions::default() };
+    let options = Reading { format: Some(Format::Ndjson), ..Reading::default() };
     assert_eq!(read("t.csv", &sample().ndjson(), &options).unwrap(), sample().rows);
-    let options = SourceOptions { format: Some(Format::Parquet), ..SourceOptions::default() };
+    let options = Reading { format: Some(Format::Parquet), ..Reading::default() };
     let Err(SourceError::Input { source, .. }) = read("t.csv", b"row_id\n", &options) else {
         panic!("CSV read as Parquet")
     };
@@ -97,17 +102,17 @@ fn an_option_says_the_form_where_the_name_is_wrong() {
 }
 
 #[test]
-fn columns_are_renamed_left_unused_or_ignored_in_every_form() {
+fn columns_are_renamed_or_ignored_in_every_form() {
     let mut table = sample();
     table.columns[1].0 = "MAIL";
-    table.columns.extend([("city", Holds::Text), ("note", Holds::Text)]);
+    table.columns.extend([("city", Of::Text), ("note", Of::Text)]);
     for row in &mut table.rows {
         row.extend(["Lyon".to_owned(), "x".to_owned()]);
     }
-    let options = SourceOptions {
-        columns: BTreeMap::from([("email".to_owned(), "MAIL".to_owned())]),
-        ignore: vec!["note".to_owned()],
-        ..SourceOptions::default()
+    let options = Reading {
+        fields: Some(own(&[(0, "row_id"), (1, "MAIL"), (2, "purposes"), (3, "at")])),
+        ignore: Ignore::Named(["note", "city"].map(str::to_owned).into()),
+        ..Reading::default()
     };
     for (name, bytes) in [
         ("t.csv", table.csv()),
@@ -116,8 +121,8 @@ fn columns_are_renamed_left_unused_or_ignored_in_every_form() {
     ] {
         assert_eq!(read(name, &bytes, &options).unwrap(), sample().rows, "{name}");
         let unknown = error(name, &bytes);
-        assert_eq!(unknown.id(), "input-unknown-column", "{name}");
-        assert!(advice(&unknown).contains("`ignore`"), "{unknown}");
+        assert_eq!(unknown.to_string(), "the columns `MAIL`, `note` are not known", "{name}");
+        assert!(advice(&unknown).contains("`advertiser-node map FILE`"), "{unknown}");
     }
 }
 
@@ -173,7 +178,7 @@ fn a_last_line_without_an_end_is_refused_unless_it_is_allowed() {
         let refused = error(name, bytes);
         assert_eq!((refused.id(), refused.line()), ("input-open-last-line", Some(line)), "{name}");
         let csv = CsvOptions { open_last_line: true, ..CsvOptions::default() };
-        let options = SourceOptions { csv, ..SourceOptions::default() };
+        let options = Reading { csv, ..Reading::default() };
         assert_eq!(read(name, bytes, &options).unwrap().len(), 2, "{name}");
         let whole = [bytes.as_slice(), b"\n"].concat();
         assert_eq!(rows(name, &whole).len(), 2, "{name}");
@@ -188,7 +193,7 @@ fn a_last_line_without_an_end_is_refused_unless_it_is_allowed() {
 #[test]
 fn ndjson_is_read_in_the_declared_encoding() {
     let csv = CsvOptions { encoding: Encoding::Utf16, ..CsvOptions::default() };
-    let options = SourceOptions { csv, ..SourceOptions::default() };
+    let options = Reading { csv, ..Reading::default() };
     let units = "\u{FEFF}{\"row_id\":\"é\"}".encode_utf16();
     let bytes: Vec<u8> = units.flat_map(u16::to_le_bytes).collect();
     assert_eq!(read("t.ndjson", &bytes, &options).unwrap()[0][0], "é");
@@ -232,7 +237,7 @@ fn types_without_one_text_are_refused_with_their_column() {
 fn damaged_parquet_is_refused_wherever_it_is_cut() {
     let bytes = sample().parquet(2, true);
     for cut in 4..bytes.len() {
-        assert!(read("t.parquet", &bytes[..cut], &SourceOptions::default()).is_err(), "{cut}");
+        assert!(read("t.parquet", &bytes[..cut], &Reading::default()).is_err(), "{cut}");
     }
     let mut encrypted = bytes.clone();
     let end = encrypted.len() - 4;
@@ -320,7 +325,7 @@ proptest! {
         bytes in prop::collection::vec(
             prop::sample::select(b"{}[]\":,\\u0row_id1n\n\r \xE9\xC3\xA9".to_vec()), 0..200)
     ) {
-        let _ = read("t.ndjson", &bytes, &SourceOptions::default());
+        let _ = read("t.ndjson", &bytes, &Reading::default());
     }
 
     /// A Parquet file with any bytes changed: no panic, an end, and rows or an error.
@@ -334,6 +339,6 @@ proptest! {
             let at = 4 + at.index(bytes.len() - 4);
             bytes[at] = value;
         }
-        let _ = read("t.parquet", &bytes, &SourceOptions::default());
+        let _ = read("t.parquet", &bytes, &Reading::default());
     }
 }

@@ -23,7 +23,7 @@ use protocol::terms::LinkFilter;
 use report::{Arg, Line, Text};
 use serde_json::{Value, json};
 use store::output::Output;
-use tabular::InputFile;
+use tabular::Input;
 
 use super::run::{input_rules, normalizer};
 use crate::Home;
@@ -45,8 +45,8 @@ pub(crate) fn run(
         (true, None) => None,
         (_, wanted) => Some(invitation(&home, wanted.as_deref())?),
     };
-    let files = options.inputs.files()?;
-    let mut outputs = outputs(&home, &files, options.overwrite);
+    let inputs = options.inputs.read(&home)?;
+    let mut outputs = outputs(&home, &options.inputs.files()?, options.overwrite);
     let json = options.json.as_deref().map(|path| outputs.claim(path)).transpose()?;
     let rejects = options.rejects.as_deref().map(|path| outputs.claim(path)).transpose()?;
     if outputs.take_standard_output() {
@@ -55,7 +55,7 @@ pub(crate) fn run(
     let progress = Progress::new(output, terminal);
     progress.stage("check");
     let started = Instant::now();
-    let survey = survey(&home, options, &files, rejects.as_ref(), invitation.as_ref())?;
+    let survey = survey(&home, &inputs, rejects.as_ref(), invitation.as_ref())?;
     let scan_s = started.elapsed().as_secs_f64();
     progress.stage("measure");
     let forecast = Forecast::make(&home, invitation.as_ref(), survey.distinct, scan_s)?;
@@ -75,28 +75,26 @@ pub(crate) fn run(
         None => terminal.say(&Text::new("check-no-provider")),
     }
     if survey.counts.eligible == 0 {
-        return Err(CrmError::Empty { file: shown(&files) }.into());
+        return Err(CrmError::Empty { file: shown(&inputs) }.into());
     }
     Ok(())
 }
 
 fn survey(
     home: &Home,
-    options: &CheckOptions,
-    files: &[InputFile],
+    inputs: &[Input],
     rejects: Option<&Output>,
     invitation: Option<&Invitation>,
 ) -> Result<Survey, Failure> {
     let kinds = invitation.map_or_else(all_kinds, kinds);
-    let normalizer = normalizer(home, &kinds);
-    let source = options.inputs.source(home);
+    let normalizer = normalizer(home, &kinds, inputs);
     let level = invitation.map_or(LinkFilter::DEFAULT, |invitation| invitation.link_filter).level;
     let max_age_days = consent_max_age_days(&home.config.guardrails, invitation);
-    let rules = input_rules(home, &normalizer, &source, &kinds, level, max_age_days);
+    let rules = input_rules(home, &normalizer, &kinds, level, max_age_days);
     let store = home.private_dir("inputs")?;
     let workspace = home.workspace()?;
     let read = |reasons: Option<&mut dyn RowReasons>| {
-        PreparedInput::survey(files, &rules, &store, &home.storage, &workspace, reasons)
+        PreparedInput::survey(inputs, &rules, &store, &home.storage, &workspace, reasons)
     };
     let Some(output) = rejects else { return Ok(read(None)?) };
     let mut done = None;

@@ -254,7 +254,8 @@ proptest! {
         let kinds = if phones_only { vec![3] } else { vec![1, 2, 3] };
         let shared = SharedLimits { email: 1_000, phone: 1_000, phone_fixed: 1_000 };
         let email_sha256 = EmailPrehash::parse("plain");
-        let bench = Bench { kinds, shared, email_sha256, level: 1, ..Bench::new() };
+        let reading = Reading { email_sha256, ..Reading::default() };
+        let bench = Bench { kinds, shared, reading, level: 1, ..Bench::new() };
         let found = match bench.prepare_files(&[("crm.csv", text.into_bytes())]) {
             Ok(input) => ids(&input),
             Err(CrmError::Empty { .. }) => Vec::new(),
@@ -373,15 +374,18 @@ fn objections_cannot_be_ignored() {
     let text = format!("{header}a,x.y@exemple.fr,ads.match,R-1,2026-03-02,N-1,all,none\n");
     let prepare = |mapped: &[&str], ignore: &[&str]| {
         let mut bench = Bench::new();
-        bench.source.columns =
-            mapped.iter().map(|name| ("objections".to_owned(), (*name).to_owned())).collect();
-        bench.source.ignore = ignore.iter().map(|name| (*name).to_owned()).collect();
+        if let [mapped] = mapped {
+            let columns = HEADER.trim_end().split(',').map(|name| (name, name));
+            bench.reading.fields = Some(fields(columns.chain([("objections", *mapped)])));
+        }
+        bench.reading.ignore =
+            Ignore::Named(ignore.iter().map(|name| (*name).to_owned()).collect());
         bench.prepare_files(&[("crm.csv", text.clone().into_bytes())]).map(drop)
     };
-    for (mapped, ignore) in [(&[][..], "objections"), (&["OPT_OUT"], "OPT_OUT")] {
-        let refused = prepare(mapped, &[ignore, "OPT_OUT", "objections"]);
-        assert!(matches!(refused, Err(CrmError::Declared { .. })), "{ignore}");
-    }
+    let refused = prepare(&[], &["OPT_OUT", "objections"]);
+    assert!(matches!(refused, Err(CrmError::Declared { .. })));
+    let refused = prepare(&["OPT_OUT"], &["OPT_OUT", "objections"]);
+    assert!(matches!(refused, Err(CrmError::Source(SourceError::Mapping(_)))));
     // A column of that name that holds something else may be.
     let objected = prepare(&["OPT_OUT"], &["objections"]);
     assert!(matches!(objected, Err(CrmError::Empty { .. })));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use graph::{GraphCounts, GraphRules};
 use node::console::{OutputOptions, Progress, Terminal};
@@ -10,6 +11,7 @@ use node::failure::Failure;
 use report::{Arg, Text};
 use rights::objections::Objections;
 use store::os::{Clock, SystemClock};
+use tabular::{Input, InputFile};
 
 use crate::Home;
 use crate::command::object::OBJECTIONS;
@@ -34,15 +36,15 @@ pub(crate) fn run(
     let arithmetic = BatchEngine::detect();
     let rules = GraphRules {
         normalizer: &normalizer,
-        source: home.config.common.source(),
-        email_sha256: home.config.common.email_sha256,
         objections: &objections,
         arithmetic: &arithmetic,
         now,
     };
     let progress = Progress::new(output, terminal);
     progress.stage("ingest");
-    let snapshot = Published::ingest(&home, file, &rules, day)?;
+    let reading = Arc::new(home.config.common.reading(&graph::SCHEMA));
+    let inputs = [Input { file: InputFile::new(file), reading }];
+    let snapshot = Published::ingest(&home, &inputs, &rules, day)?;
     Namespaces::learn(&home, snapshot.stored.namespaces())?;
     let engine = Engine::start(home.config.common.threads);
     let partners = Partners::load(&home)?;

@@ -284,6 +284,7 @@ column-source = where the row comes from
 column-objections = purposes objected to
 column-updated-at = age of the row, for rows of one id
 column-country = country, for telephone numbers
+column-several = { $meanings }
 column-postcode = post code, for telephone numbers
 column-email = e-mail address
 column-email-digest = digest of an e-mail address

@@ -5,11 +5,11 @@
 source-input = { $file }: { $fault }
 source-open = cannot open { $file }: { $error }
     .try = name a file that exists and that you may read
-mapping-no-column = `[columns]` names `{ $name }`, which is no column
+mapping-no-field = the map names no source for the field `{ $name }`
     .try = { try-mapping }
-mapping-twice = `[columns]` names `{ $name }` twice
-    .try = { try-mapping }
-try-mapping = write `[columns]` as `ours = "yours"`, for example `email = "MAIL"`
+mapping-ignored = the map takes a field from the column `{ $name }` and ignores it too
+    .try = take the column out of `ignore`, or out of the field
+try-mapping = name a column for it under `[input.fields]` of the map
 
 ## Faults of a file, or of one row of it
 
@@ -41,11 +41,41 @@ input-duplicate-column = columns { $first } and { $second } have the same name `
     .try = rename or remove one of the two columns
 input-wrong-delimiter = the header is a single column; the file seems to use the { $likely }
     .try = declare the { $likely } as `delimiter`, or export with another one
-input-missing-column = there is no column `{ $name }`
-    .try = { $near ->
-        [none] add `{ $name }`, or say under `[columns]` what yours is called
-       *[other] did you mean { near-names }? Map it under `[columns]` in the settings
-     }
+input-foreign-columns = { $columns ->
+    [one] the only column has none of our names
+   *[other] none of { $columns_text } columns has our names
+ }{ $known ->
+    [yes] ; it looks like { $like }
+   *[no] { "" }
+ }
+    .try = { $program } map { $file }
+input-missing-column = { missing-columns }
+    .try = { try-columns }
+input-unknown-column = { unknown-columns }
+    .try = { try-columns }
+input-unknown-member = line { $line }: { unknown-columns }
+    .try = { try-columns }
+input-wrong-columns = { missing-columns }; { unknown-columns }
+    .try = { try-columns }
+missing-columns = { $missing ->
+    [one] there is no column { $missing_names }
+   *[other] there are no columns { $missing_names }
+ }
+unknown-columns = { $unknown ->
+    [one] the column { $unknown_names } is not known
+   *[other] the columns { $unknown_names } are not known
+ }
+column-named = `{ $name }`
+columns-more = { $more_text } more
+columns-near = `{ $theirs }` for `{ $ours }`
+near-columns = { $near ->
+    [0] { "" }
+   *[other] did you mean { $near_names }?{ " " }
+ }
+try-columns = { near-columns }{ $mapped ->
+    [yes] Correct the names in the map, or list columns not to look at under its `ignore`
+   *[no] Write a map that says which column is which: `{ $program } map { $file }`
+ }
 input-stray-quote = line { $line }, column { $column }: a quote inside a field without quotes
     .try = { try-quote-field }
 input-text-after-quote = line { $line }, column { $column }: text after the closing quote of a field whose quote opened on line { $opened }
@@ -63,14 +93,6 @@ input-ragged = line { $line } has { $found ->
         [more] put fields that contain the delimiter in quotes
        *[fewer] check line ends inside fields, and the end of the row
      }
-input-unknown-column = the column `{ $name }` is not known
-    .try = { try-unknown-column }
-input-unknown-member = line { $line }: the column `{ $name }` is not known
-    .try = { try-unknown-column }
-try-unknown-column = { $near ->
-    [none] rename it under `[columns]` in the settings, or list `{ $name }` under `ignore`
-   *[other] did you mean { near-names }? Rename it under `[columns]` in the settings, or list `{ $name }` under `ignore`
- }
 input-no-row-id = line { $line }: the row has no id, or a null marker for one
     .try = give every row an id, which never changes and is the same in every file
 input-long-row-id = line { $line }: the id of the row is longer than 1024 bytes
@@ -91,12 +113,6 @@ input-parquet-field = row { $line }, column `{ $name }`: { $found }
     .try = correct the value and write the file again
 input-parser = the parser stopped near line { $line }
     .try = report this: it is a defect of the program
-
-near-names = { $near ->
-    [one] `{ $a }`
-    [two] `{ $a }` or `{ $b }`
-   *[three] `{ $a }` or `{ $b }` or `{ $c }`
- }
 
 ## Things found in place of others
 

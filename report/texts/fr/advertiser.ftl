@@ -283,6 +283,7 @@ column-source = provenance de la fiche
 column-objections = finalités visées par une opposition
 column-updated-at = âge de la fiche, entre fiches du même numéro
 column-country = pays, pour les numéros de téléphone
+column-several = { $meanings }
 column-postcode = code postal, pour les numéros de téléphone
 column-email = adresse e-mail
 column-email-digest = empreinte d’une adresse e-mail

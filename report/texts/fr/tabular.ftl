@@ -5,11 +5,11 @@
 source-input = { $file } : { $fault }
 source-open = impossible d’ouvrir le fichier { $file } : { $error }
     .try = nommez un fichier qui existe et que vous pouvez lire
-mapping-no-column = `[columns]` nomme `{ $name }`, qui n’est pas une colonne
+mapping-no-field = le fichier de correspondance ne donne aucune source au champ `{ $name }`
     .try = { try-mapping }
-mapping-twice = `[columns]` nomme `{ $name }` deux fois
-    .try = { try-mapping }
-try-mapping = écrivez `[columns]` sous la forme `la nôtre = "la vôtre"`, par exemple `email = "MAIL"`
+mapping-ignored = le fichier de correspondance tire un champ de la colonne `{ $name }` et l’ignore aussi
+    .try = retirez la colonne de `ignore`, ou du champ
+try-mapping = nommez une colonne pour lui sous `[input.fields]` du fichier de correspondance
 
 ## Fautes d’un fichier, ou d’une de ses lignes
 
@@ -41,11 +41,41 @@ input-duplicate-column = les colonnes { $first } et { $second } ont le même nom
     .try = renommez ou retirez l’une des deux colonnes
 input-wrong-delimiter = l’en-tête n’a qu’une colonne ; le fichier semble utiliser { $likely }
     .try = déclarez { $likely } par le réglage `delimiter`, ou exportez avec un autre séparateur
-input-missing-column = il n’y a pas de colonne `{ $name }`
-    .try = { $near ->
-        [none] ajoutez `{ $name }`, ou dites sous `[columns]` comment s’appelle la vôtre
-       *[other] s’agit-il de { near-names } ? Affectez-la sous `[columns]` dans les réglages
-     }
+input-foreign-columns = { $columns ->
+    [one] la seule colonne ne porte aucun de nos noms
+   *[other] aucune des { $columns_text } colonnes ne porte un de nos noms
+ }{ $known ->
+    [yes]  ; cela ressemble à { $like }
+   *[no] { "" }
+ }
+    .try = { $program } map { $file }
+input-missing-column = { missing-columns }
+    .try = { try-columns }
+input-unknown-column = { unknown-columns }
+    .try = { try-columns }
+input-unknown-member = ligne { $line } : { unknown-columns }
+    .try = { try-columns }
+input-wrong-columns = { missing-columns } ; { unknown-columns }
+    .try = { try-columns }
+missing-columns = { $missing ->
+    [one] il n’y a pas de colonne { $missing_names }
+   *[other] il n’y a pas de colonnes { $missing_names }
+ }
+unknown-columns = { $unknown ->
+    [one] la colonne { $unknown_names } n’est pas connue
+   *[other] les colonnes { $unknown_names } ne sont pas connues
+ }
+column-named = `{ $name }`
+columns-more = { $more_text } autres
+columns-near = `{ $theirs }` pour `{ $ours }`
+near-columns = { $near ->
+    [0] { "" }
+   *[other] s’agit-il de { $near_names } ?{ " " }
+ }
+try-columns = { near-columns }{ $mapped ->
+    [yes] Corrigez les noms dans le fichier de correspondance, ou ajoutez à son `ignore` les colonnes à ne pas regarder
+   *[no] Écrivez un fichier de correspondance, qui dit ce qu’est chaque colonne : `{ $program } map { $file }`
+ }
 input-stray-quote = ligne { $line }, colonne { $column } : un guillemet dans un champ sans guillemets
     .try = { try-quote-field }
 input-text-after-quote = ligne { $line }, colonne { $column } : du texte après le guillemet fermant d’un champ ouvert à la ligne { $opened }
@@ -63,14 +93,6 @@ input-ragged = la ligne { $line } a { $found ->
         [more] mettez entre guillemets les champs qui contiennent le séparateur
        *[fewer] vérifiez les fins de ligne dans les champs, et la fin de la ligne
      }
-input-unknown-column = la colonne `{ $name }` n’est pas connue
-    .try = { try-unknown-column }
-input-unknown-member = ligne { $line } : la colonne `{ $name }` n’est pas connue
-    .try = { try-unknown-column }
-try-unknown-column = { $near ->
-    [none] renommez-la sous `[columns]` dans les réglages, ou ajoutez `{ $name }` au réglage `ignore`
-   *[other] s’agit-il de { near-names } ? Renommez-la sous `[columns]` dans les réglages, ou ajoutez `{ $name }` au réglage `ignore`
- }
 input-no-row-id = ligne { $line } : la fiche n’a pas d’identifiant de fiche, ou une marque de valeur absente à sa place
     .try = donnez à chaque fiche un identifiant qui ne change jamais et qui est le même dans tous les fichiers
 input-long-row-id = ligne { $line } : l’identifiant de la fiche dépasse 1024 octets
@@ -91,12 +113,6 @@ input-parquet-field = ligne { $line }, colonne `{ $name }` : { $found }
     .try = corrigez la valeur et écrivez de nouveau le fichier
 input-parser = l’analyse s’est arrêtée près de la ligne { $line }
     .try = signalez-le : c’est un défaut du logiciel
-
-near-names = { $near ->
-    [one] `{ $a }`
-    [two] `{ $a }` ou `{ $b }`
-   *[three] `{ $a }` ou `{ $b }` ou `{ $c }`
- }
 
 ## Ce qui est trouvé à la place d’autre chose
 

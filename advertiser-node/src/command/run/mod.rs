@@ -20,7 +20,7 @@ use report::{Arg, Code, Text};
 use store::ledger::Ledger;
 use store::os::{Clock as _, SystemClock};
 use store::results::{About, Results};
-use tabular::SourceOptions;
+use tabular::Input;
 use tokio::runtime::Runtime;
 
 use self::approval::Approval;
@@ -263,14 +263,14 @@ pub(super) fn prepare(
     consent_max_age_days: u16,
 ) -> Result<PreparedInput, Failure> {
     let kinds = kinds(invitation);
-    let normalizer = normalizer(home, &kinds);
-    let source = inputs.source(home);
+    let inputs = inputs.read(home)?;
+    let normalizer = normalizer(home, &kinds, &inputs);
     let level = invitation.link_filter.level;
-    let rules = input_rules(home, &normalizer, &source, &kinds, level, consent_max_age_days);
+    let rules = input_rules(home, &normalizer, &kinds, level, consent_max_age_days);
     let store = home.private_dir("inputs")?;
     let workspace = home.workspace()?;
     Ok(PreparedInput::prepare(
-        &inputs.files()?,
+        &inputs,
         &rules,
         &store,
         &home.storage,
@@ -280,12 +280,12 @@ pub(super) fn prepare(
 }
 
 /// Rules by which this node normalizes values of CRM files.
-pub(crate) fn normalizer(home: &Home, kinds: &[u8]) -> Normalizer {
+pub(crate) fn normalizer(home: &Home, kinds: &[u8], inputs: &[Input]) -> Normalizer {
     let normalizer = home.config.common.normalizer();
     // Telephone numbers without `+` are of use to a provider that holds digests of them, and to
     // find the numbers in clear of a person who objects by such a digest.
-    let digests = home.config.phone_sha256 == Some(PhonePrehash::Digits);
-    if digests || kinds.contains(&IdentifierKind::PHONE_DIGITS.code()) {
+    let digits = |input: &Input| input.reading.phone_sha256 == Some(PhonePrehash::Digits);
+    if inputs.iter().any(digits) || kinds.contains(&IdentifierKind::PHONE_DIGITS.code()) {
         return normalizer.with_phone_digits();
     }
     normalizer
@@ -295,14 +295,12 @@ pub(crate) fn normalizer(home: &Home, kinds: &[u8]) -> Normalizer {
 pub(crate) fn input_rules<'a>(
     home: &'a Home,
     normalizer: &'a Normalizer,
-    source: &'a SourceOptions,
     kinds: &'a [u8],
     level: u8,
     consent_max_age_days: u16,
 ) -> InputRules<'a> {
     InputRules {
         normalizer,
-        source,
         gate: GateRules {
             purpose: home.config.purpose,
             consent_max_age_days,
@@ -310,8 +308,6 @@ pub(crate) fn input_rules<'a>(
         },
         kinds,
         level,
-        email_sha256: home.config.common.email_sha256,
-        phone_sha256: home.config.phone_sha256,
         shared: home.config.shared,
         not_for_purpose: &home.config.not_for_purpose,
     }
