@@ -7,3 +7,21 @@
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
+
+mod choose;
+mod dates;
+mod digest;
+mod error;
+mod field;
+mod file;
+mod pattern;
+mod scan;
+
+pub use choose::own_names;
+pub use digest::MapDigest;
+pub use error::{ChoiceError, MapError, MapFault, MapFaults, OpenQuestion};
+pub use file::{InputMap, Map};
+pub use pattern::Pattern;
+
+#[cfg(test)]
+mod tests;

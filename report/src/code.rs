@@ -218,6 +218,7 @@ codes! {
     UnknownThere = 0x0436, Party, Peer, "code-unknown-there";
     OtherProtocol = 0x0437, Incompatible, YouAndPeer, "code-other-protocol";
     InUse = 0x0438, TryAgain, Nobody, "code-in-use";
+    Map = 0x0439, Configuration, You, "code-map";
     Defect = 0x0501, Bug, Developers, "code-defect";
 }
 

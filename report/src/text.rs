@@ -350,6 +350,7 @@ files!(
     "channel",
     "tabular",
     "rights",
+    "mapping",
     "node",
     "advertiser",
     "provider",

@@ -31,7 +31,7 @@ pub mod write;
 
 pub use self::csv::{CsvOptions, CsvReader, Delimiter, Record};
 pub use self::error::{Astray, ColumnFaults, Found, InputError, MappingError, SourceError};
-pub use self::names::ColumnName;
+pub use self::names::{ColumnName, near_misses};
 pub use self::plan::FileColumn;
 pub use self::reading::{Dates, Field, FieldSource, Ignore, Input, Reading, ValueMap};
 pub use self::row::{Cell, Row};

@@ -35,10 +35,8 @@ impl fmt::Display for ColumnName {
 }
 
 /// The names that come near to a missing one, the nearest first, three at most.
-pub(crate) fn near_misses<'a>(
-    name: &str,
-    columns: impl IntoIterator<Item = &'a str>,
-) -> Vec<ColumnName> {
+#[must_use]
+pub fn near_misses<'a>(name: &str, columns: impl IntoIterator<Item = &'a str>) -> Vec<ColumnName> {
     let wanted = folded(name);
     let mut near: Vec<(usize, &str)> = Vec::new();
     for column in columns {

@@ -257,7 +257,8 @@ impl Plan {
                 Origin::Place(place) => typed(place),
                 _ => false,
             };
-            FieldPlan { origin, typed, list: column.holds.is_list(), field }
+            let nulls = column.holds != Holds::Objections;
+            FieldPlan { origin, typed, list: column.holds.is_list(), nulls, field }
         });
         Fields { of: of.collect(), reading: Arc::clone(&self.reading) }
     }
@@ -338,6 +339,9 @@ pub(crate) struct FieldPlan {
     typed: bool,
     /// True if a cell may hold several entries.
     pub(crate) list: bool,
+    /// True if the further words of the map for an absent value hold. Of an objection they would
+    /// make none [C-11].
+    pub(crate) nulls: bool,
     /// What a map says of it.
     pub(crate) field: Option<Field>,
 }

@@ -60,13 +60,14 @@ impl<'a> Row<'a> {
         let Some(plan) = self.fields.get(position) else { return "".into() };
         match &plan.origin {
             Origin::Absent => "".into(),
-            Origin::Place(place) => self.at(*place).into(),
+            Origin::Place(place) => self.at(plan.nulls, *place).into(),
             Origin::Places(places) => {
-                places.first().map_or("", |(_, place)| self.at(*place)).into()
+                places.first().map_or("", |(_, place)| self.at(plan.nulls, *place)).into()
             }
             Origin::Constant(text) => text.as_str().into(),
             Origin::Joined { places, join } => {
-                let parts: Vec<&str> = places.iter().map(|place| self.at(*place).trim()).collect();
+                let part = |place: &usize| self.at(plan.nulls, *place).trim();
+                let parts: Vec<&str> = places.iter().map(part).collect();
                 let absent = parts.iter().any(|part| cell::is_null(part));
                 if absent { "".into() } else { parts.join(join).into() }
             }
@@ -117,18 +118,19 @@ impl<'a> Row<'a> {
                 Some(_) => (Some(row.text(position)), &[]),
             };
         let split = plan.and_then(|plan| plan.field.as_ref()?.split.as_deref());
-        let many = many.iter().map(move |(which, place)| (*which, row.at(*place).into()));
+        let many = many.iter().map(move |(which, place)| (*which, row.at(true, *place).into()));
         one.map(|text| (0, text))
             .into_iter()
             .chain(many)
             .flat_map(move |(which, text)| Entries::of(text, split).map(move |one| (which, one)))
     }
 
-    /// The text at a place of the record; empty for the words that the map has for an absent value.
-    fn at(&self, place: usize) -> &'a str {
+    /// The text at a place of the record; empty for the words that the map has for an absent value, where
+    /// they hold.
+    fn at(&self, with_nulls: bool, place: usize) -> &'a str {
         let text = self.record.get(place).unwrap_or_default();
         let nulls = &self.fields.reading.nulls;
-        let absent = !nulls.is_empty() && nulls.contains(&text.trim().to_lowercase());
+        let absent = with_nulls && !nulls.is_empty() && nulls.contains(&text.trim().to_lowercase());
         if absent { "" } else { text }
     }
 }

@@ -426,5 +426,7 @@ code-other-protocol = the program at the other end speaks another protocol, vers
     .try = { try-channel-policy }
 code-in-use = a directory or key that another command uses, or used already
     .try = run again once the other command has ended
+code-map = a map that cannot be used: a fault, an open question, or another than the pinned one
+    .try = correct the map; nothing was read by it
 code-defect = a defect, here or, as the peer says, there
     .try = { try-defect }

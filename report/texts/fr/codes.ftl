@@ -428,5 +428,7 @@ code-other-protocol = le programme de l’autre bout parle un autre protocole, u
     .try = { try-channel-policy }
 code-in-use = un répertoire ou une clé qu’une autre commande utilise, ou a déjà utilisé
     .try = relancez quand l’autre commande sera finie
+code-map = une table d’affectation inutilisable : une erreur, une question ouverte, ou une autre que celle exigée
+    .try = corrigez la table ; rien n’a été lu d’après elle
 code-defect = un défaut du logiciel, ici ou, selon l’autre nœud, chez lui
     .try = { try-defect }
