@@ -1,9 +1,10 @@
 //! Telephone: E.164, after a cleaning that both sides share and before any library sees a digit.
 //!
 //! The cleaning refuses what libphonenumber would silently turn into another number: a second
-//! number, an extension, letters, the zero after a decimal point, the notation of spreadsheets. The region of a national number
-//! is inferred from the row, never guessed: from the post code of a French row, then from its
-//! country, then from the options. French overseas numbers are invalid under region `FR` [trap-06].
+//! number, an extension, letters, the zero after a decimal point, the notation of spreadsheets.
+//! The region of a national number is inferred from the row, never guessed: from the post code of
+//! a French row, then from its country, then from the options. French overseas numbers are invalid
+//! under region `FR` [trap-06].
 
 use rlibphonenumber::{
     PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat, PhoneNumberType, Region,

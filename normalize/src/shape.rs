@@ -45,7 +45,7 @@ pub(super) fn is_scientific(trimmed: &str) -> bool {
     fraction.len() < mantissa.len() && fraction_holds && power
 }
 
-/// What stands before and after the sign of a power of ten.
+/// Mantissa and exponent, apart from the sign of the power of ten between them.
 fn halves(text: &str) -> Option<(&str, &str)> {
     if let Some(halves) = text.split_once("10^") {
         let mantissa = decode::trim(halves.0).strip_suffix(['\u{D7}', 'x', 'X', '*'])?;

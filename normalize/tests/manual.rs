@@ -48,8 +48,8 @@ const FRENCH: Page = Page {
 En [anglais](reasons.md).
 
 Les codes par lesquels `check`, `--rejects`, `normalize` et les fichiers JSON disent pourquoi une
-valeur ou une fiche n’est pas utilisée. Une valeur a un seul code, le premier qui s’applique\u{202F};
-les règles sont dans [normalization](../../spec/normalization.md), en anglais. Pour voir ces mots à
+valeur ou une fiche n’est pas utilisée. Une valeur a un seul code, le premier qui
+s’applique\u{202F}; les règles sont dans [normalization](../../spec/normalization.md), en anglais. Pour voir ces mots à
 côté de vos propres valeurs, donnez la colonne à `advertiser-node normalize`.
 
 Un test compare cette page aux textes des programmes\u{202F};
@@ -57,7 +57,7 @@ Un test compare cette page aux textes des programmes\u{202F};
 ",
     reasons: ["Valeurs et fiches qui ne sont pas utilisées", "| code | fait | à faire |"],
     warnings: ["Avertissements\u{A0}: la valeur est utilisée", "| code | fait |"],
-    repairs: ["Réparations\u{A0}: la valeur a été corrigée et elle est utilisée", "| code | fait |"],
+    repairs: ["Réparations\u{A0}: la valeur corrigée est utilisée", "| code | fait |"],
 };
 
 #[test]
