@@ -9,6 +9,8 @@ use normalize::{Normalized, Reason};
 use tabular::tally::add;
 use tabular::tally::add_all;
 
+use crate::columns::Values;
+
 /// Populations of an input, as the report defines them; no value of any row.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -52,6 +54,10 @@ pub struct InputCounts {
     /// Accepted values by repair.
     #[serde(default)]
     pub repairs: BTreeMap<String, u64>,
+    /// Telephone numbers that were read, by their line: `mobile`, `fixed`, `unknown` where the plan
+    /// does not tell, `digest` where nobody can see it.
+    #[serde(default)]
+    pub line_types: BTreeMap<String, u64>,
     /// Identifiers of eligible rows by kind.
     #[serde(default)]
     pub identifiers: BTreeMap<String, u64>,
@@ -155,6 +161,7 @@ impl Tally {
             (&mut to.identifiers_rejected, from.identifiers_rejected),
             (&mut to.warnings, from.warnings),
             (&mut to.repairs, from.repairs),
+            (&mut to.line_types, from.line_types),
         ] {
             add_all(to, from);
         }
@@ -185,6 +192,16 @@ impl Tally {
         if let Some(repair) = normalized.repair() {
             add(&mut self.counts.repairs, repair.code());
         }
+    }
+
+    /// Counts the line of a telephone number that was read.
+    pub(super) fn count_line(&mut self, values: Values, found: &[Normalized]) {
+        let line = match (values, found.first().and_then(Normalized::line)) {
+            (_, None) => return,
+            (Values::PhoneDigest, Some(_)) => "digest",
+            (_, Some(line)) => line.name(),
+        };
+        add(&mut self.counts.line_types, line);
     }
 
     /// Counts the identifiers of a row that may be used, which are in the order of their kinds.

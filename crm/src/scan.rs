@@ -293,7 +293,9 @@ impl Digested {
             Outcome::Ok(found) => {
                 self.tally.counts.values_read += 1;
                 let allowed = !rules.not_for_purpose.iter().any(|field| field == name);
-                if !allowed {
+                if allowed {
+                    self.tally.count_line(values, &found);
+                } else {
                     self.reject(at, Reason::FieldNotAllowed);
                 }
                 let mut valid = false;

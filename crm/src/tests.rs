@@ -632,6 +632,9 @@ fn numbers_that_no_table_holds_are_left_out_and_counted() {
     let rejected = [("household_not_in_terms", 1), ("phone_mobile_unknown", 3)];
     let rejected = BTreeMap::from(rejected.map(|(code, count)| (code.to_owned(), count)));
     assert_eq!(counts.identifiers_rejected, rejected);
+    let lines = [("digest", 1), ("fixed", 1), ("mobile", 1), ("unknown", 3)];
+    let lines = BTreeMap::from(lines.map(|(line, count)| (line.to_owned(), count)));
+    assert_eq!(counts.line_types, lines);
     assert_eq!((survey.columns["phone"].valid, survey.columns["phone_2"].valid), (0, 1));
     assert!(noted.0.contains(&"us 2 phone phone_mobile_unknown".to_owned()), "{:?}", noted.0);
     let input = bench.prepare_files(&[("crm.csv", text.clone().into_bytes())]).unwrap();

@@ -149,7 +149,8 @@ fn file_lines(survey: &Survey, n_min: u32) -> Vec<Line> {
     }
     lines.extend(row_lines(counts, n_min));
     lines.push(Line::of(Text::new("check-values").with("n", counts.values_read)));
-    lines.push(Line::of(Text::new("check-rejected").with("reasons", shares(counts))));
+    let rejected = shares(&counts.identifiers_rejected, counts.values_read);
+    lines.push(Line::of(Text::new("check-rejected").with("reasons", rejected)));
     lines.extend(Unmatchable::find(counts).lines().map(Line::under));
     lines.extend(survey.columns.iter().map(|(name, column)| {
         let text = Text::new("check-column")
@@ -158,10 +159,12 @@ fn file_lines(survey: &Survey, n_min: u32) -> Vec<Line> {
             .with("absent", column.absent);
         Line::under(text.with("reasons", numbers(&column.rejected)))
     }));
+    let phones = counts.line_types.values().sum();
     let identifiers = Text::new("check-identifiers").with("kinds", numbers(&counts.identifiers));
     for text in [
         Text::new("check-warnings").with("reasons", numbers(&counts.warnings)),
         Text::new("check-repairs").with("reasons", numbers(&counts.repairs)),
+        Text::new("check-line-types").with("kinds", shares(&counts.line_types, phones)),
         identifiers.with("distinct", survey.distinct),
         Text::new("check-eligible-with").with("kinds", numbers(&counts.eligible_with)),
         Text::new("check-shared").with("kinds", sharing(&counts.shared)),
@@ -249,13 +252,14 @@ fn sharing(by_kind: &BTreeMap<String, SharedIdentifiers>) -> Arg {
     listed(by_kind.iter().map(one).collect())
 }
 
-fn shares(counts: &InputCounts) -> Arg {
+/// Counts by code with their shares of a total.
+fn shares(counts: &BTreeMap<String, u64>, total: u64) -> Arg {
     let of = |(code, count): (&String, &u64)| {
-        let share = 100.0 * *count as f64 / counts.values_read.max(1) as f64;
+        let share = 100.0 * *count as f64 / total.max(1) as f64;
         let text = Text::new("code-and-share").with("code", code).with("n", *count);
         text.with("share", decimal(share, 1))
     };
-    listed(counts.identifiers_rejected.iter().map(of).collect())
+    listed(counts.iter().map(of).collect())
 }
 
 /// Counts by code, in the order of the codes.
@@ -423,6 +427,7 @@ mod tests {
             values_read: 12,
             identifiers_rejected: one("email_no_at", 3),
             identifiers: one("email.strict", 10),
+            line_types: BTreeMap::from([("fixed".to_owned(), 1), ("mobile".to_owned(), 3)]),
             shared_refused: BTreeMap::from([("phone".to_owned(), shared)]),
             shared: BTreeMap::from([("email.strict".to_owned(), shared)]),
             ..InputCounts::default()
@@ -459,6 +464,7 @@ mod tests {
             "at least 1,000 eligible rows",
             "email_no_at 3 (25.0 %)",
             "warnings: none",
+            "telephone numbers by line: fixed 1 (25.0 %), mobile 3 (75.0 %)",
             "email.strict 10; 4 distinct",
             "email.strict 2 (by at most 9 rows)",
             "held by too many rows: phone 2 (by at most 9 rows)",

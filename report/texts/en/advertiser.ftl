@@ -139,6 +139,7 @@ check-rejected = values rejected: { $reasons }
 check-column = { $name }: { $valid_text } valid, { $absent_text } absent, rejected: { $reasons }
 check-warnings = warnings: { $reasons }
 check-repairs = repairs: { $reasons }
+check-line-types = telephone numbers by line: { $kinds }
 check-identifiers = identifiers of eligible rows: { $kinds }; { $distinct_text } distinct
 check-eligible-with = eligible rows with a kind: { $kinds }
 check-shared = identifiers held by several rows: { $kinds }

@@ -138,6 +138,7 @@ check-rejected = valeurs rejetées : { $reasons }
 check-column = { $name } : { $valid_text } valides, { $absent_text } absentes, rejetées : { $reasons }
 check-warnings = avertissements : { $reasons }
 check-repairs = réparations : { $reasons }
+check-line-types = numéros de téléphone selon la ligne : { $kinds }
 check-identifiers = identifiants des fiches éligibles : { $kinds } ; { $distinct_text } distincts
 check-eligible-with = fiches éligibles par type : { $kinds }
 check-shared = identifiants que portent plusieurs fiches : { $kinds }
