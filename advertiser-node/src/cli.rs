@@ -11,7 +11,7 @@ use node::failure::Failure;
 use node::program::CommandLine;
 use protocol::transcript::Role;
 use report::{Code, Text};
-use tabular::{Format, Input, InputFile, Reading};
+use tabular::{Format, Input, InputFile, Reading, parts};
 
 use crate::Home;
 use crate::command;
@@ -128,7 +128,7 @@ impl Inputs {
         if files.iter().filter(|file| file.is_standard_input()).count() > 1 {
             return Err(Failure::new(Code::Usage, Text::new("input-standard-once")));
         }
-        Ok(files)
+        Ok(parts::expand(&files)?)
     }
 
     /// The files, read as the settings of the node and the command line say.

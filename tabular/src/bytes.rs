@@ -46,8 +46,10 @@ fn inspect(source: Box<dyn Read>) -> io::Result<Opened> {
     let (head, source) = peek(source)?;
     let bytes: Box<dyn Read> = if head.starts_with(&GZIP) {
         Box::new(flate2::read::MultiGzDecoder::new(BufReader::with_capacity(BUFFER, source)))
-    } else if head.starts_with(&ZSTD) {
-        Box::new(zstd::stream::read::Decoder::new(source)?)
+    } else if is_zstd(&head) {
+        let mut decoder = zstd::stream::read::Decoder::new(source)?;
+        decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
+        Box::new(Zstd(decoder))
     } else {
         let nature = if head.starts_with(PARQUET) || head.starts_with(PARQUET_ENCRYPTED) {
             Nature::Parquet
@@ -71,6 +73,24 @@ fn peek(mut source: Box<dyn Read>) -> io::Result<(Vec<u8>, Box<dyn Read>)> {
     Ok((head.clone(), Box::new(Cursor::new(head).chain(source))))
 }
 
+/// True for a frame of zstd, and for a skippable one, with which pzstd begins its files.
+fn is_zstd(head: &[u8]) -> bool {
+    let skippable = head.first().is_some_and(|byte| byte & 0xF0 == 0x50);
+    head.starts_with(&ZSTD) || (skippable && head.get(1..4) == Some(&ZSTD_SKIPPABLE))
+}
+
+/// Unpacks zstd; a window above the bound is an error of kind [`io::ErrorKind::Unsupported`].
+struct Zstd<R>(R);
+
+impl<R: Read> Read for Zstd<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.0.read(out).map_err(|error| match error.to_string().as_str() {
+            ZSTD_LONG_WINDOW => io::ErrorKind::Unsupported.into(),
+            _ => error,
+        })
+    }
+}
+
 fn begins_object(head: &[u8]) -> bool {
     let text = head.strip_prefix(&BOM).unwrap_or(head);
     text.trim_ascii_start().starts_with(b"{")
@@ -87,6 +107,14 @@ impl Read for Failing {
 
 const GZIP: [u8; 2] = [0x1F, 0x8B];
 const ZSTD: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
+const ZSTD_SKIPPABLE: [u8; 3] = [0x2A, 0x4D, 0x18];
+
+/// Logarithm of the largest window: 8 MiB, which RFC 8878 asks every decoder to have.
+const ZSTD_WINDOW_LOG_MAX: u32 = 23;
+
+/// Words of the decoder for a window above the bound.
+const ZSTD_LONG_WINDOW: &str = "Frame requires too much memory for decoding";
+
 const PARQUET: &[u8] = b"PAR1";
 const PARQUET_ENCRYPTED: &[u8] = b"PARE";
 const BOM: [u8; 3] = [0xEF, 0xBB, 0xBF];
@@ -128,6 +156,39 @@ mod tests {
         assert!(opened(gzip(b"\n {\"a\":1}")).object);
         assert!(!opened(gzip(b"a,b")).object);
         assert!(!opened(Vec::new()).object);
+    }
+
+    /// Frames to be skipped stand first, between, and last: pzstd writes the size of the next
+    /// frame into one, and seekable archives end with a table in one.
+    #[test]
+    fn skippable_frames_of_zstd_are_skipped_wherever_they_stand() {
+        let text = b"row_id,email\n1,a@exemple.fr\n";
+        let frame = |part: &[u8]| zstd::encode_all(part, 0).unwrap();
+        for magic in [0x50, 0x5E, 0x5F] {
+            let skipped = [&[magic, 0x2A, 0x4D, 0x18, 3, 0, 0, 0], &b"\0\x01\x02"[..]].concat();
+            let parts = [&skipped, &frame(&text[..9]), &skipped, &skipped, &frame(&text[9..])];
+            let bytes = [parts.map(Vec::as_slice).concat(), skipped.clone()].concat();
+            let mut out = Vec::new();
+            opened(bytes).bytes.read_to_end(&mut out).unwrap();
+            assert_eq!(out, text);
+        }
+        let mut bytes = vec![0x50, 0x2A, 0x4D, 0x18, 0xFF, 0xFF, 0xFF, 0xFF];
+        bytes.extend([0; 100]);
+        assert!(opened(bytes).bytes.read_to_end(&mut Vec::new()).is_err(), "cut in the skipped");
+    }
+
+    #[test]
+    fn a_window_above_eight_mebibytes_is_told_apart() {
+        let frame = |log| {
+            let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 1).unwrap();
+            encoder.window_log(log).unwrap();
+            encoder.write_all(&vec![b'a'; 1 << 16]).unwrap();
+            encoder.finish().unwrap()
+        };
+        let read = opened(frame(23)).bytes.read_to_end(&mut Vec::new());
+        assert_eq!(read.unwrap(), 1 << 16);
+        let error = opened(frame(24)).bytes.read_to_end(&mut Vec::new()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::Unsupported);
     }
 
     /// Much more text than its archive: read in buffers, never held.

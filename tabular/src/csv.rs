@@ -44,6 +44,8 @@ pub enum Delimiter {
     Semicolon,
     /// The tab character.
     Tab,
+    /// `|`
+    Pipe,
 }
 
 impl Delimiter {
@@ -54,6 +56,7 @@ impl Delimiter {
             "," => Some(Self::Comma),
             ";" => Some(Self::Semicolon),
             "\t" | "tab" | "\\t" => Some(Self::Tab),
+            "|" => Some(Self::Pipe),
             _ => None,
         }
     }
@@ -63,6 +66,7 @@ impl Delimiter {
             Self::Comma => b',',
             Self::Semicolon => b';',
             Self::Tab => b'\t',
+            Self::Pipe => b'|',
         }
     }
 
@@ -218,7 +222,8 @@ impl<R: Read> CsvReader<R> {
                 self.spare = refused.into_byte_record();
                 let line = line + line_ends_before(&self.spare, field, valid);
                 let column = field + 1;
-                Err(InputError::InvalidEncoding { line, column, declared: self.encoding })
+                let record = self.spare.as_slice();
+                Err(InputError::invalid_encoding(line, column, self.encoding, record))
             }
         }
     }
@@ -697,7 +702,12 @@ mod tests {
     fn invalid_bytes_have_their_line_and_column() {
         assert_eq!(
             error(b"id,x,y\n1,\"a\r\nb\",\"c\n\xE9\"\n"),
-            InputError::InvalidEncoding { line: 4, column: 3, declared: Encoding::Utf8 }
+            InputError::InvalidEncoding {
+                line: 4,
+                column: 3,
+                declared: Encoding::Utf8,
+                likely: Some(Encoding::Windows1252)
+            }
         );
     }
 

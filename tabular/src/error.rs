@@ -3,9 +3,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use report::{Arg, Code, Diagnose, Text, told_in_english};
+use report::{Arg, Code, Diagnose, Lang, Text, told_in_english};
 
 use crate::names::ColumnName;
+use crate::parts::PartsFault;
 use crate::text::{Encoding, Form};
 
 /// Refusal of an input file, by its name.
@@ -24,6 +25,13 @@ pub enum SourceError {
         file: PathBuf,
         /// The system's answer.
         source: io::Error,
+    },
+    /// A directory that is no table of part files.
+    Parts {
+        /// The directory.
+        directory: PathBuf,
+        /// The fault.
+        fault: PartsFault,
     },
     /// Names of columns in the settings that cannot be applied.
     Mapping(#[from] MappingError),
@@ -51,6 +59,7 @@ impl Diagnose for SourceError {
                 Code::InputAbsent
             }
             Self::Open { .. } => Code::Storage,
+            Self::Parts { fault, .. } => fault.code(),
             Self::Mapping(error) => error.code(),
         }
     }
@@ -63,13 +72,15 @@ impl Diagnose for SourceError {
             Self::Open { file, source } => {
                 Text::new("source-open").with("file", file).with("error", source)
             }
+            Self::Parts { directory, fault } => fault.text().with("directory", directory),
             Self::Mapping(error) => error.text(),
         }
     }
 
     fn advice(&self) -> Option<Text> {
         match self {
-            Self::Input { file, source } => Some(source.text().with("file", file).attribute("try")),
+            Self::Input { file, source } => Some(source.cure(Some(file))),
+            Self::Parts { fault, .. } => Some(fault.text().attribute("try")),
             Self::Open { .. } | Self::Mapping(_) => None,
         }
     }
@@ -138,6 +149,8 @@ pub enum InputError {
         column: usize,
         /// The declared encoding.
         declared: Encoding,
+        /// The encoding that the row is likely in, if it shows one.
+        likely: Option<Encoding>,
     },
     /// The file holds a NUL byte.
     NulByte {
@@ -221,6 +234,11 @@ pub enum InputError {
         expected: usize,
         /// The fields of the row.
         found: usize,
+    },
+    /// A column that is used stands in the name of a directory, `key=value`, and not in the file.
+    InPath {
+        /// Name of the column.
+        name: ColumnName,
     },
     /// A row has no id.
     NoRowId {
@@ -317,6 +335,7 @@ impl InputError {
             | Self::DuplicateColumn { .. }
             | Self::WrongDelimiter { .. }
             | Self::ForeignColumns { .. }
+            | Self::InPath { .. }
             | Self::Parquet { .. }
             | Self::ParquetColumn { .. } => None,
         }
@@ -354,9 +373,10 @@ impl Diagnose for InputError {
                     .with("found", found.arg())
                     .with("known", if known { "yes" } else { "no" })
             }
-            Self::InvalidEncoding { column, declared, .. } => {
-                text.with("column", position(*column)).with("declared", declared.name())
-            }
+            Self::InvalidEncoding { column, declared, likely, .. } => text
+                .with("column", position(*column))
+                .with("declared", declared.name())
+                .with("likely", likely.map_or("none", Encoding::name)),
             Self::NulByte { column, .. }
             | Self::HeaderIsData { column }
             | Self::UnnamedColumn { column }
@@ -369,7 +389,10 @@ impl Diagnose for InputError {
                 .with("name", name)
                 .with("first", position(*first))
                 .with("second", position(*second)),
-            Self::WrongDelimiter { likely } => text.with("likely", Text::new(likely.0)),
+            Self::InPath { name } => text.with("name", name),
+            Self::WrongDelimiter { likely } => {
+                text.with("likely", Text::new(likely.0)).with("sign", likely.sign())
+            }
             Self::ForeignColumns { columns, like, program } => text
                 .with("columns", columns.len())
                 .with("known", if like.is_some() { "yes" } else { "no" })
@@ -401,11 +424,38 @@ impl Diagnose for InputError {
     }
 
     fn advice(&self) -> Option<Text> {
-        Some(self.text().attribute("try"))
+        Some(self.cure(None))
     }
 }
 
 impl InputError {
+    /// The refusal of a record that is not text in its declared encoding.
+    #[must_use]
+    pub fn invalid_encoding(line: u64, column: usize, declared: Encoding, record: &[u8]) -> Self {
+        let likely = match declared {
+            Encoding::Utf8 => Encoding::likely(record),
+            // Bytes of control characters there, of signs and quotes here.
+            Encoding::Iso8859_1 | Encoding::Iso8859_15 => Some(Encoding::Windows1252),
+            Encoding::Iso8859_2 => Some(Encoding::Windows1250),
+            _ => None,
+        };
+        Self::InvalidEncoding { line, column, declared, likely }
+    }
+
+    /// The remedy, with the file in the shell line where there is one.
+    fn cure(&self, file: Option<&Path>) -> Text {
+        if let Self::NotText { found } | Self::Parquet { found } = self {
+            let own = Text::new(found.0).attribute("try");
+            if own.exists(Lang::En) {
+                let file = file.map(shell_word).unwrap_or_default();
+                return own.with("file", file).with("command", command());
+            }
+        }
+        let text = self.text();
+        let text = if let Some(file) = file { text.with("file", file) } else { text };
+        text.attribute("try")
+    }
+
     /// The id of the text, which names the fault.
     #[must_use]
     pub fn id(&self) -> &'static str {
@@ -428,6 +478,7 @@ impl InputError {
             Self::UnclosedQuote { .. } => "input-unclosed-quote",
             Self::RecordTooLong { .. } => "input-record-too-long",
             Self::Ragged { .. } => "input-ragged",
+            Self::InPath { .. } => "input-in-path",
             Self::NoRowId { .. } => "input-no-row-id",
             Self::LongRowId { .. } => "input-long-row-id",
             Self::NumberForRowId { .. } => "input-number-for-row-id",
@@ -441,6 +492,34 @@ impl InputError {
         }
     }
 }
+
+/// A file as a word of a shell line, with the space before it; nothing for standard input.
+fn shell_word(file: &Path) -> String {
+    let name = file.to_string_lossy();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._/+=:@%,-".contains(c);
+    if file == Path::new(STANDARD_INPUT) {
+        String::new()
+    } else if name.chars().all(plain) && !name.starts_with('-') {
+        format!(" {name}")
+    } else {
+        let guard = if name.starts_with('-') { "./" } else { "" };
+        format!(" '{guard}{}'", name.replace('\'', "'\\''"))
+    }
+}
+
+/// The command in a shell line: that of the program which reads tables here.
+fn command() -> &'static str {
+    let program = std::env::args_os().next();
+    let name = program.as_deref().map(Path::new).and_then(Path::file_stem);
+    if name.is_some_and(|name| name == "provider-node") {
+        "provider-node ingest"
+    } else {
+        "advertiser-node check"
+    }
+}
+
+/// Standard input, in the place of a file's name.
+pub(crate) const STANDARD_INPUT: &str = "standard input";
 
 /// The place of a column, which is a number that nobody groups.
 fn position(column: usize) -> Arg {
@@ -550,15 +629,26 @@ impl From<&ColumnName> for Arg {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Found(&'static str);
 
-/// Things found in place of text.
+/// Things found in place of text, each with a remedy of its own.
 impl Found {
     pub(crate) const ZIP: Self = Self("found-zip");
+    pub(crate) const WORKBOOK: Self = Self("found-workbook");
     pub(crate) const OLD_WORKBOOK: Self = Self("found-old-workbook");
     pub(crate) const GZIP: Self = Self("found-gzip");
     pub(crate) const ZSTD: Self = Self("found-zstd");
+    pub(crate) const LONG_WINDOW: Self = Self("found-long-window");
+    pub(crate) const BZIP2: Self = Self("found-bzip2");
+    pub(crate) const XZ: Self = Self("found-xz");
+    pub(crate) const LZ4: Self = Self("found-lz4");
+    pub(crate) const ARCHIVE: Self = Self("found-archive");
     pub(crate) const PARQUET: Self = Self("found-parquet");
+    pub(crate) const ARROW: Self = Self("found-arrow");
+    pub(crate) const AVRO: Self = Self("found-avro");
+    pub(crate) const ORC: Self = Self("found-orc");
     pub(crate) const SQLITE: Self = Self("found-sqlite");
     pub(crate) const PDF: Self = Self("found-pdf");
+    pub(crate) const MARKUP: Self = Self("found-markup");
+    pub(crate) const JSON_ARRAY: Self = Self("found-json-array");
 }
 
 /// Delimiters in place of the declared one.
@@ -567,6 +657,16 @@ impl Found {
     pub(crate) const TAB: Self = Self("delimiter-tab");
     pub(crate) const COMMA: Self = Self("delimiter-comma");
     pub(crate) const BAR: Self = Self("delimiter-bar");
+
+    /// The delimiter as a map declares it.
+    fn sign(self) -> &'static str {
+        match self {
+            Self::SEMICOLON => ";",
+            Self::TAB => "tab",
+            Self::BAR => "|",
+            _ => ",",
+        }
+    }
 }
 
 /// Things found in NDJSON.
@@ -627,6 +727,50 @@ mod tests {
             text.render(&french),
             "crm.csv\u{a0}: la ligne 7 a 5 champs\u{202f}; l’en-tête en a 6"
         );
+    }
+
+    #[test]
+    fn a_packed_file_is_told_with_the_line_that_unpacks_it() {
+        let told = |file: &str, found| {
+            let error = SourceError::input(Path::new(file))(InputError::NotText { found });
+            (error.to_string(), error.advice().unwrap().to_string())
+        };
+        let (text, advice) = told("in/crm.csv.bz2", Found::BZIP2);
+        assert_eq!(text, "in/crm.csv.bz2: the file is packed by bzip2, which is not read");
+        assert_eq!(advice, "`bunzip2 -c in/crm.csv.bz2 | advertiser-node check -`");
+        assert_eq!(
+            told("l'été 1.csv.xz", Found::XZ).1,
+            "`xz -dc 'l'\\''été 1.csv.xz' | advertiser-node check -`"
+        );
+        assert!(told("-x.zip", Found::ZIP).1.contains("unzip -p './-x.zip' |"));
+        assert!(told(STANDARD_INPUT, Found::LZ4).1.contains("`lz4 -dc | advertiser-node"));
+    }
+
+    #[test]
+    fn everything_found_in_place_of_text_has_a_remedy_of_its_own() {
+        for found in [
+            Found::ZIP,
+            Found::WORKBOOK,
+            Found::OLD_WORKBOOK,
+            Found::GZIP,
+            Found::ZSTD,
+            Found::LONG_WINDOW,
+            Found::BZIP2,
+            Found::XZ,
+            Found::LZ4,
+            Found::ARCHIVE,
+            Found::PARQUET,
+            Found::ARROW,
+            Found::AVRO,
+            Found::ORC,
+            Found::SQLITE,
+            Found::PDF,
+            Found::MARKUP,
+            Found::JSON_ARRAY,
+        ] {
+            let own = Text::new(found.0).attribute("try");
+            assert!(own.exists(Lang::En) && own.exists(Lang::Fr), "{found:?}");
+        }
     }
 
     #[test]

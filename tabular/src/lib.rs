@@ -15,6 +15,7 @@ mod error;
 mod names;
 mod ndjson;
 mod pages;
+pub mod parts;
 mod plan;
 mod reading;
 mod row;

@@ -194,7 +194,7 @@ impl<R: Read> Lines<R> {
                 let (line, declared) = (self.line, self.declared);
                 return match core::str::from_utf8(&self.buffer) {
                     Ok(text) => Ok(Some((line, text))),
-                    Err(_) => Err(InputError::InvalidEncoding { line, column: 1, declared }),
+                    Err(_) => Err(InputError::invalid_encoding(line, 1, declared, &self.buffer)),
                 };
             }
         }

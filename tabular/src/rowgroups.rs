@@ -255,14 +255,13 @@ impl Selected {
     ) -> Result<(), InputError> {
         let chunk = group.columns().get(self.leaf).ok_or_else(damaged)?;
         match chunk.compression() {
-            Compression::UNCOMPRESSED | Compression::SNAPPY | Compression::ZSTD(_) => {}
-            _ => {
-                return Err(unreadable(Found::COMPRESSION));
-            }
+            Compression::LZO => return Err(unreadable(Found::COMPRESSION)),
+            _ => {}
         }
         let range = guarded(|| Ok(chunk.byte_range()))?;
-        let claims = pages::claims(file, range.0, range.1).ok_or_else(damaged)?;
-        if claims.page_bytes_max > PAGE_BYTES_MAX {
+        let claims =
+            pages::claims(file, range.0, range.1, chunk.compression()).ok_or_else(damaged)?;
+        if claims.page_bytes_max > pages::PAGE_BYTES_MAX {
             return Err(unreadable(Found::LONG_PAGE));
         }
         let rows = rows as u64;
@@ -538,9 +537,6 @@ const BATCH_ROWS: usize = 256;
 
 /// The longest row, and the longest field of one.
 const ROW_BYTES_MAX: usize = 64 * 1024;
-
-/// The largest page once unpacked.
-const PAGE_BYTES_MAX: u64 = 64 << 20;
 
 /// The longest description of a file.
 const FOOTER_BYTES_MAX: u32 = 64 << 20;

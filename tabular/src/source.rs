@@ -19,10 +19,11 @@ use csv::StringRecord;
 
 use crate::bytes::{self, Nature};
 use crate::csv::{CsvOptions, CsvReader};
-use crate::error::{Found, InputError, SourceError};
+use crate::error::{Found, InputError, STANDARD_INPUT, SourceError};
 use crate::names::ColumnName;
 use crate::ndjson::{self, NdjsonReader};
-use crate::plan::{Fields, FileColumn, Origin, Plan, Seen};
+use crate::parts;
+use crate::plan::{Fields, FileColumn, Origin, Plan, Seen, Wanted};
 use crate::reading::Input;
 use crate::row::Row;
 use crate::rowgroups::ParquetReader;
@@ -103,7 +104,7 @@ impl InputFile {
     /// The file as errors name it.
     #[must_use]
     pub fn shown(&self) -> PathBuf {
-        if self.is_standard_input() { "standard input".into() } else { self.path.clone() }
+        if self.is_standard_input() { STANDARD_INPUT.into() } else { self.path.clone() }
     }
 }
 
@@ -148,6 +149,10 @@ impl RowSource {
         let shown = file.shown();
         let open = SourceError::open(&shown);
         let refuse = SourceError::input(&shown);
+        let used = |key: &ColumnName| matches!(plan.want(key.as_str(), None), Ok(Some(_)));
+        if let Some(name) = parts::partition_keys(&file.path).find(used) {
+            return Err(refuse(InputError::InPath { name }));
+        }
         let opened = bytes::open(&file.path).map_err(&open)?;
         let format = match (reading.format, opened.nature) {
             (Some(format), _) => format,

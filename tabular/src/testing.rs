@@ -63,6 +63,13 @@ impl Table {
 
     /// Parquet with groups of `group_rows` rows.
     pub fn parquet(&self, group_rows: usize, zstd: bool) -> Vec<u8> {
+        let codec =
+            if zstd { Compression::ZSTD(ZstdLevel::default()) } else { Compression::SNAPPY };
+        self.parquet_as(group_rows, WriterProperties::builder().set_compression(codec).build())
+    }
+
+    /// Parquet as these properties say.
+    pub fn parquet_as(&self, group_rows: usize, properties: WriterProperties) -> Vec<u8> {
         let field = |(name, holds): &(&str, Holds)| match holds {
             Holds::Text => format!("optional binary {name} (STRING);"),
             Holds::Time => format!("optional int64 {name} (TIMESTAMP(MILLIS,true));"),
@@ -76,9 +83,6 @@ impl Table {
         };
         let fields: String = self.columns.iter().map(field).collect();
         let schema = parse_message_type(&format!("message table {{ {fields} }}")).unwrap();
-        let codec =
-            if zstd { Compression::ZSTD(ZstdLevel::default()) } else { Compression::SNAPPY };
-        let properties = WriterProperties::builder().set_compression(codec).build();
         let mut file =
             SerializedFileWriter::new(Vec::new(), Arc::new(schema), Arc::new(properties)).unwrap();
         for rows in self.rows.chunks(group_rows) {

@@ -91,6 +91,30 @@ fn a_table_reads_the_same_in_every_form() {
 }
 
 #[test]
+fn parquet_is_read_in_every_codec_and_both_versions_of_pages() {
+    use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
+    use parquet::file::properties::{WriterProperties, WriterVersion};
+    let codecs = [
+        Compression::UNCOMPRESSED,
+        Compression::SNAPPY,
+        Compression::GZIP(GzipLevel::default()),
+        Compression::BROTLI(BrotliLevel::default()),
+        Compression::LZ4,
+        Compression::LZ4_RAW,
+        Compression::ZSTD(ZstdLevel::default()),
+    ];
+    let table = sample();
+    for codec in codecs {
+        for version in [WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0] {
+            let properties = WriterProperties::builder().set_compression(codec);
+            let properties = properties.set_writer_version(version).build();
+            let bytes = table.parquet_as(2, properties);
+            assert_eq!(rows("t.parquet", &bytes), table.rows, "{codec:?} {version:?}");
+        }
+    }
+}
+
+#[test]
 fn an_option_says_the_form_where_the_name_is_wrong() {
     let options = Reading { format: Some(Format::Ndjson), ..Reading::default() };
     assert_eq!(read("t.csv", &sample().ndjson(), &options).unwrap(), sample().rows);
@@ -127,6 +151,24 @@ fn columns_are_renamed_or_ignored_in_every_form() {
 }
 
 #[test]
+fn a_column_in_the_name_of_a_directory_is_no_column() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = |partition: &str| {
+        let path = dir.path().join(partition);
+        std::fs::create_dir_all(&path).unwrap();
+        std::fs::write(path.join("part-0.csv"), "row_id,email\n1,a@exemple.fr\n").unwrap();
+        let files = parts::expand(&[InputFile::new(&path)]).unwrap();
+        {
+            let input = Input { file: files[0].clone(), reading: Arc::default() };
+            RowSource::open(&input, &SCHEMA).map(drop)
+        }
+    };
+    assert!(open("day=2026-11-21").is_ok(), "a name that is no column of ours");
+    let told = open("purposes=ads.match/day=2026-11-21").unwrap_err().to_string();
+    assert!(told.contains("`purposes` stands in the name of a directory"), "{told}");
+}
+
+#[test]
 fn a_missing_column_is_named_in_every_form() {
     let mut table = sample();
     table.columns[0].0 = "city";
@@ -142,7 +184,7 @@ fn a_missing_column_is_named_in_every_form() {
 #[test]
 fn faults_of_ndjson_have_their_line() {
     let long = format!("{{\"row_id\":\"{}\"}}", "a".repeat(64 * 1024));
-    let faults: [(&[u8], &str, Option<u64>); 15] = [
+    let faults: [(&[u8], &str, Option<u64>); 16] = [
         (b"{\"row_id\":\"1\"}\n\n{\"row_id\":2}\n", "input-json-member", Some(3)),
         (b"{\"row_id\":\"1\"}\n{\"row_id\":[\"2\"]}\n", "input-json-member", Some(2)),
         (b"{\"row_id\":\"1\",\"row_id\":\"2\"}", "input-json-member", Some(1)),
@@ -150,7 +192,8 @@ fn faults_of_ndjson_have_their_line() {
         (b"{\"row_id\":\"1\",\"purposes\":[\"a|b\"]}", "input-json-member", Some(1)),
         (b"{\"row_id\":\"1\",\"purposes\":[1]}", "input-json-member", Some(1)),
         (b"{\"row_id\":\"1\"},\n", "input-json", Some(1)),
-        (b"[{\"row_id\":\"1\"}]", "input-json", Some(1)),
+        (b"[{\"row_id\":\"1\"}]", "input-not-text", None),
+        (b"{\"row_id\":\"1\"}\n[{\"row_id\":\"1\"}]\n", "input-json", Some(2)),
         (b"{\"row_id\":\"1\"}\nrow_id,email\n", "input-json", Some(2)),
         (b"{\"row_id\":\"a\\u0000\"}", "input-nul-byte", Some(1)),
         (b"{\"row_id\":\"1\"}\n{\"row_id\":\"\xE9\"}\n", "input-invalid-encoding", Some(2)),

@@ -2,8 +2,9 @@
 //!
 //! An encoding is declared or it is UTF-8; it is never guessed, because a wrong guess makes
 //! values that match nothing and nobody notices. What can be recognised for certain (a
-//! byte-order mark, an archive, a workbook) is refused with its name.
+//! byte-order mark, an archive, a workbook, UTF-8 under another name) is refused with its name.
 
+use core::cmp::Ordering;
 use core::fmt;
 use std::io::{self, ErrorKind, Read};
 
@@ -18,12 +19,26 @@ pub enum Encoding {
     /// UTF-8, with or without a byte-order mark.
     #[default]
     Utf8,
-    /// Windows code page 1252.
+    /// Windows code page 1250, of Central Europe.
+    Windows1250,
+    /// Windows code page 1251, Cyrillic.
+    Windows1251,
+    /// Windows code page 1252, of Western Europe.
     Windows1252,
+    /// Windows code page 1253, Greek.
+    Windows1253,
+    /// Windows code page 1254, Turkish.
+    Windows1254,
+    /// Windows code page 1257, Baltic.
+    Windows1257,
     /// ISO 8859-1, Latin-1.
     Iso8859_1,
+    /// ISO 8859-2, Latin-2.
+    Iso8859_2,
     /// ISO 8859-15, Latin-9.
     Iso8859_15,
+    /// Mac OS Roman, as spreadsheets on a Mac write it.
+    Macintosh,
     /// UTF-16 with a byte-order mark.
     Utf16,
     /// UTF-16, low byte first.
@@ -34,11 +49,18 @@ pub enum Encoding {
 
 impl Encoding {
     /// Every encoding that a mapping file may declare.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 14] = [
         Self::Utf8,
+        Self::Windows1250,
+        Self::Windows1251,
         Self::Windows1252,
+        Self::Windows1253,
+        Self::Windows1254,
+        Self::Windows1257,
         Self::Iso8859_1,
+        Self::Iso8859_2,
         Self::Iso8859_15,
+        Self::Macintosh,
         Self::Utf16,
         Self::Utf16Le,
         Self::Utf16Be,
@@ -56,9 +78,16 @@ impl Encoding {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Utf8 => "utf-8",
+            Self::Windows1250 => "windows-1250",
+            Self::Windows1251 => "windows-1251",
             Self::Windows1252 => "windows-1252",
+            Self::Windows1253 => "windows-1253",
+            Self::Windows1254 => "windows-1254",
+            Self::Windows1257 => "windows-1257",
             Self::Iso8859_1 => "iso-8859-1",
+            Self::Iso8859_2 => "iso-8859-2",
             Self::Iso8859_15 => "iso-8859-15",
+            Self::Macintosh => "macintosh",
             Self::Utf16 => "utf-16",
             Self::Utf16Le => "utf-16le",
             Self::Utf16Be => "utf-16be",
@@ -77,25 +106,144 @@ impl Encoding {
     /// Appends a text in this encoding, as it is read back; a character that the encoding does not
     /// have becomes a question mark.
     pub fn encode_into(self, text: &str, out: &mut Vec<u8>) {
-        let mut legacy = |table: fn(u8) -> Option<char>| {
-            let byte = |c: char| (0..=u8::MAX).find(|byte| table(*byte) == Some(c));
-            out.extend(text.chars().map(|c| byte(c).unwrap_or(b'?')));
-        };
         match self {
             Self::Utf8 => out.extend_from_slice(text.as_bytes()),
-            Self::Windows1252 => legacy(windows_1252),
-            Self::Iso8859_1 => legacy(iso_8859_1),
-            Self::Iso8859_15 => legacy(iso_8859_15),
             Self::Utf16 | Self::Utf16Le => {
                 out.extend(text.encode_utf16().flat_map(u16::to_le_bytes))
             }
             Self::Utf16Be => out.extend(text.encode_utf16().flat_map(u16::to_be_bytes)),
+            _ => {
+                let table = self.table();
+                let byte = |c: char| (0..=u8::MAX).find(|byte| table.get(*byte) == Some(c));
+                out.extend(text.chars().map(|c| byte(c).unwrap_or(b'?')));
+            }
         }
     }
 
     const fn is_utf16(self) -> bool {
         matches!(self, Self::Utf16 | Self::Utf16Le | Self::Utf16Be)
     }
+
+    /// The characters of an encoding whose characters are bytes; of ASCII alone for the others.
+    fn table(self) -> Table {
+        Table::new(
+            match self {
+                Self::Utf8 | Self::Utf16 | Self::Utf16Le | Self::Utf16Be => None,
+                Self::Windows1250 => Some(encoding_rs::WINDOWS_1250),
+                Self::Windows1251 => Some(encoding_rs::WINDOWS_1251),
+                // The half above the control characters is that of ISO 8859-1.
+                Self::Windows1252 | Self::Iso8859_1 => Some(encoding_rs::WINDOWS_1252),
+                Self::Windows1253 => Some(encoding_rs::WINDOWS_1253),
+                Self::Windows1254 => Some(encoding_rs::WINDOWS_1254),
+                Self::Windows1257 => Some(encoding_rs::WINDOWS_1257),
+                Self::Iso8859_2 => Some(encoding_rs::ISO_8859_2),
+                Self::Iso8859_15 => Some(encoding_rs::ISO_8859_15),
+                Self::Macintosh => Some(encoding_rs::MACINTOSH),
+            },
+            self == Self::Iso8859_1,
+        )
+    }
+
+    /// The encoding, other than UTF-8, that the bytes of a record most likely are in.
+    ///
+    /// It is a hint for a message, not a ground to read the file by: a text has few characters that
+    /// tell encodings apart.
+    pub(crate) fn likely(record: &[u8]) -> Option<Self> {
+        let high = || record.iter().filter(|byte| !byte.is_ascii());
+        high().next()?;
+        let usual = |encoding: Self, usual: &str| {
+            let table = encoding.table();
+            high().filter(|byte| table.get(**byte).is_some_and(|c| usual.contains(c))).count()
+        };
+        let windows = usual(Self::Windows1252, USUAL);
+        let mac = usual(Self::Macintosh, USUAL);
+        match windows.cmp(&mac) {
+            Ordering::Less => Some(Self::Macintosh),
+            Ordering::Equal if windows == 0 => None,
+            _ => Some(Self::Windows1252),
+        }
+    }
+}
+
+/// Characters of an encoding whose characters are bytes.
+struct Table([Option<char>; 128]);
+
+impl Table {
+    fn new(of: Option<&'static encoding_rs::Encoding>, latin_1: bool) -> Self {
+        let mut table = Self([None; 128]);
+        for (byte, slot) in (0x80..=u8::MAX).zip(&mut table.0) {
+            let bytes = [byte];
+            let text =
+                of.and_then(|of| of.decode_without_bom_handling_and_without_replacement(&bytes));
+            // The tables of the web give a control character to a byte that has no other.
+            let c = text.and_then(|text| text.chars().next()).filter(|c| !c.is_control());
+            *slot = c.filter(|_| !latin_1 || byte >= 0xA0);
+        }
+        table
+    }
+
+    fn get(&self, byte: u8) -> Option<char> {
+        match byte.checked_sub(0x80) {
+            None => Some(char::from(byte)),
+            Some(at) => self.0.get(usize::from(at)).copied().flatten(),
+        }
+    }
+}
+
+/// Sign that a text in an encoding of single bytes is UTF-8 in truth.
+///
+/// A file is taken for UTF-8 if all its bytes are valid UTF-8 and it holds two different
+/// characters of those that names and addresses are written in, or one of them eight times. In an
+/// encoding of single bytes each such character would be a capital letter or `â` with a sign behind
+/// it, as `Ã©` or `â€™`, and no letter in the whole file could have a plain one behind it, as every
+/// text with accents has: `é`, followed by a letter, a space or a comma, is not valid UTF-8.
+#[derive(Default)]
+struct Disguise {
+    /// True once a byte was found that is not UTF-8.
+    refuted: bool,
+    /// Bytes of a character whose rest is not read yet.
+    open: Zeroizing<Vec<u8>>,
+    first: Option<char>,
+    times: u32,
+    shown: bool,
+}
+
+impl Disguise {
+    /// Looks at the next bytes of the file.
+    fn look(&mut self, bytes: &[u8]) {
+        if self.refuted || (self.open.is_empty() && bytes.is_ascii()) {
+            return;
+        }
+        self.open.extend_from_slice(bytes);
+        let (text, rest) = match core::str::from_utf8(&self.open) {
+            Ok(text) => (text, 0),
+            Err(error) if error.error_len().is_some() => {
+                *self = Self { refuted: true, ..Self::default() };
+                return;
+            }
+            Err(error) => {
+                let (valid, rest) = self.open.split_at(error.valid_up_to());
+                (core::str::from_utf8(valid).unwrap_or_default(), rest.len())
+            }
+        };
+        for c in text.chars().filter(|c| is_written(*c)) {
+            self.times = self.times.checked_add(1).unwrap_or(WRITTEN_MANY);
+            self.shown |= *self.first.get_or_insert(c) != c || self.times >= WRITTEN_MANY;
+        }
+        let read = self.open.len() - rest;
+        self.open.drain(..read);
+    }
+
+    /// True if the file, which has ended, is UTF-8.
+    fn is_utf8(&self) -> bool {
+        !self.refuted && self.open.is_empty() && self.shown
+    }
+}
+
+/// True for characters above ASCII of which names and addresses are made.
+const fn is_written(c: char) -> bool {
+    matches!(c, '\u{C0}'..='\u{17F}' | '\u{386}'..='\u{3CE}' | '\u{401}'..='\u{45F}' | '\u{2010}'..='\u{2026}')
+        && !matches!(c, '×' | '÷')
 }
 
 impl fmt::Display for Encoding {
@@ -145,6 +293,9 @@ pub(crate) enum TextFailure {
 pub(crate) struct Decoder<R> {
     source: R,
     encoding: Encoding,
+    /// The characters of an encoding of single bytes.
+    table: Table,
+    disguise: Disguise,
     opened: bool,
     ended: bool,
     /// Bytes read and not decoded yet: the start of the file, or part of a UTF-16 character.
@@ -158,6 +309,8 @@ impl<R: Read> Decoder<R> {
         Self {
             source,
             encoding,
+            table: encoding.table(),
+            disguise: Disguise::default(),
             opened: false,
             ended: false,
             raw: Zeroizing::new(Vec::with_capacity(CHUNK_BYTES)),
@@ -177,6 +330,9 @@ impl<R: Read> Decoder<R> {
                 self.opened = true;
             }
             self.decode();
+        }
+        if self.taken >= self.decoded.len() && self.disguise.is_utf8() {
+            return Err(TextFailure::Encoding(UTF_8));
         }
         Ok(self.decoded.get(self.taken..).unwrap_or_default())
     }
@@ -202,6 +358,10 @@ impl<R: Read> Decoder<R> {
                     added += read;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // A window of zstd above the bound; nothing else gives this kind.
+                Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                    return Err(TextFailure::NotText(Found::LONG_WINDOW));
+                }
                 Err(error) => return Err(TextFailure::Read(error.kind())),
             }
         }
@@ -211,8 +371,8 @@ impl<R: Read> Decoder<R> {
     /// Judges the start of the file and removes its byte-order mark.
     fn open(&mut self) -> Result<(), TextFailure> {
         let start: &[u8] = &self.raw;
-        if let Some((_, what)) = SIGNATURES.iter().find(|(bytes, _)| start.starts_with(bytes)) {
-            return Err(TextFailure::NotText(*what));
+        if let Some(found) = other_form(start) {
+            return Err(TextFailure::NotText(found));
         }
         let mark = MARKS.iter().find(|(bytes, _)| start.starts_with(bytes));
         let found = match mark {
@@ -241,14 +401,16 @@ impl<R: Read> Decoder<R> {
                 core::mem::swap(&mut self.raw, &mut self.decoded);
                 0
             }
-            Encoding::Windows1252 => decode_bytes(&self.raw, &mut self.decoded, windows_1252),
-            Encoding::Iso8859_1 => decode_bytes(&self.raw, &mut self.decoded, iso_8859_1),
-            Encoding::Iso8859_15 => decode_bytes(&self.raw, &mut self.decoded, iso_8859_15),
             Encoding::Utf16 | Encoding::Utf16Le => {
                 decode_utf16(&self.raw, &mut self.decoded, u16::from_le_bytes, self.ended)
             }
             Encoding::Utf16Be => {
                 decode_utf16(&self.raw, &mut self.decoded, u16::from_be_bytes, self.ended)
+            }
+            _ => {
+                self.disguise.look(&self.raw);
+                decode_bytes(&self.raw, &mut self.decoded, &self.table);
+                0
             }
         };
         let done = self.raw.len() - kept;
@@ -271,15 +433,39 @@ fn unmarked_utf16(start: &[u8]) -> Option<Form> {
     every(|[high, low]| *high == 0 && *low != 0).then_some(UTF_16BE)
 }
 
-fn decode_bytes(raw: &[u8], out: &mut Vec<u8>, table: fn(u8) -> Option<char>) -> usize {
+fn decode_bytes(raw: &[u8], out: &mut Vec<u8>, table: &Table) {
     let mut buffer = [0; 4];
     for &byte in raw {
-        match table(byte) {
+        match table.get(byte) {
             Some(c) => out.extend_from_slice(c.encode_utf8(&mut buffer).as_bytes()),
             None => out.push(UNDEFINED),
         }
     }
-    0
+}
+
+/// Recognises a file that is no table of text.
+fn other_form(start: &[u8]) -> Option<Found> {
+    if let Some((_, found)) = SIGNATURES.iter().find(|(bytes, _)| start.starts_with(bytes)) {
+        let has = |name: &[u8]| start.windows(name.len()).any(|part| part == name);
+        let workbook = *found == Found::ZIP && OFFICE.iter().any(|name| has(name));
+        return Some(if workbook { Found::WORKBOOK } else { *found });
+    }
+    if let [b'B', b'Z', b'h', b'1'..=b'9', block @ ..] = start
+        && BZIP2_BLOCKS.iter().any(|mark| block.starts_with(mark))
+    {
+        return Some(Found::BZIP2);
+    }
+    let control = |byte: &u8| matches!(byte, 0..=8 | 0x0E..=0x1F);
+    if start.starts_with(b"ORC") && start.iter().any(control) {
+        return Some(Found::ORC);
+    }
+    let text = start.strip_prefix(BOM).unwrap_or(start).trim_ascii_start();
+    let is = |tag: &[u8]| text.get(..tag.len()).is_some_and(|text| text.eq_ignore_ascii_case(tag));
+    if MARKUP.iter().any(|tag| is(tag)) {
+        return Some(Found::MARKUP);
+    }
+    let entries = text.strip_prefix(b"[")?.trim_ascii_start();
+    entries.starts_with(b"{").then_some(Found::JSON_ARRAY)
 }
 
 /// Decodes UTF-16 and tells how many raw bytes wait for the rest of their character.
@@ -311,38 +497,6 @@ fn decode_utf16(raw: &[u8], out: &mut Vec<u8>, order: fn([u8; 2]) -> u16, ended:
     kept
 }
 
-fn iso_8859_1(byte: u8) -> Option<char> {
-    Some(char::from(byte))
-}
-
-fn iso_8859_15(byte: u8) -> Option<char> {
-    Some(match byte {
-        0xA4 => '€',
-        0xA6 => 'Š',
-        0xA8 => 'š',
-        0xB4 => 'Ž',
-        0xB8 => 'ž',
-        0xBC => 'Œ',
-        0xBD => 'œ',
-        0xBE => 'Ÿ',
-        _ => char::from(byte),
-    })
-}
-
-fn windows_1252(byte: u8) -> Option<char> {
-    match byte.checked_sub(0x80) {
-        Some(position) if position < 0x20 => {
-            WINDOWS_1252.chars().nth(usize::from(position)).filter(|&c| c != '\u{FFFD}')
-        }
-        _ => Some(char::from(byte)),
-    }
-}
-
-/// Code points 0x80 to 0x9F of code page 1252; U+FFFD where none is defined.
-const WINDOWS_1252: &str = "\
-    €\u{FFFD}‚ƒ„…†‡ˆ‰Š‹Œ\u{FFFD}Ž\u{FFFD}\
-    \u{FFFD}‘’“”•–—˜™š›œ\u{FFFD}žŸ";
-
 /// Stands for a byte without a meaning; never part of UTF-8.
 const UNDEFINED: u8 = 0xFF;
 
@@ -350,7 +504,15 @@ const UNDEFINED: u8 = 0xFF;
 const CHUNK_BYTES: usize = 16 * 1024;
 
 /// Bytes looked at when a file opens.
-const SNIFFED_BYTES: usize = 64;
+const SNIFFED_BYTES: usize = 128;
+
+/// Characters above ASCII that are usual in Western Europe, by which [`Encoding::likely`] goes.
+const USUAL: &str = "àâäáãåæçèéêëíîïìñóôöõòøœùúûüÿßÀÂÄÁÇÈÉÊËÎÏÔÖŒÙÛÜÑ’“”«»–—…€°";
+
+/// Times that one written character must occur where there is no other.
+const WRITTEN_MANY: u32 = 8;
+
+const BOM: &[u8] = &[0xEF, 0xBB, 0xBF];
 
 const UTF_8: Form = Form::Encoding(Encoding::Utf8);
 const UTF_16LE: Form = Form::Encoding(Encoding::Utf16Le);
@@ -366,15 +528,38 @@ const MARKS: [(&[u8], Form); 5] = [
 ];
 
 /// First bytes of files that are often given instead of text.
-const SIGNATURES: [(&[u8], Found); 7] = [
+const SIGNATURES: [(&[u8], Found); 15] = [
     (b"PK\x03\x04", Found::ZIP),
+    (b"PK\x05\x06", Found::ZIP),
     (&[0xD0, 0xCF, 0x11, 0xE0], Found::OLD_WORKBOOK),
     (&[0x1F, 0x8B], Found::GZIP),
     (&[0x28, 0xB5, 0x2F, 0xFD], Found::ZSTD),
+    (&[0xFD, b'7', b'z', b'X', b'Z', 0], Found::XZ),
+    (&[0x04, 0x22, 0x4D, 0x18], Found::LZ4),
+    (&[b'7', b'z', 0xBC, 0xAF, 0x27, 0x1C], Found::ARCHIVE),
+    (b"Rar!\x1A\x07", Found::ARCHIVE),
     (b"PAR1", Found::PARQUET),
+    (b"ARROW1\0\0", Found::ARROW),
+    (b"FEA1", Found::ARROW),
+    (b"Obj\x01", Found::AVRO),
     (b"SQLite format 3\0", Found::SQLITE),
     (b"%PDF-", Found::PDF),
 ];
+
+/// Marks of a block of bzip2, and of the end of an archive without any.
+const BZIP2_BLOCKS: [&[u8]; 2] = [b"1AY&SY", &[0x17, 0x72, 0x45, 0x38, 0x50, 0x90]];
+
+/// Names that the first entry of an office document has.
+const OFFICE: [&[u8]; 5] = [
+    b"[Content_Types].xml",
+    b"_rels/",
+    b"docProps/",
+    b"xl/",
+    b"mimetypeapplication/vnd.oasis.opendocument",
+];
+
+/// Beginnings of pages and of spreadsheets written as such.
+const MARKUP: [&[u8]; 4] = [b"<!doctype", b"<html", b"<?xml", b"<table"];
 
 #[cfg(test)]
 mod tests {
@@ -440,10 +625,93 @@ mod tests {
         assert_eq!(text(b"Fran\xE7ois \xA4", Encoding::Iso8859_15), "François €");
         assert_eq!(text(b"Fran\xE7ois \xA4", Encoding::Iso8859_1), "François ¤");
         assert_eq!(text(b"\x9F\x8A\x9C\x9E", Encoding::Windows1252), "ŸŠœž");
-        for byte in [0x81, 0x8D, 0x8F, 0x90, 0x9D] {
-            assert_eq!(decode(&[b'a', byte], Encoding::Windows1252).unwrap(), [b'a', 0xFF]);
+        assert_eq!(text(b"\xA3\xF3d\x9F", Encoding::Windows1250), "Łódź");
+        assert_eq!(text(b"\xA3\xF3d\xBC", Encoding::Iso8859_2), "Łódź");
+        assert_eq!(text(b"\xCA\xE8\xE5\xE2", Encoding::Windows1251), "Киев");
+        assert_eq!(text(b"\xC1\xE8\xDE\xED\xE1", Encoding::Windows1253), "Αθήνα");
+        assert_eq!(text(b"\xDD\xFE\xF0", Encoding::Windows1254), "İşğ");
+        assert_eq!(text(b"\xD0i\xEFuliai", Encoding::Windows1257), "Šiļuliai");
+        assert_eq!(text(b"L\xD5\x8Et\x8E", Encoding::Macintosh), "L’été");
+    }
+
+    #[test]
+    fn bytes_without_a_character_are_never_guessed() {
+        let undefined = |encoding: Encoding| -> Vec<u8> {
+            let table = encoding.table();
+            (0..=u8::MAX).filter(|byte| table.get(*byte).is_none()).collect()
+        };
+        assert_eq!(undefined(Encoding::Windows1252), [0x81, 0x8D, 0x8F, 0x90, 0x9D]);
+        let controls: Vec<u8> = (0x80..0xA0).collect();
+        for latin in [Encoding::Iso8859_1, Encoding::Iso8859_2, Encoding::Iso8859_15] {
+            assert_eq!(undefined(latin), controls, "{latin}");
+            assert_eq!(decode(b"a\x92", latin).unwrap(), b"a\xFF");
         }
-        assert_eq!(WINDOWS_1252.chars().count(), 32);
+        assert_eq!(undefined(Encoding::Windows1250), [0x81, 0x83, 0x88, 0x90, 0x98]);
+        assert!(undefined(Encoding::Macintosh).is_empty());
+        assert!(undefined(Encoding::Windows1253).contains(&0xFF));
+    }
+
+    #[test]
+    fn what_is_written_in_an_encoding_is_read_back() {
+        for encoding in Encoding::ALL {
+            let table = encoding.table();
+            let high: String = (0..=u8::MAX).filter_map(|byte| table.get(byte)).collect();
+            let text = format!("row_id;ville\n1;Lyon\n2;{}\n", high.replace('\0', ""));
+            let mut bytes = encoding.mark().to_vec();
+            encoding.encode_into(&text, &mut bytes);
+            assert_eq!(decode(&bytes, encoding).unwrap(), text.as_bytes(), "{encoding}");
+        }
+    }
+
+    #[test]
+    fn utf8_under_another_name_is_refused_and_real_text_never_is() {
+        let legacy = [
+            Encoding::Windows1252,
+            Encoding::Windows1250,
+            Encoding::Iso8859_15,
+            Encoding::Macintosh,
+        ];
+        for text in [
+            "nom\nHélène\nFrançois\n",
+            "nom\nGérard\nRémi\nAndré\nÉric,José,Zoé,Chloé,Timothée,Théo\n",
+            "note\nl’été\n",
+        ] {
+            for declared in legacy {
+                let read = decode(text.as_bytes(), declared);
+                assert_eq!(read, Err(TextFailure::Encoding(UTF_8)), "{text}");
+            }
+        }
+        // One character of a kind, signs, and text that is what it says.
+        for text in ["nom\nGérard\nRémi\n", "prix\n3 €\n4 €\n5 ©, 6 ®\n", "nom\nMarie\n"] {
+            assert!(decode(text.as_bytes(), Encoding::Windows1252).is_ok(), "{text}");
+        }
+        for text in [
+            "nom\nHélène\nFrançois\nLe «\u{a0}CAFÉ\u{a0}» d’Été\n",
+            "nom\nSOCIÉTÉ»\nÀ L’ÉTÉ’\n",
+            "CAFÉ®,CAFÉ»,DÉJÀ©,MOITIÉ’,É”",
+        ] {
+            let mut bytes = Vec::new();
+            Encoding::Windows1252.encode_into(text, &mut bytes);
+            assert_eq!(decode(&bytes, Encoding::Windows1252).unwrap(), text.as_bytes());
+        }
+        let mixed = [&"nom\nHélène,François\n".as_bytes()[..], b"Andr\xE9\n"].concat();
+        assert!(decode(&mixed, Encoding::Windows1252).is_ok(), "not all of it is UTF-8");
+    }
+
+    #[test]
+    fn the_likely_encoding_of_a_row_is_that_of_its_accents() {
+        for (text, likely) in [
+            ("Hélène,Crème brûlée", Encoding::Windows1252),
+            ("l’été,12 €", Encoding::Windows1252),
+            ("Hélène,François", Encoding::Macintosh),
+            ("l’été", Encoding::Macintosh),
+        ] {
+            let mut bytes = Vec::new();
+            likely.encode_into(text, &mut bytes);
+            assert_eq!(Encoding::likely(&bytes), Some(likely), "{text}");
+        }
+        assert_eq!(Encoding::likely(b"plain"), None);
+        assert_eq!(Encoding::likely(b"\x81\x81"), None);
     }
 
     #[test]
@@ -498,6 +766,24 @@ mod tests {
             let mut file = bytes.to_vec();
             file.extend([7; 100]);
             assert_eq!(decode(&file, Encoding::Utf8), Err(TextFailure::NotText(what)));
+        }
+        for (bytes, what) in [
+            (&b"BZh91AY&SY\x01"[..], Found::BZIP2),
+            (b"BZh1\x17\x72\x45\x38\x50\x90", Found::BZIP2),
+            (b"PK\x03\x04\x14\0\x06\0\x08\0[Content_Types].xml", Found::WORKBOOK),
+            (b"PK\x03\x04\x14\0\0\0\0\0crm.csv", Found::ZIP),
+            (b"ORC\x0A\x03\0\0\0", Found::ORC),
+            (b"\xEF\xBB\xBF[\r\n  {\"row_id\":\"1\"}\n]", Found::JSON_ARRAY),
+            (b"[{\"row_id\":\"1\"}]", Found::JSON_ARRAY),
+            (b"\n<!DOCTYPE html><html>", Found::MARKUP),
+            (b"<HTML>", Found::MARKUP),
+        ] {
+            for declared in [Encoding::Utf8, Encoding::Windows1252] {
+                assert_eq!(decode(bytes, declared), Err(TextFailure::NotText(what)));
+            }
+        }
+        for text in ["ORCID,row_id\n", "[id],[mail]\n", "BZhello\n", "Obj,x\n", "<tag>,x\n"] {
+            assert!(decode(text.as_bytes(), Encoding::Utf8).is_ok(), "{text}");
         }
     }
 

@@ -232,13 +232,8 @@ impl<R: Read> Lines<R> {
         if too_long {
             self.skip().map_err(unreadable(line)).map_err(&input)?;
         }
-        let invalid = || {
-            input(InputError::InvalidEncoding {
-                line: self.line,
-                column: 1,
-                declared: Encoding::Utf8,
-            })
-        };
+        let invalid =
+            || input(InputError::invalid_encoding(self.line, 1, Encoding::Utf8, &self.kept));
         match std::str::from_utf8(&self.kept) {
             // A line that was cut may end inside a character.
             Err(error) if !(too_long && error.error_len().is_none()) => Err(invalid()),

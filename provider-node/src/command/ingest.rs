@@ -11,7 +11,7 @@ use node::failure::Failure;
 use report::{Arg, Text};
 use rights::objections::Objections;
 use store::os::{Clock, SystemClock};
-use tabular::{Input, InputFile};
+use tabular::{Input, InputFile, parts};
 
 use crate::Home;
 use crate::command::object::OBJECTIONS;
@@ -43,7 +43,9 @@ pub(crate) fn run(
     let progress = Progress::new(output, terminal);
     progress.stage("ingest");
     let reading = Arc::new(home.config.common.reading(&graph::SCHEMA));
-    let inputs = [Input { file: InputFile::new(file), reading }];
+    let input = |file| Input { file, reading: Arc::clone(&reading) };
+    let files = parts::expand(&[InputFile::new(file)])?;
+    let inputs: Vec<Input> = files.into_iter().map(input).collect();
     let snapshot = Published::ingest(&home, &inputs, &rules, day)?;
     Namespaces::learn(&home, snapshot.stored.namespaces())?;
     let engine = Engine::start(home.config.common.threads);

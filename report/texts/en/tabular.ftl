@@ -5,6 +5,16 @@
 source-input = { $file }: { $fault }
 source-open = cannot open { $file }: { $error }
     .try = name a file that exists and that you may read
+parts-no-data = { $directory }: the directory has no part file
+    .try = check that the export ran and wrote there
+parts-unfinished = { $directory }: the job that writes this directory has not ended
+    .try = wait until it has, or export again
+parts-logged = { $directory }: the table has a log (Delta Lake or Hudi), so that its files hold deleted rows too
+    .try = have its engine write the table as Parquet or CSV, and give that directory
+parts-directory = { $directory }: a directory within one of part files, and no `key=value`
+    .try = move it away, or name each directory on the command line
+parts-deep = { $directory }: too deep within other directories for a table
+    .try = name the directory of the part files
 mapping-no-field = the map names no source for the field `{ $name }`
     .try = { try-mapping }
 mapping-ignored = the map takes a field from the column `{ $name }` and ignores it too
@@ -15,17 +25,20 @@ try-mapping = name a column for it under `[input.fields]` of the map
 
 input-read = the file cannot be read after line { $line }: { $error }
     .try = check the file, its disk and its compression, then run again
-input-not-text = the file is { $found }, not text
+input-not-text = the file is { $found }, which is not read
     .try = export it as CSV or NDJSON in UTF-8, or as Parquet
 input-wrong-encoding = the file is { $found }; its declared encoding is { $declared }
     .try = { $known ->
         [yes] declare `encoding = "{ $found }"`, or export the file as UTF-8
        *[no] export the file as UTF-8
      }
-input-invalid-encoding = line { $line }, column { $column }: not valid { $declared }
-    .try = { $declared ->
-        [utf-8] export the file as UTF-8, or declare its encoding, often `windows-1252`
-       *[other] the file is probably not { $declared }; export it as UTF-8
+input-invalid-encoding = line { $line }, column { $column }: not valid { $declared }{ $likely ->
+    [none] {""}
+   *[other] ; it looks like { $likely }
+ }
+    .try = { $likely ->
+        [none] the file is probably not { $declared }; export it as UTF-8, or declare its encoding
+       *[other] export the file as UTF-8, or declare its encoding: `encoding = "{ $likely }"`, if its program says so too
      }
 input-nul-byte = line { $line }, column { $column }: a NUL byte
     .try = export the file again; a NUL byte means that it is damaged or is not text
@@ -40,7 +53,7 @@ input-unnamed-column = column { $column } of the header has no name
 input-duplicate-column = columns { $first } and { $second } have the same name `{ $name }`
     .try = rename or remove one of the two columns
 input-wrong-delimiter = the header is a single column; the file seems to use the { $likely }
-    .try = declare the { $likely } as `delimiter`, or export with another one
+    .try = declare it, `delimiter = "{ $sign }"`, or export with another one
 input-foreign-columns = { $columns ->
     [one] the only column has none of our names
    *[other] none of { $columns_text } columns has our names
@@ -93,6 +106,8 @@ input-ragged = line { $line } has { $found ->
         [more] put fields that contain the delimiter in quotes
        *[fewer] check line ends inside fields, and the end of the row
      }
+input-in-path = the column `{ $name }` stands in the name of a directory, and not in the file
+    .try = write it into the files: what a path says is not read
 input-no-row-id = line { $line }: the row has no id, or a null marker for one
     .try = give every row an id, which never changes and is the same in every file
 input-long-row-id = line { $line }: the id of the row is longer than 1024 bytes
@@ -106,7 +121,7 @@ input-json = line { $line } is { $found }, not one JSON object
 input-json-member = line { $line }: `{ $name }` is { $found }
     .try = write the value as text in quotes, so that it stays as it is; lists may be arrays of texts, absent values null
 input-parquet = the file is { $found }
-    .try = write it again as Parquet with snappy or zstd, without encryption, or as CSV
+    .try = write it again as Parquet, without encryption, or as CSV
 input-parquet-column = column `{ $name }` holds { $found }
     .try = write the column as STRING (of numbers the digits alone, without `.0`), DATE, TIMESTAMP in UTC, BOOLEAN or LIST of STRING
 input-parquet-field = row { $line }, column `{ $name }`: { $found }
@@ -116,13 +131,42 @@ input-parser = the parser stopped near line { $line }
 
 ## Things found in place of others
 
-found-zip = a ZIP archive or an Excel workbook
+found-zip = a ZIP archive
+    .try = `unzip -p{ $file } | { $command } -`
+found-workbook = an Excel workbook or another office document
+    .try = save each sheet as “CSV UTF-8” in the spreadsheet
 found-old-workbook = an old Excel workbook
-found-gzip = a gzip archive
-found-zstd = a zstd archive
-found-parquet = a Parquet file
+    .try = save each sheet as “CSV UTF-8” in the spreadsheet
+found-gzip = packed twice, within by gzip
+    .try = unpack it once before
+found-zstd = packed twice, within by zstd
+    .try = unpack it once before
+found-long-window = packed by zstd with a window above 8 MiB
+    .try = `zstd -dc --long=31{ $file } | { $command } -`, or pack it again without `--long` and `--ultra`
+found-bzip2 = packed by bzip2
+    .try = `bunzip2 -c{ $file } | { $command } -`
+found-xz = packed by xz
+    .try = `xz -dc{ $file } | { $command } -`
+found-lz4 = packed by LZ4
+    .try = `lz4 -dc{ $file } | { $command } -`
+found-archive = a 7z or RAR archive
+    .try = unpack it, and give the files that were in it
+found-parquet = a Parquet file inside an archive
+    .try = unpack it to a file: Parquet packs its own pages
+found-arrow = a Feather (Arrow) file
+    .try = write it as Parquet, in Python: `pyarrow.parquet.write_table(pyarrow.feather.read_table(FILE), "crm.parquet")`
+found-avro = an Avro file
+    .try = write it as Parquet, CSV or NDJSON with the program that made it
+found-orc = an ORC file
+    .try = write it as Parquet, in Python: `pyarrow.parquet.write_table(pyarrow.orc.read_table(FILE), "crm.parquet")`
 found-sqlite = an SQLite database
+    .try = `sqlite3 -csv -header{ $file } "SELECT * FROM TABLE" | { $command } -`
 found-pdf = a PDF document
+    .try = export the table itself, as CSV
+found-markup = a web page or XML
+    .try = export again as CSV: a page in place of a file is often that of a log-in, or a spreadsheet saved as one
+found-json-array = a JSON array
+    .try = `jq -c '.[]'{ $file } | { $command } -`, which writes one object a line
 found-unmarked = text without a mark
 found-list = a list, where one text is expected
 found-bar-in-entry = a list with `|` inside an entry
@@ -142,9 +186,11 @@ json-object = an object
 json-list-of-others = a list of something other than texts
 parquet-not = not a Parquet file
 parquet-stream = Parquet, which is read from a file and not from a stream
+    .try = write the stream to a file first: `cat > crm.parquet`, then `{ $command } crm.parquet`
 parquet-damaged = a Parquet file that is damaged or cut short
 parquet-encrypted = an encrypted Parquet file
-parquet-compression = a Parquet file with another compression than snappy or zstd
+parquet-compression = a Parquet file compressed by LZO
+    .try = write it again with snappy, zstd, gzip, lz4 or brotli
 parquet-long-page = a Parquet file with a page above 64 MiB
 parquet-long-description = a Parquet file whose description is above 64 MiB
 parquet-name-twice = a Parquet file with two columns of one name

@@ -5,6 +5,16 @@
 source-input = { $file } : { $fault }
 source-open = impossible d’ouvrir le fichier { $file } : { $error }
     .try = nommez un fichier qui existe et que vous pouvez lire
+parts-no-data = { $directory } : le répertoire n’a aucun fichier de données
+    .try = vérifiez que l’export a eu lieu et qu’il a écrit là
+parts-unfinished = { $directory } : la tâche qui écrit ce répertoire n’est pas finie
+    .try = attendez qu’elle le soit, ou exportez de nouveau
+parts-logged = { $directory } : la table a un journal (Delta Lake ou Hudi), et ses fichiers contiennent aussi des lignes supprimées
+    .try = faites écrire la table en Parquet ou CSV par son moteur, et donnez ce répertoire-là
+parts-directory = { $directory } : un répertoire parmi des fichiers de données, sans `clé=valeur`
+    .try = déplacez-le, ou nommez chaque répertoire sur la ligne de commande
+parts-deep = { $directory } : trop profond dans d’autres répertoires pour une table
+    .try = nommez le répertoire des fichiers de données
 mapping-no-field = le fichier de correspondance ne donne aucune source au champ `{ $name }`
     .try = { try-mapping }
 mapping-ignored = le fichier de correspondance tire un champ de la colonne `{ $name }` et l’ignore aussi
@@ -15,17 +25,20 @@ try-mapping = nommez une colonne pour lui sous `[input.fields]` du fichier de co
 
 input-read = le fichier ne peut pas être lu après la ligne { $line } : { $error }
     .try = vérifiez le fichier, son disque et sa compression, puis relancez
-input-not-text = le fichier est { $found }, pas du texte
+input-not-text = le fichier est { $found }, ce qui n’est pas lu
     .try = exportez-le en CSV ou NDJSON en UTF-8, ou en Parquet
 input-wrong-encoding = le fichier est { $found } ; son encodage déclaré est { $declared }
     .try = { $known ->
         [yes] déclarez `encoding = "{ $found }"`, ou exportez le fichier en UTF-8
        *[no] exportez le fichier en UTF-8
      }
-input-invalid-encoding = ligne { $line }, colonne { $column } : { $declared } non valide
-    .try = { $declared ->
-        [utf-8] exportez le fichier en UTF-8, ou déclarez son encodage, souvent `windows-1252`
-       *[other] le fichier n’est sans doute pas en { $declared } ; exportez-le en UTF-8
+input-invalid-encoding = ligne { $line }, colonne { $column } : { $declared } non valide{ $likely ->
+    [none] {""}
+   *[other]  ; cela ressemble à { $likely }
+ }
+    .try = { $likely ->
+        [none] le fichier n’est sans doute pas en { $declared } ; exportez-le en UTF-8, ou déclarez son encodage
+       *[other] exportez le fichier en UTF-8, ou déclarez son encodage : `encoding = "{ $likely }"`, si son programme le dit aussi
      }
 input-nul-byte = ligne { $line }, colonne { $column } : un octet NUL
     .try = exportez de nouveau le fichier ; un octet NUL veut dire qu’il est endommagé ou n’est pas du texte
@@ -40,7 +53,7 @@ input-unnamed-column = la colonne { $column } de l’en-tête n’a pas de nom
 input-duplicate-column = les colonnes { $first } et { $second } ont le même nom `{ $name }`
     .try = renommez ou retirez l’une des deux colonnes
 input-wrong-delimiter = l’en-tête n’a qu’une colonne ; le fichier semble utiliser { $likely }
-    .try = déclarez { $likely } par le réglage `delimiter`, ou exportez avec un autre séparateur
+    .try = déclarez-le, `delimiter = "{ $sign }"`, ou exportez avec un autre séparateur
 input-foreign-columns = { $columns ->
     [one] la seule colonne ne porte aucun de nos noms
    *[other] aucune des { $columns_text } colonnes ne porte un de nos noms
@@ -93,6 +106,8 @@ input-ragged = la ligne { $line } a { $found ->
         [more] mettez entre guillemets les champs qui contiennent le séparateur
        *[fewer] vérifiez les fins de ligne dans les champs, et la fin de la ligne
      }
+input-in-path = la colonne `{ $name }` est dans le nom d’un répertoire, et non dans le fichier
+    .try = écrivez-la dans les fichiers : ce que dit un chemin n’est pas lu
 input-no-row-id = ligne { $line } : la fiche n’a pas d’identifiant de fiche, ou une marque de valeur absente à sa place
     .try = donnez à chaque fiche un identifiant qui ne change jamais et qui est le même dans tous les fichiers
 input-long-row-id = ligne { $line } : l’identifiant de la fiche dépasse 1024 octets
@@ -106,7 +121,7 @@ input-json = la ligne { $line } est { $found }, pas un objet JSON
 input-json-member = ligne { $line } : `{ $name }` est { $found }
     .try = écrivez la valeur comme du texte entre guillemets, pour qu’elle reste telle quelle ; les listes peuvent être des tableaux de textes, les valeurs absentes null
 input-parquet = le fichier est { $found }
-    .try = écrivez-le de nouveau en Parquet avec snappy ou zstd, sans chiffrement, ou en CSV
+    .try = écrivez-le de nouveau en Parquet, sans chiffrement, ou en CSV
 input-parquet-column = la colonne `{ $name }` contient { $found }
     .try = écrivez la colonne en STRING (des nombres les seuls chiffres, sans `.0`), DATE, TIMESTAMP en UTC, BOOLEAN ou LIST de STRING
 input-parquet-field = ligne { $line }, colonne `{ $name }` : { $found }
@@ -116,13 +131,42 @@ input-parser = l’analyse s’est arrêtée près de la ligne { $line }
 
 ## Ce qui est trouvé à la place d’autre chose
 
-found-zip = une archive ZIP ou un classeur Excel
+found-zip = une archive ZIP
+    .try = `unzip -p{ $file } | { $command } -`
+found-workbook = un classeur Excel ou un autre document bureautique
+    .try = enregistrez chaque feuille au format « CSV UTF-8 » dans le tableur
 found-old-workbook = un ancien classeur Excel
-found-gzip = une archive gzip
-found-zstd = une archive zstd
-found-parquet = un fichier Parquet
-found-sqlite = une base de données SQLite
+    .try = enregistrez chaque feuille au format « CSV UTF-8 » dans le tableur
+found-gzip = compressé deux fois, à l’intérieur par gzip
+    .try = décompressez-le une fois auparavant
+found-zstd = compressé deux fois, à l’intérieur par zstd
+    .try = décompressez-le une fois auparavant
+found-long-window = compressé par zstd avec une fenêtre de plus de 8 Mio
+    .try = `zstd -dc --long=31{ $file } | { $command } -`, ou compressez-le de nouveau sans `--long` ni `--ultra`
+found-bzip2 = compressé par bzip2
+    .try = `bunzip2 -c{ $file } | { $command } -`
+found-xz = compressé par xz
+    .try = `xz -dc{ $file } | { $command } -`
+found-lz4 = compressé par LZ4
+    .try = `lz4 -dc{ $file } | { $command } -`
+found-archive = une archive 7z ou RAR
+    .try = décompressez-la, et donnez les fichiers qu’elle contenait
+found-parquet = un fichier Parquet dans une archive
+    .try = décompressez-le dans un fichier : Parquet compresse lui-même ses pages
+found-arrow = un fichier Feather (Arrow)
+    .try = écrivez-le en Parquet, en Python : `pyarrow.parquet.write_table(pyarrow.feather.read_table(FILE), "crm.parquet")`
+found-avro = un fichier Avro
+    .try = écrivez-le en Parquet, CSV ou NDJSON avec le programme qui l’a produit
+found-orc = un fichier ORC
+    .try = écrivez-le en Parquet, en Python : `pyarrow.parquet.write_table(pyarrow.orc.read_table(FILE), "crm.parquet")`
+found-sqlite = une base SQLite
+    .try = `sqlite3 -csv -header{ $file } "SELECT * FROM TABLE" | { $command } -`
 found-pdf = un document PDF
+    .try = exportez le tableau lui-même, en CSV
+found-markup = une page web ou du XML
+    .try = exportez de nouveau en CSV : une page à la place d’un fichier est souvent celle d’une connexion, ou un tableur enregistré ainsi
+found-json-array = un tableau JSON
+    .try = `jq -c '.[]'{ $file } | { $command } -`, qui écrit un objet par ligne
 found-unmarked = du texte sans marque d’ordre des octets
 found-list = une liste, là où un seul texte est attendu
 found-bar-in-entry = une liste avec `|` dans un élément
@@ -142,9 +186,11 @@ json-object = un objet
 json-list-of-others = une liste d’autre chose que des textes
 parquet-not = autre chose qu’un fichier Parquet
 parquet-stream = du Parquet, qui se lit dans un fichier et non dans un flux
+    .try = écrivez d’abord le flux dans un fichier : `cat > crm.parquet`, puis `{ $command } crm.parquet`
 parquet-damaged = un fichier Parquet endommagé ou tronqué
 parquet-encrypted = un fichier Parquet chiffré
-parquet-compression = un fichier Parquet compressé autrement qu’avec snappy ou zstd
+parquet-compression = un fichier Parquet compressé par LZO
+    .try = écrivez-le de nouveau avec snappy, zstd, gzip, lz4 ou brotli
 parquet-long-page = un fichier Parquet dont une page dépasse 64 Mio
 parquet-long-description = un fichier Parquet dont la description dépasse 64 Mio
 parquet-name-twice = un fichier Parquet avec deux colonnes d’un même nom

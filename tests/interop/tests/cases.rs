@@ -222,6 +222,82 @@ fn case_16_null_markers_and_rounded_numbers_are_no_row_ids() {
 }
 
 #[test]
+fn case_23_pages_in_gzip_are_read() {
+    let case = Case::advertiser("23-parquet-gzip-codec");
+    let done = case.check(&["crm.parquet"], &[]);
+    assert!(done.stdout.contains("rows: 2 read"), "{done:?}");
+}
+
+#[test]
+fn case_24_the_delimiter_that_is_advised_can_be_declared() {
+    let case = Case::advertiser("24-pipe-delimiter-advice");
+    let advice = "declare it, `delimiter = \"|\"`";
+    case.check(&["crm.csv"], &[]).expect(65).says(&["the vertical bar `|`", advice]);
+}
+
+#[test]
+fn case_25_frames_to_skip_are_skipped_and_a_long_window_is_named() {
+    let case = Case::advertiser("25-zstd-skippable-and-long");
+    let done = case.check(&["pzstd.csv.zst"], &[]);
+    assert!(done.stdout.contains("rows: 4 read"), "{done:?}");
+    let refused = case.check(&["long31.csv.zst"], &[]).expect(65);
+    let line = format!("`zstd -dc --long=31 {} |", case.path("long31.csv.zst"));
+    refused.says(&["packed by zstd with a window above 8 MiB, which is not read", &line]);
+}
+
+#[test]
+fn case_28_shapes_of_csv_are_accepted_or_refused_with_their_line() {
+    let case = Case::advertiser("28-csv-shapes");
+    for file in ["blank.csv", "bom.csv"] {
+        let done = case.check(&[file], &[]).expect(0);
+        assert!(done.stdout.contains("rows eligible: 4"), "{}", done.stdout);
+    }
+    // The header of the second export among the rows of the first.
+    let done = case.check(&["twice.csv"], &[]).expect(0);
+    assert!(done.stdout.contains("rows eligible: 8"), "{}", done.stdout);
+    let header = ["row_id,6,email,email_no_at", "row_id,6,,consent_value_unknown"];
+    assert_eq!(case.rejects(), header);
+    for (file, cause) in [
+        ("sep.csv", "the first line is a spreadsheet's `sep=` directive"),
+        ("footer.csv", "line 7 has 1 field; the header has 6"),
+        ("ctrlz.csv", "line 6, the last one, has no line end"),
+    ] {
+        case.check(&[file], &[]).expect(65).says(&[cause]);
+    }
+}
+
+#[test]
+fn a_directory_of_part_files_is_one_table() {
+    let case = Case::advertiser("28-csv-shapes");
+    let text = std::fs::read_to_string(case.path("twice.csv")).unwrap();
+    let (header, rows) = text.split_once('\n').unwrap();
+    let dir = std::path::PathBuf::from(case.path("export"));
+    std::fs::create_dir_all(dir.join("day=2026-11-21")).unwrap();
+    case.check(&["export"], &[]).expect(66).says(&["the directory has no part file"]);
+    let part = |name: &str, rows: &str| {
+        std::fs::write(dir.join(name), format!("{header}\n{rows}\n")).unwrap();
+    };
+    let rows: Vec<&str> = rows.lines().collect();
+    part("part-00000.csv", &rows[..2].join("\n"));
+    part("day=2026-11-21/part-00001.csv", &rows[2..4].join("\n"));
+    std::fs::write(dir.join("_SUCCESS"), "").unwrap();
+    std::fs::write(dir.join(".part-00000.csv.crc"), [0, 1, 2]).unwrap();
+    let done = case.check(&["export"], &[]).expect(0);
+    assert!(done.stdout.contains("rows eligible: 4"), "{}", done.stdout);
+    std::fs::create_dir(dir.join("_temporary")).unwrap();
+    case.check(&["export"], &[]).expect(66).says(&["has not ended"]);
+}
+
+#[test]
+fn a_packed_file_is_named_with_the_line_that_unpacks_it() {
+    let case = Case::advertiser("24-pipe-delimiter-advice");
+    std::fs::write(case.path("crm.csv.bz2"), b"BZh91AY&SY\x01\x02").unwrap();
+    let line = format!("`bunzip2 -c {} | advertiser-node check -`", case.path("crm.csv.bz2"));
+    let refused = case.check(&["crm.csv.bz2"], &[]).expect(65);
+    refused.says(&["crm.csv.bz2: the file is packed by bzip2, which is not read", &line]);
+}
+
+#[test]
 fn case_32_the_later_row_of_a_day_wins() {
     let case = Case::advertiser("32-sql-datetime-cut-to-day");
     let done = case.check(&["crm.csv"], &[]).expect(0);
