@@ -10,18 +10,27 @@
 
 mod choose;
 mod dates;
+pub mod dialogue;
 mod digest;
+pub mod draft;
 mod error;
 mod field;
 mod file;
+pub mod look;
+mod names;
 mod pattern;
+pub mod presets;
+mod propose;
+pub mod questions;
 mod scan;
+mod write;
 
 pub use choose::own_names;
 pub use digest::MapDigest;
 pub use error::{ChoiceError, MapError, MapFault, MapFaults, OpenQuestion};
 pub use file::{InputMap, Map};
 pub use pattern::Pattern;
+pub use propose::propose;
 
 #[cfg(test)]
 mod tests;

@@ -347,6 +347,7 @@ files!(
     "protocol",
     "store",
     "normalize",
+    "proposal",
     "channel",
     "tabular",
     "rights",

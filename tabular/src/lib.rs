@@ -12,6 +12,7 @@ mod bytes;
 pub mod cell;
 mod csv;
 mod error;
+pub mod look;
 mod names;
 mod ndjson;
 mod pages;

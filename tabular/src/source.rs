@@ -52,7 +52,7 @@ impl Format {
     }
 
     /// Form that the name of a file states, an ending of an archive left out.
-    fn of_name(path: &Path) -> Option<Self> {
+    pub(crate) fn of_name(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_str()?.to_ascii_lowercase();
         let name = [".gz", ".zst"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
         match Path::new(name).extension()?.to_str()? {
