@@ -127,34 +127,27 @@ impl Survey {
 
     /// The encoding of one byte a character that fits best, or those between which nothing decides.
     fn of_one_byte(&self) -> Encodings {
-        let candidates = ["windows-1252", "iso-8859-15", "windows-1250"];
-        let mut fitting: Vec<(i64, Encoding, String)> = candidates
-            .into_iter()
-            .filter_map(|name| Encoding::parse(name).map(|encoding| (name, encoding)))
-            .filter_map(|(name, encoding)| {
-                let (score, text) = self.fit(name)?;
-                Some((score, encoding, text))
-            })
-            .collect();
+        let mut fitting: Vec<Fit> = CANDIDATES.iter().filter_map(|name| self.fit(name)).collect();
         // A sort that keeps the order of the candidates where scores are equal.
-        fitting.sort_by_key(|(score, ..)| std::cmp::Reverse(*score));
-        let Some((best, first, text)) = fitting.first() else {
+        fitting.sort_by_key(|fit| std::cmp::Reverse(fit.score));
+        let Some(best) = fitting.first() else {
             return Encodings::Open(vec![Encoding::Windows1252]);
         };
-        let near = |score: i64| score >= best - best.abs() / 4 - 1;
-        let rivals =
-            fitting.iter().skip(1).filter(|(score, _, other)| near(*score) && other != text);
-        let rivals: Vec<Encoding> = rivals.map(|(_, encoding, _)| *encoding).collect();
+        // An equal score is settled by the order, since a language has more letters than are alike.
+        let near = |fit: &&Fit| fit.score < best.score && fit.score * 20 >= best.score * 19;
+        let rivals = fitting.iter().skip(1).filter(near).filter(|fit| fit.text != best.text);
+        let rivals: Vec<Encoding> = rivals.map(|fit| fit.encoding).collect();
         if rivals.is_empty() {
-            return Encodings::Settled(*first);
+            return Encodings::Settled(best.encoding);
         }
-        Encodings::Open([vec![*first], rivals].concat())
+        Encodings::Open([vec![best.encoding], rivals].concat())
     }
 
-    /// Score of an encoding, and what it makes of the bytes that are there; none if it lacks one.
-    fn fit(&self, name: &str) -> Option<(i64, String)> {
-        let mut score = 0_i64;
+    /// Fit of an encoding; none if it lacks one of the bytes that are there, or is not read.
+    fn fit(&self, name: &str) -> Option<Fit> {
+        let encoding = Encoding::parse(name)?;
         let mut text = String::new();
+        let (mut letters, mut signs) = (Vec::new(), 0_u64);
         for byte in 0x80..=0xFF_u8 {
             let count = |counts: &[u64; 256]| counts.get(usize::from(byte)).map_or(0, |n| *n);
             let (inside, outside) = (count(&self.in_words), count(&self.elsewhere));
@@ -163,19 +156,32 @@ impl Survey {
             }
             let letter = letter(name, byte)?;
             text.push(letter);
-            let weight = match letter {
-                letter if letter.is_alphabetic() && usual(name, letter) => 4,
-                letter if letter.is_alphabetic() => 1,
-                '’' | '‘' | '\u{A0}' | '°' => 2,
-                _ => -6,
-            };
-            score = score.checked_add(i64::try_from(inside).ok()?.checked_mul(weight)?)?;
-            if letter.is_alphabetic() {
-                score = score.checked_add(i64::try_from(outside).ok()?)?;
+            match letter {
+                letter if letter.is_alphabetic() => letters.push((letter, inside + outside)),
+                '’' | '‘' | '\u{A0}' | '°' => {}
+                // A sign inside a word is a letter of another encoding.
+                _ => signs += inside,
             }
         }
-        Some((score, text))
+        let languages = if name == "windows-1250" { &CENTRAL[..] } else { &WESTERN[..] };
+        let known = |alphabet: &&&str| {
+            let known = letters.iter().filter(|(letter, _)| {
+                letter.to_lowercase().all(|letter| alphabet.contains(letter))
+            });
+            known.map(|(_, count)| count).sum::<u64>()
+        };
+        let best = languages.iter().map(|alphabet| known(&alphabet)).max()?;
+        let score = i64::try_from(best).ok()?.checked_sub(i64::try_from(signs).ok()?)?;
+        Some(Fit { encoding, score, text })
     }
+}
+
+/// Fit of an encoding: letters that the best of its languages has, less signs inside of words.
+struct Fit {
+    encoding: Encoding,
+    score: i64,
+    /// The characters of the bytes that are there.
+    text: String,
 }
 
 /// The character of a byte from 0x80 in one of the encodings that are compared.
@@ -203,15 +209,6 @@ fn letter(name: &str, byte: u8) -> Option<char> {
         }),
         _ => Some(char::from(byte)),
     }
-}
-
-/// True for a letter that languages written in the encoding use often.
-fn usual(name: &str, letter: char) -> bool {
-    let letters = match name {
-        "windows-1250" => "ąćęłńóśźżĄĆĘŁŃÓŚŹŻáčďéěíňóřšťúůýžÁČĎÉĚÍŇÓŘŠŤÚŮÝŽőűŐŰăîâşţ",
-        _ => "éèàçêôîûâùëïüöäßñáíóúãõåæøœÉÈÀÇÊÔÎÛÂÙËÏÜÖÄÑÁÍÓÚÃÕÅÆØŒ",
-    };
-    letters.contains(letter)
 }
 
 /// The delimiter that cuts the first records most evenly; a comma if there is one column.
@@ -263,6 +260,25 @@ fn evenness(text: &[u8], delimiter: u8, cut: bool) -> (usize, usize) {
     let same = widths.iter().filter(|width| **width == header).count();
     (header, (same * 20).checked_div(widths.len()).map_or(0, |even| even))
 }
+
+/// Encodings of one byte a character that are compared; the more usual ones first.
+const CANDIDATES: [&str; 3] = ["windows-1252", "iso-8859-15", "windows-1250"];
+
+/// Letters of languages beside those of ASCII: French, German, Spanish, Portuguese, Italian,
+/// Catalan, the Nordic ones, Dutch.
+const WESTERN: [&str; 8] = [
+    "éèêëàâçîïôûùüœæÿ",
+    "äöüß",
+    "áéíóúñüªº",
+    "ãõáâàçéêíóôúü",
+    "àèéìíòóù",
+    "àçéèíïóòúü",
+    "åäöæøéð þíáýúó",
+    "éëïöüèêá",
+];
+
+/// The same for Polish, Czech and Slovak, Hungarian, Romanian, Croatian and Slovene.
+const CENTRAL: [&str; 5] = ["ąćęłńóśźż", "áčďéěíňóřšťúůýžľĺŕôä", "áéíóöőúüű", "ăâîşţ", "čćđšž"];
 
 const CHUNK_BYTES: usize = 64 * 1024;
 const HEAD_BYTES: usize = 256 * 1024;
