@@ -114,6 +114,9 @@ fn clean(value: &str) -> Result<(Zeroizing<String>, Option<Repair>), Reason> {
     if shape::is_scientific(number) {
         return Err(Reason::PhoneScientific);
     }
+    if shape::is_day(number) {
+        return Err(Reason::PhoneIsDate);
+    }
     if decode::is_decimal(number) || shape::is_grouped(number) {
         return Err(Reason::PhoneDecimal);
     }
@@ -546,6 +549,11 @@ mod tests {
             assert_eq!(plain(raw), "phone_multiple_values", "{raw}");
         }
         assert_eq!(plain("0199001234 0199001235"), "phone_too_long");
+        // Last digits of a second line, and a day, would make another number where plans allow it.
+        assert_eq!(read("030 123456/57", &in_row("DE", "")), "phone_multiple_values");
+        assert_eq!(read("030/12345678", &in_row("DE", "")), "+493012345678 fixed");
+        assert_eq!(read("20/11/2026", &in_row("DK", "")), "phone_is_date");
+        assert_eq!(read("20 11 20 26", &in_row("DK", "")), "+4520112026 unknown");
         let extensions = [
             "tel:+33199001234;ext=12",
             "01 99 00 12 34 (12)",

@@ -74,6 +74,8 @@ pub enum Reason {
     PhoneIsDigest,
     /// The scientific notation of a spreadsheet, which has lost the last digits.
     PhoneScientific,
+    /// A day, where numbers belong.
+    PhoneIsDate,
     /// A number that went through a column of decimal numbers.
     PhoneDecimal,
     /// A number behind a switchboard.
@@ -160,7 +162,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason code of this version, in the order of the rules.
-    pub const ALL: [Self; 71] = [
+    pub const ALL: [Self; 72] = [
         Self::EncodingInvalid,
         Self::EncodingMojibake,
         Self::ControlCharacter,
@@ -192,6 +194,7 @@ impl Reason {
         Self::EmailDisposable,
         Self::PhoneIsDigest,
         Self::PhoneScientific,
+        Self::PhoneIsDate,
         Self::PhoneDecimal,
         Self::PhoneHasExtension,
         Self::PhoneMultipleValues,
@@ -269,6 +272,7 @@ impl Reason {
             Self::EmailDisposable => "email_disposable",
             Self::PhoneIsDigest => "phone_is_digest",
             Self::PhoneScientific => "phone_scientific",
+            Self::PhoneIsDate => "phone_is_date",
             Self::PhoneDecimal => "phone_decimal",
             Self::PhoneHasExtension => "phone_has_extension",
             Self::PhoneMultipleValues => "phone_multiple_values",

@@ -111,11 +111,39 @@ pub(super) fn holds_several(number: &str) -> bool {
             }
         }
     };
-    number.match_indices(['+', '/']).any(parted)
+    number.match_indices(['+', '/']).any(parted) || ends_in_alternative(number)
+}
+
+/// True if a number ends with a slash and the last digits of a second one, as in `030 123456/57`.
+fn ends_in_alternative(number: &str) -> bool {
+    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).count();
+    number.split_once('/').is_some_and(|(head, tail)| {
+        let alone = !tail.contains('/') && (1..=ALTERNATIVE_DIGITS_MAX).contains(&digits(tail));
+        alone && digits(head) >= WITH_CITY_MIN
+    })
+}
+
+/// True if a value is a day as files write it: `2026-11-21`, `21/11/2026`, `21.11.2026`.
+///
+/// In plans of eight digits many a day would be a number.
+pub(super) fn is_day(trimmed: &str) -> bool {
+    let parts: Vec<&str> = trimmed.split(['-', '/', '.']).collect();
+    let [first, month, last] = parts.as_slice() else {
+        return false;
+    };
+    let (year, day) = if first.len() == 4 { (first, last) } else { (last, first) };
+    let within = |text: &str, length: usize, range: core::ops::RangeInclusive<u16>| {
+        text.len() == length && text.parse().is_ok_and(|number: u16| range.contains(&number))
+    };
+    // Some write the month first.
+    let day_and_month = within(day, 2, 1..=31) && within(month, 2, 1..=31);
+    let one_is_month = within(day, 2, 1..=12) || within(month, 2, 1..=12);
+    within(year, 4, 1900..=2099) && day_and_month && one_is_month
 }
 
 /// Hexadecimal digits of MD5, SHA-1, SHA-224, SHA-256, SHA-384 and SHA-512.
 const DIGEST_DIGITS: [usize; 6] = [32, 40, 56, 64, 96, 128];
+const ALTERNATIVE_DIGITS_MAX: usize = 3;
 const EXPONENT_DIGITS_MAX: usize = 3;
 /// Fewest digits of a number.
 const NUMBER_DIGITS_MIN: usize = 5;
@@ -205,12 +233,16 @@ mod tests {
             "0637481596+33142868326",
             "01 12345/01 54321",
             "0637481596 / (01) 42868326",
+            "030 123456/57",
+            "030 123456 / -57",
         ] {
             assert!(holds_several(text), "{text}");
         }
         for text in [
             "0664/1234567",
             "0049 7755/911555",
+            "0470/12.34.57",
+            "030/123",
             "+49 (0)7755/9115555",
             "01/99/00/12/34",
             "+33/1/99/00/12/34",
@@ -228,6 +260,18 @@ mod tests {
         }
         for text in ["(415) 555-2671", "+33 (0)637481596", "(0637481596)", "06 37 ()"] {
             assert!(!ends_in_parentheses(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn days_are_told_from_numbers_with_the_same_marks() {
+        for text in ["2026-11-21", "21/11/2026", "11/21/2026", "01.02.1999", "2026/11/21"] {
+            assert!(is_day(text), "{text}");
+        }
+        for text in
+            ["20-26-11-21", "21.11.20.26", "2611-2026", "2026-31-31", "0664-12-2026", "1.2.2026"]
+        {
+            assert!(!is_day(text), "{text}");
         }
     }
 
