@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use node::console::{OutputOptions, Terminal, Told};
 use node::exchange::LedgerOptions;
 use node::failure::Failure;
-use node::program::CommandLine;
+use node::program::{CommandLine, NodePlace};
 use protocol::transcript::Role;
 use report::{Code, Text};
 use tabular::{Format, Input, InputFile, Reading, parts};
@@ -20,6 +20,8 @@ use crate::command;
 #[derive(Debug, Parser)]
 #[command(name = "advertiser-node", version, long_version = version_in_full())]
 pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) place: NodePlace,
     #[command(flatten)]
     pub(crate) output: OutputOptions,
     #[command(subcommand)]
@@ -38,58 +40,39 @@ impl CommandLine for Cli {
     }
 
     fn carry_out(self, terminal: &Terminal) -> Result<(), Failure> {
-        command::run(self.command, &self.output, terminal)
+        command::run(self.command, &self.place, &self.output, terminal)
     }
 }
 
 /// Commands of the program.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Init {
-        #[arg(long)]
-        dir: PathBuf,
-    },
-    Accept {
-        #[arg(long)]
-        dir: PathBuf,
-        invitation: PathBuf,
-    },
-    CheckConfig {
-        #[arg(long)]
-        dir: PathBuf,
-        #[arg(long, value_name = "FILE")]
-        json: Option<PathBuf>,
-        #[arg(long)]
-        overwrite: bool,
-    },
+    Init,
+    Accept(AcceptOptions),
+    CheckConfig,
     Check(CheckOptions),
     Plan(PlanOptions),
     Run(RunOptions),
     Result(ResultOptions),
     Ledger(LedgerOptions),
     Normalize(NormalizeOptions),
-    Status {
-        #[arg(long)]
-        dir: PathBuf,
-        #[arg(long)]
-        json: bool,
-    },
+    Status,
 }
 
 impl Command {
     /// The command, as machines are told of it.
     pub(crate) fn told(&self) -> Told {
-        let (command, json, overwrite) = match self {
-            Self::Init { .. } => ("init", None, false),
-            Self::Accept { .. } => ("accept", None, false),
-            Self::CheckConfig { json, overwrite, .. } => ("check-config", json.clone(), *overwrite),
-            Self::Check(options) => ("check", options.json.clone(), options.overwrite),
-            Self::Plan(options) => ("plan", options.json.clone(), options.overwrite),
-            Self::Run(options) => ("run", options.json.clone(), options.overwrite),
-            Self::Result(options) => ("result", options.json.clone(), options.overwrite),
-            Self::Ledger(_) => ("ledger", None, false),
-            Self::Normalize(_) => ("normalize", None, false),
-            Self::Status { .. } => ("status", None, false),
+        let command = match self {
+            Self::Init => "init",
+            Self::Accept(_) => "accept",
+            Self::CheckConfig => "check-config",
+            Self::Check(_) => "check",
+            Self::Plan(_) => "plan",
+            Self::Run(_) => "run",
+            Self::Result(_) => "result",
+            Self::Ledger(_) => "ledger",
+            Self::Normalize(_) => "normalize",
+            Self::Status => "status",
         };
         let (inputs, output) = match self {
             Self::Check(options) => (Some(&options.inputs), options.rejects.as_ref()),
@@ -99,16 +82,17 @@ impl Command {
             _ => (None, None),
         };
         let inputs = inputs.into_iter().flat_map(Inputs::paths);
-        let spared = inputs.chain(output.cloned()).collect();
-        Told { command, json, overwrite, spared }
+        Told { command, spared: inputs.chain(output.cloned()).collect() }
     }
 }
 
 /// CRM files of a run, and how they are read.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Inputs {
-    #[arg(long, required = true, value_name = "[TAG=]PATH")]
-    input: Vec<OsString>,
+    #[arg(required = true, value_name = "[TAG=]FILE")]
+    files: Vec<OsString>,
+    #[arg(long, value_name = "FILE", env = "VEILMATCH_MAP")]
+    pub(crate) map: Option<PathBuf>,
     #[arg(long, value_enum)]
     format: Option<InputFormat>,
     #[arg(long, value_enum, value_name = "REASON")]
@@ -118,13 +102,13 @@ pub(crate) struct Inputs {
 impl Inputs {
     /// Names of the files.
     fn paths(&self) -> impl Iterator<Item = PathBuf> {
-        self.input.iter().map(|argument| InputFile::from_argument(argument).path)
+        self.files.iter().map(|argument| InputFile::from_argument(argument).path)
     }
 
     /// The files, in the order they were named.
     pub(crate) fn files(&self) -> Result<Vec<InputFile>, Failure> {
         let files: Vec<InputFile> =
-            self.input.iter().map(|argument| InputFile::from_argument(argument)).collect();
+            self.files.iter().map(|argument| InputFile::from_argument(argument)).collect();
         if files.iter().filter(|file| file.is_standard_input()).count() > 1 {
             return Err(Failure::new(Code::Usage, Text::new("input-standard-once")));
         }
@@ -139,18 +123,24 @@ impl Inputs {
             InputFormat::Parquet => Format::Parquet,
         });
         let mut reading = home.config.common.reading(&crm::SCHEMA);
-        reading.csv.open_last_line = self.allow.contains(&Allowed::OpenLastLine);
+        reading.csv.open_last_line = self.allows(Allowed::OpenLastLine);
         reading.phone_sha256 = home.config.phone_sha256;
         let reading = Arc::new(Reading { format, ..reading });
         let input = |file| Input { file, reading: Arc::clone(&reading) };
         Ok(self.files()?.into_iter().map(input).collect())
     }
+
+    /// True if the operator accepts this risk.
+    pub(crate) fn allows(&self, risk: Allowed) -> bool {
+        self.allow.contains(&risk)
+    }
 }
 
 /// Risks that an operator accepts by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Allowed {
+pub(crate) enum Allowed {
     OpenLastLine,
+    SharedIdentifiers,
 }
 
 /// Formats of an input.
@@ -161,65 +151,55 @@ enum InputFormat {
     Parquet,
 }
 
+/// Options of `accept`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct AcceptOptions {
+    pub(crate) invitation: PathBuf,
+    #[arg(long, value_name = "N")]
+    pub(crate) name: Option<String>,
+}
+
 /// Options of `check`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct CheckOptions {
-    #[arg(long)]
-    pub(crate) dir: PathBuf,
     #[command(flatten)]
     pub(crate) inputs: Inputs,
-    #[arg(long, value_name = "FILE")]
-    pub(crate) json: Option<PathBuf>,
+    #[arg(long, default_value = "match-rate")]
+    pub(crate) profile: String,
     #[arg(long, value_name = "FILE")]
     pub(crate) rejects: Option<PathBuf>,
-    #[arg(long)]
-    pub(crate) overwrite: bool,
-    #[arg(long)]
+    #[arg(long, env = "VEILMATCH_PROVIDER")]
     pub(crate) provider: Option<String>,
 }
 
 /// Options of `plan`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct PlanOptions {
-    #[arg(long)]
-    pub(crate) dir: PathBuf,
-    #[arg(long, default_value = "match-rate")]
-    pub(crate) profile: String,
     #[command(flatten)]
     pub(crate) inputs: Inputs,
+    #[arg(long, default_value = "match-rate")]
+    pub(crate) profile: String,
     #[arg(long, value_name = "ROWS")]
     pub(crate) sample: Option<u64>,
-    #[arg(long, value_name = "FILE")]
-    pub(crate) json: Option<PathBuf>,
-    #[arg(long)]
-    pub(crate) overwrite: bool,
-    #[arg(long)]
+    #[arg(long, env = "VEILMATCH_PROVIDER")]
     pub(crate) provider: Option<String>,
 }
 
 /// Options of `run`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RunOptions {
-    #[arg(long)]
-    pub(crate) dir: PathBuf,
-    #[arg(long, default_value = "match-rate")]
-    pub(crate) profile: String,
     #[command(flatten)]
     pub(crate) inputs: Inputs,
+    #[arg(long, default_value = "match-rate")]
+    pub(crate) profile: String,
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    #[arg(long)]
-    pub(crate) overwrite: bool,
     #[arg(long, value_name = "ROWS")]
     pub(crate) sample: Option<u64>,
     #[arg(long, value_name = "NAME")]
     pub(crate) segment: Option<String>,
-    #[arg(long, value_name = "FILE")]
-    pub(crate) json: Option<PathBuf>,
-    #[arg(long)]
+    #[arg(long, env = "VEILMATCH_PROVIDER")]
     pub(crate) provider: Option<String>,
-    #[arg(long)]
-    pub(crate) accept_shared: bool,
     #[arg(long)]
     pub(crate) approve: bool,
 }
@@ -227,15 +207,9 @@ pub(crate) struct RunOptions {
 /// Options of `result`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ResultOptions {
-    #[arg(long)]
-    pub(crate) dir: PathBuf,
     pub(crate) session: PathBuf,
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    #[arg(long, value_name = "FILE")]
-    pub(crate) json: Option<PathBuf>,
-    #[arg(long)]
-    pub(crate) overwrite: bool,
 }
 
 /// Options of `normalize`.
@@ -251,6 +225,7 @@ pub(crate) struct NormalizeOptions {
     pub(crate) ruleset: String,
     #[arg(long, value_name = "RULE")]
     pub(crate) declared: Option<String>,
+    #[arg(default_value = "-")]
     pub(crate) file: PathBuf,
 }
 

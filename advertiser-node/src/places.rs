@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::delivery::{self, Delivery, DeliveryOutput};
-use node::console::Terminal;
+use node::console::{OutputOptions, Terminal};
 use node::failure::Failure;
 use protocol::identifier::IdentifierKind;
 use protocol::suite::Profile;
@@ -34,13 +34,12 @@ enum Place {
 #[derive(Clone, Copy)]
 pub(crate) struct Named<'a> {
     pub(crate) result: Option<&'a Path>,
-    pub(crate) summary: Option<&'a Path>,
-    pub(crate) overwrite: bool,
+    pub(crate) options: &'a OutputOptions,
 }
 
 /// The outputs of a command that reads these files; none is claimed yet.
-pub(crate) fn outputs(home: &Home, inputs: &[InputFile], overwrite: bool) -> Outputs {
-    let mut outputs = Outputs::new(overwrite).noted_in(&home.path(""));
+pub(crate) fn outputs(home: &Home, inputs: &[InputFile], options: &OutputOptions) -> Outputs {
+    let mut outputs = options.outputs().noted_in(&home.path(""));
     inputs.iter().for_each(|input| outputs.reads(&input.path));
     outputs
 }
@@ -54,7 +53,7 @@ impl Places {
         named: Named<'_>,
         terminal: &Terminal,
     ) -> Result<Self, Failure> {
-        let mut outputs = outputs(home, inputs, named.overwrite);
+        let mut outputs = outputs(home, inputs, named.options);
         let result = match (named.result, profile) {
             (None, _) => None,
             (Some(path), Profile::DigitalIds) => {
@@ -62,7 +61,7 @@ impl Places {
             }
             (Some(path), _) => Some(Place::Table(outputs.claim(path)?)),
         };
-        let summary = named.summary.map(|path| outputs.claim(path)).transpose()?;
+        let summary = named.options.claim_json(&mut outputs)?;
         if outputs.take_standard_output() {
             terminal.put_text_aside();
         }

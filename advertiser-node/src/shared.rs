@@ -72,7 +72,7 @@ mod tests {
         let found = WidelyShared::find(&counts(3, 11, 2_000)).unwrap();
         assert_eq!((found.kind.as_str(), found.rows), ("phone", 11));
         let text = found.refused().lines(&node::failure::Reader::LOG);
-        for part in ["11 rows", "2,000 eligible", "--accept-shared"] {
+        for part in ["11 rows", "2,000 eligible", "--allow shared-identifiers"] {
             assert!(text.contains(part), "no {part:?} in {text}");
         }
         assert_eq!(WidelyShared::find(&counts(3, 10, 2_000)), None);

@@ -1,13 +1,12 @@
 //! `check-config`: every mistake in settings, keys and partners at once, and where each value in
 //! force comes from.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use report::{Arg, Code, Diagnose, Failure, Text};
 use serde_json::{Value, json};
-use store::output::Outputs;
 
-use crate::console::Terminal;
+use crate::console::{OutputOptions, Terminal};
 use crate::home::{Home, config_name};
 use crate::settings::{Effective, Settings, effective};
 
@@ -61,18 +60,14 @@ impl ConfigFault {
 /// [`ConfigFaults`] if there is one; [`Failure`] of the output.
 pub fn run<S: Settings>(
     dir: &Path,
-    json: Option<&PathBuf>,
-    overwrite: bool,
+    options: &OutputOptions,
     terminal: &Terminal,
     of_partners: impl FnOnce(&Home<S>) -> Result<Vec<ConfigFault>, Failure>,
 ) -> Result<(), Failure> {
-    let mut outputs = Outputs::new(overwrite);
+    let mut outputs = options.outputs();
     // Also where a node has lost the keys that would show that this is one.
     outputs.reads(&dir.join(config_name(S::ROLE)));
-    let output = json.map(|file| outputs.claim(file)).transpose()?;
-    if outputs.take_standard_output() {
-        terminal.put_text_aside();
-    }
+    let output = options.claim_json(&mut outputs)?;
     let (settings, faults) = look::<S>(dir, of_partners)?;
     for setting in &settings {
         terminal.say(&shown(setting, S::ROLE));
@@ -187,6 +182,8 @@ report::told_in_english!(ConfigFaults);
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
     use crate::settings::testing::OfProvider;
 
@@ -204,10 +201,10 @@ mod tests {
                     advice: Text::new("config-without-fault"),
                 }])
             };
+            let json = file.cloned();
             run::<OfProvider>(
                 &node,
-                file,
-                true,
+                &OutputOptions { json, overwrite: true, ..OutputOptions::default() },
                 &Terminal::to(std::io::sink(), std::io::sink()),
                 partners,
             )
@@ -241,7 +238,9 @@ mod tests {
         assert_eq!((told.len(), faults.len()), (0, 1));
         std::fs::remove_dir_all(node.join("keys")).unwrap();
         let terminal = Terminal::to(std::io::sink(), std::io::sink());
-        let failure = run::<OfProvider>(&node, Some(&settings), true, &terminal, |_| Ok(vec![]));
+        let json = Some(settings.clone());
+        let options = OutputOptions { json, overwrite: true, ..OutputOptions::default() };
+        let failure = run::<OfProvider>(&node, &options, &terminal, |_| Ok(vec![]));
         assert_eq!(failure.unwrap_err().exit().code(), 73);
         assert!(std::fs::read(&settings).unwrap().starts_with(b"threads = 2"));
     }

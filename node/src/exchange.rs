@@ -15,13 +15,12 @@ use protocol::ledger::{LedgerEntry, LedgerHead};
 use protocol::transcript::Role;
 use report::{Arg, Code, Diagnose as _, Line, Text};
 
-use crate::console::Terminal;
+use crate::console::{OutputOptions, Terminal};
 use crate::failure::Failure;
 use crate::home::HomeError;
 use crate::status::{profile, short};
 use store::ledger::{Adopted, Ledger, LedgerPlace, Partner, SignedBy};
 use store::os::DirectoryLock;
-use store::output::Outputs;
 
 /// Commands under `ledger`.
 #[derive(Debug, clap::Subcommand)]
@@ -30,8 +29,9 @@ pub enum LedgerCommand {
     Show,
     /// File of the entries with a party and of what proves them.
     Export {
-        /// The new file.
-        file: PathBuf,
+        /// The file.
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
     },
     /// Comparison with the other side's entries.
     Compare {
@@ -48,9 +48,6 @@ pub enum LedgerCommand {
 /// Options of `ledger`.
 #[derive(Debug, clap::Args)]
 pub struct LedgerOptions {
-    /// Directory of the node.
-    #[arg(long, global = true)]
-    pub dir: Option<PathBuf>,
     /// Party that the ledger is kept with: its name here, or the first digits of its id.
     #[arg(long, global = true, value_name = "PARTY")]
     pub party: Option<String>,
@@ -60,16 +57,6 @@ pub struct LedgerOptions {
 }
 
 impl LedgerOptions {
-    /// The directory, which must be named.
-    ///
-    /// # Errors
-    ///
-    /// [`report::Code::Usage`].
-    pub fn directory(&self) -> Result<&Path, Failure> {
-        let unnamed = || Failure::new(Code::Usage, Text::new("ledger-no-directory"));
-        self.dir.as_deref().ok_or_else(unnamed)
-    }
-
     /// The party that is meant, of those that this node knows by name.
     ///
     /// # Errors
@@ -124,11 +111,14 @@ impl Exchange {
         command: &LedgerCommand,
         lock: impl FnOnce() -> Result<DirectoryLock, HomeError>,
         restored: impl FnOnce() -> Result<(), Failure>,
-        terminal: &Terminal,
+        (options, terminal): (&OutputOptions, &Terminal),
     ) -> Result<(), Failure> {
+        if !matches!(command, LedgerCommand::Export { .. }) {
+            options.look_at_json()?;
+        }
         let lines = match command {
             LedgerCommand::Show => self.show()?,
-            LedgerCommand::Export { file } => self.export(file, terminal)?,
+            LedgerCommand::Export { output } => self.export(output, options, terminal)?,
             LedgerCommand::Compare { file } => self.compare(file)?,
             LedgerCommand::Adopt { file } => {
                 let _lock = lock()?;
@@ -168,15 +158,21 @@ impl Exchange {
         Ok(lines)
     }
 
-    /// Writes the entries and what proves them into a new file; text is put aside if that is
+    /// Writes the entries and what proves them into a file; text is put aside if that is
     /// standard output.
     ///
     /// # Errors
     ///
     /// [`Failure`] of the ledger or the file.
-    pub fn export(&self, file: &Path, terminal: &Terminal) -> Result<Vec<Line>, Failure> {
-        let mut outputs = Outputs::new_only();
+    pub fn export(
+        &self,
+        file: &Path,
+        options: &OutputOptions,
+        terminal: &Terminal,
+    ) -> Result<Vec<Line>, Failure> {
+        let mut outputs = options.outputs();
         let output = outputs.claim(file)?;
+        options.claim_json(&mut outputs)?;
         if outputs.take_standard_output() {
             terminal.put_text_aside();
         }

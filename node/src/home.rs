@@ -35,6 +35,7 @@ impl<S: Settings> Home<S> {
     ///
     /// [`HomeError`]; a directory that holds a node already is left as it is.
     pub fn create(directory: &Path) -> Result<PublicIdentity, HomeError> {
+        Self::refuse_other_role(directory)?;
         os::create_private_dir(directory)?;
         let config = directory.join(config_name(S::ROLE));
         // Settings of a node that lost its keys are still somebody's work.
@@ -70,6 +71,7 @@ impl<S: Settings> Home<S> {
     ///
     /// [`HomeError::NotANode`] or [`HomeError::OtherVersion`].
     pub fn settings_path(directory: &Path) -> Result<PathBuf, HomeError> {
+        Self::refuse_other_role(directory)?;
         let config = directory.join(config_name(S::ROLE));
         if !config.exists() {
             return Err(HomeError::NotANode { path: directory.to_path_buf(), role: S::ROLE });
@@ -79,6 +81,19 @@ impl<S: Settings> Home<S> {
             return Err(HomeError::OtherVersion { path: directory.to_path_buf(), role: S::ROLE });
         }
         Ok(config)
+    }
+
+    /// Refuses the directory of a node of the other role, which has its settings there.
+    fn refuse_other_role(directory: &Path) -> Result<(), HomeError> {
+        let other = match S::ROLE {
+            Role::Advertiser => Role::Provider,
+            Role::Provider => Role::Advertiser,
+        };
+        let (path, role) = (directory.to_path_buf(), S::ROLE);
+        match directory.join(config_name(other)).exists() {
+            true => Err(HomeError::OtherRole { path, role }),
+            false => Ok(()),
+        }
     }
 
     /// Opens a node's directory under settings that were read before.
@@ -177,6 +192,13 @@ pub enum HomeError {
         /// The role asked for.
         role: Role,
     },
+    /// The directory is that of a node of the other role.
+    OtherRole {
+        /// The directory.
+        path: PathBuf,
+        /// The role asked for.
+        role: Role,
+    },
     /// The directory was made for another version of the protocol.
     OtherVersion {
         /// The directory.
@@ -207,7 +229,8 @@ impl HomeError {
             Self::Seal(error) => Some(error),
             Self::Config(error) => Some(error),
             Self::Os(error) => Some(error),
-            Self::NotANode { .. } | Self::OtherVersion { .. } | Self::Changed { .. } => None,
+            Self::NotANode { .. } | Self::OtherRole { .. } => None,
+            Self::OtherVersion { .. } | Self::Changed { .. } => None,
         }
     }
 }
@@ -227,6 +250,9 @@ impl Diagnose for HomeError {
         match self {
             Self::NotANode { path, role } => {
                 Text::new("home-not-a-node").with("path", path).with("role", *role)
+            }
+            Self::OtherRole { path, role } => {
+                Text::new("home-other-role").with("path", path).with("role", *role)
             }
             Self::OtherVersion { path, role } => Text::new("home-other-version")
                 .with("path", path)
@@ -293,7 +319,11 @@ mod tests {
         Home::<OfAdvertiser>::open(&node).unwrap();
         // Its role is looked at first, and a file it never had is no version.
         let other = Home::<OfProvider>::open(&node);
-        assert!(matches!(other, Err(HomeError::NotANode { .. })));
+        assert!(matches!(other, Err(HomeError::OtherRole { .. })));
+        let other = Home::<OfProvider>::create(&node);
+        assert!(matches!(other, Err(HomeError::OtherRole { .. })));
+        let none = Home::<OfProvider>::open(dir.path());
+        assert!(matches!(none, Err(HomeError::NotANode { .. })));
         for format in [Some("1\n"), Some("3\n"), Some("2"), Some(""), None] {
             let path = node.join(FORMAT);
             match format {

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 
@@ -9,12 +10,12 @@ use normalize::Ruleset;
 use protocol::message::Program;
 use protocol::suite::PROTOCOL_VERSION;
 use protocol::transcript::{BuildFlags, Role};
-use report::{Failure, Reader};
+use report::{Code, Failure, Reader, Text};
 use sha2::{Digest, Sha256};
 
 use channel::identity;
 
-use crate::console::{OutputOptions, Terminal, Told, tell_failure};
+use crate::console::{OutputOptions, Terminal, Told, tell_done, tell_failure};
 
 /// Command line of a node's program.
 pub trait CommandLine: clap::Parser {
@@ -44,12 +45,63 @@ pub fn run<C: CommandLine>() -> ExitCode {
         Err(unparsed) => return unparsed.end(|failure| terminal.failure(failure)).into(),
     };
     let (output, told) = (line.output().clone(), line.told());
-    match crate::start(&output).and_then(|()| line.carry_out(&terminal)) {
+    if output.quiet {
+        terminal.be_quiet();
+    }
+    if output.takes_standard_output() {
+        terminal.put_text_aside();
+    }
+    let done = crate::start(&output)
+        .and_then(|()| line.carry_out(&terminal))
+        .and_then(|()| tell_done(&output, &told));
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             tell_failure(&failure, &output, &told, &terminal);
             failure.exit().into()
         }
+    }
+}
+
+/// The place of a node, as the command line or the environment has it.
+#[derive(Debug, Clone, clap::Args)]
+pub struct NodePlace {
+    /// Directory of the node.
+    #[arg(long, global = true, value_name = "DIR", env = "VEILMATCH_DIR")]
+    dir: Option<PathBuf>,
+}
+
+impl NodePlace {
+    /// The directory of the node: the one that is named, else the usual one of its role.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::Usage`] where there is no usual one, because nobody's home is known.
+    pub fn directory(&self, role: Role) -> Result<PathBuf, Failure> {
+        let variable = |name| std::env::var_os(name).map(PathBuf::from);
+        let usual = || usual_directory(role, variable("XDG_DATA_HOME"), variable("HOME"));
+        let unknown = || Failure::new(Code::Usage, Text::new("dir-unknown"));
+        self.dir.clone().or_else(usual).ok_or_else(unknown)
+    }
+}
+
+/// The directory of a role in the data of a user, by `XDG_DATA_HOME` or `HOME`.
+fn usual_directory(role: Role, data: Option<PathBuf>, home: Option<PathBuf>) -> Option<PathBuf> {
+    // A relative path there is none, says the specification.
+    let [data, home] = [data, home].map(|path| path.filter(|path| path.is_absolute()));
+    let data = data.or_else(|| Some(home?.join(".local/share")))?;
+    Some(data.join("veilmatch").join(role.name()))
+}
+
+/// The one file of a command that takes no more.
+///
+/// # Errors
+///
+/// [`Code::Usage`] if there are several.
+pub fn only(files: &[PathBuf]) -> Result<&PathBuf, Failure> {
+    match files {
+        [one] => Ok(one),
+        _ => Err(Failure::new(Code::Usage, Text::new("usage-one-file"))),
     }
 }
 
@@ -106,6 +158,19 @@ fn digest() -> io::Result<[u8; 32]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_node_lies_in_the_data_of_its_user_unless_it_is_named() {
+        let path = |text: &str| Some(PathBuf::from(text));
+        let usual = |data, home| usual_directory(Role::Provider, data, home);
+        assert_eq!(usual(path("/d"), path("/h")), path("/d/veilmatch/provider"));
+        for data in [None, path(""), path("d")] {
+            assert_eq!(usual(data, path("/h")), path("/h/.local/share/veilmatch/provider"));
+        }
+        assert_eq!(usual(path("d"), path("h")), None);
+        let named = NodePlace { dir: path("n") };
+        assert_eq!(named.directory(Role::Advertiser).unwrap(), PathBuf::from("n"));
+    }
 
     #[test]
     fn the_program_says_its_version_and_the_digest_of_its_executable() {

@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use node::console::{OutputOptions, Terminal, Told};
 use node::exchange::LedgerOptions;
 use node::failure::Failure;
-use node::program::CommandLine;
+use node::program::{CommandLine, NodePlace};
 use protocol::transcript::Role;
 
 use crate::command;
@@ -16,6 +16,8 @@ use crate::command;
 #[derive(Debug, Parser)]
 #[command(name = "provider-node", version, long_version = version_in_full())]
 pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) place: NodePlace,
     #[command(flatten)]
     pub(crate) output: OutputOptions,
     #[command(subcommand)]
@@ -34,71 +36,66 @@ impl CommandLine for Cli {
     }
 
     fn carry_out(self, terminal: &Terminal) -> Result<(), Failure> {
-        command::run(self.command, &self.output, terminal)
+        command::run(self.command, &self.place, &self.output, terminal)
     }
 }
 
 /// Commands of the program.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Init {
-        #[arg(long)]
-        dir: PathBuf,
-    },
-    CheckConfig {
-        #[arg(long)]
-        dir: PathBuf,
-        #[arg(long, value_name = "FILE")]
-        json: Option<PathBuf>,
-        #[arg(long)]
-        overwrite: bool,
-    },
+    Init,
+    CheckConfig,
     Invite(InviteOptions),
-    Ingest {
-        #[arg(long)]
-        dir: PathBuf,
-        file: PathBuf,
-    },
-    Object {
-        #[arg(long)]
-        dir: PathBuf,
-        #[arg(long)]
-        file: PathBuf,
-        #[arg(long, value_name = "FILE")]
-        rejects: Option<PathBuf>,
-    },
+    Ingest(IngestOptions),
+    Object(ObjectOptions),
     Serve(ServeOptions),
     Ledger(LedgerOptions),
-    Status {
-        #[arg(long)]
-        dir: PathBuf,
-        #[arg(long)]
-        json: bool,
-    },
+    Status,
 }
 
 impl Command {
     /// The command, as machines are told of it.
     pub(crate) fn told(&self) -> Told {
-        let (command, json, overwrite) = match self {
-            Self::Init { .. } => ("init", None, false),
-            Self::CheckConfig { json, overwrite, .. } => ("check-config", json.clone(), *overwrite),
-            Self::Invite(_) => ("invite", None, false),
-            Self::Ingest { .. } => ("ingest", None, false),
-            Self::Object { .. } => ("object", None, false),
-            Self::Serve(_) => ("serve", None, false),
-            Self::Ledger(_) => ("ledger", None, false),
-            Self::Status { .. } => ("status", None, false),
+        let (command, files, rejects) = match self {
+            Self::Init => ("init", None, None),
+            Self::CheckConfig => ("check-config", None, None),
+            Self::Invite(_) => ("invite", None, None),
+            Self::Ingest(options) => ("ingest", Some(&options.files), options.rejects.as_ref()),
+            Self::Object(options) => ("object", Some(&options.files), options.rejects.as_ref()),
+            Self::Serve(_) => ("serve", None, None),
+            Self::Ledger(_) => ("ledger", None, None),
+            Self::Status => ("status", None, None),
         };
-        Told { command, json, overwrite, spared: Vec::new() }
+        let spared = files.into_iter().flatten().chain(rejects).cloned().collect();
+        Told { command, spared }
     }
+}
+
+/// Options of `ingest`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct IngestOptions {
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    #[arg(long, value_name = "FILE", env = "VEILMATCH_MAP")]
+    pub(crate) map: Option<PathBuf>,
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rejects: Option<PathBuf>,
+}
+
+/// Options of `object`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ObjectOptions {
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    #[arg(long, value_name = "FILE", env = "VEILMATCH_MAP")]
+    pub(crate) map: Option<PathBuf>,
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rejects: Option<PathBuf>,
 }
 
 /// Options of `invite`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct InviteOptions {
-    #[arg(long)]
-    pub(crate) dir: PathBuf,
     pub(crate) name: String,
     #[arg(long, value_name = "FILE")]
     pub(crate) identity: PathBuf,
@@ -118,8 +115,6 @@ pub(crate) struct InviteOptions {
     pub(crate) allow: Vec<Allowed>,
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    #[arg(long)]
-    pub(crate) overwrite: bool,
 }
 
 /// Risks that an operator accepts by name.
@@ -131,8 +126,6 @@ pub(crate) enum Allowed {
 /// Options of `serve`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ServeOptions {
-    #[arg(long)]
-    pub(crate) dir: PathBuf,
     #[arg(long, default_value = "[::]:4433")]
     pub(crate) listen: SocketAddr,
     #[arg(long, value_name = "FILE")]

@@ -8,7 +8,7 @@
 use std::ffi::OsString;
 use std::fmt::Write as _;
 
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValuesParser, Resettable};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, CommandFactory, Parser};
 
@@ -63,14 +63,15 @@ pub fn parse_from<C: Parser>(
     arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
     reader: &Reader,
 ) -> Result<C, Unparsed> {
+    let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
     let parsed = command::<C>(reader)
-        .try_get_matches_from_mut(arguments)
+        .try_get_matches_from_mut(&arguments)
         .and_then(|mut matches| C::from_arg_matches_mut(&mut matches));
     parsed.map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp
         | ErrorKind::DisplayVersion
         | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => Unparsed::Shown(error),
-        _ => Unparsed::Mistake(Failure::new(Code::Usage, mistake(&error))),
+        _ => Unparsed::Mistake(Failure::new(Code::Usage, mistake(&error, &arguments))),
     })
 }
 
@@ -177,6 +178,10 @@ impl Words<'_> {
         }
         let (short, long) = self.both(&self.ids_of_arg(path, &id));
         let default = self.default(&arg);
+        let variable = arg.get_env().map(|name| {
+            let name = name.to_string_lossy().into_owned();
+            Text::new("help-frame-variable").with("variable", name).render(self.reader)
+        });
         let values = arg.get_possible_values();
         let (names, listed) = match arg.get_action().takes_values() && !values.is_empty() {
             true => (Some(self.names(&values)), Some(self.listed(&id, &values))),
@@ -186,8 +191,14 @@ impl Words<'_> {
         for word in default.iter().chain(&names) {
             let _ = write!(brief, " {word}");
         }
+        // A variable that is empty is none.
+        let arg = match arg.get_env().and_then(std::env::var_os) {
+            Some(value) if value.is_empty() => arg.env(Resettable::Reset),
+            _ => arg,
+        };
         arg.help(brief)
-            .long_help(paragraphs(&short, long, [listed, default]))
+            .long_help(paragraphs(&short, long, [listed, default, variable]))
+            .hide_env(true)
             .hide_default_value(true)
             .hide_possible_values(true)
     }
@@ -324,21 +335,33 @@ fn paragraphs<const N: usize>(
 }
 
 /// A mistake on the command line, by its kind and what the parser found.
-fn mistake(error: &clap::Error) -> Text {
+fn mistake(error: &clap::Error, arguments: &[OsString]) -> Text {
     // Nothing is an empty word.
     let found = |kind| match error.get(kind) {
         Some(ContextValue::String(word)) => word.clone(),
         Some(ContextValue::Strings(words)) => words.join(", "),
         _ => String::new(),
     };
-    let argument = found(ContextKind::InvalidArg);
+    let mut argument = found(ContextKind::InvalidArg);
+    let long = argument.split_once(' ').map_or("", |(long, _)| long);
+    let of_value = matches!(error.kind(), ErrorKind::InvalidValue | ErrorKind::ValueValidation);
+    if of_value && !arguments.iter().any(|one| one.to_string_lossy().starts_with(long)) {
+        // A value that no argument has comes from the variable of the option.
+        argument = long.replacen("--", "VEILMATCH_", 1).replace('-', "_").to_uppercase();
+    }
     let (value, values) = (found(ContextKind::InvalidValue), found(ContextKind::ValidValue));
     let about = |id| Text::new(id).with("argument", &argument);
     match error.kind() {
-        ErrorKind::UnknownArgument => match found(ContextKind::SuggestedArg) {
-            near if near.is_empty() => about("usage-unknown-argument"),
-            near => about("usage-unknown-argument-near").with("near", near),
-        },
+        ErrorKind::UnknownArgument => {
+            match (argument.as_str(), found(ContextKind::SuggestedArg)) {
+                // Names of earlier versions.
+                ("--input" | "--file", _) => about("usage-input-positional"),
+                ("--out", _) => about("usage-output-now"),
+                ("--accept-shared", _) => about("usage-shared-now"),
+                (_, near) if near.is_empty() => about("usage-unknown-argument"),
+                (_, near) => about("usage-unknown-argument-near").with("near", near),
+            }
+        }
         ErrorKind::InvalidSubcommand => match found(ContextKind::SuggestedSubcommand) {
             near if near.is_empty() => Text::new("usage-unknown-command"),
             near => Text::new("usage-unknown-command-near").with("near", near),
@@ -434,7 +457,7 @@ mod tests {
         assert_eq!(status, 0);
         let lines: Vec<&str> = english.lines().map(str::trim).collect();
         assert_eq!(
-            lines[..9],
+            lines[..7],
             [
                 "Make a node: keys, settings, and the identity to give to providers",
                 "",
@@ -442,12 +465,14 @@ mod tests {
                 "",
                 "Options:",
                 "--dir <DIR>",
-                "Directory of the node; made if absent",
-                "",
-                "--lang <LANG>",
+                "Directory of the node.",
             ]
         );
-        assert_eq!(lines[13..16], ["Possible values:", "- en  English", "- fr  French"]);
+        let values = lines.iter().position(|line| *line == "Possible values:").unwrap();
+        assert_eq!(
+            lines[values..values + 3],
+            ["Possible values:", "- en  English", "- fr  French"]
+        );
         let (_, french) = shown(&["--lang", "fr", "--help"], &FRENCH);
         assert!(french.starts_with("Mettre un fichier CRM en correspondance"), "{french}");
         let usage = "\nUtilisation\u{A0}: advertiser-node [OPTIONS] <COMMAND>\n";
@@ -468,7 +493,17 @@ mod tests {
 
     #[test]
     fn mistakes_are_told_in_the_language() {
-        let cases: [(&[&str], &str, &str); 9] = [
+        let cases: [(&[&str], &str, &str); 11] = [
+            (
+                &["check", "--dir", "x", "--input", "crm.csv"],
+                "error V0400: files to read are named without --input",
+                "erreur V0400\u{A0}: les fichiers à lire se nomment sans --input",
+            ),
+            (
+                &["check", "--dir", "x", "--accept-shared"],
+                "error V0400: --accept-shared is called --allow now",
+                "erreur V0400\u{A0}: --accept-shared s’appelle désormais --allow",
+            ),
             (
                 &["chek"],
                 "error V0400: there is no command chek here",

@@ -13,7 +13,7 @@
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -30,8 +30,7 @@ pub struct Outputs {
     taken: Vec<PathBuf>,
     standard: bool,
     notes: Option<PathBuf>,
-    /// The command has an option that lets it replace a file.
-    may_be_told: bool,
+    access: Access,
 }
 
 impl Outputs {
@@ -39,13 +38,14 @@ impl Outputs {
     #[must_use]
     pub fn new(overwrite: bool) -> Self {
         let (inputs, taken) = (Vec::new(), Vec::new());
-        Self { overwrite, inputs, taken, standard: false, notes: None, may_be_told: true }
+        let access = Access { mode: os::PRIVATE_MODE, group: None };
+        Self { overwrite, inputs, taken, standard: false, notes: None, access }
     }
 
-    /// No output yet, of a command that replaces nothing and has no `--overwrite`.
+    /// Lets others than the owner have the files.
     #[must_use]
-    pub fn new_only() -> Self {
-        Self { may_be_told: false, ..Self::new(false) }
+    pub fn open_to(self, access: Access) -> Self {
+        Self { access, ..self }
     }
 
     /// Keeps notes of partial files in the directory of a node, whose lock the caller holds.
@@ -148,14 +148,33 @@ impl Outputs {
         let ours = |found| self.notes.as_deref().is_some_and(|at| Note::owns(at, &target, found));
         let place = match found {
             Some(found) if !self.overwrite && !ours(found) => {
-                return Err(refused(path, Refusal::Exists { may_be_told: self.may_be_told }));
+                return Err(refused(path, Refusal::Exists));
             }
             Some(_) => Place::Replace,
             None => Place::New,
         };
-        probe(&target).map_err(|error| unwritable(path, error))?;
+        probe(&target, self.access).map_err(|error| unwritable(path, error))?;
         self.taken.push(target.clone());
-        Ok(To::File(Target { path: target, place, notes: self.notes.clone(), own: false }))
+        let (notes, access) = (self.notes.clone(), self.access);
+        Ok(To::File(Target { path: target, place, notes, own: false, access }))
+    }
+}
+
+/// Mode of the files that a command writes, and the group they are given to.
+#[derive(Debug, Clone, Copy)]
+pub struct Access {
+    /// Permission bits.
+    pub mode: u32,
+    /// Number of the group; that of the process if none is named.
+    pub group: Option<u32>,
+}
+
+impl Access {
+    /// The group comes first: nobody of another one ever reads.
+    fn give(self, file: &File) -> io::Result<()> {
+        std::os::unix::fs::fchown(file, None, self.group)?;
+        file.set_permissions(fs::Permissions::from_mode(self.mode))?;
+        file.sync_all()
     }
 }
 
@@ -171,7 +190,8 @@ impl Output {
     #[must_use]
     pub fn of_node(node: &Path, path: PathBuf) -> Self {
         let notes = Some(node.join(NOTES));
-        let target = Target { path: path.clone(), place: Place::Replace, notes, own: true };
+        let access = Access { mode: os::PRIVATE_MODE, group: None };
+        let target = Target { path: path.clone(), place: Place::Replace, notes, own: true, access };
         Self { named: path, to: To::File(target) }
     }
 
@@ -312,10 +332,7 @@ diagnose! { OutputError: inner [];
     Self::Refused { path, why: Refusal::Input } => Output, "output-input" { path: path };
     Self::Refused { path, why: Refusal::InNode { node } } =>
         Output, "output-in-node" { path: path, node: node };
-    Self::Refused { path, why: Refusal::Exists { may_be_told: true } } =>
-        Output, "output-exists" { path: path };
-    Self::Refused { path, why: Refusal::Exists { may_be_told: false } } =>
-        Output, "output-exists-always" { path: path };
+    Self::Refused { path, why: Refusal::Exists } => Output, "output-exists" { path: path };
     Self::Place { dir, source } => Output, "output-place" { path: dir, why: source };
     Self::Write { shown, why } =>
         Output, "output-write" { path: shown.clone(), why: why.clone() };
@@ -338,10 +355,7 @@ pub enum Refusal {
         node: PathBuf,
     },
     /// A file that is there already.
-    Exists {
-        /// The command has an option that lets it replace the file.
-        may_be_told: bool,
-    },
+    Exists,
 }
 
 /// Removes the partial files of commands that died; for the holder of the node's lock.
@@ -392,11 +406,12 @@ fn is_node(dir: &Path) -> bool {
 }
 
 /// Finds out whether a file can be made beside this one.
-fn probe(target: &Path) -> Result<(), io::Error> {
+fn probe(target: &Path, access: Access) -> Result<(), io::Error> {
     let name = format!(".veilmatch-probe-{}{}", std::process::id(), os::PARTIAL_SUFFIX);
     let path = os::parent(target).join(name);
-    OpenOptions::new().write(true).create_new(true).open(&path)?;
-    fs::remove_file(&path)
+    let file = OpenOptions::new().write(true).create_new(true).open(&path)?;
+    let given = access.give(&file);
+    fs::remove_file(&path).and(given)
 }
 
 fn standard_file(stream: impl std::os::fd::AsFd) -> io::Result<Metadata> {
@@ -426,6 +441,7 @@ struct Target {
     notes: Option<PathBuf>,
     /// A file of the node needs no note any more once it is there.
     own: bool,
+    access: Access,
 }
 
 impl Target {
@@ -445,12 +461,11 @@ impl Target {
             }
         };
         let own = self.own.then(|| note.as_ref().map(|(path, _)| path.clone())).flatten();
-        let whole = |file: &File| match note {
-            Some((path, note)) if !self.own => {
-                let found = file.metadata().map_err(os::at(Action::LookAt, &self.path))?;
-                Note { stamp: Some(Stamp::of(&found)), ..note }.write(&path)
-            }
-            _ => Ok(()),
+        let whole = |file: &File| {
+            self.access.give(file).map_err(os::at(Action::SetMode, &self.path))?;
+            let Some((path, note)) = note.filter(|_| !self.own) else { return Ok(()) };
+            let found = file.metadata().map_err(os::at(Action::LookAt, &self.path))?;
+            Note { stamp: Some(Stamp::of(&found)), ..note }.write(&path)
         };
         os::publish_as(&self.path, &unique, os::PRIVATE_MODE, self.place, write, whole)?;
         own.map_or(Ok(()), |path| fs::remove_file(&path).map_err(os::at(Action::Remove, &path)))

@@ -401,7 +401,7 @@ impl Pair<'_> {
         let address = self.introduce(&mut steps)?;
         if let Some(feed) = &truth.objections {
             say!("provider    reads objections");
-            let arguments = ["object", "--dir", "provider", "--file", self.here(feed)?];
+            let arguments = ["object", "--dir", "provider", self.here(feed)?];
             self.provider(&mut steps, "object", &arguments)?;
         }
         say!("provider    reads {} lines of links", truth.links);
@@ -603,13 +603,13 @@ impl Pair<'_> {
         let mut arguments =
             vec!["run", "--dir", "advertiser", "--profile", name, "--output", self.here(result)?];
         // In a small sample the number of a shop is in more than one row of two hundred.
-        arguments.extend(["--json", &summary, "--approve", "--accept-shared"]);
+        arguments.extend(["--json", &summary, "--approve", "--allow", "shared-identifiers"]);
         let mut inputs = Vec::new();
         for CrmFile { tag, path: file } in crm {
             let file = self.here(file)?;
             inputs.push(tag.map_or(file.to_owned(), |tag| format!("{tag}={file}")));
         }
-        arguments.extend(inputs.iter().flat_map(|input| ["--input", input]));
+        arguments.extend(inputs.iter().map(String::as_str));
         let program = &self.programs.advertiser;
         let running =
             Running::start(&format!("advertiser-run-{name}"), program, &arguments, self.work)?;
@@ -950,7 +950,7 @@ mod tests {
         accept) test -f "$4" ;;
         run)
             profile=$(option --profile)
-            test "$(option --input | grep -c =)" = 4 || exit 2
+            test "$(echo "$arguments" | tr ' ' '\n' | grep -c =)" = 4 || exit 2
             eligible=$(number eligible)
             matched=$(number matched_shuffled)
             case $profile in

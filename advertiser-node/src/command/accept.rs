@@ -1,27 +1,53 @@
 //! `accept`: keeps a provider's invitation, which pins its identity.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use channel::identity::comparison_code;
-use node::console::Terminal;
+use node::console::{OutputOptions, Terminal};
 use node::failure::Failure;
 use node::invite::Invitation;
 use report::{Arg, Code, Text};
 
 use crate::Home;
-use crate::partner::rules_must_agree;
+use crate::cli::AcceptOptions;
+use crate::partner::{providers, rules_must_agree};
 
-pub(crate) fn run(dir: &Path, file: &Path, terminal: &Terminal) -> Result<(), Failure> {
+pub(crate) fn run(
+    dir: &Path,
+    options: &AcceptOptions,
+    output: &OutputOptions,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
     let home = Home::open(dir)?;
-    let invitation = Invitation::read(file)?;
+    output.look_at_json()?;
+    let invitation = Invitation::read(&options.invitation)?;
     if invitation.advertiser != home.identity.public() {
         let text = Text::new("accept-other-identity").with("path", &home.path("identity.txt"));
         return Err(Failure::new(Code::ToDoFirst, text));
     }
     rules_must_agree(&home, &invitation)?;
-    let directory = home.private_dir("providers")?;
-    let name = file_name(&invitation.provider);
-    invitation.write(&directory.join(&name))?;
+    let name = match &options.name {
+        Some(name) if is_name(name) => name.clone(),
+        Some(_) => return Err(Failure::new(Code::Usage, Text::new("accept-name"))),
+        None => host(&invitation.address),
+    };
+    let known = providers(&home);
+    let of_this = |path: &PathBuf| {
+        Invitation::read(path).is_ok_and(|known| known.provider == invitation.provider)
+    };
+    if let Some((_, path)) = known.iter().find(|(one, _)| *one == name)
+        && !of_this(path)
+    {
+        let text = Text::new("accept-name-taken").with("name", &name);
+        return Err(Failure::new(Code::Usage, text));
+    }
+    let path = home.private_dir("providers")?.join(format!("{name}.toml"));
+    invitation.write(&path)?;
+    // A second invitation of one provider replaces the first, whatever that was called.
+    for (_, old) in known.iter().filter(|(_, old)| *old != path && of_this(old)) {
+        std::fs::remove_file(old).map_err(store::os::at(store::os::Action::Remove, old))?;
+    }
+    terminal.say(&Text::new("accept-name-is").with("name", &name));
     let identity = invitation.provider.to_string();
     terminal.say(&Text::new("accept-pinned").with("identity", identity));
     terminal.say(&Text::new("accept-address").with("address", &invitation.address));
@@ -32,9 +58,48 @@ pub(crate) fn run(dir: &Path, file: &Path, terminal: &Terminal) -> Result<(), Fa
     Ok(())
 }
 
-/// Named by the provider's key: a second invitation of one provider replaces the first.
-fn file_name(provider: &channel::identity::PublicIdentity) -> String {
-    let text = provider.to_string();
-    let short: String = text.chars().skip(5).take(12).collect();
-    format!("{short}.toml")
+/// The host of an address, as far as a name of a file may have its characters.
+fn host(address: &str) -> String {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    let plain = |c: char| if is_plain(c) { c.to_ascii_lowercase() } else { '-' };
+    let host = host.trim_matches(['[', ']']).chars().map(plain).take(NAME_MAX).collect::<String>();
+    match host.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+        true => host,
+        // Such as an address of IPv6 that begins with colons.
+        false => format!("p{host}").chars().take(NAME_MAX).collect(),
+    }
+}
+
+/// True if a text may be the name of a provider: letters, digits, `.`, `-` and `_`, 64 at most.
+fn is_name(text: &str) -> bool {
+    let starts = text.starts_with(|c: char| c.is_ascii_alphanumeric());
+    starts && text.len() <= NAME_MAX && text.chars().all(is_plain)
+}
+
+fn is_plain(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')
+}
+
+const NAME_MAX: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_provider_is_called_by_its_host_unless_it_is_named() {
+        for (address, name) in [
+            ("Match.example.net:4433", "match.example.net"),
+            ("127.0.0.1:4433", "127.0.0.1"),
+            ("[2001:db8::1]:4433", "2001-db8--1"),
+            ("[::1]:4433", "p--1"),
+            ("match.example.net", "match.example.net"),
+        ] {
+            assert_eq!(host(address), name);
+            assert!(is_name(name));
+        }
+        for name in ["", ".hidden", "-x", "a/b", "../a", "a b", &"a".repeat(65)] {
+            assert!(!is_name(name), "{name}");
+        }
+    }
 }

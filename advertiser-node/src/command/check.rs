@@ -4,6 +4,7 @@
 //! The reasons of single rows go to a file that its owner alone can read.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crm::{
@@ -35,19 +36,20 @@ use crate::shared::WidelyShared;
 use crate::unmatchable::Unmatchable;
 
 pub(crate) fn run(
+    dir: &Path,
     options: &CheckOptions,
     output: &OutputOptions,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
-    let home = Home::open(&options.dir)?;
+    let home = Home::open(dir)?;
     let _lock = home.lock()?;
     let invitation = match (providers(&home).is_empty(), &options.provider) {
         (true, None) => None,
         (_, wanted) => Some(invitation(&home, wanted.as_deref())?),
     };
     let inputs = options.inputs.read(&home)?;
-    let mut outputs = outputs(&home, &options.inputs.files()?, options.overwrite);
-    let json = options.json.as_deref().map(|path| outputs.claim(path)).transpose()?;
+    let mut outputs = outputs(&home, &options.inputs.files()?, output);
+    let json = output.claim_json(&mut outputs)?;
     let rejects = options.rejects.as_deref().map(|path| outputs.claim(path)).transpose()?;
     if outputs.take_standard_output() {
         terminal.put_text_aside();

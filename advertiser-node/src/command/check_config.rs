@@ -1,9 +1,9 @@
 //! `check-config`: mistakes in settings, keys and invitations, all at once.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use node::check_config::{self, ConfigFault};
-use node::console::Terminal;
+use node::console::{OutputOptions, Terminal};
 use node::failure::Failure;
 use node::invite::Invitation;
 
@@ -11,13 +11,8 @@ use crate::Home;
 use crate::partner::providers;
 use crate::settings::AdvertiserSettings;
 
-pub(crate) fn run(
-    dir: &Path,
-    json: Option<&PathBuf>,
-    overwrite: bool,
-    terminal: &Terminal,
-) -> Result<(), Failure> {
-    check_config::run::<AdvertiserSettings>(dir, json, overwrite, terminal, invitations)
+pub(crate) fn run(dir: &Path, output: &OutputOptions, terminal: &Terminal) -> Result<(), Failure> {
+    check_config::run::<AdvertiserSettings>(dir, output, terminal, invitations)
 }
 
 fn invitations(home: &Home) -> Result<Vec<ConfigFault>, Failure> {

@@ -1,6 +1,8 @@
 //! `ledger`: the ledger with a provider, shown, given and mended.
 
-use node::console::Terminal;
+use std::path::Path;
+
+use node::console::{OutputOptions, Terminal};
 use node::exchange::{Exchange, LedgerOptions};
 use node::failure::Failure;
 use node::invite::Invitation;
@@ -9,8 +11,13 @@ use protocol::transcript::Role;
 use crate::Home;
 use crate::partner::providers;
 
-pub(crate) fn run(options: &LedgerOptions, terminal: &Terminal) -> Result<(), Failure> {
-    let home = Home::open(options.directory()?)?;
+pub(crate) fn run(
+    dir: &Path,
+    options: &LedgerOptions,
+    output: &OutputOptions,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let home = Home::open(dir)?;
     let mut known = Vec::new();
     for (name, path) in providers(&home) {
         match Invitation::read(&path) {
@@ -31,5 +38,5 @@ pub(crate) fn run(options: &LedgerOptions, terminal: &Terminal) -> Result<(), Fa
         name,
     };
     // The keys met come with the entries.
-    exchange.carry_out(&options.command, || home.lock(), || Ok(()), terminal)
+    exchange.carry_out(&options.command, || home.lock(), || Ok(()), (output, terminal))
 }

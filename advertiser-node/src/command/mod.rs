@@ -2,6 +2,8 @@
 
 use node::console::{OutputOptions, Terminal};
 use node::failure::Failure;
+use node::program::NodePlace;
+use protocol::transcript::Role;
 
 use crate::cli::Command;
 
@@ -18,29 +20,32 @@ mod status;
 
 pub(crate) fn run(
     command: Command,
+    place: &NodePlace,
     output: &OutputOptions,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let shows = match &command {
-        Command::Init { .. } | Command::Accept { .. } => false,
+        Command::Init | Command::Accept(_) => false,
         Command::Run(options) => options.output.is_none(),
         Command::Result(options) => options.output.is_none(),
         Command::Check(_) | Command::Ledger(_) | Command::Normalize(_) | Command::Plan(_) => true,
-        Command::CheckConfig { .. } | Command::Status { .. } => true,
+        Command::CheckConfig | Command::Status => true,
     };
+    let dir = || place.directory(Role::Advertiser);
     match command {
-        Command::Init { dir } => init::run(&dir, terminal),
-        Command::Accept { dir, invitation } => accept::run(&dir, &invitation, terminal),
-        Command::CheckConfig { dir, json, overwrite } => {
-            check_config::run(&dir, json.as_ref(), overwrite, terminal)
+        Command::Init => init::run(&dir()?, output, terminal),
+        Command::Accept(options) => accept::run(&dir()?, &options, output, terminal),
+        Command::CheckConfig => check_config::run(&dir()?, output, terminal),
+        Command::Check(options) => check::run(&dir()?, &options, output, terminal),
+        Command::Ledger(options) => ledger::run(&dir()?, &options, output, terminal),
+        Command::Normalize(options) => {
+            output.look_at_json()?;
+            normalize::run(&options, terminal)
         }
-        Command::Check(options) => check::run(&options, output, terminal),
-        Command::Ledger(options) => ledger::run(&options, terminal),
-        Command::Normalize(options) => normalize::run(&options, terminal),
-        Command::Plan(options) => plan::run(&options, output, terminal),
-        Command::Result(options) => result::run(&options, terminal),
-        Command::Run(options) => run::run(&options, output, terminal),
-        Command::Status { dir, json } => status::run(&dir, json, terminal),
+        Command::Plan(options) => plan::run(&dir()?, &options, output, terminal),
+        Command::Result(options) => result::run(&dir()?, &options, output, terminal),
+        Command::Run(options) => run::run(&dir()?, &options, output, terminal),
+        Command::Status => status::run(&dir()?, output, terminal),
     }?;
     // What is shown is the result of these, and was not shown.
     if shows { terminal.written() } else { Ok(()) }

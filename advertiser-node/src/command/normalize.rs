@@ -139,7 +139,7 @@ fn convert(
             ready.push_str(&json);
         }
         if !ready.is_empty() && (ended || ready.len() > BUFFER_BYTES || lines.pauses()) {
-            terminal.line(&ready);
+            terminal.data(&ready);
             ready.clear();
         }
         // A reader that had enough, such as `head`, ends the work.

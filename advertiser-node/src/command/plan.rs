@@ -3,6 +3,7 @@
 //! Reads the files and prepares the input as `run` does, so that what it says is what will be:
 //! terms and whose they are, who learns what, the shape that both sides see, cost, and time.
 
+use std::path::Path;
 use std::time::Instant;
 
 use node::console::{OutputOptions, Progress, Terminal};
@@ -31,15 +32,16 @@ use crate::shared::WidelyShared;
 use crate::unmatchable::Unmatchable;
 
 pub(crate) fn run(
+    dir: &Path,
     options: &PlanOptions,
     output: &OutputOptions,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let request = Request::parse(&options.profile, options.sample)?;
-    let home = Home::open(&options.dir)?;
+    let home = Home::open(dir)?;
     let _lock = home.lock()?;
-    let mut outputs = outputs(&home, &options.inputs.files()?, options.overwrite);
-    let json = options.json.as_deref().map(|path| outputs.claim(path)).transpose()?;
+    let mut outputs = outputs(&home, &options.inputs.files()?, output);
+    let json = output.claim_json(&mut outputs)?;
     if outputs.take_standard_output() {
         terminal.put_text_aside();
     }
@@ -173,7 +175,7 @@ impl Plan {
         };
         let mut lines = vec![Line::of(Text::new(files)), Line::of(Text::new(approval))];
         if let Some(shared) = &self.shared {
-            lines.push(Line::of(Text::new("plan-accept-shared").with("shared", shared.told())));
+            lines.push(Line::of(Text::new("plan-allow-shared").with("shared", shared.told())));
         }
         lines
     }
@@ -216,7 +218,7 @@ impl Plan {
             "changed_rows": self.changed_rows,
             "refused": self.too_near,
             "undetected_share": self.undetected(),
-            "needs_accept_shared": self.shared.is_some(),
+            "needs_allow_shared_identifiers": self.shared.is_some(),
             "needs_approval": self.profile.sends_handles(),
             "cost": self.cost.json(),
         })

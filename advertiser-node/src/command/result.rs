@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use node::console::Terminal;
+use node::console::{OutputOptions, Terminal};
 use node::failure::Failure;
 use node::status;
 use protocol::suite::Profile;
@@ -15,8 +15,13 @@ use crate::answer::Answer;
 use crate::cli::ResultOptions;
 use crate::places::{self, Named, Places};
 
-pub(crate) fn run(options: &ResultOptions, terminal: &Terminal) -> Result<(), Failure> {
-    let home = Home::open(&options.dir)?;
+pub(crate) fn run(
+    dir: &Path,
+    options: &ResultOptions,
+    output: &OutputOptions,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let home = Home::open(dir)?;
     let _lock = home.lock()?;
     // A ledger that cannot be read keeps nobody from what is paid for; nothing expires by it then.
     let time = status::ledger(&home).ok().flatten().and_then(|ledger| ledger.latest_time().ok());
@@ -39,13 +44,9 @@ pub(crate) fn run(options: &ResultOptions, terminal: &Terminal) -> Result<(), Fa
         let text = Text::new("output-needed").with("profile", profile.name());
         return Err(Failure::new(Code::Usage, text));
     }
-    let named = Named {
-        result: options.output.as_deref(),
-        summary: options.json.as_deref(),
-        overwrite: options.overwrite,
-    };
+    let named = Named { result: options.output.as_deref(), options: output };
     let places = Places::claim(&home, &[], profile, named, terminal)?;
-    let paid = |failure: Failure| places::kept(&failure, &about.sid, &options.dir);
+    let paid = |failure: Failure| places::kept(&failure, &about.sid, dir);
     places.write(&home, &found, None).map_err(paid)?;
     places.write_summary(answer.summary(&about.sid)).map_err(paid)?;
     places.done();

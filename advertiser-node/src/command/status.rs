@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use node::console::Terminal;
+use node::console::{OutputOptions, Terminal};
 use node::failure::Failure;
 use node::invite::{Invitation, InvitationError};
 use node::status::{self, Sessions};
@@ -15,7 +15,8 @@ use store::os::{Clock, SystemClock};
 use crate::Home;
 use crate::partner::providers;
 
-pub(crate) fn run(dir: &Path, as_json: bool, terminal: &Terminal) -> Result<(), Failure> {
+pub(crate) fn run(dir: &Path, output: &OutputOptions, terminal: &Terminal) -> Result<(), Failure> {
+    let place = output.claim_json(&mut output.outputs())?;
     let home = Home::open(dir)?;
     let now = SystemClock::new().now_unix();
     let ledger = status::ledger(&home)?;
@@ -35,7 +36,7 @@ pub(crate) fn run(dir: &Path, as_json: bool, terminal: &Terminal) -> Result<(), 
         .collect();
     let sessions = Sessions::last(ledger.as_ref(), names, home.is_in_use())?;
     let identity = home.identity.public();
-    if as_json {
+    if let Some(place) = place {
         let accepted: Vec<Value> = accepted.iter().map(ProviderShown::json).collect();
         let shown = json!({
             "identity": identity.to_string(),
@@ -44,8 +45,7 @@ pub(crate) fn run(dir: &Path, as_json: bool, terminal: &Terminal) -> Result<(), 
             "attention": attention(&faults),
             "sessions": sessions.json(),
         });
-        terminal.line(&format!("{shown:#}"));
-        return Ok(());
+        place.publish_text(&format!("{shown:#}\n"))?;
     }
     terminal.say(&Text::new("status-identity").with("identity", identity.to_string()));
     terminal.say(&Text::new("status-party").with("party", status::short(&identity.party().0)));

@@ -6,7 +6,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use super::{LogLevel, OutputOptions};
+use super::{ColorUse, LogLevel, OutputOptions};
 
 /// Starts the log on standard error; a second call in one process changes nothing.
 pub fn start_log(options: &OutputOptions) {
@@ -23,7 +23,7 @@ pub fn start_log(options: &OutputOptions) {
     // Without this the library reports a failed write with a macro that panics.
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
+        .with_ansi(options.color.colors(io::stderr().is_terminal()))
         .log_internal_errors(false);
     let registry = tracing_subscriber::registry().with(targets);
     let _ = if options.log_json {
@@ -33,6 +33,18 @@ pub fn start_log(options: &OutputOptions) {
     };
 }
 
+impl ColorUse {
+    /// True if a stream is coloured that is a terminal or is none.
+    fn colors(self, is_terminal: bool) -> bool {
+        let plain = || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        match self {
+            Self::Auto => is_terminal && !plain(),
+            Self::Always => true,
+            Self::Never => false,
+        }
+    }
+}
+
 /// Targets of the log that are ours.
 const OURS: [&str; 8] =
     ["veilmatch", "node", "channel", "store", "crm", "graph", "advertiser_node", "provider_node"];
@@ -40,12 +52,11 @@ const OURS: [&str; 8] =
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::console::ProgressForm;
 
     #[test]
     fn the_log_can_be_started_twice() {
         let options =
-            OutputOptions { log: LogLevel::Error, log_json: true, progress: ProgressForm::Off };
+            OutputOptions { log: LogLevel::Error, log_json: true, ..OutputOptions::default() };
         start_log(&options);
         start_log(&options);
         tracing::error!(target: "veilmatch::test", "a line that may be lost");

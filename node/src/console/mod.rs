@@ -5,12 +5,13 @@
 //! standard error through `tracing`, and a lost line never stops a run. Neither holds a value of
 //! anybody's data.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use report::{Exit, Failure};
 use serde_json::{Value, json};
 
+mod access;
 mod log;
 mod progress;
 mod terminal;
@@ -19,20 +20,103 @@ pub use log::start_log;
 pub use progress::Progress;
 pub use terminal::Terminal;
 
-use store::output::{Outputs, is_published};
+use store::output::{Access, Output, OutputError, Outputs, is_published};
 
-/// Options of both programs on what they print.
+/// Options of every command of both programs on what it prints and writes.
 #[derive(Debug, Clone, clap::Args)]
 pub struct OutputOptions {
     /// Level of the log.
     #[arg(long, global = true, value_enum, default_value = "warn", value_name = "LEVEL")]
+    #[arg(env = "VEILMATCH_LOG")]
     pub log: LogLevel,
     /// True for a log of JSON objects.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, env = "VEILMATCH_LOG_JSON")]
+    #[arg(value_parser = clap::builder::FalseyValueParser::new())]
     pub log_json: bool,
     /// Form of progress on standard error.
     #[arg(long, global = true, value_enum, default_value = "auto", value_name = "FORM")]
+    #[arg(env = "VEILMATCH_PROGRESS")]
     pub progress: ProgressForm,
+    /// True if nothing but errors and the log is printed.
+    #[arg(long, global = true)]
+    pub quiet: bool,
+    /// Use of colour.
+    #[arg(long, global = true, value_enum, default_value = "auto", value_name = "WHEN")]
+    pub color: ColorUse,
+    /// Place of the object for machines.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// True if outputs may replace files.
+    #[arg(long, global = true)]
+    pub overwrite: bool,
+    /// Permission bits of the files that are written.
+    #[arg(long, global = true, value_name = "MODE", value_parser = access::mode)]
+    pub mode: Option<u32>,
+    /// Group of the files that are written.
+    #[arg(long, global = true, value_name = "GROUP", value_parser = access::group)]
+    pub group: Option<u32>,
+}
+
+impl OutputOptions {
+    /// The outputs of the command; none is claimed yet.
+    #[must_use]
+    pub fn outputs(&self) -> Outputs {
+        let mode = self.mode.unwrap_or(store::os::PRIVATE_MODE);
+        Outputs::new(self.overwrite).open_to(Access { mode, group: self.group })
+    }
+
+    /// True if the object for machines goes to standard output.
+    pub(crate) fn takes_standard_output(&self) -> bool {
+        let mut outputs = Outputs::new(true);
+        self.claim_json(&mut outputs).is_ok() && outputs.take_standard_output()
+    }
+
+    /// Refuses a place of the object for machines, for a command that has no other output, before
+    /// anything is done.
+    ///
+    /// # Errors
+    ///
+    /// [`OutputError`] of [`Outputs::claim`].
+    pub fn look_at_json(&self) -> Result<(), OutputError> {
+        self.claim_json(&mut self.outputs()).map(drop)
+    }
+
+    /// Claims the place of the object for machines, if one is named.
+    ///
+    /// # Errors
+    ///
+    /// [`OutputError`] of [`Outputs::claim`].
+    pub fn claim_json(&self, outputs: &mut Outputs) -> Result<Option<Output>, OutputError> {
+        self.json.as_deref().map(|path| outputs.claim(path)).transpose()
+    }
+}
+
+impl Default for OutputOptions {
+    /// The options of a command line without any.
+    fn default() -> Self {
+        Self {
+            log: LogLevel::Warn,
+            log_json: false,
+            progress: ProgressForm::Auto,
+            quiet: false,
+            color: ColorUse::Auto,
+            json: None,
+            overwrite: false,
+            mode: None,
+            group: None,
+        }
+    }
+}
+
+/// Use of colour, which is never the only sign of anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum ColorUse {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Everywhere.
+    Always,
+    /// Nowhere.
+    Never,
 }
 
 /// Level of the log.
@@ -68,12 +152,50 @@ pub enum ProgressForm {
 pub struct Told {
     /// Name of the command.
     pub command: &'static str,
-    /// The file of `--json`, if it is given.
-    pub json: Option<PathBuf>,
-    /// True if that file may be replaced.
-    pub overwrite: bool,
-    /// Inputs and other outputs of the command, which that file never replaces.
+    /// Inputs and other outputs of the command, which the file of `--json` never replaces.
     pub spared: Vec<PathBuf>,
+}
+
+impl Told {
+    /// A command that reads and writes no file that an operator names.
+    #[must_use]
+    pub const fn of(command: &'static str) -> Self {
+        Self { command, spared: Vec::new() }
+    }
+}
+
+/// Writes the object of a command that ended well and has no more to say, into the file of
+/// `--json`.
+///
+/// # Errors
+///
+/// [`Failure`] of the output.
+pub fn tell_done(options: &OutputOptions, told: &Told) -> Result<(), Failure> {
+    let Some(file) = options.json.as_deref().filter(|file| !is_published(file)) else {
+        return Ok(());
+    };
+    let object = json!({
+        "schema": format!("veilmatch.{}/1", told.command),
+        "version": env!("CARGO_PKG_VERSION"),
+        "command": told.command,
+        "exit": Exit::Done.code(),
+        "outcome": "done",
+        "session": Value::Null,
+        "warnings": [],
+    });
+    Ok(publish(options, told, file, &object)?)
+}
+
+fn publish(
+    options: &OutputOptions,
+    told: &Told,
+    file: &Path,
+    object: &Value,
+) -> Result<(), OutputError> {
+    let mut outputs = options.outputs();
+    // The command may have failed because this very name is an input.
+    told.spared.iter().for_each(|path| outputs.reads(path));
+    outputs.claim(file)?.publish_text(&format!("{object:#}\n"))
 }
 
 /// Tells a failure to whoever reads: three lines for people, or one JSON object with `--log-json`,
@@ -87,17 +209,10 @@ pub fn tell_failure(failure: &Failure, options: &OutputOptions, told: &Told, to:
         true => to.error(&object.to_string()),
         false => to.failure(failure),
     }
-    let Some(file) = told.json.as_deref().filter(|_| failure.exit() != Exit::Usage) else { return };
+    let file = options.json.as_deref().filter(|_| failure.exit() != Exit::Usage);
     // A command that wrote its own object, such as a result that is withheld, has told.
-    if is_published(file) {
-        return;
-    }
-    let mut outputs = Outputs::new(told.overwrite);
-    // The command may have failed because this very name is an input.
-    told.spared.iter().for_each(|path| outputs.reads(path));
-    let text = format!("{object:#}\n");
-    let written = outputs.claim(file).and_then(|output| output.publish_text(&text));
-    if let Err(error) = written {
+    let Some(file) = file.filter(|file| !is_published(file)) else { return };
+    if let Err(error) = publish(options, told, file, &object) {
         // The failure itself is told already, and its status stands.
         tracing::warn!(target: "veilmatch::output", %error, "failure not written");
     }
@@ -128,7 +243,7 @@ mod tests {
     use super::*;
 
     fn options(log_json: bool) -> OutputOptions {
-        OutputOptions { log: LogLevel::Warn, log_json, progress: ProgressForm::Off }
+        OutputOptions { log_json, progress: ProgressForm::Off, ..OutputOptions::default() }
     }
 
     #[test]
@@ -138,9 +253,9 @@ mod tests {
         let failure = || Failure::new(Code::Silent, Text::new("code-silent")).in_session([7; 32]);
         let (out, error) = (Kept::default(), Kept::default());
         let terminal = Terminal::to(out.clone(), error.clone());
-        let spared = Vec::new();
-        let told = Told { command: "run", json: Some(file.clone()), overwrite: false, spared };
-        tell_failure(&failure(), &options(true), &told, &terminal);
+        let told = Told::of("run");
+        let to = |log_json| OutputOptions { json: Some(file.clone()), ..options(log_json) };
+        tell_failure(&failure(), &to(true), &told, &terminal);
         let line: Value = serde_json::from_str(&error.text()).unwrap();
         assert_eq!(error.text().lines().count(), 1);
         assert_eq!(line["schema"], "veilmatch.run/1");
@@ -153,12 +268,13 @@ mod tests {
         let people = Kept::default();
         let terminal = Terminal::to(out.clone(), people.clone());
         std::fs::write(&file, "kept").unwrap();
-        tell_failure(&failure(), &options(false), &told, &terminal);
+        tell_failure(&failure(), &to(false), &told, &terminal);
         assert_eq!(people.text().lines().count(), 3);
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "kept");
         // So does an input, whatever may be replaced.
-        let told = Told { overwrite: true, spared: vec![file.clone()], ..told };
-        tell_failure(&failure(), &options(true), &told, &terminal);
+        let told = Told { spared: vec![file.clone()], ..told };
+        let over = OutputOptions { overwrite: true, ..to(true) };
+        tell_failure(&failure(), &over, &told, &terminal);
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "kept");
     }
 }

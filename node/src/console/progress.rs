@@ -62,6 +62,7 @@ impl Progress {
     #[must_use]
     pub fn new(options: &OutputOptions, terminal: &Terminal) -> Self {
         let shape = match options.progress {
+            _ if options.quiet => Shape::Off,
             ProgressForm::Auto if io::stderr().is_terminal() => {
                 let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
                 bar.enable_steady_tick(BAR_TICK);
@@ -81,6 +82,7 @@ impl Progress {
     #[must_use]
     pub fn of_session(options: &OutputOptions, partner: &str, terminal: &Terminal) -> Self {
         let shape = match options.progress {
+            _ if options.quiet => Shape::Off,
             ProgressForm::Auto if io::stderr().is_terminal() => Shape::Lines,
             ProgressForm::Lines => Shape::Lines,
             ProgressForm::Json => Shape::Json,

@@ -17,6 +17,7 @@ pub struct Terminal(Arc<Streams>);
 struct Streams {
     reader: Reader,
     text_aside: AtomicBool,
+    quiet: AtomicBool,
     out: Mutex<Sink>,
     error: Mutex<Sink>,
 }
@@ -54,6 +55,7 @@ impl Terminal {
         Self(Arc::new(Streams {
             reader,
             text_aside: AtomicBool::new(false),
+            quiet: AtomicBool::new(false),
             out: sink(Box::new(out)),
             error: sink(Box::new(error)),
         }))
@@ -79,6 +81,13 @@ impl Terminal {
 
     /// Writes a message about the work to standard error.
     pub fn tell(&self, text: &Text) {
+        if !self.is_quiet() {
+            self.ask(text);
+        }
+    }
+
+    /// Writes a question, which is put however quiet a program is.
+    pub fn ask(&self, text: &Text) {
         self.error(&text.render(&self.0.reader));
     }
 
@@ -87,8 +96,15 @@ impl Terminal {
         self.error(&failure.lines(&self.0.reader));
     }
 
-    /// Writes a line of the result to standard output.
+    /// Writes a line of the result to standard output, unless the program is quiet.
     pub fn line(&self, text: &str) {
+        if !self.is_quiet() {
+            self.data(text);
+        }
+    }
+
+    /// Writes a line that a command is run for, and no text about it, to standard output.
+    pub fn data(&self, text: &str) {
         match self.0.text_aside.load(Ordering::Relaxed) {
             true => self.error(text),
             false => lock(&self.0.out).line(text),
@@ -99,6 +115,15 @@ impl Terminal {
     /// on.
     pub fn put_text_aside(&self) {
         self.0.text_aside.store(true, Ordering::Relaxed);
+    }
+
+    /// Prints nothing from now on but errors, questions, and what a command is run for.
+    pub fn be_quiet(&self) {
+        self.0.quiet.store(true, Ordering::Relaxed);
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.0.quiet.load(Ordering::Relaxed)
     }
 
     /// Writes a line about the work to standard error.
@@ -199,6 +224,21 @@ pub(crate) mod tests {
         let full = Terminal::to(Broken(io::ErrorKind::StorageFull), Kept::default());
         full.line("one");
         assert_eq!(full.written().unwrap_err().exit().code(), 73);
+    }
+
+    #[test]
+    fn a_quiet_program_prints_errors_questions_and_data() {
+        let (out, error) = (Kept::default(), Kept::default());
+        let terminal = Terminal::to(out.clone(), error.clone());
+        terminal.be_quiet();
+        terminal.line("result");
+        terminal.tell(&Text::new("output-standard"));
+        assert_eq!((out.text(), error.text()), (String::new(), String::new()));
+        terminal.data("data");
+        terminal.ask(&Text::new("output-standard"));
+        terminal.error("failure");
+        assert_eq!(out.text(), "data\n");
+        assert_eq!(error.text().lines().count(), 2);
     }
 
     #[test]

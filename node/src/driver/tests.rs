@@ -39,7 +39,7 @@ use session::provider::ProviderSession;
 use store::spill::FixedSorted;
 
 use super::*;
-use crate::console::Terminal;
+use crate::console::{OutputOptions, Terminal};
 use crate::engine::Engine;
 use crate::exchange::Exchange;
 use channel::memory;
@@ -704,7 +704,7 @@ fn either_side_is_mended_from_the_others_entries() {
         restore(&world, restored, &older);
         let _ = std::fs::remove_dir_all(world.home(restored).join("sessions"));
         let (other, file) = (world.exchange(restored.peer()), world.dir.path().join("export"));
-        other.export(&file, &Terminal::new()).unwrap();
+        other.export(&file, &OutputOptions::default(), &Terminal::new()).unwrap();
         let own = world.exchange(restored);
         let told = lines(&own.compare(&file).unwrap()).join("\n");
         assert!(told.contains(&format!("this ledger ends at 2, theirs at {}", head.seq)), "{told}");
@@ -739,7 +739,10 @@ fn lost_ledger_is_made_anew_from_the_others_entries() {
     let profile = Profile::MatchRate;
     world.next_run(profile, "first");
     let file = world.dir.path().join("export");
-    world.exchange(Role::Provider).export(&file, &Terminal::new()).unwrap();
+    world
+        .exchange(Role::Provider)
+        .export(&file, &OutputOptions::default(), &Terminal::new())
+        .unwrap();
     std::fs::remove_file(world.home(Role::Advertiser).join("ledger.sqlite")).unwrap();
     let gone = Ledger::open(&world.place(Role::Advertiser));
     assert!(matches!(gone, Err(LedgerError::Gone { .. })));
@@ -759,7 +762,10 @@ fn contradicting_or_forged_entries_change_nothing() {
     let older = [backup(&world, Role::Advertiser), backup(&world, Role::Provider)];
     world.next_run(profile, "one future");
     let file = world.dir.path().join("export");
-    world.exchange(Role::Provider).export(&file, &Terminal::new()).unwrap();
+    world
+        .exchange(Role::Provider)
+        .export(&file, &OutputOptions::default(), &Terminal::new())
+        .unwrap();
     // Both go back and on by another way: then two signed entries have one number.
     restore(&world, Role::Advertiser, &older[0]);
     restore(&world, Role::Provider, &older[1]);

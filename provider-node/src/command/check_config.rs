@@ -1,9 +1,9 @@
 //! `check-config`: mistakes in settings, keys and the files of partners, all at once.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use node::check_config::{self, ConfigFault};
-use node::console::Terminal;
+use node::console::{OutputOptions, Terminal};
 use node::failure::Failure;
 
 use crate::Home;
@@ -11,13 +11,8 @@ use crate::partners::Partners;
 use crate::settings::ProviderSettings;
 use crate::tenant::POLICY;
 
-pub(crate) fn run(
-    dir: &Path,
-    json: Option<&PathBuf>,
-    overwrite: bool,
-    terminal: &Terminal,
-) -> Result<(), Failure> {
-    check_config::run::<ProviderSettings>(dir, json, overwrite, terminal, partners)
+pub(crate) fn run(dir: &Path, output: &OutputOptions, terminal: &Terminal) -> Result<(), Failure> {
+    check_config::run::<ProviderSettings>(dir, output, terminal, partners)
 }
 
 fn partners(home: &Home) -> Result<Vec<ConfigFault>, Failure> {

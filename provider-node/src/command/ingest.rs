@@ -8,12 +8,14 @@ use graph::{GraphCounts, GraphRules};
 use node::console::{OutputOptions, Progress, Terminal};
 use node::engine::{BatchEngine, Engine};
 use node::failure::Failure;
+use node::program::only;
 use report::{Arg, Text};
 use rights::objections::Objections;
 use store::os::{Clock, SystemClock};
 use tabular::{Input, InputFile, parts};
 
 use crate::Home;
+use crate::cli::IngestOptions;
 use crate::command::object::OBJECTIONS;
 use crate::namespaces::Namespaces;
 use crate::partners::Partners;
@@ -23,11 +25,13 @@ use crate::tenant::Tenant;
 
 pub(crate) fn run(
     dir: &Path,
-    file: &Path,
+    options: &IngestOptions,
     output: &OutputOptions,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let home = Home::open(dir)?;
+    output.look_at_json()?;
+    let file = only(&options.files)?;
     let now = SystemClock::new().now_unix();
     let day = u32::try_from(now / 86_400).unwrap_or(u32::MAX);
     let normalizer = home.config.common.normalizer();

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use channel::identity::{IdentityTextError, Introduction, NodeIdentity, comparison_code};
-use node::console::Terminal;
+use node::console::{OutputOptions, Terminal};
 use node::failure::Failure;
 use node::invite::{COOKIE_NAMESPACE_MIN, Invitation};
 use normalize::manifest::RulesManifest;
@@ -12,7 +12,7 @@ use protocol::limits::TERMS_LIST_MAX;
 use protocol::suite::{Profile, SuiteId};
 use protocol::transcript::Role;
 use report::{Arg, Code, Line, Text};
-use store::output::{Output, Outputs};
+use store::output::Output;
 
 use crate::Home;
 use crate::budget::{self, Share};
@@ -22,8 +22,13 @@ use crate::policy::{NewPartner, PartnerPolicy};
 use crate::publish::Published;
 use crate::tenant::Tenant;
 
-pub(crate) fn run(options: &InviteOptions, terminal: &Terminal) -> Result<(), Failure> {
-    let home = Home::open(&options.dir)?;
+pub(crate) fn run(
+    dir: &Path,
+    options: &InviteOptions,
+    output: &OutputOptions,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let home = Home::open(dir)?;
     let advertiser = identity(&options.identity)?.identity();
     let profiles = profiles(&options.profile)?;
     let own = home.identity.public();
@@ -44,14 +49,15 @@ pub(crate) fn run(options: &InviteOptions, terminal: &Terminal) -> Result<(), Fa
     // The namespaces of the graph, the first ones met first, as many as terms can list.
     policy.namespaces = Namespaces::read(&home)?.by_code().into_values().collect();
     policy.namespaces.truncate(TERMS_LIST_MAX);
-    let output = options
+    let named = options
         .output
         .clone()
         .unwrap_or_else(|| PathBuf::from(format!("{}.invitation.toml", options.name)));
-    let mut outputs = Outputs::new(options.overwrite);
+    let mut outputs = output.outputs();
     outputs.reads(Path::new(&options.identity));
     // Before a tenant is opened whose invitation has no place.
-    let output = outputs.claim(&output)?;
+    let written = outputs.claim(&named)?;
+    output.claim_json(&mut outputs)?;
     if outputs.take_standard_output() {
         terminal.put_text_aside();
     }
@@ -59,9 +65,9 @@ pub(crate) fn run(options: &InviteOptions, terminal: &Terminal) -> Result<(), Fa
     refuse_wide(&tenant.policy, &options.allow)?;
     tenant.save(&home)?;
     let namespaces = Namespaces::learn(&home, &tenant.policy.namespaces)?;
-    let invitation = invitation(&home, options, &tenant, &namespaces)?;
-    invitation.publish(&output)?;
-    tell(&home, &tenant, &output, terminal)?;
+    let invitation = invitation(&home, (dir, options), &tenant, &namespaces)?;
+    invitation.publish(&written)?;
+    tell(&home, &tenant, &written, terminal)?;
     if let Some(warning) = no_cookie(&profiles, &tenant, &namespaces) {
         terminal.list([Line::of(warning), Line::under(Text::new("invite-no-cookie-then"))]);
     }
@@ -72,13 +78,13 @@ pub(crate) fn run(options: &InviteOptions, terminal: &Terminal) -> Result<(), Fa
 
 fn invitation(
     home: &Home,
-    options: &InviteOptions,
+    (dir, options): (&Path, &InviteOptions),
     tenant: &Tenant,
     namespaces: &Namespaces,
 ) -> Result<Invitation, Failure> {
     let rules = RulesManifest::build(home.config.common.ruleset, &home.config.common.options)?;
-    let provider = NodeIdentity::introduction(&options.dir, Role::Provider)
-        .map_err(node::home::HomeError::from)?;
+    let provider =
+        NodeIdentity::introduction(dir, Role::Provider).map_err(node::home::HomeError::from)?;
     let policy = &tenant.policy;
     Ok(Invitation {
         address: options.address.clone(),

@@ -1,6 +1,8 @@
 //! `ledger`: the ledger with a partner, shown, given and mended.
 
-use node::console::Terminal;
+use std::path::Path;
+
+use node::console::{OutputOptions, Terminal};
 use node::exchange::{Exchange, LedgerOptions};
 use node::failure::Failure;
 use protocol::transcript::Role;
@@ -10,8 +12,13 @@ use crate::Home;
 use crate::partners::Partners;
 use crate::tenant::Tenant;
 
-pub(crate) fn run(options: &LedgerOptions, terminal: &Terminal) -> Result<(), Failure> {
-    let home = Home::open(options.directory()?)?;
+pub(crate) fn run(
+    dir: &Path,
+    options: &LedgerOptions,
+    output: &OutputOptions,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let home = Home::open(dir)?;
     let partners = Partners::load(&home)?;
     // Entries are entries, whatever mistake is in the policy of today.
     let told = partners.quarantined.into_iter().filter_map(|one| one.tenant);
@@ -34,5 +41,5 @@ pub(crate) fn run(options: &LedgerOptions, terminal: &Terminal) -> Result<(), Fa
         }
         Ok(())
     };
-    exchange.carry_out(&options.command, || home.lock(), retire, terminal)
+    exchange.carry_out(&options.command, || home.lock(), retire, (output, terminal))
 }

@@ -2,6 +2,8 @@
 
 use node::console::{OutputOptions, Terminal};
 use node::failure::Failure;
+use node::program::NodePlace;
+use protocol::transcript::Role;
 
 use crate::cli::Command;
 
@@ -16,26 +18,23 @@ mod status;
 
 pub(crate) fn run(
     command: Command,
+    place: &NodePlace,
     output: &OutputOptions,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
+    let dir = place.directory(Role::Provider)?;
     match command {
-        Command::Init { dir } => init::run(&dir, terminal),
-        Command::CheckConfig { dir, json, overwrite } => {
-            check_config::run(&dir, json.as_ref(), overwrite, terminal)
-                .and_then(|()| terminal.written())
+        Command::Init => init::run(&dir, output, terminal),
+        Command::CheckConfig => {
+            check_config::run(&dir, output, terminal).and_then(|()| terminal.written())
         }
-        Command::Invite(options) => invite::run(&options, terminal),
-        Command::Ingest { dir, file } => ingest::run(&dir, &file, output, terminal),
-        Command::Object { dir, file, rejects } => {
-            object::run(&dir, &file, rejects.as_deref(), terminal)
-        }
+        Command::Invite(options) => invite::run(&dir, &options, output, terminal),
+        Command::Ingest(options) => ingest::run(&dir, &options, output, terminal),
+        Command::Object(options) => object::run(&dir, &options, output, terminal),
         Command::Ledger(options) => {
-            ledger::run(&options, terminal).and_then(|()| terminal.written())
+            ledger::run(&dir, &options, output, terminal).and_then(|()| terminal.written())
         }
-        Command::Serve(options) => serve::run(&options, output, terminal),
-        Command::Status { dir, json } => {
-            status::run(&dir, json, terminal).and_then(|()| terminal.written())
-        }
+        Command::Serve(options) => serve::run(&dir, &options, output, terminal),
+        Command::Status => status::run(&dir, output, terminal).and_then(|()| terminal.written()),
     }
 }

@@ -2,27 +2,31 @@
 
 use std::path::Path;
 
-use node::console::Terminal;
+use node::console::{OutputOptions, Terminal};
 use node::failure::Failure;
+use node::program::only;
 use report::{Arg, Code, Diagnose, Text};
 use rights::objections::{Feed, FeedRules, import_feed};
 use store::os::{Clock, SystemClock};
-use store::output::{Output, Outputs};
+use store::output::Output;
 
 use crate::Home;
+use crate::cli::ObjectOptions;
 
 pub(crate) fn run(
     dir: &Path,
-    file: &Path,
-    rejects: Option<&Path>,
+    options: &ObjectOptions,
+    output: &OutputOptions,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let home = Home::open(dir)?;
-    let mut outputs = Outputs::new_only();
+    let file = only(&options.files)?;
+    let mut outputs = output.outputs();
     outputs.reads(file);
     // Before anything is carried out: what is left must have a place.
-    let rejects = rejects.map(|path| outputs.claim(path)).transpose();
+    let rejects = options.rejects.as_deref().map(|path| outputs.claim(path)).transpose();
     let rejects = rejects.map_err(|error| not_begun(error.into()))?;
+    output.claim_json(&mut outputs).map_err(|error| not_begun(error.into()))?;
     if outputs.take_standard_output() {
         terminal.put_text_aside();
     }
@@ -145,7 +149,7 @@ fn advice(dir: &Path, feed: &Feed, written: Option<&Output>) -> Text {
         (Some(why), _) => Text::new("object-try-unread").with("try", why.text().attribute("try")),
         (None, Some(output)) => {
             let (dir, name) = (dir.display(), output.name().display());
-            let command = format!("provider-node object --dir {dir} --file {name}");
+            let command = format!("provider-node object --dir {dir} {name}");
             Text::new("object-try-written").with("output", output.told()).with("command", command)
         }
         (None, None) => Text::new("object-try-kept"),

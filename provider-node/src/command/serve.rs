@@ -55,11 +55,13 @@ use self::life::Sessions;
 mod life;
 
 pub(crate) fn run(
+    dir: &Path,
     options: &ServeOptions,
     output: &OutputOptions,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
-    let home = Home::open(&options.dir)?;
+    let home = Home::open(dir)?;
+    output.look_at_json()?;
     let _lock = home.lock()?;
     let rules = RulesManifest::build(home.config.common.ruleset, &home.config.common.options)?;
     let service = Arc::new(Service::new(home, rules.rules_digest(), output.clone(), terminal)?);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use node::console::Terminal;
+use node::console::{OutputOptions, Terminal};
 use node::failure::Failure;
 use node::status::{self, Sessions};
 use protocol::suite::Profile;
@@ -20,7 +20,8 @@ use crate::publish::Published;
 use crate::tables::{self, State};
 use crate::tenant::{POLICY, Tenant};
 
-pub(crate) fn run(dir: &Path, as_json: bool, terminal: &Terminal) -> Result<(), Failure> {
+pub(crate) fn run(dir: &Path, output: &OutputOptions, terminal: &Terminal) -> Result<(), Failure> {
+    let place = output.claim_json(&mut output.outputs())?;
     let home = Home::open(dir)?;
     let now = SystemClock::new().now_unix();
     let ledger = status::ledger(&home)?;
@@ -43,7 +44,7 @@ pub(crate) fn run(dir: &Path, as_json: bool, terminal: &Terminal) -> Result<(), 
     let sessions = Sessions::last(ledger.as_ref(), names, home.is_in_use())?;
     let identity = home.identity.public();
     let day = snapshot.map(|snapshot| snapshot.signed.body.day);
-    if as_json {
+    if let Some(place) = place {
         let partners: Vec<Value> = partners.iter().map(PartnerShown::json).collect();
         let shown = json!({
             "identity": identity.to_string(),
@@ -53,8 +54,7 @@ pub(crate) fn run(dir: &Path, as_json: bool, terminal: &Terminal) -> Result<(), 
             "attention": attention.iter().map(Attention::json).collect::<Vec<_>>(),
             "sessions": sessions.json(),
         });
-        terminal.line(&format!("{shown:#}"));
-        return Ok(());
+        place.publish_text(&format!("{shown:#}\n"))?;
     }
     terminal.say(&Text::new("status-identity").with("identity", identity.to_string()));
     terminal.say(&Text::new("status-party").with("party", status::short(&identity.party().0)));
@@ -238,6 +238,7 @@ const DAY_S: u64 = 86_400;
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
     use std::sync::mpsc;
 
     use crate::tenant::tests::{create, home, policy};
@@ -258,9 +259,10 @@ mod tests {
         }
     }
 
-    fn shown(dir: &Path, as_json: bool) -> String {
+    fn shown(dir: &Path, json: Option<PathBuf>) -> String {
         let (to, text) = mpsc::channel();
-        run(dir, as_json, &Terminal::to(Sent(to), std::io::sink())).unwrap();
+        let output = OutputOptions { json, ..OutputOptions::default() };
+        run(dir, &output, &Terminal::to(Sent(to), std::io::sink())).unwrap();
         String::from_utf8(text.iter().collect()).unwrap()
     }
 
@@ -272,13 +274,15 @@ mod tests {
         let broken = create(&home, policy("shop-b", other, &[Profile::MatchRate])).unwrap();
         std::fs::write(broken.path("keys"), "").unwrap();
         let node = dir.path().join("p");
-        let text = shown(&node, false);
+        let text = shown(&node, None);
         assert!(text.contains("partner shop-a: "), "{text}");
         assert!(
             text.contains("attention:\n  shop-b: V0407 ") && text.contains("    try: "),
             "{text}"
         );
-        let told: Value = serde_json::from_str(&shown(&node, true)).unwrap();
+        let file = dir.path().join("status.json");
+        shown(&node, Some(file.clone()));
+        let told: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
         assert_eq!(told["attention"][0]["partner"], "shop-b");
         assert_eq!(told["attention"][0]["file"], Value::Null);
         assert_eq!(told["partners"].as_array().unwrap().len(), 1);

@@ -57,7 +57,7 @@ unmatchable-kind = cannot match, so not used: { $n_text } identifiers of kinds t
 unmatchable-household = cannot match, so not used: { $n_text } fixed lines: they name households, and the provider's tables hold individuals only ({ $code })
 unmatchable-mobile-unknown = cannot match, so not used: { $n_text } telephone numbers whose plan does not tell mobile from fixed, as in North America and Mexico: the provider's tables hold individuals only ({ $code })
 widely-shared = one identifier ({ $kind }) is in { $rows_text } rows, more than 0.5 % of the { $eligible_text } eligible: nearly always a defect of the export
-    .try = mend the export, whose rows `advertiser-node check --rejects FILE` names where the value was refused; if it is meant, run again with --accept-shared
+    .try = mend the export, whose rows `advertiser-node check --rejects FILE` names where the value was refused; if it is meant, run again with --allow shared-identifiers
 
 ## Plan
 
@@ -103,7 +103,7 @@ plan-files-rows = files: matched rows, where --output says; a summary with --jso
 plan-files-digital-ids = files: digital IDs where --output says, and a manifest beside them; a summary with --json; sessions/ and inputs/ of the node
 plan-needs-approval = the release needs --approve, or a yes on the terminal
 plan-no-approval = nothing is released that needs an approval
-plan-accept-shared = the run needs --accept-shared: { $shared }
+plan-allow-shared = the run needs --allow shared-identifiers: { $shared }
 
 ## Terms of a run
 
@@ -144,7 +144,7 @@ check-identifiers = identifiers of eligible rows: { $kinds }; { $distinct_text }
 check-eligible-with = eligible rows with a kind: { $kinds }
 check-shared = identifiers held by several rows: { $kinds }
 check-shared-refused = identifiers refused, held by too many rows: { $kinds }
-check-stops = a run stops there unless it has --accept-shared
+check-stops = a run stops there unless it has --allow shared-identifiers
 check-forecast = forecast of a run of matched-rows; `plan` makes that of any profile:
 check-elements = { $elements_text } elements after padding; { $here_text } multiplications here, { $there_text } at the provider
 check-network = { $sent } sent, { $received } received, with a table of { $tags_text } tags, as last seen
@@ -215,7 +215,7 @@ run-result-kept = the result is known and kept: `{ $command }`
 result-kept = { $what }; the result is paid for and kept
     .try = `{ $command }` writes it, and charges nothing
 run-ledger-behind = your ledger with this provider ends at { $ours }, theirs at { $theirs }, which lacks what both signed after it
-    .try = `advertiser-node ledger export FILE`, and have the provider read it with `provider-node ledger adopt FILE`
+    .try = `advertiser-node ledger export -o FILE`, and have the provider read it with `provider-node ledger adopt FILE`
 run-ledger-ahead = your ledger with this provider ends at { $ours }, theirs with an entry that is not in it ({ $entry })
     .try = ask the provider for the file of its `ledger export`, then `advertiser-node ledger adopt FILE`
 
@@ -291,3 +291,9 @@ column-email = e-mail address
 column-email-digest = digest of an e-mail address
 column-phone = telephone number
 column-phone-digest = digest of a telephone number
+
+accept-name = a provider cannot be called so
+    .try = use letters, digits, `.`, `-` and `_`, at most 64, a letter or digit first
+accept-name-taken = another provider is called { $name } here
+    .try = name this one differently with --name
+accept-name-is = provider: { $name }

@@ -41,8 +41,15 @@ config-faults = { $found ->
 
 ## A node's directory
 
+dir-unknown = no directory of a node is named, and no home of a user is known
+    .try = name it with --dir or VEILMATCH_DIR
+usage-one-file = several files are named, and this command reads one
+    .try = give them one after the other
+
 home-not-a-node = { $path } holds no { $role } node
     .try = make one with `{ $role }-node init --dir { $path }`
+home-other-role = { $path } is the directory of a node of the other role
+    .try = name that of your { $role } node with --dir or VEILMATCH_DIR
 home-other-version = { $path } was made by another version than { $version }, which this program has, and nothing in it is converted
     .try = make the node anew with `{ $role }-node init` in an empty directory, and exchange identities and invitations again
 home-keys-changed = the keys in keys/ are not those that { $path } shows
@@ -156,8 +163,6 @@ sessions-row = { $started }  { $state ->
 
 ## Ledger
 
-ledger-no-directory = no directory of a node is named
-    .try = name it with --dir
 ledger-without-partner = this node has no partner yet, hence no ledger
     .try = accept an invitation, or invite a partner
 ledger-no-such-party = no party is called { $party }
@@ -185,14 +190,14 @@ ledger-ends = this ledger ends at { $ours }, theirs at { $theirs }; both signed 
 ledger-missing-here = theirs has entries { $first } to { $last } that are missing here
 ledger-next-adopt = Next: ledger adopt { $file }
 ledger-missing-there = theirs lacks entries of this one
-ledger-next-export = Next: ledger export FILE, and let them adopt it
+ledger-next-export = Next: ledger export -o FILE, and let them adopt it
 ledger-same = the two are the same
 ledger-one-sided = entries after { $last } are signed by one side only, and prove nothing
 ledger-adopted = adopted entries { $first } to { $last }; the ledger with { $partner } ends at { $last }
 ledger-nothing-to-adopt = nothing to adopt: the ledger with { $partner } ends at { $ours }, theirs at { $theirs }
 ledger-one-sided-left = entries after { $last } are signed by one side only, and were not taken
 ledger-file-refused = { $file }: { $why }
-    .try = ask for the file again: `ledger export FILE` on the other node
+    .try = ask for the file again: `ledger export -o FILE` on the other node
 ledger-file-too-large = it is too large
 ledger-file-unreadable = cannot be read: { $why }
 ledger-file-of-others = it is the ledger of two other parties

@@ -56,7 +56,7 @@ unmatchable-kind = sans correspondance possible, donc non utilisés : { $n_text
 unmatchable-household = sans correspondance possible, donc non utilisés : { $n_text } numéros fixes : ils désignent des foyers, et les tables du prestataire ne portent que le niveau individuel ({ $code })
 unmatchable-mobile-unknown = sans correspondance possible, donc non utilisés : { $n_text } numéros de téléphone dont le plan ne distingue pas mobile et fixe, comme en Amérique du Nord et au Mexique : les tables du prestataire ne portent que le niveau individuel ({ $code })
 widely-shared = un identifiant ({ $kind }) est dans { $rows_text } fiches, plus de 0,5 % des { $eligible_text } fiches éligibles : presque toujours une erreur de l’export
-    .try = corrigez l’export : `advertiser-node check --rejects FILE` nomme ses fiches là où la valeur a été refusée ; si c’est voulu, relancez avec --accept-shared
+    .try = corrigez l’export : `advertiser-node check --rejects FILE` nomme ses fiches là où la valeur a été refusée ; si c’est voulu, relancez avec --allow shared-identifiers
 
 ## Plan
 
@@ -102,7 +102,7 @@ plan-files-rows = fichiers : les fiches correspondantes, où --output le dit 
 plan-files-digital-ids = fichiers : les identifiants digitaux où --output le dit, et un manifeste à côté ; un résumé avec --json ; sessions/ et inputs/ du nœud
 plan-needs-approval = la divulgation demande --approve, ou un oui sur le terminal
 plan-no-approval = rien n’est divulgué qui demande une approbation
-plan-accept-shared = l’exécution demande --accept-shared : { $shared }
+plan-allow-shared = l’exécution demande --allow shared-identifiers : { $shared }
 
 ## Conditions d’une exécution
 
@@ -143,7 +143,7 @@ check-identifiers = identifiants des fiches éligibles : { $kinds } ; { $dist
 check-eligible-with = fiches éligibles par type : { $kinds }
 check-shared = identifiants que portent plusieurs fiches : { $kinds }
 check-shared-refused = identifiants refusés, que portent trop de fiches : { $kinds }
-check-stops = une exécution s’arrête là sans --accept-shared
+check-stops = une exécution s’arrête là sans --allow shared-identifiers
 check-forecast = prévision d’une exécution de matched-rows ; `plan` donne celle de tout profil :
 check-elements = { $elements_text } éléments après remplissage ; { $here_text } multiplications ici, { $there_text } chez le prestataire
 check-network = { $sent } envoyés, { $received } reçus, avec une table de { $tags_text } étiquettes, telle qu’à la dernière session
@@ -214,7 +214,7 @@ run-result-kept = le résultat est connu et conservé : `{ $command }`
 result-kept = { $what } ; le résultat est payé et conservé
     .try = `{ $command }` l’écrit, et ne débite rien
 run-ledger-behind = votre grand livre avec ce prestataire finit à { $ours }, le sien à { $theirs }, sans ce que les deux ont signé ensuite
-    .try = lancez `advertiser-node ledger export FILE`, et faites lire le fichier au prestataire avec `provider-node ledger adopt FILE`
+    .try = lancez `advertiser-node ledger export -o FILE`, et faites lire le fichier au prestataire avec `provider-node ledger adopt FILE`
 run-ledger-ahead = votre grand livre avec ce prestataire finit à { $ours }, le sien par une écriture qui n’y est pas ({ $entry })
     .try = demandez au prestataire le fichier de son `ledger export`, puis lancez `advertiser-node ledger adopt FILE`
 
@@ -290,3 +290,9 @@ column-email = adresse e-mail
 column-email-digest = empreinte d’une adresse e-mail
 column-phone = numéro de téléphone
 column-phone-digest = empreinte d’un numéro de téléphone
+
+accept-name = un prestataire ne peut pas s’appeler ainsi
+    .try = employez des lettres, des chiffres, `.`, `-` et `_`, 64 au plus, d’abord une lettre ou un chiffre
+accept-name-taken = un autre prestataire s’appelle { $name } ici
+    .try = nommez celui-ci autrement avec --name
+accept-name-is = prestataire : { $name }

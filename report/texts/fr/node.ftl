@@ -44,11 +44,20 @@ config-faults = { $found ->
 
 ## Répertoire d’un nœud
 
+dir-unknown = aucun répertoire de nœud n’est nommé, et aucun répertoire d’utilisateur n’est connu
+    .try = nommez-le avec --dir ou VEILMATCH_DIR
+usage-one-file = plusieurs fichiers sont nommés, et cette commande en lit un
+    .try = donnez-les l’un après l’autre
 home-not-a-node = { $path } ne contient pas de nœud { $role ->
     [advertiser] d’annonceur
    *[provider] de prestataire
  }
     .try = créez-en un avec `{ $role }-node init --dir { $path }`
+home-other-role = { $path } est le répertoire d’un nœud de l’autre rôle
+    .try = { $role ->
+    [advertiser] nommez celui de votre nœud d’annonceur avec --dir ou VEILMATCH_DIR
+   *[provider] nommez celui de votre nœud de prestataire avec --dir ou VEILMATCH_DIR
+ }
 home-other-version = { $path } a été créé par une autre version que la { $version }, celle de ce programme, et rien n’y est converti
     .try = recréez le nœud avec `{ $role }-node init` dans un répertoire vide, puis échangez de nouveau identités et invitations
 home-keys-changed = les clés de keys/ ne sont pas celles que montre { $path }
@@ -171,8 +180,6 @@ sessions-row = { $started }  { $state ->
 
 ## Grand livre
 
-ledger-no-directory = aucun répertoire de nœud n’est nommé
-    .try = nommez-le avec --dir
 ledger-without-partner = ce nœud n’a pas encore de partenaire, donc pas de grand livre
     .try = acceptez une invitation, ou invitez un partenaire
 ledger-no-such-party = aucune partie ne s’appelle { $party }
@@ -200,14 +207,14 @@ ledger-ends = ce grand livre finit à l’entrée { $ours }, le leur à l’entr
 ledger-missing-here = le leur a les entrées { $first } à { $last }, qui manquent ici
 ledger-next-adopt = Ensuite : ledger adopt { $file }
 ledger-missing-there = il manque au leur des entrées de celui-ci
-ledger-next-export = Ensuite : ledger export FILE, à leur faire adopter
+ledger-next-export = Ensuite : ledger export -o FILE, à leur faire adopter
 ledger-same = les deux sont identiques
 ledger-one-sided = les entrées après { $last } ne sont signées que d’un côté et ne prouvent rien
 ledger-adopted = entrées { $first } à { $last } adoptées ; le grand livre avec { $partner } finit à l’entrée { $last }
 ledger-nothing-to-adopt = rien à adopter : le grand livre avec { $partner } finit à l’entrée { $ours }, le leur à l’entrée { $theirs }
 ledger-one-sided-left = les entrées après { $last } ne sont signées que d’un côté et n’ont pas été prises
 ledger-file-refused = { $file } : { $why }
-    .try = redemandez le fichier : `ledger export FILE` sur l’autre nœud
+    .try = redemandez le fichier : `ledger export -o FILE` sur l’autre nœud
 ledger-file-too-large = il est trop grand
 ledger-file-unreadable = illisible : { $why }
 ledger-file-of-others = c’est le grand livre de deux autres parties

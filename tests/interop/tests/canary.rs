@@ -175,7 +175,7 @@ fn marked_identifiers_and_digital_ids_occur_nowhere_in_shuffled_profiles() {
     let (input, output, json) = (pair.path("crm.csv"), pair.path("ids.csv"), pair.path("s.json"));
     let never = pair.path("never.csv");
     let args = |profile: &'static str| {
-        let args = ["run", "--profile", profile, "--input", &input, "--json", &json];
+        let args = ["run", "--profile", profile, &input, "--json", &json];
         [&args[..], &["--log", "trace", "--overwrite"]].concat()
     };
     let run = |profile, more: &[&str]| pair.advertiser(&[&args(profile)[..], more].concat());

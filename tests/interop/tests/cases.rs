@@ -43,7 +43,7 @@ impl Case {
             (self.path("node"), self.path("rejects.out"), self.path("report.json"));
         let mut args = vec!["check", "--dir", &node, "--rejects", &rejects, "--json", &json];
         args.push("--overwrite");
-        paths.iter().for_each(|path| args.extend(["--input", path]));
+        paths.iter().for_each(|path| args.push(path));
         args.extend(more);
         run("advertiser-node", &args)
     }
@@ -320,11 +320,11 @@ fn a_purpose_is_one_of_the_list_and_one_that_the_provider_allows() {
     };
     let input = pair.path("crm.csv");
     set("email.newsletter");
-    let refused = pair.advertiser(&["check", "--input", &input]).expect(78);
+    let refused = pair.advertiser(&["check", &input]).expect(78);
     refused.says(&["`purpose` must be \"ads.match\" or \"ads.suppress\""]);
     set("ads.suppress");
-    let done = pair.advertiser(&["check", "--input", &input]).expect(65);
+    let done = pair.advertiser(&["check", &input]).expect(65);
     assert!(done.stdout.contains("row_no_consent 1"), "{}", done.stdout);
-    let plan = ["plan", "--profile", "matched-rows", "--input", &input];
+    let plan = ["plan", "--profile", "matched-rows", &input];
     pair.advertiser(&plan).expect(77).says(&["does not allow this purpose"]);
 }

@@ -80,12 +80,12 @@ fn numbers_that_no_table_holds_are_told_and_never_sent() {
     let (input, json) = (pair.path("crm.csv"), pair.path("plan.json"));
     let mexico = "cannot match, so not used: 12 telephone numbers whose plan does not tell mobile";
     let fixed = "cannot match, so not used: 8 fixed lines";
-    let check = pair.advertiser(&["check", "--input", &input]).expect(0).stdout;
+    let check = pair.advertiser(&["check", &input]).expect(0).stdout;
     let identifiers = "identifiers of eligible rows: email.strict 1,000, phone 5; 1,005 distinct";
     for part in [mexico, fixed, identifiers, "phone: 5 valid, 975 absent"] {
         assert!(check.contains(part), "no {part:?} in:\n{check}");
     }
-    let args = ["plan", "--profile", "matched-rows", "--input", &input, "--json", &json];
+    let args = ["plan", "--profile", "matched-rows", &input, "--json", &json];
     let plan = pair.advertiser(&args).expect(0).stdout;
     assert!(plan.contains(mexico) && plan.contains(fixed), "{plan}");
     let json = pair.read("plan.json");
@@ -138,7 +138,7 @@ fn check_counts_what_is_wrong_and_prints_no_value() {
     let pair = Pair::introduced();
     pair.write("crm.csv", &dirty());
     let (input, json, rejects) = (pair.path("crm.csv"), pair.path("c.json"), pair.path("r.csv"));
-    let args = ["check", "--input", &input, "--json", &json, "--rejects", &rejects];
+    let args = ["check", &input, "--json", &json, "--rejects", &rejects];
     let done = pair.advertiser(&[&args[..], &["--log", "trace"]].concat()).expect(0);
     clean(&done);
     for part in [
@@ -155,7 +155,8 @@ fn check_counts_what_is_wrong_and_prints_no_value() {
         "email.strict 1,000; 1,000 distinct",
         "identifiers refused, held by too many rows: email.strict 1 (by at most 40 rows)",
         "(email.strict) is in 40 rows, more than 0.5 % of the 1,000 eligible",
-        "--accept-shared",
+        "--allow",
+        "shared-identifiers",
         "32,768 elements after padding",
         "elements a second",
     ] {
@@ -182,10 +183,10 @@ fn check_counts_what_is_wrong_and_prints_no_value() {
 
     // Nothing is kept, and the report never takes the place of the file.
     assert_eq!(std::fs::read_dir(pair.path("a/inputs")).unwrap().count(), 0);
-    let args = ["check", "--input", &input, "--rejects", &input];
+    let args = ["check", &input, "--rejects", &input];
     clean(&pair.advertiser(&args).expect(73).says(&["it is an input"]));
     pair.write("crm.csv", &dirty().replace("ads.match", "other"));
-    let done = pair.advertiser(&["check", "--input", &input]).expect(65).says(&["consent"]);
+    let done = pair.advertiser(&["check", &input]).expect(65).says(&["consent"]);
     assert!(done.stdout.contains("1,080 without consent evidence"), "{}", done.stdout);
     clean(&done);
 }
@@ -219,7 +220,7 @@ fn status_tells_both_nodes_what_was_run() {
     ] {
         assert!(provider.stdout.contains(part), "no {part:?} in:\n{}", provider.stdout);
     }
-    let json = pair.provider(&["status", "--json"]).expect(0).stdout;
+    let json = pair.provider(&["status", "--json", "-"]).expect(0).stdout;
     assert!(!provider.stdout.contains("matched ") && !json.contains("matched "), "{json}");
     assert!(
         json.contains("\"state\": \"done\"") && json.contains("\"state\": \"ready\""),
@@ -231,7 +232,7 @@ fn status_tells_both_nodes_what_was_run() {
     {
         assert!(advertiser.stdout.contains(part), "no {part:?} in:\n{}", advertiser.stdout);
     }
-    let json = pair.advertiser(&["status", "--json"]).expect(0).stdout;
+    let json = pair.advertiser(&["status", "--json", "-"]).expect(0).stdout;
     assert!(json.contains("\"outcome\": \"matched 300\""), "{json}");
 
     // A failed session is shown with the number of its error, on the node that has one.
@@ -242,7 +243,7 @@ fn status_tells_both_nodes_what_was_run() {
     run("provider-node", &["status", "--dir", &pair.path("a")]).expect(78).says(&["init"]);
 
     // The forecast now knows the table.
-    let done = pair.advertiser(&["check", "--input", &pair.path("crm.csv")]).expect(0);
+    let done = pair.advertiser(&["check", &pair.path("crm.csv")]).expect(0);
     for part in ["at least 1,000 eligible rows", "as last seen"] {
         assert!(done.stdout.contains(part), "no {part:?} in:\n{}", done.stdout);
     }
@@ -257,7 +258,7 @@ fn person_who_objected_is_left_out_of_the_next_snapshot() {
                 email,Customer.7@exemple.fr,all,2026-11-20\n\
                 fax,12,all,2026-11-20\n";
     pair.write("objections.csv", feed);
-    let object = ["object", "--file", &pair.path("objections.csv")];
+    let object = ["object", &pair.path("objections.csv")];
     let done = pair.provider(&object).expect(80).says(&["line 3 type_unknown"]);
     assert!(done.stdout.contains("2 read: 1 new, 0 known, 1 not"), "{}", done.stdout);
     let again = pair.provider(&object).expect(80);
@@ -293,14 +294,13 @@ fn inputs_come_in_every_form_and_results_as_parquet() {
             assert!(done.stdout.contains(part), "no {part:?} in:\n{}", done.stdout);
         }
     };
-    let done = pair.advertiser_reading(&["check", "--input", "-"], &ndjson).expect(0);
+    let done = pair.advertiser_reading(&["check", "-"], &ndjson).expect(0);
     eligible(&done, &["form: ndjson", "columns ignored: street (not used in this version)"]);
-    let done =
-        pair.advertiser_reading(&["check", "--input", "web=-", "--format", "csv"], &csv).expect(0);
+    let done = pair.advertiser_reading(&["check", "web=-", "--format", "csv"], &csv).expect(0);
     eligible(&done, &["form: csv"]);
-    let wrong = ["check", "--input", "-", "--format", "ndjson"];
+    let wrong = ["check", "-", "--format", "ndjson"];
     clean(&pair.advertiser_reading(&wrong, &csv).expect(65).says(&["line 1", "JSON"]));
-    let twice = ["check", "--input", "-", "--input", "-"];
+    let twice = ["check", "-", "-"];
     clean(&pair.advertiser_reading(&twice, &csv).expect(2).says(&["once"]));
 
     pair.write(
@@ -308,7 +308,7 @@ fn inputs_come_in_every_form_and_results_as_parquet() {
         &ndjson.lines().take(200).map(|line| format!("{line}\n")).collect::<String>(),
     );
     let (whole, part) = (pair.path("crm.csv"), format!("app={}", pair.path("part.ndjson")));
-    let inputs = ["--input", &whole, "--input", &part];
+    let inputs = [whole.as_str(), &part];
     let done = pair.advertiser(&[&["check"], &inputs[..]].concat()).expect(0);
     eligible(
         &done,

@@ -268,7 +268,7 @@ fn connection_that_drops_ends_both_sides_and_the_next_run_works() {
     let (input, output) = (pair.path("crm.csv"), pair.path("result.csv"));
     let dir = pair.path("a");
     let running = support::node_command("advertiser-node")
-        .args(["run", "--dir", &dir, "--profile", "matched-rows", "--input", &input])
+        .args(["run", "--dir", &dir, "--profile", "matched-rows", &input])
         .args(["--output", &output])
         .stderr(std::process::Stdio::piped())
         .stdout(std::process::Stdio::piped())

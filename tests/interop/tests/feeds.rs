@@ -32,7 +32,7 @@ fn case_34_a_feed_of_which_a_line_is_left_says_so() {
     let node = path("node");
     run("provider-node", &["ingest", "--dir", &node, &path("graph.csv")]).expect(0);
     let (feed, left) = (path("feed.csv"), path("left.csv"));
-    let object = ["object", "--dir", &node, "--file"];
+    let object = ["object", "--dir", &node];
     let with_rejects = [&object[..], &[&feed, "--rejects", &left]].concat();
     let done = run("provider-node", &with_rejects).expect(80).says(&[
         "V0429",
@@ -78,7 +78,7 @@ fn a_feed_that_breaks_off_is_carried_out_as_far_as_it_goes() {
     let (_dir, path) = provider("34-objection-feed-not-carried-out");
     let (node, feed) = (path("node"), path("feed.csv"));
     std::fs::write(&feed, "type,value\nemail,p.0@exemple.fr\nemail,p.1\"@exemple.fr\n").unwrap();
-    let done = run("provider-node", &["object", "--dir", &node, "--file", &feed])
+    let done = run("provider-node", &["object", "--dir", &node, &feed])
         .expect(80)
         .says(&["line 3", "the whole feed again"]);
     assert!(done.stdout.contains("1 read: 1 new"), "{}", done.stdout);
@@ -90,7 +90,7 @@ fn a_feed_that_breaks_off_is_carried_out_as_far_as_it_goes() {
          email,P.2@Exemple.fr,,hier\n",
     )
     .unwrap();
-    let done = run("provider-node", &["object", "--dir", &node, "--file", &feed]).expect(0);
+    let done = run("provider-node", &["object", "--dir", &node, &feed]).expect(0);
     assert!(done.stdout.contains("2 of a date that cannot be read"), "{}", done.stdout);
     // Nobody is left: one line by its digital ID, in another spelling of its namespace.
     let done = run("provider-node", &["ingest", "--dir", &node, &path("graph.csv")]).expect(65);
@@ -104,7 +104,7 @@ fn lost_objections_stop_the_next_ingest() {
     let node = path("node");
     std::fs::write(path("feed.csv"), "type,value\nemail,p.0@exemple.fr\n").unwrap();
     let feed = path("feed.csv");
-    let object = || run("provider-node", &["object", "--dir", &node, "--file", &feed]);
+    let object = || run("provider-node", &["object", "--dir", &node, &feed]);
     let ingest = || run("provider-node", &["ingest", "--dir", &node, &path("graph.csv")]);
     ingest().expect(0);
     object().expect(0);
@@ -184,7 +184,7 @@ fn digital_ids_like_formulas_are_delivered_and_read_back() {
     pair.write("crm.csv", &crm(borrowed(&rows)));
     pair.serve();
     let (input, output) = (pair.path("crm.csv"), pair.path("ids.csv"));
-    let args = ["run", "--profile", "digital-ids", "--input", &input, "--output", &output];
+    let args = ["run", "--profile", "digital-ids", &input, "--output", &output];
     pair.advertiser(&[&args[..], &["--approve"]].concat()).expect(0);
     let text = pair.read("ids.csv");
     let delivered: BTreeSet<String> = text

@@ -32,10 +32,10 @@ fn advertiser_that_was_restored_adopts_from_its_provider() {
     put_back(&pair, "a", &older);
     pair.run().expect(69).says(&["V0207", "ends at 2", "ledger adopt"]);
     let file = pair.path("theirs");
-    pair.provider(&["ledger", "export", &file]).expect(0);
+    pair.provider(&["ledger", "export", "-o", &file]).expect(0);
     // Like every output it replaces nothing, and does not lie in a node.
-    pair.provider(&["ledger", "export", &file]).expect(73).says(&["V0403"]);
-    pair.provider(&["ledger", "export", &pair.path("p/entries")]).expect(73).says(&["V0403"]);
+    pair.provider(&["ledger", "export", "-o", &file]).expect(73).says(&["V0403"]);
+    pair.provider(&["ledger", "export", "-o", &pair.path("p/entries")]).expect(73).says(&["V0403"]);
     let told = pair.advertiser(&["ledger", "compare", &file]).expect(0);
     assert!(told.stdout.contains("this ledger ends at 2, theirs at 4"), "{}", told.stdout);
     let told = pair.advertiser(&["ledger", "adopt", &file]).expect(0);
@@ -50,7 +50,7 @@ fn advertiser_that_was_restored_adopts_from_its_provider() {
     std::fs::remove_file(pair.path("a/ledger.sqlite")).unwrap();
     pair.run().expect(74).says(&["V0428", "is gone"]);
     let newer = pair.path("newer");
-    pair.provider(&["ledger", "export", &newer]).expect(0);
+    pair.provider(&["ledger", "export", "-o", &newer]).expect(0);
     pair.advertiser(&["ledger", "adopt", &newer]).expect(0);
     pair.run().expect(0);
     assert_eq!(pair.stop(), Some(0));
@@ -69,7 +69,7 @@ fn provider_that_was_restored_adopts_from_its_advertiser() {
     pair.serve();
     pair.run().expect(69).says(&["V0207", "ends at 4, theirs at 2", "ledger export"]);
     let file = pair.path("theirs");
-    pair.advertiser(&["ledger", "export", &file]).expect(0);
+    pair.advertiser(&["ledger", "export", "-o", &file]).expect(0);
     assert_eq!(pair.stop(), Some(0));
     pair.provider(&["ledger", "adopt", &file]).expect(0);
     pair.serve();

@@ -58,7 +58,7 @@ fn mistakes_in_a_file_are_told_as_in_the_manual() {
     let shared = format!("{good}{}", shop.split_once('\n').unwrap().1);
     told(run(shared.as_bytes()), 78, "rows, more than 0.5 % of the");
     // Meant, it goes on to the provider, of whom nobody answers. So does a byte order mark.
-    told(pair.run_with(&["--accept-shared"]), 75, "no connection to");
+    told(pair.run_with(&["--allow", "shared-identifiers"]), 75, "no connection to");
     told(run(format!("\u{feff}{good}").as_bytes()), 75, "no connection to");
 }
 
@@ -67,14 +67,14 @@ fn mistakes_on_the_command_line_and_in_the_set_up_are_told_as_in_the_manual() {
     let pair = Pair::offering_all(&support::links([("p1", "customer.1@exemple.fr")]));
     pair.write("crm.csv", &rows(1_200));
     let input = pair.path("crm.csv");
-    let run = |more: &[&str]| pair.advertiser(&[&["run", "--input", &input], more].concat());
+    let run = |more: &[&str]| pair.advertiser(&[&["run", &input], more].concat());
     told(run(&["--profile", "rate"]), 2, "there is no profile");
     told(run(&["--sample", "5000"]), 2, "rows is too small");
     told(run(&["--profile", "matched-rows"]), 2, "writes a file, and none is named");
     told(run(&["--profile", "activation"]), 2, "needs --approve or a terminal to ask on");
     let nowhere = ["--profile", "matched-rows", "--output", "/dev/null/x"];
     told(run(&nowhere), 73, "cannot write to");
-    let check = ["check", "--input", &input, "--rejects", &input];
+    let check = ["check", &input, "--rejects", &input];
     told(pair.advertiser(&check), 73, "is not written: it is an input");
     pair.write("old.csv", "");
     let over = ["--profile", "matched-rows", "--output", &pair.path("old.csv")];
@@ -88,7 +88,7 @@ fn mistakes_on_the_command_line_and_in_the_set_up_are_told_as_in_the_manual() {
     told(other.advertiser(&["accept", &pair.path("invitation.toml")]), 78, foreign);
     told(other.provider(&["serve", "--listen", "127.0.0.1:0"]), 78, "this node has no graph yet");
     other.write("crm.csv", &rows(1_200));
-    let rate = ["run", "--input", &other.path("crm.csv")];
+    let rate = ["run", &other.path("crm.csv")];
     told(other.advertiser(&rate), 77, "the partner policy does not allow this profile");
     std::fs::remove_dir_all(other.path("a/providers")).unwrap();
     told(other.run(), 78, "this node has no provider yet");
@@ -107,11 +107,11 @@ fn invitation_without_cookies_is_told_to_both_sides() {
     pair.write("crm.csv", &rows(1_200));
     let (input, output) = (pair.path("crm.csv"), pair.path("out.csv"));
     let plan = || {
-        let args = ["plan", "--profile", "digital-ids", "--input", &input];
+        let args = ["plan", "--profile", "digital-ids", &input];
         pair.advertiser(&args).expect(0).stdout
     };
     assert!(plan().contains("no cookie namespace is in force"), "{}", plan());
-    let args = ["run", "--profile", "digital-ids", "--approve", "--input", &input];
+    let args = ["run", "--profile", "digital-ids", "--approve", &input];
     let done = pair.advertiser(&[&args[..], &["--output", &output]].concat()).expect(75);
     assert!(done.stderr.contains("no cookie namespace is in force"), "{}", done.stderr);
 

@@ -38,7 +38,7 @@ fn serving() -> Pair {
 /// A `run` of `matched-rows` with these further arguments.
 fn matched(pair: &Pair, more: &[&str]) -> Done {
     let input = pair.path("crm.csv");
-    let args = ["run", "--profile", "matched-rows", "--input", &input];
+    let args = ["run", "--profile", "matched-rows", &input];
     pair.advertiser(&[&args[..], more].concat())
 }
 
@@ -113,10 +113,10 @@ fn outputs_over_inputs_node_files_and_existing_files_are_refused_before_anything
         let args = ["--output", &summary, "--json", &path];
         matched(&pair, &[&args[..], more].concat()).expect(73).says(&[words]);
         for command in ["check", "plan"] {
-            let args = [command, "--input", &input, "--json", &path];
+            let args = [command, &input, "--json", &path];
             pair.advertiser(&[&args[..], more].concat()).expect(73).says(&[words]);
         }
-        let args = ["check", "--input", &input, "--rejects", &path];
+        let args = ["check", &input, "--rejects", &path];
         pair.advertiser(&[&args[..], more].concat()).expect(73).says(&[words]);
         let identity = pair.path("a/identity.txt");
         if !words.contains("input") {
@@ -134,7 +134,7 @@ fn outputs_over_inputs_node_files_and_existing_files_are_refused_before_anything
 
     // The input on standard input is an input too, and two claims on one place make no sense.
     let file = std::fs::File::open(&input).unwrap();
-    let args = ["--dir", &pair.path("a"), "--profile", "matched-rows", "--input", "-"];
+    let args = ["--dir", &pair.path("a"), "--profile", "matched-rows", "-"];
     let done = node_command("advertiser-node")
         .arg("run")
         .args(args)
@@ -152,18 +152,18 @@ fn outputs_over_inputs_node_files_and_existing_files_are_refused_before_anything
     let feed = pair.path("feed.csv");
     for (name, words) in [
         ("feed.csv", "it is an input"),
-        ("old.csv", "name a file that does not exist"),
+        ("old.csv", "--overwrite"),
         ("p/left.csv", "it lies in the node"),
         ("a/left.csv", "it lies in the node"),
     ] {
         let path = pair.path(name);
-        let done = pair.provider(&["object", "--file", &feed, "--rejects", &path]).expect(73);
+        let done = pair.provider(&["object", &feed, "--rejects", &path]).expect(73);
         done.says(&[words, "nothing was carried out"]);
         if name != "feed.csv" {
-            pair.provider(&["ledger", "export", &path]).expect(73).says(&[words]);
+            pair.provider(&["ledger", "export", "-o", &path]).expect(73).says(&[words]);
         }
     }
-    let done = pair.provider(&["object", "--file", &feed, "--rejects", "-"]).expect(80);
+    let done = pair.provider(&["object", &feed, "--rejects", "-"]).expect(80);
     assert!(
         done.stdout.starts_with("type,value,scope,recorded_at,line,reason\nfax,1,"),
         "{done:?}"
@@ -173,9 +173,9 @@ fn outputs_over_inputs_node_files_and_existing_files_are_refused_before_anything
     // What is only shown is a result too.
     for (program, node, command) in [
         ("advertiser-node", "a", &["status"][..]),
-        ("advertiser-node", "a", &["check", "--input", &input]),
-        ("advertiser-node", "a", &["plan", "--input", &input]),
-        ("provider-node", "p", &["status", "--json"]),
+        ("advertiser-node", "a", &["check", &input]),
+        ("advertiser-node", "a", &["plan", &input]),
+        ("provider-node", "p", &["status", "--json", "-"]),
     ] {
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
         let done = node_command(program)
@@ -217,12 +217,12 @@ fn streams_are_written_through_and_text_for_people_makes_room() {
     assert!(std::fs::metadata(&pipe).unwrap().file_type().is_fifo());
 
     // A summary alone on standard output is one JSON object, and nothing around it.
-    let plan = pair.advertiser(&["plan", "--input", &input, "--json", "-"]).expect(0);
+    let plan = pair.advertiser(&["plan", &input, "--json", "-"]).expect(0);
     assert!(plan.stdout.starts_with("{\n") && plan.stdout.ends_with("}\n"), "{}", plan.stdout);
     assert!(plan.stderr.contains("profile: match-rate"), "{}", plan.stderr);
 
     // Digital IDs through a pipe have no manifest beside it.
-    let args = ["run", "--profile", "digital-ids", "--approve", "--input", &input, "--output", "-"];
+    let args = ["run", "--profile", "digital-ids", "--approve", &input, "--output", "-"];
     let done = pair.advertiser(&args).expect(0);
     assert_eq!(done.stdout.lines().count(), 401);
     assert!(!Path::new("-.manifest.json").exists());
@@ -235,7 +235,7 @@ fn streams_are_written_through_and_text_for_people_makes_room() {
     // A ledger that is given away is an output too.
     for (bad, words) in [(&input, "it exists"), (&pair.path("a/new.ledger"), "it lies in the node")]
     {
-        pair.advertiser(&["ledger", "export", bad]).expect(73).says(&[words]);
+        pair.advertiser(&["ledger", "export", "-o", bad]).expect(73).says(&[words]);
     }
     assert_eq!(pair.read("crm.csv"), rows());
 
@@ -269,7 +269,7 @@ fn a_full_output_loses_no_result_and_is_charged_once() {
     pair.forget_results();
     std::fs::create_dir(pair.path("out")).unwrap();
     let (input, gone) = (pair.path("crm.csv"), pair.path("out/result.csv"));
-    let args = ["run", "--profile", "matched-rows", "--input", &input, "--output", &gone];
+    let args = ["run", "--profile", "matched-rows", &input, "--output", &gone];
     let child = start(&pair, &args);
     wait_until("a session", || pair.sessions("a").len() == 2);
     std::fs::remove_dir_all(pair.path("out")).unwrap();
@@ -289,7 +289,7 @@ fn a_kill_between_the_seal_and_the_file_loses_nothing() {
     // Nobody reads the pipe: the run is sealed and signed, and waits to write.
     fifo(&pipe);
     let args = ["run", "--profile", "digital-ids", "--approve", "--segment", "autumn"];
-    let args = [&args[..], &["--input", &input]].concat();
+    let args = [&args[..], &[&input]].concat();
     let mut child = start(&pair, &[&args[..], &["--output", &pipe]].concat());
     wait_until("a result with its receipt", || {
         results(&pair).iter().any(|result| result.join("receipt").exists())
@@ -358,7 +358,7 @@ fn a_kill_between_the_seal_and_the_file_loses_nothing() {
 fn a_kill_as_soon_as_the_result_is_sealed_costs_nothing_further() {
     let mut pair = serving();
     let (input, output) = (pair.path("crm.csv"), pair.path("result.csv"));
-    let args = ["run", "--profile", "matched-rows", "--input", &input, "--output", &output];
+    let args = ["run", "--profile", "matched-rows", &input, "--output", &output];
     for round in 1..=3 {
         // Sealed, and the receipt not sent, or sent and not answered, or answered.
         pair.forget_results();
@@ -393,7 +393,7 @@ fn a_killed_writer_leaves_no_digital_id_in_clear_once_the_node_runs_again() {
     let input = pair.path("crm.csv");
     std::fs::create_dir(pair.path("out")).unwrap();
     let output = pair.path("out/ids.csv");
-    let args = ["run", "--profile", "digital-ids", "--approve", "--input", &input];
+    let args = ["run", "--profile", "digital-ids", "--approve", &input];
     pair.advertiser(&[&args[..], &["--output", &output]].concat()).expect(0);
     let whole = pair.read("out/ids.csv");
 

@@ -44,7 +44,7 @@ fn expected(step: usize) -> String {
 fn matched(pair: &Pair, dir: &str) -> Done {
     let file = |name: &str| pair.path(&format!("{dir}-{name}"));
     let (home, input, output) = (pair.path(dir), file("crm.csv"), file("result.csv"));
-    let args = ["run", "--dir", &home, "--profile", "matched-rows", "--input", &input];
+    let args = ["run", "--dir", &home, "--profile", "matched-rows", &input];
     // An equal question is asked again.
     let _ = std::fs::remove_dir_all(format!("{home}/results"));
     run("advertiser-node", &[&args[..], &["--output", &output, "--overwrite"]].concat())
@@ -92,7 +92,7 @@ fn mistake_in_the_file_of_one_partner_stops_that_one_and_is_told_to_both_sides()
         status.contains("partner retailer:") && !status.contains("partner second:"),
         "{status}"
     );
-    let json = pair.provider(&["status", "--json"]).expect(0).stdout;
+    let json = pair.provider(&["status", "--json", "-"]).expect(0).stdout;
     assert!(json.contains("\"attention\"") && json.contains("\"line\": "), "{json}");
     let cannot = ["V0315", "cannot serve you: its file for you has a mistake"];
     for restarted in [false, true] {

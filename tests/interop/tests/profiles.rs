@@ -26,7 +26,7 @@ fn customers(range: std::ops::Range<usize>) -> String {
 fn what_makes_no_sense_is_refused_before_anything_is_read() {
     let pair = pair();
     let (input, output) = (pair.path("crm.csv"), pair.path("out.csv"));
-    let run = |args: &[&str]| pair.advertiser(&[&["run", "--input", &input][..], args].concat());
+    let run = |args: &[&str]| pair.advertiser(&[&["run", &input][..], args].concat());
     run(&["--profile", "rate"]).expect(2).says(&["choose match-rate"]);
     run(&["--sample", "99999"]).expect(2).says(&["at least 100000"]);
     run(&["--profile", "matched-rows", "--sample", "100000", "--output", &output])
@@ -55,8 +55,8 @@ fn what_makes_no_sense_is_refused_before_anything_is_read() {
     let shared = Pair::introduced();
     shared.write("crm.csv", "row_id\n");
     let input = shared.path("crm.csv");
-    shared.advertiser(&["run", "--input", &input]).expect(77).says(&["V0302"]);
-    shared.advertiser(&["plan", "--input", &input]).expect(77).says(&["V0302"]);
+    shared.advertiser(&["run", &input]).expect(77).says(&["V0302"]);
+    shared.advertiser(&["plan", &input]).expect(77).says(&["V0302"]);
     assert!(!std::fs::exists(&output).unwrap());
 }
 
@@ -83,13 +83,13 @@ fn rows_of_more_identifiers_than_a_row_has_slots_are_told_and_never_cut() {
     pair.write("crm.csv", &text);
     let input = pair.path("crm.csv");
     for command in ["plan", "run"] {
-        let done = pair.advertiser(&[command, "--input", &input]).expect(78);
+        let done = pair.advertiser(&[command, &input]).expect(78);
         done.says(&["3 rows have more than 8 identifiers", "fewer kinds"]);
     }
     // Aligned order has no rows to fill.
-    pair.advertiser(&["plan", "--input", &input, "--profile", "matched-rows"]).expect(0);
+    pair.advertiser(&["plan", &input, "--profile", "matched-rows"]).expect(0);
     pair.write("crm.csv", &text.replace("06 98", "00 98"));
-    let done = pair.advertiser(&["plan", "--input", &input]).expect(0);
+    let done = pair.advertiser(&["plan", &input]).expect(0);
     assert!(done.stdout.contains("8 slots each: 262,144 elements"), "{}", done.stdout);
 }
 
@@ -99,7 +99,7 @@ fn plan_tells_terms_shape_and_cost_without_a_provider() {
     let settings = pair.read("a/advertiser.toml");
     pair.write("a/advertiser.toml", &format!("{settings}\nk_min = 250\nids_per_person = 3\n"));
     let (input, json) = (pair.path("crm.csv"), pair.path("plan.json"));
-    let args = ["plan", "--input", &input, "--profile", "digital-ids", "--json", &json];
+    let args = ["plan", &input, "--profile", "digital-ids", "--json", &json];
     let done = pair.advertiser(&[&args[..], &["--log", "trace"]].concat()).expect(0);
     for part in [
         "the provider learns which of its records matched, not through which row",
@@ -128,13 +128,13 @@ fn plan_tells_terms_shape_and_cost_without_a_provider() {
         "{json}"
     );
 
-    let rows = pair.advertiser(&["plan", "--input", &input, "--profile", "matched-rows"]).expect(0);
+    let rows = pair.advertiser(&["plan", &input, "--profile", "matched-rows"]).expect(0);
     assert!(rows.stdout.contains("every answer is proved"), "{}", rows.stdout);
     assert!(!rows.stdout.contains("rate_cap"), "{}", rows.stdout);
-    let args = ["plan", "--input", &input, "--sample", "100000"];
+    let args = ["plan", &input, "--sample", "100000"];
     pair.advertiser(&args).expect(0);
     pair.write("few.csv", &customers(0..900));
-    pair.advertiser(&["plan", "--input", &pair.path("few.csv")]).expect(65).says(&["V0304"]);
+    pair.advertiser(&["plan", &pair.path("few.csv")]).expect(65).says(&["V0304"]);
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn counts_and_digital_ids_are_released_as_the_terms_say() {
     pair.serve();
     let (input, output, json) = (pair.path("crm.csv"), pair.path("out.csv"), pair.path("s.json"));
     let run = |profile: &str, more: &[&str]| {
-        let args = ["run", "--input", &input, "--profile", profile, "--json", &json];
+        let args = ["run", &input, "--profile", profile, "--json", &json];
         pair.advertiser(&[&args[..], &["--overwrite"], more].concat())
     };
     // 300 of 1,200.
@@ -180,7 +180,7 @@ fn counts_and_digital_ids_are_released_as_the_terms_say() {
 
     // Ten rows more are ten rows whose result would be known.
     pair.write("crm.csv", &customers(0..1_210));
-    let plan = pair.advertiser(&["plan", "--input", &input]).expect(0);
+    let plan = pair.advertiser(&["plan", &input]).expect(0);
     assert!(plan.stdout.contains("REFUSED: 10 rows changed"), "{}", plan.stdout);
     run("match-rate", &[]).expect(84).says(&["V0307"]);
     run("matched-rows", &["--output", &output]).expect(0);

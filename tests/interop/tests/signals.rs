@@ -33,7 +33,7 @@ fn start(program: &str, args: &[&str], log: &Path) -> Child {
 
 fn start_run(pair: &Pair, more: &[&str]) -> Child {
     let (home, input, output) = (pair.path("a"), pair.path("crm.csv"), pair.path("result.csv"));
-    let args = ["run", "--dir", &home, "--profile", "matched-rows", "--input", &input];
+    let args = ["run", "--dir", &home, "--profile", "matched-rows", &input];
     let args = [&args[..], &["--output", &output], more].concat();
     start("advertiser-node", &args, Path::new(&pair.path("run.log")))
 }
@@ -123,7 +123,7 @@ fn question_that_is_interrupted_ends_the_session_and_releases_nothing() {
     pair.write("crm.csv", &crm(borrowed(&persons)));
     pair.serve();
     let (input, output) = (pair.path("crm.csv"), pair.path("result.csv"));
-    let args = ["run", "--profile", "digital-ids", "--input", &input, "--output", &output];
+    let args = ["run", "--profile", "digital-ids", &input, "--output", &output];
     // Ctrl-C at the question: the terminal makes a signal of it.
     let done = pair.advertiser_interrupted_at(&args, "[y/N]");
     assert_eq!(done.code, Some(130), "{}", done.stdout);
@@ -143,7 +143,7 @@ fn run_under_nohup_outlives_its_terminal() {
     let mut child = tool("env")
         .arg("--ignore-signal=HUP")
         .arg(programs().join("advertiser-node"))
-        .args(["run", "--dir", &home, "--profile", "matched-rows", "--input", &input])
+        .args(["run", "--dir", &home, "--profile", "matched-rows", &input])
         .args(["--output", &output])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -239,7 +239,7 @@ fn run_that_could_not_connect_stands_in_status() {
         assert!(shown.contains(part), "no {part} in {shown}");
     }
     assert!(!shown.contains("running"), "{shown}");
-    let json = pair.advertiser(&["status", "--json"]).expect(0).stdout;
+    let json = pair.advertiser(&["status", "--json", "-"]).expect(0).stdout;
     assert!(json.contains("\"session\": null"), "{json}");
 }
 
@@ -264,7 +264,7 @@ fn come_back_later_leaves_nothing_behind() {
     let copied = Command::new("cp").args(["-a", &pair.path("a"), &pair.path("b")]).status();
     assert!(copied.unwrap().success());
     let (home, input, output) = (pair.path("b"), pair.path("crm.csv"), pair.path("second.csv"));
-    let args = ["run", "--dir", &home, "--profile", "matched-rows", "--input", &input];
+    let args = ["run", "--dir", &home, "--profile", "matched-rows", &input];
     let log = pair.path("second.log");
     let second = start(
         "advertiser-node",
@@ -289,7 +289,7 @@ fn disk_without_room_is_told_before_anything_is_charged() {
         let program = programs().join("advertiser-node").display().to_string();
         let script = format!(
             "mount -t tmpfs -o size={mib}m,mode=700 none {away} && cp -a {home}/. {away} && \
-             {program} run --dir {away} --profile matched-rows --input {input} --output {out}; \
+             {program} run --dir {away} --profile matched-rows {input} --output {out}; \
              code=$?; {program} status --dir {away}; exit $code",
             away = pair.path("away"),
             out = pair.path("result.csv"),

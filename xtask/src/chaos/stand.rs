@@ -185,7 +185,7 @@ impl<'a> Stand<'a> {
         let (input, output) = (input(trial), output(trial));
         let summary = summary(trial, attempt);
         let mut arguments = vec!["run", "--dir", "advertiser", "--profile", profile.name()];
-        arguments.extend(["--input", &input, "--json", &summary, "--approve", "--overwrite"]);
+        arguments.extend([&input, "--json", &summary, "--approve", "--overwrite"]);
         if matches!(profile, Profile::MatchedRows | Profile::DigitalIds) {
             arguments.extend(["--output", &output]);
         }
@@ -218,7 +218,7 @@ impl<'a> Stand<'a> {
     /// The evaluations charged so far, as both nodes tell them.
     pub(super) fn charged(&self) -> Result<Charged, String> {
         let spent = |side: Side, list: &str| {
-            let arguments = ["status", "--dir", side.name(), "--json"];
+            let arguments = ["status", "--dir", side.name(), "--json", "-"];
             let ended = self.command(side, "status", &arguments)?;
             let text = fs::read_to_string(&ended.stdout).at("read", &ended.stdout)?;
             let value: Value = serde_json::from_str(&text).at("read", &ended.stdout)?;

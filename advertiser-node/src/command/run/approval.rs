@@ -52,7 +52,7 @@ impl Approval {
             return true;
         }
         for line in question(profile, count) {
-            terminal.tell(&line);
+            terminal.ask(&line);
         }
         answer(stop, || is_yes(&mut std::io::stdin().lock()))
     }

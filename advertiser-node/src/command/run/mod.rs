@@ -1,5 +1,6 @@
 //! `run`: one match with one provider.
 
+use std::path::Path;
 use std::time::Instant;
 
 use ::session::disclosure::Outcome;
@@ -27,7 +28,7 @@ use self::approval::Approval;
 use self::session::{Finish, Kept, Run};
 use crate::Home;
 use crate::answer::{Answer, Figures};
-use crate::cli::{Inputs, RunOptions};
+use crate::cli::{Allowed, Inputs, RunOptions};
 use crate::committed::Committed;
 use crate::partner::{invitation, kinds, rules_must_agree};
 use crate::places::{self, Named, Places};
@@ -42,6 +43,7 @@ mod session;
 mod summary;
 
 pub(crate) fn run(
+    dir: &Path,
     options: &RunOptions,
     output: &OutputOptions,
     terminal: &Terminal,
@@ -51,7 +53,7 @@ pub(crate) fn run(
     check_outputs(options, request)?;
     let runtime = runtime()?;
     let stop = Stop::on_signals(&runtime, terminal)?;
-    let done = matched(options, (request, approval), output, terminal, (&runtime, &stop));
+    let done = matched(dir, options, (request, approval), output, terminal, (&runtime, &stop));
     // A name that is still being looked up holds nobody up.
     runtime.shutdown_background();
     done
@@ -59,19 +61,16 @@ pub(crate) fn run(
 
 /// Prepares the input, runs the session, writes the result.
 fn matched(
+    dir: &Path,
     options: &RunOptions,
     (request, approval): (Request, Approval),
     output: &OutputOptions,
     terminal: &Terminal,
     (runtime, stop): (&Runtime, &Stop),
 ) -> Result<(), Failure> {
-    let home = Home::open(&options.dir)?;
+    let home = Home::open(dir)?;
     let _lock = home.lock()?;
-    let named = Named {
-        result: options.output.as_deref(),
-        summary: options.json.as_deref(),
-        overwrite: options.overwrite,
-    };
+    let named = Named { result: options.output.as_deref(), options: output };
     let places = Places::claim(&home, &options.inputs.files()?, request.profile, named, terminal)?;
     let ledger = Ledger::open(&home.ledger())?;
     // Nobody else has the directory, so what is noted as running is not.
@@ -89,7 +88,8 @@ fn matched(
     let max_age_days = policy.consent_max_age_days();
     let input = prepare(&home, &options.inputs, &invitation, max_age_days)?;
     enough_rows(&input, policy.n_min())?;
-    if let Some(shared) = WidelyShared::find(input.counts()).filter(|_| !options.accept_shared) {
+    let allowed = options.inputs.allows(Allowed::SharedIdentifiers);
+    if let Some(shared) = WidelyShared::find(input.counts()).filter(|_| !allowed) {
         return Err(shared.refused());
     }
     let shape = request.shape(&input)?;

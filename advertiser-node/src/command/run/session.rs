@@ -215,7 +215,7 @@ impl Run<'_> {
             Err(failure) => {
                 if let Some(result) = kept.filter(|_| failure.exit() != Exit::Peer) {
                     let command = again(&result.about.sid, &self.home.path(""));
-                    self.terminal.tell(&Text::new("run-result-kept").with("command", command));
+                    self.terminal.ask(&Text::new("run-result-kept").with("command", command));
                 }
                 Err(Missed { failure, charged, noted })
             }

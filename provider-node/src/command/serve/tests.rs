@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use channel::identity::NodeIdentity;
 use channel::memory;
-use node::console::{LogLevel, OutputOptions, ProgressForm};
+use node::console::{OutputOptions, ProgressForm};
 use node::driver::{AdvertiserDuties, DriveError, Shown};
 use node::settings::testing::OfAdvertiser;
 use protocol::commitment::{InputRoot, identifier_from_parts};
@@ -57,8 +57,7 @@ impl Partners {
         std::fs::write(world.tenant.path("partner.toml"), text).unwrap();
         let home = Home::open(&world.dir.path().join("p")).unwrap();
         let advertiser = node::home::Home::open(&world.dir.path().join("a")).unwrap();
-        let output =
-            OutputOptions { log: LogLevel::Error, log_json: false, progress: ProgressForm::Json };
+        let output = OutputOptions { progress: ProgressForm::Json, ..OutputOptions::default() };
         let service = Arc::new(Service::new(home, [7; 32], output, &Terminal::new()).unwrap());
         service.build_tables().unwrap();
         let ledger = Ledger::open(&advertiser.ledger()).unwrap();

@@ -291,7 +291,7 @@ impl Pair {
         let (input, output) = (self.path("crm.csv"), self.path("result.csv"));
         let summary = self.path("summary.json");
         self.forget_results();
-        let args = ["run", "--profile", "matched-rows", "--input", &input, "--output", &output];
+        let args = ["run", "--profile", "matched-rows", &input, "--output", &output];
         self.advertiser(&[&args[..], &["--json", &summary, "--overwrite"], more].concat())
     }
 
