@@ -57,15 +57,11 @@ impl Request {
     ///
     /// # Errors
     ///
-    /// [`Failure`] if a row is too long for any shape, or the input too large.
+    /// [`Failure`] if the input is too large.
     pub(crate) fn shape(&self, input: &PreparedInput) -> Result<Shape, Failure> {
         // Without the files at hand nothing is known of their columns: the widest rows there are.
         let longest = input.row_identifiers_max().unwrap_or(usize::from(ROW_WIDTH_MAX));
-        let counts = input.counts();
-        if self.profile.suite() == SuiteId::Shuffled && counts.rows_cut > 0 {
-            return Err(long_rows(counts.rows_cut));
-        }
-        Shape::of(*self, counts.eligible, input.distinct(), longest)
+        Shape::of(*self, input.counts().eligible, input.distinct(), longest)
     }
 }
 
@@ -111,13 +107,6 @@ impl Shape {
     pub(crate) const fn canary_rows(&self) -> u64 {
         self.padded_rows.saturating_sub(self.rows)
     }
-}
-
-/// Rows that no row of a session can hold; an identifier that is left out might be
-/// the one that matches.
-fn long_rows(rows: u64) -> Failure {
-    let text = Text::new("request-long-rows").with("rows", rows);
-    Failure::new(Code::ToDoFirst, text.with("most", Arg::Number(ROW_WIDTH_MAX.into())))
 }
 
 #[cfg(test)]
@@ -167,7 +156,5 @@ mod tests {
     fn too_many_rows_are_a_size_out_of_range() {
         let request = Request::parse("match-rate", None).unwrap();
         assert_eq!(Shape::of(request, 1 << 24, 1 << 24, 1).unwrap_err().exit().code(), 65);
-        let text = long_rows(7).lines(&node::failure::Reader::LOG);
-        assert!(text.contains("7 rows have more than 8"), "{text}");
     }
 }

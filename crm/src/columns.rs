@@ -1,12 +1,13 @@
 //! The columns of a CRM file, each with its meaning.
 
+use protocol::error::Bug;
 use protocol::identifier::IdentifierKind;
 use report::{Arg, Text};
 
 use super::counts::ColumnUse;
 use super::{InputRules, SharedLimits};
 use crate::error::{CrmError, Undeclared};
-use tabular::{Column, FileColumn, Holds, Ignore, Reading, Role, RowSource, Schema};
+use tabular::{Column, FieldSource, FileColumn, Holds, Ignore, Reading, Role, RowSource, Schema};
 
 /// The columns of a CRM file; those that are read come first, in the order of the constants below.
 pub static SCHEMA: Schema = Schema {
@@ -118,7 +119,102 @@ const MEANINGS: [&str; 17] = [
     "column-phone-digest",
 ];
 
-/// Our name of a column.
+/// Names of columns whose values are told, over all inputs, each with a number.
+#[derive(Debug, Default)]
+pub(super) struct Names(Vec<String>);
+
+impl Names {
+    fn number(&mut self, name: &str) -> Result<u16, Bug> {
+        let known = self.0.iter().position(|known| known == name);
+        let at = known.unwrap_or_else(|| {
+            self.0.push(name.to_owned());
+            self.0.len() - 1
+        });
+        u16::try_from(at).map_err(|_| Bug::invariant())
+    }
+
+    /// The name of a number.
+    pub(super) fn of(&self, number: u16) -> &str {
+        self.0.get(usize::from(number)).map_or("", String::as_str)
+    }
+}
+
+/// Columns of one input whose values are told; known without a look at its files.
+#[derive(Debug)]
+pub(super) struct InputColumns {
+    /// Fields of identifiers, in the order in which a row keeps their values.
+    pub(super) identifiers: Vec<IdentifierField>,
+    /// Numbers of the columns of source, country and post code.
+    pub(super) source: u16,
+    pub(super) country: u16,
+    pub(super) postcode: u16,
+    /// Identifiers that a row can have at most, by its columns and the agreed kinds.
+    pub(super) row_identifiers_max: usize,
+}
+
+/// One field of identifiers.
+#[derive(Debug)]
+pub(super) struct IdentifierField {
+    pub(super) position: usize,
+    pub(super) values: Values,
+    /// Numbers of its columns.
+    pub(super) columns: Vec<u16>,
+    /// False if the purpose does not allow it.
+    pub(super) allowed: bool,
+    /// Slots of a row that each of its columns costs.
+    pub(super) slots: usize,
+}
+
+impl InputColumns {
+    /// The columns of an input, as its reading names them; without a map by our own names.
+    pub(super) fn of(
+        reading: &Reading,
+        rules: &InputRules<'_>,
+        names: &mut Names,
+    ) -> Result<Self, Bug> {
+        let field = |at: usize| reading.fields.as_ref().and_then(|fields| fields.get(&at));
+        let shown = |at: usize| -> Vec<String> {
+            match field(at).map(|field| &field.source) {
+                Some(FieldSource::Columns(columns)) => columns.clone(),
+                Some(FieldSource::Joined { columns, .. }) => vec![columns.join(" + ")],
+                Some(FieldSource::Constant(_)) => Vec::new(),
+                None if reading.fields.is_some() => Vec::new(),
+                None => vec![name(at).to_owned()],
+            }
+        };
+        let mut number = |at: usize| match shown(at).first() {
+            Some(name) => names.number(name),
+            None => names.number(name(at)),
+        };
+        let (source, country, postcode) = (number(SOURCE)?, number(COUNTRY)?, number(POSTCODE)?);
+        let mut identifiers = Vec::new();
+        for (position, values) in IDENTIFIERS {
+            let columns = shown(position);
+            if columns.is_empty() {
+                continue;
+            }
+            let columns =
+                columns.iter().map(|name| names.number(name)).collect::<Result<_, _>>()?;
+            let allowed = !rules.not_for_purpose.iter().any(|field| field == name(position));
+            let several = field(position).is_some_and(|field| field.split.is_some());
+            let values_max = if several { ENTRIES_COUNTED } else { 1 };
+            let kinds = if allowed { values.agreed(rules.kinds) } else { 0 };
+            let slots = kinds * values_max;
+            identifiers.push(IdentifierField { position, values, columns, allowed, slots });
+        }
+        let slots = |field: &IdentifierField| field.slots * field.columns.len();
+        let row_identifiers_max = identifiers.iter().map(slots).sum();
+        Ok(Self { identifiers, source, country, postcode, row_identifiers_max })
+    }
+
+    /// The columns of identifiers that a file has, and the slots that each of them costs.
+    pub(super) fn present(&self, source: &RowSource) -> impl Iterator<Item = (u16, usize)> {
+        let fields = self.identifiers.iter().filter(|field| source.has(field.position));
+        fields.flat_map(|field| field.columns.iter().map(|number| (*number, field.slots)))
+    }
+}
+
+/// Our name of a field.
 pub(super) fn name(position: usize) -> &'static str {
     SCHEMA.name(position)
 }
@@ -148,15 +244,6 @@ fn meaning(feeds: &[usize]) -> Option<Text> {
         0 | 1 => meanings.pop(),
         _ => Some(Text::new("column-several").with("meanings", Arg::List(meanings))),
     }
-}
-
-/// Identifiers that a row of a file can have: of each column of identifiers, one of each agreed
-/// kind that its values can give.
-pub(super) fn row_identifiers_max(source: &RowSource, rules: &InputRules<'_>) -> usize {
-    let used = |(at, _): &&(usize, Values)| {
-        source.has(*at) && !rules.not_for_purpose.iter().any(|field| field == name(*at))
-    };
-    IDENTIFIERS.iter().filter(used).map(|(_, values)| values.agreed(rules.kinds)).sum()
 }
 
 /// Refuses a file with digests whose rules nobody declared.
@@ -199,6 +286,9 @@ pub(super) fn check_reading(reading: &Reading) -> Result<(), CrmError> {
         Ignore::Named(_) | Ignore::Others => Ok(()),
     }
 }
+
+/// Values that a column counts for whose cells hold several: what a cell holds may not be seen.
+const ENTRIES_COUNTED: usize = 3;
 
 /// Rows that may share an identifier at the most generous setting; so many are held in memory.
 const SHARED_ROWS_MAX: u32 = 1000;

@@ -38,9 +38,6 @@ pub struct InputCounts {
     pub open_last_lines: u64,
     /// Rows that may be used.
     pub eligible: u64,
-    /// Rows among these with more identifiers than a row may have; the surplus is left out.
-    #[serde(default)]
-    pub rows_cut: u64,
     /// Values by reason code.
     pub identifiers_rejected: BTreeMap<String, u64>,
     /// Eligible rows with at least one identifier of a kind.
@@ -103,6 +100,16 @@ pub struct ColumnCounts {
     pub absent: u64,
     /// Values left out, by reason code.
     pub rejected: BTreeMap<String, u64>,
+    /// Slots that the column costs every row of a session.
+    pub slots: usize,
+}
+
+impl ColumnCounts {
+    /// True if no row has a value in the column.
+    #[must_use]
+    pub fn is_always_empty(&self) -> bool {
+        self.valid == 0 && self.rejected.is_empty()
+    }
 }
 
 /// Knowledge of an input before a run; nothing of it is kept.
@@ -112,7 +119,7 @@ pub struct Survey {
     pub files: Vec<FileUse>,
     /// Populations.
     pub counts: InputCounts,
-    /// Values by column of identifiers, under our names.
+    /// Values by column of identifiers, under the names of the files.
     pub columns: BTreeMap<String, ColumnCounts>,
     /// Distinct identifiers of eligible rows.
     pub distinct: u64,
@@ -148,7 +155,8 @@ pub struct ColumnUse {
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub(super) counts: InputCounts,
-    pub(super) columns: BTreeMap<&'static str, ColumnCounts>,
+    /// Values by the number of their column.
+    pub(super) columns: BTreeMap<u16, ColumnCounts>,
 }
 
 impl Tally {
@@ -165,8 +173,8 @@ impl Tally {
         ] {
             add_all(to, from);
         }
-        for (name, from) in other.columns {
-            let to = self.columns.entry(name).or_default();
+        for (number, from) in other.columns {
+            let to = self.columns.entry(number).or_default();
             to.valid += from.valid;
             to.absent += from.absent;
             add_all(&mut to.rejected, from.rejected);
@@ -174,7 +182,7 @@ impl Tally {
     }
 
     /// Counts a value or an identifier that is left out.
-    pub(super) fn reject(&mut self, column: &'static str, reason: Reason) {
+    pub(super) fn reject(&mut self, column: u16, reason: Reason) {
         add(&mut self.counts.identifiers_rejected, reason.code());
         add(&mut self.columns.entry(column).or_default().rejected, reason.code());
     }

@@ -7,8 +7,8 @@ use protocol::purpose::Purpose;
 
 use super::columns;
 use normalize::Reason;
-use tabular::Row;
 use tabular::cell::{self, TimeFault};
+use tabular::{Cell, Row};
 
 /// Purpose that a row must carry evidence for, and the age that evidence may have.
 #[derive(Debug, Clone, Copy)]
@@ -55,9 +55,17 @@ impl Gate {
 
     /// Judges a row, and reads the time of its consent if it is one.
     pub(super) fn of(row: &Row<'_>, rules: &GateRules) -> (Self, Option<Timestamp>) {
-        let at = cell::time(&row.text(columns::CONSENT_AT), rules.now);
-        let gate = objection(&row.text(columns::OBJECTIONS), rules.purpose)
-            .or_else(|| consent(&row.text(columns::CONSENT_PURPOSES), rules.purpose))
+        let at = row.time(columns::CONSENT_AT, rules.now).map(|time| time.at);
+        let objection = match row.cell(columns::OBJECTIONS) {
+            Cell::Unlisted => Some(Self::ObjectionUnknown),
+            cell => objection(&cell.text(), rules.purpose),
+        };
+        let consent = || match row.cell(columns::CONSENT_PURPOSES) {
+            Cell::Unlisted => Some(Self::ConsentUnknown),
+            cell => consent(&cell.text(), rules.purpose),
+        };
+        let gate = objection
+            .or_else(consent)
             .or_else(|| evidence(row, at.as_ref(), rules))
             .unwrap_or(Self::Eligible);
         (gate, at.ok())

@@ -152,10 +152,9 @@ impl PreparedInput {
     ) -> Result<Self, CrmError> {
         let staging = Staging::create(store)?;
         let none = &mut Reasons(None);
-        let Gathered { content, tally, distinct, files: uses } =
+        let Gathered { content, counts, distinct, files: uses, .. } =
             gather(inputs, rules, &staging, key, workspace, none)?;
         let row_identifiers_max = uses.iter().map(|file| file.row_identifiers_max).max();
-        let counts = tally.counts;
         if counts.eligible == 0 {
             return Err(CrmError::Empty { file: shown(inputs) });
         }
@@ -197,11 +196,9 @@ impl PreparedInput {
     ) -> Result<Survey, CrmError> {
         // Removed when it is dropped.
         let staging = Staging::create(store)?;
-        let Gathered { tally, distinct, files, .. } =
+        let Gathered { counts, columns, distinct, files, .. } =
             gather(inputs, rules, &staging, key, workspace, &mut Reasons(reasons))?;
-        let columns = tally.columns.into_iter();
-        let columns = columns.map(|(name, counts)| (name.to_owned(), counts)).collect();
-        Ok(Survey { files, counts: tally.counts, columns, distinct })
+        Ok(Survey { files, counts, columns, distinct })
     }
 
     /// Opens an input that was prepared before.

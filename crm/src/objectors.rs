@@ -10,7 +10,7 @@
 
 use protocol::error::Bug;
 
-use super::columns;
+use super::columns::Names;
 use super::counts::Tally;
 use super::merge::{ByValue, Kept, KeptHead, Merged};
 use super::scan::{Found, HOUSEHOLD, Reasons, ScannedRow};
@@ -102,7 +102,7 @@ pub(super) fn apply(
     merged: Merged,
     objectors: Objectors,
     workspace: &Workspace,
-    tally: &mut Tally,
+    (tally, names): (&mut Tally, &Names),
     reasons: &mut Reasons<'_>,
 ) -> Result<Unobjected, CrmError> {
     let Merged { rows, by_value } = merged;
@@ -116,7 +116,8 @@ pub(super) fn apply(
         return Ok(Unobjected { rows, by_value });
     }
     drop(by_value);
-    let striking = Striking { hits, ordinal: 0, kept: Kept::new(workspace)?, tally, reasons };
+    let kept = Kept::new(workspace)?;
+    let striking = Striking { hits, ordinal: 0, kept, tally, names, reasons };
     let Merged { rows, by_value } = striking.all(&rows, workspace)?;
     Ok(Unobjected { rows, by_value: by_value.finish()? })
 }
@@ -153,6 +154,7 @@ struct Striking<'a, 'b> {
     ordinal: u64,
     kept: Kept,
     tally: &'a mut Tally,
+    names: &'a Names,
     reasons: &'a mut Reasons<'b>,
 }
 
@@ -187,8 +189,8 @@ impl Striking<'_, '_> {
             return self.reasons.note(row.row_id, row.line, "", Reason::RowOptoutByIdentifier);
         }
         for found in households.iter().filter(|found| found.used) {
-            let name = columns::name(found.column.into());
-            self.tally.reject(name, Reason::IdentifierObjected);
+            let name = self.names.of(found.column);
+            self.tally.reject(found.column, Reason::IdentifierObjected);
             self.reasons.note(row.row_id, row.line, name, Reason::IdentifierObjected)?;
         }
         let row = ScannedRow { identifiers: &left, ..*row };

@@ -7,6 +7,7 @@
 //! those of too many are refused. Rows that lose every identifier on the way are left out, and the
 //! others close ranks.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use protocol::error::Bug;
@@ -14,13 +15,12 @@ use protocol::identifier::IdentifierKind;
 use protocol::limits::ROW_WIDTH_MAX;
 use sha2::{Digest, Sha256};
 
-use super::counts::{FileUse, Tally};
+use super::columns::Names;
+use super::counts::{ColumnCounts, FileUse, InputCounts, Tally};
 use super::merge::{ByValue, KeptHead, merge_rows};
 use super::scan::{FIXED, Found, Reasons, Scanned, ScannedRow, USED, scan};
 use super::sources::Sources;
-use super::{
-    IDENTIFIERS, InputRules, Place, ROWS, RowIdHead, SharedLimits, Staging, columns, objectors,
-};
+use super::{IDENTIFIERS, InputRules, Place, ROWS, RowIdHead, SharedLimits, Staging, objectors};
 use crate::error::CrmError;
 use normalize::Reason;
 use store::record::{BigEndian, Record as _, U64, record};
@@ -34,7 +34,9 @@ use tabular::Input;
 pub(super) struct Gathered {
     /// Hash of its content, which chooses the seed of its commitment.
     pub(super) content: [u8; 32],
-    pub(super) tally: Tally,
+    pub(super) counts: InputCounts,
+    /// Values by column of identifiers.
+    pub(super) columns: BTreeMap<String, ColumnCounts>,
     /// Distinct identifiers.
     pub(super) distinct: u64,
     pub(super) files: Vec<FileUse>,
@@ -49,9 +51,10 @@ pub(super) fn gather(
     workspace: &Workspace,
     reasons: &mut Reasons<'_>,
 ) -> Result<Gathered, CrmError> {
-    let Scanned { rows, mut tally, sources, files, .. } = scan(inputs, rules, workspace, reasons)?;
+    let Scanned { rows, mut tally, sources, files, names } =
+        scan(inputs, rules, workspace, reasons)?;
     let (merged, objectors) = merge_rows(rows, workspace, &sources, &mut tally, reasons)?;
-    let left = objectors::apply(merged, objectors, workspace, &mut tally, reasons)?;
+    let left = objectors::apply(merged, objectors, workspace, (&mut tally, &names), reasons)?;
     let shared = find_shared(left.by_value, rules.shared, workspace, &mut tally)?;
     let path = staging.directory.join(IDENTIFIERS);
     let last = Last {
@@ -62,6 +65,7 @@ pub(super) fn gather(
         distinct: 0,
         sources: &sources,
         tally: &mut tally,
+        names: &names,
         reasons,
         content: content_of(rules),
         identifiers: SealedOut::create(&path, key, IDENTIFIERS)?,
@@ -69,7 +73,10 @@ pub(super) fn gather(
         path: &path,
     };
     let (content, distinct) = last.write(&left.rows)?;
-    Ok(Gathered { content, tally, distinct, files })
+    let Tally { counts, columns } = tally;
+    let columns = columns.into_iter();
+    let columns = columns.map(|(number, counts)| (names.of(number).to_owned(), counts)).collect();
+    Ok(Gathered { content, counts, columns, distinct, files })
 }
 
 /// Identifiers of several rows.
@@ -234,6 +241,7 @@ struct Last<'a, 'b> {
     distinct: u64,
     sources: &'a Sources,
     tally: &'a mut Tally,
+    names: &'a Names,
     reasons: &'a mut Reasons<'b>,
     content: Sha256,
     identifiers: SealedOut<Place>,
@@ -268,8 +276,8 @@ impl Last<'_, '_> {
                 continue;
             }
             let Some(element) = element else {
-                let name = columns::name(found.column.into());
-                self.tally.reject(name, Reason::SharedIdentifier);
+                let name = self.names.of(found.column);
+                self.tally.reject(found.column, Reason::SharedIdentifier);
                 self.reasons.note(row.row_id, row.line, name, Reason::SharedIdentifier)?;
                 continue;
             };
@@ -302,7 +310,6 @@ impl Last<'_, '_> {
         self.row_ids.append(head.bytes())?;
         self.row_ids.append(row.row_id)?;
         self.tally.counts.eligible += 1;
-        self.tally.counts.rows_cut += u64::from(row.cut);
         self.tally.count_kinds(kinds.into_iter().take(slot.into()));
         self.sources.each(sources, &mut self.tally.counts, |of| of.eligible += 1);
         Ok(())

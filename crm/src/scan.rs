@@ -1,6 +1,6 @@
 //! The scan: plaintext goes in, and rows of digests come out, sorted by row id.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
 use std::io;
 use std::mem;
 
@@ -11,21 +11,21 @@ use sha2::{Digest, Sha256};
 use store::StoreError;
 use zeroize::Zeroizing;
 
-use super::columns::{self, IDENTIFIERS, SCHEMA, Values};
+use super::columns::{self, IdentifierField, InputColumns, Names, SCHEMA, Values};
 use super::counts::{FileUse, Tally};
 use super::gate::Gate;
 use super::sources::{Sources, set_of};
 use super::{InputRules, RowReasons};
 use crate::error::CrmError;
-use normalize::{Kind, Level, Line, Normalized, Outcome, PhoneContext, Reason};
+use normalize::{Country, Kind, Level, Line, Normalized, Outcome, PhoneContext, Reason};
 use store::record::zerocopy::FromBytes as _;
-use store::record::{BigEndian, Record as _, U64, record};
+use store::record::{BigEndian, Record as _, U16, U64, record};
 use store::spill::Workspace;
 use store::spill::{VarSorter, grow};
 use tabular::batch::{self, RowBatch, look_ahead};
 use tabular::cell::{self, TimeFault};
 use tabular::tally::add;
-use tabular::{Input, InputError, InputFile, Reading, Row, RowSource, SourceError};
+use tabular::{Cell, Input, InputError, InputFile, Reading, Row, RowSource, SourceError};
 
 /// Every row of an input after the scan.
 pub(super) struct Scanned {
@@ -33,8 +33,7 @@ pub(super) struct Scanned {
     pub(super) tally: Tally,
     pub(super) sources: Sources,
     pub(super) files: Vec<FileUse>,
-    /// Columns of identifiers that a file has.
-    present: BTreeSet<&'static str>,
+    pub(super) names: Names,
 }
 
 /// Reads every row, normalizes its identifiers, and sorts what is left by row id.
@@ -50,7 +49,7 @@ pub(super) fn scan(
         tally: Tally::default(),
         sources: Sources::default(),
         files: Vec::new(),
-        present: BTreeSet::new(),
+        names: Names::default(),
     };
     for Input { reading, .. } in inputs {
         columns::check_reading(reading)?;
@@ -58,8 +57,6 @@ pub(super) fn scan(
     for input in inputs {
         scanned.read(input, rules, reasons)?;
     }
-    let present = &scanned.present;
-    scanned.tally.columns.retain(|name, _| present.contains(name));
     Ok(scanned)
 }
 
@@ -71,13 +68,15 @@ impl Scanned {
         reasons: &mut Reasons<'_>,
     ) -> Result<(), CrmError> {
         let Input { file, reading } = input;
+        let columns = InputColumns::of(reading, rules, &mut self.names)?;
+        let look = Look { rules, reading, columns: &columns };
         let refused = |fault| CrmError::from(SourceError::input(&file.shown())(fault));
         let mut source = RowSource::open(input, &SCHEMA)?;
         columns::check(&source, reading)?;
         look_ahead(
             &mut source,
             refused,
-            |batch| Digested::of(batch, rules, reading),
+            |batch| Digested::of(batch, look),
             |mut digested| {
                 self.take(&mut digested, file, reasons)?;
                 digested.failure.map_or(Ok(()), |failure| Err(refused(failure)))
@@ -86,14 +85,17 @@ impl Scanned {
         // Columns may have appeared on the way.
         columns::check(&source, reading)?;
         self.tally.counts.open_last_lines += u64::from(source.ended_open());
-        for (at, _) in IDENTIFIERS.iter().filter(|(at, _)| source.has(*at)) {
-            self.present.insert(columns::name(*at));
+        let mut row_identifiers_max = 0;
+        for (number, slots) in columns.present(&source) {
+            row_identifiers_max += slots;
+            let counts = self.tally.columns.entry(number).or_default();
+            counts.slots = slots.max(counts.slots);
         }
         self.files.push(FileUse {
             tag: file.tag.clone(),
             format: source.format().name(),
             columns: columns::uses(&source),
-            row_identifiers_max: columns::row_identifiers_max(&source, rules),
+            row_identifiers_max,
         });
         Ok(())
     }
@@ -123,7 +125,7 @@ impl Scanned {
                 let row =
                     ScannedRow::decode(bytes).ok_or_else(|| CrmError::contradiction(&file.path))?;
                 while let Some(of) = rejected.next_if(|of| of.row == at) {
-                    reasons.note(row.row_id, row.line, columns::name(of.column), of.reason)?;
+                    reasons.note(row.row_id, row.line, self.names.of(of.column), of.reason)?;
                 }
                 reasons.note_row(&row)?;
             }
@@ -154,17 +156,25 @@ struct Digested {
 struct Rejected {
     /// Place of its row in the batch.
     row: usize,
-    column: usize,
+    column: u16,
     reason: Reason,
 }
 
+/// Knowledge by which the rows of one input are looked at.
+#[derive(Clone, Copy)]
+struct Look<'a> {
+    rules: &'a InputRules<'a>,
+    reading: &'a Reading,
+    columns: &'a InputColumns,
+}
+
 impl Digested {
-    fn of(batch: &RowBatch, rules: &InputRules<'_>, reading: &Reading) -> Self {
+    fn of(batch: &RowBatch, look: Look<'_>) -> Self {
         let mut digested = Self::default();
         let mut identifiers = Vec::new();
         for row in batch.rows() {
             digested.tally.counts.rows_read += 1;
-            if let Err(failure) = digested.push(&row, (rules, reading), &mut identifiers) {
+            if let Err(failure) = digested.push(&row, look, &mut identifiers) {
                 digested.failure = Some(failure);
                 break;
             }
@@ -175,26 +185,39 @@ impl Digested {
     fn push(
         &mut self,
         row: &Row<'_>,
-        (rules, reading): (&InputRules<'_>, &Reading),
+        look: Look<'_>,
         identifiers: &mut Vec<Found>,
     ) -> Result<(), InputError> {
+        let Look { rules, reading, columns } = look;
         let line = row.line();
         let row_id = row.text(columns::ROW_ID);
-        let row_id = checked_id(&row_id, line)?;
+        let row_id = checked_id(&row_id, &reading.row_prefix, line)?;
+        let (source, country, postcode) = (
+            self.listed(row, columns::SOURCE, columns.source),
+            self.listed(row, columns::COUNTRY, columns.country),
+            self.listed(row, columns::POSTCODE, columns.postcode),
+        );
+        let stated = reading.region.as_ref().filter(|_| is_unstated(&country));
+        let country = stated.map_or(&*country, |region| region.as_str());
+        let context = PhoneContext { country: Some(country), postcode: Some(&postcode) };
         identifiers.clear();
         let mut unread = 0;
-        for (at, values) in IDENTIFIERS {
-            unread += u64::from(!self.normalize(row, (at, values), (rules, reading), identifiers));
+        for field in &columns.identifiers {
+            for (which, raw) in row.values(field.position) {
+                let column = field.columns.get(which).copied().unwrap_or_default();
+                let value = Value { raw: &raw, column, field, context: &context };
+                unread += u64::from(!self.normalize(value, look, identifiers));
+            }
         }
+        self.cut(identifiers, columns.row_identifiers_max.min(ROW_WIDTH_MAX.into()));
         identifiers.sort_by_key(|found| found.kind);
-        let cut = self.cut(identifiers);
-        let source = self.tag(&row.text(columns::SOURCE));
+        let source = self.tag(&source);
         let (gate, consent_at) = Gate::of(row, &rules.gate);
         if gate.objects() && unread > 0 {
             // Another row of this person may hold the value in a form that can be read.
             *self.tally.counts.warnings.entry(OBJECTOR_UNREAD.to_owned()).or_default() += unread;
         }
-        let updated_at = self.age(&row.text(columns::UPDATED_AT), rules.gate.now, gate);
+        let (updated_at, zoned) = self.age(row, rules.gate.now, gate);
         let found = identifiers.iter();
         let found: Vec<Encoded> = found.map(Found::encode).collect();
         let encoded = ScannedRow {
@@ -204,8 +227,7 @@ impl Digested {
             evidence: &consent_evidence(row, consent_at),
             consent_at: consent_at.map_or(0, |at| u64::try_from(at.as_second()).unwrap_or(0)),
             identifiers: &found,
-            cut,
-            zoned: cell::has_zone(&row.text(columns::UPDATED_AT)),
+            zoned,
             source,
             line,
         };
@@ -214,37 +236,40 @@ impl Digested {
         Ok(())
     }
 
-    /// Leaves identifiers out that a row is too narrow for; whether there were any. Objections
-    /// still see them.
-    fn cut(&mut self, identifiers: &mut [Found]) -> bool {
-        let used = identifiers.iter_mut().filter(|found| found.used);
-        let surplus = used.skip(ROW_IDENTIFIERS_MAX);
-        let columns: Vec<u8> = surplus
-            .map(|found| {
-                found.used = false;
-                found.column
-            })
-            .collect();
-        columns.iter().rev().for_each(|column| {
-            self.reject((*column).into(), Reason::TooManyIdentifiers);
-        });
-        !columns.is_empty()
+    /// The text of a field; a value that the map does not list is told, and is none.
+    fn listed<'a>(&mut self, row: &Row<'a>, position: usize, column: u16) -> Cow<'a, str> {
+        let cell = row.cell(position);
+        if cell == Cell::Unlisted {
+            let reason = Reason::ColumnValueUnknown;
+            add(&mut self.tally.counts.warnings, reason.code());
+            self.rejected.push(Rejected { row: self.ends.len(), column, reason });
+        }
+        cell.text()
     }
 
-    /// Microseconds since 1970 of a readable age; 0 for any other.
+    /// Leaves identifiers out that a row has no slots for, in the order of the mapping. Objections
+    /// still see them.
+    fn cut(&mut self, identifiers: &mut [Found], slots: usize) {
+        let used = identifiers.iter_mut().filter(|found| found.used);
+        for found in used.skip(slots) {
+            found.used = false;
+            self.reject(found.column, Reason::IdentifierBeyondWidth);
+        }
+    }
+
+    /// Microseconds since 1970 of a readable age, and whether its instant is known; 0 for any other.
     ///
     /// When in a day somebody objected nobody knows: what a row restricts holds to the end of it.
-    fn age(&mut self, cell: &str, now: u64, gate: Gate) -> u64 {
-        match cell::time(cell, now) {
-            Ok(at) => {
-                let restricts = gate != Gate::Eligible && cell::is_day(cell);
-                let rest_of_day = if restricts { DAY_MICROS - 1 } else { 0 };
-                u64::try_from(at.as_microsecond()).unwrap_or(0).saturating_add(rest_of_day)
+    fn age(&mut self, row: &Row<'_>, now: u64, gate: Gate) -> (u64, bool) {
+        match row.time(columns::UPDATED_AT, now) {
+            Ok(time) => {
+                let at = if gate == Gate::Eligible { time.at } else { time.until };
+                (u64::try_from(at.as_microsecond()).unwrap_or(0), time.zoned)
             }
-            Err(TimeFault::Absent) => 0,
+            Err(TimeFault::Absent) => (0, false),
             Err(_) => {
                 add(&mut self.tally.counts.warnings, UPDATED_AT_UNREADABLE);
-                0
+                (0, false)
             }
         }
     }
@@ -263,44 +288,40 @@ impl Digested {
         u8::try_from(at).unwrap_or(u8::MAX)
     }
 
-    fn reject(&mut self, column: usize, reason: Reason) {
-        self.tally.reject(columns::name(column), reason);
+    fn reject(&mut self, column: u16, reason: Reason) {
+        self.tally.reject(column, reason);
         self.rejected.push(Rejected { row: self.ends.len(), column, reason });
     }
 
-    /// Normalizes one field and keeps its identifiers of agreed kinds; false if it holds a value
-    /// that cannot be read.
+    /// Normalizes one value and keeps its identifiers of agreed kinds; false if it cannot be read.
     fn normalize(
         &mut self,
-        row: &Row<'_>,
-        (at, values): (usize, Values),
-        (rules, reading): (&InputRules<'_>, &Reading),
+        value: Value<'_>,
+        look: Look<'_>,
         identifiers: &mut Vec<Found>,
     ) -> bool {
-        let raw = &*row.text(at);
-        let (country, postcode) = (row.text(columns::COUNTRY), row.text(columns::POSTCODE));
-        let context = PhoneContext { country: Some(&country), postcode: Some(&postcode) };
+        let Value { raw, column, field, context } = value;
+        let (Look { rules, reading, .. }, values) = (look, field.values);
         let outcome = match values {
             _ if raw.is_empty() => Outcome::Absent,
             Values::Email => rules.normalizer.email(raw),
             Values::EmailDigest => rules.normalizer.email_sha256(raw, reading.email_sha256),
-            Values::Phone => rules.normalizer.phone(raw, &context),
+            Values::Phone => rules.normalizer.phone(raw, context),
             Values::PhoneDigest => rules.normalizer.phone_sha256(raw, reading.phone_sha256),
         };
-        let name = columns::name(at);
         let read = !matches!(outcome, Outcome::Reject(_));
         match outcome {
             Outcome::Ok(found) => {
                 self.tally.counts.values_read += 1;
-                let allowed = !rules.not_for_purpose.iter().any(|field| field == name);
+                let allowed = field.allowed;
                 if allowed {
                     self.tally.count_line(values, &found);
                 } else {
-                    self.reject(at, Reason::FieldNotAllowed);
+                    self.reject(column, Reason::FieldNotAllowed);
                 }
                 let mut valid = false;
                 for normalized in found {
-                    let mut found = Found::of(&normalized, values, at);
+                    let mut found = Found::of(&normalized, values, column);
                     if allowed {
                         self.tally.accept(&normalized);
                         let refused = rules.unmatchable(values, &normalized);
@@ -311,29 +332,45 @@ impl Digested {
                             && normalized.kind() == Kind::PhoneDigits
                             && !rules.kinds.contains(&found.kind);
                         if let Some(reason) = refused.filter(|_| !extra) {
-                            self.reject(at, reason);
+                            self.reject(column, reason);
                         }
                     }
                     found.join(identifiers);
                 }
                 if allowed {
-                    self.tally.columns.entry(name).or_default().valid += u64::from(valid);
+                    self.tally.columns.entry(column).or_default().valid += u64::from(valid);
                 }
             }
             Outcome::Reject(reason) => {
                 self.tally.counts.values_read += 1;
-                self.reject(at, reason);
+                self.reject(column, reason);
             }
-            Outcome::Absent => self.tally.columns.entry(name).or_default().absent += 1,
+            Outcome::Absent => self.tally.columns.entry(column).or_default().absent += 1,
         }
         read
     }
 }
 
-/// The id of a row, without outer space [N-66].
-fn checked_id(row_id: &str, line: u64) -> Result<&str, InputError> {
+/// A value of a row, with what it is read by.
+#[derive(Clone, Copy)]
+struct Value<'a> {
+    raw: &'a str,
+    /// Number of its column.
+    column: u16,
+    field: &'a IdentifierField,
+    context: &'a PhoneContext<'a>,
+}
+
+/// True if a cell states no country.
+fn is_unstated(country: &str) -> bool {
+    // `NA` and `NC` are countries.
+    cell::is_null(country) && Country::from_code(&country.trim().to_ascii_uppercase()).is_none()
+}
+
+/// The id of a row, without outer space, after the prefix of its input [N-66].
+fn checked_id<'a>(row_id: &'a str, prefix: &str, line: u64) -> Result<Cow<'a, str>, InputError> {
     let row_id = row_id.trim();
-    if row_id.len() > ROW_ID_BYTES_MAX {
+    if prefix.len() + row_id.len() > ROW_ID_BYTES_MAX {
         return Err(InputError::LongRowId { line });
     }
     if cell::reference(row_id).is_none() {
@@ -342,7 +379,7 @@ fn checked_id(row_id: &str, line: u64) -> Result<&str, InputError> {
     if cell::is_rounded_number(row_id) {
         return Err(InputError::NumberForRowId { line });
     }
-    Ok(row_id)
+    Ok(if prefix.is_empty() { row_id.into() } else { format!("{prefix}{row_id}").into() })
 }
 
 /// One row after the scan: no plaintext but its row id.
@@ -357,9 +394,7 @@ pub(super) struct ScannedRow<'a> {
     pub(super) consent_at: u64,
     /// Encodings of [`Found`], in the order of the kinds, then of the columns, each once.
     pub(super) identifiers: &'a [Encoded],
-    /// True if it had more identifiers than a row may have.
-    pub(super) cut: bool,
-    /// True if its age states a zone; read as UTC without one, it may be hours off.
+    /// True if the instant of its age is known; without a zone it may be hours off.
     pub(super) zoned: bool,
     pub(super) source: u8,
     pub(super) line: u64,
@@ -378,12 +413,8 @@ impl<'a> ScannedRow<'a> {
             evidence: *self.evidence,
             consent_at: self.consent_at.into(),
         };
-        let tail = RowTail {
-            cut: self.cut.into(),
-            zoned: self.zoned.into(),
-            source: self.source,
-            line: self.line.into(),
-        };
+        let tail =
+            RowTail { zoned: self.zoned.into(), source: self.source, line: self.line.into() };
         grow(out, self.row_id, usize::MAX);
         grow(out, head.bytes(), usize::MAX);
         self.identifiers.iter().for_each(|one| grow(out, one.bytes(), usize::MAX));
@@ -402,7 +433,6 @@ impl<'a> ScannedRow<'a> {
             evidence: &head.evidence,
             consent_at: head.consent_at.get(),
             identifiers: Encoded::slice(identifiers)?,
-            cut: tail.cut == 1,
             zoned: tail.zoned == 1,
             source: tail.source,
             line: tail.line.get(),
@@ -437,7 +467,6 @@ record! {
 record! {
     /// End of an encoded row.
     struct RowTail {
-        cut: u8,
         zoned: u8,
         source: u8,
         line: U64<BigEndian>,
@@ -450,7 +479,7 @@ record! {
         kind: u8,
         digest: [u8; 32],
         flags: u8,
-        column: u8,
+        column: U16<BigEndian>,
     }
 }
 
@@ -465,11 +494,11 @@ pub(super) struct Found {
     pub(super) household: bool,
     /// True if the row may be matched by it; objections see the others too.
     pub(super) used: bool,
-    pub(super) column: u8,
+    pub(super) column: u16,
 }
 
 impl Found {
-    fn of(normalized: &Normalized, values: Values, column: usize) -> Self {
+    fn of(normalized: &Normalized, values: Values, column: u16) -> Self {
         let clear = matches!(values, Values::Email | Values::Phone);
         Self {
             kind: normalized.kind().code(),
@@ -477,7 +506,7 @@ impl Found {
             fixed: normalized.line() == Some(Line::Fixed),
             household: clear && normalized.level() == Level::Household,
             used: false,
-            column: u8::try_from(column).unwrap_or(u8::MAX),
+            column,
         }
     }
 
@@ -506,13 +535,14 @@ impl Found {
 
     fn encode(&self) -> Encoded {
         let Self { kind, digest, column, .. } = *self;
-        Encoded { kind, digest, flags: self.flags(), column }
+        Encoded { kind, digest, flags: self.flags(), column: column.into() }
     }
 
     pub(super) fn decode(encoded: &Encoded) -> Self {
         let Encoded { kind, digest, flags, column } = *encoded;
         let has = |flag| flags & flag != 0;
-        Self { kind, digest, fixed: has(FIXED), household: has(HOUSEHOLD), used: has(USED), column }
+        let (fixed, household, used) = (has(FIXED), has(HOUSEHOLD), has(USED));
+        Self { kind, digest, fixed, household, used, column: column.get() }
     }
 }
 
@@ -591,13 +621,8 @@ const UPDATED_AT_UNREADABLE: &str = "updated_at_unreadable";
 /// Name under which an unreadable value of a row that objects is counted besides.
 const OBJECTOR_UNREAD: &str = "objector_identifier_unread";
 
-const DAY_MICROS: u64 = 86_400_000_000;
-
 /// The longest row id.
 const ROW_ID_BYTES_MAX: usize = 1024;
-
-/// Identifiers that a row keeps.
-const ROW_IDENTIFIERS_MAX: usize = ROW_WIDTH_MAX as usize;
 
 #[cfg(test)]
 mod tests {
@@ -605,7 +630,10 @@ mod tests {
 
     #[test]
     fn a_scanned_row_has_its_bytes() {
-        let found = |kind, flags| Encoded { kind, digest: [kind + 0x10; 32], flags, column: 9 };
+        let found = |kind, flags| {
+            let digest = [kind + 0x10; 32];
+            Encoded { kind, digest, flags, column: 0x0809.into() }
+        };
         let identifiers = [found(1, USED), found(2, FIXED | HOUSEHOLD)];
         let row = ScannedRow {
             row_id: b"r7",
@@ -614,7 +642,6 @@ mod tests {
             evidence: &[0xee; 32],
             consent_at: 0x1112_1314_1516_1718,
             identifiers: &identifiers,
-            cut: true,
             zoned: false,
             source: 3,
             line: 0x2122_2324_2526_2728,
@@ -625,9 +652,9 @@ mod tests {
         expected.extend([0xee; 32]);
         expected.extend(b"\x11\x12\x13\x14\x15\x16\x17\x18\x01");
         expected.extend([0x11; 32]);
-        expected.extend(b"\x04\x09\x02");
+        expected.extend(b"\x04\x08\x09\x02");
         expected.extend([0x12; 32]);
-        expected.extend(b"\x03\x09\x01\x00\x03\x21\x22\x23\x24\x25\x26\x27\x28");
+        expected.extend(b"\x03\x08\x09\x00\x03\x21\x22\x23\x24\x25\x26\x27\x28");
         assert_eq!(*encoded, expected);
 
         *ScannedRow::source_mut(&mut encoded).unwrap() = 4;
@@ -635,7 +662,7 @@ mod tests {
         assert_eq!((decoded.row_id, decoded.updated_at), (row.row_id, row.updated_at));
         assert_eq!((decoded.gate, decoded.evidence), (row.gate, row.evidence));
         assert_eq!((decoded.consent_at, decoded.line), (row.consent_at, row.line));
-        assert!(decoded.identifiers == identifiers && decoded.cut && !decoded.zoned);
+        assert!(decoded.identifiers == identifiers && !decoded.zoned);
         assert_eq!(decoded.source, 4);
         assert!(ScannedRow::decode(&expected[..expected.len() - 1]).is_none());
     }

@@ -40,6 +40,8 @@ mod error;
 mod evidence;
 pub mod handles;
 mod lines;
+#[cfg(test)]
+mod mapped;
 pub mod people;
 pub mod release;
 pub mod table;
@@ -94,12 +96,27 @@ pub struct GraphCounts {
     pub digital_ids: u64,
     /// Identifiers and digital IDs left out because their persona has too many.
     pub surplus: u64,
+    /// Cells that count as absent, by reason.
+    #[serde(default)]
+    pub warnings: BTreeMap<String, u64>,
+}
+
+/// Takes the reason for each line and value that is left out, for the owner of the files.
+pub trait LineReasons {
+    /// Notes one reason; `column` is empty for a reason of the whole line.
+    ///
+    /// # Errors
+    ///
+    /// An error ends the scan.
+    fn note(&mut self, source: &str, line: u64, column: &str, reason: &str) -> std::io::Result<()>;
 }
 
 impl GraphCounts {
     /// Adds what the scan of further lines counted.
     fn absorb(&mut self, other: Self) {
         self.lines_read += other.lines_read;
+        self.surplus += other.surplus;
+        add_all(&mut self.warnings, other.warnings);
         add_all(&mut self.lines_dropped, other.lines_dropped);
         add_all(&mut self.identifiers_rejected, other.identifiers_rejected);
         add_all(&mut self.consent, other.consent);
@@ -108,9 +125,12 @@ impl GraphCounts {
         }
     }
 
-    fn drop_line(&mut self, reason: &str, number: u64) {
+    /// Counts a line that is left out; its number, if it is that of one file alone.
+    fn drop_line(&mut self, reason: &str, number: Option<u64>) {
         add(&mut self.lines_dropped, reason);
-        self.note_dropped(reason, number);
+        if let Some(number) = number {
+            self.note_dropped(reason, number);
+        }
     }
 
     fn note_dropped(&mut self, reason: &str, number: u64) {
@@ -124,9 +144,12 @@ impl GraphCounts {
     }
 
     /// Counts what is worth counting of a line that is kept.
-    fn keep(&mut self, kept: Kept) {
-        if let Some(code) = kept.rejected {
+    fn keep(&mut self, kept: &Kept) {
+        for (_, code) in &kept.rejected {
             add(&mut self.identifiers_rejected, code);
+        }
+        for (_, code) in &kept.warnings {
+            add(&mut self.warnings, code);
         }
         if let Some(scheme) = kept.scheme {
             add(&mut self.consent, scheme.name());
@@ -152,7 +175,8 @@ pub struct StoredSnapshot {
 }
 
 impl StoredSnapshot {
-    /// Reads graph files and keeps them as the snapshot in `directory`, which is created.
+    /// Reads graph files and keeps them as the snapshot in `directory`, which is created. `reasons`
+    /// gets one note for each line and value that is left out.
     ///
     /// # Errors
     ///
@@ -163,9 +187,10 @@ impl StoredSnapshot {
         directory: &Path,
         key: &StorageKey,
         workspace: &Workspace,
+        reasons: Option<&mut dyn LineReasons>,
     ) -> Result<Self, GraphError> {
-        let Scanned { lines, people, mut counts, namespaces, objected } =
-            scan(inputs, rules, workspace)?;
+        let Scanned { lines, people, mut counts, namespaces, objected, .. } =
+            scan(inputs, rules, workspace, reasons)?;
         world::create_private_dir(directory)?;
         write_people(people, directory, key)?;
         let gathering = Gathering {
@@ -735,9 +760,24 @@ pub(crate) mod tests {
         bytes: &[u8],
         objections: &Objections,
     ) -> (tempfile::TempDir, Result<StoredSnapshot, GraphError>) {
+        let email_sha256 = EmailPrehash::parse("plain");
+        let reading = Reading { email_sha256, ..Reading::default() };
+        ingest_inputs(&[(name, bytes, reading)], objections, None)
+    }
+
+    /// Ingests files, each read its own way.
+    pub(super) fn ingest_inputs(
+        files: &[(&str, &[u8], Reading)],
+        objections: &Objections,
+        reasons: Option<&mut dyn LineReasons>,
+    ) -> (tempfile::TempDir, Result<StoredSnapshot, GraphError>) {
         let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join(name);
-        std::fs::write(&file, bytes).unwrap();
+        let write = |(name, bytes, reading): &(&str, &[u8], Reading)| {
+            let file = dir.path().join(name);
+            std::fs::write(&file, bytes).unwrap();
+            Input { file: InputFile::new(&file), reading: Arc::new(reading.clone()) }
+        };
+        let inputs: Vec<Input> = files.iter().map(write).collect();
         let ruleset = Ruleset::CrmFr1;
         let normalizer = Normalizer::new(ruleset, Options::defaults(ruleset));
         let rules = GraphRules {
@@ -750,10 +790,7 @@ pub(crate) mod tests {
         world::create_private_dir(&workspace.directory).unwrap();
         let key = StorageKey::from_bytes([7; 32]);
         let directory = dir.path().join("snapshot");
-        let email_sha256 = EmailPrehash::parse("plain");
-        let reading = Arc::new(Reading { email_sha256, ..Reading::default() });
-        let input = Input { file: InputFile::new(&file), reading };
-        let result = StoredSnapshot::ingest(&[input], &rules, &directory, &key, &workspace);
+        let result = StoredSnapshot::ingest(&inputs, &rules, &directory, &key, &workspace, reasons);
         (dir, result)
     }
 

@@ -3,25 +3,30 @@
 use std::collections::BTreeSet;
 use std::mem;
 
+use jiff::civil::Time;
+use jiff::tz::Offset;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::{GraphCounts, GraphRules, NAMESPACES_MAX, first_half};
+use super::{GraphCounts, GraphRules, LineReasons, NAMESPACES_MAX, PER_PERSONA_MAX, first_half};
 use crate::GraphError;
 use crate::people;
 use normalize::digital::{DigitalId, DigitalKind};
-use normalize::{Level, Normalized, Outcome, PhoneContext};
+use normalize::{Level, Normalized, Outcome, PhoneContext, Reason};
 use protocol::error::Bug;
 use rights::consent::{self, Scheme};
+use store::StoreError;
 use store::record::{BigEndian, Record as _, U16, U32, record};
 use store::spill::Workspace;
 use store::spill::{Sorter, VarSorter, grow};
 use tabular::batch::{RowBatch, look_ahead};
 use tabular::cell::{self, TimeFault};
-use tabular::{Column, Holds, Input, Reading, Row, RowSource, Schema, SourceError};
+use tabular::{
+    Cell, Column, Holds, Input, MappingError, Reading, Row, RowSource, Schema, SourceError,
+};
 
-/// A file after its scan.
-pub(super) struct Scanned {
+/// Files after their scan.
+pub(super) struct Scanned<'a> {
     /// Lines, to be sorted by persona.
     pub(super) lines: VarSorter,
     /// Identifiers of all lines with their persons, as [`people`] keeps them.
@@ -31,20 +36,26 @@ pub(super) struct Scanned {
     pub(super) namespaces: BTreeSet<String>,
     /// Persons with an identifier that was objected to.
     pub(super) objected: BTreeSet<[u8; 16]>,
+    reasons: Option<&'a mut dyn LineReasons>,
+    /// True if lines have their numbers in one file alone.
+    numbered: bool,
 }
 
 /// Reads every line, digests its identifier, and sorts what is left by persona.
-pub(super) fn scan(
+pub(super) fn scan<'a>(
     inputs: &[Input],
     rules: &GraphRules<'_>,
     workspace: &Workspace,
-) -> Result<Scanned, GraphError> {
+    reasons: Option<&'a mut dyn LineReasons>,
+) -> Result<Scanned<'a>, GraphError> {
     let mut scanned = Scanned {
         lines: VarSorter::new(&workspace.directory, workspace.memory_bytes)?,
         people: Sorter::new(&workspace.directory, workspace.memory_bytes)?,
         counts: GraphCounts::default(),
         namespaces: BTreeSet::new(),
         objected: BTreeSet::new(),
+        reasons,
+        numbered: inputs.len() == 1,
     };
     for input in inputs {
         scanned.read(input, rules)?;
@@ -52,27 +63,33 @@ pub(super) fn scan(
     Ok(scanned)
 }
 
-impl Scanned {
+impl Scanned<'_> {
     fn read(&mut self, input: &Input, rules: &GraphRules<'_>) -> Result<(), GraphError> {
         let file = input.file.shown();
         let refused = |fault| GraphError::from(SourceError::input(&file)(fault));
         let mut source = RowSource::open(input, &SCHEMA)?;
-        let reading = &input.reading;
-        let columns = Columns {
-            consent_scheme: source.may_have(CONSENT_SCHEME),
-            consent_string: source.may_have(CONSENT_STRING),
-            captured_at: source.may_have(CAPTURED_AT),
+        if source.has_header() {
+            check(&source, input)?;
+        }
+        let look = Look {
+            rules,
+            reading: &input.reading,
+            numbered: self.numbered,
+            typed: source.may_have(VALUE),
+            consent: source.may_have(CONSENT_STRING) || source.may_have(CONSENT_SCHEME),
+            captured: source.may_have(CAPTURED_AT),
         };
         look_ahead(
             &mut source,
             refused,
-            |batch| Digested::of(batch, &columns, (rules, reading)),
-            |digested| self.take(digested?),
-        )
+            |batch| Digested::of(batch, look),
+            |digested| self.take(digested?, input),
+        )?;
+        check(&source, input)
     }
 
     /// Takes what a batch gave, but for cookies of more namespaces than a file may have.
-    fn take(&mut self, mut digested: Digested) -> Result<(), GraphError> {
+    fn take(&mut self, mut digested: Digested, input: &Input) -> Result<(), GraphError> {
         self.counts.absorb(mem::take(&mut digested.counts));
         self.objected.append(&mut digested.objected);
         self.people.extend(&digested.people)?;
@@ -84,8 +101,18 @@ impl Scanned {
             if namespace.is_none_or(|namespace| self.admits(namespace)) {
                 self.lines.push(line)?;
             } else {
-                self.counts.drop_line("cookie_namespace_surplus", number);
+                let reason = "cookie_namespace_surplus";
+                self.counts.drop_line(reason, self.numbered.then_some(number));
+                digested.noted.push(Noted { line: number, origin: None, reason });
             }
+        }
+        let Some(reasons) = &mut self.reasons else { return Ok(()) };
+        digested.noted.sort_by_key(|noted| noted.line);
+        for Noted { line, origin, reason } in digested.noted {
+            let column = origin.map(|origin| origin.column(&input.reading)).unwrap_or_default();
+            reasons.note(&input.file.tag, line, column, reason).map_err(|source| {
+                GraphError::Store(StoreError::Io { path: REASONS.into(), source })
+            })?;
         }
         Ok(())
     }
@@ -112,6 +139,60 @@ struct Digested {
     counts: GraphCounts,
     objected: BTreeSet<[u8; 16]>,
     people: Vec<people::Entry>,
+    /// What is left out, line by line.
+    noted: Vec<Noted>,
+}
+
+/// A line or value that is left out.
+struct Noted {
+    line: u64,
+    origin: Option<Origin>,
+    reason: &'static str,
+}
+
+/// Origin of a value: a field, and which of its columns.
+#[derive(Clone, Copy)]
+pub(super) struct Origin {
+    position: usize,
+    which: usize,
+}
+
+impl Origin {
+    const fn of(position: usize) -> Self {
+        Self { position, which: 0 }
+    }
+
+    /// Name of the column in the file; our own where no map names it.
+    fn column(self, reading: &Reading) -> &str {
+        let field = reading.fields.as_ref().and_then(|fields| fields.get(&self.position));
+        let column = field.and_then(|field| field.source.columns().get(self.which));
+        column.map_or(SCHEMA.name(self.position), String::as_str)
+    }
+}
+
+/// Knowledge by which the lines of one file are looked at.
+#[derive(Clone, Copy)]
+struct Look<'a> {
+    rules: &'a GraphRules<'a>,
+    reading: &'a Reading,
+    numbered: bool,
+    /// True if values come with their type.
+    typed: bool,
+    /// True if the file has columns of consent.
+    consent: bool,
+    captured: bool,
+}
+
+/// Refuses a file whose values have no type.
+fn check(source: &RowSource, input: &Input) -> Result<(), GraphError> {
+    if !source.has(VALUE) || source.has(TYPE) {
+        return Ok(());
+    }
+    Err(match &input.reading.fields {
+        Some(_) => SourceError::Mapping(MappingError::NoField { name: SCHEMA.name(TYPE) }),
+        None => SourceError::input(&input.file.shown())(source.missing(TYPE)),
+    }
+    .into())
 }
 
 /// End of a line, and the namespace of its cookie.
@@ -123,28 +204,32 @@ struct Place {
 }
 
 impl Digested {
-    fn of(
-        batch: &RowBatch,
-        columns: &Columns,
-        (rules, reading): (&GraphRules<'_>, &Reading),
-    ) -> Result<Self, Bug> {
+    fn of(batch: &RowBatch, look: Look<'_>) -> Result<Self, Bug> {
         let mut digested = Self::default();
         for row in batch.rows() {
             digested.counts.lines_read += 1;
-            let found = Found::read(&row, rules, reading);
-            digested.note(&found, rules);
-            let reason = match Line::read(&row, columns, rules.now, found) {
-                Ok((line, _)) if rules.objections.has_digital_id(&line.digital_id) => {
+            let (number, found) = (row.line(), Found::read(&row, look));
+            digested.note(&found, look.rules);
+            let reason = match Line::read(&row, look, found) {
+                Ok((line, _)) if look.rules.objections.has_digital_id(&line.digital_id) => {
                     "digital_id_objected"
                 }
                 Ok((line, kept)) => {
-                    digested.push(&line, row.line())?;
-                    digested.counts.keep(kept);
+                    digested.push(&line, number)?;
+                    digested.counts.surplus += kept.surplus;
+                    digested.counts.keep(&kept);
+                    let told = kept.rejected.iter().chain(&kept.warnings);
+                    digested.noted.extend(told.map(|(origin, reason)| Noted {
+                        line: number,
+                        origin: Some(*origin),
+                        reason,
+                    }));
                     continue;
                 }
                 Err(reason) => reason,
             };
-            digested.counts.drop_line(reason, row.line());
+            digested.counts.drop_line(reason, look.numbered.then_some(number));
+            digested.noted.push(Noted { line: number, origin: None, reason });
         }
         Ok(digested)
     }
@@ -180,13 +265,13 @@ impl Digested {
     }
 }
 
-/// The columns of the flat form.
+/// The columns of the flat form: a value with its type, or columns of one type each.
 pub static SCHEMA: Schema = Schema {
     columns: &[
         Column::required("person_ref", Holds::Name),
         Column::required("persona_ref", Holds::Name),
-        Column::required("type", Holds::Code),
-        Column::required("value", Holds::Text),
+        Column::optional("type", Holds::Code),
+        Column::optional("value", Holds::Text),
         Column::required("id_type", Holds::Code),
         Column::required("id_value", Holds::Text),
         Column::required("evidence", Holds::Code),
@@ -196,12 +281,15 @@ pub static SCHEMA: Schema = Schema {
         Column::optional("consent_scheme", Holds::Code),
         Column::optional("consent_string", Holds::Name),
         Column::optional("captured_at", Holds::Time),
+        Column::optional("email", Holds::Email),
+        Column::optional("phone", Holds::Phone),
+        Column::optional("email_sha256", Holds::EmailDigest),
         Column::unused("kind"),
         Column::unused("device_ref"),
         Column::unused("source"),
     ],
     families: &[],
-    one_of: &[VALUE],
+    one_of: &[VALUE, EMAIL, PHONE, EMAIL_SHA256],
     program: "provider-node",
 };
 
@@ -218,13 +306,9 @@ const CLASS: usize = 9;
 const CONSENT_SCHEME: usize = 10;
 const CONSENT_STRING: usize = 11;
 const CAPTURED_AT: usize = 12;
-
-/// Columns of a file that change how its lines are judged.
-struct Columns {
-    consent_scheme: bool,
-    consent_string: bool,
-    captured_at: bool,
-}
+const EMAIL: usize = 13;
+const PHONE: usize = 14;
+const EMAIL_SHA256: usize = 15;
 
 record! {
     /// An identifier of a persona: its kind, its digest, and whom it names.
@@ -303,53 +387,77 @@ struct Found {
     /// None if the reference stands for nothing.
     person: Option<[u8; 16]>,
     identifiers: Vec<Identifier>,
-    /// Reason why the value gave no identifier.
-    rejected: Option<&'static str>,
+    /// Reasons why values gave no identifier.
+    rejected: Vec<(Origin, &'static str)>,
     kind_known: bool,
 }
 
 impl Found {
-    fn read(row: &Row<'_>, rules: &GraphRules<'_>, reading: &Reading) -> Self {
+    fn read(row: &Row<'_>, look: Look<'_>) -> Self {
         let person = cell::reference(&row.text(PERSON_REF))
             .map(|reference| first_half(Sha256::digest(reference).into()));
-        let value = row.text(VALUE);
+        let mut found =
+            Self { person, identifiers: Vec::new(), rejected: Vec::new(), kind_known: true };
+        if look.typed {
+            let kind = row.cell(TYPE).text();
+            let kind = kind.trim();
+            let types = [("email", EMAIL), ("phone", PHONE), ("email_sha256", EMAIL_SHA256)];
+            match types.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(kind)) {
+                Some((_, kind)) => {
+                    for (which, value) in row.values(VALUE) {
+                        found.add(&value, kind, Origin { position: VALUE, which }, look);
+                    }
+                }
+                None => found.kind_known = false,
+            }
+        }
+        for position in [EMAIL, PHONE, EMAIL_SHA256] {
+            for (which, value) in row.values(position) {
+                found.add(&value, position, Origin { position, which }, look);
+            }
+        }
+        found
+    }
+
+    /// Adds the identifiers of a value, which is of the kind that this field holds.
+    fn add(&mut self, value: &str, kind: usize, origin: Origin, look: Look<'_>) {
+        let (normalizer, reading) = (look.rules.normalizer, look.reading);
         let value = value.trim();
-        let kind = row.text(TYPE).trim().to_ascii_lowercase();
-        let outcome = match kind.as_str() {
-            "email" => rules.normalizer.email(value),
-            "phone" => {
-                let context = PhoneContext { country: None, postcode: None };
-                rules.normalizer.phone(value, &context)
+        let outcome = match kind {
+            EMAIL => normalizer.email(value),
+            PHONE => {
+                let country = reading.region.as_ref().map(|region| region.as_str());
+                normalizer.phone(value, &PhoneContext { country, postcode: None })
             }
-            "email_sha256" => rules.normalizer.email_sha256(value, reading.email_sha256),
-            _ => {
-                let identifiers = Vec::new();
-                return Self { person, identifiers, rejected: None, kind_known: false };
+            _ => normalizer.email_sha256(value, reading.email_sha256),
+        };
+        match outcome {
+            Outcome::Ok(found) => {
+                for one in found.iter().map(Identifier::of) {
+                    if !self.identifiers.contains(&one) {
+                        self.identifiers.push(one);
+                    }
+                }
             }
-        };
-        let (identifiers, rejected) = match outcome {
-            Outcome::Ok(found) => (found.iter().map(Identifier::of).collect(), None),
-            Outcome::Reject(reason) => (Vec::new(), Some(reason.code())),
-            Outcome::Absent => (Vec::new(), None),
-        };
-        Self { person, identifiers, rejected, kind_known: true }
+            Outcome::Reject(reason) => self.rejected.push((origin, reason.code())),
+            Outcome::Absent => {}
+        }
     }
 }
 
 /// Counted properties of a line that is kept.
 pub(super) struct Kept {
-    pub(super) rejected: Option<&'static str>,
+    pub(super) rejected: Vec<(Origin, &'static str)>,
+    pub(super) warnings: Vec<(Origin, &'static str)>,
+    /// Identifiers beyond what a persona may hold.
+    surplus: u64,
     /// None where the file has no columns of consent.
     pub(super) scheme: Option<Scheme>,
 }
 
 impl Line {
-    fn read(
-        row: &Row<'_>,
-        columns: &Columns,
-        now: u64,
-        found: Found,
-    ) -> Result<(Self, Kept), &'static str> {
+    fn read(row: &Row<'_>, look: Look<'_>, found: Found) -> Result<(Self, Kept), &'static str> {
+        let now = look.rules.now;
         let (person_ref, persona_ref) = (row.text(PERSON_REF), row.text(PERSONA_REF));
         let persona = cell::reference(&persona_ref);
         // A zero byte ends the reference where lines are sorted.
@@ -361,40 +469,52 @@ impl Line {
         if [&persona_ref, &person_ref].iter().any(|one| cell::is_rounded_number(one.trim())) {
             return Err("reference_rounded");
         }
-        let Some(evidence) = evidence_bit(row.text(EVIDENCE).trim()) else {
+        let Some(evidence) = evidence_bit(row.cell(EVIDENCE).text().trim()) else {
             return Err("evidence_unknown");
         };
-        let day = day(&row.text(DAY), now)?;
-        let (scheme, consent) = match columns.consent_string || columns.consent_scheme {
-            false => (None, consent::no_evidence()),
-            true => {
-                let (scheme, string) = (row.text(CONSENT_SCHEME), row.text(CONSENT_STRING));
-                let (scheme, digest) = consent::judge(scheme.trim(), string.trim(), now)?;
-                (Some(scheme), digest)
-            }
+        let day = day(row, now)?;
+        let (scheme, consent) = if look.consent {
+            let scheme = match row.cell(CONSENT_SCHEME) {
+                Cell::Unlisted => return Err("consent_scheme_unknown"),
+                scheme => scheme.text(),
+            };
+            let string = row.text(CONSENT_STRING);
+            let (scheme, digest) = consent::judge(scheme.trim(), string.trim(), now)?;
+            (Some(scheme), digest)
+        } else {
+            (None, consent::no_evidence())
         };
-        if columns.captured_at {
-            consent::captured(row.text(CAPTURED_AT).trim(), now)?;
+        if look.captured {
+            consent::captured(row.time(CAPTURED_AT, now).map(|time| time.at))?;
         }
         let digital_id = DigitalId::parse(
-            row.text(ID_TYPE).trim(),
-            row.text(ID_NAMESPACE).trim(),
+            row.cell(ID_TYPE).text().trim(),
+            row.cell(ID_NAMESPACE).text().trim(),
             row.text(ID_VALUE).trim(),
         )?;
         if !found.kind_known {
             return Err("type_unknown");
         }
+        let class = row.cell(CLASS);
+        let warnings = match class {
+            Cell::Unlisted => vec![(Origin::of(CLASS), Reason::ColumnValueUnknown.code())],
+            Cell::Absent | Cell::Text(_) => Vec::new(),
+        };
+        let mut identifiers = found.identifiers;
+        let surplus = identifiers.len().checked_sub(PER_PERSONA_MAX).unwrap_or_default();
+        identifiers.truncate(PER_PERSONA_MAX);
         let line = Self {
             persona: persona.as_bytes().to_vec(),
             person,
             evidence,
-            device: device_bit(row.text(CLASS).trim()),
+            device: device_bit(class.text().trim()),
             day,
             consent,
-            identifiers: found.identifiers,
+            identifiers,
             digital_id,
         };
-        Ok((line, Kept { rejected: found.rejected, scheme }))
+        let (rejected, surplus) = (found.rejected, surplus as u64);
+        Ok((line, Kept { rejected, warnings, surplus, scheme }))
     }
 
     /// The persona's reference, then a [`LineHead`], the identifiers, and the digital ID.
@@ -406,7 +526,7 @@ impl Line {
             device: self.device.into(),
             day: self.day.into(),
             consent: self.consent,
-            // One value yields at most two identifiers.
+            // There are at most as many as a persona may hold.
             identifiers: u8::try_from(self.identifiers.len()).map_err(|_| Bug::invariant())?,
         };
         let mut add = |part: &[u8]| grow(out, part, usize::MAX);
@@ -434,9 +554,13 @@ fn device_bit(name: &str) -> u16 {
 
 /// The day of a link's evidence, in days since 1970; it is no evidence if it has not come yet
 /// anywhere, is before the year 2000, or is no day.
-fn day(text: &str, now: u64) -> Result<u32, &'static str> {
-    match cell::time(text, now.saturating_add(DAY_AHEAD_S)) {
-        Ok(time) => u32::try_from(time.as_second() / 86_400).map_err(|_| "day_malformed"),
+fn day(row: &Row<'_>, now: u64) -> Result<u32, &'static str> {
+    match row.day(DAY, now.saturating_add(DAY_AHEAD_S)) {
+        Ok(day) => {
+            let midnight = Offset::UTC.to_timestamp(day.to_datetime(Time::midnight()));
+            let seconds = midnight.map_err(|_| "day_malformed")?.as_second();
+            u32::try_from(seconds / 86_400).map_err(|_| "day_malformed")
+        }
         Err(TimeFault::Absent | TimeFault::Unreadable) => Err("day_malformed"),
         Err(TimeFault::Early) => Err("day_early"),
         Err(TimeFault::Future) => Err("day_future"),
@@ -445,6 +569,10 @@ fn day(text: &str, now: u64) -> Result<u32, &'static str> {
 
 /// A day begins at most 14 hours earlier somewhere than in UTC.
 const DAY_AHEAD_S: u64 = 14 * 3_600;
+
+/// Name under which a failure to write reasons is told; the caller knows the file.
+const REASONS: &str = "the file of reasons";
+
 /// The bit of evidence that a person logged in.
 pub(super) const EVIDENCE_LOGIN: u16 = 1;
 

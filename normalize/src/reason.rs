@@ -24,8 +24,8 @@ pub enum Reason {
     GenericValue,
     /// Carried by more rows of one file than its kind allows.
     SharedIdentifier,
-    /// More identifiers in a row than the row width of the terms.
-    TooManyIdentifiers,
+    /// More identifiers in a row than the row has slots.
+    IdentifierBeyondWidth,
     /// The purpose does not allow this field.
     FieldNotAllowed,
     /// The terms do not name this kind.
@@ -158,6 +158,8 @@ pub enum Reason {
     RowOptoutByIdentifier,
     /// A row that objects holds the same household number.
     IdentifierObjected,
+    /// A value that the map does not list; the cell counts as absent.
+    ColumnValueUnknown,
 }
 
 impl Reason {
@@ -170,7 +172,7 @@ impl Reason {
         Self::SpreadsheetFormula,
         Self::GenericValue,
         Self::SharedIdentifier,
-        Self::TooManyIdentifiers,
+        Self::IdentifierBeyondWidth,
         Self::FieldNotAllowed,
         Self::KindNotInTerms,
         Self::HouseholdNotInTerms,
@@ -235,6 +237,7 @@ impl Reason {
         Self::ObjectionValueUnknown,
         Self::RowOptoutByIdentifier,
         Self::IdentifierObjected,
+        Self::ColumnValueUnknown,
     ];
 
     /// The stable code, as counted and printed.
@@ -248,7 +251,7 @@ impl Reason {
             Self::SpreadsheetFormula => "spreadsheet_formula",
             Self::GenericValue => "generic_value",
             Self::SharedIdentifier => "shared_identifier",
-            Self::TooManyIdentifiers => "too_many_identifiers",
+            Self::IdentifierBeyondWidth => "identifier_beyond_width",
             Self::FieldNotAllowed => "field_not_allowed",
             Self::KindNotInTerms => "kind_not_in_terms",
             Self::HouseholdNotInTerms => "household_not_in_terms",
@@ -313,6 +316,7 @@ impl Reason {
             Self::ObjectionValueUnknown => "objection_value_unknown",
             Self::RowOptoutByIdentifier => "row_optout_by_identifier",
             Self::IdentifierObjected => "identifier_objected",
+            Self::ColumnValueUnknown => "column_value_unknown",
         }
     }
 
@@ -437,7 +441,7 @@ mod tests {
         let mut sorted = Reason::ALL;
         sorted.sort_unstable();
         assert_eq!(sorted, Reason::ALL);
-        assert_eq!(Reason::ALL.len(), Reason::IdentifierObjected as usize + 1);
+        assert_eq!(Reason::ALL.len(), Reason::ColumnValueUnknown as usize + 1);
         assert_eq!(Warning::ALL.len(), Warning::EmailDisposable as usize + 1);
         assert_eq!(Repair::ALL.len(), Repair::HexPrefix as usize + 1);
     }

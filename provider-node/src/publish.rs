@@ -44,8 +44,9 @@ impl Published {
         let directory = graph.join(&name);
         let workspace = home.workspace()?;
         let discard = || drop(std::fs::remove_dir_all(&directory));
-        let stored = StoredSnapshot::ingest(inputs, rules, &directory, &home.storage, &workspace)
-            .inspect_err(|_| discard())?;
+        let stored =
+            StoredSnapshot::ingest(inputs, rules, &directory, &home.storage, &workspace, None)
+                .inspect_err(|_| discard())?;
         let _publishing = Self::hold_showing(home)?;
         let current = Self::current(home)?;
         let previous = Self::predecessor(current.as_ref(), day).inspect_err(|_| discard())?;

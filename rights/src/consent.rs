@@ -69,8 +69,8 @@ pub fn judge(scheme: &str, string: &str, now: u64) -> Result<(Scheme, [u8; 32]),
 /// # Errors
 ///
 /// The reason code under which the link is left out.
-pub fn captured(time: &str, now: u64) -> Result<(), &'static str> {
-    cell::time(time, now).map(drop).map_err(|fault| match fault {
+pub fn captured(time: Result<Timestamp, TimeFault>) -> Result<(), &'static str> {
+    time.map(drop).map_err(|fault| match fault {
         TimeFault::Absent => "consent_time_missing",
         TimeFault::Unreadable => "consent_time_malformed",
         TimeFault::Early => "consent_time_early",
@@ -125,7 +125,7 @@ fn tcf(string: &str, now: u64) -> Result<(), &'static str> {
     for deciseconds in [created, updated] {
         let seconds = i64::try_from(deciseconds / 10).map_err(|_| "consent_malformed")?;
         let time = Timestamp::from_second(seconds).map_err(|_| "consent_malformed")?;
-        captured(&time.to_string(), now)?;
+        captured(cell::time(&time.to_string(), now))?;
     }
     Ok(())
 }
@@ -400,7 +400,7 @@ mod tests {
             ("1999-12-31", Some("consent_time_early")),
             ("2126-03-02T10:14:00Z", Some("consent_time_future")),
         ] {
-            assert_eq!(captured(time, NOW).err(), expected, "{time}");
+            assert_eq!(captured(cell::time(time, NOW)).err(), expected, "{time}");
         }
     }
 

@@ -5,10 +5,10 @@
 //! outside it is never taken for the answer that lets a row through: no reference, no time, no
 //! "no objection" [N-62].
 
-use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::fmt::strtime::BrokenDownTime;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
+use jiff::{Span, Timestamp};
 
 use normalize::is_null_marker;
 
@@ -93,8 +93,14 @@ pub struct Time {
     /// True if the instant is known: the cell states a zone, or a zone is declared and its clocks
     /// showed the time once. Else it may be hours off.
     pub zoned: bool,
-    /// True if it is the first instant of a day without a time of day.
-    pub is_day: bool,
+    /// The last instant that it may mean, to the microsecond: of a day its end.
+    pub until: Timestamp,
+}
+
+impl Time {
+    const fn instant(at: Timestamp, zoned: bool) -> Self {
+        Self { at, zoned, until: at }
+    }
 }
 
 /// Reads a time in one of the forms of [N-61]: RFC 3339, `2026-11-15 17:00:00` with or without a
@@ -143,12 +149,11 @@ pub fn time_as(
 }
 
 fn iso(cell: &str, zone: Option<&TimeZone>) -> Option<Time> {
-    let (zoned, is_day) = (has_zone(cell), is_day(cell));
     let at = read(cell)?;
-    match zone {
-        Some(zone) if !zoned => local(Offset::UTC.to_datetime(at), is_day, zone),
-        _ => Some(Time { at, zoned, is_day }),
+    if has_zone(cell) {
+        return Some(Time::instant(at, true));
     }
+    by_clock(Offset::UTC.to_datetime(at), is_day(cell), zone)
 }
 
 /// Reads a number of seconds since 1970, counted in units of `10^-places` s.
@@ -167,26 +172,36 @@ fn unix(cell: &str, places: usize) -> Option<Time> {
     let fraction: i128 = if fraction.is_empty() { 0 } else { fraction.parse().ok()? };
     let nanos = whole.parse::<i64>().map(i128::from).ok()? * 10_i128.pow(scale);
     let at = Timestamp::from_nanosecond(nanos + fraction * 10_i128.pow(missing)).ok()?;
-    Some(Time { at, zoned: true, is_day: false })
+    Some(Time::instant(at, true))
 }
 
 fn by_pattern(cell: &str, pattern: &str, zone: Option<&TimeZone>) -> Option<Time> {
     let time = BrokenDownTime::parse(pattern, cell).ok()?;
     if let Ok(at) = time.to_timestamp() {
-        return Some(Time { at, zoned: true, is_day: false });
+        return Some(Time::instant(at, true));
     }
     let is_day = time.hour().is_none();
     let civil = match is_day {
         true => time.to_date().ok()?.to_datetime(jiff::civil::Time::midnight()),
         false => time.to_datetime().ok()?,
     };
-    if civil.year() < 1000 {
-        return None;
-    }
-    match zone {
+    // Of a year in two digits nobody knows the century.
+    if civil.year() < 1000 { None } else { by_clock(civil, is_day, zone) }
+}
+
+/// The time that a clock showed, in the declared zone or in none.
+fn by_clock(civil: DateTime, is_day: bool, zone: Option<&TimeZone>) -> Option<Time> {
+    let time = |civil| match zone {
         Some(zone) => local(civil, is_day, zone),
-        None => Some(Time { at: Offset::UTC.to_timestamp(civil).ok()?, zoned: false, is_day }),
+        None => Some(Time::instant(Offset::UTC.to_timestamp(civil).ok()?, false)),
+    };
+    let first = time(civil)?;
+    if !is_day {
+        return Some(first);
     }
+    let next = time(civil.checked_add(Span::new().days(1)).ok()?)?;
+    let until = next.at.checked_sub(Span::new().microseconds(1)).ok()?;
+    Some(Time { until, ..first })
 }
 
 /// The instant at which the clocks of a zone showed a time.
@@ -194,13 +209,11 @@ fn by_pattern(cell: &str, pattern: &str, zone: Option<&TimeZone>) -> Option<Time
 /// A time that they skipped is the first instant after it. One that they showed twice is the
 /// earlier of both, and not known for sure; a day that begins twice begins with the first.
 fn local(civil: DateTime, is_day: bool, zone: &TimeZone) -> Option<Time> {
-    let known = |at| Some(Time { at, zoned: true, is_day });
+    let known = |at| Some(Time::instant(at, true));
     let ambiguous = zone.to_ambiguous_timestamp(civil);
     match ambiguous.offset() {
         AmbiguousOffset::Unambiguous { offset } => known(offset.to_timestamp(civil).ok()?),
-        AmbiguousOffset::Fold { .. } => {
-            Some(Time { at: ambiguous.earlier().ok()?, zoned: is_day, is_day })
-        }
+        AmbiguousOffset::Fold { .. } => Some(Time::instant(ambiguous.earlier().ok()?, is_day)),
         AmbiguousOffset::Gap { .. } => {
             // By the offset after the gap the time lies before it.
             let before = ambiguous.earlier().ok()?;
@@ -398,6 +411,72 @@ mod tests {
             ("2000-01-01", "2000-01-01T00:00:00Z"),
         ] {
             assert_eq!(read_at_now(cell).as_deref(), Ok(expected), "{cell}");
+        }
+    }
+
+    /// Instant, last instant of it, and whether they are known.
+    fn read_as(cell: &str, dates: &Dates, zone: Option<&str>) -> Result<[String; 3], TimeFault> {
+        let zone = zone.map(|zone| TimeZone::get(zone).unwrap());
+        let time = time_as(cell, NOW, dates, zone.as_ref())?;
+        Ok([time.at.to_string(), time.until.to_string(), time.zoned.to_string()])
+    }
+
+    #[test]
+    fn a_declared_zone_makes_the_time_of_a_clock_an_instant() {
+        let paris = |cell: &str| read_as(cell, &Dates::Iso, Some("Europe/Paris")).unwrap();
+        for (cell, at, until, zoned) in [
+            ("2026-06-01 18:00:00", "2026-06-01T16:00:00Z", None, true),
+            ("2026-01-01T18:00:00.5", "2026-01-01T17:00:00.5Z", None, true),
+            ("2026-06-01 18:00:00Z", "2026-06-01T18:00:00Z", None, true),
+            ("2026-06-01", "2026-05-31T22:00:00Z", Some("2026-06-01T21:59:59.999999Z"), true),
+            // A day of 25 hours, and the hour that it has twice.
+            ("2025-10-26", "2025-10-25T22:00:00Z", Some("2025-10-26T22:59:59.999999Z"), true),
+            ("2025-10-26 02:30:00", "2025-10-26T00:30:00Z", None, false),
+            // An hour that was skipped: the first instant after it.
+            ("2026-03-29 02:30:00", "2026-03-29T01:00:00Z", None, true),
+            ("2026-03-29 02:00:00", "2026-03-29T01:00:00Z", None, true),
+        ] {
+            let expected = [at, until.unwrap_or(at), if zoned { "true" } else { "false" }];
+            assert_eq!(paris(cell), expected, "{cell}");
+        }
+        // Midnight itself was skipped, or twice.
+        let beirut = read_as("2021-03-28", &Dates::Iso, Some("Asia/Beirut")).unwrap();
+        assert_eq!((&*beirut[0], &*beirut[2]), ("2021-03-27T22:00:00Z", "true"));
+        let havana = read_as("2025-11-02", &Dates::Iso, Some("America/Havana")).unwrap();
+        assert_eq!((&*havana[0], &*havana[2]), ("2025-11-02T04:00:00Z", "true"));
+        let none = read_as("2026-06-01", &Dates::Iso, None).unwrap();
+        assert_eq!(none, ["2026-06-01T00:00:00Z", "2026-06-01T23:59:59.999999Z", "false"]);
+    }
+
+    #[test]
+    fn times_are_read_in_the_declared_form_and_in_no_other() {
+        use TimeFault::{Absent, Early, Future, Unreadable};
+        let pattern = |text: &str| Dates::Pattern(text.to_owned());
+        let (day, minute) = (pattern("%d/%m/%Y"), pattern("%d/%m/%Y %H:%M"));
+        let offset = pattern("%Y-%m-%dT%H:%M:%S%z");
+        for (cell, dates, expected) in [
+            ("03/04/2026", &day, Ok("2026-04-03T00:00:00Z")),
+            ("3/4/2026", &day, Ok("2026-04-03T00:00:00Z")),
+            ("03/04/26", &day, Err(Unreadable)),
+            ("31/02/2026", &day, Err(Unreadable)),
+            ("2026-04-03", &day, Err(Unreadable)),
+            ("03/04/2026 10:00", &day, Err(Unreadable)),
+            ("03/04/2026 10:05", &minute, Ok("2026-04-03T10:05:00Z")),
+            ("03/04/1999 10:05", &minute, Err(Early)),
+            ("03/04/2027 10:05", &minute, Err(Future)),
+            ("2026-04-03T10:00:00+0200", &offset, Ok("2026-04-03T08:00:00Z")),
+            ("1775210400", &Dates::Unix, Ok("2026-04-03T10:00:00Z")),
+            ("1775210400.25", &Dates::Unix, Ok("2026-04-03T10:00:00.25Z")),
+            ("1775210400250", &Dates::UnixMillis, Ok("2026-04-03T10:00:00.25Z")),
+            ("1775210400250", &Dates::Unix, Err(Unreadable)),
+            ("1775210400", &Dates::UnixMillis, Err(Early)),
+            ("-1775210400", &Dates::Unix, Err(Unreadable)),
+            ("2026-04-03", &Dates::Unix, Err(Unreadable)),
+            ("0", &Dates::Unix, Err(Absent)),
+            ("NULL", &day, Err(Absent)),
+        ] {
+            let read = read_as(cell, dates, None).map(|[at, ..]| at);
+            assert_eq!(read.as_deref().map_err(|fault| *fault), expected, "{cell}");
         }
     }
 

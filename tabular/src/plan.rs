@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use crate::error::{Astray, ColumnFaults, Found, InputError, MappingError};
 use crate::names::{ColumnName, looks_like_data, near_misses};
 use crate::reading::{Dates, Field, FieldSource, Ignore, Reading};
-use crate::schema::{Holds, Need, Role, Schema};
+use crate::schema::{Column, Holds, Need, Role, Schema};
 
 /// What a reader has to know of a column that is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +66,8 @@ pub(crate) struct Plan {
     schema: &'static Schema,
     reading: Arc<Reading>,
     feeds: HashMap<String, Vec<usize>>,
+    /// True if rows may leave columns out, so that one that no row has may be none that is lost.
+    sparse: bool,
 }
 
 impl Plan {
@@ -104,7 +106,12 @@ impl Plan {
                 }
             }
         }
-        Ok(Self { schema, reading, feeds })
+        Ok(Self { schema, reading, feeds, sparse: false })
+    }
+
+    /// The same plan for a form of file whose rows may leave columns out.
+    pub(crate) fn sparse(self) -> Self {
+        Self { sparse: true, ..self }
     }
 
     /// The column of a name; `None` if nothing says what it is.
@@ -187,23 +194,43 @@ impl Plan {
         })))
     }
 
+    /// The error for a field that a file needs and does not have.
+    pub(crate) fn lacks(&self, position: usize) -> InputError {
+        InputError::Columns(Box::new(ColumnFaults {
+            line: None,
+            missing: vec![Astray::new(self.schema.name(position), Vec::new())],
+            unknown: Vec::new(),
+            mapped: self.reading.fields.is_some(),
+            program: self.schema.program,
+        }))
+    }
+
     /// Names that the file lacks: ours if columns have our own names, else those of the map.
     fn missing(&self, seen: &Seen) -> Vec<&str> {
         let has = |name: &str| seen.iter().any(|column| column.name == name);
-        let need = |at: usize| self.schema.columns.get(at).map(|column| column.need);
         let mut missing: Vec<&str> = Vec::new();
         let Some(fields) = &self.reading.fields else {
-            let required = |at: &usize| need(*at) == Some(Need::Required);
-            let names = (0..self.schema.columns.len()).filter(required);
-            missing.extend(names.map(|at| self.schema.name(at)).filter(|name| !has(name)));
+            let required = |column: &&Column| column.need == Need::Required;
+            let names = self.schema.columns.iter().filter(required).map(|column| column.name);
+            missing.extend(names.filter(|name| !has(name)));
             let one_of = self.schema.one_of;
             if !one_of.iter().any(|at| has(self.schema.name(*at))) {
                 missing.extend(one_of.first().map(|at| self.schema.name(*at)));
             }
             return missing;
         };
-        let used = fields.iter().filter(|(at, _)| need(**at) != Some(Need::Unused));
-        for name in used.flat_map(|(_, field)| field.source.columns()) {
+        let must = |at: &usize| {
+            let column = self.schema.columns.get(*at);
+            column.is_some_and(|column| match column.need {
+                Need::Required => true,
+                // Whoever renames the column of objections must be told.
+                Need::Optional => !self.sparse || column.holds == Holds::Objections,
+                Need::Unused => false,
+            })
+        };
+        for name in
+            fields.iter().filter(|(at, _)| must(at)).flat_map(|(_, field)| field.source.columns())
+        {
             if !has(name) && !missing.contains(&name.as_str()) {
                 missing.push(name);
             }

@@ -3,6 +3,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use jiff::civil::Date;
+use jiff::tz::Offset;
+
 use crate::cell::{self, Time, TimeFault};
 use crate::csv::Record;
 use crate::plan::{Fields, Origin};
@@ -104,6 +107,17 @@ impl<'a> Row<'a> {
         let text = self.text(position);
         let plan = self.fields.get(position).ok_or(TimeFault::Absent)?;
         cell::time_as(&text, now, self.fields.dates(plan), self.fields.zone(plan))
+    }
+
+    /// The day of a field: that of the declared zone, or of UTC where none is.
+    ///
+    /// # Errors
+    ///
+    /// [`TimeFault`] if the cell holds no time or day.
+    pub fn day(&self, position: usize, now: u64) -> Result<Date, TimeFault> {
+        let at = self.time(position, now)?.at;
+        let zone = self.fields.get(position).and_then(|plan| self.fields.zone(plan));
+        Ok(zone.map_or_else(|| Offset::UTC.to_datetime(at), |zone| zone.to_datetime(at)).date())
     }
 
     /// The entries of a field of identifiers, each with the number of its column among those of

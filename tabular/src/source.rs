@@ -206,6 +206,7 @@ impl RowSource {
         options: CsvOptions,
         header: Option<&[String]>,
     ) -> Result<Self, InputError> {
+        let plan = plan.sparse();
         let mut reader = NdjsonReader::new(bytes, options);
         let mut seen = Seen::new();
         if let Some(header) = header {
@@ -260,6 +261,12 @@ impl RowSource {
     #[must_use]
     pub fn may_have(&self, position: usize) -> bool {
         self.has(position) || !self.has_header
+    }
+
+    /// The error for a field that this file needs and does not have.
+    #[must_use]
+    pub fn missing(&self, position: usize) -> InputError {
+        self.plan.lacks(position)
     }
 
     /// The next row, or `None` at the end of the file.
@@ -337,5 +344,85 @@ impl Rows {
 impl fmt::Debug for RowSource {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "RowSource({}, {} columns)", self.format.name(), self.seen.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use crate::batch::look_ahead;
+    use crate::reading::Reading;
+    use crate::schema::{Column, Holds};
+
+    use super::*;
+
+    static SCHEMA: Schema = Schema {
+        columns: &[
+            Column::required("row_id", Holds::Name),
+            Column::optional("email", Holds::Email),
+            Column::optional("phone", Holds::Phone),
+        ],
+        families: &[],
+        one_of: &[],
+        program: "advertiser-node",
+    };
+
+    /// A stream whose columns nobody knows beforehand.
+    fn stream(text: String) -> RowSource {
+        let plan = Plan::new(&SCHEMA, Arc::new(Reading::default())).unwrap();
+        let bytes = Box::new(io::Cursor::new(text.into_bytes()));
+        RowSource::of_ndjson(plan, bytes, CsvOptions::default(), None).unwrap()
+    }
+
+    #[test]
+    fn columns_of_a_stream_may_appear_late() {
+        let mut text = String::new();
+        for at in 0..2_000 {
+            let late = match at {
+                0..1_000 => String::new(),
+                1_000..1_500 => format!(",\"phone\":\"{at}\""),
+                _ => format!(",\"email\":\"e{at}\""),
+            };
+            text += &format!("{{\"row_id\":\"{at}\"{late}}}\n");
+        }
+        let expected = |at: usize| match at {
+            0..1_000 => format!("{at}//"),
+            1_000..1_500 => format!("{at}//{at}"),
+            _ => format!("{at}/e{at}/"),
+        };
+        let shown = |row: &Row<'_>| [0, 1, 2].map(|field| row.text(field).into_owned()).join("/");
+        let mut source = stream(text.clone());
+        assert!(!source.has(1) && source.may_have(1));
+        let mut rows = Vec::new();
+        while let Some(row) = source.next_row().unwrap() {
+            rows.push(shown(&row));
+        }
+        assert!(source.has(1) && source.has(2));
+        assert_eq!(rows, (0..2_000).map(expected).collect::<Vec<_>>());
+        let mut ahead = Vec::new();
+        let look = |batch: &crate::batch::RowBatch| batch.rows().map(|row| shown(&row)).collect();
+        look_ahead(
+            &mut stream(text),
+            |error| error,
+            look,
+            |rows: Vec<String>| {
+                ahead.extend(rows);
+                Ok(())
+            },
+        )
+        .unwrap();
+        assert_eq!(ahead, rows);
+    }
+
+    #[test]
+    fn what_is_unknown_in_an_object_of_a_stream_is_told_at_once_with_its_line() {
+        let mut source = stream("{\"row_id\":\"1\"}\n{\"a\":1,\"row_id\":\"2\",\"b\":{}}\n".into());
+        assert!(source.advance().unwrap());
+        let error = source.advance().unwrap_err();
+        assert_eq!(error.to_string(), "line 2: the columns `a`, `b` are not known");
+        let mut source = stream("{\"email\":\"1\"}\n".into());
+        assert!(source.advance().unwrap());
+        assert_eq!(source.advance().unwrap_err().to_string(), "there is no column `row_id`");
     }
 }

@@ -9,6 +9,8 @@ use proptest::prelude::*;
 use crate::testing::{Holds as Of, Table, advice, gzip, zstd};
 use crate::*;
 
+mod mapped;
+
 static SCHEMA: Schema = Schema {
     columns: &[
         Column::required("row_id", Holds::Name),

@@ -443,7 +443,7 @@ mod tests {
         ];
         let files =
             vec![FileUse { tag: "crm.csv".into(), format: "csv", columns, row_identifiers_max: 1 }];
-        let email = ColumnCounts { valid: 9, absent: 0, rejected: one("email_no_at", 3) };
+        let email = ColumnCounts { valid: 9, absent: 0, rejected: one("email_no_at", 3), slots: 2 };
         let columns = BTreeMap::from([("email".to_owned(), email)]);
         Survey { files, counts, columns, distinct: 4 }
     }

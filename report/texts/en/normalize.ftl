@@ -28,7 +28,7 @@ reason-generic_value = a placeholder that many people type, such as `test@test.c
     .try = leave the field empty where nothing is known
 reason-shared_identifier = an identifier that more rows hold than its kind allows, such as the shop's own number
     .try = remove it from the rows of which it is not, or raise the limit under `[shared]` in the settings
-reason-too_many_identifiers = more identifiers in one row than the terms have room for
+reason-identifier_beyond_width = more identifiers in one row than a row has slots
     .try = map fewer columns of identifiers, the best first
 reason-field_not_allowed = a column that the settings keep from this purpose (`not_for_purpose`)
     .try = nothing to do, if that is meant
@@ -158,6 +158,8 @@ reason-row_optout_by_identifier = a row that objects holds the same address or m
     .try = nothing to do; an objection is of a person and not of a row
 reason-identifier_objected = a row that objects holds the same number of a household
     .try = nothing to do; the number is not used, the row may be
+reason-column_value_unknown = a value that the map does not list; the cell counts as empty
+    .try = list it under `values` in the map
 
 ## Warnings and repairs, by code
 

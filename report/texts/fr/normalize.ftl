@@ -28,7 +28,7 @@ reason-generic_value = une valeur de remplissage que beaucoup saisissent, comme 
     .try = laissez le champ vide quand rien n’est connu
 reason-shared_identifier = un identifiant porté par plus de fiches que son type ne l’admet, comme le numéro du magasin
     .try = retirez-le des fiches dont il n’est pas, ou relevez la limite sous `[shared]` dans les réglages
-reason-too_many_identifiers = plus d’identifiants dans une fiche que les conditions signées n’en admettent
+reason-identifier_beyond_width = plus d’identifiants dans une fiche qu’une fiche n’a de places
     .try = affectez moins de colonnes d’identifiants, les meilleures d’abord
 reason-field_not_allowed = une colonne que les réglages excluent de cette finalité (`not_for_purpose`)
     .try = rien à faire, si c’est voulu
@@ -158,6 +158,8 @@ reason-row_optout_by_identifier = une fiche qui porte une opposition a la même 
     .try = rien à faire ; une opposition est celle d’une personne, non d’une fiche
 reason-identifier_objected = une fiche qui porte une opposition a le même numéro de foyer
     .try = rien à faire ; le numéro n’est pas utilisé, la fiche peut l’être
+reason-column_value_unknown = une valeur que la table d’affectation ne liste pas ; la cellule compte comme vide
+    .try = ajoutez-la aux `values` de la table d’affectation
 
 ## Warnings and repairs, by code
 

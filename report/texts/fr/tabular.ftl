@@ -15,11 +15,11 @@ parts-directory = { $directory } : un répertoire parmi des fichiers de donnée
     .try = déplacez-le, ou nommez chaque répertoire sur la ligne de commande
 parts-deep = { $directory } : trop profond dans d’autres répertoires pour une table
     .try = nommez le répertoire des fichiers de données
-mapping-no-field = le fichier de correspondance ne donne aucune source au champ `{ $name }`
+mapping-no-field = la table d’affectation ne donne aucune source au champ `{ $name }`
     .try = { try-mapping }
-mapping-ignored = le fichier de correspondance tire un champ de la colonne `{ $name }` et l’ignore aussi
+mapping-ignored = la table d’affectation tire un champ de la colonne `{ $name }` et l’ignore aussi
     .try = retirez la colonne de `ignore`, ou du champ
-try-mapping = nommez une colonne pour lui sous `[input.fields]` du fichier de correspondance
+try-mapping = nommez une colonne pour lui sous `[input.fields]` de la table d’affectation
 
 ## Fautes d’un fichier, ou d’une de ses lignes
 
@@ -86,8 +86,8 @@ near-columns = { $near ->
    *[other] s’agit-il de { $near_names } ?{ " " }
  }
 try-columns = { near-columns }{ $mapped ->
-    [yes] Corrigez les noms dans le fichier de correspondance, ou ajoutez à son `ignore` les colonnes à ne pas regarder
-   *[no] Écrivez un fichier de correspondance, qui dit ce qu’est chaque colonne : `{ $program } map { $file }`
+    [yes] Corrigez les noms dans la table d’affectation, ou ajoutez à son `ignore` les colonnes à ne pas regarder
+   *[no] Écrivez une table d’affectation, qui dit ce qu’est chaque colonne : `{ $program } map { $file }`
  }
 input-stray-quote = ligne { $line }, colonne { $column } : un guillemet dans un champ sans guillemets
     .try = { try-quote-field }
