@@ -164,7 +164,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason code of this version, in the order of the rules.
-    pub const ALL: [Self; 72] = [
+    pub const ALL: [Self; 73] = [
         Self::EncodingInvalid,
         Self::EncodingMojibake,
         Self::ControlCharacter,
