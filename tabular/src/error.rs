@@ -444,7 +444,12 @@ impl InputError {
 
     /// The remedy, with the file in the shell line where there is one.
     fn cure(&self, file: Option<&Path>) -> Text {
-        if let Self::NotText { found } | Self::Parquet { found } = self {
+        if let Self::NotText { found }
+        | Self::Parquet { found }
+        | Self::JsonMember { found, .. }
+        | Self::ParquetColumn { found, .. }
+        | Self::ParquetField { found, .. } = self
+        {
             let own = Text::new(found.0).attribute("try");
             if own.exists(Lang::En) {
                 let file = file.map(shell_word).unwrap_or_default();
@@ -677,9 +682,9 @@ impl Found {
     pub(crate) const DATA_FOR_NAMES: Self = Self("json-data-for-names");
     pub(crate) const TOO_MANY_MEMBERS: Self = Self("json-too-many-members");
     pub(crate) const TWICE: Self = Self("json-twice");
-    pub(crate) const NUMBER: Self = Self("json-number");
     pub(crate) const OBJECT: Self = Self("json-object");
     pub(crate) const LIST_OF_OTHERS: Self = Self("json-list-of-others");
+    pub(crate) const BROKEN_TEXT: Self = Self("json-broken-text");
 }
 
 /// Things found in NDJSON and Parquet.
@@ -701,11 +706,16 @@ impl Found {
     pub(crate) const DATA_FOR_NAMES_OF_COLUMNS: Self = Self("parquet-data-for-names");
     pub(crate) const SEVERAL_VALUES: Self = Self("parquet-several-values");
     pub(crate) const NESTED: Self = Self("parquet-nested");
-    pub(crate) const BYTES: Self = Self("parquet-bytes");
-    pub(crate) const INT96: Self = Self("parquet-int96");
-    pub(crate) const NUMBERS: Self = Self("parquet-numbers");
     pub(crate) const LEVELS: Self = Self("parquet-levels");
     pub(crate) const LONG_FIELD: Self = Self("parquet-long-field");
+    pub(crate) const BSON: Self = Self("parquet-bson");
+    pub(crate) const INTERVAL: Self = Self("parquet-interval");
+    pub(crate) const FLOAT16: Self = Self("parquet-float16");
+    pub(crate) const VARIANT: Self = Self("parquet-variant");
+    pub(crate) const GEOMETRY: Self = Self("parquet-geometry");
+    pub(crate) const OTHER_TYPE: Self = Self("parquet-other-type");
+    pub(crate) const NOT_NOTHING: Self = Self("parquet-not-nothing");
+    pub(crate) const NOT_TEXT: Self = Self("parquet-not-text");
     pub(crate) const NOT_UTF8: Self = Self("parquet-not-utf8");
     pub(crate) const NUL: Self = Self("parquet-nul");
     pub(crate) const OUT_OF_RANGE: Self = Self("parquet-out-of-range");

@@ -17,6 +17,7 @@ mod names;
 mod ndjson;
 mod pages;
 pub mod parts;
+mod physical;
 mod plan;
 mod reading;
 mod row;

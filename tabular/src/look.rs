@@ -176,7 +176,7 @@ impl Wanted for Only<'_> {
     }
 }
 
-const WANT: Want = Want { list: true, flag: true, keep_decimals: true };
+const WANT: Want = Want { list: true, keep_decimals: false };
 
 #[cfg(test)]
 mod tests {

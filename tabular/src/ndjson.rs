@@ -1,19 +1,22 @@
 //! NDJSON: one JSON object a line, each member a column.
 //!
-//! Every value is text: numbers are refused, because a reader of numbers drops the zeros at their
-//! front and rounds the long ones. A member that is null or left out is absent. A list is an array
-//! of texts, or one text with `|` between its entries.
+//! Every value becomes the text that CSV would have ([`physical`](crate::physical)): a number is its
+//! digits as they are written, whatever their number, true and false are words, and a member that is
+//! null or left out is absent. A list is an array of such values, or one text with `|` between its
+//! entries.
 
 use core::fmt;
 use std::io::Read;
 
 use csv::StringRecord;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use crate::csv::{CsvOptions, Record};
 use crate::error::{Found, InputError};
 use crate::names::{ColumnName, looks_like_data};
+use crate::physical::Json;
 use crate::plan::{Want, Wanted};
 use crate::text::{Decoder, Encoding, TextFailure};
 
@@ -259,13 +262,13 @@ struct Object<'a, W> {
 }
 
 impl<W: Wanted> Object<'_, W> {
-    fn keep(&mut self, name: &str, at: usize, column: usize, text: Text) -> Result<(), InputError> {
+    fn keep(&mut self, name: &str, at: usize, column: usize, text: Json) -> Result<(), InputError> {
         let line = self.line;
         let member = |found| InputError::JsonMember { line, name: ColumnName::new(name), found };
         let text = match text {
-            Text::Absent => return Ok(()),
-            Text::Of(text) => text,
-            Text::No(found) => return Err(member(found)),
+            Json::Absent => return Ok(()),
+            Json::Of(text) => text,
+            Json::No(found) => return Err(member(found)),
         };
         if text.contains('\0') {
             return Err(InputError::NulByte { line, column });
@@ -304,9 +307,8 @@ impl<'de, W: Wanted> Visitor<'de> for Object<'_, W> {
             column += 1;
             let kept = match self.members.find(&name, self.wanted, Some(self.line)) {
                 Ok(Some((at, want))) => {
-                    let Want { list, flag, .. } = want;
-                    let text = map.next_value_seed(Value { list, flag })?;
-                    self.keep(&name, at, column, text)
+                    let value: &RawValue = map.next_value()?;
+                    self.keep(&name, at, column, Json::of(value.get(), want))
                 }
                 Ok(None) => {
                     map.next_value::<IgnoredAny>()?;
@@ -329,96 +331,6 @@ impl<'de, W: Wanted> Visitor<'de> for Object<'_, W> {
             }
         }
         Ok(())
-    }
-}
-
-/// A member's value as text, if it is one.
-enum Text {
-    Absent,
-    Of(String),
-    /// Something else than text.
-    No(Found),
-}
-
-#[derive(Clone, Copy)]
-struct Value {
-    list: bool,
-    /// True if a number may stand there, which is then no more than a text to be judged.
-    flag: bool,
-}
-
-impl Value {
-    fn number(self, number: impl fmt::Display) -> Text {
-        if self.flag { Text::Of(number.to_string()) } else { Text::No(Found::NUMBER) }
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Value {
-    type Value = Text;
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Text, D::Error> {
-        from.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Value {
-    type Value = Text;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a text")
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Text, E> {
-        Ok(Text::Of(text.to_owned()))
-    }
-
-    fn visit_string<E>(self, text: String) -> Result<Text, E> {
-        Ok(Text::Of(text))
-    }
-
-    fn visit_unit<E>(self) -> Result<Text, E> {
-        Ok(Text::Absent)
-    }
-
-    fn visit_bool<E>(self, yes: bool) -> Result<Text, E> {
-        Ok(Text::Of(yes.to_string()))
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<Text, E> {
-        Ok(self.number(number))
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<Text, E> {
-        Ok(self.number(number))
-    }
-
-    fn visit_f64<E>(self, number: f64) -> Result<Text, E> {
-        Ok(self.number(number))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Text, A::Error> {
-        let mut joined = String::new();
-        let mut wrong = (!self.list).then_some(Found::LIST);
-        let mut first = true;
-        while let Some(entry) = entries.next_element_seed(Self { list: false, ..self })? {
-            match entry {
-                Text::Absent => {}
-                Text::Of(text) if !text.contains('|') => {
-                    if !core::mem::take(&mut first) {
-                        joined.push('|');
-                    }
-                    joined.push_str(&text);
-                }
-                Text::Of(_) => wrong = Some(Found::BAR_IN_ENTRY),
-                Text::No(_) => wrong = Some(Found::LIST_OF_OTHERS),
-            }
-        }
-        Ok(wrong.map_or(Text::Of(joined), Text::No))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Text, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Text::No(Found::OBJECT))
     }
 }
 

@@ -15,8 +15,6 @@ use crate::schema::{Column, Holds, Need, Role, Schema};
 pub(crate) struct Want {
     /// True if several entries may stand in a cell.
     pub(crate) list: bool,
-    /// True if 0 and 1 may stand there as numbers.
-    pub(crate) flag: bool,
     /// True if a decimal number stays as it is written, `33612345678.0`.
     pub(crate) keep_decimals: bool,
 }
@@ -313,7 +311,6 @@ impl Wanted for Plan {
         };
         Ok(Some(Want {
             list: any(Holds::is_list) || column.feeds.iter().any(split),
-            flag: any(|holds| holds == Holds::Objections),
             keep_decimals: any(|holds| holds == Holds::Phone),
         }))
     }

@@ -1,27 +1,27 @@
 //! Parquet: the columns that are read, a few rows at a time.
 //!
-//! Text stays text. Days become `2026-11-21` and times `2026-03-02T10:14:00Z`, as CSV would say
-//! them. Any other type is refused with the name of its column, because there is no one way to
-//! write it. Before a column is decoded its pages are looked at ([`pages`]), and a panic of
-//! the decoder is an error of the file.
+//! Every value becomes the text that CSV would have ([`physical`](crate::physical)); a type that has
+//! none is refused with the name of its column. Before a column is decoded its pages are looked at
+//! ([`pages`]), and a panic of the decoder is an error of the file.
 
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use csv::StringRecord;
-use parquet::basic::{Compression, ConvertedType, LogicalType, TimeUnit, Type as PhysicalType};
+use parquet::basic::{Compression, ConvertedType, LogicalType};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
-use parquet::data_type::{ByteArray, DataType};
+use parquet::data_type::DataType;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::reader::{FileReader, SerializedFileReader};
-use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
+use parquet::schema::types::{BasicTypeInfo, SchemaDescriptor, Type};
 
 use crate::csv::Record;
 use crate::error::{Found, InputError};
 use crate::names::{ColumnName, looks_like_data};
 use crate::pages;
+use crate::physical::{Kind, Value};
 use crate::plan::{Want, Wanted};
 
 /// Reads the rows of one file: a record has the columns that were selected, in the file's order.
@@ -94,7 +94,8 @@ impl ParquetReader {
 
     /// True if a selected column holds times or days by its type.
     pub(crate) fn holds_times(&self, place: usize) -> bool {
-        let times = |column: &Selected| matches!(column.holds, Holds::Day | Holds::Time(..));
+        let times =
+            |column: &Selected| matches!(column.kind, Kind::Day | Kind::Time(..) | Kind::OldTime);
         self.columns.get(place).is_some_and(times)
     }
 
@@ -177,7 +178,9 @@ impl ParquetReader {
 struct Selected {
     name: String,
     leaf: usize,
-    holds: Holds,
+    kind: Kind,
+    /// Wishes of the fields that it feeds.
+    want: Want,
     /// Definition level of a value that is there.
     present: i16,
     list: bool,
@@ -185,28 +188,6 @@ struct Selected {
     levels: Vec<i16>,
     repeated: Vec<i16>,
     batch: Batch,
-}
-
-/// Content of a column, of the types that have one form as text.
-#[derive(Clone, Copy)]
-enum Holds {
-    Text,
-    Day,
-    Time(Unit, Zone),
-    Boolean,
-    /// A flag, as a number.
-    Number,
-}
-
-/// Reads a time of one unit.
-type Unit = fn(i64) -> Result<jiff::Timestamp, jiff::Error>;
-
-/// Zone that a column of times states.
-#[derive(Clone, Copy)]
-enum Zone {
-    Utc,
-    /// None: the time is written without a zone, as other forms of file have it.
-    None,
 }
 
 impl Selected {
@@ -224,19 +205,21 @@ impl Selected {
         };
         let column = schema.column(leaf);
         let list = column.max_rep_level() > 0;
-        let flat = column.path().parts().len() == 1;
-        if column.max_rep_level() > 1 || (!list && !flat) {
+        let field = schema.root_schema().get_fields().get(root).ok_or_else(damaged)?;
+        let depth = column.path().parts().len();
+        let one = if list { is_list(field, depth) } else { depth == 1 };
+        if column.max_rep_level() > 1 || !one {
             return Err(refuse(Found::NESTED));
         }
-        let flag = Holds::flag(&column).filter(|_| want.flag);
-        let holds = flag.map_or_else(|| Holds::of(&column), Ok).map_err(refuse)?;
-        if list && !(want.list && matches!(holds, Holds::Text)) {
+        let kind = Kind::of(&column).map_err(refuse)?;
+        if list && !want.list {
             return Err(refuse(Found::LIST));
         }
         Ok(Self {
             name: name.to_owned(),
             leaf,
-            holds,
+            kind,
+            want,
             present: column.max_def_level(),
             list,
             reader: None,
@@ -281,42 +264,35 @@ impl Selected {
         self.levels.clear();
         self.repeated.clear();
         let mut reader = self.reader.take().ok_or_else(damaged)?;
-        let read = match (&mut reader, self.holds) {
-            (ColumnReader::ByteArrayColumnReader(reader), Holds::Text) => {
-                let values = self.decode(reader, rows)?;
-                self.fill(rows, &values, append_text)
-            }
-            (ColumnReader::Int32ColumnReader(reader), Holds::Day) => {
-                let values = self.decode(reader, rows)?;
-                self.fill(rows, &values, |value, text| append_day(*value, text))
-            }
-            (ColumnReader::Int64ColumnReader(reader), Holds::Time(unit, zone)) => {
-                let values = self.decode(reader, rows)?;
-                self.fill(rows, &values, |value, text| append_time(unit(*value), zone, text))
-            }
-            (ColumnReader::BoolColumnReader(reader), Holds::Boolean) => {
-                let values = self.decode(reader, rows)?;
-                self.fill(rows, &values, |value, text| {
-                    text.push_str(if *value { "true" } else { "false" });
-                    Ok(())
-                })
-            }
-            (ColumnReader::Int32ColumnReader(reader), Holds::Number) => {
-                let values = self.decode(reader, rows)?;
-                self.fill(rows, &values, |value, text| append_number((*value).into(), text))
-            }
-            (ColumnReader::Int64ColumnReader(reader), Holds::Number) => {
-                let values = self.decode(reader, rows)?;
-                self.fill(rows, &values, |value, text| append_number(*value, text))
-            }
-            _ => return Err(damaged()),
-        };
+        let read = match &mut reader {
+            ColumnReader::BoolColumnReader(reader) => self.texts(reader, rows),
+            ColumnReader::Int32ColumnReader(reader) => self.texts(reader, rows),
+            ColumnReader::Int64ColumnReader(reader) => self.texts(reader, rows),
+            ColumnReader::Int96ColumnReader(reader) => self.texts(reader, rows),
+            ColumnReader::FloatColumnReader(reader) => self.texts(reader, rows),
+            ColumnReader::DoubleColumnReader(reader) => self.texts(reader, rows),
+            ColumnReader::ByteArrayColumnReader(reader) => self.texts(reader, rows),
+            ColumnReader::FixedLenByteArrayColumnReader(reader) => self.texts(reader, rows),
+        }?;
         self.reader = Some(reader);
         read.map_err(|(row, found)| {
             let row = before + row as u64 + 1;
             InputError::ParquetField { row, name: ColumnName::new(&self.name), found }
         })?;
         if self.batch.ends.len() == rows { Ok(()) } else { Err(damaged()) }
+    }
+
+    /// Decodes rows into the batch; the row in it and the fault where a value has no text.
+    fn texts<T: DataType>(
+        &mut self,
+        reader: &mut ColumnReaderImpl<T>,
+        rows: usize,
+    ) -> Result<Result<(), (usize, Found)>, InputError>
+    where
+        T::T: Value,
+    {
+        let values = self.decode(reader, rows)?;
+        Ok(self.fill(rows, &values))
     }
 
     /// Reads the values that are present, and the levels that say which are.
@@ -337,12 +313,7 @@ impl Selected {
     }
 
     /// Puts values and absences into the batch, one text a row.
-    fn fill<T>(
-        &mut self,
-        rows: usize,
-        values: &[T],
-        append: impl Fn(&T, &mut String) -> Result<(), Found>,
-    ) -> Result<(), (usize, Found)> {
+    fn fill<T: Value>(&mut self, rows: usize, values: &[T]) -> Result<(), (usize, Found)> {
         let mut values = values.iter();
         let Batch { text, ends } = &mut self.batch;
         let mut start = text.len();
@@ -362,8 +333,8 @@ impl Selected {
                 text.push('|');
             }
             let entry = text.len();
-            append(values.next().ok_or((row, Found::LEVELS))?, text)
-                .map_err(|found| (row, found))?;
+            let value = values.next().ok_or((row, Found::LEVELS))?;
+            value.append(self.kind, self.want, text).map_err(|found| (row, found))?;
             let added = text.get(entry..).unwrap_or_default();
             if self.list && added.contains('|') {
                 return Err((row, Found::BAR_IN_ENTRY));
@@ -380,95 +351,13 @@ impl Selected {
     }
 }
 
-impl Holds {
-    /// A whole number without a further meaning, as a column of flags may hold it.
-    fn flag(column: &ColumnDescriptor) -> Option<Self> {
-        let whole = matches!(column.physical_type(), PhysicalType::INT32 | PhysicalType::INT64);
-        let plain = match (column.logical_type_ref(), column.converted_type()) {
-            (None, ConvertedType::NONE) | (Some(LogicalType::Integer(_)), _) => true,
-            (None, converted) => matches!(
-                converted,
-                ConvertedType::INT_8
-                    | ConvertedType::INT_16
-                    | ConvertedType::INT_32
-                    | ConvertedType::INT_64
-                    | ConvertedType::UINT_8
-                    | ConvertedType::UINT_16
-                    | ConvertedType::UINT_32
-                    | ConvertedType::UINT_64
-            ),
-            _ => false,
-        };
-        (whole && plain).then_some(Self::Number)
-    }
-
-    /// The type of a column, or what it is that has no one form as text.
-    fn of(column: &ColumnDescriptor) -> Result<Self, Found> {
-        let logical = column.logical_type_ref();
-        match (column.physical_type(), logical, column.converted_type()) {
-            (PhysicalType::BYTE_ARRAY, Some(LogicalType::String), _)
-            | (PhysicalType::BYTE_ARRAY, None, ConvertedType::UTF8) => Ok(Self::Text),
-            (PhysicalType::BYTE_ARRAY, _, _) => Err(Found::BYTES),
-            (PhysicalType::INT32, Some(LogicalType::Date), _)
-            | (PhysicalType::INT32, None, ConvertedType::DATE) => Ok(Self::Day),
-            (PhysicalType::INT64, Some(LogicalType::Timestamp(time)), _) => {
-                let zone = if time.is_adjusted_to_u_t_c { Zone::Utc } else { Zone::None };
-                let unit: Unit = match time.unit {
-                    TimeUnit::MILLIS => jiff::Timestamp::from_millisecond,
-                    TimeUnit::MICROS => jiff::Timestamp::from_microsecond,
-                    TimeUnit::NANOS => nanoseconds,
-                };
-                Ok(Self::Time(unit, zone))
-            }
-            (PhysicalType::INT64, None, ConvertedType::TIMESTAMP_MILLIS) => {
-                Ok(Self::Time(jiff::Timestamp::from_millisecond, Zone::Utc))
-            }
-            (PhysicalType::INT64, None, ConvertedType::TIMESTAMP_MICROS) => {
-                Ok(Self::Time(jiff::Timestamp::from_microsecond, Zone::Utc))
-            }
-            (PhysicalType::BOOLEAN, _, _) => Ok(Self::Boolean),
-            (PhysicalType::INT96, _, _) => Err(Found::INT96),
-            _ => Err(Found::NUMBERS),
-        }
-    }
-}
-
-fn nanoseconds(value: i64) -> Result<jiff::Timestamp, jiff::Error> {
-    jiff::Timestamp::from_nanosecond(value.into())
-}
-
-fn append_text(value: &ByteArray, text: &mut String) -> Result<(), Found> {
-    let value = core::str::from_utf8(value.data()).map_err(|_| Found::NOT_UTF8)?;
-    if value.contains('\0') {
-        return Err(Found::NUL);
-    }
-    text.push_str(value);
-    Ok(())
-}
-
-fn append_day(days: i32, text: &mut String) -> Result<(), Found> {
-    let span = jiff::Span::new().try_days(days).map_err(|_| Found::OUT_OF_RANGE)?;
-    let day = jiff::civil::date(1970, 1, 1).checked_add(span).map_err(|_| Found::OUT_OF_RANGE)?;
-    text.push_str(&day.to_string());
-    Ok(())
-}
-
-fn append_number(value: i64, text: &mut String) -> Result<(), Found> {
-    text.push_str(&value.to_string());
-    Ok(())
-}
-
-fn append_time(
-    time: Result<jiff::Timestamp, jiff::Error>,
-    zone: Zone,
-    text: &mut String,
-) -> Result<(), Found> {
-    let written = time.map_err(|_| Found::OUT_OF_RANGE)?.to_string();
-    text.push_str(match zone {
-        Zone::Utc => &written,
-        Zone::None => written.trim_end_matches('Z'),
-    });
-    Ok(())
+/// True if a field is one list, in one of the shapes that writers use: a list of a repeated group
+/// with one member, whatever its name, or of repeated values; or a repeated field alone.
+fn is_list(field: &Type, depth: usize) -> bool {
+    let info: &BasicTypeInfo = field.get_basic_info();
+    let declared = info.logical_type_ref() == Some(&LogicalType::List)
+        || info.converted_type() == ConvertedType::LIST;
+    depth == 1 || (declared && (2..=3).contains(&depth))
 }
 
 /// The texts of one column in a few rows, in one piece of memory.

@@ -222,6 +222,14 @@ fn case_16_null_markers_and_rounded_numbers_are_no_row_ids() {
 }
 
 #[test]
+fn case_21_a_column_that_is_always_null_is_absent() {
+    let case = Case::advertiser("21-parquet-null-typed-column");
+    let done = case.check(&["crm.parquet"], &[]);
+    assert!(done.stdout.contains("email_2: e-mail address"), "{done:?}");
+    assert!(done.stdout.contains("rows: 2 read"), "{done:?}");
+}
+
+#[test]
 fn case_23_pages_in_gzip_are_read() {
     let case = Case::advertiser("23-parquet-gzip-codec");
     let done = case.check(&["crm.parquet"], &[]);
