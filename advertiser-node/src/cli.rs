@@ -15,6 +15,7 @@ use tabular::{Format, Input, InputFile, Reading, parts};
 
 use crate::Home;
 use crate::command;
+use crate::command::map::MapOptions;
 
 /// Command line of the program.
 #[derive(Debug, Parser)]
@@ -50,6 +51,7 @@ pub(crate) enum Command {
     Init,
     Accept(AcceptOptions),
     CheckConfig,
+    Map(MapOptions),
     Check(CheckOptions),
     Plan(PlanOptions),
     Run(RunOptions),
@@ -66,6 +68,7 @@ impl Command {
             Self::Init => "init",
             Self::Accept(_) => "accept",
             Self::CheckConfig => "check-config",
+            Self::Map(_) => "map",
             Self::Check(_) => "check",
             Self::Plan(_) => "plan",
             Self::Run(_) => "run",

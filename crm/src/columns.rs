@@ -16,7 +16,7 @@ pub static SCHEMA: Schema = Schema {
         Column::required("consent_purposes", Holds::Purposes),
         Column::required("consent_ref", Holds::Name),
         Column::required("consent_at", Holds::Time),
-        Column::required("consent_notice", Holds::Name),
+        Column::required("consent_notice", Holds::Text),
         Column::optional("source", Holds::Text),
         Column::optional("objections", Holds::Objections),
         Column::optional("updated_at", Holds::Time),

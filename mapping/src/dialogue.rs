@@ -18,7 +18,7 @@ pub trait Person {
 ///
 /// An answer may open a question that was none before, which is asked too. The end of what is
 /// typed ends the questions, and the rest stays open.
-pub fn ask(draft: &mut Draft, person: &mut impl Person) {
+pub fn ask(draft: &mut Draft, person: &mut dyn Person) {
     let mut asked: Vec<Question> = Vec::new();
     loop {
         let mut open = draft.questions();
@@ -59,7 +59,7 @@ pub fn ask(draft: &mut Draft, person: &mut impl Person) {
 
 /// Takes answers until one is understood; that one, or `None` at the end of what is typed.
 fn until_clear(
-    person: &mut impl Person,
+    person: &mut dyn Person,
     mut take: impl FnMut(&str) -> Result<(), Unclear>,
 ) -> Option<String> {
     loop {

@@ -58,6 +58,8 @@ pub struct Section {
     pub region: Option<Slot<String>>,
     /// Text before row ids.
     pub row_prefix: Option<Slot<String>>,
+    /// All columns of the files, each with its values if they are few.
+    pub columns: Vec<(String, Option<Vec<Value>>)>,
     /// Columns that hold nothing in any row.
     pub empty: Vec<String>,
     /// Other columns that nothing reads.

@@ -9,6 +9,7 @@
 #![deny(missing_docs)]
 
 mod choose;
+pub mod command;
 mod dates;
 pub mod dialogue;
 mod digest;

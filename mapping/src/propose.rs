@@ -355,7 +355,11 @@ impl<'a> Proposal<'a> {
                 let same = consent == Some(column.name.as_str());
                 let field = Field::of("objections", Source::Column(column.name.clone()));
                 // The state of a subscription may end in an objection; which value does is asked.
-                let values = if same { open_values(column) } else { settled_objections(column) };
+                let values = if same {
+                    open_values(column)
+                } else {
+                    settled_objections(open_values(column))
+                };
                 Field { values, ..field }
             }
             None => {
@@ -559,6 +563,7 @@ fn start(group: &[&Look], preset: Option<&'static Preset>) -> Section {
         zone: None,
         region: None,
         row_prefix: None,
+        columns: first.iter().flat_map(|look| &look.columns).map(values_if_few).collect(),
         empty: Vec::new(),
         ignored: Vec::new(),
         statement: None,
@@ -617,6 +622,10 @@ fn pattern(look: &Look) -> String {
     if pattern == "*" { name } else { pattern + between + &ending }
 }
 
+fn values_if_few(column: &Column) -> (String, Option<Vec<Value>>) {
+    (column.name.clone(), column.values.is_some().then(|| open_values(column)))
+}
+
 /// The values of a column, as they are compared: without case.
 fn open_values(column: &Column) -> Vec<Value> {
     let mut found: Vec<Value> = Vec::new();
@@ -631,8 +640,7 @@ fn open_values(column: &Column) -> Vec<Value> {
 }
 
 /// Values of a column of objections: what our own vocabulary knows is settled.
-fn settled_objections(column: &Column) -> Vec<Value> {
-    let mut values = open_values(column);
+pub(crate) fn settled_objections(mut values: Vec<Value>) -> Vec<Value> {
     for value in &mut values {
         value.ours = match cell::answer(&value.theirs) {
             Some(true) => Slot::Settled(Meaning::All),

@@ -4,7 +4,7 @@ use jiff::tz::TimeZoneDatabase;
 use report::{Text, shown};
 
 use crate::draft::{Draft, Field, Meaning, Section, Slot, Source};
-use crate::propose::EVIDENCE_CLASSES;
+use crate::propose::{EVIDENCE_CLASSES, settled_objections};
 
 /// A question, and the part of the draft that its answer settles.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -335,25 +335,29 @@ impl Section {
         let Some(field) = self.field(name) else { return Ok(()) };
         let by_number = answer.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
         let chosen = by_number.and_then(|at| field.candidates.get(at)).cloned().or_else(|| {
-            let all = self.ignored.iter().chain(&field.candidates);
-            let mut same = all.filter(|column| column.trim().eq_ignore_ascii_case(answer));
-            same.next().cloned()
+            let mut all = self.columns.iter().map(|(name, _)| name);
+            all.find(|column| column.trim().eq_ignore_ascii_case(answer)).cloned()
         });
         match chosen {
             Some(column) => {
+                let listed = self.columns.iter().find(|(known, _)| *known == column);
+                let values = match (name, listed.and_then(|(_, values)| values.clone())) {
+                    ("consent_purposes", Some(values)) => values,
+                    ("objections", Some(values)) => settled_objections(values),
+                    // Nobody can say what each of so many values means.
+                    ("consent_purposes" | "objections", None) => {
+                        let many = Text::new("map-unclear-many").with("name", shown(&column));
+                        return Err(Unclear(many));
+                    }
+                    _ => Vec::new(),
+                };
                 self.ignored.retain(|ignored| *ignored != column);
-                if name == "consent_at"
-                    && let Some(id) =
-                        self.field("row_id").and_then(Field::column).map(str::to_owned)
-                    && let Some(reference) = self.field_mut("consent_ref")
-                    && reference.column() == Some(id.as_str())
-                {
-                    // The proof of a consent is named by its person and its time.
-                    reference.source = Source::Joined(vec![id, column.clone()], "/");
-                }
+                self.empty.retain(|empty| *empty != column);
                 if let Some(field) = self.field_mut(name) {
                     field.source = Source::Column(column);
+                    field.values = values;
                 }
+                self.name_the_proof();
                 Ok(())
             }
             None if name == "objections" => {
@@ -371,6 +375,21 @@ impl Section {
                 Ok(())
             }
             None => Err(Unclear(Text::new("map-unclear-column").with("name", shown(answer)))),
+        }
+    }
+
+    /// Names the proof of a consent by its person and its time, where no column is a proof.
+    fn name_the_proof(&mut self) {
+        let column = |name| self.field(name).and_then(Field::column).map(str::to_owned);
+        let (id, at) = (column("row_id"), column("consent_at"));
+        let Some(id) = id else { return };
+        let Some(reference) = self.field_mut("consent_ref") else { return };
+        let by_person_alone = reference.column() == Some(id.as_str());
+        if reference.source == Source::Open || by_person_alone {
+            reference.source = match at {
+                Some(at) => Source::Joined(vec![id, at], "/"),
+                None => Source::Column(id),
+            };
         }
     }
 

@@ -302,7 +302,16 @@ const IGNORED_NAMES_MAX: usize = 12;
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use report::Lang;
+    use tabular::{FieldSource, Ignore, InputFile};
+
     use super::*;
+    use crate::draft::Side;
+    use crate::file::Map;
+    use crate::look::Look;
+    use crate::propose::propose;
+    use crate::tests::SCHEMA;
 
     #[test]
     fn texts_are_written_as_toml_reads_them() {
@@ -312,6 +321,130 @@ mod tests {
             if !text.is_empty() {
                 let table: toml::Table = toml::from_str(&format!("{} = 1", key(text))).unwrap();
                 assert_eq!(table.keys().next().map(String::as_str), Some(text));
+            }
+        }
+    }
+
+    /// A file with these columns, each with its kind of cells.
+    fn look(columns: &[(String, usize)], rows: usize) -> Look {
+        let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
+        let names: Vec<String> = columns.iter().map(|(name, _)| quoted(name)).collect();
+        let mut text = names.join(";") + "\n";
+        for row in 0..rows {
+            let cells = columns.iter().map(|(_, kind)| quoted(&cell(*kind, row)));
+            text.push_str(&(cells.collect::<Vec<_>>().join(";") + "\n"));
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("export_20261130.csv");
+        std::fs::write(&path, text).unwrap();
+        Look::at(&InputFile::new(&path), None).unwrap()
+    }
+
+    fn cell(kind: usize, row: usize) -> String {
+        match kind {
+            0 => format!("C-{row}"),
+            1 => format!("a{row}@exemple.fr"),
+            2 => format!("06 39 98 00 {row:02}"),
+            3 => ["OUI", "non", "Peut \"être\"", "#", "\\"][row % 5].to_owned(),
+            4 => format!("0{}/04/2026", 1 + row % 9),
+            5 => format!("2026-03-0{} 10:14:00", 1 + row % 9),
+            6 => ["France", "Belgique"][row % 2].to_owned(),
+            7 => format!("{row:064x}"),
+            8 => String::new(),
+            _ => format!("n {row}"),
+        }
+    }
+
+    /// Answers every question, one way or another.
+    fn answered(mut draft: Draft) -> Draft {
+        for _ in 0..100 {
+            let Some(question) = draft.questions().into_iter().next() else { break };
+            let values = draft.values_of(&question);
+            for (value, _) in &values {
+                draft.answer_value(&question, value, "1").unwrap();
+            }
+            let answers = [
+                "Box for partners, names it.",
+                "1",
+                "y",
+                "Europe/Paris",
+                "FR",
+                "plain",
+                "phone-e164",
+            ];
+            if values.is_empty() {
+                let mut answers = answers.into_iter();
+                let is_open = |draft: &Draft| draft.questions().contains(&question);
+                while is_open(&draft) {
+                    let answer = answers.next().expect("an answer");
+                    let _ = draft.answer(&question, answer);
+                }
+            }
+        }
+        draft
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// Whatever the columns, a proposal is a map: with its questions open it has no fault, and
+        /// answered it is read back to what was meant, in either language.
+        #[test]
+        fn a_proposal_is_read_back_to_the_map_that_was_meant(
+            named in proptest::collection::btree_map(
+                "N° client|E-mail|Tél\\.|Optin partenaires|Date optin|Opposition|Date maj|Pays\
+                 |[a-zé \"\\\\#=\\.]{1,12}[a-z]",
+                0_usize..10,
+                1..9,
+            ),
+            rows in 1_usize..12,
+        ) {
+            // A name that looks like data is refused as a header.
+            let mut columns: Vec<(String, usize)> = named
+                .into_iter()
+                .map(|(name, kind)| (name.trim().to_owned(), kind))
+                .collect();
+            columns.dedup_by(|a, b| a.0 == b.0);
+            columns.extend([("mail".to_owned(), 1), ("id client".to_owned(), 0), ("date optin web".to_owned(), 5), ("état".to_owned(), 6)]);
+            let mut seen = std::collections::BTreeSet::new();
+            columns.retain(|(name, _)| !name.is_empty() && seen.insert(name.clone()));
+            let look = look(&columns, rows);
+            let draft = propose(&[look], Side::Advertiser, None);
+            let english = Reader::LOG;
+            let french = Reader { lang: Lang::Fr, ..english };
+            if draft.open() > 0 {
+                let text = draft.write(&english);
+                let faults = Map::parse(&text, &SCHEMA).map(|_| ()).unwrap_err();
+                prop_assert!(faults.faults.is_empty(), "{text}\n{faults:?}");
+                prop_assert!(faults.open.len() >= draft.open().min(1), "{text}");
+            }
+            let draft = answered(draft);
+            let text = draft.write(&english);
+            let map = Map::parse(&text, &SCHEMA).map_err(|faults| {
+                TestCaseError::fail(format!("{text}\n{faults:?}"))
+            })?;
+            let again = Map::parse(&draft.write(&french), &SCHEMA).unwrap();
+            prop_assert_eq!(map.digest(), again.digest());
+            let section = &draft.sections[0];
+            let reading = &map.inputs[0].reading;
+            let fields = reading.fields.as_ref().unwrap();
+            prop_assert_eq!(fields.len(), section.fields.len());
+            for field in &section.fields {
+                let read = &fields[&SCHEMA.find(field.name).unwrap()];
+                let meant = match field.source.clone() {
+                    Source::Column(column) => FieldSource::Columns(vec![column]),
+                    Source::Columns(columns) => FieldSource::Columns(columns),
+                    Source::Joined(columns, join) => {
+                        FieldSource::Joined { columns, join: join.to_owned() }
+                    }
+                    Source::Constant(Slot::Settled(text)) => FieldSource::Constant(text),
+                    other => return Err(TestCaseError::fail(format!("{other:?}"))),
+                };
+                prop_assert_eq!(&read.source, &meant);
+                prop_assert_eq!(read.values.as_ref().map_or(0, |v| v.len()), field.values.len());
+            }
+            if let Ignore::Named(names) = &reading.ignore {
+                prop_assert_eq!(names.len(), section.ignored.len() + section.empty.len());
             }
         }
     }

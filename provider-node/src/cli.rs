@@ -11,6 +11,7 @@ use node::program::{CommandLine, NodePlace};
 use protocol::transcript::Role;
 
 use crate::command;
+use crate::command::map::MapOptions;
 
 /// Command line of the program.
 #[derive(Debug, Parser)]
@@ -45,6 +46,7 @@ impl CommandLine for Cli {
 pub(crate) enum Command {
     Init,
     CheckConfig,
+    Map(MapOptions),
     Invite(InviteOptions),
     Ingest(IngestOptions),
     Object(ObjectOptions),
@@ -59,6 +61,7 @@ impl Command {
         let (command, files, rejects) = match self {
             Self::Init => ("init", None, None),
             Self::CheckConfig => ("check-config", None, None),
+            Self::Map(_) => ("map", None, None),
             Self::Invite(_) => ("invite", None, None),
             Self::Ingest(options) => ("ingest", Some(&options.files), options.rejects.as_ref()),
             Self::Object(options) => ("object", Some(&options.files), options.rejects.as_ref()),

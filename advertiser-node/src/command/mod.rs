@@ -12,6 +12,7 @@ mod check;
 mod check_config;
 mod init;
 mod ledger;
+pub(crate) mod map;
 mod normalize;
 mod plan;
 mod result;
@@ -29,13 +30,14 @@ pub(crate) fn run(
         Command::Run(options) => options.output.is_none(),
         Command::Result(options) => options.output.is_none(),
         Command::Check(_) | Command::Ledger(_) | Command::Normalize(_) | Command::Plan(_) => true,
-        Command::CheckConfig | Command::Status => true,
+        Command::CheckConfig | Command::Map(_) | Command::Status => true,
     };
     let dir = || place.directory(Role::Advertiser);
     match command {
         Command::Init => init::run(&dir()?, output, terminal),
         Command::Accept(options) => accept::run(&dir()?, &options, output, terminal),
         Command::CheckConfig => check_config::run(&dir()?, output, terminal),
+        Command::Map(options) => map::run(&options, output, terminal),
         Command::Check(options) => check::run(&dir()?, &options, output, terminal),
         Command::Ledger(options) => ledger::run(&dir()?, &options, output, terminal),
         Command::Normalize(options) => {

@@ -12,6 +12,7 @@ mod ingest;
 mod init;
 pub(crate) mod invite;
 mod ledger;
+pub(crate) mod map;
 pub(crate) mod object;
 mod serve;
 mod status;
@@ -27,6 +28,9 @@ pub(crate) fn run(
         Command::Init => init::run(&dir, output, terminal),
         Command::CheckConfig => {
             check_config::run(&dir, output, terminal).and_then(|()| terminal.written())
+        }
+        Command::Map(options) => {
+            map::run(&options, output, terminal).and_then(|()| terminal.written())
         }
         Command::Invite(options) => invite::run(&dir, &options, output, terminal),
         Command::Ingest(options) => ingest::run(&dir, &options, output, terminal),

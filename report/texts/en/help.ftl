@@ -137,6 +137,11 @@ help-advertiser-node-normalize--postcode = Read telephone numbers as those of th
 help-advertiser-node-normalize--ruleset = Apply these rules, `crm-fr/1` or `crm-intl/1`, with their default options
 help-advertiser-node-normalize--declared = Say which rules made the digests, such as `plain` or `phone-e164`; needed for digests
 help-advertiser-node-normalize--file = The values, one a line, in UTF-8; `-` for standard input
+help-advertiser-node-map = Propose how your exports become rows; ask what only you know
+    .long = The files are read to the end and stay as they are. At a terminal the questions are asked; elsewhere they are marked in the file that is written, and the exit status is 80. Nothing is sent.
+help-advertiser-node-map--files = The files, of one tool or of several; `TAG=FILE` names the source of its rows
+help-advertiser-node-map--output = Write the map to this file; `-` is standard output
+help-advertiser-node-map--preset = Take the files for exports of this tool: Klaviyo, Shopify, Mailchimp, HubSpot, Salesforce, Splio or crm-fr
 help-advertiser-node-status = Show the node, its providers, and the last sessions
     .long = Reads beside a running `run` and changes nothing.
 
@@ -169,6 +174,11 @@ help-provider-node-invite--daily = Give a budget for a run of each shuffled prof
 help-provider-node-invite--allow = Accept one risk by name
 help-value-allow-wide-budget = A budget that lets more than 1 % of the mobile numbers of France be tested in 30 days
 help-provider-node-invite--output = Write the invitation to this file, NAME.invitation.toml unless it is given; `-` is standard output
+help-provider-node-map = Propose how your files become the graph; ask what only you know
+    .long = The files are read to the end and stay as they are. At a terminal the questions are asked; elsewhere they are marked in the file that is written, and the exit status is 80. Nothing is sent.
+help-provider-node-map--files = The files, of one tool or of several; `TAG=FILE` names the source of its rows
+help-provider-node-map--output = Write the map to this file; `-` is standard output
+help-provider-node-map--preset = Take the files for exports of this tool: Klaviyo, Shopify, Mailchimp, HubSpot, Salesforce, Splio or crm-fr
 help-provider-node-ingest = Read the identity graph and make today's snapshot and the tables of all partners
 help-provider-node-ingest--files = The graph, in the `flat_links` form
 help-provider-node-object = Read a feed of objections: the persons are left out of deliveries at once, and tables are made anew without them

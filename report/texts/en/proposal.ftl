@@ -35,6 +35,7 @@ map-unclear-yes-no = y or n
 map-unclear-zone = no zone has this name; write one such as Europe/Paris or UTC
 map-unclear-region = no country has this code; write two letters such as FR
 map-unclear-encoding = no encoding that is read has this name
+map-unclear-many = `{ $name }` has more than 20 values, too many to say what each of them means
 map-unclear-column = there is no column `{ $name }` that is left
 
 map-file-head = A proposal of Veilmatch out of the files themselves. Whoever answers for it reads it to the end and owns it from then on.
@@ -66,7 +67,7 @@ map-answer-encoding = Write the name of one of them.
 map-answer-digests-email = one of: plain, uid2, google-java, google-python, tiktok, amazon, crm-fr/1
 map-answer-digests-phone = one of: phone-e164, phone-digits
 
-map-looked = { $form }, { $columns_text } { $columns ->
+map-looked = { $file }: { $form }, { $columns_text } { $columns ->
     [one] column
    *[other] columns
  }, { $rows_text } { $rows ->

@@ -132,6 +132,11 @@ help-advertiser-node-normalize--postcode = Lire les numéros de téléphone comm
 help-advertiser-node-normalize--ruleset = Appliquer ces règles, `crm-fr/1` ou `crm-intl/1`, avec leurs options par défaut
 help-advertiser-node-normalize--declared = Dire quelles règles ont produit les empreintes, par exemple `plain` ou `phone-e164` ; nécessaire pour des empreintes
 help-advertiser-node-normalize--file = Les valeurs, une par ligne, en UTF-8 ; `-` pour l’entrée standard
+help-advertiser-node-map = Proposer comment vos exports deviennent des fiches ; demander ce que vous seul savez
+    .long = Les fichiers sont lus jusqu’au bout et restent tels quels. À un terminal, les questions sont posées ; ailleurs elles sont marquées dans le fichier écrit, et le code de retour est 80. Rien n’est envoyé.
+help-advertiser-node-map--files = Les fichiers, d’un outil ou de plusieurs ; `TAG=FILE` nomme la source de ses fiches
+help-advertiser-node-map--output = Écrire l’affectation dans ce fichier ; `-` est la sortie standard
+help-advertiser-node-map--preset = Tenir les fichiers pour des exports de cet outil : Klaviyo, Shopify, Mailchimp, HubSpot, Salesforce, Splio ou crm-fr
 help-advertiser-node-status = Afficher le nœud, ses prestataires et les dernières sessions
     .long = Lit à côté d’un `run` en cours et ne change rien.
 
@@ -164,6 +169,11 @@ help-provider-node-invite--daily = Donner un budget pour une exécution par jour
 help-provider-node-invite--allow = Accepter un risque par son nom
 help-value-allow-wide-budget = Un budget qui laisse éprouver plus de 1 % des numéros mobiles de France en 30 jours
 help-provider-node-invite--output = Écrire l’invitation dans ce fichier, NAME.invitation.toml s’il n’est pas donné ; `-` est la sortie standard
+help-provider-node-map = Proposer comment vos fichiers deviennent le graphe ; demander ce que vous seul savez
+    .long = Les fichiers sont lus jusqu’au bout et restent tels quels. À un terminal, les questions sont posées ; ailleurs elles sont marquées dans le fichier écrit, et le code de retour est 80. Rien n’est envoyé.
+help-provider-node-map--files = Les fichiers, d’un outil ou de plusieurs ; `TAG=FILE` nomme la source de ses fiches
+help-provider-node-map--output = Écrire l’affectation dans ce fichier ; `-` est la sortie standard
+help-provider-node-map--preset = Tenir les fichiers pour des exports de cet outil : Klaviyo, Shopify, Mailchimp, HubSpot, Salesforce, Splio ou crm-fr
 help-provider-node-ingest = Lire le graphe d’identités et faire l’instantané du jour et les tables de tous les partenaires
 help-provider-node-ingest--files = Le graphe, dans la forme `flat_links`
 help-provider-node-object = Lire un flux d’oppositions : les personnes sont aussitôt écartées des livraisons, et les tables refaites sans elles

@@ -35,6 +35,7 @@ map-unclear-yes-no = o ou n
 map-unclear-zone = aucun fuseau ne porte ce nom ; écrivez-en un tel que Europe/Paris ou UTC
 map-unclear-region = aucun pays ne porte ce code ; écrivez deux lettres telles que FR
 map-unclear-encoding = aucun encodage lu ne porte ce nom
+map-unclear-many = `{ $name }` a plus de 20 valeurs, trop pour dire ce que chacune signifie
 map-unclear-column = il n’y a pas de colonne `{ $name }` disponible
 
 map-file-head = Proposition de Veilmatch, tirée des fichiers eux-mêmes. La personne qui en répond la lit jusqu’au bout ; elle est ensuite la sienne.
@@ -66,7 +67,7 @@ map-answer-encoding = Écrivez le nom de l’un d’eux.
 map-answer-digests-email = l’une de : plain, uid2, google-java, google-python, tiktok, amazon, crm-fr/1
 map-answer-digests-phone = l’une de : phone-e164, phone-digits
 
-map-looked = { $form }, { $columns_text } { $columns ->
+map-looked = { $file } : { $form }, { $columns_text } { $columns ->
     [one] colonne
    *[other] colonnes
  }, { $rows_text } { $rows ->
