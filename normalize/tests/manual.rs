@@ -49,8 +49,9 @@ En [anglais](reasons.md).
 
 Les codes par lesquels `check`, `--rejects`, `normalize` et les fichiers JSON disent pourquoi une
 valeur ou une fiche n’est pas utilisée. Une valeur a un seul code, le premier qui
-s’applique\u{202F}; les règles sont dans [normalization](../../spec/normalization.md), en anglais. Pour voir ces mots à
-côté de vos propres valeurs, donnez la colonne à `advertiser-node normalize`.
+s’applique\u{202F}; les règles sont dans [normalization](../../spec/normalization.md), en
+anglais. Pour voir ces mots à côté de vos propres valeurs, donnez la colonne à
+`advertiser-node normalize`.
 
 Un test compare cette page aux textes des programmes\u{202F};
 `VEILMATCH_WRITE_REFERENCE=1 cargo test -p veilmatch-normalize --test manual` l’écrit de nouveau.
