@@ -247,7 +247,7 @@ impl Digested {
         cell.text()
     }
 
-    /// Leaves identifiers out that a row has no slots for, in the order of the mapping. Objections
+    /// Leaves identifiers out that a row has no slots for, in the order of the map [N-72]. Objections
     /// still see them.
     fn cut(&mut self, identifiers: &mut [Found], slots: usize) {
         let used = identifiers.iter_mut().filter(|found| found.used);
@@ -367,7 +367,7 @@ fn is_unstated(country: &str) -> bool {
     cell::is_null(country) && Country::from_code(&country.trim().to_ascii_uppercase()).is_none()
 }
 
-/// The id of a row, without outer space, after the prefix of its input [N-66].
+/// The id of a row, without outer space, after the prefix of its input [N-66] [N-71].
 fn checked_id<'a>(row_id: &'a str, prefix: &str, line: u64) -> Result<Cow<'a, str>, InputError> {
     let row_id = row_id.trim();
     if prefix.len() + row_id.len() > ROW_ID_BYTES_MAX {

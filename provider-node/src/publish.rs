@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use graph::GraphError;
-use graph::{GraphRules, StoredSnapshot};
+use graph::{GraphRules, LineReasons, StoredSnapshot};
 use node::failure::Failure;
 use protocol::manifest::{SignedSnapshot, SnapshotBody};
 use report::{Code, Text};
@@ -28,12 +28,13 @@ pub(crate) struct Published {
 }
 
 impl Published {
-    /// Reads graph files and makes them the snapshot of `day`.
+    /// Reads graph files and makes them the snapshot of `day`; `reasons` gets what is left out.
     pub(crate) fn ingest(
         home: &Home,
         inputs: &[Input],
         rules: &GraphRules<'_>,
         day: u32,
+        reasons: Option<&mut dyn LineReasons>,
     ) -> Result<Self, Failure> {
         let graph = home.private_dir("graph")?;
         let _lock = os::DirectoryLock::acquire(&graph)?;
@@ -45,7 +46,7 @@ impl Published {
         let workspace = home.workspace()?;
         let discard = || drop(std::fs::remove_dir_all(&directory));
         let stored =
-            StoredSnapshot::ingest(inputs, rules, &directory, &home.storage, &workspace, None)
+            StoredSnapshot::ingest(inputs, rules, &directory, &home.storage, &workspace, reasons)
                 .inspect_err(|_| discard())?;
         let _publishing = Self::hold_showing(home)?;
         let current = Self::current(home)?;

@@ -509,7 +509,7 @@ pub(crate) mod tests {
             };
             let day = u32::try_from(now / 86_400).unwrap();
             let snapshot =
-                Published::ingest(&home, &[tabular::Input::own(&file)], &rules, day).unwrap();
+                Published::ingest(&home, &[tabular::Input::own(&file)], &rules, day, None).unwrap();
             Self { dir, home, tenant, snapshot, engine: Engine::start(1) }
         }
 

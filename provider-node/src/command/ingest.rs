@@ -1,17 +1,21 @@
 //! `ingest`: today's snapshot, and the tables of all partners.
 
 use std::collections::BTreeMap;
+use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use graph::{GraphCounts, GraphRules};
+use graph::{GraphCounts, GraphRules, LineReasons};
 use node::console::{OutputOptions, Progress, Terminal};
 use node::engine::{BatchEngine, Engine};
 use node::failure::Failure;
 use node::program::only;
-use report::{Arg, Text};
+use protocol::error::Bug;
+use report::{Arg, Code, Text};
 use rights::objections::Objections;
 use store::os::{Clock, SystemClock};
+use store::output::Output;
+use tabular::write::csv_text;
 use tabular::{Input, InputFile, parts};
 
 use crate::Home;
@@ -31,6 +35,12 @@ pub(crate) fn run(
 ) -> Result<(), Failure> {
     let home = Home::open(dir)?;
     output.look_at_json()?;
+    let mut outputs = output.outputs();
+    options.files.iter().for_each(|file| outputs.reads(file));
+    let rejects = options.rejects.as_deref().map(|path| outputs.claim(path)).transpose()?;
+    if outputs.take_standard_output() {
+        terminal.put_text_aside();
+    }
     let file = only(&options.files)?;
     let now = SystemClock::new().now_unix();
     let day = u32::try_from(now / 86_400).unwrap_or(u32::MAX);
@@ -50,7 +60,7 @@ pub(crate) fn run(
     let input = |file| Input { file, reading: Arc::clone(&reading) };
     let files = parts::expand(&[InputFile::new(file)])?;
     let inputs: Vec<Input> = files.into_iter().map(input).collect();
-    let snapshot = Published::ingest(&home, &inputs, &rules, day)?;
+    let snapshot = publish(&home, &inputs, &rules, day, rejects.as_ref())?;
     Namespaces::learn(&home, snapshot.stored.namespaces())?;
     let engine = Engine::start(home.config.common.threads);
     let partners = Partners::load(&home)?;
@@ -66,6 +76,9 @@ pub(crate) fn run(
         .with("ids", counts.digital_ids);
     terminal.say(&read);
     told(counts, terminal);
+    if let Some(rejects) = &rejects {
+        terminal.say(&Text::new("ingest-rejects").with("file", rejects.shown()));
+    }
     for (id, n) in [
         ("ingest-conflicts", counts.identifier_conflicts),
         ("ingest-household", counts.household),
@@ -84,6 +97,49 @@ pub(crate) fn run(
     match failed.is_empty() {
         true => Ok(()),
         false => Err(failed.swap_remove(0).1),
+    }
+}
+
+/// Makes graph files the snapshot of `day`, and writes what is left out of it.
+fn publish(
+    home: &Home,
+    inputs: &[Input],
+    rules: &GraphRules<'_>,
+    day: u32,
+    rejects: Option<&Output>,
+) -> Result<Published, Failure> {
+    let Some(output) = rejects else {
+        return Published::ingest(home, inputs, rules, day, None);
+    };
+    let mut done = None;
+    let written = output.publish(|out| {
+        let mut rejects = Rejects(BufWriter::new(out));
+        rejects.0.write_all(b"source,line,column,reason\n")?;
+        let published = Published::ingest(home, inputs, rules, day, Some(&mut rejects));
+        rejects.0.flush()?;
+        // The reasons are wanted most where no link is left; of a file that could not be read to
+        // its end they are not all.
+        let whole = match done.insert(published) {
+            Ok(_) => true,
+            Err(failure) => failure.code() == Code::NoUsableRow,
+        };
+        if whole { Ok(()) } else { Err(ErrorKind::Other.into()) }
+    });
+    match (done, written) {
+        (Some(Err(failure)), _) => Err(failure),
+        (Some(Ok(snapshot)), Ok(_)) => Ok(snapshot),
+        (_, Err(error)) => Err(error.into()),
+        (None, Ok(_)) => Err(Bug::invariant().into()),
+    }
+}
+
+/// Writes reasons as `source,line,column,reason`.
+struct Rejects<W>(W);
+
+impl<W: Write> LineReasons for Rejects<W> {
+    fn note(&mut self, source: &str, line: u64, column: &str, reason: &str) -> io::Result<()> {
+        let column = if column.is_empty() { "".into() } else { csv_text(column) };
+        writeln!(self.0, "{},{line},{column},{reason}", csv_text(source))
     }
 }
 
@@ -125,6 +181,7 @@ fn told(counts: &GraphCounts, terminal: &Terminal) {
     reasons("ingest-lines-left", &counts.lines_dropped, &counts.first_dropped);
     reasons("ingest-personas-left", &counts.personas_dropped, &Numbers::new());
     reasons("ingest-values-rejected", &counts.identifiers_rejected, &Numbers::new());
+    reasons("ingest-warnings", &counts.warnings, &Numbers::new());
     if counts.consent.is_empty() {
         terminal.say(&Text::new("ingest-no-consent"));
         return;
@@ -149,3 +206,55 @@ fn numbered(reason: &str, lines: &[u64], count: u64) -> Text {
 }
 
 type Numbers = BTreeMap<String, Vec<u64>>;
+
+#[cfg(test)]
+mod tests {
+    use protocol::group::Portable;
+    use store::output::Outputs;
+
+    use super::*;
+
+    const NOW: u64 = 1_796_040_000;
+
+    fn ingest(lines: &str) -> (Result<Published, Failure>, Option<String>) {
+        let dir = tempfile::tempdir().unwrap();
+        Home::create(&dir.path().join("p")).unwrap();
+        let home = Home::open(&dir.path().join("p")).unwrap();
+        let file = dir.path().join("links.csv");
+        let header = "person_ref,persona_ref,type,value,id_type,id_namespace,id_value,evidence,day";
+        std::fs::write(&file, format!("{header}\n{lines}")).unwrap();
+        let rules = GraphRules {
+            normalizer: &home.config.common.normalizer(),
+            objections: &Objections::none(&home.storage).unwrap(),
+            arithmetic: &Portable,
+            now: NOW,
+        };
+        let left = dir.path().join("left.csv");
+        let output = Outputs::new(false).claim(&left).unwrap();
+        let inputs = [Input::own(&file)];
+        let published = publish(&home, &inputs, &rules, 20_787, Some(&output));
+        (published, std::fs::read_to_string(&left).ok())
+    }
+
+    #[test]
+    fn lines_and_values_that_are_left_out_are_written_with_their_reasons() {
+        let line = |value: &str, day: &str| {
+            format!("P,A,email,{value},cookie,a.example,value-001,login,{day}\n")
+        };
+        let good = line("one@exemple.fr", "2026-11-01");
+        let bad = [line("no address", "2026-11-01"), line("two@exemple.fr", "hier")].concat();
+        let left = "source,line,column,reason\nlinks.csv,3,value,email_no_at\n\
+                    links.csv,4,,day_malformed\n";
+        let (published, written) = ingest(&format!("{good}{bad}"));
+        assert_eq!(published.unwrap().stored.counts().records, 1);
+        assert_eq!(written.as_deref(), Some(left));
+        // Where no link is left they are wanted most.
+        let (refused, written) = ingest(&bad);
+        assert_eq!(refused.unwrap_err().code(), Code::NoUsableRow);
+        assert_eq!(written.unwrap().lines().count(), 3);
+        // A file that cannot be read to its end has no list that is whole.
+        let (refused, written) = ingest(&format!("{good}{bad}P,\"A"));
+        assert_eq!(refused.unwrap_err().code(), Code::InputForm);
+        assert_eq!(written, None);
+    }
+}

@@ -35,6 +35,8 @@ ingest-household = identifiers of households, in no table of individuals: { $n_t
 ingest-surplus = identifiers and digital IDs beyond what one persona may hold, left out: { $n_text }
 ingest-lines-left = lines left out: { $reasons }
 ingest-personas-left = personas left out: { $reasons }
+ingest-warnings = cells that count as empty: { $reasons }
+ingest-rejects = the lines and reasons are in { $file }
 ingest-values-rejected = values rejected: { $reasons }
 # $n lines have the reason; $lines are the first of them, $more is `yes` if there are others.
 ingest-reason = { $code } { $n_text } ({ $n ->

@@ -34,6 +34,8 @@ ingest-household = identifiants de foyers, dans aucune table du niveau individue
 ingest-surplus = identifiants et identifiants digitaux au-delà de ce qu’un persona peut porter, écartés : { $n_text }
 ingest-lines-left = lignes écartées : { $reasons }
 ingest-personas-left = personas écartés : { $reasons }
+ingest-warnings = cellules qui comptent comme vides : { $reasons }
+ingest-rejects = les lignes et les motifs sont dans { $file }
 ingest-values-rejected = valeurs rejetées : { $reasons }
 # $n lignes ont ce motif ; $lines sont les premières, $more vaut `yes` s’il y en a d’autres.
 ingest-reason = { $code } { $n_text } ({ $n ->
