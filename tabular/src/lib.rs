@@ -1,9 +1,10 @@
 //! Tables: rows of text out of files of every accepted form.
 //!
 //! [`RowSource`] reads CSV, NDJSON and Parquet, packed or not, as rows of text by the fields of a
-//! [`Schema`], under our own names or as a [`Reading`] says; [`batch`] reads ahead and looks at rows on all cores. [`cell`] knows the words of
-//! cells that decide about a person. Every refusal names the file, the place and the fault, never
-//! the content of a field.
+//! [`Schema`], under our own names or as a [`Reading`] says; [`batch`] reads ahead and looks at
+//! rows on all cores; [`parts`] finds the files of a directory. [`cell`] knows the words of cells
+//! that decide about a person. Every refusal names the file, the place and the fault, never the
+//! content of a field.
 
 #![forbid(unsafe_code)]
 

@@ -1,9 +1,9 @@
 //! NDJSON: one JSON object a line, each member a column.
 //!
-//! Every value becomes the text that CSV would have ([`physical`](crate::physical)): a number is its
-//! digits as they are written, whatever their number, true and false are words, and a member that is
-//! null or left out is absent. A list is an array of such values, or one text with `|` between its
-//! entries.
+//! Every value becomes the text that CSV would have ([`physical`](crate::physical)): a number is
+//! its digits as they are written, whatever their number, true and false are words, and a member
+//! that is null or left out is absent. A list is an array of such values, or one text with `|`
+//! between its entries.
 
 use core::fmt;
 use std::io::Read;

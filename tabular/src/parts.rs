@@ -44,7 +44,7 @@ pub enum PartsFault {
     NoData,
     /// The job that writes it has not ended.
     Unfinished,
-    /// Its files hold rows that its log has deleted.
+    /// Rows that the log of the table has deleted are in its files.
     Logged,
     /// A directory within whose name is no `key=value`.
     Directory,

@@ -1,9 +1,9 @@
 //! Values of Parquet and JSON as text: what CSV would say of them.
 //!
 //! A value has one text, whatever the form of the file. A whole number is its digits, and so is a
-//! number with a fraction of nothing but zeros, as a column of numbers that once had a gap holds it;
-//! only where a telephone number may stand does its fraction stay, because zeros at its front were
-//! lost on the way. A time without a zone is written without one.
+//! number with a fraction of nothing but zeros, as a column of numbers that once had a gap holds
+//! it; only where a telephone number may stand does its fraction stay, because zeros at its front
+//! were lost on the way. A time without a zone is written without one.
 
 use jiff::{SignedDuration, Timestamp};
 use parquet::basic::{ConvertedType, LogicalType, TimeUnit, Type as PhysicalType};
@@ -687,14 +687,12 @@ mod tests {
 
     #[test]
     fn lists_are_read_in_the_shapes_of_every_writer() {
+        let group = |within: &str| format!("optional group list (LIST) {{ {within} }}");
         let shapes = [
-            ("optional group list (LIST) { repeated group list { optional ELEMENT element; } }", 1),
-            (
-                "optional group list (LIST) { repeated group bag { optional ELEMENT array_element; } }",
-                1,
-            ),
-            ("optional group list (LIST) { repeated group element { required ELEMENT str; } }", 0),
-            ("optional group list (LIST) { repeated ELEMENT array; }", 0),
+            (group("repeated group list { optional ELEMENT element; }"), 1),
+            (group("repeated group bag { optional ELEMENT array_element; }"), 1),
+            (group("repeated group element { required ELEMENT str; }"), 0),
+            (group("repeated ELEMENT array;"), 0),
         ];
         // Two entries, a list that is null, an empty one, one entry.
         for (shape, optional) in shapes {

@@ -1,8 +1,8 @@
 //! Parquet: the columns that are read, a few rows at a time.
 //!
-//! Every value becomes the text that CSV would have ([`physical`](crate::physical)); a type that has
-//! none is refused with the name of its column. Before a column is decoded its pages are looked at
-//! ([`pages`]), and a panic of the decoder is an error of the file.
+//! Every value becomes the text that CSV would have ([`physical`](crate::physical)); a type that
+//! has none is refused with the name of its column. Before a column is decoded its pages are looked
+//! at ([`pages`]), and a panic of the decoder is an error of the file.
 
 use std::collections::BTreeSet;
 use std::fs::File;

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::sync::Arc;
 
+use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
+use parquet::file::properties::{WriterProperties, WriterVersion};
 use proptest::prelude::*;
 
 use crate::testing::{Holds as Of, Table, advice, gzip, zstd};
@@ -92,26 +94,32 @@ fn a_table_reads_the_same_in_every_form() {
     }
 }
 
+/// Makes a codec, with its usual level.
+type Codec = fn() -> Compression;
+
+const CODECS: [Codec; 7] = [
+    || Compression::UNCOMPRESSED,
+    || Compression::SNAPPY,
+    || Compression::GZIP(GzipLevel::default()),
+    || Compression::BROTLI(BrotliLevel::default()),
+    || Compression::LZ4,
+    || Compression::LZ4_RAW,
+    || Compression::ZSTD(ZstdLevel::default()),
+];
+
+/// Pages in a codec, in the second version of their form or the first.
+fn packed(codec: Compression, second: bool) -> WriterProperties {
+    let version = if second { WriterVersion::PARQUET_2_0 } else { WriterVersion::PARQUET_1_0 };
+    WriterProperties::builder().set_compression(codec).set_writer_version(version).build()
+}
+
 #[test]
 fn parquet_is_read_in_every_codec_and_both_versions_of_pages() {
-    use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
-    use parquet::file::properties::{WriterProperties, WriterVersion};
-    let codecs = [
-        Compression::UNCOMPRESSED,
-        Compression::SNAPPY,
-        Compression::GZIP(GzipLevel::default()),
-        Compression::BROTLI(BrotliLevel::default()),
-        Compression::LZ4,
-        Compression::LZ4_RAW,
-        Compression::ZSTD(ZstdLevel::default()),
-    ];
     let table = sample();
-    for codec in codecs {
-        for version in [WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0] {
-            let properties = WriterProperties::builder().set_compression(codec);
-            let properties = properties.set_writer_version(version).build();
-            let bytes = table.parquet_as(2, properties);
-            assert_eq!(rows("t.parquet", &bytes), table.rows, "{codec:?} {version:?}");
+    for codec in CODECS {
+        for second in [false, true] {
+            let bytes = table.parquet_as(2, packed(codec(), second));
+            assert_eq!(rows("t.parquet", &bytes), table.rows, "{:?} {second}", codec());
         }
     }
 }
@@ -260,9 +268,7 @@ fn damaged_parquet_is_refused_wherever_it_is_cut() {
 /// Two thousand long rows in one page, which packs to almost nothing.
 #[test]
 fn a_page_that_unpacks_beyond_its_bound_is_refused_before_it_is() {
-    use parquet::basic::{Compression, ZstdLevel};
     use parquet::data_type::{ByteArray, ByteArrayType};
-    use parquet::file::properties::WriterProperties;
     use parquet::file::writer::SerializedFileWriter;
     let schema = "message t { required binary row_id (STRING); }";
     let schema = parquet::schema::parser::parse_message_type(schema).unwrap();
@@ -344,13 +350,31 @@ proptest! {
     #[test]
     fn altered_parquet_never_panics(
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
-        zstd in any::<bool>(),
+        codec in 0_usize..CODECS.len(),
+        second in any::<bool>(),
     ) {
-        let mut bytes = sample().parquet(2, zstd);
+        let mut bytes = sample().parquet_as(2, packed(CODECS[codec](), second));
         for (at, value) in changes {
             let at = 4 + at.index(bytes.len() - 4);
             bytes[at] = value;
         }
         let _ = read("t.parquet", &bytes, &Reading::default());
+    }
+
+    /// An archive with any bytes changed, or cut: no panic, and an end.
+    #[test]
+    fn altered_archives_never_panic(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+        cut in any::<prop::sample::Index>(),
+        of_gzip in any::<bool>(),
+    ) {
+        let text = sample().csv().repeat(20);
+        let mut bytes = if of_gzip { gzip(&text) } else { zstd(&text) };
+        for (at, value) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = value;
+        }
+        bytes.truncate(cut.index(bytes.len() + 1));
+        let _ = read("t.csv", &bytes, &Reading::default());
     }
 }

@@ -242,8 +242,12 @@ impl Disguise {
 
 /// True for characters above ASCII of which names and addresses are made.
 const fn is_written(c: char) -> bool {
-    matches!(c, '\u{C0}'..='\u{17F}' | '\u{386}'..='\u{3CE}' | '\u{401}'..='\u{45F}' | '\u{2010}'..='\u{2026}')
-        && !matches!(c, '×' | '÷')
+    match c {
+        '×' | '÷' => false,
+        // Latin, Greek and Cyrillic letters; dashes and quotes.
+        '\u{C0}'..='\u{17F}' | '\u{386}'..='\u{3CE}' | '\u{401}'..='\u{45F}' => true,
+        _ => matches!(c, '\u{2010}'..='\u{2026}'),
+    }
 }
 
 impl fmt::Display for Encoding {
