@@ -125,11 +125,13 @@ pub(super) struct Names(Vec<String>);
 
 impl Names {
     fn number(&mut self, name: &str) -> Result<u16, Bug> {
-        let known = self.0.iter().position(|known| known == name);
-        let at = known.unwrap_or_else(|| {
-            self.0.push(name.to_owned());
-            self.0.len() - 1
-        });
+        let at = match self.0.iter().position(|known| known == name) {
+            Some(at) => at,
+            None => {
+                self.0.push(name.to_owned());
+                self.0.len() - 1
+            }
+        };
         u16::try_from(at).map_err(|_| Bug::invariant())
     }
 

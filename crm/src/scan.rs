@@ -204,8 +204,8 @@ impl Digested {
         let mut unread = 0;
         for field in &columns.identifiers {
             for (which, raw) in row.values(field.position) {
-                let column = field.columns.get(which).copied().unwrap_or_default();
-                let value = Value { raw: &raw, column, field, context: &context };
+                let column = field.columns.get(which).ok_or(InputError::Parser { line })?;
+                let value = Value { raw: &raw, column: *column, field, context: &context };
                 unread += u64::from(!self.normalize(value, look, identifiers));
             }
         }
@@ -247,8 +247,8 @@ impl Digested {
         cell.text()
     }
 
-    /// Leaves identifiers out that a row has no slots for, in the order of the map [N-72]. Objections
-    /// still see them.
+    /// Leaves identifiers out that a row has no slots for, in the order of the map [N-72].
+    /// Objections still see them.
     fn cut(&mut self, identifiers: &mut [Found], slots: usize) {
         let used = identifiers.iter_mut().filter(|found| found.used);
         for found in used.skip(slots) {
@@ -257,7 +257,7 @@ impl Digested {
         }
     }
 
-    /// Microseconds since 1970 of a readable age, and whether its instant is known; 0 for any other.
+    /// Microseconds since 1970 of a readable age, and whether its instant is known; else 0.
     ///
     /// When in a day somebody objected nobody knows: what a row restricts holds to the end of it.
     fn age(&mut self, row: &Row<'_>, now: u64, gate: Gate) -> (u64, bool) {

@@ -109,7 +109,7 @@ impl Scanned<'_> {
         let Some(reasons) = &mut self.reasons else { return Ok(()) };
         digested.noted.sort_by_key(|noted| noted.line);
         for Noted { line, origin, reason } in digested.noted {
-            let column = origin.map(|origin| origin.column(&input.reading)).unwrap_or_default();
+            let column = origin.map_or("", |origin| origin.column(&input.reading));
             reasons.note(&input.file.tag, line, column, reason).map_err(|source| {
                 GraphError::Store(StoreError::Io { path: REASONS.into(), source })
             })?;
@@ -139,7 +139,7 @@ struct Digested {
     counts: GraphCounts,
     objected: BTreeSet<[u8; 16]>,
     people: Vec<people::Entry>,
-    /// What is left out, line by line.
+    /// Lines and values that are left out.
     noted: Vec<Noted>,
 }
 
@@ -501,7 +501,7 @@ impl Line {
             Cell::Absent | Cell::Text(_) => Vec::new(),
         };
         let mut identifiers = found.identifiers;
-        let surplus = identifiers.len().checked_sub(PER_PERSONA_MAX).unwrap_or_default();
+        let surplus = identifiers.iter().skip(PER_PERSONA_MAX).count();
         identifiers.truncate(PER_PERSONA_MAX);
         let line = Self {
             persona: persona.as_bytes().to_vec(),
@@ -571,7 +571,7 @@ fn day(row: &Row<'_>, now: u64) -> Result<u32, &'static str> {
 const DAY_AHEAD_S: u64 = 14 * 3_600;
 
 /// Name under which a failure to write reasons is told; the caller knows the file.
-const REASONS: &str = "the file of reasons";
+const REASONS: &str = "rejects";
 
 /// The bit of evidence that a person logged in.
 pub(super) const EVIDENCE_LOGIN: u16 = 1;

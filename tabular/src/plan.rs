@@ -1,4 +1,4 @@
-//! What the columns of one file feed: the fields of a [`Schema`], by their own names or by a map.
+//! Fields that the columns of one file feed, by our own names or by a map.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::names::{ColumnName, looks_like_data, near_misses};
 use crate::reading::{Dates, Field, FieldSource, Ignore, Reading};
 use crate::schema::{Column, Holds, Need, Role, Schema};
 
-/// What a reader has to know of a column that is looked at.
+/// Wish for a column that is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Want {
     /// True if several entries may stand in a cell.
@@ -366,7 +366,7 @@ pub(crate) struct FieldPlan {
     /// True if the further words of the map for an absent value hold. Of an objection they would
     /// make none [C-11].
     pub(crate) nulls: bool,
-    /// What a map says of it.
+    /// Statement of a map on it.
     pub(crate) field: Option<Field>,
 }
 

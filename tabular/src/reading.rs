@@ -1,9 +1,9 @@
-//! How one input is read: what a map says of it, or our own names where there is no map.
+//! Reading of one input: by a map, or by our own names where there is no map.
 //!
 //! A map names a source for each field of a [`crate::Schema`]: one column of the file or several,
-//! joined or in turn, or a constant. What stands in a cell is then read as the map says: by a closed
-//! list of values, cut into entries, as a time of a declared form and zone. A map states facts about
-//! a file; it never changes what a field means.
+//! joined or in turn, or a constant. What stands in a cell is then read as the map says: by a
+//! closed list of values, cut into entries, as a time of a declared form and zone. A map states
+//! facts about a file; it never changes what a field means.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -88,7 +88,7 @@ pub type ValueMap = BTreeMap<String, String>;
 /// Columns of a file that are not looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ignore {
-    /// These; any other that nothing names is refused.
+    /// Columns of these names; any other that nothing names is refused.
     Named(BTreeSet<String>),
     /// All that no field names.
     Others,

@@ -139,8 +139,8 @@ impl<'a> Row<'a> {
             .flat_map(move |(which, text)| Entries::of(text, split).map(move |one| (which, one)))
     }
 
-    /// The text at a place of the record; empty for the words that the map has for an absent value, where
-    /// they hold.
+    /// The text at a place of the record; empty for the words that the map has for an absent
+    /// value, where they hold.
     fn at(&self, with_nulls: bool, place: usize) -> &'a str {
         let text = self.record.get(place).unwrap_or_default();
         let nulls = &self.fields.reading.nulls;

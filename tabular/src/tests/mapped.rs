@@ -273,7 +273,8 @@ fn all_columns_that_are_amiss_are_told_at_once_in_every_form() {
     );
 }
 
-/// An export that leaves members out has no column without a value; one of objections must be there.
+/// An export that leaves members out has no column without a value; but that of objections must
+/// be there.
 #[test]
 fn members_that_no_object_has_are_absent_but_for_objections() {
     let row = ["1", "a@b.fr", "", "", "", "m", "", "", ""];
