@@ -7,9 +7,10 @@
 use std::collections::BTreeMap;
 
 use crm::InputCounts;
+use node::console::{Object, OutputOptions};
 use protocol::error::Error;
 use protocol::purpose::Purpose;
-use report::{Arg, Diagnose as _, Line, Text};
+use report::{Arg, Diagnose as _, Exit, Line, Text};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use session::disclosure::{self, MatchCount, Outcome, Withheld};
@@ -36,6 +37,8 @@ pub(crate) struct Answer {
     /// Day of the delivery, in days since 1970.
     pub(crate) day: i32,
     pub(crate) segment: Option<String>,
+    /// The run that asked.
+    pub(crate) run_id: String,
     pub(crate) figures: Figures,
 }
 
@@ -334,9 +337,20 @@ impl Answer {
         }
     }
 
+    /// The object of a command that gives this result, as far as all of them have it.
+    pub(crate) fn object(
+        &self,
+        command: &'static str,
+        sid: [u8; 32],
+        to: &OutputOptions,
+    ) -> Object {
+        let object = Object::done(command, to).in_session(Some(sid)).with(self.summary(&sid));
+        object.ended(self.figures.kind(), Exit::Done)
+    }
+
     /// Everything a script may want of a result; counts are the released ones, or null.
-    pub(crate) fn summary(&self, sid: &[u8; 32]) -> Map<String, Value> {
-        let fields = json!({
+    fn summary(&self, sid: &[u8; 32]) -> Value {
+        let mut summary = json!({
             "profile": self.profile,
             "purpose": self.purpose.name(),
             "consent_max_age_days": self.consent_max_age_days,
@@ -348,14 +362,11 @@ impl Answer {
             "elements": self.elements,
             "changed_rows": self.changed_rows,
             "session_id": store::hex(sid),
-            "outcome": self.figures.kind(),
             "outcome_text": self.figures.text().to_string(),
         });
-        let mut summary = match fields {
-            Value::Object(fields) => fields,
-            _ => Map::new(),
-        };
-        summary.extend(self.result());
+        if let Value::Object(fields) = &mut summary {
+            fields.extend(self.result());
+        }
         summary
     }
 

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use node::console::{OutputOptions, Terminal, Told};
@@ -40,8 +41,15 @@ impl CommandLine for Cli {
         self.command.told()
     }
 
-    fn carry_out(self, terminal: &Terminal) -> Result<(), Failure> {
-        command::run(self.command, &self.place, &self.output, terminal)
+    fn run_id(&self) -> Option<&str> {
+        match &self.command {
+            Command::Run(options) => options.run_id.as_deref(),
+            _ => None,
+        }
+    }
+
+    fn carry_out(self, output: &OutputOptions, terminal: &Terminal) -> Result<(), Failure> {
+        command::run(self.command, &self.place, output, terminal)
     }
 }
 
@@ -205,12 +213,16 @@ pub(crate) struct RunOptions {
     pub(crate) provider: Option<String>,
     #[arg(long)]
     pub(crate) approve: bool,
+    #[arg(long, value_name = "KEY", value_parser = node::program::run_id)]
+    pub(crate) run_id: Option<String>,
+    #[arg(long, value_name = "TIME", default_value = "30m", value_parser = node::program::span)]
+    pub(crate) wait: Duration,
 }
 
 /// Options of `result`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ResultOptions {
-    pub(crate) session: PathBuf,
+    pub(crate) session: String,
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 }

@@ -6,7 +6,7 @@
 //! [W-13], and nothing is refused here.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use protocol::digital_id::DigitalId as Entry;
 use protocol::purpose::Purpose;
@@ -128,6 +128,13 @@ impl DeliveryOutput {
     #[must_use]
     pub const fn file(&self) -> &Output {
         &self.file
+    }
+
+    /// Names of the file and its manifest.
+    #[must_use]
+    pub fn names(&self) -> Vec<PathBuf> {
+        let both = [Some(&self.file), self.manifest.as_ref()];
+        both.into_iter().flatten().map(|output| output.name().to_path_buf()).collect()
     }
 }
 

@@ -16,6 +16,7 @@ mod partner;
 mod places;
 mod policy;
 mod request;
+mod runs;
 pub mod settings;
 mod shared;
 mod unmatchable;

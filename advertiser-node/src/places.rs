@@ -1,14 +1,13 @@
 //! The places of a result and its summary, and the way there from the store.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::delivery::{self, Delivery, DeliveryOutput};
-use node::console::{OutputOptions, Terminal};
+use node::console::{Object, OutputOptions, Terminal};
 use node::failure::Failure;
 use protocol::identifier::IdentifierKind;
 use protocol::suite::Profile;
 use report::{Arg, Code, Text};
-use serde_json::{Map, Value};
 use store::os::{Clock as _, SystemClock};
 use store::output::{Output, Outputs};
 use store::results::StoredResult;
@@ -35,6 +34,8 @@ enum Place {
 pub(crate) struct Named<'a> {
     pub(crate) result: Option<&'a Path>,
     pub(crate) options: &'a OutputOptions,
+    /// Files that an earlier try of the same run wrote, as they still are.
+    pub(crate) own: &'a [PathBuf],
 }
 
 /// The outputs of a command that reads these files; none is claimed yet.
@@ -54,6 +55,7 @@ impl Places {
         terminal: &Terminal,
     ) -> Result<Self, Failure> {
         let mut outputs = outputs(home, inputs, named.options);
+        named.own.iter().for_each(|path| outputs.may_replace(path));
         let result = match (named.result, profile) {
             (None, _) => None,
             (Some(path), Profile::DigitalIds) => {
@@ -99,9 +101,19 @@ impl Places {
     }
 
     /// Writes the summary.
-    pub(crate) fn write_summary(&self, summary: Map<String, Value>) -> Result<(), Failure> {
+    pub(crate) fn write_summary(&self, summary: &Object) -> Result<(), Failure> {
         let Some(output) = &self.summary else { return Ok(()) };
-        Ok(output.publish_text(&format!("{:#}\n", Value::Object(summary)))?)
+        Ok(output.publish_text(&summary.pretty())?)
+    }
+
+    /// The files of the result, and none for what is written through.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        let named = match &self.result {
+            None => Vec::new(),
+            Some(Place::Table(output)) => vec![output.name().to_path_buf()],
+            Some(Place::Delivery(delivery)) => delivery.names(),
+        };
+        named.into_iter().filter(|path| path.is_file()).collect()
     }
 
     /// Everything is written.

@@ -6,7 +6,7 @@ use std::path::Path;
 use report::{Arg, Code, Diagnose, Failure, Text};
 use serde_json::{Value, json};
 
-use crate::console::{OutputOptions, Terminal};
+use crate::console::{Object, OutputOptions, Terminal};
 use crate::home::{Home, config_name};
 use crate::settings::{Effective, Settings, effective};
 
@@ -87,17 +87,18 @@ pub fn run<S: Settings>(
             })
             .collect();
         let failure = (!faults.is_empty()).then(|| Failure::from(ConfigFaults::of(&faults)));
-        let object = json!({
-            "schema": "veilmatch.check-config/1",
-            "version": env!("CARGO_PKG_VERSION"),
-            "command": "check-config",
-            "exit": failure.as_ref().map_or(0, |failure| failure.exit().code()),
-            "outcome": if failure.is_some() { "failed" } else { "done" },
-            "error": failure.map(|failure| failure.json(terminal.reader())),
+        let object = Object::done("check-config", options);
+        let object = match failure {
+            None => object,
+            Some(failure) => {
+                object.ended("failed", failure.exit()).failed(&failure, terminal.reader())
+            }
+        };
+        let object = object.with(json!({
             "settings": settings,
             "faults": faults.iter().map(ConfigFault::json).collect::<Vec<_>>(),
-        });
-        output.publish_text(&format!("{object:#}\n"))?;
+        }));
+        output.publish_text(&object.pretty())?;
     }
     match faults.len() {
         0 => {

@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use normalize::Ruleset;
 use protocol::message::Program;
@@ -28,12 +29,17 @@ pub trait CommandLine: clap::Parser {
     /// The command, as machines are told of it.
     fn told(&self) -> Told;
 
+    /// The name that the operator gave this run.
+    fn run_id(&self) -> Option<&str> {
+        None
+    }
+
     /// Carries the command out.
     ///
     /// # Errors
     ///
     /// [`Failure`] of the command.
-    fn carry_out(self, terminal: &Terminal) -> Result<(), Failure>;
+    fn carry_out(self, output: &OutputOptions, terminal: &Terminal) -> Result<(), Failure>;
 }
 
 /// Runs a program on the arguments of the process, to its end.
@@ -44,7 +50,12 @@ pub fn run<C: CommandLine>() -> ExitCode {
         Ok(line) => line,
         Err(unparsed) => return unparsed.end(|failure| terminal.failure(failure)).into(),
     };
-    let (output, told) = (line.output().clone(), line.told());
+    let (named, told) = (line.run_id().map(str::to_owned), line.told());
+    let output = OutputOptions {
+        run_is_named: named.is_some(),
+        run_id: named.unwrap_or_else(run_id_of_now),
+        ..line.output().clone()
+    };
     if output.quiet {
         terminal.be_quiet();
     }
@@ -52,7 +63,7 @@ pub fn run<C: CommandLine>() -> ExitCode {
         terminal.put_text_aside();
     }
     let done = crate::start(&output)
-        .and_then(|()| line.carry_out(&terminal))
+        .and_then(|()| line.carry_out(&output, &terminal))
         .and_then(|()| tell_done(&output, &told));
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -61,6 +72,34 @@ pub fn run<C: CommandLine>() -> ExitCode {
             failure.exit().into()
         }
     }
+}
+
+/// The name of a run that nobody named: the time, to the millisecond.
+fn run_id_of_now() -> String {
+    jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S.%3fZ").to_string()
+}
+
+/// Reads the name of a run: 1 to 64 letters, digits, `.`, `-` and `_`; `last` means another one.
+///
+/// # Errors
+///
+/// The part that is wrong.
+pub fn run_id(text: &str) -> Result<String, &'static str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    match text.chars().all(plain) && (1..=64).contains(&text.len()) && text != "last" {
+        true => Ok(text.to_owned()),
+        false => Err("name"),
+    }
+}
+
+/// Reads a time such as `90s`, `30m` or `2h`.
+///
+/// # Errors
+///
+/// The part that is wrong.
+pub fn span(text: &str) -> Result<Duration, &'static str> {
+    let time = text.parse::<jiff::SignedDuration>().map_err(|_| "time")?;
+    Duration::try_from(time).map_err(|_| "sign")
 }
 
 /// The place of a node, as the command line or the environment has it.
@@ -158,6 +197,27 @@ fn digest() -> io::Result<[u8; 32]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn runs_have_plain_names() {
+        for text in ["nightly-2026-11-30", "a", "A_1.b", &"a".repeat(64), &run_id_of_now()] {
+            assert_eq!(run_id(text).unwrap(), text);
+        }
+        for text in ["", "last", "a b", "a/b", "é", &"a".repeat(65)] {
+            run_id(text).unwrap_err();
+        }
+        assert_eq!(run_id_of_now().len(), "20261130T054610.123Z".len());
+    }
+
+    #[test]
+    fn times_to_wait_have_units() {
+        for (text, seconds) in [("90s", 90), ("30m", 1_800), ("1h 30m", 5_400), ("0s", 0)] {
+            assert_eq!(span(text).unwrap(), Duration::from_secs(seconds));
+        }
+        for text in ["", "30", "-5s", "soon"] {
+            span(text).unwrap_err();
+        }
+    }
 
     #[test]
     fn a_node_lies_in_the_data_of_its_user_unless_it_is_named() {

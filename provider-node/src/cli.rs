@@ -36,8 +36,8 @@ impl CommandLine for Cli {
         self.command.told()
     }
 
-    fn carry_out(self, terminal: &Terminal) -> Result<(), Failure> {
-        command::run(self.command, &self.place, &self.output, terminal)
+    fn carry_out(self, output: &OutputOptions, terminal: &Terminal) -> Result<(), Failure> {
+        command::run(self.command, &self.place, output, terminal)
     }
 }
 

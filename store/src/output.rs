@@ -31,15 +31,16 @@ pub struct Outputs {
     standard: bool,
     notes: Option<PathBuf>,
     access: Access,
+    replaceable: Vec<FileId>,
 }
 
 impl Outputs {
     /// No output yet; `overwrite` allows them to replace files that are no input and no node's.
     #[must_use]
     pub fn new(overwrite: bool) -> Self {
-        let (inputs, taken) = (Vec::new(), Vec::new());
+        let (inputs, taken, replaceable) = (Vec::new(), Vec::new(), Vec::new());
         let access = Access { mode: os::PRIVATE_MODE, group: None };
-        Self { overwrite, inputs, taken, standard: false, notes: None, access }
+        Self { overwrite, inputs, taken, standard: false, notes: None, access, replaceable }
     }
 
     /// Lets others than the owner have the files.
@@ -52,6 +53,11 @@ impl Outputs {
     #[must_use]
     pub fn noted_in(self, node: &Path) -> Self {
         Self { notes: Some(node.join(NOTES)), ..self }
+    }
+
+    /// Lets outputs replace this file, which an earlier try of the same command wrote.
+    pub fn may_replace(&mut self, path: &Path) {
+        self.replaceable.extend(fs::metadata(path).ok().map(|found| FileId::of(&found)));
     }
 
     /// Tells of a file that the command reads; `-` is standard input.
@@ -145,7 +151,10 @@ impl Outputs {
         if self.taken.contains(&target) {
             return Err(OutputError::Twice { path: path.to_path_buf() });
         }
-        let ours = |found| self.notes.as_deref().is_some_and(|at| Note::owns(at, &target, found));
+        let ours = |found| {
+            self.replaceable.contains(&FileId::of(found))
+                || self.notes.as_deref().is_some_and(|at| Note::owns(at, &target, found))
+        };
         let place = match found {
             Some(found) if !self.overwrite && !ours(found) => {
                 return Err(refused(path, Refusal::Exists));

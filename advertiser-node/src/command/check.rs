@@ -11,7 +11,7 @@ use crm::{
     ColumnUse, CrmError, FileUse, InputCounts, PreparedInput, RowReasons, SharedIdentifiers,
     SourceCounts, Survey, shown,
 };
-use node::console::{OutputOptions, Progress, Terminal};
+use node::console::{Object, OutputOptions, Progress, Terminal};
 use node::engine::Engine;
 use node::failure::Failure;
 use node::invite::Invitation;
@@ -63,8 +63,23 @@ pub(crate) fn run(
     let forecast = Forecast::make(&home, invitation.as_ref(), survey.distinct, scan_s)?;
     progress.finish();
     let n_min = invitation.as_ref().map_or(N_MIN_DEFAULT, |invitation| invitation.n_min);
+    let agreed = match &invitation {
+        Some(invitation) => rules_must_agree(&home, invitation).map(drop),
+        None => Ok(()),
+    };
+    let refused = match survey.counts.eligible {
+        0 => agreed.err().or_else(|| Some(CrmError::Empty { file: shown(&inputs) }.into())),
+        _ => agreed.err(),
+    };
     if let Some(json) = &json {
-        json.publish_text(&format!("{:#}\n", report(&survey, &forecast, n_min)))?;
+        let object = Object::done("check", output);
+        let object = match &refused {
+            Some(refused) => {
+                object.ended("failed", refused.exit()).failed(refused, terminal.reader())
+            }
+            None => object,
+        };
+        json.publish_text(&object.with(report(&survey, &forecast, n_min)).pretty())?;
     }
     outputs.done();
     terminal.list(file_lines(&survey, n_min));
@@ -72,14 +87,10 @@ pub(crate) fn run(
     if let Some(rejects) = &rejects {
         terminal.say(&Text::new("check-rejects").with("file", rejects.shown()));
     }
-    match &invitation {
-        Some(invitation) => drop(rules_must_agree(&home, invitation)?),
-        None => terminal.say(&Text::new("check-no-provider")),
+    if invitation.is_none() {
+        terminal.say(&Text::new("check-no-provider"));
     }
-    if survey.counts.eligible == 0 {
-        return Err(CrmError::Empty { file: shown(&inputs) }.into());
-    }
-    Ok(())
+    refused.map_or(Ok(()), Err)
 }
 
 fn survey(

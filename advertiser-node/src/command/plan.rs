@@ -6,11 +6,12 @@
 use std::path::Path;
 use std::time::Instant;
 
-use node::console::{OutputOptions, Progress, Terminal};
+use node::console::{Object, OutputOptions, Progress, Terminal};
 use node::engine::Engine;
 use node::failure::Failure;
 use node::invite::Invitation;
 use node::status;
+use protocol::error::{Error, Refusal};
 use protocol::limits::Limits;
 use protocol::purpose::Purpose;
 use protocol::suite::{Profile, SuiteId};
@@ -21,7 +22,7 @@ use store::os::{Clock as _, SystemClock};
 use super::check::{MEASURE, TAG_BYTES, decimal};
 use super::run::{enough_rows, prepare};
 use crate::Home;
-use crate::cli::PlanOptions;
+use crate::cli::{Allowed, PlanOptions};
 use crate::committed::Committed;
 use crate::learn::{Learned, PUBLIC, learned};
 use crate::partner::{invitation, rules_must_agree};
@@ -76,12 +77,23 @@ pub(crate) fn run(
         shape,
         cost,
     };
+    let allowed = options.inputs.allows(Allowed::SharedIdentifiers);
+    let refused = plan.refused(allowed);
     if let Some(json) = &json {
-        json.publish_text(&format!("{:#}\n", plan.json()))?;
+        let told = refused.as_ref().map(|refused| refused.json(terminal.reader()));
+        let object = Object::done("plan", output).with(plan.json());
+        let object = object.with(json!({ "refused": told }));
+        let object = match &refused {
+            Some(refused) => {
+                object.ended("refused", refused.exit()).failed(refused, terminal.reader())
+            }
+            None => object,
+        };
+        json.publish_text(&object.pretty())?;
     }
     outputs.done();
     terminal.list(plan.lines());
-    Ok(())
+    refused.map_or(Ok(()), Err)
 }
 
 /// Everything a plan says.
@@ -105,6 +117,13 @@ struct Plan {
 }
 
 impl Plan {
+    /// The end that a run would come to before it contacts the provider.
+    fn refused(&self, shared_allowed: bool) -> Option<Failure> {
+        let shared = self.shared.as_ref().filter(|_| !shared_allowed);
+        let near = || self.too_near.then(|| Error::from(Refusal::DeltaTooSmall).into());
+        shared.map(WidelyShared::refused).or_else(near)
+    }
+
     fn lines(&self) -> Vec<Line> {
         let Learned { advertiser, provider } = learned(self.profile);
         let notice = match self.notice() {
@@ -216,7 +235,6 @@ impl Plan {
             "padded_rows": self.shape.padded_rows,
             "evaluations": self.shape.elements,
             "changed_rows": self.changed_rows,
-            "refused": self.too_near,
             "undetected_share": self.undetected(),
             "needs_allow_shared_identifiers": self.shared.is_some(),
             "needs_approval": self.profile.sends_handles(),

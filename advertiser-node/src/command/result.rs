@@ -9,11 +9,12 @@ use protocol::suite::Profile;
 use report::{Arg, Code, Text};
 use store::results::{Results, StoredResult};
 
-use super::run::show;
+use super::run::{show, summary};
 use crate::Home;
 use crate::answer::Answer;
 use crate::cli::ResultOptions;
 use crate::places::{self, Named, Places};
+use crate::runs::Runs;
 
 pub(crate) fn run(
     dir: &Path,
@@ -26,7 +27,13 @@ pub(crate) fn run(
     // A ledger that cannot be read keeps nobody from what is paid for; nothing expires by it then.
     let time = status::ledger(&home).ok().flatten().and_then(|ledger| ledger.latest_time().ok());
     let results = Results::open(&home.path(""), &home.storage, time.flatten())?;
-    let found = find(results.all()?, &options.session)?;
+    let named = match options.session.as_str() {
+        "last" => None,
+        name if node::program::run_id(name).is_ok() => Runs::open(&home)?.read(name)?,
+        _ => None,
+    };
+    let session = named.as_ref().and_then(|run| run.session);
+    let found = find(results.all()?, &options.session, session)?;
     let about = &found.about;
     let answer = &about.answer;
     if places::now() > about.kept_until {
@@ -44,11 +51,17 @@ pub(crate) fn run(
         let text = Text::new("output-needed").with("profile", profile.name());
         return Err(Failure::new(Code::Usage, text));
     }
-    let named = Named { result: options.output.as_deref(), options: output };
+    let own = named.map_or_else(Vec::new, |run| run.own_files());
+    let named = Named { result: options.output.as_deref(), options: output, own: &own };
     let places = Places::claim(&home, &[], profile, named, terminal)?;
     let paid = |failure: Failure| places::kept(&failure, &about.sid, dir);
     places.write(&home, &found, None).map_err(paid)?;
-    places.write_summary(answer.summary(&about.sid)).map_err(paid)?;
+    let object = answer.object("result", about.sid, output);
+    let object = match withheld {
+        Some(why) => summary::withheld(object, why),
+        None => object,
+    };
+    places.write_summary(&object).map_err(paid)?;
     places.done();
     if let Some(why) = withheld {
         return Err(node::failure::WithheldResult(why).into());
@@ -60,12 +73,20 @@ pub(crate) fn run(
     Ok(())
 }
 
-/// The result of a session, by the first digits of its id, its directory, or `last`.
+/// The result of a session, by the id of its run, the first digits of its own, its directory, or
+/// `last`; `known` is the session that a run of this id is known to have ended with.
 fn find(
     mut all: Vec<StoredResult<Answer>>,
-    session: &Path,
+    session: &str,
+    known: Option<[u8; 32]>,
 ) -> Result<StoredResult<Answer>, Failure> {
-    let name = session.file_name().map(|name| name.to_string_lossy().to_lowercase());
+    let of_run = |result: &StoredResult<Answer>| {
+        Some(result.about.sid) == known || result.about.answer.run_id == session
+    };
+    if let Some(at) = all.iter().position(of_run) {
+        return Ok(all.swap_remove(at));
+    }
+    let name = Path::new(session).file_name().map(|name| name.to_string_lossy().to_lowercase());
     let name = name.unwrap_or_default();
     let told = |code, id| Failure::new(code, Text::new(id).with("session", session));
     let none = || told(Code::ToDoFirst, "result-none");

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use node::console::{OutputOptions, Terminal};
+use node::console::{Object, OutputOptions, Terminal};
 use node::failure::Failure;
 use node::invite::{Invitation, InvitationError};
 use node::status::{self, Sessions};
@@ -38,14 +38,14 @@ pub(crate) fn run(dir: &Path, output: &OutputOptions, terminal: &Terminal) -> Re
     let identity = home.identity.public();
     if let Some(place) = place {
         let accepted: Vec<Value> = accepted.iter().map(ProviderShown::json).collect();
-        let shown = json!({
+        let shown = Object::done("status", output).with(json!({
             "identity": identity.to_string(),
             "party": status::short(&identity.party().0),
             "providers": accepted,
             "attention": attention(&faults),
             "sessions": sessions.json(),
-        });
-        place.publish_text(&format!("{shown:#}\n"))?;
+        }));
+        place.publish_text(&shown.pretty())?;
     }
     terminal.say(&Text::new("status-identity").with("identity", identity.to_string()));
     terminal.say(&Text::new("status-party").with("party", status::short(&identity.party().0)));

@@ -4,10 +4,10 @@ use std::fs;
 
 /// Permission bits: octal digits that leave the owner reading and writing, and nobody executing.
 pub(super) fn mode(text: &str) -> Result<u32, &'static str> {
-    let mode = u32::from_str_radix(text, 8).map_err(|_| "octal digits, such as 640")?;
+    let mode = u32::from_str_radix(text, 8).map_err(|_| "digits")?;
     match mode & 0o600 == 0o600 && mode & !0o666 == 0 {
         true => Ok(mode),
-        false => Err("600 to 666"),
+        false => Err("bits"),
     }
 }
 
@@ -16,8 +16,8 @@ pub(super) fn group(text: &str) -> Result<u32, &'static str> {
     if let Ok(number) = text.parse() {
         return Ok(number);
     }
-    let groups = fs::read_to_string(GROUPS).map_err(|_| "no list of groups: give the number")?;
-    named(&groups, text).ok_or("no such group in /etc/group: give its number")
+    let groups = fs::read_to_string(GROUPS).map_err(|_| "list")?;
+    named(&groups, text).ok_or("group")
 }
 
 fn named(groups: &str, name: &str) -> Option<u32> {

@@ -2,8 +2,12 @@
 
 use std::io::{self, IsTerminal};
 
+use tracing::{Event, Subscriber};
 use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::format::{Format, Full, Json, JsonFields, Writer};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::{ColorUse, LogLevel, OutputOptions};
@@ -26,11 +30,59 @@ pub fn start_log(options: &OutputOptions) {
         .with_ansi(options.color.colors(io::stderr().is_terminal()))
         .log_internal_errors(false);
     let registry = tracing_subscriber::registry().with(targets);
+    let run_id = options.run_id.clone();
     let _ = if options.log_json {
-        registry.with(layer.json()).try_init()
+        let form = OfRun { run_id, inner: Format::default().json() };
+        registry.with(layer.fmt_fields(JsonFields::new()).event_format(form)).try_init()
     } else {
-        registry.with(layer).try_init()
+        let form = OfRun { run_id, inner: Format::default() };
+        registry.with(layer.event_format(form)).try_init()
     };
+}
+
+/// Form of events that says first which run they are of.
+struct OfRun<F> {
+    run_id: String,
+    inner: F,
+}
+
+impl<S, N> FormatEvent<S, N> for OfRun<Format<Full>>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut to: Writer<'_>,
+        event: &Event<'_>,
+    ) -> std::fmt::Result {
+        if !self.run_id.is_empty() {
+            write!(to, "run={} ", self.run_id)?;
+        }
+        self.inner.format_event(context, to, event)
+    }
+}
+
+impl<S, N> FormatEvent<S, N> for OfRun<Format<Json>>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut to: Writer<'_>,
+        event: &Event<'_>,
+    ) -> std::fmt::Result {
+        let mut line = String::new();
+        self.inner.format_event(context, Writer::new(&mut line), event)?;
+        // An object that has at least a time.
+        match line.strip_prefix('{').filter(|_| !self.run_id.is_empty()) {
+            Some(rest) => write!(to, "{{\"run_id\":\"{}\",{rest}", self.run_id),
+            None => to.write_str(&line),
+        }
+    }
 }
 
 impl ColorUse {

@@ -9,14 +9,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use report::{Exit, Failure};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 mod access;
 mod log;
+mod object;
 mod progress;
 mod terminal;
 
 pub use log::start_log;
+pub use object::Object;
 pub use progress::Progress;
 pub use terminal::Terminal;
 
@@ -55,6 +57,12 @@ pub struct OutputOptions {
     /// Group of the files that are written.
     #[arg(long, global = true, value_name = "GROUP", value_parser = access::group)]
     pub group: Option<u32>,
+    /// Name of the run: the one that an operator gave it, or the time.
+    #[arg(skip)]
+    pub run_id: String,
+    /// True if an operator gave the run its name.
+    #[arg(skip)]
+    pub run_is_named: bool,
 }
 
 impl OutputOptions {
@@ -87,7 +95,11 @@ impl OutputOptions {
     ///
     /// [`OutputError`] of [`Outputs::claim`].
     pub fn claim_json(&self, outputs: &mut Outputs) -> Result<Option<Output>, OutputError> {
-        self.json.as_deref().map(|path| outputs.claim(path)).transpose()
+        let Some(path) = self.json.as_deref() else { return Ok(None) };
+        if self.run_is_named && is_of_run(path, &self.run_id) {
+            outputs.may_replace(path);
+        }
+        outputs.claim(path).map(Some)
     }
 }
 
@@ -104,6 +116,8 @@ impl Default for OutputOptions {
             overwrite: false,
             mode: None,
             group: None,
+            run_id: String::new(),
+            run_is_named: false,
         }
     }
 }
@@ -171,31 +185,35 @@ impl Told {
 ///
 /// [`Failure`] of the output.
 pub fn tell_done(options: &OutputOptions, told: &Told) -> Result<(), Failure> {
-    let Some(file) = options.json.as_deref().filter(|file| !is_published(file)) else {
+    if options.json.as_deref().is_none_or(is_published) {
         return Ok(());
-    };
-    let object = json!({
-        "schema": format!("veilmatch.{}/1", told.command),
-        "version": env!("CARGO_PKG_VERSION"),
-        "command": told.command,
-        "exit": Exit::Done.code(),
-        "outcome": "done",
-        "session": Value::Null,
-        "warnings": [],
-    });
-    Ok(publish(options, told, file, &object)?)
+    }
+    Ok(publish(options, told, &Object::done(told.command, options))?)
 }
 
-fn publish(
-    options: &OutputOptions,
-    told: &Told,
-    file: &Path,
-    object: &Value,
-) -> Result<(), OutputError> {
+/// True if a file is an object that a run of this id wrote before.
+fn is_of_run(file: &Path, run_id: &str) -> bool {
+    let Ok(found) = std::fs::metadata(file) else { return false };
+    if !found.is_file() || found.len() > OBJECT_BYTES_MAX {
+        return false;
+    }
+    let object = std::fs::read(file).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    object.is_some_and(|object: Value| {
+        object["run_id"] == run_id && object["schema"] == "veilmatch.run/1"
+    })
+}
+
+/// The objects of runs are far smaller.
+const OBJECT_BYTES_MAX: u64 = 1 << 24;
+
+fn publish(options: &OutputOptions, told: &Told, object: &Object) -> Result<(), OutputError> {
     let mut outputs = options.outputs();
     // The command may have failed because this very name is an input.
     told.spared.iter().for_each(|path| outputs.reads(path));
-    outputs.claim(file)?.publish_text(&format!("{object:#}\n"))
+    if let Some(output) = options.claim_json(&mut outputs)? {
+        output.publish_text(&object.pretty())?;
+    }
+    Ok(())
 }
 
 /// Tells a failure to whoever reads: three lines for people, or one JSON object with `--log-json`,
@@ -204,31 +222,21 @@ fn publish(
 /// The object is one line on standard error; in a file, or on standard output as `-`, it has lines
 /// of its own.
 pub fn tell_failure(failure: &Failure, options: &OutputOptions, told: &Told, to: &Terminal) {
-    let object = object(failure, told.command, to);
+    let object = Object::done(told.command, options).ended("failed", failure.exit());
+    let object = object.in_session(failure.session().copied()).failed(failure, to.reader());
     match options.log_json {
-        true => to.error(&object.to_string()),
+        true => to.error(&object.line()),
         false => to.failure(failure),
     }
     let file = options.json.as_deref().filter(|_| failure.exit() != Exit::Usage);
     // A command that wrote its own object, such as a result that is withheld, has told.
-    let Some(file) = file.filter(|file| !is_published(file)) else { return };
-    if let Err(error) = publish(options, told, file, &object) {
+    if file.is_none_or(is_published) {
+        return;
+    }
+    if let Err(error) = publish(options, told, &object) {
         // The failure itself is told already, and its status stands.
         tracing::warn!(target: "veilmatch::output", %error, "failure not written");
     }
-}
-
-fn object(failure: &Failure, command: &str, terminal: &Terminal) -> Value {
-    json!({
-        "schema": format!("veilmatch.{command}/1"),
-        "version": env!("CARGO_PKG_VERSION"),
-        "command": command,
-        "exit": failure.exit().code(),
-        "outcome": "failed",
-        "session": failure.session().map(|sid| store::hex(sid)),
-        "warnings": [],
-        "error": failure.json(terminal.reader()),
-    })
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -238,6 +246,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use report::{Code, Text};
+    use serde_json::json;
 
     use super::terminal::tests::Kept;
     use super::*;
@@ -276,5 +285,22 @@ mod tests {
         let over = OutputOptions { overwrite: true, ..to(true) };
         tell_failure(&failure(), &over, &told, &terminal);
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "kept");
+        // The object of an earlier try of the same run makes room, that of another run does not.
+        let told = Told::of("run");
+        let named = |run_id: &str| OutputOptions {
+            run_id: run_id.to_owned(),
+            run_is_named: true,
+            ..to(true)
+        };
+        std::fs::remove_file(&file).unwrap();
+        for (run_id, kept) in [("a", "a"), ("b", "a"), ("a", "a")] {
+            tell_failure(&failure(), &named(run_id), &told, &terminal);
+            let written: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+            assert_eq!(written["run_id"], kept);
+        }
+        tell_done(&named("b"), &told).unwrap_err();
+        tell_done(&named("a"), &told).unwrap();
+        let written: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+        assert_eq!(written["outcome"], "done");
     }
 }

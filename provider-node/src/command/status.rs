@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use node::console::{OutputOptions, Terminal};
+use node::console::{Object, OutputOptions, Terminal};
 use node::failure::Failure;
 use node::status::{self, Sessions};
 use protocol::suite::Profile;
@@ -46,15 +46,15 @@ pub(crate) fn run(dir: &Path, output: &OutputOptions, terminal: &Terminal) -> Re
     let day = snapshot.map(|snapshot| snapshot.signed.body.day);
     if let Some(place) = place {
         let partners: Vec<Value> = partners.iter().map(PartnerShown::json).collect();
-        let shown = json!({
+        let shown = Object::done("status", output).with(json!({
             "identity": identity.to_string(),
             "party": status::short(&identity.party().0),
             "snapshot_day": day.map(status::day),
             "partners": partners,
             "attention": attention.iter().map(Attention::json).collect::<Vec<_>>(),
             "sessions": sessions.json(),
-        });
-        place.publish_text(&format!("{shown:#}\n"))?;
+        }));
+        place.publish_text(&shown.pretty())?;
     }
     terminal.say(&Text::new("status-identity").with("identity", identity.to_string()));
     terminal.say(&Text::new("status-party").with("party", status::short(&identity.party().0)));

@@ -295,3 +295,13 @@ accept-name = a provider cannot be called so
 accept-name-taken = another provider is called { $name } here
     .try = name this one differently with --name
 accept-name-is = provider: { $name }
+run-id-bound = run { $run } is known here, with { $what ->
+    [map] another map
+    [provider] another provider
+    [profile] another profile
+    [sample] another sample
+   *[input] another input
+ }
+    .try = choose another --run-id, or none; `advertiser-node result { $run }` writes the result of that run
+run-id-damaged = what is kept of a run in { $path } cannot be read
+    .try = choose another --run-id; the result itself is kept, and `advertiser-node result` writes it by its session

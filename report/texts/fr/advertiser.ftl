@@ -294,3 +294,13 @@ accept-name = un prestataire ne peut pas s’appeler ainsi
 accept-name-taken = un autre prestataire s’appelle { $name } ici
     .try = nommez celui-ci autrement avec --name
 accept-name-is = prestataire : { $name }
+run-id-bound = l’exécution { $run } est connue ici, avec { $what ->
+    [map] une autre correspondance
+    [provider] un autre prestataire
+    [profile] un autre profil
+    [sample] un autre échantillon
+   *[input] une autre entrée
+ }
+    .try = choisissez un autre --run-id, ou aucun ; `advertiser-node result { $run }` écrit le résultat de cette exécution
+run-id-damaged = ce qui est gardé d’une exécution dans { $path } est illisible
+    .try = choisissez un autre --run-id ; le résultat lui-même est gardé, et `advertiser-node result` l’écrit d’après sa session

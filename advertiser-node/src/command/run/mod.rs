@@ -34,13 +34,14 @@ use crate::partner::{invitation, kinds, rules_must_agree};
 use crate::places::{self, Named, Places};
 use crate::policy::Policy;
 use crate::request::Request;
+use crate::runs::Runs;
 use crate::shared::WidelyShared;
 
 mod approval;
 mod keep;
 mod patience;
 mod session;
-mod summary;
+pub(super) mod summary;
 
 pub(crate) fn run(
     dir: &Path,
@@ -70,7 +71,10 @@ fn matched(
 ) -> Result<(), Failure> {
     let home = Home::open(dir)?;
     let _lock = home.lock()?;
-    let named = Named { result: options.output.as_deref(), options: output };
+    let runs = Runs::open(&home)?;
+    let known = options.run_id.as_deref().map(|name| runs.read(name)).transpose()?.flatten();
+    let own = known.map_or_else(Vec::new, |run| run.own_files());
+    let named = Named { result: options.output.as_deref(), options: output, own: &own };
     let places = Places::claim(&home, &options.inputs.files()?, request.profile, named, terminal)?;
     let ledger = Ledger::open(&home.ledger())?;
     // Nobody else has the directory, so what is noted as running is not.
@@ -106,6 +110,8 @@ fn matched(
         committed: Committed::compare(&home, &provider, &input, now)?,
         results: Results::open(&home.path(""), &home.storage, ledger.latest_time()?)?,
         segment: options.segment.as_deref(),
+        wait: options.wait,
+        output,
         ledger,
         engine: Engine::start(home.config.common.threads),
         progress: &progress,
@@ -113,6 +119,19 @@ fn matched(
         approval,
         stop: stop.clone(),
     };
+    let bound = match &options.run_id {
+        None => None,
+        Some(name) => {
+            let named = runs.bind(name, run.asked())?;
+            Some((name.as_str(), named))
+        }
+    };
+    if let Some((name, named)) = &bound
+        && let Some(known) = run.known(name, named)?
+    {
+        progress.finish();
+        return again(&run, &known, &places, terminal);
+    }
     if run.committed.is_too_near(request.profile, run.policy.group_min()) {
         return Err(run.note_refusal(Refusal::DeltaTooSmall, now));
     }
@@ -121,12 +140,21 @@ fn matched(
     stop.heed();
     let finish = runtime.block_on(run.until_done())?;
     progress.finish();
-    match finish {
+    let (sid, done) = match finish {
         Finish::Ended(ended, kept) => {
-            end(&run, *ended, kept.as_deref(), &places, (prepared, started))
+            let sid = kept.as_ref().map(|kept| kept.about.sid);
+            (sid, end(&run, *ended, kept.as_deref(), &places, (prepared, started)))
         }
-        Finish::Stored(known) => again(&run, &known, &places, terminal),
+        Finish::Stored(known) => (Some(known.about.sid), again(&run, &known, &places, terminal)),
+    };
+    if let (Some((name, named)), Some(sid)) = (bound, sid)
+        && let Err(failure) = runs.end(name, named, sid, &places.files())
+    {
+        // The result says itself which run it is of.
+        let report = &failure;
+        tracing::warn!(target: "veilmatch::runs", "end of a run not noted: {report}");
     }
+    done
 }
 
 /// Writes the result of a session, from its place in the store.
@@ -156,7 +184,7 @@ fn end(
     ended.figures.stages.insert(0, prepared);
     ended.figures.stages.push(watch.lap("write"));
     let summary = summary::of_session(run, &answer, &ended, started.elapsed());
-    places.write_summary(summary).map_err(paid)?;
+    places.write_summary(&summary).map_err(paid)?;
     places.done();
     if let Err(failure) = run.remember_table(&ended) {
         // The result is written: what only bounds the growth of the next table is no failure of it.
@@ -176,7 +204,7 @@ fn again(run: &Run<'_>, known: &Kept, places: &Places, terminal: &Terminal) -> R
     let About { sid, sealed_at, answer, .. } = &known.about;
     let paid = |failure: Failure| places::kept(&failure, sid, &run.home.path(""));
     places.write(run.home, known, run.segment).map_err(paid)?;
-    places.write_summary(summary::of_stored(answer, sid)).map_err(paid)?;
+    places.write_summary(&summary::of_stored(run, answer, *sid)).map_err(paid)?;
     places.done();
     let asked = Text::new("run-known").with("time", Arg::Time(*sealed_at));
     terminal.say(&asked.with("session", status::short(sid)));

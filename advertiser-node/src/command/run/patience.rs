@@ -7,14 +7,21 @@ use node::failure::{Failure, channel_error, session_error};
 use protocol::error::{Error, Refusal};
 
 /// The waiting time of one run, as it is spent.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Patience {
+    /// Longest wait in all.
+    most: Duration,
     waited: Duration,
     /// Tries that found no place, one after the other.
     crowded: u32,
 }
 
 impl Patience {
+    /// Patience for so long in all.
+    pub(super) const fn of(most: Duration) -> Self {
+        Self { most, waited: Duration::ZERO, crowded: 0 }
+    }
+
     /// Time to wait before the same is asked again; `None` if that would not help, or if the
     /// run has waited enough.
     ///
@@ -43,14 +50,12 @@ impl Patience {
             _ => return None,
         };
         self.waited = self.waited.saturating_add(wait);
-        (self.waited <= WAIT_MAX).then_some(wait)
+        (self.waited <= self.most).then_some(wait)
     }
 }
 
 /// Long enough for the provider to take the next key.
 const KEY_SPENT: Duration = Duration::from_secs(1);
-/// Longest wait in all, by default.
-const WAIT_MAX: Duration = Duration::from_secs(1_800);
 /// Waits for a place at the provider's door: doubled from the first to the longest.
 const FIRST: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(10);
@@ -61,6 +66,8 @@ mod tests {
     use node::failure::TooFewRows;
 
     use super::*;
+
+    const WAIT_MAX: Duration = Duration::from_secs(1_800);
     use channel::Close;
     use protocol::error::RefuseCode;
 
@@ -76,7 +83,7 @@ mod tests {
     #[test]
     fn crowd_at_the_door_is_waited_out_with_longer_and_uneven_breaks() {
         for why in [Close::Overloaded, Close::TooManyConnections, Close::ShuttingDown] {
-            let mut patience = Patience::default();
+            let mut patience = Patience::of(WAIT_MAX);
             let waits: Vec<u128> = [0, u32::MAX, u32::MAX / 2, 0, u32::MAX, u32::MAX, u32::MAX]
                 .iter()
                 .map(|drawn| patience.after(&closed(why), *drawn).unwrap().as_millis())
@@ -89,7 +96,7 @@ mod tests {
 
     #[test]
     fn spent_key_is_no_reason_to_give_up() {
-        let mut patience = Patience::default();
+        let mut patience = Patience::of(WAIT_MAX);
         let found = Error::Refused(Refusal::KeySpent).into();
         assert_eq!(patience.after(&found, 0), Some(KEY_SPENT));
         let told = refused(Refusal::KeySpent, 5);
@@ -98,18 +105,18 @@ mod tests {
 
     #[test]
     fn waiting_has_an_end() {
-        let mut patience = Patience::default();
+        let mut patience = Patience::of(WAIT_MAX);
         let tries = std::iter::from_fn(|| patience.after(&closed(Close::Overloaded), 0));
         let all: Duration = tries.take(100_000).sum();
         assert!(all <= WAIT_MAX && all > WAIT_MAX - LONGEST, "{all:?}");
-        let mut patience = Patience::default();
+        let mut patience = Patience::of(WAIT_MAX);
         assert!(patience.after(&refused(Refusal::TableNotReady, 1_800), 0).is_some());
         assert_eq!(patience.after(&refused(Refusal::TableNotReady, 1), 0), None);
     }
 
     #[test]
     fn only_what_passes_by_itself_is_waited_out() {
-        let mut patience = Patience::default();
+        let mut patience = Patience::of(WAIT_MAX);
         let five = Some(Duration::from_secs(5));
         assert_eq!(patience.after(&refused(Refusal::SessionBusy, 5), 0), five);
         for failure in [

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use channel::{Channel, quic};
 use crm::{Identifiers, PreparedInput};
-use node::console::{Progress, Terminal};
+use node::console::{OutputOptions, Progress, Terminal};
 use node::driver::{AdvertiserDuties, ChargeError, Driver, Duties, Ended, Shown};
 use node::engine::Engine;
 use node::failure::{Failure, session_error};
@@ -44,6 +45,7 @@ use crate::partner::kinds;
 use crate::places::again;
 use crate::policy::Policy;
 use crate::request::{Request, Shape};
+use crate::runs::{Asked, NamedRun};
 
 /// Everything the sessions of one run share.
 pub(super) struct Run<'a> {
@@ -64,6 +66,9 @@ pub(super) struct Run<'a> {
     pub(super) results: Results,
     /// The operator's own name of the audience.
     pub(super) segment: Option<&'a str>,
+    /// Longest wait for the provider in all.
+    pub(super) wait: Duration,
+    pub(super) output: &'a OutputOptions,
     pub(super) stop: Stop,
 }
 
@@ -84,7 +89,7 @@ impl Run<'_> {
     /// However it ends, `status` shows it: a session by its row, a run without one by a row that
     /// says when, where and why.
     pub(super) async fn until_done(&self) -> Result<Finish, Failure> {
-        let mut patience = Patience::default();
+        let mut patience = Patience::of(self.wait);
         let mut repaired = false;
         loop {
             let begun = SystemClock::new().now_unix();
@@ -243,12 +248,13 @@ impl Run<'_> {
             valid_days,
             day: i32::try_from(now / DAY_S).unwrap_or(i32::MAX),
             segment: self.segment.map(str::to_owned),
+            run_id: self.output.run_id.clone(),
             figures,
         }
     }
 
     /// Notes a session that ended before its terms, because the answer is kept.
-    fn note_known(&self, question: Option<&Asked>, now: u64) {
+    fn note_known(&self, question: Option<&Planned>, now: u64) {
         let Some(question) = question else { return };
         let row = SessionRow {
             sid: question.sid,
@@ -262,6 +268,37 @@ impl Run<'_> {
         };
         if let Err(error) = self.ledger.record_session(&row) {
             tracing::warn!(target: "veilmatch::session", %error, "session not noted");
+        }
+    }
+
+    /// The question of this run, as far as it is known here.
+    pub(super) fn asked(&self) -> Asked {
+        Asked {
+            input: self.input.root().root,
+            map: None,
+            provider: self.partner(),
+            profile: self.request.profile.name().to_owned(),
+            sample_rows: self.shape.sample_rows,
+        }
+    }
+
+    /// The stored result of this very run.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::ToDoFirst`] if it may be used no more: the same is not paid for twice.
+    pub(super) fn known(&self, name: &str, run: &NamedRun) -> Result<Option<Kept>, Failure> {
+        let of_run =
+            |kept: &Kept| Some(kept.about.sid) == run.session || kept.about.answer.run_id == name;
+        let known = self.results.all()?.into_iter().find(of_run);
+        match known {
+            Some(known) if known.about.kept_until < SystemClock::new().now_unix() => {
+                let text = Text::new("result-too-old")
+                    .with("session", status::short(&known.about.sid))
+                    .with("time", Arg::Time(known.about.kept_until));
+                Err(Failure::new(Code::ToDoFirst, text))
+            }
+            known => Ok(known),
         }
     }
 
@@ -444,7 +481,7 @@ struct AdvertisersDuties<'a> {
     /// The session as `status` shows it, once its hold is written.
     session: Option<SessionRow>,
     /// Question of the planned terms.
-    question: Option<Asked>,
+    question: Option<Planned>,
     /// The answer, if it was kept before.
     known: Option<Kept>,
     /// The answer of this session, once it is kept.
@@ -453,7 +490,7 @@ struct AdvertisersDuties<'a> {
 }
 
 /// A question, as the terms that are about to be signed have it.
-struct Asked {
+struct Planned {
     sid: [u8; 32],
     terms: MatchTerms,
     key: QuestionKey,
@@ -506,7 +543,7 @@ impl AdvertiserDuties for AdvertisersDuties<'_> {
         };
         let key = run.results.key(&self.partner, &question)?;
         self.known = run.results.find(&key, self.clock.now_unix())?;
-        self.question = Some(Asked { sid, terms, key });
+        self.question = Some(Planned { sid, terms, key });
         Ok(self.known.is_some())
     }
 
@@ -515,7 +552,7 @@ impl AdvertiserDuties for AdvertisersDuties<'_> {
         if !figures.is_answer() {
             return Ok(());
         }
-        let Asked { sid, terms, key } = self.question.as_ref().ok_or(Bug::misuse())?;
+        let Planned { sid, terms, key } = self.question.as_ref().ok_or(Bug::misuse())?;
         let now = self.clock.now_unix();
         let days = u64::from(terms.ids_valid_days);
         let kept_until = match &figures {

@@ -2,19 +2,18 @@
 
 use std::time::Duration;
 
+use node::console::Object;
 use node::driver::{Ended, Stage};
+use node::failure::{Failure, Reader, WithheldResult};
+use report::Exit;
 use serde_json::{Map, Value, json};
+use session::disclosure::{Outcome, Withheld};
 
 use super::session::Run;
 use crate::answer::Answer;
 
 /// Everything a script may want of a run; counts are the released ones, or null.
-pub(super) fn of_session(
-    run: &Run<'_>,
-    answer: &Answer,
-    ended: &Ended,
-    total: Duration,
-) -> Map<String, Value> {
+pub(super) fn of_session(run: &Run<'_>, answer: &Answer, ended: &Ended, total: Duration) -> Object {
     let stages: Vec<Value> = ended
         .figures
         .stages
@@ -33,25 +32,33 @@ pub(super) fn of_session(
             ((*name).to_owned(), value)
         })
         .collect();
-    let mut summary = answer.summary(&ended.sid);
-    let figures = [
-        ("stages", json!(stages)),
-        ("tasks", json!(tasks)),
-        ("seconds_total", json!(total.as_secs_f64())),
-        ("bytes_sent", json!(ended.figures.bytes_sent)),
-        ("bytes_received", json!(ended.figures.bytes_received)),
-        ("transcript_dir", json!(ended.directory)),
-        ("backend", json!(run.engine.backend())),
-    ];
-    summary.extend(figures.map(|(name, value)| (name.to_owned(), value)));
-    summary
+    let object = answer.object("run", ended.sid, run.output).with(json!({
+        "stages": stages,
+        "tasks": tasks,
+        "seconds_total": total.as_secs_f64(),
+        "bytes_sent": ended.figures.bytes_sent,
+        "bytes_received": ended.figures.bytes_received,
+        "transcript_dir": ended.directory,
+        "backend": run.engine.backend(),
+    }));
+    match ended.outcome {
+        Outcome::Withheld(why) => withheld(object, why),
+        _ => object,
+    }
 }
 
 /// The summary of a run that was answered from the store: the figures are those of the session
 /// that asked, whose kind of outcome stands beside `stored`.
-pub(super) fn of_stored(answer: &Answer, sid: &[u8; 32]) -> Map<String, Value> {
-    let mut summary = answer.summary(sid);
-    let kind = summary.insert("outcome".to_owned(), "stored".into());
-    summary.insert("stored_outcome".to_owned(), kind.unwrap_or(Value::Null));
-    summary
+pub(super) fn of_stored(run: &Run<'_>, answer: &Answer, sid: [u8; 32]) -> Object {
+    let kind = json!({ "stored_outcome": answer.figures.kind() });
+    let object = answer.object("run", sid, run.output).with(kind).ended("stored", Exit::Done);
+    match answer.figures.withheld() {
+        Some(why) => withheld(object, why),
+        None => object,
+    }
+}
+
+/// The same for a result that is withheld.
+pub(in crate::command) fn withheld(object: Object, why: Withheld) -> Object {
+    object.failed(&Failure::from(WithheldResult(why)), &Reader::LOG)
 }
