@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use node::console::{OutputOptions, Terminal, Told};
 use node::exchange::LedgerOptions;
 use node::failure::Failure;
+use node::pages::{CompletionsOptions, PagesOptions};
 use node::program::{CommandLine, NodePlace};
 use protocol::transcript::Role;
 use report::{Code, Text};
@@ -67,6 +68,10 @@ pub(crate) enum Command {
     Ledger(LedgerOptions),
     Normalize(NormalizeOptions),
     Status,
+    Completions(CompletionsOptions),
+    /// Pages for packages.
+    #[command(hide = true)]
+    Pages(PagesOptions),
 }
 
 impl Command {
@@ -84,6 +89,8 @@ impl Command {
             Self::Ledger(_) => "ledger",
             Self::Normalize(_) => "normalize",
             Self::Status => "status",
+            Self::Completions(_) => "completions",
+            Self::Pages(_) => "pages",
         };
         let (inputs, output) = match self {
             Self::Check(options) => (Some(&options.inputs), options.rejects.as_ref()),
@@ -168,6 +175,8 @@ pub(crate) struct AcceptOptions {
     pub(crate) invitation: PathBuf,
     #[arg(long, value_name = "N")]
     pub(crate) name: Option<String>,
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 /// Options of `check`.

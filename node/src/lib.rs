@@ -14,6 +14,7 @@ pub mod exchange;
 pub mod failure;
 pub mod home;
 pub mod invite;
+pub mod pages;
 pub mod program;
 pub mod room;
 pub mod settings;

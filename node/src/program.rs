@@ -66,7 +66,10 @@ pub fn run<C: CommandLine>() -> ExitCode {
         .and_then(|()| line.carry_out(&output, &terminal))
         .and_then(|()| tell_done(&output, &told));
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => {
+            tracing::info!(target: "veilmatch::command", command = told.command, exit = 0, "done");
+            ExitCode::SUCCESS
+        }
         Err(failure) => {
             tell_failure(&failure, &output, &told, &terminal);
             failure.exit().into()

@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use node::console::{OutputOptions, Terminal, Told};
 use node::exchange::LedgerOptions;
 use node::failure::Failure;
+use node::pages::{CompletionsOptions, PagesOptions};
 use node::program::{CommandLine, NodePlace};
 use protocol::transcript::Role;
 
@@ -53,6 +54,10 @@ pub(crate) enum Command {
     Serve(ServeOptions),
     Ledger(LedgerOptions),
     Status,
+    Completions(CompletionsOptions),
+    /// Pages for packages.
+    #[command(hide = true)]
+    Pages(PagesOptions),
 }
 
 impl Command {
@@ -68,6 +73,8 @@ impl Command {
             Self::Serve(_) => ("serve", None, None),
             Self::Ledger(_) => ("ledger", None, None),
             Self::Status => ("status", None, None),
+            Self::Completions(_) => ("completions", None, None),
+            Self::Pages(_) => ("pages", None, None),
         };
         let spared = files.into_iter().flatten().chain(rejects).cloned().collect();
         Told { command, spared }

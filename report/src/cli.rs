@@ -191,6 +191,8 @@ impl Words<'_> {
         for word in default.iter().chain(&names) {
             let _ = write!(brief, " {word}");
         }
+        // What holds for every command comes after what a command has of its own.
+        let arg = if arg.is_global_set() { arg.display_order(GLOBAL_ORDER) } else { arg };
         // A variable that is empty is none.
         let arg = match arg.get_env().and_then(std::env::var_os) {
             Some(value) if value.is_empty() => arg.env(Resettable::Reset),
@@ -298,6 +300,9 @@ impl Words<'_> {
         }
     }
 }
+
+/// Place of the options of every command in a page of help.
+const GLOBAL_ORDER: usize = 500;
 
 /// Every message, by the lines that begin one.
 fn ids() -> impl Iterator<Item = &'static str> {

@@ -22,6 +22,7 @@ mod kernel;
 mod native;
 mod nightly;
 mod package;
+mod pages;
 mod pair;
 mod process;
 mod sample_files;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         Command::Tidy(options) => tidy::run(&options).map(|()| Done::Passed),
         Command::Wasm => wasm::run(),
         Command::Package => package::run(),
+        Command::Pages(options) => pages::run(&options),
     };
     match outcome {
         Ok(Done::Passed | Done::NotRun(_)) => ExitCode::SUCCESS,
@@ -90,4 +92,6 @@ enum Command {
     Wasm,
     /// Package every crate and build it from its package.
     Package,
+    /// Writes pages of the manual and completions for shells.
+    Pages(pages::Options),
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use channel::identity::comparison_code;
-use node::console::{OutputOptions, Terminal};
+use node::console::{OutputOptions, Terminal, confirm};
 use node::failure::Failure;
 use node::invite::Invitation;
 use report::{Arg, Code, Text};
@@ -42,6 +42,17 @@ pub(crate) fn run(
         return Err(Failure::new(Code::Usage, text));
     }
     let path = home.private_dir("providers")?.join(format!("{name}.toml"));
+    let replaced = known.iter().find_map(|(_, old)| {
+        Invitation::read(old).ok().filter(|old| old.provider == invitation.provider)
+    });
+    if let Some(old) = replaced {
+        let differences = differences(&old, &invitation)?;
+        differences.iter().for_each(|line| terminal.line(line));
+        let question = Text::new("accept-replace").with("name", &name);
+        if !differences.is_empty() && !confirm(&question, options.yes, terminal)? {
+            return Err(Failure::new(Code::ToDoFirst, Text::new("accept-kept")));
+        }
+    }
     invitation.write(&path)?;
     // A second invitation of one provider replaces the first, whatever that was called.
     for (_, old) in known.iter().filter(|(_, old)| *old != path && of_this(old)) {
@@ -55,7 +66,20 @@ pub(crate) fn run(
     terminal.say(&Text::new("accept-profiles").with("profiles", profiles));
     let code = comparison_code(&invitation.advertiser, &invitation.provider);
     terminal.say(&Text::new("compare-code").with("code", code.to_string()));
+    terminal.say(&Text::new("accept-next"));
+    terminal.line(&format!("  advertiser-node map --dir {} FILE", dir.display()));
     Ok(())
+}
+
+/// Lines of the files of two invitations that only one of them has, as a comparison shows them.
+fn differences(old: &Invitation, new: &Invitation) -> Result<Vec<String>, Failure> {
+    let (old, new) = (old.to_text()?, new.to_text()?);
+    let only = |sign, of: &str, other: &str| -> Vec<String> {
+        let missing =
+            |line: &&str| !line.trim().is_empty() && !other.lines().any(|one| one == *line);
+        of.lines().filter(missing).map(|line| format!("  {sign} {}", report::shown(line))).collect()
+    };
+    Ok([only('-', &old, &new), only('+', &new, &old)].concat())
 }
 
 /// The host of an address, as far as a name of a file may have its characters.

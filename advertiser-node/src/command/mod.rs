@@ -2,10 +2,11 @@
 
 use node::console::{OutputOptions, Terminal};
 use node::failure::Failure;
+use node::pages;
 use node::program::NodePlace;
 use protocol::transcript::Role;
 
-use crate::cli::Command;
+use crate::cli::{Cli, Command};
 
 mod accept;
 mod check;
@@ -31,6 +32,8 @@ pub(crate) fn run(
         Command::Result(options) => options.output.is_none(),
         Command::Check(_) | Command::Ledger(_) | Command::Normalize(_) | Command::Plan(_) => true,
         Command::CheckConfig | Command::Map(_) | Command::Status => true,
+        Command::Completions(_) => true,
+        Command::Pages(_) => false,
     };
     let dir = || place.directory(Role::Advertiser);
     match command {
@@ -48,6 +51,12 @@ pub(crate) fn run(
         Command::Result(options) => result::run(&dir()?, &options, output, terminal),
         Command::Run(options) => run::run(&dir()?, &options, output, terminal),
         Command::Status => status::run(&dir()?, output, terminal),
+        Command::Completions(options) => {
+            output.look_at_json()?;
+            terminal.data(pages::completions::<Cli>(options, terminal.reader()).trim_end());
+            Ok(())
+        }
+        Command::Pages(options) => pages::write::<Cli>(&options, output, terminal.reader()),
     }?;
     // What is shown is the result of these, and was not shown.
     if shows { terminal.written() } else { Ok(()) }

@@ -12,11 +12,13 @@ use report::{Exit, Failure};
 use serde_json::Value;
 
 mod access;
+mod confirm;
 mod log;
 mod object;
 mod progress;
 mod terminal;
 
+pub use confirm::{confirm, is_yes, somebody_answers};
 pub use log::start_log;
 pub use object::Object;
 pub use progress::Progress;

@@ -73,6 +73,8 @@ pub(crate) fn run(
     }
     let code = comparison_code(&advertiser, &own);
     terminal.say(&Text::new("compare-code").with("code", code.to_string()));
+    terminal.say(&Text::new("invite-next").with("output", written.told()));
+    terminal.line(&format!("  provider-node serve --dir {}", dir.display()));
     Ok(())
 }
 

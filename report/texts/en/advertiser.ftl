@@ -305,3 +305,7 @@ run-id-bound = run { $run } is known here, with { $what ->
     .try = choose another --run-id, or none; `advertiser-node result { $run }` writes the result of that run
 run-id-damaged = what is kept of a run in { $path } cannot be read
     .try = choose another --run-id; the result itself is kept, and `advertiser-node result` writes it by its session
+accept-replace = replace the invitation of provider { $name } by one that differs so?
+accept-kept = the invitation that was accepted before is kept
+    .try = ask the provider which of the two holds
+accept-next = Next: see how an export of your customers is read

@@ -64,6 +64,7 @@ help-option-lang = Print texts in this language: en or fr
     .long = Without it the variables VEILMATCH_LANG, LC_ALL, LC_MESSAGES and LANG decide, in this order. Files, JSON and the log stay as they are.
 help-value-lang-en = English
 help-value-lang-fr = French
+help-option-yes = Answer the question about this machine with yes
 help-option-dir = Directory of the node
     .long = Without it `$XDG_DATA_HOME/veilmatch/` and the role, `advertiser` or `provider`; `~/.local/share` stands for a variable that is not set. The directory of a node of the other role is refused.
 help-option-json = Write one JSON object to this file, after a failure too; `-` is standard output
@@ -103,6 +104,17 @@ help-command-ledger-compare--file = The file of the other side
 help-command-ledger-adopt = Take from the other side's file the entries that both signed and this ledger lacks
     .long = Nothing is removed, and nothing that was charged becomes less. If an entry of the file contradicts one that is here, nothing is changed.
 help-command-ledger-adopt--file = The file of the other side
+
+help-command-completions = Print completions for a shell
+    .long = Such as `advertiser-node completions bash > ~/.local/share/bash-completion/completions/advertiser-node`.
+help-option-shell = The shell
+help-value-shell-bash = GNU Bash
+help-value-shell-elvish = Elvish
+help-value-shell-fish = fish
+help-value-shell-powershell = PowerShell
+help-value-shell-zsh = Zsh
+help-command-pages = Write pages of the manual in both languages and completions, for packages
+help-command-pages--output = Write them into this directory
 
 ## advertiser-node
 

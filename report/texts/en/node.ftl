@@ -39,6 +39,12 @@ config-faults = { $found ->
  }
     .try = correct what is listed, and check again
 
+## Questions about this machine
+
+confirm = { $question } [y/n]
+confirm-needed = this has to be confirmed: { $question }
+    .try = add --yes, or run the command at a terminal
+
 ## A node's directory
 
 dir-unknown = no directory of a node is named, and no home of a user is known

@@ -194,3 +194,4 @@ policy-key-of-other = the { $key ->
    *[attestation] attestation
  } key is also that of the partner { $partner }
     .try = one party is one partner: remove one of the two directories
+invite-next = Next: give { $output } to the partner, and serve

@@ -304,3 +304,7 @@ run-id-bound = l’exécution { $run } est connue ici, avec { $what ->
     .try = choisissez un autre --run-id, ou aucun ; `advertiser-node result { $run }` écrit le résultat de cette exécution
 run-id-damaged = ce qui est gardé d’une exécution dans { $path } est illisible
     .try = choisissez un autre --run-id ; le résultat lui-même est gardé, et `advertiser-node result` l’écrit d’après sa session
+accept-replace = remplacer l’invitation du prestataire { $name } par une autre, ainsi différente ?
+accept-kept = l’invitation acceptée auparavant est gardée
+    .try = demandez au prestataire laquelle des deux vaut
+accept-next = Ensuite : voyez comment un export de vos clients est lu

@@ -59,6 +59,7 @@ help-option-lang = Afficher les textes dans cette langue : en ou fr
     .long = Sans elle décident, dans cet ordre, les variables VEILMATCH_LANG, LC_ALL, LC_MESSAGES et LANG. Les fichiers, le JSON et le journal ne changent pas.
 help-value-lang-en = Anglais
 help-value-lang-fr = Français
+help-option-yes = Répondre oui à la question sur cette machine
 help-option-dir = Répertoire du nœud
     .long = Sinon `$XDG_DATA_HOME/veilmatch/` suivi du rôle, `advertiser` ou `provider` ; `~/.local/share` remplace une variable absente. Le répertoire d’un nœud de l’autre rôle est refusé.
 help-option-json = Écrire un objet JSON dans ce fichier, après un échec aussi ; `-` est la sortie standard
@@ -98,6 +99,17 @@ help-command-ledger-compare--file = Le fichier de l’autre partie
 help-command-ledger-adopt = Reprendre du fichier de l’autre partie les entrées que les deux ont signées et qui manquent à ce grand livre
     .long = Rien n’est retiré, et rien de ce qui a été débité ne diminue. Si une entrée du fichier contredit une entrée d’ici, rien n’est changé.
 help-command-ledger-adopt--file = Le fichier de l’autre partie
+
+help-command-completions = Afficher les complétions pour un interpréteur de commandes
+    .long = Par exemple `advertiser-node completions bash > ~/.local/share/bash-completion/completions/advertiser-node`.
+help-option-shell = L’interpréteur de commandes
+help-value-shell-bash = GNU Bash
+help-value-shell-elvish = Elvish
+help-value-shell-fish = fish
+help-value-shell-powershell = PowerShell
+help-value-shell-zsh = Zsh
+help-command-pages = Écrire les pages du manuel dans les deux langues et les complétions, pour les paquets
+help-command-pages--output = Les écrire dans ce répertoire
 
 ## advertiser-node
 

@@ -42,6 +42,12 @@ config-faults = { $found ->
  }
     .try = corrigez ce qui est listé, puis vérifiez de nouveau
 
+## Questions sur cette machine
+
+confirm = { $question } [o/n]
+confirm-needed = une confirmation est nécessaire : { $question }
+    .try = ajoutez --yes, ou lancez la commande dans un terminal
+
 ## Répertoire d’un nœud
 
 dir-unknown = aucun répertoire de nœud n’est nommé, et aucun répertoire d’utilisateur n’est connu

@@ -193,3 +193,4 @@ policy-key-of-other = { $key ->
    *[attestation] la clé d’attestation
  } est aussi celle du partenaire { $partner }
     .try = une partie est un seul partenaire : supprimez un des deux répertoires
+invite-next = Ensuite : donnez { $output } au partenaire, et servez

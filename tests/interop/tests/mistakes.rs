@@ -99,7 +99,7 @@ fn invitation_without_cookies_is_told_to_both_sides() {
     let pair = Pair::introduced();
     let invite = || {
         let done = pair.invite("retailer", "a", &["--profile", "digital-ids"]).expect(0);
-        pair.advertiser(&["accept", &pair.path("invitation.toml")]).expect(0);
+        pair.advertiser(&["accept", &pair.path("invitation.toml"), "--yes"]).expect(0);
         done.stdout
     };
     let said = invite();

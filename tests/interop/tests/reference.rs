@@ -4,7 +4,9 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::process::Command;
 
 use support::run;
 
@@ -115,6 +117,82 @@ fn section(page: &mut String, level: &str, title: &str, help: &str, left_out: &[
         }
     }
     let _ = writeln!(page, "{}\n```", text.trim_end());
+}
+
+#[test]
+fn help_completions_pages_of_the_manual_and_reference_have_the_same_options() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().display().to_string();
+    for program in ["advertiser-node", "provider-node"] {
+        run(program, &["pages", "-o", &out]).expect(0);
+    }
+    let example = ["run", "--quiet", "-p", "veilmatch-auditor", "--example", "pages", "--", &out];
+    assert!(Command::new(env!("CARGO")).args(example).status().unwrap().success());
+    let mut compared = 0;
+    for page in [ENGLISH, FRENCH] {
+        let reference = format!("{}/../../{}", env!("CARGO_MANIFEST_DIR"), page.file);
+        let reference = std::fs::read_to_string(reference).unwrap();
+        let manual = dir.path().join(if page.lang == "en" { "man1" } else { "fr/man1" });
+        for program in ["advertiser-node", "provider-node", "auditor"] {
+            let overview = run(program, &["--lang", page.lang, "--help"]).expect(0).stdout;
+            let shared = named(&overview);
+            let bash = dir.path().join(format!("completions/{program}.bash"));
+            let bash = std::fs::read_to_string(bash).unwrap();
+            for command in page.commands(&overview) {
+                let help = run(program, &[command, "--lang", page.lang, "--help"]).expect(0).stdout;
+                // Commands under a command say their own options.
+                if help.contains(&format!("\n{}\n", page.commands)) {
+                    continue;
+                }
+                let said = named(&help);
+                let text = manual.join(format!("{program}-{command}.1"));
+                let text = std::fs::read_to_string(text).unwrap().replace("\\-", "-");
+                assert_eq!(of_text(&text), said, "page of {program} {command}");
+                let label = format!(" {program}-{command})\n").replace('-', "__subcmd__");
+                let (_, opts) = bash.split_once(&label).unwrap_or_else(|| panic!("{label} {bash}"));
+                let (_, opts) = opts.split_once("opts=\"").unwrap();
+                let (opts, _) = opts.split_once('"').unwrap();
+                let completed: BTreeSet<String> = opts
+                    .split_whitespace()
+                    .filter(|word| word.starts_with("--"))
+                    .map(str::to_owned)
+                    .collect();
+                assert_eq!(completed, said, "completions of {program} {command}");
+                let heading = format!("### `{program} {command}`\n");
+                let (_, section) = reference.split_once(&heading).unwrap();
+                let section = section.split("\n### ").next().unwrap();
+                let section = section.split("\n## ").next().unwrap();
+                let own: BTreeSet<String> = said.difference(&shared).cloned().collect();
+                let written: BTreeSet<String> =
+                    named(section).difference(&shared).cloned().collect();
+                assert_eq!(written, own, "reference of {program} {command}");
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared > 20, "{compared}");
+}
+
+/// Names of the options that a help shows.
+fn named(help: &str) -> BTreeSet<String> {
+    let words = options(help).into_iter().flat_map(str::split_whitespace);
+    let long = words.filter(|word| word.starts_with("--"));
+    long.map(|word| word.trim_end_matches(',').to_owned()).collect()
+}
+
+/// Names of the options that head an entry of a page for `man`.
+fn of_text(page: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let mut lines = page.lines();
+    while let Some(line) = lines.next() {
+        if line == ".TP" {
+            let entry = lines.next().unwrap_or_default().replace("\\fB", " ").replace("\\fR", " ");
+            names.extend(
+                entry.split([' ', ',']).filter(|word| word.starts_with("--")).map(str::to_owned),
+            );
+        }
+    }
+    names
 }
 
 /// The lines that name an option.

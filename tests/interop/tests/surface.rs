@@ -222,17 +222,23 @@ fn every_command_has_its_object_and_leaves_standard_output_to_it() {
         (true, &["ingest", &pair.path("links.csv")][..]),
         (true, &["status"]),
         (true, &["check-config"]),
-        (true, &["ledger", "show"]),
         (false, &["accept", &pair.path("invitation.toml"), "--name", "regie"]),
         (false, &["status"]),
         (false, &["check-config"]),
-        (false, &["ledger", "show"]),
     ] {
         let args = [args, &["--json", "-"]].concat();
         let done = if provider { pair.provider(&args) } else { pair.advertiser(&args) }.expect(0);
         begins(&done.stdout, args[0], 0);
         assert!(!done.stderr.is_empty(), "{args:?}");
     }
+    // An invitation that says something else is accepted on purpose.
+    let other = pair.read("invitation.toml").replace(&pair.address, "h.example.net:1");
+    pair.write("other.toml", &other);
+    let accept = ["accept", &pair.path("other.toml"), "--name", "regie"];
+    let asked = pair.advertiser(&accept).expect(2).says(&["--yes"]);
+    assert!(asked.stdout.contains("h.example.net:1"), "{}", asked.stdout);
+    assert!(pair.advertiser(&["status"]).expect(0).stdout.contains(&pair.address));
+    pair.advertiser(&[&accept[..], &["--yes"]].concat()).expect(0);
     // The other name of the provider is gone with the invitation that it replaced.
     let names: Vec<_> = std::fs::read_dir(pair.path("a/providers")).unwrap().flatten().collect();
     assert_eq!(names.len(), 1, "{names:?}");

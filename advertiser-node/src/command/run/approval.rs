@@ -1,8 +1,6 @@
 //! The operator's word between the count and the release, in the profiles that release something.
 
-use std::io::{BufRead, IsTerminal as _};
-
-use node::console::Terminal;
+use node::console::{Terminal, is_yes, somebody_answers};
 use node::failure::Failure;
 use node::stop::Stop;
 use protocol::suite::Profile;
@@ -25,8 +23,7 @@ impl Approval {
     /// Decides who will, before anything is read or sent: a run of hours must not end with a
     /// question that nobody can answer.
     pub(super) fn decide(profile: Profile, approve: bool) -> Result<Self, Failure> {
-        let terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
-        Self::decide_at(profile, approve, terminal)
+        Self::decide_at(profile, approve, somebody_answers())
     }
 
     fn decide_at(profile: Profile, approve: bool, terminal: bool) -> Result<Self, Failure> {
@@ -89,16 +86,6 @@ fn question(profile: Profile, count: &MatchCount) -> [Text; 4] {
     ]
 }
 
-/// Reads an answer, in either language whatever the language of the question; anything but a clear
-/// yes is a no, as is the end of the input.
-fn is_yes(from: &mut impl BufRead) -> bool {
-    let mut line = String::new();
-    let read = from.read_line(&mut line);
-    read.is_ok() && YES.contains(&line.trim().to_ascii_lowercase().as_str())
-}
-
-const YES: [&str; 4] = ["y", "yes", "o", "oui"];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,24 +116,5 @@ mod tests {
         stop.request(Signal::Interrupt);
         assert!(!answer(&stop, move || typed.recv().is_ok()));
         drop(silent);
-    }
-
-    #[test]
-    fn only_a_clear_yes_is_one() {
-        for (line, expected) in [
-            ("y\n", true),
-            (" Yes \n", true),
-            ("o\n", true),
-            ("Oui\n", true),
-            ("ok\n", false),
-            ("non\n", false),
-            ("\n", false),
-            ("", false),
-            ("n\n", false),
-            ("yes please\n", false),
-        ] {
-            assert_eq!(is_yes(&mut line.as_bytes()), expected, "{line:?}");
-        }
-        assert!(!is_yes(&mut [0xFF, b'y', b'\n'].as_slice()));
     }
 }

@@ -34,7 +34,7 @@ use crate::partner::{invitation, kinds, rules_must_agree};
 use crate::places::{self, Named, Places};
 use crate::policy::Policy;
 use crate::request::Request;
-use crate::runs::Runs;
+use crate::runs::{NamedRun, Runs};
 use crate::shared::WidelyShared;
 
 mod approval;
@@ -130,7 +130,9 @@ fn matched(
         && let Some(known) = run.known(name, named)?
     {
         progress.finish();
-        return again(&run, &known, &places, terminal);
+        let done = again(&run, &known, &places, terminal);
+        note_end(&runs, bound, known.about.sid, &places);
+        return done;
     }
     if run.committed.is_too_near(request.profile, run.policy.group_min()) {
         return Err(run.note_refusal(Refusal::DeltaTooSmall, now));
@@ -147,14 +149,20 @@ fn matched(
         }
         Finish::Stored(known) => (Some(known.about.sid), again(&run, &known, &places, terminal)),
     };
-    if let (Some((name, named)), Some(sid)) = (bound, sid)
-        && let Err(failure) = runs.end(name, named, sid, &places.files())
-    {
-        // The result says itself which run it is of.
+    if let Some(sid) = sid {
+        note_end(&runs, bound, sid, &places);
+    }
+    done
+}
+
+/// Notes the session and the files of a run that has a name; the result itself says which run it
+/// is of, so that nothing but the leave to replace the files hangs on it.
+fn note_end(runs: &Runs<'_>, bound: Option<(&str, NamedRun)>, sid: [u8; 32], places: &Places) {
+    let Some((name, named)) = bound else { return };
+    if let Err(failure) = runs.end(name, named, sid, &places.files()) {
         let report = &failure;
         tracing::warn!(target: "veilmatch::runs", "end of a run not noted: {report}");
     }
-    done
 }
 
 /// Writes the result of a session, from its place in the store.
