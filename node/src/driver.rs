@@ -260,6 +260,7 @@ impl<R: Party> Driver<'_, '_, R> {
             shown: Shown::default(),
             cut_short: false,
         };
+        self.progress.entered(state.stage);
         match self.advance(&mut state).await {
             Ok((outcome, sid)) => {
                 state.enter(session::Stage::Closed);
@@ -297,9 +298,24 @@ impl<R: Party> Driver<'_, '_, R> {
                 Some(input) => input,
                 None => self.wait(state).await?,
             };
+            self.note_work(&input);
             self.step(input)?;
-            state.enter(R::stage(&self.session));
+            let stage = R::stage(&self.session);
+            if state.enter(stage) {
+                self.progress.entered(stage);
+            }
             self.perform(state).await?;
+        }
+    }
+
+    /// Shows the work of which an input is the end.
+    fn note_work(&self, input: &Input) {
+        match input {
+            Input::Frame(frame) => {
+                self.progress.received(frame.header.stream, frame.header.elements);
+            }
+            Input::Computed(_) => self.progress.worked(self.bench.spent()),
+            _ => {}
         }
     }
 
@@ -442,7 +458,7 @@ impl<R: Party> Driver<'_, '_, R> {
         self.journal.rename(&target)?;
         // More in flight now that terms are about to be signed; without it the run is only slower.
         let _ = self.channel.grant();
-        self.progress.session(&entry.sid, entry.evaluations);
+        self.progress.session(&entry.sid, entry.evaluations, state.table_tags);
         Ok(())
     }
 
@@ -578,11 +594,14 @@ impl State {
         None
     }
 
-    fn enter(&mut self, stage: session::Stage) {
-        if stage != self.stage {
+    /// Enters a stage; true if it is another one.
+    fn enter(&mut self, stage: session::Stage) -> bool {
+        let is_other = stage != self.stage;
+        if is_other {
             self.figures.stages.push(self.watch.lap(self.stage.name()));
             self.stage = stage;
         }
+        is_other
     }
 
     /// Takes the size of the table from HELLO_P, the only message that is looked at here: room has

@@ -1,6 +1,6 @@
 //! The log: events on standard error, for operators and collectors.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 
 use tracing::{Event, Subscriber};
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -10,6 +10,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use super::progress::above_bar;
 use super::{ColorUse, LogLevel, OutputOptions};
 
 /// Starts the log on standard error; a second call in one process changes nothing.
@@ -26,7 +27,7 @@ pub fn start_log(options: &OutputOptions) {
         Targets::new().with_default(libraries).with_targets(OURS.map(|name| (name, level)));
     // Without this the library reports a failed write with a macro that panics.
     let layer = tracing_subscriber::fmt::layer()
-        .with_writer(io::stderr)
+        .with_writer(|| AboveBar)
         .with_ansi(options.color.colors(io::stderr().is_terminal()))
         .log_internal_errors(false);
     let registry = tracing_subscriber::registry().with(targets);
@@ -94,6 +95,19 @@ impl ColorUse {
             Self::Always => true,
             Self::Never => false,
         }
+    }
+}
+
+/// Standard error, with a bar that is drawn there out of the way.
+struct AboveBar;
+
+impl Write for AboveBar {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        above_bar(|| io::stderr().write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
     }
 }
 

@@ -21,7 +21,7 @@ mod terminal;
 pub use confirm::{confirm, is_yes, somebody_answers};
 pub use log::start_log;
 pub use object::Object;
-pub use progress::Progress;
+pub use progress::{Progress, Unit};
 pub use terminal::Terminal;
 
 use store::output::{Access, Output, OutputError, Outputs, is_published};

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use report::{Code, Failure, Line, Reader, Text};
 
 use super::lock;
+use super::progress::above_bar;
 
 /// Standard output and standard error, for text that people read.
 ///
@@ -107,7 +108,7 @@ impl Terminal {
     pub fn data(&self, text: &str) {
         match self.0.text_aside.load(Ordering::Relaxed) {
             true => self.error(text),
-            false => lock(&self.0.out).line(text),
+            false => above_bar(|| lock(&self.0.out).line(text)),
         }
     }
 
@@ -128,7 +129,7 @@ impl Terminal {
 
     /// Writes a line about the work to standard error.
     pub fn error(&self, text: &str) {
-        lock(&self.0.error).line(text);
+        above_bar(|| lock(&self.0.error).line(text));
     }
 
     /// True if standard output takes nothing more: what only writes to it may stop.

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use graph::{GraphCounts, GraphRules, LineReasons};
-use node::console::{OutputOptions, Progress, Terminal};
+use node::console::{OutputOptions, Progress, Terminal, Unit};
 use node::engine::{BatchEngine, Engine};
 use node::failure::Failure;
 use node::program::only;
@@ -154,7 +154,8 @@ fn build_tables(
 ) -> Vec<(String, Failure)> {
     let build = |tenant: &Tenant| {
         tenant.policy.profiles().into_iter().try_for_each(|profile| {
-            progress.stage_of("table", snapshot.stored.root().leaves);
+            let identifiers = snapshot.stored.root().leaves;
+            progress.stage_of("table", Unit::Identifiers, Some(identifiers));
             let done = |done| progress.done(done);
             // The service prepares further ones while it serves.
             tables::ensure(home, tenant, snapshot, (profile, 1), engine, now, &done)

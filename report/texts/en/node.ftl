@@ -13,9 +13,24 @@ few-rows = refused, { $eligible_text } eligible rows; a match needs at least { $
 
 progress-line = { $parts }
 progress-stage = { $stage }
-progress-done = { $stage }: { $done_text }
-progress-of-total = { $stage }: { $percent } % ({ $done_text } of { $total_text })
-progress-rate = { $rate_text }/s
+progress-done = { $stage }  { $unit ->
+    [bytes] { $done }
+    [rows] { $done_text } rows
+    [identifiers] { $done_text } identifiers
+    [tags] { $done_text } tags
+   *[elements] { $done_text } elements
+ }
+progress-of-total = { $stage } { $percent } %  { $unit ->
+    [bytes] { $done } of { $total }
+    [rows] { $done_text } of { $total_text } rows
+    [identifiers] { $done_text } of { $total_text } identifiers
+    [tags] { $done_text } of { $total_text } tags
+   *[elements] { $done_text } of { $total_text } elements
+ }
+progress-rate = { $unit ->
+    [bytes] { $rate }/s
+   *[other] { $rate_text }/s
+ }
 progress-left = { $seconds } s left
 progress-waiting = waiting { $seconds } s, as the peer asks
 progress-of = { $partner }: { $line }

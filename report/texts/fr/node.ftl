@@ -16,9 +16,24 @@ few-rows = refusé, { $eligible ->
 
 progress-line = { $parts }
 progress-stage = { $stage }
-progress-done = { $stage } : { $done_text }
-progress-of-total = { $stage } : { $percent } % ({ $done_text } sur { $total_text })
-progress-rate = { $rate_text }/s
+progress-done = { $stage }  { $unit ->
+    [bytes] { $done }
+    [rows] { $done_text } lignes
+    [identifiers] { $done_text } identifiants
+    [tags] { $done_text } étiquettes
+   *[elements] { $done_text } éléments
+ }
+progress-of-total = { $stage } { $percent } %  { $unit ->
+    [bytes] { $done } sur { $total }
+    [rows] { $done_text } lignes sur { $total_text }
+    [identifiers] { $done_text } identifiants sur { $total_text }
+    [tags] { $done_text } étiquettes sur { $total_text }
+   *[elements] { $done_text } éléments sur { $total_text }
+ }
+progress-rate = { $unit ->
+    [bytes] { $rate }/s
+   *[other] { $rate_text }/s
+ }
 progress-left = encore { $seconds } s
 progress-waiting = attente de { $seconds } s, à la demande de l’autre nœud
 progress-of = { $partner } : { $line }

@@ -117,7 +117,7 @@ impl Run<'_> {
                 }
                 return Err(missed.failure);
             };
-            self.progress.waiting(wait.as_secs().max(1));
+            self.progress.waiting(&missed.failure.code().shown(), wait.as_secs().max(1));
             tokio::select! {
                 biased;
                 signal = self.stop.wait() => {
