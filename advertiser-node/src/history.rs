@@ -296,6 +296,7 @@ mod tests {
                 level: 0,
                 shared: SharedLimits::default(),
                 not_for_purpose: &[],
+                watched: &tabular::Watched::default(),
             };
             let (store, workspace) = (self.dir.path().join("inputs"), self.workspace());
             os::create_private_dir(&store).unwrap();

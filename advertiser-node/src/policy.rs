@@ -518,6 +518,7 @@ mod tests {
             level: 0,
             shared: SharedLimits::default(),
             not_for_purpose: &[],
+            watched: &tabular::Watched::default(),
         };
         let workspace = Workspace { directory: work, memory_bytes: 1 << 20 };
         let key = StorageKey::from_bytes([7; 32]);

@@ -29,7 +29,7 @@ use store::seal::{self, StorageKey};
 use store::sealed::LEAVES_AT_ONCE;
 use store::sealed::{RawSealedFile, SealedFile, open_sealed, read_or_end};
 use store::spill::Workspace;
-use tabular::Input;
+use tabular::{Input, Step, Watched};
 
 mod columns;
 mod counts;
@@ -69,6 +69,8 @@ pub struct InputRules<'a> {
     pub shared: SharedLimits,
     /// Columns of identifiers, by our names, whose values may not be used for the purpose.
     pub not_for_purpose: &'a [String],
+    /// Watch over the work.
+    pub watched: &'a Watched,
 }
 
 impl InputRules<'_> {
@@ -159,7 +161,8 @@ impl PreparedInput {
             return Err(CrmError::Empty { file: shown(inputs) });
         }
         let seed = seed_of(store, &content, key)?;
-        let root = commit(&staging.directory, key, &seed, counts.eligible, arithmetic)?;
+        rules.watched.began(Step::Commit, Some(counts.identifiers.values().sum()));
+        let root = commit(&staging.directory, key, &seed, &counts, (arithmetic, rules.watched))?;
         let meta = Meta {
             root: root.root,
             leaves: root.leaves,
@@ -373,13 +376,14 @@ fn commit(
     directory: &Path,
     key: &StorageKey,
     seed: &InputSeed,
-    rows: u64,
-    arithmetic: &dyn BatchArithmetic,
+    counts: &InputCounts,
+    (arithmetic, watched): (&dyn BatchArithmetic, &Watched),
 ) -> Result<InputRoot, CrmError> {
     let path = directory.join(IDENTIFIERS);
     let mut reader = SealedFile::<Place>::open(&path, key, IDENTIFIERS)?;
     let mut committer = InputCommitter::new(seed.leaf_salts());
     let mut leaves = Vec::with_capacity(LEAVES_AT_ONCE);
+    let mut done = 0;
     while let Some(place) = reader.next_record()? {
         let identifier = identifier_from_parts(place.kind, place.ruleset, place.digest)
             .ok_or_else(|| CrmError::contradiction(&path))?;
@@ -392,11 +396,13 @@ fn commit(
         });
         if leaves.len() == LEAVES_AT_ONCE {
             committer.extend(arithmetic, &leaves);
+            done += leaves.len() as u64;
+            watched.done(done);
             leaves.clear();
         }
     }
     committer.extend(arithmetic, &leaves);
-    Ok(committer.finish(rows))
+    Ok(committer.finish(counts.eligible))
 }
 
 record! {

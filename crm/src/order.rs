@@ -28,7 +28,7 @@ use store::seal::StorageKey;
 use store::sealed::{RawSealedOut, SealedOut, create_sealed, finish_sealed};
 use store::spill::Workspace;
 use store::spill::{SealedRecords, Sorted, Sorter};
-use tabular::Input;
+use tabular::{Input, Step};
 
 /// An input in its committed order, written to the staging directory.
 pub(super) struct Gathered {
@@ -53,6 +53,7 @@ pub(super) fn gather(
 ) -> Result<Gathered, CrmError> {
     let Scanned { rows, mut tally, sources, files, names } =
         scan(inputs, rules, workspace, reasons)?;
+    rules.watched.began(Step::Sort, None);
     let (merged, objectors) = merge_rows(rows, workspace, &sources, &mut tally, reasons)?;
     let left = objectors::apply(merged, objectors, workspace, (&mut tally, &names), reasons)?;
     let shared = find_shared(left.by_value, rules.shared, workspace, &mut tally)?;

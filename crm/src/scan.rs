@@ -54,6 +54,7 @@ pub(super) fn scan(
     for Input { reading, .. } in inputs {
         columns::check_reading(reading)?;
     }
+    rules.watched.began_reading(inputs);
     for input in inputs {
         scanned.read(input, rules, reasons)?;
     }
@@ -71,7 +72,7 @@ impl Scanned {
         let columns = InputColumns::of(reading, rules, &mut self.names)?;
         let look = Look { rules, reading, columns: &columns };
         let refused = |fault| CrmError::from(SourceError::input(&file.shown())(fault));
-        let mut source = RowSource::open(input, &SCHEMA)?;
+        let mut source = RowSource::open(input, &SCHEMA, rules.watched)?;
         columns::check(&source, reading)?;
         look_ahead(
             &mut source,

@@ -31,6 +31,7 @@ struct Bench {
     level: u8,
     shared: SharedLimits,
     not_for_purpose: Vec<String>,
+    watched: Watched,
     purpose: Purpose,
     consent_max_age_days: u16,
 }
@@ -50,6 +51,7 @@ impl Bench {
             level: 0,
             shared: SharedLimits::default(),
             not_for_purpose: Vec::new(),
+            watched: Watched::default(),
             purpose: Purpose::Match,
             consent_max_age_days: 1_095,
         }
@@ -109,6 +111,7 @@ impl Bench {
             level: self.level,
             shared: self.shared,
             not_for_purpose: &self.not_for_purpose,
+            watched: &self.watched,
         };
         let workspace =
             Workspace { directory: self.dir.path().join("work"), memory_bytes: 1 << 20 };

@@ -30,9 +30,9 @@ use store::sealed::{SealedFile, SealedOut, verify_sealed};
 use store::spill::Workspace;
 use store::spill::{Sorter, VarSorter};
 use store::verified::VerifiedFiles;
-use tabular::Input;
 use tabular::tally::add;
 use tabular::tally::add_all;
+use tabular::{Input, Step, Watched};
 
 pub mod bundles;
 mod error;
@@ -61,6 +61,8 @@ pub struct GraphRules<'a> {
     pub arithmetic: &'a dyn BatchArithmetic,
     /// Unix time: a later date is no evidence.
     pub now: u64,
+    /// Watch over the work.
+    pub watched: &'a Watched,
 }
 
 /// Counts of a file's lines, by what became of them; no value of any line.
@@ -191,6 +193,7 @@ impl StoredSnapshot {
     ) -> Result<Self, GraphError> {
         let Scanned { lines, people, mut counts, namespaces, objected, .. } =
             scan(inputs, rules, workspace, reasons)?;
+        rules.watched.began(Step::Sort, None);
         world::create_private_dir(directory)?;
         write_people(people, directory, key)?;
         let gathering = Gathering {
@@ -199,7 +202,7 @@ impl StoredSnapshot {
             fingerprints: key.keyed_hash(FINGERPRINT)?,
         };
         let by_value = gathering.personas(lines, directory, key, workspace, &mut counts)?;
-        let root = publish_leaves(by_value, directory, key, rules.arithmetic, &mut counts)?;
+        let root = publish_leaves(by_value, directory, key, rules, &mut counts)?;
         if root.leaves == 0 {
             let name = |input: &Input| input.file.shown().display().to_string();
             let files: Vec<String> = inputs.iter().map(name).collect();
@@ -583,7 +586,7 @@ fn publish_leaves(
     by_value: Sorter<StoredLeaf>,
     directory: &Path,
     key: &StorageKey,
-    arithmetic: &dyn BatchArithmetic,
+    rules: &GraphRules<'_>,
     counts: &mut GraphCounts,
 ) -> Result<SnapshotRoot, GraphError> {
     let path = directory.join(LEAVES);
@@ -603,7 +606,8 @@ fn publish_leaves(
             counts.household += u64::from(first.level);
             leaves.push(first.leaf().ok_or_else(|| GraphError::contradiction(&path))?);
             if leaves.len() == LEAVES_AT_ONCE {
-                committer.extend(arithmetic, &leaves);
+                committer.extend(rules.arithmetic, &leaves);
+                rules.watched.done(counts.identifiers);
                 leaves.clear();
             }
             out.push(&first)?;
@@ -612,6 +616,7 @@ fn publish_leaves(
     };
     let mut group: Option<SameValue> = None;
     let mut sorted = by_value.finish()?;
+    rules.watched.began(Step::Commit, None);
     while let Some(leaf) = sorted.next_record()? {
         match group.as_mut().filter(|group| group.first.is_same_value(&leaf)) {
             Some(group) => group.two_persons |= leaf.person != group.first.person,
@@ -622,7 +627,7 @@ fn publish_leaves(
         }
     }
     publish(group, counts)?;
-    committer.extend(arithmetic, &leaves);
+    committer.extend(rules.arithmetic, &leaves);
     out.finish()?;
     Ok(committer.finish(counts.records))
 }
@@ -785,6 +790,7 @@ pub(crate) mod tests {
             objections,
             arithmetic: &protocol::group::Portable,
             now: NOW,
+            watched: &Watched::default(),
         };
         let workspace = Workspace { directory: dir.path().join("work"), memory_bytes: 1 << 20 };
         world::create_private_dir(&workspace.directory).unwrap();

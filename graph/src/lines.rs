@@ -57,6 +57,7 @@ pub(super) fn scan<'a>(
         reasons,
         numbered: inputs.len() == 1,
     };
+    rules.watched.began_reading(inputs);
     for input in inputs {
         scanned.read(input, rules)?;
     }
@@ -67,7 +68,7 @@ impl Scanned<'_> {
     fn read(&mut self, input: &Input, rules: &GraphRules<'_>) -> Result<(), GraphError> {
         let file = input.file.shown();
         let refused = |fault| GraphError::from(SourceError::input(&file)(fault));
-        let mut source = RowSource::open(input, &SCHEMA)?;
+        let mut source = RowSource::open(input, &SCHEMA, rules.watched)?;
         if source.has_header() {
             check(&source, input)?;
         }

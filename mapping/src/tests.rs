@@ -2,7 +2,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use report::{Code, Diagnose};
-use tabular::{Cell, Column, Dates, FieldSource, Holds, Ignore, InputFile, RowSource, Schema};
+use tabular::{
+    Cell, Column, Dates, FieldSource, Holds, Ignore, InputFile, RowSource, Schema, Watched,
+};
 
 use super::*;
 
@@ -567,7 +569,7 @@ proptest! {
         }
         std::fs::write(&path, csv).unwrap();
         let input = map.for_files(&[InputFile::new(&path)]).unwrap().remove(0);
-        let mut source = RowSource::open(&input, &SCHEMA).unwrap();
+        let mut source = RowSource::open(&input, &SCHEMA, &Watched::default()).unwrap();
         let folded = |text: &str| text.trim().to_lowercase();
         let granted = |listed: &BTreeMap<String, bool>| -> BTreeSet<String> {
             listed.iter().filter(|(_, on)| **on).map(|(word, _)| folded(word)).collect()

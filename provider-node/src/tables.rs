@@ -506,6 +506,7 @@ pub(crate) mod tests {
                 objections: &objections,
                 arithmetic: &arithmetic,
                 now,
+                watched: &tabular::Watched::default(),
             };
             let day = u32::try_from(now / 86_400).unwrap();
             let snapshot =

@@ -7,6 +7,8 @@ use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read};
 use std::path::Path;
 
+use crate::watch::{Counted, FileWatch, Watched};
+
 /// Nature of an input, as its first bytes show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Nature {
@@ -26,15 +28,21 @@ pub(crate) struct Opened {
 
 /// Opens a file, or standard input where `path` is `-`.
 pub(crate) fn open(path: &Path) -> io::Result<Opened> {
+    open_watched(path, &FileWatch::new(&Watched::default()))
+}
+
+/// Opens a file as [`open`] does; its bytes are counted as they are read.
+pub(crate) fn open_watched(path: &Path, watch: &FileWatch) -> io::Result<Opened> {
+    let watch = watch.clone();
     if is_standard_input(path) {
-        return inspect(Box::new(io::stdin().lock()));
+        return inspect(Box::new(Counted { from: io::stdin().lock(), watch }));
     }
     let file = File::open(path)?;
     let found = file.metadata()?;
     if found.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
     }
-    Ok(Opened { again: found.is_file(), ..inspect(Box::new(file))? })
+    Ok(Opened { again: found.is_file(), ..inspect(Box::new(Counted { from: file, watch }))? })
 }
 
 /// True if a path means standard input.

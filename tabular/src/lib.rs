@@ -31,6 +31,7 @@ pub mod testing;
 #[cfg(test)]
 mod tests;
 mod text;
+mod watch;
 pub mod write;
 
 pub use self::csv::{CsvOptions, CsvReader, Delimiter, Record};
@@ -42,3 +43,4 @@ pub use self::row::{Cell, Row};
 pub use self::schema::{Column, Holds, Need, Role, Schema};
 pub use self::source::{Format, InputFile, RowSource, is_tag};
 pub use self::text::{Encoding, Form};
+pub use self::watch::{Step, Watch, Watched};

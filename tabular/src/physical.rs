@@ -445,7 +445,9 @@ mod tests {
     use report::Diagnose;
 
     use super::*;
-    use crate::{Column, Holds, Input, InputError, InputFile, RowSource, Schema, SourceError};
+    use crate::{
+        Column, Holds, Input, InputError, InputFile, RowSource, Schema, SourceError, Watched,
+    };
 
     static SCHEMA: Schema = Schema {
         columns: &[
@@ -464,7 +466,7 @@ mod tests {
         let path = dir.path().join(name);
         std::fs::write(&path, bytes).unwrap();
         let input = Input { file: InputFile::new(&path), reading: Arc::default() };
-        let mut source = RowSource::open(&input, &SCHEMA)?;
+        let mut source = RowSource::open(&input, &SCHEMA, &Watched::default())?;
         let at = (0..3).find(|at| source.has(*at)).unwrap();
         let mut cells = Vec::new();
         let refuse = |source| SourceError::Input { file: path.clone(), source };

@@ -70,6 +70,11 @@ impl ParquetReader {
         })
     }
 
+    /// Rows of the file, as its footer has them.
+    pub(crate) fn rows(&self) -> u64 {
+        self.file.metadata().file_metadata().num_rows().unsigned_abs()
+    }
+
     /// Names of all columns, in the order of the file.
     pub(crate) fn columns(&self) -> Vec<String> {
         let schema = self.file.metadata().file_metadata().schema_descr();

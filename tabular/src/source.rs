@@ -28,6 +28,7 @@ use crate::reading::Input;
 use crate::row::Row;
 use crate::rowgroups::ParquetReader;
 use crate::schema::Schema;
+use crate::watch::{FileWatch, Share, Watched};
 
 /// The form of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,6 +127,8 @@ pub struct RowSource {
     rows: Rows,
     /// The fields as far as the columns that appeared give them.
     pub(crate) fields: Arc<Fields>,
+    /// Progress through a Parquet file.
+    share: Option<Share>,
 }
 
 enum Rows {
@@ -143,7 +146,11 @@ impl RowSource {
     /// # Errors
     ///
     /// [`SourceError`]; the owner of the file or of its map has to act.
-    pub fn open(input: &Input, schema: &'static Schema) -> Result<Self, SourceError> {
+    pub fn open(
+        input: &Input,
+        schema: &'static Schema,
+        watched: &Watched,
+    ) -> Result<Self, SourceError> {
         let Input { file, reading } = input;
         let plan = Plan::new(schema, Arc::clone(reading))?;
         let shown = file.shown();
@@ -153,7 +160,8 @@ impl RowSource {
         if let Some(name) = parts::partition_keys(&file.path).find(used) {
             return Err(refuse(InputError::InPath { name }));
         }
-        let opened = bytes::open(&file.path).map_err(&open)?;
+        let watch = FileWatch::new(watched);
+        let opened = bytes::open_watched(&file.path, &watch).map_err(&open)?;
         let format = match (reading.format, opened.nature) {
             (Some(format), _) => format,
             (None, Nature::Parquet) => Format::Parquet,
@@ -170,8 +178,9 @@ impl RowSource {
                 if !opened.again {
                     return Self::of_ndjson(plan, opened.bytes, text, None).map_err(&refuse);
                 }
+                watch.reads_twice();
                 let header = ndjson::header(opened.bytes, text).map_err(&refuse)?;
-                let opened = bytes::open(&file.path).map_err(&open)?;
+                let opened = bytes::open_watched(&file.path, &watch).map_err(&open)?;
                 Self::of_ndjson(plan, opened.bytes, text, Some(&header)).map_err(&refuse)
             }
             Format::Parquet if !opened.again => {
@@ -182,7 +191,8 @@ impl RowSource {
             }
             Format::Parquet => {
                 let handle = File::open(&file.path).map_err(&open)?;
-                Self::of_parquet(plan, handle).map_err(&refuse)
+                let bytes = handle.metadata().map_err(&open)?.len();
+                Self::of_parquet(plan, handle, (watch, bytes)).map_err(&refuse)
             }
         }
     }
@@ -193,11 +203,17 @@ impl RowSource {
         Ok(Self::new(plan, Format::Csv, seen, Rows::Csv(Box::new(reader))))
     }
 
-    fn of_parquet(plan: Plan, file: File) -> Result<Self, InputError> {
+    fn of_parquet(
+        plan: Plan,
+        file: File,
+        (watch, bytes): (FileWatch, u64),
+    ) -> Result<Self, InputError> {
         let mut reader = ParquetReader::open(file)?;
         let seen = plan.header(reader.columns().iter().map(String::as_str))?;
         reader.select(&plan)?;
-        Ok(Self::new(plan, Format::Parquet, seen, Rows::Parquet(Box::new(reader))))
+        let share = Some(Share::new(watch, bytes, reader.rows()));
+        let source = Self::new(plan, Format::Parquet, seen, Rows::Parquet(Box::new(reader)));
+        Ok(Self { share, ..source })
     }
 
     fn of_ndjson(
@@ -219,7 +235,7 @@ impl RowSource {
 
     fn new(plan: Plan, format: Format, seen: Seen, rows: Rows) -> Self {
         let fields = Arc::new(rows.fields(&plan, &seen));
-        Self { plan, format, has_header: true, seen, rows, fields }
+        Self { plan, format, has_header: true, seen, rows, fields, share: None }
     }
 
     /// The form the file is read as.
@@ -307,7 +323,13 @@ impl RowSource {
                 }
                 more
             }
-            Rows::Parquet(reader) => reader.advance()?,
+            Rows::Parquet(reader) => {
+                let more = reader.advance()?;
+                if let Some(share) = &self.share {
+                    share.read(reader.current().line(), !more);
+                }
+                more
+            }
         };
         if !more {
             if self.seen.is_empty() {

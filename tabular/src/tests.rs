@@ -31,7 +31,7 @@ fn read(name: &str, bytes: &[u8], reading: &Reading) -> Result<Vec<Vec<String>>,
     let path = dir.path().join(name);
     std::fs::write(&path, bytes).unwrap();
     let input = Input { file: InputFile::new(&path), reading: Arc::new(reading.clone()) };
-    let mut source = RowSource::open(&input, &SCHEMA)?;
+    let mut source = RowSource::open(&input, &SCHEMA, &Watched::default())?;
     let mut rows = Vec::new();
     let refuse = |source| SourceError::Input { file: path.clone(), source };
     while let Some(row) = source.next_row().map_err(refuse)? {
@@ -170,7 +170,7 @@ fn a_column_in_the_name_of_a_directory_is_no_column() {
         let files = parts::expand(&[InputFile::new(&path)]).unwrap();
         {
             let input = Input { file: files[0].clone(), reading: Arc::default() };
-            RowSource::open(&input, &SCHEMA).map(drop)
+            RowSource::open(&input, &SCHEMA, &Watched::default()).map(drop)
         }
     };
     assert!(open("day=2026-11-21").is_ok(), "a name that is no column of ours");

@@ -24,7 +24,7 @@ use protocol::terms::LinkFilter;
 use report::{Arg, Line, Text};
 use serde_json::{Value, json};
 use store::output::Output;
-use tabular::Input;
+use tabular::{Input, Watched};
 
 use super::run::{input_rules, normalizer};
 use crate::Home;
@@ -55,9 +55,9 @@ pub(crate) fn run(
         terminal.put_text_aside();
     }
     let progress = Progress::new(output, terminal);
-    progress.stage("check");
     let started = Instant::now();
-    let survey = survey(&home, &inputs, rejects.as_ref(), invitation.as_ref())?;
+    let (rejects, watched) = (rejects.as_ref(), progress.watched());
+    let survey = survey(&home, &inputs, (rejects, &watched), invitation.as_ref())?;
     let scan_s = started.elapsed().as_secs_f64();
     progress.stage("measure");
     let forecast = Forecast::make(&home, invitation.as_ref(), survey.distinct, scan_s)?;
@@ -84,7 +84,7 @@ pub(crate) fn run(
     outputs.done();
     terminal.list(file_lines(&survey, n_min));
     terminal.list(forecast.lines());
-    if let Some(rejects) = &rejects {
+    if let Some(rejects) = rejects {
         terminal.say(&Text::new("check-rejects").with("file", rejects.shown()));
     }
     if invitation.is_none() {
@@ -96,14 +96,14 @@ pub(crate) fn run(
 fn survey(
     home: &Home,
     inputs: &[Input],
-    rejects: Option<&Output>,
+    (rejects, watched): (Option<&Output>, &Watched),
     invitation: Option<&Invitation>,
 ) -> Result<Survey, Failure> {
     let kinds = invitation.map_or_else(all_kinds, kinds);
     let normalizer = normalizer(home, &kinds, inputs);
     let level = invitation.map_or(LinkFilter::DEFAULT, |invitation| invitation.link_filter).level;
     let max_age_days = consent_max_age_days(&home.config.guardrails, invitation);
-    let rules = input_rules(home, &normalizer, &kinds, level, max_age_days);
+    let rules = input_rules(home, &normalizer, &kinds, level, max_age_days, watched);
     let store = home.private_dir("inputs")?;
     let workspace = home.workspace()?;
     let read = |reasons: Option<&mut dyn RowReasons>| {

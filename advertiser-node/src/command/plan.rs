@@ -52,9 +52,8 @@ pub(crate) fn run(
     let policy = Policy::of(&home, &invitation, request.profile)?;
     let progress = Progress::new(output, terminal);
     let started = Instant::now();
-    progress.stage("prepare");
     let max_age_days = policy.consent_max_age_days();
-    let input = prepare(&home, &options.inputs, &invitation, max_age_days)?;
+    let input = prepare(&home, &options.inputs, &invitation, max_age_days, &progress)?;
     enough_rows(&input, policy.n_min())?;
     let shape = request.shape(&input)?;
     let provider = invitation.provider.party().0;

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::{OutputOptions, ProgressForm, Terminal, lock};
 use crate::engine::Spent;
 use store::os::{Clock, SystemClock};
+use tabular::{Watch, Watched};
 
 /// Work of a command, shown on standard error (F8).
 ///
@@ -221,15 +222,18 @@ impl Progress {
 
     /// Begins a stage, of so many units if that is known.
     pub fn stage_of(&self, name: &'static str, unit: Unit, total: Option<u64>) {
-        let mut state = lock(&self.work.state);
-        self.work.restart(&mut state, (name, unit, total));
-        self.work.tell(&mut state, true);
+        self.work.begin((name, unit, total));
     }
 
     /// Tells how much of the stage is done in all.
     pub fn done(&self, done: u64) {
-        let mut state = lock(&self.work.state);
-        self.work.count(&mut state, done);
+        self.work.done(done);
+    }
+
+    /// Watch over work on files, whose steps are stages.
+    #[must_use]
+    pub fn watched(&self) -> Watched {
+        Watched::by(OnFiles(Arc::clone(&self.work)))
     }
 
     /// Tells that a session has entered one of its stages; those that are counted show by their
@@ -427,6 +431,17 @@ impl Work {
         });
     }
 
+    fn begin(&self, stage: (&'static str, Unit, Option<u64>)) {
+        let mut state = lock(&self.state);
+        self.restart(&mut state, stage);
+        self.tell(&mut state, true);
+    }
+
+    fn done(&self, done: u64) {
+        let mut state = lock(&self.state);
+        self.count(&mut state, done);
+    }
+
     fn restart(&self, state: &mut State, (stage, unit, total): (&'static str, Unit, Option<u64>)) {
         (state.stage, state.unit, state.total) = (stage, unit, total);
         (state.done, state.waiting, state.told) = (0, None, None);
@@ -488,6 +503,23 @@ impl Work {
             }
         }
         self.terminal.error(&event.to_string());
+    }
+}
+
+/// Shows the steps of work on files as stages.
+struct OnFiles(Arc<Work>);
+
+impl Watch for OnFiles {
+    fn began(&self, step: tabular::Step, total: Option<u64>) {
+        self.0.begin(match step {
+            tabular::Step::Read => ("read", Unit::Bytes, total),
+            tabular::Step::Sort => ("sort", Unit::Rows, total),
+            tabular::Step::Commit => ("commit", Unit::Identifiers, total),
+        });
+    }
+
+    fn done(&self, done: u64) {
+        self.0.done(done);
     }
 }
 

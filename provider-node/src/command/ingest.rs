@@ -48,14 +48,14 @@ pub(crate) fn run(
     let before = Published::current(&home)?.map_or(0, |current| current.stored.objections());
     let objections = Objections::complete(&home.path(OBJECTIONS), &home.storage, before)?;
     let arithmetic = BatchEngine::detect();
+    let progress = Progress::new(output, terminal);
     let rules = GraphRules {
         normalizer: &normalizer,
         objections: &objections,
         arithmetic: &arithmetic,
         now,
+        watched: &progress.watched(),
     };
-    let progress = Progress::new(output, terminal);
-    progress.stage("ingest");
     let reading = Arc::new(home.config.common.reading(&graph::SCHEMA));
     let input = |file| Input { file, reading: Arc::clone(&reading) };
     let files = parts::expand(&[InputFile::new(file)])?;
@@ -229,6 +229,7 @@ mod tests {
             objections: &Objections::none(&home.storage).unwrap(),
             arithmetic: &Portable,
             now: NOW,
+            watched: &tabular::Watched::default(),
         };
         let left = dir.path().join("left.csv");
         let output = Outputs::new(false).claim(&left).unwrap();

@@ -50,8 +50,10 @@ use crate::publish::Published;
 use crate::tables::{self, Ready, ReadyKey};
 use crate::tenant::Tenant;
 
+use self::building::Building;
 use self::life::Sessions;
 
+mod building;
 mod life;
 
 pub(crate) fn run(
@@ -149,7 +151,12 @@ impl Service {
     ) -> Result<(), Failure> {
         let (home, engine) = (&self.home, &self.engine);
         for profile in tenant.policy.profiles() {
-            tables::ensure(home, tenant, snapshot, (profile, wanted), engine, now, &|_| {})?;
+            let (identifiers, shown) =
+                (snapshot.stored.root().leaves, (&self.output, &self.terminal));
+            let building = Building::new(&tenant.name, profile, identifiers, shown);
+            let done = |done| building.done(done);
+            tables::ensure(home, tenant, snapshot, (profile, wanted), engine, now, &done)?;
+            building.ended();
         }
         Ok(())
     }

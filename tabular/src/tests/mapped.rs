@@ -90,14 +90,14 @@ fn seen<T: PartialEq + std::fmt::Debug>(
         let path = dir.path().join(name);
         std::fs::write(&path, bytes).unwrap();
         let input = Input { file: InputFile::new(&path), reading: Arc::new(reading.clone()) };
-        let mut source = RowSource::open(&input, &MAPPED).unwrap();
+        let mut source = RowSource::open(&input, &MAPPED, &Watched::default()).unwrap();
         let mut rows = Vec::new();
         while let Some(row) = source.next_row().unwrap() {
             rows.push(look(&row));
         }
         assert_eq!(first.get_or_insert_with(|| rows).len(), table.rows.len(), "{name}");
         let again: Vec<T> = {
-            let mut source = RowSource::open(&input, &MAPPED).unwrap();
+            let mut source = RowSource::open(&input, &MAPPED, &Watched::default()).unwrap();
             std::iter::from_fn(|| source.next_row().unwrap().map(|row| look(&row))).collect()
         };
         assert_eq!(first.as_ref(), Some(&again), "{name}");
@@ -186,7 +186,7 @@ fn arrays_are_lists_of_a_field_that_is_cut() {
     let line = format!("{{\"ID\":\"1\",\"MAIL_1\":[\"a@b.fr\",\"c@d.fr\"]{members}}}\n");
     std::fs::write(&path, line).unwrap();
     let input = Input { file: InputFile::new(&path), reading: Arc::new(reading) };
-    let mut source = RowSource::open(&input, &MAPPED).unwrap();
+    let mut source = RowSource::open(&input, &MAPPED, &Watched::default()).unwrap();
     let row = source.next_row().unwrap().unwrap();
     let texts: Vec<_> = row.values(1).map(|(_, text)| text.into_owned()).collect();
     assert_eq!(texts, ["a@b.fr", "c@d.fr"]);
@@ -222,7 +222,7 @@ fn typed_times_are_read_as_what_they_are() {
     let dates = Dates::Pattern("%d/%m/%Y".into());
     let reading = Arc::new(Reading { dates, ..reading() });
     let input = Input { file: InputFile::new(&path), reading };
-    let mut source = RowSource::open(&input, &MAPPED).unwrap();
+    let mut source = RowSource::open(&input, &MAPPED, &Watched::default()).unwrap();
     let row = source.next_row().unwrap().unwrap();
     let time = row.time(5, NOW).unwrap();
     assert_eq!((time.at.to_string(), time.zoned), ("2026-06-01T16:00:00Z".into(), true));
@@ -233,7 +233,7 @@ fn refused(name: &str, bytes: &[u8], schema: &'static Schema, reading: &Reading)
     let path = dir.path().join(name);
     std::fs::write(&path, bytes).unwrap();
     let input = Input { file: InputFile::new(&path), reading: Arc::new(reading.clone()) };
-    RowSource::open(&input, schema).unwrap_err()
+    RowSource::open(&input, schema, &Watched::default()).unwrap_err()
 }
 
 #[test]
@@ -290,7 +290,8 @@ fn seen_in<T>(name: &str, bytes: &[u8], look: impl Fn(&Row<'_>) -> T) -> Result<
     let path = dir.path().join(name);
     std::fs::write(&path, bytes).unwrap();
     let input = Input { file: InputFile::new(&path), reading: Arc::new(reading()) };
-    let mut source = RowSource::open(&input, &MAPPED).map_err(|error| error.to_string())?;
+    let mut source =
+        RowSource::open(&input, &MAPPED, &Watched::default()).map_err(|error| error.to_string())?;
     Ok(std::iter::from_fn(|| source.next_row().unwrap().map(|row| look(&row))).collect())
 }
 
@@ -316,7 +317,7 @@ fn a_column_feeds_several_fields_and_is_told_once() {
     let mut reading = reading();
     reading.fields.as_mut().unwrap().insert(4, from(&["SAYS"]));
     let input = Input { file: InputFile::new(&path), reading: Arc::new(reading) };
-    let source = RowSource::open(&input, &MAPPED).unwrap();
+    let source = RowSource::open(&input, &MAPPED, &Watched::default()).unwrap();
     let of = |name: &str| {
         let column = source.columns().iter().find(|column| column.name().as_str() == name);
         column.map(|column| (column.role(), column.feeds().to_vec())).unwrap()

@@ -21,7 +21,7 @@ use report::{Arg, Code, Text};
 use store::ledger::Ledger;
 use store::os::{Clock as _, SystemClock};
 use store::results::{About, Results};
-use tabular::Input;
+use tabular::{Input, Watched};
 use tokio::runtime::Runtime;
 
 use self::approval::Approval;
@@ -88,9 +88,8 @@ fn matched(
     }
     let progress = Progress::new(output, terminal);
     let (started, mut watch) = (Instant::now(), Stopwatch::start());
-    progress.stage("prepare");
     let max_age_days = policy.consent_max_age_days();
-    let input = prepare(&home, &options.inputs, &invitation, max_age_days)?;
+    let input = prepare(&home, &options.inputs, &invitation, max_age_days, &progress)?;
     enough_rows(&input, policy.n_min())?;
     let allowed = options.inputs.allows(Allowed::SharedIdentifiers);
     if let Some(shared) = WidelyShared::find(input.counts()).filter(|_| !allowed) {
@@ -297,12 +296,14 @@ pub(super) fn prepare(
     inputs: &Inputs,
     invitation: &Invitation,
     consent_max_age_days: u16,
+    progress: &Progress,
 ) -> Result<PreparedInput, Failure> {
     let kinds = kinds(invitation);
     let inputs = inputs.read(home)?;
     let normalizer = normalizer(home, &kinds, &inputs);
     let level = invitation.link_filter.level;
-    let rules = input_rules(home, &normalizer, &kinds, level, consent_max_age_days);
+    let watched = progress.watched();
+    let rules = input_rules(home, &normalizer, &kinds, level, consent_max_age_days, &watched);
     let store = home.private_dir("inputs")?;
     let workspace = home.workspace()?;
     Ok(PreparedInput::prepare(
@@ -334,6 +335,7 @@ pub(crate) fn input_rules<'a>(
     kinds: &'a [u8],
     level: u8,
     consent_max_age_days: u16,
+    watched: &'a Watched,
 ) -> InputRules<'a> {
     InputRules {
         normalizer,
@@ -346,6 +348,7 @@ pub(crate) fn input_rules<'a>(
         level,
         shared: home.config.shared,
         not_for_purpose: &home.config.not_for_purpose,
+        watched,
     }
 }
 
