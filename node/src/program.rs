@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 use channel::identity;
 
 use crate::console::{OutputOptions, Terminal, Told, tell_done, tell_failure};
+use crate::console::{tell_end, tell_start};
 
 /// Command line of a node's program.
 pub trait CommandLine: clap::Parser {
@@ -62,16 +63,19 @@ pub fn run<C: CommandLine>() -> ExitCode {
     if output.takes_standard_output() {
         terminal.put_text_aside();
     }
+    tell_start(&output, told.command, &terminal);
     let done = crate::start(&output)
         .and_then(|()| line.carry_out(&output, &terminal))
         .and_then(|()| tell_done(&output, &told));
     match done {
         Ok(()) => {
             tracing::info!(target: "veilmatch::command", command = told.command, exit = 0, "done");
+            tell_end(&output, None, &terminal);
             ExitCode::SUCCESS
         }
         Err(failure) => {
             tell_failure(&failure, &output, &told, &terminal);
+            tell_end(&output, Some(&failure), &terminal);
             failure.exit().into()
         }
     }

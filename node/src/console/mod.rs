@@ -22,6 +22,7 @@ pub use confirm::{confirm, is_yes, somebody_answers};
 pub use log::start_log;
 pub use object::Object;
 pub use progress::{Progress, Unit};
+pub(crate) use progress::{tell_end, tell_start};
 pub use terminal::Terminal;
 
 use store::output::{Access, Output, OutputError, Outputs, is_published};

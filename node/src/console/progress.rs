@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use protocol::codec::StreamId;
-use report::{Arg, Text};
+use report::{Arg, Exit, Failure, Text};
 use serde_json::{Value, json};
 
 use super::{OutputOptions, ProgressForm, Terminal, lock};
@@ -66,6 +66,8 @@ impl Unit {
 /// Form in which progress is shown.
 struct Work {
     shape: Shape,
+    /// Name of the run.
+    run_id: String,
     /// Partner of the session, where a node serves several at once.
     partner: Option<String>,
     terminal: Terminal,
@@ -84,8 +86,6 @@ enum Shape {
 
 #[derive(Default)]
 struct State {
-    /// The run, as its operator names it.
-    run_id: Option<String>,
     stage: &'static str,
     unit: Unit,
     done: u64,
@@ -181,7 +181,8 @@ impl Progress {
             ProgressForm::Json => Shape::Json,
             ProgressForm::Off => Shape::Off,
         };
-        Self::of(Work::new(shape, None, terminal.clone(), Box::new(SystemClock::new())), LINE_EVERY)
+        let clock = Box::new(SystemClock::new());
+        Self::of(Work::new(shape, (&options.run_id, None), terminal.clone(), clock), LINE_EVERY)
     }
 
     /// Progress of one session of several, each line with the partner's name.
@@ -198,7 +199,7 @@ impl Progress {
             ProgressForm::Auto | ProgressForm::Off => Shape::Off,
         };
         let (partner, clock) = (Some(partner.to_owned()), Box::new(SystemClock::new()));
-        Self::of(Work::new(shape, partner, terminal.clone(), clock), LINE_EVERY)
+        Self::of(Work::new(shape, (&options.run_id, partner), terminal.clone(), clock), LINE_EVERY)
     }
 
     /// Progress that nobody sees.
@@ -206,13 +207,8 @@ impl Progress {
     #[must_use]
     pub fn silent() -> Self {
         let terminal = Terminal::to(io::sink(), io::sink());
-        let work = Work::new(Shape::Off, None, terminal, Box::new(SystemClock::new()));
+        let work = Work::new(Shape::Off, ("", None), terminal, Box::new(SystemClock::new()));
         Self::of(work, LINE_EVERY)
-    }
-
-    /// Names the run in every event from now on.
-    pub fn name_run(&self, run_id: &str) {
-        lock(&self.work.state).run_id = Some(run_id.to_owned());
     }
 
     /// Begins a stage that is not counted.
@@ -266,7 +262,7 @@ impl Progress {
         if let Shape::Json = self.work.shape {
             let sid = store::hex(sid);
             let event = json!({ "event": "session", "session": sid, "elements": elements });
-            self.work.tell_event(&state, event);
+            self.work.tell_event(event);
         }
     }
 
@@ -303,7 +299,7 @@ impl Progress {
         state.waiting = Some((reason.to_owned(), seconds));
         if let Shape::Json = self.work.shape {
             let event = json!({ "event": "waiting", "reason": reason, "seconds": seconds });
-            self.work.tell_event(&state, event);
+            self.work.tell_event(event);
         }
     }
 
@@ -311,7 +307,7 @@ impl Progress {
     pub fn resumed(&self, sid: &[u8; 32]) {
         if let Shape::Json = self.work.shape {
             let event = json!({ "event": "resumed", "session": store::hex(sid) });
-            self.work.tell_event(&lock(&self.work.state), event);
+            self.work.tell_event(event);
         }
     }
 
@@ -357,12 +353,13 @@ impl Drop for Progress {
 impl Work {
     fn new(
         shape: Shape,
-        partner: Option<String>,
+        (run_id, partner): (&str, Option<String>),
         terminal: Terminal,
         clock: Box<dyn Clock>,
     ) -> Self {
         let (state, quiet) = (Mutex::new(State::default()), AtomicBool::new(false));
-        Self { shape, partner, terminal, clock, state, quiet }
+        let run_id = run_id.to_owned();
+        Self { shape, run_id, partner, terminal, clock, state, quiet }
     }
 
     /// Writes each time so much has passed, also where a stage does not get on, until what comes
@@ -488,22 +485,44 @@ impl Work {
         let due = state.told.is_none_or(|told| now.saturating_sub(told) >= EVENT_EVERY);
         if due || now_or_never {
             state.told = Some(now);
-            self.tell_event(state, state.event(now));
+            self.tell_event(state.event(now));
         }
     }
 
-    fn tell_event(&self, state: &State, mut event: Value) {
-        if let Some(fields) = event.as_object_mut() {
-            let now = i64::try_from(self.clock.now_unix()).ok();
-            let at = now.and_then(|now| jiff::Timestamp::from_second(now).ok());
-            fields.insert("at".to_owned(), json!(at.map(|at| at.to_string())));
-            fields.insert("run_id".to_owned(), json!(state.run_id));
-            if let Some(partner) = &self.partner {
-                fields.insert("partner".to_owned(), json!(partner));
-            }
+    fn tell_event(&self, mut event: Value) {
+        if let (Some(partner), Some(fields)) = (&self.partner, event.as_object_mut()) {
+            fields.insert("partner".to_owned(), json!(partner));
         }
-        self.terminal.error(&event.to_string());
+        tell_event(event, &self.run_id, self.clock.as_ref(), &self.terminal);
     }
+}
+
+/// Tells machines that a command begins.
+pub(crate) fn tell_start(options: &OutputOptions, command: &str, terminal: &Terminal) {
+    if options.progress == ProgressForm::Json && !options.quiet {
+        let event = json!({ "event": "start", "command": command });
+        tell_event(event, &options.run_id, &SystemClock::new(), terminal);
+    }
+}
+
+/// Tells machines how a command has ended: its exit status, and the code of its failure.
+pub(crate) fn tell_end(options: &OutputOptions, failure: Option<&Failure>, terminal: &Terminal) {
+    if options.progress == ProgressForm::Json && !options.quiet {
+        let exit = failure.map_or(Exit::Done, Failure::exit).code();
+        let code = failure.map(|failure| failure.code().shown());
+        let event = json!({ "event": "end", "exit": exit, "code": code });
+        tell_event(event, &options.run_id, &SystemClock::new(), terminal);
+    }
+}
+
+fn tell_event(mut event: Value, run_id: &str, clock: &dyn Clock, terminal: &Terminal) {
+    if let Some(fields) = event.as_object_mut() {
+        let now = i64::try_from(clock.now_unix()).ok();
+        let at = now.and_then(|now| jiff::Timestamp::from_second(now).ok());
+        fields.insert("at".to_owned(), json!(at.map(|at| at.to_string())));
+        fields.insert("run_id".to_owned(), json!(run_id));
+    }
+    terminal.error(&event.to_string());
 }
 
 /// Shows the steps of work on files as stages.
@@ -647,7 +666,8 @@ mod tests {
     fn progress(shape: Shape) -> (Progress, Kept, Hand) {
         let (kept, hand) = (Kept::default(), Hand::default());
         let terminal = Terminal::to(io::sink(), kept.clone());
-        let work = Work::new(shape, Some("shop".to_owned()), terminal, Box::new(hand.clone()));
+        let of = ("nightly-1", Some("shop".to_owned()));
+        let work = Work::new(shape, of, terminal, Box::new(hand.clone()));
         (Progress::of(work, LINE_EVERY), kept, hand)
     }
 
@@ -696,7 +716,7 @@ mod tests {
     fn lines_come_by_themselves_also_where_a_stage_stands_still_and_end_with_it() {
         let (kept, hand) = (Kept::default(), Hand::default());
         let terminal = Terminal::to(io::sink(), kept.clone());
-        let work = Work::new(Shape::Lines, None, terminal, Box::new(hand));
+        let work = Work::new(Shape::Lines, ("", None), terminal, Box::new(hand));
         let progress = Progress::of(work, Duration::from_millis(5));
         let lines = || kept.text().lines().count();
         let wait_for = |more: usize| {
@@ -769,7 +789,6 @@ mod tests {
     #[test]
     fn events_are_one_object_a_line() {
         let (progress, kept, hand) = progress(Shape::Json);
-        progress.name_run("nightly-1");
         progress.stage_of("prepare", Unit::Rows, Some(10));
         hand.at(2_000);
         progress.done(4);
@@ -783,6 +802,25 @@ mod tests {
             assert_eq!(event["at"], "2026-11-30T06:00:00Z");
             assert_eq!(event["run_id"], "nightly-1");
         }
+    }
+
+    #[test]
+    fn a_command_tells_its_beginning_and_its_end() {
+        let kept = Kept::default();
+        let terminal = Terminal::to(io::sink(), kept.clone());
+        let (progress, run_id) = (ProgressForm::Json, "nightly-1".to_owned());
+        let options = OutputOptions { progress, run_id, ..OutputOptions::default() };
+        let failure = Failure::new(report::Code::Silent, Text::new("code-silent"));
+        tell_start(&options, "run", &terminal);
+        tell_end(&options, Some(&failure), &terminal);
+        tell_end(&options, None, &terminal);
+        tell_end(&OutputOptions { quiet: true, ..options }, None, &terminal);
+        tell_end(&OutputOptions::default(), None, &terminal);
+        let [start, failed, done] = events(&kept).try_into().unwrap();
+        assert_eq!((&start["event"], &start["command"]), (&json!("start"), &json!("run")));
+        assert_eq!((&failed["exit"], &failed["code"]), (&json!(75), &json!("V0416")));
+        assert_eq!((&done["exit"], &done["code"]), (&json!(0), &Value::Null));
+        assert!([start, failed, done].iter().all(|event| event["run_id"] == "nightly-1"));
     }
 
     #[test]
