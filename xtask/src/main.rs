@@ -25,6 +25,7 @@ mod package;
 mod pages;
 mod pair;
 mod process;
+mod python;
 mod sample_files;
 mod source;
 mod tidy;

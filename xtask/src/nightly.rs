@@ -2,36 +2,51 @@
 //!
 //! A hundred runs that are killed or cut; the tests of ristretto-batch in release mode with
 //! millions of elements on each path of each backend and a seed of their own; the timing bench with
-//! its threshold; the plain-integer model under Miri. The same random points and elements can be
-//! had again by the printed commands.
+//! its threshold; the plain-integer model under Miri; Python libraries against our normalizer, and
+//! Python tools on our results. The same random points, elements and values can be had again by the
+//! printed commands.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 
-use crate::chaos;
 use crate::ci::{self, Step};
 use crate::tool::{self, Done};
+use crate::{chaos, python};
 
 /// Options of the command.
 #[derive(Args)]
 pub(crate) struct Options {
+    /// Steps to run, all unless some are named: chaos, kernel, timing, miri, oracles, readback.
+    steps: Vec<String>,
     /// Elements on each path of each backend, at least.
     #[arg(long, default_value_t = 2_000_000, value_parser = clap::value_parser!(u32).range(1..))]
     elements: u32,
-    /// Seed of the random elements, from the clock unless given.
+    /// Values that the normalizer is compared on.
+    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1_000..))]
+    values: u32,
+    /// Seed of the random elements and values, from the clock unless given.
     #[arg(long)]
     seed: Option<u64>,
 }
 
 /// Runs every step, whatever became of the one before.
 pub(crate) fn run(options: &Options) -> Result<(), String> {
-    let steps: [(&str, &Step<'_>); 4] = [
+    let seed = options.seed.unwrap_or_else(fresh_seed);
+    let steps: [(&str, &Step<'_>); 6] = [
         ("chaos", &interruptions),
-        ("kernel", &|| kernel(options)),
+        ("kernel", &|| kernel(seed, options.elements)),
         ("timing", &timing),
         ("miri", &miri),
+        ("oracles", &|| python::oracles(seed, options.values)),
+        ("readback", &python::readback),
     ];
+    let names = steps.map(|(name, _)| name);
+    if let Some(unknown) = options.steps.iter().find(|step| !names.contains(&step.as_str())) {
+        return Err(format!("`{unknown}` is none of the steps {}", names.join(", ")));
+    }
+    let chosen = |name: &str| options.steps.is_empty() || options.steps.iter().any(|it| it == name);
+    let steps: Vec<_> = steps.into_iter().filter(|(name, _)| chosen(name)).collect();
     ci::run_steps("nightly", &steps)
 }
 
@@ -42,10 +57,8 @@ fn interruptions() -> Result<Done, String> {
 }
 
 /// The tests of the kernel, with a build in which they can force a backend.
-fn kernel(options: &Options) -> Result<Done, String> {
-    let seed = options.seed.unwrap_or_else(fresh_seed);
-    let elements = options.elements;
-    say!("nightly: again with `cargo xtask nightly --elements {elements} --seed {seed}`");
+fn kernel(seed: u64, elements: u32) -> Result<Done, String> {
+    say!("nightly: again with `cargo xtask nightly kernel --elements {elements} --seed {seed}`");
     let mut command = tool::cargo(&["test", "--release", "-p", "ristretto-batch"]);
     command.args(["--features", "force-backend"]);
     command.env("RISTRETTO_BATCH_RUNS", elements.div_ceil(RUN).to_string());
@@ -75,3 +88,15 @@ pub(crate) fn fresh_seed() -> u64 {
 
 /// Elements that one run of a random test draws, as in its `tests/common`.
 const RUN: u32 = 4_003;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_that_is_none_is_named_before_anything_runs() {
+        let steps = vec!["oracles".to_owned(), "chaoss".to_owned()];
+        let options = Options { steps, elements: 1, values: 1_000, seed: None };
+        assert!(run(&options).unwrap_err().starts_with("`chaoss` is none of the steps chaos, "));
+    }
+}
