@@ -51,12 +51,11 @@ pub fn run<C: CommandLine>() -> ExitCode {
         Ok(line) => line,
         Err(unparsed) => return unparsed.end(|failure| terminal.failure(failure)).into(),
     };
-    let (named, told) = (line.run_id().map(str::to_owned), line.told());
-    let output = OutputOptions {
-        run_is_named: named.is_some(),
-        run_id: named.unwrap_or_else(run_id_of_now),
-        ..line.output().clone()
-    };
+    let told = line.told();
+    let mut output = OutputOptions { run_id: run_id_of_now(), ..line.output().clone() };
+    if let Some(named) = line.run_id() {
+        (output.run_id, output.run_is_named) = (named.to_owned(), true);
+    }
     if output.quiet {
         terminal.be_quiet();
     }

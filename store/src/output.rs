@@ -30,7 +30,8 @@ pub struct Outputs {
     taken: Vec<PathBuf>,
     standard: bool,
     notes: Option<PathBuf>,
-    access: Access,
+    /// Mode and group of what is written.
+    pub access: Access,
     replaceable: Vec<FileId>,
 }
 
@@ -39,14 +40,8 @@ impl Outputs {
     #[must_use]
     pub fn new(overwrite: bool) -> Self {
         let (inputs, taken, replaceable) = (Vec::new(), Vec::new(), Vec::new());
-        let access = Access { mode: os::PRIVATE_MODE, group: None };
-        Self { overwrite, inputs, taken, standard: false, notes: None, access, replaceable }
-    }
-
-    /// Lets others than the owner have the files.
-    #[must_use]
-    pub fn open_to(self, access: Access) -> Self {
-        Self { access, ..self }
+        let (standard, notes, access) = (false, None, PRIVATE);
+        Self { overwrite, inputs, taken, standard, notes, access, replaceable }
     }
 
     /// Keeps notes of partial files in the directory of a node, whose lock the caller holds.
@@ -62,10 +57,8 @@ impl Outputs {
 
     /// Tells of a file that the command reads; `-` is standard input.
     pub fn reads(&mut self, path: &Path) {
-        let found = match path.as_os_str() == STANDARD {
-            true => standard_file(io::stdin()),
-            false => fs::metadata(path),
-        };
+        let named = path.as_os_str() != STANDARD;
+        let found = if named { fs::metadata(path) } else { standard_file(io::stdin()) };
         // What cannot be found is no file yet, and the command will say so.
         self.inputs.extend(found.ok().filter(Metadata::is_file).map(|found| FileId::of(&found)));
     }
@@ -78,10 +71,9 @@ impl Outputs {
     /// written; [`OutputError::StandardTwice`] and [`OutputError::Twice`] for a second claim.
     pub fn claim(&mut self, path: &Path) -> Result<Output, OutputError> {
         if path.as_os_str() == STANDARD || is_standard_output(path) {
-            if std::mem::replace(&mut self.standard, true) {
-                return Err(OutputError::StandardTwice);
-            }
-            return Ok(Output { named: STANDARD.into(), to: To::Standard });
+            let twice = std::mem::replace(&mut self.standard, true);
+            let output = Output { named: STANDARD.into(), to: To::Standard };
+            return if twice { Err(OutputError::StandardTwice) } else { Ok(output) };
         }
         let found = match fs::metadata(path) {
             Ok(found) => Some(found),
@@ -151,12 +143,10 @@ impl Outputs {
         if self.taken.contains(&target) {
             return Err(OutputError::Twice { path: path.to_path_buf() });
         }
-        let ours = |found| {
-            self.replaceable.contains(&FileId::of(found))
-                || self.notes.as_deref().is_some_and(|at| Note::owns(at, &target, found))
-        };
+        let ours = |found| self.notes.as_deref().is_some_and(|at| Note::owns(at, &target, found));
+        let own = |found| self.replaceable.contains(&FileId::of(found)) || ours(found);
         let place = match found {
-            Some(found) if !self.overwrite && !ours(found) => {
+            Some(found) if !self.overwrite && !own(found) => {
                 return Err(refused(path, Refusal::Exists));
             }
             Some(_) => Place::Replace,
@@ -199,8 +189,8 @@ impl Output {
     #[must_use]
     pub fn of_node(node: &Path, path: PathBuf) -> Self {
         let notes = Some(node.join(NOTES));
-        let access = Access { mode: os::PRIVATE_MODE, group: None };
-        let target = Target { path: path.clone(), place: Place::Replace, notes, own: true, access };
+        let (place, access) = (Place::Replace, PRIVATE);
+        let target = Target { path: path.clone(), place, notes, own: true, access };
         Self { named: path, to: To::File(target) }
     }
 
@@ -222,10 +212,7 @@ impl Output {
     /// The name as a log shows it.
     #[must_use]
     pub fn shown(&self) -> String {
-        match self.to {
-            To::Standard => Text::new("output-standard").to_string(),
-            To::Through | To::File(_) => self.named.display().to_string(),
-        }
+        Text::new("word").with("word", self.told()).to_string()
     }
 
     /// Writes the whole output, and gives its SHA-256.
@@ -247,11 +234,10 @@ impl Output {
         };
         match &self.to {
             To::Standard => hashed(&mut io::stdout()).map_err(self.failed())?,
-            To::Through => OpenOptions::new()
-                .append(true)
-                .open(&self.named)
-                .and_then(|mut file| hashed(&mut file))
-                .map_err(self.failed())?,
+            To::Through => {
+                let opened = OpenOptions::new().append(true).open(&self.named);
+                opened.and_then(|mut file| hashed(&mut file)).map_err(self.failed())?;
+            }
             To::File(target) => target.publish(hashed).map_err(|error| self.unwritten(&error))?,
         }
         Ok(hash.finalize().into())
@@ -586,6 +572,8 @@ impl Write for Hashed<'_> {
 
 /// Name of standard input and output.
 pub const STANDARD: &str = "-";
+/// For the owner alone.
+const PRIVATE: Access = Access { mode: os::PRIVATE_MODE, group: None };
 /// Notes of partial files, inside the node's directory.
 const NOTES: &str = "outputs";
 

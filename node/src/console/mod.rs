@@ -56,7 +56,8 @@ pub struct OutputOptions {
     pub overwrite: bool,
     /// Permission bits of the files that are written.
     #[arg(long, global = true, value_name = "MODE", value_parser = access::mode)]
-    pub mode: Option<u32>,
+    #[arg(default_value = "600")]
+    pub mode: u32,
     /// Group of the files that are written.
     #[arg(long, global = true, value_name = "GROUP", value_parser = access::group)]
     pub group: Option<u32>,
@@ -72,8 +73,9 @@ impl OutputOptions {
     /// The outputs of the command; none is claimed yet.
     #[must_use]
     pub fn outputs(&self) -> Outputs {
-        let mode = self.mode.unwrap_or(store::os::PRIVATE_MODE);
-        Outputs::new(self.overwrite).open_to(Access { mode, group: self.group })
+        let mut outputs = Outputs::new(self.overwrite);
+        outputs.access = Access { mode: self.mode, group: self.group };
+        outputs
     }
 
     /// True if the object for machines goes to standard output.
@@ -117,7 +119,7 @@ impl Default for OutputOptions {
             color: ColorUse::Auto,
             json: None,
             overwrite: false,
-            mode: None,
+            mode: store::os::PRIVATE_MODE,
             group: None,
             run_id: String::new(),
             run_is_named: false,

@@ -222,3 +222,12 @@ ledger-file-refused = { $file }: { $why }
 ledger-file-too-large = it is too large
 ledger-file-unreadable = cannot be read: { $why }
 ledger-file-of-others = it is the ledger of two other parties
+
+## Pages of the manual
+
+page-name = NAME
+page-synopsis = SYNOPSIS
+page-description = DESCRIPTION
+page-arguments = ARGUMENTS
+page-options = OPTIONS
+page-commands = COMMANDS

@@ -65,7 +65,7 @@ confirm-needed = une confirmation est nécessaire : { $question }
 
 ## Répertoire d’un nœud
 
-dir-unknown = aucun répertoire de nœud n’est nommé, et aucun répertoire d’utilisateur n’est connu
+dir-unknown = aucun répertoire de nœud n’est nommé, et aucun répertoire personnel n’est connu
     .try = nommez-le avec --dir ou VEILMATCH_DIR
 usage-one-file = plusieurs fichiers sont nommés, et cette commande en lit un
     .try = donnez-les l’un après l’autre
@@ -239,3 +239,12 @@ ledger-file-refused = { $file } : { $why }
 ledger-file-too-large = il est trop grand
 ledger-file-unreadable = illisible : { $why }
 ledger-file-of-others = c’est le grand livre de deux autres parties
+
+## Pages du manuel
+
+page-name = NOM
+page-synopsis = SYNOPSIS
+page-description = DESCRIPTION
+page-arguments = ARGUMENTS
+page-options = OPTIONS
+page-commands = COMMANDES
