@@ -100,7 +100,11 @@ impl Command {
             _ => (None, None),
         };
         let inputs = inputs.into_iter().flat_map(Inputs::paths);
-        Told { command, spared: inputs.chain(output.cloned()).collect() }
+        let mut spared: Vec<PathBuf> = inputs.chain(output.cloned()).collect();
+        if let Self::Map(options) = self {
+            spared.extend(options.paths());
+        }
+        Told { command, spared }
     }
 }
 

@@ -69,16 +69,17 @@ impl<C: Console> Person for Typist<'_, C> {
 /// if the map is written and questions are open in it.
 pub fn run(order: &Order<'_>, mut outputs: Outputs, console: &impl Console) -> Result<(), Failure> {
     let preset = order.preset.map(known).transpose()?;
-    if order.files.iter().any(InputFile::is_standard_input) {
+    let files = tabular::parts::expand(order.files)?;
+    if files.iter().any(InputFile::is_standard_input) {
         return Err(Failure::new(Code::Usage, Text::new("map-from-standard-input")));
     }
-    order.files.iter().for_each(|file| outputs.reads(&file.path));
+    files.iter().for_each(|file| outputs.reads(&file.path));
     let output = outputs.claim(order.output)?;
     if outputs.take_standard_output() {
         console.put_text_aside();
     }
     let mut looks = Vec::new();
-    for file in order.files {
+    for file in &files {
         looks.push(Look::at(file, order.format)?);
     }
     let mut draft = propose(&looks, order.side, preset);
@@ -163,11 +164,11 @@ fn fits(section: &Section, look: &Look) -> bool {
 
 /// The command that comes next, as a line to paste.
 fn next(order: &Order<'_>) -> String {
-    let command = match order.side {
-        Side::Advertiser => "advertiser-node check --map",
-        Side::Provider => "provider-node ingest --map",
+    let [program, command] = match order.side {
+        Side::Advertiser => ["advertiser-node", "check"],
+        Side::Provider => ["provider-node", "ingest"],
     };
-    let mut line = format!("{command} {}", pasted(order.output));
+    let mut line = [program, command, "--map", &pasted(order.output)].join(" ");
     for file in order.files {
         let named = file.path.file_name().is_some_and(|name| name.to_string_lossy() == file.tag);
         let path = pasted(&file.path);

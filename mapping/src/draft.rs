@@ -29,7 +29,7 @@ pub enum Side {
 /// A map in the making.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Draft {
-    /// Its sections.
+    /// Sections of the map.
     pub sections: Vec<Section>,
 }
 

@@ -32,6 +32,8 @@ pub struct Look {
     pub rows: u64,
     /// Columns in the order of the file.
     pub columns: Vec<Column>,
+    /// Names of columns that have no form as text.
+    pub unread: Vec<String>,
 }
 
 impl Look {
@@ -53,18 +55,40 @@ impl Look {
                 delimiter = Some(found.delimiter);
             }
         }
-        let mut sheet = Sheet::open(file, format, csv)?;
+        let mut unread: Vec<ColumnName> = Vec::new();
+        loop {
+            let mut look = Self {
+                file: file.clone(),
+                format,
+                encodings: encodings.clone(),
+                delimiter,
+                rows: 0,
+                columns: Vec::new(),
+                unread: Vec::new(),
+            };
+            match look.read(csv, &unread) {
+                Ok(()) => return Ok(look),
+                // One column more is passed over each time, so that this ends.
+                Err(error) => match look::unreadable_column(&error) {
+                    Some(name) if !unread.contains(name) => unread.push(name.clone()),
+                    _ => return Err(error),
+                },
+            }
+        }
+    }
+
+    fn read(&mut self, csv: CsvOptions, unread: &[ColumnName]) -> Result<(), SourceError> {
+        let mut sheet = Sheet::open(&self.file, self.format, csv, unread)?;
         let hashes = RandomState::new();
-        let mut columns: Vec<Column> =
-            sheet.columns().iter().map(|name| Column::new(name)).collect();
-        let mut rows = 0_u64;
+        self.columns = sheet.columns().iter().map(|name| Column::new(name)).collect();
+        self.unread = sheet.unread().to_vec();
         while sheet.advance()? {
-            rows += 1;
-            for (column, text) in columns.iter_mut().zip(sheet.record()) {
+            self.rows += 1;
+            for (column, text) in self.columns.iter_mut().zip(sheet.record()) {
                 column.note(text, |cell| hashes.hash_one(cell));
             }
         }
-        Ok(Self { file: file.clone(), format, encodings, delimiter, rows, columns })
+        Ok(())
     }
 
     /// The column of this name.
@@ -82,7 +106,7 @@ impl Look {
 /// A column as it was found.
 #[derive(Debug, Clone)]
 pub struct Column {
-    /// Its name in the file.
+    /// Name of the column in the file.
     pub name: String,
     /// Cells that hold something.
     pub filled: u64,
@@ -146,8 +170,8 @@ impl Column {
 
     /// True if no two of its cells were seen to be equal.
     ///
-    /// Of a column of more than 65,536 distinct values a sample of the values is compared, chosen by
-    /// their hashes: of the sampled ones every repetition is seen.
+    /// If there are more than 65,536 distinct values a sample of them is compared, chosen by their
+    /// hashes: of the sampled ones every repetition is seen.
     #[must_use]
     pub const fn is_unique(&self) -> bool {
         !self.repeats.found

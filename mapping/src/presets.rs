@@ -3,7 +3,10 @@
 //! A preset knows names of columns and the clock of a tool. None of them says that a person agreed
 //! to anything: consent is asked for whatever the tool.
 
-/// What is known of the exports of one tool.
+use crate::names::folded;
+use tabular::{ColumnName, InputError, SourceError};
+
+/// Knowledge of the exports of one tool.
 #[derive(Debug)]
 pub struct Preset {
     /// Name in options and reports.
@@ -44,8 +47,8 @@ impl Preset {
     /// The preset whose signs are all in a header.
     #[must_use]
     pub fn of<'a>(header: impl IntoIterator<Item = &'a str>) -> Option<&'static Self> {
-        let header: Vec<&str> = header.into_iter().map(str::trim).collect();
-        let has = |name: &&str| header.iter().any(|column| column.eq_ignore_ascii_case(name));
+        let header: Vec<String> = header.into_iter().map(folded).collect();
+        let has = |name: &&str| header.contains(&folded(name));
         ALL.iter().find(|preset| preset.signs.iter().all(|one_of| one_of.iter().any(has)))
     }
 }
@@ -56,37 +59,49 @@ pub fn recognise<'a>(header: impl IntoIterator<Item = &'a str>) -> Option<&'stat
     Preset::of(header).map(|preset| preset.name)
 }
 
+/// The refusal of a file without any name of ours, with the tool that the file looks like; `None`
+/// for every other refusal, and for a file that looks like no tool.
+#[must_use]
+pub fn likened(error: &SourceError) -> Option<SourceError> {
+    let SourceError::Input { file, source } = error else { return None };
+    let InputError::ForeignColumns { columns, program, .. } = source else { return None };
+    let like = recognise(columns.iter().map(ColumnName::as_str))?;
+    let source = InputError::ForeignColumns { columns: columns.clone(), like: Some(like), program };
+    Some(SourceError::Input { file: file.clone(), source })
+}
+
 /// Names of all presets.
 pub fn names() -> impl Iterator<Item = &'static str> {
     ALL.iter().map(|preset| preset.name)
 }
 
-/// Every preset; the more particular ones first.
+/// Every preset; the more particular ones first. Names of columns are compared as [`folded`] makes
+/// them.
 static ALL: [Preset; 9] = [
     Preset {
         name: "Klaviyo",
-        signs: &[&["Klaviyo ID"], &["Email"]],
-        row_id: &["Klaviyo ID"],
+        signs: &[&["Klaviyo_ID"], &["Email"]],
+        row_id: &["Klaviyo_ID"],
         email: &["Email"],
-        phone: &["Phone Number"],
+        phone: &["Phone_Number"],
         country: &["Country"],
-        postcode: &["Zip Code"],
-        consent: &["Email Marketing Consent"],
-        consent_at: &["Email Marketing Consent Timestamp"],
-        objections: &["Email Marketing Consent"],
+        postcode: &["Zip_Code"],
+        consent: &["Email_Marketing_Consent"],
+        consent_at: &["Email_Marketing_Consent_Timestamp"],
+        objections: &["Email_Marketing_Consent"],
         updated_at: &[],
         zone: Some("UTC"),
         subscribers_only: false,
     },
     Preset {
         name: "Shopify",
-        signs: &[&["Customer ID"], &["Accepts Email Marketing"], &["Tax Exempt", "Total Orders"]],
-        row_id: &["Customer ID"],
+        signs: &[&["Customer_ID"], &["Accepts_Email_Marketing"], &["Tax_Exempt", "Total_Orders"]],
+        row_id: &["Customer_ID"],
         email: &["Email"],
-        phone: &["Phone", "Default Address Phone"],
-        country: &["Default Address Country Code"],
-        postcode: &["Default Address Zip"],
-        consent: &["Accepts Email Marketing"],
+        phone: &["Phone", "Default_Address_Phone"],
+        country: &["Default_Address_Country_Code"],
+        postcode: &["Default_Address_Zip"],
+        consent: &["Accepts_Email_Marketing"],
         consent_at: &[],
         objections: &[],
         updated_at: &[],
@@ -95,27 +110,27 @@ static ALL: [Preset; 9] = [
     },
     Preset {
         name: "Shopify",
-        signs: &[&["ID"], &["Email"], &["Email Marketing: Status"]],
+        signs: &[&["ID"], &["Email"], &["Email_Marketing:_Status"]],
         row_id: &["ID"],
         email: &["Email"],
-        phone: &["Phone", "Address Phone"],
-        country: &["Address Country Code"],
-        postcode: &["Address Zip"],
-        consent: &["Email Marketing: Status"],
-        consent_at: &["Email Marketing: Updated At"],
-        objections: &["Email Marketing: Status"],
-        updated_at: &["Updated At"],
+        phone: &["Phone", "Address_Phone"],
+        country: &["Address_Country_Code"],
+        postcode: &["Address_Zip"],
+        consent: &["Email_Marketing:_Status"],
+        consent_at: &["Email_Marketing:_Updated_At"],
+        objections: &["Email_Marketing:_Status"],
+        updated_at: &["Updated_At"],
         zone: None,
         subscribers_only: false,
     },
     Preset {
         name: "Mailchimp",
-        signs: &[&["Email Address"], &["MEMBER_RATING"], &["LEID"]],
+        signs: &[&["Email_Address"], &["MEMBER_RATING"], &["LEID"]],
         row_id: &["EUID", "LEID"],
-        email: &["Email Address"],
-        phone: &["Phone Number", "SMS Phone Number"],
+        email: &["Email_Address"],
+        phone: &["Phone_Number", "SMS_Phone_Number"],
         country: &["CC"],
-        postcode: &["Zip Code"],
+        postcode: &["Zip_Code"],
         consent: &[],
         consent_at: &["OPTIN_TIME", "CONFIRM_TIME"],
         objections: &[],
@@ -126,19 +141,19 @@ static ALL: [Preset; 9] = [
     Preset {
         name: "HubSpot",
         signs: &[
-            &["Record ID", "Record ID - Contact"],
+            &["Record_ID", "Record_ID_-_Contact"],
             &["Email"],
-            &["Lifecycle Stage", "Lead Status", "Contact owner"],
+            &["Lifecycle_Stage", "Lead_Status", "Contact_owner"],
         ],
-        row_id: &["Record ID", "Record ID - Contact"],
+        row_id: &["Record_ID", "Record_ID_-_Contact"],
         email: &["Email"],
-        phone: &["Mobile Phone Number", "Phone Number"],
-        country: &["Country/Region Code", "Country/Region", "IP Country Code"],
-        postcode: &["Postal Code"],
-        consent: &["Legal basis for processing contact's data"],
+        phone: &["Mobile_Phone_Number", "Phone_Number"],
+        country: &["Country/Region_Code", "Country/Region", "IP_Country_Code"],
+        postcode: &["Postal_Code"],
+        consent: &["Legal_basis_for_processing_contact's_data"],
         consent_at: &[],
-        objections: &["Unsubscribed from all email"],
-        updated_at: &["Last Modified Date"],
+        objections: &["Unsubscribed_from_all_email"],
+        updated_at: &["Last_Modified_Date"],
         zone: None,
         subscribers_only: false,
     },
@@ -159,16 +174,16 @@ static ALL: [Preset; 9] = [
     },
     Preset {
         name: "Salesforce",
-        signs: &[&["Contact ID", "Lead ID"], &["Email Opt Out"]],
-        row_id: &["Contact ID", "Lead ID"],
+        signs: &[&["Contact_ID", "Lead_ID"], &["Email_Opt_Out"]],
+        row_id: &["Contact_ID", "Lead_ID"],
         email: &["Email"],
-        phone: &["Mobile", "Mobile Phone", "Phone"],
-        country: &["Mailing Country", "Country"],
-        postcode: &["Mailing Zip/Postal Code", "Zip/Postal Code"],
+        phone: &["Mobile", "Mobile_Phone", "Phone"],
+        country: &["Mailing_Country", "Country"],
+        postcode: &["Mailing_Zip/Postal_Code", "Zip/Postal_Code"],
         consent: &[],
         consent_at: &[],
-        objections: &["Email Opt Out"],
-        updated_at: &["Last Modified Date"],
+        objections: &["Email_Opt_Out"],
+        updated_at: &["Last_Modified_Date"],
         zone: None,
         subscribers_only: false,
     },
@@ -190,26 +205,26 @@ static ALL: [Preset; 9] = [
     Preset {
         name: "crm-fr",
         signs: &[
-            &["N° client", "Numéro client", "Code client", "ID_CLIENT", "Id client", "NUM_CLIENT"],
+            &["N°_client", "Numéro_client", "Code_client", "ID_CLIENT", "Id_client", "NUM_CLIENT"],
             &["Nom", "Prénom", "Civilité", "NOM", "PRENOM", "CIVILITE"],
-            &["E-mail", "E-mail 1", "Email", "Email 1", "EMAIL", "Mail", "MAIL", "Adresse e-mail"],
+            &["E-mail", "E-mail_1", "Email", "Email_1", "EMAIL", "Mail", "MAIL", "Adresse_e-mail"],
         ],
         row_id: &[
-            "N° client",
-            "Numéro client",
-            "Code client",
+            "N°_client",
+            "Numéro_client",
+            "Code_client",
             "ID_CLIENT",
-            "Id client",
+            "Id_client",
             "NUM_CLIENT",
         ],
         email: &[],
         phone: &[],
-        country: &["Code pays", "Pays", "PAYS"],
-        postcode: &["Code postal", "CODE_POSTAL", "CP"],
-        consent: &["Optin partenaires", "OPTIN_PARTENAIRES"],
-        consent_at: &["Date optin", "DATE_OPTIN", "Date optin partenaires"],
-        objections: &["Opposition", "OPPOSITION", "Liste noire"],
-        updated_at: &["Date maj", "DATE_MAJ", "Date de modification"],
+        country: &["Code_pays", "Pays", "PAYS"],
+        postcode: &["Code_postal", "CODE_POSTAL", "CP"],
+        consent: &["Optin_partenaires", "OPTIN_PARTENAIRES"],
+        consent_at: &["Date_optin", "DATE_OPTIN", "Date_optin_partenaires"],
+        objections: &["Opposition", "OPPOSITION", "Liste_noire"],
+        updated_at: &["Date_maj", "DATE_MAJ", "Date_de_modification"],
         zone: None,
         subscribers_only: false,
     },

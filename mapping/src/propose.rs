@@ -104,7 +104,7 @@ impl<'a> Proposal<'a> {
     /// The filled column of a name, whatever its case.
     fn named(&self, name: &str) -> Option<&'a Column> {
         let filled = self.filled();
-        filled.into_iter().find(|column| column.name.trim().eq_ignore_ascii_case(name))
+        filled.into_iter().find(|column| names::folded(&column.name) == names::folded(name))
     }
 
     fn push(&mut self, field: Field) {
@@ -295,8 +295,8 @@ impl<'a> Proposal<'a> {
     fn consent_column(&self, preset: &[&str]) -> Option<&'a Column> {
         let filled = self.filled();
         let named = |name: &&str| {
-            let found = filled.iter().find(|column| column.name.eq_ignore_ascii_case(name));
-            found.copied().filter(|column| column.values.is_some())
+            let same = |column: &&&Column| names::folded(&column.name) == names::folded(name);
+            filled.iter().find(same).copied().filter(|column| column.values.is_some())
         };
         let alone = |subject: Subject| {
             let fits = |column: &&&Column| {
@@ -533,6 +533,11 @@ impl<'a> Proposal<'a> {
             left.partition(|column| self.of_all(&column.name, |column| !column.is_empty()));
         let names = |columns: Vec<&Column>| columns.iter().map(|c| c.name.clone()).collect();
         (self.section.ignored, self.section.empty) = (names(filled), names(empty));
+        for name in self.others.iter().chain([&self.look]).flat_map(|look| &look.unread) {
+            if !self.section.ignored.contains(name) {
+                self.section.ignored.push(name.clone());
+            }
+        }
     }
 }
 

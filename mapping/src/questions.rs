@@ -84,7 +84,7 @@ impl Draft {
         }
     }
 
-    /// How a question is answered at a terminal.
+    /// Words on the answer that a question takes at a terminal.
     pub fn hint(&self, question: &Question) -> Text {
         Text::new(match question.about {
             About::Statement => "map-hint-words",
@@ -281,7 +281,7 @@ impl Draft {
 }
 
 impl Section {
-    /// What is open in the order of the questions.
+    /// Open parts in the order of the questions.
     fn open(&self) -> Vec<About> {
         let mut open = Vec::new();
         if self.encoding.as_ref().is_some_and(Slot::is_open) {
@@ -292,7 +292,10 @@ impl Section {
         }
         for field in &self.fields {
             let asks = field.values.iter().any(|value| value.ours.is_open());
-            let known = |about: &About| matches!(about, About::Values(c) if Some(c.as_str()) == field.column());
+            let known = |about: &About| match about {
+                About::Values(column) => field.column() == Some(column),
+                _ => false,
+            };
             if let Some(column) = field.column()
                 && asks
                 && !open.iter().any(known)

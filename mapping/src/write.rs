@@ -405,7 +405,8 @@ mod tests {
                 .map(|(name, kind)| (name.trim().to_owned(), kind))
                 .collect();
             columns.dedup_by(|a, b| a.0 == b.0);
-            columns.extend([("mail".to_owned(), 1), ("id client".to_owned(), 0), ("date optin web".to_owned(), 5), ("état".to_owned(), 6)]);
+            let always = [("mail", 1), ("id client", 0), ("date optin web", 5), ("état", 6)];
+            columns.extend(always.map(|(name, kind)| (name.to_owned(), kind)));
             let mut seen = std::collections::BTreeSet::new();
             columns.retain(|(name, _)| !name.is_empty() && seen.insert(name.clone()));
             let look = look(&columns, rows);

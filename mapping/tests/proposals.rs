@@ -120,8 +120,8 @@ fn questions_are_those_of_the_design_in_both_languages() {
         [
             "`Optin partenaires` ressemble à un accord pour recevoir des e-mails. Ce n’est pas un \
              consentement à la mise en correspondance publicitaire (ads.match). Quel texte a été \
-             accepté, et nomme-t-il cet usage ? Une phrase, gardée dans le fichier ; sans elle, ces \
-             fiches ne servent pas.",
+             accepté, et nomme-t-il cet usage ? Une phrase, gardée dans le fichier ; sans elle, \
+             ces fiches ne servent pas.",
             "Que signifie chaque valeur de `Optin partenaires` ? 1 accord, 2 pas d’accord, 3 \
              opposition à tout usage",
             "Les heures sans fuseau sont celles de quel lieu ?",

@@ -76,7 +76,11 @@ impl Command {
             Self::Completions(_) => ("completions", None, None),
             Self::Pages(_) => ("pages", None, None),
         };
-        let spared = files.into_iter().flatten().chain(rejects).cloned().collect();
+        let mut spared: Vec<PathBuf> =
+            files.into_iter().flatten().chain(rejects).cloned().collect();
+        if let Self::Map(options) = self {
+            spared.extend(options.paths());
+        }
         Told { command, spared }
     }
 }

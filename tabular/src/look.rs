@@ -41,11 +41,11 @@ pub fn bytes(file: &InputFile) -> Result<Box<dyn Read>, SourceError> {
     Ok(opened.bytes)
 }
 
-/// Every column and row of a file as text. Columns of a type that has no form as text are passed
-/// over: they can only be ignored.
+/// Every column and row of a file as text.
 pub struct Sheet {
     shown: PathBuf,
     columns: Vec<String>,
+    unread: Vec<String>,
     all: All,
     rows: Rows,
 }
@@ -57,38 +57,53 @@ enum Rows {
 }
 
 impl Sheet {
-    /// Opens a file in a form and finds its columns.
+    /// Opens a file in a form and finds its columns, but for those that have been found to hold what
+    /// has no form as text.
     ///
     /// # Errors
     ///
     /// [`SourceError`]; the owner of the file has to act.
-    pub fn open(file: &InputFile, format: Format, csv: CsvOptions) -> Result<Self, SourceError> {
+    pub fn open(
+        file: &InputFile,
+        format: Format,
+        csv: CsvOptions,
+        unread: &[ColumnName],
+    ) -> Result<Self, SourceError> {
         let shown = file.shown();
         let refuse = SourceError::input(&shown);
-        let mut all = All::default();
-        let (columns, rows) = match format {
+        let all = All { unread: unread.to_vec() };
+        let (columns, unread, rows) = match format {
             Format::Csv => {
                 let reader = CsvReader::new(bytes(file)?, csv).map_err(&refuse)?;
-                (reader.columns().to_vec(), Rows::Csv(Box::new(reader)))
+                (reader.columns().to_vec(), Vec::new(), Rows::Csv(Box::new(reader)))
             }
             Format::Ndjson => {
-                all.unread = unread(file, csv)?;
                 let header = ndjson::header(bytes(file)?, csv).map_err(&refuse)?;
                 let mut reader = NdjsonReader::new(bytes(file)?, csv);
                 reader.expect(&header, &all).map_err(&refuse)?;
-                let read = header.into_iter().filter(|name| reader.place(name).is_some());
-                (read.collect(), Rows::Ndjson(Box::new(reader)))
+                let read = |name: &String| reader.place(name).is_some();
+                let (columns, unread) = header.into_iter().partition(read);
+                (columns, unread, Rows::Ndjson(Box::new(reader)))
             }
             Format::Parquet => {
                 let handle = File::open(&file.path).map_err(SourceError::open(&shown))?;
                 let mut reader = ParquetReader::open(handle).map_err(&refuse)?;
-                let mut columns = reader.columns();
                 // A column of a type that is not read is refused before it is selected.
-                columns.retain(|name| reader.select(&Only(name)).is_ok());
-                (columns, Rows::Parquet(Box::new(reader)))
+                let (columns, unread) = reader
+                    .columns()
+                    .into_iter()
+                    .partition(|name| !all.passes_over(name) && reader.select(&Only(name)).is_ok());
+                (columns, unread, Rows::Parquet(Box::new(reader)))
             }
         };
-        Ok(Self { shown: file.shown(), columns, all, rows })
+        Ok(Self { shown: file.shown(), columns, unread, all, rows })
+    }
+
+    /// The names of columns that have no form as text, such as objects within objects: they can only
+    /// be ignored.
+    #[must_use]
+    pub fn unread(&self) -> &[String] {
+        &self.unread
     }
 
     /// The names of the columns, in the order of the file.
@@ -135,35 +150,35 @@ impl fmt::Debug for Sheet {
     }
 }
 
-/// Members of a file of objects that have no form as text: objects within objects, for one.
-fn unread(file: &InputFile, csv: CsvOptions) -> Result<Vec<ColumnName>, SourceError> {
-    let mut all = All::default();
-    loop {
-        let mut reader = NdjsonReader::new(bytes(file)?, csv);
-        loop {
-            match reader.advance(&all) {
-                Ok(true) => {}
-                Ok(false) => return Ok(all.unread),
-                // One more is passed over each time, so that this ends.
-                Err(InputError::JsonMember { name, .. }) if !all.unread.contains(&name) => {
-                    all.unread.push(name);
-                    break;
-                }
-                Err(fault) => return Err(SourceError::input(&file.shown())(fault)),
-            }
-        }
+/// The column whose cell has no form as text, if that is the fault.
+#[must_use]
+pub const fn unreadable_column(error: &SourceError) -> Option<&ColumnName> {
+    match error {
+        SourceError::Input {
+            source:
+                InputError::JsonMember { name, .. }
+                | InputError::ParquetField { name, .. }
+                | InputError::ParquetColumn { name, .. },
+            ..
+        } => Some(name),
+        _ => None,
     }
 }
 
 /// Wishes for every column but some.
-#[derive(Default)]
 struct All {
     unread: Vec<ColumnName>,
 }
 
+impl All {
+    fn passes_over(&self, name: &str) -> bool {
+        self.unread.contains(&ColumnName::new(name))
+    }
+}
+
 impl Wanted for All {
     fn want(&self, name: &str, _: Option<u64>) -> Result<Option<Want>, InputError> {
-        Ok((!self.unread.contains(&ColumnName::new(name))).then_some(WANT))
+        Ok((!self.passes_over(name)).then_some(WANT))
     }
 }
 
@@ -187,13 +202,28 @@ mod tests {
         let file = InputFile::new(&dir.path().join(name));
         std::fs::write(&file.path, text).unwrap();
         let format = format(&file, None).unwrap();
+        let mut unread = Vec::new();
+        loop {
+            match read(&file, format, &unread) {
+                Ok(found) => return found,
+                Err(error) => unread.push(unreadable_column(&error).unwrap().clone()),
+            }
+        }
+    }
+
+    fn read(
+        file: &InputFile,
+        format: Format,
+        unread: &[ColumnName],
+    ) -> Result<Vec<Vec<String>>, SourceError> {
         let options = CsvOptions { open_last_line: true, ..CsvOptions::default() };
-        let mut sheet = Sheet::open(&file, format, options).unwrap();
+        let mut sheet = Sheet::open(file, format, options, unread)?;
         let mut found = vec![sheet.columns().to_vec()];
-        while sheet.advance().unwrap() {
+        while sheet.advance()? {
             found.push(sheet.record().map(str::to_owned).collect());
         }
-        found
+        assert_eq!(sheet.unread().len(), unread.len());
+        Ok(found)
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! One file per command.
 
+use crm::CrmError;
 use node::console::{OutputOptions, Terminal};
 use node::failure::Failure;
 use node::pages;
@@ -57,7 +58,18 @@ pub(crate) fn run(
             Ok(())
         }
         Command::Pages(options) => pages::write::<Cli>(&options, output, terminal.reader()),
-    }?;
+    }
+    .map_err(likened)?;
     // What is shown is the result of these, and was not shown.
     if shows { terminal.written() } else { Ok(()) }
+}
+
+/// A failure that names the tool whose export a file looks like, if it is one that says that no
+/// column has a name of ours.
+fn likened(failure: Failure) -> Failure {
+    let source = match failure.get::<CrmError>() {
+        Some(CrmError::Source(error)) => mapping::presets::likened(error),
+        _ => None,
+    };
+    source.map_or(failure, Failure::from)
 }

@@ -9,7 +9,7 @@ use tabular::{Delimiter, Encoding};
 pub enum Encodings {
     /// The only one that fits, or one of several that read every byte alike.
     Settled(Encoding),
-    /// Those that fit and read some letters differently, the likeliest first.
+    /// Several that fit and read some letters differently, the likeliest first.
     Open(Vec<Encoding>),
 }
 

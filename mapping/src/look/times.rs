@@ -17,7 +17,7 @@ pub(crate) struct Times {
 /// Form of a time, as one cell shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Form {
-    /// One that needs no declaration.
+    /// Form of ISO 8601, which needs no declaration.
     Iso,
     /// A pattern of strftime.
     Pattern(&'static str),
@@ -32,9 +32,9 @@ enum Form {
 /// Form of the times of a whole column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Dates {
-    /// One that needs no declaration.
+    /// Form of ISO 8601, which needs no declaration.
     Iso,
-    /// As a map declares it.
+    /// Pattern that a map declares.
     Declared(String),
     /// Day first or month first, which the data do not settle.
     Either {
@@ -75,8 +75,8 @@ impl Times {
         form(cell).is_some_and(|(form, ..)| !form.is_number())
     }
 
-    /// Form of the column if nine of ten filled cells are times; `numbers` says if a number by itself
-    /// may be one, which only the name of the column tells.
+    /// Form of the column if nine of ten filled cells are times; `numbers` says if a number by
+    /// itself may be one, which only the name of the column tells.
     pub(crate) fn dates(&self, filled: u64, numbers: bool) -> Option<Dates> {
         let counts = |form: &Form| numbers || !form.is_number();
         let known = self.forms.iter().filter(|(form, _)| counts(form));

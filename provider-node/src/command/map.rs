@@ -1,4 +1,4 @@
-//! `map`: proposes how the columns of files become our fields, and asks what only their owner knows.
+//! `map`: proposes how columns become our fields, and asks what only the owner of the files knows.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -21,11 +21,20 @@ pub(crate) struct MapOptions {
     preset: Option<String>,
 }
 
+impl MapOptions {
+    /// Names of the files and of the map.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = PathBuf> {
+        let files = self.files.iter().map(|argument| InputFile::from_argument(argument).path);
+        files.chain([self.output.clone()])
+    }
+}
+
 pub(crate) fn run(
     options: &MapOptions,
     output: &OutputOptions,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
+    output.look_at_json()?;
     let files: Vec<InputFile> =
         options.files.iter().map(|argument| InputFile::from_argument(argument)).collect();
     let order = Order {

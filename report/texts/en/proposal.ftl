@@ -52,7 +52,7 @@ map-answer-everybody = If the text named that use, write "ads.match"; if it did 
 map-answer-notice = Answer in place of the question mark, for example N-2026-02.
 map-answer-values = Answer for each: ["ads.match"] for 1, [] for 2 and for 3, which is said under objections too.
 map-answer-values-objections = Answer for each: ["all"] for 3, [] for 1 and 2.
-map-answer-words = Answer for each by one of our words.
+map-answer-words = Answer for each by one of the words named.
 map-answer-objections = Write the column, objections = "COLUMN"; or, if there is none, delete this line and add to the statement how they are applied.
 map-answer-consent = Write the column, or a table with the meaning of its values: consent_purposes = {"{"} column = "COLUMN", values = {"{"} yes = ["ads.match"], no = [] {"}"} {"}"}
 map-answer-consent-at = Write the column with the time at which these people agreed. An export without it has to be made anew with it: no row is used without that time.
@@ -93,12 +93,12 @@ map-open = { $n ->
     [one] { $n_text } question is open in { $file }
    *[other] { $n_text } questions are open in { $file }
  }
-    .try = answer each "?" in the file, whose question stands above it; then run `check` with --map { $file }
+    .try = answer each `"?"` in the file, whose question stands above it; then run `check` with --map { $file }
 map-open-provider = { $n ->
     [one] { $n_text } question is open in { $file }
    *[other] { $n_text } questions are open in { $file }
  }
-    .try = answer each "?" in the file, whose question stands above it; then run `ingest` with --map { $file }
+    .try = answer each `"?"` in the file, whose question stands above it; then run `ingest` with --map { $file }
 map-no-such-preset = there is no preset { $name }
     .try = choose one of: { $presets }
 map-from-standard-input = a map is made from files, which are read twice; standard input cannot be

@@ -93,12 +93,12 @@ map-open = { $n ->
     [one] { $n_text } question est ouverte dans le fichier { $file }
    *[other] { $n_text } questions sont ouvertes dans le fichier { $file }
  }
-    .try = répondez à chaque "?" du fichier, sa question est au-dessus ; lancez ensuite la commande `check` avec --map { $file }
+    .try = répondez à chaque `"?"` du fichier, sa question est au-dessus ; lancez ensuite la commande `check` avec --map { $file }
 map-open-provider = { $n ->
     [one] { $n_text } question est ouverte dans le fichier { $file }
    *[other] { $n_text } questions sont ouvertes dans le fichier { $file }
  }
-    .try = répondez à chaque "?" du fichier, sa question est au-dessus ; lancez ensuite la commande `ingest` avec --map { $file }
+    .try = répondez à chaque `"?"` du fichier, sa question est au-dessus ; lancez ensuite la commande `ingest` avec --map { $file }
 map-no-such-preset = il n’y a pas de préréglage { $name }
     .try = choisissez l’un de : { $presets }
 map-from-standard-input = une affectation se fait à partir de fichiers, qui sont lus deux fois ; l’entrée standard ne peut l’être
