@@ -8,19 +8,16 @@ use serde::Deserialize;
 use crate::guardrails::GuardrailSettings;
 use crm::SharedLimits;
 use node::settings::{
-    CommonSettings, Settings, TEMPLATE_FILES, TEMPLATE_IGNORE, TEMPLATE_MACHINE, UNSET, allowed,
+    CommonSettings, Settings, TEMPLATE_FILES, TEMPLATE_MACHINE, UNSET, allowed,
     check_names, wrong,
 };
 use node::toml_file::{self, Fault};
-use normalize::PhonePrehash;
 
 /// Settings of an advertiser's node, valid by construction.
 #[derive(Debug)]
 pub struct AdvertiserSettings {
     /// Settings that both roles have.
     pub common: CommonSettings,
-    /// Rules that made telephone digests in input files.
-    pub phone_sha256: Option<PhonePrehash>,
     /// Columns of identifiers that may not be used for the purpose.
     pub not_for_purpose: Vec<String>,
     /// Largest number of rows that may share an identifier.
@@ -36,7 +33,6 @@ pub struct AdvertiserSettings {
 impl Settings for AdvertiserSettings {
     const ROLE: Role = Role::Advertiser;
     const DEFAULTS: &'static [(&'static str, &'static str)] = &[
-        ("phone_sha256", UNSET),
         ("not_for_purpose", "[]"),
         ("purpose", "\"ads.match\""),
         ("table_tags_max", "2147483648"),
@@ -62,12 +58,6 @@ impl Settings for AdvertiserSettings {
         let common = CommonSettings::parse(text)?;
         let file: AdvertiserFile = toml_file::parse(text, toml_file::LEFT)?;
         let wrong = |setting: &str, allowed: Text| wrong(text, setting, allowed);
-        let phone_sha256 = match &file.phone_sha256 {
-            None => None,
-            Some(name) => Some(PhonePrehash::parse(name).ok_or_else(|| {
-                wrong("phone_sha256", allowed::one_of(&["phone-e164", "phone-digits"]))
-            })?),
-        };
         let purpose = match &file.purpose {
             None => Purpose::Match,
             Some(name) => {
@@ -82,7 +72,6 @@ impl Settings for AdvertiserSettings {
             .map_err(|(name, allowed)| wrong(&format!("guardrails.{name}"), allowed))?;
         Ok(Self {
             common,
-            phone_sha256,
             not_for_purpose: file.not_for_purpose.unwrap_or_default(),
             shared: file.shared.unwrap_or_default().limits(),
             purpose,
@@ -94,8 +83,7 @@ impl Settings for AdvertiserSettings {
     fn template() -> String {
         [
             TEMPLATE_FILES,
-            TEMPLATE_DIGESTS,
-            TEMPLATE_IGNORE,
+            TEMPLATE_IDENTIFIERS,
             TEMPLATE_PURPOSE,
             TEMPLATE_MACHINE,
             TEMPLATE_TABLES,
@@ -112,7 +100,6 @@ impl Settings for AdvertiserSettings {
 node::settings! {
     /// Settings of an advertiser alone, as its file has them.
     AdvertiserFile {
-        phone_sha256: String,
         not_for_purpose: Vec<String>,
         purpose: String,
         table_tags_max: u64,
@@ -141,12 +128,8 @@ impl Shared {
     }
 }
 
-const TEMPLATE_DIGESTS: &str = "\
-    # email_sha256 = \"plain\"\n\
-    # The same for digests of telephone numbers: \"phone-e164\" or \"phone-digits\".\n\
-    # phone_sha256 = \"phone-e164\"\n\
-    \n\
-    # Columns of identifiers that may not be used for the purpose.\n\
+const TEMPLATE_IDENTIFIERS: &str = "\n\
+    # Fields of identifiers that may not be used for the purpose.\n\
     # not_for_purpose = [\"phone\"]\n";
 
 const TEMPLATE_PURPOSE: &str = "\n\
@@ -158,10 +141,6 @@ const TEMPLATE_PURPOSE: &str = "\n\
     table_tags_max = 2147483648\n";
 
 const TEMPLATE_TABLES: &str = "\n\
-    # The names of columns in your files, where they differ: ours = \"yours\".\n\
-    # [columns]\n\
-    # email = \"MAIL\"\n\
-    \n\
     # An identifier that more rows hold than this is refused as shared.\n\
     # [shared]\n\
     # email = 5\n\
@@ -201,12 +180,8 @@ mod tests {
         };
         let text: Vec<String> = template.lines().map(shown).collect();
         let settings = AdvertiserSettings::parse(&text.join("\n")).unwrap();
-        assert_eq!(settings.common.columns["email"], "MAIL");
-        assert_eq!(
-            (settings.common.ignore, settings.not_for_purpose),
-            (vec!["COMMENT".to_owned()], vec!["phone".to_owned()])
-        );
-        assert_eq!(settings.phone_sha256, Some(PhonePrehash::E164));
+        assert_eq!(settings.common.map, Some("crm.map.toml".into()));
+        assert_eq!(settings.not_for_purpose, ["phone"]);
         assert_eq!(settings.shared, SharedLimits::default());
     }
 

@@ -5,16 +5,15 @@
 //! is refused instead of ignored. A value here never discloses more: what a run tells whom is in
 //! signed terms alone.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use data_encoding::HEXLOWER;
 use protocol::transcript::Role;
 use report::{Code, Diagnose, Text};
 
 use crate::toml_file::{self, Fault};
 use channel::quic::{Congestion, QuicOptions};
-use normalize::{EmailPrehash, Normalizer, Options, Ruleset};
-use tabular::{CsvOptions, Delimiter, Encoding, Field, FieldSource, Ignore, Need, Reading, Schema};
+use normalize::{Normalizer, Options, Ruleset};
 
 /// Declares the settings of a file, each absent or not, and the list of their names.
 #[macro_export]
@@ -74,14 +73,10 @@ pub struct CommonSettings {
     pub ruleset: Ruleset,
     /// Options of the rules.
     pub options: Options,
-    /// Form of CSV files.
-    pub csv: CsvOptions,
-    /// Names of our columns in files: ours, theirs.
-    pub columns: BTreeMap<String, String>,
-    /// Columns of files that are not looked at.
-    pub ignore: Vec<String>,
-    /// Rules that made e-mail digests in input files.
-    pub email_sha256: Option<EmailPrehash>,
+    /// The map of input files, from the node's directory on.
+    pub map: Option<PathBuf>,
+    /// Digest of the only map that is used.
+    pub map_digest: Option<[u8; 32]>,
     /// Bytes that sorting may hold in memory.
     pub memory_bytes: usize,
     /// Threads for arithmetic, and for the preparation of files; 0 for one per core.
@@ -91,25 +86,6 @@ pub struct CommonSettings {
 }
 
 impl CommonSettings {
-    /// Reading of files of a schema under these settings. Where names are renamed, those and the
-    /// required ones are read.
-    #[must_use]
-    pub fn reading(&self, schema: &Schema) -> Reading {
-        let fields = schema.columns.iter().enumerate().filter_map(|(at, column)| {
-            let named = self.columns.get(column.name).map(String::as_str);
-            let own = (column.need == Need::Required).then_some(column.name);
-            let name = named.or(own)?.to_owned();
-            Some((at, Field::of(FieldSource::Columns(vec![name]))))
-        });
-        Reading {
-            csv: self.csv,
-            fields: (!self.columns.is_empty()).then(|| fields.collect()),
-            ignore: Ignore::Named(self.ignore.iter().cloned().collect()),
-            email_sha256: self.email_sha256,
-            ..Reading::default()
-        }
-    }
-
     /// The normalizer these settings describe.
     #[must_use]
     pub fn normalizer(&self) -> Normalizer {
@@ -129,23 +105,17 @@ impl CommonSettings {
             Some(name) => Ruleset::parse(name)
                 .ok_or_else(|| wrong("ruleset", allowed::one_of(&["crm-fr/1", "crm-intl/1"])))?,
         };
-        let delimiter = match &file.delimiter {
-            None => Delimiter::Comma,
-            Some(name) => Delimiter::parse(name)
-                .ok_or_else(|| wrong("delimiter", allowed::one_of(&[",", ";", "\\t"])))?,
-        };
-        let encoding = match &file.encoding {
-            None => Encoding::Utf8,
-            Some(name) => Encoding::parse(name)
-                .ok_or_else(|| wrong("encoding", Text::new("allowed-encoding")))?,
-        };
-        let email_sha256 = match &file.email_sha256 {
+        let map_digest = match &file.map_digest {
             None => None,
-            Some(name) => Some(
-                EmailPrehash::parse(name)
-                    .ok_or_else(|| wrong("email_sha256", Text::new("allowed-rules")))?,
-            ),
+            Some(digits) => {
+                let bytes = HEXLOWER.decode(digits.as_bytes()).ok();
+                let digest = bytes.and_then(|bytes| bytes.try_into().ok());
+                Some(digest.ok_or_else(|| wrong("map_digest", Text::new("allowed-digest")))?)
+            }
         };
+        if file.map.as_deref() == Some(Path::new("")) {
+            return Err(wrong("map", Text::new("allowed-path")));
+        }
         let congestion = match &file.congestion {
             None => QuicOptions::default().congestion,
             Some(name) => Congestion::from_name(name)
@@ -162,10 +132,8 @@ impl CommonSettings {
         Ok(Self {
             ruleset,
             options: Options::defaults(ruleset),
-            csv: CsvOptions { encoding, delimiter, open_last_line: false },
-            columns: file.columns.unwrap_or_default(),
-            ignore: file.ignore.unwrap_or_default(),
-            email_sha256,
+            map: file.map,
+            map_digest,
             memory_bytes: usize::try_from(memory_mib).unwrap_or(16) << 20,
             threads: usize::from(threads),
             quic: QuicOptions { congestion, ..QuicOptions::default() },
@@ -230,6 +198,8 @@ pub fn check_names(text: &str, role: Role) -> Result<(), Fault> {
         }
         let what = if known(names_of(role.peer())) {
             Text::new("setting-of-other-node").with("name", &name).with("role", role.peer())
+        } else if known(&OF_MAPS) {
+            Text::new("setting-of-map").with("name", &name).with("role", role)
         } else {
             toml_file::unknown(&name)
         };
@@ -269,17 +239,16 @@ pub fn effective<S: Settings>(text: &str) -> Result<Vec<Effective>, Fault> {
 #[must_use]
 pub const fn names_of(role: Role) -> &'static [&'static str] {
     match role {
-        Role::Advertiser => &[
-            "phone_sha256",
-            "not_for_purpose",
-            "purpose",
-            "table_tags_max",
-            "shared",
-            "guardrails",
-        ],
+        Role::Advertiser => {
+            &["not_for_purpose", "purpose", "table_tags_max", "shared", "guardrails"]
+        }
         Role::Provider => &["drain_s", "prepared"],
     }
 }
+
+/// Names that left the settings: maps say it, for each input.
+const OF_MAPS: [&str; 6] =
+    ["delimiter", "encoding", "email_sha256", "phone_sha256", "ignore", "columns"];
 
 /// The fault of a setting whose value is not allowed.
 #[must_use]
@@ -333,52 +302,39 @@ settings! {
     /// Settings of both roles, as a file has them.
     CommonFile {
         ruleset: String,
-        delimiter: String,
-        encoding: String,
-        email_sha256: String,
-        ignore: Vec<String>,
+        map: PathBuf,
+        map_digest: String,
         memory_mib: u64,
         threads: u16,
         congestion: String,
-        columns: BTreeMap<String, String>,
     }
 }
 
 /// Settings of both roles with their defaults.
 const COMMON_DEFAULTS: &[(&str, &str)] = &[
     ("ruleset", "\"crm-fr/1\""),
-    ("delimiter", "\",\""),
-    ("encoding", "\"utf-8\""),
-    ("email_sha256", UNSET),
-    ("ignore", "[]"),
+    ("map", UNSET),
+    ("map_digest", UNSET),
     ("memory_mib", "192"),
     ("threads", "0"),
     ("congestion", "\"cubic\""),
-    ("columns", "{}"),
 ];
 
 /// Value of a setting without a default.
 pub const UNSET: &str = "unset";
 
-/// First lines of the file that `init` writes, up to the digests.
+/// First lines of the file that `init` writes.
 pub const TEMPLATE_FILES: &str = "\
     # Settings of this node. Unknown names are refused; one that is absent has its default.\n\
     \n\
     # Normalization rules; both nodes of a run must have the same.\n\
     ruleset = \"crm-fr/1\"\n\
     \n\
-    # Form of CSV files: delimiter ',', ';' or a tab; encoding utf-8, iso-8859-1,\n\
-    # iso-8859-15, windows-1252, utf-16le or utf-16be.\n\
-    delimiter = \",\"\n\
-    encoding = \"utf-8\"\n\
-    \n\
-    # Which rules made columns of e-mail digests, such as \"plain\" (trim, lower case).\n\
-    # Without it such columns are refused: there is no guessing.\n";
-
-/// Lines on columns of the file that `init` writes.
-pub const TEMPLATE_IGNORE: &str = "\n\
-    # Columns of your files not to look at; others that are not known are refused.\n\
-    # ignore = [\"COMMENT\"]\n";
+    # The map of your files, which says how their columns become ours; without one a file has our\n\
+    # own names, UTF-8 and commas. The command `map` writes one.\n\
+    # map = \"crm.map.toml\"\n\
+    # Its digest, if no other map may be used.\n\
+    # map_digest = \"26aa83543a45e377b392f18883fe12ac036f46f838582fe1e903fd8e2fc8860e\"\n";
 
 /// Lines on the machine of the file that `init` writes.
 pub const TEMPLATE_MACHINE: &str = "\n\
@@ -416,7 +372,7 @@ pub mod testing {
                 }
 
                 fn template() -> String {
-                    [TEMPLATE_FILES, TEMPLATE_IGNORE, TEMPLATE_MACHINE].concat()
+                    [TEMPLATE_FILES, TEMPLATE_MACHINE].concat()
                 }
 
                 fn common(&self) -> &CommonSettings {
@@ -449,6 +405,33 @@ mod tests {
                 assert!(!names_of(role).contains(name) && !CommonFile::NAMES.contains(name));
             }
         }
+    }
+
+    #[test]
+    fn what_maps_say_is_refused_with_the_command_that_makes_one() {
+        for (role, line) in [(Role::Advertiser, "columns"), (Role::Provider, "email_sha256")] {
+            let fault = check_names(&format!("threads = 1\n{line} = 1\n"), role).unwrap_err();
+            assert_eq!(fault.text().to_string(), format!("line 2: `{line}` is said by a map"));
+            let command = format!("delete the line; `{}-node map FILE` writes a map", role.name());
+            assert_eq!(fault.advice().to_string(), command);
+        }
+        let all = OF_MAPS.iter().all(|name| !CommonFile::NAMES.contains(name));
+        assert!(all && check_names("phone_sha256 = \"plain\"", Role::Advertiser).is_err());
+    }
+
+    #[test]
+    fn a_map_is_named_and_pinned() {
+        let digest = "7f".repeat(32);
+        let text = format!("map = \"crm.map.toml\"\nmap_digest = \"{digest}\"");
+        let settings = CommonSettings::parse(&text).unwrap();
+        assert_eq!(settings.map, Some("crm.map.toml".into()));
+        assert_eq!(settings.map_digest, Some([0x7F; 32]));
+        for wrong in ["map_digest = \"7f\"", "map_digest = \"plain\"", "map = \"\""] {
+            let fault = CommonSettings::parse(wrong).unwrap_err();
+            assert!(fault.text().to_string().starts_with("line 1: `map"), "{wrong}");
+        }
+        let upper = format!("map_digest = \"{}\"", digest.to_uppercase());
+        assert!(CommonSettings::parse(&upper).is_err());
     }
 
     #[test]

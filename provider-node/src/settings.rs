@@ -3,7 +3,7 @@
 use protocol::transcript::Role;
 
 use node::settings::{
-    CommonSettings, Settings, TEMPLATE_FILES, TEMPLATE_IGNORE, TEMPLATE_MACHINE, allowed,
+    CommonSettings, Settings, TEMPLATE_FILES, TEMPLATE_MACHINE, allowed,
     check_names, wrong,
 };
 use node::toml_file::{self, Fault};
@@ -44,11 +44,8 @@ impl Settings for ProviderSettings {
     fn template() -> String {
         [
             TEMPLATE_FILES,
-            TEMPLATE_DIGESTS,
-            TEMPLATE_IGNORE,
             TEMPLATE_MACHINE,
             TEMPLATE_SERVICE,
-            TEMPLATE_COLUMNS,
         ]
         .concat()
     }
@@ -66,19 +63,12 @@ node::settings! {
     }
 }
 
-const TEMPLATE_DIGESTS: &str = "email_sha256 = \"plain\"\n";
-
 const TEMPLATE_SERVICE: &str = "\n\
     # Seconds that sessions in progress get to end when `serve` is told to stop.\n\
     drain_s = 30\n\
     \n\
     # Tables held ready for each partner and shuffled profile; every run uses one up.\n\
     prepared = 2\n";
-
-const TEMPLATE_COLUMNS: &str = "\n\
-    # The names of columns in your files, where they differ: ours = \"yours\".\n\
-    # [columns]\n\
-    # value = \"IDENTIFIER\"\n";
 
 const DRAIN_S_DEFAULT: u16 = 30;
 const DRAIN_S_MAX: u16 = 3_600;
@@ -120,7 +110,7 @@ mod tests {
     #[test]
     fn template_is_valid_and_says_the_defaults() {
         let written = ProviderSettings::parse(&ProviderSettings::template()).unwrap();
-        let absent = ProviderSettings::parse("email_sha256 = \"plain\"").unwrap();
+        let absent = ProviderSettings::parse("").unwrap();
         assert_eq!(format!("{written:?}"), format!("{absent:?}"));
     }
 

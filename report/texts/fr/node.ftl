@@ -102,6 +102,8 @@ setting-of-other-node = `{ $name }` est un paramètre du nœud { $role ->
    *[provider] du prestataire
  }
     .try = supprimez la ligne, elle serait ici sans effet
+setting-of-map = c’est une table d’affectation qui dit `{ $name }`
+    .try = supprimez la ligne ; `{ $role }-node map FILE` écrit une table
 setting-renamed-group-min = `{ $name }` s’appelle désormais `group_min`
     .try = écrivez `group_min` à la place
 setting-unknown = `{ $name }` n’est pas un paramètre de ce fichier
@@ -126,8 +128,8 @@ setting-of-kind = { $kind }
 # Après « doit être ».
 allowed-two = `"{ $a }"` ou `"{ $b }"`
 allowed-three = `"{ $a }"`, `"{ $b }"` ou `"{ $c }"`
-allowed-encoding = `"utf-8"` ou un autre de ceux que liste le fichier
-allowed-rules = un jeu de règles tel que `"plain"`
+allowed-digest = 64 chiffres hexadécimaux en minuscules, tels que `map` les affiche
+allowed-path = le chemin d’un fichier
 allowed-range = entre { $least } et { $most }
 allowed-at-least = au moins { $least }
 allowed-most = au plus { $most }
