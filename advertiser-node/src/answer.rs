@@ -21,6 +21,8 @@ pub(crate) struct Answer {
     pub(crate) profile: String,
     pub(crate) purpose: Purpose,
     pub(crate) consent_max_age_days: u16,
+    /// Digest of the map by which the files were read.
+    pub(crate) map: Option<[u8; 32]>,
     /// Rows of the files.
     pub(crate) rows: u64,
     pub(crate) eligible: u64,
@@ -354,6 +356,7 @@ impl Answer {
             "profile": self.profile,
             "purpose": self.purpose.name(),
             "consent_max_age_days": self.consent_max_age_days,
+            "map": self.map.as_ref().map(|digest| store::hex(digest)),
             "rows": self.rows,
             "eligible": self.eligible,
             "populations": self.populations,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use mapping::MapOfCommand;
 use node::console::{OutputOptions, Terminal, Told};
 use node::exchange::LedgerOptions;
 use node::failure::Failure;
@@ -13,7 +14,7 @@ use node::pages::{CompletionsOptions, PagesOptions};
 use node::program::{CommandLine, NodePlace};
 use protocol::transcript::Role;
 use report::{Code, Text};
-use tabular::{Format, Input, InputFile, Reading, parts};
+use tabular::{Format, Input, InputFile, parts};
 
 use crate::Home;
 use crate::command;
@@ -122,40 +123,58 @@ pub(crate) struct Inputs {
 }
 
 impl Inputs {
-    /// Names of the files.
+    /// Names of the files, the map among them.
     fn paths(&self) -> impl Iterator<Item = PathBuf> {
-        self.files.iter().map(|argument| InputFile::from_argument(argument).path)
+        let files = self.files.iter().map(|argument| InputFile::from_argument(argument).path);
+        files.chain(self.map.clone())
     }
 
-    /// The files, in the order they were named.
-    pub(crate) fn files(&self) -> Result<Vec<InputFile>, Failure> {
+    /// The files and directories, in the order they were named.
+    fn named(&self) -> Result<Vec<InputFile>, Failure> {
         let files: Vec<InputFile> =
             self.files.iter().map(|argument| InputFile::from_argument(argument)).collect();
         if files.iter().filter(|file| file.is_standard_input()).count() > 1 {
             return Err(Failure::new(Code::Usage, Text::new("input-standard-once")));
         }
-        Ok(parts::expand(&files)?)
+        Ok(files)
     }
 
-    /// The files, read as the settings of the node and the command line say.
-    pub(crate) fn read(&self, home: &Home) -> Result<Vec<Input>, Failure> {
+    /// Every file that is read, which no output may replace.
+    pub(crate) fn reads(&self) -> Result<Vec<PathBuf>, Failure> {
+        let parts = parts::expand(&self.named()?)?;
+        Ok(parts.into_iter().map(|file| file.path).chain(self.map.clone()).collect())
+    }
+
+    /// The files, read as the map and the command line say.
+    pub(crate) fn read(&self, home: &Home) -> Result<Mapped, Failure> {
+        let path = home.map(self.map.as_deref());
+        let pinned = home.config.common.map_digest;
+        let map = MapOfCommand::open(path.as_deref(), pinned, &crm::SCHEMA)?;
+        let mut inputs = map.inputs(&self.named()?)?;
         let format = self.format.map(|format| match format {
             InputFormat::Csv => Format::Csv,
             InputFormat::Ndjson => Format::Ndjson,
             InputFormat::Parquet => Format::Parquet,
         });
-        let mut reading = home.config.common.reading(&crm::SCHEMA);
-        reading.csv.open_last_line = self.allows(Allowed::OpenLastLine);
-        reading.phone_sha256 = home.config.phone_sha256;
-        let reading = Arc::new(Reading { format, ..reading });
-        let input = |file| Input { file, reading: Arc::clone(&reading) };
-        Ok(self.files()?.into_iter().map(input).collect())
+        let open_last_line = self.allows(Allowed::OpenLastLine);
+        for input in inputs.iter_mut().filter(|_| format.is_some() || open_last_line) {
+            let reading = Arc::make_mut(&mut input.reading);
+            reading.format = format.or(reading.format);
+            reading.csv.open_last_line = open_last_line;
+        }
+        Ok(Mapped { inputs, map })
     }
 
     /// True if the operator accepts this risk.
     pub(crate) fn allows(&self, risk: Allowed) -> bool {
         self.allow.contains(&risk)
     }
+}
+
+/// Files of a run with their readings, and the map that these are from.
+pub(crate) struct Mapped {
+    pub(crate) inputs: Vec<Input>,
+    pub(crate) map: MapOfCommand,
 }
 
 /// Risks that an operator accepts by name.

@@ -297,6 +297,7 @@ mod tests {
                 shared: SharedLimits::default(),
                 not_for_purpose: &[],
                 watched: &tabular::Watched::default(),
+                map: None,
             };
             let (store, workspace) = (self.dir.path().join("inputs"), self.workspace());
             os::create_private_dir(&store).unwrap();

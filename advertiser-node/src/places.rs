@@ -11,7 +11,7 @@ use report::{Arg, Code, Text};
 use store::os::{Clock as _, SystemClock};
 use store::output::{Output, Outputs};
 use store::results::StoredResult;
-use tabular::InputFile;
+
 use tabular::write::{Cell, TableColumn};
 
 use crate::Home;
@@ -39,9 +39,9 @@ pub(crate) struct Named<'a> {
 }
 
 /// The outputs of a command that reads these files; none is claimed yet.
-pub(crate) fn outputs(home: &Home, inputs: &[InputFile], options: &OutputOptions) -> Outputs {
+pub(crate) fn outputs(home: &Home, inputs: &[PathBuf], options: &OutputOptions) -> Outputs {
     let mut outputs = options.outputs().noted_in(&home.path(""));
-    inputs.iter().for_each(|input| outputs.reads(&input.path));
+    inputs.iter().for_each(|input| outputs.reads(input));
     outputs
 }
 
@@ -49,7 +49,7 @@ impl Places {
     /// Claims what is named.
     pub(crate) fn claim(
         home: &Home,
-        inputs: &[InputFile],
+        inputs: &[PathBuf],
         profile: Profile,
         named: Named<'_>,
         terminal: &Terminal,

@@ -519,6 +519,7 @@ mod tests {
             shared: SharedLimits::default(),
             not_for_purpose: &[],
             watched: &tabular::Watched::default(),
+            map: None,
         };
         let workspace = Workspace { directory: work, memory_bytes: 1 << 20 };
         let key = StorageKey::from_bytes([7; 32]);

@@ -8,8 +8,7 @@ use serde::Deserialize;
 use crate::guardrails::GuardrailSettings;
 use crm::SharedLimits;
 use node::settings::{
-    CommonSettings, Settings, TEMPLATE_FILES, TEMPLATE_MACHINE, UNSET, allowed,
-    check_names, wrong,
+    CommonSettings, Settings, TEMPLATE_FILES, TEMPLATE_MACHINE, UNSET, allowed, check_names, wrong,
 };
 use node::toml_file::{self, Fault};
 

@@ -71,6 +71,8 @@ pub struct InputRules<'a> {
     pub not_for_purpose: &'a [String],
     /// Watch over the work.
     pub watched: &'a Watched,
+    /// Digest of the map of the files, if there is one; kept with the input.
+    pub map: Option<[u8; 32]>,
 }
 
 impl InputRules<'_> {
@@ -130,6 +132,8 @@ pub struct PreparedInput {
     root: InputRoot,
     purpose: Purpose,
     consent_max_age_days: u16,
+    /// Digest of the map of the files.
+    map: Option<[u8; 32]>,
     distinct: u64,
     counts: InputCounts,
     row_identifiers_max: Option<usize>,
@@ -169,6 +173,7 @@ impl PreparedInput {
             rows: root.rows,
             purpose: rules.gate.purpose.code(),
             consent_max_age_days: rules.gate.consent_max_age_days,
+            map: rules.map,
             distinct,
             counts,
         };
@@ -222,6 +227,7 @@ impl PreparedInput {
             purpose: Purpose::from_code(meta.purpose)
                 .ok_or_else(|| CrmError::contradiction(&path))?,
             consent_max_age_days: meta.consent_max_age_days,
+            map: meta.map,
             distinct: meta.distinct,
             counts: meta.counts,
             row_identifiers_max: None,
@@ -244,6 +250,12 @@ impl PreparedInput {
     #[must_use]
     pub const fn consent_max_age_days(&self) -> u16 {
         self.consent_max_age_days
+    }
+
+    /// Digest of the map by which the files were read, if there was one.
+    #[must_use]
+    pub const fn map(&self) -> Option<&[u8; 32]> {
+        self.map.as_ref()
     }
 
     /// Distinct identifiers.
@@ -442,6 +454,7 @@ struct Meta {
     rows: u64,
     purpose: u16,
     consent_max_age_days: u16,
+    map: Option<[u8; 32]>,
     distinct: u64,
     counts: InputCounts,
 }

@@ -112,6 +112,7 @@ impl Bench {
             shared: self.shared,
             not_for_purpose: &self.not_for_purpose,
             watched: &self.watched,
+            map: None,
         };
         let workspace =
             Workspace { directory: self.dir.path().join("work"), memory_bytes: 1 << 20 };

@@ -63,6 +63,8 @@ pub struct GraphRules<'a> {
     pub now: u64,
     /// Watch over the work.
     pub watched: &'a Watched,
+    /// Digest of the map of the files, if there is one; kept with the snapshot.
+    pub map: Option<[u8; 32]>,
 }
 
 /// Counts of a file's lines, by what became of them; no value of any line.
@@ -216,6 +218,7 @@ impl StoredSnapshot {
             counts,
             namespaces,
             objections: rules.objections.recorded(),
+            map: rules.map,
         };
         let text = serde_json::to_vec(&meta).map_err(|_| GraphError::contradiction(directory))?;
         let sealed = seal::seal_bytes(key, META, &text)?;
@@ -260,6 +263,12 @@ impl StoredSnapshot {
     #[must_use]
     pub const fn objections(&self) -> u64 {
         self.meta.objections
+    }
+
+    /// Digest of the map by which the files were read, if there was one.
+    #[must_use]
+    pub const fn map(&self) -> Option<&[u8; 32]> {
+        self.meta.map.as_ref()
     }
 
     /// The digital IDs of the records.
@@ -693,6 +702,7 @@ struct Meta {
     namespaces: BTreeSet<String>,
     #[serde(default)]
     objections: u64,
+    map: Option<[u8; 32]>,
 }
 
 const META: &str = "snapshot.meta";
@@ -791,6 +801,7 @@ pub(crate) mod tests {
             arithmetic: &protocol::group::Portable,
             now: NOW,
             watched: &Watched::default(),
+            map: None,
         };
         let workspace = Workspace { directory: dir.path().join("work"), memory_bytes: 1 << 20 };
         world::create_private_dir(&workspace.directory).unwrap();
@@ -1041,14 +1052,10 @@ pub(crate) mod tests {
             .unwrap();
         let normalizer = Normalizer::new(Ruleset::CrmFr1, Options::defaults(Ruleset::CrmFr1));
         let workspace = Workspace { directory: dir.path().join("work"), memory_bytes: 1 << 16 };
-        let rules = FeedRules {
-            normalizer: &normalizer,
-            csv: tabular::CsvOptions::default(),
-            email_sha256: None,
-            spills: &workspace.directory,
-        };
+        let rules = FeedRules { normalizer: &normalizer, spills: &workspace.directory };
         let store = dir.path().join("objections");
-        import_feed(&store, &feed, &rules, &key, 1).unwrap();
+        let input = Input { file: InputFile::new(&feed), reading: Arc::default() };
+        import_feed(&store, &input, &rules, &key, 1).unwrap();
         let body = [
             line("p1", "a", "one@exemple.fr", "2026-11-01"),
             line("p1", "a2", "other@exemple.fr", "2026-11-01"),

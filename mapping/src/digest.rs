@@ -39,6 +39,12 @@ impl MapDigest {
     }
 }
 
+impl From<[u8; 32]> for MapDigest {
+    fn from(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+}
+
 /// All 64 digits.
 impl fmt::Display for MapDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

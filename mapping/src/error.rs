@@ -80,6 +80,11 @@ pub enum MapError {
         /// All of them.
         faults: MapFaults,
     },
+    /// No map is named, and the settings pin one.
+    Unnamed {
+        /// The pinned digest.
+        pinned: String,
+    },
     /// The map is not the one that the settings pin.
     OtherDigest {
         /// The file.
@@ -95,6 +100,38 @@ impl MapError {
     }
 }
 
+/// Fault of a map as `check-config` lists it.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// The line, where one is known.
+    pub line: Option<usize>,
+    /// The fault, or the question that is open.
+    pub text: Text,
+    /// A remedy.
+    pub advice: Text,
+}
+
+impl MapError {
+    /// Every fault and open question by itself.
+    #[must_use]
+    pub fn listed(&self) -> Vec<Listed> {
+        let Self::Faulty { faults: MapFaults { faults, open }, .. } = self else {
+            return vec![Listed { line: None, text: self.text(), advice: report::advice(self) }];
+        };
+        let fault = |fault: &MapFault| Listed {
+            line: fault.line,
+            text: fault.what.clone(),
+            advice: fault.advice(),
+        };
+        let open = open.iter().map(|open| Listed {
+            line: Some(open.line),
+            text: open.question.clone(),
+            advice: Text::new("map-try-open"),
+        });
+        faults.iter().map(fault).chain(open).collect()
+    }
+}
+
 impl Diagnose for MapError {
     fn code(&self) -> Code {
         Code::Map
@@ -106,6 +143,7 @@ impl Diagnose for MapError {
                 Text::new("map-unreadable").with("path", path).with("why", source)
             }
             Self::NotText { path } => Text::new("map-not-text").with("path", path),
+            Self::Unnamed { pinned } => Text::new("map-unnamed").with("pinned", pinned),
             Self::OtherDigest { path, digests } => {
                 let [found, pinned] = &**digests;
                 Text::new("map-other-digest")

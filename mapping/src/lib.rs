@@ -24,14 +24,16 @@ pub mod presets;
 mod propose;
 pub mod questions;
 mod scan;
+mod used;
 mod write;
 
 pub use choose::own_names;
 pub use digest::MapDigest;
-pub use error::{ChoiceError, MapError, MapFault, MapFaults, OpenQuestion};
+pub use error::{ChoiceError, Listed, MapError, MapFault, MapFaults, OpenQuestion};
 pub use file::{InputMap, Map};
 pub use pattern::Pattern;
 pub use propose::propose;
+pub use used::MapOfCommand;
 
 #[cfg(test)]
 mod tests;

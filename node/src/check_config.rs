@@ -11,7 +11,7 @@ use crate::home::{Home, config_name};
 use crate::settings::{Effective, Settings, effective};
 
 /// A mistake that an operator mends in one place.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ConfigFault {
     /// The file, from the node's directory on; none where the failure names it.
     pub file: Option<String>,
@@ -53,7 +53,7 @@ impl ConfigFault {
 
 /// Shows the settings in force and every fault, in the file of `--json` too.
 ///
-/// `of_partners` finds the faults of the files of partners, once the node itself can be opened.
+/// `of_partners` finds the faults of the map and of the files of partners, once the node itself can be opened.
 ///
 /// # Errors
 ///
@@ -156,7 +156,7 @@ fn shown(setting: &Effective, role: protocol::transcript::Role) -> Text {
 }
 
 /// Mistakes that `check-config` found and listed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ConfigFaults {
     /// Number of the mistakes.
     pub found: u64,
@@ -225,7 +225,7 @@ mod tests {
             all.iter().find(|one| one["name"] == name).unwrap().clone()
         };
         assert_eq!(of("threads")["from"], "file");
-        assert_eq!(of("email_sha256")["from"], "default");
+        assert_eq!(of("map")["from"], "default");
     }
 
     #[test]

@@ -159,6 +159,13 @@ impl<S: Settings> Home<S> {
         self.directory.join(name)
     }
 
+    /// Place of the map of a command: the one that its option names, else the one of the settings,
+    /// from the directory on.
+    pub fn map(&self, option: Option<&Path>) -> Option<PathBuf> {
+        let of_settings = || self.config.common().map.as_ref().map(|map| self.directory.join(map));
+        option.map(Path::to_path_buf).or_else(of_settings)
+    }
+
     /// A private directory inside, made if absent.
     ///
     /// # Errors

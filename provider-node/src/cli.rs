@@ -101,7 +101,7 @@ pub(crate) struct IngestOptions {
 pub(crate) struct ObjectOptions {
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
-    #[arg(long, value_name = "FILE", env = "VEILMATCH_MAP")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) map: Option<PathBuf>,
     #[arg(long, value_name = "FILE")]
     pub(crate) rejects: Option<PathBuf>,

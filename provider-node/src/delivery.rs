@@ -300,14 +300,13 @@ mod tests {
         std::fs::write(&file, format!("type,value\n{feed}")).unwrap();
         let normalizer = world.home.config.common.normalizer();
         let workspace = world.home.workspace().unwrap();
-        let rules = FeedRules {
-            normalizer: &normalizer,
-            csv: world.home.config.common.csv,
-            email_sha256: None,
-            spills: &workspace.directory,
+        let rules = FeedRules { normalizer: &normalizer, spills: &workspace.directory };
+        let input = tabular::Input {
+            file: tabular::InputFile::new(&file),
+            reading: std::sync::Arc::default(),
         };
         let store = world.home.path(OBJECTIONS);
-        let feed = import_feed(&store, &file, &rules, &world.home.storage, NOW).unwrap();
+        let feed = import_feed(&store, &input, &rules, &world.home.storage, NOW).unwrap();
         assert_eq!(feed.counts().left(), 0);
     }
 

@@ -3,8 +3,7 @@
 use protocol::transcript::Role;
 
 use node::settings::{
-    CommonSettings, Settings, TEMPLATE_FILES, TEMPLATE_MACHINE, allowed,
-    check_names, wrong,
+    CommonSettings, Settings, TEMPLATE_FILES, TEMPLATE_MACHINE, allowed, check_names, wrong,
 };
 use node::toml_file::{self, Fault};
 
@@ -42,12 +41,7 @@ impl Settings for ProviderSettings {
     }
 
     fn template() -> String {
-        [
-            TEMPLATE_FILES,
-            TEMPLATE_MACHINE,
-            TEMPLATE_SERVICE,
-        ]
-        .concat()
+        [TEMPLATE_FILES, TEMPLATE_MACHINE, TEMPLATE_SERVICE].concat()
     }
 
     fn common(&self) -> &CommonSettings {

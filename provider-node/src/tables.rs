@@ -507,6 +507,7 @@ pub(crate) mod tests {
                 arithmetic: &arithmetic,
                 now,
                 watched: &tabular::Watched::default(),
+                map: None,
             };
             let day = u32::try_from(now / 86_400).unwrap();
             let snapshot =

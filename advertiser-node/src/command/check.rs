@@ -11,6 +11,7 @@ use crm::{
     ColumnUse, CrmError, FileUse, InputCounts, PreparedInput, RowReasons, SharedIdentifiers,
     SourceCounts, Survey, shown,
 };
+use mapping::MapDigest;
 use node::console::{Object, OutputOptions, Progress, Terminal};
 use node::engine::Engine;
 use node::failure::Failure;
@@ -28,7 +29,7 @@ use tabular::{Input, Watched};
 
 use super::run::{input_rules, normalizer};
 use crate::Home;
-use crate::cli::CheckOptions;
+use crate::cli::{CheckOptions, Mapped};
 use crate::partner::{invitation, kinds, providers, rules_must_agree};
 use crate::places::outputs;
 use crate::policy::consent_max_age_days;
@@ -47,8 +48,8 @@ pub(crate) fn run(
         (true, None) => None,
         (_, wanted) => Some(invitation(&home, wanted.as_deref())?),
     };
-    let inputs = options.inputs.read(&home)?;
-    let mut outputs = outputs(&home, &options.inputs.files()?, output);
+    let Mapped { inputs, map } = options.inputs.read(&home)?;
+    let mut outputs = outputs(&home, &options.inputs.reads()?, output);
     let json = output.claim_json(&mut outputs)?;
     let rejects = options.rejects.as_deref().map(|path| outputs.claim(path)).transpose()?;
     if outputs.take_standard_output() {
@@ -79,9 +80,11 @@ pub(crate) fn run(
             }
             None => object,
         };
-        json.publish_text(&object.with(report(&survey, &forecast, n_min)).pretty())?;
+        let report = report(&survey, map.digest(), &forecast, n_min);
+        json.publish_text(&object.with(report).pretty())?;
     }
     outputs.done();
+    terminal.list(map.told(&crm::SCHEMA).map(Line::of));
     terminal.list(file_lines(&survey, n_min));
     terminal.list(forecast.lines());
     if let Some(rejects) = rejects {
@@ -377,7 +380,7 @@ impl Forecast {
     }
 }
 
-fn report(survey: &Survey, forecast: &Forecast, n_min: u32) -> Value {
+fn report(survey: &Survey, map: Option<MapDigest>, forecast: &Forecast, n_min: u32) -> Value {
     let column = |column: &ColumnUse| {
         let ColumnUse { name, meaning, ignored } = column;
         let meaning = meaning.as_ref().map(Text::to_string);
@@ -390,6 +393,7 @@ fn report(survey: &Survey, forecast: &Forecast, n_min: u32) -> Value {
     let files: Vec<Value> = survey.files.iter().map(file).collect();
     json!({
         "files": files,
+        "map": map.map(|digest| digest.to_string()),
         "values_by_column": survey.columns,
         "populations": survey.counts,
         "distinct_identifiers": survey.distinct,
@@ -495,7 +499,7 @@ mod tests {
             assert!(text.contains(part), "no {part:?} in:\n{text}");
         }
         assert!(text.contains("about 1.5 s") && text.contains("portable"), "{text}");
-        let report = report(&survey(), &forecast(), 1_000);
+        let report = report(&survey(), None, &forecast(), 1_000);
         assert_eq!(report["populations"]["shared"]["email.strict"]["rows_max"], 9);
         assert_eq!(report["forecast"]["table_tags"], 1_000_000);
     }

@@ -6,6 +6,7 @@
 use std::path::Path;
 use std::time::Instant;
 
+use mapping::MapDigest;
 use node::console::{Object, OutputOptions, Progress, Terminal};
 use node::engine::Engine;
 use node::failure::Failure;
@@ -41,7 +42,7 @@ pub(crate) fn run(
     let request = Request::parse(&options.profile, options.sample)?;
     let home = Home::open(dir)?;
     let _lock = home.lock()?;
-    let mut outputs = outputs(&home, &options.inputs.files()?, output);
+    let mut outputs = outputs(&home, &options.inputs.reads()?, output);
     let json = output.claim_json(&mut outputs)?;
     if outputs.take_standard_output() {
         terminal.put_text_aside();
@@ -53,7 +54,8 @@ pub(crate) fn run(
     let progress = Progress::new(output, terminal);
     let started = Instant::now();
     let max_age_days = policy.consent_max_age_days();
-    let input = prepare(&home, &options.inputs, &invitation, max_age_days, &progress)?;
+    let mapped = options.inputs.read(&home)?;
+    let input = prepare(&home, &mapped, &invitation, max_age_days, &progress)?;
     enough_rows(&input, policy.n_min())?;
     let shape = request.shape(&input)?;
     let provider = invitation.provider.party().0;
@@ -71,6 +73,7 @@ pub(crate) fn run(
         changed_rows: committed.nearest(),
         too_near: committed.is_too_near(request.profile, policy.group_min()),
         purpose: input.purpose(),
+        map: mapped.map.digest(),
         invitation,
         policy,
         shape,
@@ -91,6 +94,7 @@ pub(crate) fn run(
         json.publish_text(&object.pretty())?;
     }
     outputs.done();
+    terminal.list(mapped.map.told(&crm::SCHEMA).map(Line::of));
     terminal.list(plan.lines());
     refused.map_or(Ok(()), Err)
 }
@@ -99,6 +103,8 @@ pub(crate) fn run(
 struct Plan {
     profile: Profile,
     purpose: Purpose,
+    /// Digest of the map of the files.
+    map: Option<MapDigest>,
     invitation: Invitation,
     policy: Policy,
     /// Eligible rows of the input.
@@ -224,6 +230,7 @@ impl Plan {
                 "both": PUBLIC.to_string(),
             },
             "purpose": self.purpose.name(),
+            "map": self.map.map(|digest| digest.to_string()),
             "kinds": self.invitation.kinds,
             "notice": self.notice(),
             "terms": rules,

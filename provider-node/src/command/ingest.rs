@@ -3,20 +3,19 @@
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::Path;
-use std::sync::Arc;
 
 use graph::{GraphCounts, GraphRules, LineReasons};
+use mapping::MapOfCommand;
 use node::console::{OutputOptions, Progress, Terminal, Unit};
 use node::engine::{BatchEngine, Engine};
 use node::failure::Failure;
-use node::program::only;
 use protocol::error::Bug;
-use report::{Arg, Code, Text};
+use report::{Arg, Code, Line, Text};
 use rights::objections::Objections;
 use store::os::{Clock, SystemClock};
 use store::output::Output;
 use tabular::write::csv_text;
-use tabular::{Input, InputFile, parts};
+use tabular::{Input, InputFile};
 
 use crate::Home;
 use crate::cli::IngestOptions;
@@ -35,13 +34,19 @@ pub(crate) fn run(
 ) -> Result<(), Failure> {
     let home = Home::open(dir)?;
     output.look_at_json()?;
+    let files = options.files.iter().map(|file| InputFile::from_argument(file.as_os_str()));
+    let files: Vec<InputFile> = files.collect();
     let mut outputs = output.outputs();
-    options.files.iter().for_each(|file| outputs.reads(file));
+    let read = files.iter().map(|file| &file.path).chain(&options.map);
+    read.for_each(|path| outputs.reads(path));
     let rejects = options.rejects.as_deref().map(|path| outputs.claim(path)).transpose()?;
     if outputs.take_standard_output() {
         terminal.put_text_aside();
     }
-    let file = only(&options.files)?;
+    let path = home.map(options.map.as_deref());
+    let pinned = home.config.common.map_digest;
+    let map = MapOfCommand::open(path.as_deref(), pinned, &graph::SCHEMA)?;
+    let inputs = map.inputs(&files)?;
     let now = SystemClock::new().now_unix();
     let day = u32::try_from(now / 86_400).unwrap_or(u32::MAX);
     let normalizer = home.config.common.normalizer();
@@ -55,11 +60,8 @@ pub(crate) fn run(
         arithmetic: &arithmetic,
         now,
         watched: &progress.watched(),
+        map: map.digest().map(|digest| *digest.as_bytes()),
     };
-    let reading = Arc::new(home.config.common.reading(&graph::SCHEMA));
-    let input = |file| Input { file, reading: Arc::clone(&reading) };
-    let files = parts::expand(&[InputFile::new(file)])?;
-    let inputs: Vec<Input> = files.into_iter().map(input).collect();
     let snapshot = publish(&home, &inputs, &rules, day, rejects.as_ref())?;
     Namespaces::learn(&home, snapshot.stored.namespaces())?;
     let engine = Engine::start(home.config.common.threads);
@@ -74,6 +76,7 @@ pub(crate) fn run(
         .with("published", counts.records)
         .with("identifiers", counts.identifiers)
         .with("ids", counts.digital_ids);
+    terminal.list(map.told(&graph::SCHEMA).map(Line::of));
     terminal.say(&read);
     told(counts, terminal);
     if let Some(rejects) = &rejects {

@@ -2,13 +2,15 @@
 
 use std::path::Path;
 
+use mapping::MapOfCommand;
 use node::console::{OutputOptions, Terminal};
 use node::failure::Failure;
 use node::program::only;
 use report::{Arg, Code, Diagnose, Text};
-use rights::objections::{Feed, FeedRules, import_feed};
+use rights::objections::{Feed, FeedRules, SCHEMA, import_feed};
 use store::os::{Clock, SystemClock};
 use store::output::Output;
+use tabular::InputFile;
 
 use crate::Home;
 use crate::cli::ObjectOptions;
@@ -21,8 +23,12 @@ pub(crate) fn run(
 ) -> Result<(), Failure> {
     let home = Home::open(dir)?;
     let file = only(&options.files)?;
+    // The map of the settings is one of graphs.
+    let map = MapOfCommand::open(options.map.as_deref(), None, &SCHEMA)?;
+    let input = map.input(&InputFile::new(file))?;
     let mut outputs = output.outputs();
     outputs.reads(file);
+    options.map.iter().for_each(|map| outputs.reads(map));
     // Before anything is carried out: what is left must have a place.
     let rejects = options.rejects.as_deref().map(|path| outputs.claim(path)).transpose();
     let rejects = rejects.map_err(|error| not_begun(error.into()))?;
@@ -33,13 +39,8 @@ pub(crate) fn run(
     let now = SystemClock::new().now_unix();
     let normalizer = home.config.common.normalizer();
     let workspace = home.workspace()?;
-    let rules = FeedRules {
-        normalizer: &normalizer,
-        csv: home.config.common.csv,
-        email_sha256: home.config.common.email_sha256,
-        spills: &workspace.directory,
-    };
-    let feed = import_feed(&home.path(OBJECTIONS), file, &rules, &home.storage, now)?;
+    let rules = FeedRules { normalizer: &normalizer, spills: &workspace.directory };
+    let feed = import_feed(&home.path(OBJECTIONS), &input, &rules, &home.storage, now)?;
     let counts = feed.counts();
     let read = Text::new("object-read")
         .with("read", counts.lines_read)

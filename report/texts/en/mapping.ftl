@@ -27,6 +27,10 @@ map-open-at-line = line { $line }, open: { $question }
     .try = { map-try-open }
 map-other-digest = { $path } has the digest { $found }; the settings pin { $pinned }
     .try = use the map that was signed, or have this one signed and write its digest as `map_digest`
+map-unnamed = the settings pin the map { $pinned }, and no map is named
+    .try = name it by `--map FILE`, or as `map` in the settings
+map-used = map { $digest }
+map-used-for-consent = map { $digest }, consent by { $columns }
 map-choice-none = no section of the map fits { $file }
     .try = name a section by its tag, `TAG=FILE`, or add the name of the file to `files` of one
 map-choice-several = two sections of the map fit { $file }, those of lines { $a } and { $b }

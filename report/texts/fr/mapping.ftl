@@ -27,6 +27,10 @@ map-open-at-line = ligne { $line }, question ouverte : { $question }
     .try = { map-try-open }
 map-other-digest = { $path } a l’empreinte { $found } ; les réglages exigent { $pinned }
     .try = employez la table qui a été signée, ou faites signer celle-ci et écrivez son empreinte dans `map_digest`
+map-unnamed = les réglages exigent la table d’affectation { $pinned }, et aucune n’est nommée
+    .try = nommez-la par `--map FILE`, ou par `map` dans les réglages
+map-used = table d’affectation { $digest }
+map-used-for-consent = table d’affectation { $digest }, consentement selon { $columns }
 map-choice-none = aucune section de la table ne convient à { $file }
     .try = nommez une section par son étiquette, `TAG=FILE`, ou ajoutez le nom du fichier à `files` de l’une d’elles
 map-choice-several = deux sections de la table conviennent à { $file }, celles des lignes { $a } et { $b }

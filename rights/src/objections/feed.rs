@@ -4,23 +4,25 @@
 //! is named with its line and its reason, and kept until it is written to a file of what is left.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::{self, BufReader, ErrorKind};
+use std::io::{self, ErrorKind};
 use std::path::Path;
+use std::sync::Arc;
 
 use normalize::digital::DigitalId;
-use normalize::{EmailPrehash, Normalizer, Outcome, PhoneContext};
+use normalize::{Country, Normalizer, Outcome, PhoneContext};
 use protocol::error::Bug;
 use serde::Serialize;
 use store::os::{self, DirectoryLock};
 use store::output::Output;
 use store::seal::StorageKey;
 use store::spill::{SealedLog, SealedRecords};
-use tabular::cell::{self, TimeFault};
+use tabular::cell::TimeFault;
 use tabular::write::csv_text;
-use tabular::{CsvOptions, CsvReader, InputError, Record, SourceError};
+use tabular::{
+    Cell, Column, CsvOptions, Holds, Ignore, Input, InputError, Reading, Row, RowSource, Schema,
+};
 
-use super::{Entry, Mason, OBJECTIONS_MAX, Objections, Tombstone, write};
+use super::{Entry, OBJECTIONS_MAX, Objections, Tombstone, write};
 use crate::RightsError;
 
 /// Rules by which a feed is read.
@@ -28,13 +30,29 @@ use crate::RightsError;
 pub struct FeedRules<'a> {
     /// Rules that turn values into digests.
     pub normalizer: &'a Normalizer,
-    /// Form of the file.
-    pub csv: CsvOptions,
-    /// Rules that made values of type `email_sha256`; none means such values are refused.
-    pub email_sha256: Option<EmailPrehash>,
     /// Private directory for lines that are left, sealed.
     pub spills: &'a Path,
 }
+
+/// The fields of a feed; those of the file of what is left are read again.
+pub static SCHEMA: Schema = Schema {
+    columns: &[
+        Column::required("type", Holds::Code),
+        Column::required("value", Holds::Name),
+        Column::optional("scope", Holds::Text),
+        Column::optional("recorded_at", Holds::Time),
+        Column::unused("line"),
+        Column::unused("reason"),
+    ],
+    families: &[],
+    one_of: &[],
+    program: "provider-node",
+};
+
+const TYPE: usize = 0;
+const VALUE: usize = 1;
+const SCOPE: usize = 2;
+const RECORDED_AT: usize = 3;
 
 /// Counts of a feed's lines by their end; no value of any line.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -135,7 +153,7 @@ impl Feed {
 /// [`RightsError`]; a feed that cannot be read at all is named with line and column.
 pub fn import_feed(
     directory: &Path,
-    file: &Path,
+    input: &Input,
     rules: &FeedRules<'_>,
     key: &StorageKey,
     now: u64,
@@ -143,14 +161,16 @@ pub fn import_feed(
     os::create_private_dir(directory)?;
     let _lock = DirectoryLock::acquire(directory)?;
     let known = Objections::all(directory, key)?;
-    let input = SourceError::input(file);
-    let handle = File::open(file).map_err(SourceError::open(file))?;
-    let mut reader = CsvReader::new(BufReader::new(handle), rules.csv).map_err(&input)?;
-    let columns = Columns::find(&reader).map_err(input)?;
+    let mut input = input.clone();
+    if input.reading.fields.is_none() {
+        // A feed has columns of its sender besides ours; none of them makes an objection weaker.
+        Arc::make_mut(&mut input.reading).ignore = Ignore::Others;
+    }
+    let mut source = RowSource::open(&input, &SCHEMA)?;
     let mut scan = Scan {
         rules,
+        reading: &input.reading,
         known: &known,
-        columns,
         now,
         counts: FeedCounts::default(),
         added: Vec::new(),
@@ -158,39 +178,20 @@ pub fn import_feed(
         first: Vec::new(),
         left: SealedLog::new(rules.spills)?,
     };
-    let unread = scan.read(&mut reader)?;
+    let unread = scan.read(&mut source)?;
     scan.counts.added = scan.added.len() as u64;
     let Scan { counts, added, first, left, .. } = scan;
     if !added.is_empty() {
         write(directory, key, &added)?;
     }
-    Ok(Feed { counts, first, left: left.finish()?, unread, csv: rules.csv })
-}
-
-/// Places of the columns of a feed.
-struct Columns {
-    kind: usize,
-    value: usize,
-    scope: Option<usize>,
-    recorded_at: Option<usize>,
-}
-
-impl Columns {
-    fn find(reader: &CsvReader<BufReader<File>>) -> Result<Self, InputError> {
-        Ok(Self {
-            kind: reader.column("type")?,
-            value: reader.column("value")?,
-            scope: reader.find("scope"),
-            recorded_at: reader.find("recorded_at"),
-        })
-    }
+    Ok(Feed { counts, first, left: left.finish()?, unread, csv: input.reading.csv })
 }
 
 /// A feed while it is read.
 struct Scan<'a> {
     rules: &'a FeedRules<'a>,
+    reading: &'a Reading,
     known: &'a Objections,
-    columns: Columns,
     now: u64,
     counts: FeedCounts,
     /// Tombstones that the store does not have yet, in the order of the feed.
@@ -202,32 +203,29 @@ struct Scan<'a> {
 
 impl Scan<'_> {
     /// Reads every line; the reason why the file could not be read to its end, if it could not.
-    fn read(
-        &mut self,
-        reader: &mut CsvReader<BufReader<File>>,
-    ) -> Result<Option<InputError>, RightsError> {
+    fn read(&mut self, source: &mut RowSource) -> Result<Option<InputError>, RightsError> {
         loop {
-            match reader.advance() {
+            match source.advance() {
                 Ok(false) => return Ok(None),
-                Ok(true) => self.take(&reader.current())?,
+                Ok(true) => self.take(&source.current())?,
                 Err(InputError::Ragged { .. }) => {
                     self.counts.lines_read += 1;
-                    self.leave(&reader.current(), "columns_ragged")?;
+                    self.leave(&source.current(), "columns_ragged")?;
                 }
                 Err(InputError::InvalidEncoding { line, .. }) => {
                     self.counts.lines_read += 1;
-                    self.leave(&Record::of(line, &csv::StringRecord::new()), "encoding_invalid")?;
+                    self.keep([const { String::new() }; 4], line, "encoding_invalid")?;
                 }
                 Err(error) => return Ok(Some(error)),
             }
         }
     }
 
-    fn take(&mut self, record: &Record<'_>) -> Result<(), RightsError> {
+    fn take(&mut self, row: &Row<'_>) -> Result<(), RightsError> {
         self.counts.lines_read += 1;
-        let tombstones = match tombstones(record, &self.columns, self.rules, self.known.mason()) {
+        let tombstones = match self.tombstones(row) {
             Ok(tombstones) => tombstones,
-            Err(reason) => return self.leave(record, reason),
+            Err(reason) => return self.leave(row, reason),
         };
         let before = self.added.len();
         for tombstone in tombstones {
@@ -239,8 +237,7 @@ impl Scan<'_> {
             true => self.counts.new += 1,
             false => self.counts.known += 1,
         }
-        let date = self.columns.recorded_at.and_then(|column| record.get(column)).unwrap_or("");
-        let fault = cell::time(date, self.now).err();
+        let fault = row.time(RECORDED_AT, self.now).err();
         self.counts.undated += u64::from(fault.is_some_and(|fault| fault != TimeFault::Absent));
         let all = self.known.recorded().checked_add(self.added.len() as u64);
         match all.is_some_and(|all| all <= OBJECTIONS_MAX) {
@@ -250,19 +247,60 @@ impl Scan<'_> {
     }
 
     /// Notes a line that is not carried out, and keeps it.
-    fn leave(&mut self, record: &Record<'_>, reason: &'static str) -> Result<(), RightsError> {
+    fn leave(&mut self, row: &Row<'_>, reason: &'static str) -> Result<(), RightsError> {
+        let fields = [TYPE, VALUE, SCOPE, RECORDED_AT].map(|field| row.text(field).into_owned());
+        self.keep(fields, row.line(), reason)
+    }
+
+    fn keep(
+        &mut self,
+        [kind, value, scope, recorded_at]: [String; 4],
+        line: u64,
+        reason: &'static str,
+    ) -> Result<(), RightsError> {
         *self.counts.rejected.entry(reason).or_default() += 1;
         if self.first.len() < FIRST_LEFT {
-            self.first.push((record.line(), reason));
+            self.first.push((line, reason));
         }
-        let Columns { kind, value, scope, recorded_at } = self.columns;
-        let of = |column: Option<usize>| {
-            column.and_then(|column| record.get(column)).unwrap_or("").to_owned()
+        let fields = [kind, value, scope, recorded_at, line.to_string(), reason.to_owned()];
+        Ok(self.left.push(row(&fields, self.reading.csv.delimiter.character()).as_bytes())?)
+    }
+
+    /// The tombstones of a line; the reason if it cannot be used.
+    fn tombstones(&self, row: &Row<'_>) -> Result<Vec<Tombstone>, &'static str> {
+        let (rules, mason) = (self.rules, self.known.mason());
+        let kind = match row.cell(TYPE) {
+            Cell::Text(kind) => kind.trim().to_ascii_lowercase(),
+            Cell::Absent | Cell::Unlisted => return Err("type_unknown"),
         };
-        let line = record.line().to_string();
-        let fields =
-            [of(Some(kind)), of(Some(value)), of(scope), of(recorded_at), line, reason.to_owned()];
-        Ok(self.left.push(row(&fields, self.rules.csv.delimiter.character()).as_bytes())?)
+        let value = row.text(VALUE);
+        let value = value.trim();
+        let digital = |kind, namespace| {
+            DigitalId::parse(kind, namespace, value).map(|id| vec![mason.digital_id(&id)])
+        };
+        let outcome = match kind.as_str() {
+            "email" => rules.normalizer.email(value),
+            "phone" => {
+                let country = self.reading.region.as_ref().map(Country::as_str);
+                rules.normalizer.phone(value, &PhoneContext { country, postcode: None })
+            }
+            "email_sha256" => rules.normalizer.email_sha256(value, self.reading.email_sha256),
+            "idfa" | "aaid" => return digital(&kind, ""),
+            _ => match kind.split_once(':') {
+                Some((cookie, namespace)) if cookie.trim() == "cookie" => {
+                    return digital("cookie", namespace);
+                }
+                _ => return Err("type_unknown"),
+            },
+        };
+        match outcome {
+            Outcome::Ok(found) => Ok(found
+                .iter()
+                .map(|one| mason.identifier(one.kind().code(), one.digest().expose_bytes()))
+                .collect()),
+            Outcome::Reject(reason) => Err(reason.code()),
+            Outcome::Absent => Err("absent"),
+        }
     }
 }
 
@@ -275,43 +313,6 @@ fn row(fields: &[String; COLUMNS.len()], delimiter: char) -> String {
     fields.join(delimiter.encode_utf8(&mut [0; 4])) + "\n"
 }
 
-/// The tombstones of a line; the reason if it cannot be used.
-fn tombstones(
-    record: &Record<'_>,
-    columns: &Columns,
-    rules: &FeedRules<'_>,
-    mason: &Mason,
-) -> Result<Vec<Tombstone>, &'static str> {
-    let kind = record.get(columns.kind).unwrap_or("").trim().to_ascii_lowercase();
-    let value = record.get(columns.value).unwrap_or("").trim();
-    let digital = |kind, namespace| {
-        DigitalId::parse(kind, namespace, value).map(|id| vec![mason.digital_id(&id)])
-    };
-    let outcome = match kind.as_str() {
-        "email" => rules.normalizer.email(value),
-        "phone" => {
-            let context = PhoneContext { country: None, postcode: None };
-            rules.normalizer.phone(value, &context)
-        }
-        "email_sha256" => rules.normalizer.email_sha256(value, rules.email_sha256),
-        "idfa" | "aaid" => return digital(&kind, ""),
-        _ => match kind.split_once(':') {
-            Some((cookie, namespace)) if cookie.trim() == "cookie" => {
-                return digital("cookie", namespace);
-            }
-            _ => return Err("type_unknown"),
-        },
-    };
-    match outcome {
-        Outcome::Ok(found) => Ok(found
-            .iter()
-            .map(|one| mason.identifier(one.kind().code(), one.digest().expose_bytes()))
-            .collect()),
-        Outcome::Reject(reason) => Err(reason.code()),
-        Outcome::Absent => Err("absent"),
-    }
-}
-
 /// Columns of the file of what is left: those of a feed, which are read again, and two that are
 /// not.
 const COLUMNS: [&str; 6] = ["type", "value", "scope", "recorded_at", "line", "reason"];
@@ -320,13 +321,16 @@ const FIRST_LEFT: usize = 20;
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+    use std::io::BufReader;
+
     use proptest::prelude::*;
 
-    use normalize::{Normalized, Options, Ruleset};
+    use normalize::{EmailPrehash, Normalized, Options, Ruleset};
     use store::output::{OutputError, Outputs};
-    use tabular::{Delimiter, Encoding};
+    use tabular::{CsvReader, Delimiter, Encoding, Field, FieldSource, InputFile, ValueMap};
 
-    use crate::objections::{recorded, suppression_epoch};
+    use crate::objections::{Mason, recorded, suppression_epoch};
 
     use super::*;
 
@@ -349,13 +353,14 @@ mod tests {
     fn import_bytes(dir: &Path, csv: CsvOptions, bytes: &[u8]) -> Result<Feed, RightsError> {
         let file = dir.join("feed.csv");
         std::fs::write(&file, bytes).unwrap();
-        let rules = FeedRules {
-            normalizer: &normalizer(),
-            csv,
-            email_sha256: EmailPrehash::parse("plain"),
-            spills: &dir.join("work"),
-        };
-        import_feed(&dir.join("objections"), &file, &rules, &key(), NOW)
+        let email_sha256 = EmailPrehash::parse("plain");
+        let reading = Arc::new(Reading { csv, email_sha256, ..Reading::default() });
+        import_input(dir, &Input { file: InputFile::new(&file), reading })
+    }
+
+    fn import_input(dir: &Path, input: &Input) -> Result<Feed, RightsError> {
+        let rules = FeedRules { normalizer: &normalizer(), spills: &dir.join("work") };
+        import_feed(&dir.join("objections"), input, &rules, &key(), NOW)
     }
 
     fn import(dir: &Path, body: &str) -> Feed {
@@ -402,6 +407,34 @@ mod tests {
         assert!(!bytes.windows(32).any(|window| window == digest));
         let again = import(dir.path(), &body);
         assert_eq!((again.counts().new, again.counts().known, again.counts().added), (0, 3, 0));
+    }
+
+    #[test]
+    fn a_map_names_the_columns_the_types_and_the_country_of_a_feed() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("feed.csv");
+        let feed = "Art;Wert;Datum\nMail;one@exemple.fr;20/11/2026\nTel;06 12 34 99 12;x\n\
+            Fax;12;\n;two@exemple.fr;\n";
+        std::fs::write(&file, feed).unwrap();
+        let column = |name: &str| Field::of(FieldSource::Columns(vec![name.to_owned()]));
+        let types = [("mail", "email"), ("tel", "phone")].map(|(a, b)| (a.into(), b.into()));
+        let kind = Field { values: Some(ValueMap::from(types)), ..column("Art") };
+        let dates = Some(tabular::Dates::Pattern("%d/%m/%Y".into()));
+        let at = Field { dates, ..column("Datum") };
+        let fields = [(TYPE, kind), (VALUE, column("Wert")), (RECORDED_AT, at)];
+        let reading = Reading {
+            csv: CsvOptions { delimiter: Delimiter::Semicolon, ..CsvOptions::default() },
+            fields: Some(fields.into()),
+            region: Country::from_code("FR"),
+            ..Reading::default()
+        };
+        let input = Input { file: InputFile::new(&file), reading: Arc::new(reading) };
+        let feed = import_input(dir.path(), &input).unwrap();
+        let counts = feed.counts();
+        assert_eq!((counts.new, counts.left(), counts.undated), (2, 2, 1));
+        // A type that the map does not list is told, never passed over.
+        assert_eq!(counts.rejected.get("type_unknown"), Some(&2));
+        assert!(has_email(&store(dir.path()), "one@exemple.fr"));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use ::session::disclosure::Outcome;
 use crm::{GateRules, InputRules, PreparedInput};
+use mapping::MapDigest;
 use node::console::{OutputOptions, Progress, Terminal};
 use node::driver::{Ended, Stage, Stopwatch};
 use node::engine::BatchEngine;
@@ -28,7 +29,7 @@ use self::approval::Approval;
 use self::session::{Finish, Kept, Run};
 use crate::Home;
 use crate::answer::{Answer, Figures};
-use crate::cli::{Allowed, Inputs, RunOptions};
+use crate::cli::{Allowed, Mapped, RunOptions};
 use crate::committed::Committed;
 use crate::partner::{invitation, kinds, rules_must_agree};
 use crate::places::{self, Named, Places};
@@ -75,7 +76,7 @@ fn matched(
     let known = options.run_id.as_deref().map(|name| runs.read(name)).transpose()?.flatten();
     let own = known.map_or_else(Vec::new, |run| run.own_files());
     let named = Named { result: options.output.as_deref(), options: output, own: &own };
-    let places = Places::claim(&home, &options.inputs.files()?, request.profile, named, terminal)?;
+    let places = Places::claim(&home, &options.inputs.reads()?, request.profile, named, terminal)?;
     let ledger = Ledger::open(&home.ledger())?;
     // Nobody else has the directory, so what is noted as running is not.
     ledger.interrupt_sessions()?;
@@ -89,7 +90,8 @@ fn matched(
     let progress = Progress::new(output, terminal);
     let (started, mut watch) = (Instant::now(), Stopwatch::start());
     let max_age_days = policy.consent_max_age_days();
-    let input = prepare(&home, &options.inputs, &invitation, max_age_days, &progress)?;
+    let mapped = options.inputs.read(&home)?;
+    let input = prepare(&home, &mapped, &invitation, max_age_days, &progress)?;
     enough_rows(&input, policy.n_min())?;
     let allowed = options.inputs.allows(Allowed::SharedIdentifiers);
     if let Some(shared) = WidelyShared::find(input.counts()).filter(|_| !allowed) {
@@ -276,6 +278,10 @@ pub(super) fn show(terminal: &Terminal, answer: &Answer, places: &Places) {
         let reasons = Arg::List(reasons.collect());
         terminal.say(&Text::new("check-rejected").with("reasons", reasons));
     }
+    if let Some(map) = answer.map {
+        let digest = Arg::Word(MapDigest::from(map).short());
+        terminal.say(&Text::new("map-used").with("digest", digest));
+    }
     if let Some(output) = places.told() {
         terminal.say(&Text::new("run-result").with("output", output));
     }
@@ -293,21 +299,24 @@ fn runtime() -> Result<Runtime, Failure> {
 
 pub(super) fn prepare(
     home: &Home,
-    inputs: &Inputs,
+    mapped: &Mapped,
     invitation: &Invitation,
     consent_max_age_days: u16,
     progress: &Progress,
 ) -> Result<PreparedInput, Failure> {
     let kinds = kinds(invitation);
-    let inputs = inputs.read(home)?;
-    let normalizer = normalizer(home, &kinds, &inputs);
+    let inputs = &mapped.inputs;
+    let normalizer = normalizer(home, &kinds, inputs);
     let level = invitation.link_filter.level;
     let watched = progress.watched();
-    let rules = input_rules(home, &normalizer, &kinds, level, consent_max_age_days, &watched);
+    let rules = InputRules {
+        map: mapped.map.digest().map(|digest| *digest.as_bytes()),
+        ..input_rules(home, &normalizer, &kinds, level, consent_max_age_days, &watched)
+    };
     let store = home.private_dir("inputs")?;
     let workspace = home.workspace()?;
     Ok(PreparedInput::prepare(
-        &inputs,
+        inputs,
         &rules,
         &store,
         &home.storage,
@@ -349,6 +358,7 @@ pub(crate) fn input_rules<'a>(
         shared: home.config.shared,
         not_for_purpose: &home.config.not_for_purpose,
         watched,
+        map: None,
     }
 }
 

@@ -235,6 +235,7 @@ impl Run<'_> {
             profile: self.request.profile.name().to_owned(),
             purpose: self.input.purpose(),
             consent_max_age_days: self.input.consent_max_age_days(),
+            map: self.input.map().copied(),
             rows: counts.rows,
             eligible: counts.eligible,
             populations: counts.clone(),
