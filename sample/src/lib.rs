@@ -82,7 +82,8 @@ impl Sample {
         Self { rows, persons, seed, identifiers: 1, flavour: Flavour::Dirty, as_of }
     }
 
-    /// Writes the CRM files, `flat_links.csv`, `objections.csv`, and `truth/` under `dir`.
+    /// Writes the CRM files, `flat_links.csv`, `graph.map.toml`, `objections.csv`, and `truth/` under
+    /// `dir`.
     pub fn generate(&self, dir: &Path, stop: Stop<'_>) -> Result<Truth, String> {
         if self.rows == 0 || self.persons == 0 {
             return Err("a sample needs at least one row and one person".to_owned());
@@ -132,6 +133,7 @@ struct Generator<'a> {
 /// The provider's files.
 struct GraphFiles {
     links: PathBuf,
+    map: PathBuf,
     lines: u64,
     objections: Option<PathBuf>,
 }
@@ -166,12 +168,14 @@ impl Generator<'_> {
             }
         }
         out.flush().at("write", &path)?;
+        let map = dir.join("graph.map.toml");
+        fs::write(&map, GRAPH_MAP).at("write", &map)?;
         let objections = dir.join("objections.csv");
         let any = feed.len() > header;
         if any {
             fs::write(&objections, feed).at("write", &objections)?;
         }
-        Ok(GraphFiles { links: path, lines, objections: any.then_some(objections) })
+        Ok(GraphFiles { links: path, map, lines, objections: any.then_some(objections) })
     }
 
     /// 32 bytes that depend on the seed, the subject, and its number only.
@@ -179,6 +183,10 @@ impl Generator<'_> {
         draw(self.sample.seed, subject, number)
     }
 }
+
+/// The map of the provider's graph: our own names, and digests of trimmed addresses in lower case.
+const GRAPH_MAP: &str = "map = 1\n\n[[input]]\ntag = \"graph\"\nfiles = [\"flat_links.csv\"]\n\
+    digests = { email_sha256 = \"plain\" }\n";
 
 /// An identifier in canonical form.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -23,6 +23,8 @@ pub struct Truth {
     pub crm: Vec<CrmFile>,
     /// The provider's file.
     pub links_file: PathBuf,
+    /// The map of the provider's graph.
+    pub graph_map: PathBuf,
     /// The provider's feed of objections, if anybody objected.
     pub objections: Option<PathBuf>,
     /// Matched rows and kinds, sorted by row id.
@@ -294,6 +296,7 @@ impl Answer<'_> {
         let truth = Truth {
             crm,
             links_file: graph.links,
+            graph_map: graph.map,
             objections: graph.objections,
             matched_rows: self.matched_rows.finish()?,
             digital_ids: [self.delivered.least.len() as u64, self.delivered.most.len() as u64],

@@ -377,6 +377,7 @@ mod tests {
         Truth {
             crm: Vec::new(),
             links_file: nowhere(),
+            graph_map: nowhere(),
             objections: None,
             matched_rows: nowhere(),
             delivered: ids(),

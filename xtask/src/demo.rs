@@ -132,6 +132,7 @@ fn left(report: &Report, pair: &Pair<'_>) -> Vec<String> {
         add(&file.path, "advertiser's rows");
     }
     add(&truth.links_file, "provider's graph");
+    add(&truth.graph_map, "how the provider reads it: the rules behind its digests");
     if let Some(feed) = &truth.objections {
         add(feed, "objections that the provider was told");
     }

@@ -405,7 +405,8 @@ impl Pair<'_> {
             self.provider(&mut steps, "object", &arguments)?;
         }
         say!("provider    reads {} lines of links", truth.links);
-        let arguments = ["ingest", "--dir", "provider", self.here(&truth.links_file)?];
+        let (map, links) = (self.here(&truth.graph_map)?, self.here(&truth.links_file)?);
+        let arguments = ["ingest", "--dir", "provider", "--map", map, links];
         self.provider(&mut steps, "ingest", &arguments)?;
 
         say!("provider    starts to serve on {address}");

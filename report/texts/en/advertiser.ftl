@@ -158,9 +158,9 @@ check-no-provider = no provider is accepted yet: its kinds, level and minimum ma
 
 crm-no-usable-row = { $path } has no row that may be used
 crm-digests-undeclared = column { $column } holds digests, but not which rules made them
-    .try = declare them, for example `{ $column } = "{ $example }"`, in advertiser.toml
+    .try = declare them in a map: `digests = {"{"} { $column } = "{ $example }" {"}"}`
 crm-objections-ignored = `ignore` names the column of objections, which no run may pass over
-    .try = take it out; if objections stand in another column, name that one under `[columns]`
+    .try = take it out; a map says under `values` what stands in it
 crm-not-identifiers = `not_for_purpose` names a column that holds no identifiers
     .try = name one of { $columns }
 crm-shared-out-of-range = a limit under `[shared]` is out of range

@@ -47,10 +47,10 @@ config-fault = fault: { $text }
 config-fault-file = fault: { $file }: { $text }
 config-fault-line = fault: { $file }, line { $line }: { $text }
 config-fault-try = try: { $advice }
-config-without-fault = no fault found in settings, keys and partners
+config-without-fault = no fault found in settings, keys, maps and partners
 config-faults = { $found ->
-    [one] { $found_text } fault in settings, keys or partners
-   *[other] { $found_text } faults in settings, keys or partners
+    [one] { $found_text } fault in settings, keys, maps or partners
+   *[other] { $found_text } faults in settings, keys, maps or partners
  }
     .try = correct what is listed, and check again
 

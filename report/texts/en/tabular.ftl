@@ -45,7 +45,7 @@ input-nul-byte = line { $line }, column { $column }: a NUL byte
 input-empty = the file is empty; it needs at least a header
     .try = check that the export ran and that this is its file
 input-separator-line = the first line is a spreadsheet's `sep=` directive
-    .try = remove that line and declare the `delimiter` in the settings
+    .try = remove that line and declare the `delimiter` in a map
 input-header-is-data = the first line looks like data (column { $column }); the header is missing
     .try = add a first line with the names of the columns
 input-unnamed-column = column { $column } of the header has no name

@@ -157,9 +157,9 @@ check-no-provider = aucun prestataire n’est encore accepté : ses types, son 
 
 crm-no-usable-row = le fichier { $path } n’a aucune fiche utilisable
 crm-digests-undeclared = la colonne { $column } contient des empreintes, sans les règles qui les ont produites
-    .try = déclarez-les, par exemple `{ $column } = "{ $example }"`, dans le fichier advertiser.toml
-crm-objections-ignored = le réglage `ignore` nomme la colonne des oppositions, qu’aucune exécution ne peut passer outre
-    .try = retirez-la ; si les oppositions sont dans une autre colonne, nommez celle-ci sous `[columns]`
+    .try = déclarez-les dans une table d’affectation : `digests = {"{"} { $column } = "{ $example }" {"}"}`
+crm-objections-ignored = `ignore` nomme la colonne des oppositions, qu’aucune exécution ne peut passer outre
+    .try = retirez-la ; une table d’affectation dit sous `values` ce qu’elle contient
 crm-not-identifiers = le réglage `not_for_purpose` nomme une colonne sans identifiants
     .try = nommez une colonne parmi { $columns }
 crm-shared-out-of-range = une limite sous `[shared]` est hors des bornes

@@ -50,10 +50,10 @@ config-fault = erreur : { $text }
 config-fault-file = erreur : { $file } : { $text }
 config-fault-line = erreur : { $file }, ligne { $line } : { $text }
 config-fault-try = essayez : { $advice }
-config-without-fault = aucune erreur dans les réglages, les clés et les partenaires
+config-without-fault = aucune erreur dans les réglages, les clés, les tables d’affectation et les partenaires
 config-faults = { $found ->
-    [one] { $found_text } erreur dans les réglages, les clés ou les partenaires
-   *[other] { $found_text } erreurs dans les réglages, les clés ou les partenaires
+    [one] { $found_text } erreur dans les réglages, les clés, les tables d’affectation ou les partenaires
+   *[other] { $found_text } erreurs dans les réglages, les clés, les tables d’affectation ou les partenaires
  }
     .try = corrigez ce qui est listé, puis vérifiez de nouveau
 

@@ -45,7 +45,7 @@ input-nul-byte = ligne { $line }, colonne { $column } : un octet NUL
 input-empty = le fichier est vide ; il lui faut au moins un en-tête
     .try = vérifiez que l’export a eu lieu et que c’est bien son fichier
 input-separator-line = la première ligne est la directive `sep=` d’un tableur
-    .try = retirez cette ligne et déclarez le réglage `delimiter`
+    .try = retirez cette ligne et déclarez `delimiter` dans une table d’affectation
 input-header-is-data = la première ligne ressemble à des données (colonne { $column }) ; l’en-tête manque
     .try = ajoutez une première ligne avec les noms des colonnes
 input-unnamed-column = la colonne { $column } de l’en-tête n’a pas de nom

@@ -63,9 +63,9 @@ fn what_makes_no_sense_is_refused_before_anything_is_read() {
 #[test]
 fn rows_of_more_identifiers_than_a_row_has_slots_are_told_and_never_cut() {
     let pair = pair();
+    pair.write("a/crm.map.toml", "map = 1\n[[input]]\ndigests = { email_sha256 = \"plain\" }\n");
     let settings = pair.read("a/advertiser.toml");
-    let declared = settings.replace("# email_sha256 =", "email_sha256 =");
-    pair.write("a/advertiser.toml", &declared);
+    pair.write("a/advertiser.toml", &format!("map = \"crm.map.toml\"\n{settings}"));
 
     // Three addresses of two forms each, two telephones, and a digest: nine.
     let mut text = "row_id,email,email_2,email_3,email_sha256,phone,phone_2,country,\
