@@ -233,6 +233,7 @@ mod tests {
             arithmetic: &Portable,
             now: NOW,
             watched: &tabular::Watched::default(),
+            map: None,
         };
         let left = dir.path().join("left.csv");
         let output = Outputs::new(false).claim(&left).unwrap();
