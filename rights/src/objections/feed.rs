@@ -572,7 +572,7 @@ mod tests {
 
     #[test]
     fn what_is_left_is_written_in_the_encoding_of_the_feed() {
-        let text = "type;value\nfax;d\u{e9}j\u{e0}\nemail;\u{e9}t\u{e9} 2026\n";
+        let text = "type;value\nfax;ferm\u{e9}\nemail;\u{e9}t\u{e9} 2026\n";
         for encoding in Encoding::ALL {
             let dir = tempfile::tempdir().unwrap();
             let csv =
@@ -596,7 +596,7 @@ mod tests {
                 }
                 values
             };
-            assert_eq!(values(&twice), ["d\u{e9}j\u{e0}", "\u{e9}t\u{e9} 2026"], "{encoding}");
+            assert_eq!(values(&twice), ["ferm\u{e9}", "\u{e9}t\u{e9} 2026"], "{encoding}");
         }
     }
 
