@@ -276,7 +276,7 @@ impl Run<'_> {
     pub(super) fn asked(&self) -> Asked {
         Asked {
             input: self.input.root().root,
-            map: None,
+            map: self.input.map().copied(),
             provider: self.partner(),
             profile: self.request.profile.name().to_owned(),
             sample_rows: self.shape.sample_rows,
