@@ -57,8 +57,8 @@ enum Rows {
 }
 
 impl Sheet {
-    /// Opens a file in a form and finds its columns, but for those that have been found to hold what
-    /// has no form as text.
+    /// Opens a file in a form and finds its columns, but for those that were found to hold what has
+    /// no form as text.
     ///
     /// # Errors
     ///
@@ -99,8 +99,8 @@ impl Sheet {
         Ok(Self { shown: file.shown(), columns, unread, all, rows })
     }
 
-    /// The names of columns that have no form as text, such as objects within objects: they can only
-    /// be ignored.
+    /// The names of columns that have no form as text, such as objects within objects: they can
+    /// only be ignored.
     #[must_use]
     pub fn unread(&self) -> &[String] {
         &self.unread
