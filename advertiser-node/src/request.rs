@@ -61,7 +61,22 @@ impl Request {
     pub(crate) fn shape(&self, input: &PreparedInput) -> Result<Shape, Failure> {
         // Without the files at hand nothing is known of their columns: the widest rows there are.
         let longest = input.row_identifiers_max().unwrap_or(usize::from(ROW_WIDTH_MAX));
-        Shape::of(*self, input.counts().eligible, input.distinct(), longest)
+        self.shape_of(input.counts().eligible, input.distinct(), longest)
+    }
+
+    /// The shape of a session on an input of so many rows and distinct identifiers, of which a row
+    /// can have so many by the columns of its file.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] if the input is too large.
+    pub(crate) fn shape_of(
+        &self,
+        eligible: u64,
+        distinct: u64,
+        row_identifiers_max: usize,
+    ) -> Result<Shape, Failure> {
+        Shape::of(*self, eligible, distinct, row_identifiers_max)
     }
 }
 

@@ -6,10 +6,13 @@ use report::Text;
 use serde::{Deserialize, Serialize};
 
 use normalize::{Normalized, Reason};
+use tabular::Input;
 use tabular::tally::add;
 use tabular::tally::add_all;
 
 use crate::columns::Values;
+use crate::error::CrmError;
+use crate::words::{UnknownWords, Words};
 
 /// Populations of an input, as the report defines them; no value of any row.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +72,17 @@ pub struct InputCounts {
     pub sources: BTreeMap<String, SourceCounts>,
 }
 
+impl InputCounts {
+    /// The error of files without an eligible row, with the reason that most rows were left out
+    /// for.
+    #[must_use]
+    pub fn empty(&self, inputs: &[Input]) -> CrmError {
+        let most = self.rows_left_out.iter().max_by_key(|(_, rows)| **rows);
+        let most = most.map(|(code, rows)| (code.clone(), *rows));
+        CrmError::Empty { file: crate::shown(inputs), rows: self.rows, most }
+    }
+}
+
 /// Sharing of identifiers of one kind between rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -123,6 +137,8 @@ pub struct Survey {
     pub columns: BTreeMap<String, ColumnCounts>,
     /// Distinct identifiers of eligible rows.
     pub distinct: u64,
+    /// Words of the columns that decide about a row, where nobody explained them.
+    pub unknown: Vec<UnknownWords>,
 }
 
 /// Understanding of a file: its form and its columns.
@@ -157,6 +173,8 @@ pub(super) struct Tally {
     pub(super) counts: InputCounts,
     /// Values by the number of their column.
     pub(super) columns: BTreeMap<u16, ColumnCounts>,
+    /// Cells of purposes, and of objections, that nobody explained.
+    pub(super) unknown: [Words; 2],
 }
 
 impl Tally {
@@ -172,6 +190,9 @@ impl Tally {
             (&mut to.line_types, from.line_types),
         ] {
             add_all(to, from);
+        }
+        for (to, from) in self.unknown.iter_mut().zip(other.unknown) {
+            to.absorb(from);
         }
         for (number, from) in other.columns {
             let to = self.columns.entry(number).or_default();

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use normalize::Reason;
 use protocol::error::Bug;
 use report::{Arg, Code, Diagnose, Exit, Text, Whose};
 use store::StoreError;
@@ -19,6 +20,10 @@ pub enum CrmError {
     Empty {
         /// The files.
         file: PathBuf,
+        /// Distinct rows in them.
+        rows: u64,
+        /// Code of the reason that most rows were left out for, and their number.
+        most: Option<(String, u64)>,
     },
     /// The settings cannot be applied to the file.
     Declared(#[from] Undeclared),
@@ -99,7 +104,17 @@ impl Diagnose for CrmError {
     fn text(&self) -> Text {
         match self {
             Self::Source(error) => error.text(),
-            Self::Empty { file } => Text::new("crm-no-usable-row").with("path", file),
+            Self::Empty { file, rows, most } => {
+                let text = match most {
+                    None => Text::new("crm-no-usable-row"),
+                    Some((code, n)) => {
+                        let text = Text::new("crm-no-usable-row-most").with("n", *n);
+                        text.with("code", code)
+                            .with("reason", Text::named(format!("reason-{code}")))
+                    }
+                };
+                text.with("path", file).with("rows", *rows)
+            }
             Self::Declared(undeclared) => undeclared.text(),
             Self::Store(error) => error.text(),
         }
@@ -121,8 +136,20 @@ impl Diagnose for CrmError {
     }
 
     fn advice(&self) -> Option<Text> {
-        self.inner()?.advice()
+        match self {
+            // Words that nobody explained are explained in a map.
+            Self::Empty { file, most: Some((code, _)), .. } if is_unexplained(code) => {
+                let files = file.display().to_string().replace(", ", " ");
+                Some(Text::new("crm-no-usable-row-map").with("files", files))
+            }
+            _ => self.inner()?.advice(),
+        }
     }
+}
+
+/// True for the code of a cell with a word that nobody explained.
+fn is_unexplained(code: &str) -> bool {
+    [Reason::ConsentValueUnknown, Reason::ObjectionValueUnknown].iter().any(|of| of.code() == code)
 }
 
 report::told_in_english!(CrmError);

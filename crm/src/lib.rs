@@ -42,6 +42,7 @@ mod scan;
 mod sources;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use self::columns::SCHEMA;
 use self::columns::Values;
@@ -52,6 +53,7 @@ pub use self::error::{CrmError, Undeclared};
 pub use self::gate::GateRules;
 use self::order::{Gathered, gather};
 use self::scan::Reasons;
+pub use self::words::UnknownWords;
 
 /// Knowledge that the scan of CRM files needs.
 #[derive(Debug)]
@@ -162,7 +164,7 @@ impl PreparedInput {
             gather(inputs, rules, &staging, key, workspace, none)?;
         let row_identifiers_max = uses.iter().map(|file| file.row_identifiers_max).max();
         if counts.eligible == 0 {
-            return Err(CrmError::Empty { file: shown(inputs) });
+            return Err(counts.empty(inputs));
         }
         let seed = seed_of(store, &content, key)?;
         rules.watched.began(Step::Commit, Some(counts.identifiers.values().sum()));
@@ -204,9 +206,9 @@ impl PreparedInput {
     ) -> Result<Survey, CrmError> {
         // Removed when it is dropped.
         let staging = Staging::create(store)?;
-        let Gathered { counts, columns, distinct, files, .. } =
+        let Gathered { counts, columns, distinct, files, unknown, .. } =
             gather(inputs, rules, &staging, key, workspace, &mut Reasons(reasons))?;
-        Ok(Survey { files, counts, columns, distinct })
+        Ok(Survey { files, counts, columns, distinct, unknown })
     }
 
     /// Opens an input that was prepared before.

@@ -15,11 +15,12 @@ use protocol::identifier::IdentifierKind;
 use protocol::limits::ROW_WIDTH_MAX;
 use sha2::{Digest, Sha256};
 
-use super::columns::Names;
+use super::columns::{CONSENT_PURPOSES, Names, OBJECTIONS, name};
 use super::counts::{ColumnCounts, FileUse, InputCounts, Tally};
 use super::merge::{ByValue, KeptHead, merge_rows};
 use super::scan::{FIXED, Found, Reasons, Scanned, ScannedRow, USED, scan};
 use super::sources::Sources;
+use super::words::UnknownWords;
 use super::{IDENTIFIERS, InputRules, Place, ROWS, RowIdHead, SharedLimits, Staging, objectors};
 use crate::error::CrmError;
 use normalize::Reason;
@@ -40,6 +41,8 @@ pub(super) struct Gathered {
     /// Distinct identifiers.
     pub(super) distinct: u64,
     pub(super) files: Vec<FileUse>,
+    /// Words that nobody explained.
+    pub(super) unknown: Vec<UnknownWords>,
 }
 
 /// Reads files and writes their rows and identifiers in the committed order.
@@ -74,10 +77,12 @@ pub(super) fn gather(
         path: &path,
     };
     let (content, distinct) = last.write(&left.rows)?;
-    let Tally { counts, columns } = tally;
+    let Tally { counts, columns, unknown: [purposes, objections] } = tally;
+    let unknown = [(purposes, CONSENT_PURPOSES), (objections, OBJECTIONS)];
+    let unknown = unknown.into_iter().filter_map(|(words, at)| words.shown(name(at))).collect();
     let columns = columns.into_iter();
     let columns = columns.map(|(number, counts)| (names.of(number).to_owned(), counts)).collect();
-    Ok(Gathered { content, counts, columns, distinct, files })
+    Ok(Gathered { content, counts, columns, distinct, files, unknown })
 }
 
 /// Identifiers of several rows.

@@ -218,6 +218,16 @@ impl Digested {
             // Another row of this person may hold the value in a form that can be read.
             *self.tally.counts.warnings.entry(OBJECTOR_UNREAD.to_owned()).or_default() += unread;
         }
+        let unexplained = match gate {
+            Gate::ConsentUnknown => Some((columns::CONSENT_PURPOSES, 0)),
+            Gate::ObjectionUnknown => Some((columns::OBJECTIONS, 1)),
+            _ => None,
+        };
+        if let Some((at, which)) = unexplained
+            && let Some(words) = self.tally.unknown.get_mut(which)
+        {
+            words.note(&row.text(at));
+        }
         let (updated_at, zoned) = self.age(row, rules.gate.now, gate);
         let found = identifiers.iter();
         let found: Vec<Encoded> = found.map(Found::encode).collect();

@@ -5,34 +5,35 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crm::{
-    ColumnUse, CrmError, FileUse, InputCounts, PreparedInput, RowReasons, SharedIdentifiers,
-    SourceCounts, Survey, shown,
+    ColumnCounts, ColumnUse, FileUse, InputCounts, PreparedInput, RowReasons, SharedIdentifiers,
+    SourceCounts, Survey, UnknownWords,
 };
 use mapping::MapDigest;
 use node::console::{Object, OutputOptions, Progress, Terminal};
-use node::engine::Engine;
 use node::failure::Failure;
 use node::invite::Invitation;
-use node::status;
 use normalize::Reason;
 use protocol::error::Bug;
 use protocol::identifier::IdentifierKind;
-use protocol::limits::{Limits, N_MIN_DEFAULT};
+use protocol::limits::{N_MIN_DEFAULT, ROW_WIDTH_MAX};
+use protocol::suite::{Profile, SuiteId};
 use protocol::terms::LinkFilter;
 use report::{Arg, Line, Text};
 use serde_json::{Value, json};
 use store::output::Output;
 use tabular::{Input, Watched};
 
+use super::forecast::{Forecast, decimal};
 use super::run::{input_rules, normalizer};
 use crate::Home;
 use crate::cli::{CheckOptions, Mapped};
 use crate::partner::{invitation, kinds, providers, rules_must_agree};
 use crate::places::outputs;
 use crate::policy::consent_max_age_days;
+use crate::request::Request;
 use crate::shared::WidelyShared;
 use crate::unmatchable::Unmatchable;
 
@@ -42,6 +43,7 @@ pub(crate) fn run(
     output: &OutputOptions,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
+    let request = Request::parse(&options.profile, None)?;
     let home = Home::open(dir)?;
     let _lock = home.lock()?;
     let invitation = match (providers(&home).is_empty(), &options.provider) {
@@ -60,8 +62,11 @@ pub(crate) fn run(
     let (rejects, watched) = (rejects.as_ref(), progress.watched());
     let survey = survey(&home, &inputs, (rejects, &watched), invitation.as_ref())?;
     let scan_s = started.elapsed().as_secs_f64();
-    progress.stage("measure");
-    let forecast = Forecast::make(&home, invitation.as_ref(), survey.distinct, scan_s)?;
+    let forecast = forecast(&home, invitation.as_ref(), request, &survey, scan_s, &progress);
+    let (forecast, too_large) = match forecast {
+        Ok(forecast) => (forecast, None),
+        Err(failure) => (None, Some(failure)),
+    };
     progress.finish();
     let n_min = invitation.as_ref().map_or(N_MIN_DEFAULT, |invitation| invitation.n_min);
     let agreed = match &invitation {
@@ -69,8 +74,8 @@ pub(crate) fn run(
         None => Ok(()),
     };
     let refused = match survey.counts.eligible {
-        0 => agreed.err().or_else(|| Some(CrmError::Empty { file: shown(&inputs) }.into())),
-        _ => agreed.err(),
+        0 => agreed.err().or_else(|| Some(survey.counts.empty(&inputs).into())),
+        _ => agreed.err().or(too_large),
     };
     if let Some(json) = &json {
         let object = Object::done("check", output);
@@ -80,13 +85,23 @@ pub(crate) fn run(
             }
             None => object,
         };
-        let report = report(&survey, map.digest(), &forecast, n_min);
+        let report = report(&survey, map.digest(), forecast.as_ref(), n_min);
         json.publish_text(&object.with(report).pretty())?;
     }
     outputs.done();
     terminal.list(map.told(&crm::SCHEMA).map(Line::of));
     terminal.list(file_lines(&survey, n_min));
-    terminal.list(forecast.lines());
+    let only = providers(&home).into_iter().next().map(|(name, _)| name);
+    let provider = options.provider.as_deref().or(only.as_deref());
+    if let Some(forecast) = &forecast {
+        terminal.list(forecast.check_lines(provider));
+        terminal.list(wasted(&survey, request.profile).map(Line::under));
+    }
+    if let Some(invitation) = invitation.as_ref().filter(|it| request.allowed_by(it).is_err()) {
+        let text = Text::new("check-profile-not-invited").with("profile", request.profile.name());
+        let allowed = invitation.profiles.join(", ");
+        terminal.list([Line::under(text.with("allowed", allowed))]);
+    }
     if let Some(rejects) = rejects {
         terminal.say(&Text::new("check-rejects").with("file", rejects.shown()));
     }
@@ -94,6 +109,64 @@ pub(crate) fn run(
         terminal.say(&Text::new("check-no-provider"));
     }
     refused.map_or(Ok(()), Err)
+}
+
+/// Forecast of a run of this profile, if there is a row to run on.
+fn forecast(
+    home: &Home,
+    invitation: Option<&Invitation>,
+    request: Request,
+    survey: &Survey,
+    scan_s: f64,
+    progress: &Progress,
+) -> Result<Option<Forecast>, Failure> {
+    if survey.counts.eligible == 0 {
+        return Ok(None);
+    }
+    let shape = request.shape_of(survey.counts.eligible, survey.distinct, widest(survey))?;
+    let asked = (request.profile, shape);
+    Forecast::make(home, invitation, asked, scan_s, progress).map(Some)
+}
+
+/// Identifiers that a row can have at most, by the columns of its file.
+fn widest(survey: &Survey) -> usize {
+    survey.files.iter().map(|file| file.row_identifiers_max).fold(0, usize::max)
+}
+
+/// Columns of identifiers that cost a run something, or are there, for nothing.
+fn wasted(survey: &Survey, profile: Profile) -> impl Iterator<Item = Text> {
+    let (widest, most) = (widest(survey), usize::from(ROW_WIDTH_MAX));
+    let shuffled = profile.suite() == SuiteId::Shuffled;
+    let mut texts = Vec::new();
+    for (name, column) in &survey.columns {
+        // Slots that a session would do without: of a row that is too wide anyway there are none.
+        let narrower = widest.checked_sub(column.slots).map(|left| left.clamp(1, most));
+        let saved = narrower.and_then(|narrower| widest.clamp(1, most).checked_sub(narrower));
+        let costs = saved.filter(|saved| *saved > 0 && shuffled && column.is_always_empty());
+        texts.extend(
+            costs.map(|slots| {
+                Text::new("check-column-empty").with("name", name).with("slots", slots)
+            }),
+        );
+    }
+    let not_agreed = |column: &(&String, &ColumnCounts)| {
+        column.1.slots == 0 && column.1.rejected.contains_key(Reason::KindNotInTerms.code())
+    };
+    let unused: Vec<Text> = survey
+        .columns
+        .iter()
+        .filter(not_agreed)
+        .map(|(name, _)| Text::new("word").with("word", name))
+        .collect();
+    if !unused.is_empty() {
+        texts.push(Text::new("check-columns-not-agreed").with("columns", Arg::List(unused)));
+    }
+    let beyond = Reason::IdentifierBeyondWidth.code();
+    if let Some(n) = survey.counts.identifiers_rejected.get(beyond) {
+        let text = Text::new("check-beyond-width").with("n", *n);
+        texts.push(text.with("slots", Arg::Number(ROW_WIDTH_MAX.into())));
+    }
+    texts.into_iter()
 }
 
 fn survey(
@@ -163,7 +236,7 @@ fn file_lines(survey: &Survey, n_min: u32) -> Vec<Line> {
         lines.push(Line::of(form.with("format", file.format)));
         lines.extend(column_lines(file));
     }
-    lines.extend(row_lines(counts, n_min));
+    lines.extend(row_lines(counts, &survey.unknown, n_min));
     lines.push(Line::of(Text::new("check-values").with("n", counts.values_read)));
     let rejected = shares(&counts.identifiers_rejected, counts.values_read);
     lines.push(Line::of(Text::new("check-rejected").with("reasons", rejected)));
@@ -199,7 +272,7 @@ fn file_lines(survey: &Survey, n_min: u32) -> Vec<Line> {
 }
 
 /// Rows that are read, left out and eligible.
-fn row_lines(counts: &InputCounts, n_min: u32) -> Vec<Line> {
+fn row_lines(counts: &InputCounts, unknown: &[UnknownWords], n_min: u32) -> Vec<Line> {
     let rows = Text::new("check-rows")
         .with("read", counts.rows_read)
         .with("merged", counts.rows_merged)
@@ -218,6 +291,7 @@ fn row_lines(counts: &InputCounts, n_min: u32) -> Vec<Line> {
         lines.push(Line::of(open));
     }
     lines.push(Line::of(Text::new("check-eligible").with("n", counts.eligible)));
+    lines.extend(unknown.iter().map(|of| Line::under(of.told())));
     lines.extend(source_lines(counts));
     if counts.eligible < u64::from(n_min) {
         lines.push(Line::under(Text::new("check-too-few").with("n_min", n_min)));
@@ -290,97 +364,12 @@ fn listed(list: Vec<Text>) -> Arg {
     if list.is_empty() { Text::new("none").into() } else { Arg::List(list) }
 }
 
-/// Forecast of a run on this file.
-struct Forecast {
-    /// Elements of the session, padded to whole frames.
-    elements: u64,
-    /// Tags of the last table of the provider, if one was seen.
-    tags: Option<u64>,
-    bytes_sent: u64,
-    bytes_received: u64,
-    scan_s: f64,
-    elements_per_s: f64,
-    backend: String,
-    threads: usize,
-}
-
-impl Forecast {
-    fn make(
-        home: &Home,
-        invitation: Option<&Invitation>,
-        distinct: u64,
-        scan_s: f64,
-    ) -> Result<Self, Failure> {
-        let elements = Limits::STANDARD.padded(distinct).unwrap_or(u64::MAX);
-        let tags = match (invitation, status::ledger(home)?) {
-            (Some(invitation), Some(ledger)) => {
-                ledger.last_table(&invitation.provider.party().0)?.map(|table| table.tag_count)
-            }
-            _ => None,
-        };
-        let frames = u64::from(Limits::STANDARD.frames(elements).unwrap_or(u32::MAX));
-        let bytes_sent = elements.saturating_mul(32).saturating_add(frames.saturating_mul(64));
-        let table = tags.unwrap_or(0).saturating_mul(TAG_BYTES);
-        let engine = Engine::start(home.config.common.threads);
-        Ok(Self {
-            elements,
-            tags,
-            bytes_sent,
-            bytes_received: bytes_sent.saturating_add(table),
-            scan_s,
-            elements_per_s: engine.measure(MEASURE),
-            backend: engine.backend(),
-            threads: engine.threads(),
-        })
-    }
-
-    fn arithmetic_s(&self) -> f64 {
-        self.elements as f64 / self.elements_per_s.max(1.0)
-    }
-
-    fn lines(&self) -> Vec<Line> {
-        let elements = Text::new("check-elements")
-            .with("elements", self.elements)
-            .with("here", self.elements.saturating_mul(2))
-            .with("there", self.elements);
-        let network = match self.tags {
-            Some(tags) => Text::new("check-network").with("tags", tags),
-            None => Text::new("check-network-without-table"),
-        };
-        let network = network
-            .with("sent", Arg::Size(self.bytes_sent))
-            .with("received", Arg::Size(self.bytes_received));
-        let time = Text::new("check-time")
-            .with("total", decimal(self.scan_s + self.arithmetic_s(), 1))
-            .with("read", decimal(self.scan_s, 1))
-            .with("arithmetic", decimal(self.arithmetic_s(), 1));
-        let measured = Text::new("check-measured")
-            .with("rate", self.elements_per_s as u64)
-            .with("threads", self.threads)
-            .with("backend", &self.backend);
-        let head = Line::of(Text::new("check-forecast"));
-        let under = [elements, network, time, measured].map(Line::under);
-        core::iter::once(head).chain(under).collect()
-    }
-
-    fn json(&self) -> Value {
-        json!({
-            "elements": self.elements,
-            "multiplications": self.elements.saturating_mul(2),
-            "evaluations": self.elements,
-            "bytes_sent": self.bytes_sent,
-            "bytes_received": self.bytes_received,
-            "table_tags": self.tags,
-            "seconds_scan": self.scan_s,
-            "seconds_arithmetic": self.arithmetic_s(),
-            "elements_per_s": self.elements_per_s,
-            "threads": self.threads,
-            "backend": self.backend,
-        })
-    }
-}
-
-fn report(survey: &Survey, map: Option<MapDigest>, forecast: &Forecast, n_min: u32) -> Value {
+fn report(
+    survey: &Survey,
+    map: Option<MapDigest>,
+    forecast: Option<&Forecast>,
+    n_min: u32,
+) -> Value {
     let column = |column: &ColumnUse| {
         let ColumnUse { name, meaning, ignored } = column;
         let meaning = meaning.as_ref().map(Text::to_string);
@@ -394,23 +383,14 @@ fn report(survey: &Survey, map: Option<MapDigest>, forecast: &Forecast, n_min: u
     json!({
         "files": files,
         "map": map.map(|digest| digest.to_string()),
-        "values_by_column": survey.columns,
+        "columns": survey.columns,
         "populations": survey.counts,
+        "rejected": { "rows": survey.counts.rows_left_out, "values": survey.counts.identifiers_rejected },
         "distinct_identifiers": survey.distinct,
         "n_min": n_min,
-        "forecast": forecast.json(),
+        "forecast": forecast.map(Forecast::json),
     })
 }
-
-/// A measured figure with so many decimals.
-pub(super) fn decimal(value: f64, places: u32) -> Arg {
-    Arg::Decimal((value * 10_f64.powi(places.cast_signed())).round() as u64, places)
-}
-
-/// Time for which the engine is measured.
-pub(super) const MEASURE: Duration = Duration::from_secs(1);
-/// About what a tag of a table takes on the wire.
-pub(super) const TAG_BYTES: u64 = 7;
 
 #[cfg(test)]
 mod tests {
@@ -418,19 +398,6 @@ mod tests {
     use report::Reader;
 
     use super::*;
-
-    fn forecast() -> Forecast {
-        Forecast {
-            elements: 32_768,
-            tags: Some(1_000_000),
-            bytes_sent: 32 * 32_768 + 64,
-            bytes_received: 32 * 32_768 + 64 + 7_000_000,
-            scan_s: 0.5,
-            elements_per_s: 32_768.0,
-            backend: "portable".into(),
-            threads: 2,
-        }
-    }
 
     fn survey() -> Survey {
         let one = |code: &str, count| BTreeMap::from([(code.to_owned(), count)]);
@@ -460,7 +427,7 @@ mod tests {
             vec![FileUse { tag: "crm.csv".into(), format: "csv", columns, row_identifiers_max: 1 }];
         let email = ColumnCounts { valid: 9, absent: 0, rejected: one("email_no_at", 3), slots: 2 };
         let columns = BTreeMap::from([("email".to_owned(), email)]);
-        Survey { files, counts, columns, distinct: 4 }
+        Survey { files, counts, columns, distinct: 4, unknown: Vec::new() }
     }
 
     fn told(lines: Vec<Line>) -> String {
@@ -492,15 +459,42 @@ mod tests {
     }
 
     #[test]
-    fn forecast_counts_elements_bytes_and_seconds() {
-        let text = told(forecast().lines());
-        for part in ["32,768 elements", "65,536 multiplications", "1.0 MB sent", "8.0 MB received"]
-        {
-            assert!(text.contains(part), "no {part:?} in:\n{text}");
-        }
-        assert!(text.contains("about 1.5 s") && text.contains("portable"), "{text}");
-        let report = report(&survey(), None, &forecast(), 1_000);
+    fn columns_that_cost_slots_for_nothing_are_named() {
+        let told = |survey: &Survey, profile| {
+            wasted(survey, profile).map(|text| text.to_string()).collect::<Vec<_>>()
+        };
+        let mut survey = survey();
+        let column = |slots, rejected: &[(&str, u64)]| {
+            let rejected = rejected.iter().map(|(code, n)| ((*code).to_owned(), *n)).collect();
+            ColumnCounts { valid: 0, absent: 10, rejected, slots }
+        };
+        survey.columns.insert("E-mail 4".to_owned(), column(2, &[]));
+        let phone = column(0, &[("kind_not_in_terms", 7)]);
+        survey.columns.insert("Tél. mobile".to_owned(), phone);
+        survey.files[0].row_identifiers_max = 8;
+        let lines = told(&survey, Profile::MatchRate);
+        assert_eq!(
+            lines,
+            [
+                "`E-mail 4` is always empty and costs 2 of the slots of every row",
+                "not used, since the invitation does not have their kind: Tél. mobile",
+            ]
+        );
+        // In aligned order nothing is multiplied for an empty column; nor does a row get narrower
+        // that has more identifiers than slots.
+        assert_eq!(told(&survey, Profile::MatchedRows).len(), 1);
+        survey.files[0].row_identifiers_max = 12;
+        survey.counts.identifiers_rejected.insert("identifier_beyond_width".to_owned(), 5);
+        let lines = told(&survey, Profile::MatchRate);
+        assert!(lines.len() == 2 && lines[1].starts_with("5 identifiers"), "{lines:?}");
+    }
+
+    #[test]
+    fn machines_get_columns_reasons_and_no_forecast_without_a_row() {
+        let report = report(&survey(), None, None, 1_000);
         assert_eq!(report["populations"]["shared"]["email.strict"]["rows_max"], 9);
-        assert_eq!(report["forecast"]["table_tags"], 1_000_000);
+        assert_eq!(report["rejected"]["values"]["email_no_at"], 3);
+        assert_eq!(report["columns"]["email"]["valid"], 9);
+        assert_eq!(report["forecast"], Value::Null);
     }
 }

@@ -12,6 +12,7 @@ use crate::cli::{Cli, Command};
 mod accept;
 mod check;
 mod check_config;
+mod forecast;
 mod init;
 mod ledger;
 pub(crate) mod map;

@@ -8,19 +8,17 @@ use std::time::Instant;
 
 use mapping::MapDigest;
 use node::console::{Object, OutputOptions, Progress, Terminal};
-use node::engine::Engine;
 use node::failure::Failure;
 use node::invite::Invitation;
 use node::status;
 use protocol::error::{Error, Refusal};
-use protocol::limits::Limits;
 use protocol::purpose::Purpose;
 use protocol::suite::{Profile, SuiteId};
-use report::{Arg, Line, Text};
+use report::{Line, Text};
 use serde_json::{Value, json};
 use store::os::{Clock as _, SystemClock};
 
-use super::check::{MEASURE, TAG_BYTES, decimal};
+use super::forecast::{Forecast, decimal};
 use super::run::{enough_rows, prepare};
 use crate::Home;
 use crate::cli::{Allowed, PlanOptions};
@@ -62,8 +60,9 @@ pub(crate) fn run(
     let now = SystemClock::new().now_unix();
     let committed = Committed::compare(&home, &provider, &input, now)?;
     let prepared_s = started.elapsed().as_secs_f64();
-    progress.stage("measure");
-    let cost = Cost::estimate(&home, &provider, request.profile, shape, prepared_s, now)?;
+    let asked = (request.profile, shape);
+    let forecast = Forecast::make(&home, Some(&invitation), asked, prepared_s, &progress)?;
+    let spent = spent(&home, &provider, now)?;
     progress.finish();
     let plan = Plan {
         profile: request.profile,
@@ -77,7 +76,8 @@ pub(crate) fn run(
         invitation,
         policy,
         shape,
-        cost,
+        spent,
+        forecast,
     };
     let allowed = options.inputs.allows(Allowed::SharedIdentifiers);
     let refused = plan.refused(allowed);
@@ -118,7 +118,9 @@ struct Plan {
     changed_rows: Option<u64>,
     /// True if the run would be refused for it.
     too_near: bool,
-    cost: Cost,
+    /// Evaluations spent with this provider in a day and in 30 days.
+    spent: [u64; 2],
+    forecast: Forecast,
 }
 
 impl Plan {
@@ -156,7 +158,13 @@ impl Plan {
         lines.extend(self.policy.no_cookie(self.profile).map(Line::of));
         lines.push(Line::under(Text::new("plan-may-raise")));
         lines.extend(self.shape_lines());
-        lines.extend(self.cost.lines());
+        let [day, month] = self.spent;
+        let budget = Text::new("plan-budget")
+            .with("elements", self.shape.elements)
+            .with("day", day)
+            .with("month", month);
+        lines.push(Line::of(budget));
+        lines.extend(self.forecast.plan_lines());
         lines.extend(self.file_lines());
         lines
     }
@@ -216,6 +224,7 @@ impl Plan {
 
     fn json(&self) -> Value {
         let Learned { advertiser, provider } = learned(self.profile);
+        let [day, month] = self.spent;
         let rule = |rule: &Rule| {
             let Rule { name, value, side, relaxed } = rule;
             let value = json!({ "value": value, "from": side.name(), "relaxed": relaxed });
@@ -244,111 +253,17 @@ impl Plan {
             "undetected_share": self.undetected(),
             "needs_allow_shared_identifiers": self.shared.is_some(),
             "needs_approval": self.profile.sends_handles(),
-            "cost": self.cost.json(),
+            "budget": {
+                "evaluations": self.shape.elements, "spent_day": day, "spent_epoch": month,
+            },
+            "forecast": self.forecast.json(),
         })
     }
 }
 
-/// Costs of a run.
-struct Cost {
-    elements: u64,
-    /// Evaluations spent with this provider in a day and in 30 days.
-    spent: [u64; 2],
-    /// Tags of the last table, if one was seen.
-    tags: Option<u64>,
-    bytes_sent: u64,
-    bytes_received: u64,
-    /// Handles, in the profiles that send them: at most.
-    handles_bytes_max: u64,
-    prepared_s: f64,
-    elements_per_s: f64,
+/// Evaluations spent with a provider in a day and in 30 days.
+fn spent(home: &Home, provider: &[u8; 32], now: u64) -> Result<[u64; 2], Failure> {
+    let Some(ledger) = status::ledger(home)? else { return Ok([0, 0]) };
+    let since = |days: u64| now.saturating_sub(days * 86_400);
+    Ok([ledger.spent(provider, since(1))?, ledger.spent(provider, since(30))?])
 }
-
-impl Cost {
-    fn estimate(
-        home: &Home,
-        provider: &[u8; 32],
-        profile: Profile,
-        shape: Shape,
-        prepared_s: f64,
-        now: u64,
-    ) -> Result<Self, Failure> {
-        let ledger = status::ledger(home)?;
-        let spent = |days: u64| {
-            let since = now.saturating_sub(days.saturating_mul(86_400));
-            ledger.as_ref().map_or(Ok(0), |ledger| ledger.spent(provider, since))
-        };
-        let tags = match &ledger {
-            Some(ledger) => ledger.last_table(provider)?.map(|table| table.tag_count),
-            None => None,
-        };
-        let frames = u64::from(Limits::STANDARD.frames(shape.elements).unwrap_or(u32::MAX));
-        let blind = shape.elements.saturating_mul(ELEMENT_BYTES);
-        let proofs = match profile.suite() {
-            SuiteId::Aligned => frames.saturating_mul(PROOF_BYTES),
-            SuiteId::Shuffled => 0,
-        };
-        let table = tags.unwrap_or(0).saturating_mul(TAG_BYTES);
-        let handles = if profile.sends_handles() { shape.rows } else { 0 };
-        Ok(Self {
-            elements: shape.elements,
-            spent: [spent(1)?, spent(30)?],
-            tags,
-            bytes_sent: blind,
-            bytes_received: blind.saturating_add(proofs).saturating_add(table),
-            handles_bytes_max: handles.saturating_mul(HANDLE_BYTES),
-            prepared_s,
-            elements_per_s: Engine::start(home.config.common.threads).measure(MEASURE),
-        })
-    }
-
-    fn arithmetic_s(&self) -> f64 {
-        self.elements as f64 / self.elements_per_s.max(1.0)
-    }
-
-    fn lines(&self) -> Vec<Line> {
-        let [day, month] = self.spent;
-        let network = match self.tags {
-            Some(tags) => Text::new("plan-network").with("tags", tags),
-            None => Text::new("plan-network-without-table"),
-        };
-        let budget = Text::new("plan-budget")
-            .with("elements", self.elements)
-            .with("day", day)
-            .with("month", month);
-        let network = network
-            .with("sent", Arg::Size(self.bytes_sent))
-            .with("received", Arg::Size(self.bytes_received));
-        let mut lines = vec![Line::of(budget), Line::of(network)];
-        if self.handles_bytes_max > 0 {
-            let handles = Arg::Size(self.handles_bytes_max);
-            lines.push(Line::under(Text::new("plan-handles").with("handles", handles)));
-        }
-        let time = Text::new("plan-time")
-            .with("total", decimal(self.prepared_s + self.arithmetic_s(), 1))
-            .with("prepare", decimal(self.prepared_s, 1))
-            .with("arithmetic", decimal(self.arithmetic_s(), 1))
-            .with("rate", self.elements_per_s as u64);
-        lines.push(Line::of(time));
-        lines
-    }
-
-    fn json(&self) -> Value {
-        let [day, month] = self.spent;
-        json!({
-            "spent_day": day,
-            "spent_epoch": month,
-            "table_tags": self.tags,
-            "bytes_sent": self.bytes_sent,
-            "bytes_received": self.bytes_received,
-            "handles_bytes_max": self.handles_bytes_max,
-            "seconds_prepare": self.prepared_s,
-            "seconds_arithmetic": self.arithmetic_s(),
-            "elements_per_s": self.elements_per_s,
-        })
-    }
-}
-
-const ELEMENT_BYTES: u64 = 32;
-const PROOF_BYTES: u64 = 64;
-const HANDLE_BYTES: u64 = 16;

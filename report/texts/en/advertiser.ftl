@@ -97,7 +97,7 @@ plan-budget = budget: { $elements_text } evaluations are charged; spent before: 
 plan-network = network: { $sent } sent, { $received } received, with a table of { $tags_text } tags, as last seen
 plan-network-without-table = network: { $sent } sent, { $received } received, without the table, whose size is not known yet
 plan-handles = and at most { $handles } of handles, one for each matched row
-plan-time = time: about { $total } s of work here: { $prepare } s to read the files, { $arithmetic } s of arithmetic at { $rate_text } elements a second; network and provider are not in it
+forecast-time = time: about { $total } s; { $read } s to read the files, { $arithmetic } s of arithmetic here at { $rate_text } elements a second on { $threads } threads ({ $backend }), { $provider } s at the provider if its machine is like this one; the network is not in it
 plan-files-counts = files: the counts, if --output names a file; a summary with --json; sessions/ and inputs/ of the node
 plan-files-rows = files: matched rows, where --output says; a summary with --json; sessions/ and inputs/ of the node
 plan-files-digital-ids = files: digital IDs where --output says, and a manifest beside them; a summary with --json; sessions/ and inputs/ of the node
@@ -145,18 +145,30 @@ check-eligible-with = eligible rows with a kind: { $kinds }
 check-shared = identifiers held by several rows: { $kinds }
 check-shared-refused = identifiers refused, held by too many rows: { $kinds }
 check-stops = a run stops there unless it has --allow shared-identifiers
-check-forecast = forecast of a run of matched-rows; `plan` makes that of any profile:
-check-elements = { $elements_text } elements after padding; { $here_text } multiplications here, { $there_text } at the provider
-check-network = { $sent } sent, { $received } received, with a table of { $tags_text } tags, as last seen
-check-network-without-table = { $sent } sent, { $received } received, without the table, whose size is not known yet
-check-time = about { $total } s of work on this machine: { $read } s to read the file, { $arithmetic } s of arithmetic
-check-measured = measured: { $rate_text } elements a second, { $threads } threads, { $backend }; network and provider are not in it
+check-forecast = { $profile } with { $provider }: { $size }, about { $seconds } s, { $sent } sent, { $received } received
+check-forecast-alone = { $profile }: { $size }, about { $seconds } s, { $sent } sent, { $received } received
+check-size-rows = { $rows_text } rows of { $slots } slots
+check-size-elements = { $elements_text } identifiers after padding
+check-column-empty = `{ $name }` is always empty and costs { $slots } of the slots of every row
+check-columns-not-agreed = not used, since the invitation does not have their kind: { $columns }
+check-beyond-width = { $n ->
+    [one] { $n_text } identifier is
+   *[other] { $n_text } identifiers are
+ } left out, of rows that have more than the { $slots } slots of a session
+check-profile-not-invited = the invitation does not allow { $profile }, but { $allowed }
+check-elements = { $elements_text } evaluations are charged
+check-network-without-table = without the provider’s table, whose size is not known yet
 check-rejects = reasons by row: { $file }
 check-no-provider = no provider is accepted yet: its kinds, level and minimum may differ
 
 ## Input
 
-crm-no-usable-row = { $path } has no row that may be used
+crm-no-usable-row = { $path }: 0 of { $rows_text } rows eligible
+crm-no-usable-row-most = { $path }: 0 of { $rows_text } rows eligible; { $code } in { $n_text } of them: { $reason }
+crm-no-usable-row-map = say in a map what the words of that column mean: advertiser-node map { $files }
+crm-unknown-word = `{ $word }` ({ $n_text })
+crm-unknown-purposes = `{ $column }` names no purpose in { $n_text } rows; most often { $words }
+crm-unknown-objections = `{ $column }` is not understood in { $n_text } rows; most often { $words }
 crm-digests-undeclared = column { $column } holds digests, but not which rules made them
     .try = declare them in a map: `digests = {"{"} { $column } = "{ $example }" {"}"}`
 crm-objections-ignored = `ignore` names the column of objections, which no run may pass over

@@ -96,7 +96,7 @@ plan-budget = budget : { $elements_text } évaluations sont débitées ; dép
 plan-network = réseau : { $sent } envoyés, { $received } reçus, avec une table de { $tags_text } étiquettes, telle qu’à la dernière session
 plan-network-without-table = réseau : { $sent } envoyés, { $received } reçus, sans la table, dont la taille n’est pas encore connue
 plan-handles = et au plus { $handles } de références de correspondance, une par fiche correspondante
-plan-time = temps : environ { $total } s de travail ici : { $prepare } s pour lire les fichiers, { $arithmetic } s de calcul à { $rate_text } éléments par seconde ; le réseau et le prestataire n’y sont pas
+forecast-time = durée : environ { $total } s, dont { $read } s pour lire les fichiers, { $arithmetic } s de calcul ici à { $rate_text } éléments par seconde sur { $threads } fils ({ $backend }), { $provider } s chez le fournisseur si sa machine ressemble à celle-ci ; le réseau n’y est pas compris
 plan-files-counts = fichiers : les comptes, si --output nomme un fichier ; un résumé avec --json ; sessions/ et inputs/ du nœud
 plan-files-rows = fichiers : les fiches correspondantes, où --output le dit ; un résumé avec --json ; sessions/ et inputs/ du nœud
 plan-files-digital-ids = fichiers : les identifiants digitaux où --output le dit, et un manifeste à côté ; un résumé avec --json ; sessions/ et inputs/ du nœud
@@ -144,18 +144,30 @@ check-eligible-with = fiches éligibles par type : { $kinds }
 check-shared = identifiants que portent plusieurs fiches : { $kinds }
 check-shared-refused = identifiants refusés, que portent trop de fiches : { $kinds }
 check-stops = une exécution s’arrête là sans --allow shared-identifiers
-check-forecast = prévision d’une exécution de matched-rows ; `plan` donne celle de tout profil :
-check-elements = { $elements_text } éléments après remplissage ; { $here_text } multiplications ici, { $there_text } chez le prestataire
-check-network = { $sent } envoyés, { $received } reçus, avec une table de { $tags_text } étiquettes, telle qu’à la dernière session
-check-network-without-table = { $sent } envoyés, { $received } reçus, sans la table, dont la taille n’est pas encore connue
-check-time = environ { $total } s de travail sur cette machine : { $read } s pour lire le fichier, { $arithmetic } s de calcul
-check-measured = mesuré : { $rate_text } éléments par seconde, { $threads } fils d’exécution, { $backend } ; le réseau et le prestataire n’y sont pas
+check-forecast = { $profile } avec { $provider } : { $size }, environ { $seconds } s, { $sent } envoyés, { $received } reçus
+check-forecast-alone = { $profile } : { $size }, environ { $seconds } s, { $sent } envoyés, { $received } reçus
+check-size-rows = { $rows_text } fiches de { $slots } emplacements
+check-size-elements = { $elements_text } identifiants après remplissage
+check-column-empty = la colonne `{ $name }` est toujours vide et coûte { $slots } des emplacements de chaque fiche
+check-columns-not-agreed = non utilisées, l’invitation n’ayant pas leur type : { $columns }
+check-beyond-width = { $n ->
+    [one] { $n_text } identifiant est laissé
+   *[other] { $n_text } identifiants sont laissés
+ } de côté, de fiches qui en ont plus que les { $slots } emplacements d’une session
+check-profile-not-invited = l’invitation n’autorise pas { $profile }, mais { $allowed }
+check-elements = { $elements_text } évaluations sont décomptées
+check-network-without-table = sans la table du fournisseur, dont la taille n’est pas encore connue
 check-rejects = motifs par fiche : { $file }
 check-no-provider = aucun prestataire n’est encore accepté : ses types, son niveau et son minimum peuvent différer
 
 ## Input
 
-crm-no-usable-row = le fichier { $path } n’a aucune fiche utilisable
+crm-no-usable-row = { $path } : 0 fiche éligible sur { $rows_text }
+crm-no-usable-row-most = { $path } : 0 fiche éligible sur { $rows_text } ; { $code } dans { $n_text } d’entre elles : { $reason }
+crm-no-usable-row-map = dites dans une table d’affectation ce que signifient les mots de cette colonne : advertiser-node map { $files }
+crm-unknown-word = `{ $word }` ({ $n_text })
+crm-unknown-purposes = la colonne `{ $column }` ne nomme aucune finalité dans { $n_text } fiches ; le plus souvent { $words }
+crm-unknown-objections = la colonne `{ $column }` n’est pas comprise dans { $n_text } fiches ; le plus souvent { $words }
 crm-digests-undeclared = la colonne { $column } contient des empreintes, sans les règles qui les ont produites
     .try = déclarez-les dans une table d’affectation : `digests = {"{"} { $column } = "{ $example }" {"}"}`
 crm-objections-ignored = `ignore` nomme la colonne des oppositions, qu’aucune exécution ne peut passer outre

@@ -50,7 +50,18 @@ fn mistakes_in_a_file_are_told_as_in_the_manual() {
     told(run(&changed("r00005,", "1.23457E+15,")), 65, "is a number that was rounded on its way");
     let digests = "column email_sha256 holds digests, but not which rules made them";
     told(run(&changed("email", "email_sha256")), 78, digests);
-    told(run(good.replace("ads.match", "other").as_bytes()), 65, "has no row that may be used");
+    let subscribed = good.replace("ads.match", "SUBSCRIBED");
+    std::fs::write(pair.path("crm.csv"), &subscribed).unwrap();
+    // The word that nobody explained is for the owner who looks, never in an error.
+    let checked = pair.advertiser(&["check", &pair.path("crm.csv")]);
+    let word = "`consent_purposes` names no purpose in 1,200 rows; most often `SUBSCRIBED` (1,200)";
+    assert!(checked.stdout.contains(word), "{}", checked.stdout);
+    assert!(!checked.stderr.contains("SUBSCRIBED"), "{}", checked.stderr);
+    let none = "0 of 1,200 rows eligible; consent_value_unknown in 1,200 of them";
+    told(checked, 65, none);
+    let done = run(subscribed.as_bytes());
+    assert!(done.stderr.contains("advertiser-node map /") && !done.stderr.contains("SUBSCRIBED"));
+    told(done, 65, none);
     told(run(b""), 66, "the file is empty");
     told(run(rows(500).as_bytes()), 65, "eligible rows; a match needs at least");
     let shop = numbered(40, |_| "shop@exemple.fr".to_owned());
