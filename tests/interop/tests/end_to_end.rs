@@ -247,7 +247,7 @@ fn provider_that_is_absent_wrong_or_does_not_know_us_is_told_apart() {
     let mut real = Pair::serving(&links(borrowed(&persons())));
     let invitation = absent.read("invitation.toml").replace(&absent.address, &real.address);
     absent.write("invitation.toml", &invitation);
-    absent.advertiser(&["accept", &absent.path("invitation.toml")]).expect(0);
+    absent.advertiser(&["accept", &absent.path("invitation.toml"), "--yes"]).expect(0);
     absent.run().expect(83).says(&[]);
 
     // The provider does not know us: it removed the partner.
