@@ -146,7 +146,8 @@ impl Names {
 pub(super) struct InputColumns {
     /// Fields of identifiers, in the order in which a row keeps their values.
     pub(super) identifiers: Vec<IdentifierField>,
-    /// Numbers of the columns of source, country and post code.
+    /// Numbers of the columns of notice, source, country and post code.
+    pub(super) notice: u16,
     pub(super) source: u16,
     pub(super) country: u16,
     pub(super) postcode: u16,
@@ -189,6 +190,7 @@ impl InputColumns {
             None => names.number(name(at)),
         };
         let (source, country, postcode) = (number(SOURCE)?, number(COUNTRY)?, number(POSTCODE)?);
+        let notice = number(CONSENT_NOTICE)?;
         let mut identifiers = Vec::new();
         for (position, values) in IDENTIFIERS {
             let columns = shown(position);
@@ -206,7 +208,7 @@ impl InputColumns {
         }
         let slots = |field: &IdentifierField| field.slots * field.columns.len();
         let row_identifiers_max = identifiers.iter().map(slots).sum();
-        Ok(Self { identifiers, source, country, postcode, row_identifiers_max })
+        Ok(Self { identifiers, notice, source, country, postcode, row_identifiers_max })
     }
 
     /// The columns of identifiers that a file has, and the slots that each of them costs.
@@ -248,8 +250,16 @@ fn meaning(feeds: &[usize]) -> Option<Text> {
     }
 }
 
-/// Refuses a file with digests whose rules nobody declared.
+/// Refuses a file with digests whose rules nobody declared, and one whose column of objections is
+/// passed over because all others are ignored.
 pub(super) fn check(source: &RowSource, reading: &Reading) -> Result<(), CrmError> {
+    let unread = |column: &FileColumn| {
+        column.role() != Role::Used
+            && column.name().as_str().trim().eq_ignore_ascii_case(name(OBJECTIONS))
+    };
+    if !source.has(OBJECTIONS) && source.columns().iter().any(unread) {
+        return Err(Undeclared::Objections.into());
+    }
     let undeclared = [
         (EMAIL_SHA256, reading.email_sha256.is_none(), "plain"),
         (PHONE_SHA256, reading.phone_sha256.is_none(), "phone-e164"),

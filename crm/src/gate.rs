@@ -141,7 +141,7 @@ fn evidence(row: &Row<'_>, at: Result<&Timestamp, &TimeFault>, rules: &GateRules
     if cell::reference(&row.text(columns::CONSENT_REF)).is_none() {
         return Some(Gate::NoReference);
     }
-    if cell::reference(&row.text(columns::CONSENT_NOTICE)).is_none() {
+    if cell::reference(&row.cell(columns::CONSENT_NOTICE).text()).is_none() {
         return Some(Gate::NoNotice);
     }
     match at {

@@ -193,6 +193,10 @@ impl Digested {
         let line = row.line();
         let row_id = row.text(columns::ROW_ID);
         let row_id = checked_id(&row_id, &reading.row_prefix, line)?;
+        if row.is_rounded(columns::ROW_ID) {
+            return Err(InputError::NumberForRowId { line });
+        }
+        self.listed(row, columns::CONSENT_NOTICE, columns.notice);
         let (source, country, postcode) = (
             self.listed(row, columns::SOURCE, columns.source),
             self.listed(row, columns::COUNTRY, columns.country),
@@ -208,6 +212,10 @@ impl Digested {
                 let column = field.columns.get(which).ok_or(InputError::Parser { line })?;
                 let value = Value { raw: &raw, column: *column, field, context: &context };
                 unread += u64::from(!self.normalize(value, look, identifiers));
+                // None may be left out, because objections see them all.
+                if identifiers.len() > ROW_IDENTIFIERS_READ_MAX {
+                    return Err(InputError::RecordTooLong { line });
+                }
             }
         }
         self.cut(identifiers, columns.row_identifiers_max.min(ROW_WIDTH_MAX.into()));
@@ -386,9 +394,6 @@ fn checked_id<'a>(row_id: &'a str, prefix: &str, line: u64) -> Result<Cow<'a, st
     }
     if cell::reference(row_id).is_none() {
         return Err(InputError::NoRowId { line });
-    }
-    if cell::is_rounded_number(row_id) {
-        return Err(InputError::NumberForRowId { line });
     }
     Ok(if prefix.is_empty() { row_id.into() } else { format!("{prefix}{row_id}").into() })
 }
@@ -634,6 +639,15 @@ const OBJECTOR_UNREAD: &str = "objector_identifier_unread";
 
 /// The longest row id.
 const ROW_ID_BYTES_MAX: usize = 1024;
+
+/// Identifiers of a row in a file, at most: what its encoding has room for.
+const ROW_IDENTIFIERS_READ_MAX: usize = 1024;
+const _: () = {
+    // No value gives more than both kinds of it at once.
+    let identifiers = (ROW_IDENTIFIERS_READ_MAX + 2) * Encoded::LEN;
+    let row = ROW_ID_BYTES_MAX + RowHead::LEN + identifiers + RowTail::LEN;
+    assert!(row <= store::spill::RECORD_LEN_MAX, "a row of so many can be sorted");
+};
 
 #[cfg(test)]
 mod tests {

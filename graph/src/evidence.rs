@@ -99,6 +99,7 @@ fn a_line_is_published_only_with_evidence_in_its_form() {
         (&[(1, "#N/A")], "reference_missing"),
         (&[(0, "1.23457E+15")], "reference_rounded"),
         (&[(1, " 1001.0")], "reference_rounded"),
+        (&[(7, "1.2345678901234568e+18")], "reference_rounded"),
         (&[(7, "short")], "cookie_malformed"),
         (&[(6, "idfa")], "cookie_namespace_malformed"),
     ] {

@@ -272,9 +272,9 @@ pub static SCHEMA: Schema = Schema {
         Column::required("person_ref", Holds::Name),
         Column::required("persona_ref", Holds::Name),
         Column::optional("type", Holds::Code),
-        Column::optional("value", Holds::Text),
+        Column::optional("value", Holds::Identifier),
         Column::required("id_type", Holds::Code),
-        Column::required("id_value", Holds::Text),
+        Column::required("id_value", Holds::Name),
         Column::required("evidence", Holds::Code),
         Column::required("day", Holds::Day),
         Column::optional("id_namespace", Holds::Text),
@@ -459,7 +459,7 @@ pub(super) struct Kept {
 impl Line {
     fn read(row: &Row<'_>, look: Look<'_>, found: Found) -> Result<(Self, Kept), &'static str> {
         let now = look.rules.now;
-        let (person_ref, persona_ref) = (row.text(PERSON_REF), row.text(PERSONA_REF));
+        let persona_ref = row.text(PERSONA_REF);
         let persona = cell::reference(&persona_ref);
         // A zero byte ends the reference where lines are sorted.
         let persona = persona.filter(|reference| !reference.contains('\0'));
@@ -467,7 +467,7 @@ impl Line {
             return Err("reference_missing");
         };
         // Of different persons it would make one, whose digital IDs are then of each of them.
-        if [&persona_ref, &person_ref].iter().any(|one| cell::is_rounded_number(one.trim())) {
+        if [PERSONA_REF, PERSON_REF, ID_VALUE].into_iter().any(|at| row.is_rounded(at)) {
             return Err("reference_rounded");
         }
         let Some(evidence) = evidence_bit(row.cell(EVIDENCE).text().trim()) else {

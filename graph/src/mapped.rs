@@ -185,6 +185,25 @@ fn a_line_gives_no_more_identifiers_than_a_persona_may_have() {
     assert_eq!((leaves(&snapshot).len(), snapshot.counts().surplus), (64, 36));
 }
 
+/// Zeros at its front were lost on the way, or the one behind the point would be a digit of it.
+#[test]
+fn a_number_with_a_fraction_is_no_telephone_number_whatever_names_its_kind() {
+    let line = |value: &str, kind: &str| {
+        format!(
+            "{{\"person_ref\":\"p1\",\"persona_ref\":\"a1\",\"type\":\"{kind}\",\
+             \"value\":{value},\"id_type\":\"aaid\",\"id_value\":\"{AAID}\",\
+             \"evidence\":\"login\",\"day\":\"2026-11-01\"}}\n"
+        )
+    };
+    let lines = ["612349912.0", "612349912", "\"0612349912\""].map(|value| line(value, "phone"));
+    let text = line("\"a.a@exemple.fr\"", "email") + &lines.concat();
+    let region = normalize::Country::from_code("FR");
+    let reading = Reading { region, ..Reading::default() };
+    let (snapshot, noted) = ingest(&[("g.ndjson", text.as_bytes(), reading)]);
+    assert_eq!(leaves(&snapshot.unwrap()).len(), 2, "the address, and one number");
+    assert_eq!(noted, ["g.ndjson 2 value phone_decimal"]);
+}
+
 #[test]
 fn a_value_without_its_type_is_refused() {
     let typed = [("value", from(&["MAIL"]))];

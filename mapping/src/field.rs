@@ -46,13 +46,21 @@ pub(crate) struct FieldRules {
     split: bool,
     /// True if it is a time or a day.
     time: bool,
+    /// True if two texts that differ must not become one.
+    names: bool,
 }
 
 impl FieldRules {
     /// Rules of a field of the schema, or of a field of a family.
     pub(crate) fn of(column: Option<&Column>) -> Self {
-        let unused =
-            Self { several: false, constant: true, values: Values::Text, split: true, time: true };
+        let unused = Self {
+            several: false,
+            constant: true,
+            values: Values::Text,
+            split: true,
+            time: true,
+            names: false,
+        };
         let Some(column) = column.filter(|column| column.need != Need::Unused) else {
             return unused;
         };
@@ -73,6 +81,7 @@ impl FieldRules {
             values,
             split: holds.is_list() || holds.is_identifier(),
             time,
+            names: holds == Holds::Name,
         }
     }
 }
@@ -226,6 +235,12 @@ fn columns_of(
         // With one part absent the whole is, and an objection in the other part would be lost.
         if named.rules.values == Values::Objections {
             scan.fault(&node.span(), Text::new("map-join-objections"));
+            return None;
+        }
+        // Without it `1` and `23` would be `12` and `3`.
+        let apart = join.chars().any(|c| !c.is_alphanumeric());
+        if join.chars().any(char::is_control) || (named.rules.names && !apart) {
+            scan.fault(&node.span(), Text::new("map-join-unfit"));
             return None;
         }
         said.insert("columns".to_owned(), json!(columns));

@@ -326,6 +326,9 @@ impl<'a, 't> Section<'a, 't> {
             let long = text.len() > ROW_PREFIX_BYTES_MAX || text.chars().any(char::is_control);
             if long { Err(Text::new("map-row-prefix")) } else { Ok(text.to_owned()) }
         });
+        if let (Some(node), None) = (self.get("row_prefix"), self.schema.find("row_id")) {
+            self.scan.fault(&node.span(), Text::new("map-row-prefix-graph"));
+        }
         if let Some(prefix) = prefix {
             self.say("row_prefix", json!(prefix));
             self.reading.row_prefix = prefix;

@@ -224,6 +224,14 @@ impl Draft {
         if answer.is_empty() {
             return Ok(());
         }
+        // No row would object by it, and what such a person holds would stay in other rows.
+        let elsewhere = section
+            .field("objections")
+            .filter(|field| field.source != Source::Open && field.column() != Some(column));
+        if let Some(field) = elsewhere.filter(|_| answer == "3") {
+            let name = shown(field.column().map_or(field.name, |column| column));
+            return Err(Unclear(Text::new("map-unclear-objection").with("name", name)));
+        }
         for field in section.fields.iter_mut().filter(|field| field.column() == Some(column)) {
             let ours = match (field.name, answer) {
                 ("consent_purposes", "1") => Meaning::Match,

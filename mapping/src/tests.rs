@@ -278,6 +278,65 @@ fn objections_are_neither_joined_nor_ignored() {
 }
 
 #[test]
+fn a_join_makes_no_name_of_two_and_holds_no_control_character() {
+    let of = |field: &str, join: &str| {
+        format!("{PLAIN}\n{field} = {{ columns = [\"a\", \"b\"], join = \"{join}\" }}")
+    };
+    let names = |join: &str| {
+        text("", &of("x", join)).replace("row_id = \"id\"\n", "").replace("\nx = ", "\nrow_id = ")
+    };
+    for join in ["", "x", "0"] {
+        let told = faults(&names(join));
+        assert!(told.len() == 1 && told[0].contains("one name of two"), "{join}: {told:?}");
+        // A country code and a number are one number.
+        assert!(parse(&text("", &of("phone", join))).is_ok(), "{join}");
+    }
+    // A zero byte ends an id where rows are sorted.
+    for join in ["/\\u0000", "\\t", "\\n"] {
+        assert_eq!(faults(&names(join)).len(), 1, "{join}");
+        assert!(fault("", &of("phone", join)).0.contains("control character"), "{join}");
+    }
+    for join in ["/", " - ", "x/x"] {
+        assert!(parse(&names(join)).is_ok(), "{join}");
+    }
+}
+
+/// Fields as a line of a graph has them, in short.
+static GRAPH: Schema = Schema {
+    columns: &[
+        Column::required("person_ref", Holds::Name),
+        Column::optional("value", Holds::Identifier),
+        Column::required("id_value", Holds::Name),
+    ],
+    families: &[],
+    one_of: &[],
+    program: "provider-node",
+};
+
+#[test]
+fn a_graph_has_no_ids_of_rows_and_its_identifiers_are_of_the_file() {
+    let graph = |section: &str, fields: &str| {
+        let text = format!(
+            "map = 1\n[[input]]\n{section}\n[input.fields]\nperson_ref = \"p\"\n{fields}\n"
+        );
+        let found = Map::parse(&text, &GRAPH).map(drop).err();
+        let faults = found.iter().flat_map(|found| &found.faults);
+        faults.map(|fault| fault.text().to_string()).collect::<Vec<_>>()
+    };
+    let fields = "id_value = \"v\"\nvalue = [\"m\", \"n\"]";
+    assert_eq!(graph("", fields), [""; 0]);
+    let told = graph("row_prefix = \"eu:\"", fields);
+    assert!(told.len() == 1 && told[0].contains("no ids of rows"), "{told:?}");
+    for fields in [
+        "id_value = { const = \"v\" }",
+        "id_value = \"v\"\nvalue = { const = \"a@exemple.fr\" }",
+        "id_value = { column = \"v\", values = { a = \"b\" } }",
+    ] {
+        assert_eq!(graph("", fields).len(), 1, "{fields}");
+    }
+}
+
+#[test]
 fn columns_are_mapped_or_ignored_and_not_both() {
     let told = fault("ignore = [\"x\", \"mail\"]", PLAIN).0;
     assert!(told.contains("`mail` is ignored and used"), "{told}");

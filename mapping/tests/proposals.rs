@@ -212,6 +212,22 @@ fn a_column_of_no_objection_asks_for_objections() {
     assert!(seen.contains("Which column holds objections? If none:"), "{seen}");
 }
 
+/// Such a person would be left out, but not what others share with them.
+#[test]
+fn no_value_objects_where_objections_are_read_from_another_column() {
+    let mut draft = draft(&[CRM], Side::Advertiser);
+    let column = |name: &str| draft.sections[0].field(name).unwrap().source.clone();
+    assert_eq!(column("consent_purposes"), Source::Column("Optin partenaires".to_owned()));
+    assert_eq!(column("objections"), Source::Column("Opposition".to_owned()));
+    let asked = draft.questions().into_iter().find(|one| !draft.values_of(one).is_empty());
+    let question = asked.unwrap();
+    let why = draft.answer_value(&question, "NON", "3").unwrap_err().0.to_string();
+    assert!(why.contains("read from `Opposition` alone"), "{why}");
+    assert_eq!(draft.values_of(&question).len(), 2, "nothing is settled");
+    draft.answer_value(&question, "NON", "2").unwrap();
+    assert_eq!(draft.values_of(&question).len(), 1);
+}
+
 #[test]
 fn two_tools_give_two_sections_and_one_question_between_them() {
     let draft = draft(&[KLAVIYO, CRM], Side::Advertiser);

@@ -117,6 +117,12 @@ fn clean(value: &str) -> Result<(Zeroizing<String>, Option<Repair>), Reason> {
     if shape::is_day(number) {
         return Err(Reason::PhoneIsDate);
     }
+    // Out of a column of 32 bits that a number with its country code does not fit into: what is
+    // left without the sign may be another subscriber's.
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if number.strip_prefix('-').is_some_and(digits) {
+        return Err(Reason::PhoneBadCharacter);
+    }
     if decode::is_decimal(number) || shape::is_grouped(number) {
         return Err(Reason::PhoneDecimal);
     }
@@ -572,6 +578,10 @@ mod tests {
         // Digits behind a German or Austrian number would make another one.
         assert_eq!(read("030 123456 (12)", &in_row("DE", "")), "phone_has_extension");
         assert_eq!(read("01 12345/01 54321", &in_row("AT", "")), "phone_multiple_values");
+        // 33637481596 in 32 bits with a sign, and numbers behind the dash of a list.
+        assert_eq!(plain("-722256772"), "phone_bad_character");
+        assert_eq!(plain(" -0199001234 "), "phone_bad_character");
+        assert_eq!(plain("- 01 99 00 12 34"), "+33199001234 fixed");
         for raw in ["p:+33637481596", "Tél. : 06 37 48 15 96", "Mobile 06 37 48 15 96"] {
             assert_eq!(plain(raw), "phone_has_label", "{raw}");
         }

@@ -93,7 +93,8 @@ pub struct Time {
     /// True if the instant is known: the cell states a zone, or a zone is declared and its clocks
     /// showed the time once. Else it may be hours off.
     pub zoned: bool,
-    /// The last instant that it may mean, to the microsecond: of a day its end.
+    /// The last instant that it may mean, to the microsecond: of a day, of an hour and of a minute
+    /// its end.
     pub until: Timestamp,
 }
 
@@ -177,16 +178,29 @@ fn unix(cell: &str, places: usize) -> Option<Time> {
 
 fn by_pattern(cell: &str, pattern: &str, zone: Option<&TimeZone>) -> Option<Time> {
     let time = BrokenDownTime::parse(pattern, cell).ok()?;
-    if let Ok(at) = time.to_timestamp() {
-        return Some(Time::instant(at, true));
-    }
     let is_day = time.hour().is_none();
+    // A clock shows for so long what the pattern holds of a time.
+    let shown = match (time.hour(), time.minute(), time.second()) {
+        (None, ..) => Span::new().hours(24),
+        (_, None, _) => Span::new().hours(1),
+        (_, _, None) => Span::new().minutes(1),
+        _ => Span::new().microseconds(1),
+    };
+    let last =
+        |at: Timestamp| at.checked_add(shown).ok()?.checked_sub(Span::new().microseconds(1)).ok();
+    if let Ok(at) = time.to_timestamp() {
+        return Some(Time { at, zoned: true, until: last(at)? });
+    }
     let civil = match is_day {
         true => time.to_date().ok()?.to_datetime(jiff::civil::Time::midnight()),
         false => time.to_datetime().ok()?,
     };
     // Of a year in two digits nobody knows the century.
-    if civil.year() < 1000 { None } else { by_clock(civil, is_day, zone) }
+    if civil.year() < 1000 {
+        return None;
+    }
+    let time = by_clock(civil, is_day, zone)?;
+    if is_day { Some(time) } else { Some(Time { until: last(time.at)?, ..time }) }
 }
 
 /// The time that a clock showed, in the declared zone or in none.

@@ -113,9 +113,12 @@ impl Nature {
         let marker = MARKERS.contains(&name)
             || MARKERS_BEGIN.iter().any(|start| name.starts_with(start))
             || name.ends_with(".crc");
+        let unfinished = UNFINISHED_ENDS.iter().any(|end| name.ends_with(end))
+            || UNFINISHED.iter().any(|part| name.contains(part));
         match (name, is_directory) {
             ("_delta_log" | ".hoodie", true) => Self::Fault(PartsFault::Logged),
             ("_temporary", true) => Self::Fault(PartsFault::Unfinished),
+            (_, false) if unfinished => Self::Fault(PartsFault::Unfinished),
             _ if marker => Self::Marker,
             (name, true) if name.contains('=') => Self::Partition,
             (_, true) => Self::Fault(PartsFault::Directory),
@@ -140,6 +143,12 @@ const DEPTH_MAX: usize = 8;
 /// Files beside the parts that hold no rows.
 const MARKERS: [&str; 3] = ["_SUCCESS", "_metadata", "_common_metadata"];
 const MARKERS_BEGIN: [&str; 3] = [".", "_started_", "_committed_"];
+
+/// Parts of names, and ends of them, of files that are being written: copied, loaded, or kept open
+/// by a stream. Without their rows the table is another one.
+const UNFINISHED: [&str; 2] = [".inprogress", ".pending"];
+const UNFINISHED_ENDS: [&str; 7] =
+    [".tmp", ".temp", ".part", ".partial", ".filepart", ".crdownload", ".download"];
 
 #[cfg(test)]
 mod tests {
@@ -208,6 +217,10 @@ mod tests {
         for (files, code, words) in [
             (&["crm/_SUCCESS"][..], Code::InputAbsent, "no part file"),
             (&["crm/a.csv", "crm/_temporary/0/a.csv"], Code::InputAbsent, "has not ended"),
+            (&["crm/a.csv", "crm/b.csv.tmp"], Code::InputAbsent, "has not ended"),
+            (&["crm/a.csv", "crm/b.csv.gz.part"], Code::InputAbsent, "has not ended"),
+            (&["crm/a.csv", "crm/.part-0-1.inprogress.7f3a"], Code::InputAbsent, "has not ended"),
+            (&["crm/a.csv", "crm/d=1/_part-0-1.pending"], Code::InputAbsent, "has not ended"),
             (&["crm/a.parquet", "crm/_delta_log/0.json"], Code::InputForm, "deleted rows"),
             (&["crm/a.parquet", "crm/.hoodie/x"], Code::InputForm, "deleted rows"),
             (&["crm/a.csv", "crm/archive/a.csv"], Code::InputForm, "archive"),

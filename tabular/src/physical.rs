@@ -187,7 +187,7 @@ impl Value for f32 {
     fn append(&self, kind: Kind, want: Want, text: &mut String) -> Result<(), Found> {
         match kind {
             Kind::Float => {
-                let whole = self.fract() == 0.0 && self.abs() <= F32_EXACT_MAX;
+                let whole = self.fract() == 0.0 && self.abs() < F32_EXACT_END;
                 float(&format!("{self:?}"), whole, want.keep_decimals, text);
                 Ok(())
             }
@@ -200,7 +200,7 @@ impl Value for f64 {
     fn append(&self, kind: Kind, want: Want, text: &mut String) -> Result<(), Found> {
         match kind {
             Kind::Float => {
-                let whole = self.fract() == 0.0 && self.abs() <= F64_EXACT_MAX;
+                let whole = self.fract() == 0.0 && self.abs() < F64_EXACT_END;
                 float(&format!("{self:?}"), whole, want.keep_decimals, text);
                 Ok(())
             }
@@ -371,7 +371,7 @@ fn json_number(written: &str, keep_decimals: bool) -> String {
         return text;
     };
     let zeros = fraction.bytes().all(|byte| byte == b'0');
-    let exact = whole.parse::<i64>().is_ok_and(|whole| whole.unsigned_abs() <= EXACT_MAX);
+    let exact = whole.parse::<i64>().is_ok_and(|whole| whole.unsigned_abs() < EXACT_END);
     let cut = zeros && exact && !keep_decimals;
     text.push_str(match (cut, whole) {
         (true, "-0") => "0",
@@ -420,10 +420,10 @@ fn time(nanoseconds: i128, zone: Zone, text: &mut String) -> Result<(), Found> {
 /// Digits behind the point that a decimal number may have: as many as the longest has at all.
 const SCALE_MAX: usize = 38;
 
-/// The greatest whole number up to which floating-point numbers of 32 and 64 bits have them all.
-const F32_EXACT_MAX: f32 = 16_777_216.0;
-const F64_EXACT_MAX: f64 = 9_007_199_254_740_992.0;
-const EXACT_MAX: u64 = 1 << 53;
+/// The least whole number that floating-point numbers of 32 and 64 bits have for another one too.
+const F32_EXACT_END: f32 = 16_777_216.0;
+const F64_EXACT_END: f64 = 9_007_199_254_740_992.0;
+const EXACT_END: u64 = 1 << 53;
 
 /// The Julian day that INT96 has for 1970-01-01.
 const JULIAN_DAY_1970: i128 = 2_440_588;
@@ -553,12 +553,17 @@ mod tests {
 
     #[test]
     fn floats_are_digits_only_where_none_can_be_lost() {
-        let values = [1001.0, -0.0, 12.5, 9_007_199_254_740_992.0, 1e17, 1e-7, f64::NAN];
-        let expected = ["1001", "0", "12.5", "9007199254740992", "1e+17", "1e-7", "NaN"];
+        let values = [1001.0, -0.0, 12.5, 9_007_199_254_740_991.0, 1e17, 1e-7, f64::NAN];
+        let expected = ["1001", "0", "12.5", "9007199254740991", "1e+17", "1e-7", "NaN"];
         assert_eq!(cells::<DoubleType>("required double value;", &values), expected);
-        let values = [1001.0, 16_777_216.0, 16_777_218.0, 0.1];
-        let expected = ["1001", "16777216", "16777218.0", "0.1"];
+        let values = [1001.0, 16_777_215.0, 16_777_216.0, 16_777_218.0, 0.1];
+        let expected = ["1001", "16777215", "16777216.0", "16777218.0", "0.1"];
         assert_eq!(cells::<FloatType>("required float value;", &values), expected);
+        // Of two numbers it would make one.
+        let field = "required double value;";
+        let end = [9_007_199_254_740_992.0];
+        assert_eq!(cells::<DoubleType>(field, &end), ["9007199254740992.0"]);
+        assert!(crate::cell::is_rounded_number("9007199254740992.0"));
         assert!(crate::cell::is_rounded_number("1e+17"));
         assert!(crate::cell::is_rounded_number("16777218.0"));
     }

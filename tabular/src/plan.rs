@@ -311,7 +311,7 @@ impl Wanted for Plan {
         };
         Ok(Some(Want {
             list: any(Holds::is_list) || column.feeds.iter().any(split),
-            keep_decimals: any(|holds| holds == Holds::Phone),
+            keep_decimals: any(Holds::may_be_phone),
         }))
     }
 }

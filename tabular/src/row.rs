@@ -77,6 +77,21 @@ impl<'a> Row<'a> {
         }
     }
 
+    /// True if the text of a field is, or was joined of, a number that went through a column of
+    /// decimal numbers, so that it may be somebody else's.
+    #[must_use]
+    pub fn is_rounded(&self, position: usize) -> bool {
+        let rounded = |place: &usize| {
+            self.record.get(*place).is_some_and(|text| cell::is_rounded_number(text.trim()))
+        };
+        match self.fields.get(position).map(|plan| &plan.origin) {
+            None | Some(Origin::Absent | Origin::Constant(_)) => false,
+            Some(Origin::Place(place)) => rounded(place),
+            Some(Origin::Places(places)) => places.iter().any(|(_, place)| rounded(place)),
+            Some(Origin::Joined { places, .. }) => places.iter().any(rounded),
+        }
+    }
+
     /// The text of a field by the values that the map lists for it, and with `|` between the
     /// entries of a list.
     #[must_use]

@@ -82,6 +82,8 @@ pub enum Holds {
     Phone,
     /// SHA-256 of telephone numbers.
     PhoneDigest,
+    /// An identifier of the kind that another field says.
+    Identifier,
     /// Names of purposes that somebody agreed to.
     Purposes,
     /// Names of purposes that somebody objects to, or a flag.
@@ -106,7 +108,16 @@ impl Holds {
     /// True for identifiers of persons, of which a row may have several in order of preference.
     #[must_use]
     pub const fn is_identifier(self) -> bool {
-        matches!(self, Self::Email | Self::EmailDigest | Self::Phone | Self::PhoneDigest)
+        matches!(
+            self,
+            Self::Email | Self::EmailDigest | Self::Phone | Self::PhoneDigest | Self::Identifier
+        )
+    }
+
+    /// True if telephone numbers may stand there, whose fraction shows that digits were lost.
+    #[must_use]
+    pub const fn may_be_phone(self) -> bool {
+        matches!(self, Self::Phone | Self::Identifier)
     }
 }
 

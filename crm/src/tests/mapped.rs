@@ -1,7 +1,7 @@
 //! Exports that a map reads: rows of several inputs, each with a reading of its own.
 
 use jiff::tz::TimeZone;
-use tabular::{Dates, ValueMap};
+use tabular::{Dates, InputError, ValueMap};
 
 use super::*;
 
@@ -300,14 +300,96 @@ fn times_of_a_declared_zone_are_known_instants_when_rows_are_merged() {
         survey.unwrap().counts.eligible == 1
     };
     let minutes = "%d/%m/%Y %H:%M";
-    assert!(used("01/06/2026 18:00", minutes, "2026-06-01T16:00:01Z"));
-    assert!(!used("01/06/2026 18:00", minutes, "2026-06-01T16:00:00Z"));
+    assert!(used("01/06/2026 18:00", minutes, "2026-06-01T16:01:00Z"));
+    assert!(!used("01/06/2026 18:00", minutes, "2026-06-01T16:00:59Z"));
     // Half past two was twice that night, at 0:30 and at 1:30 in UTC.
     assert!(!used("26/10/2025 02:30", minutes, "2025-10-26T01:30:01Z"));
-    assert!(used("26/10/2025 02:30", minutes, "2025-10-26T14:30:01Z"));
+    assert!(used("26/10/2025 02:30", minutes, "2025-10-26T14:31:00Z"));
+    // A day that states its zone ends there too.
+    assert!(!used("2026-06-01+0200", "%Y-%m-%d%z", "2026-06-01T21:59:59Z"));
+    assert!(used("2026-06-01+0200", "%Y-%m-%d%z", "2026-06-01T22:00:00Z"));
     // The day ends at ten in the evening in UTC.
     assert!(!used("01/06/2026", "%d/%m/%Y", "2026-06-01T21:59:59Z"));
     assert!(used("01/06/2026", "%d/%m/%Y", "2026-06-01T22:00:00Z"));
+}
+
+/// The answer of a survey of one input, whose column `VILLE` feeds this field.
+fn survey_of(name: &str, field: Field, rows: Vec<Vec<String>>) -> Result<Survey, CrmError> {
+    let mut reading = crm();
+    reading.fields.as_mut().unwrap().insert(SCHEMA.find(name).unwrap(), field);
+    let bench = Bench { reading, ..bench() };
+    bench.survey_files(&[("crm.csv", table(rows).csv())], &mut Noted::default())
+}
+
+#[test]
+fn a_notice_that_the_map_has_for_none_or_does_not_list_is_no_evidence() {
+    let notice = listed("VILLE", &[("texte 1", "MI-2026-02"), ("texte 0", "")]);
+    let rows = ["Texte 1", "texte 0", "texte 7", ""];
+    let rows = rows.iter().enumerate();
+    let rows = rows.map(|(at, text)| client(&format!("{}", at + 1), &[("VILLE", text)])).collect();
+    let counts = survey_of("consent_notice", notice, rows).unwrap().counts;
+    assert_eq!((counts.eligible, counts.rows_left_out["consent_notice_missing"]), (1, 3));
+    assert_eq!(counts.warnings["column_value_unknown"], 1);
+}
+
+#[test]
+fn a_column_of_objections_is_not_passed_over_with_all_others() {
+    for name in ["objections", "Objections"] {
+        let mut table = table(vec![client("1", &[("OPPOSITION", "oui")])]);
+        for (column, _) in table.columns.iter_mut().filter(|(column, _)| *column == "OPPOSITION") {
+            *column = name;
+        }
+        for (file, bytes) in forms(&table) {
+            let mut reading = crm();
+            reading.fields.as_mut().unwrap().remove(&SCHEMA.find("objections").unwrap());
+            let bench = Bench { reading, ..bench() };
+            let refused = bench.survey_files(&[(file, bytes)], &mut Noted::default());
+            let refused = refused.map(drop).unwrap_err();
+            let why = refused.to_string();
+            assert!(matches!(refused, CrmError::Declared(Undeclared::Objections)), "{file}: {why}");
+        }
+    }
+    // Under any other name nobody can tell what it is.
+    let mut reading = crm();
+    reading.fields.as_mut().unwrap().remove(&SCHEMA.find("objections").unwrap());
+    let file = [("crm.csv", table(vec![client("1", &[])]).csv())];
+    assert!(Bench { reading, ..bench() }.survey_files(&file, &mut Noted::default()).is_ok());
+}
+
+#[test]
+fn a_rounded_number_is_no_part_of_an_id() {
+    let refused = |id: &str| {
+        let row = client(id, &[("VILLE", "FR"), ("OPTIN_LE", "02/03/2026")]);
+        let found = survey_of("row_id", joined(&["CLIENT", "VILLE"]), vec![row]);
+        match found.map(|survey| survey.counts.eligible) {
+            Ok(eligible) => {
+                assert_eq!(eligible, 1);
+                false
+            }
+            Err(CrmError::Source(SourceError::Input { source, .. })) => {
+                assert_eq!(source, InputError::NumberForRowId { line: 2 });
+                true
+            }
+            Err(other) => panic!("{other}"),
+        }
+    };
+    assert!(!refused("1001") && !refused("C-1.0"));
+    assert!(refused("1.23457E+15") && refused("1001.0") && refused("9007199254740992.0"));
+}
+
+#[test]
+fn a_row_of_more_identifiers_than_can_be_kept_is_refused_with_its_line() {
+    let split = Field { split: Some(";".into()), ..from(&["EMAIL1"]) };
+    let read = |addresses: usize| {
+        let cell: Vec<String> = (0..addresses).map(|at| format!("p{at}.x@exemple.fr")).collect();
+        let rows = vec![client("1", &[]), client("2", &[("EMAIL1", &cell.join(";"))])];
+        survey_of("email", split.clone(), rows)
+    };
+    assert_eq!(read(1_000).unwrap().counts.eligible, 2);
+    let Err(CrmError::Source(SourceError::Input { source, .. })) = read(3_000).map(drop) else {
+        panic!("no error of the file")
+    };
+    assert_eq!(source, InputError::RecordTooLong { line: 3 });
 }
 
 #[test]

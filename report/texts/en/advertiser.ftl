@@ -171,8 +171,8 @@ crm-unknown-purposes = `{ $column }` names no purpose in { $n_text } rows; most 
 crm-unknown-objections = `{ $column }` is not understood in { $n_text } rows; most often { $words }
 crm-digests-undeclared = column { $column } holds digests, but not which rules made them
     .try = declare them in a map: `digests = {"{"} { $column } = "{ $example }" {"}"}`
-crm-objections-ignored = `ignore` names the column of objections, which no run may pass over
-    .try = take it out; a map says under `values` what stands in it
+crm-objections-ignored = a column `objections` is passed over, which no run may do
+    .try = map it: `objections = "objections"`; if objections stand in another column, map that one
 crm-not-identifiers = `not_for_purpose` names a column that holds no identifiers
     .try = name one of { $columns }
 crm-shared-out-of-range = a limit under `[shared]` is out of range

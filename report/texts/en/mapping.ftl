@@ -92,6 +92,8 @@ map-join-alone = `join` stands between the texts of several columns
     .try = list them: { "{" } columns = ["A", "B"], join = " " { "}" }
 map-join-objections = objections cannot be joined: with one part absent an objection in the other would be lost
     .try = name one column that holds the objection
+map-join-unfit = this `join` would make one name of two, or holds a control character
+    .try = write a sign that none of the columns holds, such as `/`
 map-const-null = the constant `{ $text }` stands for nothing
     .try = write what holds of every row, or delete the field
 map-empty = `{ $name }` is empty
@@ -123,6 +125,8 @@ map-region-case = the country is written in capitals
     .try = write "{ $code }"
 map-row-prefix = `row_prefix` is longer than 64 bytes, or holds a control character
     .try = write a short one, such as "shop:"
+map-row-prefix-graph = a graph has no ids of rows that `row_prefix` could stand before
+    .try = delete `row_prefix`; persons of different files have references of their own
 map-nulls = `{ $text }` says something: it cannot stand for an absent value
     .try = delete it from `nulls`
 map-null-listed = `{ $text }` stands under `nulls` and in a list of values

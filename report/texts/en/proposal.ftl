@@ -35,6 +35,7 @@ map-unclear-yes-no = y or n
 map-unclear-zone = no zone has this name; write one such as Europe/Paris or UTC
 map-unclear-region = no country has this code; write two letters such as FR
 map-unclear-encoding = no encoding that is read has this name
+map-unclear-objection = objections are read from `{ $name }` alone: answer 1 or 2, and put this objection into that column first
 map-unclear-many = `{ $name }` has more than 20 values, too many to say what each of them means
 map-unclear-column = there is no column `{ $name }` that is left
 

@@ -92,6 +92,8 @@ map-join-alone = `join` se met entre les textes de plusieurs colonnes
     .try = donnez-en la liste : { "{" } columns = ["A", "B"], join = " " { "}" }
 map-join-objections = les oppositions ne se joignent pas : si une partie manque, une opposition dans l’autre serait perdue
     .try = nommez une seule colonne, celle qui contient l’opposition
+map-join-unfit = ce `join` ferait un seul nom de deux, ou contient un caractère de commande
+    .try = écrivez un signe qu’aucune des colonnes ne contient, par exemple `/`
 map-const-null = la constante `{ $text }` ne désigne rien
     .try = écrivez ce qui vaut pour toutes les fiches, ou supprimez le champ
 map-empty = `{ $name }` est vide
@@ -123,6 +125,8 @@ map-region-case = le pays s’écrit en majuscules
     .try = écrivez "{ $code }"
 map-row-prefix = `row_prefix` dépasse 64 octets, ou contient un caractère de commande
     .try = écrivez-en un court, par exemple "shop:"
+map-row-prefix-graph = un graphe n’a pas d’identifiants de fiche devant lesquels mettre `row_prefix`
+    .try = supprimez `row_prefix` ; les personnes de fichiers différents ont des références différentes
 map-nulls = `{ $text }` dit quelque chose : il ne peut pas désigner une valeur absente
     .try = supprimez-le de `nulls`
 map-null-listed = `{ $text }` figure dans `nulls` et dans une liste de valeurs
