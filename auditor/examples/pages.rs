@@ -1,5 +1,5 @@
-//! Completions for shells and pages for `man` of the auditor, written into a directory when packages
-//! are made, so that the program itself stands on no more than it needs.
+//! Completions for shells and pages for `man` of the auditor, written into a directory when
+//! packages are made, so that the program itself stands on no more than it needs.
 
 use std::error::Error;
 use std::fs;

@@ -6,7 +6,7 @@ use channel::identity::comparison_code;
 use node::console::{OutputOptions, Terminal, confirm};
 use node::failure::Failure;
 use node::invite::Invitation;
-use report::{Arg, Code, Text};
+use report::{Arg, Code, Line, Text};
 
 use crate::Home;
 use crate::cli::AcceptOptions;
@@ -66,8 +66,8 @@ pub(crate) fn run(
     terminal.say(&Text::new("accept-profiles").with("profiles", profiles));
     let code = comparison_code(&invitation.advertiser, &invitation.provider);
     terminal.say(&Text::new("compare-code").with("code", code.to_string()));
-    terminal.say(&Text::new("accept-next"));
-    terminal.line(&format!("  advertiser-node map --dir {} FILE", dir.display()));
+    let paste = Text::new("accept-next-command").with("dir", dir);
+    terminal.list([Line::of(Text::new("accept-next")), Line::under(paste)]);
     Ok(())
 }
 

@@ -83,7 +83,9 @@ pub(crate) fn run(
     let refused = plan.refused(allowed);
     if let Some(json) = &json {
         let told = refused.as_ref().map(|refused| refused.json(terminal.reader()));
+        let warnings = plan.policy.no_cookie(plan.profile).into_iter();
         let object = Object::done("plan", output).with(plan.json());
+        let object = warnings.fold(object, |object, one| object.warns(one.to_string()));
         let object = object.with(json!({ "refused": told }));
         let object = match &refused {
             Some(refused) => {

@@ -73,8 +73,9 @@ pub(crate) fn run(
     }
     let code = comparison_code(&advertiser, &own);
     terminal.say(&Text::new("compare-code").with("code", code.to_string()));
-    terminal.say(&Text::new("invite-next").with("output", written.told()));
-    terminal.line(&format!("  provider-node serve --dir {}", dir.display()));
+    let next = Text::new("invite-next").with("output", written.told());
+    let paste = Text::new("invite-next-command").with("dir", dir);
+    terminal.list([Line::of(next), Line::under(paste)]);
     Ok(())
 }
 

@@ -321,3 +321,4 @@ accept-replace = replace the invitation of provider { $name } by one that differ
 accept-kept = the invitation that was accepted before is kept
     .try = ask the provider which of the two holds
 accept-next = Next: see how an export of your customers is read
+accept-next-command = advertiser-node map --dir { $dir } FILE

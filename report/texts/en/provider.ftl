@@ -195,3 +195,4 @@ policy-key-of-other = the { $key ->
  } key is also that of the partner { $partner }
     .try = one party is one partner: remove one of the two directories
 invite-next = Next: give { $output } to the partner, and serve
+invite-next-command = provider-node serve --dir { $dir }

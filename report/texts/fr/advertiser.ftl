@@ -320,3 +320,4 @@ accept-replace = remplacer l’invitation du prestataire { $name } par une autre
 accept-kept = l’invitation acceptée auparavant est gardée
     .try = demandez au prestataire laquelle des deux vaut
 accept-next = Ensuite : voyez comment un export de vos clients est lu
+accept-next-command = advertiser-node map --dir { $dir } FILE

@@ -194,3 +194,4 @@ policy-key-of-other = { $key ->
  } est aussi celle du partenaire { $partner }
     .try = une partie est un seul partenaire : supprimez un des deux répertoires
 invite-next = Ensuite : donnez { $output } au partenaire, et servez
+invite-next-command = provider-node serve --dir { $dir }

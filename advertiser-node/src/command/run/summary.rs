@@ -41,6 +41,8 @@ pub(super) fn of_session(run: &Run<'_>, answer: &Answer, ended: &Ended, total: D
         "transcript_dir": ended.directory,
         "backend": run.engine.backend(),
     }));
+    let warnings = run.policy.no_cookie(run.request.profile).into_iter();
+    let object = warnings.fold(object, |object, one| object.warns(one.to_string()));
     match ended.outcome {
         Outcome::Withheld(why) => withheld(object, why),
         _ => object,
