@@ -25,7 +25,7 @@ pub trait Watch: Send + Sync {
     /// A step begins; its size, if it is known.
     fn began(&self, step: Step, total: Option<u64>);
 
-    /// So much of the step is done in all.
+    /// Work of the step is done, so much in all.
     fn done(&self, done: u64);
 }
 

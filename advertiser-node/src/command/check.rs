@@ -385,7 +385,10 @@ fn report(
         "map": map.map(|digest| digest.to_string()),
         "columns": survey.columns,
         "populations": survey.counts,
-        "rejected": { "rows": survey.counts.rows_left_out, "values": survey.counts.identifiers_rejected },
+        "rejected": {
+            "rows": survey.counts.rows_left_out,
+            "values": survey.counts.identifiers_rejected,
+        },
         "distinct_identifiers": survey.distinct,
         "n_min": n_min,
         "forecast": forecast.map(Forecast::json),

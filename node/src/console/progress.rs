@@ -303,14 +303,6 @@ impl Progress {
         }
     }
 
-    /// Tells that a session goes on where it was cut.
-    pub fn resumed(&self, sid: &[u8; 32]) {
-        if let Shape::Json = self.work.shape {
-            let event = json!({ "event": "resumed", "session": store::hex(sid) });
-            self.work.tell_event(event);
-        }
-    }
-
     /// Writes nothing while a person is asked something.
     pub fn aside<T>(&self, ask: impl FnOnce() -> T) -> T {
         self.work.hush();
@@ -343,7 +335,7 @@ impl Progress {
 }
 
 impl Drop for Progress {
-    /// What failed is told below; nothing of the work may follow it.
+    /// Stops writing: a failure is told next, and nothing of the work may follow it.
     fn drop(&mut self) {
         drop(lock(&self.writing).take());
         self.work.hush();
@@ -780,10 +772,9 @@ mod tests {
         progress.session(&[1; 32], 20, 7);
         progress.sent(StreamId::Eval, 10);
         progress.waiting("V0425", 5);
-        progress.resumed(&[1; 32]);
         assert!(events(&kept).iter().all(|event| event["partner"] == "shop"));
         let names: Vec<Value> = events(&kept).iter().map(|event| event["event"].clone()).collect();
-        assert_eq!(names, ["session", "progress", "waiting", "resumed"]);
+        assert_eq!(names, ["session", "progress", "waiting"]);
     }
 
     #[test]

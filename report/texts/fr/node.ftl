@@ -23,7 +23,7 @@ progress-done = { $stage }  { $unit ->
     [tags] { $done_text } étiquettes
    *[elements] { $done_text } éléments
  }
-progress-of-total = { $stage } { $percent } %  { $unit ->
+progress-of-total = { $stage } { $percent } %  { $unit ->
     [bytes] { $done } sur { $total }
     [rows] { $done_text } lignes sur { $total_text }
     [identifiers] { $done_text } identifiants sur { $total_text }

@@ -35,7 +35,9 @@ impl<'a> Building<'a> {
         match self.times.get() {
             None => {
                 self.progress.stage_of("table", Unit::Identifiers, Some(*identifiers));
-                tracing::info!(target: "veilmatch::table", partner, profile, identifiers, "building");
+                tracing::info!(
+                    target: "veilmatch::table", partner, profile, identifiers, "building"
+                );
                 self.times.set(Some((now, now)));
             }
             Some((begun, told)) if now.duration_since(told) >= LOG_EVERY => {
