@@ -396,7 +396,7 @@ impl Diagnose for InputError {
             Self::ForeignColumns { columns, like, program } => text
                 .with("columns", columns.len())
                 .with("known", if like.is_some() { "yes" } else { "no" })
-                .with("like", like.unwrap_or(""))
+                .with("like", like.map_or("", |like| like))
                 .with("program", *program)
                 .with("file", FILE),
             Self::Columns(faults) => faults.told(text),
@@ -452,7 +452,7 @@ impl InputError {
         {
             let own = Text::new(found.0).attribute("try");
             if own.exists(Lang::En) {
-                let file = file.map(shell_word).unwrap_or_default();
+                let file = file.map_or_else(String::new, shell_word);
                 return own.with("file", file).with("command", command());
             }
         }
@@ -833,7 +833,7 @@ mod tests {
         let error = SourceError::input(Path::new("klaviyo.csv"))(fault);
         assert_eq!(
             error.text().to_string(),
-            "klaviyo.csv: none of 2 columns has our names; it looks like Klaviyo"
+            "klaviyo.csv: none of 2 columns has a name known here; it looks like Klaviyo"
         );
         assert_eq!(error.advice().unwrap().to_string(), "advertiser-node map klaviyo.csv");
     }

@@ -119,7 +119,7 @@ pub enum Dates {
 pub struct Input {
     /// The file, and the tag of its rows.
     pub file: InputFile,
-    /// What a map says of it.
+    /// Statements of a map about it.
     pub reading: Arc<Reading>,
 }
 

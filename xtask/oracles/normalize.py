@@ -29,7 +29,6 @@ from uid2_client import input_util as uid2
 HERE = pathlib.Path(__file__).resolve().parent
 
 
-# ---------------------------------------------------------------------------------------------
 # Ours.
 
 
@@ -63,7 +62,6 @@ def canonical(line, kind):
     return found[0]["normalized"] if found else None
 
 
-# ---------------------------------------------------------------------------------------------
 # The libraries. Each gives what it says, and the comparison a kind or nothing.
 
 
@@ -205,7 +203,6 @@ def by_uid2_phone(value, line):
     return "ok", "not normalized"
 
 
-# ---------------------------------------------------------------------------------------------
 # Values.
 
 FIRST = ["marie", "jean-luc", "camille", "o'brien", "zoé", "søren", "straße", "ΑΛΈΞΗΣ", "иван",
@@ -325,7 +322,6 @@ def phones(rng, region, count):
     return [one() for _ in range(count)]
 
 
-# ---------------------------------------------------------------------------------------------
 # The comparison.
 
 

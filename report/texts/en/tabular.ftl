@@ -55,8 +55,8 @@ input-duplicate-column = columns { $first } and { $second } have the same name `
 input-wrong-delimiter = the header is a single column; the file seems to use the { $likely }
     .try = declare it, `delimiter = "{ $sign }"`, or export with another one
 input-foreign-columns = { $columns ->
-    [one] the only column has none of our names
-   *[other] none of { $columns_text } columns has our names
+    [one] the only column has no name known here
+   *[other] none of { $columns_text } columns has a name known here
  }{ $known ->
     [yes] ; it looks like { $like }
    *[no] { "" }

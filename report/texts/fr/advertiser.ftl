@@ -171,7 +171,7 @@ crm-unknown-objections = la colonne `{ $column }` n’est pas comprise dans { $n
 crm-digests-undeclared = la colonne { $column } contient des empreintes, sans les règles qui les ont produites
     .try = déclarez-les dans une table d’affectation : `digests = {"{"} { $column } = "{ $example }" {"}"}`
 crm-objections-ignored = une colonne `objections` est laissée de côté, ce qu’aucune exécution ne peut faire
-    .try = affectez-la : `objections = "objections"` ; si les oppositions sont dans une autre colonne, affectez celle-ci
+    .try = affectez-la : `objections = "objections"` ; si les oppositions sont dans une autre colonne, affectez celle-ci
 crm-not-identifiers = le réglage `not_for_purpose` nomme une colonne sans identifiants
     .try = nommez une colonne parmi { $columns }
 crm-shared-out-of-range = une limite sous `[shared]` est hors des bornes

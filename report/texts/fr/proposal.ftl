@@ -35,7 +35,7 @@ map-unclear-yes-no = o ou n
 map-unclear-zone = aucun fuseau ne porte ce nom ; écrivez-en un tel que Europe/Paris ou UTC
 map-unclear-region = aucun pays ne porte ce code ; écrivez deux lettres telles que FR
 map-unclear-encoding = aucun encodage lu ne porte ce nom
-map-unclear-objection = les oppositions se lisent dans `{ $name }` seulement : répondez 1 ou 2, et portez d’abord cette opposition dans cette colonne
+map-unclear-objection = les oppositions se lisent dans `{ $name }` seulement : répondez 1 ou 2, et portez d’abord cette opposition dans cette colonne
 map-unclear-many = `{ $name }` a plus de 20 valeurs, trop pour dire ce que chacune signifie
 map-unclear-column = il n’y a pas de colonne `{ $name }` disponible
 

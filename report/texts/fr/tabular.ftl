@@ -55,8 +55,8 @@ input-duplicate-column = les colonnes { $first } et { $second } ont le même nom
 input-wrong-delimiter = l’en-tête n’a qu’une colonne ; le fichier semble utiliser { $likely }
     .try = déclarez-le, `delimiter = "{ $sign }"`, ou exportez avec un autre séparateur
 input-foreign-columns = { $columns ->
-    [one] la seule colonne ne porte aucun de nos noms
-   *[other] aucune des { $columns_text } colonnes ne porte un de nos noms
+    [one] la seule colonne ne porte aucun nom connu ici
+   *[other] aucune des { $columns_text } colonnes ne porte un nom connu ici
  }{ $known ->
     [yes]  ; cela ressemble à { $like }
    *[no] { "" }

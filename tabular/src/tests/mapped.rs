@@ -264,7 +264,7 @@ fn all_columns_that_are_amiss_are_told_at_once_in_every_form() {
         assert!(text.ends_with(told.split_once(';').unwrap().0), "{name}: {text}");
         let foreign = refused(name, &bytes, &MAPPED, &Reading::default());
         let text = report::Diagnose::text(&foreign).to_string();
-        assert!(text.ends_with("none of 9 columns has our names"), "{text}");
+        assert!(text.ends_with("none of 9 columns has a name known here"), "{text}");
         assert!(advice(&foreign).starts_with("advertiser-node map "), "{}", advice(&foreign));
     }
     let own = b"row_id,city,emial,fone\n";

@@ -36,7 +36,6 @@ CRM, GRAPH = HERE / "crm", HERE / "graph"
 UTC = dt.timezone.utc
 PARIS = zoneinfo.ZoneInfo("Europe/Paris")
 
-# ---------------------------------------------------------------------------------------------
 # The tables.
 
 FIRST = ["Anne", "Jérôme", "Chloé", "Marc", "Inès", "Paul", "Zoé", "Luc", "Maëlle", "Hugo"]
@@ -128,7 +127,6 @@ def days(row):
     return row
 
 
-# ---------------------------------------------------------------------------------------------
 # Arrow tables, with a type for each column.
 
 DEFAULTS = {
@@ -314,7 +312,6 @@ def arrow_files():
     pa.csv.write_csv(links(), GRAPH / "pyarrow-default.csv")
 
 
-# ---------------------------------------------------------------------------------------------
 # pandas, by both engines.
 
 
@@ -405,7 +402,6 @@ def pandas_files():
         GRAPH / "pandas-iso.ndjson", orient="records", lines=True, date_format="iso")
 
 
-# ---------------------------------------------------------------------------------------------
 # polars.
 
 
@@ -444,7 +440,6 @@ def polars_files():
     graph.write_ndjson(GRAPH / "polars-default.ndjson")
 
 
-# ---------------------------------------------------------------------------------------------
 # DuckDB.
 
 
@@ -500,7 +495,6 @@ def duckdb_files():
                f"FROM links) TO '{GRAPH / 'duckdb-timestamp-days.parquet'}' (FORMAT parquet)")
 
 
-# ---------------------------------------------------------------------------------------------
 # Spark.
 
 

@@ -284,7 +284,7 @@ fn a_refused_export_is_called_by_the_name_of_its_tool() {
     let desk = Desk::with(&["klaviyo-2026-11-30.csv"]);
     let done = desk.run("advertiser-node", &["check", "--dir", "node", "klaviyo-2026-11-30.csv"]);
     done.expect(65).says(&[
-        "none of 32 columns has our names; it looks like Klaviyo",
+        "none of 32 columns has a name known here; it looks like Klaviyo",
         "advertiser-node map klaviyo-2026-11-30.csv",
     ]);
 }
