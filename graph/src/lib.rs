@@ -1055,7 +1055,7 @@ pub(crate) mod tests {
         let rules = FeedRules { normalizer: &normalizer, spills: &workspace.directory };
         let store = dir.path().join("objections");
         let input = Input { file: InputFile::new(&feed), reading: Arc::default() };
-        import_feed(&store, &input, &rules, &key, 1).unwrap();
+        import_feed(&store, &[input], &rules, &key, 1).unwrap();
         let body = [
             line("p1", "a", "one@exemple.fr", "2026-11-01"),
             line("p1", "a2", "other@exemple.fr", "2026-11-01"),

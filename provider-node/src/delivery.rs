@@ -306,7 +306,7 @@ mod tests {
             reading: std::sync::Arc::default(),
         };
         let store = world.home.path(OBJECTIONS);
-        let feed = import_feed(&store, &input, &rules, &world.home.storage, NOW).unwrap();
+        let feed = import_feed(&store, &[input], &rules, &world.home.storage, NOW).unwrap();
         assert_eq!(feed.counts().left(), 0);
     }
 

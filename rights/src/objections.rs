@@ -25,7 +25,7 @@ use crate::RightsError;
 
 mod feed;
 
-pub use self::feed::{Feed, FeedCounts, FeedRules, SCHEMA, import_feed};
+pub use self::feed::{Feed, FeedCounts, FeedRules, LeftLine, SCHEMA, import_feed};
 
 /// A keyed digest of an identifier or a digital ID.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

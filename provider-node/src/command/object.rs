@@ -5,9 +5,8 @@ use std::path::Path;
 use mapping::MapOfCommand;
 use node::console::{OutputOptions, Terminal};
 use node::failure::Failure;
-use node::program::only;
 use report::{Arg, Code, Diagnose, Text};
-use rights::objections::{Feed, FeedRules, SCHEMA, import_feed};
+use rights::objections::{Feed, FeedRules, LeftLine, SCHEMA, import_feed};
 use store::os::{Clock, SystemClock};
 use store::output::Output;
 use tabular::InputFile;
@@ -22,12 +21,13 @@ pub(crate) fn run(
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let home = Home::open(dir)?;
-    let file = only(&options.files)?;
     // The map of the settings is one of graphs.
     let map = MapOfCommand::open(options.map.as_deref(), None, &SCHEMA)?;
-    let input = map.input(&InputFile::new(file))?;
+    let files = options.files.iter().map(|file| InputFile::from_argument(file.as_os_str()));
+    let files: Vec<InputFile> = files.collect();
+    let inputs = map.inputs(&files)?;
     let mut outputs = output.outputs();
-    outputs.reads(file);
+    files.iter().for_each(|file| outputs.reads(&file.path));
     options.map.iter().for_each(|map| outputs.reads(map));
     // Before anything is carried out: what is left must have a place.
     let rejects = options.rejects.as_deref().map(|path| outputs.claim(path)).transpose();
@@ -40,7 +40,7 @@ pub(crate) fn run(
     let normalizer = home.config.common.normalizer();
     let workspace = home.workspace()?;
     let rules = FeedRules { normalizer: &normalizer, spills: &workspace.directory };
-    let feed = import_feed(&home.path(OBJECTIONS), &input, &rules, &home.storage, now)?;
+    let feed = import_feed(&home.path(OBJECTIONS), &inputs, &rules, &home.storage, now)?;
     let counts = feed.counts();
     let read = Text::new("object-read")
         .with("read", counts.lines_read)
@@ -54,7 +54,7 @@ pub(crate) fn run(
     if counts.new > 0 {
         terminal.say(&Text::new("object-effect"));
     }
-    if counts.left() == 0 && feed.unread().is_none() {
+    if counts.left() == 0 && feed.unread().is_empty() {
         terminal.say(&Text::new("object-destroy"));
         return Ok(());
     }
@@ -124,9 +124,13 @@ report::told_in_english!(NotBegun);
 /// The lines that are not carried out, and the place beyond which nothing was read.
 fn left(feed: &Feed) -> Text {
     let counts = feed.counts();
-    let unread = feed.unread().map(|why| Text::new("object-unread").with("why", why.text()));
-    let lines = feed.first_left().iter().map(|(line, why)| {
-        Text::new("object-line").with("line", Arg::Number(*line)).with("why", *why)
+    let unread = feed.unread().iter().map(Diagnose::text).collect::<Vec<_>>();
+    let unread =
+        (!unread.is_empty()).then(|| Text::new("object-unread").with("why", Arg::List(unread)));
+    let lines = feed.first_left().iter().map(|LeftLine { file, line, reason }| {
+        let id = if file.is_some() { "object-line-of" } else { "object-line" };
+        let text = Text::new(id).with("line", Arg::Number(*line)).with("why", *reason);
+        file.iter().fold(text, |text, file| text.with("file", file))
     });
     let lines: Vec<Text> = lines.collect();
     let more = counts.left().saturating_sub(lines.len() as u64);
@@ -146,8 +150,8 @@ fn left(feed: &Feed) -> Text {
 }
 
 fn advice(dir: &Path, feed: &Feed, written: Option<&Output>) -> Text {
-    match (feed.unread(), written) {
-        (Some(why), _) => Text::new("object-try-unread").with("try", why.text().attribute("try")),
+    match (feed.unread().first().and_then(Diagnose::advice), written) {
+        (Some(advice), _) => Text::new("object-try-unread").with("try", advice),
         (None, Some(output)) => {
             let (dir, name) = (dir.display(), output.name().display());
             let command = format!("provider-node object --dir {dir} {name}");

@@ -18,6 +18,7 @@ object-effect = Deliveries leave these persons out from now on, and tables are m
 object-destroy = The feed holds personal data: destroy it.
 object-left = { $left_text } of { $read_text } not carried out: { $lines }
 object-left-more = { $left_text } of { $read_text } not carried out: { $lines } and { $more_text } more
+object-line-of = line { $line } of { $file } { $why }
 object-line = line { $line } { $why }
 object-unread = nothing was read beyond an unreadable place: { $why }
 object-left-unread = { $left }; { $unread }

@@ -17,6 +17,7 @@ object-effect = Les livraisons écartent désormais ces personnes, et les tables
 object-destroy = Le flux contient des données à caractère personnel : détruisez-le.
 object-left = oppositions non exécutées : { $left_text } sur { $read_text } : { $lines }
 object-left-more = oppositions non exécutées : { $left_text } sur { $read_text } : { $lines }, et encore { $more_text }
+object-line-of = ligne { $line } de { $file } { $why }
 object-line = ligne { $line } { $why }
 object-unread = rien n’a été lu au-delà d’un endroit illisible : { $why }
 object-left-unread = { $left } ; { $unread }

@@ -19,8 +19,8 @@ use store::spill::{SealedLog, SealedRecords};
 use tabular::cell::TimeFault;
 use tabular::write::csv_text;
 use tabular::{
-    Cell, Column, CsvOptions, Holds, Ignore, Input, InputError, Reading, Row, RowSource, Schema,
-    Watched,
+    Cell, Column, CsvOptions, Format, Holds, Ignore, Input, InputError, Reading, Row, RowSource,
+    Schema, SourceError, Watched,
 };
 
 use super::{Entry, OBJECTIONS_MAX, Objections, Tombstone, write};
@@ -44,6 +44,7 @@ pub static SCHEMA: Schema = Schema {
         Column::optional("recorded_at", Holds::Time),
         Column::unused("line"),
         Column::unused("reason"),
+        Column::unused(SOURCE),
     ],
     families: &[],
     one_of: &[],
@@ -80,14 +81,62 @@ impl FeedCounts {
     }
 }
 
+/// A line that is not carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftLine {
+    /// Tag of its file, where there are several.
+    pub file: Option<String>,
+    /// Number of the line.
+    pub line: u64,
+    /// Reason.
+    pub reason: &'static str,
+}
+
 /// A feed after its import.
 #[derive(Debug)]
 pub struct Feed {
     counts: FeedCounts,
-    first: Vec<(u64, &'static str)>,
+    first: Vec<LeftLine>,
     left: SealedRecords,
-    unread: Option<InputError>,
+    unread: Vec<SourceError>,
+    form: Form,
+}
+
+/// Form of the file of what is left.
+#[derive(Debug, Clone, Copy)]
+struct Form {
     csv: CsvOptions,
+    /// True if the lines are of several files, which a column tells.
+    several: bool,
+}
+
+impl Form {
+    /// The form that the files have in common. What a map names otherwise is written under our own
+    /// names, which need no map, and so in the form that needs none.
+    fn of(inputs: &[Input]) -> Self {
+        let mut common = None;
+        for Input { reading, .. } in inputs {
+            let one = if reading.fields.is_none() { reading.csv } else { CsvOptions::default() };
+            common = match common {
+                Some(form) if form != one => Some(CsvOptions::default()),
+                _ => Some(one),
+            };
+        }
+        Self { csv: common.unwrap_or_default(), several: inputs.len() > 1 }
+    }
+
+    /// A line of CSV.
+    fn row(&self, fields: &[&str]) -> String {
+        let fields: Vec<_> = fields
+            .iter()
+            .map(|field| match *field {
+                "" => "".into(),
+                field => csv_text(field),
+            })
+            .collect();
+        let mut delimiter = [0; 4];
+        fields.join(&*self.csv.delimiter.character().encode_utf8(&mut delimiter)) + "\n"
+    }
 }
 
 impl Feed {
@@ -99,35 +148,36 @@ impl Feed {
 
     /// The first lines that are not carried out, with the reason of each.
     #[must_use]
-    pub fn first_left(&self) -> &[(u64, &'static str)] {
+    pub fn first_left(&self) -> &[LeftLine] {
         &self.first
     }
 
-    /// Reason why the feed could not be read to its end, if it could not: what comes after that
-    /// place is not carried out, and not counted.
+    /// Reason for each file that could not be read to its end: what comes after that place is not
+    /// carried out, and not counted.
     #[must_use]
-    pub const fn unread(&self) -> Option<&InputError> {
-        self.unread.as_ref()
+    pub fn unread(&self) -> &[SourceError] {
+        &self.unread
     }
 
-    /// Writes the lines that are left as a feed of their own, in the form of the one they come
-    /// from, with the line and the reason of each.
+    /// Writes the lines that are left as a feed of their own, with the line and the reason of each:
+    /// in the form of the one they come from, unless a map names its columns.
     ///
     /// # Errors
     ///
     /// [`RightsError`] of the output, or of the lines that are left.
     pub fn write_left(&self, output: &Output) -> Result<(), RightsError> {
         let mut failed = None;
-        let header = COLUMNS.map(|name| name.to_owned());
+        let several = self.form.several.then_some(SOURCE);
+        let header: Vec<&str> = COLUMNS.into_iter().chain(several).collect();
         let written = output.publish(|out| {
             // What fails here is not the output.
             let mut keep = |error: RightsError| {
                 failed = Some(error);
                 io::Error::from(ErrorKind::Other)
             };
-            let CsvOptions { encoding, delimiter, .. } = self.csv;
+            let encoding = self.form.csv.encoding;
             let mut bytes = encoding.mark().to_vec();
-            encoding.encode_into(&row(&header, delimiter.character()), &mut bytes);
+            encoding.encode_into(&self.form.row(&header), &mut bytes);
             out.write_all(&bytes)?;
             let mut rows = self.left.read().map_err(|error| keep(error.into()))?;
             while let Some(row) = rows.next_record().map_err(|error| keep(error.into()))? {
@@ -142,7 +192,7 @@ impl Feed {
     }
 }
 
-/// Reads a feed of `type, value, scope, recorded_at` into the store in `directory`.
+/// Reads feeds of `type, value, scope, recorded_at` into the store in `directory`.
 ///
 /// A scope narrower than the provider as a whole is taken as the whole, and a date that cannot be
 /// read, or is none, takes nothing from an objection: both err on the side of the person. The store
@@ -154,7 +204,7 @@ impl Feed {
 /// [`RightsError`]; a feed that cannot be read at all is named with line and column.
 pub fn import_feed(
     directory: &Path,
-    input: &Input,
+    inputs: &[Input],
     rules: &FeedRules<'_>,
     key: &StorageKey,
     now: u64,
@@ -162,71 +212,84 @@ pub fn import_feed(
     os::create_private_dir(directory)?;
     let _lock = DirectoryLock::acquire(directory)?;
     let known = Objections::all(directory, key)?;
-    let mut input = input.clone();
-    if input.reading.fields.is_none() {
-        // A feed has columns of its sender besides ours; none of them makes an objection weaker.
-        Arc::make_mut(&mut input.reading).ignore = Ignore::Others;
+    // One that cannot be read at all is told before anything is carried out.
+    let mut sources = Vec::new();
+    for mut input in inputs.iter().cloned() {
+        if input.reading.fields.is_none() {
+            // A feed has columns of its sender besides ours; none makes an objection weaker.
+            Arc::make_mut(&mut input.reading).ignore = Ignore::Others;
+        }
+        sources.push((RowSource::open(&input, &SCHEMA, &Watched::default())?, input));
     }
-    let mut source = RowSource::open(&input, &SCHEMA, &Watched::default())?;
+    let form = Form::of(inputs);
     let mut scan = Scan {
         rules,
-        reading: &input.reading,
         known: &known,
         now,
+        form,
         counts: FeedCounts::default(),
         added: Vec::new(),
         fresh: BTreeSet::new(),
         first: Vec::new(),
         left: SealedLog::new(rules.spills)?,
     };
-    let unread = scan.read(&mut source)?;
+    let mut unread = Vec::new();
+    for (mut source, input) in sources {
+        let fault = scan.read(&mut source, &input)?;
+        unread.extend(fault.map(SourceError::input(&input.file.shown())));
+    }
     scan.counts.added = scan.added.len() as u64;
     let Scan { counts, added, first, left, .. } = scan;
     if !added.is_empty() {
         write(directory, key, &added)?;
     }
-    Ok(Feed { counts, first, left: left.finish()?, unread, csv: input.reading.csv })
+    Ok(Feed { counts, first, left: left.finish()?, unread, form })
 }
 
-/// A feed while it is read.
+/// Feeds while they are read.
 struct Scan<'a> {
     rules: &'a FeedRules<'a>,
-    reading: &'a Reading,
     known: &'a Objections,
     now: u64,
+    form: Form,
     counts: FeedCounts,
     /// Tombstones that the store does not have yet, in the order of the feed.
     added: Vec<Entry>,
     fresh: BTreeSet<Tombstone>,
-    first: Vec<(u64, &'static str)>,
+    first: Vec<LeftLine>,
     left: SealedLog,
 }
 
 impl Scan<'_> {
     /// Reads every line; the reason why the file could not be read to its end, if it could not.
-    fn read(&mut self, source: &mut RowSource) -> Result<Option<InputError>, RightsError> {
+    fn read(
+        &mut self,
+        source: &mut RowSource,
+        input: &Input,
+    ) -> Result<Option<InputError>, RightsError> {
         loop {
             match source.advance() {
                 Ok(false) => return Ok(None),
-                Ok(true) => self.take(&source.current())?,
+                Ok(true) => self.take(&source.current(), input)?,
                 Err(InputError::Ragged { .. }) => {
                     self.counts.lines_read += 1;
-                    self.leave(&source.current(), "columns_ragged")?;
+                    self.leave(&source.current(), input, "columns_ragged")?;
                 }
-                Err(InputError::InvalidEncoding { line, .. }) => {
+                // Nobody knows what stands in its cells.
+                Err(InputError::InvalidEncoding { line, .. }) if source.format() == Format::Csv => {
                     self.counts.lines_read += 1;
-                    self.keep([const { String::new() }; 4], line, "encoding_invalid")?;
+                    self.keep([""; 4], (input, line), "encoding_invalid")?;
                 }
                 Err(error) => return Ok(Some(error)),
             }
         }
     }
 
-    fn take(&mut self, row: &Row<'_>) -> Result<(), RightsError> {
+    fn take(&mut self, row: &Row<'_>, input: &Input) -> Result<(), RightsError> {
         self.counts.lines_read += 1;
-        let tombstones = match self.tombstones(row) {
+        let tombstones = match self.tombstones(row, &input.reading) {
             Ok(tombstones) => tombstones,
-            Err(reason) => return self.leave(row, reason),
+            Err(reason) => return self.leave(row, input, reason),
         };
         let before = self.added.len();
         for tombstone in tombstones {
@@ -248,27 +311,46 @@ impl Scan<'_> {
     }
 
     /// Notes a line that is not carried out, and keeps it.
-    fn leave(&mut self, row: &Row<'_>, reason: &'static str) -> Result<(), RightsError> {
-        let fields = [TYPE, VALUE, SCOPE, RECORDED_AT].map(|field| row.text(field).into_owned());
-        self.keep(fields, row.line(), reason)
+    fn leave(
+        &mut self,
+        row: &Row<'_>,
+        input: &Input,
+        reason: &'static str,
+    ) -> Result<(), RightsError> {
+        let [mut kind, value, scope, mut at] =
+            [TYPE, VALUE, SCOPE, RECORDED_AT].map(|field| row.text(field));
+        if input.reading.fields.is_some() {
+            // In our own words, as far as the map has them.
+            if let Cell::Text(ours) = row.cell(TYPE) {
+                kind = ours;
+            }
+            if let Ok(time) = row.time(RECORDED_AT, self.now) {
+                at = time.at.to_string().into();
+            }
+        }
+        self.keep([&kind, &value, &scope, &at], (input, row.line()), reason)
     }
 
     fn keep(
         &mut self,
-        [kind, value, scope, recorded_at]: [String; 4],
-        line: u64,
+        [kind, value, scope, recorded_at]: [&str; 4],
+        (input, line): (&Input, u64),
         reason: &'static str,
     ) -> Result<(), RightsError> {
         *self.counts.rejected.entry(reason).or_default() += 1;
+        let file = self.form.several.then(|| input.file.tag.clone());
+        let number = line.to_string();
+        let fields = [kind, value, scope, recorded_at, &number, reason];
+        let fields: Vec<&str> = fields.into_iter().chain(file.as_deref()).collect();
+        self.left.push(self.form.row(&fields).as_bytes())?;
         if self.first.len() < FIRST_LEFT {
-            self.first.push((line, reason));
+            self.first.push(LeftLine { file, line, reason });
         }
-        let fields = [kind, value, scope, recorded_at, line.to_string(), reason.to_owned()];
-        Ok(self.left.push(row(&fields, self.reading.csv.delimiter.character()).as_bytes())?)
+        Ok(())
     }
 
     /// The tombstones of a line; the reason if it cannot be used.
-    fn tombstones(&self, row: &Row<'_>) -> Result<Vec<Tombstone>, &'static str> {
+    fn tombstones(&self, row: &Row<'_>, reading: &Reading) -> Result<Vec<Tombstone>, &'static str> {
         let (rules, mason) = (self.rules, self.known.mason());
         let kind = match row.cell(TYPE) {
             Cell::Text(kind) => kind.trim().to_ascii_lowercase(),
@@ -282,10 +364,10 @@ impl Scan<'_> {
         let outcome = match kind.as_str() {
             "email" => rules.normalizer.email(value),
             "phone" => {
-                let country = self.reading.region.as_ref().map(Country::as_str);
+                let country = reading.region.as_ref().map(Country::as_str);
                 rules.normalizer.phone(value, &PhoneContext { country, postcode: None })
             }
-            "email_sha256" => rules.normalizer.email_sha256(value, self.reading.email_sha256),
+            "email_sha256" => rules.normalizer.email_sha256(value, reading.email_sha256),
             "idfa" | "aaid" => return digital(&kind, ""),
             _ => match kind.split_once(':') {
                 Some((cookie, namespace)) if cookie.trim() == "cookie" => {
@@ -305,18 +387,11 @@ impl Scan<'_> {
     }
 }
 
-/// A line of CSV.
-fn row(fields: &[String; COLUMNS.len()], delimiter: char) -> String {
-    let fields = fields.each_ref().map(|field| match field.as_str() {
-        "" => "".into(),
-        field => csv_text(field),
-    });
-    fields.join(delimiter.encode_utf8(&mut [0; 4])) + "\n"
-}
-
 /// Columns of the file of what is left: those of a feed, which are read again, and two that are
 /// not.
 const COLUMNS: [&str; 6] = ["type", "value", "scope", "recorded_at", "line", "reason"];
+/// Column of the file of what is left that tells the file of a line, where there are several.
+const SOURCE: &str = "source";
 /// Lines that are named where they are counted.
 const FIRST_LEFT: usize = 20;
 
@@ -361,7 +436,7 @@ mod tests {
 
     fn import_input(dir: &Path, input: &Input) -> Result<Feed, RightsError> {
         let rules = FeedRules { normalizer: &normalizer(), spills: &dir.join("work") };
-        import_feed(&dir.join("objections"), input, &rules, &key(), NOW)
+        import_feed(&dir.join("objections"), std::slice::from_ref(input), &rules, &key(), NOW)
     }
 
     fn import(dir: &Path, body: &str) -> Feed {
@@ -395,7 +470,8 @@ mod tests {
         assert_eq!((counts.lines_read, counts.new, counts.known, counts.left()), (5, 3, 0, 2));
         assert_eq!(counts.rejected.get("type_unknown"), Some(&1));
         assert_eq!(feed.first_left().len(), 2);
-        assert_eq!(feed.first_left()[1], (6, "type_unknown"));
+        let LeftLine { file, line, reason } = &feed.first_left()[1];
+        assert_eq!((file, *line, *reason), (&None, 6, "type_unknown"));
         let objections = store(dir.path());
         assert_eq!(objections.recorded(), counts.added);
         let idfa = DigitalId::parse("idfa", "", AAID).unwrap();
@@ -436,6 +512,90 @@ mod tests {
         // A type that the map does not list is told, never passed over.
         assert_eq!(counts.rejected.get("type_unknown"), Some(&2));
         assert!(has_email(&store(dir.path()), "one@exemple.fr"));
+    }
+
+    #[test]
+    fn feeds_of_every_form_are_carried_out_together_and_what_is_left_tells_its_file() {
+        use tabular::testing::{Holds as Of, Table};
+        let dir = tempfile::tempdir().unwrap();
+        let table = |rows: &[[&str; 3]]| {
+            let columns = ["type", "value", "NOTE"].map(|name| (name, Of::Text)).into();
+            let rows = rows.iter().map(|row| row.map(str::to_owned).into()).collect();
+            Table { columns, rows }
+        };
+        let files = [
+            ("a.csv", table(&[["email", "a@exemple.fr", "x"], ["fax", "1", ""]]).csv()),
+            ("b.ndjson", table(&[["email", "b@exemple.fr", "x"], ["fax", "2", "y"]]).ndjson()),
+            ("c.parquet", table(&[["email", "c@exemple.fr", "x"]]).parquet(2, true)),
+            ("d.csv", b"type,value\nemail,d@exemple.fr\nemail,\"d\"x\nemail,e@exemple.fr\n".into()),
+        ];
+        let write = |(name, bytes): &(&str, Vec<u8>)| {
+            let file = dir.path().join(name);
+            std::fs::write(&file, bytes).unwrap();
+            Input::own(&file)
+        };
+        let inputs: Vec<Input> = files.iter().map(write).collect();
+        let rules = FeedRules { normalizer: &normalizer(), spills: &dir.path().join("work") };
+        let store_in = dir.path().join("objections");
+        let feed = import_feed(&store_in, &inputs, &rules, &key(), NOW).unwrap();
+        assert_eq!((feed.counts().lines_read, feed.counts().new), (6, 4));
+        let objections = store(dir.path());
+        assert!("abcd".chars().all(|c| has_email(&objections, &format!("{c}@exemple.fr"))));
+        assert!(!has_email(&objections, "e@exemple.fr"), "beyond the place that stops the last");
+        let [SourceError::Input { file, .. }] = feed.unread() else { panic!("all were read") };
+        assert!(file.ends_with("d.csv"));
+        let left = dir.path().join("left.csv");
+        feed.write_left(&claim(&left).unwrap()).unwrap();
+        let text = std::fs::read_to_string(&left).unwrap();
+        let expected = "type,value,scope,recorded_at,line,reason,source\n\
+                        fax,1,,,3,type_unknown,a.csv\nfax,2,,,2,type_unknown,b.ndjson\n";
+        assert_eq!(text, expected);
+        // One that cannot be opened stops all, before anything is carried out.
+        std::fs::write(dir.path().join("b.ndjson"), "{\"type\":\"email\"}\n").unwrap();
+        let rows = "type,value\nemail,new@exemple.fr\n";
+        std::fs::write(dir.path().join("a.csv"), rows).unwrap();
+        assert!(import_feed(&store_in, &inputs, &rules, &key(), NOW).is_err());
+        assert!(!has_email(&store(dir.path()), "new@exemple.fr"));
+    }
+
+    #[test]
+    fn a_line_of_ndjson_that_is_no_text_ends_its_feed() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("feed.ndjson");
+        let first = "{\"type\":\"email\",\"value\":\"one@exemple.fr\"}\n";
+        // Found where its rows are read, not where its columns are.
+        let third = "{\"type\":\"email\",\"value\":[\"two@exemple.fr\"]}\n";
+        std::fs::write(&file, [first, third, first].concat()).unwrap();
+        let feed = import_input(dir.path(), &Input::own(&file)).unwrap();
+        assert_eq!((feed.counts().lines_read, feed.counts().new, feed.unread().len()), (1, 1, 1));
+        std::fs::write(&file, [first.as_bytes(), b"{\"type\":\"\xE9\"}\n"].concat()).unwrap();
+        assert!(import_input(dir.path(), &Input::own(&file)).is_err());
+    }
+
+    #[test]
+    fn what_is_left_of_a_mapped_feed_is_read_again_without_its_map() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("feed.csv");
+        std::fs::write(&file, "Art;Wert;Datum\nMail;one\u{e9};20/11/2026\n").unwrap();
+        let column = |name: &str| Field::of(FieldSource::Columns(vec![name.to_owned()]));
+        let types = ValueMap::from([("mail".into(), "email".into())]);
+        let kind = Field { values: Some(types), ..column("Art") };
+        let fields = [(TYPE, kind), (VALUE, column("Wert")), (RECORDED_AT, column("Datum"))];
+        let reading = Reading {
+            csv: CsvOptions { delimiter: Delimiter::Semicolon, ..CsvOptions::default() },
+            fields: Some(fields.into()),
+            dates: tabular::Dates::Pattern("%d/%m/%Y".into()),
+            ..Reading::default()
+        };
+        let input = Input { file: InputFile::new(&file), reading: Arc::new(reading) };
+        let feed = import_input(dir.path(), &input).unwrap();
+        let left = dir.path().join("left.csv");
+        feed.write_left(&claim(&left).unwrap()).unwrap();
+        let text = std::fs::read_to_string(&left).unwrap();
+        assert!(text.contains("\nemail,one\u{e9},,2026-11-20T00:00:00Z,2,"), "{text}");
+        std::fs::write(&left, text.replace("one\u{e9}", "one@exemple.fr")).unwrap();
+        let again = import_input(dir.path(), &Input::own(&left)).unwrap();
+        assert_eq!((again.counts().new, again.counts().left(), again.counts().undated), (1, 0, 0));
     }
 
     #[test]
@@ -615,7 +775,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let feed = import(dir.path(), "email,one@exemple.fr,,\nemail,two\"@exemple.fr,,\n");
         assert_eq!(feed.counts().new, 1);
-        assert_eq!(feed.unread().and_then(InputError::line), Some(3));
+        let [SourceError::Input { source, .. }] = feed.unread() else { panic!("read to its end") };
+        assert_eq!(source.line(), Some(3));
         assert!(has_email(&store(dir.path()), "one@exemple.fr"));
     }
 
@@ -706,7 +867,7 @@ mod tests {
                 .collect();
             let feed = import(dir.path(), &body);
             let counts = feed.counts();
-            prop_assert!(feed.unread().is_none());
+            prop_assert!(feed.unread().is_empty());
             prop_assert_eq!(counts.lines_read, lines.len() as u64);
             prop_assert_eq!(counts.new + counts.known + counts.left(), counts.lines_read);
         }
