@@ -257,6 +257,7 @@ impl<'a> Record<'a> {
 
     /// A field by the position of its column.
     #[must_use]
+    #[inline]
     pub fn get(&self, column: usize) -> Option<&'a str> {
         self.fields.get(column)
     }

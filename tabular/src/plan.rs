@@ -282,7 +282,7 @@ impl Plan {
                 Origin::Place(place) => typed(place),
                 _ => false,
             };
-            let nulls = column.holds != Holds::Objections;
+            let nulls = column.holds != Holds::Objections && !self.reading.nulls.is_empty();
             FieldPlan { origin, typed, list: column.holds.is_list(), nulls, field }
         });
         Fields { of: of.collect(), reading: Arc::clone(&self.reading) }
@@ -335,6 +335,7 @@ pub(crate) struct Fields {
 }
 
 impl Fields {
+    #[inline]
     pub(crate) fn get(&self, position: usize) -> Option<&FieldPlan> {
         self.of.get(position)
     }
@@ -363,7 +364,7 @@ pub(crate) struct FieldPlan {
     typed: bool,
     /// True if a cell may hold several entries.
     pub(crate) list: bool,
-    /// True if the further words of the map for an absent value hold. Of an objection they would
+    /// True if the map has further words for an absent value and they hold here. Of an objection they would
     /// make none [C-11].
     pub(crate) nulls: bool,
     /// Statement of a map on it.

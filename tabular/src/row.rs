@@ -8,7 +8,7 @@ use jiff::tz::Offset;
 
 use crate::cell::{self, Time, TimeFault};
 use crate::csv::Record;
-use crate::plan::{Fields, Origin};
+use crate::plan::{FieldPlan, Fields, Origin};
 use crate::reading::ValueMap;
 
 /// One row: its fields by their position in the schema, and its place in the file.
@@ -59,8 +59,19 @@ impl<'a> Row<'a> {
 
     /// The text of a field as it stands in the file, joined where the map joins; empty if absent.
     #[must_use]
+    #[inline]
     pub fn text(&self, position: usize) -> Cow<'a, str> {
-        let Some(plan) = self.fields.get(position) else { return "".into() };
+        match self.fields.get(position) {
+            None | Some(FieldPlan { origin: Origin::Absent, .. }) => "".into(),
+            Some(FieldPlan { origin: Origin::Place(place), nulls, .. }) => {
+                self.at(*nulls, *place).into()
+            }
+            Some(plan) => self.composed(plan),
+        }
+    }
+
+    /// The text of a field that is not of one column alone.
+    fn composed(&self, plan: &'a FieldPlan) -> Cow<'a, str> {
         match &plan.origin {
             Origin::Absent => "".into(),
             Origin::Place(place) => self.at(plan.nulls, *place).into(),
@@ -156,11 +167,14 @@ impl<'a> Row<'a> {
 
     /// The text at a place of the record; empty for the words that the map has for an absent
     /// value, where they hold.
+    #[inline]
     fn at(&self, with_nulls: bool, place: usize) -> &'a str {
         let text = self.record.get(place).unwrap_or_default();
-        let nulls = &self.fields.reading.nulls;
-        let absent = with_nulls && !nulls.is_empty() && nulls.contains(&text.trim().to_lowercase());
-        if absent { "" } else { text }
+        if with_nulls && self.is_null(text) { "" } else { text }
+    }
+
+    fn is_null(&self, text: &str) -> bool {
+        self.fields.reading.nulls.contains(&text.trim().to_lowercase())
     }
 }
 
