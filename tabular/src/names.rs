@@ -11,7 +11,8 @@ impl ColumnName {
     pub fn new(name: &str) -> Self {
         let mut shown = String::new();
         for c in name.chars() {
-            let plain = c.is_ascii_graphic() || c == ' ' || (c.is_alphanumeric() && !c.is_ascii());
+            let word = (c.is_alphanumeric() && !c.is_ascii()) || SIGNS.contains(c);
+            let plain = c.is_ascii_graphic() || c == ' ' || word;
             let piece = if plain { c.to_string() } else { c.escape_default().to_string() };
             if shown.len() + piece.len() > NAME_BYTES_MAX {
                 break;
@@ -92,6 +93,9 @@ pub(crate) fn looks_like_data(name: &str) -> bool {
 /// The longest column name shown.
 const NAME_BYTES_MAX: usize = 128;
 
+/// Signs outside ASCII that headers are written with, each seen for what it is.
+const SIGNS: &str = "°’«»€£–—·…";
+
 const NEAR_MISSES_MAX: usize = 3;
 const FOLDED_CHARACTERS_MAX: usize = 64;
 
@@ -102,6 +106,7 @@ mod tests {
     #[test]
     fn column_names_are_escaped_and_capped() {
         assert_eq!(ColumnName::new("a\u{1b}[2Jb\u{202E}é").as_str(), "a\\u{1b}[2Jb\\u{202e}é");
+        assert_eq!(ColumnName::new("N° d’abonné").as_str(), "N° d’abonné");
         assert!(ColumnName::new(&"\u{1b}".repeat(500)).as_str().len() <= NAME_BYTES_MAX);
         assert!(ColumnName::new(&"é".repeat(500)).as_str().len() <= NAME_BYTES_MAX);
     }
