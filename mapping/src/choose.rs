@@ -1,5 +1,6 @@
 //! Choice of the section of a map that a file is read by [C-02].
 
+use std::ffi::OsStr;
 use std::sync::Arc;
 
 use tabular::{Input, InputFile, Reading};
@@ -21,7 +22,7 @@ impl Map {
         if let Some(input) = tagged {
             return Ok(input);
         }
-        let name = file.path.file_name().unwrap_or_default().to_string_lossy();
+        let name = file.path.file_name().map_or("".into(), OsStr::to_string_lossy);
         let mut fitting = self
             .inputs
             .iter()

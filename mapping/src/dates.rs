@@ -96,7 +96,10 @@ impl Parts {
             }
         }
         // `%-d` and `%_d` are days without a zero in front.
-        let bare = after.strip_prefix(['-', '_']).unwrap_or(after);
+        let bare = match after.strip_prefix(['-', '_']) {
+            Some(bare) => bare,
+            None => after,
+        };
         let letter = bare.chars().next().ok_or(DatesFault::Unknown)?;
         let counts: &mut [&mut u8] = match letter {
             '%' | 'n' | 't' if bare.len() == after.len() => &mut [],

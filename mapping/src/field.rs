@@ -34,7 +34,7 @@ pub(crate) enum Values {
     Text,
 }
 
-/// What a map may say of a field.
+/// Rules of what a map may say of a field.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FieldRules {
     /// True if several columns may feed it, by preference.
@@ -126,7 +126,7 @@ pub(crate) fn read(scan: &mut Scan<'_>, named: &mut Named, node: &Node<'_>) -> O
         let columns = scan.texts(&named.field, node, &question(&named.field));
         columns_of(scan, named, columns, None, node, &mut said)
     };
-    let column = named.columns.first().cloned().unwrap_or_default();
+    let column = named.columns.first().map_or_else(String::new, Clone::clone);
     let values = get(table, "values").map(|values| {
         named.decides = true;
         value_map(scan, named, values, &column, &mut said)

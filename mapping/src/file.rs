@@ -29,7 +29,7 @@ use crate::scan::{Node, Scan, nearby, other};
 /// A map: how the columns of each input become our fields.
 #[derive(Debug, Clone)]
 pub struct Map {
-    /// Its sections, one for each kind of input, in the order of the file.
+    /// Sections, one for each kind of input, in the order of the file.
     pub inputs: Vec<InputMap>,
     canonical: String,
     digest: MapDigest,
@@ -93,7 +93,7 @@ impl Map {
         }
         let text = String::from_utf8(bytes).map_err(|_| not_text())?;
         // Editors of one system begin a file with this mark.
-        let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
+        let text = text.trim_start_matches('\u{FEFF}');
         Self::parse(text, schema).map_err(|faults| MapError::faulty(path, faults))
     }
 
@@ -103,7 +103,7 @@ impl Map {
         self.digest
     }
 
-    /// What the map says, as canonical JSON [C-20].
+    /// Canonical JSON of what the map says [C-20].
     #[must_use]
     pub fn canonical(&self) -> &str {
         &self.canonical
@@ -163,7 +163,7 @@ struct Section<'a, 't> {
     table: &'a DeTable<'t>,
     schema: &'static Schema,
     reading: Reading,
-    /// What the section says, in canonical form.
+    /// Canonical form of what the section says.
     said: Members<String, Value>,
 }
 
@@ -268,15 +268,12 @@ impl<'a, 't> Section<'a, 't> {
         });
         let delimiter = self.parsed_delimiter();
         let csv = CsvOptions::default();
-        self.reading.csv = CsvOptions {
-            encoding: encoding.unwrap_or(csv.encoding),
-            delimiter: delimiter.unwrap_or(csv.delimiter),
-            ..csv
-        };
         if let Some(encoding) = encoding.filter(|encoding| *encoding != csv.encoding) {
+            self.reading.csv.encoding = encoding;
             self.say("encoding", json!(encoding.name()));
         }
         if let Some(delimiter) = delimiter.filter(|delimiter| *delimiter != csv.delimiter) {
+            self.reading.csv.delimiter = delimiter;
             self.say("delimiter", json!(delimiter.character().to_string()));
         }
     }

@@ -37,10 +37,10 @@ impl<'t> Scan<'t> {
     fn syntax(&mut self, error: &Error) {
         let span = error.span();
         let what = if error.message() == DUPLICATE {
-            let name = span.clone().and_then(|span| self.text.get(span)).unwrap_or_default();
+            let name = span.clone().and_then(|span| self.text.get(span)).map_or("", |name| name);
             Text::new("map-twice").with("name", shown(name))
         } else {
-            let why = error.message().lines().next().unwrap_or_default();
+            let why = error.message().lines().next().map_or("", |line| line);
             Text::new("map-not-toml").with("why", shown(why))
         };
         let line = span.map(|span| self.line(&span));

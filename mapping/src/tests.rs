@@ -149,7 +149,8 @@ fn fields_have_every_form_that_the_grammar_has() {
         "email = [\"a\", \"b\"]\nphone = { column = \"p\", split = \";\" }\n\
          consent_purposes = { column = \"consent\", split = \" \" }\n\
          country = { const = \"FR\" }\nsegments = { column = \"s\", split = \",\" }\n\
-         updated_at = { columns = [\"d\", \"t\"], join = \" \", dates = \"%F %R\", zone = \"UTC\" }\n\
+         updated_at = { columns = [\"d\", \"t\"], join = \" \", dates = \"%F %R\",\
+         zone = \"UTC\" }\n\
          \"custom.shop\" = \"card\"",
     );
     let fields = reading.fields.as_ref().unwrap();
@@ -588,7 +589,11 @@ fn word() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
+    #![proptest_config(ProptestConfig {
+        cases: 400,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     /// Whatever a map lists and a cell holds: only a listed value is consent, and only a listed
     /// value, or a cell that records nothing, is no objection.
@@ -619,7 +624,8 @@ proptest! {
             table(&objections, "[\"all\"]"),
         );
         // Many of these maps are refused: a word for nothing that consents, two words that are one.
-        let Ok(map) = parse(&text(&format!("{STATEMENT}\n{nulls}"), &fields)) else { return Ok(()) };
+        let whole = text(&format!("{STATEMENT}\n{nulls}"), &fields);
+        let Ok(map) = parse(&whole) else { return Ok(()) };
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x.csv");
         let mut csv = "id,ref,at,notice,mail,c,o\n".to_owned();
@@ -647,7 +653,8 @@ proptest! {
             };
             if agreed {
                 let yes = granted(&consents);
-                prop_assert!(entries(consent).iter().any(|entry| yes.contains(entry)), "{consent:?}");
+                let any = entries(consent).iter().any(|entry| yes.contains(entry));
+                prop_assert!(any, "{consent:?}");
             }
             let passes = match row.cell(SCHEMA.find("objections").unwrap()) {
                 Cell::Text(text) => text.is_empty(),
@@ -671,4 +678,14 @@ proptest! {
 
 fn toml_text(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+#[test]
+fn the_reference_names_every_encoding() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reference/map.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let line = page.lines().find(|line| line.starts_with("| `encoding` |")).unwrap();
+    for encoding in tabular::Encoding::ALL {
+        assert!(line.contains(&format!("`{}`", encoding.name())), "{encoding}");
+    }
 }

@@ -47,8 +47,8 @@ impl MapOfCommand {
     ///
     /// # Errors
     ///
-    /// [`Failure`] of the first file that no section fits, or more than one, and of a directory that
-    /// is no table.
+    /// [`Failure`] of the first file that no section fits, or more than one, and of a directory
+    /// that is no table.
     pub fn inputs(&self, files: &[InputFile]) -> Result<Vec<Input>, Failure> {
         let chosen = match &self.0 {
             Some(map) => map.for_files(files)?,

@@ -53,7 +53,8 @@ impl ConfigFault {
 
 /// Shows the settings in force and every fault, in the file of `--json` too.
 ///
-/// `of_partners` finds the faults of the map and of the files of partners, once the node itself can be opened.
+/// `of_partners` finds the faults of the map and of the files of partners, once the node itself can
+/// be opened.
 ///
 /// # Errors
 ///

@@ -82,7 +82,7 @@ impl Sample {
         Self { rows, persons, seed, identifiers: 1, flavour: Flavour::Dirty, as_of }
     }
 
-    /// Writes the CRM files, `flat_links.csv`, `graph.map.toml`, `objections.csv`, and `truth/` under
+    /// Writes the CRM files, `flat_links.csv` with its map, `objections.csv`, and `truth/` under
     /// `dir`.
     pub fn generate(&self, dir: &Path, stop: Stop<'_>) -> Result<Truth, String> {
         if self.rows == 0 || self.persons == 0 {

@@ -15,7 +15,7 @@ map-faults = { $path } : { $faults ->
    *[other] { $open_text } questions ouvertes
  }
     { $list }
-map-try-open = écrivez les réponses dans la table à la place de « ? », puis relancez
+map-try-open = écrivez les réponses dans la table à la place de `"?"`, puis relancez
 map-try-faults = corrigez-les toutes, puis lancez `check-config`, qui relit la table nommée dans les réglages
 map-and =
     { $first }
@@ -79,7 +79,7 @@ map-field-missing = il manque le champ `{ $name }`
 map-field = `{ $name }` est une colonne, ou une table avec l’une des clés `column`, `columns` et `const`
     .try = écrivez `{ $name } = "COLONNE"`
 map-field-one-column = `{ $name }` a plusieurs colonnes ; seuls les adresses e-mail, les numéros de téléphone et leurs empreintes le peuvent
-    .try = nommez une colonne, ou joignez-les : { "{" } columns = ["A", "B"], join = " " { "}" }
+    .try = nommez une colonne, ou joignez-les : `{"{"} columns = ["A", "B"], join = " " {"}"}`
 map-field-no-constant = `{ $name }` ne peut pas être le même dans toutes les fiches
     .try = nommez la colonne qui le contient
 map-field-no-values = `{ $name }` n’a pas de `values` : il est pris tel que le fichier le donne
@@ -89,7 +89,7 @@ map-field-no-split = `{ $name }` n’est pas une liste
 map-field-no-time = `{ $name }` n’est pas une date
     .try = supprimez-y `dates` et `zone`
 map-join-alone = `join` se met entre les textes de plusieurs colonnes
-    .try = donnez-en la liste : { "{" } columns = ["A", "B"], join = " " { "}" }
+    .try = donnez-en la liste : `{"{"} columns = ["A", "B"], join = " " {"}"}`
 map-join-objections = les oppositions ne se joignent pas : si une partie manque, une opposition dans l’autre serait perdue
     .try = nommez une seule colonne, celle qui contient l’opposition
 map-join-unfit = ce `join` ferait un seul nom de deux, ou contient un caractère de commande
@@ -110,21 +110,21 @@ map-tag = `{ $tag }` n’est pas une étiquette
     .try = écrivez des lettres, des chiffres, `-` et `_`, 32 au plus
 map-files = `{ $text }` n’est pas un motif de nom de fichier
     .try = écrivez le nom sans dossier ; `*` vaut des caractères quelconques, `?` un seul
-map-format = `format` doit valoir "csv", "ndjson" ou "parquet"
+map-format = `format` doit valoir `"csv"`, `"ndjson"` ou `"parquet"`
     .try = écrivez l’un d’eux, ou supprimez la ligne : les premiers octets d’un fichier disent sa forme
 map-encoding = aucun encodage ne porte ce nom
     .try = { $near ->
-        [none] écrivez "utf-8", "windows-1252", "iso-8859-1" ou un autre de la liste de docs/reference/map.md
+        [none] écrivez `"utf-8"`, `"windows-1252"`, `"iso-8859-1"` ou un autre de la liste de docs/reference/map.md
        *[other] s’agit-il de { map-near } ?
      }
-map-delimiter = `delimiter` doit valoir ",", ";", "tab" ou "|"
+map-delimiter = `delimiter` doit valoir `","`, `";"`, `"tab"` ou `"|"`
     .try = écrivez le caractère qui sépare deux champs du fichier
 map-region = `{ $code }` n’est pas un pays
-    .try = écrivez deux lettres d’ISO 3166, par exemple "FR"
+    .try = écrivez deux lettres d’ISO 3166, par exemple `"FR"`
 map-region-case = le pays s’écrit en majuscules
-    .try = écrivez "{ $code }"
+    .try = écrivez `"{ $code }"`
 map-row-prefix = `row_prefix` dépasse 64 octets, ou contient un caractère de commande
-    .try = écrivez-en un court, par exemple "shop:"
+    .try = écrivez-en un court, par exemple `"shop:"`
 map-row-prefix-graph = un graphe n’a pas d’identifiants de fiche devant lesquels mettre `row_prefix`
     .try = supprimez `row_prefix` ; les personnes de fichiers différents ont des références différentes
 map-nulls = `{ $text }` dit quelque chose : il ne peut pas désigner une valeur absente
@@ -133,16 +133,16 @@ map-null-listed = `{ $text }` figure dans `nulls` et dans une liste de valeurs
     .try = supprimez l’un des deux
 map-zone = `{ $name }` n’est pas un fuseau
     .try = { $near ->
-        [none] écrivez un nom de la base IANA, par exemple "Europe/Paris" ou "UTC"
+        [none] écrivez un nom de la base IANA, par exemple `"Europe/Paris"` ou `"UTC"`
        *[other] s’agit-il de { map-near } ?
      }
 map-digests = `{ $name }` doit nommer des règles connues, par exemple { $name ->
-    [phone_sha256] "phone-e164" ou "phone-digits"
-   *[other] "plain" ou "uid2"
+    [phone_sha256] `"phone-e164"` ou `"phone-digits"`
+   *[other] `"plain"` ou `"uid2"`
  }
     .try = demandez à qui a calculé les empreintes selon quelles règles
 map-digests-missing = `{ $name }` contient des empreintes, et rien ne dit selon quelles règles
-    .try = demandez-le à qui les a calculées et écrivez, par exemple, `digests = { "{" } { $name } = "{ $example }" { "}" }`
+    .try = demandez-le à qui les a calculées et écrivez, par exemple, `digests = {"{"} { $name } = "{ $example }" {"}"}`
 map-ignore-star = `"*"` s’emploie seul
     .try = écrivez `ignore = "*"`
 map-ignore-objections = une colonne d’oppositions n’est jamais ignorée
@@ -160,23 +160,23 @@ map-value-null = `{ $text }` ne désigne rien, et rien n’est pas un consenteme
 map-value-twice = `{ $text }` figure deux fois : les valeurs se comparent sans casse et sans espaces autour
     .try = supprimez l’un des deux
 map-purpose = `{ $text }` n’est pas une finalité
-    .try = écrivez "ads.match", "ads.suppress", "ads.measure" ou "site.personalise", ou [] pour aucune
+    .try = écrivez `"ads.match"`, `"ads.suppress"`, `"ads.measure"` ou `"site.personalise"`, ou [] pour aucune
 map-purpose-all = nul ne consent à `all` : c’est un mot des oppositions
     .try = nommez les finalités que nomme le texte du consentement
 map-objection = `{ $text }` n’est pas une finalité à laquelle s’opposer
-    .try = écrivez "all", ou les finalités par leur nom, ou [] pour aucune
+    .try = écrivez `"all"`, ou les finalités par leur nom, ou [] pour aucune
 map-dates-short-year = une année à deux chiffres n’a pas de siècle certain
     .try = faites exporter les jours avec quatre chiffres, et écrivez `%Y`
 map-dates-zone-name = le nom d’un fuseau n’est pas lu
     .try = faites exporter les heures avec un décalage, et écrivez `%z` ; ou omettez le nom et réglez `zone`
-map-dates-unknown = `dates` contient après % quelque chose qui n’est pas lu
-    .try = écrivez "iso", "unix", "unix-ms", ou un motif de %Y %m %d %H %M %S %.f %z
+map-dates-unknown = `dates` contient après `%` quelque chose qui n’est pas lu
+    .try = écrivez `"iso"`, `"unix"`, `"unix-ms"`, ou un motif de `%Y %m %d %H %M %S %.f %z`
 map-dates-no-day = `dates` demande l’année, le mois et le jour
-    .try = écrivez "iso", "unix", "unix-ms", ou un motif comme "%d/%m/%Y"
+    .try = écrivez `"iso"`, `"unix"`, `"unix-ms"`, ou un motif comme `"%d/%m/%Y"`
 map-dates-twice = `dates` contient deux fois une partie de la date
     .try = supprimez l’une des deux
-map-dates-no-hour = `dates` contient une partie de l’heure sans les plus grandes, ou des heures de 12 sans %p
-    .try = écrivez %H pour les heures, puis %M, puis %S
+map-dates-no-hour = `dates` contient une partie de l’heure sans les plus grandes, ou des heures de 12 sans `%p`
+    .try = écrivez `%H` pour les heures, puis `%M`, puis `%S`
 map-dates-unreadable = les dates de ce motif ne pourraient pas être relues
     .try = mettez un signe entre ses parties
 

@@ -295,7 +295,8 @@ fn a_provider_reads_graphs_and_feeds_by_maps() {
     let slashes = |day: &str| format!("{}/{}/{}", &day[8..], &day[5..7], &day[..4]);
     let graph = format!(
         "Personne;Appareil;Mail;Type;Cookie;Preuve;Jour\n\
-         1;d1;one@exemple.fr;cookie;abcdefgh;login;{}\n2;d2;two@exemple.fr;cookie;ijklmnop;login;{}\n",
+         1;d1;one@exemple.fr;cookie;abcdefgh;login;{}\n\
+         2;d2;two@exemple.fr;cookie;ijklmnop;login;{}\n",
         slashes(&today),
         slashes(&day)
     );
