@@ -15,9 +15,6 @@ use crate::scan::{Node, Scan, other};
 pub(crate) const PURPOSES: [&str; 4] =
     ["ads.match", "ads.suppress", "ads.measure", "site.personalise"];
 
-/// Fields of graphs and feeds whose text names a person or a device, whatever its type.
-const IDENTIFIED: [&str; 2] = ["value", "id_value"];
-
 /// Objection to every purpose.
 const ALL: &str = "all";
 
@@ -67,8 +64,7 @@ impl FieldRules {
         let holds = column.holds;
         let time = matches!(holds, Holds::Time | Holds::Day);
         // What names a person, a proof or its time is read from the file, or is not there.
-        let named = holds == Holds::Name || IDENTIFIED.contains(&column.name);
-        let read = holds.is_identifier() || named || time;
+        let read = holds.is_identifier() || holds == Holds::Name || time;
         let values = match holds {
             Holds::Purposes => Values::Consent,
             Holds::Objections => Values::Objections,
