@@ -205,19 +205,7 @@ impl Digested {
         let stated = reading.region.as_ref().filter(|_| is_unstated(&country));
         let country = stated.map_or(&*country, |region| region.as_str());
         let context = PhoneContext { country: Some(country), postcode: Some(&postcode) };
-        identifiers.clear();
-        let mut unread = 0;
-        for field in &columns.identifiers {
-            for (which, raw) in row.values(field.position) {
-                let column = field.columns.get(which).ok_or(InputError::Parser { line })?;
-                let value = Value { raw: &raw, column: *column, field, context: &context };
-                unread += u64::from(!self.normalize(value, look, identifiers));
-                // None may be left out, because objections see them all.
-                if identifiers.len() > ROW_IDENTIFIERS_READ_MAX {
-                    return Err(InputError::RecordTooLong { line });
-                }
-            }
-        }
+        let unread = self.identifiers(row, &context, look, identifiers)?;
         self.cut(identifiers, columns.row_identifiers_max.min(ROW_WIDTH_MAX.into()));
         identifiers.sort_by_key(|found| found.kind);
         let source = self.tag(&source);
@@ -253,6 +241,31 @@ impl Digested {
         encoded.encode(&mut self.rows);
         self.ends.push(self.rows.len());
         Ok(())
+    }
+
+    /// Reads all identifiers of a row; the number of values that cannot be read.
+    fn identifiers(
+        &mut self,
+        row: &Row<'_>,
+        context: &PhoneContext<'_>,
+        look: Look<'_>,
+        identifiers: &mut Vec<Found>,
+    ) -> Result<u64, InputError> {
+        let line = row.line();
+        identifiers.clear();
+        let mut unread = 0;
+        for field in &look.columns.identifiers {
+            for (which, raw) in row.values(field.position) {
+                let column = field.columns.get(which).ok_or(InputError::Parser { line })?;
+                let value = Value { raw: &raw, column: *column, field, context };
+                unread += u64::from(!self.normalize(value, look, identifiers));
+                // None may be left out, because objections see them all.
+                if identifiers.len() > ROW_IDENTIFIERS_READ_MAX {
+                    return Err(InputError::RecordTooLong { line });
+                }
+            }
+        }
+        Ok(unread)
     }
 
     /// The text of a field; a value that the map does not list is told, and is none.

@@ -168,7 +168,8 @@ fn unix(cell: &str, places: usize) -> Option<Time> {
         return None;
     }
     let scale = u32::try_from(NANO_PLACES.checked_sub(places)?).ok()?;
-    let fraction: String = fraction.unwrap_or_default().chars().take(scale as usize).collect();
+    let fraction: String =
+        fraction.iter().flat_map(|text| text.chars()).take(scale as usize).collect();
     let missing = scale.checked_sub(u32::try_from(fraction.len()).ok()?)?;
     let fraction: i128 = if fraction.is_empty() { 0 } else { fraction.parse().ok()? };
     let nanos = whole.parse::<i64>().map(i128::from).ok()? * 10_i128.pow(scale);

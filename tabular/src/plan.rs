@@ -364,8 +364,8 @@ pub(crate) struct FieldPlan {
     typed: bool,
     /// True if a cell may hold several entries.
     pub(crate) list: bool,
-    /// True if the map has further words for an absent value and they hold here. Of an objection they would
-    /// make none [C-11].
+    /// True if the map has further words for an absent value and they hold here. Of an objection
+    /// they would make none [C-11].
     pub(crate) nulls: bool,
     /// Statement of a map on it.
     pub(crate) field: Option<Field>,
