@@ -440,7 +440,9 @@ impl Work {
     /// Counts a step of the session, which is shown unless a later one is.
     fn step(&self, state: &mut State, step: Step, count: u64) {
         let is_new = state.steps.insert(step, count) != Some(count);
-        if !is_new || state.step.is_some_and(|shown| shown > step) {
+        // The last frames of a step may leave while its session waits already.
+        let is_over = state.step == Some(step) && state.stage != step.name();
+        if !is_new || is_over || state.step.is_some_and(|shown| shown > step) {
             return;
         }
         state.step = Some(step);
@@ -863,13 +865,15 @@ mod tests {
             progress.session(&[1; 32], 8, 4);
             progress.entered(Stage::Blind);
             progress.worked(&spent(&[("blind", 8)]));
+            progress.sent(StreamId::Blind, 4);
             progress.entered(Stage::Answers);
+            progress.sent(StreamId::Blind, 4);
             progress.received(StreamId::Eval, 8);
             progress.entered(Stage::LookUp);
         }
         let events = events(&kept);
         let stages: Vec<&str> = events.iter().filter_map(|event| event["stage"].as_str()).collect();
-        let once = ["hello", "blind", "answers", "receive answers", "look-up"];
+        let once = ["hello", "blind", "send rows", "answers", "receive answers", "look-up"];
         assert_eq!(stages, [once, once].concat());
         assert!(events.iter().all(|event| event["done"].as_u64().is_none_or(|done| done <= 8)));
     }
