@@ -23,7 +23,6 @@ pub struct UnknownWords {
 
 impl UnknownWords {
     /// Sentence that names the words.
-    #[must_use]
     pub fn told(&self) -> Text {
         let word = |(word, n): &(String, u64)| {
             Text::new("crm-unknown-word").with("word", word).with("n", *n)

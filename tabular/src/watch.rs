@@ -143,7 +143,7 @@ impl Share {
 
     /// Tells how many rows were read, now and then, and at the end.
     pub(crate) fn read(&self, row: u64, ended: bool) {
-        if !ended && row % SHARE_ROWS != 0 {
+        if !ended && !row.is_multiple_of(SHARE_ROWS) {
             return;
         }
         let share = u128::from(self.bytes) * u128::from(row.min(self.rows)) / u128::from(self.rows);

@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: what a complete run costs each party, and what the arithmetic costs.
 //!
-//! `bench run` is here; `bench kernel` is in [`crate::kernel`].
+//! `bench run` is here; `bench check` is in [`crate::check`], `bench kernel` in [`crate::kernel`].
 //!
 //! The same driver as the demonstration on clean data with exactly the identifiers asked for.
 //! The result must be right and the auditor content here too: a wrong answer has no speed.
@@ -15,6 +15,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use crate::answer::Profile;
+use crate::check::{self, CheckOptions};
 use crate::demo::{Workplace, limit};
 use crate::kernel::{self, KernelOptions};
 use crate::pair::{self, BuildProfile, Pair, Programs, Report, Run, Served, Stage, Step, Task};
@@ -33,6 +34,8 @@ pub(crate) struct Options {
 enum What {
     /// Two nodes over loopback and the auditor, on generated data.
     Run(RunOptions),
+    /// Cost of `check`, beside another build of the program if there is one.
+    Check(CheckOptions),
     /// The arithmetic: each backend and curve25519-dalek in turns, on one core.
     Kernel(KernelOptions),
 }
@@ -71,6 +74,7 @@ struct RunOptions {
 pub(crate) fn run(options: &Options) -> Result<(), String> {
     match &options.what {
         What::Run(options) => complete_run(options),
+        What::Check(options) => check::run(options),
         What::Kernel(options) => kernel::run(options),
     }
 }

@@ -15,6 +15,7 @@ macro_rules! say {
 mod answer;
 mod bench;
 mod chaos;
+mod check;
 mod ci;
 mod demo;
 mod floors;
