@@ -5,13 +5,14 @@ use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::Path;
 
 use graph::{GraphCounts, GraphRules, LineReasons};
-use mapping::MapOfCommand;
-use node::console::{OutputOptions, Progress, Terminal, Unit};
+use mapping::{MapDigest, MapOfCommand};
+use node::console::{Object, OutputOptions, Progress, Terminal, Unit};
 use node::engine::{BatchEngine, Engine};
 use node::failure::Failure;
 use protocol::error::Bug;
 use report::{Arg, Code, Line, Text};
 use rights::objections::Objections;
+use serde_json::{Value, json};
 use store::os::{Clock, SystemClock};
 use store::output::Output;
 use tabular::write::csv_text;
@@ -33,13 +34,13 @@ pub(crate) fn run(
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let home = Home::open(dir)?;
-    output.look_at_json()?;
     let files = options.files.iter().map(|file| InputFile::from_argument(file.as_os_str()));
     let files: Vec<InputFile> = files.collect();
     let mut outputs = output.outputs();
     let read = files.iter().map(|file| &file.path).chain(&options.map);
     read.for_each(|path| outputs.reads(path));
     let rejects = options.rejects.as_deref().map(|path| outputs.claim(path)).transpose()?;
+    let json_file = output.claim_json(&mut outputs)?;
     if outputs.take_standard_output() {
         terminal.put_text_aside();
     }
@@ -97,10 +98,30 @@ pub(crate) fn run(
     for (name, _) in &failed {
         terminal.say(&Text::new("ingest-no-tables").with("partner", name));
     }
+    if let Some(file) = json_file.filter(|_| failed.is_empty()) {
+        let body = report(&snapshot, map.digest(), ready);
+        file.publish_text(&Object::done("ingest", output).with(body).pretty())?;
+    }
     match failed.is_empty() {
         true => Ok(()),
         false => Err(failed.swap_remove(0).1),
     }
+}
+
+/// Counts of an ingest for machines, and the map by which the files were read.
+fn report(snapshot: &Published, map: Option<MapDigest>, ready: usize) -> Value {
+    let counts = snapshot.stored.counts();
+    json!({
+        "map": map.map(|digest| digest.to_string()),
+        "lines": counts.lines_read,
+        "dropped": counts.lines_dropped,
+        "personas": counts.personas,
+        "published": counts.records,
+        "identifiers": counts.identifiers,
+        "rejected": counts.identifiers_rejected,
+        "digital_ids": counts.digital_ids,
+        "partners_ready": ready,
+    })
 }
 
 /// Makes graph files the snapshot of `day`, and writes what is left out of it.

@@ -308,8 +308,13 @@ fn a_provider_reads_graphs_and_feeds_by_maps() {
         evidence = \"Preuve\"\nday = \"Jour\"\n";
     let map = write("graph.map.toml", map);
     run("provider-node", &["ingest", "--dir", &node, &graph]).expect(65);
-    let done = run("provider-node", &["ingest", "--dir", &node, "--map", &map, &graph]).expect(0);
-    assert!(done.stdout.contains("map "), "{}", done.stdout);
+    let json = path("ingest.json");
+    let args = ["ingest", "--dir", &node, "--map", &map, &graph, "--json", &json];
+    let done = run("provider-node", &args).expect(0);
+    let told: Value = serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap();
+    let digest = told["map"].as_str().unwrap();
+    assert_eq!((digest.len(), told["lines"].as_u64()), (64, Some(2)));
+    assert!(done.stdout.contains(&format!("map {}", &digest[..16])), "{}", done.stdout);
     assert!(done.stdout.contains("2 lines"), "{}", done.stdout);
 
     let feed = write("feed.csv", "Art;Wert\nMail;one@exemple.fr\nFax;12\n");
