@@ -86,6 +86,9 @@ impl Scanned {
         // Columns may have appeared on the way.
         columns::check(&source, reading)?;
         self.tally.counts.open_last_lines += u64::from(source.ended_open());
+        if reading.fields.as_ref().is_some_and(|map| !map.contains_key(&columns::OBJECTIONS)) {
+            add(&mut self.tally.counts.warnings, OBJECTIONS_UNMAPPED);
+        }
         let mut row_identifiers_max = 0;
         for (number, slots) in columns.present(&source) {
             row_identifiers_max += slots;
@@ -648,6 +651,9 @@ pub(super) const USED: u8 = 4;
 const UPDATED_AT_UNREADABLE: &str = "updated_at_unreadable";
 
 /// Name under which an unreadable value of a row that objects is counted besides.
+/// Warning of an input whose map reads objections from no column.
+const OBJECTIONS_UNMAPPED: &str = "objections_not_mapped";
+
 const OBJECTOR_UNREAD: &str = "objector_identifier_unread";
 
 /// The longest row id.

@@ -446,7 +446,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        Column, Holds, Input, InputError, InputFile, RowSource, Schema, SourceError, Watched,
+        Column, Holds, Input, InputError, InputFile, Reading, RowSource, Schema, SourceError,
+        Watched,
     };
 
     static SCHEMA: Schema = Schema {
@@ -520,6 +521,8 @@ mod tests {
     fn fixed(values: &[&[u8]]) -> Vec<FixedLenByteArray> {
         bytes_of(values).into_iter().map(Into::into).collect()
     }
+
+    const NAIVE: &str = "required int64 value (TIMESTAMP(MILLIS,false));";
 
     fn int96(nanoseconds: u64, day: u32) -> Int96 {
         let mut value = Int96::new();
@@ -628,6 +631,26 @@ mod tests {
         let int96 = [int96(36_840_000_000_000, 2_461_102), int96(0, 2_440_588)];
         let expected = ["2026-03-02T10:14:00", "1970-01-01T00:00:00"];
         assert_eq!(cells::<Int96Type>("required int96 value;", &int96), expected);
+        // Nobody says in which zone they are, a map of the other times of a file neither.
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t.parquet");
+        let zone = jiff::tz::TimeZone::get("Europe/Paris").ok();
+        for (field, bytes, zoned) in [
+            ("int96", file::<Int96Type>("required int96 value;", &int96, None, None, false), false),
+            ("naive", file::<Int64Type>(NAIVE, &[second * 1_000], None, None, false), true),
+        ] {
+            std::fs::write(&path, bytes).unwrap();
+            let reading = Reading { zone: zone.clone(), ..Reading::default() };
+            let input = Input { file: InputFile::new(&path), reading: Arc::new(reading) };
+            let mut source = RowSource::open(&input, &SCHEMA, &Watched::default()).unwrap();
+            let row = source.next_row().unwrap().unwrap();
+            let time = row.time(0, u64::MAX).unwrap();
+            assert_eq!(
+                (time.at.to_string(), time.zoned),
+                ("2026-03-02T09:14:00Z".into(), zoned),
+                "{field}"
+            );
+        }
         let errors = [
             fault::<Int64Type>("required int64 value (TIMESTAMP(MILLIS,true));", &[i64::MAX]),
             fault::<Int32Type>("required int32 value (DATE);", &[i32::MAX]),

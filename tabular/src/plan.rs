@@ -237,12 +237,12 @@ impl Plan {
     }
 
     /// The fields, as far as the columns that appeared give them. The places of the columns in a
-    /// record are told by `place`, and if a column holds typed times by `typed`.
+    /// record are told by `place`, and the times that a column holds by its type by `typed`.
     pub(crate) fn fields(
         &self,
         seen: &Seen,
         place: impl Fn(&str) -> Option<usize>,
-        typed: impl Fn(usize) -> bool,
+        typed: impl Fn(usize) -> TypedTimes,
     ) -> Fields {
         let own = |name: &'static str| FieldSource::Columns(vec![name.to_owned()]);
         let used = |name: &str| {
@@ -280,7 +280,7 @@ impl Plan {
             };
             let typed = match origin {
                 Origin::Place(place) => typed(place),
-                _ => false,
+                _ => TypedTimes::None,
             };
             let nulls = column.holds != Holds::Objections && !self.reading.nulls.is_empty();
             FieldPlan { origin, typed, list: column.holds.is_list(), nulls, field }
@@ -342,7 +342,7 @@ impl Fields {
 
     /// Form of the times of a field.
     pub(crate) fn dates<'a>(&'a self, plan: &'a FieldPlan) -> &'a Dates {
-        if plan.typed {
+        if plan.typed != TypedTimes::None {
             return &Dates::Iso;
         }
         let own = plan.field.as_ref().and_then(|field| field.dates.as_ref());
@@ -356,12 +356,24 @@ impl Fields {
     }
 }
 
+/// Times that a column holds by its type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TypedTimes {
+    /// None: the cells are text.
+    None,
+    /// Times or days, with a zone or expressly without one.
+    Stated,
+    /// Times of INT96: some programs write them in UTC and some in the time of their place, and the
+    /// file does not say which.
+    Int96,
+}
+
 /// One field as a file gives it.
 #[derive(Debug)]
 pub(crate) struct FieldPlan {
     pub(crate) origin: Origin,
-    /// True if the file itself says that the column holds times.
-    typed: bool,
+    /// Times that the column holds, as the file itself says.
+    pub(crate) typed: TypedTimes,
     /// True if a cell may hold several entries.
     pub(crate) list: bool,
     /// True if the map has further words for an absent value and they hold here. Of an objection

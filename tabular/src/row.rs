@@ -8,7 +8,7 @@ use jiff::tz::Offset;
 
 use crate::cell::{self, Time, TimeFault};
 use crate::csv::Record;
-use crate::plan::{FieldPlan, Fields, Origin};
+use crate::plan::{FieldPlan, Fields, Origin, TypedTimes};
 use crate::reading::ValueMap;
 
 /// One row: its fields by their position in the schema, and its place in the file.
@@ -132,7 +132,9 @@ impl<'a> Row<'a> {
     pub fn time(&self, position: usize, now: u64) -> Result<Time, TimeFault> {
         let text = self.text(position);
         let plan = self.fields.get(position).ok_or(TimeFault::Absent)?;
-        cell::time_as(&text, now, self.fields.dates(plan), self.fields.zone(plan))
+        let time = cell::time_as(&text, now, self.fields.dates(plan), self.fields.zone(plan))?;
+        // A declared zone may be of the other times of the file.
+        Ok(Time { zoned: time.zoned && plan.typed != TypedTimes::Int96, ..time })
     }
 
     /// The day of a field: that of the declared zone, or of UTC where none is.

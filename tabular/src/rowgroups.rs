@@ -22,7 +22,7 @@ use crate::error::{Found, InputError};
 use crate::names::{ColumnName, looks_like_data};
 use crate::pages;
 use crate::physical::{Kind, Value};
-use crate::plan::{Want, Wanted};
+use crate::plan::{TypedTimes, Want, Wanted};
 
 /// Reads the rows of one file: a record has the columns that were selected, in the file's order.
 pub(crate) struct ParquetReader {
@@ -97,11 +97,13 @@ impl ParquetReader {
         self.columns.iter().position(|column| column.name == name)
     }
 
-    /// True if a selected column holds times or days by its type.
-    pub(crate) fn holds_times(&self, place: usize) -> bool {
-        let times =
-            |column: &Selected| matches!(column.kind, Kind::Day | Kind::Time(..) | Kind::OldTime);
-        self.columns.get(place).is_some_and(times)
+    /// Times or days that a selected column holds by its type.
+    pub(crate) fn times(&self, place: usize) -> TypedTimes {
+        match self.columns.get(place).map(|column| column.kind) {
+            Some(Kind::Day | Kind::Time(..)) => TypedTimes::Stated,
+            Some(Kind::OldTime) => TypedTimes::Int96,
+            _ => TypedTimes::None,
+        }
     }
 
     /// Reads the next row; false at the end of the file.

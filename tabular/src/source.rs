@@ -23,7 +23,7 @@ use crate::error::{Found, InputError, STANDARD_INPUT, SourceError};
 use crate::names::ColumnName;
 use crate::ndjson::{self, NdjsonReader};
 use crate::parts;
-use crate::plan::{Fields, FileColumn, Origin, Plan, Seen, Wanted};
+use crate::plan::{Fields, FileColumn, Origin, Plan, Seen, TypedTimes, Wanted};
 use crate::reading::Input;
 use crate::row::Row;
 use crate::rowgroups::ParquetReader;
@@ -353,10 +353,12 @@ impl RowSource {
 impl Rows {
     fn fields(&self, plan: &Plan, seen: &Seen) -> Fields {
         match self {
-            Self::Csv(reader) => plan.fields(seen, |name| reader.find(name), |_| false),
-            Self::Ndjson(reader) => plan.fields(seen, |name| reader.place(name), |_| false),
+            Self::Csv(reader) => plan.fields(seen, |name| reader.find(name), |_| TypedTimes::None),
+            Self::Ndjson(reader) => {
+                plan.fields(seen, |name| reader.place(name), |_| TypedTimes::None)
+            }
             Self::Parquet(reader) => {
-                let typed = |place| reader.holds_times(place);
+                let typed = |place| reader.times(place);
                 plan.fields(seen, |name| reader.place(name), typed)
             }
         }

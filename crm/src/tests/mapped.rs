@@ -434,3 +434,17 @@ fn a_row_id_counts_with_its_prefix() {
     let refused = bench.prepare_files(&file(1_021));
     assert!(matches!(refused, Err(CrmError::Source(SourceError::Input { .. }))));
 }
+
+#[test]
+fn a_map_without_objections_is_warned_of_once_for_each_input() {
+    let mut reading = crm();
+    let told = |reading: &Reading| {
+        let bench = Bench { reading: reading.clone(), ..bench() };
+        let file = [("crm.csv", table(vec![client("1", &[]), client("2", &[])]).csv())];
+        let survey = bench.survey_files(&file, &mut Noted::default()).unwrap();
+        survey.counts.warnings.get("objections_not_mapped").copied()
+    };
+    assert_eq!(told(&reading), None);
+    reading.fields.as_mut().unwrap().remove(&SCHEMA.find("objections").unwrap());
+    assert_eq!(told(&reading), Some(1));
+}
