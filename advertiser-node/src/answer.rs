@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use session::disclosure::{self, MatchCount, Outcome, Withheld};
 
+use crate::runs::Asked;
+
 /// The result of a run and what its files and summaries say of it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Answer {
@@ -41,6 +43,9 @@ pub(crate) struct Answer {
     pub(crate) segment: Option<String>,
     /// The run that asked.
     pub(crate) run_id: String,
+    /// Its question, which a name is an answer to; none of a result of an earlier build.
+    #[serde(default)]
+    pub(crate) asked: Option<Asked>,
     pub(crate) figures: Figures,
 }
 

@@ -10,6 +10,8 @@ use node::failure::Failure;
 use node::pages::{CompletionsOptions, PagesOptions};
 use node::program::{CommandLine, NodePlace};
 use protocol::transcript::Role;
+use report::{Code, Text};
+use tabular::InputFile;
 
 use crate::command;
 use crate::command::map::MapOptions;
@@ -76,12 +78,26 @@ impl Command {
             Self::Completions(_) => ("completions", None, None),
             Self::Pages(_) => ("pages", None, None),
         };
-        let mut spared: Vec<PathBuf> =
-            files.into_iter().flatten().chain(rejects).cloned().collect();
+        let map = match self {
+            Self::Ingest(options) => options.map.clone(),
+            Self::Object(options) => options.map.clone(),
+            _ => None,
+        };
+        let files = files.into_iter().flatten();
+        let files = files.map(|file| InputFile::from_argument(file.as_os_str()).path);
+        let mut spared: Vec<PathBuf> = files.chain(rejects.cloned()).chain(map).collect();
         if let Self::Map(options) = self {
             spared.extend(options.paths());
         }
         Told { command, spared }
+    }
+}
+
+/// Refuses standard input as more than one input.
+pub(crate) fn standard_input_once(files: &[InputFile]) -> Result<(), Failure> {
+    match files.iter().filter(|file| file.is_standard_input()).count() {
+        0 | 1 => Ok(()),
+        _ => Err(Failure::new(Code::Usage, Text::new("input-standard-once"))),
     }
 }
 

@@ -19,7 +19,7 @@ use tabular::write::csv_text;
 use tabular::{Input, InputFile};
 
 use crate::Home;
-use crate::cli::IngestOptions;
+use crate::cli::{IngestOptions, standard_input_once};
 use crate::command::object::OBJECTIONS;
 use crate::namespaces::Namespaces;
 use crate::partners::Partners;
@@ -36,8 +36,10 @@ pub(crate) fn run(
     let home = Home::open(dir)?;
     let files = options.files.iter().map(|file| InputFile::from_argument(file.as_os_str()));
     let files: Vec<InputFile> = files.collect();
+    standard_input_once(&files)?;
     let mut outputs = output.outputs();
-    let read = files.iter().map(|file| &file.path).chain(&options.map);
+    let parts = tabular::parts::expand(&files)?;
+    let read = parts.iter().map(|file| &file.path).chain(&options.map);
     read.for_each(|path| outputs.reads(path));
     let rejects = options.rejects.as_deref().map(|path| outputs.claim(path)).transpose()?;
     let json_file = output.claim_json(&mut outputs)?;

@@ -12,7 +12,7 @@ use store::output::Output;
 use tabular::InputFile;
 
 use crate::Home;
-use crate::cli::ObjectOptions;
+use crate::cli::{ObjectOptions, standard_input_once};
 
 pub(crate) fn run(
     dir: &Path,
@@ -25,9 +25,10 @@ pub(crate) fn run(
     let map = MapOfCommand::open(options.map.as_deref(), None, &SCHEMA)?;
     let files = options.files.iter().map(|file| InputFile::from_argument(file.as_os_str()));
     let files: Vec<InputFile> = files.collect();
+    standard_input_once(&files)?;
     let inputs = map.inputs(&files)?;
     let mut outputs = output.outputs();
-    files.iter().for_each(|file| outputs.reads(&file.path));
+    inputs.iter().for_each(|input| outputs.reads(&input.file.path));
     options.map.iter().for_each(|map| outputs.reads(map));
     // Before anything is carried out: what is left must have a place.
     let rejects = options.rejects.as_deref().map(|path| outputs.claim(path)).transpose();
@@ -152,6 +153,8 @@ fn left(feed: &Feed) -> Text {
 fn advice(dir: &Path, feed: &Feed, written: Option<&Output>) -> Text {
     match (feed.unread().first().and_then(Diagnose::advice), written) {
         (Some(advice), _) => Text::new("object-try-unread").with("try", advice),
+        // Some of these lines are in the feed alone.
+        (None, Some(_)) if !feed.left_is_whole() => Text::new("object-try-kept"),
         (None, Some(output)) => {
             let (dir, name) = (dir.display(), output.name().display());
             let command = format!("provider-node object --dir {dir} {name}");

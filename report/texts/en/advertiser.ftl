@@ -307,6 +307,8 @@ accept-name = a provider cannot be called so
 accept-name-taken = another provider is called { $name } here
     .try = name this one differently with --name
 accept-name-is = provider: { $name }
+run-id-result-gone = the result of run { $run } is kept no more
+    .try = ask anew under another name; that is a new charge
 run-id-bound = run { $run } is known here, with { $what ->
     [map] another map
     [provider] another provider

@@ -306,6 +306,8 @@ accept-name = un prestataire ne peut pas s’appeler ainsi
 accept-name-taken = un autre prestataire s’appelle { $name } ici
     .try = nommez celui-ci autrement avec --name
 accept-name-is = prestataire : { $name }
+run-id-result-gone = le résultat de l’exécution { $run } n’est plus conservé
+    .try = posez la question sous un autre nom ; ce sera un nouveau débit
 run-id-bound = l’exécution { $run } est connue ici, avec { $what ->
     [map] une autre correspondance
     [provider] un autre prestataire

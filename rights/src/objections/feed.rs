@@ -39,7 +39,7 @@ pub struct FeedRules<'a> {
 pub static SCHEMA: Schema = Schema {
     columns: &[
         Column::required("type", Holds::Code),
-        Column::required("value", Holds::Name),
+        Column::required("value", Holds::Identifier),
         Column::optional("scope", Holds::Text),
         Column::optional("recorded_at", Holds::Time),
         Column::unused("line"),
@@ -140,6 +140,13 @@ impl Form {
 }
 
 impl Feed {
+    /// True if the file of what is left has the whole of each line: one whose bytes or fields do
+    /// not fit its columns is in the feed alone.
+    #[must_use]
+    pub fn left_is_whole(&self) -> bool {
+        ![ENCODING_INVALID, COLUMNS_RAGGED].iter().any(|why| self.counts.rejected.contains_key(why))
+    }
+
     /// Counts of the lines by their end.
     #[must_use]
     pub const fn counts(&self) -> &FeedCounts {
@@ -219,6 +226,10 @@ pub fn import_feed(
             // A feed has columns of its sender besides ours; none makes an objection weaker.
             Arc::make_mut(&mut input.reading).ignore = Ignore::Others;
         }
+        if inputs.iter().filter(|other| other.file.tag == input.file.tag).count() > 1 {
+            // A line is found by the name of its file: parts of a directory have one tag.
+            input.file.tag = input.file.shown().display().to_string();
+        }
         sources.push((RowSource::open(&input, &SCHEMA, &Watched::default())?, input));
     }
     let form = Form::of(inputs);
@@ -273,12 +284,12 @@ impl Scan<'_> {
                 Ok(true) => self.take(&source.current(), input)?,
                 Err(InputError::Ragged { .. }) => {
                     self.counts.lines_read += 1;
-                    self.leave(&source.current(), input, "columns_ragged")?;
+                    self.leave(&source.current(), input, COLUMNS_RAGGED)?;
                 }
                 // Nobody knows what stands in its cells.
                 Err(InputError::InvalidEncoding { line, .. }) if source.format() == Format::Csv => {
                     self.counts.lines_read += 1;
-                    self.keep([""; 4], (input, line), "encoding_invalid")?;
+                    self.keep([""; 4], (input, line), ENCODING_INVALID)?;
                 }
                 Err(error) => return Ok(Some(error)),
             }
@@ -370,6 +381,10 @@ impl Scan<'_> {
             "email_sha256" => rules.normalizer.email_sha256(value, reading.email_sha256),
             "idfa" | "aaid" => return digital(&kind, ""),
             _ => match kind.split_once(':') {
+                // It would be an objection of somebody else, or of nobody.
+                Some((cookie, _)) if cookie.trim() == "cookie" && row.is_rounded(VALUE) => {
+                    return Err("reference_rounded");
+                }
                 Some((cookie, namespace)) if cookie.trim() == "cookie" => {
                     return digital("cookie", namespace);
                 }
@@ -394,6 +409,11 @@ const COLUMNS: [&str; 6] = ["type", "value", "scope", "recorded_at", "line", "re
 const SOURCE: &str = "source";
 /// Lines that are named where they are counted.
 const FIRST_LEFT: usize = 20;
+
+/// Reason of a line whose bytes are no text of its encoding.
+const ENCODING_INVALID: &str = "encoding_invalid";
+/// Reason of a line with other fields than its header.
+const COLUMNS_RAGGED: &str = "columns_ragged";
 
 #[cfg(test)]
 mod tests {
@@ -484,6 +504,15 @@ mod tests {
         assert!(!bytes.windows(32).any(|window| window == digest));
         let again = import(dir.path(), &body);
         assert_eq!((again.counts().new, again.counts().known, again.counts().added), (0, 3, 0));
+    }
+
+    #[test]
+    fn a_cookie_that_lost_digits_is_left_and_not_taken_for_carried_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let body = "cookie:a.exemple,1.23457E+15,,\ncookie:a.exemple,1234567890,,\n";
+        let feed = import(dir.path(), body);
+        assert_eq!((feed.counts().new, feed.counts().rejected["reference_rounded"]), (1, 1));
+        assert!(feed.left_is_whole());
     }
 
     #[test]

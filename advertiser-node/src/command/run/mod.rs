@@ -132,7 +132,7 @@ fn matched(
     {
         progress.finish();
         let done = again(&run, &known, &places, terminal);
-        note_end(&runs, bound, known.about.sid, &places);
+        note_end(&runs, bound, known.about.sid, done.is_ok().then_some(&places));
         return done;
     }
     if run.committed.is_too_near(request.profile, run.policy.group_min()) {
@@ -151,16 +151,23 @@ fn matched(
         Finish::Stored(known) => (Some(known.about.sid), again(&run, &known, &places, terminal)),
     };
     if let Some(sid) = sid {
-        note_end(&runs, bound, sid, &places);
+        note_end(&runs, bound, sid, done.is_ok().then_some(&places));
     }
     done
 }
 
 /// Notes the session and the files of a run that has a name; the result itself says which run it
-/// is of, so that nothing but the leave to replace the files hangs on it.
-fn note_end(runs: &Runs<'_>, bound: Option<(&str, NamedRun)>, sid: [u8; 32], places: &Places) {
+/// is of, so that nothing but the leave to replace the files hangs on it. Without `written` places
+/// its files stay those of before: what stands there now may be somebody else's.
+fn note_end(
+    runs: &Runs<'_>,
+    bound: Option<(&str, NamedRun)>,
+    sid: [u8; 32],
+    written: Option<&Places>,
+) {
     let Some((name, named)) = bound else { return };
-    if let Err(failure) = runs.end(name, named, sid, &places.files()) {
+    let files = written.map_or_else(|| named.own_files(), Places::files);
+    if let Err(failure) = runs.end(name, named, sid, &files) {
         let report = &failure;
         tracing::warn!(target: "veilmatch::runs", "end of a run not noted: {report}");
     }

@@ -250,6 +250,7 @@ impl Run<'_> {
             day: i32::try_from(now / DAY_S).unwrap_or(i32::MAX),
             segment: self.segment.map(str::to_owned),
             run_id: self.output.run_id.clone(),
+            asked: Some(self.asked()),
             figures,
         }
     }
@@ -287,10 +288,15 @@ impl Run<'_> {
     ///
     /// # Errors
     ///
-    /// [`Code::ToDoFirst`] if it may be used no more: the same is not paid for twice.
+    /// [`Code::ToDoFirst`] if it may be used no more, or is gone: the same is not paid for twice.
     pub(super) fn known(&self, name: &str, run: &NamedRun) -> Result<Option<Kept>, Failure> {
-        let of_run =
-            |kept: &Kept| Some(kept.about.sid) == run.session || kept.about.answer.run_id == name;
+        // A name alone says little: runs without one are named by the time.
+        let asked = self.asked();
+        let of_run = |kept: &Kept| {
+            let Answer { run_id, asked: of_kept, .. } = &kept.about.answer;
+            Some(kept.about.sid) == run.session
+                || (run_id == name && of_kept.as_ref() == Some(&asked))
+        };
         let known = self.results.all()?.into_iter().find(of_run);
         match known {
             Some(known) if known.about.kept_until < SystemClock::new().now_unix() => {
@@ -299,6 +305,10 @@ impl Run<'_> {
                     .with("time", Arg::Time(known.about.kept_until));
                 Err(Failure::new(Code::ToDoFirst, text))
             }
+            None if run.session.is_some() => Err(Failure::new(
+                Code::ToDoFirst,
+                Text::new("run-id-result-gone").with("run", name),
+            )),
             known => Ok(known),
         }
     }
