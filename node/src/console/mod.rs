@@ -297,15 +297,24 @@ mod tests {
             run_is_named: true,
             ..to(true)
         };
-        std::fs::remove_file(&file).unwrap();
-        for (run_id, kept) in [("a", "a"), ("b", "a"), ("a", "a")] {
-            tell_failure(&failure(), &named(run_id), &told, &terminal);
-            let written: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
-            assert_eq!(written["run_id"], kept);
+        // A name of its own each time, for a process publishes a file once.
+        for (earlier, outcome) in [("a", "failed"), ("b", "before")] {
+            let object =
+                json!({ "schema": "veilmatch.run/1", "run_id": earlier, "outcome": "before" });
+            let (failed, done) =
+                (dir.path().join(format!("{earlier}.1")), dir.path().join(earlier));
+            for file in [&failed, &done] {
+                std::fs::write(file, object.to_string()).unwrap();
+            }
+            let to = |file: &PathBuf| OutputOptions { json: Some(file.clone()), ..named("a") };
+            let outcome_of = |file: &PathBuf| {
+                let object: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+                object["outcome"].clone()
+            };
+            tell_failure(&failure(), &to(&failed), &told, &terminal);
+            assert_eq!(outcome_of(&failed), outcome);
+            assert_eq!(tell_done(&to(&done), &told).is_ok(), earlier == "a");
+            assert_eq!(outcome_of(&done), if earlier == "a" { "done" } else { "before" });
         }
-        tell_done(&named("b"), &told).unwrap_err();
-        tell_done(&named("a"), &told).unwrap();
-        let written: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
-        assert_eq!(written["outcome"], "done");
     }
 }
