@@ -43,7 +43,7 @@ pub(crate) struct Answer {
     pub(crate) segment: Option<String>,
     /// The run that asked.
     pub(crate) run_id: String,
-    /// Its question, which a name is an answer to; none of a result of an earlier build.
+    /// Question that it answers; none of a result of an earlier build.
     #[serde(default)]
     pub(crate) asked: Option<Asked>,
     pub(crate) figures: Figures,

@@ -988,8 +988,10 @@ END
             cd provider/partners/demo-advertiser
             test -f partner.toml ||
                 printf 'kinds = [\n    "x",\n]\nnamespaces = []\n' >partner.toml ;;
-        object) test -f "$5" ;;
-        ingest) test -f "$4" && grep -q phone provider/partners/demo-advertiser/partner.toml ;;
+        object) test -f "$4" ;;
+        ingest)
+            test -f "$5" && test -f "$6" || exit 2
+            grep -q phone provider/partners/demo-advertiser/partner.toml ;;
         serve)
             trap 'exit 0' TERM
             test "$(cat address)" = "$5" || exit 2
