@@ -269,7 +269,7 @@ fn bytes(value: &[u8], kind: Kind, want: Want, text: &mut String) -> Result<(), 
 /// A whole number of two's complement, the high byte first; `None` if it takes more than 16 bytes.
 fn whole_of(bytes: &[u8]) -> Option<i128> {
     let fill = if bytes.first()? & 0x80 == 0 { 0 } else { 0xFF };
-    let extra = bytes.len().checked_sub(16).unwrap_or_default();
+    let extra = bytes.len().max(16) - 16;
     let (front, back) = bytes.split_at_checked(extra)?;
     let mut whole = [fill; 16];
     let start = whole.len().checked_sub(back.len())?;

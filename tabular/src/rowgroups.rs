@@ -244,9 +244,8 @@ impl Selected {
         rows: usize,
     ) -> Result<(), InputError> {
         let chunk = group.columns().get(self.leaf).ok_or_else(damaged)?;
-        match chunk.compression() {
-            Compression::LZO => return Err(unreadable(Found::COMPRESSION)),
-            _ => {}
+        if chunk.compression() == Compression::LZO {
+            return Err(unreadable(Found::COMPRESSION));
         }
         let range = guarded(|| Ok(chunk.byte_range()))?;
         let claims =

@@ -698,7 +698,7 @@ mod tests {
             Encoding::Windows1252.encode_into(text, &mut bytes);
             assert_eq!(decode(&bytes, Encoding::Windows1252).unwrap(), text.as_bytes());
         }
-        let mixed = [&"nom\nHélène,François\n".as_bytes()[..], b"Andr\xE9\n"].concat();
+        let mixed = ["nom\nHélène,François\n".as_bytes(), b"Andr\xE9\n"].concat();
         assert!(decode(&mixed, Encoding::Windows1252).is_ok(), "not all of it is UTF-8");
     }
 

@@ -174,8 +174,10 @@ mod tests {
         program: "advertiser-node",
     };
 
+    type Noted = Vec<(Option<u64>, u64)>;
+
     #[derive(Clone, Default)]
-    struct Seen(Arc<Mutex<Vec<(Option<u64>, u64)>>>);
+    struct Seen(Arc<Mutex<Noted>>);
 
     impl Watch for Seen {
         fn began(&self, step: Step, total: Option<u64>) {
