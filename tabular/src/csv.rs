@@ -142,7 +142,7 @@ impl<R: Read> CsvReader<R> {
     /// The position of a column that must exist.
     ///
     /// # Errors
-    /// [`InputError::MissingColumn`], with the names that come near.
+    /// [`InputError::Columns`], with the names that come near.
     pub fn column(&self, name: &str) -> Result<usize, InputError> {
         let near = || near_misses(name, self.columns.iter().map(String::as_str));
         self.find(name).ok_or_else(|| InputError::missing(Astray::new(name, near())))
