@@ -92,6 +92,22 @@ fn a_named_run_is_answered_from_the_store_without_network_and_charges_nothing() 
     for bad in ["last", "a/b", ""] {
         pair.advertiser(&["run", &input, "--run-id", bad]).expect(2).says(&["--run-id"]);
     }
+
+    // A name whose record is lost answers its own question from the store and no other, which has
+    // to ask the provider.
+    let record = pair.path("a/runs/nightly-1.run");
+    let other_question = ["run", &other, "--run-id", "nightly-1", "-o", &out];
+    std::fs::remove_file(&record).unwrap();
+    let rows_of_it = ["--profile", "matched-rows", "--wait", "1s"];
+    pair.advertiser(&[&other_question[..], &rows_of_it].concat()).expect(75);
+    std::fs::remove_file(&record).unwrap();
+    named(&["--overwrite"]).expect(0);
+    assert_eq!((pair.read("result.csv"), entries(&pair)), (rows, charged));
+
+    // A result that is gone is not paid for again under its name.
+    std::fs::remove_dir_all(pair.path("a/results")).unwrap();
+    named(&["--overwrite", "--wait", "1s"]).expect(78).says(&["nightly-1 is kept no more"]);
+    assert_eq!(entries(&pair), charged);
 }
 
 #[test]
