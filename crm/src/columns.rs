@@ -155,7 +155,7 @@ pub(super) struct InputColumns {
     pub(super) row_identifiers_max: usize,
 }
 
-/// One field of identifiers.
+/// A field of identifiers.
 #[derive(Debug)]
 pub(super) struct IdentifierField {
     pub(super) position: usize,

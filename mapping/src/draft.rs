@@ -124,7 +124,7 @@ impl Field {
 /// Origin of a field's text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// One column.
+    /// A column.
     Column(String),
     /// Several columns of identifiers, by preference.
     Columns(Vec<String>),

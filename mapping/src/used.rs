@@ -62,7 +62,7 @@ impl MapOfCommand {
         Ok(inputs)
     }
 
-    /// One file with its reading.
+    /// A file with its reading.
     ///
     /// # Errors
     ///

@@ -91,7 +91,7 @@ fn below(command: &Command) -> impl Iterator<Item = &Command> {
     commands.filter(|one| !one.is_hide_set() && one.get_name() != "help")
 }
 
-/// One page, in the markup of `man`.
+/// A page, in the markup of `man`.
 fn page(command: &Command, name: &str, reader: &Reader) -> String {
     let heading = |part| format!(".SH {}\n", Text::new(part).render(reader));
     let mut page = format!(".TH {} 1 \"\" \"Veilmatch {VERSION}\"\n", escaped(name));

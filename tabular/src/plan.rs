@@ -368,7 +368,7 @@ pub(crate) enum TypedTimes {
     Int96,
 }
 
-/// One field as a file gives it.
+/// A field as a file gives it.
 #[derive(Debug)]
 pub(crate) struct FieldPlan {
     pub(crate) origin: Origin,
@@ -388,7 +388,7 @@ pub(crate) struct FieldPlan {
 pub(crate) enum Origin {
     /// None: the file does not have it, or has not shown it yet.
     Absent,
-    /// One place.
+    /// A place.
     Place(usize),
     /// Several, each with its number among the columns of the field.
     Places(Vec<(usize, usize)>),

@@ -114,7 +114,7 @@ pub enum Dates {
     Pattern(String),
 }
 
-/// One input of a run: a file, and how it is read.
+/// An input of a run: a file, and how it is read.
 #[derive(Debug, Clone)]
 pub struct Input {
     /// The file, and the tag of its rows.

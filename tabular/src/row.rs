@@ -1,4 +1,4 @@
-//! One row: the text of its fields, as the file's own names or a map give it.
+//! A row: the text of its fields, as the file's own names or a map give it.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,7 +11,7 @@ use crate::csv::Record;
 use crate::plan::{FieldPlan, Fields, Origin, TypedTimes};
 use crate::reading::ValueMap;
 
-/// One row: its fields by their position in the schema, and its place in the file.
+/// A row: its fields by their position in the schema, and its place in the file.
 #[derive(Clone, Copy)]
 pub struct Row<'a> {
     pub(crate) record: Record<'a>,

@@ -27,7 +27,7 @@ impl Schema {
     }
 }
 
-/// One field of a [`Schema`].
+/// A field of a [`Schema`].
 #[derive(Debug, Clone, Copy)]
 pub struct Column {
     /// Our own name of it.

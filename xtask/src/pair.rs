@@ -264,7 +264,7 @@ pub(crate) struct Verdict {
     pub(crate) checks: Vec<Check>,
 }
 
-/// One check of the auditor, as its file for machines has it.
+/// A check of the auditor, as its file for machines has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Check {
     /// The check in a few words.

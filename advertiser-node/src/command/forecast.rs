@@ -109,7 +109,7 @@ impl Forecast {
         self.read_s + self.arithmetic_s() + self.provider_s()
     }
 
-    /// One line for `check`, with the reasons for it below.
+    /// The line for `check`, with the reasons for it below.
     pub(super) fn check_lines(&self, provider: Option<&str>) -> Vec<Line> {
         let Shape { width, padded_rows, elements, .. } = self.shape;
         let size = match self.profile.suite() {

@@ -2,7 +2,7 @@
 //!
 //! The only command that prints normalized values. It opens no node, writes no file, and sends
 //! nothing. Memory does not grow with the file: a line is cut at a limit that no value may reach.
-//! What the codes in its answers mean, and what to do, follows on standard error.
+//! The meaning of the codes in its answers, and the remedy, follow on standard error.
 
 use std::collections::BTreeMap;
 use std::fs::File;

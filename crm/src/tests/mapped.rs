@@ -75,7 +75,7 @@ fn crm() -> Reading {
     }
 }
 
-/// One row with these fields changed.
+/// A row with these fields changed.
 fn client(id: &str, changes: &[(&str, &str)]) -> Vec<String> {
     let field = |name: &&str| {
         let changed = changes.iter().find(|(changed, _)| changed == name);

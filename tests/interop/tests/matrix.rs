@@ -147,7 +147,7 @@ struct Node {
     pair: Pair,
     /// Root and eligible rows of each reference.
     references: BTreeMap<String, (String, u64)>,
-    /// What `check` counted of a reference, once it was asked.
+    /// Counts of `check` for a reference, once it was asked.
     counts: RefCell<BTreeMap<String, Value>>,
 }
 
@@ -281,7 +281,7 @@ impl Node {
     }
 }
 
-/// One line of the manifest.
+/// A line of the manifest.
 struct Entry {
     file: String,
     told: Value,
