@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use ::disclosure::noise::DELTA_ONE_IN;
 use crm::InputCounts;
 use node::console::{Object, OutputOptions};
 use protocol::error::Error;
@@ -32,7 +33,6 @@ pub(crate) struct Answer {
     pub(crate) distinct: u64,
     pub(crate) row_width: u8,
     pub(crate) elements: u64,
-    pub(crate) changed_rows: Option<u64>,
     /// Kinds of identifiers in the order of the terms.
     pub(crate) kinds: Vec<u8>,
     pub(crate) namespaces: BTreeMap<u16, String>,
@@ -53,10 +53,17 @@ pub(crate) struct Answer {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Figures {
-    Rows { matched: u64 },
+    Rows {
+        matched: u64,
+    },
     Count(Count),
     Handles(Count),
-    DigitalIds { count: Count, ids: u64, suppressed: u64 },
+    DigitalIds {
+        count: Count,
+        ids: u64,
+    },
+    /// Persons who left were named; nothing is counted.
+    Removed,
     Withheld(Reason),
     Served,
 }
@@ -70,6 +77,19 @@ pub(crate) struct Count {
     rate: Rate,
     interval: Option<Interval>,
     rows_by_hits: Vec<Option<u64>>,
+    noise: Option<CountNoise>,
+}
+
+/// Noise that a count carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct CountNoise {
+    epsilon_milli: u32,
+    /// Identifiers of one person that it hides.
+    unit: u8,
+    /// Rows by which it moves the count, at most, in 95 of 100 runs.
+    interval_rows: u64,
+    /// Rows by which it moves the count, at most.
+    clamp_rows: u64,
 }
 
 /// A rate at the precision of the terms.
@@ -95,6 +115,8 @@ pub(crate) enum Reason {
         k_min: u32,
     },
     AboveHandlesMaximum,
+    /// A rate that the operator has to allow by name.
+    Implausible,
     /// The operator's decision of the day.
     Declined,
     /// The provider's decision of the day, with its code.
@@ -109,39 +131,20 @@ impl Figures {
             Outcome::Rows(rows) => Self::Rows { matched: rows.matched() },
             Outcome::Count(count) => Self::Count(count.into()),
             Outcome::Handles(activated) => Self::Handles(activated.count().into()),
-            Outcome::DigitalIds(found) => Self::DigitalIds {
-                count: found.count().into(),
-                ids: found.ids(),
-                suppressed: found.suppressed(),
-            },
+            Outcome::DigitalIds(found) => {
+                Self::DigitalIds { count: found.count().into(), ids: found.ids() }
+            }
+            Outcome::Removed => Self::Removed,
             Outcome::Withheld(why) => Self::Withheld(Reason::of(*why)),
             Outcome::Served | Outcome::Released(_) => Self::Served,
         }
     }
 
-    /// True if asking the same again would give the same.
-    pub(crate) const fn is_answer(&self) -> bool {
+    /// True if something was released: nothing else is remembered [D-14].
+    pub(crate) const fn is_released(&self) -> bool {
         match self {
-            Self::Withheld(Reason::Declined | Reason::Refused(_) | Reason::ByAdvertiser)
-            | Self::Served => false,
-            Self::Rows { .. }
-            | Self::Count(_)
-            | Self::Handles(_)
-            | Self::DigitalIds { .. }
-            | Self::Withheld(Reason::BelowMatchMinimum { .. } | Reason::AboveHandlesMaximum) => {
-                true
-            }
-        }
-    }
-
-    /// The reason for which an answer is withheld.
-    pub(crate) const fn withheld(&self) -> Option<Withheld> {
-        match self {
-            Self::Withheld(Reason::BelowMatchMinimum { k_min }) => {
-                Some(Withheld::BelowMatchMinimum { k_min: *k_min })
-            }
-            Self::Withheld(Reason::AboveHandlesMaximum) => Some(Withheld::AboveHandlesMaximum),
-            _ => None,
+            Self::Rows { .. } | Self::Count(_) | Self::Handles(_) | Self::DigitalIds { .. } => true,
+            Self::Removed | Self::Withheld(_) | Self::Served => false,
         }
     }
 
@@ -158,6 +161,7 @@ impl Figures {
             Self::Withheld(Reason::Refused(code)) => {
                 Text::new("outcome-refused").with("code", code)
             }
+            Self::Removed => Text::new("outcome-removed"),
             Self::Withheld(_) => Text::new("outcome-withheld"),
             Self::Served => Text::new("outcome-served"),
         }
@@ -169,6 +173,7 @@ impl Figures {
             Self::Count(_) => "count",
             Self::Handles(_) => "handles",
             Self::DigitalIds { .. } => "digital-ids",
+            Self::Removed => "removed",
             Self::Withheld(_) => "withheld",
             Self::Served => "served",
         }
@@ -180,7 +185,7 @@ impl Figures {
             Self::Count(count) | Self::Handles(count) | Self::DigitalIds { count, .. } => {
                 Some(count)
             }
-            Self::Rows { .. } | Self::Withheld(_) | Self::Served => None,
+            Self::Rows { .. } | Self::Removed | Self::Withheld(_) | Self::Served => None,
         }
     }
 }
@@ -190,6 +195,7 @@ impl Reason {
         match why {
             Withheld::BelowMatchMinimum { k_min } => Self::BelowMatchMinimum { k_min },
             Withheld::AboveHandlesMaximum => Self::AboveHandlesMaximum,
+            Withheld::Implausible => Self::Implausible,
             Withheld::Declined => Self::Declined,
             Withheld::Refused(why) => {
                 let error = Error::RefusedByPeer { why, retry_after_s: 0, ledger_head: [0; 32] };
@@ -211,6 +217,12 @@ impl From<&MatchCount> for Count {
                 .interval()
                 .map(|interval| Interval { low: interval.low, high: interval.high.into() }),
             rows_by_hits: count.rows_by_hits().to_vec(),
+            noise: count.noise().map(|noise| CountNoise {
+                epsilon_milli: noise.epsilon_milli(),
+                unit: noise.unit(),
+                interval_rows: noise.interval_rows(),
+                clamp_rows: noise.bound(),
+            }),
         }
     }
 }
@@ -230,6 +242,19 @@ impl Rate {
             Self::Percent(percent) => json!({"percent": percent, "over": false}),
             Self::Over(cap) => json!({"percent": cap, "over": true}),
         }
+    }
+}
+
+impl CountNoise {
+    fn json(self) -> Value {
+        json!({
+            "epsilon": f64::from(self.epsilon_milli) / 1_000.0,
+            "delta": 1.0 / f64::from(DELTA_ONE_IN),
+            "noise_unit": self.unit,
+            "interval_rows": self.interval_rows,
+            "confidence": 95,
+            "clamp_rows": self.clamp_rows,
+        })
     }
 }
 
@@ -268,6 +293,10 @@ impl Count {
             };
             figures.push(("interval_high_percent".to_owned(), high));
         }
+        if let Some(noise) = self.noise {
+            figures.push(("epsilon_milli".to_owned(), Some(noise.epsilon_milli.into())));
+            figures.push(("noise_interval_rows".to_owned(), Some(noise.interval_rows)));
+        }
         let by_hits = (1..).zip(&self.rows_by_hits);
         figures.extend(by_hits.map(|(hits, rows)| (format!("rows_with_{hits}_hits"), *rows)));
         figures
@@ -286,6 +315,13 @@ impl Count {
             };
             let interval = Text::new(id).with("low", u32::from(low));
             lines.push(Line::of(interval.with("high", u32::from(high))));
+        }
+        if let Some(noise) = self.noise {
+            let text = Text::new("result-noise")
+                .with("epsilon", Arg::Decimal(noise.epsilon_milli.into(), 3))
+                .with("one_in", u64::from(DELTA_ONE_IN))
+                .with("unit", u32::from(noise.unit));
+            lines.push(Line::of(text.with("rows", noise.interval_rows)));
         }
         lines.push(Line::of(Text::new("result-by-hits")));
         lines.extend((1_u32..).zip(&self.rows_by_hits).map(|(hits, cell)| {
@@ -334,13 +370,12 @@ impl Answer {
                 lines.push(Line::of(Text::new("result-activated")));
                 lines
             }
-            Figures::DigitalIds { count, ids, suppressed } => {
+            Figures::DigitalIds { count, ids } => {
                 let mut lines = count.lines(eligible, rows);
-                let text = Text::new("result-digital-ids").with("ids", *ids);
-                lines.push(Line::of(text.with("suppressed", *suppressed)));
+                lines.push(Line::of(Text::new("result-digital-ids").with("ids", *ids)));
                 lines
             }
-            Figures::Withheld(_) | Figures::Served => Vec::new(),
+            Figures::Removed | Figures::Withheld(_) | Figures::Served => Vec::new(),
         }
     }
 
@@ -368,7 +403,6 @@ impl Answer {
             "distinct_identifiers": self.distinct,
             "row_width": self.row_width,
             "elements": self.elements,
-            "changed_rows": self.changed_rows,
             "session_id": store::hex(sid),
             "outcome_text": self.figures.text().to_string(),
         });
@@ -380,8 +414,8 @@ impl Answer {
 
     /// The figures under names that every profile has.
     fn result(&self) -> Map<String, Value> {
-        let (mut matched, mut rate, mut file, mut ids, mut suppressed) =
-            (Value::Null, Value::Null, Value::Null, Value::Null, Value::Null);
+        let (mut matched, mut rate, mut file, mut ids) =
+            (Value::Null, Value::Null, Value::Null, Value::Null);
         match &self.figures {
             Figures::Rows { matched: found } => {
                 let percent = |of: u64| 100.0 * *found as f64 / of.max(1) as f64;
@@ -389,10 +423,7 @@ impl Answer {
                 rate = json!({"percent": percent(self.eligible), "over": false});
                 file = json!({"percent": percent(self.rows), "over": false});
             }
-            Figures::DigitalIds { ids: found, suppressed: left_out, .. } => {
-                ids = (*found).into();
-                suppressed = (*left_out).into();
-            }
+            Figures::DigitalIds { ids: found, .. } => ids = (*found).into(),
             _ => {}
         }
         let count = self.figures.count();
@@ -411,9 +442,9 @@ impl Answer {
             ("file_rate", file),
             ("rows_asked", json!(count.map(|count| count.rows))),
             ("interval", json!(interval)),
+            ("epsilon", json!(count.and_then(|count| count.noise).map(CountNoise::json))),
             ("rows_by_hits", json!(count.map(|count| &count.rows_by_hits))),
             ("digital_ids", ids),
-            ("ids_suppressed", suppressed),
         ];
         fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }

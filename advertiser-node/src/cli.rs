@@ -66,6 +66,7 @@ pub(crate) enum Command {
     Plan(PlanOptions),
     Run(RunOptions),
     Result(ResultOptions),
+    History(HistoryOptions),
     Ledger(LedgerOptions),
     Normalize(NormalizeOptions),
     Status,
@@ -87,6 +88,7 @@ impl Command {
             Self::Plan(_) => "plan",
             Self::Run(_) => "run",
             Self::Result(_) => "result",
+            Self::History(_) => "history",
             Self::Ledger(_) => "ledger",
             Self::Normalize(_) => "normalize",
             Self::Status => "status",
@@ -182,6 +184,8 @@ pub(crate) struct Mapped {
 pub(crate) enum Allowed {
     OpenLastLine,
     SharedIdentifiers,
+    HighRate,
+    ManyDepartures,
 }
 
 /// Formats of an input.
@@ -257,6 +261,14 @@ pub(crate) struct ResultOptions {
     pub(crate) session: String,
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+}
+
+/// Options of `history`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct HistoryOptions {
+    pub(crate) provider: Option<String>,
+    #[arg(long, value_name = "DAY")]
+    pub(crate) since: Option<String>,
 }
 
 /// Options of `normalize`.

@@ -4,14 +4,13 @@
 //! value below it holds only where both sides have set it.
 
 use protocol::limits::{
-    CELL_MIN_DEFAULT, CONSENT_MAX_AGE_DAYS_MAX, COUNT_ROUNDING_DEFAULT, IDS_PER_RECORD_DEFAULT,
-    Limits, RATE_CAP_DEFAULT, TERMS_LIST_MAX,
+    CELL_MIN_DEFAULT, CONSENT_MAX_AGE_DAYS_MAX, COUNT_ROUNDING_DEFAULT, Limits, RATE_CAP_DEFAULT,
 };
-use report::{Arg, Text};
+use report::Text;
 use serde::Deserialize;
 
+use node::invite::{EPSILON_EPOCH_LEAST, EPSILON_EPOCH_MOST, allowed_epsilon, is_epsilon};
 use node::settings::allowed;
-use normalize::digital::deserialize_names_if_any;
 
 /// The table `[guardrails]`; every setting may be absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -21,7 +20,7 @@ pub struct GuardrailSettings {
     pub n_min: Option<u32>,
     /// Least matched rows.
     pub k_min: Option<u32>,
-    /// Least difference to an earlier file, in rows.
+    /// Least persons of a class of digital IDs.
     pub group_min: Option<u32>,
     /// Step of released rates, in percent points.
     pub rate_precision: Option<u8>,
@@ -33,13 +32,14 @@ pub struct GuardrailSettings {
     pub cell_min: Option<u32>,
     /// Most days after which a consent is no longer taken.
     pub consent_max_age_days: Option<u16>,
-    /// Most digital IDs of one person.
-    pub ids_per_person: Option<u16>,
+    /// Privacy loss of one run at most, in thousandths; 0 for no noise, if the provider agrees.
+    pub epsilon_milli: Option<u32>,
+    /// Privacy loss of 30 days at most, in thousandths.
+    pub epsilon_epoch_milli: Option<u32>,
+    /// Most telephone numbers that one run asks for.
+    pub phones_per_run: Option<u64>,
     /// Most days that a delivered digital ID is used.
     pub ids_valid_days: Option<u16>,
-    /// Names of the namespaces of digital IDs to take, in canonical form.
-    #[serde(default, deserialize_with = "deserialize_names_if_any")]
-    pub namespaces: Option<Vec<String>>,
     /// Permission to deliver attributes of digital IDs.
     pub attributes: Option<bool>,
 }
@@ -67,17 +67,21 @@ impl GuardrailSettings {
             ("rate_precision", self.rate_precision.map(u16::from), 1, 100),
             ("rate_cap", self.rate_cap.map(u16::from), 1, u16::from(RATE_CAP_DEFAULT)),
             ("consent_max_age_days", self.consent_max_age_days, 1, CONSENT_MAX_AGE_DAYS_MAX),
-            ("ids_per_person", self.ids_per_person, 1, IDS_PER_RECORD_DEFAULT),
             ("ids_valid_days", self.ids_valid_days, 1, IDS_VALID_DAYS_MOST),
         ] {
             if value.is_some_and(|value| !(least..=most).contains(&value)) {
                 return Err((name, allowed::range(least.into(), most.into())));
             }
         }
-        let many = self.namespaces.as_ref().is_some_and(|names| names.len() > TERMS_LIST_MAX);
-        if many {
-            let most = Arg::Number(TERMS_LIST_MAX as u64);
-            return Err(("namespaces", Text::new("allowed-list").with("most", most)));
+        if self.epsilon_milli.is_some_and(|milli| !is_epsilon(milli)) {
+            return Err(("epsilon_milli", allowed_epsilon()));
+        }
+        let (least, most) = (EPSILON_EPOCH_LEAST.into(), EPSILON_EPOCH_MOST.into());
+        if self.epsilon_epoch_milli.is_some_and(|milli| !(least..=most).contains(&milli)) {
+            return Err(("epsilon_epoch_milli", allowed::range(least.into(), most.into())));
+        }
+        if self.phones_per_run == Some(0) {
+            return Err(("phones_per_run", allowed::at_least(1)));
         }
         Ok(())
     }
@@ -100,10 +104,9 @@ mod tests {
     #[test]
     fn settings_may_be_absent_and_stricter() {
         assert_eq!(parse(""), Ok(GuardrailSettings::default()));
-        let text = "k_min = 200\nrate_cap = 60\ncount_rounding = 500\nnamespaces = [\"A.Example\"]";
+        let text = "k_min = 200\nrate_cap = 60\ncount_rounding = 500";
         let settings = parse(text).unwrap();
         assert_eq!((settings.k_min, settings.rate_cap), (Some(200), Some(60)));
-        assert_eq!(settings.namespaces, Some(vec!["a.example".to_owned()]));
     }
 
     #[test]
@@ -118,11 +121,15 @@ mod tests {
             ("cell_min = 49", "cell_min"),
             ("consent_max_age_days = 0", "consent_max_age_days"),
             ("consent_max_age_days = 3651", "consent_max_age_days"),
-            ("ids_per_person = 11", "ids_per_person"),
+            ("epsilon_milli = 200", "epsilon_milli"),
+            ("epsilon_epoch_milli = 8001", "epsilon_epoch_milli"),
+            ("epsilon_epoch_milli = 124", "epsilon_epoch_milli"),
+            ("phones_per_run = 0", "phones_per_run"),
+            // Conditions of digital IDs are the provider's, the same for a whole group.
+            ("ids_per_person = 3", "ids_per_person"),
+            ("namespaces = [\"a.example\"]", "namespaces"),
             ("ids_valid_days = 91", "ids_valid_days"),
             ("nmin = 1000", "nmin"),
-            ("namespaces = [\"a b\"]", "namespaces"),
-            ("namespaces = [\"a.example\", \"A.Example\"]", "namespaces"),
         ] {
             assert!(parse(text).unwrap_err().contains(name), "{text}");
         }

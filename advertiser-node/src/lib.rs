@@ -5,12 +5,13 @@
 use std::process::ExitCode;
 
 mod answer;
+mod budget;
+mod classes;
 mod cli;
 mod command;
-mod committed;
 pub mod delivery;
+mod departures;
 pub mod guardrails;
-pub mod history;
 mod learn;
 mod partner;
 mod places;
@@ -18,8 +19,6 @@ mod policy;
 mod request;
 mod runs;
 pub mod settings;
-mod shared;
-mod unmatchable;
 
 /// The directory of an advertiser's node.
 pub(crate) type Home = node::home::Home<crate::settings::AdvertiserSettings>;

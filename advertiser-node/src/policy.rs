@@ -3,16 +3,18 @@
 //! A value of ours that is not set is the default of the product. So a partner alone can make a
 //! run stricter than the default and never less strict: that takes the settings of both.
 
+use crate::budget::declared;
 use crate::guardrails::GuardrailSettings;
 use crm::PreparedInput;
 use node::failure::Failure;
-use node::invite::{COOKIE_NAMESPACE_MIN, Invitation};
+use node::invite::{COOKIE_NAMESPACE_MIN, Invitation, InvitedGuardrails};
 use protocol::error::{Error, Refusal};
 use protocol::identifier::{IdentifierKind, RulesetId};
 use protocol::limits::{
-    CELL_MIN_DEFAULT, CONSENT_MAX_AGE_DAYS_DEFAULT, COUNT_ROUNDING_DEFAULT, GROUP_MIN_DEFAULT,
+    CELL_MIN_DEFAULT, CONSENT_MAX_AGE_DAYS_DEFAULT, COUNT_ROUNDING_DEFAULT,
+    EPSILON_EPOCH_MILLI_MAX, EPSILON_MILLI_DEFAULT, EVALUATIONS_PER_KEY_MAX, GROUP_MIN_DEFAULT,
     IDS_PER_RECORD_DEFAULT, IDS_VALID_DAYS_DEFAULT, K_MIN_DEFAULT, N_MIN_DEFAULT, RATE_CAP_DEFAULT,
-    RATE_PRECISION_DEFAULT,
+    RATE_PRECISION_DEFAULT, REMOVAL_EPSILON_EPOCH_MILLI, REMOVAL_EPSILON_MILLI,
 };
 use protocol::purpose::Purpose;
 use protocol::suite::{Profile, SuiteId};
@@ -99,21 +101,37 @@ impl Policy {
     /// The terms of a run on an input: they name the purpose that its rows were gated by and the
     /// age of evidence that was taken, whatever else was asked for [D-28].
     pub(crate) fn on(&self, input: &PreparedInput) -> MatchTerms {
-        MatchTerms {
+        let terms = MatchTerms {
             purpose: input.purpose(),
             consent_max_age_days: input.consent_max_age_days(),
+            phone_evaluations_max: declared(input.counts(), self.terms.phone_evaluations_max),
             ..self.terms.clone()
+        };
+        match terms.purpose.removes() {
+            true => self.of_removal(terms),
+            false => terms,
+        }
+    }
+
+    /// Terms of persons who are to leave: with noise, unless both sides have it off, of an
+    /// allowance of its own.
+    fn of_removal(&self, terms: MatchTerms) -> MatchTerms {
+        let noisy = terms.epsilon_milli > 0;
+        let consent_max_age_days = self.terms.consent_max_age_days;
+        MatchTerms {
+            consent_max_age_days,
+            epsilon_milli: if noisy { REMOVAL_EPSILON_MILLI } else { 0 },
+            epsilon_epoch_milli: match noisy {
+                true => REMOVAL_EPSILON_EPOCH_MILLI.min(terms.epsilon_epoch_milli),
+                false => 0,
+            },
+            ..terms
         }
     }
 
     /// Least eligible rows.
     pub(crate) const fn n_min(&self) -> u32 {
         self.terms.n_min
-    }
-
-    /// Least rows changed since another input.
-    pub(crate) const fn group_min(&self) -> u32 {
-        self.terms.group_min
     }
 
     /// Days for which evidence of consent counts.
@@ -153,12 +171,16 @@ impl Policy {
         }
         combine_minima(own, invitation, &mut terms, &mut rules);
         terms.consent_max_age_days = combine_consent(own, Some(invitation), &mut rules);
+        if terms.phone_evaluations_max > 0 {
+            combine_phones(own, invitation, &mut terms, &mut rules);
+        }
         if profile.suite() == SuiteId::Shuffled {
             combine_counts(own, invitation, &mut terms, &mut rules);
+            combine_noise(own, invitation, &mut terms, &mut rules);
         }
         if profile.sends_handles() {
             combine_release(own, invitation, &mut terms, &mut rules);
-            combine_namespaces(own, invitation, &mut terms, &mut rules);
+            combine_conditions(invitation, &mut terms, &mut rules);
         }
         if profile == Profile::DigitalIds {
             combine_attributes(own, invitation, &mut terms, &mut rules);
@@ -250,6 +272,55 @@ fn combine_counts(
         stricter(rules, "cell_min", CELL_MIN_DEFAULT, own.cell_min, offered.cell_min, Ord::max);
 }
 
+/// Telephone numbers of one run; without a setting as many as the provider allows.
+fn combine_phones(
+    own: &GuardrailSettings,
+    invitation: &Invitation,
+    terms: &mut MatchTerms,
+    rules: &mut Vec<Rule>,
+) {
+    let (all, offered) = (EVALUATIONS_PER_KEY_MAX, invitation.guardrails.phones_per_run);
+    terms.phone_evaluations_max =
+        stricter(rules, "phones_per_run", all, own.phones_per_run, offered, Ord::min);
+}
+
+/// Noise is on unless both sides say that it is off; then the smaller loss holds. Tables are made
+/// for the identifiers of a person that the provider names.
+fn combine_noise(
+    own: &GuardrailSettings,
+    invitation: &Invitation,
+    terms: &mut MatchTerms,
+    rules: &mut Vec<Rule>,
+) {
+    let InvitedGuardrails { epsilon_milli, epsilon_epoch_milli, noise_unit, .. } =
+        invitation.guardrails;
+    let default = EPSILON_MILLI_DEFAULT;
+    terms.epsilon_milli =
+        stricter(rules, "epsilon_milli", default, own.epsilon_milli, epsilon_milli, less_epsilon);
+    if terms.epsilon_milli == 0 {
+        (terms.epsilon_epoch_milli, terms.noise_unit) = (0, 0);
+        return;
+    }
+    terms.epsilon_epoch_milli = stricter(
+        rules,
+        "epsilon_epoch_milli",
+        EPSILON_EPOCH_MILLI_MAX,
+        own.epsilon_epoch_milli,
+        epsilon_epoch_milli,
+        Ord::min,
+    );
+    terms.noise_unit = noise_unit;
+}
+
+/// The smaller of two privacy losses, of which 0 is none of a run but that of noise being off.
+const fn less_epsilon(one: u32, other: u32) -> u32 {
+    match (one, other) {
+        (0, loss) | (loss, 0) => loss,
+        (one, other) if one < other => one,
+        (_, other) => other,
+    }
+}
+
 fn combine_release(
     own: &GuardrailSettings,
     invitation: &Invitation,
@@ -257,14 +328,6 @@ fn combine_release(
     rules: &mut Vec<Rule>,
 ) {
     let offered = &invitation.guardrails;
-    terms.ids_per_record_max = stricter(
-        rules,
-        "ids_per_person",
-        IDS_PER_RECORD_DEFAULT,
-        own.ids_per_person,
-        offered.ids_per_person,
-        Ord::min,
-    );
     terms.ids_valid_days = stricter(
         rules,
         "ids_valid_days",
@@ -275,32 +338,20 @@ fn combine_release(
     );
 }
 
-/// Only what both name is delivered.
-fn combine_namespaces(
-    own: &GuardrailSettings,
-    invitation: &Invitation,
-    terms: &mut MatchTerms,
-    rules: &mut Vec<Rule>,
-) {
-    let wanted = |name: &String| own.namespaces.as_ref().is_none_or(|names| names.contains(name));
-    let mut agreed: Vec<(u16, &String)> = invitation
-        .namespaces
-        .iter()
-        .filter(|(name, _)| wanted(name))
-        .map(|(name, code)| (*code, name))
-        .collect();
-    agreed.sort_unstable();
-    let side = match &own.namespaces {
-        None => Side::Provider,
-        Some(own) if own.len() == agreed.len() && agreed.len() == invitation.namespaces.len() => {
-            Side::Both
-        }
-        Some(_) if agreed.len() < invitation.namespaces.len() => Side::Ours,
-        Some(_) => Side::Provider,
-    };
-    terms.namespaces = agreed.iter().map(|(code, _)| *code).collect();
-    let names: Vec<&String> = agreed.into_iter().map(|(_, name)| name).collect();
-    rules.push(Rule { name: "namespaces", value: json!(names), side, relaxed: false });
+/// Conditions of digital IDs are the provider's, for a whole group: narrower ones of one run would
+/// tell persons apart, and the provider refuses them.
+fn combine_conditions(invitation: &Invitation, terms: &mut MatchTerms, rules: &mut Vec<Rule>) {
+    let most = invitation.guardrails.ids_per_person;
+    terms.ids_per_record_max = most;
+    let side = if most == IDS_PER_RECORD_DEFAULT { Side::Default } else { Side::Provider };
+    rules.push(Rule { name: "ids_per_person", value: json!(most), side, relaxed: false });
+    let mut named: Vec<(u16, &String)> =
+        invitation.namespaces.iter().map(|(name, code)| (*code, name)).collect();
+    named.sort_unstable();
+    terms.namespaces = named.iter().map(|(code, _)| *code).collect();
+    let names: Vec<&String> = named.into_iter().map(|(_, name)| name).collect();
+    let (name, value) = ("namespaces", json!(names));
+    rules.push(Rule { name, value, side: Side::Provider, relaxed: false });
 }
 
 fn combine_attributes(
@@ -374,10 +425,11 @@ mod tests {
             namespaces: BTreeMap::from([("idfa".into(), 1), ("a.example".into(), 0x0100)]),
             n_min: 1_000,
             k_min: 100,
-            group_min: 1_000,
+            group_min: GROUP_MIN_DEFAULT,
             link_filter: LinkFilter::DEFAULT,
             guardrails: InvitedGuardrails::default(),
             notice: None,
+            table_tags: None,
         }
     }
 
@@ -411,6 +463,49 @@ mod tests {
     }
 
     #[test]
+    fn noise_is_on_unless_both_sides_turn_it_off_and_the_smaller_loss_wins() {
+        let of = |own: Option<u32>, provider: u32, epoch: (Option<u32>, u32)| {
+            let own = GuardrailSettings {
+                epsilon_milli: own,
+                epsilon_epoch_milli: epoch.0,
+                ..GuardrailSettings::default()
+            };
+            let offered = Invitation {
+                guardrails: InvitedGuardrails {
+                    epsilon_milli: provider,
+                    epsilon_epoch_milli: epoch.1,
+                    noise_unit: 3,
+                    ..InvitedGuardrails::default()
+                },
+                ..invitation()
+            };
+            let policy = combine(&own, &offered, Profile::MatchRate).unwrap();
+            let terms = policy.terms;
+            [terms.epsilon_milli, terms.epsilon_epoch_milli, terms.noise_unit.into()]
+        };
+        let full = (None, 8_000);
+        assert_eq!(of(Some(0), 0, full), [0, 0, 0]);
+        assert_eq!(of(Some(0), 250, full), [250, 8_000, 3]);
+        assert_eq!(of(Some(250), 0, full), [250, 8_000, 3]);
+        assert_eq!(of(Some(125), 500, full), [125, 8_000, 3]);
+        assert_eq!(of(Some(1_000), 500, full), [500, 8_000, 3]);
+        assert_eq!(of(Some(250), 250, (Some(2_000), 4_000)), [250, 2_000, 3]);
+        assert_eq!(of(Some(250), 250, (Some(4_000), 1_000)), [250, 1_000, 3]);
+        // What is not set is the default of the product.
+        let default = EPSILON_MILLI_DEFAULT;
+        assert_eq!(of(None, 0, full)[0], default);
+        assert_eq!(of(None, 125, full)[0], 125);
+        // In aligned order there is none.
+        let rows = combine(
+            &GuardrailSettings { epsilon_milli: Some(250), ..GuardrailSettings::default() },
+            &invitation(),
+            Profile::MatchedRows,
+        )
+        .unwrap();
+        assert_eq!((rows.terms.epsilon_milli, rows.terms.noise_unit), (0, 0));
+    }
+
+    #[test]
     fn terms_without_a_cookie_namespace_are_told() {
         let none = GuardrailSettings::default();
         let bare = Invitation {
@@ -434,8 +529,6 @@ mod tests {
             k_min: Some(200),
             rate_cap: Some(80),
             count_rounding: Some(500),
-            ids_per_person: Some(4),
-            namespaces: Some(vec!["a.example".into(), "b.example".into()]),
             attributes: Some(true),
             ..GuardrailSettings::default()
         };
@@ -455,14 +548,14 @@ mod tests {
             ("k_min", Side::Ours),
             ("rate_cap", Side::Provider),
             ("count_rounding", Side::Ours),
-            ("ids_per_person", Side::Both),
+            ("ids_per_person", Side::Provider),
             ("cell_min", Side::Default),
-            ("namespaces", Side::Ours),
+            ("namespaces", Side::Provider),
             ("attributes", Side::Both),
         ] {
             assert_eq!(rule(&policy, name).side, side, "{name}");
         }
-        assert_eq!((policy.terms.flags, policy.terms.namespaces), (1, vec![0x0100]));
+        assert_eq!((policy.terms.flags, policy.terms.namespaces), (1, vec![1, 0x0100]));
     }
 
     #[test]
@@ -481,13 +574,11 @@ mod tests {
 
     #[test]
     fn a_bag_without_namespaces_and_another_purpose_are_refused() {
-        let own = GuardrailSettings {
-            namespaces: Some(vec!["other.example".into()]),
-            ..GuardrailSettings::default()
-        };
-        let refused = combine(&own, &invitation(), Profile::DigitalIds).unwrap_err();
+        let own = GuardrailSettings::default();
+        let bare = Invitation { namespaces: BTreeMap::new(), ..invitation() };
+        let refused = combine(&own, &bare, Profile::DigitalIds).unwrap_err();
         assert_eq!(refused.exit().code(), 78);
-        combine(&own, &invitation(), Profile::MatchRate).unwrap();
+        combine(&own, &bare, Profile::MatchRate).unwrap();
         let purpose = Invitation { purposes: vec![Purpose::Suppress], ..invitation() };
         let refused =
             combine(&GuardrailSettings::default(), &purpose, Profile::MatchRate).unwrap_err();
@@ -516,10 +607,12 @@ mod tests {
             gate: GateRules { purpose, consent_max_age_days, now: 1_796_040_000 },
             kinds: &[1],
             level: 0,
+            row_width: 8,
             shared: SharedLimits::default(),
             not_for_purpose: &[],
             watched: &tabular::Watched::default(),
             map: None,
+            departed: None,
         };
         let workspace = Workspace { directory: work, memory_bytes: 1 << 20 };
         let key = StorageKey::from_bytes([7; 32]);

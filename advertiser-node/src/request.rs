@@ -3,12 +3,11 @@
 //! The shape is public to both sides. It follows from the number of rows and from what the files
 //! could hold by their columns, never from what a row does hold.
 
-use crm::PreparedInput;
+use crm::{PreparedInput, Shape};
 use node::failure::Failure;
 use node::invite::Invitation;
 use protocol::error::{Error, Refusal};
 use protocol::limits::{Limits, ROW_WIDTH_MAX};
-use protocol::rows::RowWidth;
 use protocol::suite::{Profile, SuiteId};
 use report::{Arg, Code, Text};
 
@@ -53,6 +52,14 @@ impl Request {
         matches!(self.profile, Profile::MatchedRows | Profile::DigitalIds)
     }
 
+    /// Identifiers of a row, at most: in shuffled order as many as the provider takes.
+    pub(crate) fn slots(&self, invitation: Option<&Invitation>) -> u8 {
+        match invitation.filter(|_| self.profile.suite() == SuiteId::Shuffled) {
+            Some(invitation) => invitation.guardrails.row_width_max,
+            None => ROW_WIDTH_MAX,
+        }
+    }
+
     /// The shape of a session on an input.
     ///
     /// # Errors
@@ -76,51 +83,8 @@ impl Request {
         distinct: u64,
         row_identifiers_max: usize,
     ) -> Result<Shape, Failure> {
-        Shape::of(*self, eligible, distinct, row_identifiers_max)
-    }
-}
-
-/// Size of a session as both sides see it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Shape {
-    /// Identifier slots of a row.
-    pub(crate) width: RowWidth,
-    /// Rows to draw; 0 for all of them.
-    pub(crate) sample_rows: u64,
-    /// Rows asked for: all that are eligible, or the sample.
-    pub(crate) rows: u64,
-    /// Rows after padding; in aligned order these are identifiers.
-    pub(crate) padded_rows: u64,
-    /// Elements, which are the evaluations charged.
-    pub(crate) elements: u64,
-}
-
-impl Shape {
-    fn of(
-        request: Request,
-        eligible: u64,
-        distinct: u64,
-        row_identifiers_max: usize,
-    ) -> Result<Self, Failure> {
-        let too_large = || Failure::from(Error::from(Refusal::SizeOutOfRange));
-        let limits = Limits::STANDARD;
-        if request.profile.suite() == SuiteId::Aligned {
-            let elements = limits.padded(distinct).ok_or_else(too_large)?;
-            let (width, rows) = (RowWidth::ONE, eligible);
-            return Ok(Self { width, sample_rows: 0, rows, padded_rows: elements, elements });
-        }
-        let width = u8::try_from(row_identifiers_max).unwrap_or(ROW_WIDTH_MAX);
-        let width = RowWidth::new(width.clamp(1, ROW_WIDTH_MAX)).ok_or_else(too_large)?;
-        let sample_rows = request.sample.filter(|sample| *sample < eligible).unwrap_or(0);
-        let rows = if sample_rows == 0 { eligible } else { sample_rows };
-        let padded_rows = RowWidth::padded_rows(rows, &limits).ok_or_else(too_large)?;
-        let elements = padded_rows.saturating_mul(u64::from(width.get()));
-        Ok(Self { width, sample_rows, rows, padded_rows, elements })
-    }
-
-    /// Rows of the session that are canaries, all of which must be answered rightly.
-    pub(crate) const fn canary_rows(&self) -> u64 {
-        self.padded_rows.saturating_sub(self.rows)
+        let rows = (eligible, self.sample);
+        Ok(Shape::of(self.profile.suite(), rows, distinct, row_identifiers_max)?)
     }
 }
 
@@ -130,7 +94,7 @@ mod tests {
 
     fn shape(profile: &str, sample: Option<u64>, eligible: u64, longest: usize) -> Shape {
         let request = Request::parse(profile, sample).unwrap();
-        Shape::of(request, eligible, eligible * 2, longest).unwrap()
+        request.shape_of(eligible, eligible * 2, longest).unwrap()
     }
 
     #[test]
@@ -170,6 +134,7 @@ mod tests {
     #[test]
     fn too_many_rows_are_a_size_out_of_range() {
         let request = Request::parse("match-rate", None).unwrap();
-        assert_eq!(Shape::of(request, 1 << 24, 1 << 24, 1).unwrap_err().exit().code(), 65);
+        let refused = request.shape_of(1 << 24, 1 << 24, 1).unwrap_err();
+        assert_eq!(refused.exit().code(), 65);
     }
 }

@@ -10,7 +10,7 @@ use crm::SharedLimits;
 use node::settings::{
     CommonSettings, Settings, TEMPLATE_FILES, TEMPLATE_MACHINE, UNSET, allowed, check_names, wrong,
 };
-use node::toml_file::{self, Fault};
+use node::toml_file::{self, Fault, Refused};
 
 /// Settings of an advertiser's node, valid by construction.
 #[derive(Debug)]
@@ -46,16 +46,14 @@ impl Settings for AdvertiserSettings {
         ("guardrails.count_rounding", UNSET),
         ("guardrails.cell_min", UNSET),
         ("guardrails.consent_max_age_days", UNSET),
-        ("guardrails.ids_per_person", UNSET),
         ("guardrails.ids_valid_days", UNSET),
-        ("guardrails.namespaces", UNSET),
         ("guardrails.attributes", UNSET),
     ];
 
     fn parse(text: &str) -> Result<Self, Fault> {
         check_names(text, Self::ROLE)?;
         let common = CommonSettings::parse(text)?;
-        let file: AdvertiserFile = toml_file::parse(text, toml_file::LEFT)?;
+        let file: AdvertiserFile = toml_file::parse(text, LEFT)?;
         let wrong = |setting: &str, allowed: Text| wrong(text, setting, allowed);
         let purpose = match &file.purpose {
             None => Purpose::Match,
@@ -152,16 +150,23 @@ const TEMPLATE_GUARDRAILS: &str = "\n\
     [guardrails]\n\
     # n_min = 1000           # least eligible rows\n\
     # k_min = 100            # least matched rows\n\
-    # group_min = 1000       # least rows changed since an earlier file, if any changed\n\
+    # group_min = 100        # least persons of a class of digital IDs\n\
     # rate_precision = 1     # step of rates, in percent points\n\
     # rate_cap = 85          # rates above are shown as over\n\
     # count_rounding = 100   # step of counts\n\
     # cell_min = 50          # least rows in a cell of a breakdown\n\
     # consent_max_age_days = 1095  # most days after which a consent is no longer taken\n\
-    # ids_per_person = 10    # most digital IDs of one person\n\
+    # epsilon_milli = 250    # privacy loss of a run, in thousandths; 0 for no noise\n\
+    # epsilon_epoch_milli = 8000  # privacy loss of 30 days\n\
     # ids_valid_days = 30    # most days a digital ID is used\n\
-    # namespaces = []        # digital IDs to take, by name; all that are offered if absent\n\
     # attributes = false     # whether device class, age and expiry of each ID may be delivered\n";
+
+/// Names that left, with the words for them.
+const LEFT: &[Refused] = &[
+    toml_file::LEFT[0],
+    Refused { name: "ids_per_person", text: "setting-of-provider" },
+    Refused { name: "namespaces", text: "setting-of-provider" },
+];
 
 const TABLE_TAGS_MAX_DEFAULT: u64 = 1 << 31;
 

@@ -18,10 +18,12 @@ pub struct Cli {
 /// Commands of the auditor.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Judgement of a session.
+    /// Judgement of sessions, one by one.
     Verify(Verify),
     /// Account of a session.
     Show(Show),
+    /// Packages against each other.
+    Compare(Compare),
     /// Party of an identity line.
     Party {
         /// Identity line, a file with one, or `-`.
@@ -33,14 +35,34 @@ pub enum Command {
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
 pub struct Verify {
-    /// Session.
-    pub package: PathBuf,
+    /// Sessions.
+    #[arg(required = true)]
+    pub packages: Vec<PathBuf>,
     /// Expected advertiser.
     #[arg(long, value_name = "PARTY")]
     pub advertiser: Option<String>,
     /// Expected provider.
     #[arg(long, value_name = "PARTY")]
     pub provider: Option<String>,
+    /// Names of parties, and the report.
+    #[command(flatten)]
+    pub report: Report,
+}
+
+/// Arguments of `compare`.
+#[derive(Debug, Args)]
+pub struct Compare {
+    /// Sessions.
+    #[arg(required = true, num_args = 2..)]
+    pub packages: Vec<PathBuf>,
+    /// Names of parties, and the report.
+    #[command(flatten)]
+    pub report: Report,
+}
+
+/// Names of parties, and the report.
+#[derive(Debug, Args)]
+pub struct Report {
     /// Names of parties.
     #[arg(long, value_name = "FILE")]
     pub names: Option<PathBuf>,

@@ -84,12 +84,12 @@ fn conclude(page: &mut Page<'_>, verdict: &Verdict, torn: Option<u64>) {
 }
 
 /// Blanks before the lines below a check.
-const DETAIL: usize = 12;
+pub(crate) const DETAIL: usize = 12;
 /// Blanks before the line below the verdict.
 const BELOW_VERDICT: usize = 9;
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use protocol::transcript::Opening;
     use report::Lang;
     use serde_json::{Value, json};
@@ -248,14 +248,20 @@ mod tests {
     }
 
     fn verdict(ending: Ending, checks: impl IntoIterator<Item = Check>) -> Verdict {
+        let checks = checks.into_iter().collect();
+        Verdict { level: "T0", parties: Parties::default(), account: account(ending), checks }
+    }
+
+    /// Account of a package in which nothing stands but its opening.
+    pub(crate) fn account(ending: Ending) -> Account {
         let opening = Opening {
-            protocol: 2,
+            protocol: 3,
             role: Role::Provider,
             exporter: [0; 32],
             spki_advertiser: [1; 32],
             spki_provider: [2; 32],
         };
-        let account = Account {
+        Account {
             opening,
             parties: Parties::default(),
             hello_a: None,
@@ -264,11 +270,10 @@ mod tests {
             terms: None,
             sid: None,
             session: Signers::NOBODY,
+            input: verify::Input::NotShown,
             receipt: None,
             receipt_by: Signers::NOBODY,
             ending,
-        };
-        let checks = checks.into_iter().collect();
-        Verdict { level: "T0", parties: account.parties, account, checks }
+        }
     }
 }

@@ -1,8 +1,8 @@
-//! The commands: verify, show, party.
+//! The commands: verify, show, compare, party.
 
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use protocol::attestation::PartyId;
@@ -10,10 +10,12 @@ use protocol::group::Portable;
 use protocol::limits::Limits;
 use report::cli::Unparsed;
 use report::{Arg, Code, Exit, Failure, Reader, Text};
+use serde_json::Value;
 use verify::rules::T0;
 use verify::{Account, Conclusion, Expected, Verdict};
 
-use crate::arguments::{Command, Show, Verify};
+use crate::arguments::{Command, Compare, Report, Show, Verify};
+use crate::comparison::{self, Comparison, Sum};
 use crate::output::{self, Output};
 use crate::package::Package;
 use crate::parties::{self, Names, NamesFault};
@@ -25,6 +27,7 @@ pub fn run(command: Command, reader: &Reader) -> Exit {
     let done = match command {
         Command::Verify(arguments) => verify(&arguments, reader),
         Command::Show(arguments) => show(&arguments, reader),
+        Command::Compare(arguments) => compare(&arguments, reader),
         Command::Party { identity } => party(&identity),
     };
     done.unwrap_or_else(|failure| tell(&failure, reader))
@@ -42,28 +45,90 @@ pub fn unparsed(unparsed: &Unparsed, reader: &Reader) -> ExitCode {
     }
 }
 
+/// Judges packages one after the other; one that cannot be read leaves the others their verdict.
 fn verify(arguments: &Verify, reader: &Reader) -> Result<Exit, Failure> {
-    let claim = |file| Output::claim(file, &arguments.package, arguments.overwrite);
-    let output = arguments.json.as_deref().map(claim).transpose()?;
-    let (exit, text, mut report) = match judge(arguments) {
-        Ok((verdict, names, torn)) => {
-            let exit = match verdict.conclusion() {
-                Conclusion::Accepted => Exit::Done,
-                Conclusion::NotAccepted => Exit::Finding,
-                Conclusion::Interrupted | Conclusion::Incomplete => Exit::Unchecked,
-            };
-            let text = checklist::checklist(&verdict, &names, torn, reader);
-            (exit, text, machine::verdict(&verdict, &names, torn))
+    let output = claim(&arguments.report, &arguments.packages)?;
+    let (mut exits, mut texts, mut reports) = (Vec::new(), String::new(), Vec::new());
+    for package in &arguments.packages {
+        let (exit, text, mut report) = match judge(package, arguments) {
+            Ok((verdict, names, torn)) => {
+                let exit = match verdict.conclusion() {
+                    Conclusion::Accepted => Exit::Done,
+                    Conclusion::NotAccepted => Exit::Finding,
+                    Conclusion::Interrupted | Conclusion::Incomplete => Exit::Unchecked,
+                };
+                let text = checklist::checklist(&verdict, &names, torn, reader);
+                (exit, text, machine::verdict(&verdict, &names, torn))
+            }
+            Err(failure) => {
+                let report = machine::failure("verify", machine::SCHEMA, &failure);
+                (tell(&failure, reader), String::new(), report)
+            }
+        };
+        if arguments.packages.len() > 1 {
+            texts.push_str(&format!("{}\n", package.display()));
+            set(&mut report, "package", package.display().to_string().into());
         }
-        Err(failure) => (tell(&failure, reader), String::new(), machine::failure(&failure)),
-    };
-    if let Some(object) = report.as_object_mut() {
-        object.insert("exit".to_string(), exit.code().into());
+        set(&mut report, "exit", exit.code().into());
+        texts.push_str(&text);
+        exits.push(exit);
+        reports.push(report);
     }
+    // A breach outweighs a package that could not be read, and that one what was not checked.
+    let weight = |exit: &&Exit| match exit {
+        Exit::Done => 0,
+        Exit::Unchecked => 1,
+        Exit::Finding => 3,
+        _ => 2,
+    };
+    let exit = exits.iter().max_by_key(weight).copied().unwrap_or(Exit::Usage);
+    let report = match reports.len() {
+        1 => reports.remove(0),
+        _ => machine::verdicts(reports),
+    };
+    deliver(&arguments.report, output, exit, &texts, report)
+}
+
+fn compare(arguments: &Compare, reader: &Reader) -> Result<Exit, Failure> {
+    let output = claim(&arguments.report, &arguments.packages)?;
+    let compared = names(arguments.report.names.as_deref())
+        .and_then(|names| Ok((Comparison::of(&arguments.packages)?, names)));
+    let (exit, text, report) = match compared {
+        Ok((comparison, names)) => {
+            let exit = match comparison.sum() {
+                Sum::Agrees => Exit::Done,
+                Sum::Contradicts => Exit::Finding,
+                Sum::Incomplete => Exit::Unchecked,
+            };
+            (exit, comparison.text(&names, reader), comparison.json(&names))
+        }
+        Err(failure) => {
+            let report = machine::failure("compare", comparison::SCHEMA, &failure);
+            (tell(&failure, reader), String::new(), report)
+        }
+    };
+    deliver(&arguments.report, output, exit, &text, report)
+}
+
+/// The place of the report, before anything is read.
+fn claim(report: &Report, packages: &[PathBuf]) -> Result<Option<Output>, Failure> {
+    let claim = |file| Output::claim(file, packages, report.overwrite);
+    report.json.as_deref().map(claim).transpose()
+}
+
+/// Prints a text and writes its report.
+fn deliver(
+    arguments: &Report,
+    output: Option<Output>,
+    exit: Exit,
+    text: &str,
+    mut report: Value,
+) -> Result<Exit, Failure> {
+    set(&mut report, "exit", exit.code().into());
     // Standard output is the report's, if it claimed it.
     match output {
-        Some(Output::Standard) => complain(&text),
-        _ => say(&text),
+        Some(Output::Standard) => complain(text),
+        _ => say(text),
     }
     if let (Some(output), Some(path)) = (output, &arguments.json) {
         let written = output.write(&format!("{report:#}\n"));
@@ -72,14 +137,20 @@ fn verify(arguments: &Verify, reader: &Reader) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
+fn set(report: &mut Value, name: &str, value: Value) {
+    if let Some(object) = report.as_object_mut() {
+        object.insert(name.to_string(), value);
+    }
+}
+
 /// The verdict, the reader's names, and the record that the transcript is cut in.
-fn judge(arguments: &Verify) -> Result<(Verdict, Names, Option<u64>), Failure> {
-    let names = names(arguments.names.as_deref())?;
+fn judge(package: &Path, arguments: &Verify) -> Result<(Verdict, Names, Option<u64>), Failure> {
+    let names = names(arguments.report.names.as_deref())?;
     let expected = Expected {
         advertiser: expected(arguments.advertiser.as_deref(), "--advertiser", &names)?,
         provider: expected(arguments.provider.as_deref(), "--provider", &names)?,
     };
-    let package = Package::open(&arguments.package)?;
+    let package = Package::open(package)?;
     let mut frames = package.frames();
     let verdict = verify::verify(
         &T0,
@@ -99,14 +170,13 @@ fn judge(arguments: &Verify) -> Result<(Verdict, Names, Option<u64>), Failure> {
 fn show(arguments: &Show, reader: &Reader) -> Result<Exit, Failure> {
     let names = names(arguments.names.as_deref())?;
     let package = Package::open(&arguments.package)?;
-    let account = Account::of(package.transcript())?;
-    say(&match arguments.messages {
-        true => outline::outline(package.transcript(), account.terms.as_ref(), reader),
-        false => {
-            let end = statement::end(&account, package.torn(), reader);
-            statement::head(&account, &names, reader) + &end
-        }
-    });
+    let account = Account::of(package.transcript(), package.opening())?;
+    if arguments.messages {
+        outline::outline(package.transcript(), account.terms.as_ref(), reader, say);
+    } else {
+        let end = statement::end(&account, package.torn(), reader);
+        say(&(statement::head(&account, &names, reader) + &end));
+    }
     Ok(Exit::Done)
 }
 
@@ -177,7 +247,7 @@ fn complain(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
 }
 
-/// Elements whose encodings are sorted at a time, as far as they are spread evenly.
+/// Elements whose fingerprints are sorted at a time, 16 bytes each.
 const ELEMENTS_PER_PASS: usize = 1 << 22;
 /// A names file or an identity is far smaller.
 const TEXT_BYTES_MAX: u64 = 1 << 20;

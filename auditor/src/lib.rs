@@ -11,6 +11,7 @@
 pub mod arguments;
 pub mod checklist;
 pub mod command;
+pub mod comparison;
 pub mod machine;
 pub mod outline;
 pub mod output;

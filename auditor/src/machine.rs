@@ -4,7 +4,7 @@ use protocol::terms::MatchTerms;
 use protocol::transcript::Role;
 use report::{Failure, Reader, Text, instant};
 use serde_json::{Value, json};
-use verify::{Account, Check, CheckResult, Finding, Verdict};
+use verify::{Account, Check, CheckResult, Finding, Input, Verdict};
 
 use crate::checklist::{accused, title};
 use crate::page::{list, told};
@@ -32,10 +32,7 @@ pub fn verdict(verdict: &Verdict, names: &Names, torn: Option<u64>) -> Value {
         "ended": english(&statement::ending(account, torn)),
         "session": account.sid.map(|sid| hex(&sid)),
         "transcript_of": account.opening.role.name(),
-        "parties": {
-            "advertiser": party(account, names, Role::Advertiser),
-            "provider": party(account, names, Role::Provider),
-        },
+        "parties": parties(account, names),
         "signed": {
             "hellos": account.hellos.name(),
             "terms": account.session.name(),
@@ -45,6 +42,7 @@ pub fn verdict(verdict: &Verdict, names: &Names, torn: Option<u64>) -> Value {
         "purpose": account.terms.as_ref().map(|terms| terms.purpose.name()),
         "terms": account.terms.as_ref().map(terms),
         "relaxations": relaxations,
+        "map": map(account),
         "sizes": sizes(account),
         "checks": verdict.checks.iter().map(check).collect::<Vec<_>>(),
     })
@@ -52,13 +50,21 @@ pub fn verdict(verdict: &Verdict, names: &Names, torn: Option<u64>) -> Value {
 
 /// A failure that leaves no verdict.
 #[must_use]
-pub fn failure(failure: &Failure) -> Value {
+pub fn failure(command: &str, schema: &str, failure: &Failure) -> Value {
     json!({
-        "schema": SCHEMA,
+        "schema": schema,
         "version": env!("CARGO_PKG_VERSION"),
-        "command": "verify",
+        "command": command,
         "error": failure.json(&Reader::LOG),
     })
+}
+
+/// The digest of the map; nothing where the package does not show it.
+fn map(account: &Account) -> Option<String> {
+    match &account.input {
+        Input::Opened(input) => Some(hex(&input.map)),
+        Input::NotShown | Input::Other => None,
+    }
 }
 
 fn check(check: &Check) -> Value {
@@ -82,6 +88,14 @@ fn check(check: &Check) -> Value {
 /// A finding without its words.
 fn id(finding: &Finding) -> Value {
     json!({ "id": finding.id, "args": told(finding).json() })
+}
+
+/// Both parties.
+pub(crate) fn parties(account: &Account, names: &Names) -> Value {
+    json!({
+        "advertiser": party(account, names, Role::Advertiser),
+        "provider": party(account, names, Role::Provider),
+    })
 }
 
 fn party(account: &Account, names: &Names, role: Role) -> Value {
@@ -153,6 +167,17 @@ fn sizes(account: &Account) -> Value {
     })
 }
 
-fn english(text: &Text) -> String {
+/// Verdicts on several packages, in their order, each with the path of its package.
+#[must_use]
+pub fn verdicts(all: Vec<Value>) -> Value {
+    json!({
+        "schema": "veilmatch.verdicts/1",
+        "version": env!("CARGO_PKG_VERSION"),
+        "command": "verify",
+        "verdicts": all,
+    })
+}
+
+pub(crate) fn english(text: &Text) -> String {
     text.render(&Reader::LOG)
 }

@@ -16,9 +16,15 @@ struct Run {
     elements: Option<u64>,
 }
 
-/// The outline of a transcript; counts of matched records are rounded as the terms say.
-#[must_use]
-pub fn outline(transcript: &Transcript, terms: Option<&MatchTerms>, reader: &Reader) -> String {
+/// Tells the outline of a transcript line by line: it is as long as its holder made it.
+///
+/// Counts of matched records are rounded as the terms say.
+pub fn outline(
+    transcript: &Transcript,
+    terms: Option<&MatchTerms>,
+    reader: &Reader,
+    say: impl Fn(&str),
+) {
     let mut page = Page::new(reader);
     let opening = &transcript.opening;
     let protocol = Arg::Number(opening.protocol.into());
@@ -52,9 +58,10 @@ pub fn outline(transcript: &Transcript, terms: Option<&MatchTerms>, reader: &Rea
                 page.line(2, &format!("{from}  {text}"));
             }
         }
+        say(&page.take());
     }
     flush(&mut page, run, terms);
-    page.finish()
+    say(&page.finish());
 }
 
 fn flush(page: &mut Page<'_>, run: Option<Run>, terms: Option<&MatchTerms>) {

@@ -28,7 +28,7 @@ impl Output {
     ///
     /// [`Failure`] for a file of the package or of a node, one that exists, unless `overwrite`
     /// allows to replace it, or a place that cannot be written.
-    pub fn claim(path: &Path, package: &Path, overwrite: bool) -> Result<Self, Failure> {
+    pub fn claim(path: &Path, packages: &[PathBuf], overwrite: bool) -> Result<Self, Failure> {
         if ["-", "/dev/stdout", "/dev/fd/1"].iter().any(|name| path == Path::new(name)) {
             return Ok(Self::Standard);
         }
@@ -57,7 +57,7 @@ impl Output {
         };
         let target = target.map_err(|error| failed(path, &error))?;
         if found.is_some() {
-            if files_of(package).iter().any(|file| is_same(file, path)) {
+            if packages.iter().flat_map(|it| files_of(it)).any(|file| is_same(&file, path)) {
                 return Err(refused("package"));
             }
             if !overwrite {
@@ -164,7 +164,7 @@ mod tests {
     fn a_report_replaces_nothing_it_must_not() {
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| dir.path().join(name);
-        let claim = |name: &str, overwrite| Output::claim(&at(name), &at("package"), overwrite);
+        let claim = |name: &str, overwrite| Output::claim(&at(name), &[at("package")], overwrite);
         for made in ["package/frames", "node/keys"] {
             fs::create_dir_all(at(made)).unwrap();
         }
@@ -195,7 +195,7 @@ mod tests {
                 .flatten()
                 .all(|entry| { !entry.file_name().to_string_lossy().ends_with(".partial") })
         );
-        Output::claim(Path::new("/dev/null"), &at("package"), false).unwrap().write("x").unwrap();
+        Output::claim(Path::new("/dev/null"), &[at("package")], false).unwrap().write("x").unwrap();
         assert!(!fs::metadata("/dev/null").unwrap().is_file());
     }
 }

@@ -7,6 +7,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use protocol::codec::{FrameHeader, RawFrame, StreamId};
+use protocol::commitment::InputOpening;
 use protocol::suite::PROTOCOL_VERSION;
 use protocol::transcript::{Damaged, Transcript, Unreadable};
 use report::{Arg, Code, Diagnose, Text, Whose, told_in_english};
@@ -18,6 +19,7 @@ pub struct Package {
     directory: PathBuf,
     transcript: Transcript,
     torn: Option<u64>,
+    opening: Option<Vec<u8>>,
 }
 
 impl Package {
@@ -28,10 +30,7 @@ impl Package {
     /// [`PackageError`], which names the file and its fault.
     pub fn open(path: &Path) -> Result<Self, PackageError> {
         let (directory, file) = places(path);
-        let unreadable = |source| PackageError::Unreadable { path: file.clone(), source };
-        let mut bytes = Vec::new();
-        let handle = File::open(&file).map_err(unreadable)?;
-        handle.take(TRANSCRIPT_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+        let bytes = read(&file, TRANSCRIPT_BYTES_MAX)?;
         if bytes.len() as u64 > TRANSCRIPT_BYTES_MAX {
             return Err(PackageError::TooLarge { path: file });
         }
@@ -39,7 +38,18 @@ impl Package {
             Unreadable::OtherVersion => PackageError::OtherVersion { path: file.clone() },
             Unreadable::Damaged(source) => PackageError::Damaged { path: file.clone(), source },
         })?;
-        Ok(Self { directory, transcript, torn })
+        drop(bytes);
+        let place = directory.join(InputOpening::FILE);
+        let opening = match read(&place, InputOpening::LEN as u64) {
+            Ok(bytes) => Some(bytes),
+            Err(PackageError::Unreadable { source, .. })
+                if source.kind() == io::ErrorKind::NotFound =>
+            {
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(Self { directory, transcript, torn, opening })
     }
 
     /// The record that the transcript ends in the middle of, as one does whose writer was cut.
@@ -54,12 +64,27 @@ impl Package {
         &self.transcript
     }
 
-    /// The frames of the package.
+    /// The frames of the package, and what lies beside them.
     #[must_use]
     pub fn frames(&self) -> Frames {
-        let directory = self.directory.join(FRAMES);
-        Frames { directory, streams: HashMap::new(), trouble: None }
+        let (directory, opening) = (self.directory.join(FRAMES), self.opening.clone());
+        Frames { directory, streams: HashMap::new(), opening, trouble: None }
     }
+
+    /// The file of the opening of the input commitment, if it is there.
+    #[must_use]
+    pub fn opening(&self) -> Option<&[u8]> {
+        self.opening.as_deref()
+    }
+}
+
+/// A file, and one byte more than it may have.
+fn read(file: &Path, most: u64) -> Result<Vec<u8>, PackageError> {
+    let mut bytes = Vec::new();
+    let handle = File::open(file);
+    let read = handle.and_then(|handle| handle.take(most + 1).read_to_end(&mut bytes));
+    let unreadable = |source| PackageError::Unreadable { path: file.into(), source };
+    read.map(|_| bytes).map_err(unreadable)
 }
 
 /// Directory and transcript of a package, which is named by either.
@@ -139,6 +164,7 @@ told_in_english!(PackageError);
 pub struct Frames {
     directory: PathBuf,
     streams: HashMap<StreamId, Option<StoredStream>>,
+    opening: Option<Vec<u8>>,
     trouble: Option<PackageError>,
 }
 
@@ -192,6 +218,10 @@ impl FrameSource for Frames {
                 Ok(None)
             }
         }
+    }
+
+    fn input_opening(&mut self) -> Option<Vec<u8>> {
+        self.opening.clone()
     }
 }
 
@@ -247,5 +277,5 @@ impl StoredStream {
 const HEADER_LEN: u64 = FrameHeader::LEN as u64;
 const TRANSCRIPT: &str = "RUN.transcript";
 const FRAMES: &str = "frames";
-/// The largest session has about 100,000 frames of 70 bytes each; a billion elements fit ten times.
-const TRANSCRIPT_BYTES_MAX: u64 = 1 << 28;
+/// The largest session has less than 150,000 frames, with 133 bytes of transcript for each.
+const TRANSCRIPT_BYTES_MAX: u64 = 1 << 25;

@@ -32,6 +32,11 @@ impl<'a> Page<'a> {
         self.line(indent, &words);
     }
 
+    /// The lines so far; the page goes on without them.
+    pub(crate) fn take(&mut self) -> String {
+        std::mem::take(&mut self.text)
+    }
+
     /// The page as it is printed.
     pub(crate) fn finish(self) -> String {
         self.text

@@ -13,7 +13,7 @@ use protocol::suite::Profile;
 use protocol::terms::{LinkFilter, MatchTerms};
 use protocol::transcript::{BuildFlags, Role};
 use report::{Arg, Reader, Text};
-use verify::{Account, Ending, Relaxation, Signers};
+use verify::{Account, Ending, Input, Relaxation, Signers};
 
 use crate::page::{Page, chain, list, told};
 use crate::parties::{Names, identity_line};
@@ -26,13 +26,7 @@ pub fn head(account: &Account, names: &Names, reader: &Reader) -> String {
     head.line("audit-label-session", &sid);
     head.line("audit-label-time", &time(account));
     let [advertiser, provider] = ROLES.map(|role| Party::of(account, role));
-    let short = |party: &Party| match &party.id {
-        None => Text::new("audit-unknown"),
-        Some(id) => word(&names.short(id)),
-    };
-    let both = Text::new("audit-parties");
-    let both = both.with("advertiser", short(&advertiser)).with("provider", short(&provider));
-    head.line("audit-label-parties", &both);
+    head.line("audit-label-parties", &parties(account, names));
     head.parties([&advertiser, &provider]);
     let profile = account.profile().map_or_else(unknown, |profile| word(profile.name()));
     match &account.terms {
@@ -50,6 +44,7 @@ pub fn head(account: &Account, names: &Names, reader: &Reader) -> String {
             head.line("audit-label-relaxed", &relaxed(&relaxations(account)));
         }
     }
+    head.line("audit-label-map", &map(account));
     head.line("audit-label-sizes", &sizes(account));
     if let Some(profile) = account.profile() {
         let [advertiser, provider] = ROLES.map(|role| learned(role, profile));
@@ -65,6 +60,23 @@ pub fn head(account: &Account, names: &Names, reader: &Reader) -> String {
     };
     head.line("audit-label-claimed", &Text::new(claimed).with("party", account.opening.role));
     head.page.finish()
+}
+
+/// Session, time and parties in one line.
+pub(crate) fn session(account: &Account, names: &Names) -> Text {
+    let sid = account.sid.map_or_else(|| Text::new("audit-no-terms"), |sid| word(&hex(&sid)));
+    let about = Text::new("audit-session").with("session", sid).with("time", time(account));
+    about.with("parties", parties(account, names))
+}
+
+/// Both parties by the reader's names.
+fn parties(account: &Account, names: &Names) -> Text {
+    let [advertiser, provider] =
+        [account.parties.advertiser, account.parties.provider].map(|party| match party {
+            None => unknown(),
+            Some(id) => word(&names.short(&id)),
+        });
+    Text::new("audit-parties").with("advertiser", advertiser).with("provider", provider)
 }
 
 /// The line of `show` that says how the records end.
@@ -213,6 +225,12 @@ impl<'a> Head<'a> {
             Text::new("audit-consent").with("days", u64::from(terms.consent_max_age_days)),
             Text::new("audit-phones").with("n", terms.phone_evaluations_max),
         ]));
+        if terms.epsilon_milli > 0 {
+            let milli = |value: u32| Arg::Decimal(value.into(), 3);
+            let noise = Text::new("audit-noise").with("run", milli(terms.epsilon_milli));
+            let noise = noise.with("epoch", milli(terms.epsilon_epoch_milli));
+            self.more(&noise.with("unit", u64::from(terms.noise_unit)));
+        }
         self.more(&links(&terms.link_filter));
         if terms.handles_max > 0 {
             let mut release = vec![
@@ -368,6 +386,16 @@ fn relaxed(relaxations: &[Relaxation]) -> Text {
     list(told.collect())
 }
 
+/// The map by which the input was read from its files, if the package shows it.
+fn map(account: &Account) -> Text {
+    match &account.input {
+        Input::NotShown => Text::new("audit-map-absent"),
+        Input::Other => Text::new("audit-map-other"),
+        Input::Opened(input) if input.map == [0; 32] => Text::new("audit-map-none"),
+        Input::Opened(input) => Text::new("audit-map").with("digest", hex(&input.map)),
+    }
+}
+
 fn sizes(account: &Account) -> Text {
     let Some(hello) = &account.hello_a else {
         return Text::new("audit-no-hello");
@@ -431,13 +459,14 @@ fn widest(page: &Page<'_>, labels: &[&'static str]) -> usize {
 
 const ROLES: [Role; 2] = [Role::Advertiser, Role::Provider];
 /// Labels of the head, in its order.
-const LABELS: [&str; 11] = [
+const LABELS: [&str; 12] = [
     "audit-label-session",
     "audit-label-time",
     "audit-label-parties",
     "audit-label-purpose",
     "audit-label-terms",
     "audit-label-relaxed",
+    "audit-label-map",
     "audit-label-sizes",
     "audit-label-learned",
     "audit-label-signed",
@@ -466,7 +495,12 @@ mod tests {
 
     fn terms() -> MatchTerms {
         let kinds = [IdentifierKind::EMAIL_STRICT, IdentifierKind::PHONE];
-        MatchTerms::defaults(Profile::DigitalIds, RulesetId::CRM_FR_1, &kinds)
+        MatchTerms {
+            epsilon_milli: 250,
+            epsilon_epoch_milli: 8_000,
+            noise_unit: 4,
+            ..MatchTerms::defaults(Profile::DigitalIds, RulesetId::CRM_FR_1, &kinds)
+        }
     }
 
     fn english(text: &Text) -> String {
@@ -513,8 +547,9 @@ mod tests {
         };
         let text = told(&Reader::LOG);
         for words in [
-            "n_min 1,000  k_min 100  group_min 1,000  cell_min 50",
+            "n_min 1,000  k_min 100  group_min 100  cell_min 50",
             "counts rounded to 100, rates in steps of 1 %, over 85 % only as \"over\"",
+            "noise of epsilon 0.250, at most 8.000 in 30 days, for 4 identifiers of a person",
             "rules crm-fr/1, consent at most 1,095 days old, at most 1,073,741,824 telephone",
             "at most 16,777,216 handles, 10 digital IDs of a record, to be used for 30 days",
         ] {
@@ -522,7 +557,7 @@ mod tests {
         }
         let text = told(&FR).replace(['\u{202F}', '\u{A0}'], " ");
         for words in [
-            "conditions n_min 1 000  k_min 100  group_min 1 000  cell_min 50",
+            "conditions n_min 1 000  k_min 100  group_min 100  cell_min 50",
             "taux par pas de 1 %, au-delà de 85 % seulement « plus de 85 % »",
             "consentement d’au plus 1 095 jours, au plus 1 073 741 824 numéros de téléphone",
         ] {

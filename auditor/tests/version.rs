@@ -9,8 +9,8 @@ fn a_package_of_another_version_or_damaged_is_told_as_one_and_judged_in_no_way()
     std::fs::create_dir_all(&directory).unwrap();
     for (line, told, whose) in [
         ("VEILMATCH-TRANSCRIPT-1\n", "another version", "yours"),
-        ("VEILMATCH-TRANSCRIPT-3\n", "another version", "yours"),
-        ("VEILMATCH-TRANSCRIPT-2\n", "damaged", "whoever gave you the package"),
+        ("VEILMATCH-TRANSCRIPT-2\n", "another version", "yours"),
+        ("VEILMATCH-TRANSCRIPT-3\n", "damaged", "whoever gave you the package"),
         ("something else\n", "damaged", "whoever gave you the package"),
     ] {
         std::fs::write(directory.join("RUN.transcript"), line).unwrap();

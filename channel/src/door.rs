@@ -4,7 +4,9 @@
 //! handshake holds a place until its certificate has been judged, and places are shared out so that
 //! nobody who stalls can keep the others out [S-10]: a cap for each address, a wider one for each
 //! network, and places of their own for addresses from which a partner has authenticated before.
-//! Memory is bounded by the places and by the number of partners.
+//! Within a share that is taken, whoever comes next takes the place of the oldest that has had its
+//! least time: a flood in the neighbourhood, or even from the same address, keeps nobody out as
+//! long as it is slower than that. Memory is bounded by the places and by the number of partners.
 //!
 //! An *address* is an IPv4 address or an IPv6 /64, which one subscriber has whole; a *network* is
 //! an IPv4 /24 or an IPv6 /48, the smallest that is routed by itself and commonly the largest that
@@ -16,7 +18,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::held;
@@ -40,6 +42,8 @@ pub struct DoorLimits {
     pub crowded_above: usize,
     /// Longest wait for the client's certificate while it is crowded.
     pub crowded_deadline: Duration,
+    /// Time that nobody takes from a handshake, however many come from its address or network.
+    pub least: Duration,
     /// Time for which a failed handshake keeps its place.
     pub failed_for: Duration,
 }
@@ -55,6 +59,7 @@ impl Default for DoorLimits {
             known_per_partner: 4,
             crowded_above: 64,
             crowded_deadline: Duration::from_secs(3),
+            least: Duration::from_millis(500),
             failed_for: Duration::from_secs(1),
         }
     }
@@ -68,16 +73,41 @@ pub(crate) struct Door {
     /// True while more handshakes are in progress than leave everybody the longer deadline.
     crowded: watch::Sender<bool>,
     turned_away: AtomicU64,
+    gave_way: AtomicU64,
+    failed: AtomicU64,
     closed: AtomicBool,
 }
 
-/// Handshakes in progress, each under a number of its own; counted anew where a share is asked
-/// for, because there are a few hundred at most.
+/// Figures of the handshakes of an endpoint.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct HandshakeFigures {
+    /// Handshakes in progress.
+    pub in_progress: usize,
+    /// Found no place so far.
+    pub turned_away: u64,
+    /// Gave their place to a newcomer from the same address or network so far.
+    pub gave_way: u64,
+    /// Ended without an authenticated partner so far, those that gave way among them.
+    pub failed: u64,
+}
+
+/// Handshakes in progress, each under a number of its own, so that the oldest come first; counted
+/// anew where a share is asked for, because there are a few hundred at most.
 #[derive(Debug, Default)]
 struct Places {
     next: u64,
-    taken: BTreeMap<u64, (Kind, Address)>,
+    taken: BTreeMap<u64, Taken>,
     known: Known,
+}
+
+/// A place in use.
+#[derive(Debug)]
+struct Taken {
+    kind: Kind,
+    address: Address,
+    since: Instant,
+    /// Told once the place is another's.
+    lost: Arc<Notify>,
 }
 
 impl Door {
@@ -87,6 +117,8 @@ impl Door {
             places: Mutex::default(),
             crowded: watch::Sender::new(false),
             turned_away: AtomicU64::new(0),
+            gave_way: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
             closed: AtomicBool::new(false),
         })
     }
@@ -94,15 +126,20 @@ impl Door {
     /// Takes a place for a handshake from an address that has proved itself; `None` if there is
     /// none for it.
     pub(crate) fn enter(self: &Arc<Self>, from: IpAddr) -> Option<Place> {
-        let address = Address::of(from);
+        let since = Instant::now();
         let open = !self.closed.load(Ordering::SeqCst);
-        let number = open.then(|| self.places().take(address, &self.limits)).flatten();
-        let Some(number) = number else {
+        let taken = open.then(|| self.places().take(Address::of(from), since, &self.limits));
+        let Some(entry) = taken.flatten() else {
             self.turned_away.fetch_add(1, Ordering::Relaxed);
             return None;
         };
+        if let Some(lost) = entry.instead_of {
+            self.gave_way.fetch_add(1, Ordering::Relaxed);
+            lost.notify_one();
+        }
         self.tell();
-        Some(Place { door: Arc::clone(self), number, since: Instant::now() })
+        let Entry { number, lost, .. } = entry;
+        Some(Place { door: Arc::clone(self), number, since, lost })
     }
 
     /// Gives no place any more.
@@ -121,18 +158,26 @@ impl Door {
         self.places().known.keep(is_partner);
     }
 
-    /// Handshakes in progress.
-    pub(crate) fn in_progress(&self) -> usize {
-        self.places().taken.len()
+    /// Addresses of partners, the oldest of each first.
+    pub(crate) fn known(&self) -> Vec<([u8; 32], IpAddr)> {
+        let places = self.places();
+        let of_partner = places.known.of_partner.iter();
+        of_partner
+            .flat_map(|(partner, addresses)| addresses.iter().map(|at| (*partner, at.first())))
+            .collect()
     }
 
-    /// Handshakes that found no place so far.
-    pub(crate) fn turned_away(&self) -> u64 {
-        self.turned_away.load(Ordering::Relaxed)
+    pub(crate) fn figures(&self) -> HandshakeFigures {
+        HandshakeFigures {
+            in_progress: self.places().taken.len(),
+            turned_away: self.turned_away.load(Ordering::Relaxed),
+            gave_way: self.gave_way.load(Ordering::Relaxed),
+            failed: self.failed.load(Ordering::Relaxed),
+        }
     }
 
     fn tell(&self) {
-        let crowded = self.in_progress() > self.limits.crowded_above;
+        let crowded = self.places().taken.len() > self.limits.crowded_above;
         self.crowded.send_if_modified(|was| std::mem::replace(was, crowded) != crowded);
     }
 
@@ -141,13 +186,22 @@ impl Door {
     }
 }
 
+/// A place that was found.
+#[derive(Debug)]
+struct Entry {
+    number: u64,
+    lost: Arc<Notify>,
+    /// The handshake that had it before, if it has to give way.
+    instead_of: Option<Arc<Notify>>,
+}
+
 impl Places {
-    /// Takes a place under the number that comes back.
-    fn take(&mut self, address: Address, limits: &DoorLimits) -> Option<u64> {
+    /// Takes a free place, or that of an older handshake from the same address or network.
+    fn take(&mut self, address: Address, now: Instant, limits: &DoorLimits) -> Option<Entry> {
         let network = address.network();
         let (mut open, mut of_address, mut of_network) = (0, 0, 0);
         let (mut reserved, mut reserved_of) = (0, 0);
-        for (kind, held) in self.taken.values() {
+        for Taken { kind, address: held, .. } in self.taken.values() {
             match kind {
                 Kind::Open => {
                     open += 1;
@@ -160,23 +214,61 @@ impl Places {
                 }
             }
         }
-        let kind = if open < limits.open
-            && of_address < limits.per_address
-            && of_network < limits.per_network
-        {
-            Kind::Open
-        } else if reserved < limits.reserved
-            && reserved_of < limits.reserved_per_address
-            && self.known.contains(&address)
-        {
-            Kind::Reserved
+        let known = self.known.contains(&address);
+        let in_share = of_address < limits.per_address && of_network < limits.per_network;
+        if open < limits.open && in_share {
+            return Some(self.put(Kind::Open, address, now));
+        }
+        if known && reserved < limits.reserved && reserved_of < limits.reserved_per_address {
+            return Some(self.put(Kind::Reserved, address, now));
+        }
+        let least = limits.least;
+        let victim = if of_address >= limits.per_address {
+            self.oldest(now, least, |one| one.kind == Kind::Open && one.address == address)
+        } else if of_network >= limits.per_network {
+            self.oldest_of_most(network, now, least)
         } else {
-            return None;
+            // Nobody whose own share is free of crowds has to give way to strangers.
+            None
         };
+        let victim = victim.or_else(|| {
+            known.then(|| {
+                self.oldest(now, least, |one| one.kind == Kind::Reserved && one.address == address)
+            })?
+        })?;
+        let given = self.taken.remove(&victim)?;
+        let entry = self.put(given.kind, address, now);
+        Some(Entry { instead_of: Some(given.lost), ..entry })
+    }
+
+    fn put(&mut self, kind: Kind, address: Address, since: Instant) -> Entry {
         let number = self.next;
         self.next = self.next.wrapping_add(1);
-        self.taken.insert(number, (kind, address));
-        Some(number)
+        let lost = Arc::new(Notify::new());
+        self.taken.insert(number, Taken { kind, address, since, lost: Arc::clone(&lost) });
+        Entry { number, lost, instead_of: None }
+    }
+
+    /// The oldest of these places that has had its least time.
+    fn oldest(&self, now: Instant, least: Duration, is_of: impl Fn(&Taken) -> bool) -> Option<u64> {
+        let (number, _) = self
+            .taken
+            .iter()
+            .find(|(_, one)| is_of(one) && now.duration_since(one.since) >= least)?;
+        Some(*number)
+    }
+
+    /// The oldest place of the address in a network that has most of its open places.
+    fn oldest_of_most(&self, network: Network, now: Instant, least: Duration) -> Option<u64> {
+        let mut held: BTreeMap<Address, usize> = BTreeMap::new();
+        let open = |one: &&Taken| one.kind == Kind::Open && one.address.network() == network;
+        for one in self.taken.values().filter(open) {
+            *held.entry(one.address).or_default() += 1;
+        }
+        let most = held.values().copied().max()?;
+        self.oldest(now, least, |one| {
+            one.kind == Kind::Open && held.get(&one.address) == Some(&most)
+        })
     }
 }
 
@@ -193,10 +285,12 @@ pub(crate) struct Place {
     door: Arc<Door>,
     number: u64,
     since: Instant,
+    lost: Arc<Notify>,
 }
 
 impl Place {
-    /// Resolves when the handshake has had its time: `longest`, or less while it is crowded.
+    /// Resolves when the handshake has had its time: `longest`, or less while it is crowded; or
+    /// when it has to give way.
     ///
     /// A handshake that began when it was quiet has no right to the longer time: otherwise whoever
     /// came before the crowd would hold places three times as long as whoever comes with it.
@@ -210,6 +304,7 @@ impl Place {
                 biased;
                 // The sender lives in the door, which this place holds.
                 Ok(()) = changes.changed() => {}
+                () = self.lost.notified() => return,
                 () = sleep_until(self.since + allowed) => return,
             }
         }
@@ -218,6 +313,7 @@ impl Place {
     /// Keeps the place of a failed handshake for a little while, so that one address fails at a
     /// bounded rate.
     pub(crate) fn fail(self) {
+        self.door.failed.fetch_add(1, Ordering::Relaxed);
         let time = self.door.limits.failed_for;
         tokio::spawn(async move {
             sleep(time).await;
@@ -310,6 +406,18 @@ impl Address {
         }
     }
 
+    /// The first address of the range.
+    fn first(self) -> IpAddr {
+        match self {
+            Self::V4(address) => address.into(),
+            Self::V6(prefix) => {
+                let mut octets = [0; 16];
+                octets.iter_mut().zip(prefix).for_each(|(to, from)| *to = from);
+                Ipv6Addr::from(octets).into()
+            }
+        }
+    }
+
     const fn network(self) -> Network {
         match self {
             Self::V4(address) => {
@@ -341,10 +449,10 @@ mod tests {
         assert_eq!(held.len(), 16);
         assert_eq!(fill(&door, "::ffff:192.0.2.1").len(), 0, "the same address in other clothes");
         assert!(door.enter(ip("192.0.2.2")).is_some());
-        assert_eq!(door.turned_away(), 2);
+        assert_eq!(door.figures().turned_away, 2);
         drop(held);
         assert_eq!(fill(&door, "192.0.2.1").len(), 16);
-        assert_eq!(door.in_progress(), 0);
+        assert_eq!(door.figures().in_progress, 0);
         door.close();
         assert!(door.enter(ip("192.0.2.1")).is_none());
     }
@@ -394,6 +502,143 @@ mod tests {
         assert!(door.enter(ip("203.0.113.9")).is_some(), "another partner's");
         let known = door.places();
         assert_eq!((known.known.of_partner.len(), known.known.partners_at.len()), (2, 5));
+    }
+
+    /// Places under a clock of the test's own, whose half-open handshakes end after ten seconds.
+    struct Simulated {
+        places: Places,
+        now: Instant,
+        limits: DoorLimits,
+    }
+
+    impl Simulated {
+        fn new() -> Self {
+            Self { places: Places::default(), now: Instant::now(), limits: DoorLimits::default() }
+        }
+
+        fn pass(&mut self, time: Duration) {
+            self.now += time;
+            let now = self.now;
+            self.places.taken.retain(|_, one| now - one.since < Duration::from_secs(10));
+        }
+
+        fn enter(&mut self, from: &str) -> Option<u64> {
+            let entry = self.places.take(Address::of(ip(from)), self.now, &self.limits);
+            entry.map(|entry| entry.number)
+        }
+
+        /// Lets `per_second` half-open handshakes come from these addresses in turn for a minute;
+        /// shares of the handshakes of `honest`, one a second, that found a place, and that kept
+        /// it for as long as a slow path takes.
+        fn flooded(&mut self, per_second: u32, from: &[String], honest: &str) -> (f64, f64) {
+            let gap = Duration::from_secs(1) / per_second;
+            let slow_path = Duration::from_millis(400);
+            let (mut found, mut kept, mut tried) = (0_u32, 0_u32, 0_u32);
+            let mut trying: Option<(u64, Instant)> = None;
+            let (every, mut next) = (per_second as usize + 7, 0);
+            let all = 60 * per_second as usize;
+            for (n, from) in from.iter().cycle().take(all).enumerate() {
+                self.enter(from);
+                // Not in step with the flood.
+                if n == next && n < all - per_second as usize {
+                    next += every;
+                    tried += 1;
+                    trying = self.enter(honest).map(|number| (number, self.now));
+                    found += u32::from(trying.is_some());
+                }
+                self.pass(gap);
+                if let Some((number, since)) = trying
+                    && self.now - since >= slow_path
+                {
+                    kept += u32::from(self.places.taken.remove(&number).is_some());
+                    trying = None;
+                }
+            }
+            assert!(tried > 45, "{tried}");
+            (f64::from(found) / f64::from(tried), f64::from(kept) / f64::from(tried))
+        }
+    }
+
+    fn addresses(network: &str, count: u8) -> Vec<String> {
+        (1..=count).map(|host| format!("{network}.{host}")).collect()
+    }
+
+    #[test]
+    fn flood_keeps_nobody_out_not_even_at_its_own_address() {
+        // The attack that was seen: 29 half-open handshakes a second.
+        let one = addresses("198.51.100", 1);
+        for honest in ["203.0.113.1", "198.51.100.9", "198.51.100.1"] {
+            assert_eq!(Simulated::new().flooded(29, &one, honest), (1.0, 1.0), "{honest}");
+        }
+        // From 50 addresses of one network, 100 a second.
+        let many = addresses("198.51.100", 50);
+        for honest in ["203.0.113.1", "198.51.100.99", "198.51.100.1"] {
+            assert_eq!(Simulated::new().flooded(100, &many, honest), (1.0, 1.0), "{honest}");
+        }
+        // A hundred times the attack: only who shares its address has to try again and again.
+        assert_eq!(Simulated::new().flooded(2_900, &one, "203.0.113.1"), (1.0, 1.0));
+    }
+
+    #[test]
+    fn nobody_gives_way_to_strangers() {
+        let mut simulated = Simulated::new();
+        let honest = simulated.enter("203.0.113.1").unwrap();
+        for second in 0..9 {
+            for net in 0..=255 {
+                (0..20).for_each(|_| {
+                    simulated.enter(&format!("10.{second}.{net}.1"));
+                });
+            }
+            simulated.pass(Duration::from_secs(1));
+        }
+        assert_eq!(simulated.places.taken.len(), 192);
+        assert!(simulated.places.taken.contains_key(&honest), "it has its ten seconds");
+    }
+
+    #[test]
+    fn newcomer_takes_a_place_of_whoever_has_most_in_its_network() {
+        let mut simulated = Simulated::new();
+        let modest = simulated.enter("198.51.100.99").unwrap();
+        for from in addresses("198.51.100", 5) {
+            (0..20).for_each(|_| {
+                simulated.enter(&from);
+            });
+        }
+        assert_eq!(simulated.places.taken.len(), 64);
+        assert!(simulated.enter("198.51.100.98").is_none(), "everybody has a least time");
+        simulated.pass(simulated.limits.least);
+        assert!(simulated.enter("198.51.100.98").is_some());
+        assert!(simulated.places.taken.contains_key(&modest), "though it is the oldest");
+        assert_eq!(simulated.places.taken.len(), 64);
+    }
+
+    #[tokio::test]
+    async fn handshake_that_gives_way_ends_at_once() {
+        let limits = DoorLimits { least: Duration::ZERO, per_address: 1, ..DoorLimits::default() };
+        let door = Door::new(limits);
+        let first = door.enter(ip("192.0.2.1")).unwrap();
+        let second = door.enter(ip("192.0.2.1")).unwrap();
+        let hour = Duration::from_secs(3_600);
+        tokio::time::timeout(Duration::from_secs(60), first.overdue(hour)).await.unwrap();
+        first.fail();
+        let figures = door.figures();
+        assert_eq!((figures.in_progress, figures.gave_way, figures.failed), (1, 1, 1));
+        let waiting = second.overdue(hour);
+        assert!(tokio::time::timeout(Duration::from_millis(20), waiting).await.is_err());
+    }
+
+    #[test]
+    fn addresses_known_are_taken_up_again() {
+        let door = Door::new(DoorLimits::default());
+        for (partner, from) in [([1; 32], "192.0.2.1"), ([2; 32], "2001:db8:1:2:3::4")] {
+            door.remember(partner, ip(from));
+        }
+        let again = Door::new(DoorLimits { open: 0, ..DoorLimits::default() });
+        let known = door.known();
+        assert_eq!(known, [([1; 32], ip("192.0.2.1")), ([2; 32], ip("2001:db8:1:2::"))]);
+        known.into_iter().for_each(|(partner, from)| again.remember(partner, from));
+        assert!(again.enter(ip("2001:db8:1:2:ffff::9")).is_some());
+        assert!(again.enter(ip("192.0.2.2")).is_none());
     }
 
     #[tokio::test]

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
+use protocol::attestation::Signature;
 use protocol::codec::{FrameHeader, RawFrame, StreamId};
 use protocol::error::Violation;
 use protocol::transcript::Role;
@@ -114,7 +115,7 @@ impl FrameReader {
         }
         Poll::Ready(match ready!(Pin::new(&mut self.frames).poll_next(cx)) {
             Some(Ok(frame)) => {
-                let bytes = (FrameHeader::LEN + frame.payload.len()) as u64;
+                let bytes = FrameHeader::LEN as u64 + frame.header.wire_len();
                 self.counters.received.fetch_add(bytes, Ordering::Relaxed);
                 Ok(Some(frame))
             }
@@ -180,15 +181,20 @@ impl Decoder for FrameDecoder {
         if header.stream != self.stream {
             return Err(Fault::Breach(Violation::FrameMalformed));
         }
-        let whole = usize::try_from(header.payload_len)
+        let whole = usize::try_from(header.wire_len())
             .ok()
             .and_then(|len| len.checked_add(FrameHeader::LEN))
             .ok_or(Violation::FrameTooLarge)?;
-        let Some(payload) = bytes.get(FrameHeader::LEN..whole) else {
+        let Some(mut payload) = bytes.get(FrameHeader::LEN..whole) else {
             bytes.reserve(whole - bytes.len());
             return Ok(None);
         };
-        let frame = RawFrame::new(header, payload.into())?;
+        let mut signature = Signature::NONE;
+        if !header.stream.is_control() {
+            let (content, after) = payload.split_last_chunk().ok_or(Violation::FrameMalformed)?;
+            (payload, signature) = (content, Signature::from_bytes(after));
+        }
+        let frame = RawFrame::new(header, payload.into())?.with_signature(signature);
         bytes.advance(whole);
         self.frames = self.frames.checked_add(1).ok_or(Violation::FrameMalformed)?;
         self.complete = frame.header.is_last();

@@ -15,6 +15,7 @@ mod frames;
 pub mod identity;
 mod link;
 pub mod memory;
+pub mod pace;
 pub mod quic;
 mod sender;
 

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -26,8 +26,8 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::channel::{Channel, Parts, PathFigures};
-pub use crate::door::DoorLimits;
 use crate::door::{Door, Place};
+pub use crate::door::{DoorLimits, HandshakeFigures};
 use crate::error::{Close, LocalStep, Loss, Side, TransportError, Unreachable, Wait};
 use crate::held;
 use crate::identity::{
@@ -35,6 +35,7 @@ use crate::identity::{
     verified_peer,
 };
 use crate::link::{Link, ReceiveHalf, SendHalf};
+use crate::pace::{Pace, PaceLimits};
 
 /// The settings of QUIC and of the service; the defaults are those of production.
 #[derive(Debug, Clone)]
@@ -69,6 +70,8 @@ pub struct QuicOptions {
     pub door: DoorLimits,
     /// Connections of one identity at a time.
     pub connections_per_identity: usize,
+    /// Pace of the connections of one identity.
+    pub connection_pace: PaceLimits,
     /// Bytes asked for as socket buffers, each way.
     pub socket_buffer: usize,
 }
@@ -91,6 +94,7 @@ impl Default for QuicOptions {
             incoming_buffer_total: 4 * u64::from(MIB),
             door: DoorLimits::default(),
             connections_per_identity: 4,
+            connection_pace: PaceLimits { at_once: 64, every: Duration::from_secs(1) },
             socket_buffer: 2 * MIB as usize,
         }
     }
@@ -226,6 +230,17 @@ struct Service {
 struct Live {
     next: u64,
     connections: BTreeMap<u64, ([u8; 32], quinn::Connection)>,
+    /// Coming of each identity that has authenticated and is still pinned.
+    paces: BTreeMap<[u8; 32], (Pace, ConnectionFigures)>,
+}
+
+/// Connections of one identity so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ConnectionFigures {
+    /// Admitted.
+    pub admitted: u64,
+    /// Closed at once: too many at a time, or one after the other.
+    pub refused: u64,
 }
 
 impl ProviderEndpoint {
@@ -300,15 +315,39 @@ impl ProviderEndpoint {
         None
     }
 
-    /// Handshakes in progress, and those that found no place so far.
+    /// Figures of the handshakes so far.
     #[must_use]
-    pub fn handshakes(&self) -> (usize, u64) {
-        (self.service.door.in_progress(), self.service.door.turned_away())
+    pub fn handshakes(&self) -> HandshakeFigures {
+        self.service.door.figures()
+    }
+
+    /// Addresses from which partners authenticated, each with the key of its partner, the latest
+    /// of a partner last; the first address of a range stands for it.
+    #[must_use]
+    pub fn known_addresses(&self) -> Vec<([u8; 32], IpAddr)> {
+        self.service.door.known()
+    }
+
+    /// Takes up the addresses that an earlier endpoint knew; those of keys that are not pinned are
+    /// left out.
+    pub fn remember_addresses(&self, known: impl IntoIterator<Item = ([u8; 32], IpAddr)>) {
+        for (spki, address) in known {
+            if self.service.pins.party(&spki).is_some() {
+                self.service.door.remember(spki, address);
+            }
+        }
+    }
+
+    /// Connections of each key that authenticated so far.
+    #[must_use]
+    pub fn connections_by_key(&self) -> Vec<([u8; 32], ConnectionFigures)> {
+        self.service.live().paces.iter().map(|(spki, (_, figures))| (*spki, *figures)).collect()
     }
 
     /// Closes the connections whose keys are no longer pinned; returns how many (N22).
     pub fn close_unpinned(&self) -> usize {
         self.service.door.keep(|spki| self.service.pins.party(spki).is_some());
+        self.service.live().paces.retain(|spki, _| self.service.pins.party(spki).is_some());
         let unpinned: Vec<quinn::Connection> = self
             .service
             .live()
@@ -373,7 +412,7 @@ impl Service {
         Ok((connection, peer, admission))
     }
 
-    /// Counts a connection of an identity, if it may have one more (N16).
+    /// Counts a connection of an identity, if it may have one more now (N16).
     fn admit(
         self: &Arc<Self>,
         spki: [u8; 32],
@@ -381,9 +420,13 @@ impl Service {
     ) -> Option<Admission> {
         let mut live = self.live();
         let held = live.connections.values().filter(|(of, _)| *of == spki).count();
-        if held >= self.options.connections_per_identity {
+        let (pace, figures) = live.paces.entry(spki).or_default();
+        let stepped = pace.step(Instant::now().into_std(), self.options.connection_pace);
+        if stepped.is_err() || held >= self.options.connections_per_identity {
+            figures.refused += 1;
             return None;
         }
+        figures.admitted += 1;
         let id = live.next;
         live.next = live.next.wrapping_add(1);
         live.connections.insert(id, (spki, connection.clone()));
@@ -842,6 +885,7 @@ mod tests {
         assert_eq!((door.open, door.reserved, door.crowded_above), (192, 64, 64));
         assert_eq!((door.per_address, door.per_network), (16, 64));
         assert_eq!(door.crowded_deadline, Duration::from_secs(3));
+        assert_eq!((door.reserved_per_address, door.least), (4, Duration::from_millis(500)));
         assert_eq!(options.connections_per_identity, 4);
         assert_eq!(options.grant_max, 67_108_864);
         assert_eq!(options.pool.left(), 134_217_728);

@@ -195,16 +195,20 @@ impl Writer {
             half.write(&prefix).await?;
             counters.sent.fetch_add(prefix.len() as u64, Ordering::Relaxed);
         }
-        while let Some(RawFrame { header, payload }) = frames.recv().await {
+        while let Some(RawFrame { header, payload, signature }) = frames.recv().await {
             let encoded = header.encode();
+            let signature = signature.to_bytes();
+            // Control messages hold their signatures themselves.
+            let after: &[u8] = if header.stream.is_control() { &[] } else { &signature };
             if payload.len() <= JOINED_BYTES {
-                let joined: Vec<u8> = encoded.iter().chain(payload.iter()).copied().collect();
-                half.write(&joined).await?;
+                half.write(&[&encoded[..], &payload, after].concat()).await?;
             } else {
                 half.write(&encoded).await?;
                 half.write(&payload).await?;
+                half.write(after).await?;
             }
-            counters.sent.fetch_add((encoded.len() + payload.len()) as u64, Ordering::Relaxed);
+            let bytes = encoded.len() + payload.len() + after.len();
+            counters.sent.fetch_add(bytes as u64, Ordering::Relaxed);
             if header.is_last() {
                 break;
             }

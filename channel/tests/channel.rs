@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use channel::identity::{Check, NodeIdentity, Pins, PublicIdentity};
 use channel::memory;
-use channel::quic::{DoorLimits, ProviderEndpoint, QuicOptions, connect};
+use channel::pace::PaceLimits;
+use channel::quic::{DoorLimits, HandshakeFigures, ProviderEndpoint, QuicOptions, connect};
 use channel::{Channel, Close, FrameSender, Loss, Side, TransportError, Unreachable, Wait};
 use protocol::codec::{FrameHeader, RawFrame, StreamId};
 use protocol::error::{Bug, Violation};
@@ -108,8 +109,8 @@ async fn foreign_tls_rules_do_not_connect() {
     let nothing = |_: &mut rustls::crypto::CryptoProvider| {};
     for (client, check) in [
         (world.raw_client(b"", &nothing), Check::Alpn),
-        (world.raw_client(b"veilmatch/1", &nothing), Check::Alpn),
-        (world.raw_client(b"veilmatch/3", &nothing), Check::Alpn),
+        (world.raw_client(b"veilmatch/2", &nothing), Check::Alpn),
+        (world.raw_client(b"veilmatch/4", &nothing), Check::Alpn),
         (world.raw_client(ALPN, &x25519), Check::KeyExchange),
     ] {
         let endpoint = client_endpoint();
@@ -219,7 +220,8 @@ async fn whoever_finds_no_place_is_told_so() {
     let error = world.refused(&service, &world.advertiser).await;
     assert_eq!(error, TransportError::Closed(Close::Overloaded));
     assert_eq!(error.exit(), Exit::TryAgain);
-    assert_eq!(service.endpoint.handshakes(), (0, 1));
+    let figures = service.endpoint.handshakes();
+    assert_eq!((figures.in_progress, figures.turned_away), (0, 1));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -239,7 +241,7 @@ async fn address_that_has_not_proved_itself_gets_a_retry_and_no_place() {
     };
     timeout(Duration::from_secs(10), answered).await.expect("the service answers");
     assert!(is_retry(relay.first.load(Ordering::Relaxed)));
-    assert_eq!(service.endpoint.handshakes(), (0, 0));
+    assert_eq!(service.endpoint.handshakes(), HandshakeFigures::default());
     assert!(service.results.try_recv().is_err(), "no handshake has begun");
     drop(attempt);
 }
@@ -252,24 +254,110 @@ async fn flood_of_half_open_handshakes_from_one_address_keeps_nobody_out() {
     let longest = Duration::from_secs(30);
     let flood = Flood::start(&world, service.address, [127, 0, 0, 2], 200, longest).await;
     let stalled = async {
-        while service.endpoint.handshakes().1 < 100 {
+        while service.endpoint.handshakes().turned_away < 100 {
             sleep(Duration::from_millis(5)).await;
         }
     };
     timeout(Duration::from_secs(30), stalled).await.expect("the flood is turned away");
-    assert_eq!(service.endpoint.handshakes().0, 16, "and holds no more than its share");
+    assert_eq!(service.endpoint.handshakes().in_progress, 16, "and holds no more than its share");
     // Ten honest connections, each at its first try, while it goes on.
     for _ in 0..10 {
-        let options = QuicOptions::default();
-        let mut advertiser =
-            connect(&service.at(), &world.advertiser, &world.provider.public(), &options)
-                .await
-                .expect("at the first try");
-        advertiser.send(control(StreamId::ControlAdvertiser, 0)).await.expect("sent");
-        let _provider = service.any_channel().await;
+        let at = service.at();
+        let _sides = world.at_the_first_try(&mut service, &at).await;
     }
     assert!(flood.still_going());
     flood.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn flood_from_one_network_keeps_neither_neighbours_nor_others_out() {
+    // N15, S7: from eight addresses of a /24, more than their network's share.
+    let world = World::new();
+    let mut service = world.serve(QuicOptions::default());
+    let mut floods = Vec::new();
+    for host in 2..10 {
+        let longest = Duration::from_secs(60);
+        floods.push(Flood::start(&world, service.address, [127, 0, 0, host], 12, longest).await);
+    }
+    let full = async {
+        while service.endpoint.handshakes().gave_way < 50 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(Duration::from_secs(60), full).await.expect("the network has its share");
+    assert_eq!(service.endpoint.handshakes().in_progress, 64);
+    // One of another network, whose packets a relay sends, and one of theirs.
+    let elsewhere = SocketAddr::from(([127, 0, 1, 1], 0));
+    let relay = Relay::hearing(service.address, elsewhere, Hears::All).await;
+    for at in [relay.address.to_string(), service.at(), relay.address.to_string(), service.at()] {
+        let _sides = world.at_the_first_try(&mut service, &at).await;
+    }
+    for flood in floods {
+        assert!(flood.still_going());
+        flood.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn flood_from_the_address_of_a_partner_does_not_keep_it_out() {
+    // N15, S7: the attack that was seen, 29 a second, behind the partner's own address.
+    let world = World::new();
+    // Shares and times four times as large, for machines that are busy with other tests.
+    let least = Duration::from_secs(2);
+    let door = DoorLimits { per_address: 64, per_network: 96, least, ..DoorLimits::default() };
+    let mut service = world.serve(QuicOptions { door, ..QuicOptions::default() });
+    drop(world.session(&mut service).await);
+    let [(_, known)] = service.endpoint.known_addresses()[..] else { panic!("one is known") };
+    assert_eq!(known, loopback().ip());
+    let longest = Duration::from_secs(60);
+    let flood = Flood::start(&world, service.address, [127, 0, 0, 1], 29, longest).await;
+    let full = async {
+        while service.endpoint.handshakes().gave_way < 10 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(Duration::from_secs(60), full).await.expect("the address has its share");
+    let at = service.at();
+    for _ in 0..10 {
+        let _sides = world.at_the_first_try(&mut service, &at).await;
+    }
+    assert!(flood.still_going());
+    flood.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn known_addresses_outlive_an_endpoint_and_strangers_keys_do_not() {
+    let world = World::new();
+    let mut service = world.serve(QuicOptions::default());
+    drop(world.session(&mut service).await);
+    let known = service.endpoint.known_addresses();
+    service.stop().await;
+    let door = DoorLimits { open: 0, ..DoorLimits::default() };
+    let mut service = world.serve(QuicOptions { door, ..QuicOptions::default() });
+    let at = service.at();
+    service.endpoint.remember_addresses([([9; 32], loopback().ip())]);
+    let error = world.refused(&service, &world.advertiser).await;
+    assert_eq!(error, TransportError::Closed(Close::Overloaded));
+    service.endpoint.remember_addresses(known);
+    let _sides = world.at_the_first_try(&mut service, &at).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn identity_that_connects_without_end_is_slowed_down() {
+    let world = World::new();
+    let connection_pace = PaceLimits { at_once: 2, every: Duration::from_secs(3_600) };
+    let mut service = world.serve(QuicOptions { connection_pace, ..QuicOptions::default() });
+    for _ in 0..2 {
+        drop(world.session(&mut service).await);
+    }
+    let error = world.refused(&service, &world.advertiser).await;
+    assert_eq!(error, TransportError::Closed(Close::TooManyConnections));
+    let [(_, figures)] = service.endpoint.connections_by_key()[..] else { panic!("one key") };
+    assert_eq!((figures.admitted, figures.refused), (2, 1));
+    // Its pace is remembered as long as it is pinned.
+    world.pins.replace([]);
+    service.endpoint.close_unpinned();
+    assert!(service.endpoint.connections_by_key().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -285,7 +373,7 @@ async fn stalled_handshake_loses_its_place() {
     assert_eq!(failure, TransportError::Deadline(Wait::Handshake));
     flood.stop().await;
     let emptied = async {
-        while service.endpoint.handshakes().0 > 0 {
+        while service.endpoint.handshakes().in_progress > 0 {
             sleep(Duration::from_millis(5)).await;
         }
     };
@@ -686,7 +774,7 @@ async fn exchange(mut advertiser: Channel, mut provider: Channel, hello: u64) {
     let advertiser = a.await.expect("advertiser");
     let mut provider = p.await.expect("provider");
     // Frames, headers, the prefix of one stream, and three messages; a first one came before.
-    let whole = 24 * (16 + (1 << 20)) + 33 + 3 * 48;
+    let whole = 24 * (16 + (1 << 20) + 64) + 33 + 3 * 48;
     assert_eq!(advertiser.bytes(), (whole + hello, whole));
     assert_eq!(provider.bytes(), (whole, whole + hello));
     assert_eq!(advertiser.finish().await, Ok(()));
@@ -812,6 +900,15 @@ impl World {
         let mut provider = service.channel().await;
         assert_eq!(provider.next(|_| false).await, Ok(hello));
         (advertiser, provider)
+    }
+
+    /// Connects while others crowd the door; their failures are skipped.
+    async fn at_the_first_try(&self, service: &mut Service, at: &str) -> (Channel, Channel) {
+        let options = QuicOptions::default();
+        let connected = connect(at, &self.advertiser, &self.provider.public(), &options).await;
+        let mut advertiser = connected.expect("at the first try");
+        advertiser.send(control(StreamId::ControlAdvertiser, 0)).await.expect("sent");
+        (advertiser, service.any_channel().await)
     }
 
     /// The failure of a connection of this identity, as its own program sees it.
@@ -1179,7 +1276,9 @@ fn control(stream: StreamId, index: u32) -> RawFrame {
 }
 
 fn bytes_of(frame: &RawFrame) -> Vec<u8> {
-    [&frame.header.encode()[..], &frame.payload].concat()
+    let signature = frame.signature.to_bytes();
+    let after: &[u8] = if frame.header.stream.is_control() { &[] } else { &signature };
+    [&frame.header.encode()[..], &frame.payload, after].concat()
 }
 
 /// A header that no code of ours would write.

@@ -11,7 +11,9 @@ use tabular::tally::add;
 use tabular::tally::add_all;
 
 use crate::columns::Values;
+use crate::departures::LeftOut;
 use crate::error::CrmError;
+use crate::scan::ScannedRow;
 use crate::words::{UnknownWords, Words};
 
 /// Populations of an input, as the report defines them; no value of any row.
@@ -168,13 +170,15 @@ pub struct ColumnUse {
 }
 
 /// Counts of one scan, gathered as it goes.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Tally {
     pub(super) counts: InputCounts,
     /// Values by the number of their column.
     pub(super) columns: BTreeMap<u16, ColumnCounts>,
     /// Cells of purposes, and of objections, that nobody explained.
     pub(super) unknown: [Words; 2],
+    /// Rows that are left out for a reason of rights.
+    pub(super) left_out: Option<LeftOut>,
 }
 
 impl Tally {
@@ -209,7 +213,17 @@ impl Tally {
     }
 
     /// Counts a row that is left out under its reason.
-    pub(super) fn leave_out(&mut self, reason: Reason) {
+    pub(super) fn leave_out(
+        &mut self,
+        row: &ScannedRow<'_>,
+        reason: Reason,
+    ) -> Result<(), CrmError> {
+        self.count_left_out(reason);
+        self.left_out.as_mut().map_or(Ok(()), |left_out| left_out.note(row, reason))
+    }
+
+    /// Counts a row that is left out for what an earlier file said.
+    pub(super) fn count_left_out(&mut self, reason: Reason) {
         add(&mut self.counts.rows_left_out, reason.code());
     }
 

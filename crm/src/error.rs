@@ -25,6 +25,13 @@ pub enum CrmError {
         /// Code of the reason that most rows were left out for, and their number.
         most: Option<(String, u64)>,
     },
+    /// The files take out more delivered persons at once than files of customers do.
+    ManyLeavers {
+        /// Persons, or one more than are usual.
+        persons: u64,
+        /// Rows that were delivered.
+        delivered: u64,
+    },
     /// The settings cannot be applied to the file.
     Declared(#[from] Undeclared),
     /// A file or set of this node.
@@ -85,7 +92,7 @@ impl CrmError {
         match self {
             Self::Source(error) => Some(error),
             Self::Store(error) => Some(error),
-            Self::Empty { .. } | Self::Declared(_) => None,
+            Self::Empty { .. } | Self::ManyLeavers { .. } | Self::Declared(_) => None,
         }
     }
 }
@@ -96,6 +103,7 @@ impl Diagnose for CrmError {
             error if error.is_of_place() => Code::Storage,
             Self::Source(error) => error.code(),
             Self::Empty { .. } => Code::NoUsableRow,
+            Self::ManyLeavers { .. } => Code::ToDoFirst,
             Self::Declared(_) => Code::DigestsUndeclared,
             Self::Store(error) => error.code(),
         }
@@ -114,6 +122,9 @@ impl Diagnose for CrmError {
                     }
                 };
                 text.with("path", file).with("rows", *rows)
+            }
+            Self::ManyLeavers { persons, delivered } => {
+                Text::new("departures-many").with("persons", *persons).with("delivered", *delivered)
             }
             Self::Declared(undeclared) => undeclared.text(),
             Self::Store(error) => error.text(),

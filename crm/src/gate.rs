@@ -35,11 +35,13 @@ pub(super) enum Gate {
     TooOld,
     ObjectionUnknown,
     Objection,
+    Restricted,
+    Erased,
 }
 
 impl Gate {
     /// In the order of their codes in a scanned row.
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 13] = [
         Self::Eligible,
         Self::NoConsent,
         Self::ConsentUnknown,
@@ -51,6 +53,8 @@ impl Gate {
         Self::TooOld,
         Self::ObjectionUnknown,
         Self::Objection,
+        Self::Restricted,
+        Self::Erased,
     ];
 
     /// Judges a row, and reads the time of its consent if it is one.
@@ -71,9 +75,9 @@ impl Gate {
         (gate, at.ok())
     }
 
-    /// True if the person objects, as far as can be told.
+    /// True if the person objects, or asked for restriction or erasure, as far as can be told.
     pub(super) const fn objects(self) -> bool {
-        matches!(self, Self::ObjectionUnknown | Self::Objection)
+        matches!(self, Self::ObjectionUnknown | Self::Objection | Self::Restricted | Self::Erased)
     }
 
     pub(super) const fn code(self) -> u8 {
@@ -98,6 +102,8 @@ impl Gate {
             Self::TooOld => Reason::ConsentTooOld,
             Self::ObjectionUnknown => Reason::ObjectionValueUnknown,
             Self::Objection => Reason::RowOptout,
+            Self::Restricted => Reason::RowRestricted,
+            Self::Erased => Reason::RowErased,
         })
     }
 }
@@ -111,14 +117,18 @@ fn objection(cell: &str, purpose: Purpose) -> Option<Gate> {
     for entry in cell.split('|') {
         let against_all =
             cell::answer(entry) == Some(true) || cell::is_one_of(entry.trim(), &EVERYTHING);
-        match purpose_of(entry) {
-            _ if against_all => return Some(Gate::Objection),
-            Some(named) if named == purpose => return Some(Gate::Objection),
-            Some(_) => {}
-            None => said = Some(Gate::ObjectionUnknown),
-        }
+        let found = match purpose_of(entry) {
+            _ if cell::is_one_of(entry.trim(), &ERASED) => Gate::Erased,
+            _ if cell::is_one_of(entry.trim(), &RESTRICTED) => Gate::Restricted,
+            _ if against_all => Gate::Objection,
+            Some(named) if named == purpose => Gate::Objection,
+            Some(_) => continue,
+            None => Gate::ObjectionUnknown,
+        };
+        // The word that asks for most stands for all of them.
+        said = said.max(Some(found.code()));
     }
-    said
+    said.and_then(Gate::from_code)
 }
 
 /// Reason why a cell of purposes is no consent to this one, if it is none [N-64].
@@ -161,6 +171,11 @@ fn purpose_of(entry: &str) -> Option<Purpose> {
     Purpose::ALL.into_iter().find(|purpose| purpose.name().eq_ignore_ascii_case(entry))
 }
 
+/// Words for an erasure, which is of the person and of every purpose.
+const ERASED: [&str; 6] = ["erased", "erasure", "efface", "effacé", "effacée", "effacement"];
+/// Words for a restriction of processing.
+const RESTRICTED: [&str; 6] =
+    ["restricted", "restriction", "limite", "limité", "limitée", "limitation"];
 /// Words for an objection to every purpose, besides those that say yes.
 const EVERYTHING: [&str; 6] = ["all", "*", "any", "tout", "tous", "toutes"];
 
@@ -179,7 +194,7 @@ mod tests {
         reasons.sort_unstable();
         reasons.dedup();
         assert_eq!(reasons.len(), Gate::ALL.len() - 1);
-        assert_eq!(Gate::from_code(11), None);
+        assert_eq!(Gate::from_code(13), None);
     }
 
     #[test]
@@ -248,6 +263,12 @@ mod tests {
             assert_eq!(said(cell), None, "{cell}");
         }
         assert_eq!(objection("ads.suppress", Purpose::Suppress), Some(Gate::Objection));
+        for cell in ["erased", "Effacement", "all|ERASURE", "effacé|restricted", "what|erased"] {
+            assert_eq!(said(cell), Some(Gate::Erased), "{cell}");
+        }
+        for cell in ["restricted", "LIMITATION", "ads.match|restriction", "?|limité"] {
+            assert_eq!(said(cell), Some(Gate::Restricted), "{cell}");
+        }
     }
 
     #[test]

@@ -28,20 +28,25 @@ use store::record::{BigEndian, Erased, Record as _, U16, U64, record};
 use store::seal::{self, StorageKey};
 use store::sealed::LEAVES_AT_ONCE;
 use store::sealed::{RawSealedFile, SealedFile, open_sealed, read_or_end};
-use store::spill::Workspace;
+use store::spill::{SealedRecords, Workspace};
 use tabular::{Input, Step, Watched};
 
 mod columns;
 mod counts;
+mod delivered;
+mod departures;
 mod error;
 mod gate;
 mod merge;
 mod objectors;
 mod order;
 mod scan;
+mod shape;
+mod shared;
 mod sources;
 #[cfg(test)]
 mod tests;
+mod unmatchable;
 mod words;
 
 pub use self::columns::SCHEMA;
@@ -49,10 +54,15 @@ use self::columns::Values;
 pub use self::counts::{
     ColumnCounts, ColumnUse, FileUse, InputCounts, SharedIdentifiers, SourceCounts, Survey,
 };
+pub use self::delivered::{Departures, Leavers, NewLeavers, Removals, Sendable};
+pub use self::departures::{Departed, Leaver, PersonHash, PersonHashes};
 pub use self::error::{CrmError, Undeclared};
 pub use self::gate::GateRules;
 use self::order::{Gathered, gather};
 use self::scan::Reasons;
+pub use self::shape::Shape;
+pub use self::shared::WidelyShared;
+pub use self::unmatchable::Unmatchable;
 pub use self::words::UnknownWords;
 
 /// Knowledge that the scan of CRM files needs.
@@ -67,6 +77,8 @@ pub struct InputRules<'a> {
     /// Level of the links behind the tables, as [`protocol::terms::LinkFilter::level`] has it:
     /// with 0, numbers known to be no mobile numbers are left out and counted.
     pub level: u8,
+    /// Identifiers of a row that the terms take, at most; those beyond are left out and counted.
+    pub row_width: u8,
     /// Largest number of rows that may share an identifier.
     pub shared: SharedLimits,
     /// Columns of identifiers, by our names, whose values may not be used for the purpose.
@@ -75,6 +87,8 @@ pub struct InputRules<'a> {
     pub watched: &'a Watched,
     /// Digest of the map of the files, if there is one; kept with the input.
     pub map: Option<[u8; 32]>,
+    /// Persons who are in no input any more.
+    pub departed: Option<&'a Departed>,
 }
 
 impl InputRules<'_> {
@@ -141,11 +155,114 @@ pub struct PreparedInput {
     row_identifiers_max: Option<usize>,
 }
 
-impl PreparedInput {
-    /// Reads CRM files and keeps them as one committed input under `store`.
+/// Rows of CRM files, judged and in their order, before anything is committed to.
+pub struct GatheredInput<'a> {
+    inputs: &'a [Input],
+    rules: &'a InputRules<'a>,
+    store: &'a Path,
+    key: &'a StorageKey,
+    staging: Staging,
+    gathered: Gathered,
+}
+
+impl<'a> GatheredInput<'a> {
+    /// Reads CRM files, and keeps their rows until they are committed to or dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`CrmError`]; a file that cannot be used is named with line and column.
+    pub fn read(
+        inputs: &'a [Input],
+        rules: &'a InputRules<'a>,
+        store: &'a Path,
+        key: &'a StorageKey,
+        workspace: &Workspace,
+    ) -> Result<Self, CrmError> {
+        let staging = Staging::create(store)?;
+        let gathered = gather(inputs, rules, &staging, key, workspace, &mut Reasons(None))?;
+        Ok(Self { inputs, rules, store, key, staging, gathered })
+    }
+
+    /// Rows that were left out for a reason of rights.
+    const fn left_out(&self) -> &SealedRecords {
+        &self.gathered.left_out
+    }
+
+    /// The time by which they were judged.
+    const fn now(&self) -> u64 {
+        self.rules.gate.now
+    }
+
+    /// The purpose that the rows were judged for.
+    const fn purpose(&self) -> Purpose {
+        self.rules.gate.purpose
+    }
+
+    /// Ids of the rows that may be used, in their order.
+    fn row_ids(&self) -> Result<RowIds, CrmError> {
+        RowIds::open(&self.staging.directory, self.key)
+    }
+
+    /// True if a row that may be used is of somebody who left, by its id or by an identifier that
+    /// it may be matched by.
+    ///
+    /// # Errors
+    ///
+    /// [`CrmError`] of the file system.
+    pub fn holds(&self, departed: &Departed) -> Result<bool, CrmError> {
+        let path = self.staging.directory.join(IDENTIFIERS);
+        let mut places = SealedFile::<Place>::open(&path, self.key, IDENTIFIERS)?;
+        while let Some(place) = places.next_record()? {
+            if departed.holds(&[], [(place.kind, &place.digest)]) {
+                return Ok(true);
+            }
+        }
+        let mut ids = self.row_ids()?;
+        while let Some(id) = ids.next_id()? {
+            if departed.holds(&id, []) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Commits to the rows, as one input under the directory of inputs.
     ///
     /// The same content under the same rules gives the same root and directory, whatever the form
     /// of the files, their number, and the order of their rows.
+    ///
+    /// # Errors
+    ///
+    /// [`CrmError`] if no row may be used, or of the file system.
+    pub fn commit(self, arithmetic: &dyn BatchArithmetic) -> Result<PreparedInput, CrmError> {
+        let Self { inputs, rules, store, key, staging, gathered } = self;
+        let Gathered { content, counts, distinct, files: uses, .. } = gathered;
+        let widest = uses.iter().map(|file| file.row_identifiers_max).max();
+        let row_identifiers_max = widest.map(|widest| widest.min(rules.row_width.into()));
+        if counts.eligible == 0 {
+            return Err(counts.empty(inputs));
+        }
+        let seed = seed_of(store, &content, key)?;
+        rules.watched.began(Step::Commit, Some(counts.identifiers.values().sum()));
+        let committed = commit(&staging.directory, key, &seed, (arithmetic, rules.watched))?;
+        let root = committed.finish(counts.eligible, map_or_none(rules.map));
+        let meta = Meta {
+            root: root.root,
+            leaves: root.leaves,
+            rows: root.rows,
+            purpose: rules.gate.purpose.code(),
+            consent_max_age_days: rules.gate.consent_max_age_days,
+            map: rules.map,
+            distinct,
+            counts,
+        };
+        let directory = meta.publish(staging, store, key)?;
+        Ok(PreparedInput { row_identifiers_max, ..PreparedInput::open(&directory, key)? })
+    }
+}
+
+impl PreparedInput {
+    /// Reads CRM files and keeps them as one committed input under `store`.
     ///
     /// # Errors
     ///
@@ -158,34 +275,7 @@ impl PreparedInput {
         workspace: &Workspace,
         arithmetic: &dyn BatchArithmetic,
     ) -> Result<Self, CrmError> {
-        let staging = Staging::create(store)?;
-        let none = &mut Reasons(None);
-        let Gathered { content, counts, distinct, files: uses, .. } =
-            gather(inputs, rules, &staging, key, workspace, none)?;
-        let row_identifiers_max = uses.iter().map(|file| file.row_identifiers_max).max();
-        if counts.eligible == 0 {
-            return Err(counts.empty(inputs));
-        }
-        let seed = seed_of(store, &content, key)?;
-        rules.watched.began(Step::Commit, Some(counts.identifiers.values().sum()));
-        let root = commit(&staging.directory, key, &seed, &counts, (arithmetic, rules.watched))?;
-        let meta = Meta {
-            root: root.root,
-            leaves: root.leaves,
-            rows: root.rows,
-            purpose: rules.gate.purpose.code(),
-            consent_max_age_days: rules.gate.consent_max_age_days,
-            map: rules.map,
-            distinct,
-            counts,
-        };
-        let text =
-            serde_json::to_vec(&meta).map_err(|_| CrmError::contradiction(&staging.directory))?;
-        let sealed = seal::seal_bytes(key, META, &text)?;
-        let path = staging.directory.join(META);
-        world::publish_atomically(&path, world::PRIVATE_MODE, |out| out.write_all(&sealed))?;
-        let directory = staging.publish(store, &root.root)?;
-        Ok(Self { row_identifiers_max, ..Self::open(&directory, key)? })
+        GatheredInput::read(inputs, rules, store, key, workspace)?.commit(arithmetic)
     }
 
     /// Reads CRM files as [`Self::prepare`] does, tells what they hold, and keeps nothing.
@@ -225,7 +315,12 @@ impl PreparedInput {
         Ok(Self {
             directory: directory.to_path_buf(),
             key: key.clone(),
-            root: InputRoot { root: meta.root, leaves: meta.leaves, rows: meta.rows },
+            root: InputRoot {
+                root: meta.root,
+                leaves: meta.leaves,
+                rows: meta.rows,
+                map: map_or_none(meta.map),
+            },
             purpose: Purpose::from_code(meta.purpose)
                 .ok_or_else(|| CrmError::contradiction(&path))?,
             consent_max_age_days: meta.consent_max_age_days,
@@ -295,8 +390,7 @@ impl PreparedInput {
     ///
     /// [`CrmError`] if the sealed file does not open.
     pub fn row_ids(&self) -> Result<RowIds, CrmError> {
-        let path = self.directory.join(ROWS);
-        Ok(RowIds { reader: open_sealed(&path, &self.key, ROWS)?, path })
+        RowIds::open(&self.directory, &self.key)
     }
 }
 
@@ -332,6 +426,11 @@ pub struct RowIds {
 }
 
 impl RowIds {
+    fn open(directory: &Path, key: &StorageKey) -> Result<Self, CrmError> {
+        let path = directory.join(ROWS);
+        Ok(Self { reader: open_sealed(&path, key, ROWS)?, path })
+    }
+
     /// The next row id, if any.
     ///
     /// # Errors
@@ -390,9 +489,8 @@ fn commit(
     directory: &Path,
     key: &StorageKey,
     seed: &InputSeed,
-    counts: &InputCounts,
     (arithmetic, watched): (&dyn BatchArithmetic, &Watched),
-) -> Result<InputRoot, CrmError> {
+) -> Result<InputCommitter, CrmError> {
     let path = directory.join(IDENTIFIERS);
     let mut reader = SealedFile::<Place>::open(&path, key, IDENTIFIERS)?;
     let mut committer = InputCommitter::new(seed.leaf_salts());
@@ -416,7 +514,12 @@ fn commit(
         }
     }
     committer.extend(arithmetic, &leaves);
-    Ok(committer.finish(counts.eligible))
+    Ok(committer)
+}
+
+/// Digest of the map as the commitment has it: zeros for files that have our own names [T-06].
+fn map_or_none(map: Option<[u8; 32]>) -> [u8; 32] {
+    map.map_or([0; 32], |digest| digest)
 }
 
 record! {
@@ -459,6 +562,23 @@ struct Meta {
     map: Option<[u8; 32]>,
     distinct: u64,
     counts: InputCounts,
+}
+
+impl Meta {
+    /// Seals it, and gives the input its name.
+    fn publish(
+        &self,
+        staging: Staging,
+        store: &Path,
+        key: &StorageKey,
+    ) -> Result<PathBuf, CrmError> {
+        let text =
+            serde_json::to_vec(self).map_err(|_| CrmError::contradiction(&staging.directory))?;
+        let sealed = seal::seal_bytes(key, META, &text)?;
+        let path = staging.directory.join(META);
+        world::publish_atomically(&path, world::PRIVATE_MODE, |out| out.write_all(&sealed))?;
+        staging.publish(store, &self.root)
+    }
 }
 
 /// A directory that becomes an input only when it is whole.

@@ -10,6 +10,7 @@ use protocol::error::Bug;
 use zeroize::Zeroizing;
 
 use super::counts::Tally;
+use super::departures::Departed;
 use super::objectors::Objectors;
 use super::scan::{Found, Reasons, ScannedRow};
 use super::sources::{Sources, set_of};
@@ -32,7 +33,7 @@ pub(super) struct Merged {
 pub(super) fn merge_rows(
     scanned: VarSorter,
     workspace: &Workspace,
-    sources: &Sources,
+    (sources, departed): (&Sources, Option<&Departed>),
     tally: &mut Tally,
     reasons: &mut Reasons<'_>,
 ) -> Result<(Merged, Objectors), CrmError> {
@@ -41,6 +42,7 @@ pub(super) fn merge_rows(
         kept: Kept::new(workspace)?,
         objectors: Objectors::new(workspace)?,
         sources,
+        departed,
         tally,
     };
     let mut group = Group::default();
@@ -148,6 +150,7 @@ struct Merging<'a> {
     kept: Kept,
     objectors: Objectors,
     sources: &'a Sources,
+    departed: Option<&'a Departed>,
     tally: &'a mut Tally,
 }
 
@@ -198,15 +201,22 @@ impl Merging<'_> {
             match row.gate.reason() {
                 Some(reason) if row.gate.objects() => {
                     self.tally.counts.excluded_optout += 1;
-                    self.tally.leave_out(reason);
+                    self.tally.leave_out(&row, reason)?;
                 }
                 Some(reason) => {
                     self.tally.counts.excluded_consent += 1;
-                    self.tally.leave_out(reason);
+                    self.tally.leave_out(&row, reason)?;
+                }
+                // Whoever left for a reason of rights objects, whatever a later file says; the row
+                // takes no others out.
+                None if self.departed.is_some_and(|departed| row.is_of(departed)) => {
+                    self.tally.counts.excluded_optout += 1;
+                    self.tally.count_left_out(Reason::RowOptout);
+                    reasons.note(row.row_id, row.line, "", Reason::RowOptout)?;
                 }
                 None if !row.is_usable() => {
                     self.tally.counts.excluded_no_usable_identifier += 1;
-                    self.tally.leave_out(Reason::RowNoUsableIdentifier);
+                    self.tally.leave_out(&row, Reason::RowNoUsableIdentifier)?;
                 }
                 None => self.kept.push(&row, group.sources)?,
             }

@@ -107,9 +107,19 @@ pub(super) fn apply(
 ) -> Result<Unobjected, CrmError> {
     let Merged { rows, by_value } = merged;
     let mut by_value = by_value.finish()?;
-    let Some(values) = objectors.values(workspace)? else {
+    let Some(mut values) = objectors.values(workspace)? else {
         return Ok(Unobjected { rows, by_value });
     };
+    if let Some(left_out) = &mut tally.left_out {
+        while let Some(value) = values.next_record()? {
+            // Of one value the last says whether any row knows it for a household's.
+            let is_last = values.peek()?.is_none_or(|next| !next.is_of(&value));
+            if is_last && value.household == 0 {
+                left_out.objected(value.kind, &value.digest)?;
+            }
+        }
+        values.rewind()?;
+    }
     let hits = hits(&mut by_value, values, workspace)?;
     if hits.records() == 0 {
         by_value.rewind()?;
@@ -185,7 +195,7 @@ impl Striking<'_, '_> {
         }
         if objected {
             self.tally.counts.excluded_optout_by_identifier += 1;
-            self.tally.leave_out(Reason::RowOptoutByIdentifier);
+            self.tally.leave_out(row, Reason::RowOptoutByIdentifier)?;
             return self.reasons.note(row.row_id, row.line, "", Reason::RowOptoutByIdentifier);
         }
         for found in households.iter().filter(|found| found.used) {
@@ -198,7 +208,7 @@ impl Striking<'_, '_> {
             return self.kept.push(&row, sources);
         }
         self.tally.counts.excluded_no_usable_identifier += 1;
-        self.tally.leave_out(Reason::RowNoUsableIdentifier);
+        self.tally.leave_out(&row, Reason::RowNoUsableIdentifier)?;
         self.reasons.note(row.row_id, row.line, "", Reason::RowNoUsableIdentifier)
     }
 }

@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 
 use super::columns::{CONSENT_PURPOSES, Names, OBJECTIONS, name};
 use super::counts::{ColumnCounts, FileUse, InputCounts, Tally};
+use super::departures::LeftOut;
 use super::merge::{ByValue, KeptHead, merge_rows};
 use super::scan::{FIXED, Found, Reasons, Scanned, ScannedRow, USED, scan};
 use super::sources::Sources;
@@ -43,6 +44,8 @@ pub(super) struct Gathered {
     pub(super) files: Vec<FileUse>,
     /// Words that nobody explained.
     pub(super) unknown: Vec<UnknownWords>,
+    /// Ids of the rows that were left out for a reason of rights.
+    pub(super) left_out: SealedRecords,
 }
 
 /// Reads files and writes their rows and identifiers in the committed order.
@@ -57,7 +60,10 @@ pub(super) fn gather(
     let Scanned { rows, mut tally, sources, files, names } =
         scan(inputs, rules, workspace, reasons)?;
     rules.watched.began(Step::Sort, None);
-    let (merged, objectors) = merge_rows(rows, workspace, &sources, &mut tally, reasons)?;
+    tally.left_out = Some(LeftOut::new(&workspace.directory)?);
+    let departed = rules.departed;
+    let (merged, objectors) =
+        merge_rows(rows, workspace, (&sources, departed), &mut tally, reasons)?;
     let left = objectors::apply(merged, objectors, workspace, (&mut tally, &names), reasons)?;
     let shared = find_shared(left.by_value, rules.shared, workspace, &mut tally)?;
     let path = staging.directory.join(IDENTIFIERS);
@@ -77,12 +83,13 @@ pub(super) fn gather(
         path: &path,
     };
     let (content, distinct) = last.write(&left.rows)?;
-    let Tally { counts, columns, unknown: [purposes, objections] } = tally;
+    let Tally { counts, columns, unknown: [purposes, objections], left_out } = tally;
+    let left_out = left_out.ok_or(Bug::invariant())?.finish()?;
     let unknown = [(purposes, CONSENT_PURPOSES), (objections, OBJECTIONS)];
     let unknown = unknown.into_iter().filter_map(|(words, at)| words.shown(name(at))).collect();
     let columns = columns.into_iter();
     let columns = columns.map(|(number, counts)| (names.of(number).to_owned(), counts)).collect();
-    Ok(Gathered { content, counts, columns, distinct, files, unknown })
+    Ok(Gathered { content, counts, columns, distinct, files, unknown, left_out })
 }
 
 /// Identifiers of several rows.
@@ -304,7 +311,7 @@ impl Last<'_, '_> {
         }
         if slot == 0 {
             self.tally.counts.excluded_no_usable_identifier += 1;
-            self.tally.leave_out(Reason::RowNoUsableIdentifier);
+            self.tally.leave_out(row, Reason::RowNoUsableIdentifier)?;
             return self.reasons.note(row.row_id, row.line, "", Reason::RowNoUsableIdentifier);
         }
         // The scan caps an id at 1,024 bytes.

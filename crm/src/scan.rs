@@ -6,13 +6,13 @@ use std::mem;
 
 use jiff::Timestamp;
 use protocol::error::Bug;
-use protocol::limits::ROW_WIDTH_MAX;
 use sha2::{Digest, Sha256};
 use store::StoreError;
 use zeroize::Zeroizing;
 
 use super::columns::{self, IdentifierField, InputColumns, Names, SCHEMA, Values};
 use super::counts::{FileUse, Tally};
+use super::departures::Departed;
 use super::gate::Gate;
 use super::sources::{Sources, set_of};
 use super::{InputRules, RowReasons};
@@ -209,7 +209,7 @@ impl Digested {
         let country = stated.map_or(&*country, |region| region.as_str());
         let context = PhoneContext { country: Some(country), postcode: Some(&postcode) };
         let unread = self.identifiers(row, &context, look, identifiers)?;
-        self.cut(identifiers, columns.row_identifiers_max.min(ROW_WIDTH_MAX.into()));
+        self.cut(identifiers, columns.row_identifiers_max.min(rules.row_width.into()));
         identifiers.sort_by_key(|found| found.kind);
         let source = self.tag(&source);
         let (gate, consent_at) = Gate::of(row, &rules.gate);
@@ -469,6 +469,11 @@ impl<'a> ScannedRow<'a> {
             source: tail.source,
             line: tail.line.get(),
         })
+    }
+
+    /// True if it is of a person who left.
+    pub(super) fn is_of(&self, departed: &Departed) -> bool {
+        departed.holds(self.row_id, self.identifiers.iter().map(|one| (one.kind, &one.digest)))
     }
 
     /// True if it has an identifier that it may be matched by.

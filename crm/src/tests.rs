@@ -29,11 +29,13 @@ struct Bench {
     reading: Reading,
     kinds: Vec<u8>,
     level: u8,
+    row_width: u8,
     shared: SharedLimits,
     not_for_purpose: Vec<String>,
     watched: Watched,
     purpose: Purpose,
     consent_max_age_days: u16,
+    map: Option<[u8; 32]>,
 }
 
 impl Bench {
@@ -49,11 +51,13 @@ impl Bench {
             },
             kinds: vec![1, 2],
             level: 0,
+            row_width: 8,
             shared: SharedLimits::default(),
             not_for_purpose: Vec::new(),
             watched: Watched::default(),
             purpose: Purpose::Match,
             consent_max_age_days: 1_095,
+            map: None,
         }
     }
 
@@ -109,10 +113,12 @@ impl Bench {
             },
             kinds: &self.kinds,
             level: self.level,
+            row_width: self.row_width,
             shared: self.shared,
             not_for_purpose: &self.not_for_purpose,
             watched: &self.watched,
-            map: None,
+            map: self.map,
+            departed: None,
         };
         let workspace =
             Workspace { directory: self.dir.path().join("work"), memory_bytes: 1 << 20 };
@@ -120,6 +126,20 @@ impl Bench {
         let store = self.dir.path().join("inputs");
         work(files, &rules, &store, &workspace)
     }
+}
+
+#[test]
+fn the_map_that_read_the_rows_is_in_the_commitment() {
+    let mut bench = Bench::new();
+    let body = row("r1", "a@exemple.fr", "ads.match");
+    let own = bench.prepare(&body).unwrap().root();
+    assert_eq!(own.map, [0; 32], "our own names need no map");
+    bench.map = Some([5; 32]);
+    let input = bench.prepare(&body).unwrap();
+    assert_eq!((input.root().root, input.root().map), (own.root, [5; 32]));
+    assert_ne!(input.root().seal(&[9; 32]), own.seal(&[9; 32]));
+    let again = PreparedInput::open(&input.directory, &bench.key).unwrap();
+    assert_eq!(again.root(), input.root());
 }
 
 /// Fields of a map: our name and the column of the file.

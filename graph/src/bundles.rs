@@ -1,10 +1,7 @@
 //! The digital IDs of a snapshot's records, sealed, in increasing order of records.
 //!
-//! A release reads them once beside the sorted records that it names. With each record stands what
-//! the release needs and no partner sees: a fingerprint that names the record across days, and its
-//! person.
+//! A release reads them once beside the sorted records that it names.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::GraphError;
@@ -18,33 +15,11 @@ use store::sealed::{
     open_sealed, read_or_end,
 };
 
-/// A name of the provider's own persona that is the same in every snapshot of this node.
-///
-/// Numbers of records are those of one snapshot; a release is compared with earlier ones by these.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Fingerprint(pub [u8; Fingerprint::LEN]);
-
-impl Fingerprint {
-    /// Bytes of a fingerprint.
-    pub const LEN: usize = 16;
-}
-
-/// Opaque: it links a person's records across days.
-impl fmt::Debug for Fingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Fingerprint(..)")
-    }
-}
-
 /// A record with its digital IDs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bundle {
     /// Number of the record in the snapshot.
     pub record: u64,
-    /// Name of the bundle across snapshots.
-    pub fingerprint: Fingerprint,
-    /// Names its person within the snapshot: records of one person share it.
-    pub person: [u8; Bundle::PERSON_LEN],
     /// Digital IDs of the bundle.
     pub ids: Vec<BundleId>,
 }
@@ -63,13 +38,8 @@ pub struct BundleId {
 }
 
 impl Bundle {
-    /// Bytes of the name of a person.
-    pub const PERSON_LEN: usize = 16;
-
-    /// A [`BodyHead`], then for each ID its length, the ID and [`Sighting`].
+    /// For each ID its length, the ID and [`Sighting`].
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), Bug> {
-        let head = BodyHead { fingerprint: self.fingerprint.0, person: self.person };
-        out.extend(head.bytes());
         for one in &self.ids {
             let id = one.id.encoded();
             // At most 6 + 1 + 64 + 1 + 255 bytes by the canonical form.
@@ -86,8 +56,7 @@ impl Bundle {
     }
 
     fn decode(record: u64, bytes: &[u8]) -> Option<Self> {
-        let (head, mut rest) = BodyHead::split(bytes)?;
-        let mut ids = Vec::new();
+        let (mut rest, mut ids) = (bytes, Vec::new());
         while let Some((IdHead { len }, after)) = IdHead::split(rest) {
             let (id, after) = after.split_at_checked(len.get().into())?;
             let (sighting, after) = Sighting::split(after)?;
@@ -99,9 +68,7 @@ impl Bundle {
             });
             rest = after;
         }
-        let BodyHead { fingerprint, person } = *head;
-        let fingerprint = Fingerprint(fingerprint);
-        rest.is_empty().then_some(Self { record, fingerprint, person, ids })
+        rest.is_empty().then_some(Self { record, ids })
     }
 }
 
@@ -110,14 +77,6 @@ record! {
     struct BundleHead {
         record: U64<BigEndian>,
         body_len: U32<BigEndian>,
-    }
-}
-
-record! {
-    /// Start of the body.
-    struct BodyHead {
-        fingerprint: [u8; Fingerprint::LEN],
-        person: [u8; Bundle::PERSON_LEN],
     }
 }
 
@@ -182,35 +141,12 @@ impl StoredBundles {
         Ok(Self { reader: open_sealed(&path, key, BUNDLES)?, path, body: Vec::new() })
     }
 
-    /// The bundle of a record, which must be above the one asked for before.
-    ///
-    /// # Errors
-    ///
-    /// [`GraphError`] if the file is damaged or has no such record from here on.
-    pub fn find(&mut self, record: u64) -> Result<Bundle, GraphError> {
-        loop {
-            let at = self.next_body()?.filter(|at| *at <= record);
-            let at = at.ok_or_else(|| GraphError::contradiction(&self.path))?;
-            if at == record {
-                return self.decoded(at);
-            }
-        }
-    }
-
     /// The next bundle, if any.
     ///
     /// # Errors
     ///
     /// [`GraphError`] if the file is damaged.
     pub fn next_bundle(&mut self) -> Result<Option<Bundle>, GraphError> {
-        match self.next_body()? {
-            Some(record) => self.decoded(record).map(Some),
-            None => Ok(None),
-        }
-    }
-
-    /// Reads the next bundle without taking it apart; the number of its record.
-    fn next_body(&mut self) -> Result<Option<u64>, GraphError> {
         let mut head = BundleHead { record: 0.into(), body_len: 0.into() };
         if !read_or_end(&mut self.reader, head.as_mut_bytes(), &self.path)? {
             return Ok(None);
@@ -224,16 +160,14 @@ impl StoredBundles {
         if !read_or_end(&mut self.reader, &mut self.body, &self.path)? {
             return Err(damaged());
         }
-        Ok(Some(head.record.get()))
-    }
-
-    fn decoded(&self, record: u64) -> Result<Bundle, GraphError> {
-        Bundle::decode(record, &self.body).ok_or_else(|| GraphError::contradiction(&self.path))
+        Bundle::decode(head.record.get(), &self.body).map(Some).ok_or_else(damaged)
     }
 }
 
-/// Snapshots of earlier versions have `digital-ids`, with values of 64 bytes at most.
-pub(crate) const BUNDLES: &str = "digital-ids-2";
+/// Snapshots of earlier versions have `digital-ids`, with values of 64 bytes at most,
+/// `digital-ids-2`, in which each record has a name across snapshots, or `digital-ids-3`, in which
+/// each has the reference of its person.
+pub(crate) const BUNDLES: &str = "digital-ids-4";
 /// A persona has at most 64 digital IDs.
 const BODY_BYTES_MAX: u32 = 1 << 16;
 
@@ -246,8 +180,6 @@ mod tests {
         let id = DigitalId::parse("cookie", "a.example", &value).unwrap();
         Bundle {
             record,
-            fingerprint: Fingerprint([record as u8; 16]),
-            person: [3; 16],
             ids: vec![
                 BundleId { id: id.clone(), last_day: 20_000, devices: 2, evidence: 1 },
                 BundleId { id, last_day: 20_001, devices: 1, evidence: 4 },
@@ -258,7 +190,7 @@ mod tests {
     #[test]
     fn layout_of_a_bundle_is_fixed() {
         let bundle = bundle(7);
-        let mut expected = [[7; 16], [3; 16]].concat();
+        let mut expected = Vec::new();
         for (day, devices, evidence) in [(20_000_u32, 2_u16, 1_u16), (20_001, 1, 4)] {
             let id = bundle.ids[0].id.encoded();
             expected.extend(u16::try_from(id.len()).unwrap().to_be_bytes());
@@ -282,8 +214,6 @@ mod tests {
         let aaid = "6d92078a-8246-4ba4-ae5b-76104861e7dc";
         let bundle = Bundle {
             record: 0x0102_0304_0506_0708,
-            fingerprint: Fingerprint([2; 16]),
-            person: [3; 16],
             ids: vec![
                 BundleId { id: cookie, last_day: 0x0405_0607, devices: 0x0809, evidence: 0x0a0b },
                 BundleId {
@@ -296,12 +226,10 @@ mod tests {
         };
         writer.push(&bundle).unwrap();
         writer.finish().unwrap();
-        let expected: [&[u8]; 11] = [
+        let expected: [&[u8]; 9] = [
             &[1, 2, 3, 4, 5, 6, 7, 8],
-            // 2 times 16, 2 + 25 + 8, and 2 + 42 + 8.
-            &[0, 0, 0, 119],
-            &[2; 16],
-            &[3; 16],
+            // 2 + 25 + 8, and 2 + 42 + 8.
+            &[0, 0, 0, 87],
             &[0, 25],
             b"cookie\0a.example\0value-01",
             &[4, 5, 6, 7, 8, 9, 10, 11],
@@ -313,11 +241,11 @@ mod tests {
         let path = dir.path().join(BUNDLES);
         assert_eq!(crate::tests::unsealed(&path, &key, BUNDLES), expected.concat());
         let mut stored = StoredBundles::open(dir.path(), &key).unwrap();
-        assert_eq!(stored.find(bundle.record).unwrap(), bundle);
+        assert_eq!(stored.next_bundle().unwrap(), Some(bundle));
     }
 
     #[test]
-    fn bundles_are_found_in_increasing_order() {
+    fn bundles_come_in_the_order_of_their_records() {
         let dir = tempfile::tempdir().unwrap();
         let key = StorageKey::from_bytes([1; 32]);
         let mut writer = BundleWriter::create(dir.path(), &key).unwrap();
@@ -326,13 +254,9 @@ mod tests {
         }
         writer.finish().unwrap();
         let mut stored = StoredBundles::open(dir.path(), &key).unwrap();
-        for record in [0, 1, 17, 49] {
-            assert_eq!(stored.find(record).unwrap(), bundle(record));
+        for record in 0..50 {
+            assert_eq!(stored.next_bundle().unwrap(), Some(bundle(record)));
         }
         assert!(stored.next_bundle().unwrap().is_none());
-        assert!(stored.find(50).is_err());
-        let mut past = StoredBundles::open(dir.path(), &key).unwrap();
-        past.find(3).unwrap();
-        assert!(past.find(2).is_err());
     }
 }

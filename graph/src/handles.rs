@@ -25,6 +25,11 @@ record! {
     }
 }
 
+impl HandleEntry {
+    /// Record number of a noise element, which has no record [E-08].
+    pub const NO_RECORD: u64 = u64::MAX;
+}
+
 /// Writes sorted entries as the index at `path`; one that repeats a handle is left out.
 pub(crate) fn write_handles(
     mut sorted: Sorted<HandleEntry>,

@@ -2,9 +2,10 @@
 //!
 //! A record is a persona. An identifier found under two persons names nobody and is not published;
 //! a persona without a live digital ID is not published either, nor is any of a person who
-//! objected. What consent strings allow, and link rules, are judged by later versions: a file that
-//! carries the consent columns publishes only lines whose evidence has the form of its scheme, a
-//! file without them is published on the provider's own word.
+//! objected, nor a digital ID that such a person has with others. What consent strings allow, and
+//! link rules, are judged by later versions: a file that carries the consent columns publishes only
+//! lines whose evidence has the form of its scheme, a file without them is published on the
+//! provider's own word.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -16,15 +17,17 @@ use protocol::seed::SnapshotSeed;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::bundles::{BUNDLES, Bundle, BundleId, BundleWriter, Fingerprint, StoredBundles};
-use crate::people::{PEOPLE, StoredPeople, write_people};
+use crate::bundles::{BUNDLES, Bundle, BundleId, BundleWriter, StoredBundles};
+use crate::people::{PEOPLE, SHARED, StoredPeople};
+use crate::persons::{PERSONS, StoredPersons, by_identifiers};
+use crate::ties::{Held, Joined, Place, Reach};
 use normalize::Normalizer;
 use normalize::digital::DigitalId;
 use protocol::group::BatchArithmetic;
 use rights::objections::Objections;
 use store::os as world;
 use store::record::{BigEndian, U16, U32, U64, record};
-use store::seal::{self, KeyedHash, StorageKey};
+use store::seal::{self, StorageKey};
 use store::sealed::LEAVES_AT_ONCE;
 use store::sealed::{SealedFile, SealedOut, verify_sealed};
 use store::spill::Workspace;
@@ -43,8 +46,10 @@ mod lines;
 #[cfg(test)]
 mod mapped;
 pub mod people;
+pub mod persons;
 pub mod release;
 pub mod table;
+mod ties;
 
 pub use error::GraphError;
 pub use lines::SCHEMA;
@@ -100,6 +105,15 @@ pub struct GraphCounts {
     pub digital_ids: u64,
     /// Identifiers and digital IDs left out because their persona has too many.
     pub surplus: u64,
+    /// Digital IDs of personas left out because somebody who objected has them too.
+    #[serde(default)]
+    pub ids_objected: u64,
+    /// Persons who have 1, 2, … identifiers published, in the last place those with more.
+    #[serde(default)]
+    pub persons_by_identifiers: Vec<u64>,
+    /// References of the largest subject, all of which one objection takes out.
+    #[serde(default)]
+    pub largest_subject: u64,
     /// Cells that count as absent, by reason.
     #[serde(default)]
     pub warnings: BTreeMap<String, u64>,
@@ -116,6 +130,13 @@ pub trait LineReasons {
 }
 
 impl GraphCounts {
+    /// Number of persons of whom more identifiers are published than noise of this unit is made
+    /// for: their privacy loss is proportionally larger.
+    #[must_use]
+    pub fn persons_above(&self, noise_unit: u8) -> u64 {
+        self.persons_by_identifiers.iter().skip(noise_unit.into()).sum()
+    }
+
     /// Adds what the scan of further lines counted.
     fn absorb(&mut self, other: Self) {
         self.lines_read += other.lines_read;
@@ -193,18 +214,17 @@ impl StoredSnapshot {
         workspace: &Workspace,
         reasons: Option<&mut dyn LineReasons>,
     ) -> Result<Self, GraphError> {
-        let Scanned { lines, people, mut counts, namespaces, objected, .. } =
+        let Scanned { lines, ties, mut counts, namespaces, objected, .. } =
             scan(inputs, rules, workspace, reasons)?;
         rules.watched.began(Step::Sort, None);
         world::create_private_dir(directory)?;
-        write_people(people, directory, key)?;
-        let gathering = Gathering {
-            ruleset: rules.normalizer.ruleset().code(),
-            objected,
-            fingerprints: key.keyed_hash(FINGERPRINT)?,
-        };
-        let by_value = gathering.personas(lines, directory, key, workspace, &mut counts)?;
-        let root = publish_leaves(by_value, directory, key, rules, &mut counts)?;
+        let place = Place { directory, key, workspace };
+        let joined = Joined::of(ties, &objected, place)?;
+        counts.largest_subject = joined.largest.into();
+        let gathering = Gathering { rules, objected: &joined.objected };
+        let Gathered { by_value, held } = gathering.personas(lines, place, &mut counts)?;
+        joined.write_persons(held, place)?;
+        let root = publish_leaves(by_value, place, rules, &mut counts)?;
         if root.leaves == 0 {
             let name = |input: &Input| input.file.shown().display().to_string();
             let files: Vec<String> = inputs.iter().map(name).collect();
@@ -288,7 +308,7 @@ impl StoredSnapshot {
     /// [`GraphError`] names the file.
     pub fn verify(&self) -> Result<(), GraphError> {
         let Self { directory, key, .. } = self;
-        for (name, context) in [(LEAVES, LEAVES), (BUNDLES, BUNDLES), (PEOPLE, PEOPLE)] {
+        for (name, context) in [LEAVES, BUNDLES, PEOPLE, SHARED, PERSONS].map(|name| (name, name)) {
             let path = directory.join(name);
             VERIFIED.of(&path, || verify_sealed(&path, key, context))?;
         }
@@ -298,7 +318,7 @@ impl StoredSnapshot {
         Ok(())
     }
 
-    /// Persons whom an objection concerns.
+    /// Subjects whom an objection concerns.
     ///
     /// # Errors
     ///
@@ -307,8 +327,17 @@ impl StoredSnapshot {
         StoredPeople::open(&self.directory, &self.key)
     }
 
+    /// The persons and subjects of the records.
+    ///
+    /// # Errors
+    ///
+    /// [`GraphError`] if the sealed file does not open.
+    pub fn persons(&self) -> Result<StoredPersons, GraphError> {
+        StoredPersons::open(&self.directory, &self.key)
+    }
+
     /// The records that no table may hold any more, for objections that came after the snapshot:
-    /// those of persons who objected, and those whose digital IDs were all objected to.
+    /// those of subjects who objected, and those whose digital IDs were all objected to.
     ///
     /// # Errors
     ///
@@ -319,10 +348,10 @@ impl StoredSnapshot {
             return Ok(records);
         }
         let objected = self.people()?.objected(late)?;
-        let mut bundles = self.bundles()?;
+        let (mut bundles, mut persons) = (self.bundles()?, self.persons()?);
         while let Some(bundle) = bundles.next_bundle()? {
-            let bare = bundle.ids.iter().all(|one| late.has_digital_id(&one.id));
-            if bare || objected.contains(&bundle.person) {
+            let bare = bundle.ids.iter().all(|one| objected.has_digital_id(&one.id));
+            if objected.has_subject(persons.next_record()?.subject) || bare {
                 records.insert(bundle.record);
             }
         }
@@ -446,25 +475,30 @@ impl Persona {
     }
 }
 
-/// Key by which personas are gathered.
-struct Gathering {
-    ruleset: u8,
-    objected: BTreeSet<[u8; 16]>,
-    fingerprints: KeyedHash,
+/// Rules by which personas are gathered.
+struct Gathering<'a> {
+    rules: &'a GraphRules<'a>,
+    objected: &'a Reach,
 }
 
-impl Gathering {
+/// Yield of gathering.
+struct Gathered {
+    /// Identifiers of records, to be sorted by value.
+    by_value: Sorter<StoredLeaf>,
+    /// Records with their persons.
+    held: Sorter<Held>,
+}
+
+impl Gathering<'_> {
     /// Groups lines by persona, writes the digital IDs of each, and sorts identifiers by value.
     fn personas(
         &self,
         lines: VarSorter,
-        directory: &Path,
-        key: &StorageKey,
-        workspace: &Workspace,
+        place: Place<'_>,
         counts: &mut GraphCounts,
-    ) -> Result<Sorter<StoredLeaf>, GraphError> {
-        let mut bundles = BundleWriter::create(directory, key)?;
-        let mut by_value = Sorter::new(&workspace.directory, workspace.memory_bytes)?;
+    ) -> Result<Gathered, GraphError> {
+        let mut bundles = BundleWriter::create(place.directory, place.key)?;
+        let mut gathered = Gathered { by_value: place.sorter()?, held: place.sorter()? };
         let mut sorted = lines.finish()?;
         let mut current: Option<Persona> = None;
         while let Some(bytes) = sorted.next_record()? {
@@ -474,24 +508,24 @@ impl Gathering {
                 None => {
                     let next = Persona::start(&line).ok_or(Bug::invariant())?;
                     if let Some(persona) = current.replace(next) {
-                        self.close(&persona, &mut bundles, &mut by_value, counts)?;
+                        self.close(persona, &mut bundles, &mut gathered, counts)?;
                     }
                 }
             }
         }
         if let Some(persona) = current {
-            self.close(&persona, &mut bundles, &mut by_value, counts)?;
+            self.close(persona, &mut bundles, &mut gathered, counts)?;
         }
         bundles.finish()?;
-        Ok(by_value)
+        Ok(gathered)
     }
 
     /// Reason why the persona is not published, if it is not.
     fn dropped(&self, persona: &Persona) -> Option<&'static str> {
         if persona.two_persons {
             Some("persona_of_two_persons")
-        } else if self.objected.contains(&persona.person) {
-            Some("person_objected")
+        } else if let Some(by_own) = self.objected.holders.get(&persona.person) {
+            Some(if *by_own { "person_objected" } else { "person_objected_elsewhere" })
         } else if persona.identifiers.is_empty() {
             Some("no_usable_identifier")
         } else if persona.ids.is_empty() {
@@ -503,13 +537,19 @@ impl Gathering {
 
     fn close(
         &self,
-        persona: &Persona,
+        mut persona: Persona,
         bundles: &mut BundleWriter,
-        by_value: &mut Sorter<StoredLeaf>,
+        Gathered { by_value, held }: &mut Gathered,
         counts: &mut GraphCounts,
     ) -> Result<(), GraphError> {
         counts.personas += 1;
-        if let Some(reason) = self.dropped(persona) {
+        let listed = persona.ids.len();
+        if !self.objected.ids.is_empty() {
+            let mason = self.rules.objections.mason();
+            persona.ids.retain(|id, _| !self.objected.ids.contains(&mason.digital_id(id).0));
+        }
+        let objected = listed.checked_sub(persona.ids.len()).ok_or(Bug::invariant())?;
+        if let Some(reason) = self.dropped(&persona) {
             add(&mut counts.personas_dropped, reason);
             return Ok(());
         }
@@ -517,10 +557,11 @@ impl Gathering {
         counts.records += 1;
         counts.digital_ids += persona.ids.len() as u64;
         counts.surplus += persona.surplus;
+        counts.ids_objected += objected as u64;
+        let number = u32::try_from(record).map_err(|_| Bug::invariant())?;
+        held.push(&Held { holder: persona.person, record: number.into() })?;
         bundles.push(&Bundle {
             record,
-            fingerprint: self.fingerprint(&persona.reference),
-            person: persona.person,
             ids: persona
                 .ids
                 .iter()
@@ -538,7 +579,7 @@ impl Gathering {
             let leaf = StoredLeaf {
                 level: *level,
                 kind: *kind,
-                ruleset: self.ruleset,
+                ruleset: self.rules.normalizer.ruleset().code(),
                 digest: *digest,
                 person: persona.person,
                 record: record.into(),
@@ -554,10 +595,6 @@ impl Gathering {
             by_value.push(&leaf)?;
         }
         Ok(())
-    }
-
-    fn fingerprint(&self, reference: &[u8]) -> Fingerprint {
-        Fingerprint(first_half(self.fingerprints.of(&[reference])))
     }
 }
 
@@ -593,11 +630,11 @@ fn ids_digest(ids: &BTreeMap<DigitalId, Seen>) -> [u8; 32] {
 /// Leaves out identifiers of two persons, keeps the first record of one person, and commits.
 fn publish_leaves(
     by_value: Sorter<StoredLeaf>,
-    directory: &Path,
-    key: &StorageKey,
+    place: Place<'_>,
     rules: &GraphRules<'_>,
     counts: &mut GraphCounts,
 ) -> Result<SnapshotRoot, GraphError> {
+    let Place { directory, key, .. } = place;
     let path = directory.join(LEAVES);
     let mut out = SealedOut::<StoredLeaf>::create(&path, key, LEAVES)?;
     let seed = world::entropy::<32>()?;
@@ -606,6 +643,7 @@ fn publish_leaves(
     world::publish_atomically(&seed_path, world::PRIVATE_MODE, |file| file.write_all(&sealed))?;
     let mut committer = SnapshotCommitter::new(SnapshotSeed::from_bytes(seed).leaf_salts());
     let mut leaves: Vec<SnapshotLeaf> = Vec::with_capacity(LEAVES_AT_ONCE);
+    let mut published = place.sorter()?;
     let mut publish = |group: Option<SameValue>, counts: &mut GraphCounts| {
         let Some(SameValue { first, two_persons }) = group else { return Ok(()) };
         if two_persons {
@@ -620,6 +658,7 @@ fn publish_leaves(
                 leaves.clear();
             }
             out.push(&first)?;
+            published.push(&RecordNumber { number: first.record })?;
         }
         Ok::<(), GraphError>(())
     };
@@ -638,7 +677,15 @@ fn publish_leaves(
     publish(group, counts)?;
     committer.extend(rules.arithmetic, &leaves);
     out.finish()?;
+    counts.persons_by_identifiers = by_identifiers(published, place)?;
     Ok(committer.finish(counts.records))
+}
+
+record! {
+    /// Number of a record in the snapshot.
+    struct RecordNumber {
+        number: U64<BigEndian>,
+    }
 }
 
 record! {
@@ -713,7 +760,6 @@ const SEED: &str = "snapshot.seed";
 const PER_PERSONA_MAX: usize = 64;
 /// Namespaces of cookies that a graph may have.
 const NAMESPACES_MAX: usize = 4_096;
-const FINGERPRINT: &str = "persona";
 /// Lines left out that are named for each reason.
 const FIRST_DROPPED: usize = 5;
 
@@ -1017,12 +1063,6 @@ pub(crate) mod tests {
             ids.insert(one.id.clone(), seen);
         }
         assert!(leaves(&snapshot).iter().all(|leaf| leaf.ids_digest == ids_digest(&ids)));
-        // Another day, another record number, the same name.
-        let earlier = line("p1", "a", "one@exemple.fr", "2026-11-01");
-        let (_dir, next) = ingest(&[earlier, body].concat());
-        let [first, second] = &bundles(&next.unwrap())[..] else { panic!("two records") };
-        assert_eq!((second.record, second.fingerprint), (1, bundle.fingerprint));
-        assert_ne!(first.fingerprint, bundle.fingerprint);
     }
 
     #[test]
@@ -1042,35 +1082,184 @@ pub(crate) mod tests {
         assert_eq!(oldest, day_of("2026-10-07"));
     }
 
-    #[test]
-    fn person_who_objected_is_not_published_under_any_identifier() {
+    /// Objections of a feed.
+    fn objections(feed: &str) -> Objections {
         let dir = tempfile::tempdir().unwrap();
         let key = StorageKey::from_bytes([7; 32]);
-        let feed = dir.path().join("feed.csv");
-        let objected = "0f5a1c5e-0000-4000-8000-000000000001";
-        std::fs::write(&feed, format!("type,value\nemail,one@exemple.fr\naaid,{objected}\n"))
-            .unwrap();
+        let file = dir.path().join("feed.csv");
+        std::fs::write(&file, format!("type,value\n{feed}")).unwrap();
         let normalizer = Normalizer::new(Ruleset::CrmFr1, Options::defaults(Ruleset::CrmFr1));
-        let workspace = Workspace { directory: dir.path().join("work"), memory_bytes: 1 << 16 };
-        let rules = FeedRules { normalizer: &normalizer, spills: &workspace.directory };
+        let work = dir.path().join("work");
+        let rules = FeedRules { normalizer: &normalizer, spills: &work };
         let store = dir.path().join("objections");
-        let input = Input { file: InputFile::new(&feed), reading: Arc::default() };
+        let input = Input { file: InputFile::new(&file), reading: Arc::default() };
         import_feed(&store, &[input], &rules, &key, 1).unwrap();
+        Objections::all(&store, &key).unwrap()
+    }
+
+    /// A line with a cookie.
+    fn cookie_line(persons: &str, identifier: &str, value: &str) -> String {
+        format!("{persons},{identifier},cookie,a.example,value-{value},,login,2026-11-01\n")
+    }
+
+    /// Persons and subjects of the records, whose personas are in the order of their references.
+    fn owners(snapshot: &StoredSnapshot) -> Vec<persons::Owner> {
+        let mut persons = snapshot.persons().unwrap();
+        (0..snapshot.counts().records).map(|_| persons.next_record().unwrap()).collect()
+    }
+
+    #[test]
+    fn personas_that_are_not_published_join_persons() {
+        let two = [
+            cookie_line("p1,a", "email,one@exemple.fr", "001"),
+            cookie_line("p1,a", "email,one@exemple.fr", "003"),
+            cookie_line("p2,b", "email,two@exemple.fr", "002"),
+            cookie_line("p2,b", "email,two@exemple.fr", "004"),
+        ]
+        .concat();
+        let is_one = |bridge: &str, objections: &Objections| {
+            let (_dir, snapshot) = ingest_without(&format!("{two}{bridge}"), objections);
+            let owners = owners(&snapshot.unwrap());
+            assert_ne!(owners[0].subject, owners[1].subject, "a device joins no subjects");
+            owners[0].person == owners[1].person
+        };
+        let none = objections("");
+        assert!(!is_one("", &none));
+        let line = cookie_line;
+        let no_identifier = ["001", "002"].map(|value| line("p3,c", "email,none", value)).concat();
+        let of_two_persons = line("p3,c", "email,three@exemple.fr", "001")
+            + &line("p4,c", "email,four@exemple.fr", "002");
+        let of_no_person = line(",c", "email,three@exemple.fr", "001")
+            + &line(",c", "email,four@exemple.fr", "002");
+        let no_evidence = of_two_persons.replace("login", "guess");
+        let by_identifier = line("p3,c", "email,one@exemple.fr", "005").replace("login", "guess")
+            + &line("p3,c", "phone,+33 1 99 00 12 34", "005").replace("login", "guess")
+            + &line("p2,d", "phone,+33 1 99 00 12 34", "006").replace("login", "guess");
+        for bridge in [no_identifier, of_two_persons, of_no_person, no_evidence, by_identifier] {
+            assert!(is_one(&bridge, &none), "{bridge}");
+            let first = bridge.split_inclusive('\n').next().unwrap();
+            assert!(!is_one(first, &none), "{first}");
+        }
+        // Of somebody who objected, and beyond what one persona may hold.
+        let bridge = ["001", "002"].map(|value| line("p3,c", "email,three@exemple.fr", value));
+        assert!(is_one(&bridge.concat(), &objections("email,three@exemple.fr\n")));
+        let newer = (100..164).map(|n| line("p3,c", "email,three@exemple.fr", &n.to_string()));
+        let older = bridge.concat().replace("2026-11-01", "2026-10-01");
+        assert!(is_one(&newer.chain([older]).collect::<String>(), &none));
+    }
+
+    #[test]
+    fn rounded_references_join_nobody() {
+        let body = [
+            cookie_line("p1,a", "email,one@exemple.fr", "001"),
+            cookie_line("p2,b", "email,two@exemple.fr", "002"),
+            cookie_line("1.2E+15,c", "email,one@exemple.fr", "003"),
+            cookie_line("1.2E+15,d", "email,two@exemple.fr", "004"),
+            cookie_line("p1,1001.0", "email,one@exemple.fr", "005"),
+            cookie_line("p2,1001.0", "email,two@exemple.fr", "006"),
+        ]
+        .concat();
+        let (_dir, snapshot) = ingest(&body);
+        let owners = owners(&snapshot.unwrap());
+        assert!(owners[0].person != owners[1].person && owners[0].subject != owners[1].subject);
+    }
+
+    #[test]
+    fn persons_are_counted_by_the_identifiers_that_are_published_of_them() {
+        let mail = |person: &str, n: u32, value: &str| {
+            cookie_line(person, &format!("email,m{n}@exemple.fr"), value)
+        };
+        // Two references of one person, who share a device, have five together; one is shared with
+        // somebody else and names nobody.
+        let body: String = (0..3).map(|n| mail("p1,a", n, "001")).collect::<String>()
+            + &(3..5).map(|n| mail("p2,b", n, "001")).collect::<String>()
+            + &mail("p3,c", 6, "002")
+            + &mail("p4,d", 7, "003")
+            + &mail("p4,d", 8, "003")
+            + &(10..30).map(|n| mail("p5,e", n, "004")).collect::<String>();
+        let (_dir, snapshot) = ingest(&body);
+        let counts = snapshot.unwrap().counts().clone();
+        assert_eq!(counts.persons_by_identifiers, [1, 1, 0, 0, 1, 0, 0, 0, 1]);
+        let above: Vec<u64> = (0..=9).map(|unit| counts.persons_above(unit)).collect();
+        assert_eq!(above, [4, 3, 2, 2, 2, 1, 1, 1, 1, 0]);
+        let more = mail("p3,c", 0, "002");
+        let (_dir, snapshot) = ingest(&format!("{body}{more}"));
+        // The address of two references of different devices is in no table, and joins them.
+        let counts = snapshot.unwrap().counts().clone();
+        assert_eq!(counts.persons_by_identifiers, [0, 1, 0, 0, 1, 0, 0, 0, 1]);
+        assert_eq!(counts.largest_subject, 2);
+    }
+
+    #[test]
+    fn person_who_objected_is_not_published_under_any_identifier() {
+        let objected = "0f5a1c5e-0000-4000-8000-000000000001";
         let body = [
             line("p1", "a", "one@exemple.fr", "2026-11-01"),
             line("p1", "a2", "other@exemple.fr", "2026-11-01"),
+            // Shares the device of the one who objected, and has another.
             line("p2", "b", "two@exemple.fr", "2026-11-01"),
+            cookie_line("p2,b", "email,two@exemple.fr", "002"),
             format!("p3,c,email,three@exemple.fr,aaid,,{objected},,login,2026-11-01\n"),
         ]
         .concat();
-        let objections = Objections::all(&store, &key).unwrap();
+        let objections = objections(&format!("email,one@exemple.fr\naaid,{objected}\n"));
         let (_dir, snapshot) = ingest_without(&body, &objections);
         let snapshot = snapshot.unwrap();
         let counts = snapshot.counts();
         assert_eq!(counts.records, 1);
         assert_eq!(counts.personas_dropped.get("person_objected"), Some(&2));
         assert_eq!(counts.lines_dropped.get("digital_id_objected"), Some(&1));
+        assert_eq!((counts.ids_objected, counts.digital_ids), (1, 1));
+        assert_eq!(bundles(&snapshot)[0].ids[0].id.value(), "value-002");
         assert_eq!(snapshot.objections(), objections.recorded());
+    }
+
+    /// Before the snapshot or after it: who is out, and which digital IDs of others.
+    #[test]
+    fn objection_reaches_who_shares_an_address_and_no_one_s_household() {
+        let phone = "phone,+33 6 41 23 45 79";
+        let body = [
+            cookie_line("p1,a", phone, "001"),
+            cookie_line("p1,a", "email,one@exemple.fr", "001"),
+            // One person under another reference, by the address.
+            cookie_line("p2,b", "email,one@exemple.fr", "002"),
+            cookie_line("p2,b", "email,two@exemple.fr", "002"),
+            // Has a digital ID of that one, and one that only a line left out says to be theirs.
+            cookie_line("p3,c", "email,three@exemple.fr", "002"),
+            cookie_line("p3,c", "email,three@exemple.fr", "003"),
+            cookie_line("p3,c", "email,three@exemple.fr", "004"),
+            cookie_line("p2,d", "email,none", "003").replace("login", "guess"),
+            // Shares a fixed line.
+            cookie_line("p1,a", "phone,+33 1 99 00 12 34", "001"),
+            cookie_line("p4,e", "phone,+33 1 99 00 12 34", "005"),
+            cookie_line("p4,e", "email,four@exemple.fr", "005"),
+            // Has nothing that is not also theirs.
+            cookie_line("p5,f", "email,five@exemple.fr", "002"),
+        ]
+        .concat();
+        let feed = objections(&format!("{}\n", phone));
+        assert_eq!(feed.recorded(), 1);
+        let (_dir, snapshot) = ingest_without(&body, &feed);
+        let snapshot = snapshot.unwrap();
+        let dropped = &snapshot.counts().personas_dropped;
+        let reasons = ["person_objected", "person_objected_elsewhere", "no_digital_id"];
+        assert_eq!(reasons.map(|reason| dropped.get(reason)), [Some(&1); 3]);
+        let left: Vec<Vec<String>> = bundles(&snapshot)
+            .iter()
+            .map(|bundle| bundle.ids.iter().map(|one| one.id.value().to_owned()).collect())
+            .collect();
+        assert_eq!(left, [["value-004"], ["value-005"]]);
+        let (_dir, snapshot) = ingest(&body);
+        let snapshot = snapshot.unwrap();
+        assert_eq!(snapshot.left_out(&feed).unwrap(), BTreeSet::from([0, 1, 4]));
+        let objected = snapshot.people().unwrap().objected(&feed).unwrap();
+        let values = ["001", "002", "003", "004", "005"];
+        let kept = values.map(|value| {
+            let id = DigitalId::parse("cookie", "a.example", &format!("value-{value}")).unwrap();
+            objected.has_digital_id(&id)
+        });
+        // The first is of nobody else.
+        assert_eq!(kept, [false, true, true, false, false]);
     }
 
     #[test]

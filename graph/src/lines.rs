@@ -5,12 +5,11 @@ use std::mem;
 
 use jiff::civil::Time;
 use jiff::tz::Offset;
-use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::{GraphCounts, GraphRules, LineReasons, NAMESPACES_MAX, PER_PERSONA_MAX, first_half};
+use super::{GraphCounts, GraphRules, LineReasons, NAMESPACES_MAX, PER_PERSONA_MAX};
 use crate::GraphError;
-use crate::people;
+use crate::ties::{Holder, Tie, person_name, persona_name};
 use normalize::digital::{DigitalId, DigitalKind};
 use normalize::{Level, Normalized, Outcome, PhoneContext, Reason};
 use protocol::error::Bug;
@@ -29,13 +28,13 @@ use tabular::{
 pub(super) struct Scanned<'a> {
     /// Lines, to be sorted by persona.
     pub(super) lines: VarSorter,
-    /// Identifiers of all lines with their persons, as [`people`] keeps them.
-    pub(super) people: Sorter<people::Entry>,
+    /// Ties of all lines.
+    pub(super) ties: Sorter<Tie>,
     pub(super) counts: GraphCounts,
     /// Namespaces of cookies.
     pub(super) namespaces: BTreeSet<String>,
-    /// Persons with an identifier that was objected to.
-    pub(super) objected: BTreeSet<[u8; 16]>,
+    /// Holders with an identifier that was objected to.
+    pub(super) objected: BTreeSet<Holder>,
     reasons: Option<&'a mut dyn LineReasons>,
     /// True if lines have their numbers in one file alone.
     numbered: bool,
@@ -50,7 +49,7 @@ pub(super) fn scan<'a>(
 ) -> Result<Scanned<'a>, GraphError> {
     let mut scanned = Scanned {
         lines: VarSorter::new(&workspace.directory, workspace.memory_bytes)?,
-        people: Sorter::new(&workspace.directory, workspace.memory_bytes)?,
+        ties: Sorter::new(&workspace.directory, workspace.memory_bytes)?,
         counts: GraphCounts::default(),
         namespaces: BTreeSet::new(),
         objected: BTreeSet::new(),
@@ -93,7 +92,7 @@ impl Scanned<'_> {
     fn take(&mut self, mut digested: Digested, input: &Input) -> Result<(), GraphError> {
         self.counts.absorb(mem::take(&mut digested.counts));
         self.objected.append(&mut digested.objected);
-        self.people.extend(&digested.people)?;
+        self.ties.extend(&digested.ties)?;
         let mut start = 0;
         for Place { number, end, namespace } in digested.places {
             let line = digested.lines.get(start..end).ok_or(Bug::invariant())?;
@@ -138,8 +137,9 @@ struct Digested {
     /// Namespaces of cookies, in the order in which they are met.
     namespaces: Vec<String>,
     counts: GraphCounts,
-    objected: BTreeSet<[u8; 16]>,
-    people: Vec<people::Entry>,
+    objected: BTreeSet<Holder>,
+    /// Ties, each once.
+    ties: Vec<Tie>,
     /// Lines and values that are left out.
     noted: Vec<Noted>,
 }
@@ -210,7 +210,7 @@ impl Digested {
         for row in batch.rows() {
             digested.counts.lines_read += 1;
             let (number, found) = (row.line(), Found::read(&row, look));
-            digested.note(&found, look.rules);
+            digested.note(&row, &found, look.rules);
             let reason = match Line::read(&row, look, found) {
                 Ok((line, _)) if look.rules.objections.has_digital_id(&line.digital_id) => {
                     "digital_id_objected"
@@ -232,18 +232,29 @@ impl Digested {
             digested.counts.drop_line(reason, look.numbered.then_some(number));
             digested.noted.push(Noted { line: number, origin: None, reason });
         }
+        digested.ties.sort_unstable();
+        digested.ties.dedup();
         Ok(digested)
     }
 
-    /// Takes note of a person's identifiers, whatever becomes of the line: an objection by any of
-    /// them concerns the person.
-    fn note(&mut self, found: &Found, rules: &GraphRules<'_>) {
-        let Some(person) = found.person else { return };
+    /// Takes note of what a line says of its holder, whatever becomes of the line. What was rounded
+    /// on the way would make one person of several.
+    fn note(&mut self, row: &Row<'_>, found: &Found, rules: &GraphRules<'_>) {
+        let person = found.person.filter(|_| !row.is_rounded(PERSON_REF));
+        let persona = found.persona.as_deref().filter(|_| !row.is_rounded(PERSONA_REF));
+        let persona = persona.map(persona_name);
+        let Some(holder) = person.or(persona) else { return };
+        let mut tie = |kind, mark| self.ties.push(Tie { holder, kind, mark });
+        let mason = rules.objections.mason();
+        persona.into_iter().for_each(|persona| tie(Tie::PERSONA, persona));
+        if let Some(id) = found.digital_id.as_ref().ok().filter(|_| !row.is_rounded(ID_VALUE)) {
+            tie(Tie::DIGITAL_ID, mason.digital_id(id).0);
+        }
         for one in &found.identifiers {
-            let tombstone = rules.objections.mason().identifier(one.kind, &one.digest);
-            self.people.push(people::Entry { tombstone: tombstone.0, person });
+            let tombstone = mason.identifier(one.kind, &one.digest);
+            tie(if one.level == 0 { Tie::PERSONAL } else { Tie::HOUSEHOLD }, tombstone.0);
             if rules.objections.has(tombstone) {
-                self.objected.insert(person);
+                self.objected.insert(holder);
             }
         }
     }
@@ -327,8 +338,8 @@ record! {
     pub(super) struct LineHead {
         /// Ends the reference.
         zero: u8,
-        /// Name of the person; see [`first_half`].
-        pub(super) person: [u8; 16],
+        /// Name of the person.
+        pub(super) person: Holder,
         pub(super) evidence: U16<BigEndian>,
         pub(super) device: U16<BigEndian>,
         /// Days since 1970.
@@ -352,8 +363,7 @@ impl Identifier {
 /// One line after the scan: no plaintext but the provider's own references and digital IDs.
 struct Line {
     persona: Vec<u8>,
-    /// First 16 bytes of SHA-256 of the person's reference.
-    person: [u8; 16],
+    person: Holder,
     evidence: u16,
     device: u16,
     /// Days since 1970.
@@ -383,11 +393,14 @@ impl<'b> SortedLine<'b> {
     }
 }
 
-/// The person of a line and the identifiers that name them.
+/// The person of a line, and what it says of them.
 struct Found {
     /// None if the reference stands for nothing.
-    person: Option<[u8; 16]>,
+    person: Option<Holder>,
+    /// Reference of the persona, if it stands for something.
+    persona: Option<Vec<u8>>,
     identifiers: Vec<Identifier>,
+    digital_id: Result<DigitalId, &'static str>,
     /// Reasons why values gave no identifier.
     rejected: Vec<(Origin, &'static str)>,
     kind_known: bool,
@@ -395,10 +408,22 @@ struct Found {
 
 impl Found {
     fn read(row: &Row<'_>, look: Look<'_>) -> Self {
-        let person = cell::reference(&row.text(PERSON_REF))
-            .map(|reference| first_half(Sha256::digest(reference).into()));
-        let mut found =
-            Self { person, identifiers: Vec::new(), rejected: Vec::new(), kind_known: true };
+        let digital_id = DigitalId::parse(
+            row.cell(ID_TYPE).text().trim(),
+            row.cell(ID_NAMESPACE).text().trim(),
+            row.text(ID_VALUE).trim(),
+        );
+        let persona = row.text(PERSONA_REF);
+        // A zero byte ends the reference where lines are sorted.
+        let persona = cell::reference(&persona).filter(|reference| !reference.contains('\0'));
+        let mut found = Self {
+            person: cell::reference(&row.text(PERSON_REF)).map(|text| person_name(text.as_bytes())),
+            persona: persona.map(|reference| reference.as_bytes().to_vec()),
+            identifiers: Vec::new(),
+            digital_id,
+            rejected: Vec::new(),
+            kind_known: true,
+        };
         if look.typed {
             let kind = row.cell(TYPE).text();
             let kind = kind.trim();
@@ -459,11 +484,7 @@ pub(super) struct Kept {
 impl Line {
     fn read(row: &Row<'_>, look: Look<'_>, found: Found) -> Result<(Self, Kept), &'static str> {
         let now = look.rules.now;
-        let persona_ref = row.text(PERSONA_REF);
-        let persona = cell::reference(&persona_ref);
-        // A zero byte ends the reference where lines are sorted.
-        let persona = persona.filter(|reference| !reference.contains('\0'));
-        let (Some(persona), Some(person)) = (persona, found.person) else {
+        let (Some(persona), Some(person)) = (found.persona, found.person) else {
             return Err("reference_missing");
         };
         // Of different persons it would make one, whose digital IDs are then of each of them.
@@ -488,11 +509,7 @@ impl Line {
         if look.captured {
             consent::captured(row.time(CAPTURED_AT, now).map(|time| time.at))?;
         }
-        let digital_id = DigitalId::parse(
-            row.cell(ID_TYPE).text().trim(),
-            row.cell(ID_NAMESPACE).text().trim(),
-            row.text(ID_VALUE).trim(),
-        )?;
+        let digital_id = found.digital_id?;
         if !found.kind_known {
             return Err("type_unknown");
         }
@@ -505,7 +522,7 @@ impl Line {
         let surplus = identifiers.iter().skip(PER_PERSONA_MAX).count();
         identifiers.truncate(PER_PERSONA_MAX);
         let line = Self {
-            persona: persona.as_bytes().to_vec(),
+            persona,
             person,
             evidence,
             device: device_bit(class.text().trim()),

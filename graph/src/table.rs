@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read as _, Write as _};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -19,7 +20,7 @@ use protocol::message::TableDescriptor;
 use protocol::oprf::{MatchTag, PrfKey, PrfOutput};
 use protocol::purpose::Purpose;
 use protocol::seed::KeyDerivation;
-use protocol::suite::Order;
+use protocol::suite::{Order, Shuffled};
 use protocol::table::{TableWriter, padded_tags};
 use protocol::terms::LinkFilter;
 use protocol::transcript::merkle::{Tree, leaf_hash};
@@ -57,6 +58,18 @@ pub struct TableKey<'a, O: Order> {
     pub key: &'a PrfKey<O>,
     /// Derivation of the key.
     pub derivation: &'a KeyDerivation,
+    /// Noise elements whose tags the table holds, beside padding: those that may hit in the widest
+    /// session that the policy allows [E-08].
+    pub noise: Option<NoiseTags<'a>>,
+}
+
+/// Noise elements of a table of shuffled order.
+#[derive(Debug, Clone, Copy)]
+pub struct NoiseTags<'a> {
+    /// The PRF key.
+    pub key: &'a PrfKey<Shuffled>,
+    /// Number U of them.
+    pub count: u64,
 }
 
 /// Files of a table.
@@ -121,6 +134,17 @@ pub fn build<O: Order>(
         }
         if ended {
             break;
+        }
+    }
+    let noise = key.noise.map_or(0, |noise| noise.count);
+    for first in (0..noise).step_by(INPUTS_AT_ONCE) {
+        let end = noise.min(first.checked_add(INPUTS_AT_ONCE as u64).ok_or(Bug::invariant())?);
+        for output in noise_outputs(key, workers, first..end)? {
+            tags.push(&output.tag().0)?;
+            if let Some(handles) = &mut handles {
+                let handle = *output.handle().expose_bytes();
+                handles.push(&HandleEntry { handle, record: HandleEntry::NO_RECORD.into() })?;
+            }
         }
     }
     if let (Some(handles), Some((path, storage))) = (handles, files.handles) {
@@ -255,6 +279,30 @@ fn evaluate<O: Order>(
             .into_iter()
             .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
             .collect()
+    })
+}
+
+/// Outputs of noise elements with these numbers, on all threads.
+fn noise_outputs<O: Order>(
+    key: &TableKey<'_, O>,
+    workers: Workers<'_>,
+    numbers: Range<u64>,
+) -> Result<Vec<PrfOutput<Shuffled>>, Bug> {
+    let Some(noise) = key.noise else { return Ok(Vec::new()) };
+    let arithmetic = workers.arithmetic;
+    let scalars = key.derivation.noise_scalars(arithmetic, true, numbers)?;
+    let share = scalars.len().div_ceil(workers.threads.max(1)).max(1);
+    thread::scope(|scope| {
+        let running: Vec<_> = scalars
+            .chunks(share)
+            .map(|part| scope.spawn(move || noise.key.noise_outputs(arithmetic, part)))
+            .collect();
+        let mut outputs = Vec::with_capacity(scalars.len());
+        for thread in running {
+            let part = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            outputs.extend(part?);
+        }
+        Ok(outputs)
     })
 }
 
@@ -421,13 +469,23 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (keyring, signer) = keyring(dir.path());
         let run = keyring.make_run(&signer, &[3; 32], 1_000).unwrap();
-        let key = TableKey::<Shuffled> { key: &run.key, derivation: &run.derivation };
+        let noise = Some(NoiseTags { key: &run.key, count: 40 });
+        let key = TableKey::<Shuffled> { key: &run.key, derivation: &run.derivation, noise };
         let built = table(&key, true);
         let mut expected: Vec<([u8; 16], u64)> = Vec::new();
         for (input, record) in built.inputs() {
             let output = run.key.output(&input);
             assert!(built.tags.contains(&output.tag()));
             expected.push((*output.handle().expose_bytes(), record));
+        }
+        // The scalars that may hit have their tag, and handles that name nobody.
+        let arithmetic = protocol::group::Portable;
+        let scalars = run.derivation.noise_scalars(&arithmetic, true, 0..41).unwrap();
+        let mut noise = run.key.noise_outputs(&arithmetic, &scalars).unwrap();
+        assert!(!built.tags.contains(&noise.pop().unwrap().tag()));
+        for output in noise {
+            assert!(built.tags.contains(&output.tag()));
+            expected.push((*output.handle().expose_bytes(), HandleEntry::NO_RECORD));
         }
         expected.sort_unstable();
         let mut stored = StoredHandles::open(&built.path("handles"), &STORAGE).unwrap();
@@ -436,7 +494,7 @@ mod tests {
             .collect();
         // Padding tags, which are most of the table, have none.
         assert!(entries == expected);
-        assert_eq!(entries.len(), 3);
+        assert_eq!(entries.len(), 3 + 40);
         assert_eq!(built.tags.len(), 32_768);
     }
 
@@ -445,7 +503,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (keyring, signer) = keyring(dir.path());
         let aligned = keyring.aligned(&signer, &[3; 32], 1_000).unwrap();
-        let key = TableKey::<Aligned> { key: &aligned.key, derivation: &aligned.derivation };
+        let key =
+            TableKey::<Aligned> { key: &aligned.key, derivation: &aligned.derivation, noise: None };
         let built = table(&key, false);
         for (input, _) in built.inputs() {
             assert!(built.tags.contains(&aligned.key.output(&input).tag()));

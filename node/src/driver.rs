@@ -8,16 +8,18 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use ledger::evidence::SessionEvidence;
 use protocol::codec::{RawFrame, StreamId};
 use protocol::error::{Bug, Error, Refusal};
 use protocol::ledger::LedgerEntry;
-use protocol::ledger::evidence::SessionEvidence;
 use protocol::message::Control;
+use protocol::slots::Slots;
 use protocol::transcript::Record;
 use report::Signal;
 use session::advertiser::KnownKey;
 use session::disclosure::Outcome;
 use session::{Input, Outbox, Output, SpillChunk, SpillContent, SpillName};
+use tokio::time::Instant as Moment;
 
 use crate::console::Progress;
 use crate::engine::{Spent, TaskPanicked, Workbench};
@@ -25,9 +27,9 @@ use crate::failure::Failure;
 use crate::room::{Demand, NoRoom};
 use crate::stop::Stop;
 use channel::{Channel, Close, TransportError};
+use ledger::{LedgerError, ReserveError};
 use store::journal::{Frames, JournalError, SessionJournal};
 use store::keyring::KeyringError;
-use store::ledger::{LedgerError, ReserveError};
 use store::os::{self, Clock};
 use store::spill::{SpillError, SpillStore};
 
@@ -200,6 +202,16 @@ pub enum ChargeError {
     Key(#[from] KeyringError),
 }
 
+impl From<ChargeError> for DriveError {
+    fn from(error: ChargeError) -> Self {
+        match error {
+            ChargeError::Refused { refusal, .. } => Self::Protocol(refusal.into()),
+            ChargeError::Ledger(error) => error.into(),
+            ChargeError::Key(error) => error.into(),
+        }
+    }
+}
+
 impl From<ReserveError> for ChargeError {
     fn from(error: ReserveError) -> Self {
         match error {
@@ -258,6 +270,8 @@ impl<R: Party> Driver<'_, '_, R> {
             hellos: [None, None],
             table_tags: 0,
             shown: Shown::default(),
+            slots: None,
+            slot: None,
             cut_short: false,
         };
         self.progress.entered(state.stage);
@@ -326,9 +340,23 @@ impl<R: Party> Driver<'_, '_, R> {
         Ok(())
     }
 
-    /// Waits for a finished task or a frame, whichever comes first.
-    async fn wait(&mut self, state: &State) -> Result<Input, DriveError> {
+    /// Waits for a finished task, a slot or a frame, whichever comes first.
+    async fn wait(&mut self, state: &mut State) -> Result<Input, DriveError> {
         let Self { session, bench, channel, stop, .. } = self;
+        // Nobody owes us anything until the slot, but a peer may end the session.
+        if let Some(slot) = state.slot {
+            return tokio::select! {
+                biased;
+                signal = stop.wait() => Err(DriveError::Stopped(signal)),
+                () = tokio::time::sleep_until(slot) => {
+                    state.slot = None;
+                    Ok(Input::Slot)
+                }
+                frame = channel.next(|stream| R::accepts(session, stream)) => {
+                    Ok(Input::Frame(frame?))
+                }
+            };
+        }
         // While we compute ourselves the peer owes us nothing.
         if bench.pending() > 0 {
             return tokio::select! {
@@ -397,6 +425,20 @@ impl<R: Party> Driver<'_, '_, R> {
                     Err(ChargeError::Ledger(error)) => return Err(error.into()),
                     Err(ChargeError::Key(error)) => return Err(error.into()),
                 });
+            }
+            Output::StartSlots(slots) => {
+                let blinded = state.time_in(session::Stage::Blind);
+                let slots = blinded.map_or(slots, |took| slots.blinded_in(took));
+                state.slots = Some((Moment::now(), slots));
+            }
+            Output::WantSlot => {
+                let (since, slots) = state.slots.ok_or(Error::from(Bug::invariant()))?;
+                let slot = slots.next(since.elapsed()).map_err(Error::from)?;
+                let at = since.checked_add(slot).ok_or(Error::from(Bug::invariant()))?;
+                state.slot = Some(at);
+                let left = at.duration_since(Moment::now());
+                let begun = u64::from(left.subsec_nanos() > 0);
+                self.progress.waiting_for_slot(left.as_secs() + begun);
             }
             Output::Ledger { entry, evidence } => self.duties.ledger(&entry, &evidence)?,
             Output::Finished(outcome) => {
@@ -574,6 +616,10 @@ struct State {
     table_tags: u64,
     /// Data that HELLO_P names.
     shown: Shown,
+    /// Slots of the session, and when their clock was started.
+    slots: Option<(Moment, Slots)>,
+    /// The slot that is awaited.
+    slot: Option<Moment>,
     /// Something the session had queued was not sent, so that nothing may follow it [S-11].
     cut_short: bool,
 }
@@ -602,6 +648,12 @@ impl State {
             self.stage = stage;
         }
         is_other
+    }
+
+    /// Time that a stage took, if it is over.
+    fn time_in(&self, stage: session::Stage) -> Option<Duration> {
+        let of_stage = self.figures.stages.iter().find(|lap| lap.name == stage.name())?;
+        Duration::try_from_secs_f64(of_stage.seconds).ok()
     }
 
     /// Takes the size of the table from HELLO_P, the only message that is looked at here: room has
@@ -654,8 +706,9 @@ const fn patience(stage: session::Stage) -> Duration {
         // The barrier of shuffled order: one side blinds every row before the first leaves, the
         // other evaluates every row before the first answer leaves.
         Stage::Rows | Stage::Answers => BARRIER_S,
-        // The other side looks up, and may ask its operator.
-        Stage::Release | Stage::Closing => BARRIER_S,
+        // The other side unblinds and looks up, may ask its operator, and then waits for a slot,
+        // which is at most once more as long.
+        Stage::Release | Stage::Closing => 2 * BARRIER_S,
         Stage::Receipt => 600,
         Stage::Terms
         | Stage::Table
@@ -664,6 +717,7 @@ const fn patience(stage: session::Stage) -> Duration {
         | Stage::Finalize
         | Stage::LookUp
         | Stage::Approval
+        | Stage::Slot
         | Stage::Handles
         | Stage::Closed => 60,
     })

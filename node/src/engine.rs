@@ -1,14 +1,15 @@
 //! Worker threads for the arithmetic of sessions and tables.
 //!
 //! Arithmetic never runs on the async runtime: keep-alives and control messages go out while every
-//! core multiplies. Tasks of all sessions share one queue; a session has a bounded number in it, so
-//! no session can starve another.
+//! core multiplies. Every session has a queue of its own, and threads take one task from each in
+//! turn: however many tasks a session queues, a task of another waits for no more than one of them,
+//! beside those that run [S-12].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, LockResult, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -26,9 +27,15 @@ use store::os;
 /// A pool of threads over the fastest arithmetic this machine has.
 #[derive(Debug)]
 pub struct Engine {
-    jobs: Sender<Job>,
+    queues: Arc<Queues>,
     arithmetic: Arc<BatchEngine>,
     threads: usize,
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.queues.close();
+    }
 }
 
 impl Engine {
@@ -38,16 +45,15 @@ impl Engine {
         let available = thread::available_parallelism().map_or(1, usize::from);
         let threads = if threads == 0 { available } else { threads };
         let arithmetic = Arc::new(BatchEngine::detect());
-        let (jobs, queue) = channel::<Job>();
-        let queue = Arc::new(Mutex::new(queue));
+        let queues = Arc::new(Queues::default());
         for number in 0..threads {
-            let (queue, arithmetic) = (Arc::clone(&queue), Arc::clone(&arithmetic));
+            let (queues, arithmetic) = (Arc::clone(&queues), Arc::clone(&arithmetic));
             // A thread that cannot be started leaves the others with its share of the work.
             let _ = thread::Builder::new()
                 .name(format!("arithmetic-{number}"))
-                .spawn(move || work(&queue, &arithmetic));
+                .spawn(move || work(&queues, &arithmetic));
         }
-        Arc::new(Self { jobs, arithmetic, threads })
+        Arc::new(Self { queues, arithmetic, threads })
     }
 
     /// Name of the backend, for people.
@@ -96,7 +102,9 @@ impl Engine {
     #[must_use]
     pub fn bench(self: &Arc<Self>) -> Workbench {
         let (results, inbox) = unbounded_channel();
-        Workbench { engine: Arc::clone(self), results, inbox, pending: 0, spent: BTreeMap::new() }
+        let queue = self.queues.open();
+        let engine = Arc::clone(self);
+        Workbench { engine, queue, results, inbox, pending: 0, spent: BTreeMap::new() }
     }
 }
 
@@ -104,6 +112,8 @@ impl Engine {
 #[derive(Debug)]
 pub struct Workbench {
     engine: Arc<Engine>,
+    /// Number of its queue.
+    queue: u64,
     results: UnboundedSender<Finished>,
     inbox: UnboundedReceiver<Finished>,
     pending: usize,
@@ -143,8 +153,7 @@ impl Workbench {
     pub fn submit(&mut self, task: Task) {
         self.pending = self.pending.saturating_add(1);
         let results = self.results.clone();
-        // The queue lives as long as the engine that this bench holds.
-        let _ = self.engine.jobs.send(Job { task, results });
+        self.engine.queues.push(self.queue, Job { task, results });
     }
 
     /// The next finished task; never resolves while nothing is queued.
@@ -177,6 +186,104 @@ impl Workbench {
     }
 }
 
+impl Drop for Workbench {
+    fn drop(&mut self) {
+        // Nobody waits any more for tasks that have not begun.
+        self.engine.queues.forget(self.queue);
+    }
+}
+
+/// Tasks that wait, a queue for each session.
+#[derive(Debug, Default)]
+struct Queues {
+    waiting: Mutex<Waiting<Job>>,
+    /// Told of every task that is queued, and of the end.
+    changed: Condvar,
+}
+
+impl Queues {
+    fn open(&self) -> u64 {
+        let mut waiting = self.waiting();
+        waiting.opened = waiting.opened.wrapping_add(1);
+        waiting.opened
+    }
+
+    fn push(&self, queue: u64, job: Job) {
+        self.waiting().push(queue, job);
+        self.changed.notify_one();
+    }
+
+    fn forget(&self, queue: u64) {
+        self.waiting().jobs.remove(&queue);
+    }
+
+    fn close(&self) {
+        self.waiting().closed = true;
+        self.changed.notify_all();
+    }
+
+    /// The next task in turn; waits for one, and gives `None` once the engine is gone.
+    fn next(&self) -> Option<Job> {
+        let mut waiting = self.waiting();
+        loop {
+            if waiting.closed {
+                return None;
+            }
+            match waiting.pop() {
+                Some(job) => return Some(job),
+                None => {
+                    waiting = sound(self.changed.wait(waiting));
+                }
+            }
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting<Job>> {
+        sound(self.waiting.lock())
+    }
+}
+
+/// Sound even after a panic: every change under the lock is a single step.
+fn sound<T>(locked: LockResult<T>) -> T {
+    locked.unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Tasks by session, taken one from each session in turn.
+#[derive(Debug)]
+struct Waiting<T> {
+    jobs: BTreeMap<u64, VecDeque<T>>,
+    /// The session that was served last; the next one in number order is next.
+    served: u64,
+    /// Queues opened so far.
+    opened: u64,
+    closed: bool,
+}
+
+impl<T> Default for Waiting<T> {
+    fn default() -> Self {
+        Self { jobs: BTreeMap::new(), served: 0, opened: 0, closed: false }
+    }
+}
+
+impl<T> Waiting<T> {
+    fn push(&mut self, queue: u64, job: T) {
+        self.jobs.entry(queue).or_default().push_back(job);
+    }
+
+    fn pop(&mut self) -> Option<T> {
+        let after = (Bound::Excluded(self.served), Bound::Unbounded);
+        let later = self.jobs.range(after).next().map(|(number, _)| *number);
+        let number = later.or_else(|| self.jobs.keys().next().copied())?;
+        self.served = number;
+        let queue = self.jobs.get_mut(&number)?;
+        let job = queue.pop_front();
+        if queue.is_empty() {
+            self.jobs.remove(&number);
+        }
+        job
+    }
+}
+
 #[derive(Debug)]
 struct Job {
     task: Task,
@@ -192,11 +299,8 @@ struct Finished {
     computed: Option<Computed>,
 }
 
-fn work(queue: &Mutex<Receiver<Job>>, arithmetic: &BatchEngine) {
-    loop {
-        // The lock covers the receive alone; a poisoned lock still holds a sound receiver.
-        let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(Job { task, results }) = job else { return };
+fn work(queues: &Queues, arithmetic: &BatchEngine) {
+    while let Some(Job { task, results }) = queues.next() {
         let (name, elements) = (task.name(), task.elements());
         let arithmetic = Timed { arithmetic, nanoseconds: AtomicU64::new(0) };
         let started = os::thread_cpu();
@@ -427,6 +531,41 @@ mod tests {
     use protocol::group::Portable;
 
     use super::*;
+
+    #[test]
+    fn task_waits_for_one_of_each_other_session_however_many_they_queue() {
+        let mut waiting = Waiting::default();
+        for task in 0..1_000 {
+            waiting.push(1, (1, task));
+            waiting.push(3, (3, task));
+        }
+        assert_eq!(waiting.pop(), Some((1, 0)));
+        waiting.push(2, (2, 0));
+        waiting.push(2, (2, 1));
+        let next: Vec<_> = (0..6).filter_map(|_| waiting.pop()).collect();
+        assert_eq!(next, [(2, 0), (3, 0), (1, 1), (2, 1), (3, 1), (1, 2)]);
+        // A session that ends takes what it queued along.
+        waiting.jobs.remove(&3);
+        assert_eq!(waiting.pop(), Some((1, 3)));
+        let rest = std::iter::from_fn(|| waiting.pop()).collect::<Vec<_>>();
+        assert_eq!(rest.len(), 996);
+        assert!(waiting.jobs.is_empty(), "an empty queue takes no memory");
+    }
+
+    #[test]
+    fn threads_end_with_their_engine() {
+        let engine = Engine::start(2);
+        let queues = Arc::downgrade(&engine.queues);
+        let bench = engine.bench();
+        drop(engine);
+        assert!(queues.upgrade().is_some(), "a session still has it");
+        drop(bench);
+        let limit = Instant::now() + Duration::from_secs(60);
+        while queues.upgrade().is_some() {
+            assert!(Instant::now() < limit, "a thread waits for ever");
+            thread::yield_now();
+        }
+    }
 
     #[test]
     fn engine_writes_the_bytes_of_portable() {

@@ -1,6 +1,6 @@
 //! `ledger`: shows the ledger with a party, and mends it from the entries that the other side has.
 //!
-//! Entries travel by files of signed messages ([`protocol::ledger::evidence`]). Nothing in such a
+//! Entries travel by files of signed messages ([`ledger::evidence`]). Nothing in such a
 //! file is believed: every signature is verified against the two parties' own keys, what both
 //! signed may be added, and nothing is ever taken away or made cheaper [L-11].
 
@@ -9,8 +9,8 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ledger::evidence::{ChainEvidence, Pair, ProvenChain};
 use protocol::attestation::AttestationKey;
-use protocol::ledger::evidence::{ChainEvidence, Pair, ProvenChain};
 use protocol::ledger::{LedgerEntry, LedgerHead};
 use protocol::transcript::Role;
 use report::{Arg, Code, Diagnose as _, Line, Text};
@@ -19,7 +19,7 @@ use crate::console::{OutputOptions, Terminal};
 use crate::failure::Failure;
 use crate::home::HomeError;
 use crate::status::{profile, short};
-use store::ledger::{Adopted, Ledger, LedgerPlace, Partner, SignedBy};
+use ledger::{Adopted, Ledger, LedgerPlace, Partner, SignedBy};
 use store::os::DirectoryLock;
 
 /// Commands under `ledger`.
@@ -313,7 +313,7 @@ impl Exchange {
 
     fn contradiction(&self, seq: u64) -> Failure {
         let partner = short(&self.partner);
-        store::ledger::LedgerError::Contradiction { partner, seq }.into()
+        ledger::LedgerError::Contradiction { partner, seq }.into()
     }
 }
 

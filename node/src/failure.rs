@@ -2,7 +2,7 @@
 //!
 //! Commands return a [`Failure`] of the crate `report`.
 
-use protocol::error::{Bug, Error, RefuseCode};
+use protocol::error::{Bug, Error, Refusal, RefuseCode};
 use report::{Arg, Code, Diagnose, Exit, Signal, Text, Whose};
 pub use report::{Failure, Reader};
 use session::disclosure::Withheld;
@@ -59,6 +59,7 @@ impl Diagnose for WithheldResult {
         match self.0 {
             Withheld::BelowMatchMinimum { .. } => Code::BelowMatchMinimum,
             Withheld::AboveHandlesMaximum => Code::TooManyMatched,
+            Withheld::Implausible => Code::Implausible,
             Withheld::Declined | Withheld::ByAdvertiser => Code::ReleaseDeclined,
             Withheld::Refused(why) => Code::of(why.into()),
         }
@@ -70,6 +71,7 @@ impl Diagnose for WithheldResult {
                 Text::new("withheld-below-match-minimum").with("k_min", k_min)
             }
             Withheld::AboveHandlesMaximum => Text::new("withheld-above-handles-maximum"),
+            Withheld::Implausible => IMPLAUSIBLE.text(),
             Withheld::Declined => Text::new("withheld-declined"),
             Withheld::Refused(why) => refused(why).text(),
             Withheld::ByAdvertiser => Text::new("withheld-by-advertiser"),
@@ -79,17 +81,23 @@ impl Diagnose for WithheldResult {
     fn whose(&self) -> Whose {
         match self.0 {
             Withheld::Refused(why) => refused(why).whose(),
+            Withheld::Implausible => IMPLAUSIBLE.whose(),
             _ => Whose::You,
         }
     }
 
     fn exit(&self) -> Exit {
-        Exit::Withheld
+        match self.0 {
+            // Something to look into, and not an end that a schedule should expect.
+            Withheld::Implausible => Code::Implausible.exit(),
+            _ => Exit::Withheld,
+        }
     }
 
     fn note(&self) -> Option<Text> {
         match self.0 {
             Withheld::Refused(why) => refused(why).note(),
+            Withheld::Implausible => IMPLAUSIBLE.note(),
             _ => None,
         }
     }
@@ -97,10 +105,14 @@ impl Diagnose for WithheldResult {
     fn advice(&self) -> Option<Text> {
         match self.0 {
             Withheld::Refused(why) => refused(why).advice(),
+            Withheld::Implausible => IMPLAUSIBLE.advice(),
             _ => None,
         }
     }
 }
+
+/// Our own refusal to release at a rate above the cap.
+const IMPLAUSIBLE: Error = Error::Refused(Refusal::Implausible);
 
 /// The refusal of a release by the peer.
 const fn refused(why: RefuseCode) -> Error {
@@ -215,13 +227,15 @@ mod tests {
         for why in [
             Withheld::BelowMatchMinimum { k_min: 100 },
             Withheld::AboveHandlesMaximum,
+            Withheld::Implausible,
             Withheld::Declined,
-            Withheld::Refused(RefuseCode::Refusal(Refusal::DeltaTooSmall)),
+            Withheld::Refused(RefuseCode::Refusal(Refusal::TermsExpired)),
             Withheld::Refused(RefuseCode::Incompatibility(Incompatibility::Parameters)),
             Withheld::ByAdvertiser,
         ] {
             let failure = Failure::from(WithheldResult(why));
-            assert_eq!(failure.exit().code(), 81);
+            let exit = if why == Withheld::Implausible { 77 } else { 81 };
+            assert_eq!(failure.exit().code(), exit);
             let text = failure.lines(&Reader::LOG);
             assert_eq!(text.lines().count(), 3, "{text}");
         }

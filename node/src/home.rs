@@ -10,7 +10,7 @@ use report::{Arg, Code, Diagnose, Text};
 
 use crate::settings::{ConfigError, Settings};
 use channel::identity::{IdentityError, NodeIdentity, PublicIdentity};
-use store::ledger::LedgerPlace;
+use ledger::LedgerPlace;
 use store::os::{self, Action, DirectoryLock, OsError};
 use store::output;
 use store::seal::{SealError, StorageKey};
@@ -331,7 +331,7 @@ mod tests {
         assert!(matches!(other, Err(HomeError::OtherRole { .. })));
         let none = Home::<OfProvider>::open(dir.path());
         assert!(matches!(none, Err(HomeError::NotANode { .. })));
-        for format in [Some("1\n"), Some("3\n"), Some("2"), Some(""), None] {
+        for format in [Some("2\n"), Some("4\n"), Some("3"), Some(""), None] {
             let path = node.join(FORMAT);
             match format {
                 Some(text) => std::fs::write(&path, text).unwrap(),

@@ -12,8 +12,10 @@ use std::path::{Path, PathBuf};
 use protocol::identifier::{IdentifierKind, RulesetId};
 use protocol::limits::{
     CELL_MIN_DEFAULT, CONSENT_MAX_AGE_DAYS_DEFAULT, CONSENT_MAX_AGE_DAYS_MAX,
-    COUNT_ROUNDING_DEFAULT, IDS_PER_RECORD_DEFAULT, IDS_VALID_DAYS_DEFAULT, RATE_CAP_DEFAULT,
-    RATE_PRECISION_DEFAULT, TERMS_LIST_MAX,
+    COUNT_ROUNDING_DEFAULT, DROP_DELAY_DAYS_DEFAULT, DROP_DELAY_DAYS_MAX, EPSILON_EPOCH_MILLI_MAX,
+    EPSILON_MILLI, EPSILON_MILLI_DEFAULT, EVALUATIONS_PER_KEY_MAX, IDS_PER_RECORD_DEFAULT,
+    IDS_VALID_DAYS_DEFAULT, NOISE_UNIT_DEFAULT, NOISE_UNIT_MAX, RATE_CAP_DEFAULT,
+    RATE_PRECISION_DEFAULT, ROW_WIDTH_MAX, TABLE_TAGS_MAX, TERMS_LIST_MAX,
 };
 use protocol::purpose::Purpose;
 use protocol::suite::{PROTOCOL_VERSION, Profile};
@@ -66,6 +68,8 @@ pub struct Invitation {
     pub guardrails: InvitedGuardrails,
     /// Hash of the human contract, if one is bound to the terms.
     pub notice: Option<[u8; 32]>,
+    /// Tags that a table of the provider has today, if it has a graph.
+    pub table_tags: Option<u64>,
 }
 
 /// The provider's guardrails; the stricter value of the two sides belongs into the terms.
@@ -90,6 +94,18 @@ pub struct InvitedGuardrails {
     pub attributes: bool,
     /// Days that a table key lives, at most.
     pub scope_days: u16,
+    /// Telephone numbers that one run may ask for.
+    pub phones_per_run: u64,
+    /// Privacy loss of one run, in thousandths; 0 if a run may have no noise.
+    pub epsilon_milli: u32,
+    /// Privacy loss of an epoch of 30 days, in thousandths.
+    pub epsilon_epoch_milli: u32,
+    /// Identifiers of one person that noise hides.
+    pub noise_unit: u8,
+    /// Identifiers of one row, at most.
+    pub row_width_max: u8,
+    /// Days that who left the list stays in deliveries, at most.
+    pub drop_delay_days: u32,
 }
 
 impl Default for InvitedGuardrails {
@@ -104,6 +120,12 @@ impl Default for InvitedGuardrails {
             ids_valid_days: IDS_VALID_DAYS_DEFAULT,
             attributes: false,
             scope_days: SCOPE_DAYS_MAX,
+            phones_per_run: EVALUATIONS_PER_KEY_MAX,
+            epsilon_milli: EPSILON_MILLI_DEFAULT,
+            epsilon_epoch_milli: EPSILON_EPOCH_MILLI_MAX,
+            noise_unit: NOISE_UNIT_DEFAULT,
+            row_width_max: ROW_WIDTH_MAX,
+            drop_delay_days: DROP_DELAY_DAYS_DEFAULT,
         }
     }
 }
@@ -117,6 +139,11 @@ impl InvitedGuardrails {
             (!(least..=most).contains(&value)).then(|| allowed::between(least, most))
         };
         let least = |least: u32, value: u32| (value < least).then(|| allowed::least(least));
+        let epoch_of = |milli: u32| {
+            let (least, most) = (EPSILON_EPOCH_LEAST, EPSILON_EPOCH_MOST);
+            let allowed = (least.into()..=most.into()).contains(&milli);
+            (!allowed).then(|| allowed::between(least, most))
+        };
         let rules = [
             ("rate_precision", between(1, 100, self.rate_precision.into())),
             ("rate_cap", between(1, product.rate_cap.into(), self.rate_cap.into())),
@@ -129,9 +156,30 @@ impl InvitedGuardrails {
             ("ids_per_person", between(1, product.ids_per_person, self.ids_per_person)),
             ("ids_valid_days", between(1, IDS_VALID_DAYS_MOST, self.ids_valid_days)),
             ("scope_days", between(SCOPE_DAYS_MIN, SCOPE_DAYS_MAX, self.scope_days)),
+            ("phones_per_run", (self.phones_per_run == 0).then(|| allowed::least(1))),
+            ("epsilon_milli", (!is_epsilon(self.epsilon_milli)).then(allowed_epsilon)),
+            ("epsilon_epoch_milli", epoch_of(self.epsilon_epoch_milli)),
+            ("noise_unit", between(1, NOISE_UNIT_MAX.into(), self.noise_unit.into())),
+            ("row_width_max", between(1, ROW_WIDTH_MAX.into(), self.row_width_max.into())),
+            (
+                "drop_delay_days",
+                (self.drop_delay_days > DROP_DELAY_DAYS_MAX)
+                    .then(|| allowed::between(0, DROP_DELAY_DAYS_MOST)),
+            ),
         ];
         rules.into_iter().find_map(|(name, allowed)| Some((name, allowed?)))
     }
+}
+
+/// True for a privacy loss that a run may have, and for 0, a run without noise.
+#[must_use]
+pub fn is_epsilon(milli: u32) -> bool {
+    milli == 0 || EPSILON_MILLI.contains(&milli)
+}
+
+/// Privacy losses that a run may have, in words.
+pub fn allowed_epsilon() -> Text {
+    Text::new("allowed-epsilon")
 }
 
 impl Invitation {
@@ -223,6 +271,12 @@ impl Invitation {
         if let Err(why) = Introduction::verify(self.provider, &self.provider_proof, Role::Provider)
         {
             return Err(InvitationError::Identity { field: "provider_proof", why });
+        }
+        if let Some(tags) = self.table_tags.filter(|tags| !(1..=TABLE_TAGS_MAX).contains(tags)) {
+            return wrong(
+                "table_tags",
+                Text::new("invitation-table").with("tags", Arg::Number(tags)),
+            );
         }
         self.check_lists()?;
         if self.rules_manifest.is_empty() || self.rules_manifest.len() > MANIFEST_BYTES_MAX {
@@ -420,6 +474,8 @@ struct Body {
     ruleset: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     notice: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    table_tags: Option<u64>,
     rules_manifest: String,
     minima: Minima,
     link_filter: Links,
@@ -463,6 +519,7 @@ impl Body {
             kinds: invitation.kinds.clone(),
             ruleset: invitation.ruleset.clone(),
             notice: invitation.notice.map(|notice| hexadecimal(&notice)),
+            table_tags: invitation.table_tags,
             rules_manifest: invitation.rules_manifest.clone(),
             minima: Minima {
                 n_min: invitation.n_min,
@@ -525,6 +582,7 @@ impl Body {
             },
             guardrails: self.guardrails,
             notice,
+            table_tags: self.table_tags,
         })
     }
 }
@@ -560,6 +618,15 @@ const NAME_BYTES_MAX: usize = 64;
 /// A key must outlive the terms under it by design; see the keyring.
 const SCOPE_DAYS_MIN: u16 = 3;
 const SCOPE_DAYS_MAX: u16 = 30;
+/// Privacy loss of an epoch that has room for a run: in thousandths, at least.
+pub const EPSILON_EPOCH_LEAST: u16 = 125;
+/// Privacy loss of an epoch at most.
+pub const EPSILON_EPOCH_MOST: u16 = 8_000;
+/// Days that who left a list stays, at most, in the type that sentences take.
+const DROP_DELAY_DAYS_MOST: u16 = 30;
+const _: () = assert!(DROP_DELAY_DAYS_MOST as u32 == DROP_DELAY_DAYS_MAX);
+const _: () = assert!(EPSILON_EPOCH_LEAST as u32 == EPSILON_MILLI[0]);
+const _: () = assert!(EPSILON_EPOCH_MOST as u32 == EPSILON_EPOCH_MILLI_MAX);
 /// Days above which a digital ID is as good as dead.
 const IDS_VALID_DAYS_MOST: u16 = 90;
 
@@ -594,6 +661,7 @@ mod tests {
             link_filter: LinkFilter::DEFAULT,
             guardrails: InvitedGuardrails { rate_cap: 60, ..InvitedGuardrails::default() },
             notice: Some([0xAB; 32]),
+            table_tags: Some(1 << 20),
         }
     }
 
@@ -636,7 +704,7 @@ mod tests {
         let error = refused(&text.replace("purposes = [\"ads.match\"]", "purposes = [1]"));
         assert!(matches!(error, InvitationError::Syntax { .. }), "{error}");
         assert!(matches!(refused("not a file"), InvitationError::Syntax { .. }));
-        let error = refused(&text.replace("format = 2", "format = 1\nold_field = 1"));
+        let error = refused(&text.replace("format = 3", "format = 1\nold_field = 1"));
         assert!(matches!(error, InvitationError::Version { format: 1 }), "{error}");
         assert!(report::advice(&error).to_string().contains("make the invitation anew"));
     }
@@ -644,7 +712,7 @@ mod tests {
     #[test]
     fn wrong_values_are_named_with_a_remedy() {
         type Change = fn(&mut Invitation);
-        let changes: [(&str, Change); 21] = [
+        let changes: [(&str, Change); 29] = [
             ("address", |i| i.address = "provider.example".into()),
             ("address", |i| i.address = ":4433".into()),
             ("address", |i| i.address = "provider.example:0".into()),
@@ -664,6 +732,14 @@ mod tests {
             ("namespaces", |i| i.namespaces = BTreeMap::from([("A.example".into(), 256)])),
             ("namespaces", |i| i.namespaces = BTreeMap::from([("uid2".into(), 256)])),
             ("guardrails", |i| i.guardrails.rate_cap = 90),
+            ("guardrails", |i| i.guardrails.epsilon_milli = 200),
+            ("guardrails", |i| i.guardrails.epsilon_epoch_milli = 8_001),
+            ("guardrails", |i| i.guardrails.noise_unit = 9),
+            ("guardrails", |i| i.guardrails.row_width_max = 9),
+            ("guardrails", |i| i.guardrails.drop_delay_days = 31),
+            ("guardrails", |i| i.guardrails.phones_per_run = 0),
+            ("table_tags", |i| i.table_tags = Some(0)),
+            ("table_tags", |i| i.table_tags = Some(u64::from(u32::MAX))),
             ("minima", |i| i.k_min = 0),
             ("link_filter.level", |i| i.link_filter.level = 2),
         ];

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::settings::Settings;
-use store::ledger::{Ledger, Partner, SessionRow, SessionState};
+use ledger::{Ledger, Partner, SessionRow, SessionState};
 
 /// The ledger of a node for reading; none before the first run.
 ///
@@ -179,7 +179,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("keys")).unwrap();
         let key = store::seal::StorageKey::from_bytes([1; 32]);
-        let place = store::ledger::LedgerPlace::of(dir.path(), &key);
+        let place = ledger::LedgerPlace::of(dir.path(), &key);
         let ledger = Ledger::open(&place).unwrap();
         let why = "V0417".to_owned();
         let begun = SessionRow {

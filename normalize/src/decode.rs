@@ -125,6 +125,11 @@ pub(super) fn is_decimal(number: &str) -> bool {
     number && (one_digit || (zeros && point))
 }
 
+/// True if a character is a letter or a number of any script.
+pub(super) fn is_alphanumeric(c: char) -> bool {
+    is_letter(c) || GeneralCategoryGroup::Number.contains(CATEGORY.get(c))
+}
+
 /// True if a character is a letter, a mark or a digit, visible, and none that stands for a
 /// quotation mark.
 pub(super) fn is_word(c: char) -> bool {

@@ -189,17 +189,6 @@ pub fn deserialize_names<'de, D: Deserializer<'de>>(source: D) -> Result<Vec<Str
     Ok(names)
 }
 
-/// Reads a list of names that may be absent, by [`deserialize_names`].
-///
-/// # Errors
-///
-/// The errors of that function.
-pub fn deserialize_names_if_any<'de, D: Deserializer<'de>>(
-    source: D,
-) -> Result<Option<Vec<String>>, D::Error> {
-    deserialize_names(source).map(Some)
-}
-
 /// Lower case without braces and outer space.
 fn advertising_id(value: &str) -> Cow<'static, str> {
     let composed = match value.is_ascii() {
@@ -225,7 +214,7 @@ pub fn name_of(names: &'static [&'static str], code: u8) -> &'static str {
 /// Device classes in the order of their codes on the wire.
 pub const DEVICE_CLASSES: &[&str] = &["smartphone", "tablet", "desktop", "ctv", "other", "unknown"];
 /// Days since a digital ID was seen, in the order of their codes on the wire.
-pub const AGE_BUCKETS: &[&str] = &["0-7", "8-30", "31-90"];
+pub const AGE_BUCKETS: &[&str] = &["0-7", "8-30", "31-90", "unknown"];
 
 #[cfg(test)]
 mod tests {

@@ -18,6 +18,7 @@ mod country;
 mod decode;
 pub mod digital;
 mod email;
+pub mod entity;
 mod generic;
 pub mod manifest;
 mod options;

@@ -46,8 +46,7 @@ impl AttestationKey {
     /// `Sig(label; parts)`: Ed25519 over `u8(len(l)) ‖ l ‖ parts` [K-01].
     #[must_use]
     pub(crate) fn sign(&self, label: Label, parts: &[&[u8]]) -> Signature {
-        let bytes = self.0.sign(&message(label, parts)).to_bytes();
-        Signature { r: part::<0, 32, 64>(&bytes), s: part::<32, 32, 64>(&bytes) }
+        Signature::from_bytes(&self.0.sign(&message(label, parts)).to_bytes())
     }
 }
 
@@ -69,6 +68,22 @@ pub struct Signature {
 impl Signature {
     /// Bytes of a signature.
     pub const LEN: usize = 64;
+
+    /// The signature in these bytes: R, then S.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8; Self::LEN]) -> Self {
+        Self { r: part::<0, 32, 64>(bytes), s: part::<32, 32, 64>(bytes) }
+    }
+
+    /// R, then S.
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; Self::LEN] {
+        let mut bytes = [0; Self::LEN];
+        for (slot, byte) in bytes.iter_mut().zip(self.r.iter().chain(&self.s)) {
+            *slot = *byte;
+        }
+        bytes
+    }
 
     /// The place of a signature that is not made yet.
     pub const NONE: Self = Self { r: [0; 32], s: [0; 32] };

@@ -14,6 +14,7 @@ use core::marker::PhantomData;
 use serde::de::{self, DeserializeOwned, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::attestation::Signature;
 use crate::error::{Bug, Violation};
 use crate::limits::{
     CONTROL_BODY_MAX, FRAME_ELEMENTS_MAX, FRAME_PAYLOAD_MAX, IDS_PAYLOAD_MAX, TABLE_TAGS_MAX,
@@ -224,6 +225,16 @@ impl FrameHeader {
         [self.stream.code(), self.kind, 0, 0, e0, e1, e2, e3, i0, i1, i2, i3, p0, p1, p2, p3]
     }
 
+    /// Bytes that follow the header on the wire: the payload and, of a bulk frame, its signature.
+    #[must_use]
+    pub const fn wire_len(&self) -> u64 {
+        let signature = if self.stream.is_control() { 0 } else { Signature::LEN as u64 };
+        match (self.payload_len as u64).checked_add(signature) {
+            Some(len) => len,
+            None => u64::MAX,
+        }
+    }
+
     /// True for the last frame of a bulk stream.
     #[must_use]
     pub const fn is_last(&self) -> bool {
@@ -291,6 +302,9 @@ pub struct RawFrame {
     pub header: FrameHeader,
     /// The bytes after the header; shared, since they are recorded, and sent or computed on.
     pub payload: Arc<[u8]>,
+    /// Signature that follows the payload of a bulk frame, outside its leaf [T-20];
+    /// [`Signature::NONE`] in control messages and in frames that are kept.
+    pub signature: Signature,
 }
 
 impl RawFrame {
@@ -303,7 +317,7 @@ impl RawFrame {
         if u32::try_from(payload.len()) != Ok(header.payload_len) {
             return Err(Violation::FrameMalformed);
         }
-        Ok(Self { header, payload })
+        Ok(Self { header, payload, signature: Signature::NONE })
     }
 
     /// Builds a bulk frame of ours.
@@ -321,7 +335,13 @@ impl RawFrame {
         let payload_len = u32::try_from(payload.len()).map_err(|_| Bug::invariant())?;
         let header = FrameHeader { stream, kind: u8::from(last), elements, index, payload_len };
         header.check().map_err(|_| Bug::invariant())?;
-        Ok(Self { header, payload: payload.into() })
+        Ok(Self { header, payload: payload.into(), signature: Signature::NONE })
+    }
+
+    /// The frame with its sender's signature.
+    #[must_use]
+    pub fn with_signature(self, signature: Signature) -> Self {
+        Self { signature, ..self }
     }
 
     /// The payload as encodings of 32 bytes, without what follows the last whole one.

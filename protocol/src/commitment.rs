@@ -3,6 +3,8 @@
 //! Leaves are salted, so an opening shows one row and nothing of its neighbours. The advertiser's
 //! root is sealed anew for every session; the provider's commitment is the same for all partners.
 
+use alloc::vec::Vec;
+
 use crate::group::BatchArithmetic;
 use crate::identifier::{Identifier, IdentifierDigest, IdentifierKind, RulesetId};
 use crate::purpose::Purpose;
@@ -69,10 +71,10 @@ impl InputCommitter {
         });
     }
 
-    /// The root, for an input of `rows` rows.
+    /// The root, for an input of `rows` rows that were read by the map of this digest.
     #[must_use]
-    pub fn finish(self, rows: u64) -> InputRoot {
-        InputRoot { root: self.tree.root(), leaves: self.tree.leaves(), rows }
+    pub fn finish(self, rows: u64, map: [u8; 32]) -> InputRoot {
+        InputRoot { root: self.tree.root(), leaves: self.tree.leaves(), rows, map }
     }
 }
 
@@ -85,6 +87,9 @@ pub struct InputRoot {
     pub leaves: u64,
     /// Number of rows n.
     pub rows: u64,
+    /// Digest of the map by which the rows were read from their files; zeros for files that have
+    /// our own names.
+    pub map: [u8; 32],
 }
 
 impl InputRoot {
@@ -92,9 +97,55 @@ impl InputRoot {
     #[must_use]
     pub fn seal(&self, salt: &[u8; 32]) -> [u8; 32] {
         let counts = [self.leaves.to_le_bytes(), self.rows.to_le_bytes()];
-        suite::hash(h::INPUT_ROOT, &[salt, &self.root, counts.as_flattened()])
+        suite::hash(h::INPUT_ROOT, &[salt, &self.root, counts.as_flattened(), &self.map])
     }
 }
+
+/// Opening of the input commitment of a session, as its advertiser may show it to an auditor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InputOpening {
+    /// The salt of the session.
+    pub salt: [u8; 32],
+    /// The input.
+    pub input: InputRoot,
+}
+
+impl InputOpening {
+    /// Name of its file, beside the transcript.
+    pub const FILE: &'static str = "input.opening";
+    /// Bytes of its file.
+    pub const LEN: usize = OPENING_MAGIC.len() + 32 + 32 + 8 + 8 + 32;
+
+    /// The commitment that it opens.
+    #[must_use]
+    pub fn commitment(&self) -> [u8; 32] {
+        self.input.seal(&self.salt)
+    }
+
+    /// The bytes of its file [T-22].
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let InputRoot { root, leaves, rows, map } = &self.input;
+        let counts = [leaves.to_le_bytes(), rows.to_le_bytes()];
+        [OPENING_MAGIC, &self.salt, root, counts.as_flattened(), map].concat()
+    }
+
+    /// Reads the bytes of its file; `None` for anything else.
+    #[must_use]
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let rest = bytes.strip_prefix(OPENING_MAGIC)?;
+        let (salt, rest) = rest.split_first_chunk::<32>()?;
+        let (root, rest) = rest.split_first_chunk::<32>()?;
+        let (leaves, rest) = rest.split_first_chunk::<8>()?;
+        let (rows, rest) = rest.split_first_chunk::<8>()?;
+        let map = rest.try_into().ok()?;
+        let (leaves, rows) = (u64::from_le_bytes(*leaves), u64::from_le_bytes(*rows));
+        Some(Self { salt: *salt, input: InputRoot { root: *root, leaves, rows, map } })
+    }
+}
+
+/// First line of the file of an opening.
+const OPENING_MAGIC: &[u8] = b"VEILMATCH-INPUT-OPENING-3\n";
 
 /// One identifier of one record of the provider, with what filters ask of it.
 #[derive(Debug, Clone)]
@@ -234,8 +285,6 @@ pub fn identifier_from_parts(kind: u8, ruleset: u8, digest: [u8; 32]) -> Option<
 
 #[cfg(test)]
 mod tests {
-    use alloc::vec::Vec;
-
     use super::*;
     use crate::group::Portable;
     use crate::seed::{InputSeed, SessionSeed};
@@ -255,7 +304,7 @@ mod tests {
         for (row, byte) in (0..).zip(bytes) {
             committer.push(&leaf(row, *byte));
         }
-        committer.finish(bytes.len() as u64)
+        committer.finish(bytes.len() as u64, [0; 32])
     }
 
     #[test]
@@ -269,6 +318,26 @@ mod tests {
     }
 
     #[test]
+    fn an_opening_is_read_back_from_its_file_and_from_no_other_bytes() {
+        let input = InputRoot { root: [2; 32], leaves: 3, rows: 4, map: [5; 32] };
+        let opening = InputOpening { salt: [1; 32], input };
+        assert_eq!(opening.commitment(), input.seal(&[1; 32]));
+        let bytes = opening.encode();
+        assert_eq!(bytes.len(), InputOpening::LEN);
+        assert_eq!(InputOpening::parse(&bytes), Some(opening));
+        for cut in 0..bytes.len() {
+            assert_eq!(InputOpening::parse(&bytes[..cut]), None);
+        }
+        assert_eq!(InputOpening::parse(&[&bytes[..], &[0]].concat()), None);
+        for bit in 0..bytes.len() * 8 {
+            let mut other = bytes.clone();
+            other[bit / 8] ^= 1 << (bit % 8);
+            let commitment = InputOpening::parse(&other).map(|opening| opening.commitment());
+            assert_ne!(commitment, Some(opening.commitment()), "bit {bit}");
+        }
+    }
+
+    #[test]
     fn leaves_appended_together_give_the_root_of_leaves_one_by_one() {
         let leaves: Vec<InputLeaf> = (0..60).map(|byte| leaf(u64::from(byte), byte)).collect();
         let bytes: Vec<u8> = (0..60).collect();
@@ -277,7 +346,7 @@ mod tests {
             let (first, second) = leaves.split_at(cut);
             committer.extend(&Portable, first);
             committer.extend(&Portable, second);
-            assert_eq!(committer.finish(60), root(1, &bytes));
+            assert_eq!(committer.finish(60, [0; 32]), root(1, &bytes));
         }
     }
 

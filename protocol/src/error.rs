@@ -361,8 +361,6 @@ coded! {
         BudgetExceeded = 0x0305;
         /// Key without evaluations left.
         KeyExhausted = 0x0306;
-        /// Set that is too close to an earlier one.
-        DeltaTooSmall = 0x0307;
         /// Fewer matched records than k_min.
         BelowMatchMinimum = 0x0308;
         /// Terms that have expired or are not yet valid.
@@ -383,6 +381,10 @@ coded! {
         KeySpent = 0x0310;
         /// Clocks of the two nodes that differ by more than 300 s.
         ClocksDiffer = 0x0311;
+        /// Matched rows above the cap: is the other side's table real?
+        Implausible = 0x0312;
+        /// Budget of privacy loss that is spent.
+        EpsilonExceeded = 0x0313;
         /// Question that was answered before.
         NothingToAsk = 0x0314;
         /// Mistake in the provider's file for this partner.
@@ -617,8 +619,8 @@ mod tests {
 
     #[test]
     fn codes_are_in_the_order_of_the_specification() {
-        // Codes of rules on noise that this version does not have.
-        let gaps = [0x0312, 0x0313];
+        // Withdrawn: `DeltaTooSmall`.
+        let gaps = [0x0307];
         for (range, codes) in [
             (0x0101, Violation::ALL.iter().map(|v| v.code()).collect::<Vec<_>>()),
             (0x0201, Incompatibility::ALL.iter().map(|v| v.code()).collect()),

@@ -11,8 +11,6 @@ use crate::error::Bug;
 use crate::suite::{self, Profile, h};
 use crate::terms::{MatchTerms, SignedTerms};
 
-pub mod evidence;
-
 /// One entry of the chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerEntry {

@@ -13,7 +13,7 @@
 pub struct Limits {
     /// Elements in a full frame, and the padding class of n̂ and T.
     pub frame_elements: u32,
-    /// Least number of canary rows a shuffled session appends.
+    /// Least number of canary rows a shuffled session appends, however few rows it has.
     pub canary_rows_min: u64,
     /// Least number of padding tags in a table.
     pub table_padding_min: u64,
@@ -25,6 +25,8 @@ pub struct Limits {
     pub group_min_floor: u32,
     /// Least number of rows a sampled `match-rate` run may draw.
     pub sample_rows_min: u64,
+    /// Unit of the slots at which work after EVAL may show, in milliseconds.
+    pub slot_ms: u32,
 }
 
 impl Limits {
@@ -37,6 +39,7 @@ impl Limits {
         k_min_floor: 50,
         group_min_floor: 50,
         sample_rows_min: 100_000,
+        slot_ms: 5_000,
     };
 
     /// Limits at which a session of a dozen rows exists; test builds only.
@@ -49,6 +52,7 @@ impl Limits {
         k_min_floor: 1,
         group_min_floor: 1,
         sample_rows_min: 4,
+        slot_ms: 1,
     };
 
     /// Rounds a count of elements up to whole frames:
@@ -78,7 +82,9 @@ pub const CONTROL_BODY_MAX: u32 = 65_536;
 pub const IDS_PAYLOAD_MAX: u32 = 1_048_576;
 /// Identifier slots of a row, at most.
 pub const ROW_WIDTH_MAX: u8 = 8;
-/// Padded rows of a shuffled session, at most.
+/// Rows asked for that go with one canary row, at most; but see [`Limits::canary_rows_min`].
+pub const ROWS_PER_CANARY_ROW: u64 = 64;
+/// Padded rows of a shuffled session, at most; of them 64 of 65 may be asked for.
 pub const ROWS_SHUFFLED_MAX: u64 = 1 << 24;
 /// Padded identifiers of an aligned session, at most.
 pub const ELEMENTS_ALIGNED_MAX: u64 = 1 << 30;
@@ -112,8 +118,34 @@ pub const AUDIT_WINDOW_S_DEFAULT: u64 = 90 * 86_400;
 pub const N_MIN_DEFAULT: u32 = 1_000;
 /// Default of `k_min`.
 pub const K_MIN_DEFAULT: u32 = 100;
-/// Default of `group_min`.
-pub const GROUP_MIN_DEFAULT: u32 = 1_000;
+/// Privacy losses that a run may have, in thousandths; 0, beside them, is a run without noise.
+pub const EPSILON_MILLI: [u32; 4] = [125, 250, 500, 1_000];
+/// Privacy loss of an epoch of 30 days, at most and by default, in thousandths.
+pub const EPSILON_EPOCH_MILLI_MAX: u32 = 8_000;
+/// Privacy loss of a run unless a party says otherwise, in thousandths.
+pub const EPSILON_MILLI_DEFAULT: u32 = 250;
+/// Identifiers of one person that noise hides unless the provider says otherwise.
+pub const NOISE_UNIT_DEFAULT: u8 = 4;
+/// Rows, padding included, of a run that takes persons out of what was delivered.
+pub const REMOVAL_ROWS_MAX: u64 = 32_768;
+/// Seconds from one such run of a partner to its next: one a day, whatever the jitter of its clock.
+pub const REMOVAL_SPAN_S: u64 = 20 * 3_600;
+/// Privacy loss of such a run, in thousandths.
+pub const REMOVAL_EPSILON_MILLI: u32 = 125;
+/// Privacy loss of such runs in an epoch, beside that of matches, in thousandths.
+pub const REMOVAL_EPSILON_EPOCH_MILLI: u32 = 3_750;
+/// Identifiers of one person that noise hides, at most.
+pub const NOISE_UNIT_MAX: u8 = 8;
+/// Default of `group_min`: persons whom releases tell apart, at least.
+pub const GROUP_MIN_DEFAULT: u32 = 100;
+/// Default of the days that who left a list stays in deliveries.
+pub const DROP_DELAY_DAYS_DEFAULT: u32 = 14;
+/// Days that who left a list stays in deliveries, at most.
+pub const DROP_DELAY_DAYS_MAX: u32 = 30;
+/// Default of the persons who leave together when one of them departs for a reason of rights.
+pub const OBJECTION_COVER_DEFAULT: u32 = 20;
+/// Persons who leave together when one of them departs for a reason of rights, at least.
+pub const OBJECTION_COVER_FLOOR: u32 = 10;
 /// Default of the days after which a consent is no longer taken: three years.
 pub const CONSENT_MAX_AGE_DAYS_DEFAULT: u16 = 1_095;
 /// Days after which a consent is no longer taken, at most.

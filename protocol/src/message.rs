@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::attestation::{AttestationKey, Signature};
 use crate::codec::{self, Checked, FrameHeader, RawFrame, StreamId};
 use crate::error::{Bug, RefuseCode, Violation, WireCode};
+use crate::group::Element;
 use crate::last_word::{are_heads, unsigned};
 use crate::limits::{Limits, RECEIPT_STREAMS_MAX};
 use crate::manifest::{SignedManifest, SignedSnapshot};
@@ -237,8 +238,19 @@ pub struct Released {
     pub handles_known: u64,
     /// Handles without one.
     pub handles_unknown: u32,
-    /// Digital IDs withheld for objections after the snapshot.
-    pub ids_suppressed: u64,
+    /// Head of the provider's chain of releases to the advertiser's group, this one included.
+    pub release_head: [u8; 32],
+    /// `Sig("sign-released"; sid ‖ root of HANDLES ‖ fields above)` of the provider.
+    pub signature: Signature,
+}
+
+/// The advertiser's commitment to the one blind of a shuffled session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionBlind {
+    /// K_a = a·G, encoded; not the identity.
+    pub k_a: [u8; 32],
+    /// `Sig("sign-blind"; sid ‖ K_a)` of the advertiser.
+    pub signature: Signature,
 }
 
 /// A decoded control message.
@@ -256,6 +268,7 @@ pub enum Control {
     ReceiptAck(ReceiptAck),
     Abort(Abort),
     Released(Released),
+    SessionBlind(SessionBlind),
 }
 
 impl Control {
@@ -278,6 +291,7 @@ impl Control {
             9 => Self::ReceiptAck(codec::decode(body)?),
             12 => Self::Abort(codec::decode(body)?),
             13 => Self::Released(codec::decode(body)?),
+            14 => Self::SessionBlind(codec::decode(body)?),
             _ => return Err(Violation::EncodingNotCanonical),
         })
     }
@@ -291,7 +305,7 @@ impl Control {
         let body = self.body()?;
         let payload_len = u32::try_from(body.len()).map_err(|_| Bug::invariant())?;
         let header = FrameHeader { stream, kind: self.kind(), elements: 0, index, payload_len };
-        Ok(RawFrame { header, payload: Arc::from(body) })
+        Ok(RawFrame { header, payload: Arc::from(body), signature: Signature::NONE })
     }
 
     /// The kind in the frame header.
@@ -309,6 +323,7 @@ impl Control {
             Self::ReceiptAck(_) => 9,
             Self::Abort(_) => 12,
             Self::Released(_) => 13,
+            Self::SessionBlind(_) => 14,
         }
     }
 
@@ -327,6 +342,7 @@ impl Control {
             Self::ReceiptAck(_) => "RECEIPT_ACK",
             Self::Abort(_) => "ABORT",
             Self::Released(_) => "RELEASED",
+            Self::SessionBlind(_) => "SESSION_BLIND",
         }
     }
 
@@ -342,6 +358,7 @@ impl Control {
             Self::ReceiptAck(message) => codec::encode(message),
             Self::Abort(message) => codec::encode(message),
             Self::Released(message) => codec::encode(message),
+            Self::SessionBlind(message) => codec::encode(message),
         }
     }
 }
@@ -422,6 +439,96 @@ pub fn verify_checkpoint(
     sid: &[u8; 32],
 ) -> Result<(), Violation> {
     checkpoint.signature.verify(key, sig::CHECKPOINT, &[sid, &checkpoint.signed_bytes()])
+}
+
+impl SessionBlind {
+    /// Commits to the blind of a session [K-15].
+    #[must_use]
+    pub fn sign(k_a: [u8; 32], key: &AttestationKey, sid: &[u8; 32]) -> Self {
+        Self { k_a, signature: key.sign(sig::BLIND, &[sid, &k_a]) }
+    }
+
+    /// Verifies the advertiser's signature, and that K_a is a canonical element other than the
+    /// identity.
+    ///
+    /// # Errors
+    ///
+    /// [`Violation`]; the advertiser is to blame.
+    pub fn verify(&self, key: &[u8; 32], sid: &[u8; 32]) -> Result<(), Violation> {
+        self.signature.verify(key, sig::BLIND, &[sid, &self.k_a])?;
+        Element::decode(&self.k_a).map(drop)
+    }
+}
+
+impl Released {
+    /// Signs what is released for a batch of handles, which its root names [T-21].
+    ///
+    /// # Errors
+    ///
+    /// [`Bug`] if it does not encode.
+    pub fn signed(
+        self,
+        key: &AttestationKey,
+        sid: &[u8; 32],
+        handles: &[u8; 32],
+    ) -> Result<Self, Bug> {
+        let body = codec::encode(&self)?;
+        let signature = key.sign(sig::RELEASED, &[sid, handles, unsigned(&body)]);
+        Ok(Self { signature, ..self })
+    }
+
+    /// Verifies the provider's signature, for the batch of handles with this root.
+    ///
+    /// # Errors
+    ///
+    /// [`Violation::SignatureInvalid`]; the provider is to blame.
+    pub fn verify(
+        &self,
+        key: &[u8; 32],
+        sid: &[u8; 32],
+        handles: &[u8; 32],
+    ) -> Result<(), Violation> {
+        let body = codec::encode(self).map_err(|_| Violation::SignatureInvalid)?;
+        self.signature.verify(key, sig::RELEASED, &[sid, handles, unsigned(&body)])
+    }
+}
+
+/// Place of a bulk frame in a session, and the question it answers: what its signature is over
+/// [T-20].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FramePlace<'a> {
+    /// The session.
+    pub sid: &'a [u8; 32],
+    /// The stream.
+    pub stream: StreamId,
+    /// Position in the stream.
+    pub index: u32,
+    /// Root of the stream through this frame.
+    pub root: [u8; 32],
+    /// Root of the peer's stream that the frame answers: of BLIND, through the frame of its own
+    /// index in aligned order and whole in shuffled order, for EVAL; of EVAL for HANDLES, of
+    /// HANDLES for IDS; zeros for TABLE and BLIND, which answer nothing.
+    pub answers: [u8; 32],
+}
+
+impl FramePlace<'_> {
+    /// Signs the frame at this place.
+    #[must_use]
+    pub fn sign(&self, key: &AttestationKey) -> Signature {
+        let (stream, index) = ([self.stream.code()], self.index.to_le_bytes());
+        key.sign(sig::FRAME, &[self.sid, &stream, &index, &self.root, &self.answers])
+    }
+
+    /// Verifies its sender's signature.
+    ///
+    /// # Errors
+    ///
+    /// [`Violation::SignatureInvalid`]; whoever sent the frame is to blame.
+    pub fn verify(&self, key: &[u8; 32], signature: &Signature) -> Result<(), Violation> {
+        let (stream, index) = ([self.stream.code()], self.index.to_le_bytes());
+        let parts: [&[u8]; 5] = [self.sid, &stream, &index, &self.root, &self.answers];
+        signature.verify(key, sig::FRAME, &parts)
+    }
 }
 
 /// Signing and verifying of a HELLO: over its fields and the channel it is sent on [K-13].
@@ -520,6 +627,12 @@ impl Checked for Abort {
 }
 
 impl Checked for Released {
+    fn is_within_limits(&self) -> bool {
+        true
+    }
+}
+
+impl Checked for SessionBlind {
     fn is_within_limits(&self) -> bool {
         true
     }

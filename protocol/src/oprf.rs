@@ -126,6 +126,30 @@ impl<O: Order> PrfKey<O> {
     }
 }
 
+impl PrfKey<Shuffled> {
+    /// Outputs of noise elements s·K, which no input is behind, in the order of the scalars
+    /// [E-05].
+    ///
+    /// # Errors
+    ///
+    /// [`Bug::invariant`] for a public key that does not decode.
+    pub fn noise_outputs(
+        &self,
+        arithmetic: &dyn BatchArithmetic,
+        scalars: &[SecretScalar],
+    ) -> Result<Vec<PrfOutput<Shuffled>>, Bug> {
+        let keys = alloc::vec![self.public; scalars.len()];
+        let mut elements = Zeroizing::new(alloc::vec![[0; 32]; scalars.len()]);
+        arithmetic.multiply_each(scalars, &keys, &mut elements).map_err(|_| Bug::invariant())?;
+        let mut outputs = Vec::with_capacity(scalars.len());
+        let elements = elements.iter().map(|element| ((), element));
+        PrfOutput::of_each_unblinded(arithmetic, &self.public, elements, |(), output| {
+            outputs.push(output);
+        });
+        Ok(outputs)
+    }
+}
+
 impl<O: Order> fmt::Debug for PrfKey<O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PrfKey(..)")

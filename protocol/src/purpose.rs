@@ -8,6 +8,8 @@ use core::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::suite::Profile;
+
 /// A purpose that a person can agree or object to.
 ///
 /// Signed terms carry its code. Only some can be run between two nodes: see
@@ -24,7 +26,8 @@ pub enum Purpose {
     Measure = 3,
     /// Personalising the advertiser's own properties. No run between nodes.
     Personalise = 4,
-    /// Removing persons who were delivered earlier. Reserved: no run yet.
+    /// Removing persons who were delivered earlier and objected since: runs of `activation` that a
+    /// node makes by itself.
     Remove = 5,
 }
 
@@ -57,10 +60,24 @@ impl Purpose {
         }
     }
 
-    /// True for a purpose that terms may carry. The others are reserved and refused.
+    /// True for a purpose that operators and policies may choose. The others are reserved, or a
+    /// node's own matter.
     #[must_use]
     pub const fn is_runnable(self) -> bool {
         matches!(self, Self::Match | Self::Suppress)
+    }
+
+    /// True if terms of this profile may carry the purpose [D-31].
+    #[must_use]
+    pub const fn runs_as(self, profile: Profile) -> bool {
+        self.is_runnable() || (self.removes() && matches!(profile, Profile::Activation))
+    }
+
+    /// True for the purpose whose rows are those of persons who are to leave: no threshold applies
+    /// to them, and no count of them is shown.
+    #[must_use]
+    pub const fn removes(self) -> bool {
+        matches!(self, Self::Remove)
     }
 
     /// The bit of the purpose in a set of purposes, such as that of a snapshot leaf.
@@ -126,5 +143,14 @@ mod tests {
     fn only_two_purposes_can_be_run() {
         let runnable = Purpose::ALL.into_iter().filter(|purpose| purpose.is_runnable());
         assert!(runnable.eq([Purpose::Match, Purpose::Suppress]));
+    }
+
+    #[test]
+    fn persons_are_removed_by_activation_and_by_no_other_profile() {
+        use Profile::{Activation, DigitalIds, MatchRate, MatchedRows};
+        for profile in [MatchRate, MatchedRows, Activation, DigitalIds] {
+            assert_eq!(Purpose::Remove.runs_as(profile), profile == Activation, "{profile}");
+            assert!(Purpose::Match.runs_as(profile) && !Purpose::Measure.runs_as(profile));
+        }
     }
 }

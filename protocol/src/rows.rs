@@ -7,7 +7,9 @@
 
 use crate::error::{Error, Incompatibility, Refusal, Violation};
 use crate::group::Encoded;
-use crate::limits::{ELEMENTS_ALIGNED_MAX, Limits, ROW_WIDTH_MAX, ROWS_SHUFFLED_MAX};
+use crate::limits::{
+    ELEMENTS_ALIGNED_MAX, Limits, ROW_WIDTH_MAX, ROWS_PER_CANARY_ROW, ROWS_SHUFFLED_MAX,
+};
 use crate::message::HelloA;
 use crate::suite::{Profile, SuiteId};
 
@@ -56,10 +58,11 @@ impl RowWidth {
     }
 
     /// Padded rows n̂ of `rows` real ones: room for the least number of canary rows, rounded up to
-    /// a class. `None` above the limit.
+    /// a class [M-46]. `None` above the limit.
     #[must_use]
     pub fn padded_rows(rows: u64, limits: &Limits) -> Option<u64> {
-        let padded = limits.padded(rows.checked_add(limits.canary_rows_min)?)?;
+        let canaries = limits.canary_rows_min.max(rows.div_ceil(ROWS_PER_CANARY_ROW));
+        let padded = limits.padded(rows.checked_add(canaries)?)?;
         (padded <= ROWS_SHUFFLED_MAX).then_some(padded)
     }
 
@@ -216,13 +219,18 @@ mod tests {
     }
 
     #[test]
-    fn padding_leaves_room_for_a_thousand_canary_rows() {
+    fn padding_leaves_room_for_a_thousand_canary_rows_or_one_for_64() {
         let padded = |rows| RowWidth::padded_rows(rows, &Limits::STANDARD);
         assert_eq!(padded(1), Some(32_768));
         assert_eq!(padded(31_768), Some(32_768));
         assert_eq!(padded(31_769), Some(65_536));
-        assert_eq!(padded((1 << 24) - 1_000), Some(1 << 24));
-        assert_eq!(padded((1 << 24) - 999), None);
+        // Above 64,000 rows the share decides: 31·32,768 rows hold 1,000,180 and 15,628 canaries.
+        assert_eq!(padded(64_000), Some(65_536));
+        assert_eq!(padded(1_000_180), Some(31 * 32_768));
+        assert_eq!(padded(1_000_181), Some(32 * 32_768));
+        assert_eq!(padded((1 << 24) * 64 / 65), Some(1 << 24));
+        assert_eq!(padded((1 << 24) * 64 / 65 + 1), None);
+        assert_eq!(padded(u64::MAX), None);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use crate::batch_hash::Message;
 use crate::bytes::part;
 use crate::error::Bug;
-use crate::group::{BatchArithmetic, SecretScalar};
+use crate::group::{BatchArithmetic, Encoded, SecretScalar};
 use crate::identifier::PrfInput;
 use crate::suite::{self, Label, Prk, SALT_INPUT, SALT_SNAPSHOT, h, kdf};
 
@@ -135,7 +135,7 @@ impl KeySeed {
         let (first, second) = parties.split_at_mut(32);
         first.copy_from_slice(provider);
         second.copy_from_slice(partner);
-        KeyDerivation(Prk::extract(&salt, self.expose_bytes()))
+        KeyDerivation(Arc::new(Prk::extract(&salt, self.expose_bytes())))
     }
 }
 
@@ -261,17 +261,32 @@ impl SessionKeys {
         items: impl Iterator<Item = T>,
         context: impl FnMut(&T, &mut Message<'_>),
     ) -> Result<Vec<SecretScalar>, Bug> {
-        // With room from the start: a vector that grows leaves its secrets behind unwiped.
-        let mut scalars = Vec::with_capacity(items.size_hint().0);
-        let mut refused = false;
-        self.0.expand_each(arithmetic, label, items, context, |_, wide| {
-            match SecretScalar::from_wide_bytes(wide) {
-                Some(scalar) => scalars.push(scalar),
-                None => refused = true,
-            }
-        });
-        if refused { Err(Bug::invariant()) } else { Ok(scalars) }
+        scalars(&self.0, arithmetic, label, items, context)
     }
+}
+
+/// `Scalar(prk, label; ctx)` for each item, in their order.
+fn scalars<T>(
+    prk: &Prk,
+    arithmetic: &dyn BatchArithmetic,
+    label: Label,
+    items: impl Iterator<Item = T>,
+    context: impl FnMut(&T, &mut Message<'_>),
+) -> Result<Vec<SecretScalar>, Bug> {
+    // With room from the start: a vector that grows leaves its secrets behind unwiped.
+    let mut scalars = Vec::with_capacity(items.size_hint().0);
+    let mut refused = false;
+    prk.expand_each(
+        arithmetic,
+        label,
+        items,
+        context,
+        |_, wide| match SecretScalar::from_wide_bytes(wide) {
+            Some(scalar) => scalars.push(scalar),
+            None => refused = true,
+        },
+    );
+    if refused { Err(Bug::invariant()) } else { Ok(scalars) }
 }
 
 /// Part of an input that its blind is bound to: kind ‖ ruleset ‖ digest, without the prefix.
@@ -282,7 +297,7 @@ fn bound_part(input: &PrfInput) -> &[u8] {
 
 /// Derivations of the provider for one PRF key.
 #[derive(Debug, Clone)]
-pub struct KeyDerivation(Prk);
+pub struct KeyDerivation(Arc<Prk>);
 
 impl KeyDerivation {
     /// Seed of DeriveKeyPair.
@@ -296,6 +311,44 @@ impl KeyDerivation {
     pub fn table_padding(&self, index: u64) -> PrfInput {
         let digest: Zeroizing<[u8; 32]> = self.0.expand(kdf::TABLE_PAD, &[&index.to_le_bytes()]);
         PrfInput::table_padding(&digest)
+    }
+
+    /// The draw of the persons who leave as cover or wait, in the release of one session.
+    #[must_use]
+    pub fn release_choices(&self, sid: &[u8; 32]) -> Stream {
+        let seed: Zeroizing<[u8; 32]> = self.0.expand(kdf::RELEASE_CHOICE, &[]);
+        Stream::new(Arc::new(Prk::extract(sid, &*seed)), kdf::RELEASE_CHOICE, 0)
+    }
+
+    /// Uniform bytes for the number of new persons who wait, in the release of one session.
+    #[must_use]
+    pub fn release_hold(&self, sid: &[u8; 32]) -> Zeroizing<[u8; 16]> {
+        self.0.expand(kdf::RELEASE_HOLD, &[sid])
+    }
+
+    /// Uniform bytes behind the number of noise rows with at least `hits` hits, for an advertiser
+    /// that has committed to its blind by `blind`, K_a [E-04].
+    #[must_use]
+    pub fn noise_draw(&self, hits: u8, blind: &Encoded) -> Zeroizing<[u8; 16]> {
+        self.0.expand(kdf::NOISE_DRAW, &[&[hits], blind])
+    }
+
+    /// Scalars of noise elements with these numbers, in their order: those that hit, whose tags
+    /// stand in the table, or those that do not [E-05].
+    ///
+    /// # Errors
+    ///
+    /// Errors of [`SessionKeys::element_blind`].
+    pub fn noise_scalars(
+        &self,
+        arithmetic: &dyn BatchArithmetic,
+        hits: bool,
+        numbers: impl Iterator<Item = u64>,
+    ) -> Result<Vec<SecretScalar>, Bug> {
+        let label = if hits { kdf::NOISE_HIT } else { kdf::NOISE_MISS };
+        scalars(&self.0, arithmetic, label, numbers, |number, context| {
+            context.write(&[&number.to_le_bytes()]);
+        })
     }
 }
 

@@ -229,6 +229,9 @@ pub(crate) mod h {
     pub(crate) const REPORT: Label = Label::new("report");
     pub(crate) const RECEIPT: Label = Label::new("receipt");
     pub(crate) const COMPARISON: Label = Label::new("comparison");
+    pub(crate) const CLASS_ID: Label = Label::new("class-id");
+    pub(crate) const CLASS_FILE: Label = Label::new("class-file");
+    pub(crate) const RELEASE: Label = Label::new("release");
 }
 
 /// `H64(label; x)`.
@@ -253,6 +256,11 @@ pub(crate) mod kdf {
     pub(crate) const TABLE_PAD: Label = Label::new("table-pad");
     pub(crate) const LEAF_SALT: Label = Label::new("leaf-salt");
     pub(crate) const DLEQ_NONCE: Label = Label::new("dleq-nonce");
+    pub(crate) const RELEASE_CHOICE: Label = Label::new("release-choice");
+    pub(crate) const RELEASE_HOLD: Label = Label::new("release-hold");
+    pub(crate) const NOISE_DRAW: Label = Label::new("noise-draw");
+    pub(crate) const NOISE_HIT: Label = Label::new("noise-hit");
+    pub(crate) const NOISE_MISS: Label = Label::new("noise-miss");
 }
 
 /// `Sig(label; x)`.
@@ -267,6 +275,9 @@ pub(crate) mod sig {
     pub(crate) const HELLO: Label = Label::new("sign-hello");
     pub(crate) const REFUSE: Label = Label::new("sign-refuse");
     pub(crate) const ABORT: Label = Label::new("sign-abort");
+    pub(crate) const FRAME: Label = Label::new("sign-frame");
+    pub(crate) const BLIND: Label = Label::new("sign-blind");
+    pub(crate) const RELEASED: Label = Label::new("sign-released");
 }
 
 /// Prefix of every label, so that no label of another product is one of ours.
@@ -282,11 +293,11 @@ pub(crate) const COMPOSITE: &[u8] = b"Composite";
 pub(crate) const CHALLENGE: &[u8] = b"Challenge";
 
 /// ALPN of every connection.
-pub const ALPN: &[u8] = b"veilmatch/2";
+pub const ALPN: &[u8] = b"veilmatch/3";
 /// Label of the TLS exporter whose 32 bytes enter the session id; its context is empty.
 pub const EXPORTER_LABEL: &[u8] = b"EXPORTER-VEILMATCH-1";
 /// Version of the protocol that this crate speaks.
-pub const PROTOCOL_VERSION: u16 = 2;
+pub const PROTOCOL_VERSION: u16 = 3;
 
 /// `H(label; parts)`, SHA-512/256 with domain separation [K-01].
 #[must_use]

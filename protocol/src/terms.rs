@@ -13,13 +13,15 @@ use crate::error::{Clocks, Error, Incompatibility, Refusal, Violation};
 use crate::identifier::{IdentifierKind, RulesetId};
 use crate::limits::{
     AUDIT_SAMPLE_DEFAULT, CELL_MIN_DEFAULT, CONSENT_MAX_AGE_DAYS_DEFAULT, CONSENT_MAX_AGE_DAYS_MAX,
-    COUNT_ROUNDING_DEFAULT, EVALUATIONS_PER_KEY_MAX, GROUP_MIN_DEFAULT, IDS_PER_RECORD_DEFAULT,
-    IDS_PER_RECORD_MAX, IDS_VALID_DAYS_DEFAULT, K_MIN_DEFAULT, Limits, N_MIN_DEFAULT,
-    RATE_CAP_DEFAULT, RATE_PRECISION_DEFAULT, ROWS_SHUFFLED_MAX, TERMS_LIFETIME_S_MAX,
-    TERMS_LIST_MAX,
+    COUNT_ROUNDING_DEFAULT, EPSILON_EPOCH_MILLI_MAX, EPSILON_MILLI, EPSILON_MILLI_DEFAULT,
+    EVALUATIONS_PER_KEY_MAX, GROUP_MIN_DEFAULT, IDS_PER_RECORD_DEFAULT, IDS_PER_RECORD_MAX,
+    IDS_VALID_DAYS_DEFAULT, K_MIN_DEFAULT, Limits, N_MIN_DEFAULT, NOISE_UNIT_DEFAULT,
+    NOISE_UNIT_MAX, RATE_CAP_DEFAULT, RATE_PRECISION_DEFAULT, ROWS_SHUFFLED_MAX,
+    TERMS_LIFETIME_S_MAX, TERMS_LIST_MAX,
 };
 use crate::purpose::Purpose;
-use crate::suite::{Profile, sig};
+use crate::rows::RowWidth;
+use crate::suite::{Profile, SuiteId, sig};
 
 /// Offer of a provider in HELLO_P: minima that terms may raise, and the budget's rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +32,7 @@ pub struct Offer {
     pub k_min: u32,
     /// Least difference to an earlier set.
     pub group_min: u32,
-    /// Privacy budget left, in thousandths; 0 in this version, which adds no noise.
+    /// Privacy budget left in the epoch, in thousandths.
     pub epsilon_left_milli: u32,
     /// Evaluations left in the partner's budget.
     pub evaluations_left: u64,
@@ -133,6 +135,14 @@ impl LinkFilter {
 }
 
 impl MatchTerms {
+    /// Digital IDs of one release, at most.
+    ///
+    /// A bound of the terms, not of the handles: digital IDs that stay with their class are in it.
+    #[must_use]
+    pub fn ids_released_max(&self) -> Option<u64> {
+        self.handles_max.checked_mul(u64::from(self.ids_per_record_max))
+    }
+
     /// Terms with the defaults of the product for one profile.
     #[must_use]
     pub fn defaults(profile: Profile, ruleset: RulesetId, kinds: &[IdentifierKind]) -> Self {
@@ -141,6 +151,7 @@ impl MatchTerms {
         kinds.dedup();
         let handles = profile.sends_handles();
         let phones = kinds.iter().any(|code| is_phone(*code));
+        let noise = profile.suite() == SuiteId::Shuffled;
         Self {
             purpose: Purpose::Match,
             flags: 0,
@@ -150,9 +161,9 @@ impl MatchTerms {
             n_min: N_MIN_DEFAULT,
             k_min: K_MIN_DEFAULT,
             group_min: GROUP_MIN_DEFAULT,
-            epsilon_milli: 0,
-            epsilon_epoch_milli: 0,
-            noise_unit: 0,
+            epsilon_milli: if noise { EPSILON_MILLI_DEFAULT } else { 0 },
+            epsilon_epoch_milli: if noise { EPSILON_EPOCH_MILLI_MAX } else { 0 },
+            noise_unit: if noise { NOISE_UNIT_DEFAULT } else { 0 },
             rate_precision: RATE_PRECISION_DEFAULT,
             rate_cap: RATE_CAP_DEFAULT,
             count_rounding: COUNT_ROUNDING_DEFAULT,
@@ -172,6 +183,14 @@ impl MatchTerms {
             phone_evaluations_max: if phones { EVALUATIONS_PER_KEY_MAX } else { 0 },
             notice: [0; 32],
         }
+    }
+
+    /// Handles of a session with so many noise rows, at most: one of each row, or all of a
+    /// person who leaves.
+    #[must_use]
+    pub fn handles_cap(&self, noise_rows: u64, width: RowWidth) -> Option<u64> {
+        let of_row = if self.purpose.removes() { width.get() } else { 1 };
+        self.handles_max.checked_add(noise_rows)?.checked_mul(of_row.into())
     }
 
     /// Checks the terms against a profile, an offer, the limits and a clock; both sides call it.
@@ -202,10 +221,10 @@ impl MatchTerms {
             && (!handles || (self.handles_max >= 1 && self.ids_per_record_max >= 1))
             && self.ids_per_record_max <= IDS_PER_RECORD_MAX
             && self.audit_levels & 0b1111_0000 == 0;
-        if !parameters || !self.is_without_noise(offer) {
+        if !parameters || !self.bounds_noise(profile) {
             return Err(TermsRejected::Incompatible(Incompatibility::Parameters));
         }
-        if !self.purpose.is_runnable() {
+        if !self.purpose.runs_as(profile) {
             return Err(TermsRejected::Refused(Refusal::PurposeNotAllowed));
         }
         if self.kinds.is_empty()
@@ -219,15 +238,24 @@ impl MatchTerms {
         if !minima || !self.bounds_persons() {
             return Err(TermsRejected::Incompatible(Incompatibility::Parameters));
         }
+        // A removal has an allowance of its own.
+        if !self.purpose.removes() && self.epsilon_milli > offer.epsilon_left_milli {
+            return Err(TermsRejected::Refused(Refusal::EpsilonExceeded));
+        }
         self.check_times(offer, now)
     }
 
-    /// Noise has its fields and no rules yet: a wish for it is refused, not ignored.
-    fn is_without_noise(&self, offer: &Offer) -> bool {
-        self.epsilon_milli == 0
-            && self.epsilon_epoch_milli == 0
-            && self.noise_unit == 0
-            && offer.epsilon_left_milli == 0
+    /// Noise is off, or in shuffled order one of the shipped losses, for up to eight identifiers of
+    /// a person and within a budget.
+    fn bounds_noise(&self, profile: Profile) -> bool {
+        let Self { epsilon_milli, epsilon_epoch_milli, noise_unit, .. } = *self;
+        if epsilon_milli == 0 {
+            return epsilon_epoch_milli == 0 && noise_unit == 0;
+        }
+        profile.suite() == SuiteId::Shuffled
+            && EPSILON_MILLI.contains(&epsilon_milli)
+            && (epsilon_milli..=EPSILON_EPOCH_MILLI_MAX).contains(&epsilon_epoch_milli)
+            && (1..=NOISE_UNIT_MAX).contains(&noise_unit)
     }
 
     /// The age of consents and the number of telephone numbers have a bound that means something.
@@ -380,7 +408,7 @@ mod tests {
     const OFFER: Offer = Offer {
         n_min: 1_000,
         k_min: 100,
-        group_min: 1_000,
+        group_min: 100,
         epsilon_left_milli: 0,
         evaluations_left: 1 << 20,
         expires_at: 2_000,
@@ -410,7 +438,7 @@ mod tests {
         let parameters = Err(TermsRejected::Incompatible(Incompatibility::Parameters));
         assert_eq!(check(&MatchTerms { n_min: 999, ..terms() }, 1_000), parameters);
         assert_eq!(check(&MatchTerms { k_min: 99, ..terms() }, 1_000), parameters);
-        assert_eq!(check(&MatchTerms { group_min: 999, ..terms() }, 1_000), parameters);
+        assert_eq!(check(&MatchTerms { group_min: 99, ..terms() }, 1_000), parameters);
         let low = Offer { n_min: 1, k_min: 1, group_min: 1, ..OFFER };
         let under_floor = MatchTerms { k_min: 49, ..terms() };
         let result = under_floor.check(Profile::MatchedRows, &low, &Limits::STANDARD, 1_000);

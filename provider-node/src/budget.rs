@@ -18,6 +18,12 @@ pub(crate) struct Allowance {
     pub(crate) day: u64,
     /// Evaluations in 30 days.
     pub(crate) epoch: u64,
+    /// Telephone numbers that the terms of one session may declare: two for each row.
+    pub(crate) phones_session: u64,
+    /// Telephone numbers that terms may declare in a day.
+    pub(crate) phones_day: u64,
+    /// Telephone numbers that terms may declare in 30 days.
+    pub(crate) phones_epoch: u64,
 }
 
 impl Allowance {
@@ -32,7 +38,18 @@ impl Allowance {
             _ => RUNS,
         };
         let runs: u64 = profiles.iter().map(runs).sum();
-        Self { session: unit, day: RUNS_PER_DAY * unit, epoch: runs.max(RUNS_PER_DAY) * unit }
+        let epoch_runs = runs.max(RUNS_PER_DAY);
+        let phones = unit / u64::from(ROW_WIDTH_MAX) * PHONES_PER_ROW;
+        // Runs of fewer slots than the widest row fit more often than full ones.
+        let half = unit / 2;
+        Self {
+            session: unit,
+            day: RUNS_PER_DAY * unit,
+            epoch: epoch_runs * unit,
+            phones_session: phones,
+            phones_day: RUNS_PER_DAY * half,
+            phones_epoch: epoch_runs * half,
+        }
     }
 }
 
@@ -93,6 +110,8 @@ impl Share {
 
 /// Numbers that begin with 06 or 07 in the French plan.
 const MOBILE_NUMBERS: u64 = 200_000_000;
+/// Telephone numbers that a row of a customer file usually has at most.
+const PHONES_PER_ROW: u64 = 2;
 const RUNS: u64 = 4;
 const RUNS_DAILY: u64 = 35;
 const RUNS_PER_DAY: u64 = 2;
@@ -105,12 +124,19 @@ mod tests {
     #[test]
     fn unit_is_a_full_run_of_the_declared_list() {
         let of = |rows| Allowance::of(rows, &[Profile::MatchRate], false);
-        let least = Allowance { session: 262_144, day: 524_288, epoch: 1_048_576 };
+        let least = Allowance {
+            session: 262_144,
+            day: 524_288,
+            epoch: 1_048_576,
+            phones_session: 65_536,
+            phones_day: 262_144,
+            phones_epoch: 524_288,
+        };
         assert_eq!(of(1), least);
         assert_eq!(of(20_000), least);
         // 32,768 rows and their canaries fill two classes.
         assert_eq!(of(32_768).session, 524_288);
-        assert_eq!(of(5_000_000).session, 5_013_504 * 8);
+        assert_eq!(of(5_000_000).session, 5_079_040 * 8);
         assert_eq!(of(ROWS_MAX).session, 1 << 30);
     }
 

@@ -8,12 +8,14 @@
 use std::collections::BTreeMap;
 
 use channel::identity::PublicIdentity;
+use ledger::Ledger;
 use node::failure::Failure;
 use node::toml_file::Fault;
 use report::{Arg, Code, Line, Text};
 use store::os::{Action, OsError};
 
 use crate::Home;
+use crate::group;
 use crate::tenant::{self, POLICY, Tenant};
 
 /// Every partner of this node, by name.
@@ -75,8 +77,8 @@ impl Partners {
     ///
     /// # Errors
     ///
-    /// [`Failure`] if the directory of partners itself cannot be read.
-    pub(crate) fn load(home: &Home) -> Result<Self, Failure> {
+    /// [`Failure`] if the directory of partners itself cannot be read, or the ledger.
+    pub(crate) fn load(home: &Home, ledger: Option<&Ledger>) -> Result<Self, Failure> {
         let mut partners = Self::default();
         for name in names(home)? {
             let directory = tenant::directory(home, &name);
@@ -87,8 +89,19 @@ impl Partners {
             }
         }
         partners.part_equal_keys(home);
+        partners.part_other_conditions(home, ledger)?;
         partners.quarantined.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(partners)
+    }
+
+    /// Reads every partner's file for a command that needs no ledger: groups are those that it
+    /// remembers, or that policies name where it cannot be read.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::load`].
+    pub(crate) fn read(home: &Home) -> Result<Self, Failure> {
+        Self::load(home, ledger(home).as_ref())
     }
 
     /// Keeps the policies of this load as the last good ones.
@@ -115,6 +128,12 @@ impl Partners {
     /// Partners whose tables are built: those served, and those that were until a mistake.
     pub(crate) fn with_tables(&self) -> impl Iterator<Item = &Tenant> {
         self.tenants.iter().chain(self.quarantined.iter().filter_map(Quarantined::good))
+    }
+
+    /// Partners that are served, and those of which it is known who they are.
+    pub(crate) fn known(&self) -> impl Iterator<Item = &Tenant> {
+        let quarantined = self.quarantined.iter().filter_map(|one| one.tenant.as_ref());
+        self.tenants.iter().chain(quarantined)
     }
 
     /// Two lines for each partner that is not served: the mistake and what to try.
@@ -146,8 +165,7 @@ impl Partners {
         name: &str,
         identity: &PublicIdentity,
     ) -> Result<(), Failure> {
-        let quarantined = self.quarantined.iter().filter_map(|one| one.tenant.as_ref());
-        for known in self.tenants.iter().chain(quarantined) {
+        for known in self.known() {
             if known.name == name && known.identity != *identity {
                 let text = Text::new("partner-other-identity").with("partner", name);
                 return Err(Failure::new(Code::ToDoFirst, text));
@@ -229,6 +247,53 @@ impl Partners {
             }
         }
     }
+}
+
+impl Partners {
+    /// Quarantines partners with other conditions of releases than one of their group.
+    ///
+    /// Those who were served under theirs stay, then those who were served at all; among equals the
+    /// names decide.
+    fn part_other_conditions(
+        &mut self,
+        home: &Home,
+        ledger: Option<&Ledger>,
+    ) -> Result<(), Failure> {
+        let rank = |tenant: &Tenant| {
+            let good = Tenant::read_good(&tenant.path(""), &tenant.name);
+            let good = good.filter(|good| good.policy.releases());
+            let same = |good: &Tenant| good.policy.differs_in(&tenant.policy).is_none();
+            (!good.as_ref().is_some_and(same), good.is_none())
+        };
+        let groups = group::numbers(home, ledger, &self.tenants.iter().collect::<Vec<_>>())?;
+        let mut pending: Vec<_> =
+            std::mem::take(&mut self.tenants).into_iter().zip(groups).collect();
+        pending.sort_by_cached_key(|(tenant, _)| rank(tenant));
+        let mut stay: Vec<(Tenant, usize)> = Vec::new();
+        for (tenant, group) in pending {
+            let other = stay.iter().filter(|(_, of)| *of == group).find_map(|(earlier, _)| {
+                Some((&earlier.name, tenant.policy.differs_in(&earlier.policy)?))
+            });
+            let Some((earlier, setting)) = other else {
+                stay.push((tenant, group));
+                continue;
+            };
+            let what =
+                Text::new("policy-of-company").with("name", setting).with("partner", earlier);
+            let text = std::fs::read_to_string(tenant.path(POLICY)).unwrap_or_default();
+            let fault = Fault::new(what).at(&text, setting);
+            self.quarantined.push(quarantine(home, tenant.name, fault));
+        }
+        self.tenants = stay.into_iter().map(|(tenant, _)| tenant).collect();
+        self.tenants.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(())
+    }
+}
+
+/// The ledger of a node, for a command that can do without: a ledger that is not there, or cannot
+/// be read, is told by what needs it.
+pub(crate) fn ledger(home: &Home) -> Option<Ledger> {
+    node::status::ledger(home).ok().flatten()
 }
 
 /// A difference between two loads.
@@ -343,7 +408,7 @@ mod tests {
         }
 
         fn load(&self) -> Partners {
-            Partners::load(&self.home).unwrap()
+            Partners::read(&self.home).unwrap()
         }
 
         fn file(&self, name: &str) -> std::path::PathBuf {
@@ -532,5 +597,132 @@ mod tests {
         assert!(lines[1].starts_with("shop-b is not served: partner.toml line"), "{}", lines[1]);
         assert_eq!(lines[2..], ["shop-d: new, served", "shop-c: removed"]);
         assert!(changes[1].faulty && !changes[0].faulty);
+    }
+
+    /// A node of partners that digital IDs are released to: name, key, legal entity, group.
+    fn releasing(partners: &[(&str, u8, &str, Option<&str>)]) -> Node {
+        let (dir, home, _) = home();
+        let node = Node { _dir: dir, home };
+        for (name, key, entity, group) in partners {
+            node.invite(name, *key, entity, *group);
+        }
+        node
+    }
+
+    impl Node {
+        fn open(&self, name: &str, key: u8, entity: &str, group: Option<&str>) -> Tenant {
+            let mut policy = policy(name, identity(key, key), &[Profile::DigitalIds]);
+            policy.legal_entity = entity.to_owned();
+            policy.group = group.map(str::to_owned);
+            Tenant::open(&self.home, policy, false).unwrap()
+        }
+
+        fn invite(&self, name: &str, key: u8, entity: &str, group: Option<&str>) -> Tenant {
+            let tenant = self.open(name, key, entity, group);
+            tenant.save(&self.home).unwrap();
+            tenant
+        }
+
+        fn set(&self, name: &str, setting: &str, value: &str) {
+            self.change(name, |text| {
+                let mut policy: toml::Table = text.parse().unwrap();
+                let value: toml::Table = format!("{setting} = {value}").parse().unwrap();
+                policy.extend(value);
+                policy.to_string()
+            });
+        }
+
+        /// The only partner that is not served, and the setting in which it differs from whom.
+        fn parted(&self) -> (String, String) {
+            let partners = self.load();
+            let [one] = &partners.quarantined[..] else { panic!("{partners:?}") };
+            (one.name.clone(), one.fault.what.to_string())
+        }
+    }
+
+    #[test]
+    fn conditions_of_releases_are_those_of_the_whole_group() {
+        let node = releasing(&[("shop-a", 1, "A", None), ("shop-b", 2, "a.", None)]);
+        assert_eq!(served(&node.load()), ["shop-a", "shop-b"]);
+        for (setting, value) in [
+            ("namespaces", "[\"idfa\"]"),
+            ("ids_per_person", "9"),
+            ("ids_valid_days", "29"),
+            ("attributes", "true"),
+            ("max_age_days", "89"),
+            ("group_min", "101"),
+            ("drop_delay_days", "13"),
+            ("objection_cover", "21"),
+        ] {
+            let kept = std::fs::read_to_string(node.file("shop-b")).unwrap();
+            node.set("shop-b", setting, value);
+            let (name, what) = node.parted();
+            let told =
+                format!("`{setting}` differs from that of shop-a, of the same company or group");
+            assert_eq!((name.as_str(), what), ("shop-b", told));
+            std::fs::write(node.file("shop-b"), kept).unwrap();
+        }
+        // Other partners are free.
+        node.invite("shop-c", 3, "C", None);
+        node.set("shop-c", "group_min", "200");
+        assert!(node.load().quarantined.is_empty());
+    }
+
+    /// One of no releases joins two groups, and so does the ledger's memory of one.
+    #[test]
+    fn partners_that_another_one_joins_are_compared() {
+        let node = releasing(&[("shop-b", 2, "X", None), ("shop-c", 3, "C", Some("g"))]);
+        node.set("shop-c", "group_min", "200");
+        assert!(node.load().quarantined.is_empty());
+        let bridge = node.invite("shop-a", 1, "X", Some("g"));
+        node.set("shop-a", "profiles", "[\"match-rate\"]");
+        assert_eq!(node.parted().0, "shop-c");
+        // Nothing that is done to the bridge divides what it joined.
+        let ledger = Ledger::open(&node.home.ledger()).unwrap();
+        group::Group::of(&ledger, &node.home, &bridge).unwrap();
+        std::fs::remove_dir_all(node.home.path("partners/shop-a")).unwrap();
+        assert_eq!(node.parted().0, "shop-c");
+    }
+
+    #[test]
+    fn partner_of_another_name_and_entity_is_of_the_group_that_the_ledger_remembers() {
+        let node = releasing(&[("shop-a", 1, "X", None), ("shop-b", 2, "X", None)]);
+        let ledger = Ledger::open(&node.home.ledger()).unwrap();
+        for tenant in node.load().tenants {
+            group::Group::of(&ledger, &node.home, &tenant).unwrap();
+        }
+        node.set("shop-b", "legal_entity", "\"Other\"");
+        node.set("shop-b", "objection_cover", "30");
+        assert_eq!(node.parted().0, "shop-b");
+    }
+
+    #[test]
+    fn who_was_served_under_its_conditions_stays() {
+        let node = releasing(&[("shop-b", 2, "X", None), ("shop-c", 3, "X", None)]);
+        node.load().keep_good();
+        node.invite("aaa", 1, "X", None);
+        node.set("aaa", "ids_per_person", "9");
+        assert_eq!(node.parted().0, "aaa", "though it is the first by name");
+        std::fs::remove_dir_all(node.home.path("partners/aaa")).unwrap();
+        // A change holds once all files have it.
+        node.set("shop-b", "ids_per_person", "9");
+        assert_eq!(node.parted().0, "shop-b");
+        node.set("shop-c", "ids_per_person", "9");
+        assert_eq!(served(&node.load()), ["shop-b", "shop-c"]);
+    }
+
+    #[test]
+    fn invited_partner_takes_the_conditions_of_its_group() {
+        let node = releasing(&[("shop-b", 2, "X", None)]);
+        node.set("shop-b", "namespaces", "[\"idfa\"]");
+        node.set("shop-b", "group_min", "150");
+        let alone = node.invite("shop-c", 3, "C", None);
+        assert!(alone.in_its_group(&node.home).unwrap().is_none());
+        let new = node.open("aaa", 1, "X", None);
+        let (new, like) = new.in_its_group(&node.home).unwrap().unwrap();
+        assert_eq!((new.policy.group_min, like.as_str()), (150, "shop-b"));
+        new.save(&node.home).unwrap();
+        assert_eq!(served(&node.load()), ["aaa", "shop-b", "shop-c"]);
+        assert!(new.in_its_group(&node.home).unwrap().is_none());
     }
 }

@@ -4,25 +4,29 @@
 use std::collections::BTreeSet;
 
 use channel::identity::PublicIdentity;
+use disclosure::noise::Noise;
+use graph::release::ReleaseConditions;
+use ledger::{Budget, EPOCH_S};
 use node::invite::InvitedGuardrails;
 use node::settings::allowed;
 use node::toml_file::{self, Fault, Refused};
 use normalize::digital::{deserialize_names, is_listed_name};
 use protocol::identifier::IdentifierKind;
 use protocol::limits::{
-    EVALUATIONS_PER_KEY_MAX, GROUP_MIN_DEFAULT, K_MIN_DEFAULT, Limits, N_MIN_DEFAULT,
-    TERMS_LIST_MAX,
+    DROP_DELAY_DAYS_MAX, EVALUATIONS_PER_KEY_MAX, GROUP_MIN_DEFAULT, K_MIN_DEFAULT, Limits,
+    N_MIN_DEFAULT, OBJECTION_COVER_FLOOR, TERMS_LIST_MAX,
 };
 use protocol::purpose::Purpose;
-use protocol::suite::Profile;
+use protocol::rows::RowWidth;
+use protocol::suite::{Profile, SuiteId};
 use protocol::terms::LinkFilter;
 use report::Text;
 use serde::{Deserialize, Serialize};
 use session::provider::Guardrails;
-use store::ledger::Budget;
 
 use crate::budget::Allowance;
 use crate::namespaces::Namespaces;
+use crate::tenant::is_name;
 
 /// The standing file of one partner: what it may agree to.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -58,6 +62,27 @@ pub(crate) struct PartnerPolicy {
     pub(crate) evaluations_per_epoch: u64,
     /// Evaluations in a day.
     pub(crate) evaluations_per_day: u64,
+    /// Telephone numbers of one session, as its terms declare them.
+    #[serde(default = "guardrails::phones_per_run")]
+    pub(crate) phones_per_run: u64,
+    /// Telephone numbers in 30 days, as terms declare them.
+    #[serde(default = "guardrails::phones")]
+    pub(crate) phones_per_epoch: u64,
+    /// Telephone numbers in a day, as terms declare them.
+    #[serde(default = "guardrails::phones")]
+    pub(crate) phones_per_day: u64,
+    /// Privacy loss of one run at most, in thousandths; 0 if a run may have no noise.
+    #[serde(default = "guardrails::epsilon_milli")]
+    pub(crate) epsilon_milli: u32,
+    /// Privacy loss in 30 days, in thousandths.
+    #[serde(default = "guardrails::epsilon_epoch_milli")]
+    pub(crate) epsilon_epoch_milli: u32,
+    /// Identifiers of one person that noise hides.
+    #[serde(default = "guardrails::noise_unit")]
+    pub(crate) noise_unit: u8,
+    /// Identifiers of one row, at most: tables are made for noise rows of this width.
+    #[serde(default = "guardrails::row_width_max")]
+    pub(crate) row_width_max: u8,
     /// Days since the last evidence on a link, at most.
     pub(crate) max_age_days: u16,
     /// Least step of released rates, in percent points.
@@ -87,12 +112,49 @@ pub(crate) struct PartnerPolicy {
     /// True if device class, age and validity of digital IDs may be told.
     #[serde(default)]
     pub(crate) attributes: bool,
+    /// Days that a person who left the list stays in deliveries, at most.
+    #[serde(default = "release::drop_delay_days")]
+    pub(crate) drop_delay_days: u32,
+    /// False if who leaves the list leaves deliveries at once and without cover.
+    #[serde(default = "release::drop_cover")]
+    pub(crate) drop_cover: bool,
+    /// Persons who leave together when one of them objects at the partner.
+    #[serde(default = "release::objection_cover")]
+    pub(crate) objection_cover: u32,
     /// Days that a table key lives, at most.
     #[serde(default = "guardrails::scope_days")]
     pub(crate) scope_days: u16,
     /// Form of the delivery files of `activation`.
     #[serde(default)]
     pub(crate) delivery_form: DeliveryForm,
+}
+
+/// Rule of releases to the partner's group, as its policy has it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ReleasePolicy {
+    /// Days that a person who left the list stays, at most.
+    pub(crate) drop_delay_days: u32,
+    /// False if who leaves the list leaves at once and without cover.
+    pub(crate) drop_cover: bool,
+    /// Persons who leave together when one of them objects at the partner.
+    pub(crate) objection_cover: u32,
+}
+
+/// Values of the rule of releases where the file says nothing.
+mod release {
+    use protocol::limits::{DROP_DELAY_DAYS_DEFAULT, OBJECTION_COVER_DEFAULT};
+
+    pub(super) const fn drop_delay_days() -> u32 {
+        DROP_DELAY_DAYS_DEFAULT
+    }
+
+    pub(super) const fn drop_cover() -> bool {
+        true
+    }
+
+    pub(super) const fn objection_cover() -> u32 {
+        OBJECTION_COVER_DEFAULT
+    }
 }
 
 /// Form of a delivery file.
@@ -109,6 +171,7 @@ pub(crate) enum DeliveryForm {
 /// Values where a policy written by an earlier version says nothing.
 mod guardrails {
     use node::invite::InvitedGuardrails;
+    use protocol::limits::EVALUATIONS_PER_KEY_MAX;
     use protocol::purpose::Purpose;
 
     macro_rules! product {
@@ -127,6 +190,16 @@ mod guardrails {
         ids_valid_days: u16,
         scope_days: u16,
         consent_max_age_days: u16,
+        phones_per_run: u64,
+        epsilon_milli: u32,
+        epsilon_epoch_milli: u32,
+        noise_unit: u8,
+        row_width_max: u8,
+    }
+
+    /// Telephone numbers that no evaluation has room for.
+    pub(super) const fn phones() -> u64 {
+        EVALUATIONS_PER_KEY_MAX
     }
 
     pub(super) fn purpose() -> String {
@@ -157,6 +230,13 @@ impl PartnerPolicy {
             elements_max: allowance.session,
             evaluations_per_epoch: allowance.epoch,
             evaluations_per_day: allowance.day,
+            phones_per_run: allowance.phones_session,
+            phones_per_epoch: allowance.phones_epoch,
+            phones_per_day: allowance.phones_day,
+            epsilon_milli: guardrails::epsilon_milli(),
+            epsilon_epoch_milli: guardrails::epsilon_epoch_milli(),
+            noise_unit: guardrails::noise_unit(),
+            row_width_max: guardrails::row_width_max(),
             max_age_days: LinkFilter::DEFAULT.max_age_days,
             rate_precision: guardrails::rate_precision(),
             rate_cap: guardrails::rate_cap(),
@@ -167,6 +247,9 @@ impl PartnerPolicy {
             namespaces: guardrails::namespaces(),
             consent_max_age_days: guardrails::consent_max_age_days(),
             attributes: false,
+            drop_delay_days: release::drop_delay_days(),
+            drop_cover: release::drop_cover(),
+            objection_cover: release::objection_cover(),
             scope_days: guardrails::scope_days(),
             delivery_form: DeliveryForm::default(),
         }
@@ -198,6 +281,9 @@ impl PartnerPolicy {
                 elements_max: self.elements_max,
                 evaluations_per_epoch: self.evaluations_per_epoch,
                 evaluations_per_day: self.evaluations_per_day,
+                phones_per_run: self.phones_per_run,
+                phones_per_epoch: self.phones_per_epoch,
+                phones_per_day: self.phones_per_day,
                 ..new
             },
             false => new,
@@ -210,6 +296,9 @@ impl PartnerPolicy {
             elements_max: new.elements_max,
             evaluations_per_epoch: new.evaluations_per_epoch,
             evaluations_per_day: new.evaluations_per_day,
+            phones_per_run: new.phones_per_run,
+            phones_per_epoch: new.phones_per_epoch,
+            phones_per_day: new.phones_per_day,
             ..self
         }
     }
@@ -267,6 +356,23 @@ impl PartnerPolicy {
             attributes: self.attributes,
             scope_days: self.scope_days,
             consent_max_age_days: self.consent_max_age_days,
+            phones_per_run: self.phones_per_run,
+            epsilon_milli: self.epsilon_milli,
+            epsilon_epoch_milli: self.epsilon_epoch_milli,
+            noise_unit: self.noise_unit,
+            row_width_max: self.row_width_max,
+            drop_delay_days: self.drop_delay_days,
+        }
+    }
+
+    /// Noise elements that may hit in a session of this policy: those of the widest row, at the
+    /// least privacy loss [E-08]. None in aligned order, which has no noise.
+    pub(crate) fn noise_tags(&self, profile: Profile) -> u64 {
+        match (profile.suite(), RowWidth::new(self.row_width_max)) {
+            (SuiteId::Shuffled, Some(width)) => {
+                Noise::widest(self.noise_unit).map_or(0, |noise| noise.hits_max(width))
+            }
+            _ => 0,
         }
     }
 
@@ -285,7 +391,85 @@ impl PartnerPolicy {
             ids_per_record_max: self.ids_per_person,
             namespaces: codes,
             attributes: self.attributes,
+            phone_evaluations_max: self.phones_per_run,
+            epsilon_milli: self.epsilon_milli,
+            epsilon_epoch_milli: self.epsilon_epoch_milli,
+            noise_unit: self.noise_unit,
+            row_width_max: self.row_width_max,
             ..Guardrails::DEFAULT
+        }
+    }
+
+    /// Conditions of releases to its group, as of no day: the same in every profile, so that what
+    /// is live in one is live in the other.
+    pub(crate) fn release_conditions(&self, namespaces: &Namespaces) -> ReleaseConditions {
+        let numbered = |name: &String| Some((name.clone(), namespaces.code(name)?));
+        ReleaseConditions {
+            namespaces: self.namespaces.iter().filter_map(numbered).collect(),
+            ids_per_record_max: self.ids_per_person,
+            ids_valid_days: self.ids_valid_days,
+            filter: self.link_filter(),
+            own_expiry: self.attributes,
+            today: 0,
+        }
+    }
+
+    /// The first setting of the conditions of releases in which it differs from another partner of
+    /// its group: conditions of one run that another one does not have would tell persons apart,
+    /// and a smaller K would divide the classes of a larger one.
+    pub(crate) fn differs_in(&self, other: &Self) -> Option<&'static str> {
+        if !self.releases() || !other.releases() {
+            return None;
+        }
+        let both = self.conditions().into_iter().zip(other.conditions());
+        both.into_iter().find(|(own, theirs)| own != theirs).map(|((name, _), _)| name)
+    }
+
+    /// True if digital IDs are released to it.
+    pub(crate) fn releases(&self) -> bool {
+        self.profiles().iter().any(|one| one.sends_handles())
+    }
+
+    /// The settings that are those of its whole group, by name.
+    fn conditions(&self) -> [(&'static str, String); 9] {
+        let names: BTreeSet<&str> = self.namespaces.iter().map(String::as_str).collect();
+        [
+            ("namespaces", names.into_iter().collect::<Vec<_>>().join(" ")),
+            ("ids_per_person", self.ids_per_person.to_string()),
+            ("ids_valid_days", self.ids_valid_days.to_string()),
+            ("attributes", self.attributes.to_string()),
+            ("max_age_days", self.max_age_days.to_string()),
+            ("group_min", self.group_min.to_string()),
+            ("drop_delay_days", self.drop_delay_days.to_string()),
+            ("drop_cover", self.drop_cover.to_string()),
+            ("objection_cover", self.objection_cover.to_string()),
+        ]
+    }
+
+    /// The same policy with the settings that another partner of its group has; none if it has them
+    /// already.
+    pub(crate) fn in_group_of(&self, other: &Self) -> Option<Self> {
+        let same = self.conditions() == other.conditions();
+        (!same).then(|| Self {
+            namespaces: other.namespaces.clone(),
+            ids_per_person: other.ids_per_person,
+            ids_valid_days: other.ids_valid_days,
+            attributes: other.attributes,
+            max_age_days: other.max_age_days,
+            group_min: other.group_min,
+            drop_delay_days: other.drop_delay_days,
+            drop_cover: other.drop_cover,
+            objection_cover: other.objection_cover,
+            ..self.clone()
+        })
+    }
+
+    /// The rule of releases to its group.
+    pub(crate) const fn release(&self) -> ReleasePolicy {
+        ReleasePolicy {
+            drop_delay_days: self.drop_delay_days,
+            drop_cover: self.drop_cover,
+            objection_cover: self.objection_cover,
         }
     }
 
@@ -313,9 +497,25 @@ impl PartnerPolicy {
                     None,
                 ),
             ),
+            ("group", (self.group.as_deref().is_none_or(is_name), "policy-group", None)),
             ("n_min", least(self.n_min, floors.n_min_floor)),
             ("k_min", least(self.k_min, floors.k_min_floor)),
             ("group_min", least(self.group_min, floors.group_min_floor)),
+            ("objection_cover", least(self.objection_cover, OBJECTION_COVER_FLOOR)),
+            (
+                "drop_delay_days",
+                (self.drop_delay_days <= DROP_DELAY_DAYS_MAX, "policy-drop-delay", None),
+            ),
+            (
+                "drop_cover",
+                (
+                    self.drop_cover
+                        || (self.drop_delay_days == 0
+                            && !self.profiles().contains(&Profile::DigitalIds)),
+                    "policy-drop-cover",
+                    None,
+                ),
+            ),
             (
                 "namespaces",
                 (
@@ -373,6 +573,16 @@ impl PartnerPolicy {
         Profile::ALL.into_iter().filter(listed).collect()
     }
 
+    /// The profiles that tables are kept for: whoever has digital IDs delivered may have persons
+    /// removed by `activation`, and run nothing else of it.
+    pub(crate) fn served_profiles(&self) -> Vec<Profile> {
+        let (listed, releases) = (self.profiles(), self.releases());
+        let served = |profile: &Profile| {
+            listed.contains(profile) || (releases && *profile == Profile::Activation)
+        };
+        Profile::ALL.into_iter().filter(served).collect()
+    }
+
     pub(crate) const fn budget(&self) -> Budget {
         Budget {
             // A key lives no longer than this window and serves no more than this.
@@ -381,8 +591,11 @@ impl PartnerPolicy {
             } else {
                 EVALUATIONS_PER_KEY_MAX
             },
-            epoch_s: 30 * 86_400,
             evaluations_max_per_day: self.evaluations_per_day,
+            phones_max_per_epoch: self.phones_per_epoch,
+            phones_max_per_day: self.phones_per_day,
+            epsilon_milli_max_per_epoch: self.epsilon_epoch_milli,
+            epoch_s: EPOCH_S,
         }
     }
 
@@ -430,7 +643,10 @@ const fn foreign(name: &'static str) -> Refused {
 
 /// Lines above settings of the file.
 const COMMENTS: &[(&str, &str)] = &[
-    ("group", "Kept for rules on groups of companies; nothing depends on it yet."),
+    (
+        "group",
+        "Its group: budgets and releases are those of the whole group, and stay so for good.",
+    ),
     (
         "rows",
         "Rows of the partner's customer file, as it declared them: `invite` makes the budget.",
@@ -439,9 +655,23 @@ const COMMENTS: &[(&str, &str)] = &[
     ("profiles", "What it may run."),
     ("n_min", "Least values of its terms."),
     ("elements_max", "Most identifiers of one run, padding included: one full run of its file."),
-    ("evaluations_per_epoch", "Budget in 30 days: four full runs of each profile, or 35 if daily."),
-    ("evaluations_per_day", "Budget in a day: two full runs."),
+    (
+        "evaluations_per_epoch",
+        "Budgets: four full runs of each profile in 30 days, or 35 if daily; two in a day.",
+    ),
+    (
+        "phones_per_run",
+        "Telephone numbers that terms declare; privacy losses in thousandths, 0 for no noise.",
+    ),
     ("max_age_days", "Days since the last evidence of a link, at most."),
     ("rate_precision", "How precise counts are, and what a delivery may hold."),
     ("consent_max_age_days", "Days since consent was given, at most."),
+    (
+        "drop_delay_days",
+        "Days for which a person who left the list may stay in deliveries (0 to 30).",
+    ),
+    (
+        "objection_cover",
+        "Persons who leave deliveries together when one of them objects at the partner.",
+    ),
 ];

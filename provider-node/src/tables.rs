@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use graph::GraphError;
 use graph::handles::StoredHandles;
-use graph::table::{StoredTable, TableConditions, TableFiles, TableKey, Workers, build};
+use graph::table::{NoiseTags, StoredTable, TableConditions, TableFiles, TableKey, Workers, build};
 use node::engine::Engine;
 use node::failure::Failure;
 use protocol::error::Bug;
@@ -45,6 +45,8 @@ pub(crate) struct Ready {
     pub(crate) frames: StoredTable,
     /// Records that its handles name, for profiles that disclose handles.
     pub(crate) handles: Option<StoredHandles>,
+    /// Noise elements whose tags the table holds.
+    noise_tags: u64,
 }
 
 /// The key of a table.
@@ -61,7 +63,9 @@ impl Ready {
     pub(crate) fn prepared(&self, home: &Home, tenant: &Tenant, snapshot: &Published) -> Prepared {
         let (key, manifest) = match &self.key {
             ReadyKey::Aligned(key) => (MatchKey::Aligned(key.key.clone()), &key.manifest),
-            ReadyKey::Run(key) => (MatchKey::Shuffled(key.key.clone()), &key.manifest),
+            ReadyKey::Run(key) => {
+                (MatchKey::Shuffled(key.key.clone(), key.derivation.clone()), &key.manifest)
+            }
         };
         Prepared {
             profile: self.profile,
@@ -73,6 +77,7 @@ impl Ready {
             kinds: tenant.policy.kind_codes(),
             purpose: tenant.policy.purpose(),
             ruleset: home.config.common.ruleset.code(),
+            noise_tags: self.noise_tags,
         }
     }
 
@@ -157,7 +162,8 @@ fn open(
     if handles.is_some() != profile.sends_handles() {
         return Ok(None);
     }
-    Ok(Some(Ready { profile, key, table: described, frames, handles }))
+    let noise_tags = found.stored.conditions.noise_tags;
+    Ok(Some(Ready { profile, key, table: described, frames, handles, noise_tags }))
 }
 
 /// Progress of the tenant's table for a profile; makes neither key nor directory.
@@ -229,12 +235,15 @@ pub(crate) fn ensure(
             SuiteId::Aligned => {
                 let key = keyring.aligned(&signer, &partner, now)?;
                 let id = key.manifest.body.key_id;
-                build.table(&TableKey { key: &key.key, derivation: &key.derivation }, &id)?;
+                let (key, derivation) = (&*key.key, &key.derivation);
+                build.table(&TableKey { key, derivation, noise: None }, &id)?;
             }
             SuiteId::Shuffled => {
                 let key = keyring.make_run(&signer, &partner, now)?;
                 let id = key.manifest.body.key_id;
-                build.table(&TableKey { key: &key.key, derivation: &key.derivation }, &id)?;
+                let (key, derivation) = (&*key.key, &key.derivation);
+                let noise = Some(NoiseTags { key, count: tenant.policy.noise_tags(profile) });
+                build.table(&TableKey { key, derivation, noise }, &id)?;
             }
         }
     }
@@ -278,7 +287,7 @@ impl Build<'_> {
             tag_count: table.tag_count,
             root: table.root,
             objections: late.recorded(),
-            conditions: Conditions::of(&tenant.policy),
+            conditions: Conditions::of(&tenant.policy, profile),
         };
         let text = serde_json::to_string(&stored).map_err(|_| Bug::invariant())?;
         os::publish_atomically(&draft.path(TABLE), os::PRIVATE_MODE, |out| {
@@ -338,8 +347,8 @@ impl Found {
         let directory = tenant.tables_path().join(name);
         let text = std::fs::read_to_string(directory.join(TABLE)).ok()?;
         let stored: Stored = serde_json::from_str(&text).ok()?;
-        let current =
-            stored.conditions == Conditions::of(&tenant.policy) && stored.objections == objections;
+        let current = stored.conditions == Conditions::of(&tenant.policy, profile)
+            && stored.objections == objections;
         let whole = directory.join(FRAMES).exists()
             && (!profile.sends_handles() || directory.join(HANDLES).exists());
         (current && whole).then_some(Self { directory, key_id, stored })
@@ -374,7 +383,7 @@ fn find(
 /// Removes every table that may not be offered any more. A session that reads one has it open.
 fn retire(tenant: &Tenant, keyring: &Keyring, state: Graph<'_>, now: u64) -> Result<(), Failure> {
     let mut kept = Vec::new();
-    for profile in tenant.policy.profiles() {
+    for profile in tenant.policy.served_profiles() {
         let found = find(tenant, keyring, state, profile, now)?;
         kept.extend(found.into_iter().map(|found| found.directory));
     }
@@ -438,14 +447,17 @@ struct Conditions {
     kinds: Vec<u8>,
     max_age_days: u16,
     purpose: Purpose,
+    /// Noise elements whose tags it holds.
+    noise_tags: u64,
 }
 
 impl Conditions {
-    fn of(policy: &PartnerPolicy) -> Self {
+    fn of(policy: &PartnerPolicy, profile: Profile) -> Self {
         Self {
             kinds: policy.kind_codes(),
             max_age_days: policy.max_age_days,
             purpose: policy.purpose(),
+            noise_tags: policy.noise_tags(profile),
         }
     }
 }
@@ -513,6 +525,15 @@ pub(crate) mod tests {
             let snapshot =
                 Published::ingest(&home, &[tabular::Input::own(&file)], &rules, day, None).unwrap();
             Self { dir, home, tenant, snapshot, engine: Engine::start(1) }
+        }
+
+        /// The group of the partner.
+        pub(crate) fn group(&self) -> crate::group::Group {
+            crate::group::Group::of(&self.ledger(), &self.home, &self.tenant).unwrap()
+        }
+
+        pub(crate) fn ledger(&self) -> ledger::Ledger {
+            ledger::Ledger::open_anew(&self.home.ledger()).unwrap()
         }
 
         pub(crate) fn ready(&self, profile: Profile) -> Option<Ready> {
@@ -600,7 +621,7 @@ pub(crate) mod tests {
                 }
                 assert_eq!(tags, table.tag_count);
             }
-            crate::delivery::DeliveryDesk::open(home, tenant, &snapshot).map(drop)
+            crate::delivery::DeliveryDesk::open(home, (tenant, &world.group()), &snapshot).map(drop)
         };
         offer().unwrap();
         let (graph, tenant) = (world.home.path("graph"), &world.tenant);
@@ -671,6 +692,28 @@ pub(crate) mod tests {
         assert_ne!(world.ready(Profile::MatchRate).unwrap().key_id(), first.key_id(), "retired");
         prepare();
         assert_eq!(world.tables(), 2);
+    }
+
+    #[test]
+    fn table_of_narrower_noise_is_not_offered() {
+        let mut world = World::new();
+        let profile = Profile::MatchRate;
+        (world.tenant.policy.noise_unit, world.tenant.policy.row_width_max) = (1, 1);
+        world.ensure(profile);
+        // 111 draws apart at most at 0.125, whatever the policy's own loss is.
+        let noise_tags = |world: &World| {
+            let World { home, tenant, snapshot, .. } = world;
+            world.ready(profile).map(|it| it.prepared(home, tenant, snapshot).noise_tags)
+        };
+        assert_eq!(noise_tags(&world), Some(111 * 2));
+        for (unit, width, tags) in [(1, 2, 111 * 6), (2, 1, 233 * 2)] {
+            let policy = &mut world.tenant.policy;
+            (policy.noise_unit, policy.row_width_max) = (unit, width);
+            assert_eq!(noise_tags(&world), None);
+            assert_eq!(world.state(profile), State::Missing);
+            world.ensure(profile);
+            assert_eq!(noise_tags(&world), Some(tags));
+        }
     }
 
     #[test]

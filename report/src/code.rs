@@ -165,7 +165,6 @@ codes! {
     SizeOutOfRange = 0x0304, Refused, Advertiser, "refusal-size-out-of-range";
     BudgetExceeded = 0x0305, Budget, Nobody, "refusal-budget-exceeded";
     KeyExhausted = 0x0306, TryAgain, Nobody, "refusal-key-exhausted";
-    DeltaTooSmall = 0x0307, TooNear, Advertiser, "refusal-delta-too-small";
     BelowMatchMinimum = 0x0308, Withheld, Nobody, "refusal-below-match-minimum";
     TermsExpired = 0x0309, Refused, Advertiser, "refusal-terms-expired";
     SessionBusy = 0x030A, TryAgain, Nobody, "refusal-session-busy";
@@ -176,6 +175,8 @@ codes! {
     TooManyHellos = 0x030F, Budget, Nobody, "refusal-too-many-hellos";
     KeySpent = 0x0310, TryAgain, Nobody, "refusal-key-spent";
     ClocksDiffer = 0x0311, Refused, YouOrPeer, "refusal-clocks-differ";
+    Implausible = 0x0312, Refused, YouOrPeer, "refusal-implausible";
+    EpsilonExceeded = 0x0313, Budget, Nobody, "refusal-epsilon-exceeded";
     NothingToAsk = 0x0314, Done, Nobody, "refusal-nothing-to-ask";
     CannotServe = 0x0315, TryAgain, Provider, "refusal-cannot-serve";
     PeerOperator = 0x0401, TryAgain, Peer, "peer-operator";
@@ -283,7 +284,7 @@ mod tests {
         }
         statuses.retain(|_, exits| exits.len() > 1);
         assert_eq!(statuses.into_keys().collect::<Vec<_>>(), [0x0304, 0x0430]);
-        for withdrawn in [0x0404, 0x0406, 0x0419] {
+        for withdrawn in [0x0307, 0x0404, 0x0406, 0x0419] {
             assert!(Code::ALL.iter().all(|code| code.number() != withdrawn));
         }
     }

@@ -210,6 +210,39 @@ pub fn advice(error: &dyn Diagnose) -> Text {
     })
 }
 
+/// Tells an error by its rows: the pattern of a variant, its code, the id of its message and the
+/// arguments of that. Variants that are `inner` tell themselves; those `within` keep their message
+/// under another code.
+#[macro_export]
+macro_rules! diagnose {
+    (
+        $error:ident: inner [$($inner:ident),*] $(, within [$within:ident => $as:ident])?;
+        $($variant:pat => $code:ident, $id:literal $({ $($name:ident: $value:expr),+ })?;)*
+    ) => {
+        impl $crate::Diagnose for $error {
+            #[allow(unused_variables, reason = "a code is chosen by the variant alone")]
+            fn code(&self) -> $crate::Code {
+                match self {
+                    $(Self::$inner(error) => $crate::Diagnose::code(error),)*
+                    $(Self::$within(_) => $crate::Code::$as,)?
+                    $($variant => $crate::Code::$code,)*
+                }
+            }
+
+            fn text(&self) -> $crate::Text {
+                match self {
+                    $(Self::$inner(error) => $crate::Diagnose::text(error),)*
+                    $(Self::$within(error) => $crate::Diagnose::text(error),)?
+                    $($variant => {
+                        $crate::Text::new($id)$($(.with(stringify!($name), $value))+)?
+                    })*
+                }
+            }
+        }
+        $crate::told_in_english!($error);
+    };
+}
+
 /// Implements `Display` of an error as its English text, for logs and for errors inside errors.
 #[macro_export]
 macro_rules! told_in_english {

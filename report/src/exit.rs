@@ -44,8 +44,6 @@ pub enum Exit {
     Budget = 82,
     /// The peer is not the pinned party, or does not know us.
     Party = 83,
-    /// The input is too close to an earlier one.
-    TooNear = 84,
     /// SIGHUP ended the program; the peer was told.
     Hangup = 129,
     /// SIGINT ended the program; the peer was told.
@@ -56,7 +54,7 @@ pub enum Exit {
 
 impl Exit {
     /// Every status, in the order of the numbers.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 21] = [
         Self::Done,
         Self::Finding,
         Self::Usage,
@@ -75,7 +73,6 @@ impl Exit {
         Self::Withheld,
         Self::Budget,
         Self::Party,
-        Self::TooNear,
         Self::Hangup,
         Self::Interrupt,
         Self::Terminate,
@@ -140,7 +137,7 @@ mod tests {
     fn numbers_are_those_of_the_manual() {
         let numbers = Exit::ALL.map(Exit::code);
         let expected =
-            [0, 1, 2, 3, 65, 66, 69, 70, 73, 74, 75, 76, 77, 78, 80, 81, 82, 83, 84, 129, 130, 143];
+            [0, 1, 2, 3, 65, 66, 69, 70, 73, 74, 75, 76, 77, 78, 80, 81, 82, 83, 129, 130, 143];
         assert_eq!(numbers, expected);
     }
 }

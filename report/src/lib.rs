@@ -16,7 +16,6 @@ mod diagnose;
 mod exit;
 mod format;
 mod lang;
-mod protocol;
 mod shown;
 mod text;
 mod wire;

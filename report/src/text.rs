@@ -344,8 +344,8 @@ macro_rules! files {
 files!(
     "report",
     "codes",
-    "protocol",
     "store",
+    "ledger",
     "normalize",
     "proposal",
     "channel",

@@ -158,14 +158,15 @@ const fn whose(refusal: Refusal, by_us: bool) -> Whose {
         | Refusal::ProfileNotAllowed
         | Refusal::PurposeNotAllowed
         | Refusal::CannotServe
+        | Refusal::Implausible
         | Refusal::ReleaseDeclined => refusing,
-        Refusal::SizeOutOfRange
-        | Refusal::DeltaTooSmall
-        | Refusal::TermsExpired
-        | Refusal::ResumeExpired => Whose::Advertiser,
+        Refusal::SizeOutOfRange | Refusal::TermsExpired | Refusal::ResumeExpired => {
+            Whose::Advertiser
+        }
         Refusal::ClocksDiffer => Whose::YouOrPeer,
         Refusal::AuditChallengeStale => Whose::Auditor,
         Refusal::BudgetExceeded
+        | Refusal::EpsilonExceeded
         | Refusal::KeyExhausted
         | Refusal::TooManyHellos
         | Refusal::BelowMatchMinimum
@@ -380,7 +381,6 @@ mod tests {
             (0x0304, 77),
             (0x0305, 82),
             (0x0306, 75),
-            (0x0307, 84),
             (0x0308, 81),
             (0x0309, 77),
             (0x030A, 75),
@@ -391,6 +391,8 @@ mod tests {
             (0x030F, 82),
             (0x0310, 75),
             (0x0311, 77),
+            (0x0312, 77),
+            (0x0313, 82),
             (0x0314, 0),
             (0x0315, 75),
         ];

@@ -14,7 +14,9 @@
 //!    [`Output::RecordRelease`] and [`Output::KeepResult`] on disk before it goes on to the next
 //!    output, with the reserve also that the key of HELLO_P is spent, and answers `Reserve` with
 //!    [`Input::Reserved`] or [`Input::ReserveRefused`], `Resolve` with [`Input::Resolved`],
-//!    `WantApproval` with [`Input::Approved`] or [`Input::Declined`];
+//!    `WantApproval` with [`Input::Approved`] or [`Input::Declined`], and `WantSlot` with
+//!    [`Input::Slot`] at the time that [`Slots::next`] names, counted from `StartSlots`, for slots
+//!    that begin sooner where blinding was fast ([`Slots::blinded_in`]);
 //! 3. runs each [`Task`] anywhere, in any order, and returns its [`Computed`];
 //! 4. answers [`Output::WantRows`] with at most as many identifiers as asked, then
 //!    [`Input::EndOfRows`];
@@ -51,6 +53,7 @@ use protocol::error::Refusal;
 use protocol::identifier::Identifier;
 use protocol::ledger::{LedgerEntry, Reservation};
 use protocol::manifest::KnownKey;
+use protocol::slots::Slots;
 use protocol::transcript::Record;
 
 pub mod advertiser;
@@ -106,6 +109,8 @@ pub enum Input {
     Approved,
     /// The operator declined the release.
     Declined,
+    /// The slot that was asked for has come.
+    Slot,
 }
 
 /// Output of a session: the next thing that its driver is to do.
@@ -161,6 +166,11 @@ pub enum Output {
         /// Number of matched rows, as far as the terms let it be shown.
         count: MatchCount,
     },
+    /// Start the clock of these slots: our acknowledgement of EVAL has left.
+    StartSlots(Slots),
+    /// Answer with [`Input::Slot`] at the next of the slots that were started: nothing of the work
+    /// since then may show before [M-52].
+    WantSlot,
     /// Look up the handles of the spill [`SpillName::Handles`], apply objections, compare with
     /// earlier releases, and answer with [`Input::Resolved`].
     Resolve,
@@ -196,6 +206,8 @@ impl fmt::Debug for Output {
             Self::Ledger { entry, .. } => write!(f, "Ledger({entry:?})"),
             Self::KeyAnswered(key) => write!(f, "KeyAnswered({key:?})"),
             Self::WantApproval { .. } => f.write_str("WantApproval(..)"),
+            Self::StartSlots(slots) => write!(f, "StartSlots({slots:?})"),
+            Self::WantSlot => f.write_str("WantSlot"),
             Self::Resolve => f.write_str("Resolve"),
             Self::RecordRelease => f.write_str("RecordRelease"),
             Self::KeepResult(_) => f.write_str("KeepResult(..)"),

@@ -33,25 +33,32 @@ pub(crate) trait Tagged: Record {
     type Hit: Record;
 
     fn tag(&self) -> &[u8; MatchTag::LEN];
-    fn hit(&self) -> &Self::Hit;
+    fn hit(&self) -> Self::Hit;
 }
 
-macro_rules! tagged {
-    ($($record:ident => $hit:ident),+) => { $(
-        impl Tagged for $record {
-            type Hit = $hit;
+impl Tagged for OwnTag {
+    type Hit = Hit;
 
-            fn tag(&self) -> &[u8; MatchTag::LEN] {
-                &self.tag
-            }
+    fn tag(&self) -> &[u8; MatchTag::LEN] {
+        &self.tag
+    }
 
-            fn hit(&self) -> &$hit {
-                &self.hit
-            }
-        }
-    )+ };
+    fn hit(&self) -> Hit {
+        self.hit
+    }
 }
-tagged!(OwnTag => Hit, ResponseTag => RowHandle);
+
+impl Tagged for ResponseTag {
+    type Hit = RowHandle;
+
+    fn tag(&self) -> &[u8; MatchTag::LEN] {
+        &self.tag
+    }
+
+    fn hit(&self) -> RowHandle {
+        RowHandle { row: self.row, handle: self.handle }
+    }
+}
 
 /// Turns own tags that stand in the table into hits. True when both sides are exhausted.
 ///
@@ -83,7 +90,7 @@ pub(crate) fn merge_tags<R: Tagged>(
                         twice()?;
                     } else {
                         hit_count.grow(1)?;
-                        hits.push(record.hit());
+                        hits.push(&record.hit());
                     }
                     column.front_was_hit = true;
                     tags.advance();

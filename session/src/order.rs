@@ -58,7 +58,7 @@ impl InSession for Aligned {
     fn key(key: &MatchKey) -> Option<&Arc<PrfKey<Self>>> {
         match key {
             MatchKey::Aligned(key) => Some(key),
-            MatchKey::Shuffled(_) => None,
+            MatchKey::Shuffled(..) => None,
         }
     }
 
@@ -87,7 +87,7 @@ impl InSession for Shuffled {
 
     fn key(key: &MatchKey) -> Option<&Arc<PrfKey<Self>>> {
         match key {
-            MatchKey::Shuffled(key) => Some(key),
+            MatchKey::Shuffled(key, _) => Some(key),
             MatchKey::Aligned(_) => None,
         }
     }

@@ -6,15 +6,16 @@ use alloc::vec::Vec;
 use zeroize::Zeroizing;
 
 use crate::advertiser::canary::CanaryRows;
-use crate::spills::{NamedMatch, ResponseTag, RowHandle, Spilling};
+use crate::spills::{NamedMatch, ResponseTag, Spilling};
 use crate::task::{bad_element, opaque_debug};
+use ::disclosure::noise::Noise;
 use protocol::codec::{RawFrame, StreamId};
 use protocol::error::{Bug, Error};
 use protocol::group::{BatchArithmetic, Encoded, SecretScalar};
 use protocol::identifier::{Identifier, PrfInput};
 use protocol::oprf::{PrfKey, PrfOutput};
 use protocol::rows::RowWidth;
-use protocol::seed::SessionKeys;
+use protocol::seed::{KeyDerivation, SessionKeys};
 use protocol::suite::{Order, Shuffled};
 
 /// A real row before blinding: the identifier of each slot, `None` for filler.
@@ -120,6 +121,36 @@ impl EvaluateRowsTask {
     }
 }
 
+/// Making of noise rows, which are evaluated like any row; made by the provider's session.
+pub struct NoiseRowsTask {
+    pub(crate) noise: Noise,
+    pub(crate) width: RowWidth,
+    pub(crate) first_row: u64,
+    pub(crate) rows: u32,
+    /// K_a, which the advertiser committed to.
+    pub(crate) blind: Encoded,
+    pub(crate) key: Arc<PrfKey<Shuffled>>,
+    pub(crate) derivation: KeyDerivation,
+}
+
+impl NoiseRowsTask {
+    pub(crate) fn elements(&self) -> usize {
+        self.rows as usize * self.width.slots()
+    }
+
+    pub(crate) fn run(self, arithmetic: &dyn BatchArithmetic) -> Result<RowsDone, Error> {
+        let Self { noise, width, first_row, rows, blind, derivation, .. } = &self;
+        let rows = first_row.checked_add((*rows).into()).map(|end| *first_row..end);
+        let rows = rows.ok_or(Bug::invariant())?;
+        let asked = noise.asked(*width, rows, blind, derivation, arithmetic)?;
+        let mut encodings = Zeroizing::new(alloc::vec![[0; 32]; asked.len()]);
+        let evaluated = self.key.evaluate_each(arithmetic, &asked, &mut encodings);
+        evaluated.map_err(|_| Bug::invariant())?;
+        self.width.sort_inside(&mut encodings);
+        Ok(RowsDone { encodings })
+    }
+}
+
 /// Unblinding of answers that are no canaries; made by the advertiser's session.
 pub struct UnblindTask {
     /// Frame of EVAL they came in.
@@ -154,11 +185,10 @@ impl UnblindTask {
         let mut outputs = Spilling::with_room(self.answers.len());
         PrfOutput::of_each_unblinded(arithmetic, &self.public_key, elements, |row, output| {
             let handle = NamedMatch { handle: *output.handle().expose_bytes() };
-            let hit = RowHandle { row: row.into(), handle };
-            outputs.push(&ResponseTag { tag: output.tag().0, hit });
+            outputs.push(&ResponseTag { tag: output.tag().0, handle, row: row.into() });
         });
         Ok(UnblindedRows { outputs })
     }
 }
 
-opaque_debug!(BlindRowsTask, CanaryTask, EvaluateRowsTask, UnblindTask);
+opaque_debug!(BlindRowsTask, CanaryTask, EvaluateRowsTask, NoiseRowsTask, UnblindTask);

@@ -46,8 +46,10 @@ pub enum SpillName {
     RowHandles,
     /// Shuffled order, the advertiser's: [`NamedMatch`], one for each matched row.
     MatchedHandles,
-    /// Shuffled order, the provider's: rows of evaluated encodings. The order in which the records
-    /// came is the permutation, which only an auditor may see.
+    /// Shuffled order, the provider's: [`AskedElement`].
+    AskedElements,
+    /// Shuffled order, the provider's: rows of evaluated encodings, noise rows among them. The
+    /// order in which the records came is the permutation, which only an auditor may see.
     EvaluatedRows(RowWidth),
     /// The provider's: [`NamedMatch`], one for each handle received, increasing as they come.
     Handles,
@@ -68,6 +70,7 @@ impl SpillName {
             Self::Hits => size_of::<Hit>(),
             Self::RowHits => size_of::<RowHit>(),
             Self::MatchedRows => size_of::<MatchedRow>(),
+            Self::AskedElements => size_of::<AskedElement>(),
             Self::BlindedRows(width) | Self::EvaluatedRows(width) => width.row_len(),
             Self::ResponseTags => size_of::<ResponseTag>(),
             Self::RowHandles => size_of::<RowHandle>(),
@@ -153,12 +156,14 @@ records! {
         kinds: U16,
     }
 
-    /// Tag of an answer.
+    /// Output of an answer; equal outputs stand side by side.
     ResponseTag in ResponseTags {
         /// Bytes that are compared with the table.
         tag: [u8; MatchTag::LEN],
-        /// Row of the answers, and handle of the element.
-        hit: RowHandle,
+        /// Handle of the element.
+        handle: NamedMatch,
+        /// Row of the answers.
+        row: U64,
     }
 
     /// Answer that hit the table.
@@ -167,6 +172,12 @@ records! {
         row: U64,
         /// Name of the match.
         handle: NamedMatch,
+    }
+
+    /// Element of BLIND. A peer that breaks the protocol may send one twice.
+    AskedElement in AskedElements (true) {
+        /// Encoding of the element.
+        element: [u8; 32],
     }
 
     /// Handle, which names a match without naming a row.

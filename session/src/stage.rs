@@ -42,6 +42,8 @@ stages! {
     LookUp = "look-up";
     /// The advertiser's operator is asked.
     Approval = "approval";
+    /// The advertiser's work after EVAL is done, and its next slot is awaited.
+    Slot = "slot";
     /// The peer looks up, or asks its operator, before a release.
     Release = "release";
     /// Handles go one way, digital IDs the other.

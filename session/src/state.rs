@@ -9,14 +9,16 @@ use crate::spills::SpillChunk;
 use crate::task::Computed;
 use crate::wire::{Received, Wire};
 use crate::{Input, Outbox, RowSlot, Stage};
+use ::disclosure::noise::Noise;
 use protocol::codec::{RawFrame, StreamId};
 use protocol::error::{Bug, Error, Refusal, Violation};
 use protocol::ledger::Reservation;
 use protocol::message::{
-    Control, HelloA, HelloP, ReceiptAck, Refuse, Released, SignedReceipt, Terms, TermsAccept,
+    Control, HelloA, HelloP, ReceiptAck, Refuse, Released, SessionBlind, SignedReceipt, Terms,
+    TermsAccept,
 };
 use protocol::rows::RowWidth;
-use protocol::suite::Profile;
+use protocol::suite::{Profile, SuiteId};
 use protocol::terms::SignedTerms;
 use protocol::transcript::receipt::Receipt;
 
@@ -81,6 +83,7 @@ pub(crate) trait State: OnWire + Sized + Into<Self::Session> {
         Terms terms(Terms);
         TermsAccept terms_accept(TermsAccept);
         Released released(Released);
+        SessionBlind session_blind(SessionBlind);
         Receipt receipt(SignedReceipt);
         ReceiptAck receipt_ack(ReceiptAck);
     }
@@ -125,6 +128,11 @@ pub(crate) trait State: OnWire + Sized + Into<Self::Session> {
         Err(Bug::misuse().into())
     }
 
+    /// Goes on at the slot that was asked for.
+    fn at_slot(self, _out: &mut Outbox) -> Next<Self> {
+        Err(Bug::misuse().into())
+    }
+
     /// Goes on as far as it can after something was taken.
     fn advance(self, _out: &mut Outbox) -> Next<Self> {
         Ok(self.into())
@@ -148,6 +156,7 @@ pub(crate) trait State: OnWire + Sized + Into<Self::Session> {
             Input::Resolved(resolution) => return self.resolved(resolution, out),
             Input::Approved => return self.decided(true, out),
             Input::Declined => return self.decided(false, out),
+            Input::Slot => return self.at_slot(out),
         }
         self.advance(out)
     }
@@ -269,11 +278,31 @@ impl<P> Agreed<P> {
         Ok(())
     }
 
+    /// Noise of the session's counts.
+    pub(crate) fn noise(&self) -> Option<Noise> {
+        Noise::of_terms(self.terms.terms())
+    }
+
+    /// Noise rows M, which EVAL holds beside the padded ones [E-07].
+    pub(crate) fn noise_rows(&self) -> u64 {
+        self.noise().map_or(0, |noise| noise.rows(self.width))
+    }
+
+    /// Elements of EVAL.
+    pub(crate) fn answers(&self) -> Result<u64, Bug> {
+        let mut answers = self.noise_rows().checked_mul(self.width.get().into());
+        answers = answers.and_then(|noise| noise.checked_add(self.elements));
+        answers.ok_or(Bug::invariant())
+    }
+
     /// Opens BLIND and EVAL.
     pub(crate) fn open_exchange(&mut self) {
         let frame_elements = self.row_frame();
         self.wire.open(StreamId::Blind, frame_elements);
         self.wire.open(StreamId::Eval, frame_elements);
+        if self.profile.suite() == SuiteId::Aligned {
+            self.wire.answer_by_frame();
+        }
     }
 
     /// Opens a bulk stream whose full frames have as many elements as the limits say.
@@ -300,7 +329,7 @@ impl<P> Agreed<P> {
             handles_known: closing.handles_known,
             handles_unknown: closing.handles_unknown,
             ids_returned,
-            ids_suppressed: closing.ids_suppressed,
+            release_head: closing.release_head,
             ledger: self.reservation.entry().settle(handles, ids_returned, closed_at)?,
             closed_at,
         })
@@ -335,7 +364,7 @@ pub(crate) struct Closing {
     pub(crate) code: u16,
     pub(crate) handles_known: u64,
     pub(crate) handles_unknown: u32,
-    pub(crate) ids_suppressed: u64,
+    pub(crate) release_head: [u8; 32],
     pub(crate) outcome: Outcome,
 }
 
@@ -343,7 +372,7 @@ impl Closing {
     /// End of a session that is complete and released nothing for handles.
     pub(crate) const fn completed(outcome: Outcome) -> Self {
         let code = Receipt::COMPLETED;
-        Self { code, handles_known: 0, handles_unknown: 0, ids_suppressed: 0, outcome }
+        Self { code, handles_known: 0, handles_unknown: 0, release_head: [0; 32], outcome }
     }
 
     /// End of a session whose receipt says that its result stays withheld.

@@ -10,7 +10,9 @@ use core::fmt;
 use zeroize::Zeroizing;
 
 use crate::advertiser::canary::CanaryRows;
-pub use crate::row_task::{BlindRowsTask, CanaryTask, EvaluateRowsTask, UnblindTask};
+pub use crate::row_task::{
+    BlindRowsTask, CanaryTask, EvaluateRowsTask, NoiseRowsTask, UnblindTask,
+};
 use crate::row_task::{RowsDone, UnblindedRows};
 use crate::spills::{Hit, OwnTag, Spilling};
 use protocol::codec::{RawFrame, StreamId};
@@ -36,6 +38,8 @@ pub enum Task {
     Canaries(CanaryTask),
     /// Evaluates a frame of rows, shuffled order.
     EvaluateRows(EvaluateRowsTask),
+    /// Makes and evaluates noise rows, shuffled order.
+    NoiseRows(NoiseRowsTask),
     /// Unblinds answers that are no canaries, shuffled order.
     Unblind(UnblindTask),
 }
@@ -51,6 +55,7 @@ impl Task {
             Self::BlindRows(task) => task.run(arithmetic).map(Done::RowsBlinded),
             Self::Canaries(task) => task.run(arithmetic).map(Done::Canaries),
             Self::EvaluateRows(task) => task.run(arithmetic).map(Done::RowsEvaluated),
+            Self::NoiseRows(task) => task.run(arithmetic).map(Done::NoiseRows),
             Self::Unblind(task) => task.run(arithmetic).map(Done::Unblinded),
         })
     }
@@ -65,6 +70,7 @@ impl Task {
             Self::BlindRows(task) => task.elements(),
             Self::Canaries(task) => task.elements(),
             Self::EvaluateRows(task) => task.elements(),
+            Self::NoiseRows(task) => task.elements(),
             Self::Unblind(task) => task.elements(),
         }
     }
@@ -76,6 +82,7 @@ impl Task {
             Self::Blind(_) | Self::BlindRows(_) => "blind",
             Self::Canaries(_) => "canaries",
             Self::Evaluate(_) | Self::EvaluateRows(_) => "evaluate",
+            Self::NoiseRows(_) => "noise",
             Self::Finalize(_) | Self::Unblind(_) => "finalize",
         }
     }
@@ -119,6 +126,7 @@ pub(crate) enum Done {
     RowsBlinded(RowsDone),
     Canaries(CanaryRows),
     RowsEvaluated(RowsDone),
+    NoiseRows(RowsDone),
     Unblinded(UnblindedRows),
 }
 

@@ -3,6 +3,7 @@
 //! Every frame that comes or goes passes here once: sequence and full-frame rules are checked, the
 //! leaf is appended, the record is written, and only then may a state look at it.
 
+use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
@@ -14,7 +15,9 @@ use protocol::codec::{RawFrame, StreamId};
 use protocol::error::{Bug, Clocks, Error, Location, Refusal, RefuseCode, Violation, WireCode};
 use protocol::last_word::LastWord;
 use protocol::limits::Limits;
-use protocol::message::{Abort, Checkpoint, Control, Refuse, SessionBinding, verify_checkpoint};
+use protocol::message::{
+    Abort, Checkpoint, Control, FramePlace, Refuse, SessionBinding, verify_checkpoint,
+};
 use protocol::terms::MatchTerms;
 use protocol::transcript::merkle::{self, Tree};
 use protocol::transcript::receipt::StreamHead;
@@ -31,6 +34,8 @@ pub(crate) struct Wire {
     sid: Option<[u8; 32]>,
     control_received: u32,
     streams: Vec<StreamState>,
+    /// Roots of BLIND through each frame that is not answered yet; none in shuffled order.
+    unanswered: Option<VecDeque<merkle::Hash>>,
 }
 
 /// State of a bulk stream.
@@ -63,7 +68,16 @@ impl Wire {
         key: Arc<AttestationKey>,
         peer: VerifiedPeer,
     ) -> Self {
-        Self { role, limits, key, peer, sid: None, control_received: 0, streams: Vec::new() }
+        Self {
+            role,
+            limits,
+            key,
+            peer,
+            sid: None,
+            control_received: 0,
+            streams: Vec::new(),
+            unanswered: None,
+        }
     }
 
     /// Our attestation key.
@@ -117,7 +131,12 @@ impl Wire {
             return Err(fail(Violation::UnexpectedMessage));
         }
         if !stream.is_control() {
-            self.record_bulk(&frame, out)?;
+            let (answers, root) = self.record_bulk(&frame, out)?;
+            let (sid, index) = (self.bound()?, frame.header.index);
+            // [G60]
+            FramePlace { sid, stream, index, root, answers }
+                .verify(self.peer.key(), &frame.signature)
+                .map_err(fail)?;
             return Ok(Received::Bulk(frame));
         }
         // [G15]
@@ -177,11 +196,20 @@ impl Wire {
         word.streams().iter().all(known) && word.verify(self.peer.key(), out.ground()).is_ok()
     }
 
-    /// Appends a frame of ours to its tree, records it and sends it.
+    /// Appends a frame of ours to its tree, signs and records it, and sends it [T-20].
     pub(crate) fn send_bulk(&mut self, frame: RawFrame, out: &mut Outbox) -> Result<(), Error> {
-        self.record_bulk(&frame, out)?;
+        let (stream, index) = (frame.header.stream, frame.header.index);
+        let (leaf, root, answers) = self.grow(&frame, out)?;
+        let place = FramePlace { sid: self.bound()?, stream, index, root, answers };
+        let frame = frame.with_signature(place.sign(&self.key));
+        append(&frame, leaf, out);
         out.push(Output::Send(frame));
         Ok(())
+    }
+
+    /// Has every frame of EVAL answer the frame of BLIND that has its index.
+    pub(crate) fn answer_by_frame(&mut self) {
+        self.unanswered = Some(VecDeque::new());
     }
 
     /// Opens a bulk stream whose full frames have `frame_elements` elements.
@@ -314,8 +342,25 @@ impl Wire {
         Ok(())
     }
 
-    /// Checks sequence, full-frame rule and last flag, then appends the leaf.
-    fn record_bulk(&mut self, frame: &RawFrame, out: &mut Outbox) -> Result<(), Error> {
+    /// Takes a frame of the peer into its stream and records it as it came; gives the root of what
+    /// it answers and that of its stream.
+    fn record_bulk(
+        &mut self,
+        frame: &RawFrame,
+        out: &mut Outbox,
+    ) -> Result<(merkle::Hash, merkle::Hash), Error> {
+        let (leaf, root, answers) = self.grow(frame, out)?;
+        append(frame, leaf, out);
+        Ok((answers, root))
+    }
+
+    /// Checks sequence, full-frame rule and last flag, then appends the leaf; gives it, the root
+    /// of the stream through it, and the root of the stream that the frame answers.
+    fn grow(
+        &mut self,
+        frame: &RawFrame,
+        out: &mut Outbox,
+    ) -> Result<(merkle::Hash, merkle::Hash, merkle::Hash), Error> {
         let header = frame.header;
         let fail = |violation| Error::peer(violation, header.stream.code(), header.index);
         let state =
@@ -346,12 +391,36 @@ impl Wire {
             .checked_add(u64::from(header.elements))
             .ok_or_else(|| fail(Violation::CountMismatch))?;
         state.complete = header.is_last();
-        out.grown(state.head());
-        let record = Record::Bulk { header, leaf };
-        // Digital IDs go to whom the terms name and to no transcript: their leaf is the evidence.
-        let kept = (header.stream != StreamId::Ids).then(|| frame.clone());
-        out.push(Output::Append { record, frame: kept });
-        Ok(())
+        let head = state.head();
+        out.grown(head);
+        let answers = self.answered(header.stream, head.root);
+        let answers = answers.ok_or_else(|| fail(Violation::UnexpectedMessage))?;
+        Ok((leaf, head.root, answers))
+    }
+
+    /// Root of a stream whose last frame has been sent or received.
+    fn whole(&self, stream: StreamId) -> Option<merkle::Hash> {
+        self.head(stream).filter(|_| self.is_complete(stream)).map(|head| head.root)
+    }
+
+    /// Root of the stream that a frame of `stream` answers; none if there is nothing to answer.
+    fn answered(&mut self, stream: StreamId, root: merkle::Hash) -> Option<merkle::Hash> {
+        match stream {
+            StreamId::Table => Some([0; 32]),
+            StreamId::Blind => {
+                if let Some(roots) = &mut self.unanswered {
+                    roots.push_back(root);
+                }
+                Some([0; 32])
+            }
+            StreamId::Eval => match &mut self.unanswered {
+                Some(roots) => roots.pop_front(),
+                None => self.whole(StreamId::Blind),
+            },
+            StreamId::Handles => self.whole(StreamId::Eval),
+            StreamId::Ids => self.whole(StreamId::Handles),
+            StreamId::ControlAdvertiser | StreamId::ControlProvider => None,
+        }
     }
 
     fn state(&self, stream: StreamId) -> Option<&StreamState> {
@@ -372,6 +441,14 @@ impl StreamState {
             root: self.tree.root(),
         }
     }
+}
+
+/// Has a bulk frame recorded, and written beside its record.
+fn append(frame: &RawFrame, leaf: merkle::Hash, out: &mut Outbox) {
+    let record = Record::Bulk { header: frame.header, leaf, signature: frame.signature };
+    // Digital IDs go to whom the terms name and to no transcript: their leaf is the evidence.
+    let kept = (frame.header.stream != StreamId::Ids).then(|| frame.clone());
+    out.push(Output::Append { record, frame: kept });
 }
 
 /// The error that a REFUSE stands for, in the two states of the advertiser that expect one.

@@ -10,12 +10,14 @@ use std::sync::Arc;
 
 use std::collections::BTreeMap;
 
+use protocol::attestation::Signature;
 use protocol::codec::{RawFrame, StreamId};
 use protocol::error::{Blame, Bug, Error, Incompatibility, Location, Refusal, Violation, WireCode};
 use protocol::identifier::{IdentifierKind, RulesetId};
 use protocol::ledger::{LedgerEntry, LedgerHead};
 use protocol::limits::{ALIGNED_EPOCH_S_MAX, Limits, TERMS_LIFETIME_S_MAX};
 use protocol::manifest::{KnownKey, ManifestBody, MetKey, SignedManifest};
+use protocol::message::FramePlace;
 use protocol::message::{
     Checkpoint, Control, HelloA, HelloP, Released, SignedReceipt, TableDescriptor, TermsAccept,
 };
@@ -24,6 +26,7 @@ use protocol::purpose::Purpose;
 use protocol::seed::KeySeed;
 use protocol::suite::{Aligned, Profile};
 use protocol::terms::MatchTerms;
+use protocol::transcript::merkle::{Tree, leaf_hash};
 use protocol::transcript::receipt::Receipt;
 use protocol::transcript::{Record, Role};
 use session::advertiser::AdvertiserSession;
@@ -255,11 +258,11 @@ fn the_provider_refuses_hellos_it_does_not_serve() {
     let size = refusal(Refusal::SizeOutOfRange);
     let cases: [(Edit, WireCode); 14] = [
         (
-            |h| (h.protocol_min, h.protocol_max) = (3, 4),
+            |h| (h.protocol_min, h.protocol_max) = (4, 5),
             WireCode::Incompatibility(Incompatibility::Version),
         ),
         (
-            |h| (h.protocol_min, h.protocol_max) = (0, 1),
+            |h| (h.protocol_min, h.protocol_max) = (0, 2),
             WireCode::Incompatibility(Incompatibility::Version),
         ),
         (|h| h.suite = 2, suite),
@@ -373,16 +376,15 @@ fn the_advertiser_judges_what_the_provider_announces() {
     type Edit = fn(&mut HelloP);
     let incompatible = WireCode::Incompatibility;
     let size = refusal(Refusal::SizeOutOfRange);
-    let cases: [(Edit, WireCode); 12] = [
+    let cases: [(Edit, WireCode); 11] = [
         (|h| h.offer.evaluations_left = 63, refusal(Refusal::BudgetExceeded)),
         (|h| h.protocol = 1, incompatible(Incompatibility::Version)),
-        (|h| h.protocol = 3, incompatible(Incompatibility::Version)),
-        (|h| h.offer.epsilon_left_milli = 1, incompatible(Incompatibility::Parameters)),
+        (|h| h.protocol = 4, incompatible(Incompatibility::Version)),
         (|h| h.rules_digest = [9; 32], incompatible(Incompatibility::Ruleset)),
         (|h| h.ledger_head = [9; 32], incompatible(Incompatibility::LedgerHeadsDiffer)),
         (|h| h.table.tag_count = 0, size),
         (|h| h.table.tag_count = 65, size),
-        (|h| h.table.tag_count = (1 << 20) + 64, size),
+        (|h| h.table.tag_count = (1 << 20) + 64, refusal(Refusal::Implausible)),
         (|h| h.table.tag_count = u64::MAX - 63, size),
         (|h| h.offer.n_min = 6, size),
         (|h| h.offer.expires_at = NOW, refusal(Refusal::TermsExpired)),
@@ -505,7 +507,7 @@ fn a_table_above_the_advertisers_cap_is_refused() {
     let mut setup = World::five_by_seven().setup();
     setup.advertiser.table_tags_max = 63;
     let ended = run(setup);
-    assert_eq!(ended.advertiser.error, Some(Error::Refused(Refusal::SizeOutOfRange)));
+    assert_eq!(ended.advertiser.error, Some(Error::Refused(Refusal::Implausible)));
 }
 
 // TERMS and TERMS_ACCEPT
@@ -795,7 +797,7 @@ fn a_table_other_than_the_announced_one_is_refused_even_when_signed() {
     // A19
     let world = World::five_by_seven();
     let (key, derivation) = prf_key();
-    let other = table(&key, &derivation, &[email(77)], &Limits::SMALL).1[0].clone();
+    let other = table(&key, &derivation, &[email(77)], &[], &Limits::SMALL).1[0].clone();
     let alter = cheat(move |frame: &RawFrame| {
         (frame.header.stream == StreamId::Table).then(|| vec![bytes(&other)])
     });
@@ -1087,7 +1089,8 @@ fn evaluations_before_the_terms_or_before_their_question_are_refused() {
         *seen.entry(expect_advertiser_blames(&ended).name()).or_insert(0) += 1;
     }
     let names: Vec<&str> = seen.into_keys().collect();
-    assert_eq!(names, ["CountMismatch", "FrameOutOfSequence"]);
+    // Nobody can sign the answer to a question that was not asked yet.
+    assert_eq!(names, ["SignatureInvalid", "UnexpectedMessage"]);
 }
 
 #[test]
@@ -1184,7 +1187,7 @@ fn a_receipt_that_says_anything_else_is_refused_even_when_signed() {
         |r| r.handles_known = 1,
         |r| r.handles_unknown = 1,
         |r| r.ids_returned = 1,
-        |r| r.ids_suppressed = 1,
+        |r| r.release_head = [1; 32],
         |r| (r.closed_at, r.ledger.at) = (NOW - 1, NOW - 1),
         |r| r.ledger.seq += 1,
         |r| r.ledger.previous[0] ^= 1,
@@ -1425,7 +1428,7 @@ fn malformed_control_messages_are_refused_in_every_state() {
             frame.payload = frame.payload[1..].into();
             frame.header.payload_len -= 1;
         },
-        |frame| frame.header.kind = 14,
+        |frame| frame.header.kind = 15,
     ];
     for stream in [StreamId::ControlAdvertiser, StreamId::ControlProvider] {
         for position in 0..honest.stream(stream).len() as u32 {
@@ -1620,7 +1623,7 @@ fn a_stored_table_that_changed_gives_no_outcome_and_blames_nobody() {
     let mut damaged = frames[0].payload.to_vec();
     *damaged.last_mut().unwrap() ^= 1;
     let damaged = RawFrame { payload: damaged.into(), ..frames[0].clone() };
-    for stored in [table(&key, &derivation, &[email(2)], &Limits::SMALL).1, vec![damaged]] {
+    for stored in [table(&key, &derivation, &[email(2)], &[], &Limits::SMALL).1, vec![damaged]] {
         let cached_table = Some(prepared.table);
         let cached = World { cached: stored, cached_table, ..world.clone() };
         let ended = run(cached.setup());
@@ -1633,7 +1636,7 @@ fn a_stored_table_that_changed_gives_no_outcome_and_blames_nobody() {
 fn a_provider_never_sends_a_table_it_did_not_announce() {
     let mut setup = World::five_by_seven().setup();
     let (key, derivation) = prf_key();
-    setup.table = table(&key, &derivation, &[email(77)], &Limits::SMALL).1;
+    setup.table = table(&key, &derivation, &[email(77)], &[], &Limits::SMALL).1;
     let ended = run(setup);
     assert_eq!(ended.provider.error, Some(Error::Bug(Bug::invariant())));
     // The advertiser sees for itself, before the provider's ABORT and before it signs anything.
@@ -1779,7 +1782,7 @@ fn resized(frame: &RawFrame, elements: usize, tail: usize) -> RawFrame {
     let mut header = frame.header;
     header.elements = elements as u32;
     header.payload_len = (run.len() + tail) as u32;
-    RawFrame { header, payload: [&run, proof].concat().into() }
+    RawFrame { header, payload: [&run, proof].concat().into(), signature: Signature::NONE }
 }
 
 fn only_control(
@@ -1843,14 +1846,19 @@ fn sample_messages(ended: &Ended) -> Vec<Control> {
     for frame in ended.sent.iter().filter(|frame| frame.header.stream.is_control()) {
         samples.entry(frame.header.kind).or_insert_with(|| Control::decode(frame).unwrap());
     }
-    let released = Released { handles_known: 0, handles_unknown: 0, ids_suppressed: 0 };
+    let released = Released {
+        handles_known: 0,
+        handles_unknown: 0,
+        release_head: [0; 32],
+        signature: Signature::NONE,
+    };
     let more = [
         Control::Refuse(layout::refuse(0x0305, 1)),
         Control::Abort(layout::abort(0x010B, 18, 0)),
         Control::Released(released),
     ];
     let all: Vec<Control> = samples.into_values().chain(more).collect();
-    assert_eq!(all.len(), 11, "every kind of this version but RESUME and RESUME_ACK");
+    assert_eq!(all.len(), 11, "every kind of aligned order but RESUME and RESUME_ACK");
     all
 }
 
@@ -1958,4 +1966,85 @@ fn invalid_encodings() -> Vec<[u8; 32]> {
         .flat_map(|group| group.as_array().unwrap())
         .map(|text| unhex(text.as_str().unwrap()).try_into().unwrap())
         .collect()
+}
+
+#[test]
+fn a_bulk_frame_without_its_senders_signature_is_refused_before_it_is_used() {
+    for stream in [StreamId::Table, StreamId::Blind, StreamId::Eval] {
+        let honest = run(three_frames().setup());
+        let frames = honest.stream(stream).len() as u32;
+        for index in 0..frames {
+            let mut setup = three_frames().setup();
+            setup.spoil = Some((stream, index));
+            let ended = run(setup);
+            let (judge, peer) = match stream.from_advertiser() {
+                true => (&ended.provider, &ended.advertiser),
+                false => (&ended.advertiser, &ended.provider),
+            };
+            let at = Location { stream: stream.code(), index };
+            let violation = Violation::SignatureInvalid;
+            assert_eq!(judge.error, Some(Error::PeerMisbehaved { violation, at }));
+            assert!(peer.outcome.is_none());
+            // Nothing answers a frame that nobody signed; its record is there all the same.
+            let records = judge.parsed().records;
+            let here = |record: &Record| {
+                matches!(record, Record::Bulk { header, .. }
+                if header.stream == stream && header.index == index)
+            };
+            assert_eq!(records.iter().filter(|record| here(record)).count(), 1);
+            if stream == StreamId::Blind {
+                assert!(ended.stream(StreamId::Eval).len() <= index as usize);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_frame_signature_names_the_place_and_the_question_it_answers() {
+    let ended = run(three_frames().setup());
+    let sid = ended.terms().sid;
+    let mut trees: BTreeMap<StreamId, Tree> = BTreeMap::new();
+    let mut blind = Vec::new();
+    let bulk = ended.sent.iter().filter(|frame| !frame.header.stream.is_control());
+    let mut seen = 0;
+    for frame in bulk.clone().filter(|frame| frame.header.stream == StreamId::Blind) {
+        let tree = trees.entry(StreamId::Blind).or_default();
+        tree.push(leaf_hash(&[&frame.header.encode(), &frame.payload]));
+        blind.push(tree.root());
+    }
+    trees.clear();
+    for frame in bulk {
+        let (stream, index) = (frame.header.stream, frame.header.index);
+        let tree = trees.entry(stream).or_default();
+        tree.push(leaf_hash(&[&frame.header.encode(), &frame.payload]));
+        let answers = match stream {
+            StreamId::Eval => blind[index as usize],
+            _ => [0; 32],
+        };
+        let place = FramePlace { sid: &sid, stream, index, root: tree.root(), answers };
+        let key = match stream.from_advertiser() {
+            true => advertiser_key().public(),
+            false => provider_key().public(),
+        };
+        place.verify(&key, &frame.signature).unwrap();
+        // By hand, as the specification says it.
+        let parts: [&[u8]; 5] =
+            [&sid, &[stream.code()], &index.to_le_bytes(), &place.root, &answers];
+        let signer = match stream.from_advertiser() {
+            true => advertiser_signing_key(),
+            false => provider_signing_key(),
+        };
+        assert_eq!(sign(&signer, "sign-frame", &parts), frame.signature);
+        for other in [
+            FramePlace { sid: &[9; 32], ..place },
+            FramePlace { index: index + 1, ..place },
+            FramePlace { root: [9; 32], ..place },
+            FramePlace { answers: [9; 32], ..place },
+            FramePlace { stream: StreamId::Handles, ..place },
+        ] {
+            assert_eq!(other.verify(&key, &frame.signature), Err(Violation::SignatureInvalid));
+        }
+        seen += 1;
+    }
+    assert_eq!(seen, ended.stream(StreamId::Table).len() + 2 * 3);
 }

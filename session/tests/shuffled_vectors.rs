@@ -7,6 +7,7 @@ mod support;
 
 use std::collections::BTreeSet;
 
+use protocol::attestation::Signature;
 use protocol::codec::{RawFrame, StreamId};
 use protocol::digital_id::DigitalId;
 use protocol::error::{Error, Violation};
@@ -230,7 +231,12 @@ fn encodings_at_the_ends_of_their_fields() {
         edit(&mut hello);
         Control::HelloA(hello)
     };
-    let none = Released { handles_known: 0, handles_unknown: 0, ids_suppressed: 0 };
+    let none = Released {
+        handles_known: 0,
+        handles_unknown: 0,
+        release_head: [0; 32],
+        signature: Signature::NONE,
+    };
     let refuse = |code| Control::Refuse(layout::refuse(code, 0));
     let cases = [
         ("hello-a-width", "Rows of width 8.", hello(|m| m.row_width = 8)),
@@ -252,11 +258,11 @@ fn encodings_at_the_ends_of_their_fields() {
             Control::Released(Released { handles_unknown: u32::MAX, ..none }),
         ),
         (
-            "released-suppressed",
-            "2^64 - 1 digital IDs left out.",
-            Control::Released(Released { ids_suppressed: u64::MAX, ..none }),
+            "released-head",
+            "A head of releases.",
+            Control::Released(Released { release_head: [0xFF; 32], ..none }),
         ),
-        ("refuse-handles-delta", "Handles too close to an earlier release.", refuse(0x0307)),
+        ("refuse-handles-expired", "Handles after the terms expired.", refuse(0x0309)),
         ("refuse-handles-minimum", "Handles of too few records.", refuse(0x0308)),
     ];
     for (name, scenario, message) in cases {
@@ -617,7 +623,7 @@ fn numbered(
     let (kind, elements) = (u8::from(last), elements as u32);
     let payload_len = payload.len() as u32;
     let header = protocol::codec::FrameHeader { stream, kind, elements, index, payload_len };
-    RawFrame { header, payload: payload.into() }
+    RawFrame::new(header, payload.into()).unwrap()
 }
 
 /// Rows as frames, all but the last full.
@@ -765,6 +771,21 @@ fn handles_and_digital_ids_that_are_refused() {
         edit(&mut id);
         entry(&id)
     };
+    let most = ended.terms().terms.ids_released_max().unwrap();
+    let many: Vec<Vec<u8>> = (0..=most)
+        .map(|at| {
+            let (mut id, _) = DigitalId::decode(&bag[0]).unwrap();
+            id.value = format!("cookie-{at:03}").into_bytes();
+            entry(&id)
+        })
+        .collect();
+    let full = many.chunks(64).enumerate();
+    let too_many = full
+        .map(|(at, chunk)| {
+            let last = (at + 1) * 64 >= many.len();
+            numbered(StreamId::Ids, at as u32, last, chunk.len(), chunk.concat())
+        })
+        .collect();
     let malformed = Violation::IdListMalformed;
     let cases = [
         ("ids-swapped", "two entries are swapped.", ids(&swapped), malformed),
@@ -789,14 +810,8 @@ fn handles_and_digital_ids_that_are_refused() {
         ),
         (
             "ids-too-many",
-            "31 entries for three handles of ten each.",
-            ids(&(0..31_u8)
-                .map(|n| {
-                    let mut value = entry_of(|id| id.value = vec![b'A'; 8]);
-                    *value.last_mut().unwrap() = b'A' + n;
-                    value
-                })
-                .collect::<Vec<_>>()),
+            "one entry more than ten for each handle that the terms allow.",
+            too_many,
             malformed,
         ),
         (

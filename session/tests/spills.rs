@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use session::SpillName;
 use session::spills::{
-    Hit, MatchedRow, NamedMatch, OwnTag, Placement, Record, ResponseTag, RowHandle, RowHit,
+    AskedElement, Hit, MatchedRow, NamedMatch, OwnTag, Placement, Record, ResponseTag, RowHandle,
+    RowHit,
 };
 
 #[test]
@@ -19,11 +20,12 @@ fn records_lie_as_the_specification_says() {
     holds(&table, &hit);
     holds(&table, &row_hit);
     holds(&table, &MatchedRow { row, kinds: KINDS.into() });
-    holds(&table, &ResponseTag { tag: TAG, hit: row_handle });
+    holds(&table, &ResponseTag { tag: TAG, handle, row });
     holds(&table, &row_handle);
     holds(&table, &handle);
+    holds(&table, &AskedElement { element: ENCODING });
     assert_eq!(SpillName::Handles.record_len(), Some(table["Handles"].len()));
-    assert_eq!(table.len(), 9, "every line of the table was compared");
+    assert_eq!(table.len(), 10, "every line of the table was compared");
 }
 
 /// Compares a record with the fields that the specification lists.
@@ -61,6 +63,7 @@ fn value(field: &str) -> Vec<u8> {
         "u8 kind" => vec![KIND],
         "u16 kinds" => KINDS.to_be_bytes().to_vec(),
         "handle [16]" => HANDLE.to_vec(),
+        "encoding [32]" => ENCODING.to_vec(),
         other => panic!("no such field: {other}"),
     }
 }
@@ -70,4 +73,5 @@ const ROW: u64 = 0x1112_1314_1516_1718;
 const KIND: u8 = 0x21;
 const KINDS: u16 = 0x3132;
 const TAG: [u8; 9] = [0x41, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47, 0x48, 0x49];
+const ENCODING: [u8; 32] = [0x51; 32];
 const HANDLE: [u8; 16] = *b"sixteen bytes ok";

@@ -8,6 +8,7 @@ mod support;
 
 use curve25519_dalek::scalar::Scalar;
 use ed25519_dalek::{Signer, Verifier, VerifyingKey};
+use protocol::attestation::Signature;
 use protocol::codec::{FrameHeader, RawFrame, StreamId};
 use protocol::commitment::{InputLeaf, SnapshotCommitter, SnapshotLeaf, SnapshotRoot};
 use protocol::error::{Error, Violation};
@@ -291,7 +292,7 @@ fn encodings_that_are_refused() {
     let cases: [(&str, &str, u8, Vec<u8>); 17] = [
         ("leftover-byte", "TERMS_ACCEPT and a byte more.", 4, [body(3), vec![0]].concat()),
         ("short", "TERMS_ACCEPT without its last byte.", 4, body(3)[..95].to_vec()),
-        ("unknown-kind", "Kind 14 is not of this version.", 14, body(3)),
+        ("unknown-kind", "Kind 15 is not of this version.", 15, body(3)),
         ("resume", "RESUME is not of this version.", 10, body(3)),
         ("abort-unknown-code", "ABORT with code 0x011C.", 12, changed(9, "code", &[0x1C, 1])),
         ("abort-unknown-stream", "ABORT about stream 21.", 12, changed(9, "stream", &[21])),
@@ -315,7 +316,7 @@ fn encodings_that_are_refused() {
             index: 0,
             payload_len: body.len() as u32,
         };
-        let frame = RawFrame { header, payload: body.into() };
+        let frame = RawFrame { header, payload: body.into(), signature: Signature::NONE };
         assert_eq!(Control::decode(&frame), Err(Violation::EncodingNotCanonical), "{name}");
         refused(&format!("encoding/refused-{name}"), scenario, "EncodingNotCanonical", &frame);
     }
@@ -782,7 +783,7 @@ fn aligned_sessions_that_a_cheating_peer_loses() {
         (
             "table-root",
             "The table is another one than announced, and signed.",
-            table(&prf_key().0, &prf_key().1, &[email(77)], &Limits::SMALL).1[0].clone(),
+            table(&prf_key().0, &prf_key().1, &[email(77)], &[], &Limits::SMALL).1[0].clone(),
             Violation::TableRootMismatch,
         ),
     ];
@@ -938,7 +939,7 @@ fn trees_of_inputs_and_snapshots() {
             let salt = SessionSeed::from_bytes(*seed).input_salt();
             let seal = root.seal(&salt);
             let counts = [root.leaves.to_le_bytes(), root.rows.to_le_bytes()].concat();
-            assert_eq!(seal, h("input-root", &[&*salt, &root.root, &counts]));
+            assert_eq!(seal, h("input-root", &[&*salt, &root.root, &counts, &root.map]));
             json!({ "session_seed": hex(seed), "salt": hex(&*salt), "commitment": hex(&seal) })
         })
         .collect();
@@ -1204,7 +1205,7 @@ fn table_frame(payload: &[u8], elements: u32) -> RawFrame {
     let payload_len = payload.len() as u32;
     let stream = StreamId::Table;
     let header = FrameHeader { stream, kind: 1, elements, index: 0, payload_len };
-    RawFrame { header, payload: payload.into() }
+    RawFrame::new(header, payload.into()).unwrap()
 }
 
 // The specification a second time

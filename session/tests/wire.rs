@@ -5,6 +5,7 @@
 mod support;
 
 use proptest::prelude::*;
+use protocol::attestation::Signature;
 use protocol::codec::{FrameHeader, RawFrame, StreamId};
 use protocol::error::{Violation, WireCode};
 use protocol::message::{Control, SignedReceipt, Terms};
@@ -54,7 +55,7 @@ fn hello_p_on_the_wire() {
         "00000000", // elements: none in a control message
         "00000000", // index in the stream
         "e9020000", // bytes that follow
-        "0200",     // protocol
+        "0300",     // protocol
         "7171717171717171717171717171717171717171717171717171717171717171", // attestation_key
         "7272727272727272727272727272727272727272727272727272727272727272", // nonce
         "7373737373737373737373737373737373737373737373737373737373737373", // manifest: provider
@@ -235,7 +236,7 @@ fn receipt_on_the_wire() {
         "0000",                                                             // reserved
         "00000000", // elements: none in a control message
         "05000000", // index in the stream
-        "97010000", // bytes that follow
+        "af010000", // bytes that follow
         "9191919191919191919191919191919191919191919191919191919191919191", // sid
         "0100",     // outcome: completed
         "0200000000000000", // streams: two of them
@@ -252,7 +253,7 @@ fn receipt_on_the_wire() {
         "0100000000000000", // handles_known
         "02000000", // handles_unknown
         "0300000000000000", // ids_returned
-        "0400000000000000", // ids_suppressed
+        "b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7", // release_head
         "0200000000000000", // ledger: seq
         "a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5", // ledger: previous
         "9191919191919191919191919191919191919191919191919191919191919191", // ledger: sid
@@ -315,17 +316,35 @@ fn abort_on_the_wire() {
 #[test]
 fn released_on_the_wire() {
     let pinned = concat!(
-        "02",               // stream: control P->A
-        "0d",               // kind: RELEASED
-        "0000",             // reserved
+        "02",                                                               // stream: control P->A
+        "0d",                                                               // kind: RELEASED
+        "0000",                                                             // reserved
         "00000000",         // elements: none in a control message
         "05000000",         // index in the stream
-        "14000000",         // bytes that follow
+        "6c000000",         // bytes that follow
         "0100000000000000", // handles_known
         "02000000",         // handles_unknown
-        "0300000000000000", // ids_suppressed
+        "b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5", // release_head
+        "b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6", // signature: R
+        "b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7", // signature: S
     );
     check(&samples()[10], StreamId::ControlProvider, 5, pinned);
+}
+
+#[test]
+fn session_blind_on_the_wire() {
+    let pinned = concat!(
+        "01",                                                               // stream: control A->P
+        "0e",                                                               // kind: SESSION_BLIND
+        "0000",                                                             // reserved
+        "00000000", // elements: none in a control message
+        "02000000", // index in the stream
+        "60000000", // bytes that follow
+        "b8b8b8b8b8b8b8b8b8b8b8b8b8b8b8b8b8b8b8b8b8b8b8b8b8b8b8b8b8b8b8b8", // k_a
+        "b9b9b9b9b9b9b9b9b9b9b9b9b9b9b9b9b9b9b9b9b9b9b9b9b9b9b9b9b9b9b9b9", // signature: R
+        "babababababababababababababababababababababababababababababababa", // signature: S
+    );
+    check(&samples()[11], StreamId::ControlAdvertiser, 2, pinned);
 }
 
 #[test]
@@ -366,7 +385,7 @@ fn bodies_that_are_shorter_or_longer_are_refused() {
 fn unknown_kinds_are_refused() {
     // A40. 10 and 11, RESUME and its answer, are not of this version.
     let known: Vec<u8> = samples().iter().map(Control::kind).collect();
-    assert_eq!(known, [1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13]);
+    assert_eq!(known, [1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 14]);
     for kind in (0..=255).filter(|kind| !known.contains(kind)) {
         for message in samples() {
             assert_eq!(decode(kind, &body(&message)), None);
@@ -504,7 +523,7 @@ fn a_body_above_the_limit_is_refused_by_its_header() {
     header.payload_len += 1;
     assert_eq!(FrameHeader::parse(&header.encode()), Err(Violation::FrameTooLarge));
     // Whoever skips the header's check meets the same limit.
-    let frame = RawFrame { header, payload: vec![0; 65_537].into() };
+    let frame = RawFrame { header, payload: vec![0; 65_537].into(), signature: Signature::NONE };
     assert_eq!(Control::decode(&frame), Err(Violation::FrameTooLarge));
 }
 
@@ -610,7 +629,7 @@ fn decode(kind: u8, body: &[u8]) -> Option<Control> {
     let payload_len = body.len() as u32;
     let stream = StreamId::ControlAdvertiser;
     let header = FrameHeader { stream, kind, elements: 0, index: 0, payload_len };
-    match Control::decode(&RawFrame { header, payload: body.into() }) {
+    match Control::decode(&RawFrame { header, payload: body.into(), signature: Signature::NONE }) {
         Ok(message) => Some(message),
         Err(violation) => {
             assert_eq!(violation, Violation::EncodingNotCanonical);

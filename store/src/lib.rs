@@ -1,4 +1,4 @@
-//! Storage of a node: private and sealed files, spills, keys, results, its ledger, its journals.
+//! Storage of a node: private and sealed files, spills, keys, results, journals.
 //!
 //! `os` is the only way to the system: time, randomness, locks, and files that are whole or absent.
 //! Above it everything that lies on disk is sealed, signed or under a check, so that a bit that
@@ -9,6 +9,8 @@
 
 // Layouts are declared here as everywhere else.
 extern crate self as store;
+#[macro_use(diagnose)]
+extern crate report;
 
 #[macro_use]
 mod told;
@@ -16,7 +18,6 @@ mod told;
 pub mod error;
 pub mod journal;
 pub mod keyring;
-pub mod ledger;
 pub mod os;
 pub mod output;
 pub mod record;

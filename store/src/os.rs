@@ -310,6 +310,23 @@ impl DirectoryLock {
         }
     }
 
+    /// Takes the lock as soon as nobody else has it, within a time.
+    ///
+    /// # Errors
+    ///
+    /// [`OsError::Locked`] when the time is over; [`OsError::Io`].
+    pub fn wait_at_most(dir: &Path, time: Duration) -> Result<Self, OsError> {
+        let began = Instant::now();
+        loop {
+            match Self::acquire(dir) {
+                Err(OsError::Locked { .. }) if began.elapsed() < time => {
+                    std::thread::sleep(LOCK_EVERY);
+                }
+                other => return other,
+            }
+        }
+    }
+
     /// Tells if somebody has the lock; makes no file.
     #[must_use]
     pub fn is_held(dir: &Path) -> bool {
@@ -673,7 +690,8 @@ fn open_flags() -> i32 {
     (OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC).bits().cast_signed()
 }
 
-const LOCK_NAME: &str = "lock";
+/// Name of the file in a directory that its holder locks.
+pub const LOCK_NAME: &str = "lock";
 /// End of the name of a file that is not whole.
 pub const PARTIAL_SUFFIX: &str = ".partial";
 /// Whoever has a lock that is waited for works for seconds at least.

@@ -283,6 +283,15 @@ impl<T> StoredResult<T> {
         os::publish_atomically(&self.directory.join(RECEIPT), os::PRIVATE_MODE, |_| Ok(()))
     }
 
+    /// Removes it with all of its records.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] of the file system.
+    pub fn destroy(self) -> Result<(), StoreError> {
+        fs::remove_dir_all(&self.directory).map_err(StoreError::io(&self.directory))
+    }
+
     /// Tells if the provider signed the receipt of the session, as far as this node saw.
     #[must_use]
     pub fn has_receipt(&self) -> bool {
@@ -394,8 +403,8 @@ mod tests {
 
     const NOTHING: Result<(), StoreError> = Ok(());
     const PARTY: [u8; 32] = [7; 32];
-    const OTHER: InputRoot = InputRoot { root: [2; 32], leaves: 10, rows: 5 };
-    const ROOT: InputRoot = InputRoot { root: [1; 32], leaves: 10, rows: 5 };
+    const OTHER: InputRoot = InputRoot { root: [2; 32], leaves: 10, rows: 5, map: [0; 32] };
+    const ROOT: InputRoot = InputRoot { root: [1; 32], leaves: 10, rows: 5, map: [0; 32] };
 
     fn terms() -> MatchTerms {
         let ruleset = RulesetId::from_code(1).unwrap();

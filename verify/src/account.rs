@@ -1,8 +1,9 @@
 //! Account of a session: who, when, why, how much, under which terms, and who signed that.
 
 use protocol::codec::StreamId;
+use protocol::commitment::{InputOpening, InputRoot};
 use protocol::error::Bug;
-use protocol::message::{Control, HelloA, HelloP};
+use protocol::message::{HelloA, HelloP};
 use protocol::suite::Profile;
 use protocol::terms::MatchTerms;
 use protocol::transcript::receipt::Receipt;
@@ -34,12 +35,25 @@ pub struct Account {
     /// Signers of the session id, hence of HELLOs, terms and channel; nobody if it does not follow
     /// from them.
     pub session: Signers,
+    /// The input behind the commitment of the advertiser's HELLO.
+    pub input: Input,
     /// The receipt.
     pub receipt: Option<Receipt>,
     /// Signers of the receipt.
     pub receipt_by: Signers,
     /// End of the records.
     pub ending: Ending,
+}
+
+/// Input of a session, as far as its advertiser shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Input {
+    /// No opening is in the package, or no commitment.
+    NotShown,
+    /// Something that does not open the commitment.
+    Other,
+    /// The input that the advertiser committed to.
+    Opened(InputRoot),
 }
 
 /// End of the records of a transcript.
@@ -92,14 +106,15 @@ impl Place {
 }
 
 impl Account {
-    /// Tells a session from its records alone; no frame is read and nothing is judged.
+    /// Tells a session from its records and the file of its input's opening, if there is one; no
+    /// frame is read and nothing is judged.
     ///
     /// # Errors
     ///
     /// [`Bug`] for a state that the design excludes.
-    pub fn of(transcript: &Transcript) -> Result<Self, Bug> {
+    pub fn of(transcript: &Transcript, opening: Option<&[u8]>) -> Result<Self, Bug> {
         let (outline, read) = Outline::read(transcript)?;
-        Ok(Self::from_outline(&outline, &read, transcript))
+        Ok(Self::from_outline(&outline, &read, transcript, opening))
     }
 
     /// The profile of HELLO_A, if it is known.
@@ -108,7 +123,12 @@ impl Account {
         Profile::from_code(self.hello_a.as_ref()?.profile)
     }
 
-    pub(crate) fn from_outline(outline: &Outline, read: &Read, transcript: &Transcript) -> Self {
+    pub(crate) fn from_outline(
+        outline: &Outline,
+        read: &Read,
+        transcript: &Transcript,
+        opening: Option<&[u8]>,
+    ) -> Self {
         let evidence = &outline.evidence;
         Self {
             opening: transcript.opening,
@@ -119,10 +139,24 @@ impl Account {
             terms: outline.terms.as_ref().map(|message| message.terms.clone()),
             sid: outline.terms.as_ref().map(|message| message.sid),
             session: evidence.session,
+            input: input_of(outline, opening),
             receipt: outline.receipt.as_ref().map(|message| message.receipt.clone()),
             receipt_by: evidence.receipt,
             ending: ending(outline, read),
         }
+    }
+}
+
+fn input_of(outline: &Outline, opening: Option<&[u8]>) -> Input {
+    // Without a HELLO there is nothing that could be opened.
+    let Some((bytes, (hello, _))) = opening.zip(outline.hello_a.as_ref()) else {
+        return Input::NotShown;
+    };
+    match InputOpening::parse(bytes) {
+        Some(opening) if opening.commitment() == hello.input_commitment => {
+            Input::Opened(opening.input)
+        }
+        _ => Input::Other,
     }
 }
 
@@ -141,10 +175,6 @@ fn word_of(outline: &Outline, word: &Spoken) -> Ending {
         name: word.message.name(),
         by: word.by,
         signed: is_signed(outline, word),
-        code: match &word.message {
-            Control::Refuse(refuse) => refuse.code,
-            Control::Abort(abort) => abort.code,
-            _ => 0,
-        },
+        code: word.code(),
     }
 }

@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 use protocol::codec::StreamId;
 use protocol::ledger::{LedgerEntry, LedgerHead};
 use protocol::limits::UNKNOWN_HANDLES_MAX;
-use protocol::message::{Released, SignedReceipt};
+use protocol::message::SignedReceipt;
+use protocol::purpose::Purpose;
 use protocol::transcript::Role;
 use protocol::transcript::receipt::{Receipt, StreamHead};
 
@@ -27,7 +28,7 @@ impl Outline {
         let other = receipt
             .streams
             .iter()
-            .fold(Signers::NOBODY, |all, head| all.or(self.evidence.of_other_head(head)));
+            .fold(Signers::NOBODY, |all, head| all.or(self.evidence.of_other(self, head, true)));
         require(by.and(other), receipt.streams == heads, "verify-receipt-streams")?;
         self.check_outcome(receipt)?;
         require(by, receipt.report_commitment != [0; 32], "verify-no-report")?;
@@ -45,31 +46,41 @@ impl Outline {
         let withheld = profile(hello_a)?.sends_handles() && self.released.is_none();
         let outcome = if withheld { Receipt::WITHHELD } else { Receipt::COMPLETED };
         ensure(receipt.outcome == outcome, "verify-outcome")?;
-        let released = self.released.unwrap_or(Released {
-            handles_known: 0,
-            handles_unknown: 0,
-            ids_suppressed: 0,
+        let told = self.released.map_or((0, 0, [0; 32]), |released| {
+            (released.handles_known, released.handles_unknown, released.release_head)
         });
-        let told = (released.handles_known, released.handles_unknown, released.ids_suppressed);
-        let listed = (receipt.handles_known, receipt.handles_unknown, receipt.ids_suppressed);
-        ensure(told == listed, "verify-receipt-handles")?;
-        // From here on the receipt says the same as RELEASED, and lists the recorded streams.
+        let listed = (receipt.handles_known, receipt.handles_unknown, receipt.release_head);
         let by = self.evidence.receipt;
+        require(by.and(self.evidence.released), told == listed, "verify-receipt-handles")?;
+        // From here on the receipt says the same as RELEASED, and lists the recorded streams.
         let same = receipt.ids_returned == self.stream_elements(StreamId::Ids);
         require(by, same, "verify-receipt-ids")?;
         if self.released.is_some() {
             let sent = self.stream_elements(StreamId::Handles);
             let answered = told.0.checked_add(u64::from(told.1));
+            // Whoever signed RELEASED and the head of the handles that it answers.
+            let asked = self.record(StreamId::Handles).map(|r| r.head(StreamId::Handles));
+            let asked = asked.map_or(Signers::NOBODY, |head| self.evidence.of_head(&head));
+            let by = by.or(self.evidence.released.and(asked));
             require(by, answered == Some(sent), "verify-released-handles")?;
+            let by = by.or(self.evidence.released);
             // [G47]
             let few = told.1 <= UNKNOWN_HANDLES_MAX;
             require(by, few, "verify-unknown-handles")?;
-            // [G43] One record may have several handles, never the other way round.
-            let k_min = u64::from(self.terms()?.terms.k_min);
-            let by = by.and(self.evidence.session);
-            require(by, told.0 >= k_min, "verify-below-minimum")?;
+            // [G43] A removal has no least number; every other batch is the advertiser's duty.
+            let terms = &self.terms()?.terms;
+            let enough = terms.purpose == Purpose::Remove || sent >= u64::from(terms.k_min);
+            let by = asked.and(Signers::of(Role::Advertiser)).and(self.evidence.session);
+            require(by, enough, "verify-below-minimum")?;
         }
         Ok(())
+    }
+
+    /// The provider signed what it released, for the handles that it was sent.
+    pub(crate) fn check_released(&self) -> Checked {
+        let unsigned = self.released.is_some() && self.evidence.released.is_nobody();
+        ensure(!unsigned, "verify-released-unsigned")?;
+        self.terms().map(drop)
     }
 
     /// The settle in the receipt is the one that follows from the session.

@@ -36,6 +36,8 @@ use protocol::transcript::Transcript;
 
 mod account;
 mod close;
+pub mod compare;
+mod distinct;
 mod evidence;
 mod finding;
 mod opening;
@@ -47,11 +49,12 @@ mod shape;
 mod signers;
 mod streams;
 
-pub use account::{Account, Ending, Place};
+pub use account::{Account, Ending, Input, Place};
 pub use finding::{Arg, Finding};
 pub use relaxation::{Relaxation, relaxations};
 pub use signers::Signers;
 
+use evidence::SignedFrames;
 use finding::{Checked, Miss};
 use outline::Outline;
 use replay::FrameReplay;
@@ -68,6 +71,11 @@ pub trait FrameSource {
     ///
     /// [`FrameUnreadable`] when frames are there and this one cannot be read.
     fn frame(&mut self, stream: StreamId, index: u32) -> Result<Option<RawFrame>, FrameUnreadable>;
+
+    /// The file of the opening of the input commitment, which only its advertiser can show.
+    fn input_opening(&mut self) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 /// Stored frame that is torn, misplaced or unreadable.
@@ -189,8 +197,9 @@ impl Verdict {
 
 /// Verifies a transcript at a level.
 ///
-/// `elements_per_pass` bounds memory: the distinctness check reads the frames again for every so
-/// many elements. `expected` may name the parties the caller has in mind.
+/// `elements_per_pass` bounds memory: the distinctness check holds 16 bytes for each of so many
+/// elements, whatever they are, and reads the frames again for every so many. `expected` may name
+/// the parties the caller has in mind.
 ///
 /// # Errors
 ///
@@ -204,11 +213,15 @@ pub fn verify(
     elements_per_pass: usize,
     expected: &Expected,
 ) -> Result<Verdict, Bug> {
-    let (outline, read) = Outline::read(transcript)?;
+    let (mut outline, read) = Outline::read(transcript)?;
+    outline.evidence.frames = SignedFrames::read(&outline);
     let parties = outline.parties(transcript);
-    let account = Account::from_outline(&outline, &read, transcript);
+    let opening = frames.input_opening();
+    let account = Account::from_outline(&outline, &read, transcript, opening.as_deref());
     let replay = FrameReplay::new(&outline, frames, arithmetic, elements_per_pass);
-    let mut case = Case { transcript, outline: &outline, read, parties, limits, expected, replay };
+    let input = account.input;
+    let mut case =
+        Case { transcript, outline: &outline, read, parties, input, limits, expected, replay };
     let mut checks = Vec::with_capacity(level.rules.len());
     for rule in level.rules {
         let (result, by) = outcome(rule.check(&mut case))?;

@@ -7,9 +7,8 @@ use protocol::attestation::PartyId;
 use protocol::codec::StreamId;
 use protocol::error::{Refusal, WireCode};
 use protocol::group::Element;
-use protocol::last_word::LastWord as _;
 use protocol::limits::{Limits, TABLE_TAGS_MAX};
-use protocol::message::{Control, HelloA, HelloP, Terms};
+use protocol::message::{HelloA, HelloP, Terms};
 use protocol::rows::{RowWidth, accept_shape};
 use protocol::suite::{PROTOCOL_VERSION, Profile};
 use protocol::terms::{SignedTerms, TermsRejected};
@@ -70,14 +69,9 @@ impl Outline {
     /// Every REFUSE and ABORT is signed by its sender, about streams as they are recorded.
     pub(crate) fn check_last_words(&self) -> Checked {
         for word in &self.last_words {
-            let streams = match &word.message {
-                Control::Refuse(refuse) => refuse.streams(),
-                Control::Abort(abort) => abort.streams(),
-                _ => &[],
-            };
             let signed = is_signed(self, word);
             let own = Signers::only(word.by, signed);
-            for head in streams {
+            for head in word.heads() {
                 self.check_head(head, own)?;
             }
             let sender_is_known = match word.by {
@@ -97,7 +91,7 @@ impl Outline {
     ///
     /// Its signer contradicts itself if it signed as many frames under another head.
     fn check_head(&self, head: &StreamHead, by: Signers) -> Checked {
-        let by = by.and(self.evidence.of_other_root(head));
+        let by = by.and(self.evidence.of_other(self, head, false));
         require(by, by.is_nobody(), "verify-word-two-heads")?;
         let record = StreamId::from_code(head.stream)
             .and_then(|stream| Some((stream, self.record(stream)?)));
@@ -211,6 +205,23 @@ impl Outline {
         require(by, elements(hello_a)? <= left, "verify-offer-evaluations")
     }
 
+    /// Checks that the advertiser signed one commitment to its blind before any row, in shuffled
+    /// order.
+    pub(crate) fn check_blind(&self) -> Checked {
+        let Some(blind) = self.blind else {
+            return match self.accept.is_some() && self.is_shuffled() {
+                true => Err(lacks("SESSION_BLIND")),
+                false => self.terms().map(drop),
+            };
+        };
+        let by = self.evidence.blind;
+        ensure(!by.is_nobody(), "verify-blind-unsigned")?;
+        Element::decode(&blind.k_a).map(drop).map_err(|why| {
+            let why = WireCode::Violation(why);
+            failed(by, Finding::new("verify-blind-element").because(why))
+        })
+    }
+
     pub(crate) fn hellos(&self) -> Checked<(&HelloA, &HelloP)> {
         match (&self.hello_a, &self.hello_p) {
             (Some((hello_a, _)), Some((hello_p, _))) => Ok((hello_a, hello_p)),
@@ -230,7 +241,8 @@ impl Outline {
         })
     }
 
-    /// A condition that a session with a receipt must meet, and one that ended early need not.
+    /// A condition that needs something of the package: whatever is absent is not shown, and no
+    /// failure of anybody [T-14].
     pub(crate) fn required<F: Into<Finding>>(
         &self,
         holds: bool,
@@ -238,7 +250,7 @@ impl Outline {
     ) -> Checked {
         match (holds, &self.receipt) {
             (true, _) => Ok(()),
-            (false, Some(_)) => Err(otherwise().into().into()),
+            (false, Some(_)) => Err(absent(otherwise())),
             (false, None) => Err(absent("verify-ended-before")),
         }
     }

@@ -5,11 +5,13 @@
 
 use alloc::vec::Vec;
 
+use protocol::attestation::Signature;
 use protocol::codec::{FrameHeader, RawFrame, StreamId};
 use protocol::error::{Bug, WireCode};
-use protocol::last_word::Ground;
+use protocol::last_word::{Ground, LastWord as _};
 use protocol::message::{
-    Checkpoint, Control, HelloA, HelloP, ReceiptAck, Released, SignedReceipt, Terms, TermsAccept,
+    Checkpoint, Control, HelloA, HelloP, ReceiptAck, Released, SessionBlind, SignedReceipt, Terms,
+    TermsAccept,
 };
 use protocol::suite::SuiteId;
 use protocol::transcript::merkle::{Hash, Tree};
@@ -31,6 +33,8 @@ pub(crate) struct Outline {
     pub(crate) hello_p: Option<(HelloP, RawFrame)>,
     pub(crate) terms: Option<Terms>,
     pub(crate) accept: Option<TermsAccept>,
+    /// The advertiser's commitment to its blind, in shuffled order.
+    pub(crate) blind: Option<SessionBlind>,
     /// CHECKPOINT and CHECKPOINT_ACK; true for the sender's.
     pub(crate) checkpoints: Vec<(Checkpoint, bool)>,
     /// The provider's answer to the handles.
@@ -53,6 +57,26 @@ pub(crate) struct Spoken {
     /// Everything both sides shared then, over which it is signed.
     pub(crate) ground: Ground,
     pub(crate) by: Role,
+}
+
+impl Spoken {
+    /// Heads of streams that the word lists.
+    pub(crate) fn heads(&self) -> &[StreamHead] {
+        match &self.message {
+            Control::Refuse(refuse) => refuse.streams(),
+            Control::Abort(abort) => abort.streams(),
+            _ => &[],
+        }
+    }
+
+    /// The reason, as the code on the wire.
+    pub(crate) const fn code(&self) -> u16 {
+        match &self.message {
+            Control::Refuse(refuse) => refuse.code,
+            Control::Abort(abort) => abort.code,
+            _ => 0,
+        }
+    }
 }
 
 /// Length of the part of the records that is one session.
@@ -86,11 +110,18 @@ impl From<Bug> for Stop {
     }
 }
 
+/// Record of one bulk frame.
+pub(crate) struct FrameRecord {
+    pub(crate) header: FrameHeader,
+    pub(crate) leaf: Hash,
+    pub(crate) signature: Signature,
+}
+
 /// Record of one bulk stream.
 #[derive(Default)]
 pub(crate) struct StreamRecord {
     tree: Tree,
-    pub(crate) frames: Vec<(FrameHeader, Hash)>,
+    pub(crate) frames: Vec<FrameRecord>,
     /// Number of the frames.
     pub(crate) count: u32,
     elements: u64,
@@ -112,6 +143,7 @@ impl Outline {
             hello_p: None,
             terms: None,
             accept: None,
+            blind: None,
             checkpoints: Vec::new(),
             released: None,
             refused: false,
@@ -124,7 +156,11 @@ impl Outline {
         };
         let in_order = transcript.records.iter().try_for_each(|record| match record {
             Record::Control(frame) => outline.take_control(frame),
-            Record::Bulk { header, leaf } => outline.take_bulk(header, *leaf),
+            Record::Bulk { header, leaf, signature } => outline.take_bulk(FrameRecord {
+                header: *header,
+                leaf: *leaf,
+                signature: *signature,
+            }),
         });
         let read = match in_order {
             Err(Stop::Defect(bug)) => return Err(bug),
@@ -153,6 +189,18 @@ impl Outline {
     /// Bulk frames and checkpoints may stand between TERMS_ACCEPT and RECEIPT.
     const fn is_open(&self) -> bool {
         self.accept.is_some() && self.receipt.is_none()
+    }
+
+    /// A shuffled session is agreed, and the advertiser has not committed to its blind yet.
+    fn may_commit_blind(&self) -> bool {
+        self.is_open()
+            && self.is_shuffled()
+            && self.blind.is_none()
+            && self.record(StreamId::Blind).is_none()
+    }
+
+    pub(crate) fn is_shuffled(&self) -> bool {
+        self.hello_a.as_ref().is_some_and(|(hello, _)| hello.suite == SuiteId::Shuffled.code())
     }
 
     /// The batch of handles is whole, acknowledged, and has no answer yet.
@@ -198,6 +246,7 @@ impl Outline {
             (Control::TermsAccept(m), false) if self.terms.is_some() && !opened => {
                 self.accept = Some(m);
             }
+            (Control::SessionBlind(m), true) if self.may_commit_blind() => self.blind = Some(m),
             (Control::Checkpoint(m), _) if self.is_open() => {
                 ensure(sends(&m) == Some(from_advertiser), "verify-checkpoint-by-receiver")?;
                 self.push_checkpoint(m, true)?;
@@ -250,16 +299,23 @@ impl Outline {
         ground
     }
 
-    fn take_bulk(&mut self, header: &FrameHeader, leaf: Hash) -> Result<(), Stop> {
+    fn take_bulk(&mut self, frame: FrameRecord) -> Result<(), Stop> {
+        let header = frame.header;
         let of_stream = |id| Finding::new(id).with("stream", header.stream.name());
         ensure(self.is_open(), of_stream("verify-frame-outside"))?;
         match header.stream {
             StreamId::Eval => {
                 let asked = self.record(StreamId::Blind).map_or(0, |record| record.count);
-                ensure(header.index < asked, "verify-eval-early")?;
+                // In shuffled order noise rows may fill further frames, all past the barrier.
+                let early = !self.is_shuffled() && header.index >= asked;
+                ensure(!early, "verify-eval-early")?;
                 self.check_barrier()?;
             }
-            StreamId::Blind => self.check_table_came_first()?,
+            StreamId::Blind => {
+                let committed = self.blind.is_some() || !self.is_shuffled();
+                ensure(committed, "verify-blind-uncommitted")?;
+                self.check_table_came_first()?;
+            }
             StreamId::Handles => {
                 let answered = self.record(StreamId::Eval).is_some_and(|record| record.ended);
                 let signed = self.is_signed(StreamId::Eval, true);
@@ -275,7 +331,7 @@ impl Outline {
         let (_, record) = record.ok_or(Bug::invariant())?;
         ensure(!record.ended, of_stream("verify-frame-after-last"))?;
         ensure(record.count == header.index, of_stream("verify-frame-gap"))?;
-        record.push(header, leaf)?;
+        record.push(frame)?;
         self.last = Some(Place::frame(header.stream, header.index));
         Ok(())
     }
@@ -285,8 +341,7 @@ impl Outline {
     /// The advertiser may receive the acknowledgement later: the streams of a connection overtake
     /// each other.
     fn check_barrier(&self) -> Result<(), Finding> {
-        let shuffled = |(hello, _): &(HelloA, RawFrame)| hello.suite == SuiteId::Shuffled.code();
-        if !self.hello_a.as_ref().is_some_and(shuffled) {
+        if !self.is_shuffled() {
             return Ok(());
         }
         let whole = self.record(StreamId::Blind).is_some_and(|record| record.ended);
@@ -311,13 +366,13 @@ impl Outline {
 }
 
 impl StreamRecord {
-    fn push(&mut self, header: &FrameHeader, leaf: Hash) -> Result<(), Bug> {
-        self.tree.push(leaf);
-        self.frames.push((*header, leaf));
+    fn push(&mut self, frame: FrameRecord) -> Result<(), Bug> {
+        self.tree.push(frame.leaf);
         self.count = self.count.checked_add(1).ok_or(Bug::invariant())?;
-        let elements = self.elements.checked_add(header.elements.into());
+        let elements = self.elements.checked_add(frame.header.elements.into());
         self.elements = elements.ok_or(Bug::invariant())?;
-        self.ended = header.is_last();
+        self.ended = frame.header.is_last();
+        self.frames.push(frame);
         Ok(())
     }
 
@@ -325,8 +380,8 @@ impl StreamRecord {
     pub(crate) fn head_at(&self, stream: StreamId, frames: u32) -> Option<StreamHead> {
         let first = self.frames.get(..usize::try_from(frames).ok()?)?;
         let mut tree = Tree::new();
-        first.iter().for_each(|(_, leaf)| tree.push(*leaf));
-        let elements = first.iter().map(|(header, _)| u64::from(header.elements)).sum();
+        first.iter().for_each(|frame| tree.push(frame.leaf));
+        let elements = first.iter().map(|frame| u64::from(frame.header.elements)).sum();
         Some(StreamHead { stream: stream.code(), frames, elements, root: tree.root() })
     }
 

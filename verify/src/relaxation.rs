@@ -3,8 +3,10 @@
 use alloc::vec::Vec;
 
 use protocol::identifier::RulesetId;
-use protocol::limits::AUDIT_WINDOW_S_DEFAULT;
-use protocol::suite::Profile;
+use protocol::limits::{
+    AUDIT_WINDOW_S_DEFAULT, EPSILON_EPOCH_MILLI_MAX, EPSILON_MILLI_DEFAULT, NOISE_UNIT_DEFAULT,
+};
+use protocol::suite::{Profile, SuiteId};
 use protocol::terms::{LinkFilter as Links, MatchTerms};
 
 /// One value of terms that is less strict than its default.
@@ -35,7 +37,7 @@ pub fn relaxations(terms: &MatchTerms, profile: Profile) -> Vec<Relaxation> {
         // Contract and auditor: the default names none.
         auditor: _,
         notice: _,
-        // Zero in this version, which adds no noise; the rules refuse anything else.
+        // Compared together: one of them switches the noise off.
         epsilon_milli: _,
         epsilon_epoch_milli: _,
         noise_unit: _,
@@ -67,6 +69,7 @@ pub fn relaxations(terms: &MatchTerms, profile: Profile) -> Vec<Relaxation> {
     found.below("n_min", *n_min, default.n_min);
     found.below("k_min", *k_min, default.k_min);
     found.below("group_min", *group_min, default.group_min);
+    found.noise(terms, noise_default(profile));
     found.below("rate_precision", *rate_precision, default.rate_precision);
     found.above("rate_cap", *rate_cap, default.rate_cap);
     found.below("count_rounding", *count_rounding, default.count_rounding);
@@ -84,6 +87,14 @@ pub fn relaxations(terms: &MatchTerms, profile: Profile) -> Vec<Relaxation> {
     found.below("audit_levels", levels, default.audit_levels);
     found.below("audit_sample_max", *audit_sample_max, default.audit_sample_max);
     found.0
+}
+
+/// Privacy loss of a run and of an epoch, and identifiers of a person that noise hides, by default.
+const fn noise_default(profile: Profile) -> (u32, u32, u8) {
+    match profile.suite() {
+        SuiteId::Aligned => (0, 0, 0),
+        SuiteId::Shuffled => (EPSILON_MILLI_DEFAULT, EPSILON_EPOCH_MILLI_MAX, NOISE_UNIT_DEFAULT),
+    }
 }
 
 struct Found(Vec<Relaxation>);
@@ -112,6 +123,21 @@ impl Found {
         }
     }
 
+    /// Noise, in an order that has it: switched off, or less of it than by default.
+    fn noise(&mut self, terms: &MatchTerms, (epsilon, epoch, unit): (u32, u32, u8)) {
+        if epsilon == 0 {
+            return;
+        }
+        if terms.epsilon_milli == 0 {
+            let (name, default) = ("epsilon_milli", epsilon.into());
+            self.0.push(Relaxation { name, value: 0, default });
+            return;
+        }
+        self.above("epsilon_milli", terms.epsilon_milli, epsilon);
+        self.above("epsilon_epoch_milli", terms.epsilon_epoch_milli, epoch);
+        self.below("noise_unit", terms.noise_unit, unit);
+    }
+
     fn links(&mut self, filter: &Links, default: &Links) {
         let Links { max_age_days, evidence_mask, device_mask, level, min_logins, max_persons } =
             *filter;
@@ -134,7 +160,11 @@ mod tests {
 
     fn terms(profile: Profile) -> MatchTerms {
         let kinds = [IdentifierKind::EMAIL_STRICT, IdentifierKind::PHONE];
+        let (epsilon_milli, epsilon_epoch_milli, noise_unit) = noise_default(profile);
         MatchTerms {
+            epsilon_milli,
+            epsilon_epoch_milli,
+            noise_unit,
             opened_at: 1_000,
             expires_at: 2_000,
             audit_until: 2_000 + AUDIT_WINDOW_S_DEFAULT,
@@ -146,6 +176,32 @@ mod tests {
     fn default_terms_relax_nothing_in_any_profile() {
         for profile in PROFILES {
             assert_eq!(relaxations(&terms(profile), profile), []);
+        }
+    }
+
+    #[test]
+    fn noise_that_is_off_or_less_than_by_default_is_named_where_there_is_noise() {
+        let noisy = |epsilon_milli, epsilon_epoch_milli, noise_unit| {
+            let base = terms(Profile::MatchRate);
+            MatchTerms { epsilon_milli, epsilon_epoch_milli, noise_unit, ..base }
+        };
+        for (terms, names) in [
+            (noisy(0, 0, 0), &["epsilon_milli"][..]),
+            (noisy(500, 8_000, 4), &["epsilon_milli"]),
+            (noisy(250, 8_001, 4), &["epsilon_epoch_milli"]),
+            (noisy(250, 8_000, 3), &["noise_unit"]),
+            (noisy(1_000, 9_000, 1), &["epsilon_milli", "epsilon_epoch_milli", "noise_unit"]),
+            (noisy(125, 4_000, 8), &[]),
+            (noisy(250, 8_000, 4), &[]),
+        ] {
+            let mut found = Found(Vec::new());
+            found.noise(&terms, (250, 8_000, 4));
+            let named: Vec<_> = found.0.iter().map(|found| found.name).collect();
+            assert_eq!(named, names);
+            // Aligned order has none.
+            let mut found = Found(Vec::new());
+            found.noise(&terms, noise_default(Profile::MatchedRows));
+            assert_eq!(found.0, []);
         }
     }
 

@@ -9,11 +9,11 @@ use protocol::proof::{self, eval_context, split_eval};
 use protocol::rows::{RowOrder, RowWidth};
 use protocol::suite::SuiteId;
 use protocol::table::TableReader;
-use protocol::transcript::Role;
 use protocol::transcript::merkle::{self, Tree};
 
+use crate::distinct::{Sieve, Stop};
 use crate::finding::{Checked, Finding, Miss, absent, failed, require};
-use crate::outline::Outline;
+use crate::outline::{FrameRecord, Outline};
 use crate::signers::Signers;
 use crate::{FrameSource, FrameUnreadable};
 
@@ -47,9 +47,8 @@ impl<'a> FrameReplay<'a> {
             if *stream == StreamId::Ids {
                 continue;
             }
-            for (index, (header, leaf)) in (0_u32..).zip(&record.frames) {
-                let frame = self.frame(*stream, index)?;
-                let same = leaf_of(&frame) == *leaf && frame.header == *header;
+            for (index, recorded) in (0_u32..).zip(&record.frames) {
+                let same = is_same(&self.frame(*stream, index)?, recorded);
                 require(Signers::NOBODY, same, at("verify-frame-other", *stream, index))?;
             }
         }
@@ -59,11 +58,11 @@ impl<'a> FrameReplay<'a> {
     /// Every element is canonical and not the identity.
     pub(crate) fn check_canonical(&mut self) -> Checked {
         self.over_elements(CANONICAL, |replay, stream| {
-            for index in 0..replay.frame_count(stream) {
+            for (index, count) in (0..replay.frame_count(stream)).zip(1..) {
                 let frame = replay.frame(stream, index)?;
                 for encoded in elements(&frame)? {
                     if let Err(why) = Element::decode(encoded) {
-                        return Err(breach(stream, index, why, replay.sender(stream)));
+                        return Err(breach(stream, index, why, replay.signer(stream, count)));
                     }
                 }
             }
@@ -71,32 +70,50 @@ impl<'a> FrameReplay<'a> {
         })
     }
 
-    /// All elements of a stream are pairwise distinct; sorts one range of encodings at a time.
-    ///
-    /// Ranges are equally full as long as encodings are spread like those of honest sessions; a
-    /// party that makes the elements can choose them to lie in one.
+    /// All elements of a stream are pairwise distinct.
     pub(crate) fn check_distinct(&mut self) -> Checked {
         self.over_elements(DISTINCT, |replay, stream| {
-            let total = replay.outline.stream_elements(stream);
-            let per_pass = u64::try_from(replay.elements_per_pass.max(1));
-            let per_pass = per_pass.map_err(|_| Bug::invariant())?;
-            let passes = total.div_ceil(per_pass).clamp(1, 1 << 16);
-            for pass in 0..passes {
-                let mut seen: Vec<[u8; 32]> = Vec::new();
-                for index in 0..replay.frame_count(stream) {
-                    let frame = replay.frame(stream, index)?;
-                    let in_pass = |encoded: &&[u8; 32]| range_of(encoded, passes) == Some(pass);
-                    seen.extend(elements(&frame)?.iter().filter(in_pass));
-                }
-                seen.sort_unstable();
-                // [G13]
-                if !seen.is_sorted_by(|a, b| a < b) {
-                    let why = Finding::new("verify-element-twice").with("stream", stream.name());
-                    return Err(failed(replay.answerer(stream), why));
+            let mut tree = Tree::new();
+            let mut total = 0_u64;
+            for index in 0..replay.frame_count(stream) {
+                let frame = replay.frame(stream, index)?;
+                tree.push(leaf_of(&frame));
+                let elements = u64::from(frame.header.elements);
+                total = total.checked_add(elements).ok_or(Bug::invariant())?;
+            }
+            let mut sieve = Sieve::new(&tree.root(), total, replay.elements_per_pass)?;
+            loop {
+                match replay.sift(stream, &mut sieve)? {
+                    Ok(()) => return Ok(()),
+                    Err(Stop::Full) => sieve.divide()?,
+                    Err(Stop::Twice) => {
+                        let why = Finding::new("verify-element-twice");
+                        let why = why.with("stream", stream.name());
+                        let by = replay.answerer(stream, replay.frame_count(stream));
+                        return Err(failed(by, why));
+                    }
                 }
             }
-            Ok(())
         })
+    }
+
+    /// Passes all elements of a stream through a sieve, once for each of its parts.
+    fn sift(&mut self, stream: StreamId, sieve: &mut Sieve) -> Checked<Result<(), Stop>> {
+        for part in 0..sieve.parts() {
+            sieve.begin(part);
+            for index in 0..self.frame_count(stream) {
+                let frame = self.frame(stream, index)?;
+                for encoded in elements(&frame)? {
+                    if let Err(stop) = sieve.take(encoded) {
+                        return Ok(Err(stop));
+                    }
+                }
+            }
+            if let Err(stop) = sieve.end() {
+                return Ok(Err(stop));
+            }
+        }
+        Ok(Ok(()))
     }
 
     /// Runs a check over BLIND and EVAL; a stream without a frame leaves it not made.
@@ -128,10 +145,10 @@ impl<'a> FrameReplay<'a> {
         let width = RowWidth::new(hello.row_width).ok_or(Finding::new("verify-row-width"))?;
         for stream in [StreamId::Blind, StreamId::Eval] {
             let mut order = RowOrder::new(width);
-            for index in 0..self.frame_count(stream) {
+            for (index, count) in (0..self.frame_count(stream)).zip(1..) {
                 let frame = self.frame(stream, index)?;
                 if let Err(why) = order.check(frame.encodings()) {
-                    return Err(breach(stream, index, why, self.answerer(stream)));
+                    return Err(breach(stream, index, why, self.answerer(stream, count)));
                 }
             }
         }
@@ -144,12 +161,12 @@ impl<'a> FrameReplay<'a> {
             return Err(absent(NO_FRAMES));
         }
         let mut last: Option<[u8; 16]> = None;
-        for index in 0..self.frame_count(StreamId::Handles) {
+        for (index, count) in (0..self.frame_count(StreamId::Handles)).zip(1..) {
             let frame = self.frame(StreamId::Handles, index)?;
             let (handles, _) = frame.payload.as_chunks::<16>();
             let after = last.as_ref().is_none_or(|last| handles.first() > Some(last));
             if !after || !handles.is_sorted_by(|a, b| a < b) {
-                let by = self.sender(StreamId::Handles);
+                let by = self.signer(StreamId::Handles, count);
                 return Err(failed(by, at("verify-handles-order", StreamId::Handles, index)));
             }
             last = handles.last().copied();
@@ -160,7 +177,7 @@ impl<'a> FrameReplay<'a> {
     fn check_proofs(&mut self) -> Checked {
         let sid = self.outline.terms()?.sid;
         let public_key = &self.outline.hellos()?.1.manifest.body.public_key;
-        for index in 0..self.frame_count(StreamId::Eval) {
+        for (index, count) in (0..self.frame_count(StreamId::Eval)).zip(1..) {
             let blinded = self.frame(StreamId::Blind, index)?;
             let answer = self.frame(StreamId::Eval, index)?;
             let blinded = blinded.encodings();
@@ -177,50 +194,43 @@ impl<'a> FrameReplay<'a> {
                 )
             });
             if let Err(why) = proved {
-                return Err(breach(StreamId::Eval, index, why, self.answerer(StreamId::Eval)));
+                let by = self.answerer(StreamId::Eval, count);
+                return Err(breach(StreamId::Eval, index, why, by));
             }
         }
         Ok(())
     }
 
-    /// The sender of a stream, if it signed exactly the frames that are stored.
-    fn sender(&mut self, stream: StreamId) -> Signers {
-        let sender = if stream.from_advertiser() { Role::Advertiser } else { Role::Provider };
-        self.signed(stream).and(Signers::of(sender))
-    }
-
-    /// The sender of BLIND, or of EVAL if its question was signed by it too and is sound.
-    ///
-    /// Else an honest answer could be judged by another question, which its asker made afterwards.
-    fn answerer(&mut self, stream: StreamId) -> Signers {
-        let by = self.sender(stream);
-        if stream != StreamId::Eval || by.is_nobody() {
-            return by;
-        }
-        match self.sound.iter().all(|streams| streams.contains(&StreamId::Blind)) {
-            true => by.and(self.signed(StreamId::Blind)),
+    /// The sender of a stream, if it signed its first so many frames as they are stored.
+    fn signer(&mut self, stream: StreamId, count: u32) -> Signers {
+        let by = self.outline.evidence.of_frames(stream, count);
+        match !by.is_nobody() && self.is_recorded(stream, count) {
+            true => by,
             false => Signers::NOBODY,
         }
     }
 
-    /// Signers of exactly the frames that are stored.
-    ///
-    /// Frames are read again: the records of them are not signed, but for the leaves.
-    fn signed(&mut self, stream: StreamId) -> Signers {
-        let Some(record) = self.outline.record(stream) else {
-            return Signers::NOBODY;
-        };
-        let by = self.outline.evidence.of_head(&record.head(stream));
-        if by.is_nobody() {
+    /// The sender of BLIND, or of EVAL if the question that it signed with its answer is sound.
+    fn answerer(&mut self, stream: StreamId, count: u32) -> Signers {
+        let by = self.signer(stream, count);
+        if stream != StreamId::Eval || by.is_nobody() {
             return by;
         }
-        let same = (0_u32..).zip(&record.frames).all(|(index, (header, leaf))| {
-            let Ok(Some(frame)) = self.frames.frame(stream, index) else {
-                return false;
-            };
-            leaf_of(&frame) == *leaf && frame.header == *header
-        });
-        if same { by } else { Signers::NOBODY }
+        // Its signature holds for BLIND as it is recorded, which has to be what was judged.
+        let sound = self.sound.iter().all(|streams| streams.contains(&StreamId::Blind));
+        let asked = self.frame_count(StreamId::Blind);
+        if sound && self.is_recorded(StreamId::Blind, asked) { by } else { Signers::NOBODY }
+    }
+
+    /// True if the first so many stored frames of a stream are the recorded ones.
+    fn is_recorded(&mut self, stream: StreamId, count: u32) -> bool {
+        let Some(record) = self.outline.record(stream) else {
+            return false;
+        };
+        (0..count).zip(&record.frames).all(|(index, recorded)| {
+            let stored = self.frames.frame(stream, index);
+            stored.is_ok_and(|stored| stored.is_some_and(|stored| is_same(&stored, recorded)))
+        })
     }
 
     /// The table is in strict order under its root, sent in this session or an earlier one.
@@ -278,14 +288,6 @@ impl<'a> FrameReplay<'a> {
     }
 }
 
-/// Number of the range, of `passes` equal ones, that an encoding falls into, by two middle bytes.
-///
-/// The first byte would not do: it is even in every encoding.
-fn range_of(encoded: &[u8; 32], passes: u64) -> Option<u64> {
-    let [.., low, high, _, _, _, _, _, _, _, _] = *encoded;
-    u64::from(u16::from_be_bytes([high, low])).checked_mul(passes).map(|scaled| scaled >> 16)
-}
-
 /// The elements of a BLIND or aligned EVAL frame, without the proof.
 fn elements(frame: &RawFrame) -> Result<&[[u8; 32]], Finding> {
     let FrameHeader { stream, elements, index, .. } = frame.header;
@@ -296,6 +298,11 @@ fn elements(frame: &RawFrame) -> Result<&[[u8; 32]], Finding> {
 
 fn leaf_of(frame: &RawFrame) -> merkle::Hash {
     merkle::leaf_hash(&[&frame.header.encode(), &frame.payload])
+}
+
+/// True for a stored frame that is the recorded one.
+fn is_same(stored: &RawFrame, recorded: &FrameRecord) -> bool {
+    leaf_of(stored) == recorded.leaf && stored.header == recorded.header
 }
 
 /// A frame that breaks a rule of the protocol.

@@ -9,7 +9,7 @@ use protocol::transcript::Transcript;
 use crate::finding::{Checked, absent};
 use crate::outline::{Outline, Read};
 use crate::replay::FrameReplay;
-use crate::{Expected, Parties, finding};
+use crate::{Expected, Input, Parties, finding};
 
 /// Set of rules that are checked together.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +50,7 @@ pub(crate) struct Case<'a> {
     pub(crate) outline: &'a Outline,
     pub(crate) read: Read,
     pub(crate) parties: Parties,
+    pub(crate) input: Input,
     pub(crate) limits: &'a Limits,
     pub(crate) expected: &'a Expected,
     pub(crate) replay: FrameReplay<'a>,
@@ -74,6 +75,13 @@ pub const T0: Level = Level {
         Rule::new("T0-11", "ledger", |c| c.outline.check_ledger()),
         Rule::new("T0-12", "hellos-signed", |c| c.outline.check_hellos_signed(c.transcript)),
         Rule::new("T0-13", "last-words", |c| c.outline.check_last_words()),
+        Rule::new("T0-14", "frames-signed", |c| c.outline.check_frames_signed()),
+        Rule::new("T0-15", "blind-committed", |c| c.outline.check_blind()),
+        Rule::new("T0-16", "release-signed", |c| c.outline.check_released()),
+        Rule::new("T0-17", "input-opened", |c| {
+            finding::ensure(c.input != Input::Other, "verify-opening-other")?;
+            c.outline.hellos().map(drop)
+        }),
         Rule::new("T0-20", "frames-recorded", |c| c.replay.check_match()),
         Rule::new("T0-21", "elements-canonical", |c| c.replay.check_canonical()),
         Rule::new("T0-22", "elements-distinct", |c| c.replay.check_distinct()),

@@ -12,7 +12,10 @@ pub(crate) struct Shape {
     pub(crate) profile: Profile,
     pub(crate) table_sent: bool,
     pub(crate) table: TableDescriptor,
+    /// Elements of BLIND.
     pub(crate) elements: u64,
+    /// Elements of EVAL, noise rows among them.
+    pub(crate) answers: u64,
     /// Elements of a full frame of whole rows.
     pub(crate) row_frame: u32,
     /// Elements of any other full frame.
@@ -80,6 +83,7 @@ impl Shape {
             StreamId::Table => Announced::Exactly(self.table.tag_count),
             StreamId::Handles => Announced::AtMost(self.handles_max),
             StreamId::Ids => Announced::AtMost(self.ids_max),
+            StreamId::Eval => Announced::Exactly(self.answers),
             _ => Announced::Exactly(self.elements),
         }
     }

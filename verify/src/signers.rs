@@ -42,7 +42,8 @@ impl Signers {
     }
 
     /// Signers of at least one of two things.
-    pub(crate) const fn or(self, other: Self) -> Self {
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
         Self {
             advertiser: self.advertiser || other.advertiser,
             provider: self.provider || other.provider,

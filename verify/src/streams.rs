@@ -1,12 +1,14 @@
 //! The checks of the bulk streams by their records: counts, frames, and signed heads.
 
+use disclosure::noise::Noise;
 use protocol::codec::StreamId;
+use protocol::error::Bug;
 use protocol::limits::Limits;
 use protocol::message::{Checkpoint, verify_checkpoint};
 use protocol::suite::Profile;
-use protocol::transcript::Role;
 use protocol::transcript::receipt::StreamHead;
 
+use crate::evidence::sender;
 use crate::finding::{Checked, Finding, ensure, require};
 use crate::opening::{elements, profile, shape};
 use crate::outline::{Outline, StreamRecord};
@@ -39,13 +41,10 @@ impl Outline {
             Announced::AtMost(count) => head.elements <= count,
         };
         // Count and root stand in the head; all else in records that anyone can alter.
-        let sender = if stream.from_advertiser() { Role::Advertiser } else { Role::Provider };
-        let signed = self.evidence.of_head(&head).and(Signers::of(sender));
-        let by = match stream {
-            // The bound is that of RELEASED, which nobody signs.
-            StreamId::Ids => Signers::NOBODY,
-            _ if record.ended => signed.and(self.evidence.session),
-            _ => Signers::NOBODY,
+        let signed = self.evidence.of_head(&head).and(Signers::of(sender(stream)));
+        let by = match record.ended {
+            true => signed.and(self.evidence.session),
+            false => Signers::NOBODY,
         };
         require(by, fits, of(stream, "verify-count"))?;
         let announced = stream != StreamId::Table || head.root == shape.table.root;
@@ -71,20 +70,35 @@ impl Outline {
         let terms = &self.terms()?.terms;
         let profile = profile(hello_a)?;
         let width = shape(profile, hello_a, limits)?;
+        let noise = Noise::of_terms(terms).map_or(0, |noise| noise.rows(width));
+        let elements = elements(hello_a)?;
+        let answers = noise.checked_mul(width.get().into()).ok_or(Bug::invariant())?;
+        let answers = answers.checked_add(elements).ok_or(Bug::invariant())?;
+        // Nothing tells noise rows from the others. More handles than rows fail T0-07.
+        let handles_max = terms.handles_cap(noise, width).unwrap_or(u64::MAX);
         Ok(Shape {
             profile,
             table_sent: terms.table_delivery == 1,
             table: hello_p.table,
-            elements: elements(hello_a)?,
+            elements,
+            answers,
             row_frame: width.frame_elements(limits),
             frame: limits.frame_elements,
-            // One handle names one row at most.
-            handles_max: terms.handles_max.min(hello_a.row_slots),
-            // A bound that a number of RELEASED makes meaningless is no bound.
-            ids_max: self.released.map_or(0, |released| {
-                released.handles_known.saturating_mul(u64::from(terms.ids_per_record_max))
-            }),
+            handles_max,
+            // Classes are released whole, whichever of their members were asked about.
+            ids_max: terms.handles_max.saturating_mul(u64::from(terms.ids_per_record_max)),
         })
+    }
+
+    /// The sender of every frame signed it, with its stream so far and the question it answers.
+    pub(crate) fn check_frames_signed(&self) -> Checked {
+        self.required(!self.streams.is_empty(), || "verify-no-stream")?;
+        match self.evidence.frames.unsigned {
+            None => Ok(()),
+            Some((stream, index)) => {
+                Err(of(stream, "verify-frame-unsigned").with_number("frame", index).into())
+            }
+        }
     }
 
     /// Sender and receiver of every stream signed its head, once.
@@ -103,6 +117,8 @@ impl Outline {
         }
         let sent = |code| heads.iter().any(|(stream, _)| stream.code() == code);
         let about_sent = self.checkpoints.iter().all(|(c, _)| sent(c.stream));
+        // Without a receipt its frames may have been on their way.
+        ensure(about_sent || self.receipt.is_none(), "verify-checkpoint-unsent")?;
         self.required(about_sent, || "verify-checkpoint-unsent")?;
         for (stream, _) in &heads {
             for from_sender in [true, false] {
@@ -132,7 +148,9 @@ impl Outline {
             let same = (checkpoint.frames, checkpoint.elements, checkpoint.root)
                 == (head.frames, head.elements, head.root);
             let other = of(stream, "verify-other-head").with("side", side(from_sender));
-            ensure(same, other)?;
+            let head = checkpoint.head();
+            let by = self.evidence.of_head(&head).and(self.evidence.of_other(self, &head, true));
+            require(by, same, other)?;
         }
         let key = self.key(stream.from_advertiser() == from_sender)?;
         let signed = verify_checkpoint(checkpoint, key, &self.terms()?.sid);
@@ -151,13 +169,14 @@ fn check_frames(shape: &Shape, stream: StreamId, record: &StreamRecord) -> Check
         Some((last, others)) if record.ended => (Some(last), others),
         _ => (None, record.frames.as_slice()),
     };
-    let even = others.iter().all(|(header, _)| shape.is_full(header));
-    let within = others.iter().chain(last).all(|(header, _)| header.elements <= full);
+    let even = others.iter().all(|frame| shape.is_full(&frame.header));
+    let within = others.iter().chain(last).all(|frame| frame.header.elements <= full);
     ensure(even && within, of(stream, "verify-frame-not-full"))?;
-    let exact = record.frames.iter().all(|(header, _)| shape.has_right_length(header));
+    let exact = record.frames.iter().all(|frame| shape.has_right_length(&frame.header));
     ensure(exact, of(stream, "verify-frame-length"))?;
     // Only a bag without any digital ID has a frame without an element.
-    let empty = record.frames.len() > 1 && record.frames.iter().any(|(h, _)| h.elements == 0);
+    let empty =
+        record.frames.len() > 1 && record.frames.iter().any(|frame| frame.header.elements == 0);
     ensure(!empty, of(stream, "verify-frame-empty"))
 }
 

@@ -6,22 +6,18 @@
 #[path = "../../session/tests/support/mod.rs"]
 mod support;
 
-use protocol::codec::{RawFrame, StreamId};
-use protocol::group::Portable;
-use protocol::limits::Limits;
-use protocol::message::{Checkpoint, Control, SessionBinding};
-use protocol::suite::Profile;
-use protocol::transcript::merkle::leaf_hash;
-use protocol::transcript::{Record, Role, Transcript};
+mod package;
+
+use package::{A, P, Package, by};
+use protocol::attestation::Signature;
+use protocol::codec::StreamId;
+use protocol::commitment::InputOpening;
+use protocol::message::{Control, SessionBlind, SignedReceipt};
+use protocol::seed::SessionSeed;
+use protocol::transcript::Record;
 use support::words::sign_over;
 use support::*;
-use verify::rules::T0;
-use verify::{
-    CheckResult, Conclusion, Expected, FrameSource, FrameUnreadable, Signers, Verdict, verify,
-};
-
-const A: Role = Role::Advertiser;
-const P: Role = Role::Provider;
+use verify::{Conclusion, Input, Signers};
 
 #[test]
 fn frames_and_leaves_altered_without_a_key_accuse_nobody() {
@@ -122,6 +118,129 @@ fn answers_to_repeated_elements_do_not_accuse_who_answered() {
 }
 
 #[test]
+fn handles_counted_otherwise_by_the_advertiser_alone_do_not_accuse_who_answered_them() {
+    let mut package = Package::shuffled();
+    for record in &mut package.transcript.records {
+        if let Record::Bulk { header, .. } = record
+            && header.stream == StreamId::Handles
+        {
+            header.elements += 1;
+        }
+    }
+    package.edit(package.control(8), |message| {
+        let Control::Receipt(SignedReceipt { receipt, signature }) = message else { panic!() };
+        let handles = receipt.streams.iter_mut().find(|head| head.stream == 19).unwrap();
+        handles.elements += 1;
+        *signature = receipt.sign(&advertiser_key()).unwrap();
+    });
+    let verdict = package.judge();
+    assert_eq!(by(&verdict, "T0-10"), Some(Signers::of(A)), "{verdict:?}");
+    assert_eq!(verdict.accused(), Signers::of(A));
+}
+
+#[test]
+fn a_release_that_answers_other_handles_accuses_its_provider() {
+    // The provider counts one handle more than it signed that it was sent.
+    let mut package = Package::shuffled();
+    let (sid, handles) = (package.sid(), package.roots(StreamId::Handles).pop().unwrap());
+    package.edit(package.control(13), |message| {
+        let Control::Released(released) = message else { panic!("{}", message.name()) };
+        released.handles_known += 1;
+    });
+    let unsigned = package.judge();
+    assert_eq!(by(&unsigned, "T0-16"), Some(Signers::NOBODY), "{unsigned:?}");
+    assert_eq!(unsigned.accused(), Signers::NOBODY);
+    package.edit(package.control(13), |message| {
+        let Control::Released(released) = message else { panic!("{}", message.name()) };
+        *released = released.signed(&provider_key(), &sid, &handles).unwrap();
+    });
+    // Its receipt says something else.
+    let verdict = package.judge();
+    assert_eq!(by(&verdict, "T0-10"), Some(Signers::of(P)), "{verdict:?}");
+    // So does the one that it never signed.
+    package.edit(package.control(8), |message| {
+        let Control::Receipt(SignedReceipt { receipt, signature }) = message else { panic!() };
+        receipt.handles_known += 1;
+        *signature = receipt.sign(&advertiser_key()).unwrap();
+    });
+    let verdict = package.judge();
+    assert_eq!(by(&verdict, "T0-10"), Some(Signers::BOTH), "{verdict:?}");
+}
+
+#[test]
+fn a_blind_that_is_no_element_accuses_the_advertiser_that_signed_it() {
+    for (k_a, expected) in [([0; 32], Signers::of(A)), ([0xFF; 32], Signers::of(A))] {
+        let mut package = Package::shuffled();
+        let sid = package.sid();
+        package.edit(package.control(14), |message| {
+            let Control::SessionBlind(blind) = message else { panic!("{}", message.name()) };
+            blind.k_a = k_a;
+        });
+        assert_eq!(package.accused(), Signers::NOBODY);
+        package.edit(package.control(14), |message| {
+            let Control::SessionBlind(blind) = message else { panic!("{}", message.name()) };
+            *blind = SessionBlind::sign(k_a, &advertiser_key(), &sid);
+        });
+        let verdict = package.judge();
+        assert_eq!(by(&verdict, "T0-15"), Some(expected), "{verdict:?}");
+        assert_eq!(verdict.accused(), expected);
+    }
+}
+
+#[test]
+fn rows_before_a_commitment_to_the_blind_are_no_session() {
+    let mut package = Package::shuffled();
+    package.transcript.records.remove(package.control(14));
+    package.renumber();
+    let verdict = package.judge();
+    assert_eq!(by(&verdict, "T0-02"), Some(Signers::NOBODY), "{verdict:?}");
+    assert_eq!(verdict.accused(), Signers::NOBODY);
+}
+
+#[test]
+fn a_frame_without_its_senders_signature_is_found_and_accuses_nobody() {
+    for honest in [Package::aligned(), Package::shuffled()] {
+        for at in 0..honest.transcript.records.len() {
+            let mut package = honest.clone();
+            let Record::Bulk { signature, .. } = &mut package.transcript.records[at] else {
+                continue;
+            };
+            *signature = Signature::NONE;
+            let verdict = package.judge();
+            assert_eq!(by(&verdict, "T0-14"), Some(Signers::NOBODY), "{at}: {verdict:?}");
+            assert_eq!(verdict.accused(), Signers::NOBODY, "{at}");
+        }
+    }
+}
+
+#[test]
+fn the_map_of_the_input_is_shown_by_an_opening_and_by_nothing_else() {
+    let world = World::five_by_seven();
+    let mut package = Package::aligned();
+    assert_eq!(package.judge().account.input, Input::NotShown);
+    let salt = *SessionSeed::from_bytes(world.session_seed()).input_salt();
+    let opening = InputOpening { salt, input: input_root(&world.rows) };
+    package.opening = Some(opening.encode());
+    let verdict = package.judge();
+    assert!(verdict.is_accepted(), "{verdict:?}");
+    assert_eq!(verdict.account.input, Input::Opened(opening.input));
+    // Before its HELLO nothing could be opened.
+    let mut cut = package.clone();
+    cut.transcript.records.clear();
+    let verdict = cut.judge();
+    assert_eq!(verdict.account.input, Input::NotShown);
+    assert_eq!(verdict.conclusion(), Conclusion::Interrupted, "{verdict:?}");
+    let mut other = opening;
+    other.input.map[0] ^= 1;
+    for bytes in [other.encode(), opening.encode()[1..].to_vec(), Vec::new()] {
+        package.opening = Some(bytes);
+        let verdict = package.judge();
+        assert_eq!(by(&verdict, "T0-17"), Some(Signers::NOBODY), "{verdict:?}");
+        assert_eq!((verdict.account.input, verdict.accused()), (Input::Other, Signers::NOBODY));
+    }
+}
+
+#[test]
 fn terms_that_break_a_rule_accuse_whoever_signed_them() {
     let mut package = Package::aligned();
     let terms = package.control(3);
@@ -185,7 +304,7 @@ fn hellos_that_do_not_fit_are_no_failure_before_somebody_agreed_to_both() {
 #[test]
 fn two_heads_of_one_stream_accuse_whoever_signed_both() {
     let mut package = Package::aligned();
-    let at = package.checkpoint(StreamId::Blind, A);
+    let at = package.checkpoint(StreamId::Blind, A).unwrap();
     let mut second = package.transcript.records[at].clone();
     let sid = package.sid();
     if let Record::Control(frame) = &mut second {
@@ -239,207 +358,4 @@ fn a_word_put_in_ones_mouth_accuses_nobody_and_is_not_accepted() {
     let verdict = package.judge();
     assert_eq!(by(&verdict, "T0-13"), Some(Signers::NOBODY), "{verdict:?}");
     assert_eq!(verdict.conclusion(), Conclusion::NotAccepted);
-}
-
-/// A transcript and the frames beside it, in the hands of somebody who edits them.
-#[derive(Clone)]
-struct Package {
-    transcript: Transcript,
-    frames: Vec<RawFrame>,
-}
-
-impl Package {
-    fn aligned() -> Self {
-        let ended = run(World::five_by_seven().setup());
-        ended.expect_honest();
-        Self::of(&ended.advertiser)
-    }
-
-    fn shuffled() -> Self {
-        let ended = run(World::five_by_seven().shuffled(Profile::DigitalIds, 2).setup());
-        ended.expect_honest();
-        Self::of(&ended.advertiser)
-    }
-
-    fn of(side: &Side) -> Self {
-        let transcript = Transcript::parse(&side.transcript).unwrap();
-        Self { transcript, frames: side.frames.clone() }
-    }
-
-    fn judge(&self) -> Verdict {
-        let mut frames = self;
-        let expected = Expected::default();
-        verify(&T0, &self.transcript, &mut frames, &Portable, &Limits::SMALL, 1 << 10, &expected)
-            .unwrap()
-    }
-
-    /// The accused of a verdict, which accepts nothing that was edited.
-    fn accused(&self) -> Signers {
-        let verdict = self.judge();
-        assert!(!verdict.is_accepted());
-        verdict.accused()
-    }
-
-    fn sid(&self) -> [u8; 32] {
-        match Control::decode(self.frame_at(self.control(3))).unwrap() {
-            Control::Terms(terms) => terms.sid,
-            other => panic!("{}", other.name()),
-        }
-    }
-
-    /// Place of the first control message of a kind.
-    fn control(&self, kind: u8) -> usize {
-        let of_kind = |record: &Record| match record {
-            Record::Control(frame) => frame.header.kind == kind,
-            Record::Bulk { .. } => false,
-        };
-        self.transcript.records.iter().position(of_kind).unwrap()
-    }
-
-    fn frame_at(&self, at: usize) -> &RawFrame {
-        match &self.transcript.records[at] {
-            Record::Control(frame) => frame,
-            Record::Bulk { .. } => panic!("a control message"),
-        }
-    }
-
-    fn payload(&self, at: usize) -> Vec<u8> {
-        self.frame_at(at).payload.to_vec()
-    }
-
-    fn edit(&mut self, at: usize, edit: impl FnOnce(&mut Control)) {
-        let frame = self.frame_at(at);
-        let header = frame.header;
-        let mut message = Control::decode(frame).unwrap();
-        edit(&mut message);
-        let frame = message.encode(header.stream, header.index).unwrap();
-        self.transcript.records[at] = Record::Control(frame);
-    }
-
-    /// Place of a side's signature of the head of a stream.
-    fn checkpoint(&self, stream: StreamId, role: Role) -> usize {
-        let own = |record: &Record| match record {
-            Record::Control(frame) => match Control::decode(frame).unwrap() {
-                Control::Checkpoint(c) | Control::CheckpointAck(c) => {
-                    let by_advertiser = frame.header.stream.from_advertiser();
-                    c.stream == stream.code() && by_advertiser == (role == A)
-                }
-                _ => false,
-            },
-            Record::Bulk { .. } => false,
-        };
-        self.transcript.records.iter().position(own).unwrap()
-    }
-
-    /// Exchanges two elements of the first stored frame of a stream.
-    fn swap_elements(&mut self, stream: StreamId) {
-        self.alter(stream, |payload| {
-            for byte in 0..32.min(payload.len() / 2) {
-                payload.swap(byte, 32 + byte);
-            }
-        });
-    }
-
-    /// Repeats the first element of the first stored frame of a stream.
-    fn repeat_element(&mut self, stream: StreamId) {
-        self.alter(stream, |payload| payload.copy_within(0..32, 32));
-    }
-
-    fn alter(&mut self, stream: StreamId, edit: impl Fn(&mut Vec<u8>)) {
-        let frame = self.frames.iter_mut().find(|frame| frame.header.stream == stream).unwrap();
-        let mut payload = frame.payload.to_vec();
-        edit(&mut payload);
-        frame.payload = payload.into();
-    }
-
-    /// Puts the frames of another package in the place of a stream's.
-    fn take(&mut self, stream: StreamId, other: &Self) {
-        self.frames.retain(|frame| frame.header.stream != stream);
-        let theirs = other.frames.iter().filter(|frame| frame.header.stream == stream);
-        self.frames.extend(theirs.cloned());
-    }
-
-    /// Records the frames of a stream as they are stored.
-    fn follow(&mut self, stream: StreamId) {
-        for record in &mut self.transcript.records {
-            let Record::Bulk { header, leaf } = record else { continue };
-            let stored = |frame: &&RawFrame| {
-                frame.header.stream == stream && header.index == frame.header.index
-            };
-            if header.stream == stream {
-                let frame = self.frames.iter().find(stored).unwrap();
-                *leaf = leaf_hash(&[&frame.header.encode(), &frame.payload]);
-            }
-        }
-    }
-
-    /// Has a side sign the head of a stream as it is recorded.
-    fn sign(&mut self, stream: StreamId, role: Role) {
-        let mut tree = protocol::transcript::merkle::Tree::new();
-        for record in &self.transcript.records {
-            match record {
-                Record::Bulk { header, leaf } if header.stream == stream => tree.push(*leaf),
-                _ => {}
-            }
-        }
-        let (sid, root) = (self.sid(), tree.root());
-        let again = |checkpoint: &mut Checkpoint, kind| {
-            checkpoint.root = root;
-            sign_checkpoint(checkpoint, kind, &sid);
-        };
-        self.edit(self.checkpoint(stream, role), |message| match message {
-            Control::Checkpoint(checkpoint) => again(checkpoint, 6),
-            Control::CheckpointAck(checkpoint) => again(checkpoint, 7),
-            other => panic!("{}", other.name()),
-        });
-    }
-
-    /// Lowers a minimum below the floor, and has one side sign the session that follows.
-    fn relax_terms(&mut self, role: Option<Role>) {
-        let (hello_a, hello_p) = (self.payload(0), self.payload(1));
-        let opening = self.transcript.opening;
-        self.edit(self.control(3), |message| {
-            let Control::Terms(message) = message else { panic!("TERMS") };
-            message.terms.k_min = 0;
-            let binding = SessionBinding {
-                hello_a: &hello_a,
-                hello_p: &hello_p,
-                spki_advertiser: &opening.spki_advertiser,
-                spki_provider: &opening.spki_provider,
-                exporter: &opening.exporter,
-            };
-            message.sid = binding.sid(&message.terms).unwrap();
-            let key = match role {
-                Some(A) => advertiser_signing_key(),
-                Some(P) => provider_signing_key(),
-                None => return,
-            };
-            message.signature = sign(&key, "sign-terms", &[&message.sid]);
-        });
-    }
-
-    /// Gives control messages the indices of their places.
-    fn renumber(&mut self) {
-        let mut next = [0, 0];
-        for record in &mut self.transcript.records {
-            if let Record::Control(frame) = record {
-                let next = &mut next[usize::from(frame.header.stream.from_advertiser())];
-                frame.header.index = *next;
-                *next += 1;
-            }
-        }
-    }
-}
-
-impl FrameSource for &Package {
-    fn frame(&mut self, stream: StreamId, index: u32) -> Result<Option<RawFrame>, FrameUnreadable> {
-        let mut frames = self.frames.iter();
-        Ok(frames.find(|f| f.header.stream == stream && f.header.index == index).cloned())
-    }
-}
-
-/// The accused of a failing check; `None` if it does not fail.
-fn by(verdict: &Verdict, rule: &str) -> Option<Signers> {
-    let check = verdict.checks.iter().find(|check| check.rule == rule).unwrap();
-    matches!(check.result, CheckResult::Failed(_)).then_some(check.by)
 }

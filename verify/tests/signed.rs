@@ -231,17 +231,22 @@ fn a_refusal_is_signed_over_what_it_answers() {
     };
     let of_handles = {
         let world = World::five_by_seven().shuffled(Profile::DigitalIds, 2);
-        let mut setup = world.setup();
-        setup.provider.policy.offer.k_min = 3;
-        setup.advertiser.terms.k_min = 3;
-        setup.graph.handles.values_mut().for_each(|record| *record = 7);
-        run(setup)
+        let setup = world.setup();
+        let clock = setup.clock.clone();
+        // The terms expire while the batch is on its way.
+        run_altered(setup, |frame| {
+            if frame.header.stream == StreamId::Handles {
+                clock.set(NOW + 30 * 86_400);
+            }
+            None
+        })
     };
     for (ended, stage, streams) in [(at_hello, 1, 0), (at_terms, 2, 0), (of_handles, 3, 4)] {
         let Ok(Control::Refuse(refuse)) = Control::decode(ended.control(5)) else {
             panic!("a REFUSE")
         };
-        assert_eq!((refuse.sent_at, refuse.streams.len()), (NOW, streams));
+        let sent_at = if stage == 3 { NOW + 30 * 86_400 } else { NOW };
+        assert_eq!((refuse.sent_at, refuse.streams.len()), (sent_at, streams));
         let channel = World::five_by_seven().channel();
         let shared = match stage {
             1 => h("hello-a", &[&ended.control(1).payload]),

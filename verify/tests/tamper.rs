@@ -7,6 +7,7 @@
 #[path = "../../session/tests/support/mod.rs"]
 mod support;
 
+use protocol::attestation::Signature;
 use protocol::codec::{FrameHeader, RawFrame, StreamId};
 use protocol::group::Portable;
 use protocol::limits::Limits;
@@ -177,11 +178,13 @@ fn is_failed(verdict: &Verdict, rule: &str) -> bool {
     checks.any(|check| check.rule == rule && matches!(check.result, CheckResult::Failed(_)))
 }
 
-/// Bytes of a record that a flip can alter: a message's body, or a frame's leaf hash.
+/// Bytes of a record that a flip can alter: a message's body, or a frame's leaf and signature.
 fn content_len(record: &Record) -> usize {
     match record {
+        // Kinds that no rule judges yet.
+        Record::Control(frame) if [13, 14].contains(&frame.header.kind) => 0,
         Record::Control(frame) => frame.payload.len(),
-        Record::Bulk { leaf, .. } => leaf.len(),
+        Record::Bulk { leaf, .. } => leaf.len() + Signature::LEN,
     }
 }
 
@@ -192,7 +195,12 @@ fn flip(record: &mut Record, byte: usize, bit: usize) {
             payload[byte] ^= 1 << bit;
             frame.payload = payload.into();
         }
-        Record::Bulk { leaf, .. } => leaf[byte] ^= 1 << bit,
+        Record::Bulk { leaf, .. } if byte < leaf.len() => leaf[byte] ^= 1 << bit,
+        Record::Bulk { leaf, signature, .. } => {
+            let mut bytes = signature.to_bytes();
+            bytes[byte - leaf.len()] ^= 1 << bit;
+            *signature = Signature::from_bytes(&bytes);
+        }
     }
 }
 

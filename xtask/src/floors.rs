@@ -298,12 +298,16 @@ const fn room(
 const STAMP: &str = "veilmatch-stamp";
 const KERNEL: &str = "ristretto-batch";
 const PROTOCOL: &str = "veilmatch-protocol";
+const DISCLOSURE: &str = "veilmatch-disclosure";
+const POLICY: &str = "veilmatch-policy";
+const CLASSES: &str = "veilmatch-classes";
 const SESSION: &str = "veilmatch-session";
 const VERIFY: &str = "veilmatch-verify";
 const REPORT: &str = "veilmatch-report";
 const STORE: &str = "veilmatch-store";
 const NORMALIZE: &str = "veilmatch-normalize";
 const CHANNEL: &str = "veilmatch-channel";
+const LEDGER: &str = "veilmatch-ledger";
 const TABULAR: &str = "veilmatch-tabular";
 const RIGHTS: &str = "veilmatch-rights";
 const CRM: &str = "veilmatch-crm";
@@ -318,38 +322,51 @@ const ROOMS: &[Room] = &[
     room(1, STAMP, &[], &[]),
     room(1, KERNEL, &[], &[]),
     room(1, PROTOCOL, &[], &[]),
-    room(2, SESSION, &[PROTOCOL], &[VERIFY]),
-    room(2, VERIFY, &[PROTOCOL], &[SESSION]),
-    room(2, REPORT, &[PROTOCOL], &[]),
-    room(3, STORE, &[REPORT, SESSION, PROTOCOL], &[]),
-    room(3, NORMALIZE, &[REPORT, PROTOCOL], &[]),
-    room(4, CHANNEL, &[STORE, REPORT, SESSION, PROTOCOL], &[]),
-    room(4, TABULAR, &[STORE, NORMALIZE, REPORT, PROTOCOL], &[]),
-    room(4, RIGHTS, &[TABULAR, STORE, NORMALIZE, REPORT, PROTOCOL], &[]),
-    room(5, MAPPING, &[TABULAR, STORE, NORMALIZE, REPORT, PROTOCOL], &[]),
-    room(5, CRM, &[TABULAR, STORE, NORMALIZE, REPORT, SESSION, PROTOCOL], &[]),
+    room(2, DISCLOSURE, &[PROTOCOL], &[]),
+    room(2, POLICY, &[PROTOCOL], &[]),
+    room(3, SESSION, &[POLICY, DISCLOSURE, PROTOCOL], &[VERIFY, CLASSES]),
+    room(3, VERIFY, &[DISCLOSURE, PROTOCOL], &[SESSION]),
+    room(3, CLASSES, &[DISCLOSURE, PROTOCOL], &[]),
+    room(3, REPORT, &[PROTOCOL], &[]),
+    room(4, STORE, &[REPORT, SESSION, PROTOCOL], &[]),
+    room(4, NORMALIZE, &[REPORT, PROTOCOL], &[]),
+    room(5, CHANNEL, &[STORE, REPORT, SESSION, PROTOCOL], &[]),
+    room(5, LEDGER, &[STORE, REPORT, SESSION, PROTOCOL], &[]),
+    room(5, TABULAR, &[STORE, NORMALIZE, REPORT, PROTOCOL], &[]),
+    room(5, RIGHTS, &[TABULAR, STORE, NORMALIZE, REPORT, PROTOCOL], &[]),
+    room(6, MAPPING, &[TABULAR, STORE, NORMALIZE, REPORT, PROTOCOL], &[]),
+    room(6, CRM, &[TABULAR, STORE, NORMALIZE, REPORT, SESSION, PROTOCOL], &[]),
     room(
-        5,
+        6,
         NODE,
-        &[CHANNEL, TABULAR, RIGHTS, STORE, NORMALIZE, REPORT, SESSION, PROTOCOL, KERNEL],
+        &[CHANNEL, LEDGER, TABULAR, RIGHTS, STORE, NORMALIZE, REPORT, SESSION, PROTOCOL, KERNEL],
         &[VERIFY],
     ),
-    room(5, GRAPH, &[RIGHTS, TABULAR, STORE, NORMALIZE, REPORT, SESSION, PROTOCOL], &[]),
-    room(6, AUDITOR, &[VERIFY, REPORT, PROTOCOL], &[]),
-    room(6, "veilmatch-advertiser-node", OF_ADVERTISER, &[VERIFY, AUDITOR]),
-    room(6, "veilmatch-provider-node", OF_PROVIDER, &[VERIFY, AUDITOR]),
-    room(6, SAMPLE, &[], &[]),
-    room(7, "interop", &[], &[SAMPLE]),
-    room(7, "xtask", &[SAMPLE], &[]),
+    room(
+        6,
+        GRAPH,
+        &[RIGHTS, TABULAR, STORE, NORMALIZE, CLASSES, REPORT, SESSION, DISCLOSURE, PROTOCOL],
+        &[],
+    ),
+    room(7, AUDITOR, &[VERIFY, REPORT, PROTOCOL], &[]),
+    room(7, "veilmatch-advertiser-node", OF_ADVERTISER, &[VERIFY, AUDITOR]),
+    room(7, "veilmatch-provider-node", OF_PROVIDER, &[VERIFY, AUDITOR]),
+    room(7, SAMPLE, &[], &[]),
+    room(8, "interop", &[], &[SAMPLE]),
+    room(8, "xtask", &[SAMPLE], &[]),
 ];
 
 /// Own crates of the provider's program: nothing of CRM files.
-const OF_PROVIDER: &[&str] =
-    &[NODE, MAPPING, GRAPH, CHANNEL, TABULAR, RIGHTS, STORE, NORMALIZE, REPORT, SESSION, PROTOCOL];
+const OF_PROVIDER: &[&str] = &[
+    NODE, MAPPING, GRAPH, CHANNEL, LEDGER, TABULAR, RIGHTS, STORE, NORMALIZE, CLASSES, REPORT,
+    SESSION, DISCLOSURE, PROTOCOL,
+];
 
 /// Own crates of the advertiser's program: nothing of the graph.
-const OF_ADVERTISER: &[&str] =
-    &[NODE, MAPPING, CRM, CHANNEL, TABULAR, STORE, NORMALIZE, REPORT, SESSION, PROTOCOL];
+const OF_ADVERTISER: &[&str] = &[
+    NODE, MAPPING, CRM, CHANNEL, LEDGER, TABULAR, STORE, NORMALIZE, REPORT, SESSION, DISCLOSURE,
+    PROTOCOL,
+];
 
 /// Arrows between rooms of one floor: files of objections are read as all tables are.
 const SIDEWAYS: &[(&str, &str)] = &[(RIGHTS, TABULAR)];
@@ -369,6 +386,9 @@ const OF_PROTOCOL: &[&str] = &[
 
 /// Rooms that stay narrow, and the outside crates they may use besides those of `protocol`.
 const NARROW: &[(&str, &[&str])] = &[
+    (DISCLOSURE, &[]),
+    (POLICY, &[]),
+    (CLASSES, &[]),
     (SESSION, &["zerocopy"]),
     (VERIFY, &[]),
     (REPORT, &["clap", "fluent-bundle", "fluent-syntax", "jiff", "serde_json", "unic-langid"]),

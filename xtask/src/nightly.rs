@@ -3,7 +3,8 @@
 //! A hundred runs that are killed or cut; the tests of ristretto-batch in release mode with
 //! millions of elements on each path of each backend and a seed of their own; the timing bench with
 //! its threshold; the plain-integer model under Miri; Python libraries against our normalizer, and
-//! Python tools on our results. The same random points, elements and values can be had again by the
+//! Python tools on our results; a month of daily runs with real arithmetic. The same random points,
+//! elements and values can be had again by the
 //! printed commands.
 
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -17,7 +18,8 @@ use crate::{chaos, python};
 /// Options of the command.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Steps to run, all unless some are named: chaos, kernel, timing, miri, oracles, readback.
+    /// Steps to run, all unless some are named: chaos, kernel, timing, miri, oracles, readback,
+    /// month.
     steps: Vec<String>,
     /// Elements on each path of each backend, at least.
     #[arg(long, default_value_t = 2_000_000, value_parser = clap::value_parser!(u32).range(1..))]
@@ -33,13 +35,14 @@ pub(crate) struct Options {
 /// Runs every step, whatever became of the one before.
 pub(crate) fn run(options: &Options) -> Result<(), String> {
     let seed = options.seed.unwrap_or_else(fresh_seed);
-    let steps: [(&str, &Step<'_>); 6] = [
+    let steps: [(&str, &Step<'_>); 7] = [
         ("chaos", &interruptions),
         ("kernel", &|| kernel(seed, options.elements)),
         ("timing", &timing),
         ("miri", &miri),
         ("oracles", &|| python::oracles(seed, options.values)),
         ("readback", &python::readback),
+        ("month", &month),
     ];
     let names = steps.map(|(name, _)| name);
     if let Some(unknown) = options.steps.iter().find(|step| !names.contains(&step.as_str())) {
@@ -70,6 +73,13 @@ fn kernel(seed: u64, elements: u32) -> Result<Done, String> {
 fn timing() -> Result<Done, String> {
     let mut command = tool::cargo(&["bench", "-p", "ristretto-batch", "--bench", "timing", "--"]);
     command.args(["--samples", "4000", "--fail-above", "10"]);
+    tool::succeed(&mut command).map(|()| Done::Passed)
+}
+
+/// A month of daily runs with real arithmetic.
+fn month() -> Result<Done, String> {
+    let mut command = tool::cargo(&["test", "--release", "-p", "veilmatch-session"]);
+    command.args(["--test", "month", "--", "--ignored", "--nocapture"]);
     tool::succeed(&mut command).map(|()| Done::Passed)
 }
 

@@ -144,6 +144,8 @@ pub(crate) struct Summary {
     pub(crate) rate: String,
     /// Rows by identifiers that matched, from one up, as released; empty in aligned order.
     pub(crate) rows_by_hits: Vec<Option<u64>>,
+    /// Rows by which noise moves a count, at most; none if there is no noise.
+    pub(crate) clamp: Option<u64>,
     /// Digital IDs delivered.
     pub(crate) digital_ids: Option<u64>,
     /// Elements that the session multiplied, padding included.
@@ -725,6 +727,7 @@ impl Summary {
             matched: released.matched,
             rate: released.rate,
             rows_by_hits: released.rows_by_hits,
+            clamp: value.pointer("/epsilon/clamp_rows").and_then(Value::as_u64),
             digital_ids: value.get("digital_ids").and_then(Value::as_u64),
             elements: value.get("elements").and_then(Value::as_u64),
             stages: stages.ok_or_else(|| missing("stages"))?,

@@ -134,7 +134,14 @@ impl<'a> Reader<'a> {
 }
 
 /// Crates without `std`, built as they are: what a verification consists of, and the sessions.
-const PURE: &[&str] = &["veilmatch-protocol", "veilmatch-verify", "veilmatch-session"];
+const PURE: &[&str] = &[
+    "veilmatch-protocol",
+    "veilmatch-disclosure",
+    "veilmatch-policy",
+    "veilmatch-classes",
+    "veilmatch-verify",
+    "veilmatch-session",
+];
 
 /// The machine that has nothing.
 const TARGET: &str = "wasm32-unknown-unknown";

@@ -8,8 +8,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use crm::{
-    ColumnCounts, ColumnUse, FileUse, InputCounts, PreparedInput, RowReasons, SharedIdentifiers,
-    SourceCounts, Survey, UnknownWords,
+    ColumnCounts, ColumnUse, FileUse, InputCounts, InputRules, PreparedInput, RowReasons,
+    SharedIdentifiers, SourceCounts, Survey, UnknownWords, Unmatchable, WidelyShared,
 };
 use mapping::MapDigest;
 use node::console::{Object, OutputOptions, Progress, Terminal};
@@ -18,7 +18,7 @@ use node::invite::Invitation;
 use normalize::Reason;
 use protocol::error::Bug;
 use protocol::identifier::IdentifierKind;
-use protocol::limits::{N_MIN_DEFAULT, ROW_WIDTH_MAX};
+use protocol::limits::N_MIN_DEFAULT;
 use protocol::suite::{Profile, SuiteId};
 use protocol::terms::LinkFilter;
 use report::{Arg, Line, Text};
@@ -30,12 +30,11 @@ use super::forecast::{Forecast, decimal};
 use super::run::{input_rules, normalizer};
 use crate::Home;
 use crate::cli::{CheckOptions, Mapped};
+use crate::departures;
 use crate::partner::{invitation, kinds, providers, rules_must_agree};
 use crate::places::outputs;
 use crate::policy::consent_max_age_days;
 use crate::request::Request;
-use crate::shared::WidelyShared;
-use crate::unmatchable::Unmatchable;
 
 pub(crate) fn run(
     dir: &Path,
@@ -60,7 +59,8 @@ pub(crate) fn run(
     let progress = Progress::new(output, terminal);
     let started = Instant::now();
     let (rejects, watched) = (rejects.as_ref(), progress.watched());
-    let survey = survey(&home, &inputs, (rejects, &watched), invitation.as_ref())?;
+    let slots = request.slots(invitation.as_ref());
+    let survey = survey(&home, &inputs, (rejects, &watched), (invitation.as_ref(), slots))?;
     let scan_s = started.elapsed().as_secs_f64();
     let forecast = forecast(&home, invitation.as_ref(), request, &survey, scan_s, &progress);
     let (forecast, too_large) = match forecast {
@@ -95,7 +95,7 @@ pub(crate) fn run(
     let provider = options.provider.as_deref().or(only.as_deref());
     if let Some(forecast) = &forecast {
         terminal.list(forecast.check_lines(provider));
-        terminal.list(wasted(&survey, request.profile).map(Line::under));
+        terminal.list(wasted(&survey, request.profile, slots).map(Line::under));
     }
     if let Some(invitation) = invitation.as_ref().filter(|it| request.allowed_by(it).is_err()) {
         let text = Text::new("check-profile-not-invited").with("profile", request.profile.name());
@@ -123,7 +123,8 @@ fn forecast(
     if survey.counts.eligible == 0 {
         return Ok(None);
     }
-    let shape = request.shape_of(survey.counts.eligible, survey.distinct, widest(survey))?;
+    let widest = widest(survey).min(request.slots(invitation).into());
+    let shape = request.shape_of(survey.counts.eligible, survey.distinct, widest)?;
     let asked = (request.profile, shape);
     Forecast::make(home, invitation, asked, scan_s, progress).map(Some)
 }
@@ -134,8 +135,8 @@ fn widest(survey: &Survey) -> usize {
 }
 
 /// Columns of identifiers that cost a run something, or are there, for nothing.
-fn wasted(survey: &Survey, profile: Profile) -> impl Iterator<Item = Text> {
-    let (widest, most) = (widest(survey), usize::from(ROW_WIDTH_MAX));
+fn wasted(survey: &Survey, profile: Profile, slots: u8) -> impl Iterator<Item = Text> {
+    let (widest, most) = (widest(survey), usize::from(slots));
     let shuffled = profile.suite() == SuiteId::Shuffled;
     let mut texts = Vec::new();
     for (name, column) in &survey.columns {
@@ -164,7 +165,7 @@ fn wasted(survey: &Survey, profile: Profile) -> impl Iterator<Item = Text> {
     let beyond = Reason::IdentifierBeyondWidth.code();
     if let Some(n) = survey.counts.identifiers_rejected.get(beyond) {
         let text = Text::new("check-beyond-width").with("n", *n);
-        texts.push(text.with("slots", Arg::Number(ROW_WIDTH_MAX.into())));
+        texts.push(text.with("slots", Arg::Number(slots.into())));
     }
     texts.into_iter()
 }
@@ -173,13 +174,17 @@ fn survey(
     home: &Home,
     inputs: &[Input],
     (rejects, watched): (Option<&Output>, &Watched),
-    invitation: Option<&Invitation>,
+    (invitation, slots): (Option<&Invitation>, u8),
 ) -> Result<Survey, Failure> {
     let kinds = invitation.map_or_else(all_kinds, kinds);
     let normalizer = normalizer(home, &kinds, inputs);
     let level = invitation.map_or(LinkFilter::DEFAULT, |invitation| invitation.link_filter).level;
     let max_age_days = consent_max_age_days(&home.config.guardrails, invitation);
-    let rules = input_rules(home, &normalizer, &kinds, level, max_age_days, watched);
+    let departed = departures::open(home)?.departed()?;
+    let rules = InputRules {
+        departed: Some(&departed),
+        ..input_rules(home, &normalizer, &kinds, (level, slots), max_age_days, watched)
+    };
     let store = home.private_dir("inputs")?;
     let workspace = home.workspace()?;
     let read = |reasons: Option<&mut dyn RowReasons>| {
@@ -464,7 +469,7 @@ mod tests {
     #[test]
     fn columns_that_cost_slots_for_nothing_are_named() {
         let told = |survey: &Survey, profile| {
-            wasted(survey, profile).map(|text| text.to_string()).collect::<Vec<_>>()
+            wasted(survey, profile, 8).map(|text| text.to_string()).collect::<Vec<_>>()
         };
         let mut survey = survey();
         let column = |slots, rejected: &[(&str, u64)]| {

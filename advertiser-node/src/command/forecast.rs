@@ -3,6 +3,7 @@
 //! `check` and `plan` make it by the same rules. The shape is that of the profile that will run;
 //! speed is measured on this machine, in a second.
 
+use crm::Shape;
 use node::console::Progress;
 use node::engine::Engine;
 use node::failure::Failure;
@@ -16,7 +17,6 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 use crate::Home;
-use crate::request::Shape;
 
 /// Forecast of a run.
 pub(super) struct Forecast {
@@ -42,7 +42,8 @@ struct Speed {
 }
 
 impl Forecast {
-    /// Looks up the size of the provider's table, and measures the arithmetic for a second.
+    /// Looks up the size of the provider's table, and measures the arithmetic: for a second if the
+    /// run will take longer than some.
     pub(super) fn make(
         home: &Home,
         invitation: Option<&Invitation>,
@@ -58,8 +59,10 @@ impl Forecast {
         };
         progress.stage("measure");
         let engine = Engine::start(home.config.common.threads);
+        let briefly = engine.measure(MEASURE_BRIEFLY);
+        let is_short = shape.elements as f64 <= briefly * SHORT_RUN_S;
         let speed = Speed {
-            elements_per_s: engine.measure(MEASURE),
+            elements_per_s: if is_short { briefly } else { engine.measure(MEASURE) },
             backend: engine.backend(),
             threads: engine.threads(),
         };
@@ -196,8 +199,10 @@ pub(super) fn decimal(value: f64, places: u32) -> Arg {
     Arg::Decimal((value * 10_f64.powi(places.cast_signed())).round() as u64, places)
 }
 
-/// Time for which the engine is measured.
+/// Time for which the engine is measured, and the time that is enough for a short run.
 const MEASURE: Duration = Duration::from_secs(1);
+const MEASURE_BRIEFLY: Duration = Duration::from_millis(50);
+const SHORT_RUN_S: f64 = 5.0;
 /// About what a tag of a table takes on the wire.
 const TAG_BYTES: u64 = 7;
 const ELEMENT_BYTES: u64 = 32;

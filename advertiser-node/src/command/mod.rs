@@ -13,6 +13,7 @@ mod accept;
 mod check;
 mod check_config;
 mod forecast;
+mod history;
 mod init;
 mod ledger;
 pub(crate) mod map;
@@ -33,7 +34,7 @@ pub(crate) fn run(
         Command::Run(options) => options.output.is_none(),
         Command::Result(options) => options.output.is_none(),
         Command::Check(_) | Command::Ledger(_) | Command::Normalize(_) | Command::Plan(_) => true,
-        Command::CheckConfig | Command::Map(_) | Command::Status => true,
+        Command::CheckConfig | Command::History(_) | Command::Map(_) | Command::Status => true,
         Command::Completions(_) => true,
         Command::Pages(_) => false,
     };
@@ -50,6 +51,7 @@ pub(crate) fn run(
             normalize::run(&options, terminal)
         }
         Command::Plan(options) => plan::run(&dir()?, &options, output, terminal),
+        Command::History(options) => history::run(&dir()?, &options, output, terminal),
         Command::Result(options) => result::run(&dir()?, &options, output, terminal),
         Command::Run(options) => run::run(&dir()?, &options, output, terminal),
         Command::Status => status::run(&dir()?, output, terminal),

@@ -3,33 +3,35 @@
 //! Reads the files and prepares the input as `run` does, so that what it says is what will be:
 //! terms and whose they are, who learns what, the shape that both sides see, cost, and time.
 
+use crm::{Shape, Unmatchable, WidelyShared};
 use std::path::Path;
 use std::time::Instant;
 
+use ledger::{Allowance, Ledger};
 use mapping::MapDigest;
 use node::console::{Object, OutputOptions, Progress, Terminal};
 use node::failure::Failure;
 use node::invite::Invitation;
 use node::status;
-use protocol::error::{Error, Refusal};
 use protocol::purpose::Purpose;
 use protocol::suite::{Profile, SuiteId};
-use report::{Line, Text};
+use report::{Code, Line, Text};
 use serde_json::{Value, json};
 use store::os::{Clock as _, SystemClock};
 
 use super::forecast::{Forecast, decimal};
+use super::history::Budgets;
 use super::run::{enough_rows, prepare};
 use crate::Home;
+use crate::budget;
+use crate::classes::Classes;
 use crate::cli::{Allowed, PlanOptions};
-use crate::committed::Committed;
+use crate::departures;
 use crate::learn::{Learned, PUBLIC, learned};
-use crate::partner::{invitation, rules_must_agree};
+use crate::partner::{invitation, kinds, rules_must_agree};
 use crate::places::outputs;
 use crate::policy::{Policy, Rule};
-use crate::request::{Request, Shape};
-use crate::shared::WidelyShared;
-use crate::unmatchable::Unmatchable;
+use crate::request::Request;
 
 pub(crate) fn run(
     dir: &Path,
@@ -53,34 +55,44 @@ pub(crate) fn run(
     let started = Instant::now();
     let max_age_days = policy.consent_max_age_days();
     let mapped = options.inputs.read(&home)?;
-    let input = prepare(&home, &mapped, &invitation, max_age_days, &progress)?;
+    let departures = departures::open(&home)?;
+    let asked = (max_age_days, &departures, None);
+    let input = prepare(&home, &mapped, (&invitation, request), asked, &progress)?;
     enough_rows(&input, policy.n_min())?;
     let shape = request.shape(&input)?;
     let provider = invitation.provider.party().0;
     let now = SystemClock::new().now_unix();
-    let committed = Committed::compare(&home, &provider, &input, now)?;
     let prepared_s = started.elapsed().as_secs_f64();
     let asked = (request.profile, shape);
     let forecast = Forecast::make(&home, Some(&invitation), asked, prepared_s, &progress)?;
-    let spent = spent(&home, &provider, now)?;
+    let ledger = status::ledger(&home)?;
+    let (terms, sizes) = (policy.on(&input), (input.counts(), &shape));
+    let no_room = budget::check((ledger.as_ref(), &provider), &terms, sizes, now).err();
+    let spent = spent(ledger.as_ref(), &provider, now)?;
+    let budgets = Budgets::read(ledger.as_ref(), &provider, now)?;
     progress.finish();
+    let kinds = kinds(&invitation);
+    let takes = departures::sendable(&home, &invitation, &kinds);
+    let leavers = departures.leavers(&provider, &takes, now)?;
     let plan = Plan {
         profile: request.profile,
         eligible: input.counts().eligible,
         unmatchable: Unmatchable::find(input.counts()),
         shared: WidelyShared::find(input.counts()),
-        changed_rows: committed.nearest(),
-        too_near: committed.is_too_near(request.profile, policy.group_min()),
         purpose: input.purpose(),
         map: mapped.map.digest(),
-        invitation,
         policy,
         shape,
         spent,
+        budgets,
+        classes: Classes::of(&invitation).filter(|_| request.profile.sends_handles()),
+        new_rows: departures.new_rows(&provider, &input)?,
+        leaving: if leavers.due { leavers.persons } else { 0 },
         forecast,
+        invitation,
     };
     let allowed = options.inputs.allows(Allowed::SharedIdentifiers);
-    let refused = plan.refused(allowed);
+    let refused = plan.refused(allowed).or(no_room);
     if let Some(json) = &json {
         let told = refused.as_ref().map(|refused| refused.json(terminal.reader()));
         let warnings = plan.policy.no_cookie(plan.profile).into_iter();
@@ -116,12 +128,15 @@ struct Plan {
     unmatchable: Unmatchable,
     /// An identifier of the input that is oddly common, if there is one.
     shared: Option<WidelyShared>,
-    /// Against the nearest other input this provider was told of.
-    changed_rows: Option<u64>,
-    /// True if the run would be refused for it.
-    too_near: bool,
     /// Evaluations spent with this provider in a day and in 30 days.
     spent: [u64; 2],
+    budgets: Budgets,
+    /// Classes that a release goes by, in a profile that has one.
+    classes: Option<Classes>,
+    /// Rows that were in no delivery, if there was one.
+    new_rows: Option<u64>,
+    /// Persons who left and are named to the provider first.
+    leaving: u64,
     forecast: Forecast,
 }
 
@@ -129,8 +144,7 @@ impl Plan {
     /// The end that a run would come to before it contacts the provider.
     fn refused(&self, shared_allowed: bool) -> Option<Failure> {
         let shared = self.shared.as_ref().filter(|_| !shared_allowed);
-        let near = || self.too_near.then(|| Error::from(Refusal::DeltaTooSmall).into());
-        shared.map(WidelyShared::refused).or_else(near)
+        shared.map(|shared| Failure::new(Code::ToDoFirst, shared.told()))
     }
 
     fn lines(&self) -> Vec<Line> {
@@ -166,6 +180,15 @@ impl Plan {
             .with("day", day)
             .with("month", month);
         lines.push(Line::of(budget));
+        lines.push(Line::under(self.budgets.text()));
+        if self.leaving > 0 {
+            lines.push(Line::of(Text::new("plan-removal").with("persons", self.leaving)));
+        }
+        if let Some(classes) = &self.classes {
+            let profile = self.profile.name();
+            lines.push(Line::of(Text::new("plan-classes").with("profile", profile)));
+            lines.extend(classes.lines(self.eligible, self.new_rows));
+        }
         lines.extend(self.forecast.plan_lines());
         lines.extend(self.file_lines());
         lines
@@ -183,11 +206,6 @@ impl Plan {
                 .with("slots", u32::from(width.get())),
         };
         lines.push(Line::under(padded.with("elements", elements)));
-        lines.push(Line::under(match (self.changed_rows, self.too_near) {
-            (None, _) => Text::new("plan-first-input"),
-            (Some(changed), false) => Text::new("plan-changed").with("rows", changed),
-            (Some(changed), true) => Text::new("plan-too-near").with("rows", changed),
-        }));
         lines.push(Line::under(match self.undetected() {
             None => Text::new("plan-proved"),
             Some(share) => Text::new("plan-canaries")
@@ -251,21 +269,24 @@ impl Plan {
             "row_width": self.shape.width.get(),
             "padded_rows": self.shape.padded_rows,
             "evaluations": self.shape.elements,
-            "changed_rows": self.changed_rows,
             "undetected_share": self.undetected(),
             "needs_allow_shared_identifiers": self.shared.is_some(),
             "needs_approval": self.profile.sends_handles(),
             "budget": {
                 "evaluations": self.shape.elements, "spent_day": day, "spent_epoch": month,
+                "own_count": self.budgets.json(),
             },
+            "release": self.classes.as_ref().map(|classes| classes.json(self.new_rows)),
+            "persons_to_remove": self.leaving,
             "forecast": self.forecast.json(),
         })
     }
 }
 
 /// Evaluations spent with a provider in a day and in 30 days.
-fn spent(home: &Home, provider: &[u8; 32], now: u64) -> Result<[u64; 2], Failure> {
-    let Some(ledger) = status::ledger(home)? else { return Ok([0, 0]) };
+fn spent(ledger: Option<&Ledger>, provider: &[u8; 32], now: u64) -> Result<[u64; 2], Failure> {
+    let Some(ledger) = ledger else { return Ok([0, 0]) };
     let since = |days: u64| now.saturating_sub(days * 86_400);
-    Ok([ledger.spent(provider, since(1))?, ledger.spent(provider, since(30))?])
+    let spent = |days| ledger.spent(provider, Allowance::Match, since(days));
+    Ok([spent(1)?.evaluations, spent(30)?.evaluations])
 }

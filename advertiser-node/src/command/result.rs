@@ -9,10 +9,11 @@ use protocol::suite::Profile;
 use report::{Arg, Code, Text};
 use store::results::{Results, StoredResult};
 
-use super::run::{show, summary};
+use super::run::show;
 use crate::Home;
 use crate::answer::Answer;
 use crate::cli::ResultOptions;
+use crate::departures;
 use crate::places::{self, Named, Places};
 use crate::runs::Runs;
 
@@ -42,12 +43,12 @@ pub(crate) fn run(
             .with("time", Arg::Time(about.kept_until));
         return Err(Failure::new(Code::ToDoFirst, text));
     }
-    let withheld = answer.figures.withheld();
+    departures::refuse_left(&departures::open(&home)?, &found)?;
     let profile = Profile::from_name(&answer.profile);
     let nameless = || Failure::new(Code::Storage, Text::new("result-without-profile"));
     let profile = profile.ok_or_else(nameless)?;
     let rows = matches!(profile, Profile::MatchedRows | Profile::DigitalIds);
-    if rows && withheld.is_none() && options.output.is_none() {
+    if rows && options.output.is_none() {
         let text = Text::new("output-needed").with("profile", profile.name());
         return Err(Failure::new(Code::Usage, text));
     }
@@ -56,16 +57,8 @@ pub(crate) fn run(
     let places = Places::claim(&home, &[], profile, named, terminal)?;
     let paid = |failure: Failure| places::kept(&failure, &about.sid, dir);
     places.write(&home, &found, None).map_err(paid)?;
-    let object = answer.object("result", about.sid, output);
-    let object = match withheld {
-        Some(why) => summary::withheld(object, why),
-        None => object,
-    };
-    places.write_summary(&object).map_err(paid)?;
+    places.write_summary(&answer.object("result", about.sid, output)).map_err(paid)?;
     places.done();
-    if let Some(why) = withheld {
-        return Err(node::failure::WithheldResult(why).into());
-    }
     show(terminal, answer, &places);
     if !found.has_receipt() {
         terminal.tell(&Text::new("result-unsigned"));

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use ledger::{Allowance, Ledger, Spent};
 use node::console::{Object, OutputOptions, Terminal};
 use node::failure::Failure;
 use node::invite::{Invitation, InvitationError};
 use node::status::{self, Sessions};
 use report::{Arg, Diagnose as _, Line, Text};
 use serde_json::{Value, json};
-use store::ledger::Ledger;
 use store::os::{Clock, SystemClock};
 
 use crate::Home;
@@ -80,8 +80,8 @@ struct ProviderShown {
     /// Name that `--provider` takes.
     name: String,
     invitation: Invitation,
-    spent_day: u64,
-    spent_epoch: u64,
+    spent_day: Spent,
+    spent_epoch: Spent,
     /// Tags of the last table accepted from it.
     tags: Option<u64>,
 }
@@ -96,7 +96,8 @@ impl ProviderShown {
         let partner = invitation.provider.party().0;
         let spent = |days: u64| {
             let since = now.saturating_sub(days.saturating_mul(86_400));
-            ledger.map_or(Ok(0), |ledger| ledger.spent(&partner, since))
+            let of_matches = |ledger: &Ledger| ledger.spent(&partner, Allowance::Match, since);
+            ledger.map_or(Ok(Spent::default()), of_matches)
         };
         let tags = match ledger {
             Some(ledger) => ledger.last_table(&partner)?.map(|table| table.tag_count),
@@ -105,7 +106,7 @@ impl ProviderShown {
         Ok(Self { name, spent_day: spent(1)?, spent_epoch: spent(30)?, tags, invitation })
     }
 
-    fn lines(&self) -> [Line; 3] {
+    fn lines(&self) -> [Line; 4] {
         let provider = Text::new("status-provider")
             .with("provider", &self.name)
             .with("party", status::short(&self.invitation.provider.party().0))
@@ -115,9 +116,11 @@ impl ProviderShown {
             Some(tags) => Text::new("status-last-table").with("tags", tags),
             None => Text::new("status-no-table"),
         };
-        let spent = Text::new("status-provider-spent").with("day", self.spent_day);
-        let spent = spent.with("month", self.spent_epoch);
-        [Line::of(provider), Line::under(table), Line::under(spent)]
+        let spent = Text::new("status-provider-spent").with("day", self.spent_day.evaluations);
+        let spent = spent.with("month", self.spent_epoch.evaluations);
+        let epsilon = Arg::Decimal(self.spent_epoch.epsilon_milli, 3);
+        let privacy = Text::new("status-provider-epsilon").with("spent", epsilon);
+        [Line::of(provider), Line::under(table), Line::under(spent), Line::under(privacy)]
     }
 
     fn json(&self) -> Value {
@@ -127,7 +130,11 @@ impl ProviderShown {
             "address": self.invitation.address,
             "profiles": self.invitation.profiles,
             "last_table_tags": self.tags,
-            "evaluations": { "spent_day": self.spent_day, "spent_epoch": self.spent_epoch },
+            "evaluations": {
+                "spent_day": self.spent_day.evaluations,
+                "spent_epoch": self.spent_epoch.evaluations,
+            },
+            "epsilon_milli": { "spent_epoch": self.spent_epoch.epsilon_milli },
         })
     }
 }

@@ -445,8 +445,8 @@ mod tests {
             assert!(!server.session_storage.can_cache());
             assert!(!client.enable_early_data);
             assert!(!client.enable_sni);
-            assert_eq!(server.alpn_protocols, [b"veilmatch/2"]);
-            assert_eq!(client.alpn_protocols, [b"veilmatch/2"]);
+            assert_eq!(server.alpn_protocols, [b"veilmatch/3"]);
+            assert_eq!(client.alpn_protocols, [b"veilmatch/3"]);
             for provider in [server.crypto_provider(), client.crypto_provider()] {
                 let groups: Vec<_> = provider.kx_groups.iter().map(|group| group.name()).collect();
                 assert_eq!(groups, [rustls::NamedGroup::X25519MLKEM768]);

@@ -216,7 +216,8 @@ fn identifiers_beyond_the_slots_are_left_out_in_the_order_of_the_map() {
         row[at] = format!("{}.x@gmail.com", name.to_lowercase());
     }
     let mut noted = Noted::default();
-    let survey = bench.survey_files(&[("crm.csv", table(vec![row]).csv())], &mut noted).unwrap();
+    let files = [("crm.csv", table(vec![row]).csv())];
+    let survey = bench.survey_files(&files, &mut noted).unwrap();
     // Ten of addresses and one of a number, of which the first four addresses have room.
     assert_eq!(survey.files[0].row_identifiers_max, 12);
     assert_eq!(survey.counts.eligible, 1);
@@ -224,6 +225,11 @@ fn identifiers_beyond_the_slots_are_left_out_in_the_order_of_the_map() {
     let beyond = |column: &str| survey.columns[column].rejected.get("identifier_beyond_width");
     assert_eq!((beyond("VILLE"), beyond("MOBILE"), beyond("EMAIL3")), (Some(&2), Some(&1), None));
     assert!(noted.0.contains(&"crm:1 2 VILLE identifier_beyond_width".to_owned()));
+    // Of a provider that takes narrower rows the first four stay.
+    let narrow = Bench { row_width: 4, ..bench };
+    let input = narrow.prepare_files(&files).unwrap();
+    assert_eq!(input.row_identifiers_max(), Some(4));
+    assert_eq!(input.counts().identifiers_rejected["identifier_beyond_width"], 7);
 }
 
 #[test]

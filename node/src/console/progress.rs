@@ -90,8 +90,9 @@ struct State {
     unit: Unit,
     done: u64,
     total: Option<u64>,
-    /// Reason and seconds of a wait that the peer asks for.
-    waiting: Option<(String, u64)>,
+    /// Words and seconds of a wait, of the run because the peer asks for it or of the session for
+    /// its slot.
+    waiting: Option<(&'static str, u64)>,
     /// Elements of the session, and tags of its table, once its terms are signed.
     session: Option<[u64; 2]>,
     /// The step of the session that was counted last.
@@ -248,6 +249,7 @@ impl Progress {
             | Stage::Answers
             | Stage::LookUp
             | Stage::Approval
+            | Stage::Slot
             | Stage::Release
             | Stage::Handles
             | Stage::Receipt
@@ -295,8 +297,18 @@ impl Progress {
 
     /// Tells that the run waits this many seconds, then goes on by itself.
     pub fn waiting(&self, reason: &str, seconds: u64) {
+        self.wait("progress-waiting", reason, seconds);
+    }
+
+    /// Tells that the session waits this many seconds, so that the time at which it goes on says
+    /// nothing to the peer.
+    pub fn waiting_for_slot(&self, seconds: u64) {
+        self.wait("progress-slot", session::Stage::Slot.name(), seconds);
+    }
+
+    fn wait(&self, words: &'static str, reason: &str, seconds: u64) {
         let mut state = lock(&self.work.state);
-        state.waiting = Some((reason.to_owned(), seconds));
+        state.waiting = Some((words, seconds));
         if let Shape::Json = self.work.shape {
             let event = json!({ "event": "waiting", "reason": reason, "seconds": seconds });
             self.work.tell_event(event);
@@ -550,8 +562,8 @@ impl State {
     }
 
     fn line(&self, now: Duration) -> Text {
-        if let Some((_, seconds)) = &self.waiting {
-            return Text::new("progress-waiting").with("seconds", Arg::Number(*seconds));
+        if let Some((words, seconds)) = &self.waiting {
+            return Text::new(words).with("seconds", Arg::Number(*seconds));
         }
         let (rate, left) = self.figures(now);
         let unit = self.unit;
@@ -686,6 +698,9 @@ mod tests {
         progress.session(&[1; 32], 65_536, 7);
         progress.waiting("V0425", 5);
         progress.work.write_line();
+        progress.entered(Stage::Slot);
+        progress.waiting_for_slot(4);
+        progress.work.write_line();
         progress.entered(Stage::Handles);
         progress.sent(StreamId::ControlAdvertiser, 0);
         progress.sent(StreamId::Handles, 4_711);
@@ -699,6 +714,7 @@ mod tests {
             "shop: read 0 %  0 bytes of 4.0 MB\n\
              shop: read 50 %  2.0 MB of 4.0 MB, 1.0 MB/s, 2 s left\n\
              shop: waiting 5 s, as the peer asks\n\
+             shop: all is counted; waiting 4 s more, so that the time tells the peer nothing\n\
              shop: handles\n\
              shop: send rows 50 %  32,768 of 65,536 elements\n",
             "each of them because the test asked for it"

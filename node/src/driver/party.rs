@@ -3,9 +3,9 @@
 //! A duty of one role does not exist for the other, so a call that it cannot serve does not
 //! compile.
 
+use ledger::evidence::SessionEvidence;
 use protocol::digital_id::DigitalId;
 use protocol::error::{Bug, Error};
-use protocol::ledger::evidence::SessionEvidence;
 use protocol::ledger::{LedgerEntry, Reservation};
 use protocol::message::Control;
 use session::advertiser::{AdvertiserSession, KnownKey};
@@ -14,8 +14,8 @@ use session::provider::ProviderSession;
 use session::{Input, Outbox, Output, RowSlot, SpillName, Stage};
 use std::path::Path;
 
+use ledger::LedgerError;
 use protocol::codec::{RawFrame, StreamId};
-use store::ledger::LedgerError;
 use store::spill::{FixedSorted, SpillStore};
 
 use super::{ChargeError, DriveError, Shown};
@@ -75,8 +75,13 @@ pub trait AdvertiserDuties: Duties {
     /// [`LedgerError`].
     fn key_answered(&mut self, key: &KnownKey) -> Result<(), LedgerError>;
 
-    /// Asks the operator for the release.
-    fn approve(&mut self, count: &MatchCount) -> bool;
+    /// Asks the operator for the release, and has on disk what has to be remembered of one that is
+    /// approved.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] of the party's data.
+    fn approve(&mut self, count: &MatchCount) -> Result<bool, Failure>;
 
     /// Keeps the result of a session with the records in its spills, and has both on disk.
     ///
@@ -102,8 +107,8 @@ pub trait ProviderDuties: Duties {
     ///
     /// # Errors
     ///
-    /// [`LedgerError`].
-    fn count_opening(&mut self) -> Result<(), LedgerError>;
+    /// [`ChargeError`], by policy or of storage.
+    fn count_opening(&mut self) -> Result<(), ChargeError>;
 
     /// Looks up a batch of handles of 16 bytes, in increasing order.
     ///
@@ -249,7 +254,7 @@ impl Party for Advertiser {
                 None
             }
             Output::WantApproval { count } => {
-                Some(if duties.approve(&count) { Input::Approved } else { Input::Declined })
+                Some(if duties.approve(&count)? { Input::Approved } else { Input::Declined })
             }
             Output::KeepResult(outcome) => {
                 duties.keep_result(&outcome, spills)?;

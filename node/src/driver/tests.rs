@@ -8,11 +8,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
+use ledger::evidence::ChainEvidence;
 use protocol::attestation::AttestationKey;
 use protocol::commitment::{InputCommitter, InputLeaf, InputRoot};
 use protocol::error::{Incompatibility, RefuseCode, WireCode};
 use protocol::identifier::{Identifier, IdentifierDigest, IdentifierKind, PrfInput, RulesetId};
-use protocol::ledger::evidence::ChainEvidence;
 use protocol::limits::{AUDIT_SAMPLE_DEFAULT, AUDIT_WINDOW_S_DEFAULT, Limits};
 use protocol::manifest::{SignedSnapshot, SnapshotBody};
 use protocol::oprf::PrfKey;
@@ -43,8 +43,8 @@ use crate::console::{OutputOptions, Terminal};
 use crate::engine::Engine;
 use crate::exchange::Exchange;
 use channel::memory;
+use ledger::{Budget, Ledger, LedgerPlace};
 use store::keyring::{Keyring, KeyringError};
-use store::ledger::{Budget, Ledger, LedgerPlace};
 use store::os::SystemClock;
 use store::os::testing::dying_at;
 use store::seal::StorageKey;
@@ -60,6 +60,8 @@ struct World {
     runtime: tokio::runtime::Runtime,
     /// Tables by the id of their key.
     tables: Mutex<BTreeMap<[u8; 16], (Prepared, Made)>>,
+    /// Limits of the advertiser.
+    limits: Limits,
 }
 
 /// End of one side; `None` if it died.
@@ -81,7 +83,8 @@ impl World {
             .enable_all()
             .build()
             .unwrap();
-        Self { dir, engine: Engine::start(1), runtime, tables: Mutex::default() }
+        let (tables, limits) = (Mutex::default(), Limits::SMALL);
+        Self { dir, engine: Engine::start(1), runtime, tables, limits }
     }
 
     fn place(&self, role: Role) -> LedgerPlace {
@@ -125,7 +128,7 @@ impl World {
         while tables.values().filter(|(one, _)| one.key.suite() == SuiteId::Shuffled).count() < 2 {
             let made = keyring.make_run(&signer, &partner, now).unwrap();
             let (table, made_table) = table(&made.key, &made.derivation);
-            let key = MatchKey::Shuffled(made.key.clone());
+            let key = MatchKey::Shuffled(made.key.clone(), made.derivation.clone());
             let id = made.manifest.body.key_id;
             let _ = tables.insert(id, (prepared(profile, key, made.manifest, table), made_table));
         }
@@ -164,7 +167,7 @@ impl World {
         let ledger = self.ledger(Role::Advertiser);
         let (rows, root) = input();
         let partner = party(Role::Provider);
-        let limits = Limits::SMALL;
+        let limits = self.limits;
         let shuffled = profile.suite() == SuiteId::Shuffled;
         let kinds = [IdentifierKind::EMAIL_STRICT];
         let terms = MatchTerms {
@@ -175,6 +178,9 @@ impl World {
             count_rounding: if shuffled { 1 } else { 100 },
             cell_min: if shuffled { 0 } else { 50 },
             namespaces: if profile.sends_handles() { vec![NAMESPACE] } else { Vec::new() },
+            epsilon_milli: 0,
+            epsilon_epoch_milli: 0,
+            noise_unit: 0,
             ..MatchTerms::defaults(profile, RulesetId::CRM_FR_1, &kinds)
         };
         let config = AdvertiserConfig {
@@ -187,12 +193,12 @@ impl World {
             distinct: rows.len() as u64,
             row_width: RowWidth::ONE,
             sample_rows: 0,
-            nearest_input: None,
             terms,
             rules_digest: [0x11; 32],
             suppression_epoch: [0; 32],
             ledger: ledger.session_head(&partner).unwrap(),
             table_tags_max: 1 << 20,
+            high_rate: false,
             cached_table: None,
             known_keys: ledger.known_keys(&partner).unwrap(),
             frames_in_flight: 4,
@@ -244,6 +250,8 @@ impl World {
                     count_rounding: 1,
                     cell_min: 0,
                     namespaces: vec![NAMESPACE],
+                    // Exact counts: noise has tests of its own.
+                    epsilon_milli: 0,
                     ..Guardrails::DEFAULT
                 },
                 notice: None,
@@ -381,7 +389,7 @@ impl World {
         }
         for (role, ledger) in [(Role::Advertiser, &ours), (Role::Provider, &theirs)] {
             let sessions = ledger.evidence(&party(role.peer())).unwrap();
-            let pair = protocol::ledger::evidence::Pair {
+            let pair = ledger::evidence::Pair {
                 advertiser: party(Role::Advertiser),
                 provider: party(Role::Provider),
             };
@@ -443,8 +451,8 @@ impl AdvertiserDuties for OfAdvertiser<'_> {
         self.ledger.mark_key_answered(&self.partner, key)
     }
 
-    fn approve(&mut self, _count: &MatchCount) -> bool {
-        true
+    fn approve(&mut self, _count: &MatchCount) -> Result<bool, Failure> {
+        Ok(true)
     }
 
     fn knows_answer(&mut self, _terms: &RawFrame, _shown: &Shown) -> Result<bool, Failure> {
@@ -489,8 +497,11 @@ impl Duties for OfProvider<'_> {
         }
         let budget = Budget {
             evaluations_max_per_epoch: 1 << 30,
-            epoch_s: 86_400,
             evaluations_max_per_day: 1 << 30,
+            phones_max_per_epoch: 1 << 30,
+            phones_max_per_day: 1 << 30,
+            epsilon_milli_max_per_epoch: 8_000,
+            epoch_s: 86_400,
         };
         Ok(self.ledger.reserve(&self.partner, entry, opening, &budget, now)?)
     }
@@ -524,8 +535,7 @@ impl ProviderDuties for OfProvider<'_> {
             handles_known: known,
             handles_unknown: 0,
             records: records.len() as u64,
-            ids_suppressed: 0,
-            nearest_release: None,
+            release_head: [7; 32],
         })
     }
 
@@ -539,7 +549,7 @@ impl ProviderDuties for OfProvider<'_> {
 
     fn offered(&mut self, _key: &KnownKey) {}
 
-    fn count_opening(&mut self) -> Result<(), LedgerError> {
+    fn count_opening(&mut self) -> Result<(), ChargeError> {
         Ok(())
     }
 }
@@ -579,7 +589,7 @@ fn input() -> (Vec<RowSlot>, InputRoot) {
             source_time: 1_700_000_000,
         });
     }
-    (rows, committer.finish(12))
+    (rows, committer.finish(12, [0; 32]))
 }
 
 fn table<O: Order>(
@@ -624,6 +634,7 @@ fn prepared(
         ruleset: RulesetId::CRM_FR_1.code(),
         kinds: vec![IdentifierKind::EMAIL_STRICT.code()],
         purpose: Purpose::Match,
+        noise_tags: 0,
     }
 }
 
@@ -667,6 +678,18 @@ fn activation_goes_on_after_a_death_at_any_record() {
 #[test]
 fn matched_rows_go_on_after_a_death_at_any_record() {
     dies_everywhere(Profile::MatchedRows);
+}
+
+#[test]
+fn nothing_of_a_count_leaves_before_its_slot() {
+    let limits = Limits { slot_ms: 1_000, ..Limits::SMALL };
+    let world = World { limits, ..World::new() };
+    for profile in [Profile::MatchRate, Profile::Activation] {
+        let started = Instant::now();
+        let ((ours, _), (theirs, _)) = world.session(profile, None);
+        let _ = (ours.unwrap().unwrap(), theirs.unwrap().unwrap());
+        assert!(started.elapsed() >= Duration::from_secs(1), "{profile}");
+    }
 }
 
 /// Lines as a reader of English sees them.

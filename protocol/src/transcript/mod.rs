@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 
 use sha2::{Digest, Sha256};
 
+use crate::attestation::Signature;
 use crate::bytes::part;
 use crate::codec::{FrameHeader, RawFrame};
 use crate::error::Bug;
@@ -110,6 +111,8 @@ pub enum Record {
         header: FrameHeader,
         /// Merkle leaf over header and payload.
         leaf: merkle::Hash,
+        /// Signature of its sender, outside the leaf [T-20].
+        signature: Signature,
     },
 }
 
@@ -149,8 +152,9 @@ impl Writer {
             Record::Control(frame) => {
                 (TYPE_CONTROL, [&frame.header.encode()[..], &frame.payload].concat())
             }
-            Record::Bulk { header, leaf } => {
-                (TYPE_BULK, [&header.encode()[..], &leaf[..]].concat())
+            Record::Bulk { header, leaf, signature } => {
+                let parts = [&header.encode()[..], &leaf[..], &signature.to_bytes()];
+                (TYPE_BULK, parts.concat())
             }
         };
         let bytes = encode_record(kind, self.next, &body)?;
@@ -352,19 +356,23 @@ fn parse_record(kind: u8, body: &[u8]) -> Option<Record> {
     let header = FrameHeader::parse(header).ok()?;
     match (kind, header.stream.is_control()) {
         (TYPE_CONTROL, true) => Some(Record::Control(RawFrame::new(header, rest.into()).ok()?)),
-        (TYPE_BULK, false) => Some(Record::Bulk { header, leaf: rest.try_into().ok()? }),
+        (TYPE_BULK, false) => {
+            let (leaf, signature) = rest.split_first_chunk::<32>()?;
+            let signature = Signature::from_bytes(signature.try_into().ok()?);
+            Some(Record::Bulk { header, leaf: *leaf, signature })
+        }
         _ => None,
     }
 }
 
 /// The first line carries the version of the protocol.
-const MAGIC: &[u8] = b"VEILMATCH-TRANSCRIPT-2\n";
+const MAGIC: &[u8] = b"VEILMATCH-TRANSCRIPT-3\n";
 const MAGIC_OF_ANY: &[u8] = b"VEILMATCH-TRANSCRIPT-";
-const _: () = assert!(PROTOCOL_VERSION == 2, "the first line carries this number");
+const _: () = assert!(PROTOCOL_VERSION == 3, "the first line carries this number");
 const RECORD_HEAD_LEN: usize = 13;
 const CHECKSUM_LEN: usize = 8;
 /// Header and leaf hash.
-const BULK_BODY_LEN: usize = FrameHeader::LEN + 32;
+const BULK_BODY_LEN: usize = FrameHeader::LEN + 32 + Signature::LEN;
 /// Header and the longest body of a control message.
 const CONTROL_RECORD_LEN_MAX: usize = FrameHeader::LEN + CONTROL_BODY_MAX as usize;
 const TYPE_OPENING: u8 = 1;
@@ -378,7 +386,7 @@ mod tests {
 
     fn sample() -> (Transcript, Vec<u8>) {
         let opening = Opening {
-            protocol: 2,
+            protocol: 3,
             role: Role::Provider,
             exporter: [1; 32],
             spki_advertiser: [2; 32],
@@ -399,8 +407,8 @@ mod tests {
             payload_len: 3,
         };
         let records = vec![
-            Record::Control(RawFrame { header: control, payload: [7, 8, 9].into() }),
-            Record::Bulk { header, leaf: [4; 32] },
+            Record::Control(RawFrame::new(control, [7, 8, 9].into()).unwrap()),
+            Record::Bulk { header, leaf: [4; 32], signature: Signature { r: [5; 32], s: [6; 32] } },
         ];
         let (mut writer, mut bytes) = Writer::open(&opening).unwrap();
         for record in &records {
@@ -429,7 +437,7 @@ mod tests {
             ("VEILMATCH-TRANSCRIPT-1\n", Unreadable::OtherVersion),
             ("VEILMATCH-TRANSCRIPT-30\n", Unreadable::OtherVersion),
             ("VEILMATCH-TRANSCRIPT-\n", Damaged { record: 0 }.into()),
-            ("VEILMATCH-TRANSCRIPT-2", Damaged { record: 0 }.into()),
+            ("VEILMATCH-TRANSCRIPT-3", Damaged { record: 0 }.into()),
             ("VEILMATCH-TRANSCRIPT-x\n", Damaged { record: 0 }.into()),
             ("", Damaged { record: 0 }.into()),
         ] {
@@ -471,7 +479,7 @@ mod tests {
     #[test]
     fn a_record_of_another_protocol_is_told_from_a_damaged_one() {
         let (transcript, _) = sample();
-        let (_, bytes) = Writer::open(&Opening { protocol: 3, ..transcript.opening }).unwrap();
+        let (_, bytes) = Writer::open(&Opening { protocol: 4, ..transcript.opening }).unwrap();
         assert_eq!(Transcript::parse(&bytes), Err(Unreadable::OtherVersion));
     }
 

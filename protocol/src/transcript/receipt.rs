@@ -32,8 +32,9 @@ pub struct Receipt {
     pub handles_unknown: u32,
     /// Digital IDs returned.
     pub ids_returned: u64,
-    /// Digital IDs withheld for late objections.
-    pub ids_suppressed: u64,
+    /// Head of the provider's chain of releases after this one, as RELEASED told it; zeros without
+    /// RELEASED.
+    pub release_head: [u8; 32],
     /// The settle that joins the ledger.
     pub ledger: LedgerEntry,
     /// Unix time of the close.

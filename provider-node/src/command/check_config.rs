@@ -40,5 +40,5 @@ fn partners(home: &Home) -> Result<Vec<ConfigFault>, Failure> {
         text: one.fault.what.clone(),
         advice: one.fault.advice(),
     };
-    Ok(Partners::load(home)?.quarantined.iter().map(fault).collect())
+    Ok(Partners::read(home)?.quarantined.iter().map(fault).collect())
 }

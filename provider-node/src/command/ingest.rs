@@ -1,6 +1,6 @@
 //! `ingest`: today's snapshot, and the tables of all partners.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::Path;
 
@@ -10,6 +10,7 @@ use node::console::{Object, OutputOptions, Progress, Terminal, Unit};
 use node::engine::{BatchEngine, Engine};
 use node::failure::Failure;
 use protocol::error::Bug;
+use protocol::limits::{NOISE_UNIT_DEFAULT, NOISE_UNIT_MAX};
 use report::{Arg, Code, Line, Text};
 use rights::objections::Objections;
 use serde_json::{Value, json};
@@ -20,6 +21,7 @@ use tabular::{Input, InputFile};
 
 use crate::Home;
 use crate::cli::{IngestOptions, standard_input_once};
+use crate::command::invite::adds_noise;
 use crate::command::object::OBJECTIONS;
 use crate::namespaces::Namespaces;
 use crate::partners::Partners;
@@ -68,7 +70,7 @@ pub(crate) fn run(
     let snapshot = publish(&home, &inputs, &rules, day, rejects.as_ref())?;
     Namespaces::learn(&home, snapshot.stored.namespaces())?;
     let engine = Engine::start(home.config.common.threads);
-    let partners = Partners::load(&home)?;
+    let partners = Partners::read(&home)?;
     partners.keep_good();
     let mut failed = build_tables(&home, &partners, &snapshot, &engine, now, &progress);
     progress.finish();
@@ -89,10 +91,21 @@ pub(crate) fn run(
         ("ingest-conflicts", counts.identifier_conflicts),
         ("ingest-household", counts.household),
         ("ingest-surplus", counts.surplus),
+        ("ingest-ids-objected", counts.ids_objected),
     ] {
         if n > 0 {
             terminal.say(&Text::new(id).with("n", n));
         }
+    }
+    let noisy = partners.with_tables().map(|tenant| &tenant.policy);
+    let noisy = noisy.filter(|policy| adds_noise(policy));
+    let mut units: BTreeSet<u8> = noisy.map(|policy| policy.noise_unit).collect();
+    if units.is_empty() {
+        units.insert(NOISE_UNIT_DEFAULT);
+    }
+    terminal.list(units.into_iter().filter_map(|unit| persons_above(counts, unit)).map(Line::of));
+    if counts.largest_subject > SUBJECT_USUAL {
+        terminal.say(&Text::new("ingest-large-subject").with("n", counts.largest_subject));
     }
     let ready = partners.with_tables().count().saturating_sub(failed.len());
     terminal.say(&Text::new("ingest-tables").with("n", ready));
@@ -110,6 +123,16 @@ pub(crate) fn run(
     }
 }
 
+/// Persons of whom a snapshot has more identifiers than noise is made for, if there are any.
+pub(crate) fn persons_above(counts: &GraphCounts, unit: u8) -> Option<Text> {
+    let persons = counts.persons_above(unit);
+    let text = Text::new("persons-above-unit").with("n", persons).with("unit", u64::from(unit));
+    (persons > 0).then(|| text.with("most", u64::from(NOISE_UNIT_MAX)))
+}
+
+/// References that one person may well have.
+const SUBJECT_USUAL: u64 = 20;
+
 /// Counts of an ingest for machines, and the map by which the files were read.
 fn report(snapshot: &Published, map: Option<MapDigest>, ready: usize) -> Value {
     let counts = snapshot.stored.counts();
@@ -122,6 +145,8 @@ fn report(snapshot: &Published, map: Option<MapDigest>, ready: usize) -> Value {
         "identifiers": counts.identifiers,
         "rejected": counts.identifiers_rejected,
         "digital_ids": counts.digital_ids,
+        "persons_by_identifiers": counts.persons_by_identifiers,
+        "largest_subject": counts.largest_subject,
         "partners_ready": ready,
     })
 }
@@ -179,7 +204,7 @@ fn build_tables(
     progress: &Progress,
 ) -> Vec<(String, Failure)> {
     let build = |tenant: &Tenant| {
-        tenant.policy.profiles().into_iter().try_for_each(|profile| {
+        tenant.policy.served_profiles().into_iter().try_for_each(|profile| {
             let identifiers = snapshot.stored.root().leaves;
             progress.stage_of("table", Unit::Identifiers, Some(identifiers));
             let done = |done| progress.done(done);

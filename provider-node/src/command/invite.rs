@@ -8,8 +8,9 @@ use node::failure::Failure;
 use node::invite::{COOKIE_NAMESPACE_MIN, Invitation};
 use normalize::manifest::RulesManifest;
 use protocol::identifier::IdentifierKind;
-use protocol::limits::TERMS_LIST_MAX;
+use protocol::limits::{Limits, TERMS_LIST_MAX};
 use protocol::suite::{Profile, SuiteId};
+use protocol::table::padded_tags;
 use protocol::transcript::Role;
 use report::{Arg, Code, Line, Text};
 use store::output::Output;
@@ -17,7 +18,9 @@ use store::output::Output;
 use crate::Home;
 use crate::budget::{self, Share};
 use crate::cli::{Allowed, InviteOptions};
+use crate::group;
 use crate::namespaces::Namespaces;
+use crate::partners::{self, Partners};
 use crate::policy::{NewPartner, PartnerPolicy};
 use crate::publish::Published;
 use crate::tenant::Tenant;
@@ -62,12 +65,24 @@ pub(crate) fn run(
         terminal.put_text_aside();
     }
     let tenant = Tenant::open(&home, policy, options.daily)?;
+    let (tenant, like) = match tenant.in_its_group(&home)? {
+        Some((tenant, like)) => (tenant, Some(like)),
+        None => (tenant, None),
+    };
     refuse_wide(&tenant.policy, &options.allow)?;
     tenant.save(&home)?;
     let namespaces = Namespaces::learn(&home, &tenant.policy.namespaces)?;
     let invitation = invitation(&home, (dir, options), &tenant, &namespaces)?;
     invitation.publish(&written)?;
     tell(&home, &tenant, &written, terminal)?;
+    let (partners, ledger) = (Partners::read(&home)?, partners::ledger(&home));
+    let known: Vec<&Tenant> = partners.known().collect();
+    for warning in group::near(&home, ledger.as_ref(), &known, &tenant)? {
+        terminal.say(&warning);
+    }
+    if let Some(like) = like {
+        terminal.say(&Text::new("invite-like").with("partner", like));
+    }
     if let Some(warning) = no_cookie(&profiles, &tenant, &namespaces) {
         terminal.list([Line::of(warning), Line::under(Text::new("invite-no-cookie-then"))]);
     }
@@ -111,7 +126,15 @@ fn invitation(
         link_filter: policy.link_filter(),
         guardrails: policy.invited(),
         notice: None,
+        table_tags: table_tags(home)?,
     })
+}
+
+/// Tags of a table of the whole graph, if there is one: the advertiser takes little more.
+fn table_tags(home: &Home) -> Result<Option<u64>, Failure> {
+    let snapshot = Published::current(home)?;
+    let identifiers = snapshot.map(|snapshot| snapshot.stored.counts().identifiers);
+    Ok(identifiers.and_then(|identifiers| padded_tags(identifiers, &Limits::STANDARD)))
 }
 
 /// Tells the operator what the partner may do, and how much of what there is to guess.
@@ -129,8 +152,34 @@ fn tell(home: &Home, tenant: &Tenant, output: &Output, terminal: &Terminal) -> R
     let identifiers = snapshot.map(|snapshot| snapshot.stored.counts().identifiers);
     let share = Text::new("invite-share").with("shares", shares(policy, identifiers));
     terminal.list([Line::of(may_run), Line::of(budget), Line::under(share)]);
-    if mixes(&policy.profiles()) {
+    if tests_numbers(policy) {
+        let phones = Text::new("invite-phones")
+            .with("day", policy.phones_per_day)
+            .with("month", policy.phones_per_epoch);
+        terminal.list([Line::under(phones)]);
+    }
+    if adds_noise(policy) {
+        let (id, run) = match policy.epsilon_milli {
+            0 => ("invite-no-noise", milli(0)),
+            run => ("invite-epsilon", milli(run.into())),
+        };
+        let most = milli(policy.epsilon_epoch_milli.into());
+        terminal.list([Line::under(Text::new(id).with("run", run).with("month", most))]);
+    }
+    let (others, ledger) = (Partners::read(home)?.tenants, partners::ledger(home));
+    let kin = group::kin(home, ledger.as_ref(), &others, tenant)?;
+    if !kin.is_empty() {
+        let names: Vec<&str> = kin.iter().map(|one| one.name.as_str()).collect();
+        let group = Text::new("invite-group").with("partners", Arg::Word(names.join(", ")));
+        terminal.list([Line::under(group)]);
+    }
+    let mut profiles = policy.profiles();
+    profiles.extend(kin.iter().flat_map(|one| one.policy.profiles()));
+    if mixes(&profiles) {
         terminal.say(&Text::new("invite-mixed"));
+    }
+    if policy.profiles().contains(&Profile::DigitalIds) {
+        terminal.say(&Text::new("invite-exact-bag"));
     }
     terminal.say(&Text::new("invite-written").with("output", output.told()));
     Ok(())
@@ -161,6 +210,16 @@ pub(crate) fn tests_numbers(policy: &PartnerPolicy) -> bool {
         [IdentifierKind::PHONE, IdentifierKind::PHONE_DIGITS].into_iter().any(|of| kind == Some(of))
     };
     policy.kinds.iter().any(phone)
+}
+
+/// True if a profile of the partner can have noise.
+pub(crate) fn adds_noise(policy: &PartnerPolicy) -> bool {
+    policy.profiles().iter().any(|profile| profile.suite() == SuiteId::Shuffled)
+}
+
+/// Privacy loss, for a person.
+pub(crate) const fn milli(thousandths: u64) -> Arg {
+    Arg::Decimal(thousandths, 3)
 }
 
 fn mixes(profiles: &[Profile]) -> bool {

@@ -19,7 +19,7 @@ pub(crate) fn run(
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let home = Home::open(dir)?;
-    let partners = Partners::load(&home)?;
+    let partners = Partners::load(&home, None)?;
     // Entries are entries, whatever mistake is in the policy of today.
     let told = partners.quarantined.into_iter().filter_map(|one| one.tenant);
     let tenants: Vec<Tenant> = partners.tenants.into_iter().chain(told).collect();

@@ -1,13 +1,15 @@
 //! `serve`: partners' sessions, until a signal.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, Weak};
+use std::time::{Duration, Instant};
 
 use channel::Channel;
 use channel::identity::Pins;
 use channel::quic::ProviderEndpoint;
 use graph::GraphError;
+use ledger::evidence::SessionEvidence;
+use ledger::{Ledger, LedgerError, SessionRow, SessionState};
 use node::console::{OutputOptions, Progress, Terminal};
 use node::driver::{ChargeError, DriveError, Driver, Duties, Ended, ProviderDuties};
 use node::engine::Engine;
@@ -19,7 +21,6 @@ use normalize::manifest::RulesManifest;
 use protocol::codec::RawFrame;
 use protocol::digital_id::DigitalId;
 use protocol::error::{Bug, Error, Refusal, WireCode};
-use protocol::ledger::evidence::SessionEvidence;
 use protocol::ledger::{LedgerEntry, Reservation};
 use protocol::limits::{AUDIT_SAMPLE_DEFAULT, AUDIT_WINDOW_S_DEFAULT, HELLOS_PER_DAY_MAX, Limits};
 use protocol::message::Control;
@@ -35,8 +36,7 @@ use session::{Outbox, VerifiedPeer};
 use store::StoreError;
 use store::journal::SessionJournal;
 use store::keyring::KeyringError;
-use store::ledger::{Ledger, LedgerError, SessionRow, SessionState};
-use store::os::{self, Clock, SystemClock};
+use store::os::{self, Clock, DirectoryLock, SystemClock};
 use store::spill::{FixedSorted, SpillStore};
 
 use crate::Home;
@@ -44,6 +44,7 @@ use crate::admission::Admission;
 use crate::cli::ServeOptions;
 use crate::command::object::OBJECTIONS;
 use crate::delivery::{Delivery, DeliveryDesk};
+use crate::group::{self, Group};
 use crate::namespaces::Namespaces;
 use crate::partners::{Change, Partners, Standing};
 use crate::publish::Published;
@@ -52,9 +53,11 @@ use crate::tenant::Tenant;
 
 use self::building::Building;
 use self::life::Sessions;
+use self::shares::{Readings, SpillMemory, Turns, held};
 
 mod building;
 mod life;
+mod shares;
 
 pub(crate) fn run(
     dir: &Path,
@@ -68,6 +71,7 @@ pub(crate) fn run(
     let rules = RulesManifest::build(home.config.common.ruleset, &home.config.common.options)?;
     let service = Arc::new(Service::new(home, rules.rules_digest(), output.clone(), terminal)?);
     service.ledger.interrupt_sessions()?;
+    group::sweep(&service.home)?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
             let text = Text::new("runtime-not-started").with("why", &error);
@@ -89,8 +93,13 @@ struct Service {
     admission: Admission,
     /// Partners whose tables are being built, or wait for it.
     building: Admission,
-    /// One table at a time, so that memory does not grow with the number of partners.
-    turn: Mutex<()>,
+    /// Turns of the tables, which are built one at a time.
+    turns: Turns,
+    /// Memory for the spills of all sessions.
+    spill_memory: SpillMemory,
+    readings: Readings,
+    /// The hold on the snapshot that partners are being shown, shared by those who are.
+    showing: Mutex<Weak<DirectoryLock>>,
     /// The partners as they were last read.
     partners: Mutex<Partners>,
     sessions: Sessions,
@@ -113,7 +122,10 @@ impl Service {
             rules_digest,
             admission: Admission::default(),
             building: Admission::default(),
-            turn: Mutex::default(),
+            turns: Turns::default(),
+            spill_memory: SpillMemory::new(home.config.common.memory_bytes),
+            readings: Readings::default(),
+            showing: Mutex::default(),
             partners: Mutex::default(),
             sessions: Sessions::default(),
             stop: Stop::new(),
@@ -131,7 +143,7 @@ impl Service {
         };
         snapshot.stored.verify()?;
         let now = SystemClock::new().now_unix();
-        for tenant in Partners::load(&self.home)?.with_tables() {
+        for tenant in Partners::load(&self.home, Some(&self.ledger))?.with_tables() {
             // What is wrong with one partner's keys or tables is no matter of the others.
             if let Err(failure) = self.build_tables_of(tenant, &snapshot, 1, now) {
                 let report = &failure;
@@ -150,11 +162,15 @@ impl Service {
         now: u64,
     ) -> Result<(), Failure> {
         let (home, engine) = (&self.home, &self.engine);
-        for profile in tenant.policy.profiles() {
+        for profile in tenant.policy.served_profiles() {
             let (identifiers, shown) =
                 (snapshot.stored.root().leaves, (&self.output, &self.terminal));
             let building = Building::new(&tenant.name, profile, identifiers, shown);
             let done = |done| building.done(done);
+            // A partner that may only have persons removed by it does that once in 20 hours.
+            let is_listed = tenant.policy.profiles().contains(&profile);
+            let wanted = if is_listed { wanted } else { 1 };
+            let _turn = self.turns.wait();
             tables::ensure(home, tenant, snapshot, (profile, wanted), engine, now, &done)?;
             building.ended();
         }
@@ -168,7 +184,6 @@ impl Service {
         tokio::task::spawn_blocking(move || {
             // Ends with the building, whichever way that ends.
             let _going_on = going_on;
-            let _turn = service.turn.lock().unwrap_or_else(PoisonError::into_inner);
             let now = SystemClock::new().now_unix();
             let built = match Published::current(&service.home) {
                 Ok(Some(snapshot)) => {
@@ -189,7 +204,9 @@ impl Service {
     /// Has a table ready for every partner and profile before it is asked for: keys end, and
     /// policies change.
     fn renew(self: &Arc<Self>) {
-        for tenant in Partners::load(&self.home).iter().flat_map(Partners::with_tables) {
+        for tenant in
+            Partners::load(&self.home, Some(&self.ledger)).iter().flat_map(Partners::with_tables)
+        {
             self.prepare(tenant);
         }
     }
@@ -201,10 +218,10 @@ impl Service {
     ///
     /// [`Failure`] of storage; the pins stay as they were.
     fn read_partners(&self, pins: &Pins) -> Result<Vec<Change>, Failure> {
-        let partners = Partners::load(&self.home)?;
+        let partners = Partners::load(&self.home, Some(&self.ledger))?;
         partners.keep_good();
         pins.replace(partners.identities());
-        let mut last = self.partners.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = held(&self.partners);
         let changes = partners.changes(&last);
         *last = partners;
         for change in &changes {
@@ -237,32 +254,45 @@ impl Service {
         let clock = SystemClock::new();
         let now = clock.now_unix();
         let partner = *channel.peer().party();
-        let (tenant, faulty) = match Partners::load(&self.home)?.standing(&partner) {
-            Standing::Served(tenant) => (tenant, false),
-            Standing::Quarantined(tenant) => (tenant, true),
-            Standing::Unknown => {
-                return Err(protocol::error::Error::from(Refusal::PartnerUnknown).into());
-            }
-        };
+        let (tenant, faulty) =
+            match Partners::load(&self.home, Some(&self.ledger))?.standing(&partner) {
+                Standing::Served(tenant) => (tenant, false),
+                Standing::Quarantined(tenant) => (tenant, true),
+                Standing::Unknown => {
+                    return Err(protocol::error::Error::from(Refusal::PartnerUnknown).into());
+                }
+            };
         let live = self.admission.enter(partner);
-        let busy = match faulty {
-            true => Some((Refusal::CannotServe, 0)),
-            false => self.busy(&partner, live.is_some(), now)?,
+        let (busy, group) = match faulty {
+            true => (Some((Refusal::CannotServe, 0)), None),
+            // Waits while a release goes on in a group that is to be united with another.
+            false => match tokio::task::block_in_place(|| self.group(&tenant)) {
+                Ok(group) => (self.busy(&partner, live.is_some(), now)?, Some(group)),
+                Err(failure) if failure.code() == Code::SessionBusy => {
+                    (Some((Refusal::SessionBusy, RETRY_BUSY_S)), None)
+                }
+                Err(failure) => return Err(failure),
+            },
         };
-        let Offered { tables, prepared, desk, objections } = match busy {
-            // Nothing is read for a partner that is turned away: it may come as often as it likes.
-            Some(_) => Offered::default(),
+        let offered = match (busy, &group) {
             // Tables are read whole: other connections must not wait for it.
-            None => tokio::task::block_in_place(|| self.offered(&tenant, now)).unwrap_or_else(
-                |failure| {
-                    // Our own misfortune: nothing is offered, and the partner may come again.
-                    let report = &failure;
-                    tracing::error!(target: "veilmatch::table", partner = tenant.name, "{report}");
-                    self.prepare(&tenant);
-                    Offered::default()
-                },
-            ),
+            (None, Some(group)) => {
+                tokio::task::block_in_place(|| self.offered(&tenant, group, now))
+            }
+            // Nothing is read for a partner that is turned away: it may come as often as it likes.
+            _ => Ok(Offered::default()),
         };
+        let Offered { tables, prepared, desk, objections } = offered.unwrap_or_else(|failure| {
+            // Our own misfortune: nothing is offered, and the partner may come again.
+            let report = &failure;
+            tracing::error!(target: "veilmatch::table", partner = tenant.name, "{report}");
+            self.prepare(&tenant);
+            Offered::default()
+        });
+        if prepared.is_empty() {
+            self.readings.came_to_nothing(partner);
+        }
+        let spill_share = self.spill_memory.take();
         let sessions = self.home.private_dir("sessions")?;
         let facts = channel.peer().channel();
         let journal = SessionJournal::begin(&sessions, Role::Provider, facts)?;
@@ -291,7 +321,7 @@ impl Service {
             bench: self.engine.bench(),
             journal,
             sessions,
-            spills: SpillStore::new(&self.home.private_dir("work")?, self.spill_bytes())?,
+            spills: SpillStore::new(&self.home.private_dir("work")?, spill_share.bytes)?,
             duties: &mut duties,
             clock: &clock,
             progress: &progress,
@@ -301,6 +331,12 @@ impl Service {
             stop: self.stop.clone(),
         };
         let done = driver.run().await.map_err(Failure::from);
+        if let Some(delivery) = &mut duties.delivery
+            && let Err(failure) = tokio::task::block_in_place(|| delivery.close())
+        {
+            let report = &failure;
+            tracing::warn!(target: "veilmatch::session", "the next start removes it: {report}");
+        }
         self.note_end(duties.session.take(), &done, clock.now_unix());
         if matches!(done.as_ref().err().and_then(Failure::get), Some(DriveError::Duty(_))) {
             // Else what has rotted would be offered, and charged, session after session.
@@ -311,12 +347,6 @@ impl Service {
         }
         drop(live);
         done
-    }
-
-    /// Memory for the spills of one session. In aligned order there are none to speak of; in
-    /// shuffled order more memory means fewer runs to merge.
-    fn spill_bytes(&self) -> usize {
-        (self.home.config.common.memory_bytes / SESSIONS_SPILLING).max(SPILL_BYTES_MIN)
     }
 
     /// State that a session starts from.
@@ -346,6 +376,11 @@ impl Service {
         })
     }
 
+    /// The group of a partner, whose budgets and releases are the partner's.
+    fn group(&self, tenant: &Tenant) -> Result<Group, Failure> {
+        Group::of(&self.ledger, &self.home, tenant)
+    }
+
     /// Reason why a partner has to come back later, and in how many seconds.
     fn busy(
         &self,
@@ -359,8 +394,12 @@ impl Service {
         // Counted when the answer leaves: the limit keeps a partner from drawing our nonce again
         // and again, not from waiting.
         let hellos = self.ledger.hellos(partner, day_of(now))?;
-        Ok((hellos >= HELLOS_PER_DAY_MAX)
-            .then(|| (Refusal::TooManyHellos, seconds_to_midnight(now))))
+        if hellos >= HELLOS_PER_DAY_MAX {
+            return Ok(Some((Refusal::TooManyHellos, seconds_to_midnight(now))));
+        }
+        // What is read to answer a partner that then asks nothing is at the cost of the others.
+        let may = self.readings.begin(*partner, Instant::now());
+        Ok((!may).then_some((Refusal::SessionBusy, RETRY_BUSY_S)))
     }
 
     /// Notes how a session ended, for `status`: no count of what matched is known here or kept.
@@ -378,14 +417,13 @@ impl Service {
     fn note(&self, session: SessionRow) {
         if let Err(error) = self.ledger.record_session(&session) {
             tracing::warn!(target: "veilmatch::session", %error, "session not noted yet");
-            self.unnoted.lock().unwrap_or_else(PoisonError::into_inner).push(session);
+            held(&self.unnoted).push(session);
         }
     }
 
     /// Tries the rows again that could not be noted.
     fn note_again(&self) {
-        let rows =
-            std::mem::take(&mut *self.unnoted.lock().unwrap_or_else(PoisonError::into_inner));
+        let rows = std::mem::take(&mut *held(&self.unnoted));
         rows.into_iter().for_each(|row| self.note(row));
     }
 
@@ -393,13 +431,18 @@ impl Service {
     ///
     /// A HELLO_A that cannot be answered must not count, and which profile it is for is not known
     /// before it counts: so a partner waits until every table is ready.
-    fn offered(self: &Arc<Self>, tenant: &Tenant, now: u64) -> Result<Offered, Failure> {
-        let showing = Published::hold_showing(&self.home)?;
+    fn offered(
+        self: &Arc<Self>,
+        tenant: &Tenant,
+        group: &Group,
+        now: u64,
+    ) -> Result<Offered, Failure> {
+        let showing = self.hold_showing()?;
         let Some(snapshot) = Published::current(&self.home)? else { return Ok(Offered::default()) };
         let objections = self.objections()?;
         let mut offered = Offered { objections, ..Offered::default() };
         let spent = self.ledger.known_keys(&tenant.identity.party().0)?;
-        for profile in tenant.policy.profiles() {
+        for profile in tenant.policy.served_profiles() {
             let found = tables::ready(&self.home, tenant, &snapshot, profile, &spent, now)?;
             let Some(ready) = found else {
                 self.prepare(tenant);
@@ -409,7 +452,7 @@ impl Service {
             offered.tables.push(ready);
         }
         if offered.tables.iter().any(|table| table.handles.is_some()) {
-            offered.desk = Some(DeliveryDesk::open(&self.home, tenant, &snapshot)?);
+            offered.desk = Some(DeliveryDesk::open(&self.home, (tenant, group), &snapshot)?);
         }
         if self.objections()? != objections {
             // Somebody objected meanwhile: the head that we show would not be that of the tables.
@@ -421,14 +464,26 @@ impl Service {
         Ok(offered)
     }
 
+    /// Holds the snapshot as [`Published::hold_showing`] does, together with whoever does: partners
+    /// whose tables are read at one time do not wait for each other.
+    fn hold_showing(&self) -> Result<Arc<DirectoryLock>, Failure> {
+        let mut showing = held(&self.showing);
+        if let Some(held) = showing.upgrade() {
+            return Ok(held);
+        }
+        let held = Arc::new(Published::hold_showing(&self.home)?);
+        *showing = Arc::downgrade(&held);
+        Ok(held)
+    }
+
     /// Head of the list of objections as it is now.
     fn objections(&self) -> Result<[u8; 32], Failure> {
         Ok(suppression_epoch(&self.home.path(OBJECTIONS), &self.home.storage)?)
     }
 
     fn policy(&self, tenant: &Tenant, now: u64) -> Result<Policy, Failure> {
-        let budget = tenant.policy.budget();
         let partner = tenant.identity.party().0;
+        let left = self.ledger.left(&partner, &tenant.policy.budget(), now)?;
         Ok(Policy {
             profiles: tenant.policy.profiles(),
             purposes: vec![tenant.policy.purpose()],
@@ -437,9 +492,8 @@ impl Service {
                 n_min: tenant.policy.n_min,
                 k_min: tenant.policy.k_min,
                 group_min: tenant.policy.group_min,
-                // No noise is built, so nothing is charged for it.
-                epsilon_left_milli: 0,
-                evaluations_left: self.ledger.evaluations_left(&partner, &budget, now)?,
+                epsilon_left_milli: left.epsilon_milli,
+                evaluations_left: left.evaluations,
                 expires_at: now.saturating_add(OFFER_S),
             },
             guardrails: tenant.policy.guardrails(&Namespaces::read(&self.home)?),
@@ -466,7 +520,7 @@ struct ProvidersDuties<'a> {
     service: &'a Service,
     tenant: &'a Tenant,
     partner: [u8; 32],
-    budget: store::ledger::Budget,
+    budget: ledger::Budget,
     tables: Vec<Ready>,
     /// Source of a release, if a profile discloses handles.
     desk: Option<DeliveryDesk>,
@@ -511,13 +565,17 @@ impl ProvidersDuties<'_> {
     }
 
     /// Turns to the table and the release that the terms are for.
-    fn choose(&mut self, entry: &LedgerEntry, terms: &MatchTerms, now: u64) {
+    fn choose(&mut self, entry: &LedgerEntry, terms: &MatchTerms, now: u64) -> Result<(), Bug> {
         let tables = std::mem::take(&mut self.tables);
         self.chosen = tables.into_iter().find(|table| table.profile.code() == entry.profile);
-        let Some(chosen) = &mut self.chosen else { return };
+        let Some(chosen) = &mut self.chosen else { return Ok(()) };
         if let (Some(handles), Some(desk)) = (chosen.handles.take(), self.desk.take()) {
-            self.delivery = Some(desk.begin(chosen.profile, &entry.sid, terms, handles, now));
+            let ReadyKey::Run(key) = &chosen.key else { return Err(Bug::invariant()) };
+            let source = (handles, key.derivation.clone());
+            let session = (chosen.profile, &entry.sid);
+            self.delivery = Some(desk.begin(session, terms, source, now)?);
         }
+        Ok(())
     }
 
     fn delivery(&mut self) -> Result<&mut Delivery, GraphError> {
@@ -547,7 +605,7 @@ impl Duties for ProvidersDuties<'_> {
         self.spend(entry, now)?;
         let ledger = &self.service.ledger;
         let reservation = ledger.reserve(&self.partner, entry, opening, &self.budget, now)?;
-        self.choose(entry, &signed.terms, now);
+        self.choose(entry, &signed.terms, now).map_err(LedgerError::from)?;
         let session = SessionRow::begun(self.partner, entry, now);
         ledger.record_session(&session)?;
         self.session = Some(session);
@@ -560,10 +618,20 @@ impl Duties for ProvidersDuties<'_> {
 }
 
 impl ProviderDuties for ProvidersDuties<'_> {
-    fn count_opening(&mut self) -> Result<(), LedgerError> {
-        let day = day_of(self.clock.now_unix());
-        self.service.ledger.count_hello(&self.partner, day)?;
-        Ok(())
+    fn count_opening(&mut self) -> Result<(), ChargeError> {
+        let now = self.clock.now_unix();
+        let ledger = &self.service.ledger;
+        // Another partner of the group may have opened a session since ours was admitted.
+        match ledger.count_hello(&self.partner, day_of(now), HELLOS_PER_DAY_MAX)? {
+            Some(_) => {
+                self.service.readings.opened(&self.partner);
+                Ok(())
+            }
+            None => Err(ChargeError::Refused {
+                refusal: Refusal::TooManyHellos,
+                retry_after_s: seconds_to_midnight(now),
+            }),
+        }
     }
 
     fn offered(&mut self, key: &KnownKey) {
@@ -573,16 +641,15 @@ impl ProviderDuties for ProvidersDuties<'_> {
     }
 
     fn resolve(&mut self, handles: FixedSorted) -> Result<Resolution, Failure> {
-        let now = self.clock.now_unix();
+        let node = (&self.service.home, &self.service.ledger);
         let delivery = self.delivery()?;
-        // Takes as long as reading the index: other connections must not wait for it.
-        Ok(tokio::task::block_in_place(|| delivery.resolve(handles, now))?)
+        // Takes as long as reading the snapshot: other connections must not wait for it.
+        tokio::task::block_in_place(|| delivery.resolve(node, handles))
     }
 
     fn record_release(&mut self) -> Result<(), Failure> {
-        let now = self.clock.now_unix();
         let delivery = self.delivery()?;
-        Ok(tokio::task::block_in_place(|| delivery.record_release(now))?)
+        tokio::task::block_in_place(|| delivery.record_release())
     }
 
     fn digital_ids(&mut self) -> Result<(Vec<DigitalId>, bool), Failure> {
@@ -591,7 +658,7 @@ impl ProviderDuties for ProvidersDuties<'_> {
     }
 }
 
-fn day_of(now: u64) -> u32 {
+pub(crate) fn day_of(now: u64) -> u32 {
     u32::try_from(now / 86_400).unwrap_or(u32::MAX)
 }
 
@@ -599,14 +666,15 @@ fn seconds_to_midnight(now: u64) -> u32 {
     u32::try_from(86_400_u64.saturating_sub(now % 86_400)).unwrap_or(u32::MAX)
 }
 
-/// Sessions in shuffled order that share the memory of the settings.
-const SESSIONS_SPILLING: usize = 4;
-const SPILL_BYTES_MIN: usize = 1 << 20;
 /// Frames of one session being evaluated: enough for all cores, few enough to be fair.
 const FRAMES_PENDING: u32 = 4;
 const RETRY_BUSY_S: u32 = 5;
 /// An offer stands for a day.
 const OFFER_S: u64 = 86_400;
 
+#[cfg(test)]
+mod recomputed;
+#[cfg(test)]
+mod stalled;
 #[cfg(test)]
 mod tests;

@@ -3,18 +3,24 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use graph::GraphCounts;
+use ledger::{Allowance, Ledger, Left, Spent};
 use node::console::{Object, OutputOptions, Terminal};
 use node::failure::Failure;
 use node::status::{self, Sessions};
+use protocol::limits::HELLOS_PER_DAY_MAX;
 use protocol::suite::Profile;
 use report::{Arg, Line, Text};
 use serde_json::{Value, json};
-use store::ledger::Ledger;
 use store::os::{Clock, SystemClock};
 
 use crate::Home;
 use crate::budget::Share;
-use crate::command::invite::{shares, tests_numbers};
+use crate::command::ingest::persons_above;
+use crate::command::invite::{adds_noise, milli, shares, tests_numbers};
+use crate::command::serve::day_of;
+use crate::door_book::{Connections, DoorBook};
+use crate::group::is_unnamed;
 use crate::partners::{Partners, Quarantined};
 use crate::publish::Published;
 use crate::tables::{self, State};
@@ -26,12 +32,14 @@ pub(crate) fn run(dir: &Path, output: &OutputOptions, terminal: &Terminal) -> Re
     let now = SystemClock::new().now_unix();
     let ledger = status::ledger(&home)?;
     let snapshot = Published::current(&home)?;
-    let loaded = Partners::load(&home)?;
+    let loaded = Partners::load(&home, ledger.as_ref())?;
+    let door = DoorBook::read(&home);
+    let today = day_of(now);
     let mut attention: Vec<Attention> = loaded.quarantined.iter().map(Attention::from).collect();
     let mut partners = Vec::new();
     for tenant in &loaded.tenants {
         match PartnerShown::read(&home, tenant, snapshot.as_ref(), ledger.as_ref(), now) {
-            Ok(partner) => partners.push(partner),
+            Ok(partner) => partners.push(partner.with(door.of(&tenant.identity.party().0, today))),
             // What is wrong with one partner's keys or tables hides nobody else.
             Err(failure) => attention.push(Attention::unreadable(tenant, &failure)),
         }
@@ -43,7 +51,7 @@ pub(crate) fn run(dir: &Path, output: &OutputOptions, terminal: &Terminal) -> Re
         .collect();
     let sessions = Sessions::last(ledger.as_ref(), names, home.is_in_use())?;
     let identity = home.identity.public();
-    let day = snapshot.map(|snapshot| snapshot.signed.body.day);
+    let day = snapshot.as_ref().map(|snapshot| snapshot.signed.body.day);
     if let Some(place) = place {
         let partners: Vec<Value> = partners.iter().map(PartnerShown::json).collect();
         let shown = Object::done("status", output).with(json!({
@@ -51,6 +59,10 @@ pub(crate) fn run(dir: &Path, output: &OutputOptions, terminal: &Terminal) -> Re
             "party": status::short(&identity.party().0),
             "snapshot_day": day.map(status::day),
             "partners": partners,
+            "handshakes_today": {
+                "failed": if door.day == today { door.failed } else { 0 },
+                "turned_away": if door.day == today { door.turned_away } else { 0 },
+            },
             "attention": attention.iter().map(Attention::json).collect::<Vec<_>>(),
             "sessions": sessions.json(),
         }));
@@ -72,6 +84,10 @@ pub(crate) fn run(dir: &Path, output: &OutputOptions, terminal: &Terminal) -> Re
         terminal.say(&Text::new("status-no-partner"));
     }
     terminal.list(partners.iter().flat_map(PartnerShown::lines));
+    if door.day == today && (door.failed > 0 || door.turned_away > 0) {
+        let handshakes = Text::new("status-handshakes").with("failed", door.failed);
+        terminal.say(&handshakes.with("turned_away", door.turned_away));
+    }
     terminal.list(sessions.lines());
     Ok(())
 }
@@ -124,20 +140,32 @@ impl Attention {
 /// One partner as the operator sees it.
 struct PartnerShown<'a> {
     tenant: &'a Tenant,
-    /// Identifiers of the graph, if there is one.
-    identifiers: Option<u64>,
+    /// Counts of the graph, if there is one.
+    counts: Option<&'a GraphCounts>,
     /// The tables of the current snapshot, one for each profile it may run.
     tables: Vec<(Profile, State)>,
-    spent_day: u64,
-    spent_epoch: u64,
-    left: u64,
+    spent_day: Spent,
+    spent_epoch: Spent,
+    removals: Spent,
+    left: Left,
+    /// Name of the group, if it is one of several or has a name of its own.
+    group: Option<String>,
+    /// Partners of the group that ever had a session.
+    members: usize,
+    /// Openings and connections of the day.
+    openings: u32,
+    connections: Connections,
 }
 
 impl<'a> PartnerShown<'a> {
+    fn with(self, connections: Connections) -> Self {
+        Self { connections, ..self }
+    }
+
     fn read(
         home: &Home,
         tenant: &'a Tenant,
-        snapshot: Option<&Published>,
+        snapshot: Option<&'a Published>,
         ledger: Option<&Ledger>,
         now: u64,
     ) -> Result<Self, Failure> {
@@ -150,18 +178,33 @@ impl<'a> PartnerShown<'a> {
             .into_iter()
             .map(|profile| Ok((profile, state(profile)?)))
             .collect::<Result<_, Failure>>()?;
-        let spent = |span_s: u64| {
-            ledger.map_or(Ok(0), |ledger| ledger.spent(&partner, now.saturating_sub(span_s)))
+        let spent = |allowance, span_s: u64| match ledger {
+            Some(ledger) => ledger.spent(&partner, allowance, now.saturating_sub(span_s)),
+            None => Ok(Spent::default()),
         };
-        let most = budget.evaluations_max_per_day.min(budget.evaluations_max_per_epoch);
+        let all = Left {
+            evaluations: budget.evaluations_max_per_day.min(budget.evaluations_max_per_epoch),
+            epsilon_milli: budget.epsilon_milli_max_per_epoch,
+        };
+        let (mut group, mut members) = (tenant.policy.group.clone(), 1);
+        if let Some(ledger) = ledger
+            && let Some(name) = ledger.group_of(&partner)?
+        {
+            members = ledger.members_of(&name)?.len();
+            group = (members > 1 || !is_unnamed(&name)).then_some(name);
+        }
         Ok(Self {
             tenant,
-            identifiers: snapshot.map(|snapshot| snapshot.stored.counts().identifiers),
+            counts: snapshot.map(|snapshot| snapshot.stored.counts()),
             tables,
-            spent_day: spent(DAY_S)?,
-            spent_epoch: spent(budget.epoch_s)?,
-            left: ledger
-                .map_or(Ok(most), |ledger| ledger.evaluations_left(&partner, &budget, now))?,
+            spent_day: spent(Allowance::Match, DAY_S)?,
+            spent_epoch: spent(Allowance::Match, budget.epoch_s)?,
+            removals: spent(Allowance::Removal, budget.epoch_s)?,
+            left: ledger.map_or(Ok(all), |ledger| ledger.left(&partner, &budget, now))?,
+            group,
+            members,
+            openings: ledger.map_or(Ok(0), |ledger| ledger.hellos(&partner, day_of(now)))?,
+            connections: Connections::default(),
         })
     }
 
@@ -182,17 +225,71 @@ impl<'a> PartnerShown<'a> {
             .with("profiles", Arg::Word(policy.profiles.join(", ")))
             .with("purpose", &policy.purpose);
         let spent = Text::new("status-spent")
-            .with("day", self.spent_day)
+            .with("day", self.spent_day.evaluations)
             .with("day_max", policy.evaluations_per_day)
-            .with("month", self.spent_epoch)
+            .with("month", self.spent_epoch.evaluations)
             .with("month_max", policy.evaluations_per_epoch)
-            .with("left", self.left);
-        let shares = shares(policy, self.identifiers);
+            .with("left", self.left.evaluations);
+        let shares = shares(policy, self.counts.map(|counts| counts.identifiers));
         let share = Text::new("status-may-test").with("shares", shares);
+        let group = self.group.as_ref().map(|group| {
+            let text = Text::new("status-group").with("group", group);
+            Line::under(text.with("partners", self.members))
+        });
+        let connections = Text::new("status-connections")
+            .with("openings", self.openings)
+            .with("openings_max", HELLOS_PER_DAY_MAX)
+            .with("admitted", self.connections.admitted)
+            .with("come_back", self.connections.come_back)
+            .with("refused", self.connections.refused);
         std::iter::once(Line::of(partner))
+            .chain(group)
             .chain(self.tables.iter().map(table))
             .chain([Line::under(spent), Line::under(share)])
+            .chain(self.phones().map(Line::under))
+            .chain(self.privacy().map(Line::under))
+            .chain(self.above().map(Line::under))
+            .chain(self.removed().map(Line::under))
+            .chain([Line::under(connections)])
             .collect()
+    }
+
+    /// Telephone numbers that terms declared, where its tables hold any.
+    fn phones(&self) -> Option<Text> {
+        let policy = &self.tenant.policy;
+        tests_numbers(policy).then(|| {
+            Text::new("status-phones")
+                .with("day", self.spent_day.phones)
+                .with("day_max", policy.phones_per_day)
+                .with("month", self.spent_epoch.phones)
+                .with("month_max", policy.phones_per_epoch)
+        })
+    }
+
+    /// Privacy loss, where a profile of its can have noise.
+    fn privacy(&self) -> Option<Text> {
+        let policy = &self.tenant.policy;
+        adds_noise(policy).then(|| {
+            Text::new("status-epsilon")
+                .with("spent", milli(self.spent_epoch.epsilon_milli))
+                .with("most", milli(policy.epsilon_epoch_milli.into()))
+                .with("left", milli(self.left.epsilon_milli.into()))
+        })
+    }
+
+    /// Persons with more identifiers than its noise is made for.
+    fn above(&self) -> Option<Text> {
+        let policy = &self.tenant.policy;
+        persons_above(self.counts.filter(|_| adds_noise(policy))?, policy.noise_unit)
+    }
+
+    /// Runs that took persons out, if there were any.
+    fn removed(&self) -> Option<Text> {
+        (self.removals.runs > 0).then(|| {
+            Text::new("status-removals")
+                .with("runs", self.removals.runs)
+                .with("epsilon", milli(self.removals.epsilon_milli))
+        })
     }
 
     fn json(&self) -> Value {
@@ -207,22 +304,50 @@ impl<'a> PartnerShown<'a> {
         };
         let numbers =
             |evaluations| tests_numbers(policy).then(|| Share::of_plan(evaluations).percent());
-        let graph = |evaluations| Some(Share::of(evaluations, self.identifiers?).percent());
+        let identifiers = self.counts.map(|counts| counts.identifiers);
+        let graph = |evaluations| Some(Share::of(evaluations, identifiers?).percent());
         json!({
             "name": self.tenant.name,
             "party": status::short(&self.tenant.identity.party().0),
             "legal_entity": policy.legal_entity,
-            "group": policy.group,
+            "group": self.group,
+            "group_partners": self.members,
             "rows": policy.rows,
             "purpose": policy.purpose,
             "profiles": policy.profiles,
             "tables": self.tables.iter().map(table).collect::<Vec<Value>>(),
             "evaluations": {
-                "spent_day": self.spent_day,
+                "spent_day": self.spent_day.evaluations,
                 "max_per_day": policy.evaluations_per_day,
-                "spent_epoch": self.spent_epoch,
+                "spent_epoch": self.spent_epoch.evaluations,
                 "max_per_epoch": policy.evaluations_per_epoch,
-                "left": self.left,
+                "left": self.left.evaluations,
+            },
+            "phones_declared": {
+                "spent_day": self.spent_day.phones,
+                "max_per_day": policy.phones_per_day,
+                "spent_epoch": self.spent_epoch.phones,
+                "max_per_epoch": policy.phones_per_epoch,
+            },
+            "epsilon_milli": {
+                "per_run": policy.epsilon_milli,
+                "spent_epoch": self.spent_epoch.epsilon_milli,
+                "max_per_epoch": policy.epsilon_epoch_milli,
+                "left": self.left.epsilon_milli,
+                "noise_unit": policy.noise_unit,
+                "persons_above_unit":
+                    self.counts.map(|counts| counts.persons_above(policy.noise_unit)),
+            },
+            "removals": {
+                "runs_epoch": self.removals.runs,
+                "epsilon_milli_epoch": self.removals.epsilon_milli,
+            },
+            "today": {
+                "openings": self.openings,
+                "max_openings": HELLOS_PER_DAY_MAX,
+                "connections": self.connections.admitted,
+                "asked_to_come_back": self.connections.come_back,
+                "closed_at_once": self.connections.refused,
             },
             "may_test_percent": {
                 "numbering_plan_day": numbers(policy.evaluations_per_day),
@@ -264,6 +389,38 @@ mod tests {
         let output = OutputOptions { json, ..OutputOptions::default() };
         run(dir, &output, &Terminal::to(Sent(to), std::io::sink())).unwrap();
         String::from_utf8(text.iter().collect()).unwrap()
+    }
+
+    #[test]
+    fn persons_with_more_identifiers_than_noise_is_made_for_are_counted() {
+        let of = |person: &str, identifiers: u32| -> String {
+            let line = |n| {
+                let email = format!("{person}.{n}@exemple.fr");
+                format!("{person},{person},email,{email},cookie,a.example,value-{person},")
+            };
+            (0..identifiers).map(|n| line(n) + "login,2026-11-01\n").collect()
+        };
+        let world =
+            crate::tables::tests::World::with(&(of("anne", 4) + &of("eric", 5) + &of("lea", 9)));
+        let node = world.dir.path().join("p");
+        let text = shown(&node, None);
+        assert!(text.contains("  2 persons have more than 4 identifiers: noise is made"), "{text}");
+        let file = world.dir.path().join("status.json");
+        shown(&node, Some(file.clone()));
+        let told: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+        assert_eq!(told["partners"][0]["epsilon_milli"]["persons_above_unit"], 2);
+        let policy = node.join("partners/partner").join(POLICY);
+        let set = |unit: u8| {
+            let text = std::fs::read_to_string(&policy).unwrap();
+            let line = text.lines().find(|line| line.starts_with("noise_unit")).unwrap();
+            std::fs::write(&policy, text.replace(line, &format!("noise_unit = {unit}"))).unwrap();
+            shown(&node, None)
+        };
+        let text = set(8);
+        assert!(text.contains("1 person has more than 8 identifiers"), "{text}");
+        let text = set(3);
+        assert!(text.contains("3 persons have more than 3 identifiers"), "{text}");
+        assert!(!shown(&node, None).contains("more than 4"), "{text}");
     }
 
     #[test]

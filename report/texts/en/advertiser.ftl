@@ -45,11 +45,12 @@ result-rows = matched { $matched_text } of { $eligible_text } eligible rows (act
 result-file-rate = file match rate: about { $percent } % of { $rows_text } rows
 result-interval = with 95 % confidence between { $low } % and { $high } % of all rows
 result-interval-open = with 95 % confidence between { $low } % and more than { $high } % of all rows
+result-noise = the count carries noise: within { $rows_text } rows in 95 of 100 runs (epsilon { $epsilon }, delta 1 in { $one_in_text }, for a person of up to { $unit } identifiers)
 result-by-hits = rows by identifiers that matched:
 result-hits = { $hits }: about { $rows_text }
 result-hits-hidden = { $hits }: fewer than the minimum, or hidden beside one that is
 result-activated = the provider activates the matched records
-result-digital-ids = digital IDs: { $ids_text }; left out for objections since the snapshot: { $suppressed_text }
+result-digital-ids = digital IDs: { $ids_text }
 
 ## Identifiers that cannot match, and those that too many rows hold
 
@@ -61,6 +62,10 @@ widely-shared = one identifier ({ $kind }) is in { $rows_text } rows, more than 
 
 ## Plan
 
+run-epsilon-spent = the privacy loss (epsilon) of { $most } that the runs of 30 days may have is spent
+    .try = run again after { $time }
+run-phones = the files hold { $phones_text } telephone numbers, and a run may ask for { $most_text }
+    .try = raise `phones_per_run` if it is in your settings, or ask the provider for more
 plan-profile = profile: { $profile }
 plan-you-learn = you learn { $learned }
 plan-provider-learns = the provider learns { $learned }
@@ -82,15 +87,6 @@ plan-may-raise = the provider may raise n_min, k_min and group_min when it answe
 plan-rows = rows: { $eligible_text } eligible, { $asked_text } asked for
 plan-padded-elements = { $elements_text } identifiers after padding
 plan-padded-rows = { $rows_text } rows after padding, { $slots } slots each: { $elements_text } elements
-plan-first-input = no other input was shown to this provider in the audit window
-plan-changed = { $rows ->
-    [one] { $rows_text } row
-   *[other] { $rows_text } rows
- } changed since the nearest other input
-plan-too-near = REFUSED: { $rows ->
-    [one] { $rows_text } row
-   *[other] { $rows_text } rows
- } changed since the nearest other input, fewer than group_min; repeat that input unchanged, or change more rows
 plan-proved = every answer is proved; a wrong one is found surely
 plan-canaries = { $canaries_text } canary rows: more than { $share } % wrong answers would be found with 95 % confidence
 plan-budget = budget: { $elements_text } evaluations are charged; spent before: { $day_text } in 24 hours, { $month_text } in 30 days; what is left the provider says when it answers
@@ -239,12 +235,74 @@ outcome-withheld = withheld
 outcome-declined = declined
 outcome-refused = refused by the provider, { $code }
 outcome-served = served
+outcome-removed = persons who left were named to the provider
+history-provider = { $provider }  { $budgets }
+history-budgets = { $evaluations_text } evaluations in 30 days · epsilon { $epsilon } of { $most } · openings today { $openings_text } of { $day_text }, by this node's count
+history-release = { $day }  { $profile }  { $run }  { $outcome }
+history-until = { $release }, until { $until }
+history-nothing = nothing released yet
+history-waiting = { $persons ->
+    [one] { $persons_text } person
+   *[other] { $persons_text } persons
+ } who left since { $day } are to be removed here: the next run with this provider does it
+history-day = `{ $day }` is no day
+    .try = write it as year, month and day, such as `2026-11-01`
+plan-classes = release by classes: the provider lets digital IDs go for at least so many persons together{ $profile ->
+    [digital-ids] ; the bag itself is exact: classes protect the persons in it, and noise (epsilon) only the count
+   *[other] { "" }
+ }
+plan-removal = before it, { $persons ->
+    [one] { $persons_text } person
+   *[other] { $persons_text } persons
+ } who objected, or whose consent ended, after a delivery go through the match by themselves
+classes-newcomers = newcomers that match wait until about { $first_text } of them are together, later until a fifth of what was delivered last is, at most { $later_text }; how many wait, nobody tells you
+classes-new-rows = { $rows ->
+    [one] { $rows_text } new row
+   *[other] { $rows_text } new rows
+ } since the last delivery: those that match wait until about { $first_text } are together, later until a fifth of what was delivered last is, at most { $later_text }; how many wait, nobody tells you
+classes-leavers = who leaves the list stays delivered up to { $days } days, or until enough others leave too; a person who objects leaves with the next delivery
+classes-small = below about { $persons_text } matched persons a list that changes every day loses more: of 1,000 persons with 1 % changed a day, about two thirds are still delivered after two months, and of 300 none; one large list loses less than several small ones
+removal-done = { $persons ->
+    [one] { $persons_text } person
+   *[other] { $persons_text } persons
+ } who objected, or whose consent ended, after a delivery went through the match; nobody is shown how many of them the provider knows
+removal-tomorrow = { $persons ->
+    [one] { $persons_text } more person leaves
+   *[other] { $persons_text } more persons leave
+ } what was delivered with the first run of tomorrow: there is one removal a day
+removal-failed = { $persons ->
+    [one] { $persons_text } person who objected, or whose consent ended, is
+   *[other] { $persons_text } persons who objected, or whose consent ended, are
+ } still in what was delivered: { $what }
+    .note = Their rights come before a new run: nothing of it was sent
+    .try = run again; if the provider keeps refusing, ask its operator to allow removals to this partner
+removal-elsewhere = { $persons ->
+    [one] { $persons_text } person
+   *[other] { $persons_text } persons
+ } who objected, or whose consent ended, a day ago or earlier are still in what was delivered to { $provider }: run with `--provider { $provider }`
+removal-unnameable = { $persons ->
+    [one] { $persons_text } person who left has
+   *[other] { $persons_text } persons who left have
+ } no identifier of a kind and rules that this provider still takes: ask its operator to take the kind again, or to remove what it has by other means
+removal-not-invited = { $persons ->
+    [one] { $persons_text } person who left was
+   *[other] { $persons_text } persons who left were
+ } delivered to this provider, which lets you release nothing any more: ask its operator what it still uses
+departures-many = these files take more than { $persons_text } of { $delivered_text } delivered persons out for good, by objections or missing consents
+    .note = A wrong column or an incomplete export does that too, and nothing takes it back: nobody was taken out
+    .try = look at the columns of objections and consents; if it is meant, run with `--allow many-departures`
+departures-in-a-pipe = somebody who leaves by this file stands in further rows of it, and standard input cannot be read again
+    .try = run again with the same rows: whoever left is kept out of them now
+removal-release-due = the bag that was delivered last still holds persons who left: run digital-ids on the same list
+removal-bags-destroyed = older bags of this provider, which held persons who left, are destroyed here; destroy your copies of their files
 outcome-stored = asked before, answered from the store
 
 ## Results that are kept
 
 result-too-old = the result of session { $session } could be used until { $time }
     .try = start a new run
+result-holds-leavers = the bag of session { $session } may hold persons who left since it was delivered
+    .try = run digital-ids again: it names them to the provider first, and destroys this bag
 result-without-profile = a result names no profile
 result-unsigned = note: the run ended before the provider's signature under the receipt was here; the result is complete, and its charge stands
 result-none = no result of session { $session } is kept
@@ -261,6 +319,7 @@ status-no-provider = no provider yet; accept one with `advertiser-node accept`
 status-provider = provider { $provider }: party { $party }, at { $address }, profiles { $profiles }
 status-last-table = last table: { $tags_text } tags
 status-no-table = last table: none seen yet
+status-provider-epsilon = privacy loss (epsilon) in 30 days: { $spent }
 status-provider-spent = evaluations spent: { $day_text } in 24 hours, { $month_text } in 30 days
 
 ## Normalize

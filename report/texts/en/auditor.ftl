@@ -6,6 +6,7 @@ audit-label-parties = parties
 audit-label-purpose = purpose
 audit-label-terms = terms
 audit-label-relaxed = relaxed:
+audit-label-map = map
 audit-label-learned = learns
 audit-label-sizes = sizes
 audit-label-signed = signed
@@ -53,6 +54,10 @@ audit-phones = { $n ->
     [one] at most { $n_text } telephone number
    *[other] at most { $n_text } telephone numbers
  }
+audit-noise = noise of epsilon { $run }, at most { $epoch } in 30 days, for { $unit ->
+    [one] { $unit_text } identifier of a person
+   *[other] { $unit_text } identifiers of a person
+ }; its rows are among the handles
 audit-links = { $level ->
     [individual] individual links seen within { $days } days by { $evidence }
    *[household] individual and household links seen within { $days } days by { $evidence }
@@ -91,6 +96,10 @@ audit-release-days = { $days ->
 audit-release-attributes = with attributes
 audit-kept = evidence kept for audit until { $until }
 audit-relaxed = { $name } { $value_text } (default { $default_text })
+audit-map = digest { $digest }, as the advertiser's hello commits to it
+audit-map-none = none: the files had the names that the programs use, as the advertiser's hello commits to it
+audit-map-absent = not shown: the package has no `input.opening`, or no hello that it could open
+audit-map-other = not shown: `input.opening` belongs to another input
 
 ## Head of a report: sizes
 
@@ -287,3 +296,21 @@ audit-output = { $why ->
  }
 audit-output-node = { $path } is not written: it lies in the node { $node }
 audit-output-error = cannot write { $path }: { $error }
+
+## Packages against each other
+
+audit-package = { $party ->
+    [advertiser] package { $number }: { $path }, the advertiser's transcript
+   *[provider] package { $number }: { $path }, the provider's transcript
+ }
+audit-session = { $session }; { $time }; { $parties }
+audit-one-session = packages { $one } and { $other }, of one session
+audit-two-sessions = packages { $one } and { $other }, of two sessions
+audit-only = only in package { $number }
+audit-differs = they differ, { $by }
+audit-verdict-compared = { $result ->
+    [agrees] verdict: the packages agree
+    [nothing] verdict: incomplete, the packages have nothing in common
+    [incomplete] verdict: incomplete, nothing differs, and something is in one package only
+   *[contradicts] verdict: the packages CONTRADICT each other
+ }

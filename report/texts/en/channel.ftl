@@ -8,7 +8,7 @@ channel-refused = { $by ->
     [us] this node refused the connection: { $check }
    *[peer] the peer refused the connection: { $check }
  }
-channel-other-protocol = the two nodes do not fit together: at the address answers no Veilmatch node with ALPN veilmatch/2, TLS 1.3 and X25519MLKEM768 ({ $by ->
+channel-other-protocol = the two nodes do not fit together: at the address answers no Veilmatch node with ALPN veilmatch/3, TLS 1.3 and X25519MLKEM768 ({ $by ->
     [us] checked here: { $check }
    *[peer] checked there: { $check }
  })
@@ -47,7 +47,7 @@ check-key-type = the certificate is not for an Ed25519 key that may sign handsha
 check-certificate = the certificate is not a self-signed one that can be read
 check-signature = the handshake is not signed by the key of the certificate
 check-missing = no certificate was shown
-check-alpn = the application protocol (ALPN) is not veilmatch/2
+check-alpn = the application protocol (ALPN) is not veilmatch/3
 check-key-exchange = no common key exchange: X25519MLKEM768 is required
 check-version = no common version of QUIC and TLS 1.3
 check-alert = TLS alert { $number }

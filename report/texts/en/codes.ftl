@@ -246,9 +246,6 @@ refusal-budget-exceeded = { refused-by }the evaluation budget is spent
 refusal-key-exhausted = { refused-by }the key has no evaluations left
     .note = Until the period is over, the budget protects the identity graph
     .try = wait until the provider has made its next key and table
-refusal-delta-too-small = { refused-by }the set is too close to an earlier one
-    .note = Two nearly equal sets would single out the difference
-    .try = repeat an earlier set unchanged, or change it by more rows
 refusal-below-match-minimum = { refused-by }fewer matched records than k_min
     .note = k_min protects the few who matched; the count itself is not shown
     .try = match a larger or another file
@@ -297,6 +294,12 @@ clocks-differ = the clocks of the two nodes differ by { $seconds_text } s, more 
 refusal-clocks-differ = { refused-by }the clocks of the two nodes differ by more than 300 s
     .note = One of the two clocks is wrong; nothing was compared
     .try = set the wrong clock, by NTP, then run again
+refusal-implausible = { refused-by }the table is larger than its cap, or the matched rows are above the cap of the rate
+    .note = A table of invented identifiers would look like this: nothing was released
+    .try = ask the provider whether its table is real; if you know why so many match, run with `--allow high-rate`; a table that has grown by more than a quarter needs a new invitation, which states its size
+refusal-epsilon-exceeded = { refused-by }the budget of privacy loss of these 30 days, epsilon, is spent
+    .note = Each count with noise takes a part of it; nothing was compared
+    .try = run when the budget renews; a question that was asked before is answered by `result`
 
 ## Ends that are nobody's rule or policy
 

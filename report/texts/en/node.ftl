@@ -33,6 +33,7 @@ progress-rate = { $unit ->
  }
 progress-left = { $seconds } s left
 progress-waiting = waiting { $seconds } s, as the peer asks
+progress-slot = all is counted; waiting { $seconds } s more, so that the time tells the peer nothing
 progress-of = { $partner }: { $line }
 
 standard-output-failed = cannot write to standard output: { $why }
@@ -95,6 +96,8 @@ setting-of-map = `{ $name }` is said by a map
     .try = delete the line; `{ $role }-node map FILE` writes a map
 setting-renamed-group-min = `{ $name }` is called `group_min` now
     .try = write `group_min` in its place
+setting-of-provider = `{ $name }` is the provider’s alone: digital IDs are released under one condition for a whole group
+    .try = delete the line
 setting-unknown = `{ $name }` is no setting of this file
     .try = delete or correct the line
 setting-missing = `{ $name }` is missing
@@ -122,7 +125,7 @@ allowed-path = the path of a file
 allowed-range = between { $least } and { $most }
 allowed-at-least = at least { $least }
 allowed-most = at most { $most }
-allowed-list = a list of at most { $most }
+allowed-epsilon = 125, 250, 500 or 1000, or 0 for no noise
 # After “write”.
 write-between = { $least } to { $most }
 write-least = { $least } or more
@@ -155,6 +158,8 @@ invitation-minima = are n_min { $n_min }, k_min { $k_min }, group_min { $group_m
     .try = keep each above 0, and n_min at least k_min
 invitation-level = is { $level }
     .try = write 0 for individual links only, 1 for household links too
+invitation-table = names a table of { $tags } tags, which no table has
+    .try = ask for the invitation again
 invitation-guardrail = have a wrong { $name }
     .try = write { $allowed }
 invitation-unknown = names "{ $value }", which this version does not know

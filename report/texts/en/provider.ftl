@@ -33,7 +33,13 @@ object-try-kept = keep the feed, mend these lines and give it again; `--rejects 
 ingest-counts = { $lines_text } lines, { $personas_text } personas, { $published_text } published with { $identifiers_text } identifiers and { $ids_text } digital IDs
 ingest-conflicts = identifiers under two persons, not published: { $n_text }
 ingest-household = identifiers of households, in no table of individuals: { $n_text }
+ingest-large-subject = an address, a mobile number or a persona joins { $n_text } references as one person: an objection of any of them takes all of them out. If it stands in for missing ones, leave it out of the file
 ingest-surplus = identifiers and digital IDs beyond what one persona may hold, left out: { $n_text }
+ingest-ids-objected = digital IDs also of persons who objected, left out: { $n_text }
+persons-above-unit = { $n ->
+    [one] { $n_text } person has
+   *[other] { $n_text } persons have
+ } more than { $unit } identifiers: noise is made for { $unit }, and their privacy loss (epsilon) is larger in proportion; `noise_unit` in a partner's file may be up to { $most }
 ingest-lines-left = lines left out: { $reasons }
 ingest-personas-left = personas left out: { $reasons }
 ingest-warnings = cells that count as empty: { $reasons }
@@ -61,6 +67,12 @@ snapshot-stands = today's snapshot has been shown to a partner and stands until 
 
 init-identity = identity: { $identity }
 init-next-provider = Next: read a graph, and invite an advertiser by the identity.txt of its node.
+
+## Groups
+
+group-busy = another release of the group { $group } goes on
+group-moved = { $partner } is in another group than when its session began, and is not served there under the conditions of that session
+    .try = run again in a minute
 
 ## Invite
 
@@ -90,7 +102,19 @@ invite-name = a partner's name has 1 to 64 lower-case letters, digits or hyphens
 invite-may-run = partner { $partner } may run: { $profiles } for { $purpose }
 invite-budget = budget for { $rows_text } rows: { $day_text } evaluations a day, { $month_text } in 30 days
 invite-share = that is { $shares }
-invite-mixed = advice: matched-rows shows which rows matched, exactly; what the other profiles round or hide protects nobody from a partner that has it too
+invite-phones = of these, telephone numbers that its terms may declare: { $day_text } a day, { $month_text } in 30 days; nobody can see that in a session, an audit can
+invite-epsilon = noise hides each person in its counts: a privacy loss (epsilon) of { $run } a run, { $month } in 30 days
+invite-no-noise = its runs may have no noise, if its own settings agree; with noise, a privacy loss (epsilon) of at most { $month } in 30 days
+invite-group = it is one group with { $partners }: what either spends both have spent, and a release to one is one to both
+invite-like = the partner has the conditions of releases of { $partner }, of the same group
+# $named is `yes` where the file of that partner names a group.
+invite-near = warning: it may be the company of { $partner }, “{ $entity }”; if it is, invite it again with `--legal-entity "{ $entity }"`{ $named ->
+   *[no] {""}
+    [yes] {" "}or with `--legal-group { $group }`
+ }, so that both have one budget and one history of releases
+invite-near-before = warning: it may be a company that was here before, whose budget and releases are those of the group { $group }; if it is, invite it again with `--legal-entity` as it was then
+invite-mixed = advice: matched-rows shows which rows matched, exactly; what the other profiles round, hide or cover with noise protects nobody from a partner that has it too
+invite-exact-bag = advice: in digital-ids the bag itself is exact: classes protect the persons in it, and noise (epsilon) protects only the count
 invite-written = invitation: { $output }
 # $ingest is `yes` where the graph itself has no cookie namespace yet.
 invite-no-cookie = warning: the invitation lists no cookie namespace, so digital-ids and activation deliver no cookie; { $ingest ->
@@ -155,8 +179,14 @@ status-partner = partner { $partner }: { $entity }, party { $party }, profiles {
 status-table-ready = table for { $profile }: ready, { $tags_text } tags
 status-table-building = table for { $profile }: being built
 status-table-none = table for { $profile }: none; `ingest` or `serve` builds it
+status-group = group { $group }, of { $partners_text } partners: it has the budgets below as a whole
 status-spent = evaluations spent: { $day_text } of { $day_max_text } in 24 hours, { $month_text } of { $month_max_text } in 30 days; { $left_text } may be spent now
+status-phones = telephone numbers declared: { $day_text } of { $day_max_text } in 24 hours, { $month_text } of { $month_max_text } in 30 days; only an audit can see if that is true
+status-epsilon = privacy loss (epsilon) in 30 days: { $spent } of { $most }; { $left } may be spent now
+status-removals = runs that take persons out, in 30 days: { $runs_text }, with a privacy loss of { $epsilon }
 status-may-test = it may test { $shares }
+status-connections = today: { $openings_text } of { $openings_max_text } openings; { $admitted_text } connections, { $come_back_text } of them asked to come back, and { $refused_text } closed at once
+status-handshakes = handshakes today that came from no partner or broke off: { $failed_text }; that found no place: { $turned_away_text }
 
 ## The graph
 
@@ -174,6 +204,8 @@ policy-identity = `identity`: { $why }
     .try = copy the line from the partner's identity.txt, or invite it again
 policy-name = `name` is not { $name }, the name of the directory
     .try = write `name = "{ $name }"`
+policy-group = `{ $name }` has 1 to 64 lower-case letters, digits or hyphens
+    .try = write another name, for example retailer
 policy-purpose = `{ $name }` is no purpose that can be run
     .try = write "ads.match" or "ads.suppress"
 policy-kinds = `{ $name }` names an unknown kind of identifier, or one twice, or none
@@ -182,6 +214,12 @@ policy-profiles = `{ $name }` names an unknown profile, or one twice, or none
     .try = list match-rate, matched-rows, digital-ids or activation
 policy-out-of-range = `{ $name }` is out of range
     .try = write { $allowed }
+policy-of-company = `{ $name }` differs from that of { $partner }, of the same company or group
+    .try = write the same in both files: digital IDs are released under one condition for all of them
+policy-drop-delay = `{ $name }` is out of range
+    .try = write 30 at most
+policy-drop-cover = `{ $name }` may be false only with `drop_delay_days = 0`, and without digital-ids
+    .try = delete the line, or take digital-ids from `profiles` and write `drop_delay_days = 0`
 policy-namespaces = `{ $name }` lists more than 16, or one twice
     .try = list at most 16 different ones
 policy-namespace-unknown = `{ $name }` has a name that is no type of advertising id and no cookie namespace

@@ -13,6 +13,10 @@ verify-rule-receipt = both parties signed a receipt that says what happened
 verify-rule-ledger = the ledger entry charges the run in full and follows its reserve
 verify-rule-hellos-signed = both parties signed their hello for this channel
 verify-rule-last-words = a refusal or abort is signed by whoever it is from
+verify-rule-frames-signed = every frame is signed with its stream so far and the question it answers
+verify-rule-blind-committed = the advertiser committed to one blind for all its rows
+verify-rule-release-signed = the provider signed what it released, for the handles it was sent
+verify-rule-input-opened = the opening of the input, if there is one, opens the advertiser's commitment
 verify-rule-frames-recorded = frames are the recorded ones
 verify-rule-elements-canonical = every element is canonical and not the identity
 verify-rule-elements-distinct = all elements are pairwise distinct
@@ -51,6 +55,7 @@ verify-eval-before-last-row = an EVAL frame before the last row
 verify-eval-before-ack = an EVAL frame before the rows were acknowledged
 verify-blind-before-table = a BLIND frame before the table is whole
 verify-blind-before-ack = a BLIND frame before the table was acknowledged
+verify-blind-uncommitted = a BLIND frame before SESSION_BLIND
 
 ## Programs, parties, sizes
 
@@ -105,6 +110,9 @@ verify-terms = the terms: { $why }
 verify-handles-above-rows = more handles than rows
 verify-phones-above-elements = more telephone numbers than elements
 verify-offer-evaluations = more evaluations than the offer leaves
+verify-blind-unsigned = SESSION_BLIND does not have the advertiser's signature
+verify-blind-element = the commitment to the blind: { $why }
+verify-opening-other = `input.opening` does not open the commitment of the advertiser's hello
 
 ## Refusals and aborts
 
@@ -125,6 +133,7 @@ verify-answer-unasked = an answer to handles that were not sent
 verify-handles-unanswered = no answer to the handles
 verify-ids-not-due = digital IDs that were not due
 verify-no-stream = no stream was sent
+verify-frame-unsigned = { $stream } frame { $frame } is not signed as it is recorded
 verify-two-heads = { $stream }: two heads were signed
 verify-signed-twice = a stream was signed twice
 verify-checkpoint-unsent = a checkpoint of a stream that was not sent
@@ -147,11 +156,12 @@ verify-receipt-streams = the receipt lists other streams
 verify-no-report = no report commitment
 verify-closed-early = closed before it was opened
 verify-outcome = the outcome is not what happened
-verify-receipt-handles = the receipt counts other handles than RELEASED
+verify-receipt-handles = the receipt says something else of the release than RELEASED
 verify-receipt-ids = the receipt counts other digital IDs
+verify-released-unsigned = RELEASED does not have the provider's signature for these handles
 verify-released-handles = RELEASED counts other handles than were sent
 verify-unknown-handles = more unknown handles than chance explains
-verify-below-minimum = a release below the least number of matches
+verify-below-minimum = fewer handles than the least number of matches
 verify-reserve-place = the reserve has no place in the chain
 verify-chain-start = the chain does not start with zeros
 verify-settle-impossible = numbers that no settle can hold
@@ -166,3 +176,19 @@ verify-element-twice = { $stream } repeats an element
 verify-handles-order = { $stream } frame { $frame } is not in strict order
 verify-table-short = the table ends early
 verify-table-root = the table has another root
+
+## Packages against each other
+
+compare-channel = channel and certificates
+compare-message = { $name }
+compare-frames = { $stream }, frames in common: { $same }
+compare-head = { $name } of { $stream }
+compare-word = { $party ->
+    [advertiser] { $name } of the advertiser
+   *[provider] { $name } of the provider
+ }
+compare-two-heads = { $stream }: the head signed in one package, and what is signed of it in the other
+compare-keys = manifests of the provider's keys
+compare-snapshots = snapshots of the provider
+compare-ledger = entries of the ledger of both parties
+compare-releases = heads of the provider's releases

@@ -44,11 +44,12 @@ result-rows = correspondances : { $matched_text } sur { $eligible_text } fiches
 result-file-rate = taux de correspondance du fichier : environ { $percent } % de { $rows_text } fiches
 result-interval = avec une confiance de 95 %, entre { $low } % et { $high } % de toutes les fiches
 result-interval-open = avec une confiance de 95 %, entre { $low } % et plus de { $high } % de toutes les fiches
+result-noise = le décompte porte un bruit : à { $rows_text } fiches près dans 95 exécutions sur 100 (epsilon { $epsilon }, delta 1 sur { $one_in_text }, pour une personne d’au plus { $unit } identifiants)
 result-by-hits = fiches par nombre d’identifiants correspondants :
 result-hits = { $hits } : environ { $rows_text }
 result-hits-hidden = { $hits } : moins que le minimum, ou non affiché à côté d’une case qui l’est
 result-activated = le prestataire active les enregistrements correspondants
-result-digital-ids = identifiants digitaux : { $ids_text } ; écartés pour opposition depuis l’instantané : { $suppressed_text }
+result-digital-ids = identifiants digitaux : { $ids_text }
 
 ## Identifiants qui ne peuvent pas correspondre, ou que trop de fiches portent
 
@@ -60,6 +61,10 @@ widely-shared = un identifiant ({ $kind }) est dans { $rows_text } fiches, plus 
 
 ## Plan
 
+run-epsilon-spent = la perte de confidentialité (epsilon) de { $most } permise aux exécutions de 30 jours est épuisée
+    .try = relancez après { $time }
+run-phones = les fichiers contiennent { $phones_text } numéros de téléphone, et une exécution peut en demander { $most_text }
+    .try = augmentez `phones_per_run` s’il est dans vos paramètres, ou demandez-en plus au fournisseur
 plan-profile = profil : { $profile }
 plan-you-learn = vous apprenez : { $learned }
 plan-provider-learns = le prestataire apprend : { $learned }
@@ -81,15 +86,6 @@ plan-may-raise = le prestataire peut relever n_min, k_min et group_min en répon
 plan-rows = fiches : { $eligible_text } éligibles, { $asked_text } demandées
 plan-padded-elements = { $elements_text } identifiants après remplissage
 plan-padded-rows = { $rows_text } fiches après remplissage, { $slots } positions chacune : { $elements_text } éléments
-plan-first-input = aucune autre entrée n’a été montrée à ce prestataire dans la fenêtre d’audit
-plan-changed = { $rows ->
-    [one] { $rows_text } fiche a changé
-   *[other] { $rows_text } fiches ont changé
- } depuis l’autre entrée la plus proche
-plan-too-near = REFUSÉ : { $rows ->
-    [one] { $rows_text } fiche a changé
-   *[other] { $rows_text } fiches ont changé
- } depuis l’autre entrée la plus proche, moins que group_min ; répétez cette entrée sans changement, ou changez davantage de fiches
 plan-proved = chaque réponse est prouvée ; une réponse fausse est trouvée à coup sûr
 plan-canaries = { $canaries_text } fiches témoins : plus de { $share } % de réponses fausses seraient trouvées avec une confiance de 95 %
 plan-budget = budget : { $elements_text } évaluations sont débitées ; dépensées avant : { $day_text } en 24 heures, { $month_text } en 30 jours ; ce qui reste, le prestataire le dit en répondant
@@ -238,12 +234,74 @@ outcome-withheld = non communiqué
 outcome-declined = décliné
 outcome-refused = refusé par le prestataire, { $code }
 outcome-served = servi
+outcome-removed = les personnes parties ont été nommées au prestataire
+history-provider = { $provider }  { $budgets }
+history-budgets = { $evaluations_text } évaluations en 30 jours · epsilon { $epsilon } sur { $most } · ouvertures du jour { $openings_text } sur { $day_text }, selon ce nœud
+history-release = { $day }  { $profile }  { $run }  { $outcome }
+history-until = { $release }, jusqu’au { $until }
+history-nothing = rien n’a encore été livré
+history-waiting = { $persons ->
+    [one] { $persons_text } personne partie
+   *[other] { $persons_text } personnes parties
+ } depuis le { $day } à retirer ici : la prochaine exécution avec ce prestataire le fait
+history-day = `{ $day }` n’est pas un jour
+    .try = écrivez année, mois et jour, par exemple `2026-11-01`
+plan-classes = livraison par classes : le prestataire ne laisse partir que les identifiants d’au moins tant de personnes ensemble{ $profile ->
+    [digital-ids]  ; la liste elle-même est exacte : les classes protègent les personnes qui y sont, le bruit (epsilon) seulement le compte
+   *[other] { "" }
+ }
+plan-removal = auparavant, { $persons ->
+    [one] { $persons_text } personne qui s’est opposée, ou dont le consentement a pris fin, après une livraison passe
+   *[other] { $persons_text } personnes qui se sont opposées, ou dont le consentement a pris fin, après une livraison passent
+ } d’elles-mêmes par l’appariement
+classes-newcomers = les nouveaux venus qui correspondent attendent d’être environ { $first_text }, puis un cinquième de la dernière livraison, au plus { $later_text } ; personne ne vous dit combien attendent
+classes-new-rows = { $rows ->
+    [one] { $rows_text } nouvelle fiche
+   *[other] { $rows_text } nouvelles fiches
+ } depuis la dernière livraison : celles qui correspondent attendent d’être environ { $first_text }, puis un cinquième de la dernière livraison, au plus { $later_text } ; personne ne vous dit combien attendent
+classes-leavers = qui quitte la liste reste livré jusqu’à { $days } jours, ou jusqu’à ce que d’autres partent aussi ; une personne qui s’oppose part à la livraison suivante
+classes-small = au-dessous d’environ { $persons_text } personnes qui correspondent, une liste qui change chaque jour perd davantage : sur 1 000 personnes dont 1 % changent par jour, deux tiers environ sont encore livrées après deux mois, et sur 300 aucune ; une grande liste perd moins que plusieurs petites
+removal-done = { $persons ->
+    [one] { $persons_text } personne qui s’est opposée, ou dont le consentement a pris fin, après une livraison est passée
+   *[other] { $persons_text } personnes qui se sont opposées, ou dont le consentement a pris fin, après une livraison sont passées
+ } par l’appariement ; personne ne voit combien d’entre elles le prestataire connaît
+removal-tomorrow = { $persons ->
+    [one] { $persons_text } personne de plus quitte
+   *[other] { $persons_text } personnes de plus quittent
+ } ce qui a été livré avec la première exécution de demain : il y a un retrait par jour
+removal-failed = { $persons ->
+    [one] { $persons_text } personne qui s’est opposée, ou dont le consentement a pris fin, reste
+   *[other] { $persons_text } personnes qui se sont opposées, ou dont le consentement a pris fin, restent
+ } dans ce qui a été livré : { $what }
+    .note = Leurs droits passent avant une nouvelle exécution ; rien n’en a été envoyé
+    .try = relancez ; si le prestataire continue de refuser, demandez à son exploitant d’autoriser les retraits pour ce partenaire
+removal-elsewhere = { $persons ->
+    [one] { $persons_text } personne qui s’est opposée, ou dont le consentement a pris fin, il y a un jour ou plus, reste
+   *[other] { $persons_text } personnes qui se sont opposées, ou dont le consentement a pris fin, il y a un jour ou plus, restent
+ } dans ce qui a été livré à { $provider } : lancez une exécution avec `--provider { $provider }`
+removal-unnameable = { $persons ->
+    [one] { $persons_text } personne partie n’a
+   *[other] { $persons_text } personnes parties n’ont
+ } aucun identifiant d’un type et de règles que ce prestataire accepte encore : demandez à son exploitant de reprendre ce type, ou de retirer autrement ce qu’il détient
+removal-not-invited = { $persons ->
+    [one] { $persons_text } personne partie a été livrée
+   *[other] { $persons_text } personnes parties ont été livrées
+ } à ce prestataire, qui ne vous laisse plus rien livrer : demandez à son exploitant ce qu’il utilise encore
+departures-many = ces fichiers retirent pour de bon plus de { $persons_text } des { $delivered_text } personnes livrées, par des oppositions ou des consentements absents
+    .note = Une mauvaise colonne ou un export incomplet font cela aussi, et rien ne l’annule : personne n’a été retiré
+    .try = regardez les colonnes des oppositions et des consentements ; si c’est voulu, lancez avec `--allow many-departures`
+departures-in-a-pipe = une personne qui part par ce fichier figure dans d’autres de ses fiches, et l’entrée standard ne se relit pas
+    .try = relancez avec les mêmes fiches : qui est parti en est exclu désormais
+removal-release-due = le sac livré en dernier contient encore des personnes parties : lancez digital-ids sur la même liste
+removal-bags-destroyed = les sacs antérieurs de ce prestataire, qui contenaient des personnes parties, sont détruits ici ; détruisez vos copies de leurs fichiers
 outcome-stored = déjà demandé, réponse tirée des résultats conservés
 
 ## Résultats conservés
 
 result-too-old = le résultat de la session { $session } était utilisable jusqu’au { $time }
     .try = lancez une nouvelle exécution
+result-holds-leavers = le sac de la session { $session } peut contenir des personnes parties depuis sa livraison
+    .try = relancez digital-ids : l’exécution les indique d’abord au prestataire, et détruit ce sac
 result-without-profile = un résultat ne nomme aucun profil
 result-unsigned = note : l’exécution a fini avant l’arrivée de la signature du prestataire sous le reçu ; le résultat est complet, et son débit reste acquis
 result-none = aucun résultat de la session { $session } n’est conservé
@@ -260,6 +318,7 @@ status-no-provider = pas encore de prestataire ; acceptez-en un avec `advertis
 status-provider = prestataire { $provider } : partie { $party }, à l’adresse { $address }, profils { $profiles }
 status-last-table = dernière table : { $tags_text } étiquettes
 status-no-table = dernière table : aucune vue
+status-provider-epsilon = perte de confidentialité (epsilon) en 30 jours : { $spent }
 status-provider-spent = évaluations dépensées : { $day_text } en 24 heures, { $month_text } en 30 jours
 
 ## Normalisation

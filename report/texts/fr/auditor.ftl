@@ -6,6 +6,7 @@ audit-label-parties = parties
 audit-label-purpose = finalité
 audit-label-terms = conditions
 audit-label-relaxed = assoupli :
+audit-label-map = table
 audit-label-learned = apprend
 audit-label-sizes = tailles
 audit-label-signed = signé
@@ -53,6 +54,10 @@ audit-phones = { $n ->
     [one] au plus { $n_text } numéro de téléphone
    *[other] au plus { $n_text } numéros de téléphone
  }
+audit-noise = bruit d’epsilon { $run }, au plus { $epoch } en 30 jours, pour { $unit ->
+    [one] { $unit_text } identifiant d’une personne
+   *[other] { $unit_text } identifiants d’une personne
+ } ; ses fiches sont parmi les références de correspondance
 audit-links = { $level ->
     [individual] liens individuels vus au cours des { $days } derniers jours par { $evidence }
    *[household] liens individuels et de niveau foyer vus au cours des { $days } derniers jours par { $evidence }
@@ -91,6 +96,10 @@ audit-release-days = { $days ->
 audit-release-attributes = avec leurs attributs
 audit-kept = pièces conservées pour l’audit jusqu’à cette date : { $until }
 audit-relaxed = { $name } { $value_text } (par défaut { $default_text })
+audit-map = table d’affectation d’empreinte { $digest }, selon l’engagement du HELLO de l’annonceur
+audit-map-none = aucune table d’affectation : les fichiers avaient les noms des programmes, selon l’engagement du HELLO de l’annonceur
+audit-map-absent = non montrée : le dossier n’a pas de fichier `input.opening`, ou pas de HELLO qu’il puisse ouvrir
+audit-map-other = non montrée : le fichier `input.opening` appartient à d’autres données d’entrée
 
 ## En-tête d’un rapport : tailles
 
@@ -287,3 +296,21 @@ audit-output = { $why ->
  }
 audit-output-node = le fichier { $path } n’est pas écrit : il se trouve dans un nœud, { $node }
 audit-output-error = écriture impossible, { $path } : { $error }
+
+## Dossiers comparés
+
+audit-package = { $party ->
+    [advertiser] dossier { $number } : { $path }, la transcription de l’annonceur
+   *[provider] dossier { $number } : { $path }, la transcription du prestataire
+ }
+audit-session = { $session } ; { $time } ; { $parties }
+audit-one-session = dossiers { $one } et { $other }, d’une même session
+audit-two-sessions = dossiers { $one } et { $other }, de deux sessions
+audit-only = seulement dans le dossier { $number }
+audit-differs = ils diffèrent, { $by }
+audit-verdict-compared = { $result ->
+    [agrees] verdict : les dossiers concordent
+    [nothing] verdict : incomplet, les dossiers n’ont rien en commun
+    [incomplete] verdict : incomplet, rien ne diffère et une partie n’est que dans un seul dossier
+   *[contradicts] verdict : les dossiers se CONTREDISENT
+ }

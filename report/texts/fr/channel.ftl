@@ -8,7 +8,7 @@ channel-refused = { $by ->
     [us] ce nœud a refusé la connexion : { $check }
    *[peer] l’autre nœud a refusé la connexion : { $check }
  }
-channel-other-protocol = les deux nœuds ne vont pas ensemble : à cette adresse ne répond aucun nœud Veilmatch avec ALPN veilmatch/2, TLS 1.3 et X25519MLKEM768 ({ $by ->
+channel-other-protocol = les deux nœuds ne vont pas ensemble : à cette adresse ne répond aucun nœud Veilmatch avec ALPN veilmatch/3, TLS 1.3 et X25519MLKEM768 ({ $by ->
     [us] contrôlé ici : { $check }
    *[peer] contrôlé là-bas : { $check }
  })
@@ -47,7 +47,7 @@ check-key-type = le certificat n’est pas celui d’une clé Ed25519 qui peut s
 check-certificate = le certificat n’est pas un certificat autosigné lisible
 check-signature = la négociation n’est pas signée par la clé du certificat
 check-missing = aucun certificat n’a été présenté
-check-alpn = le protocole d’application (ALPN) n’est pas veilmatch/2
+check-alpn = le protocole d’application (ALPN) n’est pas veilmatch/3
 check-key-exchange = aucun échange de clés commun : X25519MLKEM768 est exigé
 check-version = aucune version commune de QUIC et de TLS 1.3
 check-alert = alerte TLS { $number }

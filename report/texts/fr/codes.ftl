@@ -252,9 +252,6 @@ refusal-budget-exceeded = { refused-by }le budget d’évaluations est épuisé
 refusal-key-exhausted = { refused-by }il ne reste aucune évaluation à la clé
     .note = Jusqu’à la fin de la période, le budget protège le graphe d’identités
     .try = attendez que le prestataire ait préparé sa prochaine clé et sa prochaine table
-refusal-delta-too-small = { refused-by }l’ensemble est trop proche d’un ensemble antérieur
-    .note = Deux ensembles presque égaux individualiseraient leur différence
-    .try = répétez un ensemble antérieur sans changement, ou changez davantage de fiches
 refusal-below-match-minimum = { refused-by }moins d’enregistrements correspondants que k_min
     .note = k_min protège le petit nombre de personnes concernées ; le nombre lui-même n’est pas affiché
     .try = utilisez un fichier plus grand ou un autre
@@ -301,6 +298,12 @@ clocks-differ = les horloges des deux nœuds diffèrent de { $seconds_text } s,
 refusal-clocks-differ = { refused-by }les horloges des deux nœuds diffèrent de plus de 300 s
     .note = L’une des deux horloges se trompe ; rien n’a été comparé
     .try = réglez l’horloge qui se trompe, par NTP, puis relancez
+refusal-implausible = { refused-by }la table dépasse son plafond, ou les lignes appariées celui du taux
+    .note = Une table d’identifiants inventés donnerait ce résultat : rien n’a été transmis
+    .try = demandez au fournisseur si sa table est réelle ; si vous savez pourquoi tant de lignes correspondent, relancez avec `--allow high-rate` ; une table qui a grandi de plus d’un quart demande une nouvelle invitation, qui en dit la taille
+refusal-epsilon-exceeded = { refused-by }le budget de perte de confidentialité de ces 30 jours, epsilon, est épuisé
+    .note = Chaque décompte bruité en consomme une partie ; rien n’a été comparé
+    .try = relancez quand le budget se renouvelle ; `result` répond à une question déjà posée
 
 ## Fins qui ne tiennent ni à une règle ni à une politique
 

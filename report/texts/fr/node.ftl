@@ -36,6 +36,7 @@ progress-rate = { $unit ->
  }
 progress-left = encore { $seconds } s
 progress-waiting = attente de { $seconds } s, à la demande de l’autre nœud
+progress-slot = tout est compté ; attente de { $seconds } s, pour que la durée n’apprenne rien à l’autre nœud
 progress-of = { $partner } : { $line }
 
 standard-output-failed = impossible d’écrire sur la sortie standard : { $why }
@@ -106,6 +107,8 @@ setting-of-map = c’est une table d’affectation qui dit `{ $name }`
     .try = supprimez la ligne ; `{ $role }-node map FILE` écrit une table
 setting-renamed-group-min = `{ $name }` s’appelle désormais `group_min`
     .try = écrivez `group_min` à la place
+setting-of-provider = `{ $name }` appartient au fournisseur seul : les identifiants numériques sont remis sous une même condition pour tout un groupe
+    .try = supprimez la ligne
 setting-unknown = `{ $name }` n’est pas un paramètre de ce fichier
     .try = supprimez ou corrigez la ligne
 setting-missing = `{ $name }` manque
@@ -133,7 +136,7 @@ allowed-path = le chemin d’un fichier
 allowed-range = entre { $least } et { $most }
 allowed-at-least = au moins { $least }
 allowed-most = au plus { $most }
-allowed-list = une liste d’au plus { $most }
+allowed-epsilon = 125, 250, 500 ou 1000, ou 0 pour aucun bruit
 # Après « écrivez ».
 write-between = { $least } à { $most }
 write-least = { $least } ou plus
@@ -166,6 +169,8 @@ invitation-minima = contient n_min { $n_min }, k_min { $k_min }, group_min { $gr
     .try = gardez chacun au-dessus de 0, et n_min au moins égal à k_min
 invitation-level = vaut { $level }
     .try = écrivez 0 pour les liens individuels seuls, 1 pour les liens de foyer aussi
+invitation-table = indique une table de { $tags } étiquettes, ce qu’aucune table n’a
+    .try = redemandez l’invitation
 invitation-guardrail = a une valeur hors bornes pour { $name }
     .try = écrivez { $allowed }
 invitation-unknown = nomme `{ $value }`, que cette version ne connaît pas

@@ -32,7 +32,13 @@ object-try-kept = gardez le flux, corrigez ces lignes et redonnez-le ; `--reje
 ingest-counts = { $lines_text } lignes, { $personas_text } personas, { $published_text } publiés avec { $identifiers_text } identifiants et { $ids_text } identifiants digitaux
 ingest-conflicts = identifiants sous deux personnes, non publiés : { $n_text }
 ingest-household = identifiants de foyers, dans aucune table du niveau individuel : { $n_text }
+ingest-large-subject = une adresse, un numéro de mobile ou un persona réunit { $n_text } références en une seule personne : l’opposition de l’une les retire toutes. Si la valeur en remplace d’absentes, ôtez-la du fichier
 ingest-surplus = identifiants et identifiants digitaux au-delà de ce qu’un persona peut porter, écartés : { $n_text }
+ingest-ids-objected = identifiants digitaux portés aussi par des personnes qui se sont opposées, écartés : { $n_text }
+persons-above-unit = { $n ->
+    [one] { $n_text } personne a
+   *[other] { $n_text } personnes ont
+ } plus de { $unit } identifiants : le bruit est fait pour { $unit }, et leur perte de confidentialité (epsilon) est plus grande en proportion ; `noise_unit` dans le fichier d’un partenaire peut aller jusqu’à { $most }
 ingest-lines-left = lignes écartées : { $reasons }
 ingest-personas-left = personas écartés : { $reasons }
 ingest-warnings = cellules qui comptent comme vides : { $reasons }
@@ -60,6 +66,12 @@ snapshot-stands = l’instantané du jour a été montré à un partenaire et va
 
 init-identity = identité : { $identity }
 init-next-provider = Ensuite : lisez un graphe, et invitez un annonceur par le fichier identity.txt de son nœud.
+
+## Groupes
+
+group-busy = une autre remise au groupe { $group } est en cours
+group-moved = { $partner } est dans un autre groupe qu’au début de sa session, et n’y est pas servi aux conditions de cette session
+    .try = relancez dans une minute
 
 ## Invitation
 
@@ -89,7 +101,19 @@ invite-name = le nom d’un partenaire a de 1 à 64 lettres minuscules, chiffres
 invite-may-run = le partenaire { $partner } peut lancer : { $profiles } pour la finalité { $purpose }
 invite-budget = budget pour { $rows_text } fiches : { $day_text } évaluations par jour, { $month_text } en 30 jours
 invite-share = soit { $shares }
-invite-mixed = conseil : matched-rows montre exactement quelles fiches correspondent ; ce que les autres profils arrondissent ou n’affichent pas ne protège personne d’un partenaire qui a aussi ce profil
+invite-phones = dont, en numéros de téléphone que ses conditions peuvent déclarer : { $day_text } par jour, { $month_text } en 30 jours ; personne ne peut le voir dans une session, un audit le peut
+invite-epsilon = un bruit cache chaque personne dans ses comptes : perte de confidentialité (epsilon) de { $run } par exécution, { $month } en 30 jours
+invite-no-noise = ses exécutions peuvent être sans bruit, si ses propres paramètres le veulent aussi ; avec bruit, perte de confidentialité (epsilon) d’au plus { $month } en 30 jours
+invite-group = il forme un groupe avec { $partners } : ce que l’un dépense, tous l’ont dépensé, et une remise à l’un en est une à tous
+invite-like = le partenaire a les conditions de remise de { $partner }, du même groupe
+# $named vaut `yes` si le fichier de ce partenaire nomme un groupe.
+invite-near = avertissement : c’est peut-être la société de { $partner }, « { $entity } » ; si c’est elle, invitez-la de nouveau avec `--legal-entity "{ $entity }"`{ $named ->
+   *[no] {""}
+    [yes] {" "}ou avec `--legal-group { $group }`
+ }, pour un seul budget et un seul historique de remises
+invite-near-before = avertissement : c’est peut-être une société déjà venue, dont le budget et les remises sont ceux du groupe { $group } ; si c’est elle, invitez-la de nouveau avec `--legal-entity` comme alors
+invite-mixed = conseil : matched-rows montre exactement quelles fiches correspondent ; ce que les autres profils arrondissent, n’affichent pas ou couvrent de bruit ne protège personne d’un partenaire qui a aussi ce profil
+invite-exact-bag = conseil : avec digital-ids, la liste remise est exacte : les classes protègent les personnes qui y sont, le bruit (epsilon) ne protège que le compte
 invite-written = invitation : { $output }
 # $ingest vaut `yes` si le graphe lui-même n’a pas encore d’espace de noms de cookies.
 invite-no-cookie = avertissement : l’invitation ne liste aucun espace de noms de cookies, digital-ids et activation ne livrent donc aucun cookie ; { $ingest ->
@@ -154,8 +178,14 @@ status-partner = partenaire { $partner } : { $entity }, partie { $party }, prof
 status-table-ready = table pour { $profile } : prête, { $tags_text } étiquettes
 status-table-building = table pour { $profile } : en construction
 status-table-none = table pour { $profile } : aucune ; `ingest` ou `serve` la construit
+status-group = groupe { $group }, de { $partners_text } partenaires : les budgets ci-dessous sont ceux du groupe entier
 status-spent = évaluations dépensées : { $day_text } sur { $day_max_text } en 24 heures, { $month_text } sur { $month_max_text } en 30 jours ; { $left_text } peuvent être dépensées maintenant
+status-phones = numéros de téléphone déclarés : { $day_text } sur { $day_max_text } en 24 heures, { $month_text } sur { $month_max_text } en 30 jours ; seul un audit peut voir si c’est vrai
+status-epsilon = perte de confidentialité (epsilon) en 30 jours : { $spent } sur { $most } ; { $left } peut être dépensé maintenant
+status-removals = exécutions qui retirent des personnes, en 30 jours : { $runs_text }, avec une perte de confidentialité de { $epsilon }
 status-may-test = il peut tester { $shares }
+status-connections = aujourd’hui : { $openings_text } ouvertures sur { $openings_max_text } ; connexions : { $admitted_text }, dont priées de revenir : { $come_back_text } ; fermées aussitôt : { $refused_text }
+status-handshakes = négociations du jour qui ne venaient d’aucun partenaire ou sont restées en chemin : { $failed_text } ; sans place : { $turned_away_text }
 
 ## Le graphe
 
@@ -173,6 +203,8 @@ policy-identity = `identity` : { $why }
     .try = copiez la ligne de identity.txt du partenaire, ou invitez-le de nouveau
 policy-name = `name` n’est pas { $name }, le nom du répertoire
     .try = écrivez `name = "{ $name }"`
+policy-group = `{ $name }` a de 1 à 64 lettres minuscules, chiffres ou traits d’union
+    .try = écrivez un autre nom, par exemple retailer
 policy-purpose = `{ $name }` n’est pas une finalité possible pour une exécution
     .try = écrivez `"ads.match"` ou `"ads.suppress"`
 policy-kinds = `{ $name }` nomme un type d’identifiant inconnu, le même deux fois, ou aucun
@@ -181,6 +213,12 @@ policy-profiles = `{ $name }` nomme un profil inconnu, le même deux fois, ou au
     .try = listez match-rate, matched-rows, digital-ids ou activation
 policy-out-of-range = `{ $name }` est hors bornes
     .try = écrivez { $allowed }
+policy-of-company = `{ $name }` diffère de celui de { $partner }, de la même société ou du même groupe
+    .try = écrivez la même valeur dans les deux fichiers : les identifiants numériques sont remis sous une même condition pour tous
+policy-drop-delay = `{ $name }` est hors bornes
+    .try = écrivez 30 au plus
+policy-drop-cover = `{ $name }` ne peut valoir false qu’avec `drop_delay_days = 0`, et sans digital-ids
+    .try = supprimez la ligne, ou retirez digital-ids de `profiles` et écrivez `drop_delay_days = 0`
 policy-namespaces = `{ $name }` a plus de 16 entrées, ou une en double
     .try = listez-en au plus 16, toutes différentes
 policy-namespace-unknown = `{ $name }` a un nom qui n’est ni un type d’identifiant publicitaire ni un espace de noms de cookies

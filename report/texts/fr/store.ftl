@@ -108,36 +108,3 @@ journal-too-large = { $path } est trop grand pour une transcription
 journal-failed = le journal a échoué plus tôt et n’accepte plus rien
     .try = libérez de la place, puis relancez
 try-restore-run = restaurez l’exécution depuis une copie, ou lancez-en une nouvelle
-
-## Grand livre
-
-ledger-storage = impossible de lire ou d’écrire le grand livre { $path } : { $why }
-    .try = vérifiez la place et l’état du disque
-ledger-chain = le grand livre avec le partenaire { $partner } est rompu à l’entrée { $seq }
-    .try = restaurez-le depuis une copie, ou reprenez les entrées du partenaire
-ledger-damaged = le grand livre { $path } est endommagé
-    .try = { try-adopt }
-ledger-altered = le grand livre { $path } a été modifié dans sa table `{ $table }`
-    .try = { try-adopt }
-ledger-gone = le grand livre { $path } a disparu, mais { $trace } montre qu’il y en avait un
-    .try = remettez-le depuis une copie, ou demandez à chaque partenaire son `ledger export` et lisez-le avec `ledger adopt`
-ledger-behind = le grand livre avec le partenaire { $partner } finit à l’entrée { $seq }, mais il en avait { $anchored } : une ancienne copie a été remise
-    .try = demandez au partenaire son `ledger export` et lisez-le avec `ledger adopt`
-ledger-anchor = { $path } est endommagé, ou keys/storage.key n’est pas la clé sous laquelle il a été écrit
-    .try = restaurez le fichier depuis une copie, ou comparez le grand livre à celui de chaque partenaire et supprimez le fichier
-ledger-contradiction = ce grand livre et celui de l’autre partie se contredisent à l’entrée { $seq }
-    .try = gardez les deux exports et parlez au partenaire { $partner }
-ledger-version = le grand livre { $path } a la version { $version }
-    .try = refaites le répertoire avec cette version, ou utilisez le programme qui l’a écrit
-ledger-not-durable = les écritures ne sont pas durables à { $path }
-    .try = choisissez un disque local
-ledger-follow = l’entrée { $seq } ne suit pas le grand livre avec le partenaire { $partner }
-    .try = comparez les grands livres avec le partenaire
-try-adopt = restaurez-le depuis une copie, ou déplacez-le et reprenez les entrées des partenaires avec `ledger adopt`
-session-state = { $state ->
-    [running] en cours
-    [done] terminée
-    [failed] en échec
-    [interrupted] interrompue
-   *[unopened] non ouverte
- }

@@ -13,6 +13,10 @@ verify-rule-receipt = les deux parties ont signé un reçu qui dit ce qui s’es
 verify-rule-ledger = l’écriture du grand livre décompte toute l’exécution et suit sa réservation
 verify-rule-hellos-signed = les deux parties ont signé leur HELLO pour ce canal
 verify-rule-last-words = un refus ou une interruption porte la signature de son auteur
+verify-rule-frames-signed = chaque trame est signée avec le début de son flux et la question à laquelle elle répond
+verify-rule-blind-committed = l’annonceur s’est engagé sur un seul masque pour toutes ses fiches
+verify-rule-release-signed = le prestataire a signé ce qu’il a divulgué, pour les références de correspondance reçues
+verify-rule-input-opened = l’ouverture des données d’entrée, s’il y en a une, ouvre l’engagement de l’annonceur
 verify-rule-frames-recorded = les trames sont celles qui ont été enregistrées
 verify-rule-elements-canonical = chaque élément est canonique et n’est pas l’élément neutre
 verify-rule-elements-distinct = tous les éléments sont distincts deux à deux
@@ -51,6 +55,7 @@ verify-eval-before-last-row = une trame EVAL précède la dernière fiche
 verify-eval-before-ack = une trame EVAL précède l’acquittement des fiches
 verify-blind-before-table = une trame BLIND précède la fin de la table
 verify-blind-before-ack = une trame BLIND précède l’acquittement de la table
+verify-blind-uncommitted = une trame BLIND précède SESSION_BLIND
 
 ## Programmes, parties, tailles
 
@@ -105,6 +110,9 @@ verify-terms = les conditions : { $why }
 verify-handles-above-rows = plus de références de correspondance que de fiches
 verify-phones-above-elements = plus de numéros de téléphone que d’éléments
 verify-offer-evaluations = plus d’évaluations que l’offre n’en laisse
+verify-blind-unsigned = le message SESSION_BLIND ne porte pas la signature de l’annonceur
+verify-blind-element = l’engagement sur le masque : { $why }
+verify-opening-other = le fichier `input.opening` n’ouvre pas l’engagement du HELLO de l’annonceur
 
 ## Refus et interruptions
 
@@ -125,6 +133,7 @@ verify-answer-unasked = une réponse à des références de correspondance qui n
 verify-handles-unanswered = aucune réponse aux références de correspondance
 verify-ids-not-due = des identifiants digitaux qui n’étaient pas dus
 verify-no-stream = aucun flux n’a été envoyé
+verify-frame-unsigned = la trame { $frame } du flux { $stream } n’est pas signée telle qu’elle est enregistrée
 verify-two-heads = flux { $stream } : deux têtes ont été signées
 verify-signed-twice = un flux a été signé deux fois
 verify-checkpoint-unsent = un point de contrôle d’un flux qui n’a pas été envoyé
@@ -147,11 +156,12 @@ verify-receipt-streams = le reçu énumère d’autres flux
 verify-no-report = aucun engagement sur le rapport
 verify-closed-early = la session est clôturée avant d’être ouverte
 verify-outcome = l’issue déclarée n’est pas ce qui s’est passé
-verify-receipt-handles = le reçu compte d’autres références de correspondance que RELEASED
+verify-receipt-handles = le reçu dit autre chose de la divulgation que RELEASED
 verify-receipt-ids = le reçu compte d’autres identifiants digitaux
+verify-released-unsigned = le message RELEASED ne porte pas la signature du prestataire pour ces références de correspondance
 verify-released-handles = RELEASED compte d’autres références de correspondance que celles qui ont été envoyées
 verify-unknown-handles = plus de références de correspondance inconnues que le hasard n’en explique
-verify-below-minimum = une divulgation au-dessous du nombre minimal de correspondances
+verify-below-minimum = moins de références de correspondance que le nombre minimal de correspondances
 verify-reserve-place = la réservation n’a pas de place dans la chaîne
 verify-chain-start = la chaîne ne commence pas par des zéros
 verify-settle-impossible = des nombres qu’aucun solde ne peut contenir
@@ -166,3 +176,19 @@ verify-element-twice = le flux { $stream } répète un élément
 verify-handles-order = la trame { $frame } du flux { $stream } n’est pas en ordre strict
 verify-table-short = la table s’arrête trop tôt
 verify-table-root = la table a une autre racine
+
+## Dossiers comparés
+
+compare-channel = canal et certificats
+compare-message = { $name }
+compare-frames = flux { $stream }, trames communes : { $same }
+compare-head = { $name } du flux { $stream }
+compare-word = { $party ->
+    [advertiser] { $name } de l’annonceur
+   *[provider] { $name } du prestataire
+ }
+compare-two-heads = flux { $stream } : la tête signée dans un dossier, et ce qui en est signé dans l’autre
+compare-keys = manifestes des clés du prestataire
+compare-snapshots = instantanés du prestataire
+compare-ledger = écritures du grand livre des deux parties
+compare-releases = têtes des divulgations du prestataire

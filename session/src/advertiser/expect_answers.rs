@@ -10,16 +10,18 @@ use crate::advertiser::canary::{Canaries, CanariesAnswered};
 use crate::advertiser::tally::{Counted, Tally};
 use crate::advertiser::{AdvertiserSession, Asking, ExpectIds, Next};
 use crate::count::Count;
-use crate::disclosure::{self, MatchCount, Outcome, ShuffledCounts, Withheld};
+use crate::disclosure::{self, MatchCount, Outcome, Withheld};
 use crate::merge::{Reread, RowsOut};
 use crate::row_task::UnblindTask;
 use crate::state::{Agreed, State};
 use crate::task::{Computed, Done};
 use crate::{Outbox, Output, RowSlot, SpillChunk, SpillContent, SpillName, Stage, Task};
+use ::disclosure::count::Counts;
 use protocol::codec::{RawFrame, StreamId};
 use protocol::error::{Bug, Error, Violation};
 use protocol::group::Encoded;
 use protocol::rows::RowOrder;
+use protocol::slots::Slots;
 use protocol::suite::Profile;
 use protocol::transcript::result::ResultCommitment;
 
@@ -27,8 +29,9 @@ use protocol::transcript::result::ResultCommitment;
 ///
 /// Rows leave in strict order of their encodings, so that nothing of the input's order is in them.
 /// No answer is unblinded before both sides have signed EVAL and every canary row is among it
-/// [M-44]. Leaves to [`crate::advertiser::ExpectReceipt`], or to [`ExpectIds`] once the operator
-/// has approved a release.
+/// [M-44], and nothing of the work after that shows but at a slot [M-52]. Leaves to
+/// [`crate::advertiser::ExpectReceipt`], or to [`ExpectIds`] once the operator has approved a
+/// release.
 #[derive(Debug)]
 pub struct ExpectAnswers {
     pub(crate) core: Agreed<Asking>,
@@ -52,6 +55,21 @@ enum Phase {
     Counted(CanariesAnswered, Counted),
     /// The operator is asked.
     Approve { count: MatchCount, handles: u64 },
+    /// The end is known, and its slot is awaited.
+    Wait(Ending),
+}
+
+/// End of the work after EVAL.
+#[derive(Debug)]
+enum Ending {
+    /// The count is the result.
+    Count { count: MatchCount, result: [u8; 32] },
+    /// Handles of a release that the operator approved, or of persons who are to leave.
+    Handles { count: Option<MatchCount>, handles: u64 },
+    /// The result stays withheld.
+    Withheld(Withheld),
+    /// An error of the answers that was found while they were compared.
+    Failed(Error),
 }
 
 #[derive(Debug)]
@@ -115,8 +133,12 @@ impl ExpectAnswers {
         if let Some(violation) = missing {
             return Err(Error::peer(*violation, StreamId::Eval.code(), 0));
         }
-        let evidence = self.canaries.finish(self.core.wire.elements(StreamId::Eval))?;
+        let answers = self.core.wire.elements(StreamId::Eval);
+        let evidence = self.canaries.finish(self.core.elements)?;
         self.canaries.rewind();
+        let table_tags = self.core.own.hello.table.tag_count;
+        let slots = Slots::of(answers, table_tags, self.core.wire.limits())?;
+        out.push(Output::StartSlots(slots));
         let root = self.core.wire.head(StreamId::Eval).ok_or(Bug::invariant())?.root;
         let mut unblinding = Unblinding {
             evidence,
@@ -136,18 +158,29 @@ impl ExpectAnswers {
     fn judge(mut self, evidence: CanariesAnswered, counted: Counted, out: &mut Outbox) -> Next {
         let Counted { histogram, handles } = counted;
         let core = &self.core;
-        let counts = ShuffledCounts {
+        let counts = Counts {
             rows: core.own.drawn,
             sampled: core.own.is_sampled(),
             width: core.width,
             histogram,
+            noise: core.noise(),
         };
-        let count =
-            match disclosure::release_count(&core.terms, &core.reservation, evidence, &counts)? {
-                Err(why) => return self.core.withhold(why, out),
-                Ok(count) => count,
-            };
+        let (terms, reservation) = (&core.terms, &core.reservation);
+        if terms.terms().purpose.removes() {
+            let judged = (&counts, core.own.high_rate);
+            let withheld = disclosure::release_removal(terms, reservation, evidence, judged)?;
+            let named = Ending::Handles { count: None, handles };
+            return Ok(self.wait(withheld.map_or(named, Ending::Withheld), out).into());
+        }
+        let count = match disclosure::release_count(terms, reservation, evidence, &counts)? {
+            Err(why) => return Ok(self.wait(Ending::Withheld(why), out).into()),
+            Ok(count) => count,
+        };
         if core.profile.sends_handles() {
+            // Judged before anybody is asked: an approval is for a count that means something.
+            if let Err(why) = disclosure::plausible(&count, core.own.high_rate) {
+                return Ok(self.wait(Ending::Withheld(why), out).into());
+            }
             out.push(Output::WantApproval { count: count.clone() });
             self.phase = Phase::Approve { count, handles };
             return Ok(self.into());
@@ -157,7 +190,14 @@ impl ExpectAnswers {
         for bin in histogram.bins(core.width) {
             result.update(&bin.to_le_bytes());
         }
-        self.core.complete(Outcome::Count(count), result.finish(), out)
+        let result = result.finish();
+        Ok(self.wait(Ending::Count { count, result }, out).into())
+    }
+
+    /// Keeps an end until its slot comes.
+    fn wait(self, ending: Ending, out: &mut Outbox) -> Self {
+        out.push(Output::WantSlot);
+        Self { phase: Phase::Wait(ending), ..self }
     }
 }
 
@@ -175,6 +215,7 @@ impl State for ExpectAnswers {
             Phase::Unblind(_) => Stage::Finalize,
             Phase::Count(..) | Phase::Counted(..) => Stage::LookUp,
             Phase::Approve { .. } => Stage::Approval,
+            Phase::Wait(_) => Stage::Slot,
         }
     }
 
@@ -189,9 +230,10 @@ impl State for ExpectAnswers {
             return Err(at(Violation::UnexpectedMessage));
         };
         let received = self.core.wire.elements(StreamId::Eval);
-        let complete = received == self.core.elements;
+        let expected = self.core.answers()?;
+        let complete = received == expected;
         // [G06]
-        if received > self.core.elements || frame.header.is_last() != complete {
+        if received > expected || frame.header.is_last() != complete {
             return Err(at(Violation::CountMismatch));
         }
         let encodings = frame.encodings();
@@ -253,8 +295,14 @@ impl State for ExpectAnswers {
                 unblinding.take(&chunk, &self.core, &mut self.canaries, out)
             }
             Phase::Count(evidence, tally) => {
-                if let Some(counted) = tally.take(chunk, out)? {
-                    self.phase = Phase::Counted(*evidence, counted);
+                match tally.take(chunk, out) {
+                    Ok(None) => {}
+                    Ok(Some(counted)) => self.phase = Phase::Counted(*evidence, counted),
+                    // Told at a slot like any other end.
+                    Err(error) => {
+                        out.push(Output::WantSlot);
+                        self.phase = Phase::Wait(Ending::Failed(error));
+                    }
                 }
                 Ok(())
             }
@@ -263,11 +311,26 @@ impl State for ExpectAnswers {
     }
 
     fn decided(self, approved: bool, out: &mut Outbox) -> Next {
-        match (self.phase, approved) {
-            (Phase::Approve { count, handles }, true) => {
+        let Phase::Approve { count, handles } = &self.phase else {
+            return Err(Bug::misuse().into());
+        };
+        let ending = match approved {
+            true => Ending::Handles { count: Some(count.clone()), handles: *handles },
+            false => Ending::Withheld(Withheld::Declined),
+        };
+        Ok(self.wait(ending, out).into())
+    }
+
+    fn at_slot(self, out: &mut Outbox) -> Next {
+        match self.phase {
+            Phase::Wait(Ending::Count { count, result }) => {
+                self.core.complete(Outcome::Count(count), result, out)
+            }
+            Phase::Wait(Ending::Handles { count, handles }) => {
                 Ok(ExpectIds::start(self.core, count, handles, out).into())
             }
-            (Phase::Approve { .. }, false) => self.core.withhold(Withheld::Declined, out),
+            Phase::Wait(Ending::Withheld(why)) => self.core.withhold(why, out),
+            Phase::Wait(Ending::Failed(error)) => Err(error),
             _ => Err(Bug::misuse().into()),
         }
     }
@@ -292,7 +355,12 @@ impl State for ExpectAnswers {
                 if unblinding.is_done() {
                     let Unblinding { evidence, outputs, .. } = *unblinding;
                     let (handles, own) = (self.core.profile.sends_handles(), &self.core.own);
-                    let tally = Tally::start(&own.hello.table, own.drawn, outputs, handles, out)?;
+                    let mut rows = own.drawn;
+                    rows.grow(self.core.noise_rows())?;
+                    // Whoever leaves does so by every identifier that the provider knows.
+                    let all = self.core.terms.terms().purpose.removes();
+                    let of_row = if all { usize::MAX } else { usize::from(handles) };
+                    let tally = Tally::start(&own.hello.table, rows, outputs, of_row, out)?;
                     self.phase = Phase::Count(evidence, tally);
                 } else {
                     unblinding.want(window, out);
@@ -302,7 +370,7 @@ impl State for ExpectAnswers {
                 let (evidence, counted) = (*evidence, *counted);
                 return self.judge(evidence, counted, out);
             }
-            Phase::Send(_) | Phase::Count(..) | Phase::Approve { .. } => {}
+            Phase::Send(_) | Phase::Count(..) | Phase::Approve { .. } | Phase::Wait(_) => {}
         }
         Ok(self.into())
     }

@@ -46,10 +46,9 @@ impl State for ExpectHello {
         accept_provider(&config, &hello, elements, now)?;
         let terms = terms_for(&config, &hello, elements, now)?;
         let drawn = config.drawn();
-        if drawn < u64::from(terms.n_min) {
+        if drawn < config.least_rows(terms.n_min) {
             return Err(Refusal::SizeOutOfRange.into());
         }
-        config.differs_enough(terms.group_min)?;
         terms.check(config.profile, &hello.offer, &config.limits, now)?;
         let sid = wire.sid_of(&hello_a, &frame, &terms)?;
         wire.bind(sid);
@@ -68,6 +67,7 @@ impl State for ExpectHello {
             rows: config.input.rows,
             drawn,
             frames_in_flight: config.frames_in_flight.clamp(1, FRAMES_IN_FLIGHT_MAX),
+            high_rate: config.high_rate,
         };
         let (profile, width) = (config.profile, config.row_width);
         let core = Core { wire, profile, elements, width, own };
@@ -141,10 +141,12 @@ fn accept_provider(
     Element::decode(&manifest.public_key).map_err(at)?;
     accept_key(&config.known_keys, config.profile.suite(), &hello.manifest.known_key()?)?;
     let padded = hello.table.tag_count.is_multiple_of(u64::from(config.limits.frame_elements));
-    let tags_max = config.table_tags_max.min(TABLE_TAGS_MAX);
     // [G45]
-    if hello.table.tag_count == 0 || !padded || hello.table.tag_count > tags_max {
+    if hello.table.tag_count == 0 || !padded || hello.table.tag_count > TABLE_TAGS_MAX {
         return Err(Refusal::SizeOutOfRange.into());
+    }
+    if hello.table.tag_count > config.table_tags_max {
+        return Err(Refusal::Implausible.into());
     }
     // [G52]
     if hello.rules_digest != config.rules_digest {
@@ -157,7 +159,7 @@ fn accept_provider(
     if elements > manifest.evaluations_max {
         return Err(Refusal::KeyExhausted.into());
     }
-    if elements > hello.offer.evaluations_left {
+    if !config.terms.purpose.removes() && elements > hello.offer.evaluations_left {
         return Err(Refusal::BudgetExceeded.into());
     }
     Ok(())

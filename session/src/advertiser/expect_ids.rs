@@ -30,7 +30,8 @@ use protocol::transcript::result::ResultCommitment;
 #[derive(Debug)]
 pub struct ExpectIds {
     pub(crate) core: Agreed<Asking>,
-    count: MatchCount,
+    /// None of persons who are to leave.
+    count: Option<MatchCount>,
     phase: Phase,
 }
 
@@ -47,7 +48,7 @@ enum Phase {
 impl ExpectIds {
     pub(crate) fn start(
         mut core: Agreed<Asking>,
-        count: MatchCount,
+        count: Option<MatchCount>,
         handles: u64,
         out: &mut Outbox,
     ) -> Self {
@@ -66,16 +67,16 @@ impl ExpectIds {
 
     fn close(self, released: Released, ids: u64, out: &mut Outbox) -> Next {
         let Self { core, count, .. } = self;
-        let Released { handles_known, handles_unknown, ids_suppressed } = released;
+        let Released { handles_known, handles_unknown, release_head, .. } = released;
         let (terms, reservation) = (&core.terms, &core.reservation);
-        let outcome = disclosure::release_delivery(terms, reservation, count, ids, ids_suppressed)?;
+        let outcome = disclosure::release_delivery(terms, reservation, count, ids)?;
         // Zeros for IDS in `activation`, which has none.
         let root = |stream| core.wire.head(stream).map_or([0; 32], |head| head.root);
         let mut result = ResultCommitment::released(&core.own.keys.result_salt(), core.profile);
         result.update(&root(StreamId::Handles));
         result.update(&root(StreamId::Ids));
         let completed = Closing::completed(outcome);
-        let closing = Closing { handles_known, handles_unknown, ids_suppressed, ..completed };
+        let closing = Closing { handles_known, handles_unknown, release_head, ..completed };
         core.close(closing, result.finish(), out)
     }
 }
@@ -100,19 +101,23 @@ impl State for ExpectIds {
 
     fn released(mut self, released: Released, frame: RawFrame, out: &mut Outbox) -> Next {
         self.expect_decision(&frame)?;
+        let at = (frame.header.stream.code(), frame.header.index);
+        let wire = &self.core.wire;
+        let handles = wire.head(StreamId::Handles).ok_or(Bug::invariant())?.root;
+        released
+            .verify(wire.peer().key(), wire.bound()?, &handles)
+            .map_err(|violation| Error::peer(violation, at.0, at.1))?;
         let sent = self.core.wire.elements(StreamId::Handles);
         let told = released.handles_known.checked_add(u64::from(released.handles_unknown));
-        let enough = released.handles_known >= u64::from(self.core.terms.terms().k_min);
-        // [G43] [G47]
-        if told != Some(sent) || !enough || released.handles_unknown > UNKNOWN_HANDLES_MAX {
-            let at = (frame.header.stream.code(), frame.header.index);
+        // [G47]
+        if told != Some(sent) || released.handles_unknown > UNKNOWN_HANDLES_MAX {
             return Err(Error::peer(Violation::CountMismatch, at.0, at.1));
         }
         if self.core.profile == Profile::Activation {
             return self.close(released, 0, out);
         }
         self.core.open(StreamId::Ids);
-        let reader = IdReader::new(self.core.terms.terms(), released.handles_known)?;
+        let reader = IdReader::new(self.core.terms.terms())?;
         self.phase = Phase::Receive(released, reader);
         Ok(self.into())
     }
@@ -179,12 +184,11 @@ struct IdReader {
 }
 
 impl IdReader {
-    fn new(terms: &MatchTerms, handles_known: u64) -> Result<Self, Bug> {
-        let entries_max = handles_known.checked_mul(u64::from(terms.ids_per_record_max));
+    fn new(terms: &MatchTerms) -> Result<Self, Bug> {
         Ok(Self {
             namespaces: terms.namespaces.clone(),
             attributes: terms.flags & 1 != 0,
-            entries_max: entries_max.ok_or(Bug::invariant())?,
+            entries_max: terms.ids_released_max().ok_or(Bug::invariant())?,
             entries: 0,
             last: Vec::new(),
             short: None,

@@ -7,8 +7,10 @@ use crate::{Outbox, Output, Stage};
 use protocol::attestation::Signature;
 use protocol::codec::{RawFrame, StreamId};
 use protocol::error::{Error, Violation};
+use protocol::group::Element;
 use protocol::ledger::Reservation;
-use protocol::message::{Refuse, TermsAccept};
+use protocol::message::{Control, Refuse, SessionBlind, TermsAccept};
+use protocol::suite::SuiteId;
 use protocol::terms::{MatchTerms, SignedTerms};
 
 /// Waits for the provider's signature under the terms.
@@ -49,6 +51,11 @@ impl State for ExpectTerms {
         let entry = reservation.entry().clone();
         out.push(Output::Ledger { entry, evidence: frame });
         let core = Agreed::new(core, signed, reservation);
+        if core.profile.suite() == SuiteId::Shuffled {
+            let k_a = Element::multiply_base(&core.own.keys.session_blind()?).encode();
+            let blind = SessionBlind::sign(k_a, core.wire.key(), &sid);
+            out.send_control(&Control::SessionBlind(blind))?;
+        }
         match core.terms.terms().table_delivery {
             0 => core.start_match(out),
             _ => Ok(ExpectTable::start(core).into()),

@@ -76,9 +76,6 @@ pub struct AdvertiserConfig {
     pub row_width: RowWidth,
     /// Rows to draw for a `match-rate` forecast; 0 asks for all.
     pub sample_rows: u64,
-    /// Rows in which the input differs from the most similar one that was committed for this
-    /// provider in the audit window, if any differs at all.
-    pub nearest_input: Option<u64>,
     /// The terms we want, without times.
     pub terms: MatchTerms,
     /// Digest of our normalization rules.
@@ -89,6 +86,8 @@ pub struct AdvertiserConfig {
     pub ledger: LedgerHead,
     /// Largest table we accept: our own cap, and growth against the last table of this partner.
     pub table_tags_max: u64,
+    /// True if our operator says by name that a rate above the cap of the terms is meant.
+    pub high_rate: bool,
     /// The table we hold from an earlier session, to skip its transfer.
     pub cached_table: Option<TableDescriptor>,
     /// Keys of this provider that terms of ours have spent.
@@ -146,15 +145,13 @@ impl AdvertiserSession {
     /// # Errors
     ///
     /// [`Refusal::SizeOutOfRange`] for an empty input or sample, one below `n_min` or above the
-    /// limit, [`Refusal::DeltaTooSmall`] for one too close to an earlier input, and
-    /// [`Refusal::PurposeNotAllowed`] for a purpose that cannot be run. Ours to mend.
+    /// limit, and [`Refusal::PurposeNotAllowed`] for a purpose that cannot be run. Ours to mend.
     pub fn open(config: AdvertiserConfig, out: &mut Outbox) -> Result<Self, Error> {
         // [G42]
-        if config.drawn() < u64::from(config.terms.n_min.max(config.limits.n_min_floor)) {
+        if config.drawn() < config.least_rows(config.terms.n_min.max(config.limits.n_min_floor)) {
             return Err(Refusal::SizeOutOfRange.into());
         }
-        config.differs_enough(config.terms.group_min.max(config.limits.group_min_floor))?;
-        if !config.terms.purpose.is_runnable() {
+        if !config.terms.purpose.runs_as(config.profile) {
             return Err(Refusal::PurposeNotAllowed.into());
         }
         let hello = HelloA {
@@ -192,20 +189,14 @@ impl AdvertiserConfig {
         if self.sample_rows == 0 { self.input.rows } else { self.sample_rows }
     }
 
+    /// Least rows of the input: a minimum of people would keep those in who are to leave [D-31].
+    pub(crate) fn least_rows(&self, n_min: u32) -> u64 {
+        if self.terms.purpose.removes() { 1 } else { n_min.into() }
+    }
+
     /// Padded rows n̂; `None` for an input that no session may have.
     fn padded_rows(&self) -> Option<u64> {
         in_order!(self.profile.suite(), O => O::padded_rows(self))
-    }
-
-    /// A result of few changed rows is theirs alone: only `matched-rows`, which is about rows
-    /// anyway, may run on an input this close to an earlier one [D-14].
-    fn differs_enough(&self, group_min: u32) -> Result<(), Refusal> {
-        let near = self.nearest_input.is_some_and(|rows| rows > 0 && rows < u64::from(group_min));
-        // [G44]
-        if near && self.profile != Profile::MatchedRows {
-            return Err(Refusal::DeltaTooSmall);
-        }
-        Ok(())
     }
 }
 
@@ -222,6 +213,8 @@ pub(crate) struct Asking {
     /// Rows asked for: all of them, or the sample.
     pub(crate) drawn: u64,
     pub(crate) frames_in_flight: u32,
+    /// True if handles may be sent at a rate above the cap.
+    pub(crate) high_rate: bool,
 }
 
 impl Asking {

@@ -19,13 +19,13 @@ pub(crate) struct Tally {
     histogram: Histogram,
     /// Handles given to the driver as [`NamedMatch`].
     handles: u64,
-    /// The profile has a use for handles.
-    keeps_handles: bool,
+    /// Handles that are kept of a row, at most.
+    handles_of_row: usize,
 }
 
 enum Stage {
-    /// Merging the tags of the answers with the table. `twice` says that two answers are one
-    /// person's: told when everything is read, since the place in either spill would say which.
+    /// Merging the tags of the answers with the table. `twice` says that two answers have one
+    /// output: told when everything is read, since the place in the spill would say which.
     Tags { tags: Sorted<ResponseTag>, column: Column, hits: u64, twice: bool },
     /// Counting the hits of each row.
     Rows { hits: Sorted<RowHandle>, open: Option<OpenCount> },
@@ -51,13 +51,13 @@ impl Tally {
         descriptor: &TableDescriptor,
         rows: u64,
         outputs: u64,
-        keeps_handles: bool,
+        handles_of_row: usize,
         out: &mut Outbox,
     ) -> Result<Self, Error> {
         let (tags, column) = (Sorted::new(outputs), Column::new(descriptor));
         let stage = Stage::Tags { tags, column, hits: 0, twice: false };
         let histogram = Histogram::of_rows(rows);
-        let mut tally = Self { stage, histogram, handles: 0, keeps_handles };
+        let mut tally = Self { stage, histogram, handles: 0, handles_of_row };
         match tally.advance(out)? {
             // The table, which is never empty, has not been read.
             Some(_) => Err(Bug::invariant().into()),
@@ -75,7 +75,8 @@ impl Tally {
             (Stage::Tags { column, .. }, SpillName::Table) => column.take(&chunk)?,
             (Stage::Tags { tags, twice, .. }, _) => {
                 // The table is not asked if it has the tag: the answer would tell whoever put an
-                // element twice if it matched.
+                // element twice if it matched. Nor do two outputs of one tag count as twice:
+                // whoever can make them would have the abort for an answer [M-48].
                 let first = chunk.records::<ResponseTag>()?.first();
                 let met = tags.last().zip(first);
                 *twice |= met.is_some_and(|(last, first)| last.is_output_of(first));
@@ -92,11 +93,7 @@ impl Tally {
 
     fn advance(&mut self, out: &mut Outbox) -> Result<Option<Counted>, Error> {
         if let Stage::Tags { tags, column, hits, twice, .. } = &mut self.stage {
-            let hit_twice = || {
-                *twice = true;
-                Ok(())
-            };
-            if !merge_tags(tags, column, hits, hit_twice, out)? {
+            if !merge_tags(tags, column, hits, || Ok(()), out)? {
                 return Ok(None);
             }
             // [G18] The canaries passed, and yet one person answers twice.
@@ -112,7 +109,7 @@ impl Tally {
 
     /// Counts the hits of each row, and keeps the smallest handle of each; true at the end.
     fn count_rows(&mut self, out: &mut Outbox) -> Result<bool, Error> {
-        let Self { stage, histogram, handles, keeps_handles } = self;
+        let Self { stage, histogram, handles, handles_of_row } = self;
         let Stage::Rows { hits, open } = stage else {
             return Err(Bug::invariant().into());
         };
@@ -123,20 +120,17 @@ impl Tally {
                 Peek::Ended => None,
                 Peek::Wanting => break false,
             };
-            match (next, open.as_mut()) {
-                (Some(next), Some(count)) if next.row.get() == count.row => count.hits.grow(1)?,
-                _ => {
-                    if let Some(count) = open.take() {
-                        histogram.hit(count.hits).ok_or(Bug::stored_data_changed())?;
-                    }
-                    let Some(next) = next else { break true };
-                    *open = Some(OpenCount { row: next.row.get(), hits: 1 });
-                    // Records of a row are in the order of their handles: the first is smallest.
-                    if *keeps_handles {
-                        kept.push(&next.handle);
-                        handles.grow(1)?;
-                    }
-                }
+            let row = next.map(|next| next.row.get());
+            if let Some(count) = open.take_if(|count| row != Some(count.row)) {
+                histogram.hit(count.hits).ok_or(Bug::stored_data_changed())?;
+            }
+            let Some(next) = next else { break true };
+            let count = open.get_or_insert(OpenCount { row: next.row.get(), hits: 0 });
+            count.hits.grow(1)?;
+            // Records of a row are in the order of their handles: the first is smallest.
+            if count.hits <= *handles_of_row {
+                kept.push(&next.handle);
+                handles.grow(1)?;
             }
             hits.advance();
         };
@@ -148,7 +142,7 @@ impl Tally {
 impl ResponseTag {
     /// Tells if both records hold one PRF output.
     fn is_output_of(&self, other: &Self) -> bool {
-        self.tag == other.tag && self.hit.handle.handle == other.hit.handle.handle
+        self.tag == other.tag && self.handle.handle == other.handle.handle
     }
 }
 

@@ -12,11 +12,13 @@ use crate::spills::NamedMatch;
 use crate::state::{Agreed, Closing, State, unexpected};
 use crate::task::opaque_debug;
 use crate::{Outbox, Output, SpillChunk, SpillContent, SpillName, Stage};
+use protocol::attestation::Signature;
 use protocol::codec::{RawFrame, StreamId};
 use protocol::digital_id::DigitalId;
 use protocol::error::{Bug, Error, RefuseCode, Violation};
 use protocol::limits::IDS_PAYLOAD_MAX;
 use protocol::message::{self, Control, SignedReceipt};
+use protocol::slots::Slots;
 use protocol::suite::Profile;
 
 /// Waits for one batch of handles, or for a receipt that says there is none.
@@ -35,6 +37,8 @@ enum Phase {
     Batch,
     /// Our node looks them up.
     Resolving,
+    /// The answer is judged and waits for its slot.
+    Judged(Result<Resolution, Error>),
     /// Digital IDs go out.
     Delivering(Delivery),
     /// Everything is sent.
@@ -58,8 +62,7 @@ impl ExpectHandles {
             return Err(Bug::misuse().into());
         };
         let terms = self.core.terms.terms();
-        let most = resolution.handles_known.checked_mul(terms.ids_per_record_max.into());
-        let most = most.ok_or(Bug::invariant())?;
+        let most = terms.ids_released_max().ok_or(Bug::invariant())?;
         let mut frames = Vec::new();
         for id in ids {
             // Our own node is to give IDs that the terms allow and nothing else [G49].
@@ -122,7 +125,10 @@ impl State for ExpectHandles {
         let in_order = self.last.iter().chain(handles.iter().map(|one| &one.handle));
         let in_order = in_order.is_sorted_by(|a, b| a < b);
         let terms = self.core.terms.terms();
-        let within = self.core.wire.elements(StreamId::Handles) <= terms.handles_max;
+        // Noise rows send their handle too, and the advertiser cannot tell them from the others.
+        let most = terms.handles_cap(self.core.noise_rows(), self.core.width);
+        let most = most.ok_or(Bug::invariant())?;
+        let within = self.core.wire.elements(StreamId::Handles) <= most;
         // [G48]
         if !whole || !in_order || !within {
             let at = (StreamId::Handles.code(), frame.header.index);
@@ -134,26 +140,36 @@ impl State for ExpectHandles {
         Ok(())
     }
 
-    /// Releases, or refuses and goes on to a receipt that says so.
+    /// Judges, and has the history of the group on disk before anything leaves.
     fn resolved(mut self, resolution: Resolution, out: &mut Outbox) -> Next {
-        let Resolution { handles_known, handles_unknown, ids_suppressed, .. } = resolution;
         let asked = self.core.wire.elements(StreamId::Handles);
-        let told = handles_known.checked_add(u64::from(handles_unknown));
+        let told = resolution.handles_known.checked_add(u64::from(resolution.handles_unknown));
         if !matches!(self.phase, Phase::Resolving) || told != Some(asked) {
             return Err(Bug::misuse().into());
         }
         let (terms, reservation) = (&self.core.terms, &self.core.reservation);
-        let judged = match self.core.check_open(out) {
-            Err(expired) => Err(expired),
-            Ok(()) => disclosure::judge_handles(terms, reservation, &resolution)?,
-        };
-        if let Err(refusal) = judged {
-            out.refuse(refusal.code(), 0, reservation.entry().hash()?)?;
-            let outcome = Outcome::Withheld(Withheld::Refused(RefuseCode::Refusal(refusal)));
-            return Ok(self.leave(Closing::withheld(outcome)));
+        let judged = disclosure::judge_handles(terms, reservation, &resolution);
+        if judged.is_ok() {
+            out.push(Output::RecordRelease);
         }
-        out.push(Output::RecordRelease);
-        let released = message::Released { handles_known, handles_unknown, ids_suppressed };
+        out.push(Output::WantSlot);
+        self.phase = Phase::Judged(judged.map(|()| resolution));
+        Ok(self.into())
+    }
+
+    /// Releases, at a time that says nothing of the handles [M-53].
+    fn at_slot(mut self, out: &mut Outbox) -> Next {
+        let Phase::Judged(judged) = self.phase else {
+            return Err(Bug::misuse().into());
+        };
+        let resolution = judged?;
+        let Resolution { handles_known, handles_unknown, release_head, .. } = resolution;
+        let handles = self.core.wire.head(StreamId::Handles).ok_or(Bug::invariant())?.root;
+        let signature = Signature::NONE;
+        let released =
+            message::Released { handles_known, handles_unknown, release_head, signature };
+        let wire = &self.core.wire;
+        let released = released.signed(wire.key(), wire.bound()?, &handles)?;
         out.send_control(&Control::Released(released))?;
         if self.core.profile == Profile::Activation {
             return Ok(self.leave(completed(&resolution, 0)));
@@ -184,6 +200,19 @@ impl State for ExpectHandles {
                     let handles = StreamId::Handles.code();
                     return Err(Error::peer(Violation::UnexpectedMessage, handles, 0));
                 }
+                // After this the history of the group goes on, whatever becomes of the session.
+                if let Err(expired) = self.core.check_open(out) {
+                    let reservation = &self.core.reservation;
+                    out.refuse(expired.code(), 0, reservation.entry().hash()?)?;
+                    let why = RefuseCode::Refusal(expired);
+                    let outcome = Outcome::Withheld(Withheld::Refused(why));
+                    return Ok(self.leave(Closing::withheld(outcome)));
+                }
+                let rows = self.core.padded_rows().checked_add(self.core.noise_rows());
+                let tags = self.core.own.prepared.table.tag_count;
+                let limits = self.core.wire.limits();
+                let slots = Slots::of_release(rows.ok_or(Bug::invariant())?, tags, limits)?;
+                out.push(Output::StartSlots(slots));
                 self.phase = Phase::Resolving;
                 out.push(Output::Resolve);
             }
@@ -195,11 +224,10 @@ impl State for ExpectHandles {
 
 /// Closing of a release.
 fn completed(resolution: &Resolution, ids: u64) -> Closing {
-    let Resolution { handles_known, handles_unknown, records, ids_suppressed, .. } = *resolution;
-    let suppressed = ids_suppressed;
-    let released = Released { records, handles_known, handles_unknown, ids, suppressed };
+    let Resolution { handles_known, handles_unknown, records, release_head } = *resolution;
+    let released = Released { records, handles_known, handles_unknown, ids };
     let completed = Closing::completed(Outcome::Released(released));
-    Closing { handles_known, handles_unknown, ids_suppressed, ..completed }
+    Closing { handles_known, handles_unknown, release_head, ..completed }
 }
 
 /// Packs digital IDs into IDS frames: full at a number of entries, or when the next one would not

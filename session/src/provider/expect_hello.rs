@@ -12,7 +12,7 @@ use protocol::codec::{RawFrame, StreamId};
 use protocol::error::{Bug, Clocks, Error, Incompatibility, Refusal, Violation};
 use protocol::message::{Control, HelloA, HelloP};
 use protocol::rows::{RowWidth, accept_shape};
-use protocol::suite::{PROTOCOL_VERSION, Profile};
+use protocol::suite::{PROTOCOL_VERSION, Profile, SuiteId};
 
 /// Waits for the wishes and the commitments of the advertiser.
 #[derive(Debug)]
@@ -105,7 +105,13 @@ fn accept_advertiser(config: &ProviderConfig, hello: &HelloA, now: u64) -> Resul
     if hello.suite != profile.suite().code() {
         return Err(Incompatibility::Suite.into());
     }
-    if !config.policy.profiles.contains(&profile) {
+    // Wider noise rows would hit tags that no table of the policy holds.
+    let width_max = config.policy.guardrails.row_width_max;
+    if profile.suite() == SuiteId::Shuffled && hello.row_width > width_max {
+        return Err(Incompatibility::Parameters.into());
+    }
+    // What a removal is for the terms say.
+    if !config.policy.profiles.contains(&profile) && !config.policy.may_remove(profile) {
         return Err(Refusal::ProfileNotAllowed.into());
     }
     let width = accept_shape(profile, hello, &config.limits)?;
@@ -121,8 +127,9 @@ fn accept_advertiser(config: &ProviderConfig, hello: &HelloA, now: u64) -> Resul
     if hello.ledger_head != config.ledger.hash {
         return Err(Incompatibility::LedgerHeadsDiffer.into());
     }
-    // [G46]
-    if elements > config.policy.offer.evaluations_left {
+    // [G46] A removal has an allowance of its own: the reserve is judged by it.
+    let removes = config.policy.may_remove(profile);
+    if !removes && elements > config.policy.offer.evaluations_left {
         return Err(Refusal::BudgetExceeded.into());
     }
     Ok(Asked { profile, width, elements })

@@ -5,17 +5,21 @@
 //! sides have signed the head of BLIND does the first answer leave [M-43]: an answer before the
 //! barrier would let the advertiser choose its rows by the answers to others.
 
+use alloc::sync::Arc;
+
 use zeroize::Zeroizing;
 
 use crate::count::Count;
-use crate::merge::RowsOut;
+use crate::merge::{RowsOut, Sorted};
 use crate::order::key_of;
-use crate::provider::{ExpectHandles, ExpectReceipt, Next, ProviderSession, Serving};
-use crate::state::{Agreed, State};
-use crate::task::{Computed, Done, EvaluateRowsTask};
+use crate::provider::{ExpectHandles, ExpectReceipt, MatchKey, Next, ProviderSession, Serving};
+use crate::spills::AskedElement;
+use crate::state::{Agreed, State, unexpected};
+use crate::task::{Computed, Done, EvaluateRowsTask, NoiseRowsTask};
 use crate::{Outbox, Output, SpillChunk, SpillName, Stage, Task};
 use protocol::codec::{RawFrame, StreamId};
 use protocol::error::{Bug, Error, Violation};
+use protocol::message::SessionBlind;
 use protocol::rows::RowOrder;
 
 /// Sends the table, takes every blinded row, then answers with all rows in an order of their own.
@@ -26,12 +30,25 @@ use protocol::rows::RowOrder;
 pub struct ExpectRows {
     pub(crate) core: Agreed<Serving>,
     order: RowOrder,
-    /// Frames being evaluated.
+    /// The advertiser's commitment to its blind; no row is read before it.
+    blind: Option<SessionBlind>,
+    /// Frames being evaluated, and tasks that make noise rows.
     pending: u32,
+    /// Row at which the next noise rows begin.
+    next_noise: u64,
     /// Rows given to the driver.
     spilled: u64,
-    /// The answers on their way out.
-    answers: Option<RowsOut>,
+    barrier: Barrier,
+}
+
+#[derive(Debug)]
+enum Barrier {
+    /// Rows are to come.
+    Before,
+    /// Every element that came is compared with its neighbour in their order.
+    Comparing(Sorted<AskedElement>),
+    /// The answers are on their way out.
+    Past(RowsOut),
 }
 
 impl ExpectRows {
@@ -39,11 +56,55 @@ impl ExpectRows {
         core.start_table(out);
         core.open_exchange();
         let order = RowOrder::new(core.width);
-        Self { core, order, pending: 0, spilled: 0, answers: None }
+        let (blind, barrier) = (None, Barrier::Before);
+        Self { core, order, blind, pending: 0, next_noise: 0, spilled: 0, barrier }
     }
 
     fn spill(&self) -> SpillName {
         SpillName::EvaluatedRows(self.core.width)
+    }
+
+    /// Starts tasks that make noise rows, once there is a blind to make them under.
+    fn make_noise(&mut self, out: &mut Outbox) -> Result<(), Error> {
+        let (Some(noise), Some(blind)) = (self.core.noise(), &self.blind) else {
+            return Ok(());
+        };
+        let (width, rows, blind) = (self.core.width, self.core.noise_rows(), blind.k_a);
+        while self.next_noise < rows && self.pending < self.core.own.frames_pending_max {
+            let MatchKey::Shuffled(key, derivation) = &self.core.own.prepared.key else {
+                return Err(Bug::invariant().into());
+            };
+            let (first_row, full) = (self.next_noise, width.frame_rows(self.core.wire.limits()));
+            let left = rows.checked_sub(first_row).ok_or(Bug::invariant())?;
+            let rows = u32::try_from(left).map_or(full, |left| left.min(full));
+            let (key, derivation) = (Arc::clone(key), derivation.clone());
+            let task = NoiseRowsTask { noise, width, first_row, rows, blind, key, derivation };
+            self.next_noise.grow(u64::from(rows))?;
+            self.pending.grow(1)?;
+            out.push(Output::Compute(Task::NoiseRows(task)));
+        }
+        Ok(())
+    }
+
+    /// Takes elements of BLIND in their order: none may come twice, since one identifier in many
+    /// rows would outweigh any noise [E-09].
+    fn compare(&mut self, chunk: SpillChunk, out: &mut Outbox) -> Result<(), Error> {
+        let Barrier::Comparing(asked) = &mut self.barrier else {
+            return Err(Bug::misuse().into());
+        };
+        let mut last = asked.last().map(|last| last.element);
+        for next in asked.take(chunk)? {
+            // [G11]
+            if last.replace(next.element) == Some(next.element) {
+                return Err(Error::peer(Violation::OrderNotStrict, StreamId::Blind.code(), 0));
+            }
+        }
+        if asked.drain_or_want(out) {
+            let (spill, core) = (SpillName::EvaluatedRows(self.core.width), &self.core);
+            let answers = RowsOut::start(spill, StreamId::Eval, core, self.spilled, out);
+            self.barrier = Barrier::Past(answers);
+        }
+        Ok(())
     }
 }
 
@@ -61,15 +122,34 @@ impl State for ExpectRows {
         }
     }
 
+    /// Takes the commitment to the blind, before any row.
+    fn session_blind(mut self, blind: SessionBlind, frame: RawFrame, out: &mut Outbox) -> Next {
+        if self.blind.is_some() {
+            return Err(unexpected(&frame));
+        }
+        let at = (frame.header.stream.code(), frame.header.index);
+        let wire = &self.core.wire;
+        blind
+            .verify(wire.peer().key(), wire.bound()?)
+            .map_err(|violation| Error::peer(violation, at.0, at.1))?;
+        self.blind = Some(blind);
+        self.advance(out)
+    }
+
     fn accepts(&self, stream: StreamId) -> bool {
-        stream == StreamId::Blind && self.core.accepts_blinds(self.pending)
+        stream == StreamId::Blind && self.blind.is_some() && self.core.accepts_blinds(self.pending)
     }
 
     fn bulk(&mut self, frame: RawFrame, out: &mut Outbox) -> Result<(), Error> {
         let at = |violation| Error::peer(violation, StreamId::Blind.code(), frame.header.index);
+        if self.blind.is_none() {
+            return Err(at(Violation::UnexpectedMessage));
+        }
         self.core.admit_blinds(&frame, out)?;
         self.order.check(frame.encodings()).map_err(at)?;
         self.pending.grow(1)?;
+        let asked = Zeroizing::new(frame.encodings().as_flattened().to_vec());
+        out.push(Output::Spill { spill: SpillName::AskedElements, records: asked });
         let (key, width) = (key_of(&self.core)?, self.core.width);
         let task = EvaluateRowsTask { blinded: frame, width, key };
         out.push(Output::Compute(Task::EvaluateRows(task)));
@@ -77,7 +157,7 @@ impl State for ExpectRows {
     }
 
     fn computed(&mut self, computed: Computed, out: &mut Outbox) -> Result<(), Error> {
-        let Done::RowsEvaluated(rows) = computed.0? else {
+        let (Done::RowsEvaluated(rows) | Done::NoiseRows(rows)) = computed.0? else {
             return Err(Bug::misuse().into());
         };
         self.pending.shrink(1)?;
@@ -88,26 +168,32 @@ impl State for ExpectRows {
     }
 
     fn spilled(&mut self, chunk: SpillChunk, out: &mut Outbox) -> Result<(), Error> {
+        if chunk.spill == SpillName::AskedElements {
+            return self.compare(chunk, out);
+        }
         if chunk.spill != self.spill() {
             return self.core.send_table(chunk, out);
         }
         self.core.check_open(out)?;
-        // Evaluation keeps elements apart: an element that is twice here was twice in BLIND.
-        let twice = Error::peer(Violation::OrderNotStrict, StreamId::Blind.code(), 0);
-        let answers = self.answers.as_mut().ok_or(Bug::misuse())?;
-        answers.send(&chunk, &mut self.core.wire, twice, out)?;
+        let Barrier::Past(answers) = &mut self.barrier else {
+            return Err(Bug::misuse().into());
+        };
+        // Evaluation keeps elements apart, and those of BLIND and of noise were apart.
+        answers.send(&chunk, &mut self.core.wire, Bug::invariant().into(), out)?;
         Ok(())
     }
 
     fn advance(mut self, out: &mut Outbox) -> Next {
+        self.make_noise(out)?;
         if self.pending == 0 {
             self.core.wire.settle_checkpoint(StreamId::Blind, out)?;
         }
         let wire = &self.core.wire;
-        let barrier = wire.is_settled(StreamId::Blind) && wire.all_settled();
-        if barrier && self.answers.is_none() {
-            let (spill, core) = (self.spill(), &self.core);
-            self.answers = Some(RowsOut::start(spill, StreamId::Eval, core, self.spilled, out));
+        let all_here = wire.is_settled(StreamId::Blind) && wire.all_settled();
+        if all_here && self.pending == 0 && matches!(self.barrier, Barrier::Before) {
+            let asked = Sorted::new(self.core.elements);
+            out.push(Output::WantSpill(SpillName::AskedElements));
+            self.barrier = Barrier::Comparing(asked);
         }
         match (self.core.wire.is_complete(StreamId::Eval), self.core.profile.sends_handles()) {
             (false, _) => Ok(self.into()),

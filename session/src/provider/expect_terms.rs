@@ -4,7 +4,7 @@ use crate::provider::{ExpectReservation, Next, Policy, ProviderSession, Serving}
 use crate::state::{Core, State};
 use crate::{Outbox, Output, Stage};
 use protocol::codec::{RawFrame, StreamId};
-use protocol::error::{Error, Incompatibility, Violation};
+use protocol::error::{Error, Incompatibility, Refusal, Violation};
 use protocol::ledger::{LedgerEntry, LedgerHead};
 use protocol::message::{Terms, TermsAccept};
 use protocol::terms::{self, SignedTerms};
@@ -39,21 +39,22 @@ impl State for ExpectTerms {
         core.wire.bind(sid);
         out.ground().session(sid);
         message.terms.check(core.profile, &policy.offer, core.wire.limits(), out.now())?;
-        // One handle names one row at most.
-        let too_many_handles = message.terms.handles_max > core.padded_rows();
-        if too_many_handles || message.terms.phone_evaluations_max > core.elements {
+        if message.terms.phone_evaluations_max > core.elements {
             return Err(Incompatibility::Parameters.into());
         }
-        policy.check(&core.own.prepared, &message.terms)?;
+        if !policy.profiles.contains(&core.profile) && !message.terms.purpose.removes() {
+            return Err(Refusal::ProfileNotAllowed.into());
+        }
+        let noise_tags = ::disclosure::noise::Noise::tags(&message.terms, core.width);
+        policy.check(&core.own.prepared, &message.terms, core.padded_rows(), noise_tags)?;
         // Our own signature is made here and sent once the reserve is on disk.
         let signature = terms::sign_sid(core.wire.key(), &sid);
-        let own_key = core.wire.key().public();
         let terms = SignedTerms::verify(
             message.terms,
             core.profile,
             sid,
             (core.wire.peer().key(), &message.signature),
-            (&own_key, &signature),
+            (&core.wire.key().public(), &signature),
         )
         .map_err(at)?;
         let entry =

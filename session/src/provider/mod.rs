@@ -28,8 +28,7 @@ mod expect_handles;
 mod expect_receipt;
 mod expect_rows;
 
-mod policy;
-
+pub use ::policy::{Guardrails, MatchKey, Policy, Prepared};
 pub use expect_blinds::ExpectBlinds;
 pub use expect_handles::ExpectHandles;
 pub use expect_hello::ExpectHello;
@@ -37,7 +36,6 @@ pub use expect_receipt::ExpectReceipt;
 pub use expect_reservation::ExpectReservation;
 pub use expect_rows::ExpectRows;
 pub use expect_terms::ExpectTerms;
-pub use policy::{Guardrails, MatchKey, Policy, Prepared};
 
 /// Everything a session of the provider starts from.
 #[derive(Debug)]

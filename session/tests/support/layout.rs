@@ -8,7 +8,7 @@ use protocol::ledger::LedgerEntry;
 use protocol::manifest::{ManifestBody, SignedManifest, SignedSnapshot, SnapshotBody};
 use protocol::message::{
     Abort, Checkpoint, Control, HelloA, HelloP, Program, ReceiptAck, Refuse, Released,
-    SignedReceipt, TableDescriptor, Terms, TermsAccept,
+    SessionBlind, SignedReceipt, TableDescriptor, Terms, TermsAccept,
 };
 use protocol::purpose::Purpose;
 use protocol::terms::{LinkFilter, MatchTerms, Offer};
@@ -30,7 +30,13 @@ pub(crate) fn samples() -> Vec<Control> {
         Control::Receipt(SignedReceipt { receipt: receipt(), signature: signature(0xB1) }),
         Control::ReceiptAck(ReceiptAck { signature: signature(0xB3) }),
         Control::Abort(abort(0x010B, 18, 7)),
-        Control::Released(Released { handles_known: 1, handles_unknown: 2, ids_suppressed: 3 }),
+        Control::Released(Released {
+            handles_known: 1,
+            handles_unknown: 2,
+            release_head: [0xB5; 32],
+            signature: signature(0xB6),
+        }),
+        Control::SessionBlind(SessionBlind { k_a: [0xB8; 32], signature: signature(0xB9) }),
     ]
 }
 
@@ -81,7 +87,12 @@ pub(crate) fn fields(message: &Control) -> Fields {
         Control::Released(m) => {
             out.u64("handles_known", m.handles_known);
             out.u32("handles_unknown", m.handles_unknown);
-            out.u64("ids_suppressed", m.ids_suppressed);
+            out.bytes("release_head", &m.release_head);
+            out.signature("signature", &m.signature);
+        }
+        Control::SessionBlind(m) => {
+            out.bytes("k_a", &m.k_a);
+            out.signature("signature", &m.signature);
         }
     }
     out.0
@@ -268,7 +279,7 @@ impl Layout {
         self.u64("handles_known", r.handles_known);
         self.u32("handles_unknown", r.handles_unknown);
         self.u64("ids_returned", r.ids_returned);
-        self.u64("ids_suppressed", r.ids_suppressed);
+        self.bytes("release_head", &r.release_head);
         self.ledger("ledger.", &r.ledger);
         self.u64("closed_at", r.closed_at);
     }
@@ -315,7 +326,7 @@ fn program(role: u8, byte: u8) -> Program {
 
 pub(crate) fn hello_p() -> HelloP {
     HelloP {
-        protocol: 2,
+        protocol: 3,
         attestation_key: [0x71; 32],
         nonce: [0x72; 32],
         manifest: SignedManifest {
@@ -414,7 +425,7 @@ pub(crate) fn receipt() -> Receipt {
         handles_known: 1,
         handles_unknown: 2,
         ids_returned: 3,
-        ids_suppressed: 4,
+        release_head: [0xB7; 32],
         ledger: LedgerEntry {
             seq: 2,
             previous: [0xA5; 32],

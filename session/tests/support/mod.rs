@@ -10,22 +10,26 @@
 
 pub(crate) mod golden;
 pub(crate) mod layout;
+pub(crate) mod mock;
 pub(crate) mod words;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
+use disclosure::noise::Noise;
 use ed25519_dalek::{Signer, SigningKey};
 use hkdf::Hkdf;
+use mock::MockGroup;
 use proptest::prelude::ProptestConfig;
 use protocol::attestation::{AttestationKey, Signature};
 use protocol::codec::{FrameHeader, RawFrame, StreamId};
 use protocol::commitment::{InputCommitter, InputLeaf, InputRoot};
 use protocol::digital_id::DigitalId;
 use protocol::error::{Error, Refusal};
-use protocol::group::Portable;
+use protocol::group::{BatchArithmetic, Portable};
 use protocol::identifier::{Identifier, IdentifierDigest, IdentifierKind, PrfInput, RulesetId};
 use protocol::ledger::{LedgerEntry, LedgerHead, Reservation};
 use protocol::limits::{AUDIT_SAMPLE_DEFAULT, AUDIT_WINDOW_S_DEFAULT, Limits};
@@ -33,10 +37,11 @@ use protocol::manifest::{
     KnownKey, ManifestBody, MetKey, SignedManifest, SignedSnapshot, SnapshotBody,
 };
 use protocol::message::{Checkpoint, Control, Program, SessionBinding, TableDescriptor, Terms};
-use protocol::oprf::PrfKey;
+use protocol::oprf::{PrfKey, PrfOutput};
 use protocol::purpose::Purpose;
 use protocol::rows::RowWidth;
 use protocol::seed::{InputSeed, KeyDerivation, KeySeed, SessionSeed};
+use protocol::slots::Slots;
 use protocol::suite::{Aligned, Order, Profile, Shuffled, SuiteId};
 use protocol::table::{TableWriter, padded_tags};
 use protocol::terms::{LinkFilter, MatchTerms, Offer};
@@ -73,10 +78,14 @@ pub(crate) struct World {
     pub(crate) width: u8,
     /// Rows to draw; 0 for all.
     pub(crate) sample_rows: u64,
+    /// Noise of the count, in shuffled order.
+    pub(crate) noise: Option<Noise>,
+    /// The mock group, in place of the real one.
+    pub(crate) mock: Option<Arc<MockGroup>>,
+    /// Releases of the provider's node for matched records, in place of all that they have.
+    pub(crate) releases: Option<Releases>,
     /// Record of each of the provider's identifiers; one of its own if there is none here.
     pub(crate) records: Vec<u64>,
-    /// Earlier releases to this advertiser, as sets of records.
-    pub(crate) releases: Vec<BTreeSet<u64>>,
     /// Seeds, nonce and channel of the next session.
     pub(crate) session: u8,
     /// Head of the ledger, as both sides hold it.
@@ -109,7 +118,7 @@ pub(crate) type AlterSpill = fn(SpillName, &mut Vec<Vec<u8>>);
 pub(crate) type AlterReserve = fn(&mut LedgerEntry);
 
 /// What a table follows from: limits, key, identifiers.
-type MadeFrom = (u32, [u8; 16], Vec<Identifier>);
+type MadeFrom = (u32, [u8; 16], Vec<Identifier>, u64);
 
 /// A key with its table, and the frames of it.
 type Ready = (Prepared, Vec<RawFrame>);
@@ -135,8 +144,19 @@ pub(crate) struct Setup {
     pub(crate) alter_spill: Option<AlterSpill>,
     /// What the provider has behind its table.
     pub(crate) graph: Graph,
+    /// Group in which both sides compute.
+    pub(crate) arithmetic: Arc<dyn BatchArithmetic>,
+    pub(crate) mock: Option<Arc<MockGroup>>,
+    /// Seed of the advertiser's session.
+    pub(crate) seed: [u8; 32],
+    /// Frame of a bulk stream that comes with another signature than its own.
+    pub(crate) spoil: Option<(StreamId, u32)>,
     /// What the advertiser's operator says when asked.
     pub(crate) approves: bool,
+    /// Time that each step takes on the clock of its node.
+    pub(crate) step_takes: Duration,
+    /// Time that the provider's look-up takes for each record behind the handles.
+    pub(crate) look_up_takes: Duration,
     /// Streams that are delivered at once, as a peer that ignores flow control would.
     pub(crate) unheld: &'static [StreamId],
     pub(crate) clock: Rc<Cell<u64>>,
@@ -144,11 +164,17 @@ pub(crate) struct Setup {
     pub(crate) ahead: Rc<Cell<i64>>,
 }
 
+/// Digital IDs and head of releases for a set of matched records.
+pub(crate) type Releases = Rc<RefCell<dyn FnMut(&BTreeSet<u64>) -> (Vec<DigitalId>, [u8; 32])>>;
+
 /// The provider's data behind a table with handles.
 #[derive(Clone, Default)]
 pub(crate) struct Graph {
     pub(crate) handles: BTreeMap<[u8; 16], u64>,
-    pub(crate) releases: Vec<BTreeSet<u64>>,
+    /// Handles of noise elements, which name no record.
+    pub(crate) noise: BTreeSet<[u8; 16]>,
+    /// Releases for matched records, in place of all that they have.
+    pub(crate) releases: Option<Releases>,
     /// Records whose person objected after the snapshot.
     pub(crate) objected: BTreeSet<u64>,
     /// Changes what the provider's node gives as digital IDs.
@@ -185,6 +211,14 @@ pub(crate) struct Side {
     pub(crate) asked: Option<MatchCount>,
     /// Whether a release was recorded before it left.
     pub(crate) recorded_release: bool,
+    /// Time from the acknowledgement of EVAL, or of HANDLES, to the end of the work on it.
+    pub(crate) worked: Option<Duration>,
+    /// The slot that was then waited for.
+    pub(crate) slot: Option<Duration>,
+    /// Times from then at which frames left.
+    pub(crate) after_answers: Vec<Duration>,
+    /// Names and elements of the tasks it computed, in order.
+    pub(crate) tasks: Vec<(&'static str, usize)>,
 }
 
 impl World {
@@ -199,8 +233,10 @@ impl World {
             profile: Profile::MatchedRows,
             width: 1,
             sample_rows: 0,
+            noise: None,
+            mock: None,
+            releases: None,
             records: Vec::new(),
-            releases: Vec::new(),
             session: 1,
             ledger: LedgerHead::EMPTY,
             known_keys: Vec::new(),
@@ -216,6 +252,17 @@ impl World {
         Self { profile, width, ..self }
     }
 
+    /// The arithmetic of this session: the mock group knows its key by now.
+    fn arithmetic(&self) -> Arc<dyn BatchArithmetic> {
+        match &self.mock {
+            None => Arc::new(Portable),
+            Some(mock) => {
+                mock.knows_key(&run_key(self.session).0);
+                Arc::clone(mock) as Arc<dyn BatchArithmetic>
+            }
+        }
+    }
+
     /// Record of the provider's identifier at `at`.
     pub(crate) fn record(&self, at: usize) -> u64 {
         self.records.get(at).copied().unwrap_or(at as u64)
@@ -226,13 +273,25 @@ impl World {
         let mut handles = BTreeMap::new();
         if self.profile.sends_handles() {
             let (key, _) = run_key(self.session);
-            for (at, person) in self.people.iter().enumerate() {
-                let handle = *key.output(&PrfInput::of(person)).handle().expose_bytes();
+            let inputs: Vec<PrfInput> = self.people.iter().map(PrfInput::of).collect();
+            let outputs = key.outputs(&*self.arithmetic(), &inputs);
+            for (at, output) in outputs.iter().enumerate() {
+                let handle = *output.handle().expose_bytes();
                 // Of several records of one identifier the first is named.
                 handles.entry(handle).or_insert_with(|| self.record(at));
             }
         }
-        Graph { handles, releases: self.releases.clone(), ..Graph::default() }
+        let (key, derivation) = run_key(self.session);
+        let hits = self.noise_hits_max();
+        let outputs = noise_outputs_by(&*self.arithmetic(), &key, &derivation, hits);
+        let noise = outputs.iter().map(|output| *output.handle().expose_bytes()).collect();
+        Graph { handles, noise, releases: self.releases.clone(), ..Graph::default() }
+    }
+
+    /// Noise elements that may hit, whose tags the table holds.
+    pub(crate) fn noise_hits_max(&self) -> u64 {
+        let width = RowWidth::new(self.width).expect("a width");
+        self.noise.map_or(0, |noise| noise.hits_max(width))
     }
 
     /// Five rows against seven people, three rows of which match: the small vector of the design.
@@ -286,6 +345,9 @@ impl World {
             count_rounding: if shuffled { 1 } else { 100 },
             cell_min: if shuffled { 0 } else { 50 },
             namespaces: if handles { vec![NAMESPACE] } else { Vec::new() },
+            epsilon_milli: self.noise.map_or(0, Noise::epsilon_milli),
+            epsilon_epoch_milli: self.noise.map_or(0, |_| 8_000),
+            noise_unit: self.noise.map_or(0, Noise::unit),
             ..MatchTerms::defaults(self.profile, RULESET, kinds)
         };
         let Limits { n_min_floor, k_min_floor, group_min_floor, .. } = self.limits;
@@ -302,12 +364,12 @@ impl World {
             distinct,
             row_width: RowWidth::new(self.width).expect("a width"),
             sample_rows: self.sample_rows,
-            nearest_input: None,
             terms,
             rules_digest: [0x11; 32],
             suppression_epoch: [0x21; 32],
             ledger: self.ledger,
             table_tags_max: 1 << 20,
+            high_rate: false,
             cached_table: self.cached_table,
             known_keys: self.known_keys.clone(),
             frames_in_flight: self.window,
@@ -318,7 +380,7 @@ impl World {
             n_min: n_min_floor,
             k_min: k_min_floor,
             group_min: group_min_floor,
-            epsilon_left_milli: 0,
+            epsilon_left_milli: self.noise.map_or(0, |_| 8_000),
             evaluations_left: 1 << 20,
             expires_at: NOW + 10 * 86_400,
         };
@@ -337,6 +399,8 @@ impl World {
                     count_rounding: 1,
                     cell_min: 0,
                     namespaces: vec![NAMESPACE],
+                    epsilon_milli: self.noise.map_or(0, Noise::epsilon_milli),
+                    noise_unit: self.noise.map_or(1, Noise::unit),
                     ..Guardrails::DEFAULT
                 },
                 notice: None,
@@ -366,7 +430,13 @@ impl World {
             hold_allowed: false,
             alter_spill: None,
             graph: self.graph(),
+            arithmetic: self.arithmetic(),
+            mock: self.mock.clone(),
+            seed: self.session_seed(),
+            spoil: None,
             approves: true,
+            step_takes: Duration::from_micros(100),
+            look_up_takes: Duration::from_micros(10),
             unheld: &[],
             clock: Rc::new(Cell::new(NOW)),
             ahead: Rc::new(Cell::new(0)),
@@ -401,12 +471,18 @@ thread_local! {
 
 /// Makes key and table ready, as a provider's node does ahead of a session.
 pub(crate) fn prepare(world: &World) -> Ready {
+    if world.mock.is_some() {
+        let (prepared, frames) = prepare_anew(world);
+        let kinds = world.kinds.iter().map(|kind| kind.code()).collect();
+        return (Prepared { kinds, profile: world.profile, ..prepared }, frames);
+    }
     READY.with_borrow_mut(|ready| {
         let key_id = match world.profile.suite() {
             SuiteId::Aligned => KEY_ID,
             SuiteId::Shuffled => run_key_id(world.session),
         };
-        let made_from = (world.limits.frame_elements, key_id, world.people.clone());
+        let noise = world.noise_hits_max();
+        let made_from = (world.limits.frame_elements, key_id, world.people.clone(), noise);
         let (prepared, frames) =
             ready.entry(made_from).or_insert_with(|| prepare_anew(world)).clone();
         let kinds = world.kinds.iter().map(|kind| kind.code()).collect();
@@ -420,16 +496,18 @@ fn prepare_anew(world: &World) -> Ready {
     let (body, key, (table, frames)) = match world.profile.suite() {
         SuiteId::Aligned => {
             let (key, derivation) = prf_key();
-            let table = table(&key, &derivation, people, limits);
+            let table = table(&key, &derivation, people, &[], limits);
             (manifest_body(&key), MatchKey::Aligned(Arc::new(key)), table)
         }
         SuiteId::Shuffled => {
             let (key, derivation) = run_key(world.session);
-            let table = table(&key, &derivation, people, limits);
+            let (arithmetic, hits) = (world.arithmetic(), world.noise_hits_max());
+            let noise = noise_outputs_by(&*arithmetic, &key, &derivation, hits);
+            let table = table_by(&*arithmetic, &key, &derivation, people, &noise, limits);
             let (key_id, suite) = (run_key_id(world.session), SuiteId::Shuffled.code());
             let public_key = *key.public();
             let body = ManifestBody { key_id, suite, public_key, ..manifest_body(&prf_key().0) };
-            (body, MatchKey::Shuffled(Arc::new(key)), table)
+            (body, MatchKey::Shuffled(Arc::new(key), derivation), table)
         }
     };
     let manifest = SignedManifest::sign(body, &provider).unwrap();
@@ -450,6 +528,7 @@ fn prepare_anew(world: &World) -> Ready {
         ruleset: RULESET.code(),
         kinds: Vec::new(),
         purpose: Purpose::Match,
+        noise_tags: world.noise_hits_max(),
     };
     (prepared, frames)
 }
@@ -474,16 +553,24 @@ pub(crate) fn run_altered(
     let ids_per_record_max = setup.advertiser.terms.ids_per_record_max.into();
     let Setup { advertiser, provider, rows, table, cached, schedule, .. } = setup;
     let opening = |role| Opening {
-        protocol: 2,
+        protocol: 3,
         role,
         exporter: advertiser.peer.channel().exporter,
         spki_advertiser: advertiser.peer.channel().spki_advertiser,
         spki_provider: advertiser.peer.channel().spki_provider,
     };
     let mut words = Words::new([&advertiser.peer, &provider.peer].map(|p| p.channel().exporter));
-    let mut alter = |frame: &RawFrame| {
+    words.spoil = setup.spoil;
+    let (mock, seed) = (setup.mock, setup.seed);
+    let mut deliver = |frame: &RawFrame| {
+        if let (Some(mock), 1, 3) = (&mock, frame.header.stream.code(), frame.header.kind)
+            && let Ok(Control::Terms(terms)) = Control::decode(frame)
+        {
+            let keys = SessionSeed::from_bytes(seed).session_keys(&terms.sid);
+            mock.knows(&keys.session_blind().unwrap());
+        }
         let altered = alter(frame);
-        words.stand_by(frame, altered)
+        words.deliver(frame, altered)
     };
     let openings = [opening(Role::Advertiser), opening(Role::Provider)];
     let windows = [advertiser.frames_in_flight, provider.frames_pending_max];
@@ -504,8 +591,12 @@ pub(crate) fn run_altered(
     let mut p = Node::new(&opening_p, heads[1], out_p);
     p.table = table;
     p.graph = setup.graph;
+    a.arithmetic = Arc::clone(&setup.arithmetic);
+    p.arithmetic = setup.arithmetic;
     p.ids_per_record_max = ids_per_record_max;
     a.approves = setup.approves;
+    (a.step_takes, p.step_takes) = (setup.step_takes, setup.step_takes);
+    p.look_up_takes = setup.look_up_takes;
     a.refuse_reserve = setup.refuse_reserve.filter(|_| !setup.hold_allowed);
     a.alter_spill = setup.alter_spill;
     p.alter_spill = setup.alter_spill;
@@ -521,8 +612,8 @@ pub(crate) fn run_altered(
     a.settle(opened);
     let mut sent = Vec::new();
     loop {
-        a.transmit(&mut p, &mut alter, &mut sent);
-        p.transmit(&mut a, &mut alter, &mut sent);
+        a.transmit(&mut p, &mut deliver, &mut sent);
+        p.transmit(&mut a, &mut deliver, &mut sent);
         let mut open: Vec<(Role, Step)> = Vec::new();
         for (role, node) in [(Role::Advertiser, &a), (Role::Provider, &p)] {
             let steps = node.steps(setup.unheld);
@@ -586,6 +677,7 @@ enum Work {
     Reserve(LedgerEntry),
     Resolve,
     Approve,
+    Slot,
 }
 
 struct Node {
@@ -597,7 +689,7 @@ struct Node {
     out: Outbox,
     head: [u8; 32],
     work: Vec<Work>,
-    inbound: BTreeMap<u8, VecDeque<Vec<u8>>>,
+    inbound: BTreeMap<u8, VecDeque<(Vec<u8>, Signature)>>,
     sending: Vec<RawFrame>,
     rows: VecDeque<RowSlot>,
     table: Vec<RawFrame>,
@@ -605,6 +697,7 @@ struct Node {
     alter_reserve: Option<AlterReserve>,
     alter_spill: Option<AlterSpill>,
     graph: Graph,
+    arithmetic: Arc<dyn BatchArithmetic>,
     ids_per_record_max: usize,
     /// Digital IDs of the batch that was resolved.
     ids: Vec<DigitalId>,
@@ -616,6 +709,12 @@ struct Node {
     appended: Option<FrameHeader>,
     kept: Option<Outcome>,
     cursors: BTreeMap<SpillName, usize>,
+    step_takes: Duration,
+    look_up_takes: Duration,
+    /// Time that all steps so far have taken.
+    clock: Duration,
+    /// Time at which the slots were started, and these.
+    slots: Option<(Duration, Slots)>,
     side: Side,
 }
 
@@ -638,6 +737,7 @@ impl Node {
             alter_reserve: None,
             alter_spill: None,
             graph: Graph::default(),
+            arithmetic: Arc::new(Portable),
             ids_per_record_max: 0,
             ids: Vec::new(),
             approves: true,
@@ -646,6 +746,10 @@ impl Node {
             appended: None,
             kept: None,
             cursors: BTreeMap::new(),
+            step_takes: Duration::ZERO,
+            look_up_takes: Duration::ZERO,
+            clock: Duration::ZERO,
+            slots: None,
             side: Side {
                 error: None,
                 outcome: None,
@@ -659,6 +763,10 @@ impl Node {
                 spills: BTreeMap::new(),
                 asked: None,
                 recorded_release: false,
+                worked: None,
+                slot: None,
+                after_answers: Vec::new(),
+                tasks: Vec::new(),
             },
         }
     }
@@ -683,9 +791,13 @@ impl Node {
 
     fn step(&mut self, step: Step, now: u64, schedule: Schedule, draw: &mut Draw) {
         let hostile = schedule != Schedule::Inline;
+        self.clock += self.step_takes;
         let input = match step {
             Step::Work(at) => match self.work.remove(at) {
-                Work::Compute(task) => Input::Computed(task.run(&Portable)),
+                Work::Compute(task) => {
+                    self.side.tasks.push((task.name(), task.elements()));
+                    Input::Computed(task.run(&*self.arithmetic))
+                }
                 Work::Rows { identifiers_max } => {
                     let most = identifiers_max.min(self.rows.len());
                     let take = if hostile { draw.below(most + 1) } else { most };
@@ -705,11 +817,19 @@ impl Node {
                 Work::Resolve => Input::Resolved(self.resolve()),
                 Work::Approve if self.approves => Input::Approved,
                 Work::Approve => Input::Declined,
+                Work::Slot => {
+                    let (since, slots) = self.slots.expect("slots are started before one is due");
+                    let slot = slots.next(self.clock - since).unwrap();
+                    self.clock = since + slot;
+                    self.side.slot = Some(slot);
+                    Input::Slot
+                }
             },
             Step::Frame(stream) => {
-                let bytes = self.inbound.get_mut(&stream).and_then(VecDeque::pop_front);
-                match parse(&bytes.expect("the step was open")) {
-                    Ok(frame) => Input::Frame(frame),
+                let next = self.inbound.get_mut(&stream).and_then(VecDeque::pop_front);
+                let (bytes, signature) = next.expect("the step was open");
+                match parse(&bytes) {
+                    Ok(frame) => Input::Frame(frame.with_signature(signature)),
                     Err(error) => return self.settle(Err(error)),
                 }
             }
@@ -725,14 +845,14 @@ impl Node {
     fn transmit(
         &mut self,
         to: &mut Self,
-        alter: &mut impl FnMut(&RawFrame) -> Option<Vec<Vec<u8>>>,
+        deliver: &mut impl FnMut(&RawFrame) -> Vec<(Vec<u8>, Signature)>,
         sent: &mut Vec<RawFrame>,
     ) {
         self.take_outputs();
         for frame in self.sending.drain(..) {
-            for bytes in alter(&frame).unwrap_or_else(|| vec![bytes(&frame)]) {
+            for (bytes, signature) in deliver(&frame) {
                 let stream = bytes.first().copied().unwrap_or(0);
-                to.inbound.entry(stream).or_default().push_back(bytes);
+                to.inbound.entry(stream).or_default().push_back((bytes, signature));
             }
             sent.push(frame);
         }
@@ -789,6 +909,9 @@ impl Node {
                 }
                 Output::Send(frame) => {
                     assert_eq!(self.appended, Some(frame.header), "sent what was not recorded");
+                    if let Some((since, _)) = self.slots {
+                        self.side.after_answers.push(self.clock - since);
+                    }
                     self.sending.push(frame);
                 }
                 Output::Opening => {
@@ -845,6 +968,15 @@ impl Node {
                     self.side.asked = Some(count);
                     self.work.push(Work::Approve);
                 }
+                Output::StartSlots(slots) => {
+                    let started = self.slots.replace((self.clock, slots));
+                    assert_eq!(started, None, "one clock");
+                }
+                Output::WantSlot => {
+                    let (since, _) = self.slots.expect("a clock");
+                    self.side.worked = Some(self.clock - since);
+                    self.work.push(Work::Slot);
+                }
                 Output::Resolve => self.work.push(Work::Resolve),
                 Output::RecordRelease => self.side.recorded_release = true,
                 Output::KeepResult(outcome) => {
@@ -873,16 +1005,24 @@ impl Node {
         let handles: Vec<[u8; 16]> = batch.iter().map(|h| h[..].try_into().unwrap()).collect();
         let known: Vec<u64> =
             handles.iter().filter_map(|handle| self.graph.handles.get(handle).copied()).collect();
+        let noise = handles.iter().filter(|handle| self.graph.noise.contains(*handle)).count();
         let records: BTreeSet<u64> = known.iter().copied().collect();
-        let distance = |earlier: &BTreeSet<u64>| earlier.symmetric_difference(&records).count();
-        let distances = self.graph.releases.iter().map(|earlier| distance(earlier) as u64);
+        self.clock += self.look_up_takes * u32::try_from(records.len()).unwrap();
+        if let Some(releases) = &self.graph.releases {
+            let (ids, release_head) = releases.borrow_mut()(&records);
+            self.ids = ids;
+            return Resolution {
+                handles_known: (known.len() + noise) as u64,
+                handles_unknown: (handles.len() - known.len() - noise) as u32,
+                records: records.len() as u64,
+                release_head,
+            };
+        }
         let mut ids: BTreeSet<Vec<u8>> = BTreeSet::new();
-        let mut suppressed = 0;
         for record in &records {
             let of_record = digital_ids(*record);
-            match self.graph.objected.contains(record) {
-                true => suppressed += of_record.len() as u64,
-                false => ids.extend(of_record.iter().take(self.ids_per_record_max).map(entry)),
+            if !self.graph.objected.contains(record) {
+                ids.extend(of_record.iter().take(self.ids_per_record_max).map(entry));
             }
         }
         self.ids = ids.iter().map(|bytes| DigitalId::decode(bytes).unwrap().0).collect();
@@ -890,11 +1030,10 @@ impl Node {
             alter(&mut self.ids);
         }
         Resolution {
-            handles_known: known.len() as u64,
-            handles_unknown: (handles.len() - known.len()) as u32,
+            handles_known: (known.len() + noise) as u64,
+            handles_unknown: (handles.len() - known.len() - noise) as u32,
             records: records.len() as u64,
-            ids_suppressed: suppressed,
-            nearest_release: distances.filter(|distance| *distance > 0).min(),
+            release_head: h("release", &[&self.side.transcript]),
         }
     }
 
@@ -935,6 +1074,7 @@ impl Node {
         }
         let left = records.len() - *cursor;
         let take = if hostile { draw.below(left + 1) } else { left.min(7) };
+        self.clock += TAKEN_BY_RECORD * u32::try_from(take).unwrap();
         let content = records[*cursor..*cursor + take].concat();
         *cursor += take;
         let last = *cursor == records.len();
@@ -1230,7 +1370,7 @@ pub(crate) fn input_root(rows: &[Vec<Identifier>]) -> InputRoot {
             source_time: NOW - 86_400,
         });
     }
-    committer.finish(rows.len() as u64)
+    committer.finish(rows.len() as u64, [0x3A; 32])
 }
 
 pub(crate) fn prf_key() -> (PrfKey<Aligned>, KeyDerivation) {
@@ -1267,6 +1407,25 @@ pub(crate) fn run_key(session: u8) -> (PrfKey<Shuffled>, KeyDerivation) {
     (PrfKey::derive(&derivation, &provider, &partner, &key_id).unwrap(), derivation)
 }
 
+/// Outputs of the first noise elements that may hit.
+pub(crate) fn noise_outputs(
+    key: &PrfKey<Shuffled>,
+    derivation: &KeyDerivation,
+    count: u64,
+) -> Vec<PrfOutput<Shuffled>> {
+    noise_outputs_by(&Portable, key, derivation, count)
+}
+
+fn noise_outputs_by(
+    arithmetic: &dyn BatchArithmetic,
+    key: &PrfKey<Shuffled>,
+    derivation: &KeyDerivation,
+    count: u64,
+) -> Vec<PrfOutput<Shuffled>> {
+    let scalars = derivation.noise_scalars(arithmetic, true, 0..count).unwrap();
+    key.noise_outputs(arithmetic, &scalars).unwrap()
+}
+
 /// Digital IDs of a record: one to three of its own, and one of its household of four records.
 pub(crate) fn digital_ids(record: u64) -> Vec<DigitalId> {
     let value = |text: String| DigitalId {
@@ -1294,16 +1453,32 @@ pub(crate) fn table<O: Order>(
     key: &PrfKey<O>,
     derivation: &KeyDerivation,
     people: &[Identifier],
+    noise: &[PrfOutput<O>],
     limits: &Limits,
 ) -> (TableDescriptor, Vec<RawFrame>) {
+    table_by(&Portable, key, derivation, people, noise, limits)
+}
+
+fn table_by<O: Order>(
+    arithmetic: &dyn BatchArithmetic,
+    key: &PrfKey<O>,
+    derivation: &KeyDerivation,
+    people: &[Identifier],
+    noise: &[PrfOutput<O>],
+    limits: &Limits,
+) -> (TableDescriptor, Vec<RawFrame>) {
+    let inputs: Vec<PrfInput> = people.iter().map(PrfInput::of).collect();
     let mut tags: BTreeSet<_> =
-        people.iter().map(|person| key.output(&PrfInput::of(person)).tag()).collect();
+        key.outputs(arithmetic, &inputs).iter().map(PrfOutput::tag).collect();
+    tags.extend(noise.iter().map(PrfOutput::tag));
     let total = padded_tags(tags.len() as u64, limits).unwrap();
-    for index in 0.. {
-        if tags.len() as u64 == total {
-            break;
-        }
-        tags.insert(key.output(&derivation.table_padding(index)).tag());
+    let mut next = 0;
+    while (tags.len() as u64) < total {
+        // As many as are missing; one whose tag is there already makes room for the next.
+        let numbers = next..next + (total - tags.len() as u64);
+        next = numbers.end;
+        let padding: Vec<PrfInput> = numbers.map(|at| derivation.table_padding(at)).collect();
+        tags.extend(key.outputs(arithmetic, &padding).iter().map(PrfOutput::tag));
     }
     let mut writer = TableWriter::new(total, limits).unwrap();
     let frames = tags.into_iter().filter_map(|tag| writer.push(tag).unwrap()).collect();
@@ -1357,3 +1532,6 @@ pub(crate) const KEY_ID: [u8; 16] = [0x51; 16];
 pub(crate) const KEY_SEED: [u8; 32] = [0x52; 32];
 const ADVERTISER: [u8; 32] = [0x0A; 32];
 const PROVIDER: [u8; 32] = [0x0B; 32];
+
+/// Time that each record of a spill adds to its step.
+const TAKEN_BY_RECORD: Duration = Duration::from_micros(3);

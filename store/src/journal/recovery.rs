@@ -138,7 +138,7 @@ fn recover_frames(
     let mut streams = BTreeMap::new();
     for stream in StreamId::BULK {
         let leaves = transcript.records.iter().filter_map(|record| match record {
-            Record::Bulk { header, leaf } if header.stream == stream => Some((header, leaf)),
+            Record::Bulk { header, leaf, .. } if header.stream == stream => Some((header, leaf)),
             _ => None,
         });
         let path = frame_path(dir, stream);

@@ -35,6 +35,7 @@ fn record(frame: &RawFrame) -> Record {
     Record::Bulk {
         header: frame.header,
         leaf: merkle::leaf_hash(&[&frame.header.encode(), &frame.payload]),
+        signature: frame.signature,
     }
 }
 

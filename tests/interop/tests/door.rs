@@ -117,7 +117,7 @@ async fn begin(relay: SocketAddr, going: &AtomicBool, begun: &AtomicU32) {
         // It never gets so far that it could judge anybody.
         .with_root_certificates(rustls::RootCertStore::empty())
         .with_no_client_auth();
-    tls.alpn_protocols = vec![b"veilmatch/2".to_vec()];
+    tls.alpn_protocols = vec![b"veilmatch/3".to_vec()];
     let config = quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
     let mut every = tokio::time::interval(Duration::from_millis(5));
     let until = Instant::now() + Duration::from_secs(120);

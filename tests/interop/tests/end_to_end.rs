@@ -40,6 +40,14 @@ fn match_is_right_and_both_transcripts_verify() {
         assert!(shown.stdout.contains("RECEIPT_ACK"), "{}", shown.stdout);
     }
 
+    // Both packages say the same, in both languages.
+    let [one, other] = ["a", "p"].map(|node| pair.sessions(node)[0].display().to_string());
+    let compared = run("auditor", &["compare", &one, &other]).expect(0).stdout;
+    assert!(compared.ends_with("verdict: the packages agree\n"), "{compared}");
+    assert!(compared.contains("ok   EVAL, frames in common: 1"), "{compared}");
+    let french = run("auditor", &["compare", &one, &other, "--lang", "fr"]).expect(0).stdout;
+    assert!(french.ends_with("les dossiers concordent\n"), "{french}");
+
     // A second run over the same data: the same result, and no element in common on the wire.
     let first = std::fs::read(pair.sessions("a")[0].join("frames/BLIND")).unwrap();
     pair.run().expect(0);
@@ -54,6 +62,19 @@ fn match_is_right_and_both_transcripts_verify() {
         payload.as_chunks::<32>().0.iter().copied().collect::<std::collections::BTreeSet<_>>()
     };
     assert!(elements(&first).is_disjoint(&elements(&second)));
+
+    // The sessions follow each other, and each has its own verdict.
+    let both: Vec<String> =
+        pair.sessions("a").iter().map(|session| session.display().to_string()).collect();
+    let compared = run("auditor", &["compare", &both[0], &both[1], "--json", "-"]).expect(0).stdout;
+    let report: serde_json::Value = serde_json::from_str(&compared).unwrap();
+    assert_eq!((&report["verdict"], &report["exit"]), (&"agrees".into(), &0.into()), "{report}");
+    let items = report["compared"].as_array().unwrap().iter();
+    let items: Vec<&str> = items.filter_map(|item| item["item"]["id"].as_str()).collect();
+    assert_eq!(items, ["compare-keys", "compare-snapshots", "compare-ledger"]);
+    let verdicts = run("auditor", &["verify", &both[0], &both[1], "--json", "-"]).expect(0);
+    let report: serde_json::Value = serde_json::from_str(&verdicts.stdout).unwrap();
+    assert_eq!(report["verdicts"].as_array().unwrap().len(), 2, "{report}");
     assert_eq!(pair.stop(), Some(0));
 }
 
@@ -81,15 +102,15 @@ fn altered_frame_or_transcript_is_found_by_the_auditor() {
         std::fs::write(&path, &good).unwrap();
     }
     let french = run("auditor", &["verify", &shown, "--lang", "fr"]).expect(0).stdout;
-    let accepted = "verdict\u{A0}: accepté, les 19 contrôles sont satisfaits\n";
+    let accepted = "verdict\u{A0}: accepté, les 23 contrôles sont satisfaits\n";
     assert!(french.ends_with(accepted), "{french}");
     std::fs::remove_file(session.join("frames/EVAL")).unwrap();
     let verdict = run("auditor", &["verify", &shown]).expect(3);
     assert!(verdict.stdout.contains("not checked"), "{}", verdict.stdout);
-    let incomplete = "verdict: incomplete, 4 of 19 checks could not be made; none failed\n";
+    let incomplete = "verdict: incomplete, 4 of 23 checks could not be made; none failed\n";
     assert!(verdict.stdout.ends_with(incomplete), "{}", verdict.stdout);
     let french = run("auditor", &["verify", &shown, "--lang", "fr"]).expect(3).stdout;
-    let incomplete = "verdict\u{A0}: incomplet, 4 contrôles sur 19 n’ont pas pu être faits\u{202F}\
+    let incomplete = "verdict\u{A0}: incomplet, 4 contrôles sur 23 n’ont pas pu être faits\u{202F}\
                       ; aucun n’est en échec\n";
     assert!(french.ends_with(incomplete), "{french}");
 

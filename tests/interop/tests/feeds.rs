@@ -196,7 +196,12 @@ fn digital_ids_like_formulas_are_delivered_and_read_back() {
             row[6].clone()
         })
         .collect();
-    assert_eq!(delivered, expected);
+    // A random part of those who are new waits: at most 110 of them, at this privacy loss.
+    assert!(delivered.is_subset(&expected));
+    assert!(delivered.len() + 110 >= expected.len(), "{} digital IDs", delivered.len());
+    for first in first {
+        assert!(delivered.iter().any(|id| id.starts_with(first)), "none begins with {first}");
+    }
     assert!(text.contains(",\"=cmd|A1-"), "formulas are quoted");
 }
 

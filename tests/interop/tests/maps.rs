@@ -3,6 +3,7 @@
 mod support;
 
 use std::fmt::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::Value;
 use support::{Done, Pair, borrowed, days_ago, links, node_command, numbered, run};
@@ -266,6 +267,14 @@ fn the_digest_stays_with_the_run_and_its_stored_result() {
     let digest = read("summary.json")["map"].as_str().unwrap().to_owned();
     assert!(done.stdout.contains(&format!("map {}", &digest[..16])), "{}", done.stdout);
     let session = read("summary.json")["session_id"].as_str().unwrap().to_owned();
+    // The opening of the input names it, to whoever reads the package.
+    let opening = pair.path(&format!("a/sessions/{session}/input.opening"));
+    let mode = std::fs::metadata(&opening).unwrap().permissions().mode();
+    let opening = std::fs::read(opening).unwrap();
+    assert!(opening.starts_with(b"VEILMATCH-INPUT-OPENING-3\n"), "{opening:?}");
+    let (named, private) = (&opening[opening.len() - 32..], mode & 0o777);
+    let named: String = named.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!((named, private), (digest.clone(), 0o600));
     let (again, json) = (pair.path("again.csv"), pair.path("again.json"));
     let args = ["result", &session, "-o", &again, "--json", &json];
     pair.advertiser(&args).expect(0);

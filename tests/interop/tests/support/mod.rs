@@ -98,6 +98,7 @@ impl Pair {
             Self { dir: tempfile::tempdir().unwrap(), address: free_address(), serving: None };
         pair.provider(&["init"]).expect(0);
         pair.advertiser(&["init"]).expect(0);
+        pair.agree_to_exact_counts();
         pair.invite("retailer", "a", &["--profile", "matched-rows"]).expect(0);
         pair.advertiser(&["accept", &pair.path("invitation.toml")]).expect(0);
         pair
@@ -110,6 +111,7 @@ impl Pair {
             Self { dir: tempfile::tempdir().unwrap(), address: free_address(), serving: None };
         pair.provider(&["init"]).expect(0);
         pair.advertiser(&["init"]).expect(0);
+        pair.agree_to_exact_counts();
         pair.write("links.csv", links);
         pair.provider(&["ingest", &pair.path("links.csv")]).expect(0);
         let mut more = vec!["--allow", "wide-budget"];
@@ -121,16 +123,37 @@ impl Pair {
         pair
     }
 
+    /// The advertiser's half of counts without noise; [`Pair::invite`] has the provider's.
+    fn agree_to_exact_counts(&self) {
+        let settings = self.read("a/advertiser.toml");
+        self.write("a/advertiser.toml", &format!("{settings}\nepsilon_milli = 0\n"));
+    }
+
     /// Invites the advertiser in a directory, which declares 50,000 rows, with these options; the
     /// invitation is `invitation.toml`.
     pub(crate) fn invite(&self, name: &str, dir: &str, more: &[&str]) -> Done {
         let identity = self.path(&format!("{dir}/identity.txt"));
         let invitation = self.path("invitation.toml");
         let who = ["invite", name, "--identity", &identity, "--rows", "50000"];
-        let entity = ["--legal-entity", "Enseigne A SAS", "--address", &self.address];
-        self.provider(
-            &[&who[..], &entity, &["--overwrite", "--output", &invitation], more].concat(),
-        )
+        // Each a company of its own: partners of one company share what they may spend.
+        let company = format!("Enseigne {name} SAS");
+        let entity = ["--legal-entity", &company, "--address", &self.address];
+        let args = [&who[..], &entity, &["--overwrite", "--output", &invitation], more].concat();
+        let policy = format!("p/partners/{name}/partner.toml");
+        let again = Path::new(&self.path(&policy)).exists();
+        let invited = self.provider(&args);
+        if invited.code != Some(0) || again {
+            return invited;
+        }
+        // Counts without noise, which both sides agree to, and one class of tags in a table.
+        let text = self.read(&policy);
+        let set = |text: String| {
+            text.replace("epsilon_milli = 250\n", "epsilon_milli = 0\n")
+                .replace("row_width_max = 8\n", "row_width_max = 2\n")
+        };
+        self.write(&policy, &set(text));
+        self.write("invitation.toml", &set(self.read("invitation.toml")));
+        invited
     }
 
     /// As [`Pair::introduced`], with this graph ingested and the provider serving.
