@@ -12,6 +12,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use protocol::group::BatchArithmetic;
 use protocol::identifier::IdentifierKind;
 use protocol::limits::{DROP_DELAY_DAYS_DEFAULT, REMOVAL_ROWS_MAX, REMOVAL_SPAN_S};
 use protocol::purpose::Purpose;
@@ -22,10 +23,13 @@ use store::record::{BigEndian, Record as _, U16, U64, record};
 use store::seal;
 use store::seal::StorageKey;
 use store::sealed::{SealedFile, SealedOut};
-use store::spill::{Sorter, Workspace};
+use store::spill::{Sorted, Sorter, Workspace};
+use tabular::Input;
 
 use crate::departures::{Ground, LeftNames};
-use crate::{CrmError, Departed, GatheredInput, Leaver, PersonHash, PersonHashes, PreparedInput};
+use crate::{
+    CrmError, Departed, GatheredInput, InputRules, Leaver, PersonHash, PersonHashes, PreparedInput,
+};
 
 /// Memory of what was delivered, and of who left.
 #[derive(Debug)]
@@ -75,9 +79,48 @@ impl Departures {
 
     /// Persons who are in no input any more. A consent that is too old is judged in every file.
     pub fn departed(&self) -> Result<Departed, CrmError> {
-        let known = self.known()?.into_iter().filter(|known| known.ground != Ground::Aged.code());
+        let known = self.known()?.into_iter().filter(|known| !known.is_aged());
         let hashes = known.map(|known| known.hash).collect();
         Ok(Departed::new(PersonHashes::new(&self.storage)?, hashes))
+    }
+
+    /// Reads CRM files and keeps them as one committed input under a directory, as
+    /// [`PreparedInput::prepare`] does. Whoever leaves by them is kept out of them and of all later
+    /// ones; `many_allowed` says whether that may be many, and `now` is the time.
+    ///
+    /// # Errors
+    ///
+    /// [`CrmError`]; a file that cannot be used is named with line and column.
+    pub fn prepare(
+        &self,
+        inputs: &[Input],
+        rules: &InputRules<'_>,
+        (store, workspace): (&Path, &Workspace),
+        arithmetic: &dyn BatchArithmetic,
+        (many_allowed, now): (bool, u64),
+    ) -> Result<PreparedInput, CrmError> {
+        let read = |rules| GatheredInput::read(inputs, rules, store, &self.storage, workspace);
+        let gathered = read(rules)?;
+        let found = self.detect(&gathered, many_allowed)?;
+        self.keep_out(&found, now)?;
+        let commit = |mut gathered: GatheredInput<'_>| {
+            gathered.warn(CONSENT_ENDED_ELSEWHERE, found.doubtful());
+            gathered.commit(arithmetic)
+        };
+        if found.is_empty() {
+            return commit(gathered);
+        }
+        // They may stand in further rows, which can be read again but from a pipe.
+        let departed = self.departed()?;
+        let in_a_pipe = inputs.iter().any(|input| input.file.is_standard_input());
+        match in_a_pipe && gathered.holds(&departed)? {
+            true => Err(CrmError::LeaverInPipe),
+            false if in_a_pipe => commit(gathered),
+            false => {
+                drop(gathered);
+                commit(read(&InputRules { departed: Some(&departed), ..*rules })?)
+            }
+        }
     }
 
     /// Finds the delivered rows whose persons this input left out for a reason of rights, under
@@ -91,7 +134,7 @@ impl Departures {
     ///
     /// [`CrmError::ManyLeavers`] for a file that takes more persons out at once than files of
     /// customers do, unless `many_allowed`; [`CrmError`] of the file system.
-    pub fn detect(
+    fn detect(
         &self,
         input: &GatheredInput<'_>,
         many_allowed: bool,
@@ -99,72 +142,87 @@ impl Departures {
         let names = PersonHashes::new(&self.storage)?;
         let mut left = LeftNames::of(input.left_out(), &names, &self.workspace)?;
         let (purpose, now) = (purpose_bit(input.purpose()), input.now());
-        let mut before: HashMap<PersonHash, Ground> = HashMap::new();
-        for Known { hash, ground, .. } in self.known()? {
-            before.insert(hash, Ground::from_code(ground)?);
-        }
-        // Who withdrew a consent may object later, with all that is hers.
-        let is_more = |row: &PersonHash, ground: Ground| {
-            before.get(row).is_none_or(|before| ground < *before)
-        };
-        let mut found = NewLeavers::among(self.delivered_rows()?, many_allowed);
-        let mut without_consent: HashMap<PersonHash, Ground> = HashMap::new();
+        let mut found = NewLeavers::among(self.delivered_rows()?, self.known()?, many_allowed)?;
+        let Workspace { directory, memory_bytes } = &self.workspace;
+        let mut missing = Sorter::new(directory, memory_bytes / 8)?;
         for party in self.parties()? {
-            left.rows.rewind()?;
-            left.identifiers.rewind()?;
-            let memory_bytes = self.workspace.memory_bytes / 4;
-            let mut holders = Sorter::new(&self.workspace.directory, memory_bytes)?;
+            left.rewind()?;
+            let mut holders = Sorter::new(directory, memory_bytes / 8)?;
             let mut delivered = self.delivered(&party)?;
             while let Some(one) = next(&mut delivered)? {
-                let ground = left.rows.of(&one.row)?;
-                if before.get(&one.row) == Some(&Ground::Objection) {
+                if found.before(&one.row) == Some(Ground::Objection) {
                     continue;
                 }
                 let Delivered { row, purposes, consent_days, .. } = one;
-                let held = Holder { hash: one.row, row, purposes, consent_days };
-                match ground.filter(|ground| held.leaves_by(*ground, purpose, now)) {
-                    Some((ground, _)) if is_more(&row, ground) => found.add(row, ground),
-                    _ if one.personal == 1 => {
-                        let hash = names.identifier(one.kind, &one.digest);
-                        holders.push(&Holder { hash, ..held })?;
-                    }
-                    _ => {}
+                let own_at = left.stays.of(&row)?.map_or(0, |(_, at)| at).into();
+                let held = Holder { hash: row, row, purposes, consent_days, own_at };
+                let leaves = left.rows.of(&row)?.and_then(|by| held.leaves_by(by, purpose, now));
+                leaves.into_iter().for_each(|by| found.add(row, by));
+                let withdrew = left.withdrew.of(&row)?;
+                if withdrew.and_then(|by| held.leaves_by(by, purpose, now)).is_some() {
+                    found.doubt(row);
+                }
+                // What somebody else objects by is hers to name, whatever took the row out.
+                let objects = leaves.is_some_and(|(ground, _)| ground == Ground::Objection);
+                if one.personal == 1 && !objects {
+                    let hash = names.identifier(one.kind, &one.digest);
+                    holders.push(&Holder { hash, ..held })?;
                 }
             }
             let mut holders = holders.finish()?;
             while let Some(held) = holders.next_record()? {
-                let ground = left.identifiers.of(&held.hash)?;
-                match ground.filter(|ground| held.leaves_by(*ground, purpose, now)) {
-                    Some((Ground::Objection | Ground::Identifier, _)) => {
-                        if is_more(&held.row, Ground::Identifier) {
-                            found.add(held.row, Ground::Identifier);
-                        }
-                        found.identifiers.insert(held.hash);
+                let by = left.identifiers.of(&held.hash)?;
+                match by.and_then(|by| held.leaves_by(by, purpose, now)) {
+                    Some((Ground::Objection | Ground::Identifier, at)) => {
+                        found.add(held.row, (Ground::Identifier, at));
+                        found.object_by(held.hash);
                     }
-                    Some((ground, _)) => {
-                        without_consent.entry(held.row).or_insert(ground);
+                    Some((ground, at)) if found.is_more(&held.row, ground) => {
+                        let (row, ground) = (held.row, ground.code());
+                        missing.push(&Missing { row, ground, at: at.into() })?;
                     }
-                    None => {}
+                    _ => {}
                 }
             }
         }
-        let is_aged = |row: &PersonHash| before.get(row) == Some(&Ground::Aged);
-        if !without_consent.is_empty() || before.values().any(|ground| *ground == Ground::Aged) {
-            let mut usable = input.row_ids()?;
-            while let Some(id) = usable.next_id()? {
-                let row = names.row(&id);
-                without_consent.remove(&row);
-                if is_aged(&row) {
-                    found.returned.insert(row);
-                }
-            }
-        }
-        let new = without_consent.into_iter().filter(|(row, ground)| is_more(row, *ground));
-        new.for_each(|(row, ground)| found.add(row, ground));
+        Self::settle(input, &names, missing.finish()?, &mut found)?;
         let (persons, delivered) = (found.persons(), found.delivered);
         match persons > found.most {
             true => Err(CrmError::ManyLeavers { persons, delivered }),
             false => Ok(found),
+        }
+    }
+
+    /// Takes those out whose consent is missing in another row, unless their own may be used; and
+    /// finds who has a newer consent than the one that was too old.
+    fn settle(
+        input: &GatheredInput<'_>,
+        names: &PersonHashes,
+        mut missing: Sorted<Missing>,
+        found: &mut NewLeavers,
+    ) -> Result<(), CrmError> {
+        let mut look_for_newer = found.any_aged();
+        loop {
+            let mut without: HashMap<PersonHash, (Ground, u64)> = HashMap::new();
+            while without.len() < MISSING_AT_ONCE
+                && let Some(Missing { row, ground, at }) = missing.next_record()?
+            {
+                // The first of a row has the ground that weighs most.
+                without.entry(row).or_insert((Ground::from_code(ground)?, at.get()));
+            }
+            if without.is_empty() && !look_for_newer {
+                return Ok(());
+            }
+            let mut usable = input.usable_rows()?;
+            while let Some((id, consent_at)) = usable.next_row()? {
+                let row = names.row(&id);
+                without.remove(&row);
+                if look_for_newer {
+                    found.renew(row, consent_at);
+                }
+            }
+            without.into_iter().for_each(|(row, by)| found.add(row, by));
+            look_for_newer = false;
         }
     }
 
@@ -173,37 +231,42 @@ impl Departures {
     /// # Errors
     ///
     /// [`CrmError`] of the file system.
-    pub fn keep_out(&self, leavers: &NewLeavers, now: u64) -> Result<(), CrmError> {
+    fn keep_out(&self, leavers: &NewLeavers, now: u64) -> Result<(), CrmError> {
         let mut known = self.known()?;
         if leavers.rows.is_empty() && known.is_empty() {
             return Ok(());
         }
-        let is_back = |known: &Known| {
-            known.ground == Ground::Aged.code() && leavers.returned.contains(&known.hash)
-        };
-        known.retain(|known| !is_back(known));
+        known.retain(|known| !(known.is_aged() && leavers.returned.contains(&known.hash)));
         let names = PersonHashes::new(&self.storage)?;
-        let mut add = |hash, ground: Ground| {
-            known.push(Known { hash, ground: ground.code(), since: now.into() });
+        let since = U64::from(now);
+        let mut add = |hash, (ground, at): (Ground, u64)| {
+            known.push(Known { hash, ground: ground.code(), since, at: at.into() });
         };
-        leavers.rows.iter().for_each(|(row, ground)| add(*row, *ground));
-        leavers.identifiers.iter().for_each(|hash| add(*hash, Ground::Identifier));
+        leavers.rows.iter().for_each(|(row, by)| add(*row, *by));
+        leavers.identifiers.iter().for_each(|hash| add(*hash, (Ground::Identifier, 0)));
         for party in self.parties()? {
             let mut delivered = self.delivered(&party)?;
             while let Some(one) = next(&mut delivered)? {
                 // All that is hers goes with her own objection, and with nothing else.
-                let objects = leavers.rows.get(&one.row) == Some(&Ground::Objection);
-                if one.personal == 1 && objects {
-                    add(names.identifier(one.kind, &one.digest), Ground::Objection);
+                let by = leavers.rows.get(&one.row);
+                if one.personal == 1 && by.is_some_and(|(by, _)| *by == Ground::Objection) {
+                    add(names.identifier(one.kind, &one.digest), (Ground::Objection, 0));
                 }
             }
         }
         known.sort_by_key(|known| (known.hash, known.ground, known.since));
-        known.dedup_by_key(|known| known.hash);
+        known.dedup_by(|other, kept| {
+            let is_same = other.hash == kept.hash;
+            if is_same && !other.is_aged() {
+                // She was in no input since the first of the grounds that keep her out.
+                kept.since = other.since.min(kept.since);
+            }
+            is_same
+        });
         let bytes: Vec<u8> = known.iter().flat_map(|known| known.bytes().to_vec()).collect();
         self.keep(&self.directory.join(DEPARTED), DEPARTED, &bytes)?;
         for party in self.parties()? {
-            self.count_waiting(&party, self.removals_at(&party)?)?;
+            self.count_waiting(&party, self.removals_at(&party)?, now)?;
         }
         Ok(())
     }
@@ -239,7 +302,7 @@ impl Departures {
     ) -> Result<Leavers, CrmError> {
         let mut leavers = Leavers::default();
         let mut rows: Vec<(u64, Leaver)> = Vec::new();
-        self.each_person(&hex(party), |person| {
+        self.each_person(&hex(party), now, |person| {
             let names: Vec<&Delivered> = person.names().filter(|one| sendable.takes(one)).collect();
             let Some(last_named) = names.iter().map(|one| one.last_named.get()).min() else {
                 leavers.unnameable += 1;
@@ -275,9 +338,9 @@ impl Departures {
     }
 
     /// Counts the persons who left and were never named to a provider.
-    fn count_waiting(&self, party: &str, removals: Removals) -> Result<(), CrmError> {
+    fn count_waiting(&self, party: &str, removals: Removals, now: u64) -> Result<(), CrmError> {
         let (mut waiting, mut waiting_since, mut waiting_newest) = (0, u64::MAX, 0);
-        self.each_person(party, |person| {
+        self.each_person(party, now, |person| {
             if person.names().all(|one| one.last_named.get() == 0) {
                 waiting += 1;
                 waiting_since = person.since.min(waiting_since);
@@ -287,18 +350,28 @@ impl Departures {
         self.note(party, &Removals { waiting, waiting_since, waiting_newest, ..removals })
     }
 
-    /// Gives every person of a provider's deliveries who left.
-    fn each_person(&self, party: &str, mut take: impl FnMut(Person)) -> Result<(), CrmError> {
-        let known: HashMap<PersonHash, u64> =
-            self.known()?.into_iter().map(|known| (known.hash, known.since.get())).collect();
+    /// Gives every person of a provider's deliveries who left. Who left by the age of a consent
+    /// did so where the terms take none so old.
+    fn each_person(
+        &self,
+        party: &str,
+        now: u64,
+        mut take: impl FnMut(Person),
+    ) -> Result<(), CrmError> {
+        let known: HashMap<PersonHash, Known> =
+            self.known()?.into_iter().map(|known| (known.hash, known)).collect();
         let mut person: Option<Person> = None;
         let mut delivered = self.delivered(party)?;
         while let Some(one) = next(&mut delivered)? {
-            let Some(since) = known.get(&one.row) else { continue };
+            let Some(left) = known.get(&one.row) else { continue };
+            if left.is_aged() && !is_past(left.at.get(), one.consent_age_s(), now) {
+                continue;
+            }
             match &mut person {
                 Some(person) if person.row == one.row => person.delivered.push(one),
                 _ => {
-                    let next = Person { row: one.row, since: *since, delivered: vec![one] };
+                    let since = left.since.get();
+                    let next = Person { row: one.row, since, delivered: vec![one] };
                     person.replace(next).into_iter().for_each(&mut take);
                 }
             }
@@ -398,8 +471,8 @@ impl Departures {
         })
     }
 
-    /// Notes that a removal named these rows, and forgets those that were named long enough and
-    /// those whose audit window is over; the list waits for its next release.
+    /// Notes that a removal named these rows, and forgets those whose audit window is over. The
+    /// list waits for its next release.
     ///
     /// # Errors
     ///
@@ -423,16 +496,15 @@ impl Departures {
                     }
                     one.last_named = now.into();
                 }
-                let first = one.first_named.get();
-                let done = first > 0 && is_past(first, REPEATED_S, now);
-                if !done && one.until.get() > now {
+                // Who was named for long enough may object yet, with all that is hers.
+                if one.until.get() > now {
                     return Ok(Some(one));
                 }
             }
             Ok(None)
         })?;
         let removals = Removals { last: Some(now), release_due: true, ..Removals::default() };
-        self.count_waiting(&hex(party), removals)
+        self.count_waiting(&hex(party), removals, now)
     }
 
     /// Notes that the list was released anew, and the older bags are gone.
@@ -531,11 +603,19 @@ impl Departures {
 /// Persons who are found to leave, by the rows that were delivered.
 #[derive(Debug)]
 pub struct NewLeavers {
-    rows: HashMap<PersonHash, Ground>,
-    /// Names of the identifiers by which somebody objects.
+    /// Ground on which each of them leaves, and the time of the consent.
+    rows: HashMap<PersonHash, (Ground, u64)>,
+    /// Names of the identifiers by which somebody objects, as far as they are new.
     identifiers: HashSet<PersonHash>,
-    /// Rows whose consent is young enough again.
+    /// Rows with a newer consent than the one that was too old.
     returned: HashSet<PersonHash>,
+    /// Rows without a consent under an id that was delivered.
+    doubtful: HashSet<PersonHash>,
+    /// Whoever left before, and who of them left by the age of a consent, with its time.
+    before: HashMap<PersonHash, Ground>,
+    aged: HashMap<PersonHash, u64>,
+    /// Persons who were in the inputs until now.
+    new: u64,
     delivered: u64,
     /// Rows at most: more than a fifth of a small delivery, or than a twentieth of a large one,
     /// look like a mistake in the file.
@@ -543,26 +623,92 @@ pub struct NewLeavers {
 }
 
 impl NewLeavers {
-    fn among(delivered: u64, many_allowed: bool) -> Self {
+    fn among(delivered: u64, known: Vec<Known>, many_allowed: bool) -> Result<Self, CrmError> {
         // Of a small delivery a fifth, of a large one a twentieth.
         let few = (delivered / 5).clamp(LEAVERS_FEW, LEAVERS_USUAL);
         let usual = few.max(delivered / LEAVERS_USUAL_SHARE);
-        let most = if many_allowed { u64::MAX } else { usual };
-        let (identifiers, returned) = (HashSet::new(), HashSet::new());
-        Self { rows: HashMap::new(), identifiers, returned, delivered, most }
+        let aged = known.iter().filter(|known| known.is_aged());
+        let aged = aged.map(|known| (known.hash, known.at.get())).collect();
+        let before = known.into_iter().map(|known| Ok((known.hash, known.ground()?)));
+        Ok(Self {
+            rows: HashMap::new(),
+            identifiers: HashSet::new(),
+            returned: HashSet::new(),
+            doubtful: HashSet::new(),
+            before: before.collect::<Result<_, CrmError>>()?,
+            aged,
+            new: 0,
+            delivered,
+            most: if many_allowed { u64::MAX } else { usual },
+        })
     }
 
-    fn add(&mut self, row: PersonHash, ground: Ground) {
-        if self.persons() <= self.most {
-            let of = self.rows.entry(row).or_insert(ground);
-            *of = ground.min(*of);
+    fn before(&self, row: &PersonHash) -> Option<Ground> {
+        self.before.get(row).copied()
+    }
+
+    /// True if a ground says more of a row than what it left by: who withdrew a consent may object
+    /// later, with all that is hers.
+    fn is_more(&self, row: &PersonHash, ground: Ground) -> bool {
+        self.before(row).is_none_or(|before| ground < before)
+    }
+
+    fn add(&mut self, row: PersonHash, by: (Ground, u64)) {
+        if !self.is_more(&row, by.0) || self.persons() > self.most {
+            return;
+        }
+        let is_in_inputs = self.before(&row).is_none_or(|before| before == Ground::Aged);
+        let of = self.rows.entry(row).or_insert_with(|| {
+            self.new += u64::from(is_in_inputs);
+            by
+        });
+        *of = by.min(*of);
+    }
+
+    /// Keeps an identifier that somebody objects by.
+    fn object_by(&mut self, identifier: PersonHash) {
+        if self.is_more(&identifier, Ground::Identifier) {
+            self.identifiers.insert(identifier);
         }
     }
 
-    /// Persons.
+    /// Keeps a row that may have withdrawn, unless it is found by an identifier.
+    fn doubt(&mut self, row: PersonHash) {
+        if self.before(&row).is_none() && self.doubtful.len() < MISSING_AT_ONCE {
+            self.doubtful.insert(row);
+        }
+    }
+
+    /// True if anybody left by the age of a consent.
+    fn any_aged(&self) -> bool {
+        !self.aged.is_empty()
+    }
+
+    /// Takes a row that may be used, with the time of its consent.
+    fn renew(&mut self, row: PersonHash, consent_at: u64) {
+        if self.aged.get(&row).is_some_and(|before| *before < consent_at) {
+            self.returned.insert(row);
+        }
+    }
+
+    /// Persons who leave the inputs.
     #[must_use]
-    pub fn persons(&self) -> u64 {
-        self.rows.len() as u64
+    pub const fn persons(&self) -> u64 {
+        self.new
+    }
+
+    /// True if rows may be usable that are of somebody who left.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty() && self.identifiers.is_empty()
+    }
+
+    /// Rows that lack a consent today under an id that was delivered, of which nobody can tell
+    /// whether they are of the same person: no identifier is the same.
+    #[must_use]
+    pub fn doubtful(&self) -> u64 {
+        let known = |row: &&PersonHash| !self.rows.contains_key(*row);
+        self.doubtful.iter().filter(known).count() as u64
     }
 }
 
@@ -678,8 +824,14 @@ impl Delivered {
         self.personal = self.personal.min(other.personal);
         self.purposes |= other.purposes;
         self.consent_days = self.consent_days.get().max(other.consent_days.get()).into();
-        self.first_named = self.first_named.get().max(other.first_named.get()).into();
-        self.last_named = self.last_named.get().max(other.last_named.get()).into();
+        // Whoever is delivered again was not named since.
+        self.first_named = self.first_named.get().min(other.first_named.get()).into();
+        self.last_named = self.last_named.get().min(other.last_named.get()).into();
+    }
+
+    /// Age that a consent may have by its terms.
+    fn consent_age_s(&self) -> u64 {
+        u64::from(self.consent_days.get()) * DAY_S
     }
 }
 
@@ -691,20 +843,39 @@ record! {
         row: [u8; 16],
         purposes: u8,
         consent_days: U16<BigEndian>,
+        /// Time of the consent that the row has in the file, if it is too old there; the last of
+        /// all times if the file leaves the row out for another reason; 0 if it withdrew, or is
+        /// not left out.
+        own_at: U64<BigEndian>,
     }
 }
 
 impl Holder {
-    /// True if its person leaves on this ground, of a run for a purpose.
-    fn leaves_by(&self, (ground, at): (Ground, u64), purpose: u8, now: u64) -> bool {
+    /// Ground on which its person leaves, if a run for a purpose leaves a name out on this one.
+    fn leaves_by(&self, by: (Ground, u64), purpose: u8, now: u64) -> Option<(Ground, u64)> {
+        let is_past = |at| is_past(at, u64::from(self.consent_days.get()) * DAY_S, now);
+        let aged = |at| is_past(at).then_some((Ground::Aged, at));
         let same_purpose = self.purposes & purpose != 0;
-        match ground {
-            Ground::Objection | Ground::Identifier => true,
-            Ground::Withdrawn => same_purpose,
-            Ground::Aged => {
-                same_purpose && is_past(at, u64::from(self.consent_days.get()) * DAY_S, now)
-            }
+        match by.0 {
+            Ground::Objection | Ground::Identifier => Some(by),
+            _ if !same_purpose => None,
+            // What another row lacks says nothing of one that has it.
+            _ if self.own_at.get() > 0 => aged(self.own_at.get()),
+            Ground::Withdrawn => Some(by),
+            Ground::Aged => aged(by.1),
         }
+    }
+}
+
+record! {
+    /// Row that leaves for a consent, unless it may be used itself.
+    #[derive(PartialOrd, Ord)]
+    struct Missing {
+        row: [u8; 16],
+        /// Code of the ground.
+        ground: u8,
+        /// Unix time of the consent.
+        at: U64<BigEndian>,
     }
 }
 
@@ -715,8 +886,23 @@ record! {
         /// Code of the ground.
         ground: u8,
         since: U64<BigEndian>,
+        /// Unix time of the consent that is too old.
+        at: U64<BigEndian>,
     }
 }
+
+impl Known {
+    fn ground(&self) -> Result<Ground, CrmError> {
+        Ok(Ground::from_code(self.ground)?)
+    }
+
+    fn is_aged(&self) -> bool {
+        self.ground == Ground::Aged.code()
+    }
+}
+
+/// Warning of rows without a consent under an id that was delivered with other identifiers.
+pub const CONSENT_ENDED_ELSEWHERE: &str = "consent_ended_elsewhere";
 
 const DEPARTED: &str = "departed";
 const ROWS: &str = "rows";
@@ -735,16 +921,17 @@ const LEAVERS_USUAL: u64 = 1_000;
 const LEAVERS_USUAL_SHARE: u64 = 20;
 /// Persons of one removal: what its rows leave beside the canaries.
 const LEAVERS_MAX: usize = REMOVAL_ROWS_MAX as usize - 1_000;
+/// Rows that are looked for in one pass over those that may be used.
+const MISSING_AT_ONCE: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {
-    use crate::{GateRules, InputRules, SharedLimits};
+    use crate::{GateRules, SharedLimits};
     use normalize::{Normalizer, Options, Ruleset};
     use protocol::group::Portable;
     use protocol::purpose::Purpose;
     use store::os::testing::private_tempdir;
     use store::spill::Workspace;
-    use tabular::Input;
 
     use super::*;
 
@@ -790,7 +977,7 @@ mod tests {
             let found =
                 self.with(rows, purpose, |gathered| departures.detect(&gathered, false).unwrap());
             departures.keep_out(&found, now).unwrap();
-            found.persons()
+            found.rows.len() as u64
         }
 
         fn with<T>(
@@ -995,9 +1182,9 @@ mod tests {
         let departures = bench.departures();
         deliver(&departures, &[("a", 1), ("y", 1), ("y", 2), ("z", 2)]);
         let names = PersonHashes::new(&bench.storage).unwrap();
-        let mut found = NewLeavers::among(3, false);
-        found.add(names.row(b"a"), Ground::Objection);
-        found.add(names.row(b"y"), Ground::Identifier);
+        let mut found = NewLeavers::among(3, Vec::new(), false).unwrap();
+        found.add(names.row(b"a"), (Ground::Objection, 0));
+        found.add(names.row(b"y"), (Ground::Identifier, 0));
         found.identifiers.insert(names.identifier(1, &[1; 32]));
         departures.keep_out(&found, NOW).unwrap();
         let departed = departures.departed().unwrap();
@@ -1045,6 +1232,147 @@ mod tests {
     }
 
     #[test]
+    fn an_address_that_a_list_named_stays_out_without_the_list() {
+        let bench = Bench::new();
+        let departures = bench.departures();
+        let input = bench.prepare(&customers());
+        departures.record(&PROVIDER, &input, true, (NOW, NOW + 100)).unwrap();
+        let mut withdrew = customers();
+        withdrew[2].2 = "";
+        assert_eq!(bench.detect(&withdrew, NOW), 1);
+        // The rows of b and c stand beside the list that names their addresses.
+        let list = [("opp-1", "b", "", "all", ""), ("opp-2", "c", "", "all", "")];
+        assert_eq!(bench.detect(&[&withdrew[..], &list].concat(), NOW), 2);
+        let others = [("g", "b", "ads.match", "", DAY), ("h", "c", "ads.match", "", DAY)];
+        let later = [&customers()[..], &others].concat();
+        assert_eq!(bench.prepare(&later).counts().eligible, 4, "a, d, e and f");
+    }
+
+    #[test]
+    fn who_was_delivered_after_she_was_named_is_named_anew() {
+        let bench = Bench::new();
+        let departures = bench.departures();
+        let input = bench.prepare(&customers());
+        let until = NOW + 90 * DAY_S;
+        departures.record(&PROVIDER, &input, true, (NOW, until)).unwrap();
+        let mut rows = customers();
+        rows[0].4 = "2019-03-02";
+        assert_eq!(bench.detect(&rows, NOW), 1);
+        departures.removed(&PROVIDER, &leavers(&departures, NOW).rows, NOW).unwrap();
+        assert_eq!(departures.removals(&PROVIDER).unwrap().waiting, 0);
+        // She consents anew, is delivered again, and objects when the first removal is long over.
+        assert_eq!(bench.detect(&customers(), NOW), 0);
+        departures.record(&PROVIDER, &input, true, (NOW, until)).unwrap();
+        rows[0].3 = "all";
+        let later = NOW + 30 * DAY_S;
+        assert_eq!(bench.detect(&rows, later), 1);
+        assert_eq!(departures.removals(&PROVIDER).unwrap().waiting, 1);
+        let leaving = leavers(&departures, later);
+        assert!(leaving.due && leaving.persons == 1);
+    }
+
+    #[test]
+    fn who_was_named_for_long_enough_may_object_with_all_that_is_hers() {
+        let bench = Bench::new();
+        let departures = bench.departures();
+        let input = bench.prepare(&customers());
+        departures.record(&PROVIDER, &input, true, (NOW, NOW + 90 * DAY_S)).unwrap();
+        let mut rows = customers();
+        rows[0].2 = "";
+        assert_eq!(bench.detect(&rows, NOW), 1);
+        for day in [0, 7, 14, 20] {
+            let at = NOW + day * DAY_S;
+            departures.removed(&PROVIDER, &leavers(&departures, at).rows, at).unwrap();
+        }
+        rows[0].3 = "all";
+        assert_eq!(bench.detect(&rows, NOW + 21 * DAY_S), 1);
+        let again = [&customers()[..], &[("g", "a", "ads.match", "", DAY)]].concat();
+        assert_eq!(bench.prepare(&again).counts().eligible, 5, "her address, under another id");
+    }
+
+    #[test]
+    fn a_consent_that_another_row_withdraws_takes_out_no_row_that_is_left_out_for_less() {
+        let bench = Bench::new();
+        let departures = bench.departures();
+        let shared = [("a", "s", "ads.match", "", DAY), ("y", "s", "ads.match", "", DAY)];
+        let mut rows = [customers()[2..].to_vec(), shared.to_vec()].concat();
+        let input = bench.prepare(&rows);
+        departures.record(&PROVIDER, &input, true, (NOW, NOW + 100)).unwrap();
+        rows[4].2 = "";
+        // Another provider takes consents of half a year, so that y is too old for this run.
+        let found = |rows: &[Row], days| {
+            let names = PersonHashes::new(&bench.storage).unwrap();
+            let found =
+                bench.with_age(rows, days, |gathered| departures.detect(&gathered, false).unwrap());
+            found.rows.get(&names.row(b"y")).map(|(ground, _)| *ground)
+        };
+        assert_eq!(found(&rows, 180), None);
+        // Too old by the terms of the delivery, she leaves as that: a newer one brings her back.
+        rows[5].4 = "2019-03-02";
+        assert_eq!(found(&rows, 180), Some(Ground::Aged));
+        // Nobody can read her cell today.
+        (rows[5].2, rows[5].4) = ("whatever", DAY);
+        assert_eq!(found(&rows, 1_095), None);
+        // Both withdrew, or y is gone.
+        rows[5].2 = "";
+        assert_eq!(found(&rows, 180), Some(Ground::Withdrawn));
+        assert_eq!(found(&rows[..5], 180), Some(Ground::Withdrawn));
+    }
+
+    #[test]
+    fn a_consent_too_old_for_one_provider_is_none_for_a_provider_that_takes_it() {
+        let bench = Bench::new();
+        let departures = bench.departures();
+        let input =
+            bench.with_age(&customers(), 365, |gathered| gathered.commit(&Portable).unwrap());
+        departures.record(&PROVIDER, &input, true, (NOW, NOW + 100)).unwrap();
+        let (lenient, input) = ([4; 32], bench.prepare(&customers()));
+        departures.record(&lenient, &input, true, (NOW, NOW + 100)).unwrap();
+        let leaving = || {
+            let at = |party| departures.leavers(party, &EMAILS, NOW).unwrap().persons;
+            let waiting = departures.removals(&lenient).unwrap().waiting;
+            (at(&PROVIDER), at(&lenient), waiting)
+        };
+        let mut rows = customers();
+        rows[0].4 = "2025-03-02";
+        let run = |rows: &[Row], days| {
+            let found =
+                bench.with_age(rows, days, |gathered| departures.detect(&gathered, false).unwrap());
+            departures.keep_out(&found, NOW).unwrap();
+        };
+        run(&rows, 365);
+        assert_eq!(leaving(), (1, 0, 0));
+        // A run with the other provider, which may use the row, brings her back to nobody.
+        run(&rows, 1_095);
+        assert_eq!(leaving(), (1, 0, 0));
+        run(&customers(), 1_095);
+        assert_eq!(leaving(), (0, 0, 0));
+    }
+
+    #[test]
+    fn an_objection_after_a_withdrawal_is_no_further_person_and_begins_no_wait_anew() {
+        let bench = Bench::new();
+        let departures = bench.departures();
+        let input = bench.prepare(&customers());
+        departures.record(&PROVIDER, &input, true, (NOW, NOW + 90 * DAY_S)).unwrap();
+        let mut rows = customers();
+        rows[0].2 = "";
+        assert_eq!(bench.detect(&rows, NOW), 1);
+        rows[0].3 = "all";
+        let found = bench
+            .with(&rows, Purpose::Match, |gathered| departures.detect(&gathered, false).unwrap());
+        assert_eq!((found.persons(), found.is_empty()), (0, false));
+        departures.keep_out(&found, NOW + DAY_S).unwrap();
+        assert_eq!(departures.removals(&PROVIDER).unwrap().waiting_since, NOW);
+        // Whose consent was too old may have been in an input since.
+        rows[1].4 = "2019-03-02";
+        assert_eq!(bench.detect(&rows, NOW + DAY_S), 1);
+        rows[1].3 = "all";
+        assert_eq!(bench.detect(&rows, NOW + 2 * DAY_S), 1);
+        assert_eq!(departures.removals(&PROVIDER).unwrap().waiting_newest, NOW + 2 * DAY_S);
+    }
+
+    #[test]
     fn who_withdrew_and_objects_later_takes_all_that_is_hers_out() {
         let bench = Bench::new();
         let departures = bench.departures();
@@ -1069,6 +1397,10 @@ mod tests {
         let input = bench.prepare(&customers());
         departures.record(&PROVIDER, &input, true, (NOW, NOW + 100)).unwrap();
         let other = [("a", "somebody", "", "", DAY), ("b", "else", "ads.match", "", DAY)];
+        let doubtful = bench.with(&other, Purpose::Match, |gathered| {
+            departures.detect(&gathered, false).unwrap().doubtful()
+        });
+        assert_eq!(doubtful, 1, "told: she may have another address, and withdrew");
         assert_eq!(bench.detect(&other, NOW), 0);
         // An objection under the id counts: better a person too many than one too few.
         let objects = [("a", "somebody", "ads.match", "all", DAY)];
@@ -1163,8 +1495,7 @@ mod tests {
         departures.removed(&PROVIDER, &both.rows, NOW + 3 * DAY_S).unwrap();
         assert_eq!(leavers(&departures, NOW + 14 * DAY_S).persons, 2);
         assert_eq!(leavers(&departures, NOW + 15 * DAY_S).persons, 1);
-        departures.removed(&PROVIDER, &[], NOW + 18 * DAY_S).unwrap();
-        assert_eq!(leavers(&departures, NOW).persons, 0);
+        assert_eq!(leavers(&departures, NOW + 18 * DAY_S).persons, 0);
     }
 
     #[test]
@@ -1193,8 +1524,8 @@ mod tests {
             departures.rewrite(&PROVIDER, || Ok(sorted.next())).unwrap();
         };
         deliver(&[of(1, 1, 1)]);
-        let mut found = NewLeavers::among(1, false);
-        found.add(row, Ground::Objection);
+        let mut found = NewLeavers::among(1, Vec::new(), false).unwrap();
+        found.add(row, (Ground::Objection, 0));
         departures.keep_out(&found, NOW).unwrap();
         let named = |sendable: &Sendable<'_>| {
             let leavers = departures.leavers(&PROVIDER, sendable, NOW).unwrap();

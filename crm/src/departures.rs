@@ -148,18 +148,26 @@ impl LeftOut {
         Ok(Self(SealedLog::new(directory)?))
     }
 
-    /// Keeps what names the person of a row, if the reason is one of rights.
+    /// Keeps what names the person of a row, if the reason is one of rights, and whatever says that
+    /// the row has a consent of its own.
     ///
     /// Of an objection that is the id of the row, and its identifiers, which are known together
     /// with those of all rows that object, at [`Self::objected`]. Of a consent it is the
     /// identifiers, or the id of a row that has none of its own: rows of two systems have equal
     /// ids, and one may lack the consent that the other has.
     pub(crate) fn note(&mut self, row: &ScannedRow<'_>, reason: Reason) -> Result<(), CrmError> {
-        let Some(ground) = Ground::of(reason) else { return Ok(()) };
+        let Some(ground) = Ground::of(reason) else {
+            return self.push(Ground::Aged, ROW_STAYS, u64::MAX, row.row_id);
+        };
         let own = row.identifiers.iter().map(Found::decode).filter(|found| !found.household);
         let mut own = own.filter(|_| ground.is_of_consent()).peekable();
-        if own.peek().is_none() {
-            self.push(ground, ROW, row.consent_at, row.row_id)?;
+        match (ground, own.peek().is_some()) {
+            (_, false) => self.push(ground, ROW, row.consent_at, row.row_id)?,
+            (Ground::Withdrawn, true) => self.push(ground, ROW_WITHDREW, 0, row.row_id)?,
+            _ => {}
+        }
+        if ground == Ground::Aged {
+            self.push(ground, ROW_STAYS, row.consent_at.max(1), row.row_id)?;
         }
         own.try_for_each(|found| self.push(ground, found.kind, row.consent_at, &found.digest))
     }
@@ -183,6 +191,10 @@ impl LeftOut {
 pub(crate) struct LeftNames {
     pub(crate) rows: Grounds,
     pub(crate) identifiers: Grounds,
+    /// Rows that withdrew nothing, with the time of a consent that is too old.
+    pub(crate) stays: Grounds,
+    /// Rows without a consent that have identifiers of their own.
+    pub(crate) withdrew: Grounds,
 }
 
 impl LeftNames {
@@ -192,8 +204,9 @@ impl LeftNames {
         names: &PersonHashes,
         workspace: &Workspace,
     ) -> Result<Self, CrmError> {
-        let sorter = || Sorter::new(&workspace.directory, workspace.memory_bytes / 4);
+        let sorter = || Sorter::new(&workspace.directory, workspace.memory_bytes / 8);
         let (mut rows, mut identifiers) = (sorter()?, sorter()?);
+        let (mut stays, mut withdrew) = (sorter()?, sorter()?);
         let mut kept = left_out.read()?;
         while let Some(record) = kept.next_record()? {
             let (LeftHead { ground, kind, at }, name) =
@@ -201,12 +214,25 @@ impl LeftNames {
             let named = |hash| LeftName { hash, ground: *ground, at: *at };
             match (*kind, name.try_into()) {
                 (ROW, _) => rows.push(&named(names.row(name)))?,
+                (ROW_STAYS, _) => stays.push(&named(names.row(name)))?,
+                (ROW_WITHDREW, _) => withdrew.push(&named(names.row(name)))?,
                 (kind, Ok(digest)) => identifiers.push(&named(names.identifier(kind, digest)))?,
                 _ => return Err(Bug::invariant().into()),
             }
         }
         let of = |names| Grounds { names, at: None };
-        Ok(Self { rows: of(rows.finish()?), identifiers: of(identifiers.finish()?) })
+        Ok(Self {
+            rows: of(rows.finish()?),
+            identifiers: of(identifiers.finish()?),
+            stays: of(stays.finish()?),
+            withdrew: of(withdrew.finish()?),
+        })
+    }
+
+    /// Begins again with the first names.
+    pub(crate) fn rewind(&mut self) -> Result<(), CrmError> {
+        let all = [&mut self.rows, &mut self.identifiers, &mut self.stays, &mut self.withdrew];
+        all.into_iter().try_for_each(Grounds::rewind)
     }
 }
 
@@ -232,7 +258,7 @@ impl Grounds {
     }
 
     /// Begins again with the first name.
-    pub(crate) fn rewind(&mut self) -> Result<(), CrmError> {
+    fn rewind(&mut self) -> Result<(), CrmError> {
         self.at = None;
         Ok(self.names.rewind()?)
     }
@@ -259,6 +285,10 @@ record! {
 
 /// Mark of a row's id in the place of a kind.
 const ROW: u8 = 0;
+/// Mark of a row that withdrew nothing, with the time of its consent.
+const ROW_STAYS: u8 = 0xFE;
+/// Mark of a row that withdrew, and whose identifiers stand beside it.
+const ROW_WITHDREW: u8 = 0xFF;
 
 /// Person who is to leave: digests that were delivered of one row.
 pub struct Leaver {

@@ -32,6 +32,8 @@ pub enum CrmError {
         /// Rows that were delivered.
         delivered: u64,
     },
+    /// Somebody who leaves stands in further rows of a pipe, which cannot be read again.
+    LeaverInPipe,
     /// The settings cannot be applied to the file.
     Declared(#[from] Undeclared),
     /// A file or set of this node.
@@ -92,7 +94,10 @@ impl CrmError {
         match self {
             Self::Source(error) => Some(error),
             Self::Store(error) => Some(error),
-            Self::Empty { .. } | Self::ManyLeavers { .. } | Self::Declared(_) => None,
+            Self::Empty { .. }
+            | Self::ManyLeavers { .. }
+            | Self::LeaverInPipe
+            | Self::Declared(_) => None,
         }
     }
 }
@@ -104,6 +109,7 @@ impl Diagnose for CrmError {
             Self::Source(error) => error.code(),
             Self::Empty { .. } => Code::NoUsableRow,
             Self::ManyLeavers { .. } => Code::ToDoFirst,
+            Self::LeaverInPipe => Code::InputChanged,
             Self::Declared(_) => Code::DigestsUndeclared,
             Self::Store(error) => error.code(),
         }
@@ -126,6 +132,7 @@ impl Diagnose for CrmError {
             Self::ManyLeavers { persons, delivered } => {
                 Text::new("departures-many").with("persons", *persons).with("delivered", *delivered)
             }
+            Self::LeaverInPipe => Text::new("departures-in-a-pipe"),
             Self::Declared(undeclared) => undeclared.text(),
             Self::Store(error) => error.text(),
         }

@@ -54,7 +54,9 @@ use self::columns::Values;
 pub use self::counts::{
     ColumnCounts, ColumnUse, FileUse, InputCounts, SharedIdentifiers, SourceCounts, Survey,
 };
-pub use self::delivered::{Departures, Leavers, NewLeavers, Removals, Sendable};
+pub use self::delivered::{
+    CONSENT_ENDED_ELSEWHERE, Departures, Leavers, NewLeavers, Removals, Sendable,
+};
 pub use self::departures::{Departed, Leaver, PersonHash, PersonHashes};
 pub use self::error::{CrmError, Undeclared};
 pub use self::gate::GateRules;
@@ -203,13 +205,20 @@ impl<'a> GatheredInput<'a> {
         RowIds::open(&self.staging.directory, self.key)
     }
 
+    /// The rows that may be used, in their order, with the times of their consents.
+    fn usable_rows(&self) -> Result<UsableRows, CrmError> {
+        let path = self.staging.directory.join(IDENTIFIERS);
+        let places = SealedFile::open(&path, self.key, IDENTIFIERS)?;
+        Ok(UsableRows { ids: self.row_ids()?, places, next: 0 })
+    }
+
     /// True if a row that may be used is of somebody who left, by its id or by an identifier that
     /// it may be matched by.
     ///
     /// # Errors
     ///
     /// [`CrmError`] of the file system.
-    pub fn holds(&self, departed: &Departed) -> Result<bool, CrmError> {
+    fn holds(&self, departed: &Departed) -> Result<bool, CrmError> {
         let path = self.staging.directory.join(IDENTIFIERS);
         let mut places = SealedFile::<Place>::open(&path, self.key, IDENTIFIERS)?;
         while let Some(place) = places.next_record()? {
@@ -224,6 +233,13 @@ impl<'a> GatheredInput<'a> {
             }
         }
         Ok(false)
+    }
+
+    /// Counts rows under the code of a warning.
+    fn warn(&mut self, code: &str, rows: u64) {
+        if rows > 0 {
+            self.gathered.counts.warnings.insert(code.to_owned(), rows);
+        }
     }
 
     /// Commits to the rows, as one input under the directory of inputs.
@@ -520,6 +536,29 @@ fn commit(
 /// Digest of the map as the commitment has it: zeros for files that have our own names [T-06].
 fn map_or_none(map: Option<[u8; 32]>) -> [u8; 32] {
     map.map_or([0; 32], |digest| digest)
+}
+
+/// Rows that may be used, as they are read.
+struct UsableRows {
+    ids: RowIds,
+    places: SealedFile<Place>,
+    /// Number of the next row.
+    next: u64,
+}
+
+impl UsableRows {
+    /// The next row: its id, and the Unix time of its consent.
+    fn next_row(&mut self) -> Result<Option<(Vec<u8>, u64)>, CrmError> {
+        while let Some(place) = self.places.next_record()? {
+            // Every row has an identifier, and each of them the same consent.
+            if place.row.get() == self.next {
+                self.next += 1;
+                let id = self.ids.next_id()?.ok_or(Bug::stored_data_changed())?;
+                return Ok(Some((id, place.time.get())));
+            }
+        }
+        Ok(None)
+    }
 }
 
 record! {

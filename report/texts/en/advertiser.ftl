@@ -291,6 +291,12 @@ removal-not-invited = { $persons ->
 departures-many = these files take more than { $persons_text } of { $delivered_text } delivered persons out for good, by objections or missing consents
     .note = A wrong column or an incomplete export does that too, and nothing takes it back: nobody was taken out
     .try = look at the columns of objections and consents; if it is meant, run with `--allow many-departures`
+departures-doubtful = { $rows ->
+    [one] { $rows_text } row lacks
+   *[other] { $rows_text } rows lack
+ } a consent today under an id that was delivered with other identifiers
+    .note = Who has a new address and withdrew looks like somebody else of that id, so nobody was taken out of what was delivered
+    .try = if they are the same persons, put their old identifiers in a list that objects
 departures-in-a-pipe = somebody who leaves by this file stands in further rows of it, and standard input cannot be read again
     .try = run again with the same rows: whoever left is kept out of them now
 removal-release-due = the bag that was delivered last still holds persons who left: run digital-ids on the same list

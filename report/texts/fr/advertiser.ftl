@@ -290,6 +290,12 @@ removal-not-invited = { $persons ->
 departures-many = ces fichiers retirent pour de bon plus de { $persons_text } des { $delivered_text } personnes livrées, par des oppositions ou des consentements absents
     .note = Une mauvaise colonne ou un export incomplet font cela aussi, et rien ne l’annule : personne n’a été retiré
     .try = regardez les colonnes des oppositions et des consentements ; si c’est voulu, lancez avec `--allow many-departures`
+departures-doubtful = { $rows ->
+    [one] { $rows_text } fiche n’a
+   *[other] { $rows_text } fiches n’ont
+ } plus de consentement aujourd’hui sous un numéro qui a été livré avec d’autres identifiants
+    .note = Une personne qui a changé d’adresse et s’est retirée ressemble à une autre du même numéro ; personne n’a donc été retiré de ce qui a été livré
+    .try = si ce sont les mêmes personnes, mettez leurs anciens identifiants dans une liste d’opposition
 departures-in-a-pipe = une personne qui part par ce fichier figure dans d’autres de ses fiches, et l’entrée standard ne se relit pas
     .try = relancez avec les mêmes fiches : qui est parti en est exclu désormais
 removal-release-due = le sac livré en dernier contient encore des personnes parties : lancez digital-ids sur la même liste

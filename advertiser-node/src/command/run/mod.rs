@@ -105,6 +105,9 @@ fn matched(
         }
         Err(failure) => return Err(failure),
     };
+    if let Some(rows) = input.counts().warnings.get(crm::CONSENT_ENDED_ELSEWHERE) {
+        terminal.tell(&Text::new("departures-doubtful").with("rows", *rows));
+    }
     let shape = request.shape(&input)?;
     let results = Results::open(&home.path(""), &home.storage, ledger.latest_time()?)?;
     let run = Run {
@@ -342,23 +345,14 @@ pub(super) fn prepare(
         ..input_rules(home, &normalizer, &kinds, slots, consent_max_age_days, &watched)
     };
     let engine = BatchEngine::detect();
-    let read = |rules| GatheredInput::read(inputs, rules, &store, &home.storage, &workspace);
-    let gathered = read(&rules)?;
-    let Some((many_allowed, now)) = keep_out else { return Ok(gathered.commit(&engine)?) };
-    let found = departures.detect(&gathered, many_allowed)?;
-    departures.keep_out(&found, now)?;
-    let departed = departures.departed()?;
-    // They may stand in further rows, which can be read again but from a pipe.
-    let in_a_pipe = inputs.iter().any(|input| input.file.is_standard_input());
-    if found.persons() > 0 && in_a_pipe && gathered.holds(&departed)? {
-        return Err(Failure::new(Code::InputChanged, Text::new("departures-in-a-pipe")));
-    }
-    if found.persons() == 0 || in_a_pipe {
-        return Ok(gathered.commit(&engine)?);
-    }
-    drop(gathered);
-    let rules = InputRules { departed: Some(&departed), ..rules };
-    Ok(read(&rules)?.commit(&engine)?)
+    let stored = (&*store, &workspace);
+    Ok(match keep_out {
+        Some(many_and_now) => departures.prepare(inputs, &rules, stored, &engine, many_and_now)?,
+        None => {
+            let gathered = GatheredInput::read(inputs, &rules, &store, &home.storage, &workspace)?;
+            gathered.commit(&engine)?
+        }
+    })
 }
 
 /// Rules by which this node normalizes values of CRM files.
