@@ -60,10 +60,10 @@ pub struct Candidates {
 }
 
 /// A live digital ID with what may be said of it.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Seen {
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Seen<'v> {
     pub(crate) namespace: u16,
-    pub(crate) value: Vec<u8>,
+    pub(crate) value: &'v [u8],
     pub(crate) last_day: u32,
     pub(crate) days_valid: u16,
     pub(crate) devices: u16,
@@ -119,33 +119,37 @@ impl Candidates {
     /// Calls `each` for every name, with the newest sighting of a live one.
     pub(crate) fn for_each(
         &mut self,
-        mut each: impl FnMut(&Sighting, Option<&Seen>) -> Result<(), GraphError>,
+        mut each: impl FnMut(&Sighting, Option<Seen<'_>>) -> Result<(), GraphError>,
     ) -> Result<(), GraphError> {
         self.sorted.rewind()?;
-        let mut last: Option<(Sighting, Option<Seen>)> = None;
+        let mut last: Option<Sighting> = None;
+        // An encoded [`Seen`], or nothing.
+        let mut newest = Vec::new();
         while let Some(bytes) = self.sorted.next_record()? {
             let (next, seen) = Candidate::decode(bytes).ok_or(Bug::invariant())?;
             match &mut last {
-                Some((one, newest)) if one.id == next.id => {
+                Some(one) if one.id == next.id => {
                     one.standing = match (one.standing, next.standing) {
                         (Standing::Objected, _) | (_, Standing::Objected) => Standing::Objected,
                         (Standing::Live, _) | (_, Standing::Live) => Standing::Live,
                         (Standing::Resting, Standing::Resting) => Standing::Resting,
                     };
                     one.wanted |= next.wanted;
-                    let day = |seen: &Seen| (seen.last_day, seen.devices, seen.evidence);
-                    if newest.as_ref().map(day) < seen.as_ref().map(day) {
-                        *newest = seen;
+                    let day = |seen: Seen<'_>| (seen.last_day, seen.devices, seen.evidence);
+                    if Seen::decode(&newest).map(day) >= Seen::decode(seen).map(day) {
+                        continue;
                     }
                 }
                 last => {
-                    if let Some((one, newest)) = last.replace((next, seen)) {
-                        each(&one, newest.as_ref())?;
+                    if let Some(one) = last.replace(next) {
+                        each(&one, Seen::decode(&newest))?;
                     }
                 }
             }
+            newest.clear();
+            newest.extend(seen);
         }
-        last.iter().try_for_each(|(one, newest)| each(one, newest.as_ref()))
+        last.iter().try_for_each(|one| each(one, Seen::decode(&newest)))
     }
 }
 
@@ -253,6 +257,12 @@ impl Gathering<'_> {
     fn add(&mut self, bundle: &Bundle, owner: Owner, matched: bool) -> Result<(), GraphError> {
         let Owner { person, subject } = owner;
         let subject_objected = self.objected.has_subject(subject);
+        let mut ids = bundle.ids.iter();
+        let some_objected =
+            subject_objected || ids.any(|one| self.objected.has_digital_id(&one.id));
+        if !matched && !some_objected && self.released.is_empty() {
+            return Ok(());
+        }
         let mut live = self.conditions.select(&bundle.ids);
         for (one, seen) in bundle.ids.iter().zip(live.drain(..)) {
             let objected = subject_objected || self.objected.has_digital_id(&one.id);
@@ -273,7 +283,7 @@ impl Gathering<'_> {
             }
             let sighting = Sighting { id, person, standing, wanted };
             self.bytes.clear();
-            Candidate::encode(&sighting, seen.as_ref(), &mut self.bytes)?;
+            Candidate::encode(&sighting, seen, &mut self.bytes)?;
             self.found.push(&self.bytes)?;
         }
         Ok(())
@@ -308,7 +318,7 @@ record! {
 }
 
 impl Candidate {
-    fn encode(sighting: &Sighting, seen: Option<&Seen>, out: &mut Vec<u8>) -> Result<(), Bug> {
+    fn encode(sighting: &Sighting, seen: Option<Seen<'_>>, out: &mut Vec<u8>) -> Result<(), Bug> {
         let head = Self {
             name: sighting.id.0,
             person: sighting.person.into(),
@@ -329,12 +339,13 @@ impl Candidate {
                 evidence: seen.evidence.into(),
             };
             out.extend(head.bytes());
-            out.extend(&seen.value);
+            out.extend(seen.value);
         }
         Ok(())
     }
 
-    fn decode(bytes: &[u8]) -> Option<(Sighting, Option<Seen>)> {
+    /// A sighting, and its encoded [`Seen`] if it is live.
+    fn decode(bytes: &[u8]) -> Option<(Sighting, &[u8])> {
         let (head, rest) = Self::split(bytes)?;
         let sighting = Sighting {
             id: ClassId(head.name),
@@ -347,14 +358,20 @@ impl Candidate {
             },
             wanted: head.wanted == 1,
         };
-        let seen = SeenHead::split(rest).map(|(head, value)| Seen {
+        Some((sighting, rest))
+    }
+}
+
+impl<'v> Seen<'v> {
+    /// A [`SeenHead`] and the value; `None` for no bytes.
+    fn decode(bytes: &'v [u8]) -> Option<Self> {
+        SeenHead::split(bytes).map(|(head, value)| Self {
             namespace: head.namespace.get(),
-            value: value.to_vec(),
+            value,
             last_day: head.last_day.get(),
             days_valid: head.days_valid.get(),
             devices: head.devices.get(),
             evidence: head.evidence.get(),
-        });
-        Some((sighting, seen))
+        })
     }
 }

@@ -69,24 +69,24 @@ impl ReleaseConditions {
     }
 
     /// The live ones among the digital IDs of a record: the newest, up to the cap.
-    pub(crate) fn select(&self, ids: &[BundleId]) -> Vec<Option<Seen>> {
-        let admitted =
-            |(at, one)| self.admit(one).map(|(namespace, days)| (at, one, namespace, days));
-        let mut newest: Vec<(usize, &BundleId, u16, u16)> =
-            ids.iter().enumerate().filter_map(admitted).collect();
-        newest.sort_by(|(_, a, ..), (_, b, ..)| (b.last_day, &a.id).cmp(&(a.last_day, &b.id)));
-        newest.truncate(usize::from(self.ids_per_record_max));
-        let mut live: Vec<Option<Seen>> = ids.iter().map(|_| None).collect();
-        for (at, one, namespace, days_valid) in newest {
-            let seen = Seen {
+    pub(crate) fn select<'b>(&self, ids: &'b [BundleId]) -> Vec<Option<Seen<'b>>> {
+        let seen = |one: &'b BundleId| {
+            self.admit(one).map(|(namespace, days_valid)| Seen {
                 namespace,
-                value: one.id.value().as_bytes().to_vec(),
+                value: one.id.value().as_bytes(),
                 last_day: one.last_day,
                 days_valid,
                 devices: one.devices,
                 evidence: one.evidence & self.filter.evidence_mask,
-            };
-            live.iter_mut().skip(at).take(1).for_each(|place| *place = Some(seen.clone()));
+            })
+        };
+        let mut live: Vec<Option<Seen<'b>>> = ids.iter().map(seen).collect();
+        let most = usize::from(self.ids_per_record_max);
+        if live.iter().flatten().count() > most {
+            let mut newest: Vec<(&BundleId, &mut Option<Seen<'b>>)> =
+                ids.iter().zip(&mut live).filter(|(_, live)| live.is_some()).collect();
+            newest.sort_by(|(a, _), (b, _)| (b.last_day, &a.id).cmp(&(a.last_day, &b.id)));
+            newest.into_iter().skip(most).for_each(|(_, live)| *live = None);
         }
         live
     }
@@ -149,7 +149,7 @@ impl Decided {
                 Ok(())
             })
         };
-        let attributes = |seen: &Seen| Attributes {
+        let attributes = |seen: Seen<'_>| Attributes {
             device_class: device_class(seen.devices),
             age_bucket: age_bucket(seen.last_day, conditions.today),
             days_valid: seen.days_valid,
@@ -189,7 +189,7 @@ impl Decided {
 }
 
 /// Takes the class and the person of a digital ID of a bag, and what was seen of it.
-type EachOfBag<'a> = dyn FnMut(u32, u32, &Seen) -> Result<(), GraphError> + 'a;
+type EachOfBag<'a> = dyn FnMut(u32, u32, Seen<'_>) -> Result<(), GraphError> + 'a;
 
 /// The bag of one session on disk.
 #[derive(Debug, Clone, Copy)]
@@ -256,7 +256,7 @@ impl Bag<'_> {
 
     fn for_each(
         &self,
-        mut each: impl FnMut(&Found) -> Result<(), GraphError>,
+        mut each: impl FnMut(&Found<'_>) -> Result<(), GraphError>,
     ) -> Result<(), GraphError> {
         self.history
             .read_bag(self.sid, |bytes| each(&Found::decode(bytes).ok_or(Bug::invariant())?))
@@ -325,18 +325,18 @@ record! {
 }
 
 /// A digital ID of a bag.
-#[derive(Clone, PartialEq, Eq)]
-struct Found {
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Found<'v> {
     namespace: u16,
-    value: Vec<u8>,
+    value: &'v [u8],
     attributes: Attributes,
     evidence: u16,
 }
 
-impl Found {
-    fn of(seen: &Seen, attributes: Attributes) -> Self {
-        let Seen { namespace, evidence, .. } = *seen;
-        Self { namespace, value: seen.value.clone(), attributes, evidence }
+impl<'v> Found<'v> {
+    fn of(seen: Seen<'v>, attributes: Attributes) -> Self {
+        let Seen { namespace, evidence, value, .. } = seen;
+        Self { namespace, value, attributes, evidence }
     }
 
     /// A [`FoundHead`], the value, a [`FoundTail`].
@@ -347,17 +347,17 @@ impl Found {
         let Attributes { device_class, age_bucket, days_valid } = self.attributes;
         let (days_valid, evidence) = (days_valid.into(), self.evidence.into());
         let tail = FoundTail { device_class, age_bucket, days_valid, evidence };
-        [head.bytes(), &self.value, tail.bytes()].into_iter().for_each(|part| out.extend(part));
+        [head.bytes(), self.value, tail.bytes()].into_iter().for_each(|part| out.extend(part));
         Ok(())
     }
 
-    fn decode(bytes: &[u8]) -> Option<Self> {
+    fn decode(bytes: &'v [u8]) -> Option<Self> {
         let (head, rest) = FoundHead::split(bytes)?;
         let (value, rest) = rest.split_at_checked(head.len.into())?;
         let tail = FoundTail::read(rest)?;
         Some(Self {
             namespace: head.namespace.get(),
-            value: value.to_vec(),
+            value,
             attributes: Attributes {
                 device_class: tail.device_class,
                 age_bucket: tail.age_bucket,
@@ -369,7 +369,7 @@ impl Found {
 
     /// The entry of the IDS stream.
     fn entry(&self, attributes: bool) -> Entry {
-        let (namespace, value) = (self.namespace, self.value.clone());
+        let (namespace, value) = (self.namespace, self.value.to_vec());
         let Attributes { device_class, age_bucket, days_valid } = match attributes {
             true => self.attributes,
             false => Attributes { device_class: 0, age_bucket: 0, days_valid: 0 },
@@ -379,7 +379,7 @@ impl Found {
 
     fn digital_id(&self, names: &BTreeMap<u16, &str>) -> Option<DigitalId> {
         let kind = DigitalKind::of_namespace(self.namespace)?;
-        let value = std::str::from_utf8(&self.value).ok()?;
+        let value = std::str::from_utf8(self.value).ok()?;
         DigitalId::parse(kind.name(), names.get(&self.namespace)?, value).ok()
     }
 }
@@ -389,12 +389,12 @@ struct Delivered<'b> {
     kind: &'b str,
     namespace: &'b str,
     value: &'b str,
-    found: Found,
+    found: Found<'b>,
 }
 
 impl<'b> Delivered<'b> {
     /// The ID by which the file is sorted, a zero, and what was found of it; the length of the ID.
-    fn encode(id: &DigitalId, found: &Found, out: &mut Vec<u8>) -> Result<usize, Bug> {
+    fn encode(id: &DigitalId, found: &Found<'_>, out: &mut Vec<u8>) -> Result<usize, Bug> {
         let key = id.encoded();
         out.clear();
         out.extend(key);

@@ -26,7 +26,7 @@ fn found_id_is_namespace_length_value_and_attributes() {
     let id = DigitalId::parse("cookie", "a.example", "value-01").unwrap();
     let found = Found {
         namespace: 0x0102,
-        value: b"value-01".to_vec(),
+        value: b"value-01",
         attributes: Attributes { device_class: 3, age_bucket: 4, days_valid: 0x0708 },
         evidence: 0x0b0c,
     };
@@ -34,7 +34,7 @@ fn found_id_is_namespace_length_value_and_attributes() {
     let mut bytes = Vec::new();
     found.encode_into(&mut bytes).unwrap();
     assert_eq!(bytes, expected);
-    assert!(Found::decode(&bytes) == Some(found.clone()));
+    assert!(Found::decode(&bytes) == Some(found));
     assert!((0..bytes.len()).all(|len| Found::decode(&bytes[..len]).is_none()));
     bytes.push(0);
     assert!(Found::decode(&bytes).is_none());
@@ -266,7 +266,7 @@ fn only_digital_ids_under_the_conditions_are_live_and_each_once() {
                 // Both records share a digital ID.
                 assert_eq!((sighting.person, sighting.wanted), (0, true));
                 let seen = seen.unwrap();
-                live.push((String::from_utf8(seen.value.clone()).unwrap(), seen.last_day));
+                live.push((String::from_utf8(seen.value.to_vec()).unwrap(), seen.last_day));
                 Ok(())
             })
             .unwrap();
