@@ -222,6 +222,17 @@ impl Tally {
         self.left_out.as_mut().map_or(Ok(()), |left_out| left_out.note(row, reason))
     }
 
+    /// Counts a row that is left out because it objects, with the number of its id.
+    pub(super) fn object(
+        &mut self,
+        row: &ScannedRow<'_>,
+        reason: Reason,
+        number: u64,
+    ) -> Result<(), CrmError> {
+        self.count_left_out(reason);
+        self.left_out.as_mut().map_or(Ok(()), |left_out| left_out.objects(number, row.row_id))
+    }
+
     /// Counts a row that is left out for what an earlier file said.
     pub(super) fn count_left_out(&mut self, reason: Reason) {
         add(&mut self.counts.rows_left_out, reason.code());

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 
 use crate::error::CrmError;
+use crate::objectors::{Held, Standing};
 use crate::scan::{Found, ScannedRow};
 use crate::{
     IDENTIFIERS, InputCounts, Meta, Place, PreparedInput, ROWS, RowIdHead, Staging, map_or_none,
@@ -114,7 +115,7 @@ impl Ground {
 
     /// The ground behind a reason. A cell of consent that nobody can read is none: the row is not
     /// used, and leaves like any other.
-    const fn of(reason: Reason) -> Option<Self> {
+    pub(crate) const fn of(reason: Reason) -> Option<Self> {
         match reason {
             Reason::RowOptout
             | Reason::RowErased
@@ -151,10 +152,8 @@ impl LeftOut {
     /// Keeps what names the person of a row, if the reason is one of rights, and whatever says that
     /// the row has a consent of its own.
     ///
-    /// Of an objection that is the id of the row, and its identifiers, which are known together
-    /// with those of all rows that object, at [`Self::objected`]. Of a consent it is the
-    /// identifiers, or the id of a row that has none of its own: rows of two systems have equal
-    /// ids, and one may lack the consent that the other has.
+    /// Of a consent that is the identifiers, or the id of a row that has none of its own: rows of
+    /// two systems have equal ids, and one may lack the consent that the other has.
     pub(crate) fn note(&mut self, row: &ScannedRow<'_>, reason: Reason) -> Result<(), CrmError> {
         let Some(ground) = Ground::of(reason) else {
             return self.push(Ground::Aged, ROW_STAYS, u64::MAX, row.row_id);
@@ -172,9 +171,28 @@ impl LeftOut {
         own.try_for_each(|found| self.push(ground, found.kind, row.consent_at, &found.digest))
     }
 
-    /// Keeps an identifier that a row holds whose person objects.
-    pub(crate) fn objected(&mut self, kind: u8, digest: &[u8; 32]) -> Result<(), CrmError> {
-        self.push(Ground::Identifier, kind, 0, digest)
+    /// Keeps the id of a row whose person objects, with the number of the id. Its identifiers are
+    /// known together with those of all rows that object, at [`Self::objected`].
+    pub(crate) fn objects(&mut self, number: u64, row_id: &[u8]) -> Result<(), CrmError> {
+        self.push(Ground::Objection, ROW, number, row_id)
+    }
+
+    /// Keeps an identifier that the id of this number holds, whose person objects.
+    pub(crate) fn objected(
+        &mut self,
+        number: u64,
+        kind: u8,
+        digest: &[u8; 32],
+    ) -> Result<(), CrmError> {
+        self.push(Ground::Identifier, kind, number, digest)
+    }
+
+    /// Keeps an identifier of a further row of an id that is left out for a consent.
+    pub(crate) fn lacks(&mut self, of: &Standing, held: &Held) -> Result<(), CrmError> {
+        match held.personal {
+            1 => self.push(Ground::from_code(of.ground)?, held.kind, of.at.get(), &held.digest),
+            _ => Ok(()),
+        }
     }
 
     fn push(&mut self, ground: Ground, kind: u8, at: u64, name: &[u8]) -> Result<(), CrmError> {
@@ -185,6 +203,28 @@ impl LeftOut {
     pub(crate) fn finish(self) -> Result<SealedRecords, CrmError> {
         Ok(self.0.finish()?)
     }
+}
+
+/// Calls `each` with every row and identifier of the ids that object: true for a row, the name, and
+/// the number of the id.
+pub(crate) fn each_objector(
+    left_out: &SealedRecords,
+    names: &PersonHashes,
+    mut each: impl FnMut(bool, PersonHash, u64),
+) -> Result<(), CrmError> {
+    let mut kept = left_out.read()?;
+    while let Some(record) = kept.next_record()? {
+        let (LeftHead { ground, kind, at }, name) =
+            LeftHead::split(record).ok_or(Bug::invariant())?;
+        match (Ground::from_code(*ground)?, *kind, name.try_into()) {
+            (Ground::Objection, ROW, _) => each(true, names.row(name), at.get()),
+            (Ground::Identifier, kind, Ok(digest)) if kind != ROW => {
+                each(false, names.identifier(kind, digest), at.get());
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Names of rows, and of identifiers, that a reason of rights leaves out.

@@ -10,8 +10,8 @@ use protocol::error::Bug;
 use zeroize::Zeroizing;
 
 use super::counts::Tally;
-use super::departures::Departed;
-use super::objectors::Objectors;
+use super::departures::{Departed, Ground};
+use super::objectors::Holding;
 use super::scan::{Found, Reasons, ScannedRow};
 use super::sources::{Sources, set_of};
 use crate::error::CrmError;
@@ -36,11 +36,12 @@ pub(super) fn merge_rows(
     (sources, departed): (&Sources, Option<&Departed>),
     tally: &mut Tally,
     reasons: &mut Reasons<'_>,
-) -> Result<(Merged, Objectors), CrmError> {
+) -> Result<(Merged, Holding), CrmError> {
     let damaged = || CrmError::contradiction(&workspace.directory);
     let mut merging = Merging {
         kept: Kept::new(workspace)?,
-        objectors: Objectors::new(workspace)?,
+        objectors: Holding::new(workspace)?,
+        lacking: Holding::new(workspace)?,
         sources,
         departed,
         tally,
@@ -57,7 +58,11 @@ pub(super) fn merge_rows(
     if group.rows > 0 {
         merging.close(&mut group, reasons)?;
     }
-    Ok((merging.kept.finish()?, merging.objectors))
+    let Merging { kept, objectors, lacking, tally, .. } = merging;
+    if let Some(left_out) = &mut tally.left_out {
+        lacking.each(|of, held| left_out.lacks(of, held))?;
+    }
+    Ok((kept.finish()?, objectors))
 }
 
 /// Statement of a row about its id; of rows that say the same the last one, in the order of their
@@ -148,7 +153,9 @@ impl Group {
 
 struct Merging<'a> {
     kept: Kept,
-    objectors: Objectors,
+    objectors: Holding,
+    /// Identifiers of the ids of several rows of which any lacks a consent.
+    lacking: Holding,
     sources: &'a Sources,
     departed: Option<&'a Departed>,
     tally: &'a mut Tally,
@@ -164,8 +171,21 @@ impl Merging<'_> {
         reasons: &mut Reasons<'_>,
     ) -> Result<(), CrmError> {
         let says = Says::of(row);
+        let mut stands = true;
         if let Some(old) = group.row(says) {
-            reasons.note(old.row_id, old.line, "", Reason::RowDuplicateId)?;
+            // A consent that is missing weighs more than one that is old or incomplete.
+            stands = says != Says::LacksConsent || weight(row) <= weight(&old);
+            let other = if stands { &old } else { row };
+            reasons.note(other.row_id, other.line, "", Reason::RowDuplicateId)?;
+        }
+        // Rows that lack a consent come before those that have one.
+        let lacks = says == Says::LacksConsent || group.row(Says::LacksConsent).is_some();
+        if lacks && group.rows == 1 {
+            let first = Says::ALL.into_iter().find_map(|says| group.row(says));
+            self.lacking.hold(&first.ok_or(Bug::invariant())?)?;
+        }
+        if lacks && group.rows >= 1 {
+            self.lacking.hold(row)?;
         }
         // Nothing is later than an age that nobody can read.
         let age = match (says, row.updated_at) {
@@ -173,7 +193,9 @@ impl Merging<'_> {
             (_, age) => age,
         };
         let at = says as usize;
-        replace(group.standing.get_mut(at).ok_or(Bug::invariant())?, bytes);
+        if stands {
+            replace(group.standing.get_mut(at).ok_or(Bug::invariant())?, bytes);
+        }
         group.until.get_mut(at).ok_or(Bug::invariant())?.add(age, row.zoned);
         group.rows += 1;
         group.sources |= set_of(row.source);
@@ -190,8 +212,12 @@ impl Merging<'_> {
         counts.rows += 1;
         counts.rows_merged += group.rows - 1;
         self.sources.each(group.sources, counts, |of| of.rows += 1);
-        self.objectors.close(group.stands(Says::Objects))?;
+        let number = self.objectors.number();
+        self.objectors.close(group.stands(Says::Objects).then_some((Ground::Objection, 0)))?;
         let decides = group.decides();
+        let ground = |row: &ScannedRow<'_>| Some((Ground::of(row.gate.reason()?)?, row.consent_at));
+        let lacks = group.row(decides).filter(|_| decides == Says::LacksConsent);
+        self.lacking.close(lacks.as_ref().and_then(ground))?;
         for other in Says::ALL.into_iter().filter(|says| *says != decides) {
             if let Some(row) = group.row(other) {
                 reasons.note(row.row_id, row.line, "", Reason::RowDuplicateId)?;
@@ -201,7 +227,7 @@ impl Merging<'_> {
             match row.gate.reason() {
                 Some(reason) if row.gate.objects() => {
                     self.tally.counts.excluded_optout += 1;
-                    self.tally.leave_out(&row, reason)?;
+                    self.tally.object(&row, reason, number)?;
                 }
                 Some(reason) => {
                     self.tally.counts.excluded_consent += 1;
@@ -225,6 +251,11 @@ impl Merging<'_> {
         (group.rows, group.sources, group.until) = (0, 0, [Ages::default(); 3]);
         Ok(())
     }
+}
+
+/// Weight of what a row without a usable consent says; the least weighs most.
+fn weight(row: &ScannedRow<'_>) -> u8 {
+    row.gate.reason().and_then(Ground::of).map_or(u8::MAX, Ground::code)
 }
 
 /// Rows that are kept so far, and their identifiers by value.

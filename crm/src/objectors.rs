@@ -12,6 +12,7 @@ use protocol::error::Bug;
 
 use super::columns::Names;
 use super::counts::Tally;
+use super::departures::Ground;
 use super::merge::{ByValue, Kept, KeptHead, Merged};
 use super::scan::{Found, HOUSEHOLD, Reasons, ScannedRow};
 use crate::error::CrmError;
@@ -20,17 +21,17 @@ use store::record::{BigEndian, Record as _, U64, record};
 use store::spill::Workspace;
 use store::spill::{SealedLog, SealedRecords, Sorted, Sorter};
 
-/// Gathers the identifiers of the ids that object.
-pub(super) struct Objectors {
+/// Identifiers of ids, until it is known of each whether it counts.
+pub(super) struct Holding {
     /// [`Held`] one after the other.
     held: SealedLog,
-    /// Numbers of the ids whose objection stands, in order.
+    /// [`Standing`] ids, in the order of their numbers.
     standing: SealedLog,
     number: u64,
     any_held: bool,
 }
 
-impl Objectors {
+impl Holding {
     pub(super) fn new(workspace: &Workspace) -> Result<Self, CrmError> {
         Ok(Self {
             held: SealedLog::new(&workspace.directory)?,
@@ -45,49 +46,68 @@ impl Objectors {
         self.any_held = true;
         for found in row.identifiers.iter().map(Found::decode) {
             let Found { kind, digest, household, .. } = found;
-            let value = Value { kind, digest, household: household.into() };
-            self.held.push(Held { number: self.number.into(), value }.bytes())?;
+            let (number, personal) = (self.number.into(), u8::from(!household));
+            self.held.push(Held { number, kind, digest, personal }.bytes())?;
         }
         Ok(())
     }
 
-    /// Ends the id at hand.
-    pub(super) fn close(&mut self, objects: bool) -> Result<(), CrmError> {
-        if objects {
-            self.standing.push(Number { number: self.number.into() }.bytes())?;
+    /// Number of the id at hand.
+    pub(super) const fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Ends the id at hand, which counts on a ground and with the time of a consent, or not.
+    pub(super) fn close(&mut self, counts: Option<(Ground, u64)>) -> Result<(), CrmError> {
+        if let Some((ground, at)) = counts.filter(|_| self.any_held) {
+            let (number, at) = (self.number.into(), at.into());
+            self.standing.push(Standing { number, ground: ground.code(), at }.bytes())?;
         }
         self.number += u64::from(self.any_held);
         self.any_held = false;
         Ok(())
     }
 
-    /// Identifiers of the ids whose objection stands, by value; `None` if there are none.
-    fn values(self, workspace: &Workspace) -> Result<Option<Sorted<Value>>, CrmError> {
+    /// Gives the identifiers of the ids that count.
+    pub(super) fn each(
+        self,
+        mut each: impl FnMut(&Standing, &Held) -> Result<(), CrmError>,
+    ) -> Result<(), CrmError> {
         let (held, standing) = (self.held.finish()?, self.standing.finish()?);
         if standing.records() == 0 || held.records() == 0 {
-            return Ok(None);
+            return Ok(());
         }
-        let Workspace { directory, memory_bytes } = workspace;
-        let mut values = Sorter::new(directory, memory_bytes / 4)?;
         let (mut held, mut standing) = (held.read()?, standing.read()?);
         let mut next_standing = || match standing.next_record()? {
             Some(record) => {
-                let one = Number::read(record).ok_or(Bug::invariant())?;
-                Ok::<_, CrmError>(Some(one.number))
+                Ok::<_, CrmError>(Some(*Standing::read(record).ok_or(Bug::invariant())?))
             }
             None => Ok(None),
         };
         let mut next = next_standing()?;
         while let Some(record) = held.next_record()? {
-            let Held { number: of, value } = Held::read(record).ok_or(Bug::invariant())?;
-            while next.is_some_and(|next| next < *of) {
+            let held = Held::read(record).ok_or(Bug::invariant())?;
+            while next.is_some_and(|next| next.number < held.number) {
                 next = next_standing()?;
             }
-            if next == Some(*of) {
-                values.push(value)?;
+            if let Some(standing) = next.filter(|next| next.number == held.number) {
+                each(&standing, held)?;
             }
         }
-        Ok(Some(values.finish()?))
+        Ok(())
+    }
+
+    /// Identifiers of the ids whose objection stands, by value; `None` if there are none.
+    fn values(self, workspace: &Workspace) -> Result<Option<Sorted<Value>>, CrmError> {
+        let Workspace { directory, memory_bytes } = workspace;
+        let mut values = Sorter::new(directory, memory_bytes / 4)?;
+        let mut any = false;
+        self.each(|_, held| {
+            let Held { number, kind, digest, personal } = *held;
+            any = true;
+            Ok(values.push(&Value { kind, digest, personal, number })?)
+        })?;
+        Ok(if any { Some(values.finish()?) } else { None })
     }
 }
 
@@ -100,7 +120,7 @@ pub(super) struct Unobjected {
 /// Takes rows out that hold what an objecting row holds, and household numbers off the others.
 pub(super) fn apply(
     merged: Merged,
-    objectors: Objectors,
+    objectors: Holding,
     workspace: &Workspace,
     (tally, names): (&mut Tally, &Names),
     reasons: &mut Reasons<'_>,
@@ -111,11 +131,12 @@ pub(super) fn apply(
         return Ok(Unobjected { rows, by_value });
     };
     if let Some(left_out) = &mut tally.left_out {
+        let mut of: Option<Value> = None;
         while let Some(value) = values.next_record()? {
-            // Of one value the last says whether any row knows it for a household's.
-            let is_last = values.peek()?.is_none_or(|next| !next.is_of(&value));
-            if is_last && value.household == 0 {
-                left_out.objected(value.kind, &value.digest)?;
+            let first = *of.filter(|of| of.is_of(&value)).get_or_insert(value);
+            of = Some(first);
+            if first.personal == 1 {
+                left_out.objected(value.number.get(), value.kind, &value.digest)?;
             }
         }
         values.rewind()?;
@@ -143,14 +164,14 @@ fn hits(
     let mut hits = Sorter::new(directory, memory_bytes / 4)?;
     let mut objected: Option<Value> = None;
     while let Some(ByValue { kind, digest, ordinal, flags }) = by_value.next_record()? {
-        // The greatest record of this value, so that all of them are passed.
-        let wanted = Value { kind, digest, household: 1 };
-        while let Some(next) = values.next_if(|next| *next <= wanted)? {
-            objected = Some(next);
+        let is_passed = |next: &Value| (next.kind, &next.digest) <= (kind, &digest);
+        while let Some(next) = values.next_if(is_passed)? {
+            if objected.is_none_or(|first| !first.is_of(&next)) {
+                objected = Some(next);
+            }
         }
-        // Of one value the last says whether any row knows it for a household's.
-        if let Some(objected) = objected.filter(|one| one.is_of(&wanted)) {
-            let household = objected.household == 1 || flags & HOUSEHOLD != 0;
+        if let Some(objected) = objected.filter(|one| (one.kind, one.digest) == (kind, digest)) {
+            let household = objected.personal == 0 || flags & HOUSEHOLD != 0;
             hits.push(&Hit { ordinal, household: household.into() })?;
         }
     }
@@ -214,12 +235,14 @@ impl Striking<'_, '_> {
 }
 
 record! {
-    /// An identifier that an objecting row holds.
+    /// An identifier that an objecting row holds, and the number of the id; of one value the first
+    /// says whether any row knows it for a household's.
     #[derive(PartialOrd, Ord)]
     struct Value {
         kind: u8,
         digest: [u8; 32],
-        household: u8,
+        personal: u8,
+        number: U64<BigEndian>,
     }
 }
 
@@ -230,17 +253,22 @@ impl Value {
 }
 
 record! {
-    /// Value with the number of the id that holds it.
-    struct Held {
+    /// An identifier with the number of the id that holds it.
+    pub(super) struct Held {
         number: U64<BigEndian>,
-        value: Value,
+        pub(super) kind: u8,
+        pub(super) digest: [u8; 32],
+        /// 0 if the row knows it for a household's.
+        pub(super) personal: u8,
     }
 }
 
 record! {
-    /// Number of an id.
-    struct Number {
+    /// Number of an id that counts, the code of the ground, and the time of a consent.
+    pub(super) struct Standing {
         number: U64<BigEndian>,
+        pub(super) ground: u8,
+        pub(super) at: U64<BigEndian>,
     }
 }
 
@@ -258,12 +286,15 @@ mod tests {
 
     #[test]
     fn objections_and_hits_have_their_bytes() {
-        let value = Value { kind: 2, digest: [0xdd; 32], household: 1 };
+        let (kind, digest, personal) = (2, [0xdd; 32], 1);
         let number = 0x0102_0304_0506_0708.into();
-        let expected = [&[1, 2, 3, 4, 5, 6, 7, 8, 2][..], &[0xdd; 32], &[1]].concat();
-        assert_eq!(Held { number, value }.bytes(), expected);
-        assert_eq!(value.bytes(), &expected[8..]);
-        assert_eq!(Number { number }.bytes(), &expected[..8]);
+        let counted = [1, 2, 3, 4, 5, 6, 7, 8];
+        let expected = [&counted[..], &[2], &[0xdd; 32], &[1]].concat();
+        assert_eq!(Held { number, kind, digest, personal }.bytes(), expected);
+        let expected = [&[2][..], &[0xdd; 32], &[1], &counted].concat();
+        assert_eq!(Value { kind, digest, personal, number }.bytes(), expected);
+        let expected = [&counted[..], &[3], &counted].concat();
+        assert_eq!(Standing { number, ground: 3, at: number }.bytes(), expected);
         assert_eq!(Hit { ordinal: number, household: 1 }.bytes(), [1, 2, 3, 4, 5, 6, 7, 8, 1]);
     }
 }

@@ -434,12 +434,17 @@ pub(super) struct ScannedRow<'a> {
 
 impl<'a> ScannedRow<'a> {
     /// The row id, a [`RowHead`], the identifiers, a [`RowTail`]: sorts by row id, rows that object
-    /// first, then by age, then by content, so that neither the order of rows nor their files
-    /// decide which of one id is kept. No row id holds a zero byte: the readers refuse them.
+    /// first, then those that lack a consent, then by age, then by content, so that neither the order
+    /// of rows nor their files decide which of one id is kept. No row id holds a zero byte: the
+    /// readers refuse them.
     pub(super) fn encode(&self, out: &mut Zeroizing<Vec<u8>>) {
         let head = RowHead {
             zero: 0,
-            allows: u8::from(!self.gate.objects()),
+            says: match self.gate.reason() {
+                Some(_) if self.gate.objects() => 0,
+                Some(_) => 1,
+                None => 2,
+            },
             updated_at: self.updated_at.into(),
             gate: self.gate.code(),
             evidence: *self.evidence,
@@ -492,8 +497,8 @@ record! {
     struct RowHead {
         /// Ends the row id.
         zero: u8,
-        /// 0 for a row that objects.
-        allows: u8,
+        /// 0 for a row that objects, 1 for one that lacks a consent.
+        says: u8,
         updated_at: U64<BigEndian>,
         gate: u8,
         evidence: [u8; 32],
