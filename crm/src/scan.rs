@@ -434,9 +434,9 @@ pub(super) struct ScannedRow<'a> {
 
 impl<'a> ScannedRow<'a> {
     /// The row id, a [`RowHead`], the identifiers, a [`RowTail`]: sorts by row id, rows that object
-    /// first, then those that lack a consent, then by age, then by content, so that neither the order
-    /// of rows nor their files decide which of one id is kept. No row id holds a zero byte: the
-    /// readers refuse them.
+    /// first, then those that lack a consent, then by age, then by content, so that neither the
+    /// order of rows nor their files decide which of one id is kept. No row id holds a zero byte:
+    /// the readers refuse them.
     pub(super) fn encode(&self, out: &mut Zeroizing<Vec<u8>>) {
         let head = RowHead {
             zero: 0,
