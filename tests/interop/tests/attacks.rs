@@ -1,15 +1,14 @@
 //! Attacks of one party on the other through unmodified programs: what is asked for and in which
 //! order, and what comes of it. `spec/threat-model.md` lists them with the rules that answer.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use support::{Done, Pair, borrowed, crm, days_ago, run};
+
+use crate::support::{Done, Pair, borrowed, crm, days_ago, run};
 
 /// Pages of a directory, and of those in it.
 fn pages(directory: &Path) -> Vec<PathBuf> {

@@ -3,13 +3,12 @@
 //! Allowed homes are the parties' own input files. The positive control plants one leak of every
 //! form and expects the scanner to find each.
 
-mod support;
-
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
-use support::{Pair, borrowed, crm, links, numbered};
+
+use crate::support::{Pair, borrowed, crm, links, numbered};
 
 const TOKEN: &str = "canary7f3a91c4e2";
 /// Marks the provider's references and, as part of their values, its digital IDs.

@@ -4,11 +4,9 @@
 //! The files lie in `cases/NN-name/` as they came. Days in them are moved to the same distance
 //! from today, because evidence of consent grows too old.
 
-mod support;
-
 use std::path::Path;
 
-use support::{Done, Pair, crm, days_ago, run};
+use crate::support::{Done, Pair, crm, days_ago, run};
 
 /// An advertiser's node of its own, and the files of a case beside it.
 struct Case {

@@ -1,13 +1,11 @@
 //! Commands beside the match itself: `normalize`, `check` and `status`, as a user runs them.
 
-mod support;
-
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
 
-use support::{Done, Pair, borrowed, crm, links, numbered, run};
+use crate::support::{Done, Pair, borrowed, crm, links, node_command, numbered, run};
 
 /// Occurs in every value of the dirty file, and must occur in nothing that is printed of it.
 const TOKEN: &str = "canary5d20e7b9";
@@ -38,7 +36,7 @@ fn normalize_shows_outcomes_and_needs_no_node() {
     run("advertiser-node", &args).expect(2).says(&["--kind phone"]);
 
     // From standard input, into a pipe that is closed after the first line.
-    let mut child = support::node_command("advertiser-node")
+    let mut child = node_command("advertiser-node")
         .args(["normalize", "--kind", "phone", "--postcode", "97400", "-"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -1,12 +1,10 @@
 //! The page on mapping and consent, in both languages: its example through the program, its claims,
 //! and the tests that it names.
 
-mod support;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use support::{Done, Pair, borrowed, crm, days_ago, links, numbered, run};
+use crate::support::{Done, Pair, borrowed, crm, days_ago, links, numbered, run};
 
 const PAGES: [&str; 2] = ["docs/dpo/mapping.md", "docs/dpo/mapping.fr.md"];
 

@@ -1,10 +1,8 @@
 //! A bit that flips in a file of a node: found by its owner, and never a fault of the other side.
 
-mod support;
-
 use std::path::{Path, PathBuf};
 
-use support::{Done, Pair, borrowed, crm, links, numbered};
+use crate::support::{Done, Pair, borrowed, crm, links, numbered};
 
 /// Files below a directory.
 fn files(directory: &Path) -> Vec<PathBuf> {

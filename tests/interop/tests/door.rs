@@ -1,14 +1,13 @@
 //! The service's door: who stalls there keeps nobody out.
 
-mod support;
-
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use quinn::crypto::rustls::QuicClientConfig;
-use support::{Pair, borrowed, crm, links, numbered};
+
+use crate::support::{Pair, borrowed, crm, links, numbered};
 
 #[test]
 fn honest_run_is_admitted_at_its_first_try_while_one_address_floods() {

@@ -1,8 +1,6 @@
 //! The main job, as a user does it: match, verify, and every mistake on the way.
 
-mod support;
-
-use support::{Pair, borrowed, crm, free_address, links, numbered, run};
+use crate::support::{Pair, borrowed, crm, free_address, links, node_command, numbered, run};
 
 /// 1,200 rows, of which every third is known to the provider under another spelling.
 fn rows() -> Vec<(String, String)> {
@@ -288,7 +286,7 @@ fn connection_that_drops_ends_both_sides_and_the_next_run_works() {
     pair.write("crm.csv", &crm(borrowed(&rows)));
     let (input, output) = (pair.path("crm.csv"), pair.path("result.csv"));
     let dir = pair.path("a");
-    let running = support::node_command("advertiser-node")
+    let running = node_command("advertiser-node")
         .args(["run", "--dir", &dir, "--profile", "matched-rows", &input])
         .args(["--output", &output])
         .stderr(std::process::Stdio::piped())

@@ -1,9 +1,8 @@
 //! Privacy loss: charged by both sides, shared by a group, and told with the time it renews.
 
-mod support;
-
 use serde_json::Value;
-use support::{Done, Pair, borrowed, crm, links, numbered, run};
+
+use crate::support::{Done, Pair, borrowed, crm, links, numbered, run};
 
 /// A count of the advertiser in `dir`, asked anew, with its summary.
 fn counted(pair: &Pair, dir: &str) -> (Done, Value) {

@@ -5,11 +5,9 @@
 //! fictional. Days in them are moved to the same distance from today, because evidence of consent
 //! grows too old.
 
-mod support;
-
 use std::path::Path;
 
-use support::{Done, days_ago, node_command, programs, run, tool};
+use crate::support::{Done, days_ago, node_command, programs, run, tool};
 
 /// An advertiser's node, and exports beside it.
 struct Desk {

@@ -1,14 +1,12 @@
 //! Objection feeds and digital IDs as a provider has them: through the programs, to the file that
 //! the advertiser gets.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use support::{Pair, borrowed, crm, days_ago, links, numbered, run};
+use crate::support::{Pair, borrowed, crm, days_ago, links, numbered, run};
 
 /// A provider's node of its own beside the files of a case, with its days moved to the same
 /// distance from today.

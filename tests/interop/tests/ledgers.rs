@@ -1,8 +1,6 @@
 //! Ledgers that were lost, restored from a copy or changed, and how the programs mend them.
 
-mod support;
-
-use support::{Pair, borrowed, crm, links, numbered};
+use crate::support::{Pair, borrowed, crm, links, numbered};
 
 fn pair() -> Pair {
     let persons = numbered(1_100, |i| format!("customer.{i}@exemple.fr"));

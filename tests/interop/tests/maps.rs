@@ -1,12 +1,11 @@
 //! Maps at the command line: read, pinned, told, and kept with what was read by them.
 
-mod support;
-
 use std::fmt::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::Value;
-use support::{Done, Pair, borrowed, days_ago, links, node_command, numbered, run};
+
+use crate::support::{Done, Pair, borrowed, days_ago, links, node_command, numbered, run};
 
 /// The worked examples of the reference, as it shows them.
 fn examples() -> Vec<String> {

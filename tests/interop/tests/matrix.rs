@@ -5,14 +5,13 @@
 //! beside it, to the same committed root; or `refused`, with words that name the cause. A file that
 //! needs a map has one, and is refused with the words of `without_map` if it is not given.
 
-mod support;
-
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use support::{Done, Pair, links, run};
+
+use crate::support::{Done, Pair, links, run};
 
 #[test]
 fn every_file_has_an_expectation_and_every_expectation_a_file() {

@@ -1,8 +1,6 @@
 //! The mistakes of the manual: what the program says of each, and its exit status.
 
-mod support;
-
-use support::{Done, Pair, borrowed, crm, numbered};
+use crate::support::{Done, Pair, borrowed, crm, links, numbered};
 
 /// Status and words must stand in one line of the manual, and be what the program says first.
 #[track_caller]
@@ -75,7 +73,7 @@ fn mistakes_in_a_file_are_told_as_in_the_manual() {
 
 #[test]
 fn mistakes_on_the_command_line_and_in_the_set_up_are_told_as_in_the_manual() {
-    let pair = Pair::offering_all(&support::links([("p1", "customer.1@exemple.fr")]));
+    let pair = Pair::offering_all(&links([("p1", "customer.1@exemple.fr")]));
     pair.write("crm.csv", &rows(1_200));
     let input = pair.path("crm.csv");
     let run = |more: &[&str]| pair.advertiser(&[&["run", &input], more].concat());

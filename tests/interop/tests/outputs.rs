@@ -1,13 +1,11 @@
 //! Outputs destroy nothing, and what was paid for is never lost: through the released programs.
 
-mod support;
-
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use support::{Done, Pair, borrowed, crm, links, node_command, numbered, run};
+use crate::support::{Done, Pair, borrowed, crm, links, node_command, numbered, run};
 
 const ROWS: usize = 1_200;
 

@@ -1,12 +1,10 @@
 //! Two advertisers at one provider: each has its own keys, tables and budget and nothing of the
 //! other, and what is wrong with one is no matter of the other.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use support::{Done, Pair, borrowed, crm, links, numbered, run};
+use crate::support::{Done, Pair, borrowed, crm, links, numbered, run};
 
 /// Every file under a directory, with its bytes.
 fn files(root: &Path) -> Vec<(PathBuf, Vec<u8>)> {

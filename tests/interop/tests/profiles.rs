@@ -1,11 +1,9 @@
 //! The four profiles from the advertiser's side: what is refused without a provider, what `plan`
 //! says, and what a run releases.
 
-mod support;
-
 use std::os::unix::fs::PermissionsExt as _;
 
-use support::{Pair, borrowed, crm, links, numbered};
+use crate::support::{Pair, borrowed, crm, links, numbered};
 
 /// A provider with 600 of these customers, and an advertiser with 1,200 rows.
 fn pair() -> Pair {

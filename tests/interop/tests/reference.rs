@@ -1,14 +1,12 @@
 //! `docs/reference/commands.md` and its French twin are what the programs say of themselves.
 //!
-//! `VEILMATCH_WRITE_REFERENCE=1 cargo test -p interop --test reference` writes them anew.
-
-mod support;
+//! `VEILMATCH_WRITE_REFERENCE=1 cargo test -p interop reference::` writes them anew.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::process::Command;
 
-use support::run;
+use crate::support::run;
 
 /// A page of the manual: language, file, head, and the heading above the names of commands.
 struct Page {
@@ -33,7 +31,7 @@ the order of a day's work stands in the guides: [start](../start.md),
 [auditing](../auditing/README.md). Settings are in [node](node.md).
 
 This page is compared with the programs by a test, and written anew by
-`VEILMATCH_WRITE_REFERENCE=1 cargo test -p interop --test reference`.
+`VEILMATCH_WRITE_REFERENCE=1 cargo test -p interop reference::`.
 ",
     commands: "Commands:",
 };
@@ -54,7 +52,7 @@ que font les commandes dans l’ordre d’une journée de travail est dans les g
 [node](node.md).
 
 Un test compare cette page aux programmes\u{202F};
-`VEILMATCH_WRITE_REFERENCE=1 cargo test -p interop --test reference` l’écrit de nouveau.
+`VEILMATCH_WRITE_REFERENCE=1 cargo test -p interop reference::` l’écrit de nouveau.
 ",
     commands: "Commandes\u{A0}:",
 };

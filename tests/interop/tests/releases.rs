@@ -1,12 +1,10 @@
 //! Releases of lists that differ by one person, in one company: nobody is told apart.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use support::{Done, Pair, borrowed, crm, links, numbered, run};
+use crate::support::{Done, Pair, borrowed, crm, links, numbered, run};
 
 /// Persons of the graph, and rows of every list: some hundred are known.
 const PERSONS: usize = 1_400;

@@ -1,13 +1,12 @@
 //! Persons who were delivered and then object: the node names them to the provider by itself, and
 //! they are in no input and in no bag from then on.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use serde_json::Value;
-use support::{Pair, borrowed, days_ago, links, numbered};
+
+use crate::support::{Pair, borrowed, days_ago, links, numbered};
 
 /// Two nodes whose partner has digital IDs and nothing else; 600 of 1,200 rows are known.
 fn serving() -> Pair {

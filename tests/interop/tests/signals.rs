@@ -1,12 +1,10 @@
 //! Signals: whoever is told to stop tells its peer, and leaves everything as the next run needs it.
 
-mod support;
-
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use support::{Done, Pair, borrowed, crm, links, numbered, programs, tool};
+use crate::support::{Done, Pair, borrowed, crm, links, numbered, programs, run, tool};
 
 /// A pair that serves, and a file of which half is known.
 fn pair() -> Pair {
@@ -223,11 +221,11 @@ fn ready_file_of_a_killed_service_is_not_believed() {
     std::fs::rename(pair.path("p/graph"), pair.path("p/graph-away")).unwrap();
     let (home, ready) = (pair.path("p"), pair.path("ready"));
     let args = ["serve", "--dir", &home, "--listen", &pair.address, "--ready-file", &ready];
-    support::run("provider-node", &args).expect(78);
+    run("provider-node", &args).expect(78);
     assert!(!Path::new(&ready).exists());
     // Nor is a file of somebody else's removed.
     std::fs::write(&ready, "not an address").unwrap();
-    support::run("provider-node", &args).expect(73).says(&["no ready file"]);
+    run("provider-node", &args).expect(73).says(&["no ready file"]);
     assert_eq!(pair.read("ready"), "not an address");
 }
 

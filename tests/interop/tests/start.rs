@@ -1,14 +1,12 @@
 //! `docs/start.md` holds: its `sh` blocks run one after the other in an empty directory, and each
 //! prints exactly what the `text` block after it shows, or nothing.
 
-mod support;
-
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use support::{free_address, programs, tool};
+use crate::support::{free_address, programs, tool};
 
 const PAGE: &str = include_str!("../../../docs/start.md");
 

@@ -1,12 +1,11 @@
 //! Rules that hold for every command: names, places and forms of what is read and written.
 
-mod support;
-
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use serde_json::Value;
-use support::{Done, Pair, borrowed, crm, links, node_command, numbered, run};
+
+use crate::support::{Done, Pair, borrowed, crm, links, node_command, numbered, run};
 
 const ROWS: usize = 1_200;
 

@@ -1,14 +1,12 @@
 //! Runs the programs as a user would.
 
-// Each test file uses a part of this.
-#![allow(dead_code)]
-
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// Directory of the debug programs, built once.
@@ -358,11 +356,26 @@ impl Drop for Pair {
     }
 }
 
-/// A loopback address nobody listens on.
+/// A loopback address nobody listens on, and no other test is given.
+///
+/// Its port is none of those that the system hands out to whoever asks for any, so that it stays
+/// free while a provider is not up yet or is started again.
 pub(crate) fn free_address() -> String {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.local_addr().unwrap().to_string()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Suites that run side by side begin at places of their own.
+    let first = std::process::id().wrapping_mul(257);
+    loop {
+        let at = first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % PORTS;
+        let address = format!("127.0.0.1:{}", FIRST_PORT + at);
+        if UdpSocket::bind(&address).is_ok() {
+            return address;
+        }
+    }
 }
+
+/// Ports below those that Linux gives to sockets without one.
+const FIRST_PORT: u32 = 16_384;
+const PORTS: u32 = 16_384;
 
 /// A CRM file with these (row id, e-mail) pairs, all with evidence.
 pub(crate) fn crm<'a>(rows: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
