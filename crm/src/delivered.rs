@@ -186,19 +186,7 @@ impl Departures {
             }
         }
         Self::settle(input, &names, missing.finish()?, &mut found)?;
-        // Whoever objects does so with whatever stands in her rows today, too.
-        let mut numbers = HashSet::new();
-        each_objector(input.left_out(), &names, |is_row, name, number| {
-            let left = if is_row { found.objects(&name) } else { found.is_objected(&name) };
-            if left {
-                numbers.insert(number);
-            }
-        })?;
-        each_objector(input.left_out(), &names, |is_row, name, number| {
-            if !is_row && numbers.contains(&number) {
-                found.object_by(name);
-            }
-        })?;
+        Self::object_with_all(input, &names, &mut found)?;
         let (persons, delivered) = (found.persons(), found.delivered);
         match persons > found.most {
             true => Err(CrmError::ManyLeavers { persons, delivered }),
@@ -246,6 +234,32 @@ impl Departures {
         }
         alone.into_iter().for_each(|alone| alone.close(found));
         Ok(())
+    }
+
+    /// Keeps out, of whoever objects and left, whatever stands in her rows today, too.
+    fn object_with_all(
+        input: &GatheredInput<'_>,
+        names: &PersonHashes,
+        found: &mut NewLeavers,
+    ) -> Result<(), CrmError> {
+        if found.rows.is_empty() && found.before.is_empty() {
+            return Ok(());
+        }
+        let mut numbers = HashSet::new();
+        each_objector(input.left_out(), names, |is_row, name, number| {
+            let left = if is_row { found.objects(&name) } else { found.is_objected(&name) };
+            if left {
+                numbers.insert(number);
+            }
+        })?;
+        if numbers.is_empty() {
+            return Ok(());
+        }
+        each_objector(input.left_out(), names, |is_row, name, number| {
+            if !is_row && numbers.contains(&number) {
+                found.object_by(name);
+            }
+        })
     }
 
     /// Takes those out whose consent is missing in another row, unless their own may be used; and
@@ -663,7 +677,7 @@ impl Departures {
 
 /// Persons who are found to leave, by the rows that were delivered.
 #[derive(Debug)]
-pub struct NewLeavers {
+struct NewLeavers {
     /// Ground on which each of them leaves, and the time of the consent.
     rows: HashMap<PersonHash, (Ground, u64)>,
     /// Names of the identifiers by which somebody objects, as far as they are new.
@@ -772,21 +786,18 @@ impl NewLeavers {
     }
 
     /// Persons who leave the inputs.
-    #[must_use]
-    pub const fn persons(&self) -> u64 {
+    const fn persons(&self) -> u64 {
         self.new
     }
 
     /// True if rows may be usable that are of somebody who left.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.rows.is_empty() && self.identifiers.is_empty()
     }
 
     /// Rows that lack a consent today under an id that was delivered, of which nobody can tell
     /// whether they are of the same person: no identifier is the same.
-    #[must_use]
-    pub fn doubtful(&self) -> u64 {
+    fn doubtful(&self) -> u64 {
         let known = |row: &&PersonHash| !self.rows.contains_key(*row);
         self.doubtful.iter().filter(known).count() as u64
     }

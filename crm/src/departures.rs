@@ -152,8 +152,8 @@ impl LeftOut {
     /// Keeps what names the person of a row, if the reason is one of rights, and whatever says that
     /// the row has a consent of its own.
     ///
-    /// Of a consent that is the identifiers, or the id of a row that has none of its own: rows of
-    /// two systems have equal ids, and one may lack the consent that the other has.
+    /// The identifiers name who lacks a consent, or the id of a row that has none of its own: rows
+    /// of two systems have equal ids, and one may lack the consent that the other has.
     pub(crate) fn note(&mut self, row: &ScannedRow<'_>, reason: Reason) -> Result<(), CrmError> {
         let Some(ground) = Ground::of(reason) else {
             return self.push(Ground::Aged, ROW_STAYS, u64::MAX, row.row_id);

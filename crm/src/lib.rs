@@ -54,9 +54,7 @@ use self::columns::Values;
 pub use self::counts::{
     ColumnCounts, ColumnUse, FileUse, InputCounts, SharedIdentifiers, SourceCounts, Survey,
 };
-pub use self::delivered::{
-    CONSENT_ENDED_ELSEWHERE, Departures, Leavers, NewLeavers, Removals, Sendable,
-};
+pub use self::delivered::{CONSENT_ENDED_ELSEWHERE, Departures, Leavers, Removals, Sendable};
 pub use self::departures::{Departed, Leaver, PersonHash, PersonHashes};
 pub use self::error::{CrmError, Undeclared};
 pub use self::gate::GateRules;
@@ -158,7 +156,7 @@ pub struct PreparedInput {
 }
 
 /// Rows of CRM files, judged and in their order, before anything is committed to.
-pub struct GatheredInput<'a> {
+struct GatheredInput<'a> {
     inputs: &'a [Input],
     rules: &'a InputRules<'a>,
     store: &'a Path,
@@ -173,7 +171,7 @@ impl<'a> GatheredInput<'a> {
     /// # Errors
     ///
     /// [`CrmError`]; a file that cannot be used is named with line and column.
-    pub fn read(
+    fn read(
         inputs: &'a [Input],
         rules: &'a InputRules<'a>,
         store: &'a Path,
@@ -250,7 +248,7 @@ impl<'a> GatheredInput<'a> {
     /// # Errors
     ///
     /// [`CrmError`] if no row may be used, or of the file system.
-    pub fn commit(self, arithmetic: &dyn BatchArithmetic) -> Result<PreparedInput, CrmError> {
+    fn commit(self, arithmetic: &dyn BatchArithmetic) -> Result<PreparedInput, CrmError> {
         let Self { inputs, rules, store, key, staging, gathered } = self;
         let Gathered { content, counts, distinct, files: uses, .. } = gathered;
         let widest = uses.iter().map(|file| file.row_identifiers_max).max();

@@ -1,7 +1,7 @@
 //! Shape of a session on an input: rows, slots, elements.
 //!
-//! It is public to both sides, and follows from the number of rows and from what the files could
-//! hold by their columns, never from what a row does hold.
+//! The shape is public to both sides, and follows from the number of rows and from what the files
+//! could hold by their columns, never from what a row does hold.
 
 use protocol::error::{Error, Refusal};
 use protocol::limits::{Limits, ROW_WIDTH_MAX};

@@ -144,7 +144,7 @@ impl Group {
 /// Removes the bags of sessions that ended with the service, and settles what releases of theirs
 /// left. A session that a service could resume would keep its bag; none is resumed yet.
 ///
-/// What is wrong with one group is told in the log, and to whoever asks for a release to it.
+/// A fault of one group is told in the log, and to whoever asks for a release to it.
 ///
 /// # Errors
 ///

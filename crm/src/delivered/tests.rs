@@ -81,13 +81,44 @@ impl Bench {
         }
         let path = self.dir.path().join("crm.csv");
         fs::write(&path, text).unwrap();
-        let ruleset = Ruleset::CrmFr1;
+        let terms = (Ruleset::CrmFr1, &[1, 2][..], 0);
+        self.gathered(&path, terms, (purpose, consent_max_age_days), take)
+    }
+
+    /// Reads a file under rules as [`Bench::with_rules`] gives them.
+    fn gathered<T>(
+        &self,
+        path: &Path,
+        terms: (Ruleset, &[u8], u8),
+        gate: (Purpose, u16),
+        take: impl FnOnce(GatheredInput<'_>) -> T,
+    ) -> T {
+        let (files, key) = ([Input::own(path)], &self.storage);
+        let (store, workspace) = (self.private_dir("inputs"), self.workspace());
+        self.with_rules(terms, gate, |rules| {
+            take(GatheredInput::read(&files, rules, &store, key, &workspace).unwrap())
+        })
+    }
+
+    /// Room for spills.
+    fn workspace(&self) -> Workspace {
+        Workspace { directory: self.private_dir("work"), memory_bytes: 1 << 20 }
+    }
+
+    /// Gives rules by which files are read, under terms of normalization rules, kinds and level,
+    /// for a purpose and consents of at most so many days.
+    fn with_rules<T>(
+        &self,
+        (ruleset, kinds, level): (Ruleset, &[u8], u8),
+        (purpose, consent_max_age_days): (Purpose, u16),
+        take: impl FnOnce(&InputRules<'_>) -> T,
+    ) -> T {
         let departed = self.departures().departed().unwrap();
         let rules = InputRules {
             normalizer: &Normalizer::new(ruleset, Options::defaults(ruleset)),
             gate: GateRules { purpose, consent_max_age_days, now: NOW },
-            kinds: &[1, 2],
-            level: 0,
+            kinds,
+            level,
             row_width: 8,
             shared: SharedLimits::default(),
             not_for_purpose: &[],
@@ -95,13 +126,7 @@ impl Bench {
             map: None,
             departed: Some(&departed),
         };
-        let store = self.private_dir("inputs");
-        let directory = self.dir.path().join("work");
-        os::create_private_dir(&directory).unwrap();
-        let workspace = Workspace { directory, memory_bytes: 1 << 20 };
-        let files = [Input::own(&path)];
-        let key = &self.storage;
-        take(GatheredInput::read(&files, &rules, &store, key, &workspace).unwrap())
+        take(&rules)
     }
 }
 
@@ -712,59 +737,28 @@ fn read_lines<T>(
 ) -> T {
     let path = bench.dir.path().join("lines.csv");
     fs::write(&path, format!("{HEAD}\n{lines}")).unwrap();
-    let departed = bench.departures().departed().unwrap();
-    let rules = InputRules {
-        normalizer: &Normalizer::new(ruleset, Options::defaults(ruleset)),
-        gate: GateRules { purpose: Purpose::Match, consent_max_age_days: days, now: NOW },
-        kinds: &[1, 2, 3],
-        level,
-        row_width: 8,
-        shared: SharedLimits::default(),
-        not_for_purpose: &[],
-        watched: &tabular::Watched::default(),
-        map: None,
-        departed: Some(&departed),
-    };
-    let store = bench.private_dir("inputs");
-    let workspace = Workspace { directory: bench.private_dir("work"), memory_bytes: 1 << 20 };
-    let files = [Input::own(&path)];
-    take(GatheredInput::read(&files, &rules, &store, &bench.storage, &workspace).unwrap())
+    bench.gathered(&path, (ruleset, &[1, 2, 3], level), (Purpose::Match, days), take)
 }
 
 const FR: (Ruleset, u8, u16) = (Ruleset::CrmFr1, 1, 1_095);
 
 #[test]
-fn who_was_delivered_by_a_mobile_number_alone_leaves_by_a_missing_consent() {
-    let bench = Bench::new();
-    let departures = bench.departures();
-    let lines = "a,,+33642371978,ads.match,,2026-03-02,R,N\n\
-                 b,,+33642371979,ads.match,,2026-03-02,R,N\n";
-    let input = read_lines(&bench, lines, FR, |gathered| gathered.commit(&Portable).unwrap());
-    assert_eq!(input.counts().eligible, 2);
-    // Terms of level 1.
-    departures.record(&PROVIDER, &input, false, (NOW, NOW + 100)).unwrap();
-    let lines = lines.replace("78,ads.match", "78,");
-    let (found, doubtful) = read_lines(&bench, &lines, FR, |gathered| {
-        let found = departures.detect(&gathered, false).unwrap();
-        (found.persons(), found.doubtful())
-    });
-    assert_eq!((found, doubtful), (1, 0), "she withdrew");
-}
-
-#[test]
-fn who_was_delivered_by_a_mobile_number_alone_leaves_by_an_old_consent() {
-    let bench = Bench::new();
-    let departures = bench.departures();
-    let lines = "a,,+33642371978,ads.match,,2026-03-02,R,N\n\
-                 b,,+33642371979,ads.match,,2026-03-02,R,N\n";
-    let input = read_lines(&bench, lines, FR, |gathered| gathered.commit(&Portable).unwrap());
-    assert_eq!(input.counts().eligible, 2);
-    departures.record(&PROVIDER, &input, false, (NOW, NOW + 100)).unwrap();
-    let lines = lines.replace("78,ads.match,,2026", "78,ads.match,,2019");
-    let found = read_lines(&bench, &lines, FR, |gathered| {
-        departures.detect(&gathered, false).unwrap().persons()
-    });
-    assert_eq!(found, 1);
+fn who_was_delivered_by_a_mobile_number_alone_leaves_by_a_missing_or_old_consent() {
+    for (from, to) in [("78,ads.match", "78,"), ("78,ads.match,,2026", "78,ads.match,,2019")] {
+        let bench = Bench::new();
+        let departures = bench.departures();
+        let lines = "a,,+33642371978,ads.match,,2026-03-02,R,N\n\
+                     b,,+33642371979,ads.match,,2026-03-02,R,N\n";
+        let input = read_lines(&bench, lines, FR, |gathered| gathered.commit(&Portable).unwrap());
+        assert_eq!(input.counts().eligible, 2);
+        // Terms of level 1.
+        departures.record(&PROVIDER, &input, false, (NOW, NOW + 100)).unwrap();
+        let (found, doubtful) = read_lines(&bench, &lines.replace(from, to), FR, |gathered| {
+            let found = departures.detect(&gathered, false).unwrap();
+            (found.persons(), found.doubtful())
+        });
+        assert_eq!((found, doubtful), (1, 0), "{to}");
+    }
 }
 
 #[test]
@@ -958,23 +952,11 @@ fn a_bag_of_the_second_in_which_she_left_is_outdated() {
 /// Runs `prepare` over files, one of which is a pipe under a path of its own.
 fn prepared(bench: &Bench, files: &[Input]) -> (Result<PreparedInput, CrmError>, u64) {
     let departures = bench.departures();
-    let ruleset = Ruleset::CrmFr1;
-    let departed = departures.departed().unwrap();
-    let rules = InputRules {
-        normalizer: &Normalizer::new(ruleset, Options::defaults(ruleset)),
-        gate: GateRules { purpose: Purpose::Match, consent_max_age_days: 1_095, now: NOW },
-        kinds: &[1, 2, 3],
-        level: 0,
-        row_width: 8,
-        shared: SharedLimits::default(),
-        not_for_purpose: &[],
-        watched: &tabular::Watched::default(),
-        map: None,
-        departed: Some(&departed),
-    };
-    let store = bench.private_dir("inputs");
-    let workspace = Workspace { directory: bench.private_dir("work"), memory_bytes: 1 << 20 };
-    let done = departures.prepare(files, &rules, (&store, &workspace), &Portable, (false, NOW));
+    let (store, workspace) = (bench.private_dir("inputs"), bench.workspace());
+    let terms = (Ruleset::CrmFr1, &[1, 2, 3][..], 0);
+    let done = bench.with_rules(terms, (Purpose::Match, 1_095), |rules| {
+        departures.prepare(files, rules, (&store, &workspace), &Portable, (false, NOW))
+    });
     (done, leavers(&departures, NOW).persons)
 }
 

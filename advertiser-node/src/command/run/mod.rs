@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use ::session::disclosure::Outcome;
-use crm::{Departures, GateRules, GatheredInput, InputRules, PreparedInput, WidelyShared};
+use crm::{Departures, GateRules, InputRules, PreparedInput, WidelyShared};
 use ledger::Ledger;
 use mapping::MapDigest;
 use node::console::{OutputOptions, Progress, Terminal};
@@ -349,8 +349,8 @@ pub(super) fn prepare(
     Ok(match keep_out {
         Some(many_and_now) => departures.prepare(inputs, &rules, stored, &engine, many_and_now)?,
         None => {
-            let gathered = GatheredInput::read(inputs, &rules, &store, &home.storage, &workspace)?;
-            gathered.commit(&engine)?
+            let key = &home.storage;
+            PreparedInput::prepare(inputs, &rules, &store, key, &workspace, &engine)?
         }
     })
 }

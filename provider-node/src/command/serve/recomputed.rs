@@ -183,7 +183,7 @@ fn thresholds(epsilon_milli: u32, unit: u8) -> (Vec<u64>, i64) {
 /// and four identifiers a person [E-08].
 const NOISE_TAGS: u64 = 487 * 2 * 3;
 
-/// One session, with what lay on the provider's disk around it.
+/// A session, with what lay on the provider's disk around it.
 struct Audited<'a> {
     partners: &'a Partners,
     question: Question,
